@@ -1,0 +1,45 @@
+// Registration, nothing else.
+#include "autograd.h"
+#include "dispatch.h"
+#include "engine.h"
+#include "tensor.h"
+
+namespace pixart {
+
+// (TorchError, TensorDisposedError): the classes that native failures are thrown as.
+static napi_value InstallErrors(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  EnvState& state = state_of(env);
+  check(env, napi_create_reference(env, args[0], 1, &state.torch_error));
+  check(env, napi_create_reference(env, args[1], 1, &state.disposed_error));
+  return nullptr;
+}
+
+static void add(napi_env env, napi_value exports, const Export& entry) {
+  napi_value function;
+  check(env, napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.callback, nullptr, &function));
+  check(env, napi_set_named_property(env, exports, entry.name, function));
+}
+
+static napi_value init(napi_env env, napi_value exports) {
+  auto* state = new EnvState;
+  state->env = env;
+  // The state outlives its environment on purpose: handles that are finalized at exit still point to it.
+  check(env, napi_set_instance_data(env, state, nullptr, nullptr));
+  add(env, exports, {"installErrors", guarded<InstallErrors>});
+  for (const auto* list : {&kTensorExports, &kDispatchExports, &kAutogradExports, &kEngineExports}) {
+    for (const auto& entry : *list) add(env, exports, entry);
+  }
+  return exports;
+}
+
+}  // namespace pixart
+
+NAPI_MODULE_INIT() {
+  try {
+    return pixart::init(env, exports);
+  } catch (...) {
+    napi_throw_error(env, nullptr, "the native engine could not be initialised");
+    return nullptr;
+  }
+}

@@ -1,0 +1,62 @@
+// What the loaded libtorch is and has: versions, devices, threads.
+#include "engine.h"
+
+#include <ATen/Context.h>
+#include <ATen/DeviceAccelerator.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <ATen/native/DispatchStub.h>
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
+#include <torch/version.h>
+
+namespace pixart {
+
+static void set(napi_env env, napi_value object, const char* name, napi_value value) {
+  check(env, napi_set_named_property(env, object, name, value));
+}
+
+// "2.13": of the library that runs, which may differ from the headers that this file was compiled with.
+static std::string loaded_version() {
+  const uint64_t abi = aoti_torch_abi_version();
+  return std::to_string((abi >> 56) & 0xff) + "." + std::to_string((abi >> 48) & 0xff);
+}
+
+static napi_value Info(napi_env env, napi_callback_info) {
+  napi_value out;
+  check(env, napi_create_object(env, &out));
+  set(env, out, "builtAgainst", from_string(env, TORCH_VERSION));
+  set(env, out, "loaded", from_string(env, loaded_version()));
+  set(env, out, "config", from_string(env, at::show_config()));
+  set(env, out, "cpuCapability", from_string(env, at::get_cpu_capability()));
+  set(env, out, "threads", from_int64(env, at::get_num_threads()));
+  set(env, out, "cudaDevices", from_int64(env, at::globalContext().hasCUDA() ? static_cast<int64_t>(at::globalContext().getAcceleratorHooksInterface(at::kCUDA).deviceCount()) : 0));
+  return out;
+}
+
+static napi_value SetThreads(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const int64_t count = to_int64(env, args[0], "threads");
+  if (count < 1 || count > 1024) throw std::invalid_argument("Expected 1 to 1024 for threads but received " + std::to_string(count));
+  at::set_num_threads(static_cast<int>(count));
+  return nullptr;
+}
+
+static napi_value Threads(napi_env env, napi_callback_info) {
+  return from_int64(env, at::get_num_threads());
+}
+
+// Operators with a nondeterministic kernel refuse to run (true) or choose freely (false).
+static napi_value SetDeterministic(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  at::globalContext().setDeterministicAlgorithms(to_bool(env, args[0], "deterministic"), false);
+  return nullptr;
+}
+
+const std::vector<Export> kEngineExports = {
+    {"engineInfo", guarded<Info>},
+    {"setThreads", guarded<SetThreads>},
+    {"threads", guarded<Threads>},
+    {"setDeterministic", guarded<SetDeterministic>},
+};
+
+}  // namespace pixart

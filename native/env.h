@@ -1,0 +1,83 @@
+// The addon's per-environment state, its errors and the one catch-all around every exported function.
+#pragma once
+
+#include <node_api.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pixart {
+
+struct Scope;
+struct Op;
+
+// One per JavaScript environment (main thread or worker).
+struct EnvState {
+  napi_env env = nullptr;
+  Scope* current_scope = nullptr;
+  int64_t live_tensors = 0;
+  napi_ref torch_error = nullptr;
+  napi_ref disposed_error = nullptr;
+  std::vector<Op*> ops;
+  std::vector<std::string> scope_names;
+};
+
+EnvState& state_of(napi_env env);
+
+// Thrown where a JavaScript exception is already pending.
+struct PendingException {};
+
+// A use of a tensor that was disposed; becomes TensorDisposedError.
+struct DisposedError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Turns a failed Node-API status into a C++ exception.
+void check(napi_env env, napi_status status);
+
+// Rethrows the active C++ exception as a JavaScript error; `context` is put in front of the message.
+void throw_to_js(napi_env env, const std::string& context) noexcept;
+
+using Body = napi_value (*)(napi_env, napi_callback_info);
+
+// No C++ exception may cross into Node: it would abort the process.
+template <Body body>
+napi_value guarded(napi_env env, napi_callback_info info) noexcept {
+  try {
+    return body(env, info);
+  } catch (...) {
+    throw_to_js(env, {});
+    return nullptr;
+  }
+}
+
+// The arguments of a call; missing ones read as undefined.
+template <size_t N>
+struct Args {
+  napi_value values[N];
+  size_t count = N;
+  Args(napi_env env, napi_callback_info info) {
+    check(env, napi_get_cb_info(env, info, &count, values, nullptr, nullptr));
+  }
+  napi_value operator[](size_t i) const { return values[i]; }
+};
+
+bool is_nullish(napi_env env, napi_value value);
+double to_double(napi_env env, napi_value value, const char* name);
+int64_t to_int64(napi_env env, napi_value value, const char* name);
+bool to_bool(napi_env env, napi_value value, const char* name);
+std::string to_string(napi_env env, napi_value value, const char* name);
+std::vector<int64_t> to_int64_list(napi_env env, napi_value value, const char* name);
+napi_value from_int64(napi_env env, int64_t value);
+napi_value from_string(napi_env env, std::string_view value);
+napi_value undefined(napi_env env);
+
+struct Export {
+  const char* name;
+  napi_callback callback;
+};
+
+}  // namespace pixart

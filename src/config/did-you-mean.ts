@@ -1,0 +1,13 @@
+import { distance } from "fastest-levenshtein";
+
+/** The candidate that `name` is most likely a slip of, whatever its case and its hyphens and underscores. */
+export function nearest(name: string, candidates: readonly string[]): string | undefined {
+  const wanted = plain(name);
+  const near = candidates
+    .map((candidate) => ({ candidate, edits: distance(wanted, plain(candidate)) }))
+    .filter(({ edits }) => edits <= Math.max(1, wanted.length / 3))
+    .sort((a, b) => a.edits - b.edits);
+  return near[0]?.candidate;
+}
+
+const plain = (name: string): string => name.replace(/[_-]/g, "").toLowerCase();

@@ -1,0 +1,32 @@
+import { z } from "zod";
+
+// Every message says what is expected, and so fits into "Expected … for … but received …".
+
+export const text: z.ZodString = z.string("some text").min(1, "some text");
+export const flag: z.ZodBoolean = z.boolean("true or false");
+export const count: z.ZodInt = z.int("a positive integer").positive("a positive integer");
+export const wholeNumber: z.ZodInt = z.int("an integer of at least 0").min(0, "an integer of at least 0");
+export const positive: z.ZodNumber = z.number("a number above 0").positive("a number above 0");
+export const atLeastZero: z.ZodNumber = z.number("a number of at least 0").min(0, "a number of at least 0");
+export const atLeastOne: z.ZodNumber = z.number("a number of at least 1").min(1, "a number of at least 1");
+
+const probabilityRange = "a number from 0 to 1";
+export const probability: z.ZodNumber = z
+  .number(probabilityRange)
+  .min(0, probabilityRange)
+  .max(1, probabilityRange);
+
+const decayRange = "a number from 0 to below 1";
+export const decay: z.ZodNumber = z.number(decayRange).min(0, decayRange).lt(1, decayRange);
+
+/** One of some words. */
+export function oneOf<const T extends string>(...words: readonly T[]): z.ZodLiteral<T> {
+  return z.literal(words, listOf(words));
+}
+
+/** `"a", "b" or "c"`. */
+export function listOf(words: readonly string[]): string {
+  const quoted = words.map((word) => JSON.stringify(word));
+  const last = quoted.at(-1) ?? "";
+  return quoted.length < 2 ? last : `${quoted.slice(0, -1).join(", ")} or ${last}`;
+}

@@ -1,0 +1,125 @@
+import { createRequire } from "node:module";
+
+/** The four drawing styles, in the order in which they are listed everywhere. */
+export const EMOJI_STYLES = ["noto", "openmoji", "twemoji", "fluent"] as const;
+export type EmojiStyle = (typeof EMOJI_STYLES)[number];
+
+/** The packages that hold the drawings (Iconify's JSON form of each set). */
+const PACKAGES: Readonly<Record<EmojiStyle, string>> = {
+  noto: "@iconify-json/noto",
+  openmoji: "@iconify-json/openmoji",
+  twemoji: "@iconify-json/twemoji",
+  fluent: "@iconify-json/fluent-emoji-flat",
+};
+const LABELS_PACKAGE = "emojibase-data";
+
+interface Icon {
+  readonly body: string;
+  readonly left?: number;
+  readonly top?: number;
+  readonly width?: number;
+  readonly height?: number;
+}
+
+interface IconFile {
+  readonly icons: Readonly<Record<string, Icon>>;
+  readonly width: number;
+  readonly height: number;
+}
+
+interface SetInfo {
+  readonly name: string;
+  readonly author: { readonly name: string; readonly url: string };
+  readonly license: { readonly title: string; readonly spdx: string; readonly url: string };
+}
+
+/** One set of drawings, found by code point. */
+export interface EmojiSet {
+  readonly style: EmojiStyle;
+  /** What the package states of its author and licence. */
+  readonly info: SetInfo;
+  /** Package and exact version, for example `@iconify-json/noto@1.2.9`. */
+  readonly package: string;
+  /** The drawing's name and SVG text, `size` pixels square; undefined where the set has none. */
+  svg(hexcode: string, size: number): { name: string; text: string } | undefined;
+}
+
+/** A record of emojibase-data's `en/data.json` (the fields in use). */
+export interface EmojibaseRecord {
+  readonly label: string;
+  /** Code points in hexadecimal, joined by `-`. */
+  readonly hexcode: string;
+  readonly tags?: readonly string[];
+  readonly group?: number;
+  readonly subgroup?: number;
+}
+
+/** emojibase-data's labels and its names of groups and subgroups, by number. */
+export interface Emojibase {
+  readonly package: string;
+  readonly records: readonly EmojibaseRecord[];
+  readonly groups: Readonly<Record<string, string>>;
+  readonly subgroups: Readonly<Record<string, string>>;
+}
+
+/** Reads one set of drawings; throws naming the `npm install` command where it is not installed. */
+export function loadEmojiSet(style: EmojiStyle): EmojiSet {
+  const name = PACKAGES[style];
+  const file = readJson<IconFile>(name, "icons.json");
+  const names = readJson<Readonly<Record<string, string>>>(name, "chars.json");
+  return {
+    style,
+    info: readJson<SetInfo>(name, "info.json"),
+    package: named(name),
+    svg(hexcode, size) {
+      // Some sets list the emoji form with its variation selector, some without.
+      const codes = hexcode.toLowerCase();
+      const icon = names[codes] ?? names[codes.replaceAll("-fe0f", "")];
+      const drawing = icon === undefined ? undefined : file.icons[icon];
+      if (icon === undefined || drawing === undefined) return undefined;
+      const { left = 0, top = 0, width = file.width, height = file.height } = drawing;
+      const text =
+        `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ` +
+        `width="${size}" height="${size}" viewBox="${left} ${top} ${width} ${height}">` +
+        `${drawing.body}</svg>`;
+      return { name: icon, text };
+    },
+  };
+}
+
+/** Reads the labels; throws naming the `npm install` command where they are not installed. */
+export function loadEmojibase(): Emojibase {
+  const { groups, subgroups } = readJson<Pick<Emojibase, "groups" | "subgroups">>(
+    LABELS_PACKAGE,
+    "meta/groups.json",
+  );
+  const records = readJson<readonly EmojibaseRecord[]>(LABELS_PACKAGE, "en/data.json");
+  return { package: named(LABELS_PACKAGE), records, groups, subgroups };
+}
+
+function named(name: string): string {
+  return `${name}@${readJson<{ version: string }>(name, "package.json").version}`;
+}
+
+/** Looks beside this program and in the folder that it was started from. */
+function readJson<T>(name: string, file: string): T {
+  const require = createRequire(import.meta.url);
+  const path = `${name}/${file}`;
+  let found: string;
+  try {
+    found = require.resolve(path, { paths: [import.meta.dirname, process.cwd()] });
+  } catch (error) {
+    throw missingPackage(name, error);
+  }
+  return require(found);
+}
+
+/** The refusal for drawings or labels that are not installed. */
+export function missingPackage(name: string, cause: unknown): Error {
+  const all = [...Object.values(PACKAGES), LABELS_PACKAGE].join(" ");
+  return new Error(
+    `The emoji pictures are made from packages that are not installed: ${name} was not found. ` +
+      `Install them with: npm install --save-dev ${all}`,
+    { cause },
+  );
+}

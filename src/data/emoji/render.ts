@@ -1,0 +1,181 @@
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import sharp from "sharp";
+import { RgbImage } from "../../images/index.ts";
+import { mapConcurrent } from "../map-concurrent.ts";
+import { measureAppearance } from "./appearance.ts";
+import { denseCaption, shortCaption } from "./captions.ts";
+import {
+  EMOJI_STYLES,
+  type EmojiSet,
+  type EmojiStyle,
+  loadEmojibase,
+  loadEmojiSet,
+} from "./packages.ts";
+import { datasetReadme } from "./readme.ts";
+import { heldOutStyle } from "./split.ts";
+import { type EmojiThing, listThings } from "./things.ts";
+
+/** One line of `metadata.jsonl`. */
+export interface EmojiRecord {
+  /** Path of the picture below the dataset's folder, with `/`. */
+  readonly file_name: string;
+  readonly text: string;
+  readonly dense_text: string;
+  readonly thing: string;
+  /** Index of the thing among all things; independent of the sets that were rendered. */
+  readonly class: number;
+  readonly style: EmojiStyle;
+  readonly split: "train" | "heldout";
+  readonly group: string;
+  /** SPDX name of the drawing's licence. */
+  readonly license: string;
+  /** The drawing: package, version and name within it. */
+  readonly source: string;
+}
+
+export interface RenderEmojiOptions {
+  /** Side of the pictures in pixels. */
+  readonly size?: number;
+  /** The styles to render, in any order. */
+  readonly sets?: readonly EmojiStyle[];
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+}
+
+/** What `renderEmojiDataset` made. */
+export interface EmojiDataset {
+  readonly folder: string;
+  readonly records: readonly EmojiRecord[];
+  /** Number of different things drawn. */
+  readonly things: number;
+  /** Number of pictures that are held out. */
+  readonly heldOut: number;
+}
+
+/** Pictures under way at once; each waits for a thread of libuv's pool of four. */
+const CONCURRENCY = 8;
+
+/**
+ * Renders the open emoji sets into an image folder: `OUT/images/STYLE/NAME.png` (square, RGB, on
+ * white), `OUT/metadata.jsonl` (one `EmojiRecord` a line) and `OUT/README.md`. The same packages
+ * give the same bytes. OUT must not exist yet: it appears, complete, by one rename at the end.
+ */
+export async function renderEmojiDataset(
+  out: string,
+  { size = 64, sets = EMOJI_STYLES, onProgress }: RenderEmojiOptions = {},
+): Promise<EmojiDataset> {
+  checkOptions(size, sets);
+  const folder = resolve(out);
+  const labels = loadEmojibase();
+  const styles = EMOJI_STYLES.filter((style) => sets.includes(style)).map(loadEmojiSet);
+  const drawings = listThings(labels).flatMap((thing) => listDrawings(thing, styles, size));
+
+  const staging = `${folder}.partial`;
+  await rm(staging, { recursive: true, force: true });
+  for (const { style } of styles) {
+    await mkdir(join(staging, "images", style), { recursive: true });
+  }
+  let done = 0;
+  const records = await mapConcurrent(drawings, CONCURRENCY, async (drawing) => {
+    const { record, png } = await renderDrawing(drawing, size);
+    await writeFile(join(staging, record.file_name), png);
+    done += 1;
+    onProgress?.({ done, total: drawings.length });
+    return record;
+  });
+  const lines = records.map((record) => `${JSON.stringify(record)}\n`);
+  await writeFile(join(staging, "metadata.jsonl"), lines.join(""));
+  await writeFile(
+    join(staging, "README.md"),
+    datasetReadme({ records, sets: styles, size, labels: labels.package }),
+  );
+  await mkdir(dirname(folder), { recursive: true });
+  await moveInto(staging, folder);
+  return {
+    folder,
+    records,
+    things: new Set(records.map((record) => record.class)).size,
+    heldOut: records.filter((record) => record.split === "heldout").length,
+  };
+}
+
+interface Drawing {
+  readonly thing: EmojiThing;
+  readonly set: EmojiSet;
+  readonly name: string;
+  readonly svg: string;
+  readonly split: "train" | "heldout";
+}
+
+/** One drawing for every set that has the thing. */
+function listDrawings(thing: EmojiThing, sets: readonly EmojiSet[], size: number): Drawing[] {
+  const found = sets.flatMap((set) => {
+    const drawing = set.svg(thing.hexcode, size);
+    return drawing === undefined ? [] : [{ thing, set, name: drawing.name, svg: drawing.text }];
+  });
+  const heldOut = heldOutStyle(
+    thing.thing,
+    found.map(({ set }) => set.style),
+  );
+  return found.map((drawing) => ({
+    ...drawing,
+    split: drawing.set.style === heldOut ? "heldout" : "train",
+  }));
+}
+
+async function renderDrawing(
+  { thing, set, name, svg, split }: Drawing,
+  size: number,
+): Promise<{ record: EmojiRecord; png: Uint8Array }> {
+  const rgba = await sharp(Buffer.from(svg)).ensureAlpha().raw().toBuffer();
+  const record: EmojiRecord = {
+    file_name: `images/${set.style}/${thing.slug}.png`,
+    text: shortCaption(thing.thing, set.style),
+    dense_text: denseCaption(thing, set.style, measureAppearance(rgba, size)),
+    thing: thing.thing,
+    class: thing.class,
+    style: set.style,
+    split,
+    group: thing.group,
+    license: set.info.license.spdx,
+    source: `${set.package}/${name}`,
+  };
+  return { record, png: await onWhite(rgba, size).encodePng() };
+}
+
+function onWhite(rgba: Uint8Array, size: number): RgbImage {
+  const rgb = new Uint8Array(size * size * 3);
+  for (let pixel = 0; pixel < size * size; pixel += 1) {
+    const alpha = (rgba[pixel * 4 + 3] as number) / 255;
+    for (let channel = 0; channel < 3; channel += 1) {
+      const value = rgba[pixel * 4 + channel] as number;
+      rgb[pixel * 3 + channel] = Math.round(value * alpha + 255 * (1 - alpha));
+    }
+  }
+  return new RgbImage(size, size, rgb);
+}
+
+function checkOptions(size: number, sets: readonly EmojiStyle[]): void {
+  if (!(Number.isInteger(size) && size >= 8 && size <= 2048)) {
+    throw new Error(`Expected a whole number from 8 to 2048 for size but received ${size}`);
+  }
+  const unknown = sets.find((set) => !EMOJI_STYLES.includes(set));
+  if (unknown !== undefined || sets.length === 0) {
+    throw new Error(
+      `Expected some of ${EMOJI_STYLES.join(", ")} for sets but received ${unknown ?? "none"}`,
+    );
+  }
+}
+
+async function moveInto(staging: string, folder: string): Promise<void> {
+  try {
+    await rename(staging, folder);
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true });
+    throw new Error(
+      `Expected a new or empty folder for out but received ${folder} ` +
+        `(${(error as NodeJS.ErrnoException).code}); delete it or choose another`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,134 @@
+import sharp from "sharp";
+import { captionLines } from "./caption-lines.ts";
+import { RgbImage } from "./rgb-image.ts";
+
+export interface ContactSheetOptions {
+  /** Pictures a row. */
+  readonly columns: number;
+  /** One caption a picture, in the same order. */
+  readonly labels?: readonly string[];
+  /** Side in pixels of the square that each picture is fitted into. */
+  readonly cell?: number;
+  /** How small pictures are enlarged: as crisp squares, or smoothly. */
+  readonly scale?: "nearest" | "lanczos";
+  /** Red, green and blue, 0 to 255. */
+  readonly background?: readonly [number, number, number];
+}
+
+const GAP = 8;
+const FONT_PX = 12;
+const LINE_PX = 15;
+const MAX_LINES = 3;
+/** Without `cell`, small pictures are doubled until their longer side reaches this. */
+const READABLE_PX = 128;
+
+/** One picture of many: a grid, each picture fitted into a cell with its caption under it. */
+export async function contactSheet(
+  images: readonly RgbImage[],
+  {
+    columns,
+    labels,
+    scale = "nearest",
+    background = [255, 255, 255],
+    cell = defaultCell(images),
+  }: ContactSheetOptions,
+): Promise<RgbImage> {
+  if (images.length === 0)
+    throw new Error("Expected at least one picture for images but received none");
+  if (!(Number.isInteger(columns) && columns > 0)) {
+    throw new Error(`Expected a whole number above 0 for columns but received ${columns}`);
+  }
+  if (!(Number.isInteger(cell) && cell > 0)) {
+    throw new Error(`Expected a whole number above 0 for cell but received ${cell}`);
+  }
+  if (labels !== undefined && labels.length !== images.length) {
+    throw new Error(
+      `Expected one label a picture (${images.length}) for labels but received ${labels.length}`,
+    );
+  }
+  const across = Math.min(columns, images.length);
+  const captions = (labels ?? []).map((label) => captionLines(label, cell / FONT_PX, MAX_LINES));
+  const rows = layRows(images.length, across, cell, captions);
+  const sheet = RgbImage.filled(GAP + across * (cell + GAP), rows.height, background);
+
+  const placed = await Promise.all(images.map((image) => fitted(image, cell, scale)));
+  for (const [index, image] of placed.entries()) {
+    const left = GAP + (index % across) * (cell + GAP) + Math.floor((cell - image.width) / 2);
+    const top = rows.top(index) + Math.floor((cell - image.height) / 2);
+    paste(sheet, image, left, top);
+  }
+  if (captions.length === 0) return sheet;
+
+  const ink =
+    background[0] * 0.3 + background[1] * 0.59 + background[2] * 0.11 > 127 ? "#111" : "#eee";
+  const text = captions.flatMap((lines, index) => {
+    const middle = GAP + (index % across) * (cell + GAP) + cell / 2;
+    const top = rows.top(index) + cell;
+    return lines.map(
+      (line, at) =>
+        `<text x="${middle}" y="${top + (at + 1) * LINE_PX - 1}">${escapeXml(line)}</text>`,
+    );
+  });
+  const overlay =
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${sheet.width}" height="${sheet.height}">` +
+    `<g font-family="sans-serif" font-size="${FONT_PX}" fill="${ink}" text-anchor="middle">` +
+    `${text.join("")}</g></svg>`;
+  const data = await sharp(sheet.data, {
+    raw: { width: sheet.width, height: sheet.height, channels: 3 },
+  })
+    .composite([{ input: Buffer.from(overlay) }])
+    .removeAlpha()
+    .raw()
+    .toBuffer();
+  return new RgbImage(sheet.width, sheet.height, data);
+}
+
+function defaultCell(images: readonly RgbImage[]): number {
+  let cell = Math.max(1, ...images.map((image) => Math.max(image.width, image.height)));
+  while (cell < READABLE_PX) cell *= 2;
+  return cell;
+}
+
+/** Each row is as high as its longest caption needs. */
+function layRows(
+  count: number,
+  across: number,
+  cell: number,
+  captions: readonly string[][],
+): { height: number; top: (index: number) => number } {
+  const tops: number[] = [];
+  let height = GAP;
+  for (let first = 0; first < count; first += across) {
+    const lines = captions.slice(first, first + across).map((caption) => caption.length);
+    tops.push(height);
+    height += cell + Math.max(0, ...lines) * LINE_PX + GAP;
+  }
+  return { height, top: (index) => tops[Math.floor(index / across)] as number };
+}
+
+async function fitted(
+  image: RgbImage,
+  cell: number,
+  scale: "nearest" | "lanczos",
+): Promise<RgbImage> {
+  const factor = Math.min(cell / image.width, cell / image.height);
+  const kernel = factor > 1 && scale === "nearest" ? "nearest" : "lanczos3";
+  const side = (length: number): number => Math.max(1, Math.round(length * factor));
+  return image.resize(side(image.width), side(image.height), kernel);
+}
+
+function paste(sheet: RgbImage, image: RgbImage, left: number, top: number): void {
+  const bytes = image.width * 3;
+  for (let row = 0; row < image.height; row += 1) {
+    const from = image.data.subarray(row * bytes, (row + 1) * bytes);
+    sheet.data.set(from, ((top + row) * sheet.width + left) * 3);
+  }
+}
+
+function escapeXml(text: string): string {
+  return text
+    .replace(/[^\t\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "\ufffd")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;");
+}

@@ -1,0 +1,46 @@
+/** The formats that are read from users' files. */
+export type ImageFormat = "jpeg" | "png" | "webp" | "avif";
+
+/** What the first bytes of a file say: a readable format, or the name of what was found instead. */
+export type Sniffed = { readonly format: ImageFormat } | { readonly found: string };
+
+/** How many bytes `sniffImage` wants to see. */
+export const SNIFFED_BYTES = 512;
+
+/** Told once, so that every refusal reads alike. */
+export const ACCEPTED_FORMATS = "a JPEG, PNG, WebP or AVIF picture";
+
+const REFUSED: readonly (readonly [RegExp, string])[] = [
+  [/^GIF8/, "a GIF"],
+  [/^(II\*\0|MM\0\*)/, "a TIFF"],
+  [/^%PDF/, "a PDF"],
+  [/^BM/, "a BMP"],
+  [/^....ftyp/s, "a HEIF picture of another kind than AVIF"],
+  [/^\s*(\xef\xbb\xbf)?\s*<(\?xml|!DOCTYPE svg|!--|svg)/i, "an SVG or other XML"],
+];
+
+/**
+ * Recognises a picture by its first bytes, never by its name: a JPEG called `x.png` is a JPEG, and
+ * formats whose loaders are not wanted near strangers' files (SVG, PDF, TIFF, GIF) are named.
+ */
+export function sniffImage(bytes: Uint8Array): Sniffed {
+  const head = Buffer.from(
+    bytes.buffer,
+    bytes.byteOffset,
+    Math.min(bytes.byteLength, SNIFFED_BYTES),
+  ).toString("latin1");
+  if (head.startsWith("\xff\xd8\xff")) return { format: "jpeg" };
+  if (head.startsWith("\x89PNG\r\n\x1a\n")) return { format: "png" };
+  if (/^RIFF....WEBP/s.test(head)) return { format: "webp" };
+  if (isAvif(head)) return { format: "avif" };
+  if (head.length === 0) return { found: "an empty file" };
+  return { found: REFUSED.find(([pattern]) => pattern.test(head))?.[1] ?? "unknown data" };
+}
+
+/** True where the ISO base media `ftyp` box names avif or avis among its brands. */
+function isAvif(head: string): boolean {
+  if (head.slice(4, 8) !== "ftyp") return false;
+  const boxBytes = Buffer.from(head.slice(0, 4), "latin1").readUInt32BE();
+  const brands = head.slice(8, boxBytes).match(/.{4}/gs) ?? [];
+  return brands.some((brand) => brand === "avif" || brand === "avis");
+}

@@ -1,0 +1,25 @@
+/**
+ * Pictures without the engine: decoding, resizing, PNG files that remember how they were made,
+ * contact sheets.
+ * @module
+ */
+export { type ContactSheetOptions, contactSheet } from "./contact-sheet.ts";
+export {
+  ACCEPTED_FORMATS,
+  type ImageFormat,
+  SNIFFED_BYTES,
+  type Sniffed,
+  sniffImage,
+} from "./image-format.ts";
+export {
+  type PictureMetadata,
+  readPictureMetadata,
+  type SavedPictureMetadata,
+} from "./picture-metadata.ts";
+export {
+  type DecodeOptions,
+  ImageError,
+  type ResizeFit,
+  type ResizeKernel,
+  RgbImage,
+} from "./rgb-image.ts";

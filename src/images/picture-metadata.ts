@@ -1,0 +1,137 @@
+import { readFile } from "node:fs/promises";
+import textChunk from "png-chunk-text";
+import encodeChunks from "png-chunks-encode";
+import extractChunks from "png-chunks-extract";
+import { z } from "zod";
+
+const pictureMetadata = z.object({
+  prompt: z.string(),
+  negativePrompt: z.string().optional(),
+  steps: z.int(),
+  sampler: z.string(),
+  guidanceScale: z.number(),
+  seed: z.int(),
+  /** A name or path of the weights. */
+  model: z.string().optional(),
+  /** A hash of the weights. */
+  modelHash: z.string().optional(),
+  /** Whatever else is needed to make the picture again. */
+  extra: z.record(z.string(), z.json()).optional(),
+});
+
+const savedMetadata = pictureMetadata.extend({ width: z.int(), height: z.int() });
+
+/** How a picture was made; enough to make it again. */
+export type PictureMetadata = Readonly<z.infer<typeof pictureMetadata>>;
+
+/** What a saved picture says of itself: its size in pixels is added when it is written. */
+export type SavedPictureMetadata = Readonly<z.infer<typeof savedMetadata>>;
+
+/** Our own chunk's keyword; its text is JSON. */
+const KEYWORD = "pixart";
+const SIGNATURE_BYTES = 8;
+/** The signature and IHDR, which comes first and always holds 13 bytes. */
+const HEADER_BYTES = SIGNATURE_BYTES + 12 + 13;
+
+/**
+ * The text that stable-diffusion-webui (modules/processing.py, `create_infotext`) made customary
+ * and that viewers read: prompt, negative prompt, then one line of settings.
+ */
+export function parametersText(metadata: SavedPictureMetadata): string {
+  const settings: Record<string, string | number | undefined> = {
+    Steps: metadata.steps,
+    Sampler: metadata.sampler,
+    "CFG scale": metadata.guidanceScale,
+    Seed: metadata.seed,
+    Size: `${metadata.width}x${metadata.height}`,
+    "Model hash": metadata.modelHash,
+    Model: metadata.model,
+  };
+  const line = Object.entries(settings)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}: ${quoted(String(value))}`)
+    .join(", ");
+  const negative = metadata.negativePrompt ? [`Negative prompt: ${metadata.negativePrompt}`] : [];
+  return [metadata.prompt, ...negative, line].join("\n");
+}
+
+/** A PNG with two text chunks after its header: `parameters`, and `pixart` with the whole record. */
+export function embedMetadata(png: Uint8Array, metadata: SavedPictureMetadata): Uint8Array {
+  const chunks = encodeChunks([
+    parametersChunk(parametersText(metadata)),
+    textChunk.encode(KEYWORD, asciiJson(metadata)),
+  ]);
+  return Buffer.concat([
+    png.subarray(0, HEADER_BYTES),
+    chunks.subarray(SIGNATURE_BYTES),
+    png.subarray(HEADER_BYTES),
+  ]);
+}
+
+/**
+ * Reads back what `RgbImage.save` wrote of how the picture was made; undefined for a PNG that
+ * does not say. Throws an error naming the file where it is no PNG or the record is damaged.
+ */
+export async function readPictureMetadata(path: string): Promise<SavedPictureMetadata | undefined> {
+  const text = findText(path, await readFile(path));
+  if (text === undefined) return undefined;
+  const parsed = savedMetadata.safeParse(parseJson(path, text));
+  if (!parsed.success) {
+    const { path: key, message } = parsed.error.issues[0] ?? { path: [], message: "" };
+    throw new Error(
+      `${path}: the "${KEYWORD}" text does not hold a record: ${key.join(".")}: ${message}`,
+    );
+  }
+  return parsed.data;
+}
+
+function findText(path: string, png: Buffer): string | undefined {
+  try {
+    checkLengths(png);
+    return extractChunks(png)
+      .filter((chunk) => chunk.name === "tEXt")
+      .map((chunk) => textChunk.decode(chunk.data))
+      .find((chunk) => chunk.keyword === KEYWORD)?.text;
+  } catch (error) {
+    throw new Error(`${path}: not a whole PNG: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** The extractor allocates what a chunk declares; a damaged length must not ask for gigabytes. */
+function checkLengths(png: Buffer): void {
+  for (let at = SIGNATURE_BYTES; at < png.length; ) {
+    const end = at + 8 <= png.length ? at + 12 + png.readUInt32BE(at) : Number.POSITIVE_INFINITY;
+    if (end > png.length) throw new Error("a chunk is longer than the file");
+    at = end;
+  }
+}
+
+function parseJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${path}: the "${KEYWORD}" text is not JSON`, { cause: error });
+  }
+}
+
+/** Latin-1 goes into the tEXt chunk that old readers know, anything else into UTF-8 iTXt. */
+function parametersChunk(text: string): { name: string; data: Uint8Array } {
+  const visible = text.replaceAll("\0", "\ufffd");
+  if (!/[\u0100-\uffff]/.test(visible)) return textChunk.encode("parameters", visible);
+  // Keyword, NUL, not compressed (two zero bytes), no language, no translated keyword.
+  const head = Buffer.from("parameters\0\0\0\0\0", "latin1");
+  return { name: "iTXt", data: Buffer.concat([head, Buffer.from(visible, "utf8")]) };
+}
+
+/** JSON in which everything beyond ASCII is escaped: any text survives a Latin-1 chunk. */
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** The settings line is split at commas and colons, so a value that holds one is quoted. */
+function quoted(value: string): string {
+  return /[,:"\n]/.test(value) ? JSON.stringify(value) : value;
+}

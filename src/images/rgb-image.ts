@@ -1,0 +1,172 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import sharp, { type Metadata, type Sharp } from "sharp";
+import writeFileAtomic from "write-file-atomic";
+import { ACCEPTED_FORMATS, type ImageFormat, sniffImage } from "./image-format.ts";
+import { embedMetadata, type PictureMetadata } from "./picture-metadata.ts";
+
+/** How `resize` weighs the pixels it reads; the names are sharp's. */
+export type ResizeKernel = "nearest" | "linear" | "cubic" | "mitchell" | "lanczos2" | "lanczos3";
+
+/** What `resize` does about another aspect ratio: stretch, crop the centre, or pad with white. */
+export type ResizeFit = "fill" | "cover" | "contain";
+
+export interface DecodeOptions {
+  /** Larger pictures are refused from their header alone, before any pixel is decoded. */
+  readonly maxPixels?: number;
+}
+
+/** A picture that can't be read: `source` names the file, `reason` says why. */
+export class ImageError extends Error {
+  override readonly name = "ImageError";
+  readonly source: string;
+  readonly reason: string;
+
+  constructor(source: string, reason: string, options?: ErrorOptions) {
+    super(`${source}: ${reason}`, options);
+    this.source = source;
+    this.reason = reason;
+  }
+}
+
+/** An 8-bit sRGB picture: `data` holds rows from the top, three bytes (R, G, B) a pixel. */
+export class RgbImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+
+  constructor(width: number, height: number, data: Uint8Array) {
+    if (!(Number.isInteger(width) && width > 0 && Number.isInteger(height) && height > 0)) {
+      throw new Error(
+        `Expected whole positive numbers for width and height but received ${width} and ${height}`,
+      );
+    }
+    if (data.length !== width * height * 3) {
+      throw new Error(
+        `Expected ${width * height * 3} bytes (${width}x${height}, RGB) for data but received ${data.length}`,
+      );
+    }
+    this.width = width;
+    this.height = height;
+    this.data = data;
+  }
+
+  /** A picture of one colour. */
+  static filled(
+    width: number,
+    height: number,
+    [r, g, b]: readonly [number, number, number],
+  ): RgbImage {
+    const data = new Uint8Array(width * height * 3);
+    for (let i = 0; i < data.length; i += 3) data.set([r, g, b], i);
+    return new RgbImage(width, height, data);
+  }
+
+  /**
+   * Decodes a JPEG, PNG, WebP or AVIF, given as bytes or as a path: upright (EXIF), in sRGB, with
+   * transparency laid on white. The first frame of an animation is taken.
+   * @throws ImageError naming the file, for other formats, damage (the decoder's warnings count,
+   * so a half picture is never taken for a whole one) and more than `maxPixels` pixels.
+   */
+  static async decode(
+    source: Uint8Array | string,
+    { maxPixels = 64e6 }: DecodeOptions = {},
+  ): Promise<RgbImage> {
+    const name = typeof source === "string" ? source : `picture of ${source.byteLength} bytes`;
+    const bytes = typeof source === "string" ? await readPicture(source) : source;
+    const sniffed = sniffImage(bytes);
+    if (!("format" in sniffed)) {
+      throw new ImageError(name, `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}`);
+    }
+    await checkPixels(name, bytes, sniffed.format, maxPixels);
+    try {
+      const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels, autoOrient: true })
+        .flatten({ background: "#ffffff" })
+        .toColourspace("srgb")
+        .removeAlpha()
+        .raw({ depth: "uchar" })
+        .toBuffer({ resolveWithObject: true });
+      return fromSharp(data, info);
+    } catch (error) {
+      throw damaged(name, sniffed.format, error);
+    }
+  }
+
+  /** A resampled copy; `contain` pads with white, `cover` crops evenly on both sides. */
+  async resize(
+    width: number,
+    height: number,
+    kernel: ResizeKernel = "lanczos3",
+    fit: ResizeFit = "fill",
+  ): Promise<RgbImage> {
+    if (width === this.width && height === this.height) return this;
+    const { data, info } = await this.#sharp()
+      .resize(width, height, { kernel, fit, background: "#ffffff" })
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    return fromSharp(data, info);
+  }
+
+  /** PNG bytes; with `metadata` the file remembers how it was made (see `readPictureMetadata`). */
+  async encodePng(metadata?: PictureMetadata): Promise<Uint8Array> {
+    const png = await this.#sharp().png().toBuffer();
+    if (metadata === undefined) return png;
+    return embedMetadata(png, { ...metadata, width: this.width, height: this.height });
+  }
+
+  /** Writes a PNG through a temporary sibling and a rename, so that no half picture is ever seen. */
+  async save(path: string, metadata?: PictureMetadata): Promise<void> {
+    if (!/\.png$/i.test(path)) {
+      throw new Error(`Expected a name that ends in .png for path but received ${path}`);
+    }
+    const png = await this.encodePng(metadata);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFileAtomic(path, Buffer.from(png.buffer, png.byteOffset, png.byteLength));
+  }
+
+  #sharp(): Sharp {
+    return sharp(this.data, { raw: { width: this.width, height: this.height, channels: 3 } });
+  }
+}
+
+function fromSharp(data: Buffer, { width, height }: { width: number; height: number }): RgbImage {
+  return new RgbImage(width, height, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+}
+
+async function readPicture(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === "ENOENT" ? "there is no such file" : `can't be opened (${code})`;
+    throw new ImageError(path, reason, { cause: error });
+  }
+}
+
+async function checkPixels(
+  name: string,
+  bytes: Uint8Array,
+  format: ImageFormat,
+  maxPixels: number,
+): Promise<void> {
+  let size: Metadata;
+  try {
+    size = await sharp(bytes, { limitInputPixels: false }).metadata();
+  } catch (error) {
+    throw damaged(name, format, error);
+  }
+  if (size.width * size.height > maxPixels) {
+    throw new ImageError(
+      name,
+      `expected at most ${maxPixels / 1e6} megapixels but found ` +
+        `${size.width}x${size.height} (${((size.width * size.height) / 1e6).toFixed(1)} megapixels)`,
+    );
+  }
+}
+
+function damaged(name: string, format: ImageFormat, error: unknown): ImageError {
+  const said = (error instanceof Error ? error.message : String(error)).trim().split("\n").at(-1);
+  return new ImageError(name, `the ${format.toUpperCase()} data can't be decoded (${said})`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,52 @@
+import { Linear, Module } from "../nn/index.ts";
+import { functional as F, type Tensor } from "../torch/index.ts";
+
+// Shapes: B batch, N queries, L keys, D width, M heads, E = D/M width of a head.
+
+export interface AttentionOptions {
+  readonly dim: number;
+  readonly heads: number;
+  /** Width of the context; `dim` where it is left out. */
+  readonly contextDim?: number;
+  /** Whether queries, keys and values have a bias; the output always has one. */
+  readonly bias: boolean;
+}
+
+/** Multi-head attention of tokens to themselves or to a context, under diffusers' names. */
+export class Attention extends Module {
+  static override readonly keys = { toOut: "to_out.0" };
+
+  readonly toQ: Linear;
+  readonly toK: Linear;
+  readonly toV: Linear;
+  readonly toOut: Linear;
+  readonly #heads: number;
+
+  constructor({ dim, heads, contextDim = dim, bias }: AttentionOptions) {
+    super();
+    this.#heads = heads;
+    this.toQ = new Linear(dim, dim, { bias });
+    this.toK = new Linear(contextDim, dim, { bias });
+    this.toV = new Linear(contextDim, dim, { bias });
+    this.toOut = new Linear(dim, dim);
+  }
+
+  /**
+   * @param x       (B, N, D)
+   * @param context (B, L, contextDim), `x` where it is left out
+   * @param bias    added to the logits, broadcast to (B, M, N, L)
+   * @returns       (B, N, D)
+   */
+  override forward(x: Tensor, context: Tensor = x, bias?: Tensor): Tensor {
+    const q = this.#split(this.toQ.call(x)); // (B, M, N, E)
+    const k = this.#split(this.toK.call(context)); // (B, M, L, E)
+    const v = this.#split(this.toV.call(context)); // (B, M, L, E)
+    const mask = bias === undefined ? {} : { attnMask: bias };
+    const attended = F.scaledDotProductAttention(q, k, v, mask); // (B, M, N, E)
+    return this.toOut.call(attended.transpose(1, 2).flatten(2, 3));
+  }
+
+  #split(x: Tensor): Tensor {
+    return x.reshape([x.size(0), x.size(1), this.#heads, -1]).transpose(1, 2);
+  }
+}

@@ -1,0 +1,126 @@
+import {
+  completeConfig,
+  count,
+  type Field,
+  type FieldsOf,
+  flag,
+  nullable,
+  oneOf,
+  positive,
+  readConfig,
+  writeConfig,
+} from "../config-fields.ts";
+
+/** Configuration of {@link AutoencoderKL}: diffusers' fields in camelCase, diffusers' defaults. */
+export interface AutoencoderKLConfig {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  /** One for each width; no other kind is known. */
+  readonly downBlockTypes: readonly "DownEncoderBlock2D"[];
+  readonly upBlockTypes: readonly "UpDecoderBlock2D"[];
+  /** Widths from the picture inwards; every block but the innermost halves height and width. */
+  readonly blockOutChannels: readonly [number, ...number[]];
+  readonly layersPerBlock: number;
+  readonly actFn: "silu" | "swish";
+  readonly latentChannels: number;
+  readonly normNumGroups: number;
+  /** Side in pixels of the pictures it was trained on. */
+  readonly sampleSize: number;
+  /** What latents are multiplied with to have about unit variance; many files leave out the usual 0.18215. */
+  readonly scalingFactor: number;
+  readonly shiftFactor: number | null;
+  readonly latentsMean: readonly number[] | null;
+  readonly latentsStd: readonly number[] | null;
+  /** Whether its activations overflow float16, so that pipelines are to run it in float32. */
+  readonly forceUpcast: boolean;
+  readonly useQuantConv: boolean;
+  readonly usePostQuantConv: boolean;
+  readonly midBlockAddAttention: boolean;
+}
+
+const finite = (value: unknown): boolean => Number.isFinite(value);
+
+const listOf = <T extends readonly unknown[]>(
+  initial: T,
+  expected: string,
+  accepts: (item: unknown) => boolean,
+): Field<T> => ({
+  initial,
+  expected: `a list of ${expected}`,
+  accepts: (value) => Array.isArray(value) && value.length > 0 && value.every(accepts),
+});
+
+const only = <const T extends string>(name: T): Field<readonly T[]> =>
+  listOf([name], `"${name}"`, (value) => value === name);
+
+const number: Field<number> = { initial: 0, expected: "a number", accepts: finite };
+const numbers = nullable(listOf<readonly number[]>([], "numbers", finite));
+
+const fields: FieldsOf<AutoencoderKLConfig> = {
+  inChannels: count(3),
+  outChannels: count(3),
+  downBlockTypes: only("DownEncoderBlock2D"),
+  upBlockTypes: only("UpDecoderBlock2D"),
+  blockOutChannels: listOf([64], "positive integers", count(1).accepts),
+  layersPerBlock: count(1),
+  actFn: oneOf("silu", "swish"),
+  latentChannels: count(4),
+  normNumGroups: count(32),
+  sampleSize: count(32),
+  scalingFactor: positive(0.18215),
+  shiftFactor: nullable(number),
+  latentsMean: numbers,
+  latentsStd: numbers,
+  forceUpcast: flag(true),
+  useQuantConv: flag(true),
+  usePostQuantConv: flag(true),
+  midBlockAddAttention: flag(true),
+};
+
+/**
+ * The whole configuration from the fields given; block types follow the widths. Throws, listing every field that isn't
+ * known or understood.
+ */
+export function autoencoderKLConfig(given: Partial<AutoencoderKLConfig>): AutoencoderKLConfig {
+  const widths = given.blockOutChannels ?? fields.blockOutChannels.initial;
+  const blocks = {
+    downBlockTypes: widths.map(() => "DownEncoderBlock2D"),
+    upBlockTypes: widths.map(() => "UpDecoderBlock2D"),
+  };
+  return consistent(completeConfig(fields, { ...blocks, ...given }));
+}
+
+/** Reads `config.json` of an autoencoder, which `path` names in errors. Throws as {@link autoencoderKLConfig} does. */
+export function readAutoencoderKLConfig(
+  json: Readonly<Record<string, unknown>>,
+  path: string,
+): AutoencoderKLConfig {
+  if (json._class_name !== "AutoencoderKL") {
+    throw new Error(
+      `Expected AutoencoderKL for _class_name in ${path} but received ${JSON.stringify(json._class_name)}`,
+    );
+  }
+  return consistent(readConfig(fields, json, path));
+}
+
+/** What diffusers writes into `config.json` for this configuration. */
+export const writeAutoencoderKLConfig = (config: AutoencoderKLConfig): Record<string, unknown> =>
+  writeConfig(config, "AutoencoderKL");
+
+function consistent(config: AutoencoderKLConfig): AutoencoderKLConfig {
+  const { blockOutChannels: widths, normNumGroups } = config;
+  for (const field of ["downBlockTypes", "upBlockTypes"] as const) {
+    if (config[field].length !== widths.length) {
+      throw new Error(
+        `Expected as many ${field} as blockOutChannels, ${widths.length}, but received ${config[field].length}`,
+      );
+    }
+  }
+  const uneven = widths.find((width) => width % normNumGroups !== 0);
+  if (uneven !== undefined) {
+    throw new Error(
+      `Expected multiples of normNumGroups, ${normNumGroups}, for blockOutChannels but received ${uneven}`,
+    );
+  }
+  return config;
+}

@@ -1,0 +1,37 @@
+import { Conv2d, GroupNorm, Module } from "../../nn/index.ts";
+import { functional as F, type Tensor } from "../../torch/index.ts";
+
+// Shapes: B batch, C input channels, K output channels, H height, W width.
+
+export interface ResnetBlockOptions {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly normNumGroups: number;
+}
+
+/** Two normalised 3×3 convolutions round a shortcut (diffusers `models/resnet.py`, without time embedding). */
+export class ResnetBlock extends Module {
+  readonly norm1: GroupNorm;
+  readonly conv1: Conv2d;
+  readonly norm2: GroupNorm;
+  readonly conv2: Conv2d;
+  readonly convShortcut: Conv2d | undefined;
+
+  constructor({ inChannels, outChannels, normNumGroups }: ResnetBlockOptions) {
+    super();
+    this.norm1 = new GroupNorm(normNumGroups, inChannels, { eps: 1e-6 });
+    this.conv1 = new Conv2d(inChannels, outChannels, 3, { padding: 1 });
+    this.norm2 = new GroupNorm(normNumGroups, outChannels, { eps: 1e-6 });
+    this.conv2 = new Conv2d(outChannels, outChannels, 3, { padding: 1 });
+    this.convShortcut =
+      inChannels === outChannels ? undefined : new Conv2d(inChannels, outChannels, 1);
+  }
+
+  /** (B, C, H, W) → (B, K, H, W) */
+  override forward(x: Tensor): Tensor {
+    const h = this.conv1.call(F.silu(this.norm1.call(x))); // (B, K, H, W)
+    const residual = this.conv2.call(F.silu(this.norm2.call(h))); // (B, K, H, W)
+    const shortcut = this.convShortcut?.call(x) ?? x; // (B, K, H, W)
+    return shortcut.add(residual);
+  }
+}

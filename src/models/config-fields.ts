@@ -1,0 +1,117 @@
+import { closest } from "fastest-levenshtein";
+
+/** One field of a model's configuration: its value where nothing is said, and what it may hold. */
+export interface Field<T> {
+  readonly initial: T;
+  readonly expected: string;
+  readonly accepts: (value: unknown) => boolean;
+}
+
+/** A {@link Field} for every property of a configuration. */
+export type FieldsOf<C> = { readonly [K in keyof C]: Field<C[K]> };
+
+/** A whole number of at least 1. */
+export const count = (initial: number): Field<number> => ({
+  initial,
+  expected: "a positive integer",
+  accepts: (value) => Number.isSafeInteger(value) && Number(value) > 0,
+});
+
+/** A finite number above 0. */
+export const positive = (initial: number): Field<number> => ({
+  initial,
+  expected: "a positive number",
+  accepts: (value) => typeof value === "number" && value > 0 && Number.isFinite(value),
+});
+
+/** One of the listed values; the first is the initial one. */
+export const oneOf = <const T>(initial: T, ...others: readonly T[]): Field<T> => ({
+  initial,
+  expected: [initial, ...others].map((value) => JSON.stringify(value)).join(" or "),
+  accepts: (value) => value === initial || others.some((other) => other === value),
+});
+
+/** True or false. */
+export const flag = (initial: boolean): Field<boolean> => ({
+  initial,
+  expected: "true or false",
+  accepts: (value) => typeof value === "boolean",
+});
+
+/** What `field` may hold, or null; null is the initial value unless another is given. */
+export const nullable = <T>(field: Field<T>, initial: T | null = null): Field<T | null> => ({
+  initial,
+  expected: `${field.expected} or null`,
+  accepts: (value) => value === null || field.accepts(value),
+});
+
+/**
+ * Fills in what `given` leaves out. Throws one error that lists every unknown field and every value that isn't
+ * understood; `label` turns a field into the words that name it there.
+ */
+export function completeConfig<C extends object>(
+  fields: FieldsOf<C>,
+  given: Readonly<Record<string, unknown>>,
+  label: (field: string) => string = (field) => field,
+): C {
+  const known = Object.entries<Field<unknown>>(fields);
+  const names = known.map(([name]) => name);
+  const problems = Object.keys(given)
+    .filter((name) => !names.includes(name))
+    .map((name) => `Unknown field ${label(name)}. Did you mean ${label(closest(name, names))}?`);
+  const config = known.map(([name, { initial, expected, accepts }]) => {
+    const value = name in given ? given[name] : initial;
+    if (!accepts(value)) {
+      problems.push(`Expected ${expected} for ${label(name)} but received ${JSON.stringify(value)}`);
+    }
+    return [name, value];
+  });
+  if (problems.length > 0) throw new Error(problems.join("\n"));
+  return Object.fromEntries(config) as C;
+}
+
+const snakeCase = (name: string): string =>
+  name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+const camelCase = (name: string): string =>
+  name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+
+/** Fields that diffusers writes beside a model's own: its bookkeeping, older classes' options, and its EMA's state. */
+const foreign: ReadonlySet<string> = new Set([
+  "double_self_attention",
+  "num_vector_embeds",
+  "only_cross_attention",
+  "use_linear_projection",
+  "decay",
+  "inv_gamma",
+  "min_decay",
+  "optimization_step",
+  "power",
+  "update_after_step",
+  "use_ema_warmup",
+]);
+
+/**
+ * Reads the snake_case fields of a `config.json` that belong to `fields`, passing over what diffusers adds to them.
+ * `path` names the file in errors.
+ */
+export function readConfig<C extends object>(
+  fields: FieldsOf<C>,
+  json: Readonly<Record<string, unknown>>,
+  path: string,
+): C {
+  const own = Object.entries(json)
+    .filter(([key]) => !key.startsWith("_") && !foreign.has(key))
+    .map(([key, value]) => [camelCase(key), value]);
+  return completeConfig(
+    fields,
+    Object.fromEntries(own),
+    (field) => `${snakeCase(field)} in ${path}`,
+  );
+}
+
+/** The snake_case form of a configuration, with the class that Python is to build from it. */
+export function writeConfig(config: object, className: string): Record<string, unknown> {
+  const own = Object.entries(config).map(([name, value]) => [snakeCase(name), value]);
+  return { _class_name: className, ...Object.fromEntries(own) };
+}

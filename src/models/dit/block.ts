@@ -1,0 +1,65 @@
+import { LayerNorm, Linear, Module } from "../../nn/index.ts";
+import { functional as F, type Tensor } from "../../torch/index.ts";
+import { Attention } from "../attention.ts";
+import { chunk } from "../chunk.ts";
+import { FeedForward, type FeedForwardActivation } from "../feed-forward.ts";
+import { modulate } from "../modulate.ts";
+
+// Shapes: B batch, N image tokens, D hidden width.
+
+/** The block's own layer from the condition to its modulation, under the name that diffusers gives it. */
+class AdaLayerNormZero extends Module {
+  readonly linear: Linear;
+
+  constructor(dim: number) {
+    super();
+    this.linear = new Linear(dim, 6 * dim);
+  }
+
+  /** (B, D) → (B, 6, D) */
+  override forward(condition: Tensor): Tensor {
+    return this.linear.call(F.silu(condition)).reshape([condition.size(0), 6, -1]);
+  }
+}
+
+export interface DiTBlockOptions {
+  readonly dim: number;
+  readonly heads: number;
+  readonly attentionBias: boolean;
+  readonly activation: FeedForwardActivation;
+  /** Of the norm before the MLP; the other is fixed. */
+  readonly affine: boolean;
+  /** Of the norm before the MLP; the other is fixed. */
+  readonly eps: number;
+}
+
+/** Self-attention and an MLP, under adaLN-Zero (arXiv 2212.09748 figure 3). */
+export class DiTBlock extends Module {
+  readonly norm1: AdaLayerNormZero;
+  readonly attn1: Attention;
+  readonly norm3: LayerNorm;
+  readonly ff: FeedForward;
+  readonly #norm: LayerNorm;
+
+  constructor({ dim, heads, attentionBias: bias, activation, affine, eps }: DiTBlockOptions) {
+    super();
+    this.norm1 = new AdaLayerNormZero(dim);
+    this.#norm = new LayerNorm(dim, { affine: false, eps: 1e-6 });
+    this.attn1 = new Attention({ dim, heads, bias });
+    this.norm3 = new LayerNorm(dim, { affine, eps });
+    this.ff = new FeedForward(dim, activation);
+  }
+
+  /**
+   * @param x         (B, N, D) image tokens
+   * @param condition (B, D) embedded time and class
+   */
+  override forward(x: Tensor, condition: Tensor): Tensor {
+    const modulation = this.norm1.call(condition); // (B, 6, D)
+    const [shift1, scale1, gate1, shift2, scale2, gate2] = chunk(modulation, 6, 1); // (B, 1, D) each
+    const attended = this.attn1.call(modulate(this.#norm.call(x), shift1, scale1)); // (B, N, D)
+    const mixed = x.add(gate1.mul(attended)); // (B, N, D)
+    const fed = this.ff.call(modulate(this.norm3.call(mixed), shift2, scale2)); // (B, N, D)
+    return mixed.add(gate2.mul(fed)); // (B, N, D)
+  }
+}

@@ -1,0 +1,112 @@
+import {
+  completeConfig,
+  count,
+  type FieldsOf,
+  flag,
+  nullable,
+  oneOf,
+  positive,
+  readConfig,
+  writeConfig,
+} from "../config-fields.ts";
+import type { FeedForwardActivation } from "../feed-forward.ts";
+
+/** Configuration of {@link DiTTransformer2DModel}: diffusers' fields in camelCase, the original's defaults (XL/2). */
+export interface DiTConfig {
+  readonly numAttentionHeads: number;
+  /** Width of one head; the model is `numAttentionHeads · attentionHeadDim` wide. */
+  readonly attentionHeadDim: number;
+  readonly inChannels: number;
+  /** 4 for the noise and 4 for its variance at release; `inChannels` where null. */
+  readonly outChannels: number | null;
+  readonly numLayers: number;
+  /** DiT has none; the field stays for the file's sake. */
+  readonly dropout: 0;
+  /** Not used by DiT. */
+  readonly normNumGroups: number;
+  readonly attentionBias: boolean;
+  /** Side of the latent picture that the model is made for. */
+  readonly sampleSize: number;
+  readonly patchSize: number;
+  readonly activationFn: FeedForwardActivation;
+  /** Number of classes. The class table has one row more, for "no class". */
+  readonly numEmbedsAdaNorm: number;
+  /** No effect: fused attention accumulates in float32 at every dtype. */
+  readonly upcastAttention: boolean;
+  readonly normType: "ada_norm_zero";
+  /** Scale and bias of the norm before the MLP; the others have none. */
+  readonly normElementwiseAffine: boolean;
+  /** Epsilon of the norm before the MLP; the others have 1e-6. */
+  readonly normEps: number;
+  /**
+   * Frequencies of the embedded time: 0 divides their exponents by 128, as the original and PixArt do, and 1 by 127, as
+   * diffusers' class does. Not a field of diffusers: Python passes over it.
+   */
+  readonly timestepFreqShift: 0 | 1;
+}
+
+const fields: FieldsOf<DiTConfig> = {
+  numAttentionHeads: count(16),
+  attentionHeadDim: count(72),
+  inChannels: count(4),
+  outChannels: nullable(count(8), 8),
+  numLayers: count(28),
+  dropout: oneOf(0),
+  normNumGroups: count(32),
+  attentionBias: flag(true),
+  sampleSize: count(32),
+  patchSize: count(2),
+  activationFn: oneOf(
+    "gelu-approximate",
+    "gelu",
+    "geglu",
+    "geglu-approximate",
+    "swiglu",
+    "linear-silu",
+  ),
+  numEmbedsAdaNorm: count(1000),
+  upcastAttention: flag(false),
+  normType: oneOf("ada_norm_zero"),
+  normElementwiseAffine: flag(false),
+  normEps: positive(1e-6),
+  timestepFreqShift: oneOf<0 | 1>(0, 1),
+};
+
+/** Where diffusers' class differs from the original; a file that is silent on one of these means diffusers' value. */
+const fileFields: FieldsOf<DiTConfig> = {
+  ...fields,
+  outChannels: nullable(count(8)),
+  normEps: positive(1e-5),
+  timestepFreqShift: oneOf<0 | 1>(1, 0),
+};
+
+/** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
+export function diTConfig(given: Partial<DiTConfig>): DiTConfig {
+  const config = completeConfig(fields, given as Record<string, unknown>);
+  const width = config.numAttentionHeads * config.attentionHeadDim;
+  if (width % 4 !== 0) {
+    throw new Error(
+      `Expected a multiple of 4 for numAttentionHeads times attentionHeadDim but received ${width}`,
+    );
+  }
+  return config;
+}
+
+/**
+ * Reads `config.json` of a DiT, of the older class `Transformer2DModel` too. `path` names the file in errors. Throws
+ * where it describes another model or holds a field or value that isn't understood.
+ */
+export function readDiTConfig(json: Readonly<Record<string, unknown>>, path: string): DiTConfig {
+  const { _class_name: className, norm_type: normType } = json;
+  const isOlder = className === "Transformer2DModel" && normType === "ada_norm_zero";
+  if (className !== "DiTTransformer2DModel" && !isOlder) {
+    throw new Error(
+      `Expected DiTTransformer2DModel, or Transformer2DModel with norm_type "ada_norm_zero", for _class_name in ${path} but received ${JSON.stringify(className)} with norm_type ${JSON.stringify(normType)}`,
+    );
+  }
+  return readConfig(fileFields, json, path);
+}
+
+/** What diffusers writes into `config.json` for this configuration, and `timestep_freq_shift`. */
+export const writeDiTConfig = (config: DiTConfig): Record<string, unknown> =>
+  writeConfig(config, "DiTTransformer2DModel");

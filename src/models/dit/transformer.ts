@@ -1,0 +1,122 @@
+import { construct, Embedding, LayerNorm, Linear, Module, ModuleList } from "../../nn/index.ts";
+import * as torch from "../../torch/index.ts";
+import { functional as F, type Generator, type Tensor } from "../../torch/index.ts";
+import { chunk } from "../chunk.ts";
+import { PatchEmbed, TimestepEmbedding, timestepSinusoid, unpatchify } from "../embeddings.ts";
+import { modulate } from "../modulate.ts";
+import { DiTBlock } from "./block.ts";
+import { type DiTConfig, diTConfig } from "./config.ts";
+
+// Shapes: B batch, C channels, H height, W width, p side of a patch, h = H/p, w = W/p, N = h·w image tokens,
+// D hidden width.
+
+/** What {@link DiTTransformer2DModel} needs beside the noisy picture. */
+export interface DiTInputs {
+  /** (B) */
+  readonly timestep: Tensor;
+  /** (B) int64: a class, or {@link DiTTransformer2DModel.noClass}. Left out, nothing is added to the embedded time. */
+  readonly classLabels?: Tensor | undefined;
+}
+
+/** One row of the class table, (B) → (B, D), under the name that diffusers gives it. */
+class LabelEmbedding extends Module {
+  readonly embeddingTable: Embedding;
+
+  constructor(rows: number, width: number) {
+    super();
+    this.embeddingTable = new Embedding(rows, width);
+  }
+
+  override forward(labels: Tensor): Tensor {
+    return this.embeddingTable.call(labels);
+  }
+}
+
+/**
+ * The class-conditional diffusion transformer DiT (arXiv 2212.09748, facebookresearch/DiT `models.py`), from which
+ * PixArt starts. One time and one class embedding serve all blocks, as in the original.
+ */
+export class DiTTransformer2DModel extends Module {
+  static override readonly keys = { projOut1: "proj_out_1", projOut2: "proj_out_2" };
+
+  readonly config: DiTConfig;
+  /** Whether blocks are computed a second time in backward instead of keeping their activations. */
+  gradientCheckpointing = false;
+
+  readonly posEmbed: PatchEmbed;
+  readonly timestepEmbedder: TimestepEmbedding;
+  readonly classEmbedder: LabelEmbedding;
+  readonly transformerBlocks: ModuleList<DiTBlock>;
+  readonly normOut: LayerNorm;
+  readonly projOut1: Linear;
+  readonly projOut2: Linear;
+
+  /** Parameters start as diffusers' do; {@link initializeWeights} gives those that DiT trains from. */
+  constructor(given: Partial<DiTConfig> = {}) {
+    super();
+    const config = diTConfig(given);
+    const { inChannels, patchSize } = config;
+    const width = config.numAttentionHeads * config.attentionHeadDim;
+    const block = {
+      dim: width,
+      heads: config.numAttentionHeads,
+      attentionBias: config.attentionBias,
+      activation: config.activationFn,
+      affine: config.normElementwiseAffine,
+      eps: config.normEps,
+    };
+    this.config = config;
+    this.posEmbed = new PatchEmbed({
+      inChannels,
+      width,
+      patchSize,
+      baseSize: Math.floor(config.sampleSize / patchSize),
+      interpolationScale: 1,
+    });
+    this.timestepEmbedder = new TimestepEmbedding(256, width);
+    this.classEmbedder = new LabelEmbedding(config.numEmbedsAdaNorm + 1, width);
+    this.transformerBlocks = new ModuleList(
+      Array.from({ length: config.numLayers }, () => new DiTBlock(block)),
+    );
+    this.normOut = new LayerNorm(width, { affine: false, eps: 1e-6 });
+    this.projOut1 = new Linear(width, 2 * width);
+    this.projOut2 = new Linear(width, patchSize ** 2 * (config.outChannels ?? inChannels));
+  }
+
+  /** The label that stands for "no class": the row of the table that guidance and label dropout use. */
+  get noClass(): number {
+    return this.config.numEmbedsAdaNorm;
+  }
+
+  /** Times (B) → (B, D), without a class. */
+  embedTimestep(timestep: Tensor, dtype: torch.DType): Tensor {
+    const sinusoid = timestepSinusoid(timestep, this.config.timestepFreqShift); // (B, 256)
+    return this.timestepEmbedder.call(sinusoid.to({ dtype })); // (B, D)
+  }
+
+  /**
+   * @param hiddenStates (B, C, H, W) noisy latents; H and W divisible by the patch size
+   * @returns            (B, C_out, H, W)
+   */
+  override forward(hiddenStates: Tensor, { timestep, classLabels }: DiTInputs): Tensor {
+    const { patchSize } = this.config;
+    const h = Math.floor(hiddenStates.size(2) / patchSize);
+    const w = Math.floor(hiddenStates.size(3) / patchSize);
+
+    let x = this.posEmbed.call(hiddenStates); // (B, N, D)
+    const time = this.embedTimestep(timestep, x.dtype); // (B, D)
+    const condition =
+      classLabels === undefined ? time : time.add(this.classEmbedder.call(classLabels)); // (B, D)
+
+    for (const block of this.transformerBlocks) {
+      x = this.gradientCheckpointing
+        ? torch.checkpoint((tokens, c) => block.call(tokens, c), [x, condition])
+        : block.call(x, condition); // (B, N, D)
+    }
+
+    const modulation = this.projOut1.call(F.silu(condition)).unsqueeze(1); // (B, 1, 2·D)
+    const [shift, scale] = chunk(modulation, 2, 2); // (B, 1, D) each
+    const tokens = this.projOut2.call(modulate(this.normOut.call(x), shift, scale)); // (B, N, p·p·C_out)
+    return unpatchify(tokens, h, w, patchSize); // (B, C_out, H, W)
+  }
+}

@@ -1,0 +1,50 @@
+import { Linear, Module } from "../nn/index.ts";
+import { functional as F, type Tensor } from "../torch/index.ts";
+import { chunk } from "./chunk.ts";
+
+/** The activations of diffusers' `FeedForward`. */
+export type FeedForwardActivation =
+  | "gelu-approximate"
+  | "gelu"
+  | "geglu"
+  | "geglu-approximate"
+  | "swiglu"
+  | "linear-silu";
+
+/** Values times their activated gates: (B, N, 2·M) → (B, N, M). */
+const gated = (x: Tensor, activation: (gate: Tensor) => Tensor): Tensor => {
+  const [values, gates] = chunk(x, 2, -1);
+  return values.mul(activation(gates));
+};
+
+const activations: Readonly<Record<FeedForwardActivation, (x: Tensor) => Tensor>> = {
+  "gelu-approximate": (x) => F.gelu(x, { approximate: "tanh" }),
+  gelu: (x) => F.gelu(x),
+  geglu: (x) => gated(x, (gate) => F.gelu(gate)),
+  // Despite its name diffusers' ApproximateGELU has no gate: it is x·σ(1.702 x).
+  "geglu-approximate": (x) => x.mul(x.mul(1.702).sigmoid()),
+  swiglu: (x) => gated(x, (gate) => F.silu(gate)),
+  "linear-silu": (x) => F.silu(x),
+};
+
+/** A token-wise MLP four times as wide inside, under diffusers' names: (B, N, D) → (B, N, D). */
+export class FeedForward extends Module {
+  static override readonly keys = { projIn: "net.0.proj", projOut: "net.2" };
+
+  readonly projIn: Linear;
+  readonly projOut: Linear;
+  readonly #activate: (x: Tensor) => Tensor;
+
+  constructor(dim: number, activation: FeedForwardActivation) {
+    super();
+    const inner = 4 * dim;
+    const isGated = activation === "geglu" || activation === "swiglu";
+    this.projIn = new Linear(dim, isGated ? 2 * inner : inner);
+    this.projOut = new Linear(inner, dim);
+    this.#activate = activations[activation];
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.projOut.call(this.#activate(this.projIn.call(x)));
+  }
+}

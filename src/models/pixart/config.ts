@@ -1,0 +1,137 @@
+import {
+  completeConfig,
+  count,
+  type FieldsOf,
+  flag,
+  nullable,
+  oneOf,
+  positive,
+  readConfig,
+  writeConfig,
+} from "../config-fields.ts";
+import type { FeedForwardActivation } from "../feed-forward.ts";
+
+/** Configuration of {@link PixArtTransformer2DModel}: diffusers' fields in camelCase, diffusers' defaults (XL/2). */
+export interface PixArtConfig {
+  readonly numAttentionHeads: number;
+  /** Width of one head; the model is `numAttentionHeads · attentionHeadDim` wide. */
+  readonly attentionHeadDim: number;
+  readonly inChannels: number;
+  /** 4 for the noise and 4 for its variance at release; `inChannels` where null. */
+  readonly outChannels: number | null;
+  readonly numLayers: number;
+  /** PixArt has none; the field stays for the file's sake. */
+  readonly dropout: 0;
+  /** Not used by PixArt. */
+  readonly normNumGroups: number;
+  /** Width of the caption tokens that reach the blocks: the model's own width where captions are projected. */
+  readonly crossAttentionDim: number;
+  readonly attentionBias: boolean;
+  /** Side of the latent picture that the model is made for; positions of other sizes are stretched over it. */
+  readonly sampleSize: number;
+  readonly patchSize: number;
+  readonly activationFn: FeedForwardActivation;
+  /** Not used by PixArt. */
+  readonly numEmbedsAdaNorm: number;
+  /** No effect: fused attention accumulates in float32 at every dtype. */
+  readonly upcastAttention: boolean;
+  readonly normType: "ada_norm_single";
+  readonly normElementwiseAffine: boolean;
+  /** Epsilon of the blocks' norms; the last norm has 1e-6. */
+  readonly normEps: number;
+  /** Divides the positions; max(⌊sampleSize/64⌋, 1) where null. */
+  readonly interpolationScale: number | null;
+  /** Whether the time embedding also takes the picture's size and aspect ratio; only at sampleSize 128 where null. */
+  readonly useAdditionalConditions: boolean | null;
+  /** Width of the text encoder's states; where null there is no projection and captions go to the blocks as they are. */
+  readonly captionChannels: number | null;
+  readonly attentionType: "default" | null;
+}
+
+const fields: FieldsOf<PixArtConfig> = {
+  numAttentionHeads: count(16),
+  attentionHeadDim: count(72),
+  inChannels: count(4),
+  outChannels: nullable(count(8), 8),
+  numLayers: count(28),
+  dropout: oneOf(0),
+  normNumGroups: count(32),
+  crossAttentionDim: count(1152),
+  attentionBias: flag(true),
+  sampleSize: count(128),
+  patchSize: count(2),
+  activationFn: oneOf(
+    "gelu-approximate",
+    "gelu",
+    "geglu",
+    "geglu-approximate",
+    "swiglu",
+    "linear-silu",
+  ),
+  numEmbedsAdaNorm: count(1000),
+  upcastAttention: flag(false),
+  normType: oneOf("ada_norm_single"),
+  normElementwiseAffine: flag(false),
+  normEps: positive(1e-6),
+  interpolationScale: nullable(positive(1)),
+  useAdditionalConditions: nullable(flag(false)),
+  captionChannels: nullable(count(4096)),
+  attentionType: oneOf("default", null),
+};
+
+/** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
+export const pixArtConfig = (given: Partial<PixArtConfig>): PixArtConfig =>
+  completeConfig(fields, given as Record<string, unknown>);
+
+/**
+ * Reads `config.json` of a PixArt transformer, of the older class `Transformer2DModel` too. `path` names the file in
+ * errors. Throws where it describes another model or holds a field or value that isn't understood.
+ */
+export function readPixArtConfig(
+  json: Readonly<Record<string, unknown>>,
+  path: string,
+): PixArtConfig {
+  const { _class_name: className, norm_type: normType } = json;
+  const isOlder = className === "Transformer2DModel" && normType === "ada_norm_single";
+  if (className !== "PixArtTransformer2DModel" && !isOlder) {
+    throw new Error(
+      `Expected PixArtTransformer2DModel, or Transformer2DModel with norm_type "ada_norm_single", for _class_name in ${path} but received ${JSON.stringify(className)} with norm_type ${JSON.stringify(normType)}`,
+    );
+  }
+  return readConfig(fields, json, path);
+}
+
+/** What diffusers writes into `config.json` for this configuration. */
+export const writePixArtConfig = (config: PixArtConfig): Record<string, unknown> =>
+  writeConfig(config, "PixArtTransformer2DModel");
+
+/** The numbers that a configuration leaves to be worked out. */
+export interface PixArtDimensions {
+  readonly width: number;
+  readonly outChannels: number;
+  /** Patches on a side of the picture that the model is made for. */
+  readonly baseSize: number;
+  readonly interpolationScale: number;
+  readonly usesAdditionalConditions: boolean;
+}
+
+/** Works out what a configuration leaves open. Throws where the width does not fit the embeddings. */
+export function pixArtDimensions(config: PixArtConfig): PixArtDimensions {
+  const width = config.numAttentionHeads * config.attentionHeadDim;
+  const usesAdditionalConditions = config.useAdditionalConditions ?? config.sampleSize === 128;
+  // Positions take a quarter of the width each for sine and cosine of two axes; sizes a third for each of three numbers.
+  const divisor = usesAdditionalConditions ? 12 : 4;
+  if (width % divisor !== 0) {
+    throw new Error(
+      `Expected a multiple of ${divisor} for numAttentionHeads times attentionHeadDim but received ${width}`,
+    );
+  }
+  return {
+    width,
+    outChannels: config.outChannels ?? config.inChannels,
+    baseSize: Math.floor(config.sampleSize / config.patchSize),
+    interpolationScale:
+      config.interpolationScale ?? Math.max(Math.floor(config.sampleSize / 64), 1),
+    usesAdditionalConditions,
+  };
+}

@@ -1,0 +1,9 @@
+/** Layers: a Module with strict keys, and the few families that PixArt's models are made of. */
+export { type ConstructOptions, construct, constructOptions } from "./construct.ts";
+export { Conv2d, type Conv2dOptions } from "./conv.ts";
+export { Embedding } from "./embedding.ts";
+export * as init from "./init.ts";
+export { Linear } from "./linear.ts";
+export { Module, ModuleList } from "./module.ts";
+export { GroupNorm, LayerNorm, RMSNorm } from "./norm.ts";
+export { checkKeys, type StateSource, sourceOf } from "./state-dict.ts";

@@ -1,0 +1,70 @@
+import { functional, type Tensor } from "../torch/index.ts";
+import { ones, zeros } from "./init.ts";
+import { Module } from "./module.ts";
+
+/** Normalises groups of channels of (B, C, …). */
+export class GroupNorm extends Module {
+  static override readonly makesTemporaries: boolean = false;
+
+  readonly weight: Tensor; // (C)
+  readonly bias: Tensor; // (C)
+  readonly #groups: number;
+  readonly #eps: number;
+
+  constructor(groups: number, channels: number, { eps = 1e-5 }: { eps?: number } = {}) {
+    super();
+    if (channels % groups !== 0) {
+      throw new RangeError(
+        `Expected channels divisible by ${groups} groups but received ${channels}`,
+      );
+    }
+    this.weight = this.parameter([channels], ones);
+    this.bias = this.parameter([channels], zeros);
+    this.#groups = groups;
+    this.#eps = eps;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return functional.groupNorm(x, this.#groups, this.weight, this.bias, { eps: this.#eps });
+  }
+}
+
+/** Normalises the last dimension; `affine: false` has no parameters. */
+export class LayerNorm extends Module {
+  static override readonly makesTemporaries: boolean = false;
+
+  readonly weight: Tensor | undefined; // (D)
+  readonly bias: Tensor | undefined; // (D)
+  readonly #shape: readonly [number];
+  readonly #eps: number;
+
+  constructor(dim: number, { eps = 1e-5, affine = true }: { eps?: number; affine?: boolean } = {}) {
+    super();
+    this.weight = affine ? this.parameter([dim], ones) : undefined;
+    this.bias = affine ? this.parameter([dim], zeros) : undefined;
+    this.#shape = [dim];
+    this.#eps = eps;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return functional.layerNorm(x, this.#shape, this.weight, this.bias, { eps: this.#eps });
+  }
+}
+
+/** Divides the last dimension by its root mean square, computed in float32 (Zhang and Sennrich, 2019, arXiv 1910.07467). */
+export class RMSNorm extends Module {
+  readonly weight: Tensor; // (D)
+  readonly #eps: number;
+
+  constructor(dim: number, { eps = 1e-6 }: { eps?: number } = {}) {
+    super();
+    this.weight = this.parameter([dim], ones);
+    this.#eps = eps;
+  }
+
+  override forward(x: Tensor): Tensor {
+    const wide = x.float();
+    const scale = wide.square().mean([-1], true).add(this.#eps).rsqrt();
+    return wide.mul(scale).to({ dtype: this.weight.dtype }).mul(this.weight);
+  }
+}

@@ -1,0 +1,118 @@
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { TensorDisposedError, TorchError } from "./errors.ts";
+
+declare const handleBrand: unique symbol;
+/** An opaque native reference to a tensor. */
+export interface Handle {
+  readonly [handleBrand]: "tensor";
+}
+declare const generatorBrand: unique symbol;
+/** An opaque native random generator. */
+export interface GeneratorHandle {
+  readonly [generatorBrand]: "generator";
+}
+declare const scopeBrand: unique symbol;
+/** An opaque native scope, held by async code. */
+export interface ScopeHandle {
+  readonly [scopeBrand]: "scope";
+}
+
+/** What `native/` exports; see the C++ file of each group for the exact meaning. */
+export interface Native {
+  installErrors(torchError: unknown, disposedError: unknown): void;
+  // dispatch.cc
+  resolve(operator: string): number;
+  schema(operator: string): string;
+  // biome-ignore lint/suspicious/noExplicitAny: arguments and result depend on the operator; ops.gen.ts types each one
+  call(operator: number, ...args: unknown[]): any;
+  // tensor.cc
+  shape(tensor: Handle): number[];
+  dtype(tensor: Handle): number;
+  device(tensor: Handle): string;
+  isDisposed(tensor: Handle): boolean;
+  isSame(a: Handle, b: Handle): boolean;
+  toBytes(tensor: Handle): ArrayBuffer;
+  item(tensor: Handle): number;
+  fromBytes(data: ArrayBufferView, dtype: number, shape: readonly number[]): Handle;
+  dispose(tensor: Handle): void;
+  keep(tensor: Handle): void;
+  retain(tensor: Handle): Handle;
+  scopeName(name: string): number;
+  scopeBegin(name: number): void;
+  scopeEnd(kept: Handle | readonly Handle[] | undefined): void;
+  scopeEndInto(scope: ScopeHandle): void;
+  heldScopeNew(name: number): ScopeHandle;
+  heldScopeFree(scope: ScopeHandle): void;
+  liveTensors(): number;
+  generator(seed: number | bigint, device: string): GeneratorHandle;
+  manualSeed(seed: number | bigint): void;
+  // autograd.cc
+  requiresGrad(tensor: Handle): boolean;
+  setRequiresGrad(tensor: Handle, value: boolean): void;
+  isLeaf(tensor: Handle): boolean;
+  grad(tensor: Handle): Handle | null;
+  setGrad(tensor: Handle, grad: Handle | null): void;
+  backward(
+    tensors: readonly Handle[],
+    gradients: readonly Handle[] | null,
+    retainGraph: boolean,
+    createGraph: boolean,
+  ): void;
+  gradients(
+    outputs: readonly Handle[],
+    inputs: readonly Handle[],
+    gradients: readonly Handle[] | null,
+    retainGraph: boolean,
+    createGraph: boolean,
+    allowUnused: boolean,
+  ): (Handle | null)[];
+  setGradEnabled(enabled: boolean): boolean;
+  isGradEnabled(): boolean;
+  // engine.cc
+  engineInfo(): {
+    builtAgainst: string;
+    loaded: string;
+    config: string;
+    cpuCapability: string;
+    threads: number;
+    cudaDevices: number;
+  };
+  setThreads(count: number): void;
+  threads(): number;
+  setDeterministic(deterministic: boolean): void;
+}
+
+function load(): Native {
+  const path = fileURLToPath(new URL("../../build/pixart.node", import.meta.url));
+  let native: Native;
+  try {
+    native = createRequire(import.meta.url)(path) as Native;
+  } catch (error) {
+    throw new Error(loadHelp(path, error instanceof Error ? error.message : String(error)), {
+      cause: error,
+    });
+  }
+  const { builtAgainst, loaded } = native.engineInfo();
+  if (!builtAgainst.startsWith(`${loaded}.`)) {
+    throw new Error(
+      `The addon was built against libtorch ${builtAgainst}, but libtorch ${loaded} was loaded; rebuild it with: npx pixart setup`,
+    );
+  }
+  native.installErrors(TorchError, TensorDisposedError);
+  return native;
+}
+
+function loadHelp(path: string, reason: string): string {
+  const lines = [
+    "The engine could not be loaded.",
+    `  tried: ${path}`,
+    `  reason: ${reason.split("\n")[0]}`,
+    `  needed: the addon built for ${process.platform}-${process.arch}, and the libtorch (2.11 to 2.13) that it was built against`,
+    "  cure: npx pixart setup   (in a checkout: npm run setup)",
+  ];
+  return lines.join("\n");
+}
+
+/** The addon, loaded once. */
+export const native: Native = load();

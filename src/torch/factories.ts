@@ -1,0 +1,58 @@
+import { native } from "./binding.ts";
+import { type Device, type DType, dtypeCode, dtypeOfArray, type TypedArray } from "./dtype.ts";
+import { empty } from "./ops.gen.ts";
+import { fromBytes, type NestedNumbers, type Tensor } from "./tensor.ts";
+import { wrap } from "./wrap.ts";
+
+/** Element type and place of a new tensor; float32 on the CPU unless told otherwise. */
+export interface TensorOptions {
+  readonly dtype?: DType | undefined;
+  readonly device?: Device | undefined;
+}
+
+/** A tensor over a copy of a typed array's elements. */
+export function fromTypedArray(
+  array: TypedArray,
+  shape: readonly number[] = [array.length],
+  { dtype, device }: TensorOptions = {},
+): Tensor {
+  const made = wrap(native.fromBytes(array, dtypeCode(dtypeOfArray(array)), shape));
+  return made.to({ dtype, device });
+}
+
+function shapeOf(data: NestedNumbers): number[] {
+  if (!Array.isArray(data)) return [];
+  const inner = data.map(shapeOf);
+  const first = inner[0] ?? [];
+  for (const other of inner) {
+    if (other.length !== first.length || other.some((size, i) => size !== first[i])) {
+      throw new TypeError(
+        `Expected rows of equal shape for data but received [${first}] beside [${other}]`,
+      );
+    }
+  }
+  return [data.length, ...first];
+}
+
+const flatten = (data: NestedNumbers): number[] =>
+  Array.isArray(data) ? data.flatMap(flatten) : [data];
+
+/** A tensor from a number, nested arrays of numbers or a typed array. Numbers become float32 unless a dtype is given. */
+export function tensor(data: NestedNumbers | TypedArray, options: TensorOptions = {}): Tensor {
+  if (ArrayBuffer.isView(data)) return fromTypedArray(data as TypedArray, undefined, options);
+  const flat = flatten(data as NestedNumbers);
+  const shape = shapeOf(data as NestedNumbers);
+  const array =
+    options.dtype === "int64" ? BigInt64Array.from(flat, BigInt) : Float64Array.from(flat);
+  return fromTypedArray(array, shape, {
+    dtype: options.dtype ?? "float32",
+    device: options.device,
+  });
+}
+
+/** A tensor with every element `value`. */
+export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
+  return empty(shape, { dtype: options.dtype ?? "float32", device: options.device }).fill_(value);
+}
+
+export { fromBytes };

@@ -1,0 +1,46 @@
+/** Operators that take their parameters as arguments, as `torch.nn.functional` does. */
+import { upsampleBicubic2d, upsampleBilinear2d, upsampleNearest2d } from "./ops.gen.ts";
+import type { Tensor } from "./tensor.ts";
+
+export {
+  avgPool2d,
+  conv2d,
+  crossEntropy,
+  dropout,
+  embedding,
+  gelu,
+  groupNorm,
+  huberLoss,
+  l1Loss,
+  layerNorm,
+  linear,
+  linearGelu,
+  mseLoss,
+  pad,
+  relu,
+  rmsNorm,
+  scaledDotProductAttention,
+  silu,
+  softmax,
+} from "./ops.gen.ts";
+
+/** How {@link interpolate} finds the new size: one of the two. */
+export interface InterpolateOptions {
+  readonly size?: readonly [number, number];
+  readonly scaleFactor?: number;
+  readonly mode?: "nearest" | "bilinear" | "bicubic";
+}
+
+/** Resizes (B, C, H, W) pictures; `align_corners` false, no antialias. */
+export function interpolate(
+  x: Tensor,
+  { size, scaleFactor, mode = "nearest" }: InterpolateOptions,
+): Tensor {
+  if ((size === undefined) === (scaleFactor === undefined)) {
+    throw new TypeError("Expected either size or scaleFactor for interpolate()");
+  }
+  const factors = scaleFactor === undefined ? undefined : [scaleFactor, scaleFactor];
+  if (mode === "nearest") return upsampleNearest2d(x, size, factors);
+  const upsample = mode === "bilinear" ? upsampleBilinear2d : upsampleBicubic2d;
+  return upsample(x, size, false, factors);
+}

@@ -1,0 +1,85 @@
+/** The engine: tensors on libtorch. Importing it loads the native addon. */
+import { native } from "./binding.ts";
+
+export * from "./autograd.ts";
+export { checkpoint, discardCheckpoints } from "./checkpoint.ts";
+export {
+  bytesPerElement,
+  type Device,
+  type DType,
+  dtypes,
+  isFloatingPoint,
+  type TypedArray,
+} from "./dtype.ts";
+export { TensorDisposedError, TorchError } from "./errors.ts";
+export * from "./factories.ts";
+export * as functional from "./functional.ts";
+export {
+  addmm,
+  arange,
+  bernoulli,
+  bucketize,
+  cat,
+  empty,
+  emptyLike,
+  eye,
+  foreachAddList_,
+  foreachCopy_,
+  foreachLerp_,
+  foreachMul_,
+  foreachNorm,
+  foreachZero_,
+  fusedAdamw_,
+  kron,
+  linspace,
+  ones,
+  onesLike,
+  outer,
+  rand,
+  randint,
+  randn,
+  randnLike,
+  randperm,
+  searchsorted,
+  stack,
+  where,
+  zeros,
+  zerosLike,
+} from "./ops.gen.ts";
+export { Generator, generator, manualSeed, stream, streamSeed } from "./random.ts";
+export { keep, memory, runInScope, Scope, scope, scopeName, tidy } from "./scope.ts";
+export { isSameTensor, type NestedNumbers, retain, Tensor, type ToOptions } from "./tensor.ts";
+
+/** What the loaded engine is and has. */
+export interface EngineInfo {
+  /** Version of the libtorch that runs. */
+  readonly libtorch: string;
+  /** Version of the headers that the addon was compiled with. */
+  readonly builtAgainst: string;
+  readonly cuda: boolean;
+  readonly devices: string[];
+  readonly threads: number;
+  /** The instruction set that libtorch's own kernels use, such as AVX512. */
+  readonly cpuCapability: string;
+}
+
+/** Describes the loaded engine. */
+export function engineInfo(): EngineInfo {
+  const info = native.engineInfo();
+  const gpus = Array.from({ length: info.cudaDevices }, (_, i) => `cuda:${i}`);
+  return {
+    libtorch: info.loaded,
+    builtAgainst: info.builtAgainst,
+    cuda: gpus.length > 0,
+    devices: ["cpu", ...gpus],
+    threads: info.threads,
+    cpuCapability: info.cpuCapability,
+  };
+}
+
+/** Threads that one operator may use on the CPU. */
+export const setThreads = (count: number): void => native.setThreads(count);
+
+/** Makes operators that have no deterministic kernel fail instead of giving run-dependent results. */
+export const setDeterministic = (deterministic: boolean): void =>
+  native.setDeterministic(deterministic);

@@ -1,0 +1,38 @@
+import { createHash } from "node:crypto";
+import { type GeneratorHandle, native } from "./binding.ts";
+import type { Device } from "./dtype.ts";
+
+/** A stream of random numbers: the same as PyTorch's `torch.Generator` for the same seed and device. */
+export class Generator {
+  readonly handle: GeneratorHandle;
+  readonly seed: number | bigint;
+
+  constructor(seed: number | bigint, device: Device = "cpu") {
+    this.seed = seed;
+    this.handle = native.generator(seed, device);
+  }
+}
+
+/** A new generator with a seed (a non-negative integer). */
+export const generator = (seed: number | bigint, device: Device = "cpu"): Generator =>
+  new Generator(seed, device);
+
+/** Seeds libtorch's default generators, which draw wherever no generator is given. */
+export const manualSeed = (seed: number | bigint): void => native.manualSeed(seed);
+
+/** The seed of the stream for one purpose and index: the first 63 bits of SHA-256 over all three. */
+export function streamSeed(seed: number, purpose: string, index: number): bigint {
+  const digest = createHash("sha256").update(`${seed}\0${purpose}\0${index}`).digest();
+  return digest.readBigUInt64BE(0) >> 1n;
+}
+
+/**
+ * A generator that is a function of (seed, purpose, index) alone. Draws made this way need no stored state to resume and
+ * do not depend on how many processes or workers there are.
+ */
+export const stream = (
+  seed: number,
+  purpose: string,
+  index: number,
+  device: Device = "cpu",
+): Generator => new Generator(streamSeed(seed, purpose, index), device);

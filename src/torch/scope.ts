@@ -1,0 +1,107 @@
+import { type Handle, native, type ScopeHandle } from "./binding.ts";
+import { Tensor } from "./tensor.ts";
+
+const names = new Map<string, number>();
+
+/** The native number of a scope's name; a name is sent over once. */
+export function scopeName(name: string): number {
+  let id = names.get(name);
+  if (id === undefined) {
+    id = native.scopeName(name);
+    names.set(name, id);
+  }
+  return id;
+}
+
+function collect(value: unknown, into: Handle[]): void {
+  if (value instanceof Tensor) into.push(value.handle);
+  else if (Array.isArray(value)) for (const item of value) collect(item, into);
+  else if (value instanceof Map) for (const item of value.values()) collect(item, into);
+  else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
+    for (const item of Object.values(value)) collect(item, into);
+  }
+}
+
+/**
+ * Runs `body` and frees every tensor that it made, but those in its result (a tensor, or arrays, maps and plain objects
+ * of tensors), which move to the enclosing scope. Synchronous only.
+ */
+export function runInScope<T>(name: number, body: () => T): T {
+  native.scopeBegin(name);
+  let kept: Handle | Handle[] | undefined;
+  try {
+    const result = body();
+    if (result instanceof Tensor) {
+      kept = result.handle;
+    } else if (typeof result === "object" && result !== null) {
+      if (result instanceof Promise) {
+        throw new TypeError(
+          "A scope's body must be synchronous: its tensors are freed before a promise settles. Use `using scope = torch.scope()` and scope.run() around each synchronous part.",
+        );
+      }
+      kept = [];
+      collect(result, kept);
+    }
+    return result;
+  } finally {
+    native.scopeEnd(kept);
+  }
+}
+
+const TIDY = scopeName("tidy");
+
+/** {@link runInScope} under the name "tidy". */
+export const tidy = <T>(body: () => T): T => runInScope(TIDY, body);
+
+/**
+ * A scope for async code: tensors made inside its `run()` calls live until the scope is disposed, over any number of
+ * awaits. It is never ambient: what is made outside `run()` is not its.
+ */
+export class Scope implements Disposable {
+  readonly #handle: ScopeHandle;
+  readonly #name: number;
+  #open = true;
+
+  constructor(name: string) {
+    this.#name = scopeName(name);
+    this.#handle = native.heldScopeNew(this.#name);
+  }
+
+  /** Runs a synchronous part; what it makes belongs to this scope. */
+  run<T>(body: () => T): T {
+    if (!this.#open) throw new TypeError("Expected an open scope but this one was disposed");
+    native.scopeBegin(this.#name);
+    try {
+      const result = body();
+      if (result instanceof Promise) {
+        throw new TypeError(
+          "Expected a synchronous function for scope.run() but received a promise",
+        );
+      }
+      return result;
+    } finally {
+      native.scopeEndInto(this.#handle);
+    }
+  }
+
+  /** Frees all its tensors. */
+  [Symbol.dispose](): void {
+    this.#open = false;
+    native.heldScopeFree(this.#handle);
+  }
+}
+
+/** Opens a {@link Scope}: `using scope = torch.scope("denoise")`. */
+export const scope = (name = "scope"): Scope => new Scope(name);
+
+/** Takes a tensor out of every scope: it lives until it is disposed or collected. Returns it. */
+export function keep(tensor: Tensor): Tensor {
+  native.keep(tensor.handle);
+  return tensor;
+}
+
+/** What the engine holds: live tensor handles, and the process's resident memory in bytes. */
+export const memory = (): { tensors: number; rss: number } => ({
+  tensors: native.liveTensors(),
+  rss: process.memoryUsage.rss(),
+});

@@ -1,0 +1,187 @@
+import { native } from "./binding.ts";
+import {
+  arrayOver,
+  type Device,
+  type DType,
+  dtypeCode,
+  dtypeFromCode,
+  type TypedArray,
+} from "./dtype.ts";
+import { TensorOps } from "./ops.gen.ts";
+import { registerTensor, wrap } from "./wrap.ts";
+
+/** Nested arrays of numbers, as deep as a tensor has dimensions. */
+export type NestedNumbers = number | NestedNumbers[];
+
+/** Where and as what a tensor is wanted; what is left out stays as it is. */
+export interface ToOptions {
+  readonly dtype?: DType | undefined;
+  readonly device?: Device | undefined;
+  /** Copies even where nothing changes. */
+  readonly copy?: boolean;
+}
+
+const NODE_INSPECT = Symbol.for("nodejs.util.inspect.custom");
+
+/**
+ * An n-dimensional array on libtorch. Its memory is freed when the scope that it was made in ends (see docs/memory.md),
+ * by dispose(), or at last by the garbage collector.
+ */
+export class Tensor extends TensorOps {
+  /** Sizes, outermost dimension first. */
+  get shape(): number[] {
+    return native.shape(this.handle);
+  }
+
+  /** Size of one dimension; negative counts from the end. */
+  size(dim: number): number {
+    const shape = this.shape;
+    const size = shape.at(dim);
+    if (size === undefined) {
+      throw new RangeError(
+        `Expected a dimension of a ${shape.length}-dimensional tensor but received ${dim}`,
+      );
+    }
+    return size;
+  }
+
+  get ndim(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  get numel(): number {
+    return this.shape.reduce((product, size) => product * size, 1);
+  }
+
+  get dtype(): DType {
+    return dtypeFromCode(native.dtype(this.handle));
+  }
+
+  get device(): Device {
+    return native.device(this.handle);
+  }
+
+  get requiresGrad(): boolean {
+    return native.requiresGrad(this.handle);
+  }
+
+  /** Whether gradients accumulate in this tensor and not in what it was computed from. */
+  get isLeaf(): boolean {
+    return native.isLeaf(this.handle);
+  }
+
+  /** The gradient that backward() accumulated, if any. */
+  get grad(): Tensor | undefined {
+    const handle = native.grad(this.handle);
+    return handle === null ? undefined : wrap(handle);
+  }
+
+  set grad(value: Tensor | undefined) {
+    native.setGrad(this.handle, value?.handle ?? null);
+  }
+
+  /** Asks for gradients of this leaf. */
+  requiresGrad_(value = true): this {
+    native.setRequiresGrad(this.handle, value);
+    return this;
+  }
+
+  /** Accumulates gradients of this (one-element) tensor into the leaves that it was computed from. */
+  backward(): void {
+    native.backward([this.handle], null, false, false);
+  }
+
+  /** The same tensor as another dtype or on another device; itself where nothing changes and no copy is asked for. */
+  to({ dtype, device, copy = false }: ToOptions): Tensor {
+    const sameType = dtype === undefined || dtype === this.dtype;
+    const sameDevice = device === undefined || device === this.device;
+    if (sameType && sameDevice && !copy) return this as Tensor;
+    return this.toCopy({ dtype, device });
+  }
+
+  /** As float32. */
+  float(): Tensor {
+    return this.to({ dtype: "float32" });
+  }
+
+  /** The only element, as a number. */
+  item(): number {
+    return native.item(this.handle);
+  }
+
+  /** A copy of the elements in row-major order; bfloat16 and float16 come as float32. */
+  toTypedArray(): TypedArray {
+    const dtype = this.dtype;
+    if (dtype === "bfloat16" || dtype === "float16") return this.toFloat32Array();
+    return arrayOver(native.toBytes(this.handle), dtype);
+  }
+
+  /** A copy of the elements as float32, in row-major order. */
+  toFloat32Array(): Float32Array {
+    if (this.dtype === "float32") return new Float32Array(native.toBytes(this.handle));
+    const converted = this.detach().float();
+    const array = new Float32Array(native.toBytes(converted.handle));
+    converted.dispose();
+    return array;
+  }
+
+  /** The elements' raw little-endian bytes in row-major order. */
+  toBytes(): Uint8Array {
+    return new Uint8Array(native.toBytes(this.handle));
+  }
+
+  /** Nested arrays of numbers. */
+  tolist(): NestedNumbers {
+    const flat = Array.from(this.toTypedArray(), Number);
+    const build = (shape: readonly number[], offset: number, count: number): NestedNumbers => {
+      const [size, ...rest] = shape;
+      if (size === undefined) return flat[offset] ?? Number.NaN;
+      const step = count / Math.max(size, 1);
+      return Array.from({ length: size }, (_, i) => build(rest, offset + i * step, step));
+    };
+    return build(this.shape, 0, flat.length);
+  }
+
+  /** Whether its memory was given back. */
+  get isDisposed(): boolean {
+    return native.isDisposed(this.handle);
+  }
+
+  /** Gives its memory back now. Tensors computed from it, and gradients through it, stay valid. */
+  dispose(): void {
+    native.dispose(this.handle);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  override toString(): string {
+    if (this.isDisposed) return "Tensor(disposed)";
+    const grad = this.requiresGrad ? ", requiresGrad" : "";
+    const where = this.device === "cpu" ? "" : `, ${this.device}`;
+    const values =
+      this.device !== "meta" && this.numel <= 16
+        ? ` ${JSON.stringify(this.detach().tolist())}`
+        : "";
+    return `Tensor(${this.dtype} [${this.shape.join(", ")}]${where}${grad})${values}`;
+  }
+
+  [NODE_INSPECT](): string {
+    return this.toString();
+  }
+}
+
+registerTensor(Tensor);
+
+/** A tensor over a copy of raw little-endian bytes. */
+export function fromBytes(bytes: Uint8Array, dtype: DType, shape: readonly number[]): Tensor {
+  return wrap(native.fromBytes(bytes, dtypeCode(dtype), shape));
+}
+
+/** A second reference to the same tensor, in no scope: it stays when the first one is freed. */
+export const retain = (tensor: Tensor): Tensor => wrap(native.retain(tensor.handle));
+
+/** Whether two variables mean the same tensor, not merely equal values. */
+export const isSameTensor = (a: Tensor, b: Tensor): boolean => native.isSame(a.handle, b.handle);

@@ -1,0 +1,19 @@
+import type { Handle } from "./binding.ts";
+import type { Tensor } from "./tensor.ts";
+
+// Tensor extends the generated operators, and the operators make Tensors: this file is the knot between the two.
+let construct: (handle: Handle) => Tensor;
+
+/** Called once, by tensor.ts. */
+export const registerTensor = (tensorClass: new (handle: Handle) => Tensor): void => {
+  construct = (handle) => new tensorClass(handle);
+};
+
+/** A Tensor over a handle that an operator returned. */
+export const wrap = (handle: Handle): Tensor => construct(handle);
+
+/** The same for an operator with several results. */
+export const wrapAll = (handles: readonly Handle[]): Tensor[] => handles.map(construct);
+
+/** Handles of a list of tensors. */
+export const handlesOf = (tensors: readonly Tensor[]): Handle[] => tensors.map((t) => t.handle);

@@ -1,0 +1,20 @@
+/** A file that does not hold what its format promises: names the file, the place in it, what was expected and what was found. */
+export class BadFileError extends Error {
+  override readonly name: string = "BadFileError";
+  readonly path: string;
+
+  constructor(path: string, place: string, expected: string, found: string, advice?: string) {
+    super(
+      `${path}: ${place}: expected ${expected} but found ${found}${advice === undefined ? "" : `; ${advice}`}`,
+    );
+    this.path = path;
+  }
+}
+
+const LONGEST_QUOTE = 80;
+
+/** A value from a file as it may stand in a message: JSON, cut short, so that a hostile file cannot fill the log. */
+export const quote = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= LONGEST_QUOTE ? text : `${text.slice(0, LONGEST_QUOTE)}…`;
+};

@@ -1,0 +1,165 @@
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { replaceFile } from "./durable-files.ts";
+import { BadFileError, quote } from "./errors.ts";
+import {
+  byteSize,
+  formatHeader,
+  HEADER_LIMIT,
+  layoutOrder,
+  PREFIX_BYTES,
+  parseHeader,
+  type TensorEntry,
+  type TensorSpec,
+} from "./safetensors-header.ts";
+
+/** A tensor as a file holds it: little-endian elements in row-major order. */
+export interface TensorBytes extends TensorSpec {
+  readonly bytes: Uint8Array;
+}
+
+/** An open safetensors file whose header has been checked whole; data is read when asked for. Needs no engine. */
+export class SafetensorsBytes {
+  readonly path: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** By name, in the order of the data. */
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  #file: number | undefined;
+
+  /** Throws BadFileError for anything that is not a well-formed safetensors file. */
+  constructor(path: string) {
+    const file = openRegularFile(path);
+    try {
+      const header = readHeader(path, file);
+      this.path = path;
+      this.metadata = header.metadata;
+      this.tensors = header.tensors;
+      this.#file = file;
+    } catch (error) {
+      closeSync(file);
+      throw error;
+    }
+  }
+
+  /** The entry of a tensor. Throws BadFileError where the file has none of that name. */
+  entry(name: string): TensorEntry {
+    const entry = this.tensors.get(name);
+    if (entry === undefined) {
+      throw new BadFileError(
+        this.path,
+        `tensor ${quote(name)}`,
+        "a tensor of that name",
+        `${this.tensors.size} others`,
+      );
+    }
+    return entry;
+  }
+
+  /** A copy of the tensor's bytes. */
+  bytes(name: string): Uint8Array {
+    const { byteOffset, byteLength } = this.entry(name);
+    if (this.#file === undefined) {
+      throw new Error(`Expected an open file for ${this.path} but close() was called before`);
+    }
+    return readExactly(this.path, this.#file, byteOffset, byteLength);
+  }
+
+  /** Gives the file back; headers stay readable, data does not. */
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Writes a safetensors file durably and atomically: the same tensors give the same bytes, and readers never see half a file. */
+export async function writeSafetensorsBytes(
+  path: string,
+  tensors: ReadonlyMap<string, TensorBytes>,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void> {
+  await replaceFile(path, encodeSafetensors(tensors, metadata));
+}
+
+/** The pieces of a safetensors file in order; only the header is new memory. Throws TypeError where bytes and shape disagree. */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, TensorBytes>,
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array[] {
+  const header = formatHeader(tensors, metadata);
+  const data = layoutOrder(tensors).map(([name, tensor]) => {
+    if (tensor.bytes.length !== byteSize(tensor)) {
+      throw new TypeError(
+        `Expected ${byteSize(tensor)} bytes for ${quote(name)}, ${tensor.dtype} of shape [${tensor.shape.join(", ")}], but received ${tensor.bytes.length}`,
+      );
+    }
+    return tensor.bytes;
+  });
+  return [header, ...data];
+}
+
+function openRegularFile(path: string): number {
+  // Asked before opening: opening a pipe would wait for a writer.
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) {
+    throw new BadFileError(path, "file", "a safetensors file", "nothing of that name");
+  }
+  if (!found.isFile()) {
+    const kind = found.isDirectory() ? "a folder" : "a device, pipe or socket";
+    throw new BadFileError(path, "file", "a safetensors file", kind);
+  }
+  return openSync(path, "r");
+}
+
+function readHeader(path: string, file: number): ReturnType<typeof parseHeader> {
+  const fileLength = fstatSync(file).size;
+  if (fileLength < PREFIX_BYTES) {
+    throw new BadFileError(
+      path,
+      "header length",
+      `${PREFIX_BYTES} bytes`,
+      `a file of ${fileLength} bytes`,
+    );
+  }
+  const prefix = Buffer.from(readExactly(path, file, 0, PREFIX_BYTES).buffer);
+  const length = prefix.readBigUInt64LE();
+  // Nothing is allocated before the declared length has been compared with the file's.
+  if (length > HEADER_LIMIT) {
+    throw new BadFileError(path, "header length", `at most ${HEADER_LIMIT} bytes`, `${length}`);
+  }
+  if (length > fileLength - PREFIX_BYTES) {
+    throw new BadFileError(
+      path,
+      "header length",
+      `at most the ${fileLength - PREFIX_BYTES} bytes that follow`,
+      `${length}`,
+    );
+  }
+  const header = readExactly(path, file, PREFIX_BYTES, Number(length));
+  return parseHeader(path, header, fileLength - PREFIX_BYTES - Number(length));
+}
+
+// readSync takes at most 2^31-1 bytes a call.
+const LARGEST_READ = 2 ** 30;
+
+function readExactly(path: string, file: number, offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let position = 0;
+  while (position < length) {
+    const wanted = Math.min(LARGEST_READ, length - position);
+    const count = readSync(file, bytes, position, wanted, offset + position);
+    if (count === 0) {
+      throw new BadFileError(
+        path,
+        "data",
+        `${length} bytes at offset ${offset}`,
+        `${position}`,
+        "the file was cut while it was read",
+      );
+    }
+    position += count;
+  }
+  return bytes;
+}

@@ -1,0 +1,267 @@
+import { bytesPerElement, type DType } from "../torch/dtype.ts";
+import { BadFileError, quote } from "./errors.ts";
+import { isObject, parseStrictJson, RawNumber, type StrictJson } from "./strict-json.ts";
+
+/** Longest header that the format allows, in bytes. */
+export const HEADER_LIMIT = 100_000_000;
+/** The length in front of the header: 8 bytes, little-endian. */
+export const PREFIX_BYTES = 8;
+
+/** Element type and sizes of one tensor. */
+export interface TensorSpec {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/** Where in its file a tensor's elements lie. */
+export interface TensorEntry extends TensorSpec {
+  /** From the start of the file. */
+  readonly byteOffset: number;
+  readonly byteLength: number;
+}
+
+/** What the header of a safetensors file says. */
+export interface SafetensorsHeader {
+  readonly metadata: Readonly<Record<string, string>>;
+  /** By name, in the order of the data. */
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+}
+
+/** The format's names, in the order in which the reference writer lays tensors out. */
+const FORMAT_NAMES: ReadonlyMap<DType, string> = new Map([
+  ["int64", "I64"],
+  ["float64", "F64"],
+  ["float32", "F32"],
+  ["int32", "I32"],
+  ["bfloat16", "BF16"],
+  ["float16", "F16"],
+  ["int16", "I16"],
+  ["int8", "I8"],
+  ["uint8", "U8"],
+  ["bool", "BOOL"],
+]);
+const DTYPES: ReadonlyMap<string, DType> = new Map(
+  [...FORMAT_NAMES].map(([dtype, name]) => [name, dtype]),
+);
+const LAYOUT_ORDER: readonly DType[] = [...FORMAT_NAMES.keys()];
+const METADATA_KEY = "__metadata__";
+const NO_METADATA: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
+
+/** Bytes of a tensor's elements; undefined beyond 2^53. The product is checked at each factor, as the reference does. */
+export function byteSize({ dtype, shape }: TensorSpec): number | undefined {
+  let size = 1;
+  for (const extent of [...shape, bytesPerElement(dtype)]) {
+    size *= extent;
+    if (!Number.isSafeInteger(size)) return undefined;
+  }
+  return size;
+}
+
+/**
+ * Reads and checks the JSON header of a safetensors file whose data part has `dataLength` bytes.
+ * The order of the checks is the reference's (huggingface/safetensors, `safetensors/src/tensor.rs`); every refusal is a BadFileError.
+ */
+export function parseHeader(
+  path: string,
+  header: Uint8Array,
+  dataLength: number,
+): SafetensorsHeader {
+  const root = parseText(path, header);
+  if (!isObject(root)) throw new BadFileError(path, "header", "a JSON object", quote(root));
+
+  let metadata = NO_METADATA;
+  const found: [string, TensorSpec, begin: number, end: number][] = [];
+  for (const [name, value] of Object.entries(root)) {
+    if (name === METADATA_KEY) metadata = parseMetadata(path, value);
+    else found.push([name, ...parseEntry(path, name, value)]);
+  }
+  found.sort((a, b) => a[2] - b[2] || a[3] - b[3]);
+
+  const dataStart = PREFIX_BYTES + header.length;
+  const tensors = new Map<string, TensorEntry>();
+  let position = 0;
+  for (const [name, spec, begin, end] of found) {
+    const place = `tensor ${quote(name)}`;
+    if (begin !== position || end < begin) {
+      throw new BadFileError(
+        path,
+        place,
+        `data_offsets to start at ${position}, where the tensor before ends`,
+        `[${begin}, ${end}]`,
+      );
+    }
+    const size = byteSize(spec);
+    const described = `${spec.dtype} of shape [${spec.shape.slice(0, 16).join(", ")}]`;
+    if (size === undefined) {
+      throw new BadFileError(path, place, "a size below 2^53 bytes", described);
+    }
+    if (size !== end - begin) {
+      throw new BadFileError(path, place, `${size} bytes for ${described}`, `${end - begin}`);
+    }
+    position = end;
+    tensors.set(name, { ...spec, byteOffset: dataStart + begin, byteLength: size });
+  }
+  if (position !== dataLength) {
+    throw new BadFileError(
+      path,
+      "data",
+      `${position} bytes, as the header says`,
+      `${dataLength}`,
+      "the file was cut short or something was appended",
+    );
+  }
+  return { metadata, tensors };
+}
+
+function parseText(path: string, header: Uint8Array): StrictJson {
+  if (header[0] !== 0x7b) {
+    const first = header.length === 0 ? "nothing" : `byte 0x${header[0]?.toString(16)}`;
+    throw new BadFileError(path, "header", "JSON that starts with {", first);
+  }
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(header);
+    return parseStrictJson(text);
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? quote(error.message) : "bytes that are not UTF-8";
+    throw new BadFileError(path, "header", "valid JSON in UTF-8", reason);
+  }
+}
+
+function parseMetadata(path: string, value: StrictJson): Readonly<Record<string, string>> {
+  // The reference takes null for "no metadata".
+  if (value === null) return NO_METADATA;
+  if (!isObject(value)) {
+    throw new BadFileError(path, METADATA_KEY, "an object of strings", quote(value));
+  }
+  const metadata = Object.create(null) as Record<string, string>;
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== "string") {
+      throw new BadFileError(path, `${METADATA_KEY} ${quote(key)}`, "a string", quote(text));
+    }
+    metadata[key] = text;
+  }
+  return Object.freeze(metadata);
+}
+
+function parseEntry(
+  path: string,
+  name: string,
+  value: StrictJson,
+): [TensorSpec, begin: number, end: number] {
+  const place = `tensor ${quote(name)}`;
+  if (!isObject(value)) {
+    throw new BadFileError(
+      path,
+      place,
+      "an object with dtype, shape and data_offsets",
+      quote(value),
+    );
+  }
+  const dtype = typeof value.dtype === "string" ? DTYPES.get(value.dtype) : undefined;
+  if (dtype === undefined) {
+    const known = `dtype to be one of ${[...DTYPES.keys()].join(", ")}`;
+    throw new BadFileError(path, place, known, quote(value.dtype));
+  }
+  const shape = indices(value.shape);
+  if (shape === undefined) {
+    throw new BadFileError(path, place, "shape to be non-negative integers", quote(value.shape));
+  }
+  const [begin, end, ...rest] = indices(value.data_offsets) ?? [];
+  if (begin === undefined || end === undefined || rest.length > 0) {
+    throw new BadFileError(
+      path,
+      place,
+      "data_offsets to be two non-negative integers",
+      quote(value.data_offsets),
+    );
+  }
+  return [{ dtype, shape }, begin, end];
+}
+
+function indices(value: StrictJson | undefined): number[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const numbers: number[] = [];
+  for (const item of value) {
+    const index = item instanceof RawNumber ? item.toIndex() : undefined;
+    if (index === undefined) return undefined;
+    numbers.push(index);
+  }
+  return numbers;
+}
+
+/** The tensors in the order of their data: widest alignment first, then by the bytes of the name. */
+export function layoutOrder<T extends TensorSpec>(tensors: ReadonlyMap<string, T>): [string, T][] {
+  return [...tensors]
+    .map(([name, spec]) => ({
+      name,
+      spec,
+      rank: LAYOUT_ORDER.indexOf(spec.dtype),
+      bytes: Buffer.from(name),
+    }))
+    .sort((a, b) => a.rank - b.rank || Buffer.compare(a.bytes, b.bytes))
+    .map(({ name, spec }) => [name, spec]);
+}
+
+/**
+ * The 8-byte prefix and the header of a file that holds these tensors, equal byte for byte to the reference's.
+ * Throws TypeError for what the format cannot hold.
+ */
+export function formatHeader(
+  tensors: ReadonlyMap<string, TensorSpec>,
+  metadata: Readonly<Record<string, string>> = NO_METADATA,
+): Uint8Array {
+  const entries: string[] = [];
+  const keys = Object.keys(metadata).sort();
+  if (keys.length > 0) {
+    const pairs = keys.map((key) => `${jsonString(key)}:${jsonString(metadata[key])}`);
+    entries.push(`"${METADATA_KEY}":{${pairs.join(",")}}`);
+  }
+  let position = 0;
+  for (const [name, spec] of layoutOrder(tensors)) {
+    const begin = position;
+    position += checkedSize(name, spec);
+    entries.push(
+      `${jsonString(name)}:{"dtype":"${FORMAT_NAMES.get(spec.dtype)}","shape":[${spec.shape.join(",")}],"data_offsets":[${begin},${position}]}`,
+    );
+  }
+  const json = Buffer.from(`{${entries.join(",")}}`);
+  // The data starts at a multiple of 8, so that a mapped file gives aligned tensors.
+  const length = Math.ceil(json.length / 8) * 8;
+  if (length > HEADER_LIMIT) {
+    throw new TypeError(
+      `Expected names and shapes that fit a header of ${HEADER_LIMIT} bytes for tensors but received ${length} bytes`,
+    );
+  }
+  const header = Buffer.alloc(PREFIX_BYTES + length, " ");
+  header.writeBigUInt64LE(BigInt(length));
+  json.copy(header, PREFIX_BYTES);
+  return header;
+}
+
+function checkedSize(name: string, spec: TensorSpec): number {
+  if (name === METADATA_KEY) {
+    throw new TypeError(`Expected another name for a tensor but received ${METADATA_KEY}`);
+  }
+  if (!FORMAT_NAMES.has(spec.dtype)) {
+    throw new TypeError(
+      `Expected one of ${LAYOUT_ORDER.join(", ")} for the dtype of ${quote(name)} but received ${quote(spec.dtype)}`,
+    );
+  }
+  const whole = spec.shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0);
+  const size = whole ? byteSize(spec) : undefined;
+  if (size === undefined) {
+    throw new TypeError(
+      `Expected non-negative integers with a product below 2^53 for the shape of ${quote(name)} but received [${spec.shape.join(", ")}]`,
+    );
+  }
+  return size;
+}
+
+function jsonString(text: string | undefined): string {
+  if (typeof text !== "string" || /\p{Surrogate}/u.test(text)) {
+    throw new TypeError(
+      `Expected well-formed text for a name or metadata but received ${quote(text)}`,
+    );
+  }
+  return JSON.stringify(text);
+}

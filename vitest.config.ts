@@ -1,0 +1,22 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    // The package's own public names, so that tests and configs read as a user's code does.
+    alias: [
+      { find: /^pixart$/, replacement: source("index.ts") },
+      { find: /^pixart\/torch$/, replacement: source("engine.ts") },
+      { find: /^pixart\/config$/, replacement: source("config/index.ts") },
+    ],
+  },
+  test: {
+    pool: "forks",
+    maxWorkers: 2,
+    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
