@@ -24,7 +24,8 @@ static void add(napi_env env, napi_value exports, const Export& entry) {
 static napi_value init(napi_env env, napi_value exports) {
   auto* state = new EnvState;
   state->env = env;
-  // The state outlives its environment on purpose: handles that are finalized at exit still point to it.
+  state->tensors = new TensorTable;
+  // The state outlives its environment on purpose: guards that are finalized at exit still use it.
   check(env, napi_set_instance_data(env, state, nullptr, nullptr));
   add(env, exports, {"installErrors", guarded<InstallErrors>});
   for (const auto* list : {&kTensorExports, &kDispatchExports, &kAutogradExports, &kEngineExports}) {

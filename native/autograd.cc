@@ -1,6 +1,7 @@
-// Gradients: the engine's own backward and grad, leaf flags, grad mode.
+// Gradients: the engine's own backward and grad, leaf flags, grad mode, autocast.
 #include "autograd.h"
 
+#include <ATen/autocast_mode.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/variable.h>
@@ -80,6 +81,22 @@ static napi_value IsGradEnabled(napi_env env, napi_callback_info) {
   return boolean(env, c10::GradMode::is_enabled());
 }
 
+// (device type, dtype or null): operators that gain from it run in that dtype on that kind of device, or no longer.
+// Returns the previous dtype, null where it was off. Casts of weights are cached until it is switched off.
+static napi_value SetAutocast(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const auto device = c10::Device(to_string(env, args[0], "device")).type();
+  const bool was_on = at::autocast::is_autocast_enabled(device);
+  napi_value previous;
+  check(env, napi_get_null(env, &previous));
+  if (was_on) previous = from_int64(env, static_cast<int64_t>(at::autocast::get_autocast_dtype(device)));
+  const bool on = !is_nullish(env, args[1]);
+  if (on) at::autocast::set_autocast_dtype(device, static_cast<c10::ScalarType>(to_int64(env, args[1], "dtype")));
+  at::autocast::set_autocast_enabled(device, on);
+  if (!on) at::autocast::clear_cache();
+  return previous;
+}
+
 const std::vector<Export> kAutogradExports = {
     {"requiresGrad", guarded<RequiresGrad>},
     {"setRequiresGrad", guarded<SetRequiresGrad>},
@@ -90,6 +107,7 @@ const std::vector<Export> kAutogradExports = {
     {"gradients", guarded<Gradients>},
     {"setGradEnabled", guarded<SetGradEnabled>},
     {"isGradEnabled", guarded<IsGradEnabled>},
+    {"setAutocast", guarded<SetAutocast>},
 };
 
 }  // namespace pixart

@@ -120,10 +120,4 @@ napi_value from_string(napi_env env, std::string_view value) {
   return out;
 }
 
-napi_value undefined(napi_env env) {
-  napi_value out;
-  check(env, napi_get_undefined(env, &out));
-  return out;
-}
-
 }  // namespace pixart

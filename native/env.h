@@ -11,14 +11,13 @@
 
 namespace pixart {
 
-struct Scope;
+class TensorTable;
 struct Op;
 
 // One per JavaScript environment (main thread or worker).
 struct EnvState {
   napi_env env = nullptr;
-  Scope* current_scope = nullptr;
-  int64_t live_tensors = 0;
+  TensorTable* tensors = nullptr;
   napi_ref torch_error = nullptr;
   napi_ref disposed_error = nullptr;
   std::vector<Op*> ops;
@@ -73,7 +72,6 @@ std::string to_string(napi_env env, napi_value value, const char* name);
 std::vector<int64_t> to_int64_list(napi_env env, napi_value value, const char* name);
 napi_value from_int64(napi_env env, int64_t value);
 napi_value from_string(napi_env env, std::string_view value);
-napi_value undefined(napi_env env);
 
 struct Export {
   const char* name;

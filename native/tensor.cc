@@ -10,64 +10,91 @@
 
 namespace pixart {
 
-// V8 does not see tensor memory. A flat report a handle makes it collect lost handles in time; true sizes would force
-// a full mark-sweep every 64 MiB.
+// A scope with more tensors than this hands new ones to the garbage collector too, so that a long loop inside one scope
+// does not keep all that it ever made.
+constexpr uint32_t kCrowded = 4096;
+
+// V8 does not see tensor memory. A flat report a guard makes it collect lost tensors in time; true sizes would force a
+// full mark-sweep every 64 MiB.
 constexpr int64_t kReportedBytes = 16 * 1024;
 
-static void unlink(Handle& h) {
-  if (!h.scope) return;
-  (h.previous ? h.previous->next : h.scope->first) = h.next;
-  if (h.next) h.next->previous = h.previous;
-  h.scope = nullptr;
-  h.previous = h.next = nullptr;
+// A handle holds the slot's index in its lower 31 bits and its generation above them: 53 bits in all.
+constexpr double kIndexRange = 2147483648.0;
+constexpr uint32_t kGenerations = 1u << 22;
+
+double TensorTable::handle_of(const Slot& slot) { return slot.generation * kIndexRange + slot.index; }
+
+Slot& TensorTable::vacant() {
+  if (vacant_.empty()) {
+    const auto first = static_cast<uint32_t>(chunks_.size() * kChunk);
+    chunks_.push_back(std::make_unique<std::array<Slot, kChunk>>());
+    for (uint32_t i = kChunk; i-- > 0;) {
+      Slot& slot = (*chunks_.back())[i];
+      slot.index = first + i;
+      vacant_.push_back(&slot);
+    }
+  }
+  Slot& slot = *vacant_.back();
+  vacant_.pop_back();
+  return slot;
 }
 
-static void link(Handle& h, Scope* scope) {
+double TensorTable::add(at::Tensor tensor) {
+  Slot& slot = vacant();
+  slot.generation = slot.generation + 1 == kGenerations ? 1 : slot.generation + 1;
+  slot.tensor = std::move(tensor);
+  live++;
+  link(slot, current);
+  const bool needs_guard = !current || current->count > kCrowded;
+  return needs_guard ? -handle_of(slot) : handle_of(slot);
+}
+
+Slot* TensorTable::find(double handle) {
+  if (!(handle >= kIndexRange) || handle >= kIndexRange * kGenerations) return nullptr;
+  const auto whole = static_cast<uint64_t>(handle);
+  const auto index = static_cast<uint32_t>(whole & 0x7fffffff);
+  if (index / kChunk >= chunks_.size() || static_cast<double>(whole) != handle) return nullptr;
+  Slot& slot = (*chunks_[index / kChunk])[index % kChunk];
+  return slot.tensor.defined() && slot.generation == static_cast<uint32_t>(whole >> 31) ? &slot : nullptr;
+}
+
+void TensorTable::unlink(Slot& slot) {
+  if (!slot.scope) return;
+  (slot.previous ? slot.previous->next : slot.scope->first) = slot.next;
+  if (slot.next) slot.next->previous = slot.previous;
+  slot.scope->count--;
+  slot.scope = nullptr;
+  slot.previous = slot.next = nullptr;
+}
+
+void TensorTable::link(Slot& slot, Scope* scope) {
   if (!scope) return;
-  h.scope = scope;
-  h.previous = nullptr;
-  h.next = scope->first;
-  if (h.next) h.next->previous = &h;
-  scope->first = &h;
+  slot.scope = scope;
+  slot.next = scope->first;
+  if (slot.next) slot.next->previous = &slot;
+  scope->first = &slot;
+  scope->count++;
 }
 
-static void release(Handle& h, int32_t ended_by) {
-  if (!h.tensor.defined()) return;
-  const auto sizes = h.tensor.sizes();
-  h.last_shape.assign(sizes.begin(), sizes.end());
-  h.last_dtype = h.tensor.scalar_type();
-  h.ended_by = ended_by;
-  h.tensor.reset();
-  h.state->live_tensors--;
+void TensorTable::release(Slot& slot, int32_t ended_by) {
+  Epitaph& epitaph = epitaphs_[next_epitaph_++ % kEpitaphs];
+  const auto sizes = slot.tensor.sizes();
+  epitaph.handle = handle_of(slot);
+  epitaph.shape.assign(sizes.begin(), sizes.end());
+  epitaph.dtype = slot.tensor.scalar_type();
+  epitaph.ended_by = ended_by;
+  unlink(slot);
+  live--;
+  vacant_.push_back(&slot);
+  slot.tensor.reset();
 }
 
-static void finalize_handle(node_api_basic_env env, void* data, void*) {
-  auto* h = static_cast<Handle*>(data);
-  unlink(*h);
-  if (h->tensor.defined()) h->state->live_tensors--;
-  delete h;
-  int64_t total;
-  napi_adjust_external_memory(env, -kReportedBytes, &total);
+void TensorTable::remove(double handle, int32_t ended_by) {
+  if (Slot* slot = find(handle)) release(*slot, ended_by);
 }
 
-napi_value wrap(napi_env env, EnvState& state, at::Tensor tensor) {
-  napi_value out;
-  if (!tensor.defined()) {
-    check(env, napi_get_null(env, &out));
-    return out;
-  }
-  auto* h = new Handle;
-  h->state = &state;
-  h->tensor = std::move(tensor);
-  if (napi_create_external(env, h, finalize_handle, nullptr, &out) != napi_ok) {
-    delete h;
-    throw std::runtime_error("could not create a tensor handle");
-  }
-  state.live_tensors++;
-  link(*h, state.current_scope);
-  int64_t total;
-  napi_adjust_external_memory(env, kReportedBytes, &total);
-  return out;
+void TensorTable::free_all(Scope& scope) {
+  while (scope.first) release(*scope.first, scope.name);
 }
 
 template <typename T>
@@ -76,12 +103,6 @@ static T* external(napi_env env, napi_value value, Tag tag) {
   if (napi_get_value_external(env, value, &data) != napi_ok || !data) return nullptr;
   auto* typed = static_cast<T*>(data);
   return typed->tag == tag ? typed : nullptr;
-}
-
-Handle& handle_of(napi_env env, napi_value value, const char* name) {
-  auto* h = external<Handle>(env, value, Tag::Tensor);
-  if (!h) throw std::invalid_argument(std::string("Expected a Tensor for ") + name + " but received something else");
-  return *h;
 }
 
 static std::string shape_text(c10::IntArrayRef shape) {
@@ -109,13 +130,39 @@ std::string describe(const at::Tensor& tensor) {
   return std::string(dtype_text(tensor.scalar_type())) + shape_text(tensor.sizes());
 }
 
-const at::Tensor& tensor_of(napi_env env, napi_value value, const char* name) {
-  Handle& h = handle_of(env, value, name);
-  if (h.tensor.defined()) return h.tensor;
-  const std::string what = "tensor " + shape_text(h.last_shape) + " " + dtype_text(h.last_dtype) + " ";
-  if (h.ended_by < 0) throw DisposedError(what + "was disposed");
-  throw DisposedError(what + "was disposed when scope \"" + h.state->scope_names[h.ended_by] + "\" ended; return it from the scope or torch.keep() it");
+std::string TensorTable::epitaph(double handle, const std::vector<std::string>& scope_names) const {
+  for (const Epitaph& epitaph : epitaphs_) {
+    if (epitaph.handle != handle || handle == 0) continue;
+    const std::string what = "tensor " + shape_text(epitaph.shape) + " " + dtype_text(epitaph.dtype) + " was disposed";
+    if (epitaph.ended_by < 0) return what;
+    return what + " when scope \"" + scope_names[epitaph.ended_by] + "\" ended; return it from the scope or torch.keep() it";
+  }
+  return "a tensor was disposed, by dispose() or at the end of its scope";
 }
+
+napi_value wrap(napi_env env, EnvState& state, at::Tensor tensor) {
+  napi_value out;
+  check(env, tensor.defined() ? napi_create_double(env, state.tensors->add(std::move(tensor)), &out) : napi_get_null(env, &out));
+  return out;
+}
+
+static double handle_argument(napi_env env, napi_value value, const char* name) {
+  double handle = 0;
+  if (napi_get_value_double(env, value, &handle) != napi_ok || !(handle >= kIndexRange)) {
+    throw std::invalid_argument(std::string("Expected a Tensor for ") + name + " but received something else");
+  }
+  return handle;
+}
+
+static Slot& slot_of(napi_env env, napi_value value, const char* name) {
+  const double handle = handle_argument(env, value, name);
+  EnvState& state = state_of(env);
+  Slot* slot = state.tensors->find(handle);
+  if (!slot) throw DisposedError(state.tensors->epitaph(handle, state.scope_names));
+  return *slot;
+}
+
+const at::Tensor& tensor_of(napi_env env, napi_value value, const char* name) { return slot_of(env, value, name).tensor; }
 
 std::vector<at::Tensor> tensors_of(napi_env env, napi_value array, const char* name) {
   uint32_t length = 0;
@@ -162,7 +209,8 @@ static napi_value DeviceName(napi_env env, napi_callback_info info) {
 static napi_value IsDisposed(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   napi_value out;
-  check(env, napi_get_boolean(env, !handle_of(env, args[0], "tensor").tensor.defined(), &out));
+  const double handle = handle_argument(env, args[0], "tensor");
+  check(env, napi_get_boolean(env, state_of(env).tensors->find(handle) == nullptr, &out));
   return out;
 }
 
@@ -259,23 +307,51 @@ static napi_value FromBytes(napi_env env, napi_callback_info info) {
 
 static napi_value Dispose(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  Handle& h = handle_of(env, args[0], "tensor");
-  unlink(h);
-  release(h, -1);
-  return undefined(env);
+  state_of(env).tensors->remove(handle_argument(env, args[0], "tensor"), -1);
+  return nullptr;
 }
 
+// Takes a tensor out of its scope. Its Tensor needs a guard then.
 static napi_value Keep(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  unlink(handle_of(env, args[0], "tensor"));
-  return undefined(env);
+  state_of(env).tensors->unlink(slot_of(env, args[0], "tensor"));
+  return nullptr;
 }
 
-// A second handle to the same tensor, owned by no scope.
+// A second handle to the same tensor, in no scope: negative, as it needs a guard.
 static napi_value Retain(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  napi_value out = wrap(env, state_of(env), tensor_of(env, args[0], "tensor"));
-  unlink(handle_of(env, out, "tensor"));
+  TensorTable& tensors = *state_of(env).tensors;
+  const double handle = std::abs(tensors.add(tensor_of(env, args[0], "tensor")));
+  tensors.unlink(*tensors.find(handle));
+  napi_value out;
+  check(env, napi_create_double(env, -handle, &out));
+  return out;
+}
+
+struct Guard {
+  Tag tag = Tag::Guard;
+  TensorTable* tensors;
+  double handle;
+};
+
+static void finalize_guard(node_api_basic_env env, void* data, void*) {
+  auto* guard = static_cast<Guard*>(data);
+  guard->tensors->remove(guard->handle, -1);
+  delete guard;
+  int64_t total;
+  napi_adjust_external_memory(env, -kReportedBytes, &total);
+}
+
+// An object for a Tensor to hold: when the garbage collector takes both, the tensor's memory is given back, within the
+// same turn of the event loop.
+static napi_value GuardNew(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  auto* guard = new Guard{Tag::Guard, state_of(env).tensors, handle_argument(env, args[0], "tensor")};
+  napi_value out;
+  check(env, napi_create_external(env, guard, finalize_guard, nullptr, &out));
+  int64_t total;
+  check(env, napi_adjust_external_memory(env, kReportedBytes, &total));
   return out;
 }
 
@@ -293,73 +369,84 @@ static int32_t scope_name_argument(napi_env env, const EnvState& state, napi_val
   return static_cast<int32_t>(name);
 }
 
-static void free_all(Scope& scope) {
-  while (Handle* h = scope.first) {
-    unlink(*h);
-    release(*h, scope.name);
-  }
-}
-
 static napi_value ScopeBegin(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   EnvState& state = state_of(env);
   auto* scope = new Scope;
   scope->name = scope_name_argument(env, state, args[0]);
-  scope->parent = state.current_scope;
-  state.current_scope = scope;
+  scope->parent = state.tensors->current;
+  state.tensors->current = scope;
   return nullptr;
 }
 
-static void keep_beyond(napi_env env, Scope& scope, napi_value value) {
-  Handle& h = handle_of(env, value, "kept tensor");
-  if (h.scope != &scope) return;  // made outside: it keeps its own owner
-  unlink(h);
-  link(h, scope.parent);
+static Scope& leave_scope(TensorTable& tensors) {
+  Scope* scope = tensors.current;
+  if (!scope) throw std::logic_error("no scope is open");
+  tensors.current = scope->parent;
+  return *scope;
 }
 
-// (kept: Tensor handle | array of handles | undefined): leaves the innermost scope.
+static void keep_beyond(napi_env env, TensorTable& tensors, Scope& scope, napi_value value) {
+  Slot& slot = slot_of(env, value, "kept tensor");
+  if (slot.scope != &scope) return;  // made outside: it keeps its own owner
+  tensors.unlink(slot);
+  tensors.link(slot, scope.parent);
+}
+
+// (kept: handle | array of handles | undefined): leaves the innermost scope. True where no scope is left to own the kept
+// tensors, so that they need guards.
 static napi_value ScopeEnd(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  EnvState& state = state_of(env);
-  Scope* scope = state.current_scope;
-  if (!scope) throw std::logic_error("no scope is open");
-  bool is_array = false;
-  check(env, napi_is_array(env, args[0], &is_array));
-  if (is_array) {
-    uint32_t length = 0;
-    check(env, napi_get_array_length(env, args[0], &length));
-    for (uint32_t i = 0; i < length; i++) {
-      napi_value element;
-      check(env, napi_get_element(env, args[0], i, &element));
-      keep_beyond(env, *scope, element);
+  TensorTable& tensors = *state_of(env).tensors;
+  const std::unique_ptr<Scope> scope(&leave_scope(tensors));
+  try {
+    bool is_array = false;
+    check(env, napi_is_array(env, args[0], &is_array));
+    if (is_array) {
+      uint32_t length = 0;
+      check(env, napi_get_array_length(env, args[0], &length));
+      for (uint32_t i = 0; i < length; i++) {
+        napi_value element;
+        check(env, napi_get_element(env, args[0], i, &element));
+        keep_beyond(env, tensors, *scope, element);
+      }
+    } else if (!is_nullish(env, args[0])) {
+      keep_beyond(env, tensors, *scope, args[0]);
     }
-  } else if (!is_nullish(env, args[0])) {
-    keep_beyond(env, *scope, args[0]);
+  } catch (...) {
+    tensors.free_all(*scope);
+    throw;
   }
-  state.current_scope = scope->parent;
-  free_all(*scope);
-  delete scope;
-  return nullptr;
+  tensors.free_all(*scope);
+  napi_value out;
+  check(env, napi_get_boolean(env, tensors.current == nullptr, &out));
+  return out;
 }
 
+struct HeldScope : Scope {
+  TensorTable* tensors = nullptr;
+};
+
 static void finalize_held_scope(node_api_basic_env, void* data, void*) {
-  auto* scope = static_cast<Scope*>(data);
-  while (Handle* h = scope->first) unlink(*h);  // from here on the garbage collector owns them
+  auto* scope = static_cast<HeldScope*>(data);
+  scope->tensors->free_all(*scope);
   delete scope;
 }
 
 // A scope that async code holds: it is never current by itself.
 static napi_value HeldScopeNew(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  auto* scope = new Scope;
-  scope->name = scope_name_argument(env, state_of(env), args[0]);
+  EnvState& state = state_of(env);
+  auto* scope = new HeldScope;
+  scope->tensors = state.tensors;
+  scope->name = scope_name_argument(env, state, args[0]);
   napi_value out;
   check(env, napi_create_external(env, scope, finalize_held_scope, nullptr, &out));
   return out;
 }
 
-static Scope& held_scope_of(napi_env env, napi_value value) {
-  auto* scope = external<Scope>(env, value, Tag::Scope);
+static HeldScope& held_scope_of(napi_env env, napi_value value) {
+  auto* scope = external<HeldScope>(env, value, Tag::Scope);
   if (!scope) throw std::invalid_argument("Expected a Scope but received something else");
   return *scope;
 }
@@ -367,27 +454,24 @@ static Scope& held_scope_of(napi_env env, napi_value value) {
 // Leaves the innermost scope and hands all its tensors to a held one.
 static napi_value ScopeEndInto(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  EnvState& state = state_of(env);
-  Scope* scope = state.current_scope;
-  if (!scope) throw std::logic_error("no scope is open");
+  TensorTable& tensors = *state_of(env).tensors;
   Scope& held = held_scope_of(env, args[0]);
-  state.current_scope = scope->parent;
-  while (Handle* h = scope->first) {
-    unlink(*h);
-    link(*h, &held);
+  const std::unique_ptr<Scope> scope(&leave_scope(tensors));
+  while (Slot* slot = scope->first) {
+    tensors.unlink(*slot);
+    tensors.link(*slot, &held);
   }
-  delete scope;
   return nullptr;
 }
 
 static napi_value HeldScopeFree(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  free_all(held_scope_of(env, args[0]));
+  state_of(env).tensors->free_all(held_scope_of(env, args[0]));
   return nullptr;
 }
 
 static napi_value LiveTensors(napi_env env, napi_callback_info) {
-  return from_int64(env, state_of(env).live_tensors);
+  return from_int64(env, state_of(env).tensors->live);
 }
 
 // ---- generators ---------------------------------------------------------------------------------------------------
@@ -429,6 +513,7 @@ const std::vector<Export> kTensorExports = {
     {"dispose", guarded<Dispose>},
     {"keep", guarded<Keep>},
     {"retain", guarded<Retain>},
+    {"guard", guarded<GuardNew>},
     {"scopeName", guarded<ScopeName>},
     {"scopeBegin", guarded<ScopeBegin>},
     {"scopeEnd", guarded<ScopeEnd>},

@@ -1,36 +1,75 @@
-// Tensor handles: what a JavaScript Tensor holds, and the scopes that free them in a determined order.
+// Tensor handles: the numbers that JavaScript Tensors hold, and the scopes that free what is behind them.
 #pragma once
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
+
+#include <array>
+#include <memory>
 
 #include "env.h"
 
 namespace pixart {
 
 // Every external value of this addon begins with a tag, so that a foreign one is refused and not read as ours.
-enum class Tag : uint64_t { Tensor = 0x7069786172745431, Generator = 0x7069786172744731, Scope = 0x7069786172745331 };
+enum class Tag : uint64_t { Generator = 0x7069786172744731, Scope = 0x7069786172745331, Guard = 0x7069786172744431 };
 
-// A JavaScript-owned reference to a tensor. It is a link of its scope's list, so leaving a scope costs O(1) a handle
-// and a handle that the garbage collector takes first simply unlinks itself.
-struct Handle {
-  Tag tag = Tag::Tensor;
-  EnvState* state = nullptr;
-  Scope* scope = nullptr;
-  Handle* previous = nullptr;
-  Handle* next = nullptr;
-  at::Tensor tensor;
-  // What TensorDisposedError tells of a tensor that is gone.
-  c10::SmallVector<int64_t, 4> last_shape;
-  c10::ScalarType last_dtype = c10::ScalarType::Undefined;
-  int32_t ended_by = -1;  // index into scope_names; -1: disposed by hand
-};
+struct Slot;
 
+// Tensors that are freed together, as a list through their slots.
 struct Scope {
   Tag tag = Tag::Scope;
   Scope* parent = nullptr;
-  Handle* first = nullptr;
+  Slot* first = nullptr;
+  uint32_t count = 0;
   int32_t name = -1;
+};
+
+// Where a live tensor is kept. Slots are used again; the generation tells a handle to an earlier tenant from one to this.
+struct Slot {
+  at::Tensor tensor;
+  uint32_t index = 0;
+  uint32_t generation = 0;
+  Scope* scope = nullptr;
+  Slot* previous = nullptr;
+  Slot* next = nullptr;
+};
+
+// All tensors that JavaScript holds. A handle is a number: making one costs no object of V8 and no finalizer.
+class TensorTable {
+ public:
+  // Adds a tensor to the current scope. The handle is negative where no scope will free it in time: its Tensor then
+  // needs a guard, by which the garbage collector does.
+  double add(at::Tensor tensor);
+  // Null for numbers that are no live handle.
+  Slot* find(double handle);
+  static double handle_of(const Slot& slot);
+  // Removes the tensor of a handle; nothing happens where it is gone.
+  void remove(double handle, int32_t ended_by);
+  void unlink(Slot& slot);
+  void link(Slot& slot, Scope* scope);
+  void free_all(Scope& scope);
+  // What is still known of a tensor that is gone.
+  std::string epitaph(double handle, const std::vector<std::string>& scope_names) const;
+
+  Scope* current = nullptr;
+  int64_t live = 0;
+
+ private:
+  static constexpr uint32_t kChunk = 1024;
+  static constexpr size_t kEpitaphs = 2048;
+  struct Epitaph {
+    double handle = 0;
+    c10::SmallVector<int64_t, 4> shape;
+    c10::ScalarType dtype = c10::ScalarType::Undefined;
+    int32_t ended_by = -1;
+  };
+  void release(Slot& slot, int32_t ended_by);
+  Slot& vacant();
+  std::vector<std::unique_ptr<std::array<Slot, kChunk>>> chunks_;
+  std::vector<Slot*> vacant_;
+  std::array<Epitaph, kEpitaphs> epitaphs_;
+  size_t next_epitaph_ = 0;
 };
 
 struct GeneratorHandle {
@@ -38,10 +77,8 @@ struct GeneratorHandle {
   at::Generator generator;
 };
 
-// A JavaScript value for `tensor`, owned by the current scope if there is one. An undefined tensor becomes null.
+// A JavaScript handle for `tensor`, owned by the current scope if there is one. An undefined tensor becomes null.
 napi_value wrap(napi_env env, EnvState& state, at::Tensor tensor);
-
-Handle& handle_of(napi_env env, napi_value value, const char* name);
 
 // The tensor behind a handle. Throws DisposedError where it is gone.
 const at::Tensor& tensor_of(napi_env env, napi_value value, const char* name);

@@ -4,56 +4,57 @@ import path from "node:path";
 
 /**
  * Takes a lock folder, which holds one file named after its owner's process id, and returns what frees it.
- * Waits while its owner lives. Taking it, also from a dead owner, is a single rename, so that of several
- * processes one succeeds.
+ * Waits while the owner lives. Taking, taking over from a dead owner and freeing are single renames, so
+ * that no process ever sees half of one.
  */
 export function lock(folder, say) {
+  const own = `${folder}.${process.pid}`;
   const mine = path.join(folder, `${process.pid}`);
   for (let told = false; ; ) {
-    const [owner] = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
-    if (
-      owner === undefined ? claim(folder) : isGone(owner) && move(path.join(folder, owner), mine)
-    ) {
-      return () => {
-        fs.unlinkSync(mine);
-        fs.rmdirSync(folder);
-      };
-    }
+    const owner = ownerOf(folder);
+    if (owner === undefined ? claim(own, folder) : takeOver(folder, owner, mine)) break;
     if (owner !== undefined && !told) {
       say(`Waiting for another set-up, process ${owner} (if there is none, delete ${folder}).`);
       told = true;
     }
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
   }
+  return () => {
+    fs.renameSync(folder, own);
+    fs.rmSync(own, { recursive: true });
+  };
 }
 
-function claim(folder) {
-  const own = `${folder}.${process.pid}`;
+function ownerOf(folder) {
+  let owner;
+  tolerate(["ENOENT"], () => {
+    [owner] = fs.readdirSync(folder);
+  });
+  return owner;
+}
+
+function claim(own, folder) {
   fs.mkdirSync(own, { recursive: true });
   fs.writeFileSync(path.join(own, `${process.pid}`), "");
-  const claimed = move(own, folder);
+  const claimed = tolerate(["ENOTEMPTY", "EEXIST"], () => fs.renameSync(own, folder));
   if (!claimed) fs.rmSync(own, { recursive: true });
   return claimed;
 }
 
-/** A rename that another process may win. */
-function move(from, to) {
-  try {
-    fs.renameSync(from, to);
-    return true;
-  } catch (error) {
-    if (["ENOENT", "ENOTEMPTY", "EEXIST"].includes(error.code)) return false;
-    throw error;
-  }
+function takeOver(folder, owner, mine) {
+  // A container often gives the same number again.
+  const alive =
+    owner !== `${process.pid}` && tolerate(["ESRCH"], () => process.kill(Number(owner), 0));
+  return !alive && tolerate(["ENOENT"], () => fs.renameSync(path.join(folder, owner), mine));
 }
 
-function isGone(pid) {
-  // A container often gives the same number again.
-  if (pid === `${process.pid}`) return true;
+/** Whether an action succeeds; it may fail in the expected ways only. */
+function tolerate(codes, action) {
   try {
-    process.kill(Number(pid), 0);
-    return false;
+    action();
+    return true;
   } catch (error) {
-    return error.code === "ESRCH";
+    if (codes.includes(error.code)) return false;
+    throw error;
   }
 }

@@ -85,13 +85,10 @@ function prepareEngine(test) {
     stream("python3", ["-m", "venv", "--clear", VENV], "Python could not make it; see above.");
   }
   if (install) {
-    say(`Installing ${packages.join(", ")} into .pixart/python.`);
+    say(`Installing ${packages.join(", ")} into .pixart/python; torch may be gigabytes.`);
     const failure = "pip could not install the packages; its reason is above.";
-    stream(
-      VENV_PYTHON,
-      ["-m", "pip", "install", "--disable-pip-version-check", ...packages],
-      failure,
-    );
+    const talk = process.stderr.isTTY ? [] : ["--quiet"];
+    stream(VENV_PYTHON, ["-m", "pip", "install", ...talk, ...packages], failure);
   }
   torch ??= ownTorch();
   if (torch === undefined) {

@@ -19,57 +19,65 @@ import {
   wholeNumber,
 } from "./value-schemas.ts";
 
-
 const names = z.array(text, "a list of names").min(1, "a list of at least one name");
 
 /** A config whose name and run folder are settled; they follow from its file's name where it gives none. */
 type NamedConfig = PixArtConfig & Required<Pick<PixArtConfig, "name" | "workDir">>;
 
-/** Checks a whole config field by field and fills in the other defaults. */
-export const configSchema: SchemaOf<NamedConfig> = schemaOf<NamedConfig>()(
-  z.strictObject(
-    {
-      name: text,
-      seed: wholeNumber.default(0),
-      workDir: text,
-      threads: count.nullable().default(null),
-      dataset: z.strictObject(
-        {
-          folder: text,
-          things: z
-            .union(
-              [count, names, z.literal("demo")],
-              'a number of things, a list of their names, "demo" or null',
-            )
-            .nullable()
-            .default(null),
-          styles: names.nullable().default(null),
-          denseCaptionProbability: probability.default(0.5),
-          captionDropout: decay.default(0.1),
-        },
-        "an object",
-      ),
-      autoencoder: autoencoderSchema.prefault({}),
-      tokenizer: tokenizerSchema.prefault({}),
-      textEncoder: textEncoderSchema.prefault({}),
-      transformer: transformerSchema,
-      stages: z.array(stageSchema, "a list of stages").min(1, "at least one stage"),
-      sampling: z.strictObject(
-        {
-          prompts: z.array(text, "a list of prompts").min(1, "at least one prompt").max(64, "at most 64 prompts"),
-          steps: count.default(20),
-          guidanceScale: atLeastOne.default(4.5),
-          seed: wholeNumber.default(0),
-        },
-        "an object",
-      ),
-      publish: z
-        .strictObject(
-          { ema: flag.default(true), dtype: oneOf("float32", "bfloat16", "float16").default("float32") },
+/** Checks a whole config field by field and fills in the other defaults; `value` says which components are pretrained. */
+export function configSchema(value: unknown): SchemaOf<NamedConfig> {
+  const { autoencoder, tokenizer, textEncoder } = Object(value);
+  return schemaOf<NamedConfig>()(
+    z.strictObject(
+      {
+        name: text,
+        seed: wholeNumber.default(0),
+        workDir: text,
+        threads: count.nullable().default(null),
+        dataset: z.strictObject(
+          {
+            folder: text,
+            things: z
+              .union(
+                [count, names, z.literal("demo")],
+                'a number of things, a list of their names, "demo" or null',
+              )
+              .nullable()
+              .default(null),
+            styles: names.nullable().default(null),
+            denseCaptionProbability: probability.default(0.5),
+            captionDropout: decay.default(0.1),
+          },
           "an object",
-        )
-        .prefault({}),
-    },
-    "an object",
-  ),
-);
+        ),
+        autoencoder: autoencoderSchema(autoencoder).prefault({}),
+        tokenizer: tokenizerSchema(tokenizer).prefault({}),
+        textEncoder: textEncoderSchema(textEncoder).prefault({}),
+        transformer: transformerSchema,
+        stages: z.array(stageSchema, "a list of stages").min(1, "at least one stage"),
+        sampling: z.strictObject(
+          {
+            prompts: z
+              .array(text, "a list of prompts")
+              .min(1, "at least one prompt")
+              .max(64, "at most 64 prompts"),
+            steps: count.default(20),
+            guidanceScale: atLeastOne.default(4.5),
+            seed: wholeNumber.default(0),
+          },
+          "an object",
+        ),
+        publish: z
+          .strictObject(
+            {
+              ema: flag.default(true),
+              dtype: oneOf("float32", "bfloat16", "float16").default("float32"),
+            },
+            "an object",
+          )
+          .prefault({}),
+      },
+      "an object",
+    ),
+  );
+}

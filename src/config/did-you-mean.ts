@@ -5,7 +5,7 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   const wanted = plain(name);
   const near = candidates
     .map((candidate) => ({ candidate, edits: distance(wanted, plain(candidate)) }))
-    .filter(({ edits }) => edits <= Math.max(1, wanted.length / 3))
+    .filter(({ edits }) => edits <= Math.max(1, wanted.length / 2))
     .sort((a, b) => a.edits - b.edits);
   return near[0]?.candidate;
 }

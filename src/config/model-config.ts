@@ -77,8 +77,6 @@ export interface TransformerConfig {
   readonly patchSize?: number;
   /** Channels of the prediction: twice the latent's with the variance, once without. Null is twice. Default null. */
   readonly outChannels?: number | null;
-  /** Chance of dropping an activation while training. Default 0. */
-  readonly dropout?: number;
   /** Biases in the attention's projections. Default true. */
   readonly attentionBias?: boolean;
   /** Added to the variance in every layer norm. Default 1e-6. */

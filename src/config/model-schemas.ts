@@ -8,61 +8,69 @@ import type {
   TokenizerConfig,
   TransformerConfig,
 } from "./model-config.ts";
-import { atLeastZero, count, decay, flag, oneOf, positive, text } from "./value-schemas.ts";
+import { atLeastZero, count, flag, oneOf, positive, text } from "./value-schemas.ts";
+
+/** Whether a part of a config names a folder to read its component from. */
+export function isPretrained(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "pretrained" in value;
+}
 
 const pretrained = z.strictObject({ pretrained: text }, "an object");
 
-const width = "a positive integer for each level";
-
-/** Checks `autoencoder`. */
-export const autoencoderSchema: SchemaOf<AutoencoderConfig | Pretrained> = schemaOf<
-  AutoencoderConfig | Pretrained
->()(
-  z.union([
-    pretrained,
-    z.strictObject({
-      latentChannels: count.default(4),
-      blockOutChannels: z.tuple([count], count, width).default([32, 64, 96]),
-      layersPerBlock: count.default(1),
-      normNumGroups: count.default(16),
-      midBlockAddAttention: flag.default(true),
-      useQuantConv: flag.default(true),
-      usePostQuantConv: flag.default(true),
-      scalingFactor: positive.nullable().default(null),
-    }),
-  ]),
+const newAutoencoder = z.strictObject(
+  {
+    latentChannels: count.default(4),
+    blockOutChannels: z.tuple([count], count, "a list of widths").default([32, 64, 96]),
+    layersPerBlock: count.default(1),
+    normNumGroups: count.default(16),
+    midBlockAddAttention: flag.default(true),
+    useQuantConv: flag.default(true),
+    usePostQuantConv: flag.default(true),
+    scalingFactor: positive.nullable().default(null),
+  },
+  "an object",
 );
 
-/** Checks `tokenizer`. */
-export const tokenizerSchema: SchemaOf<TokenizerConfig | PretrainedTokenizer> = schemaOf<
-  TokenizerConfig | PretrainedTokenizer
->()(
-  z.union([
-    pretrained.extend({ maxLength: count.default(120) }),
-    z.strictObject({ vocabSize: count.default(2048), maxLength: count.default(32) }),
-  ]),
+const newTokenizer = z.strictObject(
+  { vocabSize: count.default(2048), maxLength: count.default(32) },
+  "an object",
 );
 
-/** Checks `textEncoder`. */
-export const textEncoderSchema: SchemaOf<TextEncoderConfig | Pretrained> = schemaOf<
-  TextEncoderConfig | Pretrained
->()(
-  z.union([
-    pretrained,
-    z.strictObject({
-      dModel: count.default(128),
-      dKv: count.default(32),
-      numHeads: count.default(4),
-      dFf: count.default(256),
-      numLayers: count.default(2),
-      feedForwardProj: oneOf("gated-gelu", "relu").default("gated-gelu"),
-      relativeAttentionNumBuckets: count.default(32),
-      relativeAttentionMaxDistance: count.default(128),
-      layerNormEpsilon: positive.default(1e-6),
-      initializerFactor: positive.default(1),
-    }),
-  ]),
+const newTextEncoder = z.strictObject(
+  {
+    dModel: count.default(128),
+    dKv: count.default(32),
+    numHeads: count.default(4),
+    dFf: count.default(256),
+    numLayers: count.default(2),
+    feedForwardProj: oneOf("gated-gelu", "relu").default("gated-gelu"),
+    relativeAttentionNumBuckets: count.default(32),
+    relativeAttentionMaxDistance: count.default(128),
+    layerNormEpsilon: positive.default(1e-6),
+    initializerFactor: positive.default(1),
+  },
+  "an object",
 );
+
+/** Checks `autoencoder`: as a pretrained or as a new one, whichever `value` is. */
+export function autoencoderSchema(value: unknown): SchemaOf<AutoencoderConfig | Pretrained> {
+  const schema = isPretrained(value) ? pretrained : newAutoencoder;
+  return schemaOf<AutoencoderConfig | Pretrained>()(schema);
+}
+
+/** Checks `tokenizer`: as a pretrained or as a new one, whichever `value` is. */
+export function tokenizerSchema(value: unknown): SchemaOf<TokenizerConfig | PretrainedTokenizer> {
+  const schema = isPretrained(value)
+    ? pretrained.extend({ maxLength: count.default(120) })
+    : newTokenizer;
+  return schemaOf<TokenizerConfig | PretrainedTokenizer>()(schema);
+}
+
+/** Checks `textEncoder`: as a pretrained or as a new one, whichever `value` is. */
+export function textEncoderSchema(value: unknown): SchemaOf<TextEncoderConfig | Pretrained> {
+  const schema = isPretrained(value) ? pretrained : newTextEncoder;
+  return schemaOf<TextEncoderConfig | Pretrained>()(schema);
+}
 
 /** Checks `transformer`. */
 export const transformerSchema: SchemaOf<TransformerConfig> = schemaOf<TransformerConfig>()(
@@ -73,7 +81,6 @@ export const transformerSchema: SchemaOf<TransformerConfig> = schemaOf<Transform
       attentionHeadDim: count,
       patchSize: count.default(2),
       outChannels: count.nullable().default(null),
-      dropout: decay.default(0),
       attentionBias: flag.default(true),
       normEps: atLeastZero.default(1e-6),
       useAdditionalConditions: flag.default(false),

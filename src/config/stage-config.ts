@@ -58,6 +58,8 @@ export interface StageConfig {
   readonly gradientAccumulation?: number;
   /** Recomputes each block's activations in the backward pass: less memory, more time. Default false. */
   readonly gradientCheckpointing?: boolean;
+  /** Number type of the forward pass's large products; weights and their updates stay float32. Default `float32`. */
+  readonly precision?: "float32" | "bfloat16";
   /** Running average of the weights. */
   readonly ema?: EmaConfig;
   /** Steps between checkpoints; the stage's end always saves one. Default 500. */

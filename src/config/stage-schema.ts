@@ -34,7 +34,10 @@ const loss = z
   .prefault({});
 
 const common = {
-  name: text.regex(/^[a-z0-9][a-z0-9._-]*$/, "lower-case letters, digits, dots, hyphens and underscores"),
+  name: text.regex(
+    /^[a-z0-9][a-z0-9._-]*$/,
+    "lower-case letters, digits, dots, hyphens and underscores",
+  ),
   resolution: count,
   batchSize: count,
   steps: count,
@@ -50,6 +53,7 @@ const common = {
   gradientClip: positive.default(1),
   gradientAccumulation: count.default(1),
   gradientCheckpointing: flag.default(false),
+  precision: oneOf("float32", "bfloat16").default("float32"),
   ema: z
     .strictObject({ decay: decay.default(0.999), warmup: flag.default(true) }, "an object")
     .prefault({}),

@@ -18,20 +18,17 @@ type Path = readonly PropertyKey[];
  * @param path where in `config` the key stands
  */
 export function unknownKey(path: Path, key: string, config: unknown): string {
-  const root = z.toJSONSchema(configSchema, { io: "input" }) as Node;
+  const root = z.toJSONSchema(configSchema(config), { io: "input" }) as Node;
   const known = Object.keys(nodeAt(root, path, config)?.properties ?? {});
-  const sentence = `Unknown key ${[...path, key].join(".")}.`;
+  const given = [...path, key].join(".");
   const near = nearest(key, known);
-  if (near !== undefined) return `${sentence} Did you mean ${[...path, near].join(".")}?`;
-  const elsewhere = keyPaths(root, []).find((keys) => keys.at(-1) === key);
-  if (elsewhere === undefined) return `${sentence} Known here: ${known.join(", ")}.`;
-  const meant = elsewhere.map((part, i) => (part === anyIndex ? (path[i] ?? part) : part));
-  return `${sentence} Did you mean ${meant.join(".")}?`;
-}
-
-/** Whether a part of a config reads a component from a folder. */
-export function isPretrained(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "pretrained" in value;
+  const elsewhere = keyPaths(root, [])
+    .filter((keys) => keys.at(-1) === key)
+    .map((keys) => keys.map((part, i) => (part === anyIndex ? (path[i] ?? part) : part)).join("."))
+    .find((place) => place !== given);
+  const meant = near === undefined ? elsewhere : [...path, near].join(".");
+  const hint = meant === undefined ? `Known here: ${known.join(", ")}.` : `Did you mean ${meant}?`;
+  return `Unknown key ${given}. ${hint}`;
 }
 
 /** What describes the value at `path`. */
@@ -45,13 +42,11 @@ function nodeAt(root: Node, path: Path, config: unknown): Node | undefined {
   return node;
 }
 
-/** Of a stage's kinds, and of a new and a pretrained component, the alternative that `value` is one of. */
+/** Of the kinds of stage, the one that `value` is. */
 function chosen(node: Node | undefined, value: unknown): Node | undefined {
   const kind = Object(value).kind;
   return alternatives(node).find(({ properties }) =>
-    properties?.["kind"] === undefined
-      ? isPretrained(properties) === isPretrained(value)
-      : properties["kind"].const === kind,
+    [undefined, kind].includes(properties?.kind?.const),
   );
 }
 
@@ -64,8 +59,13 @@ const anyIndex = "N";
 /** The path of every key, those nearest the root first. */
 function keyPaths(node: Node, path: readonly string[]): (readonly string[])[] {
   const inner = alternatives(node).flatMap(({ properties = {}, items }) => {
-    const children = Object.entries(properties).map(([key, child]) => keyPaths(child, [...path, key]));
-    return [...children.flat(), ...(items === undefined ? [] : keyPaths(items, [...path, anyIndex]))];
+    const children = Object.entries(properties).map(([key, child]) =>
+      keyPaths(child, [...path, key]),
+    );
+    return [
+      ...children.flat(),
+      ...(items === undefined ? [] : keyPaths(items, [...path, anyIndex])),
+    ];
   });
   return [path, ...inner].sort((a, b) => a.length - b.length);
 }

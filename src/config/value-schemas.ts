@@ -5,10 +5,16 @@ import { z } from "zod";
 export const text: z.ZodString = z.string("some text").min(1, "some text");
 export const flag: z.ZodBoolean = z.boolean("true or false");
 export const count: z.ZodInt = z.int("a positive integer").positive("a positive integer");
-export const wholeNumber: z.ZodInt = z.int("an integer of at least 0").min(0, "an integer of at least 0");
+export const wholeNumber: z.ZodInt = z
+  .int("an integer of at least 0")
+  .min(0, "an integer of at least 0");
 export const positive: z.ZodNumber = z.number("a number above 0").positive("a number above 0");
-export const atLeastZero: z.ZodNumber = z.number("a number of at least 0").min(0, "a number of at least 0");
-export const atLeastOne: z.ZodNumber = z.number("a number of at least 1").min(1, "a number of at least 1");
+export const atLeastZero: z.ZodNumber = z
+  .number("a number of at least 0")
+  .min(0, "a number of at least 0");
+export const atLeastOne: z.ZodNumber = z
+  .number("a number of at least 1")
+  .min(1, "a number of at least 1");
 
 const probabilityRange = "a number from 0 to 1";
 export const probability: z.ZodNumber = z

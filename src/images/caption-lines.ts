@@ -1,19 +1,23 @@
 /** Widths in ems of a wide sans-serif face (DejaVu Sans), rounded up: no font file is read. */
 const WIDTHS: readonly (readonly [RegExp, number])[] = [
-  [/[ijl.,:;'|!()[\]]/, 0.4],
-  [/[ftrI \-/"]/, 0.42],
-  [/[mwMW@%]/, 1],
+  [/[ijlI']/, 0.3],
+  [/[ ,.|]/, 0.34],
+  [/[ftr!:;()[\]/"-]/, 0.42],
+  [/[cksvxyzJ?]/, 0.6],
+  [/[A-LN-VX-Z\u0400-\u04ff]/, 0.78],
+  [/[wM]/, 0.87],
+  [/[mW@%]/, 1],
   [/\p{Script=Han}|\p{Script=Hangul}|[\p{Script=Hiragana}\p{Script=Katakana}]/u, 1.1],
   [/\p{Extended_Pictographic}/u, 1.4],
-  [/[A-Z\u0400-\u04ff]/, 0.78],
 ];
+const OTHER_WIDTH = 0.64;
 
 const ELLIPSIS = "…";
 
 function widthEm(text: string): number {
   let width = 0;
   for (const letter of text) {
-    width += WIDTHS.find(([pattern]) => pattern.test(letter))?.[1] ?? 0.64;
+    width += WIDTHS.find(([pattern]) => pattern.test(letter))?.[1] ?? OTHER_WIDTH;
   }
   return width;
 }

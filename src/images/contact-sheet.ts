@@ -16,9 +16,9 @@ export interface ContactSheetOptions {
 }
 
 const GAP = 8;
-const FONT_PX = 12;
-const LINE_PX = 15;
 const MAX_LINES = 3;
+/** Below this cell the captions are set smaller. */
+const NARROW_CELL = 96;
 /** Without `cell`, small pictures are doubled until their longer side reaches this. */
 const READABLE_PX = 128;
 
@@ -47,8 +47,11 @@ export async function contactSheet(
     );
   }
   const across = Math.min(columns, images.length);
-  const captions = (labels ?? []).map((label) => captionLines(label, cell / FONT_PX, MAX_LINES));
-  const rows = layRows(images.length, across, cell, captions);
+  const fontPx = cell < NARROW_CELL ? 10 : 12;
+  const linePx = fontPx + 3;
+  const captions = (labels ?? []).map((label) => captionLines(label, cell / fontPx, MAX_LINES));
+  const captionPx = captions.map((lines) => lines.length * linePx);
+  const rows = layRows(images.length, across, cell, captionPx);
   const sheet = RgbImage.filled(GAP + across * (cell + GAP), rows.height, background);
 
   const placed = await Promise.all(images.map((image) => fitted(image, cell, scale)));
@@ -66,12 +69,12 @@ export async function contactSheet(
     const top = rows.top(index) + cell;
     return lines.map(
       (line, at) =>
-        `<text x="${middle}" y="${top + (at + 1) * LINE_PX - 1}">${escapeXml(line)}</text>`,
+        `<text x="${middle}" y="${top + (at + 1) * linePx - 1}">${escapeXml(line)}</text>`,
     );
   });
   const overlay =
     `<svg xmlns="http://www.w3.org/2000/svg" width="${sheet.width}" height="${sheet.height}">` +
-    `<g font-family="sans-serif" font-size="${FONT_PX}" fill="${ink}" text-anchor="middle">` +
+    `<g font-family="sans-serif" font-size="${fontPx}" fill="${ink}" text-anchor="middle">` +
     `${text.join("")}</g></svg>`;
   const data = await sharp(sheet.data, {
     raw: { width: sheet.width, height: sheet.height, channels: 3 },
@@ -89,19 +92,18 @@ function defaultCell(images: readonly RgbImage[]): number {
   return cell;
 }
 
-/** Each row is as high as its longest caption needs. */
+/** Each row is as high as its highest caption needs. */
 function layRows(
   count: number,
   across: number,
   cell: number,
-  captions: readonly string[][],
+  captionPx: readonly number[],
 ): { height: number; top: (index: number) => number } {
   const tops: number[] = [];
   let height = GAP;
   for (let first = 0; first < count; first += across) {
-    const lines = captions.slice(first, first + across).map((caption) => caption.length);
     tops.push(height);
-    height += cell + Math.max(0, ...lines) * LINE_PX + GAP;
+    height += cell + Math.max(0, ...captionPx.slice(first, first + across)) + GAP;
   }
   return { height, top: (index) => tops[Math.floor(index / across)] as number };
 }

@@ -114,10 +114,13 @@ function parseJson(path: string, text: string): unknown {
   }
 }
 
-/** Latin-1 goes into the tEXt chunk that old readers know, anything else into UTF-8 iTXt. */
+/**
+ * ASCII goes into the tEXt chunk that old readers know, anything else into UTF-8 iTXt: libvips
+ * takes tEXt for UTF-8, although the PNG specification says Latin-1.
+ */
 function parametersChunk(text: string): { name: string; data: Uint8Array } {
   const visible = text.replaceAll("\0", "\ufffd");
-  if (!/[\u0100-\uffff]/.test(visible)) return textChunk.encode("parameters", visible);
+  if (!/[\u0080-\uffff]/.test(visible)) return textChunk.encode("parameters", visible);
   // Keyword, NUL, not compressed (two zero bytes), no language, no translated keyword.
   const head = Buffer.from("parameters\0\0\0\0\0", "latin1");
   return { name: "iTXt", data: Buffer.concat([head, Buffer.from(visible, "utf8")]) };

@@ -164,9 +164,8 @@ async function checkPixels(
   }
 }
 
-function damaged(name: string, format: ImageFormat, error: unknown): ImageError {
-  const said = (error instanceof Error ? error.message : String(error)).trim().split("\n").at(-1);
-  return new ImageError(name, `the ${format.toUpperCase()} data can't be decoded (${said})`, {
-    cause: error,
-  });
+/** libvips keeps one error text for all threads, so its words may be another picture's. */
+function damaged(name: string, format: ImageFormat, cause: unknown): ImageError {
+  const reason = `the ${format.toUpperCase()} data is damaged, cut off or of an unsupported kind`;
+  return new ImageError(name, reason, { cause });
 }

@@ -1,4 +1,5 @@
 import { closest } from "fastest-levenshtein";
+import type { ConfigObject } from "../weights/index.ts";
 
 /** One field of a model's configuration: its value where nothing is said, and what it may hold. */
 export interface Field<T> {
@@ -62,7 +63,9 @@ export function completeConfig<C extends object>(
   const config = known.map(([name, { initial, expected, accepts }]) => {
     const value = name in given ? given[name] : initial;
     if (!accepts(value)) {
-      problems.push(`Expected ${expected} for ${label(name)} but received ${JSON.stringify(value)}`);
+      problems.push(
+        `Expected ${expected} for ${label(name)} but received ${JSON.stringify(value)}`,
+      );
     }
     return [name, value];
   });
@@ -111,7 +114,7 @@ export function readConfig<C extends object>(
 }
 
 /** The snake_case form of a configuration, with the class that Python is to build from it. */
-export function writeConfig(config: object, className: string): Record<string, unknown> {
+export function writeConfig(config: object, className: string): ConfigObject {
   const own = Object.entries(config).map(([name, value]) => [snakeCase(name), value]);
   return { _class_name: className, ...Object.fromEntries(own) };
 }

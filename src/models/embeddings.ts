@@ -111,6 +111,12 @@ export class PatchEmbed extends Module {
     return tokens.add(positions).to({ dtype: tokens.dtype });
   }
 
+  /** Gives back the memory of the position tables; they are made anew when needed. */
+  forgetPositions(): void {
+    for (const table of this.#tables.values()) table.dispose();
+    this.#tables.clear();
+  }
+
   #positions(h: number, w: number, device: torch.Device): Tensor {
     const key = `${h}x${w} ${device}`;
     const known = this.#tables.get(key);

@@ -1,3 +1,5 @@
+import type { ConfigObject } from "../weights/index.ts";
+
 /** The fields of diffusers' `DPMSolverMultistepScheduler` that this one knows, in camelCase. */
 export interface DPMSolverMultistepConfig {
   readonly numTrainTimesteps: number;
@@ -112,7 +114,7 @@ export function readDPMSolverConfig(
 }
 
 /** The snake_case form of a config, as `scheduler_config.json` holds it. */
-export function writeDPMSolverConfig(config: DPMSolverMultistepConfig): Record<string, unknown> {
+export function writeDPMSolverConfig(config: DPMSolverMultistepConfig): ConfigObject {
   return Object.fromEntries(
     Object.entries(config).map(([name, value]) => [snakeCase(name), value]),
   );

@@ -1,15 +1,14 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { type ConfigObject, readConfig, writeConfig } from "../weights/index.ts";
 import {
   type DPMSolverMultistepConfig,
   readDPMSolverConfig,
   writeDPMSolverConfig,
 } from "./dpm-solver-config.ts";
 import { NoiseSchedule } from "./noise-schedule.ts";
-import { formatPythonJson, parsePythonJson } from "./python-json.ts";
 import type { Scheduler, SchedulerStep } from "./scheduler.ts";
 import {
   karrasSigmas,
@@ -27,6 +26,8 @@ interface SolverTables {
   /** e^(−h) − 1, where h is how far the step raises λ. */
   readonly decay: Float32Array;
 }
+
+const FILE = "scheduler_config.json";
 
 // diffusers keeps these scalars in float32: libtorch's functions here, and rounding after each operation
 // below, give the same bits.
@@ -53,6 +54,7 @@ function solverTables(sigmas: readonly number[]): SolverTables {
  * configuration file and the float32 arithmetic of diffusers' class of the same name.
  */
 export class DPMSolverMultistepScheduler implements Scheduler {
+  readonly className = "DPMSolverMultistepScheduler";
   readonly config: DPMSolverMultistepConfig;
   readonly initNoiseSigma = 1;
   readonly #schedule: NoiseSchedule;
@@ -67,9 +69,10 @@ export class DPMSolverMultistepScheduler implements Scheduler {
   constructor(config: DPMSolverMultistepConfig) {
     this.config = config;
     this.#schedule = NoiseSchedule.float32(config);
-    this.#trainSigmas = Array.from(this.#schedule.alphasCumprod, (acp) =>
-      f32(Math.sqrt(f32(f32(1 - acp) / acp))),
-    );
+    this.#trainSigmas = torch.tidy(() => {
+      const acp = torch.tensor([...this.#schedule.alphasCumprod]);
+      return Array.from(acp.neg().add(1).div(acp).sqrt().toFloat32Array());
+    });
   }
 
   /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
@@ -82,13 +85,10 @@ export class DPMSolverMultistepScheduler implements Scheduler {
     folder: string,
     { subfolder = "" }: { readonly subfolder?: string } = {},
   ): Promise<DPMSolverMultistepScheduler> {
-    const path = join(folder, subfolder, "scheduler_config.json");
+    const path = join(folder, subfolder, FILE);
+    const json = readConfig(path);
     try {
-      const json = parsePythonJson(await readFile(path, "utf8"));
-      if (typeof json !== "object" || json === null || Array.isArray(json)) {
-        throw new Error(`Expected an object but found ${JSON.stringify(json)}`);
-      }
-      return DPMSolverMultistepScheduler.fromConfig(json as Record<string, unknown>);
+      return DPMSolverMultistepScheduler.fromConfig(json);
     } catch (cause) {
       throw new Error(`${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
     }
@@ -103,14 +103,15 @@ export class DPMSolverMultistepScheduler implements Scheduler {
     return this.#sigmas;
   }
 
-  toConfig(): Record<string, unknown> {
+  /** The fields of `scheduler_config.json`. */
+  toConfig(): ConfigObject {
     return writeDPMSolverConfig(this.config);
   }
 
   async savePretrained(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true });
-    const json = { _class_name: "DPMSolverMultistepScheduler", ...this.toConfig() };
-    await writeFileAtomic(join(folder, "scheduler_config.json"), formatPythonJson(json));
+    const config = { _class_name: this.className, ...this.toConfig() };
+    await writeConfig(join(folder, FILE), config);
   }
 
   clone(): DPMSolverMultistepScheduler {

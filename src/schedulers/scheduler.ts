@@ -2,6 +2,8 @@ import type { Tensor } from "../torch/index.ts";
 
 /** A sampler: turns a model's prediction at one timestep into the sample at the next, less noisy, one. */
 export interface Scheduler extends Disposable {
+  /** diffusers' name for it, which `model_index.json` and `scheduler_config.json` hold. */
+  readonly className: string;
   /** The timesteps of the current schedule, noisiest first. Empty until `setTimesteps`. */
   readonly timesteps: readonly number[];
   /** Standard deviation of the noise that sampling starts from. */

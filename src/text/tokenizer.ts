@@ -147,8 +147,7 @@ function createTokenizer(vocabulary: T5Vocabulary): LibraryTokenizer {
       1,
     ),
   };
-  // Its search overflows the stack on words of about 100,000 characters, and does not split words at a "▁" in the text.
-  tokenizer.model.encode = (words) =>
-    words.flatMap((word) => word.split(/(?=▁)/).flatMap((part) => segment(part, model)));
+  // Its search overflows the stack on words of about 100,000 characters.
+  tokenizer.model.encode = (words) => words.flatMap((word) => segment(word, model));
   return tokenizer;
 }

@@ -49,8 +49,8 @@ describe("trainUnigram", () => {
 
   it("has whole frequent words, and no piece that mixes letters with signs", () => {
     const vocabulary = scoresOf(pieces);
-    for (const word of ["▁emoji", "▁picture", "▁face", "▁woman"])
-      expect(vocabulary).toContain(word);
+    const words = ["▁emoji", "▁picture", "▁face", "▁woman", "▁16"];
+    expect(words.filter((word) => !vocabulary.has(word))).toEqual([]);
     expect([...vocabulary.keys()].filter((piece) => /\p{L}[^\p{L}\p{M}]/u.test(piece))).toEqual([]);
     expect([...vocabulary.keys()].filter((piece) => piece.lastIndexOf("▁") > 0)).toEqual([]);
   });

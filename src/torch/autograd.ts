@@ -1,5 +1,6 @@
 import { type Handle, native } from "./binding.ts";
 import { activeTape, checkpointedBackward, type Segment } from "./checkpoint.ts";
+import { type Device, dtypeCode } from "./dtype.ts";
 import { Tensor } from "./tensor.ts";
 import { handlesOf, wrap } from "./wrap.ts";
 
@@ -23,6 +24,19 @@ export const noGrad = <T>(body: () => T): T => withGradMode(false, body);
 
 /** Runs a synchronous body with gradients recorded, inside noGrad too. */
 export const enableGrad = <T>(body: () => T): T => withGradMode(true, body);
+
+/**
+ * Runs a synchronous body in mixed precision: libtorch's autocast rules choose which operators run in `dtype` on that
+ * kind of device ("cpu", "cuda"). Gradients are to be taken outside.
+ */
+export function autocast<T>(device: Device, dtype: "bfloat16" | "float16", body: () => T): T {
+  const previous = native.setAutocast(device, dtypeCode(dtype));
+  try {
+    return body();
+  } finally {
+    native.setAutocast(device, previous);
+  }
+}
 
 /** Whether operators record gradients now. */
 export const isGradEnabled = (): boolean => native.isGradEnabled();

@@ -3,9 +3,12 @@ import { fileURLToPath } from "node:url";
 import { TensorDisposedError, TorchError } from "./errors.ts";
 
 declare const handleBrand: unique symbol;
-/** An opaque native reference to a tensor. */
-export interface Handle {
-  readonly [handleBrand]: "tensor";
+/** A native reference to a tensor: a number that is never used twice. */
+export type Handle = number & { readonly [handleBrand]: "tensor" };
+declare const guardBrand: unique symbol;
+/** An object whose collection gives back a tensor's memory. */
+export interface Guard {
+  readonly [guardBrand]: "guard";
 }
 declare const generatorBrand: unique symbol;
 /** An opaque native random generator. */
@@ -38,9 +41,10 @@ export interface Native {
   dispose(tensor: Handle): void;
   keep(tensor: Handle): void;
   retain(tensor: Handle): Handle;
+  guard(tensor: Handle): Guard;
   scopeName(name: string): number;
   scopeBegin(name: number): void;
-  scopeEnd(kept: Handle | readonly Handle[] | undefined): void;
+  scopeEnd(kept: Handle | readonly Handle[] | undefined): boolean;
   scopeEndInto(scope: ScopeHandle): void;
   heldScopeNew(name: number): ScopeHandle;
   heldScopeFree(scope: ScopeHandle): void;
@@ -69,6 +73,7 @@ export interface Native {
   ): (Handle | null)[];
   setGradEnabled(enabled: boolean): boolean;
   isGradEnabled(): boolean;
+  setAutocast(device: string, dtype: number | null): number | null;
   // engine.cc
   engineInfo(): {
     builtAgainst: string;

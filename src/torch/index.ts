@@ -23,6 +23,7 @@ export {
   empty,
   emptyLike,
   eye,
+  foreachAdd_,
   foreachAddList_,
   foreachCopy_,
   foreachLerp_,

@@ -191,6 +191,7 @@ const UPSAMPLE_BICUBIC2D_VEC = native.resolve("aten::upsample_bicubic2d.vec");
 const _ADDMM_ACTIVATION = native.resolve("aten::_addmm_activation");
 const _FOREACH_MUL__SCALAR = native.resolve("aten::_foreach_mul_.Scalar");
 const _FOREACH_MUL__TENSOR = native.resolve("aten::_foreach_mul_.Tensor");
+const _FOREACH_ADD__SCALAR = native.resolve("aten::_foreach_add_.Scalar");
 const _FOREACH_ADD__LIST = native.resolve("aten::_foreach_add_.List");
 const _FOREACH_LERP__SCALAR = native.resolve("aten::_foreach_lerp_.Scalar");
 const _FOREACH_NORM_SCALAR = native.resolve("aten::_foreach_norm.Scalar");
@@ -200,11 +201,7 @@ const _FUSED_ADAMW_ = native.resolve("aten::_fused_adamw_");
 
 /** The operators of libtorch that read as methods; their doc lines are libtorch's schemas. */
 export abstract class TensorOps {
-  readonly handle: Handle;
-
-  constructor(handle: Handle) {
-    this.handle = handle;
-  }
+  abstract readonly handle: Handle;
 
   /** `add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
   add(other: Tensor | number, { alpha }: { alpha?: number | undefined } = {}): Tensor {
@@ -1123,6 +1120,11 @@ export function foreachMul_(input: readonly Tensor[], other: Tensor | number): v
     return;
   }
   native.call(_FOREACH_MUL__TENSOR, handlesOf(input), other.handle);
+}
+
+/** `_foreach_add_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
+export function foreachAdd_(input: readonly Tensor[], scalar: number): void {
+  native.call(_FOREACH_ADD__SCALAR, handlesOf(input), scalar);
 }
 
 /** `_foreach_add_.List(Tensor(a!)[] self, Tensor[] other, *, Scalar alpha=1) -> ()` */

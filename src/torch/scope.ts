@@ -1,5 +1,6 @@
-import { type Handle, native, type ScopeHandle } from "./binding.ts";
+import { native, type ScopeHandle } from "./binding.ts";
 import { Tensor } from "./tensor.ts";
+import { handlesOf } from "./wrap.ts";
 
 const names = new Map<string, number>();
 
@@ -13,13 +14,19 @@ export function scopeName(name: string): number {
   return id;
 }
 
-function collect(value: unknown, into: Handle[]): void {
-  if (value instanceof Tensor) into.push(value.handle);
+function collect(value: unknown, into: Tensor[]): void {
+  if (value instanceof Tensor) into.push(value);
   else if (Array.isArray(value)) for (const item of value) collect(item, into);
   else if (value instanceof Map) for (const item of value.values()) collect(item, into);
   else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
     for (const item of Object.values(value)) collect(item, into);
   }
+}
+
+/** Leaves the innermost scope; `kept` moves to the one around it, or to the garbage collector where there is none. */
+function leave(kept: readonly Tensor[]): void {
+  const isUnowned = native.scopeEnd(handlesOf(kept));
+  if (isUnowned) for (const tensor of kept) tensor.guard();
 }
 
 /**
@@ -28,23 +35,18 @@ function collect(value: unknown, into: Handle[]): void {
  */
 export function runInScope<T>(name: number, body: () => T): T {
   native.scopeBegin(name);
-  let kept: Handle | Handle[] | undefined;
+  const kept: Tensor[] = [];
   try {
     const result = body();
-    if (result instanceof Tensor) {
-      kept = result.handle;
-    } else if (typeof result === "object" && result !== null) {
-      if (result instanceof Promise) {
-        throw new TypeError(
-          "A scope's body must be synchronous: its tensors are freed before a promise settles. Use `using scope = torch.scope()` and scope.run() around each synchronous part.",
-        );
-      }
-      kept = [];
-      collect(result, kept);
+    if (result instanceof Promise) {
+      throw new TypeError(
+        "A scope's body must be synchronous: its tensors are freed before a promise settles. Use `using scope = torch.scope()` and scope.run() around each synchronous part.",
+      );
     }
+    collect(result, kept);
     return result;
   } finally {
-    native.scopeEnd(kept);
+    leave(kept);
   }
 }
 
@@ -97,6 +99,7 @@ export const scope = (name = "scope"): Scope => new Scope(name);
 /** Takes a tensor out of every scope: it lives until it is disposed or collected. Returns it. */
 export function keep(tensor: Tensor): Tensor {
   native.keep(tensor.handle);
+  tensor.guard();
   return tensor;
 }
 

@@ -1,4 +1,4 @@
-import { native } from "./binding.ts";
+import { type Guard, type Handle, native } from "./binding.ts";
 import {
   arrayOver,
   type Device,
@@ -28,6 +28,26 @@ const NODE_INSPECT = Symbol.for("nodejs.util.inspect.custom");
  * by dispose(), or at last by the garbage collector.
  */
 export class Tensor extends TensorOps {
+  readonly handle: Handle;
+  #guard: Guard | undefined;
+
+  /** For operators: users make tensors with torch.tensor() and its like. */
+  constructor(handle: Handle) {
+    super();
+    // A negative handle says that no scope will free the tensor in time.
+    if (handle < 0) {
+      this.handle = -handle as Handle;
+      this.#guard = native.guard(this.handle);
+    } else {
+      this.handle = handle;
+    }
+  }
+
+  /** Lets the garbage collector free the tensor, where no scope will. */
+  guard(): void {
+    this.#guard ??= native.guard(this.handle);
+  }
+
   /** Sizes, outermost dimension first. */
   get shape(): number[] {
     return native.shape(this.handle);

@@ -2,14 +2,23 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
-// One write call: large enough for full disk speed, below the 2 GiB that a single call may move.
-const LARGEST_WRITE = 64 * 2 ** 20;
+// Large enough for full disk speed, small enough that timers and signals run in between.
+const PIECE_BYTES = 16 * 2 ** 20;
+
+/** The same bytes in pieces of at most 16 MiB, without copying. */
+export function* inPieces(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
+  for (const chunk of chunks) {
+    for (let start = 0; start < chunk.length; start += PIECE_BYTES) {
+      yield chunk.subarray(start, start + PIECE_BYTES);
+    }
+  }
+}
 
 /** Writes a new file and returns when its bytes are on the disk. The name is safe only after syncFolder() on its folder. */
 export async function writeNewFile(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
   const file = await open(path, "wx");
   try {
-    for (const chunk of chunks) await writeAll(file, chunk);
+    for (const piece of inPieces(chunks)) await writeAll(file, piece);
     await file.sync();
   } finally {
     await file.close();
@@ -47,14 +56,10 @@ export async function syncFolder(path: string): Promise<void> {
 export const temporaryName = (name: string): string =>
   `.tmp-${name}-${randomBytes(6).toString("hex")}`;
 
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   let position = 0;
-  while (position < chunk.length) {
-    const { bytesWritten } = await file.write(
-      chunk,
-      position,
-      Math.min(LARGEST_WRITE, chunk.length - position),
-    );
+  while (position < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, position);
     position += bytesWritten;
   }
 }

@@ -15,6 +15,6 @@ const LONGEST_QUOTE = 80;
 
 /** A value from a file as it may stand in a message: JSON, cut short, so that a hostile file cannot fill the log. */
 export const quote = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = JSON.stringify(value) ?? "nothing";
   return text.length <= LONGEST_QUOTE ? text : `${text.slice(0, LONGEST_QUOTE)}…`;
 };

@@ -1,6 +1,6 @@
 import { bytesPerElement, type DType } from "../torch/dtype.ts";
 import { BadFileError, quote } from "./errors.ts";
-import { isObject, parseStrictJson, RawNumber, type StrictJson } from "./strict-json.ts";
+import { isObject, parseStrictJson, type StrictJson } from "./strict-json.ts";
 
 /** Longest header that the format allows, in bytes. */
 export const HEADER_LIMIT = 100_000_000;
@@ -57,6 +57,15 @@ export function byteSize({ dtype, shape }: TensorSpec): number | undefined {
   return size;
 }
 
+/** What the header says of one tensor, before anything is compared. */
+interface Claim extends TensorSpec {
+  readonly name: string;
+  readonly begin: number;
+  readonly end: number;
+}
+
+const tensorPlace = (name: string): string => `tensor ${quote(name)}`;
+
 /**
  * Reads and checks the JSON header of a safetensors file whose data part has `dataLength` bytes.
  * The order of the checks is the reference's (huggingface/safetensors, `safetensors/src/tensor.rs`); every refusal is a BadFileError.
@@ -70,36 +79,40 @@ export function parseHeader(
   if (!isObject(root)) throw new BadFileError(path, "header", "a JSON object", quote(root));
 
   let metadata = NO_METADATA;
-  const found: [string, TensorSpec, begin: number, end: number][] = [];
-  for (const [name, value] of Object.entries(root)) {
+  const claims: Claim[] = [];
+  for (const name of Object.keys(root)) {
+    const value = root[name];
     if (name === METADATA_KEY) metadata = parseMetadata(path, value);
-    else found.push([name, ...parseEntry(path, name, value)]);
+    else claims.push(parseEntry(path, name, value));
   }
-  found.sort((a, b) => a[2] - b[2] || a[3] - b[3]);
+  claims.sort((a, b) => a.begin - b.begin || a.end - b.end);
 
   const dataStart = PREFIX_BYTES + header.length;
   const tensors = new Map<string, TensorEntry>();
   let position = 0;
-  for (const [name, spec, begin, end] of found) {
-    const place = `tensor ${quote(name)}`;
+  for (const { name, dtype, shape, begin, end } of claims) {
     if (begin !== position || end < begin) {
       throw new BadFileError(
         path,
-        place,
+        tensorPlace(name),
         `data_offsets to start at ${position}, where the tensor before ends`,
         `[${begin}, ${end}]`,
       );
     }
-    const size = byteSize(spec);
-    const described = `${spec.dtype} of shape [${spec.shape.slice(0, 16).join(", ")}]`;
-    if (size === undefined) {
-      throw new BadFileError(path, place, "a size below 2^53 bytes", described);
-    }
+    const size = byteSize({ dtype, shape });
     if (size !== end - begin) {
-      throw new BadFileError(path, place, `${size} bytes for ${described}`, `${end - begin}`);
+      const described = `${dtype} of shape [${shape.slice(0, 16).join(", ")}]`;
+      throw size === undefined
+        ? new BadFileError(path, tensorPlace(name), "a size below 2^53 bytes", described)
+        : new BadFileError(
+            path,
+            tensorPlace(name),
+            `${size} bytes for ${described}`,
+            `${end - begin}`,
+          );
     }
     position = end;
-    tensors.set(name, { ...spec, byteOffset: dataStart + begin, byteLength: size });
+    tensors.set(name, { dtype, shape, byteOffset: dataStart + begin, byteLength: size });
   }
   if (position !== dataLength) {
     throw new BadFileError(
@@ -127,7 +140,10 @@ function parseText(path: string, header: Uint8Array): StrictJson {
   }
 }
 
-function parseMetadata(path: string, value: StrictJson): Readonly<Record<string, string>> {
+function parseMetadata(
+  path: string,
+  value: StrictJson | undefined,
+): Readonly<Record<string, string>> {
   // The reference takes null for "no metadata".
   if (value === null) return NO_METADATA;
   if (!isObject(value)) {
@@ -143,16 +159,11 @@ function parseMetadata(path: string, value: StrictJson): Readonly<Record<string,
   return Object.freeze(metadata);
 }
 
-function parseEntry(
-  path: string,
-  name: string,
-  value: StrictJson,
-): [TensorSpec, begin: number, end: number] {
-  const place = `tensor ${quote(name)}`;
+function parseEntry(path: string, name: string, value: StrictJson | undefined): Claim {
   if (!isObject(value)) {
     throw new BadFileError(
       path,
-      place,
+      tensorPlace(name),
       "an object with dtype, shape and data_offsets",
       quote(value),
     );
@@ -160,34 +171,31 @@ function parseEntry(
   const dtype = typeof value.dtype === "string" ? DTYPES.get(value.dtype) : undefined;
   if (dtype === undefined) {
     const known = `dtype to be one of ${[...DTYPES.keys()].join(", ")}`;
-    throw new BadFileError(path, place, known, quote(value.dtype));
+    throw new BadFileError(path, tensorPlace(name), known, quote(value.dtype));
   }
-  const shape = indices(value.shape);
-  if (shape === undefined) {
-    throw new BadFileError(path, place, "shape to be non-negative integers", quote(value.shape));
+  const { shape, data_offsets: offsets } = value;
+  if (!isIndices(shape)) {
+    throw new BadFileError(
+      path,
+      tensorPlace(name),
+      "shape to be non-negative integers",
+      quote(shape),
+    );
   }
-  const [begin, end, ...rest] = indices(value.data_offsets) ?? [];
+  const [begin, end, ...rest] = isIndices(offsets) ? offsets : [];
   if (begin === undefined || end === undefined || rest.length > 0) {
     throw new BadFileError(
       path,
-      place,
+      tensorPlace(name),
       "data_offsets to be two non-negative integers",
-      quote(value.data_offsets),
+      quote(offsets),
     );
   }
-  return [{ dtype, shape }, begin, end];
+  return { name, dtype, shape, begin, end };
 }
 
-function indices(value: StrictJson | undefined): number[] | undefined {
-  if (!Array.isArray(value)) return undefined;
-  const numbers: number[] = [];
-  for (const item of value) {
-    const index = item instanceof RawNumber ? item.toIndex() : undefined;
-    if (index === undefined) return undefined;
-    numbers.push(index);
-  }
-  return numbers;
-}
+const isIndices = (value: StrictJson | undefined): value is number[] =>
+  Array.isArray(value) && value.every((item) => typeof item === "number");
 
 /** The tensors in the order of their data: widest alignment first, then by the bytes of the name. */
 export function layoutOrder<T extends TensorSpec>(tensors: ReadonlyMap<string, T>): [string, T][] {

@@ -1,17 +1,11 @@
 import { parse } from "lossless-json";
 
-/** A number as it is written, so that 4, 4.0, 4e0 and 2^53+1 stay distinguishable. */
+/** A number that is not written as a plain non-negative integer below 2^53: negative, with a point or exponent, or too long. */
 export class RawNumber {
   readonly text: string;
 
   constructor(text: string) {
     this.text = text;
-  }
-
-  /** The value where it is written as a non-negative integer that a double holds exactly, else undefined. */
-  toIndex(): number | undefined {
-    const value = Number(this.text);
-    return /^\d+$/.test(this.text) && Number.isSafeInteger(value) ? value : undefined;
   }
 
   toJSON(): number {
@@ -20,7 +14,14 @@ export class RawNumber {
 }
 
 /** What parseStrictJson gives. */
-export type StrictJson = string | boolean | null | RawNumber | StrictJson[] | StrictJsonObject;
+export type StrictJson =
+  | string
+  | number
+  | boolean
+  | null
+  | RawNumber
+  | StrictJson[]
+  | StrictJsonObject;
 /** A parsed object; `__proto__` is an own key like any other. */
 export interface StrictJsonObject {
   [key: string]: StrictJson;
@@ -40,7 +41,11 @@ export function parseStrictJson(text: string): StrictJson {
     throw new SyntaxError(`Nesting of ${written.depth} levels, at most ${DEEPEST} are read`);
   }
   const value = parse(text, null, {
-    parseNumber: (number) => new RawNumber(number),
+    parseNumber: (digits) => {
+      const number = Number(digits);
+      const isPlain = number >= 0 && Number.isSafeInteger(number) && String(number) === digits;
+      return isPlain ? number : new RawNumber(digits);
+    },
   }) as StrictJson;
   // The parser reports a repeated key only where the two values differ.
   if (countPairs(value) !== written.pairs) {

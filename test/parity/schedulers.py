@@ -54,10 +54,10 @@ def reload(folder):
 request = json.load(sys.stdin)
 json.dump(
     {
-        "cases": [sample(case) for case in request.get("cases", [])],
+        "cases": [sample(case) for case in request["cases"]],
         "table": noise_table(),
-        "noisy": add_noise(request["addNoise"]) if "addNoise" in request else None,
-        "config": reload(request["folder"]) if "folder" in request else None,
+        "noisy": add_noise(request["addNoise"]),
+        "config": reload(request["folder"]),
     },
     sys.stdout,
 )

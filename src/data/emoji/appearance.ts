@@ -1,6 +1,6 @@
 /** What can be seen in a drawing, measured from its pixels. */
 export interface Appearance {
-  /** Names of colours that cover at least `MIN_SHARE` of the drawing, largest first. */
+  /** Names of the colours that cover a fair share of the drawing, largest first. */
   readonly colours: readonly { readonly name: string; readonly share: number }[];
   /** Words for outline and size, for example "round", "filling the frame". */
   readonly shape: readonly string[];
@@ -26,7 +26,9 @@ const NAMED_COLOURS: readonly (readonly [string, number])[] = [
   ["tan", 0xcfa06c],
   ["brown", 0x8a5632],
   ["dark brown", 0x4e3026],
+  ["light brown", 0xbc6c4c],
   ["light green", 0xb4d86c],
+  ["light green", 0xc6e5b3],
   ["green", 0x5fae3a],
   ["dark green", 0x2e6b38],
   ["teal", 0x1f9a96],
@@ -38,7 +40,7 @@ const NAMED_COLOURS: readonly (readonly [string, number])[] = [
 ];
 
 /** Smaller areas (eyes, outlines, smoothed edges) are not named. */
-export const MIN_SHARE = 0.08;
+const MIN_SHARE = 0.08;
 const MAX_COLOURS = 4;
 /** How well a shape must agree with an ellipse or a rectangle (intersection over union). */
 const SHAPE_MATCH = 0.92;

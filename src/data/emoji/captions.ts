@@ -3,11 +3,10 @@ import { articleFor, withArticle } from "./grammar.ts";
 import type { EmojiStyle } from "./packages.ts";
 import type { EmojiThing } from "./things.ts";
 
-/** What kind of emoji a group and a subgroup of emojibase hold; one phrase where both say the same. */
+/** What a group of emojibase holds; animals and plants are told apart by their subgroups. */
 const GROUP_WORDS: Readonly<Record<string, string>> = {
   "smileys-emotion": "smiley",
-  "people-body": "people",
-  "animals-nature": "nature",
+  "people-body": "person",
   "food-drink": "food",
   "travel-places": "travel",
   activities: "activity",
@@ -15,37 +14,50 @@ const GROUP_WORDS: Readonly<Record<string, string>> = {
   symbols: "symbol",
 };
 
-/** Subgroups whose name is not already the word for them ("animal-bird" is "bird"). */
+/** Subgroups whose last word does not say enough ("animal-bird" is "bird"). */
 const SUBGROUP_WORDS: Readonly<Record<string, string>> = {
+  "face-smiling": "smiling face",
+  "face-affection": "affectionate face",
+  "face-tongue": "face with tongue",
+  "face-hand": "face with hand",
   "face-neutral-skeptical": "neutral face",
+  "face-sleepy": "sleepy face",
+  "face-unwell": "unwell face",
+  "face-hat": "face with hat",
+  "face-glasses": "face with glasses",
+  "face-concerned": "concerned face",
+  "face-negative": "negative face",
+  "face-costume": "costumed face",
   "cat-face": "cat face",
   "monkey-face": "monkey face",
   "hand-fingers-open": "open hand",
   "hand-fingers-partial": "hand sign",
   "hand-single-finger": "pointing hand",
   "hand-fingers-closed": "closed hand",
-  "hand-prop": "hand",
+  "hand-prop": "busy hand",
   "body-parts": "body part",
-  "person-activity": "activity",
-  "person-symbol": "person symbol",
-  "plant-other": "plant",
+  person: "portrait",
+  "person-role": "occupation",
+  "person-symbol": "silhouette",
+  "plant-other": "leaf",
   "food-asian": "Asian dish",
   "food-prepared": "prepared dish",
   "place-other": "place",
-  "sky-weather": "sky and weather",
+  "transport-ground": "land transport",
+  "transport-water": "water transport",
+  "transport-air": "air transport",
+  "sky-weather": "weather",
   "award-medal": "medal",
-  "arts-crafts": "arts and crafts",
+  "arts-crafts": "craft",
   "musical-instrument": "musical instrument",
-  "light-video": "light and video",
-  "book-paper": "book and paper",
+  "light-video": "film",
+  "book-paper": "paper",
   "other-object": "everyday object",
   "transport-sign": "transport sign",
-  "transport-ground": "land vehicle",
-  "transport-water": "water vehicle",
-  "transport-air": "air vehicle",
   "av-symbol": "playback button",
   "other-symbol": "general symbol",
-  alphanum: "letters and numbers",
+  alphanum: "lettering",
+  geometric: "geometric shape",
 };
 
 const MAX_TAGS = 6;
@@ -74,17 +86,12 @@ export function denseCaption(
   );
 }
 
-/** "food and fruit" for food-drink / food-fruit. */
-function kindWords(group: string, subgroup: string): string {
-  const broad = GROUP_WORDS[group] ?? group;
-  const narrow = SUBGROUP_WORDS[subgroup] ?? lastWords(subgroup);
-  return narrow.split(" ").includes(broad) ? narrow : `${broad} and ${narrow}`;
-}
-
-function lastWords(subgroup: string): string {
+/** "food and fruit" for food-drink / food-fruit; one word where the second includes the first. */
+export function kindWords(group: string, subgroup: string): string {
   const words = subgroup.split("-");
-  if (words[0] === "face") return `${words.slice(1).join(" ")} face`;
-  return words.slice(1).join(" ") || subgroup;
+  const broad = GROUP_WORDS[group] ?? words[0] ?? "";
+  const narrow = SUBGROUP_WORDS[subgroup] ?? words.at(-1) ?? "";
+  return narrow.split(" ").includes(broad) ? narrow : `${broad} and ${narrow}`;
 }
 
 /** "mostly red with green and brown" where one colour covers half, else "red, green and brown". */

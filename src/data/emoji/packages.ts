@@ -115,7 +115,7 @@ function readJson<T>(name: string, file: string): T {
 }
 
 /** The refusal for drawings or labels that are not installed. */
-export function missingPackage(name: string, cause: unknown): Error {
+function missingPackage(name: string, cause: unknown): Error {
   const all = [...Object.values(PACKAGES), LABELS_PACKAGE].join(" ");
   return new Error(
     `The emoji pictures are made from packages that are not installed: ${name} was not found. ` +

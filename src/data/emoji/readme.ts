@@ -43,8 +43,9 @@ and the style are both seen in training and only their combination is new.
 | --- | ---: | ---: | --- | --- | --- |
 ${rows.join("\n")}
 
-The pictures are unchanged but for their size and the white background; each keeps the licence of
-its set, which \`metadata.jsonl\` repeats for every picture. Labels and tags come from
+The drawings are unchanged but for their size and the white background; each keeps the licence of
+its set, which \`metadata.jsonl\` repeats for every picture. Flags and skin tones are left out, and a
+drawing that a set uses for several things is taken once. Labels and tags come from
 [emojibase](https://github.com/milesj/emojibase) (\`${labels}\`, MIT License), which takes them from
 the Unicode CLDR.
 

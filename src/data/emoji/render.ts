@@ -1,4 +1,5 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import sharp from "sharp";
 import { RgbImage } from "../../images/index.ts";
@@ -58,7 +59,7 @@ const CONCURRENCY = 8;
 /**
  * Renders the open emoji sets into an image folder: `OUT/images/STYLE/NAME.png` (square, RGB, on
  * white), `OUT/metadata.jsonl` (one `EmojiRecord` a line) and `OUT/README.md`. The same packages
- * give the same bytes. OUT must not exist yet: it appears, complete, by one rename at the end.
+ * give the same bytes. OUT must be new or empty: it appears, complete, by one rename.
  */
 export async function renderEmojiDataset(
   out: string,
@@ -66,9 +67,10 @@ export async function renderEmojiDataset(
 ): Promise<EmojiDataset> {
   checkOptions(size, sets);
   const folder = resolve(out);
+  await checkNew(folder);
   const labels = loadEmojibase();
   const styles = EMOJI_STYLES.filter((style) => sets.includes(style)).map(loadEmojiSet);
-  const drawings = listThings(labels).flatMap((thing) => listDrawings(thing, styles, size));
+  const drawings = listDrawings(listThings(labels), styles, size);
 
   const staging = `${folder}.partial`;
   await rm(staging, { recursive: true, force: true });
@@ -90,7 +92,7 @@ export async function renderEmojiDataset(
     datasetReadme({ records, sets: styles, size, labels: labels.package }),
   );
   await mkdir(dirname(folder), { recursive: true });
-  await moveInto(staging, folder);
+  await rename(staging, folder);
   return {
     folder,
     records,
@@ -107,20 +109,30 @@ interface Drawing {
   readonly split: "train" | "heldout";
 }
 
-/** One drawing for every set that has the thing. */
-function listDrawings(thing: EmojiThing, sets: readonly EmojiSet[], size: number): Drawing[] {
-  const found = sets.flatMap((set) => {
-    const drawing = set.svg(thing.hexcode, size);
-    return drawing === undefined ? [] : [{ thing, set, name: drawing.name, svg: drawing.text }];
+/**
+ * Every thing in every set that draws it. A drawing that a set repeats for a later thing (an
+ * "artist" who is also the "man artist") is taken once: no picture has two captions.
+ */
+function listDrawings(
+  things: readonly EmojiThing[],
+  sets: readonly EmojiSet[],
+  size: number,
+): Drawing[] {
+  const taken = new Set<string>();
+  return things.flatMap((thing) => {
+    const found = sets.flatMap((set) => {
+      const drawing = set.svg(thing.hexcode, size);
+      if (drawing === undefined || taken.has(drawing.text)) return [];
+      taken.add(drawing.text);
+      return [{ thing, set, name: drawing.name, svg: drawing.text }];
+    });
+    const styles = found.map(({ set }) => set.style);
+    const heldOut = heldOutStyle(thing.thing, styles);
+    return found.map((drawing) => ({
+      ...drawing,
+      split: drawing.set.style === heldOut ? "heldout" : "train",
+    }));
   });
-  const heldOut = heldOutStyle(
-    thing.thing,
-    found.map(({ set }) => set.style),
-  );
-  return found.map((drawing) => ({
-    ...drawing,
-    split: drawing.set.style === heldOut ? "heldout" : "train",
-  }));
 }
 
 async function renderDrawing(
@@ -167,15 +179,12 @@ function checkOptions(size: number, sets: readonly EmojiStyle[]): void {
   }
 }
 
-async function moveInto(staging: string, folder: string): Promise<void> {
-  try {
-    await rename(staging, folder);
-  } catch (error) {
-    await rm(staging, { recursive: true, force: true });
+async function checkNew(folder: string): Promise<void> {
+  const entries = existsSync(folder) ? await readdir(folder) : [];
+  if (entries.length > 0) {
     throw new Error(
-      `Expected a new or empty folder for out but received ${folder} ` +
-        `(${(error as NodeJS.ErrnoException).code}); delete it or choose another`,
-      { cause: error },
+      `Expected a new or empty folder for out but received ${folder}, which holds ` +
+        `${entries.length} entries; delete it or choose another`,
     );
   }
 }

@@ -1,3 +1,4 @@
+import type { ConfigObject } from "../../weights/index.ts";
 import {
   completeConfig,
   count,
@@ -104,7 +105,7 @@ export function readAutoencoderKLConfig(
 }
 
 /** What diffusers writes into `config.json` for this configuration. */
-export const writeAutoencoderKLConfig = (config: AutoencoderKLConfig): Record<string, unknown> =>
+export const writeAutoencoderKLConfig = (config: AutoencoderKLConfig): ConfigObject =>
   writeConfig(config, "AutoencoderKL");
 
 function consistent(config: AutoencoderKLConfig): AutoencoderKLConfig {

@@ -7,13 +7,15 @@ import { modulate } from "../modulate.ts";
 
 // Shapes: B batch, N image tokens, D hidden width.
 
-/** The block's own layer from the condition to its modulation, under the name that diffusers gives it. */
-class AdaLayerNormZero extends Module {
+/** adaLN-Zero: the block's own layer from the condition to its modulation, and the norm before attention. */
+export class AdaLayerNormZero extends Module {
   readonly linear: Linear;
+  readonly norm: LayerNorm;
 
   constructor(dim: number) {
     super();
     this.linear = new Linear(dim, 6 * dim);
+    this.norm = new LayerNorm(dim, { affine: false, eps: 1e-6 });
   }
 
   /** (B, D) → (B, 6, D) */
@@ -39,12 +41,10 @@ export class DiTBlock extends Module {
   readonly attn1: Attention;
   readonly norm3: LayerNorm;
   readonly ff: FeedForward;
-  readonly #norm: LayerNorm;
 
   constructor({ dim, heads, attentionBias: bias, activation, affine, eps }: DiTBlockOptions) {
     super();
     this.norm1 = new AdaLayerNormZero(dim);
-    this.#norm = new LayerNorm(dim, { affine: false, eps: 1e-6 });
     this.attn1 = new Attention({ dim, heads, bias });
     this.norm3 = new LayerNorm(dim, { affine, eps });
     this.ff = new FeedForward(dim, activation);
@@ -57,7 +57,7 @@ export class DiTBlock extends Module {
   override forward(x: Tensor, condition: Tensor): Tensor {
     const modulation = this.norm1.call(condition); // (B, 6, D)
     const [shift1, scale1, gate1, shift2, scale2, gate2] = chunk(modulation, 6, 1); // (B, 1, D) each
-    const attended = this.attn1.call(modulate(this.#norm.call(x), shift1, scale1)); // (B, N, D)
+    const attended = this.attn1.call(modulate(this.norm1.norm.call(x), shift1, scale1)); // (B, N, D)
     const mixed = x.add(gate1.mul(attended)); // (B, N, D)
     const fed = this.ff.call(modulate(this.norm3.call(mixed), shift2, scale2)); // (B, N, D)
     return mixed.add(gate2.mul(fed)); // (B, N, D)

@@ -1,3 +1,4 @@
+import type { ConfigObject } from "../../weights/index.ts";
 import {
   completeConfig,
   count,
@@ -108,5 +109,5 @@ export function readDiTConfig(json: Readonly<Record<string, unknown>>, path: str
 }
 
 /** What diffusers writes into `config.json` for this configuration, and `timestep_freq_shift`. */
-export const writeDiTConfig = (config: DiTConfig): Record<string, unknown> =>
+export const writeDiTConfig = (config: DiTConfig): ConfigObject =>
   writeConfig(config, "DiTTransformer2DModel");

@@ -1,11 +1,15 @@
-import { construct, Embedding, LayerNorm, Linear, Module, ModuleList } from "../../nn/index.ts";
+import { Embedding, init, LayerNorm, Linear, Module, ModuleList } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { functional as F, type Generator, type Tensor } from "../../torch/index.ts";
+import { saveModelFolder } from "../../weights/index.ts";
 import { chunk } from "../chunk.ts";
 import { PatchEmbed, TimestepEmbedding, timestepSinusoid, unpatchify } from "../embeddings.ts";
+import { initialize } from "../initialize.ts";
 import { modulate } from "../modulate.ts";
+import { loadPretrained, type PretrainedOptions } from "../pretrained.ts";
 import { DiTBlock } from "./block.ts";
-import { type DiTConfig, diTConfig } from "./config.ts";
+import { type DiTConfig, diTConfig, readDiTConfig, writeDiTConfig } from "./config.ts";
+import { fromDiffusersDiT, toDiffusersDiT } from "./diffusers-keys.ts";
 
 // Shapes: B batch, C channels, H height, W width, p side of a patch, h = H/p, w = W/p, N = h·w image tokens,
 // D hidden width.
@@ -19,7 +23,7 @@ export interface DiTInputs {
 }
 
 /** One row of the class table, (B) → (B, D), under the name that diffusers gives it. */
-class LabelEmbedding extends Module {
+export class LabelEmbedding extends Module {
   readonly embeddingTable: Embedding;
 
   constructor(rows: number, width: number) {
@@ -118,5 +122,59 @@ export class DiTTransformer2DModel extends Module {
     const [shift, scale] = chunk(modulation, 2, 2); // (B, 1, D) each
     const tokens = this.projOut2.call(modulate(this.normOut.call(x), shift, scale)); // (B, N, p·p·C_out)
     return unpatchify(tokens, h, w, patchSize); // (B, C_out, H, W)
+  }
+
+  /**
+   * Draws all parameters anew as the original does (facebookresearch/DiT `models.py` initialize_weights): every block
+   * starts as the identity and the output at exactly zero (adaLN-Zero).
+   */
+  initializeWeights(generator?: Generator): this {
+    initialize(
+      this,
+      [
+        [/\.norm1\.linear\./, init.zeros],
+        [/^proj_out_[12]\./, init.zeros],
+        [/^(timestep_embedder|class_embedder)\..*\.weight$/, init.normal(0.02)],
+        [/\.norm3\.weight$/, init.ones],
+        [/\.weight$/, init.xavierUniform],
+        [/\.bias$/, init.zeros],
+      ],
+      generator,
+    );
+    return this;
+  }
+
+  /**
+   * Loads a transformer that diffusers or {@link savePretrained} wrote. Where `config.json` does not say which
+   * frequencies time is embedded at, they are those of diffusers' class. Throws on damaged files, and on missing,
+   * unexpected and mis-shaped weights, all listed.
+   */
+  static async fromPretrained(
+    folder: string,
+    options: PretrainedOptions = {},
+  ): Promise<DiTTransformer2DModel> {
+    return loadPretrained(folder, options, {
+      baseName: "diffusion_pytorch_model",
+      build: (config, path) => new DiTTransformer2DModel(readDiTConfig(config, path)),
+      arrange: (weights, model) =>
+        fromDiffusersDiT(weights, model.namedParameters(), model.config.numLayers),
+    });
+  }
+
+  /**
+   * Writes configuration and weights as diffusers does. Python loads them, but computes the same function only where
+   * `timestepFreqShift` is 1.
+   */
+  async savePretrained(folder: string): Promise<void> {
+    await saveModelFolder(folder, {
+      baseName: "diffusion_pytorch_model",
+      config: writeDiTConfig(this.config),
+      tensors: toDiffusersDiT(this.stateDict(), this.config.numLayers),
+    });
+  }
+
+  override dispose(): void {
+    this.posEmbed.forgetPositions();
+    super.dispose();
   }
 }

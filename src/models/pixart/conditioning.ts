@@ -43,10 +43,9 @@ export class TimestepSizeEmbedding extends Module {
       );
     }
     const sinusoid = (values: Tensor) => timestepSinusoid(values.flatten()).to({ dtype });
-    const batch = timestep.size(0);
     const size = this.resolutionEmbedder
       .call(sinusoid(added.resolution)) // (2·B, D/3)
-      .reshape([batch, -1]); // (B, 2·D/3)
+      .reshape([added.resolution.size(0), -1]); // (B, 2·D/3)
     const ratio = this.aspectRatioEmbedder.call(sinusoid(added.aspectRatio)); // (B, D/3)
     return time.add(torch.cat([size, ratio], 1));
   }

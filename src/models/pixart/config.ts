@@ -1,3 +1,4 @@
+import type { ConfigObject } from "../../weights/index.ts";
 import {
   completeConfig,
   count,
@@ -102,7 +103,7 @@ export function readPixArtConfig(
 }
 
 /** What diffusers writes into `config.json` for this configuration. */
-export const writePixArtConfig = (config: PixArtConfig): Record<string, unknown> =>
+export const writePixArtConfig = (config: PixArtConfig): ConfigObject =>
   writeConfig(config, "PixArtTransformer2DModel");
 
 /** The numbers that a configuration leaves to be worked out. */

@@ -1,12 +1,21 @@
-import { construct, init, LayerNorm, Linear, Module, ModuleList } from "../../nn/index.ts";
-import * as torch from "../../torch/index.ts";
+import { init, LayerNorm, Linear, Module, ModuleList } from "../../nn/index.ts";
 import type { Generator, Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import { saveModelFolder } from "../../weights/index.ts";
 import { chunk } from "../chunk.ts";
 import { PatchEmbed, unpatchify } from "../embeddings.ts";
+import { initialize } from "../initialize.ts";
 import { modulate } from "../modulate.ts";
+import { loadPretrained, type PretrainedOptions } from "../pretrained.ts";
 import { PixArtBlock } from "./block.ts";
 import { AdaLayerNormSingle, type AddedConditions, CaptionProjection } from "./conditioning.ts";
-import { type PixArtConfig, pixArtConfig, pixArtDimensions } from "./config.ts";
+import {
+  type PixArtConfig,
+  pixArtConfig,
+  pixArtDimensions,
+  readPixArtConfig,
+  writePixArtConfig,
+} from "./config.ts";
 
 // Shapes: B batch, C channels, H height, W width, p side of a patch, h = H/p, w = W/p, N = h·w image tokens,
 // L caption tokens, D hidden width.
@@ -81,11 +90,13 @@ export class PixArtTransformer2DModel extends Module {
     const modulation = this.adalnSingle.call(time); // (B, 6, D)
     const caption = this.captionProjection?.call(encoderHiddenStates) ?? encoderHiddenStates; // (B, L, D)
     const bias = encoderAttentionMask && maskBias(encoderAttentionMask, x.dtype); // (B, 1, 1, L)
-
+    const conditions = bias === undefined ? [caption, modulation] : [caption, modulation, bias];
     for (const block of this.transformerBlocks) {
+      const run = (image: Tensor, text: Tensor, shared: Tensor, mask?: Tensor): Tensor =>
+        block.call(image, text, shared, mask); // (B, N, D)
       x = this.gradientCheckpointing
-        ? torch.checkpoint((...tensors) => block.call(...tensors, bias), [x, caption, modulation])
-        : block.call(x, caption, modulation, bias); // (B, N, D)
+        ? torch.checkpoint(run, [x, ...conditions])
+        : run(x, caption, modulation, bias);
     }
 
     // The last layer takes the embedded time itself, not the modulation made from it.
@@ -93,4 +104,64 @@ export class PixArtTransformer2DModel extends Module {
     const tokens = this.projOut.call(modulate(this.normOut.call(x), shift, scale)); // (B, N, p·p·C_out)
     return unpatchify(tokens, h, w, patchSize); // (B, C_out, H, W)
   }
+
+  /**
+   * Draws all parameters anew as the paper's code does (PixArt-alpha `diffusion/model/nets/PixArt.py`
+   * initialize_weights): the output starts at exactly zero and captions have no influence, but unlike in DiT the
+   * gates of the blocks are open.
+   */
+  initializeWeights(generator?: Generator): this {
+    const { inChannels, patchSize } = this.config;
+    const { width } = pixArtDimensions(this.config);
+    initialize(
+      this,
+      [
+        [/^proj_out\./, init.zeros],
+        [/\.attn2\.to_out\./, init.zeros],
+        [/scale_shift_table$/, init.normal(width ** -0.5)],
+        [/^(adaln_single|caption_projection)\..*\.weight$/, init.normal(0.02)],
+        // The one bias that the paper's code leaves as the framework makes it.
+        [/^pos_embed\.proj\.bias$/, init.biasUniform(inChannels * patchSize ** 2)],
+        [/\.norm[12]\.weight$/, init.ones],
+        [/\.weight$/, init.xavierUniform],
+        [/\.bias$/, init.zeros],
+      ],
+      generator,
+    );
+    return this;
+  }
+
+  /**
+   * Loads a transformer that diffusers or {@link savePretrained} wrote. Throws on damaged files, and on missing,
+   * unexpected and mis-shaped weights, all listed.
+   */
+  static async fromPretrained(
+    folder: string,
+    options: PretrainedOptions = {},
+  ): Promise<PixArtTransformer2DModel> {
+    return loadPretrained(folder, options, {
+      baseName: "diffusion_pytorch_model",
+      build: (config, path) => new PixArtTransformer2DModel(readPixArtConfig(config, path)),
+    });
+  }
+
+  /** Writes configuration and weights as diffusers does; Python loads them unchanged. */
+  async savePretrained(folder: string): Promise<void> {
+    await saveModelFolder(folder, {
+      baseName: "diffusion_pytorch_model",
+      config: writePixArtConfig(this.config),
+      tensors: this.stateDict(),
+    });
+  }
+
+  override dispose(): void {
+    this.posEmbed.forgetPositions();
+    super.dispose();
+  }
+}
+
+/** A mask of ones and zeros as a bias for attention logits, a bias as it is: (B, L) or (B, 1, L) → (B, 1, 1, L). */
+function maskBias(mask: Tensor, dtype: torch.DType): Tensor {
+  const bias = mask.ndim === 2 ? mask.to({ dtype }).sub(1).mul(10_000).unsqueeze(1) : mask;
+  return bias.unsqueeze(1);
 }

@@ -1,4 +1,13 @@
-import { completeConfig, count, type Field, type FieldsOf, oneOf, positive } from "../config-fields.ts";
+import type { DType } from "../../torch/index.ts";
+import type { ConfigObject } from "../../weights/index.ts";
+import {
+  completeConfig,
+  count,
+  type Field,
+  type FieldsOf,
+  oneOf,
+  positive,
+} from "../config-fields.ts";
 
 /** Configuration of {@link T5EncoderModel}: transformers' fields that concern the encoder, in camelCase. */
 export interface T5Config {
@@ -78,13 +87,16 @@ export function readT5Config(json: Readonly<Record<string, unknown>>, path: stri
   return consistent(completeConfig(fields, given, (field) => `${fileKey(field)} in ${path}`));
 }
 
-/** What transformers writes into `config.json` for a `T5EncoderModel`. */
-export function writeT5Config(config: T5Config): Record<string, unknown> {
+/** What transformers writes into `config.json` for a `T5EncoderModel` with weights of `dtype`. */
+export function writeT5Config(config: T5Config, dtype: DType): ConfigObject {
+  // transformers wants 1.0 for the factor of new weights and refuses the 1 that JavaScript makes of it.
+  const { initializerFactor: _, ...lasting } = config;
   const isGated = config.feedForwardProj === "gated-gelu";
-  const own = Object.entries(config).map(([field, value]) => [fileKey(field), value]);
+  const own = Object.entries(lasting).map(([field, value]) => [fileKey(field), value]);
   return {
     architectures: ["T5EncoderModel"],
     model_type: "t5",
+    dtype,
     ...Object.fromEntries(own),
     num_decoder_layers: config.numLayers,
     dense_act_fn: isGated ? "gelu_new" : "relu",

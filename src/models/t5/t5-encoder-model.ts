@@ -1,72 +1,122 @@
-import { Embedding, init, Module, ModuleList } from "../../nn/index.ts";
-import type { DType, Tensor } from "../../torch/index.ts";
+import { Embedding, init, Module, ModuleList, RMSNorm } from "../../nn/index.ts";
+import type { Device, DType, Tensor } from "../../torch/index.ts";
+import { saveModelFolder } from "../../weights/index.ts";
+import { initialize } from "../initialize.ts";
+import { loadPretrained, type PretrainedOptions } from "../pretrained.ts";
 import { T5Block } from "./block.ts";
-import { type T5Config, type T5Options, t5Config } from "./config.ts";
-import { T5LayerNorm } from "./layer-norm.ts";
+import { readT5Config, type T5Config, t5Config, writeT5Config } from "./config.ts";
+import { encoderWeights } from "./encoder-weights.ts";
 import { relativePositionBuckets } from "./relative-position.ts";
 
 // Shapes: B batch, L tokens, D hidden width, H heads.
 
+/** Stands for minus infinity in front of a softmax: the lowest bfloat16, which wider floats hold too. */
+const LOWEST = -3.3895313892515355e38;
+
 export interface T5Inputs {
-  /** (B, L), 1 for tokens and 0 for padding; without it all are tokens. */
+  /** (B, L), 0 at padding; all are tokens if left out. */
   readonly attentionMask?: Tensor | undefined;
 }
 
-/** The most negative number of a dtype, which stands for minus infinity in front of a softmax. */
-const lowest: Readonly<Partial<Record<DType, number>>> = {
-  bfloat16: -3.3895313892515355e38,
-  float32: -3.4028234663852886e38,
-  float64: -Number.MAX_VALUE,
-};
-
-/** The encoder half of T5 (Raffel et al. 2019; transformers `T5EncoderModel`), without dropout. */
+/** The encoder half of T5 (Raffel et al. 2019, arXiv 1910.10683; transformers `T5EncoderModel`), without dropout. */
 export class T5EncoderModel extends Module {
   static override readonly keys = {
-    blocks: "encoder.block",
     relativeAttentionBias: "encoder.block.0.layer.0.SelfAttention.relative_attention_bias",
+    blocks: "encoder.block",
     finalLayerNorm: "encoder.final_layer_norm",
   };
 
   readonly config: T5Config;
   readonly shared: Embedding;
-  /** One number for each bucket and head, used by every block though it is stored in the first. */
+  /** A number for each bucket and head: stored in the first block, used by all. */
   readonly relativeAttentionBias: Embedding;
   readonly blocks: ModuleList<T5Block>;
-  readonly finalLayerNorm: T5LayerNorm;
+  readonly finalLayerNorm: RMSNorm;
 
-  constructor(options: T5Options = {}) {
+  constructor(given: Partial<T5Config> = {}) {
     super();
-    const config = t5Config(options);
-    const { vocabSize, dModel, numHeads, relativeAttentionNumBuckets, initializerFactor } = config;
+    const config = t5Config(given);
     this.config = config;
-    this.shared = new Embedding(vocabSize, dModel, { weight: init.normal(initializerFactor) });
-    this.relativeAttentionBias = new Embedding(relativeAttentionNumBuckets, numHeads, {
-      weight: init.normal(initializerFactor * dModel ** -0.5),
-    });
+    this.shared = new Embedding(config.vocabSize, config.dModel);
+    this.relativeAttentionBias = new Embedding(config.relativeAttentionNumBuckets, config.numHeads);
     this.blocks = new ModuleList(
       Array.from({ length: config.numLayers }, () => new T5Block(config)),
     );
-    this.finalLayerNorm = new T5LayerNorm(dModel, config.layerNormEpsilon, initializerFactor);
+    this.finalLayerNorm = new RMSNorm(config.dModel, { eps: config.layerNormEpsilon });
+    refuseFloat16(this.dtype);
+    this.#initialize();
   }
 
   /** (B, L) int64 token ids → (B, L, D); padding gets an output too. */
   override forward(inputIds: Tensor, { attentionMask }: T5Inputs = {}): Tensor {
     const bias = this.#attentionBias(inputIds, attentionMask); // (1 or B, H, L, L)
     let x = this.shared.call(inputIds); // (B, L, D)
-    for (const block of this.blocks) x = block.call(x, bias); // (B, L, D)
+    for (const block of this.blocks) x = block.call(x, bias);
     return this.finalLayerNorm.call(x);
   }
 
-  /** What is added to the attention logits of every block: (1, H, L, L), or (B, H, L, L) with a mask. */
+  /** As transformers does: small queries, because attention logits are not scaled. */
+  #initialize(): void {
+    const { dModel, dKv, dFf, numHeads, initializerFactor: factor } = this.config;
+    initialize(
+      this,
+      [
+        [/^shared\./, init.normal(factor)],
+        [/norm\.weight$/, init.constant(factor)],
+        [/\.q\.weight$/, init.normal(factor * (dModel * dKv) ** -0.5)],
+        [/\.o\.weight$/, init.normal(factor * (numHeads * dKv) ** -0.5)],
+        [/\.wo\.weight$/, init.normal(factor * dFf ** -0.5)],
+        [/\.weight$/, init.normal(factor * dModel ** -0.5)],
+      ],
+      undefined,
+    );
+  }
+
+  /** Loads a T5, or its encoder, that transformers or {@link savePretrained} wrote. Throws as {@link loadPretrained} says. */
+  static async fromPretrained(
+    folder: string,
+    options: PretrainedOptions = {},
+  ): Promise<T5EncoderModel> {
+    return loadPretrained(folder, options, {
+      baseName: "model",
+      build: (config, path) => new T5EncoderModel(readT5Config(config, path)),
+      arrange: encoderWeights,
+    });
+  }
+
+  /** Writes configuration and weights as transformers does; Python loads them unchanged. */
+  async savePretrained(folder: string): Promise<void> {
+    await saveModelFolder(folder, {
+      baseName: "model",
+      config: writeT5Config(this.config, this.dtype),
+      tensors: this.stateDict(),
+    });
+  }
+
+  /** Moves the weights, or changes their dtype. Throws on float16. */
+  override to(options: { device?: Device; dtype?: DType }): this {
+    refuseFloat16(options.dtype);
+    return super.to(options);
+  }
+
+  /** What every block adds to its attention logits: (1, H, L, L), or (B, H, L, L) with a mask. */
   #attentionBias(inputIds: Tensor, attentionMask: Tensor | undefined): Tensor {
     const buckets = relativePositionBuckets(inputIds.size(1), {
       numBuckets: this.config.relativeAttentionNumBuckets,
       maxDistance: this.config.relativeAttentionMaxDistance,
       device: inputIds.device,
-    });
+    }); // (L, L)
     const bias = this.relativeAttentionBias.call(buckets).permute([2, 0, 1]).unsqueeze(0); // (1, H, L, L)
     if (attentionMask === undefined) return bias;
     const padding = attentionMask.eq(0).unsqueeze(1).unsqueeze(1); // (B, 1, 1, L)
-    return bias.maskedFill(padding, lowest[bias.dtype]);
+    return bias.maskedFill(padding, LOWEST);
   }
+}
+
+/** T5's activations overflow float16 and turn every later number into NaN without an error, so it is refused. */
+function refuseFloat16(dtype: DType | undefined): void {
+  if (dtype !== "float16") return;
+  throw new Error(
+    'Expected bfloat16 or float32 for the dtype of T5EncoderModel but received float16, in which T5 overflows. Load it with { dtype: "bfloat16" }.',
+  );
 }

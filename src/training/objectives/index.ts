@@ -1,3 +1,3 @@
-export { gaussianDiffusionLoss } from "./gaussian-diffusion.ts";
+export { type GaussianDiffusionOptions, gaussianDiffusionLoss } from "./gaussian-diffusion.ts";
 export { type NoisePredictionOptions, noisePredictionLoss } from "./noise-prediction.ts";
 export type { ObjectiveInput, ObjectiveOutput } from "./objective.ts";

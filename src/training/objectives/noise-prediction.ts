@@ -1,5 +1,6 @@
 import type { NoiseSchedule } from "../../schedulers/index.ts";
 import * as torch from "../../torch/index.ts";
+import { minSnrWeight } from "./min-snr.ts";
 import {
   meanPerSample,
   type ObjectiveInput,
@@ -10,22 +11,19 @@ import {
 export interface NoisePredictionOptions {
   /** What the model's first channels mean. Default "epsilon". */
   readonly predictionType?: "epsilon" | "v_prediction";
-  /** γ of min-SNR weighting (Hang et al. 2023); unweighted where absent. */
-  readonly snrGamma?: number;
+  /** γ of min-SNR weighting; all timesteps weigh the same where it is null. Default null. */
+  readonly minSnrGamma?: number | null;
 }
 
 /**
  * The mean squared error of ε or v over the model's prediction channels; variance channels get no gradient
- * (diffengine, models/editors/pixart_alpha and models/losses/snr_l2_loss.py).
+ * (diffengine, models/editors/pixart_alpha/pixart_alpha.py and models/losses/snr_l2_loss.py).
  */
 export function noisePredictionLoss(
   schedule: NoiseSchedule,
   input: ObjectiveInput,
-  { predictionType = "epsilon", snrGamma }: NoisePredictionOptions = {},
+  { predictionType = "epsilon", minSnrGamma = null }: NoisePredictionOptions = {},
 ): ObjectiveOutput {
-  if (snrGamma !== undefined && !(snrGamma > 0)) {
-    throw new Error(`Expected a positive number for snrGamma but received ${snrGamma}`);
-  }
   return torch.tidy(() => {
     const noise = input.noise.float();
     const target =
@@ -33,14 +31,8 @@ export function noisePredictionLoss(
         ? noise
         : schedule.velocity(input.original.float(), noise, input.timesteps);
     const mse = meanPerSample(splitPrediction(input).prediction.sub(target).square());
-    if (snrGamma === undefined) return { loss: mse, parts: { mse: mse.detach() } };
-    // The error of v is that of ε times 1 + 1/SNR, so its weight counts one more.
-    const offset = predictionType === "epsilon" ? 0 : 1;
-    const weight = schedule.gather(
-      (_, t) => Math.min(schedule.snr(t) + offset, snrGamma) / (schedule.snr(t) + offset),
-      input.timesteps,
-      mse,
-    );
+    if (minSnrGamma === null) return { loss: mse, parts: { mse: mse.detach() } };
+    const weight = minSnrWeight(schedule, minSnrGamma, predictionType, input.timesteps, mse);
     return { loss: mse.mul(weight), parts: { mse: mse.detach(), weight } };
   });
 }

@@ -6,10 +6,8 @@ export interface ObjectiveInput {
   readonly modelOutput: Tensor;
   /** (B, C, H, W): x0, the latents without noise. */
   readonly original: Tensor;
-  /** (B, C, H, W): ε, the noise that the model is to find. */
+  /** (B, C, H, W): ε, the noise that was added to x0 and that the model is to find. */
   readonly noise: Tensor;
-  /** (B, C, H, W): x_t, what the model was given. */
-  readonly noisy: Tensor;
   /** One a row. */
   readonly timesteps: readonly number[];
 }

@@ -1,0 +1,120 @@
+import { type Command, InvalidArgumentError } from "commander";
+
+// Each command's code is loaded when it is called: --help, setup and doctor must work where the engine does not.
+
+const wholeNumber =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least) {
+      throw new InvalidArgumentError(`Expected a whole number from ${least}.`);
+    }
+    return value;
+  };
+
+const number = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("Expected a number.");
+  return value;
+};
+
+/** Adds all commands to the program. */
+export function addCommands(program: Command): void {
+  program
+    .command("setup")
+    .description("get libtorch and build the native addon; quick when nothing is missing")
+    .action(async () => (await import("./setup.ts")).setup());
+
+  program
+    .command("doctor")
+    .description("print engine, devices, memory, disk and versions as one report to paste")
+    .option("--json", "as JSON")
+    .action(async (options: { json?: boolean }) => {
+      const { doctor } = await import("./doctor.ts");
+      process.stdout.write(`${await doctor(options)}\n`);
+    });
+
+  program
+    .command("demo")
+    .description("learn from emoji on this machine and draw a sheet of pictures from prompts, in about 15 minutes")
+    .option("--work-dir <folder>", "where everything goes", "work_dirs/demo")
+    .action(async (options: { workDir: string }) => (await import("./demo.ts")).demo(options));
+
+  program
+    .command("dataset")
+    .description("make data sets")
+    .command("emoji")
+    .description("render the open emoji sets into a folder of captioned pictures")
+    .argument("<out>", "a new folder")
+    .option("--size <pixels>", "side of the pictures", wholeNumber(8), 64)
+    .action(async (out: string, options: { size: number }) => (await import("./dataset.ts")).datasetEmoji(out, options));
+
+  program
+    .command("configs")
+    .description("list the recipes that come with the package")
+    .action(async () => (await import("./configs.ts")).listConfigs());
+
+  program
+    .command("config")
+    .description("print a recipe with every default written out")
+    .argument("<config>", "a file, or the name of a recipe")
+    .option("--cfg-options <key=value...>", "changes to the config, such as stages.0.steps=100")
+    .action(async (config: string, options: { cfgOptions?: string[] }) =>
+      (await import("./configs.ts")).printConfig(config, options.cfgOptions),
+    );
+
+  program
+    .command("train")
+    .description("train the stages of a config")
+    .argument("<config>", "a file, or the name of a recipe (see: pixart configs)")
+    .option("--work-dir <folder>", "the run folder (default: work_dirs/<name>)")
+    .option("--resume", "go on from the newest checkpoint of the run folder")
+    .option("--cfg-options <key=value...>", "changes to the config, such as stages.0.steps=100")
+    .action(async (config: string, options: { workDir?: string; resume?: boolean; cfgOptions?: string[] }) =>
+      (await import("./train.ts")).trainCommand(config, options),
+    );
+
+  program
+    .command("sample")
+    .description("draw pictures from prompts")
+    .argument("<model>", "a published folder, the name of one in models/, a run folder, or one of its checkpoints")
+    .argument("[prompts...]", "one picture each")
+    .option("--steps <n>", "denoising steps", wholeNumber(1), 20)
+    .option("--guidance <scale>", "classifier-free guidance; 1 is none", number, 4.5)
+    .option("--seed <n>", "seed of the first picture's noise; the next prompt takes the next seed", wholeNumber(0), 0)
+    .option("--negative <prompt>", "what to keep away from", "")
+    .option("--width <pixels>", "width of the pictures", wholeNumber(8))
+    .option("--height <pixels>", "height of the pictures", wholeNumber(8))
+    .option("--raw", "from a run: the weights as trained, not their averages")
+    .option("--out <folder>", "where the PNG files go", "pictures")
+    .option("--json", "list the files as JSON on stdout")
+    .action(async (model: string, prompts: string[], options: import("./sample.ts").SampleOptions) =>
+      (await import("./sample.ts")).sampleCommand(model, prompts, options),
+    );
+
+  program
+    .command("publish")
+    .description("write a run as a pipeline folder that Python's diffusers loads unchanged")
+    .argument("<run>", "a run folder, or one of its checkpoints")
+    .argument("<out>", "a new folder")
+    .option("--dtype <type>", "float32 or bfloat16 (default: as the config says)")
+    .option("--raw", "the weights as trained, not their averages")
+    .action(async (run: string, out: string, options: { dtype?: string; raw?: boolean }) =>
+      (await import("./publish.ts")).publishCommand(run, out, options),
+    );
+
+  program
+    .command("evaluate")
+    .description("measure how often pictures drawn from training captions are nearest to the right thing and style")
+    .argument("<model>", "a published folder, the name of one in models/, a run folder, or one of its checkpoints")
+    .option("--data <folder>", "a folder that `pixart dataset emoji` made (default: the run's)")
+    .option("--things <choice>", "\"demo\" for the demo's 64 things (default: the run's choice, else all)")
+    .option("--count <n>", "prompts of seen pairs", wholeNumber(1), 200)
+    .option("--steps <n>", "denoising steps", wholeNumber(1), 20)
+    .option("--guidance <scale>", "classifier-free guidance", number, 4.5)
+    .option("--seed <n>", "seed of the noise and of the choice of prompts", wholeNumber(0), 0)
+    .option("--json", "as JSON")
+    .action(async (model: string, options: import("./evaluate.ts").EvaluateOptions) =>
+      (await import("./evaluate.ts")).evaluateCommand(model, options),
+    );
+}

@@ -1,0 +1,154 @@
+import { expect, it } from "vitest";
+import { ConfigError } from "./config-error.ts";
+import type { PixArtConfig } from "./pixart-config.ts";
+import { resolveConfig } from "./resolve-config.ts";
+import type { AnyStageConfig } from "./stage-config.ts";
+
+const stage = { resolution: 32, batchSize: 4, steps: 10, optimizer: { lr: 1e-3 } };
+const autoencoder: AnyStageConfig = { ...stage, kind: "autoencoder", name: "pictures" };
+const pixels: AnyStageConfig = { ...stage, kind: "class-conditional", name: "pixels" };
+const words: AnyStageConfig = {
+  ...stage,
+  kind: "text-to-image",
+  name: "words",
+  trainTextEncoder: true,
+};
+const good: PixArtConfig = {
+  dataset: { folder: "data" },
+  transformer: { numLayers: 1, numAttentionHeads: 2, attentionHeadDim: 8 },
+  stages: [autoencoder, pixels, words],
+  sampling: { prompts: ["a fox"] },
+};
+
+it.each<[string, Partial<PixArtConfig>, readonly string[]]>([
+  ["nothing", {}, []],
+  [
+    "a width that sines and cosines of two axes do not share",
+    { transformer: { numLayers: 1, numAttentionHeads: 3, attentionHeadDim: 6 } },
+    [
+      "Expected a multiple of 4 (sine and cosine of row and column) for transformer.numAttentionHeads * attentionHeadDim but received 18.",
+    ],
+  ],
+  [
+    "a width that size and ratio do not share",
+    { transformer: { ...good.transformer, useAdditionalConditions: true } },
+    [
+      "Expected a multiple of 3 (height, width and aspect ratio, for useAdditionalConditions) for transformer.numAttentionHeads * attentionHeadDim but received 16.",
+    ],
+  ],
+  [
+    "widths that the groups do not share",
+    { autoencoder: { blockOutChannels: [8, 20, 32], normNumGroups: 8 } },
+    [
+      "Expected a multiple of normNumGroups (8) for autoencoder.blockOutChannels.1 but received 20.",
+    ],
+  ],
+  [
+    "a prediction of the wrong size",
+    { transformer: { ...good.transformer, outChannels: 3 } },
+    [
+      "Expected 4 (the latent's channels) or 8 (with their variance) for transformer.outChannels but received 3.",
+    ],
+  ],
+  [
+    "a bound on a variance that is not predicted",
+    {
+      transformer: { ...good.transformer, outChannels: 4 },
+      stages: [autoencoder, { ...words, loss: { type: "epsilon+vlb" } }],
+    },
+    [
+      'Expected "epsilon", since transformer.outChannels (4) leaves no room for a variance, for stages.1.loss.type but received "epsilon+vlb".',
+    ],
+  ],
+  [
+    "an autoencoder that nothing trains",
+    { stages: [words] },
+    [
+      'Expected a stage of kind "autoencoder", since autoencoder.pretrained is not given, for stages but received ["text-to-image"].',
+    ],
+  ],
+  [
+    "a pretrained autoencoder without a stage",
+    { autoencoder: { pretrained: "a" }, stages: [words] },
+    [],
+  ],
+  [
+    "a text encoder that nothing trains",
+    { stages: [autoencoder, { ...words, trainTextEncoder: false }] },
+    [
+      'Expected trainTextEncoder in a text-to-image stage, since textEncoder.pretrained is not given, for stages but received [{"name":"words","trainTextEncoder":false}].',
+    ],
+  ],
+  [
+    "a pretrained text encoder with other words",
+    { textEncoder: { pretrained: "a" } },
+    [
+      'Expected the text encoder\'s own tokenizer as tokenizer.pretrained for tokenizer but received {"vocabSize":2048,"maxLength":32}.',
+    ],
+  ],
+  [
+    "two stages of one name",
+    { stages: [autoencoder, words, { ...words, resolution: 64 }] },
+    ['Expected another name than stages.1 has for stages.2.name but received "words".'],
+  ],
+  [
+    "classes after captions",
+    { stages: [autoencoder, words, pixels] },
+    [
+      'Expected a stage that may follow the text-to-image stage "words" for stages.2.kind but received "class-conditional".',
+    ],
+  ],
+  [
+    "an autoencoder that changes under the transformer",
+    { stages: [pixels, autoencoder, words] },
+    [
+      'Expected a stage that may follow the class-conditional stage "pixels" for stages.1.kind but received "autoencoder".',
+    ],
+  ],
+  [
+    "a warm-up longer than its stage",
+    { stages: [{ ...autoencoder, schedule: { warmupSteps: 11 } }] },
+    ["Expected at most the stage's 10 steps for stages.0.schedule.warmupSteps but received 11."],
+  ],
+  [
+    "a learning rate for what is not trained",
+    {
+      stages: [
+        autoencoder,
+        words,
+        {
+          ...words,
+          name: "more",
+          trainTextEncoder: false,
+          optimizer: { lr: 1e-3, textEncoderLr: 1e-4 },
+        },
+      ],
+    },
+    [
+      "Expected null, since the stage's trainTextEncoder is false, for stages.2.optimizer.textEncoderLr but received 0.0001.",
+    ],
+  ],
+  [
+    "sides that the models do not divide",
+    {
+      stages: [
+        { ...autoencoder, resolution: 36 },
+        { ...words, resolution: 36 },
+      ],
+    },
+    [
+      "Expected a multiple of the autoencoder's factor (4) times transformer.patchSize (2) for stages.1.resolution but received 36.",
+    ],
+  ],
+  [
+    "a side that the autoencoder does not halve twice",
+    { stages: [{ ...autoencoder, resolution: 34 }] },
+    [
+      "Expected a multiple of the autoencoder's factor (4) for stages.0.resolution but received 34.",
+    ],
+  ],
+])("finds %s", (_, change, mistakes) => {
+  const resolve = (): unknown => resolveConfig({ ...good, ...change }, "x.ts");
+  if (mistakes.length === 0) expect(resolve).not.toThrow();
+  else expect(resolve).toThrow(new ConfigError("x.ts", mistakes));
+});

@@ -1,0 +1,136 @@
+import { expected } from "./mistakes.ts";
+import type { ResolvedConfig } from "./pixart-config.ts";
+
+/** One sentence for each field that does not go with another one; on its own every field is right by now. */
+export function crossChecks(config: ResolvedConfig): string[] {
+  return [
+    ...widths(config),
+    ...components(config),
+    ...stageNames(config),
+    ...stageOrder(config),
+    ...stageFields(config),
+    ...resolutions(config),
+  ];
+}
+
+function* widths({ autoencoder, transformer }: ResolvedConfig): Generator<string> {
+  const { numAttentionHeads, attentionHeadDim, useAdditionalConditions, outChannels } = transformer;
+  const width = numAttentionHeads * attentionHeadDim;
+  const product = ["transformer", "numAttentionHeads * attentionHeadDim"];
+  if (width % 4 !== 0) {
+    yield expected("a multiple of 4 (sine and cosine of row and column)", product, width);
+  }
+  if (useAdditionalConditions && width % 3 !== 0) {
+    const what = "a multiple of 3 (height, width and aspect ratio, for useAdditionalConditions)";
+    yield expected(what, product, width);
+  }
+  if ("pretrained" in autoencoder) return;
+  const { blockOutChannels, normNumGroups, latentChannels } = autoencoder;
+  for (const [i, channels] of blockOutChannels.entries()) {
+    if (channels % normNumGroups !== 0) {
+      const path = ["autoencoder", "blockOutChannels", i];
+      yield expected(`a multiple of normNumGroups (${normNumGroups})`, path, channels);
+    }
+  }
+  if (outChannels !== null && ![latentChannels, 2 * latentChannels].includes(outChannels)) {
+    const what = `${latentChannels} (the latent's channels) or ${2 * latentChannels} (with their variance)`;
+    yield expected(what, ["transformer", "outChannels"], outChannels);
+  }
+}
+
+/** Every component is either read from a folder or trained by some stage. */
+function* components(config: ResolvedConfig): Generator<string> {
+  const { autoencoder, tokenizer, textEncoder, stages } = config;
+  if (!("pretrained" in autoencoder) && !stages.some(({ kind }) => kind === "autoencoder")) {
+    const what = 'a stage of kind "autoencoder", since autoencoder.pretrained is not given,';
+    yield expected(
+      what,
+      ["stages"],
+      stages.map(({ kind }) => kind),
+    );
+  }
+  const texts = stages.filter((stage) => stage.kind === "text-to-image");
+  if ("pretrained" in textEncoder) {
+    if (!("pretrained" in tokenizer)) {
+      const what = "the text encoder's own tokenizer as tokenizer.pretrained";
+      yield expected(what, ["tokenizer"], tokenizer);
+    }
+  } else if (texts.length > 0 && !texts.some(({ trainTextEncoder }) => trainTextEncoder)) {
+    const what =
+      "trainTextEncoder in a text-to-image stage, since textEncoder.pretrained is not given,";
+    yield expected(
+      what,
+      ["stages"],
+      texts.map(({ name, trainTextEncoder }) => ({ name, trainTextEncoder })),
+    );
+  }
+}
+
+function* stageNames({ stages }: ResolvedConfig): Generator<string> {
+  for (const [i, { name }] of stages.entries()) {
+    const first = stages.findIndex((stage) => stage.name === name);
+    if (first < i)
+      yield expected(`another name than stages.${first} has`, ["stages", i, "name"], name);
+  }
+}
+
+/** The curriculum: pictures, then classes, then captions. */
+function* stageOrder({ stages }: ResolvedConfig): Generator<string> {
+  const order = ["autoencoder", "class-conditional", "text-to-image"];
+  for (const [i, { kind }] of stages.entries()) {
+    const later = stages
+      .slice(0, i)
+      .find((stage) => order.indexOf(stage.kind) > order.indexOf(kind));
+    if (later !== undefined) {
+      yield expected(
+        `a stage that may follow the ${later.kind} stage ${JSON.stringify(later.name)}`,
+        ["stages", i, "kind"],
+        kind,
+      );
+    }
+  }
+}
+
+function* stageFields({ stages, transformer, autoencoder }: ResolvedConfig): Generator<string> {
+  for (const [i, stage] of stages.entries()) {
+    const { warmupSteps } = stage.schedule;
+    if (warmupSteps > stage.steps) {
+      const what = `at most the stage's ${stage.steps} steps`;
+      yield expected(what, ["stages", i, "schedule", "warmupSteps"], warmupSteps);
+    }
+    if (
+      stage.kind === "text-to-image" &&
+      stage.optimizer.textEncoderLr !== null &&
+      !stage.trainTextEncoder
+    ) {
+      const what = "null, since the stage's trainTextEncoder is false,";
+      yield expected(
+        what,
+        ["stages", i, "optimizer", "textEncoderLr"],
+        stage.optimizer.textEncoderLr,
+      );
+    }
+    if (
+      stage.kind !== "autoencoder" &&
+      stage.loss.type === "epsilon+vlb" &&
+      !("pretrained" in autoencoder) &&
+      transformer.outChannels === autoencoder.latentChannels
+    ) {
+      const what = `"epsilon", since transformer.outChannels (${transformer.outChannels}) leaves no room for a variance,`;
+      yield expected(what, ["stages", i, "loss", "type"], stage.loss.type);
+    }
+  }
+}
+
+function* resolutions({ stages, autoencoder, transformer }: ResolvedConfig): Generator<string> {
+  if ("pretrained" in autoencoder) return; // its factor is in the folder, which the trainer reads
+  const factor = 2 ** (autoencoder.blockOutChannels.length - 1);
+  for (const [i, { kind, resolution }] of stages.entries()) {
+    const patch = kind === "autoencoder" ? 1 : transformer.patchSize;
+    if (resolution % (factor * patch) !== 0) {
+      const reason = patch === 1 ? "" : ` times transformer.patchSize (${patch})`;
+      const what = `a multiple of the autoencoder's factor (${factor})${reason}`;
+      yield expected(what, ["stages", i, "resolution"], resolution);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import { readdirSync, statSync } from "node:fs";
+import { basename, dirname, extname, join, parse } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ConfigError } from "./config-error.ts";
+import { nearest } from "./did-you-mean.ts";
+
+const extensions = [".ts", ".mts", ".js", ".mjs", ".json"];
+
+/** The recipes that come with the package. */
+const packageConfigs = fileURLToPath(new URL("../../configs", import.meta.url));
+
+/**
+ * The file of a config that is given by its path, or by its bare name where `configs/` here or the package's own
+ * holds it. Throws a ConfigError that suggests a near name.
+ */
+export function findConfig(pathOrName: string): string {
+  const isName = basename(pathOrName) === pathOrName && extname(pathOrName) === "";
+  return isName ? findByName(pathOrName) : findByPath(pathOrName);
+}
+
+function findByName(name: string): string {
+  const files = ["configs", packageConfigs].flatMap(configsIn);
+  const found = files.find((file) => parse(file).name === name);
+  if (found !== undefined) return found;
+  const names = [...new Set(files.map((file) => parse(file).name))];
+  const near = nearest(name, names);
+  const hint = near === undefined ? `There are ${names.join(", ")}.` : `Did you mean ${near}?`;
+  const what = "Expected a config of this name in configs/ or in the package but found none.";
+  throw new ConfigError(name, [`${what} ${hint} Any other place needs a path.`]);
+}
+
+function findByPath(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) {
+    const near = nearest(
+      basename(path),
+      configsIn(dirname(path)).map((file) => basename(file)),
+    );
+    const hint = near === undefined ? "" : ` Did you mean ${join(dirname(path), near)}?`;
+    throw new ConfigError(path, [`Expected a config file but found nothing.${hint}`]);
+  }
+  if (!found.isFile() || !extensions.includes(extname(path))) {
+    const kind = found.isFile() ? `a file ending in ${extname(path)}` : "a folder";
+    throw new ConfigError(path, [
+      `Expected a file ending in ${extensions.join(", ")} but found ${kind}.`,
+    ]);
+  }
+  return path;
+}
+
+/** Paths of the config files of a folder; none where there is no such folder. */
+function configsIn(folder: string): string[] {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  const files = readdirSync(folder).filter((file) => extensions.includes(extname(file)));
+  return files.map((file) => join(folder, file)).sort();
+}

@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import { register } from "node:module";
+import { extname } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ConfigError } from "./config-error.ts";
+import { parseConfigJson } from "./config-json.ts";
+import { findConfig } from "./find-config.ts";
+import { applyOverrides } from "./overrides.ts";
+import type { ResolvedConfig } from "./pixart-config.ts";
+import { resolveConfig } from "./resolve-config.ts";
+
+/**
+ * Loads, changes and checks a config.
+ * @param pathOrName a `.ts`, `.js` or `.json` file, or the bare name of one in `configs/` here or in the package
+ * @param overrides `path.to.key=value` each, as after `--cfg-options`
+ * @throws ConfigError whose message lists everything that is wrong
+ */
+export async function loadConfig(
+  pathOrName: string,
+  overrides: readonly string[] = [],
+): Promise<ResolvedConfig> {
+  const file = findConfig(pathOrName);
+  const config =
+    extname(file) === ".json"
+      ? parseConfigJson(readFileSync(file, "utf8"), file)
+      : await importConfig(file);
+  return resolveConfig(applyOverrides(config, overrides, file), file);
+}
+
+async function importConfig(file: string): Promise<unknown> {
+  const { tsImport } = await import("tsx/esm/api"); // of no use to those who only write configs
+  resolveOwnNameOnce();
+  let module: Readonly<Record<string, unknown>>;
+  try {
+    module = await tsImport(pathToFileURL(file).href, import.meta.url);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(file, [`Expected a module that loads but found: ${reason}`], {
+      cause: error,
+    });
+  }
+  if ("default" in module) return module.default;
+  throw new ConfigError(file, [
+    "Expected `export default defineConfig({ … })` but found no default export.",
+  ]);
+}
+
+let resolvesOwnName = false;
+
+/**
+ * Lets a config file import `pixart/config` wherever it lies, also where no node_modules holds the package, and takes
+ * it for an ES module whatever the package.json above it says.
+ */
+function resolveOwnNameOnce(): void {
+  if (resolvesOwnName) return;
+  resolvesOwnName = true;
+  const own = new URL(`./index${extname(import.meta.url)}`, import.meta.url).href;
+  const hook = `export async function resolve(specifier, context, next) {
+    if (specifier === "pixart/config") return { url: ${JSON.stringify(own)}, format: "module", shortCircuit: true };
+    const found = await next(specifier, context);
+    const { protocol, pathname } = new URL(found.url);
+    return protocol === "file:" && pathname.endsWith(".ts") ? { ...found, format: "module" } : found;
+  }`;
+  register(`data:text/javascript,${encodeURIComponent(hook)}`);
+}

@@ -1,0 +1,96 @@
+import { ImageError, type ResizeFit, RgbImage } from "../images/index.ts";
+import type { Unreadable } from "./folder.ts";
+import { mapConcurrent } from "./map-concurrent.ts";
+
+export interface LoadPicturesOptions {
+  /** Side of the square that every picture is brought to. */
+  readonly size: number;
+  /** What becomes of another aspect ratio: crop the centre, pad with white, or stretch. */
+  readonly fit?: ResizeFit;
+  /** The fraction of pictures that may fail to decode before loading is refused. */
+  readonly maxUnreadable?: number;
+}
+
+/** What `loadPictures` read: picture i of `data` belongs to entry i. */
+export interface LoadedPictures<Entry> {
+  /** RGB bytes, [n, size, size, 3]. */
+  readonly data: Uint8Array;
+  readonly shape: readonly [number, number, number, number];
+  /** The entries that could be read, in the given order. */
+  readonly entries: readonly Entry[];
+  /** The exact list of those that could not. */
+  readonly unreadable: readonly Unreadable[];
+}
+
+/** More pictures failed to decode than was allowed; `unreadable` lists every one. */
+export class UnreadablePicturesError extends Error {
+  override readonly name = "UnreadablePicturesError";
+  readonly unreadable: readonly Unreadable[];
+
+  constructor(unreadable: readonly Unreadable[], total: number, allowed: number) {
+    const shown = unreadable.slice(0, 5).map(({ path, reason }) => `  ${path}: ${reason}`);
+    const more =
+      unreadable.length > shown.length ? [`  and ${unreadable.length - shown.length} more`] : [];
+    super(
+      [
+        `${unreadable.length} of ${total} pictures can't be read, more than maxUnreadable ${allowed} allows. ` +
+          "Remove or repair them, or raise maxUnreadable to train without them:",
+        ...shown,
+        ...more,
+      ].join("\n"),
+    );
+    this.unreadable = unreadable;
+  }
+}
+
+/** Decoded pictures of any size may be large, so few are held at once. */
+const CONCURRENCY = 4;
+
+/**
+ * Decodes pictures into one array. A picture that can't be decoded is left out and listed, never
+ * replaced; beyond `maxUnreadable` (none by default) an `UnreadablePicturesError` lists them all.
+ */
+export async function loadPictures<Entry extends { readonly path: string }>(
+  entries: readonly Entry[],
+  { size, fit = "cover", maxUnreadable = 0 }: LoadPicturesOptions,
+): Promise<LoadedPictures<Entry>> {
+  if (!(Number.isInteger(size) && size > 0)) {
+    throw new Error(`Expected a whole number above 0 for size but received ${size}`);
+  }
+  if (!(maxUnreadable >= 0 && maxUnreadable <= 1)) {
+    throw new Error(
+      `Expected a fraction from 0 to 1 for maxUnreadable but received ${maxUnreadable}`,
+    );
+  }
+  const bytes = size * size * 3;
+  const data = new Uint8Array(entries.length * bytes);
+  const reasons = await mapConcurrent(entries, CONCURRENCY, async ({ path }, index) => {
+    try {
+      const image = await RgbImage.decode(path);
+      data.set((await image.resize(size, size, "lanczos3", fit)).data, index * bytes);
+      return undefined;
+    } catch (error) {
+      if (error instanceof ImageError) return error.reason;
+      throw error;
+    }
+  });
+  const unreadable = entries.flatMap(({ path }, index) => {
+    const reason = reasons[index];
+    return reason === undefined ? [] : [{ path, reason }];
+  });
+  if (unreadable.length > maxUnreadable * entries.length) {
+    throw new UnreadablePicturesError(unreadable, entries.length, maxUnreadable);
+  }
+  const kept = entries.flatMap((entry, index) =>
+    reasons[index] === undefined ? [{ entry, index }] : [],
+  );
+  for (const [to, { index }] of kept.entries()) {
+    data.copyWithin(to * bytes, index * bytes, (index + 1) * bytes);
+  }
+  return {
+    data: data.subarray(0, kept.length * bytes),
+    shape: [kept.length, size, size, 3],
+    entries: kept.map(({ entry }) => entry),
+    unreadable,
+  };
+}

@@ -1,0 +1,52 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type MetadataLine, readMetadataLines } from "./metadata-lines.ts";
+
+let folder: string;
+let path: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "pixart-lines-"));
+  path = join(folder, "metadata.jsonl");
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function read(content: string | Buffer): Promise<MetadataLine[]> {
+  await writeFile(path, content);
+  return readMetadataLines(path);
+}
+
+describe("readMetadataLines", () => {
+  it("reads captions and any other columns, with CRLF, a BOM, blank lines and no last newline", async () => {
+    const lines = await read(
+      '\ufeff{"file_name": "a.png", "text": "狐 🦊", "score": 1}\r\n\n{"file_name": "b.png", "text": null}\n{"file_name": "c.png"}',
+    );
+    expect(lines).toEqual([
+      { where: `${path} line 1`, fileName: "a.png", text: "狐 🦊", columns: { score: 1 } },
+      { where: `${path} line 3`, fileName: "b.png", text: "", columns: {} },
+      { where: `${path} line 4`, fileName: "c.png", text: "", columns: {} },
+    ]);
+  });
+
+  it.each([
+    ["{file_name: x}", 'line 2: expected JSON but found "{file_name: x}"'],
+    ["[1]", "line 2: expected a JSON object but found [1]"],
+    ["null", "line 2: expected a JSON object but found null"],
+    ['{"text": "x"}', 'line 2: expected a path for "file_name" but found nothing'],
+    ['{"file_name": 7}', 'line 2: expected a path for "file_name" but found 7'],
+    [
+      '{"file_name": "a.png", "text": ["x"]}',
+      'line 2: expected a string for "text" but found ["x"]',
+    ],
+  ])("names file and line of %s", async (line, message) => {
+    await expect(read(`{"file_name": "ok.png"}\n${line}\n`)).rejects.toThrow(`${path} ${message}`);
+  });
+
+  it("refuses bytes that are not UTF-8 instead of guessing", async () => {
+    const latin = Buffer.from('{"file_name": "a.png", "text": "F\xfcchslein"}', "latin1");
+    await expect(read(latin)).rejects.toThrow(
+      `${path} line 1: expected UTF-8 but found other bytes`,
+    );
+  });
+});

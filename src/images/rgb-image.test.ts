@@ -1,0 +1,169 @@
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import encodeChunks from "png-chunks-encode";
+import extractChunks from "png-chunks-extract";
+import sharp, { type Sharp } from "sharp";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ImageError, RgbImage } from "./rgb-image.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "pixart-images-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** A picture in which every byte differs from its neighbours. */
+function pattern(width: number, height: number): RgbImage {
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 37) % 256);
+  return new RgbImage(width, height, data);
+}
+
+const raw = (image: RgbImage): Sharp =>
+  sharp(image.data, { raw: { width: image.width, height: image.height, channels: 3 } });
+
+/** A PNG whose header claims another size than its pixels have. */
+async function claiming(width: number, height: number): Promise<Uint8Array> {
+  const [header, ...rest] = extractChunks(await pattern(8, 8).encodePng());
+  const data = Buffer.from(header?.data ?? []);
+  data.writeUInt32BE(width, 0);
+  data.writeUInt32BE(height, 4);
+  return encodeChunks([{ name: "IHDR", data }, ...rest]);
+}
+
+describe("RgbImage", () => {
+  it("refuses data of another length and impossible sizes", () => {
+    expect(() => new RgbImage(2, 2, new Uint8Array(11))).toThrow(
+      "Expected 12 bytes (2x2, RGB) for data but received 11",
+    );
+    expect(() => new RgbImage(0, 2, new Uint8Array(0))).toThrow(
+      "Expected whole positive numbers for width and height but received 0 and 2",
+    );
+  });
+
+  it("gives back every byte that it saved as PNG, from bytes and from a path", async () => {
+    const image = pattern(7, 5);
+    expect(await RgbImage.decode(await image.encodePng())).toEqual(image);
+    const path = join(folder, "new", "sub", "x.png");
+    await image.save(path);
+    expect(await RgbImage.decode(path)).toEqual(image);
+    expect(await readdir(join(folder, "new", "sub"))).toEqual(["x.png"]);
+  });
+
+  it("saves PNG only, whatever the name promises", async () => {
+    await expect(pattern(2, 2).save(join(folder, "x.jpg"))).rejects.toThrow(
+      `Expected a name that ends in .png for path but received ${join(folder, "x.jpg")}`,
+    );
+  });
+
+  it("lays transparency on white and makes grey, 16-bit and CMYK pictures RGB", async () => {
+    const clear = await sharp({
+      create: { width: 2, height: 1, channels: 4, background: { r: 255, g: 0, b: 0, alpha: 0 } },
+    })
+      .png()
+      .toBuffer();
+    expect([...(await RgbImage.decode(clear)).data]).toEqual([255, 255, 255, 255, 255, 255]);
+    const grey = await sharp(Buffer.from([7, 200]), { raw: { width: 2, height: 1, channels: 1 } })
+      .toColourspace("b-w")
+      .png()
+      .toBuffer();
+    expect([...(await RgbImage.decode(grey)).data]).toEqual([7, 7, 7, 200, 200, 200]);
+    const deep = await raw(pattern(4, 4)).toColourspace("rgb16").png().toBuffer();
+    expect((await sharp(deep).metadata()).depth).toBe("ushort");
+    expect(await RgbImage.decode(deep)).toEqual(pattern(4, 4));
+    const cmyk = await raw(RgbImage.filled(16, 16, [250, 250, 250]))
+      .toColourspace("cmyk")
+      .jpeg()
+      .toBuffer();
+    expect((await RgbImage.decode(cmyk)).data.length).toBe(16 * 16 * 3);
+  });
+
+  it("turns a picture upright as its EXIF says", async () => {
+    const lying = await raw(pattern(6, 4)).withMetadata({ orientation: 6 }).jpeg().toBuffer();
+    expect(await RgbImage.decode(lying)).toMatchObject({ width: 4, height: 6 });
+  });
+
+  it("stretches, crops and pads", async () => {
+    const wide = RgbImage.filled(8, 4, [10, 20, 30]);
+    expect(await wide.resize(4, 4)).toEqual(RgbImage.filled(4, 4, [10, 20, 30]));
+    expect(await wide.resize(4, 4, "lanczos3", "cover")).toEqual(
+      RgbImage.filled(4, 4, [10, 20, 30]),
+    );
+    const padded = await wide.resize(8, 8, "nearest", "contain");
+    expect([...padded.data.subarray(0, 3)]).toEqual([255, 255, 255]);
+    expect([...padded.data.subarray(8 * 4 * 3, 8 * 4 * 3 + 3)]).toEqual([10, 20, 30]);
+    expect((await pattern(2, 1).resize(4, 2, "nearest")).data.subarray(0, 12)).toEqual(
+      Uint8Array.from([0, 37, 74, 0, 37, 74, 111, 148, 185, 111, 148, 185]),
+    );
+  });
+
+  it("names the file and the reason for what it can't read", async () => {
+    const missing = join(folder, "missing.png");
+    await expect(RgbImage.decode(missing)).rejects.toThrow(`${missing}: there is no such file`);
+    await expect(RgbImage.decode(folder)).rejects.toThrow(`${folder}: can't be opened (EISDIR)`);
+    const svg = join(folder, "drawing.png");
+    await writeFile(svg, '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
+    await expect(RgbImage.decode(svg)).rejects.toThrow(
+      `${svg}: expected a JPEG, PNG, WebP or AVIF picture but found an SVG or other XML`,
+    );
+    const gif = await sharp({ create: { width: 2, height: 2, channels: 3, background: "#fff" } })
+      .gif()
+      .toBuffer();
+    await expect(RgbImage.decode(gif)).rejects.toThrow(
+      `picture of ${gif.length} bytes: expected a JPEG, PNG, WebP or AVIF picture but found a GIF`,
+    );
+  });
+
+  it("refuses a cut-off picture of every format", async () => {
+    const noise = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919 + (i >> 3)) % 251);
+    for (const format of ["jpeg", "png", "webp", "avif"] as const) {
+      const whole = await raw(new RgbImage(64, 64, noise))
+        .toFormat(format)
+        .toBuffer();
+      const cut = whole.subarray(0, Math.floor(whole.length * 0.6));
+      await expect(RgbImage.decode(cut), format).rejects.toThrow(
+        `the ${format.toUpperCase()} data is damaged, cut off or of an unsupported kind`,
+      );
+    }
+  });
+
+  it("refuses a bomb from its header, soon and without its memory", async () => {
+    const bomb = await claiming(12_000, 12_000);
+    const before = process.memoryUsage().rss;
+    const start = performance.now();
+    await expect(RgbImage.decode(bomb)).rejects.toThrow(
+      "expected at most 64 megapixels but found 12000x12000 (144.0 megapixels)",
+    );
+    expect(performance.now() - start).toBeLessThan(50);
+    expect(process.memoryUsage().rss - before).toBeLessThan(20e6);
+    await expect(
+      RgbImage.decode(await pattern(10, 10).encodePng(), { maxPixels: 99 }),
+    ).rejects.toThrow("found 10x10");
+  });
+
+  it("answers mutated files of every format with a picture or an ImageError", async () => {
+    let state = 1;
+    const random = (below: number): number => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    const outcomes = { picture: 0, refused: 0 };
+    for (const format of ["jpeg", "png", "webp", "avif"] as const) {
+      const whole = await raw(pattern(24, 24)).toFormat(format).toBuffer();
+      for (let round = 0; round < 60; round += 1) {
+        const mutant = Uint8Array.from(whole);
+        for (let flips = 1 + random(8); flips > 0; flips -= 1)
+          mutant[random(mutant.length)] = random(256);
+        try {
+          await RgbImage.decode(mutant.subarray(0, mutant.length - (round % 3) * random(40)));
+          outcomes.picture += 1;
+        } catch (error) {
+          expect(error).toBeInstanceOf(ImageError);
+          outcomes.refused += 1;
+        }
+      }
+    }
+    expect(outcomes.picture + outcomes.refused).toBe(240);
+    expect(outcomes.refused).toBeGreaterThan(60);
+  });
+});

@@ -1,0 +1,3 @@
+export { AutoencoderKL } from "./autoencoder-kl.ts";
+export type { AutoencoderKLConfig } from "./config.ts";
+export { DiagonalGaussian } from "./diagonal-gaussian.ts";

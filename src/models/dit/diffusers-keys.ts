@@ -1,0 +1,50 @@
+import { checkKeys, type StateSource } from "../../nn/index.ts";
+import * as torch from "../../torch/index.ts";
+
+/** Keys of the embedders that all blocks share here; diffusers keeps a copy of both in every block. */
+const shared = /^(?:timestep_embedder|class_embedder)\./;
+
+const copyIn = (block: number, key: string): string =>
+  `transformer_blocks.${block}.norm1.emb.${key}`;
+
+/** What is stored under DiT's own keys as diffusers stores it: shared embedders once for each block. */
+export const toDiffusersDiT = <T>(
+  state: ReadonlyMap<string, T>,
+  numLayers: number,
+): Map<string, T> =>
+  new Map(
+    [...state].flatMap(([key, value]): [string, T][] =>
+      shared.test(key)
+        ? Array.from({ length: numLayers }, (_, block) => [copyIn(block, key), value])
+        : [[key, value]],
+    ),
+  );
+
+/**
+ * Weights in diffusers' layout under DiT's own keys. Throws where weights are missing, unexpected or of another shape
+ * than in `wanted`, and where the blocks' embedders differ: such a model is not a DiT.
+ */
+export function fromDiffusersDiT(
+  weights: StateSource,
+  wanted: ReadonlyMap<string, torch.Tensor>,
+  numLayers: number,
+): StateSource {
+  const shapes = new Map([...wanted].map(([key, { shape }]) => [key, shape]));
+  checkKeys("DiTTransformer2DModel", toDiffusersDiT(shapes, numLayers), weights);
+  const stored = (key: string): string => (shared.test(key) ? copyIn(0, key) : key);
+  for (const key of wanted.keys()) {
+    if (!shared.test(key)) continue;
+    for (let block = 1; block < numLayers; block++) {
+      const other = copyIn(block, key);
+      if (torch.tidy(() => weights.tensor(stored(key)).equal(weights.tensor(other)))) continue;
+      throw new Error(
+        `Expected the values of ${stored(key)} for ${other} but received others. DiT embeds time and class once for all blocks; weights that were trained with an embedding in each block can't be loaded.`,
+      );
+    }
+  }
+  return {
+    keys: () => wanted.keys(),
+    shape: (key) => weights.shape(stored(key)),
+    tensor: (key) => weights.tensor(stored(key)),
+  };
+}

@@ -1,0 +1,146 @@
+import { describe, expect, it } from "vitest";
+import { pixArtConfig, pixArtDimensions, readPixArtConfig, writePixArtConfig } from "./config.ts";
+
+const path = "model/transformer/config.json";
+
+/** transformer/config.json of the released PixArt-XL-2-1024-MS. */
+const released = {
+  _class_name: "Transformer2DModel",
+  _diffusers_version: "0.22.0.dev0",
+  activation_fn: "gelu-approximate",
+  attention_bias: true,
+  attention_head_dim: 72,
+  attention_type: "default",
+  caption_channels: 4096,
+  cross_attention_dim: 1152,
+  double_self_attention: false,
+  dropout: 0.0,
+  in_channels: 4,
+  norm_elementwise_affine: false,
+  norm_eps: 1e-6,
+  norm_num_groups: 32,
+  norm_type: "ada_norm_single",
+  num_attention_heads: 16,
+  num_embeds_ada_norm: 1000,
+  num_layers: 28,
+  num_vector_embeds: null,
+  only_cross_attention: false,
+  out_channels: 8,
+  patch_size: 2,
+  sample_size: 128,
+  upcast_attention: false,
+  use_linear_projection: false,
+};
+
+describe("readPixArtConfig", () => {
+  it("reads the released file of the older class", () => {
+    const config = readPixArtConfig(released, path);
+    expect(config).toEqual(pixArtConfig({ captionChannels: 4096 }));
+    expect(pixArtDimensions(config)).toEqual({
+      width: 1152,
+      outChannels: 8,
+      baseSize: 64,
+      interpolationScale: 2,
+      usesAdditionalConditions: true,
+    });
+  });
+
+  it("passes over what diffusers and its EMA add", () => {
+    const json = { ...released, _name_or_path: "x", decay: 0.999, power: 0.75, inv_gamma: 1.0 };
+    expect(readPixArtConfig(json, path)).toEqual(readPixArtConfig(released, path));
+  });
+
+  it("refuses another model", () => {
+    const json = { _class_name: "Transformer2DModel", norm_type: "ada_norm_zero" };
+    expect(() => readPixArtConfig(json, path)).toThrow(
+      'Expected PixArtTransformer2DModel, or Transformer2DModel with norm_type "ada_norm_single", for _class_name in model/transformer/config.json but received "Transformer2DModel" with norm_type "ada_norm_zero"',
+    );
+    expect(() => readPixArtConfig({ _class_name: "UNet2DConditionModel" }, path)).toThrow(
+      'but received "UNet2DConditionModel" with norm_type undefined',
+    );
+  });
+
+  it("lists every field and value that it does not understand", () => {
+    const json = {
+      ...released,
+      activation_fn: "mish",
+      attention_type: "gated",
+      dropout: 0.1,
+      num_layer: 2,
+    };
+    expect(() => readPixArtConfig(json, path)).toThrow(
+      [
+        "Unknown field num_layer in model/transformer/config.json. Did you mean num_layers in model/transformer/config.json?",
+        "Expected 0 for dropout in model/transformer/config.json but received 0.1",
+        'Expected "gelu-approximate" or "gelu" or "geglu" or "geglu-approximate" or "swiglu" or "linear-silu" for activation_fn in model/transformer/config.json but received "mish"',
+        'Expected "default" or null for attention_type in model/transformer/config.json but received "gated"',
+      ].join("\n"),
+    );
+  });
+});
+
+describe("pixArtConfig", () => {
+  it("names fields as TypeScript does", () => {
+    expect(() => pixArtConfig({ numLayers: 0, normEps: -1, attentionBias: null as never })).toThrow(
+      [
+        "Expected a positive integer for numLayers but received 0",
+        "Expected true or false for attentionBias but received null",
+        "Expected a positive number for normEps but received -1",
+      ].join("\n"),
+    );
+    expect(() => pixArtConfig({ captionChannels: 1.5 })).toThrow(
+      "Expected a positive integer or null for captionChannels but received 1.5",
+    );
+    expect(() => pixArtConfig({ sampelSize: 8 } as never)).toThrow(
+      "Unknown field sampelSize. Did you mean sampleSize?",
+    );
+  });
+});
+
+describe("pixArtDimensions", () => {
+  const of = (given: Parameters<typeof pixArtConfig>[0]) => pixArtDimensions(pixArtConfig(given));
+
+  it("works out what is null from the sample size", () => {
+    expect(of({ sampleSize: 32 })).toMatchObject({
+      baseSize: 16,
+      interpolationScale: 1,
+      usesAdditionalConditions: false,
+    });
+    expect(of({ sampleSize: 256 })).toMatchObject({
+      baseSize: 128,
+      interpolationScale: 4,
+      usesAdditionalConditions: false,
+    });
+    expect(of({ sampleSize: 128, useAdditionalConditions: false })).toMatchObject({
+      interpolationScale: 2,
+      usesAdditionalConditions: false,
+    });
+    expect(of({ outChannels: null, inChannels: 3 }).outChannels).toBe(3);
+    expect(of({ interpolationScale: 0.5 }).interpolationScale).toBe(0.5);
+  });
+
+  it("refuses a width that the embeddings do not divide", () => {
+    const narrow = { numAttentionHeads: 1, attentionHeadDim: 8 };
+    expect(() => of({ ...narrow, attentionHeadDim: 6, sampleSize: 8 })).toThrow(
+      "Expected a multiple of 4 for numAttentionHeads times attentionHeadDim but received 6",
+    );
+    expect(of({ ...narrow, sampleSize: 8 }).width).toBe(8);
+    expect(() => of({ ...narrow, sampleSize: 128 })).toThrow(
+      "Expected a multiple of 12 for numAttentionHeads times attentionHeadDim but received 8",
+    );
+  });
+});
+
+describe("writePixArtConfig", () => {
+  it("keeps nulls and reads back the same", () => {
+    const config = pixArtConfig({ sampleSize: 32, captionChannels: 32 });
+    const json = writePixArtConfig(config);
+    expect(json).toMatchObject({
+      _class_name: "PixArtTransformer2DModel",
+      interpolation_scale: null,
+      use_additional_conditions: null,
+      num_embeds_ada_norm: 1000,
+    });
+    expect(readPixArtConfig(json, path)).toEqual(config);
+  });
+});

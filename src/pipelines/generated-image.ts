@@ -1,0 +1,36 @@
+import { type PictureMetadata, RgbImage } from "../images/index.ts";
+import type { Tensor } from "../torch/index.ts";
+
+/** A picture that remembers how it was made and writes that into its PNG. */
+export class GeneratedImage extends RgbImage {
+  /** Absent where the noise came from the caller's own latents, which no record can bring back. */
+  readonly metadata: PictureMetadata | undefined;
+
+  constructor(
+    width: number,
+    height: number,
+    data: Uint8Array,
+    metadata: PictureMetadata | undefined,
+  ) {
+    super(width, height, data);
+    this.metadata = metadata;
+  }
+
+  override encodePng(metadata: PictureMetadata | undefined = this.metadata): Promise<Uint8Array> {
+    return super.encodePng(metadata);
+  }
+}
+
+/** 8-bit images of pictures (B, 3, H, W) in [0, 1], with one record each. */
+export function imagesFromTensor(
+  pictures: Tensor,
+  metadata: readonly (PictureMetadata | undefined)[],
+): GeneratedImage[] {
+  const [, , height = 0, width = 0] = pictures.shape;
+  const bytes = pictures.permute([0, 2, 3, 1]).mul(255).round().to({ dtype: "uint8" }).toBytes();
+  const size = height * width * 3;
+  return metadata.map(
+    (record, index) =>
+      new GeneratedImage(width, height, bytes.slice(index * size, (index + 1) * size), record),
+  );
+}

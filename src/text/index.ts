@@ -1,0 +1,3 @@
+/** Text before it reaches the text encoder: captions and tokens. */
+export { prepareCaption } from "./captions.ts";
+export { type EncodeOptions, T5Tokenizer, type TextEncoding } from "./tokenizer.ts";

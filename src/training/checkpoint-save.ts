@@ -1,0 +1,232 @@
+import { createHash } from "node:crypto";
+import { mkdir, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { inPieces, replaceFile, syncFolder, writeNewFile } from "../weights/durable-files.ts";
+import { encodeSafetensors, type TensorBytes } from "../weights/safetensors-bytes.ts";
+import { byteSize, formatHeader, type TensorSpec } from "../weights/safetensors-header.ts";
+import {
+  discardCheckpoint,
+  hiddenName,
+  listCheckpoints,
+  readCheckpoint,
+  remove,
+  stepName,
+  type Warn,
+  warnOnStderr,
+} from "./checkpoint-folder.ts";
+import {
+  type CheckpointFile,
+  type CheckpointManifest,
+  FILE_STEM,
+  formatManifest,
+  type JsonValue,
+  MANIFEST_NAME,
+} from "./checkpoint-manifest.ts";
+import { DiskFullError, describeWriteFailure, requireDiskSpace } from "./disk-space.ts";
+
+/** What a checkpoint holds and how it is kept. */
+export interface SaveOptions<T> {
+  readonly step: number;
+  readonly stage: string;
+  /** Everything but tensors that a resumed run needs. */
+  readonly state: JsonValue;
+  /** File stem (`model`, `ema`, `optimizer`, …) to tensors by name. */
+  readonly groups: ReadonlyMap<string, ReadonlyMap<string, T>>;
+  /** How many checkpoints stay, this one included. */
+  readonly keep: number;
+  /** On a full disk: fail, delete older checkpoints one by one (never the newest), or try again every so often. */
+  readonly whenFull?: "stop" | "prune" | { readonly waitMs: number };
+  /** Ends the waiting on a full disk. */
+  readonly signal?: AbortSignal;
+  readonly warn?: Warn;
+}
+
+/** The file that names the newest checkpoint, for people and other programs; resuming looks at the folders themselves. */
+export const POINTER_NAME = "latest";
+
+/**
+ * Writes a checkpoint so that, whenever the process or the machine stops, the newest valid one is this one or the one before:
+ * staged in a hidden folder, files and folder fsynced, manifest last, one rename, parent fsynced; only then the pointer
+ * moves and older ones are deleted. Gives the path. Throws DiskFullError or CheckpointWriteError with nothing half-written left.
+ */
+export async function saveCheckpointBytes(
+  root: string,
+  options: SaveOptions<TensorBytes>,
+): Promise<string> {
+  const { step, keep, whenFull = "stop", signal, warn = warnOnStderr } = options;
+  requireInteger("step", step, 0);
+  requireInteger("keep", keep, 1);
+  const files = [...options.groups].map(([stem, tensors]) => ({
+    name: fileName(stem),
+    chunks: encodeSafetensors(tensors),
+  }));
+  const name = stepName(step);
+  const path = join(root, name);
+  const neededBytes = forecastBytes(options.groups, options.state);
+
+  for (let warned = false; ; ) {
+    try {
+      await makeRoot(root);
+      await requireDiskSpace(root, neededBytes);
+      await stageAndRename(root, name, files, options);
+      break;
+    } catch (error) {
+      const failure = await describeWriteFailure(error, path, neededBytes);
+      if (!(failure instanceof DiskFullError) || whenFull === "stop") throw failure;
+      if (whenFull === "prune") {
+        if (!(await discardOldest(root, warn))) throw failure;
+      } else {
+        if (!warned) warn(`${failure.message}; trying again every ${whenFull.waitMs / 1000} s`);
+        warned = true;
+        await sleep(whenFull.waitMs, undefined, signal === undefined ? {} : { signal });
+      }
+    }
+  }
+  try {
+    await replaceFile(join(root, POINTER_NAME), [Buffer.from(`${name}\n`)]);
+  } catch (error) {
+    throw await describeWriteFailure(error, join(root, POINTER_NAME), name.length + 1);
+  }
+  await prune(root, path, keep, warn);
+  return path;
+}
+
+/**
+ * Bytes that a checkpoint of these tensors and this state takes, from shapes and element types alone.
+ * Throws TypeError for what cannot be saved.
+ */
+export function forecastBytes(
+  groups: ReadonlyMap<string, ReadonlyMap<string, TensorSpec>>,
+  state: JsonValue,
+): number {
+  const files = [...groups].map(([stem, tensors]): CheckpointFile => {
+    const sizes = [...tensors.values()].map((tensor) => byteSize(tensor) ?? 0);
+    const bytes = sizes.reduce((sum, size) => sum + size, formatHeader(tensors).length);
+    return { name: fileName(stem), bytes, sha256: "0".repeat(64) };
+  });
+  const manifest = formatManifest(manifestOf({ step: 0, stage: "", state }, files));
+  return files.reduce((sum, { bytes }) => sum + bytes, Buffer.byteLength(manifest));
+}
+
+function fileName(stem: string): string {
+  if (!FILE_STEM.test(stem)) {
+    throw new TypeError(
+      `Expected lower-case letters, digits, . _ - for a group but received ${stem}`,
+    );
+  }
+  return `${stem}.safetensors`;
+}
+
+function requireInteger(name: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new TypeError(
+      `Expected an integer of at least ${least} for ${name} but received ${value}`,
+    );
+  }
+}
+
+const manifestOf = (
+  { step, stage, state }: Pick<CheckpointManifest, "step" | "stage" | "state">,
+  files: readonly CheckpointFile[],
+): CheckpointManifest => ({
+  format: "pixart-checkpoint",
+  version: 1,
+  step,
+  stage,
+  createdAt: new Date().toISOString(),
+  files,
+  state,
+});
+
+async function makeRoot(root: string): Promise<void> {
+  const made = await mkdir(root, { recursive: true });
+  if (made === undefined) return;
+  for (let folder = root; folder.length >= made.length; folder = dirname(folder)) {
+    await syncFolder(dirname(folder));
+  }
+}
+
+interface StagedFile {
+  readonly name: string;
+  readonly chunks: readonly Uint8Array[];
+}
+
+async function stageAndRename(
+  root: string,
+  name: string,
+  files: readonly StagedFile[],
+  content: Pick<CheckpointManifest, "step" | "stage" | "state">,
+): Promise<void> {
+  const staging = join(root, hiddenName("tmp", name));
+  const path = join(root, name);
+  const listed = await listCheckpoints(root);
+  const replaced = listed.some((other) => other.path === path)
+    ? join(root, hiddenName("old", name))
+    : undefined;
+  try {
+    await mkdir(staging);
+    const written: CheckpointFile[] = [];
+    for (const file of files) written.push(await writeHashed(staging, file));
+    const manifest = formatManifest(manifestOf(content, written));
+    await writeNewFile(join(staging, MANIFEST_NAME), [Buffer.from(manifest)]);
+    await syncFolder(staging);
+    // A folder cannot be renamed onto another: the old one steps aside, and cleanLeftovers() would put it back.
+    if (replaced !== undefined) await rename(path, replaced);
+    await rename(staging, path);
+  } catch (error) {
+    // What failed matters more than whether its remains could be removed; cleanLeftovers() finds them.
+    if (replaced !== undefined) await rename(replaced, path).catch(() => {});
+    await remove(staging).catch(() => {});
+    throw error;
+  }
+  await syncFolder(root);
+  if (replaced !== undefined) await remove(replaced).catch(() => {});
+}
+
+async function writeHashed(folder: string, { name, chunks }: StagedFile): Promise<CheckpointFile> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  function* hashed(): Generator<Uint8Array> {
+    for (const piece of inPieces(chunks)) {
+      hash.update(piece);
+      bytes += piece.length;
+      yield piece;
+    }
+  }
+  await writeNewFile(join(folder, name), hashed());
+  return { name, bytes, sha256: hash.digest("hex") };
+}
+
+/** Whole checkpoints, oldest first; damaged ones are evidence and stay. */
+async function wholeCheckpoints(root: string): Promise<string[]> {
+  const whole: string[] = [];
+  for (const { path } of await listCheckpoints(root)) {
+    const isWhole = await readCheckpoint(path).then(
+      () => true,
+      () => false,
+    );
+    if (isWhole) whole.push(path);
+  }
+  return whole;
+}
+
+async function prune(root: string, saved: string, keep: number, warn: Warn): Promise<void> {
+  try {
+    const others = (await wholeCheckpoints(root)).filter((path) => path !== saved);
+    const surplus = others.slice(0, Math.max(0, others.length - (keep - 1)));
+    for (const path of surplus) await discardCheckpoint(path);
+  } catch (error) {
+    // The new checkpoint is safe already; what stays behind is deleted at the next save or start.
+    warn(`Could not delete an older checkpoint: ${(error as Error).message}`);
+  }
+}
+
+/** Deletes the oldest whole checkpoint unless it is the only one; says whether it did. */
+async function discardOldest(root: string, warn: Warn): Promise<boolean> {
+  const [oldest, ...newer] = await wholeCheckpoints(root);
+  if (oldest === undefined || newer.length === 0) return false;
+  warn(`Deleting ${oldest} to make room`);
+  await discardCheckpoint(oldest);
+  return true;
+}

@@ -1,0 +1,74 @@
+import type { Tensor } from "../torch/index.ts";
+import * as torch from "../torch/index.ts";
+
+/**
+ * The random numbers of a batch. Every sample draws from a stream of its own, named by the run's seed, a purpose and the
+ * sample's position in the stage: what a sample gets does not depend on its batch, its rank or where a run was resumed.
+ */
+export class SampleDraws {
+  readonly #generators: readonly torch.Generator[];
+
+  constructor(seed: number, purpose: string, positions: readonly number[]) {
+    this.#generators = positions.map((position) => torch.stream(seed, purpose, position));
+  }
+
+  #each(shape: readonly number[], draw: (generator: torch.Generator) => Tensor): Tensor {
+    return torch.tidy(() =>
+      torch.stack(this.#generators.map(draw)).reshape([this.#generators.length, ...shape]),
+    );
+  }
+
+  /** (B, ...shape) standard normal. */
+  normal(shape: readonly number[]): Tensor {
+    return this.#each(shape, (generator) => torch.randn(shape, { generator }));
+  }
+
+  /** One number in [0, 1) a sample. */
+  uniform(): number[] {
+    return Array.from(
+      this.#each([], (generator) => torch.rand([1], { generator })).toFloat32Array(),
+    );
+  }
+
+  /** One integer in [0, high) a sample. */
+  integers(high: number): number[] {
+    return this.#generators.map((generator) =>
+      torch.tidy(() => torch.randint(0, high, [1], { generator, dtype: "int64" }).item()),
+    );
+  }
+}
+
+/**
+ * Which sample stands at which position of a stage: epoch after epoch, each a permutation that is a function of the seed
+ * and the epoch's number.
+ */
+export class SampleOrder {
+  readonly #seed: number;
+  readonly #purpose: string;
+  readonly #count: number;
+  #epoch = -1;
+  #permutation: BigInt64Array = new BigInt64Array();
+
+  constructor(seed: number, purpose: string, count: number) {
+    if (count < 1)
+      throw new RangeError(`Expected at least one sample for ${purpose} but received ${count}`);
+    this.#seed = seed;
+    this.#purpose = purpose;
+    this.#count = count;
+  }
+
+  /** The sample's number, 0 to count − 1. */
+  at(position: number): number {
+    const epoch = Math.floor(position / this.#count);
+    if (epoch !== this.#epoch) {
+      this.#permutation = torch.tidy(() => {
+        const generator = torch.stream(this.#seed, this.#purpose, epoch);
+        return torch
+          .randperm(this.#count, { generator, dtype: "int64" })
+          .toTypedArray() as BigInt64Array;
+      });
+      this.#epoch = epoch;
+    }
+    return Number(this.#permutation[position % this.#count]);
+  }
+}

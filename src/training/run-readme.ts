@@ -1,0 +1,21 @@
+/** The README of a run folder: how to go on, and what lies where. */
+export function runReadme(name: string, resumeCommand: string): string {
+  return `# ${name}
+
+A training run of PixArt-α. It can be stopped at any time (Ctrl+C saves first) and goes on with this command, from
+\`${process.cwd()}\`:
+
+\`\`\`sh
+${resumeCommand}
+\`\`\`
+
+| | |
+|--|--|
+| \`config.json\` | the config as this run uses it, every default written out |
+| \`events.jsonl\` | all that happened, one JSON object a line: each step's loss, samples, checkpoints, warnings |
+| \`samples/\` | the same prompts from the same noise, drawn as the run goes on |
+| \`checkpoints/\` | weights, averaged weights and optimizer; each folder is whole once its \`manifest.json\` is there |
+| \`tensorboard/\` | the curves and samples for \`tensorboard --logdir .\` |
+| \`run.lock\` | there while a process writes this folder |
+`;
+}

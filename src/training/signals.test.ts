@@ -1,0 +1,103 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { StopRequest, type StopSignal } from "./signals.ts";
+
+const source = fileURLToPath(new URL("./signals.ts", import.meta.url));
+
+interface Left {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A loop of `steps` steps of 100 ms that saves and leaves when it is asked to, and gets `send` after its first step. */
+async function run(send: readonly StopSignal[], steps: number, body = ""): Promise<Left> {
+  const script = `
+    const { StopRequest } = await import(${JSON.stringify(source)});
+    {
+      using stop = new StopRequest();
+      for (let step = 1; step <= ${steps}; step++) {
+        ${body}
+        await new Promise((done) => setTimeout(done, 100));
+        console.log("step " + step);
+        if (stop.requested !== undefined) {
+          console.log("saved for " + stop.requested);
+          process.exitCode = stop.exitCode;
+          break;
+        }
+      }
+    }
+    console.log("left");`;
+  const args = ["--import", import.meta.resolve("tsx"), "--input-type=module", "-e", script];
+  const child = spawn(process.execPath, args);
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (data) => {
+    out += data;
+  });
+  child.stderr.on("data", (data) => {
+    err += data;
+  });
+  await once(child.stdout, "data");
+  for (const signal of send) child.kill(signal);
+  const [code] = await once(child, "close");
+  return { code, out, err };
+}
+
+const exitCodes = [
+  [
+    "SIGINT",
+    130,
+    "Saving after this step, then leaving. Press Ctrl+C again to leave at once without saving.",
+  ],
+  ["SIGTERM", 75, "SIGTERM: saving after this step, then leaving."],
+  ["SIGUSR1", 75, "SIGUSR1: saving after this step, then leaving."],
+  ["SIGUSR2", 75, "SIGUSR2: saving after this step, then leaving."],
+] as const;
+
+describe("StopRequest in a process", () => {
+  it.each(exitCodes)("%s saves at the step's end and exits with %i", async (signal, code, said) => {
+    const left = await run([signal], 50);
+    expect(left).toEqual({
+      code,
+      out: `step 1\nstep 2\nsaved for ${signal}\nleft\n`,
+      err: `${said}\n`,
+    });
+  });
+
+  it("goes on to its end without signals", async () => {
+    expect(await run([], 2)).toEqual({ code: 0, out: "step 1\nstep 2\nleft\n", err: "" });
+  });
+
+  it("leaves at once, unsaved, at the second Ctrl+C", async () => {
+    const endless = "if (step === 2) await new Promise((done) => setTimeout(done, 60_000));";
+    const left = await run(["SIGINT", "SIGINT"], 50, endless);
+    expect(left.code).toBe(130);
+    expect(left.out).toBe("step 1\n");
+    expect(left.err).toMatch(
+      /\nLeft at once. The newest checkpoint is from before this moment\.\n$/,
+    );
+  });
+
+  it("still saves for the signal that came first when others follow", async () => {
+    const left = await run(["SIGTERM", "SIGTERM", "SIGINT"], 50);
+    expect(left).toMatchObject({ code: 75, out: "step 1\nstep 2\nsaved for SIGTERM\nleft\n" });
+  });
+});
+
+describe("StopRequest", () => {
+  it("asks for nothing until a signal comes, and is deaf once it is disposed", () => {
+    const before = process.listenerCount("SIGUSR2");
+    const said: string[] = [];
+    const stop = new StopRequest((sentence) => said.push(sentence));
+    expect([stop.requested, stop.exitCode]).toEqual([undefined, undefined]);
+    expect(process.listenerCount("SIGUSR2")).toBe(before + 1);
+    process.emit("SIGUSR2", "SIGUSR2");
+    expect([stop.requested, stop.exitCode]).toEqual(["SIGUSR2", 75]);
+    expect(said).toHaveLength(1);
+    stop[Symbol.dispose]();
+    expect(process.listenerCount("SIGUSR2")).toBe(before);
+  });
+});

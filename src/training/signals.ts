@@ -1,0 +1,53 @@
+/** Signals that ask a run to save and stop: Ctrl+C, and what schedulers send before they end a job. */
+const signals = ["SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"] as const;
+
+/** One of the signals that ask a run to stop. */
+export type StopSignal = (typeof signals)[number];
+
+/**
+ * Listens for the wish to stop and only notes it: the training loop looks at `requested` after each step, saves, and
+ * leaves with `exitCode`. A second Ctrl+C leaves at once with 130, unsaved.
+ */
+export class StopRequest implements Disposable {
+  readonly #say: (sentence: string) => void;
+  #requested: StopSignal | undefined;
+  #interrupts = 0;
+
+  /** Listens from now on, also for SIGUSR1, which would open Node's inspector. */
+  constructor(
+    say: (sentence: string) => void = (sentence) => process.stderr.write(`${sentence}\n`),
+  ) {
+    this.#say = say;
+    for (const signal of signals) process.on(signal, this.#note);
+  }
+
+  /** The first signal that came. */
+  get requested(): StopSignal | undefined {
+    return this.#requested;
+  }
+
+  /** 130 after Ctrl+C, 75 ("try again") for a run that was pre-empted, undefined where nothing came. */
+  get exitCode(): number | undefined {
+    if (this.#requested === undefined) return undefined;
+    return this.#requested === "SIGINT" ? 130 : 75;
+  }
+
+  /** Stops listening. */
+  [Symbol.dispose](): void {
+    for (const signal of signals) process.off(signal, this.#note);
+  }
+
+  readonly #note = (signal: StopSignal): void => {
+    if (signal === "SIGINT" && ++this.#interrupts === 2) {
+      this.#say("Left at once. The newest checkpoint is from before this moment.");
+      process.exit(130);
+    }
+    if (this.#requested !== undefined) return;
+    this.#requested = signal;
+    this.#say(
+      signal === "SIGINT"
+        ? "Saving after this step, then leaving. Press Ctrl+C again to leave at once without saving."
+        : `${signal}: saving after this step, then leaving.`,
+    );
+  };
+}

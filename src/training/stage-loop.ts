@@ -1,0 +1,255 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ResolvedConfig } from "../config/index.ts";
+import type { RgbImage } from "../images/index.ts";
+import { AdamW, clipGradNorm_, Ema, lrFactor } from "../optim/index.ts";
+import type { Tensor } from "../torch/index.ts";
+import * as torch from "../torch/index.ts";
+import type { JsonValue } from "./checkpoint-manifest.ts";
+import { SampleDraws, SampleOrder } from "./draws.ts";
+import { prefixed, type Split, type StageTask, unprefixed } from "./stage-task.ts";
+
+type Stage = ResolvedConfig["stages"][number];
+
+/** What one optimizer step did. */
+export interface StepReport {
+  /** Steps done, this one included. */
+  readonly step: number;
+  readonly loss: number;
+  readonly parts: Readonly<Record<string, number>>;
+  readonly gradNorm: number;
+  readonly lr: number;
+  readonly images: number;
+  /** False where the loss or the gradient was not finite: nothing was changed then. */
+  readonly applied: boolean;
+  readonly seconds: {
+    readonly forward: number;
+    readonly backward: number;
+    readonly optimizer: number;
+  };
+}
+
+/** Tensors and facts of a checkpoint. */
+export interface StageState {
+  readonly step: number;
+  readonly groups: ReadonlyMap<string, ReadonlyMap<string, Tensor>>;
+  readonly state: { readonly [key: string]: JsonValue };
+}
+
+/** What the loop tells, and asks, while it runs. Each call is awaited. */
+export interface StageListener {
+  onStep(report: StepReport): void;
+  onWarning(message: string): void;
+  onSample(step: number, sheet: { images: RgbImage[]; labels: string[] }): Promise<void>;
+  onValidation(step: number, losses: Readonly<Record<string, number>>): void;
+  onCheckpoint(state: StageState): Promise<void>;
+  /** Whether to save and stop at this step's end. */
+  shouldStop(): boolean;
+}
+
+/** Bad steps in a row after which the run gives up. */
+const MAX_SKIPPED = 5;
+/** Held-out pictures whose loss is measured, each at one fixed timestep and noise. */
+const VALIDATION_SAMPLES = 256;
+
+const seconds = (since: number): number => (performance.now() - since) / 1000;
+
+/** A training run became meaningless: losses or gradients that are not finite, again and again. */
+export class DivergedError extends Error {
+  override readonly name: string = "DivergedError";
+}
+
+/** Trains one stage: the optimizer, the averages, and the loop over steps. */
+export class StageLoop {
+  readonly #seed: number;
+  readonly #stage: Stage;
+  readonly #task: StageTask;
+  readonly #optimizer: AdamW;
+  readonly #ema: Ema;
+  readonly #order: SampleOrder;
+  readonly #trainable: readonly Tensor[];
+  #step = 0;
+  #skipped = 0;
+
+  constructor(seed: number, stage: Stage, task: StageTask) {
+    const { betas, eps, weightDecay } = stage.optimizer;
+    const trainable = new Map(task.groups.flatMap(({ parameters }) => [...parameters]));
+    this.#seed = seed;
+    this.#stage = stage;
+    this.#task = task;
+    this.#trainable = [...trainable.values()];
+    this.#optimizer = new AdamW(task.groups, { betas, eps, weightDecay });
+    this.#ema = new Ema(trainable, stage.ema);
+    this.#order = new SampleOrder(seed, `${stage.name}/order`, task.counts.train);
+  }
+
+  /** Steps done. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** Everything that a checkpoint of this moment holds. The tensors are the live ones. */
+  state(): StageState {
+    const weights = new Map(
+      [...this.#task.models].flatMap(([prefix, model]) => [...prefixed(prefix, model)]),
+    );
+    return {
+      step: this.#step,
+      groups: new Map<string, ReadonlyMap<string, Tensor>>([
+        ["weights", weights],
+        ["ema", this.#ema.stateDict()],
+        ["optimizer", this.#optimizer.stateDict()],
+      ]),
+      state: { skippedInARow: this.#skipped, ...this.#task.facts() },
+    };
+  }
+
+  /** Takes a checkpoint's state. Throws where a part is missing or does not fit. */
+  restore({ step, groups, state }: StageState): void {
+    const group = (name: string): ReadonlyMap<string, Tensor> => {
+      const tensors = groups.get(name);
+      if (tensors === undefined)
+        throw new Error(`The checkpoint of step ${step} lacks its part "${name}"`);
+      return tensors;
+    };
+    const weights = group("weights");
+    for (const [prefix, model] of this.#task.models)
+      model.loadStateDict(unprefixed(prefix, weights));
+    this.#ema.loadStateDict(group("ema"));
+    this.#optimizer.loadStateDict(group("optimizer"));
+    this.#step = step;
+    this.#skipped = Number(state.skippedInARow ?? 0);
+  }
+
+  /** Runs from the current step to the stage's end, or until the listener wants to stop. True when the stage is complete. */
+  async run(listener: StageListener): Promise<boolean> {
+    const { steps, sampleEvery, checkpointEvery, validateEvery } = this.#stage;
+    if (this.#step === 0) await this.#sample(listener);
+    while (this.#step < steps) {
+      const report = this.#trainStep();
+      listener.onStep(report);
+      if (!report.applied) this.#noteSkipped(listener);
+      const isLast = this.#step === steps;
+      const isDue = (every: number | null): boolean =>
+        isLast || (every !== null && this.#step % every === 0);
+      // The loop turns once a step, so that signals and timers get their turn.
+      await nextTurn();
+      const stop = listener.shouldStop() && !isLast;
+      if (stop || isDue(checkpointEvery)) await listener.onCheckpoint(this.state());
+      if (stop) return false;
+      if (isDue(validateEvery)) await this.#validate(listener);
+      if (isDue(sampleEvery)) await this.#sample(listener);
+    }
+    return true;
+  }
+
+  #positions(step: number, micro: number): number[] {
+    const { batchSize, gradientAccumulation } = this.#stage;
+    const first = (step * gradientAccumulation + micro) * batchSize;
+    return Array.from({ length: batchSize }, (_, i) => first + i);
+  }
+
+  #trainStep(): StepReport {
+    const { batchSize, gradientAccumulation, gradientClip, schedule, steps, optimizer } =
+      this.#stage;
+    const lr = optimizer.lr * lrFactor(schedule, this.#step, steps);
+    const time = { forward: 0, backward: 0, optimizer: 0 };
+    let loss = 0;
+    const parts: Record<string, number> = {};
+    this.#optimizer.zeroGrad();
+    for (let micro = 0; micro < gradientAccumulation; micro++) {
+      torch.tidy(() => {
+        const start = performance.now();
+        const positions = this.#positions(this.#step, micro);
+        const ids = positions.map((position) => this.#order.at(position));
+        const draws = new SampleDraws(this.#seed, this.#stage.name, positions);
+        const result = this.#inPrecision(() => this.#task.loss({ split: "train", ids, draws }));
+        time.forward += seconds(start);
+        const middle = performance.now();
+        torch.backward(
+          gradientAccumulation === 1 ? result.loss : result.loss.div(gradientAccumulation),
+        );
+        time.backward += seconds(middle);
+        loss += result.loss.item() / gradientAccumulation;
+        for (const [name, value] of Object.entries(result.parts)) {
+          parts[name] = (parts[name] ?? 0) + value.item() / gradientAccumulation;
+        }
+      });
+    }
+    const start = performance.now();
+    const gradNorm = clipGradNorm_(this.#trainable, gradientClip);
+    const applied = Number.isFinite(loss) && Number.isFinite(gradNorm);
+    if (applied) {
+      this.#optimizer.step(lr);
+      this.#ema.update(this.#step);
+    }
+    this.#optimizer.zeroGrad();
+    time.optimizer = seconds(start);
+    this.#step += 1;
+    this.#skipped = applied ? 0 : this.#skipped + 1;
+    const images = batchSize * gradientAccumulation;
+    return { step: this.#step, loss, parts, gradNorm, lr, images, applied, seconds: time };
+  }
+
+  #inPrecision<T>(body: () => T): T {
+    const { precision } = this.#stage;
+    return precision === "float32" ? body() : torch.autocast("cpu", precision, body);
+  }
+
+  #noteSkipped(listener: StageListener): void {
+    const { gradientAccumulation } = this.#stage;
+    const ids = Array.from({ length: gradientAccumulation }, (_, micro) =>
+      this.#positions(this.#step - 1, micro),
+    )
+      .flat()
+      .map((position) => this.#task.describe(this.#order.at(position)));
+    const what = `Step ${this.#step}: the loss or the gradient is not finite; nothing was changed. Its pictures: ${ids.join(", ")}`;
+    listener.onWarning(what);
+    if (this.#skipped >= MAX_SKIPPED) {
+      throw new DivergedError(
+        `${MAX_SKIPPED} steps in a row had no finite loss or gradient. The newest checkpoint is from before them. Lower the learning rate, or look at the pictures that the warnings name.`,
+      );
+    }
+  }
+
+  /** Draws with the averaged weights in place. */
+  async #sample(listener: StageListener): Promise<void> {
+    const sheet = await this.#ema.swapped(() => this.#task.sample());
+    await listener.onSample(this.#step, sheet);
+  }
+
+  /** The averaged weights' loss, always on the same pictures, timesteps and noise. */
+  async #validate(listener: StageListener): Promise<void> {
+    const losses: Record<string, number> = {};
+    await this.#ema.swapped(async () => {
+      for (const split of ["train", "heldout"] as const) {
+        const count = this.#task.counts[split];
+        if (count > 0) losses[split] = this.#measure(split, count);
+      }
+    });
+    listener.onValidation(this.#step, losses);
+  }
+
+  #measure(split: Split, count: number): number {
+    const { batchSize } = this.#stage;
+    let sum = 0;
+    for (let first = 0; first < VALIDATION_SAMPLES; first += batchSize) {
+      const size = Math.min(batchSize, VALIDATION_SAMPLES - first);
+      const positions = Array.from({ length: size }, (_, i) => first + i);
+      const draws = new SampleDraws(this.#seed, "validation", positions);
+      const ids = positions.map((position) => position % count);
+      sum +=
+        torch.noGrad(() =>
+          torch.tidy(() =>
+            this.#inPrecision(() => this.#task.loss({ split, ids, draws })).loss.item(),
+          ),
+        ) * size;
+    }
+    return sum / VALIDATION_SAMPLES;
+  }
+
+  /** Gives back the optimizer's and the averages' memory. */
+  dispose(): void {
+    this.#optimizer.dispose();
+    this.#ema.dispose();
+  }
+}

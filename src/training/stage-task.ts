@@ -1,0 +1,56 @@
+import type { RgbImage } from "../images/index.ts";
+import type { Module } from "../nn/index.ts";
+import type { ParameterGroup } from "../optim/index.ts";
+import type { Tensor } from "../torch/index.ts";
+import type { JsonValue } from "./checkpoint-manifest.ts";
+import type { SampleDraws } from "./draws.ts";
+
+/** Which pictures: those trained on, or those kept out to measure on. */
+export type Split = "train" | "heldout";
+
+/** Some pictures of a split and the random numbers that are theirs. */
+export interface Batch {
+  readonly split: Split;
+  readonly ids: readonly number[];
+  readonly draws: SampleDraws;
+}
+
+/** A batch's loss. */
+export interface StageLoss {
+  /** One element: what is differentiated. */
+  readonly loss: Tensor;
+  /** One element each: what the loss is made of. */
+  readonly parts: Readonly<Record<string, Tensor>>;
+}
+
+/** What one kind of stage brings to the training loop: its models, its loss, its pictures. */
+export interface StageTask {
+  /** The models that its checkpoints hold, by the prefix of their keys. */
+  readonly models: ReadonlyMap<string, Module>;
+  /** What is trained, by key, prefix included. */
+  readonly groups: readonly ParameterGroup[];
+  readonly counts: Readonly<Record<Split, number>>;
+  /** Names a picture for messages. */
+  describe(id: number): string;
+  loss(batch: Batch): StageLoss;
+  /** Pictures from the models as they are, always the same prompts and noise, with a caption each. */
+  sample(): Promise<{ images: RgbImage[]; labels: string[] }>;
+  /** Facts that the models cannot be rebuilt without; kept in every checkpoint. */
+  facts(): Readonly<Record<string, JsonValue>>;
+  dispose(): void;
+}
+
+/** Parameters of a model by checkpoint key. */
+export const prefixed = (prefix: string, model: Module): Map<string, Tensor> =>
+  new Map([...model.namedParameters()].map(([key, tensor]) => [`${prefix}.${key}`, tensor]));
+
+/** The part of a checkpoint's weights that belongs to one model. */
+export const unprefixed = (
+  prefix: string,
+  weights: ReadonlyMap<string, Tensor>,
+): Map<string, Tensor> =>
+  new Map(
+    [...weights].flatMap(([key, tensor]) =>
+      key.startsWith(`${prefix}.`) ? [[key.slice(prefix.length + 1), tensor] as const] : [],
+    ),
+  );

@@ -1,0 +1,108 @@
+import type { ResolvedConfig } from "../../config/index.ts";
+import type { RgbImage } from "../../images/index.ts";
+import type { AutoencoderKL, DiTTransformer2DModel } from "../../models/index.ts";
+import { DPMSolverMultistepScheduler } from "../../schedulers/index.ts";
+import * as torch from "../../torch/index.ts";
+import type { LatentCache } from "../latent-cache.ts";
+import { type Batch, prefixed, type Split, type StageLoss, type StageTask } from "../stage-task.ts";
+import type { Example } from "../training-data.ts";
+import { toImages } from "./autoencoder.ts";
+import { Denoising } from "./denoising.ts";
+
+type ClassStage = Extract<ResolvedConfig["stages"][number], { kind: "class-conditional" }>;
+
+const SHOWN = 16;
+
+/** What {@link ClassConditionalTask} works on. */
+export interface ClassConditionalParts {
+  readonly dit: DiTTransformer2DModel;
+  readonly vae: AutoencoderKL;
+  readonly latents: Readonly<Record<Split, LatentCache>>;
+  readonly examples: Readonly<Record<Split, readonly Example[]>>;
+  readonly classCount: number;
+  readonly sampling: ResolvedConfig["sampling"];
+}
+
+/** Stage 1, pixel dependency: a class-conditional DiT learns what pictures look like (PixArt-α, arXiv 2310.00426, section 2.2). */
+export class ClassConditionalTask implements StageTask {
+  readonly models: StageTask["models"];
+  readonly groups: StageTask["groups"];
+  readonly counts: StageTask["counts"];
+  readonly #parts: ClassConditionalParts;
+  readonly #classDropout: number;
+  readonly #denoising: Denoising;
+
+  constructor(stage: ClassStage, parts: ClassConditionalParts) {
+    this.#parts = parts;
+    this.#classDropout = stage.classDropout;
+    this.#denoising = new Denoising(stage.loss);
+    this.models = new Map([["transformer", parts.dit]]);
+    this.groups = [{ parameters: prefixed("transformer", parts.dit) }];
+    this.counts = { train: parts.examples.train.length, heldout: parts.examples.heldout.length };
+  }
+
+  describe(id: number): string {
+    return this.#parts.examples.train[id]?.file ?? String(id);
+  }
+
+  loss({ split, ids, draws }: Batch): StageLoss {
+    const { dit, vae, latents, examples } = this.#parts;
+    const cache = latents[split];
+    const original = cache.draw(ids, draws.normal(cache.shape)).mul(vae.config.scalingFactor);
+    const dropped = draws.uniform().map((u) => split === "train" && u < this.#classDropout);
+    const labels = ids.map((id, i) =>
+      dropped[i] ? dit.noClass : (examples[split][id]?.classLabel ?? dit.noClass),
+    );
+    return this.#denoising.loss(original, draws, (noisy, timesteps) =>
+      dit.call(noisy, {
+        timestep: torch.tensor([...timesteps]),
+        classLabels: torch.tensor(labels, { dtype: "int64" }),
+      }),
+    );
+  }
+
+  async sample(): Promise<{ images: RgbImage[]; labels: string[] }> {
+    const { dit, vae, latents, examples, classCount, sampling } = this.#parts;
+    const count = Math.min(SHOWN, classCount);
+    const classes = Array.from({ length: count }, (_, i) => Math.floor((i * classCount) / count));
+    const [channels = 0, height = 0, width = 0] = latents.train.shape;
+    const scheduler = DPMSolverMultistepScheduler.fromConfig({});
+    scheduler.setTimesteps(sampling.steps);
+    const images = torch.noGrad(() =>
+      torch.tidy(() => {
+        const generator = torch.generator(sampling.seed);
+        let x = torch.randn([count, channels, height, width], { generator });
+        const classLabels = torch.tensor([...classes.map(() => dit.noClass), ...classes], {
+          dtype: "int64",
+        });
+        for (const t of scheduler.timesteps) {
+          x = torch.tidy(() => {
+            const timestep = torch.full([2 * count], t);
+            const output = dit
+              .call(torch.cat([x, x]), { timestep, classLabels })
+              .narrow(1, 0, channels);
+            const [none = output, conditional = output] = output.chunk(2);
+            const guided = none.add(conditional.sub(none).mul(sampling.guidanceScale));
+            return scheduler.step(guided, t, x).prevSample;
+          });
+        }
+        return toImages(vae.decode(x.div(vae.config.scalingFactor)));
+      }),
+    );
+    const thing = (label: number): string =>
+      examples.train.find((e) => e.classLabel === label)?.thing ?? `class ${label}`;
+    return { images, labels: classes.map(thing) };
+  }
+
+  facts(): Readonly<Record<string, number>> {
+    return { classCount: this.#parts.classCount };
+  }
+
+  dispose(): void {
+    const { dit, vae, latents } = this.#parts;
+    dit.dispose();
+    vae.dispose();
+    latents.train.dispose();
+    latents.heldout.dispose();
+  }
+}

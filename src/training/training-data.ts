@@ -1,0 +1,142 @@
+import { createHash } from "node:crypto";
+import type { ResolvedConfig } from "../config/index.ts";
+import { DEMO_THINGS } from "../data/emoji/demo-things.ts";
+import { type ImageEntry, type ImageFolder, readImageFolder } from "../data/folder.ts";
+import { loadPictures } from "../data/load-pictures.ts";
+import type { Tensor } from "../torch/index.ts";
+import * as torch from "../torch/index.ts";
+
+/** One picture to learn from. */
+export interface Example {
+  /** Path below the data folder. */
+  readonly file: string;
+  readonly path: string;
+  readonly shortCaption: string;
+  /** The short one where the data has no other. */
+  readonly denseCaption: string;
+  /** What is in it, where the data says so. */
+  readonly thing: string | undefined;
+  readonly style: string | undefined;
+  /** Number of its class among the classes of the chosen part; undefined where the data has no classes. */
+  readonly classLabel: number | undefined;
+}
+
+/** The chosen part of a data folder. */
+export interface TrainingData {
+  readonly train: readonly Example[];
+  /** Never trained on. */
+  readonly heldout: readonly Example[];
+  readonly classCount: number;
+  readonly folder: ImageFolder;
+}
+
+const textColumn = (entry: ImageEntry, name: string): string | undefined => {
+  const value = entry.columns[name];
+  return typeof value === "string" ? value : undefined;
+};
+
+function chooseEntries(config: ResolvedConfig["dataset"], folder: ImageFolder): ImageEntry[] {
+  const { things, styles } = config;
+  const all = [...new Set(folder.entries.flatMap((e) => textColumn(e, "thing") ?? []))].sort();
+  const chosen =
+    things === null
+      ? undefined
+      : things === "demo"
+        ? DEMO_THINGS
+        : typeof things === "number"
+          ? all.slice(0, things)
+          : things;
+  const unknown = chosen?.filter((thing) => !all.includes(thing)) ?? [];
+  if (unknown.length > 0) {
+    throw new Error(
+      `The data folder ${folder.folder} has no pictures of: ${unknown.join(", ")}. Name things that its metadata.jsonl lists`,
+    );
+  }
+  return folder.entries.filter(
+    (entry) =>
+      (chosen === undefined || chosen.includes(textColumn(entry, "thing") ?? "")) &&
+      (styles === null || styles.includes(textColumn(entry, "style") ?? "")),
+  );
+}
+
+/** Reads the data folder and takes the part that the config names. Throws where that part is empty. */
+export async function loadTrainingData(config: ResolvedConfig["dataset"]): Promise<TrainingData> {
+  const folder = await readImageFolder(config.folder);
+  const entries = chooseEntries(config, folder);
+  const classes = [
+    ...new Set(
+      entries.flatMap((e) => (typeof e.columns.class === "number" ? e.columns.class : [])),
+    ),
+  ].sort((a, b) => a - b);
+  const labels = new Map(classes.map((value, label) => [value, label]));
+  const example = (entry: ImageEntry): Example => ({
+    file: entry.file,
+    path: entry.path,
+    shortCaption: entry.text,
+    denseCaption: textColumn(entry, "dense_text") ?? entry.text,
+    thing: textColumn(entry, "thing"),
+    style: textColumn(entry, "style"),
+    classLabel: labels.get(entry.columns.class as number),
+  });
+  const isHeldOut = (entry: ImageEntry): boolean => entry.columns.split === "heldout";
+  const train = entries.filter((entry) => !isHeldOut(entry)).map(example);
+  if (train.length === 0) {
+    throw new Error(
+      `Nothing to train on is left of ${folder.folder} (${folder.entries.length} captioned pictures) after choosing things and styles`,
+    );
+  }
+  return {
+    train,
+    heldout: entries.filter(isHeldOut).map(example),
+    classCount: classes.length,
+    folder,
+  };
+}
+
+/** The curated part: things that were drawn in every style, the common and well-drawn ones. All of it where there are no styles. */
+export function curated(examples: readonly Example[], all: readonly Example[]): Example[] {
+  const styles = new Set(all.flatMap(({ style }) => style ?? []));
+  const seen = new Map<string, Set<string>>();
+  for (const { thing, style } of all) {
+    if (thing === undefined || style === undefined) continue;
+    const own = seen.get(thing) ?? new Set<string>();
+    seen.set(thing, own.add(style));
+  }
+  return examples.filter(
+    ({ thing }) => thing === undefined || seen.get(thing)?.size === styles.size,
+  );
+}
+
+/** Pictures in memory: 8-bit, so that a whole data set of small ones fits. */
+export class Pictures {
+  readonly #data: Tensor; // (N, H, W, 3) uint8
+  /** SHA-256 of all pixels, hexadecimal. */
+  readonly fingerprint: string;
+
+  private constructor(bytes: Uint8Array, shape: readonly number[]) {
+    this.#data = torch.keep(torch.fromTypedArray(bytes, shape));
+    this.fingerprint = createHash("sha256").update(shape.join("x")).update(bytes).digest("hex");
+  }
+
+  /** Decodes and resizes examples to squares. Throws UnreadablePicturesError, which lists every bad file. */
+  static async load(examples: readonly Example[], size: number): Promise<Pictures> {
+    const { data, shape } = await loadPictures(examples, { size });
+    return new Pictures(data, shape);
+  }
+
+  get length(): number {
+    return this.#data.size(0);
+  }
+
+  /** (B, 3, H, W) in [-1, 1]. */
+  batch(ids: readonly number[]): Tensor {
+    return torch.tidy(() => {
+      const rows = this.#data.indexSelect(0, torch.tensor([...ids], { dtype: "int64" }));
+      return rows.permute([0, 3, 1, 2]).float().div(127.5).sub(1).contiguous();
+    });
+  }
+
+  dispose(): void {
+    this.#data.dispose();
+  }
+}

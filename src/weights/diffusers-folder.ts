@@ -1,0 +1,220 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { Tensor } from "../torch/index.ts";
+import { type ConfigObject, readConfig, writeConfig } from "./config-json.ts";
+import { replaceFile, syncFolder } from "./durable-files.ts";
+import { BadFileError, quote } from "./errors.ts";
+import { type ReadOptions, SafetensorsFile, toTensorBytes } from "./safetensors.ts";
+import { encodeSafetensors } from "./safetensors-bytes.ts";
+import { byteSize, type TensorEntry } from "./safetensors-header.ts";
+import { readShardIndex, splitShards } from "./shard-index.ts";
+
+/** The weight files' stem: diffusers' models have the first, transformers' the second. */
+export type WeightsBaseName = "diffusion_pytorch_model" | "model";
+
+/** Which of a folder's models is meant. */
+export interface ModelFolderOptions {
+  readonly baseName: WeightsBaseName;
+  /** `transformer`, `vae`, …: the folder of one component inside a pipeline. */
+  readonly subfolder?: string | undefined;
+  /** `fp16`, …: the part of the file name before its extension. */
+  readonly variant?: string | undefined;
+}
+
+/** A model folder as diffusers and transformers write it: a configuration and tensors in one or more files. */
+export class ModelFolder {
+  readonly path: string;
+  readonly config: ConfigObject;
+  /** By name, over all files. */
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly #owners: ReadonlyMap<string, SafetensorsFile>;
+  readonly #files: readonly SafetensorsFile[];
+
+  constructor(path: string, config: ConfigObject, files: readonly SafetensorsFile[]) {
+    const owners = new Map<string, SafetensorsFile>();
+    const tensors = new Map<string, TensorEntry>();
+    for (const file of files) {
+      for (const [name, entry] of file.tensors) {
+        const owner = owners.get(name);
+        if (owner !== undefined) {
+          throw new BadFileError(
+            file.path,
+            `tensor ${quote(name)}`,
+            "each tensor in one file",
+            `it in ${owner.path} too`,
+          );
+        }
+        owners.set(name, file);
+        tensors.set(name, entry);
+      }
+    }
+    this.path = path;
+    this.config = config;
+    this.tensors = tensors;
+    this.#owners = owners;
+    this.#files = files;
+  }
+
+  /** Reads one tensor. Throws BadFileError where no file has it. */
+  tensor(name: string, options?: ReadOptions): Tensor {
+    const file = this.#owners.get(name);
+    if (file === undefined) {
+      throw new BadFileError(
+        this.path,
+        `tensor ${quote(name)}`,
+        "a tensor of that name",
+        `${this.tensors.size} others`,
+      );
+    }
+    return file.tensor(name, options);
+  }
+
+  /** Gives the files back; tensors that were read stay. */
+  close(): void {
+    for (const file of this.#files) file.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Opens a model folder; reads its configuration and headers, no data. Throws BadFileError for missing or damaged files. */
+export function loadModelFolder(
+  folder: string,
+  { baseName, subfolder = "", variant }: ModelFolderOptions,
+): ModelFolder {
+  const path = join(folder, subfolder);
+  const config = readConfig(join(path, "config.json"));
+  const files: SafetensorsFile[] = [];
+  try {
+    for (const [file, expected] of weightFiles(path, baseName, variant)) {
+      const opened = new SafetensorsFile(join(path, file));
+      files.push(opened);
+      for (const name of expected) opened.entry(name);
+    }
+    return new ModelFolder(path, config, files);
+  } catch (error) {
+    for (const file of files) file.close();
+    throw error;
+  }
+}
+
+/** File names, each with the tensors that the index promises in it. */
+function weightFiles(
+  path: string,
+  baseName: WeightsBaseName,
+  variant: string | undefined,
+): ReadonlyMap<string, readonly string[]> {
+  const single = weightsFileName(baseName, variant);
+  const index = indexFileName(baseName, variant);
+  const hasSingle = existsSync(join(path, single));
+  const hasIndex = existsSync(join(path, index));
+  // Readers disagree about which of the two wins, and one of them is left over from an older save.
+  if (hasSingle && hasIndex) {
+    throw new BadFileError(
+      path,
+      "weights",
+      `${single} or ${index}`,
+      "both",
+      "remove the stale one",
+    );
+  }
+  if (hasSingle) return new Map([[single, []]]);
+  if (hasIndex) {
+    const promised = new Map<string, string[]>();
+    for (const [tensor, file] of readShardIndex(join(path, index))) {
+      promised.set(file, [...(promised.get(file) ?? []), tensor]);
+    }
+    return promised;
+  }
+  const pickled = [`${baseName}.bin`, "pytorch_model.bin"].find((name) =>
+    existsSync(join(path, name)),
+  );
+  throw pickled === undefined
+    ? new BadFileError(path, "weights", `${single} or ${index}`, "neither")
+    : new BadFileError(
+        path,
+        "weights",
+        `${single} or ${index}`,
+        `only ${pickled}`,
+        "pickled weights are not read here: save the model with safe_serialization=True first",
+      );
+}
+
+/** What saveModelFolder() writes. */
+export interface ModelFolderContent {
+  readonly config: ConfigObject;
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  readonly baseName: WeightsBaseName;
+  readonly variant?: string | undefined;
+  /** Above this the weights are split over several files with an index; diffusers' default of 10 GB unless told otherwise. */
+  readonly maxShardBytes?: number | undefined;
+}
+
+/**
+ * Writes a folder that diffusers, transformers and loadModelFolder() read. Weight files of an earlier save with the same
+ * name and variant are replaced; each file appears whole or not at all. The values are those of the moment of the call.
+ */
+export async function saveModelFolder(folder: string, content: ModelFolderContent): Promise<void> {
+  const { baseName, variant, maxShardBytes = 10e9 } = content;
+  const shards = splitShards(toTensorBytes(content.tensors), maxShardBytes);
+  const index = indexFileName(baseName, variant);
+  const written = new Set<string>();
+  const owners: [tensor: string, file: string][] = [];
+  let totalSize = 0;
+
+  await mkdir(folder, { recursive: true });
+  for (const [i, shard] of shards.entries()) {
+    const file = weightsFileName(
+      baseName,
+      variant,
+      shards.length > 1 ? [i + 1, shards.length] : undefined,
+    );
+    written.add(file);
+    for (const [name, tensor] of shard) {
+      owners.push([name, file]);
+      totalSize += byteSize(tensor) ?? 0;
+    }
+    await replaceFile(join(folder, file), encodeSafetensors(shard, { format: "pt" }));
+  }
+  if (shards.length > 1) {
+    written.add(index);
+    await writeConfig(join(folder, index), {
+      metadata: { total_size: totalSize },
+      weight_map: Object.fromEntries(owners),
+    });
+  }
+  await writeConfig(join(folder, "config.json"), content.config);
+  await removeStale(folder, baseName, variant, written);
+}
+
+async function removeStale(
+  folder: string,
+  baseName: WeightsBaseName,
+  variant: string | undefined,
+  written: ReadonlySet<string>,
+): Promise<void> {
+  const stem = variant === undefined ? baseName : `${baseName}.${variant}`;
+  const names = [indexFileName(baseName, variant), weightsFileName(baseName, variant)];
+  for (const name of await readdir(folder)) {
+    const isShard =
+      name.startsWith(`${stem}-`) && /^-\d{5}-of-\d{5}\.safetensors$/.test(name.slice(stem.length));
+    if ((isShard || names.includes(name)) && !written.has(name)) await unlink(join(folder, name));
+  }
+  await syncFolder(folder);
+}
+
+function weightsFileName(
+  baseName: WeightsBaseName,
+  variant: string | undefined,
+  shard?: readonly [number: number, count: number],
+): string {
+  const stem = variant === undefined ? baseName : `${baseName}.${variant}`;
+  const [number, count] = (shard ?? []).map((n) => `${n}`.padStart(5, "0"));
+  return shard === undefined ? `${stem}.safetensors` : `${stem}-${number}-of-${count}.safetensors`;
+}
+
+const indexFileName = (baseName: WeightsBaseName, variant: string | undefined): string =>
+  `${baseName}.safetensors.index${variant === undefined ? "" : `.${variant}`}.json`;

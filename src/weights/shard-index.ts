@@ -1,0 +1,102 @@
+import { lstatSync, readFileSync, realpathSync } from "node:fs";
+import { dirname, join, resolve, sep } from "node:path";
+import { BadFileError, quote } from "./errors.ts";
+import { byteSize, type TensorSpec } from "./safetensors-header.ts";
+import { isObject, parseStrictJson, type StrictJson } from "./strict-json.ts";
+
+const PLAIN_FILE_NAME = /^[^/\\:\0]+\.safetensors$/;
+
+/**
+ * Reads a `*.safetensors.index.json`: tensor name to file name. Throws BadFileError for repeated tensors and for file
+ * names that leave the folder, do not exist, or are links out of it (but into the blobs of the Hub's cache they may lead).
+ */
+export function readShardIndex(path: string): ReadonlyMap<string, string> {
+  let root: StrictJson;
+  try {
+    root = parseStrictJson(readFileSync(path, "utf8"));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new BadFileError(path, "file", "JSON", quote(error.message));
+  }
+  const weightMap = isObject(root) ? root.weight_map : undefined;
+  if (!isObject(weightMap)) {
+    throw new BadFileError(
+      path,
+      "weight_map",
+      "an object from tensor names to file names",
+      quote(weightMap),
+    );
+  }
+  const index = new Map<string, string>();
+  for (const [tensor, file] of Object.entries(weightMap)) {
+    const place = `weight_map ${quote(tensor)}`;
+    if (typeof file !== "string" || !PLAIN_FILE_NAME.test(file)) {
+      throw new BadFileError(
+        path,
+        place,
+        "the plain name of a .safetensors file of this folder",
+        quote(file),
+      );
+    }
+    index.set(tensor, file);
+  }
+  for (const file of new Set(index.values())) checkShard(path, file);
+  return index;
+}
+
+function checkShard(indexPath: string, file: string): void {
+  const path = join(dirname(indexPath), file);
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  const place = `file ${quote(file)}`;
+  if (found === undefined) {
+    throw new BadFileError(
+      indexPath,
+      place,
+      "a file that the index names",
+      "nothing of that name",
+      "the download is incomplete",
+    );
+  }
+  if (!found.isSymbolicLink()) return;
+  const target = realpathSync(path);
+  const folder = realpathSync(dirname(indexPath));
+  const allowed = [folder, ...hubBlobs(resolve(dirname(indexPath)))];
+  if (!allowed.some((place) => target.startsWith(place + sep))) {
+    throw new BadFileError(indexPath, place, "a file inside the folder", `a link to ${target}`);
+  }
+}
+
+// The Hub's cache keeps models--x--y/snapshots/<revision>/… as links into models--x--y/blobs.
+function hubBlobs(folder: string): string[] {
+  const parts = folder.split(sep);
+  const snapshots = parts.lastIndexOf("snapshots");
+  return snapshots < 0 ? [] : [[...parts.slice(0, snapshots), "blobs"].join(sep)];
+}
+
+/**
+ * Splits tensors over files as huggingface_hub does (`serialization/_base.py`): in the order given, a new file where the
+ * next tensor would pass the limit, and one to itself for a tensor above it.
+ */
+export function splitShards<T extends TensorSpec>(
+  tensors: ReadonlyMap<string, T>,
+  maxBytes: number,
+): Map<string, T>[] {
+  const shards: Map<string, T>[] = [];
+  let current = new Map<string, T>();
+  let size = 0;
+  for (const [name, tensor] of tensors) {
+    const bytes = byteSize(tensor) ?? Number.POSITIVE_INFINITY;
+    if (bytes > maxBytes) {
+      shards.push(new Map([[name, tensor]]));
+      continue;
+    }
+    if (size + bytes > maxBytes) {
+      shards.push(current);
+      current = new Map();
+      size = 0;
+    }
+    current.set(name, tensor);
+    size += bytes;
+  }
+  return current.size > 0 || shards.length === 0 ? [...shards, current] : shards;
+}

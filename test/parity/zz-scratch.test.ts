@@ -1,0 +1,210 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
+import { T5Tokenizer } from "../../src/text/index.ts";
+import * as torch from "../../src/torch/index.ts";
+import { runPython } from "./python.ts";
+
+const script = fileURLToPath(new URL("pipeline.py", import.meta.url));
+
+const captions = [
+  "a red fox in the snow",
+  "a fox asleep under a tree",
+  "two blue birds on a wire",
+  "a yellow house by the sea",
+  "a cat with green eyes",
+];
+
+interface Call {
+  readonly name: string;
+  readonly prompt: readonly string[];
+  readonly negativePrompt: string;
+  readonly numInferenceSteps: number;
+  readonly guidanceScale: number;
+  readonly numImagesPerPrompt: number;
+  readonly width: number;
+  readonly height: number;
+  readonly useResolutionBinning: boolean;
+  readonly maxSequenceLength: number;
+  readonly seeds: readonly number[];
+}
+
+const base: Call = {
+  name: "guided",
+  prompt: ["A red fox in the snow "],
+  negativePrompt: "",
+  numInferenceSteps: 8,
+  guidanceScale: 4.5,
+  numImagesPerPrompt: 1,
+  width: 16,
+  height: 16,
+  useResolutionBinning: false,
+  maxSequenceLength: 24,
+  seeds: [0],
+};
+
+/** Pipelines of random weights, and what is asked of each. */
+const pipelines: { name: string; sampleSize: number; vaeWidths: number[]; calls: Call[] }[] = [
+  {
+    name: "plain",
+    sampleSize: 8,
+    vaeWidths: [16, 32],
+    calls: [
+      base,
+      { ...base, name: "unguided", guidanceScale: 1, numInferenceSteps: 4, seeds: [7] },
+      { ...base, name: "not square, 20 steps", numInferenceSteps: 20, width: 48, height: 32 },
+      { ...base, name: "empty prompt", prompt: [""] },
+      {
+        ...base,
+        name: "two prompts of two pictures, one generator",
+        prompt: ["a cat with green eyes", "a yellow house"],
+        negativePrompt: "birds",
+        numImagesPerPrompt: 2,
+      },
+      {
+        ...base,
+        name: "two pictures with a generator each",
+        numImagesPerPrompt: 2,
+        seeds: [3, 2 ** 33],
+      },
+      { ...base, name: "prompt cut at 5 tokens", maxSequenceLength: 5 },
+    ],
+  },
+  {
+    name: "with micro-conditions",
+    sampleSize: 128,
+    vaeWidths: [16, 32],
+    calls: [{ ...base, name: "size and aspect ratio", width: 24, height: 16 }],
+  },
+  {
+    name: "with resolution bins",
+    sampleSize: 32,
+    vaeWidths: [8, 8, 8, 8],
+    calls: [
+      {
+        ...base,
+        name: "resized and cropped",
+        numInferenceSteps: 2,
+        width: 200,
+        height: 111,
+        useResolutionBinning: true,
+      },
+    ],
+  },
+];
+
+interface Rendered {
+  readonly shape: number[];
+  readonly latents: number[];
+  readonly pictures: number[];
+}
+
+let root: string;
+let fromPython: Rendered[][];
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "pixart-pipeline-"));
+  const tokenizer = join(root, "tokenizer");
+  await T5Tokenizer.fromCaptions(captions, { vocabSize: 120 }).savePretrained(tokenizer);
+  const requests = pipelines.map((entry, seed) => ({
+    ...entry,
+    folder: join(root, entry.name),
+    tokenizer,
+    seed,
+  }));
+  fromPython = (await runPython(script, requests)) as Rendered[][];
+});
+
+afterAll(() => rm(root, { recursive: true }));
+
+const optionsOf = ({ prompt: _, seeds, name: __, ...options }: Call) => {
+  const generators = seeds.map((seed) => torch.generator(seed));
+  const [only] = generators;
+  return {
+    ...options,
+    generator: generators.length === 1 && only !== undefined ? only : generators,
+    onWarning: () => {},
+  };
+};
+
+function largestDifference(ours: ArrayLike<number>, theirs: readonly number[]): number {
+  expect(ours.length).toBe(theirs.length);
+  return theirs.reduce(
+    (worst, value, i) => Math.max(worst, Math.abs((ours[i] ?? Number.NaN) - value)),
+    0,
+  );
+}
+
+const spread = (values: readonly number[]): number => Math.max(...values) - Math.min(...values);
+
+const cases = pipelines.flatMap(({ name, calls }, pipeline) =>
+  calls.map((call, index) => ({
+    label: `${name}: ${call.name}`,
+    folder: name,
+    call,
+    pipeline,
+    index,
+  })),
+);
+
+describe("PixArtAlphaPipeline against diffusers", () => {
+  it.each(cases)("$label", async ({ folder, call, pipeline, index }) => {
+    const theirs = fromPython[pipeline]?.[index];
+    if (theirs === undefined) throw new Error("Python rendered nothing");
+    // A picture of one colour, or one clipped all over, would prove nothing.
+    expect(spread(theirs.pictures)).toBeGreaterThan(0.2);
+
+    const pipe = await PixArtAlphaPipeline.fromPretrained(join(root, folder));
+    const latent = await pipe(call.prompt, { ...optionsOf(call), outputType: "latent" });
+    const float = await pipe(call.prompt, { ...optionsOf(call), outputType: "float" });
+    const { images } = await pipe(call.prompt, optionsOf(call));
+
+    const latentError = largestDifference(latent.images.toFloat32Array(), theirs.latents);
+    expect(latentError / spread(theirs.latents)).toBeLessThan(1e-4);
+    expect(float.images.shape).toEqual(theirs.shape);
+    const error = largestDifference(float.images.toFloat32Array(), theirs.pictures);
+    console.log("ERR", folder, call.name, latentError / spread(theirs.latents), error, spread(theirs.pictures));
+    expect(error).toBeLessThan(1e-3);
+
+    const [count = 0, , height = 0, width = 0] = theirs.shape;
+    expect(images.length).toBe(count);
+    const plane = height * width;
+    for (const [picture, image] of images.entries()) {
+      expect([image.width, image.height]).toEqual([width, height]);
+      const bytes = Array.from({ length: plane * 3 }, (_, i) => {
+        const [pixel, channel] = [Math.floor(i / 3), i % 3];
+        const value = theirs.pictures[(picture * 3 + channel) * plane + pixel] ?? Number.NaN;
+        return Math.round(value * 255);
+      });
+      expect(largestDifference(image.data, bytes)).toBeLessThanOrEqual(1);
+    }
+    latent.images.dispose();
+    float.images.dispose();
+    pipe.dispose();
+  });
+
+  it("writes folders that diffusers renders from to the bit", async () => {
+    const requests = [];
+    for (const { name, calls } of pipelines) {
+      const pipe = await PixArtAlphaPipeline.fromPretrained(join(root, name));
+      const folder = join(root, `${name} saved here`);
+      await pipe.savePretrained(folder);
+      pipe.dispose();
+      requests.push({ folder, calls });
+    }
+    expect(await runPython(script, requests)).toEqual(fromPython);
+  });
+
+  it("writes the index that diffusers writes", async () => {
+    const pipe = await PixArtAlphaPipeline.fromPretrained(join(root, "plain"));
+    const folder = join(root, "index");
+    await pipe.savePretrained(folder);
+    pipe.dispose();
+    const read = async (path: string): Promise<unknown> =>
+      JSON.parse(await readFile(join(path, "model_index.json"), "utf8"));
+    expect(await read(folder)).toEqual(await read(join(root, "plain")));
+  });
+});
