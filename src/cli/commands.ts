@@ -14,7 +14,8 @@ const wholeNumber =
 
 const number = (text: string): number => {
   const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("Expected a number.");
+  if (text.trim() === "" || !Number.isFinite(value))
+    throw new InvalidArgumentError("Expected a number.");
   return value;
 };
 
@@ -36,7 +37,9 @@ export function addCommands(program: Command): void {
 
   program
     .command("demo")
-    .description("learn from emoji on this machine and draw a sheet of pictures from prompts, in about 15 minutes")
+    .description(
+      "learn from emoji on this machine and draw a sheet of pictures from prompts, in about 15 minutes",
+    )
     .option("--work-dir <folder>", "where everything goes", "work_dirs/demo")
     .action(async (options: { workDir: string }) => (await import("./demo.ts")).demo(options));
 
@@ -47,7 +50,9 @@ export function addCommands(program: Command): void {
     .description("render the open emoji sets into a folder of captioned pictures")
     .argument("<out>", "a new folder")
     .option("--size <pixels>", "side of the pictures", wholeNumber(8), 64)
-    .action(async (out: string, options: { size: number }) => (await import("./dataset.ts")).datasetEmoji(out, options));
+    .action(async (out: string, options: { size: number }) =>
+      (await import("./dataset.ts")).datasetEmoji(out, options),
+    );
 
   program
     .command("configs")
@@ -70,26 +75,38 @@ export function addCommands(program: Command): void {
     .option("--work-dir <folder>", "the run folder (default: work_dirs/<name>)")
     .option("--resume", "go on from the newest checkpoint of the run folder")
     .option("--cfg-options <key=value...>", "changes to the config, such as stages.0.steps=100")
-    .action(async (config: string, options: { workDir?: string; resume?: boolean; cfgOptions?: string[] }) =>
-      (await import("./train.ts")).trainCommand(config, options),
+    .action(
+      async (
+        config: string,
+        options: { workDir?: string; resume?: boolean; cfgOptions?: string[] },
+      ) => (await import("./train.ts")).trainCommand(config, options),
     );
 
   program
     .command("sample")
     .description("draw pictures from prompts")
-    .argument("<model>", "a published folder, the name of one in models/, a run folder, or one of its checkpoints")
+    .argument(
+      "<model>",
+      "a published folder, the name of one in models/, a run folder, or one of its checkpoints",
+    )
     .argument("[prompts...]", "one picture each")
     .option("--steps <n>", "denoising steps", wholeNumber(1), 20)
     .option("--guidance <scale>", "classifier-free guidance; 1 is none", number, 4.5)
-    .option("--seed <n>", "seed of the first picture's noise; the next prompt takes the next seed", wholeNumber(0), 0)
+    .option(
+      "--seed <n>",
+      "seed of the first picture's noise; the next prompt takes the next seed",
+      wholeNumber(0),
+      0,
+    )
     .option("--negative <prompt>", "what to keep away from", "")
     .option("--width <pixels>", "width of the pictures", wholeNumber(8))
     .option("--height <pixels>", "height of the pictures", wholeNumber(8))
     .option("--raw", "from a run: the weights as trained, not their averages")
     .option("--out <folder>", "where the PNG files go", "pictures")
     .option("--json", "list the files as JSON on stdout")
-    .action(async (model: string, prompts: string[], options: import("./sample.ts").SampleOptions) =>
-      (await import("./sample.ts")).sampleCommand(model, prompts, options),
+    .action(
+      async (model: string, prompts: string[], options: import("./sample.ts").SampleOptions) =>
+        (await import("./sample.ts")).sampleCommand(model, prompts, options),
     );
 
   program
@@ -105,10 +122,18 @@ export function addCommands(program: Command): void {
 
   program
     .command("evaluate")
-    .description("measure how often pictures drawn from training captions are nearest to the right thing and style")
-    .argument("<model>", "a published folder, the name of one in models/, a run folder, or one of its checkpoints")
+    .description(
+      "measure how often pictures drawn from training captions are nearest to the right thing and style",
+    )
+    .argument(
+      "<model>",
+      "a published folder, the name of one in models/, a run folder, or one of its checkpoints",
+    )
     .option("--data <folder>", "a folder that `pixart dataset emoji` made (default: the run's)")
-    .option("--things <choice>", "\"demo\" for the demo's 64 things (default: the run's choice, else all)")
+    .option(
+      "--things <choice>",
+      "\"demo\" for the demo's 64 things (default: the run's choice, else all)",
+    )
     .option("--count <n>", "prompts of seen pairs", wholeNumber(1), 200)
     .option("--steps <n>", "denoising steps", wholeNumber(1), 20)
     .option("--guidance <scale>", "classifier-free guidance", number, 4.5)

@@ -8,7 +8,9 @@ export async function listConfigs(): Promise<void> {
   const folder = fileURLToPath(new URL("../../configs/", import.meta.url));
   for (const file of readdirSync(folder).sort()) {
     const config = await loadConfig(`${folder}${file}`);
-    const stages = config.stages.map((s) => `${s.name} ${s.resolution} px × ${s.steps} steps`).join(", ");
+    const stages = config.stages
+      .map((s) => `${s.name} ${s.resolution} px × ${s.steps} steps`)
+      .join(", ");
     process.stdout.write(`${basename(file, ".ts")}: ${stages}\n`);
   }
 }

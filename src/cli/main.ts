@@ -7,14 +7,22 @@ const { version, description } = JSON.parse(
   readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
 ) as { version: string; description: string };
 
-const program = new Command("pixart").description(description).version(version).showSuggestionAfterError();
+const program = new Command("pixart")
+  .description(description)
+  .version(version)
+  .showSuggestionAfterError();
 addCommands(program);
 
 try {
   await program.parseAsync();
 } catch (error) {
   // A message for people; the stack is for those who ask for it.
-  const text = error instanceof Error ? (process.env.PIXART_STACK ? error.stack : error.message) : String(error);
+  const text =
+    error instanceof Error
+      ? process.env.PIXART_STACK
+        ? error.stack
+        : error.message
+      : String(error);
   process.stderr.write(`pixart: ${text}\n`);
   process.exitCode = 1;
 }

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import * as torch from "../torch/index.ts";
 import { Tensor } from "../torch/index.ts";
 import { constructOptions } from "./construct.ts";
@@ -188,7 +189,7 @@ export abstract class Module {
     return `${this.constructor.name}(${this.numParameters().toLocaleString("en")})${inner}`;
   }
 
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
+  [inspect.custom](): string {
     return this.toString();
   }
 }

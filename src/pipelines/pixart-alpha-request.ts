@@ -25,7 +25,7 @@ export interface PixArtAlphaOptions {
   readonly latents?: Tensor;
   /**
    * Makes the picture at the trained size of the nearest aspect ratio, then resizes and crops it to the size asked
-   * for. Default true where the transformer's sampleSize has such sizes (32, 64 and 128).
+   * for. Default true where such sizes are known: transformers of sampleSize 32, 64 and 128 at 8 pixels a latent.
    */
   readonly useResolutionBinning?: boolean;
   /** Captions are lower-cased and trimmed; a deeper cleaning is not offered. */
@@ -131,7 +131,7 @@ function resolveSizes(
   const native = sampleSize * vaeScaleFactor;
   const outputSize = { width: width ?? native, height: height ?? native };
   for (const [name, value] of Object.entries(outputSize)) checkCount(name, value);
-  if (useResolutionBinning ?? hasResolutionBins(sampleSize)) {
+  if (useResolutionBinning ?? hasResolutionBins(sampleSize, vaeScaleFactor)) {
     return { size: nearestResolutionBin(outputSize, sampleSize), outputSize };
   }
   const multiple = vaeScaleFactor * patchSize;
@@ -167,9 +167,9 @@ function resolveNoise(
 }
 
 function checkTexts(name: string, texts: readonly string[]): readonly string[] {
-  const wrong = texts.find((text) => typeof text !== "string");
-  if (texts.length === 0 || wrong !== undefined) {
-    throw expected("a text or a list of texts", name, JSON.stringify(wrong ?? texts));
+  const isList = Array.isArray(texts) && texts.length > 0;
+  if (!isList || texts.some((text) => typeof text !== "string")) {
+    throw expected("a text or a list of texts", name, JSON.stringify(texts));
   }
   return texts;
 }

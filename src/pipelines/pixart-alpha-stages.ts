@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { chunk } from "../models/chunk.ts";
 import type { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../models/index.ts";
 import type { AddedConditions } from "../models/pixart/conditioning.ts";
+import { pixArtDimensions } from "../models/pixart/config.ts";
 import type { Scheduler } from "../schedulers/index.ts";
 import { prepareCaption, type T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
@@ -217,9 +218,9 @@ export class PixArtAlphaStages implements PixArtAlphaComponents {
     };
   }
 
-  /** Size and aspect ratio in pixels, for the one transformer size that is told them. */
+  /** Size and aspect ratio in pixels, for the transformers that are told them. */
   private addedConditions(latents: Tensor, rows: number): AddedConditions | undefined {
-    if (this.transformer.config.sampleSize !== 128) return undefined;
+    if (!pixArtDimensions(this.transformer.config).usesAdditionalConditions) return undefined;
     const { device, dtype } = latents;
     const height = latents.size(2) * this.vaeScaleFactor;
     const width = latents.size(3) * this.vaeScaleFactor;

@@ -66,6 +66,7 @@ export class PixArtAlpha extends PixArtAlphaStages {
     options: PixArtAlphaCallOptions<T> = {},
   ): Promise<PixArtAlphaOutput<T>> {
     const request = this.checkInputs(prompt, options);
+    request.signal?.throwIfAborted();
     const latents = await this.sample(request, options.onStep);
     const images = await this.render(latents, request, options.outputType ?? "image");
     return { images: images as PixArtAlphaOutputs[T] };

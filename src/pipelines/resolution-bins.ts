@@ -53,8 +53,9 @@ const scales: ReadonlyMap<number, number> = new Map([
   [32, 1 / 4],
 ]);
 
-/** Whether pictures of this transformer `sampleSize` come in bins of known aspect ratios. */
-export const hasResolutionBins = (sampleSize: number): boolean => scales.has(sampleSize);
+/** Whether there are bins for a transformer of this `sampleSize`, and the square one is its own size in pixels. */
+export const hasResolutionBins = (sampleSize: number, vaeScaleFactor: number): boolean =>
+  (scales.get(sampleSize) ?? 0) * 1024 === sampleSize * vaeScaleFactor;
 
 /** The trained size whose aspect ratio is nearest; on a tie the wider one. */
 export function nearestResolutionBin(

@@ -88,7 +88,16 @@ export interface Native {
   setDeterministic(deterministic: boolean): void;
 }
 
+/**
+ * libgomp's threads spin for milliseconds before they sleep. On a machine that others use too they spin against each
+ * other: a training step then takes many times as long. A short spin costs a quiet machine nothing measurable.
+ */
+function tameOpenMP(): void {
+  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= "1000";
+}
+
 function load(): Native {
+  tameOpenMP();
   const path = fileURLToPath(new URL("../../build/pixart.node", import.meta.url));
   let native: Native;
   try {

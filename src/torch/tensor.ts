@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { type Guard, type Handle, native } from "./binding.ts";
 import {
   arrayOver,
@@ -20,8 +21,6 @@ export interface ToOptions {
   /** Copies even where nothing changes. */
   readonly copy?: boolean;
 }
-
-const NODE_INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
 /**
  * An n-dimensional array on libtorch. Its memory is freed when the scope that it was made in ends (see docs/memory.md),
@@ -188,7 +187,7 @@ export class Tensor extends TensorOps {
     return `Tensor(${this.dtype} [${this.shape.join(", ")}]${where}${grad})${values}`;
   }
 
-  [NODE_INSPECT](): string {
+  [inspect.custom](): string {
     return this.toString();
   }
 }

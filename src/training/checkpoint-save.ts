@@ -49,6 +49,7 @@ export const POINTER_NAME = "latest";
  * Writes a checkpoint so that, whenever the process or the machine stops, the newest valid one is this one or the one before:
  * staged in a hidden folder, files and folder fsynced, manifest last, one rename, parent fsynced; only then the pointer
  * moves and older ones are deleted. Gives the path. Throws DiskFullError or CheckpointWriteError with nothing half-written left.
+ * The bytes are not copied: leave them alone until the promise settles.
  */
 export async function saveCheckpointBytes(
   root: string,
@@ -64,12 +65,14 @@ export async function saveCheckpointBytes(
   const name = stepName(step);
   const path = join(root, name);
   const neededBytes = forecastBytes(options.groups, options.state);
+  // The caller may go on and change its state while the disk works.
+  const content = { step, stage: options.stage, state: structuredClone(options.state) };
 
   for (let warned = false; ; ) {
     try {
+      await requireDiskSpace(path, neededBytes);
       await makeRoot(root);
-      await requireDiskSpace(root, neededBytes);
-      await stageAndRename(root, name, files, options);
+      await stageAndRename(root, name, files, content);
       break;
     } catch (error) {
       const failure = await describeWriteFailure(error, path, neededBytes);

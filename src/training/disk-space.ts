@@ -36,12 +36,13 @@ export class DiskFullError extends CheckpointWriteError {
 const OVERHEAD_BYTES = 2 ** 20;
 
 /** Bytes that this user may still write where `path` lies or will lie. */
-export async function freeBytes(path: string): Promise<number> {
+async function freeBytes(path: string): Promise<number> {
   try {
     const { bavail, bsize } = await statfs(path);
     return bavail * bsize;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return freeBytes(dirname(path));
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return freeBytes(dirname(path));
     throw error;
   }
 }
@@ -67,7 +68,7 @@ export async function describeWriteFailure(
   if (code === "EDQUOT") {
     return new DiskFullError(path, neededBytes, free, "an exhausted quota (EDQUOT)");
   }
-  return new CheckpointWriteError(path, neededBytes, free, `${code}: ${error.message}`);
+  return new CheckpointWriteError(path, neededBytes, free, error.message);
 }
 
 const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>

@@ -7,6 +7,17 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RunLock } from "./run-lock.ts";
 
+// Runs just before a stale lock is renamed: what another process may do in between.
+const meanwhile = vi.hoisted(() => ({ act: (): void => {} }));
+vi.mock("node:fs", async (original) => {
+  const fs = await original<typeof import("node:fs")>();
+  const renameSync: typeof fs.renameSync = (from, to) => {
+    meanwhile.act();
+    fs.renameSync(from, to);
+  };
+  return { ...fs, renameSync };
+});
+
 const source = fileURLToPath(new URL("./run-lock.ts", import.meta.url));
 const tsx = import.meta.resolve("tsx");
 
@@ -16,7 +27,10 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "pixart-lock-"));
   path = join(folder, "run.lock");
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  meanwhile.act = () => {};
+  rmSync(folder, { recursive: true });
+});
 
 /** Another process that takes the lock, says so, and holds it until it is ended. */
 async function holder(
@@ -114,6 +128,22 @@ describe("RunLock", () => {
     writeFileSync(path, "another's");
     lock[Symbol.dispose]();
     expect(existsSync(path)).toBe(true);
+  });
+
+  it("stays with the process that was faster to take it over", () => {
+    leave({ pid: 2 ** 22 + 1 });
+    const faster = JSON.stringify({ pid: 7, host: "elsewhere", started: null, since: "now" });
+    meanwhile.act = () => writeFileSync(path, faster);
+    expect(() => RunLock.acquire(path)).toThrow("is being written by process 7 on elsewhere");
+    expect(readFileSync(path, "utf8")).toBe(faster);
+    expect(readdirSync(folder)).toEqual(["run.lock"]);
+  });
+
+  it("is taken once another process has cleared the way", () => {
+    leave({ pid: 2 ** 22 + 1 });
+    meanwhile.act = () => rmSync(path, { force: true });
+    using _ = RunLock.acquire(path);
+    expect(readFileSync(path, "utf8")).toContain(`"pid":${process.pid}`);
   });
 
   it("goes to one of many that find it stale at once", async () => {

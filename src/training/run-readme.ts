@@ -15,6 +15,8 @@ ${resumeCommand}
 | \`events.jsonl\` | all that happened, one JSON object a line: each step's loss, samples, checkpoints, warnings |
 | \`samples/\` | the same prompts from the same noise, drawn as the run goes on |
 | \`checkpoints/\` | weights, averaged weights and optimizer; each folder is whole once its \`manifest.json\` is there |
+| \`tokenizer/\` | the tokenizer, where it was made from this run's captions |
+| \`cache/\` | encoded pictures; made again where missing |
 | \`tensorboard/\` | the curves and samples for \`tensorboard --logdir .\` |
 | \`run.lock\` | there while a process writes this folder |
 `;

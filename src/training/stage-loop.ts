@@ -1,12 +1,17 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ResolvedConfig } from "../config/index.ts";
-import type { RgbImage } from "../images/index.ts";
 import { AdamW, clipGradNorm_, Ema, lrFactor } from "../optim/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import type { JsonValue } from "./checkpoint-manifest.ts";
 import { SampleDraws, SampleOrder } from "./draws.ts";
-import { prefixed, type Split, type StageTask, unprefixed } from "./stage-task.ts";
+import {
+  prefixed,
+  type SampleSheet,
+  type Split,
+  type StageTask,
+  unprefixed,
+} from "./stage-task.ts";
 
 type Stage = ResolvedConfig["stages"][number];
 
@@ -22,6 +27,7 @@ export interface StepReport {
   /** False where the loss or the gradient was not finite: nothing was changed then. */
   readonly applied: boolean;
   readonly seconds: {
+    readonly data: number;
     readonly forward: number;
     readonly backward: number;
     readonly optimizer: number;
@@ -39,7 +45,7 @@ export interface StageState {
 export interface StageListener {
   onStep(report: StepReport): void;
   onWarning(message: string): void;
-  onSample(step: number, sheet: { images: RgbImage[]; labels: string[] }): Promise<void>;
+  onSample(step: number, sheet: SampleSheet): Promise<void>;
   onValidation(step: number, losses: Readonly<Record<string, number>>): void;
   onCheckpoint(state: StageState): Promise<void>;
   /** Whether to save and stop at this step's end. */
@@ -152,7 +158,7 @@ export class StageLoop {
     const { batchSize, gradientAccumulation, gradientClip, schedule, steps, optimizer } =
       this.#stage;
     const lr = optimizer.lr * lrFactor(schedule, this.#step, steps);
-    const time = { forward: 0, backward: 0, optimizer: 0 };
+    const time = { data: 0, forward: 0, backward: 0, optimizer: 0 };
     let loss = 0;
     const parts: Record<string, number> = {};
     this.#optimizer.zeroGrad();
@@ -162,8 +168,10 @@ export class StageLoop {
         const positions = this.#positions(this.#step, micro);
         const ids = positions.map((position) => this.#order.at(position));
         const draws = new SampleDraws(this.#seed, this.#stage.name, positions);
+        const drawn = performance.now();
+        time.data += (drawn - start) / 1000;
         const result = this.#inPrecision(() => this.#task.loss({ split: "train", ids, draws }));
-        time.forward += seconds(start);
+        time.forward += seconds(drawn);
         const middle = performance.now();
         torch.backward(
           gradientAccumulation === 1 ? result.loss : result.loss.div(gradientAccumulation),

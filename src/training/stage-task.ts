@@ -23,6 +23,12 @@ export interface StageLoss {
   readonly parts: Readonly<Record<string, Tensor>>;
 }
 
+/** Pictures and a caption for each. */
+export interface SampleSheet {
+  readonly images: readonly RgbImage[];
+  readonly labels: readonly string[];
+}
+
 /** What one kind of stage brings to the training loop: its models, its loss, its pictures. */
 export interface StageTask {
   /** The models that its checkpoints hold, by the prefix of their keys. */
@@ -33,8 +39,8 @@ export interface StageTask {
   /** Names a picture for messages. */
   describe(id: number): string;
   loss(batch: Batch): StageLoss;
-  /** Pictures from the models as they are, always the same prompts and noise, with a caption each. */
-  sample(): Promise<{ images: RgbImage[]; labels: string[] }>;
+  /** Pictures from the models as they are, always the same prompts and noise. */
+  sample(): Promise<SampleSheet>;
   /** Facts that the models cannot be rebuilt without; kept in every checkpoint. */
   facts(): Readonly<Record<string, JsonValue>>;
   dispose(): void;

@@ -42,7 +42,7 @@ export function parseConfig(text: string): ConfigValue {
   let nan = "NaN";
   while (text.includes(nan)) nan += "_";
   const standard = text.replace(
-    /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g,
+    /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b(?!\s*:)/g,
     (token) => BARE_WORDS.get(token) ?? (token === "NaN" ? `"${nan}"` : token),
   );
   return JSON.parse(standard, (_key, value: ConfigValue) => (value === nan ? Number.NaN : value));

@@ -11,7 +11,7 @@ export class BadFileError extends Error {
   }
 }
 
-const LONGEST_QUOTE = 80;
+const LONGEST_QUOTE = 120;
 
 /** A value from a file as it may stand in a message: JSON, cut short, so that a hostile file cannot fill the log. */
 export const quote = (value: unknown): string => {

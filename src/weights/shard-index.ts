@@ -1,5 +1,5 @@
 import { lstatSync, readFileSync, realpathSync } from "node:fs";
-import { dirname, join, resolve, sep } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { BadFileError, quote } from "./errors.ts";
 import { byteSize, type TensorSpec } from "./safetensors-header.ts";
 import { isObject, parseStrictJson, type StrictJson } from "./strict-json.ts";
@@ -60,7 +60,7 @@ function checkShard(indexPath: string, file: string): void {
   if (!found.isSymbolicLink()) return;
   const target = realpathSync(path);
   const folder = realpathSync(dirname(indexPath));
-  const allowed = [folder, ...hubBlobs(resolve(dirname(indexPath)))];
+  const allowed = [folder, ...hubBlobs(folder)];
   if (!allowed.some((place) => target.startsWith(place + sep))) {
     throw new BadFileError(indexPath, place, "a file inside the folder", `a link to ${target}`);
   }

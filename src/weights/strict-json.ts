@@ -8,8 +8,9 @@ export class RawNumber {
     this.text = text;
   }
 
-  toJSON(): number {
-    return Number(this.text);
+  /** As a string, so that a message shows the spelling. */
+  toJSON(): string {
+    return this.text;
   }
 }
 

@@ -15,6 +15,8 @@ export function runPython(script: string, ...args: string[]): string {
   const path = fileURLToPath(new URL(script, import.meta.url));
   return execFileSync(python, [path, ...args], {
     encoding: "utf8",
+    // Talk on stderr is shown with the error if there is one.
+    stdio: ["ignore", "pipe", "pipe"],
     maxBuffer: 2 ** 28,
     env: { ...process.env, HF_HUB_OFFLINE: "1" },
   });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import type { DType } from "../../src/torch/dtype.ts";
 import { BadFileError } from "../../src/weights/errors.ts";
 import {
@@ -17,6 +17,7 @@ import { runPython } from "./python.ts";
 
 // A release is checked with 1,000,000.
 const FILES = Number(process.env.PIXART_HOSTILE_FILES ?? 20_000);
+const BATCH = 10_000;
 
 /** Everything that the reference reads and we refuse, with the sentence that says why. */
 const DELIBERATE: Readonly<Record<string, RegExp>> = {
@@ -88,50 +89,46 @@ function refusal(path: string): { message: string; milliseconds: number } | unde
 }
 
 describe(`${FILES} hostile files`, () => {
-  const folder = join(root, "hostile");
-  let verdicts: Verdict[] = [];
-
-  beforeAll(() => {
-    mkdirSync(folder);
-    for (const [i, bytes] of fc.sample(hostileFile, { numRuns: FILES, seed: 20 }).entries()) {
-      writeFileSync(join(folder, `${i}`.padStart(7, "0")), bytes);
-    }
-    verdicts = judge(folder);
-  });
-
-  it("get the reference's verdict, but for the written list of differences", () => {
+  it("get the reference's verdict but for the written list of differences, within 50 ms each", () => {
     const seen = new Set<string>();
     let bothRead = 0;
     let bothRefuse = 0;
-    for (const { file, tensors, error } of verdicts) {
-      const path = join(folder, file);
-      const refused = refusal(path);
-      if (refused === undefined) {
-        expect(error, `${path} is read here and refused there`).toBeUndefined();
-        if (tensors !== undefined) expect(ours(path)).toEqual(theirs(tensors));
-        bothRead++;
-      } else if (error !== undefined) {
-        bothRefuse++;
-      } else {
-        const [reason] =
-          Object.entries(DELIBERATE).find(([, message]) => message.test(refused.message)) ?? [];
-        expect(reason, `unlisted difference: ${refused.message}`).toBeDefined();
-        seen.add(reason ?? "");
+    for (let batch = 0; batch * BATCH < FILES; batch++) {
+      const folder = join(root, `hostile-${batch}`);
+      mkdirSync(folder);
+      const count = Math.min(BATCH, FILES - batch * BATCH);
+      for (const [i, bytes] of fc.sample(hostileFile, { numRuns: count, seed: batch }).entries()) {
+        writeFileSync(join(folder, `${i}`), bytes);
       }
+      for (const { file, tensors, error } of judge(folder)) {
+        const path = join(folder, file);
+        const refused = refusal(path);
+        if (refused === undefined) {
+          expect(error, `${path} is read here and refused there`).toBeUndefined();
+          if (tensors !== undefined) expect(ours(path)).toEqual(theirs(tensors));
+          bothRead++;
+          continue;
+        }
+        if (refused.milliseconds > 50) {
+          // Once may be a pause of the machine.
+          const again = [1, 2, 3].map(() => refusal(path)?.milliseconds ?? Number.NaN);
+          expect(Math.min(...again), path).toBeLessThan(50);
+        }
+        if (error !== undefined) {
+          bothRefuse++;
+          continue;
+        }
+        const [reason = "unlisted"] =
+          Object.entries(DELIBERATE).find(([, message]) => message.test(refused.message)) ?? [];
+        expect(reason, refused.message).not.toBe("unlisted");
+        seen.add(reason);
+      }
+      rmSync(folder, { recursive: true });
     }
     expect([...seen].sort()).toEqual(Object.keys(DELIBERATE).sort());
     expect(bothRead).toBeGreaterThan(FILES / 5);
     expect(bothRefuse).toBeGreaterThan(FILES / 5);
-  });
-
-  it("are refused within 50 ms each", () => {
-    let slow = verdicts.map(({ file }) => join(folder, file));
-    // Only what is slow every time counts: once may be a pause of the machine.
-    for (let attempt = 0; attempt < 4; attempt++) {
-      slow = slow.filter((path) => (refusal(path)?.milliseconds ?? 0) > 50);
-    }
-    expect(slow).toEqual([]);
-  });
+  }, 3_600_000);
 });
 
 describe("cost of a refusal", () => {
@@ -166,9 +163,14 @@ describe("cost of a refusal", () => {
     prefix.writeBigUInt64LE(BigInt(header.length));
     const path = join(root, "long-header");
     writeFileSync(path, Buffer.concat([prefix, header, Buffer.alloc(1)]));
-    // The fastest of a few: the others met pauses of the machine.
-    const times = [1, 2, 3, 4].map(() => refusal(path)?.milliseconds ?? Number.NaN);
-    expect(Math.min(...times)).toBeLessThan(1_500);
+    // Processor time, so that other programs on the machine do not count.
+    const seconds = [1, 2, 3].map(() => {
+      const before = process.cpuUsage();
+      expect(refusal(path)).toBeDefined();
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1e6;
+    });
+    expect(Math.min(...seconds)).toBeLessThan(1.5);
   });
 });
 

@@ -1,4 +1,5 @@
 // Saves one checkpoint and kills itself with SIGKILL at the nth change to the disk; "torn" lets half of a write through first.
+import { dirname } from "node:path";
 import { interceptCalls } from "./file-system-calls.ts";
 import { save, scenarios } from "./scenario.ts";
 
@@ -8,7 +9,7 @@ if (scenario === undefined) throw new Error(`unknown scenario ${scenarioName}`);
 
 const { open } = await import("node:fs/promises");
 let count = 0;
-interceptCalls(root, async (call, perform) => {
+interceptCalls(dirname(root), async (call, perform) => {
   if (++count !== Number(fatal)) return perform();
   if (torn === "torn" && call.kind === "write") {
     const file = await open(call.path, "a");

@@ -31,7 +31,7 @@ def make(case, folder):
     model = PixArtTransformer2DModel(**case["config"]).eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.1)
+            parameter.add_(torch.randn_like(parameter) * case["spread"])
     model.save_pretrained(folder)
 
     batch, height, width, tokens = case["batch"], case["height"], case["width"], case["tokens"]
@@ -47,6 +47,8 @@ def make(case, folder):
     if case["mask"] == "tokens":
         lengths = torch.randint(1, tokens + 1, (batch, 1))
         io["encoder_attention_mask"] = (torch.arange(tokens)[None] < lengths).long()
+    if case["mask"] == "nothing kept":
+        io["encoder_attention_mask"] = torch.zeros(batch, tokens).long()
     if case["mask"] == "bias":
         io["encoder_attention_mask"] = torch.randn(batch, 1, tokens)
     if model.use_additional_conditions:

@@ -30,7 +30,8 @@ const tiny = {
   out_channels: 8,
 };
 
-const usual = { batch: 2, height: 8, width: 8, tokens: 7, mask: "tokens" };
+/** `spread` is what Python adds to its initial weights, so that none is zero; wide layers blow up with much of it. */
+const usual = { batch: 2, height: 8, width: 8, tokens: 7, mask: "tokens", spread: 0.1 };
 
 const cases = [
   { ...usual, name: "captions with masks", config: tiny },
@@ -48,6 +49,8 @@ const cases = [
     width: 6,
     config: { ...tiny, sample_size: 128 },
   },
+  // Rounding beside −10000 shows: −∞ or another large number would give other digits.
+  { ...usual, name: "captions masked whole", mask: "nothing kept", config: tiny },
   {
     ...usual,
     name: "no caption projection, no mask",
@@ -72,6 +75,20 @@ const cases = [
       num_layers: 1,
       patch_size: 4,
       upcast_attention: true,
+    },
+  },
+  {
+    ...usual,
+    name: "the released model's heads, caption length and defaults",
+    height: 24,
+    width: 32,
+    tokens: 120,
+    spread: 0.02,
+    config: {
+      num_attention_heads: 2,
+      num_layers: 3,
+      cross_attention_dim: 144,
+      caption_channels: 64,
     },
   },
   ...["gelu", "geglu", "geglu-approximate", "swiglu", "linear-silu"].map((activation) => ({

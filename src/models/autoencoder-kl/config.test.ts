@@ -59,7 +59,7 @@ describe("autoencoderKLConfig", () => {
       scalingFactor: 0,
       latentsMean: ["a"],
     };
-    expect(() => autoencoderKLConfig(wrong as Partial<AutoencoderKLConfig>)).toThrow(
+    expect(() => autoencoderKLConfig(wrong as unknown as Partial<AutoencoderKLConfig>)).toThrow(
       new Error(
         [
           "Unknown field blockOutChannel. Did you mean blockOutChannels?",

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { collectGarbage } from "../../../test/collect-garbage.ts";
 import * as torch from "../../torch/index.ts";
 import { relativePositionBuckets } from "./relative-position.ts";
 
@@ -37,6 +38,7 @@ describe("relativePositionBuckets", () => {
   });
 
   it("takes one token, and frees everything but its result", () => {
+    collectGarbage();
     const before = torch.memory().tensors;
     const one = relativePositionBuckets(1, { numBuckets: 32, maxDistance: 128, device: "cpu" });
     expect(one.tolist()).toEqual([[0]]);

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { construct } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { readSafetensors } from "../../weights/index.ts";
@@ -61,6 +62,7 @@ describe("T5EncoderModel", () => {
       [1, 1, 1],
       [1, 1, 0],
     ]);
+    collectGarbage();
     const before = torch.memory().tensors;
     const hidden = model.call(ids, { attentionMask });
     expect(hidden.shape).toEqual([2, 3, 32]);

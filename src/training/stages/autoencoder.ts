@@ -4,7 +4,14 @@ import type { AutoencoderKL } from "../../models/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { LatentCache } from "../latent-cache.ts";
-import { type Batch, prefixed, type Split, type StageLoss, type StageTask } from "../stage-task.ts";
+import {
+  type Batch,
+  prefixed,
+  type SampleSheet,
+  type Split,
+  type StageLoss,
+  type StageTask,
+} from "../stage-task.ts";
 import { Pictures, type TrainingData } from "../training-data.ts";
 
 type AutoencoderStage = Extract<ResolvedConfig["stages"][number], { kind: "autoencoder" }>;
@@ -87,7 +94,7 @@ export class AutoencoderTask implements StageTask {
     };
   }
 
-  async sample(): Promise<{ images: RgbImage[]; labels: string[] }> {
+  async sample(): Promise<SampleSheet> {
     const shown = this.#data.train.slice(0, SHOWN);
     const images = torch.noGrad(() =>
       torch.tidy(() => {

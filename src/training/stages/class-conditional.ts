@@ -1,10 +1,16 @@
 import type { ResolvedConfig } from "../../config/index.ts";
-import type { RgbImage } from "../../images/index.ts";
 import type { AutoencoderKL, DiTTransformer2DModel } from "../../models/index.ts";
 import { DPMSolverMultistepScheduler } from "../../schedulers/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { LatentCache } from "../latent-cache.ts";
-import { type Batch, prefixed, type Split, type StageLoss, type StageTask } from "../stage-task.ts";
+import {
+  type Batch,
+  prefixed,
+  type SampleSheet,
+  type Split,
+  type StageLoss,
+  type StageTask,
+} from "../stage-task.ts";
 import type { Example } from "../training-data.ts";
 import { toImages } from "./autoencoder.ts";
 import { Denoising } from "./denoising.ts";
@@ -61,7 +67,7 @@ export class ClassConditionalTask implements StageTask {
     );
   }
 
-  async sample(): Promise<{ images: RgbImage[]; labels: string[] }> {
+  async sample(): Promise<SampleSheet> {
     const { dit, vae, latents, examples, classCount, sampling } = this.#parts;
     const count = Math.min(SHOWN, classCount);
     const classes = Array.from({ length: count }, (_, i) => Math.floor((i * classCount) / count));

@@ -1,5 +1,4 @@
 import type { ResolvedConfig } from "../../config/index.ts";
-import type { RgbImage } from "../../images/index.ts";
 import type {
   AutoencoderKL,
   PixArtTransformer2DModel,
@@ -12,7 +11,14 @@ import type { T5Tokenizer } from "../../text/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { CaptionChoice, Captions } from "../captions.ts";
 import type { LatentCache } from "../latent-cache.ts";
-import { type Batch, prefixed, type Split, type StageLoss, type StageTask } from "../stage-task.ts";
+import {
+  type Batch,
+  prefixed,
+  type SampleSheet,
+  type Split,
+  type StageLoss,
+  type StageTask,
+} from "../stage-task.ts";
 import type { Example } from "../training-data.ts";
 import { Denoising } from "./denoising.ts";
 
@@ -103,7 +109,7 @@ export class TextToImageTask implements StageTask {
     );
   }
 
-  async sample(): Promise<{ images: RgbImage[]; labels: string[] }> {
+  async sample(): Promise<SampleSheet> {
     const { transformer, textEncoder, tokenizer, vae, config } = this.#parts;
     const { prompts, steps, guidanceScale, seed } = config.sampling;
     const pipe = PixArtAlphaPipeline.create({

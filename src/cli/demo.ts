@@ -1,0 +1,82 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { loadConfig } from "../config/index.ts";
+import { renderEmojiDataset } from "../data/emoji/index.ts";
+import { contactSheet } from "../images/index.ts";
+import { PixArtAlphaPipeline } from "../pipelines/index.ts";
+import { publishPipeline } from "../pipelines/publish.ts";
+import * as torch from "../torch/index.ts";
+import { pipelineFromRun } from "../training/run-pipeline.ts";
+import { train } from "../training/train.ts";
+import { describeEvaluation, evaluate } from "./evaluate.ts";
+import { say } from "./talk.ts";
+
+const minutes = (since: number): string => {
+  const seconds = Math.round((performance.now() - since) / 1000);
+  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`;
+};
+
+/** `pixart demo`: data, the whole curriculum, a published folder, a sheet of pictures and how good they are. */
+export async function demo({ workDir }: { readonly workDir: string }): Promise<void> {
+  const start = performance.now();
+  const data = join(workDir, "emoji");
+  const run = join(workDir, "run");
+  const published = join(workDir, "published");
+  const sheetFile = join(workDir, "sheet.png");
+  say("A small PixArt-α learns from emoji on this machine, through the paper's stages.");
+  say(`Everything goes to ${workDir}. Ctrl+C saves; the same command goes on from there.\n`);
+
+  if (!existsSync(join(data, "metadata.jsonl"))) {
+    say("1/5 Rendering the pictures: four open emoji sets out of npm packages, with captions");
+    const made = await renderEmojiDataset(data, { size: 64 });
+    say(`    ${made.records.length} pictures of ${made.things} things [${minutes(start)}]`);
+  }
+  say("2/5 Training: the autoencoder, then pixels by class, then captions at 32 px, then 64 px");
+  const loaded = await loadConfig("emoji_demo");
+  const config = { ...loaded, workDir: run, dataset: { ...loaded.dataset, folder: data } };
+  const resumeCommand = "npm run demo";
+  const outcome = await train(config, {
+    resume: existsSync(join(run, "config.json")),
+    resumeCommand,
+    say,
+  });
+  if (!outcome.finished) {
+    process.exitCode = outcome.exitCode;
+    return;
+  }
+  say(`    trained [${minutes(start)}]`);
+
+  if (!existsSync(published)) {
+    say("3/5 Publishing: a folder that Python's diffusers loads unchanged");
+    const { pipe } = await pipelineFromRun(run, true);
+    await publishPipeline(pipe, published, {
+      dtype: "float32",
+      prompt: config.sampling.prompts[0] ?? "",
+    });
+    say("    read back: it draws the same picture as the run");
+  }
+  say("4/5 Drawing 16 prompts from the published folder");
+  const pipe = await PixArtAlphaPipeline.fromPretrained(published);
+  const { prompts, steps, guidanceScale, seed } = config.sampling;
+  const { images } = await pipe([...prompts], {
+    numInferenceSteps: steps,
+    guidanceScale,
+    generator: prompts.map((_, i) => torch.generator(seed + i)),
+  });
+  const sheet = await contactSheet(images, { columns: 4, labels: [...prompts], cell: 160 });
+  await sheet.save(sheetFile);
+
+  say("5/5 Measuring: how often is the nearest real picture the right one?");
+  const result = await evaluate({ pipe, run: undefined }, config.dataset, {
+    count: 200,
+    steps,
+    guidance: guidanceScale,
+    seed: 1000,
+  });
+  say(describeEvaluation(result));
+  say(`\nDone in ${minutes(start)}.`);
+  say(`  the sheet of pictures:  ${sheetFile}`);
+  say(`  the published folder:   ${published}`);
+  say(`  draw your own:          npx pixart sample ${published} "a yellow star, noto style"`);
+  process.stdout.write(`${sheetFile}\n${published}\n`);
+}

@@ -1,0 +1,133 @@
+import type { ResolvedConfig } from "../config/index.ts";
+import { loadPictures } from "../data/load-pictures.ts";
+import { measureRetrieval, type PromptPair } from "../evaluation/measure-retrieval.ts";
+import type { LabelledImage, RetrievalResult } from "../evaluation/retrieval.ts";
+import { RgbImage } from "../images/index.ts";
+import * as torch from "../torch/index.ts";
+import { type Example, loadTrainingData } from "../training/training-data.ts";
+import { type LoadedPipeline, loadPipeline } from "./load-pipeline.ts";
+import { say } from "./talk.ts";
+
+/** Options of `pixart evaluate`. */
+export interface EvaluateOptions {
+  readonly data?: string;
+  readonly things?: string;
+  readonly count: number;
+  readonly steps: number;
+  readonly guidance: number;
+  readonly seed: number;
+  readonly json?: boolean;
+}
+
+/** Rates for pairs that were trained on, and for pairs whose thing and style were seen apart only. */
+export interface Evaluation {
+  readonly seen: RetrievalResult;
+  readonly heldout: RetrievalResult | undefined;
+}
+
+type Described = Example & { readonly thing: string; readonly style: string };
+const isDescribed = (example: Example): example is Described =>
+  example.thing !== undefined && example.style !== undefined;
+
+const pairOf = ({ shortCaption, thing, style }: Described): PromptPair => ({
+  prompt: shortCaption,
+  thing,
+  style,
+});
+
+async function references(examples: readonly Described[], size: number): Promise<LabelledImage[]> {
+  const { data } = await loadPictures(examples, { size });
+  const bytes = size * size * 3;
+  return examples.map(({ thing, style }, i) => ({
+    image: new RgbImage(size, size, data.subarray(i * bytes, (i + 1) * bytes)),
+    thing,
+    style,
+  }));
+}
+
+function choose(examples: readonly Described[], count: number, seed: number): Described[] {
+  const order = torch.tidy(() =>
+    Array.from(
+      torch
+        .randperm(examples.length, { generator: torch.stream(seed, "evaluate", 0), dtype: "int64" })
+        .toTypedArray(),
+      Number,
+    ),
+  );
+  return order.slice(0, count).flatMap((i) => examples[i] ?? []);
+}
+
+/** Measures a pipeline on a data set, as `pixart evaluate` and the demo do. */
+export async function evaluate(
+  { pipe, run }: LoadedPipeline,
+  dataset: ResolvedConfig["dataset"],
+  options: Pick<EvaluateOptions, "count" | "steps" | "guidance" | "seed">,
+): Promise<Evaluation> {
+  const data = await loadTrainingData(dataset);
+  const train = data.train.filter(isDescribed);
+  const heldout = data.heldout.filter(isDescribed);
+  if (train.length === 0) {
+    throw new Error(
+      `Expected "thing" and "style" columns in the metadata.jsonl of ${data.folder.folder} to measure with, but found none`,
+    );
+  }
+  const size =
+    run?.stage.resolution ??
+    pipe.transformer.config.sampleSize * 2 ** (pipe.vae.config.blockOutChannels.length - 1);
+  const known = await references([...train, ...heldout], size);
+  const measure = (pairs: readonly Described[]): Promise<RetrievalResult> =>
+    measureRetrieval(pipe, pairs.map(pairOf), known, {
+      steps: options.steps,
+      guidanceScale: options.guidance,
+      seed: options.seed,
+      size,
+    });
+  return {
+    seen: await measure(choose(train, options.count, options.seed)),
+    heldout:
+      heldout.length === 0
+        ? undefined
+        : await measure(choose(heldout, options.count, options.seed)),
+  };
+}
+
+const percent = (rate: number): string => `${(100 * rate).toFixed(1)} %`;
+
+/** The rates as a small table. */
+export function describeEvaluation({ seen, heldout }: Evaluation): string {
+  const row = (name: string, r: RetrievalResult): string =>
+    `${name.padEnd(28)} ${percent(r.thingRate).padStart(8)} ${percent(r.styleRate).padStart(8)} ${percent(r.bothRate).padStart(8)}   (${r.n} pictures)`;
+  return [
+    `${"nearest picture shows the".padEnd(28)} ${"thing".padStart(8)} ${"style".padStart(8)} ${"both".padStart(8)}`,
+    row("pairs trained on", seen),
+    ...(heldout === undefined ? [] : [row("pairs held out", heldout)]),
+    `${"by chance".padEnd(28)} ${percent(seen.chance.thing).padStart(8)} ${percent(seen.chance.style).padStart(8)}`,
+  ].join("\n");
+}
+
+/** `pixart evaluate MODEL` */
+export async function evaluateCommand(model: string, options: EvaluateOptions): Promise<void> {
+  const loaded = await loadPipeline(model);
+  const own = loaded.run?.config.dataset;
+  const folder = options.data ?? own?.folder;
+  if (folder === undefined)
+    throw new Error(
+      "Expected --data with the folder that `pixart dataset emoji` made: a published model does not say what it was trained on",
+    );
+  const dataset: ResolvedConfig["dataset"] = {
+    folder,
+    things:
+      options.things === "demo"
+        ? "demo"
+        : options.things === undefined
+          ? (own?.things ?? null)
+          : Number(options.things),
+    styles: own?.styles ?? null,
+    denseCaptionProbability: 0,
+    captionDropout: 0,
+  };
+  const start = performance.now();
+  const result = await evaluate(loaded, dataset, options);
+  say(`Measured in ${((performance.now() - start) / 1000).toFixed(0)} s`);
+  process.stdout.write(`${options.json ? JSON.stringify(result) : describeEvaluation(result)}\n`);
+}

@@ -1,0 +1,79 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { checkModelIndex, writeModelIndex } from "./model-index.ts";
+
+let folder: string;
+let path: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "pixart-index-"));
+  path = join(folder, "model_index.json");
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const check = (): void =>
+  checkModelIndex(folder, ["PixArtAlphaPipeline"], {
+    scheduler: ["DPMSolverMultistepScheduler"],
+    transformer: ["PixArtTransformer2DModel", "Transformer2DModel"],
+  });
+
+const write = (index: unknown): Promise<void> => writeFile(path, JSON.stringify(index));
+
+const released = {
+  _class_name: "PixArtAlphaPipeline",
+  _diffusers_version: "0.22.0.dev0",
+  scheduler: ["diffusers", "DPMSolverMultistepScheduler"],
+  transformer: ["diffusers", "Transformer2DModel"],
+  vae: ["diffusers", "AutoencoderKL"],
+};
+
+describe("model_index.json", () => {
+  it("is accepted as released, with the transformer's older name", async () => {
+    await write(released);
+    expect(check).not.toThrow();
+  });
+
+  it("is written in diffusers' form", async () => {
+    await writeModelIndex(folder, "PixArtAlphaPipeline", {
+      vae: ["diffusers", "AutoencoderKL"],
+      scheduler: ["diffusers", "DPMSolverMultistepScheduler"],
+    });
+    expect(await readFile(path, "utf8")).toBe(
+      `{
+  "_class_name": "PixArtAlphaPipeline",
+  "_diffusers_version": "0.42.1",
+  "scheduler": [
+    "diffusers",
+    "DPMSolverMultistepScheduler"
+  ],
+  "vae": [
+    "diffusers",
+    "AutoencoderKL"
+  ]
+}
+`,
+    );
+  });
+
+  it("names path, key, found and expected where it is another pipeline", async () => {
+    expect(check).toThrow(`${path}: file: expected a JSON file but found nothing of that name`);
+    await write({ ...released, _class_name: "PixArtSigmaPipeline" });
+    expect(check).toThrow(
+      `${path}: _class_name: expected PixArtAlphaPipeline but found "PixArtSigmaPipeline"`,
+    );
+    await write({ ...released, scheduler: ["diffusers", "LCMScheduler"] });
+    expect(check).toThrow(
+      `${path}: scheduler: expected DPMSolverMultistepScheduler but found "LCMScheduler"`,
+    );
+    await write({ ...released, transformer: [null, null] });
+    expect(check).toThrow(
+      `${path}: transformer: expected PixArtTransformer2DModel or Transformer2DModel but found null`,
+    );
+    await write({ _class_name: "PixArtAlphaPipeline" });
+    expect(check).toThrow(
+      `${path}: scheduler: expected DPMSolverMultistepScheduler but found nothing`,
+    );
+  });
+});

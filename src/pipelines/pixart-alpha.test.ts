@@ -1,0 +1,332 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readPictureMetadata } from "../images/index.ts";
+import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../models/index.ts";
+import { DPMSolverMultistepScheduler } from "../schedulers/index.ts";
+import { T5Tokenizer } from "../text/index.ts";
+import * as torch from "../torch/index.ts";
+import { PixArtAlpha, PixArtAlphaPipeline } from "./pixart-alpha.ts";
+import type { DenoiseStep } from "./pixart-alpha-stages.ts";
+
+const captions = ["a red fox in the snow", "two blue birds on a wire", "a house by the sea"];
+
+function tinyPipeline(): PixArtAlphaPipeline {
+  torch.manualSeed(5);
+  const tokenizer = T5Tokenizer.fromCaptions(captions, { vocabSize: 60 });
+  return PixArtAlphaPipeline.create({
+    tokenizer,
+    textEncoder: new T5EncoderModel({
+      vocabSize: tokenizer.vocabSize,
+      dModel: 16,
+      dKv: 8,
+      dFf: 16,
+      numLayers: 1,
+      numHeads: 2,
+      relativeAttentionNumBuckets: 8,
+      feedForwardProj: "gated-gelu",
+    }),
+    transformer: new PixArtTransformer2DModel({
+      sampleSize: 8,
+      numLayers: 1,
+      attentionHeadDim: 8,
+      numAttentionHeads: 2,
+      captionChannels: 16,
+      crossAttentionDim: 16,
+    }),
+    vae: new AutoencoderKL({ blockOutChannels: [8, 8], normNumGroups: 4 }),
+    scheduler: DPMSolverMultistepScheduler.fromConfig(),
+  });
+}
+
+const fast = { numInferenceSteps: 3, maxSequenceLength: 16, onWarning: () => {} };
+
+let pipe: PixArtAlphaPipeline;
+let folder: string;
+
+beforeAll(async () => {
+  pipe = tinyPipeline();
+  folder = await mkdtemp(join(tmpdir(), "pixart-pipeline-"));
+  await pipe("warm up", fast);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Every picture of a call, as bytes. */
+const bytesOf = async (options: object = {}, prompt: string | string[] = "a fox") => {
+  const { images } = await pipe(prompt, { ...fast, generator: torch.generator(1), ...options });
+  return images.map(({ data }) => Buffer.from(data).toString("base64"));
+};
+
+describe("PixArtAlphaPipeline", () => {
+  it("is a function with its stages as methods", async () => {
+    expect(pipe).toBeInstanceOf(PixArtAlpha);
+    expect(pipe.vaeScaleFactor).toBe(2);
+    const { images } = await pipe("a red fox", { ...fast, width: 24, height: 16 });
+    expect(images.map(({ width, height }) => [width, height])).toEqual([[24, 16]]);
+    expect(new Set(images[0]?.data).size).toBeGreaterThan(10);
+  });
+
+  it("gives one picture for one seed", async () => {
+    const first = await bytesOf();
+    expect(await bytesOf()).toEqual(first);
+    expect(await bytesOf({ generator: torch.generator(2) })).not.toEqual(first);
+    expect(await bytesOf({}, "two birds")).not.toEqual(first);
+    expect(await bytesOf({ guidanceScale: 1 })).not.toEqual(first);
+    expect(await bytesOf({ negativePrompt: "sea" })).not.toEqual(first);
+  });
+
+  it("prepares prompts: case and outer space don't matter", async () => {
+    expect(await bytesOf({}, " A FOX\n")).toEqual(await bytesOf());
+  });
+
+  it("makes pictures in a batch as one by one, where each has its own generator", async () => {
+    const generator = [torch.generator(1), torch.generator(2)];
+    const pictures = await pipe("a fox", {
+      ...fast,
+      generator,
+      numImagesPerPrompt: 2,
+      outputType: "float",
+    });
+    const alone = await pipe("a fox", {
+      ...fast,
+      generator: torch.generator(2),
+      outputType: "float",
+    });
+    const difference = torch.tidy(() =>
+      pictures.images.narrow(0, 1, 1).sub(alone.images).abs().amax().item(),
+    );
+    expect(difference).toBeLessThan(1e-4);
+    pictures.images.dispose();
+    alone.images.dispose();
+  });
+
+  it("works in a single step", async () => {
+    expect(await bytesOf({ numInferenceSteps: 1 })).toHaveLength(1);
+  });
+
+  it("starts from given latents and leaves them alone", async () => {
+    const latents = torch.randn([1, 4, 8, 8], { generator: torch.generator(1) });
+    const kept = latents.toFloat32Array();
+    expect(await bytesOf({ latents, generator: undefined })).toEqual(await bytesOf());
+    expect(latents.toFloat32Array()).toEqual(kept);
+    latents.dispose();
+  });
+
+  it("gives latents or unrounded pictures on request", async () => {
+    const options = { ...fast, generator: torch.generator(1) };
+    const { images: latents } = await pipe("a fox", { ...options, outputType: "latent" });
+    expect(latents.shape).toEqual([1, 4, 8, 8]);
+    const again = { ...options, generator: torch.generator(1) };
+    const { images: pictures } = await pipe("a fox", { ...again, outputType: "float" });
+    const decoded = pipe.decode(latents);
+    expect(decoded.toFloat32Array()).toEqual(pictures.toFloat32Array());
+    expect(torch.tidy(() => pictures.amin().item())).toBeGreaterThanOrEqual(0);
+    expect(torch.tidy(() => pictures.amax().item())).toBeLessThanOrEqual(1);
+    for (const tensor of [latents, pictures, decoded]) tensor.dispose();
+  });
+
+  it("leaves its scheduler as it was, and runs twice at a time", async () => {
+    const alone = await bytesOf();
+    const [a, b] = await Promise.all([
+      bytesOf(),
+      bytesOf({ numInferenceSteps: 5, generator: torch.generator(9) }),
+    ]);
+    expect(a).toEqual(alone);
+    expect(b).not.toEqual(alone);
+    expect(pipe.scheduler.timesteps).toEqual([]);
+  });
+
+  it("reports every step, and leaves the event loop free between steps", async () => {
+    const steps: number[][] = [];
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 0);
+    await pipe("a fox", {
+      ...fast,
+      numInferenceSteps: 30,
+      onStep: ({ step, total, timestep, latents }) => {
+        steps.push([step, total, timestep]);
+        expect(latents.shape).toEqual([1, 4, 8, 8]);
+      },
+    });
+    clearInterval(timer);
+    expect(steps).toHaveLength(30);
+    expect(steps[0]).toEqual([1, 30, 999]);
+    expect(ticks).toBeGreaterThan(3);
+  });
+
+  it("tells which part of a prompt was cut off", async () => {
+    const warnings: string[] = [];
+    const onWarning = (message: string): void => void warnings.push(message);
+    await pipe("a red fox by the sea", { ...fast, maxSequenceLength: 4, onWarning });
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(
+      /^The prompt is longer than 4 tokens\. This part was left out: .*the sea$/,
+    );
+  });
+});
+
+describe("memory", () => {
+  it("stays flat over calls, finished, aborted and failed", async () => {
+    const before = torch.memory().tensors;
+    for (let round = 0; round < 3; round++) {
+      await pipe("a fox", fast);
+      await pipe(["a", "b"], { ...fast, guidanceScale: 1, numImagesPerPrompt: 2 });
+      const { images } = await pipe("a fox", { ...fast, outputType: "latent" });
+      images.dispose();
+    }
+    for (const failing of [1, 2, 3]) {
+      const onStep = ({ step }: DenoiseStep): void => {
+        if (step === failing) throw new Error("no more");
+      };
+      await expect(pipe("a fox", { ...fast, onStep })).rejects.toThrow("no more");
+    }
+    expect(torch.memory().tensors).toBe(before);
+  });
+
+  it("is given back when a call is aborted, before the next step", async () => {
+    const before = torch.memory().tensors;
+    const controller = new AbortController();
+    let last = 0;
+    const options = {
+      ...fast,
+      numInferenceSteps: 20,
+      signal: controller.signal,
+      onStep: ({ step }: DenoiseStep) => {
+        last = step;
+        if (step === 4) controller.abort(new Error("the user left"));
+      },
+    };
+    await expect(pipe("a fox", options)).rejects.toThrow("the user left");
+    expect(last).toBe(4);
+    await expect(pipe("a fox", options)).rejects.toThrow("the user left");
+    expect(last).toBe(4);
+    expect(torch.memory().tensors).toBe(before);
+  });
+
+  it("is given back when a loop over denoise() is left early", async () => {
+    const before = torch.memory().tensors;
+    using scope = torch.scope();
+    const request = pipe.checkInputs("a fox", fast);
+    const prompt = scope.run(() => pipe.encodePrompt(request));
+    const latents = scope.run(() => pipe.prepareLatents(request));
+    for await (const { step } of pipe.denoise({ ...request, prompt, latents })) {
+      if (step === 2) break;
+    }
+    scope[Symbol.dispose]();
+    expect(torch.memory().tensors).toBe(before);
+  });
+
+  it("is given back by dispose()", () => {
+    const before = torch.memory().tensors;
+    tinyPipeline().dispose();
+    expect(torch.memory().tensors).toBe(before);
+  });
+});
+
+describe("metadata", () => {
+  it("makes the picture again", async () => {
+    const { images } = await pipe("a fox", { ...fast, numImagesPerPrompt: 2 });
+    for (const { data, metadata } of images) {
+      if (metadata === undefined) throw new Error("no metadata");
+      const { prompt, negativePrompt = "", steps, guidanceScale, seed } = metadata;
+      const again = await pipe(prompt, {
+        ...fast,
+        negativePrompt,
+        guidanceScale,
+        numInferenceSteps: steps,
+        generator: torch.generator(seed),
+      });
+      const differences = data.map((value, i) => Math.abs(value - (again.images[0]?.data[i] ?? 0)));
+      expect(Math.max(...differences)).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it("is written into the PNG", async () => {
+    const options = { ...fast, negativePrompt: "sea", generator: torch.generator(3) };
+    const { images } = await pipe(["A fox", "b"], options);
+    const path = join(folder, "fox.png");
+    await images[1]?.save(path);
+    expect(await readPictureMetadata(path)).toEqual({
+      prompt: "b",
+      negativePrompt: "sea",
+      steps: 3,
+      sampler: "DPMSolverMultistepScheduler",
+      guidanceScale: 4.5,
+      seed: 3,
+      extra: { batchIndex: 1, batchSize: 2 },
+      width: 16,
+      height: 16,
+    });
+  });
+
+  it("is absent where the noise has no seed that a record can hold", async () => {
+    const latents = torch.zeros([1, 4, 8, 8]);
+    const fromLatents = await pipe("a fox", { ...fast, latents });
+    expect(fromLatents.images[0]?.metadata).toBeUndefined();
+    latents.dispose();
+    const generator = torch.stream(1, "noise", 0);
+    const fromStream = await pipe("a fox", { ...fast, generator });
+    expect(fromStream.images[0]?.metadata).toBeUndefined();
+  });
+});
+
+describe("folders", () => {
+  it("are read back as they were saved, weights and pictures", async () => {
+    const path = join(folder, "tiny");
+    await pipe.savePretrained(path);
+    const back = await PixArtAlphaPipeline.fromPretrained(path);
+    const options = { ...fast, generator: torch.generator(1) };
+    const { images } = await back("a fox", options);
+    expect(images.map(({ data }) => Buffer.from(data).toString("base64"))).toEqual(await bytesOf());
+    const weights = await readFile(join(path, "transformer/diffusion_pytorch_model.safetensors"));
+    const hash = createHash("sha256").update(weights).digest("hex").slice(0, 10);
+    expect(images[0]?.metadata).toMatchObject({ model: "tiny", modelHash: hash });
+    back.dispose();
+  });
+
+  it("are loaded in another dtype on request", async () => {
+    const path = join(folder, "half");
+    await pipe.savePretrained(path);
+    const half = await PixArtAlphaPipeline.fromPretrained(path, { dtype: "bfloat16" });
+    expect([half.transformer, half.vae, half.textEncoder].map(({ dtype }) => dtype)).toEqual(
+      Array(3).fill("bfloat16"),
+    );
+    // The same noise: PyTorch draws others in bfloat16.
+    const latents = torch.randn([1, 4, 8, 8], { generator: torch.generator(1) });
+    const options = { ...fast, latents, outputType: "float" } as const;
+    const [ours, theirs] = [await half("a fox", options), await pipe("a fox", options)];
+    const difference = torch.tidy(() => ours.images.sub(theirs.images).abs().mean().item());
+    expect(difference).toBeGreaterThan(0);
+    expect(difference).toBeLessThan(0.05);
+    for (const tensor of [latents, ours.images, theirs.images]) tensor.dispose();
+    half.dispose();
+  });
+
+  it("leave out what is given", async () => {
+    const path = join(folder, "overridden");
+    await pipe.savePretrained(path);
+    await rm(join(path, "transformer"), { recursive: true });
+    await rm(join(path, "scheduler"), { recursive: true });
+    const scheduler = DPMSolverMultistepScheduler.fromConfig({ solver_type: "heun" });
+    const { transformer } = pipe;
+    const back = await PixArtAlphaPipeline.fromPretrained(path, { transformer, scheduler });
+    expect(back.transformer).toBe(transformer);
+    expect(back.scheduler).toBe(scheduler);
+    const { images } = await back("a fox", fast);
+    expect(images[0]?.metadata).not.toHaveProperty("modelHash");
+    back.vae.dispose();
+    back.textEncoder.dispose();
+  });
+
+  it("are refused where they hold another pipeline", async () => {
+    const path = join(folder, "other");
+    await pipe.savePretrained(path);
+    const index = join(path, "model_index.json");
+    await writeFile(index, '{"_class_name": "StableDiffusionPipeline"}');
+    await expect(PixArtAlphaPipeline.fromPretrained(path)).rejects.toThrow(
+      `${index}: _class_name: expected PixArtAlphaPipeline but found "StableDiffusionPipeline"`,
+    );
+  });
+});

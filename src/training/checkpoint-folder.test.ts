@@ -1,0 +1,145 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  cleanLeftovers,
+  listCheckpoints,
+  stepName,
+  verifyCheckpoint,
+} from "./checkpoint-folder.ts";
+import { type SaveOptions, saveCheckpointBytes } from "./checkpoint-save.ts";
+
+const top = mkdtempSync(join(tmpdir(), "pixart-checkpoints-"));
+afterAll(() => rmSync(top, { recursive: true }));
+
+let root = "";
+let counter = 0;
+beforeEach(() => {
+  root = join(top, `${counter++}`);
+  mkdirSync(root);
+});
+
+type Options = SaveOptions<{ dtype: "uint8"; shape: number[]; bytes: Uint8Array }>;
+const save = (step: number, more: Partial<Options> = {}): Promise<string> =>
+  saveCheckpointBytes(root, {
+    step,
+    stage: "align",
+    state: { step },
+    groups: new Map([
+      ["model", new Map([["w", { dtype: "uint8", shape: [1], bytes: Uint8Array.of(step) }]])],
+    ]),
+    keep: 3,
+    ...more,
+  });
+
+describe("listCheckpoints", () => {
+  it("sorts by step and takes only what bears a step's name", async () => {
+    for (const name of [
+      "step-00000010",
+      "step-00000009",
+      "step-123456789",
+      ".tmp-step-00000001-ab",
+      "step-1",
+      "latest",
+      "step-00000001x",
+    ]) {
+      mkdirSync(join(root, name));
+    }
+    expect((await listCheckpoints(root)).map(({ step }) => step)).toEqual([9, 10, 123_456_789]);
+    expect(await listCheckpoints(join(root, "nothing"))).toEqual([]);
+    expect(stepName(123)).toBe("step-00000123");
+  });
+});
+
+describe("cleanLeftovers", () => {
+  it("removes unfinished folders and files, puts back what was being replaced, and touches nothing else", async () => {
+    await save(1);
+    await save(2);
+    mkdirSync(join(root, ".tmp-step-00000003-0a", "nested"), { recursive: true });
+    writeFileSync(join(root, ".tmp-step-00000003-0a", "nested", "x"), "x");
+    mkdirSync(join(root, ".trash-step-00000000-0b"));
+    writeFileSync(join(root, ".tmp-latest-0c"), "step");
+    mkdirSync(join(root, ".old-step-00000007-0d"));
+    mkdirSync(join(root, ".old-step-00000002-0e"));
+    mkdirSync(join(root, ".hidden"));
+    expect((await cleanLeftovers(root)).sort()).toEqual([
+      ".old-step-00000002-0e",
+      ".old-step-00000007-0d",
+      ".tmp-latest-0c",
+      ".tmp-step-00000003-0a",
+      ".trash-step-00000000-0b",
+    ]);
+    expect(readdirSync(root).sort()).toEqual([
+      ".hidden",
+      "latest",
+      "step-00000001",
+      "step-00000002",
+      "step-00000007",
+    ]);
+    expect(await cleanLeftovers(root)).toEqual([]);
+    expect(await cleanLeftovers(join(root, "nothing"))).toEqual([]);
+  });
+});
+
+describe("saveCheckpointBytes", () => {
+  it("writes manifest and files, and verifyCheckpoint gives them back", async () => {
+    const path = await save(5);
+    expect(path).toBe(join(root, "step-00000005"));
+    expect(readdirSync(path).sort()).toEqual(["manifest.json", "model.safetensors"]);
+    expect(await verifyCheckpoint(path)).toMatchObject({
+      path,
+      format: "pixart-checkpoint",
+      version: 1,
+      step: 5,
+      stage: "align",
+      state: { step: 5 },
+    });
+  });
+
+  it("keeps as many as it is told, the newest ones", async () => {
+    for (const step of [1, 2, 3, 4, 5]) await save(step, { keep: 2 });
+    expect((await listCheckpoints(root)).map(({ step }) => step)).toEqual([4, 5]);
+  });
+
+  it("never deletes what it has just saved, though a later step lies there", async () => {
+    await save(9);
+    await save(5, { keep: 1 });
+    expect((await listCheckpoints(root)).map(({ step }) => step)).toEqual([5]);
+  });
+
+  it.each([
+    [{ step: -1 }, "Expected an integer of at least 0 for step but received -1"],
+    [{ step: 1.5 }, "Expected an integer of at least 0 for step but received 1.5"],
+    [{ keep: 0 }, "Expected an integer of at least 1 for keep but received 0"],
+    [{ state: Number.NaN }, "Expected a JSON value for state but received NaN"],
+    [
+      { groups: new Map([["../x", new Map()]]) },
+      "Expected lower-case letters, digits, . _ - for a group but received ../x",
+    ],
+    [
+      {
+        groups: new Map([
+          ["x", new Map([["w", { dtype: "uint8", shape: [2], bytes: new Uint8Array() }]])],
+        ]),
+      },
+      'Expected 2 bytes for "w", uint8 of shape [2], but received 0',
+    ],
+  ] as [Partial<Options>, string][])(
+    "refuses %o before it touches the disk",
+    async (more, message) => {
+      rmSync(root, { recursive: true });
+      await expect(save(1, more)).rejects.toThrow(new TypeError(message));
+      expect(existsSync(root)).toBe(false);
+    },
+  );
+
+  it("names what cannot be written where the disk refuses", async () => {
+    const blocked = join(top, "file");
+    writeFileSync(blocked, "");
+    root = join(blocked, "checkpoints");
+    await expect(save(1)).rejects.toThrow(
+      /^.*\/file\/checkpoints\/step-00000001: expected to write \d+ bytes but found ENOTDIR: .*\(\d+ bytes free\)$/,
+    );
+  });
+});

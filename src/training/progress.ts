@@ -1,0 +1,133 @@
+import picocolors from "picocolors";
+import { formatBytes, formatDuration } from "./quantities.ts";
+
+/** What the progress line says of a stage. */
+export interface ProgressState {
+  readonly stage: string;
+  /** Steps done, of `steps`. */
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+  readonly imagesPerSecond: number;
+  readonly secondsLeft: number;
+  /** Memory of the process. */
+  readonly rssBytes: number;
+}
+
+/** `alignment 312/2000 (15 %), loss 0.1432, 84.1 images/s, 2 min 10 s left, 1.24 GB` */
+export function formatProgress(state: ProgressState): string {
+  const { stage, step, steps, loss, imagesPerSecond, secondsLeft, rssBytes } = state;
+  return [
+    `${stage} ${step}/${steps} (${Math.floor((100 * step) / steps)} %)`,
+    `loss ${loss.toPrecision(4)}`,
+    `${Number(imagesPerSecond.toPrecision(3))} images/s`,
+    ...(step < steps ? [`${formatDuration(secondsLeft)} left`] : []),
+    formatBytes(rssBytes),
+  ].join(", ");
+}
+
+/** Where a {@link ProgressLine} is written; `process.stderr` is one. */
+export interface ProgressStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/** What a {@link ProgressLine} is about and where it goes. */
+export interface ProgressOptions {
+  readonly stage: string;
+  readonly steps: number;
+  /** Steps that an earlier process did. */
+  readonly firstStep: number;
+  readonly stream?: ProgressStream;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds on a clock that never goes back. */
+  readonly now?: () => number;
+}
+
+// On a terminal the line is rewritten so often, elsewhere a new one is written so often.
+const terminalMs = 100;
+const plainMs = 10_000;
+
+/** Puts the cursor at the start of the terminal's line and empties that. */
+const clearLine = "\r\u001b[2K";
+
+/** One line on stderr that tells how a stage goes. */
+export class ProgressLine implements Disposable {
+  readonly #options: ProgressOptions;
+  readonly #stream: ProgressStream;
+  readonly #now: () => number;
+  readonly #rewrites: boolean;
+  readonly #bold: (text: string) => string;
+  readonly #start: number;
+  readonly #loss = new RunningMean();
+  readonly #speed = new RunningMean();
+  #writtenAt = Number.NEGATIVE_INFINITY;
+  /** The newest state, where it is not written yet. */
+  #pending: ProgressState | undefined;
+
+  constructor(options: ProgressOptions) {
+    const { stream = process.stderr, env = process.env, now = () => performance.now() } = options;
+    this.#options = options;
+    this.#stream = stream;
+    this.#now = now;
+    this.#rewrites = stream.isTTY === true && env.TERM !== "dumb";
+    const isColoured = this.#rewrites && (env.NO_COLOR ?? "") === "";
+    this.#bold = picocolors.createColors(isColoured).bold;
+    this.#start = now();
+  }
+
+  /** Notes a finished step, and writes the line where it is time to. Loss and speed are smoothed. */
+  update(done: Pick<ProgressState, "step" | "loss" | "imagesPerSecond">): void {
+    const { stage, steps, firstStep } = this.#options;
+    const { step } = done;
+    const now = this.#now();
+    const msPerStep = (now - this.#start) / (step - firstStep);
+    this.#pending = {
+      stage,
+      step,
+      steps,
+      loss: this.#loss.add(done.loss),
+      imagesPerSecond: this.#speed.add(done.imagesPerSecond),
+      secondsLeft: (msPerStep * (steps - step)) / 1000,
+      rssBytes: process.memoryUsage.rss(),
+    };
+    if (now - this.#writtenAt >= (this.#rewrites ? terminalMs : plainMs)) this.#write();
+  }
+
+  /** Writes what is not written yet, and ends the line. */
+  [Symbol.dispose](): void {
+    this.#write();
+    if (this.#rewrites) this.#stream.write("\n");
+  }
+
+  #write(): void {
+    if (this.#pending === undefined) return;
+    const line = formatProgress(this.#pending);
+    if (this.#rewrites) {
+      const { stage } = this.#pending;
+      const fitting = line.slice(0, (this.#stream.columns ?? 80) - 1);
+      this.#stream.write(
+        `${clearLine}${this.#bold(fitting.slice(0, stage.length))}${fitting.slice(stage.length)}`,
+      );
+    } else {
+      this.#stream.write(`${line}\n`);
+    }
+    this.#pending = undefined;
+    this.#writtenAt = this.#now();
+  }
+}
+
+/** Mean over about the last twenty values; one that is not finite shows and is forgotten. */
+class RunningMean {
+  readonly #kept = 0.95;
+  #sum = 0;
+  #weight = 0;
+
+  add(value: number): number {
+    if (!Number.isFinite(value)) return value;
+    this.#sum = this.#kept * this.#sum + (1 - this.#kept) * value;
+    this.#weight = this.#kept * this.#weight + (1 - this.#kept);
+    return this.#sum / this.#weight;
+  }
+}

@@ -1,0 +1,93 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { configFromJson, type ResolvedConfig } from "../config/index.ts";
+import { PixArtAlphaPipeline } from "../pipelines/index.ts";
+import { DPMSolverMultistepScheduler } from "../schedulers/index.ts";
+import { T5Tokenizer } from "../text/index.ts";
+import { BadFileError } from "../weights/index.ts";
+import { openCheckpoint } from "./checkpoint.ts";
+import { MANIFEST_NAME } from "./checkpoint-manifest.ts";
+import { StageModels } from "./stage-models.ts";
+
+type TextToImageStage = Extract<ResolvedConfig["stages"][number], { kind: "text-to-image" }>;
+
+/** A pipeline rebuilt from a run, and where it stood. */
+export interface RunPipeline {
+  readonly pipe: Awaited<ReturnType<typeof PixArtAlphaPipeline.fromPretrained>>;
+  readonly config: ResolvedConfig;
+  readonly stage: TextToImageStage;
+  readonly step: number;
+  readonly checkpoint: string;
+}
+
+/** Whether a path is a run folder or a checkpoint in one. */
+export const isRun = (path: string): boolean =>
+  existsSync(join(path, MANIFEST_NAME)) ||
+  (existsSync(join(path, "config.json")) && existsSync(join(path, "checkpoints")));
+
+/** The config of a run folder. */
+export function readRunConfig(run: string): ResolvedConfig {
+  const file = join(run, "config.json");
+  if (!existsSync(file))
+    throw new BadFileError(run, "config.json", "the config of a run", "nothing");
+  return configFromJson(readFileSync(file, "utf8"), file);
+}
+
+/**
+ * The text-to-image pipeline of a run folder's newest checkpoint, or of one checkpoint of a run, with averaged weights
+ * unless `averaged` is false.
+ */
+export async function pipelineFromRun(path: string, averaged: boolean): Promise<RunPipeline> {
+  const given = resolve(path);
+  const isCheckpoint = existsSync(join(given, MANIFEST_NAME));
+  // <run>/checkpoints/<stage>/step-…
+  const run = isCheckpoint ? dirname(dirname(dirname(given))) : given;
+  const config = readRunConfig(run);
+  const models = new StageModels(config, join(run, "checkpoints"));
+  const { stage, checkpoint } = isCheckpoint
+    ? await explicitCheckpoint(config, given)
+    : await newestCheckpoint(config, models, run);
+  const tokenizer =
+    "pretrained" in config.tokenizer
+      ? await T5Tokenizer.fromPretrained(config.tokenizer.pretrained)
+      : await T5Tokenizer.fromPretrained(join(run, "tokenizer"));
+  const vae = await models.autoencoder();
+  const { transformer, textEncoder } = await models.textToImage(
+    stage,
+    vae,
+    tokenizer,
+    checkpoint,
+    averaged,
+  );
+  const scheduler = DPMSolverMultistepScheduler.fromConfig({});
+  const pipe = PixArtAlphaPipeline.create({ transformer, textEncoder, tokenizer, vae, scheduler });
+  return { pipe, config, stage, step: checkpoint.step, checkpoint: checkpoint.path };
+}
+
+type Found = { stage: TextToImageStage; checkpoint: Awaited<ReturnType<typeof openCheckpoint>> };
+
+async function explicitCheckpoint(config: ResolvedConfig, path: string): Promise<Found> {
+  const checkpoint = await openCheckpoint(path);
+  const stage = config.stages.find((s) => s.name === checkpoint.stage);
+  if (stage?.kind !== "text-to-image") {
+    throw new Error(
+      `${path} is a checkpoint of stage "${checkpoint.stage}", which cannot draw from prompts. Name one of a text-to-image stage (beside ${basename(dirname(path))}/)`,
+    );
+  }
+  return { stage, checkpoint };
+}
+
+async function newestCheckpoint(
+  config: ResolvedConfig,
+  models: StageModels,
+  run: string,
+): Promise<Found> {
+  for (const stage of [...config.stages].reverse()) {
+    if (stage.kind !== "text-to-image") continue;
+    const checkpoint = await models.latest(stage);
+    if (checkpoint !== undefined) return { stage, checkpoint };
+  }
+  throw new Error(
+    `The run ${run} has no checkpoint of a text-to-image stage yet. Let it train further`,
+  );
+}

@@ -1,0 +1,265 @@
+import { existsSync } from "node:fs";
+import { join, relative } from "node:path";
+import type { ResolvedConfig } from "../config/index.ts";
+import { contactSheet } from "../images/index.ts";
+import { prepareCaption, T5Tokenizer } from "../text/index.ts";
+import * as torch from "../torch/index.ts";
+import { cleanLeftovers, type openCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
+import { ProgressLine } from "./progress.ts";
+import { RunFolder } from "./run-folder.ts";
+import { StopRequest } from "./signals.ts";
+import { type StageListener, StageLoop, type StageState, type StepReport } from "./stage-loop.ts";
+import { StageModels, stageCheckpoints } from "./stage-models.ts";
+import { TensorBoardWriter } from "./tensorboard.ts";
+import { loadTrainingData, type TrainingData } from "./training-data.ts";
+
+type Stage = ResolvedConfig["stages"][number];
+
+/** What {@link train} may be told. */
+export interface TrainOptions {
+  /** Goes on with the run of the folder instead of beginning one. */
+  readonly resume: boolean;
+  /** The command that resumes this run, for its README and messages. */
+  readonly resumeCommand: string;
+  /** Lines for people. */
+  readonly say: (line: string) => void;
+}
+
+/** How a call of {@link train} ended. */
+export interface TrainOutcome {
+  readonly folder: string;
+  readonly finished: boolean;
+  /** What the process should exit with: 0, or how a signal asked it to stop. */
+  readonly exitCode: number;
+}
+
+/** The run folder of a config: as it says, or work_dirs/<name>. */
+export const workDirOf = (config: ResolvedConfig): string =>
+  config.workDir ?? join("work_dirs", config.name);
+
+/** Trains the stages of a config one after the other in its run folder. Returns early where a signal asked for it. */
+export async function train(config: ResolvedConfig, options: TrainOptions): Promise<TrainOutcome> {
+  const { resume, resumeCommand, say } = options;
+  const folder = workDirOf(config);
+  using run = resume ? RunFolder.open(folder) : RunFolder.create(folder, config, resumeCommand);
+  using stop = new StopRequest(say);
+  if (run.config.threads !== null) torch.setThreads(run.config.threads);
+  const session = new TrainSession(run, stop, options);
+  try {
+    const finished = await session.run();
+    if (!finished) say(`Stopped. To go on: ${resumeCommand}`);
+    return { folder, finished, exitCode: finished ? 0 : (stop.exitCode ?? 0) };
+  } catch (error) {
+    session.end("failed", error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+interface StageOutputs {
+  readonly progress: ProgressLine;
+  readonly board: TensorBoardWriter;
+}
+
+/** One process's part of a run. */
+class TrainSession {
+  readonly #run: RunFolder;
+  readonly #config: ResolvedConfig;
+  readonly #stop: StopRequest;
+  readonly #options: TrainOptions;
+  #place: { stage: string; step: number };
+
+  constructor(run: RunFolder, stop: StopRequest, options: TrainOptions) {
+    this.#run = run;
+    this.#config = run.config;
+    this.#stop = stop;
+    this.#options = options;
+    this.#place = { stage: run.config.stages[0]?.name ?? "", step: 0 };
+  }
+
+  /** True when all stages are complete. */
+  async run(): Promise<boolean> {
+    const { say, resume } = this.#options;
+    const data = await loadTrainingData(this.#config.dataset);
+    this.#reportData(data);
+    const models = new StageModels(this.#config, this.#run.checkpoints);
+    const context: CurriculumContext = {
+      config: this.#config,
+      data,
+      models,
+      tokenizer: await this.#tokenizer(data),
+      cache: join(this.#run.path, "cache"),
+      onWarning: (message) => this.#warn(message),
+    };
+    if (!resume) this.#run.append({ type: "run-start", name: this.#config.name });
+    const latest = await Promise.all(
+      this.#config.stages.map(async (stage) => {
+        await cleanLeftovers(stageCheckpoints(this.#run.checkpoints, stage.name));
+        return models.latest(stage);
+      }),
+    );
+    const isComplete = (stage: Stage, i: number): boolean => latest[i]?.step === stage.steps;
+    const first = this.#config.stages.findIndex((stage, i) => !isComplete(stage, i));
+    if (first < 0) {
+      say(`All stages of ${this.#run.path} are complete already`);
+      return true;
+    }
+    if (resume) {
+      const stage = this.#config.stages[first];
+      this.#place = { stage: stage?.name ?? "", step: latest[first]?.step ?? 0 };
+      this.#run.append({ type: "resume", ...this.#place });
+      say(`Going on with stage "${this.#place.stage}" after step ${this.#place.step}`);
+    }
+    for (const stage of this.#config.stages.slice(first)) {
+      if (!(await this.#stage(context, stage))) {
+        this.end("stopped", this.#stop.requested ?? null);
+        return false;
+      }
+    }
+    this.end("finished", null);
+    return true;
+  }
+
+  #reportData(data: TrainingData): void {
+    const { folder, train, heldout } = data;
+    this.#options.say(
+      `Data: ${folder.folder}: ${folder.images} pictures, ${folder.captioned} with captions; ${train.length} to train on, ${heldout.length} held out`,
+    );
+    if (folder.missingCaption.length > 0) {
+      this.#warn(
+        `${folder.missingCaption.length} pictures have no caption and are left out: ${folder.missingCaption.slice(0, 5).join(", ")}`,
+      );
+    }
+    for (const { path, reason } of folder.unreadable)
+      this.#warn(`${path} can't be used: ${reason}`);
+  }
+
+  /** The pretrained tokenizer, or one made from all captions and kept in the run folder. */
+  async #tokenizer(data: TrainingData): Promise<T5Tokenizer> {
+    const { tokenizer } = this.#config;
+    if ("pretrained" in tokenizer) return T5Tokenizer.fromPretrained(tokenizer.pretrained);
+    const folder = join(this.#run.path, "tokenizer");
+    if (existsSync(join(folder, "tokenizer_config.json")))
+      return T5Tokenizer.fromPretrained(folder);
+    const captions = data.train
+      .flatMap((e) => [e.shortCaption, e.denseCaption])
+      .map(prepareCaption);
+    const made = T5Tokenizer.fromCaptions(captions, { vocabSize: tokenizer.vocabSize });
+    await made.savePretrained(folder);
+    return made;
+  }
+
+  async #stage(context: CurriculumContext, stage: Stage): Promise<boolean> {
+    const { say } = this.#options;
+    const task = await prepareStage(context, stage);
+    const loop = new StageLoop(this.#config.seed, stage, task);
+    const checkpoint = await context.models.latest(stage);
+    if (checkpoint !== undefined) loop.restore(readState(checkpoint));
+    this.#place = { stage: stage.name, step: loop.step };
+    const trained = task.groups.reduce(
+      (sum, { parameters }) => sum + [...parameters.values()].reduce((n, p) => n + p.numel, 0),
+      0,
+    );
+    say(
+      `Stage "${stage.name}": ${stage.resolution} px, ${task.counts.train} pictures, ${(trained / 1e6).toFixed(2)} M weights, batch ${stage.batchSize * stage.gradientAccumulation}, ${stage.steps} steps`,
+    );
+    if (loop.step === 0)
+      this.#run.append({ type: "stage-start", ...this.#place, steps: stage.steps });
+    // TensorBoard counts steps a folder.
+    using board = new TensorBoardWriter(join(this.#run.tensorboard, stage.name), checkpoint?.step);
+    using progress = new ProgressLine({
+      stage: stage.name,
+      steps: stage.steps,
+      firstStep: loop.step,
+    });
+    try {
+      const finished = await loop.run(this.#listener(stage, { progress, board }));
+      if (finished) this.#run.append({ type: "stage-end", ...this.#place });
+      return finished;
+    } finally {
+      loop.dispose();
+      task.dispose();
+    }
+  }
+
+  #listener(stage: Stage, { progress, board }: StageOutputs): StageListener {
+    return {
+      onStep: (report) => this.#onStep(stage, report, { progress, board }),
+      onWarning: (message) => this.#warn(message),
+      onSample: async (step, { images, labels }) => {
+        const columns = Math.ceil(Math.sqrt(images.length));
+        const sheet = await contactSheet(images, { columns, labels, cell: 128 });
+        const path = join(this.#run.samples, `${stage.name}-${String(step).padStart(8, "0")}.png`);
+        await sheet.save(path);
+        board.image("samples", step, await sheet.encodePng(), sheet);
+        this.#run.append({
+          type: "sample",
+          ...this.#place,
+          step,
+          file: relative(this.#run.path, path),
+        });
+      },
+      onValidation: (step, losses) => {
+        this.#run.append({ type: "validation", ...this.#place, step, losses });
+        for (const [split, loss] of Object.entries(losses))
+          board.scalar(`loss-${split}`, step, loss);
+      },
+      onCheckpoint: (state) => this.#save(stage, state),
+      shouldStop: () => this.#stop.requested !== undefined,
+    };
+  }
+
+  #onStep(stage: Stage, report: StepReport, { progress, board }: StageOutputs): void {
+    const { step, loss, parts, gradNorm, lr, images, seconds } = report;
+    const total = Object.values(seconds).reduce((sum, s) => sum + s, 0);
+    const imagesPerSecond = images / total;
+    this.#place = { stage: stage.name, step };
+    this.#run.append({
+      type: "step",
+      ...this.#place,
+      loss,
+      lossParts: parts,
+      gradNorm,
+      lr,
+      imagesPerSecond,
+      seconds,
+    });
+    board.scalar("loss", step, loss);
+    board.scalar("lr", step, lr);
+    board.scalar("grad-norm", step, gradNorm);
+    progress.update({ step, loss, imagesPerSecond });
+  }
+
+  async #save(stage: Stage, { step, groups, state }: StageState): Promise<void> {
+    const root = stageCheckpoints(this.#run.checkpoints, stage.name);
+    const folder = await saveCheckpoint(root, {
+      step,
+      stage: stage.name,
+      state,
+      groups,
+      keep: stage.keepCheckpoints,
+      warn: (message) => this.#warn(message),
+    });
+    this.#run.append({
+      type: "checkpoint",
+      ...this.#place,
+      step,
+      folder: relative(this.#run.path, folder),
+    });
+  }
+
+  #warn(message: string): void {
+    this.#options.say(`Warning: ${message}`);
+    this.#run.append({ type: "warning", ...this.#place, message });
+  }
+
+  end(reason: "finished" | "stopped" | "failed", message: string | null): void {
+    this.#run.append({ type: "run-end", ...this.#place, reason, message });
+  }
+}
+
+const readState = (checkpoint: Awaited<ReturnType<typeof openCheckpoint>>): StageState => ({
+  step: checkpoint.step,
+  groups: new Map(checkpoint.groups.map((group) => [group, checkpoint.read(group)])),
+  state: checkpoint.state as StageState["state"],
+});
