@@ -15,8 +15,10 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
+    // Two workers and their children share two cores: one thread each, or their OpenMP teams wait for each other.
+    env: { OMP_NUM_THREADS: "1" },
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     testTimeout: 120_000,
-    hookTimeout: 120_000,
+    hookTimeout: 300_000,
   },
 });

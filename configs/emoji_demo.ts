@@ -1,65 +1,81 @@
-import { defineConfig } from "pixart/config";
+import {
+  type AutoencoderStageConfig,
+  type ClassConditionalStageConfig,
+  defineConfig,
+  type TextToImageStageConfig,
+} from "pixart/config";
+
+/** Stage 0: what latents are. */
+export const autoencoder: AutoencoderStageConfig = {
+  kind: "autoencoder",
+  name: "autoencoder",
+  resolution: 64,
+  batchSize: 16,
+  steps: 350,
+  optimizer: { lr: 2e-3, weightDecay: 0.01 },
+  schedule: { type: "cosine", warmupSteps: 20 },
+  ema: { decay: 0.99 },
+  checkpointEvery: 200,
+  sampleEvery: null,
+};
+
+/** Stage 1, pixel dependency: what pictures of a class look like. */
+export const pixels: ClassConditionalStageConfig = {
+  kind: "class-conditional",
+  name: "pixels",
+  resolution: 32,
+  batchSize: 32,
+  steps: 400,
+  loss: { minSnrGamma: 5 },
+  optimizer: { lr: 1e-3 },
+  schedule: { type: "cosine", warmupSteps: 50 },
+  ema: { decay: 0.99 },
+  checkpointEvery: 200,
+  sampleEvery: null,
+};
+
+/** Stage 2, text-image alignment: what captions mean, at a quarter of the pixels. */
+export const alignment: TextToImageStageConfig = {
+  kind: "text-to-image",
+  name: "alignment",
+  resolution: 32,
+  batchSize: 32,
+  steps: 900,
+  trainTextEncoder: true,
+  loss: { minSnrGamma: 5 },
+  optimizer: { lr: 1e-3, textEncoderLr: 1e-3 },
+  schedule: { type: "cosine", warmupSteps: 50 },
+  ema: { decay: 0.995 },
+  checkpointEvery: 300,
+  sampleEvery: 300,
+};
+
+/** Stage 3, high aesthetics: the well-drawn part at full size. */
+export const aesthetics: TextToImageStageConfig = {
+  kind: "text-to-image",
+  name: "aesthetics",
+  resolution: 64,
+  batchSize: 16,
+  steps: 300,
+  curated: true,
+  interpolationScale: 2, // twice the side of the stage before
+  loss: { minSnrGamma: 5 },
+  optimizer: { lr: 5e-4 },
+  schedule: { type: "cosine", warmupSteps: 20 },
+  ema: { decay: 0.99 },
+  checkpointEvery: 150,
+  sampleEvery: 150,
+};
 
 /** PixArt-α's whole curriculum on 64 emoji in four styles: about a quarter of an hour on two cores. */
 export default defineConfig({
   threads: 2,
-  dataset: { folder: "data/emoji", things: "demo" },
-  autoencoder: { latentChannels: 4, blockOutChannels: [32, 64, 96], normNumGroups: 16 },
-  tokenizer: { vocabSize: 2048, maxLength: 32 },
+  dataset: { folder: "data/emoji", things: "demo", denseCaptionProbability: 0.3 },
+  autoencoder: { latentChannels: 4, blockOutChannels: [16, 32, 64], normNumGroups: 8 },
+  tokenizer: { vocabSize: 2048, maxLength: 64 },
   textEncoder: { dModel: 128, dKv: 32, numHeads: 4, dFf: 256, numLayers: 2 },
   transformer: { numLayers: 8, numAttentionHeads: 4, attentionHeadDim: 64, patchSize: 2 },
-  stages: [
-    {
-      kind: "autoencoder",
-      name: "autoencoder",
-      resolution: 64,
-      batchSize: 8,
-      steps: 600,
-      optimizer: { lr: 1e-3, weightDecay: 0.01 },
-      schedule: { type: "cosine", warmupSteps: 50 },
-      checkpointEvery: 200,
-      sampleEvery: 200,
-    },
-    {
-      kind: "class-conditional",
-      name: "pixels",
-      resolution: 32,
-      batchSize: 32,
-      steps: 600,
-      optimizer: { lr: 5e-4 },
-      schedule: { type: "constant", warmupSteps: 50 },
-      checkpointEvery: 200,
-      sampleEvery: 200,
-    },
-    {
-      kind: "text-to-image",
-      name: "alignment",
-      resolution: 32,
-      batchSize: 32,
-      steps: 1200,
-      trainTextEncoder: true,
-      optimizer: { lr: 5e-4, textEncoderLr: 5e-4 },
-      schedule: { type: "constant", warmupSteps: 50 },
-      checkpointEvery: 300,
-      sampleEvery: 300,
-      validateEvery: 300,
-    },
-    {
-      kind: "text-to-image",
-      name: "aesthetics",
-      resolution: 64,
-      batchSize: 16,
-      steps: 600,
-      curated: true,
-      trainTextEncoder: true,
-      interpolationScale: 2, // twice the side of the stage before
-      optimizer: { lr: 2e-4, textEncoderLr: 2e-4 },
-      schedule: { type: "cosine", warmupSteps: 50 },
-      checkpointEvery: 200,
-      sampleEvery: 200,
-      validateEvery: 200,
-    },
-  ],
+  stages: [autoencoder, pixels, alignment, aesthetics],
   sampling: {
     prompts: [
       "a red apple, noto style",

@@ -1,1 +1,10 @@
-export {};
+/** `pixart`: models, samplers, pipelines and training of PixArt-α. The engine itself is `pixart/torch`. */
+export { RgbImage } from "./images/index.ts";
+export * from "./models/index.ts";
+export * from "./optim/index.ts";
+export * from "./pipelines/index.ts";
+export * from "./schedulers/index.ts";
+export { T5Tokenizer } from "./text/index.ts";
+export { pipelineFromRun } from "./training/run-pipeline.ts";
+export { train } from "./training/train.ts";
+export { readSafetensors, writeSafetensors } from "./weights/index.ts";

@@ -17,5 +17,5 @@ export async function listConfigs(): Promise<void> {
 
 /** `pixart config NAME`: the resolved config as JSON. */
 export async function printConfig(name: string, overrides: readonly string[] = []): Promise<void> {
-  process.stdout.write(`${configToJson(await loadConfig(name, overrides))}\n`);
+  process.stdout.write(configToJson(await loadConfig(name, overrides)));
 }

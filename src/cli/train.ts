@@ -1,5 +1,5 @@
 import { loadConfig } from "../config/index.ts";
-import { train, workDirOf } from "../training/train.ts";
+import { train } from "../training/train.ts";
 import { say } from "./talk.ts";
 
 /** Options of `pixart train`. */
@@ -20,7 +20,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     "npx pixart train",
     quoted(name),
     "--work-dir",
-    quoted(workDirOf(config)),
+    quoted(config.workDir),
     "--resume",
   ];
   const outcome = await train(config, {

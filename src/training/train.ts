@@ -34,14 +34,10 @@ export interface TrainOutcome {
   readonly exitCode: number;
 }
 
-/** The run folder of a config: as it says, or work_dirs/<name>. */
-export const workDirOf = (config: ResolvedConfig): string =>
-  config.workDir ?? join("work_dirs", config.name);
-
 /** Trains the stages of a config one after the other in its run folder. Returns early where a signal asked for it. */
 export async function train(config: ResolvedConfig, options: TrainOptions): Promise<TrainOutcome> {
   const { resume, resumeCommand, say } = options;
-  const folder = workDirOf(config);
+  const folder = config.workDir;
   using run = resume ? RunFolder.open(folder) : RunFolder.create(folder, config, resumeCommand);
   using stop = new StopRequest(say);
   if (run.config.threads !== null) torch.setThreads(run.config.threads);

@@ -79,7 +79,7 @@ export class AutoencoderKL extends Module {
     );
   }
 
-  /** Loads an autoencoder that diffusers or {@link savePretrained} wrote. Throws as {@link loadPretrained} says. */
+  /** Loads an autoencoder that diffusers or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
   static async fromPretrained(
     folder: string,
     options: PretrainedOptions = {},

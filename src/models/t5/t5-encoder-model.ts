@@ -72,7 +72,7 @@ export class T5EncoderModel extends Module {
     );
   }
 
-  /** Loads a T5, or its encoder, that transformers or {@link savePretrained} wrote. Throws as {@link loadPretrained} says. */
+  /** Loads a T5, or its encoder, that transformers or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
   static async fromPretrained(
     folder: string,
     options: PretrainedOptions = {},
