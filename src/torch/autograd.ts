@@ -1,19 +1,13 @@
 import { type Handle, native } from "./binding.ts";
-import { activeTape, checkpointedBackward, type Segment } from "./checkpoint.ts";
-import { type Device, dtypeCode } from "./dtype.ts";
+import { activeTape, backwardThroughSegments } from "./checkpoint.ts";
+import { assertSynchronous } from "./synchronous.ts";
 import { Tensor } from "./tensor.ts";
 import { handlesOf, wrap } from "./wrap.ts";
 
 function withGradMode<T>(enabled: boolean, body: () => T): T {
   const previous = native.setGradEnabled(enabled);
   try {
-    const result = body();
-    if (result instanceof Promise) {
-      throw new TypeError(
-        "Grad mode belongs to a synchronous part: wrap each part of an async function by itself.",
-      );
-    }
-    return result;
+    return assertSynchronous(body(), "Grad mode");
   } finally {
     native.setGradEnabled(previous);
   }
@@ -24,19 +18,6 @@ export const noGrad = <T>(body: () => T): T => withGradMode(false, body);
 
 /** Runs a synchronous body with gradients recorded, inside noGrad too. */
 export const enableGrad = <T>(body: () => T): T => withGradMode(true, body);
-
-/**
- * Runs a synchronous body in mixed precision: libtorch's autocast rules choose which operators run in `dtype` on that
- * kind of device ("cpu", "cuda"). Gradients are to be taken outside.
- */
-export function autocast<T>(device: Device, dtype: "bfloat16" | "float16", body: () => T): T {
-  const previous = native.setAutocast(device, dtypeCode(dtype));
-  try {
-    return body();
-  } finally {
-    native.setAutocast(device, previous);
-  }
-}
 
 /** Whether operators record gradients now. */
 export const isGradEnabled = (): boolean => native.isGradEnabled();
@@ -55,10 +36,9 @@ export interface BackwardOptions {
 export function backward(tensors: Tensor | readonly Tensor[], options: BackwardOptions = {}): void {
   const list = tensors instanceof Tensor ? [tensors] : tensors;
   const gradients = options.gradients === undefined ? null : handlesOf(options.gradients);
-  const segments: Segment[] = activeTape.splice(0);
-  const retainGraph = options.retainGraph ?? segments.length > 0;
-  native.backward(handlesOf(list), gradients, retainGraph, false);
-  checkpointedBackward(segments);
+  backwardThroughSegments((retainGraph) =>
+    native.backward(handlesOf(list), gradients, options.retainGraph ?? retainGraph, false),
+  );
 }
 
 /** What {@link grad} may be told. */

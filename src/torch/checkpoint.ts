@@ -1,3 +1,4 @@
+import { inPresentPrecision } from "./autocast.ts";
 import { native } from "./binding.ts";
 import { runInScope, scopeName } from "./scope.ts";
 import { isSameTensor, retain, type Tensor } from "./tensor.ts";
@@ -21,8 +22,9 @@ const FORWARD = scopeName("checkpoint");
 const RECOMPUTE = scopeName("checkpoint backward");
 
 /**
- * Runs `run(...inputs)` without keeping what its backward needs; backward() runs it a second time instead. Every tensor
- * that gradients must reach, parameters apart, has to be among `inputs`.
+ * Runs `run(...inputs)` without keeping what its backward needs; backward() runs it a second time instead, in the same
+ * mixed precision. Every tensor that gradients must reach, parameters apart, has to be among `inputs`. One backward()
+ * uses up all segments since the last one: of several losses it takes a list.
  */
 export function checkpoint(
   run: (...inputs: Tensor[]) => Tensor,
@@ -39,18 +41,32 @@ export function checkpoint(
   });
   output.requiresGrad_(true);
   // The tape outlives the scopes of the forward pass: it holds handles of its own.
-  activeTape.push({ run, inputs: inputs.map(retain), output: retain(output) });
+  activeTape.push({
+    run: inPresentPrecision(run),
+    inputs: inputs.map(retain),
+    output: retain(output),
+  });
   return output;
 }
 
 /** Drops recorded segments, after a forward pass whose gradients nobody wants. */
-export function discardCheckpoints(): void {
-  for (const segment of activeTape.splice(0)) disposeSegment(segment);
+export const discardCheckpoints = (): void => disposeSegments(activeTape.splice(0));
+
+/** Runs a backward pass, told whether to retain its graph, and after it those of the segments recorded before it. */
+export function backwardThroughSegments(run: (retainGraph: boolean) => void): void {
+  const segments = activeTape.splice(0);
+  try {
+    run(segments.length > 0);
+    walk(segments);
+  } finally {
+    disposeSegments(segments);
+  }
 }
 
-function disposeSegment(segment: Segment): void {
-  segment.output.dispose();
-  for (const input of segment.inputs) input.dispose();
+function disposeSegments(segments: readonly Segment[]): void {
+  for (const { inputs, output } of segments) {
+    for (const tensor of [output, ...inputs]) tensor.dispose();
+  }
 }
 
 interface Pending {
@@ -63,7 +79,7 @@ interface Pending {
  * several segments take (the shared modulation, the caption) is passed on once, with its whole gradient, after the
  * earliest of them. Graphs are retained because what lies behind two such tensors may be shared.
  */
-export function checkpointedBackward(segments: readonly Segment[]): void {
+function walk(segments: readonly Segment[]): void {
   let pending: Pending[] = [];
   segments.forEach((_, fromEnd) => {
     const index = segments.length - 1 - fromEnd;
@@ -95,7 +111,7 @@ export function checkpointedBackward(segments: readonly Segment[]): void {
         gradient.dispose();
       }
     });
-    disposeSegment(segment);
+    disposeSegments([segment]);
   });
 }
 
@@ -103,7 +119,18 @@ function inputGradients(segment: Segment): [Tensor, Tensor][] {
   const gradient = segment.output.grad;
   if (gradient === undefined) return [];
   const leaves = segment.inputs.map((input) => input.detach().requiresGrad_(input.requiresGrad));
-  native.backward([segment.run(...leaves).handle], [gradient.handle], false, false);
+  const wasEnabled = native.setGradEnabled(true);
+  try {
+    const output = segment.run(...leaves);
+    if (output.requiresGrad) {
+      backwardThroughSegments((retainGraph) =>
+        native.backward([output.handle], [gradient.handle], retainGraph, false),
+      );
+    }
+  } finally {
+    native.setGradEnabled(wasEnabled);
+    discardCheckpoints();
+  }
   return segment.inputs.flatMap((input, i): [Tensor, Tensor][] => {
     const inputGradient = leaves[i]?.grad;
     return input.requiresGrad && inputGradient !== undefined ? [[input, inputGradient]] : [];

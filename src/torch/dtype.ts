@@ -88,7 +88,9 @@ export function dtypeOfArray(array: TypedArray): DType {
   if (array instanceof Int16Array) return "int16";
   if (array instanceof Int8Array) return "int8";
   if (array instanceof Uint8Array) return "uint8";
-  throw new TypeError(`Expected a typed array of a supported kind but received ${typeof array}`);
+  throw new TypeError(
+    `Expected an array of floats, signed integers or bytes for data but received a ${array.constructor.name}`,
+  );
 }
 
 /** A typed array over bytes that toBytes() gave. 16-bit floats have no JavaScript array: convert to float32 first. */

@@ -17,7 +17,9 @@ export function fromTypedArray(
   { dtype, device }: TensorOptions = {},
 ): Tensor {
   const made = wrap(native.fromBytes(array, dtypeCode(dtypeOfArray(array)), shape));
-  return made.to({ dtype, device });
+  const wanted = made.to({ dtype, device });
+  if (wanted !== made) made.dispose();
+  return wanted;
 }
 
 function shapeOf(data: NestedNumbers): number[] {

@@ -1,6 +1,7 @@
 /** The engine: tensors on libtorch. Importing it loads the native addon. */
 import { native } from "./binding.ts";
 
+export { autocast } from "./autocast.ts";
 export * from "./autograd.ts";
 export { checkpoint, discardCheckpoints } from "./checkpoint.ts";
 export {

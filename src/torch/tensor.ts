@@ -22,6 +22,10 @@ export interface ToOptions {
   readonly copy?: boolean;
 }
 
+// Unlike JSON it tells NaN and the infinities apart.
+const listText = (list: NestedNumbers): string =>
+  Array.isArray(list) ? `[${list.map(listText).join(",")}]` : String(list);
+
 /**
  * An n-dimensional array on libtorch. Its memory is freed when the scope that it was made in ends (see docs/memory.md),
  * by dispose(), or at last by the garbage collector.
@@ -106,11 +110,6 @@ export class Tensor extends TensorOps {
     return this;
   }
 
-  /** Accumulates gradients of this (one-element) tensor into the leaves that it was computed from. */
-  backward(): void {
-    native.backward([this.handle], null, false, false);
-  }
-
   /** The same tensor as another dtype or on another device; itself where nothing changes and no copy is asked for. */
   to({ dtype, device, copy = false }: ToOptions): Tensor {
     const sameType = dtype === undefined || dtype === this.dtype;
@@ -139,10 +138,9 @@ export class Tensor extends TensorOps {
   /** A copy of the elements as float32, in row-major order. */
   toFloat32Array(): Float32Array {
     if (this.dtype === "float32") return new Float32Array(native.toBytes(this.handle));
-    const converted = this.detach().float();
-    const array = new Float32Array(native.toBytes(converted.handle));
-    converted.dispose();
-    return array;
+    using detached = this.detach();
+    using converted = detached.float();
+    return new Float32Array(native.toBytes(converted.handle));
   }
 
   /** The elements' raw little-endian bytes in row-major order. */
@@ -180,10 +178,7 @@ export class Tensor extends TensorOps {
     if (this.isDisposed) return "Tensor(disposed)";
     const grad = this.requiresGrad ? ", requiresGrad" : "";
     const where = this.device === "cpu" ? "" : `, ${this.device}`;
-    const values =
-      this.device !== "meta" && this.numel <= 16
-        ? ` ${JSON.stringify(this.detach().tolist())}`
-        : "";
+    const values = this.device !== "meta" && this.numel <= 16 ? ` ${listText(this.tolist())}` : "";
     return `Tensor(${this.dtype} [${this.shape.join(", ")}]${where}${grad})${values}`;
   }
 

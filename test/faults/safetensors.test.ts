@@ -16,8 +16,8 @@ import { hostileFile } from "./hostile-safetensors.ts";
 import { runPython } from "./python.ts";
 
 // A release is checked with 1,000,000.
-const FILES = Number(process.env.PIXART_HOSTILE_FILES ?? 20_000);
-const BATCH = 10_000;
+const FILES = Number(process.env.PIXART_HOSTILE_FILES ?? 4_000);
+const BATCH = 2_000;
 
 /** Everything that the reference reads and we refuse, with the sentence that says why. */
 const DELIBERATE: Readonly<Record<string, RegExp>> = {

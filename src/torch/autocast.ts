@@ -1,0 +1,44 @@
+import { native } from "./binding.ts";
+import { type Device, dtypeCode } from "./dtype.ts";
+import { assertSynchronous } from "./synchronous.ts";
+
+interface Precision {
+  readonly device: Device;
+  readonly code: number;
+}
+
+let current: readonly Precision[] = [];
+
+function withPrecision<T>({ device, code }: Precision, body: () => T): T {
+  const outer = current;
+  const previous = native.setAutocast(device, code);
+  current = [...outer, { device, code }];
+  try {
+    return body();
+  } finally {
+    current = outer;
+    native.setAutocast(device, previous);
+  }
+}
+
+/**
+ * Runs a synchronous body in mixed precision: libtorch's autocast rules choose which operators run in `dtype` on that
+ * kind of device ("cpu", "cuda"). Gradients are to be taken outside.
+ */
+export function autocast<T>(device: Device, dtype: "bfloat16" | "float16", body: () => T): T {
+  return withPrecision({ device, code: dtypeCode(dtype) }, () =>
+    assertSynchronous(body(), "Autocast"),
+  );
+}
+
+/** `body` in the mixed precision that holds now, whenever it is called. */
+export function inPresentPrecision<A extends unknown[], T>(
+  body: (...args: A) => T,
+): (...args: A) => T {
+  return current.reduceRight<(...args: A) => T>(
+    (inner, precision) =>
+      (...args) =>
+        withPrecision(precision, () => inner(...args)),
+    body,
+  );
+}

@@ -1,0 +1,87 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "pixart-package-"));
+const project = join(folder, "project");
+
+/** The libtorch that set-up found for this checkout: the same one serves the packed copy, without a second download. */
+const libtorch = (): string => {
+  const stamp = JSON.parse(readFileSync(join(ROOT, "build", "stamp.json"), "utf8"));
+  return stamp.torch.folder;
+};
+
+const run = (command: string, args: readonly string[]) =>
+  execa(command, [...args], { cwd: project, env: { PIXART_LIBTORCH: libtorch() } });
+
+beforeAll(async () => {
+  mkdirSync(project);
+  writeFileSync(
+    join(project, "package.json"),
+    '{ "name": "user", "type": "module", "private": true }',
+  );
+  await execa("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { cwd: ROOT });
+  const archive = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
+  await run("npm", [
+    "install",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--prefer-offline",
+    join(folder, archive),
+  ]);
+  await run("npx", ["pixart", "setup"]);
+}, 600_000);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it("the packed package, installed and set up elsewhere, runs the README's library example", async () => {
+  cpSync(join(ROOT, "examples", "draw.ts"), join(project, "draw.ts"));
+  const model = join(project, "node_modules", "pixart", "models", "emoji-small");
+  await run("npx", ["tsx", "draw.ts", model]);
+  expect(readdirSync(project).filter((name) => name.endsWith(".png"))).toHaveLength(1);
+});
+
+it("offers the engine to a user's own code", async () => {
+  cpSync(join(ROOT, "examples", "engine.ts"), join(project, "engine.ts"));
+  const { stdout } = await run("npx", ["tsx", "engine.ts"]);
+  expect(stdout).toMatch(/loss/);
+});
+
+it("loads a user's config that imports pixart/config", async () => {
+  writeFileSync(
+    join(project, "own.ts"),
+    'import { defineConfig } from "pixart/config";\nimport demo from "./node_modules/pixart/configs/emoji_demo.ts";\nexport default defineConfig({ ...demo, seed: 5 });\n',
+  );
+  const { stdout } = await run("npx", ["pixart", "config", "own.ts"]);
+  expect(JSON.parse(stdout)).toMatchObject({ name: "own", seed: 5 });
+});
+
+it("ships what it needs and nothing of the tests", () => {
+  const installed = join(project, "node_modules", "pixart");
+  for (const name of [
+    "dist",
+    "native",
+    "CMakeLists.txt",
+    "configs",
+    "models",
+    "LICENSE",
+    "NOTICE.md",
+  ]) {
+    expect(existsSync(join(installed, name)), name).toBe(true);
+  }
+  for (const name of ["src", "test", "bench", ".pixart"])
+    expect(existsSync(join(installed, name)), name).toBe(false);
+});

@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { afterAll, expect, it } from "vitest";
+import { resolveConfig } from "../../src/config/index.ts";
+import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
+import { DPMSolverMultistepScheduler } from "../../src/schedulers/index.ts";
+import { T5Tokenizer } from "../../src/text/index.ts";
+import * as torch from "../../src/torch/index.ts";
+import { Captions } from "../../src/training/captions.ts";
+import { LatentCache } from "../../src/training/latent-cache.ts";
+import { buildAutoencoder, buildTextEncoder, buildTransformer } from "../../src/training/models.ts";
+import { StageLoop } from "../../src/training/stage-loop.ts";
+import { TextToImageTask } from "../../src/training/stages/text-to-image.ts";
+import { loadTrainingData, Pictures } from "../../src/training/training-data.ts";
+import { tinyConfig } from "../fixtures/tiny-config.ts";
+import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
+
+const STEPS = 2000;
+const PICTURES = 200;
+const WARM_UP = 0.25;
+
+const folder = mkdtempSync(join(tmpdir(), "pixart-memory-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it("2,000 training steps and 200 pictures leave memory as it was after the warm-up", async () => {
+  await writeTinyDataset(folder);
+  const config = resolveConfig(tinyConfig(folder), "tiny");
+  const stage = config.stages[2];
+  if (stage?.kind !== "text-to-image") throw new Error("expected a text-to-image stage");
+  const data = await loadTrainingData(config.dataset);
+  const examples = { train: data.train, heldout: data.heldout };
+  const tokenizer = T5Tokenizer.fromCaptions(
+    data.train.map((e) => e.denseCaption),
+    { vocabSize: 64 },
+  );
+  const vae = (await buildAutoencoder(config)).requiresGrad_(false);
+  const latentsOf = async (list: typeof data.train): Promise<LatentCache> =>
+    LatentCache.encode(await Pictures.load(list, stage.resolution), vae);
+  const textEncoder = await buildTextEncoder(config, tokenizer.vocabSize);
+  const transformer = buildTransformer(config, stage, { channels: 4, size: 8 }, 16);
+  const task = new TextToImageTask(stage, {
+    transformer,
+    textEncoder,
+    tokenizer,
+    vae,
+    latents: { train: await latentsOf(data.train), heldout: await latentsOf(data.heldout) },
+    captions: {
+      train: new Captions(data.train, tokenizer, 32),
+      heldout: new Captions(data.heldout, tokenizer, 32),
+    },
+    examples,
+    config,
+  });
+  const loop = new StageLoop(
+    0,
+    { ...stage, batchSize: 4, steps: STEPS, checkpointEvery: STEPS + 1 },
+    task,
+  );
+
+  const counts: number[] = [];
+  const rss: number[] = [];
+  const note = (): void => {
+    const { tensors, rss: bytes } = torch.memory();
+    counts.push(tensors);
+    rss.push(bytes);
+  };
+  await loop.run({
+    onStep: ({ step }) => {
+      if (step % 100 === 0) note();
+    },
+    onWarning: () => {},
+    onSample: async () => {},
+    onValidation: () => {},
+    onCheckpoint: async () => {},
+    shouldStop: () => false,
+  });
+  expectFlat(counts, rss);
+
+  const pipe = PixArtAlphaPipeline.create({
+    transformer,
+    textEncoder,
+    tokenizer,
+    vae,
+    scheduler: DPMSolverMultistepScheduler.fromConfig({}),
+  });
+  counts.length = 0;
+  rss.length = 0;
+  for (let i = 0; i < PICTURES; i++) {
+    await pipe("a ball, red style", {
+      width: 16,
+      height: 16,
+      numInferenceSteps: 2,
+      generator: torch.generator(i),
+    });
+    await nextTurn();
+    if (i % 10 === 9) note();
+  }
+  expectFlat(counts, rss);
+});
+
+/** No more tensors, and at most 3 % more memory, than once the warm-up was over. */
+function expectFlat(counts: readonly number[], rss: readonly number[]): void {
+  const first = Math.ceil(counts.length * WARM_UP);
+  expect(counts.length - first).toBeGreaterThanOrEqual(10);
+  expect(Math.max(...counts.slice(first))).toBe(Math.min(...counts.slice(first)));
+  const last = rss.at(-1) ?? Number.NaN;
+  expect(last / (rss[first] ?? 0)).toBeLessThan(1.03);
+}
