@@ -20,7 +20,7 @@ for (let step = 0; step <= 500; step++) {
   // Everything that a step makes is freed at its end; the network's own tensors stay.
   tidy(() => {
     const loss = torch.functional.mseLoss(curve.call(x), y);
-    loss.backward();
+    torch.backward(loss);
     torch.noGrad(() => {
       for (const weight of curve.parameters()) {
         const { grad } = weight;

@@ -12,7 +12,6 @@ import {
   atLeastOne,
   count,
   decay,
-  flag,
   oneOf,
   probability,
   text,
@@ -70,8 +69,7 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
         publish: z
           .strictObject(
             {
-              ema: flag.default(true),
-              dtype: oneOf("float32", "bfloat16", "float16").default("float32"),
+              dtype: oneOf("float32", "bfloat16").default("float32"),
             },
             "an object",
           )

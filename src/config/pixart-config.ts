@@ -17,7 +17,7 @@ export interface DatasetConfig {
   readonly things?: number | readonly string[] | "demo" | null;
   /** Takes the pictures of these styles only; null takes all. Default null. */
   readonly styles?: readonly string[] | null;
-  /** Chance of training a picture on its dense caption instead of the short one. Default 0.5. */
+  /** Chance of training a batch on its dense captions instead of the short ones. Default 0.5. */
   readonly denseCaptionProbability?: number;
   /** Chance of training a picture on the empty caption, for guidance. Default 0.1. */
   readonly captionDropout?: number;
@@ -37,10 +37,8 @@ export interface SamplingConfig {
 
 /** What `pixart publish` writes from a checkpoint. */
 export interface PublishConfig {
-  /** Takes the averaged weights. Default true. */
-  readonly ema?: boolean;
   /** Number type of the written weights. Default `float32`. */
-  readonly dtype?: "float32" | "bfloat16" | "float16";
+  readonly dtype?: "float32" | "bfloat16";
 }
 
 /** One training run: the data, the models' shapes and the stages. Every file in `configs/` exports one. */

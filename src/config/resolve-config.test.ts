@@ -126,7 +126,7 @@ describe("resolveConfig", () => {
         },
       ],
       sampling: { prompts: ["a fox"], steps: 20, guidanceScale: 4.5, seed: 0 },
-      publish: { ema: true, dtype: "float32" },
+      publish: { dtype: "float32" },
     });
   });
 
@@ -280,8 +280,8 @@ describe("mistakes", () => {
       `Expected at most 64 prompts for sampling.prompts but received ${`["a"${',"a"'.repeat(64)}]`.slice(0, 77)}....`,
     ],
     [
-      { ...smallest, publish: { ema: "False" } },
-      'Expected true or false for publish.ema but received "False".',
+      { ...smallest, transformer: { ...smallest.transformer, attentionBias: "False" } },
+      'Expected true or false for transformer.attentionBias but received "False".',
     ],
     [
       { ...smallest, dataset: { folder: "a", styles: [] } },

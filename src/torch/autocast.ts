@@ -9,15 +9,22 @@ interface Precision {
 
 let current: readonly Precision[] = [];
 
+/** Switching off forgets the casts of weights, which libtorch would reuse in another dtype too. */
+function switchTo(device: Device, code: number | null): number | null {
+  const previous = native.setAutocast(device, null);
+  if (code !== null) native.setAutocast(device, code);
+  return previous;
+}
+
 function withPrecision<T>({ device, code }: Precision, body: () => T): T {
   const outer = current;
-  const previous = native.setAutocast(device, code);
+  const previous = switchTo(device, code);
   current = [...outer, { device, code }];
   try {
     return body();
   } finally {
     current = outer;
-    native.setAutocast(device, previous);
+    switchTo(device, previous);
   }
 }
 

@@ -2,12 +2,19 @@ import { createHash } from "node:crypto";
 import { type GeneratorHandle, native } from "./binding.ts";
 import type { Device } from "./dtype.ts";
 
+function checkSeed(seed: number | bigint): void {
+  if (seed < 0 || seed >= 2n ** 64n) {
+    throw new RangeError(`Expected 0 to 2**64 - 1 for seed but received ${seed}`);
+  }
+}
+
 /** A stream of random numbers: the same as PyTorch's `torch.Generator` for the same seed and device. */
 export class Generator {
   readonly handle: GeneratorHandle;
   readonly seed: number | bigint;
 
   constructor(seed: number | bigint, device: Device = "cpu") {
+    checkSeed(seed);
     this.seed = seed;
     this.handle = native.generator(seed, device);
   }
@@ -18,7 +25,10 @@ export const generator = (seed: number | bigint, device: Device = "cpu"): Genera
   new Generator(seed, device);
 
 /** Seeds libtorch's default generators, which draw wherever no generator is given. */
-export const manualSeed = (seed: number | bigint): void => native.manualSeed(seed);
+export function manualSeed(seed: number | bigint): void {
+  checkSeed(seed);
+  native.manualSeed(seed);
+}
 
 /** The seed of the stream for one purpose and index: the first 63 bits of SHA-256 over all three. */
 export function streamSeed(seed: number, purpose: string, index: number): bigint {

@@ -22,6 +22,9 @@ export interface ToOptions {
   readonly copy?: boolean;
 }
 
+const kind = ({ dtype, shape, device }: Tensor): string =>
+  `${dtype} [${shape.join(", ")}]${device === "cpu" ? "" : `, ${device}`}`;
+
 // Unlike JSON it tells NaN and the infinities apart.
 const listText = (list: NestedNumbers): string =>
   Array.isArray(list) ? `[${list.map(listText).join(",")}]` : String(list);
@@ -101,6 +104,9 @@ export class Tensor extends TensorOps {
   }
 
   set grad(value: Tensor | undefined) {
+    if (value !== undefined && kind(value) !== kind(this)) {
+      throw new TypeError(`Expected ${kind(this)} for grad but received ${kind(value)}`);
+    }
     native.setGrad(this.handle, value?.handle ?? null);
   }
 
@@ -177,9 +183,8 @@ export class Tensor extends TensorOps {
   override toString(): string {
     if (this.isDisposed) return "Tensor(disposed)";
     const grad = this.requiresGrad ? ", requiresGrad" : "";
-    const where = this.device === "cpu" ? "" : `, ${this.device}`;
     const values = this.device !== "meta" && this.numel <= 16 ? ` ${listText(this.tolist())}` : "";
-    return `Tensor(${this.dtype} [${this.shape.join(", ")}]${where}${grad})${values}`;
+    return `Tensor(${kind(this)}${grad})${values}`;
   }
 
   [inspect.custom](): string {

@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { configFromJson, type ResolvedConfig } from "../config/index.ts";
+import type { PixArtTransformer2DModel } from "../models/index.ts";
 import { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { DPMSolverMultistepScheduler } from "../schedulers/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
@@ -60,8 +62,22 @@ export async function pipelineFromRun(path: string, averaged: boolean): Promise<
     averaged,
   );
   const scheduler = DPMSolverMultistepScheduler.fromConfig({});
-  const pipe = PixArtAlphaPipeline.create({ transformer, textEncoder, tokenizer, vae, scheduler });
+  const source = {
+    name: checkpoint.path,
+    hash: async () => weightsDigest(transformer).slice(0, 10),
+  };
+  const pipe = PixArtAlphaPipeline.create(
+    { transformer, textEncoder, tokenizer, vae, scheduler },
+    source,
+  );
   return { pipe, config, stage, step: checkpoint.step, checkpoint: checkpoint.path };
+}
+
+/** SHA-256 of a model's weights, hexadecimal. */
+function weightsDigest(model: PixArtTransformer2DModel): string {
+  const hash = createHash("sha256");
+  for (const [key, tensor] of model.stateDict()) hash.update(key).update(tensor.toBytes());
+  return hash.digest("hex");
 }
 
 type Found = { stage: TextToImageStage; checkpoint: Awaited<ReturnType<typeof openCheckpoint>> };

@@ -93,18 +93,22 @@ export class StageLoop {
     return this.#step;
   }
 
-  /** Everything that a checkpoint of this moment holds. The tensors are the live ones. */
-  state(): StageState {
+  /** What a checkpoint of this moment holds: the live tensors, not copies. */
+  tensors(): StageState["groups"] {
     const weights = new Map(
       [...this.#task.models].flatMap(([prefix, model]) => [...prefixed(prefix, model)]),
     );
+    return new Map<string, ReadonlyMap<string, Tensor>>([
+      ["weights", weights],
+      ["ema", this.#ema.stateDict()],
+      ["optimizer", this.#optimizer.stateDict()],
+    ]);
+  }
+
+  #state(): StageState {
     return {
       step: this.#step,
-      groups: new Map<string, ReadonlyMap<string, Tensor>>([
-        ["weights", weights],
-        ["ema", this.#ema.stateDict()],
-        ["optimizer", this.#optimizer.stateDict()],
-      ]),
+      groups: this.tensors(),
       state: { skippedInARow: this.#skipped, ...this.#task.facts() },
     };
   }
@@ -140,7 +144,7 @@ export class StageLoop {
       // The loop turns once a step, so that signals and timers get their turn.
       await nextTurn();
       const stop = listener.shouldStop() && !isLast;
-      if (stop || isDue(checkpointEvery)) await listener.onCheckpoint(this.state());
+      if (stop || isDue(checkpointEvery)) await listener.onCheckpoint(this.#state());
       if (stop) return false;
       if (isDue(validateEvery)) await this.#validate(listener);
       if (isDue(sampleEvery)) await this.#sample(listener);
@@ -170,7 +174,14 @@ export class StageLoop {
         const draws = new SampleDraws(this.#seed, this.#stage.name, positions);
         const drawn = performance.now();
         time.data += (drawn - start) / 1000;
-        const result = this.#inPrecision(() => this.#task.loss({ split: "train", ids, draws }));
+        const result = this.#inPrecision(() =>
+          this.#task.loss({
+            split: "train",
+            index: this.#step * gradientAccumulation + micro,
+            ids,
+            draws,
+          }),
+        );
         time.forward += seconds(drawn);
         const middle = performance.now();
         torch.backward(
@@ -248,7 +259,9 @@ export class StageLoop {
       sum +=
         torch.noGrad(() =>
           torch.tidy(() =>
-            this.#inPrecision(() => this.#task.loss({ split, ids, draws })).loss.item(),
+            this.#inPrecision(() =>
+              this.#task.loss({ split, index: first / batchSize, ids, draws }),
+            ).loss.item(),
           ),
         ) * size;
     }

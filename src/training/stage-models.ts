@@ -162,7 +162,8 @@ export class StageModels {
       const dit = this.dit(before, vae, await this.finished(before), true);
       const generator = torch.stream(seed, "init/re-parametrisation", 0);
       const converted = pixArtFromDiT(dit, { captionChannels, generator });
-      transformer.loadStateDict(converted.stateDict());
+      // What DiT has no counterpart of, the micro-conditions' embedders, keeps its first weights.
+      transformer.loadStateDict(new Map([...transformer.stateDict(), ...converted.stateDict()]));
       converted.dispose();
       dit.dispose();
     }

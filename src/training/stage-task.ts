@@ -11,6 +11,8 @@ export type Split = "train" | "heldout";
 /** Some pictures of a split and the random numbers that are theirs. */
 export interface Batch {
   readonly split: Split;
+  /** Its number in the stage, the same on every rank. */
+  readonly index: number;
   readonly ids: readonly number[];
   readonly draws: SampleDraws;
 }

@@ -1,10 +1,17 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { ResolvedConfig } from "../config/index.ts";
 import { contactSheet } from "../images/index.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
-import { cleanLeftovers, type openCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import {
+  type Checkpoint,
+  cleanLeftovers,
+  forecastBytes,
+  requireDiskSpace,
+  saveCheckpoint,
+} from "./checkpoint.ts";
 import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
 import { ProgressLine } from "./progress.ts";
 import { RunFolder } from "./run-folder.ts";
@@ -40,6 +47,11 @@ export async function train(config: ResolvedConfig, options: TrainOptions): Prom
   const folder = config.workDir;
   using run = resume ? RunFolder.open(folder) : RunFolder.create(folder, config, resumeCommand);
   using stop = new StopRequest(say);
+  if (resume && !isDeepStrictEqual(run.config, { ...config, workDir: run.config.workDir })) {
+    say(
+      `The config has changed since this run began; it goes on with its own, ${join(folder, "config.json")}`,
+    );
+  }
   if (run.config.threads !== null) torch.setThreads(run.config.threads);
   const session = new TrainSession(run, stop, options);
   try {
@@ -151,6 +163,7 @@ class TrainSession {
     const loop = new StageLoop(this.#config.seed, stage, task);
     const checkpoint = await context.models.latest(stage);
     if (checkpoint !== undefined) loop.restore(readState(checkpoint));
+    await this.#requireRoom(stage, loop.tensors());
     this.#place = { stage: stage.name, step: loop.step };
     const trained = task.groups.reduce(
       (sum, { parameters }) => sum + [...parameters.values()].reduce((n, p) => n + p.numel, 0),
@@ -176,6 +189,20 @@ class TrainSession {
       loop.dispose();
       task.dispose();
     }
+  }
+
+  /** Refuses to begin what the disk has no room for: the checkpoints that stay, and the one being written. */
+  async #requireRoom(stage: Stage, groups: StageState["groups"]): Promise<void> {
+    const specs = new Map(
+      [...groups].map(([stem, tensors]) => [
+        stem,
+        new Map([...tensors].map(([key, { dtype, shape }]) => [key, { dtype, shape }])),
+      ]),
+    );
+    await requireDiskSpace(
+      this.#run.checkpoints,
+      forecastBytes(specs, {}) * (stage.keepCheckpoints + 1),
+    );
   }
 
   #listener(stage: Stage, { progress, board }: StageOutputs): StageListener {
@@ -254,7 +281,7 @@ class TrainSession {
   }
 }
 
-const readState = (checkpoint: Awaited<ReturnType<typeof openCheckpoint>>): StageState => ({
+const readState = (checkpoint: Checkpoint): StageState => ({
   step: checkpoint.step,
   groups: new Map(checkpoint.groups.map((group) => [group, checkpoint.read(group)])),
   state: checkpoint.state as StageState["state"],

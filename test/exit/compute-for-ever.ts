@@ -12,7 +12,12 @@ let turn = 0;
 do {
   for (let step = 0; step < 20; step++) {
     torch.tidy(() => {
-      torch.backward(weight.matmul(torch.ones([64, 8])).square().mean());
+      torch.backward(
+        weight
+          .matmul(torch.ones([64, 8]))
+          .square()
+          .mean(),
+      );
       weight.grad = undefined;
     });
   }

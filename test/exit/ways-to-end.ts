@@ -38,11 +38,13 @@ const ways: Record<string, () => unknown> = {
       await sleep(1);
     }
   },
-  terminatedWorker: async () => {
-    const computing = worker();
-    await once(computing, "message");
-    await sleep(20);
-    await computing.terminate();
+  terminatedWorkers: async () => {
+    for (const milliseconds of [0, 3, 10]) {
+      const computing = worker();
+      await once(computing, "message");
+      await sleep(milliseconds);
+      await computing.terminate();
+    }
     console.log(torch.ones([8]).sum().item());
   },
   exitBesideWorker: async () => {

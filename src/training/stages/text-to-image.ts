@@ -77,14 +77,17 @@ export class TextToImageTask implements StageTask {
     return this.#parts.examples.train[id]?.file ?? String(id);
   }
 
-  #chooseCaptions(split: Split, batch: Batch): CaptionChoice[] {
-    const { denseCaptionProbability, captionDropout } = this.#parts.config.dataset;
-    const dropped = batch.draws.uniform();
-    const dense = batch.draws.uniform();
-    return batch.ids.map((_, i) => {
-      if (split === "train" && (dropped[i] ?? 1) < captionDropout) return "empty";
-      return (dense[i] ?? 1) < denseCaptionProbability ? "dense" : "short";
-    });
+  /**
+   * A whole batch takes its dense captions or its short ones: mixed, the short ones would be padded to the dense ones'
+   * length and cost as much.
+   */
+  #chooseCaptions({ split, index, ids, draws }: Batch): CaptionChoice[] {
+    const { seed, dataset } = this.#parts.config;
+    const generator = torch.stream(seed, `${this.#stage.name}/captions/${split}`, index);
+    const isDense =
+      torch.tidy(() => torch.rand([1], { generator }).item()) < dataset.denseCaptionProbability;
+    const dropped = draws.uniform().map((u) => split === "train" && u < dataset.captionDropout);
+    return ids.map((_, i) => (dropped[i] ? "empty" : isDense ? "dense" : "short"));
   }
 
   loss(batch: Batch): StageLoss {
@@ -92,11 +95,7 @@ export class TextToImageTask implements StageTask {
     const { split, ids, draws } = batch;
     const cache = latents[split];
     const original = cache.draw(ids, draws.normal(cache.shape)).mul(vae.config.scalingFactor); // (B, C, h, w)
-    const { states, mask } = captions[split].batch(
-      ids,
-      this.#chooseCaptions(split, batch),
-      textEncoder,
-    );
+    const { states, mask } = captions[split].batch(ids, this.#chooseCaptions(batch), textEncoder);
     const { resolution } = this.#stage;
     const size = torch.full([ids.length, 2], resolution);
     return this.#denoising.loss(original, draws, (noisy, timesteps) =>
