@@ -14,7 +14,8 @@ export interface ChildOptions {
   readonly args?: readonly string[];
   /** Options of Node itself. */
   readonly node?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+  /** Added to this process's own; undefined takes one out. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Called with the process once it has written to stdout. */
   readonly onOutput?: (child: { kill(signal: NodeJS.Signals): unknown }) => void;
 }
@@ -29,7 +30,7 @@ export async function runChild(
     [...node, "--import", "tsx", fileURLToPath(script), ...args],
     {
       cwd: fileURLToPath(new URL("..", import.meta.url)),
-      env: { ...env },
+      env,
       reject: false,
       timeout: 60_000,
     },

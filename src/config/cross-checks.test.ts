@@ -23,6 +23,13 @@ const good: PixArtConfig = {
 it.each<[string, Partial<PixArtConfig>, readonly string[]]>([
   ["nothing", {}, []],
   [
+    "two weightings of the same loss",
+    { stages: [autoencoder, { ...pixels, loss: { debiased: true, minSnrGamma: 5 } }, words] },
+    [
+      "Expected null, since the stage's loss is debiased, for stages.1.loss.minSnrGamma but received 5.",
+    ],
+  ],
+  [
     "a width that sines and cosines of two axes do not share",
     { transformer: { numLayers: 1, numAttentionHeads: 3, attentionHeadDim: 6 } },
     [

@@ -98,6 +98,10 @@ function* stageFields({ stages, transformer, autoencoder }: ResolvedConfig): Gen
       const what = `at most the stage's ${stage.steps} steps`;
       yield expected(what, ["stages", i, "schedule", "warmupSteps"], warmupSteps);
     }
+    if (stage.kind !== "autoencoder" && stage.loss.debiased && stage.loss.minSnrGamma !== null) {
+      const what = "null, since the stage's loss is debiased,";
+      yield expected(what, ["stages", i, "loss", "minSnrGamma"], stage.loss.minSnrGamma);
+    }
     if (
       stage.kind === "text-to-image" &&
       stage.optimizer.textEncoderLr !== null &&

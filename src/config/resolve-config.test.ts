@@ -119,7 +119,7 @@ describe("resolveConfig", () => {
           batchSize: 4,
           steps: 10,
           optimizer: { ...optimizer, textEncoderLr: null },
-          loss: { type: "epsilon+vlb", minSnrGamma: null },
+          loss: { type: "epsilon+vlb", minSnrGamma: null, debiased: false },
           curated: false,
           trainTextEncoder: true,
           interpolationScale: 1,
@@ -138,7 +138,7 @@ describe("resolveConfig", () => {
       "x.ts",
     );
     expect(stages[1]).toMatchObject({
-      loss: { type: "epsilon+vlb", minSnrGamma: null },
+      loss: { type: "epsilon+vlb", minSnrGamma: null, debiased: false },
       classDropout: 0.1,
     });
   });

@@ -38,6 +38,8 @@ export interface LossConfig {
   readonly type?: "epsilon" | "epsilon+vlb";
   /** Caps each timestep's signal-to-noise weight at this (Min-SNR, Hang et al. 2023, γ = 5 there); null weighs all timesteps alike. Default null. */
   readonly minSnrGamma?: number | null;
+  /** Weighs timesteps by 1/sqrt(SNR), so that large shapes are learned sooner (Yu et al. 2023); not together with minSnrGamma. Default false. */
+  readonly debiased?: boolean;
 }
 
 /** What every stage has. */

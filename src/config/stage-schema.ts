@@ -28,6 +28,7 @@ const loss = z
     {
       type: oneOf("epsilon", "epsilon+vlb").default("epsilon+vlb"),
       minSnrGamma: positive.nullable().default(null),
+      debiased: flag.default(false),
     },
     "an object",
   )

@@ -78,6 +78,10 @@ export abstract class Module {
             `Expected this.parameter() or this.buffer() for the tensor in ${this.constructor.name}.${field}`,
           );
         }
+      } else if (Array.isArray(value) && value.some((item) => item instanceof Module)) {
+        throw new TypeError(
+          `Expected a ModuleList for the modules in ${this.constructor.name}.${field}`,
+        );
       }
     }
   }

@@ -24,9 +24,7 @@ export class Ema {
     this.#options = options;
     this.#names = [...parameters.keys()];
     this.#parameters = [...parameters.values()];
-    this.#averages = this.#parameters.map((p) =>
-      torch.noGrad(() => torch.keep(p.detach().clone())),
-    );
+    this.#averages = torch.noGrad(() => this.#parameters.map((p) => torch.keep(p.clone())));
   }
 
   /** Moves the averages towards the parameters. `update` counts from 0 and makes the warm-up resumable. */
@@ -64,7 +62,7 @@ export class Ema {
   #exchange(): void {
     torch.noGrad(() =>
       torch.tidy(() => {
-        const parameters = this.#parameters.map((p) => p.detach().clone());
+        const parameters = this.#parameters.map((p) => p.clone());
         torch.foreachCopy_(this.#parameters, this.#averages);
         torch.foreachCopy_(this.#averages, parameters);
       }),

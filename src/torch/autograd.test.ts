@@ -14,6 +14,12 @@ describe("backward", () => {
     expect(w.grad).toBeUndefined();
   });
 
+  it("is a method of the loss too", () => {
+    const w = leaf([1, 2]);
+    w.square().sum().backward();
+    expect(w.grad?.tolist()).toEqual([2, 4]);
+  });
+
   it("takes several tensors, with gradients of their own", () => {
     const w = leaf([1, 2]);
     torch.backward([w.mul(2), w.square()], {

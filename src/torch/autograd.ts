@@ -2,7 +2,7 @@ import { type Handle, native } from "./binding.ts";
 import { activeTape, backwardThroughSegments } from "./checkpoint.ts";
 import { assertSynchronous } from "./synchronous.ts";
 import { Tensor } from "./tensor.ts";
-import { handlesOf, wrap } from "./wrap.ts";
+import { handlesOf, registerBackward, wrap } from "./wrap.ts";
 
 function withGradMode<T>(enabled: boolean, body: () => T): T {
   const previous = native.setGradEnabled(enabled);
@@ -40,6 +40,8 @@ export function backward(tensors: Tensor | readonly Tensor[], options: BackwardO
     native.backward(handlesOf(list), gradients, options.retainGraph ?? retainGraph, false),
   );
 }
+
+registerBackward((tensor) => backward(tensor));
 
 /** What {@link grad} may be told. */
 export interface GradOptions extends BackwardOptions {

@@ -144,6 +144,14 @@ describe("checkpoint", () => {
     expect(leaves.map(({ grad }) => grad?.tolist())).toEqual(sum);
   });
 
+  it("has its backward by the loss's own method too", () => {
+    const [, expected] = gradientsOf(() => layer(0)(x).sum());
+    for (const each of leaves) each.grad = undefined;
+    torch.checkpoint(layer(0), [x]).sum().backward();
+    expect(expected).toBeDefined();
+    expect(weights[0]?.grad?.tolist()).toEqual(expected);
+  });
+
   it("adds to the gradients of earlier steps", () => {
     const loss = (): torch.Tensor => torch.checkpoint(layer(0), [x]).sum();
     const [, once] = gradientsOf(loss);

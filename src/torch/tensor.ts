@@ -9,7 +9,7 @@ import {
   type TypedArray,
 } from "./dtype.ts";
 import { TensorOps } from "./ops.gen.ts";
-import { registerTensor, wrap } from "./wrap.ts";
+import { backwardOf, registerTensor, wrap } from "./wrap.ts";
 
 /** Nested arrays of numbers, as deep as a tensor has dimensions. */
 export type NestedNumbers = number | NestedNumbers[];
@@ -114,6 +114,11 @@ export class Tensor extends TensorOps {
   requiresGrad_(value = true): this {
     native.setRequiresGrad(this.handle, value);
     return this;
+  }
+
+  /** Accumulates gradients of this (one-element) tensor into the leaves that it was computed from: torch.backward(this). */
+  backward(): void {
+    backwardOf(this as Tensor);
   }
 
   /** The same tensor as another dtype or on another device; itself where nothing changes and no copy is asked for. */

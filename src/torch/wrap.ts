@@ -9,6 +9,16 @@ export const registerTensor = (tensorClass: new (handle: Handle) => Tensor): voi
   construct = (handle) => new tensorClass(handle);
 };
 
+let runBackward: (tensor: Tensor) => void;
+
+/** Called once, by autograd.ts. */
+export const registerBackward = (backward: (tensor: Tensor) => void): void => {
+  runBackward = backward;
+};
+
+/** Backward from one tensor, for the method of that name. */
+export const backwardOf = (tensor: Tensor): void => runBackward(tensor);
+
 /** A Tensor over a handle that an operator returned. */
 export const wrap = (handle: Handle): Tensor => construct(handle);
 

@@ -19,21 +19,23 @@ const below = (count: number): number => Math.floor(random() * count);
  * fill the machine's memory.
  */
 function highHandled(make: () => torch.Tensor): torch.Tensor {
-  let made = torch.keep(make());
-  while (made.handle < 2 ** 48) {
+  for (;;) {
+    const made = torch.keep(make());
+    if (made.handle >= 2 ** 48) return made;
     made.dispose();
-    made = torch.keep(make());
+    // Every tenant of a place in the table raises the next one's handle.
+    for (let i = 0; i < 2 ** 17; i++) torch.retain(tenant).dispose();
   }
-  return made;
 }
 
+const tenant = torch.zeros([]);
 const makers = [
-  () => torch.tensor([[1, 2, 3], [4, 5, 6]]).requiresGrad_(),
+  () => torch.ones([2, 3]).requiresGrad_(),
   () => torch.ones([2, 3]),
-  () => torch.tensor([0, 1, 1], { dtype: "int64" }),
+  () => torch.ones([3], { dtype: "int64" }),
   () => torch.ones([1, 2, 3, 3]),
-  () => torch.tensor([1, 0, 1], { dtype: "bool" }),
-  () => torch.tensor(0.5, { dtype: "bfloat16" }),
+  () => torch.ones([3], { dtype: "bool" }),
+  () => torch.ones([], { dtype: "bfloat16" }),
   () => torch.zeros([3, 0]),
   () => torch.zeros([2, 3], { device: "meta" }),
 ];
@@ -68,10 +70,16 @@ const values: readonly (() => unknown)[] = [
   ...[[], [0], [1], [2, 3], [-1], [1, 1, 1, 1], [HUGE], [HUGE, HUGE], [null], [0.5], [[1]]].map(
     (v) => () => v,
   ),
-  ...[["a"], [Number.NaN], sparse, new Array(1000).fill(1), [true, false], [1n]].map((v) => () => v),
-  ...[new Float32Array(6), new Uint8Array(0), new BigUint64Array(2), detached, new ArrayBuffer(8)].map(
+  ...[["a"], [Number.NaN], sparse, new Array(1000).fill(1), [true, false], [1n]].map(
     (v) => () => v,
   ),
+  ...[
+    new Float32Array(6),
+    new Uint8Array(0),
+    new BigUint64Array(2),
+    detached,
+    new ArrayBuffer(8),
+  ].map((v) => () => v),
   () => new DataView(new ArrayBuffer(8)),
   () => new Float64Array(new SharedArrayBuffer(16)),
   () => new Proxy([1, 2], {}),
@@ -92,6 +100,8 @@ const anything = (): unknown => {
   return random() < 0.5 ? handle(below(live.length)) : values[below(values.length)]?.();
 };
 
+// Operators are numbered as they are resolved.
+const operators = native.resolve("aten::neg");
 type Function = (...args: unknown[]) => unknown;
 const exports = native as unknown as Record<string, Function>;
 const names = Object.keys(exports).filter((name) => name !== "installErrors");
@@ -111,17 +121,15 @@ function attempt(name: string, args: unknown[]): void {
 for (const name of [...names, "installErrors"]) {
   for (let i = 0; i < calls; i++) {
     const args = Array.from({ length: below(7) }, anything);
-    if (process.env.TRACE) console.error(name, args);
     attempt(name, args);
   }
   for (const device of ["cpu", "cuda", "meta"]) attempt("setAutocast", [device, null]);
   native.setGradEnabled(true);
   native.setThreads(1);
 }
-for (let operator = 0; operator < native.resolve("aten::neg"); operator++) {
+for (let operator = 0; operator < operators; operator++) {
   for (let i = 0; i < calls / 10; i++) {
     const args = Array.from({ length: below(8) }, anything);
-    if (process.env.TRACE) console.error(operator, args);
     attempt("call", [operator, ...args]);
   }
 }

@@ -1,18 +1,13 @@
 import type { NoiseSchedule, TimestepNoise } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import { minSnrWeight } from "./min-snr.ts";
 import {
   meanPerSample,
   type ObjectiveInput,
   type ObjectiveOutput,
   splitPrediction,
 } from "./objective.ts";
-
-export interface GaussianDiffusionOptions {
-  /** γ of min-SNR weighting of the squared error; all timesteps weigh the same where it is null. Default null. */
-  readonly minSnrGamma?: number | null;
-}
+import { timestepWeight, type WeightingOptions } from "./timestep-weight.ts";
 
 /**
  * PixArt-α's training loss, that of improved diffusion (Nichol and Dhariwal 2021; PixArt-alpha,
@@ -22,7 +17,7 @@ export interface GaussianDiffusionOptions {
 export function gaussianDiffusionLoss(
   schedule: NoiseSchedule,
   input: ObjectiveInput,
-  { minSnrGamma = null }: GaussianDiffusionOptions = {},
+  weighting: WeightingOptions = {},
 ): ObjectiveOutput {
   return torch.tidy(() => {
     const { prediction, variance } = splitPrediction(input);
@@ -30,9 +25,10 @@ export function gaussianDiffusionLoss(
     const mse = meanPerSample(noiseError.square());
     const parts: Record<string, Tensor> = { mse: mse.detach() };
     let loss = mse;
-    if (minSnrGamma !== null) {
-      parts.weight = minSnrWeight(schedule, minSnrGamma, "epsilon", input.timesteps, mse);
-      loss = loss.mul(parts.weight);
+    const weight = timestepWeight(schedule, weighting, "epsilon", input.timesteps, mse);
+    if (weight !== undefined) {
+      parts.weight = weight;
+      loss = loss.mul(weight);
     }
     if (variance !== undefined) {
       const vb = variationalBound(schedule, input, noiseError.detach(), variance);

@@ -1,18 +1,17 @@
 import type { NoiseSchedule } from "../../schedulers/index.ts";
 import * as torch from "../../torch/index.ts";
-import { minSnrWeight } from "./min-snr.ts";
+
 import {
   meanPerSample,
   type ObjectiveInput,
   type ObjectiveOutput,
   splitPrediction,
 } from "./objective.ts";
+import { timestepWeight, type WeightingOptions } from "./timestep-weight.ts";
 
-export interface NoisePredictionOptions {
+export interface NoisePredictionOptions extends WeightingOptions {
   /** What the model's first channels mean. Default "epsilon". */
   readonly predictionType?: "epsilon" | "v_prediction";
-  /** γ of min-SNR weighting; all timesteps weigh the same where it is null. Default null. */
-  readonly minSnrGamma?: number | null;
 }
 
 /**
@@ -22,7 +21,7 @@ export interface NoisePredictionOptions {
 export function noisePredictionLoss(
   schedule: NoiseSchedule,
   input: ObjectiveInput,
-  { predictionType = "epsilon", minSnrGamma = null }: NoisePredictionOptions = {},
+  { predictionType = "epsilon", ...weighting }: NoisePredictionOptions = {},
 ): ObjectiveOutput {
   return torch.tidy(() => {
     const noise = input.noise.float();
@@ -31,8 +30,8 @@ export function noisePredictionLoss(
         ? noise
         : schedule.velocity(input.original.float(), noise, input.timesteps);
     const mse = meanPerSample(splitPrediction(input).prediction.sub(target).square());
-    if (minSnrGamma === null) return { loss: mse, parts: { mse: mse.detach() } };
-    const weight = minSnrWeight(schedule, minSnrGamma, predictionType, input.timesteps, mse);
+    const weight = timestepWeight(schedule, weighting, predictionType, input.timesteps, mse);
+    if (weight === undefined) return { loss: mse, parts: { mse: mse.detach() } };
     return { loss: mse.mul(weight), parts: { mse: mse.detach(), weight } };
   });
 }

@@ -33,11 +33,11 @@ export class Denoising {
     const noise = draws.normal(original.shape.slice(1));
     const noisy = this.#schedule.addNoise(original, noise, timesteps);
     const input = { modelOutput: predict(noisy, timesteps), original, noise, noisy, timesteps };
-    const { minSnrGamma } = this.#loss;
+    const { minSnrGamma, debiased } = this.#loss;
     const result: ObjectiveOutput =
       this.#loss.type === "epsilon+vlb"
-        ? gaussianDiffusionLoss(this.#schedule, input, { minSnrGamma })
-        : noisePredictionLoss(this.#schedule, input, { minSnrGamma });
+        ? gaussianDiffusionLoss(this.#schedule, input, { minSnrGamma, debiased })
+        : noisePredictionLoss(this.#schedule, input, { minSnrGamma, debiased });
     const parts = Object.entries(result.parts).map(
       ([name, values]) => [name, values.mean()] as const,
     );
