@@ -24,8 +24,8 @@ export const pixels: ClassConditionalStageConfig = {
   kind: "class-conditional",
   name: "pixels",
   resolution: 32,
-  batchSize: 32,
-  steps: 300,
+  batchSize: 16,
+  steps: 500,
   loss: { debiased: true },
   optimizer: { lr: 1e-3 },
   schedule: { type: "cosine", warmupSteps: 50 },
@@ -39,15 +39,15 @@ export const alignment: TextToImageStageConfig = {
   kind: "text-to-image",
   name: "alignment",
   resolution: 32,
-  batchSize: 32,
-  steps: 900,
+  batchSize: 16,
+  steps: 2400,
   trainTextEncoder: true,
   loss: { debiased: true },
   optimizer: { lr: 1e-3, textEncoderLr: 1e-3 },
   schedule: { type: "cosine", warmupSteps: 50 },
   ema: { decay: 0.995 },
-  checkpointEvery: 300,
-  sampleEvery: 300,
+  checkpointEvery: 600,
+  sampleEvery: 600,
 };
 
 /** Stage 3, high aesthetics: the well-drawn part at full size. */
@@ -56,15 +56,15 @@ export const aesthetics: TextToImageStageConfig = {
   name: "aesthetics",
   resolution: 64,
   batchSize: 16,
-  steps: 250,
+  steps: 400,
   curated: true,
   interpolationScale: 2, // twice the side of the stage before
   loss: { debiased: true },
   optimizer: { lr: 5e-4 },
   schedule: { type: "cosine", warmupSteps: 20 },
   ema: { decay: 0.99 },
-  checkpointEvery: 150,
-  sampleEvery: 150,
+  checkpointEvery: 200,
+  sampleEvery: 200,
 };
 
 /** PixArt-α's whole curriculum on 64 emoji in four styles: about a quarter of an hour on two cores. */
@@ -74,7 +74,7 @@ export default defineConfig({
   autoencoder: { latentChannels: 4, blockOutChannels: [16, 32, 64], normNumGroups: 8 },
   tokenizer: { vocabSize: 2048, maxLength: 64 },
   textEncoder: { dModel: 128, dKv: 32, numHeads: 4, dFf: 256, numLayers: 2 },
-  transformer: { numLayers: 8, numAttentionHeads: 4, attentionHeadDim: 64, patchSize: 2 },
+  transformer: { numLayers: 6, numAttentionHeads: 3, attentionHeadDim: 64, patchSize: 2 },
   stages: [autoencoder, pixels, alignment, aesthetics],
   sampling: {
     prompts: [
@@ -97,7 +97,7 @@ export default defineConfig({
       "a house, openmoji style",
     ],
     steps: 20,
-    guidanceScale: 4.5,
+    guidanceScale: 3,
     seed: 0,
   },
 });

@@ -9,6 +9,7 @@ import demo, { aesthetics, alignment, autoencoder, pixels } from "./emoji_demo.t
 export default defineConfig({
   ...demo,
   dataset: { ...demo.dataset, things: null },
+  transformer: { numLayers: 8, numAttentionHeads: 4, attentionHeadDim: 64, patchSize: 2 },
   stages: [
     { ...autoencoder, steps: 2000, ema: { decay: 0.995 }, checkpointEvery: 500, sampleEvery: 500 },
     {

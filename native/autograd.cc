@@ -91,7 +91,7 @@ static napi_value SetAutocast(napi_env env, napi_callback_info info) {
   check(env, napi_get_null(env, &previous));
   if (was_on) previous = from_int64(env, static_cast<int64_t>(at::autocast::get_autocast_dtype(device)));
   const bool on = !is_nullish(env, args[1]);
-  if (on) at::autocast::set_autocast_dtype(device, static_cast<c10::ScalarType>(to_int64(env, args[1], "dtype")));
+  if (on) at::autocast::set_autocast_dtype(device, dtype_argument(env, args[1]));
   at::autocast::set_autocast_enabled(device, on);
   if (!on) at::autocast::clear_cache();
   return previous;

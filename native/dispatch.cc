@@ -197,10 +197,10 @@ static napi_value SchemaOf(napi_env env, napi_callback_info info) {
   return from_string(env, c10::toString(find(to_string(env, args[0], "operator")).schema()));
 }
 
-static std::string failure_context(const Op& op) {
+static std::string failure_context(const Op& op, const torch::jit::Stack& stack) {
   std::string out = op.name + "(";
-  for (size_t i = 0; i < op.stack.size() && i < op.arguments.size(); i++) {
-    const auto& value = op.stack[i];
+  for (size_t i = 0; i < stack.size() && i < op.arguments.size(); i++) {
+    const auto& value = stack[i];
     if (value.isTensor()) out += (out.back() == '(' ? "" : ", ") + op.arguments[i].name + " " + describe(value.toTensor());
   }
   return out + "): ";
@@ -220,7 +220,9 @@ static napi_value Call(napi_env env, napi_callback_info info) noexcept {
     return nullptr;
   }
   Op& op = *state.ops[index];
-  torch::jit::Stack& stack = op.stack;
+  // The operator's stack keeps its memory from call to call. It is taken out meanwhile: reading an argument may run a
+  // getter of JavaScript, and that may call the same operator.
+  torch::jit::Stack stack = std::move(op.stack);
   stack.clear();
   try {
     const size_t given = count - 1;
@@ -248,10 +250,12 @@ static napi_value Call(napi_env env, napi_callback_info info) noexcept {
       }
     }
     stack.clear();
+    op.stack = std::move(stack);
     return out;
   } catch (...) {
-    throw_to_js(env, failure_context(op));
+    throw_to_js(env, failure_context(op, stack));
     stack.clear();
+    op.stack = std::move(stack);
     return nullptr;
   }
 }

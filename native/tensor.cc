@@ -41,7 +41,7 @@ Slot& TensorTable::vacant() {
 
 double TensorTable::add(at::Tensor tensor) {
   Slot& slot = vacant();
-  slot.generation = slot.generation + 1 == kGenerations ? 1 : slot.generation + 1;
+  slot.generation++;
   slot.tensor = std::move(tensor);
   live++;
   link(slot, current);
@@ -85,7 +85,8 @@ void TensorTable::release(Slot& slot, int32_t ended_by) {
   epitaph.ended_by = ended_by;
   unlink(slot);
   live--;
-  vacant_.push_back(&slot);
+  // A slot whose generations are used up is retired: a stale handle must never mean a later tensor.
+  if (slot.generation + 1 < kGenerations) vacant_.push_back(&slot);
   slot.tensor.reset();
 }
 
@@ -286,7 +287,7 @@ static std::vector<int64_t> checked_shape(napi_env env, napi_value value, c10::S
   return shape;
 }
 
-static c10::ScalarType dtype_argument(napi_env env, napi_value value) {
+c10::ScalarType dtype_argument(napi_env env, napi_value value) {
   const int64_t code = to_int64(env, value, "dtype");
   if (code < 0 || code >= static_cast<int64_t>(c10::ScalarType::NumOptions)) throw std::invalid_argument("Expected a known dtype");
   return static_cast<c10::ScalarType>(code);
@@ -486,12 +487,13 @@ static uint64_t seed_argument(napi_env env, napi_value value) {
 static napi_value GeneratorNew(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   const c10::Device device(to_string(env, args[1], "device"));
-  auto* g = new GeneratorHandle;
+  auto g = std::make_unique<GeneratorHandle>();
   g->generator = device.is_cpu() ? at::make_generator<at::CPUGeneratorImpl>()
                                  : at::globalContext().getAcceleratorHooksInterface(device.type()).getNewGenerator(device.index());
   g->generator.set_current_seed(seed_argument(env, args[0]));
   napi_value out;
-  check(env, napi_create_external(env, g, [](node_api_basic_env, void* data, void*) { delete static_cast<GeneratorHandle*>(data); }, nullptr, &out));
+  check(env, napi_create_external(env, g.get(), [](node_api_basic_env, void* data, void*) { delete static_cast<GeneratorHandle*>(data); }, nullptr, &out));
+  g.release();
   return out;
 }
 

@@ -87,6 +87,8 @@ std::vector<at::Tensor> tensors_of(napi_env env, napi_value array, const char* n
 
 const at::Generator& generator_of(napi_env env, napi_value value, const char* name);
 
+c10::ScalarType dtype_argument(napi_env env, napi_value value);
+
 std::string describe(const at::Tensor& tensor);
 
 extern const std::vector<Export> kTensorExports;
