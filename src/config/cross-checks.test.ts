@@ -23,6 +23,11 @@ const good: PixArtConfig = {
 it.each<[string, Partial<PixArtConfig>, readonly string[]]>([
   ["nothing", {}, []],
   [
+    "stages that predict different quantities",
+    { stages: [autoencoder, { ...pixels, loss: { type: "v" } }, words] },
+    ['Expected v, as in the earlier stages, for stages.2.loss.type but received "epsilon+vlb".'],
+  ],
+  [
     "two weightings of the same loss",
     { stages: [autoencoder, { ...pixels, loss: { debiased: true, minSnrGamma: 5 } }, words] },
     [

@@ -9,6 +9,7 @@ export function crossChecks(config: ResolvedConfig): string[] {
     ...stageNames(config),
     ...stageOrder(config),
     ...stageFields(config),
+    ...lossTypes(config),
     ...resolutions(config),
   ];
 }
@@ -88,6 +89,21 @@ function* stageOrder({ stages }: ResolvedConfig): Generator<string> {
         kind,
       );
     }
+  }
+}
+
+/** All diffusion stages must predict the same quantity: each starts from the weights of the one before. */
+function* lossTypes({ stages }: ResolvedConfig): Generator<string> {
+  const isVelocity = stages.map((s) =>
+    s.kind === "autoencoder" ? undefined : s.loss.type === "v",
+  );
+  const first = isVelocity.find((v) => v !== undefined);
+  for (const [i, v] of isVelocity.entries()) {
+    const stage = stages[i];
+    if (v === undefined || v === first || stage === undefined || stage.kind === "autoencoder")
+      continue;
+    const what = `${first ? "v" : "epsilon or epsilon+vlb"}, as in the earlier stages,`;
+    yield expected(what, ["stages", i, "loss", "type"], stage.loss.type);
   }
 }
 

@@ -34,8 +34,12 @@ export interface EmaConfig {
 
 /** Diffusion loss of the noise prediction. */
 export interface LossConfig {
-  /** `epsilon`: squared error of the noise. `epsilon+vlb`: and the variational bound of the learned variance, as DiT and PixArt-α train. Default `epsilon+vlb`. */
-  readonly type?: "epsilon" | "epsilon+vlb";
+  /**
+   * `epsilon`: squared error of the noise. `epsilon+vlb`: and the variational bound of the learned variance, as DiT and
+   * PixArt-α train. `v`: squared error of the velocity (Salimans and Ho 2022), which small models learn sooner; the
+   * stages of a run must agree on it. Default `epsilon+vlb`.
+   */
+  readonly type?: "epsilon" | "epsilon+vlb" | "v";
   /** Caps each timestep's signal-to-noise weight at this (Min-SNR, Hang et al. 2023, γ = 5 there); null weighs all timesteps alike. Default null. */
   readonly minSnrGamma?: number | null;
   /** Weighs timesteps by 1/sqrt(SNR), so that large shapes are learned sooner (Yu et al. 2023); not together with minSnrGamma. Default false. */

@@ -26,7 +26,7 @@ const optimizer = z.strictObject(
 const loss = z
   .strictObject(
     {
-      type: oneOf("epsilon", "epsilon+vlb").default("epsilon+vlb"),
+      type: oneOf("epsilon", "epsilon+vlb", "v").default("epsilon+vlb"),
       minSnrGamma: positive.nullable().default(null),
       debiased: flag.default(false),
     },

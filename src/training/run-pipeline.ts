@@ -4,12 +4,12 @@ import { basename, dirname, join, resolve } from "node:path";
 import { configFromJson, type ResolvedConfig } from "../config/index.ts";
 import type { PixArtTransformer2DModel } from "../models/index.ts";
 import { PixArtAlphaPipeline } from "../pipelines/index.ts";
-import { DPMSolverMultistepScheduler } from "../schedulers/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import { BadFileError } from "../weights/index.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { MANIFEST_NAME } from "./checkpoint-manifest.ts";
 import { StageModels } from "./stage-models.ts";
+import { samplerFor } from "./stages/denoising.ts";
 
 type TextToImageStage = Extract<ResolvedConfig["stages"][number], { kind: "text-to-image" }>;
 
@@ -61,7 +61,7 @@ export async function pipelineFromRun(path: string, averaged: boolean): Promise<
     checkpoint,
     averaged,
   );
-  const scheduler = DPMSolverMultistepScheduler.fromConfig({});
+  const scheduler = samplerFor(stage.loss);
   const source = {
     name: checkpoint.path,
     hash: async () => weightsDigest(transformer).slice(0, 10),

@@ -1,6 +1,5 @@
 import type { ResolvedConfig } from "../../config/index.ts";
 import type { AutoencoderKL, DiTTransformer2DModel } from "../../models/index.ts";
-import { DPMSolverMultistepScheduler } from "../../schedulers/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { LatentCache } from "../latent-cache.ts";
 import {
@@ -13,7 +12,7 @@ import {
 } from "../stage-task.ts";
 import type { Example } from "../training-data.ts";
 import { toImages } from "./autoencoder.ts";
-import { Denoising } from "./denoising.ts";
+import { Denoising, samplerFor } from "./denoising.ts";
 
 type ClassStage = Extract<ResolvedConfig["stages"][number], { kind: "class-conditional" }>;
 
@@ -35,12 +34,12 @@ export class ClassConditionalTask implements StageTask {
   readonly groups: StageTask["groups"];
   readonly counts: StageTask["counts"];
   readonly #parts: ClassConditionalParts;
-  readonly #classDropout: number;
+  readonly #stage: ClassStage;
   readonly #denoising: Denoising;
 
   constructor(stage: ClassStage, parts: ClassConditionalParts) {
     this.#parts = parts;
-    this.#classDropout = stage.classDropout;
+    this.#stage = stage;
     this.#denoising = new Denoising(stage.loss);
     this.models = new Map([["transformer", parts.dit]]);
     this.groups = [{ parameters: prefixed("transformer", parts.dit) }];
@@ -55,7 +54,7 @@ export class ClassConditionalTask implements StageTask {
     const { dit, vae, latents, examples } = this.#parts;
     const cache = latents[split];
     const original = cache.draw(ids, draws.normal(cache.shape)).mul(vae.config.scalingFactor);
-    const dropped = draws.uniform().map((u) => split === "train" && u < this.#classDropout);
+    const dropped = draws.uniform().map((u) => split === "train" && u < this.#stage.classDropout);
     const labels = ids.map((id, i) =>
       dropped[i] ? dit.noClass : (examples[split][id]?.classLabel ?? dit.noClass),
     );
@@ -72,7 +71,7 @@ export class ClassConditionalTask implements StageTask {
     const count = Math.min(SHOWN, classCount);
     const classes = Array.from({ length: count }, (_, i) => Math.floor((i * classCount) / count));
     const [channels = 0, height = 0, width = 0] = latents.train.shape;
-    const scheduler = DPMSolverMultistepScheduler.fromConfig({});
+    const scheduler = samplerFor(this.#stage.loss);
     scheduler.setTimesteps(sampling.steps);
     const images = torch.noGrad(() =>
       torch.tidy(() => {

@@ -1,5 +1,5 @@
 import type { ResolvedConfig } from "../../config/index.ts";
-import { NoiseSchedule } from "../../schedulers/index.ts";
+import { DPMSolverMultistepScheduler, NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { SampleDraws } from "../draws.ts";
 import {
@@ -10,6 +10,14 @@ import {
 import type { StageLoss } from "../stage-task.ts";
 
 type LossConfig = Extract<ResolvedConfig["stages"][number], { kind: "text-to-image" }>["loss"];
+
+/** What diffusers calls the target of a loss. */
+const predictionType = (type: LossConfig["type"]): "epsilon" | "v_prediction" =>
+  type === "v" ? "v_prediction" : "epsilon";
+
+/** The sampler for models trained on a loss: DPM-Solver++ of PixArt's files. */
+export const samplerFor = (loss: LossConfig): DPMSolverMultistepScheduler =>
+  DPMSolverMultistepScheduler.fromConfig({ prediction_type: predictionType(loss.type) });
 
 /** The part that both kinds of diffusion stage share: noise a batch of latents, let a model predict, take the loss. */
 export class Denoising {
@@ -33,11 +41,14 @@ export class Denoising {
     const noise = draws.normal(original.shape.slice(1));
     const noisy = this.#schedule.addNoise(original, noise, timesteps);
     const input = { modelOutput: predict(noisy, timesteps), original, noise, noisy, timesteps };
-    const { minSnrGamma, debiased } = this.#loss;
+    const { type, ...weighting } = this.#loss;
     const result: ObjectiveOutput =
-      this.#loss.type === "epsilon+vlb"
-        ? gaussianDiffusionLoss(this.#schedule, input, { minSnrGamma, debiased })
-        : noisePredictionLoss(this.#schedule, input, { minSnrGamma, debiased });
+      type === "epsilon+vlb"
+        ? gaussianDiffusionLoss(this.#schedule, input, weighting)
+        : noisePredictionLoss(this.#schedule, input, {
+            ...weighting,
+            predictionType: predictionType(type),
+          });
     const parts = Object.entries(result.parts).map(
       ([name, values]) => [name, values.mean()] as const,
     );

@@ -6,7 +6,6 @@ import type {
 } from "../../models/index.ts";
 import type { Module } from "../../nn/index.ts";
 import { PixArtAlphaPipeline } from "../../pipelines/index.ts";
-import { DPMSolverMultistepScheduler } from "../../schedulers/index.ts";
 import type { T5Tokenizer } from "../../text/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { CaptionChoice, Captions } from "../captions.ts";
@@ -20,7 +19,7 @@ import {
   type StageTask,
 } from "../stage-task.ts";
 import type { Example } from "../training-data.ts";
-import { Denoising } from "./denoising.ts";
+import { Denoising, samplerFor } from "./denoising.ts";
 
 type TextToImageStage = Extract<ResolvedConfig["stages"][number], { kind: "text-to-image" }>;
 
@@ -116,7 +115,7 @@ export class TextToImageTask implements StageTask {
       textEncoder,
       tokenizer,
       vae,
-      scheduler: DPMSolverMultistepScheduler.fromConfig({}),
+      scheduler: samplerFor(this.#stage.loss),
     });
     const { resolution } = this.#stage;
     const { images } = await pipe([...prompts], {
