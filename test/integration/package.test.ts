@@ -82,6 +82,6 @@ it("ships what it needs and nothing of the tests", () => {
   ]) {
     expect(existsSync(join(installed, name)), name).toBe(true);
   }
-  for (const name of ["src", "test", "bench", ".pixart"])
+  for (const name of ["src", "test", "bench"])
     expect(existsSync(join(installed, name)), name).toBe(false);
 });

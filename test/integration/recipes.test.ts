@@ -17,19 +17,14 @@ describe("the recipes in configs/", () => {
     expect(stages.at(-1)).toMatchObject({ curated: true, interpolationScale: 2 });
   });
 
-  it("differ in their data and length only", async () => {
+  it("differ in their data, the size of the transformer and length only", async () => {
     const [demo, full] = [await loadConfig("emoji_demo"), await loadConfig("emoji_full")];
     expect(demo.dataset.things).toBe("demo");
     expect(full.dataset.things).toBeNull();
-    for (const part of [
-      "autoencoder",
-      "tokenizer",
-      "textEncoder",
-      "transformer",
-      "sampling",
-    ] as const) {
+    for (const part of ["autoencoder", "tokenizer", "textEncoder", "sampling"] as const) {
       expect(full[part]).toEqual(demo[part]);
     }
+    expect(full.transformer.numLayers).toBeGreaterThan(demo.transformer.numLayers);
     for (const [i, stage] of demo.stages.entries()) {
       expect(full.stages[i]?.steps).toBeGreaterThan(stage.steps);
     }
