@@ -2,7 +2,7 @@ import { defineConfig } from "pixart/config";
 import demo, { aesthetics, alignment, autoencoder, pixels } from "./emoji_demo.ts";
 
 /**
- * The demo's curriculum on every emoji: about two and a half hours on two quiet cores. Where the processor computes in
+ * The demo's curriculum on every emoji: about an hour and a half on two quiet cores. Where the processor computes in
  * bfloat16 (avx512_bf16, AMX) the stages at 64 px are faster by half with
  * --cfg-options stages.0.precision=bfloat16 stages.3.precision=bfloat16
  */
@@ -11,11 +11,11 @@ export default defineConfig({
   dataset: { ...demo.dataset, things: null },
   transformer: { numLayers: 8, numAttentionHeads: 4, attentionHeadDim: 64, patchSize: 2 },
   stages: [
-    { ...autoencoder, steps: 2000, ema: { decay: 0.995 }, checkpointEvery: 500, sampleEvery: 500 },
+    { ...autoencoder, steps: 1500, ema: { decay: 0.995 }, checkpointEvery: 500, sampleEvery: 500 },
     {
       ...pixels,
       batchSize: 64,
-      steps: 1500,
+      steps: 1000,
       ema: { decay: 0.998 },
       checkpointEvery: 500,
       sampleEvery: 500,
@@ -23,7 +23,7 @@ export default defineConfig({
     {
       ...alignment,
       batchSize: 64,
-      steps: 7000,
+      steps: 4500,
       ema: { decay: 0.999 },
       checkpointEvery: 500,
       sampleEvery: 1000,
@@ -32,7 +32,7 @@ export default defineConfig({
     {
       ...aesthetics,
       batchSize: 32,
-      steps: 2000,
+      steps: 1500,
       ema: { decay: 0.998 },
       checkpointEvery: 500,
       sampleEvery: 500,

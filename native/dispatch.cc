@@ -20,6 +20,7 @@ struct Argument {
   bool optional_element = false;  // Tensor?[]
   bool optional = false;
   int32_t repeat = 0;  // int[2] takes a bare number for all its places
+  int64_t codes = 0;   // how many values an enumeration has: libtorch reads past its tables at any other number
   bool has_default = false;
   c10::IValue default_value;
 };
@@ -48,15 +49,28 @@ static Kind kind_of(const c10::Type& type, const std::string& where) {
   }
 }
 
+// Schemas pass enumerations as integers; only the real type tells them apart.
+static int64_t codes_of(const c10::Type& real_type) {
+  switch (real_type.kind()) {
+    case c10::TypeKind::ScalarTypeType: return static_cast<int64_t>(c10::ScalarType::Undefined);
+    case c10::TypeKind::LayoutType: return static_cast<int64_t>(c10::Layout::NumOptions);
+    case c10::TypeKind::MemoryFormatType: return static_cast<int64_t>(c10::MemoryFormat::NumOptions);
+    default: return 0;
+  }
+}
+
 static Argument prepare(const c10::Argument& from, const std::string& op) {
   Argument out;
   out.name = from.name();
   const std::string where = op + ", argument " + out.name;
   c10::TypePtr type = from.type();
+  c10::TypePtr real_type = from.real_type();
   if (auto optional = type->cast<c10::OptionalType>()) {
     out.optional = true;
     type = optional->getElementType();
   }
+  if (auto optional = real_type->cast<c10::OptionalType>()) real_type = optional->getElementType();
+  out.codes = codes_of(*real_type);
   out.kind = kind_of(*type, where);
   if (out.kind == Kind::List) {
     c10::TypePtr element = type->expectRef<c10::ListType>().getElementType();
@@ -72,6 +86,15 @@ static Argument prepare(const c10::Argument& from, const std::string& op) {
     out.default_value = *from.default_value();
   }
   return out;
+}
+
+static int64_t to_code(napi_env env, napi_value value, const Argument& argument) {
+  const int64_t code = to_int64(env, value, argument.name.c_str());
+  if (argument.codes > 0 && (code < 0 || code >= argument.codes)) {
+    throw std::invalid_argument("Expected a code from 0 to " + std::to_string(argument.codes - 1) + " for " + argument.name +
+                                " but received " + std::to_string(code));
+  }
+  return code;
 }
 
 static at::Scalar to_scalar(napi_env env, napi_value value, const char* name) {
@@ -116,7 +139,7 @@ static c10::IValue convert(napi_env env, napi_value value, const Argument& argum
     case Kind::Tensor: return tensor_of(env, value, name);
     case Kind::Scalar: return to_scalar(env, value, name);
     case Kind::Float: return to_double(env, value, name);
-    case Kind::Int: return to_int64(env, value, name);
+    case Kind::Int: return to_code(env, value, argument);
     case Kind::Bool: return to_bool(env, value, name);
     case Kind::String: return to_string(env, value, name);
     case Kind::Device: return c10::Device(to_string(env, value, name));

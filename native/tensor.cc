@@ -289,7 +289,7 @@ static std::vector<int64_t> checked_shape(napi_env env, napi_value value, c10::S
 
 c10::ScalarType dtype_argument(napi_env env, napi_value value) {
   const int64_t code = to_int64(env, value, "dtype");
-  if (code < 0 || code >= static_cast<int64_t>(c10::ScalarType::NumOptions)) throw std::invalid_argument("Expected a known dtype");
+  if (code < 0 || code >= static_cast<int64_t>(c10::ScalarType::Undefined)) throw std::invalid_argument("Expected a known dtype");
   return static_cast<c10::ScalarType>(code);
 }
 

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { native } from "./binding.ts";
 import * as torch from "./index.ts";
 
 /** What a body throws. */
@@ -40,6 +41,21 @@ describe("TorchError", () => {
         "aten::add.Tensor(self float32(2)): Expected a value for other but received none",
       ),
     );
+  });
+
+  it.each([
+    ["aten::softmax.int", "dtype", (code: number) => [0, code]],
+    ["aten::to.dtype", "dtype", (code: number) => [code]],
+    ["aten::zeros_like", "layout", (code: number) => [undefined, code]],
+    ["aten::clone", "memory_format", (code: number) => [code]],
+  ] as const)("refuses numbers that %s has no %s for", (name, argument, rest) => {
+    const x = torch.zeros([2]);
+    const operator = native.resolve(name);
+    for (const code of [-1, 99, 2 ** 50]) {
+      expect(() => native.call(operator, x.handle, ...rest(code))).toThrow(
+        new RegExp(`Expected a code from 0 to \\d+ for ${argument} but received ${code}$`),
+      );
+    }
   });
 
   it("has one paragraph: no dispatch table, no C++ frames, no advice on linking", () => {
