@@ -64,3 +64,8 @@ export interface PixArtConfig {
 
 /** A checked config with every default written out; null means "not set". */
 export type ResolvedConfig = Filled<PixArtConfig>;
+
+/** A stage of a checked config, of one kind or of any. */
+export type ResolvedStage<
+  Kind extends ResolvedConfig["stages"][number]["kind"] = ResolvedConfig["stages"][number]["kind"],
+> = Extract<ResolvedConfig["stages"][number], { kind: Kind }>;

@@ -44,6 +44,7 @@ export async function measureRetrieval(
         guidanceScale,
         generator: batch.map((_, i) => torch.generator(seed + first + i)),
         useResolutionBinning: false,
+        cleanCaption: false, // these are training's own captions
       },
     );
     batch.forEach(({ thing, style }, i) => {

@@ -1,4 +1,4 @@
-import type { ResolvedConfig } from "../config/index.ts";
+import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import {
   AutoencoderKL,
   DiTTransformer2DModel,
@@ -8,7 +8,7 @@ import {
 import { construct } from "../nn/index.ts";
 import * as torch from "../torch/index.ts";
 
-type TextToImageStage = Extract<ResolvedConfig["stages"][number], { kind: "text-to-image" }>;
+type TextToImageStage = ResolvedStage<"text-to-image">;
 
 /** Pixels of a latent's side: 2 for every halving. */
 export const autoencoderFactor = (vae: AutoencoderKL): number =>

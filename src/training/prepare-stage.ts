@@ -1,4 +1,4 @@
-import type { ResolvedConfig } from "../config/index.ts";
+import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import { Captions } from "./captions.ts";
 import { LatentCache } from "./latent-cache.ts";
@@ -9,8 +9,6 @@ import { AutoencoderTask } from "./stages/autoencoder.ts";
 import { ClassConditionalTask } from "./stages/class-conditional.ts";
 import { TextToImageTask } from "./stages/text-to-image.ts";
 import { curated, type Example, Pictures, type TrainingData } from "./training-data.ts";
-
-type Stage = ResolvedConfig["stages"][number];
 
 /** What all stages of a run share. */
 export interface CurriculumContext {
@@ -39,7 +37,10 @@ async function cachedLatents(
 }
 
 /** Builds a stage's models, from the stages before it, and loads its data. */
-export async function prepareStage(context: CurriculumContext, stage: Stage): Promise<StageTask> {
+export async function prepareStage(
+  context: CurriculumContext,
+  stage: ResolvedStage,
+): Promise<StageTask> {
   const { config, data, models, tokenizer } = context;
   if (stage.kind === "autoencoder") {
     return AutoencoderTask.create(await buildAutoencoder(config), stage, data);

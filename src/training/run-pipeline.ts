@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { configFromJson, type ResolvedConfig } from "../config/index.ts";
+import { configFromJson, type ResolvedConfig, type ResolvedStage } from "../config/index.ts";
 import type { PixArtTransformer2DModel } from "../models/index.ts";
 import { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
@@ -11,7 +11,7 @@ import { MANIFEST_NAME } from "./checkpoint-manifest.ts";
 import { StageModels } from "./stage-models.ts";
 import { samplerFor } from "./stages/denoising.ts";
 
-type TextToImageStage = Extract<ResolvedConfig["stages"][number], { kind: "text-to-image" }>;
+type TextToImageStage = ResolvedStage<"text-to-image">;
 
 /** A pipeline rebuilt from a run, and where it stood. */
 export interface RunPipeline {

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { ResolvedConfig } from "../config/index.ts";
+import type { ResolvedStage } from "../config/index.ts";
 import { AdamW, clipGradNorm_, Ema, lrFactor } from "../optim/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -12,8 +12,6 @@ import {
   type StageTask,
   unprefixed,
 } from "./stage-task.ts";
-
-type Stage = ResolvedConfig["stages"][number];
 
 /** What one optimizer step did. */
 export interface StepReport {
@@ -67,7 +65,7 @@ export class DivergedError extends Error {
 /** Trains one stage: the optimizer, the averages, and the loop over steps. */
 export class StageLoop {
   readonly #seed: number;
-  readonly #stage: Stage;
+  readonly #stage: ResolvedStage;
   readonly #task: StageTask;
   readonly #optimizer: AdamW;
   readonly #ema: Ema;
@@ -76,7 +74,7 @@ export class StageLoop {
   #step = 0;
   #skipped = 0;
 
-  constructor(seed: number, stage: Stage, task: StageTask) {
+  constructor(seed: number, stage: ResolvedStage, task: StageTask) {
     const { betas, eps, weightDecay } = stage.optimizer;
     const trainable = new Map(task.groups.flatMap(({ parameters }) => [...parameters]));
     this.#seed = seed;
@@ -109,7 +107,10 @@ export class StageLoop {
     return {
       step: this.#step,
       groups: this.tensors(),
-      state: { skippedInARow: this.#skipped, ...this.#task.facts() },
+      state: {
+        skippedInARow: this.#skipped,
+        ...(this.#step === this.#stage.steps ? this.#task.facts() : {}),
+      },
     };
   }
 

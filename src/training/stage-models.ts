@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { ResolvedConfig } from "../config/index.ts";
+import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import {
   type AutoencoderKL,
   type DiTTransformer2DModel,
@@ -20,8 +20,7 @@ import {
 } from "./models.ts";
 import { unprefixed } from "./stage-task.ts";
 
-type Stage = ResolvedConfig["stages"][number];
-type TextToImageStage = Extract<Stage, { kind: "text-to-image" }>;
+type TextToImageStage = ResolvedStage<"text-to-image">;
 
 /** Where a run keeps a stage's checkpoints. */
 export const stageCheckpoints = (checkpoints: string, stage: string): string =>
@@ -56,12 +55,12 @@ export class StageModels {
   }
 
   /** The newest checkpoint of a stage; undefined where it was not begun. */
-  latest(stage: Stage): Promise<Checkpoint | undefined> {
+  latest(stage: ResolvedStage): Promise<Checkpoint | undefined> {
     return latestCheckpoint(stageCheckpoints(this.#checkpoints, stage.name));
   }
 
   /** The checkpoint that a complete stage ended with. Throws where the stage is not complete. */
-  async finished(stage: Stage): Promise<Checkpoint> {
+  async finished(stage: ResolvedStage): Promise<Checkpoint> {
     const checkpoint = await this.latest(stage);
     if (checkpoint?.step !== stage.steps) {
       throw new Error(
@@ -88,7 +87,7 @@ export class StageModels {
 
   /** The class-conditional transformer of a stage, from a checkpoint. */
   dit(
-    stage: Stage,
+    stage: ResolvedStage,
     vae: AutoencoderKL,
     checkpoint: Checkpoint,
     averaged: boolean,
@@ -170,7 +169,7 @@ export class StageModels {
     return { transformer, textEncoder };
   }
 
-  #latents(stage: Stage, vae: AutoencoderKL): { channels: number; size: number } {
+  #latents(stage: ResolvedStage, vae: AutoencoderKL): { channels: number; size: number } {
     return { channels: vae.config.latentChannels, size: stage.resolution / autoencoderFactor(vae) };
   }
 }

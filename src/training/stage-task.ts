@@ -43,7 +43,7 @@ export interface StageTask {
   loss(batch: Batch): StageLoss;
   /** Pictures from the models as they are, always the same prompts and noise. */
   sample(): Promise<SampleSheet>;
-  /** Facts that the models cannot be rebuilt without; kept in every checkpoint. */
+  /** Facts that later stages cannot rebuild the models without; asked for when the stage is complete, and kept in its checkpoint. */
   facts(): Readonly<Record<string, JsonValue>>;
   dispose(): void;
 }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { ResolvedConfig } from "../config/index.ts";
+import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import { contactSheet } from "../images/index.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
@@ -20,8 +20,6 @@ import { type StageListener, StageLoop, type StageState, type StepReport } from 
 import { StageModels, stageCheckpoints } from "./stage-models.ts";
 import { TensorBoardWriter } from "./tensorboard.ts";
 import { loadTrainingData, type TrainingData } from "./training-data.ts";
-
-type Stage = ResolvedConfig["stages"][number];
 
 /** What {@link train} may be told. */
 export interface TrainOptions {
@@ -106,7 +104,8 @@ class TrainSession {
         return models.latest(stage);
       }),
     );
-    const isComplete = (stage: Stage, i: number): boolean => latest[i]?.step === stage.steps;
+    const isComplete = (stage: ResolvedStage, i: number): boolean =>
+      latest[i]?.step === stage.steps;
     const first = this.#config.stages.findIndex((stage, i) => !isComplete(stage, i));
     if (first < 0) {
       say(`All stages of ${this.#run.path} are complete already`);
@@ -157,7 +156,7 @@ class TrainSession {
     return made;
   }
 
-  async #stage(context: CurriculumContext, stage: Stage): Promise<boolean> {
+  async #stage(context: CurriculumContext, stage: ResolvedStage): Promise<boolean> {
     const { say } = this.#options;
     const task = await prepareStage(context, stage);
     const loop = new StageLoop(this.#config.seed, stage, task);
@@ -192,7 +191,7 @@ class TrainSession {
   }
 
   /** Refuses to begin what the disk has no room for: the checkpoints that stay, and the one being written. */
-  async #requireRoom(stage: Stage, groups: StageState["groups"]): Promise<void> {
+  async #requireRoom(stage: ResolvedStage, groups: StageState["groups"]): Promise<void> {
     const specs = new Map(
       [...groups].map(([stem, tensors]) => [
         stem,
@@ -205,7 +204,7 @@ class TrainSession {
     );
   }
 
-  #listener(stage: Stage, { progress, board }: StageOutputs): StageListener {
+  #listener(stage: ResolvedStage, { progress, board }: StageOutputs): StageListener {
     return {
       onStep: (report) => this.#onStep(stage, report, { progress, board }),
       onWarning: (message) => this.#warn(message),
@@ -232,7 +231,7 @@ class TrainSession {
     };
   }
 
-  #onStep(stage: Stage, report: StepReport, { progress, board }: StageOutputs): void {
+  #onStep(stage: ResolvedStage, report: StepReport, { progress, board }: StageOutputs): void {
     const { step, loss, parts, gradNorm, lr, images, seconds } = report;
     const total = Object.values(seconds).reduce((sum, s) => sum + s, 0);
     const imagesPerSecond = images / total;
@@ -253,7 +252,7 @@ class TrainSession {
     progress.update({ step, loss, imagesPerSecond });
   }
 
-  async #save(stage: Stage, { step, groups, state }: StageState): Promise<void> {
+  async #save(stage: ResolvedStage, { step, groups, state }: StageState): Promise<void> {
     const root = stageCheckpoints(this.#run.checkpoints, stage.name);
     const folder = await saveCheckpoint(root, {
       step,

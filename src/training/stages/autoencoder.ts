@@ -1,4 +1,4 @@
-import type { ResolvedConfig } from "../../config/index.ts";
+import type { ResolvedStage } from "../../config/index.ts";
 import { RgbImage } from "../../images/index.ts";
 import type { AutoencoderKL } from "../../models/index.ts";
 import type { Tensor } from "../../torch/index.ts";
@@ -14,7 +14,7 @@ import {
 } from "../stage-task.ts";
 import { Pictures, type TrainingData } from "../training-data.ts";
 
-type AutoencoderStage = Extract<ResolvedConfig["stages"][number], { kind: "autoencoder" }>;
+type AutoencoderStage = ResolvedStage<"autoencoder">;
 
 const SHOWN = 8;
 

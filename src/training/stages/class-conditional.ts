@@ -1,4 +1,4 @@
-import type { ResolvedConfig } from "../../config/index.ts";
+import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
 import type { AutoencoderKL, DiTTransformer2DModel } from "../../models/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { LatentCache } from "../latent-cache.ts";
@@ -14,7 +14,7 @@ import type { Example } from "../training-data.ts";
 import { toImages } from "./autoencoder.ts";
 import { Denoising, samplerFor } from "./denoising.ts";
 
-type ClassStage = Extract<ResolvedConfig["stages"][number], { kind: "class-conditional" }>;
+type ClassStage = ResolvedStage<"class-conditional">;
 
 const SHOWN = 16;
 

@@ -1,4 +1,4 @@
-import type { ResolvedConfig } from "../../config/index.ts";
+import type { ResolvedStage } from "../../config/index.ts";
 import { DPMSolverMultistepScheduler, NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { SampleDraws } from "../draws.ts";
@@ -9,7 +9,7 @@ import {
 } from "../objectives/index.ts";
 import type { StageLoss } from "../stage-task.ts";
 
-type LossConfig = Extract<ResolvedConfig["stages"][number], { kind: "text-to-image" }>["loss"];
+type LossConfig = ResolvedStage<"text-to-image">["loss"];
 
 /** What diffusers calls the target of a loss. */
 const predictionType = (type: LossConfig["type"]): "epsilon" | "v_prediction" =>

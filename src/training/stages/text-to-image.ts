@@ -1,4 +1,4 @@
-import type { ResolvedConfig } from "../../config/index.ts";
+import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
 import type {
   AutoencoderKL,
   PixArtTransformer2DModel,
@@ -21,7 +21,7 @@ import {
 import type { Example } from "../training-data.ts";
 import { Denoising, samplerFor } from "./denoising.ts";
 
-type TextToImageStage = Extract<ResolvedConfig["stages"][number], { kind: "text-to-image" }>;
+type TextToImageStage = ResolvedStage<"text-to-image">;
 
 /** What {@link TextToImageTask} works on. */
 export interface TextToImageParts {
@@ -126,6 +126,7 @@ export class TextToImageTask implements StageTask {
       generator: torch.generator(seed),
       useResolutionBinning: false,
       maxSequenceLength: config.tokenizer.maxLength,
+      cleanCaption: false, // as the captions that it learns from
     });
     return { images, labels: [...prompts] };
   }
