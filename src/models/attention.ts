@@ -38,15 +38,29 @@ export class Attention extends Module {
    * @returns       (B, N, D)
    */
   override forward(x: Tensor, context: Tensor = x, bias?: Tensor): Tensor {
-    const q = this.#split(this.toQ.call(x)); // (B, M, N, E)
-    const k = this.#split(this.toK.call(context)); // (B, M, L, E)
-    const v = this.#split(this.toV.call(context)); // (B, M, L, E)
-    const mask = bias === undefined ? {} : { attnMask: bias };
-    const attended = F.scaledDotProductAttention(q, k, v, mask); // (B, M, N, E)
-    return this.toOut.call(attended.transpose(1, 2).flatten(2, 3));
+    const q = this.toQ.call(x); // (B, N, D)
+    const k = this.toK.call(context); // (B, L, D)
+    const v = this.toV.call(context); // (B, L, D)
+    return this.toOut.call(attend(q, k, v, this.#heads, bias));
   }
+}
 
-  #split(x: Tensor): Tensor {
-    return x.reshape([x.size(0), x.size(1), this.#heads, -1]).transpose(1, 2);
-  }
+/**
+ * Attention in `heads` equal parts of the width: queries (B, N, D) to keys and values (B, L, D) → (B, N, D). `bias` is
+ * added to the logits, broadcast to (B, M, N, L).
+ */
+export function attend(
+  queries: Tensor,
+  keys: Tensor,
+  values: Tensor,
+  heads: number,
+  bias?: Tensor,
+): Tensor {
+  const split = (x: Tensor): Tensor => x.reshape([x.size(0), x.size(1), heads, -1]).transpose(1, 2);
+  const q = split(queries); // (B, M, N, E)
+  const k = split(keys); // (B, M, L, E)
+  const v = split(values); // (B, M, L, E)
+  const mask = bias === undefined ? {} : { attnMask: bias };
+  const attended = F.scaledDotProductAttention(q, k, v, mask); // (B, M, N, E)
+  return attended.transpose(1, 2).flatten(2, 3);
 }

@@ -39,6 +39,17 @@ export const flag = (initial: boolean): Field<boolean> => ({
   accepts: (value) => typeof value === "boolean",
 });
 
+/** A list, not empty, of what `item` accepts; `expected` says in the plural what that is. */
+export const listOf = <T extends readonly unknown[]>(
+  initial: T,
+  expected: string,
+  item: (value: unknown) => boolean,
+): Field<T> => ({
+  initial,
+  expected: `a list of ${expected}`,
+  accepts: (value) => Array.isArray(value) && value.length > 0 && value.every(item),
+});
+
 /** What `field` may hold, or null; null is the initial value unless another is given. */
 export const nullable = <T>(field: Field<T>, initial: T | null = null): Field<T | null> => ({
   initial,
@@ -79,6 +90,35 @@ const snakeCase = (name: string): string =>
 const camelCase = (name: string): string =>
   name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
+/** A value with the names of its fields changed, where it has any. */
+const renamed = (value: unknown, rename: (name: string) => string): unknown =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [rename(name), inner]))
+    : value;
+
+/**
+ * Throws unless a `config.json`, which `path` names, is of diffusers' class `className`; or of the class that was once
+ * used for all transformers, with the norm of the one that is wanted.
+ */
+export function requireClass(
+  json: Readonly<Record<string, unknown>>,
+  path: string,
+  className: string,
+  olderNormType?: string,
+): void {
+  const { _class_name: found, norm_type: normType } = json;
+  if (found === className) return;
+  if (olderNormType === undefined) {
+    throw new Error(
+      `Expected ${className} for _class_name in ${path} but received ${JSON.stringify(found)}`,
+    );
+  }
+  if (found === "Transformer2DModel" && normType === olderNormType) return;
+  throw new Error(
+    `Expected ${className}, or Transformer2DModel with norm_type "${olderNormType}", for _class_name in ${path} but received ${JSON.stringify(found)} with norm_type ${JSON.stringify(normType)}`,
+  );
+}
+
 /** Fields that diffusers writes beside a model's own: its bookkeeping, older classes' options, and its EMA's state. */
 const foreign: ReadonlySet<string> = new Set([
   "double_self_attention",
@@ -105,7 +145,7 @@ export function readConfig<C extends object>(
 ): C {
   const own = Object.entries(json)
     .filter(([key]) => !key.startsWith("_") && !foreign.has(key))
-    .map(([key, value]) => [camelCase(key), value]);
+    .map(([key, value]) => [camelCase(key), renamed(value, camelCase)]);
   return completeConfig(
     fields,
     Object.fromEntries(own),
@@ -115,6 +155,9 @@ export function readConfig<C extends object>(
 
 /** The snake_case form of a configuration, with the class that Python is to build from it. */
 export function writeConfig(config: object, className: string): ConfigObject {
-  const own = Object.entries(config).map(([name, value]) => [snakeCase(name), value]);
+  const own = Object.entries(config).map(([name, value]) => [
+    snakeCase(name),
+    renamed(value, snakeCase),
+  ]);
   return { _class_name: className, ...Object.fromEntries(own) };
 }

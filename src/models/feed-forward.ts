@@ -2,14 +2,18 @@ import { Linear, Module } from "../nn/index.ts";
 import { functional as F, type Tensor } from "../torch/index.ts";
 import { chunk } from "./chunk.ts";
 
-/** The activations of diffusers' `FeedForward`. */
-export type FeedForwardActivation =
-  | "gelu-approximate"
-  | "gelu"
-  | "geglu"
-  | "geglu-approximate"
-  | "swiglu"
-  | "linear-silu";
+/** The activations of diffusers' `FeedForward`, the released models' first. */
+export const feedForwardActivations = [
+  "gelu-approximate",
+  "gelu",
+  "geglu",
+  "geglu-approximate",
+  "swiglu",
+  "linear-silu",
+] as const;
+
+/** One of diffusers' activations. */
+export type FeedForwardActivation = (typeof feedForwardActivations)[number];
 
 /** Values times their activated gates: (B, N, 2·M) → (B, N, M). */
 const gated = (x: Tensor, activation: (gate: Tensor) => Tensor): Tensor => {

@@ -91,6 +91,28 @@ const cases = [
       caption_channels: 64,
     },
   },
+  {
+    ...usual,
+    name: "PixArt-Σ: position scale 4 by a sample size of 256, 300 tokens, not square",
+    height: 12,
+    width: 20,
+    tokens: 300,
+    config: { ...tiny, sample_size: 256, use_additional_conditions: false, num_layers: 1 },
+  },
+  {
+    ...usual,
+    name: "PixArt-Σ at 1024: position scale in the file, no micro-conditions at sample size 128",
+    height: 12,
+    width: 8,
+    tokens: 300,
+    config: {
+      ...tiny,
+      sample_size: 128,
+      interpolation_scale: 2,
+      use_additional_conditions: false,
+      num_layers: 1,
+    },
+  },
   ...["gelu", "geglu", "geglu-approximate", "swiglu", "linear-silu"].map((activation) => ({
     ...usual,
     name: `activation ${activation}`,

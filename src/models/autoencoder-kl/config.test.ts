@@ -85,6 +85,20 @@ describe("autoencoderKLConfig", () => {
   });
 });
 
+describe("the latents' mean and deviation", () => {
+  it("need a number for each channel", () => {
+    expect(() => autoencoderKLConfig({ latentsMean: [0, 1], latentsStd: [1, 1, 1, 1] })).toThrow(
+      "Expected a number for each of the latentChannels, 4, for latentsMean but received 2",
+    );
+  });
+
+  it("go together", () => {
+    expect(() => autoencoderKLConfig({ latentsStd: [1, 1, 1, 1] })).toThrow(
+      "Expected both or neither of latentsMean and latentsStd but received one: latents are normalised with the two together",
+    );
+  });
+});
+
 describe("readAutoencoderKLConfig", () => {
   it("gives files without them the usual scale and float32", () => {
     const config = readAutoencoderKLConfig(fineTuned, "config.json");
@@ -118,7 +132,8 @@ describe("readAutoencoderKLConfig", () => {
   it("reads back what is written", () => {
     const config = autoencoderKLConfig({
       scalingFactor: 0.13025,
-      latentsMean: [0.1],
+      latentsMean: [0.1, 0, 0, 0],
+      latentsStd: [1, 2, 1, 1],
       actFn: "swish",
     });
     const json = writeAutoencoderKLConfig(config);

@@ -5,10 +5,12 @@ import {
   type Field,
   type FieldsOf,
   flag,
+  listOf,
   nullable,
   oneOf,
   positive,
   readConfig,
+  requireClass,
   writeConfig,
 } from "../config-fields.ts";
 
@@ -29,8 +31,11 @@ export interface AutoencoderKLConfig {
   readonly sampleSize: number;
   /** What latents are multiplied with to have about unit variance; many files leave out the usual 0.18215. */
   readonly scalingFactor: number;
+  /** Subtracted from latents before they are scaled; nothing where null. */
   readonly shiftFactor: number | null;
+  /** The mean of each latent channel. With `latentsStd` it takes the place of `shiftFactor`. */
   readonly latentsMean: readonly number[] | null;
+  /** The standard deviation of each latent channel. */
   readonly latentsStd: readonly number[] | null;
   /** Whether its activations overflow float16, so that pipelines are to run it in float32. */
   readonly forceUpcast: boolean;
@@ -40,16 +45,6 @@ export interface AutoencoderKLConfig {
 }
 
 const finite = (value: unknown): boolean => Number.isFinite(value);
-
-const listOf = <T extends readonly unknown[]>(
-  initial: T,
-  expected: string,
-  accepts: (item: unknown) => boolean,
-): Field<T> => ({
-  initial,
-  expected: `a list of ${expected}`,
-  accepts: (value) => Array.isArray(value) && value.length > 0 && value.every(accepts),
-});
 
 const only = <const T extends string>(name: T): Field<readonly T[]> =>
   listOf([name], `"${name}"`, (value) => value === name);
@@ -96,11 +91,7 @@ export function readAutoencoderKLConfig(
   json: Readonly<Record<string, unknown>>,
   path: string,
 ): AutoencoderKLConfig {
-  if (json._class_name !== "AutoencoderKL") {
-    throw new Error(
-      `Expected AutoencoderKL for _class_name in ${path} but received ${JSON.stringify(json._class_name)}`,
-    );
-  }
+  requireClass(json, path, "AutoencoderKL");
   return consistent(readConfig(fields, json, path));
 }
 
@@ -109,13 +100,26 @@ export const writeAutoencoderKLConfig = (config: AutoencoderKLConfig): ConfigObj
   writeConfig(config, "AutoencoderKL");
 
 function consistent(config: AutoencoderKLConfig): AutoencoderKLConfig {
-  const { blockOutChannels: widths, normNumGroups } = config;
+  const { blockOutChannels: widths, normNumGroups, latentChannels } = config;
   for (const field of ["downBlockTypes", "upBlockTypes"] as const) {
     if (config[field].length !== widths.length) {
       throw new Error(
         `Expected as many ${field} as blockOutChannels, ${widths.length}, but received ${config[field].length}`,
       );
     }
+  }
+  for (const field of ["latentsMean", "latentsStd"] as const) {
+    const values = config[field];
+    if (values !== null && values.length !== latentChannels) {
+      throw new Error(
+        `Expected a number for each of the latentChannels, ${latentChannels}, for ${field} but received ${values.length}`,
+      );
+    }
+  }
+  if ((config.latentsMean === null) !== (config.latentsStd === null)) {
+    throw new Error(
+      "Expected both or neither of latentsMean and latentsStd but received one: latents are normalised with the two together",
+    );
   }
   const uneven = widths.find((width) => width % normNumGroups !== 0);
   if (uneven !== undefined) {

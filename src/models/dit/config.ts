@@ -8,9 +8,10 @@ import {
   oneOf,
   positive,
   readConfig,
+  requireClass,
   writeConfig,
 } from "../config-fields.ts";
-import type { FeedForwardActivation } from "../feed-forward.ts";
+import { type FeedForwardActivation, feedForwardActivations } from "../feed-forward.ts";
 
 /** Configuration of {@link DiTTransformer2DModel}: diffusers' fields in camelCase, the original's defaults (XL/2). */
 export interface DiTConfig {
@@ -57,14 +58,7 @@ const fields: FieldsOf<DiTConfig> = {
   attentionBias: flag(true),
   sampleSize: count(32),
   patchSize: count(2),
-  activationFn: oneOf(
-    "gelu-approximate",
-    "gelu",
-    "geglu",
-    "geglu-approximate",
-    "swiglu",
-    "linear-silu",
-  ),
+  activationFn: oneOf(...feedForwardActivations),
   numEmbedsAdaNorm: count(1000),
   upcastAttention: flag(false),
   normType: oneOf("ada_norm_zero"),
@@ -98,13 +92,7 @@ export function diTConfig(given: Partial<DiTConfig>): DiTConfig {
  * where it describes another model or holds a field or value that isn't understood.
  */
 export function readDiTConfig(json: Readonly<Record<string, unknown>>, path: string): DiTConfig {
-  const { _class_name: className, norm_type: normType } = json;
-  const isOlder = className === "Transformer2DModel" && normType === "ada_norm_zero";
-  if (className !== "DiTTransformer2DModel" && !isOlder) {
-    throw new Error(
-      `Expected DiTTransformer2DModel, or Transformer2DModel with norm_type "ada_norm_zero", for _class_name in ${path} but received ${JSON.stringify(className)} with norm_type ${JSON.stringify(normType)}`,
-    );
-  }
+  requireClass(json, path, "DiTTransformer2DModel", "ada_norm_zero");
   return readConfig(fileFields, json, path);
 }
 

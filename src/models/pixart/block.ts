@@ -1,9 +1,11 @@
 import { init, LayerNorm, Module } from "../../nn/index.ts";
-import type { Tensor } from "../../torch/index.ts";
+import { checkpoint, type Tensor } from "../../torch/index.ts";
 import { Attention } from "../attention.ts";
 import { chunk } from "../chunk.ts";
 import { FeedForward, type FeedForwardActivation } from "../feed-forward.ts";
 import { modulate } from "../modulate.ts";
+import type { PatchGrid } from "./kv-compression.ts";
+import { SelfAttention, type SelfAttentionOptions } from "./self-attention.ts";
 
 // Shapes: B batch, N image tokens, L caption tokens, D hidden width.
 
@@ -16,12 +18,26 @@ export interface PixArtBlockOptions {
   readonly activation: FeedForwardActivation;
   readonly affine: boolean;
   readonly eps: number;
+  /** How this block's self-attention makes keys and values fewer; not at all where undefined. */
+  readonly compression: SelfAttentionOptions["compression"];
+  readonly qkNorm: boolean;
+}
+
+/** What all blocks are told alike. */
+export interface BlockConditions {
+  /** (B, L, contextDim) */
+  readonly caption: Tensor;
+  /** (B, 6, D) */
+  readonly modulation: Tensor;
+  /** (B, 1, 1, L) or (B, 1, N, L), added to the logits of the caption tokens */
+  readonly maskBias: Tensor | undefined;
+  readonly grid: PatchGrid;
 }
 
 /** Self-attention, cross-attention to the caption and an MLP, under adaLN-single (paper figure 4). */
 export class PixArtBlock extends Module {
   readonly norm1: LayerNorm;
-  readonly attn1: Attention;
+  readonly attn1: SelfAttention;
   readonly attn2: Attention;
   readonly norm2: LayerNorm;
   readonly ff: FeedForward;
@@ -30,31 +46,47 @@ export class PixArtBlock extends Module {
   constructor(options: PixArtBlockOptions) {
     super();
     const { dim, heads, contextDim, attentionBias: bias, activation, affine, eps } = options;
+    const { compression, qkNorm } = options;
     this.norm1 = new LayerNorm(dim, { affine, eps });
-    this.attn1 = new Attention({ dim, heads, bias });
+    this.attn1 = new SelfAttention({ dim, heads, bias, compression, qkNorm });
     this.attn2 = new Attention({ dim, heads, contextDim, bias });
     this.norm2 = new LayerNorm(dim, { affine, eps });
     this.ff = new FeedForward(dim, activation);
     this.scaleShiftTable = this.parameter([6, dim], init.normal(dim ** -0.5));
   }
 
-  /**
-   * @param x          (B, N, D) image tokens
-   * @param caption    (B, L, contextDim)
-   * @param modulation (B, 6, D) shared by all blocks
-   * @param maskBias   (B, 1, 1, L) or (B, 1, N, L), added to the logits of the caption tokens
-   */
-  override forward(x: Tensor, caption: Tensor, modulation: Tensor, maskBias?: Tensor): Tensor {
+  /** Image tokens (B, N, D) → (B, N, D) */
+  override forward(x: Tensor, conditions: BlockConditions): Tensor {
+    const { caption, modulation, maskBias, grid } = conditions;
     const [shift1, scale1, gate1, shift2, scale2, gate2] = chunk(
       this.scaleShiftTable.add(modulation), // (B, 6, D)
       6,
       1,
     ); // (B, 1, D) each
-    const attended = this.attn1.call(modulate(this.norm1.call(x), shift1, scale1)); // (B, N, D)
+    const attended = this.attn1.call(modulate(this.norm1.call(x), shift1, scale1), grid); // (B, N, D)
     const image = x.add(gate1.mul(attended)); // (B, N, D)
     // The caption enters by a bare residual: no norm, no modulation and no gate.
     const informed = image.add(this.attn2.call(image, caption, maskBias)); // (B, N, D)
     const fed = this.ff.call(modulate(this.norm2.call(informed), shift2, scale2)); // (B, N, D)
     return informed.add(gate2.mul(fed)); // (B, N, D)
   }
+}
+
+/**
+ * Runs a block on image tokens (B, N, D); with `checkpointing` it is run a second time in backward instead of keeping its
+ * activations.
+ */
+export function runBlock(
+  block: PixArtBlock,
+  x: Tensor,
+  conditions: BlockConditions,
+  checkpointing: boolean,
+): Tensor {
+  if (!checkpointing) return block.call(x, conditions);
+  const { caption, modulation, maskBias, grid } = conditions;
+  return checkpoint(
+    (image, text, shared, mask) =>
+      block.call(image, { caption: text, modulation: shared, maskBias: mask, grid }),
+    [x, caption, modulation, ...(maskBias === undefined ? [] : [maskBias])],
+  );
 }

@@ -97,6 +97,46 @@ describe("pixArtConfig", () => {
   });
 });
 
+describe("PixArt-Σ's fields", () => {
+  const kvCompressConfig = { sampling: "conv", scaleFactor: 2, kvCompressLayer: [14, 27] } as const;
+
+  it("are written under Σ's names where they are in use, and read back", () => {
+    const config = pixArtConfig({ kvCompressConfig, qkNorm: true });
+    const json = writePixArtConfig(config);
+    expect(json).toMatchObject({
+      kv_compress_config: { sampling: "conv", scale_factor: 2, kv_compress_layer: [14, 27] },
+      qk_norm: true,
+    });
+    expect(readPixArtConfig(json, path)).toEqual(config);
+  });
+
+  it("stay out of the file where they are not", () => {
+    const json = writePixArtConfig(pixArtConfig({}));
+    expect(json).not.toHaveProperty("kv_compress_config");
+    expect(json).not.toHaveProperty("qk_norm");
+  });
+
+  it.each([
+    { ...kvCompressConfig, sampling: "max" },
+    { ...kvCompressConfig, scaleFactor: 1 },
+    { ...kvCompressConfig, scaleFactor: 2.5 },
+    { ...kvCompressConfig, kvCompressLayer: [-1] },
+    { sampling: "conv", scaleFactor: 2 },
+    { ...kvCompressConfig, layers: [] },
+    "conv",
+  ])("are refused as %o", (wrong) => {
+    expect(() => pixArtConfig({ kvCompressConfig: wrong as never })).toThrow(
+      `Expected the sampling (conv, ave, uniform, uniform_every), the scale factor (an integer above 1) and the list of layers or null for kvCompressConfig but received ${JSON.stringify(wrong)}`,
+    );
+  });
+
+  it("name layers that are there", () => {
+    expect(() => pixArtDimensions(pixArtConfig({ kvCompressConfig, numLayers: 27 }))).toThrow(
+      "Expected layers below numLayers, 27, for kvCompressLayer but received 27",
+    );
+  });
+});
+
 describe("pixArtDimensions", () => {
   const of = (given: Parameters<typeof pixArtConfig>[0]) => pixArtDimensions(pixArtConfig(given));
 

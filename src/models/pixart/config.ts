@@ -8,9 +8,12 @@ import {
   oneOf,
   positive,
   readConfig,
+  requireClass,
   writeConfig,
 } from "../config-fields.ts";
-import type { FeedForwardActivation } from "../feed-forward.ts";
+import { type FeedForwardActivation, feedForwardActivations } from "../feed-forward.ts";
+import type { PixArtBlockOptions } from "./block.ts";
+import { type KVCompressConfig, kvCompression } from "./kv-compression.ts";
 
 /** Configuration of {@link PixArtTransformer2DModel}: diffusers' fields in camelCase, diffusers' defaults (XL/2). */
 export interface PixArtConfig {
@@ -47,9 +50,28 @@ export interface PixArtConfig {
   /** Width of the text encoder's states; where null there is no projection and captions go to the blocks as they are. */
   readonly captionChannels: number | null;
   readonly attentionType: "default" | null;
+  /** PixArt-Σ's shortening of keys and values; none where null. Written only where there is one: diffusers has none. */
+  readonly kvCompressConfig: KVCompressConfig | null;
+  /** Whether queries and keys of the self-attention are normalised (PixArt-Σ). Written only where they are. */
+  readonly qkNorm: boolean;
 }
 
-const fields: FieldsOf<PixArtConfig> = {
+/** The part of a configuration that its blocks follow. */
+export type PixArtBlockConfig = Pick<
+  PixArtConfig,
+  | "numAttentionHeads"
+  | "attentionHeadDim"
+  | "crossAttentionDim"
+  | "attentionBias"
+  | "activationFn"
+  | "normElementwiseAffine"
+  | "normEps"
+  | "kvCompressConfig"
+  | "qkNorm"
+>;
+
+/** The fields of a {@link PixArtConfig}, with diffusers' defaults. */
+export const pixArtFields: FieldsOf<PixArtConfig> = {
   numAttentionHeads: count(16),
   attentionHeadDim: count(72),
   inChannels: count(4),
@@ -61,14 +83,7 @@ const fields: FieldsOf<PixArtConfig> = {
   attentionBias: flag(true),
   sampleSize: count(128),
   patchSize: count(2),
-  activationFn: oneOf(
-    "gelu-approximate",
-    "gelu",
-    "geglu",
-    "geglu-approximate",
-    "swiglu",
-    "linear-silu",
-  ),
+  activationFn: oneOf(...feedForwardActivations),
   numEmbedsAdaNorm: count(1000),
   upcastAttention: flag(false),
   normType: oneOf("ada_norm_single"),
@@ -78,11 +93,13 @@ const fields: FieldsOf<PixArtConfig> = {
   useAdditionalConditions: nullable(flag(false)),
   captionChannels: nullable(count(4096)),
   attentionType: oneOf("default", null),
+  kvCompressConfig: nullable(kvCompression),
+  qkNorm: flag(false),
 };
 
 /** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
 export const pixArtConfig = (given: Partial<PixArtConfig>): PixArtConfig =>
-  completeConfig(fields, given as Record<string, unknown>);
+  completeConfig(pixArtFields, given as Record<string, unknown>);
 
 /**
  * Reads `config.json` of a PixArt transformer, of the older class `Transformer2DModel` too. `path` names the file in
@@ -92,19 +109,19 @@ export function readPixArtConfig(
   json: Readonly<Record<string, unknown>>,
   path: string,
 ): PixArtConfig {
-  const { _class_name: className, norm_type: normType } = json;
-  const isOlder = className === "Transformer2DModel" && normType === "ada_norm_single";
-  if (className !== "PixArtTransformer2DModel" && !isOlder) {
-    throw new Error(
-      `Expected PixArtTransformer2DModel, or Transformer2DModel with norm_type "ada_norm_single", for _class_name in ${path} but received ${JSON.stringify(className)} with norm_type ${JSON.stringify(normType)}`,
-    );
-  }
-  return readConfig(fields, json, path);
+  requireClass(json, path, "PixArtTransformer2DModel", "ada_norm_single");
+  return readConfig(pixArtFields, json, path);
 }
 
-/** What diffusers writes into `config.json` for this configuration. */
-export const writePixArtConfig = (config: PixArtConfig): ConfigObject =>
-  writeConfig(config, "PixArtTransformer2DModel");
+/** What diffusers writes into `config.json` for this configuration, and PixArt-Σ's fields where they are in use. */
+export function writePixArtConfig(config: PixArtConfig): ConfigObject {
+  const { kvCompressConfig, qkNorm, ...own } = config;
+  const sigma = {
+    ...(kvCompressConfig === null ? {} : { kvCompressConfig }),
+    ...(qkNorm ? { qkNorm } : {}),
+  };
+  return writeConfig({ ...own, ...sigma }, "PixArtTransformer2DModel");
+}
 
 /** The numbers that a configuration leaves to be worked out. */
 export interface PixArtDimensions {
@@ -116,7 +133,10 @@ export interface PixArtDimensions {
   readonly usesAdditionalConditions: boolean;
 }
 
-/** Works out what a configuration leaves open. Throws where the width does not fit the embeddings. */
+/**
+ * Works out what a configuration leaves open. Throws where the width does not fit the embeddings, and where a layer is to
+ * be compressed that isn't there.
+ */
 export function pixArtDimensions(config: PixArtConfig): PixArtDimensions {
   const width = config.numAttentionHeads * config.attentionHeadDim;
   const usesAdditionalConditions = config.useAdditionalConditions ?? config.sampleSize === 128;
@@ -127,6 +147,12 @@ export function pixArtDimensions(config: PixArtConfig): PixArtDimensions {
       `Expected a multiple of ${divisor} for numAttentionHeads times attentionHeadDim but received ${width}`,
     );
   }
+  const absent = config.kvCompressConfig?.kvCompressLayer.find((i) => i >= config.numLayers);
+  if (absent !== undefined) {
+    throw new Error(
+      `Expected layers below numLayers, ${config.numLayers}, for kvCompressLayer but received ${absent}`,
+    );
+  }
   return {
     width,
     outChannels: config.outChannels ?? config.inChannels,
@@ -134,5 +160,21 @@ export function pixArtDimensions(config: PixArtConfig): PixArtDimensions {
     interpolationScale:
       config.interpolationScale ?? Math.max(Math.floor(config.sampleSize / 64), 1),
     usesAdditionalConditions,
+  };
+}
+
+/** What the block of a layer is made with. */
+export function blockOptions(config: PixArtBlockConfig, layer: number): PixArtBlockOptions {
+  const { kvCompressConfig } = config;
+  return {
+    dim: config.numAttentionHeads * config.attentionHeadDim,
+    heads: config.numAttentionHeads,
+    contextDim: config.crossAttentionDim,
+    attentionBias: config.attentionBias,
+    activation: config.activationFn,
+    affine: config.normElementwiseAffine,
+    eps: config.normEps,
+    compression: kvCompressConfig?.kvCompressLayer.includes(layer) ? kvCompressConfig : undefined,
+    qkNorm: config.qkNorm,
   };
 }

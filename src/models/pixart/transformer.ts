@@ -1,21 +1,22 @@
 import { init, LayerNorm, Linear, Module, ModuleList } from "../../nn/index.ts";
-import type { Generator, Tensor } from "../../torch/index.ts";
-import * as torch from "../../torch/index.ts";
+import type { DType, Generator, Tensor } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
 import { chunk } from "../chunk.ts";
 import { PatchEmbed, unpatchify } from "../embeddings.ts";
 import { initialize } from "../initialize.ts";
 import { modulate } from "../modulate.ts";
 import { loadPretrained, type PretrainedOptions } from "../pretrained.ts";
-import { PixArtBlock } from "./block.ts";
+import { type BlockConditions, PixArtBlock, runBlock } from "./block.ts";
 import { AdaLayerNormSingle, type AddedConditions, CaptionProjection } from "./conditioning.ts";
 import {
+  blockOptions,
   type PixArtConfig,
   pixArtConfig,
   pixArtDimensions,
   readPixArtConfig,
   writePixArtConfig,
 } from "./config.ts";
+import type { PatchGrid } from "./kv-compression.ts";
 
 // Shapes: B batch, C channels, H height, W width, p side of a patch, h = H/p, w = W/p, N = h·w image tokens,
 // L caption tokens, D hidden width.
@@ -30,6 +31,15 @@ export interface PixArtInputs {
   readonly encoderAttentionMask?: Tensor | undefined;
   /** Needed by models with micro-conditions, not read by others. */
   readonly addedCondKwargs?: AddedConditions | undefined;
+}
+
+/** What {@link PixArtTransformer2DModel.embed} makes of its inputs. */
+export interface EmbeddedInputs {
+  /** (B, N, D) */
+  readonly x: Tensor;
+  /** (B, D) */
+  readonly time: Tensor;
+  readonly conditions: BlockConditions;
 }
 
 /** The text-to-image diffusion transformer of PixArt-α (arXiv 2310.00426), under diffusers' names and parameter keys. */
@@ -53,22 +63,13 @@ export class PixArtTransformer2DModel extends Module {
     const { width, outChannels, baseSize, interpolationScale, usesAdditionalConditions } =
       pixArtDimensions(config);
     const { inChannels, patchSize, captionChannels } = config;
-    const block = {
-      dim: width,
-      heads: config.numAttentionHeads,
-      contextDim: config.crossAttentionDim,
-      attentionBias: config.attentionBias,
-      activation: config.activationFn,
-      affine: config.normElementwiseAffine,
-      eps: config.normEps,
-    };
     this.config = config;
     this.posEmbed = new PatchEmbed({ inChannels, width, patchSize, baseSize, interpolationScale });
     this.adalnSingle = new AdaLayerNormSingle(width, usesAdditionalConditions);
     this.captionProjection =
       captionChannels === null ? undefined : new CaptionProjection(captionChannels, width);
     this.transformerBlocks = new ModuleList(
-      Array.from({ length: config.numLayers }, () => new PixArtBlock(block)),
+      Array.from({ length: config.numLayers }, (_, i) => new PixArtBlock(blockOptions(config, i))),
     );
     this.normOut = new LayerNorm(width, { affine: false, eps: 1e-6 });
     this.scaleShiftTable = this.parameter([2, width], init.normal(width ** -0.5));
@@ -80,29 +81,39 @@ export class PixArtTransformer2DModel extends Module {
    * @returns            (B, C_out, H, W)
    */
   override forward(hiddenStates: Tensor, inputs: PixArtInputs): Tensor {
+    const embedded = this.embed(hiddenStates, inputs);
+    const { time, conditions } = embedded;
+    let x = embedded.x; // (B, N, D)
+    for (const block of this.transformerBlocks) {
+      x = runBlock(block, x, conditions, this.gradientCheckpointing); // (B, N, D)
+    }
+    return this.project(x, time, conditions.grid); // (B, C_out, H, W)
+  }
+
+  /** The first part of {@link forward}: what the blocks take. */
+  embed(hiddenStates: Tensor, inputs: PixArtInputs): EmbeddedInputs {
     const { encoderHiddenStates, timestep, encoderAttentionMask, addedCondKwargs } = inputs;
     const { patchSize } = this.config;
-    const h = Math.floor(hiddenStates.size(2) / patchSize);
-    const w = Math.floor(hiddenStates.size(3) / patchSize);
-
-    let x = this.posEmbed.call(hiddenStates); // (B, N, D)
+    const x = this.posEmbed.call(hiddenStates); // (B, N, D)
     const time = this.adalnSingle.emb.call(timestep, x.dtype, addedCondKwargs); // (B, D)
-    const modulation = this.adalnSingle.call(time); // (B, 6, D)
-    const caption = this.captionProjection?.call(encoderHiddenStates) ?? encoderHiddenStates; // (B, L, D)
-    const bias = encoderAttentionMask && maskBias(encoderAttentionMask, x.dtype); // (B, 1, 1, L)
-    const conditions = bias === undefined ? [caption, modulation] : [caption, modulation, bias];
-    for (const block of this.transformerBlocks) {
-      const run = (image: Tensor, text: Tensor, shared: Tensor, mask?: Tensor): Tensor =>
-        block.call(image, text, shared, mask); // (B, N, D)
-      x = this.gradientCheckpointing
-        ? torch.checkpoint(run, [x, ...conditions])
-        : run(x, caption, modulation, bias);
-    }
+    const conditions = {
+      modulation: this.adalnSingle.call(time), // (B, 6, D)
+      caption: this.captionProjection?.call(encoderHiddenStates) ?? encoderHiddenStates, // (B, L, D)
+      maskBias: encoderAttentionMask && maskBias(encoderAttentionMask, x.dtype), // (B, 1, 1, L)
+      grid: {
+        h: Math.floor(hiddenStates.size(2) / patchSize),
+        w: Math.floor(hiddenStates.size(3) / patchSize),
+      },
+    };
+    return { x, time, conditions };
+  }
 
+  /** The last part of {@link forward}: tokens (B, N, D) and embedded time (B, D) → (B, C_out, H, W). */
+  project(x: Tensor, time: Tensor, { h, w }: PatchGrid): Tensor {
     // The last layer takes the embedded time itself, not the modulation made from it.
     const [shift, scale] = chunk(this.scaleShiftTable.add(time.unsqueeze(1)), 2, 1); // (B, 1, D) each
     const tokens = this.projOut.call(modulate(this.normOut.call(x), shift, scale)); // (B, N, p·p·C_out)
-    return unpatchify(tokens, h, w, patchSize); // (B, C_out, H, W)
+    return unpatchify(tokens, h, w, this.config.patchSize);
   }
 
   /**
@@ -111,7 +122,7 @@ export class PixArtTransformer2DModel extends Module {
    * gates of the blocks are open.
    */
   initializeWeights(generator?: Generator): this {
-    const { inChannels, patchSize } = this.config;
+    const { inChannels, patchSize, kvCompressConfig } = this.config;
     const { width } = pixArtDimensions(this.config);
     initialize(
       this,
@@ -122,7 +133,9 @@ export class PixArtTransformer2DModel extends Module {
         [/^(adaln_single|caption_projection)\..*\.weight$/, init.normal(0.02)],
         // The one bias that the paper's code leaves as the framework makes it.
         [/^pos_embed\.proj\.bias$/, init.biasUniform(inChannels * patchSize ** 2)],
-        [/\.norm[12]\.weight$/, init.ones],
+        // PixArt-Σ's: keys and values start as means of those that they replace.
+        [/\.attn1\.sr\.weight$/, init.constant(1 / (kvCompressConfig?.scaleFactor ?? 1) ** 2)],
+        [/(\.norm[12]|\.attn1\.(norm|q_norm|k_norm))\.weight$/, init.ones],
         [/\.weight$/, init.xavierUniform],
         [/\.bias$/, init.zeros],
       ],
@@ -161,7 +174,7 @@ export class PixArtTransformer2DModel extends Module {
 }
 
 /** A mask of ones and zeros as a bias for attention logits, a bias as it is: (B, L) or (B, 1, L) → (B, 1, 1, L). */
-function maskBias(mask: Tensor, dtype: torch.DType): Tensor {
+function maskBias(mask: Tensor, dtype: DType): Tensor {
   const bias = mask.ndim === 2 ? mask.to({ dtype }).sub(1).mul(10_000).unsqueeze(1) : mask;
   return bias.unsqueeze(1);
 }

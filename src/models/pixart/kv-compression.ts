@@ -1,0 +1,74 @@
+import type { Tensor } from "../../torch/index.ts";
+import { count, type Field } from "../config-fields.ts";
+
+// Shapes: B batch, N = h·w image tokens, s scale factor, D hidden width.
+
+const samplings = ["conv", "ave", "uniform", "uniform_every"] as const;
+
+/** How keys and values are made fewer. */
+export type KVSampling = (typeof samplings)[number];
+
+/** PixArt-Σ's compression of keys and values (arXiv 2403.04692 section 3.3), under its own names. */
+export interface KVCompressConfig {
+  /**
+   * `conv` learns it: a convolution for each channel that starts as the mean, then a norm. `uniform` takes every s-th row
+   * and column, and so does `ave`, whose name promises a mean that the code of Σ never takes. `uniform_every` takes
+   * every s-th token.
+   */
+  readonly sampling: KVSampling;
+  /** s: keys and values become s² times fewer, with `uniform_every` s times. */
+  readonly scaleFactor: number;
+  /** The layers that do it, from 0; 14 to 27 in Σ. */
+  readonly kvCompressLayer: readonly number[];
+}
+
+const isLayer = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
+
+/** A {@link KVCompressConfig} in a model's configuration. */
+export const kvCompression: Field<KVCompressConfig> = {
+  initial: { sampling: "conv", scaleFactor: 2, kvCompressLayer: [] },
+  expected: `the sampling (${samplings.join(", ")}), the scale factor (an integer above 1) and the list of layers`,
+  accepts: (value) => {
+    if (typeof value !== "object" || value === null) return false;
+    const { sampling, scaleFactor, kvCompressLayer, ...others } = value as Record<string, unknown>;
+    return (
+      samplings.some((known) => known === sampling) &&
+      count(2).accepts(scaleFactor) &&
+      Number(scaleFactor) > 1 &&
+      Array.isArray(kvCompressLayer) &&
+      kvCompressLayer.every(isLayer) &&
+      Object.keys(others).length === 0
+    );
+  },
+};
+
+/** Height and width of a picture in patches. */
+export interface PatchGrid {
+  readonly h: number;
+  readonly w: number;
+}
+
+/** Throws where rows, columns or tokens would be left over; Σ's own code drops them or fails in a reshape. */
+export function requireDivisible(
+  { h, w }: PatchGrid,
+  { sampling, scaleFactor }: Pick<KVCompressConfig, "sampling" | "scaleFactor">,
+): void {
+  const sides = sampling === "uniform_every" ? [h * w] : [h, w];
+  if (sides.every((side) => side % scaleFactor === 0)) return;
+  const what = sampling === "uniform_every" ? "a number of patches" : "height and width in patches";
+  throw new Error(
+    `Expected ${what} divisible by kvCompressConfig's scaleFactor, ${scaleFactor}, but received ${h} × ${w}`,
+  );
+}
+
+/** Every s-th row and column of the grid: (B, N, D) → (B, N/s², D). */
+export const everyRowAndColumn = (tokens: Tensor, { h, w }: PatchGrid, s: number): Tensor =>
+  tokens
+    .unflatten(1, [h, w]) // (B, h, w, D)
+    .slice(1, 0, h, s)
+    .slice(2, 0, w, s)
+    .flatten(1, 2);
+
+/** Every s-th token, row by row: (B, N, D) → (B, N/s, D). */
+export const everyToken = (tokens: Tensor, s: number): Tensor =>
+  tokens.slice(1, 0, tokens.size(1), s);
