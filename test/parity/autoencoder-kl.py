@@ -13,7 +13,53 @@ def save(path, tensors):
     save_file({key: value.detach().contiguous().clone() for key, value in tensors.items()}, path)
 
 
-def make(folder, config, images, latents, seed):
+OLD_NAMES = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+
+
+def save_old(model, folder, convolutions):
+    """The same weights as diffusers before 0.18 named them; with convolutions, as Latent Diffusion shaped them."""
+    model.save_config(folder)
+    weights = {}
+    for key, value in model.state_dict().items():
+        for present, old in OLD_NAMES.items():
+            if f"attentions.0.{present}." in key:
+                key = key.replace(present, old)
+                value = value[:, :, None, None] if convolutions and value.dim() == 2 else value
+        weights[key] = value
+    save(folder / "diffusion_pytorch_model.safetensors", weights)
+
+
+def as_diffusion_has_them(latents, config):
+    """The lines of StableDiffusionXLImg2ImgPipeline and StableDiffusion3Img2ImgPipeline."""
+    if config.latents_mean is not None:
+        mean = torch.tensor(config.latents_mean).view(1, -1, 1, 1)
+        std = torch.tensor(config.latents_std).view(1, -1, 1, 1)
+        return (latents - mean) * config.scaling_factor / std
+    return (latents - (config.shift_factor or 0)) * config.scaling_factor
+
+
+def extras(model, folder, tiled):
+    """What the model gives tile by tile, and in float32 with weights that were float16."""
+    images, latents = torch.rand(tiled["images"]) * 2 - 1, torch.randn(tiled["latents"])
+    half = AutoencoderKL.from_pretrained(folder, torch_dtype=torch.float16)
+    assert half.config.force_upcast
+    half.to(torch.float32)
+    model.enable_tiling()
+    if "overlap" in tiled:
+        model.tile_overlap_factor = tiled["overlap"]
+    save(
+        folder / "tiled.safetensors",
+        {
+            "images": images,
+            "latents": latents,
+            "mean": model.encode(images).latent_dist.mean,
+            "decoded": model.decode(latents).sample,
+            "upcasted": half.decode(latents).sample,
+        },
+    )
+
+
+def make(folder, config, images, latents, seed, tiled=None):
     folder = Path(folder)
     torch.manual_seed(seed)
     model = AutoencoderKL(**config).eval()
@@ -24,6 +70,8 @@ def make(folder, config, images, latents, seed):
             if "norm" in key:
                 parameter.add_(torch.randn_like(parameter) * 0.2)
     model.save_pretrained(folder)
+    save_old(model, folder / "old", convolutions=False)
+    save_old(model, folder / "older", convolutions=True)
 
     images = (torch.rand(images) * 2 - 1).requires_grad_()
     latents = torch.randn(latents).requires_grad_()
@@ -44,6 +92,7 @@ def make(folder, config, images, latents, seed):
             "kl": posterior.kl(),
             "decoded": decoded,
             "reconstructed": model(images).sample,
+            "scaled": as_diffusion_has_them(posterior.mean, model.config),
             "mean_weight": mean_weight,
             "logvar_weight": logvar_weight,
             "decoded_weight": decoded_weight,
@@ -53,10 +102,15 @@ def make(folder, config, images, latents, seed):
     )
     gradients = {key: parameter.grad for key, parameter in model.named_parameters()}
     save(folder / "gradients.safetensors", gradients)
+    if tiled is not None:
+        with torch.no_grad():
+            extras(model, folder, tiled)
 
 
 def reload(folder):
     model, loading = AutoencoderKL.from_pretrained(f"{folder}/ours", output_loading_info=True)
+    old = AutoencoderKL.from_pretrained(f"{folder}/old").state_dict()
+    assert all(torch.equal(value, old[key]) for key, value in model.state_dict().items())
     io = load_file(f"{folder}/io.safetensors")
     with torch.no_grad():
         mean = model.encode(io["images"]).latent_dist.mean

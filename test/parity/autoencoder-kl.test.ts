@@ -32,10 +32,34 @@ const cases = [
     latents: [2, 4, 4, 6],
   },
   {
-    name: "the layout of Stable Diffusion, narrow",
-    config: { ...blocks([16, 32, 32, 32]), layers_per_block: 2, norm_num_groups: 8 },
+    name: "the layout and file of Stable Diffusion, narrow",
+    config: {
+      ...blocks([16, 32, 32, 32]),
+      layers_per_block: 2,
+      norm_num_groups: 8,
+      sample_size: 32,
+      scaling_factor: 0.18215,
+    },
     images: [1, 3, 32, 16],
     latents: [1, 4, 4, 2],
+    // Tiles left over on both sides, and one that is thinner than the seam.
+    tiled: { images: [2, 3, 56, 88], latents: [2, 4, 7, 10] },
+  },
+  {
+    name: "the layout and file of SDXL, narrow",
+    config: {
+      ...blocks([16, 32, 32, 32]),
+      layers_per_block: 2,
+      norm_num_groups: 8,
+      sample_size: 64,
+      scaling_factor: 0.13025,
+      latents_mean: [0.1, -0.2, 0.3, 0],
+      latents_std: [1, 2, 0.5, 0.75],
+      force_upcast: true,
+    },
+    images: [1, 3, 16, 16],
+    latents: [1, 4, 2, 2],
+    tiled: { images: [1, 3, 64, 104], latents: [1, 4, 9, 8], overlap: 0.5 },
   },
   {
     name: "an odd size, other channels, no attention and no quantisation layers",
@@ -50,8 +74,6 @@ const cases = [
       use_post_quant_conv: false,
       scaling_factor: 0.13025,
       shift_factor: 0.1159,
-      latents_mean: [0, 0.5],
-      latents_std: [1, 2],
       force_upcast: false,
       sample_size: 64,
       act_fn: "swish",
@@ -84,6 +106,16 @@ describe.each(cases)("AutoencoderKL against diffusers: $name", ({ name, seed }) 
     expectClose(posterior.kl(), io.tensor("kl"));
     expectClose(model.decode(io.tensor("latents")), io.tensor("decoded"));
     expectClose(model.call(io.tensor("images")), io.tensor("reconstructed"));
+    const scaled = model.toDiffusion(posterior.mean);
+    expectClose(scaled, io.tensor("scaled"));
+    expectClose(model.fromDiffusion(scaled), io.tensor("mean"));
+  });
+
+  it.each(["old", "older"])("loads the attention's %s layout", async (layout) => {
+    const model = await AutoencoderKL.fromPretrained(join(folderOf(name), layout));
+    const io = open();
+    expectClose(model.decode(io.tensor("latents")), io.tensor("decoded"));
+    expectClose(model.encode(io.tensor("images")).mean, io.tensor("mean"));
   });
 
   it("has the same gradients", async () => {
@@ -123,6 +155,33 @@ describe.each(cases)("AutoencoderKL against diffusers: $name", ({ name, seed }) 
     }
   });
 });
+
+describe.each(cases.flatMap(({ name, tiled }) => (tiled === undefined ? [] : [{ name, tiled }])))(
+  "AutoencoderKL against diffusers, tile by tile: $name",
+  ({ name, tiled }) => {
+    const open = () => readSafetensors(join(folderOf(name), "tiled.safetensors"));
+    const tilingOptions = "overlap" in tiled ? { tileOverlapFactor: tiled.overlap } : {};
+
+    it.each([false, true])("encodes and decodes the same (slicing: %s)", async (slicing) => {
+      const model = await AutoencoderKL.fromPretrained(folderOf(name));
+      model.enableTiling(tilingOptions);
+      model.enableSlicing(slicing);
+      const io = open();
+      expectClose(model.encode(io.tensor("images")).mean, io.tensor("mean"));
+      expectClose(model.decode(io.tensor("latents")), io.tensor("decoded"));
+    });
+
+    it("computes in float32 what SDXL's pipeline does, with weights of float16", async () => {
+      const model = await AutoencoderKL.fromPretrained(folderOf(name), { dtype: "float16" });
+      const io = open();
+      expectClose(
+        model.upcasted(() => model.decode(io.tensor("latents"))),
+        io.tensor("upcasted"),
+      );
+      expect(model.dtype).toBe("float16");
+    });
+  },
+);
 
 describe("what savePretrained writes", () => {
   interface Reloaded {

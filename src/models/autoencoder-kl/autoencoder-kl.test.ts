@@ -57,10 +57,70 @@ describe("AutoencoderKL", () => {
     expect(model.decode(whole).equal(decoded)).toBe(true);
   });
 
-  it.each([false, true])("frees everything but its results (slicing: %s)", (slicing) => {
-    const model = build();
+  it("takes pictures in tiles only where they are larger, and until it is told to stop", () => {
+    const model = build({ sampleSize: 8 });
+    const [large, small] = [images(), images().narrow(3, 0, 8)];
+    const [wholeLarge, wholeSmall] = [model.call(large), model.call(small)];
+    model.enableTiling();
+    expect(model.call(small).equal(wholeSmall)).toBe(true);
+    const tiled = model.call(large);
+    expect(tiled.shape).toEqual(wholeLarge.shape);
+    expect(tiled.allclose(wholeLarge, 1e-3)).toBe(false);
+    model.enableTiling({ tileSampleMinSize: 16 });
+    expect(model.call(large).equal(wholeLarge)).toBe(true);
+    model.enableTiling();
+    model.disableTiling();
+    expect(model.call(large).equal(wholeLarge)).toBe(true);
+  });
+
+  it("lets gradients through the seams of tiles", () => {
+    const model = build({ sampleSize: 8 });
+    model.enableTiling();
+    const latents = torch.randn([1, 4, 4, 7], { generator: torch.generator(2) }).requiresGrad_();
+    torch.backward(torch.tidy(() => model.decode(latents).square().mean()));
+    expect(latents.grad?.abs().amin().item()).toBeGreaterThan(0);
+  });
+
+  it.each([
+    [12, 0.25, 8],
+    [16, 0.3, 8],
+    [16, 1, 8],
+    [16, -0.5, 8],
+    [100, 0.25, 8],
+  ])("refuses tiles of %i that overlap by %f", (tileSampleMinSize, tileOverlapFactor) => {
+    const model = build({ blockOutChannels: [8, 8, 8, 8] });
+    expect(() => model.enableTiling({ tileSampleMinSize, tileOverlapFactor })).toThrow(
+      `Expected tiles and overlaps of whole latents, 8 pixels each, for tileSampleMinSize and tileOverlapFactor but received ${tileSampleMinSize} and ${tileOverlapFactor}`,
+    );
+  });
+
+  it("goes to float32 for a moment only where the file says so and it is in float16", () => {
+    const dtypeInside = (forceUpcast: boolean, dtype: torch.DType): torch.DType => {
+      const model = build({ forceUpcast }).to({ dtype });
+      const inside = model.upcasted(() => model.dtype);
+      expect(model.dtype).toBe(dtype);
+      return inside;
+    };
+    expect(dtypeInside(true, "float16")).toBe("float32");
+    expect(dtypeInside(false, "float16")).toBe("float16");
+    expect(dtypeInside(true, "bfloat16")).toBe("bfloat16");
+    const model = build().to({ dtype: "float16" });
+    const fail = (): never => {
+      throw new Error("inside");
+    };
+    expect(() => model.upcasted(fail)).toThrow("inside");
+    expect(model.dtype).toBe("float16");
+  });
+
+  it.each([
+    [false, false],
+    [true, false],
+    [true, true],
+  ])("frees everything but its results (slicing: %s, tiling: %s)", (slicing, tiling) => {
+    const model = build({ sampleSize: 8 });
     const x = images();
     model.enableSlicing(slicing);
+    if (tiling) model.enableTiling();
     collectGarbage();
     const before = torch.memory().tensors;
     const posterior = model.encode(x);

@@ -1,6 +1,7 @@
 import { Conv2d, Module } from "../../nn/index.ts";
 import { cat, type Tensor, tidy } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
+import { fromDiffusion, toDiffusion } from "../latent-scale.ts";
 import { loadPretrained, type PretrainedOptions } from "../pretrained.ts";
 import {
   type AutoencoderKLConfig,
@@ -12,13 +13,14 @@ import { Decoder } from "./decoder.ts";
 import { DiagonalGaussian } from "./diagonal-gaussian.ts";
 import { Encoder } from "./encoder.ts";
 import { presentAttention } from "./present-attention.ts";
+import { planTiling, runTiled, type TilePlan, type Tiling, type TilingOptions } from "./tiling.ts";
 
 // Shapes: B batch, C picture channels, H height, W width, Z latent channels, h = H/f, w = W/f with f = 2^(blocks − 1).
 
 /**
  * The autoencoder between pictures and the latents that a diffusion model works on (Rombach et al., 2022, arXiv
- * 2112.10752), under diffusers' names and parameter keys. Its latents are unscaled: multiply them with
- * `config.scalingFactor` before diffusion, and divide by it before {@link decode}.
+ * 2112.10752), under diffusers' names and parameter keys. Its latents are unscaled: {@link toDiffusion} gives those of a
+ * diffusion model, and {@link fromDiffusion} takes them back for {@link decode}.
  */
 export class AutoencoderKL extends Module {
   readonly config: AutoencoderKLConfig;
@@ -27,6 +29,7 @@ export class AutoencoderKL extends Module {
   readonly quantConv: Conv2d | undefined;
   readonly postQuantConv: Conv2d | undefined;
   #slicing = false;
+  #tiling: Tiling | undefined;
 
   constructor(given: Partial<AutoencoderKLConfig> = {}) {
     super();
@@ -46,7 +49,7 @@ export class AutoencoderKL extends Module {
   encode(images: Tensor): DiagonalGaussian {
     checkChannels("images", images, this.config.inChannels);
     return tidy(() => {
-      const moments = this.#slice(images, (part) => {
+      const moments = this.#inParts(images, this.#tiling?.encode, (part) => {
         const x = this.encoder.call(part); // (b, 2Z, h, w)
         return this.quantConv?.call(x) ?? x;
       });
@@ -57,10 +60,20 @@ export class AutoencoderKL extends Module {
   /** Latents (B, Z, h, w) → pictures (B, C, H, W), about in [−1, 1] but not clamped. */
   decode(latents: Tensor): Tensor {
     checkChannels("latents", latents, this.config.latentChannels);
-    return this.#slice(latents, (part) => {
+    return this.#inParts(latents, this.#tiling?.decode, (part) => {
       const x = this.postQuantConv?.call(part) ?? part; // (b, Z, h, w)
       return this.decoder.call(x);
     });
+  }
+
+  /** Latents (B, Z, h, w) as a diffusion model has them, by the configuration's scaling factor and shift. */
+  toDiffusion(latents: Tensor): Tensor {
+    return toDiffusion(latents, this.config);
+  }
+
+  /** The reverse of {@link toDiffusion}, for {@link decode}. */
+  fromDiffusion(latents: Tensor): Tensor {
+    return fromDiffusion(latents, this.config);
   }
 
   /** Pictures to the mode of their latents and back: (B, C, H, W) → (B, C, H, W). */
@@ -73,10 +86,47 @@ export class AutoencoderKL extends Module {
     this.#slicing = enabled;
   }
 
-  #slice(batch: Tensor, run: (part: Tensor) => Tensor): Tensor {
+  /**
+   * From now on takes pictures that are larger than a tile in tiles, in less memory. Each tile sees less of the picture, so
+   * the result differs from that of the whole.
+   */
+  enableTiling(options: TilingOptions = {}): void {
+    const { blockOutChannels, sampleSize } = this.config;
+    const { tileSampleMinSize = sampleSize, tileOverlapFactor = 0.25 } = options;
+    const pixelsPerLatent = 2 ** (blockOutChannels.length - 1);
+    this.#tiling = planTiling({ tileSampleMinSize, tileOverlapFactor }, pixelsPerLatent);
+  }
+
+  /** From now on takes pictures whole. */
+  disableTiling(): void {
+    this.#tiling = undefined;
+  }
+
+  #inParts(batch: Tensor, plan: TilePlan | undefined, run: (part: Tensor) => Tensor): Tensor {
+    const isTiled = plan !== undefined && Math.max(batch.size(2), batch.size(3)) > plan.tile;
+    const runPart = (part: Tensor): Tensor => (isTiled ? runTiled(part, plan, run) : run(part));
     return tidy(() =>
-      this.#slicing ? cat(batch.split(1).map((part) => tidy(() => run(part)))) : run(batch),
+      this.#slicing ? cat(batch.split(1).map((part) => tidy(() => runPart(part)))) : runPart(batch),
     );
+  }
+
+  /** Whether its activations overflow the float16 that its weights have, as SDXL's do: by `force_upcast` of its file. */
+  get needsUpcasting(): boolean {
+    return this.config.forceUpcast && this.dtype === "float16";
+  }
+
+  /**
+   * Runs `body` with the weights in float32 where {@link needsUpcasting} says so, and has them in float16 again after it, as
+   * `StableDiffusionXLPipeline` does. `body` gives {@link encode} and {@link decode} tensors of the dtype found then.
+   */
+  upcasted<T>(body: () => T): T {
+    if (!this.needsUpcasting) return body();
+    this.to({ dtype: "float32" });
+    try {
+      return body();
+    } finally {
+      this.to({ dtype: "float16" });
+    }
   }
 
   /** Loads an autoencoder that diffusers or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
