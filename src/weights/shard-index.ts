@@ -11,6 +11,13 @@ const PLAIN_FILE_NAME = /^[^/\\:\0]+\.safetensors$/;
  * names that leave the folder, do not exist, or are links out of it (but into the blobs of the Hub's cache they may lead).
  */
 export function readShardIndex(path: string): ReadonlyMap<string, string> {
+  const index = parseShardIndex(path);
+  for (const file of new Set(index.values())) checkShard(path, file);
+  return index;
+}
+
+/** As {@link readShardIndex}, of an index whose files need not be there yet. */
+export function parseShardIndex(path: string): ReadonlyMap<string, string> {
   let root: StrictJson;
   try {
     root = parseStrictJson(readFileSync(path, "utf8"));
@@ -40,7 +47,6 @@ export function readShardIndex(path: string): ReadonlyMap<string, string> {
     }
     index.set(tensor, file);
   }
-  for (const file of new Set(index.values())) checkShard(path, file);
   return index;
 }
 
@@ -66,11 +72,13 @@ function checkShard(indexPath: string, file: string): void {
   }
 }
 
-// The Hub's cache keeps models--x--y/snapshots/<revision>/… as links into models--x--y/blobs.
+// The Hub's cache keeps models--x--y/snapshots/<revision>/… as links into models--x--y/blobs, and newer
+// releases of huggingface_hub keep large ones once for all models, in blobs beside models--x--y.
 function hubBlobs(folder: string): string[] {
   const parts = folder.split(sep);
-  const snapshots = parts.lastIndexOf("snapshots");
-  return snapshots < 0 ? [] : [[...parts.slice(0, snapshots), "blobs"].join(sep)];
+  const model = parts.lastIndexOf("snapshots") - 1;
+  if (model < 1) return [];
+  return [model + 1, model].map((depth) => [...parts.slice(0, depth), "blobs"].join(sep));
 }
 
 /**

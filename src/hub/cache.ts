@@ -1,0 +1,71 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, rename, symlink } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { replaceFile } from "../weights/durable-files.ts";
+
+const COMMIT = /^[0-9a-f]{40}$/;
+
+/** Whether a revision is a whole commit, which never changes. */
+export const isCommit = (revision: string): boolean => COMMIT.test(revision);
+
+/**
+ * One model of the shared cache: `models--org--name/{refs,blobs,snapshots}`, laid out as huggingface.co/docs/hub/local-cache
+ * describes, so that every library that knows the layout finds the same files.
+ */
+export class CachedModel {
+  readonly #folder: string;
+  readonly #locks: string;
+
+  constructor(cacheFolder: string, name: string) {
+    const repository = `models--${name.replace("/", "--")}`;
+    this.#folder = join(cacheFolder, repository);
+    this.#locks = join(cacheFolder, ".locks", repository);
+  }
+
+  /** The folder of a revision's files. */
+  snapshot(commit: string): string {
+    return join(this.#folder, "snapshots", commit);
+  }
+
+  /** The file of one content, under the Hub's name for it. */
+  blob(etag: string): string {
+    return join(this.#folder, "blobs", etag);
+  }
+
+  /** Not huggingface_hub's `{etag}.lock`: that one is left behind after use, and flock()ed, which Node cannot do. */
+  lock(etag: string): string {
+    return join(this.#locks, `${etag}.pixart.lock`);
+  }
+
+  /** The commit that a branch or tag stood for when it was last seen. */
+  commitOf(revision: string): string | undefined {
+    if (isCommit(revision)) return revision;
+    const path = join(this.#folder, "refs", revision);
+    const commit = existsSync(path) ? readFileSync(path, "utf8").trim() : "";
+    return isCommit(commit) ? commit : undefined;
+  }
+
+  /** The commits of which at least one file is here. */
+  commits(): readonly string[] {
+    const path = join(this.#folder, "snapshots");
+    return existsSync(path) ? readdirSync(path).filter(isCommit) : [];
+  }
+
+  /** Notes what a branch or tag stands for. */
+  async setReference(revision: string, commit: string): Promise<void> {
+    if (this.commitOf(revision) === commit) return;
+    const path = join(this.#folder, "refs", revision);
+    await mkdir(dirname(path), { recursive: true });
+    await replaceFile(path, [Buffer.from(commit)]);
+  }
+
+  /** Puts a blob into a revision under a file's name. */
+  async link(commit: string, name: string, etag: string): Promise<void> {
+    const path = join(this.snapshot(commit), name);
+    await mkdir(dirname(path), { recursive: true });
+    const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
+    await symlink(relative(dirname(path), this.blob(etag)), temporary);
+    await rename(temporary, path); // also over a link whose blob was deleted
+  }
+}

@@ -1,0 +1,108 @@
+import { constants, open, rename, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { syncFolder } from "../weights/durable-files.ts";
+import type { RemoteFile } from "./client.ts";
+import { HubError, HubUnreachableError } from "./errors.ts";
+import { PartialFile } from "./partial-file.ts";
+import type { FileProgress } from "./progress.ts";
+
+/** A file and where its bytes come from. */
+export interface Download {
+  readonly file: RemoteFile;
+  /** Asks for it, from a byte of it on. */
+  readonly request: (from: number, signal: AbortSignal) => Promise<Response>;
+  readonly progress: FileProgress;
+}
+
+// Between attempts that bring nothing; one that brought something starts the row anew.
+const PAUSES_MS = [250, 500, 1_000, 2_000, 4_000];
+const STALL_MS = 60_000;
+
+/**
+ * Downloads a file to `path`, which appears whole and checked or not at all. What has arrived is kept beside it, and a
+ * later call goes on from there. Throws HubError where the content never comes, or is not the one of the file's hash.
+ */
+export async function download(path: string, job: Download): Promise<void> {
+  // Older releases of huggingface_hub append to `{path}.incomplete`: this name is nobody else's.
+  const incomplete = `${path}.pixart.incomplete`;
+  // Neither appended to nor emptied: each byte goes to its own place, so that a second writer, should the lock fail on
+  // some network file system, writes what is there already.
+  const handle = await open(incomplete, constants.O_RDWR | constants.O_CREAT, 0o666);
+  try {
+    const { file } = job;
+    const arriving = new PartialFile(handle, file);
+    const kept = Math.min((await handle.stat()).size, file.size);
+    await arriving.keep(kept);
+    await fill(arriving, job);
+    if (!arriving.isRight && kept > 0) {
+      await arriving.keep(0); // the bytes of before may be the bad ones
+      await fill(arriving, job);
+    }
+    if (!arriving.isRight) {
+      await unlink(incomplete);
+      throw new HubError(
+        `${file.path}: expected ${file.size} bytes with the hash ${file.etag} but received others; nothing of them is kept, so try again`,
+      );
+    }
+    await handle.truncate(file.size);
+    await handle.sync();
+  } catch (error) {
+    job.progress.stop();
+    throw error;
+  } finally {
+    await handle.close();
+  }
+  await rename(incomplete, path);
+  await syncFolder(dirname(path));
+  job.progress.finish();
+}
+
+async function fill(arriving: PartialFile, job: Download): Promise<void> {
+  let pauses = PAUSES_MS.values();
+  while (arriving.position < arriving.size) {
+    const before = arriving.position;
+    const failure = await receive(arriving, job);
+    if (failure === undefined) return;
+    if (arriving.position > before) pauses = PAUSES_MS.values();
+    const pause = pauses.next();
+    if (pause.done) throw failure;
+    await sleep(pause.value);
+  }
+}
+
+/** One request. Gives back what cut it short, and throws what asking again cannot help. */
+async function receive(
+  arriving: PartialFile,
+  { file, request, progress }: Download,
+): Promise<HubUnreachableError | undefined> {
+  const stalled = new AbortController();
+  const watch = setTimeout(() => stalled.abort(), STALL_MS).unref();
+  const cutShort = (why: string, cause?: unknown): HubUnreachableError =>
+    new HubUnreachableError(
+      `${file.path}: the connection broke after ${arriving.position} of ${file.size} bytes (${why}); they are kept, and the next call goes on from there`,
+      { cause },
+    );
+  try {
+    const response = await request(arriving.position, stalled.signal);
+    const start = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
+    // A server that knows no ranges sends the whole file.
+    if (Number(start ?? 0) !== arriving.position) await arriving.keep(Number(start ?? 0));
+    const reader = response.body?.getReader();
+    while (reader && arriving.position < arriving.size) {
+      const next = await reader.read().catch((error: unknown) => cutShort(String(error), error));
+      if (next instanceof Error) return next;
+      if (next.done) return cutShort("the server closed it");
+      watch.refresh();
+      await arriving.append(next.value);
+      progress.update(arriving.position);
+    }
+    await reader?.cancel();
+    return undefined;
+  } catch (error) {
+    if (error instanceof HubUnreachableError) return error;
+    throw error;
+  } finally {
+    clearTimeout(watch);
+  }
+}

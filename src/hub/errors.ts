@@ -1,0 +1,9 @@
+/** A model that the Hub, the network or the disk did not give; the message says which, why and what to do. */
+export class HubError extends Error {
+  override readonly name: string = "HubError";
+}
+
+/** The Hub gave no answer, or one that will be different later: a cached revision may stand in for it. */
+export class HubUnreachableError extends HubError {
+  override readonly name = "HubUnreachableError";
+}

@@ -1,0 +1,55 @@
+import { readdirSync, statSync } from "node:fs";
+import { basename, dirname, isAbsolute, join } from "node:path";
+import { distance } from "fastest-levenshtein";
+
+/** huggingface_hub's rule (`utils/_validators.py`). A namespace is required: a bare word is more likely a mistyped folder. */
+const NAME = /^\b[\w.-]{1,96}\b\/\b[\w.-]{1,96}\b$/;
+const REVISION = /^[\w][\w.+-]*(\/[\w][\w.+-]*)*$/;
+
+/** A folder as it was given, or the name of a repository on the Hub. */
+export type ModelPlace = { readonly folder: string } | { readonly name: string };
+
+/** Tells folders from names: what exists as a folder is one. Throws for everything that is neither. */
+export function placeOf(given: string): ModelPlace {
+  const found = statSync(given, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return { folder: given };
+  const isName = NAME.test(given) && !/--|\.\.|\.git$/.test(given);
+  if (found === undefined && isName) return { name: given };
+  const near = found === undefined ? nearestFolder(given) : undefined;
+  const advice = near === undefined ? "" : `; did you mean ${JSON.stringify(near)}?`;
+  throw new Error(
+    `Expected an existing folder or a name on the Hub such as "PixArt-alpha/PixArt-XL-2-1024-MS" for the model but received ${JSON.stringify(given)}${found === undefined ? "" : ", which is a file"}${advice}`,
+  );
+}
+
+/** Throws for what cannot be a branch, a tag or a commit, and would leave the cache's folder of references. */
+export function checkRevision(revision: string): void {
+  if (!REVISION.test(revision) || revision.includes("..")) {
+    throw new Error(
+      `Expected a branch, a tag or a commit for revision but received ${JSON.stringify(revision)}`,
+    );
+  }
+}
+
+/** The folder that a path, or a name that the Hub does not know, is most likely a slip of. */
+export function nearestFolder(given: string): string | undefined {
+  const parent = dirname(given);
+  const wanted = basename(given).toLowerCase();
+  const near = foldersIn(parent)
+    .map((name) => ({ name, edits: distance(wanted, name.toLowerCase()) }))
+    .filter(({ edits }) => edits <= Math.max(1, wanted.length / 3))
+    .sort((a, b) => a.edits - b.edits)[0];
+  if (near === undefined) return undefined;
+  const path = join(parent, near.name);
+  return isAbsolute(path) || path.startsWith("..") ? path : `./${path}`;
+}
+
+function foldersIn(parent: string): string[] {
+  try {
+    return readdirSync(parent, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+  } catch {
+    return []; // no such folder, or none that may be read: nothing to suggest
+  }
+}
