@@ -5,5 +5,6 @@ export * from "./dit/index.ts";
 export { PatchEmbed, type PatchEmbedOptions, TimestepEmbedding } from "./embeddings.ts";
 export { FeedForward, type FeedForwardActivation } from "./feed-forward.ts";
 export * from "./pixart/index.ts";
+export * from "./pixart-controlnet/index.ts";
 export type { PretrainedOptions } from "./pretrained.ts";
 export * from "./t5/index.ts";

@@ -13,7 +13,7 @@ import {
 } from "../config-fields.ts";
 import { type FeedForwardActivation, feedForwardActivations } from "../feed-forward.ts";
 import type { PixArtBlockOptions } from "./block.ts";
-import { type KVCompressConfig, kvCompression } from "./kv-compression.ts";
+import { type KVCompressConfig, kvCompression, requireLayers } from "./kv-compression.ts";
 
 /** Configuration of {@link PixArtTransformer2DModel}: diffusers' fields in camelCase, diffusers' defaults (XL/2). */
 export interface PixArtConfig {
@@ -147,12 +147,7 @@ export function pixArtDimensions(config: PixArtConfig): PixArtDimensions {
       `Expected a multiple of ${divisor} for numAttentionHeads times attentionHeadDim but received ${width}`,
     );
   }
-  const absent = config.kvCompressConfig?.kvCompressLayer.find((i) => i >= config.numLayers);
-  if (absent !== undefined) {
-    throw new Error(
-      `Expected layers below numLayers, ${config.numLayers}, for kvCompressLayer but received ${absent}`,
-    );
-  }
+  requireLayers(config);
   return {
     width,
     outChannels: config.outChannels ?? config.inChannels,

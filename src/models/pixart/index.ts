@@ -1,10 +1,20 @@
-export { PixArtBlock, type PixArtBlockOptions } from "./block.ts";
+export {
+  type BlockConditions,
+  PixArtBlock,
+  type PixArtBlockOptions,
+} from "./block.ts";
 export {
   AdaLayerNormSingle,
   type AddedConditions,
   CaptionProjection,
   TimestepSizeEmbedding,
 } from "./conditioning.ts";
-export type { PixArtConfig } from "./config.ts";
+export type { PixArtBlockConfig, PixArtConfig } from "./config.ts";
 export { type FromDiTOptions, pixArtFromDiT } from "./from-dit.ts";
-export { type PixArtInputs, PixArtTransformer2DModel } from "./transformer.ts";
+export type { KVCompressConfig, KVSampling, PatchGrid } from "./kv-compression.ts";
+export { SelfAttention, type SelfAttentionOptions } from "./self-attention.ts";
+export {
+  type EmbeddedInputs,
+  type PixArtInputs,
+  PixArtTransformer2DModel,
+} from "./transformer.ts";

@@ -42,6 +42,19 @@ export const kvCompression: Field<KVCompressConfig> = {
   },
 };
 
+/** Throws where a layer is to be compressed that isn't there. */
+export function requireLayers(config: {
+  readonly kvCompressConfig: KVCompressConfig | null;
+  readonly numLayers: number;
+}): void {
+  const { kvCompressConfig, numLayers } = config;
+  const absent = kvCompressConfig?.kvCompressLayer.find((layer) => layer >= numLayers);
+  if (absent === undefined) return;
+  throw new Error(
+    `Expected layers below numLayers, ${numLayers}, for kvCompressLayer but received ${absent}`,
+  );
+}
+
 /** Height and width of a picture in patches. */
 export interface PatchGrid {
   readonly h: number;

@@ -1,0 +1,180 @@
+import { construct, init, Linear, Module, ModuleList } from "../../nn/index.ts";
+import { type Tensor, tidy, zeros } from "../../torch/index.ts";
+import { saveModelFolder } from "../../weights/index.ts";
+import { type BlockConditions, PixArtBlock, runBlock } from "../pixart/block.ts";
+import { blockOptions, type PixArtConfig } from "../pixart/config.ts";
+import type { PixArtTransformer2DModel } from "../pixart/transformer.ts";
+import { loadPretrained, type PretrainedOptions } from "../pretrained.ts";
+import {
+  type PixArtControlNetConfig,
+  pixArtControlNetConfig,
+  readPixArtControlNetConfig,
+  writePixArtControlNetConfig,
+} from "./config.ts";
+
+// Shapes: B batch, N image tokens, D hidden width.
+
+/** A linear layer that starts at zero, so that what it leads to starts without influence. */
+function zeroLinear(dim: number): Linear {
+  const linear = new Linear(dim, dim);
+  for (const parameter of linear.parameters()) init.zeros(parameter);
+  return linear;
+}
+
+/** What goes into a control block. */
+export interface ControlStates {
+  /** (B, N, D): the transformer's own tokens, which only the first control block reads */
+  readonly x: Tensor;
+  /** (B, N, D): the condition's tokens, or what the control block before made of them */
+  readonly control: Tensor;
+}
+
+/** What a control block makes. */
+export interface ControlOutputs {
+  /** (B, N, D), for the next control block */
+  readonly control: Tensor;
+  /** (B, N, D), to be added to the transformer's tokens before its next block */
+  readonly residual: Tensor;
+}
+
+/** A copy of one of the transformer's blocks between layers that start at zero. */
+export class PixArtControlNetAdapterBlock extends Module {
+  /** Only in the first. */
+  readonly beforeProj: Linear | undefined;
+  readonly transformerBlock: PixArtBlock;
+  readonly afterProj: Linear;
+
+  constructor(config: PixArtControlNetConfig, layer: number) {
+    super();
+    const options = blockOptions(config, layer);
+    this.beforeProj = layer === 0 ? zeroLinear(options.dim) : undefined;
+    this.transformerBlock = new PixArtBlock(options);
+    this.afterProj = zeroLinear(options.dim);
+  }
+
+  override forward(
+    { x, control }: ControlStates,
+    conditions: BlockConditions,
+    checkpointing: boolean,
+  ): ControlOutputs {
+    const before = this.beforeProj === undefined ? control : x.add(this.beforeProj.call(control)); // (B, N, D)
+    const after = runBlock(this.transformerBlock, before, conditions, checkpointing); // (B, N, D)
+    return { control: after, residual: this.afterProj.call(after) };
+  }
+}
+
+/** Options of {@link PixArtControlNetAdapterModel.fromTransformer}. */
+export interface FromTransformerOptions {
+  /** How many of the first blocks are copied; the paper's 13 where it is left out. */
+  readonly numLayers?: number;
+}
+
+/**
+ * The control part of PixArt-δ's ControlNet-Transformer (arXiv 2401.05252 section 4), under the names and keys of diffusers'
+ * `examples/research_projects/pixart`. It works inside a {@link PixArtControlNetTransformerModel}.
+ */
+export class PixArtControlNetAdapterModel extends Module {
+  readonly config: PixArtControlNetConfig;
+  readonly controlnetBlocks: ModuleList<PixArtControlNetAdapterBlock>;
+
+  constructor(given: Partial<PixArtControlNetConfig> = {}) {
+    super();
+    const config = pixArtControlNetConfig(given);
+    this.config = config;
+    this.controlnetBlocks = new ModuleList(
+      Array.from(
+        { length: config.numLayers },
+        (_, layer) => new PixArtControlNetAdapterBlock(config, layer),
+      ),
+    );
+  }
+
+  /** Runs one of the control blocks, which must be run in order. */
+  override forward(
+    layer: number,
+    states: ControlStates,
+    conditions: BlockConditions,
+    checkpointing: boolean,
+  ): ControlOutputs {
+    return this.controlnetBlocks.at(layer).call(states, conditions, checkpointing);
+  }
+
+  /**
+   * An adapter to begin training from: copies of the transformer's first blocks, which change nothing yet. Throws where the
+   * transformer has no block behind the last of them.
+   */
+  static fromTransformer(
+    transformer: PixArtTransformer2DModel,
+    { numLayers = 13 }: FromTransformerOptions = {},
+  ): PixArtControlNetAdapterModel {
+    requireBlocksBehind(transformer.config, numLayers);
+    const { device, dtype } = transformer;
+    const config = copiedConfig(transformer.config, numLayers);
+    const adapter = construct(
+      { device: "meta", dtype },
+      () => new PixArtControlNetAdapterModel(config),
+    );
+    const source = transformer.stateDict();
+    const copied = /^controlnet_blocks\.(\d+)\.transformer_block\.(.+)$/;
+    tidy(() => {
+      const start = [...adapter.stateDict()].map(([key, { shape }]): [string, Tensor] => {
+        const original = source.get(key.replace(copied, "transformer_blocks.$1.$2"));
+        return [key, original?.detach().clone() ?? zeros(shape, { device, dtype })];
+      });
+      adapter.loadStateDict(new Map(start));
+    });
+    return adapter;
+  }
+
+  /** Loads an adapter that diffusers' research example or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
+  static async fromPretrained(
+    folder: string,
+    options: PretrainedOptions = {},
+  ): Promise<PixArtControlNetAdapterModel> {
+    return loadPretrained(folder, options, {
+      baseName: "diffusion_pytorch_model",
+      build: (config, path) =>
+        new PixArtControlNetAdapterModel(readPixArtControlNetConfig(config, path)),
+    });
+  }
+
+  /** Writes configuration and weights; the research example loads those of XL/2. */
+  async savePretrained(folder: string): Promise<void> {
+    await saveModelFolder(folder, {
+      baseName: "diffusion_pytorch_model",
+      config: writePixArtControlNetConfig(this.config),
+      tensors: this.stateDict(),
+    });
+  }
+}
+
+/** Throws where a transformer lacks the block that the last of `numLayers` control blocks is to lead to. */
+export function requireBlocksBehind(
+  { numLayers: blocks }: Pick<PixArtConfig, "numLayers">,
+  numLayers: number,
+): void {
+  if (numLayers < blocks) return;
+  throw new Error(
+    `Expected fewer control blocks than the transformer's ${blocks} for numLayers but received ${numLayers}: each leads to the block behind the one that it copies`,
+  );
+}
+
+/** How blocks are made that copy a transformer's first `numLayers`. */
+function copiedConfig(config: PixArtConfig, numLayers: number): PixArtControlNetConfig {
+  const layers = config.kvCompressConfig?.kvCompressLayer.filter((layer) => layer < numLayers);
+  return {
+    numLayers,
+    numAttentionHeads: config.numAttentionHeads,
+    attentionHeadDim: config.attentionHeadDim,
+    crossAttentionDim: config.crossAttentionDim,
+    attentionBias: config.attentionBias,
+    activationFn: config.activationFn,
+    normElementwiseAffine: config.normElementwiseAffine,
+    normEps: config.normEps,
+    kvCompressConfig:
+      config.kvCompressConfig !== null && layers !== undefined && layers.length > 0
+        ? { ...config.kvCompressConfig, kvCompressLayer: layers }
+        : null,
+    qkNorm: config.qkNorm,
+  };
+}

@@ -1,0 +1,60 @@
+import type { ConfigObject } from "../../weights/index.ts";
+import {
+  completeConfig,
+  count,
+  type FieldsOf,
+  readConfig,
+  requireClass,
+  writeConfig,
+} from "../config-fields.ts";
+import { type PixArtBlockConfig, pixArtFields } from "../pixart/config.ts";
+import { requireLayers } from "../pixart/kv-compression.ts";
+
+/**
+ * Configuration of {@link PixArtControlNetAdapterModel}. diffusers' class knows `numLayers` alone and always copies XL/2's
+ * blocks; the other fields say how other blocks are made, and are written only where they differ from XL/2's.
+ */
+export interface PixArtControlNetConfig extends PixArtBlockConfig {
+  /** How many of the transformer's first blocks are copied: 13 of 28 in PixArt-δ. */
+  readonly numLayers: number;
+}
+
+const fields: FieldsOf<PixArtControlNetConfig> = {
+  numLayers: count(13),
+  numAttentionHeads: pixArtFields.numAttentionHeads,
+  attentionHeadDim: pixArtFields.attentionHeadDim,
+  crossAttentionDim: pixArtFields.crossAttentionDim,
+  attentionBias: pixArtFields.attentionBias,
+  activationFn: pixArtFields.activationFn,
+  normElementwiseAffine: pixArtFields.normElementwiseAffine,
+  normEps: pixArtFields.normEps,
+  kvCompressConfig: pixArtFields.kvCompressConfig,
+  qkNorm: pixArtFields.qkNorm,
+};
+
+const consistent = (config: PixArtControlNetConfig): PixArtControlNetConfig => {
+  requireLayers(config);
+  return config;
+};
+
+/** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
+export const pixArtControlNetConfig = (
+  given: Partial<PixArtControlNetConfig>,
+): PixArtControlNetConfig => consistent(completeConfig(fields, given as Record<string, unknown>));
+
+/** Reads `config.json` of an adapter, which `path` names in errors. Throws as {@link pixArtControlNetConfig} does. */
+export function readPixArtControlNetConfig(
+  json: Readonly<Record<string, unknown>>,
+  path: string,
+): PixArtControlNetConfig {
+  requireClass(json, path, "PixArtControlNetAdapterModel");
+  return consistent(readConfig(fields, json, path));
+}
+
+/** What diffusers' research example writes into `config.json`, and what differs from XL/2's blocks. */
+export function writePixArtControlNetConfig(config: PixArtControlNetConfig): ConfigObject {
+  const isWritten = ([name, value]: [string, unknown]): boolean =>
+    name === "numLayers" || value !== fields[name as keyof typeof fields].initial;
+  const written = Object.fromEntries(Object.entries(config).filter(isWritten));
+  return writeConfig(written, "PixArtControlNetAdapterModel");
+}

@@ -1,0 +1,78 @@
+import { Module } from "../../nn/index.ts";
+import type { Tensor } from "../../torch/index.ts";
+import { runBlock } from "../pixart/block.ts";
+import type { PixArtInputs, PixArtTransformer2DModel } from "../pixart/transformer.ts";
+import { type PixArtControlNetAdapterModel, requireBlocksBehind } from "./adapter.ts";
+
+// Shapes: B batch, C channels, H height, W width, N image tokens, D hidden width.
+
+/** What {@link PixArtControlNetTransformerModel} needs beside the noisy picture. */
+export interface PixArtControlNetInputs extends PixArtInputs {
+  /** (B, C, H, W): the condition's latents, scaled as the noisy picture's are; the bare transformer without. */
+  readonly controlnetCond?: Tensor | undefined;
+}
+
+/**
+ * A PixArt transformer that follows a second picture (PixArt-δ, arXiv 2401.05252 section 4). The adapter's first block takes
+ * the condition beside the transformer's own tokens, and each leads to the block behind the one that it copies. For
+ * training freeze the transformer: `model.transformer.requiresGrad_(false)`.
+ */
+export class PixArtControlNetTransformerModel extends Module {
+  readonly transformer: PixArtTransformer2DModel;
+  readonly controlnet: PixArtControlNetAdapterModel;
+
+  /** Takes both models over: {@link dispose} gives both back. Throws where they do not fit. */
+  constructor(transformer: PixArtTransformer2DModel, controlnet: PixArtControlNetAdapterModel) {
+    super();
+    requireBlocksBehind(transformer.config, controlnet.config.numLayers);
+    for (const field of ["numAttentionHeads", "attentionHeadDim", "crossAttentionDim"] as const) {
+      const [wanted, found] = [transformer.config[field], controlnet.config[field]];
+      if (wanted !== found) {
+        throw new Error(
+          `Expected the transformer's ${field}, ${wanted}, for the control blocks but received ${found}`,
+        );
+      }
+    }
+    this.transformer = transformer;
+    this.controlnet = controlnet;
+  }
+
+  /**
+   * @param hiddenStates (B, C, H, W) noisy latents; H and W divisible by the patch size
+   * @returns            (B, C_out, H, W)
+   */
+  override forward(
+    hiddenStates: Tensor,
+    { controlnetCond, ...inputs }: PixArtControlNetInputs,
+  ): Tensor {
+    const { transformer, controlnet } = this;
+    if (controlnetCond === undefined) return transformer.call(hiddenStates, inputs);
+    requireSameShape(controlnetCond, hiddenStates);
+    const { gradientCheckpointing } = transformer;
+    const embedded = transformer.embed(hiddenStates, inputs);
+    const { time, conditions } = embedded;
+    let x = embedded.x; // (B, N, D)
+    let control = transformer.posEmbed.call(controlnetCond); // (B, N, D)
+    for (const [i, block] of [...transformer.transformerBlocks].entries()) {
+      if (i > 0 && i <= controlnet.config.numLayers) {
+        const made = controlnet.call(i - 1, { x, control }, conditions, gradientCheckpointing);
+        control = made.control; // (B, N, D)
+        x = x.add(made.residual); // (B, N, D)
+      }
+      x = runBlock(block, x, conditions, gradientCheckpointing); // (B, N, D)
+    }
+    return transformer.project(x, time, conditions.grid); // (B, C_out, H, W)
+  }
+
+  override dispose(): void {
+    this.transformer.dispose();
+    this.controlnet.dispose();
+  }
+}
+
+function requireSameShape({ shape }: Tensor, { shape: wanted }: Tensor): void {
+  if (shape.join() === wanted.join()) return;
+  throw new Error(
+    `Expected the shape of hiddenStates, [${wanted.join(", ")}], for controlnetCond but received [${shape.join(", ")}]`,
+  );
+}
