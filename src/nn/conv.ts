@@ -1,6 +1,6 @@
 import { functional, type Tensor } from "../torch/index.ts";
 import { biasUniform, fanIn, kaimingUniform } from "./init.ts";
-import { Module } from "./module.ts";
+import { ProductLayer } from "./product-layer.ts";
 
 /** Options of {@link Conv2d}. */
 export interface Conv2dOptions {
@@ -10,10 +10,8 @@ export interface Conv2dOptions {
   readonly bias?: boolean;
 }
 
-/** 2-D convolution with a square kernel and PyTorch's default initialisation. */
-export class Conv2d extends Module {
-  static override readonly makesTemporaries: boolean = false;
-
+/** 2-D convolution with a square kernel and PyTorch's default initialisation: (B, in, H, W) → (B, out, H', W'). */
+export class Conv2d extends ProductLayer {
   readonly weight: Tensor; // (out, in / groups, kernel, kernel)
   readonly bias: Tensor | undefined; // (out)
   readonly #options: { readonly stride: number; readonly padding: number; readonly groups: number };
@@ -31,8 +29,11 @@ export class Conv2d extends Module {
     this.#options = { stride, padding, groups };
   }
 
-  /** @param x (B, in, H, W) → (B, out, H', W') */
-  override forward(x: Tensor): Tensor {
-    return functional.conv2d(x, this.weight, this.bias, this.#options);
+  get groups(): number {
+    return this.#options.groups;
+  }
+
+  override product(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+    return functional.conv2d(x, weight, bias, this.#options);
   }
 }

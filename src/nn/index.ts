@@ -6,4 +6,5 @@ export * as init from "./init.ts";
 export { Linear } from "./linear.ts";
 export { Module, ModuleList } from "./module.ts";
 export { GroupNorm, LayerNorm, RMSNorm } from "./norm.ts";
+export { LayerAdapters, ProductLayer } from "./product-layer.ts";
 export { checkKeys, type StateSource, sourceOf } from "./state-dict.ts";

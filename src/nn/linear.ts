@@ -1,11 +1,9 @@
 import { functional, type Tensor } from "../torch/index.ts";
 import { biasUniform, kaimingUniform } from "./init.ts";
-import { Module } from "./module.ts";
+import { ProductLayer } from "./product-layer.ts";
 
-/** y = x Wᵀ + b, with PyTorch's default initialisation. */
-export class Linear extends Module {
-  static override readonly makesTemporaries: boolean = false;
-
+/** y = x Wᵀ + b, with PyTorch's default initialisation: (…, in) → (…, out). */
+export class Linear extends ProductLayer {
   readonly weight: Tensor; // (out, in)
   readonly bias: Tensor | undefined; // (out)
 
@@ -15,8 +13,7 @@ export class Linear extends Module {
     this.bias = bias ? this.parameter([outFeatures], biasUniform(inFeatures)) : undefined;
   }
 
-  /** @param x (…, in) → (…, out) */
-  override forward(x: Tensor): Tensor {
-    return functional.linear(x, this.weight, this.bias);
+  override product(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+    return functional.linear(x, weight, bias);
   }
 }

@@ -111,6 +111,26 @@ describe("keys", () => {
   });
 });
 
+describe("namedModules", () => {
+  it("has every module under the start of its keys, from the outside in", () => {
+    const model = new Model();
+    const named = [...model.namedModules()];
+    expect(named.map(([name]) => name)).toEqual([
+      "",
+      "linear_1",
+      "attn1",
+      "attn1.to_q",
+      "attn1.to_out.0",
+      "transformer_blocks",
+      "transformer_blocks.0",
+      "transformer_blocks.1",
+    ]);
+    expect(named.at(0)?.[1]).toBe(model);
+    expect(named.at(4)?.[1]).toBe(model.attn1.toOut);
+    expect([...model.attn1.namedModules("inner")].at(1)?.[0]).toBe("inner.to_q");
+  });
+});
+
 describe("ModuleList", () => {
   const [a, b] = [new Linear(1, 1), new Linear(1, 2)];
   const list = new ModuleList([a, b]);

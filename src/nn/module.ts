@@ -63,6 +63,16 @@ export abstract class Module {
     );
   }
 
+  /** This module under `prefix` and all below it, by the start of their keys: `transformer_blocks.0.attn1.to_q`. */
+  *namedModules(prefix = ""): Generator<[name: string, module: Module]> {
+    yield [prefix, this];
+    const { keys } = this.constructor as typeof Module;
+    for (const [field, child] of this.children()) {
+      const key = keys[field] ?? snakeCase(field);
+      yield* child.namedModules(prefix === "" ? key : `${prefix}.${key}`);
+    }
+  }
+
   *#slots(prefix: string, buffers: boolean): Generator<Slot> {
     const { keys } = this.constructor as typeof Module;
     for (const [field, value] of Object.entries(this)) {

@@ -109,3 +109,29 @@ describe("functions with options", () => {
     expect(y.tolist()).toEqual([[[[0, 2]], [[9, 11]]]]);
   });
 });
+
+describe("linalgSolve", () => {
+  const a = torch.keep(
+    torch.tensor([
+      [2, 1],
+      [0, 4],
+    ]),
+  );
+  const b = torch.keep(
+    torch.tensor([
+      [4, 8],
+      [12, 16],
+    ]),
+  );
+
+  it("divides from the left, or from the right", () => {
+    expect(torch.linalgSolve(a, b).tolist()).toEqual([
+      [0.5, 2],
+      [3, 4],
+    ]);
+    expect(torch.linalgSolve(a, b, { left: false }).tolist()).toEqual([
+      [2, 1.5],
+      [6, 2.5],
+    ]);
+  });
+});

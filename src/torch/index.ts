@@ -33,6 +33,7 @@ export {
   foreachZero_,
   fusedAdamw_,
   kron,
+  linalgSolve,
   linspace,
   ones,
   onesLike,

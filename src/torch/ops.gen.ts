@@ -153,6 +153,7 @@ const WHERE_SELF = native.resolve("aten::where.self");
 const ADDMM = native.resolve("aten::addmm");
 const KRON = native.resolve("aten::kron");
 const OUTER = native.resolve("aten::outer");
+const LINALG_SOLVE = native.resolve("aten::linalg_solve");
 const BUCKETIZE_TENSOR = native.resolve("aten::bucketize.Tensor");
 const SEARCHSORTED_TENSOR = native.resolve("aten::searchsorted.Tensor");
 const ZEROS = native.resolve("aten::zeros");
@@ -916,6 +917,11 @@ export function kron(input: Tensor, other: Tensor): Tensor {
 /** `outer(Tensor self, Tensor vec2) -> Tensor` */
 export function outer(input: Tensor, vec2: Tensor): Tensor {
   return wrap(native.call(OUTER, input.handle, vec2.handle));
+}
+
+/** `linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor` */
+export function linalgSolve(A: Tensor, B: Tensor, { left }: { left?: boolean | undefined } = {}): Tensor {
+  return wrap(native.call(LINALG_SOLVE, A.handle, B.handle, left));
 }
 
 /** `bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor` */
