@@ -1,0 +1,149 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Module, ProductLayer } from "../../nn/index.ts";
+import type { Tensor } from "../../torch/index.ts";
+import { writeSafetensors } from "../../weights/index.ts";
+import type { AdapterConfig } from "./config.ts";
+import { writeAdapterConfig } from "./config-file.ts";
+import type { AdapterPart, AdapterState } from "./part.ts";
+import { stackOn } from "./stack.ts";
+import { productLayers } from "./targets.ts";
+
+/** The file of an adapter's weights in a folder of PEFT. */
+export const WEIGHTS_FILE = "adapter_model.safetensors";
+
+/** The key of a tensor in PEFT's files: `base_model.model.transformer_blocks.0.attn1.to_q.lora_A.weight`. */
+export const peftKey = (layer: string, tensor: string): string =>
+  `base_model.model.${layer}.${tensor}`;
+
+/** An adapter on the layers of a model: what `addAdapter()` and `loadAdapter()` give. */
+export class Adapter implements AdapterState {
+  readonly name: string;
+  readonly config: AdapterConfig;
+  /** Class of the model, which Python is told when the adapter is saved. */
+  readonly #baseClass: string;
+  readonly #layers: ReadonlyMap<string, ProductLayer>;
+  #scale = 1;
+  #enabled = true;
+
+  /** For `addAdapter()` and `loadAdapter()`, which put its parts on the layers. */
+  constructor(
+    name: string,
+    config: AdapterConfig,
+    model: Module,
+    layers: ReadonlyMap<string, ProductLayer>,
+  ) {
+    this.name = name;
+    this.config = config;
+    this.#baseClass = model.constructor.name;
+    this.#layers = layers;
+  }
+
+  /** Names of the layers that have it. */
+  get layerNames(): string[] {
+    return [...this.#layers.keys()];
+  }
+
+  /** Factor on what the adapter adds, 1 at first; not saved. Throws while merged, and for OFT, which adds nothing. */
+  get scale(): number {
+    return this.#scale;
+  }
+
+  set scale(scale: number) {
+    if (!Number.isFinite(scale)) {
+      throw new RangeError(`Expected a number for scale but received ${scale}`);
+    }
+    if (this.config.peftType === "OFT" && scale !== 1) {
+      throw new Error(
+        `Expected 1 for the scale of an OFT adapter, which turns its input and adds nothing, but received ${scale}`,
+      );
+    }
+    this.refuseMerged("scale");
+    this.#scale = scale;
+  }
+
+  /** Whether it has any effect. Throws, when set, while merged. */
+  get enabled(): boolean {
+    return this.#enabled;
+  }
+
+  set enabled(enabled: boolean) {
+    this.refuseMerged("enabled");
+    this.#enabled = enabled;
+  }
+
+  /** Whether its layers' weights have it in them, to be taken out by `unmergeAdapters()`. */
+  get isMerged(): boolean {
+    return this.#enabled && [...this.#layers.values()].some((layer) => stackOn(layer)?.isMerged);
+  }
+
+  /** Its tensors by their key in PEFT's files; its own and not copies. */
+  parameters(): Map<string, Tensor> {
+    const parameters = new Map<string, Tensor>();
+    for (const [name, part] of this.#parts()) {
+      for (const [key, tensor] of part.tensors()) parameters.set(peftKey(name, key), tensor);
+    }
+    return parameters;
+  }
+
+  #parts(): [layer: string, part: AdapterPart][] {
+    return [...this.#layers].map(([name, layer]) => {
+      const part = stackOn(layer)?.part(this);
+      if (part === undefined) throw new Error(`The adapter "${this.name}" was removed`);
+      return [name, part];
+    });
+  }
+
+  /** Turns gradients of its tensors on or off. */
+  requiresGrad_(value = true): this {
+    for (const tensor of this.parameters().values()) tensor.requiresGrad_(value);
+    return this;
+  }
+
+  /** Writes the folder that `PeftModel.from_pretrained` of Python and `loadAdapter()` read, alpha in it. */
+  async save(folder: string): Promise<void> {
+    const parameters = this.parameters();
+    await mkdir(folder, { recursive: true });
+    await writeSafetensors(join(folder, WEIGHTS_FILE), parameters, { format: "pt" });
+    await writeAdapterConfig(folder, this.config, this.#baseClass);
+  }
+
+  /** Takes it off the model and gives back its memory. Throws while merged. */
+  remove(): void {
+    this.refuseMerged("remove()");
+    for (const layer of this.#layers.values()) {
+      const stack = stackOn(layer);
+      stack?.remove(this);
+      if (stack?.parts.length === 0) layer.adapters = undefined;
+    }
+  }
+
+  /** Throws where a layer has adapters merged, so that a change would not reach its output. */
+  refuseMerged(change: string): void {
+    refuseMergedLayers(this.#layers, `${change} of the adapter "${this.name}"`);
+  }
+}
+
+/** Throws where one of the layers has adapters merged. */
+export function refuseMergedLayers(
+  layers: ReadonlyMap<string, ProductLayer>,
+  change: string,
+): void {
+  for (const [name, layer] of layers) {
+    if (!stackOn(layer)?.isMerged) continue;
+    throw new Error(
+      `Expected no merged adapters on ${name} for ${change}; call unmergeAdapters() first`,
+    );
+  }
+}
+
+/** The adapters on a model, in the order in which they came. */
+export function adaptersOf(model: Module): Adapter[] {
+  const found = new Set<Adapter>();
+  for (const [, layer] of productLayers(model)) {
+    for (const { state } of stackOn(layer)?.parts ?? []) {
+      if (state instanceof Adapter) found.add(state);
+    }
+  }
+  return [...found];
+}

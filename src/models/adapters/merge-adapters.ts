@@ -1,0 +1,61 @@
+import type { Module, ProductLayer } from "../../nn/index.ts";
+import { adaptersOf } from "./adapter.ts";
+import { type AdapterStack, stackOn } from "./stack.ts";
+import { productLayers } from "./targets.ts";
+
+/** How {@link mergeAdapters} leaves the model. */
+export interface MergeOptions {
+  /**
+   * Whether to keep a copy of every weight that is changed, which {@link unmergeAdapters} needs. Without it the merged
+   * adapters are removed, and there is no way back.
+   */
+  readonly keepOriginals?: boolean | undefined;
+}
+
+const stacks = (model: Module): [stack: AdapterStack, layer: ProductLayer][] =>
+  productLayers(model).flatMap(([, layer]): [AdapterStack, ProductLayer][] => {
+    const stack = stackOn(layer);
+    return stack === undefined ? [] : [[stack, layer]];
+  });
+
+/**
+ * Computes the enabled adapters into the model's weights: the model is then as fast as without, and `savePretrained()`
+ * writes them. Throws where there is none to merge. Where it fails halfway, kept originals are put back.
+ */
+export function mergeAdapters(model: Module, { keepOriginals = true }: MergeOptions = {}): void {
+  const active = stacks(model).filter(([stack]) => stack.isActive);
+  if (active.length === 0) {
+    throw new Error(
+      `Expected an enabled adapter that is not merged on ${model.constructor.name} but received none`,
+    );
+  }
+  try {
+    for (const [stack, layer] of active) stack.merge(layer, keepOriginals);
+  } catch (error) {
+    for (const [stack, layer] of active) stack.unmerge(layer);
+    throw error;
+  }
+  if (keepOriginals) return;
+  for (const adapter of adaptersOf(model)) if (adapter.enabled) adapter.remove();
+}
+
+/** Takes merged adapters out again: every weight is what it was, to the last bit. Throws where none is merged. */
+export function unmergeAdapters(model: Module): void {
+  const merged = stacks(model).filter(([stack]) => stack.isMerged);
+  if (merged.length === 0) {
+    throw new Error(`Expected merged adapters on ${model.constructor.name} but received none`);
+  }
+  for (const [stack, layer] of merged) stack.unmerge(layer);
+}
+
+/**
+ * Throws where a model computes with adapters that its weights don't have in them, so that a saved model would be
+ * another one. For `savePretrained()`.
+ */
+export function refuseUnmergedAdapters(model: Module): void {
+  if (!stacks(model).some(([stack]) => stack.isActive)) return;
+  const names = adaptersOf(model).filter(({ enabled, isMerged }) => enabled && !isMerged);
+  throw new Error(
+    `Expected merged or disabled adapters for savePretrained() but received ${names.map(({ name }) => `"${name}"`).join(", ")} unmerged; adapter.save() writes an adapter, and mergeAdapters() puts it into the weights`,
+  );
+}

@@ -1,0 +1,92 @@
+import { Linear, type Module, ProductLayer } from "../../nn/index.ts";
+import type { AdapterTargets } from "./config.ts";
+
+/** A regular expression of Python's, for a whole name. What JavaScript reads differently is refused by the flag u. */
+function pattern(source: string, field: string): RegExp {
+  try {
+    return new RegExp(`^(?:${source.replaceAll("(?P<", "(?<")})$`, "u");
+  } catch {
+    throw new Error(
+      `Expected a regular expression that Python and JavaScript both read for ${field} but received ${JSON.stringify(source)}`,
+    );
+  }
+}
+
+const matchesNames = (
+  names: readonly string[] | string | null,
+  name: string,
+  field: string,
+): boolean =>
+  typeof names === "string"
+    ? pattern(names, field).test(name)
+    : (names ?? []).some((end) => name === end || name.endsWith(`.${end}`));
+
+/** Whether the block's number in a name is among those wanted. */
+function isInLayers({ layersToTransform, layersPattern }: AdapterTargets, name: string): boolean {
+  const wanted = layersToTransform === null ? [] : [layersToTransform].flat();
+  if (wanted.length === 0) return true;
+  // Without a pattern PEFT takes the first number behind two dots, and so none of a list at the top of the model.
+  const starts = layersPattern === null ? [".*?\\.[^.]*"] : [layersPattern].flat();
+  const numbers = starts.map((start) => {
+    const prefix = layersPattern === null ? start : `(?:|.*?\\.)${start}`;
+    return pattern(`${prefix}\\.(?<index>\\d+)\\..*`, "layersPattern").exec(name)?.groups?.index;
+  });
+  const number = numbers.find((found) => found !== undefined);
+  return number !== undefined && wanted.includes(Number(number));
+}
+
+/** Whether PEFT puts an adapter on the module of this name (PEFT `tuners/tuners_utils.py` check_target_module_exists). */
+function isTarget(targets: AdapterTargets, name: string, module: Module): boolean {
+  const { targetModules, excludeModules } = targets;
+  if (matchesNames(excludeModules, name, "excludeModules")) return false;
+  if (typeof targetModules === "string" && targetModules.toLowerCase() === "all-linear") {
+    return module instanceof Linear;
+  }
+  return matchesNames(targetModules, name, "targetModules") && isInLayers(targets, name);
+}
+
+/** All layers that can have adapters, by name. */
+export const productLayers = (model: Module): [name: string, layer: ProductLayer][] =>
+  [...model.namedModules()].filter(
+    (entry): entry is [string, ProductLayer] => entry[1] instanceof ProductLayer,
+  );
+
+/**
+ * The layers of a model that an adapter sits on, by name. Throws where there is none, and where `targetModules` names a
+ * module that is not one product with a weight.
+ */
+export function findTargets(model: Module, targets: AdapterTargets): Map<string, ProductLayer> {
+  const found = new Map<string, ProductLayer>();
+  const others: string[] = [];
+  for (const [name, module] of model.namedModules()) {
+    if (name === "" || !isTarget(targets, name, module)) continue;
+    if (module instanceof ProductLayer) found.set(name, module);
+    else others.push(`${name} (${module.constructor.name})`);
+  }
+  const given = JSON.stringify(targets.targetModules);
+  if (others.length > 0) {
+    throw new Error(
+      `Expected names of Linear and Conv2d layers for targetModules but received ${given}, which also names ${others.slice(0, 5).join(", ")}`,
+    );
+  }
+  if (found.size === 0) {
+    const layers = productLayers(model).map(([name]) => name);
+    throw new Error(
+      `Expected names of layers of ${model.constructor.name} for targetModules but received ${given}, which names none; its layers are ${layers.slice(0, 5).join(", ")}${layers.length > 5 ? ", …" : ""}`,
+    );
+  }
+  return found;
+}
+
+/** A layer's own value among `patterns`, the first that matches its name or the end of it, or `otherwise`. */
+export function valueFor(
+  patterns: Readonly<Record<string, number>>,
+  name: string,
+  otherwise: number,
+  field: string,
+): number {
+  const found = Object.entries(patterns).find(([source]) =>
+    pattern(`(?:.*\\.)?(?:${source})`, field).test(name),
+  );
+  return found?.[1] ?? otherwise;
+}
