@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { join, posix } from "node:path";
+import { resolveModel, type WantedFile } from "../hub/index.ts";
 import { construct, type Module, type StateSource } from "../nn/index.ts";
 import type { Device, DType } from "../torch/index.ts";
 import {
@@ -6,6 +7,7 @@ import {
   loadModelFolder,
   type ModelFolder,
   type WeightsBaseName,
+  weightsFileNames,
 } from "../weights/index.ts";
 
 /** Where a model's files are, and where and as what it is wanted. */
@@ -14,6 +16,8 @@ export interface PretrainedOptions {
   readonly subfolder?: string | undefined;
   /** `fp16`, …: the part of the weight file's name before its extension. */
   readonly variant?: string | undefined;
+  /** Of a model on the Hub: a branch, a tag or a commit; `main` if left out. */
+  readonly revision?: string | undefined;
   /** float32 if left out, whatever the file holds. */
   readonly dtype?: DType | undefined;
   /** The CPU if left out. */
@@ -36,15 +40,28 @@ export interface PretrainedKind<M extends Module> {
   readonly arrange?: (weights: StateSource, model: M) => StateSource;
 }
 
+/** The files of a model in a repository. */
+export const pretrainedFiles = (
+  baseName: WeightsBaseName,
+  { subfolder = "", variant }: PretrainedOptions,
+): readonly WantedFile[] =>
+  [["config.json"], weightsFileNames(baseName, variant)].map((names) => ({
+    names: names.map((name) => posix.join(subfolder, name)),
+  }));
+
 /**
- * Loads a model from a folder of diffusers or transformers, without drawing weights first. Throws BadFileError for
- * damaged files, and one error listing every missing, unexpected and mis-shaped weight.
+ * Loads a model from a folder of diffusers or transformers, or from the Hub by its name, without drawing weights first.
+ * Throws BadFileError for damaged files, HubError for what cannot be downloaded, and one error listing every missing,
+ * unexpected and mis-shaped weight.
  */
-export function loadPretrained<M extends Module>(
-  folder: string,
-  { subfolder, variant, dtype = "float32", device }: PretrainedOptions,
+export async function loadPretrained<M extends Module>(
+  folderOrName: string,
+  options: PretrainedOptions,
   { baseName, build, arrange = (weights) => weights }: PretrainedKind<M>,
-): M {
+): Promise<M> {
+  const { subfolder, variant, revision, dtype = "float32", device } = options;
+  const wanted = { revision, files: pretrainedFiles(baseName, options) };
+  const folder = await resolveModel(folderOrName, wanted);
   using files = loadModelFolder(folder, { baseName, subfolder, variant });
   const model = construct({ device: "meta", dtype }, () =>
     build(files.config, join(files.path, "config.json")),

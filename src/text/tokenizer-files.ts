@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { z } from "zod";
+import type { WantedFile } from "../hub/index.ts";
 import type { Piece } from "./unigram.ts";
 
 /** What sets one T5 tokenizer apart from another; the rest of `tokenizer.json` is the same for all. */
@@ -48,6 +49,11 @@ const tokenizerFile = z.looseObject(
   },
   "an object",
 );
+
+/** The files of a tokenizer in a repository. */
+export const tokenizerFiles = (subfolder = ""): readonly WantedFile[] => [
+  { names: [posix.join(subfolder, "tokenizer.json")] },
+];
 
 /** Reads the vocabulary out of `tokenizer.json`; throws with path, key, found and expected where it is not T5's. */
 export async function readTokenizerFiles(folder: string): Promise<T5Vocabulary> {

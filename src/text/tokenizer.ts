@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
+import { resolveModel } from "../hub/index.ts";
 import { prepareCaption } from "./captions.ts";
 import {
   readTokenizerFiles,
   specialTokens,
   type T5Vocabulary,
+  tokenizerFiles,
   tokenizerJson,
   writeTokenizerFiles,
 } from "./tokenizer-files.ts";
@@ -70,11 +72,15 @@ export class T5Tokenizer {
     return new T5Tokenizer({ pieces, addedTokens });
   }
 
-  /** Reads `tokenizer.json` from a folder, as `savePretrained` or Python's transformers wrote it. */
+  /** Reads `tokenizer.json` from a folder or from the Hub by its name, as `savePretrained` or Python's transformers wrote it. */
   static async fromPretrained(
-    folder: string,
-    { subfolder = "" }: { readonly subfolder?: string } = {},
+    folderOrName: string,
+    {
+      subfolder = "",
+      revision,
+    }: { readonly subfolder?: string; readonly revision?: string | undefined } = {},
   ): Promise<T5Tokenizer> {
+    const folder = await resolveModel(folderOrName, { revision, files: tokenizerFiles(subfolder) });
     return new T5Tokenizer(await readTokenizerFiles(join(folder, subfolder)));
   }
 

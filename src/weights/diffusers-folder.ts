@@ -216,5 +216,11 @@ function weightsFileName(
   return shard === undefined ? `${stem}.safetensors` : `${stem}-${number}-of-${count}.safetensors`;
 }
 
+/** The names that the weights of a model, or the index of their files, may have: the best first. */
+export const weightsFileNames = (
+  baseName: WeightsBaseName,
+  variant: string | undefined,
+): readonly string[] => [weightsFileName(baseName, variant), indexFileName(baseName, variant)];
+
 const indexFileName = (baseName: WeightsBaseName, variant: string | undefined): string =>
   `${baseName}.safetensors.index${variant === undefined ? "" : `.${variant}`}.json`;

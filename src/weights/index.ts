@@ -13,6 +13,7 @@ export {
   type ModelFolderOptions,
   saveModelFolder,
   type WeightsBaseName,
+  weightsFileNames,
 } from "./diffusers-folder.ts";
 export { BadFileError } from "./errors.ts";
 export {
