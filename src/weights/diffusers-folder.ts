@@ -5,10 +5,11 @@ import type { Tensor } from "../torch/index.ts";
 import { type ConfigObject, readConfig, writeConfig } from "./config-json.ts";
 import { replaceFile, syncFolder } from "./durable-files.ts";
 import { BadFileError, quote } from "./errors.ts";
-import { type ReadOptions, SafetensorsFile, toTensorBytes } from "./safetensors.ts";
+import { type ReadOptions, toTensorBytes } from "./safetensors.ts";
 import { encodeSafetensors } from "./safetensors-bytes.ts";
-import { byteSize, type TensorEntry } from "./safetensors-header.ts";
+import { byteSize, type TensorSpec } from "./safetensors-header.ts";
 import { readShardIndex, splitShards } from "./shard-index.ts";
+import { openWeightsFile, type WeightsFile } from "./weights-file.ts";
 
 /** The weight files' stem: diffusers' models have the first, transformers' the second. */
 export type WeightsBaseName = "diffusion_pytorch_model" | "model";
@@ -27,13 +28,13 @@ export class ModelFolder {
   readonly path: string;
   readonly config: ConfigObject;
   /** By name, over all files. */
-  readonly tensors: ReadonlyMap<string, TensorEntry>;
-  readonly #owners: ReadonlyMap<string, SafetensorsFile>;
-  readonly #files: readonly SafetensorsFile[];
+  readonly tensors: ReadonlyMap<string, TensorSpec>;
+  readonly #owners: ReadonlyMap<string, WeightsFile>;
+  readonly #files: readonly WeightsFile[];
 
-  constructor(path: string, config: ConfigObject, files: readonly SafetensorsFile[]) {
-    const owners = new Map<string, SafetensorsFile>();
-    const tensors = new Map<string, TensorEntry>();
+  constructor(path: string, config: ConfigObject, files: readonly WeightsFile[]) {
+    const owners = new Map<string, WeightsFile>();
+    const tensors = new Map<string, TensorSpec>();
     for (const file of files) {
       for (const [name, entry] of file.tensors) {
         const owner = owners.get(name);
@@ -87,12 +88,20 @@ export function loadModelFolder(
 ): ModelFolder {
   const path = join(folder, subfolder);
   const config = readConfig(join(path, "config.json"));
-  const files: SafetensorsFile[] = [];
+  const files: WeightsFile[] = [];
   try {
     for (const [file, expected] of weightFiles(path, baseName, variant)) {
-      const opened = new SafetensorsFile(join(path, file));
+      const opened = openWeightsFile(join(path, file));
       files.push(opened);
-      for (const name of expected) opened.entry(name);
+      for (const name of expected) {
+        if (opened.tensors.has(name)) continue;
+        throw new BadFileError(
+          opened.path,
+          `tensor ${quote(name)}`,
+          "a tensor of that name",
+          `${opened.tensors.size} others`,
+        );
+      }
     }
     return new ModelFolder(path, config, files);
   } catch (error) {
@@ -101,46 +110,34 @@ export function loadModelFolder(
   }
 }
 
-/** File names, each with the tensors that the index promises in it. */
+/** File names, each with the tensors that the index promises in it. As in diffusers, safetensors go before pickles. */
 function weightFiles(
   path: string,
   baseName: WeightsBaseName,
   variant: string | undefined,
 ): ReadonlyMap<string, readonly string[]> {
-  const single = weightsFileName(baseName, variant);
-  const index = indexFileName(baseName, variant);
-  const hasSingle = existsSync(join(path, single));
-  const hasIndex = existsSync(join(path, index));
-  // Readers disagree about which of the two wins, and one of them is left over from an older save.
-  if (hasSingle && hasIndex) {
-    throw new BadFileError(
-      path,
-      "weights",
-      `${single} or ${index}`,
-      "both",
-      "remove the stale one",
-    );
-  }
-  if (hasSingle) return new Map([[single, []]]);
-  if (hasIndex) {
-    const promised = new Map<string, string[]>();
-    for (const [tensor, file] of readShardIndex(join(path, index))) {
-      promised.set(file, [...(promised.get(file) ?? []), tensor]);
+  const tried: string[] = [];
+  for (const format of ["safetensors", "bin"] as const) {
+    const single = weightsFileName(baseName, variant, format);
+    const index = indexFileName(baseName, variant, format);
+    const hasSingle = existsSync(join(path, single));
+    const hasIndex = existsSync(join(path, index));
+    // Readers disagree about which of the two wins, and one of them is left over from an older save.
+    if (hasSingle && hasIndex) {
+      const advice = "remove the stale one";
+      throw new BadFileError(path, "weights", `${single} or ${index}`, "both", advice);
     }
-    return promised;
+    if (hasSingle) return new Map([[single, []]]);
+    if (hasIndex) {
+      const promised = new Map<string, string[]>();
+      for (const [tensor, file] of readShardIndex(join(path, index))) {
+        promised.set(file, [...(promised.get(file) ?? []), tensor]);
+      }
+      return promised;
+    }
+    tried.push(single, index);
   }
-  const pickled = [`${baseName}.bin`, "pytorch_model.bin"].find((name) =>
-    existsSync(join(path, name)),
-  );
-  throw pickled === undefined
-    ? new BadFileError(path, "weights", `${single} or ${index}`, "neither")
-    : new BadFileError(
-        path,
-        "weights",
-        `${single} or ${index}`,
-        `only ${pickled}`,
-        "pickled weights are not read here: save the model with safe_serialization=True first",
-      );
+  throw new BadFileError(path, "weights", tried.join(" or "), "none of them");
 }
 
 /** What saveModelFolder() writes. */
@@ -160,7 +157,7 @@ export interface ModelFolderContent {
 export async function saveModelFolder(folder: string, content: ModelFolderContent): Promise<void> {
   const { baseName, variant, maxShardBytes = 10e9 } = content;
   const shards = splitShards(toTensorBytes(content.tensors), maxShardBytes);
-  const index = indexFileName(baseName, variant);
+  const index = indexFileName(baseName, variant, "safetensors");
   const written = new Set<string>();
   const owners: [tensor: string, file: string][] = [];
   let totalSize = 0;
@@ -170,6 +167,7 @@ export async function saveModelFolder(folder: string, content: ModelFolderConten
     const file = weightsFileName(
       baseName,
       variant,
+      "safetensors",
       shards.length > 1 ? [i + 1, shards.length] : undefined,
     );
     written.add(file);
@@ -197,7 +195,9 @@ async function removeStale(
   written: ReadonlySet<string>,
 ): Promise<void> {
   const stem = variant === undefined ? baseName : `${baseName}.${variant}`;
-  const names = [indexFileName(baseName, variant), weightsFileName(baseName, variant)];
+  const names = [indexFileName, weightsFileName].map((name) =>
+    name(baseName, variant, "safetensors"),
+  );
   for (const name of await readdir(folder)) {
     const isShard =
       name.startsWith(`${stem}-`) && /^-\d{5}-of-\d{5}\.safetensors$/.test(name.slice(stem.length));
@@ -206,21 +206,37 @@ async function removeStale(
   await syncFolder(folder);
 }
 
-function weightsFileName(
-  baseName: WeightsBaseName,
-  variant: string | undefined,
-  shard?: readonly [number: number, count: number],
-): string {
-  const stem = variant === undefined ? baseName : `${baseName}.${variant}`;
-  const [number, count] = (shard ?? []).map((n) => `${n}`.padStart(5, "0"));
-  return shard === undefined ? `${stem}.safetensors` : `${stem}-${number}-of-${count}.safetensors`;
-}
+type WeightsFormat = "safetensors" | "bin";
 
-/** The names that the weights of a model, or the index of their files, may have: the best first. */
+/** The names that a model's weights, or the index of their files, may have: the best first. */
 export const weightsFileNames = (
   baseName: WeightsBaseName,
   variant: string | undefined,
-): readonly string[] => [weightsFileName(baseName, variant), indexFileName(baseName, variant)];
+): readonly string[] =>
+  (["safetensors", "bin"] as const).flatMap((format) => [
+    weightsFileName(baseName, variant, format),
+    indexFileName(baseName, variant, format),
+  ]);
 
-const indexFileName = (baseName: WeightsBaseName, variant: string | undefined): string =>
-  `${baseName}.safetensors.index${variant === undefined ? "" : `.${variant}`}.json`;
+// transformers has a stem of its own for pickles.
+const stemOf = (baseName: WeightsBaseName, format: WeightsFormat): string =>
+  baseName === "model" && format === "bin" ? "pytorch_model" : baseName;
+
+function weightsFileName(
+  baseName: WeightsBaseName,
+  variant: string | undefined,
+  format: WeightsFormat,
+  shard?: readonly [number: number, count: number],
+): string {
+  const name = stemOf(baseName, format);
+  const stem = variant === undefined ? name : `${name}.${variant}`;
+  const [number, count] = (shard ?? []).map((n) => `${n}`.padStart(5, "0"));
+  return shard === undefined ? `${stem}.${format}` : `${stem}-${number}-of-${count}.${format}`;
+}
+
+const indexFileName = (
+  baseName: WeightsBaseName,
+  variant: string | undefined,
+  format: WeightsFormat,
+): string =>
+  `${stemOf(baseName, format)}.${format}.index${variant === undefined ? "" : `.${variant}`}.json`;

@@ -15,7 +15,17 @@ export {
   type WeightsBaseName,
   weightsFileNames,
 } from "./diffusers-folder.ts";
+export { syncFolder } from "./durable-files.ts";
 export { BadFileError } from "./errors.ts";
+export {
+  joinWeights,
+  type KeyRule,
+  splitWeights,
+  type TypedWeights,
+  weightsOfFile,
+  withoutKeys,
+} from "./key-table.ts";
+export { type LazyTensor, lazyTensors, writeLazySafetensors } from "./lazy-tensors.ts";
 export {
   type ReadOptions,
   readSafetensors,
@@ -23,3 +33,5 @@ export {
   writeSafetensors,
 } from "./safetensors.ts";
 export type { TensorEntry, TensorSpec } from "./safetensors-header.ts";
+export { writeTorchFile } from "./torch-file-writer.ts";
+export { openWeightsFile, type WeightsFile, type WeightsFileOptions } from "./weights-file.ts";

@@ -51,6 +51,18 @@ describe("readShardIndex", () => {
     );
   });
 
+  it("takes the format of the files from the index's own name", () => {
+    for (const name of ["w.bin.index.json", "w.bin.index.fp16.json"]) {
+      const pickled = join(folder, name);
+      writeFileSync(pickled, indexOf("weights.bin"));
+      expect([...readShardIndex(pickled)]).toEqual([["w", "weights.bin"]]);
+      writeFileSync(pickled, indexOf("a.safetensors"));
+      expect(() => readShardIndex(pickled)).toThrow(
+        `${pickled}: weight_map "w": expected the plain name of a .bin file of this folder but found "a.safetensors"`,
+      );
+    }
+  });
+
   it.each([
     "../secret.safetensors",
     "./a.safetensors",

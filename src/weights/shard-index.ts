@@ -1,13 +1,13 @@
 import { lstatSync, readFileSync, realpathSync } from "node:fs";
-import { dirname, join, sep } from "node:path";
+import { dirname, extname, join, sep } from "node:path";
 import { BadFileError, quote } from "./errors.ts";
 import { byteSize, type TensorSpec } from "./safetensors-header.ts";
 import { isObject, parseStrictJson, type StrictJson } from "./strict-json.ts";
 
-const PLAIN_FILE_NAME = /^[^/\\:\0]+\.safetensors$/;
+const PLAIN_FILE_NAME = /^[^/\\:\0]+\.(?:safetensors|bin)$/;
 
 /**
- * Reads a `*.safetensors.index.json`: tensor name to file name. Throws BadFileError for repeated tensors and for file
+ * Reads a `*.safetensors.index.json` or `*.bin.index.json`: tensor name to file name. Throws BadFileError for repeated tensors and for file
  * names that leave the folder, do not exist, or are links out of it (but into the blobs of the Hub's cache they may lead).
  */
 export function readShardIndex(path: string): ReadonlyMap<string, string> {
@@ -18,6 +18,7 @@ export function readShardIndex(path: string): ReadonlyMap<string, string> {
 
 /** As {@link readShardIndex}, of an index whose files need not be there yet. */
 export function parseShardIndex(path: string): ReadonlyMap<string, string> {
+  const format = /\.bin\.index\.(?:[^/]*\.)?json$/.test(path) ? ".bin" : ".safetensors";
   let root: StrictJson;
   try {
     root = parseStrictJson(readFileSync(path, "utf8"));
@@ -37,11 +38,12 @@ export function parseShardIndex(path: string): ReadonlyMap<string, string> {
   const index = new Map<string, string>();
   for (const [tensor, file] of Object.entries(weightMap)) {
     const place = `weight_map ${quote(tensor)}`;
-    if (typeof file !== "string" || !PLAIN_FILE_NAME.test(file)) {
+    // Every file of an index has the format that the index is named after.
+    if (typeof file !== "string" || !PLAIN_FILE_NAME.test(file) || extname(file) !== format) {
       throw new BadFileError(
         path,
         place,
-        "the plain name of a .safetensors file of this folder",
+        `the plain name of a ${format} file of this folder`,
         quote(file),
       );
     }

@@ -1,0 +1,41 @@
+import type { DType } from "../torch/dtype.ts";
+import * as torch from "../torch/index.ts";
+import { replaceFile } from "./durable-files.ts";
+import type { TypedWeights } from "./key-table.ts";
+import { formatHeader, layoutOrder, type TensorSpec } from "./safetensors-header.ts";
+
+/** A tensor that is made when a file wants it. */
+export interface LazyTensor extends TensorSpec {
+  /** Its elements as a file holds them. */
+  readonly bytes: () => Uint8Array;
+}
+
+/** Weights as files want them, converted to `dtype` where they are floating-point numbers and one is given. */
+export function lazyTensors(weights: TypedWeights, dtype?: DType): Map<string, LazyTensor> {
+  return new Map(
+    Array.from(weights.keys(), (key) => {
+      const stored = weights.dtype(key);
+      const wanted = torch.isFloatingPoint(stored) ? (dtype ?? stored) : stored;
+      const bytes = (): Uint8Array =>
+        torch.tidy(() => weights.tensor(key).to({ dtype: wanted }).toBytes());
+      return [key, { dtype: wanted, shape: weights.shape(key), bytes }];
+    }),
+  );
+}
+
+/** As writeSafetensors(), with one tensor in memory at a time. */
+export async function writeLazySafetensors(
+  path: string,
+  tensors: ReadonlyMap<string, LazyTensor>,
+  metadata: Readonly<Record<string, string>>,
+): Promise<void> {
+  await replaceFile(path, pieces(tensors, metadata));
+}
+
+function* pieces(
+  tensors: ReadonlyMap<string, LazyTensor>,
+  metadata: Readonly<Record<string, string>>,
+): Generator<Uint8Array> {
+  yield formatHeader(tensors, metadata);
+  for (const [, tensor] of layoutOrder(tensors)) yield tensor.bytes();
+}

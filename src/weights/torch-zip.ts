@@ -1,0 +1,138 @@
+import yauzl, { type Entry, type LocalFileHeader, type ZipFile } from "yauzl";
+import { BadFileError, quote } from "./errors.ts";
+import type { RegularFile } from "./regular-file.ts";
+
+/** Where an entry's bytes lie in the archive's file. */
+export interface ZipSpan {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** An entry costs three reads; a model with its optimizer has a few thousand. */
+const MOST_ENTRIES = 200_000;
+/** The record at the end of every zip; yauzl answers later, not at once, where there is less than nothing to read. */
+const SMALLEST_ZIP = 22;
+/** Sizes follow the data instead of standing in front of it; so torch writes. */
+const HAS_DATA_DESCRIPTOR = 0x8;
+const IN_ZIP64_FIELD = 0xffffffff;
+
+/** Answers at once, so that yauzl, which is written for callbacks, can be used from code that does not wait. */
+class SynchronousReader extends yauzl.RandomAccessReader {
+  readonly #file: RegularFile;
+
+  constructor(file: RegularFile) {
+    super();
+    this.#file = file;
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null) => void,
+  ): void {
+    let failure: Error | null = null;
+    try {
+      buffer.set(this.#file.read(position, length), offset);
+    } catch (error) {
+      if (!(error instanceof BadFileError)) throw error;
+      failure = error;
+    }
+    callback(failure);
+  }
+}
+
+/**
+ * The entries of a zip as `torch.save` writes it, by name. Stricter than a general reader, because the readers that a file
+ * will meet must agree about it: every entry is stored, named once, described alike at both of its places and apart from
+ * all others. Throws BadFileError otherwise.
+ */
+export function zipEntries(file: RegularFile): ReadonlyMap<string, ZipSpan> {
+  const fail = (place: string, expected: string, found: string, advice?: string): BadFileError =>
+    new BadFileError(file.path, place, expected, found, advice);
+  const broken = (error: Error): BadFileError =>
+    error instanceof BadFileError
+      ? error
+      : fail("zip", "a well-formed archive", quote(error.message));
+
+  if (file.size < SMALLEST_ZIP) throw fail("zip", "an archive", `a file of ${file.size} bytes`);
+  const zip = atOnce<ZipFile>(broken, (done) =>
+    yauzl.fromRandomAccessReader(
+      new SynchronousReader(file),
+      file.size,
+      { lazyEntries: true, autoClose: false, strictFileNames: true },
+      done,
+    ),
+  );
+  if (!(zip.entryCount <= MOST_ENTRIES)) {
+    throw fail("zip", `at most ${MOST_ENTRIES} entries`, `${zip.entryCount}`);
+  }
+
+  const spans = new Map<string, ZipSpan>();
+  const occupied: (ZipSpan & { readonly name: string })[] = [];
+  for (let i = 0; i < zip.entryCount; i++) {
+    const entry = nextEntry(zip, broken);
+    const name = entry.fileName;
+    const place = `entry ${quote(name)}`;
+    if (spans.has(name)) throw fail(place, "each name once", "it again");
+    if (entry.compressionMethod !== 0 || entry.isEncrypted()) {
+      const found = entry.isEncrypted() ? "an encrypted one" : "a compressed one";
+      throw fail(place, "a stored entry, as torch.save writes", found);
+    }
+    const local = atOnce<LocalFileHeader>(broken, (done) =>
+      zip.readLocalFileHeader(entry, {}, done),
+    );
+    if (!agree(entry, local)) {
+      throw fail(place, "the same name and sizes in both of its headers", "others");
+    }
+    const span = { offset: local.fileDataStart, length: entry.uncompressedSize };
+    spans.set(name, span);
+    const start = entry.relativeOffsetOfLocalHeader;
+    occupied.push({ name, offset: start, length: span.offset + span.length - start });
+  }
+
+  occupied.sort((a, b) => a.offset - b.offset);
+  for (const [i, { name, offset }] of occupied.entries()) {
+    const before = occupied[i - 1];
+    if (before !== undefined && before.offset + before.length > offset) {
+      throw fail(`entry ${quote(name)}`, "bytes of its own", `bytes of ${quote(before.name)}`);
+    }
+  }
+  return spans;
+}
+
+/** The result of a callback that has been called before `start` returns. */
+function atOnce<T>(
+  broken: (error: Error) => Error,
+  start: (done: (error: Error | null, result: T) => void) => void,
+): T {
+  let answer: { readonly error: Error | null; readonly result: T } | undefined;
+  start((error, result) => {
+    answer = { error, result };
+  });
+  // yauzl puts off its answer only where there is nothing to read: an empty name.
+  if (answer === undefined) throw broken(new Error("an entry has no name"));
+  if (answer.error) throw broken(answer.error);
+  return answer.result;
+}
+
+const nextEntry = (zip: ZipFile, broken: (error: Error) => Error): Entry =>
+  atOnce<Entry>(broken, (done) => {
+    zip.removeAllListeners();
+    zip.on("entry", (entry: Entry) => done(null, entry));
+    // Stays: an error event that nobody hears ends the process.
+    zip.on("error", (error: Error) => done(error, undefined as never));
+    zip.readEntry();
+  });
+
+function agree(entry: Entry, local: LocalFileHeader): boolean {
+  const sizeKnown = (local.generalPurposeBitFlag & HAS_DATA_DESCRIPTOR) === 0;
+  const sizes = [local.compressedSize, local.uncompressedSize];
+  return (
+    local.fileName.equals(entry.fileNameRaw) &&
+    local.compressionMethod === 0 &&
+    (!sizeKnown ||
+      sizes.every((size) => size === entry.uncompressedSize || size === IN_ZIP64_FIELD))
+  );
+}

@@ -1,0 +1,116 @@
+import type { Tensor } from "../torch/index.ts";
+import { BadFileError, quote } from "./errors.ts";
+import { PickleDict, StoredTensor } from "./pickle-values.ts";
+import { RegularFile } from "./regular-file.ts";
+import { type ReadOptions, SafetensorsFile } from "./safetensors.ts";
+import type { TensorSpec } from "./safetensors-header.ts";
+import { isZip, TorchFile } from "./torch-file.ts";
+
+/** An open file of named tensors, of whichever format; data is read when asked for. */
+export interface WeightsFile {
+  readonly path: string;
+  /** By name. */
+  readonly tensors: ReadonlyMap<string, TensorSpec>;
+  /** Reads one tensor, in the element type of the file. */
+  tensor(name: string, options?: ReadOptions): Tensor;
+  /** Gives the file back; tensors that were read stay. */
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+/** Which of a checkpoint's weights are meant. */
+export interface WeightsFileOptions {
+  /** The averaged (EMA) weights that a training checkpoint has beside those of the last step. */
+  readonly ema?: boolean | undefined;
+}
+
+/** Where training code keeps weights: PixArt, DiT's `train.py`, and mmengine. */
+const STATES = ["state_dict", "model"];
+const EMA_STATES = ["state_dict_ema", "ema", "ema_state_dict"];
+
+/** The tensors of one state dict in a torch checkpoint. */
+class TorchStateFile implements WeightsFile {
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** The key of the checkpoint that the tensors come from; empty where the whole file is one state dict. */
+  readonly state: string;
+  readonly #file: TorchFile;
+
+  constructor(file: TorchFile, { ema = false }: WeightsFileOptions) {
+    this.path = file.path;
+    this.#file = file;
+    [this.state, this.tensors] = chooseState(file, ema);
+  }
+
+  tensor(name: string, options?: ReadOptions): Tensor {
+    const tensor = this.tensors.get(name);
+    if (tensor === undefined) {
+      const found = `${this.tensors.size} others`;
+      throw new BadFileError(this.path, `tensor ${quote(name)}`, "a tensor of that name", found);
+    }
+    return this.#file.tensor(tensor, options);
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Opens a file of weights: safetensors, or a checkpoint of `torch.save`, told apart by their first bytes. Throws
+ * BadFileError for anything damaged, for pickles with more than plain data, and where `ema` asks for weights that are not there.
+ */
+export function openWeightsFile(path: string, options: WeightsFileOptions = {}): WeightsFile {
+  using file = new RegularFile(path, "a file of weights");
+  const first = file.size > 0 ? file.read(0, 1)[0] : undefined;
+  const isPickle = /\.(pth|pt|bin|ckpt)$/.test(path) || first === 0x80;
+  if (!isZip(file) && !isPickle) {
+    if (options.ema) {
+      throw new BadFileError(
+        path,
+        "file",
+        "averaged weights",
+        "a safetensors file, which has one set",
+      );
+    }
+    return new SafetensorsFile(path);
+  }
+  const checkpoint = new TorchFile(path);
+  try {
+    return new TorchStateFile(checkpoint, options);
+  } catch (error) {
+    checkpoint.close();
+    throw error;
+  }
+}
+
+function chooseState(
+  { content, path }: TorchFile,
+  ema: boolean,
+): [name: string, tensors: ReadonlyMap<string, StoredTensor>] {
+  const fail = (expected: string, found: string): BadFileError =>
+    new BadFileError(path, "content", expected, found);
+  if (!(content instanceof PickleDict)) throw fail("a dict", "another value");
+  const names = [...content.keys()].filter((key) => typeof key === "string");
+  const wanted = (ema ? EMA_STATES : STATES).find(
+    (name) => content.get(name) instanceof PickleDict,
+  );
+  const chosen = wanted === undefined && !ema ? content : content.get(wanted ?? null);
+  if (!(chosen instanceof PickleDict)) {
+    const found = `only ${quote(names.slice(0, 10))}`;
+    throw fail(`averaged weights under ${EMA_STATES.join(", ")}`, found);
+  }
+  const place = wanted ?? "the checkpoint";
+  const tensors = new Map<string, StoredTensor>();
+  for (const [key, value] of chosen) {
+    if (typeof key !== "string" || !(value instanceof StoredTensor)) {
+      throw fail(`names with tensors in ${place}`, `${quote(key)} with another value`);
+    }
+    tensors.set(key, value);
+  }
+  return [wanted ?? "", tensors];
+}
