@@ -25,6 +25,13 @@ export const positive = (initial: number): Field<number> => ({
   accepts: (value) => typeof value === "number" && value > 0 && Number.isFinite(value),
 });
 
+/** Any finite number. */
+export const finite = (initial: number): Field<number> => ({
+  initial,
+  expected: "a number",
+  accepts: (value) => Number.isFinite(value),
+});
+
 /** One of the listed values; the first is the initial one. */
 export const oneOf = <const T>(initial: T, ...others: readonly T[]): Field<T> => ({
   initial,

@@ -1,6 +1,7 @@
 /** Models, one folder each, under the class names and parameter keys of diffusers and transformers. */
 export { Attention, type AttentionOptions } from "./attention.ts";
 export * from "./autoencoder-kl/index.ts";
+export * from "./autoencoder-tiny/index.ts";
 export * from "./dit/index.ts";
 export { PatchEmbed, type PatchEmbedOptions, TimestepEmbedding } from "./embeddings.ts";
 export { FeedForward, type FeedForwardActivation } from "./feed-forward.ts";

@@ -157,5 +157,8 @@ describe("keys of DiT-XL/2", () => {
 
   it("are diffusers'", () => {
     expect(theirKeys).toEqual(keyList);
+    // The original's 674,834,720, and 27 more copies of the 2,777,472 weights of both embedders.
+    const sizes = Object.values(keyList).map((shape) => shape.reduce((n, size) => n * size, 1));
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(749_826_464);
   });
 });

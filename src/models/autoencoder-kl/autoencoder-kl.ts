@@ -1,6 +1,7 @@
 import { Conv2d, Module } from "../../nn/index.ts";
 import { cat, type Tensor, tidy } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
+import { requireChannels } from "../channels.ts";
 import { fromDiffusion, toDiffusion } from "../latent-scale.ts";
 import { loadPretrained, type PretrainedOptions } from "../pretrained.ts";
 import {
@@ -47,7 +48,7 @@ export class AutoencoderKL extends Module {
 
   /** Pictures (B, C, H, W) in [−1, 1] → the distribution of their latents (B, Z, h, w). */
   encode(images: Tensor): DiagonalGaussian {
-    checkChannels("images", images, this.config.inChannels);
+    requireChannels("images", images, this.config.inChannels);
     return tidy(() => {
       const moments = this.#inParts(images, this.#tiling?.encode, (part) => {
         const x = this.encoder.call(part); // (b, 2Z, h, w)
@@ -59,7 +60,7 @@ export class AutoencoderKL extends Module {
 
   /** Latents (B, Z, h, w) → pictures (B, C, H, W), about in [−1, 1] but not clamped. */
   decode(latents: Tensor): Tensor {
-    checkChannels("latents", latents, this.config.latentChannels);
+    requireChannels("latents", latents, this.config.latentChannels);
     return this.#inParts(latents, this.#tiling?.decode, (part) => {
       const x = this.postQuantConv?.call(part) ?? part; // (b, Z, h, w)
       return this.decoder.call(x);
@@ -149,11 +150,4 @@ export class AutoencoderKL extends Module {
       tensors: this.stateDict(),
     });
   }
-}
-
-function checkChannels(name: string, { shape }: Tensor, channels: number): void {
-  if (shape.length === 4 && shape[1] === channels) return;
-  throw new Error(
-    `Expected a tensor [batch, ${channels}, height, width] for ${name} but received [${shape.join(", ")}]`,
-  );
 }

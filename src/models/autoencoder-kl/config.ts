@@ -4,6 +4,7 @@ import {
   count,
   type Field,
   type FieldsOf,
+  finite,
   flag,
   listOf,
   nullable,
@@ -44,13 +45,10 @@ export interface AutoencoderKLConfig {
   readonly midBlockAddAttention: boolean;
 }
 
-const finite = (value: unknown): boolean => Number.isFinite(value);
-
 const only = <const T extends string>(name: T): Field<readonly T[]> =>
   listOf([name], `"${name}"`, (value) => value === name);
 
-const number: Field<number> = { initial: 0, expected: "a number", accepts: finite };
-const numbers = nullable(listOf<readonly number[]>([], "numbers", finite));
+const numbers = nullable(listOf<readonly number[]>([], "numbers", Number.isFinite));
 
 const fields: FieldsOf<AutoencoderKLConfig> = {
   inChannels: count(3),
@@ -64,7 +62,7 @@ const fields: FieldsOf<AutoencoderKLConfig> = {
   normNumGroups: count(32),
   sampleSize: count(32),
   scalingFactor: positive(0.18215),
-  shiftFactor: nullable(number),
+  shiftFactor: nullable(finite(0)),
   latentsMean: numbers,
   latentsStd: numbers,
   forceUpcast: flag(true),

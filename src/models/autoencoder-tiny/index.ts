@@ -1,0 +1,2 @@
+export { AutoencoderTiny } from "./autoencoder-tiny.ts";
+export type { AutoencoderTinyConfig } from "./config.ts";
