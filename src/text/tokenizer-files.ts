@@ -1,17 +1,24 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join, posix } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { z } from "zod";
 import type { WantedFile } from "../hub/index.ts";
+import { BadFileError, quote } from "../weights/errors.ts";
+import type { SentencePieceRules } from "./sentencepiece.ts";
+import { parseCharsmap, parseSentencePieceFile } from "./sentencepiece-file.ts";
 import type { Piece } from "./unigram.ts";
 
 /** What sets one T5 tokenizer apart from another; the rest of `tokenizer.json` is the same for all. */
 export interface T5Vocabulary {
   /** Id by position; begins with the special tokens. */
   readonly pieces: readonly Piece[];
-  /** Tokens that are found in the text as it is, before it is split into words. */
+  /** Tokens that are found in the text as it is, before anything else is done with it. */
   readonly addedTokens: readonly AddedToken[];
+  /** How SentencePiece prepares texts; where left out, they are only split at white space. */
+  readonly rules?: SentencePieceRules;
+  /** The bytes of the `spiece.model` that the vocabulary was read from. */
+  readonly spieceModel?: Uint8Array;
 }
 
 export interface AddedToken {
@@ -22,14 +29,49 @@ export interface AddedToken {
 /** The first three entries of every T5 vocabulary. */
 export const specialTokens: readonly ["<pad>", "</s>", "<unk>"] = ["<pad>", "</s>", "<unk>"];
 const [padToken, eosToken, unkToken] = specialTokens;
+const extraIdsOfT5 = 100;
+
+const fileNames = [
+  "tokenizer.json",
+  "spiece.model",
+  "added_tokens.json",
+  "special_tokens_map.json",
+  "tokenizer_config.json",
+] as const;
 
 const text = z.string("a string");
 const score = z.number("a number");
-const addedToken = z.looseObject({ id: z.int("an integer"), content: text }, "an object");
+const addedToken = z.looseObject(
+  { id: z.int("an integer"), content: text.min(1, "a string that is not empty") },
+  "an object",
+);
+const precompiled = z.object({
+  type: z.literal("Precompiled"),
+  precompiled_charsmap: z.base64(),
+});
+/** What transformers 4 wrote beside the character map. SentencePiece's own way with white space does the same. */
+const whiteSpaceRule = z.union([
+  z.object({ type: z.literal("Strip"), strip_left: z.literal(false) }),
+  z.object({
+    type: z.literal("Replace"),
+    pattern: z.strictObject({ Regex: z.literal(" {2,}") }),
+  }),
+]);
+const normalizer = z.union(
+  [
+    z.null(),
+    precompiled,
+    z.object({
+      type: z.literal("Sequence"),
+      normalizers: z.tuple([precompiled], whiteSpaceRule),
+    }),
+  ],
+  "null or SentencePiece's character map (Precompiled)",
+);
 const tokenizerFile = z.looseObject(
   {
     added_tokens: z.array(addedToken, "a list"),
-    normalizer: z.null("null (normalisation rules are not supported)"),
+    normalizer,
     model: z.looseObject(
       {
         type: z.literal("Unigram", '"Unigram"'),
@@ -50,60 +92,136 @@ const tokenizerFile = z.looseObject(
   "an object",
 );
 
-/** The files of a tokenizer in a repository. */
-export const tokenizerFiles = (subfolder = ""): readonly WantedFile[] => [
-  { names: [posix.join(subfolder, "tokenizer.json")] },
-];
+/** What is used of the files beside `spiece.model`. */
+const configFile = z.looseObject(
+  { extra_ids: z.int("an integer").min(0, "an integer of at least 0").optional() },
+  "an object",
+);
+const addedTokensFile = z.record(text, z.int("an integer"), "an object");
 
-/** Reads the vocabulary out of `tokenizer.json`; throws with path, key, found and expected where it is not T5's. */
+/** The files of a tokenizer in a repository: the vocabulary, and what may change it. */
+export const tokenizerFiles = (subfolder = ""): readonly WantedFile[] => {
+  const [json, spiece, ...others] = fileNames.map((name) => posix.join(subfolder, name));
+  return [
+    { names: [json, spiece].filter((name) => name !== undefined) },
+    ...others.map((name) => ({ names: [name], isOptional: true })),
+  ];
+};
+
+/**
+ * Reads the vocabulary out of `tokenizer.json`, else out of `spiece.model`, as transformers does. Throws BadFileError
+ * with path, place, found and expected where it is not T5's.
+ */
 export async function readTokenizerFiles(folder: string): Promise<T5Vocabulary> {
+  if (existsSync(join(folder, "tokenizer.json"))) return await readTokenizerJson(folder);
+  if (existsSync(join(folder, "spiece.model"))) return await readSpieceModel(folder);
+  throw new BadFileError(folder, "files", "tokenizer.json or spiece.model", "neither");
+}
+
+async function readTokenizerJson(folder: string): Promise<T5Vocabulary> {
   const path = join(folder, "tokenizer.json");
-  const parsed = tokenizerFile.safeParse(await readJson(folder, path), { reportInput: true });
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const key = issue?.path.join(".") || "the whole file";
-    const found = JSON.stringify(issue?.input)?.slice(0, 80) ?? "nothing";
-    throw new Error(`${path}: expected ${issue?.message} for ${key} but found ${found}`);
-  }
-  return {
-    pieces: parsed.data.model.vocab,
-    addedTokens: parsed.data.added_tokens.map(({ id, content }) => ({ id, content })),
+  const file = await readJson(path, tokenizerFile);
+  const vocabulary = {
+    pieces: file.model.vocab,
+    addedTokens: file.added_tokens.map(({ id, content }) => ({ id, content })),
   };
+  if (file.normalizer === null) return vocabulary;
+  const rule = "normalizers" in file.normalizer ? file.normalizer.normalizers[0] : file.normalizer;
+  const blob = Buffer.from(rule.precompiled_charsmap, "base64");
+  const charsmap = parseCharsmap(path, "normalizer.precompiled_charsmap", blob);
+  const flags = { addDummyPrefix: true, removeExtraWhitespaces: true };
+  return { ...vocabulary, rules: { charsmap, ...flags, userDefined: [] } };
 }
 
-async function readJson(folder: string, path: string): Promise<unknown> {
-  if (!existsSync(path)) {
-    throw new Error(
-      existsSync(join(folder, "spiece.model"))
-        ? `${path}: expected a file but found only spiece.model. Make tokenizer.json out of it in Python: transformers.T5Tokenizer.from_pretrained(folder).save_pretrained(folder)`
-        : `${path}: expected a file but found none`,
-    );
+/** The extra ids stand behind the pieces, the last one first, as transformers puts them. */
+async function readSpieceModel(folder: string): Promise<T5Vocabulary> {
+  const path = join(folder, "spiece.model");
+  const spieceModel = await readFile(path);
+  const { pieces: modelPieces, special, rules } = parseSentencePieceFile(path, spieceModel);
+  for (const [id, token] of specialTokens.entries()) {
+    const found = modelPieces[id]?.[0];
+    if (found !== token || !special.has(id)) {
+      throw new BadFileError(path, `pieces.${id}`, `the special piece "${token}"`, quote(found));
+    }
   }
-  const content = await readFile(path, "utf8");
-  try {
-    return JSON.parse(content);
-  } catch (cause) {
-    throw new Error(`${path}: expected JSON but found ${(cause as Error).message}`, { cause });
+  const config = await readJsonIfThere(join(folder, "tokenizer_config.json"), configFile);
+  const known = new Set(modelPieces.map(([piece]) => piece));
+  const pieces = [...modelPieces];
+  const addedTokens = [...special].map((id) => ({ id, content: modelPieces[id]?.[0] ?? "" }));
+  const add = (content: string): void => {
+    addedTokens.push({ id: pieces.length, content });
+    pieces.push([content, 0]);
+  };
+  for (let extra = (config?.extra_ids ?? extraIdsOfT5) - 1; extra >= 0; extra--) {
+    if (!known.has(`<extra_id_${extra}>`)) add(`<extra_id_${extra}>`);
   }
+  const addedPath = join(folder, "added_tokens.json");
+  const added = (await readJsonIfThere(addedPath, addedTokensFile)) ?? {};
+  for (const [content, id] of Object.entries(added).sort(([, a], [, b]) => a - b)) {
+    if (id === pieces.length) add(content);
+    else if (pieces[id]?.[0] !== content) {
+      const found = pieces[id] === undefined ? "nothing" : quote(pieces[id][0]);
+      throw new BadFileError(
+        addedPath,
+        quote(content),
+        `id ${pieces.length}`,
+        `id ${id}, where the vocabulary has ${found}`,
+      );
+    }
+  }
+  return { pieces, addedTokens, rules, spieceModel };
 }
 
-/** Writes the files that transformers' `T5Tokenizer` and `AutoTokenizer` load. */
+async function readJsonIfThere<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  return existsSync(path) ? await readJson(path, schema) : undefined;
+}
+
+async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+  const value = ((content: string): unknown => {
+    try {
+      return JSON.parse(content);
+    } catch (error) {
+      const found = error instanceof Error ? error.message : quote(error);
+      throw new BadFileError(path, "the whole file", "JSON", found);
+    }
+  })(await readFile(path, "utf8"));
+  const parsed = schema.safeParse(value, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const place = issue?.path.join(".") || "the whole file";
+  throw new BadFileError(path, place, issue?.message ?? "another value", quote(issue?.input));
+}
+
+/**
+ * Writes the files that transformers' `T5Tokenizer` and `AutoTokenizer` load, and removes those of another tokenizer
+ * that they would read too. What was read from `spiece.model` is written as the released folders are, with that file and
+ * without `tokenizer.json`.
+ */
 export async function writeTokenizerFiles(folder: string, vocabulary: T5Vocabulary): Promise<void> {
+  const { addedTokens, spieceModel } = vocabulary;
   const names = { eos_token: eosToken, pad_token: padToken, unk_token: unkToken };
-  const extraIds = vocabulary.addedTokens.filter(({ content }) => content.startsWith("<extra_id_"));
-  const files = {
-    "tokenizer.json": tokenizerJson(vocabulary),
-    "tokenizer_config.json": {
-      clean_up_tokenization_spaces: false,
-      ...names,
-      extra_ids: extraIds.length, // transformers adds 100 tokens where this is left out
-      tokenizer_class: "T5Tokenizer",
-    },
-    "special_tokens_map.json": names,
+  const extraIds = addedTokens.filter(({ content }) => content.startsWith("<extra_id_"));
+  const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+  const files = new Map<string, string | Buffer>();
+  if (spieceModel === undefined) files.set("tokenizer.json", json(tokenizerJson(vocabulary)));
+  else {
+    files.set("spiece.model", Buffer.from(spieceModel));
+    const added = addedTokens.filter(({ id }) => id >= specialTokens.length);
+    const ids = Object.fromEntries(added.map(({ content, id }) => [content, id]));
+    files.set("added_tokens.json", json(ids));
+  }
+  const config = {
+    clean_up_tokenization_spaces: false,
+    ...names,
+    extra_ids: extraIds.length, // transformers adds 100 tokens where this is left out
+    tokenizer_class: "T5Tokenizer",
   };
+  files.set("tokenizer_config.json", json(config));
+  files.set("special_tokens_map.json", json(names));
   await mkdir(folder, { recursive: true });
-  for (const [name, content] of Object.entries(files)) {
-    await writeFileAtomic(join(folder, name), `${JSON.stringify(content, null, 2)}\n`);
+  for (const [name, content] of files) await writeFileAtomic(join(folder, name), content);
+  for (const name of fileNames) {
+    if (!files.has(name)) await rm(join(folder, name), { force: true });
   }
 }
 
@@ -112,7 +230,7 @@ export async function writeTokenizerFiles(folder: string, vocabulary: T5Vocabula
  * its own pipeline and takes only the vocabulary (and SentencePiece's charsmap) from the file, so a normaliser such as
  * Lowercase written here would be lost in Python without a word.
  */
-export function tokenizerJson({ pieces, addedTokens }: T5Vocabulary): object {
+export function tokenizerJson({ pieces, addedTokens, rules }: T5Vocabulary): object {
   const metaspace = {
     type: "Metaspace",
     replacement: "▁",
@@ -121,6 +239,7 @@ export function tokenizerJson({ pieces, addedTokens }: T5Vocabulary): object {
   };
   const sequence = (id: "A" | "B") => ({ Sequence: { id, type_id: 0 } });
   const eos = { SpecialToken: { id: eosToken, type_id: 0 } };
+  const charsmap = rules && Buffer.from(rules.charsmap.blob).toString("base64");
   return {
     version: "1.0",
     truncation: null,
@@ -134,7 +253,7 @@ export function tokenizerJson({ pieces, addedTokens }: T5Vocabulary): object {
       normalized: false,
       special: true,
     })),
-    normalizer: null,
+    normalizer: charsmap ? { type: "Precompiled", precompiled_charsmap: charsmap } : null,
     pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "WhitespaceSplit" }, metaspace] },
     post_processor: {
       type: "TemplateProcessing",

@@ -1,16 +1,15 @@
 import { join } from "node:path";
-import { Tokenizer } from "@huggingface/tokenizers";
 import { resolveModel } from "../hub/index.ts";
 import { prepareCaption } from "./captions.ts";
+import { SentencePieceModel } from "./sentencepiece.ts";
 import {
   readTokenizerFiles,
   specialTokens,
   type T5Vocabulary,
   tokenizerFiles,
-  tokenizerJson,
   writeTokenizerFiles,
 } from "./tokenizer-files.ts";
-import { codePointOffsets, segment, type UnigramModel } from "./unigram.ts";
+import { wordSplitter, wordStart } from "./unigram.ts";
 import { trainUnigram } from "./unigram-trainer.ts";
 
 export interface EncodeOptions {
@@ -36,30 +35,43 @@ export interface TextEncoding {
   readonly truncated: readonly { readonly index: number; readonly dropped: string }[];
 }
 
-/** What is used of the library's tokenizer: its own declarations do not resolve under NodeNext. */
-interface LibraryTokenizer {
-  encode(text: string): { readonly ids: number[]; readonly tokens: string[] };
-  decode(ids: number[], options: { skip_special_tokens: boolean }): string;
-  readonly model: { encode: (words: string[]) => string[] };
+/** The tokens of a text: ids, and the text that each was made of. */
+interface Tokens {
+  readonly ids: number[];
+  readonly surfaces: string[];
 }
 
 const padId = 0;
 const eosId = 1;
-/** SentencePiece's cost of an unknown character, below the least likely piece. */
-const unknownPenalty = 10;
+const unkId = 2;
 
 /** T5's tokenizer: a Unigram vocabulary over `▁`-prefixed words, `<pad>` 0, `</s>` 1, `<unk>` 2, `</s>` at the end. */
 export class T5Tokenizer {
   /** Ids run from 0 to `vocabSize - 1`. */
   readonly vocabSize: number;
   readonly #vocabulary: T5Vocabulary;
-  readonly #tokenizer: LibraryTokenizer;
+  readonly #addedIds: ReadonlyMap<string, number>;
+  readonly #addedPattern: RegExp;
+  readonly #pieceIds: ReadonlyMap<string, number>;
+  readonly #split: (text: string) => string[];
 
   private constructor(vocabulary: T5Vocabulary) {
+    const { addedTokens, pieces, rules } = vocabulary;
     this.#vocabulary = vocabulary;
-    this.#tokenizer = createTokenizer(vocabulary);
-    const addedIds = vocabulary.addedTokens.map(({ id }) => id);
-    this.vocabSize = Math.max(vocabulary.pieces.length, ...addedIds.map((id) => id + 1));
+    this.vocabSize = Math.max(pieces.length, ...addedTokens.map(({ id }) => id + 1));
+    this.#addedIds = new Map(addedTokens.map(({ id, content }) => [content, id]));
+    const longestFirst = [...this.#addedIds.keys()].sort((a, b) => b.length - a.length);
+    const anyAdded = longestFirst.map(escapeRegExp).join("|") || "(?!)"; // nothing matches the latter
+    this.#addedPattern = new RegExp(`(${anyAdded})`, "u");
+    const isText = ([piece]: readonly [string, number]) => !this.#addedIds.has(piece);
+    this.#pieceIds = new Map(pieces.map(([piece], id) => [piece, id]));
+    const textPieces = pieces.filter(isText);
+    if (rules === undefined) {
+      this.#split = wordSplitter(textPieces);
+    } else {
+      const model = new SentencePieceModel(textPieces, rules);
+      this.#split = (text) => model.split(text);
+    }
   }
 
   /** Trains a vocabulary of at most `vocabSize` tokens on captions, which are prepared by `prepareCaption` first. */
@@ -72,7 +84,10 @@ export class T5Tokenizer {
     return new T5Tokenizer({ pieces, addedTokens });
   }
 
-  /** Reads `tokenizer.json` from a folder or from the Hub by its name, as `savePretrained` or Python's transformers wrote it. */
+  /**
+   * Reads a T5 tokenizer from a folder, or from the Hub by its name: `tokenizer.json`, as `savePretrained` or Python's transformers wrote it, or
+   * `spiece.model`, which the released PixArt pipelines have. Throws BadFileError where the files are not T5's.
+   */
   static async fromPretrained(
     folderOrName: string,
     {
@@ -84,17 +99,20 @@ export class T5Tokenizer {
     return new T5Tokenizer(await readTokenizerFiles(join(folder, subfolder)));
   }
 
-  /** Writes `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json`. */
+  /** Writes the files of a tokenizer: `tokenizer.json`, or `spiece.model` where it was read from one, and what goes with it. */
   async savePretrained(folder: string): Promise<void> {
     await writeTokenizerFiles(folder, this.#vocabulary);
   }
 
-  /** Token ids of texts, as transformers' T5Tokenizer gives them. Texts are not prepared: see `prepareCaption`. */
+  /**
+   * Token ids of texts. With the rules of a `spiece.model` they are SentencePiece's, without them transformers'.
+   * Special tokens are found in the text, as transformers does. Texts are not prepared: see `prepareCaption`.
+   */
   encode(texts: readonly string[], { maxLength, padding }: EncodeOptions): TextEncoding {
     if (!Number.isInteger(maxLength) || maxLength < 1) {
       throw new Error(`Expected a positive integer for maxLength but received ${maxLength}`);
     }
-    const rows = texts.map((text) => this.#tokenizer.encode(text));
+    const rows = texts.map((text) => this.#tokensOf(text));
     const lengths = rows.map(({ ids }) => Math.min(ids.length, maxLength));
     const width =
       padding === "max"
@@ -103,57 +121,56 @@ export class T5Tokenizer {
     const inputIds = new BigInt64Array(rows.length * width).fill(BigInt(padId));
     const attentionMask = new BigInt64Array(rows.length * width);
     const truncated: { index: number; dropped: string }[] = [];
-    for (const [index, { ids, tokens }] of rows.entries()) {
+    for (const [index, { ids, surfaces }] of rows.entries()) {
       const cut = maxLength - 1;
       const kept = ids.length > maxLength ? [...ids.slice(0, cut), eosId] : ids;
       inputIds.set(kept.map(BigInt), index * width);
       attentionMask.fill(1n, index * width, index * width + kept.length);
-      if (kept !== ids) truncated.push({ index, dropped: surface(tokens.slice(cut, -1)) });
+      if (kept !== ids) {
+        const dropped = surfaces.slice(cut).join("").replaceAll(wordStart, " ").trim();
+        truncated.push({ index, dropped });
+      }
     }
     return { inputIds, attentionMask, shape: [rows.length, width], lengths, truncated };
   }
 
-  /** The text of token ids, without special tokens. */
+  /** The text of token ids, without special tokens and ids beyond the vocabulary. */
   decode(ids: ArrayLike<number> | ArrayLike<bigint>): string {
-    const numbers = Array.from<number | bigint, number>(ids, Number);
-    return numbers.length === 0
-      ? ""
-      : this.#tokenizer.decode(numbers, { skip_special_tokens: true });
+    const pieces = Array.from<number | bigint, string>(
+      ids,
+      (id) => this.#vocabulary.pieces[Number(id)]?.[0] ?? "",
+    ).filter((piece) => piece !== "" && !this.#addedIds.has(piece));
+    const text = pieces.join("").replaceAll(wordStart, " ");
+    return pieces[0]?.startsWith(wordStart) ? text.slice(1) : text;
+  }
+
+  /** The tokens of a text and `</s>`, which has no surface. Neighbouring unknown characters make one token. */
+  #tokensOf(text: string): Tokens {
+    const ids: number[] = [];
+    const surfaces: string[] = [];
+    for (const [index, part] of text.split(this.#addedPattern).entries()) {
+      if (index % 2 === 1) {
+        ids.push(this.#addedIds.get(part) ?? unkId);
+        surfaces.push(part);
+        continue;
+      }
+      let isAfterUnknown = false;
+      for (const piece of this.#split(part)) {
+        const id = this.#pieceIds.get(piece);
+        if (id === undefined && isAfterUnknown) {
+          surfaces.push((surfaces.pop() ?? "") + piece);
+          continue;
+        }
+        ids.push(id ?? unkId);
+        surfaces.push(piece);
+        isAfterUnknown = id === undefined;
+      }
+    }
+    ids.push(eosId);
+    return { ids, surfaces };
   }
 }
 
-/** The text that tokens were made of; unknown characters included, unlike a decoding of their ids. */
-function surface(tokens: readonly string[]): string {
-  return tokens.join("").replaceAll("▁", " ").trim();
-}
-
-/** The library's tokenizer, with its two differences from huggingface/tokenizers' Rust implementation put right. */
-function createTokenizer(vocabulary: T5Vocabulary): LibraryTokenizer {
-  const tokenizer: LibraryTokenizer = new Tokenizer(
-    {
-      ...tokenizerJson(vocabulary),
-      // Its WhitespaceSplit goes by JavaScript's \s, which lacks U+0085 and has U+FEFF.
-      pre_tokenizer: {
-        type: "Sequence",
-        pretokenizers: [
-          { type: "Split", pattern: { Regex: "\\p{White_Space}+" }, behavior: "Removed" },
-          { type: "Metaspace", replacement: "▁", prepend_scheme: "always" },
-        ],
-      },
-    },
-    { tokenizer_class: "T5Tokenizer", clean_up_tokenization_spaces: false },
-  );
-  const scores = new Map(vocabulary.pieces);
-  const lowest = vocabulary.pieces.reduce((least, [, score]) => Math.min(least, score), 0);
-  const model: UnigramModel = {
-    scores,
-    unknownScore: lowest - unknownPenalty,
-    longestPiece: vocabulary.pieces.reduce(
-      (longest, [piece]) => Math.max(longest, codePointOffsets(piece).length - 1),
-      1,
-    ),
-  };
-  // Its search overflows the stack on words of about 100,000 characters.
-  tokenizer.model.encode = (words) => words.flatMap((word) => segment(word, model));
-  return tokenizer;
+function escapeRegExp(text: string): string {
+  return text.replaceAll(/[$()*+./?[\\\]^{|}]/g, "\\$&");
 }

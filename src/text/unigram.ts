@@ -46,6 +46,30 @@ export function segment(word: string, model: UnigramModel, excluded?: string): s
   return pieces.reverse();
 }
 
+/** SentencePiece's cost of an unknown character, below the least likely piece. */
+const unknownPenalty = 10;
+
+/**
+ * Splits texts at white space and each word into its likeliest pieces, as transformers does with a T5 tokenizer that has
+ * no normaliser (pre-tokenizers WhitespaceSplit and Metaspace of huggingface/tokenizers).
+ */
+export function wordSplitter(pieces: readonly Piece[]): (text: string) => string[] {
+  const lowest = pieces.reduce((least, [, score]) => Math.min(least, score), 0);
+  const model: UnigramModel = {
+    scores: new Map(pieces),
+    unknownScore: lowest - unknownPenalty,
+    longestPiece: pieces.reduce(
+      (longest, [piece]) => Math.max(longest, codePointOffsets(piece).length - 1),
+      1,
+    ),
+  };
+  return (text) =>
+    text.split(/\p{White_Space}+/u).flatMap((word) => {
+      if (word === "") return [];
+      return segment(word.startsWith(wordStart) ? word : wordStart + word, model);
+    });
+}
+
 /** UTF-16 offsets of a text's code points, and its end. */
 export function codePointOffsets(text: string): number[] {
   const offsets = [0];

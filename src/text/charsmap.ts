@@ -1,0 +1,69 @@
+/** The longest rule that fits at a place of a text. */
+export interface CharsmapMatch {
+  /** Bytes that the rule replaces. */
+  readonly length: number;
+  readonly replacement: string;
+}
+
+/**
+ * SentencePiece's precompiled character map: rules that replace a few bytes of UTF-8 by others (`nmt_nfkc` is NFKC with
+ * white space unified and control characters left out). The blob is the byte length of a double-array trie as 32-bit
+ * little-endian number, the trie, and the replacements, each with a zero byte at its end (google/sentencepiece
+ * `src/normalizer.cc`; the trie is s-yata/darts-clone `include/darts.h`).
+ */
+export class Charsmap {
+  readonly blob: Uint8Array;
+  readonly #trie: Uint32Array;
+  readonly #replacements: Buffer;
+  readonly #texts = new Map<number, string>();
+
+  /** An empty blob has no rules. Throws a RangeError that says how a blob is not whole. */
+  constructor(blob: Uint8Array) {
+    const bytes = Buffer.from(blob);
+    this.blob = bytes;
+    const size = bytes.length < 4 ? 0 : bytes.readUInt32LE(0);
+    const isWhole = size > 0 && size % 4 === 0 && 4 + size < bytes.length && bytes.at(-1) === 0;
+    if (bytes.length > 0 && !isWhole) {
+      throw new RangeError(`${bytes.length} bytes for a trie of ${size} and its replacements`);
+    }
+    this.#trie = Uint32Array.from({ length: size / 4 }, (_, unit) =>
+      bytes.readUInt32LE(4 + 4 * unit),
+    );
+    this.#replacements = bytes.subarray(4 + size);
+  }
+
+  /** The longest rule for the UTF-8 bytes from `start` on. */
+  match(text: Uint8Array, start: number): CharsmapMatch | undefined {
+    // A unit holds a label, the distance to its children (XOR), and whether the first of them is a value.
+    let unit = this.#trie[0];
+    if (unit === undefined) return undefined;
+    let node = childrenOf(0, unit);
+    let length = 0;
+    let value = 0;
+    for (let at = start; at < text.length; at++) {
+      const byte = text[at] ?? 0;
+      node ^= byte;
+      unit = this.#trie[node];
+      if (unit === undefined || (unit & 0x800000ff) !== byte) break;
+      node = childrenOf(node, unit);
+      if (unit & 0x100) {
+        length = at + 1 - start;
+        value = (this.#trie[node] ?? 0) & 0x7fffffff;
+      }
+    }
+    return length === 0 ? undefined : { length, replacement: this.#textAt(value) };
+  }
+
+  #textAt(value: number): string {
+    let text = this.#texts.get(value);
+    if (text === undefined) {
+      text = this.#replacements.toString("utf8", value, this.#replacements.indexOf(0, value));
+      this.#texts.set(value, text);
+    }
+    return text;
+  }
+}
+
+function childrenOf(node: number, unit: number): number {
+  return node ^ ((unit >>> 10) << ((unit & 0x200) >>> 6));
+}
