@@ -2,6 +2,7 @@
 #include "autograd.h"
 #include "dispatch.h"
 #include "engine.h"
+#include "mapping.h"
 #include "tensor.h"
 
 namespace pixart {
@@ -28,7 +29,7 @@ static napi_value init(napi_env env, napi_value exports) {
   // The state outlives its environment on purpose: guards that are finalized at exit still use it.
   check(env, napi_set_instance_data(env, state, nullptr, nullptr));
   add(env, exports, {"installErrors", guarded<InstallErrors>});
-  for (const auto* list : {&kTensorExports, &kDispatchExports, &kAutogradExports, &kEngineExports}) {
+  for (const auto* list : {&kTensorExports, &kDispatchExports, &kAutogradExports, &kEngineExports, &kMappingExports}) {
     for (const auto& entry : *list) add(env, exports, entry);
   }
   return exports;

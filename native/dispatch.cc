@@ -17,7 +17,7 @@ struct Argument {
   std::string name;
   Kind kind;
   Kind element = Kind::Int;      // of a list
-  bool optional_element = false;  // Tensor?[]
+  bool optional_element = false;  // Tensor?[], Scalar?[]
   bool optional = false;
   int32_t repeat = 0;  // int[2] takes a bare number for all its places
   int64_t codes = 0;   // how many values an enumeration has: libtorch reads past its tables at any other number
@@ -158,7 +158,14 @@ static c10::IValue convert(napi_env env, napi_value value, const Argument& argum
     case Kind::Int: return to_list<int64_t>(env, value, argument, [&](napi_value v) { return to_int64(env, v, name); });
     case Kind::Float: return to_list<double>(env, value, argument, [&](napi_value v) { return to_double(env, v, name); });
     case Kind::Bool: return to_list<bool>(env, value, argument, [&](napi_value v) { return to_bool(env, v, name); });
-    case Kind::Scalar: return to_list<at::Scalar>(env, value, argument, [&](napi_value v) { return to_scalar(env, v, name); });
+    case Kind::Scalar:
+      if (argument.optional_element) {
+        return to_list<std::optional<at::Scalar>>(env, value, argument, [&](napi_value v) -> std::optional<at::Scalar> {
+          if (is_nullish(env, v)) return std::nullopt;
+          return to_scalar(env, v, name);
+        });
+      }
+      return to_list<at::Scalar>(env, value, argument, [&](napi_value v) { return to_scalar(env, v, name); });
     default: throw std::invalid_argument("lists of this kind are not supported");
   }
 }

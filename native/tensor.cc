@@ -270,7 +270,7 @@ static Bytes bytes_of(napi_env env, napi_value value) {
   return out;
 }
 
-static std::vector<int64_t> checked_shape(napi_env env, napi_value value, c10::ScalarType dtype, size_t bytes) {
+std::vector<int64_t> checked_shape(napi_env env, napi_value value, c10::ScalarType dtype, size_t bytes) {
   auto shape = to_int64_list(env, value, "shape");
   uint64_t expected = c10::elementSize(dtype);
   for (const int64_t size : shape) {

@@ -74,6 +74,14 @@ export interface Native {
   setGradEnabled(enabled: boolean): boolean;
   isGradEnabled(): boolean;
   setAutocast(device: string, dtype: number | null): number | null;
+  // mapping.cc
+  mapTensor(
+    file: number,
+    offset: number,
+    bytes: number,
+    dtype: number,
+    shape: readonly number[],
+  ): Handle;
   // engine.cc
   engineInfo(): {
     builtAgainst: string;

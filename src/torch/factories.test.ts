@@ -1,4 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
 import * as torch from "./index.ts";
 
@@ -175,5 +178,49 @@ describe("the other makers", () => {
 
   it("say that memory is short instead of ending the process", () => {
     expect(() => torch.zeros([2 ** 50])).toThrow(/^aten::zeros\(\): .*(allocate|enough) memory/);
+  });
+});
+
+describe("mapTensor", () => {
+  const folder = mkdtempSync(join(tmpdir(), "pixart-mapped-"));
+  let file = 0;
+  beforeAll(() => {
+    const path = join(folder, "numbers");
+    // From byte 1 the floats lie at odd places.
+    writeFileSync(path, Buffer.concat([Float32Array.of(1, 2, 3), Buffer.of(9)].map(bytesOf)));
+    file = openSync(path, "r");
+  });
+  afterAll(() => {
+    closeSync(file);
+    rmSync(folder, { recursive: true });
+  });
+  const bytesOf = (array: NodeJS.TypedArray): Buffer =>
+    Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+
+  it("reads any range", () => {
+    const floats = { byteOffset: 4, byteLength: 8, dtype: "float32", shape: [2, 1] } as const;
+    expect(torch.mapTensor(file, floats).tolist()).toEqual([[2], [3]]);
+    const bytes = { byteOffset: 3, byteLength: 10, dtype: "uint8", shape: [10] } as const;
+    expect(torch.mapTensor(file, bytes).tolist()).toEqual([63, 0, 0, 0, 64, 0, 0, 64, 64, 9]);
+    const odd = { byteOffset: 1, byteLength: 4, dtype: "int32", shape: [] } as const;
+    expect(torch.mapTensor(file, odd).item()).toBe(0x003f8000);
+    const none = { byteOffset: 13, byteLength: 0, dtype: "float32", shape: [0] } as const;
+    expect(torch.mapTensor(file, none).shape).toEqual([0]);
+  });
+
+  it("refuses ranges that the file does not have", () => {
+    const range = { byteOffset: 8, byteLength: 8, dtype: "float32", shape: [2] } as const;
+    expect(() => torch.mapTensor(file, range)).toThrow(
+      "Expected a file of 16 bytes or more but received one of 13",
+    );
+    expect(() => torch.mapTensor(file, { ...range, byteOffset: -4 })).toThrow(
+      "Expected a size of at least 0 for offset but received -4",
+    );
+    expect(() => torch.mapTensor(file, { ...range, shape: [3] })).toThrow(
+      "Expected 12 bytes of data for shape (3) float32 but received 8",
+    );
+    expect(() => torch.mapTensor(2 ** 30, range)).toThrow(
+      "the file could not be read: Bad file descriptor",
+    );
   });
 });

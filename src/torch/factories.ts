@@ -57,4 +57,22 @@ export function full(shape: readonly number[], value: number, options: TensorOpt
   return empty(shape, { dtype: options.dtype ?? "float32", device: options.device }).fill_(value);
 }
 
+/** Which bytes of a file make up a tensor: little-endian elements in row-major order. */
+export interface MappedRange {
+  readonly byteOffset: number;
+  readonly byteLength: number;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/**
+ * A tensor over part of an open file, of which pages are read when they are first used. Writing to the tensor never changes
+ * the file, which may be closed, replaced or removed; but cutting it short in place ends the process at the next read of what
+ * was cut off. Elements at an odd place for their type are copied. Throws TorchError where the file has fewer bytes.
+ */
+export const mapTensor = (
+  file: number,
+  { byteOffset, byteLength, dtype, shape }: MappedRange,
+): Tensor => wrap(native.mapTensor(file, byteOffset, byteLength, dtypeCode(dtype), shape));
+
 export { fromBytes };

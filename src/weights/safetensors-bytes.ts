@@ -57,10 +57,22 @@ export class SafetensorsBytes {
   /** A copy of the tensor's bytes. */
   bytes(name: string): Uint8Array {
     const { byteOffset, byteLength } = this.entry(name);
+    return readExactly(this.path, this.#descriptor(), byteOffset, byteLength);
+  }
+
+  /** The open file, still long enough for the tensor: for mapping it. Throws BadFileError where it was cut meanwhile. */
+  protected descriptorFor({ byteOffset, byteLength }: TensorEntry): number {
+    const file = this.#descriptor();
+    const left = Math.max(0, fstatSync(file).size - byteOffset);
+    if (left < byteLength) throw cutShort(this.path, byteOffset, byteLength, left);
+    return file;
+  }
+
+  #descriptor(): number {
     if (this.#file === undefined) {
       throw new Error(`Expected an open file for ${this.path} but close() was called before`);
     }
-    return readExactly(this.path, this.#file, byteOffset, byteLength);
+    return this.#file;
   }
 
   /** Gives the file back; headers stay readable, data does not. */
@@ -150,16 +162,17 @@ function readExactly(path: string, file: number, offset: number, length: number)
   while (position < length) {
     const wanted = Math.min(LARGEST_READ, length - position);
     const count = readSync(file, bytes, position, wanted, offset + position);
-    if (count === 0) {
-      throw new BadFileError(
-        path,
-        "data",
-        `${length} bytes at offset ${offset}`,
-        `${position}`,
-        "the file was cut while it was read",
-      );
-    }
+    if (count === 0) throw cutShort(path, offset, length, position);
     position += count;
   }
   return bytes;
 }
+
+const cutShort = (path: string, offset: number, wanted: number, found: number): BadFileError =>
+  new BadFileError(
+    path,
+    "data",
+    `${wanted} bytes at offset ${offset}`,
+    `${found}`,
+    "the file was cut while it was read",
+  );

@@ -2,25 +2,40 @@ import type { Device, Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { BadFileError, quote } from "./errors.ts";
 import { SafetensorsBytes, type TensorBytes, writeSafetensorsBytes } from "./safetensors-bytes.ts";
+import type { TensorEntry } from "./safetensors-header.ts";
 
 /** Where a tensor that is read from a file should live. */
 export interface ReadOptions {
   readonly device?: Device | undefined;
 }
 
-/** An open safetensors file: checked whole when opened, each tensor read when asked for. */
+/**
+ * An open safetensors file: checked whole when opened, each tensor mapped when asked for. A mapped tensor takes no memory of
+ * its own until it is written to, which never changes the file. It stays valid when the file is closed, or replaced as every
+ * writer here replaces files; a program that cuts the file short in place ends this process.
+ */
 export class SafetensorsFile extends SafetensorsBytes {
-  /** A new tensor with the element type and shape of the file. */
+  /** A tensor with the element type and shape of the file. */
   tensor(name: string, { device }: ReadOptions = {}): Tensor {
-    const { dtype, shape } = this.entry(name);
+    const entry = this.entry(name);
+    const tensor =
+      entry.dtype === "bool"
+        ? this.#flags(name, entry)
+        : torch.mapTensor(this.descriptorFor(entry), entry);
+    if (device === undefined) return tensor;
+    const moved = tensor.to({ device });
+    if (moved !== tensor) tensor.dispose();
+    return moved;
+  }
+
+  /** A copy: any byte but 0 and 1 in a bool is undefined behaviour in C++, so each is looked at. */
+  #flags(name: string, { dtype, shape }: TensorEntry): Tensor {
     const bytes = this.bytes(name);
-    // Any other byte in a bool is undefined behaviour in C++.
-    const odd = dtype === "bool" ? bytes.find((byte) => byte > 1) : undefined;
+    const odd = bytes.find((byte) => byte > 1);
     if (odd !== undefined) {
       throw new BadFileError(this.path, `tensor ${quote(name)}`, "0 or 1 for bool", `${odd}`);
     }
-    const tensor = torch.fromBytes(bytes, dtype, shape);
-    return device === undefined ? tensor : tensor.to({ device });
+    return torch.fromBytes(bytes, dtype, shape);
   }
 }
 

@@ -1,0 +1,75 @@
+// Tensors whose elements lie in a mapped part of a file.
+#include "mapping.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "tensor.h"
+
+namespace pixart {
+
+// A private mapping of a range of a file that need not begin at a page. Writing to it never changes the file.
+struct Mapping {
+  void* base = MAP_FAILED;
+  size_t length = 0;
+  char* data = nullptr;
+
+  Mapping(int file, uint64_t offset, uint64_t bytes) {
+    const uint64_t lead = offset % static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    length = bytes + lead;
+    base = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, static_cast<off_t>(offset - lead));
+    if (base == MAP_FAILED) throw std::runtime_error(std::string("the file could not be mapped: ") + std::strerror(errno));
+    data = static_cast<char*>(base) + lead;
+    // All of it will be read, so reading ahead may begin. A kernel that declines costs time only.
+    madvise(base, length, MADV_WILLNEED);
+  }
+  ~Mapping() { munmap(base, length); }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+};
+
+static uint64_t size_argument(napi_env env, napi_value value, const char* name) {
+  const int64_t size = to_int64(env, value, name);
+  if (size < 0) throw std::invalid_argument(std::string("Expected a size of at least 0 for ") + name + " but received " + std::to_string(size));
+  return static_cast<uint64_t>(size);
+}
+
+// (file descriptor, offset, bytes, dtype, shape): a tensor over that range. The file may be closed or removed afterwards;
+// the range is unmapped with the last tensor that uses it. Where the offset does not suit the dtype, it is copied.
+static napi_value MapTensor(napi_env env, napi_callback_info info) {
+  Args<5> args(env, info);
+  const int file = static_cast<int>(to_int64(env, args[0], "file"));
+  const uint64_t offset = size_argument(env, args[1], "offset");
+  const uint64_t bytes = size_argument(env, args[2], "bytes");
+  const auto dtype = dtype_argument(env, args[3]);
+  const auto shape = checked_shape(env, args[4], dtype, bytes);
+  const auto options = at::TensorOptions().dtype(dtype);
+  struct stat found;
+  if (fstat(file, &found) != 0) throw std::runtime_error(std::string("the file could not be read: ") + std::strerror(errno));
+  // Touching a page behind the end of the file would end the process.
+  const auto size = static_cast<uint64_t>(found.st_size);
+  if (size < offset || size - offset < bytes) {
+    throw std::invalid_argument("Expected a file of " + std::to_string(offset + bytes) + " bytes or more but received one of " + std::to_string(size));
+  }
+  if (bytes == 0) return wrap(env, state_of(env), at::empty(shape, options));
+  auto mapping = std::make_unique<Mapping>(file, offset, bytes);
+  if (offset % c10::elementSize(dtype) != 0) {
+    at::Tensor copy = at::empty(shape, options);
+    std::memcpy(copy.mutable_data_ptr(), mapping->data, bytes);
+    return wrap(env, state_of(env), std::move(copy));
+  }
+  Mapping* owned = mapping.release();
+  return wrap(env, state_of(env), at::from_blob(owned->data, shape, [owned](void*) { delete owned; }, options));
+}
+
+const std::vector<Export> kMappingExports = {
+    {"mapTensor", guarded<MapTensor>},
+};
+
+}  // namespace pixart
