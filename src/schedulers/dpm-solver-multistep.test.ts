@@ -127,7 +127,7 @@ describe("DPMSolverMultistepScheduler", () => {
     torch.tidy(() => {
       const x = torch.ones([1, 4, 2, 2], { dtype: "bfloat16" });
       expect(scheduler.step(x, 999, x).prevSample.dtype).toBe("bfloat16");
-      expect(scheduler.scaleModelInput(x)).toBe(x);
+      expect(scheduler.scaleModelInput(x, 999)).toBe(x);
     });
   });
 
@@ -170,11 +170,13 @@ describe("DPMSolverMultistepScheduler", () => {
     }));
 
   it.each([
-    ["algorithm_type", "sde-dpmsolver++", 'Expected "dpmsolver++" for algorithm_type'],
+    [
+      "algorithm_type",
+      "sde-dpmsolver",
+      'Expected "dpmsolver++" or "sde-dpmsolver++" or "dpmsolver"',
+    ],
     ["use_flow_sigmas", true, "Expected false for use_flow_sigmas"],
-    ["use_lu_lambdas", true, "Expected false for use_lu_lambdas"],
     ["use_beta_sigmas", true, "Expected false for use_beta_sigmas"],
-    ["use_exponential_sigmas", true, "Expected false for use_exponential_sigmas"],
     ["thresholding", true, "Expected false for thresholding"],
     ["trained_betas", [0.1], "Expected null for trained_betas"],
     ["variance_type", "learned_range", "Expected null for variance_type"],

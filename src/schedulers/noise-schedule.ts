@@ -1,5 +1,6 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { columnOf } from "./column.ts";
 
 export interface NoiseScheduleOptions {
   /** Variance added by the first step. Default 1e-4. */
@@ -116,15 +117,9 @@ export class NoiseSchedule {
     timesteps: readonly number[],
     like: Tensor,
   ): Tensor {
-    const [rows, ...rest] = like.shape;
-    if (timesteps.length !== rows) {
-      throw new RangeError(
-        `Expected ${rows} values (one a row) for timesteps but received ${timesteps.length}`,
-      );
-    }
-    const values = Float32Array.from(timesteps, (t) => coefficient(this.at(t), t));
-    return torch
-      .fromTypedArray(values, [rows, ...rest.map(() => 1)])
-      .to({ dtype: like.dtype, device: like.device });
+    return columnOf(
+      timesteps.map((t) => coefficient(this.at(t), t)),
+      like,
+    );
   }
 }

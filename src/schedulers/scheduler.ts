@@ -1,27 +1,55 @@
 import type { Tensor } from "../torch/index.ts";
+import type { ConfigObject } from "../weights/index.ts";
+import type { NoiseSource } from "./draw-noise.ts";
 
 /** A sampler: turns a model's prediction at one timestep into the sample at the next, less noisy, one. */
 export interface Scheduler extends Disposable {
   /** diffusers' name for it, which `model_index.json` and `scheduler_config.json` hold. */
   readonly className: string;
-  /** The timesteps of the current schedule, noisiest first. Empty until `setTimesteps`. */
+  /** The timesteps of the current schedule, noisiest first. Some samplers have fractional ones. Empty until `setTimesteps`. */
   readonly timesteps: readonly number[];
-  /** Standard deviation of the noise that sampling starts from. */
+  /** Standard deviation of the noise that sampling starts from. For some samplers it depends on the schedule: ask after `setTimesteps`. */
   readonly initNoiseSigma: number;
-  /** Plans `count` steps and forgets what earlier steps left behind. */
-  setTimesteps(count: number): void;
+  /** Whether `step` wants the channels in which the model predicts the variance, after those of the noise. */
+  readonly usesLearnedVariance: boolean;
+  /** Plans a number of steps, or steps of one's own where the sampler can, and forgets what earlier steps left behind. */
+  setTimesteps(plan: number | CustomTimesteps): void;
   /** What the model is fed for `sample` at `timestep`. */
   scaleModelInput(sample: Tensor, timestep: number): Tensor;
-  /** One step: `modelOutput` and `sample` share one shape; `prevSample` has it too, in `modelOutput`'s dtype. */
-  step(modelOutput: Tensor, timestep: number, sample: Tensor): SchedulerStep;
+  /**
+   * One step. `modelOutput` has the shape of `sample`, or twice its channels where the sampler `usesLearnedVariance`;
+   * `prevSample` has the sample's shape.
+   */
+  step(
+    modelOutput: Tensor,
+    timestep: number,
+    sample: Tensor,
+    options?: SchedulerStepOptions,
+  ): SchedulerStep;
   /** `original` with `noise` at one timestep a batch row. */
   addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor;
   /** The same sampler with no steps taken: what a pipeline uses, so that calls don't share state. */
   clone(): Scheduler;
+  /** What `scheduler_config.json` holds: the class name and the fields. */
+  toConfig(): ConfigObject;
   /** Writes `scheduler_config.json` into `folder`. */
   savePretrained(folder: string): Promise<void>;
 }
 
+export interface CustomTimesteps {
+  /** Descending training timesteps. */
+  readonly timesteps: readonly number[];
+}
+
+export interface SchedulerStepOptions {
+  /** Where samplers that draw noise take it from. libtorch's default generator unless given. */
+  readonly generator?: NoiseSource | undefined;
+  /** How much noise DDIM draws: 0, the default, for none and 1 for as much as DDPM. Other samplers pass over it. */
+  readonly eta?: number | undefined;
+}
+
 export interface SchedulerStep {
   readonly prevSample: Tensor;
+  /** The clean sample that this step expects, from the samplers of which diffusers gives it. */
+  readonly predOriginalSample?: Tensor;
 }

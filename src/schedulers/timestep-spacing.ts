@@ -1,4 +1,7 @@
-import type { DPMSolverMultistepConfig } from "./dpm-solver-config.ts";
+import { f32 } from "./arithmetic.ts";
+import type { ScheduleConfig, SpacingConfig } from "./common-fields.ts";
+
+type Spacing = SpacingConfig & Pick<ScheduleConfig, "numTrainTimesteps">;
 
 /** Rounds to the nearest integer, halves to the even one, as NumPy does. */
 export function roundHalfToEven(value: number): number {
@@ -9,57 +12,62 @@ export function roundHalfToEven(value: number): number {
 }
 
 /**
- * `count` integer timesteps, noisiest first, of the noisiest `last` training timesteps: Table 2 of
- * "Common Diffusion Noise Schedules and Sample Steps are Flawed" (Lin et al. 2024), with NumPy's rounding.
+ * `count` integer timesteps, noisiest first, of the noisiest `last` training timesteps, for solvers that end without noise
+ * after the last of them: Table 2 of "Common Diffusion Noise Schedules and Sample Steps are Flawed" (Lin et al. 2024), with
+ * NumPy's rounding.
  */
-export function spaceTimesteps(
-  count: number,
-  last: number,
-  {
-    timestepSpacing,
-    stepsOffset,
-    numTrainTimesteps,
-  }: Pick<DPMSolverMultistepConfig, "timestepSpacing" | "stepsOffset" | "numTrainTimesteps">,
-): number[] {
+export function spaceTimesteps(count: number, last: number, spacing: Spacing): number[] {
   const descending = Array.from({ length: count }, (_, index) => count - index);
-  switch (timestepSpacing) {
+  switch (spacing.timestepSpacing) {
     case "linspace": {
       const step = (last - 1) / count;
       return descending.map((i) => (i === count ? last - 1 : roundHalfToEven(i * step)));
     }
     case "leading": {
       const step = Math.floor(last / (count + 1));
-      return descending.map((i) => i * step + stepsOffset);
+      return descending.map((i) => i * step + spacing.stepsOffset);
     }
-    case "trailing": {
-      const step = numTrainTimesteps / count;
-      return descending
-        .map((_, i) => roundHalfToEven(last - i * step) - 1)
-        .filter((timestep) => timestep >= 0);
-    }
+    case "trailing":
+      return trailing(count, last, spacing);
   }
 }
 
-/** `count` noise levels from `sigmaMax` to `sigmaMin`, evenly spaced in σ^(1/7) (Karras et al. 2022, eq. 5). */
-export function karrasSigmas(count: number, sigmaMin: number, sigmaMax: number): number[] {
-  const rho = 7;
-  const first = sigmaMax ** (1 / rho);
-  const last = sigmaMin ** (1 / rho);
-  return Array.from({ length: count }, (_, index) => {
-    const ramp = count === 1 ? 0 : index / (count - 1);
-    return (first + ramp * (last - first)) ** rho;
-  });
+/** The same for samplers whose linspace and leading steps reach timestep 0. Those of linspace may be fractional. */
+export function spaceTimestepsToZero(count: number, spacing: Spacing): number[] {
+  const { numTrainTimesteps: total, stepsOffset } = spacing;
+  const descending = Array.from({ length: count }, (_, index) => count - 1 - index);
+  switch (spacing.timestepSpacing) {
+    case "linspace":
+      return descending.map((i) =>
+        i > 0 && i === count - 1 ? total - 1 : i * ((total - 1) / (count - 1 || 1)),
+      );
+    case "leading": {
+      const step = Math.floor(total / count);
+      return descending.map((i) => i * step + stepsOffset);
+    }
+    case "trailing":
+      return trailing(count, total, spacing);
+  }
 }
 
-/** The timestep, fractional, at which an ascending table of log noise levels reaches `sigma`. */
-export function timestepOfSigma(sigma: number, logSigmas: readonly number[]): number {
-  const target = Math.log(Math.max(sigma, 1e-10));
-  const above = logSigmas.findIndex((value) => value > target);
-  const low = Math.min(
-    above < 0 ? logSigmas.length - 2 : Math.max(above - 1, 0),
-    logSigmas.length - 2,
+function trailing(count: number, last: number, { numTrainTimesteps }: Spacing): number[] {
+  const step = numTrainTimesteps / count;
+  return Array.from({ length: count }, (_, i) => roundHalfToEven(last - i * step) - 1).filter(
+    (timestep) => timestep >= 0,
   );
-  const [a, b] = [logSigmas[low] ?? 0, logSigmas[low + 1] ?? 0];
-  const weight = Math.min(Math.max((a - target) / (a - b), 0), 1);
-  return (1 - weight) * low + weight * (low + 1);
 }
+
+/** As `spaceTimestepsToZero`, in integers; throws where there are more steps than training timesteps. */
+export function spaceIntegers(count: number, spacing: Spacing): number[] {
+  const most = spacing.numTrainTimesteps;
+  if (count > most) {
+    throw new RangeError(
+      `Expected at most ${most} (the training timesteps) for number of inference steps but received ${count}`,
+    );
+  }
+  return spaceTimestepsToZero(count, spacing).map(roundHalfToEven);
+}
+
+/** As `spaceTimestepsToZero`, in the float32 numbers that diffusers' samplers over σ hold. */
+export const spaceFloats = (count: number, spacing: Spacing): number[] =>
+  spaceTimestepsToZero(count, spacing).map(f32);

@@ -1,0 +1,78 @@
+import type { ConfigObject } from "../weights/index.ts";
+
+/** The fields of a `scheduler_config.json`, as JSON holds them: snake_case, with `_class_name` in files. */
+export type SchedulerJson = Readonly<Record<string, unknown>>;
+
+/** One field of a config: its value where the file is silent, and which values can be honoured. */
+export interface Field {
+  readonly initial: unknown;
+  readonly expected: string;
+  readonly accepts: (value: unknown) => boolean;
+}
+
+/** A field for each name in a config. */
+export type Fields<Config> = Readonly<Record<keyof Config, Field>>;
+
+/** One of a few values, the default first. */
+export const oneOf = (initial: unknown, ...others: unknown[]): Field => ({
+  initial,
+  expected: [initial, ...others].map((value) => JSON.stringify(value)).join(" or "),
+  accepts: (value) => value === initial || others.includes(value),
+});
+
+/** A number, of a kind where `test` is given. */
+export const number = (
+  initial: number,
+  expected = "a number",
+  test: (value: number) => boolean = () => true,
+): Field => ({
+  initial,
+  expected,
+  accepts: (value) => typeof value === "number" && test(value),
+});
+
+/** A finite number above 0. */
+export const positive = (initial: number): Field =>
+  number(initial, "a positive number", (value) => value > 0 && Number.isFinite(value));
+
+/** true or false. */
+export const flag = (initial: boolean): Field => oneOf(initial, !initial);
+
+const snakeCase = (name: string): string =>
+  name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/**
+ * Reads the snake_case fields of a scheduler file; absent ones take diffusers' defaults and keys of other schedulers are
+ * passed over, as diffusers does. Throws on a value that this scheduler can't honour.
+ *
+ * A file written for another class (its `_class_name` says so) may lack a field, or use its name for something else. Where
+ * it does, the field has its value in `foreign`, if it is there.
+ */
+export function readFields<Config extends object>(
+  json: SchedulerJson,
+  className: string,
+  fields: Fields<Config>,
+  foreign: Partial<Config> = {},
+): Config {
+  const isForeign = typeof json._class_name === "string" && json._class_name !== className;
+  const entries = Object.entries<Field>(fields).map(([name, field]) => {
+    const key = snakeCase(name);
+    const value = key in json ? json[key] : field.initial;
+    const isMeant = key in json && field.accepts(value);
+    if (isForeign && name in foreign && !isMeant) return [name, foreign[name as keyof Config]];
+    if (!field.accepts(value)) {
+      throw new Error(
+        `Expected ${field.expected} for ${key} but received ${JSON.stringify(value)}`,
+      );
+    }
+    return [name, value];
+  });
+  return Object.fromEntries(entries) as Config;
+}
+
+/** The snake_case form of a config, as `scheduler_config.json` holds it. */
+export function writeFields(config: object): ConfigObject {
+  return Object.fromEntries(
+    Object.entries(config).map(([name, value]) => [snakeCase(name), value]),
+  );
+}

@@ -1,0 +1,83 @@
+import type { Tensor } from "../torch/index.ts";
+import * as torch from "../torch/index.ts";
+import { f32, sqrt32 } from "./arithmetic.ts";
+import { scheduleFields, spacingFields } from "./common-fields.ts";
+import { type Fields, oneOf, readFields, type SchedulerJson } from "./config-fields.ts";
+import { drawNoise } from "./draw-noise.ts";
+import { predictOriginalFromSigma } from "./prediction.ts";
+import type { SchedulerStep, SchedulerStepOptions } from "./scheduler.ts";
+import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
+import { type SigmaConfig, SigmaScheduler } from "./sigma-scheduler.ts";
+import type { SigmaPlan } from "./sigma-spacing.ts";
+
+/** The fields of diffusers' `EulerAncestralDiscreteScheduler`, in camelCase. */
+export interface EulerAncestralDiscreteConfig extends SigmaConfig {
+  readonly predictionType: "epsilon" | "v_prediction";
+  readonly rescaleBetasZeroSnr: false;
+}
+
+const fields: Fields<EulerAncestralDiscreteConfig> = {
+  ...scheduleFields,
+  predictionType: oneOf("epsilon", "v_prediction"),
+  ...spacingFields,
+  rescaleBetasZeroSnr: oneOf(false),
+};
+
+const NAME = "EulerAncestralDiscreteScheduler";
+
+/** Euler's method that goes further down than it should and adds noise anew, with the configuration file and the float32 arithmetic of diffusers' class. */
+export class EulerAncestralDiscreteScheduler extends SigmaScheduler<EulerAncestralDiscreteConfig> {
+  override readonly className = NAME;
+  protected override readonly respacing = undefined;
+
+  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
+  static fromConfig(json: SchedulerJson = {}): EulerAncestralDiscreteScheduler {
+    const config = readFields<EulerAncestralDiscreteConfig>(json, NAME, fields);
+    return new EulerAncestralDiscreteScheduler(config);
+  }
+
+  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
+  static async fromPretrained(
+    folder: string,
+    options: SchedulerFolderOptions = {},
+  ): Promise<EulerAncestralDiscreteScheduler> {
+    return readSchedulerFile(folder, options, EulerAncestralDiscreteScheduler.fromConfig);
+  }
+
+  override clone(): EulerAncestralDiscreteScheduler {
+    return new EulerAncestralDiscreteScheduler(this.config);
+  }
+
+  protected override start({ timesteps, sigmas }: SigmaPlan): void {
+    this.setPlan(timesteps, [...sigmas, 0]);
+  }
+
+  override step(
+    modelOutput: Tensor,
+    timestep: number,
+    sample: Tensor,
+    { generator }: SchedulerStepOptions = {},
+  ): SchedulerStep {
+    const index = this.position.indexOf(timestep);
+    const [sigma, target] = [this.sigmaAt(index), this.sigmaAt(index + 1)];
+    const [source2, target2] = [f32(sigma * sigma), f32(target * target)];
+    const up = sqrt32(f32(f32(target2 * f32(source2 - target2)) / source2));
+    const down = sqrt32(f32(target2 - f32(up * up)));
+    const result = torch.tidy(() => {
+      const x = sample.float();
+      const predOriginalSample = predictOriginalFromSigma(
+        this.config.predictionType,
+        modelOutput,
+        x,
+        sigma,
+      );
+      const derivative = x.sub(predOriginalSample).div(sigma);
+      const prevSample = x
+        .add(derivative.mul(f32(down - sigma)))
+        .add(drawNoise(modelOutput, generator).mul(up));
+      return { prevSample: prevSample.to({ dtype: modelOutput.dtype }), predOriginalSample };
+    });
+    this.position.advance(index);
+    return result;
+  }
+}

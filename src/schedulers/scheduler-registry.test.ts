@@ -1,0 +1,112 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { DPMSolverMultistepScheduler } from "./dpm-solver-multistep.ts";
+import {
+  schedulerClassNames,
+  schedulerFromConfig,
+  schedulerFromPretrained,
+  schedulerNamed,
+  schedulerNames,
+} from "./scheduler-registry.ts";
+
+// What differs from other samplers in the scheduler file of the released PixArt pipelines.
+const released = {
+  _class_name: "DPMSolverMultistepScheduler",
+  algorithm_type: "dpmsolver++",
+  beta_end: 0.02,
+  beta_schedule: "linear",
+  beta_start: 0.0001,
+  num_train_timesteps: 1000,
+  solver_type: "midpoint",
+  timestep_spacing: "linspace",
+  variance_type: null,
+};
+
+describe("schedulerFromConfig", () => {
+  it.each(schedulerClassNames)("knows %s and reads back what it writes", (name) => {
+    const scheduler = schedulerFromConfig({ _class_name: name });
+    expect(scheduler.className).toBe(name);
+    expect(schedulerFromConfig(scheduler.toConfig()).toConfig()).toEqual(scheduler.toConfig());
+  });
+
+  it("refuses a name that it doesn't know, with those that it does", () => {
+    const known = schedulerClassNames.join(" or ");
+    expect(() => schedulerFromConfig({ _class_name: "PNDMScheduler" })).toThrow(
+      `Expected ${known} for _class_name but received "PNDMScheduler"`,
+    );
+    expect(() => schedulerFromConfig({})).toThrow("for _class_name but received nothing");
+    expect(() => schedulerFromConfig({ _class_name: "toString" })).toThrow('received "toString"');
+  });
+});
+
+describe("schedulerFromPretrained", () => {
+  it("reads whichever a file is of, and names the file in errors", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "pixart-scheduler-"));
+    try {
+      await schedulerNamed("euler").savePretrained(join(folder, "scheduler"));
+      const back = await schedulerFromPretrained(folder, { subfolder: "scheduler" });
+      expect(back.className).toBe("EulerDiscreteScheduler");
+      const path = join(folder, "scheduler_config.json");
+      await writeFile(path, '{"_class_name": "Mine"}');
+      await expect(schedulerFromPretrained(folder)).rejects.toThrow(`${path}: Expected DPMSolver`);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("schedulerNamed", () => {
+  it.each(schedulerNames)(
+    "%s takes the released file's noise schedule, and clips nothing",
+    (name) => {
+      const config = schedulerNamed(name, released).toConfig();
+      expect(config).toMatchObject({ beta_start: 0.0001, beta_end: 0.02, beta_schedule: "linear" });
+      expect(config.clip_sample ?? false).toBe(false);
+    },
+  );
+
+  it("gives what another sampler means by the same name its default", () => {
+    const named = (name: string, json: object) => schedulerNamed(name, { ...json }).toConfig();
+    expect(named("sa-solver", released)).toMatchObject({ algorithm_type: "data_prediction" });
+    expect(named("unipc", released)).toMatchObject({ solver_type: "bh2" });
+    expect(named("ddpm", released)).toMatchObject({ variance_type: "fixed_small" });
+    expect(named("iddpm", released)).toMatchObject({ variance_type: "learned_range" });
+    const ddpm = { _class_name: "DDPMScheduler", variance_type: "fixed_small", clip_sample: true };
+    expect(named("dpm-solver++", ddpm)).toMatchObject({ variance_type: null });
+    expect(named("ddim", ddpm)).toMatchObject({ clip_sample: true });
+  });
+
+  it("clips as diffusers does where a file is its own, or says nothing of whose it is", () => {
+    for (const json of [{}, { _class_name: "DDIMScheduler" }]) {
+      expect(schedulerNamed("ddim", json).toConfig()).toMatchObject({ clip_sample: true });
+    }
+  });
+
+  it("refuses a value that its own class can't honour, whatever it may mean elsewhere", () => {
+    expect(() => schedulerNamed("unipc", { solver_type: "midpoint" })).toThrow(
+      'Expected "bh2" or "bh1" for solver_type but received "midpoint"',
+    );
+  });
+
+  it("knows the variants of DPM-Solver, and class names", () => {
+    const typeOf = (name: string) => schedulerNamed(name, released).toConfig().algorithm_type;
+    expect(typeOf("dpm-solver++")).toBe("dpmsolver++");
+    expect(typeOf("sde-dpm-solver++")).toBe("sde-dpmsolver++");
+    expect(typeOf("dpm-solver")).toBe("dpmsolver");
+    expect(schedulerNamed("LCMScheduler").className).toBe("LCMScheduler");
+  });
+
+  it("refuses a name that it doesn't know, with those that it does", () => {
+    expect(() => schedulerNamed("plms")).toThrow(
+      `Expected ${schedulerNames.join(" or ")} (or a class of diffusers) for scheduler but received "plms"`,
+    );
+  });
+
+  it("refuses the plain solver to no noise at all", () => {
+    expect(() => DPMSolverMultistepScheduler.fromConfig({ algorithm_type: "dpmsolver" })).toThrow(
+      'Expected "sigma_min" for final_sigmas_type where algorithm_type is "dpmsolver" but received "zero"',
+    );
+  });
+});
