@@ -1,5 +1,5 @@
 import { Linear, Module } from "../nn/index.ts";
-import { functional as F, type Tensor } from "../torch/index.ts";
+import { functional as F, Tensor } from "../torch/index.ts";
 
 // Shapes: B batch, N queries, L keys, D width, M heads, E = D/M width of a head.
 
@@ -33,16 +33,26 @@ export class Attention extends Module {
 
   /**
    * @param x       (B, N, D)
-   * @param context (B, L, contextDim), `x` where it is left out
+   * @param context (B, L, contextDim), or its {@link contextKeys}; `x` where it is left out
    * @param bias    added to the logits, broadcast to (B, M, N, L)
    * @returns       (B, N, D)
    */
-  override forward(x: Tensor, context: Tensor = x, bias?: Tensor): Tensor {
+  override forward(x: Tensor, context: Tensor | ContextKeys = x, bias?: Tensor): Tensor {
     const q = this.toQ.call(x); // (B, N, D)
-    const k = this.toK.call(context); // (B, L, D)
-    const v = this.toV.call(context); // (B, L, D)
-    return this.toOut.call(attend(q, k, v, this.#heads, bias));
+    const { keys, values } = context instanceof Tensor ? this.contextKeys(context) : context;
+    return this.toOut.call(attend(q, keys, values, this.#heads, bias));
   }
+
+  /** What attention to a context (B, L, contextDim) takes of it. */
+  contextKeys(context: Tensor): ContextKeys {
+    return { keys: this.toK.call(context), values: this.toV.call(context) };
+  }
+}
+
+/** A context's keys and values, (B, L, D) each. */
+export interface ContextKeys {
+  readonly keys: Tensor;
+  readonly values: Tensor;
 }
 
 /**

@@ -1,11 +1,14 @@
 /** Models, one folder each, under the class names and parameter keys of diffusers and transformers. */
+export * from "./adapters/index.ts";
 export { Attention, type AttentionOptions } from "./attention.ts";
 export * from "./autoencoder-kl/index.ts";
 export * from "./autoencoder-tiny/index.ts";
+export * from "./conversion/index.ts";
 export * from "./dit/index.ts";
 export { PatchEmbed, type PatchEmbedOptions, TimestepEmbedding } from "./embeddings.ts";
 export { FeedForward, type FeedForwardActivation } from "./feed-forward.ts";
 export * from "./pixart/index.ts";
 export * from "./pixart-controlnet/index.ts";
 export type { PretrainedOptions } from "./pretrained.ts";
+export type { SingleFileFacts, SingleFileOptions } from "./single-file.ts";
 export * from "./t5/index.ts";

@@ -12,10 +12,12 @@ function checkSeed(seed: number | bigint): void {
 export class Generator {
   readonly handle: GeneratorHandle;
   readonly seed: number | bigint;
+  readonly device: Device;
 
   constructor(seed: number | bigint, device: Device = "cpu") {
     checkSeed(seed);
     this.seed = seed;
+    this.device = device;
     this.handle = native.generator(seed, device);
   }
 }

@@ -20,10 +20,10 @@ export { BadFileError } from "./errors.ts";
 export {
   joinWeights,
   type KeyRule,
+  selectKeys,
   splitWeights,
   type TypedWeights,
   weightsOfFile,
-  withoutKeys,
 } from "./key-table.ts";
 export { type LazyTensor, lazyTensors, writeLazySafetensors } from "./lazy-tensors.ts";
 export {

@@ -36,9 +36,9 @@ export function weightsOfFile(
   };
 }
 
-/** The weights but for some keys. */
-export function withoutKeys(weights: TypedWeights, dropped: ReadonlySet<string>): TypedWeights {
-  return { ...weights, keys: () => [...weights.keys()].filter((key) => !dropped.has(key)) };
+/** Those of the weights whose keys are accepted. */
+export function selectKeys(weights: TypedWeights, accept: (key: string) => boolean): TypedWeights {
+  return { ...weights, keys: () => [...weights.keys()].filter(accept) };
 }
 
 /**

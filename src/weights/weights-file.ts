@@ -9,6 +9,8 @@ import { isZip, TorchFile } from "./torch-file.ts";
 /** An open file of named tensors, of whichever format; data is read when asked for. */
 export interface WeightsFile {
   readonly path: string;
+  /** The key of the checkpoint that the tensors are from, where it is not the whole of it. */
+  readonly state?: string | undefined;
   /** By name. */
   readonly tensors: ReadonlyMap<string, TensorSpec>;
   /** Reads one tensor, in the element type of the file. */
@@ -32,8 +34,7 @@ const EMA_STATES = ["state_dict_ema", "ema", "ema_state_dict"];
 class TorchStateFile implements WeightsFile {
   readonly path: string;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** The key of the checkpoint that the tensors come from; empty where the whole file is one state dict. */
-  readonly state: string;
+  readonly state: string | undefined;
   readonly #file: TorchFile;
 
   constructor(file: TorchFile, { ema = false }: WeightsFileOptions) {
@@ -91,7 +92,7 @@ export function openWeightsFile(path: string, options: WeightsFileOptions = {}):
 function chooseState(
   { content, path }: TorchFile,
   ema: boolean,
-): [name: string, tensors: ReadonlyMap<string, StoredTensor>] {
+): [name: string | undefined, tensors: ReadonlyMap<string, StoredTensor>] {
   const fail = (expected: string, found: string): BadFileError =>
     new BadFileError(path, "content", expected, found);
   if (!(content instanceof PickleDict)) throw fail("a dict", "another value");
@@ -112,5 +113,5 @@ function chooseState(
     }
     tensors.set(key, value);
   }
-  return [wanted ?? "", tensors];
+  return [wanted, tensors];
 }

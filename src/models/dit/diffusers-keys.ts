@@ -1,5 +1,6 @@
-import { checkKeys, type StateSource } from "../../nn/index.ts";
+import { checkKeys } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
+import type { TypedWeights } from "../../weights/index.ts";
 
 /** Keys of the embedders that all blocks share here; diffusers keeps a copy of both in every block. */
 const shared = /^(?:timestep_embedder|class_embedder)\./;
@@ -25,10 +26,10 @@ export const toDiffusersDiT = <T>(
  * than in `wanted`, and where the blocks' embedders differ: such a model is not a DiT.
  */
 export function fromDiffusersDiT(
-  weights: StateSource,
+  weights: TypedWeights,
   wanted: ReadonlyMap<string, torch.Tensor>,
   numLayers: number,
-): StateSource {
+): TypedWeights {
   const shapes = new Map([...wanted].map(([key, { shape }]) => [key, shape]));
   checkKeys("DiTTransformer2DModel", toDiffusersDiT(shapes, numLayers), weights);
   const stored = (key: string): string => (shared.test(key) ? copyIn(0, key) : key);
@@ -45,6 +46,17 @@ export function fromDiffusersDiT(
   return {
     keys: () => wanted.keys(),
     shape: (key) => weights.shape(stored(key)),
+    dtype: (key) => weights.dtype(stored(key)),
     tensor: (key) => weights.tensor(stored(key)),
   };
 }
+
+/** Weights under DiT's own keys, from diffusers' layout where that is theirs. Throws as {@link fromDiffusersDiT} does. */
+export const ownDiTKeys = (
+  weights: TypedWeights,
+  wanted: ReadonlyMap<string, torch.Tensor>,
+  numLayers: number,
+): TypedWeights =>
+  [...weights.keys()].includes(copyIn(0, "class_embedder.embedding_table.weight"))
+    ? fromDiffusersDiT(weights, wanted, numLayers)
+    : weights;

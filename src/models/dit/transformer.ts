@@ -6,10 +6,12 @@ import { chunk } from "../chunk.ts";
 import { PatchEmbed, TimestepEmbedding, timestepSinusoid, unpatchify } from "../embeddings.ts";
 import { initialize } from "../initialize.ts";
 import { modulate } from "../modulate.ts";
-import { loadPretrained, type PretrainedOptions } from "../pretrained.ts";
+import { loadPretrained, loadSingleFile, type PretrainedOptions } from "../pretrained.ts";
+import type { SingleFileOptions } from "../single-file.ts";
 import { DiTBlock } from "./block.ts";
 import { type DiTConfig, diTConfig, readDiTConfig, writeDiTConfig } from "./config.ts";
-import { fromDiffusersDiT, toDiffusersDiT } from "./diffusers-keys.ts";
+import { fromDiffusersDiT, ownDiTKeys, toDiffusersDiT } from "./diffusers-keys.ts";
+import { readDiTFile } from "./single-file.ts";
 
 // Shapes: B batch, C channels, H height, W width, p side of a patch, h = H/p, w = W/p, N = h·w image tokens,
 // D hidden width.
@@ -158,6 +160,22 @@ export class DiTTransformer2DModel extends Module {
       build: (config, path) => new DiTTransformer2DModel(readDiTConfig(config, path)),
       arrange: (weights, model) =>
         fromDiffusersDiT(weights, model.namedParameters(), model.config.numLayers),
+    });
+  }
+
+  /**
+   * Loads a DiT from one file: a checkpoint of facebookresearch/DiT (`.pt`), or safetensors in either layout. Throws as
+   * {@link PixArtTransformer2DModel.fromSingleFile} does.
+   */
+  static async fromSingleFile(
+    path: string,
+    options: SingleFileOptions = {},
+  ): Promise<DiTTransformer2DModel> {
+    return loadSingleFile(path, options, {
+      read: readDiTFile,
+      build: (config) => new DiTTransformer2DModel(config),
+      arrange: (weights, model) =>
+        ownDiTKeys(weights, model.namedParameters(), model.config.numLayers),
     });
   }
 

@@ -1,6 +1,6 @@
 import { init, LayerNorm, Module } from "../../nn/index.ts";
-import { checkpoint, type Tensor } from "../../torch/index.ts";
-import { Attention } from "../attention.ts";
+import { checkpoint, Tensor } from "../../torch/index.ts";
+import { Attention, type ContextKeys } from "../attention.ts";
 import { chunk } from "../chunk.ts";
 import { FeedForward, type FeedForwardActivation } from "../feed-forward.ts";
 import { modulate } from "../modulate.ts";
@@ -25,8 +25,8 @@ export interface PixArtBlockOptions {
 
 /** What all blocks are told alike. */
 export interface BlockConditions {
-  /** (B, L, contextDim) */
-  readonly caption: Tensor;
+  /** (B, L, contextDim), or what this block's attention takes of it */
+  readonly caption: Tensor | ContextKeys;
   /** (B, 6, D) */
   readonly modulation: Tensor;
   /** (B, 1, 1, L) or (B, 1, N, L), added to the logits of the caption tokens */
@@ -82,8 +82,9 @@ export function runBlock(
   conditions: BlockConditions,
   checkpointing: boolean,
 ): Tensor {
-  if (!checkpointing) return block.call(x, conditions);
   const { caption, modulation, maskBias, grid } = conditions;
+  // Keys and values that are at hand are drawn with, not trained on.
+  if (!checkpointing || !(caption instanceof Tensor)) return block.call(x, conditions);
   return checkpoint(
     (image, text, shared, mask) =>
       block.call(image, { caption: text, modulation: shared, maskBias: mask, grid }),

@@ -17,4 +17,5 @@ export {
   type EmbeddedInputs,
   type PixArtInputs,
   PixArtTransformer2DModel,
+  type PreparedCaption,
 } from "./transformer.ts";

@@ -23,7 +23,10 @@ const build = (given: Partial<PixArtConfig> = {}, seed = 0): PixArtTransformer2D
     () => new PixArtTransformer2DModel({ ...tiny, ...given }),
   );
 
-const inputs = (batch = 2, tokens = 5): PixArtInputs => ({
+const inputs = (
+  batch = 2,
+  tokens = 5,
+): PixArtInputs & { readonly encoderHiddenStates: torch.Tensor } => ({
   encoderHiddenStates: torch.randn([batch, tokens, 32], { generator: torch.generator(1) }),
   timestep: torch.tensor([999, 1].slice(0, batch), { dtype: "int64" }),
 });
@@ -42,6 +45,22 @@ describe("PixArtTransformer2DModel", () => {
     expect(y.shape).toEqual([2, 8, 4, 12]);
     expect(torch.memory().tensors).toBe(before + 1);
     model.dispose();
+  });
+
+  it("gives the same bits where the caption's keys and values are computed before", () => {
+    const model = build();
+    const x = latents();
+    const { encoderHiddenStates, ...given } = inputs();
+    const before = torch.memory().tensors;
+    const prepared = model.prepareCaption(encoderHiddenStates);
+    expect(torch.memory().tensors).toBe(before + 2 * model.config.numLayers);
+    const direct = model.call(x, { ...given, encoderHiddenStates });
+    expect(model.call(x, { ...given, encoderHiddenStates: prepared }).equal(direct)).toBe(true);
+    const other = model.prepareCaption(encoderHiddenStates.mul(2));
+    expect(model.call(x, { ...given, encoderHiddenStates: other }).equal(direct)).toBe(false);
+    expect(() => model.call(x, { ...given, encoderHiddenStates: prepared.slice(1) })).toThrow(
+      `Expected a caption prepared for ${model.config.numLayers} blocks`,
+    );
   });
 
   it("does not read caption tokens that are masked", () => {

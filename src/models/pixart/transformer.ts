@@ -1,11 +1,15 @@
 import { init, LayerNorm, Linear, Module, ModuleList } from "../../nn/index.ts";
-import type { DType, Generator, Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import { type DType, type Generator, Tensor } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
+import { type Adapter, type LoadAdapterOptions, loadAdapter } from "../adapters/index.ts";
+import type { ContextKeys } from "../attention.ts";
 import { chunk } from "../chunk.ts";
 import { PatchEmbed, unpatchify } from "../embeddings.ts";
 import { initialize } from "../initialize.ts";
 import { modulate } from "../modulate.ts";
-import { loadPretrained, type PretrainedOptions } from "../pretrained.ts";
+import { loadPretrained, loadSingleFile, type PretrainedOptions } from "../pretrained.ts";
+import type { SingleFileOptions } from "../single-file.ts";
 import { type BlockConditions, PixArtBlock, runBlock } from "./block.ts";
 import { AdaLayerNormSingle, type AddedConditions, CaptionProjection } from "./conditioning.ts";
 import {
@@ -17,14 +21,18 @@ import {
   writePixArtConfig,
 } from "./config.ts";
 import type { PatchGrid } from "./kv-compression.ts";
+import { readPixArtFile } from "./single-file.ts";
 
 // Shapes: B batch, C channels, H height, W width, p side of a patch, h = H/p, w = W/p, N = h·w image tokens,
 // L caption tokens, D hidden width.
 
 /** What {@link PixArtTransformer2DModel} needs beside the noisy picture. */
 export interface PixArtInputs {
-  /** (B, L, captionChannels): the text encoder's states, or (B, L, crossAttentionDim) without a projection. */
-  readonly encoderHiddenStates: Tensor;
+  /**
+   * (B, L, captionChannels): the text encoder's states, or (B, L, crossAttentionDim) without a projection. Or what
+   * {@link PixArtTransformer2DModel.prepareCaption} made of them.
+   */
+  readonly encoderHiddenStates: Tensor | PreparedCaption;
   /** (B) */
   readonly timestep: Tensor;
   /** (B, L), 1 where a caption token counts and 0 where it is padding; or a bias (B, 1, L) for the attention logits. */
@@ -32,6 +40,9 @@ export interface PixArtInputs {
   /** Needed by models with micro-conditions, not read by others. */
   readonly addedCondKwargs?: AddedConditions | undefined;
 }
+
+/** Keys and values of a caption, block by block: the same at every step of a picture. */
+export type PreparedCaption = readonly ContextKeys[];
 
 /** What {@link PixArtTransformer2DModel.embed} makes of its inputs. */
 export interface EmbeddedInputs {
@@ -83,9 +94,13 @@ export class PixArtTransformer2DModel extends Module {
   override forward(hiddenStates: Tensor, inputs: PixArtInputs): Tensor {
     const embedded = this.embed(hiddenStates, inputs);
     const { time, conditions } = embedded;
+    const { encoderHiddenStates: text } = inputs;
     let x = embedded.x; // (B, N, D)
-    for (const block of this.transformerBlocks) {
-      x = runBlock(block, x, conditions, this.gradientCheckpointing); // (B, N, D)
+    for (const [i, block] of [...this.transformerBlocks].entries()) {
+      const caption = text instanceof Tensor ? conditions.caption : text[i];
+      if (caption === undefined)
+        throw new RangeError(`Expected a caption prepared for ${i + 1} blocks`);
+      x = runBlock(block, x, { ...conditions, caption }, this.gradientCheckpointing); // (B, N, D)
     }
     return this.project(x, time, conditions.grid); // (B, C_out, H, W)
   }
@@ -98,7 +113,7 @@ export class PixArtTransformer2DModel extends Module {
     const time = this.adalnSingle.emb.call(timestep, x.dtype, addedCondKwargs); // (B, D)
     const conditions = {
       modulation: this.adalnSingle.call(time), // (B, 6, D)
-      caption: this.captionProjection?.call(encoderHiddenStates) ?? encoderHiddenStates, // (B, L, D)
+      caption: this.#caption(encoderHiddenStates), // (B, L, D)
       maskBias: encoderAttentionMask && maskBias(encoderAttentionMask, x.dtype), // (B, 1, 1, L)
       grid: {
         h: Math.floor(hiddenStates.size(2) / patchSize),
@@ -106,6 +121,26 @@ export class PixArtTransformer2DModel extends Module {
       },
     };
     return { x, time, conditions };
+  }
+
+  /** The first block's, where every block has its own. */
+  #caption(text: Tensor | PreparedCaption): Tensor | ContextKeys {
+    if (text instanceof Tensor) return this.captionProjection?.call(text) ?? text;
+    const [first] = text;
+    if (first === undefined)
+      throw new RangeError("Expected a prepared caption of at least one block");
+    return first;
+  }
+
+  /**
+   * What every block takes of a caption (B, L, captionChannels), to be given in its place at each step of a picture: the
+   * same numbers, computed once. Follows neither later changes of the weights nor gradients to them.
+   */
+  prepareCaption(encoderHiddenStates: Tensor): PreparedCaption {
+    return torch.tidy(() => {
+      const caption = this.captionProjection?.call(encoderHiddenStates) ?? encoderHiddenStates; // (B, L, D)
+      return Array.from(this.transformerBlocks, (block) => block.attn2.contextKeys(caption));
+    });
   }
 
   /** The last part of {@link forward}: tokens (B, N, D) and embedded time (B, D) → (B, C_out, H, W). */
@@ -156,6 +191,26 @@ export class PixArtTransformer2DModel extends Module {
       baseName: "diffusion_pytorch_model",
       build: (config, path) => new PixArtTransformer2DModel(readPixArtConfig(config, path)),
     });
+  }
+
+  /**
+   * Loads a transformer from one file: a checkpoint of PixArt-α's or PixArt-Σ's own code or of diffengine (`.pth`), or
+   * safetensors in either layout. Layout and size are found out; where the file does not tell, an error says which option
+   * does.
+   */
+  static async fromSingleFile(
+    path: string,
+    options: SingleFileOptions = {},
+  ): Promise<PixArtTransformer2DModel> {
+    return loadSingleFile(path, options, {
+      read: readPixArtFile,
+      build: (config) => new PixArtTransformer2DModel(config),
+    });
+  }
+
+  /** Puts an adapter of PEFT's folder layout on this model: see {@link loadAdapter}, whose errors are thrown. */
+  loadAdapter(folder: string, options: LoadAdapterOptions = {}): Promise<Adapter> {
+    return loadAdapter(this, folder, options);
   }
 
   /** Writes configuration and weights as diffusers does; Python loads them unchanged. */

@@ -1,0 +1,156 @@
+import { existsSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import type { DType } from "../../torch/index.ts";
+import {
+  joinWeights,
+  type LazyTensor,
+  lazyTensors,
+  syncFolder,
+  writeConfig,
+  writeLazySafetensors,
+  writeTorchFile,
+} from "../../weights/index.ts";
+import { positionTable } from "../embeddings.ts";
+import type { SingleFileFacts } from "../single-file.ts";
+import { type ConversionSource, withSource } from "./source.ts";
+
+/** What {@link convertCheckpoint} writes: a model folder, a `.pth` in the original layout, or the same as safetensors. */
+export type ConversionTarget = "diffusers" | "original" | "single-file";
+
+/** Options of {@link convertCheckpoint}. */
+export interface ConversionOptions extends SingleFileFacts {
+  readonly to: ConversionTarget;
+  /** The averaged (EMA) weights of a training checkpoint. */
+  readonly ema?: boolean | undefined;
+  /** Element type of the written weights; the input's where it is left out. */
+  readonly dtype?: DType | undefined;
+}
+
+/** What was converted. */
+export interface ConversionReport {
+  /** The model, and where and in which layout it was found. */
+  readonly found: string;
+  readonly assumptions: readonly string[];
+  /** Tensors of the input that the output does not hold, one entry a tensor or group. */
+  readonly dropped: readonly string[];
+  /** Tensors that the output holds and the input does not. */
+  readonly added: readonly string[];
+  readonly path: string;
+  /** How many tensors were read back and found equal. */
+  readonly compared: number;
+}
+
+/**
+ * Converts a PixArt or DiT between layouts, one tensor in memory at a time. `input` is a checkpoint or weight file of any layout,
+ * a model folder, or a pipeline's folder. The output takes its name only after it was read back and every tensor found equal.
+ * Throws where the input is damaged or does not tell what the options do not either, and where `output` exists.
+ */
+export async function convertCheckpoint(
+  input: string,
+  output: string,
+  options: ConversionOptions,
+): Promise<ConversionReport> {
+  const path = resolve(output);
+  if (existsSync(path)) {
+    throw new Error(`Expected a new path to write to but received ${output}, which exists`);
+  }
+  return withSource(input, options, async (source) => {
+    await mkdir(dirname(path), { recursive: true });
+    const staged = `${path}.partial`;
+    await rm(staged, { recursive: true, force: true });
+    try {
+      const written = await write(source, staged, options);
+      const compared = await compare(source, staged, options.dtype);
+      await rename(staged, path);
+      await syncFolder(dirname(path));
+      return { ...written, path, compared };
+    } catch (error) {
+      await rm(staged, { recursive: true, force: true });
+      throw error;
+    }
+  });
+}
+
+async function write<C>(
+  source: ConversionSource<C>,
+  path: string,
+  { to, dtype }: ConversionOptions,
+): Promise<Omit<ConversionReport, "path" | "compared">> {
+  const { family, config, weights, place, assumptions } = source;
+  const found = `${family.describe(config)}, in ${place}`;
+  if (to === "diffusers") {
+    const tensors = family.toDiffusers(lazyTensors(weights, dtype), config);
+    await mkdir(path);
+    await writeConfig(join(path, "config.json"), family.writeConfig(config));
+    const name = "diffusion_pytorch_model.safetensors";
+    await writeLazySafetensors(join(path, name), tensors, { format: "pt" });
+    return { found, assumptions, dropped: source.dropped, added: [] };
+  }
+  const tensors = originalTensors(source, dtype);
+  if (to === "original") await writeTorchFile(path, tensors);
+  else await writeLazySafetensors(path, tensors, { format: "pt" });
+  const dropped = source.dropped.filter((name) => !tensors.has(name));
+  const added = source.dropped.includes(POSITIONS) ? [] : [POSITIONS];
+  return { found, assumptions, dropped, added };
+}
+
+const POSITIONS = "pos_embed";
+
+/** The tensors in the original layout, with the table of positions, from which readers tell the size of the picture. */
+function originalTensors<C>(
+  { family, config, weights, originalOnly }: ConversionSource<C>,
+  dtype: DType | undefined,
+): Map<string, LazyTensor> {
+  const reason = family.notOriginal(config);
+  if (reason !== undefined) {
+    throw new Error(
+      `Expected a model that the original code can compute but received one with ${reason}`,
+    );
+  }
+  const tensors = lazyTensors(joinWeights(weights, family.originalKeys), dtype);
+  const grid = family.positions(config);
+  const first = [...tensors.values()][0]?.dtype ?? "float32";
+  const positions = lazyTensors(
+    {
+      keys: () => [POSITIONS],
+      shape: () => [1, grid.h * grid.w, grid.width],
+      dtype: () => "float32",
+      tensor: () => positionTable(grid),
+    },
+    first,
+  );
+  const extra = originalOnly === undefined ? [] : lazyTensors(originalOnly, dtype);
+  return new Map([...positions, ...tensors, ...extra]);
+}
+
+/** Reads the output back and compares it with the input. Throws at the first difference. */
+async function compare<C>(
+  source: ConversionSource<C>,
+  path: string,
+  dtype: DType | undefined,
+): Promise<number> {
+  const { family, config } = source;
+  const differ = (what: string): Error =>
+    new Error(`Expected what was written to read back the same but found another ${what}`);
+  return withSource(path, family.facts(config), async (again) => {
+    if (
+      JSON.stringify(again.family.essence(again.config as never)) !==
+      JSON.stringify(family.essence(config))
+    ) {
+      throw differ("configuration");
+    }
+    const expected = lazyTensors(source.weights, dtype);
+    const found = lazyTensors(again.weights);
+    if (found.size !== expected.size) throw differ("number of tensors");
+    for (const [key, tensor] of expected) {
+      const other = found.get(key);
+      const isSame =
+        other?.dtype === tensor.dtype &&
+        `${other.shape}` === `${tensor.shape}` &&
+        Buffer.compare(other.bytes(), tensor.bytes()) === 0;
+      if (!isSame) throw differ(`tensor for ${key}`);
+    }
+    return expected.size;
+  });
+}

@@ -1,0 +1,6 @@
+export {
+  type ConversionOptions,
+  type ConversionReport,
+  type ConversionTarget,
+  convertCheckpoint,
+} from "./convert.ts";

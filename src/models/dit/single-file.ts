@@ -1,0 +1,64 @@
+import type { Device } from "../../torch/index.ts";
+import { BadFileError, selectKeys, splitWeights, type WeightsFile } from "../../weights/index.ts";
+import { findLayout } from "../checkpoint-layout.ts";
+import {
+  configBeside,
+  type FoundModel,
+  groupKeys,
+  type SingleFileFacts,
+  sizeUnknown,
+  WeightShapes,
+} from "../single-file.ts";
+import { type DiTConfig, diTConfig, readDiTConfig } from "./config.ts";
+import { diTOriginalKeys } from "./original-keys.ts";
+
+const POSITIONS = "pos_embed";
+const SHARED_IN_FIRST = "transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight";
+const CLASS_TABLE = "class_embedder.embedding_table.weight";
+
+/**
+ * Reads which DiT a file holds, and its configuration out of the weights' shapes. Weights in diffusers' layout stay in it: each
+ * block has its copy of the embedders. The number of classes is one less than the
+ * class table has rows: its last row is "no class". Throws as for PixArt.
+ */
+export function readDiTFile(
+  file: WeightsFile,
+  facts: SingleFileFacts = {},
+  device?: Device,
+): FoundModel<DiTConfig> {
+  const { family, layout, weights: stored, others } = findLayout(file, device);
+  if (family !== "DiT") {
+    const advice = `use ${family}Transformer2DModel`;
+    throw new BadFileError(file.path, "tensors", "a DiT", `a ${family} transformer`, advice);
+  }
+  const isOriginal = layout === "original";
+  const hasPositions = isOriginal && [...stored.keys()].includes(POSITIONS);
+  const weights = isOriginal
+    ? splitWeights(
+        selectKeys(stored, (key) => key !== POSITIONS),
+        diTOriginalKeys,
+      )
+    : stored;
+  const dropped = [...(hasPositions ? [POSITIONS] : []), ...groupKeys(others)];
+  const shared = { weights, originalOnly: undefined, dropped };
+
+  const beside = isOriginal ? undefined : configBeside(file.path);
+  if (beside !== undefined) {
+    return { ...shared, config: readDiTConfig(...beside), assumptions: [] };
+  }
+  const shapes = new WeightShapes(file.path, weights);
+  const common = shapes.common("proj_out_2.weight", facts);
+  const sampleSize = hasPositions
+    ? shapes.grid(stored.shape(POSITIONS)) * common.patchSize
+    : facts.sampleSize;
+  if (sampleSize === undefined) throw sizeUnknown(file.path);
+  const config = diTConfig({
+    ...common,
+    sampleSize,
+    numEmbedsAdaNorm: shapes.extent(isOriginal ? CLASS_TABLE : SHARED_IN_FIRST, 0) - 1,
+    normElementwiseAffine: shapes.keys.has("transformer_blocks.0.norm3.weight"),
+    // diffusers' class embeds time at frequencies of its own.
+    ...(isOriginal ? {} : { timestepFreqShift: 1, normEps: 1e-5 }),
+  });
+  return { ...shared, config, assumptions: [] };
+}

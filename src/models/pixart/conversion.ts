@@ -1,0 +1,52 @@
+import type { ConversionFamily } from "../conversion/family.ts";
+import {
+  type PixArtConfig,
+  pixArtDimensions,
+  readPixArtConfig,
+  writePixArtConfig,
+} from "./config.ts";
+import { pixArtOriginalKeys } from "./original-keys.ts";
+import { readPixArtFile } from "./single-file.ts";
+
+/** Pixels for each element of a latent picture. */
+const VAE_SCALE = 8;
+
+/** PixArt, for conversion between layouts. */
+export const pixArtConversion: ConversionFamily<PixArtConfig> = {
+  name: "PixArt",
+  readFile: readPixArtFile,
+  readConfig: readPixArtConfig,
+  writeConfig: writePixArtConfig,
+  own: (weights) => weights,
+  toDiffusers: (tensors) => tensors,
+  originalKeys: pixArtOriginalKeys,
+  positions: (config) => {
+    const { width, baseSize, interpolationScale } = pixArtDimensions(config);
+    return { h: baseSize, w: baseSize, width, baseSize, interpolationScale };
+  },
+  describe: (config) => {
+    const { width, interpolationScale, usesAdditionalConditions } = pixArtDimensions(config);
+    const { numLayers, sampleSize, kvCompressConfig, qkNorm } = config;
+    return [
+      `PixArt of ${numLayers} layers, width ${width}, for ${sampleSize * VAE_SCALE} px, positions divided by ${interpolationScale}`,
+      ...(usesAdditionalConditions ? ["told the picture's size"] : []),
+      ...(kvCompressConfig ? [`${kvCompressConfig.kvCompressLayer.length} layers compressed`] : []),
+      ...(qkNorm ? ["queries and keys normalised"] : []),
+    ].join(", ");
+  },
+  notOriginal: ({ activationFn, normEps, normElementwiseAffine, captionChannels, ...config }) => {
+    if (activationFn !== "gelu-approximate") return `activation_fn ${activationFn}`;
+    if (normEps !== 1e-6) return `norm_eps ${normEps}`;
+    if (normElementwiseAffine) return "norms with weights";
+    if (captionChannels === null) return "captions without a projection";
+    if (!config.attentionBias) return "attention without biases";
+    return undefined;
+  },
+  facts: ({ numAttentionHeads }) => ({ numAttentionHeads }),
+  essence: (config) => {
+    const { numAttentionHeads, inChannels, numLayers, patchSize, sampleSize } = config;
+    const { captionChannels, kvCompressConfig, qkNorm } = config;
+    const sizes = { numAttentionHeads, inChannels, numLayers, patchSize, sampleSize };
+    return { ...sizes, captionChannels, kvCompressConfig, qkNorm, ...pixArtDimensions(config) };
+  },
+};
