@@ -1,19 +1,33 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { contactSheet, type RgbImage } from "../images/index.ts";
+import { contactSheet, RgbImage } from "../images/index.ts";
+import type { PixArtAlphaOptions } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
-import { loadPipeline } from "./load-pipeline.ts";
+import { type DrawJob, drawJobs, inBatches, recordToRepeat } from "./draw-jobs.ts";
+import { loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
+import { StepProgress } from "./step-progress.ts";
 import { say } from "./talk.ts";
 
 /** Options of `pixart sample`. */
-export interface SampleOptions {
+export interface SampleOptions extends PipelineChanges {
   readonly steps: number;
   readonly guidance: number;
   readonly seed: number;
   readonly negative: string;
+  readonly images: number;
+  readonly batch: number;
   readonly width?: number;
   readonly height?: number;
-  readonly raw?: boolean;
+  readonly eta?: number;
+  readonly initImage?: string;
+  readonly strength?: number;
+  readonly mask?: string;
+  readonly from?: string;
+  readonly maxLength?: number;
+  /** False with --no-resolution-binning. */
+  readonly resolutionBinning: boolean;
+  /** False with --no-clean-caption. */
+  readonly cleanCaption: boolean;
   readonly out: string;
   readonly json?: boolean;
 }
@@ -31,45 +45,112 @@ export async function sampleCommand(
   prompts: readonly string[],
   options: SampleOptions,
 ): Promise<void> {
-  if (prompts.length === 0)
-    throw new Error('Expected at least one prompt, such as "a red apple, noto style"');
-  const { pipe, run } = await loadPipeline(model, { raw: options.raw ?? false });
+  const plan = await planOf(prompts, options);
+  const { pipe, run } = await loadPipeline(model, { ...options, ...plan.changes });
+  const size = run && { width: run.stage.resolution, height: run.stage.resolution };
   await mkdir(options.out, { recursive: true });
   const images: RgbImage[] = [];
   const files: string[] = [];
   const start = performance.now();
-  for (const [i, prompt] of prompts.entries()) {
-    const seed = options.seed + i;
-    const size = run && { width: run.stage.resolution, height: run.stage.resolution };
-    const result = await pipe(prompt, {
-      ...size,
-      ...(options.width === undefined ? {} : { width: options.width }),
-      ...(options.height === undefined ? {} : { height: options.height }),
-      numInferenceSteps: options.steps,
-      guidanceScale: options.guidance,
-      negativePrompt: options.negative,
-      generator: torch.generator(seed),
-      onWarning: (message) => say(`Warning: ${message}`),
-    });
-    for (const image of result.images) {
+  using progress = new StepProgress(plan.jobs.length);
+  for (const batch of inBatches(plan.jobs, options.batch)) {
+    const result = await pipe(
+      batch.map(({ prompt }) => prompt),
+      {
+        ...size,
+        ...plan.call,
+        generator: batch.map(({ seed }) => torch.generator(seed)),
+        onWarning: (message) => say(`Warning: ${message}`),
+        onStep: ({ step, total }) => progress.step(batch.length, step / total),
+      },
+    );
+    for (const [i, image] of result.images.entries()) {
+      const { prompt, seed } = batch[i] as DrawJob;
       const file = join(options.out, `${fileStem(prompt)}-${seed}.png`);
       await image.save(file);
       images.push(image);
       files.push(file);
     }
+    progress.done(batch.length);
   }
-  if (images.length > 1) {
-    const sheet = await contactSheet(images, {
-      columns: Math.ceil(Math.sqrt(images.length)),
-      labels: [...prompts],
-      cell: 128,
-    });
-    const file = join(options.out, "sheet.png");
-    await sheet.save(file);
-    files.push(file);
-  }
-  say(
-    `${images.length} picture${images.length === 1 ? "" : "s"} in ${((performance.now() - start) / 1000).toFixed(1)} s`,
-  );
+  if (images.length > 1) files.push(await saveSheet(images, plan.jobs, options.out));
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  say(`${images.length} picture${images.length === 1 ? "" : "s"} in ${seconds} s`);
   process.stdout.write(options.json ? `${JSON.stringify({ files })}\n` : `${files.join("\n")}\n`);
+}
+
+interface Plan {
+  readonly jobs: readonly DrawJob[];
+  readonly call: PixArtAlphaOptions;
+  readonly changes: Pick<PipelineChanges, "scheduler" | "expectedHash">;
+}
+
+/** What is drawn and how: by the options, or as the picture of `--from` remembers. */
+async function planOf(prompts: readonly string[], options: SampleOptions): Promise<Plan> {
+  if (options.from !== undefined) return repeatPlan(options.from, prompts);
+  if (prompts.length === 0)
+    throw new Error('Expected at least one prompt, such as "a red apple, noto style"');
+  const given: Partial<PixArtAlphaOptions> = {
+    ...(options.width !== undefined && { width: options.width }),
+    ...(options.height !== undefined && { height: options.height }),
+    ...(options.eta !== undefined && { eta: options.eta }),
+    ...(options.maxLength !== undefined && { maxSequenceLength: options.maxLength }),
+    ...(options.initImage !== undefined && { image: await RgbImage.decode(options.initImage) }),
+    ...(options.strength !== undefined && { strength: options.strength }),
+    ...(options.mask !== undefined && { maskImage: await RgbImage.decode(options.mask) }),
+    ...(!options.resolutionBinning && { useResolutionBinning: false }),
+  };
+  return {
+    jobs: drawJobs(prompts, options.images, options.seed),
+    call: {
+      ...given,
+      numInferenceSteps: options.steps,
+      guidanceScale: options.guidance,
+      negativePrompt: options.negative,
+      cleanCaption: options.cleanCaption,
+    },
+    changes: {},
+  };
+}
+
+async function repeatPlan(path: string, prompts: readonly string[]): Promise<Plan> {
+  if (prompts.length > 0)
+    throw new Error(`Expected no prompt beside --from ${path}, which remembers its own`);
+  const record = await recordToRepeat(path);
+  const { prompt, seed, width, height, sampler, modelHash, extra = {} } = record;
+  return {
+    jobs: [{ prompt, seed }],
+    call: {
+      width,
+      height,
+      numInferenceSteps: record.steps,
+      guidanceScale: record.guidanceScale,
+      negativePrompt: record.negativePrompt ?? "",
+      // Pictures from before captions could be cleaned say nothing of it.
+      cleanCaption: extra.cleanCaption === true,
+      ...(typeof extra.useResolutionBinning === "boolean" && {
+        useResolutionBinning: extra.useResolutionBinning,
+      }),
+      ...(typeof extra.maxSequenceLength === "number" && {
+        maxSequenceLength: extra.maxSequenceLength,
+      }),
+      ...(typeof extra.eta === "number" && { eta: extra.eta }),
+    },
+    changes: { scheduler: sampler, ...(modelHash !== undefined && { expectedHash: modelHash }) },
+  };
+}
+
+async function saveSheet(
+  images: readonly RgbImage[],
+  jobs: readonly DrawJob[],
+  folder: string,
+): Promise<string> {
+  const sheet = await contactSheet([...images], {
+    columns: Math.ceil(Math.sqrt(images.length)),
+    labels: jobs.map(({ prompt }) => prompt),
+    cell: 128,
+  });
+  const file = join(folder, "sheet.png");
+  await sheet.save(file);
+  return file;
 }

@@ -1,12 +1,19 @@
 /** What turns prompts into pictures. */
+
+export { NonFiniteError } from "./finite.ts";
+export {
+  DiffusionPipeline,
+  PixArtAlphaPipeline,
+  type PixArtAlphaPretrainedOptions,
+  PixArtSigmaPipeline,
+} from "./from-pretrained.ts";
 export { GeneratedImage } from "./generated-image.ts";
 export {
-  type PixArtAlpha,
+  type PipelineKind,
+  PixArtAlpha,
   type PixArtAlphaCallOptions,
   type PixArtAlphaOutput,
   type PixArtAlphaOutputs,
-  PixArtAlphaPipeline,
-  type PixArtAlphaPretrainedOptions,
   type WeightsSource,
 } from "./pixart-alpha.ts";
 export type { PixArtAlphaOptions, PixArtAlphaRequest } from "./pixart-alpha-request.ts";
@@ -14,7 +21,10 @@ export type {
   DenoiseOptions,
   DenoiseStep,
   EncodedPrompt,
-  EncodedText,
   PixArtAlphaComponents,
+  StartLatents,
 } from "./pixart-alpha-stages.ts";
+export { PromptPack } from "./prompt-pack.ts";
 export { hasResolutionBins, nearestResolutionBin, type PictureSize } from "./resolution-bins.ts";
+export { StagedModel } from "./staged-model.ts";
+export type { EncodedText, TextEncoder } from "./text-encoding.ts";

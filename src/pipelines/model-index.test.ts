@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const check = (): void =>
-  checkModelIndex(folder, ["PixArtAlphaPipeline"], {
+  void checkModelIndex(folder, ["PixArtAlphaPipeline"], {
     scheduler: ["DPMSolverMultistepScheduler"],
     transformer: ["PixArtTransformer2DModel", "Transformer2DModel"],
   });

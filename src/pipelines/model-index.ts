@@ -1,28 +1,32 @@
 import { join } from "node:path";
 import { BadFileError, type ConfigObject, readConfig, writeConfig } from "../weights/index.ts";
 
-/** A component's Python library and class, as `model_index.json` names them. */
-export type ComponentClass = readonly [library: string, className: string];
+/** A component's Python library and class, as `model_index.json` names them; nulls for one that is left out. */
+export type ComponentClass = readonly [library: string, className: string] | readonly [null, null];
 
 const FILE = "model_index.json";
 
-/** Throws unless `folder` holds a pipeline of a class in `pipelines`, each of whose `components` has a listed class. */
+/**
+ * The class of the pipeline in `folder`. Throws unless it is one of `pipelines`, and each of its `components` has a listed
+ * class.
+ */
 export function checkModelIndex(
   folder: string,
   pipelines: readonly string[],
   components: Readonly<Record<string, readonly string[]>>,
-): void {
+): string {
   const path = join(folder, FILE);
   const index = readConfig(path);
-  check(path, "_class_name", index._class_name, pipelines);
+  const className = check(path, "_class_name", index._class_name, pipelines);
   for (const [name, classes] of Object.entries(components)) {
     const entry = index[name];
     check(path, name, Array.isArray(entry) ? entry[1] : entry, classes);
   }
+  return className;
 }
 
-function check(path: string, key: string, found: unknown, expected: readonly string[]): void {
-  if (typeof found === "string" && expected.includes(found)) return;
+function check(path: string, key: string, found: unknown, expected: readonly string[]): string {
+  if (typeof found === "string" && expected.includes(found)) return found;
   throw new BadFileError(
     path,
     key,

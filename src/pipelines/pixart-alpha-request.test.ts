@@ -1,13 +1,20 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { RgbImage } from "../images/index.ts";
 import * as torch from "../torch/index.ts";
 import { type PixArtAlphaOptions, resolveRequest } from "./pixart-alpha-request.ts";
 
-const small = { sampleSize: 8, patchSize: 2, latentChannels: 4, vaeScaleFactor: 8 };
+const small = {
+  sampleSize: 8,
+  patchSize: 2,
+  latentChannels: 4,
+  vaeScaleFactor: 8,
+  maxSequenceLength: 120,
+};
 const released = { ...small, sampleSize: 128 };
 
 const resolve = (
   options: PixArtAlphaOptions = {},
-  prompt: string | readonly string[] = "a fox",
+  prompt: string | readonly string[] | null = "a fox",
   limits: typeof small = small,
 ) => resolveRequest(prompt, options, limits);
 
@@ -17,15 +24,20 @@ describe("resolveRequest", () => {
   it("fills in what is left out", () => {
     const request = resolve();
     expect(request).toMatchObject({
-      prompts: ["a fox"],
-      negativePrompts: [""],
+      texts: {
+        count: 1,
+        positive: ["a fox"],
+        negative: [""],
+        cleanCaption: true,
+        maxSequenceLength: 120,
+      },
       numImagesPerPrompt: 1,
       numInferenceSteps: 20,
       guidanceScale: 4.5,
       size: { width: 64, height: 64 },
       outputSize: { width: 64, height: 64 },
       latentShape: [1, 4, 8, 8],
-      maxSequenceLength: 120,
+      start: undefined,
       signal: undefined,
     });
   });
@@ -33,8 +45,9 @@ describe("resolveRequest", () => {
   it("counts pictures by prompt, and gives each prompt what to lead away from", () => {
     const request = resolve({ numImagesPerPrompt: 3, negativePrompt: "blur" }, ["a", ""]);
     expect(request.latentShape).toEqual([6, 4, 8, 8]);
-    expect(request.negativePrompts).toEqual(["blur", "blur"]);
-    expect(resolve({ negativePrompt: ["x", "y"] }, ["a", "b"]).negativePrompts).toEqual(["x", "y"]);
+    expect(request.texts.negative).toEqual(["blur", "blur"]);
+    const each = resolve({ negativePrompt: ["x", "y"] }, ["a", "b"]);
+    expect(each.texts.negative).toEqual(["x", "y"]);
   });
 
   it("uses bins where the model has them, unless told not to", () => {
@@ -50,11 +63,11 @@ describe("resolveRequest", () => {
   });
 
   it("draws a seed for each picture where no generator is given", () => {
-    const { noise } = resolve({ numImagesPerPrompt: 2 });
-    if (!Array.isArray(noise)) throw new Error("no list of generators");
-    const [first, second] = noise as torch.Generator[];
+    const { generator } = resolve({ numImagesPerPrompt: 2 });
+    if (!Array.isArray(generator)) throw new Error("no list of generators");
+    const [first, second] = generator as torch.Generator[];
     expect(Number(second?.seed) - Number(first?.seed)).toBe(1);
-    expect(resolve().noise).not.toEqual(noise);
+    expect(resolve().generator).not.toEqual(generator);
   });
 
   it("warns on stderr unless told whom to tell", () => {
@@ -77,24 +90,31 @@ describe("resolveRequest", () => {
       { maxSequenceLength: -1 },
       "Expected a positive integer for maxSequenceLength but received -1",
     ],
+    [{ guidanceScale: Number.NaN }, "Expected a number for guidanceScale but received NaN"],
+    [{ eta: 2 }, "Expected a number from 0 to 1 for eta but received 2"],
     [
-      { guidanceScale: 0.5 },
-      "Expected a number of at least 1 (no guidance) for guidanceScale but received 0.5",
+      { timesteps: [900, 400], numInferenceSteps: 3 },
+      "Expected 2 (the timesteps given) for numInferenceSteps but received 3",
+    ],
+    [{ strength: 0.5 }, "Expected nothing without image for strength but received a value"],
+    [
+      { image: RgbImage.filled(8, 8, [0, 0, 0]), strength: 0 },
+      "Expected a number above 0 and up to 1 for strength but received 0",
     ],
     [
-      { guidanceScale: Number.NaN },
-      "Expected a number of at least 1 (no guidance) for guidanceScale but received NaN",
+      { image: [1, 2].map(() => RgbImage.filled(8, 8, [0, 0, 0])) },
+      "Expected one picture, or 1 (one a prompt), for image but received 2",
     ],
     [{ width: 0 }, "Expected a positive integer for width but received 0"],
     [{ width: 65 }, "Expected a multiple of 16 for width but received 65. The nearest is 64."],
     [{ height: 7 }, "Expected a multiple of 16 for height but received 7. The nearest is 16."],
     [
       { useResolutionBinning: true },
-      "Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize 128, 64, 32, not for 8.",
+      "Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize 256, 128, 64, 32, not for 8.",
     ],
     [
-      { cleanCaption: true as unknown as false },
-      "Expected false for cleanCaption but received true",
+      { cleanCaption: 1 as unknown as boolean },
+      "Expected a boolean for cleanCaption but received 1",
     ],
     [
       { negativePrompt: ["a", "b"] },
@@ -115,7 +135,7 @@ describe("resolveRequest", () => {
     expect(() => resolve({}, [7 as unknown as string])).toThrow(
       "Expected a text or a list of texts for prompt but received [7]",
     );
-    expect(() => resolve({}, null as unknown as string)).toThrow(
+    expect(() => resolve({}, null)).toThrow(
       "Expected a text or a list of texts for prompt but received null",
     );
   });
@@ -130,8 +150,42 @@ describe("resolveRequest", () => {
         resolve({ latents, width: 72, height: 64, numInferenceSteps: 1 }, "a", {
           ...small,
           patchSize: 1,
-        }).noise,
+        }).latents,
       ).toBe(latents);
     });
+  });
+
+  it("takes encoded prompts in place of texts, with their masks", () => {
+    torch.tidy(() => {
+      const promptEmbeds = torch.zeros([2, 5, 8]);
+      const promptAttentionMask = torch.ones([2, 5], { dtype: "int64" });
+      const given = { promptEmbeds, promptAttentionMask };
+      const request = resolve({ ...given, numImagesPerPrompt: 2 }, null);
+      expect(request.latentShape[0]).toBe(4);
+      expect(request.texts.positive).toEqual({
+        hiddenStates: promptEmbeds,
+        attentionMask: promptAttentionMask,
+      });
+      expect(request.texts.negative).toEqual(["", ""]);
+      expect(() => resolve(given)).toThrow(
+        'Expected null (promptEmbeds are given) for prompt but received "a fox"',
+      );
+      expect(() => resolve({ promptEmbeds }, null)).toThrow(
+        "Expected a mask [2, 5] for promptAttentionMask but received none",
+      );
+      expect(() => resolve({ promptAttentionMask }, "a")).toThrow(
+        "Expected nothing without promptEmbeds for promptAttentionMask but received [2, 5]",
+      );
+      expect(() =>
+        resolve({ ...given, negativePromptEmbeds: promptEmbeds, negativePrompt: "x" }, null),
+      ).toThrow("Expected a mask [2, 5] for negativePromptAttentionMask but received none");
+    });
+  });
+
+  it("takes size from the picture to begin with", () => {
+    const image = RgbImage.filled(96, 64, [0, 0, 0]);
+    const request = resolve({ image });
+    expect(request.outputSize).toEqual({ width: 96, height: 64 });
+    expect(request.start).toMatchObject({ images: [image], strength: 0.8, mask: undefined });
   });
 });

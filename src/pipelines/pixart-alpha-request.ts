@@ -1,67 +1,72 @@
 import { randomInt } from "node:crypto";
-import type { Generator, Tensor } from "../torch/index.ts";
+import type { NoiseSource } from "../schedulers/index.ts";
+import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { checkCount, expected } from "./expected.ts";
+import { type ImageOptions, type ImageStart, resolveImageStart } from "./image-inputs.ts";
+import { type PromptOptions, type RequestTexts, resolveTexts } from "./request-texts.ts";
 import { hasResolutionBins, nearestResolutionBin, type PictureSize } from "./resolution-bins.ts";
 
 /** What one call of the pipeline may be told. */
-export interface PixArtAlphaOptions {
-  /** What the picture is led away from; one for all prompts or one each. Default "", the trained unconditional. */
-  readonly negativePrompt?: string | readonly string[];
+export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
   /** Default 20. */
   readonly numInferenceSteps?: number;
-  /** How far each step goes beyond the unconditional prediction; 1 turns guidance off. Default 4.5. */
+  /** The timesteps to go through, noisiest first, in place of a number of steps. */
+  readonly timesteps?: readonly number[];
+  /** How far each step goes beyond the unconditional prediction; up to 1 there is no guidance. Default 4.5. */
   readonly guidanceScale?: number;
+  /** η of DDIM, which other samplers don't read: 0 is deterministic, 1 has DDPM's noise. Default 0. */
+  readonly eta?: number;
   /** Default 1. */
   readonly numImagesPerPrompt?: number;
-  /** In pixels; the transformer's own size where left out. */
+  /** In pixels; those of `image`, or the transformer's own, where left out. */
   readonly width?: number;
   readonly height?: number;
   /**
    * The source of the noise: one that all pictures of the call draw from, as in diffusers, or one each. Where left
    * out, each picture has a seed of its own, told in its metadata.
    */
-  readonly generator?: Generator | readonly Generator[];
+  readonly generator?: NoiseSource;
   /** (B, C, H/f, W/f) noise to begin with, in place of drawn noise. */
   readonly latents?: Tensor;
   /**
    * Makes the picture at the trained size of the nearest aspect ratio, then resizes and crops it to the size asked
-   * for. Default true where such sizes are known: transformers of sampleSize 32, 64 and 128 at 8 pixels a latent.
+   * for. Default true where such sizes are known: transformers of sampleSize 32, 64, 128 and 256 at 8 pixels a latent.
    */
   readonly useResolutionBinning?: boolean;
-  /** Captions are lower-cased and trimmed; a deeper cleaning is not offered. */
-  readonly cleanCaption?: false;
-  /** Longest prompt in tokens, its end mark included. Default 120. */
-  readonly maxSequenceLength?: number;
   /** Told what is odd but no error: a prompt that is too long. Default: a process warning, on stderr. */
   readonly onWarning?: (message: string) => void;
   /** Stops the call before its next step. */
   readonly signal?: AbortSignal;
 }
 
-/** Noise itself, or what draws it: one generator for all pictures or one each. */
-export type NoiseSource = Tensor | Generator | readonly Generator[];
-
 /** A request whose every value is known and fits the pipeline. */
 export interface PixArtAlphaRequest {
-  readonly prompts: readonly string[];
-  /** One a prompt. */
-  readonly negativePrompts: readonly string[];
+  readonly texts: RequestTexts;
   readonly numImagesPerPrompt: number;
   readonly numInferenceSteps: number;
+  /** In place of those that the sampler would choose for the number of steps. */
+  readonly timesteps: readonly number[] | undefined;
   readonly guidanceScale: number;
+  readonly eta: number;
   /** What the pictures are made at. */
   readonly size: PictureSize;
   /** What they are returned at. */
   readonly outputSize: PictureSize;
+  readonly useResolutionBinning: boolean;
   /** [B, C, H/f, W/f] */
   readonly latentShape: readonly number[];
-  readonly noise: NoiseSource;
-  readonly maxSequenceLength: number;
+  /** The caller's noise in place of drawn noise. */
+  readonly latents: Tensor | undefined;
+  /** Draws the noise to begin with, and what noisy samplers add. */
+  readonly generator: NoiseSource;
+  /** What to begin from in place of noise alone. */
+  readonly start: ImageStart | undefined;
   readonly onWarning: (message: string) => void;
   readonly signal: AbortSignal | undefined;
 }
 
-/** What of a pipeline decides which requests it can serve. */
+/** What of a pipeline decides which requests it can serve, and what it does where a request leaves that open. */
 export interface PipelineLimits {
   /** Side of the latent picture that the transformer is made for. */
   readonly sampleSize: number;
@@ -70,69 +75,79 @@ export interface PipelineLimits {
   readonly latentChannels: number;
   /** Pixels on a side of a latent pixel. */
   readonly vaeScaleFactor: number;
+  /** Longest prompt in tokens that the transformer was trained with. */
+  readonly maxSequenceLength: number;
 }
 
 /** Fills in what `options` leaves out. Throws on the first value that no picture can be made of. */
 export function resolveRequest(
-  prompt: string | readonly string[],
+  prompt: string | readonly string[] | null,
   options: PixArtAlphaOptions,
   limits: PipelineLimits,
 ): PixArtAlphaRequest {
   const {
-    negativePrompt = "",
-    numInferenceSteps = 20,
+    timesteps,
+    numInferenceSteps = timesteps?.length ?? 20,
     guidanceScale = 4.5,
+    eta = 0,
     numImagesPerPrompt = 1,
-    cleanCaption = false,
-    maxSequenceLength = 120,
     onWarning = (message) => process.emitWarning(message),
     signal,
   } = options;
-  const prompts = checkTexts("prompt", typeof prompt === "string" ? [prompt] : prompt);
-  const negatives =
-    typeof negativePrompt === "string" ? prompts.map(() => negativePrompt) : negativePrompt;
-  checkTexts("negativePrompt", negatives);
-  if (negatives.length !== prompts.length) {
-    throw expected(`${prompts.length} texts, one a prompt,`, "negativePrompt", negatives.length);
-  }
+  const texts = resolveTexts(prompt, options, limits.maxSequenceLength);
   checkCount("numInferenceSteps", numInferenceSteps);
   checkCount("numImagesPerPrompt", numImagesPerPrompt);
-  checkCount("maxSequenceLength", maxSequenceLength);
-  if (!(guidanceScale >= 1 && Number.isFinite(guidanceScale))) {
-    throw expected("a number of at least 1 (no guidance)", "guidanceScale", guidanceScale);
+  if (timesteps !== undefined && timesteps.length !== numInferenceSteps) {
+    throw expected(
+      `${timesteps.length} (the timesteps given)`,
+      "numInferenceSteps",
+      numInferenceSteps,
+    );
   }
-  if (cleanCaption !== false) throw expected("false", "cleanCaption", cleanCaption);
-  const sizes = resolveSizes(options, limits);
-  const shape = [
-    prompts.length * numImagesPerPrompt,
+  if (!Number.isFinite(guidanceScale)) throw expected("a number", "guidanceScale", guidanceScale);
+  if (!(eta >= 0 && eta <= 1)) throw expected("a number from 0 to 1", "eta", eta);
+  const start = resolveImageStart(options, texts.count);
+  const sizes = resolveSizes(options, start, limits);
+  const latentShape = [
+    texts.count * numImagesPerPrompt,
     limits.latentChannels,
     sizes.size.height / limits.vaeScaleFactor,
     sizes.size.width / limits.vaeScaleFactor,
   ];
+  checkLatents(options.latents, latentShape);
   return {
-    prompts,
-    negativePrompts: negatives,
+    texts,
     numImagesPerPrompt,
     numInferenceSteps,
+    timesteps,
     guidanceScale,
+    eta,
     ...sizes,
-    latentShape: shape,
-    noise: resolveNoise(options, shape),
-    maxSequenceLength,
+    latentShape,
+    latents: options.latents,
+    generator: resolveGenerator(options.generator, latentShape[0] ?? 0),
+    start,
     onWarning,
     signal,
   };
 }
 
 function resolveSizes(
-  { width, height, useResolutionBinning }: PixArtAlphaOptions,
+  options: PixArtAlphaOptions,
+  start: ImageStart | undefined,
   { sampleSize, patchSize, vaeScaleFactor }: PipelineLimits,
-): { size: PictureSize; outputSize: PictureSize } {
+): Pick<PixArtAlphaRequest, "size" | "outputSize" | "useResolutionBinning"> {
   const native = sampleSize * vaeScaleFactor;
-  const outputSize = { width: width ?? native, height: height ?? native };
+  const given = start?.images[0];
+  const outputSize = {
+    width: options.width ?? given?.width ?? native,
+    height: options.height ?? given?.height ?? native,
+  };
   for (const [name, value] of Object.entries(outputSize)) checkCount(name, value);
-  if (useResolutionBinning ?? hasResolutionBins(sampleSize, vaeScaleFactor)) {
-    return { size: nearestResolutionBin(outputSize, sampleSize), outputSize };
+  const useResolutionBinning =
+    options.useResolutionBinning ?? hasResolutionBins(sampleSize, vaeScaleFactor);
+  if (useResolutionBinning) {
+    return { size: nearestResolutionBin(outputSize, sampleSize), outputSize, useResolutionBinning };
   }
   const multiple = vaeScaleFactor * patchSize;
   for (const [name, value] of Object.entries(outputSize)) {
@@ -142,41 +157,21 @@ function resolveSizes(
       `Expected a multiple of ${multiple} for ${name} but received ${value}. The nearest is ${nearest}.`,
     );
   }
-  return { size: outputSize, outputSize };
+  return { size: outputSize, outputSize, useResolutionBinning };
 }
 
-function resolveNoise(
-  { generator, latents }: PixArtAlphaOptions,
-  shape: readonly number[],
-): NoiseSource {
-  const count = shape[0] ?? 0;
-  if (latents !== undefined) {
-    if (latents.shape.join() !== shape.join()) {
-      throw expected(`the shape [${shape.join(", ")}]`, "latents", `[${latents.shape.join(", ")}]`);
-    }
-    return latents;
-  }
-  if (generator === undefined) {
+function checkLatents(latents: Tensor | undefined, shape: readonly number[]): void {
+  if (latents === undefined || latents.shape.join() === shape.join()) return;
+  throw expected(`the shape [${shape.join(", ")}]`, "latents", `[${latents.shape.join(", ")}]`);
+}
+
+function resolveGenerator(given: NoiseSource | undefined, count: number): NoiseSource {
+  if (given === undefined) {
     const first = randomInt(2 ** 32);
     return Array.from({ length: count }, (_, index) => torch.generator(first + index));
   }
-  if (Array.isArray(generator) && generator.length !== count) {
-    throw expected(`${count} generators, one a picture,`, "generator", generator.length);
+  if (Array.isArray(given) && given.length !== count) {
+    throw expected(`${count} generators, one a picture,`, "generator", given.length);
   }
-  return generator;
+  return given;
 }
-
-function checkTexts(name: string, texts: readonly string[]): readonly string[] {
-  const isList = Array.isArray(texts) && texts.length > 0;
-  if (!isList || texts.some((text) => typeof text !== "string")) {
-    throw expected("a text or a list of texts", name, JSON.stringify(texts));
-  }
-  return texts;
-}
-
-function checkCount(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1) throw expected("a positive integer", name, value);
-}
-
-const expected = (what: string, name: string, received: unknown): Error =>
-  new Error(`Expected ${what} for ${name} but received ${received}`);

@@ -1,18 +1,29 @@
 import { setImmediate } from "node:timers/promises";
 import { chunk } from "../models/chunk.ts";
-import type { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../models/index.ts";
+import type { AutoencoderKL, PixArtTransformer2DModel } from "../models/index.ts";
 import type { AddedConditions } from "../models/pixart/conditioning.ts";
 import { pixArtDimensions } from "../models/pixart/config.ts";
-import type { Scheduler } from "../schedulers/index.ts";
-import { prepareCaption, type T5Tokenizer } from "../text/index.ts";
+import type { NoiseSource, Scheduler } from "../schedulers/index.ts";
+import { cleanCaption, prepareCaption, type T5Tokenizer } from "../text/index.ts";
+import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { Tensor } from "../torch/index.ts";
+import { requireFinite } from "./finite.ts";
 import {
   type PixArtAlphaOptions,
   type PixArtAlphaRequest,
   resolveRequest,
 } from "./pixart-alpha-request.ts";
+import type { PromptPack } from "./prompt-pack.ts";
+import { isEncoded, type RequestTexts, type TextSource } from "./request-texts.ts";
 import { type PictureSize, resizeAndCrop } from "./resolution-bins.ts";
+import { type Kept, noiseOf, startFromPictures } from "./start-latents.ts";
+import {
+  disposeText,
+  type EncodedText,
+  padText,
+  type TextEncoder,
+  TextEncoding,
+} from "./text-encoding.ts";
 
 // Shapes: B pictures, L caption tokens, D width of the text encoder's states, C latent channels, H and W picture
 // size in pixels, f pixels on a side of a latent pixel.
@@ -21,31 +32,39 @@ import { type PictureSize, resizeAndCrop } from "./resolution-bins.ts";
 export interface PixArtAlphaComponents {
   readonly transformer: PixArtTransformer2DModel;
   readonly vae: AutoencoderKL;
-  readonly textEncoder: T5EncoderModel;
+  /** Null where prompts come encoded. */
+  readonly textEncoder: TextEncoder;
   readonly tokenizer: T5Tokenizer;
   readonly scheduler: Scheduler;
 }
 
-/** Text as the transformer takes it. */
-export interface EncodedText {
-  /** (B, L, D) */
-  readonly hiddenStates: Tensor;
-  /** (B, L), 1 where a token counts. */
-  readonly attentionMask: Tensor;
-}
-
+/** Encoded texts, a row for each picture. */
 export interface EncodedPrompt {
   readonly positive: EncodedText;
   /** What guidance leads away from; no guidance where undefined. */
   readonly negative: EncodedText | undefined;
 }
 
+/** What a call's denoising begins from. */
+export interface StartLatents {
+  /** (B, C, H/f, W/f) */
+  readonly latents: Tensor;
+  /** How many of the sampler's first timesteps are passed over because a picture's noise begins later. */
+  readonly skippedSteps: number;
+  /** Inpainting: what stays. */
+  readonly kept: Kept | undefined;
+}
+
 export interface DenoiseOptions {
   readonly prompt: EncodedPrompt;
-  /** (B, C, H/f, W/f) noise; stays the caller's. */
-  readonly latents: Tensor;
+  /** Stays the caller's. */
+  readonly start: StartLatents;
   readonly numInferenceSteps: number;
+  readonly timesteps?: readonly number[] | undefined;
   readonly guidanceScale: number;
+  readonly eta: number;
+  /** For samplers that add noise. */
+  readonly generator: NoiseSource;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -58,31 +77,50 @@ export interface DenoiseStep {
   readonly latents: Tensor;
 }
 
+/** How predictions are led away from the negative prompt. */
+interface Guidance {
+  readonly guidanceScale: number;
+  readonly scheduler: Scheduler;
+}
+
+/** PixArt-alpha `diffusion/model/nets/PixArt.py` forward_with_cfg. */
+const ORIGINAL_GUIDED_CHANNELS = 3;
+
+const guided = (away: Tensor, towards: Tensor, scale: number): Tensor =>
+  away.add(towards.sub(away).mul(scale));
+
+/** Prompts as they are encoded. Cleaned twice, as diffusers does: the second time finds what the first uncovered. */
+const preparation = ({ cleanCaption: cleans }: RequestTexts): ((text: string) => string) =>
+  cleans ? (text) => cleanCaption(cleanCaption(text)) : prepareCaption;
+
 /** What of a request concerns its texts. */
 export type EncodePromptRequest = Pick<
   PixArtAlphaRequest,
-  | "prompts"
-  | "negativePrompts"
-  | "numImagesPerPrompt"
-  | "guidanceScale"
-  | "maxSequenceLength"
-  | "onWarning"
+  "texts" | "numImagesPerPrompt" | "guidanceScale" | "onWarning"
 >;
 
 /** The stages of a call to `PixArtAlphaPipeline`, in their order; each can be used by itself. */
-export class PixArtAlphaStages implements PixArtAlphaComponents {
+export class PixArtAlphaStages {
   readonly transformer: PixArtTransformer2DModel;
   readonly vae: AutoencoderKL;
-  readonly textEncoder: T5EncoderModel;
   readonly tokenizer: T5Tokenizer;
-  readonly scheduler: Scheduler;
+  /** May be replaced by another between calls. */
+  scheduler: Scheduler;
+  /** Longest prompt in tokens that the transformer was trained with. */
+  readonly maxSequenceLength: number;
+  protected readonly texts: TextEncoding;
 
-  constructor(components: PixArtAlphaComponents) {
+  constructor(components: PixArtAlphaComponents, maxSequenceLength: number) {
     this.transformer = components.transformer;
     this.vae = components.vae;
-    this.textEncoder = components.textEncoder;
     this.tokenizer = components.tokenizer;
     this.scheduler = components.scheduler;
+    this.maxSequenceLength = maxSequenceLength;
+    this.texts = new TextEncoding(components.tokenizer, components.textEncoder);
+  }
+
+  get textEncoder(): TextEncoder {
+    return this.texts.encoder;
   }
 
   /** Pixels on a side of a latent pixel. */
@@ -92,113 +130,169 @@ export class PixArtAlphaStages implements PixArtAlphaComponents {
 
   /** Everything that a call will use, with defaults filled in. Throws on the first value that can't be used. */
   checkInputs(
-    prompt: string | readonly string[],
+    prompt: string | readonly string[] | null,
     options: PixArtAlphaOptions = {},
   ): PixArtAlphaRequest {
     const { sampleSize, patchSize, inChannels: latentChannels } = this.transformer.config;
-    const { vaeScaleFactor } = this;
+    const { vaeScaleFactor, maxSequenceLength } = this;
     return resolveRequest(prompt, options, {
       sampleSize,
       patchSize,
       latentChannels,
       vaeScaleFactor,
+      maxSequenceLength,
     });
   }
 
-  /** Encodes prompts, and where `guidanceScale` asks for it what to lead away from; a row for each picture. */
-  encodePrompt(request: EncodePromptRequest): EncodedPrompt {
-    return torch.noGrad(() =>
-      torch.tidy(() => ({
-        positive: this.encodeTexts(request.prompts, request),
-        negative:
-          request.guidanceScale > 1
-            ? this.encodeTexts(request.negativePrompts, request)
-            : undefined,
-      })),
-    );
-  }
-
-  private encodeTexts(texts: readonly string[], request: EncodePromptRequest): EncodedText {
-    const { numImagesPerPrompt, maxSequenceLength, onWarning } = request;
-    const tokens = this.tokenizer.encode(texts.map(prepareCaption), {
-      maxLength: maxSequenceLength,
-      padding: "max",
-      truncation: true,
-    });
-    for (const { dropped } of tokens.truncated) {
-      onWarning(
-        `The prompt is longer than ${maxSequenceLength} tokens. This part was left out: ${dropped}`,
+  /**
+   * Encodes prompts, and where `guidanceScale` asks for it what to lead away from; a row for each picture, all of one
+   * length, on the transformer's device and in its dtype. The tensors are the caller's.
+   */
+  async encodePrompt(request: EncodePromptRequest): Promise<EncodedPrompt> {
+    const { texts, guidanceScale } = request;
+    const made: EncodedText[] = [];
+    const encode = async (source: TextSource): Promise<EncodedText> => {
+      if (isEncoded(source)) return source;
+      const text = await this.encodeTexts(source, request);
+      made.push(text);
+      return text;
+    };
+    try {
+      const positive = await encode(texts.positive);
+      const negative = guidanceScale > 1 ? await encode(texts.negative) : undefined;
+      return torch.noGrad(() =>
+        torch.tidy(() => {
+          const lengths = [positive, negative].map((text) => text?.hiddenStates.size(1) ?? 0);
+          const rows = (text: EncodedText): EncodedText =>
+            this.toRows(text, Math.max(...lengths), request);
+          return { positive: rows(positive), negative: negative && rows(negative) };
+        }),
       );
+    } finally {
+      for (const text of made) disposeText(text);
     }
-    const { device } = this.textEncoder;
-    const inputIds = torch.fromTypedArray(tokens.inputIds, tokens.shape, { device });
-    const attentionMask = torch.fromTypedArray(tokens.attentionMask, tokens.shape, { device });
-    const { device: target, dtype } = this.transformer;
+  }
+
+  private encodeTexts(
+    prompts: readonly string[],
+    { texts, onWarning }: EncodePromptRequest,
+  ): Promise<EncodedText> {
+    const { maxSequenceLength } = texts;
+    return this.texts.encode(prompts.map(preparation(texts)), { maxSequenceLength, onWarning });
+  }
+
+  /** Prompts, and "" for guidance, as a pack that draws pictures without a text encoder. */
+  async packPrompts(
+    prompts: readonly string[],
+    options: Pick<PixArtAlphaOptions, "cleanCaption" | "maxSequenceLength" | "onWarning"> = {},
+  ): Promise<PromptPack> {
+    const { texts, onWarning } = this.checkInputs([...prompts, ""], options);
+    const { maxSequenceLength } = texts;
+    const prepared = [...prompts, ""].map(preparation(texts));
+    return this.texts.pack(prepared, { maxSequenceLength, onWarning });
+  }
+
+  /** A row for each picture of each prompt; a single negative text serves all. */
+  private toRows(
+    text: EncodedText,
+    length: number,
+    { texts, numImagesPerPrompt }: EncodePromptRequest,
+  ): EncodedText {
+    const { device, dtype } = this.transformer;
+    const padded = padText(text, length);
+    const rows = text.hiddenStates.size(0);
+    const times = rows === texts.count ? numImagesPerPrompt : texts.count * numImagesPerPrompt;
     return {
-      hiddenStates: this.textEncoder
-        .call(inputIds, { attentionMask })
-        .to({ device: target, dtype })
-        .repeatInterleave(numImagesPerPrompt, 0),
-      attentionMask: attentionMask.to({ device: target }).repeatInterleave(numImagesPerPrompt, 0),
+      hiddenStates: padded.hiddenStates.to({ device, dtype }).repeatInterleave(times, 0),
+      attentionMask: padded.attentionMask.to({ device }).repeatInterleave(times, 0),
     };
   }
 
-  /** The noise to begin with, (B, C, H/f, W/f): the numbers that PyTorch draws on the CPU, in the transformer's dtype. */
-  prepareLatents({ noise, latentShape }: PixArtAlphaRequest): Tensor {
+  /** What to begin with: noise, as PyTorch draws it on the CPU, or pictures with noise. The tensors are the caller's. */
+  async prepareLatents(request: PixArtAlphaRequest): Promise<StartLatents> {
+    using scheduler = this.plan(request);
     const { device, dtype } = this.transformer;
-    const [count = 0, ...shape] = latentShape;
-    return torch.tidy(() => {
-      const draw = (generator: torch.Generator, rows: number): Tensor =>
-        torch.randn([rows, ...shape], { generator, dtype });
-      const drawn =
-        noise instanceof Tensor
-          ? noise
-          : noise instanceof torch.Generator
-            ? draw(noise, count)
-            : torch.cat(noise.map((generator) => draw(generator, 1)));
-      return drawn.to({ device, dtype }).mul(this.scheduler.initNoiseSigma);
-    });
+    if (request.start !== undefined) {
+      return startFromPictures(request.start, request, {
+        vae: this.vae,
+        vaeScaleFactor: this.vaeScaleFactor,
+        scheduler,
+        device,
+        dtype,
+      });
+    }
+    const latents = torch.tidy(() =>
+      (request.latents ?? noiseOf(request.generator, request.latentShape, dtype))
+        .to({ device, dtype })
+        .mul(scheduler.initNoiseSigma),
+    );
+    return { latents, skippedSteps: 0, kept: undefined };
+  }
+
+  /** A sampler of its own for one call, with its timesteps set. */
+  private plan({
+    numInferenceSteps,
+    timesteps,
+  }: Pick<DenoiseOptions, "numInferenceSteps" | "timesteps">): Scheduler {
+    const scheduler = this.scheduler.clone();
+    scheduler.setTimesteps(timesteps === undefined ? numInferenceSteps : { timesteps });
+    return scheduler;
   }
 
   /** Denoises step by step, leaving the event loop free between steps. An aborted `signal` ends it with its reason. */
   async *denoise(options: DenoiseOptions): AsyncGenerator<DenoiseStep, void, void> {
-    const { prompt, latents, numInferenceSteps, guidanceScale, signal } = options;
-    using scheduler = this.scheduler.clone();
+    const { prompt, start, guidanceScale, eta, generator, signal } = options;
+    using scheduler = this.plan(options);
     using scope = torch.scope("denoise");
-    scheduler.setTimesteps(numInferenceSteps);
-    const predict = scope.run(() => this.predictor(prompt, latents, guidanceScale));
-    const total = scheduler.timesteps.length;
-    let current = latents;
+    const predict = scope.run(() =>
+      this.predictor(prompt, start.latents, { guidanceScale, scheduler }),
+    );
+    const timesteps = scheduler.timesteps.slice(start.skippedSteps);
+    const total = timesteps.length;
+    let current = start.latents;
     let isHandedOver = false;
     try {
-      for (const [index, timestep] of scheduler.timesteps.entries()) {
+      for (const [index, timestep] of timesteps.entries()) {
         signal?.throwIfAborted();
         const next = torch.noGrad(() =>
           torch.tidy(() => {
             const input = scheduler.scaleModelInput(current, timestep);
-            return scheduler.step(predict(input, timestep), timestep, current).prevSample;
+            const { prevSample, predOriginalSample } = scheduler.step(
+              predict(input, timestep),
+              timestep,
+              current,
+              { generator, eta },
+            );
+            // One step leads straight to what the model takes for the picture, as in one-step distilled models.
+            const isOneStep = scheduler.timesteps.length === 1 && predOriginalSample !== undefined;
+            const stepped = isOneStep ? predOriginalSample : prevSample;
+            const result = start.kept?.restore(stepped, scheduler, timesteps[index + 1]) ?? stepped;
+            requireFinite(result, "The transformer", `at step ${index + 1} of ${total}`);
+            return result;
           }),
         );
-        if (current !== latents) current.dispose();
+        if (current !== start.latents) current.dispose();
         current = next;
         isHandedOver = index === total - 1;
         yield { step: index + 1, total, timestep, latents: current };
         await setImmediate();
       }
     } finally {
-      if (!isHandedOver && current !== latents) current.dispose();
+      if (!isHandedOver && current !== start.latents) current.dispose();
     }
   }
 
-  /** Predicts the noise in (B, C, H/f, W/f) latents at a timestep, guided where there is a negative prompt. */
+  /** Predicts what the sampler asks for in (B, C, H/f, W/f) latents at a timestep, guided where there is a negative prompt. */
   private predictor(
     { positive, negative }: EncodedPrompt,
     latents: Tensor,
-    guidanceScale: number,
+    { guidanceScale, scheduler }: Guidance,
   ): (input: Tensor, timestep: number) => Tensor {
     // Both halves go through the model as one batch, the negative one first.
     const texts = negative === undefined ? [positive] : [negative, positive];
-    const encoderHiddenStates = torch.cat(texts.map(({ hiddenStates }) => hiddenStates));
+    const encoderHiddenStates = torch.noGrad(() =>
+      this.transformer.prepareCaption(torch.cat(texts.map(({ hiddenStates }) => hiddenStates))),
+    );
     const encoderAttentionMask = torch.cat(texts.map(({ attentionMask }) => attentionMask));
     const rows = latents.size(0) * texts.length;
     const addedCondKwargs = this.addedConditions(latents, rows);
@@ -207,14 +301,26 @@ export class PixArtAlphaStages implements PixArtAlphaComponents {
       const output = this.transformer.call(torch.cat(texts.map(() => input)), {
         encoderHiddenStates,
         encoderAttentionMask,
-        timestep: torch.full([rows], timestep, { dtype: "int64", device }),
+        timestep: torch.full([rows], timestep, { dtype: "float32", device }),
         addedCondKwargs,
       });
-      // Channels beyond the latents' own predict the variance, which samplers don't use.
-      const prediction = output.narrow(1, 0, input.size(1));
+      // Channels beyond the latents' own predict the variance, which most samplers don't use.
+      const prediction = scheduler.usesLearnedVariance
+        ? output
+        : output.narrow(1, 0, input.size(1));
       if (negative === undefined) return prediction;
       const [away, towards] = chunk(prediction, 2, 0);
-      return away.add(towards.sub(away).mul(guidanceScale));
+      if (!scheduler.usesLearnedVariance) return guided(away, towards, guidanceScale);
+      // The original's ancestral sampler, like DiT's, guides three channels and takes the prompt's own variance.
+      const free = towards.size(1) - ORIGINAL_GUIDED_CHANNELS;
+      const [first, rest] = [0, ORIGINAL_GUIDED_CHANNELS];
+      return torch.cat(
+        [
+          guided(away.narrow(1, first, rest), towards.narrow(1, first, rest), guidanceScale),
+          towards.narrow(1, rest, free),
+        ],
+        1,
+      );
     };
   }
 
@@ -236,6 +342,7 @@ export class PixArtAlphaStages implements PixArtAlphaComponents {
       torch.tidy(() => {
         const { device, dtype, config } = this.vae;
         const pictures = this.vae.decode(latents.to({ device, dtype }).div(config.scalingFactor));
+        requireFinite(pictures, "The autoencoder", "when it decoded");
         const fitted = size === undefined ? pictures : resizeAndCrop(pictures, size);
         return fitted.float().mul(0.5).add(0.5).clamp({ min: 0, max: 1 });
       }),

@@ -1,10 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { T5EncoderModel } from "../models/index.ts";
 import * as torch from "../torch/index.ts";
-import { PixArtAlphaPipeline } from "./index.ts";
-
-type Pipeline = Awaited<ReturnType<typeof PixArtAlphaPipeline.fromPretrained>>;
+import { PixArtAlphaPipeline } from "./from-pretrained.ts";
 
 /** What the published folder was checked with. */
 export interface PublishReport {
@@ -29,7 +28,7 @@ const CHECK_STEPS = 4;
  * folder takes its name only when they agree. The weights in memory are rounded to `dtype` in the process.
  */
 export async function publishPipeline(
-  pipe: Pipeline,
+  pipe: PixArtAlphaPipeline,
   folder: string,
   { dtype, prompt }: PublishOptions,
 ): Promise<PublishReport> {
@@ -42,7 +41,11 @@ export async function publishPipeline(
   await mkdir(dirname(target), { recursive: true });
   const staged = `${target}.partial`;
   await rm(staged, { recursive: true, force: true });
-  const models = [pipe.transformer, pipe.textEncoder, pipe.vae];
+  const { transformer, textEncoder, vae } = pipe;
+  if (!(textEncoder instanceof T5EncoderModel)) {
+    throw new Error("Expected a pipeline whose text encoder is in memory");
+  }
+  const models = [transformer, textEncoder, vae];
   for (const model of models) model.to({ dtype });
   await pipe.savePretrained(staged);
   for (const model of models) model.to({ dtype: "float32" });
@@ -63,7 +66,7 @@ export async function publishPipeline(
   return { folder: target, prompt, largestDifference };
 }
 
-async function draw(pipe: Pipeline, prompt: string): Promise<Uint8Array> {
+async function draw(pipe: PixArtAlphaPipeline, prompt: string): Promise<Uint8Array> {
   const { images } = await pipe(prompt, {
     numInferenceSteps: CHECK_STEPS,
     generator: torch.generator(0),

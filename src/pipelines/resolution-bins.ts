@@ -46,8 +46,21 @@ const bins1024: readonly (readonly [ratio: number, height: number, width: number
   [4, 2048, 512],
 ];
 
+/** Bins that PixArt-Σ at 2048 px has besides, in the same units (pipeline_pixart_sigma.py ASPECT_RATIO_2048_BIN). */
+const wideBins: typeof bins1024 = [
+  [0.26, 512, 1984],
+  [0.27, 512, 1920],
+  [2.89, 1664, 576],
+  [3.11, 1792, 576],
+  [3.62, 1856, 512],
+  [3.75, 1920, 512],
+  [3.88, 1984, 512],
+];
+const bins2048 = [...bins1024, ...wideBins].toSorted(([a], [b]) => a - b);
+
 /** Side of the latent picture that a transformer is made for → its bins' size relative to those of 1024 px. */
 const scales: ReadonlyMap<number, number> = new Map([
+  [256, 2],
   [128, 1],
   [64, 1 / 2],
   [32, 1 / 4],
@@ -69,7 +82,8 @@ export function nearestResolutionBin(
     );
   }
   const ratio = height / width;
-  const [, binHeight, binWidth] = bins1024.reduce((best, bin) =>
+  const bins = sampleSize === 256 ? bins2048 : bins1024;
+  const [, binHeight, binWidth] = bins.reduce((best, bin) =>
     Math.abs(bin[0] - ratio) < Math.abs(best[0] - ratio) ? bin : best,
   );
   return { width: binWidth * scale, height: binHeight * scale };

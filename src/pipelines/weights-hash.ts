@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, readdirSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -19,4 +19,18 @@ export async function weightsHash(folder: string, variant?: string): Promise<str
     for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk as Buffer);
   }
   return hash.digest("hex").slice(0, 10);
+}
+
+/** Bytes of a folder's weight files of one stem, all variants of which the largest counts. */
+export function weightsBytes(folder: string, stem: string): number {
+  const sizes = new Map<string, number>();
+  for (const name of readdirSync(folder)) {
+    const match = new RegExp(
+      `^(?:pytorch_)?${stem}((?:\\.\\w+)?)(?:-\\d+-of-\\d+)?\\.(?:safetensors|bin)$`,
+    ).exec(name);
+    if (match === null) continue;
+    const variant = `${match[1]} ${name.endsWith(".bin")}`;
+    sizes.set(variant, (sizes.get(variant) ?? 0) + statSync(join(folder, name)).size);
+  }
+  return Math.max(0, ...sizes.values());
 }

@@ -6,11 +6,31 @@ import sys
 import torch
 from diffusers import (
     AutoencoderKL,
+    DDIMScheduler,
+    DDPMScheduler,
     DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    LCMScheduler,
     PixArtAlphaPipeline,
+    PixArtSigmaPipeline,
     PixArtTransformer2DModel,
+    UniPCMultistepScheduler,
 )
+from diffusers.pipelines.pixart_alpha import pipeline_pixart_alpha, pipeline_pixart_sigma
+from diffusers.utils.torch_utils import randn_tensor
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
+
+
+SCHEDULERS = {
+    "ddim": DDIMScheduler,
+    "ddpm": DDPMScheduler,
+    "dmd": DDPMScheduler,
+    "euler": EulerDiscreteScheduler,
+    "euler-ancestral": EulerAncestralDiscreteScheduler,
+    "lcm": LCMScheduler,
+    "unipc": UniPCMultistepScheduler,
+}
 
 
 def make(request):
@@ -38,6 +58,7 @@ def make(request):
         caption_channels=32,
         cross_attention_dim=24,
         out_channels=8,
+        use_additional_conditions=request["isSigma"] is False and request["sampleSize"] == 128,
     )
     widths = request["vaeWidths"]
     vae = AutoencoderKL(
@@ -49,7 +70,7 @@ def make(request):
         # Random decoders answer softly; unscaled latents make them use the whole range.
         scaling_factor=1.0,
     )
-    pipeline = PixArtAlphaPipeline(
+    pipeline = pipeline_class(request)(
         tokenizer=tokenizer,
         text_encoder=text_encoder.eval(),
         vae=vae.eval(),
@@ -59,29 +80,94 @@ def make(request):
     pipeline.save_pretrained(request["folder"])
 
 
+def pipeline_class(request):
+    return PixArtSigmaPipeline if request["isSigma"] else PixArtAlphaPipeline
+
+
 def generators(seeds):
     made = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     return made if len(made) > 1 else made[0]
 
 
-def render(pipeline, call):
-    def run(output_type):
-        return pipeline(
-            prompt=call["prompt"],
-            negative_prompt=call["negativePrompt"],
-            num_inference_steps=call["numInferenceSteps"],
-            guidance_scale=call["guidanceScale"],
-            num_images_per_prompt=call["numImagesPerPrompt"],
-            width=call["width"],
-            height=call["height"],
-            use_resolution_binning=call["useResolutionBinning"],
-            max_sequence_length=call["maxSequenceLength"],
-            generator=generators(call["seeds"]),
-            clean_caption=False,
-            output_type=output_type,
-        ).images
+def from_picture(pipeline, call):
+    """Image-to-image and inpainting as diffusers' Stable Diffusion pipelines do it, with PixArt's parts."""
+    scheduler, vae = pipeline.scheduler, pipeline.vae
+    guidance, rows = call["guidanceScale"], len(call["prompt"]) * call["numImagesPerPrompt"]
+    states, mask, away, away_mask = pipeline.encode_prompt(
+        call["prompt"],
+        True,
+        negative_prompt=call["negativePrompt"],
+        num_images_per_prompt=call["numImagesPerPrompt"],
+        device="cpu",
+        clean_caption=call["cleanCaption"],
+        max_sequence_length=call["maxSequenceLength"],
+    )
+    states, mask = torch.cat([away, states]), torch.cat([away_mask, mask])
+    picture = torch.tensor(call["image"]).reshape(1, call["height"], call["width"], 3)
+    picture = picture.permute(0, 3, 1, 2) / 255 * 2 - 1
+    scheduler.set_timesteps(call["numInferenceSteps"])
+    taken = min(int(call["numInferenceSteps"] * call["strength"]), call["numInferenceSteps"])
+    timesteps = scheduler.timesteps[max(call["numInferenceSteps"] - taken, 0) :]
+    generator = generators(call["seeds"])
+    original = vae.encode(picture).latent_dist.sample(generator) * vae.config.scaling_factor
+    original = torch.cat([original] * rows)
+    noise = randn_tensor(original.shape, generator=generator)
+    latents = scheduler.add_noise(original, noise, timesteps[:1].repeat(rows))
+    fresh = None
+    if "mask" in call:
+        fresh = torch.tensor(call["mask"]).reshape(1, 1, call["height"], call["width"]).float()
+        fresh = torch.nn.functional.interpolate(fresh, size=latents.shape[2:])
+    for i, t in enumerate(timesteps):
+        doubled = scheduler.scale_model_input(torch.cat([latents] * 2), t)
+        output = pipeline.transformer(
+            doubled,
+            encoder_hidden_states=states,
+            encoder_attention_mask=mask,
+            timestep=t[None].expand(len(doubled)),
+            added_cond_kwargs={"resolution": None, "aspect_ratio": None},
+        ).sample
+        negative, positive = output.chunk(2)
+        guided = (negative + guidance * (positive - negative)).chunk(2, dim=1)[0]
+        latents = scheduler.step(guided, t, latents).prev_sample
+        if fresh is not None:
+            stays = original
+            if i + 1 < len(timesteps):
+                stays = scheduler.add_noise(original, noise, timesteps[i + 1 : i + 2])
+            latents = (1 - fresh) * stays + fresh * latents
+    pictures = vae.decode(latents / vae.config.scaling_factor).sample
+    return latents, (pictures / 2 + 0.5).clamp(0, 1)
 
-    latents, pictures = run("latent"), run("pt")
+
+def from_noise(pipeline, call, output_type):
+    return pipeline(
+        prompt=call["prompt"],
+        negative_prompt=call["negativePrompt"],
+        num_inference_steps=call["numInferenceSteps"],
+        **({"timesteps": call["timesteps"]} if "timesteps" in call else {}),
+        guidance_scale=call["guidanceScale"],
+        num_images_per_prompt=call["numImagesPerPrompt"],
+        width=call["width"],
+        height=call["height"],
+        use_resolution_binning=call["useResolutionBinning"],
+        max_sequence_length=call["maxSequenceLength"],
+        eta=call.get("eta", 0.0),
+        generator=generators(call["seeds"]),
+        clean_caption=call["cleanCaption"],
+        output_type=output_type,
+    ).images
+
+
+def render(pipeline, call):
+    own = pipeline.scheduler
+    if "scheduler" in call:
+        kind = SCHEDULERS[call["scheduler"]]
+        clips = {} if kind is UniPCMultistepScheduler else {"clip_sample": False}
+        pipeline.scheduler = kind.from_config(own.config, **clips)
+    if "image" in call:
+        latents, pictures = from_picture(pipeline, call)
+    else:
+        latents, pictures = (from_noise(pipeline, call, kind) for kind in ("latent", "pt"))
+    pipeline.scheduler = own
     return {
         "shape": list(pictures.shape),
         "latents": latents.flatten().tolist(),
@@ -89,13 +175,24 @@ def render(pipeline, call):
     }
 
 
+def bins():
+    alpha, sigma = pipeline_pixart_alpha, pipeline_pixart_sigma
+    return {
+        32: alpha.ASPECT_RATIO_256_BIN,
+        64: alpha.ASPECT_RATIO_512_BIN,
+        128: alpha.ASPECT_RATIO_1024_BIN,
+        256: sigma.ASPECT_RATIO_2048_BIN,
+    }
+
+
 def answer(request):
     if "sampleSize" in request:
         make(request)
-    pipeline = PixArtAlphaPipeline.from_pretrained(request["folder"])
+    pipeline = pipeline_class(request).from_pretrained(request["folder"])
     pipeline.set_progress_bar_config(disable=True)
     return [render(pipeline, call) for call in request["calls"]]
 
 
 with torch.no_grad():
-    json.dump([answer(request) for request in json.load(sys.stdin)], sys.stdout)
+    requests = json.load(sys.stdin)
+    json.dump({"rendered": [answer(request) for request in requests], "bins": bins()}, sys.stdout)

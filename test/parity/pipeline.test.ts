@@ -3,7 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
+import { RgbImage } from "../../src/images/index.ts";
+import {
+  DiffusionPipeline,
+  nearestResolutionBin,
+  PixArtAlphaPipeline,
+} from "../../src/pipelines/index.ts";
+import { schedulerNamed } from "../../src/schedulers/index.ts";
 import { T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { runPython } from "./python.ts";
@@ -29,7 +35,17 @@ interface Call {
   readonly height: number;
   readonly useResolutionBinning: boolean;
   readonly maxSequenceLength: number;
+  readonly cleanCaption: boolean;
   readonly seeds: readonly number[];
+  /** In place of the folder's own. */
+  readonly scheduler?: string;
+  readonly timesteps?: readonly number[];
+  readonly eta?: number;
+  /** RGB bytes, row by row, to begin from. */
+  readonly image?: readonly number[];
+  readonly strength?: number;
+  /** 1 where drawn anew, row by row. */
+  readonly mask?: readonly number[];
 }
 
 const base: Call = {
@@ -43,13 +59,29 @@ const base: Call = {
   height: 16,
   useResolutionBinning: false,
   maxSequenceLength: 24,
+  cleanCaption: false,
   seeds: [0],
 };
 
+/** A picture of 16x16 with an edge in it, and a mask of its left half. */
+const picture = Array.from({ length: 16 * 16 * 3 }, (_, i) => {
+  const [pixel, channel] = [Math.floor(i / 3), i % 3];
+  return (pixel % 16) * 10 + (pixel > 120 ? 60 : 0) + 10 * channel;
+});
+const leftHalf = Array.from({ length: 16 * 16 }, (_, i) => (i % 16 < 8 ? 1 : 0));
+const fromPicture = { image: picture, strength: 0.6 };
+
 /** Pipelines of random weights, and what is asked of each. */
-const pipelines: { name: string; sampleSize: number; vaeWidths: number[]; calls: Call[] }[] = [
+const pipelines: {
+  name: string;
+  isSigma: boolean;
+  sampleSize: number;
+  vaeWidths: number[];
+  calls: Call[];
+}[] = [
   {
     name: "plain",
+    isSigma: false,
     sampleSize: 8,
     vaeWidths: [16, 32],
     calls: [
@@ -71,16 +103,57 @@ const pipelines: { name: string; sampleSize: number; vaeWidths: number[]; calls:
         seeds: [3, 2 ** 33],
       },
       { ...base, name: "prompt cut at 5 tokens", maxSequenceLength: 5 },
+      {
+        ...base,
+        name: "cleaned caption",
+        prompt: ["A <b>red</b> fox,in the snow https://example.com/fox.png @fox"],
+        cleanCaption: true,
+      },
+      { ...base, name: "DDIM", scheduler: "ddim" },
+      {
+        ...base,
+        name: "DDIM with noise, a seed each",
+        scheduler: "ddim",
+        eta: 0.7,
+        numImagesPerPrompt: 2,
+        seeds: [1, 2],
+      },
+      { ...base, name: "DDPM", scheduler: "ddpm" },
+      { ...base, name: "Euler", scheduler: "euler" },
+      { ...base, name: "Euler ancestral", scheduler: "euler-ancestral" },
+      { ...base, name: "UniPC", scheduler: "unipc" },
+      { ...base, name: "LCM", scheduler: "lcm", guidanceScale: 0, numInferenceSteps: 4 },
+      {
+        ...base,
+        name: "DMD in one step",
+        scheduler: "dmd",
+        timesteps: [400],
+        numInferenceSteps: 1,
+        guidanceScale: 1,
+      },
+      { ...base, ...fromPicture, name: "image to image" },
+      { ...base, ...fromPicture, name: "image to image, Euler", scheduler: "euler" },
+      { ...base, ...fromPicture, name: "image to image, two pictures", numImagesPerPrompt: 2 },
+      { ...base, ...fromPicture, name: "inpainting", strength: 1, mask: leftHalf },
     ],
   },
   {
+    name: "Sigma",
+    isSigma: true,
+    sampleSize: 128,
+    vaeWidths: [16, 32],
+    calls: [{ ...base, name: "longer prompts, no micro-conditions", maxSequenceLength: 40 }],
+  },
+  {
     name: "with micro-conditions",
+    isSigma: false,
     sampleSize: 128,
     vaeWidths: [16, 32],
     calls: [{ ...base, name: "size and aspect ratio", width: 24, height: 16 }],
   },
   {
     name: "with resolution bins",
+    isSigma: false,
     sampleSize: 32,
     vaeWidths: [8, 8, 8, 8],
     calls: [
@@ -104,6 +177,8 @@ interface Rendered {
 
 let root: string;
 let fromPython: Rendered[][];
+/** Of each sampleSize: height and width by the ratio between them. */
+let binsOfPython: Record<string, Record<string, [number, number]>>;
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "pixart-pipeline-"));
@@ -115,16 +190,27 @@ beforeAll(async () => {
     tokenizer,
     seed,
   }));
-  fromPython = (await runPython(script, requests)) as Rendered[][];
+  const answer = (await runPython(script, requests)) as {
+    rendered: Rendered[][];
+    bins: typeof binsOfPython;
+  };
+  fromPython = answer.rendered;
+  binsOfPython = answer.bins;
 });
 
 afterAll(() => rm(root, { recursive: true }));
 
-const optionsOf = ({ prompt: _, seeds, name: __, ...options }: Call) => {
+const gray = (mask: readonly number[]): Uint8Array =>
+  Uint8Array.from(mask.flatMap((white) => [255 * white, 255 * white, 255 * white]));
+
+const optionsOf = (call: Call) => {
+  const { prompt: _, seeds, name: __, scheduler: ___, image, mask, ...options } = call;
   const generators = seeds.map((seed) => torch.generator(seed));
   const [only] = generators;
   return {
     ...options,
+    ...(image && { image: new RgbImage(call.width, call.height, Uint8Array.from(image)) }),
+    ...(mask && { maskImage: new RgbImage(call.width, call.height, gray(mask)) }),
     generator: generators.length === 1 && only !== undefined ? only : generators,
     onWarning: () => {},
   };
@@ -157,7 +243,9 @@ describe("PixArtAlphaPipeline against diffusers", () => {
     // A picture of one colour, or one clipped all over, would prove nothing.
     expect(spread(theirs.pictures)).toBeGreaterThan(0.2);
 
-    const pipe = await PixArtAlphaPipeline.fromPretrained(join(root, folder));
+    const pipe = await DiffusionPipeline.fromPretrained(join(root, folder));
+    if (call.scheduler !== undefined)
+      pipe.scheduler = schedulerNamed(call.scheduler, pipe.scheduler.toConfig());
     const latent = await pipe(call.prompt, { ...optionsOf(call), outputType: "latent" });
     const float = await pipe(call.prompt, { ...optionsOf(call), outputType: "float" });
     const { images } = await pipe(call.prompt, optionsOf(call));
@@ -185,6 +273,18 @@ describe("PixArtAlphaPipeline against diffusers", () => {
     pipe.dispose();
   });
 
+  it("draws at the sizes that diffusers has in its tables", () => {
+    for (const [sampleSize, table] of Object.entries(binsOfPython)) {
+      for (const [ratio, [height, width]] of Object.entries(table)) {
+        const asked = { width: 1e6, height: Number(ratio) * 1e6 };
+        expect(nearestResolutionBin(asked, Number(sampleSize))).toEqual({ width, height });
+      }
+    }
+    expect(Object.values(binsOfPython).map((table) => Object.keys(table).length)).toEqual([
+      33, 33, 33, 40,
+    ]);
+  });
+
   it("compares pictures that depend on their prompts", () => {
     const [guided, , , empty] = fromPython[0] ?? [];
     const difference = largestDifference(guided?.pictures ?? [], empty?.pictures ?? []);
@@ -193,14 +293,14 @@ describe("PixArtAlphaPipeline against diffusers", () => {
 
   it("writes folders that diffusers renders from to the bit", async () => {
     const requests = [];
-    for (const { name, calls } of pipelines) {
-      const pipe = await PixArtAlphaPipeline.fromPretrained(join(root, name));
+    for (const { name, isSigma, calls } of pipelines) {
+      const pipe = await DiffusionPipeline.fromPretrained(join(root, name));
       const folder = join(root, `${name} saved here`);
       await pipe.savePretrained(folder);
       pipe.dispose();
-      requests.push({ folder, calls });
+      requests.push({ folder, isSigma, calls });
     }
-    expect(await runPython(script, requests)).toEqual(fromPython);
+    expect(await runPython(script, requests)).toMatchObject({ rendered: fromPython });
   });
 
   it("writes the index that diffusers writes", async () => {

@@ -1,0 +1,43 @@
+import { readPictureMetadata, type SavedPictureMetadata } from "../images/index.ts";
+
+/** One picture to draw. */
+export interface DrawJob {
+  readonly prompt: string;
+  readonly seed: number;
+}
+
+/** `images` pictures of each prompt; each picture takes the next seed. */
+export const drawJobs = (
+  prompts: readonly string[],
+  images: number,
+  firstSeed: number,
+): DrawJob[] =>
+  prompts
+    .flatMap((prompt) => Array.from({ length: images }, () => prompt))
+    .map((prompt, i) => ({ prompt, seed: firstSeed + i }));
+
+/** The same in groups of `size`, which are drawn at once. */
+export const inBatches = (jobs: readonly DrawJob[], size: number): DrawJob[][] =>
+  Array.from({ length: Math.ceil(jobs.length / size) }, (_, i) =>
+    jobs.slice(i * size, (i + 1) * size),
+  );
+
+/** The record of a picture that can be drawn again. Throws for a file without one, and where it alone does not suffice. */
+export async function recordToRepeat(path: string): Promise<SavedPictureMetadata> {
+  const record = await readPictureMetadata(path);
+  if (record === undefined) {
+    throw new Error(`${path} does not say how it was made: only PNG files that pixart wrote do`);
+  }
+  const { extra = {} } = record;
+  if (typeof extra.from === "string") {
+    throw new Error(
+      `${path} was drawn from a ${extra.from}, which it does not hold. Repeat it with --init-image`,
+    );
+  }
+  if (extra.batchSize !== undefined) {
+    throw new Error(
+      `${path} is picture ${Number(extra.batchIndex) + 1} of ${extra.batchSize} that shared one generator, so it cannot be drawn alone`,
+    );
+  }
+  return record;
+}

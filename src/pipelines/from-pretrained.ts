@@ -1,0 +1,145 @@
+import { basename, join, resolve } from "node:path";
+import { resolveModel, type WantedFile } from "../hub/index.ts";
+import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../models/index.ts";
+import { type PretrainedOptions, pretrainedFiles } from "../models/pretrained.ts";
+import { schedulerClassNames, schedulerFromPretrained } from "../schedulers/index.ts";
+import { schedulerFiles } from "../schedulers/scheduler-file.ts";
+import { T5Tokenizer } from "../text/index.ts";
+import { tokenizerFiles } from "../text/tokenizer-files.ts";
+import type { WeightsBaseName } from "../weights/index.ts";
+import { checkModelIndex } from "./model-index.ts";
+import {
+  createPipeline,
+  type PixArtAlphaPipeline as Pipeline,
+  type PipelineKind,
+  type WeightsSource,
+} from "./pixart-alpha.ts";
+import type { PixArtAlphaComponents } from "./pixart-alpha-stages.ts";
+import { StagedModel } from "./staged-model.ts";
+import { weightsBytes, weightsHash } from "./weights-hash.ts";
+
+/** Components to use in place of a folder's own, and how to load the others. */
+export interface PixArtAlphaPretrainedOptions
+  extends Partial<PixArtAlphaComponents>,
+    Omit<PretrainedOptions, "subfolder"> {
+  /**
+   * Whether the text encoder stays in memory between calls. Otherwise it is loaded for each new prompt and freed before
+   * denoising. Default: only one whose files have less than 1 GiB stays.
+   */
+  readonly keepTextEncoder?: boolean;
+}
+
+const alpha: PipelineKind = { className: "PixArtAlphaPipeline", maxSequenceLength: 120 };
+const sigma: PipelineKind = { className: "PixArtSigmaPipeline", maxSequenceLength: 300 };
+
+/** The key of each component in the index and on disk, and the classes that may stand there. */
+const components: Readonly<
+  Record<keyof PixArtAlphaComponents, { readonly key: string; readonly classes: readonly string[] }>
+> = {
+  scheduler: { key: "scheduler", classes: schedulerClassNames },
+  textEncoder: { key: "text_encoder", classes: ["T5EncoderModel"] },
+  tokenizer: { key: "tokenizer", classes: ["T5Tokenizer", "T5TokenizerFast"] },
+  transformer: { key: "transformer", classes: ["PixArtTransformer2DModel", "Transformer2DModel"] },
+  vae: { key: "vae", classes: ["AutoencoderKL"] },
+};
+
+const KEPT_ENCODER_BYTES = 2 ** 30;
+
+/** The files of a pipeline in a repository, without those of components that the caller has. */
+function wantedFiles(options: PixArtAlphaPretrainedOptions): readonly WantedFile[] {
+  const model = (baseName: WeightsBaseName, subfolder: string): readonly WantedFile[] =>
+    pretrainedFiles(baseName, { subfolder, variant: options.variant });
+  const files: Record<keyof PixArtAlphaComponents, readonly WantedFile[]> = {
+    scheduler: schedulerFiles("scheduler"),
+    tokenizer: tokenizerFiles("tokenizer"),
+    textEncoder: model("model", "text_encoder"),
+    transformer: model("diffusion_pytorch_model", "transformer"),
+    vae: model("diffusion_pytorch_model", "vae"),
+  };
+  const own = Object.entries(files).filter(([name]) => !(name in options));
+  return [{ names: ["model_index.json"] }, ...own.flatMap(([, wanted]) => wanted)];
+}
+
+async function load(
+  folderOrName: string,
+  kinds: readonly PipelineKind[],
+  { revision, ...options }: PixArtAlphaPretrainedOptions,
+): Promise<Pipeline> {
+  const folder = await resolveModel(folderOrName, { revision, files: wantedFiles(options) });
+  const { variant } = options;
+  const own = Object.entries(components)
+    .filter(([name]) => !(name in options))
+    .map(([, { key, classes }]) => [key, classes] as const);
+  const names = kinds.map(({ className }) => className);
+  const found = checkModelIndex(folder, names, Object.fromEntries(own));
+  const kind = kinds.find(({ className }) => className === found) ?? alpha;
+  const from = (subfolder: string): PretrainedOptions => ({ ...options, subfolder });
+  const scheduler =
+    options.scheduler ?? (await schedulerFromPretrained(folder, { subfolder: "scheduler" }));
+  const tokenizer =
+    options.tokenizer ?? (await T5Tokenizer.fromPretrained(folder, { subfolder: "tokenizer" }));
+  const textEncoder =
+    options.textEncoder === undefined ? await textEncoderIn(folder, options) : options.textEncoder;
+  const transformer =
+    options.transformer ??
+    (await PixArtTransformer2DModel.fromPretrained(folder, from("transformer")));
+  const vae = options.vae ?? (await AutoencoderKL.fromPretrained(folder, from("vae")));
+  const source =
+    options.transformer === undefined ? sourceIn(folder, folderOrName, variant) : undefined;
+  return createPipeline({ transformer, vae, textEncoder, tokenizer, scheduler }, kind, source);
+}
+
+async function textEncoderIn(
+  folder: string,
+  { keepTextEncoder, ...options }: PixArtAlphaPretrainedOptions,
+): Promise<T5EncoderModel | StagedModel<T5EncoderModel>> {
+  // T5 overflows float16; in bfloat16 it has the range, and no more bytes.
+  const dtype = options.dtype === "float16" ? "bfloat16" : options.dtype;
+  const loadEncoder = (): Promise<T5EncoderModel> =>
+    T5EncoderModel.fromPretrained(folder, { ...options, dtype, subfolder: "text_encoder" });
+  const isSmall = weightsBytes(join(folder, "text_encoder"), "model") < KEPT_ENCODER_BYTES;
+  return (keepTextEncoder ?? isSmall) ? loadEncoder() : new StagedModel(loadEncoder);
+}
+
+function sourceIn(
+  folder: string,
+  folderOrName: string,
+  variant: string | undefined,
+): WeightsSource {
+  let hash: Promise<string> | undefined;
+  return {
+    name: basename(resolve(folderOrName)),
+    hash: () => {
+      hash ??= weightsHash(join(folder, "transformer"), variant);
+      return hash;
+    },
+  };
+}
+
+interface PipelineMaker {
+  /** A pipeline of given components. `source` tells pictures' metadata where the transformer is from. */
+  create(components: PixArtAlphaComponents, source?: WeightsSource): Pipeline;
+  /**
+   * Loads a folder that diffusers or `savePretrained` wrote, or a name on the Hub. Throws BadFileError where it is no such pipeline or names
+   * classes that aren't known here.
+   */
+  fromPretrained(folderOrName: string, options?: PixArtAlphaPretrainedOptions): Promise<Pipeline>;
+}
+
+const makerOf = (kind: PipelineKind): PipelineMaker => ({
+  create: (parts, source) => createPipeline(parts, kind, source),
+  fromPretrained: (folder, options = {}) => load(folder, [kind], options),
+});
+
+/** PixArt-α: prompts of up to 120 tokens (diffusers `PixArtAlphaPipeline`; arXiv 2310.00426). */
+export const PixArtAlphaPipeline: PipelineMaker = makerOf(alpha);
+export type PixArtAlphaPipeline = Pipeline;
+
+/** PixArt-Σ: prompts of up to 300 tokens, and bins for 2048 px (diffusers `PixArtSigmaPipeline`; arXiv 2403.04692). */
+export const PixArtSigmaPipeline: PipelineMaker = makerOf(sigma);
+export type PixArtSigmaPipeline = Pipeline;
+
+/** Loads a folder of either kind, as its index says (diffusers `DiffusionPipeline`). */
+export const DiffusionPipeline: Pick<PipelineMaker, "fromPretrained"> = {
+  fromPretrained: (folder, options = {}) => load(folder, [alpha, sigma], options),
+};

@@ -1,0 +1,59 @@
+import type { PictureMetadata } from "../images/index.ts";
+import * as torch from "../torch/index.ts";
+import type { PixArtAlphaRequest } from "./pixart-alpha-request.ts";
+import { isEncoded } from "./request-texts.ts";
+
+/** Where weights are from: a name for people, and a hash. */
+export interface WeightsRecord {
+  readonly model: string;
+  readonly modelHash: string;
+}
+
+/**
+ * How each picture of a request is made; undefined where no record could bring it back: its noise has no seed, or its
+ * prompt came encoded.
+ */
+export function generationRecords(
+  request: PixArtAlphaRequest,
+  sampler: string,
+  weights: WeightsRecord | undefined,
+): (PictureMetadata | undefined)[] {
+  const { texts, numImagesPerPrompt, latentShape, generator, start } = request;
+  const count = latentShape[0] ?? 0;
+  return Array.from({ length: count }, (_, index) => {
+    const seed = seedOf(request, index);
+    const row = Math.floor(index / numImagesPerPrompt);
+    const { positive, negative } = texts;
+    if (seed === undefined || isEncoded(positive) || isEncoded(negative)) return undefined;
+    // A picture from a generator that drew others before it can only be made together with them.
+    const isShared = generator instanceof torch.Generator && count > 1;
+    return {
+      prompt: positive[row] ?? "",
+      negativePrompt: negative[row] ?? "",
+      steps: request.numInferenceSteps,
+      sampler,
+      guidanceScale: request.guidanceScale,
+      seed,
+      ...weights,
+      extra: {
+        cleanCaption: texts.cleanCaption,
+        useResolutionBinning: request.useResolutionBinning,
+        maxSequenceLength: texts.maxSequenceLength,
+        ...(request.timesteps && { timesteps: [...request.timesteps] }),
+        ...(request.eta > 0 && { eta: request.eta }),
+        ...(start && {
+          strength: start.strength,
+          from: start.mask ? "picture and mask" : "picture",
+        }),
+        ...(isShared && { batchIndex: index, batchSize: count }),
+      },
+    };
+  });
+}
+
+function seedOf({ latents, generator }: PixArtAlphaRequest, index: number): number | undefined {
+  if (latents !== undefined) return undefined;
+  const own = generator instanceof torch.Generator ? generator : generator[index];
+  const seed = Number(own?.seed);
+  return Number.isSafeInteger(seed) ? seed : undefined;
+}

@@ -1,0 +1,82 @@
+import { RgbImage } from "../images/index.ts";
+import type { Tensor } from "../torch/index.ts";
+import * as torch from "../torch/index.ts";
+import { expected } from "./expected.ts";
+import type { PictureSize } from "./resolution-bins.ts";
+
+// Shapes: P pictures, H and W size in pixels.
+
+/** Pictures that a call begins from or is led by. */
+export interface ImageOptions {
+  /** Image-to-image: what to begin from, for all prompts or one each. It is resized and cropped to the size drawn at. */
+  readonly image?: RgbImage | readonly RgbImage[];
+  /** How much of `image` is drawn anew: 1 leaves nothing of it, 0.1 nearly all. Default 0.8. */
+  readonly strength?: number;
+  /** Inpainting: white where `image` is drawn anew, black where it stays. */
+  readonly maskImage?: RgbImage;
+}
+
+/** What a call begins from in place of noise alone. */
+export interface ImageStart {
+  /** One, or one a prompt. */
+  readonly images: readonly RgbImage[];
+  readonly strength: number;
+  readonly mask: RgbImage | undefined;
+}
+
+/** Undefined where a call begins from noise. Throws on options that don't go together. */
+export function resolveImageStart(options: ImageOptions, prompts: number): ImageStart | undefined {
+  const { image, strength, maskImage } = options;
+  if (image === undefined) {
+    for (const name of ["strength", "maskImage"] as const) {
+      if (options[name] !== undefined) throw expected("nothing without image", name, "a value");
+    }
+    return undefined;
+  }
+  const images = image instanceof RgbImage ? [image] : image;
+  if (images.length !== 1 && images.length !== prompts) {
+    throw expected(`one picture, or ${prompts} (one a prompt),`, "image", images.length);
+  }
+  const share = strength ?? 0.8;
+  if (!(share > 0 && share <= 1)) throw expected("a number above 0 and up to 1", "strength", share);
+  return { images, strength: share, mask: maskImage };
+}
+
+/** Pictures as an autoencoder takes them, (P, 3, H, W) in [−1, 1]; resized to cover the size and cropped in the middle. */
+export async function pictureTensor(
+  images: readonly RgbImage[],
+  { width, height }: PictureSize,
+): Promise<Tensor> {
+  const fitted = await Promise.all(
+    images.map((image) => image.resize(width, height, "lanczos3", "cover")),
+  );
+  return torch.tidy(() =>
+    torch
+      .cat(fitted.map(({ data }) => torch.fromTypedArray(data, [1, height, width, 3])))
+      .permute([0, 3, 1, 2])
+      .float()
+      .div(255)
+      .mul(2)
+      .sub(1)
+      .contiguous(),
+  );
+}
+
+/** A mask in latent pixels, (1, 1, H/f, W/f): 1 where to draw anew. A latent pixel goes by the pixel at its corner. */
+export async function latentMask(
+  mask: RgbImage,
+  { width, height }: PictureSize,
+  vaeScaleFactor: number,
+): Promise<Tensor> {
+  const { data } = await mask.resize(width, height, "nearest", "cover");
+  const [columns, rows] = [width / vaeScaleFactor, height / vaeScaleFactor];
+  const values = new Float32Array(rows * columns);
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++) {
+      const at = 3 * (y * vaeScaleFactor * width + x * vaeScaleFactor);
+      const brightness = ((data[at] ?? 0) + (data[at + 1] ?? 0) + (data[at + 2] ?? 0)) / 3;
+      values[y * columns + x] = brightness >= 127.5 ? 1 : 0;
+    }
+  }
+  return torch.fromTypedArray(values, [1, 1, rows, columns]);
+}
