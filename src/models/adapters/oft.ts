@@ -44,7 +44,7 @@ class OFTPart extends AdapterPart {
 
   override merged(weight: Tensor): Tensor {
     // x R Wᵀ = x (W Rᵀ)ᵀ
-    const matrices = this.#matrices();
+    const matrices = this.#matrices().transpose(1, 2);
     return rotate(weight.to({ dtype: matrices.dtype }), matrices);
   }
 
