@@ -9,6 +9,6 @@ export { PatchEmbed, type PatchEmbedOptions, TimestepEmbedding } from "./embeddi
 export { FeedForward, type FeedForwardActivation } from "./feed-forward.ts";
 export * from "./pixart/index.ts";
 export * from "./pixart-controlnet/index.ts";
-export type { PretrainedOptions } from "./pretrained.ts";
+export type { PretrainedOptions, QuantizedPretrainedOptions } from "./pretrained.ts";
 export type { SingleFileFacts, SingleFileOptions } from "./single-file.ts";
 export * from "./t5/index.ts";

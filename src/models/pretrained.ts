@@ -1,6 +1,6 @@
 import { join, posix } from "node:path";
 import { resolveModel, type WantedFile } from "../hub/index.ts";
-import { construct, type Module, type StateSource } from "../nn/index.ts";
+import { construct, loadQuantized, type Module, type StateSource } from "../nn/index.ts";
 import type { Device, DType } from "../torch/index.ts";
 import {
   type ConfigObject,
@@ -13,6 +13,7 @@ import {
   weightsOfFile,
 } from "../weights/index.ts";
 import type { FoundModel, SingleFileFacts, SingleFileOptions } from "./single-file.ts";
+import { storedDType } from "./stored-dtype.ts";
 
 /** Where a model's files are, and where and as what it is wanted. */
 export interface PretrainedOptions {
@@ -22,10 +23,19 @@ export interface PretrainedOptions {
   readonly variant?: string | undefined;
   /** Of a model on the Hub: a branch, a tag or a commit; `main` if left out. */
   readonly revision?: string | undefined;
-  /** float32 if left out, whatever the file holds. */
-  readonly dtype?: DType | undefined;
+  /** float32 if left out, whatever the file holds; "auto": what the file holds, which takes no memory until it is used. */
+  readonly dtype?: DType | "auto" | undefined;
   /** The CPU if left out. */
   readonly device?: Device | undefined;
+}
+
+/** Options of models that can be held in less than their own precision. */
+export interface QuantizedPretrainedOptions extends PretrainedOptions {
+  /**
+   * "int8": the large layers keep 8-bit weights, a quarter of float32's memory, for use on the CPU alone. The model can then
+   * neither be trained nor saved.
+   */
+  readonly quantize?: "int8" | undefined;
 }
 
 /** How {@link loadPretrained} makes one kind of model. */
@@ -35,6 +45,8 @@ export interface PretrainedKind<M extends Module> {
   readonly build: (config: ConfigObject, path: string) => M;
   /** The model's weights, where the file's layout is not the model's own. */
   readonly arrange?: (weights: TypedWeights, model: M) => StateSource;
+  /** The linear layers, by their keys, that `quantize` is for. */
+  readonly quantizable?: RegExp;
 }
 
 /** The files of a model in a repository. */
@@ -53,18 +65,34 @@ export const pretrainedFiles = (
  */
 export async function loadPretrained<M extends Module>(
   folderOrName: string,
-  options: PretrainedOptions,
-  { baseName, build, arrange = (weights) => weights }: PretrainedKind<M>,
+  options: QuantizedPretrainedOptions,
+  { baseName, build, arrange = (weights) => weights, quantizable = /(?!)/ }: PretrainedKind<M>,
 ): Promise<M> {
-  const { subfolder, variant, revision, dtype = "float32", device } = options;
+  const { subfolder, variant, revision, device, quantize } = options;
+  requireCpu(options);
   const wanted = { revision, files: pretrainedFiles(baseName, options) };
   const folder = await resolveModel(folderOrName, wanted);
   using files = loadModelFolder(folder, { baseName, subfolder, variant });
-  const model = construct({ device: "meta", dtype }, () =>
+  const stored = weightsOfFile(files, { device });
+  const { dtype = "float32" } = options;
+  const wantedDType = dtype === "auto" ? storedDType(stored, files.path) : dtype;
+  const model = construct({ device: "meta", dtype: wantedDType }, () =>
     build(files.config, join(files.path, "config.json")),
   );
-  model.loadStateDict(arrange(weightsOfFile(files, { device }), model));
+  const weights = arrange(stored, model);
+  if (quantize === undefined) model.loadStateDict(weights);
+  else loadQuantized(model, weights, quantizable);
   return model;
+}
+
+/** Quantized layers are for the CPU; asked before anything is downloaded. */
+function requireCpu({ quantize, device = "cpu" }: QuantizedPretrainedOptions): void {
+  if (quantize !== undefined && quantize !== "int8") {
+    throw new TypeError(`Expected "int8" for quantize but received ${JSON.stringify(quantize)}`);
+  }
+  if (quantize !== undefined && device !== "cpu") {
+    throw new Error(`Expected cpu for device with quantize but received ${device}`);
+  }
 }
 
 /** How {@link loadSingleFile} reads one kind of model. */

@@ -7,4 +7,5 @@ export { Linear } from "./linear.ts";
 export { Module, ModuleList } from "./module.ts";
 export { GroupNorm, LayerNorm, RMSNorm } from "./norm.ts";
 export { LayerAdapters, ProductLayer } from "./product-layer.ts";
+export { loadQuantized, QuantizedLinear } from "./quantized-linear.ts";
 export { checkKeys, type StateSource, sourceOf } from "./state-dict.ts";

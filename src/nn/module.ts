@@ -125,8 +125,23 @@ export abstract class Module {
     return this.parameters().reduce((sum, p) => sum + p.numel, 0);
   }
 
-  /** What is saved: the parameters by key. The tensors are the module's own, not copies. */
+  /** What the module holds in place of parameters that could be saved and moved, if it does. */
+  get fixed(): string | undefined {
+    return undefined;
+  }
+
+  #refuseFixed(wanted: string): void {
+    for (const [name, { fixed }] of this.namedModules()) {
+      if (fixed === undefined) continue;
+      throw new Error(
+        `Expected ${this.constructor.name} with the weights that it was loaded from for ${wanted} but received one with ${fixed} in ${name}; load it again without quantize`,
+      );
+    }
+  }
+
+  /** What is saved: the parameters by key. The tensors are the module's own, not copies. Throws on quantized models. */
   stateDict(): Map<string, Tensor> {
+    this.#refuseFixed("stateDict()");
     return this.namedParameters();
   }
 
@@ -156,8 +171,9 @@ export abstract class Module {
     });
   }
 
-  /** Moves parameters and buffers, or changes the parameters' dtype. Gradients are dropped. */
+  /** Moves parameters and buffers, or changes the parameters' dtype. Gradients are dropped. Throws on quantized models. */
   to({ device, dtype }: { device?: torch.Device; dtype?: torch.DType }): this {
+    this.#refuseFixed("to()");
     torch.noGrad(() => {
       for (const slot of [...this.#slots("", false), ...this.#slots("", true)]) {
         const tensor = slot.owner.#get(slot.field);

@@ -8,7 +8,7 @@ import { chunk } from "../chunk.ts";
 import { PatchEmbed, unpatchify } from "../embeddings.ts";
 import { initialize } from "../initialize.ts";
 import { modulate } from "../modulate.ts";
-import { loadPretrained, loadSingleFile, type PretrainedOptions } from "../pretrained.ts";
+import { loadPretrained, loadSingleFile, type QuantizedPretrainedOptions } from "../pretrained.ts";
 import type { SingleFileOptions } from "../single-file.ts";
 import { type BlockConditions, PixArtBlock, runBlock } from "./block.ts";
 import { AdaLayerNormSingle, type AddedConditions, CaptionProjection } from "./conditioning.ts";
@@ -185,11 +185,12 @@ export class PixArtTransformer2DModel extends Module {
    */
   static async fromPretrained(
     folder: string,
-    options: PretrainedOptions = {},
+    options: QuantizedPretrainedOptions = {},
   ): Promise<PixArtTransformer2DModel> {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
       build: (config, path) => new PixArtTransformer2DModel(readPixArtConfig(config, path)),
+      quantizable: /^transformer_blocks\./,
     });
   }
 

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../../test/collect-garbage.ts";
-import { construct } from "../../nn/index.ts";
+import { construct, QuantizedLinear } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
-import { readSafetensors } from "../../weights/index.ts";
+import { readSafetensors, writeSafetensors } from "../../weights/index.ts";
 import type { T5Config } from "./config.ts";
 import { T5EncoderModel } from "./t5-encoder-model.ts";
 
@@ -156,6 +156,60 @@ describe("T5EncoderModel on disk", () => {
     await expect(
       T5EncoderModel.fromPretrained(folder, { ...options, dtype: "float16" }),
     ).rejects.toThrow(refusal);
+  });
+
+  it("keeps the dtype of the file where it is asked to", async () => {
+    const saved = build().to({ dtype: "bfloat16" });
+    await saved.savePretrained(join(folder, "half"));
+    const loaded = await T5EncoderModel.fromPretrained(join(folder, "half"), { dtype: "auto" });
+    expect(loaded.dtype).toBe("bfloat16");
+    expect(loaded.stateDict().get("shared.weight")?.equal(saved.shared.weight)).toBe(true);
+    const tensors = new Map(saved.stateDict());
+    tensors.set("shared.weight", saved.shared.weight.float());
+    await writeSafetensors(join(folder, "half", "model.safetensors"), tensors);
+    await expect(
+      T5EncoderModel.fromPretrained(join(folder, "half"), { dtype: "auto" }),
+    ).rejects.toThrow(
+      `Expected weights of one dtype in ${join(folder, "half")} for dtype "auto" but received float32 (shared.weight) and bfloat16 (encoder.block.0.layer.0.SelfAttention.k.weight); say which dtype is wanted`,
+    );
+  });
+
+  it("computes nearly the same with 8-bit weights, of a quarter of the size", async () => {
+    const wide = { vocabSize: 50, dModel: 128, dKv: 16, dFf: 256, numLayers: 3, numHeads: 8 };
+    const model = build(wide);
+    await model.savePretrained(join(folder, "wide"));
+    const quantize = "int8";
+    const loaded = await T5EncoderModel.fromPretrained(join(folder, "wide"), { quantize });
+    const ids = ints([[3, 4, 5, 9, 11, 1]]);
+    const exact = model.call(ids);
+    const distance = loaded.call(ids).sub(exact).norm().item() / exact.norm().item();
+    expect(distance).toBeLessThan(0.03);
+    expect(distance).toBeGreaterThan(1e-4);
+    const blocks = [...model.namedParameters()].filter(([key]) =>
+      /\.block\..*(q|k|v|o|wi_\d|wo)\.weight$/.test(key),
+    );
+    const floats = blocks.reduce((sum, [, { numel }]) => sum + 4 * numel, 0);
+    const bytes = [...loaded.namedModules()].reduce(
+      (sum, [, layer]) =>
+        layer instanceof QuantizedLinear
+          ? sum + layer.packed.numel + 4 * layer.scale.numel + 8 * layer.zeroPoint.numel
+          : sum,
+      0,
+    );
+    expect(bytes / floats).toBeGreaterThan(0.25);
+    expect(bytes / floats).toBeLessThan(0.28);
+    await expect(loaded.savePretrained(join(folder, "again"))).rejects.toThrow(
+      "Expected T5EncoderModel with the weights that it was loaded from for stateDict() but received one with 8-bit weights in encoder.block.0.layer.0.SelfAttention.q; load it again without quantize",
+    );
+  });
+
+  it("refuses 8-bit weights elsewhere than on the CPU, and other bits", async () => {
+    await expect(
+      T5EncoderModel.fromPretrained(folder, { quantize: "int8", device: "cuda" }),
+    ).rejects.toThrow("Expected cpu for device with quantize but received cuda");
+    await expect(
+      T5EncoderModel.fromPretrained(folder, { quantize: "int4" as "int8" }),
+    ).rejects.toThrow('Expected "int8" for quantize but received "int4"');
   });
 
   it("holds the shared embedding once, under the name that transformers keeps", async () => {

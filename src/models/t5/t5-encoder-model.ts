@@ -2,7 +2,7 @@ import { Embedding, init, Module, ModuleList, RMSNorm } from "../../nn/index.ts"
 import type { Device, DType, Tensor } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
 import { initialize } from "../initialize.ts";
-import { loadPretrained, type PretrainedOptions } from "../pretrained.ts";
+import { loadPretrained, type QuantizedPretrainedOptions } from "../pretrained.ts";
 import { T5Block } from "./block.ts";
 import { readT5Config, type T5Config, t5Config, writeT5Config } from "./config.ts";
 import { encoderWeights } from "./encoder-weights.ts";
@@ -75,12 +75,13 @@ export class T5EncoderModel extends Module {
   /** Loads a T5, or its encoder, that transformers or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
   static async fromPretrained(
     folder: string,
-    options: PretrainedOptions = {},
+    options: QuantizedPretrainedOptions = {},
   ): Promise<T5EncoderModel> {
     return loadPretrained(folder, options, {
       baseName: "model",
       build: (config, path) => new T5EncoderModel(readT5Config(config, path)),
       arrange: encoderWeights,
+      quantizable: /^encoder\.block\./,
     });
   }
 

@@ -1,0 +1,17 @@
+import { type DType, isFloatingPoint } from "../torch/index.ts";
+import type { TypedWeights } from "../weights/index.ts";
+
+/** The dtype that all floats of the file have, which `path` names in errors. Throws where they have several. */
+export function storedDType(weights: TypedWeights, path: string): DType {
+  const dtypes = new Map<DType, string>();
+  for (const key of weights.keys()) {
+    const dtype = weights.dtype(key);
+    if (isFloatingPoint(dtype) && !dtypes.has(dtype)) dtypes.set(dtype, key);
+  }
+  const [only = "float32", ...others] = dtypes.keys();
+  if (others.length === 0) return only;
+  const found = [...dtypes].map(([dtype, key]) => `${dtype} (${key})`).join(" and ");
+  throw new Error(
+    `Expected weights of one dtype in ${path} for dtype "auto" but received ${found}; say which dtype is wanted`,
+  );
+}

@@ -1,0 +1,90 @@
+import { isGradEnabled, noGrad, type Tensor, tidy } from "../torch/index.ts";
+import { int8Linear, int8Weight } from "../torch/int8.ts";
+import { Linear } from "./linear.ts";
+import { Module } from "./module.ts";
+import { checkKeys, type StateSource, sourceOf } from "./state-dict.ts";
+
+// Shapes: I inputs, O outputs.
+
+/**
+ * y = x Wᵀ + b for frozen layers on the CPU: the weights are 8-bit integers with a scale for each output, and each row of x is
+ * rounded to 8-bit integers where it comes in (Dettmers et al. 2022, arXiv 2208.07339, section 2.1, without outliers apart).
+ * Takes a quarter of float32's memory. Its tensors are buffers: it has nothing to train or save.
+ */
+export class QuantizedLinear extends Module {
+  readonly packed: Tensor; // (I, O) int8
+  readonly scale: Tensor; // (O) float32
+  readonly zeroPoint: Tensor; // (O) int64
+  readonly bias: Tensor | undefined; // (O) float32
+
+  /** Rounds a layer's weight (O, I) and takes its bias (O). */
+  constructor(weight: Tensor, bias?: Tensor) {
+    super();
+    const { packed, scale, zeroPoint } = noGrad(() => int8Weight(weight));
+    this.packed = this.buffer(packed);
+    this.scale = this.buffer(scale);
+    this.zeroPoint = this.buffer(zeroPoint);
+    this.bias = bias && this.buffer(noGrad(() => bias.to({ dtype: "float32", copy: true })));
+  }
+
+  override get fixed(): string {
+    return "8-bit weights";
+  }
+
+  /** (…, I) → (…, O), in the dtype of x. Throws where a gradient is wanted, which rounding has none of. */
+  override forward(x: Tensor): Tensor {
+    if (isGradEnabled() && x.requiresGrad) {
+      throw new Error(
+        "Expected an input without gradients for QuantizedLinear but received one that requires them; call the model in torch.noGrad()",
+      );
+    }
+    const product = int8Linear(x, this);
+    return (this.bias === undefined ? product : product.add_(this.bias)).to({ dtype: x.dtype });
+  }
+}
+
+/**
+ * Loads a model made on "meta", its linear layers whose keys match `layers` as {@link QuantizedLinear}. Each is rounded by
+ * itself as it is read, so the model is never held in floats. The parameters that remain are frozen. Keys are checked as in
+ * {@link Module.loadStateDict}.
+ */
+export function loadQuantized(
+  model: Module,
+  state: StateSource | ReadonlyMap<string, Tensor>,
+  layers: RegExp,
+): void {
+  const source = sourceOf(state);
+  const shapes = [...model.namedParameters()].map(([key, { shape }]) => [key, shape] as const);
+  checkKeys(model.constructor.name, new Map(shapes), source);
+  const taken = new Set<string>();
+  for (const { parent, field, key, layer } of linearsOf(model)) {
+    if (!layers.test(key)) continue;
+    const [weight, bias] = [`${key}.weight`, `${key}.bias`];
+    taken.add(weight).add(bias);
+    tidy(() => {
+      const rounded = new QuantizedLinear(
+        source.tensor(weight),
+        layer.bias === undefined ? undefined : source.tensor(bias),
+      );
+      layer.dispose();
+      // Models only call their linear layers, so this one can stand in a field for the other.
+      (parent as unknown as Record<string, Module>)[field] = rounded;
+    });
+  }
+  model.loadStateDict({
+    keys: () => [...source.keys()].filter((key) => !taken.has(key)),
+    shape: (key) => source.shape(key),
+    tensor: (key) => source.tensor(key),
+  });
+  model.requiresGrad_(false);
+}
+
+function linearsOf(model: Module): { parent: Module; field: string; key: string; layer: Linear }[] {
+  const keys = new Map(Array.from(model.namedModules(), ([key, module]) => [module, key]));
+  return [...keys.keys()].flatMap((parent) =>
+    parent.children().flatMap(([field, layer]) => {
+      const key = keys.get(layer);
+      return layer instanceof Linear && key !== undefined ? [{ parent, field, key, layer }] : [];
+    }),
+  );
+}

@@ -1,0 +1,114 @@
+/** Products of 8-bit integers on the CPU, by oneDNN, which libtorch brings along. */
+import { native } from "./binding.ts";
+import { dtypeCode } from "./dtype.ts";
+import { full } from "./factories.ts";
+import { ones, zeros } from "./ops.gen.ts";
+import { tidy } from "./scope.ts";
+import type { Tensor } from "./tensor.ts";
+import { wrap } from "./wrap.ts";
+
+// Shapes: I inputs, O outputs.
+
+interface Operators {
+  readonly pack: number;
+  readonly multiply: number;
+}
+
+let operators: Operators | undefined;
+
+/** Looked up when first used: builds of libtorch without oneDNN lack them. */
+function resolved(): Operators {
+  if (operators !== undefined) return operators;
+  operators = {
+    pack: native.resolve("onednn::qlinear_prepack"),
+    multiply: native.resolve("onednn::qlinear_pointwise"),
+  };
+  return operators;
+}
+
+const pack = (weight: Tensor): Tensor => wrap(native.call(resolved().pack, weight.handle, null));
+
+const multiply = (x: Tensor, { packed, scale, zeroPoint }: Int8Weight): Tensor =>
+  wrap(
+    native.call(
+      resolved().multiply,
+      x.handle,
+      1, // x's scale, which the caller multiplies with: each row has its own
+      0, // x's zero point
+      packed.handle,
+      scale.handle,
+      zeroPoint.handle,
+      null, // bias
+      1, // the output's scale
+      0, // the output's zero point
+      dtypeCode("float32"),
+      "none", // no operator is fused behind it
+      [],
+      "",
+    ),
+  );
+
+/** A matrix of 8-bit integers for {@link int8Linear}. */
+export interface Int8Weight {
+  /** (I, O) int8, laid out for the processor: nothing but products can read it. */
+  readonly packed: Tensor;
+  /** (O) float32: what one step of a row's integers is worth. */
+  readonly scale: Tensor;
+  /** (O) int64, all 0. */
+  readonly zeroPoint: Tensor;
+}
+
+/**
+ * Rounds (O, I) floats to 8-bit integers, of which each row has its own scale. Throws where this processor would sum products
+ * of such integers inexactly.
+ */
+export function int8Weight(weight: Tensor): Int8Weight {
+  requireExactSums();
+  return tidy(() => {
+    const { integers, scale } = toInt8(weight);
+    const [outputs = 0] = weight.shape;
+    return {
+      packed: pack(integers),
+      scale: scale.squeeze(-1),
+      zeroPoint: zeros([outputs], { dtype: "int64" }),
+    };
+  });
+}
+
+/** x Wᵀ for floats (…, I): each row of x is rounded to 8-bit integers by a scale of its own. → (…, O) float32 */
+export const int8Linear = (x: Tensor, weight: Int8Weight): Tensor =>
+  tidy(() => {
+    const { integers, scale } = toInt8(x);
+    return multiply(integers, weight).mul_(scale);
+  });
+
+/** Integers from -127 to 127 along the last dimension, and what one step of each row is worth. */
+function toInt8(x: Tensor): { integers: Tensor; scale: Tensor } {
+  const wide = x.float();
+  // The smallest normal number, so that a row of zeros isn't divided by 0.
+  const scale = wide.abs().amax([-1], true).div(127).clamp({ min: 1.1754943508222875e-38 });
+  return { integers: wide.div(scale).round().to({ dtype: "int8" }), scale };
+}
+
+let sumsAreExact: boolean | undefined;
+
+/** Instruction sets older than VNNI add two products in 16 bits, which overflow without an error. */
+function requireExactSums(): void {
+  const inputs = 64;
+  sumsAreExact ??= tidy(() => {
+    const largest = full([16, inputs], 127, { dtype: "int8" });
+    const scale = ones([16]);
+    const zeroPoint = zeros([16], { dtype: "int64" });
+    const sums = multiply(largest, { packed: pack(largest), scale, zeroPoint }); // (16, 16)
+    return (
+      sums
+        .eq(127 * 127 * inputs)
+        .all()
+        .item() === 1
+    );
+  });
+  if (sumsAreExact) return;
+  throw new Error(
+    "Expected a processor that sums 8-bit products exactly (with AVX-512 or VNNI instructions) for int8 weights but this one overflows; load the model without quantize",
+  );
+}
