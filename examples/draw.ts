@@ -2,7 +2,7 @@
 import { PixArtAlphaPipeline } from "pixart";
 import { torch } from "pixart/torch";
 
-const [folder = "models/emoji-small", prompt = "a red apple, noto style", file = "picture.png"] =
+const [folder = "models/emoji-demo", prompt = "a red apple, noto style", file = "picture.png"] =
   process.argv.slice(2);
 
 const pipe = await PixArtAlphaPipeline.fromPretrained(folder);
