@@ -89,16 +89,20 @@ async function receive(
     // A server that knows no ranges sends the whole file.
     if (Number(start ?? 0) !== arriving.position) await arriving.keep(Number(start ?? 0));
     const reader = response.body?.getReader();
-    while (reader && arriving.position < arriving.size) {
+    let broken: HubUnreachableError | undefined;
+    while (reader && !broken && arriving.position < arriving.size) {
       const next = await reader.read().catch((error: unknown) => cutShort(String(error), error));
-      if (next instanceof Error) return next;
-      if (next.done) return cutShort("the server closed it");
-      watch.refresh();
-      await arriving.append(next.value);
-      progress.update(arriving.position);
+      if (next instanceof HubUnreachableError) broken = next;
+      else if (next.done) broken = cutShort("the server closed it");
+      else {
+        watch.refresh();
+        await arriving.append(next.value);
+        progress.update(arriving.position);
+      }
     }
-    await reader?.cancel();
-    return undefined;
+    await arriving.flush();
+    if (!broken) await reader?.cancel();
+    return broken;
   } catch (error) {
     if (error instanceof HubUnreachableError) return error;
     throw error;

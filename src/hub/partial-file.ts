@@ -3,6 +3,8 @@ import type { FileHandle } from "node:fs/promises";
 import type { RemoteFile } from "./client.ts";
 
 const PIECE_BYTES = 2 ** 20;
+// The network brings 64 kB at a time: written one by one on a busy machine, 300 MB took 39 s and not 23 s.
+const HELD_BYTES = 4 * 2 ** 20;
 
 /** A file that is arriving, front to back, and the hash of what is there. */
 export class PartialFile {
@@ -11,6 +13,8 @@ export class PartialFile {
   readonly #file: RemoteFile;
   #hash: Hash;
   #position = 0;
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
 
   constructor(handle: FileHandle, file: RemoteFile) {
     this.size = file.size;
@@ -19,7 +23,7 @@ export class PartialFile {
     this.#hash = startHash(file);
   }
 
-  /** Bytes that are there. */
+  /** Bytes that came, those included that are still held in memory. */
   get position(): number {
     return this.#position;
   }
@@ -31,6 +35,7 @@ export class PartialFile {
 
   /** Keeps the first bytes and goes on behind them. */
   async keep(bytes: number): Promise<void> {
+    await this.flush();
     this.#hash = startHash(this.#file);
     const piece = Buffer.alloc(Math.min(bytes, PIECE_BYTES));
     for (this.#position = 0; this.#position < bytes; ) {
@@ -42,15 +47,26 @@ export class PartialFile {
     }
   }
 
-  /** Writes what came next; what is beyond the file's end is left out, and the hash tells whether that was right. */
+  /** Takes what came next; what is beyond the file's end is left out, and the hash tells whether that was right. */
   async append(chunk: Uint8Array): Promise<void> {
     const bytes = chunk.subarray(0, this.size - this.#position);
-    for (let done = 0; done < bytes.length; ) {
-      const left = bytes.subarray(done);
-      done += (await this.#handle.write(left, 0, left.length, this.#position + done)).bytesWritten;
-    }
     this.#hash.update(bytes);
     this.#position += bytes.length;
+    this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
+    if (this.#heldBytes >= HELD_BYTES) await this.flush();
+  }
+
+  /** Writes what is held. */
+  async flush(): Promise<void> {
+    const bytes = Buffer.concat(this.#held);
+    const start = this.#position - this.#heldBytes;
+    this.#held = [];
+    this.#heldBytes = 0;
+    for (let done = 0; done < bytes.length; ) {
+      const left = bytes.subarray(done);
+      done += (await this.#handle.write(left, 0, left.length, start + done)).bytesWritten;
+    }
   }
 }
 
