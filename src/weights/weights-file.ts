@@ -67,8 +67,10 @@ class TorchStateFile implements WeightsFile {
  */
 export function openWeightsFile(path: string, options: WeightsFileOptions = {}): WeightsFile {
   using file = new RegularFile(path, "a file of weights");
-  const first = file.size > 0 ? file.read(0, 1)[0] : undefined;
-  const isPickle = /\.(pth|pt|bin|ckpt)$/.test(path) || first === 0x80;
+  const start = file.read(0, Math.min(file.size, 9));
+  // Every thirty-second header of safetensors has a length that begins like a pickle; what follows it is always a brace.
+  const hasHeader = start[8] === 0x7b;
+  const isPickle = /\.(pth|pt|bin|ckpt)$/.test(path) || (start[0] === 0x80 && !hasHeader);
   if (!isZip(file) && !isPickle) {
     if (options.ema) {
       throw new BadFileError(
