@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { DType } from "../../torch/index.ts";
 import {
   joinWeights,
@@ -134,10 +135,7 @@ async function compare<C>(
   const differ = (what: string): Error =>
     new Error(`Expected what was written to read back the same but found another ${what}`);
   return withSource(path, family.facts(config), async (again) => {
-    if (
-      JSON.stringify(again.family.essence(again.config as never)) !==
-      JSON.stringify(family.essence(config))
-    ) {
+    if (!isDeepStrictEqual(again.family.essence(again.config), family.essence(config))) {
       throw differ("configuration");
     }
     const expected = lazyTensors(source.weights, dtype);

@@ -60,10 +60,11 @@ export function readPixArtFile(
   }
   const shapes = new WeightShapes(file.path, weights);
   const assumptions: string[] = [];
+  const shape = shapeConfig(shapes, facts);
   const size = readSize(shapes, only(POSITIONS), nullCaption, facts, assumptions);
   return {
     ...shared,
-    config: pixArtConfig({ ...shapeConfig(shapes, facts), ...size }),
+    config: pixArtConfig({ ...shape, ...size }),
     assumptions,
   };
 }
@@ -135,6 +136,6 @@ function readSize(
 /** The scale that a table of positions was made with: the first channel of the second column is sin(1 / scale). */
 function scaleOf(positions: TypedWeights): number | undefined {
   const sine = tidy(() => positions.tensor(POSITIONS).select(1, 1).select(1, 0).item());
-  // Half precision is good for three digits; the sines of two scales differ by far more.
-  return SCALES.find((scale) => Math.abs(Math.sin(1 / scale) - sine) < 2e-3);
+  // Half precision is good for two digits and more; the sines of two scales differ by far more.
+  return SCALES.find((scale) => Math.abs(Math.sin(1 / scale) - sine) < 4e-3);
 }
