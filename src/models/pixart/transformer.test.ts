@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { construct } from "../../nn/index.ts";
+import { construct, QuantizedLinear } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
 import { type PixArtConfig, writePixArtConfig } from "./config.ts";
@@ -197,6 +197,23 @@ describe("fromPretrained", () => {
     });
     expect(again.config).toEqual(model.config);
     expect(again.call(latents(), inputs()).equal(model.call(latents(), inputs()))).toBe(true);
+  });
+
+  it("computes nearly the same with 8-bit weights in its blocks", async () => {
+    const model = build();
+    await model.savePretrained(join(folder, "to-quantize"));
+    const small = await PixArtTransformer2DModel.fromPretrained(join(folder, "to-quantize"), {
+      quantize: "int8",
+    });
+    const rounded = [...small.namedModules()].filter(
+      ([, layer]) => layer instanceof QuantizedLinear,
+    );
+    // Four products of each of the two attentions and two of the MLP, in two blocks.
+    expect(rounded.map(([key]) => key.split(".")[0])).toEqual(Array(20).fill("transformer_blocks"));
+    const exact = model.call(latents(), inputs());
+    const distance = small.call(latents(), inputs()).sub(exact).norm().item();
+    expect(distance / exact.norm().item()).toBeLessThan(0.03);
+    expect(distance).toBeGreaterThan(0);
   });
 
   it("gives bfloat16 that computes nearly the same", async () => {
