@@ -13,6 +13,7 @@ import {
   pixArtOriginalKeys,
 } from "../../src/models/pixart/original-keys.ts";
 import { PixArtTransformer2DModel } from "../../src/models/pixart/transformer.ts";
+import { PixArtControlNetAdapterModel } from "../../src/models/pixart-controlnet/index.ts";
 import { construct } from "../../src/nn/index.ts";
 import type { DType, Tensor } from "../../src/torch/index.ts";
 import * as torch from "../../src/torch/index.ts";
@@ -287,6 +288,24 @@ describe("keys", () => {
     const joined = joinWeights(split, pixArtControlNetOriginalKeys);
     expect([...joined.keys()].sort()).toEqual([...control.keys()].sort());
     for (const key of joined.keys()) expect(joined.tensor(key).equal(all.tensor(key))).toBe(true);
+  });
+
+  it("of a δ ControlNet load into the adapter, from the file that holds the transformer too", async () => {
+    const load = (path: string) => PixArtControlNetAdapterModel.fromSingleFile(path, heads);
+    const model = await load(at("control.pth"));
+    expect(model.config).toMatchObject({
+      numLayers: 2,
+      numAttentionHeads: 3,
+      crossAttentionDim: 24,
+    });
+    using adapter = readSafetensors(at("adapter.safetensors"));
+    for (const [key, tensor] of model.stateDict()) {
+      expect(tensor.equal(adapter.tensor(key)), key).toBe(true);
+    }
+    const plain = at("alpha", "original.pth");
+    await expect(load(plain)).rejects.toThrow(
+      `${plain}: tensors: expected a ControlNet under controlnet.0 but found`,
+    );
   });
 
   it("of PixArt-Σ's compressed keys and values, and of its normalised queries, load", async () => {

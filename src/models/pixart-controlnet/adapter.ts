@@ -4,13 +4,15 @@ import { saveModelFolder } from "../../weights/index.ts";
 import { type BlockConditions, PixArtBlock, runBlock } from "../pixart/block.ts";
 import { blockOptions, type PixArtConfig } from "../pixart/config.ts";
 import type { PixArtTransformer2DModel } from "../pixart/transformer.ts";
-import { loadPretrained, type PretrainedOptions } from "../pretrained.ts";
+import { loadPretrained, loadSingleFile, type PretrainedOptions } from "../pretrained.ts";
+import type { SingleFileOptions } from "../single-file.ts";
 import {
   type PixArtControlNetConfig,
   pixArtControlNetConfig,
   readPixArtControlNetConfig,
   writePixArtControlNetConfig,
 } from "./config.ts";
+import { readControlNetFile } from "./single-file.ts";
 
 // Shapes: B batch, N image tokens, D hidden width.
 
@@ -135,6 +137,20 @@ export class PixArtControlNetAdapterModel extends Module {
       baseName: "diffusion_pytorch_model",
       build: (config, path) =>
         new PixArtControlNetAdapterModel(readPixArtControlNetConfig(config, path)),
+    });
+  }
+
+  /**
+   * Loads the control part of a checkpoint of PixArt-δ's own code (`.pth`), whose transformer
+   * {@link PixArtTransformer2DModel.fromSingleFile} loads from the same file.
+   */
+  static async fromSingleFile(
+    path: string,
+    options: SingleFileOptions = {},
+  ): Promise<PixArtControlNetAdapterModel> {
+    return loadSingleFile(path, options, {
+      read: readControlNetFile,
+      build: (config) => new PixArtControlNetAdapterModel(config),
     });
   }
 
