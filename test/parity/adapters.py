@@ -10,7 +10,19 @@ from pathlib import Path
 
 import torch
 from diffusers import PixArtTransformer2DModel
-from peft import LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, PeftConfig, PeftModel, get_peft_model
+from diffusers.loaders import SD3LoraLoaderMixin, StableDiffusionLoraLoaderMixin
+from diffusers.training_utils import _collate_lora_metadata
+from diffusers.utils import convert_state_dict_to_diffusers, convert_state_dict_to_kohya
+from peft import (
+    LoHaConfig,
+    LoKrConfig,
+    LoraConfig,
+    OFTConfig,
+    PeftConfig,
+    PeftModel,
+    get_peft_model,
+    get_peft_model_state_dict,
+)
 from safetensors.torch import load_file, save_file
 from transformers import T5EncoderModel
 
@@ -55,12 +67,31 @@ def make(case, base):
     (output * load_file(base / "io.safetensors")["weight"]).sum().backward()
     gradients = {file_key(n): p.grad for n, p in model.named_parameters() if p.requires_grad}
     model.save_pretrained(folder)
+    if case["files"]:
+        save_single_files(model, folder)
     model.merge_adapter()
     with torch.no_grad():
         merged = call(model, base)
     save_file({"unmerged": output.detach(), "merged": merged}, folder / "outputs.safetensors")
     save_file(gradients, folder / "gradients.safetensors")
     save_file(initial, folder / "initial.safetensors")
+
+
+def save_single_files(model, folder):
+    """The same LoRA as one file, as each of diffusers' functions for it writes it."""
+    state = get_peft_model_state_dict(model)
+    # What PixArt-alpha's train_pixart_lora_hf.py calls.
+    StableDiffusionLoraLoaderMixin.save_lora_weights(folder / "script", unet_lora_layers=state)
+    inner = model.base_model.model
+    inner.peft_config = model.peft_config
+    SD3LoraLoaderMixin.save_lora_weights(
+        folder / "metadata",
+        transformer_lora_layers=get_peft_model_state_dict(inner),
+        **_collate_lora_metadata({"transformer": inner}),
+    )
+    save_file(convert_state_dict_to_diffusers(state), folder / "older.safetensors")
+    bare = {f"unet.{key.removeprefix('base_model.model.')}": value for key, value in state.items()}
+    save_file(convert_state_dict_to_kohya(bare), folder / "kohya.safetensors")
 
 
 def load(case, base):

@@ -9,6 +9,7 @@ import {
   type AdapterOptions,
   addAdapter,
   loadAdapter,
+  loadLoraFile,
   mergeAdapters,
   unmergeAdapters,
 } from "../../src/models/adapters/index.ts";
@@ -262,6 +263,7 @@ beforeAll(async () => {
       ours: oursOf(name),
       theirs: theirsOf(name),
       type: peftType,
+      files: singleFiles.some(([single]) => single === name),
       config: Object.fromEntries(Object.entries(config).map(([key, v]) => [fileKey(key), v])),
       seed,
     })),
@@ -273,6 +275,18 @@ beforeAll(async () => {
   })) as readonly Loaded[];
 });
 afterAll(() => rm(root, { recursive: true }));
+
+/** LoRAs that Python also writes as one file: what it is called, what we are told, and the scale that it then has. */
+const singleFiles = [
+  [cases[0]?.name ?? "", "script/pytorch_lora_weights.safetensors", { alpha: 8 }, 1],
+  [cases[0]?.name ?? "", "script/pytorch_lora_weights.safetensors", {}, 0.5],
+  [cases[0]?.name ?? "", "older.safetensors", { alpha: 8 }, 1],
+  // diffusers writes the rank for every alpha.
+  [cases[0]?.name ?? "", "kohya.safetensors", {}, 0.5],
+  [cases[0]?.name ?? "", "metadata/pytorch_lora_weights.safetensors", {}, 1],
+  [cases[2]?.name ?? "", "metadata/pytorch_lora_weights.safetensors", {}, 1],
+  [cases[3]?.name ?? "", "metadata/pytorch_lora_weights.safetensors", {}, 1],
+] as const;
 
 const pairs = [
   { base: "pixart", adapters: [cases[0]?.name, cases[3]?.name], output: "lora.safetensors" },
@@ -376,6 +390,22 @@ describe.each(cases)("$name against PEFT", ({ base, name, options, seed }) => {
     }
     if (name.startsWith("LoKr, both matrices whole")) return;
     expectClose(call(model, base), call(await fresh(base), base));
+  });
+});
+
+describe.each(singleFiles)("%s as one file, %s, told %j", (name, file, options, scale) => {
+  it("computes what the folder of PEFT does", async () => {
+    const [model, other] = [await fresh("pixart"), await fresh("pixart")];
+    const path = join(theirsOf(name), file);
+    const adapter = await loadLoraFile(model, path, options);
+    await loadAdapter(other, theirsOf(name), { scale });
+    expectClose(call(model, "pixart"), call(other, "pixart"));
+
+    const converted = join(root, "converted");
+    await adapter.save(converted);
+    const again = await fresh("pixart");
+    await loadAdapter(again, converted);
+    expect(torch.tidy(() => call(again, "pixart").equal(call(model, "pixart")))).toBe(true);
   });
 });
 

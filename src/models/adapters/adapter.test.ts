@@ -4,10 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../../test/collect-garbage.ts";
-import { construct, Linear, Module } from "../../nn/index.ts";
+import { construct, Linear, Module, ProductLayer } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { writeSafetensors } from "../../weights/index.ts";
+import { AutoencoderKL } from "../autoencoder-kl/index.ts";
+import { AutoencoderTiny } from "../autoencoder-tiny/index.ts";
+import { DiTTransformer2DModel } from "../dit/index.ts";
 import { PixArtTransformer2DModel } from "../pixart/index.ts";
+import { PixArtControlNetAdapterModel } from "../pixart-controlnet/index.ts";
+import { T5EncoderModel } from "../t5/index.ts";
 import {
   type AdapterOptions,
   adaptersOf,
@@ -297,6 +302,26 @@ describe("a model with adapters", () => {
     adapter.enabled = true;
     mergeAdapters(model);
     refuseUnmergedAdapters(model);
+  });
+});
+
+describe("savePretrained", () => {
+  const models: [string, () => Module & { savePretrained(folder: string): Promise<void> }][] = [
+    ["PixArtTransformer2DModel", () => new PixArtTransformer2DModel({ numLayers: 1 })],
+    ["DiTTransformer2DModel", () => new DiTTransformer2DModel({ numLayers: 1 })],
+    ["T5EncoderModel", () => new T5EncoderModel({ numLayers: 1 })],
+    ["AutoencoderKL", () => new AutoencoderKL()],
+    ["AutoencoderTiny", () => new AutoencoderTiny()],
+    ["PixArtControlNetAdapterModel", () => new PixArtControlNetAdapterModel({ numLayers: 1 })],
+  ];
+
+  it.each(models)("of %s refuses to leave an adapter out", async (_, build) => {
+    const model = construct({ device: "meta" }, build);
+    const [name = ""] = [...model.namedModules()].find(([, m]) => m instanceof ProductLayer) ?? [];
+    addAdapter(model, { peftType: "LORA", targetModules: [name] });
+    await expect(model.savePretrained(folder)).rejects.toThrow(
+      'Expected merged or disabled adapters for savePretrained() but received "default" unmerged',
+    );
   });
 });
 

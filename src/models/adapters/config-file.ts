@@ -42,7 +42,11 @@ const off: Field<unknown> = {
  */
 export function readAdapterConfig(folder: string): AdapterConfig {
   const path = join(folder, FILE);
-  const json = readConfig(path);
+  return parseAdapterConfig(readConfig(path), path);
+}
+
+/** The same of fields that were read already; `path` names their file in errors. */
+export function parseAdapterConfig(json: ConfigObject, path: string): AdapterConfig {
   const fields = adapterFields(json.peft_type, `peft_type in ${path}`);
   const own = Object.keys(fields).filter((field) => fileKey(field) in json);
   const ownKeys = new Set(own.map(fileKey));

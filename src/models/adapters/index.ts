@@ -11,6 +11,7 @@ export type {
   OFTConfig,
 } from "./config.ts";
 export { type LoadAdapterOptions, loadAdapter } from "./load-adapter.ts";
+export { type LoadLoraFileOptions, loadLoraFile } from "./load-lora-file.ts";
 export {
   type MergeOptions,
   mergeAdapters,

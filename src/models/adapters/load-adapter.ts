@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { checkKeys, type Module } from "../../nn/index.ts";
-import { BadFileError, readSafetensors } from "../../weights/index.ts";
+import { checkKeys, type Module, type StateSource } from "../../nn/index.ts";
+import { BadFileError, readSafetensors, type SafetensorsFile } from "../../weights/index.ts";
 import { type Adapter, peftKey, WEIGHTS_FILE } from "./adapter.ts";
 import { prepareAdapter, refuseUntrainable, train } from "./add-adapter.ts";
+import type { AdapterConfig } from "./config.ts";
 import { readAdapterConfig } from "./config-file.ts";
 
 /** How {@link loadAdapter} takes an adapter. */
@@ -27,26 +28,48 @@ export async function loadAdapter(
   { name = "default", scale = 1, trainable = false }: LoadAdapterOptions = {},
 ): Promise<Adapter> {
   const config = readAdapterConfig(folder);
+  using file = readSafetensors(weightsFile(folder));
+  return attachFrom(model, tensorsOf(file), { config, place: folder, name, scale, trainable });
+}
+
+/** The tensors of a file as weights. */
+const tensorsOf = (file: SafetensorsFile): StateSource => ({
+  keys: () => file.tensors.keys(),
+  shape: (key) => file.entry(key).shape,
+  tensor: (key) => file.tensor(key),
+});
+
+/** What {@link attachFrom} is told beside the weights. */
+interface AttachOptions {
+  readonly config: AdapterConfig;
+  /** Where the weights come from, for errors. */
+  readonly place: string;
+  readonly name: string;
+  readonly scale: number;
+  readonly trainable: boolean;
+}
+
+/** Puts an adapter on a model whose weights, under PEFT's keys, `source` has. */
+export function attachFrom(
+  model: Module,
+  source: StateSource,
+  { config, place, name, scale, trainable }: AttachOptions,
+): Adapter {
   if (trainable) refuseUntrainable(config);
   const prepared = prepareAdapter(model, name, config);
-  using file = readSafetensors(weightsFile(folder));
   const shapes = [...prepared.plans].flatMap(([layer, { tensors }]) =>
     Array.from(tensors, ([key, { shape }]): [string, readonly number[]] => [
       peftKey(layer, key),
       shape,
     ]),
   );
-  checkKeys(`${model.constructor.name} as the adapter in ${folder}`, new Map(shapes), {
-    keys: () => file.tensors.keys(),
-    shape: (key) => file.entry(key).shape,
-    tensor: (key) => file.tensor(key),
-  });
+  checkKeys(`${model.constructor.name} as the adapter in ${place}`, new Map(shapes), source);
   const adapter = prepared.attach(
     ({ tensors }, { weight: { device } }, layer) =>
       new Map(
         Array.from(tensors.keys(), (key) => [
           key,
-          file.tensor(peftKey(layer, key), { device }).float(),
+          source.tensor(peftKey(layer, key)).to({ device, dtype: "float32" }),
         ]),
       ),
   );

@@ -13,9 +13,12 @@ import { valueFor } from "./targets.ts";
 
 // Shapes: R rank, K kernel side of a convolution.
 
-const A = "lora_A.weight"; // (R, in), or (R, in, K, K)
-const B = "lora_B.weight"; // (out, R), or (out, R, 1, 1)
-const MAGNITUDE = "lora_magnitude_vector"; // (out), or (1, out, 1, 1)
+/** (R, in), or (R, in, K, K) */
+export const A = "lora_A.weight";
+/** (out, R), or (out, R, 1, 1) */
+export const B = "lora_B.weight";
+/** (out), or (1, out, 1, 1) */
+export const MAGNITUDE = "lora_magnitude_vector";
 
 /** B A in the shape of the layer's weight. */
 const productOf = (a: Tensor, b: Tensor, layer: ProductLayer): Tensor =>

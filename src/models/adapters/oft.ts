@@ -68,9 +68,9 @@ function skewSymmetric(values: Tensor, places: Tensor, b: number): Tensor {
   return upper.sub(upper.transpose(1, 2));
 }
 
-/** (I − Q)(I + Q)⁻¹, which is orthogonal. */
+/** (I + Q)⁻¹(I − Q), which is orthogonal; the two factors commute. */
 const cayley = (skew: Tensor, identity: Tensor): Tensor =>
-  torch.linalgSolve(identity.add(skew), identity.sub(skew), { left: false });
+  torch.linalgSolve(identity.add(skew), identity.sub(skew));
 
 /**
  * The series I + 2Q + 2Q² + … + Qⁿ⁻¹, whose last term counts once, as PEFT sums it up since 0.18. PEFT's has at least

@@ -1,6 +1,7 @@
 import { Conv2d, Module } from "../../nn/index.ts";
 import { cat, type Tensor, tidy } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
+import { refuseUnmergedAdapters } from "../adapters/index.ts";
 import { requireChannels } from "../channels.ts";
 import { fromDiffusion, toDiffusion } from "../latent-scale.ts";
 import { loadPretrained, type PretrainedOptions } from "../pretrained.ts";
@@ -144,6 +145,7 @@ export class AutoencoderKL extends Module {
 
   /** Writes configuration and weights as diffusers does; Python loads them unchanged. */
   async savePretrained(folder: string): Promise<void> {
+    refuseUnmergedAdapters(this);
     await saveModelFolder(folder, {
       baseName: "diffusion_pytorch_model",
       config: writeAutoencoderKLConfig(this.config),

@@ -2,6 +2,7 @@ import { Embedding, init, LayerNorm, Linear, Module, ModuleList } from "../../nn
 import * as torch from "../../torch/index.ts";
 import { functional as F, type Generator, type Tensor } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
+import { refuseUnmergedAdapters } from "../adapters/index.ts";
 import { chunk } from "../chunk.ts";
 import { PatchEmbed, TimestepEmbedding, timestepSinusoid, unpatchify } from "../embeddings.ts";
 import { initialize } from "../initialize.ts";
@@ -184,6 +185,7 @@ export class DiTTransformer2DModel extends Module {
    * `timestepFreqShift` is 1.
    */
   async savePretrained(folder: string): Promise<void> {
+    refuseUnmergedAdapters(this);
     await saveModelFolder(folder, {
       baseName: "diffusion_pytorch_model",
       config: writeDiTConfig(this.config),

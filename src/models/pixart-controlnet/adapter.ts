@@ -1,6 +1,7 @@
 import { construct, init, Linear, Module, ModuleList } from "../../nn/index.ts";
 import { type Tensor, tidy, zeros } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
+import { refuseUnmergedAdapters } from "../adapters/index.ts";
 import { type BlockConditions, PixArtBlock, runBlock } from "../pixart/block.ts";
 import { blockOptions, type PixArtConfig } from "../pixart/config.ts";
 import type { PixArtTransformer2DModel } from "../pixart/transformer.ts";
@@ -156,6 +157,7 @@ export class PixArtControlNetAdapterModel extends Module {
 
   /** Writes configuration and weights; the research example loads those of XL/2. */
   async savePretrained(folder: string): Promise<void> {
+    refuseUnmergedAdapters(this);
     await saveModelFolder(folder, {
       baseName: "diffusion_pytorch_model",
       config: writePixArtControlNetConfig(this.config),

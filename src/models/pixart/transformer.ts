@@ -2,7 +2,12 @@ import { init, LayerNorm, Linear, Module, ModuleList } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { type DType, type Generator, Tensor } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
-import { type Adapter, type LoadAdapterOptions, loadAdapter } from "../adapters/index.ts";
+import {
+  type Adapter,
+  type LoadAdapterOptions,
+  loadAdapter,
+  refuseUnmergedAdapters,
+} from "../adapters/index.ts";
 import type { ContextKeys } from "../attention.ts";
 import { chunk } from "../chunk.ts";
 import { PatchEmbed, unpatchify } from "../embeddings.ts";
@@ -216,6 +221,7 @@ export class PixArtTransformer2DModel extends Module {
 
   /** Writes configuration and weights as diffusers does; Python loads them unchanged. */
   async savePretrained(folder: string): Promise<void> {
+    refuseUnmergedAdapters(this);
     await saveModelFolder(folder, {
       baseName: "diffusion_pytorch_model",
       config: writePixArtConfig(this.config),

@@ -1,6 +1,7 @@
 import { Embedding, init, Module, ModuleList, RMSNorm } from "../../nn/index.ts";
 import type { Device, DType, Tensor } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
+import { refuseUnmergedAdapters } from "../adapters/index.ts";
 import { initialize } from "../initialize.ts";
 import { loadPretrained, type QuantizedPretrainedOptions } from "../pretrained.ts";
 import { T5Block } from "./block.ts";
@@ -87,6 +88,7 @@ export class T5EncoderModel extends Module {
 
   /** Writes configuration and weights as transformers does; Python loads them unchanged. */
   async savePretrained(folder: string): Promise<void> {
+    refuseUnmergedAdapters(this);
     await saveModelFolder(folder, {
       baseName: "model",
       config: writeT5Config(this.config, this.dtype),
