@@ -72,6 +72,21 @@ const cases = [
     config: { ...tiny, sample_size: 32, interpolation_scale: 0.5 },
     facts: { ...heads, sampleSize: 32 },
   },
+  {
+    // Nothing has to be told of a model as wide as a published one.
+    name: "of a published width",
+    tokens: 120,
+    positions: true,
+    training: false,
+    config: {
+      ...tiny,
+      num_layers: 1,
+      attention_head_dim: 64,
+      num_attention_heads: 6,
+      cross_attention_dim: 384,
+    },
+    facts: {},
+  },
 ].map((one, seed) => ({ ...one, seed }));
 const dit = {
   name: "dit",
@@ -186,7 +201,8 @@ describe.each(cases)("$name", ({ name, facts, config, tokens }) => {
     expect(without(single, "pos_embed")).toEqual(without(original, "pos_embed"));
     expect("y_embedder.y_embedding" in single).toBe(tokens > 0);
     // ComfyUI reads the size of the picture from this (comfy/model_detection.py).
-    expect(single.pos_embed?.[1]).toEqual([1, (config.sample_size / 2) ** 2, 24]);
+    const width = config.cross_attention_dim;
+    expect(single.pos_embed?.[1]).toEqual([1, (config.sample_size / 2) ** 2, width]);
     expect("t_block.1.weight" in single).toBe(true);
   });
 
