@@ -48,11 +48,13 @@ export async function loadPipeline(
   const loaded = await find(model, changes);
   const { pipe } = loaded;
   const { expectedHash, lora = [] } = changes;
-  const found = await pipe.source?.hash();
-  if (expectedHash !== undefined && expectedHash !== found) {
-    say(
-      `Warning: the picture was drawn by a transformer of hash ${expectedHash}, and this one has ${found ?? "none"}: it will be another picture`,
-    );
+  if (expectedHash !== undefined) {
+    const found = await pipe.source?.hash();
+    if (expectedHash !== found) {
+      say(
+        `Warning: the picture was drawn by a transformer of hash ${expectedHash}, and this one has ${found ?? "none"}: it will be another picture`,
+      );
+    }
   }
   for (const entry of lora) await addAdapter(pipe, entry);
   const { scheduler } = changes;

@@ -13,6 +13,7 @@ import {
   type PixArtAlphaPipeline as Pipeline,
   type PipelineKind,
   type WeightsSource,
+  weightsSource,
 } from "./pixart-alpha.ts";
 import type { PixArtAlphaComponents } from "./pixart-alpha-stages.ts";
 import { StagedModel } from "./staged-model.ts";
@@ -85,7 +86,11 @@ async function load(
     (await PixArtTransformer2DModel.fromPretrained(folder, from("transformer")));
   const vae = options.vae ?? (await AutoencoderKL.fromPretrained(folder, from("vae")));
   const source =
-    options.transformer === undefined ? sourceIn(folder, folderOrName, variant) : undefined;
+    options.transformer === undefined
+      ? weightsSource(basename(resolve(folderOrName)), () =>
+          weightsHash(join(folder, "transformer"), variant),
+        )
+      : undefined;
   return createPipeline({ transformer, vae, textEncoder, tokenizer, scheduler }, kind, source);
 }
 
@@ -99,21 +104,6 @@ async function textEncoderIn(
     T5EncoderModel.fromPretrained(folder, { ...options, dtype, subfolder: "text_encoder" });
   const isSmall = weightsBytes(join(folder, "text_encoder"), "model") < KEPT_ENCODER_BYTES;
   return (keepTextEncoder ?? isSmall) ? loadEncoder() : new StagedModel(loadEncoder);
-}
-
-function sourceIn(
-  folder: string,
-  folderOrName: string,
-  variant: string | undefined,
-): WeightsSource {
-  let hash: Promise<string> | undefined;
-  return {
-    name: basename(resolve(folderOrName)),
-    hash: () => {
-      hash ??= weightsHash(join(folder, "transformer"), variant);
-      return hash;
-    },
-  };
 }
 
 interface PipelineMaker {

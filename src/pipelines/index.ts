@@ -15,6 +15,7 @@ export {
   type PixArtAlphaOutput,
   type PixArtAlphaOutputs,
   type WeightsSource,
+  weightsSource,
 } from "./pixart-alpha.ts";
 export type { PixArtAlphaOptions, PixArtAlphaRequest } from "./pixart-alpha-request.ts";
 export type {

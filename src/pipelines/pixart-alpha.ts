@@ -46,6 +46,18 @@ export interface WeightsSource {
   readonly hash: () => Promise<string>;
 }
 
+/** Weights by a name, whose hash is computed when it is first asked for. */
+export function weightsSource(name: string, compute: () => Promise<string>): WeightsSource {
+  let hash: Promise<string> | undefined;
+  return {
+    name,
+    hash: () => {
+      hash ??= compute();
+      return hash;
+    },
+  };
+}
+
 /** What tells PixArt-α's pipeline and PixArt-Σ's apart. */
 export interface PipelineKind {
   /** diffusers' name, which `model_index.json` holds. */

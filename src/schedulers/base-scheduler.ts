@@ -45,6 +45,12 @@ export abstract class BaseScheduler<Config extends ScheduleConfig> implements Sc
     );
   }
 
+  /** Plans timesteps that training had. Throws on any other, such as a fractional one. */
+  protected planTrained(timesteps: readonly number[]): void {
+    for (const timestep of timesteps) this.schedule.at(timestep);
+    this.position.plan([...timesteps]);
+  }
+
   /** Frees what earlier steps left behind. */
   protected forget(): void {}
 

@@ -17,7 +17,7 @@ import {
 import { type Fields, flag, oneOf, readFields, type SchedulerJson } from "./config-fields.ts";
 import { drawNoise } from "./draw-noise.ts";
 import { levelOfSignal } from "./noise-level.ts";
-import { predictNoise, predictOriginal } from "./prediction.ts";
+import { clipOriginal, predictNoise, predictOriginal } from "./prediction.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
 import { spaceIntegers } from "./timestep-spacing.ts";
@@ -83,7 +83,7 @@ export class DDIMScheduler extends BaseScheduler<DDIMConfig> {
     { generator, eta = 0 }: SchedulerStepOptions = {},
   ): SchedulerStep {
     const index = this.position.indexOf(timestep);
-    const { predictionType, clipSample, clipSampleRange: range } = this.config;
+    const { predictionType } = this.config;
     const { acp } = this.schedule.at(timestep);
     const acpTarget = this.#signalAt(timestep - this.#stride);
     const level = levelOfSignal(acp);
@@ -91,7 +91,7 @@ export class DDIMScheduler extends BaseScheduler<DDIMConfig> {
     const deviation = f32(f32(eta) * sqrt32(variance));
     const result = torch.tidy(() => {
       const original = predictOriginal(predictionType, modelOutput, sample, level);
-      const kept = clipSample ? original.clamp({ min: -range, max: range }) : original;
+      const kept = clipOriginal(original, this.config);
       // The noise is of the unclipped x0, as in diffusers.
       const noise = predictNoise(predictionType, modelOutput, sample, level);
       const direction = sqrt32(f32(f32(1 - acpTarget) - f32(deviation * deviation)));

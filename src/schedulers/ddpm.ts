@@ -17,7 +17,7 @@ import {
 import { type Fields, oneOf, readFields, type SchedulerJson } from "./config-fields.ts";
 import { drawNoise } from "./draw-noise.ts";
 import { levelOfSignal } from "./noise-level.ts";
-import { predictOriginal } from "./prediction.ts";
+import { clipOriginal, predictOriginal } from "./prediction.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
 import { spaceIntegers } from "./timestep-spacing.ts";
@@ -76,8 +76,7 @@ export class DDPMScheduler extends BaseScheduler<DDPMConfig> {
   }
 
   protected override planTimesteps(timesteps: readonly number[]): void {
-    for (const timestep of timesteps) this.schedule.at(timestep);
-    this.position.plan([...timesteps]);
+    this.planTrained(timesteps);
   }
 
   override step(
@@ -109,9 +108,8 @@ export class DDPMScheduler extends BaseScheduler<DDPMConfig> {
 
   /** x0 at `timestep`, clipped where the config says so. */
   protected predictOriginal(modelOutput: Tensor, timestep: number, sample: Tensor): Tensor {
-    const { predictionType, clipSample, clipSampleRange: range } = this.config;
+    const { predictionType } = this.config;
     const level = levelOfSignal(this.schedule.at(timestep).acp);
-    const original = predictOriginal(predictionType, modelOutput, sample, level);
-    return clipSample ? original.clamp({ min: -range, max: range }) : original;
+    return clipOriginal(predictOriginal(predictionType, modelOutput, sample, level), this.config);
   }
 }

@@ -10,7 +10,13 @@ import { type LogNoiseLevel, levelsOfSigmas, trainingSigmas } from "./noise-leve
 import { predictNoise, predictOriginal } from "./prediction.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
-import { planSigmas, type Respacing, respacingOf, type SigmaPlan } from "./sigma-spacing.ts";
+import {
+  planSigmas,
+  type Respacing,
+  refuseRespaced,
+  respacingOf,
+  type SigmaPlan,
+} from "./sigma-spacing.ts";
 import { TensorHistory } from "./tensor-history.ts";
 import { spaceTimesteps } from "./timestep-spacing.ts";
 
@@ -78,11 +84,7 @@ export class DPMSolverMultistepScheduler extends BaseScheduler<DPMSolverMultiste
   }
 
   protected override planTimesteps(timesteps: readonly number[]): void {
-    if (this.#respacing !== undefined) {
-      throw new Error(
-        `Expected a number of steps where the config spaces the noise levels but received [${timesteps}]`,
-      );
-    }
+    refuseRespaced(this.#respacing, timesteps);
     this.#start(planSigmas(timesteps, timesteps.length, this.#trainSigmas, undefined));
   }
 

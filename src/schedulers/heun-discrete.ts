@@ -11,7 +11,7 @@ import {
   spacingFields,
 } from "./common-fields.ts";
 import { type Fields, flag, positive, readFields, type SchedulerJson } from "./config-fields.ts";
-import { predictOriginalFromSigma } from "./prediction.ts";
+import { clipOriginal, predictOriginalFromSigma } from "./prediction.ts";
 import type { SchedulerStep } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
 import { type SigmaConfig, SigmaScheduler } from "./sigma-scheduler.ts";
@@ -105,8 +105,8 @@ export class HeunDiscreteScheduler extends SigmaScheduler<HeunDiscreteConfig> {
   }
 
   #predictOriginal(modelOutput: Tensor, sample: Tensor, sigma: number): Tensor {
-    const { predictionType, clipSample, clipSampleRange: range } = this.config;
+    const { predictionType } = this.config;
     const original = predictOriginalFromSigma(predictionType, modelOutput, sample, sigma);
-    return clipSample ? original.clamp({ min: -range, max: range }) : original;
+    return clipOriginal(original, this.config);
   }
 }

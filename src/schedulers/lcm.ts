@@ -25,7 +25,7 @@ import {
 } from "./config-fields.ts";
 import { drawNoise } from "./draw-noise.ts";
 import { levelOfSignal } from "./noise-level.ts";
-import { predictOriginal } from "./prediction.ts";
+import { clipOriginal, predictOriginal } from "./prediction.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
 
@@ -116,8 +116,7 @@ export class LCMScheduler extends BaseScheduler<LCMConfig> {
   }
 
   protected override planTimesteps(timesteps: readonly number[]): void {
-    for (const timestep of timesteps) this.schedule.at(timestep);
-    this.position.plan([...timesteps]);
+    this.planTrained(timesteps);
   }
 
   /** One step; `predOriginalSample` is x0 after the boundary condition, which diffusers calls `denoised`. */
@@ -128,14 +127,14 @@ export class LCMScheduler extends BaseScheduler<LCMConfig> {
     { generator }: SchedulerStepOptions = {},
   ): SchedulerStep {
     const index = this.position.indexOf(timestep);
-    const { predictionType, clipSample, clipSampleRange: range, timestepScaling } = this.config;
+    const { predictionType, timestepScaling } = this.config;
     const target = this.timesteps[index + 1];
     const scaled = f32(timestep * f32(timestepScaling));
     const total = f32(f32(scaled * scaled) + DEVIATION_SQUARED);
     const result = torch.tidy(() => {
       const level = levelOfSignal(this.schedule.at(timestep).acp);
       const original = predictOriginal(predictionType, modelOutput, sample, level);
-      const kept = clipSample ? original.clamp({ min: -range, max: range }) : original;
+      const kept = clipOriginal(original, this.config);
       const denoised = kept
         .mul(f32(scaled / sqrt32(total)))
         .add(sample.mul(f32(DEVIATION_SQUARED / total)));

@@ -1,6 +1,6 @@
 import type { Tensor } from "../torch/index.ts";
 import { f32, sqrt32 } from "./arithmetic.ts";
-import type { PredictionType } from "./common-fields.ts";
+import type { ClippingConfig, PredictionType } from "./common-fields.ts";
 import type { NoiseLevel } from "./noise-level.ts";
 
 /** x0 by the model's output for `sample` = α·x0 + s·ε. Always a new tensor. */
@@ -19,6 +19,12 @@ export function predictOriginal(
       return modelOutput.clone();
   }
 }
+
+/** x0 within the config's range, where it asks for that. */
+export const clipOriginal = (
+  original: Tensor,
+  { clipSample, clipSampleRange: range }: ClippingConfig,
+): Tensor => (clipSample ? original.clamp({ min: -range, max: range }) : original);
 
 /** ε by the model's output for `sample` = α·x0 + s·ε. Always a new tensor. */
 export function predictNoise(

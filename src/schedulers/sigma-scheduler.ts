@@ -8,6 +8,7 @@ import { trainingSigmas } from "./noise-level.ts";
 import {
   logarithms,
   type Respacing,
+  refuseRespaced,
   respaceSigmas,
   type SigmaPlan,
   sigmasAt,
@@ -45,11 +46,7 @@ export abstract class SigmaScheduler<Config extends SigmaConfig> extends BaseSch
   }
 
   protected override planTimesteps(timesteps: readonly number[]): void {
-    if (this.respacing !== undefined) {
-      throw new Error(
-        `Expected a number of steps where the config spaces the noise levels but received [${timesteps}]`,
-      );
-    }
+    refuseRespaced(this.respacing, timesteps);
     const floats = timesteps.map(f32);
     this.start({ timesteps: floats, sigmas: sigmasAt(floats, this.trainSigmas) });
   }

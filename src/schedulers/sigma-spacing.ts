@@ -11,6 +11,17 @@ export interface SigmaPlan {
 /** How noise levels are spaced other than through the timesteps: evenly in σ^(1/7), in ln σ, or in Lu's λ. */
 export type Respacing = "karras" | "exponential" | "lu";
 
+/** Throws where the config spaces the noise levels: timesteps of one's own would have no say. */
+export function refuseRespaced(
+  respacing: Respacing | undefined,
+  timesteps: readonly number[],
+): void {
+  if (respacing === undefined) return;
+  throw new Error(
+    `Expected a number of steps where the config spaces the noise levels but received [${timesteps}]`,
+  );
+}
+
 /** The one way that a config asks for, if any. Throws where it asks for two. */
 export function respacingOf(
   config: RespacingConfig & { readonly useLuLambdas?: boolean },

@@ -2,7 +2,7 @@
 import { native } from "./binding.ts";
 import { dtypeCode } from "./dtype.ts";
 import { full } from "./factories.ts";
-import { ones, zeros } from "./ops.gen.ts";
+import { cat, ones, zeros } from "./ops.gen.ts";
 import { tidy } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 import { wrap } from "./wrap.ts";
@@ -62,6 +62,9 @@ export interface Int8Weight {
   readonly zeroPoint: Tensor;
 }
 
+/** Rows that are rounded at a time: so few that their floats stay in the processor's cache. */
+const ROWS = 1024;
+
 /**
  * Rounds (O, I) floats to 8-bit integers, of which each row has its own scale. Throws where this processor would sum products
  * of such integers inexactly.
@@ -69,11 +72,16 @@ export interface Int8Weight {
 export function int8Weight(weight: Tensor): Int8Weight {
   requireExactSums();
   return tidy(() => {
-    const { integers, scale } = toInt8(weight);
+    const parts = weight.split(ROWS).map((rows) =>
+      tidy(() => {
+        const { integers, scale } = toInt8(rows);
+        return { integers: integers.to({ dtype: "int8" }), scale };
+      }),
+    );
     const [outputs = 0] = weight.shape;
     return {
-      packed: pack(integers.to({ dtype: "int8" })),
-      scale: scale.squeeze(-1),
+      packed: pack(cat(parts.map(({ integers }) => integers))),
+      scale: cat(parts.map(({ scale }) => scale)).squeeze(-1),
       zeroPoint: zeros([outputs], { dtype: "int64" }),
     };
   });

@@ -6,15 +6,10 @@ import type { AutoencoderKL } from "../models/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { readSafetensors, writeSafetensors } from "../weights/index.ts";
+import { stateHash } from "./state-hash.ts";
 import type { Pictures } from "./training-data.ts";
 
 const BATCH = 32;
-
-function weightsHash(vae: AutoencoderKL): string {
-  const hash = createHash("sha256");
-  for (const [key, tensor] of vae.stateDict()) hash.update(key).update(tensor.toBytes());
-  return hash.digest("hex");
-}
 
 /**
  * The distributions of all pictures' latents under a frozen autoencoder: mean and standard deviation, so that every epoch
@@ -33,7 +28,7 @@ export class LatentCache {
   static async open(folder: string, pictures: Pictures, vae: AutoencoderKL): Promise<LatentCache> {
     const key = createHash("sha256")
       .update(pictures.fingerprint)
-      .update(weightsHash(vae))
+      .update(stateHash(vae))
       .digest("hex")
       .slice(0, 16);
     const path = join(folder, `latents-${key}.safetensors`);

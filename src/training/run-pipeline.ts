@@ -1,15 +1,14 @@
-import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { configFromJson, type ResolvedConfig, type ResolvedStage } from "../config/index.ts";
-import type { PixArtTransformer2DModel } from "../models/index.ts";
-import { PixArtAlphaPipeline } from "../pipelines/index.ts";
+import { PixArtAlphaPipeline, weightsSource } from "../pipelines/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import { BadFileError } from "../weights/index.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { MANIFEST_NAME } from "./checkpoint-manifest.ts";
 import { StageModels } from "./stage-models.ts";
 import { samplerFor } from "./stages/denoising.ts";
+import { stateHash } from "./state-hash.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 
@@ -62,22 +61,12 @@ export async function pipelineFromRun(path: string, averaged: boolean): Promise<
     averaged,
   );
   const scheduler = samplerFor(stage.loss);
-  const source = {
-    name: checkpoint.path,
-    hash: async () => weightsDigest(transformer).slice(0, 10),
-  };
+  const source = weightsSource(checkpoint.path, async () => stateHash(transformer).slice(0, 10));
   const pipe = PixArtAlphaPipeline.create(
     { transformer, textEncoder, tokenizer, vae, scheduler },
     source,
   );
   return { pipe, config, stage, step: checkpoint.step, checkpoint: checkpoint.path };
-}
-
-/** SHA-256 of a model's weights, hexadecimal. */
-function weightsDigest(model: PixArtTransformer2DModel): string {
-  const hash = createHash("sha256");
-  for (const [key, tensor] of model.stateDict()) hash.update(key).update(tensor.toBytes());
-  return hash.digest("hex");
 }
 
 type Found = { stage: TextToImageStage; checkpoint: Awaited<ReturnType<typeof openCheckpoint>> };

@@ -4,6 +4,8 @@ import { BadFileError } from "./errors.ts";
 // readSync takes at most 2^31-1 bytes a call.
 const LARGEST_READ = 2 ** 30;
 
+const CUT_MEANWHILE = "the file was cut while it was read";
+
 /** An open file that is read at places of the caller's choice. Needs no engine. */
 export class RegularFile {
   readonly path: string;
@@ -25,27 +27,45 @@ export class RegularFile {
 
   /** A copy of `length` bytes from `offset`. Throws BadFileError where the file has no such bytes. */
   read(offset: number, length: number): Uint8Array<ArrayBuffer> {
-    if (this.#descriptor === undefined) {
-      throw new Error(`Expected an open file for ${this.path} but close() was called before`);
-    }
+    const file = this.#open();
     // Nothing is allocated before the size has been compared with the file's.
     if (!Number.isSafeInteger(offset + length) || offset < 0 || offset + length > this.size) {
-      throw this.#short(offset, length, `a file of ${this.size}`);
+      throw this.#short(offset, length, `a file of ${this.size}`, "the file was cut short");
     }
     const bytes = new Uint8Array(length);
     let position = 0;
     while (position < length) {
       const wanted = Math.min(LARGEST_READ, length - position);
-      const count = readSync(this.#descriptor, bytes, position, wanted, offset + position);
-      if (count === 0) throw this.#short(offset, length, `${position}`);
+      const count = readSync(file, bytes, position, wanted, offset + position);
+      if (count === 0) throw this.#short(offset, length, `${position}`, CUT_MEANWHILE);
       position += count;
     }
     return bytes;
   }
 
-  #short(offset: number, length: number, found: string): BadFileError {
-    const expected = `${length} bytes at offset ${offset}`;
-    return new BadFileError(this.path, "data", expected, found, "the file was cut short");
+  /** The open file, still long enough for `length` bytes from `offset`: for mapping it. Throws BadFileError where it was cut meanwhile. */
+  descriptorFor(offset: number, length: number): number {
+    const file = this.#open();
+    const left = Math.max(0, fstatSync(file).size - offset);
+    if (left < length) throw this.#short(offset, length, `${left}`, CUT_MEANWHILE);
+    return file;
+  }
+
+  #open(): number {
+    if (this.#descriptor === undefined) {
+      throw new Error(`Expected an open file for ${this.path} but close() was called before`);
+    }
+    return this.#descriptor;
+  }
+
+  #short(offset: number, length: number, found: string, advice: string): BadFileError {
+    return new BadFileError(
+      this.path,
+      "data",
+      `${length} bytes at offset ${offset}`,
+      found,
+      advice,
+    );
   }
 
   /** Gives the file back. */

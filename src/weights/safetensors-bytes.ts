@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { replaceFile } from "./durable-files.ts";
 import { BadFileError, quote } from "./errors.ts";
+import { RegularFile } from "./regular-file.ts";
 import {
   byteSize,
   formatHeader,
@@ -23,19 +23,19 @@ export class SafetensorsBytes {
   readonly metadata: Readonly<Record<string, string>>;
   /** By name, in the order of the data. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
-  #file: number | undefined;
+  readonly #file: RegularFile;
 
   /** Throws BadFileError for anything that is not a well-formed safetensors file. */
   constructor(path: string) {
-    const file = openRegularFile(path);
+    const file = new RegularFile(path, "a safetensors file");
     try {
-      const header = readHeader(path, file);
+      const header = readHeader(file);
       this.path = path;
       this.metadata = header.metadata;
       this.tensors = header.tensors;
       this.#file = file;
     } catch (error) {
-      closeSync(file);
+      file.close();
       throw error;
     }
   }
@@ -57,28 +57,17 @@ export class SafetensorsBytes {
   /** A copy of the tensor's bytes. */
   bytes(name: string): Uint8Array {
     const { byteOffset, byteLength } = this.entry(name);
-    return readExactly(this.path, this.#descriptor(), byteOffset, byteLength);
+    return this.#file.read(byteOffset, byteLength);
   }
 
   /** The open file, still long enough for the tensor: for mapping it. Throws BadFileError where it was cut meanwhile. */
   protected descriptorFor({ byteOffset, byteLength }: TensorEntry): number {
-    const file = this.#descriptor();
-    const left = Math.max(0, fstatSync(file).size - byteOffset);
-    if (left < byteLength) throw cutShort(this.path, byteOffset, byteLength, left);
-    return file;
-  }
-
-  #descriptor(): number {
-    if (this.#file === undefined) {
-      throw new Error(`Expected an open file for ${this.path} but close() was called before`);
-    }
-    return this.#file;
+    return this.#file.descriptorFor(byteOffset, byteLength);
   }
 
   /** Gives the file back; headers stay readable, data does not. */
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
-    this.#file = undefined;
+    this.#file.close();
   }
 
   [Symbol.dispose](): void {
@@ -112,21 +101,8 @@ export function encodeSafetensors(
   return [header, ...data];
 }
 
-function openRegularFile(path: string): number {
-  // Asked before opening: opening a pipe would wait for a writer.
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) {
-    throw new BadFileError(path, "file", "a safetensors file", "nothing of that name");
-  }
-  if (!found.isFile()) {
-    const kind = found.isDirectory() ? "a folder" : "a device, pipe or socket";
-    throw new BadFileError(path, "file", "a safetensors file", kind);
-  }
-  return openSync(path, "r");
-}
-
-function readHeader(path: string, file: number): ReturnType<typeof parseHeader> {
-  const fileLength = fstatSync(file).size;
+function readHeader(file: RegularFile): ReturnType<typeof parseHeader> {
+  const { path, size: fileLength } = file;
   if (fileLength < PREFIX_BYTES) {
     throw new BadFileError(
       path,
@@ -135,7 +111,7 @@ function readHeader(path: string, file: number): ReturnType<typeof parseHeader> 
       `a file of ${fileLength} bytes`,
     );
   }
-  const prefix = Buffer.from(readExactly(path, file, 0, PREFIX_BYTES).buffer);
+  const prefix = Buffer.from(file.read(0, PREFIX_BYTES).buffer);
   const length = prefix.readBigUInt64LE();
   // Nothing is allocated before the declared length has been compared with the file's.
   if (length > HEADER_LIMIT) {
@@ -149,30 +125,6 @@ function readHeader(path: string, file: number): ReturnType<typeof parseHeader> 
       `${length}`,
     );
   }
-  const header = readExactly(path, file, PREFIX_BYTES, Number(length));
+  const header = file.read(PREFIX_BYTES, Number(length));
   return parseHeader(path, header, fileLength - PREFIX_BYTES - Number(length));
 }
-
-// readSync takes at most 2^31-1 bytes a call.
-const LARGEST_READ = 2 ** 30;
-
-function readExactly(path: string, file: number, offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let position = 0;
-  while (position < length) {
-    const wanted = Math.min(LARGEST_READ, length - position);
-    const count = readSync(file, bytes, position, wanted, offset + position);
-    if (count === 0) throw cutShort(path, offset, length, position);
-    position += count;
-  }
-  return bytes;
-}
-
-const cutShort = (path: string, offset: number, wanted: number, found: number): BadFileError =>
-  new BadFileError(
-    path,
-    "data",
-    `${wanted} bytes at offset ${offset}`,
-    `${found}`,
-    "the file was cut while it was read",
-  );
