@@ -1,0 +1,64 @@
+/** How a data set keeps its pictures and captions; `pixart dataset convert` writes all but `pictures`. */
+export type DatasetLayout =
+  | "side-cars"
+  | "jsonl"
+  | "csv"
+  | "captions"
+  | "parquet"
+  | "webdataset"
+  | "pixart-json"
+  | "pictures";
+
+/** One captioned picture, wherever its bytes are kept. */
+export interface DatasetEntry {
+  /** Names the picture for good: its path below the folder with `/`, or its name in a container. Entries are sorted by it. */
+  readonly file: string;
+  /** Where it is, for messages: an absolute path; in a container followed by `#` and the name or row. */
+  readonly path: string;
+  readonly text: string;
+  /** What else is known: `dense_text`, `thing`, `style`, `class`, `split` and any other column. */
+  readonly columns: Readonly<Record<string, unknown>>;
+  /** The file's bytes, read anew at every call: entries hold none. Throws ImageError naming `path`. */
+  read(): Promise<Uint8Array>;
+}
+
+/** A picture that is not used, and why. */
+export interface Unreadable {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** What `readDataset` may be told; nothing is needed for the usual layouts. */
+export interface DatasetOptions {
+  /** Needed only where a folder holds several layouts. */
+  readonly layout?: DatasetLayout | undefined;
+  /** Column with the picture or its path. Default: the first there is of `file_name`, `image`, `file`. */
+  readonly imageColumn?: string | undefined;
+  /** Column with the caption. Default: the first there is of `text`, `caption`, `prompt`. */
+  readonly textColumn?: string | undefined;
+  /** DreamBooth: the caption of every picture. Captions are then neither needed nor read. */
+  readonly instancePrompt?: string | undefined;
+  /** DreamBooth's prior preservation: a folder of pictures of the class, with `classPrompt` as their caption. */
+  readonly classFolder?: string | undefined;
+  readonly classPrompt?: string | undefined;
+}
+
+/** What `readDataset` found. */
+export interface Dataset {
+  /** Absolute path of the folder or file that was read. */
+  readonly location: string;
+  readonly layout: DatasetLayout;
+  /** The pictures that can be trained on, sorted by `file`. */
+  readonly entries: readonly DatasetEntry[];
+  /** Those of `classFolder`, sorted; empty without one. */
+  readonly classEntries: readonly DatasetEntry[];
+  /** How many pictures there are or are named: entries, missing captions, unreadable and left out ones. */
+  readonly images: number;
+  /** How many of them are entries. */
+  readonly captioned: number;
+  /** `path` of the readable pictures without a caption. */
+  readonly missingCaption: readonly string[];
+  readonly unreadable: readonly Unreadable[];
+  /** Good pictures that the layout's own rules leave out: PixArt's lists drop those that are too tall. */
+  readonly leftOut: readonly Unreadable[];
+}
