@@ -1,13 +1,11 @@
 import { setImmediate } from "node:timers/promises";
-import { chunk } from "../models/chunk.ts";
 import type { AutoencoderKL, PixArtTransformer2DModel } from "../models/index.ts";
-import type { AddedConditions } from "../models/pixart/conditioning.ts";
-import { pixArtDimensions } from "../models/pixart/config.ts";
 import type { NoiseSource, Scheduler } from "../schedulers/index.ts";
 import { cleanCaption, prepareCaption, type T5Tokenizer } from "../text/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { requireFinite } from "./finite.ts";
+import { noisePredictor } from "./noise-predictor.ts";
 import {
   type PixArtAlphaOptions,
   type PixArtAlphaRequest,
@@ -76,18 +74,6 @@ export interface DenoiseStep {
   /** (B, C, H/f, W/f). Valid until the next step is asked for; those of the last step are the caller's to dispose. */
   readonly latents: Tensor;
 }
-
-/** How predictions are led away from the negative prompt. */
-interface Guidance {
-  readonly guidanceScale: number;
-  readonly scheduler: Scheduler;
-}
-
-/** PixArt-alpha `diffusion/model/nets/PixArt.py` forward_with_cfg. */
-const ORIGINAL_GUIDED_CHANNELS = 3;
-
-const guided = (away: Tensor, towards: Tensor, scale: number): Tensor =>
-  away.add(towards.sub(away).mul(scale));
 
 /** Prompts as they are encoded. Cleaned twice, as diffusers does: the second time finds what the first uncovered. */
 const preparation = ({ cleanCaption: cleans }: RequestTexts): ((text: string) => string) =>
@@ -245,7 +231,7 @@ export class PixArtAlphaStages {
     using scheduler = this.plan(options);
     using scope = torch.scope("denoise");
     const predict = scope.run(() =>
-      this.predictor(prompt, start.latents, { guidanceScale, scheduler }),
+      noisePredictor(this, prompt, start.latents, { guidanceScale, scheduler }),
     );
     const timesteps = scheduler.timesteps.slice(start.skippedSteps);
     const total = timesteps.length;
@@ -280,60 +266,6 @@ export class PixArtAlphaStages {
     } finally {
       if (!isHandedOver && current !== start.latents) current.dispose();
     }
-  }
-
-  /** Predicts what the sampler asks for in (B, C, H/f, W/f) latents at a timestep, guided where there is a negative prompt. */
-  private predictor(
-    { positive, negative }: EncodedPrompt,
-    latents: Tensor,
-    { guidanceScale, scheduler }: Guidance,
-  ): (input: Tensor, timestep: number) => Tensor {
-    // Both halves go through the model as one batch, the negative one first.
-    const texts = negative === undefined ? [positive] : [negative, positive];
-    const encoderHiddenStates = torch.noGrad(() =>
-      this.transformer.prepareCaption(torch.cat(texts.map(({ hiddenStates }) => hiddenStates))),
-    );
-    const encoderAttentionMask = torch.cat(texts.map(({ attentionMask }) => attentionMask));
-    const rows = latents.size(0) * texts.length;
-    const addedCondKwargs = this.addedConditions(latents, rows);
-    const { device } = latents;
-    return (input, timestep) => {
-      const output = this.transformer.call(torch.cat(texts.map(() => input)), {
-        encoderHiddenStates,
-        encoderAttentionMask,
-        timestep: torch.full([rows], timestep, { dtype: "float32", device }),
-        addedCondKwargs,
-      });
-      // Channels beyond the latents' own predict the variance, which most samplers don't use.
-      const prediction = scheduler.usesLearnedVariance
-        ? output
-        : output.narrow(1, 0, input.size(1));
-      if (negative === undefined) return prediction;
-      const [away, towards] = chunk(prediction, 2, 0);
-      if (!scheduler.usesLearnedVariance) return guided(away, towards, guidanceScale);
-      // The original's ancestral sampler, like DiT's, guides three channels and takes the prompt's own variance.
-      const free = towards.size(1) - ORIGINAL_GUIDED_CHANNELS;
-      const [first, rest] = [0, ORIGINAL_GUIDED_CHANNELS];
-      return torch.cat(
-        [
-          guided(away.narrow(1, first, rest), towards.narrow(1, first, rest), guidanceScale),
-          towards.narrow(1, rest, free),
-        ],
-        1,
-      );
-    };
-  }
-
-  /** Size and aspect ratio in pixels, for the transformers that are told them. */
-  private addedConditions(latents: Tensor, rows: number): AddedConditions | undefined {
-    if (!pixArtDimensions(this.transformer.config).usesAdditionalConditions) return undefined;
-    const { device, dtype } = latents;
-    const height = latents.size(2) * this.vaeScaleFactor;
-    const width = latents.size(3) * this.vaeScaleFactor;
-    return {
-      resolution: torch.tensor([[height, width]], { device, dtype }).repeat([rows, 1]),
-      aspectRatio: torch.tensor([[height / width]], { device, dtype }).repeat([rows, 1]),
-    };
   }
 
   /** Latents (B, C, H/f, W/f) → pictures (B, 3, H, W) in [0, 1], resized and cropped where a size is given. */

@@ -1,0 +1,89 @@
+import { chunk } from "../models/chunk.ts";
+import type { PixArtTransformer2DModel } from "../models/index.ts";
+import type { AddedConditions } from "../models/pixart/conditioning.ts";
+import { pixArtDimensions } from "../models/pixart/config.ts";
+import type { Scheduler } from "../schedulers/index.ts";
+import type { Tensor } from "../torch/index.ts";
+import * as torch from "../torch/index.ts";
+import type { EncodedPrompt } from "./pixart-alpha-stages.ts";
+
+// Shapes: B pictures, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
+
+/** What of a pipeline predicts. */
+export interface PredictorModels {
+  readonly transformer: PixArtTransformer2DModel;
+  /** Pixels on a side of a latent pixel. */
+  readonly vaeScaleFactor: number;
+}
+
+/** How predictions are led away from the negative prompt. */
+export interface Guidance {
+  readonly guidanceScale: number;
+  readonly scheduler: Scheduler;
+}
+
+/** What the sampler asks for in its input (B, C, H/f, W/f) at a timestep. */
+export type NoisePredictor = (input: Tensor, timestep: number) => Tensor;
+
+/** PixArt-alpha `diffusion/model/nets/PixArt.py` forward_with_cfg. */
+const ORIGINAL_GUIDED_CHANNELS = 3;
+
+const guided = (away: Tensor, towards: Tensor, scale: number): Tensor =>
+  away.add(towards.sub(away).mul(scale));
+
+/**
+ * The predictor of one call, guided where there is a negative prompt; `latents` (B, C, H/f, W/f) say its size. What it
+ * keeps from step to step is of the scope that it is made in.
+ */
+export function noisePredictor(
+  { transformer, vaeScaleFactor }: PredictorModels,
+  { positive, negative }: EncodedPrompt,
+  latents: Tensor,
+  { guidanceScale, scheduler }: Guidance,
+): NoisePredictor {
+  // Both halves go through the model as one batch, the negative one first.
+  const texts = negative === undefined ? [positive] : [negative, positive];
+  const encoderHiddenStates = torch.noGrad(() =>
+    transformer.prepareCaption(torch.cat(texts.map(({ hiddenStates }) => hiddenStates))),
+  );
+  const encoderAttentionMask = torch.cat(texts.map(({ attentionMask }) => attentionMask));
+  const rows = latents.size(0) * texts.length;
+  const addedCondKwargs = pixArtDimensions(transformer.config).usesAdditionalConditions
+    ? sizeConditions(latents, rows, vaeScaleFactor)
+    : undefined;
+  const { device } = latents;
+  return (input, timestep) => {
+    const output = transformer.call(torch.cat(texts.map(() => input)), {
+      encoderHiddenStates,
+      encoderAttentionMask,
+      timestep: torch.full([rows], timestep, { dtype: "float32", device }),
+      addedCondKwargs,
+    });
+    // Channels beyond the latents' own predict the variance, which most samplers don't use.
+    const prediction = scheduler.usesLearnedVariance ? output : output.narrow(1, 0, input.size(1));
+    if (negative === undefined) return prediction;
+    const [away, towards] = chunk(prediction, 2, 0);
+    if (!scheduler.usesLearnedVariance) return guided(away, towards, guidanceScale);
+    // The original's ancestral sampler, like DiT's, guides three channels and takes the prompt's own variance.
+    const free = towards.size(1) - ORIGINAL_GUIDED_CHANNELS;
+    const [first, rest] = [0, ORIGINAL_GUIDED_CHANNELS];
+    return torch.cat(
+      [
+        guided(away.narrow(1, first, rest), towards.narrow(1, first, rest), guidanceScale),
+        towards.narrow(1, rest, free),
+      ],
+      1,
+    );
+  };
+}
+
+/** Size and aspect ratio in pixels, for the transformers that are told them. */
+function sizeConditions(latents: Tensor, rows: number, vaeScaleFactor: number): AddedConditions {
+  const { device, dtype } = latents;
+  const height = latents.size(2) * vaeScaleFactor;
+  const width = latents.size(3) * vaeScaleFactor;
+  return {
+    resolution: torch.tensor([[height, width]], { device, dtype }).repeat([rows, 1]),
+    aspectRatio: torch.tensor([[height / width]], { device, dtype }).repeat([rows, 1]),
+  };
+}
