@@ -6,6 +6,7 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { requireFinite } from "./finite.ts";
 import { noisePredictor } from "./noise-predictor.ts";
+import { noiseOf } from "./picture-latents.ts";
 import {
   type PixArtAlphaOptions,
   type PixArtAlphaRequest,
@@ -14,7 +15,7 @@ import {
 import type { PromptPack } from "./prompt-pack.ts";
 import { isEncoded, type RequestTexts, type TextSource } from "./request-texts.ts";
 import { type PictureSize, resizeAndCrop } from "./resolution-bins.ts";
-import { type Kept, noiseOf, startFromPictures } from "./start-latents.ts";
+import { type Kept, startFromPictures } from "./start-latents.ts";
 import {
   disposeText,
   type EncodedText,
@@ -268,16 +269,22 @@ export class PixArtAlphaStages {
     }
   }
 
-  /** Latents (B, C, H/f, W/f) → pictures (B, 3, H, W) in [0, 1], resized and cropped where a size is given. */
+  /**
+   * Latents (B, C, H/f, W/f) → pictures (B, 3, H, W) in [0, 1], resized and cropped where a size is given. In float32 where
+   * the autoencoder's activations overflow its float16.
+   */
   decode(latents: Tensor, size?: PictureSize): Tensor {
+    const { vae } = this;
     return torch.noGrad(() =>
-      torch.tidy(() => {
-        const { device, dtype, config } = this.vae;
-        const pictures = this.vae.decode(latents.to({ device, dtype }).div(config.scalingFactor));
-        requireFinite(pictures, "The autoencoder", "when it decoded");
-        const fitted = size === undefined ? pictures : resizeAndCrop(pictures, size);
-        return fitted.float().mul(0.5).add(0.5).clamp({ min: 0, max: 1 });
-      }),
+      vae.upcasted(() =>
+        torch.tidy(() => {
+          const { device, dtype } = vae;
+          const pictures = vae.decode(vae.fromDiffusion(latents.to({ device, dtype })));
+          requireFinite(pictures, "The autoencoder", "when it decoded");
+          const fitted = size === undefined ? pictures : resizeAndCrop(pictures, size);
+          return fitted.float().mul(0.5).add(0.5).clamp({ min: 0, max: 1 });
+        }),
+      ),
     );
   }
 }

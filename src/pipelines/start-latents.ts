@@ -1,20 +1,14 @@
 import type { AutoencoderKL } from "../models/index.ts";
-import { drawNoise, type NoiseSource, type Scheduler } from "../schedulers/index.ts";
+import type { Scheduler } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { expected } from "./expected.ts";
-import { type ImageStart, latentMask, pictureTensor } from "./image-inputs.ts";
+import { type ImageStart, latentMask } from "./image-inputs.ts";
+import { noiseOf, pictureLatents } from "./picture-latents.ts";
 import type { PixArtAlphaRequest } from "./pixart-alpha-request.ts";
 import type { StartLatents } from "./pixart-alpha-stages.ts";
 
-// Shapes: P prompts, B pictures, C latent channels, h and w size of a latent picture.
-
-/** Standard normal noise (B, …) as PyTorch draws it on the generators' device. */
-export const noiseOf = (
-  generator: NoiseSource,
-  shape: readonly number[],
-  dtype: torch.DType,
-): Tensor => torch.tidy(() => drawNoise(torch.empty(shape, { dtype }), generator));
+// Shapes: B pictures, C latent channels, h and w size of a latent picture.
 
 /** Inpainting: the part of pictures that stays, put back after every step at the noise of that moment. */
 export class Kept {
@@ -61,9 +55,10 @@ interface StartParts {
  */
 export async function startFromPictures(
   { images, strength, mask }: ImageStart,
-  { size, latentShape, generator, latents, numImagesPerPrompt }: PixArtAlphaRequest,
+  request: PixArtAlphaRequest,
   { vae, vaeScaleFactor, scheduler, device, dtype }: StartParts,
 ): Promise<StartLatents> {
+  const { size, latentShape, generator, latents } = request;
   const { timesteps } = scheduler;
   const taken = Math.min(Math.trunc(timesteps.length * strength), timesteps.length);
   const skippedSteps = timesteps.length - taken;
@@ -77,38 +72,16 @@ export async function startFromPictures(
     );
   }
   const [rows = 0] = latentShape;
+  const times = Array.from({ length: rows }, () => first);
   using scope = torch.scope("startFromPictures");
-  const pictures = await pictureTensor(images, size);
+  using sampled = await pictureLatents(images, request, vae);
   const white = mask && (await latentMask(mask, size, vaeScaleFactor));
-  const [original, noise] = scope.run(() =>
+  const [original, noise, started] = scope.run(() =>
     torch.noGrad(() => {
-      const input = pictures.to({ device: vae.device, dtype: vae.dtype }); // (1 or P, 3, H, W)
-      const distribution = vae.encode(input);
-      const times = images.length === 1 ? rows : numImagesPerPrompt;
-      // A shared generator draws each given picture's latent once; with one each, every row draws its own.
-      const isShared = generator instanceof torch.Generator;
-      const drawnShape = isShared ? [images.length, ...latentShape.slice(1)] : latentShape;
-      const posterior = noiseOf(generator, drawnShape, vae.dtype).to({ device: vae.device });
-      const toRows = (x: Tensor): Tensor => x.repeatInterleave(times, 0);
-      const { mean, logvar } = distribution; // (1 or P, C, h, w) each
-      const std = logvar.mul(0.5).exp();
-      const sampled = isShared
-        ? toRows(mean.add(std.mul(posterior)))
-        : toRows(mean).add(toRows(std).mul(posterior)); // (B, C, h, w)
-      const drawn = sampled.mul(vae.config.scalingFactor);
+      const original = sampled.to({ device, dtype });
       const noise = (latents ?? noiseOf(generator, latentShape, dtype)).to({ device, dtype });
-      return [drawn.to({ device, dtype }), noise] as const;
+      return [original, noise, torch.keep(scheduler.addNoise(original, noise, times))] as const;
     }),
-  );
-  pictures.dispose();
-  const started = torch.keep(
-    scope.run(() =>
-      scheduler.addNoise(
-        original,
-        noise,
-        Array.from({ length: rows }, () => first),
-      ),
-    ),
   );
   if (white === undefined) return { latents: started, skippedSteps, kept: undefined };
   const kept = new Kept(torch.retain(original), torch.retain(noise), white.to({ device, dtype }));
