@@ -18,8 +18,10 @@ export {
 } from "./picture-metadata.ts";
 export {
   type DecodeOptions,
+  pictureSize,
   ImageError,
   type ResizeFit,
   type ResizeKernel,
   RgbImage,
+  readPicture,
 } from "./rgb-image.ts";

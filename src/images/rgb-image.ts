@@ -14,6 +14,8 @@ export type ResizeFit = "fill" | "cover" | "contain";
 export interface DecodeOptions {
   /** Larger pictures are refused from their header alone, before any pixel is decoded. */
   readonly maxPixels?: number;
+  /** What errors call it, where bytes are given. */
+  readonly name?: string;
 }
 
 /** A picture that can't be read: `source` names the file, `reason` says why. */
@@ -70,9 +72,8 @@ export class RgbImage {
    */
   static async decode(
     source: Uint8Array | string,
-    { maxPixels = 64e6 }: DecodeOptions = {},
+    { maxPixels = 64e6, name = nameOf(source) }: DecodeOptions = {},
   ): Promise<RgbImage> {
-    const name = typeof source === "string" ? source : `picture of ${source.byteLength} bytes`;
     const bytes = typeof source === "string" ? await readPicture(source) : source;
     const sniffed = sniffImage(bytes);
     if (!("format" in sniffed)) {
@@ -107,6 +108,36 @@ export class RgbImage {
     return fromSharp(data, info);
   }
 
+  /** The rectangle whose upper left pixel is (`left`, `top`). Throws where it reaches out of the picture. */
+  crop(left: number, top: number, width: number, height: number): RgbImage {
+    if (left === 0 && top === 0 && width === this.width && height === this.height) return this;
+    if (left < 0 || top < 0 || left + width > this.width || top + height > this.height) {
+      throw new RangeError(
+        `Expected a rectangle inside ${this.width}x${this.height} but received ${width}x${height} at (${left}, ${top})`,
+      );
+    }
+    const data = new Uint8Array(width * height * 3);
+    for (let row = 0; row < height; row++) {
+      const from = ((top + row) * this.width + left) * 3;
+      data.set(this.data.subarray(from, from + width * 3), row * width * 3);
+    }
+    return new RgbImage(width, height, data);
+  }
+
+  /** Left and right exchanged. */
+  mirrored(): RgbImage {
+    const { width, height } = this;
+    const data = new Uint8Array(this.data.length);
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++) {
+        const from = (row * width + column) * 3;
+        const to = (row * width + (width - 1 - column)) * 3;
+        data.set(this.data.subarray(from, from + 3), to);
+      }
+    }
+    return new RgbImage(width, height, data);
+  }
+
   /** PNG bytes; with `metadata` the file remembers how it was made (see `readPictureMetadata`). */
   async encodePng(metadata?: PictureMetadata): Promise<Uint8Array> {
     const png = await this.#sharp().png().toBuffer();
@@ -129,17 +160,38 @@ export class RgbImage {
   }
 }
 
+const nameOf = (source: Uint8Array | string): string =>
+  typeof source === "string" ? source : `picture of ${source.byteLength} bytes`;
+
 function fromSharp(data: Buffer, { width, height }: { width: number; height: number }): RgbImage {
   return new RgbImage(width, height, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-async function readPicture(path: string): Promise<Uint8Array> {
+/** A picture's file as it is. Throws ImageError naming the path. */
+export async function readPicture(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const reason = code === "ENOENT" ? "there is no such file" : `can't be opened (${code})`;
     throw new ImageError(path, reason, { cause: error });
+  }
+}
+
+/** Width and height of a picture as it stands upright, from its header alone. Throws ImageError naming it. */
+export async function pictureSize(
+  bytes: Uint8Array,
+  name: string,
+): Promise<{ readonly width: number; readonly height: number }> {
+  const sniffed = sniffImage(bytes);
+  if (!("format" in sniffed)) {
+    throw new ImageError(name, `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}`);
+  }
+  try {
+    const { autoOrient } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    return autoOrient;
+  } catch (error) {
+    throw damaged(name, sniffed.format, error);
   }
 }
 

@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type MetadataLine, readMetadataLines } from "./metadata-lines.ts";
+import type { DescribedPicture } from "../described-picture.ts";
+import { readMetadataLines } from "./metadata-lines.ts";
 
 let folder: string;
 let path: string;
@@ -12,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function read(content: string | Buffer): Promise<MetadataLine[]> {
+async function read(content: string | Buffer): Promise<DescribedPicture[]> {
   await writeFile(path, content);
   return readMetadataLines(path);
 }
@@ -24,8 +25,8 @@ describe("readMetadataLines", () => {
     );
     expect(lines).toEqual([
       { where: `${path} line 1`, fileName: "a.png", text: "狐 🦊", columns: { score: 1 } },
-      { where: `${path} line 3`, fileName: "b.png", text: "", columns: {} },
-      { where: `${path} line 4`, fileName: "c.png", text: "", columns: {} },
+      { where: `${path} line 3`, fileName: "b.png", text: undefined, columns: {} },
+      { where: `${path} line 4`, fileName: "c.png", text: undefined, columns: {} },
     ]);
   });
 
@@ -35,10 +36,7 @@ describe("readMetadataLines", () => {
     ["null", "line 2: expected a JSON object but found null"],
     ['{"text": "x"}', 'line 2: expected a path for "file_name" but found nothing'],
     ['{"file_name": 7}', 'line 2: expected a path for "file_name" but found 7'],
-    [
-      '{"file_name": "a.png", "text": ["x"]}',
-      'line 2: expected a string for "text" but found ["x"]',
-    ],
+    ['{"file_name": "a.png", "text": [7]}', 'line 2: expected a string for "text" but found [7]'],
   ])("names file and line of %s", async (line, message) => {
     await expect(read(`{"file_name": "ok.png"}\n${line}\n`)).rejects.toThrow(`${path} ${message}`);
   });

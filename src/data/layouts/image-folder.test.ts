@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { RgbImage } from "../images/index.ts";
-import { readImageFolder } from "./folder.ts";
+import { RgbImage } from "../../images/index.ts";
+import { readDataset } from "../read-dataset.ts";
 
 let work: string;
 let root: string;
@@ -29,7 +29,7 @@ async function files(contents: Record<string, true | string | Uint8Array>): Prom
   }
 }
 
-describe("readImageFolder", () => {
+describe("readDataset of pictures in files", () => {
   it("reads metadata.jsonl with its other columns, sorted by file", async () => {
     await files({
       "b.png": true,
@@ -38,8 +38,9 @@ describe("readImageFolder", () => {
         '{"file_name": "images/noto/a.png", "text": "an a", "thing": "a", "class": 3}\n' +
         '{"file_name": "b.png", "text": "a b"}\n',
     });
-    expect(await readImageFolder(root)).toEqual({
-      folder: root,
+    expect(await readDataset(root)).toMatchObject({
+      location: root,
+      layout: "jsonl",
       entries: [
         { file: "b.png", path: join(root, "b.png"), text: "a b", columns: {} },
         {
@@ -66,7 +67,7 @@ describe("readImageFolder", () => {
       "sub/c.txt": "  \n",
       "d.png": true,
     });
-    const folder = await readImageFolder(root);
+    const folder = await readDataset(root);
     expect(folder.entries.map(({ file, text }) => [file, text])).toEqual([
       ["a.png", "an a"],
       ["sub/b.JPG", "a b"],
@@ -84,7 +85,7 @@ describe("readImageFolder", () => {
       "sub/metadata.jsonl":
         '{"file_name": "a.png", "text": "from the line"}\n{"file_name": "b.png", "score": 2}',
     });
-    const { entries } = await readImageFolder(root);
+    const { entries } = await readDataset(root);
     expect(entries.map(({ text, columns }) => [text, columns])).toEqual([
       ["from the line", {}],
       ["from the file", { score: 2 }],
@@ -102,7 +103,7 @@ describe("readImageFolder", () => {
       "metadata.jsonl":
         '{"file_name": "good.png", "text": "good"}\n{"file_name": "gone.png", "text": "gone"}',
     });
-    const { images, captioned, missingCaption, unreadable } = await readImageFolder(root);
+    const { images, captioned, missingCaption, unreadable } = await readDataset(root);
     expect({ images, captioned, missingCaption }).toEqual({
       images: 6,
       captioned: 1,
@@ -130,23 +131,25 @@ describe("readImageFolder", () => {
     });
     await writeFile(join(work, "elsewhere.png"), png);
     await symlink(join(work, "elsewhere.png"), join(root, "d.png"));
-    const { entries, images } = await readImageFolder(root);
+    const { entries, images } = await readDataset(root);
     expect(images).toBe(1);
     expect(entries.map(({ file }) => file)).toEqual(["d.png"]);
   });
 
   it("refuses pictures of which none has a caption, naming the folder and the layouts", async () => {
     await files({ "a.png": true, "b.png": true, "b.cap": "wrong extension" });
-    await expect(readImageFolder(root)).rejects.toThrow(
-      `${root} holds 2 pictures but none that can be used: 2 have no caption, 0 can't be read. ` +
-        'Accepted are a metadata.jsonl with one {"file_name": …, "text": …} a line, ' +
-        "or beside each picture a caption file of the same name that ends in .txt or .caption.",
+    await expect(readDataset(root)).rejects.toThrow(
+      `${root} (pictures) holds 2 pictures but none that can be used: 2 have no caption, 0 can't be read. ` +
+        'Accepted are a metadata.jsonl with one {"file_name": …, "text": …} a line, a metadata.csv or captions.csv, ' +
+        "a captions.json or captions.txt, beside each picture a caption file of the same name that ends in .txt or .caption, " +
+        ".parquet files of the Hub, .tar files of WebDataset, and PixArt's own InternData; " +
+        "an instance prompt takes pictures without captions.",
     );
   });
 
   it("refuses an empty folder, and what is no folder", async () => {
-    await expect(readImageFolder(root)).rejects.toThrow(`${root} holds no pictures. Accepted are`);
-    await expect(readImageFolder(join(root, "x"))).rejects.toThrow(
+    await expect(readDataset(root)).rejects.toThrow(`${root} holds no pictures. Accepted are`);
+    await expect(readDataset(join(root, "x"))).rejects.toThrow(
       `Expected a folder of pictures for folder but received ${join(root, "x")} (ENOENT)`,
     );
   });
@@ -155,8 +158,8 @@ describe("readImageFolder", () => {
     "refuses the file_name %j",
     async (name) => {
       await files({ "metadata.jsonl": JSON.stringify({ file_name: name, text: "x" }) });
-      await expect(readImageFolder(root)).rejects.toThrow(
-        `${join(root, "metadata.jsonl")} line 1: expected a "file_name" inside ${root} but found ${JSON.stringify(name)}`,
+      await expect(readDataset(root)).rejects.toThrow(
+        `${join(root, "metadata.jsonl")} line 1: expected a path inside ${root} but found ${JSON.stringify(name)}`,
       );
     },
   );
@@ -165,7 +168,7 @@ describe("readImageFolder", () => {
     const line = '{"file_name": "a.png", "text": "x"}\n';
     await files({ "a.png": true, "metadata.jsonl": `${line}\n${line}` });
     const metadata = join(root, "metadata.jsonl");
-    await expect(readImageFolder(root)).rejects.toThrow(
+    await expect(readDataset(root)).rejects.toThrow(
       `${metadata} line 3: "a.png" was named before, at ${metadata} line 1`,
     );
   });

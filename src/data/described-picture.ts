@@ -1,0 +1,81 @@
+import { quote } from "../weights/errors.ts";
+import type { DatasetOptions } from "./dataset.ts";
+
+/** What a line of a table says of one picture. */
+export interface DescribedPicture {
+  /** Where it stands, for messages: path and line, counted from 1. */
+  readonly where: string;
+  readonly fileName: string;
+  /** The caption; undefined where the line has none. */
+  readonly text: string | undefined;
+  readonly columns: Readonly<Record<string, unknown>>;
+}
+
+/** Which columns hold picture and caption, where not the usual ones. */
+export type ColumnNames = Pick<DatasetOptions, "imageColumn" | "textColumn">;
+
+/** Hugging Face's imagefolder says `file_name` and `text`, diffengine `image`, PixArt's lists `prompt`. */
+const IMAGE_COLUMNS = ["file_name", "image", "file"] as const;
+const TEXT_COLUMNS = ["text", "caption", "prompt"] as const;
+
+/** The picture's column among those that there are; undefined where there is none. */
+export const imageColumnOf = (
+  names: readonly string[],
+  { imageColumn }: ColumnNames,
+): string | undefined => chosen(names, imageColumn, IMAGE_COLUMNS);
+
+/** The caption's column among those that there are; undefined where there is none. */
+export const textColumnOf = (
+  names: readonly string[],
+  { textColumn }: ColumnNames,
+): string | undefined => chosen(names, textColumn, TEXT_COLUMNS);
+
+const chosen = (
+  names: readonly string[],
+  wanted: string | undefined,
+  usual: readonly string[],
+): string | undefined =>
+  (wanted === undefined ? usual : [wanted]).find((name) => names.includes(name));
+
+/** Splits a record into path, caption and the rest. Throws naming the place for a value of the wrong type. */
+export function describedPicture(
+  where: string,
+  record: Readonly<Record<string, unknown>>,
+  names: ColumnNames,
+): DescribedPicture {
+  const keys = Object.keys(record);
+  const imageColumn = imageColumnOf(keys, names) ?? names.imageColumn ?? IMAGE_COLUMNS[0];
+  const fileName = record[imageColumn];
+  if (typeof fileName !== "string" || fileName === "") {
+    throw new Error(`${where}: expected a path for "${imageColumn}" but found ${quote(fileName)}`);
+  }
+  return { where, fileName, ...describedText(where, record, names, imageColumn) };
+}
+
+/** The caption of a record and its other columns, without the picture's. */
+export function describedText(
+  where: string,
+  record: Readonly<Record<string, unknown>>,
+  names: ColumnNames,
+  imageColumn?: string,
+): Pick<DescribedPicture, "text" | "columns"> {
+  const textColumn = textColumnOf(Object.keys(record), names) ?? TEXT_COLUMNS[0];
+  const value = record[textColumn];
+  const columns = Object.fromEntries(
+    // A list keeps its place among the columns: only its first caption is trained on.
+    Object.entries(record).filter(
+      ([name]) => name !== imageColumn && (name !== textColumn || Array.isArray(value)),
+    ),
+  );
+  return { text: captionOf(where, textColumn, value), columns };
+}
+
+/** The first caption of a list: a random one would make two runs differ. */
+function captionOf(where: string, column: string, value: unknown): string | undefined {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const texts = list.filter((text) => text !== undefined && text !== null);
+  if (!texts.every((text) => typeof text === "string")) {
+    throw new Error(`${where}: expected a string for "${column}" but found ${quote(value)}`);
+  }
+  return texts.map((text) => text.trim()).find((text) => text !== "");
+}

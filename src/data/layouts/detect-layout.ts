@@ -1,0 +1,63 @@
+import type { DatasetLayout } from "../dataset.ts";
+import { innerName, type Listing } from "./list-files.ts";
+
+/** Pictures by their names; those of other formats are listed as unreadable, not overlooked. */
+export const PICTURE_NAME = /\.(jpe?g|png|webp|avif|gif|tiff?|bmp|svg|heic|jxl)$/i;
+/** Endings of the caption files beside pictures. */
+export const SIDE_CARS = [".txt", ".caption"] as const;
+
+/** What a data set may look like, for messages that find none. */
+export const ACCEPTED_LAYOUTS =
+  'Accepted are a metadata.jsonl with one {"file_name": …, "text": …} a line, a metadata.csv or captions.csv, ' +
+  `a captions.json or captions.txt, beside each picture a caption file of the same name that ends in ${SIDE_CARS.join(" or ")}, ` +
+  ".parquet files of the Hub, .tar files of WebDataset, and PixArt's own InternData; " +
+  "an instance prompt takes pictures without captions";
+
+/** By the files' names below the root: the layouts that exclude each other. */
+const SIGNS: readonly (readonly [DatasetLayout, RegExp])[] = [
+  ["parquet", /\.parquet$/i],
+  ["webdataset", /\.tar$/i],
+  [
+    "pixart-json",
+    /^(InternData\/)?(partition(_filter)?\/[^/]+|data_info)\.json$|^InternData\/[^/]+\.json$/,
+  ],
+  ["jsonl", /(^|\/)metadata\.jsonl$/],
+  ["csv", /(^|\/)(metadata|captions)\.csv$/],
+  ["captions", /(^|\/)captions\.(json|txt)$/],
+];
+
+/** The files that give a layout away: tables, lists and containers. */
+export function filesOf(layout: DatasetLayout, { root, files }: Listing): string[] {
+  const sign = SIGNS.find(([name]) => name === layout)?.[1];
+  const stems = new Set(files.filter((file) => PICTURE_NAME.test(file)).map(stemOf));
+  return files.filter(
+    (file) =>
+      sign?.test(innerName(root, file)) &&
+      // The caption of a picture that is called "captions" is no list.
+      !(layout === "captions" && stems.has(stemOf(file))),
+  );
+}
+
+/** Recognises the layout by the names of the files. Throws where several are mixed. */
+export function detectLayout(listing: Listing): DatasetLayout {
+  const found = SIGNS.flatMap(([layout]) => {
+    const [file] = filesOf(layout, listing);
+    return file === undefined ? [] : [{ layout, file }];
+  });
+  if (found.length > 1) {
+    const list = found.map(({ layout, file }) => `${layout} (${innerName(listing.root, file)})`);
+    throw new Error(
+      `${listing.root} holds several layouts: ${list.join(", ")}. Say which one to read: layout`,
+    );
+  }
+  const [only] = found;
+  if (only !== undefined) return only.layout;
+  const names = new Set(listing.files);
+  const hasSideCar = listing.files.some(
+    (file) => PICTURE_NAME.test(file) && SIDE_CARS.some((end) => names.has(stemOf(file) + end)),
+  );
+  return hasSideCar ? "side-cars" : "pictures";
+}
+
+/** A path without its extension. */
+export const stemOf = (path: string): string => path.replace(/\.[^./\\]*$/, "");

@@ -1,0 +1,82 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { isAbsolute } from "node:path";
+import { ACCEPTED_FORMATS, readPicture, SNIFFED_BYTES, sniffImage } from "../../images/index.ts";
+import type { Unreadable } from "../dataset.ts";
+
+/** A picture that a layout lists: an entry, once it has a caption. */
+export interface FoundPicture {
+  readonly file: string;
+  readonly path: string;
+  readonly text: string | undefined;
+  readonly columns: Readonly<Record<string, unknown>>;
+  read(): Promise<Uint8Array>;
+}
+
+/** What the files of a layout hold, in any order. */
+export interface FoundPictures {
+  readonly pictures: readonly FoundPicture[];
+  readonly unreadable: readonly Unreadable[];
+  readonly leftOut: readonly Unreadable[];
+}
+
+/** A picture in a file of its own. */
+export class PictureFile implements FoundPicture {
+  readonly file: string;
+  readonly path: string;
+  readonly text: string | undefined;
+  readonly columns: Readonly<Record<string, unknown>>;
+
+  constructor(
+    file: string,
+    path: string,
+    text: string | undefined,
+    columns: Readonly<Record<string, unknown>>,
+  ) {
+    this.file = file;
+    this.path = path;
+    this.text = text;
+    this.columns = columns;
+  }
+
+  read(): Promise<Uint8Array> {
+    return readPicture(this.path);
+  }
+}
+
+/** Whether a name from somebody's file stays below the folder that it is put into, on any system. */
+export const isInnerPath = (name: string): boolean =>
+  name !== "" &&
+  !isAbsolute(name) &&
+  !/^[a-z]:|^\\|\0/i.test(name) &&
+  !name.split(/[\\/]/).some((part) => part === ".." || part === "." || part === "");
+
+/** Why a picture can't be used, by its first bytes. */
+export function refusedBytes(head: Uint8Array): string | undefined {
+  const sniffed = sniffImage(head);
+  return "found" in sniffed ? `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}` : undefined;
+}
+
+/** Why the file of a picture can't be used, by its first bytes; `namedAt` is the place that names it. */
+export async function refusedFile(
+  path: string,
+  namedAt: string | undefined,
+): Promise<string | undefined> {
+  let file: FileHandle;
+  try {
+    file = await open(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" && namedAt !== undefined)
+      return `there is no such file (named at ${namedAt})`;
+    return `can't be opened (${code})`;
+  }
+  try {
+    const head = Buffer.alloc(SNIFFED_BYTES);
+    const { bytesRead } = await file.read(head, 0, SNIFFED_BYTES, 0);
+    return refusedBytes(head.subarray(0, bytesRead));
+  } catch (error) {
+    return `can't be read (${(error as NodeJS.ErrnoException).code})`;
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,106 @@
+import { isUtf8 } from "node:buffer";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, resolve, sep } from "node:path";
+import { quote } from "../../weights/errors.ts";
+import type { DatasetLayout, Unreadable } from "../dataset.ts";
+import type { ColumnNames, DescribedPicture } from "../described-picture.ts";
+import { mapConcurrent } from "../map-concurrent.ts";
+import { readCaptionMap } from "./caption-map.ts";
+import { filesOf, PICTURE_NAME, SIDE_CARS, stemOf } from "./detect-layout.ts";
+import { type FoundPictures, PictureFile, refusedFile } from "./found-picture.ts";
+import { innerName, type Listing } from "./list-files.ts";
+import { readMetadataLines } from "./metadata-lines.ts";
+import { readCaptionLines, readMetadataTable } from "./metadata-table.ts";
+
+const OPEN_FILES = 16;
+
+/**
+ * Lists pictures in files of their own: the tables of the layout first, then `.txt` or `.caption`
+ * files beside the pictures. Nothing is decoded, but the first bytes of every picture are looked
+ * at. Throws for a table that can't be read, and for a path in it that leads out of the folder.
+ */
+export async function listImageFolder(
+  layout: DatasetLayout,
+  listing: Listing,
+  names: ColumnNames,
+): Promise<FoundPictures> {
+  const { root, files } = listing;
+  const lines = await readTables(layout, listing, names);
+  const present = new Set(files);
+  const paths = new Set([...files.filter((file) => PICTURE_NAME.test(file)), ...lines.keys()]);
+  const pictures: PictureFile[] = [];
+  const unreadable: Unreadable[] = [];
+  await mapConcurrent([...paths], OPEN_FILES, async (path) => {
+    const line = lines.get(path);
+    const text = line?.text ?? (await readSideCar(path, present));
+    const reason = text instanceof Error ? text.message : await refusedFile(path, line?.where);
+    if (reason !== undefined) unreadable.push({ path, reason });
+    else if (!(text instanceof Error))
+      pictures.push(new PictureFile(innerName(root, path), path, text, line?.columns ?? {}));
+  });
+  return { pictures, unreadable, leftOut: [] };
+}
+
+/** The lines of all tables by the absolute path of their picture. */
+async function readTables(
+  layout: DatasetLayout,
+  listing: Listing,
+  names: ColumnNames,
+): Promise<Map<string, DescribedPicture>> {
+  const { root, files } = listing;
+  const lines = new Map<string, DescribedPicture>();
+  for (const table of filesOf(layout, listing)) {
+    for (const line of await readTable(table, files, names)) {
+      const path = resolve(dirname(table), line.fileName);
+      if (!path.startsWith(root + sep) || line.fileName.includes("\0")) {
+        throw new Error(
+          `${line.where}: expected a path inside ${root} but found ${quote(line.fileName)}`,
+        );
+      }
+      const earlier = lines.get(path);
+      if (earlier !== undefined) {
+        throw new Error(`${line.where}: "${line.fileName}" was named before, at ${earlier.where}`);
+      }
+      lines.set(path, line);
+    }
+  }
+  return lines;
+}
+
+function readTable(
+  table: string,
+  files: readonly string[],
+  names: ColumnNames,
+): Promise<DescribedPicture[]> {
+  switch (basename(table)) {
+    case "metadata.jsonl":
+      return readMetadataLines(table, names);
+    case "captions.txt":
+      return readCaptionLines(table, names);
+    case "captions.json": {
+      const pictures = files.filter((file) => PICTURE_NAME.test(file));
+      const stems = pictures.map((file) => innerName(dirname(table), file));
+      return readCaptionMap(table, names, new Map(stems.map((name) => [stemOf(name), name])));
+    }
+    default:
+      return readMetadataTable(table, names);
+  }
+}
+
+/** The caption beside a picture: undefined where there is none or it is blank. */
+async function readSideCar(
+  picture: string,
+  present: ReadonlySet<string>,
+): Promise<string | undefined | Error> {
+  const stem = stemOf(picture);
+  const path = SIDE_CARS.map((extension) => stem + extension).find((file) => present.has(file));
+  if (path === undefined) return undefined;
+  const bytes = await readFile(path);
+  if (!isUtf8(bytes)) return new Error(`its caption ${path} is not UTF-8`);
+  return (
+    bytes
+      .toString("utf8")
+      .replace(/^\ufeff/, "")
+      .trim() || undefined
+  );
+}

@@ -1,0 +1,293 @@
+import { isUtf8 } from "node:buffer";
+import { dirname, resolve, sep } from "node:path";
+import { ImageError, readPicture } from "../../images/index.ts";
+import { BadFileError } from "../../weights/errors.ts";
+import type { Unreadable } from "../dataset.ts";
+import {
+  type ColumnNames,
+  describedText,
+  imageColumnOf,
+  textColumnOf,
+} from "../described-picture.ts";
+import { mapConcurrent } from "../map-concurrent.ts";
+import { filesOf } from "./detect-layout.ts";
+import {
+  type FoundPicture,
+  type FoundPictures,
+  PictureFile,
+  refusedFile,
+} from "./found-picture.ts";
+import { innerName, type Listing } from "./list-files.ts";
+import { ParquetFile, type ParquetLeaf } from "./parquet-file.ts";
+import { uniqueNames } from "./unique-names.ts";
+
+const OPEN_FILES = 16;
+/** What is unpacked at once to get at a picture; the Hub's row groups hold a hundred pictures. */
+const MOST_GROUP_BYTES = 2 ** 30;
+
+/** The picture's column of a file. */
+interface ImageColumn {
+  readonly name: string;
+  /** Holds the bytes; undefined where the file has paths alone. */
+  readonly bytes: ParquetLeaf | undefined;
+}
+
+/** A row that has a picture in it. */
+interface Row {
+  readonly source: PictureSource;
+  readonly group: number;
+  readonly row: number;
+  readonly given: string | undefined;
+  readonly text: string | undefined;
+  readonly columns: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Lists the rows of parquet files as the Hub has them: an image column (struct of bytes and path,
+ * bytes, or path), a caption and other columns; the split is read off the file's name. Pictures
+ * stay in the files. Throws BadFileError.
+ */
+export async function listParquet(listing: Listing, names: ColumnNames): Promise<FoundPictures> {
+  const rows: Row[] = [];
+  const named: PictureFile[] = [];
+  const unreadable: Unreadable[] = [];
+  for (const path of filesOf("parquet", listing)) {
+    const file = await ParquetFile.open(path);
+    const image = imageColumn(file, names);
+    const described = await describedRows(file, image, names, listing.root);
+    if (image.bytes !== undefined) {
+      const source = new PictureSource(file, image.name, image.bytes, listing.root);
+      rows.push(...described.map((row) => ({ ...row, source })));
+      continue;
+    }
+    await mapConcurrent(described, OPEN_FILES, async ({ given = "", row, text, columns }) => {
+      const target = resolve(dirname(path), given);
+      const isInside = target.startsWith(listing.root + sep) && !given.includes("\0");
+      const where = `${path} row ${row}`;
+      const reason = isInside
+        ? await refusedFile(target, where)
+        : `its path leads out of the folder (named at ${where})`;
+      if (reason !== undefined) unreadable.push({ path: isInside ? target : where, reason });
+      else named.push(new PictureFile(innerName(listing.root, target), target, text, columns));
+    });
+  }
+  const files = uniqueNames(
+    rows,
+    ({ given }) => given,
+    ({ source, row }) => `${source.name}/${String(row).padStart(8, "0")}`,
+  );
+  return {
+    pictures: [...named, ...rows.map((row, i) => new ParquetPicture(files[i] as string, row))],
+    unreadable,
+    leftOut: [],
+  };
+}
+
+const isText = ({ element }: ParquetLeaf): boolean =>
+  element.type !== "BYTE_ARRAY" ||
+  element.converted_type !== undefined ||
+  element.logical_type !== undefined;
+
+function imageColumn(file: ParquetFile, names: ColumnNames): ImageColumn {
+  const columns = [...new Set(file.leaves.map(({ path }) => path[0] as string))];
+  const name = imageColumnOf(columns, names);
+  if (name === undefined) {
+    const wanted = names.imageColumn ?? "image or file_name";
+    throw new BadFileError(
+      file.path,
+      "schema",
+      `a column ${wanted}`,
+      columns.join(", "),
+      "name it with imageColumn",
+    );
+  }
+  const leaves = file.leaves.filter(({ path }) => path[0] === name);
+  const bytes = leaves.find((leaf) =>
+    leaves.length === 1 ? !isText(leaf) : leaf.path.length === 2 && leaf.path[1] === "bytes",
+  );
+  const hasPath = leaves.some(({ path }) => path.length === 1 || path[1] === "path");
+  if (bytes === undefined && !hasPath) {
+    throw new BadFileError(
+      file.path,
+      `column ${name}`,
+      "pictures: bytes, paths, or both",
+      leaves.map(({ path }) => path.join(".")).join(", "),
+    );
+  }
+  for (const [group] of file.groups.entries()) {
+    if (bytes === undefined) break;
+    const chunk = file.chunk(group, bytes);
+    if (!chunk.hasPageIndex && chunk.bytes > MOST_GROUP_BYTES) {
+      throw new BadFileError(
+        file.path,
+        `row group ${group}`,
+        `at most ${MOST_GROUP_BYTES} bytes of pictures, or an index of its pages`,
+        `${chunk.bytes}`,
+        "write it anew with a hundred rows a group",
+      );
+    }
+  }
+  return { name, bytes };
+}
+
+/** All rows without their pictures. */
+async function describedRows(
+  file: ParquetFile,
+  image: ImageColumn,
+  names: ColumnNames,
+  root: string,
+): Promise<Omit<Row, "source">[]> {
+  const tops = [...new Set(file.leaves.map(({ path }) => path[0] as string))];
+  const textColumn = textColumnOf(tops, names);
+  if (names.textColumn !== undefined && textColumn === undefined) {
+    throw new BadFileError(
+      file.path,
+      "schema",
+      `a column ${names.textColumn}`,
+      tops.join(", "),
+      "name it with textColumn",
+    );
+  }
+  const leaves = file.leaves.filter(
+    (leaf) => leaf !== image.bytes && (isText(leaf) || leaf.path[0] === textColumn),
+  );
+  const split = tops.includes("split") ? undefined : splitOf(innerName(root, file.path));
+  const described: Omit<Row, "source">[] = [];
+  for (const [group, { start, rows }] of file.groups.entries()) {
+    const records = leaves.length === 0 ? [] : await file.rows(leaves, start, start + rows);
+    for (let at = 0; at < rows; at += 1) {
+      const { [image.name]: picture, ...record } = records[at] ?? {};
+      const plain = Object.fromEntries(
+        Object.entries(record).flatMap(([name, value]) => {
+          const known = plainValue(value);
+          return known === undefined ? [] : [[name, known]];
+        }),
+      );
+      const given =
+        typeof picture === "string"
+          ? picture
+          : (picture as { path?: unknown } | null | undefined)?.path;
+      const { text, columns } = describedText(`${file.path} row ${start + at}`, plain, names);
+      described.push({
+        group,
+        row: start + at,
+        given: typeof given === "string" ? given : undefined,
+        text,
+        columns: split === undefined ? columns : { ...columns, split },
+      });
+    }
+  }
+  return described;
+}
+
+/** A value as JSON has it; undefined for none and for bytes that are no text. */
+function plainValue(value: unknown): unknown {
+  if (value === null || value === undefined) return undefined;
+  if (typeof value === "bigint")
+    return Number.isSafeInteger(Number(value)) ? Number(value) : `${value}`;
+  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Uint8Array)
+    return isUtf8(value) ? Buffer.from(value).toString("utf8") : undefined;
+  if (ArrayBuffer.isView(value)) return Array.from(value as Float64Array);
+  if (Array.isArray(value)) return value.map((item) => plainValue(item) ?? null);
+  if (typeof value === "object") {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]: [string, unknown]) => [
+        name,
+        plainValue(item) ?? null,
+      ]),
+    );
+  }
+  return value;
+}
+
+/** The Hub's names: `data/train-00000-of-00002-….parquet`, `test.parquet`, `validation/0000.parquet`. */
+function splitOf(name: string): string | undefined {
+  const [, numbered] = /(?:^|\/)(\w+)-\d{5}-of-\d{5}[^/]*\.parquet$/i.exec(name) ?? [];
+  const [, plain] = /(?:^|\/)(train|validation|test)(?:\.parquet$|\/)/i.exec(name) ?? [];
+  return numbered ?? plain;
+}
+
+/** The pictures of one file. Unpacked row groups are kept, two of them: rows are mostly read in order. */
+class PictureSource {
+  /** Path of the file below the folder, without its extension. */
+  readonly name: string;
+  readonly path: string;
+  readonly #file: ParquetFile;
+  readonly #column: string;
+  readonly #bytes: ParquetLeaf;
+  readonly #leaves: readonly ParquetLeaf[];
+  readonly #root: string;
+  readonly #unpacked = new Map<number, Promise<Record<string, unknown>[]>>();
+
+  constructor(file: ParquetFile, column: string, bytes: ParquetLeaf, root: string) {
+    this.name = innerName(root, file.path).replace(/\.parquet$/i, "");
+    this.path = file.path;
+    this.#file = file;
+    this.#column = column;
+    this.#bytes = bytes;
+    this.#root = root;
+    this.#leaves = file.leaves.filter(({ path }) => path[0] === column);
+  }
+
+  async read(group: number, row: number): Promise<Uint8Array> {
+    const place = `${this.path}#${row}`;
+    const record = await this.#record(group, row);
+    const value = record?.[this.#column] as
+      | Uint8Array
+      | { readonly bytes?: unknown; readonly path?: unknown }
+      | null
+      | undefined;
+    const bytes = value instanceof Uint8Array ? value : value?.bytes;
+    if (bytes instanceof Uint8Array) return bytes;
+    const path = value instanceof Uint8Array ? undefined : value?.path;
+    if (typeof path !== "string") throw new ImageError(place, "has neither bytes nor a path");
+    const target = resolve(dirname(this.path), path);
+    if (!target.startsWith(this.#root + sep) || path.includes("\0")) {
+      throw new ImageError(place, "has no bytes, and its path leads out of the folder");
+    }
+    return readPicture(target);
+  }
+
+  async #record(group: number, row: number): Promise<Record<string, unknown> | undefined> {
+    if (this.#file.chunk(group, this.#bytes).hasPageIndex) {
+      return (await this.#file.rows(this.#leaves, row, row + 1))[0];
+    }
+    const { start, rows } = this.#file.groups[group] ?? { start: 0, rows: 0 };
+    const kept = this.#unpacked.get(group) ?? this.#file.rows(this.#leaves, start, start + rows);
+    this.#unpacked.delete(group);
+    this.#unpacked.set(group, kept);
+    const [oldest] = this.#unpacked.keys();
+    if (this.#unpacked.size > 2 && oldest !== undefined) this.#unpacked.delete(oldest);
+    return (await kept)[row - start];
+  }
+}
+
+class ParquetPicture implements FoundPicture {
+  readonly file: string;
+  readonly path: string;
+  readonly text: string | undefined;
+  readonly columns: Readonly<Record<string, unknown>>;
+  readonly #source: PictureSource;
+  readonly #group: number;
+  readonly #row: number;
+
+  constructor(file: string, { source, group, row, text, columns }: Row) {
+    this.file = file;
+    this.path = `${source.path}#${row}`;
+    this.text = text;
+    this.columns = columns;
+    this.#source = source;
+    this.#group = group;
+    this.#row = row;
+  }
+
+  async read(): Promise<Uint8Array> {
+    try {
+      return await this.#source.read(this.#group, this.#row);
+    } catch (error) {
+      if (error instanceof ImageError) throw error;
+      throw new ImageError(this.path, (error as Error).message, { cause: error });
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { resolve } from "node:path";
+import type { Dataset, DatasetEntry, DatasetLayout, DatasetOptions } from "./dataset.ts";
+import { ACCEPTED_LAYOUTS, detectLayout } from "./layouts/detect-layout.ts";
+import type { FoundPicture, FoundPictures } from "./layouts/found-picture.ts";
+import { listImageFolder } from "./layouts/image-folder.ts";
+import { type Listing, listFiles } from "./layouts/list-files.ts";
+import { listParquet } from "./layouts/parquet.ts";
+import { listPixArtJson } from "./layouts/pixart-json.ts";
+import { listWebDataset } from "./layouts/webdataset.ts";
+
+/**
+ * Lists a data set of any layout: a folder, or one `.parquet`, `.tar` or PixArt list. The layout
+ * is recognised by the files' names, and nothing is decoded. Throws where there is no picture,
+ * where none has a caption (unless there is an `instancePrompt`), where layouts are mixed, and for
+ * tables and containers that can't be read.
+ */
+export async function readDataset(
+  location: string,
+  options: DatasetOptions = {},
+): Promise<Dataset> {
+  const { instancePrompt, classFolder, classPrompt } = options;
+  if ((classFolder === undefined) !== (classPrompt === undefined)) {
+    throw new Error(
+      `Expected classFolder and classPrompt together but received ${classFolder === undefined ? "classPrompt" : "classFolder"} alone`,
+    );
+  }
+  if (instancePrompt?.trim() === "") {
+    throw new Error('Expected a caption for instancePrompt but received ""');
+  }
+  const listing = await listFiles(location);
+  const layout = options.layout ?? detectLayout(listing);
+  const found = await list(layout, listing, options);
+  const pictures = found.pictures.toSorted((a, b) => (a.file < b.file ? -1 : 1));
+  const texts = pictures.map(({ text }) => instancePrompt ?? text);
+  const entries = pictures.flatMap((picture, i) => withText(picture, texts[i]));
+  const missingCaption = pictures.flatMap(({ path }, i) => (texts[i] === undefined ? [path] : []));
+  const { unreadable, leftOut } = found;
+  const images = pictures.length + unreadable.length + leftOut.length;
+  if (images === 0) throw new Error(`${resolve(location)} holds no pictures. ${ACCEPTED_LAYOUTS}.`);
+  if (entries.length === 0) {
+    throw new Error(
+      `${resolve(location)} (${layout}) holds ${images} pictures but none that can be used: ${missingCaption.length} have no caption, ` +
+        `${unreadable.length} can't be read${leftOut.length > 0 ? `, ${leftOut.length} are left out` : ""}. ${ACCEPTED_LAYOUTS}.`,
+    );
+  }
+  return {
+    location: resolve(location),
+    layout,
+    entries,
+    classEntries:
+      classFolder === undefined
+        ? []
+        : (await readDataset(classFolder, { instancePrompt: classPrompt })).entries,
+    images,
+    captioned: entries.length,
+    missingCaption,
+    unreadable: unreadable.toSorted((a, b) => (a.path < b.path ? -1 : 1)),
+    leftOut: leftOut.toSorted((a, b) => (a.path < b.path ? -1 : 1)),
+  };
+}
+
+function list(
+  layout: DatasetLayout,
+  listing: Listing,
+  options: DatasetOptions,
+): Promise<FoundPictures> {
+  switch (layout) {
+    case "parquet":
+      return listParquet(listing, options);
+    case "webdataset":
+      return listWebDataset(listing, options);
+    case "pixart-json":
+      return listPixArtJson(listing);
+    default:
+      return listImageFolder(layout, listing, options);
+  }
+}
+
+/** The picture itself where its own caption is the one to train on, so that big sets are not held twice. */
+function withText(picture: FoundPicture, text: string | undefined): DatasetEntry[] {
+  if (text === undefined) return [];
+  if (hasText(picture) && picture.text === text) return [picture];
+  const { file, path, columns } = picture;
+  return [{ file, path, text, columns, read: () => picture.read() }];
+}
+
+const hasText = (picture: FoundPicture): picture is FoundPicture & { readonly text: string } =>
+  picture.text !== undefined;
