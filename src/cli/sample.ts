@@ -135,6 +135,7 @@ async function repeatPlan(path: string, prompts: readonly string[]): Promise<Pla
         maxSequenceLength: extra.maxSequenceLength,
       }),
       ...(typeof extra.eta === "number" && { eta: extra.eta }),
+      ...(Array.isArray(extra.timesteps) && { timesteps: extra.timesteps.map(Number) }),
     },
     changes: { scheduler: sampler, ...(modelHash !== undefined && { expectedHash: modelHash }) },
   };

@@ -257,7 +257,7 @@ describe("metadata", () => {
       prompt: "b",
       negativePrompt: "sea",
       steps: 3,
-      sampler: "DPMSolverMultistepScheduler",
+      sampler: "dpm-solver++",
       guidanceScale: 4.5,
       seed: 3,
       extra: {

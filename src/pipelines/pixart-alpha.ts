@@ -122,7 +122,7 @@ export class PixArtAlpha extends PixArtAlphaStages {
     if (outputType === "float") return this.decode(finished, request.outputSize);
     const { source } = this;
     const weights = source && { model: source.name, modelHash: await source.hash() };
-    const records = generationRecords(request, this.scheduler.className, weights);
+    const records = generationRecords(request, this.scheduler.samplerName, weights);
     return torch.tidy(() => imagesFromTensor(this.decode(finished, request.outputSize), records));
   }
 

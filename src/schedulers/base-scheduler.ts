@@ -54,6 +54,10 @@ export abstract class BaseScheduler<Config extends ScheduleConfig> implements Sc
   /** Frees what earlier steps left behind. */
   protected forget(): void {}
 
+  get samplerName(): string {
+    return this.className;
+  }
+
   get timesteps(): readonly number[] {
     return this.position.timesteps;
   }

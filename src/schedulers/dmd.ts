@@ -28,6 +28,10 @@ export class DMDScheduler extends DDPMScheduler {
     return readSchedulerFile(folder, options, DMDScheduler.fromConfig);
   }
 
+  override get samplerName(): string {
+    return "dmd";
+  }
+
   override clone(): DMDScheduler {
     return new DMDScheduler(this.config);
   }

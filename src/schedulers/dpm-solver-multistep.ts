@@ -4,7 +4,11 @@ import { f32, float32 } from "./arithmetic.ts";
 import { BaseScheduler } from "./base-scheduler.ts";
 import { readFields, type SchedulerJson } from "./config-fields.ts";
 import { type DPMSolverMultistepConfig, dpmSolverFields } from "./dpm-solver-config.ts";
-import { type DPMSolverLevels, dpmSolverUpdate } from "./dpm-solver-update.ts";
+import {
+  type DPMSolverAlgorithm,
+  type DPMSolverLevels,
+  dpmSolverUpdate,
+} from "./dpm-solver-update.ts";
 import { drawNoise } from "./draw-noise.ts";
 import { type LogNoiseLevel, levelsOfSigmas, trainingSigmas } from "./noise-level.ts";
 import { predictNoise, predictOriginal } from "./prediction.ts";
@@ -21,6 +25,11 @@ import { TensorHistory } from "./tensor-history.ts";
 import { spaceTimesteps } from "./timestep-spacing.ts";
 
 const NAME = "DPMSolverMultistepScheduler";
+const SHORT_NAMES: Readonly<Record<DPMSolverAlgorithm, string>> = {
+  "dpmsolver++": "dpm-solver++",
+  "sde-dpmsolver++": "sde-dpm-solver++",
+  dpmsolver: "dpm-solver",
+};
 
 /**
  * DPM-Solver++ multistep, first to third order (Lu et al. 2022, arXiv 2211.01095), its stochastic form and the plain
@@ -64,6 +73,10 @@ export class DPMSolverMultistepScheduler extends BaseScheduler<DPMSolverMultiste
     options: SchedulerFolderOptions = {},
   ): Promise<DPMSolverMultistepScheduler> {
     return readSchedulerFile(folder, options, DPMSolverMultistepScheduler.fromConfig);
+  }
+
+  override get samplerName(): string {
+    return SHORT_NAMES[this.config.algorithmType];
   }
 
   /** The noise level before each step, and the one that the last step arrives at. */

@@ -6,6 +6,8 @@ import type { NoiseSource } from "./draw-noise.ts";
 export interface Scheduler extends Disposable {
   /** diffusers' name for it, which `model_index.json` and `scheduler_config.json` hold. */
   readonly className: string;
+  /** The name by which `schedulerNamed` makes it out of another sampler's file; the class, unless several share that. */
+  readonly samplerName: string;
   /** The timesteps of the current schedule, noisiest first. Some samplers have fractional ones. Empty until `setTimesteps`. */
   readonly timesteps: readonly number[];
   /** Standard deviation of the noise that sampling starts from. For some samplers it depends on the schedule: ask after `setTimesteps`. */

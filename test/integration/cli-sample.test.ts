@@ -1,0 +1,214 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RgbImage, readPictureMetadata } from "../../src/images/index.ts";
+import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
+import { schedulerNamed } from "../../src/schedulers/index.ts";
+import * as torch from "../../src/torch/index.ts";
+import { pixartHere } from "./in-process.ts";
+
+const MODEL = fileURLToPath(new URL("../../models/emoji-demo", import.meta.url));
+const PROMPT = "a red apple, noto style";
+const folder = mkdtempSync(join(tmpdir(), "pixart-sample-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let calls = 0;
+/** The files that `pixart sample` lists. */
+async function files(...args: readonly string[]): Promise<string[]> {
+  const out = join(folder, `call-${calls++}`);
+  const { stdout } = await pixartHere("sample", MODEL, ...args, "--out", out, "--json");
+  return JSON.parse(stdout).files;
+}
+const quick = ["--steps", "3"];
+/** One picture of {@link PROMPT}. */
+const draw = async (...args: readonly string[]): Promise<string> =>
+  (await files(PROMPT, ...quick, ...args))[0] ?? "";
+
+/** Mean distance of two pictures' channels (0 to 255), in columns from a share of the width to another. */
+async function distance(a: string, b: string, from = 0, to = 1): Promise<number> {
+  const [left, right] = await Promise.all([RgbImage.decode(a), RgbImage.decode(b)]);
+  expect([left.width, left.height]).toEqual([right.width, right.height]);
+  const distances: number[] = [];
+  left.data.forEach((value, i) => {
+    const column = (Math.floor(i / 3) % left.width) / left.width;
+    if (column >= from && column < to) distances.push(Math.abs(value - (right.data[i] ?? 0)));
+  });
+  return distances.reduce((sum, value) => sum + value, 0) / distances.length;
+}
+
+let plain: string;
+beforeAll(async () => {
+  plain = await draw();
+});
+
+describe("pixart sample", () => {
+  it("lists files as JSON, or one a line", async () => {
+    expect(plain).toBe(join(folder, "call-0", "a-red-apple-noto-style-0.png"));
+    const out = join(folder, "lines");
+    const { stdout, stderr } = await pixartHere(
+      ...["sample", MODEL, PROMPT, PROMPT, "--steps", "1", "--out", out],
+    );
+    const names = ["a-red-apple-noto-style-0.png", "a-red-apple-noto-style-1.png", "sheet.png"];
+    expect(stdout).toBe(names.map((name) => `${join(out, name)}\n`).join(""));
+    expect(stderr).toMatch(/^2 pictures in [\d.]+ s\n$/);
+  });
+
+  it("draws at a width and a height, and refuses those that no patch fits", async () => {
+    const file = await draw("--width", "96", "--height", "64");
+    const { width, height } = await RgbImage.decode(file);
+    expect([width, height]).toEqual([96, 64]);
+    await expect(draw("--width", "100")).rejects.toThrow(
+      "Expected a multiple of 8 for width but received 100. The nearest is 104.",
+    );
+  });
+
+  it("keeps away from --negative, which without guidance nothing looks at", async () => {
+    const negative = ["--negative", "a blue whale, openmoji style"];
+    expect(await distance(plain, await draw(...negative))).toBeGreaterThan(1);
+    const free = await draw("--guidance", "1");
+    expect(await distance(free, await draw("--guidance", "1", ...negative))).toBe(0);
+  });
+
+  it("draws in batches as one by one", async () => {
+    const args = [PROMPT, "a blue whale, noto style", ...quick, "--images", "2"];
+    const one = await files(...args);
+    const four = await files(...args, "--batch", "4");
+    const three = await files(...args, "--batch", "3");
+    expect(one).toHaveLength(5);
+    for (const [i, file] of one.slice(0, 4).entries()) {
+      expect(await distance(file, four[i] ?? "")).toBeLessThan(0.01);
+      expect(await distance(file, three[i] ?? "")).toBeLessThan(0.01);
+      expect(await distance(file, one[(i + 1) % 4] ?? "")).toBeGreaterThan(1);
+    }
+  });
+
+  it("samples as --scheduler says, and lists the names", async () => {
+    const seen = new Set([readFileSync(plain).toString("base64")]);
+    for (const name of ["ddim", "euler", "unipc", "sde-dpm-solver++"]) {
+      const file = await draw("--scheduler", name);
+      expect(await distance(plain, file)).toBeGreaterThan(0.05);
+      seen.add(readFileSync(file).toString("base64"));
+    }
+    expect(seen.size).toBe(5);
+    await expect(draw("--scheduler", "dpm")).rejects.toThrow(
+      /^Expected dpm-solver\+\+ or .* for scheduler but received "dpm"$/,
+    );
+  });
+
+  it("adds DDIM's noise with --eta, the same for one seed", async () => {
+    const still = await draw("--scheduler", "ddim");
+    const noisy = await draw("--scheduler", "ddim", "--eta", "1");
+    expect(await distance(still, noisy)).toBeGreaterThan(1);
+    expect(await distance(noisy, await draw("--scheduler", "ddim", "--eta", "1"))).toBe(0);
+    await expect(draw("--eta", "2")).rejects.toThrow(
+      "Expected a number from 0 to 1 for eta but received 2",
+    );
+  });
+
+  it("cleans captions unless told not to", async () => {
+    const prompt = `${PROMPT} https://example.com/apple`;
+    const [cleaned = ""] = await files(prompt, ...quick);
+    const [raw = ""] = await files(prompt, ...quick, "--no-clean-caption");
+    expect(await distance(cleaned, plain)).toBe(0);
+    expect(await distance(cleaned, raw)).toBeGreaterThan(0.5);
+  });
+});
+
+describe("pixart sample --from", () => {
+  const again = async (file: string): Promise<string> => (await files("--from", file))[0] ?? "";
+  const expectRepeated = async (file: string): Promise<void> =>
+    expect(readFileSync(await again(file)).equals(readFileSync(file)), file).toBe(true);
+
+  it.each([
+    [["--seed", "7", "--guidance", "3", "--negative", "a blue whale", "--width", "96"]],
+    [["--scheduler", "ddim", "--eta", "0.7"]],
+    [["--scheduler", "sde-dpm-solver++"]],
+    [["--scheduler", "dpm-solver"]],
+    [["--scheduler", "dmd", "--steps", "1", "--guidance", "1"]],
+    [["--no-clean-caption", "--max-length", "8"]],
+  ])("draws the same file as %j", async (args) => {
+    const file = await draw(...args);
+    expect(readFileSync(file).equals(readFileSync(plain))).toBe(false);
+    await expectRepeated(file);
+  });
+
+  it("goes through the timesteps that a program chose", async () => {
+    const pipe = await PixArtAlphaPipeline.fromPretrained(MODEL);
+    const dmd = schedulerNamed("dmd", pipe.scheduler.toConfig());
+    for (const [scheduler, timesteps] of [
+      [pipe.scheduler, [900, 500, 100]],
+      [dmd, [300]],
+    ] as const) {
+      pipe.scheduler = scheduler;
+      const { images } = await pipe(PROMPT, { timesteps, generator: torch.generator(0) });
+      const file = join(folder, `${timesteps.length} steps.png`);
+      await images[0]?.save(file);
+      await expectRepeated(file);
+    }
+    pipe.dispose();
+  });
+
+  it("refuses prompts beside it, and pictures that cannot be drawn again", async () => {
+    await expect(files(PROMPT, "--from", plain)).rejects.toThrow(
+      `Expected no prompt beside --from ${plain}, which remembers its own`,
+    );
+    const bare = join(folder, "bare.png");
+    await RgbImage.filled(8, 8, [1, 2, 3]).save(bare);
+    await expect(files("--from", bare)).rejects.toThrow(
+      `${bare} does not say how it was made: only PNG files that pixart wrote do`,
+    );
+    const derived = await draw("--init-image", plain, "--strength", "0.7");
+    await expect(files("--from", derived)).rejects.toThrow(
+      `${derived} was drawn from a picture, which it does not hold. Repeat it with --init-image`,
+    );
+  });
+
+  it("warns where the weights are others", async () => {
+    const other = fileURLToPath(new URL("../../models/emoji-small", import.meta.url));
+    const out = join(folder, "other");
+    const { stderr } = await pixartHere("sample", other, "--from", plain, "--out", out);
+    expect(stderr).toMatch(/Warning: the picture was drawn by a transformer of hash \w{10}, and/);
+  });
+});
+
+describe("pixart sample --init-image", () => {
+  const from = ["--init-image"] as const;
+
+  it("stays nearer to the picture the less --strength is", async () => {
+    const [start = ""] = await files("a blue whale, noto style", "--steps", "8");
+    const at = async (strength: string): Promise<number> =>
+      distance(start, await draw(...from, start, "--steps", "10", "--strength", strength));
+    const [little, half, all] = [await at("0.1"), await at("0.5"), await at("1")];
+    expect(little).toBeLessThan(half);
+    expect(half).toBeLessThan(all);
+    const { extra } = (await readPictureMetadata(await draw(...from, start))) ?? {};
+    expect(extra).toMatchObject({ strength: 0.8, from: "picture" });
+  });
+
+  it("keeps what is black in --mask", async () => {
+    const [start = ""] = await files("a blue whale, noto style", "--steps", "8");
+    const { width, height } = await RgbImage.decode(start);
+    // The left half stays.
+    const data = new Uint8Array(width * height * 3).map((_, i) =>
+      Math.floor(i / 3) % width < width / 2 ? 0 : 255,
+    );
+    const mask = join(folder, "mask.png");
+    await new RgbImage(width, height, data).save(mask);
+    const args = [...from, start, "--steps", "6", "--strength", "1"];
+    const [whole, part] = [await draw(...args), await draw(...args, "--mask", mask)];
+    const kept = await distance(start, part, 0, 0.375);
+    expect(kept).toBeLessThan(0.3 * (await distance(start, whole, 0, 0.375)));
+    expect(await distance(start, part, 0.5, 1)).toBeGreaterThan(3 * kept);
+  });
+
+  it("refuses --strength and --mask without it", async () => {
+    await expect(draw("--strength", "0.5")).rejects.toThrow(
+      "Expected nothing without image for strength but received a value",
+    );
+    await expect(draw("--mask", plain)).rejects.toThrow(
+      "Expected nothing without image for maskImage but received a value",
+    );
+  });
+});
