@@ -19,6 +19,12 @@ const number = (text: string): number => {
   return value;
 };
 
+const MODEL =
+  "a published folder, the name of one in models/ or on the Hub (org/name), a run folder, or one of its checkpoints";
+const REVISION = "of a model on the Hub: a branch, a tag or a commit (default: main)";
+const QUANTIZE =
+  "int8: 8-bit weights in the large layers of transformer and text encoder, a quarter of float32's memory";
+
 /** Adds all commands to the program. */
 export function addCommands(program: Command): void {
   program
@@ -85,10 +91,7 @@ export function addCommands(program: Command): void {
   program
     .command("sample")
     .description("draw pictures from prompts")
-    .argument(
-      "<model>",
-      "a published folder, the name of one in models/, a run folder, or one of its checkpoints",
-    )
+    .argument("<model>", MODEL)
     .argument("[prompts...]", "one picture each")
     .option("--steps <n>", "denoising steps", wholeNumber(1), 20)
     .option("--guidance <scale>", "classifier-free guidance; 1 is none", number, 4.5)
@@ -111,14 +114,19 @@ export function addCommands(program: Command): void {
     .option("--init-image <file>", "begin from a picture instead of noise")
     .option("--strength <n>", "how much of --init-image is drawn anew, 0 to 1", number)
     .option("--mask <file>", "white where --init-image is drawn anew, black where it stays")
-    .option("--lora <folder...>", "PEFT adapters, as folder or folder=scale")
+    .option(
+      "--lora <path...>",
+      "PEFT folders or LoRA .safetensors files; path=scale for another than 1",
+    )
     .option("--prompts-from <file>", "encoded prompts that `pixart embed` made; needs no T5")
     .option("--from <file>", "draw a picture again from what its PNG remembers")
     .option("--max-length <tokens>", "longest prompt (default: the model's)", wholeNumber(1))
     .option("--no-resolution-binning", "draw at the very size asked for")
     .option("--no-clean-caption", "only lower-case and trim prompts")
     .option("--dtype <type>", "float32, bfloat16 or float16", "float32")
+    .option("--quantize <type>", QUANTIZE)
     .option("--variant <name>", "weight files with this in their names, such as fp16")
+    .option("--revision <name>", REVISION)
     .option("--raw", "from a run: the weights as trained, not their averages")
     .option("--out <folder>", "where the PNG files go", "pictures")
     .option("--json", "list the files as JSON on stdout")
@@ -130,12 +138,14 @@ export function addCommands(program: Command): void {
   program
     .command("embed")
     .description("encode prompts into a file, with which sample needs no text encoder")
-    .argument("<model>", "a published folder, or a run folder")
+    .argument("<model>", MODEL)
     .argument("<prompts...>", "the prompts; the empty one of guidance is added")
     .requiredOption("--out <file>", "a new .safetensors file")
     .option("--max-length <tokens>", "longest prompt (default: the model's)", wholeNumber(1))
     .option("--no-clean-caption", "only lower-case and trim prompts")
     .option("--dtype <type>", "float32 or bfloat16, of the encoder and the file", "float32")
+    .option("--quantize <type>", QUANTIZE)
+    .option("--revision <name>", REVISION)
     .action(async (model: string, prompts: string[], options: import("./embed.ts").EmbedOptions) =>
       (await import("./embed.ts")).embedCommand(model, prompts, options),
     );
@@ -181,10 +191,7 @@ export function addCommands(program: Command): void {
     .description(
       "measure how often pictures drawn from training captions are nearest to the right thing and style",
     )
-    .argument(
-      "<model>",
-      "a published folder, the name of one in models/, a run folder, or one of its checkpoints",
-    )
+    .argument("<model>", MODEL)
     .option("--data <folder>", "a folder that `pixart dataset emoji` made (default: the run's)")
     .option(
       "--things <choice>",
@@ -194,6 +201,7 @@ export function addCommands(program: Command): void {
     .option("--steps <n>", "denoising steps", wholeNumber(1), 20)
     .option("--guidance <scale>", "classifier-free guidance", number, 4.5)
     .option("--seed <n>", "seed of the noise and of the choice of prompts", wholeNumber(0), 0)
+    .option("--revision <name>", REVISION)
     .option("--json", "as JSON")
     .action(async (model: string, options: import("./evaluate.ts").EvaluateOptions) =>
       (await import("./evaluate.ts")).evaluateCommand(model, options),

@@ -1,26 +1,25 @@
 import { existsSync } from "node:fs";
-import { loadPipeline } from "./load-pipeline.ts";
+import { loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
 import { say } from "./talk.ts";
 
 /** Options of `pixart embed`. */
-export interface EmbedOptions {
+export interface EmbedOptions extends Pick<PipelineChanges, "dtype" | "quantize" | "revision"> {
   readonly out: string;
   readonly maxLength?: number;
   readonly cleanCaption: boolean;
-  readonly dtype?: string;
 }
 
 /** `pixart embed MODEL PROMPTS…`: a file of encoded prompts, with which `sample --prompts-from` needs no text encoder. */
 export async function embedCommand(
   model: string,
   prompts: readonly string[],
-  { out, maxLength, cleanCaption, dtype }: EmbedOptions,
+  { out, maxLength, cleanCaption, ...changes }: EmbedOptions,
 ): Promise<void> {
   if (!out.endsWith(".safetensors"))
     throw new Error(`Expected a name that ends in .safetensors for --out but received ${out}`);
   if (existsSync(out))
     throw new Error(`Expected a new file for --out but received ${out}, which exists`);
-  const { pipe } = await loadPipeline(model, { ...(dtype !== undefined && { dtype }) });
+  const { pipe } = await loadPipeline(model, changes);
   const pack = await pipe.packPrompts(prompts, {
     cleanCaption,
     ...(maxLength !== undefined && { maxSequenceLength: maxLength }),

@@ -5,11 +5,11 @@ import type { LabelledImage, RetrievalResult } from "../evaluation/retrieval.ts"
 import { RgbImage } from "../images/index.ts";
 import * as torch from "../torch/index.ts";
 import { type Example, loadTrainingData } from "../training/training-data.ts";
-import { type LoadedPipeline, loadPipeline } from "./load-pipeline.ts";
+import { type LoadedPipeline, loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
 import { say } from "./talk.ts";
 
 /** Options of `pixart evaluate`. */
-export interface EvaluateOptions {
+export interface EvaluateOptions extends Pick<PipelineChanges, "revision"> {
   readonly data?: string;
   readonly things?: string;
   readonly count: number;
@@ -107,7 +107,8 @@ export function describeEvaluation({ seen, heldout }: Evaluation): string {
 
 /** `pixart evaluate MODEL` */
 export async function evaluateCommand(model: string, options: EvaluateOptions): Promise<void> {
-  const loaded = await loadPipeline(model);
+  const { revision } = options;
+  const loaded = await loadPipeline(model, revision === undefined ? {} : { revision });
   const own = loaded.run?.config.dataset;
   const folder = options.data ?? own?.folder;
   if (folder === undefined)

@@ -1,6 +1,9 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { HubError } from "../hub/index.ts";
+import { isModelName, nearestFolder } from "../hub/model-name.ts";
+import { loadLoraFile } from "../models/index.ts";
 import {
   DiffusionPipeline,
   type PixArtAlphaPipeline,
@@ -12,8 +15,7 @@ import { isRun, pipelineFromRun } from "../training/run-pipeline.ts";
 import { say } from "./talk.ts";
 
 const MODEL_INDEX = "model_index.json";
-const shipped = (name: string): string =>
-  fileURLToPath(new URL(`../../models/${name}`, import.meta.url));
+const SHIPPED = fileURLToPath(new URL("../../models", import.meta.url));
 
 /** A pipeline to draw with. */
 export interface LoadedPipeline {
@@ -28,11 +30,15 @@ export interface PipelineChanges {
   readonly raw?: boolean;
   /** float32, bfloat16 or float16; float32 where left out. */
   readonly dtype?: string;
+  /** int8: large layers of the transformer and the text encoder with 8-bit weights. */
+  readonly quantize?: string;
   /** `fp16`, …: the part of weight files' names before their extension. */
   readonly variant?: string;
+  /** Of a model on the Hub: a branch, a tag or a commit. */
+  readonly revision?: string;
   /** A sampler by its short name, or by its class. */
   readonly scheduler?: string;
-  /** PEFT folders, each with `=scale` after it where that is not 1. */
+  /** PEFT folders or LoRA files, each with `=scale` after it where that is not 1. */
   readonly lora?: readonly string[];
   /** A file of encoded prompts in place of the text encoder. */
   readonly promptsFrom?: string;
@@ -40,14 +46,22 @@ export interface PipelineChanges {
   readonly expectedHash?: string;
 }
 
-/** The pipeline of a published folder, of a model that the package ships, of a run folder or of a checkpoint. */
+/**
+ * The pipeline of a published folder, of a model that the package ships, of a run folder or of a checkpoint; of a model on the
+ * Hub, where `model` is a name of that form and nothing of it is here.
+ */
 export async function loadPipeline(
   model: string,
   changes: PipelineChanges = {},
 ): Promise<LoadedPipeline> {
+  const { expectedHash, lora = [], quantize, scheduler } = changes;
+  if (lora.length > 0 && quantize !== undefined) {
+    throw new Error(
+      "Expected --lora or --quantize but received both: an adapter needs the float weights of its layers",
+    );
+  }
   const loaded = await find(model, changes);
   const { pipe } = loaded;
-  const { expectedHash, lora = [] } = changes;
   if (expectedHash !== undefined) {
     const found = await pipe.source?.hash();
     if (expectedHash !== found) {
@@ -57,47 +71,97 @@ export async function loadPipeline(
     }
   }
   for (const entry of lora) await addAdapter(pipe, entry);
-  const { scheduler } = changes;
   if (scheduler !== undefined)
     pipe.scheduler = schedulerNamed(scheduler, pipe.scheduler.toConfig());
   return loaded;
 }
 
 async function find(model: string, changes: PipelineChanges): Promise<LoadedPipeline> {
-  const { raw = false } = changes;
-  for (const folder of [model, shipped(model)]) {
-    if (existsSync(join(folder, MODEL_INDEX))) {
-      return {
-        pipe: await DiffusionPipeline.fromPretrained(folder, optionsOf(changes)),
-        run: undefined,
-      };
-    }
+  const options = optionsOf(changes);
+  for (const folder of [model, join(SHIPPED, model)]) {
+    if (existsSync(join(folder, MODEL_INDEX))) return published(folder, changes, options);
   }
-  if (isRun(model)) {
-    const run = await pipelineFromRun(model, !raw);
-    say(
-      `${raw ? "Raw" : "Averaged"} weights of ${run.checkpoint} (stage "${run.stage.name}", step ${run.step} of ${run.stage.steps})`,
+  if (isRun(model)) return fromRun(model, changes);
+  const reason = missing(model);
+  if (existsSync(model) || !isModelName(model)) {
+    throw new Error(`Expected a model but received ${model}: ${reason}`);
+  }
+  try {
+    return await published(model, changes, options);
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    throw new Error(
+      `Expected a model but received ${model}: ${reason}; and as a name on the Hub: ${error.message}`,
+      { cause: error },
     );
-    return { pipe: run.pipe, run };
   }
-  throw new Error(
-    `Expected a model but received ${model}: it is no published folder (with ${MODEL_INDEX}), no run folder, no checkpoint, and no model of this package`,
-  );
 }
 
-function optionsOf({ dtype, variant, promptsFrom }: PipelineChanges): PixArtAlphaPretrainedOptions {
+/** Why nothing that is here is `model`. */
+function missing(model: string): string {
+  if (existsSync(model)) return `it has no ${MODEL_INDEX}, and is no run folder and no checkpoint`;
+  const near = nearestFolder(model);
+  const advice = near === undefined ? "" : ` (did you mean ${near}?)`;
+  const shipped = readdirSync(SHIPPED).join(", ");
+  return `no such folder is here${advice}, and no such model in this package (${shipped})`;
+}
+
+async function published(
+  folderOrName: string,
+  { raw = false }: PipelineChanges,
+  options: PixArtAlphaPretrainedOptions,
+): Promise<LoadedPipeline> {
+  if (raw) {
+    throw new Error(
+      `Expected a run with --raw but received ${folderOrName}, which has one set of weights`,
+    );
+  }
+  return { pipe: await DiffusionPipeline.fromPretrained(folderOrName, options), run: undefined };
+}
+
+async function fromRun(model: string, changes: PipelineChanges): Promise<LoadedPipeline> {
+  const { raw = false, dtype = "float32", quantize, variant, revision, promptsFrom } = changes;
+  const given = {
+    "--dtype": dtype === "float32" ? undefined : dtype,
+    "--quantize": quantize,
+    "--variant": variant,
+    "--revision": revision,
+    "--prompts-from": promptsFrom,
+  };
+  const refused = Object.entries(given).flatMap(([flag, value]) => (value ? [flag] : []));
+  if (refused.length > 0) {
+    throw new Error(
+      `Expected a published model with ${refused.join(" and ")} but received the run ${model}; publish it first: npx pixart publish ${model} FOLDER`,
+    );
+  }
+  const run = await pipelineFromRun(model, !raw);
+  say(
+    `${raw ? "Raw" : "Averaged"} weights of ${run.checkpoint} (stage "${run.stage.name}", step ${run.step} of ${run.stage.steps})`,
+  );
+  return { pipe: run.pipe, run };
+}
+
+function optionsOf(changes: PipelineChanges): PixArtAlphaPretrainedOptions {
+  const { dtype, quantize, variant, revision, promptsFrom } = changes;
   if (dtype !== undefined && dtype !== "float32" && dtype !== "bfloat16" && dtype !== "float16") {
     throw new Error(`Expected float32, bfloat16 or float16 for --dtype but received ${dtype}`);
   }
+  if (quantize !== undefined && quantize !== "int8") {
+    throw new Error(`Expected int8 for --quantize but received ${quantize}`);
+  }
   return {
     ...(dtype !== undefined && { dtype }),
+    ...(quantize !== undefined && { quantize }),
     ...(variant !== undefined && { variant }),
+    ...(revision !== undefined && { revision }),
     ...(promptsFrom !== undefined && { textEncoder: PromptPack.open(promptsFrom) }),
   };
 }
 
-/** `folder` or `folder=scale`. */
+/** `place` or `place=scale`: a folder that PEFT wrote, or a file of diffusers' or kohya's. */
 async function addAdapter(pipe: PixArtAlphaPipeline, entry: string): Promise<void> {
-  const [, folder = entry, scale] = /^(.*?)(?:=([\d.]+))?$/.exec(entry) ?? [];
-  await pipe.transformer.loadAdapter(folder, scale === undefined ? {} : { scale: Number(scale) });
+  const [, place = entry, scale] = /^(.*?)(?:=(-?[\d.]+))?$/.exec(entry) ?? [];
+  const options = { name: place, ...(scale !== undefined && { scale: Number(scale) }) };
+  if (place.endsWith(".safetensors")) await loadLoraFile(pipe.transformer, place, options);
+  else await pipe.transformer.loadAdapter(place, options);
 }

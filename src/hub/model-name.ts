@@ -9,12 +9,15 @@ const REVISION = /^[\w][\w.+-]*(\/[\w][\w.+-]*)*$/;
 /** A folder as it was given, or the name of a repository on the Hub. */
 export type ModelPlace = { readonly folder: string } | { readonly name: string };
 
+/** Whether a text has the form of a name on the Hub; a folder may have it too. */
+export const isModelName = (text: string): boolean =>
+  NAME.test(text) && !/--|\.\.|\.git$/.test(text);
+
 /** Tells folders from names: what exists as a folder is one. Throws for everything that is neither. */
 export function placeOf(given: string): ModelPlace {
   const found = statSync(given, { throwIfNoEntry: false });
   if (found?.isDirectory()) return { folder: given };
-  const isName = NAME.test(given) && !/--|\.\.|\.git$/.test(given);
-  if (found === undefined && isName) return { name: given };
+  if (found === undefined && isModelName(given)) return { name: given };
   const near = found === undefined ? nearestFolder(given) : undefined;
   const advice = near === undefined ? "" : `; did you mean ${JSON.stringify(near)}?`;
   throw new Error(

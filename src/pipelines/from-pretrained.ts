@@ -1,7 +1,7 @@
 import { basename, join, resolve } from "node:path";
 import { resolveModel, type WantedFile } from "../hub/index.ts";
 import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../models/index.ts";
-import { type PretrainedOptions, pretrainedFiles } from "../models/pretrained.ts";
+import { pretrainedFiles, type QuantizedPretrainedOptions } from "../models/pretrained.ts";
 import { schedulerClassNames, schedulerFromPretrained } from "../schedulers/index.ts";
 import { schedulerFiles } from "../schedulers/scheduler-file.ts";
 import { T5Tokenizer } from "../text/index.ts";
@@ -19,10 +19,10 @@ import type { PixArtAlphaComponents } from "./pixart-alpha-stages.ts";
 import { StagedModel } from "./staged-model.ts";
 import { weightsBytes, weightsHash } from "./weights-hash.ts";
 
-/** Components to use in place of a folder's own, and how to load the others. */
+/** Components to use in place of a folder's own, and how to load the others. `quantize` is for all but the autoencoder. */
 export interface PixArtAlphaPretrainedOptions
   extends Partial<PixArtAlphaComponents>,
-    Omit<PretrainedOptions, "subfolder"> {
+    Omit<QuantizedPretrainedOptions, "subfolder"> {
   /**
    * Whether the text encoder stays in memory between calls. Otherwise it is loaded for each new prompt and freed before
    * denoising. Default: only one whose files have less than 1 GiB stays.
@@ -74,7 +74,7 @@ async function load(
   const names = kinds.map(({ className }) => className);
   const found = checkModelIndex(folder, names, Object.fromEntries(own));
   const kind = kinds.find(({ className }) => className === found) ?? alpha;
-  const from = (subfolder: string): PretrainedOptions => ({ ...options, subfolder });
+  const { quantize, ...asFloats } = options;
   const scheduler =
     options.scheduler ?? (await schedulerFromPretrained(folder, { subfolder: "scheduler" }));
   const tokenizer =
@@ -83,8 +83,12 @@ async function load(
     options.textEncoder === undefined ? await textEncoderIn(folder, options) : options.textEncoder;
   const transformer =
     options.transformer ??
-    (await PixArtTransformer2DModel.fromPretrained(folder, from("transformer")));
-  const vae = options.vae ?? (await AutoencoderKL.fromPretrained(folder, from("vae")));
+    (await PixArtTransformer2DModel.fromPretrained(folder, {
+      ...options,
+      subfolder: "transformer",
+    }));
+  const vae =
+    options.vae ?? (await AutoencoderKL.fromPretrained(folder, { ...asFloats, subfolder: "vae" }));
   const source =
     options.transformer === undefined
       ? weightsSource(basename(resolve(folderOrName)), () =>

@@ -5,6 +5,7 @@ import {
   readlinkSync,
   realpathSync,
   rmSync,
+  statSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -81,6 +82,14 @@ export async function testHub(files = modelFiles): Promise<TestHub> {
   const talk = (): string => stderr.mock.calls.map(([text]) => String(text)).join("");
   return { server, commit, cache, model: join(cache, "models--someone--tiny-pixart"), talk };
 }
+
+/** The files under a folder, as a Hub's commit takes them. */
+export const filesIn = (folder: string): Record<string, Buffer> =>
+  Object.fromEntries(
+    readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((path) => statSync(join(folder, path)).isFile())
+      .map((path) => [path, readFileSync(join(folder, path))]),
+  );
 
 /** Every file and link under a folder: its path, and the content or where the link leads. */
 export function treeOf(folder: string): Record<string, string> {

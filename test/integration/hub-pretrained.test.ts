@@ -1,19 +1,13 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it, vi } from "vitest";
 import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../../src/models/index.ts";
 import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import { DPMSolverMultistepScheduler } from "../../src/schedulers/index.ts";
 import { T5Tokenizer } from "../../src/text/index.ts";
-import { name, testHub } from "./hub-fixture.ts";
+import { filesIn, name, testHub } from "./hub-fixture.ts";
 
 const shipped = fileURLToPath(new URL("../../models/emoji-small", import.meta.url));
-const emojiSmall = Object.fromEntries(
-  readdirSync(shipped, { recursive: true, encoding: "utf8" })
-    .filter((path) => statSync(join(shipped, path)).isFile())
-    .map((path) => [path, readFileSync(join(shipped, path))]),
-);
+const emojiSmall = filesIn(shipped);
 
 it("every fromPretrained takes a name, and downloads what it reads", async () => {
   const { server, commit } = await testHub({ ...emojiSmall, "checkpoints/big.safetensors": "no" });
