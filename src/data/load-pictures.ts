@@ -1,5 +1,5 @@
-import { ImageError, type ResizeFit, RgbImage } from "../images/index.ts";
-import type { Unreadable } from "./folder.ts";
+import { ImageError, type ResizeFit, RgbImage, readPicture } from "../images/index.ts";
+import type { DatasetEntry, Unreadable } from "./dataset.ts";
 import { mapConcurrent } from "./map-concurrent.ts";
 
 export interface LoadPicturesOptions {
@@ -7,8 +7,10 @@ export interface LoadPicturesOptions {
   readonly size: number;
   /** What becomes of another aspect ratio: crop the centre, pad with white, or stretch. */
   readonly fit?: ResizeFit;
-  /** The fraction of pictures that may fail to decode before loading is refused. */
+  /** The fraction of pictures that may be unreadable before loading is refused. Default 0. */
   readonly maxUnreadable?: number;
+  /** Pictures that were found unreadable before: they count, and are listed too. */
+  readonly known?: readonly Unreadable[];
 }
 
 /** What `loadPictures` read: picture i of `data` belongs to entry i. */
@@ -18,7 +20,7 @@ export interface LoadedPictures<Entry> {
   readonly shape: readonly [number, number, number, number];
   /** The entries that could be read, in the given order. */
   readonly entries: readonly Entry[];
-  /** The exact list of those that could not. */
+  /** The exact list of those that could not, with the known ones before. */
   readonly unreadable: readonly Unreadable[];
 }
 
@@ -43,6 +45,9 @@ export class UnreadablePicturesError extends Error {
   }
 }
 
+/** What training allows unless told: so many damaged files happen, more are a fault. */
+export const MAX_UNREADABLE = 0.05;
+
 /** Decoded pictures of any size may be large, so few are held at once. */
 const CONCURRENCY = 4;
 
@@ -50,9 +55,11 @@ const CONCURRENCY = 4;
  * Decodes pictures into one array. A picture that can't be decoded is left out and listed, never
  * replaced; beyond `maxUnreadable` (none by default) an `UnreadablePicturesError` lists them all.
  */
-export async function loadPictures<Entry extends { readonly path: string }>(
+export async function loadPictures<
+  Entry extends Pick<DatasetEntry, "path"> & Partial<Pick<DatasetEntry, "read">>,
+>(
   entries: readonly Entry[],
-  { size, fit = "cover", maxUnreadable = 0 }: LoadPicturesOptions,
+  { size, fit = "cover", maxUnreadable = 0, known = [] }: LoadPicturesOptions,
 ): Promise<LoadedPictures<Entry>> {
   if (!(Number.isInteger(size) && size > 0)) {
     throw new Error(`Expected a whole number above 0 for size but received ${size}`);
@@ -64,9 +71,10 @@ export async function loadPictures<Entry extends { readonly path: string }>(
   }
   const bytes = size * size * 3;
   const data = new Uint8Array(entries.length * bytes);
-  const reasons = await mapConcurrent(entries, CONCURRENCY, async ({ path }, index) => {
+  const reasons = await mapConcurrent(entries, CONCURRENCY, async (entry, index) => {
     try {
-      const image = await RgbImage.decode(path);
+      const file = await (entry.read?.() ?? readPicture(entry.path));
+      const image = await RgbImage.decode(file, { name: entry.path });
       data.set((await image.resize(size, size, "lanczos3", fit)).data, index * bytes);
       return undefined;
     } catch (error) {
@@ -74,12 +82,14 @@ export async function loadPictures<Entry extends { readonly path: string }>(
       throw error;
     }
   });
-  const unreadable = entries.flatMap(({ path }, index) => {
+  const failed = entries.flatMap(({ path }, index) => {
     const reason = reasons[index];
     return reason === undefined ? [] : [{ path, reason }];
   });
-  if (unreadable.length > maxUnreadable * entries.length) {
-    throw new UnreadablePicturesError(unreadable, entries.length, maxUnreadable);
+  const unreadable = [...known, ...failed];
+  const total = known.length + entries.length;
+  if (unreadable.length > maxUnreadable * total) {
+    throw new UnreadablePicturesError(unreadable, total, maxUnreadable);
   }
   const kept = entries.flatMap((entry, index) =>
     reasons[index] === undefined ? [{ entry, index }] : [],

@@ -1,0 +1,184 @@
+import { lstat, mkdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { ACCEPTED_FORMATS, ImageError, type ImageFormat, sniffImage } from "../../images/index.ts";
+import { syncFolder, temporaryName } from "../../weights/durable-files.ts";
+import type { DatasetEntry, DatasetLayout, DatasetOptions, Unreadable } from "../dataset.ts";
+import { PICTURE_NAME, stemOf } from "../layouts/detect-layout.ts";
+import { mapConcurrent } from "../map-concurrent.ts";
+import { readDataset } from "../read-dataset.ts";
+import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
+import { ImageFolderWriter } from "./image-folder-writer.ts";
+import { ParquetDatasetWriter } from "./parquet-writer.ts";
+import { PixArtJsonWriter } from "./pixart-json-writer.ts";
+import { WebDatasetWriter } from "./webdataset-writer.ts";
+
+/** Layouts that can be written. */
+export const WRITTEN_LAYOUTS = [
+  "side-cars",
+  "jsonl",
+  "csv",
+  "captions",
+  "parquet",
+  "webdataset",
+  "pixart-json",
+] as const satisfies readonly DatasetLayout[];
+export type WrittenLayout = (typeof WRITTEN_LAYOUTS)[number];
+
+/** What `convertDataset` may be told. */
+export interface ConvertDatasetOptions {
+  readonly to: WrittenLayout;
+  /** Size of a parquet file or tar beyond which the next is begun. Default 500 MB, as the Hub has it. */
+  readonly maxShardBytes?: number | undefined;
+  /** How the data set is read. */
+  readonly read?: DatasetOptions;
+  /** Called as pictures are written. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** What `convertDataset` wrote. */
+export interface ConvertedDataset {
+  /** Absolute path of the new folder. */
+  readonly folder: string;
+  readonly from: DatasetLayout;
+  readonly pictures: number;
+  /** Pictures that were listed but not written. */
+  readonly unreadable: readonly Unreadable[];
+  /** Columns that the layout has no place for. */
+  readonly lostColumns: readonly string[];
+  /** Pictures whose name the layout can't hold as it was. */
+  readonly renamed: number;
+}
+
+/** So many pictures are held at once. */
+const AT_ONCE = 16;
+
+/**
+ * Writes the captioned pictures of a data set in another layout, their bytes unchanged, into a new
+ * folder. It takes its name when all is on the disk: a run that is killed leaves a hidden `.tmp-…`
+ * beside it. Throws where the folder exists and where two pictures would share a name or caption.
+ */
+export async function convertDataset(
+  location: string,
+  out: string,
+  { to, maxShardBytes = 500e6, read, onProgress }: ConvertDatasetOptions,
+): Promise<ConvertedDataset> {
+  const folder = resolve(out);
+  if ((await lstat(folder).catch(() => undefined)) !== undefined) {
+    throw new Error(`Expected a new folder for the data set but received ${folder}, which exists`);
+  }
+  if (!(maxShardBytes > 0)) {
+    throw new Error(`Expected a number above 0 for maxShardBytes but received ${maxShardBytes}`);
+  }
+  const dataset = await readDataset(location, read);
+  const { entries } = dataset;
+  const staging = join(dirname(folder), temporaryName(basename(folder)));
+  await mkdir(staging, { recursive: true });
+  try {
+    const writer = writerOf(to, staging, maxShardBytes, entries);
+    const unreadable = [...dataset.unreadable];
+    const names = new Names(to);
+    let renamed = 0;
+    for (let from = 0; from < entries.length; from += AT_ONCE) {
+      const some = entries.slice(from, from + AT_ONCE);
+      const pictures = await mapConcurrent(some, AT_ONCE, (entry) => readEntry(entry, unreadable));
+      const named = pictures.flatMap((picture) => {
+        if (picture === undefined) return [];
+        const file = writer.fileName?.(picture.file) ?? picture.file;
+        names.add(file);
+        if (file !== picture.file) renamed += 1;
+        return [{ ...picture, file }];
+      });
+      await writer.add(named);
+      onProgress?.(Math.min(from + AT_ONCE, entries.length), entries.length);
+    }
+    if (names.count === 0) throw new Error(`${dataset.location} holds no picture that can be read`);
+    await writer.finish();
+    await syncFolder(staging);
+    await rename(staging, folder);
+    await syncFolder(dirname(folder));
+    return {
+      folder,
+      from: dataset.layout,
+      pictures: names.count,
+      unreadable,
+      lostColumns:
+        to === "side-cars" ? [...new Set(entries.flatMap((e) => Object.keys(e.columns)))] : [],
+      renamed,
+    };
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function writerOf(
+  to: WrittenLayout,
+  staging: string,
+  maxShardBytes: number,
+  entries: readonly DatasetEntry[],
+): DatasetWriter {
+  switch (to) {
+    case "parquet":
+      return new ParquetDatasetWriter(
+        staging,
+        maxShardBytes,
+        entries.map((entry) => entry.columns),
+      );
+    case "webdataset":
+      return new WebDatasetWriter(staging, maxShardBytes);
+    case "pixart-json":
+      return new PixArtJsonWriter(staging);
+    default:
+      return new ImageFolderWriter(staging, to);
+  }
+}
+
+/** Undefined, and listed, where it can't be read. */
+async function readEntry(
+  entry: DatasetEntry,
+  unreadable: Unreadable[],
+): Promise<WrittenPicture | undefined> {
+  const { file, path, text, columns } = entry;
+  try {
+    const bytes = await entry.read();
+    const sniffed = sniffImage(bytes);
+    if ("found" in sniffed) {
+      throw new ImageError(path, `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}`);
+    }
+    const name = PICTURE_NAME.test(file) ? file : `${file}.${EXTENSIONS[sniffed.format]}`;
+    return { file: name, bytes, text, columns };
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    unreadable.push({ path, reason: error.reason });
+    return undefined;
+  }
+}
+
+const EXTENSIONS: Readonly<Record<ImageFormat, string>> = {
+  jpeg: "jpg",
+  png: "png",
+  webp: "webp",
+  avif: "avif",
+};
+
+/** Refuses names that would overwrite each other. */
+class Names {
+  readonly #sharesCaption: boolean;
+  readonly #names = new Set<string>();
+  count = 0;
+
+  constructor(to: WrittenLayout) {
+    this.#sharesCaption = to === "side-cars" || to === "webdataset";
+  }
+
+  add(file: string): void {
+    const name = this.#sharesCaption ? stemOf(file) : file;
+    if (this.#names.has(name)) {
+      throw new Error(
+        `${file} would share its ${this.#sharesCaption ? "caption's " : ""}name with another picture in this layout. Rename one, or take another layout`,
+      );
+    }
+    this.#names.add(name);
+    this.count += 1;
+  }
+}

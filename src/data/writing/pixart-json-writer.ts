@@ -1,0 +1,43 @@
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { pictureSize } from "../../images/index.ts";
+import { writeNewFile } from "../../weights/durable-files.ts";
+import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
+
+/** PixArt's own layout, as its tools/convert_images_to_json.py writes it: a list in `InternData`, pictures in `InternImgs`. */
+export class PixArtJsonWriter implements DatasetWriter {
+  readonly #folder: string;
+  readonly #items: Record<string, unknown>[] = [];
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async add(pictures: readonly WrittenPicture[]): Promise<void> {
+    const items = await Promise.all(
+      pictures.map(async ({ file, bytes, text, columns }) => {
+        const path = join(this.#folder, "InternImgs", ...file.split("/"));
+        await mkdir(dirname(path), { recursive: true });
+        await writeNewFile(path, [bytes]);
+        const { width, height } = await pictureSize(bytes, file);
+        const { dense_text: dense, ...rest } = columns;
+        return {
+          ...rest,
+          path: file,
+          prompt: text,
+          width,
+          height,
+          ratio: Number((height / width).toFixed(4)),
+          sharegpt4v: typeof dense === "string" ? dense : "",
+        };
+      }),
+    );
+    this.#items.push(...items);
+  }
+
+  async finish(): Promise<void> {
+    const path = join(this.#folder, "InternData", "data_info.json");
+    await mkdir(dirname(path), { recursive: true });
+    await writeNewFile(path, [Buffer.from(`${JSON.stringify(this.#items, undefined, 1)}\n`)]);
+  }
+}
