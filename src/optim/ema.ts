@@ -59,14 +59,18 @@ export class Ema {
     }
   }
 
+  /** One at a time: a copy of all of them might not fit. */
   #exchange(): void {
-    torch.noGrad(() =>
-      torch.tidy(() => {
-        const parameters = this.#parameters.map((p) => p.clone());
-        torch.foreachCopy_(this.#parameters, this.#averages);
-        torch.foreachCopy_(this.#averages, parameters);
-      }),
-    );
+    torch.noGrad(() => {
+      for (const [i, average] of this.#averages.entries()) {
+        torch.tidy(() => {
+          const parameter = this.#parameters[i] as Tensor;
+          const kept = parameter.clone();
+          parameter.copy_(average);
+          average.copy_(kept);
+        });
+      }
+    });
   }
 
   dispose(): void {

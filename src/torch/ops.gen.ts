@@ -199,6 +199,23 @@ const _FOREACH_NORM_SCALAR = native.resolve("aten::_foreach_norm.Scalar");
 const _FOREACH_COPY_ = native.resolve("aten::_foreach_copy_");
 const _FOREACH_ZERO_ = native.resolve("aten::_foreach_zero_");
 const _FUSED_ADAMW_ = native.resolve("aten::_fused_adamw_");
+const _FOREACH_MUL_LIST = native.resolve("aten::_foreach_mul.List");
+const _FOREACH_MUL__LIST = native.resolve("aten::_foreach_mul_.List");
+const _FOREACH_MUL__SCALARLIST = native.resolve("aten::_foreach_mul_.ScalarList");
+const _FOREACH_DIV_LIST = native.resolve("aten::_foreach_div.List");
+const _FOREACH_DIV__LIST = native.resolve("aten::_foreach_div_.List");
+const _FOREACH_DIV__SCALARLIST = native.resolve("aten::_foreach_div_.ScalarList");
+const _FOREACH_SUB_LIST = native.resolve("aten::_foreach_sub.List");
+const _FOREACH_SUB__LIST = native.resolve("aten::_foreach_sub_.List");
+const _FOREACH_ADDCDIV__SCALAR = native.resolve("aten::_foreach_addcdiv_.Scalar");
+const _FOREACH_ADDCMUL__SCALAR = native.resolve("aten::_foreach_addcmul_.Scalar");
+const _FOREACH_LERP_SCALAR = native.resolve("aten::_foreach_lerp.Scalar");
+const _FOREACH_LERP__SCALARLIST = native.resolve("aten::_foreach_lerp_.ScalarList");
+const _FOREACH_CLAMP_MIN__SCALAR = native.resolve("aten::_foreach_clamp_min_.Scalar");
+const _FOREACH_RSQRT = native.resolve("aten::_foreach_rsqrt");
+const _FOREACH_RSQRT_ = native.resolve("aten::_foreach_rsqrt_");
+const _FOREACH_SQRT = native.resolve("aten::_foreach_sqrt");
+const _FOREACH_SIGN_ = native.resolve("aten::_foreach_sign_");
 
 /** The operators of libtorch that read as methods; their doc lines are libtorch's schemas. */
 export abstract class TensorOps {
@@ -1161,4 +1178,89 @@ export function foreachZero_(input: readonly Tensor[]): void {
 /** `_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` */
 export function fusedAdamw_(input: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], { lr, beta1, beta2, weightDecay, eps, amsgrad, maximize, gradScale, foundInf }: { lr: number; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; gradScale?: Tensor | null | undefined; foundInf?: Tensor | null | undefined }): void {
   native.call(_FUSED_ADAMW_, handlesOf(input), handlesOf(grads), handlesOf(expAvgs), handlesOf(expAvgSqs), handlesOf(maxExpAvgSqs), handlesOf(stateSteps), lr, beta1, beta2, weightDecay, eps, amsgrad, maximize, gradScale?.handle, foundInf?.handle);
+}
+
+/** `_foreach_mul.List(Tensor[] self, Tensor[] other) -> Tensor[]` */
+export function foreachMul(input: readonly Tensor[], other: readonly Tensor[]): Tensor[] {
+  return wrapAll(native.call(_FOREACH_MUL_LIST, handlesOf(input), handlesOf(other)));
+}
+
+/** `_foreach_mul_.List(Tensor(a!)[] self, Tensor[] other) -> ()` */
+export function foreachMulList_(input: readonly Tensor[], other: readonly Tensor[]): void {
+  native.call(_FOREACH_MUL__LIST, handlesOf(input), handlesOf(other));
+}
+
+/** `_foreach_mul_.ScalarList(Tensor(a!)[] self, Scalar[] scalars) -> ()` */
+export function foreachMulScalars_(input: readonly Tensor[], scalars: readonly number[]): void {
+  native.call(_FOREACH_MUL__SCALARLIST, handlesOf(input), scalars);
+}
+
+/** `_foreach_div.List(Tensor[] self, Tensor[] other) -> Tensor[]` */
+export function foreachDiv(input: readonly Tensor[], other: readonly Tensor[]): Tensor[] {
+  return wrapAll(native.call(_FOREACH_DIV_LIST, handlesOf(input), handlesOf(other)));
+}
+
+/** `_foreach_div_.List(Tensor(a!)[] self, Tensor[] other) -> ()` */
+export function foreachDivList_(input: readonly Tensor[], other: readonly Tensor[]): void {
+  native.call(_FOREACH_DIV__LIST, handlesOf(input), handlesOf(other));
+}
+
+/** `_foreach_div_.ScalarList(Tensor(a!)[] self, Scalar[] scalars) -> ()` */
+export function foreachDivScalars_(input: readonly Tensor[], scalars: readonly number[]): void {
+  native.call(_FOREACH_DIV__SCALARLIST, handlesOf(input), scalars);
+}
+
+/** `_foreach_sub.List(Tensor[] self, Tensor[] other, *, Scalar alpha=1) -> Tensor[]` */
+export function foreachSub(input: readonly Tensor[], other: readonly Tensor[], { alpha }: { alpha?: number | undefined } = {}): Tensor[] {
+  return wrapAll(native.call(_FOREACH_SUB_LIST, handlesOf(input), handlesOf(other), alpha));
+}
+
+/** `_foreach_sub_.List(Tensor(a!)[] self, Tensor[] other, *, Scalar alpha=1) -> ()` */
+export function foreachSubList_(input: readonly Tensor[], other: readonly Tensor[], { alpha }: { alpha?: number | undefined } = {}): void {
+  native.call(_FOREACH_SUB__LIST, handlesOf(input), handlesOf(other), alpha);
+}
+
+/** `_foreach_addcdiv_.Scalar(Tensor(a!)[] self, Tensor[] tensor1, Tensor[] tensor2, Scalar value=1) -> ()` */
+export function foreachAddcdiv_(input: readonly Tensor[], tensor1: readonly Tensor[], tensor2: readonly Tensor[], value?: number): void {
+  native.call(_FOREACH_ADDCDIV__SCALAR, handlesOf(input), handlesOf(tensor1), handlesOf(tensor2), value);
+}
+
+/** `_foreach_addcmul_.Scalar(Tensor(a!)[] self, Tensor[] tensor1, Tensor[] tensor2, Scalar value=1) -> ()` */
+export function foreachAddcmul_(input: readonly Tensor[], tensor1: readonly Tensor[], tensor2: readonly Tensor[], value?: number): void {
+  native.call(_FOREACH_ADDCMUL__SCALAR, handlesOf(input), handlesOf(tensor1), handlesOf(tensor2), value);
+}
+
+/** `_foreach_lerp.Scalar(Tensor[] self, Tensor[] tensors1, Scalar weight) -> Tensor[]` */
+export function foreachLerp(input: readonly Tensor[], tensors1: readonly Tensor[], weight: number): Tensor[] {
+  return wrapAll(native.call(_FOREACH_LERP_SCALAR, handlesOf(input), handlesOf(tensors1), weight));
+}
+
+/** `_foreach_lerp_.ScalarList(Tensor(a!)[] self, Tensor[] tensors1, Scalar[] weight) -> ()` */
+export function foreachLerpScalars_(input: readonly Tensor[], tensors1: readonly Tensor[], weight: readonly number[]): void {
+  native.call(_FOREACH_LERP__SCALARLIST, handlesOf(input), handlesOf(tensors1), weight);
+}
+
+/** `_foreach_clamp_min_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
+export function foreachClampMin_(input: readonly Tensor[], scalar: number): void {
+  native.call(_FOREACH_CLAMP_MIN__SCALAR, handlesOf(input), scalar);
+}
+
+/** `_foreach_rsqrt(Tensor[] self) -> Tensor[]` */
+export function foreachRsqrt(input: readonly Tensor[]): Tensor[] {
+  return wrapAll(native.call(_FOREACH_RSQRT, handlesOf(input)));
+}
+
+/** `_foreach_rsqrt_(Tensor(a!)[] self) -> ()` */
+export function foreachRsqrt_(input: readonly Tensor[]): void {
+  native.call(_FOREACH_RSQRT_, handlesOf(input));
+}
+
+/** `_foreach_sqrt(Tensor[] self) -> Tensor[]` */
+export function foreachSqrt(input: readonly Tensor[]): Tensor[] {
+  return wrapAll(native.call(_FOREACH_SQRT, handlesOf(input)));
+}
+
+/** `_foreach_sign_(Tensor(a!)[] self) -> ()` */
+export function foreachSign_(input: readonly Tensor[]): void {
+  native.call(_FOREACH_SIGN_, handlesOf(input));
 }

@@ -1,0 +1,37 @@
+import { Adafactor, type AdafactorOptions } from "./adafactor.ts";
+import { AdamW, type AdamWOptions } from "./adamw.ts";
+import { Came, type CameOptions } from "./came.ts";
+import { Lion, type LionOptions } from "./lion.ts";
+import { Muon, type MuonOptions } from "./muon.ts";
+import type { Optimizer, ParameterGroup } from "./optimizer.ts";
+import { Prodigy, type ProdigyOptions } from "./prodigy.ts";
+
+/** Which optimizer, with its settings. */
+export type OptimizerSettings =
+  | ({ readonly type: "adamw" } & AdamWOptions)
+  | ({ readonly type: "came" } & CameOptions)
+  | ({ readonly type: "adafactor" } & AdafactorOptions)
+  | ({ readonly type: "lion" } & LionOptions)
+  | ({ readonly type: "prodigy" } & ProdigyOptions)
+  | ({ readonly type: "muon" } & MuonOptions);
+
+/** The optimizer that `settings` name, over `groups`. */
+export function createOptimizer(
+  settings: OptimizerSettings,
+  groups: readonly ParameterGroup[],
+): Optimizer {
+  switch (settings.type) {
+    case "adamw":
+      return new AdamW(groups, settings);
+    case "came":
+      return new Came(groups, settings);
+    case "adafactor":
+      return new Adafactor(groups, settings);
+    case "lion":
+      return new Lion(groups, settings);
+    case "prodigy":
+      return new Prodigy(groups, settings);
+    case "muon":
+      return new Muon(groups, settings);
+  }
+}

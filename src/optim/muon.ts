@@ -1,0 +1,117 @@
+import type { Tensor } from "../torch/index.ts";
+import * as torch from "../torch/index.ts";
+import { AdamW, type AdamWOptions } from "./adamw.ts";
+import { BaseOptimizer, inFloat32, zerosOf } from "./base-optimizer.ts";
+import type { ParameterGroup } from "./optimizer.ts";
+
+/** Settings of {@link Muon}, with the defaults of "Muon is scalable for LLM training" (Liu et al. 2025, arXiv 2502.16982). */
+export interface MuonOptions {
+  readonly momentum?: number;
+  /** Looks one step ahead along the momentum. */
+  readonly nesterov?: boolean;
+  /** Newton-Schulz iterations, which bring an update's singular values near one. */
+  readonly nsSteps?: number;
+  readonly weightDecay?: number;
+  /**
+   * How the rate of a matrix follows from its shape: `match-rms-adamw`, so that a rate for AdamW fits, or `original`,
+   * which wants one near 0.02.
+   */
+  readonly adjustLr?: "match-rms-adamw" | "original";
+  /** AdamW's settings for everything else. */
+  readonly adamw?: AdamWOptions;
+}
+
+/** Jordan's coefficients of the quintic (https://kellerjordan.github.io/posts/muon/). */
+const COEFFICIENTS = [3.4445, -4.775, 2.0315] as const;
+
+/** Tables that are looked up or added and never multiplied, and the layers that give the prediction. */
+const NO_HIDDEN_MATRIX =
+  /(^|\.)(shared|embed_tokens|embedding_table|relative_attention_bias|proj_out|proj_out_\d)\.weight$/;
+
+/** Whether Muon updates a parameter: the weights of hidden linear layers. */
+export const isHiddenMatrix = (name: string, parameter: Tensor): boolean =>
+  parameter.shape.length === 2 && name.endsWith(".weight") && !NO_HIDDEN_MATRIX.test(name);
+
+/**
+ * Muon (Jordan et al. 2024; torch.optim.Muon): a hidden matrix moves by its momentum made orthogonal. Embeddings,
+ * convolutions, biases, tables and the last layer are AdamW's, as its author advises; see {@link isHiddenMatrix}.
+ */
+export class Muon extends BaseOptimizer<{ readonly momentumBuffer: Tensor }> {
+  readonly #momentum: number;
+  readonly #nesterov: boolean;
+  readonly #nsSteps: number;
+  readonly #weightDecay: number;
+  readonly #adjustLr: "match-rms-adamw" | "original";
+  readonly #rest: AdamW;
+
+  constructor(groups: readonly ParameterGroup[], options: MuonOptions = {}) {
+    const part = (hidden: boolean): ParameterGroup[] =>
+      groups.map((group) => ({
+        ...group,
+        parameters: new Map(
+          [...group.parameters].filter(
+            ([name, parameter]) => isHiddenMatrix(name, parameter) === hidden,
+          ),
+        ),
+      }));
+    super(part(true), (parameter) => ({ momentumBuffer: zerosOf(parameter) }));
+    this.#rest = new AdamW(part(false), options.adamw);
+    this.#momentum = options.momentum ?? 0.95;
+    this.#nesterov = options.nesterov ?? true;
+    this.#nsSteps = options.nsSteps ?? 5;
+    this.#weightDecay = options.weightDecay ?? 0.1;
+    this.#adjustLr = options.adjustLr ?? "match-rms-adamw";
+  }
+
+  override zeroGrad(): void {
+    super.zeroGrad();
+    this.#rest.zeroGrad();
+  }
+
+  override stateDict(): Map<string, Tensor> {
+    return new Map([...super.stateDict(), ...this.#rest.stateDict()]);
+  }
+
+  protected update(lr: number): void {
+    this.#rest.step(lr);
+    this.forBatches((batch) => {
+      const { group, parameters, states } = batch;
+      const gradients = inFloat32(batch.gradients);
+      const buffers = states.map(({ momentumBuffer }) => momentumBuffer);
+      torch.foreachLerp_(buffers, gradients, 1 - this.#momentum);
+      const updates = this.#nesterov
+        ? torch.foreachLerp(gradients, buffers, this.#momentum)
+        : buffers;
+      const rate = lr * (group.lrScale ?? 1);
+      const decay = group.weightDecay ?? this.#weightDecay;
+      if (decay !== 0) torch.foreachMul_(parameters, 1 - rate * decay);
+      for (const [i, update] of updates.entries()) {
+        torch.tidy(() => {
+          const step = orthogonal(update, this.#nsSteps);
+          parameters[i]?.add_(step, { alpha: -rate * this.#scale(update.shape) });
+        });
+      }
+    });
+  }
+
+  #scale([rows = 1, columns = 1]: readonly number[]): number {
+    return this.#adjustLr === "original"
+      ? Math.sqrt(Math.max(1, rows / columns))
+      : 0.2 * Math.sqrt(Math.max(rows, columns));
+  }
+}
+
+/** The matrix with all singular values near one, in bfloat16 as its author computes it. */
+function orthogonal(matrix: Tensor, steps: number): Tensor {
+  const [a, b, c] = COEFFICIENTS;
+  const [rows = 1, columns = 1] = matrix.shape;
+  const isTall = rows > columns;
+  const narrow = matrix.to({ dtype: "bfloat16" });
+  let x = isTall ? narrow.t() : narrow;
+  x = x.div(x.norm().clamp({ min: 1e-7 })); // a spectral norm of at most one
+  for (let step = 0; step < steps; step++) {
+    const gram = x.mm(x.t());
+    x = torch.addmm(x, torch.addmm(gram, gram, gram, { beta: b, alpha: c }), x, { beta: a });
+  }
+  return isTall ? x.t() : x;
+}
