@@ -5,7 +5,7 @@ export * from "./models/index.ts";
 export * from "./optim/index.ts";
 export * from "./pipelines/index.ts";
 export * from "./schedulers/index.ts";
-export { T5Tokenizer } from "./text/index.ts";
+export { cleanCaption, prepareCaption, T5Tokenizer } from "./text/index.ts";
 export { pipelineFromRun } from "./training/run-pipeline.ts";
 export { train } from "./training/train.ts";
 export { readSafetensors, writeSafetensors } from "./weights/index.ts";

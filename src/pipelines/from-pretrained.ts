@@ -33,9 +33,12 @@ export interface PixArtAlphaPretrainedOptions
 const alpha: PipelineKind = { className: "PixArtAlphaPipeline", maxSequenceLength: 120 };
 const sigma: PipelineKind = { className: "PixArtSigmaPipeline", maxSequenceLength: 300 };
 
+/** What every folder has; a controlnet is loaded by itself and given. */
+type FolderComponent = Exclude<keyof PixArtAlphaComponents, "controlnet">;
+
 /** The key of each component in the index and on disk, and the classes that may stand there. */
 const components: Readonly<
-  Record<keyof PixArtAlphaComponents, { readonly key: string; readonly classes: readonly string[] }>
+  Record<FolderComponent, { readonly key: string; readonly classes: readonly string[] }>
 > = {
   scheduler: { key: "scheduler", classes: schedulerClassNames },
   textEncoder: { key: "text_encoder", classes: ["T5EncoderModel"] },
@@ -50,7 +53,7 @@ const KEPT_ENCODER_BYTES = 2 ** 30;
 function wantedFiles(options: PixArtAlphaPretrainedOptions): readonly WantedFile[] {
   const model = (baseName: WeightsBaseName, subfolder: string): readonly WantedFile[] =>
     pretrainedFiles(baseName, { subfolder, variant: options.variant });
-  const files: Record<keyof PixArtAlphaComponents, readonly WantedFile[]> = {
+  const files: Record<FolderComponent, readonly WantedFile[]> = {
     scheduler: schedulerFiles("scheduler"),
     tokenizer: tokenizerFiles("tokenizer"),
     textEncoder: model("model", "text_encoder"),
@@ -95,7 +98,9 @@ async function load(
           weightsHash(join(folder, "transformer"), variant),
         )
       : undefined;
-  return createPipeline({ transformer, vae, textEncoder, tokenizer, scheduler }, kind, source);
+  const { controlnet } = options;
+  const parts = { transformer, controlnet, vae, textEncoder, tokenizer, scheduler };
+  return createPipeline(parts, kind, source);
 }
 
 async function textEncoderIn(

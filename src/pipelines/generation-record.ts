@@ -18,7 +18,7 @@ export function generationRecords(
   sampler: string,
   weights: WeightsRecord | undefined,
 ): (PictureMetadata | undefined)[] {
-  const { texts, numImagesPerPrompt, latentShape, generator, start } = request;
+  const { texts, numImagesPerPrompt, latentShape, generator, start, controlImages } = request;
   const count = latentShape[0] ?? 0;
   return Array.from({ length: count }, (_, index) => {
     const seed = seedOf(request, index);
@@ -45,6 +45,7 @@ export function generationRecords(
           strength: start.strength,
           from: start.mask ? "picture and mask" : "picture",
         }),
+        ...(controlImages && { controlImage: true }),
         ...(isShared && { batchIndex: index, batchSize: count }),
       },
     };

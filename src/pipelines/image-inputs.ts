@@ -14,6 +14,11 @@ export interface ImageOptions {
   readonly strength?: number;
   /** Inpainting: white where `image` is drawn anew, black where it stays. */
   readonly maskImage?: RgbImage;
+  /**
+   * What the pictures follow, for all prompts or one each: an edge map (HED) where the controlnet is PixArt-δ's. It is
+   * resized and cropped to the size drawn at. Where left out, a pipeline with a controlnet draws as one without.
+   */
+  readonly controlImage?: RgbImage | readonly RgbImage[];
 }
 
 /** What a call begins from in place of noise alone. */
@@ -33,13 +38,35 @@ export function resolveImageStart(options: ImageOptions, prompts: number): Image
     }
     return undefined;
   }
-  const images = image instanceof RgbImage ? [image] : image;
-  if (images.length !== 1 && images.length !== prompts) {
-    throw expected(`one picture, or ${prompts} (one a prompt),`, "image", images.length);
-  }
+  const images = listed("image", image, prompts);
   const share = strength ?? 0.8;
   if (!(share > 0 && share <= 1)) throw expected("a number above 0 and up to 1", "strength", share);
   return { images, strength: share, mask: maskImage };
+}
+
+/** The pictures to follow; undefined where there are none. Throws without a controlnet to follow them. */
+export function resolveControlImages(
+  { controlImage }: ImageOptions,
+  prompts: number,
+  hasControlNet: boolean,
+): readonly RgbImage[] | undefined {
+  if (controlImage === undefined) return undefined;
+  if (!hasControlNet) {
+    throw new Error(
+      "Expected nothing without a controlnet for controlImage but received a picture; load the pipeline with { controlnet }",
+    );
+  }
+  return listed("controlImage", controlImage, prompts);
+}
+
+function listed(
+  name: string,
+  given: RgbImage | readonly RgbImage[],
+  prompts: number,
+): readonly RgbImage[] {
+  const images = given instanceof RgbImage ? [given] : given;
+  if (images.length === 1 || images.length === prompts) return images;
+  throw expected(`one picture, or ${prompts} (one a prompt),`, name, images.length);
 }
 
 /** Pictures as an autoencoder takes them, (P, 3, H, W) in [−1, 1]; resized to cover the size and cropped in the middle. */

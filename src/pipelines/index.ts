@@ -21,10 +21,10 @@ export type { PixArtAlphaOptions, PixArtAlphaRequest } from "./pixart-alpha-requ
 export type {
   DenoiseOptions,
   DenoiseStep,
-  EncodedPrompt,
   PixArtAlphaComponents,
   StartLatents,
 } from "./pixart-alpha-stages.ts";
+export type { EncodedPrompt } from "./prompt-encoding.ts";
 export { PromptPack } from "./prompt-pack.ts";
 export { hasResolutionBins, nearestResolutionBin, type PictureSize } from "./resolution-bins.ts";
 export { StagedModel } from "./staged-model.ts";

@@ -1,19 +1,35 @@
 import { chunk } from "../models/chunk.ts";
-import type { PixArtTransformer2DModel } from "../models/index.ts";
+import type {
+  PixArtControlNetTransformerModel,
+  PixArtInputs,
+  PixArtTransformer2DModel,
+} from "../models/index.ts";
 import type { AddedConditions } from "../models/pixart/conditioning.ts";
 import { pixArtDimensions } from "../models/pixart/config.ts";
 import type { Scheduler } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import type { EncodedPrompt } from "./pixart-alpha-stages.ts";
+import { expected } from "./expected.ts";
+import type { EncodedPrompt } from "./prompt-encoding.ts";
 
-// Shapes: B pictures, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
+// Shapes: B pictures, L caption tokens, D width of the text encoder's states, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
 
 /** What of a pipeline predicts. */
 export interface PredictorModels {
   readonly transformer: PixArtTransformer2DModel;
+  /** The transformer with its controlnet, where there is one. */
+  readonly controlled: PixArtControlNetTransformerModel | undefined;
   /** Pixels on a side of a latent pixel. */
   readonly vaeScaleFactor: number;
+}
+
+/** What stays the same from step to step. */
+export interface PredictorInputs {
+  readonly prompt: EncodedPrompt;
+  /** (B, C, H/f, W/f), for their size alone */
+  readonly latents: Tensor;
+  /** (B, C, H/f, W/f): what to follow */
+  readonly control: Tensor | undefined;
 }
 
 /** How predictions are led away from the negative prompt. */
@@ -31,21 +47,37 @@ const ORIGINAL_GUIDED_CHANNELS = 3;
 const guided = (away: Tensor, towards: Tensor, scale: number): Tensor =>
   away.add(towards.sub(away).mul(scale));
 
+/** The transformer for pictures of given texts' states (B, L, D), alone or following `control` (B, C, H/f, W/f). */
+function withText(
+  { transformer, controlled }: PredictorModels,
+  states: Tensor,
+  control: Tensor | undefined,
+): (input: Tensor, inputs: Omit<PixArtInputs, "encoderHiddenStates">) => Tensor {
+  if (control === undefined) {
+    const encoderHiddenStates = torch.noGrad(() => transformer.prepareCaption(states));
+    return (input, inputs) => transformer.call(input, { ...inputs, encoderHiddenStates });
+  }
+  if (controlled === undefined)
+    throw expected("nothing without a controlnet", "control", "a tensor");
+  const conditions = { encoderHiddenStates: states, controlnetCond: control };
+  return (input, inputs) => controlled.call(input, { ...inputs, ...conditions });
+}
+
 /**
- * The predictor of one call, guided where there is a negative prompt; `latents` (B, C, H/f, W/f) say its size. What it
- * keeps from step to step is of the scope that it is made in.
+ * The predictor of one call, guided where there is a negative prompt. What it keeps from step to step is of the scope that
+ * it is made in.
  */
 export function noisePredictor(
-  { transformer, vaeScaleFactor }: PredictorModels,
-  { positive, negative }: EncodedPrompt,
-  latents: Tensor,
+  models: PredictorModels,
+  { prompt, latents, control }: PredictorInputs,
   { guidanceScale, scheduler }: Guidance,
 ): NoisePredictor {
+  const { positive, negative } = prompt;
+  const { transformer, vaeScaleFactor } = models;
   // Both halves go through the model as one batch, the negative one first.
   const texts = negative === undefined ? [positive] : [negative, positive];
-  const encoderHiddenStates = torch.noGrad(() =>
-    transformer.prepareCaption(torch.cat(texts.map(({ hiddenStates }) => hiddenStates))),
-  );
+  const states = torch.cat(texts.map(({ hiddenStates }) => hiddenStates));
+  const model = withText(models, states, control && torch.cat(texts.map(() => control)));
   const encoderAttentionMask = torch.cat(texts.map(({ attentionMask }) => attentionMask));
   const rows = latents.size(0) * texts.length;
   const addedCondKwargs = pixArtDimensions(transformer.config).usesAdditionalConditions
@@ -53,8 +85,7 @@ export function noisePredictor(
     : undefined;
   const { device } = latents;
   return (input, timestep) => {
-    const output = transformer.call(torch.cat(texts.map(() => input)), {
-      encoderHiddenStates,
+    const output = model(torch.cat(texts.map(() => input)), {
       encoderAttentionMask,
       timestep: torch.full([rows], timestep, { dtype: "float32", device }),
       addedCondKwargs,

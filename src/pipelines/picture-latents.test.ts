@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { collectGarbage } from "../../test/collect-garbage.ts";
 import { RgbImage } from "../images/index.ts";
 import { AutoencoderKL, type AutoencoderKLConfig } from "../models/index.ts";
 import { construct } from "../nn/index.ts";
@@ -24,12 +25,13 @@ const shared = (rows: number, seed = 1) => ({
   generator: torch.generator(seed),
   numImagesPerPrompt: 2,
 });
+const float32 = (vae: AutoencoderKL) => ({ vae, device: "cpu", dtype: "float32" }) as const;
 const distance = (a: torch.Tensor, b: torch.Tensor): number =>
   torch.tidy(() => a.float().sub(b.float()).abs().amax().item());
 
 it("draws from the autoencoder's distribution, scaled by its configuration", async () => {
   const vae = build({ scalingFactor: 0.5, shiftFactor: 0.25 });
-  const latents = await pictureLatents([picture(1)], shared(1), vae);
+  const latents = await pictureLatents([picture(1)], shared(1), float32(vae));
   const { mean, logvar } = vae.encode(await pictureTensor([picture(1)], size));
   const noise = torch.randn([1, 4, 4, 4], { generator: torch.generator(1) });
   const sampled = mean.add(logvar.div(2).exp().mul(noise));
@@ -44,9 +46,9 @@ it("goes by the mean and deviation of each channel where they are known", async 
   const latents = await pictureLatents(
     [picture(1)],
     shared(1),
-    build({ scalingFactor: 0.5, latentsMean, latentsStd }),
+    float32(build({ scalingFactor: 0.5, latentsMean, latentsStd })),
   );
-  const plain = await pictureLatents([picture(1)], shared(1), build({ scalingFactor: 1 }));
+  const plain = await pictureLatents([picture(1)], shared(1), float32(build({ scalingFactor: 1 })));
   const channel = (c: number) =>
     [latents, plain].map((x) => Array.from(x.narrow(1, c, 1).contiguous().toFloat32Array()));
   for (const [c, mean] of latentsMean.entries()) {
@@ -59,15 +61,15 @@ it("goes by the mean and deviation of each channel where they are known", async 
 
 it("gives a shared generator's pictures one latent each, and rows of their own generators their own", async () => {
   const vae = build();
-  const rows = await pictureLatents([picture(1), picture(2)], shared(4), vae);
+  const rows = await pictureLatents([picture(1), picture(2)], shared(4), float32(vae));
   const row = (x: torch.Tensor, i: number): torch.Tensor => x.narrow(0, i, 1);
   expect(row(rows, 0).equal(row(rows, 1))).toBe(true);
   expect(row(rows, 2).equal(row(rows, 3))).toBe(true);
   expect(row(rows, 0).equal(row(rows, 2))).toBe(false);
   const generator = [1, 2].map((seed) => torch.generator(seed));
-  const own = await pictureLatents([picture(1)], { ...shared(2), generator }, vae);
+  const own = await pictureLatents([picture(1)], { ...shared(2), generator }, float32(vae));
   for (const [i, seed] of [1, 2].entries()) {
-    const alone = await pictureLatents([picture(1)], shared(1, seed), vae);
+    const alone = await pictureLatents([picture(1)], shared(1, seed), float32(vae));
     expect(distance(row(own, i), alone)).toBeLessThan(1e-5);
   }
 });
@@ -79,13 +81,18 @@ it("encodes in float32 where the autoencoder overflows its float16, and leaves i
     return vae.to({ dtype: "float16" });
   };
   const vae = wide(true);
+  collectGarbage();
   const before = torch.memory().tensors;
-  const latents = await pictureLatents([picture(1)], shared(1), vae);
+  const latents = await pictureLatents([picture(1)], shared(1), float32(vae));
   expect(latents.dtype).toBe("float32");
   expect(torch.memory().tensors).toBe(before + 1);
   expect(vae.dtype).toBe("float16");
-  const exact = await pictureLatents([picture(1)], shared(1), wide(true).to({ dtype: "float32" }));
+  const exact = await pictureLatents(
+    [picture(1)],
+    shared(1),
+    float32(wide(true).to({ dtype: "float32" })),
+  );
   expect(latents.equal(exact)).toBe(true);
-  const half = await pictureLatents([picture(1)], shared(1), wide(false));
+  const half = await pictureLatents([picture(1)], shared(1), float32(wide(false)));
   expect(Number.isFinite(torch.tidy(() => half.float().abs().amax().item()))).toBe(false);
 });

@@ -15,9 +15,16 @@ export const noiseOf = (
   dtype: torch.DType,
 ): Tensor => torch.tidy(() => drawNoise(torch.empty(shape, { dtype }), generator));
 
+/** What {@link pictureLatents} works with, and of what kind its result is. */
+interface LatentsOf {
+  readonly vae: AutoencoderKL;
+  readonly device: torch.Device;
+  readonly dtype: torch.DType;
+}
+
 /**
  * One picture, or one a prompt, as latents (B, C, h, w) of the diffusion model: a draw from what the autoencoder makes of
- * them, as in diffusers. On the autoencoder's device; the tensor is the caller's.
+ * them, as in diffusers. The tensor is the caller's.
  */
 export async function pictureLatents(
   images: readonly RgbImage[],
@@ -27,7 +34,7 @@ export async function pictureLatents(
     generator,
     numImagesPerPrompt,
   }: Pick<PixArtAlphaRequest, "size" | "latentShape" | "generator" | "numImagesPerPrompt">,
-  vae: AutoencoderKL,
+  { vae, device, dtype }: LatentsOf,
 ): Promise<Tensor> {
   const [rows = 0] = latentShape;
   const times = images.length === 1 ? rows : numImagesPerPrompt;
@@ -38,15 +45,15 @@ export async function pictureLatents(
   return torch.noGrad(() =>
     vae.upcasted(() =>
       torch.tidy(() => {
-        const { device, dtype } = vae;
-        const { mean, logvar } = vae.encode(pictures.to({ device, dtype })); // (1 or P, C, h, w) each
-        const noise = noiseOf(generator, drawnShape, dtype).to({ device });
+        const input = pictures.to({ device: vae.device, dtype: vae.dtype });
+        const { mean, logvar } = vae.encode(input); // (1 or P, C, h, w) each
+        const noise = noiseOf(generator, drawnShape, vae.dtype).to({ device: vae.device });
         const std = logvar.mul(0.5).exp();
         const toRows = (x: Tensor): Tensor => x.repeatInterleave(times, 0);
         const sampled = isShared
           ? toRows(mean.add(std.mul(noise)))
           : toRows(mean).add(toRows(std).mul(noise)); // (B, C, h, w)
-        return vae.toDiffusion(sampled);
+        return vae.toDiffusion(sampled).to({ device, dtype });
       }),
     ),
   );

@@ -9,6 +9,7 @@ const small = {
   latentChannels: 4,
   vaeScaleFactor: 8,
   maxSequenceLength: 120,
+  hasControlNet: false,
 };
 const released = { ...small, sampleSize: 128 };
 
@@ -105,6 +106,10 @@ describe("resolveRequest", () => {
       { image: [1, 2].map(() => RgbImage.filled(8, 8, [0, 0, 0])) },
       "Expected one picture, or 1 (one a prompt), for image but received 2",
     ],
+    [
+      { controlImage: RgbImage.filled(8, 8, [0, 0, 0]) },
+      "Expected nothing without a controlnet for controlImage but received a picture; load the pipeline with { controlnet }",
+    ],
     [{ width: 0 }, "Expected a positive integer for width but received 0"],
     [{ width: 65 }, "Expected a multiple of 16 for width but received 65. The nearest is 64."],
     [{ height: 7 }, "Expected a multiple of 16 for height but received 7. The nearest is 16."],
@@ -180,6 +185,20 @@ describe("resolveRequest", () => {
         resolve({ ...given, negativePromptEmbeds: promptEmbeds, negativePrompt: "x" }, null),
       ).toThrow("Expected a mask [2, 5] for negativePromptAttentionMask but received none");
     });
+  });
+
+  it("takes size from the picture to follow, where none is begun from", () => {
+    const controlled = { ...small, hasControlNet: true };
+    const [wide, tall] = [RgbImage.filled(96, 64, [0, 0, 0]), RgbImage.filled(64, 96, [0, 0, 0])];
+    const request = resolve({ controlImage: [wide, wide] }, ["a", "b"], controlled);
+    expect(request.outputSize).toEqual({ width: 96, height: 64 });
+    expect(request.controlImages).toEqual([wide, wide]);
+    const both = resolve({ controlImage: wide, image: tall }, "a", controlled);
+    expect(both.outputSize).toEqual({ width: 64, height: 96 });
+    expect(() => resolve({ controlImage: [wide, wide] }, ["a", "b", "c"], controlled)).toThrow(
+      "Expected one picture, or 3 (one a prompt), for controlImage but received 2",
+    );
+    expect(resolve({}, "a", controlled).controlImages).toBeUndefined();
   });
 
   it("takes size from the picture to begin with", () => {

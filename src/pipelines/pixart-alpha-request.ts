@@ -1,9 +1,15 @@
 import { randomInt } from "node:crypto";
+import type { RgbImage } from "../images/index.ts";
 import type { NoiseSource } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { checkCount, expected } from "./expected.ts";
-import { type ImageOptions, type ImageStart, resolveImageStart } from "./image-inputs.ts";
+import {
+  type ImageOptions,
+  type ImageStart,
+  resolveControlImages,
+  resolveImageStart,
+} from "./image-inputs.ts";
 import { type PromptOptions, type RequestTexts, resolveTexts } from "./request-texts.ts";
 import { hasResolutionBins, nearestResolutionBin, type PictureSize } from "./resolution-bins.ts";
 
@@ -19,7 +25,7 @@ export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
   readonly eta?: number;
   /** Default 1. */
   readonly numImagesPerPrompt?: number;
-  /** In pixels; those of `image`, or the transformer's own, where left out. */
+  /** In pixels; those of `image`, of `controlImage` or the transformer's own, where left out. */
   readonly width?: number;
   readonly height?: number;
   /**
@@ -62,6 +68,8 @@ export interface PixArtAlphaRequest {
   readonly generator: NoiseSource;
   /** What to begin from in place of noise alone. */
   readonly start: ImageStart | undefined;
+  /** What to follow: one, or one a prompt. */
+  readonly controlImages: readonly RgbImage[] | undefined;
   readonly onWarning: (message: string) => void;
   readonly signal: AbortSignal | undefined;
 }
@@ -77,6 +85,7 @@ export interface PipelineLimits {
   readonly vaeScaleFactor: number;
   /** Longest prompt in tokens that the transformer was trained with. */
   readonly maxSequenceLength: number;
+  readonly hasControlNet: boolean;
 }
 
 /** Fills in what `options` leaves out. Throws on the first value that no picture can be made of. */
@@ -107,7 +116,8 @@ export function resolveRequest(
   if (!Number.isFinite(guidanceScale)) throw expected("a number", "guidanceScale", guidanceScale);
   if (!(eta >= 0 && eta <= 1)) throw expected("a number from 0 to 1", "eta", eta);
   const start = resolveImageStart(options, texts.count);
-  const sizes = resolveSizes(options, start, limits);
+  const controlImages = resolveControlImages(options, texts.count, limits.hasControlNet);
+  const sizes = resolveSizes(options, (start?.images ?? controlImages)?.[0], limits);
   const latentShape = [
     texts.count * numImagesPerPrompt,
     limits.latentChannels,
@@ -127,6 +137,7 @@ export function resolveRequest(
     latents: options.latents,
     generator: resolveGenerator(options.generator, latentShape[0] ?? 0),
     start,
+    controlImages,
     onWarning,
     signal,
   };
@@ -134,11 +145,10 @@ export function resolveRequest(
 
 function resolveSizes(
   options: PixArtAlphaOptions,
-  start: ImageStart | undefined,
+  given: PictureSize | undefined,
   { sampleSize, patchSize, vaeScaleFactor }: PipelineLimits,
 ): Pick<PixArtAlphaRequest, "size" | "outputSize" | "useResolutionBinning"> {
   const native = sampleSize * vaeScaleFactor;
-  const given = start?.images[0];
   const outputSize = {
     width: options.width ?? given?.width ?? native,
     height: options.height ?? given?.height ?? native,

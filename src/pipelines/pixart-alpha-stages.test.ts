@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { collectGarbage } from "../../test/collect-garbage.ts";
 import {
   AutoencoderKL,
   type AutoencoderKLConfig,
@@ -52,6 +53,7 @@ describe("decode", () => {
     };
     const vae = wide(true);
     const pipe = around(vae);
+    collectGarbage();
     const before = torch.memory().tensors;
     const pictures = pipe.decode(latents);
     expect(torch.memory().tensors).toBe(before + 1);

@@ -1,28 +1,33 @@
 import { setImmediate } from "node:timers/promises";
-import type { AutoencoderKL, PixArtTransformer2DModel } from "../models/index.ts";
+import {
+  type AutoencoderKL,
+  type PixArtControlNetAdapterModel,
+  PixArtControlNetTransformerModel,
+  type PixArtTransformer2DModel,
+} from "../models/index.ts";
 import type { NoiseSource, Scheduler } from "../schedulers/index.ts";
-import { cleanCaption, prepareCaption, type T5Tokenizer } from "../text/index.ts";
+import type { T5Tokenizer } from "../text/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { expected } from "./expected.ts";
 import { requireFinite } from "./finite.ts";
 import { noisePredictor } from "./noise-predictor.ts";
-import { noiseOf } from "./picture-latents.ts";
+import { noiseOf, pictureLatents } from "./picture-latents.ts";
 import {
   type PixArtAlphaOptions,
   type PixArtAlphaRequest,
   resolveRequest,
 } from "./pixart-alpha-request.ts";
+import {
+  type EncodedPrompt,
+  type EncodePromptRequest,
+  encodePrompt,
+  preparation,
+} from "./prompt-encoding.ts";
 import type { PromptPack } from "./prompt-pack.ts";
-import { isEncoded, type RequestTexts, type TextSource } from "./request-texts.ts";
 import { type PictureSize, resizeAndCrop } from "./resolution-bins.ts";
 import { type Kept, startFromPictures } from "./start-latents.ts";
-import {
-  disposeText,
-  type EncodedText,
-  padText,
-  type TextEncoder,
-  TextEncoding,
-} from "./text-encoding.ts";
+import { type TextEncoder, TextEncoding } from "./text-encoding.ts";
 
 // Shapes: B pictures, L caption tokens, D width of the text encoder's states, C latent channels, H and W picture
 // size in pixels, f pixels on a side of a latent pixel.
@@ -30,18 +35,13 @@ import {
 /** What a pipeline is made of. */
 export interface PixArtAlphaComponents {
   readonly transformer: PixArtTransformer2DModel;
+  /** Lets pictures follow a `controlImage` (PixArt-δ, arXiv 2401.05252 section 4). */
+  readonly controlnet?: PixArtControlNetAdapterModel | undefined;
   readonly vae: AutoencoderKL;
   /** Null where prompts come encoded. */
   readonly textEncoder: TextEncoder;
   readonly tokenizer: T5Tokenizer;
   readonly scheduler: Scheduler;
-}
-
-/** Encoded texts, a row for each picture. */
-export interface EncodedPrompt {
-  readonly positive: EncodedText;
-  /** What guidance leads away from; no guidance where undefined. */
-  readonly negative: EncodedText | undefined;
 }
 
 /** What a call's denoising begins from. */
@@ -58,6 +58,8 @@ export interface DenoiseOptions {
   readonly prompt: EncodedPrompt;
   /** Stays the caller's. */
   readonly start: StartLatents;
+  /** (B, C, H/f, W/f): what the pictures follow. Stays the caller's. */
+  readonly control?: Tensor | undefined;
   readonly numInferenceSteps: number;
   readonly timesteps?: readonly number[] | undefined;
   readonly guidanceScale: number;
@@ -76,19 +78,11 @@ export interface DenoiseStep {
   readonly latents: Tensor;
 }
 
-/** Prompts as they are encoded. Cleaned twice, as diffusers does: the second time finds what the first uncovered. */
-const preparation = ({ cleanCaption: cleans }: RequestTexts): ((text: string) => string) =>
-  cleans ? (text) => cleanCaption(cleanCaption(text)) : prepareCaption;
-
-/** What of a request concerns its texts. */
-export type EncodePromptRequest = Pick<
-  PixArtAlphaRequest,
-  "texts" | "numImagesPerPrompt" | "guidanceScale" | "onWarning"
->;
-
 /** The stages of a call to `PixArtAlphaPipeline`, in their order; each can be used by itself. */
 export class PixArtAlphaStages {
   readonly transformer: PixArtTransformer2DModel;
+  /** The transformer with its controlnet, where there is one. */
+  readonly controlled: PixArtControlNetTransformerModel | undefined;
   readonly vae: AutoencoderKL;
   readonly tokenizer: T5Tokenizer;
   /** May be replaced by another between calls. */
@@ -97,8 +91,11 @@ export class PixArtAlphaStages {
   readonly maxSequenceLength: number;
   protected readonly texts: TextEncoding;
 
+  /** Throws where the controlnet does not fit the transformer. */
   constructor(components: PixArtAlphaComponents, maxSequenceLength: number) {
-    this.transformer = components.transformer;
+    const { transformer, controlnet } = components;
+    this.transformer = transformer;
+    this.controlled = controlnet && new PixArtControlNetTransformerModel(transformer, controlnet);
     this.vae = components.vae;
     this.tokenizer = components.tokenizer;
     this.scheduler = components.scheduler;
@@ -108,6 +105,10 @@ export class PixArtAlphaStages {
 
   get textEncoder(): TextEncoder {
     return this.texts.encoder;
+  }
+
+  get controlnet(): PixArtControlNetAdapterModel | undefined {
+    return this.controlled?.controlnet;
   }
 
   /** Pixels on a side of a latent pixel. */
@@ -121,51 +122,34 @@ export class PixArtAlphaStages {
     options: PixArtAlphaOptions = {},
   ): PixArtAlphaRequest {
     const { sampleSize, patchSize, inChannels: latentChannels } = this.transformer.config;
-    const { vaeScaleFactor, maxSequenceLength } = this;
-    return resolveRequest(prompt, options, {
+    const { vaeScaleFactor, maxSequenceLength, controlnet } = this;
+    const request = resolveRequest(prompt, options, {
       sampleSize,
       patchSize,
       latentChannels,
       vaeScaleFactor,
       maxSequenceLength,
+      hasControlNet: controlnet !== undefined,
     });
+    if (request.controlImages !== undefined) this.checkControlNet();
+    return request;
+  }
+
+  private checkControlNet(): void {
+    const [wanted, found] = [this.transformer, this.controlnet].map(
+      (model) => model && `${model.dtype} on ${model.device}`,
+    );
+    if (found === wanted) return;
+    throw expected(`the transformer's dtype and device, ${wanted},`, "controlnet", found);
   }
 
   /**
    * Encodes prompts, and where `guidanceScale` asks for it what to lead away from; a row for each picture, all of one
    * length, on the transformer's device and in its dtype. The tensors are the caller's.
    */
-  async encodePrompt(request: EncodePromptRequest): Promise<EncodedPrompt> {
-    const { texts, guidanceScale } = request;
-    const made: EncodedText[] = [];
-    const encode = async (source: TextSource): Promise<EncodedText> => {
-      if (isEncoded(source)) return source;
-      const text = await this.encodeTexts(source, request);
-      made.push(text);
-      return text;
-    };
-    try {
-      const positive = await encode(texts.positive);
-      const negative = guidanceScale > 1 ? await encode(texts.negative) : undefined;
-      return torch.noGrad(() =>
-        torch.tidy(() => {
-          const lengths = [positive, negative].map((text) => text?.hiddenStates.size(1) ?? 0);
-          const rows = (text: EncodedText): EncodedText =>
-            this.toRows(text, Math.max(...lengths), request);
-          return { positive: rows(positive), negative: negative && rows(negative) };
-        }),
-      );
-    } finally {
-      for (const text of made) disposeText(text);
-    }
-  }
-
-  private encodeTexts(
-    prompts: readonly string[],
-    { texts, onWarning }: EncodePromptRequest,
-  ): Promise<EncodedText> {
-    const { maxSequenceLength } = texts;
-    return this.texts.encode(prompts.map(preparation(texts)), { maxSequenceLength, onWarning });
+  encodePrompt(request: EncodePromptRequest): Promise<EncodedPrompt> {
+    const { device, dtype } = this.transformer;
+    return encodePrompt(this.texts, request, { device, dtype });
   }
 
   /** Prompts, and "" for guidance, as a pack that draws pictures without a text encoder. */
@@ -177,22 +161,6 @@ export class PixArtAlphaStages {
     const { maxSequenceLength } = texts;
     const prepared = [...prompts, ""].map(preparation(texts));
     return this.texts.pack(prepared, { maxSequenceLength, onWarning });
-  }
-
-  /** A row for each picture of each prompt; a single negative text serves all. */
-  private toRows(
-    text: EncodedText,
-    length: number,
-    { texts, numImagesPerPrompt }: EncodePromptRequest,
-  ): EncodedText {
-    const { device, dtype } = this.transformer;
-    const padded = padText(text, length);
-    const rows = text.hiddenStates.size(0);
-    const times = rows === texts.count ? numImagesPerPrompt : texts.count * numImagesPerPrompt;
-    return {
-      hiddenStates: padded.hiddenStates.to({ device, dtype }).repeatInterleave(times, 0),
-      attentionMask: padded.attentionMask.to({ device }).repeatInterleave(times, 0),
-    };
   }
 
   /** What to begin with: noise, as PyTorch draws it on the CPU, or pictures with noise. The tensors are the caller's. */
@@ -216,6 +184,17 @@ export class PixArtAlphaStages {
     return { latents, skippedSteps: 0, kept: undefined };
   }
 
+  /**
+   * Latents (B, C, H/f, W/f) of what the pictures follow, which are the caller's; undefined where they follow nothing. What
+   * is drawn for them comes after the noise of `prepareLatents`, which is the same with them and without.
+   */
+  async prepareControl(request: PixArtAlphaRequest): Promise<Tensor | undefined> {
+    const { controlImages } = request;
+    if (controlImages === undefined) return undefined;
+    const { device, dtype } = this.transformer;
+    return pictureLatents(controlImages, request, { vae: this.vae, device, dtype });
+  }
+
   /** A sampler of its own for one call, with its timesteps set. */
   private plan({
     numInferenceSteps,
@@ -228,15 +207,16 @@ export class PixArtAlphaStages {
 
   /** Denoises step by step, leaving the event loop free between steps. An aborted `signal` ends it with its reason. */
   async *denoise(options: DenoiseOptions): AsyncGenerator<DenoiseStep, void, void> {
-    const { prompt, start, guidanceScale, eta, generator, signal } = options;
+    const { prompt, start, control, guidanceScale, eta, generator, signal } = options;
+    const { latents } = start;
     using scheduler = this.plan(options);
     using scope = torch.scope("denoise");
     const predict = scope.run(() =>
-      noisePredictor(this, prompt, start.latents, { guidanceScale, scheduler }),
+      noisePredictor(this, { prompt, latents, control }, { guidanceScale, scheduler }),
     );
     const timesteps = scheduler.timesteps.slice(start.skippedSteps);
     const total = timesteps.length;
-    let current = start.latents;
+    let current = latents;
     let isHandedOver = false;
     try {
       for (const [index, timestep] of timesteps.entries()) {
@@ -258,14 +238,14 @@ export class PixArtAlphaStages {
             return result;
           }),
         );
-        if (current !== start.latents) current.dispose();
+        if (current !== latents) current.dispose();
         current = next;
         isHandedOver = index === total - 1;
         yield { step: index + 1, total, timestep, latents: current };
         await setImmediate();
       }
     } finally {
-      if (!isHandedOver && current !== start.latents) current.dispose();
+      if (!isHandedOver && current !== latents) current.dispose();
     }
   }
 

@@ -7,11 +7,11 @@ import { writeModelIndex } from "./model-index.ts";
 import type { PixArtAlphaOptions, PixArtAlphaRequest } from "./pixart-alpha-request.ts";
 import {
   type DenoiseStep,
-  type EncodedPrompt,
   type PixArtAlphaComponents,
   PixArtAlphaStages,
   type StartLatents,
 } from "./pixart-alpha-stages.ts";
+import type { EncodedPrompt } from "./prompt-encoding.ts";
 import { PromptPack } from "./prompt-pack.ts";
 import { StagedModel } from "./staged-model.ts";
 import { disposeText } from "./text-encoding.ts";
@@ -97,9 +97,15 @@ export class PixArtAlpha extends PixArtAlphaStages {
   ): Promise<Tensor> {
     using prompt = disposable(await this.encodePrompt(request), disposePrompt);
     using start = disposable(await this.prepareLatents(request), disposeStart);
+    using control = disposable(await this.prepareControl(request), (made) => made?.dispose());
     let latents: Tensor | undefined;
     try {
-      const steps = this.denoise({ ...request, prompt: prompt.value, start: start.value });
+      const steps = this.denoise({
+        ...request,
+        prompt: prompt.value,
+        start: start.value,
+        control: control.value,
+      });
       for await (const step of steps) {
         latents = step.latents;
         await onStep?.(step);
@@ -126,13 +132,17 @@ export class PixArtAlpha extends PixArtAlphaStages {
     return torch.tidy(() => imagesFromTensor(this.decode(finished, request.outputSize), records));
   }
 
-  /** Writes the whole pipeline as diffusers' `save_pretrained` does, its index last. */
+  /**
+   * Writes the whole pipeline as diffusers' `save_pretrained` does, its index last. A controlnet is written beside it, into
+   * `controlnet`; the index leaves it out, because diffusers' pipelines of PixArt have none.
+   */
   async savePretrained(folder: string): Promise<void> {
     await this.scheduler.savePretrained(join(folder, "scheduler"));
     await this.tokenizer.savePretrained(join(folder, "tokenizer"));
     const hasEncoder = await this.saveTextEncoder(join(folder, "text_encoder"));
     await this.transformer.savePretrained(join(folder, "transformer"));
     await this.vae.savePretrained(join(folder, "vae"));
+    await this.controlnet?.savePretrained(join(folder, "controlnet"));
     await writeModelIndex(folder, this.kind.className, {
       scheduler: ["diffusers", this.scheduler.className],
       text_encoder: hasEncoder ? ["transformers", "T5EncoderModel"] : [null, null],
@@ -159,6 +169,7 @@ export class PixArtAlpha extends PixArtAlphaStages {
   /** Gives back the memory of all models; the pipeline cannot be used afterwards. */
   dispose(): void {
     this.transformer.dispose();
+    this.controlnet?.dispose();
     this.vae.dispose();
     this.texts.dispose();
   }

@@ -74,13 +74,12 @@ export async function startFromPictures(
   const [rows = 0] = latentShape;
   const times = Array.from({ length: rows }, () => first);
   using scope = torch.scope("startFromPictures");
-  using sampled = await pictureLatents(images, request, vae);
+  using original = await pictureLatents(images, request, { vae, device, dtype });
   const white = mask && (await latentMask(mask, size, vaeScaleFactor));
-  const [original, noise, started] = scope.run(() =>
+  const [noise, started] = scope.run(() =>
     torch.noGrad(() => {
-      const original = sampled.to({ device, dtype });
       const noise = (latents ?? noiseOf(generator, latentShape, dtype)).to({ device, dtype });
-      return [original, noise, torch.keep(scheduler.addNoise(original, noise, times))] as const;
+      return [noise, torch.keep(scheduler.addNoise(original, noise, times))] as const;
     }),
   );
   if (white === undefined) return { latents: started, skippedSteps, kept: undefined };

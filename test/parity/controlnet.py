@@ -1,4 +1,4 @@
-"""PixArt-delta's ControlNet in PyTorch, for controlnet.test.ts.
+"""PixArt-delta's ControlNet in PyTorch, for controlnet.test.ts and controlnet-pipeline.py.
 
 Built from diffusers' blocks. The control part is hooked in before the blocks of an unchanged diffusers
 model, so that the model's own forward does all the rest. JSON on stdin and on the last line of stdout.
@@ -102,13 +102,14 @@ def run(folder, seed, height, width):
     return {"config": saved}
 
 
-request = json.load(sys.stdin)
-cases = [run(**case) for case in request["cases"]]
-with torch.device("meta"):
-    released = Control(13)
-answer = {
-    "cases": cases,
-    "keys": {name: list(tensor.shape) for name, tensor in released.state_dict().items()},
-}
-print()
-json.dump(answer, sys.stdout)
+if __name__ == "__main__":
+    request = json.load(sys.stdin)
+    cases = [run(**case) for case in request["cases"]]
+    with torch.device("meta"):
+        released = Control(13)
+    answer = {
+        "cases": cases,
+        "keys": {name: list(tensor.shape) for name, tensor in released.state_dict().items()},
+    }
+    print()
+    json.dump(answer, sys.stdout)

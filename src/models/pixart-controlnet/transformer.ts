@@ -8,6 +8,8 @@ import { type PixArtControlNetAdapterModel, requireBlocksBehind } from "./adapte
 
 /** What {@link PixArtControlNetTransformerModel} needs beside the noisy picture. */
 export interface PixArtControlNetInputs extends PixArtInputs {
+  /** As the transformer's, but not prepared: the control blocks have keys and values of their own. */
+  readonly encoderHiddenStates: Tensor;
   /** (B, C, H, W): the condition's latents, scaled as the noisy picture's are; the bare transformer without. */
   readonly controlnetCond?: Tensor | undefined;
 }
