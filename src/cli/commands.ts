@@ -114,6 +114,8 @@ export function addCommands(program: Command): void {
     .option("--init-image <file>", "begin from a picture instead of noise")
     .option("--strength <n>", "how much of --init-image is drawn anew, 0 to 1", number)
     .option("--mask <file>", "white where --init-image is drawn anew, black where it stays")
+    .option("--controlnet <place>", "PixArt-δ's ControlNet: its .pth, or an adapter's folder")
+    .option("--control-image <file>", "an edge map that the pictures follow by --controlnet")
     .option(
       "--lora <path...>",
       "PEFT folders or LoRA .safetensors files; path=scale for another than 1",

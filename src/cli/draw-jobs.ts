@@ -34,6 +34,11 @@ export async function recordToRepeat(path: string): Promise<SavedPictureMetadata
       `${path} was drawn from a ${extra.from}, which it does not hold. Repeat it with --init-image`,
     );
   }
+  if (extra.controlImage === true) {
+    throw new Error(
+      `${path} was drawn along a control picture, which it does not hold. Repeat it with --control-image`,
+    );
+  }
   if (extra.batchSize !== undefined) {
     throw new Error(
       `${path} is picture ${Number(extra.batchIndex) + 1} of ${extra.batchSize} that shared one generator, so it cannot be drawn alone`,

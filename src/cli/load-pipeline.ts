@@ -1,9 +1,9 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { HubError } from "../hub/index.ts";
 import { isModelName, nearestFolder } from "../hub/model-name.ts";
-import { loadLoraFile } from "../models/index.ts";
+import { loadLoraFile, PixArtControlNetAdapterModel } from "../models/index.ts";
 import {
   DiffusionPipeline,
   type PixArtAlphaPipeline,
@@ -11,6 +11,7 @@ import {
   PromptPack,
 } from "../pipelines/index.ts";
 import { schedulerNamed } from "../schedulers/index.ts";
+import type { DType } from "../torch/index.ts";
 import { isRun, pipelineFromRun } from "../training/run-pipeline.ts";
 import { say } from "./talk.ts";
 
@@ -40,6 +41,8 @@ export interface PipelineChanges {
   readonly scheduler?: string;
   /** PEFT folders or LoRA files, each with `=scale` after it where that is not 1. */
   readonly lora?: readonly string[];
+  /** A checkpoint of PixArt-δ's own code, or a folder or name on the Hub in diffusers' layout. */
+  readonly controlnet?: string;
   /** A file of encoded prompts in place of the text encoder. */
   readonly promptsFrom?: string;
   /** Hash that the transformer's weights should have. */
@@ -108,25 +111,43 @@ function missing(model: string): string {
 
 async function published(
   folderOrName: string,
-  { raw = false }: PipelineChanges,
+  changes: PipelineChanges,
   options: PixArtAlphaPretrainedOptions,
 ): Promise<LoadedPipeline> {
+  const { raw = false, controlnet: place } = changes;
   if (raw) {
     throw new Error(
       `Expected a run with --raw but received ${folderOrName}, which has one set of weights`,
     );
   }
-  return { pipe: await DiffusionPipeline.fromPretrained(folderOrName, options), run: undefined };
+  const controlnet = place === undefined ? undefined : await controlNetOf(place, dtypeOf(changes));
+  const pipe = await DiffusionPipeline.fromPretrained(folderOrName, { ...options, controlnet });
+  return { pipe, run: undefined };
+}
+
+function controlNetOf(
+  place: string,
+  dtype: DType | undefined,
+): Promise<PixArtControlNetAdapterModel> {
+  const isFile = statSync(place, { throwIfNoEntry: false })?.isFile() ?? false;
+  return isFile
+    ? PixArtControlNetAdapterModel.fromSingleFile(place, {
+        dtype,
+        onWarning: (message) => say(`Warning: ${message}`),
+      })
+    : PixArtControlNetAdapterModel.fromPretrained(place, { dtype });
 }
 
 async function fromRun(model: string, changes: PipelineChanges): Promise<LoadedPipeline> {
   const { raw = false, dtype = "float32", quantize, variant, revision, promptsFrom } = changes;
+  const { controlnet } = changes;
   const given = {
     "--dtype": dtype === "float32" ? undefined : dtype,
     "--quantize": quantize,
     "--variant": variant,
     "--revision": revision,
     "--prompts-from": promptsFrom,
+    "--controlnet": controlnet,
   };
   const refused = Object.entries(given).flatMap(([flag, value]) => (value ? [flag] : []));
   if (refused.length > 0) {
@@ -141,11 +162,16 @@ async function fromRun(model: string, changes: PipelineChanges): Promise<LoadedP
   return { pipe: run.pipe, run };
 }
 
-function optionsOf(changes: PipelineChanges): PixArtAlphaPretrainedOptions {
-  const { dtype, quantize, variant, revision, promptsFrom } = changes;
+function dtypeOf({ dtype }: PipelineChanges): DType | undefined {
   if (dtype !== undefined && dtype !== "float32" && dtype !== "bfloat16" && dtype !== "float16") {
     throw new Error(`Expected float32, bfloat16 or float16 for --dtype but received ${dtype}`);
   }
+  return dtype;
+}
+
+function optionsOf(changes: PipelineChanges): PixArtAlphaPretrainedOptions {
+  const { quantize, variant, revision, promptsFrom } = changes;
+  const dtype = dtypeOf(changes);
   if (quantize !== undefined && quantize !== "int8") {
     throw new Error(`Expected int8 for --quantize but received ${quantize}`);
   }

@@ -22,6 +22,7 @@ export interface SampleOptions extends PipelineChanges {
   readonly initImage?: string;
   readonly strength?: number;
   readonly mask?: string;
+  readonly controlImage?: string;
   readonly from?: string;
   readonly maxLength?: number;
   /** False with --no-resolution-binning. */
@@ -90,6 +91,10 @@ async function planOf(prompts: readonly string[], options: SampleOptions): Promi
   if (options.from !== undefined) return repeatPlan(options.from, prompts);
   if (prompts.length === 0)
     throw new Error('Expected at least one prompt, such as "a red apple, noto style"');
+  if ((options.controlnet === undefined) !== (options.controlImage === undefined)) {
+    const alone = options.controlnet === undefined ? "--control-image" : "--controlnet";
+    throw new Error(`Expected --controlnet and --control-image together but received ${alone}`);
+  }
   const given: Partial<PixArtAlphaOptions> = {
     ...(options.width !== undefined && { width: options.width }),
     ...(options.height !== undefined && { height: options.height }),
@@ -98,6 +103,9 @@ async function planOf(prompts: readonly string[], options: SampleOptions): Promi
     ...(options.initImage !== undefined && { image: await RgbImage.decode(options.initImage) }),
     ...(options.strength !== undefined && { strength: options.strength }),
     ...(options.mask !== undefined && { maskImage: await RgbImage.decode(options.mask) }),
+    ...(options.controlImage !== undefined && {
+      controlImage: await RgbImage.decode(options.controlImage),
+    }),
     ...(!options.resolutionBinning && { useResolutionBinning: false }),
   };
   return {
