@@ -1,10 +1,9 @@
-import type { ResolvedConfig } from "../config/index.ts";
 import { loadPictures } from "../data/load-pictures.ts";
 import { measureRetrieval, type PromptPair } from "../evaluation/measure-retrieval.ts";
 import type { LabelledImage, RetrievalResult } from "../evaluation/retrieval.ts";
 import { RgbImage } from "../images/index.ts";
 import * as torch from "../torch/index.ts";
-import { type Example, loadTrainingData } from "../training/training-data.ts";
+import { type DatasetChoice, type Example, loadTrainingData } from "../training/training-data.ts";
 import { type LoadedPipeline, loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
 import { say } from "./talk.ts";
 
@@ -60,7 +59,7 @@ function choose(examples: readonly Described[], count: number, seed: number): De
 /** Measures a pipeline on a data set, as `pixart evaluate` and the demo do. */
 export async function evaluate(
   { pipe, run }: LoadedPipeline,
-  dataset: ResolvedConfig["dataset"],
+  dataset: DatasetChoice,
   options: Pick<EvaluateOptions, "count" | "steps" | "guidance" | "seed">,
 ): Promise<Evaluation> {
   const data = await loadTrainingData(dataset);
@@ -115,7 +114,7 @@ export async function evaluateCommand(model: string, options: EvaluateOptions): 
     throw new Error(
       "Expected --data with the folder that `pixart dataset emoji` made: a published model does not say what it was trained on",
     );
-  const dataset: ResolvedConfig["dataset"] = {
+  const dataset: DatasetChoice = {
     folder,
     things:
       options.things === "demo"
@@ -124,8 +123,7 @@ export async function evaluateCommand(model: string, options: EvaluateOptions): 
           ? (own?.things ?? null)
           : Number(options.things),
     styles: own?.styles ?? null,
-    denseCaptionProbability: 0,
-    captionDropout: 0,
+    heldoutShare: own?.heldoutShare ?? 0,
   };
   const start = performance.now();
   const result = await evaluate(loaded, dataset, options);

@@ -1,15 +1,16 @@
 import { ConfigError } from "./config-error.ts";
-import type { ResolvedConfig } from "./pixart-config.ts";
+import type { CheckedConfig, ResolvedConfig } from "./pixart-config.ts";
 import { resolveConfig } from "./resolve-config.ts";
+import { settledConfig } from "./settle-config.ts";
 
 /** A resolved config as a run folder keeps it. */
-export function configToJson(config: ResolvedConfig): string {
+export function configToJson(config: CheckedConfig): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 /** The same config from what {@link configToJson} made of it. `source` is the file, for messages. */
 export function configFromJson(json: string, source: string): ResolvedConfig {
-  return resolveConfig(parseConfigJson(json, source), source);
+  return settledConfig(resolveConfig(parseConfigJson(json, source), source), source);
 }
 
 /** Parses a config file in JSON. */

@@ -12,6 +12,7 @@ import {
   atLeastOne,
   count,
   decay,
+  flag,
   oneOf,
   probability,
   text,
@@ -20,12 +21,12 @@ import {
 
 const names = z.array(text, "a list of names").min(1, "a list of at least one name");
 
-/** A config whose name and run folder are settled; they follow from its file's name where it gives none. */
-type NamedConfig = PixArtConfig & Required<Pick<PixArtConfig, "name" | "workDir">>;
+/** A config whose name, run folder and transformer are settled: they follow from its file's name and its base where it gives none. */
+type NamedConfig = PixArtConfig & Required<Pick<PixArtConfig, "name" | "workDir" | "transformer">>;
 
 /** Checks a whole config field by field and fills in the other defaults; `value` says which components are pretrained. */
 export function configSchema(value: unknown): SchemaOf<NamedConfig> {
-  const { autoencoder, tokenizer, textEncoder } = Object(value);
+  const { autoencoder, tokenizer, textEncoder, transformer } = Object(value);
   return schemaOf<NamedConfig>()(
     z.strictObject(
       {
@@ -33,6 +34,7 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
         seed: wholeNumber.default(0),
         workDir: text,
         threads: count.nullable().default(null),
+        base: text.nullable().default(null),
         dataset: z.strictObject(
           {
             folder: text,
@@ -46,13 +48,25 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
             styles: names.nullable().default(null),
             denseCaptionProbability: probability.default(0.5),
             captionDropout: decay.default(0.1),
+            cleanCaptions: flag.default(false),
+            heldoutShare: decay.default(0),
+            cache: z
+              .strictObject(
+                {
+                  folder: text.nullable().default(null),
+                  latents: flag.default(true),
+                  texts: flag.default(true),
+                },
+                "an object",
+              )
+              .prefault({}),
           },
           "an object",
         ),
         autoencoder: autoencoderSchema(autoencoder).prefault({}),
         tokenizer: tokenizerSchema(tokenizer).prefault({}),
         textEncoder: textEncoderSchema(textEncoder).prefault({}),
-        transformer: transformerSchema,
+        transformer: transformerSchema(transformer),
         stages: z.array(stageSchema, "a list of stages").min(1, "at least one stage"),
         sampling: z.strictObject(
           {

@@ -13,9 +13,10 @@ const words: AnyStageConfig = {
   name: "words",
   trainTextEncoder: true,
 };
+const transformer = { numLayers: 1, numAttentionHeads: 2, attentionHeadDim: 8 };
 const good: PixArtConfig = {
   dataset: { folder: "data" },
-  transformer: { numLayers: 1, numAttentionHeads: 2, attentionHeadDim: 8 },
+  transformer,
   stages: [autoencoder, pixels, words],
   sampling: { prompts: ["a fox"] },
 };
@@ -43,7 +44,7 @@ it.each<[string, Partial<PixArtConfig>, readonly string[]]>([
   ],
   [
     "a width that size and ratio do not share",
-    { transformer: { ...good.transformer, useAdditionalConditions: true } },
+    { transformer: { ...transformer, useAdditionalConditions: true } },
     [
       "Expected a multiple of 3 (height, width and aspect ratio, for useAdditionalConditions) for transformer.numAttentionHeads * attentionHeadDim but received 16.",
     ],
@@ -57,7 +58,7 @@ it.each<[string, Partial<PixArtConfig>, readonly string[]]>([
   ],
   [
     "a prediction of the wrong size",
-    { transformer: { ...good.transformer, outChannels: 3 } },
+    { transformer: { ...transformer, outChannels: 3 } },
     [
       "Expected 4 (the latent's channels) or 8 (with their variance) for transformer.outChannels but received 3.",
     ],
@@ -65,7 +66,7 @@ it.each<[string, Partial<PixArtConfig>, readonly string[]]>([
   [
     "a bound on a variance that is not predicted",
     {
-      transformer: { ...good.transformer, outChannels: 4 },
+      transformer: { ...transformer, outChannels: 4 },
       stages: [autoencoder, { ...words, loss: { type: "epsilon+vlb" } }],
     },
     [

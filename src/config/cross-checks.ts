@@ -1,11 +1,13 @@
+import { denoisingChecks, denoisingChecks } from "./denoising-checks.ts";
 import { expected } from "./mistakes.ts";
-import type { ResolvedConfig } from "./pixart-config.ts";
+import type { CheckedConfig } from "./pixart-config.ts";
 
 /** One sentence for each field that does not go with another one; on its own every field is right by now. */
-export function crossChecks(config: ResolvedConfig): string[] {
+export function crossChecks(config: CheckedConfig): string[] {
   return [
     ...widths(config),
     ...components(config),
+    ...pretrainedStages(config),
     ...stageNames(config),
     ...stageOrder(config),
     ...stageFields(config),
@@ -14,7 +16,8 @@ export function crossChecks(config: ResolvedConfig): string[] {
   ];
 }
 
-function* widths({ autoencoder, transformer }: ResolvedConfig): Generator<string> {
+function* widths({ autoencoder, transformer }: CheckedConfig): Generator<string> {
+  if ("pretrained" in transformer) return; // its shape is in the folder
   const { numAttentionHeads, attentionHeadDim, useAdditionalConditions, outChannels } = transformer;
   const width = numAttentionHeads * attentionHeadDim;
   const product = ["transformer", "numAttentionHeads * attentionHeadDim"];
@@ -40,7 +43,7 @@ function* widths({ autoencoder, transformer }: ResolvedConfig): Generator<string
 }
 
 /** Every component is either read from a folder or trained by some stage. */
-function* components(config: ResolvedConfig): Generator<string> {
+function* components(config: CheckedConfig): Generator<string> {
   const { autoencoder, tokenizer, textEncoder, stages } = config;
   if (!("pretrained" in autoencoder) && !stages.some(({ kind }) => kind === "autoencoder")) {
     const what = 'a stage of kind "autoencoder", since autoencoder.pretrained is not given,';
@@ -67,7 +70,26 @@ function* components(config: ResolvedConfig): Generator<string> {
   }
 }
 
-function* stageNames({ stages }: ResolvedConfig): Generator<string> {
+/** What a pretrained transformer, and an adapter, leave for the stages to do. */
+function* pretrainedStages({ stages, transformer }: CheckedConfig): Generator<string> {
+  for (const [i, stage] of stages.entries()) {
+    if (stage.kind === "class-conditional" && "pretrained" in transformer) {
+      const what = '"text-to-image" or "autoencoder", since transformer.pretrained is given,';
+      yield expected(what, ["stages", i, "kind"], stage.kind);
+    }
+    if (stage.kind !== "text-to-image" || stage.adapter === null) continue;
+    if (i < stages.length - 1) {
+      const what = "null, since only the last stage may train an adapter,";
+      yield expected(what, ["stages", i, "adapter"], stage.adapter);
+    }
+    if (stage.trainTextEncoder) {
+      const what = "false, since the stage trains an adapter of the transformer,";
+      yield expected(what, ["stages", i, "trainTextEncoder"], true);
+    }
+  }
+}
+
+function* stageNames({ stages }: CheckedConfig): Generator<string> {
   for (const [i, { name }] of stages.entries()) {
     const first = stages.findIndex((stage) => stage.name === name);
     if (first < i)
@@ -76,7 +98,7 @@ function* stageNames({ stages }: ResolvedConfig): Generator<string> {
 }
 
 /** The curriculum: pictures, then classes, then captions. */
-function* stageOrder({ stages }: ResolvedConfig): Generator<string> {
+function* stageOrder({ stages }: CheckedConfig): Generator<string> {
   const order = ["autoencoder", "class-conditional", "text-to-image"];
   for (const [i, { kind }] of stages.entries()) {
     const later = stages
@@ -93,7 +115,7 @@ function* stageOrder({ stages }: ResolvedConfig): Generator<string> {
 }
 
 /** All diffusion stages must predict the same quantity: each starts from the weights of the one before. */
-function* lossTypes({ stages }: ResolvedConfig): Generator<string> {
+function* lossTypes({ stages }: CheckedConfig): Generator<string> {
   const isVelocity = stages.map((s) =>
     s.kind === "autoencoder" ? undefined : s.loss.type === "v",
   );
@@ -107,16 +129,22 @@ function* lossTypes({ stages }: ResolvedConfig): Generator<string> {
   }
 }
 
-function* stageFields({ stages, transformer, autoencoder }: ResolvedConfig): Generator<string> {
+function* stageFields({ stages, transformer, autoencoder }: CheckedConfig): Generator<string> {
   for (const [i, stage] of stages.entries()) {
     const { warmupSteps } = stage.schedule;
-    if (warmupSteps > stage.steps) {
+    if (typeof stage.steps === "number" && warmupSteps > stage.steps) {
       const what = `at most the stage's ${stage.steps} steps`;
       yield expected(what, ["stages", i, "schedule", "warmupSteps"], warmupSteps);
     }
-    if (stage.kind !== "autoencoder" && stage.loss.debiased && stage.loss.minSnrGamma !== null) {
-      const what = "null, since the stage's loss is debiased,";
-      yield expected(what, ["stages", i, "loss", "minSnrGamma"], stage.loss.minSnrGamma);
+    if (stage.kind !== "autoencoder") yield* denoisingChecks(stage, i);
+    if (
+      stage.kind === "text-to-image" &&
+      stage.optimizer.type === "prodigy" &&
+      stage.optimizer.textEncoderLr !== null
+    ) {
+      const what = "null, since Prodigy finds one rate for all,";
+      const path = ["stages", i, "optimizer", "textEncoderLr"];
+      yield expected(what, path, stage.optimizer.textEncoderLr);
     }
     if (
       stage.kind === "text-to-image" &&
@@ -134,6 +162,7 @@ function* stageFields({ stages, transformer, autoencoder }: ResolvedConfig): Gen
       stage.kind !== "autoencoder" &&
       stage.loss.type === "epsilon+vlb" &&
       !("pretrained" in autoencoder) &&
+      !("pretrained" in transformer) &&
       transformer.outChannels === autoencoder.latentChannels
     ) {
       const what = `"epsilon", since transformer.outChannels (${transformer.outChannels}) leaves no room for a variance,`;
@@ -142,8 +171,9 @@ function* stageFields({ stages, transformer, autoencoder }: ResolvedConfig): Gen
   }
 }
 
-function* resolutions({ stages, autoencoder, transformer }: ResolvedConfig): Generator<string> {
+function* resolutions({ stages, autoencoder, transformer }: CheckedConfig): Generator<string> {
   if ("pretrained" in autoencoder) return; // its factor is in the folder, which the trainer reads
+  if ("pretrained" in transformer) return;
   const factor = 2 ** (autoencoder.blockOutChannels.length - 1);
   for (const [i, { kind, resolution }] of stages.entries()) {
     const patch = kind === "autoencoder" ? 1 : transformer.patchSize;

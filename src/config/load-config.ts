@@ -6,7 +6,7 @@ import { ConfigError } from "./config-error.ts";
 import { parseConfigJson } from "./config-json.ts";
 import { findConfig } from "./find-config.ts";
 import { applyOverrides } from "./overrides.ts";
-import type { ResolvedConfig } from "./pixart-config.ts";
+import type { CheckedConfig } from "./pixart-config.ts";
 import { resolveConfig } from "./resolve-config.ts";
 
 /**
@@ -18,7 +18,7 @@ import { resolveConfig } from "./resolve-config.ts";
 export async function loadConfig(
   pathOrName: string,
   overrides: readonly string[] = [],
-): Promise<ResolvedConfig> {
+): Promise<CheckedConfig> {
   const file = findConfig(pathOrName);
   const config =
     extname(file) === ".json"

@@ -1,7 +1,11 @@
 /** A component that is read from a folder in diffusers' or transformers' layout instead of being trained from nothing. */
 export interface Pretrained {
-  /** Folder that holds the component's `config.json` and weights. */
+  /** Folder that holds the component's `config.json` and weights, or the name of a model on the Hub. */
   readonly pretrained: string;
+  /** The component's folder inside it, where it is a whole pipeline; null where it is the component alone. Default null. */
+  readonly subfolder?: string | null;
+  /** Branch, tag or commit of a model on the Hub; null takes `main`. Default null. */
+  readonly revision?: string | null;
 }
 
 /** Shape of an `AutoencoderKL` that starts from random numbers; diffusers' fields in camelCase. */

@@ -15,7 +15,14 @@ export function isPretrained(value: unknown): boolean {
   return typeof value === "object" && value !== null && "pretrained" in value;
 }
 
-const pretrained = z.strictObject({ pretrained: text }, "an object");
+const pretrained = z.strictObject(
+  {
+    pretrained: text,
+    subfolder: text.nullable().default(null),
+    revision: text.nullable().default(null),
+  },
+  "an object",
+);
 
 const newAutoencoder = z.strictObject(
   {
@@ -72,19 +79,22 @@ export function textEncoderSchema(value: unknown): SchemaOf<TextEncoderConfig | 
   return schemaOf<TextEncoderConfig | Pretrained>()(schema);
 }
 
-/** Checks `transformer`. */
-export const transformerSchema: SchemaOf<TransformerConfig> = schemaOf<TransformerConfig>()(
-  z.strictObject(
-    {
-      numLayers: count,
-      numAttentionHeads: count,
-      attentionHeadDim: count,
-      patchSize: count.default(2),
-      outChannels: count.nullable().default(null),
-      attentionBias: flag.default(true),
-      normEps: atLeastZero.default(1e-6),
-      useAdditionalConditions: flag.default(false),
-    },
-    "an object",
-  ),
+const newTransformer = z.strictObject(
+  {
+    numLayers: count,
+    numAttentionHeads: count,
+    attentionHeadDim: count,
+    patchSize: count.default(2),
+    outChannels: count.nullable().default(null),
+    attentionBias: flag.default(true),
+    normEps: atLeastZero.default(1e-6),
+    useAdditionalConditions: flag.default(false),
+  },
+  "the transformer's shape, or a pipeline as `base`,",
 );
+
+/** Checks `transformer`: as a pretrained or as a new one, whichever `value` is. */
+export function transformerSchema(value: unknown): SchemaOf<TransformerConfig | Pretrained> {
+  const schema = isPretrained(value) ? pretrained : newTransformer;
+  return schemaOf<TransformerConfig | Pretrained>()(schema);
+}

@@ -7,7 +7,7 @@ import type {
   TokenizerConfig,
   TransformerConfig,
 } from "./model-config.ts";
-import type { AnyStageConfig } from "./stage-config.ts";
+import type { AnyStageConfig, Epochs } from "./stage-config.ts";
 
 /** What a run learns from. */
 export interface DatasetConfig {
@@ -21,6 +21,22 @@ export interface DatasetConfig {
   readonly denseCaptionProbability?: number;
   /** Chance of training a picture on the empty caption, for guidance. Default 0.1. */
   readonly captionDropout?: number;
+  /** Cleans captions as diffusers' pipeline does with `clean_caption`: addresses, HTML, odd marks. Default false. */
+  readonly cleanCaptions?: boolean;
+  /** Share of the pictures kept out of training to measure on, where the data marks none itself. Default 0. */
+  readonly heldoutShare?: number;
+  /** What frozen encoders make of pictures and captions, kept so that it is made once. */
+  readonly cache?: CacheConfig;
+}
+
+/** Where features are kept. They are found again by what they were made of, so that runs may share a folder. */
+export interface CacheConfig {
+  /** Null keeps them in the run folder. Default null. */
+  readonly folder?: string | null;
+  /** False encodes pictures anew in every step. Default true. */
+  readonly latents?: boolean;
+  /** False encodes captions anew in every step. Default true. */
+  readonly texts?: boolean;
 }
 
 /** The pictures that the run draws of itself: always the same prompts from the same noise. */
@@ -51,11 +67,14 @@ export interface PixArtConfig {
   readonly workDir?: string;
   /** Processor threads of the engine; null leaves the choice to libtorch. Default null. */
   readonly threads?: number | null;
+  /** A pipeline, as a folder or by its name on the Hub, for all components that are not given. Null where there is none. Default null. */
+  readonly base?: string | null;
   readonly dataset: DatasetConfig;
   readonly autoencoder?: AutoencoderConfig | Pretrained;
   readonly tokenizer?: TokenizerConfig | PretrainedTokenizer;
   readonly textEncoder?: TextEncoderConfig | Pretrained;
-  readonly transformer: TransformerConfig;
+  /** Its shape, or where it is read from; needed where there is no `base`. */
+  readonly transformer?: TransformerConfig | Pretrained;
   /** Trained one after the other; each starts from what the earlier ones left. */
   readonly stages: readonly AnyStageConfig[];
   readonly sampling: SamplingConfig;
@@ -63,9 +82,19 @@ export interface PixArtConfig {
 }
 
 /** A checked config with every default written out; null means "not set". */
-export type ResolvedConfig = Filled<PixArtConfig>;
+export type CheckedConfig = Filled<PixArtConfig>;
 
-/** A stage of a checked config, of one kind or of any. */
+/** `T` with steps in place of epochs, at every depth. */
+type Settled<T> = T extends Epochs
+  ? never
+  : T extends object
+    ? { readonly [K in keyof T]: Settled<T[K]> }
+    : T;
+
+/** A checked config as a run uses it: epochs have become steps. */
+export type ResolvedConfig = Settled<CheckedConfig>;
+
+/** A stage of a run's config, of one kind or of any. */
 export type ResolvedStage<
   Kind extends ResolvedConfig["stages"][number]["kind"] = ResolvedConfig["stages"][number]["kind"],
 > = Extract<ResolvedConfig["stages"][number], { kind: Kind }>;

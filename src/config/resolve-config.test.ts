@@ -53,6 +53,7 @@ describe("resolveConfig", () => {
       keepCheckpoints: 3,
       sampleEvery: 500,
       validateEvery: null,
+      transform: { resample: "lanczos", crop: "center", horizontalFlip: 0 },
     };
     const optimizer = { lr: 1e-3, betas: [0.9, 0.999], weightDecay: 0.03, eps: 1e-8 };
     expect(resolveConfig(smallest, "configs/tiny.ts")).toEqual({
@@ -60,12 +61,16 @@ describe("resolveConfig", () => {
       workDir: "work_dirs/tiny",
       seed: 0,
       threads: null,
+      base: null,
       dataset: {
         folder: "data",
         things: null,
         styles: null,
         denseCaptionProbability: 0.5,
         captionDropout: 0.1,
+        cleanCaptions: false,
+        heldoutShare: 0,
+        cache: { folder: null, latents: true, texts: true },
       },
       autoencoder: {
         latentChannels: 4,
@@ -122,7 +127,8 @@ describe("resolveConfig", () => {
           loss: { type: "epsilon+vlb", minSnrGamma: null, debiased: false },
           curated: false,
           trainTextEncoder: true,
-          interpolationScale: 1,
+          adapter: null,
+          interpolationScale: null,
         },
       ],
       sampling: { prompts: ["a fox"], steps: 20, guidanceScale: 4.5, seed: 0 },
@@ -161,9 +167,13 @@ describe("resolveConfig", () => {
       },
       "x.ts",
     );
-    expect(config.autoencoder).toEqual({ pretrained: "m/vae" });
-    expect(config.tokenizer).toEqual({ pretrained: "m/tokenizer", maxLength: 120 });
-    expect(config.textEncoder).toEqual({ pretrained: "m/text_encoder" });
+    expect(config.autoencoder).toEqual({
+      pretrained: "m/vae",
+      subfolder: null,
+      revision: null,
+    });
+    expect(config.tokenizer).toMatchObject({ pretrained: "m/tokenizer", maxLength: 120 });
+    expect(config.textEncoder).toMatchObject({ pretrained: "m/text_encoder" });
   });
 
   it("types what is written and what comes back", () => {
@@ -179,7 +189,7 @@ describe("resolveConfig", () => {
 
 describe("configFromJson", () => {
   it("gives back what configToJson wrote", () => {
-    const config = resolveConfig(smallest, "configs/tiny.ts");
+    const config = configFromJson(JSON.stringify(smallest), "configs/tiny.ts");
     const json = configToJson(config);
     expect(configFromJson(json, "work_dirs/other/config.json")).toEqual(config);
     expect(configToJson(configFromJson(json, "config.json"))).toBe(json);
@@ -206,7 +216,7 @@ describe("mistakes", () => {
         'Expected some text for dataset.folder but received "".',
         'Expected a number of things, a list of their names, "demo" or null for dataset.things but received "some".',
         "Expected a number from 0 to 1 for dataset.denseCaptionProbability but received 2.",
-        'Expected a positive integer for stages.0.steps but received "many".',
+        'Expected a positive integer or { epochs: a number above 0 } for stages.0.steps but received "many".',
         "Expected a number above 0 for stages.0.optimizer.lr but received nothing.",
       ]),
     );
@@ -311,11 +321,11 @@ describe("unknown keys", () => {
     ],
     [
       { ...smallest, stages: [{ ...smallest.stages[0], trainTextEncoder: true }] },
-      "Unknown key stages.0.trainTextEncoder. Known here: kind, name, resolution, batchSize, steps, schedule, gradientClip, gradientAccumulation, gradientCheckpointing, precision, ema, checkpointEvery, keepCheckpoints, sampleEvery, validateEvery, optimizer, klWeight.",
+      "Unknown key stages.0.trainTextEncoder. Known here: kind, name, resolution, batchSize, steps, schedule, gradientClip, gradientAccumulation, gradientCheckpointing, precision, ema, checkpointEvery, keepCheckpoints, sampleEvery, validateEvery, transform, optimizer, klWeight.",
     ],
     [
       { ...smallest, tokenizer: { pretrained: "a", vocabSize: 3 } },
-      "Unknown key tokenizer.vocabSize. Known here: pretrained, maxLength.",
+      "Unknown key tokenizer.vocabSize. Known here: pretrained, subfolder, revision, maxLength.",
     ],
     [
       { ...smallest, sampling: { prompts: ["a"], colour: 3 } },

@@ -3,23 +3,46 @@ import { ConfigError } from "./config-error.ts";
 import { configSchema } from "./config-schema.ts";
 import { crossChecks } from "./cross-checks.ts";
 import { mistakesOf } from "./mistakes.ts";
-import type { ResolvedConfig } from "./pixart-config.ts";
+import type { CheckedConfig } from "./pixart-config.ts";
+
+/** Where a pipeline's folder has the components of a config. */
+const SUBFOLDERS = {
+  autoencoder: "vae",
+  tokenizer: "tokenizer",
+  textEncoder: "text_encoder",
+  transformer: "transformer",
+} as const;
 
 /**
  * Checks a config and fills in every default; without a name of its own the run is named after `source`.
  * @param source the file that the config is from
  * @throws ConfigError that lists all mistakes: those of single fields or, where there are none, those between fields
  */
-export function resolveConfig(value: unknown, source: string): ResolvedConfig {
-  const result = configSchema(value).safeParse(withNames(value, parse(source).name));
+export function resolveConfig(value: unknown, source: string): CheckedConfig {
+  const named = withBase(withNames(value, parse(source).name));
+  const result = configSchema(named).safeParse(named);
   if (!result.success) throw new ConfigError(source, mistakesOf(result.error.issues, value));
   const mistakes = crossChecks(result.data);
   if (mistakes.length > 0) throw new ConfigError(source, mistakes);
   return result.data;
 }
 
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 function withNames(value: unknown, fileName: string): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  const { name = fileName, workDir = `work_dirs/${name}` } = value as Record<string, unknown>;
+  if (!isObject(value)) return value;
+  const { name = fileName, workDir = `work_dirs/${name}` } = value;
   return { ...value, name, workDir };
+}
+
+/** Takes the components that a config does not give from its base. */
+function withBase(value: unknown): unknown {
+  if (!isObject(value) || typeof value.base !== "string") return value;
+  const { base } = value;
+  const given = Object.entries(SUBFOLDERS).map(
+    ([component, subfolder]) =>
+      [component, value[component] ?? { pretrained: base, subfolder }] as const,
+  );
+  return { ...value, ...Object.fromEntries(given) };
 }

@@ -1,28 +1,9 @@
-/** AdamW (Loshchilov & Hutter, "Decoupled Weight Decay Regularization"). */
-export interface OptimizerConfig {
-  /** Learning rate once the warm-up is over. */
-  readonly lr: number;
-  /** Decay of the running mean and of the running square of the gradient. Default `[0.9, 0.999]`. */
-  readonly betas?: readonly [number, number];
-  /** Share of each weight taken away a step, times the learning rate. Default 0.03, PixArt-α's. */
-  readonly weightDecay?: number;
-  /** Added to the root of the running square. Default 1e-8. */
-  readonly eps?: number;
-}
-
-/** The optimizer of a stage that may train the text encoder too. */
-export interface TextToImageOptimizerConfig extends OptimizerConfig {
-  /** Learning rate of the text encoder; null takes `lr`. Default null. */
-  readonly textEncoderLr?: number | null;
-}
-
-/** How the learning rate moves over a stage: up in a straight line for `warmupSteps`, then as `type` says. */
-export interface ScheduleConfig {
-  /** `constant` stays; `cosine` and `linear` fall to 0 at the stage's last step. Default `constant`. */
-  readonly type?: "constant" | "cosine" | "linear";
-  /** Steps until the full learning rate is reached. Default 0. */
-  readonly warmupSteps?: number;
-}
+import type { LossConfig, NoiseConfig, TimestepsConfig } from "./denoising-config.ts";
+import type {
+  OptimizerConfig,
+  ScheduleConfig,
+  TextToImageOptimizerConfig,
+} from "./optimizer-config.ts";
 
 /** The running average of the weights that samples and published models are made of. */
 export interface EmaConfig {
@@ -32,18 +13,31 @@ export interface EmaConfig {
   readonly warmup?: boolean;
 }
 
-/** Diffusion loss of the noise prediction. */
-export interface LossConfig {
-  /**
-   * `epsilon`: squared error of the noise. `epsilon+vlb`: and the variational bound of the learned variance, as DiT and
-   * PixArt-α train. `v`: squared error of the velocity (Salimans and Ho 2022), which small models learn sooner; the
-   * stages of a run must agree on it. Default `epsilon+vlb`.
-   */
-  readonly type?: "epsilon" | "epsilon+vlb" | "v";
-  /** Caps each timestep's signal-to-noise weight at this (Min-SNR, Hang et al. 2023, γ = 5 there); null weighs all timesteps alike. Default null. */
-  readonly minSnrGamma?: number | null;
-  /** Weighs timesteps by 1/sqrt(SNR), so that large shapes are learned sooner (Yu et al. 2023); not together with minSnrGamma. Default false. */
-  readonly debiased?: boolean;
+/** A number of passes over all pictures of a stage. */
+export interface Epochs {
+  readonly epochs: number;
+}
+
+/** How pictures are brought to the stage's resolution. */
+export interface TransformConfig {
+  /** How pixels are weighed where a picture is made smaller or larger. Default `lanczos`. */
+  readonly resample?: "bilinear" | "bicubic" | "lanczos";
+  /** What is taken of pictures that are not square, once their short side is the resolution. Default `center`. */
+  readonly crop?: "center" | "random";
+  /** Chance of mirroring a picture left to right. Default 0. */
+  readonly horizontalFlip?: number;
+}
+
+/** A small addition that is trained in place of the transformer's own weights, in PEFT's terms and with PEFT's defaults. */
+export interface StageAdapterConfig {
+  /** Hu et al. 2021; `dora` adds a learnt length for each output (Liu et al. 2024). `loha`, `lokr` and `oft` as in PEFT. */
+  readonly type: "lora" | "dora" | "loha" | "lokr" | "oft";
+  /** Rank; for `oft` the number of blocks, 0 where the block size is 32. Default 8, for `oft` 0. */
+  readonly r?: number | null;
+  /** What the addition is scaled by, times 1/r; `oft` has none. Null takes 8, PEFT's. Default null. */
+  readonly alpha?: number | null;
+  /** Ends of the names of layers that have it. Default `["to_q", "to_k", "to_v", "to_out.0"]`, diffengine's. */
+  readonly targetModules?: readonly string[];
 }
 
 /** What every stage has. */
@@ -54,8 +48,8 @@ export interface StageConfig {
   readonly resolution: number;
   /** Pictures a forward pass. */
   readonly batchSize: number;
-  /** Optimizer steps of this stage in total, resumes included. */
-  readonly steps: number;
+  /** Optimizer steps of this stage in total, resumes included; or how often each picture is seen. */
+  readonly steps: number | Epochs;
   /** Learning rate over the stage. */
   readonly schedule?: ScheduleConfig;
   /** Largest global norm of the gradient; larger ones are scaled down to it. Default 1. */
@@ -66,16 +60,18 @@ export interface StageConfig {
   readonly gradientCheckpointing?: boolean;
   /** Number type of the forward pass's large products; weights and their updates stay float32. Default `float32`. */
   readonly precision?: "float32" | "bfloat16";
-  /** Running average of the weights. */
-  readonly ema?: EmaConfig;
-  /** Steps between checkpoints; the stage's end always saves one. Default 500. */
-  readonly checkpointEvery?: number;
+  /** Running average of the weights; null keeps none, and samples and published models are the weights themselves. */
+  readonly ema?: EmaConfig | null;
+  /** Steps or epochs between checkpoints; the stage's end always saves one. Default 500. */
+  readonly checkpointEvery?: number | Epochs;
   /** Checkpoints kept; older ones are deleted. Default 3. */
   readonly keepCheckpoints?: number;
-  /** Steps between sample sheets; null draws them at the stage's start and end only. Default 500. */
-  readonly sampleEvery?: number | null;
-  /** Steps between losses on held-out pictures; null measures at the stage's end only. Default null. */
-  readonly validateEvery?: number | null;
+  /** Steps or epochs between sample sheets; null draws them at the stage's start and end only. Default 500. */
+  readonly sampleEvery?: number | Epochs | null;
+  /** Steps or epochs between losses on held-out pictures; null measures at the stage's end only. Default null. */
+  readonly validateEvery?: number | Epochs | null;
+  /** How pictures become squares of the resolution. */
+  readonly transform?: TransformConfig;
 }
 
 /** Trains the autoencoder on pictures: absolute error plus a small Kullback-Leibler term. */
@@ -92,6 +88,10 @@ export interface ClassConditionalStageConfig extends StageConfig {
   readonly optimizer: OptimizerConfig;
   /** Diffusion loss. */
   readonly loss?: LossConfig;
+  /** What noise pictures are trained with. */
+  readonly noise?: NoiseConfig;
+  /** Which timesteps pictures are trained at. */
+  readonly timesteps?: TimestepsConfig;
   /** Chance of training a picture without its class, for guidance. Default 0.1, DiT's. */
   readonly classDropout?: number;
 }
@@ -102,12 +102,18 @@ export interface TextToImageStageConfig extends StageConfig {
   readonly optimizer: TextToImageOptimizerConfig;
   /** Diffusion loss. */
   readonly loss?: LossConfig;
+  /** What noise pictures are trained with. */
+  readonly noise?: NoiseConfig;
+  /** Which timesteps pictures are trained at. */
+  readonly timesteps?: TimestepsConfig;
   /** Trains on the data set's curated pictures only. Default false. */
   readonly curated?: boolean;
   /** Trains the text encoder together with the transformer. Default false. */
   readonly trainTextEncoder?: boolean;
-  /** What position-embedding coordinates are divided by; 2 where the side doubled since an earlier stage, so that known positions keep their places. Default 1. */
-  readonly interpolationScale?: number;
+  /** Trains an addition to the transformer, whose own weights stay as they are; null trains the weights. Default null. */
+  readonly adapter?: StageAdapterConfig | null;
+  /** What position-embedding coordinates are divided by; 2 where the side doubled since an earlier stage, so that known positions keep their places. Null keeps a pretrained transformer's, and is 1 otherwise. Default null. */
+  readonly interpolationScale?: number | null;
 }
 
 /** One stage of the curriculum. */

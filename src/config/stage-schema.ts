@@ -1,38 +1,42 @@
 import { z } from "zod";
+import { lossSchema, noiseSchema, timestepsSchema } from "./denoising-schema.ts";
 import { type SchemaOf, schemaOf } from "./filled.ts";
+import {
+  optimizerSchema,
+  scheduleSchema,
+  textToImageOptimizerSchema,
+  unlessOneOf,
+} from "./optimizer-schema.ts";
 import type { AnyStageConfig } from "./stage-config.ts";
 import {
   atLeastZero,
   count,
   decay,
   flag,
-  listOf,
   oneOf,
   positive,
+  probability,
   text,
   wholeNumber,
 } from "./value-schemas.ts";
 
-const optimizer = z.strictObject(
+const interval = z.union(
+  [count, z.strictObject({ epochs: positive })],
+  "a positive integer or { epochs: a number above 0 }",
+);
+
+const adapter = z.strictObject(
   {
-    lr: positive,
-    betas: z.tuple([decay, decay], "two numbers from 0 to below 1").default([0.9, 0.999]),
-    weightDecay: atLeastZero.default(0.03),
-    eps: positive.default(1e-8),
+    type: oneOf("lora", "dora", "loha", "lokr", "oft"),
+    r: wholeNumber.nullable().default(null),
+    alpha: positive.nullable().default(null),
+    targetModules: z
+      .array(text, "a list of layers")
+      .min(1, "at least one layer")
+      .default(["to_q", "to_k", "to_v", "to_out.0"]),
   },
   "an object",
 );
-
-const loss = z
-  .strictObject(
-    {
-      type: oneOf("epsilon", "epsilon+vlb", "v").default("epsilon+vlb"),
-      minSnrGamma: positive.nullable().default(null),
-      debiased: flag.default(false),
-    },
-    "an object",
-  )
-  .prefault({});
 
 const common = {
   name: text.regex(
@@ -41,27 +45,36 @@ const common = {
   ),
   resolution: count,
   batchSize: count,
-  steps: count,
-  schedule: z
-    .strictObject(
-      {
-        type: oneOf("constant", "cosine", "linear").default("constant"),
-        warmupSteps: wholeNumber.default(0),
-      },
-      "an object",
-    )
-    .prefault({}),
+  steps: interval,
+  schedule: scheduleSchema.prefault({}),
   gradientClip: positive.default(1),
   gradientAccumulation: count.default(1),
   gradientCheckpointing: flag.default(false),
   precision: oneOf("float32", "bfloat16").default("float32"),
   ema: z
     .strictObject({ decay: decay.default(0.999), warmup: flag.default(true) }, "an object")
+    .nullable()
     .prefault({}),
-  checkpointEvery: count.default(500),
+  checkpointEvery: interval.default(500),
   keepCheckpoints: count.default(3),
-  sampleEvery: count.nullable().default(500),
-  validateEvery: count.nullable().default(null),
+  sampleEvery: interval.nullable().default(500),
+  validateEvery: interval.nullable().default(null),
+  transform: z
+    .strictObject(
+      {
+        resample: oneOf("bilinear", "bicubic", "lanczos").default("lanczos"),
+        crop: oneOf("center", "random").default("center"),
+        horizontalFlip: probability.default(0),
+      },
+      "an object",
+    )
+    .prefault({}),
+};
+
+const denoising = {
+  loss: lossSchema.prefault({}),
+  noise: noiseSchema.prefault({}),
+  timesteps: timestepsSchema.prefault({}),
 };
 
 const kinds = ["autoencoder", "class-conditional", "text-to-image"] as const;
@@ -74,26 +87,27 @@ export const stageSchema: SchemaOf<AnyStageConfig> = schemaOf<AnyStageConfig>()(
       z.strictObject({
         kind: z.literal(kinds[0]),
         ...common,
-        optimizer,
+        optimizer: optimizerSchema,
         klWeight: atLeastZero.default(1e-6),
       }),
       z.strictObject({
         kind: z.literal(kinds[1]),
         ...common,
-        optimizer,
-        loss,
+        optimizer: optimizerSchema,
+        ...denoising,
         classDropout: decay.default(0.1),
       }),
       z.strictObject({
         kind: z.literal(kinds[2]),
         ...common,
-        optimizer: optimizer.extend({ textEncoderLr: positive.nullable().default(null) }),
-        loss,
+        optimizer: textToImageOptimizerSchema,
+        ...denoising,
         curated: flag.default(false),
         trainTextEncoder: flag.default(false),
-        interpolationScale: positive.default(1),
+        adapter: adapter.nullable().default(null),
+        interpolationScale: positive.nullable().default(null),
       }),
     ],
-    { error: (issue) => (issue.code === "invalid_union" ? listOf(kinds) : "an object") },
+    { error: unlessOneOf(kinds) },
   ),
 );

@@ -9,6 +9,8 @@ interface Node {
   readonly anyOf?: readonly Node[];
   readonly oneOf?: readonly Node[];
   readonly const?: unknown;
+  readonly default?: unknown;
+  readonly default?: unknown;
 }
 
 type Path = readonly PropertyKey[];
@@ -42,11 +44,14 @@ function nodeAt(root: Node, path: Path, config: unknown): Node | undefined {
   return node;
 }
 
-/** Of the kinds of stage, the one that `value` is. */
+/** Of alternatives, such as the kinds of stage or the types of optimizer, the one that `value` is. */
 function chosen(node: Node | undefined, value: unknown): Node | undefined {
-  const kind = Object(value).kind;
-  return alternatives(node).find(({ properties }) =>
-    [undefined, kind].includes(properties?.kind?.const),
+  return alternatives(node).find(({ properties = {} }) =>
+    ["kind", "type"].every((key) => {
+      const { const: only, default: unlessGiven } = properties[key] ?? {};
+      const given: unknown = Object(value)[key] ?? unlessGiven;
+      return only === undefined || only === given;
+    }),
   );
 }
 

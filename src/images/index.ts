@@ -18,8 +18,8 @@ export {
 } from "./picture-metadata.ts";
 export {
   type DecodeOptions,
-  pictureSize,
   ImageError,
+  pictureSize,
   type ResizeFit,
   type ResizeKernel,
   RgbImage,

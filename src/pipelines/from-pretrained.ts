@@ -28,6 +28,8 @@ export interface PixArtAlphaPretrainedOptions
    * denoising. Default: only one whose files have less than 1 GiB stays.
    */
   readonly keepTextEncoder?: boolean;
+  /** Where a given transformer is from, for pictures' metadata. */
+  readonly source?: WeightsSource;
 }
 
 const alpha: PipelineKind = { className: "PixArtAlphaPipeline", maxSequenceLength: 120 };
@@ -97,7 +99,7 @@ async function load(
       ? weightsSource(basename(resolve(folderOrName)), () =>
           weightsHash(join(folder, "transformer"), variant),
         )
-      : undefined;
+      : options.source;
   const { controlnet } = options;
   const parts = { transformer, controlnet, vae, textEncoder, tokenizer, scheduler };
   return createPipeline(parts, kind, source);

@@ -3,7 +3,7 @@ import { mkdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inPieces, replaceFile, syncFolder, writeNewFile } from "../weights/durable-files.ts";
-import { encodeSafetensors, type TensorBytes } from "../weights/safetensors-bytes.ts";
+import { type LazyTensor, safetensorsPieces } from "../weights/lazy-tensors.ts";
 import { byteSize, formatHeader, type TensorSpec } from "../weights/safetensors-header.ts";
 import {
   discardCheckpoint,
@@ -49,18 +49,19 @@ export const POINTER_NAME = "latest";
  * Writes a checkpoint so that, whenever the process or the machine stops, the newest valid one is this one or the one before:
  * staged in a hidden folder, files and folder fsynced, manifest last, one rename, parent fsynced; only then the pointer
  * moves and older ones are deleted. Gives the path. Throws DiskFullError or CheckpointWriteError with nothing half-written left.
- * The bytes are not copied: leave them alone until the promise settles.
+ * A tensor's bytes are asked for when their turn comes, and again where the disk was full: they must not change until the
+ * promise settles.
  */
 export async function saveCheckpointBytes(
   root: string,
-  options: SaveOptions<TensorBytes>,
+  options: SaveOptions<LazyTensor>,
 ): Promise<string> {
   const { step, keep, whenFull = "stop", signal, warn = warnOnStderr } = options;
   requireInteger("step", step, 0);
   requireInteger("keep", keep, 1);
   const files = [...options.groups].map(([stem, tensors]) => ({
     name: fileName(stem),
-    chunks: encodeSafetensors(tensors),
+    chunks: () => safetensorsPieces(tensors),
   }));
   const name = stepName(step);
   const path = join(root, name);
@@ -152,7 +153,7 @@ async function makeRoot(root: string): Promise<void> {
 
 interface StagedFile {
   readonly name: string;
-  readonly chunks: readonly Uint8Array[];
+  readonly chunks: () => Iterable<Uint8Array>;
 }
 
 async function stageAndRename(
@@ -191,7 +192,7 @@ async function writeHashed(folder: string, { name, chunks }: StagedFile): Promis
   const hash = createHash("sha256");
   let bytes = 0;
   function* hashed(): Generator<Uint8Array> {
-    for (const piece of inPieces(chunks)) {
+    for (const piece of inPieces(chunks())) {
       hash.update(piece);
       bytes += piece.length;
       yield piece;

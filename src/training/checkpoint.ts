@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Tensor } from "../torch/index.ts";
-import { type ReadOptions, readSafetensors, toTensorBytes } from "../weights/safetensors.ts";
+import type { LazyTensor } from "../weights/lazy-tensors.ts";
+import { type ReadOptions, readSafetensors } from "../weights/safetensors.ts";
 import {
   newestCheckpoint,
   type VerifiedCheckpoint,
@@ -49,11 +50,45 @@ export class Checkpoint {
  * before it returns its promise: training may go on while the disk works. Await it before the next save.
  */
 export async function saveCheckpoint(root: string, options: SaveOptions<Tensor>): Promise<string> {
-  const groups = new Map(
-    [...options.groups].map(([stem, tensors]) => [stem, toTensorBytes(tensors)]),
-  );
-  return saveCheckpointBytes(root, { ...options, groups });
+  return saveCheckpointBytes(root, { ...options, groups: bytesOf(options, copied) });
 }
+
+/**
+ * The same without a copy of everything in memory: one tensor at a time is copied, so that none may change until the
+ * promise settles.
+ */
+export async function saveCheckpointInPlace(
+  root: string,
+  options: SaveOptions<Tensor>,
+): Promise<string> {
+  return saveCheckpointBytes(root, { ...options, groups: bytesOf(options, inPlace) });
+}
+
+function copied(tensor: Tensor): () => Uint8Array {
+  const bytes = tensor.toBytes();
+  return () => bytes;
+}
+
+const inPlace =
+  (tensor: Tensor): (() => Uint8Array) =>
+  () =>
+    tensor.toBytes();
+
+const bytesOf = (
+  { groups }: SaveOptions<Tensor>,
+  read: (tensor: Tensor) => () => Uint8Array,
+): Map<string, Map<string, LazyTensor>> =>
+  new Map(
+    [...groups].map(([stem, tensors]) => [
+      stem,
+      new Map(
+        [...tensors].map(([key, tensor]) => [
+          key,
+          { dtype: tensor.dtype, shape: tensor.shape, bytes: read(tensor) },
+        ]),
+      ),
+    ]),
+  );
 
 /** Opens one checkpoint folder. Throws BadFileError naming file, expected and found for any defect. */
 export const openCheckpoint = async (path: string): Promise<Checkpoint> =>

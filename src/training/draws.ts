@@ -12,22 +12,19 @@ export class SampleDraws {
     this.#generators = positions.map((position) => torch.stream(seed, purpose, position));
   }
 
-  #each(shape: readonly number[], draw: (generator: torch.Generator) => Tensor): Tensor {
-    return torch.tidy(() =>
-      torch.stack(this.#generators.map(draw)).reshape([this.#generators.length, ...shape]),
-    );
+  /** (B, …): what `draw` makes of each sample's stream, which is to be of one shape. */
+  each(draw: (generator: torch.Generator) => Tensor): Tensor {
+    return torch.tidy(() => torch.stack(this.#generators.map(draw)));
   }
 
   /** (B, ...shape) standard normal. */
   normal(shape: readonly number[]): Tensor {
-    return this.#each(shape, (generator) => torch.randn(shape, { generator }));
+    return this.each((generator) => torch.randn(shape, { generator }));
   }
 
   /** One number in [0, 1) a sample. */
   uniform(): number[] {
-    return Array.from(
-      this.#each([], (generator) => torch.rand([1], { generator })).toFloat32Array(),
-    );
+    return Array.from(this.each((generator) => torch.rand([1], { generator })).toFloat32Array());
   }
 
   /** One integer in [0, high) a sample. */

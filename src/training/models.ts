@@ -1,4 +1,10 @@
-import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import type {
+  Filled,
+  Pretrained,
+  ResolvedConfig,
+  ResolvedStage,
+  TransformerConfig,
+} from "../config/index.ts";
 import {
   AutoencoderKL,
   DiTTransformer2DModel,
@@ -6,6 +12,8 @@ import {
   T5EncoderModel,
 } from "../models/index.ts";
 import { construct } from "../nn/index.ts";
+import { StagedModel } from "../pipelines/index.ts";
+import { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
@@ -13,6 +21,19 @@ type TextToImageStage = ResolvedStage<"text-to-image">;
 /** Pixels of a latent's side: 2 for every halving. */
 export const autoencoderFactor = (vae: AutoencoderKL): number =>
   2 ** (vae.config.blockOutChannels.length - 1);
+
+/** What a component's `fromPretrained` is told. */
+const placeOf = ({
+  pretrained,
+  subfolder,
+  revision,
+}: Filled<Pretrained>): [string, { readonly subfolder?: string; readonly revision?: string }] => [
+  pretrained,
+  {
+    ...(subfolder !== null && { subfolder }),
+    ...(revision !== null && { revision }),
+  },
+];
 
 /** The stream that a model's first weights are drawn from. */
 const initialDraws = (config: ResolvedConfig, name: string): torch.Generator =>
@@ -24,7 +45,7 @@ export async function buildAutoencoder(
   scalingFactor?: number,
 ): Promise<AutoencoderKL> {
   const { autoencoder } = config;
-  if ("pretrained" in autoencoder) return AutoencoderKL.fromPretrained(autoencoder.pretrained);
+  if ("pretrained" in autoencoder) return AutoencoderKL.fromPretrained(...placeOf(autoencoder));
   const [first, ...rest] = autoencoder.blockOutChannels;
   const levels = [first, ...rest];
   const resolution = Math.max(...config.stages.map((stage) => stage.resolution));
@@ -42,17 +63,40 @@ export async function buildAutoencoder(
   );
 }
 
-/** The text encoder that the config describes, with fresh weights, or the pretrained one. */
+/** Whether the run's checkpoints hold the text encoder: it trains it, or has made it. */
+export const holdsTextEncoder = ({ textEncoder, stages }: ResolvedConfig): boolean =>
+  !("pretrained" in textEncoder) ||
+  stages.some((stage) => stage.kind === "text-to-image" && stage.trainTextEncoder);
+
+/** The text encoder that the config describes, with fresh weights, or the pretrained one in float32, for training. */
 export async function buildTextEncoder(
   config: ResolvedConfig,
   vocabSize: number,
 ): Promise<T5EncoderModel> {
   const { textEncoder } = config;
-  if ("pretrained" in textEncoder) return T5EncoderModel.fromPretrained(textEncoder.pretrained);
+  if ("pretrained" in textEncoder) return T5EncoderModel.fromPretrained(...placeOf(textEncoder));
   return construct(
     { generator: initialDraws(config, "text-encoder") },
     () => new T5EncoderModel({ ...textEncoder, vocabSize }),
   );
+}
+
+/** The pretrained text encoder as it is stored, loaded for each use: T5-XXL takes more memory than all else. */
+export function frozenTextEncoder(textEncoder: Filled<Pretrained>): StagedModel<T5EncoderModel> {
+  const [folder, options] = placeOf(textEncoder);
+  return new StagedModel(async () => {
+    const stored = await T5EncoderModel.fromPretrained(folder, { ...options, dtype: "auto" });
+    if (stored.dtype !== "float16") return stored;
+    // T5 overflows float16; in bfloat16 it has the range, and no more bytes.
+    stored.dispose();
+    return T5EncoderModel.fromPretrained(folder, { ...options, dtype: "bfloat16" });
+  });
+}
+
+/** The tokenizer of a folder. */
+export function pretrainedTokenizer(tokenizer: Filled<Pretrained>): Promise<T5Tokenizer> {
+  const [folder, options] = placeOf(tokenizer);
+  return T5Tokenizer.fromPretrained(folder, options);
 }
 
 interface LatentShape {
@@ -61,59 +105,77 @@ interface LatentShape {
   readonly size: number;
 }
 
+/** The shape of the run's own transformer. Throws where it is a pretrained one. */
+function transformerShape({ transformer }: ResolvedConfig): Filled<TransformerConfig> {
+  if (!("pretrained" in transformer)) return transformer;
+  throw new Error("Expected the shape of a new transformer but the config names a pretrained one");
+}
+
 /** The class-conditional DiT of the pixel-dependency stage, with the original's first weights. */
 export function buildDiT(
   config: ResolvedConfig,
   latents: LatentShape,
   classCount: number,
 ): DiTTransformer2DModel {
-  const { numLayers, numAttentionHeads, attentionHeadDim, patchSize, outChannels, attentionBias } =
-    config.transformer;
+  const { useAdditionalConditions, normEps, ...shape } = transformerShape(config);
   return new DiTTransformer2DModel({
-    numLayers,
-    numAttentionHeads,
-    attentionHeadDim,
-    patchSize,
-    attentionBias,
+    ...shape,
     inChannels: latents.channels,
-    outChannels: outChannels ?? 2 * latents.channels,
+    outChannels: shape.outChannels ?? 2 * latents.channels,
     sampleSize: latents.size,
     numEmbedsAdaNorm: classCount,
   }).initializeWeights(initialDraws(config, "transformer"));
 }
 
-/** The PixArt transformer of a text-to-image stage, with the paper's first weights. */
-export function buildTransformer(
+/**
+ * The PixArt transformer of a text-to-image stage: the pretrained one, or one with the paper's first weights.
+ * @param captionChannels width of the text encoder's states
+ */
+export async function buildTransformer(
   config: ResolvedConfig,
   stage: TextToImageStage,
   latents: LatentShape,
-  captionChannels: number,
-): PixArtTransformer2DModel {
-  const {
-    numLayers,
-    numAttentionHeads,
-    attentionHeadDim,
-    patchSize,
-    outChannels,
-    attentionBias,
-    normEps,
-    useAdditionalConditions,
-  } = config.transformer;
-  const model = new PixArtTransformer2DModel({
-    numLayers,
-    numAttentionHeads,
-    attentionHeadDim,
-    patchSize,
-    attentionBias,
-    normEps,
-    useAdditionalConditions,
-    crossAttentionDim: numAttentionHeads * attentionHeadDim,
-    inChannels: latents.channels,
-    outChannels: outChannels ?? 2 * latents.channels,
-    sampleSize: latents.size,
-    interpolationScale: stage.interpolationScale,
-    captionChannels,
-  }).initializeWeights(initialDraws(config, "transformer"));
+  captionChannels: () => Promise<number>,
+): Promise<PixArtTransformer2DModel> {
+  const { transformer } = config;
+  const model =
+    "pretrained" in transformer
+      ? await pretrainedTransformer(transformer, stage)
+      : newTransformer(config, stage, latents, await captionChannels());
   model.gradientCheckpointing = stage.gradientCheckpointing;
   return model;
+}
+
+async function pretrainedTransformer(
+  transformer: Filled<Pretrained>,
+  { interpolationScale }: TextToImageStage,
+): Promise<PixArtTransformer2DModel> {
+  const stored = await PixArtTransformer2DModel.fromPretrained(...placeOf(transformer));
+  if (interpolationScale === null || interpolationScale === stored.config.interpolationScale)
+    return stored;
+  const scaled = construct(
+    { device: "meta" },
+    () => new PixArtTransformer2DModel({ ...stored.config, interpolationScale }),
+  );
+  scaled.loadStateDict(stored.stateDict());
+  stored.dispose();
+  return scaled;
+}
+
+function newTransformer(
+  config: ResolvedConfig,
+  { interpolationScale }: TextToImageStage,
+  latents: LatentShape,
+  captionChannels: number,
+): PixArtTransformer2DModel {
+  const shape = transformerShape(config);
+  return new PixArtTransformer2DModel({
+    ...shape,
+    crossAttentionDim: shape.numAttentionHeads * shape.attentionHeadDim,
+    inChannels: latents.channels,
+    outChannels: shape.outChannels ?? 2 * latents.channels,
+    sampleSize: latents.size,
+    interpolationScale: interpolationScale ?? 1,
+    captionChannels,
+  }).initializeWeights(initialDraws(config, "transformer"));
 }

@@ -1,14 +1,18 @@
-import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
-import type { T5Tokenizer } from "../text/index.ts";
-import { Captions } from "./captions.ts";
-import { LatentCache } from "./latent-cache.ts";
+import type { CheckedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import { StagedModel } from "../pipelines/index.ts";
+import { cleanCaption, prepareCaption, type T5Tokenizer } from "../text/index.ts";
+import { FrozenCaptions, LiveCaptions } from "./captions.ts";
+import { Latents } from "./latents.ts";
 import { autoencoderFactor, buildAutoencoder, buildDiT } from "./models.ts";
+import { samplerOf } from "./sampler.ts";
 import type { StageModels } from "./stage-models.ts";
-import type { StageTask } from "./stage-task.ts";
+import type { Split, StageTask } from "./stage-task.ts";
 import { AutoencoderTask } from "./stages/autoencoder.ts";
 import { ClassConditionalTask } from "./stages/class-conditional.ts";
 import { TextToImageTask } from "./stages/text-to-image.ts";
-import { curated, type Example, Pictures, type TrainingData } from "./training-data.ts";
+import { curated, type Example, type TrainingData } from "./training-data.ts";
+
+type TextToImageStage = ResolvedStage<"text-to-image">;
 
 /** What all stages of a run share. */
 export interface CurriculumContext {
@@ -21,75 +25,122 @@ export interface CurriculumContext {
   readonly onWarning: (message: string) => void;
 }
 
-async function cachedLatents(
-  context: CurriculumContext,
-  examples: Readonly<Record<"train" | "heldout", readonly Example[]>>,
-  resolution: number,
-  vae: Parameters<typeof LatentCache.open>[2],
-): Promise<Record<"train" | "heldout", LatentCache>> {
-  const encode = async (list: readonly Example[]): Promise<LatentCache> => {
-    const pictures = await Pictures.load(list, resolution);
-    const latents = await LatentCache.open(context.cache, pictures, vae);
-    pictures.dispose();
-    return latents;
-  };
-  return { train: await encode(examples.train), heldout: await encode(examples.heldout) };
+type Examples = Readonly<Record<Split, readonly Example[]>>;
+
+/** The pictures of a stage. */
+export function stageExamples(
+  stage: CheckedConfig["stages"][number],
+  { train, heldout }: TrainingData,
+): Examples {
+  if (stage.kind !== "text-to-image" || !stage.curated) return { train, heldout };
+  const all = [...train, ...heldout];
+  return { train: curated(train, all), heldout: curated(heldout, all) };
 }
+
+/** A caption as it is encoded: cleaned twice, as diffusers' pipeline does, or lower-cased and trimmed. */
+const preparation = ({ dataset }: ResolvedConfig): ((caption: string) => string) =>
+  dataset.cleanCaptions ? (caption) => cleanCaption(cleanCaption(caption)) : prepareCaption;
 
 /** Builds a stage's models, from the stages before it, and loads its data. */
 export async function prepareStage(
   context: CurriculumContext,
   stage: ResolvedStage,
 ): Promise<StageTask> {
-  const { config, data, models, tokenizer } = context;
+  const { config, data, models } = context;
   if (stage.kind === "autoencoder") {
     return AutoencoderTask.create(await buildAutoencoder(config), stage, data);
   }
   const vae = await models.autoencoder();
-  const isCurated = stage.kind === "text-to-image" && stage.curated;
-  const all = [...data.train, ...data.heldout];
-  const examples = {
-    train: isCurated ? curated(data.train, all) : data.train,
-    heldout: isCurated ? curated(data.heldout, all) : data.heldout,
-  };
-  const latents = await cachedLatents(context, examples, stage.resolution, vae);
-  if (stage.kind === "class-conditional") {
-    if (data.classCount === 0) {
-      throw new Error(
-        `Stage "${stage.name}" needs classes, but metadata.jsonl in ${data.folder.folder} has no "class" column. Add one, or leave the stage out`,
-      );
-    }
-    const size = stage.resolution / autoencoderFactor(vae);
-    const dit = buildDiT(config, { channels: vae.config.latentChannels, size }, data.classCount);
-    dit.gradientCheckpointing = stage.gradientCheckpointing;
-    return new ClassConditionalTask(stage, {
-      dit,
+  const examples = stageExamples(stage, data);
+  const openLatents = (list: readonly Example[]): Promise<Latents> =>
+    Latents.open({
+      examples: list,
+      stage,
       vae,
-      latents,
-      examples,
-      classCount: data.classCount,
-      sampling: config.sampling,
+      cache: config.dataset.cache.latents ? context.cache : null,
+      warn: context.onWarning,
     });
-  }
-  const { transformer, textEncoder } = await models.startTextToImage(stage, vae, tokenizer);
-  const { maxLength } = config.tokenizer;
-  const captions = {
-    train: new Captions(examples.train, tokenizer, maxLength),
-    heldout: new Captions(examples.heldout, tokenizer, maxLength),
+  const latents = {
+    train: await openLatents(examples.train),
+    heldout: await openLatents(examples.heldout),
   };
-  if (captions.train.truncated > 0) {
-    context.onWarning(
-      `${captions.train.truncated} of ${2 * examples.train.length} captions are longer than ${maxLength} tokens; what is beyond is not learned. Raise tokenizer.maxLength to keep it`,
+  if (stage.kind === "text-to-image")
+    return textToImage(context, stage, { vae, examples, latents });
+  if (data.classCount === 0) {
+    throw new Error(
+      `Stage "${stage.name}" needs classes, but the data set ${config.dataset.folder} has no "class" column. Add one, or leave the stage out`,
     );
   }
-  return new TextToImageTask(stage, {
-    transformer,
-    textEncoder,
+  const size = stage.resolution / autoencoderFactor(vae);
+  const dit = buildDiT(config, { channels: vae.config.latentChannels, size }, data.classCount);
+  dit.gradientCheckpointing = stage.gradientCheckpointing;
+  const { sampling } = config;
+  const { classCount } = data;
+  return new ClassConditionalTask(stage, { dit, vae, latents, examples, classCount, sampling });
+}
+
+type Pictures = Pick<
+  ConstructorParameters<typeof TextToImageTask>[1],
+  "vae" | "examples" | "latents"
+>;
+
+async function textToImage(
+  context: CurriculumContext,
+  stage: TextToImageStage,
+  pictures: Pictures,
+): Promise<StageTask> {
+  const { config, tokenizer, models } = context;
+  const { transformer, adapter, textEncoder } = await models.startTextToImage(
+    stage,
+    pictures.vae,
     tokenizer,
-    vae,
-    latents,
+  );
+  const prepare = preparation(config);
+  const { maxLength } = config.tokenizer;
+  const texts = captionsOf(pictures.examples).map(prepare);
+  warnOfLongCaptions(context, texts);
+  const captions =
+    stage.trainTextEncoder && !(textEncoder instanceof StagedModel)
+      ? new LiveCaptions(textEncoder, tokenizer, maxLength)
+      : await FrozenCaptions.open({
+          encoder: textEncoder,
+          tokenizer,
+          maxLength,
+          texts: [...texts, ""],
+          prompts: [...config.sampling.prompts.map(prepare), ""],
+          cache: config.dataset.cache.texts ? context.cache : null,
+          warn: context.onWarning,
+        });
+  return new TextToImageTask(stage, {
+    ...pictures,
+    transformer,
+    adapter,
+    textEncoder: textEncoder instanceof StagedModel ? undefined : textEncoder,
+    tokenizer,
     captions,
-    examples,
+    prepare,
+    scheduler: await samplerOf(config, stage),
     config,
   });
+}
+
+const captionsOf = ({ train, heldout }: Examples): string[] => [
+  ...new Set([...train, ...heldout].flatMap((e) => [e.shortCaption, e.denseCaption])),
+];
+
+function warnOfLongCaptions(
+  { config, tokenizer, onWarning }: CurriculumContext,
+  texts: readonly string[],
+): void {
+  const { maxLength } = config.tokenizer;
+  const { truncated } = tokenizer.encode(texts, {
+    maxLength,
+    padding: "longest",
+    truncation: true,
+  });
+  const [first] = truncated;
+  if (first === undefined) return;
+  onWarning(
+    `${truncated.length} of ${texts.length} captions are longer than ${maxLength} tokens; what is beyond is not learned, such as ${JSON.stringify(first.dropped)}. Raise tokenizer.maxLength to keep it`,
+  );
 }

@@ -2,12 +2,12 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { resolveConfig } from "../config/index.ts";
+import { configFromJson } from "../config/index.ts";
 import { readEvents } from "./event-log.ts";
 import { EVENTS_FILE, RunFolder } from "./run-folder.ts";
 
-const config = resolveConfig(
-  {
+const config = configFromJson(
+  JSON.stringify({
     dataset: { folder: "data" },
     transformer: { numLayers: 1, numAttentionHeads: 2, attentionHeadDim: 8 },
     stages: [
@@ -21,7 +21,7 @@ const config = resolveConfig(
       },
     ],
     sampling: { prompts: ["a fox"] },
-  },
+  }),
   "configs/fox.ts",
 );
 const command = "pixart train configs/fox.ts --work-dir fox --resume";

@@ -1,13 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { configFromJson, type ResolvedConfig, type ResolvedStage } from "../config/index.ts";
-import { PixArtAlphaPipeline, weightsSource } from "../pipelines/index.ts";
+import type { Adapter } from "../models/index.ts";
+import { DiffusionPipeline, PixArtAlphaPipeline, weightsSource } from "../pipelines/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import { BadFileError } from "../weights/index.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { MANIFEST_NAME } from "./checkpoint-manifest.ts";
+import { pretrainedTokenizer } from "./models.ts";
+import { samplerOf } from "./sampler.ts";
 import { StageModels } from "./stage-models.ts";
-import { samplerFor } from "./stages/denoising.ts";
 import { stateHash } from "./state-hash.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
@@ -15,6 +17,8 @@ type TextToImageStage = ResolvedStage<"text-to-image">;
 /** A pipeline rebuilt from a run, and where it stood. */
 export interface RunPipeline {
   readonly pipe: Awaited<ReturnType<typeof PixArtAlphaPipeline.fromPretrained>>;
+  /** On the pipeline's transformer, where the run trained one. */
+  readonly adapter: Adapter | undefined;
   readonly config: ResolvedConfig;
   readonly stage: TextToImageStage;
   readonly step: number;
@@ -50,23 +54,24 @@ export async function pipelineFromRun(path: string, averaged: boolean): Promise<
     : await newestCheckpoint(config, models, run);
   const tokenizer =
     "pretrained" in config.tokenizer
-      ? await T5Tokenizer.fromPretrained(config.tokenizer.pretrained)
+      ? await pretrainedTokenizer(config.tokenizer)
       : await T5Tokenizer.fromPretrained(join(run, "tokenizer"));
   const vae = await models.autoencoder();
-  const { transformer, textEncoder } = await models.textToImage(
+  const { transformer, adapter, textEncoder } = await models.textToImage(
     stage,
     vae,
     tokenizer,
     checkpoint,
     averaged,
   );
-  const scheduler = samplerFor(stage.loss);
+  const scheduler = await samplerOf(config, stage);
   const source = weightsSource(checkpoint.path, async () => stateHash(transformer).slice(0, 10));
-  const pipe = PixArtAlphaPipeline.create(
-    { transformer, textEncoder, tokenizer, vae, scheduler },
-    source,
-  );
-  return { pipe, config, stage, step: checkpoint.step, checkpoint: checkpoint.path };
+  const parts = { transformer, textEncoder, tokenizer, vae, scheduler };
+  const pipe =
+    config.base === null
+      ? PixArtAlphaPipeline.create(parts, source)
+      : await DiffusionPipeline.fromPretrained(config.base, { ...parts, source });
+  return { pipe, adapter, config, stage, step: checkpoint.step, checkpoint: checkpoint.path };
 }
 
 type Found = { stage: TextToImageStage; checkpoint: Awaited<ReturnType<typeof openCheckpoint>> };

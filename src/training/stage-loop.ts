@@ -1,14 +1,16 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ResolvedStage } from "../config/index.ts";
-import { AdamW, clipGradNorm_, Ema, lrFactor } from "../optim/index.ts";
+import { clipGradNorm_, createOptimizer, Ema, lrFactor, type Optimizer } from "../optim/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import type { JsonValue } from "./checkpoint-manifest.ts";
 import { SampleDraws, SampleOrder } from "./draws.ts";
 import {
+  type LoadedBatch,
   prefixed,
   type SampleSheet,
   type Split,
+  type StageLoss,
   type StageTask,
   unprefixed,
 } from "./stage-task.ts";
@@ -62,27 +64,37 @@ export class DivergedError extends Error {
   override readonly name: string = "DivergedError";
 }
 
+/** A batch that is being read. */
+interface PendingBatch {
+  /** Number of its forward pass in the stage. */
+  readonly pass: number;
+  readonly batch: Promise<LoadedBatch>;
+  /** Whether no other follows. */
+  readonly isLast: boolean;
+}
+
 /** Trains one stage: the optimizer, the averages, and the loop over steps. */
 export class StageLoop {
   readonly #seed: number;
   readonly #stage: ResolvedStage;
   readonly #task: StageTask;
-  readonly #optimizer: AdamW;
-  readonly #ema: Ema;
+  readonly #optimizer: Optimizer;
+  readonly #ema: Ema | undefined;
   readonly #order: SampleOrder;
   readonly #trainable: readonly Tensor[];
+  /** The next batch, read while the present one is computed. */
+  #pending: PendingBatch | undefined;
   #step = 0;
   #skipped = 0;
 
   constructor(seed: number, stage: ResolvedStage, task: StageTask) {
-    const { betas, eps, weightDecay } = stage.optimizer;
     const trainable = new Map(task.groups.flatMap(({ parameters }) => [...parameters]));
     this.#seed = seed;
     this.#stage = stage;
     this.#task = task;
     this.#trainable = [...trainable.values()];
-    this.#optimizer = new AdamW(task.groups, { betas, eps, weightDecay });
-    this.#ema = new Ema(trainable, stage.ema);
+    this.#optimizer = createOptimizer(stage.optimizer, task.groups);
+    this.#ema = stage.ema === null ? undefined : new Ema(trainable, stage.ema);
     this.#order = new SampleOrder(seed, `${stage.name}/order`, task.counts.train);
   }
 
@@ -98,7 +110,7 @@ export class StageLoop {
     );
     return new Map<string, ReadonlyMap<string, Tensor>>([
       ["weights", weights],
-      ["ema", this.#ema.stateDict()],
+      ...(this.#ema === undefined ? [] : ([["ema", this.#ema.stateDict()]] as const)),
       ["optimizer", this.#optimizer.stateDict()],
     ]);
   }
@@ -125,7 +137,7 @@ export class StageLoop {
     const weights = group("weights");
     for (const [prefix, model] of this.#task.models)
       model.loadStateDict(unprefixed(prefix, weights));
-    this.#ema.loadStateDict(group("ema"));
+    this.#ema?.loadStateDict(group("ema"));
     this.#optimizer.loadStateDict(group("optimizer"));
     this.#step = step;
     this.#skipped = Number(state.skippedInARow ?? 0);
@@ -136,7 +148,7 @@ export class StageLoop {
     const { steps, sampleEvery, checkpointEvery, validateEvery } = this.#stage;
     if (this.#step === 0) await this.#sample(listener);
     while (this.#step < steps) {
-      const report = this.#trainStep();
+      const report = await this.#trainStep();
       listener.onStep(report);
       if (!report.applied) this.#noteSkipped(listener);
       const isLast = this.#step === steps;
@@ -159,7 +171,23 @@ export class StageLoop {
     return Array.from({ length: batchSize }, (_, i) => first + i);
   }
 
-  #trainStep(): StepReport {
+  /** Begins to read the pictures of one forward pass. */
+  #load(pass: number): PendingBatch {
+    const { gradientAccumulation, steps } = this.#stage;
+    const [step, micro] = [Math.floor(pass / gradientAccumulation), pass % gradientAccumulation];
+    const positions = this.#positions(step, micro);
+    const batch = this.#task.load({
+      split: "train",
+      index: pass,
+      ids: positions.map((position) => this.#order.at(position)),
+      draws: new SampleDraws(this.#seed, this.#stage.name, positions),
+    });
+    // What fails here is thrown where the batch is waited for.
+    batch.catch(() => {});
+    return { pass, batch, isLast: pass + 1 >= steps * gradientAccumulation };
+  }
+
+  async #trainStep(): Promise<StepReport> {
     const { batchSize, gradientAccumulation, gradientClip, schedule, steps, optimizer } =
       this.#stage;
     const lr = optimizer.lr * lrFactor(schedule, this.#step, steps);
@@ -168,22 +196,16 @@ export class StageLoop {
     const parts: Record<string, number> = {};
     this.#optimizer.zeroGrad();
     for (let micro = 0; micro < gradientAccumulation; micro++) {
+      const pass = this.#step * gradientAccumulation + micro;
+      const waiting = performance.now();
+      const pending = this.#pending?.pass === pass ? this.#pending : this.#load(pass);
+      const batch = await pending.batch;
+      this.#pending = pending.isLast ? undefined : this.#load(pass + 1);
+      time.data += seconds(waiting);
       torch.tidy(() => {
         const start = performance.now();
-        const positions = this.#positions(this.#step, micro);
-        const ids = positions.map((position) => this.#order.at(position));
-        const draws = new SampleDraws(this.#seed, this.#stage.name, positions);
-        const drawn = performance.now();
-        time.data += (drawn - start) / 1000;
-        const result = this.#inPrecision(() =>
-          this.#task.loss({
-            split: "train",
-            index: this.#step * gradientAccumulation + micro,
-            ids,
-            draws,
-          }),
-        );
-        time.forward += seconds(drawn);
+        const result = this.#inPrecision(() => batch.loss());
+        time.forward += seconds(start);
         const middle = performance.now();
         torch.backward(
           gradientAccumulation === 1 ? result.loss : result.loss.div(gradientAccumulation),
@@ -200,7 +222,7 @@ export class StageLoop {
     const applied = Number.isFinite(loss) && Number.isFinite(gradNorm);
     if (applied) {
       this.#optimizer.step(lr);
-      this.#ema.update(this.#step);
+      this.#ema?.update(this.#step);
     }
     this.#optimizer.zeroGrad();
     time.optimizer = seconds(start);
@@ -233,38 +255,40 @@ export class StageLoop {
 
   /** Draws with the averaged weights in place. */
   async #sample(listener: StageListener): Promise<void> {
-    const sheet = await this.#ema.swapped(() => this.#task.sample());
+    const sheet = await this.#averaged(() => this.#task.sample());
     await listener.onSample(this.#step, sheet);
+  }
+
+  #averaged<T>(body: () => Promise<T>): Promise<T> {
+    return this.#ema === undefined ? body() : this.#ema.swapped(body);
   }
 
   /** The averaged weights' loss, always on the same pictures, timesteps and noise. */
   async #validate(listener: StageListener): Promise<void> {
     const losses: Record<string, number> = {};
-    await this.#ema.swapped(async () => {
+    await this.#averaged(async () => {
       for (const split of ["train", "heldout"] as const) {
         const count = this.#task.counts[split];
-        if (count > 0) losses[split] = this.#measure(split, count);
+        if (count > 0) losses[split] = await this.#measure(split, count);
       }
     });
     listener.onValidation(this.#step, losses);
   }
 
-  #measure(split: Split, count: number): number {
+  async #measure(split: Split, count: number): Promise<number> {
     const { batchSize } = this.#stage;
     let sum = 0;
     for (let first = 0; first < VALIDATION_SAMPLES; first += batchSize) {
       const size = Math.min(batchSize, VALIDATION_SAMPLES - first);
       const positions = Array.from({ length: size }, (_, i) => first + i);
-      const draws = new SampleDraws(this.#seed, "validation", positions);
-      const ids = positions.map((position) => position % count);
-      sum +=
-        torch.noGrad(() =>
-          torch.tidy(() =>
-            this.#inPrecision(() =>
-              this.#task.loss({ split, index: first / batchSize, ids, draws }),
-            ).loss.item(),
-          ),
-        ) * size;
+      const batch = await this.#task.load({
+        split,
+        index: first / batchSize,
+        ids: positions.map((position) => position % count),
+        draws: new SampleDraws(this.#seed, "validation", positions),
+      });
+      const loss = (): StageLoss => this.#inPrecision(() => batch.loss());
+      sum += torch.noGrad(() => torch.tidy(() => loss().loss.item())) * size;
     }
     return sum / VALIDATION_SAMPLES;
   }
@@ -272,6 +296,6 @@ export class StageLoop {
   /** Gives back the optimizer's and the averages' memory. */
   dispose(): void {
     this.#optimizer.dispose();
-    this.#ema.dispose();
+    this.#ema?.dispose();
   }
 }

@@ -1,15 +1,19 @@
 import { join } from "node:path";
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import {
+  type Adapter,
   type AutoencoderKL,
+  addAdapter,
   type DiTTransformer2DModel,
   type PixArtTransformer2DModel,
   pixArtFromDiT,
-  type T5EncoderModel,
+  T5EncoderModel,
 } from "../models/index.ts";
+import { StagedModel } from "../pipelines/index.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { adapterOptions, adapterWeights } from "./adapters.ts";
 import { type Checkpoint, latestCheckpoint } from "./checkpoint.ts";
 import {
   autoencoderFactor,
@@ -17,6 +21,8 @@ import {
   buildDiT,
   buildTextEncoder,
   buildTransformer,
+  frozenTextEncoder,
+  holdsTextEncoder,
 } from "./models.ts";
 import { unprefixed } from "./stage-task.ts";
 
@@ -40,9 +46,23 @@ const numberFact = (checkpoint: Checkpoint, name: string): number => {
 /** A checkpoint's weights: averaged where there are averages, unless the raw ones are asked for. */
 function weightsOf(checkpoint: Checkpoint, averaged: boolean): Map<string, Tensor> {
   const weights = checkpoint.read("weights");
-  if (!averaged) return weights;
+  if (!averaged || !checkpoint.groups.includes("ema")) return weights;
   return new Map([...weights, ...checkpoint.read("ema")]);
 }
+
+/** What a text-to-image stage draws with. */
+export interface TextToImageModels {
+  readonly transformer: PixArtTransformer2DModel;
+  /** On the transformer, where the stage trains one. */
+  readonly adapter: Adapter | undefined;
+  readonly textEncoder: T5EncoderModel | StagedModel<T5EncoderModel>;
+}
+
+/** Width of a text encoder's states. */
+const widthOf = async (encoder: TextToImageModels["textEncoder"]): Promise<number> =>
+  encoder instanceof StagedModel
+    ? encoder.use(({ config }) => config.dModel)
+    : encoder.config.dModel;
 
 /** Models rebuilt from the checkpoints of a run's stages. */
 export class StageModels {
@@ -108,65 +128,79 @@ export class StageModels {
     tokenizer: T5Tokenizer,
     checkpoint: Checkpoint,
     averaged: boolean,
-  ): Promise<{ transformer: PixArtTransformer2DModel; textEncoder: T5EncoderModel }> {
-    const textEncoder = await buildTextEncoder(this.#config, tokenizer.vocabSize);
-    const transformer = buildTransformer(
-      this.#config,
-      stage,
-      this.#latents(stage, vae),
-      textEncoder.config.dModel,
-    );
+  ): Promise<TextToImageModels> {
+    const textEncoder = await this.#newTextEncoder(tokenizer);
+    const transformer = await this.#newTransformer(stage, vae, textEncoder);
+    const adapter = this.#newAdapter(stage, transformer);
     torch.tidy(() => {
       const weights = weightsOf(checkpoint, averaged);
-      transformer.loadStateDict(unprefixed("transformer", weights));
-      const encoder = unprefixed("text_encoder", weights);
-      if (encoder.size > 0) textEncoder.loadStateDict(encoder);
+      const trained = adapter === undefined ? transformer : adapterWeights(adapter);
+      trained.loadStateDict(unprefixed("transformer", weights));
+      if (textEncoder instanceof T5EncoderModel)
+        textEncoder.loadStateDict(unprefixed("text_encoder", weights));
     });
-    return { transformer, textEncoder };
+    return { transformer, adapter, textEncoder };
   }
 
   /**
    * What a text-to-image stage starts from: the models of the stage before it; the re-parametrised transformer if that
-   * was class-conditional; fresh ones if there is none. Averaged weights throughout.
+   * was class-conditional; pretrained or fresh ones if there is none. Averaged weights throughout.
    */
   async startTextToImage(
     stage: TextToImageStage,
     vae: AutoencoderKL,
     tokenizer: T5Tokenizer,
-  ): Promise<{ transformer: PixArtTransformer2DModel; textEncoder: T5EncoderModel }> {
+  ): Promise<TextToImageModels> {
     const { stages, seed } = this.#config;
     const before = stages.slice(0, stages.indexOf(stage)).findLast((s) => s.kind !== "autoencoder");
     if (before?.kind === "text-to-image") {
       const checkpoint = await this.finished(before);
       const models = await this.textToImage(before, vae, tokenizer, checkpoint, true);
-      const transformer = buildTransformer(
-        this.#config,
-        stage,
-        this.#latents(stage, vae),
-        models.textEncoder.config.dModel,
-      );
+      const transformer = await this.#newTransformer(stage, vae, models.textEncoder);
       transformer.loadStateDict(models.transformer.stateDict());
       models.transformer.dispose();
-      return { transformer, textEncoder: models.textEncoder };
+      const adapter = this.#newAdapter(stage, transformer);
+      return { transformer, adapter, textEncoder: models.textEncoder };
     }
-    const textEncoder = await buildTextEncoder(this.#config, tokenizer.vocabSize);
-    const captionChannels = textEncoder.config.dModel;
-    const transformer = buildTransformer(
-      this.#config,
-      stage,
-      this.#latents(stage, vae),
-      captionChannels,
-    );
+    const textEncoder = await this.#newTextEncoder(tokenizer);
+    const transformer = await this.#newTransformer(stage, vae, textEncoder);
     if (before?.kind === "class-conditional") {
       const dit = this.dit(before, vae, await this.finished(before), true);
       const generator = torch.stream(seed, "init/re-parametrisation", 0);
+      const captionChannels = await widthOf(textEncoder);
       const converted = pixArtFromDiT(dit, { captionChannels, generator });
       // What DiT has no counterpart of, the micro-conditions' embedders, keeps its first weights.
       transformer.loadStateDict(new Map([...transformer.stateDict(), ...converted.stateDict()]));
       converted.dispose();
       dit.dispose();
     }
-    return { transformer, textEncoder };
+    return { transformer, adapter: this.#newAdapter(stage, transformer), textEncoder };
+  }
+
+  /** In memory where checkpoints hold it; otherwise a frozen one, which is loaded when it is needed. */
+  async #newTextEncoder(tokenizer: T5Tokenizer): Promise<TextToImageModels["textEncoder"]> {
+    const { textEncoder } = this.#config;
+    return "pretrained" in textEncoder && !holdsTextEncoder(this.#config)
+      ? frozenTextEncoder(textEncoder)
+      : buildTextEncoder(this.#config, tokenizer.vocabSize);
+  }
+
+  #newTransformer(
+    stage: TextToImageStage,
+    vae: AutoencoderKL,
+    textEncoder: TextToImageModels["textEncoder"],
+  ): Promise<PixArtTransformer2DModel> {
+    const latents = this.#latents(stage, vae);
+    return buildTransformer(this.#config, stage, latents, () => widthOf(textEncoder));
+  }
+
+  #newAdapter(
+    { name, adapter }: TextToImageStage,
+    transformer: PixArtTransformer2DModel,
+  ): Adapter | undefined {
+    if (adapter === null) return undefined;
+    const generator = torch.stream(this.#config.seed, `${name}/adapter`, 0);
+    return addAdapter(transformer, adapterOptions(adapter), { generator });
   }
 
   #latents(stage: ResolvedStage, vae: AutoencoderKL): { channels: number; size: number } {

@@ -1,5 +1,4 @@
 import type { RgbImage } from "../images/index.ts";
-import type { Module } from "../nn/index.ts";
 import type { ParameterGroup } from "../optim/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import type { JsonValue } from "./checkpoint-manifest.ts";
@@ -31,16 +30,28 @@ export interface SampleSheet {
   readonly labels: readonly string[];
 }
 
+/** Weights that a checkpoint holds: a model's, or an adapter's. */
+export interface Weights {
+  namedParameters(): ReadonlyMap<string, Tensor>;
+  loadStateDict(state: ReadonlyMap<string, Tensor>): void;
+}
+
+/** A batch whose pictures have been read. */
+export interface LoadedBatch {
+  loss(): StageLoss;
+}
+
 /** What one kind of stage brings to the training loop: its models, its loss, its pictures. */
 export interface StageTask {
-  /** The models that its checkpoints hold, by the prefix of their keys. */
-  readonly models: ReadonlyMap<string, Module>;
+  /** What its checkpoints hold, by the prefix of the keys. */
+  readonly models: ReadonlyMap<string, Weights>;
   /** What is trained, by key, prefix included. */
   readonly groups: readonly ParameterGroup[];
   readonly counts: Readonly<Record<Split, number>>;
   /** Names a picture for messages. */
   describe(id: number): string;
-  loss(batch: Batch): StageLoss;
+  /** Reads what a batch needs, while the one before it may still be computed. Makes no tensors. */
+  load(batch: Batch): Promise<LoadedBatch>;
   /** Pictures from the models as they are, always the same prompts and noise. */
   sample(): Promise<SampleSheet>;
   /** Facts that later stages cannot rebuild the models without; asked for when the stage is complete, and kept in its checkpoint. */
@@ -48,11 +59,11 @@ export interface StageTask {
   dispose(): void;
 }
 
-/** Parameters of a model by checkpoint key. */
-export const prefixed = (prefix: string, model: Module): Map<string, Tensor> =>
+/** Weights by checkpoint key. */
+export const prefixed = (prefix: string, model: Weights): Map<string, Tensor> =>
   new Map([...model.namedParameters()].map(([key, tensor]) => [`${prefix}.${key}`, tensor]));
 
-/** The part of a checkpoint's weights that belongs to one model. */
+/** The part of a checkpoint's weights that has one prefix. */
 export const unprefixed = (
   prefix: string,
   weights: ReadonlyMap<string, Tensor>,

@@ -1,7 +1,12 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import {
+  type CheckedConfig,
+  type ResolvedConfig,
+  type ResolvedStage,
+  settleConfig,
+} from "../config/index.ts";
 import { contactSheet } from "../images/index.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
@@ -10,9 +15,10 @@ import {
   cleanLeftovers,
   forecastBytes,
   requireDiskSpace,
-  saveCheckpoint,
+  saveCheckpointInPlace,
 } from "./checkpoint.ts";
-import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
+import { pretrainedTokenizer } from "./models.ts";
+import { type CurriculumContext, prepareStage, stageExamples } from "./prepare-stage.ts";
 import { ProgressLine } from "./progress.ts";
 import { RunFolder } from "./run-folder.ts";
 import { StopRequest } from "./signals.ts";
@@ -40,24 +46,50 @@ export interface TrainOutcome {
 }
 
 /** Trains the stages of a config one after the other in its run folder. Returns early where a signal asked for it. */
-export async function train(config: ResolvedConfig, options: TrainOptions): Promise<TrainOutcome> {
+export async function train(config: CheckedConfig, options: TrainOptions): Promise<TrainOutcome> {
   const { resume, resumeCommand, say } = options;
-  const folder = config.workDir;
-  using run = resume ? RunFolder.open(folder) : RunFolder.create(folder, config, resumeCommand);
+  const begun = resume ? await goOn(config, say) : await begin(config, resumeCommand);
+  using run = begun.run;
   using stop = new StopRequest(say);
-  if (resume && !isDeepStrictEqual(run.config, { ...config, workDir: run.config.workDir })) {
-    say(
-      `The config has changed since this run began; it goes on with its own, ${join(folder, "config.json")}`,
-    );
-  }
   if (run.config.threads !== null) torch.setThreads(run.config.threads);
-  const session = new TrainSession(run, stop, options);
+  const session = new TrainSession(run, begun.data, stop, options);
   try {
     const finished = await session.run();
     if (!finished) say(`Stopped. To go on: ${resumeCommand}`);
-    return { folder, finished, exitCode: finished ? 0 : (stop.exitCode ?? 0) };
+    return { folder: run.path, finished, exitCode: finished ? 0 : (stop.exitCode ?? 0) };
   } catch (error) {
     session.end("failed", error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+/** A run folder, held by this process, and what it learns from. */
+interface BegunRun {
+  readonly run: RunFolder;
+  readonly data: TrainingData;
+}
+
+const settled = (config: CheckedConfig, data: TrainingData): ResolvedConfig =>
+  settleConfig(config, (stage) => stageExamples(stage, data).train.length);
+
+async function begin(config: CheckedConfig, resumeCommand: string): Promise<BegunRun> {
+  const data = await loadTrainingData(config.dataset);
+  return { run: RunFolder.create(config.workDir, settled(config, data), resumeCommand), data };
+}
+
+async function goOn(config: CheckedConfig, say: TrainOptions["say"]): Promise<BegunRun> {
+  const run = RunFolder.open(config.workDir);
+  try {
+    const data = await loadTrainingData(run.config.dataset);
+    const { workDir } = run.config;
+    if (!isDeepStrictEqual(run.config, { ...settled(config, data), workDir })) {
+      say(
+        `The config has changed since this run began; it goes on with its own, ${join(run.path, "config.json")}`,
+      );
+    }
+    return { run, data };
+  } catch (error) {
+    run[Symbol.dispose]();
     throw error;
   }
 }
@@ -71,12 +103,14 @@ interface StageOutputs {
 class TrainSession {
   readonly #run: RunFolder;
   readonly #config: ResolvedConfig;
+  readonly #data: TrainingData;
   readonly #stop: StopRequest;
   readonly #options: TrainOptions;
   #place: { stage: string; step: number };
 
-  constructor(run: RunFolder, stop: StopRequest, options: TrainOptions) {
+  constructor(run: RunFolder, data: TrainingData, stop: StopRequest, options: TrainOptions) {
     this.#run = run;
+    this.#data = data;
     this.#config = run.config;
     this.#stop = stop;
     this.#options = options;
@@ -86,7 +120,7 @@ class TrainSession {
   /** True when all stages are complete. */
   async run(): Promise<boolean> {
     const { say, resume } = this.#options;
-    const data = await loadTrainingData(this.#config.dataset);
+    const data = this.#data;
     this.#reportData(data);
     const models = new StageModels(this.#config, this.#run.checkpoints);
     const context: CurriculumContext = {
@@ -94,7 +128,7 @@ class TrainSession {
       data,
       models,
       tokenizer: await this.#tokenizer(data),
-      cache: join(this.#run.path, "cache"),
+      cache: this.#config.dataset.cache.folder ?? join(this.#run.path, "cache"),
       onWarning: (message) => this.#warn(message),
     };
     if (!resume) this.#run.append({ type: "run-start", name: this.#config.name });
@@ -144,7 +178,7 @@ class TrainSession {
   /** The pretrained tokenizer, or one made from all captions and kept in the run folder. */
   async #tokenizer(data: TrainingData): Promise<T5Tokenizer> {
     const { tokenizer } = this.#config;
-    if ("pretrained" in tokenizer) return T5Tokenizer.fromPretrained(tokenizer.pretrained);
+    if ("pretrained" in tokenizer) return pretrainedTokenizer(tokenizer);
     const folder = join(this.#run.path, "tokenizer");
     if (existsSync(join(folder, "tokenizer_config.json")))
       return T5Tokenizer.fromPretrained(folder);
@@ -254,7 +288,7 @@ class TrainSession {
 
   async #save(stage: ResolvedStage, { step, groups, state }: StageState): Promise<void> {
     const root = stageCheckpoints(this.#run.checkpoints, stage.name);
-    const folder = await saveCheckpoint(root, {
+    const folder = await saveCheckpointInPlace(root, {
       step,
       stage: stage.name,
       state,

@@ -3,6 +3,7 @@ import type { ResolvedConfig } from "../config/index.ts";
 import { DEMO_THINGS } from "../data/emoji/demo-things.ts";
 import { type ImageEntry, type ImageFolder, readImageFolder } from "../data/folder.ts";
 import { loadPictures } from "../data/load-pictures.ts";
+import { readPicture } from "../images/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 
@@ -11,6 +12,8 @@ export interface Example {
   /** Path below the data folder. */
   readonly file: string;
   readonly path: string;
+  /** The bytes of its file, read anew at every call. */
+  read(): Promise<Uint8Array>;
   readonly shortCaption: string;
   /** The short one where the data has no other. */
   readonly denseCaption: string;
@@ -20,6 +23,12 @@ export interface Example {
   /** Number of its class among the classes of the chosen part; undefined where the data has no classes. */
   readonly classLabel: number | undefined;
 }
+
+/** What decides which pictures of a data set are trained on. */
+export type DatasetChoice = Pick<
+  ResolvedConfig["dataset"],
+  "folder" | "things" | "styles" | "heldoutShare"
+>;
 
 /** The chosen part of a data folder. */
 export interface TrainingData {
@@ -35,7 +44,7 @@ const textColumn = (entry: ImageEntry, name: string): string | undefined => {
   return typeof value === "string" ? value : undefined;
 };
 
-function chooseEntries(config: ResolvedConfig["dataset"], folder: ImageFolder): ImageEntry[] {
+function chooseEntries(config: DatasetChoice, folder: ImageFolder): ImageEntry[] {
   const { things, styles } = config;
   const all = [...new Set(folder.entries.flatMap((e) => textColumn(e, "thing") ?? []))].sort();
   const chosen =
@@ -59,8 +68,12 @@ function chooseEntries(config: ResolvedConfig["dataset"], folder: ImageFolder): 
   );
 }
 
+/** A number in [0, 1) that belongs to a picture's name: a set that grows keeps what it held out. */
+const shareOf = (file: string): number =>
+  createHash("sha256").update(file).digest().readUInt32BE() / 2 ** 32;
+
 /** Reads the data folder and takes the part that the config names. Throws where that part is empty. */
-export async function loadTrainingData(config: ResolvedConfig["dataset"]): Promise<TrainingData> {
+export async function loadTrainingData(config: DatasetChoice): Promise<TrainingData> {
   const folder = await readImageFolder(config.folder);
   const entries = chooseEntries(config, folder);
   const classes = [
@@ -72,13 +85,16 @@ export async function loadTrainingData(config: ResolvedConfig["dataset"]): Promi
   const example = (entry: ImageEntry): Example => ({
     file: entry.file,
     path: entry.path,
+    read: () => readPicture(entry.path),
     shortCaption: entry.text,
     denseCaption: textColumn(entry, "dense_text") ?? entry.text,
     thing: textColumn(entry, "thing"),
     style: textColumn(entry, "style"),
     classLabel: labels.get(entry.columns.class as number),
   });
-  const isHeldOut = (entry: ImageEntry): boolean => entry.columns.split === "heldout";
+  const isMarked = entries.some(({ columns }) => columns.split === "heldout");
+  const isHeldOut = ({ file, columns }: ImageEntry): boolean =>
+    isMarked ? columns.split === "heldout" : shareOf(file) < config.heldoutShare;
   const train = entries.filter((entry) => !isHeldOut(entry)).map(example);
   if (train.length === 0) {
     throw new Error(

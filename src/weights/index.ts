@@ -30,6 +30,7 @@ export {
   type ReadOptions,
   readSafetensors,
   SafetensorsFile,
+  toTensorBytes,
   writeSafetensors,
 } from "./safetensors.ts";
 export type { TensorEntry, TensorSpec } from "./safetensors-header.ts";

@@ -2,6 +2,7 @@ import type { DType } from "../torch/dtype.ts";
 import * as torch from "../torch/index.ts";
 import { replaceFile } from "./durable-files.ts";
 import type { TypedWeights } from "./key-table.ts";
+import { checkedBytes } from "./safetensors-bytes.ts";
 import { formatHeader, layoutOrder, type TensorSpec } from "./safetensors-header.ts";
 
 /** A tensor that is made when a file wants it. */
@@ -29,13 +30,15 @@ export async function writeLazySafetensors(
   tensors: ReadonlyMap<string, LazyTensor>,
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await replaceFile(path, pieces(tensors, metadata));
+  await replaceFile(path, safetensorsPieces(tensors, metadata));
 }
 
-function* pieces(
+/** A safetensors file piece by piece, each tensor made when its turn comes. Throws TypeError where bytes and shape disagree. */
+export function* safetensorsPieces(
   tensors: ReadonlyMap<string, LazyTensor>,
-  metadata: Readonly<Record<string, string>>,
+  metadata?: Readonly<Record<string, string>>,
 ): Generator<Uint8Array> {
   yield formatHeader(tensors, metadata);
-  for (const [, tensor] of layoutOrder(tensors)) yield tensor.bytes();
+  for (const [name, tensor] of layoutOrder(tensors))
+    yield checkedBytes(name, tensor, tensor.bytes());
 }

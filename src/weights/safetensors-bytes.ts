@@ -90,15 +90,18 @@ export function encodeSafetensors(
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array[] {
   const header = formatHeader(tensors, metadata);
-  const data = layoutOrder(tensors).map(([name, tensor]) => {
-    if (tensor.bytes.length !== byteSize(tensor)) {
-      throw new TypeError(
-        `Expected ${byteSize(tensor)} bytes for ${quote(name)}, ${tensor.dtype} of shape [${tensor.shape.join(", ")}], but received ${tensor.bytes.length}`,
-      );
-    }
-    return tensor.bytes;
-  });
+  const data = layoutOrder(tensors).map(([name, tensor]) =>
+    checkedBytes(name, tensor, tensor.bytes),
+  );
   return [header, ...data];
+}
+
+/** The bytes of a tensor. Throws TypeError where they are not those of its shape. */
+export function checkedBytes(name: string, spec: TensorSpec, bytes: Uint8Array): Uint8Array {
+  if (bytes.length === byteSize(spec)) return bytes;
+  throw new TypeError(
+    `Expected ${byteSize(spec)} bytes for ${quote(name)}, ${spec.dtype} of shape [${spec.shape.join(", ")}], but received ${bytes.length}`,
+  );
 }
 
 function readHeader(file: RegularFile): ReturnType<typeof parseHeader> {

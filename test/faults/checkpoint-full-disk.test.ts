@@ -11,7 +11,7 @@ import {
   saveCheckpointBytes,
 } from "../../src/training/checkpoint-save.ts";
 import { DiskFullError, requireDiskSpace } from "../../src/training/disk-space.ts";
-import type { TensorBytes } from "../../src/weights/safetensors-bytes.ts";
+import type { LazyTensor } from "../../src/weights/lazy-tensors.ts";
 
 const temporary = mkdtempSync(join(tmpdir(), "pixart-full-"));
 afterAll(() => rmSync(temporary, { recursive: true }));
@@ -42,12 +42,12 @@ afterEach(() => {
   syncBuiltinESMExports();
 });
 
-const tensors = (step: number): Map<string, TensorBytes> =>
+const tensors = (step: number): Map<string, LazyTensor> =>
   new Map([
-    ["w", { dtype: "uint8", shape: [MEGABYTE], bytes: new Uint8Array(MEGABYTE).fill(step) }],
+    ["w", { dtype: "uint8", shape: [MEGABYTE], bytes: () => new Uint8Array(MEGABYTE).fill(step) }],
   ]);
 
-type Policy = Partial<Pick<SaveOptions<TensorBytes>, "whenFull" | "signal" | "keep">>;
+type Policy = Partial<Pick<SaveOptions<LazyTensor>, "whenFull" | "signal" | "keep">>;
 
 const warnings: string[] = [];
 const save = (step: number, policy: Policy = {}): Promise<string> =>
@@ -113,20 +113,17 @@ describe("a disk that is full before the save", () => {
 });
 
 describe("the forecast", () => {
-  const groupsOf = (
-    names: readonly string[],
-    size: number,
-  ): Map<string, Map<string, TensorBytes>> =>
+  const groupsOf = (names: readonly string[], size: number): Map<string, Map<string, LazyTensor>> =>
     new Map(
       names.map((name) => [
         name,
         new Map(
-          Array.from({ length: size }, (_, i): [string, TensorBytes] => [
+          Array.from({ length: size }, (_, i): [string, LazyTensor] => [
             `transformer_blocks.${i}.attn1.to_q.weight`,
             {
               dtype: i % 2 ? "bfloat16" : "float32",
               shape: [i, 3],
-              bytes: new Uint8Array(i * (i % 2 ? 6 : 12)),
+              bytes: () => new Uint8Array(i * (i % 2 ? 6 : 12)),
             },
           ]),
         ),

@@ -8,6 +8,7 @@ import {
   verifyCheckpoint,
 } from "../../src/training/checkpoint-folder.ts";
 import { POINTER_NAME, saveCheckpointBytes } from "../../src/training/checkpoint-save.ts";
+import type { LazyTensor } from "../../src/weights/lazy-tensors.ts";
 import { SafetensorsBytes, type TensorBytes } from "../../src/weights/safetensors-bytes.ts";
 
 /** What is on the disk before, and the save that is to be disturbed. */
@@ -47,6 +48,11 @@ export const content = (
     ["b", { dtype: "float32", shape: [64], bytes: new Uint8Array(256).fill(step) }],
   ]);
 
+const lazily = (tensors: ReadonlyMap<string, TensorBytes>): Map<string, LazyTensor> =>
+  new Map(
+    [...tensors].map(([name, { bytes, ...spec }]) => [name, { ...spec, bytes: () => bytes }]),
+  );
+
 /** Saves one step; `generation` tells a second save of the same step from the first. */
 export const save = (
   root: string,
@@ -60,7 +66,7 @@ export const save = (
     warn,
     stage: "align",
     state: { step },
-    groups: new Map(groups.map((group) => [group, content(step, group, generation)])),
+    groups: new Map(groups.map((group) => [group, lazily(content(step, group, generation))])),
   });
 
 /** Puts the scenario's earlier checkpoints under a new folder of `parent`. */

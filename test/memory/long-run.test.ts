@@ -3,17 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterAll, expect, it } from "vitest";
-import { resolveConfig } from "../../src/config/index.ts";
+import { configFromJson } from "../../src/config/index.ts";
 import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import { DPMSolverMultistepScheduler } from "../../src/schedulers/index.ts";
-import { T5Tokenizer } from "../../src/text/index.ts";
+import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { Captions } from "../../src/training/captions.ts";
-import { LatentCache } from "../../src/training/latent-cache.ts";
+import { LiveCaptions } from "../../src/training/captions.ts";
+import { Latents } from "../../src/training/latents.ts";
 import { buildAutoencoder, buildTextEncoder, buildTransformer } from "../../src/training/models.ts";
 import { StageLoop } from "../../src/training/stage-loop.ts";
 import { TextToImageTask } from "../../src/training/stages/text-to-image.ts";
-import { loadTrainingData, Pictures } from "../../src/training/training-data.ts";
+import { loadTrainingData } from "../../src/training/training-data.ts";
 import { collectGarbage } from "../collect-garbage.ts";
 import { tinyConfig } from "../fixtures/tiny-config.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
@@ -27,7 +27,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 it("2,000 training steps and 200 pictures leave memory as it was after the warm-up", async () => {
   await writeTinyDataset(folder);
-  const config = resolveConfig(tinyConfig(folder), "tiny");
+  const config = configFromJson(JSON.stringify(tinyConfig(folder)), "tiny");
   const stage = config.stages[2];
   if (stage?.kind !== "text-to-image") throw new Error("expected a text-to-image stage");
   const data = await loadTrainingData(config.dataset);
@@ -37,20 +37,22 @@ it("2,000 training steps and 200 pictures leave memory as it was after the warm-
     { vocabSize: 64 },
   );
   const vae = (await buildAutoencoder(config)).requiresGrad_(false);
-  const latentsOf = async (list: typeof data.train): Promise<LatentCache> =>
-    LatentCache.encode(await Pictures.load(list, stage.resolution), vae);
+  const latentsOf = (list: typeof data.train): Promise<Latents> =>
+    Latents.open({ examples: list, stage, vae, cache: join(folder, "cache"), warn: () => {} });
   const textEncoder = await buildTextEncoder(config, tokenizer.vocabSize);
-  const transformer = buildTransformer(config, stage, { channels: 4, size: 8 }, 16);
+  const scheduler = DPMSolverMultistepScheduler.fromConfig({});
+  const latentShape = { channels: 4, size: 8 };
+  const transformer = await buildTransformer(config, stage, latentShape, async () => 16);
   const task = new TextToImageTask(stage, {
     transformer,
+    adapter: undefined,
     textEncoder,
     tokenizer,
     vae,
     latents: { train: await latentsOf(data.train), heldout: await latentsOf(data.heldout) },
-    captions: {
-      train: new Captions(data.train, tokenizer, 32),
-      heldout: new Captions(data.heldout, tokenizer, 32),
-    },
+    captions: new LiveCaptions(textEncoder, tokenizer, 32),
+    prepare: prepareCaption,
+    scheduler,
     examples,
     config,
   });
@@ -85,7 +87,7 @@ it("2,000 training steps and 200 pictures leave memory as it was after the warm-
     textEncoder,
     tokenizer,
     vae,
-    scheduler: DPMSolverMultistepScheduler.fromConfig({}),
+    scheduler,
   });
   counts.length = 0;
   rss.length = 0;

@@ -3,9 +3,9 @@ import { RgbImage } from "../../images/index.ts";
 import type { AutoencoderKL } from "../../models/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import { LatentCache } from "../latent-cache.ts";
 import {
   type Batch,
+  type LoadedBatch,
   prefixed,
   type SampleSheet,
   type Split,
@@ -17,6 +17,7 @@ import { Pictures, type TrainingData } from "../training-data.ts";
 type AutoencoderStage = ResolvedStage<"autoencoder">;
 
 const SHOWN = 8;
+const ENCODED_AT_ONCE = 32;
 
 /** Pictures (B, 3, H, W) in [-1, 1] as 8-bit ones. */
 export function toImages(pictures: Tensor): RgbImage[] {
@@ -36,6 +37,29 @@ export function toImages(pictures: Tensor): RgbImage[] {
   return Array.from(
     { length: count },
     (_, i) => new RgbImage(width, height, bytes.slice(i * size, (i + 1) * size)),
+  );
+}
+
+/** Root mean square of all pictures' latents, as they are drawn, around their mean. */
+function latentSpread(pictures: Pictures, vae: AutoencoderKL): number {
+  return torch.noGrad(() =>
+    torch.tidy(() => {
+      const means: Tensor[] = [];
+      const variances: number[] = [];
+      for (let from = 0; from < pictures.length; from += ENCODED_AT_ONCE) {
+        const count = Math.min(ENCODED_AT_ONCE, pictures.length - from);
+        const ids = Array.from({ length: count }, (_, i) => from + i);
+        means.push(
+          torch.tidy(() => {
+            const { mean, logvar } = vae.encode(pictures.batch(ids));
+            variances.push(logvar.exp().mean().item() * count);
+            return mean.contiguous();
+          }),
+        );
+      }
+      const within = variances.reduce((sum, v) => sum + v, 0) / pictures.length;
+      return Math.sqrt(torch.cat(means).var(undefined, { correction: 0 }).item() + within);
+    }),
   );
 }
 
@@ -79,7 +103,11 @@ export class AutoencoderTask implements StageTask {
     return this.#data.train[id]?.file ?? String(id);
   }
 
-  loss({ split, ids, draws }: Batch): StageLoss {
+  async load(batch: Batch): Promise<LoadedBatch> {
+    return { loss: () => this.#loss(batch) };
+  }
+
+  #loss({ split, ids, draws }: Batch): StageLoss {
     const pictures = this.#pictures[split].batch(ids); // (B, 3, H, W)
     const distribution = this.#vae.encode(pictures);
     const noise = draws.normal(distribution.mean.shape.slice(1));
@@ -108,10 +136,7 @@ export class AutoencoderTask implements StageTask {
 
   /** The factor that gives latents unit variance, as the paper's autoencoder has its 0.18215. */
   facts(): Readonly<Record<string, number>> {
-    const latents = LatentCache.encode(this.#pictures.train, this.#vae);
-    const scalingFactor = 1 / latents.spread();
-    latents.dispose();
-    return { scalingFactor };
+    return { scalingFactor: 1 / latentSpread(this.#pictures.train, this.#vae) };
   }
 
   dispose(): void {

@@ -1,13 +1,13 @@
 import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
 import type { AutoencoderKL, DiTTransformer2DModel } from "../../models/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { LatentCache } from "../latent-cache.ts";
+import type { Latents } from "../latents.ts";
 import {
   type Batch,
+  type LoadedBatch,
   prefixed,
   type SampleSheet,
   type Split,
-  type StageLoss,
   type StageTask,
 } from "../stage-task.ts";
 import type { Example } from "../training-data.ts";
@@ -22,7 +22,7 @@ const SHOWN = 16;
 export interface ClassConditionalParts {
   readonly dit: DiTTransformer2DModel;
   readonly vae: AutoencoderKL;
-  readonly latents: Readonly<Record<Split, LatentCache>>;
+  readonly latents: Readonly<Record<Split, Latents>>;
   readonly examples: Readonly<Record<Split, readonly Example[]>>;
   readonly classCount: number;
   readonly sampling: ResolvedConfig["sampling"];
@@ -40,7 +40,7 @@ export class ClassConditionalTask implements StageTask {
   constructor(stage: ClassStage, parts: ClassConditionalParts) {
     this.#parts = parts;
     this.#stage = stage;
-    this.#denoising = new Denoising(stage.loss);
+    this.#denoising = new Denoising(stage);
     this.models = new Map([["transformer", parts.dit]]);
     this.groups = [{ parameters: prefixed("transformer", parts.dit) }];
     this.counts = { train: parts.examples.train.length, heldout: parts.examples.heldout.length };
@@ -50,20 +50,23 @@ export class ClassConditionalTask implements StageTask {
     return this.#parts.examples.train[id]?.file ?? String(id);
   }
 
-  loss({ split, ids, draws }: Batch): StageLoss {
-    const { dit, vae, latents, examples } = this.#parts;
-    const cache = latents[split];
-    const original = cache.draw(ids, draws.normal(cache.shape)).mul(vae.config.scalingFactor);
-    const dropped = draws.uniform().map((u) => split === "train" && u < this.#stage.classDropout);
-    const labels = ids.map((id, i) =>
-      dropped[i] ? dit.noClass : (examples[split][id]?.classLabel ?? dit.noClass),
-    );
-    return this.#denoising.loss(original, draws, (noisy, timesteps) =>
-      dit.call(noisy, {
-        timestep: torch.tensor([...timesteps]),
-        classLabels: torch.tensor(labels, { dtype: "int64" }),
-      }),
-    );
+  async load({ split, ids, draws }: Batch): Promise<LoadedBatch> {
+    const { dit, latents, examples } = this.#parts;
+    const pictures = await latents[split].load(ids, draws);
+    const loss = (): ReturnType<LoadedBatch["loss"]> => {
+      const original = latents[split].draw(pictures, draws.normal(latents[split].shape));
+      const dropped = draws.uniform().map((u) => split === "train" && u < this.#stage.classDropout);
+      const labels = ids.map((id, i) =>
+        dropped[i] ? dit.noClass : (examples[split][id]?.classLabel ?? dit.noClass),
+      );
+      return this.#denoising.loss(original, draws, (noisy, timesteps) =>
+        dit.call(noisy, {
+          timestep: torch.tensor([...timesteps]),
+          classLabels: torch.tensor(labels, { dtype: "int64" }),
+        }),
+      );
+    };
+    return { loss };
   }
 
   async sample(): Promise<SampleSheet> {
@@ -91,7 +94,7 @@ export class ClassConditionalTask implements StageTask {
             return scheduler.step(guided, t, x).prevSample;
           });
         }
-        return toImages(vae.decode(x.div(vae.config.scalingFactor)));
+        return toImages(vae.decode(vae.fromDiffusion(x)));
       }),
     );
     const thing = (label: number): string =>

@@ -1,18 +1,22 @@
 import type { ResolvedStage } from "../../config/index.ts";
 import { DPMSolverMultistepScheduler, NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
 import type { SampleDraws } from "../draws.ts";
 import {
+  drawNoise,
+  drawTimesteps,
   gaussianDiffusionLoss,
   noisePredictionLoss,
   type ObjectiveOutput,
 } from "../objectives/index.ts";
 import type { StageLoss } from "../stage-task.ts";
 
-type LossConfig = ResolvedStage<"text-to-image">["loss"];
+type DiffusionStage = Pick<ResolvedStage<"text-to-image">, "loss" | "noise" | "timesteps">;
+type LossConfig = DiffusionStage["loss"];
 
 /** What diffusers calls the target of a loss. */
-const predictionType = (type: LossConfig["type"]): "epsilon" | "v_prediction" =>
+export const predictionType = (type: LossConfig["type"]): "epsilon" | "v_prediction" =>
   type === "v" ? "v_prediction" : "epsilon";
 
 /** The sampler for models trained on a loss: DPM-Solver++ of PixArt's files. */
@@ -22,36 +26,56 @@ export const samplerFor = (loss: LossConfig): DPMSolverMultistepScheduler =>
 /** The part that both kinds of diffusion stage share: noise a batch of latents, let a model predict, take the loss. */
 export class Denoising {
   readonly #schedule = NoiseSchedule.linear();
-  readonly #loss: LossConfig;
+  readonly #stage: DiffusionStage;
 
-  constructor(loss: LossConfig) {
-    this.#loss = loss;
+  constructor(stage: DiffusionStage) {
+    this.#stage = stage;
   }
 
   /**
    * @param original (B, C, h, w) scaled latents
    * @param predict  the model on (B, C, h, w) noisy latents at (B) timesteps
+   * @param weights  (B) what each sample's loss counts for, such as prior preservation's weight for pictures of the class
+   *   (Ruiz et al. 2023, DreamBooth); the mean is over B and not over the weights, as in diffengine
    */
   loss(
     original: Tensor,
     draws: SampleDraws,
     predict: (noisy: Tensor, timesteps: readonly number[]) => Tensor,
+    weights?: readonly number[],
   ): StageLoss {
-    const timesteps = draws.integers(this.#schedule.length);
-    const noise = draws.normal(original.shape.slice(1));
-    const noisy = this.#schedule.addNoise(original, noise, timesteps);
+    const shape = original.shape.slice(1);
+    const timesteps = drawTimesteps(this.#stage.timesteps, draws, this.#schedule.length);
+    const noise = drawNoise(this.#stage.noise, draws, shape);
+    const { inputPerturbation } = this.#stage.noise;
+    const added =
+      inputPerturbation === 0 ? noise : noise.add(draws.normal(shape).mul(inputPerturbation));
+    const noisy = this.#schedule.addNoise(original, added, timesteps);
     const input = { modelOutput: predict(noisy, timesteps), original, noise, noisy, timesteps };
-    const { type, ...weighting } = this.#loss;
+    const { type, huberDelta, ...weighting } = this.#stage.loss;
     const result: ObjectiveOutput =
       type === "epsilon+vlb"
         ? gaussianDiffusionLoss(this.#schedule, input, weighting)
         : noisePredictionLoss(this.#schedule, input, {
             ...weighting,
+            huberDelta,
             predictionType: predictionType(type),
           });
     const parts = Object.entries(result.parts).map(
       ([name, values]) => [name, values.mean()] as const,
     );
-    return { loss: result.loss.mean(), parts: Object.fromEntries(parts) };
+    return { loss: meanOf(result.loss, weights), parts: Object.fromEntries(parts) };
   }
+}
+
+/** The mean of a loss a sample, each multiplied by its weight. */
+function meanOf(losses: Tensor, weights: readonly number[] | undefined): Tensor {
+  if (weights === undefined) return losses.mean();
+  const [count] = losses.shape;
+  if (weights.length !== count) {
+    throw new Error(
+      `Expected ${count} numbers, one a sample, for weights but received ${weights.length}`,
+    );
+  }
+  return losses.mul(torch.tensor([...weights], { device: losses.device })).mean();
 }

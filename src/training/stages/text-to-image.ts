@@ -1,41 +1,51 @@
 import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
 import type {
+  Adapter,
   AutoencoderKL,
   PixArtTransformer2DModel,
   T5EncoderModel,
 } from "../../models/index.ts";
-import type { Module } from "../../nn/index.ts";
 import { PixArtAlphaPipeline } from "../../pipelines/index.ts";
+import type { Scheduler } from "../../schedulers/index.ts";
 import type { T5Tokenizer } from "../../text/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { CaptionChoice, Captions } from "../captions.ts";
-import type { LatentCache } from "../latent-cache.ts";
+import { adapterWeights } from "../adapters.ts";
+import type { Captions } from "../captions.ts";
+import type { Latents } from "../latents.ts";
 import {
   type Batch,
+  type LoadedBatch,
   prefixed,
   type SampleSheet,
   type Split,
-  type StageLoss,
   type StageTask,
+  type Weights,
 } from "../stage-task.ts";
 import type { Example } from "../training-data.ts";
-import { Denoising, samplerFor } from "./denoising.ts";
+import { Denoising } from "./denoising.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 
 /** What {@link TextToImageTask} works on. */
 export interface TextToImageParts {
   readonly transformer: PixArtTransformer2DModel;
-  readonly textEncoder: T5EncoderModel;
+  /** What is trained in place of the transformer's own weights, where the stage has one. */
+  readonly adapter: Adapter | undefined;
+  /** Where the checkpoints hold it: one that this run trains, or has trained. */
+  readonly textEncoder: T5EncoderModel | undefined;
   readonly tokenizer: T5Tokenizer;
   readonly vae: AutoencoderKL;
-  readonly latents: Readonly<Record<Split, LatentCache>>;
-  readonly captions: Readonly<Record<Split, Captions>>;
+  readonly latents: Readonly<Record<Split, Latents>>;
+  readonly captions: Captions;
+  /** A caption as it is encoded. */
+  readonly prepare: (caption: string) => string;
+  /** What samples are drawn with. */
+  readonly scheduler: Scheduler;
   readonly examples: Readonly<Record<Split, readonly Example[]>>;
   readonly config: ResolvedConfig;
 }
 
-/** Stages 2 and 3, text-image alignment and high aesthetics: the PixArt transformer learns from captions. */
+/** Stages 2 and 3, text-image alignment and high aesthetics, and fine-tuning: the PixArt transformer learns from captions. */
 export class TextToImageTask implements StageTask {
   readonly models: StageTask["models"];
   readonly groups: StageTask["groups"];
@@ -45,19 +55,19 @@ export class TextToImageTask implements StageTask {
   readonly #denoising: Denoising;
 
   constructor(stage: TextToImageStage, parts: TextToImageParts) {
-    const { transformer, textEncoder, config, examples } = parts;
+    const { transformer, adapter, textEncoder, examples } = parts;
     this.#stage = stage;
     this.#parts = parts;
-    this.#denoising = new Denoising(stage.loss);
-    const holdsEncoder = !("pretrained" in config.textEncoder);
-    this.models = new Map<string, Module>([
-      ["transformer", transformer],
-      ...(holdsEncoder ? ([["text_encoder", textEncoder]] as const) : []),
+    this.#denoising = new Denoising(stage);
+    const trained = adapter === undefined ? transformer : adapterWeights(adapter);
+    this.models = new Map<string, Weights>([
+      ["transformer", trained],
+      ...(textEncoder === undefined ? [] : ([["text_encoder", textEncoder]] as const)),
     ]);
     const { lr, textEncoderLr } = stage.optimizer;
     this.groups = [
-      { parameters: prefixed("transformer", transformer) },
-      ...(stage.trainTextEncoder
+      { parameters: prefixed("transformer", trained) },
+      ...(stage.trainTextEncoder && textEncoder !== undefined
         ? [
             {
               parameters: prefixed("text_encoder", textEncoder),
@@ -67,9 +77,7 @@ export class TextToImageTask implements StageTask {
         : []),
     ];
     this.counts = { train: examples.train.length, heldout: examples.heldout.length };
-    textEncoder.requiresGrad_(stage.trainTextEncoder);
-    if (!stage.trainTextEncoder)
-      for (const captions of Object.values(parts.captions)) captions.freeze(textEncoder);
+    textEncoder?.requiresGrad_(stage.trainTextEncoder);
   }
 
   describe(id: number): string {
@@ -78,44 +86,54 @@ export class TextToImageTask implements StageTask {
 
   /**
    * A whole batch takes its dense captions or its short ones: mixed, the short ones would be padded to the dense ones'
-   * length and cost as much.
+   * length and cost as much. The empty caption is the unconditional one of classifier-free guidance.
    */
-  #chooseCaptions({ split, index, ids, draws }: Batch): CaptionChoice[] {
-    const { seed, dataset } = this.#parts.config;
+  #chooseCaptions({ split, index, ids, draws }: Batch): string[] {
+    const { examples, prepare, config } = this.#parts;
+    const { seed, dataset } = config;
     const generator = torch.stream(seed, `${this.#stage.name}/captions/${split}`, index);
     const isDense =
       torch.tidy(() => torch.rand([1], { generator }).item()) < dataset.denseCaptionProbability;
     const dropped = draws.uniform().map((u) => split === "train" && u < dataset.captionDropout);
-    return ids.map((_, i) => (dropped[i] ? "empty" : isDense ? "dense" : "short"));
+    return ids.map((id, i) => {
+      const example = examples[split][id];
+      if (dropped[i] || example === undefined) return "";
+      return prepare(isDense ? example.denseCaption : example.shortCaption);
+    });
   }
 
-  loss(batch: Batch): StageLoss {
-    const { transformer, textEncoder, vae, latents, captions } = this.#parts;
+  async load(batch: Batch): Promise<LoadedBatch> {
+    const { transformer, latents, captions } = this.#parts;
     const { split, ids, draws } = batch;
-    const cache = latents[split];
-    const original = cache.draw(ids, draws.normal(cache.shape)).mul(vae.config.scalingFactor); // (B, C, h, w)
-    const { states, mask } = captions[split].batch(ids, this.#chooseCaptions(batch), textEncoder);
-    const { resolution } = this.#stage;
-    const size = torch.full([ids.length, 2], resolution);
-    return this.#denoising.loss(original, draws, (noisy, timesteps) =>
-      transformer.call(noisy, {
-        encoderHiddenStates: states,
-        encoderAttentionMask: mask,
-        timestep: torch.tensor([...timesteps]),
-        addedCondKwargs: { resolution: size, aspectRatio: torch.ones([ids.length, 1]) },
-      }),
-    );
+    const pictures = await latents[split].load(ids, draws);
+    const loss = (): ReturnType<LoadedBatch["loss"]> => {
+      const original = latents[split].draw(pictures, draws.normal(latents[split].shape)); // (B, C, h, w)
+      const { states, mask } = captions.states(this.#chooseCaptions(batch));
+      const sizes = pictures.map(({ originalSize: { height, width } }) => [height, width]);
+      return this.#denoising.loss(original, draws, (noisy, timesteps) =>
+        transformer.call(noisy, {
+          encoderHiddenStates: states,
+          encoderAttentionMask: mask,
+          timestep: torch.tensor([...timesteps]),
+          addedCondKwargs: {
+            resolution: torch.tensor(sizes),
+            aspectRatio: torch.ones([ids.length, 1]),
+          },
+        }),
+      );
+    };
+    return { loss };
   }
 
   async sample(): Promise<SampleSheet> {
-    const { transformer, textEncoder, tokenizer, vae, config } = this.#parts;
+    const { transformer, captions, tokenizer, vae, scheduler, config } = this.#parts;
     const { prompts, steps, guidanceScale, seed } = config.sampling;
     const pipe = PixArtAlphaPipeline.create({
       transformer,
-      textEncoder,
+      textEncoder: captions.encoder,
       tokenizer,
       vae,
-      scheduler: samplerFor(this.#stage.loss),
+      scheduler,
     });
     const { resolution } = this.#stage;
     const { images } = await pipe([...prompts], {
@@ -126,7 +144,7 @@ export class TextToImageTask implements StageTask {
       generator: torch.generator(seed),
       useResolutionBinning: false,
       maxSequenceLength: config.tokenizer.maxLength,
-      cleanCaption: false, // as the captions that it learns from
+      cleanCaption: config.dataset.cleanCaptions, // as the captions that it learns from
     });
     return { images, labels: [...prompts] };
   }
@@ -136,17 +154,7 @@ export class TextToImageTask implements StageTask {
   }
 
   dispose(): void {
-    const { transformer, textEncoder, vae, latents, captions } = this.#parts;
-    for (const part of [
-      transformer,
-      textEncoder,
-      vae,
-      latents.train,
-      latents.heldout,
-      captions.train,
-      captions.heldout,
-    ]) {
-      part.dispose();
-    }
+    const { transformer, vae, latents, captions } = this.#parts;
+    for (const part of [transformer, vae, latents.train, latents.heldout, captions]) part.dispose();
   }
 }
