@@ -28,17 +28,14 @@ function resolved(): Operators {
 
 const pack = (weight: Tensor): Tensor => wrap(native.call(resolved().pack, weight.handle, null));
 
-/** What stands for 0 in x. oneDNN has fast products of unsigned with signed integers; of two signed ones it is 100 times slower. */
-const ZERO = 128;
-
-/** Sums of (x − 128) · weight, times the weight's scale, for uint8 x. */
-const multiply = (x: Tensor, { packed, scale, zeroPoint }: Int8Weight): Tensor =>
+/** Sums of (x − zero) · weight, times the weight's scale, for uint8 x. → float32 */
+const multiply = (x: Tensor, zero: number, { packed, scale, zeroPoint }: Int8Weight): Tensor =>
   wrap(
     native.call(
       resolved().multiply,
       x.handle,
       1, // x's scale, which the caller multiplies with: each row has its own
-      ZERO,
+      zero,
       packed.handle,
       scale.handle,
       zeroPoint.handle,
@@ -65,12 +62,8 @@ export interface Int8Weight {
 /** Rows that are rounded at a time: so few that their floats stay in the processor's cache. */
 const ROWS = 1024;
 
-/**
- * Rounds (O, I) floats to 8-bit integers, of which each row has its own scale. Throws where this processor would sum products
- * of such integers inexactly.
- */
+/** Rounds (O, I) floats to 8-bit integers, of which each row has its own scale. */
 export function int8Weight(weight: Tensor): Int8Weight {
-  requireExactSums();
   return tidy(() => {
     const parts = weight.split(ROWS).map((rows) =>
       tidy(() => {
@@ -91,8 +84,21 @@ export function int8Weight(weight: Tensor): Int8Weight {
 export const int8Linear = (x: Tensor, weight: Int8Weight): Tensor =>
   tidy(() => {
     const { integers, scale } = toInt8(x);
-    return multiply(integers.add(ZERO).to({ dtype: "uint8" }), weight).mul_(scale);
+    return products(integers, weight).mul_(scale);
   });
+
+/**
+ * Exact sums of whole numbers x from -127 to 127 with a weight's, times its scale. oneDNN's fast products are those of unsigned
+ * with signed integers (of two signed ones some are 100 times slower), so x goes in above a zero of its own.
+ */
+function products(x: Tensor, weight: Int8Weight): Tensor {
+  const above = (numbers: Tensor, zero: number): Tensor =>
+    multiply(numbers.add(zero).to({ dtype: "uint8" }), zero, weight);
+  if (sumsWholeBytes()) return above(x, 128);
+  // Two products of halves, 0 to 128 above their zero, fit into 16 bits: 2 · 128 · 127 < 2¹⁵.
+  const half = x.div(2).floor();
+  return above(half, 64).add_(above(x.sub(half), 64));
+}
 
 /** Whole numbers from -127 to 127 along the last dimension, and what one step of each row is worth. */
 function toInt8(x: Tensor): { integers: Tensor; scale: Tensor } {
@@ -102,16 +108,16 @@ function toInt8(x: Tensor): { integers: Tensor; scale: Tensor } {
   return { integers: wide.div(scale).round(), scale };
 }
 
-let sumsAreExact: boolean | undefined;
+let wholeBytes: boolean | undefined;
 
-/** Instruction sets older than VNNI add two products in 16 bits, which overflow without an error. */
-function requireExactSums(): void {
+/** Whether products of whole bytes are summed exactly. Instruction sets older than VNNI add two in 16 bits, which overflow. */
+function sumsWholeBytes(): boolean {
   const inputs = 64;
-  sumsAreExact ??= tidy(() => {
-    const x = full([16, inputs], 127 + ZERO, { dtype: "uint8" });
+  wholeBytes ??= tidy(() => {
+    const x = full([16, inputs], 255, { dtype: "uint8" });
     const packed = pack(full([16, inputs], 127, { dtype: "int8" }));
     const zeroPoint = zeros([16], { dtype: "int64" });
-    const sums = multiply(x, { packed, scale: ones([16]), zeroPoint }); // (16, 16)
+    const sums = multiply(x, 128, { packed, scale: ones([16]), zeroPoint }); // (16, 16)
     return (
       sums
         .eq(127 * 127 * inputs)
@@ -119,8 +125,5 @@ function requireExactSums(): void {
         .item() === 1
     );
   });
-  if (sumsAreExact) return;
-  throw new Error(
-    "Expected a processor that sums 8-bit products exactly (with VNNI instructions) for int8 weights but this one overflows; load the model without quantize",
-  );
+  return wholeBytes;
 }
