@@ -9,7 +9,8 @@ const [
   autoencoder = "stabilityai/sd-vae-ft-ema",
   adapter, // a folder that PEFT wrote
 ] = process.argv.slice(2);
-const size = Number(process.env.SIZE ?? 1024);
+const { SIZE = "1024", STEPS = "50" } = process.env;
+const size = Number(SIZE);
 
 const vae = await AutoencoderKL.fromPretrained(autoencoder);
 const transformer = await PixArtTransformer2DModel.fromPretrained(checkpoint, {
@@ -25,7 +26,7 @@ const pipe = await PixArtAlphaPipeline.fromPretrained(pipeline, {
 const { images } = await pipe("yoda pokemon", {
   width: size,
   height: size,
-  numInferenceSteps: 50,
+  numInferenceSteps: Number(STEPS),
   generator: torch.generator(0),
 });
 await images[0]?.save("demo.png");

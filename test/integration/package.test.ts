@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { RgbImage, readPictureMetadata } from "../../src/images/index.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "pixart-package-"));
@@ -24,8 +25,8 @@ const libtorch = (): string => {
   return stamp.torch.folder;
 };
 
-const run = (command: string, args: readonly string[]) =>
-  execa(command, [...args], { cwd: project, env: { PIXART_LIBTORCH: libtorch() } });
+const run = (command: string, args: readonly string[], env: Record<string, string> = {}) =>
+  execa(command, [...args], { cwd: project, env: { PIXART_LIBTORCH: libtorch(), ...env } });
 
 beforeAll(async () => {
   mkdirSync(project);
@@ -52,6 +53,33 @@ it("the packed package, installed and set up elsewhere, runs the README's librar
   const model = join(project, "node_modules", "pixart", "models", "emoji-small");
   await run("npx", ["tsx", "draw.ts", model]);
   expect(readdirSync(project).filter((name) => name.endsWith(".png"))).toHaveLength(1);
+});
+
+it("draws with a fine-tuned transformer, an autoencoder of its own and an adapter", async () => {
+  cpSync(join(ROOT, "examples", "pokemon.ts"), join(project, "pokemon.ts"));
+  const model = join("node_modules", "pixart", "models", "emoji-small");
+  writeFileSync(
+    join(project, "adapter.ts"),
+    `import { addAdapter, PixArtTransformer2DModel } from "pixart";
+const transformer = await PixArtTransformer2DModel.fromPretrained(${JSON.stringify(model)}, { subfolder: "transformer" });
+const options = { peftType: "LORA", targetModules: ["to_q", "to_v"], initLoraWeights: false } as const;
+await addAdapter(transformer, options).save("adapter");
+`,
+  );
+  await run("npx", ["tsx", "adapter.ts"]);
+  const draw = async (...adapter: string[]): Promise<RgbImage> => {
+    const parts = [model, model, join(model, "vae"), ...adapter];
+    await run("npx", ["tsx", "pokemon.ts", ...parts], { SIZE: "64", STEPS: "4" });
+    return RgbImage.decode(join(project, "demo.png"));
+  };
+  const [plain, adapted] = [await draw(), await draw("adapter")];
+  expect([plain.width, plain.height]).toEqual([64, 64]);
+  expect(await readPictureMetadata(join(project, "demo.png"))).toMatchObject({
+    prompt: "yoda pokemon",
+    steps: 4,
+    seed: 0,
+  });
+  expect(adapted.data).not.toEqual(plain.data);
 });
 
 it("offers the engine to a user's own code", async () => {
