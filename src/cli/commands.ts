@@ -49,16 +49,7 @@ export function addCommands(program: Command): void {
     .option("--work-dir <folder>", "where everything goes", "work_dirs/demo")
     .action(async (options: { workDir: string }) => (await import("./demo.ts")).demo(options));
 
-  program
-    .command("dataset")
-    .description("make data sets")
-    .command("emoji")
-    .description("render the open emoji sets into a folder of captioned pictures")
-    .argument("<out>", "a new folder")
-    .option("--size <pixels>", "side of the pictures", wholeNumber(8), 64)
-    .action(async (out: string, options: { size: number }) =>
-      (await import("./dataset.ts")).datasetEmoji(out, options),
-    );
+  addDatasetCommands(program.command("dataset").description("check, convert and make data sets"));
 
   program
     .command("configs")
@@ -207,5 +198,61 @@ export function addCommands(program: Command): void {
     .option("--json", "as JSON")
     .action(async (model: string, options: import("./evaluate.ts").EvaluateOptions) =>
       (await import("./evaluate.ts")).evaluateCommand(model, options),
+    );
+}
+
+function addDatasetCommands(dataset: Command): void {
+  const readable = (command: Command): Command =>
+    command
+      .option("--layout <name>", "which one to read where a folder holds several")
+      .option("--image-column <name>", "where it is not file_name, image or file")
+      .option("--text-column <name>", "where it is not text, caption or prompt")
+      .option("--instance-prompt <caption>", "one caption for all pictures, as in DreamBooth");
+
+  readable(
+    dataset
+      .command("check")
+      .description(
+        "look at every picture and caption: counts, sizes, buckets, duplicates, what can't be read",
+      )
+      .argument("<location>", "a folder, a .parquet, a .tar, or a PixArt list"),
+  )
+    .option("--size <pixels>", "resolution of the training to come", wholeNumber(8), 1024)
+    .option("--batch <n>", "pictures a step", wholeNumber(1), 1)
+    .option("--tokenizer <folder>", "count captions in its tokens: a folder or a name on the Hub")
+    .option("--max-length <tokens>", "longest caption", wholeNumber(1), 120)
+    .option("--sheet <file>", "a PNG with thumbnails and captions")
+    .option("--json", "as JSON")
+    .action(async (location: string, options: import("./dataset-check.ts").DatasetCheckOptions) =>
+      (await import("./dataset-check.ts")).datasetCheck(location, options),
+    );
+
+  readable(
+    dataset
+      .command("convert")
+      .description("write a data set in another layout; the pictures' bytes stay as they are")
+      .argument("<in>", "a folder, a .parquet, a .tar, or a PixArt list")
+      .argument("<out>", "a new folder"),
+  )
+    .requiredOption(
+      "--to <layout>",
+      "side-cars, jsonl, csv, captions, parquet, webdataset or pixart-json",
+    )
+    .option("--max-shard-mb <n>", "size of a parquet file or tar (default: 500)", wholeNumber(1))
+    .action(
+      async (
+        location: string,
+        out: string,
+        options: import("./dataset-convert.ts").DatasetConvertOptions,
+      ) => (await import("./dataset-convert.ts")).datasetConvert(location, out, options),
+    );
+
+  dataset
+    .command("emoji")
+    .description("render the open emoji sets into a folder of captioned pictures")
+    .argument("<out>", "a new folder")
+    .option("--size <pixels>", "side of the pictures", wholeNumber(8), 64)
+    .action(async (out: string, options: { size: number }) =>
+      (await import("./dataset.ts")).datasetEmoji(out, options),
     );
 }

@@ -1,0 +1,161 @@
+import { checkDataset, type DatasetReport, type Spread } from "../data/check-dataset.ts";
+import type { DatasetLayout, DatasetOptions, Unreadable } from "../data/dataset.ts";
+import { readDataset } from "../data/read-dataset.ts";
+import { contactSheet } from "../images/index.ts";
+import { T5Tokenizer } from "../text/index.ts";
+import { PictureProgress } from "./picture-progress.ts";
+import { say } from "./talk.ts";
+
+/** How `pixart dataset …` is told to read. */
+export interface ReadOptions {
+  readonly layout?: string;
+  readonly imageColumn?: string;
+  readonly textColumn?: string;
+  readonly instancePrompt?: string;
+}
+
+/** Options of `pixart dataset check`. */
+export interface DatasetCheckOptions extends ReadOptions {
+  readonly size: number;
+  readonly batch: number;
+  readonly maxLength: number;
+  readonly tokenizer?: string;
+  readonly sheet?: string;
+  readonly json?: boolean;
+}
+
+const LAYOUTS: readonly DatasetLayout[] = [
+  "side-cars",
+  "jsonl",
+  "csv",
+  "captions",
+  "parquet",
+  "webdataset",
+  "pixart-json",
+  "pictures",
+];
+
+/** What `readDataset` is told. Throws for a layout that there is not. */
+export function readOptions({ layout, ...options }: ReadOptions): DatasetOptions {
+  const known = LAYOUTS.find((name) => name === layout);
+  if (layout !== undefined && known === undefined) {
+    throw new Error(`Expected ${LAYOUTS.join(", ")} for --layout but received ${layout}`);
+  }
+  const { imageColumn, textColumn, instancePrompt } = options;
+  return { layout: known, imageColumn, textColumn, instancePrompt };
+}
+
+const THUMBNAILS = 48;
+
+/** `pixart dataset check FOLDER`; exit status 1 where nothing can be trained on. */
+export async function datasetCheck(location: string, options: DatasetCheckOptions): Promise<void> {
+  const { size, batch, maxLength, sheet: sheetPath } = options;
+  const tokenizer =
+    options.tokenizer === undefined
+      ? undefined
+      : await T5Tokenizer.fromPretrained(options.tokenizer);
+  const dataset = await readDataset(location, readOptions(options));
+  using progress = new PictureProgress("Looking at");
+  const { report, sheet } = await checkDataset(dataset, {
+    size,
+    batch,
+    tokenizer,
+    maxLength,
+    thumbnails: sheetPath === undefined ? 0 : THUMBNAILS,
+    onProgress: (done, total) => progress.update(done, total),
+  });
+  if (sheetPath !== undefined && sheet.size > 0) {
+    const texts = new Map(dataset.entries.map(({ file, text }) => [file, text]));
+    const files = [...sheet.keys()].sort();
+    const picture = await contactSheet(
+      files.flatMap((file) => sheet.get(file) ?? []),
+      { columns: 8, labels: files.map((file) => texts.get(file) ?? "") },
+    );
+    await picture.save(sheetPath);
+    say(`${sheet.size} thumbnails: ${sheetPath}`);
+  }
+  process.stdout.write(
+    `${options.json ? JSON.stringify(report) : describeCheck(report, options)}\n`,
+  );
+  if (!report.canTrain) {
+    say(
+      report.usable === 0
+        ? "Nothing can be trained on: no picture could be decoded"
+        : "Training would stop: more than 5 % of the pictures can't be read. Remove or repair them",
+    );
+    process.exitCode = 1;
+  }
+}
+
+const SHOWN = 5;
+
+const some = (lines: readonly string[]): string[] => [
+  ...lines.slice(0, SHOWN).map((line) => `  ${line}`),
+  ...(lines.length > SHOWN ? [`  and ${lines.length - SHOWN} more`] : []),
+];
+
+const range = ({ min, median, max }: Spread): string => `${min} to ${max}, median ${median}`;
+
+const reasons = (list: readonly Unreadable[]): string[] =>
+  list.map(({ path, reason }) => `${path}: ${reason}`);
+
+/** The report for people. */
+export function describeCheck(
+  report: DatasetReport,
+  { size, batch, maxLength }: Pick<DatasetCheckOptions, "size" | "batch" | "maxLength">,
+): string {
+  const { missingCaption, leftOut, unreadable, captions, tooSmall, duplicates, similar } = report;
+  return [
+    `${report.location}: ${report.layout}`,
+    `pictures          ${report.images}, of which ${report.usable} can be trained on`,
+    `without caption   ${missingCaption.length}`,
+    ...some(missingCaption),
+    ...(leftOut.length > 0
+      ? [`left out          ${leftOut.length}`, ...some(reasons(leftOut))]
+      : []),
+    `unreadable        ${unreadable.length}`,
+    ...some(reasons(unreadable)),
+    ...describeCaptions(captions, maxLength),
+    ...(report.usable > 0
+      ? [
+          `width             ${range(report.width)}`,
+          `height            ${range(report.height)}`,
+          `${`below ${size} px`.padEnd(18)}${tooSmall.length}, which would be enlarged`,
+          ...some(tooSmall),
+        ]
+      : []),
+    `same pixels       ${duplicates.length} groups`,
+    ...some(duplicates.map((group) => group.join(" = "))),
+    `look alike        ${similar.length} groups`,
+    ...some(similar.map((group) => group.join(" ~ "))),
+    ...describeBuckets(report, size, batch),
+    `fingerprint       ${report.fingerprint}`,
+  ].join("\n");
+}
+
+function describeCaptions(captions: DatasetReport["captions"], maxLength: number): string[] {
+  if (captions === null) return ["caption length    not counted: give --tokenizer"];
+  return [
+    `caption tokens    ${range(captions.tokens)}`,
+    `${`cut at ${maxLength}`.padEnd(18)}${captions.cut.length}`,
+    ...some(
+      captions.cut.map(
+        ({ file, cut }) => `${file} loses "${cut.length > 80 ? `${cut.slice(0, 80)}…` : cut}"`,
+      ),
+    ),
+  ];
+}
+
+function describeBuckets({ buckets: plan }: DatasetReport, size: number, batch: number): string[] {
+  if (plan === null)
+    return [`buckets           none at ${size} px: pictures are cropped to squares`];
+  return [
+    `buckets at ${size} px, batches of ${batch}`,
+    "  width × height   ratio   pictures   batches   in the last",
+    ...plan.buckets.map(
+      ({ width, height, ratio, images, batches, lastBatch }) =>
+        `  ${`${width} × ${height}`.padEnd(15)}${ratio.toFixed(2).padStart(7)}${`${images}`.padStart(11)}${`${batches}`.padStart(10)}${`${lastBatch}`.padStart(14)}`,
+    ),
+    `  ${plan.batches} batches an epoch, ${plan.effectiveBatch.toFixed(2)} pictures a batch in the mean, ${plan.dropped} pictures dropped`,
+  ];
+}

@@ -1,0 +1,39 @@
+import { convertDataset, WRITTEN_LAYOUTS } from "../data/writing/convert-dataset.ts";
+import { type ReadOptions, readOptions } from "./dataset-check.ts";
+import { PictureProgress } from "./picture-progress.ts";
+import { say } from "./talk.ts";
+
+/** Options of `pixart dataset convert`. */
+export interface DatasetConvertOptions extends ReadOptions {
+  readonly to: string;
+  readonly maxShardMb?: number;
+}
+
+/** `pixart dataset convert IN OUT --to LAYOUT` */
+export async function datasetConvert(
+  location: string,
+  out: string,
+  options: DatasetConvertOptions,
+): Promise<void> {
+  const to = WRITTEN_LAYOUTS.find((layout) => layout === options.to);
+  if (to === undefined) {
+    throw new Error(`Expected ${WRITTEN_LAYOUTS.join(", ")} for --to but received ${options.to}`);
+  }
+  using progress = new PictureProgress("Writing");
+  const { from, folder, pictures, unreadable, lostColumns, renamed } = await convertDataset(
+    location,
+    out,
+    {
+      to,
+      maxShardBytes: options.maxShardMb === undefined ? undefined : options.maxShardMb * 1e6,
+      read: readOptions(options),
+      onProgress: (done, total) => progress.update(done, total),
+    },
+  );
+  say(`Wrote ${pictures} pictures: ${from} to ${to}`);
+  for (const { path, reason } of unreadable) say(`Left out ${path}: ${reason}`);
+  if (lostColumns.length > 0)
+    say(`Not kept, for side-cars hold captions alone: ${lostColumns.join(", ")}`);
+  if (renamed > 0) say(`Renamed ${renamed} pictures with dots in their names`);
+  process.stdout.write(`${folder}\n`);
+}

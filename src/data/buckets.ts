@@ -1,0 +1,85 @@
+import { allBins1024 } from "../pipelines/resolution-table.ts";
+
+/** Width and height in pixels. */
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** One of the sizes that pictures of other aspect ratios are trained at. */
+export interface Bucket extends PictureSize {
+  /** The table's key, height over width rounded: what pictures are compared with. */
+  readonly ratio: number;
+}
+
+/** Sides in pixels of the square pictures that PixArt has tables for. */
+export const BUCKET_SIZES: readonly number[] = [256, 512, 1024, 2048];
+
+/** The 40 training sizes around a square one, by rising ratio. Throws for a size without a table. */
+export function trainingBuckets(size: number): readonly Bucket[] {
+  if (!BUCKET_SIZES.includes(size)) {
+    throw new Error(`Expected one of ${BUCKET_SIZES.join(", ")} for size but received ${size}`);
+  }
+  const scale = size / 1024;
+  return allBins1024.map(([ratio, height, width]) => ({
+    ratio,
+    width: width * scale,
+    height: height * scale,
+  }));
+}
+
+/** The bucket whose ratio is nearest; on a tie the wider one, as in PixArt's `get_closest_ratio`. */
+export function nearestBucket({ width, height }: PictureSize, buckets: readonly Bucket[]): Bucket {
+  const ratio = height / width;
+  return buckets.reduce((best, bucket) =>
+    Math.abs(bucket.ratio - ratio) < Math.abs(best.ratio - ratio) ? bucket : best,
+  );
+}
+
+/** What training does with one bucket in an epoch. */
+export interface PlannedBucket extends Bucket {
+  readonly images: number;
+  readonly batches: number;
+  /** Pictures in its last batch; less than a whole batch where they don't divide. */
+  readonly lastBatch: number;
+}
+
+/** How pictures fall into batches of one size each. */
+export interface BucketPlan {
+  /** Those with pictures, by rising ratio. */
+  readonly buckets: readonly PlannedBucket[];
+  readonly batches: number;
+  /** Pictures a batch in the mean: less than the batch asked for where buckets don't divide. */
+  readonly effectiveBatch: number;
+  /** Pictures that no batch has: 0, since small last batches are trained on. */
+  readonly dropped: number;
+}
+
+/** Plans an epoch over pictures of these sizes. */
+export function planBuckets(
+  sizes: readonly PictureSize[],
+  buckets: readonly Bucket[],
+  batch: number,
+): BucketPlan {
+  if (!(Number.isInteger(batch) && batch > 0)) {
+    throw new Error(`Expected a whole number above 0 for batch but received ${batch}`);
+  }
+  const counts = new Map<Bucket, number>();
+  for (const size of sizes) {
+    const bucket = nearestBucket(size, buckets);
+    counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
+  }
+  const planned = buckets.flatMap((bucket): PlannedBucket[] => {
+    const images = counts.get(bucket);
+    if (images === undefined) return [];
+    const batches = Math.ceil(images / batch);
+    return [{ ...bucket, images, batches, lastBatch: images - (batches - 1) * batch }];
+  });
+  const batches = planned.reduce((sum, bucket) => sum + bucket.batches, 0);
+  return {
+    buckets: planned,
+    batches,
+    effectiveBatch: batches === 0 ? 0 : sizes.length / batches,
+    dropped: sizes.length - planned.reduce((sum, { images }) => sum + images, 0),
+  };
+}
