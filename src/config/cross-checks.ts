@@ -1,4 +1,4 @@
-import { denoisingChecks, denoisingChecks } from "./denoising-checks.ts";
+import { denoisingChecks } from "./denoising-checks.ts";
 import { expected } from "./mistakes.ts";
 import type { CheckedConfig } from "./pixart-config.ts";
 

@@ -55,7 +55,13 @@ describe("resolveConfig", () => {
       validateEvery: null,
       transform: { resample: "lanczos", crop: "center", horizontalFlip: 0 },
     };
-    const optimizer = { lr: 1e-3, betas: [0.9, 0.999], weightDecay: 0.03, eps: 1e-8 };
+    const optimizer = {
+      type: "adamw",
+      lr: 1e-3,
+      betas: [0.9, 0.999],
+      weightDecay: 0.03,
+      eps: 1e-8,
+    };
     expect(resolveConfig(smallest, "configs/tiny.ts")).toEqual({
       name: "tiny",
       workDir: "work_dirs/tiny",
@@ -124,7 +130,9 @@ describe("resolveConfig", () => {
           batchSize: 4,
           steps: 10,
           optimizer: { ...optimizer, textEncoderLr: null },
-          loss: { type: "epsilon+vlb", minSnrGamma: null, debiased: false },
+          loss: { type: "epsilon+vlb", huberDelta: null, minSnrGamma: null, debiased: false },
+          noise: { type: "white", inputPerturbation: 0 },
+          timesteps: { type: "uniform" },
           curated: false,
           trainTextEncoder: true,
           adapter: null,

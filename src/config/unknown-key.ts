@@ -10,7 +10,6 @@ interface Node {
   readonly oneOf?: readonly Node[];
   readonly const?: unknown;
   readonly default?: unknown;
-  readonly default?: unknown;
 }
 
 type Path = readonly PropertyKey[];

@@ -57,4 +57,21 @@ describe("lrFactor", () => {
       }
     }
   });
+
+  it("falls along half a cosine to a share of the rate, and stays there", () => {
+    const schedule = {
+      type: "cosine-to-constant",
+      warmupSteps: 2,
+      decayPortion: 0.667,
+      finalFactor: 0.2,
+    } as const;
+    // PixArt-α's lr_lambda: int(12 · 0.667) = 8 is the last step of the cosine, which begins at step 2.
+    const cosine = [0, 1, 2, 3, 4, 5, 6].map(
+      (n) => 0.5 * (1 + Math.cos((Math.PI * n) / 6)) * 0.8 + 0.2,
+    );
+    const wanted = [0.5, 1, ...cosine, 0.2, 0.2, 0.2];
+    expect(curve(schedule, 12)).toEqual(wanted.map((value) => expect.closeTo(value, 10)));
+    expect(lrFactor(schedule, 99, 12)).toBe(0.2);
+    expect(lrFactor({ ...schedule, warmupSteps: 10 }, 10, 12)).toBe(0.2);
+  });
 });

@@ -1,18 +1,31 @@
-/** How the learning rate runs over a stage. */
-export interface LrSchedule {
-  readonly type: "constant" | "cosine" | "linear";
-  /** Steps over which the rate rises linearly from 0. */
-  readonly warmupSteps: number;
-}
+/** How the learning rate runs over a stage: up from 0 in a straight line for `warmupSteps`, then as `type` says. */
+export type LrSchedule =
+  | { readonly type: "constant" | "cosine" | "linear"; readonly warmupSteps: number }
+  | {
+      /** PixArt-α's `cosine_decay_to_constant` (PixArt-alpha, diffusion/utils/lr_scheduler.py). */
+      readonly type: "cosine-to-constant";
+      readonly warmupSteps: number;
+      /** Share of the steps at which the cosine ends. */
+      readonly decayPortion: number;
+      /** Factor on the peak rate from there on. */
+      readonly finalFactor: number;
+    };
 
 /** The factor on the peak rate at a step (0-based) of `totalSteps`. Cosine and linear end at 0. */
-export function lrFactor(
-  { type, warmupSteps }: LrSchedule,
-  step: number,
-  totalSteps: number,
-): number {
+export function lrFactor(schedule: LrSchedule, step: number, totalSteps: number): number {
+  const { type, warmupSteps } = schedule;
   if (step < warmupSteps) return (step + 1) / warmupSteps;
   if (type === "constant") return 1;
-  const progress = Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
-  return type === "linear" ? 1 - progress : 0.5 * (1 + Math.cos(Math.PI * progress));
+  if (type !== "cosine-to-constant") {
+    const progress = Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
+    return type === "linear" ? 1 - progress : halfCosine(progress);
+  }
+  const { decayPortion, finalFactor } = schedule;
+  const decaySteps = Math.trunc(totalSteps * decayPortion);
+  if (step > decaySteps) return finalFactor;
+  const progress = (step - warmupSteps) / Math.max(1, decaySteps - warmupSteps);
+  return finalFactor + (1 - finalFactor) * halfCosine(progress);
 }
+
+/** From 1 down to 0. */
+const halfCosine = (progress: number): number => 0.5 * (1 + Math.cos(Math.PI * progress));

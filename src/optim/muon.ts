@@ -1,6 +1,6 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { AdamW, type AdamWOptions } from "./adamw.ts";
+import { AdamW } from "./adamw.ts";
 import { BaseOptimizer, inFloat32, zerosOf } from "./base-optimizer.ts";
 import type { ParameterGroup } from "./optimizer.ts";
 
@@ -17,8 +17,9 @@ export interface MuonOptions {
    * which wants one near 0.02.
    */
   readonly adjustLr?: "match-rms-adamw" | "original";
-  /** AdamW's settings for everything else. */
-  readonly adamw?: AdamWOptions;
+  /** AdamW's, for everything else; its weight decay is the same. */
+  readonly betas?: readonly [number, number];
+  readonly eps?: number;
 }
 
 /** Jordan's coefficients of the quintic (https://kellerjordan.github.io/posts/muon/). */
@@ -55,7 +56,10 @@ export class Muon extends BaseOptimizer<{ readonly momentumBuffer: Tensor }> {
         ),
       }));
     super(part(true), (parameter) => ({ momentumBuffer: zerosOf(parameter) }));
-    this.#rest = new AdamW(part(false), options.adamw);
+    this.#rest = new AdamW(part(false), {
+      ...options,
+      weightDecay: options.weightDecay ?? 0.1,
+    });
     this.#momentum = options.momentum ?? 0.95;
     this.#nesterov = options.nesterov ?? true;
     this.#nsSteps = options.nsSteps ?? 5;

@@ -139,8 +139,7 @@ def torch_optimizers(case, parameters):
         ns_steps=o["nsSteps"],
         adjust_lr_fn=o["adjustLr"].replace("-", "_"),
     )
-    a = o["adamw"]
-    common = {"betas": a["betas"], "eps": a["eps"], "weight_decay": a["weightDecay"], "fused": True}
+    common = {"betas": o["betas"], "eps": o["eps"], "weight_decay": o["weightDecay"], "fused": True}
     return [muon, torch.optim.AdamW(torch_groups(rest, case, parameters), **common)]
 
 

@@ -61,7 +61,8 @@ const muon = {
   nsSteps: 5,
   weightDecay: 0.1,
   adjustLr: "match-rms-adamw",
-  adamw,
+  betas: adamw.betas,
+  eps: adamw.eps,
 } as const;
 const came = {
   type: "came",
