@@ -36,7 +36,7 @@ export interface DatasetOptions {
   readonly imageColumn?: string | undefined;
   /** Column with the caption. Default: the first there is of `text`, `caption`, `prompt`. */
   readonly textColumn?: string | undefined;
-  /** DreamBooth: the caption of every picture. Captions are then neither needed nor read. */
+  /** DreamBooth: the caption of every picture, in place of its own, which it need not have. */
   readonly instancePrompt?: string | undefined;
   /** DreamBooth's prior preservation: a folder of pictures of the class, with `classPrompt` as their caption. */
   readonly classFolder?: string | undefined;

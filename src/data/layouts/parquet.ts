@@ -105,7 +105,10 @@ function imageColumn(file: ParquetFile, names: ColumnNames): ImageColumn {
   const bytes = leaves.find((leaf) =>
     leaves.length === 1 ? !isText(leaf) : leaf.path.length === 2 && leaf.path[1] === "bytes",
   );
-  const hasPath = leaves.some(({ path }) => path.length === 1 || path[1] === "path");
+  const hasPath = leaves.some(
+    ({ path, element }) =>
+      element.type === "BYTE_ARRAY" && (path.length === 1 || path[1] === "path"),
+  );
   if (bytes === undefined && !hasPath) {
     throw new BadFileError(
       file.path,

@@ -1,0 +1,342 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import type { SchemaElement } from "hyparquet";
+import { type ColumnSource, parquetWriteFile } from "hyparquet-writer";
+import { type Header, pack } from "tar-stream";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { RgbImage } from "../../images/index.ts";
+import type { Dataset } from "../dataset.ts";
+import { readDataset } from "../read-dataset.ts";
+
+let work: string;
+let root: string;
+let pngs: Uint8Array[];
+let count = 0;
+beforeAll(async () => {
+  work = await mkdtemp(join(tmpdir(), "pixart-containers-"));
+  pngs = await Promise.all([1, 2, 3, 4].map((i) => RgbImage.filled(4, 4, [i, 0, 0]).encodePng()));
+});
+afterAll(() => rm(work, { recursive: true }));
+beforeEach(async () => {
+  count += 1;
+  root = join(work, `${count}`);
+  await mkdir(join(root, "data"), { recursive: true });
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const png = (i: number): Uint8Array => pngs[i - 1] as Uint8Array;
+const shown = ({ entries }: Dataset): unknown[] =>
+  entries.map(({ file, text, columns }) => [file, text, columns]);
+/** Which of the pictures each entry reads. */
+const pictures = ({ entries }: Dataset): Promise<number[]> =>
+  Promise.all(
+    entries.map(async (entry) => {
+      const bytes = await entry.read();
+      return 1 + pngs.findIndex((known) => Buffer.from(known).equals(bytes));
+    }),
+  );
+
+const imageSchema: SchemaElement[] = [
+  { name: "image", num_children: 2, repetition_type: "OPTIONAL" },
+  { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
+  { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+];
+
+function parquet(
+  name: string,
+  columnData: ColumnSource[],
+  schema?: SchemaElement[],
+  options: { rowGroupSize?: number; codec?: "SNAPPY" | "GZIP" } = {},
+): void {
+  parquetWriteFile({
+    filename: join(root, name),
+    columnData,
+    ...(schema && { schema: [{ name: "root", num_children: columnData.length }, ...schema] }),
+    ...options,
+    compressors: { GZIP: (bytes) => new Uint8Array(gzipSync(bytes)) },
+  });
+}
+
+describe("parquet", () => {
+  it("reads the Hub's struct, captions, columns and the split in the file's name", async () => {
+    const rows = (from: number): ColumnSource[] => [
+      {
+        name: "image",
+        data: [0, 1].map((i) => ({ bytes: png(from + i), path: `${from + i}.png` })),
+      },
+      { name: "text", data: [`the ${from}`, ` the ${from + 1} `] },
+      { name: "class", data: [BigInt(from), BigInt(from + 1)] },
+    ];
+    const schema: SchemaElement[] = [
+      ...imageSchema,
+      { name: "text", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+      { name: "class", type: "INT64", repetition_type: "OPTIONAL" },
+    ];
+    parquet("data/train-00000-of-00001-0123456789abcdef.parquet", rows(1), schema, {
+      codec: "GZIP",
+    });
+    parquet("data/test-00000-of-00001.parquet", rows(3), schema, { rowGroupSize: 1 });
+    const dataset = await readDataset(root);
+    expect(dataset).toMatchObject({ layout: "parquet", images: 4, captioned: 4 });
+    expect(shown(dataset)).toEqual([
+      ["1.png", "the 1", { class: 1, split: "train" }],
+      ["2.png", "the 2", { class: 2, split: "train" }],
+      ["3.png", "the 3", { class: 3, split: "test" }],
+      ["4.png", "the 4", { class: 4, split: "test" }],
+    ]);
+    expect(await pictures(dataset)).toEqual([1, 2, 3, 4]);
+  });
+
+  it("reads bytes without a page index, and names rows where paths are missing or repeated", async () => {
+    const image: ColumnSource = {
+      name: "image",
+      data: [png(2), png(1)],
+      type: "BYTE_ARRAY",
+      offsetIndex: false,
+    };
+    parquet("0.parquet", [image, { name: "text", data: ["two", "one"], type: "STRING" }]);
+    parquet("1.parquet", [
+      { ...image, data: [png(3)] },
+      { name: "text", data: ["three"], type: "STRING" },
+    ]);
+    const dataset = await readDataset(root);
+    expect(shown(dataset)).toEqual([
+      ["0/00000000", "two", {}],
+      ["0/00000001", "one", {}],
+      ["1/00000000", "three", {}],
+    ]);
+    expect(await pictures(dataset)).toEqual([2, 1, 3]);
+    expect(dataset.entries[0]?.path).toBe(`${join(root, "0.parquet")}#0`);
+    const one = await readDataset(join(root, "1.parquet"));
+    expect(await pictures(one)).toEqual([3]);
+  });
+
+  it("takes the first of a list of captions and keeps the list", async () => {
+    const schema: SchemaElement[] = [
+      ...imageSchema,
+      { name: "captions", num_children: 1, repetition_type: "OPTIONAL", converted_type: "LIST" },
+      { name: "list", num_children: 1, repetition_type: "REPEATED" },
+      { name: "element", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+    ];
+    parquet(
+      "0.parquet",
+      [
+        { name: "image", data: [{ bytes: png(1), path: null }] },
+        { name: "captions", data: [["first", "second"]] },
+      ],
+      schema,
+    );
+    const dataset = await readDataset(root, { textColumn: "captions" });
+    expect(shown(dataset)).toEqual([["0/00000000", "first", { captions: ["first", "second"] }]]);
+  });
+
+  it("reads paths of files beside it, and refuses those that lead out", async () => {
+    await writeFile(join(root, "data", "a.png"), png(1));
+    parquet("data/metadata.parquet", [
+      { name: "file_name", data: ["a.png", "../../secret.png", "gone.png"], type: "STRING" },
+      { name: "text", data: ["an a", "x", "y"], type: "STRING" },
+    ]);
+    const dataset = await readDataset(root);
+    expect(shown(dataset)).toEqual([["data/a.png", "an a", {}]]);
+    const where = join(root, "data", "metadata.parquet");
+    expect(dataset.unreadable).toEqual([
+      {
+        path: join(root, "data", "gone.png"),
+        reason: `there is no such file (named at ${where} row 2)`,
+      },
+      {
+        path: `${where} row 1`,
+        reason: `its path leads out of the folder (named at ${where} row 1)`,
+      },
+    ]);
+  });
+
+  it("tells of a row without a picture when that is read", async () => {
+    parquet(
+      "0.parquet",
+      [
+        {
+          name: "image",
+          data: [
+            { bytes: null, path: "../../x.png" },
+            { bytes: null, path: null },
+          ],
+        },
+        { name: "text", data: ["a", "b"] },
+      ],
+      [
+        ...imageSchema,
+        { name: "text", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+      ],
+    );
+    const [first, second] = (await readDataset(root)).entries;
+    await expect(first?.read()).rejects.toThrow(
+      `${join(root, "0.parquet")}#0: has no bytes, and its path leads out of the folder`,
+    );
+    await expect(second?.read()).rejects.toThrow(
+      `${join(root, "0.parquet")}#1: has neither bytes nor a path`,
+    );
+  });
+
+  it("names file and columns of one that it can't use", async () => {
+    await writeFile(join(root, "0.parquet"), "PAR1 not really");
+    await expect(readDataset(root)).rejects.toThrow(
+      `${join(root, "0.parquet")}: footer: expected a parquet file but found`,
+    );
+    parquet("0.parquet", [{ name: "text", data: ["x"], type: "STRING" }]);
+    await expect(readDataset(root)).rejects.toThrow(
+      `${join(root, "0.parquet")}: schema: expected a column image or file_name but found text; name it with imageColumn`,
+    );
+    parquet("0.parquet", [{ name: "image", data: [png(1)], type: "BYTE_ARRAY" }]);
+    await expect(readDataset(root, { textColumn: "words" })).rejects.toThrow(
+      "schema: expected a column words but found image; name it with textColumn",
+    );
+    parquet("0.parquet", [
+      { name: "image", data: [1, 2], type: "INT32" },
+      { name: "x", data: [1, 2], type: "INT32" },
+    ]);
+    await expect(readDataset(root)).rejects.toThrow(
+      "column image: expected pictures: bytes, paths, or both but found image",
+    );
+  });
+});
+
+/** Writes a tar of the given files; a header stands for what is no file. */
+async function tar(
+  name: string,
+  files: readonly (readonly [
+    string | (Partial<Header> & Pick<Header, "name">),
+    (Uint8Array | string)?,
+  ])[],
+): Promise<Buffer> {
+  const shard = pack();
+  for (const [file, content = ""] of files) {
+    shard.entry(typeof file === "string" ? { name: file } : file, Buffer.from(content));
+  }
+  shard.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of shard) chunks.push(chunk as Buffer);
+  const bytes = Buffer.concat(chunks);
+  await writeFile(join(root, name), bytes);
+  return bytes;
+}
+
+describe("webdataset", () => {
+  it("joins pictures with .txt and .json by the key up to the first dot", async () => {
+    const long = `${"d/".repeat(80)}four`;
+    await tar("00000.tar", [
+      ["1.png", png(1)],
+      ["1.json", '{"caption": "not this", "class": 3}'],
+      ["1.txt", "\ufeff one \n"],
+      ["1.seg.png", png(2)],
+      ["sub.dir/2.json", '{"caption": "two", "key": "2"}'],
+      ["sub.dir/2.png", png(2)],
+      ["no-picture.txt", "x"],
+      ["__key__", "no dot"],
+    ]);
+    await tar("00001.tar", [
+      ["3.png", png(3)],
+      [`${long}.png`, png(4)],
+      [`${long}.txt`, "four"],
+    ]);
+    const dataset = await readDataset(root);
+    expect(dataset).toMatchObject({ layout: "webdataset", images: 4 });
+    expect(shown(dataset)).toEqual([
+      ["1.png", "one", { class: 3 }],
+      [`${long}.png`, "four", {}],
+      ["sub.dir/2.png", "two", { key: "2" }],
+    ]);
+    expect(await pictures(dataset)).toEqual([1, 4, 2]);
+    expect(dataset.missingCaption).toEqual([`${join(root, "00001.tar")}#3.png`]);
+  });
+
+  it("puts the shard before names that two shards have", async () => {
+    await tar("a.tar", [
+      ["1.png", png(1)],
+      ["1.txt", "one"],
+    ]);
+    await tar("b.tar", [
+      ["1.png", png(2)],
+      ["1.txt", "two"],
+    ]);
+    const dataset = await readDataset(root);
+    expect(shown(dataset)).toEqual([
+      ["a/1.png", "one", {}],
+      ["b/1.png", "two", {}],
+    ]);
+    expect(await pictures(dataset)).toEqual([1, 2]);
+  });
+
+  it("lists links, escapes, foreign formats and bad captions, and follows none", async () => {
+    await tar("0.tar", [
+      ["good.png", png(1)],
+      ["good.txt", "good"],
+      ["good.jpg", png(2)],
+      [{ name: "link.png", type: "symlink", linkname: "/etc/passwd" }],
+      [{ name: "hard.png", type: "link", linkname: "good.png" }],
+      ["../../escape.png", png(1)],
+      ["/abs.png", png(1)],
+      ["gif.gif", "GIF89a"],
+      ["latin.png", png(1)],
+      ["latin.txt", Buffer.from("F\xfcchslein", "latin1")],
+      ["list.png", png(1)],
+      ["list.json", "[1]"],
+      ["bad.png", png(1)],
+      ["bad.json", "{"],
+      ["big.png", png(1)],
+      ["big.txt", "x".repeat(2 ** 20 + 1)],
+    ]);
+    const { entries, unreadable } = await readDataset(root);
+    expect(entries.map(({ file }) => file)).toEqual(["good.png"]);
+    const reasons = Object.fromEntries(
+      unreadable.map(({ path, reason }) => [path.slice(path.indexOf("#") + 1), reason]),
+    );
+    expect(reasons).toEqual({
+      "good.jpg": "its sample has good.png already",
+      "link.png": "is a symlink, which is not followed",
+      "hard.png": "is a link, which is not followed",
+      "../../escape.png": "its name leads out of the folder",
+      "/abs.png": "its name leads out of the folder",
+      "gif.gif": "expected a JPEG, PNG, WebP or AVIF picture but found a GIF",
+      "latin.png": "its caption latin.txt is not UTF-8",
+      "list.png": "its caption list.json is no JSON object",
+      "bad.png": expect.stringContaining("its caption bad.json: "),
+      "big.png": "its caption big.txt has 1048577 bytes",
+    });
+  });
+
+  it("refuses a damaged tar, one that is cut off, and a size beyond its end", async () => {
+    const path = join(root, "0.tar");
+    const whole = await tar("0.tar", [
+      ["1.png", png(1)],
+      ["1.txt", "one"],
+    ]);
+    await writeFile(path, whole.subarray(0, 540));
+    await expect(readDataset(root)).rejects.toThrow(
+      `${path}: byte 0: expected ${png(1).length} bytes of 1.png but found 28; the file is cut off; get it again`,
+    );
+    const flipped = Buffer.from(whole);
+    flipped[10] = 255;
+    await writeFile(path, flipped);
+    await expect(readDataset(root)).rejects.toThrow(
+      `${path}: byte 0: expected the header of a tar but found Invalid tar header`,
+    );
+    await writeFile(path, whole.subarray(0, 200));
+    await expect(readDataset(root)).rejects.toThrow(
+      `${path}: byte 0: expected the header of a tar but found`,
+    );
+    const vast = Buffer.from(whole);
+    vast.write("77777777777\0", 124);
+    vast.fill(" ", 148, 156);
+    const sum = vast.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+    vast.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+    await writeFile(path, vast);
+    const start = performance.now();
+    await expect(readDataset(root)).rejects.toThrow(
+      `expected ${2 ** 33 - 1} bytes of 1.png but found `,
+    );
+    expect(performance.now() - start).toBeLessThan(500);
+  });
+});

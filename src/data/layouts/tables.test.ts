@@ -1,0 +1,262 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { RgbImage } from "../../images/index.ts";
+import type { Dataset, DatasetOptions } from "../dataset.ts";
+import { readDataset } from "../read-dataset.ts";
+
+let work: string;
+let root: string;
+let png: Uint8Array;
+let count = 0;
+beforeAll(async () => {
+  work = await mkdtemp(join(tmpdir(), "pixart-tables-"));
+  png = await RgbImage.filled(4, 4, [1, 2, 3]).encodePng();
+});
+afterAll(() => rm(work, { recursive: true }));
+beforeEach(async () => {
+  count += 1;
+  root = join(work, `${count}`);
+  await mkdir(root);
+});
+afterEach(() => rm(root, { recursive: true }));
+
+/** Writes files below the root: a PNG for `true`, else the given content. */
+async function read(
+  contents: Record<string, true | string>,
+  options?: DatasetOptions,
+): Promise<Dataset> {
+  for (const [name, content] of Object.entries(contents)) {
+    await mkdir(dirname(join(root, name)), { recursive: true });
+    await writeFile(join(root, name), content === true ? png : content);
+  }
+  return readDataset(root, options);
+}
+
+const shown = ({ layout, entries }: Dataset): unknown[] => [
+  layout,
+  ...entries.map(({ file, text, columns }) => [file, text, columns]),
+];
+
+describe("metadata.csv", () => {
+  it("reads Hugging Face's columns, quotes, numbers and blank fields", async () => {
+    const csv =
+      "\ufefffile_name,text,class,code,note\r\n" +
+      'b.png,"a ""b"", and\nmore",3,007,\r\n' +
+      "sub/a.png,12,4.5,010,x\r\n";
+    expect(shown(await read({ "b.png": true, "sub/a.png": true, "metadata.csv": csv }))).toEqual([
+      "csv",
+      ["b.png", 'a "b", and\nmore', { class: 3, code: "007" }],
+      ["sub/a.png", "12", { class: 4.5, code: "010", note: "x" }],
+    ]);
+  });
+
+  it("reads diffengine's columns, and those that are named", async () => {
+    const pictures = { "a.png": true, "sub/b.png": true } as const;
+    const usual = await read({
+      ...pictures,
+      "metadata.csv": "image,text\na.png,an a\nsub/b.png,a b\n",
+    });
+    expect(usual.entries.map(({ text }) => text)).toEqual(["an a", "a b"]);
+    const named = await read(
+      { ...pictures, "metadata.csv": "where,text,long\na.png,no,an a\nsub/b.png,no,a b\n" },
+      { imageColumn: "where", textColumn: "long" },
+    );
+    expect(shown(named)).toEqual([
+      "csv",
+      ["a.png", "an a", { text: "no" }],
+      ["sub/b.png", "a b", { text: "no" }],
+    ]);
+  });
+
+  it("names line and columns of a table that it can't use", async () => {
+    await expect(read({ "a.png": true, "metadata.csv": "where,text\na.png,x\n" })).rejects.toThrow(
+      `${join(root, "metadata.csv")} line 1: expected a column file_name or image but found where, text`,
+    );
+    await expect(read({ "metadata.csv": "file_name,text\na.png\n" })).rejects.toThrow(
+      `${join(root, "metadata.csv")}: expected a table of comma-separated values: Invalid Record Length`,
+    );
+    await expect(read({ "metadata.csv": "file_name,text\n,x\n" })).rejects.toThrow(
+      `${join(root, "metadata.csv")} line 2: expected a path for "file_name" but found nothing`,
+    );
+  });
+});
+
+describe("one file of captions", () => {
+  it("reads a map of captions, of lists, and kohya's of objects without extensions", async () => {
+    const map = {
+      "sub/a": { caption: "an a", tags: "x, y" },
+      "b.png": "a b",
+      "c.png": ["", "a c", "another"],
+    };
+    const files = { "sub/a.png": true, "b.png": true, "c.png": true } as const;
+    expect(shown(await read({ ...files, "captions.json": JSON.stringify(map) }))).toEqual([
+      "captions",
+      ["b.png", "a b", {}],
+      ["c.png", "a c", { text: ["", "a c", "another"] }],
+      ["sub/a.png", "an a", { tags: "x, y" }],
+    ]);
+  });
+
+  it("reads lines with tabs, and a table as Flickr8k has it", async () => {
+    const files = { "a.png": true, "b.png": true } as const;
+    const lines = await read({ ...files, "captions.txt": "a.png\tan a, red\r\n\nb.png\ta b\n" });
+    expect(lines.entries.map(({ text }) => text)).toEqual(["an a, red", "a b"]);
+    const table = await read({
+      ...files,
+      "captions.txt": 'image,caption\na.png,"an a, red"\nb.png,a b\n',
+    });
+    expect(table.entries.map(({ text }) => text)).toEqual(["an a, red", "a b"]);
+  });
+
+  it("takes captions.txt for the caption of captions.png", async () => {
+    const dataset = await read({ "captions.png": true, "captions.txt": "a list of words" });
+    expect(shown(dataset)).toEqual(["side-cars", ["captions.png", "a list of words", {}]]);
+  });
+
+  it("refuses what is no map and lines without a tab", async () => {
+    await expect(read({ "captions.json": "[1]" })).rejects.toThrow(
+      `${join(root, "captions.json")}: content: expected an object of paths and captions but found [1]`,
+    );
+    await expect(read({ "captions.json": "{" })).rejects.toThrow(
+      "content: expected JSON but found",
+    );
+    await expect(read({ "captions.json": '{"a.png": 3}' })).rejects.toThrow(
+      `${join(root, "captions.json")} at "a.png": expected a string for "text" but found 3`,
+    );
+    await rm(join(root, "captions.json"));
+    await expect(read({ "captions.txt": "a.png\tx\nb.png x\n" })).rejects.toThrow(
+      `${join(root, "captions.txt")} line 2: expected a path, a tab and a caption but found "b.png x"`,
+    );
+  });
+});
+
+describe("PixArt's lists", () => {
+  const item = (path: string, more: object = {}): object => ({
+    path,
+    prompt: `the ${path}`,
+    width: 4,
+    height: 4,
+    ratio: 1,
+    ...more,
+  });
+
+  it("finds pictures in InternImgs, dense captions in sharegpt4v, and leaves out tall ones", async () => {
+    const list = [
+      item("d/b.png", { sharegpt4v: " long words ", style: "ink" }),
+      item("a.png", { sharegpt4v: "" }),
+      item("tall.png", { ratio: 4.6 }),
+      item("4.5.png", { ratio: 4.5 }),
+      item("gone.png"),
+      item("../a.png"),
+      item("a.png"),
+    ];
+    const pictures = ["d/b", "a", "tall", "4.5"].map((name) => [`InternImgs/${name}.png`, true]);
+    const dataset = await read({
+      ...Object.fromEntries(pictures),
+      "InternData/data_info.json": JSON.stringify(list),
+    });
+    expect(shown(dataset)).toEqual([
+      "pixart-json",
+      ["4.5.png", "the 4.5.png", {}],
+      ["a.png", "the a.png", {}],
+      ["d/b.png", "the d/b.png", { dense_text: "long words", style: "ink" }],
+    ]);
+    expect(dataset.images).toBe(7);
+    expect(dataset.leftOut).toEqual([
+      {
+        path: join(root, "InternImgs", "tall.png"),
+        reason: "its height over width, 4.6, is more than 4.5",
+      },
+    ]);
+    const where = join(root, "InternData", "data_info.json");
+    expect(dataset.unreadable).toEqual([
+      { path: `${where} item 6`, reason: 'its path "../a.png" leads out of the folder' },
+      { path: `${where} item 7`, reason: "a.png was named before" },
+      {
+        path: join(root, "InternImgs", "gone.png"),
+        reason: `there is no such file (named at ${where} item 5)`,
+      },
+    ]);
+    const inside = await readDataset(join(root, "InternData"));
+    expect(inside.entries.map(({ file }) => file)).toEqual(["4.5.png", "a.png", "d/b.png"]);
+  });
+
+  it("takes the filtered lists of alpha before the whole ones, to a ratio of 4", async () => {
+    const dataset = await read({
+      "InternImgs/a.png": true,
+      "InternImgs/b.png": true,
+      "InternData/partition/part0.json": JSON.stringify([item("a.png"), item("b.png")]),
+      "InternData/partition_filter/part0.json": JSON.stringify([
+        item("a.png"),
+        item("b.png", { ratio: 4.1 }),
+      ]),
+    });
+    expect(dataset.entries.map(({ file }) => file)).toEqual(["a.png"]);
+    expect(dataset.leftOut).toHaveLength(1);
+  });
+
+  it.each([
+    ["{}", "content: expected a list but found {}"],
+    ["[3]", "item 1: expected an object but found 3"],
+    ['[{"prompt": "x"}]', "item 1: expected a path but found nothing"],
+    ['[{"path": "a.png"}]', "item 1: expected a prompt but found nothing"],
+    [
+      '[{"path": "a.png", "prompt": "x", "sharegpt4v": 1}]',
+      "item 1: expected text for sharegpt4v but found 1",
+    ],
+  ])("refuses %s", async (json, message) => {
+    await expect(read({ "InternData/data_info.json": json })).rejects.toThrow(
+      `${join(root, "InternData", "data_info.json")}: ${message}`,
+    );
+  });
+});
+
+describe("readDataset", () => {
+  it("refuses mixed layouts, and reads the one that is named", async () => {
+    const files = {
+      "a.png": true,
+      "metadata.jsonl": '{"file_name": "a.png", "text": "from lines"}',
+      "captions.csv": "file_name,text\na.png,from the table\n",
+    } as const;
+    await expect(read(files)).rejects.toThrow(
+      `${root} holds several layouts: jsonl (metadata.jsonl), csv (captions.csv). Say which one to read: layout`,
+    );
+    expect((await read(files, { layout: "csv" })).entries[0]?.text).toBe("from the table");
+  });
+
+  it("gives all pictures DreamBooth's prompt, with those of the class beside them", async () => {
+    const classFolder = join(root, "class");
+    const set = join(root, "set");
+    await read({
+      "class/1.png": true,
+      "set/a.png": true,
+      "set/b.png": true,
+      "set/b.txt": "not this",
+    });
+    const dataset = await readDataset(set, {
+      instancePrompt: "a photo of sks dog",
+      classFolder,
+      classPrompt: "a photo of a dog",
+    }).catch((error) => error);
+    expect(dataset.entries.map(({ text }: { text: string }) => text)).toEqual([
+      "a photo of sks dog",
+      "a photo of sks dog",
+    ]);
+    expect(dataset.classEntries).toMatchObject([{ file: "1.png", text: "a photo of a dog" }]);
+    expect(dataset.missingCaption).toEqual([]);
+  });
+
+  it("refuses half of what DreamBooth needs", async () => {
+    await expect(readDataset(root, { classFolder: root })).rejects.toThrow(
+      "Expected classFolder and classPrompt together but received classFolder alone",
+    );
+    await expect(readDataset(root, { classPrompt: "a dog" })).rejects.toThrow(
+      "but received classPrompt alone",
+    );
+    await expect(readDataset(root, { instancePrompt: " " })).rejects.toThrow(
+      'Expected a caption for instancePrompt but received ""',
+    );
+  });
+});
