@@ -1,0 +1,69 @@
+"""Writes and reads data sets with Python's own tarfile, csv and Pillow, and gives diffusers' table of sizes."""
+
+import csv
+import hashlib
+import io
+import json
+import pathlib
+import sys
+import tarfile
+
+from diffusers.pipelines.pixart_alpha.pipeline_pixart_sigma import ASPECT_RATIO_2048_BIN
+from PIL import Image
+
+request = json.load(sys.stdin)
+out = pathlib.Path(request["out"])
+
+
+def pixels(data):
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    return hashlib.sha256(f"{image.width}x{image.height}\0".encode() + image.tobytes()).hexdigest()
+
+
+def png(i):
+    image = Image.new("RGB", (8 + i, 6), (i * 40, 255 - i, i))
+    image.putpixel((i, 2), (255, 255, i))
+    data = io.BytesIO()
+    image.save(data, "PNG")
+    return data.getvalue()
+
+
+written = []
+for name, format in (("gnu", tarfile.GNU_FORMAT), ("pax", tarfile.PAX_FORMAT), ("ustar", tarfile.USTAR_FORMAT)):
+    folder = out / name
+    folder.mkdir()
+    with tarfile.open(folder / "00000.tar", "w", format=format) as tar:
+        for i in range(4):
+            # Long and foreign names need extended headers, which ustar does not have.
+            key = f"p{i}" if format == tarfile.USTAR_FORMAT else f"{'long-' * 40}{'é' if i == 2 else 'e'}{i}"
+            caption = f"picture {i}, é狐"
+            for ending, data in (("png", png(i)), ("txt", caption.encode()), ("json", json.dumps({"class": i}).encode())):
+                member = tarfile.TarInfo(f"{key}.{ending}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+            written.append([name, f"{key}.png", caption, {"class": i}, pixels(png(i))])
+
+folder = out / "csv"
+folder.mkdir()
+with open(folder / "metadata.csv", "w", newline="", encoding="utf-8") as file:
+    rows = csv.writer(file)
+    rows.writerow(["file_name", "text", "class"])
+    for i, text in enumerate(['plain', 'a "quote", and\na line', "ends with, comma,", " spaced "]):
+        (folder / f"{i}.png").write_bytes(png(i))
+        rows.writerow([f"{i}.png", text, i])
+        written.append(["csv", f"{i}.png", text.strip(), {"class": i}, pixels(png(i))])
+
+read = {}
+with open(pathlib.Path(request["csv"]) / "metadata.csv", newline="", encoding="utf-8") as file:
+    read["csv"] = [[row["file_name"], row["text"], row["note"]] for row in csv.DictReader(file)]
+read["webdataset"] = []
+for shard in sorted(pathlib.Path(request["webdataset"]).glob("*.tar")):
+    with tarfile.open(shard) as tar:
+        for member in tar:
+            data = tar.extractfile(member).read()
+            kind = member.name.rsplit(".", 1)[1]
+            value = pixels(data) if kind == "png" else data.decode()
+            read["webdataset"].append([member.name, member.mtime, value])
+
+bins = [[float(ratio), int(h), int(w)] for ratio, (h, w) in ASPECT_RATIO_2048_BIN.items()]
+json.dump({"written": written, "read": read, "bins": bins}, sys.stdout)
