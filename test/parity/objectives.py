@@ -73,13 +73,20 @@ def loss_of(case, x0, noise, output, t):
     target = noise
     if case["prediction"] == "v_prediction":
         target = ALPHA_BAR[t].sqrt() * noise - (1 - ALPHA_BAR[t]).sqrt() * x0
-    mse = ((output[:channels] - target) ** 2).mean()
+    error = output[:channels] - target
+    mse = (error**2).mean()
     total = mse
+    delta = case["delta"]
+    if delta is not None:
+        straight = delta * (error.abs() - delta / 2)
+        total = torch.where(error.abs() <= delta, error**2 / 2, straight).mean()
+    ratio = ALPHA_BAR[t] / (1 - ALPHA_BAR[t]) + (case["prediction"] == "v_prediction")
+    if case["debiased"]:
+        total = total / ratio.sqrt()
     if case["gamma"] is not None:
-        ratio = ALPHA_BAR[t] / (1 - ALPHA_BAR[t]) + (case["prediction"] == "v_prediction")
         total = total * min(float(ratio), case["gamma"]) / ratio
     if not case["bound"]:
-        return total, {"mse": mse}
+        return total, {} if delta is not None else {"mse": mse}
     bits = bound_bits(x0, xt, t, output[:channels].detach(), output[channels:])
     return total + bits, {"mse": mse, "vb": bits}
 
@@ -106,4 +113,5 @@ def run(case):
     }
 
 
-json.dump([run(case) for case in json.load(sys.stdin)], sys.stdout)
+if __name__ == "__main__":
+    json.dump([run(case) for case in json.load(sys.stdin)], sys.stdout)

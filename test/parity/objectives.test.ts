@@ -19,20 +19,38 @@ const shape = [timesteps.length, 4, 3, 2];
 type Loss = (input: ObjectiveInput) => ObjectiveOutput;
 type Prediction = "epsilon" | "v_prediction";
 
-const cases: { name: string; bound: boolean; prediction: Prediction; gamma: number | null }[] = [
+interface Case {
+  readonly name: string;
+  readonly bound: boolean;
+  readonly prediction: Prediction;
+  readonly gamma: number | null;
+  readonly delta?: number | null;
+  readonly debiased?: boolean;
+}
+
+const cases: readonly Case[] = [
   { name: "the paper's loss", bound: true, prediction: "epsilon", gamma: null },
   { name: "the paper's loss with min-SNR", bound: true, prediction: "epsilon", gamma: 5 },
   { name: "ε", bound: false, prediction: "epsilon", gamma: null },
   { name: "ε with min-SNR", bound: false, prediction: "epsilon", gamma: 5 },
   { name: "v", bound: false, prediction: "v_prediction", gamma: null },
   { name: "v with min-SNR", bound: false, prediction: "v_prediction", gamma: 5 },
+  { name: "ε, debiased", bound: false, prediction: "epsilon", gamma: null, debiased: true },
+  { name: "v, debiased", bound: false, prediction: "v_prediction", gamma: null, debiased: true },
+  { name: "ε by Huber's loss", bound: false, prediction: "epsilon", gamma: null, delta: 0.1 },
+  { name: "v by Huber's loss", bound: false, prediction: "v_prediction", gamma: 5, delta: 1 },
 ];
 
-const lossOf = ({ bound, prediction, gamma }: (typeof cases)[number]): Loss =>
+const lossOf = ({ bound, prediction, gamma, delta = null, debiased = false }: Case): Loss =>
   bound
     ? (input) => gaussianDiffusionLoss(schedule, input, { minSnrGamma: gamma })
     : (input) =>
-        noisePredictionLoss(schedule, input, { predictionType: prediction, minSnrGamma: gamma });
+        noisePredictionLoss(schedule, input, {
+          predictionType: prediction,
+          minSnrGamma: gamma,
+          huberDelta: delta,
+          debiased,
+        });
 
 /** A model near the truth, as at the end of training: good guesses of ε, variances within the range. */
 function makeInput(): { original: Tensor; noise: Tensor; modelOutput: Tensor } {
@@ -60,7 +78,14 @@ beforeAll(async () => {
       noise: Array.from(noise.toFloat32Array()),
       modelOutput: Array.from(modelOutput.toFloat32Array()),
     };
-    return cases.map((entry) => ({ ...entry, ...inputs, shape, timesteps }));
+    return cases.map((entry) => ({
+      delta: null,
+      debiased: false,
+      ...entry,
+      ...inputs,
+      shape,
+      timesteps,
+    }));
   });
   references = (await runPython(script, request)) as Reference[];
 });
