@@ -99,7 +99,7 @@ const cases: readonly Case[] = [
     settings: {
       ...adafactor,
       beta2Decay: -0.5,
-      eps: [0.1, 2],
+      eps: [1.05, 2],
       clipThreshold: 1.5,
       weightDecay: 0.2,
     },
