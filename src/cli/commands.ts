@@ -70,13 +70,16 @@ export function addCommands(program: Command): void {
     .description("train the stages of a config")
     .argument("<config>", "a file, or the name of a recipe (see: pixart configs)")
     .option("--work-dir <folder>", "the run folder (default: work_dirs/<name>)")
-    .option("--resume", "go on from the newest checkpoint of the run folder")
+    .option(
+      "--resume [place]",
+      "go on from the newest checkpoint of the run folder, or of the run at this place",
+    )
+    .option("--amp", "large products in bfloat16 in every stage; weights stay float32")
+    .option("--gpus <n>", "processes, each with a part of every batch", wholeNumber(1), 1)
+    .option("--launcher <name>", "how they are started: none", "none")
     .option("--cfg-options <key=value...>", "changes to the config, such as stages.0.steps=100")
-    .action(
-      async (
-        config: string,
-        options: { workDir?: string; resume?: boolean; cfgOptions?: string[] },
-      ) => (await import("./train.ts")).trainCommand(config, options),
+    .action(async (config: string, options: import("./train.ts").TrainCommandOptions) =>
+      (await import("./train.ts")).trainCommand(config, options),
     );
 
   program
@@ -145,13 +148,20 @@ export function addCommands(program: Command): void {
 
   program
     .command("publish")
-    .description("write a run as a pipeline folder that Python's diffusers loads unchanged")
-    .argument("<run>", "a run folder, or one of its checkpoints")
-    .argument("<out>", "a new folder")
+    .alias("publish_model2diffusers")
+    .description(
+      "write a run as a pipeline folder that Python's diffusers loads unchanged, or its adapter as PEFT's folder",
+    )
+    .argument(
+      "<places...>",
+      "RUN OUT, or CONFIG RUN OUT: a run folder or one of its checkpoints, and a new folder",
+    )
+    .option("--save-keys <names...>", "only these: transformer, vae, text_encoder")
+    .option("--merge", "of an adapter's run: the whole pipeline with the adapter merged into it")
     .option("--dtype <type>", "float32 or bfloat16 (default: as the config says)")
     .option("--raw", "the weights as trained, not their averages")
-    .action(async (run: string, out: string, options: { dtype?: string; raw?: boolean }) =>
-      (await import("./publish.ts")).publishCommand(run, out, options),
+    .action(async (places: string[], options: import("./publish.ts").PublishCommandOptions) =>
+      (await import("./publish.ts")).publishCommand(places, options),
     );
 
   program
@@ -252,7 +262,9 @@ function addDatasetCommands(dataset: Command): void {
     .description("render the open emoji sets into a folder of captioned pictures")
     .argument("<out>", "a new folder")
     .option("--size <pixels>", "side of the pictures", wholeNumber(8), 64)
-    .action(async (out: string, options: { size: number }) =>
+    .option("--style <name>", "one style only, which captions then don't name")
+    .option("--limit <n>", "at most so many pictures, spread evenly", wholeNumber(1))
+    .action(async (out: string, options: import("./dataset.ts").DatasetEmojiOptions) =>
       (await import("./dataset.ts")).datasetEmoji(out, options),
     );
 }

@@ -1,13 +1,33 @@
-import { renderEmojiDataset } from "../data/emoji/index.ts";
+import { EMOJI_STYLES, type EmojiStyle, renderEmojiDataset } from "../data/emoji/index.ts";
 import { say } from "./talk.ts";
 
+/** Options of `pixart dataset emoji`. */
+export interface DatasetEmojiOptions {
+  readonly size: number;
+  readonly style?: string;
+  readonly limit?: number;
+}
+
 /** `pixart dataset emoji OUT` */
-export async function datasetEmoji(out: string, { size }: { size: number }): Promise<void> {
+export async function datasetEmoji(
+  out: string,
+  { size, style, limit }: DatasetEmojiOptions,
+): Promise<void> {
   const start = performance.now();
-  const data = await renderEmojiDataset(out, { size });
+  const data = await renderEmojiDataset(out, {
+    size,
+    ...(style !== undefined && { sets: [styleNamed(style)], plainCaptions: true }),
+    ...(limit !== undefined && { limit }),
+  });
   const seconds = ((performance.now() - start) / 1000).toFixed(0);
   say(
     `Rendered ${data.records.length} pictures of ${data.things} things in ${seconds} s; ${data.heldOut} (thing, style) pairs are held out of training. Licences are listed in ${data.folder}/README.md`,
   );
   process.stdout.write(`${data.folder}\n`);
+}
+
+function styleNamed(name: string): EmojiStyle {
+  const style = EMOJI_STYLES.find((known) => known === name);
+  if (style !== undefined) return style;
+  throw new Error(`Expected one of ${EMOJI_STYLES.join(", ")} for --style but received ${name}`);
 }

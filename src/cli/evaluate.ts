@@ -67,7 +67,7 @@ export async function evaluate(
   const heldout = data.heldout.filter(isDescribed);
   if (train.length === 0) {
     throw new Error(
-      `Expected "thing" and "style" columns in the metadata.jsonl of ${data.folder.folder} to measure with, but found none`,
+      `Expected "thing" and "style" columns in the metadata.jsonl of ${data.dataset.location} to measure with, but found none`,
     );
   }
   const size =

@@ -1,26 +1,87 @@
-import { publishPipeline } from "../pipelines/publish.ts";
+import { basename, extname } from "node:path";
+import { mergeAdapters } from "../models/index.ts";
+import {
+  type Publishable,
+  publishAdapter,
+  publishable,
+  publishComponents,
+  publishPipeline,
+} from "../pipelines/publish.ts";
 import { pipelineFromRun } from "../training/run-pipeline.ts";
 import { say } from "./talk.ts";
 
-/** `pixart publish RUN OUT` */
+/** Options of `pixart publish`. */
+export interface PublishCommandOptions {
+  readonly dtype?: string;
+  readonly raw?: boolean;
+  readonly merge?: boolean;
+  readonly saveKeys?: readonly string[];
+}
+
+/** `pixart publish [CONFIG] RUN OUT` */
 export async function publishCommand(
-  run: string,
-  out: string,
-  options: { readonly dtype?: string; readonly raw?: boolean },
+  places: readonly string[],
+  options: PublishCommandOptions,
 ): Promise<void> {
+  const { configName, run, out } = placesOf(places);
   const averaged = options.raw !== true;
-  const { pipe, config, stage, step, checkpoint } = await pipelineFromRun(run, averaged);
+  const found = await pipelineFromRun(run, averaged);
+  const { pipe, adapter, config, stage, step, checkpoint } = found;
+  if (configName !== undefined && configName !== config.name) {
+    throw new Error(
+      `Expected ${config.name}, the config that ${run} was trained with, for the config but received ${configName}`,
+    );
+  }
   const dtype = options.dtype ?? config.publish.dtype;
   if (dtype !== "float32" && dtype !== "bfloat16") {
     throw new Error(`Expected float32 or bfloat16 for --dtype but received ${dtype}`);
   }
-  say(
-    `Publishing the ${averaged ? "averaged (EMA)" : "raw"} weights of ${checkpoint} (stage "${stage.name}", step ${step} of ${stage.steps}) as ${dtype}`,
-  );
-  const report = await publishPipeline(pipe, out, {
-    dtype,
-    prompt: config.sampling.prompts[0] ?? "",
-  });
+  const prompt = config.sampling.prompts[0] ?? "";
+  const place = `${checkpoint} (stage "${stage.name}", step ${step} of ${stage.steps})`;
+  const which = stage.ema !== null && averaged ? "averaged (EMA)" : "trained";
+  if (adapter !== undefined && options.merge !== true && options.saveKeys === undefined) {
+    say(`Publishing the ${which} adapter of ${place}`);
+    const report = await publishAdapter(pipe, adapter, out, prompt);
+    say(`Read back: every weight is equal. It changes the picture of ${JSON.stringify(prompt)}`);
+    say(`by ${report.meanChange.toFixed(2)} of 255 a channel. With --merge: a whole pipeline`);
+    process.stdout.write(`${report.folder}\n`);
+    return;
+  }
+  if (adapter !== undefined) mergeAdapters(pipe.transformer, { keepOriginals: false });
+  say(`Publishing the ${which} weights of ${place} as ${dtype}`);
+  const components = componentsOf(options.saveKeys);
+  if (components !== undefined) {
+    const folder = await publishComponents(pipe, out, { dtype, components });
+    say(`Read back: every weight is equal`);
+    process.stdout.write(`${folder}\n`);
+    return;
+  }
+  const report = await publishPipeline(pipe, out, { dtype, prompt });
   say(`Read back and drew "${report.prompt}" with both: the pictures are equal`);
   process.stdout.write(`${report.folder}\n`);
+}
+
+/** diffengine's order is config, checkpoint, folder; a run says itself what its config was. */
+function placesOf(places: readonly string[]): {
+  readonly configName: string | undefined;
+  readonly run: string;
+  readonly out: string;
+} {
+  const [out, run, config, ...more] = [...places].reverse();
+  if (out === undefined || run === undefined || more.length > 0) {
+    throw new Error(
+      `Expected RUN OUT or CONFIG RUN OUT for the arguments but received ${places.join(" ")}`,
+    );
+  }
+  return { configName: config && basename(config, extname(config)), run, out };
+}
+
+function componentsOf(keys: readonly string[] | undefined): readonly Publishable[] | undefined {
+  const unknown = keys?.filter((key) => !publishable.some((known) => known === key)) ?? [];
+  if (unknown.length > 0) {
+    throw new Error(
+      `Expected ${publishable.join(", ")} for --save-keys but received ${unknown.join(", ")}`,
+    );
+  }
+  return keys && publishable.filter((key) => keys.includes(key));
 }

@@ -1,11 +1,16 @@
-import { loadConfig } from "../config/index.ts";
+import { type CheckedConfig, loadConfig } from "../config/index.ts";
+import { runFolderOf } from "../training/run-pipeline.ts";
 import { train } from "../training/train.ts";
 import { say } from "./talk.ts";
 
 /** Options of `pixart train`. */
 export interface TrainCommandOptions {
   readonly workDir?: string;
-  readonly resume?: boolean;
+  /** True or "auto": the run folder's own; otherwise a run folder or its newest checkpoint. */
+  readonly resume?: boolean | string;
+  readonly amp?: boolean;
+  readonly gpus?: number;
+  readonly launcher?: string;
   readonly cfgOptions?: readonly string[];
 }
 
@@ -14,8 +19,14 @@ const quoted = (word: string): string =>
 
 /** `pixart train CONFIG` */
 export async function trainCommand(name: string, options: TrainCommandOptions): Promise<void> {
-  const loaded = await loadConfig(name, options.cfgOptions ?? []);
-  const config = { ...loaded, workDir: options.workDir ?? loaded.workDir };
+  requireOneProcess(options);
+  const { resume = false, workDir, cfgOptions = [] } = options;
+  const loaded = await loadConfig(name, cfgOptions);
+  const place = typeof resume === "string" && resume !== "auto" ? runFolderOf(resume) : workDir;
+  const config = {
+    ...(options.amp ? inBfloat16(loaded) : loaded),
+    workDir: place ?? loaded.workDir,
+  };
   const command = [
     "npx pixart train",
     quoted(name),
@@ -24,7 +35,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     "--resume",
   ];
   const outcome = await train(config, {
-    resume: options.resume ?? false,
+    resume: resume !== false,
     resumeCommand: command.join(" "),
     say,
   });
@@ -36,4 +47,20 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     );
   }
   process.stdout.write(`${outcome.folder}\n`);
+}
+
+const inBfloat16 = (config: CheckedConfig): CheckedConfig => ({
+  ...config,
+  stages: config.stages.map((stage) => ({ ...stage, precision: "bfloat16" as const })),
+});
+
+function requireOneProcess({ gpus = 1, launcher = "none" }: TrainCommandOptions): void {
+  if (launcher !== "none" && launcher !== "pytorch") {
+    throw new Error(`Expected none or pytorch for --launcher but received ${launcher}`);
+  }
+  if (gpus !== 1) {
+    throw new Error(
+      `Expected 1 for --gpus, because a run has one process so far, but received ${gpus}`,
+    );
+  }
 }

@@ -38,6 +38,22 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
         dataset: z.strictObject(
           {
             folder: text,
+            layout: oneOf(
+              "side-cars",
+              "jsonl",
+              "csv",
+              "captions",
+              "parquet",
+              "webdataset",
+              "pixart-json",
+              "pictures",
+            )
+              .nullable()
+              .default(null),
+            imageColumn: text.nullable().default(null),
+            textColumn: text.nullable().default(null),
+            instancePrompt: text.nullable().default(null),
+            maxUnreadable: probability.default(0.05),
             things: z
               .union(
                 [count, names, z.literal("demo")],

@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "./load-config.ts";
 
@@ -101,8 +102,12 @@ describe("loadConfig refuses", () => {
     await expect(loadConfig("foxx")).rejects.toThrow(
       `foxx: ${what} Did you mean fox? Any other place needs a path.`,
     );
+    const own = readdirSync(fileURLToPath(new URL("../../configs", import.meta.url)))
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => basename(name, ".ts"))
+      .sort();
     await expect(loadConfig("zebra")).rejects.toThrow(
-      `zebra: ${what} There are fox, emoji_demo, emoji_full. Any other place needs a path.`,
+      `zebra: ${what} There are fox, ${own.join(", ")}. Any other place needs a path.`,
     );
   });
 

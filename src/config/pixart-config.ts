@@ -9,10 +9,31 @@ import type {
 } from "./model-config.ts";
 import type { AnyStageConfig, Epochs } from "./stage-config.ts";
 
+/** How a data set keeps its pictures and captions. */
+export type DatasetLayout =
+  | "side-cars"
+  | "jsonl"
+  | "csv"
+  | "captions"
+  | "parquet"
+  | "webdataset"
+  | "pixart-json"
+  | "pictures";
+
 /** What a run learns from. */
 export interface DatasetConfig {
-  /** Folder with `metadata.jsonl` and the pictures that it names. */
+  /** Folder or file of captioned pictures; `docs/datasets.md` lists the layouts that are recognised. */
   readonly folder: string;
+  /** Which layout to read where a folder holds several; null recognises it. Default null. */
+  readonly layout?: DatasetLayout | null;
+  /** Column of a table with the picture or its path; null takes the first usual one. Default null. */
+  readonly imageColumn?: string | null;
+  /** Column of a table with the caption; null takes the first usual one. Default null. */
+  readonly textColumn?: string | null;
+  /** DreamBooth: the caption of every picture, in place of its own; null reads captions. Default null. */
+  readonly instancePrompt?: string | null;
+  /** Share of pictures that may be unreadable before the run is refused; those are left out and listed. Default 0.05. */
+  readonly maxUnreadable?: number;
   /** Takes part of the set: the first so many things, the things named, or `demo`, a fixed 64; null takes all. Default null. */
   readonly things?: number | readonly string[] | "demo" | null;
   /** Takes the pictures of these styles only; null takes all. Default null. */

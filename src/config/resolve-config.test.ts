@@ -70,6 +70,11 @@ describe("resolveConfig", () => {
       base: null,
       dataset: {
         folder: "data",
+        layout: null,
+        imageColumn: null,
+        textColumn: null,
+        instancePrompt: null,
+        maxUnreadable: 0.05,
         things: null,
         styles: null,
         denseCaptionProbability: 0.5,

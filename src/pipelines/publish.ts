@@ -1,9 +1,17 @@
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
-import { T5EncoderModel } from "../models/index.ts";
+import { join, resolve } from "node:path";
+import {
+  type Adapter,
+  AutoencoderKL,
+  PixArtTransformer2DModel,
+  T5EncoderModel,
+} from "../models/index.ts";
+import type { Module } from "../nn/index.ts";
 import * as torch from "../torch/index.ts";
-import { PixArtAlphaPipeline } from "./from-pretrained.ts";
+import { DiffusionPipeline, type PixArtAlphaPipeline } from "./from-pretrained.ts";
+import { PromptPack } from "./prompt-pack.ts";
+import { StagedModel } from "./staged-model.ts";
 
 /** What the published folder was checked with. */
 export interface PublishReport {
@@ -25,45 +33,160 @@ const CHECK_STEPS = 4;
 
 /**
  * Writes a pipeline as a folder in diffusers' layout, reads it back, draws the same picture with both and compares; the
- * folder takes its name only when they agree. The weights in memory are rounded to `dtype` in the process.
+ * folder takes its name only when they agree. The weights in memory are rounded to `dtype` in the process; a text encoder
+ * that is loaded for each use is written as it is stored.
  */
 export async function publishPipeline(
   pipe: PixArtAlphaPipeline,
   folder: string,
   { dtype, prompt }: PublishOptions,
 ): Promise<PublishReport> {
+  if (pipe.textEncoder === null || pipe.textEncoder instanceof PromptPack) {
+    throw new Error("Expected a pipeline with a text encoder");
+  }
+  let largestDifference = Number.NaN;
+  const target = await staged(folder, async (path) => {
+    await inDType([...modelsInMemory(pipe).values()], dtype, () => pipe.savePretrained(path));
+    const expected = await draw(pipe, prompt);
+    // One that is loaded for each use may run in another dtype than the reloaded pipeline's default.
+    const { textEncoder } = pipe;
+    const reloaded = await DiffusionPipeline.fromPretrained(
+      path,
+      textEncoder instanceof StagedModel ? { textEncoder } : {},
+    );
+    largestDifference = difference(expected, await draw(reloaded, prompt)).largest;
+    reloaded.dispose();
+    if (largestDifference > 0) {
+      throw new Error(
+        `The published folder draws another picture than the run: channels differ by up to ${largestDifference} of 255`,
+      );
+    }
+  });
+  return { folder: target, prompt, largestDifference };
+}
+
+/** The components that {@link publishComponents} can write, by their folders' names. */
+export const publishable = ["transformer", "vae", "text_encoder"] as const;
+export type Publishable = (typeof publishable)[number];
+
+/** Writes single components, each into a folder of its own below `folder`, reads them back and compares every weight. */
+export async function publishComponents(
+  pipe: PixArtAlphaPipeline,
+  folder: string,
+  {
+    dtype,
+    components,
+  }: Pick<PublishOptions, "dtype"> & { readonly components: readonly Publishable[] },
+): Promise<string> {
+  return staged(folder, async (path) => {
+    for (const component of components) await publishComponent(pipe, component, { dtype, path });
+  });
+}
+
+const loaders = {
+  transformer: PixArtTransformer2DModel,
+  vae: AutoencoderKL,
+  text_encoder: T5EncoderModel,
+} as const;
+
+async function publishComponent(
+  pipe: PixArtAlphaPipeline,
+  component: Publishable,
+  { dtype, path }: { readonly dtype: PublishOptions["dtype"]; readonly path: string },
+): Promise<void> {
+  const own = modelsInMemory(pipe).get(component);
+  const { textEncoder } = pipe;
+  const model = own ?? (textEncoder instanceof StagedModel ? await textEncoder.load() : undefined);
+  if (model === undefined) throw new Error(`Expected a pipeline with a ${component} to publish`);
+  const target = join(path, component);
+  await inDType([model], dtype, () => model.savePretrained(target));
+  using reloaded = disposing<Module>(await loaders[component].fromPretrained(target));
+  for (const [key, tensor] of reloaded.value.stateDict()) {
+    const original = model.stateDict().get(key);
+    const isEqual = torch.tidy(() => original?.float().equal(tensor.float()) ?? false);
+    if (!isEqual) throw new Error(`The published ${component} has other weights under ${key}`);
+  }
+  if (own === undefined) model.dispose();
+}
+
+/** How much an adapter changes a picture. */
+export interface AdapterReport {
+  readonly folder: string;
+  /** Mean change of a channel, of 255, that the adapter makes in the picture of `prompt`. */
+  readonly meanChange: number;
+}
+
+/** Writes an adapter of the pipeline's transformer as PEFT's folder, reads it back and compares every weight. */
+export async function publishAdapter(
+  pipe: PixArtAlphaPipeline,
+  adapter: Adapter,
+  folder: string,
+  prompt: string,
+): Promise<AdapterReport> {
+  const target = await staged(folder, async (path) => {
+    await adapter.save(path);
+    const reloaded = await pipe.transformer.loadAdapter(path, { name: "published" });
+    const written = reloaded.parameters();
+    for (const [key, tensor] of adapter.parameters()) {
+      const other = written.get(key);
+      const isEqual = torch.tidy(() => other !== undefined && tensor.equal(other));
+      if (!isEqual) throw new Error(`The published adapter has other weights under ${key}`);
+    }
+    reloaded.remove();
+  });
+  const changed = await draw(pipe, prompt);
+  adapter.enabled = false;
+  const original = await draw(pipe, prompt);
+  adapter.enabled = true;
+  return { folder: target, meanChange: difference(original, changed).mean };
+}
+
+type Publishing = PixArtTransformer2DModel | AutoencoderKL | T5EncoderModel;
+
+const modelsInMemory = ({
+  transformer,
+  vae,
+  textEncoder,
+}: PixArtAlphaPipeline): Map<Publishable, Publishing> =>
+  new Map<Publishable, Publishing>([
+    ["transformer", transformer],
+    ["vae", vae],
+    ...(textEncoder instanceof T5EncoderModel ? ([["text_encoder", textEncoder]] as const) : []),
+  ]);
+
+/** Saves models rounded to a dtype, and leaves them float32. */
+async function inDType(
+  models: readonly Module[],
+  dtype: PublishOptions["dtype"],
+  save: () => Promise<void>,
+): Promise<void> {
+  for (const model of models) model.to({ dtype });
+  await save();
+  for (const model of models) model.to({ dtype: "float32" });
+}
+
+/** Lets `write` fill a folder beside the target, which takes the target's name once that is done. */
+async function staged(folder: string, write: (path: string) => Promise<void>): Promise<string> {
   const target = resolve(folder);
   if (existsSync(target) && readdirSync(target).length > 0) {
     throw new Error(
       `Expected a new or empty folder to publish to but received ${folder}. Choose another, or remove it first`,
     );
   }
-  await mkdir(dirname(target), { recursive: true });
-  const staged = `${target}.partial`;
-  await rm(staged, { recursive: true, force: true });
-  const { transformer, textEncoder, vae } = pipe;
-  if (!(textEncoder instanceof T5EncoderModel)) {
-    throw new Error("Expected a pipeline whose text encoder is in memory");
-  }
-  const models = [transformer, textEncoder, vae];
-  for (const model of models) model.to({ dtype });
-  await pipe.savePretrained(staged);
-  for (const model of models) model.to({ dtype: "float32" });
-  const expected = await draw(pipe, prompt);
-  const reloaded = await PixArtAlphaPipeline.fromPretrained(staged);
-  const found = await draw(reloaded, prompt);
-  const largestDifference = expected.reduce(
-    (most, value, i) => Math.max(most, Math.abs(value - (found[i] ?? 0))),
-    0,
-  );
-  if (largestDifference > 0) {
-    throw new Error(
-      `The published folder draws another picture than the run: channels differ by up to ${largestDifference} of 255. It stays at ${staged} for inspection`,
-    );
+  const path = `${target}.partial`;
+  await rm(path, { recursive: true, force: true });
+  await mkdir(path, { recursive: true });
+  try {
+    await write(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${reason}. What was written stays at ${path} for inspection`, {
+      cause: error,
+    });
   }
   await rm(target, { recursive: true, force: true });
-  await rename(staged, target);
-  return { folder: target, prompt, largestDifference };
+  await rename(path, target);
+  return target;
 }
 
 async function draw(pipe: PixArtAlphaPipeline, prompt: string): Promise<Uint8Array> {
@@ -74,3 +197,20 @@ async function draw(pipe: PixArtAlphaPipeline, prompt: string): Promise<Uint8Arr
   });
   return images[0]?.data ?? new Uint8Array();
 }
+
+function difference(a: Uint8Array, b: Uint8Array): { largest: number; mean: number } {
+  let [largest, sum] = [0, 0];
+  for (const [i, value] of a.entries()) {
+    const change = Math.abs(value - (b[i] ?? 0));
+    largest = Math.max(largest, change);
+    sum += change;
+  }
+  return { largest, mean: sum / a.length };
+}
+
+const disposing = <T extends { dispose(): void }>(
+  value: T,
+): { readonly value: T } & Disposable => ({
+  value,
+  [Symbol.dispose]: () => value.dispose(),
+});

@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { ResolvedStage } from "../config/index.ts";
 import { FeatureStore } from "../data/feature-store.ts";
+import { UnreadablePicturesError } from "../data/load-pictures.ts";
 import { mapConcurrent } from "../data/map-concurrent.ts";
 import { type CropPlace, isSquare, squarePicture } from "../data/square-picture.ts";
-import { pictureSize, type ResizeKernel, RgbImage } from "../images/index.ts";
+import { ImageError, pictureSize, type ResizeKernel, RgbImage } from "../images/index.ts";
 import type { AutoencoderKL } from "../models/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -56,6 +57,8 @@ export interface LatentsOptions {
   readonly vae: AutoencoderKL;
   /** Folder for cached latents; null encodes pictures anew whenever they are seen. */
   readonly cache: string | null;
+  /** Share of the pictures that may be unreadable: those are left out. */
+  readonly maxUnreadable: number;
   readonly warn: (message: string) => void;
 }
 
@@ -75,54 +78,75 @@ export const pixelsOf = (images: readonly RgbImage[]): Tensor =>
  */
 export class Latents {
   readonly #options: LatentsOptions;
+  /** The pictures that can be read, in the given order. */
+  readonly examples: readonly Example[];
   readonly #store: FeatureStore | undefined;
   /** Only with a store. */
   readonly #known = new Map<Example, KnownPicture>();
 
-  private constructor(options: LatentsOptions, store: FeatureStore | undefined) {
+  private constructor(
+    options: LatentsOptions,
+    examples: readonly Example[],
+    store: FeatureStore | undefined,
+  ) {
     this.#options = options;
+    this.examples = examples;
     this.#store = store;
   }
 
-  /** Encodes what the cache lacks. Throws ImageError for a picture that cannot be read. */
+  /**
+   * Encodes what the cache lacks; pictures that cannot be read are left out and told of. Throws UnreadablePicturesError
+   * where they are too many. Without a cache it is a picture's first use that throws ImageError.
+   */
   static async open(options: LatentsOptions): Promise<Latents> {
     const { cache, vae, stage, warn } = options;
-    if (cache === null) return new Latents(options, undefined);
+    if (cache === null) return new Latents(options, options.examples, undefined);
     const { resolution, transform } = stage;
     const made = [stateHash(vae), resolution, transform.resample].join("/");
     const name = createHash("sha256").update(made).digest("hex").slice(0, 16);
     const store = await FeatureStore.open(join(cache, `latents-${name}`), warn);
-    const latents = new Latents(options, store);
-    await latents.#fill(store);
-    return latents;
-  }
-
-  async #fill(store: FeatureStore): Promise<void> {
-    const { examples, stage } = this.#options;
-    const { horizontalFlip, crop } = stage.transform;
-    const sides = horizontalFlip > 0 ? [false, true] : [false];
-    await mapConcurrent(examples, DECODED_AT_ONCE, async (example) => {
-      const bytes = await example.read();
-      const content = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
-      const originalSize = await pictureSize(bytes, example.path);
-      const hasOneCrop = crop === "center" || isSquare(originalSize);
-      this.#known.set(example, { content, originalSize, hasOneCrop });
-      const missing = sides.filter((mirrored) => !store.has(keyOf(content, mirrored, "mean")));
-      if (!hasOneCrop || missing.length === 0) return;
-      const image = await RgbImage.decode(bytes, { name: example.path });
-      for (const mirrored of missing) {
-        const square = await this.#square(image, "center", mirrored);
-        await this.#encode(square, (mean, std) =>
-          store.put(
-            new Map([
-              [keyOf(content, mirrored, "mean"), mean],
-              [keyOf(content, mirrored, "std"), std],
-            ]),
-          ),
-        );
+    const unreadable = new Map<Example, string>();
+    const readable = (): Example[] => options.examples.filter((each) => !unreadable.has(each));
+    const filling = new Latents(options, [], store);
+    await mapConcurrent(options.examples, DECODED_AT_ONCE, async (example) => {
+      try {
+        await filling.#fill(store, example);
+      } catch (error) {
+        if (!(error instanceof ImageError)) throw error;
+        unreadable.set(example, error.reason);
       }
     });
     await store.flush();
+    requireReadable(unreadable, options);
+    for (const [{ path }, reason] of unreadable) warn(`${path} is left out: ${reason}`);
+    const latents = new Latents(options, readable(), store);
+    for (const [example, known] of filling.#known) latents.#known.set(example, known);
+    return latents;
+  }
+
+  /** Learns what holds for all sights of a picture, and encodes those that the store lacks. */
+  async #fill(store: FeatureStore, example: Example): Promise<void> {
+    const { horizontalFlip, crop } = this.#options.stage.transform;
+    const bytes = await example.read();
+    const content = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
+    const originalSize = await pictureSize(bytes, example.path);
+    const hasOneCrop = crop === "center" || isSquare(originalSize);
+    this.#known.set(example, { content, originalSize, hasOneCrop });
+    const sides = horizontalFlip > 0 ? [false, true] : [false];
+    const missing = sides.filter((mirrored) => !store.has(keyOf(content, mirrored, "mean")));
+    if (!hasOneCrop || missing.length === 0) return;
+    const image = await RgbImage.decode(bytes, { name: example.path });
+    for (const mirrored of missing) {
+      const square = await this.#square(image, "center", mirrored);
+      await this.#encode(square, (mean, std) =>
+        store.put(
+          new Map([
+            [keyOf(content, mirrored, "mean"), mean],
+            [keyOf(content, mirrored, "std"), std],
+          ]),
+        ),
+      );
+    }
   }
 
   async #encode<T>(square: RgbImage, use: (mean: Tensor, std: Tensor) => Promise<T>): Promise<T> {
@@ -166,7 +190,7 @@ export class Latents {
     const flips = horizontalFlip > 0 ? draws.uniform().map((u) => u < horizontalFlip) : [];
     const places = crop === "random" ? draws.uniform() : [];
     const seen = ids.map((id, i): Seen => {
-      const example = this.#options.examples[id];
+      const example = this.examples[id];
       if (example === undefined) throw new RangeError(`Expected an example ${id}`);
       return { example, place: places[i] ?? "center", mirrored: flips[i] ?? false };
     });
@@ -206,6 +230,15 @@ export class Latents {
   dispose(): void {
     this.#store?.dispose();
   }
+}
+
+function requireReadable(
+  unreadable: ReadonlyMap<Example, string>,
+  { examples, maxUnreadable }: LatentsOptions,
+): void {
+  if (unreadable.size <= maxUnreadable * examples.length) return;
+  const list = [...unreadable].map(([{ path }, reason]) => ({ path, reason }));
+  throw new UnreadablePicturesError(list, examples.length, maxUnreadable);
 }
 
 const keyOf = (content: string, mirrored: boolean, part: string): string =>

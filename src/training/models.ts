@@ -81,16 +81,15 @@ export async function buildTextEncoder(
   );
 }
 
-/** The pretrained text encoder as it is stored, loaded for each use: T5-XXL takes more memory than all else. */
-export function frozenTextEncoder(textEncoder: Filled<Pretrained>): StagedModel<T5EncoderModel> {
+/** The pretrained text encoder, loaded for each use: T5-XXL takes more memory than all else. */
+export function frozenTextEncoder(
+  textEncoder: Filled<Pretrained>,
+  { precision }: Pick<TextToImageStage, "precision">,
+): StagedModel<T5EncoderModel> {
   const [folder, options] = placeOf(textEncoder);
-  return new StagedModel(async () => {
-    const stored = await T5EncoderModel.fromPretrained(folder, { ...options, dtype: "auto" });
-    if (stored.dtype !== "float16") return stored;
-    // T5 overflows float16; in bfloat16 it has the range, and no more bytes.
-    stored.dispose();
-    return T5EncoderModel.fromPretrained(folder, { ...options, dtype: "bfloat16" });
-  });
+  return new StagedModel(() =>
+    T5EncoderModel.fromPretrained(folder, { ...options, dtype: precision }),
+  );
 }
 
 /** The tokenizer of a folder. */

@@ -1,6 +1,7 @@
 import type { CheckedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import { StagedModel } from "../pipelines/index.ts";
-import { cleanCaption, prepareCaption, type T5Tokenizer } from "../text/index.ts";
+import { preparation } from "../pipelines/prompt-encoding.ts";
+import type { T5Tokenizer } from "../text/index.ts";
 import { FrozenCaptions, LiveCaptions } from "./captions.ts";
 import { Latents } from "./latents.ts";
 import { autoencoderFactor, buildAutoencoder, buildDiT } from "./models.ts";
@@ -37,10 +38,6 @@ export function stageExamples(
   return { train: curated(train, all), heldout: curated(heldout, all) };
 }
 
-/** A caption as it is encoded: cleaned twice, as diffusers' pipeline does, or lower-cased and trimmed. */
-const preparation = ({ dataset }: ResolvedConfig): ((caption: string) => string) =>
-  dataset.cleanCaptions ? (caption) => cleanCaption(cleanCaption(caption)) : prepareCaption;
-
 /** Builds a stage's models, from the stages before it, and loads its data. */
 export async function prepareStage(
   context: CurriculumContext,
@@ -51,19 +48,21 @@ export async function prepareStage(
     return AutoencoderTask.create(await buildAutoencoder(config), stage, data);
   }
   const vae = await models.autoencoder();
-  const examples = stageExamples(stage, data);
+  const wanted = stageExamples(stage, data);
   const openLatents = (list: readonly Example[]): Promise<Latents> =>
     Latents.open({
       examples: list,
       stage,
       vae,
       cache: config.dataset.cache.latents ? context.cache : null,
+      maxUnreadable: config.dataset.maxUnreadable,
       warn: context.onWarning,
     });
   const latents = {
-    train: await openLatents(examples.train),
-    heldout: await openLatents(examples.heldout),
+    train: await openLatents(wanted.train),
+    heldout: await openLatents(wanted.heldout),
   };
+  const examples = { train: latents.train.examples, heldout: latents.heldout.examples };
   if (stage.kind === "text-to-image")
     return textToImage(context, stage, { vae, examples, latents });
   if (data.classCount === 0) {
@@ -95,7 +94,7 @@ async function textToImage(
     pictures.vae,
     tokenizer,
   );
-  const prepare = preparation(config);
+  const prepare = preparation({ cleanCaption: config.dataset.cleanCaptions });
   const { maxLength } = config.tokenizer;
   const texts = captionsOf(pictures.examples).map(prepare);
   warnOfLongCaptions(context, texts);

@@ -30,6 +30,12 @@ export const isRun = (path: string): boolean =>
   existsSync(join(path, MANIFEST_NAME)) ||
   (existsSync(join(path, "config.json")) && existsSync(join(path, "checkpoints")));
 
+const isCheckpointFolder = (path: string): boolean => existsSync(join(path, MANIFEST_NAME));
+
+/** The run folder that a path names, or that a checkpoint is in: `<run>/checkpoints/<stage>/step-…`. */
+export const runFolderOf = (path: string): string =>
+  isCheckpointFolder(path) ? dirname(dirname(dirname(resolve(path)))) : path;
+
 /** The config of a run folder. */
 export function readRunConfig(run: string): ResolvedConfig {
   const file = join(run, "config.json");
@@ -44,9 +50,8 @@ export function readRunConfig(run: string): ResolvedConfig {
  */
 export async function pipelineFromRun(path: string, averaged: boolean): Promise<RunPipeline> {
   const given = resolve(path);
-  const isCheckpoint = existsSync(join(given, MANIFEST_NAME));
-  // <run>/checkpoints/<stage>/step-…
-  const run = isCheckpoint ? dirname(dirname(dirname(given))) : given;
+  const isCheckpoint = isCheckpointFolder(given);
+  const run = runFolderOf(given);
   const config = readRunConfig(run);
   const models = new StageModels(config, join(run, "checkpoints"));
   const { stage, checkpoint } = isCheckpoint

@@ -129,7 +129,7 @@ export class StageModels {
     checkpoint: Checkpoint,
     averaged: boolean,
   ): Promise<TextToImageModels> {
-    const textEncoder = await this.#newTextEncoder(tokenizer);
+    const textEncoder = await this.#newTextEncoder(stage, tokenizer);
     const transformer = await this.#newTransformer(stage, vae, textEncoder);
     const adapter = this.#newAdapter(stage, transformer);
     torch.tidy(() => {
@@ -162,7 +162,7 @@ export class StageModels {
       const adapter = this.#newAdapter(stage, transformer);
       return { transformer, adapter, textEncoder: models.textEncoder };
     }
-    const textEncoder = await this.#newTextEncoder(tokenizer);
+    const textEncoder = await this.#newTextEncoder(stage, tokenizer);
     const transformer = await this.#newTransformer(stage, vae, textEncoder);
     if (before?.kind === "class-conditional") {
       const dit = this.dit(before, vae, await this.finished(before), true);
@@ -178,10 +178,13 @@ export class StageModels {
   }
 
   /** In memory where checkpoints hold it; otherwise a frozen one, which is loaded when it is needed. */
-  async #newTextEncoder(tokenizer: T5Tokenizer): Promise<TextToImageModels["textEncoder"]> {
+  async #newTextEncoder(
+    stage: TextToImageStage,
+    tokenizer: T5Tokenizer,
+  ): Promise<TextToImageModels["textEncoder"]> {
     const { textEncoder } = this.#config;
     return "pretrained" in textEncoder && !holdsTextEncoder(this.#config)
-      ? frozenTextEncoder(textEncoder)
+      ? frozenTextEncoder(textEncoder, stage)
       : buildTextEncoder(this.#config, tokenizer.vocabSize);
   }
 

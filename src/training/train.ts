@@ -162,17 +162,18 @@ class TrainSession {
   }
 
   #reportData(data: TrainingData): void {
-    const { folder, train, heldout } = data;
+    const { dataset, train, heldout } = data;
+    const { location, layout, images, captioned, missingCaption, unreadable, leftOut } = dataset;
     this.#options.say(
-      `Data: ${folder.folder}: ${folder.images} pictures, ${folder.captioned} with captions; ${train.length} to train on, ${heldout.length} held out`,
+      `Data: ${location} (${layout}): ${images} pictures, ${captioned} with captions; ${train.length} to train on, ${heldout.length} held out`,
     );
-    if (folder.missingCaption.length > 0) {
+    if (missingCaption.length > 0) {
       this.#warn(
-        `${folder.missingCaption.length} pictures have no caption and are left out: ${folder.missingCaption.slice(0, 5).join(", ")}`,
+        `${missingCaption.length} pictures have no caption and are left out: ${missingCaption.slice(0, 5).join(", ")}`,
       );
     }
-    for (const { path, reason } of folder.unreadable)
-      this.#warn(`${path} can't be used: ${reason}`);
+    for (const { path, reason } of [...unreadable, ...leftOut])
+      this.#warn(`${path} is left out: ${reason}`);
   }
 
   /** The pretrained tokenizer, or one made from all captions and kept in the run folder. */

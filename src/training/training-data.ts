@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { ResolvedConfig } from "../config/index.ts";
+import type { Dataset, DatasetEntry } from "../data/dataset.ts";
 import { DEMO_THINGS } from "../data/emoji/demo-things.ts";
-import { type ImageEntry, type ImageFolder, readImageFolder } from "../data/folder.ts";
 import { loadPictures } from "../data/load-pictures.ts";
-import { readPicture } from "../images/index.ts";
+import { readDataset } from "../data/read-dataset.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 
@@ -25,28 +25,31 @@ export interface Example {
 }
 
 /** What decides which pictures of a data set are trained on. */
-export type DatasetChoice = Pick<
-  ResolvedConfig["dataset"],
-  "folder" | "things" | "styles" | "heldoutShare"
->;
+export type DatasetChoice = Pick<ResolvedConfig["dataset"], "folder" | "things" | "styles"> &
+  Partial<
+    Pick<
+      ResolvedConfig["dataset"],
+      "heldoutShare" | "layout" | "imageColumn" | "textColumn" | "instancePrompt"
+    >
+  >;
 
-/** The chosen part of a data folder. */
+/** The chosen part of a data set. */
 export interface TrainingData {
   readonly train: readonly Example[];
   /** Never trained on. */
   readonly heldout: readonly Example[];
   readonly classCount: number;
-  readonly folder: ImageFolder;
+  readonly dataset: Dataset;
 }
 
-const textColumn = (entry: ImageEntry, name: string): string | undefined => {
+const textColumn = (entry: DatasetEntry, name: string): string | undefined => {
   const value = entry.columns[name];
   return typeof value === "string" ? value : undefined;
 };
 
-function chooseEntries(config: DatasetChoice, folder: ImageFolder): ImageEntry[] {
+function chooseEntries(config: DatasetChoice, { entries, location }: Dataset): DatasetEntry[] {
   const { things, styles } = config;
-  const all = [...new Set(folder.entries.flatMap((e) => textColumn(e, "thing") ?? []))].sort();
+  const all = [...new Set(entries.flatMap((e) => textColumn(e, "thing") ?? []))].sort();
   const chosen =
     things === null
       ? undefined
@@ -58,10 +61,10 @@ function chooseEntries(config: DatasetChoice, folder: ImageFolder): ImageEntry[]
   const unknown = chosen?.filter((thing) => !all.includes(thing)) ?? [];
   if (unknown.length > 0) {
     throw new Error(
-      `The data folder ${folder.folder} has no pictures of: ${unknown.join(", ")}. Name things that its metadata.jsonl lists`,
+      `The data set ${location} has no pictures of: ${unknown.join(", ")}. Name things that its "thing" column lists`,
     );
   }
-  return folder.entries.filter(
+  return entries.filter(
     (entry) =>
       (chosen === undefined || chosen.includes(textColumn(entry, "thing") ?? "")) &&
       (styles === null || styles.includes(textColumn(entry, "style") ?? "")),
@@ -72,20 +75,26 @@ function chooseEntries(config: DatasetChoice, folder: ImageFolder): ImageEntry[]
 const shareOf = (file: string): number =>
   createHash("sha256").update(file).digest().readUInt32BE() / 2 ** 32;
 
-/** Reads the data folder and takes the part that the config names. Throws where that part is empty. */
+/** Reads the data set and takes the part that the config names. Throws where that part is empty. */
 export async function loadTrainingData(config: DatasetChoice): Promise<TrainingData> {
-  const folder = await readImageFolder(config.folder);
-  const entries = chooseEntries(config, folder);
+  const { layout, imageColumn, textColumn: captions, instancePrompt } = config;
+  const dataset = await readDataset(config.folder, {
+    layout: layout ?? undefined,
+    imageColumn: imageColumn ?? undefined,
+    textColumn: captions ?? undefined,
+    instancePrompt: instancePrompt ?? undefined,
+  });
+  const entries = chooseEntries(config, dataset);
   const classes = [
     ...new Set(
       entries.flatMap((e) => (typeof e.columns.class === "number" ? e.columns.class : [])),
     ),
   ].sort((a, b) => a - b);
   const labels = new Map(classes.map((value, label) => [value, label]));
-  const example = (entry: ImageEntry): Example => ({
+  const example = (entry: DatasetEntry): Example => ({
     file: entry.file,
     path: entry.path,
-    read: () => readPicture(entry.path),
+    read: () => entry.read(),
     shortCaption: entry.text,
     denseCaption: textColumn(entry, "dense_text") ?? entry.text,
     thing: textColumn(entry, "thing"),
@@ -93,19 +102,19 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
     classLabel: labels.get(entry.columns.class as number),
   });
   const isMarked = entries.some(({ columns }) => columns.split === "heldout");
-  const isHeldOut = ({ file, columns }: ImageEntry): boolean =>
-    isMarked ? columns.split === "heldout" : shareOf(file) < config.heldoutShare;
+  const isHeldOut = ({ file, columns }: DatasetEntry): boolean =>
+    isMarked ? columns.split === "heldout" : shareOf(file) < (config.heldoutShare ?? 0);
   const train = entries.filter((entry) => !isHeldOut(entry)).map(example);
   if (train.length === 0) {
     throw new Error(
-      `Nothing to train on is left of ${folder.folder} (${folder.entries.length} captioned pictures) after choosing things and styles`,
+      `Nothing to train on is left of ${dataset.location} (${dataset.captioned} captioned pictures) after choosing things and styles and what is held out`,
     );
   }
   return {
     train,
     heldout: entries.filter(isHeldOut).map(example),
     classCount: classes.length,
-    folder,
+    dataset,
   };
 }
 
@@ -126,12 +135,9 @@ export function curated(examples: readonly Example[], all: readonly Example[]): 
 /** Pictures in memory: 8-bit, so that a whole data set of small ones fits. */
 export class Pictures {
   readonly #data: Tensor; // (N, H, W, 3) uint8
-  /** SHA-256 of all pixels, hexadecimal. */
-  readonly fingerprint: string;
 
   private constructor(bytes: Uint8Array, shape: readonly number[]) {
     this.#data = torch.keep(torch.fromTypedArray(bytes, shape));
-    this.fingerprint = createHash("sha256").update(shape.join("x")).update(bytes).digest("hex");
   }
 
   /** Decodes and resizes examples to squares. Throws UnreadablePicturesError, which lists every bad file. */

@@ -38,7 +38,14 @@ it("2,000 training steps and 200 pictures leave memory as it was after the warm-
   );
   const vae = (await buildAutoencoder(config)).requiresGrad_(false);
   const latentsOf = (list: typeof data.train): Promise<Latents> =>
-    Latents.open({ examples: list, stage, vae, cache: join(folder, "cache"), warn: () => {} });
+    Latents.open({
+      examples: list,
+      stage,
+      vae,
+      cache: join(folder, "cache"),
+      maxUnreadable: 0,
+      warn: () => {},
+    });
   const textEncoder = await buildTextEncoder(config, tokenizer.vocabSize);
   const scheduler = DPMSolverMultistepScheduler.fromConfig({});
   const latentShape = { channels: 4, size: 8 };

@@ -6,6 +6,7 @@ import { RgbImage } from "../../images/index.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
 import { measureAppearance } from "./appearance.ts";
 import { denseCaption, shortCaption } from "./captions.ts";
+import { withArticle } from "./grammar.ts";
 import {
   EMOJI_STYLES,
   type EmojiSet,
@@ -40,6 +41,10 @@ export interface RenderEmojiOptions {
   readonly size?: number;
   /** The styles to render, in any order. */
   readonly sets?: readonly EmojiStyle[];
+  /** Leaves the style out of short captions: for a set of one style that a model is to learn as a matter of course. */
+  readonly plainCaptions?: boolean;
+  /** How many pictures there are at most, spread evenly over all. */
+  readonly limit?: number;
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
 
@@ -63,14 +68,20 @@ const CONCURRENCY = 8;
  */
 export async function renderEmojiDataset(
   out: string,
-  { size = 64, sets = EMOJI_STYLES, onProgress }: RenderEmojiOptions = {},
+  {
+    size = 64,
+    sets = EMOJI_STYLES,
+    plainCaptions = false,
+    limit = Number.POSITIVE_INFINITY,
+    onProgress,
+  }: RenderEmojiOptions = {},
 ): Promise<EmojiDataset> {
   checkOptions(size, sets);
   const folder = resolve(out);
   await checkNew(folder);
   const labels = loadEmojibase();
   const styles = EMOJI_STYLES.filter((style) => sets.includes(style)).map(loadEmojiSet);
-  const drawings = listDrawings(listThings(labels), styles, size);
+  const drawings = spread(listDrawings(listThings(labels), styles, size), limit);
 
   const staging = `${folder}.partial`;
   await rm(staging, { recursive: true, force: true });
@@ -79,7 +90,7 @@ export async function renderEmojiDataset(
   }
   let done = 0;
   const records = await mapConcurrent(drawings, CONCURRENCY, async (drawing) => {
-    const { record, png } = await renderDrawing(drawing, size);
+    const { record, png } = await renderDrawing(drawing, size, plainCaptions);
     await writeFile(join(staging, record.file_name), png);
     done += 1;
     onProgress?.({ done, total: drawings.length });
@@ -135,14 +146,23 @@ function listDrawings(
   });
 }
 
+/** At most `limit` of a list, evenly spread. */
+const spread = <T>(list: readonly T[], limit: number): T[] =>
+  list.filter(
+    (_, i) => Math.floor((i + 1) * share(list, limit)) > Math.floor(i * share(list, limit)),
+  );
+
+const share = (list: readonly unknown[], limit: number): number => Math.min(1, limit / list.length);
+
 async function renderDrawing(
   { thing, set, name, svg, split }: Drawing,
   size: number,
+  plainCaptions: boolean,
 ): Promise<{ record: EmojiRecord; png: Uint8Array }> {
   const rgba = await sharp(Buffer.from(svg)).ensureAlpha().raw().toBuffer();
   const record: EmojiRecord = {
     file_name: `images/${set.style}/${thing.slug}.png`,
-    text: shortCaption(thing.thing, set.style),
+    text: plainCaptions ? withArticle(thing.thing) : shortCaption(thing.thing, set.style),
     dense_text: denseCaption(thing, set.style, measureAppearance(rgba, size)),
     thing: thing.thing,
     class: thing.class,

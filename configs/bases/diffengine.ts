@@ -1,0 +1,39 @@
+import type { PixArtConfig, TextToImageStageConfig } from "pixart/config";
+
+/** diffengine's fine-tuning of the 1024 px model: no averages, no bound on the variance, no dropped captions. */
+export const finetune: TextToImageStageConfig = {
+  kind: "text-to-image",
+  name: "finetune",
+  resolution: 1024,
+  batchSize: 2,
+  steps: { epochs: 50 },
+  loss: { type: "epsilon" },
+  optimizer: { lr: 1e-5, weightDecay: 1e-2 },
+  gradientClip: 1,
+  gradientCheckpointing: true,
+  precision: "bfloat16",
+  ema: null,
+  transform: { resample: "bilinear", crop: "random", horizontalFlip: 0.5 },
+  checkpointEvery: { epochs: 1 },
+  sampleEvery: { epochs: 1 },
+};
+
+/** The released 1024 px model on captioned pictures of Pokémon. */
+export const pokemonBlip: PixArtConfig = {
+  base: "PixArt-alpha/PixArt-XL-2-1024-MS",
+  autoencoder: { pretrained: "stabilityai/sd-vae-ft-ema" },
+  dataset: { folder: "lambdalabs/pokemon-blip-captions", cleanCaptions: true, captionDropout: 0 },
+  stages: [finetune],
+  sampling: { prompts: Array.from({ length: 4 }, () => "yoda pokemon"), steps: 50 },
+};
+
+/** DreamBooth with LoRA: five pictures or so of one thing, all with one caption. */
+export const dreambooth: TextToImageStageConfig = {
+  ...finetune,
+  name: "dreambooth",
+  steps: 500,
+  optimizer: { lr: 1e-4, weightDecay: 1e-2 },
+  adapter: { type: "lora", r: 8, alpha: 8 },
+  checkpointEvery: 100,
+  sampleEvery: 100,
+};

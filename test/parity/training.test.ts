@@ -1,0 +1,264 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  configFromJson,
+  type ResolvedConfig,
+  type StageAdapterConfig,
+} from "../../src/config/index.ts";
+import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
+import * as torch from "../../src/torch/index.ts";
+import { FrozenCaptions } from "../../src/training/captions.ts";
+import { SampleDraws, SampleOrder } from "../../src/training/draws.ts";
+import { Latents } from "../../src/training/latents.ts";
+import { frozenTextEncoder } from "../../src/training/models.ts";
+import { StageLoop } from "../../src/training/stage-loop.ts";
+import { StageModels } from "../../src/training/stage-models.ts";
+import { unprefixed } from "../../src/training/stage-task.ts";
+import { samplerFor } from "../../src/training/stages/denoising.ts";
+import { TextToImageTask } from "../../src/training/stages/text-to-image.ts";
+import { loadTrainingData } from "../../src/training/training-data.ts";
+import { readSafetensors, writeSafetensors } from "../../src/weights/index.ts";
+import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
+import { runPython } from "./python.ts";
+
+const BASE = fileURLToPath(new URL("../../models/emoji-demo", import.meta.url));
+const [STEPS, BATCH, SEED] = [10, 4, 3];
+const OPTIMIZER = { lr: 1e-4, weightDecay: 0.03, eps: 1e-4 };
+const CLIP = 0.5;
+const folder = mkdtempSync(join(tmpdir(), "pixart-training-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A released model of this package, fine-tuned with the paper's loss. */
+const configOf = (adapter: StageAdapterConfig | null): ResolvedConfig =>
+  configFromJson(
+    JSON.stringify({
+      seed: SEED,
+      base: BASE,
+      dataset: { folder: join(folder, "data"), captionDropout: 0, denseCaptionProbability: 0 },
+      stages: [
+        {
+          kind: "text-to-image",
+          name: "finetune",
+          resolution: 32,
+          batchSize: BATCH,
+          steps: STEPS,
+          optimizer: OPTIMIZER,
+          gradientClip: CLIP,
+          ema: null,
+          adapter,
+          transform: { horizontalFlip: 0.5 },
+        },
+      ],
+      sampling: { prompts: ["a ball"], steps: 1 },
+    }),
+    "tiny.json",
+  );
+
+interface Training {
+  readonly losses: readonly number[];
+  readonly norms: readonly number[];
+  readonly weights: ReadonlyMap<string, torch.Tensor>;
+}
+
+/** Ten steps of the trainer. What each computes on is written to `batches`, the first weights of an adapter to `first`. */
+async function trained(
+  adapterConfig: StageAdapterConfig | null,
+  { cached, batches, first }: { cached: boolean; batches?: string; first?: string },
+): Promise<Training> {
+  const config = configOf(adapterConfig);
+  const stage = config.stages[0];
+  const { textEncoder } = config;
+  if (stage?.kind !== "text-to-image" || !("pretrained" in textEncoder))
+    throw new Error("expected a text-to-image stage of a released model");
+  const { train } = await loadTrainingData(config.dataset);
+  const tokenizer = await T5Tokenizer.fromPretrained(BASE, { subfolder: "tokenizer" });
+  const models = new StageModels(config, join(folder, "checkpoints"));
+  const vae = await models.autoencoder();
+  const { transformer, adapter } = await models.startTextToImage(stage, vae, tokenizer);
+  const cache = cached ? join(folder, "cache") : null;
+  const warn = (message: string): never => {
+    throw new Error(message);
+  };
+  const latents = await Latents.open({
+    examples: train,
+    stage,
+    vae,
+    cache,
+    maxUnreadable: 0,
+    warn,
+  });
+  const captions = await FrozenCaptions.open({
+    encoder: frozenTextEncoder(textEncoder, stage),
+    tokenizer,
+    maxLength: 64,
+    texts: train.map(({ shortCaption }) => prepareCaption(shortCaption)),
+    prompts: ["a ball", ""],
+    cache,
+    warn,
+  });
+  const task = new TextToImageTask(stage, {
+    transformer,
+    adapter,
+    textEncoder: undefined,
+    tokenizer,
+    vae,
+    latents: { train: latents, heldout: latents },
+    captions,
+    prepare: prepareCaption,
+    scheduler: samplerFor(stage.loss),
+    examples: { train, heldout: [] },
+    config,
+  });
+  if (batches !== undefined) {
+    mkdirSync(batches, { recursive: true });
+    const order = new SampleOrder(SEED, "finetune/order", train.length);
+    for (let step = 0; step < STEPS; step++) {
+      const positions = Array.from({ length: BATCH }, (_, i) => step * BATCH + i);
+      const ids = positions.map((position) => order.at(position));
+      const draws = new SampleDraws(SEED, "finetune", positions);
+      const pictures = await latents.load(ids, draws);
+      const tensors = new Map<string, torch.Tensor>();
+      torch.tidy(() => {
+        const original = latents.draw(pictures, draws.normal(latents.shape));
+        draws.uniform(); // whether a caption is dropped
+        const texts = ids.map((id) => prepareCaption(train[id]?.shortCaption ?? ""));
+        const { states, mask } = captions.states(texts);
+        const timesteps = torch.tensor(draws.integers(1000), { dtype: "int64" });
+        const noise = draws.normal(latents.shape);
+        for (const [name, tensor] of Object.entries({ original, states, mask, timesteps, noise }))
+          tensors.set(name, torch.keep(tensor));
+      });
+      await writeSafetensors(join(batches, `${step}.safetensors`), tensors);
+      for (const tensor of tensors.values()) tensor.dispose();
+    }
+  }
+  if (first !== undefined && adapter !== undefined)
+    await writeSafetensors(first, adapter.parameters());
+  const loop = new StageLoop(SEED, stage, task);
+  const [losses, norms]: [number[], number[]] = [[], []];
+  await loop.run({
+    onStep: ({ loss, gradNorm }) => {
+      losses.push(loss);
+      norms.push(gradNorm);
+    },
+    onWarning: warn,
+    onSample: async () => {},
+    onValidation: () => {},
+    onCheckpoint: async () => {},
+    shouldStop: () => false,
+  });
+  return {
+    losses,
+    norms,
+    weights: unprefixed("transformer", loop.tensors().get("weights") ?? new Map()),
+  };
+}
+
+/** ‖actual − expected‖ relative to the norm of `size`. */
+const distance = (actual: torch.Tensor, expected: torch.Tensor, size = expected): number =>
+  torch.tidy(() => actual.detach().sub(expected).norm().item() / size.norm().item());
+
+const lora: StageAdapterConfig = { type: "lora", r: 4, alpha: 8 };
+const cases = [
+  { name: "full", adapter: null },
+  { name: "lora", adapter: lora },
+] as const;
+let python: { losses: number[]; norms: number[] }[];
+const ours: Training[] = [];
+
+beforeAll(async () => {
+  torch.setThreads(1);
+  await writeTinyDataset(join(folder, "data"));
+  const place = (name: string, file: string): string => join(folder, `${name}-${file}`);
+  for (const { name, adapter } of cases) {
+    ours.push(
+      await trained(adapter, {
+        cached: true,
+        batches: place(name, "batches"),
+        first: place(name, "first.safetensors"),
+      }),
+    );
+  }
+  python = (await runPython(
+    join(dirname(fileURLToPath(import.meta.url)), "training.py"),
+    cases.map(({ name, adapter }) => ({
+      folder: BASE,
+      adapter: adapter && {
+        config: { r: 4, lora_alpha: 8, target_modules: ["to_q", "to_k", "to_v", "to_out.0"] },
+        first: place(name, "first.safetensors"),
+      },
+      steps: STEPS,
+      batches: place(name, "batches"),
+      lr: OPTIMIZER.lr,
+      weight_decay: OPTIMIZER.weightDecay,
+      eps: OPTIMIZER.eps,
+      clip: CLIP,
+      out: place(name, "out.safetensors"),
+    })),
+  )) as typeof python;
+});
+
+describe.each(cases.map((each, i) => ({ ...each, i })))(
+  "ten steps of $name training",
+  ({ name, i }) => {
+    it("have Python's losses and gradient norms", () => {
+      const [mine, theirs] = [ours[i], python[i]];
+      for (const kind of ["losses", "norms"] as const) {
+        for (const [step, value] of (theirs?.[kind] ?? []).entries())
+          expect(
+            Math.abs((mine?.[kind][step] ?? Number.NaN) / value - 1),
+            `${kind} ${step}`,
+          ).toBeLessThan(1e-6);
+      }
+      expect(mine?.losses).toHaveLength(STEPS);
+    });
+
+    it("end with Python's weights", () => {
+      using file = readSafetensors(join(folder, `${name}-out.safetensors`));
+      const { weights } = ours[i] as Training;
+      expect([...weights.keys()].toSorted()).toEqual([...file.tensors.keys()].toSorted());
+      for (const [key, tensor] of weights) {
+        // A bias on attention keys shifts all logits of a query alike: its gradient is rounding, and it is measured against
+        // the weight beside it. An adapter's B begins at zero: it is the sum of ten updates, and has their rounding alone.
+        const beside = file.tensor(key.replace(/to_k\.bias$/, "to_k.weight"));
+        const tolerance = key.includes("lora_B") ? 5e-6 : 1e-6;
+        expect(distance(tensor, file.tensor(key), beside), key).toBeLessThan(tolerance);
+      }
+    });
+  },
+);
+
+it("leaves layers with Python's weights once the adapter is in them", () => {
+  using file = readSafetensors(join(folder, "lora-out.safetensors"));
+  using base = readSafetensors(join(BASE, "transformer/diffusion_pytorch_model.safetensors"));
+  const { weights } = ours[1] as Training;
+  for (const key of [...weights.keys()].filter((name) => name.endsWith("lora_A.weight"))) {
+    const layer = key.replace("base_model.model.", "").replace("lora_A.weight", "weight");
+    const merged = (part: (name: string) => torch.Tensor): torch.Tensor => {
+      const added = part(key.replace("lora_A", "lora_B")).detach().matmul(part(key).detach());
+      return base
+        .tensor(layer)
+        .float()
+        .add(added.mul(8 / 4));
+    };
+    torch.tidy(() => {
+      const mine = merged((name) => weights.get(name) as torch.Tensor);
+      const theirs = merged((name) => file.tensor(name));
+      expect(distance(mine, theirs), layer).toBeLessThan(1e-6);
+      expect(distance(base.tensor(layer).float(), theirs), layer).toBeGreaterThan(1e-5);
+    });
+  }
+});
+
+it("gives the same losses with encoders in every step as from the cache, bit for bit", async () => {
+  const online = await trained(null, { cached: false });
+  expect(online.losses).toEqual(ours[0]?.losses);
+  for (const [key, tensor] of online.weights)
+    expect(
+      torch.tidy(() => tensor.equal(ours[0]?.weights.get(key) as torch.Tensor)),
+      key,
+    ).toBe(true);
+});
