@@ -22,7 +22,7 @@ export class AdamW extends BaseOptimizer<Moments> {
     super(groups, (parameter) => ({
       expAvg: torch.zerosLike(parameter),
       expAvgSq: torch.zerosLike(parameter),
-      step: torch.zeros([]),
+      step: torch.zeros([], { device: parameter.device }), // where the fused operator wants it
     }));
     this.#betas = options.betas ?? [0.9, 0.999];
     this.#eps = options.eps ?? 1e-8;
