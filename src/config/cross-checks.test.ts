@@ -36,6 +36,27 @@ it.each<[string, Partial<PixArtConfig>, readonly string[]]>([
     ],
   ],
   [
+    "classes for a pretrained transformer",
+    { transformer: { pretrained: "m" } },
+    [
+      'Expected "text-to-image" or "autoencoder", since transformer.pretrained is given, for stages.1.kind but received "class-conditional".',
+    ],
+  ],
+  [
+    "an adapter before the last stage, and beside a trained text encoder",
+    {
+      stages: [
+        autoencoder,
+        { ...words, adapter: { type: "lora" } },
+        { ...words, name: "more", trainTextEncoder: false },
+      ],
+    },
+    [
+      'Expected null, since only the last stage may train an adapter, for stages.1.adapter but received {"type":"lora","r":null,"alpha":null,"targetModules":["to_q","to_k","to_v","t....',
+      "Expected false, since the stage trains an adapter of the transformer, for stages.1.trainTextEncoder but received true.",
+    ],
+  ],
+  [
     "a width that sines and cosines of two axes do not share",
     { transformer: { numLayers: 1, numAttentionHeads: 3, attentionHeadDim: 6 } },
     [

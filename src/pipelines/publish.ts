@@ -1,6 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { WEIGHTS_FILE } from "../models/adapters/adapter.ts";
+import { readAdapterConfig } from "../models/adapters/config-file.ts";
 import {
   type Adapter,
   AutoencoderKL,
@@ -9,6 +12,7 @@ import {
 } from "../models/index.ts";
 import type { Module } from "../nn/index.ts";
 import * as torch from "../torch/index.ts";
+import { readSafetensors } from "../weights/index.ts";
 import { DiffusionPipeline, type PixArtAlphaPipeline } from "./from-pretrained.ts";
 import { PromptPack } from "./prompt-pack.ts";
 import { StagedModel } from "./staged-model.ts";
@@ -125,14 +129,16 @@ export async function publishAdapter(
 ): Promise<AdapterReport> {
   const target = await staged(folder, async (path) => {
     await adapter.save(path);
-    const reloaded = await pipe.transformer.loadAdapter(path, { name: "published" });
-    const written = reloaded.parameters();
-    for (const [key, tensor] of adapter.parameters()) {
-      const other = written.get(key);
-      const isEqual = torch.tidy(() => other !== undefined && tensor.equal(other));
-      if (!isEqual) throw new Error(`The published adapter has other weights under ${key}`);
+    using file = readSafetensors(join(path, WEIGHTS_FILE));
+    const wanted = adapter.parameters();
+    const isWhole = wanted.size === file.tensors.size;
+    for (const [key, tensor] of wanted) {
+      const isEqual = torch.tidy(() => file.tensors.has(key) && tensor.equal(file.tensor(key)));
+      if (!isWhole || !isEqual)
+        throw new Error(`The published adapter has other weights under ${key}`);
     }
-    reloaded.remove();
+    if (!isDeepStrictEqual(readAdapterConfig(path), adapter.config))
+      throw new Error("The published adapter has another configuration");
   });
   const changed = await draw(pipe, prompt);
   adapter.enabled = false;
