@@ -5,7 +5,7 @@ import encodeChunks from "png-chunks-encode";
 import extractChunks from "png-chunks-extract";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { RgbImage } from "../images/index.ts";
+import { RgbImage, readPicture } from "../images/index.ts";
 import { loadPictures, UnreadablePicturesError } from "./load-pictures.ts";
 
 let folder: string;
@@ -16,9 +16,13 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const colour = (index: number): [number, number, number] => [index, 255 - index, (index * 7) % 256];
 
-async function save(name: string, bytes: Uint8Array | string): Promise<{ path: string }> {
+type Picture = { path: string; read: () => Promise<Uint8Array> };
+
+const pictureAt = (path: string): Picture => ({ path, read: () => readPicture(path) });
+
+async function save(name: string, bytes: Uint8Array | string): Promise<Picture> {
   await writeFile(join(folder, name), bytes);
-  return { path: join(folder, name) };
+  return pictureAt(join(folder, name));
 }
 
 describe("loadPictures", () => {
@@ -114,7 +118,7 @@ describe("loadPictures", () => {
 
   it("allows no unreadable picture unless told", async () => {
     const path = join(folder, "never.png");
-    await expect(loadPictures([{ path }], { size: 8 })).rejects.toThrow(
+    await expect(loadPictures([pictureAt(path)], { size: 8 })).rejects.toThrow(
       "1 of 1 pictures can't be read, more than maxUnreadable 0 allows. Remove or repair them, or raise " +
         `maxUnreadable to train without them:\n  ${path}: there is no such file`,
     );

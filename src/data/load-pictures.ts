@@ -1,4 +1,4 @@
-import { ImageError, type ResizeFit, RgbImage, readPicture } from "../images/index.ts";
+import { ImageError, type ResizeFit, RgbImage } from "../images/index.ts";
 import type { DatasetEntry, Unreadable } from "./dataset.ts";
 import { mapConcurrent } from "./map-concurrent.ts";
 
@@ -55,9 +55,7 @@ const CONCURRENCY = 4;
  * Decodes pictures into one array. A picture that can't be decoded is left out and listed, never
  * replaced; beyond `maxUnreadable` (none by default) an `UnreadablePicturesError` lists them all.
  */
-export async function loadPictures<
-  Entry extends Pick<DatasetEntry, "path"> & Partial<Pick<DatasetEntry, "read">>,
->(
+export async function loadPictures<Entry extends Pick<DatasetEntry, "path" | "read">>(
   entries: readonly Entry[],
   { size, fit = "cover", maxUnreadable = 0, known = [] }: LoadPicturesOptions,
 ): Promise<LoadedPictures<Entry>> {
@@ -73,7 +71,7 @@ export async function loadPictures<
   const data = new Uint8Array(entries.length * bytes);
   const reasons = await mapConcurrent(entries, CONCURRENCY, async (entry, index) => {
     try {
-      const file = await (entry.read?.() ?? readPicture(entry.path));
+      const file = await entry.read();
       const image = await RgbImage.decode(file, { name: entry.path });
       data.set((await image.resize(size, size, "lanczos3", fit)).data, index * bytes);
       return undefined;

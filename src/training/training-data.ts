@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import type { ResolvedConfig } from "../config/index.ts";
+import type { PictureSize } from "../data/buckets.ts";
 import type { Dataset, DatasetEntry } from "../data/dataset.ts";
 import { DEMO_THINGS } from "../data/emoji/demo-things.ts";
 import { loadPictures } from "../data/load-pictures.ts";
 import { readDataset } from "../data/read-dataset.ts";
+import { pictureSize } from "../images/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 
@@ -14,6 +16,8 @@ export interface Example {
   readonly path: string;
   /** The bytes of its file, read anew at every call. */
   read(): Promise<Uint8Array>;
+  /** Its size as it stands upright, from its file's header; read once. Throws ImageError naming it. */
+  size(): Promise<PictureSize>;
   readonly shortCaption: string;
   /** The short one where the data has no other. */
   readonly denseCaption: string;
@@ -71,6 +75,17 @@ function chooseEntries(config: DatasetChoice, { entries, location }: Dataset): D
   );
 }
 
+/** Splits that are never trained on: our own, and those of the Hub. */
+const HELD_OUT_SPLITS: ReadonlySet<string> = new Set(["heldout", "validation", "test"]);
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
 /** A number in [0, 1) that belongs to a picture's name: a set that grows keeps what it held out. */
 const shareOf = (file: string): number =>
   createHash("sha256").update(file).digest().readUInt32BE() / 2 ** 32;
@@ -95,15 +110,18 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
     file: entry.file,
     path: entry.path,
     read: () => entry.read(),
+    size: once(async () => pictureSize(await entry.read(), entry.path)),
     shortCaption: entry.text,
     denseCaption: textColumn(entry, "dense_text") ?? entry.text,
     thing: textColumn(entry, "thing"),
     style: textColumn(entry, "style"),
     classLabel: labels.get(entry.columns.class as number),
   });
-  const isMarked = entries.some(({ columns }) => columns.split === "heldout");
-  const isHeldOut = ({ file, columns }: DatasetEntry): boolean =>
-    isMarked ? columns.split === "heldout" : shareOf(file) < (config.heldoutShare ?? 0);
+  const isMarkedOut = ({ columns }: DatasetEntry): boolean =>
+    HELD_OUT_SPLITS.has(String(columns.split));
+  const isMarked = entries.some(isMarkedOut);
+  const isHeldOut = (entry: DatasetEntry): boolean =>
+    isMarked ? isMarkedOut(entry) : shareOf(entry.file) < (config.heldoutShare ?? 0);
   const train = entries.filter((entry) => !isHeldOut(entry)).map(example);
   if (train.length === 0) {
     throw new Error(

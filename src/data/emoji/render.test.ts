@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../images/index.ts";
-import { readImageFolder } from "../folder.ts";
+import { readDataset } from "../read-dataset.ts";
 import { DEMO_THINGS } from "./demo-things.ts";
 import { type EmojiDataset, type EmojiRecord, renderEmojiDataset } from "./render.ts";
 
@@ -37,7 +37,7 @@ describe("renderEmojiDataset", () => {
     expect(lines.map((line) => JSON.parse(line))).toEqual(whole.records);
     expect(whole.records.length).toBeGreaterThan(6300);
     expect(whole.things).toBeGreaterThan(1600);
-    const read = await readImageFolder(whole.folder);
+    const read = await readDataset(whole.folder);
     expect(read).toMatchObject({
       images: whole.records.length,
       captioned: whole.records.length,

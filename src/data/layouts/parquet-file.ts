@@ -35,8 +35,17 @@ export class ParquetFile {
     this.#metadata = metadata;
     this.leaves = leavesOf(metadata.schema);
     let start = 0;
-    this.groups = metadata.row_groups.map(({ num_rows }) => {
+    this.groups = metadata.row_groups.map(({ num_rows }, index) => {
       const group = { start, rows: Number(num_rows) };
+      if (!(group.rows >= 0 && group.rows <= buffer.byteLength)) {
+        // A row with a picture has a byte at least: more rows than bytes would only fill memory.
+        throw new BadFileError(
+          path,
+          `row group ${index}`,
+          `at most ${buffer.byteLength} rows`,
+          `${num_rows}`,
+        );
+      }
       start += group.rows;
       return group;
     });
@@ -45,11 +54,10 @@ export class ParquetFile {
   /** Reads the footer. Throws BadFileError. */
   static async open(path: string): Promise<ParquetFile> {
     const buffer = await asyncBufferFromFile(path);
-    try {
-      return new ParquetFile(path, buffer, await parquetMetadataAsync(buffer));
-    } catch (error) {
-      throw new BadFileError(path, "footer", "a parquet file", (error as Error).message);
-    }
+    const metadata = await parquetMetadataAsync(buffer).catch((error: Error) => {
+      throw new BadFileError(path, "footer", "a parquet file", error.message);
+    });
+    return new ParquetFile(path, buffer, metadata);
   }
 
   /** Bytes of a column's values in a group when unpacked, and whether single pages of it can be found. */
@@ -72,8 +80,9 @@ export class ParquetFile {
     start: number,
     end: number,
   ): Promise<Record<string, unknown>[]> {
+    let records: Record<string, unknown>[];
     try {
-      return await parquetReadObjects({
+      records = await parquetReadObjects({
         file: this.#buffer,
         metadata: only(this.#metadata, leaves),
         rowStart: start,
@@ -91,6 +100,15 @@ export class ParquetFile {
         (error as Error).message,
       );
     }
+    if (records.length !== end - start) {
+      throw new BadFileError(
+        this.path,
+        `rows ${start} to ${end - 1}`,
+        `${end - start} rows`,
+        `${records.length}`,
+      );
+    }
+    return records;
   }
 }
 

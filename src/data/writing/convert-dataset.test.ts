@@ -1,0 +1,139 @@
+import { readdirSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { asyncBufferFromFile, parquetMetadataAsync } from "hyparquet";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RgbImage } from "../../images/index.ts";
+import { readDataset } from "../read-dataset.ts";
+import { convertDataset } from "./convert-dataset.ts";
+
+let work: string;
+let png: Uint8Array;
+beforeAll(async () => {
+  work = await mkdtemp(join(tmpdir(), "pixart-convert-"));
+  png = await RgbImage.filled(6, 3, [1, 2, 3]).encodePng();
+});
+afterAll(() => rm(work, { recursive: true }));
+
+/** A folder with metadata.jsonl of the given lines and a picture for each. */
+async function source(name: string, lines: readonly Record<string, unknown>[]): Promise<string> {
+  const folder = join(work, name);
+  await mkdir(folder);
+  for (const { file_name } of lines) await writeFile(join(folder, `${file_name}`), png);
+  await writeFile(
+    join(folder, "metadata.jsonl"),
+    lines.map((line) => JSON.stringify(line)).join("\n"),
+  );
+  return folder;
+}
+
+const columns = { class: 3, score: 0.5, good: true, note: "007", split: "test", tags: ["a"] };
+
+describe("convertDataset", () => {
+  it.each(["jsonl", "captions", "webdataset", "pixart-json"] as const)(
+    "keeps every column as %s",
+    async (to) => {
+      const dense_text = "a long one";
+      const folder = await source(`all-${to}`, [
+        { file_name: "a.png", text: "an a", dense_text, ...columns },
+      ]);
+      await convertDataset(folder, join(work, to), { to });
+      const [entry] = (await readDataset(join(work, to))).entries;
+      expect(entry?.columns).toEqual({ dense_text, ...columns });
+    },
+  );
+
+  it("keeps numbers and text as csv, and lists as JSON", async () => {
+    const folder = await source("for-csv", [{ file_name: "a.png", text: "an a", ...columns }]);
+    await convertDataset(folder, join(work, "csv"), { to: "csv" });
+    const [entry] = (await readDataset(join(work, "csv"))).entries;
+    expect(entry?.columns).toEqual({ ...columns, good: "true", tags: '["a"]' });
+  });
+
+  it("writes parquet of each split with the features that datasets reads", async () => {
+    const folder = await source("for-parquet", [
+      { file_name: "a.png", text: "an a", ...columns },
+      { file_name: "b.png", text: "a b", split: "train", score: 2 },
+    ]);
+    await convertDataset(folder, join(work, "parquet"), { to: "parquet" });
+    expect((await readdir(join(work, "parquet", "data"))).sort()).toEqual([
+      "test-00000-of-00001.parquet",
+      "train-00000-of-00001.parquet",
+    ]);
+    const [a, b] = (await readDataset(join(work, "parquet"))).entries;
+    expect(a?.columns).toEqual({ ...columns, tags: '["a"]' });
+    expect(b?.columns).toEqual({ split: "train", score: 2 });
+    const file = join(work, "parquet", "data", "test-00000-of-00001.parquet");
+    const metadata = await parquetMetadataAsync(await asyncBufferFromFile(file));
+    const huggingface = metadata.key_value_metadata?.find(({ key }) => key === "huggingface");
+    expect(JSON.parse(huggingface?.value ?? "")).toEqual({
+      info: {
+        features: {
+          image: { _type: "Image" },
+          text: { dtype: "string", _type: "Value" },
+          class: { dtype: "int64", _type: "Value" },
+          score: { dtype: "float64", _type: "Value" },
+          good: { dtype: "bool", _type: "Value" },
+          note: { dtype: "string", _type: "Value" },
+          split: { dtype: "string", _type: "Value" },
+          tags: { dtype: "string", _type: "Value" },
+        },
+      },
+    });
+  });
+
+  it("tells what side-cars can't hold, renames for keys, and gives rows an extension", async () => {
+    const folder = await source("dots", [{ file_name: "a.b.png", text: "x", class: 3 }]);
+    expect(await convertDataset(folder, join(work, "plain"), { to: "side-cars" })).toMatchObject({
+      lostColumns: ["class"],
+      renamed: 0,
+    });
+    expect(await convertDataset(folder, join(work, "keys"), { to: "webdataset" })).toMatchObject({
+      renamed: 1,
+    });
+    expect((await readDataset(join(work, "keys"))).entries[0]?.file).toBe("a_b.png");
+  });
+
+  it("writes PixArt's items with sizes and ratio", async () => {
+    const folder = await source("wide", [{ file_name: "a.png", text: "x" }]);
+    await convertDataset(folder, join(work, "intern"), { to: "pixart-json" });
+    const list = await readFile(join(work, "intern", "InternData", "data_info.json"), "utf8");
+    expect(JSON.parse(list)).toEqual([
+      { path: "a.png", prompt: "x", width: 6, height: 3, ratio: 0.5, sharegpt4v: "" },
+    ]);
+  });
+
+  it("refuses a folder that exists, shared captions and bad sizes, and leaves nothing behind", async () => {
+    const folder = await source("pair", [
+      { file_name: "a.png", text: "x" },
+      { file_name: "a.jpg", text: "y" },
+    ]);
+    const before = await readdir(work);
+    await expect(convertDataset(folder, folder, { to: "csv" })).rejects.toThrow(
+      `Expected a new folder for the data set but received ${folder}, which exists`,
+    );
+    const out = join(work, "never");
+    await expect(convertDataset(folder, out, { to: "side-cars" })).rejects.toThrow(
+      "a.png would share its caption's name with another picture in this layout. Rename one, or take another layout",
+    );
+    await expect(convertDataset(folder, out, { to: "parquet", maxShardBytes: 0 })).rejects.toThrow(
+      "Expected a number above 0 for maxShardBytes but received 0",
+    );
+    expect(await readdir(work)).toEqual(before);
+  });
+
+  it("has no folder of the name before all is written", async () => {
+    const folder = await source("staged", [{ file_name: "a.png", text: "x" }]);
+    const out = join(work, "staged-out");
+    let names: string[] = [];
+    await convertDataset(folder, out, {
+      to: "jsonl",
+      onProgress: () => {
+        names = readdirSync(work).filter((name) => name.includes("staged-out"));
+      },
+    });
+    expect(names).toEqual([expect.stringMatching(/^\.tmp-staged-out-/)]);
+    expect((await readdir(out)).sort()).toEqual(["a.png", "metadata.jsonl"]);
+  });
+});
