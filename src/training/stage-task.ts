@@ -16,12 +16,21 @@ export interface Batch {
   readonly draws: SampleDraws;
 }
 
+/** Each sample's own loss, for those who watch and measure. */
+export interface SampleLosses {
+  /** (B), detached and weighed by nothing that concerns the batch. */
+  readonly values: Tensor;
+  /** One a sample; undefined where the stage has no timesteps. */
+  readonly timesteps: readonly number[] | undefined;
+}
+
 /** A batch's loss. */
 export interface StageLoss {
   /** One element: what is differentiated. */
   readonly loss: Tensor;
   /** One element each: what the loss is made of. */
   readonly parts: Readonly<Record<string, Tensor>>;
+  readonly samples: SampleLosses;
 }
 
 /** Pictures and a caption for each. */
@@ -48,6 +57,8 @@ export interface StageTask {
   /** What is trained, by key, prefix included. */
   readonly groups: readonly ParameterGroup[];
   readonly counts: Readonly<Record<Split, number>>;
+  /** The bucket of each picture, where they are of several sizes: a batch has pictures of one bucket. */
+  readonly buckets?: Readonly<Record<Split, readonly number[] | undefined>>;
   /** Names a picture for messages. */
   describe(id: number): string;
   /** Reads what a batch needs, while the one before it may still be computed. Makes no tensors. */

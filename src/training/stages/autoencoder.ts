@@ -113,12 +113,14 @@ export class AutoencoderTask implements StageTask {
     const noise = draws.normal(distribution.mean.shape.slice(1));
     const latents = distribution.mean.add(distribution.logvar.mul(0.5).exp().mul(noise)); // (B, C, h, w)
     const error = this.#vae.decode(latents).float().sub(pictures); // (B, 3, H, W)
-    const absolute = error.abs().mean();
-    const squared = error.square().mean();
-    const kl = distribution.kl().mean();
+    const absolute = error.abs().flatten(1).mean([1]); // (B), as the others
+    const squared = error.square().flatten(1).mean([1]);
+    const kl = distribution.kl();
+    const losses = absolute.add(squared).add(kl.mul(this.#klWeight));
     return {
-      loss: absolute.add(squared).add(kl.mul(this.#klWeight)),
-      parts: { absolute, squared, kl },
+      loss: losses.mean(),
+      parts: { absolute: absolute.mean(), squared: squared.mean(), kl: kl.mean() },
+      samples: { values: losses.detach(), timesteps: undefined },
     };
   }
 

@@ -64,7 +64,11 @@ export class Denoising {
     const parts = Object.entries(result.parts).map(
       ([name, values]) => [name, values.mean()] as const,
     );
-    return { loss: meanOf(result.loss, weights), parts: Object.fromEntries(parts) };
+    return {
+      loss: meanOf(result.loss, weights),
+      parts: Object.fromEntries(parts),
+      samples: { values: result.loss.detach(), timesteps },
+    };
   }
 }
 
