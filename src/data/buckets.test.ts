@@ -55,7 +55,7 @@ describe("planBuckets", () => {
       { ratio: 0.5, width: 704, height: 352, images: 4, batches: 1, lastBatch: 4 },
       { ratio: 1, width: 512, height: 512, images: 9, batches: 3, lastBatch: 1 },
     ]);
-    expect(plan).toMatchObject({ batches: 4, effectiveBatch: 13 / 4, dropped: 0 });
+    expect(plan).toMatchObject({ batches: 4, effectiveBatch: 13 / 4, repeats: 3, dropped: 0 });
   });
 
   it("refuses half a batch", () => {

@@ -40,7 +40,7 @@ export function nearestBucket({ width, height }: PictureSize, buckets: readonly 
 export interface PlannedBucket extends Bucket {
   readonly images: number;
   readonly batches: number;
-  /** Pictures in its last batch; less than a whole batch where they don't divide. */
+  /** Different pictures in its last batch, which others of the bucket fill up where they don't divide. */
   readonly lastBatch: number;
 }
 
@@ -49,9 +49,11 @@ export interface BucketPlan {
   /** Those with pictures, by rising ratio. */
   readonly buckets: readonly PlannedBucket[];
   readonly batches: number;
-  /** Pictures a batch in the mean: less than the batch asked for where buckets don't divide. */
+  /** Different pictures a batch in the mean: less than the batch asked for where buckets don't divide. */
   readonly effectiveBatch: number;
-  /** Pictures that no batch has: 0, since small last batches are trained on. */
+  /** Pictures that an epoch shows once more, so that all batches are full. */
+  readonly repeats: number;
+  /** Pictures that no batch has: 0, since last batches are filled up. */
   readonly dropped: number;
 }
 
@@ -80,6 +82,7 @@ export function planBuckets(
     buckets: planned,
     batches,
     effectiveBatch: batches === 0 ? 0 : sizes.length / batches,
+    repeats: batches * batch - sizes.length,
     dropped: sizes.length - planned.reduce((sum, { images }) => sum + images, 0),
   };
 }

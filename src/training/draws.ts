@@ -6,9 +6,11 @@ import * as torch from "../torch/index.ts";
  * sample's position in the stage: what a sample gets does not depend on its batch, its rank or where a run was resumed.
  */
 export class SampleDraws {
+  readonly positions: readonly number[];
   readonly #generators: readonly torch.Generator[];
 
   constructor(seed: number, purpose: string, positions: readonly number[]) {
+    this.positions = positions;
     this.#generators = positions.map((position) => torch.stream(seed, purpose, position));
   }
 
@@ -35,11 +37,14 @@ export class SampleDraws {
   }
 }
 
-/**
- * Which sample stands at which position of a stage: epoch after epoch, each a permutation that is a function of the seed
- * and the epoch's number.
- */
-export class SampleOrder {
+/** Which sample stands at which position of a stage: a function of the run's seed, so that a run resumes at any position. */
+export interface Order {
+  /** The sample's number. */
+  at(position: number): number;
+}
+
+/** Epoch after epoch, each a permutation that is a function of the seed and the epoch's number. */
+export class SampleOrder implements Order {
   readonly #seed: number;
   readonly #purpose: string;
   readonly #count: number;

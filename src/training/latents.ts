@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { ResolvedStage } from "../config/index.ts";
+import { type Bucket, nearestBucket } from "../data/buckets.ts";
+import { type CropPlace, coverPicture, hasOneCover } from "../data/cover-picture.ts";
 import { FeatureStore } from "../data/feature-store.ts";
 import { UnreadablePicturesError } from "../data/load-pictures.ts";
 import { mapConcurrent } from "../data/map-concurrent.ts";
-import { type CropPlace, isSquare, squarePicture } from "../data/square-picture.ts";
 import { ImageError, pictureSize, type ResizeKernel, RgbImage } from "../images/index.ts";
 import type { AutoencoderKL } from "../models/index.ts";
 import type { Tensor } from "../torch/index.ts";
@@ -35,16 +36,18 @@ export interface OriginalSize {
 }
 
 /** A picture of a batch: where its latents are cached, or its pixels. */
-export type LoadedPicture = { readonly originalSize: OriginalSize } & (
-  | { readonly key: string }
-  | { readonly pixels: RgbImage }
-);
+export type LoadedPicture = {
+  readonly originalSize: OriginalSize;
+  /** The size that it is trained at. */
+  readonly bucket: Bucket;
+} & ({ readonly key: string } | { readonly pixels: RgbImage });
 
 /** What of a picture holds for all sights of it. */
 interface KnownPicture {
   /** Hash of its file: the start of its keys in the store. */
   readonly content: string;
   readonly originalSize: OriginalSize;
+  readonly bucket: Bucket;
   /** Whether every crop of it is the same. */
   readonly hasOneCrop: boolean;
 }
@@ -53,6 +56,8 @@ interface KnownPicture {
 export interface LatentsOptions {
   readonly examples: readonly Example[];
   readonly stage: Pick<ResolvedStage, "resolution" | "transform">;
+  /** Sizes around the stage's resolution, of which each picture gets the nearest in shape; without them all become squares. */
+  readonly buckets?: readonly Bucket[] | undefined;
   /** Frozen; stays the caller's. */
   readonly vae: AutoencoderKL;
   /** Folder for cached latents; null encodes pictures anew whenever they are seen. */
@@ -83,43 +88,53 @@ export class Latents {
   readonly #store: FeatureStore | undefined;
   /** Only with a store. */
   readonly #known = new Map<Example, KnownPicture>();
+  /** The bucket of each of `examples`, by its ratio; undefined where all are squares. Pictures of one batch have one bucket. */
+  readonly buckets: readonly number[] | undefined;
 
   private constructor(
     options: LatentsOptions,
     examples: readonly Example[],
-    store: FeatureStore | undefined,
+    {
+      store,
+      buckets,
+    }: { store?: FeatureStore | undefined; buckets?: readonly number[] | undefined } = {},
   ) {
     this.#options = options;
     this.examples = examples;
     this.#store = store;
+    this.buckets = buckets;
   }
 
   /**
-   * Encodes what the cache lacks; pictures that cannot be read are left out and told of. Throws UnreadablePicturesError
-   * where they are too many. Without a cache it is a picture's first use that throws ImageError.
+   * Finds each picture's bucket and encodes what the cache lacks; pictures that cannot be read are left out and told of.
+   * Throws UnreadablePicturesError where they are too many. Without cache and buckets it is a picture's first use that
+   * throws ImageError.
    */
   static async open(options: LatentsOptions): Promise<Latents> {
-    const { cache, vae, stage, warn } = options;
-    if (cache === null) return new Latents(options, options.examples, undefined);
-    const { resolution, transform } = stage;
-    const made = [stateHash(vae), resolution, transform.resample].join("/");
-    const name = createHash("sha256").update(made).digest("hex").slice(0, 16);
-    const store = await FeatureStore.open(join(cache, `latents-${name}`), warn);
+    const { examples, buckets, cache, warn } = options;
+    if (cache === null && buckets === undefined) return new Latents(options, examples);
     const unreadable = new Map<Example, string>();
-    const readable = (): Example[] => options.examples.filter((each) => !unreadable.has(each));
-    const filling = new Latents(options, [], store);
-    await mapConcurrent(options.examples, DECODED_AT_ONCE, async (example) => {
+    const ratios = new Map<Example, number>();
+    const store = cache === null ? undefined : await openStore(cache, options);
+    const filling = new Latents(options, [], { store });
+    await mapConcurrent(examples, DECODED_AT_ONCE, async (example) => {
       try {
-        await filling.#fill(store, example);
+        if (buckets !== undefined)
+          ratios.set(example, nearestBucket(await example.size(), buckets).ratio);
+        if (store !== undefined) await filling.#fill(store, example);
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
         unreadable.set(example, error.reason);
       }
     });
-    await store.flush();
+    await store?.flush();
     requireReadable(unreadable, options);
     for (const [{ path }, reason] of unreadable) warn(`${path} is left out: ${reason}`);
-    const latents = new Latents(options, readable(), store);
+    const readable = examples.filter((example) => !unreadable.has(example));
+    const latents = new Latents(options, readable, {
+      store,
+      buckets: buckets && readable.map((example) => ratios.get(example) ?? 1),
+    });
     for (const [example, known] of filling.#known) latents.#known.set(example, known);
     return latents;
   }
@@ -130,27 +145,29 @@ export class Latents {
     const bytes = await example.read();
     const content = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
     const originalSize = await pictureSize(bytes, example.path);
-    const hasOneCrop = crop === "center" || isSquare(originalSize);
-    this.#known.set(example, { content, originalSize, hasOneCrop });
+    const bucket = this.#bucketOf(originalSize);
+    const hasOneCrop = crop === "center" || hasOneCover(originalSize, bucket);
+    this.#known.set(example, { content, originalSize, bucket, hasOneCrop });
     const sides = horizontalFlip > 0 ? [false, true] : [false];
-    const missing = sides.filter((mirrored) => !store.has(keyOf(content, mirrored, "mean")));
+    const keyOf = (mirrored: boolean): string => this.#keyOf(content, bucket, mirrored);
+    const missing = sides.filter((mirrored) => !store.has(`${keyOf(mirrored)}mean`));
     if (!hasOneCrop || missing.length === 0) return;
     const image = await RgbImage.decode(bytes, { name: example.path });
     for (const mirrored of missing) {
-      const square = await this.#square(image, "center", mirrored);
-      await this.#encode(square, (mean, std) =>
+      const covered = await this.#covered(image, { bucket, place: "center", mirrored });
+      await this.#encode(covered, (mean, std) =>
         store.put(
           new Map([
-            [keyOf(content, mirrored, "mean"), mean],
-            [keyOf(content, mirrored, "std"), std],
+            [`${keyOf(mirrored)}mean`, mean],
+            [`${keyOf(mirrored)}std`, std],
           ]),
         ),
       );
     }
   }
 
-  async #encode<T>(square: RgbImage, use: (mean: Tensor, std: Tensor) => Promise<T>): Promise<T> {
-    const [mean, std] = this.#moments(square);
+  async #encode<T>(picture: RgbImage, use: (mean: Tensor, std: Tensor) => Promise<T>): Promise<T> {
+    const [mean, std] = this.#moments(picture);
     try {
       return await use(mean, std);
     } finally {
@@ -160,27 +177,51 @@ export class Latents {
   }
 
   /** (1, C, h, w) each. */
-  #moments(square: RgbImage): [mean: Tensor, std: Tensor] {
+  #moments(picture: RgbImage): [mean: Tensor, std: Tensor] {
     return torch.noGrad(() =>
       torch.tidy((): [Tensor, Tensor] => {
         const { dtype, device } = this.#options.vae;
-        const { mean, logvar } = this.#options.vae.encode(pixelsOf([square]).to({ dtype, device }));
+        const { mean, logvar } = this.#options.vae.encode(
+          pixelsOf([picture]).to({ dtype, device }),
+        );
         return [mean.contiguous(), logvar.mul(0.5).exp()];
       }),
     );
   }
 
-  #square(image: RgbImage, place: CropPlace, mirrored: boolean): Promise<RgbImage> {
-    const { resolution, transform } = this.#options.stage;
-    const kernel = KERNELS[transform.resample];
-    return squarePicture(image, { side: resolution, kernel, place, mirrored });
+  #covered(
+    image: RgbImage,
+    { bucket, place, mirrored }: Omit<Seen, "example"> & { readonly bucket: Bucket },
+  ): Promise<RgbImage> {
+    const { width, height } = bucket;
+    const kernel = KERNELS[this.#options.stage.transform.resample];
+    return coverPicture(image, { width, height, kernel, place, mirrored });
   }
 
-  /** (C, h, w) of one latent. */
+  /** What a picture's keys in the store begin with. A square one has no size in it: the store is of one resolution. */
+  #keyOf(content: string, { width, height }: Bucket, mirrored: boolean): string {
+    const size = width === height ? "" : `.${width}x${height}`;
+    return `${content}${size}${mirrored ? ".mirrored" : ""}.`;
+  }
+
+  #bucketOf(size: OriginalSize): Bucket {
+    const { buckets, stage } = this.#options;
+    const { resolution } = stage;
+    return buckets === undefined
+      ? { ratio: 1, width: resolution, height: resolution }
+      : nearestBucket(size, buckets);
+  }
+
+  /** (C, h, w) of one square latent. */
   get shape(): number[] {
-    const { vae, stage } = this.#options;
-    const side = stage.resolution / 2 ** (vae.config.blockOutChannels.length - 1);
-    return [vae.config.latentChannels, side, side];
+    const { resolution } = this.#options.stage;
+    return this.#shapeOf({ width: resolution, height: resolution });
+  }
+
+  #shapeOf({ width, height }: OriginalSize): number[] {
+    const { latentChannels, blockOutChannels } = this.#options.vae.config;
+    const factor = 2 ** (blockOutChannels.length - 1);
+    return [latentChannels, height / factor, width / factor];
   }
 
   /** Draws how each picture is seen, and loads what its latents are made of. */
@@ -200,16 +241,22 @@ export class Latents {
   async #loadOne({ example, place, mirrored }: Seen): Promise<LoadedPicture> {
     const known = this.#known.get(example);
     if (known?.hasOneCrop) {
-      return { key: keyOf(known.content, mirrored, ""), originalSize: known.originalSize };
+      const { content, originalSize, bucket } = known;
+      return { key: this.#keyOf(content, bucket, mirrored), originalSize, bucket };
     }
     const image = await RgbImage.decode(await example.read(), { name: example.path });
-    return { pixels: await this.#square(image, place, mirrored), originalSize: image };
+    const bucket = this.#bucketOf(image);
+    const pixels = await this.#covered(image, { bucket, place, mirrored });
+    return { pixels, originalSize: image, bucket };
   }
 
-  /** Latents (B, C, h, w) of loaded pictures, as the diffusion model takes them, drawn with `noise` of the same shape. */
-  draw(pictures: readonly LoadedPicture[], noise: Tensor): Tensor {
+  /** Latents (B, C, h, w) of loaded pictures of one bucket, as the diffusion model takes them. */
+  draw(pictures: readonly LoadedPicture[], draws: SampleDraws): Tensor {
     return torch.noGrad(() =>
       torch.tidy(() => {
+        const [first] = pictures;
+        if (first === undefined) throw new RangeError("Expected at least one picture");
+        const noise = draws.normal(this.#shapeOf(first.bucket));
         const moments = pictures.map((picture): [Tensor, Tensor] =>
           "pixels" in picture
             ? this.#moments(picture.pixels)
@@ -241,5 +288,13 @@ function requireReadable(
   throw new UnreadablePicturesError(list, examples.length, maxUnreadable);
 }
 
-const keyOf = (content: string, mirrored: boolean, part: string): string =>
-  `${content}${mirrored ? ".mirrored" : ""}.${part}`;
+/** The cached latents of an autoencoder, a resolution and a way of resizing. */
+async function openStore(
+  cache: string,
+  { vae, stage, warn }: LatentsOptions,
+): Promise<FeatureStore> {
+  const { resolution, transform } = stage;
+  const made = [stateHash(vae), resolution, transform.resample].join("/");
+  const name = createHash("sha256").update(made).digest("hex").slice(0, 16);
+  return FeatureStore.open(join(cache, `latents-${name}`), warn);
+}

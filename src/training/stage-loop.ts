@@ -3,8 +3,9 @@ import type { ResolvedStage } from "../config/index.ts";
 import { clipGradNorm_, createOptimizer, Ema, lrFactor, type Optimizer } from "../optim/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { BucketOrder, batchesOfOneKind } from "./bucket-order.ts";
 import type { JsonValue } from "./checkpoint-manifest.ts";
-import { SampleDraws, SampleOrder } from "./draws.ts";
+import { type Order, SampleDraws, SampleOrder } from "./draws.ts";
 import {
   type LoadedBatch,
   prefixed,
@@ -73,6 +74,14 @@ interface PendingBatch {
   readonly isLast: boolean;
 }
 
+/** The sequence of a stage's pictures: with batches of one bucket each where they have buckets. */
+function orderOf(seed: number, { name, batchSize }: ResolvedStage, task: StageTask): Order {
+  const buckets = task.buckets?.train;
+  return buckets === undefined
+    ? new SampleOrder(seed, `${name}/order`, task.counts.train)
+    : new BucketOrder(seed, `${name}/order`, buckets, batchSize);
+}
+
 /** Trains one stage: the optimizer, the averages, and the loop over steps. */
 export class StageLoop {
   readonly #seed: number;
@@ -80,7 +89,7 @@ export class StageLoop {
   readonly #task: StageTask;
   readonly #optimizer: Optimizer;
   readonly #ema: Ema | undefined;
-  readonly #order: SampleOrder;
+  readonly #order: Order;
   readonly #trainable: readonly Tensor[];
   /** The next batch, read while the present one is computed. */
   #pending: PendingBatch | undefined;
@@ -95,7 +104,7 @@ export class StageLoop {
     this.#trainable = [...trainable.values()];
     this.#optimizer = createOptimizer(stage.optimizer, task.groups);
     this.#ema = stage.ema === null ? undefined : new Ema(trainable, stage.ema);
-    this.#order = new SampleOrder(seed, `${stage.name}/order`, task.counts.train);
+    this.#order = orderOf(seed, stage, task);
   }
 
   /** Steps done. */
@@ -276,19 +285,22 @@ export class StageLoop {
   }
 
   async #measure(split: Split, count: number): Promise<number> {
-    const { batchSize } = this.#stage;
+    const buckets = this.#task.buckets?.[split];
+    const batches = batchesOfOneKind(
+      Array.from({ length: VALIDATION_SAMPLES }, (_, i) => i),
+      (position) => buckets?.[position % count],
+      this.#stage.batchSize,
+    );
     let sum = 0;
-    for (let first = 0; first < VALIDATION_SAMPLES; first += batchSize) {
-      const size = Math.min(batchSize, VALIDATION_SAMPLES - first);
-      const positions = Array.from({ length: size }, (_, i) => first + i);
+    for (const [index, positions] of batches.entries()) {
       const batch = await this.#task.load({
         split,
-        index: first / batchSize,
+        index,
         ids: positions.map((position) => position % count),
         draws: new SampleDraws(this.#seed, "validation", positions),
       });
       const loss = (): StageLoss => this.#inPrecision(() => batch.loss());
-      sum += torch.noGrad(() => torch.tidy(() => loss().loss.item())) * size;
+      sum += torch.noGrad(() => torch.tidy(() => loss().loss.item())) * positions.length;
     }
     return sum / VALIDATION_SAMPLES;
   }

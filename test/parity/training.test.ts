@@ -122,7 +122,7 @@ async function trained(
       const pictures = await latents.load(ids, draws);
       const tensors = new Map<string, torch.Tensor>();
       torch.tidy(() => {
-        const original = latents.draw(pictures, draws.normal(latents.shape));
+        const original = latents.draw(pictures, draws);
         draws.uniform(); // whether a caption is dropped
         const texts = ids.map((id) => prepareCaption(train[id]?.shortCaption ?? ""));
         const { states, mask } = captions.states(texts);

@@ -54,7 +54,7 @@ export class ClassConditionalTask implements StageTask {
     const { dit, latents, examples } = this.#parts;
     const pictures = await latents[split].load(ids, draws);
     const loss = (): ReturnType<LoadedBatch["loss"]> => {
-      const original = latents[split].draw(pictures, draws.normal(latents[split].shape));
+      const original = latents[split].draw(pictures, draws);
       const dropped = draws.uniform().map((u) => split === "train" && u < this.#stage.classDropout);
       const labels = ids.map((id, i) =>
         dropped[i] ? dit.noClass : (examples[split][id]?.classLabel ?? dit.noClass),

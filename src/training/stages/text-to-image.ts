@@ -50,12 +50,13 @@ export class TextToImageTask implements StageTask {
   readonly models: StageTask["models"];
   readonly groups: StageTask["groups"];
   readonly counts: StageTask["counts"];
+  readonly buckets: NonNullable<StageTask["buckets"]>;
   readonly #stage: TextToImageStage;
   readonly #parts: TextToImageParts;
   readonly #denoising: Denoising;
 
   constructor(stage: TextToImageStage, parts: TextToImageParts) {
-    const { transformer, adapter, textEncoder, examples } = parts;
+    const { transformer, adapter, textEncoder, examples, latents } = parts;
     this.#stage = stage;
     this.#parts = parts;
     this.#denoising = new Denoising(stage);
@@ -77,6 +78,7 @@ export class TextToImageTask implements StageTask {
         : []),
     ];
     this.counts = { train: examples.train.length, heldout: examples.heldout.length };
+    this.buckets = { train: latents.train.buckets, heldout: latents.heldout.buckets };
     textEncoder?.requiresGrad_(stage.trainTextEncoder);
   }
 
@@ -107,9 +109,10 @@ export class TextToImageTask implements StageTask {
     const { split, ids, draws } = batch;
     const pictures = await latents[split].load(ids, draws);
     const loss = (): ReturnType<LoadedBatch["loss"]> => {
-      const original = latents[split].draw(pictures, draws.normal(latents[split].shape)); // (B, C, h, w)
+      const original = latents[split].draw(pictures, draws); // (B, C, h, w)
       const { states, mask } = captions.states(this.#chooseCaptions(batch));
       const sizes = pictures.map(({ originalSize: { height, width } }) => [height, width]);
+      const ratios = pictures.map(({ bucket }) => [bucket.ratio]);
       return this.#denoising.loss(original, draws, (noisy, timesteps) =>
         transformer.call(noisy, {
           encoderHiddenStates: states,
@@ -117,7 +120,7 @@ export class TextToImageTask implements StageTask {
           timestep: torch.tensor([...timesteps]),
           addedCondKwargs: {
             resolution: torch.tensor(sizes),
-            aspectRatio: torch.ones([ids.length, 1]),
+            aspectRatio: torch.tensor(ratios),
           },
         }),
       );
