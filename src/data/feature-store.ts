@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, unlink } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Tensor } from "../torch/index.ts";
 import { replaceFile } from "../weights/durable-files.ts";
@@ -9,7 +9,13 @@ import { encodeSafetensors, type TensorBytes } from "../weights/safetensors-byte
 
 /** Bytes gathered before they are written: what a killed run loses at most. */
 const SHARD_BYTES = 64 * 2 ** 20;
+/** What is written after this time however little it is: slow encoders lose minutes, not hours. */
+const FLUSH_MS = 5 * 60_000;
 const SHARD_NAME = /^shard-([0-9a-f]{16})\.safetensors$/;
+/** What a process that was killed leaves of a shard. */
+const UNFINISHED = /^\.tmp-shard-/;
+/** A shard takes seconds to write: what is older has no writer. */
+const ABANDONED_MS = 60 * 60_000;
 
 /**
  * Tensors that encoders made, by keys that say what they were made of: written once, mapped from disk afterwards. A shard
@@ -20,26 +26,39 @@ export class FeatureStore {
   readonly #folder: string;
   readonly #files: SafetensorsFile[] = [];
   readonly #owners = new Map<string, SafetensorsFile>();
+  readonly #shardBytes: number;
   #pending = new Map<string, TensorBytes>();
   #pendingBytes = 0;
+  /** Keys on their way to the disk. */
+  readonly #writing = new Set<string>();
+  /** Settles when all that was handed to the disk so far is there. */
+  #written: Promise<void> = Promise.resolve();
+  #flushedAt = performance.now();
 
-  private constructor(folder: string) {
+  private constructor(folder: string, shardBytes: number) {
     this.#folder = folder;
+    this.#shardBytes = shardBytes;
   }
 
   /** Opens a folder, which need not exist. `warn` is told of damaged shards. */
-  static async open(folder: string, warn: (message: string) => void): Promise<FeatureStore> {
-    const store = new FeatureStore(folder);
+  static async open(
+    folder: string,
+    warn: (message: string) => void,
+    shardBytes: number = SHARD_BYTES,
+  ): Promise<FeatureStore> {
+    const store = new FeatureStore(folder, shardBytes);
     await mkdir(folder, { recursive: true });
     for (const name of (await readdir(folder)).sort()) {
+      const path = join(folder, name);
+      if (UNFINISHED.test(name)) await removeAbandoned(path);
       const hash = SHARD_NAME.exec(name)?.[1];
       if (hash === undefined) continue;
-      const path = join(folder, name);
-      if ((await hashOf(path)) === hash) {
+      const found = await unlessGone(hashOf(path));
+      if (found === hash) {
         store.#add(readSafetensors(path));
-      } else {
+      } else if (found !== undefined) {
         warn(`The cached features in ${path} are damaged; they are made anew`);
-        await unlink(path);
+        await rm(path, { force: true });
       }
     }
     return store;
@@ -51,7 +70,7 @@ export class FeatureStore {
   }
 
   has(key: string): boolean {
-    return this.#owners.has(key) || this.#pending.has(key);
+    return this.#owners.has(key) || this.#pending.has(key) || this.#writing.has(key);
   }
 
   /** A tensor of the file, mapped; the caller's to dispose. Throws where {@link flush} has not been called since it came. */
@@ -67,20 +86,33 @@ export class FeatureStore {
       this.#pending.set(key, made);
       this.#pendingBytes += made.bytes.length;
     }
-    if (this.#pendingBytes >= SHARD_BYTES) await this.flush();
+    const isDue = performance.now() - this.#flushedAt >= FLUSH_MS;
+    if (this.#pendingBytes >= this.#shardBytes || isDue) await this.flush();
   }
 
-  /** Writes what was put. */
+  /** Writes what was put; returns when all of it is on the disk, also what other calls have begun to write. */
   async flush(): Promise<void> {
-    if (this.#pending.size === 0) return;
-    const chunks = encodeSafetensors(this.#pending);
+    // Others may put while this one waits for the disk: theirs goes into the next shard.
+    const shard = this.#pending;
+    this.#pending = new Map();
+    this.#pendingBytes = 0;
+    this.#flushedAt = performance.now();
+    if (shard.size > 0) {
+      for (const key of shard.keys()) this.#writing.add(key);
+      const earlier = this.#written;
+      this.#written = earlier.then(() => this.#write(shard));
+    }
+    await this.#written;
+  }
+
+  async #write(shard: ReadonlyMap<string, TensorBytes>): Promise<void> {
+    const chunks = encodeSafetensors(shard);
     const hash = createHash("sha256");
     for (const chunk of chunks) hash.update(chunk);
     const path = join(this.#folder, `shard-${hash.digest("hex").slice(0, 16)}.safetensors`);
     await replaceFile(path, chunks);
-    this.#pending = new Map();
-    this.#pendingBytes = 0;
     this.#add(readSafetensors(path));
+    for (const key of shard.keys()) this.#writing.delete(key);
   }
 
   #add(file: SafetensorsFile): void {
@@ -98,4 +130,17 @@ async function hashOf(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk);
   return hash.digest("hex").slice(0, 16);
+}
+
+/** Undefined where another process has thrown the file away meanwhile. */
+const unlessGone = <T>(reading: Promise<T>): Promise<T | undefined> =>
+  reading.catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+
+async function removeAbandoned(path: string): Promise<void> {
+  const found = await unlessGone(stat(path));
+  if (found !== undefined && Date.now() - found.mtimeMs > ABANDONED_MS)
+    await rm(path, { force: true });
 }

@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { FeatureStore } from "../data/feature-store.ts";
-import type { T5EncoderModel } from "../models/index.ts";
-import { PromptPack, StagedModel, type TextEncoder } from "../pipelines/index.ts";
+import { T5EncoderModel } from "../models/index.ts";
+import { PromptPack, type TextEncoder } from "../pipelines/index.ts";
 import { stackTexts } from "../pipelines/text-encoding.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { EncodingProgress } from "./encoding-progress.ts";
+import type { StagedTextEncoder } from "./staged-text-encoder.ts";
 import { stateHash } from "./state-hash.ts";
 
 /** What a transformer's cross-attention takes: (B, L, D) states and the (B, L) mask of their real tokens. */
@@ -51,7 +53,7 @@ export class LiveCaptions implements Captions {
 /** What {@link FrozenCaptions} works on. */
 export interface FrozenCaptionsOptions {
   /** Loaded only where the cache lacks something, or where there is none. */
-  readonly encoder: StagedModel<T5EncoderModel> | T5EncoderModel;
+  readonly encoder: StagedTextEncoder | T5EncoderModel;
   readonly tokenizer: T5Tokenizer;
   readonly maxLength: number;
   /** Every prepared text that will be asked for. */
@@ -61,11 +63,15 @@ export interface FrozenCaptionsOptions {
   /** Folder for cached states; null encodes captions anew in every step. */
   readonly cache: string | null;
   readonly warn: (message: string) => void;
+  /** Told how encoding goes, where something has to be encoded. */
+  readonly say?: (line: string) => void;
 }
 
 /**
  * Captions under a frozen text encoder. Each text is encoded alone and without padding, so that a cached one and one
- * encoded in its step are equal to the last bit. With a cache the encoder is gone from memory before training begins.
+ * encoded in its step are equal to the last bit. With a cache the encoder is gone from memory before training begins, and not
+ * even loaded where nothing is missing. The store is named after the encoder and its keys after the tokens that it gets, so
+ * that a changed encoder or tokenizer never meets what another one made.
  */
 export class FrozenCaptions implements Captions {
   readonly encoder: TextEncoder;
@@ -83,23 +89,33 @@ export class FrozenCaptions implements Captions {
   }
 
   static async open(options: FrozenCaptionsOptions): Promise<FrozenCaptions> {
-    const { encoder, tokenizer, maxLength, texts, prompts, cache, warn } = options;
-    const model = encoder instanceof StagedModel ? await encoder.load() : encoder;
-    const encode = (text: string): Tensor => encodeAlone(model, tokenizer, maxLength, text);
-    if (cache === null) return new FrozenCaptions(model, encode, () => model.dispose());
-    const name = createHash("sha256")
-      .update(`${stateHash(model)}/${maxLength}`)
-      .digest("hex")
-      .slice(0, 16);
-    const store = await FeatureStore.open(join(cache, `captions-${name}`), warn);
-    for (const text of new Set([...texts, ...prompts])) {
-      if (store.has(keyOf(text))) continue;
-      const states = encode(text);
-      await store.put(new Map([[keyOf(text), states]]));
-      states.dispose();
+    const { encoder, tokenizer, maxLength, texts, prompts, cache, warn, say } = options;
+    const encode =
+      (model: T5EncoderModel) =>
+      (text: string): Tensor =>
+        encodeAlone(model, tokenizer, maxLength, text);
+    if (cache === null) {
+      const model = encoder instanceof T5EncoderModel ? encoder : await encoder.load();
+      return new FrozenCaptions(model, encode(model), () => model.dispose());
+    }
+    const store = await openCaptionStore(encoder, cache, warn);
+    const keyOf = (text: string): string => keyOfTokens(tokenizer, maxLength, text);
+    const missing = [...new Set([...texts, ...prompts])].filter((text) => !store.has(keyOf(text)));
+    if (missing.length > 0) {
+      const progress = new EncodingProgress("captions", missing.length, say);
+      const model = encoder instanceof T5EncoderModel ? encoder : await encoder.load();
+      try {
+        for (const text of missing) {
+          const states = encode(model)(text);
+          await store.put(new Map([[keyOf(text), states]]));
+          states.dispose();
+          progress.done(1);
+        }
+      } finally {
+        if (model !== encoder) model.dispose();
+      }
     }
     await store.flush();
-    if (encoder instanceof StagedModel) model.dispose();
     const cached = (text: string): Tensor => store.get(keyOf(text));
     const pack = PromptPack.of(
       new Map(prompts.map((text) => [text, cached(text)] as const)),
@@ -108,7 +124,7 @@ export class FrozenCaptions implements Captions {
     return new FrozenCaptions(pack, cached, () => {
       pack.dispose();
       store.dispose();
-      if (!(encoder instanceof StagedModel)) model.dispose();
+      if (encoder instanceof T5EncoderModel) encoder.dispose();
     });
   }
 
@@ -124,8 +140,29 @@ export class FrozenCaptions implements Captions {
   }
 }
 
-const keyOf = (text: string): string =>
-  createHash("sha256").update(text).digest("hex").slice(0, 32);
+/** The store of all captions under one encoder; what the encoder's files hashed to is kept beside it. */
+async function openCaptionStore(
+  encoder: StagedTextEncoder | T5EncoderModel,
+  cache: string,
+  warn: (message: string) => void,
+): Promise<FeatureStore> {
+  const made =
+    encoder instanceof T5EncoderModel
+      ? `${stateHash(encoder)}/${encoder.dtype}/${JSON.stringify(encoder.config)}`
+      : await encoder.identity(join(cache, "encoders"));
+  const name = createHash("sha256").update(made).digest("hex").slice(0, 16);
+  return FeatureStore.open(join(cache, `captions-${name}`), warn);
+}
+
+/** An encoder sees tokens, not texts: those that are cut off make no difference, another vocabulary does. */
+function keyOfTokens(tokenizer: T5Tokenizer, maxLength: number, text: string): string {
+  const { inputIds } = tokenizer.encode([text], {
+    maxLength,
+    padding: "longest",
+    truncation: true,
+  });
+  return createHash("sha256").update(inputIds.join()).digest("hex").slice(0, 32);
+}
 
 function tokens(
   texts: readonly string[],

@@ -12,9 +12,9 @@ import {
   T5EncoderModel,
 } from "../models/index.ts";
 import { construct } from "../nn/index.ts";
-import { StagedModel } from "../pipelines/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
+import { StagedTextEncoder } from "./staged-text-encoder.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 
@@ -81,16 +81,11 @@ export async function buildTextEncoder(
   );
 }
 
-/** The pretrained text encoder, loaded for each use: T5-XXL takes more memory than all else. */
-export function frozenTextEncoder(
+/** The pretrained text encoder of a stage that leaves it as it is. */
+export const frozenTextEncoder = (
   textEncoder: Filled<Pretrained>,
   { precision }: Pick<TextToImageStage, "precision">,
-): StagedModel<T5EncoderModel> {
-  const [folder, options] = placeOf(textEncoder);
-  return new StagedModel(() =>
-    T5EncoderModel.fromPretrained(folder, { ...options, dtype: precision }),
-  );
-}
+): StagedTextEncoder => new StagedTextEncoder(textEncoder, precision);
 
 /** The tokenizer of a folder. */
 export function pretrainedTokenizer(tokenizer: Filled<Pretrained>): Promise<T5Tokenizer> {

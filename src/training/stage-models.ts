@@ -9,7 +9,6 @@ import {
   pixArtFromDiT,
   T5EncoderModel,
 } from "../models/index.ts";
-import { StagedModel } from "../pipelines/index.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -25,6 +24,7 @@ import {
   holdsTextEncoder,
 } from "./models.ts";
 import { unprefixed } from "./stage-task.ts";
+import { StagedTextEncoder } from "./staged-text-encoder.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 
@@ -55,14 +55,12 @@ export interface TextToImageModels {
   readonly transformer: PixArtTransformer2DModel;
   /** On the transformer, where the stage trains one. */
   readonly adapter: Adapter | undefined;
-  readonly textEncoder: T5EncoderModel | StagedModel<T5EncoderModel>;
+  readonly textEncoder: T5EncoderModel | StagedTextEncoder;
 }
 
 /** Width of a text encoder's states. */
 const widthOf = async (encoder: TextToImageModels["textEncoder"]): Promise<number> =>
-  encoder instanceof StagedModel
-    ? encoder.use(({ config }) => config.dModel)
-    : encoder.config.dModel;
+  (encoder instanceof StagedTextEncoder ? await encoder.config() : encoder.config).dModel;
 
 /** Models rebuilt from the checkpoints of a run's stages. */
 export class StageModels {

@@ -1,0 +1,36 @@
+import { expect, it } from "vitest";
+import { EncodingProgress } from "./encoding-progress.ts";
+
+it("tells every ten seconds how far encoding is, and at its end", () => {
+  const lines: string[] = [];
+  let now = 0;
+  const progress = new EncodingProgress(
+    "pictures",
+    500,
+    (line) => lines.push(line),
+    () => now,
+  );
+  for (let done = 0; done < 500; done += 4) {
+    now += 400;
+    progress.done(4);
+  }
+  expect(lines).toEqual([
+    "Encoding pictures: 100 of 500, 10/s, 40 s left",
+    "Encoding pictures: 200 of 500, 10/s, 30 s left",
+    "Encoding pictures: 300 of 500, 10/s, 20 s left",
+    "Encoding pictures: 400 of 500, 10/s, 10 s left",
+    "Encoding pictures: 500 of 500, 10/s",
+  ]);
+});
+
+it("says nothing of what takes no time", () => {
+  const lines: string[] = [];
+  const progress = new EncodingProgress(
+    "captions",
+    2,
+    (line) => lines.push(line),
+    () => 0,
+  );
+  progress.done(2);
+  expect(lines).toEqual([]);
+});
