@@ -29,13 +29,19 @@ export async function differenceHash(image: RgbImage): Promise<Uint16Array> {
   return hash;
 }
 
-function differentBits(a: Uint16Array, b: Uint16Array): number {
+const BITS = Uint8Array.from({ length: 2 ** 16 }, (_, word) => {
   let count = 0;
-  for (let word = 0; word < WORDS; word += 1) {
-    let bits = (a[word] ?? 0) ^ (b[word] ?? 0);
-    for (; bits !== 0; bits &= bits - 1) count += 1;
-  }
+  for (let bits = word; bits !== 0; bits &= bits - 1) count += 1;
   return count;
+});
+
+/** Most pairs differ soon: pictures on blank ground have words in common with all others. */
+function isNear(a: Uint16Array, b: Uint16Array): boolean {
+  let count = 0;
+  for (let word = 0; word < WORDS && count <= MOST_DIFFERENT_BITS; word += 1) {
+    count += BITS[(a[word] as number) ^ (b[word] as number)] as number;
+  }
+  return count <= MOST_DIFFERENT_BITS;
 }
 
 /** Groups of equal keys, of two and more, as numbers into the list. */
@@ -66,10 +72,9 @@ export function similarGroups(hashes: readonly Uint16Array[]): number[][] {
     for (const [index, hash] of hashes.entries()) {
       const others = byWord.get(hash[word] ?? 0) ?? [];
       for (const other of others) {
+        if (!isNear(hash, hashes[other] as Uint16Array)) continue;
         const [a, b] = [rootOf(index), rootOf(other)];
-        if (a !== b && differentBits(hash, hashes[other] as Uint16Array) <= MOST_DIFFERENT_BITS) {
-          parent[Math.max(a, b)] = Math.min(a, b);
-        }
+        parent[Math.max(a, b)] = Math.min(a, b);
       }
       others.push(index);
       byWord.set(hash[word] ?? 0, others);
