@@ -5,28 +5,28 @@ import { finetune } from "./bases/diffengine.ts";
 /**
  * The Pokémon recipe at a size for every machine: the package's own emoji model on 800 emoji of one style, whose captions
  * don't name the style. Minutes on two cores. Make the data first:
- * pixart dataset emoji data/noto --style noto --limit 800
- * pixart dataset convert data/noto data/noto-parquet --to parquet
+ * pixart dataset emoji data/openmoji --style openmoji --limit 800
+ * pixart dataset convert data/openmoji data/openmoji-parquet --to parquet
  */
 export default defineConfig({
-  base: fileURLToPath(new URL("../models/emoji-demo", import.meta.url)),
+  base: fileURLToPath(new URL("../models/emoji-small", import.meta.url)),
   threads: 2,
-  dataset: { folder: "data/noto-parquet", captionDropout: 0.1, denseCaptionProbability: 0 },
+  dataset: { folder: "data/openmoji-parquet", captionDropout: 0.1, denseCaptionProbability: 0 },
   stages: [
     {
       ...finetune,
       resolution: 64,
       batchSize: 16,
-      steps: { epochs: 6 },
+      steps: { epochs: 4 },
       loss: { type: "v" },
-      optimizer: { lr: 1e-3, weightDecay: 3e-2 },
+      optimizer: { lr: 2e-4, weightDecay: 3e-2 },
       schedule: { type: "cosine", warmupSteps: 20 },
       gradientCheckpointing: false,
       precision: "float32",
       ema: { decay: 0.99 },
       transform: { horizontalFlip: 0.5 },
-      checkpointEvery: { epochs: 3 },
-      sampleEvery: { epochs: 3 },
+      checkpointEvery: { epochs: 2 },
+      sampleEvery: { epochs: 2 },
     },
   ],
   sampling: {
