@@ -53,6 +53,9 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
             imageColumn: text.nullable().default(null),
             textColumn: text.nullable().default(null),
             instancePrompt: text.nullable().default(null),
+            classFolder: text.nullable().default(null),
+            classPrompt: text.nullable().default(null),
+            classImages: count.nullable().default(null),
             maxUnreadable: probability.default(0.05),
             things: z
               .union(

@@ -1,3 +1,4 @@
+import { aspectRatios, classPictures } from "./data-checks.ts";
 import { denoisingChecks } from "./denoising-checks.ts";
 import { expected } from "./mistakes.ts";
 import type { CheckedConfig } from "./pixart-config.ts";
@@ -13,6 +14,8 @@ export function crossChecks(config: CheckedConfig): string[] {
     ...stageFields(config),
     ...lossTypes(config),
     ...resolutions(config),
+    ...classPictures(config),
+    ...aspectRatios(config),
   ];
 }
 

@@ -32,6 +32,15 @@ export interface DatasetConfig {
   readonly textColumn?: string | null;
   /** DreamBooth: the caption of every picture, in place of its own; null reads captions. Default null. */
   readonly instancePrompt?: string | null;
+  /**
+   * DreamBooth's prior preservation: a folder of pictures of the class, of which each text-to-image batch gets as many as
+   * it has of the data set. Null trains without. Default null.
+   */
+  readonly classFolder?: string | null;
+  /** The caption of every class picture, such as "a photo of a dog". Default null. */
+  readonly classPrompt?: string | null;
+  /** How many class pictures there are to be: missing ones are drawn with `base` before training begins. Null draws none. Default null. */
+  readonly classImages?: number | null;
   /** Share of pictures that may be unreadable before the run is refused; those are left out and listed. Default 0.05. */
   readonly maxUnreadable?: number;
   /** Takes part of the set: the first so many things, the things named, or `demo`, a fixed 64; null takes all. Default null. */

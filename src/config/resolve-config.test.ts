@@ -51,8 +51,10 @@ describe("resolveConfig", () => {
       ema: { decay: 0.999, warmup: true },
       checkpointEvery: 500,
       keepCheckpoints: 3,
+      keepBest: true,
       sampleEvery: 500,
       validateEvery: null,
+      spikes: { factor: 10, window: 100 },
       transform: { resample: "lanczos", crop: "center", horizontalFlip: 0 },
     };
     const optimizer = {
@@ -78,6 +80,9 @@ describe("resolveConfig", () => {
         things: null,
         styles: null,
         denseCaptionProbability: 0.5,
+        classFolder: null,
+        classPrompt: null,
+        classImages: null,
         captionDropout: 0.1,
         cleanCaptions: false,
         heldoutShare: 0,
@@ -139,6 +144,8 @@ describe("resolveConfig", () => {
           noise: { type: "white", inputPerturbation: 0 },
           timesteps: { type: "uniform" },
           curated: false,
+          aspectRatios: false,
+          priorLossWeight: 1,
           trainTextEncoder: true,
           adapter: null,
           interpolationScale: null,
@@ -334,7 +341,7 @@ describe("unknown keys", () => {
     ],
     [
       { ...smallest, stages: [{ ...smallest.stages[0], trainTextEncoder: true }] },
-      "Unknown key stages.0.trainTextEncoder. Known here: kind, name, resolution, batchSize, steps, schedule, gradientClip, gradientAccumulation, gradientCheckpointing, precision, ema, checkpointEvery, keepCheckpoints, sampleEvery, validateEvery, transform, optimizer, klWeight.",
+      "Unknown key stages.0.trainTextEncoder. Known here: kind, name, resolution, batchSize, steps, schedule, gradientClip, gradientAccumulation, gradientCheckpointing, precision, ema, checkpointEvery, keepCheckpoints, keepBest, sampleEvery, validateEvery, spikes, transform, optimizer, klWeight.",
     ],
     [
       { ...smallest, tokenizer: { pretrained: "a", vocabSize: 3 } },

@@ -4,22 +4,22 @@ import type { Epochs } from "./stage-config.ts";
 
 type CheckedStage = CheckedConfig["stages"][number];
 
-/** Steps of so many passes over a stage's pictures: the last batch of a pass is filled from the next. */
-const stepsOf = ({ epochs }: Epochs, pictures: number, batch: number): number =>
-  Math.max(1, Math.ceil((epochs * pictures) / batch));
+/** Steps of so many passes over a stage's samples: the last batch of a pass is filled from the next. */
+const stepsOf = ({ epochs }: Epochs, samples: number, batch: number): number =>
+  Math.max(1, Math.ceil((epochs * samples) / batch));
 
 /**
  * Turns epochs into steps.
- * @param picturesOf how many pictures a stage trains on
+ * @param samplesOf how many samples an epoch of a stage has: its pictures, and those that it shows more than once
  */
 export function settleConfig(
   config: CheckedConfig,
-  picturesOf: (stage: CheckedStage) => number,
+  samplesOf: (stage: CheckedStage) => number,
 ): ResolvedConfig {
   const stages = config.stages.map((stage): ResolvedStage => {
     const batch = stage.batchSize * stage.gradientAccumulation;
     const settled = (interval: number | Epochs): number =>
-      typeof interval === "number" ? interval : stepsOf(interval, picturesOf(stage), batch);
+      typeof interval === "number" ? interval : stepsOf(interval, samplesOf(stage), batch);
     return {
       ...stage,
       steps: settled(stage.steps),

@@ -13,6 +13,14 @@ export interface EmaConfig {
   readonly warmup?: boolean;
 }
 
+/** When a step's loss is so much above the usual that the run goes back to its newest checkpoint and passes its pictures over. */
+export interface SpikesConfig {
+  /** How many times the usual loss at such timesteps. Default 10. */
+  readonly factor?: number;
+  /** Steps that say what is usual; nothing is a spike before a stage has done so many. Default 100. */
+  readonly window?: number;
+}
+
 /** A number of passes over all pictures of a stage. */
 export interface Epochs {
   readonly epochs: number;
@@ -66,10 +74,14 @@ export interface StageConfig {
   readonly checkpointEvery?: number | Epochs;
   /** Checkpoints kept; older ones are deleted. Default 3. */
   readonly keepCheckpoints?: number;
+  /** Keeps the checkpoint with the lowest loss on held-out pictures too, where there are such and `validateEvery` is set: the loss is then also measured at every checkpoint. Default true. */
+  readonly keepBest?: boolean;
   /** Steps or epochs between sample sheets; null draws them at the stage's start and end only. Default 500. */
   readonly sampleEvery?: number | Epochs | null;
   /** Steps or epochs between losses on held-out pictures; null measures at the stage's end only. Default null. */
   readonly validateEvery?: number | Epochs | null;
+  /** Guards against losses that leap; null does not. */
+  readonly spikes?: SpikesConfig | null;
   /** How pictures become squares of the resolution. */
   readonly transform?: TransformConfig;
 }
@@ -108,6 +120,13 @@ export interface TextToImageStageConfig extends StageConfig {
   readonly timesteps?: TimestepsConfig;
   /** Trains on the data set's curated pictures only. Default false. */
   readonly curated?: boolean;
+  /**
+   * Trains each picture at the size of PixArt's table that is nearest to its shape, in batches of one size, in place of
+   * squares (multi-scale training; resolution is 256, 512, 1024 or 2048). Default false.
+   */
+  readonly aspectRatios?: boolean;
+  /** What the loss of a class picture counts for, next to 1 for the data set's own (DreamBooth's prior preservation). Default 1. */
+  readonly priorLossWeight?: number;
   /** Trains the text encoder together with the transformer. Default false. */
   readonly trainTextEncoder?: boolean;
   /** Trains an addition to the transformer, whose own weights stay as they are; null trains the weights. Default null. */

@@ -9,6 +9,7 @@ import {
 } from "./optimizer-schema.ts";
 import type { AnyStageConfig } from "./stage-config.ts";
 import {
+  aboveOne,
   atLeastZero,
   count,
   decay,
@@ -57,8 +58,13 @@ const common = {
     .prefault({}),
   checkpointEvery: interval.default(500),
   keepCheckpoints: count.default(3),
+  keepBest: flag.default(true),
   sampleEvery: interval.nullable().default(500),
   validateEvery: interval.nullable().default(null),
+  spikes: z
+    .strictObject({ factor: aboveOne.default(10), window: count.default(100) }, "an object")
+    .nullable()
+    .prefault({}),
   transform: z
     .strictObject(
       {
@@ -103,6 +109,8 @@ export const stageSchema: SchemaOf<AnyStageConfig> = schemaOf<AnyStageConfig>()(
         optimizer: textToImageOptimizerSchema,
         ...denoising,
         curated: flag.default(false),
+        aspectRatios: flag.default(false),
+        priorLossWeight: atLeastZero.default(1),
         trainTextEncoder: flag.default(false),
         adapter: adapter.nullable().default(null),
         interpolationScale: positive.nullable().default(null),

@@ -16,6 +16,8 @@ export const atLeastOne: z.ZodNumber = z
   .number("a number of at least 1")
   .min(1, "a number of at least 1");
 
+export const aboveOne: z.ZodNumber = z.number("a number above 1").gt(1, "a number above 1");
+
 const probabilityRange = "a number from 0 to 1";
 export const probability: z.ZodNumber = z
   .number(probabilityRange)

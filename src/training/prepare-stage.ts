@@ -1,17 +1,23 @@
-import type { CheckedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import { StagedModel } from "../pipelines/index.ts";
 import { preparation } from "../pipelines/prompt-encoding.ts";
 import type { T5Tokenizer } from "../text/index.ts";
+import { stageBuckets } from "./aspect-plan.ts";
 import { FrozenCaptions, LiveCaptions } from "./captions.ts";
 import { Latents } from "./latents.ts";
 import { autoencoderFactor, buildAutoencoder, buildDiT } from "./models.ts";
 import { samplerOf } from "./sampler.ts";
 import type { StageModels } from "./stage-models.ts";
-import type { Split, StageTask } from "./stage-task.ts";
+import type { StageTask } from "./stage-task.ts";
 import { AutoencoderTask } from "./stages/autoencoder.ts";
 import { ClassConditionalTask } from "./stages/class-conditional.ts";
 import { TextToImageTask } from "./stages/text-to-image.ts";
-import { curated, type Example, type TrainingData } from "./training-data.ts";
+import {
+  type Example,
+  type StageExamples,
+  stageExamples,
+  type TrainingData,
+} from "./training-data.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 
@@ -24,18 +30,6 @@ export interface CurriculumContext {
   /** Folder for cached features. */
   readonly cache: string;
   readonly onWarning: (message: string) => void;
-}
-
-type Examples = Readonly<Record<Split, readonly Example[]>>;
-
-/** The pictures of a stage. */
-export function stageExamples(
-  stage: CheckedConfig["stages"][number],
-  { train, heldout }: TrainingData,
-): Examples {
-  if (stage.kind !== "text-to-image" || !stage.curated) return { train, heldout };
-  const all = [...train, ...heldout];
-  return { train: curated(train, all), heldout: curated(heldout, all) };
 }
 
 /** Builds a stage's models, from the stages before it, and loads its data. */
@@ -53,6 +47,7 @@ export async function prepareStage(
     Latents.open({
       examples: list,
       stage,
+      buckets: stageBuckets(stage),
       vae,
       cache: config.dataset.cache.latents ? context.cache : null,
       maxUnreadable: config.dataset.maxUnreadable,
@@ -123,7 +118,7 @@ async function textToImage(
   });
 }
 
-const captionsOf = ({ train, heldout }: Examples): string[] => [
+const captionsOf = ({ train, heldout }: StageExamples): string[] => [
   ...new Set([...train, ...heldout].flatMap((e) => [e.shortCaption, e.denseCaption])),
 ];
 

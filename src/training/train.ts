@@ -1,15 +1,11 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import {
-  type CheckedConfig,
-  type ResolvedConfig,
-  type ResolvedStage,
-  settleConfig,
-} from "../config/index.ts";
+import type { CheckedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import { contactSheet } from "../images/index.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
+import { aspectPlan, describePlan, settleForData } from "./aspect-plan.ts";
 import {
   type Checkpoint,
   cleanLeftovers,
@@ -18,7 +14,7 @@ import {
   saveCheckpointInPlace,
 } from "./checkpoint.ts";
 import { pretrainedTokenizer } from "./models.ts";
-import { type CurriculumContext, prepareStage, stageExamples } from "./prepare-stage.ts";
+import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
 import { ProgressLine } from "./progress.ts";
 import { RunFolder } from "./run-folder.ts";
 import { StopRequest } from "./signals.ts";
@@ -69,12 +65,10 @@ interface BegunRun {
   readonly data: TrainingData;
 }
 
-const settled = (config: CheckedConfig, data: TrainingData): ResolvedConfig =>
-  settleConfig(config, (stage) => stageExamples(stage, data).train.length);
-
 async function begin(config: CheckedConfig, resumeCommand: string): Promise<BegunRun> {
   const data = await loadTrainingData(config.dataset);
-  return { run: RunFolder.create(config.workDir, settled(config, data), resumeCommand), data };
+  const settled = await settleForData(config, data);
+  return { run: RunFolder.create(config.workDir, settled, resumeCommand), data };
 }
 
 async function goOn(config: CheckedConfig, say: TrainOptions["say"]): Promise<BegunRun> {
@@ -82,7 +76,7 @@ async function goOn(config: CheckedConfig, say: TrainOptions["say"]): Promise<Be
   try {
     const data = await loadTrainingData(run.config.dataset);
     const { workDir } = run.config;
-    if (!isDeepStrictEqual(run.config, { ...settled(config, data), workDir })) {
+    if (!isDeepStrictEqual(run.config, { ...(await settleForData(config, data)), workDir })) {
       say(
         `The config has changed since this run began; it goes on with its own, ${join(run.path, "config.json")}`,
       );
@@ -206,6 +200,8 @@ class TrainSession {
     say(
       `Stage "${stage.name}": ${stage.resolution} px, ${task.counts.train} pictures, ${(trained / 1e6).toFixed(2)} M weights, batch ${stage.batchSize * stage.gradientAccumulation}, ${stage.steps} steps`,
     );
+    const plan = await aspectPlan(stage, this.#data);
+    for (const line of plan === undefined ? [] : describePlan(stage, plan)) say(line);
     if (loop.step === 0)
       this.#run.append({ type: "stage-start", ...this.#place, steps: stage.steps });
     // TensorBoard counts steps a folder.

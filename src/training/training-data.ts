@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { ResolvedConfig } from "../config/index.ts";
+import type { CheckedConfig, ResolvedConfig } from "../config/index.ts";
 import type { PictureSize } from "../data/buckets.ts";
 import type { Dataset, DatasetEntry } from "../data/dataset.ts";
 import { DEMO_THINGS } from "../data/emoji/demo-things.ts";
@@ -8,6 +8,7 @@ import { readDataset } from "../data/read-dataset.ts";
 import { pictureSize } from "../images/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import type { Split } from "./stage-task.ts";
 
 /** One picture to learn from. */
 export interface Example {
@@ -134,6 +135,19 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
     classCount: classes.length,
     dataset,
   };
+}
+
+/** The pictures of a stage. */
+export type StageExamples = Readonly<Record<Split, readonly Example[]>>;
+
+/** What a stage takes of the chosen part. */
+export function stageExamples(
+  stage: CheckedConfig["stages"][number],
+  { train, heldout }: Pick<TrainingData, Split>,
+): StageExamples {
+  if (stage.kind !== "text-to-image" || !stage.curated) return { train, heldout };
+  const all = [...train, ...heldout];
+  return { train: curated(train, all), heldout: curated(heldout, all) };
 }
 
 /** The curated part: things that were drawn in every style, the common and well-drawn ones. All of it where there are no styles. */
