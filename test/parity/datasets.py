@@ -1,4 +1,4 @@
-"""Writes and reads data sets with Python's own tarfile, csv and Pillow, and gives diffusers' table of sizes."""
+"""Writes and reads data sets with Python's own tarfile and csv, Pillow and pyarrow, and gives diffusers' table of sizes."""
 
 import csv
 import hashlib
@@ -8,6 +8,8 @@ import pathlib
 import sys
 import tarfile
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from diffusers.pipelines.pixart_alpha.pipeline_pixart_sigma import ASPECT_RATIO_2048_BIN
 from PIL import Image
 
@@ -53,7 +55,27 @@ with open(folder / "metadata.csv", "w", newline="", encoding="utf-8") as file:
         rows.writerow([f"{i}.png", text, i])
         written.append(["csv", f"{i}.png", text.strip(), {"class": i}, pixels(png(i))])
 
-read = {}
+# As Hugging Face's datasets library writes pictures: a struct of bytes and name, row groups, compressed in each usual way.
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+for compression in ("none", "snappy", "zstd", "gzip"):
+    folder = out / f"parquet-{compression}" / "data"
+    folder.mkdir(parents=True)
+    rows = [{"bytes": png(i), "path": f"p{i}.png"} for i in range(4)]
+    texts = [f"picture {i}, é狐" for i in range(4)]
+    table = pa.table({"image": pa.array(rows, IMAGE), "text": texts, "class": pa.array(range(4), pa.int64())})
+    name = folder / "train-00000-of-00001-0123456789abcdef.parquet"
+    pq.write_table(table, name, compression=compression, row_group_size=3)
+    for i, text in enumerate(texts):
+        written.append([f"parquet-{compression}", f"p{i}.png", text, {"class": i, "split": "train"}, pixels(png(i))])
+
+read = {"parquet": []}
+for file in sorted(pathlib.Path(request["parquet"]).rglob("*.parquet")):
+    table = pq.read_table(file)
+    features = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
+    for row in table.to_pylist():
+        image = row["image"]
+        read["parquet"].append([image["path"], row["text"], row["note"], pixels(image["bytes"])])
+    read["features"] = [features["image"]["_type"], features["text"]["dtype"]]
 with open(pathlib.Path(request["csv"]) / "metadata.csv", newline="", encoding="utf-8") as file:
     read["csv"] = [[row["file_name"], row["text"], row["note"]] for row in csv.DictReader(file)]
 read["webdataset"] = []

@@ -13,7 +13,12 @@ import { runPython } from "./python.ts";
 interface Answer {
   /** Folder, file, caption, columns, hash of pixels as Pillow decodes them. */
   readonly written: [string, string, string, Record<string, unknown>, string][];
-  readonly read: { csv: string[][]; webdataset: [string, number, string][] };
+  readonly read: {
+    csv: string[][];
+    webdataset: [string, number, string][];
+    parquet: string[][];
+    features: string[];
+  };
   readonly bins: [ratio: number, height: number, width: number][];
 }
 
@@ -34,34 +39,54 @@ beforeAll(async () => {
     }),
   );
   await writeFile(join(source, "metadata.jsonl"), lines.join("\n"));
-  const [csv, webdataset, out] = [join(work, "csv"), join(work, "tar"), join(work, "python")];
+  const [csv, webdataset, parquet, out] = ["csv", "tar", "parquet", "python"].map((name) =>
+    join(work, name),
+  ) as [string, string, string, string];
+  await convertDataset(source, parquet, { to: "parquet" });
   await convertDataset(source, csv, { to: "csv" });
   await convertDataset(source, webdataset, { to: "webdataset", maxShardBytes: 4000 });
   await mkdir(out);
   const script = fileURLToPath(new URL("datasets.py", import.meta.url));
-  answer = (await runPython(script, { out, csv, webdataset })) as Answer;
+  answer = (await runPython(script, { out, csv, webdataset, parquet })) as Answer;
 });
 afterAll(() => rm(work, { recursive: true }));
 
-describe("data sets against Python's tarfile, csv and Pillow", () => {
-  it.each(["gnu", "pax", "ustar", "csv"])("reads what Python writes as %s", async (folder) => {
-    const { entries } = await readDataset(join(work, "python", folder));
-    const found = await Promise.all(
-      entries.map(async (entry) => {
-        const pixels = pixelHash(await RgbImage.decode(await entry.read()));
-        return [folder, entry.file, entry.text, entry.columns, pixels];
-      }),
-    );
-    expect(found).toHaveLength(4);
-    expect(found).toEqual(
-      answer.written
-        .filter(([name]) => name === folder)
-        .toSorted(([, a], [, b]) => (a < b ? -1 : 1)),
-    );
-  });
+const parquets = ["none", "snappy", "zstd", "gzip"].map((name) => `parquet-${name}`);
+
+describe("data sets against Python's tarfile, csv, Pillow and pyarrow", () => {
+  it.each(["gnu", "pax", "ustar", "csv", ...parquets])(
+    "reads what Python writes as %s",
+    async (folder) => {
+      const { entries } = await readDataset(join(work, "python", folder));
+      const found = await Promise.all(
+        entries.map(async (entry) => {
+          const pixels = pixelHash(await RgbImage.decode(await entry.read()));
+          return [folder, entry.file, entry.text, entry.columns, pixels];
+        }),
+      );
+      expect(found).toHaveLength(4);
+      expect(found).toEqual(
+        answer.written
+          .filter(([name]) => name === folder)
+          .toSorted(([, a], [, b]) => (a < b ? -1 : 1)),
+      );
+    },
+  );
 
   it("writes a table that Python reads", () => {
     expect(answer.read.csv).toEqual(captions.map((text, i) => [`${long}${i}.png`, text, `"${i}"`]));
+  });
+
+  it("writes parquet that pyarrow reads, with the features of the Hub's data sets", () => {
+    expect(answer.read.parquet).toEqual(
+      captions.map((text, i) => [
+        `${long}${i}.png`,
+        text,
+        `"${i}"`,
+        pixelHash(pictures[i] as RgbImage),
+      ]),
+    );
+    expect(answer.read.features).toEqual(["Image", "string"]);
   });
 
   it("writes shards that Python reads, with nothing of this machine in them", () => {
