@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, rename } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inPieces, replaceFile, syncFolder, writeNewFile } from "../weights/durable-files.ts";
 import { type LazyTensor, safetensorsPieces } from "../weights/lazy-tensors.ts";
@@ -35,6 +35,8 @@ export interface SaveOptions<T> {
   readonly groups: ReadonlyMap<string, ReadonlyMap<string, T>>;
   /** How many checkpoints stay, this one included. */
   readonly keep: number;
+  /** Step of the best checkpoint so far, this one or an earlier: a file names it, and it stays beside the `keep` newest. */
+  readonly best?: number | undefined;
   /** On a full disk: fail, delete older checkpoints one by one (never the newest), or try again every so often. */
   readonly whenFull?: "stop" | "prune" | { readonly waitMs: number };
   /** Ends the waiting on a full disk. */
@@ -44,11 +46,13 @@ export interface SaveOptions<T> {
 
 /** The file that names the newest checkpoint, for people and other programs; resuming looks at the folders themselves. */
 export const POINTER_NAME = "latest";
+/** The same for the best checkpoint by held-out loss. */
+export const BEST_POINTER_NAME = "best";
 
 /**
  * Writes a checkpoint so that, whenever the process or the machine stops, the newest valid one is this one or the one before:
  * staged in a hidden folder, files and folder fsynced, manifest last, one rename, parent fsynced; only then the pointer
- * moves and older ones are deleted. Gives the path. Throws DiskFullError or CheckpointWriteError with nothing half-written left.
+ * moves and older ones but the best are deleted. Gives the path. Throws DiskFullError or CheckpointWriteError with nothing half-written left.
  * A tensor's bytes are asked for when their turn comes, and again where the disk was full: they must not change until the
  * promise settles.
  */
@@ -56,7 +60,7 @@ export async function saveCheckpointBytes(
   root: string,
   options: SaveOptions<LazyTensor>,
 ): Promise<string> {
-  const { step, keep, whenFull = "stop", signal, warn = warnOnStderr } = options;
+  const { step, keep, best, whenFull = "stop", signal, warn = warnOnStderr } = options;
   requireInteger("step", step, 0);
   requireInteger("keep", keep, 1);
   const files = [...options.groups].map(([stem, tensors]) => ({
@@ -79,7 +83,7 @@ export async function saveCheckpointBytes(
       const failure = await describeWriteFailure(error, path, neededBytes);
       if (!(failure instanceof DiskFullError) || whenFull === "stop") throw failure;
       if (whenFull === "prune") {
-        if (!(await discardOldest(root, warn))) throw failure;
+        if (!(await discardOldest(root, best, warn))) throw failure;
       } else {
         if (!warned) warn(`${failure.message}; trying again every ${whenFull.waitMs / 1000} s`);
         warned = true;
@@ -87,13 +91,18 @@ export async function saveCheckpointBytes(
       }
     }
   }
-  try {
-    await replaceFile(join(root, POINTER_NAME), [Buffer.from(`${name}\n`)]);
-  } catch (error) {
-    throw await describeWriteFailure(error, join(root, POINTER_NAME), name.length + 1);
-  }
-  await prune(root, path, keep, warn);
+  await point(root, POINTER_NAME, name);
+  if (best !== undefined) await point(root, BEST_POINTER_NAME, stepName(best));
+  await prune(root, path, { keep, best }, warn);
   return path;
+}
+
+async function point(root: string, pointer: string, name: string): Promise<void> {
+  try {
+    await replaceFile(join(root, pointer), [Buffer.from(`${name}\n`)]);
+  } catch (error) {
+    throw await describeWriteFailure(error, join(root, pointer), name.length + 1);
+  }
 }
 
 /**
@@ -215,9 +224,20 @@ async function wholeCheckpoints(root: string): Promise<string[]> {
   return whole;
 }
 
-async function prune(root: string, saved: string, keep: number, warn: Warn): Promise<void> {
+/** Whether a checkpoint is the one to be kept whatever its age. */
+const isBest = (path: string, best: number | undefined): boolean =>
+  best !== undefined && basename(path) === stepName(best);
+
+async function prune(
+  root: string,
+  saved: string,
+  { keep, best }: Pick<SaveOptions<unknown>, "keep" | "best">,
+  warn: Warn,
+): Promise<void> {
   try {
-    const others = (await wholeCheckpoints(root)).filter((path) => path !== saved);
+    const others = (await wholeCheckpoints(root)).filter(
+      (path) => path !== saved && !isBest(path, best),
+    );
     const surplus = others.slice(0, Math.max(0, others.length - (keep - 1)));
     for (const path of surplus) await discardCheckpoint(path);
   } catch (error) {
@@ -226,10 +246,11 @@ async function prune(root: string, saved: string, keep: number, warn: Warn): Pro
   }
 }
 
-/** Deletes the oldest whole checkpoint unless it is the only one; says whether it did. */
-async function discardOldest(root: string, warn: Warn): Promise<boolean> {
-  const [oldest, ...newer] = await wholeCheckpoints(root);
-  if (oldest === undefined || newer.length === 0) return false;
+/** Deletes the oldest whole checkpoint that is neither the newest nor the best; says whether there was one. */
+async function discardOldest(root: string, best: number | undefined, warn: Warn): Promise<boolean> {
+  const older = (await wholeCheckpoints(root)).slice(0, -1);
+  const oldest = older.find((path) => !isBest(path, best));
+  if (oldest === undefined) return false;
   warn(`Deleting ${oldest} to make room`);
   await discardCheckpoint(oldest);
   return true;

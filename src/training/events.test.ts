@@ -56,7 +56,25 @@ describe("formatEvent and parseEvent", () => {
     { type: "run-start", time, name: "fox" },
     { type: "resume", time, stage: "a", step: 4 },
     { type: "stage-start", time, stage: "a", step: 0, steps: 10 },
-    { type: "validation", time, stage: "a", step: 1, losses: { train: 0.1, heldout: Number.NaN } },
+    {
+      type: "validation",
+      time,
+      stage: "a",
+      step: 1,
+      losses: { train: 0.1, heldout: Number.NaN },
+      bands: { train: { "0-249": 0.3 }, heldout: { "0-249": Number.NaN } },
+    },
+    {
+      type: "rollback",
+      time,
+      stage: "a",
+      step: 4,
+      spikeStep: 9,
+      loss: 7,
+      ratio: 70,
+      skipped: [4, 9],
+      pictures: ["a.png"],
+    },
     { type: "sample", time, stage: "a", step: 1, file: "samples/a-1.png" },
     { type: "checkpoint", time, stage: "a", step: 1, folder: "checkpoints/step-00000001" },
     { type: "warning", time, stage: "a", step: 1, message: "NaN" },
@@ -65,6 +83,11 @@ describe("formatEvent and parseEvent", () => {
   ])("keep $type", (event) => {
     expect(formatEvent(event)).not.toContain("\n");
     expect(parseEvent(formatEvent(event))).toEqual(event);
+  });
+
+  it("read losses of an earlier release, which have no bands", () => {
+    const line = '{"type":"validation","time":"","stage":"a","step":1,"losses":{"train":0.1}}';
+    expect(parseEvent(line)).toMatchObject({ losses: { train: 0.1 }, bands: {} });
   });
 
   it.each(["", "{", "null", "1", "[]", "{}", '{"type":"other"}', '{"type":"toString"}'])(
@@ -147,6 +170,27 @@ describe("foldEvents", () => {
     expect(foldEvents(events)).toEqual([
       ...[stepEvent("a", 1), warning, warning],
       ...[resume("a", 1), stepEvent("a", 2)],
+    ]);
+  });
+
+  it("drops what a rollback went back from, and keeps two rollbacks to one step", () => {
+    const back: RunEvent = {
+      type: "rollback",
+      time,
+      stage: "b",
+      step: 1,
+      spikeStep: 3,
+      loss: 9,
+      ratio: 90,
+      skipped: [1, 3],
+      pictures: [],
+    };
+    const events = [
+      ...[stepEvent("a", 8), stepEvent("b", 1), stepEvent("b", 2), back],
+      ...[stepEvent("b", 2, 20), back, stepEvent("b", 2, 200)],
+    ];
+    expect(foldEvents(events)).toEqual([
+      ...[stepEvent("a", 8), stepEvent("b", 1), back, back, stepEvent("b", 2, 200)],
     ]);
   });
 

@@ -52,6 +52,23 @@ export interface StepEvent extends Placed {
 export interface ValidationEvent extends Placed {
   readonly type: "validation";
   readonly losses: Losses;
+  /** The same by band of timesteps, such as `0-249`; a band at which nothing was measured is not there. */
+  readonly bands: Readonly<Record<string, Losses>>;
+}
+
+/**
+ * A step's loss leapt, and the run went back to the checkpoint of step `step`: what it did beyond it is superseded. The
+ * batches from `skipped[0]` to before `skipped[1]` of the stage's sequence are passed over from now on.
+ */
+export interface RollbackEvent extends Placed {
+  readonly type: "rollback";
+  readonly spikeStep: number;
+  readonly loss: number;
+  /** How many times the usual. */
+  readonly ratio: number;
+  readonly skipped: readonly [from: number, to: number];
+  /** Of the step whose loss leapt. */
+  readonly pictures: readonly string[];
 }
 
 /** A sample sheet; `file` is relative to the run folder. */
@@ -92,6 +109,7 @@ export type RunEvent =
   | StageStartEvent
   | StepEvent
   | ValidationEvent
+  | RollbackEvent
   | SampleEvent
   | CheckpointEvent
   | WarningEvent
@@ -109,6 +127,7 @@ const types: Readonly<Record<RunEvent["type"], true>> = {
   "stage-start": true,
   step: true,
   validation: true,
+  rollback: true,
   sample: true,
   checkpoint: true,
   warning: true,
@@ -133,7 +152,14 @@ export function parseEvent(line: string): RunEvent | undefined {
     return undefined;
   }
   if (!Object.hasOwn(types, Object(event).type)) return undefined;
-  if (event.type === "validation") return { ...event, losses: numbers(event.losses) };
+  if (event.type === "validation") {
+    const bands = Object.entries(event.bands ?? {}); // runs of earlier releases have none
+    return {
+      ...event,
+      losses: numbers(event.losses),
+      bands: Object.fromEntries(bands.map(([split, losses]) => [split, numbers(losses)])),
+    };
+  }
   if (event.type !== "step") return event;
   const { lossParts, seconds, ...fields } = event;
   const { loss, gradNorm } = numbers({ loss: event.loss, gradNorm: event.gradNorm });
@@ -147,18 +173,18 @@ function numbers<K extends string>(values: Readonly<Record<K, number>>): Record<
 }
 
 /**
- * Drops what a `resume` superseded: what was done beyond its step and in later stages, and the end of the run. Where a
+ * Drops what a `resume` or a `rollback` superseded: what was done beyond its step and in later stages, and the end of the run. Where a
  * resumed run does something at its first step once more, the later event counts.
  */
 export function foldEvents(events: Iterable<RunEvent>): RunEvent[] {
   const kept = new Map<string, RunEvent>();
   let count = 0;
   for (const event of events) {
-    if (event.type === "resume") {
+    if (event.type === "resume" || event.type === "rollback") {
       const isSuperseded = superseded(kept.values(), event);
       for (const [key, earlier] of kept) if (isSuperseded(earlier)) kept.delete(key);
     }
-    const happensOnce = "step" in event && event.type !== "resume" && event.type !== "warning";
+    const happensOnce = "step" in event && !["resume", "rollback", "warning"].includes(event.type);
     const key = happensOnce ? `${event.type} ${event.stage} ${event.step}` : String(count++);
     kept.delete(key);
     kept.set(key, event);
@@ -168,7 +194,7 @@ export function foldEvents(events: Iterable<RunEvent>): RunEvent[] {
 
 function superseded(
   events: Iterable<RunEvent>,
-  { stage, step }: ResumeEvent,
+  { stage, step }: ResumeEvent | RollbackEvent,
 ): (event: RunEvent) => boolean {
   const stages = [
     ...new Set([...events].flatMap((event) => ("stage" in event ? event.stage : []))),

@@ -3,83 +3,37 @@ import type { ResolvedStage } from "../config/index.ts";
 import { clipGradNorm_, createOptimizer, Ema, lrFactor, type Optimizer } from "../optim/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { BucketOrder, batchesOfOneKind } from "./bucket-order.ts";
-import type { JsonValue } from "./checkpoint-manifest.ts";
-import { type Order, SampleDraws, SampleOrder } from "./draws.ts";
-import {
-  type LoadedBatch,
-  prefixed,
-  type SampleSheet,
-  type Split,
-  type StageLoss,
-  type StageTask,
-  unprefixed,
-} from "./stage-task.ts";
+import { LossLedger } from "./loss-ledger.ts";
+import { type MeasuredLoss, measureLoss } from "./measure-loss.ts";
+import { SpikeGuard } from "./spike-guard.ts";
+import { StageBatches } from "./stage-batches.ts";
+import type { Rollback, StageListener, StageState } from "./stage-listener.ts";
+import { prefixed, type Split, type StageTask, unprefixed } from "./stage-task.ts";
+import type { SeenLoss } from "./timestep-bands.ts";
 
-/** What one optimizer step did. */
-export interface StepReport {
-  /** Steps done, this one included. */
-  readonly step: number;
-  readonly loss: number;
-  readonly parts: Readonly<Record<string, number>>;
-  readonly gradNorm: number;
-  readonly lr: number;
-  readonly images: number;
-  /** False where the loss or the gradient was not finite: nothing was changed then. */
-  readonly applied: boolean;
-  readonly seconds: {
-    readonly data: number;
-    readonly forward: number;
-    readonly backward: number;
-    readonly optimizer: number;
-  };
-}
-
-/** Tensors and facts of a checkpoint. */
-export interface StageState {
-  readonly step: number;
-  readonly groups: ReadonlyMap<string, ReadonlyMap<string, Tensor>>;
-  readonly state: { readonly [key: string]: JsonValue };
-}
-
-/** What the loop tells, and asks, while it runs. Each call is awaited. */
-export interface StageListener {
-  onStep(report: StepReport): void;
-  onWarning(message: string): void;
-  onSample(step: number, sheet: SampleSheet): Promise<void>;
-  onValidation(step: number, losses: Readonly<Record<string, number>>): void;
-  onCheckpoint(state: StageState): Promise<void>;
-  /** Whether to save and stop at this step's end. */
-  shouldStop(): boolean;
-}
+export type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
 
 /** Bad steps in a row after which the run gives up. */
 const MAX_SKIPPED = 5;
-/** Held-out pictures whose loss is measured, each at one fixed timestep and noise. */
-const VALIDATION_SAMPLES = 256;
+/** Times that a run goes back to the same checkpoint before it gives up. */
+const MAX_ROLLBACKS = 10;
 
 const seconds = (since: number): number => (performance.now() - since) / 1000;
 
-/** A training run became meaningless: losses or gradients that are not finite, again and again. */
+/** A training run became meaningless: losses or gradients that are not finite, or losses that leap, again and again. */
 export class DivergedError extends Error {
   override readonly name: string = "DivergedError";
 }
 
-/** A batch that is being read. */
-interface PendingBatch {
-  /** Number of its forward pass in the stage. */
-  readonly pass: number;
-  readonly batch: Promise<LoadedBatch>;
-  /** Whether no other follows. */
-  readonly isLast: boolean;
+/** A picture's loss in a step. */
+interface SampleLoss extends SeenLoss {
+  readonly id: number;
 }
 
-/** The sequence of a stage's pictures: with batches of one bucket each where they have buckets. */
-function orderOf(seed: number, { name, batchSize }: ResolvedStage, task: StageTask): Order {
-  const buckets = task.buckets?.train;
-  return buckets === undefined
-    ? new SampleOrder(seed, `${name}/order`, task.counts.train)
-    : new BucketOrder(seed, `${name}/order`, buckets, batchSize);
+/** Held-out loss of the best checkpoint so far. */
+interface Best {
+  readonly step: number;
+  readonly loss: number;
 }
 
 /** Trains one stage: the optimizer, the averages, and the loop over steps. */
@@ -89,12 +43,16 @@ export class StageLoop {
   readonly #task: StageTask;
   readonly #optimizer: Optimizer;
   readonly #ema: Ema | undefined;
-  readonly #order: Order;
+  readonly #batches: StageBatches;
   readonly #trainable: readonly Tensor[];
-  /** The next batch, read while the present one is computed. */
-  #pending: PendingBatch | undefined;
+  readonly #ledger: LossLedger;
+  readonly #guard: SpikeGuard | undefined;
   #step = 0;
   #skipped = 0;
+  #hasCheckpoint = false;
+  /** To the newest checkpoint. */
+  #rollbacks = 0;
+  #best: Best | undefined;
 
   constructor(seed: number, stage: ResolvedStage, task: StageTask) {
     const trainable = new Map(task.groups.flatMap(({ parameters }) => [...parameters]));
@@ -104,7 +62,9 @@ export class StageLoop {
     this.#trainable = [...trainable.values()];
     this.#optimizer = createOptimizer(stage.optimizer, task.groups);
     this.#ema = stage.ema === null ? undefined : new Ema(trainable, stage.ema);
-    this.#order = orderOf(seed, stage, task);
+    this.#batches = new StageBatches(seed, stage, task);
+    this.#ledger = new LossLedger(task.counts.train);
+    this.#guard = stage.spikes === null ? undefined : new SpikeGuard(stage.spikes);
   }
 
   /** Steps done. */
@@ -121,6 +81,7 @@ export class StageLoop {
       ["weights", weights],
       ...(this.#ema === undefined ? [] : ([["ema", this.#ema.stateDict()]] as const)),
       ["optimizer", this.#optimizer.stateDict()],
+      ["losses", this.#ledger.tensors()],
     ]);
   }
 
@@ -130,6 +91,10 @@ export class StageLoop {
       groups: this.tensors(),
       state: {
         skippedInARow: this.#skipped,
+        skippedBatches: this.#batches.skipped.state(),
+        rollbacks: this.#rollbacks,
+        ...(this.#guard === undefined ? {} : { spikeWindow: this.#guard.state() }),
+        ...(this.#best === undefined ? {} : { best: { ...this.#best } }),
         ...(this.#step === this.#stage.steps ? this.#task.facts() : {}),
       },
     };
@@ -148,8 +113,16 @@ export class StageLoop {
       model.loadStateDict(unprefixed(prefix, weights));
     this.#ema?.loadStateDict(group("ema"));
     this.#optimizer.loadStateDict(group("optimizer"));
+    // A checkpoint of an earlier release, or of a set that has grown since, has no ledger that fits.
+    const losses = groups.get("losses");
+    if (losses === undefined || !this.#ledger.restore(losses)) this.#ledger.begin(step);
     this.#step = step;
     this.#skipped = Number(state.skippedInARow ?? 0);
+    this.#batches.skipped.restore(state.skippedBatches ?? []);
+    this.#rollbacks = Number(state.rollbacks ?? 0);
+    this.#guard?.restore(state.spikeWindow ?? []);
+    this.#best = state.best as Best | undefined;
+    this.#hasCheckpoint = true;
   }
 
   /** Runs from the current step to the stage's end, or until the listener wants to stop. True when the stage is complete. */
@@ -157,59 +130,55 @@ export class StageLoop {
     const { steps, sampleEvery, checkpointEvery, validateEvery } = this.#stage;
     if (this.#step === 0) await this.#sample(listener);
     while (this.#step < steps) {
-      const report = await this.#trainStep();
-      listener.onStep(report);
-      if (!report.applied) this.#noteSkipped(listener);
+      const wentBack = !(await this.#trainStep(listener));
+      if (wentBack) continue;
       const isLast = this.#step === steps;
       const isDue = (every: number | null): boolean =>
         isLast || (every !== null && this.#step % every === 0);
       // The loop turns once a step, so that signals and timers get their turn.
       await nextTurn();
       const stop = listener.shouldStop() && !isLast;
-      if (stop || isDue(checkpointEvery)) await listener.onCheckpoint(this.#state());
+      const saves = stop || isDue(checkpointEvery);
+      if (!stop && (isDue(validateEvery) || (saves && this.#keepsBest)))
+        await this.#validate(listener, saves);
+      if (saves) await this.#save(listener);
       if (stop) return false;
-      if (isDue(validateEvery)) await this.#validate(listener);
       if (isDue(sampleEvery)) await this.#sample(listener);
     }
     return true;
   }
 
-  #positions(step: number, micro: number): number[] {
-    const { batchSize, gradientAccumulation } = this.#stage;
-    const first = (step * gradientAccumulation + micro) * batchSize;
-    return Array.from({ length: batchSize }, (_, i) => first + i);
+  get #keepsBest(): boolean {
+    const { keepBest, validateEvery } = this.#stage;
+    return keepBest && validateEvery !== null && this.#task.counts.heldout > 0;
   }
 
-  /** Begins to read the pictures of one forward pass. */
-  #load(pass: number): PendingBatch {
-    const { gradientAccumulation, steps } = this.#stage;
-    const [step, micro] = [Math.floor(pass / gradientAccumulation), pass % gradientAccumulation];
-    const positions = this.#positions(step, micro);
-    const batch = this.#task.load({
-      split: "train",
-      index: pass,
-      ids: positions.map((position) => this.#order.at(position)),
-      draws: new SampleDraws(this.#seed, this.#stage.name, positions),
-    });
-    // What fails here is thrown where the batch is waited for.
-    batch.catch(() => {});
-    return { pass, batch, isLast: pass + 1 >= steps * gradientAccumulation };
+  async #save(listener: StageListener): Promise<void> {
+    this.#rollbacks = 0;
+    await this.#writeCheckpoint(listener);
+    const { since } = this.#ledger;
+    const pictures = this.#ledger.pictures((id) => this.#task.describe(id));
+    listener.onPictureLosses?.(this.#step, since, pictures);
   }
 
-  async #trainStep(): Promise<StepReport> {
+  async #writeCheckpoint(listener: StageListener): Promise<void> {
+    await listener.onCheckpoint(this.#state(), this.#best?.step);
+    this.#hasCheckpoint = true;
+  }
+
+  /** Does a step. False where its loss leapt: the step before it is then that of the newest checkpoint. */
+  async #trainStep(listener: StageListener): Promise<boolean> {
     const { batchSize, gradientAccumulation, gradientClip, schedule, steps, optimizer } =
       this.#stage;
     const lr = optimizer.lr * lrFactor(schedule, this.#step, steps);
     const time = { data: 0, forward: 0, backward: 0, optimizer: 0 };
     let loss = 0;
     const parts: Record<string, number> = {};
+    const samples: SampleLoss[] = [];
     this.#optimizer.zeroGrad();
     for (let micro = 0; micro < gradientAccumulation; micro++) {
-      const pass = this.#step * gradientAccumulation + micro;
       const waiting = performance.now();
-      const pending = this.#pending?.pass === pass ? this.#pending : this.#load(pass);
-      const batch = await pending.batch;
-      this.#pending = pending.isLast ? undefined : this.#load(pass + 1);
+      const { ids, batch } = await this.#batches.take(this.#step, micro);
       time.data += seconds(waiting);
       torch.tidy(() => {
         const start = performance.now();
@@ -224,21 +193,63 @@ export class StageLoop {
         for (const [name, value] of Object.entries(result.parts)) {
           parts[name] = (parts[name] ?? 0) + value.item() / gradientAccumulation;
         }
+        const { values, timesteps } = result.samples;
+        const losses = values.toFloat32Array();
+        for (const [i, id] of ids.entries())
+          samples.push({ id, loss: losses[i] ?? Number.NaN, timestep: timesteps?.[i] });
       });
     }
     const start = performance.now();
     const gradNorm = clipGradNorm_(this.#trainable, gradientClip);
     const applied = Number.isFinite(loss) && Number.isFinite(gradNorm);
+    const ratio = applied && this.#hasCheckpoint ? this.#guard?.spikeOf(samples) : undefined;
+    const newest = ratio === undefined ? undefined : await listener.newestState?.();
+    if (ratio !== undefined && newest !== undefined) {
+      await this.#rollBack(listener, newest, { loss, ratio });
+      return false;
+    }
     if (applied) {
       this.#optimizer.step(lr);
       this.#ema?.update(this.#step);
+      this.#guard?.add(samples);
+      for (const { id, ...seen } of samples) this.#ledger.add(id, seen);
     }
     this.#optimizer.zeroGrad();
     time.optimizer = seconds(start);
     this.#step += 1;
     this.#skipped = applied ? 0 : this.#skipped + 1;
     const images = batchSize * gradientAccumulation;
-    return { step: this.#step, loss, parts, gradNorm, lr, images, applied, seconds: time };
+    const report = { step: this.#step, loss, parts, gradNorm, lr, images, applied, seconds: time };
+    listener.onStep(report);
+    if (!applied) this.#noteSkipped(listener);
+    return true;
+  }
+
+  /**
+   * Goes back to the newest checkpoint and passes over the batches from there to the one whose loss leapt. That checkpoint
+   * is saved anew with what is passed over, so that a resumed run does the same.
+   */
+  async #rollBack(
+    listener: StageListener,
+    newest: StageState,
+    spike: Pick<Rollback, "loss" | "ratio">,
+  ): Promise<void> {
+    const spikeStep = this.#step + 1;
+    const spikeBatch = this.#batches.skipped.at(this.#step);
+    const pictures = this.#batches.pictures(this.#step);
+    this.#optimizer.zeroGrad();
+    this.restore(newest);
+    for (const tensors of newest.groups.values())
+      for (const tensor of tensors.values()) tensor.dispose();
+    const skipped = [this.#batches.skipped.at(this.#step), spikeBatch + 1] as const;
+    this.#batches.skip(...skipped);
+    this.#rollbacks += 1;
+    listener.onRollback?.({ ...spike, step: this.#step, spikeStep, skipped, pictures });
+    await this.#writeCheckpoint(listener);
+    if (this.#rollbacks < MAX_ROLLBACKS) return;
+    throw new DivergedError(
+      `The loss leapt ${MAX_ROLLBACKS} times after the checkpoint of step ${this.#step}, each time at other pictures. Lower the learning rate, look at the pictures that the events of type "rollback" name, or train on without this guard: "spikes": null in stage "${this.#stage.name}".`,
+    );
   }
 
   #inPrecision<T>(body: () => T): T {
@@ -247,12 +258,7 @@ export class StageLoop {
   }
 
   #noteSkipped(listener: StageListener): void {
-    const { gradientAccumulation } = this.#stage;
-    const ids = Array.from({ length: gradientAccumulation }, (_, micro) =>
-      this.#positions(this.#step - 1, micro),
-    )
-      .flat()
-      .map((position) => this.#task.describe(this.#order.at(position)));
+    const ids = this.#batches.pictures(this.#step - 1);
     const what = `Step ${this.#step}: the loss or the gradient is not finite; nothing was changed. Its pictures: ${ids.join(", ")}`;
     listener.onWarning(what);
     if (this.#skipped >= MAX_SKIPPED) {
@@ -273,41 +279,29 @@ export class StageLoop {
   }
 
   /** The averaged weights' loss, always on the same pictures, timesteps and noise. */
-  async #validate(listener: StageListener): Promise<void> {
-    const losses: Record<string, number> = {};
+  async #validate(listener: StageListener, saves: boolean): Promise<void> {
+    const losses: Partial<Record<Split, MeasuredLoss>> = {};
+    const { batchSize } = this.#stage;
     await this.#averaged(async () => {
       for (const split of ["train", "heldout"] as const) {
-        const count = this.#task.counts[split];
-        if (count > 0) losses[split] = await this.#measure(split, count);
+        if (this.#task.counts[split] === 0) continue;
+        losses[split] = await measureLoss(this.#task, split, {
+          seed: this.#seed,
+          batchSize,
+          compute: (loss) => this.#inPrecision(loss),
+        });
       }
     });
     listener.onValidation(this.#step, losses);
-  }
-
-  async #measure(split: Split, count: number): Promise<number> {
-    const buckets = this.#task.buckets?.[split];
-    const batches = batchesOfOneKind(
-      Array.from({ length: VALIDATION_SAMPLES }, (_, i) => i),
-      (position) => buckets?.[position % count],
-      this.#stage.batchSize,
-    );
-    let sum = 0;
-    for (const [index, positions] of batches.entries()) {
-      const batch = await this.#task.load({
-        split,
-        index,
-        ids: positions.map((position) => position % count),
-        draws: new SampleDraws(this.#seed, "validation", positions),
-      });
-      const loss = (): StageLoss => this.#inPrecision(() => batch.loss());
-      sum += torch.noGrad(() => torch.tidy(() => loss().loss.item())) * positions.length;
-    }
-    return sum / VALIDATION_SAMPLES;
+    const { loss = Number.NaN } = losses.heldout ?? {};
+    if (saves && this.#keepsBest && loss < (this.#best?.loss ?? Number.POSITIVE_INFINITY))
+      this.#best = { step: this.#step, loss };
   }
 
   /** Gives back the optimizer's and the averages' memory. */
   dispose(): void {
     this.#optimizer.dispose();
     this.#ema?.dispose();
+    this.#ledger.dispose();
   }
 }

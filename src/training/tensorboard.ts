@@ -42,9 +42,12 @@ export class TensorBoardWriter implements Disposable {
     const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${filesMade++}`;
     this.#file = openSync(join(folder, name), "ax");
     this.#append({ fileVersion: "brain.Event:2" });
-    if (resumedAfter !== undefined) {
-      this.#append({ step: resumedAfter + 1, sessionLog: { status: sessionStart } });
-    }
+    if (resumedAfter !== undefined) this.goBack(resumedAfter);
+  }
+
+  /** Goes on after an earlier step: TensorBoard forgets what was said beyond it. */
+  goBack(step: number): void {
+    this.#append({ step: step + 1, sessionLog: { status: sessionStart } });
   }
 
   /** Adds a point to a curve; TensorBoard keeps it in single precision. */

@@ -10,15 +10,23 @@ import {
   type Checkpoint,
   cleanLeftovers,
   forecastBytes,
+  latestCheckpoint,
   requireDiskSpace,
   saveCheckpointInPlace,
 } from "./checkpoint.ts";
 import { pretrainedTokenizer } from "./models.ts";
+import { writePictureLosses } from "./picture-losses-file.ts";
 import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
 import { ProgressLine } from "./progress.ts";
 import { RunFolder } from "./run-folder.ts";
 import { StopRequest } from "./signals.ts";
-import { type StageListener, StageLoop, type StageState, type StepReport } from "./stage-loop.ts";
+import {
+  type Rollback,
+  type StageListener,
+  StageLoop,
+  type StageState,
+  type StepReport,
+} from "./stage-loop.ts";
 import { StageModels, stageCheckpoints } from "./stage-models.ts";
 import { TensorBoardWriter } from "./tensorboard.ts";
 import { loadTrainingData, type TrainingData } from "./training-data.ts";
@@ -229,9 +237,10 @@ class TrainSession {
         new Map([...tensors].map(([key, { dtype, shape }]) => [key, { dtype, shape }])),
       ]),
     );
+    const keepsBest = stage.keepBest && stage.validateEvery !== null;
     await requireDiskSpace(
       this.#run.checkpoints,
-      forecastBytes(specs, {}) * (stage.keepCheckpoints + 1),
+      forecastBytes(specs, {}) * (stage.keepCheckpoints + (keepsBest ? 2 : 1)),
     );
   }
 
@@ -253,11 +262,30 @@ class TrainSession {
         });
       },
       onValidation: (step, losses) => {
-        this.#run.append({ type: "validation", ...this.#place, step, losses });
-        for (const [split, loss] of Object.entries(losses))
+        const measured = Object.entries(losses);
+        this.#run.append({
+          type: "validation",
+          ...this.#place,
+          step,
+          losses: Object.fromEntries(measured.map(([split, { loss }]) => [split, loss])),
+          bands: Object.fromEntries(measured.map(([split, { bands }]) => [split, bands])),
+        });
+        for (const [split, { loss, bands }] of measured) {
           board.scalar(`loss-${split}`, step, loss);
+          for (const [band, own] of Object.entries(bands))
+            board.scalar(`loss-${split}/${band}`, step, own);
+        }
       },
-      onCheckpoint: (state) => this.#save(stage, state),
+      onCheckpoint: (state, best) => this.#save(stage, state, best),
+      onPictureLosses: (step, since, pictures) =>
+        writePictureLosses(this.#run.path, { stage: stage.name, step, since, pictures }),
+      onRollback: (rollback) => this.#onRollback(rollback, board),
+      newestState: async () => {
+        const root = stageCheckpoints(this.#run.checkpoints, stage.name);
+        const checkpoint = await latestCheckpoint(root, (message) => this.#warn(message));
+        if (checkpoint === undefined) throw new Error(`The checkpoints are gone from ${root}`);
+        return readState(checkpoint);
+      },
       shouldStop: () => this.#stop.requested !== undefined,
     };
   }
@@ -283,7 +311,21 @@ class TrainSession {
     progress.update({ step, loss, imagesPerSecond });
   }
 
-  async #save(stage: ResolvedStage, { step, groups, state }: StageState): Promise<void> {
+  #onRollback(rollback: Rollback, board: TensorBoardWriter): void {
+    const { step, spikeStep, loss, ratio, skipped, pictures } = rollback;
+    this.#options.say(
+      `Warning: Step ${spikeStep}: loss ${loss.toPrecision(4)}, ${ratio.toPrecision(3)} times the usual. Going on after step ${step} without batches ${skipped[0]} to ${skipped[1] - 1}. Its pictures: ${pictures.join(", ")}`,
+    );
+    this.#place = { ...this.#place, step };
+    this.#run.append({ type: "rollback", ...this.#place, ...rollback });
+    board.goBack(step);
+  }
+
+  async #save(
+    stage: ResolvedStage,
+    { step, groups, state }: StageState,
+    best: number | undefined,
+  ): Promise<void> {
     const root = stageCheckpoints(this.#run.checkpoints, stage.name);
     const folder = await saveCheckpointInPlace(root, {
       step,
@@ -291,6 +333,7 @@ class TrainSession {
       state,
       groups,
       keep: stage.keepCheckpoints,
+      best,
       warn: (message) => this.#warn(message),
     });
     this.#run.append({
