@@ -45,6 +45,13 @@ it.each<[string, PixArtConfig, readonly string[]]>([
     ],
   ],
   [
+    "class pictures among those of the thing",
+    config({ ...classes, classFolder: "./data/dogs" }, square),
+    [
+      'Expected a folder outside of dataset.folder, whose pictures are all trained on, for dataset.classFolder but received "./data/dogs".',
+    ],
+  ],
+  [
     "class pictures without a caption",
     config({ classFolder: "dogs" }, square),
     [

@@ -1,9 +1,14 @@
+import { relative } from "node:path";
 import { expected } from "./mistakes.ts";
 import type { CheckedConfig } from "./pixart-config.ts";
 
 /** One sentence for each field of prior preservation that lacks another one. */
 export function* classPictures({ base, dataset }: CheckedConfig): Generator<string> {
-  const { classFolder, classPrompt, classImages } = dataset;
+  const { folder, classFolder, classPrompt, classImages } = dataset;
+  if (classFolder !== null && !relative(folder, classFolder).startsWith("..")) {
+    const what = "a folder outside of dataset.folder, whose pictures are all trained on,";
+    yield expected(what, ["dataset", "classFolder"], classFolder);
+  }
   if (classFolder !== null && classPrompt === null) {
     const what = "the caption of the class pictures, since dataset.classFolder is given,";
     yield expected(what, ["dataset", "classPrompt"], classPrompt);

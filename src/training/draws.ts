@@ -6,12 +6,25 @@ import * as torch from "../torch/index.ts";
  * sample's position in the stage: what a sample gets does not depend on its batch, its rank or where a run was resumed.
  */
 export class SampleDraws {
-  readonly positions: readonly number[];
-  readonly #generators: readonly torch.Generator[];
+  #positions: readonly number[];
+  #generators: readonly torch.Generator[];
 
   constructor(seed: number, purpose: string, positions: readonly number[]) {
-    this.positions = positions;
+    this.#positions = positions;
     this.#generators = positions.map((position) => torch.stream(seed, purpose, position));
+  }
+
+  /** Where each sample stands in the stage. */
+  get positions(): readonly number[] {
+    return this.#positions;
+  }
+
+  /** The draws of a batch that has the samples of both, these first; their streams go on as one. */
+  joined(other: SampleDraws): SampleDraws {
+    const both = new SampleDraws(0, "", []);
+    both.#positions = [...this.#positions, ...other.#positions];
+    both.#generators = [...this.#generators, ...other.#generators];
+    return both;
   }
 
   /** (B, …): what `draw` makes of each sample's stream, which is to be of one shape. */

@@ -43,6 +43,7 @@ export async function measureLoss(
       index,
       ids: positions.map((position) => position % count),
       draws: new SampleDraws(seed, "validation", positions),
+      isMeasured: true,
     });
     torch.noGrad(() =>
       torch.tidy(() => {

@@ -6,6 +6,7 @@ import { stageBuckets } from "./aspect-plan.ts";
 import { FrozenCaptions, LiveCaptions } from "./captions.ts";
 import { Latents } from "./latents.ts";
 import { autoencoderFactor, buildAutoencoder, buildDiT } from "./models.ts";
+import { PriorPictures } from "./prior-pictures.ts";
 import { samplerOf } from "./sampler.ts";
 import type { StageModels } from "./stage-models.ts";
 import type { StageTask } from "./stage-task.ts";
@@ -53,13 +54,24 @@ export async function prepareStage(
       maxUnreadable: config.dataset.maxUnreadable,
       warn: context.onWarning,
     });
+  const openPrior = async (): Promise<PriorPictures> =>
+    new PriorPictures(await openLatents(data.prior), {
+      seed: config.seed,
+      stage: stage.name,
+      weight: stage.kind === "text-to-image" ? stage.priorLossWeight : 0,
+    });
   const latents = {
     train: await openLatents(wanted.train),
     heldout: await openLatents(wanted.heldout),
   };
   const examples = { train: latents.train.examples, heldout: latents.heldout.examples };
   if (stage.kind === "text-to-image")
-    return textToImage(context, stage, { vae, examples, latents });
+    return textToImage(context, stage, {
+      vae,
+      examples,
+      latents,
+      prior: data.prior.length === 0 ? undefined : await openPrior(),
+    });
   if (data.classCount === 0) {
     throw new Error(
       `Stage "${stage.name}" needs classes, but the data set ${config.dataset.folder} has no "class" column. Add one, or leave the stage out`,
@@ -75,7 +87,7 @@ export async function prepareStage(
 
 type Pictures = Pick<
   ConstructorParameters<typeof TextToImageTask>[1],
-  "vae" | "examples" | "latents"
+  "vae" | "examples" | "latents" | "prior"
 >;
 
 async function textToImage(
@@ -91,7 +103,7 @@ async function textToImage(
   );
   const prepare = preparation({ cleanCaption: config.dataset.cleanCaptions });
   const { maxLength } = config.tokenizer;
-  const texts = captionsOf(pictures.examples).map(prepare);
+  const texts = captionsOf({ ...pictures.examples, prior: context.data.prior }).map(prepare);
   warnOfLongCaptions(context, texts);
   const captions =
     stage.trainTextEncoder && !(textEncoder instanceof StagedModel)
@@ -118,8 +130,12 @@ async function textToImage(
   });
 }
 
-const captionsOf = ({ train, heldout }: StageExamples): string[] => [
-  ...new Set([...train, ...heldout].flatMap((e) => [e.shortCaption, e.denseCaption])),
+const captionsOf = (examples: StageExamples & Pick<TrainingData, "prior">): string[] => [
+  ...new Set(
+    Object.values(examples).flatMap((list) =>
+      list.flatMap((e) => [e.shortCaption, e.denseCaption]),
+    ),
+  ),
 ];
 
 function warnOfLongCaptions(

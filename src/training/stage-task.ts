@@ -14,6 +14,8 @@ export interface Batch {
   readonly index: number;
   readonly ids: readonly number[];
   readonly draws: SampleDraws;
+  /** Whether its loss is measured and not trained on: no caption or class is dropped then, and class pictures stay away. */
+  readonly isMeasured?: boolean;
 }
 
 /** Each sample's own loss, for those who watch and measure. */

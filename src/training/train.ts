@@ -14,6 +14,7 @@ import {
   requireDiskSpace,
   saveCheckpointInPlace,
 } from "./checkpoint.ts";
+import { drawClassPictures } from "./class-pictures.ts";
 import { pretrainedTokenizer } from "./models.ts";
 import { writePictureLosses } from "./picture-losses-file.ts";
 import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
@@ -52,7 +53,7 @@ export interface TrainOutcome {
 /** Trains the stages of a config one after the other in its run folder. Returns early where a signal asked for it. */
 export async function train(config: CheckedConfig, options: TrainOptions): Promise<TrainOutcome> {
   const { resume, resumeCommand, say } = options;
-  const begun = resume ? await goOn(config, say) : await begin(config, resumeCommand);
+  const begun = resume ? await goOn(config, say) : await begin(config, options);
   using run = begun.run;
   using stop = new StopRequest(say);
   if (run.config.threads !== null) torch.setThreads(run.config.threads);
@@ -73,7 +74,11 @@ interface BegunRun {
   readonly data: TrainingData;
 }
 
-async function begin(config: CheckedConfig, resumeCommand: string): Promise<BegunRun> {
+async function begin(
+  config: CheckedConfig,
+  { resumeCommand, say }: TrainOptions,
+): Promise<BegunRun> {
+  await drawClassPictures(config, say);
   const data = await loadTrainingData(config.dataset);
   const settled = await settleForData(config, data);
   return { run: RunFolder.create(config.workDir, settled, resumeCommand), data };
@@ -82,6 +87,7 @@ async function begin(config: CheckedConfig, resumeCommand: string): Promise<Begu
 async function goOn(config: CheckedConfig, say: TrainOptions["say"]): Promise<BegunRun> {
   const run = RunFolder.open(config.workDir);
   try {
+    await drawClassPictures(run.config, say);
     const data = await loadTrainingData(run.config.dataset);
     const { workDir } = run.config;
     if (!isDeepStrictEqual(run.config, { ...(await settleForData(config, data)), workDir })) {

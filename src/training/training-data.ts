@@ -34,7 +34,13 @@ export type DatasetChoice = Pick<ResolvedConfig["dataset"], "folder" | "things" 
   Partial<
     Pick<
       ResolvedConfig["dataset"],
-      "heldoutShare" | "layout" | "imageColumn" | "textColumn" | "instancePrompt"
+      | "heldoutShare"
+      | "layout"
+      | "imageColumn"
+      | "textColumn"
+      | "instancePrompt"
+      | "classFolder"
+      | "classPrompt"
     >
   >;
 
@@ -43,6 +49,8 @@ export interface TrainingData {
   readonly train: readonly Example[];
   /** Never trained on. */
   readonly heldout: readonly Example[];
+  /** Pictures of DreamBooth's class, beside the data set; none where the config names no folder of them. */
+  readonly prior: readonly Example[];
   readonly classCount: number;
   readonly dataset: Dataset;
 }
@@ -94,11 +102,14 @@ const shareOf = (file: string): number =>
 /** Reads the data set and takes the part that the config names. Throws where that part is empty. */
 export async function loadTrainingData(config: DatasetChoice): Promise<TrainingData> {
   const { layout, imageColumn, textColumn: captions, instancePrompt } = config;
+  const { classFolder, classPrompt } = config;
   const dataset = await readDataset(config.folder, {
     layout: layout ?? undefined,
     imageColumn: imageColumn ?? undefined,
     textColumn: captions ?? undefined,
     instancePrompt: instancePrompt ?? undefined,
+    classFolder: classFolder ?? undefined,
+    classPrompt: classPrompt ?? undefined,
   });
   const entries = chooseEntries(config, dataset);
   const classes = [
@@ -132,6 +143,7 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
   return {
     train,
     heldout: entries.filter(isHeldOut).map(example),
+    prior: dataset.classEntries.map(example),
     classCount: classes.length,
     dataset,
   };

@@ -50,12 +50,12 @@ export class ClassConditionalTask implements StageTask {
     return this.#parts.examples.train[id]?.file ?? String(id);
   }
 
-  async load({ split, ids, draws }: Batch): Promise<LoadedBatch> {
+  async load({ split, ids, draws, isMeasured = false }: Batch): Promise<LoadedBatch> {
     const { dit, latents, examples } = this.#parts;
     const pictures = await latents[split].load(ids, draws);
     const loss = (): ReturnType<LoadedBatch["loss"]> => {
       const original = latents[split].draw(pictures, draws);
-      const dropped = draws.uniform().map((u) => split === "train" && u < this.#stage.classDropout);
+      const dropped = draws.uniform().map((u) => !isMeasured && u < this.#stage.classDropout);
       const labels = ids.map((id, i) =>
         dropped[i] ? dit.noClass : (examples[split][id]?.classLabel ?? dit.noClass),
       );

@@ -8,16 +8,20 @@ import type {
 import { PixArtAlphaPipeline } from "../../pipelines/index.ts";
 import type { Scheduler } from "../../schedulers/index.ts";
 import type { T5Tokenizer } from "../../text/index.ts";
+import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { adapterWeights } from "../adapters.ts";
 import type { Captions } from "../captions.ts";
-import type { Latents } from "../latents.ts";
+import type { SampleDraws } from "../draws.ts";
+import type { Latents, LoadedPicture } from "../latents.ts";
+import type { LoadedPrior, PriorPictures } from "../prior-pictures.ts";
 import {
   type Batch,
   type LoadedBatch,
   prefixed,
   type SampleSheet,
   type Split,
+  type StageLoss,
   type StageTask,
   type Weights,
 } from "../stage-task.ts";
@@ -36,6 +40,8 @@ export interface TextToImageParts {
   readonly tokenizer: T5Tokenizer;
   readonly vae: AutoencoderKL;
   readonly latents: Readonly<Record<Split, Latents>>;
+  /** Class pictures beside those of the data set, where the run has them. */
+  readonly prior?: PriorPictures | undefined;
   readonly captions: Captions;
   /** A caption as it is encoded. */
   readonly prepare: (caption: string) => string;
@@ -43,6 +49,15 @@ export interface TextToImageParts {
   readonly scheduler: Scheduler;
   readonly examples: Readonly<Record<Split, readonly Example[]>>;
   readonly config: ResolvedConfig;
+}
+
+/** What a loss is taken of: a batch's latents (B, C, h, w), and what belongs to each of its samples. */
+interface Denoised {
+  readonly original: Tensor;
+  readonly pictures: readonly LoadedPicture[];
+  /** As they are encoded. */
+  readonly texts: readonly string[];
+  readonly draws: SampleDraws;
 }
 
 /** Stages 2 and 3, text-image alignment and high aesthetics, and fine-tuning: the PixArt transformer learns from captions. */
@@ -90,30 +105,48 @@ export class TextToImageTask implements StageTask {
    * A whole batch takes its dense captions or its short ones: mixed, the short ones would be padded to the dense ones'
    * length and cost as much. The empty caption is the unconditional one of classifier-free guidance.
    */
-  #chooseCaptions({ split, index, ids, draws }: Batch): string[] {
-    const { examples, prepare, config } = this.#parts;
+  #chooseCaptions({ split, index, ids, draws, isMeasured = false }: Batch): string[] {
+    const { examples, config } = this.#parts;
     const { seed, dataset } = config;
     const generator = torch.stream(seed, `${this.#stage.name}/captions/${split}`, index);
     const isDense =
       torch.tidy(() => torch.rand([1], { generator }).item()) < dataset.denseCaptionProbability;
-    const dropped = draws.uniform().map((u) => split === "train" && u < dataset.captionDropout);
-    return ids.map((id, i) => {
+    const texts = ids.map((id) => {
       const example = examples[split][id];
-      if (dropped[i] || example === undefined) return "";
-      return prepare(isDense ? example.denseCaption : example.shortCaption);
+      return (isDense ? example?.denseCaption : example?.shortCaption) ?? "";
     });
+    return this.#prepared(texts, draws, isMeasured ? 0 : dataset.captionDropout);
+  }
+
+  #prepared(captions: readonly string[], draws: SampleDraws, dropout: number): string[] {
+    const dropped = draws.uniform().map((u) => u < dropout);
+    return captions.map((caption, i) => (dropped[i] ? "" : this.#parts.prepare(caption)));
   }
 
   async load(batch: Batch): Promise<LoadedBatch> {
-    const { transformer, latents, captions } = this.#parts;
-    const { split, ids, draws } = batch;
+    const { latents, prior } = this.#parts;
+    const { split, ids, draws, isMeasured = false } = batch;
     const pictures = await latents[split].load(ids, draws);
-    const loss = (): ReturnType<LoadedBatch["loss"]> => {
+    const classes = isMeasured ? undefined : await prior?.load(draws.positions);
+    const loss = (): StageLoss => {
       const original = latents[split].draw(pictures, draws); // (B, C, h, w)
-      const { states, mask } = captions.states(this.#chooseCaptions(batch));
-      const sizes = pictures.map(({ originalSize: { height, width } }) => [height, width]);
-      const ratios = pictures.map(({ bucket }) => [bucket.ratio]);
-      return this.#denoising.loss(original, draws, (noisy, timesteps) =>
+      const own = { original, pictures, texts: this.#chooseCaptions(batch), draws };
+      return prior === undefined || classes === undefined
+        ? this.#loss(own)
+        : this.#lossWithPrior(own, prior, classes);
+    };
+    return { loss };
+  }
+
+  #loss({ original, pictures, texts, draws }: Denoised, weights?: readonly number[]): StageLoss {
+    const { transformer, captions } = this.#parts;
+    const { states, mask } = captions.states(texts);
+    const sizes = pictures.map(({ originalSize: { height, width } }) => [height, width]);
+    const ratios = pictures.map(({ bucket }) => [bucket.ratio]);
+    return this.#denoising.loss(
+      original,
+      draws,
+      (noisy, timesteps) =>
         transformer.call(noisy, {
           encoderHiddenStates: states,
           encoderAttentionMask: mask,
@@ -123,9 +156,26 @@ export class TextToImageTask implements StageTask {
             aspectRatio: torch.tensor(ratios),
           },
         }),
-      );
+      weights,
+    );
+  }
+
+  /** One batch of both halves, as in diffengine: the loss is the mean over all of it. Only its own half has pictures' names. */
+  #lossWithPrior(own: Denoised, prior: PriorPictures, classes: LoadedPrior): StageLoss {
+    const count = own.pictures.length;
+    const { captionDropout } = this.#parts.config.dataset;
+    const classLatents = prior.latents.draw(classes.pictures, classes.draws);
+    const classTexts = this.#prepared(classes.captions, classes.draws, captionDropout);
+    const both: Denoised = {
+      original: torch.cat([own.original, classLatents]),
+      pictures: [...own.pictures, ...classes.pictures],
+      texts: [...own.texts, ...classTexts],
+      draws: own.draws.joined(classes.draws),
     };
-    return { loss };
+    const weights = both.pictures.map((_, i) => (i < count ? 1 : prior.weight));
+    const { samples, ...loss } = this.#loss(both, weights);
+    const values = samples.values.narrow(0, 0, count);
+    return { ...loss, samples: { values, timesteps: samples.timesteps?.slice(0, count) } };
   }
 
   async sample(): Promise<SampleSheet> {
@@ -157,7 +207,8 @@ export class TextToImageTask implements StageTask {
   }
 
   dispose(): void {
-    const { transformer, vae, latents, captions } = this.#parts;
+    const { transformer, vae, latents, prior, captions } = this.#parts;
     for (const part of [transformer, vae, latents.train, latents.heldout, captions]) part.dispose();
+    prior?.latents.dispose();
   }
 }
