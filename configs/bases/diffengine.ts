@@ -37,3 +37,23 @@ export const dreambooth: TextToImageStageConfig = {
   checkpointEvery: 100,
   sampleEvery: 100,
 };
+
+/**
+ * The 1024 px model on five pictures of a dog:
+ * hf download diffusers/dog-example --repo-type dataset --local-dir diffusers/dog-example
+ */
+export const dogExample: PixArtConfig = {
+  base: "PixArt-alpha/PixArt-XL-2-1024-MS",
+  autoencoder: { pretrained: "stabilityai/sd-vae-ft-ema" },
+  dataset: {
+    folder: "diffusers/dog-example",
+    instancePrompt: "a photo of sks dog",
+    cleanCaptions: true,
+    captionDropout: 0,
+  },
+  stages: [dreambooth],
+  sampling: {
+    prompts: Array.from({ length: 4 }, () => "A photo of sks dog in a bucket"),
+    steps: 50,
+  },
+};
