@@ -4,7 +4,12 @@ import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Tensor } from "../torch/index.ts";
 import { replaceFile } from "../weights/durable-files.ts";
-import { readSafetensors, type SafetensorsFile, toTensorBytes } from "../weights/index.ts";
+import {
+  BadFileError,
+  readSafetensors,
+  type SafetensorsFile,
+  toTensorBytes,
+} from "../weights/index.ts";
 import { encodeSafetensors, type TensorBytes } from "../weights/safetensors-bytes.ts";
 
 /** Bytes gathered before they are written: what a killed run loses at most. */
@@ -62,6 +67,21 @@ export class FeatureStore {
       }
     }
     return store;
+  }
+
+  /** The keys of a folder, by its files' headers alone: damaged shards may be among them. */
+  static async keysIn(folder: string): Promise<Set<string>> {
+    const keys = new Set<string>();
+    const names = (await unlessGone(readdir(folder))) ?? [];
+    for (const name of names.filter((each) => SHARD_NAME.test(each))) {
+      try {
+        using file = readSafetensors(join(folder, name));
+        for (const key of file.tensors.keys()) keys.add(key);
+      } catch (error) {
+        if (!(error instanceof BadFileError)) throw error;
+      }
+    }
+    return keys;
   }
 
   /** How many keys it holds on disk. */

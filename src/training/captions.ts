@@ -64,7 +64,7 @@ export interface FrozenCaptionsOptions {
   readonly cache: string | null;
   readonly warn: (message: string) => void;
   /** Told how encoding goes, where something has to be encoded. */
-  readonly say?: (line: string) => void;
+  readonly say?: ((line: string) => void) | undefined;
 }
 
 /**
@@ -98,7 +98,7 @@ export class FrozenCaptions implements Captions {
       const model = encoder instanceof T5EncoderModel ? encoder : await encoder.load();
       return new FrozenCaptions(model, encode(model), () => model.dispose());
     }
-    const store = await openCaptionStore(encoder, cache, warn);
+    const store = await FeatureStore.open(await captionFolder(encoder, cache), warn);
     const keyOf = (text: string): string => keyOfTokens(tokenizer, maxLength, text);
     const missing = [...new Set([...texts, ...prompts])].filter((text) => !store.has(keyOf(text)));
     if (missing.length > 0) {
@@ -140,18 +140,35 @@ export class FrozenCaptions implements Captions {
   }
 }
 
-/** The store of all captions under one encoder; what the encoder's files hashed to is kept beside it. */
-async function openCaptionStore(
+/** Folder of all captions under one encoder; what the encoder's files hashed to is kept beside it. */
+async function captionFolder(
   encoder: StagedTextEncoder | T5EncoderModel,
   cache: string,
-  warn: (message: string) => void,
-): Promise<FeatureStore> {
+): Promise<string> {
   const made =
     encoder instanceof T5EncoderModel
       ? `${stateHash(encoder)}/${encoder.dtype}/${JSON.stringify(encoder.config)}`
       : await encoder.identity(join(cache, "encoders"));
   const name = createHash("sha256").update(made).digest("hex").slice(0, 16);
-  return FeatureStore.open(join(cache, `captions-${name}`), warn);
+  return join(cache, `captions-${name}`);
+}
+
+/** Which of the texts are not cached, by what the files say of themselves; damaged ones are found when the cache is opened. */
+export async function uncachedTexts({
+  encoder,
+  tokenizer,
+  maxLength,
+  texts,
+  cache,
+}: {
+  readonly encoder: StagedTextEncoder;
+  readonly tokenizer: T5Tokenizer;
+  readonly maxLength: number;
+  readonly texts: readonly string[];
+  readonly cache: string;
+}): Promise<string[]> {
+  const keys = await FeatureStore.keysIn(await captionFolder(encoder, cache));
+  return texts.filter((text) => !keys.has(keyOfTokens(tokenizer, maxLength, text)));
 }
 
 /** An encoder sees tokens, not texts: those that are cut off make no difference, another vocabulary does. */

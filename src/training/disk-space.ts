@@ -36,7 +36,7 @@ export class DiskFullError extends CheckpointWriteError {
 const OVERHEAD_BYTES = 2 ** 20;
 
 /** Bytes that this user may still write where `path` lies or will lie. */
-async function freeBytes(path: string): Promise<number> {
+export async function freeBytes(path: string): Promise<number> {
   try {
     const { bavail, bsize } = await statfs(path);
     return bavail * bsize;

@@ -11,6 +11,7 @@ import type { AutoencoderKL } from "../models/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import type { SampleDraws } from "./draws.ts";
+import { EncodingProgress } from "./encoding-progress.ts";
 import { stateHash } from "./state-hash.ts";
 import type { Example } from "./training-data.ts";
 
@@ -65,6 +66,8 @@ export interface LatentsOptions {
   /** Share of the pictures that may be unreadable: those are left out. */
   readonly maxUnreadable: number;
   readonly warn: (message: string) => void;
+  /** Told how encoding goes. */
+  readonly say?: ((line: string) => void) | undefined;
 }
 
 /** (B, 3, H, W) in [-1, 1]. */
@@ -117,6 +120,7 @@ export class Latents {
     const ratios = new Map<Example, number>();
     const store = cache === null ? undefined : await openStore(cache, options);
     const filling = new Latents(options, [], { store });
+    const progress = new EncodingProgress("pictures", examples.length, options.say);
     await mapConcurrent(examples, DECODED_AT_ONCE, async (example) => {
       try {
         if (buckets !== undefined)
@@ -126,6 +130,7 @@ export class Latents {
         if (!(error instanceof ImageError)) throw error;
         unreadable.set(example, error.reason);
       }
+      progress.done(1);
     });
     await store?.flush();
     requireReadable(unreadable, options);
@@ -294,7 +299,9 @@ async function openStore(
   { vae, stage, warn }: LatentsOptions,
 ): Promise<FeatureStore> {
   const { resolution, transform } = stage;
-  const made = [stateHash(vae), resolution, transform.resample].join("/");
+  const made = [stateHash(vae), JSON.stringify(vae.config), resolution, transform.resample].join(
+    "/",
+  );
   const name = createHash("sha256").update(made).digest("hex").slice(0, 16);
   return FeatureStore.open(join(cache, `latents-${name}`), warn);
 }

@@ -1,8 +1,10 @@
 import type {
+  AutoencoderConfig,
   Filled,
   Pretrained,
   ResolvedConfig,
   ResolvedStage,
+  TextEncoderConfig,
   TransformerConfig,
 } from "../config/index.ts";
 import {
@@ -23,7 +25,7 @@ export const autoencoderFactor = (vae: AutoencoderKL): number =>
   2 ** (vae.config.blockOutChannels.length - 1);
 
 /** What a component's `fromPretrained` is told. */
-const placeOf = ({
+export const placeOf = ({
   pretrained,
   subfolder,
   revision,
@@ -45,20 +47,30 @@ export async function buildAutoencoder(
   scalingFactor?: number,
 ): Promise<AutoencoderKL> {
   const { autoencoder } = config;
-  if ("pretrained" in autoencoder) return AutoencoderKL.fromPretrained(...placeOf(autoencoder));
-  const [first, ...rest] = autoencoder.blockOutChannels;
+  return "pretrained" in autoencoder
+    ? AutoencoderKL.fromPretrained(...placeOf(autoencoder))
+    : newAutoencoder(config, autoencoder, scalingFactor);
+}
+
+/** An autoencoder of this shape with fresh weights. */
+export function newAutoencoder(
+  config: ResolvedConfig,
+  shape: Filled<AutoencoderConfig>,
+  scalingFactor?: number,
+): AutoencoderKL {
+  const [first, ...rest] = shape.blockOutChannels;
   const levels = [first, ...rest];
   const resolution = Math.max(...config.stages.map((stage) => stage.resolution));
   return construct(
     { generator: initialDraws(config, "autoencoder") },
     () =>
       new AutoencoderKL({
-        ...autoencoder,
+        ...shape,
         blockOutChannels: [first, ...rest],
         downBlockTypes: levels.map(() => "DownEncoderBlock2D" as const),
         upBlockTypes: levels.map(() => "UpDecoderBlock2D" as const),
         sampleSize: resolution,
-        scalingFactor: scalingFactor ?? autoencoder.scalingFactor ?? 1,
+        scalingFactor: scalingFactor ?? shape.scalingFactor ?? 1,
       }),
   );
 }
@@ -74,12 +86,21 @@ export async function buildTextEncoder(
   vocabSize: number,
 ): Promise<T5EncoderModel> {
   const { textEncoder } = config;
-  if ("pretrained" in textEncoder) return T5EncoderModel.fromPretrained(...placeOf(textEncoder));
-  return construct(
-    { generator: initialDraws(config, "text-encoder") },
-    () => new T5EncoderModel({ ...textEncoder, vocabSize }),
-  );
+  return "pretrained" in textEncoder
+    ? T5EncoderModel.fromPretrained(...placeOf(textEncoder))
+    : newTextEncoder(config, textEncoder, vocabSize);
 }
+
+/** A text encoder of this shape with fresh weights. */
+export const newTextEncoder = (
+  config: ResolvedConfig,
+  shape: Filled<TextEncoderConfig>,
+  vocabSize: number,
+): T5EncoderModel =>
+  construct(
+    { generator: initialDraws(config, "text-encoder") },
+    () => new T5EncoderModel({ ...shape, vocabSize }),
+  );
 
 /** The pretrained text encoder of a stage that leaves it as it is. */
 export const frozenTextEncoder = (
@@ -93,7 +114,8 @@ export function pretrainedTokenizer(tokenizer: Filled<Pretrained>): Promise<T5To
   return T5Tokenizer.fromPretrained(folder, options);
 }
 
-interface LatentShape {
+/** What latents of a stage's pictures are like. */
+export interface LatentShape {
   readonly channels: number;
   /** Side of the square latents. */
   readonly size: number;
@@ -156,7 +178,8 @@ async function pretrainedTransformer(
   return scaled;
 }
 
-function newTransformer(
+/** A PixArt transformer of the config's shape, with the paper's first weights. */
+export function newTransformer(
   config: ResolvedConfig,
   { interpolationScale }: TextToImageStage,
   latents: LatentShape,

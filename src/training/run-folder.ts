@@ -9,10 +9,13 @@ import { RunLock } from "./run-lock.ts";
 import { runReadme } from "./run-readme.ts";
 
 const CONFIG_FILE = "config.json";
-const LOCK_FILE = "run.lock";
+const CACHE_FOLDER = "cache";
 
 /** Where a run folder keeps its events, for those who only read. */
 export const EVENTS_FILE = "events.jsonl";
+
+/** There while a process writes a run folder. */
+export const LOCK_FILE = "run.lock";
 
 /** The folder of a run, held by the one process that writes it until it is disposed. */
 export class RunFolder implements Disposable {
@@ -91,7 +94,10 @@ function locked(path: string, open: (lock: RunLock) => RunFolder): RunFolder {
 }
 
 function refuseContent(path: string, resumeCommand: string): void {
-  const names = readdirSync(path).filter((name) => !name.startsWith(LOCK_FILE));
+  // Features may have been made before the run.
+  const names = readdirSync(path).filter(
+    (name) => !name.startsWith(LOCK_FILE) && name !== CACHE_FOLDER,
+  );
   if (names.length === 0) return;
   const [found, advice] = names.includes(CONFIG_FILE)
     ? ["a run", `To go on with that run: ${resumeCommand}\nTo begin another one, choose`]

@@ -1,0 +1,94 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { ResolvedConfig } from "../config/index.ts";
+import { T5Tokenizer } from "../text/index.ts";
+import { uncachedTexts } from "./captions.ts";
+import { frozenTextEncoder, holdsTextEncoder, pretrainedTokenizer } from "./models.ts";
+import { describeForecast, forecastRun, misfits, type RunForecast } from "./run-forecast.ts";
+import { describeRun } from "./run-plan.ts";
+import { stageTexts } from "./stage-texts.ts";
+import { stageExamples, type TrainingData } from "./training-data.ts";
+
+/** What {@link planRun} looks at. */
+export interface PlanOptions {
+  readonly config: ResolvedConfig;
+  readonly data: TrainingData;
+  /** The run folder, which need not exist. */
+  readonly folder: string;
+  /** Steps that earlier processes did, of all stages. */
+  readonly done: number;
+  /** Refuses what cannot fit; otherwise a warning says so. */
+  readonly strict: boolean;
+  readonly say: (line: string) => void;
+}
+
+/** Where a run keeps what frozen encoders make. */
+export const cacheFolder = ({ dataset }: ResolvedConfig, run: string): string =>
+  dataset.cache.folder ?? join(run, "cache");
+
+/**
+ * Prints what a run will do and what that takes, before anything large is read or written. Throws where memory or disk
+ * cannot hold it, and names all that does not fit.
+ */
+export async function planRun(options: PlanOptions): Promise<RunForecast> {
+  const { config, data, folder, done, strict, say } = options;
+  const tokenizer = await tokenizerOf(config, folder);
+  const cache = cacheFolder(config, folder);
+  const forecast = await forecastRun({
+    config,
+    data,
+    folder,
+    cache,
+    tokenizer,
+    captionsCached:
+      tokenizer !== undefined && (await areCaptionsCached(config, data, tokenizer, cache)),
+  });
+  for (const line of await describeRun(config, data, forecast.shapes, done)) say(line);
+  for (const line of describeForecast(forecast)) say(line);
+  const problems = misfits(config, forecast);
+  if (problems.length === 0) return forecast;
+  if (strict) {
+    throw new Error(
+      [...problems, "To try all the same, with swap space for instance: --no-rehearsal"].join("\n"),
+    );
+  }
+  for (const problem of problems) say(`Warning: ${problem}`);
+  return forecast;
+}
+
+/** Undefined where the run has yet to make it. */
+async function tokenizerOf(
+  { tokenizer }: ResolvedConfig,
+  folder: string,
+): Promise<T5Tokenizer | undefined> {
+  if ("pretrained" in tokenizer) return pretrainedTokenizer(tokenizer);
+  const own = join(folder, "tokenizer");
+  return existsSync(join(own, "tokenizer_config.json"))
+    ? T5Tokenizer.fromPretrained(own)
+    : undefined;
+}
+
+/** Whether no stage has to load the frozen text encoder. */
+async function areCaptionsCached(
+  config: ResolvedConfig,
+  data: TrainingData,
+  tokenizer: T5Tokenizer,
+  cache: string,
+): Promise<boolean> {
+  const { textEncoder } = config;
+  if (!("pretrained" in textEncoder) || holdsTextEncoder(config)) return false;
+  // Nothing was ever encoded there: no need to read gigabytes of weights for their hash.
+  if (!existsSync(cache)) return false;
+  for (const stage of config.stages) {
+    if (stage.kind !== "text-to-image") continue;
+    const missing = await uncachedTexts({
+      encoder: frozenTextEncoder(textEncoder, stage),
+      tokenizer,
+      maxLength: config.tokenizer.maxLength,
+      texts: stageTexts(config, { ...stageExamples(stage, data), prior: data.prior }),
+      cache,
+    });
+    if (missing.length > 0) return false;
+  }
+  return true;
+}

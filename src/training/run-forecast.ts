@@ -1,0 +1,202 @@
+import { existsSync } from "node:fs";
+import { opendir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import type { T5Tokenizer } from "../text/index.ts";
+import { forecastBytes } from "./checkpoint.ts";
+import { freeBytes } from "./disk-space.ts";
+import { type FeatureForecast, forecastFeatures } from "./feature-forecast.ts";
+import { availableMemory } from "./memory-space.ts";
+import { formatBytes } from "./quantities.ts";
+import { type StageShapes, stageShapes } from "./stage-shapes.ts";
+import type { TrainingData } from "./training-data.ts";
+
+/** What a run will take, known before anything large is read. */
+export interface RunForecast {
+  readonly shapes: ReadonlyMap<ResolvedStage, StageShapes>;
+  /** Of the stage that takes most: activations come on top. */
+  readonly memory: {
+    readonly stage: ResolvedStage;
+    readonly bytes: number;
+    /** Whether it is encoding captions that takes most, and not training. */
+    readonly isEncoding: boolean;
+    readonly available: number;
+  };
+  readonly checkpoints: number;
+  readonly features: FeatureForecast;
+  readonly disks: readonly DiskForecast[];
+}
+
+/** One file system and what the run writes there. */
+export interface DiskForecast {
+  readonly folder: string;
+  readonly bytes: number;
+  readonly free: number;
+}
+
+/** What {@link forecastRun} looks at. */
+export interface ForecastOptions {
+  readonly config: ResolvedConfig;
+  readonly data: TrainingData;
+  /** The run folder, which need not exist. */
+  readonly folder: string;
+  /** Folder for cached features, which need not exist. */
+  readonly cache: string;
+  /** Counts the captions' tokens where it is there already. */
+  readonly tokenizer: T5Tokenizer | undefined;
+  /** Whether all captions are encoded already. */
+  readonly captionsCached: boolean;
+}
+
+/** Forecasts memory and disk from the shapes of all stages. */
+export async function forecastRun(options: ForecastOptions): Promise<RunForecast> {
+  const { config, data, folder, cache, tokenizer, captionsCached } = options;
+  const vocabSize = "vocabSize" in config.tokenizer ? config.tokenizer.vocabSize : 0;
+  const shapes = new Map<ResolvedStage, StageShapes>();
+  for (const stage of config.stages) {
+    const facts = { classCount: data.classCount, vocabSize };
+    shapes.set(stage, await stageShapes(config, stage, facts));
+  }
+  const features = forecastFeatures(config, data, shapes, tokenizer);
+  const checkpoints = [...shapes].reduce(
+    (sum, [stage, each]) => sum + checkpointsOf(stage, each),
+    0,
+  );
+  const wanted = features.latents + features.captions;
+  const missing = Math.max(0, wanted - (await bytesBelow(cache)));
+  const saved = await bytesBelow(join(folder, "checkpoints"));
+  return {
+    shapes,
+    memory: { ...largest(shapes, captionsCached), available: availableMemory() },
+    checkpoints,
+    features,
+    disks: await disksOf([
+      [folder, Math.max(0, checkpoints - saved)],
+      [cache, missing],
+    ]),
+  };
+}
+
+/** Bytes of the checkpoints that stay, and of the one that is being written. */
+const checkpointsOf = (stage: ResolvedStage, { checkpoint }: StageShapes): number =>
+  forecastBytes(checkpoint, {}) * (stage.keepCheckpoints + (stage.keepBest ? 2 : 1));
+
+/** Bytes that stay in memory while a stage trains. */
+export const trainingMemory = ({ memory }: StageShapes): number =>
+  memory.models + memory.gradients + memory.optimizer + memory.averages;
+
+function largest(
+  shapes: RunForecast["shapes"],
+  captionsCached: boolean,
+): Omit<RunForecast["memory"], "available"> {
+  const all = [...shapes].flatMap(([stage, each]) => [
+    { stage, bytes: trainingMemory(each), isEncoding: false },
+    // The models are there already when captions are encoded; gradients and the rest come after.
+    ...(captionsCached || each.encoder === 0
+      ? []
+      : [{ stage, bytes: each.memory.models + each.encoder, isEncoding: true }]),
+  ]);
+  return all.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+}
+
+async function disksOf(wants: readonly (readonly [string, number])[]): Promise<DiskForecast[]> {
+  const disks = new Map<number, DiskForecast>();
+  for (const [folder, bytes] of wants) {
+    const there = nearest(folder);
+    const { dev } = await stat(there);
+    const known = disks.get(dev);
+    disks.set(dev, {
+      folder: known?.folder ?? folder,
+      bytes: (known?.bytes ?? 0) + bytes,
+      free: await freeBytes(there),
+    });
+  }
+  return [...disks.values()];
+}
+
+const nearest = (path: string): string => (existsSync(path) ? path : nearest(dirname(path)));
+
+async function bytesBelow(folder: string): Promise<number> {
+  if (!existsSync(folder)) return 0;
+  let bytes = 0;
+  for await (const entry of await opendir(folder, { recursive: true })) {
+    if (entry.isFile()) bytes += (await stat(join(entry.parentPath, entry.name))).size;
+  }
+  return bytes;
+}
+
+/** The forecast for people. */
+export function describeForecast(forecast: RunForecast): string[] {
+  const { memory, checkpoints, features, disks } = forecast;
+  const encoded = features.latents + features.captions;
+  const lines = [
+    `Memory: at least ${formatBytes(memory.bytes)}, ${wordsOf(forecast)}; ${formatBytes(memory.available)} are available`,
+    `Disk: ${formatBytes(checkpoints)} of checkpoints`,
+  ];
+  const cached = `${formatBytes(features.latents)} of latents, ${formatBytes(features.captions)} of captions`;
+  return [
+    lines[0] ?? "",
+    `${lines[1]}${encoded > 0 ? `, ${cached}` : ""}; ${disks
+      .map(({ folder, free }) => `${formatBytes(free)} are free in ${folder}`)
+      .join(", ")}`,
+  ];
+}
+
+function wordsOf({ memory, shapes }: RunForecast): string {
+  const { stage, isEncoding } = memory;
+  const each = shapes.get(stage);
+  if (each === undefined) throw new Error(`Expected the shapes of stage "${stage.name}"`);
+  const { models, gradients, optimizer, averages } = each.memory;
+  if (isEncoding) {
+    return `for encoding the captions of stage "${stage.name}" (text encoder ${formatBytes(each.encoder)}, other models ${formatBytes(models)})`;
+  }
+  const parts = [
+    `models ${formatBytes(models)}`,
+    `gradients ${formatBytes(gradients)}`,
+    `optimizer ${formatBytes(optimizer)}`,
+    ...(averages > 0 ? [`averages ${formatBytes(averages)}`] : []),
+  ];
+  return `in stage "${stage.name}" (${parts.join(", ")}) and activations on top`;
+}
+
+/** What is wrong with a forecast, one sentence each with what to do; nothing where the run fits. */
+export function misfits(config: ResolvedConfig, forecast: RunForecast): string[] {
+  const { memory, disks, checkpoints, features } = forecast;
+  const found: string[] = [];
+  if (memory.bytes > memory.available) {
+    found.push(
+      `The run needs at least ${formatBytes(memory.bytes)} of memory ${wordsOf(forecast)}, but ${formatBytes(memory.available)} are available. ${memoryAdvice(config, forecast)}`,
+    );
+  }
+  for (const { folder, bytes, free } of disks) {
+    if (bytes <= free) continue;
+    found.push(
+      `The run needs ${formatBytes(bytes)} of disk in ${folder} (checkpoints ${formatBytes(checkpoints)}, latents ${formatBytes(features.latents)}, captions ${formatBytes(features.captions)}), but ${formatBytes(free)} are free. Lower keepCheckpoints, set ema to null, keep features on another disk with dataset.cache.folder, or write elsewhere with --work-dir`,
+    );
+  }
+  return found;
+}
+
+function memoryAdvice(config: ResolvedConfig, { memory, shapes }: RunForecast): string {
+  const { stage, isEncoding } = memory;
+  const place = `stages.${config.stages.indexOf(stage)}`;
+  if (isEncoding) {
+    return `Encode the captions on a larger machine with pixart precompute and a dataset.cache.folder that both have${
+      stage.precision === "float32" ? `, or set ${place}.precision to "bfloat16"` : ""
+    }`;
+  }
+  const parts = shapes.get(stage)?.memory;
+  const ways = [
+    ...(stage.kind === "text-to-image" && stage.adapter === null
+      ? [`train an adapter in place of the weights (${place}.adapter)`]
+      : []),
+    ...(parts !== undefined && parts.averages > 0 ? [`keep no averages (${place}.ema null)`] : []),
+    ...(parts !== undefined && parts.optimizer > parts.gradients
+      ? [`take an optimizer with less state (${place}.optimizer.type "adafactor" or "lion")`]
+      : []),
+    "take a smaller model or a larger machine",
+  ];
+  const [first = "", ...rest] = ways;
+  const sentence = [first, ...rest].join(", or ");
+  return `${sentence[0]?.toUpperCase()}${sentence.slice(1)}`;
+}

@@ -1,0 +1,63 @@
+import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import { aspectPlan } from "./aspect-plan.ts";
+import { forecastBytes } from "./checkpoint.ts";
+import { formatBytes } from "./quantities.ts";
+import type { StageShapes } from "./stage-shapes.ts";
+import { stageExamples, type TrainingData } from "./training-data.ts";
+
+/** What a run will do, in lines for people. `done` counts the steps that earlier processes did, of all stages. */
+export async function describeRun(
+  config: ResolvedConfig,
+  data: TrainingData,
+  shapes: ReadonlyMap<ResolvedStage, StageShapes>,
+  done: number,
+): Promise<string[]> {
+  const total = config.stages.reduce((sum, { steps }) => sum + steps, 0);
+  const stages = `${config.stages.length} ${config.stages.length === 1 ? "stage" : "stages"}`;
+  const from = done > 0 ? `, from step ${done} of ${total}` : "";
+  const lines = [`Plan: ${stages}, ${total} steps in total${from}`];
+  for (const [i, stage] of config.stages.entries()) {
+    const own = shapes.get(stage);
+    if (own !== undefined) lines.push(...(await describeStage(i + 1, stage, data, own)));
+  }
+  return lines;
+}
+
+async function describeStage(
+  number: number,
+  stage: ResolvedStage,
+  data: TrainingData,
+  shapes: StageShapes,
+): Promise<string[]> {
+  const { batchSize, gradientAccumulation, steps } = stage;
+  const { train, heldout } = stageExamples(stage, data);
+  const buckets = await aspectPlan(stage, data);
+  // An epoch's last batch is filled from the next one: nothing is dropped.
+  const batches = buckets?.batches ?? train.length / batchSize;
+  const epochs = (steps * gradientAccumulation) / batches;
+  const effective = batchSize * gradientAccumulation;
+  const hasPrior = stage.kind === "text-to-image" && data.prior.length > 0;
+  const checkpoint = formatBytes(forecastBytes(shapes.checkpoint, {}));
+  return [
+    `  ${number}. "${stage.name}" (${stage.kind}, ${stage.resolution} px): ${[
+      `${train.length} pictures`,
+      ...(heldout.length > 0 ? [`${heldout.length} held out`] : []),
+      `${Math.ceil(batches)} batches of ${batchSize} an epoch`,
+      `${buckets?.dropped ?? 0} dropped`,
+    ].join(", ")}`,
+    `     ${[
+      `${steps} steps of ${effective}${effective === batchSize ? "" : ` (${batchSize} × ${gradientAccumulation})`} pictures${hasPrior ? " and as many of the class" : ""}: ${rounded(epochs)} epochs`,
+      `${stage.optimizer.type} at ${stage.optimizer.lr}, ${scheduleOf(stage)}`,
+      stage.precision,
+    ].join("; ")}`,
+    `     trains ${millions(shapes.trained)} M weights${shapes.trained < shapes.model ? ` added to ${millions(shapes.model)} M` : ""}${stage.ema === null ? "" : ", with averages"}; a checkpoint every ${stage.checkpointEvery} steps, ${stage.keepCheckpoints} kept of ${checkpoint} each`,
+  ];
+}
+
+function scheduleOf({ schedule }: ResolvedStage): string {
+  const { type, warmupSteps } = schedule;
+  return warmupSteps > 0 ? `${type} after ${warmupSteps} steps of warm-up` : type;
+}
+
+const rounded = (value: number): string => String(Number(value.toPrecision(3)));
+const millions = (weights: number): string => (weights / 1e6).toFixed(2);

@@ -1,0 +1,95 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tinyConfig } from "../../test/fixtures/tiny-config.ts";
+import { writeTinyDataset } from "../../test/fixtures/tiny-dataset.ts";
+import { pixartHere } from "../../test/integration/in-process.ts";
+import { type PixArtConfig, resolveConfig, settleConfig } from "../config/index.ts";
+import { forecastBytes } from "./checkpoint.ts";
+import { stageShapes } from "./stage-shapes.ts";
+
+const root = mkdtempSync(join(tmpdir(), "pixart-shapes-"));
+const data = join(root, "data");
+const steps = 1;
+const optimizers = [
+  { type: "came", lr: 1e-3 },
+  { type: "adafactor", lr: 1e-3 },
+  { type: "adamw", lr: 1e-3 },
+  { type: "muon", lr: 1e-3 },
+] as const;
+const base = tinyConfig(data);
+const config: PixArtConfig = {
+  ...base,
+  stages: base.stages.map((stage, i) => ({
+    ...stage,
+    steps,
+    schedule: {},
+    ema: i === 1 ? null : {},
+    optimizer: optimizers[i] ?? { lr: 1e-3 },
+  })),
+};
+
+describe("stageShapes", () => {
+  beforeAll(async () => {
+    await writeTinyDataset(data);
+    writeFileSync(join(root, "tiny.json"), JSON.stringify(config));
+    await pixartHere("train", join(root, "tiny.json"), "--work-dir", join(root, "run"));
+  });
+  afterAll(() => rmSync(root, { recursive: true }));
+
+  it.each(base.stages.map(({ name }, i) => [name, i] as const))(
+    "forecasts the size of stage %s's checkpoints within 2 percent",
+    async (name, i) => {
+      const resolved = settleConfig(resolveConfig(config, "tiny.json"), () => 16);
+      const stage = resolved.stages[i];
+      if (stage === undefined) throw new Error("no such stage");
+      const shapes = await stageShapes(resolved, stage, { classCount: 6, vocabSize: 64 });
+      const folder = join(root, "run", "checkpoints", name, "step-00000001");
+      const real = readdirSync(folder).reduce(
+        (sum, file) => sum + statSync(join(folder, file)).size,
+        0,
+      );
+      expect(Math.abs(forecastBytes(shapes.checkpoint, {}) / real - 1)).toBeLessThan(0.02);
+    },
+  );
+
+  // Counts from the released files: diffusers' PixArt-XL-2, its autoencoder and T5-XXL's encoder.
+  const released = (stage: object): ReturnType<typeof stageShapes> => {
+    const resolved = settleConfig(
+      resolveConfig(
+        {
+          ...base,
+          autoencoder: {
+            latentChannels: 4,
+            blockOutChannels: [128, 256, 512, 512],
+            layersPerBlock: 2,
+            normNumGroups: 32,
+          },
+          textEncoder: { dModel: 4096, dKv: 64, numHeads: 64, dFf: 10240, numLayers: 24 },
+          transformer: { numLayers: 28, numAttentionHeads: 16, attentionHeadDim: 72, patchSize: 2 },
+          stages: [
+            { ...base.stages[0], resolution: 256 },
+            { ...base.stages[2], resolution: 256, ...stage },
+          ],
+        },
+        "xl2.json",
+      ),
+      () => 1,
+    );
+    const last = resolved.stages[1];
+    if (last === undefined) throw new Error("no such stage");
+    return stageShapes(resolved, last, { classCount: 1000, vocabSize: 32128 });
+  };
+
+  it("knows how large the paper's model is without making it", async () => {
+    const { trained, memory, latents } = await released({ trainTextEncoder: true });
+    const [transformer, t5, vae] = [610_856_096, 4_762_310_656, 83_653_863];
+    expect(trained).toBe(transformer + t5);
+    expect(memory.gradients).toBe(4 * trained);
+    expect(memory.averages).toBe(4 * trained);
+    expect(memory.optimizer / memory.gradients).toBeCloseTo(2, 4);
+    expect(memory.models / 4).toBeCloseTo(trained + vae, -2);
+    expect(latents).toEqual({ channels: 4, size: 32 });
+  });
+});

@@ -1,0 +1,15 @@
+import type { ResolvedConfig } from "../config/index.ts";
+import { preparation } from "../pipelines/prompt-encoding.ts";
+import type { StageExamples, TrainingData } from "./training-data.ts";
+
+/** Every text that a stage asks its text encoder for, as it is encoded: captions, sample prompts and the empty one. */
+export function stageTexts(
+  { dataset, sampling }: Pick<ResolvedConfig, "dataset" | "sampling">,
+  examples: StageExamples & Pick<TrainingData, "prior">,
+): string[] {
+  const prepare = preparation({ cleanCaption: dataset.cleanCaptions });
+  const captions = Object.values(examples)
+    .flat()
+    .flatMap((e) => [e.shortCaption, e.denseCaption]);
+  return [...new Set([...captions, ...sampling.prompts, ""].map(prepare))];
+}
