@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { HubError } from "../hub/index.ts";
-import { isModelName, nearestFolder } from "../hub/model-name.ts";
+import { isRepositoryName, nearestFolder } from "../hub/repository-name.ts";
 import { loadLoraFile, PixArtControlNetAdapterModel } from "../models/index.ts";
 import {
   DiffusionPipeline,
@@ -86,7 +86,7 @@ async function find(model: string, changes: PipelineChanges): Promise<LoadedPipe
   }
   if (isRun(model)) return fromRun(model, changes);
   const reason = missing(model);
-  if (existsSync(model) || !isModelName(model)) {
+  if (existsSync(model) || !isRepositoryName(model)) {
     throw new Error(`Expected a model but received ${model}: ${reason}`);
   }
   try {

@@ -3,6 +3,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, rename, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { replaceFile } from "../weights/durable-files.ts";
+import type { RemoteFile } from "./remote-file.ts";
+import type { Repository } from "./repository-name.ts";
+import { formatTree, parseTree } from "./tree-file.ts";
 
 const COMMIT = /^[0-9a-f]{40}$/;
 
@@ -10,15 +13,15 @@ const COMMIT = /^[0-9a-f]{40}$/;
 export const isCommit = (revision: string): boolean => COMMIT.test(revision);
 
 /**
- * One model of the shared cache: `models--org--name/{refs,blobs,snapshots}`, laid out as huggingface.co/docs/hub/local-cache
- * describes, so that every library that knows the layout finds the same files.
+ * One repository of the shared cache: `models--org--name/{refs,blobs,snapshots}` or `datasets--…`, laid out as
+ * huggingface.co/docs/hub/local-cache describes, so that every library that knows the layout finds the same files.
  */
-export class CachedModel {
+export class CachedRepository {
   readonly #folder: string;
   readonly #locks: string;
 
-  constructor(cacheFolder: string, name: string) {
-    const repository = `models--${name.replace("/", "--")}`;
+  constructor(cacheFolder: string, { type, name }: Repository) {
+    const repository = `${type}s--${name.replace("/", "--")}`;
     this.#folder = join(cacheFolder, repository);
     this.#locks = join(cacheFolder, ".locks", repository);
   }
@@ -50,6 +53,24 @@ export class CachedModel {
   commits(): readonly string[] {
     const path = join(this.#folder, "snapshots");
     return existsSync(path) ? readdirSync(path).filter(isCommit) : [];
+  }
+
+  /** Every file of a commit, where its list was kept: by this library or by huggingface_hub from 2.4 on. */
+  listing(commit: string): ReadonlyMap<string, RemoteFile> | undefined {
+    const path = this.#tree(commit);
+    return existsSync(path) ? parseTree(readFileSync(path, "utf8")) : undefined;
+  }
+
+  /** Keeps the list of a commit's files, and makes the folder for them. */
+  async setListing(commit: string, files: ReadonlyMap<string, RemoteFile>): Promise<void> {
+    const path = this.#tree(commit);
+    await mkdir(this.snapshot(commit), { recursive: true });
+    await mkdir(dirname(path), { recursive: true });
+    await replaceFile(path, [Buffer.from(formatTree(files))]);
+  }
+
+  #tree(commit: string): string {
+    return join(this.#folder, "trees", `${commit}.json`);
   }
 
   /** Notes what a branch or tag stands for. */

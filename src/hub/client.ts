@@ -1,45 +1,49 @@
 import type { HubEnvironment, HubToken } from "./environment.ts";
-import { HubError, HubUnreachableError } from "./errors.ts";
-import { nearestFolder } from "./model-name.ts";
-
-/** A file of a revision, as the Hub lists it. */
-export interface RemoteFile {
-  readonly path: string;
-  readonly size: number;
-  /** The name of the content: its SHA-256 where it is kept outside git, else git's own hash of it. */
-  readonly etag: string;
-  readonly isLarge: boolean;
-}
+import { HubError, HubUnreachableError, UnknownRevisionError } from "./errors.ts";
+import { GIT_HASH, INNER_PATH, type RemoteFile, SHA256 } from "./remote-file.ts";
+import { KINDS, nearestFolder, type Repository } from "./repository-name.ts";
 
 const MAX_REDIRECTS = 5;
 const ANSWER_MS = 30_000;
 
 /**
- * One model on the Hub. Routes and pages are @huggingface/hub's. Its cache is not used (2.17.5): `downloadFileToCacheDir`
+ * One repository on the Hub. Routes and pages are @huggingface/hub's. Its cache is not used (2.17.5): `downloadFileToCacheDir`
  * neither resumes, nor checks size or hash, nor locks its `.incomplete` file, writes no refs for it, talks on stdout, and
  * sends the token on to the storage host that the Hub redirects to.
  */
 export class HubClient {
   readonly #environment: HubEnvironment;
   readonly #token: HubToken | undefined;
-  readonly #name: string;
+  readonly #repository: Repository;
 
-  constructor(environment: HubEnvironment, name: string) {
+  constructor(environment: HubEnvironment, repository: Repository) {
     this.#environment = environment;
     this.#token = environment.token();
-    this.#name = name;
+    this.#repository = repository;
+  }
+
+  get #name(): string {
+    return this.#repository.name;
+  }
+
+  /** Where its page and its files are. */
+  get #address(): string {
+    const { type, name } = this.#repository;
+    return `${this.#environment.endpoint}/${type === "model" ? "" : `${type}s/`}${name}`;
   }
 
   /** The commit that a branch, tag or short commit stands for now. */
   async commitOf(revision: string): Promise<string> {
-    const { modelInfo } = await import("@huggingface/hub");
-    const { sha } = await modelInfo({
+    const { datasetInfo, modelInfo } = await import("@huggingface/hub");
+    const question = {
       name: this.#name,
       revision,
-      additionalFields: ["sha"],
+      additionalFields: ["sha" as const],
       hubUrl: this.#environment.endpoint,
       fetch: this.#fetchOf(revision),
-    });
+    };
+    const { sha } =
+      this.#repository.type === "model" ? await modelInfo(question) : await datasetInfo(question);
     return this.#checked("a commit", sha, /^[0-9a-f]{40}$/);
   }
 
@@ -47,18 +51,27 @@ export class HubClient {
   async files(commit: string): Promise<ReadonlyMap<string, RemoteFile>> {
     const { listFiles } = await import("@huggingface/hub");
     const entries = listFiles({
-      repo: this.#name,
+      repo: this.#repository,
       revision: commit,
       recursive: true,
       hubUrl: this.#environment.endpoint,
       fetch: this.#fetchOf(commit),
     });
     const files = new Map<string, RemoteFile>();
-    for await (const { type, path, size, oid, lfs } of entries) {
+    for await (const { type, path, size, oid, lfs, xetHash } of entries) {
       if (type !== "file") continue;
-      // It becomes a file name of the cache.
-      const etag = this.#checked("a hash", lfs?.oid ?? oid, /^([0-9a-f]{40}|[0-9a-f]{64})$/);
-      files.set(path, { path, size: lfs?.size ?? size, etag, isLarge: lfs !== undefined });
+      // They become file names of the cache.
+      this.#checked("a path inside the repository", path, INNER_PATH);
+      const blobId = this.#checked("a hash", oid, GIT_HASH);
+      const etag = lfs === undefined ? blobId : this.#checked("a hash", lfs.oid, SHA256);
+      files.set(path, {
+        path,
+        size: lfs?.size ?? size,
+        etag,
+        isLarge: lfs !== undefined,
+        blobId,
+        xetHash: xetHash === undefined ? undefined : this.#checked("a hash", xetHash, SHA256),
+      });
     }
     return files;
   }
@@ -67,7 +80,7 @@ export class HubClient {
   async open(commit: string, path: string, from: number, signal: AbortSignal): Promise<Response> {
     const escaped = path.split("/").map(encodeURIComponent).join("/");
     return this.#request(
-      `${this.#environment.endpoint}/${this.#name}/resolve/${commit}/${escaped}`,
+      `${this.#address}/resolve/${commit}/${escaped}`,
       {
         signal,
         // Sizes and ranges are of the file's own bytes.
@@ -123,7 +136,8 @@ export class HubClient {
   async #refusal(response: Response, revision: string): Promise<HubError> {
     const { status, headers } = response;
     await response.body?.cancel();
-    const name = this.#name;
+    const { name } = this.#repository;
+    const kind = KINDS[this.#repository.type];
     const { endpoint } = this.#environment;
     const { host, pathname } = new URL(response.url);
     const code = headers.get("x-error-code");
@@ -135,12 +149,17 @@ export class HubClient {
     }
     if (code === "GatedRepo") {
       return new HubError(
-        `${name}: the model is gated (${status}); accept its conditions at ${endpoint}/${name} and set HF_TOKEN to a token of that account`,
+        `${name}: the ${kind} is gated (${status}); accept its conditions at ${this.#address} and set HF_TOKEN to a token of that account`,
+      );
+    }
+    if (words === "Access to this resource is disabled.") {
+      return new HubError(
+        `${name}: ${host} has disabled the ${kind} (${status}), so that nobody can download it; take another one`,
       );
     }
     if (code === "RevisionNotFound") {
-      return new HubError(
-        `${name}: expected a branch, tag or commit of this model for revision but ${host} knows no ${JSON.stringify(revision)}`,
+      return new UnknownRevisionError(
+        `${name}: expected a branch, tag or commit of this ${kind} for revision but ${host} knows no ${JSON.stringify(revision)}`,
       );
     }
     if (this.#token && words === "Invalid credentials in Authorization header") {
@@ -152,11 +171,11 @@ export class HubClient {
       ? `check that the token of ${this.#token.source} may read it`
       : "set HF_TOKEN to a token that may read it";
     if (code === "RepoNotFound" || status === 401) {
-      // The Hub answers 401 for what does not exist too, so as not to tell which private models there are.
+      // The Hub answers 401 for what does not exist too, so as not to tell which private ones there are.
       const near = nearestFolder(name);
       const folder = near === undefined ? "" : ` or for the folder ${JSON.stringify(near)}`;
       return new HubError(
-        `${name}: ${host} shows no model of this name (${status}); check the spelling${folder}, and for a private model ${right}`,
+        `${name}: ${host} shows no ${kind} of this name (${status}); check the spelling${folder}, and for a private ${kind} ${right}`,
       );
     }
     if (status === 403) {

@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import type { RemoteFile } from "./client.ts";
 import { download } from "./download.ts";
 import { HubError, HubUnreachableError } from "./errors.ts";
 import { noProgress } from "./progress.ts";
+import type { RemoteFile } from "./remote-file.ts";
 
 const pauses = vi.hoisted((): number[] => []);
 vi.mock("node:timers/promises", () => ({
@@ -20,7 +20,14 @@ afterAll(() => rmSync(top, { recursive: true }));
 
 const content = Buffer.from("the content of a file");
 const etag = createHash("sha256").update(content).digest("hex");
-const file: RemoteFile = { path: "w.safetensors", size: content.length, etag, isLarge: true };
+const blobId = "0".repeat(40);
+const file: RemoteFile = {
+  path: "w.safetensors",
+  size: content.length,
+  etag,
+  isLarge: true,
+  blobId,
+};
 
 /** An answer from a byte on; all of it, or what comes until the connection breaks. */
 function answer(from: number, bytes = content.length): Response {
@@ -85,7 +92,7 @@ describe("download", () => {
     expect(readFileSync(path)).toEqual(content);
     const empty = createHash("sha1").update("blob 0\0").digest("hex");
     await download(path, {
-      file: { path: "empty", size: 0, etag: empty, isLarge: false },
+      file: { path: "empty", size: 0, etag: empty, isLarge: false, blobId: empty },
       progress: noProgress,
       request,
     });

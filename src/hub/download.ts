@@ -2,10 +2,10 @@ import { constants, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { syncFolder } from "../weights/durable-files.ts";
-import type { RemoteFile } from "./client.ts";
 import { HubError, HubUnreachableError } from "./errors.ts";
 import { PartialFile } from "./partial-file.ts";
 import type { FileProgress } from "./progress.ts";
+import type { RemoteFile } from "./remote-file.ts";
 
 /** A file and where its bytes come from. */
 export interface Download {

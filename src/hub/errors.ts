@@ -1,4 +1,4 @@
-/** A model that the Hub, the network or the disk did not give; the message says which, why and what to do. */
+/** A model or data set that the Hub, the network or the disk did not give; the message says which, why and what to do. */
 export class HubError extends Error {
   override readonly name: string = "HubError";
 }
@@ -6,4 +6,9 @@ export class HubError extends Error {
 /** The Hub gave no answer, or one that will be different later: a cached revision may stand in for it. */
 export class HubUnreachableError extends HubError {
   override readonly name = "HubUnreachableError";
+}
+
+/** The repository is there, and has no such branch, tag or commit. */
+export class UnknownRevisionError extends HubError {
+  override readonly name = "UnknownRevisionError";
 }

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import type { RemoteFile } from "./client.ts";
+import type { RemoteFile } from "./remote-file.ts";
 
 const PIECE_BYTES = 2 ** 20;
 // The network brings 64 kB at a time: written one by one on a busy machine, 300 MB took 39 s and not 23 s.

@@ -38,6 +38,23 @@ export function showProgress(
   };
 }
 
+/** Adds files up into the progress of them all: each call is for one more. */
+export function partOf(whole: FileProgress): () => FileProgress {
+  let sum = 0;
+  return () => {
+    let own = 0;
+    return {
+      update: (bytes) => {
+        sum += bytes - own;
+        own = bytes;
+        whole.update(sum);
+      },
+      finish: () => {},
+      stop: () => {},
+    };
+  };
+}
+
 /** Nothing is shown. */
 export const noProgress: FileProgress = { update: () => {}, finish: () => {}, stop: () => {} };
 

@@ -56,6 +56,11 @@ describe("what the Hub refuses", () => {
     await expect(resolveTransformer()).rejects.toThrow(
       `${name}: ${host} forbids access (403, no read permission); check that the token of HF_TOKEN may read it`,
     );
+    const words = "Access to this resource is disabled.";
+    server.refusal = { status: 403, headers: { "x-error-message": words } };
+    await expect(resolveTransformer()).rejects.toThrow(
+      `${name}: ${host} has disabled the model (403), so that nobody can download it; take another one`,
+    );
     server.refusal = { status: 418 };
     await expect(resolveTransformer()).rejects.toThrow(
       `${name}: expected an answer from ${host}/api/models/${name}/revision/main but received 418`,
@@ -226,7 +231,8 @@ describe("a hostile server cannot leave the cache", () => {
   it.each([
     [{ oid: "../../../evil" }, "expected a hash from"],
     [{ lfs: { oid: "../../../../evil", size: 1 } }, "expected a hash from"],
-    [{ path: "../../../../evil" }, "expected transformer/config.json"],
+    [{ path: "../../../../evil" }, "expected a path inside the repository from"],
+    [{ xetHash: "../../../evil" }, "expected a hash from"],
   ])("by an entry of its tree: %j", async (change, message) => {
     const { server, cache } = await testHub();
     server.rewriteTree = (entry) => ({ ...entry, ...change });

@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished, vi } from "vitest";
 import type { WantedFile } from "../../src/hub/index.ts";
+import type { RepositoryType } from "../../src/hub/repository-name.ts";
 import { HubServer } from "./hub-server.ts";
 
 /** Large enough that a connection can break in the middle of it. */
@@ -44,7 +45,7 @@ export interface TestHub {
   readonly commit: string;
   /** `HF_HUB_CACHE`. */
   readonly cache: string;
-  /** The model's folder in it. */
+  /** The repository's folder in it. */
   readonly model: string;
   /** All that was written to stderr. */
   readonly talk: () => string;
@@ -53,8 +54,11 @@ export interface TestHub {
 export const name = "someone/tiny-pixart";
 
 /** Starts {@link TestHub}. */
-export async function testHub(files = modelFiles): Promise<TestHub> {
-  const server = new HubServer(name, (path) => /\.(safetensors|bin)$/.test(path));
+export async function testHub(
+  files = modelFiles,
+  type: RepositoryType = "model",
+): Promise<TestHub> {
+  const server = new HubServer(name, (path) => /\.(safetensors|bin|parquet)$/.test(path), type);
   const commit = server.commit(files);
   await server.start();
   const home = realpathSync(mkdtempSync(join(tmpdir(), "pixart-hub-")));
@@ -80,7 +84,7 @@ export async function testHub(files = modelFiles): Promise<TestHub> {
   });
   const cache = join(home, "hub");
   const talk = (): string => stderr.mock.calls.map(([text]) => String(text)).join("");
-  return { server, commit, cache, model: join(cache, "models--someone--tiny-pixart"), talk };
+  return { server, commit, cache, model: join(cache, `${type}s--someone--tiny-pixart`), talk };
 }
 
 /** The files under a folder, as a Hub's commit takes them. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { RepositoryType } from "../../src/hub/repository-name.ts";
 
 /** What goes wrong with a file's bytes, once. */
 export interface Fault {
@@ -39,12 +40,13 @@ const gitHash = (bytes: Buffer): string =>
   createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
 
 /**
- * A Hub of one model on 127.0.0.1, with the routes and headers that huggingface_hub 2.4.0 relies on (`hf_api.py`,
+ * A Hub of one repository on 127.0.0.1, with the routes and headers that huggingface_hub 2.4.0 relies on (`hf_api.py`,
  * `file_download.py`, `utils/_http.py`): a revision, its tree in pages, and files, small ones behind a redirect within
  * the host and large ones behind one to a second port, which stands for the storage.
  */
 export class HubServer {
   readonly name: string;
+  readonly type: RepositoryType;
   readonly requests: Seen[] = [];
   readonly faults: Fault[] = [];
   /** Where set, the only token that may read. */
@@ -62,8 +64,9 @@ export class HubServer {
   #hubUrl = "";
   #storageUrl = "";
 
-  constructor(name: string, isLarge: (path: string) => boolean) {
+  constructor(name: string, isLarge: (path: string) => boolean, type: RepositoryType = "model") {
     this.name = name;
+    this.type = type;
     this.#isLarge = isLarge;
   }
 
@@ -130,12 +133,13 @@ export class HubServer {
   #hub(url: URL, { headers }: IncomingMessage): Answer {
     if (this.refusal) return this.refusal;
     const path = url.pathname;
-    const [, name, route, revision = "", file = ""] = (
-      /^\/(?:api\/models\/)?([^/]+\/[^/]+)\/(revision|tree|resolve)\/([^/]+)(?:\/(.*))?$/.exec(
-        path.replace(/^\/api\/resolve-cache\/models\/([^/]+\/[^/]+)/, "/$1/resolve"),
+    const [, api, plain, name, route, revision = "", file = ""] = (
+      /^\/(?:api\/(models|datasets)\/|(datasets)\/)?([^/]+\/[^/]+)\/(revision|tree|resolve)\/([^/]+)(?:\/(.*))?$/.exec(
+        path.replace(/^\/api\/resolve-cache\/(\w+)\/([^/]+\/[^/]+)/, "/api/$1/$2/resolve"),
       ) ?? []
     ).map((part) => decodeURIComponent(part ?? ""));
-    const isKnown = name === this.name;
+    // Only models have addresses without their type.
+    const isKnown = name === this.name && `${this.type}s` === (api || plain || "models");
     if (this.token && headers.authorization !== `Bearer ${this.token}`) {
       const words = headers.authorization
         ? "Invalid credentials in Authorization header"
@@ -165,7 +169,7 @@ export class HubServer {
       };
     }
     if (!path.startsWith("/api/resolve-cache/")) {
-      const location = `/api/resolve-cache/models/${name}/${commit}/${encodeURIComponent(file)}`;
+      const location = `/api/resolve-cache/${this.type}s/${name}/${commit}/${encodeURIComponent(file)}`;
       return { status: 307, headers: { ...common, location } };
     }
     return this.#content(data, file, headers.range, { ...common, etag: `"${gitHash(data)}"` });

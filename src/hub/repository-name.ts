@@ -6,22 +6,53 @@ import { distance } from "fastest-levenshtein";
 const NAME = /^\b[\w.-]{1,96}\b\/\b[\w.-]{1,96}\b$/;
 const REVISION = /^[\w][\w.+-]*(\/[\w][\w.+-]*)*$/;
 
-/** A folder as it was given, or the name of a repository on the Hub. */
-export type ModelPlace = { readonly folder: string } | { readonly name: string };
+/** What a repository holds: names of models and of data sets do not collide. */
+export type RepositoryType = "model" | "dataset";
+
+/** A repository on the Hub. */
+export interface Repository {
+  readonly type: RepositoryType;
+  /** `org/name` */
+  readonly name: string;
+}
+
+/** What messages call a repository. */
+export const KINDS: Readonly<Record<RepositoryType, string>> = {
+  model: "model",
+  dataset: "data set",
+};
+
+/** What is on this disk, as it was given, or the name of a repository on the Hub. */
+export type RepositoryPlace = { readonly path: string } | { readonly name: string };
 
 /** Whether a text has the form of a name on the Hub; a folder may have it too. */
-export const isModelName = (text: string): boolean =>
+export const isRepositoryName = (text: string): boolean =>
   NAME.test(text) && !/--|\.\.|\.git$/.test(text);
 
-/** Tells folders from names: what exists as a folder is one. Throws for everything that is neither. */
-export function placeOf(given: string): ModelPlace {
+const EXPECTED: Readonly<Record<RepositoryType, string>> = {
+  model: 'an existing folder or a name on the Hub such as "PixArt-alpha/PixArt-XL-2-1024-MS"',
+  dataset:
+    'an existing folder or file or a name on the Hub such as "lambdalabs/naruto-blip-captions"',
+};
+
+/** Tells folders from names: what exists is no name, and a data set may be a file. Throws for everything that is neither. */
+export function placeOf(given: string, type: RepositoryType): RepositoryPlace {
   const found = statSync(given, { throwIfNoEntry: false });
-  if (found?.isDirectory()) return { folder: given };
-  if (found === undefined && isModelName(given)) return { name: given };
+  if (found?.isDirectory() || (found && type === "dataset")) return { path: given };
+  if (found === undefined && isRepositoryName(given)) return { name: given };
   const near = found === undefined ? nearestFolder(given) : undefined;
   const advice = near === undefined ? "" : `; did you mean ${JSON.stringify(near)}?`;
   throw new Error(
-    `Expected an existing folder or a name on the Hub such as "PixArt-alpha/PixArt-XL-2-1024-MS" for the model but received ${JSON.stringify(given)}${found === undefined ? "" : ", which is a file"}${advice}`,
+    `Expected ${EXPECTED[type]} for the ${KINDS[type]} but received ${JSON.stringify(given)}${found === undefined ? "" : ", which is a file"}${advice}`,
+  );
+}
+
+/** Throws where a revision was given with what is on this disk, which has none. */
+export function refuseRevision(path: string, revision: string | undefined): void {
+  if (revision === undefined) return;
+  const what = statSync(path).isDirectory() ? "folder" : "file";
+  throw new Error(
+    `Expected a name on the Hub to go with revision ${JSON.stringify(revision)} but received the ${what} ${path}`,
   );
 }
 

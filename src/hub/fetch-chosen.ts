@@ -1,0 +1,62 @@
+import { bringFile, type FetchPlace, isStored } from "./bring-file.ts";
+import { noProgress, partOf, showProgress } from "./progress.ts";
+import type { RemoteFile } from "./remote-file.ts";
+
+/** So many files come at once: a data set may have thousands of small ones. */
+const AT_ONCE = 8;
+
+/** Which files are wanted, by the paths of all that a commit has. */
+export type Choose = (paths: readonly string[]) => readonly string[];
+
+/** The chosen files of a list. */
+export const chosenFrom = (
+  listing: ReadonlyMap<string, RemoteFile>,
+  choose: Choose,
+): readonly RemoteFile[] => choose([...listing.keys()]).flatMap((path) => listing.get(path) ?? []);
+
+/** Brings the chosen files of a commit into the cache, and the list of all of its files. */
+export async function fetchChosen(place: FetchPlace, choose: Choose): Promise<void> {
+  const { cached, client, commit } = place;
+  let listing = cached.listing(commit);
+  if (listing === undefined) {
+    listing = await client.files(commit);
+    await cached.setListing(commit, listing);
+  }
+  const chosen = chosenFrom(listing, choose);
+  // Files of one content are one download.
+  const contents = new Map(chosen.map((file) => [file.etag, file]));
+  await download([...contents.values()], place);
+  for (const file of chosen) await bringFile(file, place, silent);
+}
+
+const silent = { onStart: () => noProgress, onWait: () => {} };
+
+async function download(files: readonly RemoteFile[], place: FetchPlace): Promise<void> {
+  const lacking = files.filter((file) => !isStored(file, place.cached));
+  const [first] = lacking;
+  if (first === undefined) return;
+  const { repository, revision, showsProgress } = place;
+  const label = `${repository.name} at ${revision}, ${lacking.length === 1 ? first.path : `${lacking.length} files`}`;
+  const bytes = lacking.reduce((sum, { size }) => sum + size, 0);
+  const whole = showsProgress ? showProgress(label, bytes) : noProgress;
+  const part = partOf(whole);
+  let waits = false;
+  const onWait = (): void => {
+    if (showsProgress && !waits) process.stderr.write(`${label}: another process downloads them\n`);
+    waits = true;
+  };
+  // A worker that fails closes the generator, so that the others stop after the file that they have.
+  const queue = (function* () {
+    yield* lacking;
+  })();
+  const worker = async (): Promise<void> => {
+    for (const file of queue) await bringFile(file, place, { onStart: part, onWait });
+  };
+  const endings = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
+  const failed = endings.find((ending) => ending.status === "rejected");
+  if (failed !== undefined) {
+    whole.stop();
+    throw failed.reason;
+  }
+  whole.finish();
+}

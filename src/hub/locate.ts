@@ -1,0 +1,90 @@
+import type { FetchPlace } from "./bring-file.ts";
+import { CachedRepository, isCommit } from "./cache.ts";
+import { HubClient } from "./client.ts";
+import { type HubEnvironment, readHubEnvironment } from "./environment.ts";
+import { HubError, HubUnreachableError } from "./errors.ts";
+import type { Repository } from "./repository-name.ts";
+
+/** What is wanted of a repository. */
+export interface Wish {
+  /** What a commit in the cache lacks of it, as words for a message; none where it is whole. */
+  readonly lacking: (commit: string) => readonly string[];
+  /** Whether a commit in the cache has all of it, and there is something. */
+  readonly isWhole: (commit: string) => boolean;
+  /** Brings it. */
+  readonly fetch: (place: FetchPlace) => Promise<void>;
+}
+
+/** Where a wish is fulfilled. */
+export interface Located {
+  readonly cached: CachedRepository;
+  readonly commit: string;
+}
+
+const SHOWN = 5;
+
+/**
+ * The commit of the shared cache that has what is wanted of a revision afterwards. Nothing goes over the network for a
+ * cached commit, or offline. Throws HubError.
+ */
+export async function locate(
+  repository: Repository,
+  revision: string,
+  wishOf: (cached: CachedRepository) => Wish,
+): Promise<Located> {
+  const { name } = repository;
+  const environment = readHubEnvironment();
+  const cached = new CachedRepository(environment.cacheFolder, repository);
+  const wish = wishOf(cached);
+
+  const known = cached.commitOf(revision);
+  const lacking = known === undefined ? [`revision ${revision}`] : wish.lacking(known);
+  const whole = known !== undefined && lacking.length === 0 ? { cached, commit: known } : undefined;
+  const { offlineBy, cacheFolder, showsProgress } = environment;
+  if (whole && (isCommit(revision) || offlineBy)) return whole;
+  if (offlineBy) {
+    const more = lacking.length > SHOWN ? ` and ${lacking.length - SHOWN} more` : "";
+    const commits = cached.commits().filter(wish.isWhole);
+    const others = commits.length === 0 ? "" : `, or ask for revision ${commits.join(" or ")}`;
+    throw new HubError(
+      `${name}: ${lacking.slice(0, SHOWN).join(", ")}${more} is not in the cache ${cacheFolder}, and ${offlineBy} forbids downloads; unset it${others}`,
+    );
+  }
+
+  const client = new HubClient(environment, repository);
+  let commit = revision;
+  try {
+    if (!isCommit(revision)) commit = await client.commitOf(revision);
+  } catch (error) {
+    if (!whole || !(error instanceof HubUnreachableError)) throw error;
+    process.stderr.write(`${error.message}. Going on with revision ${known} of the cache.\n`);
+    return whole;
+  }
+  try {
+    const isNew = wish.lacking(commit).length > 0;
+    if (isNew) await wish.fetch({ repository, revision, commit, client, cached, showsProgress });
+    // Only now: a reference to half a revision would leave offline runs without the whole one that it named before.
+    await cached.setReference(revision, commit);
+  } catch (error) {
+    throw explained(error, name, environment);
+  }
+  return { cached, commit };
+}
+
+/** What the disk refused, with what to do. */
+function explained(error: unknown, name: string, { cacheFolder }: HubEnvironment): unknown {
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  if (["ENOSPC", "EDQUOT"].includes(code)) {
+    return new HubError(
+      `${name}: the disk of ${cacheFolder} is full (${code}); make room, or set HF_HUB_CACHE to a folder of another disk: what has arrived is kept`,
+      { cause: error },
+    );
+  }
+  if (["EACCES", "EPERM", "EROFS", "ENOTDIR"].includes(code)) {
+    return new HubError(
+      `${name}: the cache ${cacheFolder} cannot be written (${code}); set HF_HUB_CACHE to a folder that you may write`,
+      { cause: error },
+    );
+  }
+  return error;
+}
