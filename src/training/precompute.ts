@@ -4,6 +4,7 @@ import * as torch from "../torch/index.ts";
 import { settleForData, stageBuckets } from "./aspect-plan.ts";
 import { cacheFolder } from "./before-run.ts";
 import { FrozenCaptions, uncachedTexts } from "./captions.ts";
+import { drawClassPictures } from "./class-pictures.ts";
 import { Latents } from "./latents.ts";
 import {
   buildAutoencoder,
@@ -53,6 +54,7 @@ export async function precompute(
       "Expected a pretrained autoencoder but the config trains its own: its latents are not known before. Train that stage first, and name its published folder as autoencoder.pretrained",
     );
   }
+  await drawClassPictures(checked, say);
   const data = await loadTrainingData(checked.dataset);
   const config = await settleForData(checked, data);
   if (config.threads !== null) torch.setThreads(config.threads);

@@ -6,11 +6,15 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { configFromJson, type PixArtConfig } from "../../src/config/index.ts";
 import { resolveConfig } from "../../src/config/resolve-config.ts";
+import { trainingBuckets } from "../../src/data/buckets.ts";
 import { RgbImage } from "../../src/images/index.ts";
-import { PixArtTransformer2DModel } from "../../src/models/index.ts";
+import { AutoencoderKL, PixArtTransformer2DModel } from "../../src/models/index.ts";
 import * as torch from "../../src/torch/index.ts";
+import { SampleDraws } from "../../src/training/draws.ts";
 import { readEvents } from "../../src/training/event-log.ts";
+import { Latents } from "../../src/training/latents.ts";
 import { train } from "../../src/training/train.ts";
+import { loadTrainingData } from "../../src/training/training-data.ts";
 import { writeTinyAutoencoder } from "../fixtures/tiny-models.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -189,5 +193,39 @@ describe("training at several aspect ratios", () => {
     expect(lines.join("\n")).toMatch(/^Going on with stage "shapes" after step \d*[2468]$/m);
     expect(files(broken)).toEqual(files(straight));
     expect(losses(broken)).toEqual(losses(straight));
+  });
+
+  it("keeps a picture's latents of several sizes apart in one cache", async () => {
+    const { train: examples } = await loadTrainingData({
+      folder: join(folder, "data"),
+      things: null,
+      styles: null,
+    });
+    const vae = await AutoencoderKL.fromPretrained(join(folder, "autoencoder"));
+    const shapes: number[][] = [];
+    for (const buckets of [undefined, trainingBuckets(256), undefined, trainingBuckets(256)]) {
+      const latents = await Latents.open({
+        examples,
+        stage: {
+          resolution: 256,
+          transform: { resample: "bicubic", crop: "center", horizontalFlip: 0 },
+        },
+        buckets,
+        vae,
+        cache: join(folder, "shared-cache"),
+        maxUnreadable: 0,
+        warn: () => {},
+      });
+      const draws = new SampleDraws(1, "cache", [0]);
+      const wide = await latents.load([5], draws);
+      shapes.push(torch.tidy(() => latents.draw(wide, draws).shape.slice()));
+      latents.dispose();
+    }
+    vae.dispose();
+    const [square, wide] = [
+      [1, 4, 32, 32],
+      [1, 4, 22, 44],
+    ];
+    expect(shapes).toEqual([square, wide, square, wide]);
   });
 });
