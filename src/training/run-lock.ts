@@ -47,6 +47,18 @@ export class RunLock implements Disposable {
   }
 }
 
+/** Whether a process holds a lock, or may: of one on another machine it cannot be seen. */
+export function isLockHeld(path: string): boolean {
+  const content = read(path);
+  if (content === undefined) return false;
+  try {
+    refuseIfHeld(path, content);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 /** Links rather than creates, so that the file never shows without its content. */
 const tryLink = (from: string, to: string): boolean => unless("EEXIST", () => linkSync(from, to));
 

@@ -181,28 +181,25 @@ describe.each([1, 2, 3])("poisoned batches, seed %i", (seed) => {
     expect(again.values).toEqual(straight.values);
   });
 
-  it.each([3, 17, 23, 36, 55])(
-    "are in a run that is killed after %i updates and goes on",
-    async (updates) => {
-      const broken = new Run(seed, tamper);
-      await expect(broken.go(updates)).rejects.toThrow("killed");
-      expect(await broken.go()).toBe(true);
-      expect(broken.values).toEqual(straight.values);
-      // What was found before the kill is known from the checkpoint, and not found a second time.
-      expect(broken.rollbacks).toEqual(straight.rollbacks);
-    },
-  );
-
-  it("are in a run that is stopped after every seventh update", async () => {
+  it.each([23, 36])("are in a run that is killed after %i updates and goes on", async (updates) => {
     const broken = new Run(seed, tamper);
+    await expect(broken.go(updates)).rejects.toThrow("killed");
+    expect(await broken.go()).toBe(true);
+    expect(broken.values).toEqual(straight.values);
+    // What was found before the kill is known from the checkpoint, and not found a second time.
+    expect(broken.rollbacks).toEqual(straight.rollbacks);
+  });
+});
+
+describe("the guard", () => {
+  it("goes on in a run that is stopped after every seventh update", async () => {
+    const broken = new Run(1, poisoned(22, 23, 41));
     for (let lives = 0; !(await broken.go(Number.POSITIVE_INFINITY, 7)); lives++)
       expect(lives).toBeLessThan(12);
     expect(broken.rollbacks.length).toBeGreaterThanOrEqual(3);
     expect(broken.values.get("weights/line.weight")?.every(Number.isFinite)).toBe(true);
   });
-});
 
-describe("the guard", () => {
   it("gives up where the loss stays high whatever is passed over", async () => {
     const run = new Run(1, poisoned(...upTo(20, 200)));
     const error = await run.go().catch((reason: unknown) => reason);
