@@ -60,9 +60,10 @@ export function describePlan({ name, batchSize }: CheckedStage, plan: BucketPlan
   const { buckets, batches, effectiveBatch, repeats, dropped } = plan;
   return [
     `Aspect ratios of stage "${name}", batches of ${batchSize}:`,
+    "  width × height   ratio   pictures   batches",
     ...buckets.map(
       ({ width, height, ratio, images, batches: own }) =>
-        `  ${`${width} × ${height}`.padEnd(12)}(${ratio.toFixed(2)})${`${images}`.padStart(9)} pictures${`${own}`.padStart(8)} batches`,
+        `  ${`${width} × ${height}`.padEnd(15)}${ratio.toFixed(2).padStart(7)}${`${images}`.padStart(11)}${`${own}`.padStart(10)}`,
     ),
     `  an epoch: ${batches} batches, ${effectiveBatch.toFixed(2)} different pictures in each in the mean, ${repeats} shown once more to fill batches, ${dropped} dropped`,
   ];

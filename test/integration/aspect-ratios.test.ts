@@ -154,11 +154,12 @@ describe("training at several aspect ratios", () => {
 
   it("prints the plan before the first step", () => {
     const from = first.lines.findIndex((line) => line.startsWith("Aspect ratios"));
-    expect(first.lines.slice(from, from + 5)).toEqual([
+    expect(first.lines.slice(from, from + 6)).toEqual([
       'Aspect ratios of stage "shapes", batches of 2:',
-      "  352 × 176   (0.50)        4 pictures       2 batches",
-      "  256 × 256   (1.00)        5 pictures       3 batches",
-      "  176 × 352   (2.00)        2 pictures       1 batches",
+      "  width × height   ratio   pictures   batches",
+      "  352 × 176         0.50          4         2",
+      "  256 × 256         1.00          5         3",
+      "  176 × 352         2.00          2         1",
       "  an epoch: 6 batches, 1.83 different pictures in each in the mean, 1 shown once more to fill batches, 0 dropped",
     ]);
   });
@@ -217,6 +218,9 @@ describe("training at several aspect ratios", () => {
         warn: () => {},
       });
       const draws = new SampleDraws(1, "cache", [0]);
+      expect(() => latents.draw([], draws)).toThrow(
+        new RangeError("Expected at least one picture"),
+      );
       const wide = await latents.load([5], draws);
       shapes.push(torch.tidy(() => latents.draw(wide, draws).shape.slice()));
       latents.dispose();
