@@ -74,12 +74,35 @@ export function addCommands(program: Command): void {
       "--resume [place]",
       "go on from the newest checkpoint of the run folder, or of the run at this place",
     )
+    .option("--dry-run", "print the plan and the forecast of memory and disk, and end")
+    .option("--rehearsal", "before each stage a save, a sample and a step (default: large models)")
+    .option("--no-rehearsal", "none, and begin what does not seem to fit")
+    .option(
+      "--prove-resume [n]",
+      "train n steps, kill, resume and n more; compare with 2n unbroken ones (n: 4)",
+      wholeNumber(1),
+    )
     .option("--amp", "large products in bfloat16 in every stage; weights stay float32")
     .option("--gpus <n>", "processes, each with a part of every batch", wholeNumber(1), 1)
     .option("--launcher <name>", "how they are started: none", "none")
     .option("--cfg-options <key=value...>", "changes to the config, such as stages.0.steps=100")
     .action(async (config: string, options: import("./train.ts").TrainCommandOptions) =>
       (await import("./train.ts")).trainCommand(config, options),
+    );
+
+  program
+    .command("precompute")
+    .description("fill the feature cache of a config without training, on one machine or many")
+    .argument("<config>", "a file, or the name of a recipe")
+    .option(
+      "--shard <i/n>",
+      "only the part of process i of n; all write into one dataset.cache.folder",
+      "1/1",
+    )
+    .option("--work-dir <folder>", "the run folder, where the config names no dataset.cache.folder")
+    .option("--cfg-options <key=value...>", "changes to the config, as for train")
+    .action(async (config: string, options: import("./precompute.ts").PrecomputeCommandOptions) =>
+      (await import("./precompute.ts")).precomputeCommand(config, options),
     );
 
   addRunsCommands(program.command("runs").description("look at training runs, and compare them"));

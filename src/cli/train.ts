@@ -1,4 +1,6 @@
 import { type CheckedConfig, loadConfig } from "../config/index.ts";
+import { dryRun } from "../training/before-run.ts";
+import { proveResume } from "../training/prove-resume.ts";
 import { runFolderOf } from "../training/run-pipeline.ts";
 import { train } from "../training/train.ts";
 import { say } from "./talk.ts";
@@ -12,7 +14,15 @@ export interface TrainCommandOptions {
   readonly gpus?: number;
   readonly launcher?: string;
   readonly cfgOptions?: readonly string[];
+  readonly dryRun?: boolean;
+  /** By the size of the models unless given. */
+  readonly rehearsal?: boolean;
+  /** True: with the usual number of steps. */
+  readonly proveResume?: number | true;
 }
+
+/** Steps before and after the kill. */
+const PROOF_STEPS = 4;
 
 const quoted = (word: string): string =>
   /^[\w./=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
@@ -27,6 +37,15 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     ...(options.amp ? inBfloat16(loaded) : loaded),
     workDir: place ?? loaded.workDir,
   };
+  const { rehearsal, dryRun: isDry, proveResume: proof } = options;
+  if (proof !== undefined) {
+    await prove(config, proof === true ? PROOF_STEPS : proof);
+    return;
+  }
+  if (isDry) {
+    await dryRun(config, { resume: resume !== false, strict: rehearsal !== false, say });
+    return;
+  }
   const command = [
     "npx pixart train",
     quoted(name),
@@ -38,6 +57,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     resume: resume !== false,
     resumeCommand: command.join(" "),
     say,
+    rehearsal,
   });
   process.exitCode = outcome.exitCode;
   if (outcome.finished) {
@@ -47,6 +67,21 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     );
   }
   process.stdout.write(`${outcome.folder}\n`);
+}
+
+/** Says whether a resumed run equals an unbroken one; the exit code is 1 where it does not. */
+async function prove(config: CheckedConfig, steps: number): Promise<void> {
+  const verdicts = await proveResume(config, steps, say);
+  for (const { stage, differs } of verdicts) {
+    process.stdout.write(
+      differs.length === 0
+        ? `Stage "${stage}": weights, moments, averages and losses are equal to the last bit\n`
+        : `Stage "${stage}": DIFFERENT in ${differs.join(", ")}\n`,
+    );
+  }
+  const isProven = verdicts.every(({ differs }) => differs.length === 0);
+  process.stdout.write(isProven ? "Resume is proven for this config\n" : "Resume is NOT proven\n");
+  if (!isProven) process.exitCode = 1;
 }
 
 const inBfloat16 = (config: CheckedConfig): CheckedConfig => ({

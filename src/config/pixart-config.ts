@@ -97,6 +97,11 @@ export interface PixArtConfig {
   readonly workDir?: string;
   /** Processor threads of the engine; null leaves the choice to libtorch. Default null. */
   readonly threads?: number | null;
+  /**
+   * What a checkpoint does that finds the disk full: end the run, wait for room and try again every half minute, or delete
+   * older checkpoints, never the newest. Default `stop`.
+   */
+  readonly whenFull?: "stop" | "wait" | "prune";
   /** A pipeline, as a folder or by its name on the Hub, for all components that are not given. Null where there is none. Default null. */
   readonly base?: string | null;
   readonly dataset: DatasetConfig;

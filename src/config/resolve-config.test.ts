@@ -67,6 +67,7 @@ describe("resolveConfig", () => {
     expect(resolveConfig(smallest, "configs/tiny.ts")).toEqual({
       name: "tiny",
       workDir: "work_dirs/tiny",
+      whenFull: "stop",
       seed: 0,
       threads: null,
       base: null,

@@ -1,13 +1,22 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { ResolvedConfig } from "../config/index.ts";
+import type { CheckedConfig, ResolvedConfig } from "../config/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
+import { settleForData } from "./aspect-plan.ts";
 import { uncachedTexts } from "./captions.ts";
+import { listCheckpoints } from "./checkpoint.ts";
 import { frozenTextEncoder, holdsTextEncoder, pretrainedTokenizer } from "./models.ts";
-import { describeForecast, forecastRun, misfits, type RunForecast } from "./run-forecast.ts";
+import {
+  describeForecast,
+  diskMisfits,
+  forecastRun,
+  memoryMisfit,
+  type RunForecast,
+} from "./run-forecast.ts";
 import { describeRun } from "./run-plan.ts";
+import { stageCheckpoints } from "./stage-models.ts";
 import { stageTexts } from "./stage-texts.ts";
-import { stageExamples, type TrainingData } from "./training-data.ts";
+import { loadTrainingData, stageExamples, type TrainingData } from "./training-data.ts";
 
 /** What {@link planRun} looks at. */
 export interface PlanOptions {
@@ -45,15 +54,43 @@ export async function planRun(options: PlanOptions): Promise<RunForecast> {
   });
   for (const line of await describeRun(config, data, forecast.shapes, done)) say(line);
   for (const line of describeForecast(forecast)) say(line);
-  const problems = misfits(config, forecast);
-  if (problems.length === 0) return forecast;
-  if (strict) {
+  const memory = memoryMisfit(config, forecast);
+  const disks = diskMisfits(forecast);
+  // A run that waits for room, or makes some, may begin without it.
+  const refused = strict
+    ? [...(memory === undefined ? [] : [memory]), ...(config.whenFull === "stop" ? disks : [])]
+    : [];
+  if (refused.length > 0) {
     throw new Error(
-      [...problems, "To try all the same, with swap space for instance: --no-rehearsal"].join("\n"),
+      [...refused, "To try all the same, with swap space for instance: --no-rehearsal"].join("\n"),
     );
   }
-  for (const problem of problems) say(`Warning: ${problem}`);
+  for (const problem of [...(memory === undefined ? [] : [memory]), ...disks])
+    say(`Warning: ${problem}`);
   return forecast;
+}
+
+/**
+ * Prints what a run of a config would do and what that takes, writing nothing but downloads. DreamBooth's class pictures are
+ * left out where they are yet to be drawn. Throws where the run cannot fit.
+ * @param resume whether it goes on with the run in its folder
+ */
+export async function dryRun(
+  config: CheckedConfig,
+  { resume, strict, say }: { resume: boolean } & Pick<PlanOptions, "strict" | "say">,
+): Promise<void> {
+  const { workDir, dataset } = config;
+  const { classFolder } = dataset;
+  const isDrawn = classFolder !== null && existsSync(classFolder);
+  const data = await loadTrainingData(isDrawn ? dataset : { ...dataset, classFolder: null });
+  const settled = await settleForData(config, data);
+  const newest = await Promise.all(
+    settled.stages.map(({ name }) =>
+      listCheckpoints(stageCheckpoints(join(workDir, "checkpoints"), name)),
+    ),
+  );
+  const done = newest.reduce((sum, list) => sum + (list.at(-1)?.step ?? 0), 0);
+  await planRun({ config: settled, data, folder: workDir, done: resume ? done : 0, strict, say });
 }
 
 /** Undefined where the run has yet to make it. */

@@ -87,7 +87,11 @@ export async function saveCheckpointBytes(
       } else {
         if (!warned) warn(`${failure.message}; trying again every ${whenFull.waitMs / 1000} s`);
         warned = true;
-        await sleep(whenFull.waitMs, undefined, signal === undefined ? {} : { signal });
+        await sleep(whenFull.waitMs, undefined, signal === undefined ? {} : { signal }).catch(
+          () => {
+            throw failure; // told to wait no longer
+          },
+        );
       }
     }
   }

@@ -31,6 +31,8 @@ export interface CurriculumContext {
   /** Folder for cached features. */
   readonly cache: string;
   readonly onWarning: (message: string) => void;
+  /** Told how encoding goes. */
+  readonly say?: ((line: string) => void) | undefined;
 }
 
 /** Builds a stage's models, from the stages before it, and loads its data. */
@@ -53,6 +55,7 @@ export async function prepareStage(
       cache: config.dataset.cache.latents ? context.cache : null,
       maxUnreadable: config.dataset.maxUnreadable,
       warn: context.onWarning,
+      say: context.say,
     });
   const openPrior = async (): Promise<PriorPictures> =>
     new PriorPictures(await openLatents(data.prior), {
@@ -116,6 +119,7 @@ async function textToImage(
           prompts: [...config.sampling.prompts.map(prepare), ""],
           cache: config.dataset.cache.texts ? context.cache : null,
           warn: context.onWarning,
+          say: context.say,
         });
   return new TextToImageTask(stage, {
     ...pictures,

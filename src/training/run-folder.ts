@@ -59,6 +59,11 @@ export class RunFolder implements Disposable {
     });
   }
 
+  /** Throws as {@link create} would, and makes nothing. */
+  static requireNew(path: string, resumeCommand: string): void {
+    if (existsSync(path)) refuseContent(path, resumeCommand);
+  }
+
   /** Opens a run to go on with it. Throws where the folder holds none, or another process writes it. */
   static open(path: string): RunFolder {
     const file = join(path, CONFIG_FILE);

@@ -79,7 +79,8 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
 
 /** Bytes of the checkpoints that stay, and of the one that is being written. */
 const checkpointsOf = (stage: ResolvedStage, { checkpoint }: StageShapes): number =>
-  forecastBytes(checkpoint, {}) * (stage.keepCheckpoints + (stage.keepBest ? 2 : 1));
+  forecastBytes(checkpoint, {}) *
+  (stage.keepCheckpoints + (stage.keepBest && stage.validateEvery !== null ? 2 : 1));
 
 /** Bytes that stay in memory while a stage trains. */
 export const trainingMemory = ({ memory }: StageShapes): number =>
@@ -159,22 +160,21 @@ function wordsOf({ memory, shapes }: RunForecast): string {
   return `in stage "${stage.name}" (${parts.join(", ")}) and activations on top`;
 }
 
-/** What is wrong with a forecast, one sentence each with what to do; nothing where the run fits. */
-export function misfits(config: ResolvedConfig, forecast: RunForecast): string[] {
-  const { memory, disks, checkpoints, features } = forecast;
-  const found: string[] = [];
-  if (memory.bytes > memory.available) {
-    found.push(
-      `The run needs at least ${formatBytes(memory.bytes)} of memory ${wordsOf(forecast)}, but ${formatBytes(memory.available)} are available. ${memoryAdvice(config, forecast)}`,
+/** Why memory cannot hold the run, with what to do; undefined where it can. */
+export function memoryMisfit(config: ResolvedConfig, forecast: RunForecast): string | undefined {
+  const { memory } = forecast;
+  if (memory.bytes <= memory.available) return undefined;
+  return `The run needs at least ${formatBytes(memory.bytes)} of memory ${wordsOf(forecast)}, but ${formatBytes(memory.available)} are available. ${memoryAdvice(config, forecast)}`;
+}
+
+/** Which disks cannot hold the run, one sentence each with what to do. */
+export function diskMisfits({ disks, checkpoints, features }: RunForecast): string[] {
+  return disks
+    .filter(({ bytes, free }) => bytes > free)
+    .map(
+      ({ folder, bytes, free }) =>
+        `The run needs ${formatBytes(bytes)} of disk in ${folder} (checkpoints ${formatBytes(checkpoints)}, latents ${formatBytes(features.latents)}, captions ${formatBytes(features.captions)}), but ${formatBytes(free)} are free. Lower keepCheckpoints, set ema to null, keep features on another disk with dataset.cache.folder, or write elsewhere with --work-dir`,
     );
-  }
-  for (const { folder, bytes, free } of disks) {
-    if (bytes <= free) continue;
-    found.push(
-      `The run needs ${formatBytes(bytes)} of disk in ${folder} (checkpoints ${formatBytes(checkpoints)}, latents ${formatBytes(features.latents)}, captions ${formatBytes(features.captions)}), but ${formatBytes(free)} are free. Lower keepCheckpoints, set ema to null, keep features on another disk with dataset.cache.folder, or write elsewhere with --work-dir`,
-    );
-  }
-  return found;
 }
 
 function memoryAdvice(config: ResolvedConfig, { memory, shapes }: RunForecast): string {

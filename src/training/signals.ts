@@ -12,6 +12,7 @@ export class StopRequest implements Disposable {
   readonly #say: (sentence: string) => void;
   #requested: StopSignal | undefined;
   #interrupts = 0;
+  readonly #abort = new AbortController();
 
   /** Listens from now on, also for SIGUSR1, which would open Node's inspector. */
   constructor(
@@ -24,6 +25,11 @@ export class StopRequest implements Disposable {
   /** The first signal that came. */
   get requested(): StopSignal | undefined {
     return this.#requested;
+  }
+
+  /** Ends what waits for something, once there is a wish to stop. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
   }
 
   /** 130 after Ctrl+C, 75 ("try again") for a run that was pre-empted, undefined where nothing came. */
@@ -44,6 +50,7 @@ export class StopRequest implements Disposable {
     }
     if (this.#requested !== undefined) return;
     this.#requested = signal;
+    this.#abort.abort();
     this.#say(
       signal === "SIGINT"
         ? "Saving after this step, then leaving. Press Ctrl+C again to leave at once without saving."

@@ -6,9 +6,11 @@ import { contactSheet } from "../images/index.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { aspectPlan, describePlan, settleForData } from "./aspect-plan.ts";
+import { cacheFolder, planRun } from "./before-run.ts";
 import {
   type Checkpoint,
   cleanLeftovers,
+  DiskFullError,
   forecastBytes,
   latestCheckpoint,
   requireDiskSpace,
@@ -19,6 +21,7 @@ import { pretrainedTokenizer } from "./models.ts";
 import { writePictureLosses } from "./picture-losses-file.ts";
 import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
 import { ProgressLine } from "./progress.ts";
+import { clearRehearsal, describeRehearsal, largeStages, rehearse } from "./rehearsal.ts";
 import { RunFolder } from "./run-folder.ts";
 import { StopRequest } from "./signals.ts";
 import {
@@ -32,6 +35,9 @@ import { StageModels, stageCheckpoints } from "./stage-models.ts";
 import { TensorBoardWriter } from "./tensorboard.ts";
 import { loadTrainingData, type TrainingData } from "./training-data.ts";
 
+/** Between two attempts to save on a full disk. */
+const WAIT_MS = 30_000;
+
 /** What {@link train} may be told. */
 export interface TrainOptions {
   /** Goes on with the run of the folder instead of beginning one. */
@@ -40,6 +46,13 @@ export interface TrainOptions {
   readonly resumeCommand: string;
   /** Lines for people. */
   readonly say: (line: string) => void;
+  /**
+   * Whether stages are rehearsed before they begin, and runs refused that cannot fit: by their size unless given. False does
+   * neither.
+   */
+  readonly rehearsal?: boolean | undefined;
+  /** Called after each step. */
+  readonly onStep?: (place: { readonly stage: string; readonly step: number }) => void;
 }
 
 /** How a call of {@link train} ended. */
@@ -57,7 +70,7 @@ export async function train(config: CheckedConfig, options: TrainOptions): Promi
   using run = begun.run;
   using stop = new StopRequest(say);
   if (run.config.threads !== null) torch.setThreads(run.config.threads);
-  const session = new TrainSession(run, begun.data, stop, options);
+  const session = new TrainSession(begun, stop, options);
   try {
     const finished = await session.run();
     if (!finished) say(`Stopped. To go on: ${resumeCommand}`);
@@ -72,16 +85,23 @@ export async function train(config: CheckedConfig, options: TrainOptions): Promi
 interface BegunRun {
   readonly run: RunFolder;
   readonly data: TrainingData;
+  /** Names of the stages that are rehearsed unless told otherwise. */
+  readonly large: ReadonlySet<string>;
 }
 
 async function begin(
   config: CheckedConfig,
-  { resumeCommand, say }: TrainOptions,
+  { resumeCommand, say, rehearsal }: TrainOptions,
 ): Promise<BegunRun> {
   await drawClassPictures(config, say);
   const data = await loadTrainingData(config.dataset);
   const settled = await settleForData(config, data);
-  return { run: RunFolder.create(config.workDir, settled, resumeCommand), data };
+  const folder = config.workDir;
+  RunFolder.requireNew(folder, resumeCommand);
+  const strict = rehearsal !== false;
+  const { shapes } = await planRun({ config: settled, data, folder, done: 0, strict, say });
+  const large = largeStages(shapes);
+  return { run: RunFolder.create(folder, settled, resumeCommand), data, large };
 }
 
 async function goOn(config: CheckedConfig, say: TrainOptions["say"]): Promise<BegunRun> {
@@ -95,7 +115,7 @@ async function goOn(config: CheckedConfig, say: TrainOptions["say"]): Promise<Be
         `The config has changed since this run began; it goes on with its own, ${join(run.path, "config.json")}`,
       );
     }
-    return { run, data };
+    return { run, data, large: new Set() };
   } catch (error) {
     run[Symbol.dispose]();
     throw error;
@@ -114,11 +134,13 @@ class TrainSession {
   readonly #data: TrainingData;
   readonly #stop: StopRequest;
   readonly #options: TrainOptions;
+  #large: ReadonlySet<string>;
   #place: { stage: string; step: number };
 
-  constructor(run: RunFolder, data: TrainingData, stop: StopRequest, options: TrainOptions) {
+  constructor({ run, data, large }: BegunRun, stop: StopRequest, options: TrainOptions) {
     this.#run = run;
     this.#data = data;
+    this.#large = large;
     this.#config = run.config;
     this.#stop = stop;
     this.#options = options;
@@ -136,8 +158,9 @@ class TrainSession {
       data,
       models,
       tokenizer: await this.#tokenizer(data),
-      cache: this.#config.dataset.cache.folder ?? join(this.#run.path, "cache"),
+      cache: cacheFolder(this.#config, this.#run.path),
       onWarning: (message) => this.#warn(message),
+      say,
     };
     if (!resume) this.#run.append({ type: "run-start", name: this.#config.name });
     const latest = await Promise.all(
@@ -158,6 +181,7 @@ class TrainSession {
       this.#place = { stage: stage?.name ?? "", step: latest[first]?.step ?? 0 };
       this.#run.append({ type: "resume", ...this.#place });
       say(`Going on with stage "${this.#place.stage}" after step ${this.#place.step}`);
+      await this.#planRest(latest.reduce((sum, checkpoint) => sum + (checkpoint?.step ?? 0), 0));
     }
     for (const stage of this.#config.stages.slice(first)) {
       if (!(await this.#stage(context, stage))) {
@@ -167,6 +191,26 @@ class TrainSession {
     }
     this.end("finished", null);
     return true;
+  }
+
+  async #planRest(done: number): Promise<void> {
+    const { say, rehearsal } = this.#options;
+    if (await clearRehearsal(this.#run.path)) {
+      this.#warn(
+        "The process before this one ended during its rehearsal, probably killed because memory was full. Lower batchSize, set gradientCheckpointing, take precision bfloat16 or train an adapter",
+      );
+    }
+    const strict = rehearsal !== false;
+    const folder = this.#run.path;
+    const { shapes } = await planRun({
+      config: this.#config,
+      data: this.#data,
+      folder,
+      done,
+      strict,
+      say,
+    });
+    this.#large = largeStages(shapes);
   }
 
   #reportData(data: TrainingData): void {
@@ -202,8 +246,13 @@ class TrainSession {
   async #stage(context: CurriculumContext, stage: ResolvedStage): Promise<boolean> {
     const { say } = this.#options;
     const task = await prepareStage(context, stage);
-    const loop = new StageLoop(this.#config.seed, stage, task);
     const checkpoint = await context.models.latest(stage);
+    if (checkpoint === undefined && (this.#options.rehearsal ?? this.#large.has(stage.name))) {
+      say(`Rehearsal of stage "${stage.name}": a save, a sample and a step, which leave no trace`);
+      const taken = await rehearse(this.#run.path, this.#config.seed, stage, task);
+      say(describeRehearsal(stage, taken));
+    }
+    const loop = new StageLoop(this.#config.seed, stage, task);
     if (checkpoint !== undefined) loop.restore(readState(checkpoint));
     await this.#requireRoom(stage, loop.tensors());
     this.#place = { stage: stage.name, step: loop.step };
@@ -244,10 +293,13 @@ class TrainSession {
       ]),
     );
     const keepsBest = stage.keepBest && stage.validateEvery !== null;
-    await requireDiskSpace(
-      this.#run.checkpoints,
-      forecastBytes(specs, {}) * (stage.keepCheckpoints + (keepsBest ? 2 : 1)),
-    );
+    const bytes = forecastBytes(specs, {}) * (stage.keepCheckpoints + (keepsBest ? 2 : 1));
+    try {
+      await requireDiskSpace(this.#run.checkpoints, bytes);
+    } catch (error) {
+      if (!(error instanceof DiskFullError) || this.#config.whenFull === "stop") throw error;
+      this.#warn(error.message);
+    }
   }
 
   #listener(stage: ResolvedStage, { progress, board }: StageOutputs): StageListener {
@@ -315,6 +367,7 @@ class TrainSession {
     board.scalar("lr", step, lr);
     board.scalar("grad-norm", step, gradNorm);
     progress.update({ step, loss, imagesPerSecond });
+    this.#options.onStep?.(this.#place);
   }
 
   #onRollback(rollback: Rollback, board: TensorBoardWriter): void {
@@ -333,6 +386,7 @@ class TrainSession {
     best: number | undefined,
   ): Promise<void> {
     const root = stageCheckpoints(this.#run.checkpoints, stage.name);
+    const { whenFull } = this.#config;
     const folder = await saveCheckpointInPlace(root, {
       step,
       stage: stage.name,
@@ -340,6 +394,8 @@ class TrainSession {
       groups,
       keep: stage.keepCheckpoints,
       best,
+      whenFull: whenFull === "wait" ? { waitMs: WAIT_MS } : whenFull,
+      signal: this.#stop.signal,
       warn: (message) => this.#warn(message),
     });
     this.#run.append({

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
@@ -90,6 +90,18 @@ describe("a disk that is full before the save", () => {
     expect((await newestCheckpoint(root))?.step).toBe(4);
   });
 
+  it("prunes older ones than the best, but not the best", async () => {
+    for (const step of [1, 2, 3]) await save(step, { best: 1 });
+    capacity = usedBytes() + 0.5 * MEGABYTE;
+    await save(4, { whenFull: "prune", best: 1 });
+    expect(steps()).toEqual(["step-00000001", "step-00000003", "step-00000004"]);
+    expect(readFileSync(join(root, "best"), "utf8")).toBe("step-00000001\n");
+
+    capacity = 0;
+    await expect(save(5, { whenFull: "prune", best: 1 })).rejects.toThrow(DiskFullError);
+    expect(steps()).toEqual(["step-00000001", "step-00000004"]);
+  });
+
   it("waits until there is room, and says so once", async () => {
     capacity = 0;
     warnings.length = 0;
@@ -108,7 +120,7 @@ describe("a disk that is full before the save", () => {
     const abort = new AbortController();
     const saving = save(1, { whenFull: { waitMs: 60_000 }, signal: abort.signal });
     setTimeout(() => abort.abort(), 20);
-    await expect(saving).rejects.toThrow("aborted");
+    await expect(saving).rejects.toThrow("free some space");
   });
 });
 

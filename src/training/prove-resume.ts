@@ -1,0 +1,144 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { basename, dirname, extname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
+import { type CheckedConfig, configToJson, type ResolvedConfig } from "../config/index.ts";
+import { stepName } from "./checkpoint-folder.ts";
+import { MANIFEST_NAME, parseManifest } from "./checkpoint-manifest.ts";
+import { readEvents } from "./event-log.ts";
+import { foldEvents } from "./events.ts";
+import { EVENTS_FILE } from "./run-folder.ts";
+import { stageCheckpoints } from "./stage-models.ts";
+
+/** What a process of a proof is to do. */
+export interface ProofRun {
+  readonly config: string;
+  readonly workDir: string;
+  readonly resume: boolean;
+  /** Kills itself after this step. */
+  readonly killAfter: { readonly stage: string; readonly step: number } | null;
+}
+
+/** What differs between a broken run and a straight one, of a stage; nothing where they are equal to the last bit. */
+export interface StageVerdict {
+  readonly stage: string;
+  readonly differs: readonly string[];
+}
+
+/**
+ * Trains every stage of a config for 2 · `steps` steps twice, once straight on and once killed (SIGKILL) in each stage and
+ * resumed, each in processes of its own, and compares what they leave. Samples are one picture of one step, as they do not
+ * touch training. The folder lies beside the run folder and is deleted.
+ */
+export async function proveResume(
+  config: CheckedConfig,
+  steps: number,
+  say: (line: string) => void,
+): Promise<StageVerdict[]> {
+  const parent = dirname(resolve(config.workDir));
+  await mkdir(parent, { recursive: true });
+  const folder = mkdtempSync(join(parent, `.${basename(config.workDir)}-prove-resume-`));
+  try {
+    const short = shortened(config, steps, folder);
+    const file = join(folder, "config.json");
+    writeFileSync(file, configToJson(short));
+    const straight = join(folder, "straight");
+    const broken = join(folder, "broken");
+    say(`Straight: ${2 * steps} steps of each stage`);
+    await runProcess({ config: file, workDir: straight, resume: false, killAfter: null });
+    const step = steps + Math.ceil(steps / 2);
+    for (const [i, { name }] of short.stages.entries()) {
+      say(`Broken: killed after step ${step} of stage "${name}"`);
+      const killAfter = { stage: name, step };
+      await runProcess({ config: file, workDir: broken, resume: i > 0, killAfter });
+    }
+    say(`Resumed after step ${steps}, to the end`);
+    await runProcess({ config: file, workDir: broken, resume: true, killAfter: null });
+    return short.stages.map(({ name }) => compareStage(straight, broken, name, 2 * steps));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function shortened(config: CheckedConfig, steps: number, folder: string): ResolvedConfig {
+  const [prompt = ""] = config.sampling.prompts;
+  return {
+    ...config,
+    dataset: {
+      ...config.dataset,
+      cache: {
+        ...config.dataset.cache,
+        folder: config.dataset.cache.folder ?? join(folder, "cache"),
+      },
+    },
+    stages: config.stages.map((stage) => ({
+      ...stage,
+      steps: 2 * steps,
+      schedule: {
+        ...stage.schedule,
+        warmupSteps: Math.min(stage.schedule.warmupSteps, 2 * steps),
+      },
+      checkpointEvery: steps,
+      keepCheckpoints: 2,
+      sampleEvery: null,
+      validateEvery: null,
+    })),
+    sampling: { ...config.sampling, prompts: [prompt], steps: 1 },
+  };
+}
+
+/** Ends when the process has; throws with its last words where it ended otherwise than it was to. */
+async function runProcess(run: ProofRun): Promise<void> {
+  const script = new URL(`./prove-resume-process${extname(import.meta.url)}`, import.meta.url);
+  // From the sources it takes what this process may have been given by a test runner.
+  const loader = script.pathname.endsWith(".ts") ? ["--import", import.meta.resolve("tsx")] : [];
+  const child = spawn(process.execPath, [...loader, fileURLToPath(script), JSON.stringify(run)], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  child.stderr.on("data", (chunk) => {
+    said += chunk;
+  });
+  const outcome = await new Promise<string>((done, fail) => {
+    child.on("error", fail);
+    child.on("close", (code, signal) => done(signal ?? String(code)));
+  });
+  const wanted = run.killAfter === null ? "0" : "SIGKILL";
+  if (outcome === wanted) return;
+  const last = said.trim().split("\n").slice(-10).join("\n");
+  throw new Error(`Expected the run to end with ${wanted} but it ended with ${outcome}:\n${last}`);
+}
+
+/** Compares the last checkpoints' files by their hashes, and every step's losses. */
+export function compareStage(
+  straight: string,
+  broken: string,
+  stage: string,
+  lastStep: number,
+): StageVerdict {
+  const manifestOf = (run: string): ReturnType<typeof parseManifest> => {
+    const folder = join(stageCheckpoints(join(run, "checkpoints"), stage), stepName(lastStep));
+    const path = join(folder, MANIFEST_NAME);
+    return parseManifest(path, readFileSync(path, "utf8"));
+  };
+  const lossesOf = (run: string): unknown[] =>
+    foldEvents(readEvents(join(run, EVENTS_FILE))).flatMap((event) =>
+      event.type === "step" && event.stage === stage
+        ? [[event.step, event.loss, event.gradNorm, event.lossParts]]
+        : [],
+    );
+  const [a, b] = [manifestOf(straight), manifestOf(broken)];
+  const files = a.files.map(({ name, sha256 }) => [name, sha256] as const);
+  const others = new Map(b.files.map(({ name, sha256 }) => [name, sha256]));
+  return {
+    stage,
+    differs: [
+      ...files.flatMap(([name, sha256]) => (others.get(name) === sha256 ? [] : [name])),
+      ...(files.length === others.size ? [] : ["the list of files"]),
+      ...(isDeepStrictEqual(a.state, b.state) ? [] : ["the state in the manifest"]),
+      ...(isDeepStrictEqual(lossesOf(straight), lossesOf(broken)) ? [] : ["the losses"]),
+    ],
+  };
+}

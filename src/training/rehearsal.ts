@@ -1,0 +1,119 @@
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { ResolvedStage } from "../config/index.ts";
+import { openCheckpoint, saveCheckpointInPlace } from "./checkpoint.ts";
+import { availableMemory } from "./memory-space.ts";
+import { formatBytes, formatDuration } from "./quantities.ts";
+import { StageLoop } from "./stage-loop.ts";
+import type { StageShapes } from "./stage-shapes.ts";
+import { type StageTask, unprefixed } from "./stage-task.ts";
+
+/** Stages whose models have more weights than this are rehearsed unless told otherwise: a failure there costs hours. */
+const LARGE_WEIGHTS = 200e6;
+
+/** Names of the stages that are worth a rehearsal; those with small models fail, or not, within seconds anyway. */
+export const largeStages = (shapes: ReadonlyMap<ResolvedStage, StageShapes>): Set<string> =>
+  new Set(
+    [...shapes].flatMap(([{ name }, { model, memory }]) =>
+      Math.max(model, memory.models / 4) > LARGE_WEIGHTS ? [name] : [],
+    ),
+  );
+
+/** What a rehearsal took. */
+export interface Rehearsal {
+  readonly stepSeconds: number;
+  readonly sampleSeconds: number;
+  readonly saveSeconds: number;
+  /** Largest resident memory of the process so far, encoding included. */
+  readonly peakBytes: number;
+  readonly availableBytes: number;
+}
+
+/** Where a run keeps what a rehearsal saves; gone when that is over. */
+const placeIn = (run: string): string => join(run, "rehearsal");
+
+/** Whether a rehearsal of this run was cut off: then the process was probably killed for memory. Clears what it left. */
+export async function clearRehearsal(run: string): Promise<boolean> {
+  const place = placeIn(run);
+  const wasCutOff = existsSync(place);
+  await rm(place, { recursive: true, force: true });
+  return wasCutOff;
+}
+
+/**
+ * Saves, draws a sample and does one step with a stage that is yet to begin, at its real sizes. The weights come back from
+ * what was saved, to the last bit; optimizer and averages are the rehearsal's own. Throws DiskFullError, and whatever a step
+ * throws.
+ */
+export async function rehearse(
+  run: string,
+  seed: number,
+  stage: ResolvedStage,
+  task: StageTask,
+): Promise<Rehearsal> {
+  const since = (start: number): number => (performance.now() - start) / 1000;
+  const place = placeIn(run);
+  const loop = new StageLoop(seed, stage, task);
+  let path: string | undefined;
+  const seconds = { step: 0, sample: 0, save: 0 };
+  try {
+    const saving = performance.now();
+    path = await saveCheckpointInPlace(place, {
+      step: 0,
+      stage: stage.name,
+      state: {},
+      groups: loop.tensors(),
+      keep: 1,
+    });
+    seconds.save = since(saving);
+    let start = performance.now();
+    await loop.run({
+      onSample: async () => {
+        // The first is the one before the step.
+        seconds.sample ||= since(start);
+        start = performance.now();
+      },
+      onStep: () => {
+        seconds.step = since(start);
+      },
+      onWarning: () => {},
+      onValidation: () => {},
+      onCheckpoint: async () => {},
+      shouldStop: () => true,
+    });
+    return {
+      stepSeconds: seconds.step,
+      sampleSeconds: seconds.sample,
+      saveSeconds: seconds.save,
+      peakBytes: process.resourceUsage().maxRSS * 1024,
+      availableBytes: availableMemory(),
+    };
+  } finally {
+    loop.dispose();
+    if (path !== undefined) await restoreWeights(path, task);
+    await rm(place, { recursive: true, force: true });
+  }
+}
+
+async function restoreWeights(path: string, task: StageTask): Promise<void> {
+  const checkpoint = await openCheckpoint(path);
+  const weights = checkpoint.read("weights");
+  for (const [prefix, model] of task.models) model.loadStateDict(unprefixed(prefix, weights));
+  for (const tensor of weights.values()) tensor.dispose();
+}
+
+/** A rehearsal, and what it lets expect of the stage, for people. */
+export function describeRehearsal(
+  { name, steps, sampleEvery, checkpointEvery }: ResolvedStage,
+  { stepSeconds, sampleSeconds, saveSeconds, peakBytes, availableBytes }: Rehearsal,
+): string {
+  const times = (every: number | null): number => (every === null ? 0 : Math.ceil(steps / every));
+  const total =
+    steps * stepSeconds +
+    (1 + Math.max(1, times(sampleEvery))) * sampleSeconds +
+    Math.max(1, times(checkpointEvery)) * saveSeconds;
+  const each = (seconds: number): string =>
+    seconds < 10 ? `${Number(seconds.toPrecision(2))} s` : formatDuration(seconds);
+  return `Rehearsal of stage "${name}": a step took ${each(stepSeconds)}, a sample ${each(sampleSeconds)}, a save ${each(saveSeconds)}; ${formatBytes(peakBytes)} of memory at most, ${formatBytes(availableBytes)} more are available. ${steps} steps will take about ${each(total)}`;
+}
