@@ -22,6 +22,8 @@ const number = (text: string): number => {
 const MODEL =
   "a published folder, the name of one in models/ or on the Hub (org/name), a run folder, or one of its checkpoints";
 const REVISION = "of a model on the Hub: a branch, a tag or a commit (default: main)";
+const DATASET =
+  "a folder, a .parquet, a .tar, a PixArt list, or the name of a data set on the Hub (org/name)";
 const QUANTIZE =
   "int8: 8-bit weights in the large layers of transformer and text encoder, a quarter of float32's memory";
 
@@ -239,6 +241,7 @@ export function addCommands(program: Command): void {
 function addDatasetCommands(dataset: Command): void {
   const readable = (command: Command): Command =>
     command
+      .option("--revision <name>", "of a data set on the Hub: a branch, a tag or a commit")
       .option("--layout <name>", "which one to read where a folder holds several")
       .option("--image-column <name>", "where it is not file_name, image or file")
       .option("--text-column <name>", "where it is not text, caption or prompt")
@@ -250,7 +253,7 @@ function addDatasetCommands(dataset: Command): void {
       .description(
         "look at every picture and caption: counts, sizes, buckets, duplicates, what can't be read",
       )
-      .argument("<location>", "a folder, a .parquet, a .tar, or a PixArt list"),
+      .argument("<location>", DATASET),
   )
     .option("--size <pixels>", "resolution of the training to come", wholeNumber(8), 1024)
     .option("--batch <n>", "pictures a step", wholeNumber(1), 1)
@@ -266,7 +269,7 @@ function addDatasetCommands(dataset: Command): void {
     dataset
       .command("convert")
       .description("write a data set in another layout; the pictures' bytes stay as they are")
-      .argument("<in>", "a folder, a .parquet, a .tar, or a PixArt list")
+      .argument("<in>", DATASET)
       .argument("<out>", "a new folder"),
   )
     .requiredOption(

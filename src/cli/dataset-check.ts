@@ -8,6 +8,7 @@ import { say } from "./talk.ts";
 
 /** How `pixart dataset …` is told to read. */
 export interface ReadOptions {
+  readonly revision?: string;
   readonly layout?: string;
   readonly imageColumn?: string;
   readonly textColumn?: string;
@@ -41,13 +42,13 @@ export function readOptions({ layout, ...options }: ReadOptions): DatasetOptions
   if (layout !== undefined && known === undefined) {
     throw new Error(`Expected ${LAYOUTS.join(", ")} for --layout but received ${layout}`);
   }
-  const { imageColumn, textColumn, instancePrompt } = options;
-  return { layout: known, imageColumn, textColumn, instancePrompt };
+  const { revision, imageColumn, textColumn, instancePrompt } = options;
+  return { revision, layout: known, imageColumn, textColumn, instancePrompt };
 }
 
 const THUMBNAILS = 48;
 
-/** `pixart dataset check FOLDER`; exit status 1 where nothing can be trained on. */
+/** `pixart dataset check LOCATION`; exit status 1 where nothing can be trained on. */
 export async function datasetCheck(location: string, options: DatasetCheckOptions): Promise<void> {
   const { size, batch, maxLength, sheet: sheetPath } = options;
   const tokenizer =

@@ -39,6 +39,7 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
         dataset: z.strictObject(
           {
             folder: text,
+            revision: text.nullable().default(null),
             layout: oneOf(
               "side-cars",
               "jsonl",

@@ -22,8 +22,10 @@ export type DatasetLayout =
 
 /** What a run learns from. */
 export interface DatasetConfig {
-  /** Folder or file of captioned pictures; `docs/datasets.md` lists the layouts that are recognised. */
+  /** Folder or file of captioned pictures, or `org/name` on the Hub; `docs/datasets.md` lists the layouts that are recognised. */
   readonly folder: string;
+  /** Of a data set on the Hub: a branch, a tag or a commit; null takes `main`, or the Hub's conversion of it. Default null. */
+  readonly revision?: string | null;
   /** Which layout to read where a folder holds several; null recognises it. Default null. */
   readonly layout?: DatasetLayout | null;
   /** Column of a table with the picture or its path; null takes the first usual one. Default null. */

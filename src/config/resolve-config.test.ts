@@ -73,6 +73,7 @@ describe("resolveConfig", () => {
       base: null,
       dataset: {
         folder: "data",
+        revision: null,
         layout: null,
         imageColumn: null,
         textColumn: null,

@@ -30,6 +30,8 @@ export interface Unreadable {
 
 /** What `readDataset` may be told; nothing is needed for the usual layouts. */
 export interface DatasetOptions {
+  /** Of a data set on the Hub: a branch, a tag or a commit. Default `main`, or what the Hub made of it in parquet. */
+  readonly revision?: string | undefined;
   /** Needed only where a folder holds several layouts. */
   readonly layout?: DatasetLayout | undefined;
   /** Column with the picture or its path. Default: the first there is of `file_name`, `image`, `file`. */
@@ -45,7 +47,7 @@ export interface DatasetOptions {
 
 /** What `readDataset` found. */
 export interface Dataset {
-  /** Absolute path of the folder or file that was read. */
+  /** Absolute path of the folder or file that was read; for a data set on the Hub, of the cached commit. */
   readonly location: string;
   readonly layout: DatasetLayout;
   /** The pictures that can be trained on, sorted by `file`. */

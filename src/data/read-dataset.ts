@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
+import { placeOf, refuseRevision } from "../hub/index.ts";
 import type { Dataset, DatasetEntry, DatasetLayout, DatasetOptions } from "./dataset.ts";
+import { listHubDataset } from "./hub-dataset.ts";
 import { ACCEPTED_LAYOUTS, detectLayout } from "./layouts/detect-layout.ts";
 import type { FoundPicture, FoundPictures } from "./layouts/found-picture.ts";
 import { listImageFolder } from "./layouts/image-folder.ts";
@@ -9,10 +11,11 @@ import { listPixArtJson } from "./layouts/pixart-json.ts";
 import { listWebDataset } from "./layouts/webdataset.ts";
 
 /**
- * Lists a data set of any layout: a folder, or one `.parquet`, `.tar` or PixArt list. The layout
- * is recognised by the files' names, and nothing is decoded. Throws where there is no picture,
- * where none has a caption (unless there is an `instancePrompt`), where layouts are mixed, and for
- * tables and containers that can't be read.
+ * Lists a data set of any layout: a folder, or one `.parquet`, `.tar` or PixArt list; where there is
+ * none of that name, a data set on the Hub, `org/name`, which is downloaded into the shared cache.
+ * The layout is recognised by the files' names, and nothing is decoded. Throws where there is no
+ * picture, where none has a caption (unless there is an `instancePrompt`), where layouts are mixed,
+ * for tables and containers that can't be read, and HubError.
  */
 export async function readDataset(
   location: string,
@@ -27,7 +30,30 @@ export async function readDataset(
   if (instancePrompt?.trim() === "") {
     throw new Error('Expected a caption for instancePrompt but received ""');
   }
-  const listing = await listFiles(location);
+  const classEntries =
+    classFolder === undefined
+      ? []
+      : (
+          await readListing(classFolder, await listFiles(classFolder), {
+            instancePrompt: classPrompt,
+          })
+        ).entries;
+  const place = placeOf(location, "dataset");
+  if ("path" in place) {
+    refuseRevision(place.path, options.revision);
+    const listing = await listFiles(place.path);
+    return { ...(await readListing(place.path, listing, options)), classEntries };
+  }
+  const listing = await listHubDataset(place.name, options);
+  return { ...(await readListing(listing.root, listing, options)), classEntries };
+}
+
+async function readListing(
+  location: string,
+  listing: Listing,
+  options: DatasetOptions,
+): Promise<Omit<Dataset, "classEntries">> {
+  const { instancePrompt } = options;
   const layout = options.layout ?? detectLayout(listing);
   const found = await list(layout, listing, options);
   const pictures = found.pictures.toSorted((a, b) => (a.file < b.file ? -1 : 1));
@@ -47,10 +73,6 @@ export async function readDataset(
     location: resolve(location),
     layout,
     entries,
-    classEntries:
-      classFolder === undefined
-        ? []
-        : (await readDataset(classFolder, { instancePrompt: classPrompt })).entries,
     images,
     captioned: entries.length,
     missingCaption,

@@ -1,6 +1,6 @@
 import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { inUnits, showProgress } from "./progress.ts";
+import { inUnits, partOf, showProgress } from "./progress.ts";
 
 /** A stream that remembers what was written, and may pretend to be a terminal. */
 function recorder(isTTY: boolean): { stream: Writable & { isTTY: boolean }; text: () => string } {
@@ -33,6 +33,19 @@ describe("showProgress", () => {
     progress.finish();
     showProgress("other", 1, stream).stop();
     expect(text()).toBe("vae/config.json: 2.0 kB\n");
+  });
+});
+
+describe("partOf", () => {
+  it("adds up files that come at the same time", () => {
+    const seen: number[] = [];
+    const next = partOf({ update: (bytes) => seen.push(bytes), finish: () => {}, stop: () => {} });
+    const [a, b] = [next(), next()];
+    a.update(10);
+    b.update(5);
+    a.update(4); // began again
+    b.update(7);
+    expect(seen).toEqual([10, 15, 9, 11]);
   });
 });
 

@@ -35,6 +35,7 @@ export type DatasetChoice = Pick<ResolvedConfig["dataset"], "folder" | "things" 
     Pick<
       ResolvedConfig["dataset"],
       | "heldoutShare"
+      | "revision"
       | "layout"
       | "imageColumn"
       | "textColumn"
@@ -101,9 +102,10 @@ const shareOf = (file: string): number =>
 
 /** Reads the data set and takes the part that the config names. Throws where that part is empty. */
 export async function loadTrainingData(config: DatasetChoice): Promise<TrainingData> {
-  const { layout, imageColumn, textColumn: captions, instancePrompt } = config;
+  const { revision, layout, imageColumn, textColumn: captions, instancePrompt } = config;
   const { classFolder, classPrompt } = config;
   const dataset = await readDataset(config.folder, {
+    revision: revision ?? undefined,
     layout: layout ?? undefined,
     imageColumn: imageColumn ?? undefined,
     textColumn: captions ?? undefined,

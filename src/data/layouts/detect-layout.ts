@@ -38,25 +38,43 @@ export function filesOf(layout: DatasetLayout, { root, files }: Listing): string
   );
 }
 
+/** A layout that files have, and a file that gives it away. */
+export interface LayoutSign {
+  readonly layout: DatasetLayout;
+  readonly file: string;
+}
+
+/** The layouts that tables, lists and containers give away. */
+export const signedLayouts = (listing: Listing): LayoutSign[] =>
+  SIGNS.flatMap(([layout]) => {
+    const [file] = filesOf(layout, listing);
+    return file === undefined ? [] : [{ layout, file: innerName(listing.root, file) }];
+  });
+
+/** Throws where several layouts are mixed in a place. */
+export function refuseMixed(place: string, found: readonly LayoutSign[]): void {
+  if (found.length < 2) return;
+  const list = found.map(({ layout, file }) => `${layout} (${file})`);
+  throw new Error(
+    `${place} holds several layouts: ${list.join(", ")}. Say which one to read: layout`,
+  );
+}
+
 /** Recognises the layout by the names of the files. Throws where several are mixed. */
 export function detectLayout(listing: Listing): DatasetLayout {
-  const found = SIGNS.flatMap(([layout]) => {
-    const [file] = filesOf(layout, listing);
-    return file === undefined ? [] : [{ layout, file }];
-  });
-  if (found.length > 1) {
-    const list = found.map(({ layout, file }) => `${layout} (${innerName(listing.root, file)})`);
-    throw new Error(
-      `${listing.root} holds several layouts: ${list.join(", ")}. Say which one to read: layout`,
-    );
-  }
+  const found = signedLayouts(listing);
+  refuseMixed(listing.root, found);
   const [only] = found;
   if (only !== undefined) return only.layout;
-  const names = new Set(listing.files);
-  const hasSideCar = listing.files.some(
-    (file) => PICTURE_NAME.test(file) && SIDE_CARS.some((end) => names.has(stemOf(file) + end)),
+  return sideCarsOf(listing.files).length > 0 ? "side-cars" : "pictures";
+}
+
+/** The caption files beside pictures. */
+export function sideCarsOf(files: readonly string[]): string[] {
+  const stems = new Set(files.filter((file) => PICTURE_NAME.test(file)).map(stemOf));
+  return files.filter(
+    (file) => SIDE_CARS.some((end) => file.endsWith(end)) && stems.has(stemOf(file)),
   );
-  return hasSideCar ? "side-cars" : "pictures";
 }
 
 /** A path without its extension. */

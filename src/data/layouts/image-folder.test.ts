@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { RgbImage } from "../../images/index.ts";
 import { readDataset } from "../read-dataset.ts";
+import { listFiles } from "./list-files.ts";
 
 let work: string;
 let root: string;
@@ -149,8 +150,15 @@ describe("readDataset of pictures in files", () => {
 
   it("refuses an empty folder, and what is no folder", async () => {
     await expect(readDataset(root)).rejects.toThrow(`${root} holds no pictures. Accepted are`);
-    await expect(readDataset(join(root, "x"))).rejects.toThrow(
-      `Expected a folder of pictures for folder but received ${join(root, "x")} (ENOENT)`,
+    const missing = join(root, "x");
+    await expect(readDataset(missing)).rejects.toThrow(
+      `Expected an existing folder or file or a name on the Hub such as "lambdalabs/naruto-blip-captions" for the data set but received ${JSON.stringify(missing)}`,
+    );
+    await expect(readDataset(root, { revision: "main" })).rejects.toThrow(
+      `Expected a name on the Hub to go with revision "main" but received the folder ${root}`,
+    );
+    await expect(listFiles(missing)).rejects.toThrow(
+      `Expected a folder of pictures for folder but received ${missing} (ENOENT)`,
     );
   });
 

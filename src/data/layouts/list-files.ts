@@ -29,8 +29,11 @@ const visibleFiles = (root: string, found: readonly Dirent[]): string[] =>
   found
     .filter((entry) => !entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !/(^|[\\/])(\.|__MACOSX[\\/])/.test(relative(root, path)))
+    .filter((path) => isVisible(relative(root, path)))
     .sort();
+
+/** Whether no part of a path is hidden. */
+export const isVisible = (path: string): boolean => !/(^|[\\/])(\.|__MACOSX[\\/])/.test(path);
 
 /** A path below the root with `/` on every system. */
 export const innerName = (root: string, path: string): string =>

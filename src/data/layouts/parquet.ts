@@ -204,10 +204,11 @@ function plainValue(value: unknown): unknown {
   return value;
 }
 
-/** The Hub's names: `data/train-00000-of-00002-….parquet`, `test.parquet`, `validation/0000.parquet`. */
-function splitOf(name: string): string | undefined {
+/** The Hub's names: `data/train-00000-of-00002-….parquet`, `test.parquet`, `validation/0000.parquet`, `partial-train/0000.parquet`. */
+export function splitOf(name: string): string | undefined {
   const [, numbered] = /(?:^|\/)(\w+)-\d{5}-of-\d{5}[^/]*\.parquet$/i.exec(name) ?? [];
-  const [, plain] = /(?:^|\/)(train|validation|test)(?:\.parquet$|\/)/i.exec(name) ?? [];
+  const [, plain] =
+    /(?:^|\/)(?:partial-)?(train|validation|test)(?:\.parquet$|\/)/i.exec(name) ?? [];
   return numbered ?? plain;
 }
 

@@ -1,0 +1,132 @@
+import { basename, join } from "node:path";
+import { HubError, type ResolvedFiles, resolveFiles, UnknownRevisionError } from "../hub/index.ts";
+import type { DatasetLayout, DatasetOptions } from "./dataset.ts";
+import {
+  filesOf,
+  type LayoutSign,
+  PICTURE_NAME,
+  refuseMixed,
+  sideCarsOf,
+  signedLayouts,
+} from "./layouts/detect-layout.ts";
+import { isVisible, type Listing } from "./layouts/list-files.ts";
+import { splitOf } from "./layouts/parquet.ts";
+
+/** Where the Hub keeps what it made of a data set's main branch: `{configuration}/{split}/0000.parquet`. */
+const CONVERSION = "refs/convert/parquet";
+
+/**
+ * Downloads a data set of the Hub and lists what of it is read. Its own files are taken where they have a layout of
+ * ours, else the Hub's conversion to parquet; of parquet files that name splits, those of `train`. No code in it is
+ * looked at. Throws HubError.
+ */
+export async function listHubDataset(name: string, options: DatasetOptions): Promise<Listing> {
+  const { revision } = options;
+  if (revision === CONVERSION) return listConversion(name);
+  const choose = (paths: readonly string[]): string[] => ownFiles(paths, options);
+  const own = await resolveFiles({ type: "dataset", name }, { revision, choose });
+  if (own.files.length > 0) return listingOf(own);
+  refuseMixed(name, ownLayouts(own.paths, options));
+  try {
+    if (revision === undefined) return await listConversion(name);
+  } catch (error) {
+    if (!(error instanceof UnknownRevisionError)) throw error;
+  }
+  throw new HubError(
+    `${name}: expected parquet or tar files, or pictures with captions, in commit ${own.commit}${revision === undefined ? ` or a conversion to parquet at ${CONVERSION}` : ""} but found ${some(own.paths)}`,
+  );
+}
+
+async function listConversion(name: string): Promise<Listing> {
+  const found = await resolveFiles(
+    { type: "dataset", name },
+    { revision: CONVERSION, choose: convertedFiles },
+  );
+  if (found.files.length === 0) {
+    throw new HubError(
+      `${name}: expected one configuration, or one that is called default, at ${CONVERSION} but found ${some(configurationsOf(found.paths))}; download the files of one and name their folder`,
+    );
+  }
+  if (found.files.some((path) => path.includes("/partial-"))) {
+    process.stderr.write(
+      `${name}: the Hub has converted the first part of this data set only; the rest is not read\n`,
+    );
+  }
+  return listingOf(found);
+}
+
+const listingOf = ({ folder, files }: ResolvedFiles): Listing => ({
+  root: folder,
+  files: files.map((path) => join(folder, path)).sort(),
+});
+
+/** The files of the one layout that a repository has; none where it has none or several. */
+function ownFiles(paths: readonly string[], options: DatasetOptions): string[] {
+  const [only, ...others] = ownLayouts(paths, options);
+  if (only === undefined || others.length > 0) return [];
+  const files = visible(paths);
+  const signs = filesOf(only.layout, { root: "", files });
+  const pictures = files.filter((path) => PICTURE_NAME.test(path));
+  switch (only.layout) {
+    case "parquet":
+      // The Hub's name for a table whose pictures are files beside it.
+      return signs.some((path) => basename(path) === "metadata.parquet")
+        ? [...trainFiles(signs), ...pictures]
+        : trainFiles(signs);
+    case "webdataset":
+      return signs;
+    default:
+      return [...signs, ...pictures, ...sideCarsOf(files)];
+  }
+}
+
+/** Layouts with something to read: containers, and tables, captions or a prompt for pictures that are there. */
+function ownLayouts(
+  paths: readonly string[],
+  { layout, instancePrompt }: DatasetOptions,
+): LayoutSign[] {
+  const listing = { root: "", files: visible(paths) };
+  const picture = listing.files.find((path) => PICTURE_NAME.test(path));
+  const sideCar = sideCarsOf(listing.files)[0];
+  const signed = signedLayouts(listing).filter(
+    (sign) => isContainer(sign.layout) || picture !== undefined,
+  );
+  const beside: LayoutSign[] =
+    sideCar !== undefined
+      ? [{ layout: "side-cars", file: sideCar }]
+      : picture !== undefined && instancePrompt !== undefined
+        ? [{ layout: "pictures", file: picture }]
+        : [];
+  const found = [...signed, ...beside];
+  if (layout !== undefined) return found.filter((sign) => sign.layout === layout);
+  return signed.length > 0 ? signed : beside;
+}
+
+const isContainer = (layout: DatasetLayout): boolean =>
+  layout === "parquet" || layout === "webdataset";
+
+/** Those of `train` where there are some, else all. */
+function trainFiles(files: readonly string[]): string[] {
+  const train = files.filter((path) => splitOf(path) === "train");
+  return train.length > 0 ? train : [...files];
+}
+
+const CONVERTED = /^([^/]+)\/[^/]+\/\d+\.parquet$/;
+
+const configurationsOf = (paths: readonly string[]): string[] => [
+  ...new Set(paths.flatMap((path) => CONVERTED.exec(path)?.[1] ?? [])),
+];
+
+/** Of one configuration: others often hold the same pictures. */
+function convertedFiles(paths: readonly string[]): string[] {
+  const configurations = configurationsOf(paths);
+  const chosen = configurations.length === 1 ? configurations[0] : "default";
+  return trainFiles(paths.filter((path) => CONVERTED.exec(path)?.[1] === chosen));
+}
+
+const visible = (paths: readonly string[]): string[] => paths.filter(isVisible).sort();
+
+function some(paths: readonly string[]): string {
+  const shown = paths.slice(0, 10).join(", ") || "nothing";
+  return paths.length > 10 ? `${shown} and ${paths.length - 10} more` : shown;
+}
