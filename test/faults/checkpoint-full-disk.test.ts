@@ -47,7 +47,7 @@ const tensors = (step: number): Map<string, LazyTensor> =>
     ["w", { dtype: "uint8", shape: [MEGABYTE], bytes: () => new Uint8Array(MEGABYTE).fill(step) }],
   ]);
 
-type Policy = Partial<Pick<SaveOptions<LazyTensor>, "whenFull" | "signal" | "keep">>;
+type Policy = Partial<Pick<SaveOptions<LazyTensor>, "whenFull" | "signal" | "keep" | "best">>;
 
 const warnings: string[] = [];
 const save = (step: number, policy: Policy = {}): Promise<string> =>
@@ -90,16 +90,16 @@ describe("a disk that is full before the save", () => {
     expect((await newestCheckpoint(root))?.step).toBe(4);
   });
 
-  it("prunes older ones than the best, but not the best", async () => {
-    for (const step of [1, 2, 3]) await save(step, { best: 1 });
+  it("prunes older ones, but not the best", async () => {
+    for (const step of [1, 2, 3, 4]) await save(step, { best: 1 });
     capacity = usedBytes() + 0.5 * MEGABYTE;
-    await save(4, { whenFull: "prune", best: 1 });
-    expect(steps()).toEqual(["step-00000001", "step-00000003", "step-00000004"]);
+    await save(5, { whenFull: "prune", best: 1 });
+    expect(steps()).toEqual(["step-00000001", "step-00000004", "step-00000005"]);
     expect(readFileSync(join(root, "best"), "utf8")).toBe("step-00000001\n");
 
     capacity = 0;
-    await expect(save(5, { whenFull: "prune", best: 1 })).rejects.toThrow(DiskFullError);
-    expect(steps()).toEqual(["step-00000001", "step-00000004"]);
+    await expect(save(6, { whenFull: "prune", best: 1 })).rejects.toThrow(DiskFullError);
+    expect(steps()).toEqual(["step-00000001", "step-00000005"]);
   });
 
   it("waits until there is room, and says so once", async () => {
