@@ -1,0 +1,31 @@
+import { InvalidArgumentError } from "commander";
+
+/** Reads a flag's value as a whole number from `least` on. */
+export const wholeNumber =
+  (least: number): ((text: string) => number) =>
+  (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least) {
+      throw new InvalidArgumentError(`Expected a whole number from ${least}.`);
+    }
+    return value;
+  };
+
+/** Reads a flag's value as a number. */
+export const number = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value))
+    throw new InvalidArgumentError("Expected a number.");
+  return value;
+};
+
+// What several commands say of the same argument.
+
+export const MODEL: string =
+  "a published folder, the name of one in models/ or on the Hub (org/name), a run folder, or one of its checkpoints";
+export const REVISION: string =
+  "of a model on the Hub: a branch, a tag or a commit (default: main)";
+export const DATASET: string =
+  "a folder, a .parquet, a .tar, a PixArt list, or the name of a data set on the Hub (org/name)";
+export const QUANTIZE: string =
+  "int8: 8-bit weights in the large layers of transformer and text encoder, a quarter of float32's memory";

@@ -1,0 +1,62 @@
+import type { Command } from "commander";
+import { DATASET, wholeNumber } from "./arguments.ts";
+
+/** Adds what `pixart dataset` does. */
+export function addDatasetCommands(dataset: Command): void {
+  const readable = (command: Command): Command =>
+    command
+      .option("--revision <name>", "of a data set on the Hub: a branch, a tag or a commit")
+      .option("--layout <name>", "which one to read where a folder holds several")
+      .option("--image-column <name>", "where it is not file_name, image or file")
+      .option("--text-column <name>", "where it is not text, caption or prompt")
+      .option("--instance-prompt <caption>", "one caption for all pictures, as in DreamBooth");
+
+  readable(
+    dataset
+      .command("check")
+      .description(
+        "look at every picture and caption: counts, sizes, buckets, duplicates, what can't be read",
+      )
+      .argument("<location>", DATASET),
+  )
+    .option("--size <pixels>", "resolution of the training to come", wholeNumber(8), 1024)
+    .option("--batch <n>", "pictures a step", wholeNumber(1), 1)
+    .option("--tokenizer <folder>", "count captions in its tokens: a folder or a name on the Hub")
+    .option("--max-length <tokens>", "longest caption", wholeNumber(1), 120)
+    .option("--sheet <file>", "a PNG with thumbnails and captions")
+    .option("--json", "as JSON")
+    .action(async (location: string, options: import("./dataset-check.ts").DatasetCheckOptions) =>
+      (await import("./dataset-check.ts")).datasetCheck(location, options),
+    );
+
+  readable(
+    dataset
+      .command("convert")
+      .description("write a data set in another layout; the pictures' bytes stay as they are")
+      .argument("<in>", DATASET)
+      .argument("<out>", "a new folder"),
+  )
+    .requiredOption(
+      "--to <layout>",
+      "side-cars, jsonl, csv, captions, parquet, webdataset or pixart-json",
+    )
+    .option("--max-shard-mb <n>", "size of a parquet file or tar (default: 500)", wholeNumber(1))
+    .action(
+      async (
+        location: string,
+        out: string,
+        options: import("./dataset-convert.ts").DatasetConvertOptions,
+      ) => (await import("./dataset-convert.ts")).datasetConvert(location, out, options),
+    );
+
+  dataset
+    .command("emoji")
+    .description("render the open emoji sets into a folder of captioned pictures")
+    .argument("<out>", "a new folder")
+    .option("--size <pixels>", "side of the pictures", wholeNumber(8), 64)
+    .option("--style <name>", "one style only, which captions then don't name")
+    .option("--limit <n>", "at most so many pictures, spread evenly", wholeNumber(1))
+    .action(async (out: string, options: import("./dataset.ts").DatasetEmojiOptions) =>
+      (await import("./dataset.ts")).datasetEmoji(out, options),
+    );
+}

@@ -1,0 +1,115 @@
+import type { Command } from "commander";
+import { MODEL, number, QUANTIZE, REVISION, wholeNumber } from "./arguments.ts";
+
+/** Adds the commands that draw with models, and that measure and convert them. */
+export function addDrawingCommands(program: Command): void {
+  program
+    .command("sample")
+    .description("draw pictures from prompts")
+    .argument("<model>", MODEL)
+    .argument("[prompts...]", "one picture each")
+    .option("--steps <n>", "denoising steps", wholeNumber(1), 20)
+    .option("--guidance <scale>", "classifier-free guidance; 1 is none", number, 4.5)
+    .option(
+      "--seed <n>",
+      "seed of the first picture's noise; each further picture takes the next",
+      wholeNumber(0),
+      0,
+    )
+    .option("--negative <prompt>", "what to keep away from", "")
+    .option("--width <pixels>", "width of the pictures", wholeNumber(8))
+    .option("--height <pixels>", "height of the pictures", wholeNumber(8))
+    .option("--images <n>", "pictures of each prompt", wholeNumber(1), 1)
+    .option("--batch <n>", "pictures drawn at once", wholeNumber(1), 1)
+    .option(
+      "--scheduler <name>",
+      "sampler: dpm-solver++, ddim, euler, unipc, lcm, … (default: the model's)",
+    )
+    .option("--eta <n>", "noise of DDIM, 0 to 1", number)
+    .option("--init-image <file>", "begin from a picture instead of noise")
+    .option("--strength <n>", "how much of --init-image is drawn anew, 0 to 1", number)
+    .option("--mask <file>", "white where --init-image is drawn anew, black where it stays")
+    .option("--controlnet <place>", "PixArt-δ's ControlNet: its .pth, or an adapter's folder")
+    .option("--control-image <file>", "an edge map that the pictures follow by --controlnet")
+    .option(
+      "--lora <path...>",
+      "PEFT folders or LoRA .safetensors files; path=scale for another than 1",
+    )
+    .option("--prompts-from <file>", "encoded prompts that `pixart embed` made; needs no T5")
+    .option("--from <file>", "draw a picture again from what its PNG remembers")
+    .option("--max-length <tokens>", "longest prompt (default: the model's)", wholeNumber(1))
+    .option("--no-resolution-binning", "draw at the very size asked for")
+    .option("--no-clean-caption", "only lower-case and trim prompts")
+    .option("--dtype <type>", "float32, bfloat16 or float16", "float32")
+    .option("--quantize <type>", QUANTIZE)
+    .option("--variant <name>", "weight files with this in their names, such as fp16")
+    .option("--revision <name>", REVISION)
+    .option("--raw", "from a run: the weights as trained, not their averages")
+    .option("--out <folder>", "where the PNG files go", "pictures")
+    .option("--json", "list the files as JSON on stdout")
+    .action(
+      async (model: string, prompts: string[], options: import("./sample.ts").SampleOptions) =>
+        (await import("./sample.ts")).sampleCommand(model, prompts, options),
+    );
+
+  program
+    .command("embed")
+    .description("encode prompts into a file, with which sample needs no text encoder")
+    .argument("<model>", MODEL)
+    .argument("<prompts...>", "the prompts; the empty one of guidance is added")
+    .requiredOption("--out <file>", "a new .safetensors file")
+    .option("--max-length <tokens>", "longest prompt (default: the model's)", wholeNumber(1))
+    .option("--no-clean-caption", "only lower-case and trim prompts")
+    .option("--dtype <type>", "float32 or bfloat16, of the encoder and the file", "float32")
+    .option("--quantize <type>", QUANTIZE)
+    .option("--revision <name>", REVISION)
+    .action(async (model: string, prompts: string[], options: import("./embed.ts").EmbedOptions) =>
+      (await import("./embed.ts")).embedCommand(model, prompts, options),
+    );
+
+  program
+    .command("convert")
+    .description("write a PixArt or DiT checkpoint in another layout, read it back and compare")
+    .argument(
+      "<in>",
+      "a .pth, .pt, .bin or .safetensors file of any layout, or a folder of diffusers: a transformer's or a pipeline's",
+    )
+    .argument("<out>", "a new folder for diffusers, a new file otherwise")
+    .requiredOption(
+      "--to <layout>",
+      "diffusers: a transformer's folder; original: a .pth for PixArt's or DiT's own code; single-file: the same as safetensors, for ComfyUI",
+    )
+    .option("--ema", "the averaged weights of a training checkpoint")
+    .option("--dtype <type>", "float32, float16 or bfloat16 (default: the input's)")
+    .option(
+      "--sample-size <n>",
+      "where the input does not show it: pixels of the picture divided by 8",
+      wholeNumber(1),
+    )
+    .option("--interpolation-scale <n>", "where the input does not show it", number)
+    .option("--heads <n>", "attention heads of a model of unusual width", wholeNumber(1))
+    .action(async (input: string, output: string, options: import("./convert.ts").ConvertOptions) =>
+      (await import("./convert.ts")).convertCommand(input, output, options),
+    );
+
+  program
+    .command("evaluate")
+    .description(
+      "measure how often pictures drawn from training captions are nearest to the right thing and style",
+    )
+    .argument("<model>", MODEL)
+    .option("--data <folder>", "a folder that `pixart dataset emoji` made (default: the run's)")
+    .option(
+      "--things <choice>",
+      "\"demo\" for the demo's 64 things (default: the run's choice, else all)",
+    )
+    .option("--count <n>", "prompts of seen pairs", wholeNumber(1), 200)
+    .option("--steps <n>", "denoising steps", wholeNumber(1), 20)
+    .option("--guidance <scale>", "classifier-free guidance", number, 4.5)
+    .option("--seed <n>", "seed of the noise and of the choice of prompts", wholeNumber(0), 0)
+    .option("--revision <name>", REVISION)
+    .option("--json", "as JSON")
+    .action(async (model: string, options: import("./evaluate.ts").EvaluateOptions) =>
+      (await import("./evaluate.ts")).evaluateCommand(model, options),
+    );
+}

@@ -1,0 +1,77 @@
+import type { Command } from "commander";
+import { wholeNumber } from "./arguments.ts";
+
+/** Adds the commands that train, and that write what was trained. */
+export function addTrainingCommands(program: Command): void {
+  program
+    .command("configs")
+    .description("list the recipes that come with the package")
+    .action(async () => (await import("./configs.ts")).listConfigs());
+
+  program
+    .command("config")
+    .description("print a recipe with every default written out")
+    .argument("<config>", "a file, or the name of a recipe")
+    .option("--cfg-options <key=value...>", "changes to the config, such as stages.0.steps=100")
+    .action(async (config: string, options: { cfgOptions?: string[] }) =>
+      (await import("./configs.ts")).printConfig(config, options.cfgOptions),
+    );
+
+  program
+    .command("train")
+    .description("train the stages of a config")
+    .argument("<config>", "a file, or the name of a recipe (see: pixart configs)")
+    .option("--work-dir <folder>", "the run folder (default: work_dirs/<name>)")
+    .option(
+      "--resume [place]",
+      "go on from the newest checkpoint of the run folder, or of the run at this place",
+    )
+    .option("--dry-run", "print the plan and the forecast of memory and disk, and end")
+    .option("--rehearsal", "before each stage a save, a sample and a step (default: large models)")
+    .option("--no-rehearsal", "none, and begin what does not seem to fit")
+    .option(
+      "--prove-resume [n]",
+      "train n steps, kill, resume and n more; compare with 2n unbroken ones (n: 4)",
+      wholeNumber(1),
+    )
+    .option("--amp", "large products in bfloat16 in every stage; weights stay float32")
+    .option("--gpus <n>", "processes, each with a part of every batch", wholeNumber(1), 1)
+    .option("--launcher <name>", "how they are started: none", "none")
+    .option("--cfg-options <key=value...>", "changes to the config, such as stages.0.steps=100")
+    .action(async (config: string, options: import("./train.ts").TrainCommandOptions) =>
+      (await import("./train.ts")).trainCommand(config, options),
+    );
+
+  program
+    .command("precompute")
+    .description("fill the feature cache of a config without training, on one machine or many")
+    .argument("<config>", "a file, or the name of a recipe")
+    .option(
+      "--shard <i/n>",
+      "only the part of process i of n; all write into one dataset.cache.folder",
+      "1/1",
+    )
+    .option("--work-dir <folder>", "the run folder, where the config names no dataset.cache.folder")
+    .option("--cfg-options <key=value...>", "changes to the config, as for train")
+    .action(async (config: string, options: import("./precompute.ts").PrecomputeCommandOptions) =>
+      (await import("./precompute.ts")).precomputeCommand(config, options),
+    );
+
+  program
+    .command("publish")
+    .alias("publish_model2diffusers")
+    .description(
+      "write a run as a pipeline folder that Python's diffusers loads unchanged, or its adapter as PEFT's folder",
+    )
+    .argument(
+      "<places...>",
+      "RUN OUT, or CONFIG RUN OUT: a run folder or one of its checkpoints, and a new folder",
+    )
+    .option("--save-keys <names...>", "only these: transformer, vae, text_encoder")
+    .option("--merge", "of an adapter's run: the whole pipeline with the adapter merged into it")
+    .option("--dtype <type>", "float32 or bfloat16 (default: as the config says)")
+    .option("--raw", "the weights as trained, not their averages")
+    .action(async (places: string[], options: import("./publish.ts").PublishCommandOptions) =>
+      (await import("./publish.ts")).publishCommand(places, options),
+    );
+}

@@ -1,0 +1,224 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import { prepareCaption, T5Tokenizer } from "../text/index.ts";
+import { aspectPlan, describePlan } from "./aspect-plan.ts";
+import { cacheFolder, planRun } from "./before-run.ts";
+import { cleanLeftovers, DiskFullError, forecastBytes, requireDiskSpace } from "./checkpoint.ts";
+import { pretrainedTokenizer } from "./models.ts";
+import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
+import { clearRehearsal, describeRehearsal, largeStages, rehearse } from "./rehearsal.ts";
+import type { RunFolder } from "./run-folder.ts";
+import { RunJournal, type RunPlace } from "./run-journal.ts";
+import type { StopRequest } from "./signals.ts";
+import { StageLoop, type StageState } from "./stage-loop.ts";
+import { StageModels, stageCheckpoints } from "./stage-models.ts";
+import { StageRecorder, stateOf } from "./stage-recorder.ts";
+import type { TrainingData } from "./training-data.ts";
+
+/** What `train()` may be told. */
+export interface TrainOptions {
+  /** Goes on with the run of the folder instead of beginning one. */
+  readonly resume: boolean;
+  /** The command that resumes this run, for its README and messages. */
+  readonly resumeCommand: string;
+  /** Lines for people. */
+  readonly say: (line: string) => void;
+  /**
+   * Whether stages are rehearsed before they begin, and runs refused that cannot fit: by their size unless given. False does
+   * neither.
+   */
+  readonly rehearsal?: boolean | undefined;
+  /** Called after each step. */
+  readonly onStep?: (place: RunPlace) => void;
+}
+
+/** A run folder, held by this process, and what it learns from. */
+export interface BegunRun {
+  readonly run: RunFolder;
+  readonly data: TrainingData;
+  /** Names of the stages that are rehearsed unless told otherwise. */
+  readonly large: ReadonlySet<string>;
+}
+
+/** One process's part of a run. */
+export class TrainSession {
+  readonly #journal: RunJournal;
+  readonly #run: RunFolder;
+  readonly #config: ResolvedConfig;
+  readonly #data: TrainingData;
+  readonly #stop: StopRequest;
+  readonly #options: TrainOptions;
+  #large: ReadonlySet<string>;
+
+  constructor({ run, data, large }: BegunRun, stop: StopRequest, options: TrainOptions) {
+    this.#run = run;
+    this.#data = data;
+    this.#large = large;
+    this.#config = run.config;
+    this.#stop = stop;
+    this.#options = options;
+    this.#journal = new RunJournal(run, options.say);
+  }
+
+  /** True when all stages are complete. */
+  async run(): Promise<boolean> {
+    const { say, resume } = this.#options;
+    const data = this.#data;
+    this.#reportData(data);
+    const models = new StageModels(this.#config, this.#run.checkpoints);
+    const context: CurriculumContext = {
+      config: this.#config,
+      data,
+      models,
+      tokenizer: await this.#tokenizer(data),
+      cache: cacheFolder(this.#config, this.#run.path),
+      onWarning: (message) => this.#journal.warn(message),
+      say,
+    };
+    if (!resume) this.#journal.append({ type: "run-start", name: this.#config.name });
+    const latest = await Promise.all(
+      this.#config.stages.map(async (stage) => {
+        await cleanLeftovers(stageCheckpoints(this.#run.checkpoints, stage.name));
+        return models.latest(stage);
+      }),
+    );
+    const isComplete = (stage: ResolvedStage, i: number): boolean =>
+      latest[i]?.step === stage.steps;
+    const first = this.#config.stages.findIndex((stage, i) => !isComplete(stage, i));
+    if (first < 0) {
+      say(`All stages of ${this.#run.path} are complete already`);
+      return true;
+    }
+    if (resume) {
+      const stage = this.#config.stages[first];
+      this.#journal.place = { stage: stage?.name ?? "", step: latest[first]?.step ?? 0 };
+      this.#journal.append({ type: "resume", ...this.#journal.place });
+      say(
+        `Going on with stage "${this.#journal.place.stage}" after step ${this.#journal.place.step}`,
+      );
+      await this.#planRest(latest.reduce((sum, checkpoint) => sum + (checkpoint?.step ?? 0), 0));
+    }
+    for (const stage of this.#config.stages.slice(first)) {
+      if (!(await this.#stage(context, stage))) {
+        this.#journal.end("stopped", this.#stop.requested ?? null);
+        return false;
+      }
+    }
+    this.#journal.end("finished", null);
+    return true;
+  }
+
+  async #planRest(done: number): Promise<void> {
+    const { say, rehearsal } = this.#options;
+    if (await clearRehearsal(this.#run.path)) {
+      this.#journal.warn(
+        "The process before this one ended during its rehearsal, probably killed because memory was full. Lower batchSize, set gradientCheckpointing, take precision bfloat16 or train an adapter",
+      );
+    }
+    const strict = rehearsal !== false;
+    const folder = this.#run.path;
+    const { shapes } = await planRun({
+      config: this.#config,
+      data: this.#data,
+      folder,
+      done,
+      strict,
+      say,
+    });
+    this.#large = largeStages(shapes);
+  }
+
+  #reportData(data: TrainingData): void {
+    const { dataset, train, heldout } = data;
+    const { location, layout, images, captioned, missingCaption, unreadable, leftOut } = dataset;
+    this.#options.say(
+      `Data: ${location} (${layout}): ${images} pictures, ${captioned} with captions; ${train.length} to train on, ${heldout.length} held out`,
+    );
+    if (missingCaption.length > 0) {
+      this.#journal.warn(
+        `${missingCaption.length} pictures have no caption and are left out: ${missingCaption.slice(0, 5).join(", ")}`,
+      );
+    }
+    for (const { path, reason } of [...unreadable, ...leftOut])
+      this.#journal.warn(`${path} is left out: ${reason}`);
+  }
+
+  /** The pretrained tokenizer, or one made from all captions and kept in the run folder. */
+  async #tokenizer(data: TrainingData): Promise<T5Tokenizer> {
+    const { tokenizer } = this.#config;
+    if ("pretrained" in tokenizer) return pretrainedTokenizer(tokenizer);
+    const folder = join(this.#run.path, "tokenizer");
+    if (existsSync(join(folder, "tokenizer_config.json")))
+      return T5Tokenizer.fromPretrained(folder);
+    const captions = data.train
+      .flatMap((e) => [e.shortCaption, e.denseCaption])
+      .map(prepareCaption);
+    const made = T5Tokenizer.fromCaptions(captions, { vocabSize: tokenizer.vocabSize });
+    await made.savePretrained(folder);
+    return made;
+  }
+
+  async #stage(context: CurriculumContext, stage: ResolvedStage): Promise<boolean> {
+    const { say } = this.#options;
+    const task = await prepareStage(context, stage);
+    const checkpoint = await context.models.latest(stage);
+    if (checkpoint === undefined && (this.#options.rehearsal ?? this.#large.has(stage.name))) {
+      say(`Rehearsal of stage "${stage.name}": a save, a sample and a step, which leave no trace`);
+      const taken = await rehearse(this.#run.path, this.#config.seed, stage, task);
+      say(describeRehearsal(stage, taken));
+    }
+    const loop = new StageLoop(this.#config.seed, stage, task);
+    if (checkpoint !== undefined) loop.restore(stateOf(checkpoint));
+    await this.#requireRoom(stage, loop.tensors());
+    this.#journal.place = { stage: stage.name, step: loop.step };
+    const trained = task.groups.reduce(
+      (sum, { parameters }) => sum + [...parameters.values()].reduce((n, p) => n + p.numel, 0),
+      0,
+    );
+    say(
+      `Stage "${stage.name}": ${stage.resolution} px, ${task.counts.train} pictures, ${(trained / 1e6).toFixed(2)} M weights, batch ${stage.batchSize * stage.gradientAccumulation}, ${stage.steps} steps`,
+    );
+    const plan = await aspectPlan(stage, this.#data);
+    for (const line of plan === undefined ? [] : describePlan(stage, plan)) say(line);
+    if (loop.step === 0)
+      this.#journal.append({ type: "stage-start", ...this.#journal.place, steps: stage.steps });
+    using recorder = new StageRecorder(stage, {
+      journal: this.#journal,
+      stop: this.#stop,
+      firstStep: checkpoint?.step,
+      onStep: this.#options.onStep,
+    });
+    try {
+      const finished = await loop.run(recorder);
+      if (finished) this.#journal.append({ type: "stage-end", ...this.#journal.place });
+      return finished;
+    } finally {
+      loop.dispose();
+      task.dispose();
+    }
+  }
+
+  /** Refuses to begin what the disk has no room for: the checkpoints that stay, and the one being written. */
+  async #requireRoom(stage: ResolvedStage, groups: StageState["groups"]): Promise<void> {
+    const specs = new Map(
+      [...groups].map(([stem, tensors]) => [
+        stem,
+        new Map([...tensors].map(([key, { dtype, shape }]) => [key, { dtype, shape }])),
+      ]),
+    );
+    const keepsBest = stage.keepBest && stage.validateEvery !== null;
+    const bytes = forecastBytes(specs, {}) * (stage.keepCheckpoints + (keepsBest ? 2 : 1));
+    try {
+      await requireDiskSpace(this.#run.checkpoints, bytes);
+    } catch (error) {
+      if (!(error instanceof DiskFullError) || this.#config.whenFull === "stop") throw error;
+      this.#journal.warn(error.message);
+    }
+  }
+
+  /** Notes that the run ended by an error. */
+  fail(error: unknown): void {
+    this.#journal.end("failed", error instanceof Error ? error.message : String(error));
+  }
+}
