@@ -36,6 +36,15 @@ it.each<[string, Partial<PixArtConfig>, readonly string[]]>([
     ],
   ],
   [
+    "a distillation without its target, and beside a trained text encoder",
+    { stages: [autoencoder, { ...words, ema: null, consistency: { solverSteps: 2000 } }] },
+    [
+      "Expected averages, which are the target of the stage's consistency, for stages.1.ema but received null.",
+      "Expected false, since the stage distils the transformer, for stages.1.trainTextEncoder but received true.",
+      "Expected at most the schedule's 1000 timesteps for stages.1.consistency.solverSteps but received 2000.",
+    ],
+  ],
+  [
     "classes for a pretrained transformer",
     { transformer: { pretrained: "m" } },
     [

@@ -80,6 +80,7 @@ function* pretrainedStages({ stages, transformer }: CheckedConfig): Generator<st
       const what = '"text-to-image" or "autoencoder", since transformer.pretrained is given,';
       yield expected(what, ["stages", i, "kind"], stage.kind);
     }
+    if (stage.kind === "text-to-image") yield* distillation(stage, i);
     if (stage.kind !== "text-to-image" || stage.adapter === null) continue;
     if (i < stages.length - 1) {
       const what = "null, since only the last stage may train an adapter,";
@@ -89,6 +90,25 @@ function* pretrainedStages({ stages, transformer }: CheckedConfig): Generator<st
       const what = "false, since the stage trains an adapter of the transformer,";
       yield expected(what, ["stages", i, "trainTextEncoder"], true);
     }
+  }
+}
+
+type TextToImageStage = Extract<CheckedConfig["stages"][number], { kind: "text-to-image" }>;
+
+function* distillation(stage: TextToImageStage, i: number): Generator<string> {
+  if (stage.consistency === null) return;
+  if (stage.ema === null) {
+    const what = "averages, which are the target of the stage's consistency,";
+    yield expected(what, ["stages", i, "ema"], null);
+  }
+  if (stage.trainTextEncoder) {
+    const what = "false, since the stage distils the transformer,";
+    yield expected(what, ["stages", i, "trainTextEncoder"], true);
+  }
+  const { solverSteps } = stage.consistency;
+  if (solverSteps > 1000) {
+    const what = "at most the schedule's 1000 timesteps";
+    yield expected(what, ["stages", i, "consistency", "solverSteps"], solverSteps);
   }
 }
 

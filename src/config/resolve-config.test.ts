@@ -150,6 +150,7 @@ describe("resolveConfig", () => {
           priorLossWeight: 1,
           trainTextEncoder: true,
           adapter: null,
+          consistency: null,
           interpolationScale: null,
         },
       ],

@@ -48,6 +48,16 @@ export interface StageAdapterConfig {
   readonly targetModules?: readonly string[];
 }
 
+/** Latent consistency distillation, after which a picture takes a few steps without guidance; PixArt-δ's defaults. */
+export interface ConsistencyConfig {
+  /** How far the teacher, the model that the stage begins with, goes beyond its conditional prediction. Default 4.5. */
+  readonly guidanceScale?: number;
+  /** Steps of the DDIM solver whose neighbours are to agree. Default 50. */
+  readonly solverSteps?: number;
+  /** Where the pseudo-Huber loss turns from square to straight. Default 0.001. */
+  readonly huberC?: number;
+}
+
 /** What every stage has. */
 export interface StageConfig {
   /** The stage's name in events, samples and progress; unique in the run. */
@@ -131,6 +141,11 @@ export interface TextToImageStageConfig extends StageConfig {
   readonly trainTextEncoder?: boolean;
   /** Trains an addition to the transformer, whose own weights stay as they are; null trains the weights. Default null. */
   readonly adapter?: StageAdapterConfig | null;
+  /**
+   * Distils the model that the stage begins with, or what its adapter is on, into one of few steps, in place of the diffusion
+   * loss; `loss.type` says what it predicts. The average (`ema`) is the distillation's target. Null trains as usual. Default null.
+   */
+  readonly consistency?: ConsistencyConfig | null;
   /** What position-embedding coordinates are divided by; 2 where the side doubled since an earlier stage, so that known positions keep their places. Null keeps a pretrained transformer's, and is 1 otherwise. Default null. */
   readonly interpolationScale?: number | null;
 }

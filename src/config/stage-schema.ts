@@ -26,6 +26,15 @@ const interval = z.union(
   "a positive integer or { epochs: a number above 0 }",
 );
 
+const consistency = z.strictObject(
+  {
+    guidanceScale: atLeastZero.default(4.5),
+    solverSteps: count.default(50),
+    huberC: positive.default(0.001),
+  },
+  "an object",
+);
+
 const adapter = z.strictObject(
   {
     type: oneOf("lora", "dora", "loha", "lokr", "oft"),
@@ -113,6 +122,7 @@ export const stageSchema: SchemaOf<AnyStageConfig> = schemaOf<AnyStageConfig>()(
         priorLossWeight: atLeastZero.default(1),
         trainTextEncoder: flag.default(false),
         adapter: adapter.nullable().default(null),
+        consistency: consistency.nullable().default(null),
         interpolationScale: positive.nullable().default(null),
       }),
     ],

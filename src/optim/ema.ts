@@ -59,6 +59,16 @@ export class Ema {
     }
   }
 
+  /** The same for a synchronous `body`. */
+  during<T>(body: () => T): T {
+    this.#exchange();
+    try {
+      return body();
+    } finally {
+      this.#exchange();
+    }
+  }
+
   /** One at a time: a copy of all of them might not fit. */
   #exchange(): void {
     torch.noGrad(() => {

@@ -1,7 +1,10 @@
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import { PixArtTransformer2DModel } from "../models/index.ts";
+import { construct } from "../nn/index.ts";
 import { StagedModel } from "../pipelines/index.ts";
 import { preparation } from "../pipelines/prompt-encoding.ts";
 import type { T5Tokenizer } from "../text/index.ts";
+import * as torch from "../torch/index.ts";
 import { stageBuckets } from "./aspect-plan.ts";
 import { FrozenCaptions, LiveCaptions } from "./captions.ts";
 import { Latents } from "./latents.ts";
@@ -125,6 +128,7 @@ async function textToImage(
     ...pictures,
     transformer,
     adapter,
+    teacher: stage.consistency === null || adapter !== undefined ? undefined : copyOf(transformer),
     textEncoder: textEncoder instanceof StagedModel ? undefined : textEncoder,
     tokenizer,
     captions,
@@ -132,6 +136,21 @@ async function textToImage(
     scheduler: await samplerOf(config, stage),
     config,
   });
+}
+
+/** A frozen copy of a transformer. */
+function copyOf(transformer: PixArtTransformer2DModel): PixArtTransformer2DModel {
+  const copy = construct(
+    { device: "meta" },
+    () => new PixArtTransformer2DModel(transformer.config),
+  );
+  torch.noGrad(() =>
+    torch.tidy(() => {
+      const weights = [...transformer.stateDict()].map(([key, w]) => [key, w.clone()] as const);
+      copy.loadStateDict(new Map(weights));
+    }),
+  );
+  return copy.requiresGrad_(false);
 }
 
 const captionsOf = (examples: StageExamples & Pick<TrainingData, "prior">): string[] => [

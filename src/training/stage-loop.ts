@@ -182,7 +182,9 @@ export class StageLoop {
       time.data += seconds(waiting);
       torch.tidy(() => {
         const start = performance.now();
-        const result = this.#inPrecision(() => batch.loss());
+        const result = this.#inPrecision(() =>
+          batch.loss((body) => (this.#ema === undefined ? body() : this.#ema.during(body))),
+        );
         time.forward += seconds(start);
         const middle = performance.now();
         torch.backward(

@@ -188,7 +188,8 @@ async function shapesWith(
     latents,
     captions: isCached ? { width: t5.config.dModel, dtype } : null,
   });
-  const models = shapes.memory.models + (stays ? t5Bytes : 0);
+  const teacher = stage.consistency !== null && adapter === null ? transformer.parameters() : [];
+  const models = shapes.memory.models + (stays ? t5Bytes : 0) + 4 * count(teacher);
   return { ...shapes, memory: { ...shapes.memory, models } };
 }
 

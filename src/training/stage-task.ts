@@ -47,9 +47,13 @@ export interface Weights {
   loadStateDict(state: ReadonlyMap<string, Tensor>): void;
 }
 
+/** Runs a body with the averaged weights in place of the trained ones. */
+export type WithAverages = <T>(body: () => T) => T;
+
 /** A batch whose pictures have been read. */
 export interface LoadedBatch {
-  loss(): StageLoss;
+  /** @param withAverages for losses that look at the averages; the weights in place are the averages unless given */
+  loss(withAverages?: WithAverages): StageLoss;
 }
 
 /** What one kind of stage brings to the training loop: its models, its loss, its pictures. */

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { construct } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { type PixArtConfig, PixArtTransformer2DModel } from "../pixart/index.ts";
@@ -145,6 +146,7 @@ describe("PixArtControlNetTransformerModel", () => {
   });
 
   it("frees everything but its output, and with dispose() everything", () => {
+    collectGarbage();
     const before = torch.memory().tensors;
     const transformer = build();
     const model = new PixArtControlNetTransformerModel(

@@ -1,4 +1,5 @@
 export { gaussianDiffusionLoss } from "./gaussian-diffusion.ts";
+export { latentConsistencyLoss, type PredictNoise } from "./latent-consistency.ts";
 export { drawNoise, pyramidNoise } from "./noise.ts";
 export { type NoisePredictionOptions, noisePredictionLoss } from "./noise-prediction.ts";
 export type { ObjectiveInput, ObjectiveOutput } from "./objective.ts";

@@ -72,7 +72,6 @@ export function latentConsistencyLoss(
         .add(gather((t) => boundary(t).out, timesteps).mul(x0Of(x, epsilon, timesteps)));
 
     const noisy = schedule.addNoise(original, noise, starts);
-    const predicted = consistent(noisy, student(noisy, starts).float(), starts);
     const wanted = torch.noGrad(() => {
       const [towards, away] = [teacher.conditional, teacher.unconditional].map((predict) =>
         predict(noisy, starts).float(),
@@ -86,6 +85,8 @@ export function latentConsistencyLoss(
       const stepped = gather(signal, previous).mul(x0).add(gather(spread, previous).mul(epsilon));
       return consistent(stepped, target(stepped, ends).float(), ends);
     });
+    // Last, because the target's weights may be put in place of the student's meanwhile.
+    const predicted = consistent(noisy, student(noisy, starts).float(), starts);
     const distance = predicted
       .sub(wanted)
       .square()

@@ -24,8 +24,10 @@ import {
   type StageLoss,
   type StageTask,
   type Weights,
+  type WithAverages,
 } from "../stage-task.ts";
 import type { Example } from "../training-data.ts";
+import { Consistency } from "./consistency.ts";
 import { Denoising } from "./denoising.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
@@ -35,6 +37,8 @@ export interface TextToImageParts {
   readonly transformer: PixArtTransformer2DModel;
   /** What is trained in place of the transformer's own weights, where the stage has one. */
   readonly adapter: Adapter | undefined;
+  /** What a stage that distils begins with, where that is not what its adapter is on. */
+  readonly teacher?: PixArtTransformer2DModel | undefined;
   /** Where the checkpoints hold it: one that this run trains, or has trained. */
   readonly textEncoder: T5EncoderModel | undefined;
   readonly tokenizer: T5Tokenizer;
@@ -69,12 +73,15 @@ export class TextToImageTask implements StageTask {
   readonly #stage: TextToImageStage;
   readonly #parts: TextToImageParts;
   readonly #denoising: Denoising;
+  readonly #consistency: Consistency | undefined;
 
   constructor(stage: TextToImageStage, parts: TextToImageParts) {
     const { transformer, adapter, textEncoder, examples, latents } = parts;
     this.#stage = stage;
     this.#parts = parts;
     this.#denoising = new Denoising(stage);
+    const { consistency } = stage;
+    this.#consistency = consistency === null ? undefined : new Consistency(stage, consistency);
     const trained = adapter === undefined ? transformer : adapterWeights(adapter);
     this.models = new Map<string, Weights>([
       ["transformer", trained],
@@ -128,9 +135,11 @@ export class TextToImageTask implements StageTask {
     const { split, ids, draws, isMeasured = false } = batch;
     const pictures = await latents[split].load(ids, draws);
     const classes = isMeasured ? undefined : await prior?.load(draws.positions);
-    const loss = (): StageLoss => {
+    const loss: LoadedBatch["loss"] = (withAverages = (body) => body()) => {
       const original = latents[split].draw(pictures, draws); // (B, C, h, w)
       const own = { original, pictures, texts: this.#chooseCaptions(batch), draws };
+      if (this.#consistency !== undefined)
+        return this.#distil(this.#consistency, own, withAverages);
       return prior === undefined || classes === undefined
         ? this.#loss(own)
         : this.#lossWithPrior(own, prior, classes);
@@ -139,25 +148,51 @@ export class TextToImageTask implements StageTask {
   }
 
   #loss({ original, pictures, texts, draws }: Denoised, weights?: readonly number[]): StageLoss {
-    const { transformer, captions } = this.#parts;
-    const { states, mask } = captions.states(texts);
+    const predict = this.#predictor(this.#parts.transformer, pictures, texts);
+    return this.#denoising.loss(original, draws, predict, weights);
+  }
+
+  /** What a transformer gives for noisy latents of pictures with these captions. */
+  #predictor(
+    transformer: PixArtTransformer2DModel,
+    pictures: readonly LoadedPicture[],
+    texts: readonly string[],
+  ): (noisy: Tensor, timesteps: readonly number[]) => Tensor {
+    const { states, mask } = this.#parts.captions.states(texts);
     const sizes = pictures.map(({ originalSize: { height, width } }) => [height, width]);
     const ratios = pictures.map(({ bucket }) => [bucket.ratio]);
-    return this.#denoising.loss(
-      original,
-      draws,
-      (noisy, timesteps) =>
-        transformer.call(noisy, {
-          encoderHiddenStates: states,
-          encoderAttentionMask: mask,
-          timestep: torch.tensor([...timesteps]),
-          addedCondKwargs: {
-            resolution: torch.tensor(sizes),
-            aspectRatio: torch.tensor(ratios),
-          },
-        }),
-      weights,
-    );
+    return (noisy, timesteps) =>
+      transformer.call(noisy, {
+        encoderHiddenStates: states,
+        encoderAttentionMask: mask,
+        timestep: torch.tensor([...timesteps]),
+        addedCondKwargs: {
+          resolution: torch.tensor(sizes),
+          aspectRatio: torch.tensor(ratios),
+        },
+      });
+  }
+
+  /** The teacher is what the stage began with: a model of its own, or the student without its adapter. */
+  #distil(
+    consistency: Consistency,
+    { original, pictures, texts, draws }: Denoised,
+    withAverages: WithAverages,
+  ): StageLoss {
+    const { transformer, teacher, adapter } = this.#parts;
+    const student = this.#predictor(transformer, pictures, texts);
+    const asTeacher = (captions: readonly string[]): typeof student => {
+      const predict = this.#predictor(teacher ?? transformer, pictures, captions);
+      return (noisy, timesteps) => withoutAdapter(adapter, () => predict(noisy, timesteps));
+    };
+    return consistency.loss(original, draws, {
+      student,
+      teacher: {
+        conditional: asTeacher(texts),
+        unconditional: asTeacher(texts.map(() => "")),
+      },
+      target: (noisy, timesteps) => withAverages(() => student(noisy, timesteps)),
+    });
   }
 
   /** One batch of both halves, as in diffengine: the loss is the mean over all of it. Only its own half has pictures' names. */
@@ -207,8 +242,19 @@ export class TextToImageTask implements StageTask {
   }
 
   dispose(): void {
-    const { transformer, vae, latents, prior, captions } = this.#parts;
+    const { transformer, teacher, vae, latents, prior, captions } = this.#parts;
+    teacher?.dispose();
     for (const part of [transformer, vae, latents.train, latents.heldout, captions]) part.dispose();
     prior?.latents.dispose();
+  }
+}
+
+function withoutAdapter<T>(adapter: Adapter | undefined, body: () => T): T {
+  if (adapter === undefined) return body();
+  adapter.enabled = false;
+  try {
+    return body();
+  } finally {
+    adapter.enabled = true;
   }
 }
