@@ -88,7 +88,7 @@ export interface StageConfig {
   readonly keepBest?: boolean;
   /** Steps or epochs between sample sheets; null draws them at the stage's start and end only. Default 500. */
   readonly sampleEvery?: number | Epochs | null;
-  /** Steps or epochs between losses on held-out pictures; null measures at the stage's end only. Default null. */
+  /** Steps or epochs between losses on held-out pictures; null measures at the stage's end only, where pictures are held out. Default null. */
   readonly validateEvery?: number | Epochs | null;
   /** Guards against losses that leap; null does not. */
   readonly spikes?: SpikesConfig | null;

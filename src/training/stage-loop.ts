@@ -139,8 +139,10 @@ export class StageLoop {
       await nextTurn();
       const stop = listener.shouldStop() && !isLast;
       const saves = stop || isDue(checkpointEvery);
-      if (!stop && (isDue(validateEvery) || (saves && this.#keepsBest)))
-        await this.#validate(listener, saves);
+      // At the end of a stage that was not told to validate, the training pictures alone say little and may take hours.
+      const validates =
+        isDue(validateEvery) && (validateEvery !== null || this.#task.counts.heldout > 0);
+      if (!stop && (validates || (saves && this.#keepsBest))) await this.#validate(listener, saves);
       if (saves) await this.#save(listener);
       if (stop) return false;
       if (isDue(sampleEvery)) await this.#sample(listener);

@@ -116,9 +116,11 @@ export class DiTTransformer2DModel extends Module {
       classLabels === undefined ? time : time.add(this.classEmbedder.call(classLabels)); // (B, D)
 
     for (const block of this.transformerBlocks) {
+      const before = x;
       x = this.gradientCheckpointing
         ? torch.checkpoint((tokens, c) => block.call(tokens, c), [x, condition])
         : block.call(x, condition); // (B, N, D)
+      before.dispose(); // or all blocks' outputs would stay until the last
     }
 
     const modulation = this.projOut1.call(F.silu(condition)).unsqueeze(1); // (B, 1, 2·D)

@@ -105,7 +105,9 @@ export class PixArtTransformer2DModel extends Module {
       const caption = text instanceof Tensor ? conditions.caption : text[i];
       if (caption === undefined)
         throw new RangeError(`Expected a caption prepared for ${i + 1} blocks`);
+      const before = x;
       x = runBlock(block, x, { ...conditions, caption }, this.gradientCheckpointing); // (B, N, D)
+      before.dispose(); // or all blocks' outputs would stay until the last
     }
     return this.project(x, time, conditions.grid); // (B, C_out, H, W)
   }

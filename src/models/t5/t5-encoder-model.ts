@@ -52,7 +52,11 @@ export class T5EncoderModel extends Module {
   override forward(inputIds: Tensor, { attentionMask }: T5Inputs = {}): Tensor {
     const bias = this.#attentionBias(inputIds, attentionMask); // (1 or B, H, L, L)
     let x = this.shared.call(inputIds); // (B, L, D)
-    for (const block of this.blocks) x = block.call(x, bias);
+    for (const block of this.blocks) {
+      const before = x;
+      x = block.call(x, bias);
+      before.dispose(); // or all blocks' outputs would stay until the last
+    }
     return this.finalLayerNorm.call(x);
   }
 
