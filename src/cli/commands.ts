@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addCaptionCommands } from "./caption-commands.ts";
 import { addDatasetCommands } from "./dataset-commands.ts";
 import { addDrawingCommands } from "./drawing-commands.ts";
 import { addRunsCommands } from "./runs-commands.ts";
@@ -31,6 +32,7 @@ export function addCommands(program: Command): void {
     .action(async (options: { workDir: string }) => (await import("./demo.ts")).demo(options));
 
   addDatasetCommands(program.command("dataset").description("check, convert and make data sets"));
+  addCaptionCommands(program);
   addTrainingCommands(program);
   addRunsCommands(program.command("runs").description("look at training runs, and compare them"));
   addDrawingCommands(program);

@@ -1,17 +1,23 @@
 import type { Command } from "commander";
 import { DATASET, wholeNumber } from "./arguments.ts";
 
+/** Adds how a data set is told to be read. */
+export const readable = (command: Command): Command =>
+  command
+    .option("--revision <name>", "of a data set on the Hub: a branch, a tag or a commit")
+    .option("--layout <name>", "which one to read where a folder holds several")
+    .option("--image-column <name>", "where it is not file_name, image or file")
+    .option("--text-column <name>", "where it is not text, caption or prompt");
+
 /** Adds what `pixart dataset` does. */
 export function addDatasetCommands(dataset: Command): void {
-  const readable = (command: Command): Command =>
-    command
-      .option("--revision <name>", "of a data set on the Hub: a branch, a tag or a commit")
-      .option("--layout <name>", "which one to read where a folder holds several")
-      .option("--image-column <name>", "where it is not file_name, image or file")
-      .option("--text-column <name>", "where it is not text, caption or prompt")
-      .option("--instance-prompt <caption>", "one caption for all pictures, as in DreamBooth");
+  const trainable = (command: Command): Command =>
+    readable(command).option(
+      "--instance-prompt <caption>",
+      "one caption for all pictures, as in DreamBooth",
+    );
 
-  readable(
+  trainable(
     dataset
       .command("check")
       .description(
@@ -29,7 +35,7 @@ export function addDatasetCommands(dataset: Command): void {
       (await import("./dataset-check.ts")).datasetCheck(location, options),
     );
 
-  readable(
+  trainable(
     dataset
       .command("convert")
       .description("write a data set in another layout; the pictures' bytes stay as they are")

@@ -38,6 +38,8 @@ export interface DatasetOptions {
   readonly imageColumn?: string | undefined;
   /** Column with the caption. Default: the first there is of `text`, `caption`, `prompt`. */
   readonly textColumn?: string | undefined;
+  /** Pictures without a caption are entries too, with an empty `text`: for those who write captions. Default false. */
+  readonly acceptUncaptioned?: boolean | undefined;
   /** DreamBooth: the caption of every picture, in place of its own, which it need not have. */
   readonly instancePrompt?: string | undefined;
   /** DreamBooth's prior preservation: a folder of pictures of the class, with `classPrompt` as their caption. */

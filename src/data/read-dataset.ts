@@ -58,7 +58,8 @@ async function readListing(
   const found = await list(layout, listing, options);
   const pictures = found.pictures.toSorted((a, b) => (a.file < b.file ? -1 : 1));
   const texts = pictures.map(({ text }) => instancePrompt ?? text);
-  const entries = pictures.flatMap((picture, i) => withText(picture, texts[i]));
+  const instead = options.acceptUncaptioned ? "" : undefined;
+  const entries = pictures.flatMap((picture, i) => withText(picture, texts[i] ?? instead));
   const missingCaption = pictures.flatMap(({ path }, i) => (texts[i] === undefined ? [path] : []));
   const { unreadable, leftOut } = found;
   const images = pictures.length + unreadable.length + leftOut.length;

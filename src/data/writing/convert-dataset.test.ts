@@ -123,6 +123,27 @@ describe("convertDataset", () => {
     expect(await readdir(work)).toEqual(before);
   });
 
+  it("writes what is said of a picture in place of its own caption", async () => {
+    const folder = await source("said", [
+      { file_name: "a.png", text: "an a", note: "n" },
+      { file_name: "b.png" },
+    ]);
+    const out = join(work, "said-out");
+    await convertDataset(folder, out, {
+      to: "jsonl",
+      read: { acceptUncaptioned: true },
+      describe: ({ file, text, columns }) => ({
+        text: text || "none",
+        columns: { ...columns, dense_text: `long ${file}` },
+      }),
+    });
+    expect((await readFile(join(out, "metadata.jsonl"), "utf8")).trim().split("\n")).toEqual([
+      '{"file_name":"a.png","text":"an a","note":"n","dense_text":"long a.png"}',
+      '{"file_name":"b.png","text":"none","dense_text":"long b.png"}',
+    ]);
+    expect(await readFile(join(out, "b.png"))).toEqual(await readFile(join(folder, "b.png")));
+  });
+
   it("has no folder of the name before all is written", async () => {
     const folder = await source("staged", [{ file_name: "a.png", text: "x" }]);
     const out = join(work, "staged-out");

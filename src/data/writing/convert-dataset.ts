@@ -31,6 +31,8 @@ export interface ConvertDatasetOptions {
   readonly maxShardBytes?: number | undefined;
   /** How the data set is read. */
   readonly read?: DatasetOptions;
+  /** What is said of a picture, in place of its own caption and columns. */
+  readonly describe?: (entry: DatasetEntry) => Pick<DatasetEntry, "text" | "columns">;
   /** Called as pictures are written. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -60,7 +62,7 @@ const AT_ONCE = 16;
 export async function convertDataset(
   location: string,
   out: string,
-  { to, maxShardBytes = 500e6, read, onProgress }: ConvertDatasetOptions,
+  { to, maxShardBytes = 500e6, read, describe, onProgress }: ConvertDatasetOptions,
 ): Promise<ConvertedDataset> {
   const folder = resolve(out);
   if ((await lstat(folder).catch(() => undefined)) !== undefined) {
@@ -70,7 +72,7 @@ export async function convertDataset(
     throw new Error(`Expected a number above 0 for maxShardBytes but received ${maxShardBytes}`);
   }
   const dataset = await readDataset(location, read);
-  const { entries } = dataset;
+  const entries = describe === undefined ? dataset.entries : dataset.entries.map(told(describe));
   const staging = join(dirname(folder), temporaryName(basename(folder)));
   await mkdir(staging, { recursive: true });
   try {
@@ -110,6 +112,13 @@ export async function convertDataset(
     throw error;
   }
 }
+
+const told =
+  (describe: NonNullable<ConvertDatasetOptions["describe"]>) =>
+  (entry: DatasetEntry): DatasetEntry => {
+    const { file, path } = entry;
+    return { file, path, ...describe(entry), read: () => entry.read() };
+  };
 
 function writerOf(
   to: WrittenLayout,

@@ -1,0 +1,172 @@
+import { existsSync } from "node:fs";
+import type { DatasetEntry, DatasetLayout, DatasetOptions, Unreadable } from "../data/dataset.ts";
+import { readDataset } from "../data/read-dataset.ts";
+import { withLock } from "../hub/lock.ts";
+import { ImageError, RgbImage } from "../images/index.ts";
+import { CaptionJournal } from "./caption-journal.ts";
+import {
+  type CaptionPicturesOptions,
+  type CaptionRun,
+  captionPictures,
+} from "./caption-pictures.ts";
+import { type CaptionTarget, captionTarget, journalPath } from "./caption-target.ts";
+import type { ChatEndpoint } from "./chat-endpoint.ts";
+import { type ReviewedPicture, writeReviewPage } from "./review-page.ts";
+import {
+  type DenseCaptions,
+  writeCaptionedDataset,
+  writeCaptionsBeside,
+} from "./write-captions.ts";
+
+/** What `captionDataset` may be told. */
+export interface CaptionDatasetOptions extends CaptionPicturesOptions {
+  /** How the data set is read. */
+  readonly read?: DatasetOptions;
+  /** A new folder for the captioned data set, in place of the data set's own `metadata.jsonl`. */
+  readonly out?: string | undefined;
+  /** Where answers are kept, in place of `captions-journal.jsonl` in the folder, or beside `out`. */
+  readonly journal?: string | undefined;
+  /** Asks for pictures that have a dense caption too, and writes the new one in its place. */
+  readonly overwrite?: boolean;
+  /** A new or old HTML file for looking the captions over. */
+  readonly sheet?: string | undefined;
+  /** Another process is captioning with the same journal. */
+  readonly onWait?: () => void;
+  /** Called before the first request. */
+  readonly onPlan?: (plan: CaptionPlan) => void;
+}
+
+/** What a run is about to do. */
+export interface CaptionPlan {
+  readonly pictures: number;
+  /** Pictures that have a dense caption in the data set, and stay as they are. */
+  readonly haveOne: number;
+  /** Pictures whose answer an earlier run left in the journal. */
+  readonly inJournal: number;
+  /** Pictures that are asked for. */
+  readonly wanted: number;
+  /** Answers in the journal of other models or to other prompts, which are not used. */
+  readonly otherAnswers: number;
+}
+
+/** What `captionDataset` did. */
+export interface CaptionReport extends CaptionPlan, Omit<CaptionRun, "stopped"> {
+  readonly location: string;
+  readonly layout: DatasetLayout;
+  /** Pictures without a dense caption, and why: those that can't be read and those that the endpoint did not caption. */
+  readonly failures: readonly Unreadable[];
+  /** Of the captions in the journal, those that ended at the limit of tokens. */
+  readonly cut: number;
+  readonly stopped: CaptionRun["stopped"];
+  readonly journal: string;
+  /** The `metadata.jsonl` or the new folder that holds the captions; null where none was written. */
+  readonly result: string | null;
+}
+
+const REVIEWED = 200;
+
+/**
+ * Gives the pictures of a data set dense captions, the paper's third design. Answers go into a
+ * journal as they come, so that the next call asks for what is missing; at the end they are written
+ * where training reads them, what there was before is kept. Throws for what makes no run possible; how a run ended is in the report.
+ */
+export async function captionDataset(
+  location: string,
+  endpoint: ChatEndpoint,
+  options: CaptionDatasetOptions,
+): Promise<CaptionReport> {
+  const read = { ...options.read, acceptUncaptioned: true };
+  const dataset = await readDataset(location, read);
+  const target = await captionTarget(location, dataset, read, options.out);
+  const path = options.journal ?? journalPath(target);
+  return withLock(`${path}.lock`, options.onWait ?? (() => {}), async () => {
+    const { model } = endpoint;
+    using journal = await CaptionJournal.open(path, { model, prompt: options.prompt });
+    const open = dataset.entries.filter((entry) => options.overwrite || !hasDense(entry));
+    const wanted = open.filter(({ file }) => !journal.captions.has(file));
+    const plan: CaptionPlan = {
+      pictures: dataset.entries.length,
+      haveOne: dataset.entries.length - open.length,
+      inJournal: open.length - wanted.length,
+      wanted: wanted.length,
+      otherAnswers: journal.others,
+    };
+    options.onPlan?.(plan);
+    const run = await captionPictures(wanted, endpoint, journal, options);
+    // Captions of pictures that have one already may have been corrected by hand since: they stay.
+    const captions: DenseCaptions = new Map(
+      open.flatMap(({ file }) => {
+        const answer = journal.captions.get(file);
+        return answer === undefined ? [] : [[file, answer] as const];
+      }),
+    );
+    const result = await write(location, dataset.entries, captions, target, run, options);
+    if (options.sheet !== undefined) {
+      const rows = await reviewed(dataset.entries, captions, journal.captions);
+      await writeReviewPage(options.sheet, `Captions of ${dataset.location}`, rows);
+    }
+    return {
+      location: dataset.location,
+      layout: dataset.layout,
+      ...plan,
+      ...run,
+      failures: [...dataset.unreadable, ...run.failures],
+      cut: [...captions.keys()].filter((file) => journal.captions.get(file)?.cut).length,
+      journal: path,
+      result: result ?? null,
+    };
+  });
+}
+
+function hasDense({ columns: { dense_text: dense } }: DatasetEntry): boolean {
+  return typeof dense === "string" && dense.trim() !== "";
+}
+
+/** A new data set is written once every picture was asked for: a folder that is there is never changed. */
+async function write(
+  location: string,
+  entries: readonly DatasetEntry[],
+  captions: DenseCaptions,
+  target: CaptionTarget,
+  { stopped }: CaptionRun,
+  { read = {} }: CaptionDatasetOptions,
+): Promise<string | undefined> {
+  if (target.kind === "out") {
+    if (stopped !== undefined) return undefined;
+    await writeCaptionedDataset(location, target.folder, captions, { read });
+    return target.folder;
+  }
+  if (captions.size > 0) await writeCaptionsBeside(target.metadata, entries, captions, read);
+  return existsSync(target.metadata) ? target.metadata : undefined;
+}
+
+/** Some of the captioned pictures, spread evenly over the set. */
+async function reviewed(
+  entries: readonly DatasetEntry[],
+  captions: DenseCaptions,
+  answers: CaptionJournal["captions"],
+): Promise<ReviewedPicture[]> {
+  const captioned = entries.filter((entry) => captions.has(entry.file) || hasDense(entry));
+  const step = Math.max(1, captioned.length / REVIEWED);
+  const count = Math.min(REVIEWED, captioned.length);
+  const rows: ReviewedPicture[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const entry = captioned[Math.floor(i * step)];
+    const image = entry && (await decoded(entry));
+    if (entry === undefined || image === undefined) continue;
+    const { file, text, columns } = entry;
+    const dense = captions.get(file)?.caption ?? String(columns.dense_text);
+    const cut = captions.has(file) && answers.get(file)?.cut === true;
+    rows.push({ file, image, raw: text, dense, cut });
+  }
+  return rows;
+}
+
+async function decoded(entry: DatasetEntry): Promise<RgbImage | undefined> {
+  try {
+    return await RgbImage.decode(await entry.read(), { name: entry.path });
+  } catch (error) {
+    if (error instanceof ImageError) return undefined; // it is in the list of failures, if it was asked for
+    throw error;
+  }
+}

@@ -1,0 +1,177 @@
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  writeSync,
+} from "node:fs";
+import { open, truncate } from "node:fs/promises";
+import { dirname } from "node:path";
+import { BadFileError, quote } from "../weights/errors.ts";
+
+/** One answer: a line of the journal. */
+export interface JournalLine {
+  /** The picture's name in its data set. */
+  readonly file: string;
+  readonly caption: string;
+  /** Whether the caption ended at the limit of tokens. */
+  readonly cut: boolean;
+  readonly model: string;
+  readonly prompt: string;
+  readonly tokens: number | null;
+  /** ISO 8601. */
+  readonly time: string;
+}
+
+/** Which answers count: those of this model to this prompt. */
+export type Asked = Pick<JournalLine, "model" | "prompt">;
+
+const NEWLINE = 10;
+const CHUNK_BYTES = 2 ** 20;
+
+/**
+ * Answers as they came, one JSON object a line, so that a run that is killed loses those under way
+ * alone. A last line that was cut off is dropped; any other line that is no answer throws BadFileError.
+ */
+export class CaptionJournal implements Disposable {
+  /** By the picture's name, those that count; of two the later. */
+  readonly captions: ReadonlyMap<string, Pick<JournalLine, "caption" | "cut">>;
+  /** How many answers are there of other models or to other prompts. */
+  readonly others: number;
+  readonly #captions: Map<string, Pick<JournalLine, "caption" | "cut">>;
+  readonly #asked: Asked;
+  readonly #path: string;
+  readonly #file: number;
+
+  private constructor(
+    path: string,
+    asked: Asked,
+    captions: Map<string, Pick<JournalLine, "caption" | "cut">>,
+    others: number,
+  ) {
+    this.captions = captions;
+    this.others = others;
+    this.#captions = captions;
+    this.#asked = asked;
+    this.#path = path;
+    this.#file = openSync(path, "a");
+  }
+
+  /** Opens or begins a journal. */
+  static async open(path: string, asked: Asked): Promise<CaptionJournal> {
+    mkdirSync(dirname(path), { recursive: true });
+    const captions = new Map<string, Pick<JournalLine, "caption" | "cut">>();
+    let others = 0;
+    let end = 0;
+    for await (const { number, text, next, isWhole } of linesOf(path)) {
+      if (!isWhole) {
+        await truncate(path, end);
+        break;
+      }
+      end = next;
+      if (text.trim() === "") continue;
+      const { file, caption, cut, model, prompt } = parseLine(path, number, text);
+      if (model === asked.model && prompt === asked.prompt) captions.set(file, { caption, cut });
+      else others += 1;
+    }
+    return new CaptionJournal(path, asked, captions, others);
+  }
+
+  /** Adds an answer. It survives the death of the process from here on, and a power cut once the journal is closed. */
+  append(answer: Pick<JournalLine, "file" | "caption" | "cut" | "tokens">): void {
+    const { file, caption, cut, tokens } = answer;
+    const { model, prompt } = this.#asked;
+    const time = new Date().toISOString();
+    const line: JournalLine = { file, caption, cut, model, prompt, tokens, time };
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    const { size } = fstatSync(this.#file);
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done);
+    } catch (error) {
+      ftruncateSync(this.#file, size); // a half line would spoil the next one
+      const reason = (error as Error).message;
+      throw new Error(
+        `Could not append to ${this.#path}: ${reason}; the captions before are kept, and the same command goes on`,
+        { cause: error },
+      );
+    }
+    this.#captions.set(file, { caption, cut });
+  }
+
+  [Symbol.dispose](): void {
+    fsyncSync(this.#file);
+    closeSync(this.#file);
+  }
+}
+
+interface Line {
+  /** From 1. */
+  readonly number: number;
+  readonly text: string;
+  /** Where the next line begins, in bytes. */
+  readonly next: number;
+  /** Whether it ends in a newline. */
+  readonly isWhole: boolean;
+}
+
+/** The lines of a file that may be larger than a string can be; none where it is not there. */
+async function* linesOf(path: string): AsyncGenerator<Line> {
+  const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (file === undefined) return;
+  try {
+    const chunk = Buffer.alloc(CHUNK_BYTES);
+    let rest = Buffer.alloc(0);
+    let next = 0;
+    let number = 0;
+    for (;;) {
+      const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES);
+      if (bytesRead === 0) break;
+      let held = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
+      for (let at = held.indexOf(NEWLINE); at >= 0; at = held.indexOf(NEWLINE)) {
+        next += at + 1;
+        number += 1;
+        yield { number, text: held.toString("utf8", 0, at), next, isWhole: true };
+        held = held.subarray(at + 1);
+      }
+      rest = held;
+    }
+    if (rest.length > 0) {
+      yield { number: number + 1, text: rest.toString(), next: next + rest.length, isWhole: false };
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function parseLine(path: string, number: number, text: string): JournalLine {
+  const line = parse(text);
+  const isLine =
+    typeof line?.file === "string" &&
+    typeof line.caption === "string" &&
+    typeof line.model === "string" &&
+    typeof line.prompt === "string";
+  if (isLine) return { ...(line as unknown as JournalLine), cut: line.cut === true };
+  throw new BadFileError(
+    path,
+    `line ${number}`,
+    "an answer with file, caption, model and prompt",
+    quote(text),
+    "remove the line, or name another file with --journal",
+  );
+}
+
+function parse(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,194 @@
+import { type ChatAnswer, readChatAnswer, shortened } from "./chat-answer.ts";
+import { endpointAddress, shownAddress } from "./endpoint-address.ts";
+import { EndpointError, type EndpointFault } from "./endpoint-error.ts";
+import { retryAfterMs } from "./retry-after.ts";
+
+/** What is asked, and how. */
+export interface ChatEndpointOptions {
+  /** As OPENAI_BASE_URL, such as `http://localhost:8000/v1`. */
+  readonly url: string;
+  readonly model: string;
+  /** Sent to the endpoint's own address alone; never printed or stored. */
+  readonly apiKey?: string | undefined;
+  /** Longest caption. Default 1024, as PixArt's captioning script. */
+  readonly maxTokens?: number;
+  /** For one request. At most 300, which is how long Node waits for an answer to begin. */
+  readonly timeoutSeconds?: number;
+  /** Further fields of the request; null leaves one out. */
+  readonly body?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** PixArt-alpha, tools/VLM_caption_lightning.py. */
+const TEMPERATURE = 0.2;
+/** A longer wait than this is not a pause: the run ends, and the next goes on. */
+const LONGEST_WAIT_MS = 600_000;
+
+/** One `/chat/completions` of the OpenAI API that understands pictures: vLLM, llama.cpp, Ollama or a cloud. */
+export class ChatEndpoint {
+  readonly model: string;
+  readonly #url: URL;
+  readonly #where: string;
+  readonly #apiKey: string | undefined;
+  readonly #timeoutMs: number;
+  readonly #body: Readonly<Record<string, unknown>>;
+  #hasAnswered = false;
+
+  constructor({
+    url,
+    model,
+    apiKey,
+    maxTokens = 1024,
+    timeoutSeconds = 300,
+    body = {},
+  }: ChatEndpointOptions) {
+    if (!(timeoutSeconds > 0 && timeoutSeconds <= 300)) {
+      throw new Error(
+        `Expected a number of seconds up to 300 for timeoutSeconds but received ${timeoutSeconds}`,
+      );
+    }
+    this.model = model;
+    this.#url = endpointAddress(url);
+    this.#where = shownAddress(this.#url);
+    this.#apiKey = apiKey;
+    this.#timeoutMs = timeoutSeconds * 1000;
+    const fields = { model, temperature: TEMPERATURE, max_tokens: maxTokens, ...body };
+    this.#body = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+  }
+
+  /** Asks once about one picture, given as JPEG. Throws EndpointError, or the signal's reason. */
+  async describe(jpeg: Uint8Array, prompt: string, signal?: AbortSignal): Promise<ChatAnswer> {
+    const url = `data:image/jpeg;base64,${Buffer.from(jpeg).toString("base64")}`;
+    const content = [
+      { type: "text", text: prompt },
+      { type: "image_url", image_url: { url } },
+    ];
+    const { response, text } = await this.#post(
+      JSON.stringify({ ...this.#body, messages: [{ role: "user", content }] }),
+      signal,
+    );
+    if (!response.ok) throw this.#refusal(response, text);
+    const answer = readChatAnswer(this.#where, text, (words) => this.#shown(words));
+    this.#hasAnswered = true;
+    return answer;
+  }
+
+  async #post(
+    body: string,
+    signal: AbortSignal | undefined,
+  ): Promise<{ response: Response; text: string }> {
+    const headers = new Headers({ "content-type": "application/json" });
+    if (this.#apiKey !== undefined) headers.set("authorization", `Bearer ${this.#apiKey}`);
+    // By hand: AbortSignal.any would leave one dependent signal a request on the signal of a long run.
+    signal?.throwIfAborted();
+    const ended = new AbortController();
+    const stop = (): void => ended.abort(signal?.reason);
+    const timer = setTimeout(() => ended.abort(), this.#timeoutMs);
+    signal?.addEventListener("abort", stop);
+    try {
+      const response = await fetch(this.#url, {
+        method: "POST",
+        headers,
+        body,
+        redirect: "manual",
+        signal: ended.signal,
+      });
+      return { response, text: await response.text() };
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw this.#unreached(error, ended.signal.aborted);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", stop);
+    }
+  }
+
+  #unreached(error: unknown, timedOut: boolean): EndpointError {
+    const reason = timedOut ? `no answer in ${this.#timeoutMs / 1000} s` : reasonOf(error);
+    // A name or port that never answered is a mistake more often than an accident.
+    const isMistake = !this.#hasAnswered && /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN)$/.test(reason);
+    return new EndpointError(
+      isMistake ? "endpoint" : "later",
+      `${this.#where} could not be reached (${reason}); check that the server runs and its address`,
+      { cause: error },
+    );
+  }
+
+  #refusal({ status, headers }: Response, body: string): EndpointError {
+    const { code, message } = errorIn(body);
+    const words = this.#shown(message);
+    const answer = `${this.#where} answers ${status}${words === "" ? "" : ` (${words})`}`;
+    const waitMs = retryAfterMs(headers);
+    if (waitMs !== undefined && waitMs > LONGEST_WAIT_MS) {
+      return new EndpointError(
+        "endpoint",
+        `${answer} and asks to wait ${Math.ceil(waitMs / 60_000)} minutes; run the same command again then`,
+      );
+    }
+    if (code === "insufficient_quota") {
+      return new EndpointError(
+        "endpoint",
+        `${answer}; the account's quota is spent: the same command goes on when there is more`,
+      );
+    }
+    const fault = faultOf(status);
+    const advice = this.#adviceFor(status, headers);
+    return new EndpointError(fault, advice === undefined ? answer : `${answer}; ${advice}`, {
+      ...(waitMs !== undefined && { waitMs }),
+    });
+  }
+
+  #adviceFor(status: number, headers: Headers): string | undefined {
+    if (status === 401 || status === 403) {
+      return this.#apiKey === undefined
+        ? "name the environment variable that holds a key: --api-key-env"
+        : "check the key in the variable that --api-key-env names";
+    }
+    if (status === 402) return "the account must be paid";
+    if (status === 404 || status === 405) {
+      return `check --endpoint, and that it has a model named ${JSON.stringify(this.model)}`;
+    }
+    if (status >= 300 && status < 400) {
+      const location = headers.get("location");
+      const to = location !== null && URL.canParse(location, this.#url.href);
+      return to
+        ? `it redirects to ${shownAddress(new URL(location, this.#url))}: give that as --endpoint if it is right`
+        : "check --endpoint";
+    }
+    if (status === 413) return "send smaller pictures: --max-side";
+    return undefined;
+  }
+
+  /** Servers repeat what they were sent, the key too. */
+  #shown(words: string): string {
+    return shortened(this.#apiKey === undefined ? words : words.replaceAll(this.#apiKey, "…"));
+  }
+}
+
+function faultOf(status: number): EndpointFault {
+  if (status === 408 || status === 409 || status === 429 || status >= 500) return "later";
+  const isForAll = status < 400 || [401, 402, 403, 404, 405].includes(status);
+  return isForAll ? "endpoint" : "picture";
+}
+
+/** OpenAI and vLLM say `{error: {message, code}}`, Ollama `{error: "…"}`, FastAPI `{detail}`, others anything. */
+function errorIn(body: string): { readonly code: unknown; readonly message: string } {
+  try {
+    const { error, message, detail } = JSON.parse(body) as Record<string, unknown>;
+    if (typeof error === "object" && error !== null) {
+      const inner = error as { readonly code?: unknown; readonly message?: unknown };
+      return { code: inner.code, message: String(inner.message ?? "") };
+    }
+    const words = error ?? message ?? detail ?? "";
+    return { code: undefined, message: typeof words === "string" ? words : JSON.stringify(words) };
+  } catch {
+    // A page of a proxy: its tags say nothing.
+    return { code: undefined, message: body.trimStart().startsWith("<") ? "" : body };
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const { code } = cause as NodeJS.ErrnoException;
+  if (typeof code === "string") return code;
+  return cause instanceof Error ? cause.message : String(cause);
+}

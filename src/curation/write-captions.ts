@@ -1,0 +1,111 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { parse, stringify } from "lossless-json";
+import type { DatasetEntry, DatasetOptions } from "../data/dataset.ts";
+import { type ColumnNames, describedPicture } from "../data/described-picture.ts";
+import { innerName } from "../data/layouts/list-files.ts";
+import { convertDataset } from "../data/writing/convert-dataset.ts";
+import { replaceFile } from "../weights/durable-files.ts";
+
+/** Dense captions by the picture's name. */
+export type DenseCaptions = ReadonlyMap<string, { readonly caption: string }>;
+
+const DENSE = "dense_text";
+
+/**
+ * Writes dense captions into a folder's `metadata.jsonl` as `dense_text`: lines that are there keep
+ * their other fields, and pictures without a line get one. The raw caption stays `text`; a picture
+ * that has none gets the dense one for both, because training needs a `text`. What was there before
+ * the first call stays as `metadata.before-captions.jsonl`. Returns how many pictures have the captions now.
+ */
+export async function writeCaptionsBeside(
+  metadata: string,
+  entries: readonly DatasetEntry[],
+  captions: DenseCaptions,
+  names: ColumnNames = {},
+): Promise<number> {
+  const open = new Map(
+    entries.flatMap((entry) => (captions.has(entry.file) ? [[entry.file, entry] as const] : [])),
+  );
+  const count = open.size;
+  const before = existsSync(metadata) ? await readFile(metadata) : undefined;
+  const lines: Buffer[] = [];
+  for (const { text, where } of before === undefined ? [] : linesIn(metadata, before)) {
+    const { fileName } = describedPicture(where, JSON.parse(text), names);
+    const file = innerName(dirname(metadata), resolve(dirname(metadata), fileName));
+    const entry = open.get(file);
+    open.delete(file);
+    // Numbers as they were written: an id may have more digits than a double.
+    const record = entry && (parse(text) as Record<string, unknown>);
+    const line = record && stringify({ ...record, ...said(entry, captions, names, false) });
+    lines.push(Buffer.from(`${line ?? text}\n`));
+  }
+  for (const entry of open.values()) {
+    const path = { [names.imageColumn ?? "file_name"]: entry.file };
+    const line = JSON.stringify({ ...path, ...said(entry, captions, names, true) });
+    lines.push(Buffer.from(`${line}\n`));
+  }
+  const earlier = join(dirname(metadata), "metadata.before-captions.jsonl");
+  if (before !== undefined && !existsSync(earlier)) await replaceFile(earlier, [before]);
+  await replaceFile(metadata, [Buffer.concat(lines)]);
+  return count;
+}
+
+/** What is new of a picture: its dense caption, and its raw one where the line has none of its own. */
+function said(
+  { file, text }: DatasetEntry,
+  captions: DenseCaptions,
+  names: ColumnNames,
+  isNewLine: boolean,
+): Record<string, string> {
+  const dense = captions.get(file)?.caption ?? "";
+  const textColumn = names.textColumn ?? "text";
+  if (text === "") return { [textColumn]: dense, [DENSE]: dense };
+  return isNewLine ? { [textColumn]: text, [DENSE]: dense } : { [DENSE]: dense };
+}
+
+/** Its lines that hold something. The whole file may be longer than a string can be. */
+function* linesIn(path: string, bytes: Buffer): Generator<{ text: string; where: string }> {
+  for (let start = 0, number = 1; start < bytes.length; number += 1) {
+    const newline = bytes.indexOf(10, start);
+    const end = newline < 0 ? bytes.length : newline;
+    const text = bytes
+      .toString("utf8", start, end)
+      .replace(/^\ufeff/, "")
+      .trim();
+    if (text !== "") yield { text, where: `${path} line ${number}` };
+    start = end + 1;
+  }
+}
+
+/** What `writeCaptionedDataset` may be told. */
+export interface CaptionedDatasetOptions {
+  /** How the data set is read. */
+  readonly read: DatasetOptions;
+  /** Called as pictures are written. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Writes a data set of any layout as a new folder with a `metadata.jsonl`, its pictures' bytes
+ * unchanged, with dense captions as `dense_text` beside what was there. Staged: the folder takes its name when all is on the disk.
+ */
+export async function writeCaptionedDataset(
+  location: string,
+  out: string,
+  captions: DenseCaptions,
+  { read, onProgress }: CaptionedDatasetOptions,
+): Promise<number> {
+  const { pictures } = await convertDataset(location, out, {
+    to: "jsonl",
+    read: { ...read, acceptUncaptioned: true },
+    describe: ({ file, text, columns }) => {
+      const dense = captions.get(file)?.caption;
+      if (dense === undefined) return { text, columns };
+      return { text: text === "" ? dense : text, columns: { ...columns, [DENSE]: dense } };
+    },
+    ...(onProgress !== undefined && { onProgress }),
+  });
+  return pictures;
+}
