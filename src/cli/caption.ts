@@ -62,6 +62,7 @@ export async function captionCommand(location: string, options: CaptionOptions):
   if (json) process.stdout.write(`${JSON.stringify({ ...report, stopped: stopped ?? null })}\n`);
   else if (report.result !== null) process.stdout.write(`${report.result}\n`);
   for (const line of describeReport(report)) say(line);
+  if (options.sheet !== undefined) say(`Raw and dense captions side by side: ${options.sheet}`);
   process.exitCode = exitCode(report);
 }
 

@@ -299,7 +299,7 @@ describe("captionDataset", () => {
           { finish_reason: "length", message: { content: "</p><img src=x onerror=alert(1)>" } },
         ],
       });
-    const sheet = join(folder, "review.html");
+    const sheet = join(folder, "new", "review.html");
     expect(await caption({ sheet })).toMatchObject({ cut: 1 });
     const page = await readFile(sheet, "utf8");
     expect(page).toContain("&lt;script&gt;alert(&quot;raw&quot;)&lt;/script&gt; &amp; more");

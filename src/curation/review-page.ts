@@ -1,3 +1,5 @@
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { RgbImage } from "../images/index.ts";
 import { replaceFile } from "../weights/durable-files.ts";
 import { shrunk } from "./caption-pictures.ts";
@@ -42,6 +44,7 @@ export async function writeReviewPage(
 ${rows.join("\n")}
 </html>
 `;
+  await mkdir(dirname(path), { recursive: true });
   await replaceFile(path, [Buffer.from(page)]);
 }
 
