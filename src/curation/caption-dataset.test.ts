@@ -271,7 +271,7 @@ describe("captionDataset", () => {
   it("keeps as many requests under way as it is told, and no more", async () => {
     const names = Array.from({ length: 12 }, (_, i) => `${i}.png`);
     await files(Object.fromEntries(names.map((name) => [name, true])));
-    server.reply = () => ({ ...(completion("x") as object), delayMs: 60 }) as never;
+    server.reply = () => ({ ...(completion("x") as object), delayMs: 400 }) as never;
     await caption({ concurrency: 4 });
     expect(server.mostUnderWay).toBe(4);
   });
