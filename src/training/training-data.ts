@@ -58,7 +58,7 @@ export interface TrainingData {
 
 const textColumn = (entry: DatasetEntry, name: string): string | undefined => {
   const value = entry.columns[name];
-  return typeof value === "string" ? value : undefined;
+  return typeof value === "string" && value.trim() !== "" ? value : undefined;
 };
 
 function chooseEntries(config: DatasetChoice, { entries, location }: Dataset): DatasetEntry[] {
