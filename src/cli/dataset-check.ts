@@ -1,5 +1,5 @@
 import { checkDataset, type DatasetReport, type Spread } from "../data/check-dataset.ts";
-import type { DatasetLayout, DatasetOptions, Unreadable } from "../data/dataset.ts";
+import { DATASET_LAYOUTS, type DatasetOptions, type Unreadable } from "../data/dataset.ts";
 import { readDataset } from "../data/read-dataset.ts";
 import { contactSheet } from "../images/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
@@ -25,22 +25,11 @@ export interface DatasetCheckOptions extends ReadOptions {
   readonly json?: boolean;
 }
 
-const LAYOUTS: readonly DatasetLayout[] = [
-  "side-cars",
-  "jsonl",
-  "csv",
-  "captions",
-  "parquet",
-  "webdataset",
-  "pixart-json",
-  "pictures",
-];
-
 /** What `readDataset` is told. Throws for a layout that there is not. */
 export function readOptions({ layout, ...options }: ReadOptions): DatasetOptions {
-  const known = LAYOUTS.find((name) => name === layout);
+  const known = DATASET_LAYOUTS.find((name) => name === layout);
   if (layout !== undefined && known === undefined) {
-    throw new Error(`Expected ${LAYOUTS.join(", ")} for --layout but received ${layout}`);
+    throw new Error(`Expected ${DATASET_LAYOUTS.join(", ")} for --layout but received ${layout}`);
   }
   const { revision, imageColumn, textColumn, instancePrompt } = options;
   return { revision, layout: known, imageColumn, textColumn, instancePrompt };

@@ -1,4 +1,5 @@
-import { convertDataset, WRITTEN_LAYOUTS } from "../data/writing/convert-dataset.ts";
+import { WRITTEN_LAYOUTS } from "../data/dataset.ts";
+import { convertDataset } from "../data/writing/convert-dataset.ts";
 import { type ReadOptions, readOptions } from "./dataset-check.ts";
 import { PictureProgress } from "./picture-progress.ts";
 import { say } from "./talk.ts";

@@ -1,13 +1,20 @@
-/** How a data set keeps its pictures and captions; `pixart dataset convert` writes all but `pictures`. */
-export type DatasetLayout =
-  | "side-cars"
-  | "jsonl"
-  | "csv"
-  | "captions"
-  | "parquet"
-  | "webdataset"
-  | "pixart-json"
-  | "pictures";
+/** Layouts that can be written. */
+export const WRITTEN_LAYOUTS = [
+  "side-cars",
+  "jsonl",
+  "csv",
+  "captions",
+  "parquet",
+  "webdataset",
+  "pixart-json",
+] as const;
+export type WrittenLayout = (typeof WRITTEN_LAYOUTS)[number];
+
+/** Layouts that can be read: `pictures` have no captions of their own. */
+export const DATASET_LAYOUTS = [...WRITTEN_LAYOUTS, "pictures"] as const;
+
+/** How a data set keeps its pictures and captions. */
+export type DatasetLayout = (typeof DATASET_LAYOUTS)[number];
 
 /** One captioned picture, wherever its bytes are kept. */
 export interface DatasetEntry {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { disposable } from "./disposable.ts";
 import { type GeneratedImage, imagesFromTensor } from "./generated-image.ts";
 import { generationRecords } from "./generation-record.ts";
 import { writeModelIndex } from "./model-index.ts";
@@ -190,14 +191,6 @@ export function createPipeline(
 
 /** Turns prompts into pictures: `const { images } = await pipe("a fox", { numInferenceSteps: 20 })`. */
 export type PixArtAlphaPipeline = PixArtAlpha & PixArtAlpha["generate"];
-
-const disposable = <T>(
-  value: T,
-  dispose: (value: T) => void,
-): { readonly value: T } & Disposable => ({
-  value,
-  [Symbol.dispose]: () => dispose(value),
-});
 
 function disposePrompt({ positive, negative }: EncodedPrompt): void {
   disposeText(positive);

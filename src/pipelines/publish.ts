@@ -13,6 +13,7 @@ import {
 import type { Module } from "../nn/index.ts";
 import * as torch from "../torch/index.ts";
 import { readSafetensors } from "../weights/index.ts";
+import { disposable } from "./disposable.ts";
 import { DiffusionPipeline, type PixArtAlphaPipeline } from "./from-pretrained.ts";
 import { PromptPack } from "./prompt-pack.ts";
 import { StagedModel } from "./staged-model.ts";
@@ -104,7 +105,9 @@ async function publishComponent(
   if (model === undefined) throw new Error(`Expected a pipeline with a ${component} to publish`);
   const target = join(path, component);
   await inDType([model], dtype, () => model.savePretrained(target));
-  using reloaded = disposing<Module>(await loaders[component].fromPretrained(target));
+  using reloaded = disposable<Module>(await loaders[component].fromPretrained(target), (made) =>
+    made.dispose(),
+  );
   for (const [key, tensor] of reloaded.value.stateDict()) {
     const original = model.stateDict().get(key);
     const isEqual = torch.tidy(() => original?.float().equal(tensor.float()) ?? false);
@@ -213,10 +216,3 @@ function difference(a: Uint8Array, b: Uint8Array): { largest: number; mean: numb
   }
   return { largest, mean: sum / a.length };
 }
-
-const disposing = <T extends { dispose(): void }>(
-  value: T,
-): { readonly value: T } & Disposable => ({
-  value,
-  [Symbol.dispose]: () => value.dispose(),
-});

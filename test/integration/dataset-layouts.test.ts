@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { WRITTEN_LAYOUTS } from "../../src/data/dataset.ts";
 import { loadPictures } from "../../src/data/load-pictures.ts";
 import { readDataset } from "../../src/data/read-dataset.ts";
-import { convertDataset, WRITTEN_LAYOUTS } from "../../src/data/writing/convert-dataset.ts";
+import { convertDataset } from "../../src/data/writing/convert-dataset.ts";
 
 const PICTURES = 100;
 const FORMATS = ["png", "jpeg", "webp"] as const;

@@ -2,7 +2,13 @@ import { lstat, mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ACCEPTED_FORMATS, ImageError, type ImageFormat, sniffImage } from "../../images/index.ts";
 import { syncFolder, temporaryName } from "../../weights/durable-files.ts";
-import type { DatasetEntry, DatasetLayout, DatasetOptions, Unreadable } from "../dataset.ts";
+import type {
+  DatasetEntry,
+  DatasetLayout,
+  DatasetOptions,
+  Unreadable,
+  WrittenLayout,
+} from "../dataset.ts";
 import { PICTURE_NAME, stemOf } from "../layouts/detect-layout.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
 import { readDataset } from "../read-dataset.ts";
@@ -11,18 +17,6 @@ import { ImageFolderWriter } from "./image-folder-writer.ts";
 import { ParquetDatasetWriter } from "./parquet-writer.ts";
 import { PixArtJsonWriter } from "./pixart-json-writer.ts";
 import { WebDatasetWriter } from "./webdataset-writer.ts";
-
-/** Layouts that can be written. */
-export const WRITTEN_LAYOUTS = [
-  "side-cars",
-  "jsonl",
-  "csv",
-  "captions",
-  "parquet",
-  "webdataset",
-  "pixart-json",
-] as const satisfies readonly DatasetLayout[];
-export type WrittenLayout = (typeof WRITTEN_LAYOUTS)[number];
 
 /** What `convertDataset` may be told. */
 export interface ConvertDatasetOptions {
