@@ -10,12 +10,16 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { prepareCaption, T5Tokenizer } from "../src/text/index.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const python = process.env.PIXART_PYTHON ?? here("../.pixart/python/bin/python");
 const threads = cpus().length;
 const [roundsText = "2"] = process.argv.slice(2);
-const [STEPS, BATCH, TOKENS] = [3, 2, 17];
+const [STEPS, BATCH] = [4, 2];
+/** Of every picture, so that both sides attend to equally many tokens. */
+const CAPTION = "a small drawing of a thing on a white background";
+const tokenizer = here("../models/emoji-demo/tokenizer");
 const folder = mkdtempSync(join(tmpdir(), "pixart-train-step-"));
 const base = join(folder, "base");
 const data = join(folder, "data");
@@ -126,15 +130,16 @@ const best = (runs: readonly Pick<Measured, "seconds">[]): number =>
 const rows: string[] = [];
 const loads: number[] = [];
 
-async function compare(name: string, variant: Variant): Promise<void> {
+async function compare(name: string, tokens: number, variant: Variant): Promise<void> {
   const [mine, theirs]: [Measured[], Measured[]] = [[], []];
   const run = join(folder, "run");
   for (let round = 0; round < Number(roundsText); round++) {
-    const given = { folder: base, steps: STEPS, batch: BATCH, tokens: TOKENS, ...variant };
+    const given = { folder: base, steps: STEPS, batch: BATCH, tokens, ...variant };
     theirs.push(runPython<Measured>("run", given));
     rmSync(run, { recursive: true, force: true });
     mine.push(await train(run, variant));
     loads.push(loadavg()[0] ?? 0);
+    for (const side of [theirs, mine]) process.stderr.write(`${JSON.stringify(side.at(-1))}\n`);
   }
   const peak = (runs: readonly Measured[]): number => Math.min(...runs.map((each) => each.peak));
   for (const [side, runs] of [
@@ -151,18 +156,34 @@ async function compare(name: string, variant: Variant): Promise<void> {
   }
 }
 
-try {
+/** Pictures that all have {@link CAPTION}; returns its tokens. */
+async function makeData(): Promise<number> {
   execFileSync(
     process.execPath,
     command("dataset", "emoji", data, "--size", "256", "--style", "noto", "--limit", "8"),
     { stdio: "ignore" },
   );
-  runPython("make", { folder: base, tokenizer: here("../models/emoji-demo/tokenizer") });
+  const list = join(data, "metadata.jsonl");
+  const lines = readFileSync(list, "utf8").trimEnd().split("\n");
+  const names = lines.map((line) => (JSON.parse(line) as { file_name: string }).file_name);
+  const told = names.map((name) => `${JSON.stringify({ file_name: name, text: CAPTION })}\n`);
+  writeFileSync(list, told.join(""));
+  const encoded = (await T5Tokenizer.fromPretrained(tokenizer)).encode([prepareCaption(CAPTION)], {
+    maxLength: 120,
+    padding: "longest",
+    truncation: true,
+  });
+  return encoded.inputIds.length;
+}
+
+try {
+  const tokens = await makeData();
+  runPython("make", { folder: base, tokenizer });
   const recipe = { bfloat16: true, checkpointing: true };
   await train(join(folder, "warm"), recipe, { stopAfter: 1 }); // fills the feature cache
   rmSync(join(folder, "warm"), { recursive: true });
-  await compare("float32", { bfloat16: false, checkpointing: false });
-  await compare("bfloat16, gradient checkpointing (the recipe)", recipe);
+  await compare("float32", tokens, { bfloat16: false, checkpointing: false });
+  await compare("bfloat16, gradient checkpointing (the recipe)", tokens, recipe);
   const [straight, broken] = [join(folder, "run"), join(folder, "broken")];
   const warm = measured(straight);
   const straightLosses = stepsOf(straight).map(({ loss }) => loss);
@@ -176,7 +197,7 @@ try {
   const report = `# A training step of PixArt-XL/2, ${today}
 
 \`npx tsx bench/train-step.ts ${roundsText}\`, ${cpus()[0]?.model.trim()} (${threads} threads), ${(totalmem() / 2 ** 30).toFixed(1)} GiB, Node ${process.version}. Load ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}, of which this takes ${threads}.
-256 px, batch ${BATCH}, captions of ${TOKENS} tokens (PyTorch) or of the data's few (here), AdamW fused, 611 M weights in float32, random. Each row is the best of ${roundsText} runs of ${STEPS} steps, the first step left out; peaks are the smaller of the runs'. Ratios above 1 are faster, or smaller, than PyTorch. What is here also reads data, draws a sample and saves a checkpoint of 7.3 GB: its peak holds those, PyTorch's loop does none of them.
+256 px, batch ${BATCH}, captions of ${tokens} tokens, AdamW fused, 611 M weights in float32, random. Each row is the best of ${roundsText} runs of ${STEPS} steps, the first step left out; peaks are the smaller of the runs'. Ratios above 1 are faster, or smaller, than PyTorch. What is here also reads data, draws a sample and saves a checkpoint of 7.3 GB: its peak holds those, PyTorch's loop does none of them.
 
 | | step, s | peak resident, GB | speed | memory |
 |--|--|--|--|--|

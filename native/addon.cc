@@ -1,6 +1,7 @@
 // Registration, nothing else.
 #include "autograd.h"
 #include "dispatch.h"
+#include "distributed.h"
 #include "engine.h"
 #include "mapping.h"
 #include "tensor.h"
@@ -23,13 +24,15 @@ static void add(napi_env env, napi_value exports, const Export& entry) {
 }
 
 static napi_value init(napi_env env, napi_value exports) {
+  keep_freed_memory();
   auto* state = new EnvState;
   state->env = env;
   state->tensors = new TensorTable;
   // The state outlives its environment on purpose: guards that are finalized at exit still use it.
   check(env, napi_set_instance_data(env, state, nullptr, nullptr));
   add(env, exports, {"installErrors", guarded<InstallErrors>});
-  for (const auto* list : {&kTensorExports, &kDispatchExports, &kAutogradExports, &kEngineExports, &kMappingExports}) {
+  for (const auto* list : {&kTensorExports, &kDispatchExports, &kAutogradExports, &kEngineExports, &kMappingExports,
+                           &kDistributedExports}) {
     for (const auto& entry : *list) add(env, exports, entry);
   }
   return exports;

@@ -98,14 +98,6 @@ void TensorTable::free_all(Scope& scope) {
   while (scope.first) release(*scope.first, scope.name);
 }
 
-template <typename T>
-static T* external(napi_env env, napi_value value, Tag tag) {
-  void* data = nullptr;
-  if (napi_get_value_external(env, value, &data) != napi_ok || !data) return nullptr;
-  auto* typed = static_cast<T*>(data);
-  return typed->tag == tag ? typed : nullptr;
-}
-
 static std::string shape_text(c10::IntArrayRef shape) {
   return "(" + c10::Join(", ", shape) + ")";
 }

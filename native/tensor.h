@@ -12,7 +12,24 @@
 namespace pixart {
 
 // Every external value of this addon begins with a tag, so that a foreign one is refused and not read as ours.
-enum class Tag : uint64_t { Generator = 0x7069786172744731, Scope = 0x7069786172745331, Guard = 0x7069786172744431 };
+enum class Tag : uint64_t {
+  Generator = 0x7069786172744731,
+  Scope = 0x7069786172745331,
+  Guard = 0x7069786172744431,
+  Store = 0x7069786172745431,
+  Group = 0x7069786172745031,
+  Reducer = 0x7069786172745231,
+  Heartbeat = 0x7069786172744831,
+};
+
+// What an external value of this addon points to; null where it is another's, or of another kind.
+template <typename T>
+T* external(napi_env env, napi_value value, Tag tag) {
+  void* data = nullptr;
+  if (napi_get_value_external(env, value, &data) != napi_ok || !data) return nullptr;
+  auto* typed = static_cast<T*>(data);
+  return typed->tag == tag ? typed : nullptr;
+}
 
 struct Slot;
 

@@ -1,8 +1,10 @@
 import { type CheckedConfig, loadConfig } from "../config/index.ts";
+import { findPlace, World } from "../distributed/index.ts";
 import { dryRun } from "../training/before-run.ts";
 import { proveResume } from "../training/prove-resume.ts";
 import { runFolderOf } from "../training/run-pipeline.ts";
 import { train } from "../training/train.ts";
+import { isResumed, joinRun, launch, launcherOf, requireSize } from "./processes.ts";
 import { say } from "./talk.ts";
 
 /** Options of `pixart train`. */
@@ -13,6 +15,7 @@ export interface TrainCommandOptions {
   readonly amp?: boolean;
   readonly gpus?: number;
   readonly launcher?: string;
+  readonly maxRestarts?: number;
   readonly cfgOptions?: readonly string[];
   readonly dryRun?: boolean;
   /** By the size of the models unless given. */
@@ -29,13 +32,20 @@ const quoted = (word: string): string =>
 
 /** `pixart train CONFIG` */
 export async function trainCommand(name: string, options: TrainCommandOptions): Promise<void> {
-  requireOneProcess(options);
+  const launcher = launcherOf(options);
+  const place = findPlace(launcher, process.env);
+  const { gpus = 1 } = options;
+  if (place === undefined && gpus > 1) {
+    process.exitCode = await launch(gpus, launcher, options);
+    return;
+  }
+  if (place !== undefined && gpus > 1 && gpus !== place.size) requireSize(gpus, place);
   const { resume = false, workDir, cfgOptions = [] } = options;
   const loaded = await loadConfig(name, cfgOptions);
-  const place = typeof resume === "string" && resume !== "auto" ? runFolderOf(resume) : workDir;
+  const elsewhere = typeof resume === "string" && resume !== "auto" ? runFolderOf(resume) : workDir;
   const config = {
     ...(options.amp ? inBfloat16(loaded) : loaded),
-    workDir: place ?? loaded.workDir,
+    workDir: elsewhere ?? loaded.workDir,
   };
   const { rehearsal, dryRun: isDry, proveResume: proof } = options;
   if (proof !== undefined) {
@@ -51,15 +61,19 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     quoted(name),
     "--work-dir",
     quoted(config.workDir),
+    ...(gpus > 1 ? [`--gpus ${gpus}`] : []),
     "--resume",
   ];
+  const world = place === undefined ? World.solo : await joinRun(place);
   const outcome = await train(config, {
-    resume: resume !== false,
+    resume: isResumed(resume, place, config.workDir),
     resumeCommand: command.join(" "),
-    say,
+    say: world.isFirst ? say : () => {},
     rehearsal,
+    world,
   });
   process.exitCode = outcome.exitCode;
+  if (!world.isFirst) return;
   if (outcome.finished) {
     say(`Done. Draw pictures: npx pixart sample ${quoted(outcome.folder)} "a prompt"`);
     say(
@@ -88,14 +102,3 @@ const inBfloat16 = (config: CheckedConfig): CheckedConfig => ({
   ...config,
   stages: config.stages.map((stage) => ({ ...stage, precision: "bfloat16" as const })),
 });
-
-function requireOneProcess({ gpus = 1, launcher = "none" }: TrainCommandOptions): void {
-  if (launcher !== "none" && launcher !== "pytorch") {
-    throw new Error(`Expected none or pytorch for --launcher but received ${launcher}`);
-  }
-  if (gpus !== 1) {
-    throw new Error(
-      `Expected 1 for --gpus, because a run has one process so far, but received ${gpus}`,
-    );
-  }
-}

@@ -35,8 +35,16 @@ export function addTrainingCommands(program: Command): void {
       wholeNumber(1),
     )
     .option("--amp", "large products in bfloat16 in every stage; weights stay float32")
-    .option("--gpus <n>", "processes, each with a part of every batch", wholeNumber(1), 1)
-    .option("--launcher <name>", "how they are started: none", "none")
+    .option("--gpus <n>", "processes of this machine, each with batches of its own", wholeNumber(1))
+    .option(
+      "--launcher <name>",
+      "who starts them: pytorch (this command, or torchrun), slurm, mpi or none (default: whoever has)",
+    )
+    .option(
+      "--max-restarts <n>",
+      "with --gpus: start all again so often after a failure",
+      wholeNumber(0),
+    )
     .option("--cfg-options <key=value...>", "changes to the config, such as stages.0.steps=100")
     .action(async (config: string, options: import("./train.ts").TrainCommandOptions) =>
       (await import("./train.ts")).trainCommand(config, options),

@@ -34,6 +34,7 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
         seed: wholeNumber.default(0),
         workDir: text,
         threads: count.nullable().default(null),
+        processes: count.default(1),
         whenFull: oneOf("stop", "wait", "prune").default("stop"),
         base: text.nullable().default(null),
         dataset: z.strictObject(

@@ -160,6 +160,10 @@ function* stageFields({ stages, transformer, autoencoder }: CheckedConfig): Gene
       yield expected(what, ["stages", i, "schedule", "warmupSteps"], warmupSteps);
     }
     if (stage.kind !== "autoencoder") yield* denoisingChecks(stage, i);
+    if (stage.shardOptimizer && stage.optimizer.type === "prodigy") {
+      const what = "false, since Prodigy looks at all gradients at once,";
+      yield expected(what, ["stages", i, "shardOptimizer"], true);
+    }
     if (
       stage.kind === "text-to-image" &&
       stage.optimizer.type === "prodigy" &&

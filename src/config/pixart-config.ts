@@ -100,6 +100,11 @@ export interface PixArtConfig {
   /** Processor threads of the engine; null leaves the choice to libtorch. Default null. */
   readonly threads?: number | null;
   /**
+   * Processes that share a step: it takes batchSize × gradientAccumulation × processes pictures. A run that begins with
+   * several processes has as many, unless this says more than one; it may go on with fewer, which then do more each. Default 1.
+   */
+  readonly processes?: number;
+  /**
    * What a checkpoint does that finds the disk full: end the run, wait for room and try again every half minute, or delete
    * older checkpoints, never the newest. Default `stop`.
    */

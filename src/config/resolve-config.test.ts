@@ -47,6 +47,7 @@ describe("resolveConfig", () => {
       gradientClip: 1,
       gradientAccumulation: 1,
       precision: "float32",
+      shardOptimizer: false,
       gradientCheckpointing: false,
       ema: { decay: 0.999, warmup: true },
       checkpointEvery: 500,
@@ -70,6 +71,7 @@ describe("resolveConfig", () => {
       whenFull: "stop",
       seed: 0,
       threads: null,
+      processes: 1,
       base: null,
       dataset: {
         folder: "data",
@@ -344,7 +346,7 @@ describe("unknown keys", () => {
     ],
     [
       { ...smallest, stages: [{ ...smallest.stages[0], trainTextEncoder: true }] },
-      "Unknown key stages.0.trainTextEncoder. Known here: kind, name, resolution, batchSize, steps, schedule, gradientClip, gradientAccumulation, gradientCheckpointing, precision, ema, checkpointEvery, keepCheckpoints, keepBest, sampleEvery, validateEvery, spikes, transform, optimizer, klWeight.",
+      "Unknown key stages.0.trainTextEncoder. Known here: kind, name, resolution, batchSize, steps, schedule, gradientClip, gradientAccumulation, shardOptimizer, gradientCheckpointing, precision, ema, checkpointEvery, keepCheckpoints, keepBest, sampleEvery, validateEvery, spikes, transform, optimizer, klWeight.",
     ],
     [
       { ...smallest, tokenizer: { pretrained: "a", vocabSize: 3 } },

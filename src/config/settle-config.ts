@@ -17,7 +17,7 @@ export function settleConfig(
   samplesOf: (stage: CheckedStage) => number,
 ): ResolvedConfig {
   const stages = config.stages.map((stage): ResolvedStage => {
-    const batch = stage.batchSize * stage.gradientAccumulation;
+    const batch = stage.batchSize * stage.gradientAccumulation * config.processes;
     const settled = (interval: number | Epochs): number =>
       typeof interval === "number" ? interval : stepsOf(interval, samplesOf(stage), batch);
     return {

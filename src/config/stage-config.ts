@@ -74,6 +74,11 @@ export interface StageConfig {
   readonly gradientClip?: number;
   /** Forward passes whose gradients are averaged into one step. Default 1. */
   readonly gradientAccumulation?: number;
+  /**
+   * Spreads the optimizer's state over a run's processes: each holds and updates a part (ZeRO stage 1, arXiv 1910.02054). Less
+   * memory each, the same weights; without effect in one process. Not with Prodigy. Default false.
+   */
+  readonly shardOptimizer?: boolean;
   /** Recomputes each block's activations in the backward pass: less memory, more time. Default false. */
   readonly gradientCheckpointing?: boolean;
   /** Number type of the forward pass's large products; weights and their updates stay float32. Default `float32`. */

@@ -59,6 +59,7 @@ const common = {
   schedule: scheduleSchema.prefault({}),
   gradientClip: positive.default(1),
   gradientAccumulation: count.default(1),
+  shardOptimizer: flag.default(false),
   gradientCheckpointing: flag.default(false),
   precision: oneOf("float32", "bfloat16").default("float32"),
   ema: z

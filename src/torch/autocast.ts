@@ -4,7 +4,8 @@ import { assertSynchronous } from "./synchronous.ts";
 
 interface Precision {
   readonly device: Device;
-  readonly code: number;
+  /** Of a dtype; null for each tensor's own. */
+  readonly code: number | null;
 }
 
 let current: readonly Precision[] = [];
@@ -36,6 +37,16 @@ export function autocast<T>(device: Device, dtype: "bfloat16" | "float16", body:
   return withPrecision({ device, code: dtypeCode(dtype) }, () =>
     assertSynchronous(body(), "Autocast"),
   );
+}
+
+/** Runs a synchronous body in its tensors' own precision, inside {@link autocast} too. */
+export function withoutAutocast<T>(body: () => T): T {
+  return current.reduceRight<() => T>(
+    (inner, { device }) =>
+      () =>
+        withPrecision({ device, code: null }, inner),
+    () => assertSynchronous(body(), "Autocast"),
+  )();
 }
 
 /** `body` in the mixed precision that holds now, whenever it is called. */

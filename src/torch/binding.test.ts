@@ -175,7 +175,7 @@ describe("loading", () => {
   });
 
   it.each([
-    { name: "unset", env: {}, spins: "1000" },
+    { name: "unset", env: {}, spins: "10000" },
     { name: "policy", env: { OMP_WAIT_POLICY: "active" }, spins: "undefined" },
     { name: "count", env: { GOMP_SPINCOUNT: "5" }, spins: "5" },
   ])("keeps idle threads from spinning, unless told otherwise: $name", async (entry) => {

@@ -21,6 +21,27 @@ export interface ScopeHandle {
   readonly [scopeBrand]: "scope";
 }
 
+declare const storeBrand: unique symbol;
+/** An opaque native store, by which processes find each other. */
+export interface StoreHandle {
+  readonly [storeBrand]: "store";
+}
+declare const groupBrand: unique symbol;
+/** An opaque native process group. */
+export interface GroupHandle {
+  readonly [groupBrand]: "group";
+}
+declare const heartbeatBrand: unique symbol;
+/** An opaque native thread that tells others that this process lives. */
+export interface HeartbeatHandle {
+  readonly [heartbeatBrand]: "heartbeat";
+}
+declare const reducerBrand: unique symbol;
+/** An opaque native averager of gradients. */
+export interface ReducerHandle {
+  readonly [reducerBrand]: "reducer";
+}
+
 /** What `native/` exports; see the C++ file of each group for the exact meaning. */
 export interface Native {
   installErrors(torchError: unknown, disposedError: unknown): void;
@@ -94,14 +115,60 @@ export interface Native {
   setThreads(count: number): void;
   threads(): number;
   setDeterministic(deterministic: boolean): void;
+  releaseMemory(): void;
+  // distributed.cc; timeouts in milliseconds
+  tcpStore(host: string, port: number, isServer: boolean, timeout: number): StoreHandle;
+  fileStore(path: string, timeout: number): StoreHandle;
+  prefixedStore(prefix: string, store: StoreHandle): StoreHandle;
+  storePort(store: StoreHandle): number;
+  storeSet(store: StoreHandle, key: string, value: string): void;
+  storeGet(store: StoreHandle, key: string): string;
+  storeAdd(store: StoreHandle, key: string, amount: number): number;
+  storeHas(store: StoreHandle, key: string): boolean;
+  storeWait(store: StoreHandle, keys: readonly string[], timeout: number): void;
+  glooGroup(
+    store: StoreHandle,
+    rank: number,
+    size: number,
+    address: string,
+    networkInterface: string | null,
+    timeout: number,
+  ): GroupHandle;
+  ncclGroup(store: StoreHandle, rank: number, size: number, timeout: number): GroupHandle;
+  hasNccl(): boolean;
+  allReduce(group: GroupHandle, tensor: Handle, reduction: string): void;
+  broadcast(group: GroupHandle, tensor: Handle, root: number): void;
+  allGather(group: GroupHandle, output: Handle, input: Handle): void;
+  reduceScatter(group: GroupHandle, output: Handle, input: Handle, reduction: string): void;
+  reducerNew(
+    group: GroupHandle,
+    parameters: readonly Handle[],
+    names: readonly string[],
+    bucketBytes: number,
+  ): ReducerHandle;
+  reducerPrepare(reducer: ReducerHandle): void;
+  reducerCheck(reducer: ReducerHandle): void;
+  reducerFree(reducer: ReducerHandle): void;
+  heartbeatNew(
+    host: string,
+    port: number,
+    prefix: string,
+    rank: number,
+    size: number,
+    interval: number,
+    limit: number,
+    exitCode: number,
+    parent: number,
+  ): HeartbeatHandle;
+  heartbeatStop(heartbeat: HeartbeatHandle): void;
 }
 
 /**
  * libgomp's threads spin for milliseconds before they sleep. On a machine that others use too they spin against each
- * other: a training step then takes many times as long. A short spin costs a quiet machine nothing measurable.
+ * other: a training step then takes many times as long. A spin of 0.4 ms bridges the pauses inside a matrix product.
  */
 function tameOpenMP(): void {
-  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= "1000";
+  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= "10000";
 }
 
 function load(): Native {

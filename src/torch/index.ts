@@ -1,7 +1,7 @@
 /** The engine: tensors on libtorch. Importing it loads the native addon. */
 import { native } from "./binding.ts";
 
-export { autocast } from "./autocast.ts";
+export { autocast, withoutAutocast } from "./autocast.ts";
 export * from "./autograd.ts";
 export { checkpoint, discardCheckpoints } from "./checkpoint.ts";
 export {
@@ -66,6 +66,13 @@ export {
   zeros,
   zerosLike,
 } from "./ops.gen.ts";
+export {
+  GradientReducer,
+  Heartbeat,
+  ProcessGroup,
+  type Reduction,
+  Store,
+} from "./process-group.ts";
 export { Generator, generator, manualSeed, stream, streamSeed } from "./random.ts";
 export { keep, memory, runInScope, Scope, scope, scopeName, tidy } from "./scope.ts";
 export { isSameTensor, type NestedNumbers, retain, Tensor, type ToOptions } from "./tensor.ts";
@@ -103,3 +110,6 @@ export const setThreads = (count: number): void => native.setThreads(count);
 /** Makes operators that have no deterministic kernel fail instead of giving run-dependent results. */
 export const setDeterministic = (deterministic: boolean): void =>
   native.setDeterministic(deterministic);
+
+/** Gives memory that was freed back to the system, after work that will not come again. glibc only; nothing elsewhere. */
+export const releaseMemory = (): void => native.releaseMemory();

@@ -193,16 +193,16 @@ function tokens(
   };
 }
 
-/** (1, L, D) in the encoder's dtype. */
+/** (1, L, D) in the encoder's dtype, in which it computes, whatever a step's autocast. */
 const encodeAlone = (
   encoder: T5EncoderModel,
   tokenizer: T5Tokenizer,
   maxLength: number,
   text: string,
-): Tensor =>
-  torch.noGrad(() =>
-    torch.tidy(() => {
-      const { ids, mask } = tokens([text], tokenizer, maxLength);
-      return encoder.call(ids, { attentionMask: mask });
-    }),
-  );
+): Tensor => {
+  const encoded = (): Tensor => {
+    const { ids, mask } = tokens([text], tokenizer, maxLength);
+    return encoder.call(ids, { attentionMask: mask });
+  };
+  return torch.noGrad(() => torch.withoutAutocast(() => torch.tidy(encoded)));
+};

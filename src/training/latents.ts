@@ -181,17 +181,14 @@ export class Latents {
     }
   }
 
-  /** (1, C, h, w) each. */
+  /** (1, C, h, w) each, in the autoencoder's own precision: a step's autocast is not for it. */
   #moments(picture: RgbImage): [mean: Tensor, std: Tensor] {
-    return torch.noGrad(() =>
-      torch.tidy((): [Tensor, Tensor] => {
-        const { dtype, device } = this.#options.vae;
-        const { mean, logvar } = this.#options.vae.encode(
-          pixelsOf([picture]).to({ dtype, device }),
-        );
-        return [mean.contiguous(), logvar.mul(0.5).exp()];
-      }),
-    );
+    const { dtype, device } = this.#options.vae;
+    const encoded = (): [Tensor, Tensor] => {
+      const { mean, logvar } = this.#options.vae.encode(pixelsOf([picture]).to({ dtype, device }));
+      return [mean.contiguous(), logvar.mul(0.5).exp()];
+    };
+    return torch.noGrad(() => torch.withoutAutocast(() => torch.tidy(encoded)));
   }
 
   #covered(

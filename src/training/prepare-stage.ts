@@ -1,4 +1,5 @@
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import type { World } from "../distributed/index.ts";
 import { PixArtTransformer2DModel } from "../models/index.ts";
 import { construct } from "../nn/index.ts";
 import { StagedModel } from "../pipelines/index.ts";
@@ -6,8 +7,8 @@ import { preparation } from "../pipelines/prompt-encoding.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { stageBuckets } from "./aspect-plan.ts";
-import { FrozenCaptions, LiveCaptions } from "./captions.ts";
-import { Latents } from "./latents.ts";
+import { FrozenCaptions, type FrozenCaptionsOptions, LiveCaptions } from "./captions.ts";
+import { Latents, type LatentsOptions } from "./latents.ts";
 import { autoencoderFactor, buildAutoencoder, buildDiT } from "./models.ts";
 import { PriorPictures } from "./prior-pictures.ts";
 import { samplerOf } from "./sampler.ts";
@@ -33,6 +34,8 @@ export interface CurriculumContext {
   readonly models: StageModels;
   /** Folder for cached features. */
   readonly cache: string;
+  /** The processes that fill the cache together. */
+  readonly world: World;
   readonly onWarning: (message: string) => void;
   /** Told how encoding goes. */
   readonly say?: ((line: string) => void) | undefined;
@@ -49,8 +52,8 @@ export async function prepareStage(
   }
   const vae = await models.autoencoder();
   const wanted = stageExamples(stage, data);
-  const openLatents = (list: readonly Example[]): Promise<Latents> =>
-    Latents.open({
+  const openLatents = async (list: readonly Example[]): Promise<Latents> => {
+    const options: LatentsOptions = {
       examples: list,
       stage,
       buckets: stageBuckets(stage),
@@ -59,7 +62,13 @@ export async function prepareStage(
       maxUnreadable: config.dataset.maxUnreadable,
       warn: context.onWarning,
       say: context.say,
+    };
+    await together(context, options.cache, async () => {
+      const examples = context.world.share(list);
+      (await Latents.open({ ...options, examples, maxUnreadable: 1, warn: () => {} })).dispose();
     });
+    return Latents.open(options);
+  };
   const openPrior = async (): Promise<PriorPictures> =>
     new PriorPictures(await openLatents(data.prior), {
       seed: config.seed,
@@ -114,7 +123,7 @@ async function textToImage(
   const captions =
     stage.trainTextEncoder && !(textEncoder instanceof StagedModel)
       ? new LiveCaptions(textEncoder, tokenizer, maxLength)
-      : await FrozenCaptions.open({
+      : await frozenCaptions(context, {
           encoder: textEncoder,
           tokenizer,
           maxLength,
@@ -136,6 +145,31 @@ async function textToImage(
     scheduler: await samplerOf(config, stage),
     config,
   });
+}
+
+/** Lets the processes fill a cache together: each its share, before all open the whole. */
+async function together(
+  { world }: CurriculumContext,
+  cache: string | null,
+  fillShare: () => Promise<void>,
+): Promise<void> {
+  if (world.size === 1 || cache === null) return;
+  await fillShare();
+  world.barrier();
+}
+
+async function frozenCaptions(
+  context: CurriculumContext,
+  options: FrozenCaptionsOptions,
+): Promise<FrozenCaptions> {
+  const { encoder, texts, prompts, cache } = options;
+  await together(context, cache, async () => {
+    // One that is in memory already is small, and is given back with the captions.
+    if (!(encoder instanceof StagedModel)) return;
+    const share = context.world.share([...new Set([...texts, ...prompts])]);
+    (await FrozenCaptions.open({ ...options, texts: share, prompts: [] })).dispose();
+  });
+  return FrozenCaptions.open(options);
 }
 
 /** A frozen copy of a transformer. */

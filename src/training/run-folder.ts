@@ -17,7 +17,7 @@ export const EVENTS_FILE = "events.jsonl";
 /** There while a process writes a run folder. */
 export const LOCK_FILE = "run.lock";
 
-/** The folder of a run, held by the one process that writes it until it is disposed. */
+/** The folder of a run, held by the one process that writes it until it is disposed; others may follow it. */
 export class RunFolder implements Disposable {
   readonly path: string;
   /** The config as the run uses it. */
@@ -28,16 +28,17 @@ export class RunFolder implements Disposable {
   readonly checkpoints: string;
   /** Folder of the TensorBoard files. */
   readonly tensorboard: string;
-  readonly #lock: RunLock;
-  readonly #log: EventLog;
+  readonly #lock: RunLock | undefined;
+  readonly #log: EventLog | undefined;
 
-  private constructor(path: string, config: ResolvedConfig, lock: RunLock) {
+  private constructor(path: string, config: ResolvedConfig, lock?: RunLock) {
     this.path = path;
     this.config = config;
     this.samples = join(path, "samples");
     this.checkpoints = join(path, "checkpoints");
     this.tensorboard = join(path, "tensorboard");
     this.#lock = lock;
+    if (lock === undefined) return;
     this.#log = new EventLog(join(path, EVENTS_FILE));
     for (const folder of [this.samples, this.checkpoints, this.tensorboard]) {
       mkdirSync(folder, { recursive: true });
@@ -66,25 +67,36 @@ export class RunFolder implements Disposable {
 
   /** Opens a run to go on with it. Throws where the folder holds none, or another process writes it. */
   static open(path: string): RunFolder {
-    const file = join(path, CONFIG_FILE);
-    if (!existsSync(file))
-      throw new BadFileError(path, CONFIG_FILE, "the config of a run", "nothing");
-    return locked(path, (lock) => {
-      const config = configFromJson(readFileSync(file, "utf8"), file);
-      return new RunFolder(path, config, lock);
-    });
+    requireRun(path); // a lock can only be made where there is a folder
+    return locked(path, (lock) => new RunFolder(path, readConfig(path), lock));
   }
 
-  /** Adds an event to `events.jsonl`. */
+  /** Opens a run that another process of the same run holds: to read its checkpoints and write nothing. */
+  static follow(path: string): RunFolder {
+    return new RunFolder(path, readConfig(path));
+  }
+
+  /** Adds an event to `events.jsonl`; nothing where another process holds the folder. */
   append(event: NewEvent): void {
-    this.#log.append(event);
+    this.#log?.append(event);
   }
 
   /** Lets go of the folder. */
   [Symbol.dispose](): void {
-    this.#log[Symbol.dispose]();
-    this.#lock[Symbol.dispose]();
+    this.#log?.[Symbol.dispose]();
+    this.#lock?.[Symbol.dispose]();
   }
+}
+
+function requireRun(path: string): void {
+  if (existsSync(join(path, CONFIG_FILE))) return;
+  throw new BadFileError(path, CONFIG_FILE, "the config of a run", "nothing");
+}
+
+function readConfig(path: string): ResolvedConfig {
+  requireRun(path);
+  const file = join(path, CONFIG_FILE);
+  return configFromJson(readFileSync(file, "utf8"), file);
 }
 
 /** Takes the lock for what `open` makes; gives it back where that fails. */

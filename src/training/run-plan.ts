@@ -18,24 +18,28 @@ export async function describeRun(
   const lines = [`Plan: ${stages}, ${total} steps in total${from}`];
   for (const [i, stage] of config.stages.entries()) {
     const own = shapes.get(stage);
-    if (own !== undefined) lines.push(...(await describeStage(i + 1, stage, data, own)));
+    if (own !== undefined)
+      lines.push(
+        ...(await describeStage(i + 1, { stage, processes: config.processes }, data, own)),
+      );
   }
   return lines;
 }
 
 async function describeStage(
   number: number,
-  stage: ResolvedStage,
+  { stage, processes }: { stage: ResolvedStage; processes: number },
   data: TrainingData,
   shapes: StageShapes,
 ): Promise<string[]> {
   const { batchSize, gradientAccumulation, steps } = stage;
+  const factors = [batchSize, gradientAccumulation, processes].filter((n, i) => i === 0 || n > 1);
   const { train, heldout } = stageExamples(stage, data);
   const buckets = await aspectPlan(stage, data);
   // An epoch's last batch is filled from the next one: nothing is dropped.
   const batches = buckets?.batches ?? train.length / batchSize;
-  const epochs = (steps * gradientAccumulation) / batches;
-  const effective = batchSize * gradientAccumulation;
+  const epochs = (steps * gradientAccumulation * processes) / batches;
+  const effective = batchSize * gradientAccumulation * processes;
   const hasPrior = stage.kind === "text-to-image" && data.prior.length > 0;
   const checkpoint = formatBytes(forecastBytes(shapes.checkpoint, {}));
   return [
@@ -46,7 +50,7 @@ async function describeStage(
       `${buckets?.dropped ?? 0} dropped`,
     ].join(", ")}`,
     `     ${[
-      `${steps} steps of ${effective}${effective === batchSize ? "" : ` (${batchSize} × ${gradientAccumulation})`} pictures${hasPrior ? " and as many of the class" : ""}: ${rounded(epochs)} epochs`,
+      `${steps} steps of ${effective}${factors.length === 1 ? "" : ` (${factors.join(" × ")})`} pictures${hasPrior ? " and as many of the class" : ""}: ${rounded(epochs)} epochs`,
       `${stage.optimizer.type} at ${stage.optimizer.lr}, ${scheduleOf(stage)}`,
       stage.precision,
     ].join("; ")}`,

@@ -21,6 +21,15 @@ function orderOf(seed: number, { name, batchSize }: ResolvedStage, task: StageTa
     : new BucketOrder(seed, `${name}/order`, buckets, batchSize);
 }
 
+/** Which of a step's forward passes are this process's. */
+export interface PassShare {
+  /** In a step, of all processes. */
+  readonly passes: number;
+  /** The first that is its own; every `stride`-th after it is too. */
+  readonly first: number;
+  readonly stride: number;
+}
+
 /** The training pictures of a stage, pass after pass: a function of seed and step alone, but for what is passed over. */
 export class StageBatches {
   /** What is passed over, in steps' worth of pictures. */
@@ -29,14 +38,25 @@ export class StageBatches {
   readonly #stage: ResolvedStage;
   readonly #task: StageTask;
   readonly #order: Order;
+  readonly #share: PassShare;
   /** Read while the pass before it is computed. */
   #pending: PendingPass | undefined;
 
-  constructor(seed: number, stage: ResolvedStage, task: StageTask) {
+  constructor(seed: number, stage: ResolvedStage, task: StageTask, share: PassShare) {
     this.#seed = seed;
+    this.#share = share;
     this.#stage = stage;
     this.#task = task;
     this.#order = orderOf(seed, stage, task);
+  }
+
+  /** Numbers of this process's passes in a step. */
+  own(): number[] {
+    const { passes, first, stride } = this.#share;
+    return Array.from(
+      { length: Math.ceil((passes - first) / stride) },
+      (_, i) => first + i * stride,
+    );
   }
 
   /** The pictures of one of a step's passes, and their numbers. Begins to read those of the pass after it. */
@@ -57,11 +77,9 @@ export class StageBatches {
     this.#pending = undefined;
   }
 
-  /** Names of a step's pictures. */
+  /** Names of a step's pictures, of all processes. */
   pictures(step: number): string[] {
-    return Array.from({ length: this.#stage.gradientAccumulation }, (_, micro) =>
-      this.#positions(step, micro),
-    )
+    return Array.from({ length: this.#share.passes }, (_, micro) => this.#positions(step, micro))
       .flat()
       .map((position) => this.#task.describe(this.#order.at(position)));
   }
@@ -74,7 +92,7 @@ export class StageBatches {
 
   /** Number of a forward pass in the sequence of the stage's pictures. */
   #pass(step: number, micro: number): number {
-    return this.skipped.at(step) * this.#stage.gradientAccumulation + micro;
+    return this.skipped.at(step) * this.#share.passes + micro;
   }
 
   #load(step: number, micro: number): PendingPass {
@@ -93,8 +111,8 @@ export class StageBatches {
 
   /** None follows the stage's last pass. */
   #loadNext(step: number, micro: number): PendingPass | undefined {
-    const { gradientAccumulation, steps } = this.#stage;
-    if (micro + 1 < gradientAccumulation) return this.#load(step, micro + 1);
-    return step + 1 < steps ? this.#load(step + 1, 0) : undefined;
+    const { passes, first, stride } = this.#share;
+    if (micro + stride < passes) return this.#load(step, micro + stride);
+    return step + 1 < this.#stage.steps ? this.#load(step + 1, first) : undefined;
   }
 }

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ResolvedStage } from "../config/index.ts";
+import { ShardedOptimizer, World } from "../distributed/index.ts";
 import { clipGradNorm_, createOptimizer, Ema, lrFactor, type Optimizer } from "../optim/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -9,7 +10,7 @@ import { SpikeGuard } from "./spike-guard.ts";
 import { StageBatches } from "./stage-batches.ts";
 import type { Rollback, StageListener, StageState } from "./stage-listener.ts";
 import { prefixed, type Split, type StageTask, unprefixed } from "./stage-task.ts";
-import type { SeenLoss } from "./timestep-bands.ts";
+import { StepLosses } from "./step-losses.ts";
 
 export type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
 
@@ -25,10 +26,14 @@ export class DivergedError extends Error {
   override readonly name: string = "DivergedError";
 }
 
-/** A picture's loss in a step. */
-interface SampleLoss extends SeenLoss {
-  readonly id: number;
+/** The processes that share a stage's steps. */
+export interface Sharing {
+  readonly world: World;
+  /** As many as the run began with: a step has so many times the stage's passes, however many there are now. */
+  readonly processes: number;
 }
+
+const ALONE: Sharing = { world: World.solo, processes: 1 };
 
 /** Held-out loss of the best checkpoint so far. */
 interface Best {
@@ -45,6 +50,10 @@ export class StageLoop {
   readonly #ema: Ema | undefined;
   readonly #batches: StageBatches;
   readonly #trainable: readonly Tensor[];
+  readonly #world: World;
+  readonly #passes: number;
+  /** Averages gradients over the processes. */
+  readonly #reducer: torch.GradientReducer | undefined;
   readonly #ledger: LossLedger;
   readonly #guard: SpikeGuard | undefined;
   #step = 0;
@@ -54,15 +63,30 @@ export class StageLoop {
   #rollbacks = 0;
   #best: Best | undefined;
 
-  constructor(seed: number, stage: ResolvedStage, task: StageTask) {
+  /** Throws where the processes are more than a step has passes. */
+  constructor(
+    seed: number,
+    stage: ResolvedStage,
+    task: StageTask,
+    { world, processes }: Sharing = ALONE,
+  ) {
     const trainable = new Map(task.groups.flatMap(({ parameters }) => [...parameters]));
+    this.#world = world;
+    this.#passes = passesOf(stage, { world, processes });
     this.#seed = seed;
     this.#stage = stage;
     this.#task = task;
     this.#trainable = [...trainable.values()];
-    this.#optimizer = createOptimizer(stage.optimizer, task.groups);
+    const create = (groups: StageTask["groups"]): Optimizer =>
+      createOptimizer(stage.optimizer, groups);
+    this.#optimizer =
+      stage.shardOptimizer && world.size > 1
+        ? new ShardedOptimizer(world, task.groups, create)
+        : create(task.groups);
+    this.#reducer = world.reducer(trainable);
     this.#ema = stage.ema === null ? undefined : new Ema(trainable, stage.ema);
-    this.#batches = new StageBatches(seed, stage, task);
+    const share = { passes: this.#passes, first: world.rank, stride: world.size };
+    this.#batches = new StageBatches(seed, stage, task, share);
     this.#ledger = new LossLedger(task.counts.train);
     this.#guard = stage.spikes === null ? undefined : new SpikeGuard(stage.spikes);
   }
@@ -72,7 +96,7 @@ export class StageLoop {
     return this.#step;
   }
 
-  /** What a checkpoint of this moment holds: the live tensors, not copies. */
+  /** What a checkpoint of this moment holds: the live tensors, not copies. All processes ask together. */
   tensors(): StageState["groups"] {
     const weights = new Map(
       [...this.#task.models].flatMap(([prefix, model]) => [...prefixed(prefix, model)]),
@@ -100,19 +124,22 @@ export class StageLoop {
     };
   }
 
-  /** Takes a checkpoint's state. Throws where a part is missing or does not fit. */
+  /** Copies a checkpoint's state, and disposes of its tensors. Throws where a part is missing or does not fit. */
   restore({ step, groups, state }: StageState): void {
-    const group = (name: string): ReadonlyMap<string, Tensor> => {
+    // Each part goes when it has been copied: mapped and copied, all of them would be twice in memory.
+    const take = (name: string, copy: (tensors: ReadonlyMap<string, Tensor>) => void): void => {
       const tensors = groups.get(name);
       if (tensors === undefined)
         throw new Error(`The checkpoint of step ${step} lacks its part "${name}"`);
-      return tensors;
+      copy(tensors);
+      for (const tensor of tensors.values()) tensor.dispose();
     };
-    const weights = group("weights");
-    for (const [prefix, model] of this.#task.models)
-      model.loadStateDict(unprefixed(prefix, weights));
-    this.#ema?.loadStateDict(group("ema"));
-    this.#optimizer.loadStateDict(group("optimizer"));
+    take("weights", (weights) => {
+      for (const [prefix, model] of this.#task.models)
+        model.loadStateDict(unprefixed(prefix, weights));
+    });
+    if (this.#ema !== undefined) take("ema", (tensors) => this.#ema?.loadStateDict(tensors));
+    take("optimizer", (tensors) => this.#optimizer.loadStateDict(tensors));
     // A checkpoint of an earlier release, or of a set that has grown since, has no ledger that fits.
     const losses = groups.get("losses");
     if (losses === undefined || !this.#ledger.restore(losses)) this.#ledger.begin(step);
@@ -137,7 +164,7 @@ export class StageLoop {
         isLast || (every !== null && this.#step % every === 0);
       // The loop turns once a step, so that signals and timers get their turn.
       await nextTurn();
-      const stop = listener.shouldStop() && !isLast;
+      const stop = this.#world.any(listener.shouldStop()) && !isLast;
       const saves = stop || isDue(checkpointEvery);
       // At the end of a stage that was not told to validate, the training pictures alone say little and may take hours.
       const validates =
@@ -164,24 +191,25 @@ export class StageLoop {
   }
 
   async #writeCheckpoint(listener: StageListener): Promise<void> {
-    await listener.onCheckpoint(this.#state(), this.#best?.step);
+    const state = this.#state();
+    await this.#world.first(() => listener.onCheckpoint(state, this.#best?.step));
     this.#hasCheckpoint = true;
   }
 
   /** Does a step. False where its loss leapt: the step before it is then that of the newest checkpoint. */
   async #trainStep(listener: StageListener): Promise<boolean> {
-    const { batchSize, gradientAccumulation, gradientClip, schedule, steps, optimizer } =
-      this.#stage;
+    const { batchSize, gradientClip, schedule, steps, optimizer } = this.#stage;
     const lr = optimizer.lr * lrFactor(schedule, this.#step, steps);
     const time = { data: 0, forward: 0, backward: 0, optimizer: 0 };
-    let loss = 0;
-    const parts: Record<string, number> = {};
-    const samples: SampleLoss[] = [];
+    const losses = new StepLosses(this.#passes);
     this.#optimizer.zeroGrad();
-    for (let micro = 0; micro < gradientAccumulation; micro++) {
+    const own = this.#batches.own();
+    for (const micro of own) {
       const waiting = performance.now();
       const { ids, batch } = await this.#batches.take(this.#step, micro);
       time.data += seconds(waiting);
+      // Gradients travel in the last pass, when they are whole.
+      if (micro === own.at(-1)) this.#reducer?.announce();
       torch.tidy(() => {
         const start = performance.now();
         const result = this.#inPrecision(() =>
@@ -189,21 +217,16 @@ export class StageLoop {
         );
         time.forward += seconds(start);
         const middle = performance.now();
-        torch.backward(
-          gradientAccumulation === 1 ? result.loss : result.loss.div(gradientAccumulation),
-        );
+        // The processes' gradients are averaged: each brings the sum over its passes, as a share of an average one.
+        const share = this.#passes / this.#world.size;
+        torch.backward(share === 1 ? result.loss : result.loss.div(share));
         time.backward += seconds(middle);
-        loss += result.loss.item() / gradientAccumulation;
-        for (const [name, value] of Object.entries(result.parts)) {
-          parts[name] = (parts[name] ?? 0) + value.item() / gradientAccumulation;
-        }
-        const { values, timesteps } = result.samples;
-        const losses = values.toFloat32Array();
-        for (const [i, id] of ids.entries())
-          samples.push({ id, loss: losses[i] ?? Number.NaN, timestep: timesteps?.[i] });
+        losses.add(ids, result);
       });
     }
+    this.#reducer?.check();
     const start = performance.now();
+    const { loss, parts, samples } = losses.ofAll(this.#world, batchSize);
     const gradNorm = clipGradNorm_(this.#trainable, gradientClip);
     const applied = Number.isFinite(loss) && Number.isFinite(gradNorm);
     const ratio = applied && this.#hasCheckpoint ? this.#guard?.spikeOf(samples) : undefined;
@@ -222,7 +245,7 @@ export class StageLoop {
     time.optimizer = seconds(start);
     this.#step += 1;
     this.#skipped = applied ? 0 : this.#skipped + 1;
-    const images = batchSize * gradientAccumulation;
+    const images = batchSize * this.#passes;
     const report = { step: this.#step, loss, parts, gradNorm, lr, images, applied, seconds: time };
     listener.onStep(report);
     if (!applied) this.#noteSkipped(listener);
@@ -243,11 +266,10 @@ export class StageLoop {
     const pictures = this.#batches.pictures(this.#step);
     this.#optimizer.zeroGrad();
     this.restore(newest);
-    for (const tensors of newest.groups.values())
-      for (const tensor of tensors.values()) tensor.dispose();
     const skipped = [this.#batches.skipped.at(this.#step), spikeBatch + 1] as const;
     this.#batches.skip(...skipped);
     this.#rollbacks += 1;
+    this.#world.barrier(); // all have read the checkpoint that is written anew
     listener.onRollback?.({ ...spike, step: this.#step, spikeStep, skipped, pictures });
     await this.#writeCheckpoint(listener);
     if (this.#rollbacks < MAX_ROLLBACKS) return;
@@ -274,8 +296,10 @@ export class StageLoop {
 
   /** Draws with the averaged weights in place. */
   async #sample(listener: StageListener): Promise<void> {
-    const sheet = await this.#averaged(() => this.#task.sample());
-    await listener.onSample(this.#step, sheet);
+    await this.#world.first(async () => {
+      const sheet = await this.#averaged(() => this.#task.sample());
+      await listener.onSample(this.#step, sheet);
+    });
   }
 
   #averaged<T>(body: () => Promise<T>): Promise<T> {
@@ -284,6 +308,10 @@ export class StageLoop {
 
   /** The averaged weights' loss, always on the same pictures, timesteps and noise. */
   async #validate(listener: StageListener, saves: boolean): Promise<void> {
+    await this.#world.first(() => this.#measure(listener, saves));
+  }
+
+  async #measure(listener: StageListener, saves: boolean): Promise<void> {
     const losses: Partial<Record<Split, MeasuredLoss>> = {};
     const { batchSize } = this.#stage;
     await this.#averaged(async () => {
@@ -307,5 +335,18 @@ export class StageLoop {
     this.#optimizer.dispose();
     this.#ema?.dispose();
     this.#ledger.dispose();
+    this.#reducer?.dispose();
   }
+}
+
+/** Forward passes of a step, of all processes. */
+function passesOf(
+  { name, batchSize, gradientAccumulation }: ResolvedStage,
+  { world, processes }: Sharing,
+): number {
+  const passes = gradientAccumulation * processes;
+  if (passes >= world.size) return passes;
+  throw new Error(
+    `Stage "${name}": a step has ${passes} batches of ${batchSize}, which ${world.size} processes cannot share. Take ${passes} or fewer with --gpus, or begin a run with more`,
+  );
 }

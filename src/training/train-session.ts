@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import { World } from "../distributed/index.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
+import * as torch from "../torch/index.ts";
 import { aspectPlan, describePlan } from "./aspect-plan.ts";
 import { cacheFolder, planRun } from "./before-run.ts";
 import { cleanLeftovers, DiskFullError, forecastBytes, requireDiskSpace } from "./checkpoint.ts";
@@ -10,7 +12,9 @@ import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
 import { clearRehearsal, describeRehearsal, largeStages, rehearse } from "./rehearsal.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { RunJournal, type RunPlace } from "./run-journal.ts";
+import { requireSameWeights } from "./same-weights.ts";
 import type { StopRequest } from "./signals.ts";
+import { StageFollower } from "./stage-follower.ts";
 import { StageLoop, type StageState } from "./stage-loop.ts";
 import { StageModels, stageCheckpoints } from "./stage-models.ts";
 import { StageRecorder, stateOf } from "./stage-recorder.ts";
@@ -29,6 +33,8 @@ export interface TrainOptions {
    * neither.
    */
   readonly rehearsal?: boolean | undefined;
+  /** The processes that train together; one alone unless given. All are told the same but for {@link say}. */
+  readonly world?: World;
   /** Called after each step. */
   readonly onStep?: (place: RunPlace) => void;
 }
@@ -49,6 +55,7 @@ export class TrainSession {
   readonly #data: TrainingData;
   readonly #stop: StopRequest;
   readonly #options: TrainOptions;
+  readonly #world: World;
   #large: ReadonlySet<string>;
 
   constructor({ run, data, large }: BegunRun, stop: StopRequest, options: TrainOptions) {
@@ -58,6 +65,7 @@ export class TrainSession {
     this.#config = run.config;
     this.#stop = stop;
     this.#options = options;
+    this.#world = options.world ?? World.solo;
     this.#journal = new RunJournal(run, options.say);
   }
 
@@ -73,16 +81,16 @@ export class TrainSession {
       models,
       tokenizer: await this.#tokenizer(data),
       cache: cacheFolder(this.#config, this.#run.path),
+      world: this.#world,
       onWarning: (message) => this.#journal.warn(message),
       say,
     };
     if (!resume) this.#journal.append({ type: "run-start", name: this.#config.name });
-    const latest = await Promise.all(
-      this.#config.stages.map(async (stage) => {
-        await cleanLeftovers(stageCheckpoints(this.#run.checkpoints, stage.name));
-        return models.latest(stage);
-      }),
-    );
+    await this.#world.first(async () => {
+      for (const { name } of this.#config.stages)
+        await cleanLeftovers(stageCheckpoints(this.#run.checkpoints, name));
+    });
+    const latest = await Promise.all(this.#config.stages.map((stage) => models.latest(stage)));
     const isComplete = (stage: ResolvedStage, i: number): boolean =>
       latest[i]?.step === stage.steps;
     const first = this.#config.stages.findIndex((stage, i) => !isComplete(stage, i));
@@ -97,7 +105,8 @@ export class TrainSession {
       say(
         `Going on with stage "${this.#journal.place.stage}" after step ${this.#journal.place.step}`,
       );
-      await this.#planRest(latest.reduce((sum, checkpoint) => sum + (checkpoint?.step ?? 0), 0));
+      const done = latest.reduce((sum, checkpoint) => sum + (checkpoint?.step ?? 0), 0);
+      await this.#world.first(() => this.#planRest(done));
     }
     for (const stage of this.#config.stages.slice(first)) {
       if (!(await this.#stage(context, stage))) {
@@ -149,48 +158,53 @@ export class TrainSession {
     const { tokenizer } = this.#config;
     if ("pretrained" in tokenizer) return pretrainedTokenizer(tokenizer);
     const folder = join(this.#run.path, "tokenizer");
-    if (existsSync(join(folder, "tokenizer_config.json")))
-      return T5Tokenizer.fromPretrained(folder);
-    const captions = data.train
-      .flatMap((e) => [e.shortCaption, e.denseCaption])
-      .map(prepareCaption);
-    const made = T5Tokenizer.fromCaptions(captions, { vocabSize: tokenizer.vocabSize });
-    await made.savePretrained(folder);
-    return made;
+    await this.#world.first(async () => {
+      if (existsSync(join(folder, "tokenizer_config.json"))) return;
+      const captions = data.train
+        .flatMap((e) => [e.shortCaption, e.denseCaption])
+        .map(prepareCaption);
+      const made = T5Tokenizer.fromCaptions(captions, { vocabSize: tokenizer.vocabSize });
+      await made.savePretrained(folder);
+    });
+    return T5Tokenizer.fromPretrained(folder);
   }
 
   async #stage(context: CurriculumContext, stage: ResolvedStage): Promise<boolean> {
     const { say } = this.#options;
     const task = await prepareStage(context, stage);
     const checkpoint = await context.models.latest(stage);
-    if (checkpoint === undefined && (this.#options.rehearsal ?? this.#large.has(stage.name))) {
+    await this.#world.first(async () => {
+      if (checkpoint !== undefined) return;
+      if (!(this.#options.rehearsal ?? this.#large.has(stage.name))) return;
       say(`Rehearsal of stage "${stage.name}": a save, a sample and a step, which leave no trace`);
       const taken = await rehearse(this.#run.path, this.#config.seed, stage, task);
       say(describeRehearsal(stage, taken));
-    }
-    const loop = new StageLoop(this.#config.seed, stage, task);
+    });
+    torch.releaseMemory(); // of the encoders and the rehearsal
+    const { seed, processes } = this.#config;
+    const loop = new StageLoop(seed, stage, task, { world: this.#world, processes });
     if (checkpoint !== undefined) loop.restore(stateOf(checkpoint));
-    await this.#requireRoom(stage, loop.tensors());
+    requireSameWeights(this.#world, task);
+    const tensors = loop.tensors();
+    await this.#world.first(() => this.#requireRoom(stage, tensors));
     this.#journal.place = { stage: stage.name, step: loop.step };
     const trained = task.groups.reduce(
       (sum, { parameters }) => sum + [...parameters.values()].reduce((n, p) => n + p.numel, 0),
       0,
     );
     say(
-      `Stage "${stage.name}": ${stage.resolution} px, ${task.counts.train} pictures, ${(trained / 1e6).toFixed(2)} M weights, batch ${stage.batchSize * stage.gradientAccumulation}, ${stage.steps} steps`,
+      `Stage "${stage.name}": ${stage.resolution} px, ${task.counts.train} pictures, ${(trained / 1e6).toFixed(2)} M weights, batch ${stage.batchSize * stage.gradientAccumulation * processes}, ${stage.steps} steps`,
     );
     const plan = await aspectPlan(stage, this.#data);
     for (const line of plan === undefined ? [] : describePlan(stage, plan)) say(line);
     if (loop.step === 0)
       this.#journal.append({ type: "stage-start", ...this.#journal.place, steps: stage.steps });
-    using recorder = new StageRecorder(stage, {
-      journal: this.#journal,
-      stop: this.#stop,
-      firstStep: checkpoint?.step,
-      onStep: this.#options.onStep,
-    });
+    const options = { journal: this.#journal, stop: this.#stop, onStep: this.#options.onStep };
+    using listener = this.#world.isFirst
+      ? new StageRecorder(stage, { ...options, firstStep: checkpoint?.step })
+      : new StageFollower(stage, options);
     try {
-      const finished = await loop.run(recorder);
+      const finished = await loop.run(listener);
       if (finished) this.#journal.append({ type: "stage-end", ...this.#journal.place });
       return finished;
     } finally {

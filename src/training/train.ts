@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { CheckedConfig } from "../config/index.ts";
+import { World } from "../distributed/index.ts";
 import * as torch from "../torch/index.ts";
 import { settleForData } from "./aspect-plan.ts";
 import { planRun } from "./before-run.ts";
@@ -21,10 +22,13 @@ export interface TrainOutcome {
   readonly exitCode: number;
 }
 
-/** Trains the stages of a config one after the other in its run folder. Returns early where a signal asked for it. */
+/**
+ * Trains the stages of a config one after the other in its run folder. Returns early where a signal asked for it, in any of the
+ * run's processes.
+ */
 export async function train(config: CheckedConfig, options: TrainOptions): Promise<TrainOutcome> {
-  const { resume, resumeCommand, say } = options;
-  const begun = resume ? await goOn(config, say) : await begin(config, options);
+  const { resume, resumeCommand, say, world = World.solo } = options;
+  const begun = resume ? await goOn(config, { say, world }) : await begin(config, options);
   using run = begun.run;
   using stop = new StopRequest(say);
   if (run.config.threads !== null) torch.setThreads(run.config.threads);
@@ -32,35 +36,53 @@ export async function train(config: CheckedConfig, options: TrainOptions): Promi
   try {
     const finished = await session.run();
     if (!finished) say(`Stopped. To go on: ${resumeCommand}`);
-    return { folder: run.path, finished, exitCode: finished ? 0 : (stop.exitCode ?? 0) };
+    world.leave();
+    return { folder: run.path, finished, exitCode: finished ? 0 : (stop.exitCode ?? PREEMPTED) };
   } catch (error) {
     session.fail(error);
     throw error;
   }
 }
 
+/** Of a process that saw no signal itself: another one of its run did. */
+const PREEMPTED = 75;
+
 async function begin(
-  config: CheckedConfig,
-  { resumeCommand, say, rehearsal }: TrainOptions,
+  given: CheckedConfig,
+  { resumeCommand, say, rehearsal, world = World.solo }: TrainOptions,
 ): Promise<BegunRun> {
-  await drawClassPictures(config, say);
+  const config = given.processes > 1 ? given : { ...given, processes: world.size };
+  const folder = config.workDir;
+  await world.first(async () => {
+    RunFolder.requireNew(folder, resumeCommand);
+    await drawClassPictures(config, say);
+  });
   const data = await loadTrainingData(config.dataset);
   const settled = await settleForData(config, data);
-  const folder = config.workDir;
-  RunFolder.requireNew(folder, resumeCommand);
+  if (!world.isFirst) {
+    world.barrier(); // the first has made the folder
+    return { run: RunFolder.follow(folder), data, large: new Set() };
+  }
   const strict = rehearsal !== false;
   const { shapes } = await planRun({ config: settled, data, folder, done: 0, strict, say });
   const large = largeStages(shapes);
-  return { run: RunFolder.create(folder, settled, resumeCommand), data, large };
+  const run = RunFolder.create(folder, settled, resumeCommand);
+  world.barrier();
+  return { run, data, large };
 }
 
-async function goOn(config: CheckedConfig, say: TrainOptions["say"]): Promise<BegunRun> {
-  const run = RunFolder.open(config.workDir);
+async function goOn(
+  config: CheckedConfig,
+  { say, world }: { say: TrainOptions["say"]; world: World },
+): Promise<BegunRun> {
+  const run = world.isFirst ? RunFolder.open(config.workDir) : RunFolder.follow(config.workDir);
   try {
-    await drawClassPictures(run.config, say);
+    await world.first(() => drawClassPictures(run.config, say));
     const data = await loadTrainingData(run.config.dataset);
-    const { workDir } = run.config;
-    if (!isDeepStrictEqual(run.config, { ...(await settleForData(config, data)), workDir })) {
+    // The processes may have become more or fewer.
+    const { workDir, processes } = run.config;
+    const asked = await settleForData({ ...config, processes }, data);
+    if (!isDeepStrictEqual(run.config, { ...asked, workDir })) {
       say(
         `The config has changed since this run began; it goes on with its own, ${join(run.path, "config.json")}`,
       );

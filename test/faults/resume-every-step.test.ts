@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { configFromJson, type TextToImageStageConfig } from "../../src/config/index.ts";
+import { World } from "../../src/distributed/index.ts";
 import { T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { prepareStage } from "../../src/training/prepare-stage.ts";
@@ -133,6 +134,7 @@ it.each(stages)(
         config,
         data: await loadTrainingData(config.dataset),
         tokenizer: await T5Tokenizer.fromPretrained(BASE, { subfolder: "tokenizer" }),
+        world: World.solo,
         models: new StageModels(config, join(folder, "checkpoints")),
         cache: join(folder, "cache"),
         onWarning: (message) => {

@@ -107,6 +107,14 @@ class Run {
   }
 }
 
+const copiesOf = (groups: StageState["groups"]): StageState["groups"] =>
+  new Map(
+    [...groups].map(([name, tensors]) => [
+      name,
+      new Map([...tensors].map(([key, tensor]) => [key, tensor.detach().clone()])),
+    ]),
+  );
+
 const upTo = (from: number, to: number): number[] =>
   Array.from({ length: to - from }, (_, i) => from + i);
 
@@ -142,7 +150,7 @@ describe.each([1, 2, 3])("poisoned batches, seed %i", (seed) => {
     const loop = new StageLoop(seed, stage, task);
     loop.restore({
       step: 0,
-      groups: loop.tensors(),
+      groups: copiesOf(loop.tensors()),
       state: {
         skippedBatches: [
           [15, 24],

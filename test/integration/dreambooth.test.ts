@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { PixArtConfig, ResolvedConfig } from "../../src/config/index.ts";
 import { configFromJson } from "../../src/config/index.ts";
 import { resolveConfig } from "../../src/config/resolve-config.ts";
+import { World } from "../../src/distributed/index.ts";
 import { readPictureMetadata } from "../../src/images/index.ts";
 import { T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
@@ -115,6 +116,7 @@ async function taskOf(config: ResolvedConfig): Promise<StageTask> {
       config,
       data: await loadTrainingData(config.dataset),
       tokenizer: await T5Tokenizer.fromPretrained(BASE, { subfolder: "tokenizer" }),
+      world: World.solo,
       models: new StageModels(config, join(folder, "none")),
       cache: join(folder, "cache"),
       onWarning: (message) => {

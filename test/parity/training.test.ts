@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   configFromJson,
   type ResolvedConfig,
+  type ResolvedStage,
   type StageAdapterConfig,
 } from "../../src/config/index.ts";
 import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
@@ -32,7 +33,10 @@ const folder = mkdtempSync(join(tmpdir(), "pixart-training-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A released model of this package, fine-tuned with the paper's loss. */
-const configOf = (adapter: StageAdapterConfig | null): ResolvedConfig =>
+const configOf = (
+  adapter: StageAdapterConfig | null,
+  precision: ResolvedStage["precision"] = "float32",
+): ResolvedConfig =>
   configFromJson(
     JSON.stringify({
       seed: SEED,
@@ -49,6 +53,7 @@ const configOf = (adapter: StageAdapterConfig | null): ResolvedConfig =>
           gradientClip: CLIP,
           ema: null,
           adapter,
+          precision,
           transform: { horizontalFlip: 0.5 },
         },
       ],
@@ -66,9 +71,19 @@ interface Training {
 /** Ten steps of the trainer. What each computes on is written to `batches`, the first weights of an adapter to `first`. */
 async function trained(
   adapterConfig: StageAdapterConfig | null,
-  { cached, batches, first }: { cached: boolean; batches?: string; first?: string },
+  {
+    cached,
+    batches,
+    first,
+    precision,
+  }: {
+    cached: boolean;
+    batches?: string;
+    first?: string;
+    precision?: ResolvedStage["precision"];
+  },
 ): Promise<Training> {
-  const config = configOf(adapterConfig);
+  const config = configOf(adapterConfig, precision);
   const stage = config.stages[0];
   const { textEncoder } = config;
   if (stage?.kind !== "text-to-image" || !("pretrained" in textEncoder))
@@ -253,12 +268,16 @@ it("leaves layers with Python's weights once the adapter is in them", () => {
   }
 });
 
-it("gives the same losses with encoders in every step as from the cache, bit for bit", async () => {
-  const online = await trained(null, { cached: false });
-  expect(online.losses).toEqual(ours[0]?.losses);
-  for (const [key, tensor] of online.weights)
-    expect(
-      torch.tidy(() => tensor.equal(ours[0]?.weights.get(key) as torch.Tensor)),
-      key,
-    ).toBe(true);
-});
+it.each(["float32", "bfloat16"] as const)(
+  "gives the same losses with encoders in every step as from the cache, bit for bit, in %s",
+  async (precision) => {
+    const online = await trained(null, { cached: false, precision });
+    const cached = await trained(null, { cached: true, precision });
+    expect(online.losses).toEqual(cached.losses);
+    for (const [key, tensor] of online.weights)
+      expect(
+        torch.tidy(() => tensor.equal(cached.weights.get(key) as torch.Tensor)),
+        key,
+      ).toBe(true);
+  },
+);

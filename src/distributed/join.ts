@@ -1,0 +1,115 @@
+import { createSocket } from "node:dgram";
+import { lookup } from "node:dns/promises";
+import { once } from "node:events";
+import { hostname } from "node:os";
+import * as torch from "../torch/index.ts";
+import type { Place } from "./place.ts";
+import { World } from "./world.ts";
+
+/** Exit code of a process that ends because another one of its run is gone. */
+export const LOST_RANK = 76;
+
+/** Milliseconds. */
+const TIMES = {
+  /** Until all processes must have come. */
+  arrival: 5 * 60_000,
+  /** Between two signs of life. */
+  beat: 2_000,
+  /** Of silence until a process is given up. */
+  silence: 20_000,
+  /** A collective waits so long for a rank that lives: it may be saving, or drawing samples. */
+  collective: 60 * 60_000,
+};
+
+/** What {@link join} may be told. */
+export interface JoinOptions {
+  /** Milliseconds until all processes must have come. */
+  readonly arrival?: number;
+  /** Milliseconds that a collective waits. */
+  readonly collective?: number;
+  /** The process that this one must not outlive; 0 for none. */
+  readonly parent?: number;
+}
+
+/**
+ * Meets the other processes of a run at its store: served by rank 0 at the one address that `MASTER_ADDR` means, or by the
+ * launcher. Gloo talks from the address that leads there, or through the interface that `GLOO_SOCKET_IFNAME` names. Throws where
+ * the store cannot be reached, or where some do not come in time, naming them.
+ */
+export async function join(place: Place, options: JoinOptions = {}): Promise<World> {
+  const { rank, size, masterAddress, masterPort, restarts } = place;
+  const { arrival = TIMES.arrival, collective = TIMES.collective, parent = 0 } = options;
+  const { address: host } = await lookup(masterAddress);
+  const isServer = rank === 0 && !place.storeIsServed;
+  const served = connect({ host, port: masterPort, isServer, timeout: arrival });
+  const prefix = `pixart/${restarts}/`;
+  const store = served.prefixed(prefix);
+  requireAll(store, place, arrival);
+  const membership = { store: store.prefixed("gloo/"), rank, size, timeout: collective };
+  const group = torch.ProcessGroup.gloo(membership, {
+    address: await addressTowards(host, masterPort),
+    networkInterface: process.env.GLOO_SOCKET_IFNAME?.split(",")[0],
+  });
+  const heartbeat = new torch.Heartbeat({
+    host,
+    port: masterPort,
+    prefix: prefix.slice(0, -1),
+    rank,
+    size,
+    interval: TIMES.beat,
+    limit: TIMES.silence,
+    exitCode: LOST_RANK,
+    parent,
+  });
+  const leave = (): void => {
+    heartbeat.stop();
+    store.set(`left/${rank}`, "");
+    // The store goes with its server's process.
+    if (isServer) store.wait(keys("left", size), arrival);
+  };
+  return new World({ group, leave });
+}
+
+const keys = (name: string, size: number): string[] =>
+  Array.from({ length: size }, (_, rank) => `${name}/${rank}`);
+
+function connect(options: Parameters<typeof torch.Store.tcp>[0]): torch.Store {
+  const { host, port, isServer, timeout } = options;
+  try {
+    return torch.Store.tcp(options);
+  } catch (error) {
+    const what = isServer
+      ? `Rank 0 cannot serve the run's store at ${host}:${port}. Another run may have that port: set MASTER_PORT to a free one; or MASTER_ADDR is another machine's`
+      : `The run's store at ${host}:${port} did not answer within ${timeout / 1000} s. Is rank 0 running there, and do MASTER_ADDR and MASTER_PORT say so on every machine`;
+    throw new Error(`${what}. ${error instanceof Error ? error.message.split("\n")[0] : error}`, {
+      cause: error,
+    });
+  }
+}
+
+function requireAll(store: torch.Store, { rank, size }: Place, arrival: number): void {
+  store.set(`who/${rank}`, `process ${process.pid} on ${hostname()}`);
+  const all = keys("who", size);
+  try {
+    store.wait(all, arrival);
+  } catch (error) {
+    const missing = all.flatMap((key, each) => (store.has(key) ? [] : [each]));
+    if (missing.length === 0) throw error;
+    throw new Error(
+      `${size - missing.length} of ${size} processes came within ${arrival / 1000} s; missing: rank ${missing.join(", ")}. Look at what those printed`,
+      { cause: error },
+    );
+  }
+}
+
+/** The address of this machine from which packets go to a host; nothing is sent. */
+async function addressTowards(host: string, port: number): Promise<string> {
+  const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+  try {
+    socket.connect(port, host);
+    await once(socket, "connect");
+    return socket.address().address;
+  } finally {
+    socket.close();
+  }
+}

@@ -1,0 +1,132 @@
+import { firstHost } from "./host-list.ts";
+
+/** Who started the processes: nobody, torchrun or our own launcher, Slurm's srun, or MPI's mpirun. */
+export const LAUNCHERS = ["none", "pytorch", "slurm", "mpi"] as const;
+
+/** One of {@link LAUNCHERS}, named as diffengine's `--launcher` names them. */
+export type Launcher = (typeof LAUNCHERS)[number];
+
+/** Which of a run's processes this one is, and where they meet. */
+export interface Place {
+  /** From 0, of all machines. */
+  readonly rank: number;
+  readonly size: number;
+  /** From 0, on this machine. */
+  readonly localRank: number;
+  /** Address of the machine of rank 0. */
+  readonly masterAddress: string;
+  readonly masterPort: number;
+  /** Whether a launcher serves the store there, as torchrun's agent does; rank 0 does otherwise. */
+  readonly storeIsServed: boolean;
+  /** How often the launcher has started the processes anew. */
+  readonly restarts: number;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const DEFAULT_PORT = 29500;
+
+/** How each launcher tells a process who it is. */
+const VARIABLES = {
+  pytorch: { rank: ["RANK"], size: ["WORLD_SIZE"], localRank: ["LOCAL_RANK"] },
+  slurm: {
+    rank: ["SLURM_PROCID"],
+    size: ["SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"],
+    localRank: ["SLURM_LOCALID"],
+  },
+  mpi: {
+    rank: ["OMPI_COMM_WORLD_RANK", "PMI_RANK"],
+    size: ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"],
+    localRank: ["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"],
+  },
+} as const;
+
+/**
+ * This process's place among those that its launcher started, by the variables that the launcher set; undefined where it is
+ * alone. Without a launcher's name, whichever has set its variables counts. Throws where variables contradict each other, or
+ * where a named launcher has not set its own, but for `pytorch`: that is ours to be, then.
+ */
+export function findPlace(launcher: Launcher | undefined, env: Environment): Place | undefined {
+  if (launcher === "none") return undefined;
+  const found = (Object.keys(VARIABLES) as (keyof typeof VARIABLES)[]).filter((name) =>
+    isStartedBy(name, env),
+  );
+  const name = launcher ?? found.find((each) => sizeOf(each, env) > 1);
+  if (name === undefined || (name === "pytorch" && !found.includes(name))) return undefined;
+  if (!found.includes(name)) {
+    const { rank, size } = VARIABLES[name];
+    throw new Error(
+      `Expected the variables of --launcher ${name} (${rank.join(" or ")}, ${size.join(" or ")}) but they are not set. Start the command with ${name === "slurm" ? "srun" : "mpirun"}`,
+    );
+  }
+  return placeBy(name, env);
+}
+
+const isStartedBy = (name: keyof typeof VARIABLES, env: Environment): boolean =>
+  value(VARIABLES[name].rank, env) !== undefined && value(VARIABLES[name].size, env) !== undefined;
+
+const sizeOf = (name: keyof typeof VARIABLES, env: Environment): number =>
+  Number(value(VARIABLES[name].size, env)?.[1]);
+
+/** The first of some variables that is set. */
+function value(
+  names: readonly string[],
+  env: Environment,
+): [name: string, text: string] | undefined {
+  const name = names.find((each) => env[each] !== undefined && env[each] !== "");
+  return name === undefined ? undefined : [name, env[name] ?? ""];
+}
+
+function placeBy(name: keyof typeof VARIABLES, env: Environment): Place {
+  const names = VARIABLES[name];
+  const rank = wholeNumber(names.rank, env, 0);
+  const size = wholeNumber(names.size, env, 1);
+  if (rank >= size) {
+    throw new Error(
+      `Expected a rank below ${size}, the number of processes, but ${value(names.rank, env)?.[0]} is ${rank}`,
+    );
+  }
+  const isAgents = env.TORCHELASTIC_USE_AGENT_STORE === "True";
+  return {
+    rank,
+    size,
+    localRank: wholeNumber(names.localRank, env, 0, rank),
+    masterAddress: masterAddress(name, size, env),
+    masterPort: wholeNumber(["MASTER_PORT"], env, 1, DEFAULT_PORT),
+    storeIsServed: isAgents,
+    restarts: wholeNumber(["TORCHELASTIC_RESTART_COUNT", "PIXART_RESTART_COUNT"], env, 0, 0),
+  };
+}
+
+function wholeNumber(
+  names: readonly string[],
+  env: Environment,
+  least: number,
+  otherwise?: number,
+): number {
+  const [name, text] = value(names, env) ?? [names[0], undefined];
+  if (text === undefined && otherwise !== undefined) return otherwise;
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < least) {
+    throw new Error(
+      `Expected an integer of at least ${least} for the variable ${name} but received ${text}`,
+    );
+  }
+  return number;
+}
+
+/** MASTER_ADDR, or what follows from the launcher's own variables. */
+function masterAddress(name: keyof typeof VARIABLES, size: number, env: Environment): string {
+  const [, given] = value(["MASTER_ADDR"], env) ?? [];
+  if (given !== undefined) return given;
+  const isOneMachine =
+    name === "mpi"
+      ? Number(env.OMPI_COMM_WORLD_LOCAL_SIZE ?? env.MPI_LOCALNRANKS) === size
+      : name === "slurm" && Number(env.SLURM_STEP_NUM_NODES ?? env.SLURM_NNODES) === 1;
+  if (isOneMachine) return "127.0.0.1";
+  const hosts = name === "slurm" ? (env.SLURM_STEP_NODELIST ?? env.SLURM_JOB_NODELIST) : undefined;
+  if (hosts !== undefined) return firstHost(hosts);
+  throw new Error(
+    "Expected MASTER_ADDR, the address of rank 0's machine, but it is not set. Set it to a name or address that all machines can reach, and MASTER_PORT to a free port",
+  );
+}

@@ -1,0 +1,202 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { availableParallelism } from "node:os";
+import { createInterface } from "node:readline";
+import { LOST_RANK } from "./join.ts";
+
+/** What {@link supervise} starts. */
+export interface SuperviseOptions {
+  readonly processes: number;
+  /** What each process runs; asked again for each new start. */
+  readonly command: (restart: number) => readonly string[];
+  /** How often all are started anew after a failure. */
+  readonly maxRestarts: number;
+  /** Lines for people. */
+  readonly say: (line: string) => void;
+}
+
+/** Exit codes of a run that was asked to stop: by Ctrl+C, or by what schedulers send. */
+const STOPPED = [130, 75];
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"] as const;
+/** Lines of a failed process that are shown again. */
+const LAST_LINES = 20;
+/** Until the others are ended after the first failure; they may have noticed it themselves. */
+const GRACE_MS = 5_000;
+
+interface Rank {
+  readonly rank: number;
+  readonly child: ChildProcess;
+  readonly lastLines: string[];
+  readonly ended: Promise<void>;
+}
+
+/** How a rank ended that nobody had asked to. */
+interface Failure {
+  readonly rank: Rank;
+  readonly how: string;
+  readonly code: number;
+}
+
+/**
+ * Runs the processes of one machine as torchrun does: each with its rank in the environment, all ended when one fails. The store
+ * and the collectives stay on loopback. Signals are handed on once. Returns the exit code.
+ */
+export async function supervise(options: SuperviseOptions): Promise<number> {
+  const { maxRestarts, say } = options;
+  for (let restart = 0; ; restart++) {
+    const { code, wasStopped } = await runOnce(options, restart);
+    if (code === 0 || wasStopped) return code;
+    if (restart === maxRestarts) {
+      if (maxRestarts > 0) say(`Given up after ${maxRestarts} restarts`);
+      return code;
+    }
+    say(`Starting all processes again: restart ${restart + 1} of ${maxRestarts}`);
+  }
+}
+
+async function runOnce(
+  { processes, command, say }: SuperviseOptions,
+  restart: number,
+): Promise<{ readonly code: number; readonly wasStopped: boolean }> {
+  const port = await freePort();
+  let wasAsked = false;
+  const ranks = Array.from({ length: processes }, (_, rank) =>
+    start(command(restart), environment(rank, processes, port, restart), rank),
+  );
+  const handOn = (signal: NodeJS.Signals): void => {
+    wasAsked = true;
+    for (const { child } of ranks) child.kill(signal);
+  };
+  for (const signal of SIGNALS) process.on(signal, handOn);
+  try {
+    const failures: Failure[] = [];
+    const firstFailure = new Promise<void>((resolve) => {
+      for (const rank of ranks) {
+        rank.child.once("exit", (code, signal) => {
+          const failure = failureOf(rank, code, signal);
+          if (failure === undefined) return;
+          failures.push(failure);
+          resolve();
+        });
+      }
+    });
+    const allEnded = Promise.all(ranks.map(({ ended }) => ended));
+    await Promise.race([allEnded, firstFailure]);
+    if (failures.length > 0) {
+      await Promise.race([allEnded, pause(GRACE_MS)]);
+      const survivors = ranks.filter(isAlive);
+      report(failures, survivors, say);
+      for (const { child } of survivors) child.kill("SIGKILL");
+    }
+    await allEnded;
+    const stopCode = ranks
+      .map(({ child }) => child.exitCode)
+      .find((code) => STOPPED.includes(code ?? 0));
+    const code = firstCause(failures)?.code ?? failures[0]?.code ?? stopCode ?? 0;
+    return { code, wasStopped: failures.length === 0 || wasAsked };
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, handOn);
+  }
+}
+
+function start(command: readonly string[], env: NodeJS.ProcessEnv, rank: number): Rank {
+  const [program = process.execPath, ...args] = command;
+  // A group of its own: a terminal's Ctrl+C would reach it twice otherwise.
+  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const lastLines: string[] = [];
+  const prefix = rank === 0 ? "" : `[rank ${rank}] `;
+  const show = (stream: NodeJS.ReadableStream | null, out: NodeJS.WritableStream): void => {
+    if (stream === null) return;
+    createInterface({ input: stream }).on("line", (line) => {
+      lastLines.push(line);
+      if (lastLines.length > LAST_LINES) lastLines.shift();
+      out.write(`${prefix}${line}\n`);
+    });
+  };
+  show(child.stdout, process.stdout);
+  show(child.stderr, process.stderr);
+  const ended = new Promise<void>((resolve) => {
+    child.once("close", () => resolve());
+    child.once("error", () => resolve());
+  });
+  return { rank, child, lastLines, ended };
+}
+
+/** torchrun's variables (torch/distributed/elastic/agent/server/local_elastic_agent.py), and whose child the process is. */
+function environment(
+  rank: number,
+  processes: number,
+  port: number,
+  restart: number,
+): NodeJS.ProcessEnv {
+  const threads = Math.max(1, Math.floor(availableParallelism() / processes));
+  return {
+    OMP_NUM_THREADS: `${threads}`,
+    ...process.env,
+    RANK: `${rank}`,
+    LOCAL_RANK: `${rank}`,
+    WORLD_SIZE: `${processes}`,
+    LOCAL_WORLD_SIZE: `${processes}`,
+    MASTER_ADDR: "127.0.0.1",
+    MASTER_PORT: `${port}`,
+    PIXART_RESTART_COUNT: `${restart}`,
+    PIXART_LAUNCHER_PID: `${process.pid}`,
+  };
+}
+
+function failureOf(
+  rank: Rank,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+): Failure | undefined {
+  if (code === 0 || (code !== null && STOPPED.includes(code))) return undefined;
+  const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+  return { rank, how, code: code ?? 1 };
+}
+
+/** The first that did not end because of another. */
+const firstCause = (failures: readonly Failure[]): Failure | undefined =>
+  failures.find(({ code }) => code !== LOST_RANK);
+
+function report(
+  failures: readonly Failure[],
+  survivors: readonly Rank[],
+  say: (line: string) => void,
+): void {
+  const cause = firstCause(failures);
+  // Where all others ended because one is gone, the one is that which still lives, stopped.
+  const blamed = cause?.rank ?? survivors[0] ?? failures[0]?.rank;
+  if (blamed === undefined) return;
+  const how = cause?.how ?? (survivors.includes(blamed) ? stateOf(blamed) : failures[0]?.how);
+  say(`Rank ${blamed.rank} (process ${blamed.child.pid}) ${how}. Its last lines:`);
+  for (const line of blamed.lastLines) say(`  ${line}`);
+}
+
+/** What the system says of a process that does not answer. */
+function stateOf({ child }: Rank): string {
+  try {
+    const state = /^State:\s+(\S+)/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1];
+    if (state === "T" || state === "t") return "is stopped (SIGSTOP), and was ended";
+  } catch {
+    // No /proc here.
+  }
+  return "does not answer, and was ended";
+}
+
+const isAlive = ({ child }: Rank): boolean => child.exitCode === null && child.signalCode === null;
+
+const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+
+/** A port of loopback that nobody has at this moment. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("The system gave no port");
+  return address.port;
+}

@@ -1,0 +1,42 @@
+import type { ResolvedStage } from "../config/index.ts";
+import { latestCheckpoint } from "./checkpoint.ts";
+import type { StageListener, StageState, StepReport } from "./stage-listener.ts";
+import { stageCheckpoints } from "./stage-models.ts";
+import { type RecorderOptions, stateOf } from "./stage-recorder.ts";
+
+/** Listens to a stage in a process that records nothing, because the run's first one does. */
+export class StageFollower implements StageListener, Disposable {
+  readonly #stage: ResolvedStage;
+  readonly #options: Omit<RecorderOptions, "firstStep">;
+
+  constructor(stage: ResolvedStage, options: Omit<RecorderOptions, "firstStep">) {
+    this.#stage = stage;
+    this.#options = options;
+  }
+
+  shouldStop(): boolean {
+    return this.#options.stop.requested !== undefined;
+  }
+
+  onStep({ step }: StepReport): void {
+    this.#options.journal.place = { stage: this.#stage.name, step };
+    this.#options.onStep?.(this.#options.journal.place);
+  }
+
+  onWarning(): void {}
+
+  async onSample(): Promise<void> {}
+
+  onValidation(): void {}
+
+  async onCheckpoint(): Promise<void> {}
+
+  async newestState(): Promise<StageState> {
+    const root = stageCheckpoints(this.#options.journal.run.checkpoints, this.#stage.name);
+    const checkpoint = await latestCheckpoint(root);
+    if (checkpoint === undefined) throw new Error(`The checkpoints are gone from ${root}`);
+    return stateOf(checkpoint);
+  }
+
+  [Symbol.dispose](): void {}
+}
