@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
+  isLostRank,
   join as joinWorld,
   LAUNCHERS,
   type Launcher,
+  LOST_RANK,
   type Place,
   supervise,
   type World,
@@ -46,6 +48,21 @@ export function launch(
 /** Meets the other processes of the run. */
 export const joinRun = (place: Place): Promise<World> =>
   joinWorld(place, { parent: Number(process.env.PIXART_LAUNCHER_PID ?? 0) });
+
+/**
+ * What `body` gives; undefined where another process of the run is gone: this one then ends with the exit code that says so, and
+ * the one that failed has more to say.
+ */
+export async function endingWithOthers<T>(body: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await body();
+  } catch (error) {
+    if (!isLostRank(error)) throw error;
+    say(`Another process of this run is gone. ${error.message}`);
+    process.exitCode = LOST_RANK;
+    return undefined;
+  }
+}
 
 /** Throws: the launcher has started another number of processes than was asked for. */
 export function requireSize(gpus: number, { size }: Place): never {

@@ -4,7 +4,14 @@ import { dryRun } from "../training/before-run.ts";
 import { proveResume } from "../training/prove-resume.ts";
 import { runFolderOf } from "../training/run-pipeline.ts";
 import { train } from "../training/train.ts";
-import { isResumed, joinRun, launch, launcherOf, requireSize } from "./processes.ts";
+import {
+  endingWithOthers,
+  isResumed,
+  joinRun,
+  launch,
+  launcherOf,
+  requireSize,
+} from "./processes.ts";
 import { say } from "./talk.ts";
 
 /** Options of `pixart train`. */
@@ -65,13 +72,16 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     "--resume",
   ];
   const world = place === undefined ? World.solo : await joinRun(place);
-  const outcome = await train(config, {
-    resume: isResumed(resume, place, config.workDir),
-    resumeCommand: command.join(" "),
-    say: world.isFirst ? say : () => {},
-    rehearsal,
-    world,
-  });
+  const outcome = await endingWithOthers(() =>
+    train(config, {
+      resume: isResumed(resume, place, config.workDir),
+      resumeCommand: command.join(" "),
+      say: world.isFirst ? say : () => {},
+      rehearsal,
+      world,
+    }),
+  );
+  if (outcome === undefined) return;
   process.exitCode = outcome.exitCode;
   if (!world.isFirst) return;
   if (outcome.finished) {

@@ -3,11 +3,9 @@ import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import * as torch from "../torch/index.ts";
+import { LOST_RANK } from "./lost-rank.ts";
 import type { Place } from "./place.ts";
 import { World } from "./world.ts";
-
-/** Exit code of a process that ends because another one of its run is gone. */
-export const LOST_RANK = 76;
 
 /** Milliseconds. */
 const TIMES = {
@@ -42,10 +40,10 @@ export async function join(place: Place, options: JoinOptions = {}): Promise<Wor
   const { address: host } = await lookup(masterAddress);
   const isServer = rank === 0 && !place.storeIsServed;
   const served = connect({ host, port: masterPort, isServer, timeout: arrival });
-  const prefix = `pixart/${restarts}/`;
+  const prefix = `pixart/${restarts}`;
   const store = served.prefixed(prefix);
   requireAll(store, place, arrival);
-  const membership = { store: store.prefixed("gloo/"), rank, size, timeout: collective };
+  const membership = { store: store.prefixed("gloo"), rank, size, timeout: collective };
   const group = torch.ProcessGroup.gloo(membership, {
     address: await addressTowards(host, masterPort),
     networkInterface: process.env.GLOO_SOCKET_IFNAME?.split(",")[0],
@@ -53,7 +51,7 @@ export async function join(place: Place, options: JoinOptions = {}): Promise<Wor
   const heartbeat = new torch.Heartbeat({
     host,
     port: masterPort,
-    prefix: prefix.slice(0, -1),
+    prefix,
     rank,
     size,
     interval: TIMES.beat,

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline";
-import { LOST_RANK } from "./join.ts";
+import { LOST_RANK } from "./lost-rank.ts";
 
 /** What {@link supervise} starts. */
 export interface SuperviseOptions {
@@ -133,6 +133,8 @@ function environment(
   const threads = Math.max(1, Math.floor(availableParallelism() / processes));
   return {
     OMP_NUM_THREADS: `${threads}`,
+    // c10d's warnings of a lost connection are pages of C++ frames, and nothing but that another rank is gone.
+    TORCH_CPP_LOG_LEVEL: "ERROR",
     ...process.env,
     RANK: `${rank}`,
     LOCAL_RANK: `${rank}`,

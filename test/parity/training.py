@@ -13,7 +13,8 @@ torch.set_num_threads(1)
 CASE = {"prediction": "epsilon", "gamma": None, "debiased": False, "delta": None, "bound": True}
 
 
-def run(folder, adapter, steps, batches, lr, weight_decay, eps, clip, out):
+def run(folder, adapter, steps, batches, lr, weight_decay, eps, clip, out, rank=0, size=1):
+    """With several processes each takes its rows of every batch, and DistributedDataParallel averages."""
     model = PixArtTransformer2DModel.from_pretrained(folder, subfolder="transformer")
     if adapter is not None:
         model = get_peft_model(model, LoraConfig(**adapter["config"]))
@@ -27,11 +28,13 @@ def run(folder, adapter, steps, batches, lr, weight_decay, eps, clip, out):
     rates = {"lr": lr, "weight_decay": weight_decay, "eps": eps}
     optimizer = torch.optim.AdamW(trained.values(), **rates, fused=True)
     losses, norms = [], []
+    forward = model if size == 1 else torch.nn.parallel.DistributedDataParallel(model)
     for step in range(steps):
         batch = load_file(f"{batches}/{step}.safetensors")
+        batch = {key: rows.chunk(size)[rank] for key, rows in batch.items()}
         x0, noise, times = batch["original"], batch["noise"], batch["timesteps"].tolist()
         noisy = torch.stack([mixed(x.double(), n.double(), t) for x, n, t in zip(x0, noise, times)])
-        output = model(
+        output = forward(
             noisy.float(),
             encoder_hidden_states=batch["states"],
             encoder_attention_mask=batch["mask"],
@@ -45,9 +48,33 @@ def run(folder, adapter, steps, batches, lr, weight_decay, eps, clip, out):
         loss.backward()
         norms.append(torch.nn.utils.clip_grad_norm_(trained.values(), clip).item())
         optimizer.step()
-        losses.append(loss.item())
-    save_file({k.replace(".default", ""): p.detach().contiguous() for k, p in trained.items()}, out)
+        total = loss.detach()
+        if size > 1:
+            torch.distributed.all_reduce(total)
+        losses.append(total.item() / size)
+    if rank == 0:
+        save_file({k.replace(".default", ""): p.detach().contiguous() for k, p in trained.items()}, out)
     return {"losses": losses, "norms": norms}
 
 
-json.dump([run(**case) for case in json.load(sys.stdin)], sys.stdout)
+def member(rank, size, port, case):
+    torch.set_num_threads(1)
+    address = f"tcp://127.0.0.1:{port}"
+    torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=size)
+    result = run(**case, rank=rank, size=size)
+    torch.distributed.destroy_process_group()
+    if rank == 0:
+        with open(f"{case['out']}.json", "w") as file:
+            json.dump(result, file)
+
+
+def together(processes, port, **case):
+    """The same in several processes over Gloo."""
+    torch.multiprocessing.spawn(member, args=(processes, port, case), nprocs=processes)
+    with open(f"{case['out']}.json") as file:
+        return json.load(file)
+
+
+if __name__ == "__main__":
+    cases = json.load(sys.stdin)
+    json.dump([(together if "processes" in case else run)(**case) for case in cases], sys.stdout)

@@ -22,6 +22,7 @@ import { samplerFor } from "../../src/training/stages/denoising.ts";
 import { TextToImageTask } from "../../src/training/stages/text-to-image.ts";
 import { loadTrainingData } from "../../src/training/training-data.ts";
 import { readSafetensors, writeSafetensors } from "../../src/weights/index.ts";
+import { freePort, trainedIn, trainInProcesses } from "../fixtures/stage-of-processes.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 import { runPython } from "./python.ts";
 
@@ -61,6 +62,13 @@ const configOf = (
     }),
     "tiny.json",
   );
+
+/** The same for two processes; without a base, whose scheduler would ask for another loss. */
+function sharedConfigOf(adapter: StageAdapterConfig | null): object {
+  const { base: _, sampling, ...config } = configOf(adapter);
+  const [stage] = config.stages;
+  return { ...config, sampling, processes: 2, stages: [{ ...stage, batchSize: BATCH / 2 }] };
+}
 
 interface Training {
   readonly losses: readonly number[];
@@ -182,6 +190,8 @@ const cases = [
   { name: "lora", adapter: lora },
 ] as const;
 let python: { losses: number[]; norms: number[] }[];
+/** Where two processes of the trainer, each with half of every batch, left what came of it. */
+let together: string;
 const ours: Training[] = [];
 
 beforeAll(async () => {
@@ -197,9 +207,11 @@ beforeAll(async () => {
       }),
     );
   }
-  python = (await runPython(
-    join(dirname(fileURLToPath(import.meta.url)), "training.py"),
+  const shared = cases.map(({ name, adapter }) => ({ name, config: sharedConfigOf(adapter) }));
+  together = await trainInProcesses(2, folder, shared);
+  const inPython = (processes: object) =>
     cases.map(({ name, adapter }) => ({
+      ...processes,
       folder: BASE,
       adapter: adapter && {
         config: { r: 4, lora_alpha: 8, target_modules: ["to_q", "to_k", "to_v", "to_out.0"] },
@@ -211,9 +223,12 @@ beforeAll(async () => {
       weight_decay: OPTIMIZER.weightDecay,
       eps: OPTIMIZER.eps,
       clip: CLIP,
-      out: place(name, "out.safetensors"),
-    })),
-  )) as typeof python;
+      out: place(name, "processes" in processes ? "ddp.safetensors" : "out.safetensors"),
+    }));
+  python = (await runPython(join(dirname(fileURLToPath(import.meta.url)), "training.py"), [
+    ...inPython({}),
+    ...inPython({ processes: 2, port: await freePort() }),
+  ])) as typeof python;
 });
 
 describe.each(cases.map((each, i) => ({ ...each, i })))(
@@ -241,6 +256,40 @@ describe.each(cases.map((each, i) => ({ ...each, i })))(
         const beside = file.tensor(key.replace(/to_k\.bias$/, "to_k.weight"));
         const tolerance = key.includes("lora_B") ? 5e-6 : 1e-6;
         expect(distance(tensor, file.tensor(key), beside), key).toBeLessThan(tolerance);
+      }
+    });
+  },
+);
+
+describe.each(cases.map((each, i) => ({ ...each, i: cases.length + i })))(
+  "ten steps of $name training in two processes",
+  ({ name, i }) => {
+    it("have the losses and gradient norms of PyTorch's DistributedDataParallel over Gloo", () => {
+      const mine = trainedIn(together, name);
+      for (const kind of ["losses", "norms"] as const) {
+        expect(mine[kind]).toHaveLength(STEPS);
+        for (const [step, value] of (python[i]?.[kind] ?? []).entries())
+          expect(
+            Math.abs((mine[kind][step] ?? Number.NaN) / value - 1),
+            `${kind} ${step}`,
+          ).toBeLessThan(1e-6);
+      }
+      expect(python[i]?.losses).toHaveLength(STEPS);
+    });
+
+    it("end with its weights", () => {
+      using theirs = readSafetensors(join(folder, `${name}-ddp.safetensors`));
+      using mine = readSafetensors(join(together, `${name}-0.safetensors`));
+      const prefix = "weights/transformer.";
+      const keys = [...mine.tensors.keys()].filter((key) => key.startsWith(prefix));
+      expect(keys).toHaveLength(theirs.tensors.size);
+      for (const key of keys.map((each) => each.slice(prefix.length))) {
+        const beside = theirs.tensor(key.replace(/to_k\.bias$/, "to_k.weight"));
+        const tolerance = key.includes("lora_B") ? 5e-6 : 1e-6;
+        expect(
+          distance(mine.tensor(`${prefix}${key}`), theirs.tensor(key), beside),
+          key,
+        ).toBeLessThan(tolerance);
       }
     });
   },
