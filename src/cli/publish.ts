@@ -5,6 +5,7 @@ import {
   publishAdapter,
   publishable,
   publishComponents,
+  publishControlNet,
   publishPipeline,
 } from "../pipelines/publish.ts";
 import { pipelineFromRun } from "../training/run-pipeline.ts";
@@ -45,6 +46,14 @@ export async function publishCommand(
     say(`Read back: every weight is equal. It changes the picture of ${JSON.stringify(prompt)}`);
     say(`by ${report.meanChange.toFixed(2)} of 255 a channel. With --merge: a whole pipeline`);
     process.stdout.write(`${report.folder}\n`);
+    return;
+  }
+  if (pipe.controlnet !== undefined && options.merge !== true && options.saveKeys === undefined) {
+    say(`Publishing the ${which} ControlNet of ${place} as ${dtype}`);
+    const folder = await publishControlNet(pipe.controlnet, out, dtype);
+    say("Read back: every weight is equal. Draw along a picture with it:");
+    say(`npx pixart sample MODEL PROMPT --controlnet ${out} --control-image PICTURE`);
+    process.stdout.write(`${folder}\n`);
     return;
   }
   if (adapter !== undefined) mergeAdapters(pipe.transformer, { keepOriginals: false });

@@ -48,6 +48,8 @@ export async function sampleCommand(
 ): Promise<void> {
   const plan = await planOf(prompts, options);
   const { pipe, run } = await loadPipeline(model, { ...options, ...plan.changes });
+  if (plan.call.controlImage !== undefined && pipe.controlnet === undefined)
+    throw aloneError("--control-image");
   const size = run && { width: run.stage.resolution, height: run.stage.resolution };
   await mkdir(options.out, { recursive: true });
   const images: RgbImage[] = [];
@@ -80,6 +82,10 @@ export async function sampleCommand(
   process.stdout.write(options.json ? `${JSON.stringify({ files })}\n` : `${files.join("\n")}\n`);
 }
 
+/** A run that trains a ControlNet has it already. */
+const aloneError = (alone: string): Error =>
+  new Error(`Expected --controlnet and --control-image together but received ${alone}`);
+
 interface Plan {
   readonly jobs: readonly DrawJob[];
   readonly call: PixArtAlphaOptions;
@@ -91,10 +97,8 @@ async function planOf(prompts: readonly string[], options: SampleOptions): Promi
   if (options.from !== undefined) return repeatPlan(options.from, prompts);
   if (prompts.length === 0)
     throw new Error('Expected at least one prompt, such as "a red apple, noto style"');
-  if ((options.controlnet === undefined) !== (options.controlImage === undefined)) {
-    const alone = options.controlnet === undefined ? "--control-image" : "--controlnet";
-    throw new Error(`Expected --controlnet and --control-image together but received ${alone}`);
-  }
+  if (options.controlnet !== undefined && options.controlImage === undefined)
+    throw aloneError("--controlnet");
   const given: Partial<PixArtAlphaOptions> = {
     ...(options.width !== undefined && { width: options.width }),
     ...(options.height !== undefined && { height: options.height }),

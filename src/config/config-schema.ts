@@ -55,6 +55,8 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
               .default(null),
             imageColumn: text.nullable().default(null),
             textColumn: text.nullable().default(null),
+            controlColumn: text.nullable().default(null),
+            controlFolder: text.nullable().default(null),
             instancePrompt: text.nullable().default(null),
             classFolder: text.nullable().default(null),
             classPrompt: text.nullable().default(null),

@@ -1,4 +1,4 @@
-import { aspectRatios, classPictures } from "./data-checks.ts";
+import { aspectRatios, classPictures, controlPictures } from "./data-checks.ts";
 import { denoisingChecks } from "./denoising-checks.ts";
 import { expected } from "./mistakes.ts";
 import type { CheckedConfig } from "./pixart-config.ts";
@@ -16,6 +16,7 @@ export function crossChecks(config: CheckedConfig): string[] {
     ...resolutions(config),
     ...classPictures(config),
     ...aspectRatios(config),
+    ...controlPictures(config),
   ];
 }
 
@@ -80,8 +81,10 @@ function* pretrainedStages({ stages, transformer }: CheckedConfig): Generator<st
       const what = '"text-to-image" or "autoencoder", since transformer.pretrained is given,';
       yield expected(what, ["stages", i, "kind"], stage.kind);
     }
-    if (stage.kind === "text-to-image") yield* distillation(stage, i);
-    if (stage.kind !== "text-to-image" || stage.adapter === null) continue;
+    if (stage.kind !== "text-to-image") continue;
+    yield* distillation(stage, i);
+    yield* controlNet(stage, i, { stages, transformer });
+    if (stage.adapter === null) continue;
     if (i < stages.length - 1) {
       const what = "null, since only the last stage may train an adapter,";
       yield expected(what, ["stages", i, "adapter"], stage.adapter);
@@ -94,6 +97,30 @@ function* pretrainedStages({ stages, transformer }: CheckedConfig): Generator<st
 }
 
 type TextToImageStage = Extract<CheckedConfig["stages"][number], { kind: "text-to-image" }>;
+
+function* controlNet(
+  { controlnet, adapter, consistency, trainTextEncoder }: TextToImageStage,
+  i: number,
+  { stages, transformer }: Pick<CheckedConfig, "stages" | "transformer">,
+): Generator<string> {
+  if (controlnet === null) return;
+  if (i < stages.length - 1) {
+    const what = "null, since only the last stage may train a ControlNet,";
+    yield expected(what, ["stages", i, "controlnet"], controlnet);
+  }
+  const alone = "null, since the stage trains a ControlNet of the transformer,";
+  for (const [key, value] of Object.entries({ adapter, consistency })) {
+    if (value !== null) yield expected(alone, ["stages", i, key], value);
+  }
+  if (trainTextEncoder) {
+    const what = "false, since the stage trains a ControlNet of the transformer,";
+    yield expected(what, ["stages", i, "trainTextEncoder"], true);
+  }
+  if (!("pretrained" in transformer) && controlnet.blocks >= transformer.numLayers) {
+    const what = `fewer than the transformer's ${transformer.numLayers} blocks, since each copy leads to the block behind its own,`;
+    yield expected(what, ["stages", i, "controlnet", "blocks"], controlnet.blocks);
+  }
+}
 
 function* distillation(stage: TextToImageStage, i: number): Generator<string> {
   if (stage.consistency === null) return;

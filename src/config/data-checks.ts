@@ -54,3 +54,27 @@ export function* aspectRatios(config: CheckedConfig): Generator<string> {
     }
   }
 }
+
+/** One sentence for each reason why the data do not go with a stage that trains a ControlNet. */
+export function* controlPictures({ stages, dataset }: CheckedConfig): Generator<string> {
+  const { folder, controlFolder, controlColumn, classFolder } = dataset;
+  if (controlFolder !== null && !relative(folder, controlFolder).startsWith("..")) {
+    const what = "a folder outside of dataset.folder, whose pictures are all trained on,";
+    yield expected(what, ["dataset", "controlFolder"], controlFolder);
+  }
+  if (controlFolder !== null && controlColumn !== null) {
+    const what = "null, since dataset.controlFolder is given,";
+    yield expected(what, ["dataset", "controlColumn"], controlColumn);
+  }
+  for (const [i, stage] of stages.entries()) {
+    if (stage.kind !== "text-to-image" || stage.controlnet === null) continue;
+    if (classFolder !== null) {
+      const what = "null, since dataset.classFolder is given and its pictures have no controls,";
+      yield expected(what, ["stages", i, "controlnet"], stage.controlnet);
+    }
+    if (controlFolder !== null && stage.controlnet.condition === "edges") {
+      const what = '"given", since dataset.controlFolder is given,';
+      yield expected(what, ["stages", i, "controlnet", "condition"], "edges");
+    }
+  }
+}

@@ -32,6 +32,13 @@ export interface DatasetConfig {
   readonly imageColumn?: string | null;
   /** Column of a table with the caption; null takes the first usual one. Default null. */
   readonly textColumn?: string | null;
+  /**
+   * Column of a table with the control picture of each picture, or its path, for a stage that trains a ControlNet; null takes
+   * the first usual one. Default null.
+   */
+  readonly controlColumn?: string | null;
+  /** Folder of control pictures in place of a column: each has its picture's name, in whatever format. Default null. */
+  readonly controlFolder?: string | null;
   /** DreamBooth: the caption of every picture, in place of its own; null reads captions. Default null. */
   readonly instancePrompt?: string | null;
   /**

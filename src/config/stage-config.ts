@@ -58,6 +58,17 @@ export interface ConsistencyConfig {
   readonly huberC?: number;
 }
 
+/** PixArt-δ's ControlNet (arXiv 2401.05252 section 4): copies of the transformer's first blocks learn to follow a second picture. */
+export interface ControlNetConfig {
+  /** How many of the first blocks are copied; fewer than the transformer has. Default 13. */
+  readonly blocks?: number;
+  /**
+   * What the copies see of each picture: `given`, the control picture that the data set has beside it (`dataset.controlColumn`,
+   * `dataset.controlFolder`), or `edges`, Sobel's edges of the picture itself at the size that it is trained at. Default `given`.
+   */
+  readonly condition?: "given" | "edges";
+}
+
 /** What every stage has. */
 export interface StageConfig {
   /** The stage's name in events, samples and progress; unique in the run. */
@@ -146,6 +157,8 @@ export interface TextToImageStageConfig extends StageConfig {
   readonly trainTextEncoder?: boolean;
   /** Trains an addition to the transformer, whose own weights stay as they are; null trains the weights. Default null. */
   readonly adapter?: StageAdapterConfig | null;
+  /** Trains a ControlNet of the transformer, whose own weights stay as they are; null trains none. Default null. */
+  readonly controlnet?: ControlNetConfig | null;
   /**
    * Distils the model that the stage begins with, or what its adapter is on, into one of few steps, in place of the diffusion
    * loss; `loss.type` says what it predicts. The average (`ema`) is the distillation's target. Null trains as usual. Default null.

@@ -35,6 +35,11 @@ const consistency = z.strictObject(
   "an object",
 );
 
+const controlnet = z.strictObject(
+  { blocks: count.default(13), condition: oneOf("given", "edges").default("given") },
+  "an object",
+);
+
 const adapter = z.strictObject(
   {
     type: oneOf("lora", "dora", "loha", "lokr", "oft"),
@@ -123,6 +128,7 @@ export const stageSchema: SchemaOf<AnyStageConfig> = schemaOf<AnyStageConfig>()(
         priorLossWeight: atLeastZero.default(1),
         trainTextEncoder: flag.default(false),
         adapter: adapter.nullable().default(null),
+        controlnet: controlnet.nullable().default(null),
         consistency: consistency.nullable().default(null),
         interpolationScale: positive.nullable().default(null),
       }),

@@ -9,6 +9,8 @@ export interface CoverOptions extends PictureSize {
   readonly kernel: ResizeKernel;
   readonly place: CropPlace;
   readonly mirrored: boolean;
+  /** Size of another picture that it belongs to: it is stretched to that and cut at the same place. Its own where left out. */
+  readonly over?: PictureSize | undefined;
 }
 
 /** What becomes of a picture: its size after resizing, and the upper left pixel of what is cut out of that. */
@@ -64,9 +66,9 @@ export function hasOneCover(size: PictureSize, target: PictureSize): boolean {
 /** Resizes a picture until it covers `width` × `height`, cuts that out of it, and exchanges left and right where `mirrored`. */
 export async function coverPicture(
   image: RgbImage,
-  { width, height, kernel, place, mirrored }: CoverOptions,
+  { width, height, kernel, place, mirrored, over = image }: CoverOptions,
 ): Promise<RgbImage> {
-  const { resized, left, top } = coverOf(image, { width, height }, place);
+  const { resized, left, top } = coverOf(over, { width, height }, place);
   const larger = await image.resize(resized.width, resized.height, kernel, "fill");
   const cropped = larger.crop(left, top, width, height);
   return mirrored ? cropped.mirrored() : cropped;

@@ -16,6 +16,14 @@ export const DATASET_LAYOUTS = [...WRITTEN_LAYOUTS, "pictures"] as const;
 /** How a data set keeps its pictures and captions. */
 export type DatasetLayout = (typeof DATASET_LAYOUTS)[number];
 
+/** What a ControlNet is shown of a picture, wherever its bytes are kept. */
+export interface ControlPicture {
+  /** Where it is, for messages. */
+  readonly path: string;
+  /** The file's bytes, read anew at every call. Throws ImageError naming `path`. */
+  read(): Promise<Uint8Array>;
+}
+
 /** One captioned picture, wherever its bytes are kept. */
 export interface DatasetEntry {
   /** Names the picture for good: its path below the folder with `/`, or its name in a container. Entries are sorted by it. */
@@ -27,6 +35,8 @@ export interface DatasetEntry {
   readonly columns: Readonly<Record<string, unknown>>;
   /** The file's bytes, read anew at every call: entries hold none. Throws ImageError naming `path`. */
   read(): Promise<Uint8Array>;
+  /** Its control picture, where the set has one. */
+  readonly control?: ControlPicture | undefined;
 }
 
 /** A picture that is not used, and why. */
@@ -45,6 +55,10 @@ export interface DatasetOptions {
   readonly imageColumn?: string | undefined;
   /** Column with the caption. Default: the first there is of `text`, `caption`, `prompt`. */
   readonly textColumn?: string | undefined;
+  /** Column with the control picture or its path. Default: the first there is of `control_image`, `conditioning_image`. */
+  readonly controlColumn?: string | undefined;
+  /** A folder of control pictures in place of a column, each under its picture's name in whatever format. */
+  readonly controlFolder?: string | undefined;
   /** Pictures without a caption are entries too, with an empty `text`: for those who write captions. Default false. */
   readonly acceptUncaptioned?: boolean | undefined;
   /** DreamBooth: the caption of every picture, in place of its own, which it need not have. */

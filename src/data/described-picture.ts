@@ -11,12 +11,14 @@ export interface DescribedPicture {
   readonly columns: Readonly<Record<string, unknown>>;
 }
 
-/** Which columns hold picture and caption, where not the usual ones. */
-export type ColumnNames = Pick<DatasetOptions, "imageColumn" | "textColumn">;
+/** Which columns hold picture, caption and control picture, where not the usual ones. */
+export type ColumnNames = Pick<DatasetOptions, "imageColumn" | "textColumn" | "controlColumn">;
 
 /** Hugging Face's imagefolder says `file_name` and `text`, diffengine `image`, PixArt's lists `prompt`. */
 const IMAGE_COLUMNS = ["file_name", "image", "file"] as const;
 const TEXT_COLUMNS = ["text", "caption", "prompt"] as const;
+/** The second is that of diffusers' examples. */
+const CONTROL_COLUMNS = ["control_image", "conditioning_image"] as const;
 
 /** The picture's column among those that there are; undefined where there is none. */
 export const imageColumnOf = (
@@ -29,6 +31,12 @@ export const textColumnOf = (
   names: readonly string[],
   { textColumn }: ColumnNames,
 ): string | undefined => chosen(names, textColumn, TEXT_COLUMNS);
+
+/** The control picture's column among those that there are; undefined where there is none. */
+export const controlColumnOf = (
+  names: readonly string[],
+  { controlColumn }: ColumnNames,
+): string | undefined => chosen(names, controlColumn, CONTROL_COLUMNS);
 
 const chosen = (
   names: readonly string[],

@@ -1,11 +1,17 @@
 import { resolve } from "node:path";
 import { placeOf, refuseRevision } from "../hub/index.ts";
-import type { Dataset, DatasetEntry, DatasetLayout, DatasetOptions } from "./dataset.ts";
+import type {
+  ControlPicture,
+  Dataset,
+  DatasetEntry,
+  DatasetLayout,
+  DatasetOptions,
+} from "./dataset.ts";
 import { listHubDataset } from "./hub-dataset.ts";
-import { ACCEPTED_LAYOUTS, detectLayout } from "./layouts/detect-layout.ts";
-import type { FoundPicture, FoundPictures } from "./layouts/found-picture.ts";
+import { ACCEPTED_LAYOUTS, detectLayout, PICTURE_NAME, stemOf } from "./layouts/detect-layout.ts";
+import { controlFile, type FoundPicture, type FoundPictures } from "./layouts/found-picture.ts";
 import { listImageFolder } from "./layouts/image-folder.ts";
-import { type Listing, listFiles } from "./layouts/list-files.ts";
+import { innerName, type Listing, listFiles } from "./layouts/list-files.ts";
 import { listParquet } from "./layouts/parquet.ts";
 import { listPixArtJson } from "./layouts/pixart-json.ts";
 import { listWebDataset } from "./layouts/webdataset.ts";
@@ -59,7 +65,8 @@ async function readListing(
   const pictures = found.pictures.toSorted((a, b) => (a.file < b.file ? -1 : 1));
   const texts = pictures.map(({ text }) => instancePrompt ?? text);
   const instead = options.acceptUncaptioned ? "" : undefined;
-  const entries = pictures.flatMap((picture, i) => withText(picture, texts[i] ?? instead));
+  const captioned = pictures.flatMap((picture, i) => withText(picture, texts[i] ?? instead));
+  const entries = await withControls(captioned, options);
   const missingCaption = pictures.flatMap(({ path }, i) => (texts[i] === undefined ? [path] : []));
   const { unreadable, leftOut } = found;
   const images = pictures.length + unreadable.length + leftOut.length;
@@ -103,8 +110,39 @@ function list(
 function withText(picture: FoundPicture, text: string | undefined): DatasetEntry[] {
   if (text === undefined) return [];
   if (hasText(picture) && picture.text === text) return [picture];
-  const { file, path, columns } = picture;
-  return [{ file, path, text, columns, read: () => picture.read() }];
+  const { file, path, columns, control } = picture;
+  return [{ file, path, text, columns, control, read: () => picture.read() }];
+}
+
+/** Entries with the control pictures of the same names, where there is a folder of them. */
+async function withControls(
+  entries: readonly DatasetEntry[],
+  { controlFolder }: DatasetOptions,
+): Promise<readonly DatasetEntry[]> {
+  if (controlFolder === undefined) return entries;
+  const controls = await controlsIn(controlFolder);
+  return entries.map((entry) => {
+    const { file, path, text, columns } = entry;
+    const control = controls.get(stemOf(file));
+    return { file, path, text, columns, control, read: () => entry.read() };
+  });
+}
+
+/** Control pictures by their paths below a folder, without extension. */
+async function controlsIn(folder: string): Promise<Map<string, ControlPicture>> {
+  const { root, files } = await listFiles(folder);
+  const controls = new Map<string, ControlPicture>();
+  for (const path of files.filter((file) => PICTURE_NAME.test(file))) {
+    const stem = stemOf(innerName(root, path));
+    const earlier = controls.get(stem);
+    if (earlier !== undefined) {
+      throw new Error(
+        `Expected one control picture of each name but found ${earlier.path} and ${path}. Keep one of them`,
+      );
+    }
+    controls.set(stem, controlFile(path));
+  }
+  return controls;
 }
 
 const hasText = (picture: FoundPicture): picture is FoundPicture & { readonly text: string } =>

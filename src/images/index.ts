@@ -25,3 +25,4 @@ export {
   RgbImage,
   readPicture,
 } from "./rgb-image.ts";
+export { sobelEdges } from "./sobel-edges.ts";

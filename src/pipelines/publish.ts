@@ -7,6 +7,7 @@ import { readAdapterConfig } from "../models/adapters/config-file.ts";
 import {
   type Adapter,
   AutoencoderKL,
+  PixArtControlNetAdapterModel,
   PixArtTransformer2DModel,
   T5EncoderModel,
 } from "../models/index.ts";
@@ -108,12 +109,33 @@ async function publishComponent(
   using reloaded = disposable<Module>(await loaders[component].fromPretrained(target), (made) =>
     made.dispose(),
   );
-  for (const [key, tensor] of reloaded.value.stateDict()) {
-    const original = model.stateDict().get(key);
-    const isEqual = torch.tidy(() => original?.float().equal(tensor.float()) ?? false);
-    if (!isEqual) throw new Error(`The published ${component} has other weights under ${key}`);
-  }
+  requireSame(model, reloaded.value, component);
   if (own === undefined) model.dispose();
+}
+
+/** Writes a ControlNet as diffusers' folder, reads it back and compares every weight. */
+export async function publishControlNet(
+  controlnet: PixArtControlNetAdapterModel,
+  folder: string,
+  dtype: PublishOptions["dtype"],
+): Promise<string> {
+  return staged(folder, async (path) => {
+    await inDType([controlnet], dtype, () => controlnet.savePretrained(path));
+    using reloaded = disposable(await PixArtControlNetAdapterModel.fromPretrained(path), (made) =>
+      made.dispose(),
+    );
+    requireSame(controlnet, reloaded.value, "ControlNet");
+  });
+}
+
+/** Throws where a model that was read back has other weights, whatever their number type. */
+function requireSame(model: Module, reloaded: Module, name: string): void {
+  const originals = model.stateDict();
+  for (const [key, tensor] of reloaded.stateDict()) {
+    const original = originals.get(key);
+    const isEqual = torch.tidy(() => original?.float().equal(tensor.float()) ?? false);
+    if (!isEqual) throw new Error(`The published ${name} has other weights under ${key}`);
+  }
 }
 
 /** How much an adapter changes a picture. */

@@ -5,6 +5,7 @@ import { T5Tokenizer } from "../text/index.ts";
 import { settleForData } from "./aspect-plan.ts";
 import { uncachedTexts } from "./captions.ts";
 import { listCheckpoints } from "./checkpoint.ts";
+import { requireControlPictures } from "./control-pictures.ts";
 import { frozenTextEncoder, holdsTextEncoder, pretrainedTokenizer } from "./models.ts";
 import {
   describeForecast,
@@ -37,10 +38,11 @@ export const cacheFolder = ({ dataset }: ResolvedConfig, run: string): string =>
 
 /**
  * Prints what a run will do and what that takes, before anything large is read or written. Throws where memory or disk
- * cannot hold it, and names all that does not fit.
+ * cannot hold it, and names all that does not fit; and where control pictures are missing.
  */
 export async function planRun(options: PlanOptions): Promise<RunForecast> {
   const { config, data, folder, done, strict, say } = options;
+  requireControlPictures(config, data);
   const tokenizer = await tokenizerOf(config, folder);
   const cache = cacheFolder(config, folder);
   const forecast = await forecastRun({

@@ -38,7 +38,9 @@ export function forecastFeatures(
       const key = [stage.resolution, resample, isAspect].join();
       const sides = horizontalFlip > 0 ? 2 : 1;
       // Mean and deviation, float32. Buckets have about as many pixels as the square.
-      const bytes = sides * 2 * 4 * shape.channels * shape.size ** 2;
+      // A ControlNet's conditions are encoded beside the pictures.
+      const kinds = stage.kind === "text-to-image" && stage.controlnet !== null ? 2 : 1;
+      const bytes = kinds * sides * 2 * 4 * shape.channels * shape.size ** 2;
       const known = latents.get(key);
       latents.set(key, {
         examples: new Set([...(known?.examples ?? []), ...examples]),

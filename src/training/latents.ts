@@ -3,10 +3,17 @@ import { join } from "node:path";
 import type { ResolvedStage } from "../config/index.ts";
 import { type Bucket, nearestBucket } from "../data/buckets.ts";
 import { type CropPlace, coverPicture, hasOneCover } from "../data/cover-picture.ts";
+import type { ControlPicture } from "../data/dataset.ts";
 import { FeatureStore } from "../data/feature-store.ts";
 import { UnreadablePicturesError } from "../data/load-pictures.ts";
 import { mapConcurrent } from "../data/map-concurrent.ts";
-import { ImageError, pictureSize, type ResizeKernel, RgbImage } from "../images/index.ts";
+import {
+  ImageError,
+  pictureSize,
+  type ResizeKernel,
+  RgbImage,
+  sobelEdges,
+} from "../images/index.ts";
 import type { AutoencoderKL } from "../models/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -24,7 +31,7 @@ const KERNELS: Readonly<Record<ResolvedStage["transform"]["resample"], ResizeKer
 const DECODED_AT_ONCE = 4;
 
 /** One picture as one sample of a batch sees it. */
-interface Seen {
+export interface Seen {
   readonly example: Example;
   readonly place: CropPlace;
   readonly mirrored: boolean;
@@ -34,6 +41,12 @@ interface Seen {
 export interface OriginalSize {
   readonly height: number;
   readonly width: number;
+}
+
+/** How a picture, or what belongs to it, is brought to its size. */
+interface Sight extends Omit<Seen, "example"> {
+  readonly originalSize: OriginalSize;
+  readonly bucket: Bucket;
 }
 
 /** A picture of a batch: where its latents are cached, or its pixels. */
@@ -61,6 +74,11 @@ export interface LatentsOptions {
   readonly buckets?: readonly Bucket[] | undefined;
   /** Frozen; stays the caller's. */
   readonly vae: AutoencoderKL;
+  /**
+   * Encodes what a ControlNet is shown of each picture in place of the picture itself, brought to the same size and cut at the
+   * same place: the control picture that it was given, or its own edges.
+   */
+  readonly control?: "given" | "edges" | undefined;
   /** Folder for cached latents; null encodes pictures anew whenever they are seen. */
   readonly cache: string | null;
   /** Share of the pictures that may be unreadable: those are left out. */
@@ -116,7 +134,7 @@ export class Latents {
   static async open(options: LatentsOptions): Promise<Latents> {
     const { examples, buckets, cache, warn } = options;
     if (cache === null && buckets === undefined) return new Latents(options, examples);
-    const unreadable = new Map<Example, string>();
+    const unreadable = new Map<Example, ImageError>();
     const ratios = new Map<Example, number>();
     const store = cache === null ? undefined : await openStore(cache, options);
     const filling = new Latents(options, [], { store });
@@ -128,13 +146,13 @@ export class Latents {
         if (store !== undefined) await filling.#fill(store, example);
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
-        unreadable.set(example, error.reason);
+        unreadable.set(example, error);
       }
       progress.done(1);
     });
     await store?.flush();
     requireReadable(unreadable, options);
-    for (const [{ path }, reason] of unreadable) warn(`${path} is left out: ${reason}`);
+    for (const { source, reason } of unreadable.values()) warn(`${source} is left out: ${reason}`);
     const readable = examples.filter((example) => !unreadable.has(example));
     const latents = new Latents(options, readable, {
       store,
@@ -147,9 +165,8 @@ export class Latents {
   /** Learns what holds for all sights of a picture, and encodes those that the store lacks. */
   async #fill(store: FeatureStore, example: Example): Promise<void> {
     const { horizontalFlip, crop } = this.#options.stage.transform;
-    const bytes = await example.read();
-    const content = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
-    const originalSize = await pictureSize(bytes, example.path);
+    const { path, bytes, originalSize } = await this.#read(example);
+    const content = this.#contentOf(bytes, originalSize);
     const bucket = this.#bucketOf(originalSize);
     const hasOneCrop = crop === "center" || hasOneCover(originalSize, bucket);
     this.#known.set(example, { content, originalSize, bucket, hasOneCrop });
@@ -157,9 +174,10 @@ export class Latents {
     const keyOf = (mirrored: boolean): string => this.#keyOf(content, bucket, mirrored);
     const missing = sides.filter((mirrored) => !store.has(`${keyOf(mirrored)}mean`));
     if (!hasOneCrop || missing.length === 0) return;
-    const image = await RgbImage.decode(bytes, { name: example.path });
+    const image = await RgbImage.decode(bytes, { name: path });
     for (const mirrored of missing) {
-      const covered = await this.#covered(image, { bucket, place: "center", mirrored });
+      const sight = { originalSize, bucket, place: "center", mirrored } as const;
+      const covered = await this.#covered(image, sight);
       await this.#encode(covered, (mean, std) =>
         store.put(
           new Map([
@@ -169,6 +187,25 @@ export class Latents {
         ),
       );
     }
+  }
+
+  /** The file that is encoded, and the size of the picture that it is, or belongs to. */
+  async #read(
+    example: Example,
+  ): Promise<{ path: string; bytes: Uint8Array; originalSize: OriginalSize }> {
+    const source = this.#options.control === "given" ? controlOf(example) : example;
+    const bytes = await source.read();
+    const originalSize =
+      source === example ? await pictureSize(bytes, example.path) : await example.size();
+    return { path: source.path, bytes, originalSize };
+  }
+
+  /** What the keys of a file in the store begin with. */
+  #contentOf(bytes: Uint8Array, { width, height }: OriginalSize): string {
+    const { control } = this.#options;
+    const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
+    if (control === undefined) return hash;
+    return control === "edges" ? `${hash}.edges` : `${hash}.over-${width}x${height}`;
   }
 
   async #encode<T>(picture: RgbImage, use: (mean: Tensor, std: Tensor) => Promise<T>): Promise<T> {
@@ -191,13 +228,16 @@ export class Latents {
     return torch.noGrad(() => torch.withoutAutocast(() => torch.tidy(encoded)));
   }
 
-  #covered(
+  async #covered(
     image: RgbImage,
-    { bucket, place, mirrored }: Omit<Seen, "example"> & { readonly bucket: Bucket },
+    { originalSize, bucket, place, mirrored }: Sight,
   ): Promise<RgbImage> {
+    const { control, stage } = this.#options;
     const { width, height } = bucket;
-    const kernel = KERNELS[this.#options.stage.transform.resample];
-    return coverPicture(image, { width, height, kernel, place, mirrored });
+    const kernel = KERNELS[stage.transform.resample];
+    const over = originalSize;
+    const covered = await coverPicture(image, { width, height, kernel, place, mirrored, over });
+    return control === "edges" ? sobelEdges(covered) : covered;
   }
 
   /** What a picture's keys in the store begin with. A square one has no size in it: the store is of one resolution. */
@@ -227,16 +267,25 @@ export class Latents {
   }
 
   /** Draws how each picture is seen, and loads what its latents are made of. */
-  async load(ids: readonly number[], draws: SampleDraws): Promise<LoadedPicture[]> {
+  load(ids: readonly number[], draws: SampleDraws): Promise<LoadedPicture[]> {
+    return this.loadSeen(this.see(ids, draws));
+  }
+
+  /** Draws how each picture is seen. */
+  see(ids: readonly number[], draws: SampleDraws): Seen[] {
     const { horizontalFlip, crop } = this.#options.stage.transform;
     // What a transform does not need is not drawn: the numbers after it stay the same.
     const flips = horizontalFlip > 0 ? draws.uniform().map((u) => u < horizontalFlip) : [];
     const places = crop === "random" ? draws.uniform() : [];
-    const seen = ids.map((id, i): Seen => {
+    return ids.map((id, i): Seen => {
       const example = this.examples[id];
       if (example === undefined) throw new RangeError(`Expected an example ${id}`);
       return { example, place: places[i] ?? "center", mirrored: flips[i] ?? false };
     });
+  }
+
+  /** Loads what the latents of pictures are made of. */
+  loadSeen(seen: readonly Seen[]): Promise<LoadedPicture[]> {
     return mapConcurrent(seen, DECODED_AT_ONCE, (each) => this.#loadOne(each));
   }
 
@@ -246,10 +295,20 @@ export class Latents {
       const { content, originalSize, bucket } = known;
       return { key: this.#keyOf(content, bucket, mirrored), originalSize, bucket };
     }
-    const image = await RgbImage.decode(await example.read(), { name: example.path });
-    const bucket = this.#bucketOf(image);
-    const pixels = await this.#covered(image, { bucket, place, mirrored });
-    return { pixels, originalSize: image, bucket };
+    const { path, bytes, originalSize } = await this.#read(example);
+    const bucket = this.#bucketOf(originalSize);
+    const image = await RgbImage.decode(bytes, { name: path });
+    const pixels = await this.#covered(image, { originalSize, bucket, place, mirrored });
+    return { pixels, originalSize, bucket };
+  }
+
+  /** A picture as it is encoded where nothing is drawn: a square of the stage's resolution, cut out in the middle. */
+  async square(example: Example): Promise<RgbImage> {
+    const { resolution } = this.#options.stage;
+    const { path, bytes, originalSize } = await this.#read(example);
+    const bucket = { ratio: 1, width: resolution, height: resolution };
+    const image = await RgbImage.decode(bytes, { name: path });
+    return this.#covered(image, { originalSize, bucket, place: "center", mirrored: false });
   }
 
   /** Latents (B, C, h, w) of loaded pictures of one bucket, as the diffusion model takes them. */
@@ -281,12 +340,17 @@ export class Latents {
   }
 }
 
+function controlOf({ path, control }: Example): ControlPicture {
+  if (control === undefined) throw new RangeError(`Expected a control picture for ${path}`);
+  return control;
+}
+
 function requireReadable(
-  unreadable: ReadonlyMap<Example, string>,
+  unreadable: ReadonlyMap<Example, ImageError>,
   { examples, maxUnreadable }: LatentsOptions,
 ): void {
   if (unreadable.size <= maxUnreadable * examples.length) return;
-  const list = [...unreadable].map(([{ path }, reason]) => ({ path, reason }));
+  const list = [...unreadable.values()].map(({ source, reason }) => ({ path: source, reason }));
   throw new UnreadablePicturesError(list, examples.length, maxUnreadable);
 }
 

@@ -5,6 +5,7 @@ import { settleForData, stageBuckets } from "./aspect-plan.ts";
 import { cacheFolder } from "./before-run.ts";
 import { FrozenCaptions, uncachedTexts } from "./captions.ts";
 import { drawClassPictures } from "./class-pictures.ts";
+import { requireControlPictures } from "./control-pictures.ts";
 import { Latents } from "./latents.ts";
 import {
   buildAutoencoder,
@@ -57,6 +58,7 @@ export async function precompute(
   await drawClassPictures(checked, say);
   const data = await loadTrainingData(checked.dataset);
   const config = await settleForData(checked, data);
+  requireControlPictures(config, data);
   if (config.threads !== null) torch.setThreads(config.threads);
   const cache = cacheFolder(config, config.workDir);
   const work: Work = { config, data, shard, cache, say };
@@ -131,16 +133,22 @@ async function encodePictures({ config, data, shard, cache, say }: Work): Promis
       say(
         `Pictures of stage "${stage.name}": ${examples.length} of ${all.length} are this shard's`,
       );
-      const latents = await Latents.open({
-        examples,
-        stage,
-        buckets: stageBuckets(stage),
-        vae,
-        cache,
-        maxUnreadable: config.dataset.maxUnreadable,
-        warn: warnTo(say),
-        say,
-      });
+      const open = (list: readonly Example[], control?: "given" | "edges"): Promise<Latents> =>
+        Latents.open({
+          examples: list,
+          stage,
+          buckets: stageBuckets(stage),
+          vae,
+          control,
+          cache,
+          maxUnreadable: config.dataset.maxUnreadable,
+          warn: warnTo(say),
+          say,
+        });
+      const condition = isTextToImage(stage) ? stage.controlnet?.condition : undefined;
+      const controls = condition && (await open(examples, condition));
+      controls?.dispose();
+      const latents = await open(controls?.examples ?? examples);
       latents.dispose();
       for (const example of latents.examples) seen.add(example);
     }

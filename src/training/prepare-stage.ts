@@ -16,7 +16,7 @@ import type { StageModels } from "./stage-models.ts";
 import type { StageTask } from "./stage-task.ts";
 import { AutoencoderTask } from "./stages/autoencoder.ts";
 import { ClassConditionalTask } from "./stages/class-conditional.ts";
-import { TextToImageTask } from "./stages/text-to-image.ts";
+import { type ControlNetParts, TextToImageTask } from "./stages/text-to-image.ts";
 import {
   type Example,
   type StageExamples,
@@ -52,12 +52,16 @@ export async function prepareStage(
   }
   const vae = await models.autoencoder();
   const wanted = stageExamples(stage, data);
-  const openLatents = async (list: readonly Example[]): Promise<Latents> => {
+  const openLatents = async (
+    list: readonly Example[],
+    control?: LatentsOptions["control"],
+  ): Promise<Latents> => {
     const options: LatentsOptions = {
       examples: list,
       stage,
       buckets: stageBuckets(stage),
       vae,
+      control,
       cache: config.dataset.cache.latents ? context.cache : null,
       maxUnreadable: config.dataset.maxUnreadable,
       warn: context.onWarning,
@@ -75,9 +79,19 @@ export async function prepareStage(
       stage: stage.name,
       weight: stage.kind === "text-to-image" ? stage.priorLossWeight : 0,
     });
+  const condition = stage.kind === "text-to-image" ? stage.controlnet?.condition : undefined;
+  const controls = condition && {
+    train: await openLatents(wanted.train, condition),
+    heldout: await openLatents(wanted.heldout, condition),
+  };
+  // Pictures whose control picture cannot be read are left out too.
+  const usable = {
+    train: controls?.train.examples ?? wanted.train,
+    heldout: controls?.heldout.examples ?? wanted.heldout,
+  };
   const latents = {
-    train: await openLatents(wanted.train),
-    heldout: await openLatents(wanted.heldout),
+    train: await openLatents(usable.train),
+    heldout: await openLatents(usable.heldout),
   };
   const examples = { train: latents.train.examples, heldout: latents.heldout.examples };
   if (stage.kind === "text-to-image")
@@ -85,6 +99,7 @@ export async function prepareStage(
       vae,
       examples,
       latents,
+      controls,
       prior: data.prior.length === 0 ? undefined : await openPrior(),
     });
   if (data.classCount === 0) {
@@ -103,15 +118,15 @@ export async function prepareStage(
 type Pictures = Pick<
   ConstructorParameters<typeof TextToImageTask>[1],
   "vae" | "examples" | "latents" | "prior"
->;
+> & { readonly controls: ControlNetParts["latents"] | undefined };
 
 async function textToImage(
   context: CurriculumContext,
   stage: TextToImageStage,
-  pictures: Pictures,
+  { controls, ...pictures }: Pictures,
 ): Promise<StageTask> {
   const { config, tokenizer, models } = context;
-  const { transformer, adapter, textEncoder } = await models.startTextToImage(
+  const { transformer, adapter, controlnet, textEncoder } = await models.startTextToImage(
     stage,
     pictures.vae,
     tokenizer,
@@ -137,6 +152,7 @@ async function textToImage(
     ...pictures,
     transformer,
     adapter,
+    control: controlnet && controls && { controlnet, latents: controls },
     teacher: stage.consistency === null || adapter !== undefined ? undefined : copyOf(transformer),
     textEncoder: textEncoder instanceof StagedModel ? undefined : textEncoder,
     tokenizer,

@@ -187,7 +187,7 @@ function memoryAdvice(config: ResolvedConfig, { memory, shapes }: RunForecast): 
   }
   const parts = shapes.get(stage)?.memory;
   const ways = [
-    ...(stage.kind === "text-to-image" && stage.adapter === null
+    ...(stage.kind === "text-to-image" && stage.adapter === null && stage.controlnet === null
       ? [`train an adapter in place of the weights (${place}.adapter)`]
       : []),
     ...(parts !== undefined && parts.averages > 0 ? [`keep no averages (${place}.ema null)`] : []),

@@ -17,7 +17,7 @@ type TextToImageStage = ResolvedStage<"text-to-image">;
 /** A pipeline rebuilt from a run, and where it stood. */
 export interface RunPipeline {
   readonly pipe: Awaited<ReturnType<typeof PixArtAlphaPipeline.fromPretrained>>;
-  /** On the pipeline's transformer, where the run trained one. */
+  /** On the pipeline's transformer, where the run trained one. A ControlNet that it trained is the pipeline's. */
   readonly adapter: Adapter | undefined;
   readonly config: ResolvedConfig;
   readonly stage: TextToImageStage;
@@ -62,7 +62,7 @@ export async function pipelineFromRun(path: string, averaged: boolean): Promise<
       ? await pretrainedTokenizer(config.tokenizer)
       : await T5Tokenizer.fromPretrained(join(run, "tokenizer"));
   const vae = await models.autoencoder();
-  const { transformer, adapter, textEncoder } = await models.textToImage(
+  const { transformer, adapter, controlnet, textEncoder } = await models.textToImage(
     stage,
     vae,
     tokenizer,
@@ -71,7 +71,7 @@ export async function pipelineFromRun(path: string, averaged: boolean): Promise<
   );
   const scheduler = await samplerOf(config, stage);
   const source = weightsSource(checkpoint.path, async () => stateHash(transformer).slice(0, 10));
-  const parts = { transformer, textEncoder, tokenizer, vae, scheduler };
+  const parts = { transformer, controlnet, textEncoder, tokenizer, vae, scheduler };
   const pipe =
     config.base === null
       ? PixArtAlphaPipeline.create(parts, source)

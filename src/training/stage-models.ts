@@ -5,6 +5,7 @@ import {
   type AutoencoderKL,
   addAdapter,
   type DiTTransformer2DModel,
+  PixArtControlNetAdapterModel,
   type PixArtTransformer2DModel,
   pixArtFromDiT,
   T5EncoderModel,
@@ -23,7 +24,7 @@ import {
   frozenTextEncoder,
   holdsTextEncoder,
 } from "./models.ts";
-import { unprefixed } from "./stage-task.ts";
+import { unprefixed, type Weights } from "./stage-task.ts";
 import { StagedTextEncoder } from "./staged-text-encoder.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
@@ -55,7 +56,19 @@ export interface TextToImageModels {
   readonly transformer: PixArtTransformer2DModel;
   /** On the transformer, where the stage trains one. */
   readonly adapter: Adapter | undefined;
+  /** Beside the transformer, where the stage trains one. */
+  readonly controlnet: PixArtControlNetAdapterModel | undefined;
   readonly textEncoder: T5EncoderModel | StagedTextEncoder;
+}
+
+/** What checkpoints of a stage hold beside the text encoder, and the start of its keys. */
+export function trainedPart({
+  transformer,
+  adapter,
+  controlnet,
+}: Pick<TextToImageModels, "transformer" | "adapter" | "controlnet">): readonly [string, Weights] {
+  if (controlnet !== undefined) return ["controlnet", controlnet];
+  return ["transformer", adapter === undefined ? transformer : adapterWeights(adapter)];
 }
 
 /** Width of a text encoder's states. */
@@ -127,17 +140,20 @@ export class StageModels {
     checkpoint: Checkpoint,
     averaged: boolean,
   ): Promise<TextToImageModels> {
-    const textEncoder = await this.#newTextEncoder(stage, tokenizer);
-    const transformer = await this.#newTransformer(stage, vae, textEncoder);
-    const adapter = this.#newAdapter(stage, transformer);
+    const isPart = stage.adapter !== null || stage.controlnet !== null;
+    // A checkpoint that holds a part lacks what it was trained on.
+    const models = isPart
+      ? await this.startTextToImage(stage, vae, tokenizer)
+      : await this.#newModels(stage, vae, tokenizer);
+    const { textEncoder } = models;
     torch.tidy(() => {
       const weights = weightsOf(checkpoint, averaged);
-      const trained = adapter === undefined ? transformer : adapterWeights(adapter);
-      trained.loadStateDict(unprefixed("transformer", weights));
+      const [prefix, trained] = trainedPart(models);
+      trained.loadStateDict(unprefixed(prefix, weights));
       if (textEncoder instanceof T5EncoderModel)
         textEncoder.loadStateDict(unprefixed("text_encoder", weights));
     });
-    return { transformer, adapter, textEncoder };
+    return models;
   }
 
   /**
@@ -157,11 +173,9 @@ export class StageModels {
       const transformer = await this.#newTransformer(stage, vae, models.textEncoder);
       transformer.loadStateDict(models.transformer.stateDict());
       models.transformer.dispose();
-      const adapter = this.#newAdapter(stage, transformer);
-      return { transformer, adapter, textEncoder: models.textEncoder };
+      return { transformer, ...this.#newPart(stage, transformer), textEncoder: models.textEncoder };
     }
-    const textEncoder = await this.#newTextEncoder(stage, tokenizer);
-    const transformer = await this.#newTransformer(stage, vae, textEncoder);
+    const { transformer, textEncoder } = await this.#newModels(stage, vae, tokenizer);
     if (before?.kind === "class-conditional") {
       const dit = this.dit(before, vae, await this.finished(before), true);
       const generator = torch.stream(seed, "init/re-parametrisation", 0);
@@ -172,7 +186,18 @@ export class StageModels {
       converted.dispose();
       dit.dispose();
     }
-    return { transformer, adapter: this.#newAdapter(stage, transformer), textEncoder };
+    return { transformer, ...this.#newPart(stage, transformer), textEncoder };
+  }
+
+  /** With the weights that the config gives them. */
+  async #newModels(
+    stage: TextToImageStage,
+    vae: AutoencoderKL,
+    tokenizer: T5Tokenizer,
+  ): Promise<TextToImageModels> {
+    const textEncoder = await this.#newTextEncoder(stage, tokenizer);
+    const transformer = await this.#newTransformer(stage, vae, textEncoder);
+    return { transformer, adapter: undefined, controlnet: undefined, textEncoder };
   }
 
   /** In memory where checkpoints hold it; otherwise a frozen one, which is loaded when it is needed. */
@@ -195,13 +220,25 @@ export class StageModels {
     return buildTransformer(this.#config, stage, latents, () => widthOf(textEncoder));
   }
 
-  #newAdapter(
-    { name, adapter }: TextToImageStage,
+  /** What a stage trains in place of the transformer's own weights, untrained. Freezes those. */
+  #newPart(
+    { name, adapter, controlnet }: TextToImageStage,
     transformer: PixArtTransformer2DModel,
-  ): Adapter | undefined {
-    if (adapter === null) return undefined;
+  ): Pick<TextToImageModels, "adapter" | "controlnet"> {
     const generator = torch.stream(this.#config.seed, `${name}/adapter`, 0);
-    return addAdapter(transformer, adapterOptions(adapter), { generator });
+    if (controlnet !== null) transformer.requiresGrad_(false);
+    return {
+      adapter:
+        adapter === null
+          ? undefined
+          : addAdapter(transformer, adapterOptions(adapter), { generator }),
+      controlnet:
+        controlnet === null
+          ? undefined
+          : PixArtControlNetAdapterModel.fromTransformer(transformer, {
+              numLayers: controlnet.blocks,
+            }),
+    };
   }
 
   #latents(stage: ResolvedStage, vae: AutoencoderKL): { channels: number; size: number } {

@@ -5,6 +5,7 @@ import { readAutoencoderKLConfig } from "../models/autoencoder-kl/config.ts";
 import {
   AutoencoderKL,
   addAdapter,
+  PixArtControlNetAdapterModel,
   PixArtTransformer2DModel,
   T5EncoderModel,
 } from "../models/index.ts";
@@ -16,7 +17,7 @@ import type { DType, Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { type ConfigObject, readConfig } from "../weights/index.ts";
 import { byteSize, type TensorSpec } from "../weights/safetensors-header.ts";
-import { adapterOptions, adapterWeights } from "./adapters.ts";
+import { adapterOptions } from "./adapters.ts";
 import {
   autoencoderFactor,
   buildDiT,
@@ -27,6 +28,7 @@ import {
   newTransformer,
   placeOf,
 } from "./models.ts";
+import { trainedPart } from "./stage-models.ts";
 import { prefixed, type Weights } from "./stage-task.ts";
 
 type Specs = ReadonlyMap<string, TensorSpec>;
@@ -157,19 +159,23 @@ async function shapesWith(
   }
   const t5 = await textEncoderOf(config, vocabSize);
   const transformer = await transformerOf(config, stage, latents, t5.config.dModel);
-  const { adapter } = stage;
+  const { adapter, controlnet: options } = stage;
   const added =
     adapter === null
       ? undefined
       : addAdapter(transformer, adapterOptions(adapter), { generator: torch.generator(0) });
-  const own = added === undefined ? transformer : adapterWeights(added);
+  const controlnet =
+    options === null
+      ? undefined
+      : PixArtControlNetAdapterModel.fromTransformer(transformer, { numLayers: options.blocks });
+  const [prefix, own] = trainedPart({ transformer, adapter: added, controlnet });
   const inMemory = holdsTextEncoder(config);
   const held = new Map<string, Weights>([
-    ["transformer", own],
+    [prefix, own],
     ...(inMemory ? ([["text_encoder", t5]] as const) : []),
   ]);
   const trained = new Map([
-    ...prefixed("transformer", own),
+    ...prefixed(prefix, own),
     ...(stage.trainTextEncoder ? prefixed("text_encoder", t5) : []),
   ]);
   const isCached = config.dataset.cache.texts && !stage.trainTextEncoder;
@@ -178,7 +184,7 @@ async function shapesWith(
   const stays = inMemory || !config.dataset.cache.texts;
   const parts = {
     model: transformer,
-    models: [vae, transformer],
+    models: [vae, transformer, ...(controlnet === undefined ? [] : [controlnet])],
     held,
     trained,
     added: added?.parameters() ?? none,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CheckedConfig, ResolvedConfig } from "../config/index.ts";
 import type { PictureSize } from "../data/buckets.ts";
-import type { Dataset, DatasetEntry } from "../data/dataset.ts";
+import type { ControlPicture, Dataset, DatasetEntry } from "../data/dataset.ts";
 import { DEMO_THINGS } from "../data/emoji/demo-things.ts";
 import { loadPictures } from "../data/load-pictures.ts";
 import { readDataset } from "../data/read-dataset.ts";
@@ -19,6 +19,8 @@ export interface Example {
   read(): Promise<Uint8Array>;
   /** Its size as it stands upright, from its file's header; read once. Throws ImageError naming it. */
   size(): Promise<PictureSize>;
+  /** What a ControlNet is shown of it, where the data set has that. */
+  readonly control?: ControlPicture | undefined;
   readonly shortCaption: string;
   /** The short one where the data has no other. */
   readonly denseCaption: string;
@@ -39,6 +41,8 @@ export type DatasetChoice = Pick<ResolvedConfig["dataset"], "folder" | "things" 
       | "layout"
       | "imageColumn"
       | "textColumn"
+      | "controlColumn"
+      | "controlFolder"
       | "instancePrompt"
       | "classFolder"
       | "classPrompt"
@@ -109,6 +113,8 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
     layout: layout ?? undefined,
     imageColumn: imageColumn ?? undefined,
     textColumn: captions ?? undefined,
+    controlColumn: config.controlColumn ?? undefined,
+    controlFolder: config.controlFolder ?? undefined,
     instancePrompt: instancePrompt ?? undefined,
     classFolder: classFolder ?? undefined,
     classPrompt: classPrompt ?? undefined,
@@ -124,6 +130,7 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
     file: entry.file,
     path: entry.path,
     read: () => entry.read(),
+    control: entry.control,
     size: once(async () => pictureSize(await entry.read(), entry.path)),
     shortCaption: entry.text,
     denseCaption: textColumn(entry, "dense_text") ?? entry.text,

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { ACCEPTED_FORMATS, readPicture, SNIFFED_BYTES, sniffImage } from "../../images/index.ts";
-import type { Unreadable } from "../dataset.ts";
+import type { ControlPicture, Unreadable } from "../dataset.ts";
 
 /** A picture that a layout lists: an entry, once it has a caption. */
 export interface FoundPicture {
@@ -10,6 +10,7 @@ export interface FoundPicture {
   readonly text: string | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
   read(): Promise<Uint8Array>;
+  readonly control?: ControlPicture | undefined;
 }
 
 /** What the files of a layout hold, in any order. */
@@ -19,23 +20,32 @@ export interface FoundPictures {
   readonly leftOut: readonly Unreadable[];
 }
 
+/** A control picture in a file of its own. */
+export const controlFile = (path: string): ControlPicture => ({
+  path,
+  read: () => readPicture(path),
+});
+
 /** A picture in a file of its own. */
 export class PictureFile implements FoundPicture {
   readonly file: string;
   readonly path: string;
   readonly text: string | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
+  readonly control: ControlPicture | undefined;
 
   constructor(
     file: string,
     path: string,
     text: string | undefined,
     columns: Readonly<Record<string, unknown>>,
+    control?: ControlPicture,
   ) {
     this.file = file;
     this.path = path;
     this.text = text;
     this.columns = columns;
+    this.control = control;
   }
 
   read(): Promise<Uint8Array> {

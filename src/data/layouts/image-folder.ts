@@ -3,11 +3,11 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve, sep } from "node:path";
 import { quote } from "../../weights/errors.ts";
 import type { DatasetLayout, Unreadable } from "../dataset.ts";
-import type { ColumnNames, DescribedPicture } from "../described-picture.ts";
+import { type ColumnNames, controlColumnOf, type DescribedPicture } from "../described-picture.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
 import { readCaptionMap } from "./caption-map.ts";
 import { filesOf, PICTURE_NAME, SIDE_CARS, stemOf } from "./detect-layout.ts";
-import { type FoundPictures, PictureFile, refusedFile } from "./found-picture.ts";
+import { controlFile, type FoundPictures, PictureFile, refusedFile } from "./found-picture.ts";
 import { innerName, type Listing } from "./list-files.ts";
 import { readMetadataLines } from "./metadata-lines.ts";
 import { readCaptionLines, readMetadataTable } from "./metadata-table.ts";
@@ -27,7 +27,11 @@ export async function listImageFolder(
   const { root, files } = listing;
   const lines = await readTables(layout, listing, names);
   const present = new Set(files);
-  const paths = new Set([...files.filter((file) => PICTURE_NAME.test(file)), ...lines.keys()]);
+  const controls = new Set([...lines.values()].flatMap(({ control }) => control ?? []));
+  const paths = new Set([
+    ...files.filter((file) => PICTURE_NAME.test(file) && !controls.has(file)),
+    ...lines.keys(),
+  ]);
   const pictures: PictureFile[] = [];
   const unreadable: Unreadable[] = [];
   await mapConcurrent([...paths], OPEN_FILES, async (path) => {
@@ -35,10 +39,19 @@ export async function listImageFolder(
     const text = line?.text ?? (await readSideCar(path, present));
     const reason = text instanceof Error ? text.message : await refusedFile(path, line?.where);
     if (reason !== undefined) unreadable.push({ path, reason });
-    else if (!(text instanceof Error))
-      pictures.push(new PictureFile(innerName(root, path), path, text, line?.columns ?? {}));
+    else if (!(text instanceof Error)) {
+      const control = line?.control === undefined ? undefined : controlFile(line.control);
+      pictures.push(
+        new PictureFile(innerName(root, path), path, text, line?.columns ?? {}, control),
+      );
+    }
   });
   return { pictures, unreadable, leftOut: [] };
+}
+
+/** A line, and the absolute path of the control picture that it names. */
+interface TableLine extends DescribedPicture {
+  readonly control: string | undefined;
 }
 
 /** The lines of all tables by the absolute path of their picture. */
@@ -46,22 +59,26 @@ async function readTables(
   layout: DatasetLayout,
   listing: Listing,
   names: ColumnNames,
-): Promise<Map<string, DescribedPicture>> {
+): Promise<Map<string, TableLine>> {
   const { root, files } = listing;
-  const lines = new Map<string, DescribedPicture>();
+  const lines = new Map<string, TableLine>();
   for (const table of filesOf(layout, listing)) {
     for (const line of await readTable(table, files, names)) {
-      const path = resolve(dirname(table), line.fileName);
-      if (!path.startsWith(root + sep) || line.fileName.includes("\0")) {
-        throw new Error(
-          `${line.where}: expected a path inside ${root} but found ${quote(line.fileName)}`,
-        );
-      }
+      const inside = (name: string): string => {
+        const path = resolve(dirname(table), name);
+        if (path.startsWith(root + sep) && !name.includes("\0")) return path;
+        throw new Error(`${line.where}: expected a path inside ${root} but found ${quote(name)}`);
+      };
+      const path = inside(line.fileName);
       const earlier = lines.get(path);
       if (earlier !== undefined) {
         throw new Error(`${line.where}: "${line.fileName}" was named before, at ${earlier.where}`);
       }
-      lines.set(path, line);
+      const control = line.columns[controlColumnOf(Object.keys(line.columns), names) ?? ""];
+      lines.set(path, {
+        ...line,
+        control: typeof control === "string" && control !== "" ? inside(control) : undefined,
+      });
     }
   }
   return lines;

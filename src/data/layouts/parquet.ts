@@ -1,10 +1,11 @@
 import { isUtf8 } from "node:buffer";
 import { dirname, resolve, sep } from "node:path";
 import { ImageError, readPicture } from "../../images/index.ts";
-import { BadFileError } from "../../weights/errors.ts";
-import type { Unreadable } from "../dataset.ts";
+import { BadFileError, quote } from "../../weights/errors.ts";
+import type { ControlPicture, Unreadable } from "../dataset.ts";
 import {
   type ColumnNames,
+  controlColumnOf,
   describedText,
   imageColumnOf,
   textColumnOf,
@@ -12,6 +13,7 @@ import {
 import { mapConcurrent } from "../map-concurrent.ts";
 import { filesOf } from "./detect-layout.ts";
 import {
+  controlFile,
   type FoundPicture,
   type FoundPictures,
   PictureFile,
@@ -40,6 +42,7 @@ interface Row {
   readonly given: string | undefined;
   readonly text: string | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
+  readonly control: ControlPicture | undefined;
 }
 
 /**
@@ -54,22 +57,33 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
   for (const path of filesOf("parquet", listing)) {
     const file = await ParquetFile.open(path);
     const image = imageColumn(file, names);
-    const described = await describedRows(file, image, names, listing.root);
+    const controlOf = controlsOf(file, names, listing.root);
+    const described = (await describedRows(file, image, names, listing.root)).map((row) => ({
+      ...row,
+      control: controlOf(row),
+    }));
     if (image.bytes !== undefined) {
       const source = new PictureSource(file, image.name, image.bytes, listing.root);
       rows.push(...described.map((row) => ({ ...row, source })));
       continue;
     }
-    await mapConcurrent(described, OPEN_FILES, async ({ given = "", row, text, columns }) => {
-      const target = resolve(dirname(path), given);
-      const isInside = target.startsWith(listing.root + sep) && !given.includes("\0");
-      const where = `${path} row ${row}`;
-      const reason = isInside
-        ? await refusedFile(target, where)
-        : `its path leads out of the folder (named at ${where})`;
-      if (reason !== undefined) unreadable.push({ path: isInside ? target : where, reason });
-      else named.push(new PictureFile(innerName(listing.root, target), target, text, columns));
-    });
+    await mapConcurrent(
+      described,
+      OPEN_FILES,
+      async ({ given = "", row, text, columns, control }) => {
+        const target = resolve(dirname(path), given);
+        const isInside = target.startsWith(listing.root + sep) && !given.includes("\0");
+        const where = `${path} row ${row}`;
+        const reason = isInside
+          ? await refusedFile(target, where)
+          : `its path leads out of the folder (named at ${where})`;
+        if (reason !== undefined) unreadable.push({ path: isInside ? target : where, reason });
+        else
+          named.push(
+            new PictureFile(innerName(listing.root, target), target, text, columns, control),
+          );
+      },
+    );
   }
   const files = uniqueNames(
     rows,
@@ -102,9 +116,7 @@ function imageColumn(file: ParquetFile, names: ColumnNames): ImageColumn {
     );
   }
   const leaves = file.leaves.filter(({ path }) => path[0] === name);
-  const bytes = leaves.find((leaf) =>
-    leaves.length === 1 ? !isText(leaf) : leaf.path.length === 2 && leaf.path[1] === "bytes",
-  );
+  const bytes = bytesOf(leaves);
   const hasPath = leaves.some(
     ({ path, element }) =>
       element.type === "BYTE_ARRAY" && (path.length === 1 || path[1] === "path"),
@@ -117,8 +129,18 @@ function imageColumn(file: ParquetFile, names: ColumnNames): ImageColumn {
       leaves.map(({ path }) => path.join(".")).join(", "),
     );
   }
+  if (bytes !== undefined) requireReadableGroups(file, bytes);
+  return { name, bytes };
+}
+
+/** Of a column's leaves the one that holds pictures' bytes; undefined where it has paths alone. */
+const bytesOf = (leaves: readonly ParquetLeaf[]): ParquetLeaf | undefined =>
+  leaves.find((leaf) =>
+    leaves.length === 1 ? !isText(leaf) : leaf.path.length === 2 && leaf.path[1] === "bytes",
+  );
+
+function requireReadableGroups(file: ParquetFile, bytes: ParquetLeaf): void {
   for (const [group] of file.groups.entries()) {
-    if (bytes === undefined) break;
     const chunk = file.chunk(group, bytes);
     if (!chunk.hasPageIndex && chunk.bytes > MOST_GROUP_BYTES) {
       throw new BadFileError(
@@ -130,7 +152,34 @@ function imageColumn(file: ParquetFile, names: ColumnNames): ImageColumn {
       );
     }
   }
-  return { name, bytes };
+}
+
+/** Finds rows' control pictures: in the file by their bytes, or beside it by their paths. */
+function controlsOf(
+  file: ParquetFile,
+  names: ColumnNames,
+  root: string,
+): (row: Pick<Row, "group" | "row" | "columns">) => ControlPicture | undefined {
+  const columns = file.leaves.map(({ path }) => path[0] as string);
+  const name = controlColumnOf(columns, names);
+  if (name === undefined) return () => undefined;
+  const bytes = bytesOf(file.leaves.filter(({ path }) => path[0] === name));
+  if (bytes === undefined) {
+    return ({ row, columns: { [name]: given } }) => {
+      if (typeof given !== "string") return undefined;
+      const target = resolve(dirname(file.path), given);
+      if (target.startsWith(root + sep) && !given.includes("\0")) return controlFile(target);
+      throw new Error(
+        `${file.path} row ${row}: expected a path inside ${root} but found ${quote(given)}`,
+      );
+    };
+  }
+  requireReadableGroups(file, bytes);
+  const source = new PictureSource(file, name, bytes, root);
+  return ({ group, row }) => ({
+    path: `${file.path}#${row} ${name}`,
+    read: () => source.read(group, row),
+  });
 }
 
 /** All rows without their pictures. */
@@ -139,7 +188,7 @@ async function describedRows(
   image: ImageColumn,
   names: ColumnNames,
   root: string,
-): Promise<Omit<Row, "source">[]> {
+): Promise<Omit<Row, "source" | "control">[]> {
   const tops = [...new Set(file.leaves.map(({ path }) => path[0] as string))];
   const textColumn = textColumnOf(tops, names);
   if (names.textColumn !== undefined && textColumn === undefined) {
@@ -155,7 +204,7 @@ async function describedRows(
     (leaf) => leaf !== image.bytes && (isText(leaf) || leaf.path[0] === textColumn),
   );
   const split = tops.includes("split") ? undefined : splitOf(innerName(root, file.path));
-  const described: Omit<Row, "source">[] = [];
+  const described: Omit<Row, "source" | "control">[] = [];
   for (const [group, { start, rows }] of file.groups.entries()) {
     const records = leaves.length === 0 ? [] : await file.rows(leaves, start, start + rows);
     for (let at = 0; at < rows; at += 1) {
@@ -234,7 +283,17 @@ class PictureSource {
     this.#leaves = file.leaves.filter(({ path }) => path[0] === column);
   }
 
+  /** Throws ImageError. */
   async read(group: number, row: number): Promise<Uint8Array> {
+    try {
+      return await this.#read(group, row);
+    } catch (error) {
+      if (error instanceof ImageError) throw error;
+      throw new ImageError(`${this.path}#${row}`, (error as Error).message, { cause: error });
+    }
+  }
+
+  async #read(group: number, row: number): Promise<Uint8Array> {
     const place = `${this.path}#${row}`;
     const record = await this.#record(group, row);
     const value = record?.[this.#column] as
@@ -272,26 +331,23 @@ class ParquetPicture implements FoundPicture {
   readonly path: string;
   readonly text: string | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
+  readonly control: ControlPicture | undefined;
   readonly #source: PictureSource;
   readonly #group: number;
   readonly #row: number;
 
-  constructor(file: string, { source, group, row, text, columns }: Row) {
+  constructor(file: string, { source, group, row, text, columns, control }: Row) {
     this.file = file;
     this.path = `${source.path}#${row}`;
     this.text = text;
     this.columns = columns;
+    this.control = control;
     this.#source = source;
     this.#group = group;
     this.#row = row;
   }
 
-  async read(): Promise<Uint8Array> {
-    try {
-      return await this.#source.read(this.#group, this.#row);
-    } catch (error) {
-      if (error instanceof ImageError) throw error;
-      throw new ImageError(this.path, (error as Error).message, { cause: error });
-    }
+  read(): Promise<Uint8Array> {
+    return this.#source.read(this.#group, this.#row);
   }
 }

@@ -56,12 +56,17 @@ export class PixArtControlNetTransformerModel extends Module {
     let x = embedded.x; // (B, N, D)
     let control = transformer.posEmbed.call(controlnetCond); // (B, N, D)
     for (const [i, block] of [...transformer.transformerBlocks].entries()) {
+      // What is used up is freed, or all blocks' outputs would stay until the last.
       if (i > 0 && i <= controlnet.config.numLayers) {
+        const [tokens, condition] = [x, control];
         const made = controlnet.call(i - 1, { x, control }, conditions, gradientCheckpointing);
         control = made.control; // (B, N, D)
         x = x.add(made.residual); // (B, N, D)
+        for (const used of [tokens, condition, made.residual]) used.dispose();
       }
+      const before = x;
       x = runBlock(block, x, conditions, gradientCheckpointing); // (B, N, D)
+      before.dispose();
     }
     return transformer.project(x, time, conditions.grid); // (B, C_out, H, W)
   }

@@ -1,20 +1,23 @@
 import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
-import type {
-  Adapter,
-  AutoencoderKL,
-  PixArtTransformer2DModel,
-  T5EncoderModel,
+import type { RgbImage } from "../../images/index.ts";
+import {
+  type Adapter,
+  type AutoencoderKL,
+  type PixArtControlNetAdapterModel,
+  PixArtControlNetTransformerModel,
+  type PixArtTransformer2DModel,
+  type T5EncoderModel,
 } from "../../models/index.ts";
 import { PixArtAlphaPipeline } from "../../pipelines/index.ts";
 import type { Scheduler } from "../../schedulers/index.ts";
 import type { T5Tokenizer } from "../../text/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import { adapterWeights } from "../adapters.ts";
 import type { Captions } from "../captions.ts";
 import type { SampleDraws } from "../draws.ts";
 import type { Latents, LoadedPicture } from "../latents.ts";
 import type { LoadedPrior, PriorPictures } from "../prior-pictures.ts";
+import { trainedPart } from "../stage-models.ts";
 import {
   type Batch,
   type LoadedBatch,
@@ -32,11 +35,19 @@ import { Denoising } from "./denoising.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 
+/** A ControlNet, and what it is shown of pictures. */
+export interface ControlNetParts {
+  readonly controlnet: PixArtControlNetAdapterModel;
+  readonly latents: Readonly<Record<Split, Latents>>;
+}
+
 /** What {@link TextToImageTask} works on. */
 export interface TextToImageParts {
   readonly transformer: PixArtTransformer2DModel;
   /** What is trained in place of the transformer's own weights, where the stage has one. */
   readonly adapter: Adapter | undefined;
+  /** A ControlNet that is trained in place of them, and what it is shown of each picture. */
+  readonly control?: ControlNetParts | undefined;
   /** What a stage that distils begins with, where that is not what its adapter is on. */
   readonly teacher?: PixArtTransformer2DModel | undefined;
   /** Where the checkpoints hold it: one that this run trains, or has trained. */
@@ -62,6 +73,8 @@ interface Denoised {
   /** As they are encoded. */
   readonly texts: readonly string[];
   readonly draws: SampleDraws;
+  /** (B, C, h, w): latents of what a ControlNet follows */
+  readonly condition?: Tensor | undefined;
 }
 
 /** Stages 2 and 3, text-image alignment and high aesthetics, and fine-tuning: the PixArt transformer learns from captions. */
@@ -74,22 +87,25 @@ export class TextToImageTask implements StageTask {
   readonly #parts: TextToImageParts;
   readonly #denoising: Denoising;
   readonly #consistency: Consistency | undefined;
+  readonly #controlled: PixArtControlNetTransformerModel | undefined;
 
   constructor(stage: TextToImageStage, parts: TextToImageParts) {
-    const { transformer, adapter, textEncoder, examples, latents } = parts;
+    const { transformer, control, textEncoder, examples, latents } = parts;
     this.#stage = stage;
     this.#parts = parts;
     this.#denoising = new Denoising(stage);
     const { consistency } = stage;
     this.#consistency = consistency === null ? undefined : new Consistency(stage, consistency);
-    const trained = adapter === undefined ? transformer : adapterWeights(adapter);
+    this.#controlled =
+      control && new PixArtControlNetTransformerModel(transformer, control.controlnet);
+    const [prefix, trained] = trainedPart({ ...parts, controlnet: control?.controlnet });
     this.models = new Map<string, Weights>([
-      ["transformer", trained],
+      [prefix, trained],
       ...(textEncoder === undefined ? [] : ([["text_encoder", textEncoder]] as const)),
     ]);
     const { lr, textEncoderLr } = stage.optimizer;
     this.groups = [
-      { parameters: prefixed("transformer", trained) },
+      { parameters: prefixed(prefix, trained) },
       ...(stage.trainTextEncoder && textEncoder !== undefined
         ? [
             {
@@ -131,13 +147,17 @@ export class TextToImageTask implements StageTask {
   }
 
   async load(batch: Batch): Promise<LoadedBatch> {
-    const { latents, prior } = this.#parts;
+    const { latents, prior, control } = this.#parts;
     const { split, ids, draws, isMeasured = false } = batch;
-    const pictures = await latents[split].load(ids, draws);
+    const seen = latents[split].see(ids, draws);
+    const pictures = await latents[split].loadSeen(seen);
+    const controls = await control?.latents[split].loadSeen(seen);
     const classes = isMeasured ? undefined : await prior?.load(draws.positions);
     const loss: LoadedBatch["loss"] = (withAverages = (body) => body()) => {
       const original = latents[split].draw(pictures, draws); // (B, C, h, w)
-      const own = { original, pictures, texts: this.#chooseCaptions(batch), draws };
+      const condition = controls && control?.latents[split].draw(controls, draws); // (B, C, h, w)
+      const texts = this.#chooseCaptions(batch);
+      const own = { original, pictures, texts, draws, condition };
       if (this.#consistency !== undefined)
         return this.#distil(this.#consistency, own, withAverages);
       return prior === undefined || classes === undefined
@@ -147,22 +167,26 @@ export class TextToImageTask implements StageTask {
     return { loss };
   }
 
-  #loss({ original, pictures, texts, draws }: Denoised, weights?: readonly number[]): StageLoss {
-    const predict = this.#predictor(this.#parts.transformer, pictures, texts);
+  #loss(
+    { original, pictures, texts, draws, condition }: Denoised,
+    weights?: readonly number[],
+  ): StageLoss {
+    const predict = this.#predictor(this.#parts.transformer, pictures, texts, condition);
     return this.#denoising.loss(original, draws, predict, weights);
   }
 
-  /** What a transformer gives for noisy latents of pictures with these captions. */
+  /** What a transformer gives for noisy latents of pictures with these captions; the controlled one where there is a condition. */
   #predictor(
     transformer: PixArtTransformer2DModel,
     pictures: readonly LoadedPicture[],
     texts: readonly string[],
+    condition?: Tensor,
   ): (noisy: Tensor, timesteps: readonly number[]) => Tensor {
     const { states, mask } = this.#parts.captions.states(texts);
     const sizes = pictures.map(({ originalSize: { height, width } }) => [height, width]);
     const ratios = pictures.map(({ bucket }) => [bucket.ratio]);
-    return (noisy, timesteps) =>
-      transformer.call(noisy, {
+    return (noisy, timesteps) => {
+      const inputs = {
         encoderHiddenStates: states,
         encoderAttentionMask: mask,
         timestep: torch.tensor([...timesteps]),
@@ -170,7 +194,11 @@ export class TextToImageTask implements StageTask {
           resolution: torch.tensor(sizes),
           aspectRatio: torch.tensor(ratios),
         },
-      });
+      };
+      return this.#controlled === undefined
+        ? transformer.call(noisy, inputs)
+        : this.#controlled.call(noisy, { ...inputs, controlnetCond: condition });
+    };
   }
 
   /** The teacher is what the stage began with: a model of its own, or the student without its adapter. */
@@ -214,10 +242,12 @@ export class TextToImageTask implements StageTask {
   }
 
   async sample(): Promise<SampleSheet> {
-    const { transformer, captions, tokenizer, vae, scheduler, config } = this.#parts;
+    const { transformer, control, captions, tokenizer, vae, scheduler, config } = this.#parts;
     const { prompts, steps, guidanceScale, seed } = config.sampling;
+    const controlImage = await this.#shownControls(prompts.length);
     const pipe = PixArtAlphaPipeline.create({
       transformer,
+      controlnet: control?.controlnet,
       textEncoder: captions.encoder,
       tokenizer,
       vae,
@@ -233,8 +263,22 @@ export class TextToImageTask implements StageTask {
       useResolutionBinning: false,
       maxSequenceLength: config.tokenizer.maxLength,
       cleanCaption: config.dataset.cleanCaptions, // as the captions that it learns from
+      ...(controlImage.length > 0 && { controlImage }),
     });
-    return { images, labels: [...prompts] };
+    return {
+      images: [...controlImage, ...images],
+      labels: [...controlImage.map(() => "to follow"), ...prompts],
+    };
+  }
+
+  /** What samples follow, one a prompt: of held-out pictures, or of the first ones. */
+  async #shownControls(count: number): Promise<RgbImage[]> {
+    const { control, examples } = this.#parts;
+    if (control === undefined) return [];
+    const split = examples.heldout.length > 0 ? "heldout" : "train";
+    const all = examples[split];
+    const shown = Array.from({ length: count }, (_, i) => all[i % all.length] ?? []).flat();
+    return Promise.all(shown.map((example) => control.latents[split].square(example)));
   }
 
   facts(): Readonly<Record<string, number>> {
@@ -242,10 +286,12 @@ export class TextToImageTask implements StageTask {
   }
 
   dispose(): void {
-    const { transformer, teacher, vae, latents, prior, captions } = this.#parts;
+    const { transformer, control, teacher, vae, latents, prior, captions } = this.#parts;
     teacher?.dispose();
     for (const part of [transformer, vae, latents.train, latents.heldout, captions]) part.dispose();
     prior?.latents.dispose();
+    control?.controlnet.dispose();
+    for (const each of Object.values(control?.latents ?? {})) each.dispose();
   }
 }
 
