@@ -3,6 +3,7 @@ import { addCaptionCommands } from "./caption-commands.ts";
 import { addDatasetCommands } from "./dataset-commands.ts";
 import { addDrawingCommands } from "./drawing-commands.ts";
 import { addRunsCommands } from "./runs-commands.ts";
+import { addScaleCommands } from "./scale-commands.ts";
 import { addTrainingCommands } from "./training-commands.ts";
 
 // Each command's code is loaded when it is called: --help, setup and doctor must work where the engine does not.
@@ -36,4 +37,5 @@ export function addCommands(program: Command): void {
   addTrainingCommands(program);
   addRunsCommands(program.command("runs").description("look at training runs, and compare them"));
   addDrawingCommands(program);
+  addScaleCommands(program);
 }

@@ -1,0 +1,72 @@
+import { z } from "zod";
+
+const positive = z.number({ error: "a number above 0" }).positive({ error: "a number above 0" });
+const count = z
+  .number({ error: "a whole number from 1" })
+  .int({ error: "a whole number from 1" })
+  .min(1, { error: "a whole number from 1" });
+const name = z.string({ error: "a name" }).min(1, { error: "a name" });
+const object =
+  (of: string) =>
+  (issue: { readonly code?: string }): string | undefined =>
+    issue.code === "invalid_type" ? `an object with the fields of ${of}` : undefined;
+
+const stageSchema = z.strictObject(
+  {
+    /** What tables call it. */
+    name,
+    /** Stages that name the same data set share its pictures and captions. */
+    dataset: name,
+    pictures: count,
+    /** Pixels of a side. */
+    resolution: count,
+    /** Whether text encoder states are kept for its pictures. */
+    captioned: z.boolean({ error: "true or false" }),
+    /** Images of a step, of all GPUs together. */
+    batchSize: count,
+    /** Images that a GPU takes at once; more are several passes. */
+    microBatch: count,
+    steps: count,
+    /** Of one GPU that waits for nobody. */
+    imagesPerSecond: positive,
+  },
+  { error: object("a stage") },
+);
+
+const recipeSchema = z.strictObject(
+  {
+    name,
+    /** Trained numbers of the model. */
+    parameters: count,
+    /** Where `imagesPerSecond` is from. */
+    speedSource: name,
+    stages: z.array(stageSchema, { error: "a list of stages" }).min(1, { error: "a stage" }),
+  },
+  { error: object("a recipe") },
+);
+
+/** A run to reckon with: see docs/scale.md. */
+export type ScaleRecipe = z.infer<typeof recipeSchema>;
+/** One stage of it. */
+export type ScaleStage = ScaleRecipe["stages"][number];
+
+/** Checks a recipe that was read from `source`. Throws an error that lists all mistakes. */
+export function parseScaleRecipe(json: string, source: string): ScaleRecipe {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw new Error(`${source}: expected JSON but found: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  const { data, error } = recipeSchema.safeParse(value);
+  if (data !== undefined) return data;
+  const mistakes = error.issues.map((issue) => {
+    const place = issue.path.length === 0 ? "the recipe" : issue.path.join(".");
+    if (issue.code === "unrecognized_keys") return `${place}: expected no ${issue.keys.join(", ")}`;
+    const found = issue.path.reduce<unknown>((at, key) => Object(at)[key], value);
+    return `${place}: expected ${issue.message} but found ${JSON.stringify(found) ?? "nothing"}`;
+  });
+  throw new Error(`${source}: ${mistakes.join("; ")}`);
+}
