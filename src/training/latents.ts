@@ -2,31 +2,20 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { ResolvedStage } from "../config/index.ts";
 import { type Bucket, nearestBucket } from "../data/buckets.ts";
-import { type CropPlace, coverPicture, hasOneCover } from "../data/cover-picture.ts";
-import type { ControlPicture } from "../data/dataset.ts";
+import { type CropPlace, hasOneCover } from "../data/cover-picture.ts";
 import { FeatureStore } from "../data/feature-store.ts";
 import { UnreadablePicturesError } from "../data/load-pictures.ts";
 import { mapConcurrent } from "../data/map-concurrent.ts";
-import {
-  ImageError,
-  pictureSize,
-  type ResizeKernel,
-  RgbImage,
-  sobelEdges,
-} from "../images/index.ts";
+import { ImageError, type RgbImage } from "../images/index.ts";
 import type { AutoencoderKL } from "../models/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import type { SampleDraws } from "./draws.ts";
 import { EncodingProgress } from "./encoding-progress.ts";
+import { type Condition, type OriginalSize, PictureSource } from "./picture-source.ts";
 import { stateHash } from "./state-hash.ts";
 import type { Example } from "./training-data.ts";
 
-const KERNELS: Readonly<Record<ResolvedStage["transform"]["resample"], ResizeKernel>> = {
-  bilinear: "linear",
-  bicubic: "cubic",
-  lanczos: "lanczos3",
-};
 /** Decoded pictures of any size may be large, so few are held at once. */
 const DECODED_AT_ONCE = 4;
 
@@ -35,18 +24,6 @@ export interface Seen {
   readonly example: Example;
   readonly place: CropPlace;
   readonly mirrored: boolean;
-}
-
-/** Height and width of a picture as its file has it. */
-export interface OriginalSize {
-  readonly height: number;
-  readonly width: number;
-}
-
-/** How a picture, or what belongs to it, is brought to its size. */
-interface Sight extends Omit<Seen, "example"> {
-  readonly originalSize: OriginalSize;
-  readonly bucket: Bucket;
 }
 
 /** A picture of a batch: where its latents are cached, or its pixels. */
@@ -76,9 +53,9 @@ export interface LatentsOptions {
   readonly vae: AutoencoderKL;
   /**
    * Encodes what a ControlNet is shown of each picture in place of the picture itself, brought to the same size and cut at the
-   * same place: the control picture that it was given, or its own edges.
+   * same place.
    */
-  readonly control?: "given" | "edges" | undefined;
+  readonly control?: Condition | undefined;
   /** Folder for cached latents; null encodes pictures anew whenever they are seen. */
   readonly cache: string | null;
   /** Share of the pictures that may be unreadable: those are left out. */
@@ -104,6 +81,7 @@ export const pixelsOf = (images: readonly RgbImage[]): Tensor =>
  */
 export class Latents {
   readonly #options: LatentsOptions;
+  readonly #source: PictureSource;
   /** The pictures that can be read, in the given order. */
   readonly examples: readonly Example[];
   readonly #store: FeatureStore | undefined;
@@ -121,6 +99,7 @@ export class Latents {
     }: { store?: FeatureStore | undefined; buckets?: readonly number[] | undefined } = {},
   ) {
     this.#options = options;
+    this.#source = new PictureSource(options.stage, options.control);
     this.examples = examples;
     this.#store = store;
     this.buckets = buckets;
@@ -165,8 +144,9 @@ export class Latents {
   /** Learns what holds for all sights of a picture, and encodes those that the store lacks. */
   async #fill(store: FeatureStore, example: Example): Promise<void> {
     const { horizontalFlip, crop } = this.#options.stage.transform;
-    const { path, bytes, originalSize } = await this.#read(example);
-    const content = this.#contentOf(bytes, originalSize);
+    const file = await this.#source.read(example);
+    const { originalSize } = file;
+    const content = file.key();
     const bucket = this.#bucketOf(originalSize);
     const hasOneCrop = crop === "center" || hasOneCover(originalSize, bucket);
     this.#known.set(example, { content, originalSize, bucket, hasOneCrop });
@@ -174,10 +154,9 @@ export class Latents {
     const keyOf = (mirrored: boolean): string => this.#keyOf(content, bucket, mirrored);
     const missing = sides.filter((mirrored) => !store.has(`${keyOf(mirrored)}mean`));
     if (!hasOneCrop || missing.length === 0) return;
-    const image = await RgbImage.decode(bytes, { name: path });
+    const image = await file.decode();
     for (const mirrored of missing) {
-      const sight = { originalSize, bucket, place: "center", mirrored } as const;
-      const covered = await this.#covered(image, sight);
+      const covered = await this.#source.bring(image, file, { bucket, place: "center", mirrored });
       await this.#encode(covered, (mean, std) =>
         store.put(
           new Map([
@@ -187,25 +166,6 @@ export class Latents {
         ),
       );
     }
-  }
-
-  /** The file that is encoded, and the size of the picture that it is, or belongs to. */
-  async #read(
-    example: Example,
-  ): Promise<{ path: string; bytes: Uint8Array; originalSize: OriginalSize }> {
-    const source = this.#options.control === "given" ? controlOf(example) : example;
-    const bytes = await source.read();
-    const originalSize =
-      source === example ? await pictureSize(bytes, example.path) : await example.size();
-    return { path: source.path, bytes, originalSize };
-  }
-
-  /** What the keys of a file in the store begin with. */
-  #contentOf(bytes: Uint8Array, { width, height }: OriginalSize): string {
-    const { control } = this.#options;
-    const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
-    if (control === undefined) return hash;
-    return control === "edges" ? `${hash}.edges` : `${hash}.over-${width}x${height}`;
   }
 
   async #encode<T>(picture: RgbImage, use: (mean: Tensor, std: Tensor) => Promise<T>): Promise<T> {
@@ -226,18 +186,6 @@ export class Latents {
       return [mean.contiguous(), logvar.mul(0.5).exp()];
     };
     return torch.noGrad(() => torch.withoutAutocast(() => torch.tidy(encoded)));
-  }
-
-  async #covered(
-    image: RgbImage,
-    { originalSize, bucket, place, mirrored }: Sight,
-  ): Promise<RgbImage> {
-    const { control, stage } = this.#options;
-    const { width, height } = bucket;
-    const kernel = KERNELS[stage.transform.resample];
-    const over = originalSize;
-    const covered = await coverPicture(image, { width, height, kernel, place, mirrored, over });
-    return control === "edges" ? sobelEdges(covered) : covered;
   }
 
   /** What a picture's keys in the store begin with. A square one has no size in it: the store is of one resolution. */
@@ -295,20 +243,21 @@ export class Latents {
       const { content, originalSize, bucket } = known;
       return { key: this.#keyOf(content, bucket, mirrored), originalSize, bucket };
     }
-    const { path, bytes, originalSize } = await this.#read(example);
+    const file = await this.#source.read(example);
+    const { originalSize } = file;
     const bucket = this.#bucketOf(originalSize);
-    const image = await RgbImage.decode(bytes, { name: path });
-    const pixels = await this.#covered(image, { originalSize, bucket, place, mirrored });
+    const image = await file.decode();
+    const pixels = await this.#source.bring(image, file, { bucket, place, mirrored });
     return { pixels, originalSize, bucket };
   }
 
   /** A picture as it is encoded where nothing is drawn: a square of the stage's resolution, cut out in the middle. */
   async square(example: Example): Promise<RgbImage> {
     const { resolution } = this.#options.stage;
-    const { path, bytes, originalSize } = await this.#read(example);
+    const file = await this.#source.read(example);
     const bucket = { ratio: 1, width: resolution, height: resolution };
-    const image = await RgbImage.decode(bytes, { name: path });
-    return this.#covered(image, { originalSize, bucket, place: "center", mirrored: false });
+    const sight = { bucket, place: "center", mirrored: false } as const;
+    return this.#source.bring(await file.decode(), file, sight);
   }
 
   /** Latents (B, C, h, w) of loaded pictures of one bucket, as the diffusion model takes them. */
@@ -338,11 +287,6 @@ export class Latents {
   dispose(): void {
     this.#store?.dispose();
   }
-}
-
-function controlOf({ path, control }: Example): ControlPicture {
-  if (control === undefined) throw new RangeError(`Expected a control picture for ${path}`);
-  return control;
 }
 
 function requireReadable(

@@ -13,6 +13,7 @@ import {
   holdsTextEncoder,
   pretrainedTokenizer,
 } from "./models.ts";
+import type { Condition } from "./picture-source.ts";
 import { stageTexts } from "./stage-texts.ts";
 import {
   type Example,
@@ -133,7 +134,7 @@ async function encodePictures({ config, data, shard, cache, say }: Work): Promis
       say(
         `Pictures of stage "${stage.name}": ${examples.length} of ${all.length} are this shard's`,
       );
-      const open = (list: readonly Example[], control?: "given" | "edges"): Promise<Latents> =>
+      const open = (list: readonly Example[], control?: Condition): Promise<Latents> =>
         Latents.open({
           examples: list,
           stage,

@@ -14,7 +14,7 @@ import type { T5Tokenizer } from "../../text/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { Captions } from "../captions.ts";
-import type { SampleDraws } from "../draws.ts";
+import { SampleDraws } from "../draws.ts";
 import type { Latents, LoadedPicture } from "../latents.ts";
 import type { LoadedPrior, PriorPictures } from "../prior-pictures.ts";
 import { trainedPart } from "../stage-models.ts";
@@ -155,7 +155,7 @@ export class TextToImageTask implements StageTask {
     const classes = isMeasured ? undefined : await prior?.load(draws.positions);
     const loss: LoadedBatch["loss"] = (withAverages = (body) => body()) => {
       const original = latents[split].draw(pictures, draws); // (B, C, h, w)
-      const condition = controls && control?.latents[split].draw(controls, draws); // (B, C, h, w)
+      const condition = controls && this.#condition(batch, controls); // (B, C, h, w)
       const texts = this.#chooseCaptions(batch);
       const own = { original, pictures, texts, draws, condition };
       if (this.#consistency !== undefined)
@@ -165,6 +165,13 @@ export class TextToImageTask implements StageTask {
         : this.#lossWithPrior(own, prior, classes);
     };
     return { loss };
+  }
+
+  /** Drawn from streams of their own: the pictures' noise and timesteps are those of training without a ControlNet. */
+  #condition({ split, draws }: Batch, controls: readonly LoadedPicture[]): Tensor | undefined {
+    const { control, config } = this.#parts;
+    const own = new SampleDraws(config.seed, `${this.#stage.name}/control`, draws.positions);
+    return control?.latents[split].draw(controls, own);
   }
 
   #loss(
