@@ -268,6 +268,7 @@ class Heartbeat {
       const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options_.limit).count();
       const std::string verdict = "Not heard of for " + std::to_string(seconds) + " s: rank " + silent + ". It is stopped, or its machine is gone.";
       set(store, "lost", verdict);
+      waited(options_.interval * 2);  // the others read it before the store goes
       end(verdict);
     }
     if (store.check({"lost"})) end(text(store.get("lost")));
@@ -444,21 +445,26 @@ static napi_value ReduceScatter(napi_env env, napi_callback_info info) {
 static napi_value ReducerNew(napi_env env, napi_callback_info info) {
   Args<4> args(env, info);
   const auto& group = owned<GroupHandle>(env, args[0], "a process group").group;
-  const auto parameters = tensors_of(env, args[1], "parameters");
-  const auto names = to_strings(env, args[2], "names");
+  auto parameters = tensors_of(env, args[1], "parameters");
+  auto names = to_strings(env, args[2], "names");
   const int64_t bytes = to_int64(env, args[3], "bucket bytes");
   const auto first_bytes = std::min<int64_t>(bytes, c10d::kDefaultFirstBucketBytes);
   const std::vector<bool> sparse(parameters.size(), false);
+  c10d::verify_params_across_processes(group, parameters, std::nullopt);
+  // Gradients become ready in about the opposite order of the parameters.
+  std::reverse(parameters.begin(), parameters.end());
+  std::reverse(names.begin(), names.end());
   std::unordered_map<size_t, std::string> names_by_index;
   for (size_t i = 0; i < names.size(); i++) names_by_index[i] = names[i];
-  c10d::verify_params_across_processes(group, parameters, std::nullopt);
-  auto [buckets, limits] = c10d::compute_bucket_assignment_by_size(parameters, {static_cast<size_t>(first_bytes), static_cast<size_t>(bytes)}, sparse);
-  // Gradients become ready in about the opposite order of the parameters.
-  std::reverse(buckets.begin(), buckets.end());
+  auto buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(parameters, {static_cast<size_t>(first_bytes), static_cast<size_t>(bytes)}, sparse));
   auto handle = std::make_unique<ReducerHandle>();
   handle->reducer = std::make_unique<c10d::Reducer>(parameters, std::move(buckets), group, sparse, bytes, /*find_unused_parameters=*/false,
                                                     /*gradient_as_bucket_view=*/true, std::move(names_by_index), first_bytes,
                                                     /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false, std::vector<int64_t>{});
+  // DDP sorts its buckets anew after the first backward pass. Where a number stands in a bucket decides in which order more than
+  // two ranks' are added: a resumed run's first step would differ in its last bits. So the buckets are final from the start.
+  handle->reducer->push_rebuilt_params_for_all_indices();
+  handle->reducer->rebuild_buckets();
   return own(env, std::move(handle));
 }
 
@@ -468,7 +474,6 @@ static napi_value ReducerPrepare(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   auto& reducer = *owned<ReducerHandle>(env, args[0], "a reducer").reducer;
   reducer.prepare_for_forward();
-  reducer.rebuild_buckets();
   reducer.prepare_for_backward({});
   return nullptr;
 }

@@ -22,6 +22,12 @@ export function addDrawingCommands(program: Command): void {
     .option("--images <n>", "pictures of each prompt", wholeNumber(1), 1)
     .option("--batch <n>", "pictures drawn at once", wholeNumber(1), 1)
     .option(
+      "--gpus <n>",
+      "processes of this machine, which share the pictures; two share a single one",
+      wholeNumber(1),
+    )
+    .option("--launcher <name>", "who starts them, as for train")
+    .option(
       "--scheduler <name>",
       "sampler: dpm-solver++, ddim, euler, unipc, lcm, … (default: the model's)",
     )

@@ -1,53 +1,72 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
+  findPlace,
   isLostRank,
   join as joinWorld,
   LAUNCHERS,
   type Launcher,
   LOST_RANK,
-  type Place,
   supervise,
-  type World,
+  World,
 } from "../distributed/index.ts";
 import { say } from "./talk.ts";
 
 /** What commands of several processes may be told. */
 export interface ProcessOptions {
+  readonly gpus?: number;
   readonly launcher?: string;
   readonly maxRestarts?: number;
 }
 
-/** The launcher that `--launcher` names; undefined where it is not given. */
-export function launcherOf({ launcher }: ProcessOptions): Launcher | undefined {
+/** This process among those of its command. */
+export interface Processes {
+  /** How often a launcher has started them anew. */
+  readonly restarts: number;
+  /** Meets the others. */
+  readonly join: () => Promise<World>;
+}
+
+/**
+ * This process among those that somebody has started; "launch" where this command is to start them itself. Throws where the
+ * options contradict each other or what a launcher did.
+ */
+export function placeOf(options: ProcessOptions): Processes | "launch" {
+  const { gpus = 1 } = options;
+  const launcher = launcherOf(options);
+  const place = findPlace(launcher, process.env);
+  if (place === undefined) {
+    if (gpus === 1) return { restarts: 0, join: async () => World.solo };
+    if (launcher === undefined || launcher === "pytorch") return "launch";
+    throw new Error(
+      `Expected --launcher pytorch for --gpus ${gpus} but received ${launcher}, which is one process`,
+    );
+  }
+  if (gpus > 1 && gpus !== place.size) {
+    throw new Error(
+      `Expected ${gpus} processes, as --gpus says, but the launcher has started ${place.size}. Leave --gpus out, or let both agree`,
+    );
+  }
+  const parent = Number(process.env.PIXART_LAUNCHER_PID ?? 0);
+  return { restarts: place.restarts, join: () => joinWorld(place, { parent }) };
+}
+
+function launcherOf({ launcher }: ProcessOptions): Launcher | undefined {
   const known = LAUNCHERS.find((name) => name === launcher);
   if (known !== undefined || launcher === undefined) return known;
   throw new Error(`Expected ${LAUNCHERS.join(", ")} for --launcher but received ${launcher}`);
 }
 
 /** Starts this command once a process, and stays until they end. Returns the exit code. */
-export function launch(
-  processes: number,
-  launcher: Launcher | undefined,
-  { maxRestarts = 0 }: ProcessOptions,
-): Promise<number> {
-  if (launcher !== undefined && launcher !== "pytorch") {
-    throw new Error(
-      `Expected --launcher pytorch for --gpus ${processes} but received ${launcher}: ${launcher === "none" ? "that is one process" : "its own command starts the processes"}`,
-    );
-  }
+export function launch({ gpus = 1, maxRestarts = 0 }: ProcessOptions): Promise<number> {
   const [script = "", ...args] = process.argv.slice(1);
   return supervise({
-    processes,
+    processes: gpus,
     maxRestarts,
-    command: () => [process.execPath, ...process.execArgv, script, ...args],
+    command: [process.execPath, ...process.execArgv, script, ...args],
     say,
   });
 }
-
-/** Meets the other processes of the run. */
-export const joinRun = (place: Place): Promise<World> =>
-  joinWorld(place, { parent: Number(process.env.PIXART_LAUNCHER_PID ?? 0) });
 
 /**
  * What `body` gives; undefined where another process of the run is gone: this one then ends with the exit code that says so, and
@@ -64,17 +83,9 @@ export async function endingWithOthers<T>(body: () => Promise<T>): Promise<T | u
   }
 }
 
-/** Throws: the launcher has started another number of processes than was asked for. */
-export function requireSize(gpus: number, { size }: Place): never {
-  throw new Error(
-    `Expected ${gpus} processes, as --gpus says, but the launcher has started ${size}. Leave --gpus out, or let both agree`,
-  );
-}
-
 /** Whether to go on with the run of a folder: asked for, or because all processes were started again after a failure. */
 export const isResumed = (
   resume: boolean | string,
-  place: Place | undefined,
+  { restarts }: Processes,
   folder: string,
-): boolean =>
-  resume !== false || ((place?.restarts ?? 0) > 0 && existsSync(join(folder, "config.json")));
+): boolean => resume !== false || (restarts > 0 && existsSync(join(folder, "config.json")));

@@ -1,10 +1,12 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { World } from "../distributed/index.ts";
 import { contactSheet, RgbImage } from "../images/index.ts";
 import type { PixArtAlphaOptions } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
 import { type DrawJob, drawJobs, inBatches, recordToRepeat } from "./draw-jobs.ts";
 import { loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
+import { endingWithOthers, launch, placeOf } from "./processes.ts";
 import { StepProgress } from "./step-progress.ts";
 import { say } from "./talk.ts";
 
@@ -31,6 +33,8 @@ export interface SampleOptions extends PipelineChanges {
   readonly cleanCaption: boolean;
   readonly out: string;
   readonly json?: boolean;
+  readonly gpus?: number;
+  readonly launcher?: string;
 }
 
 const fileStem = (prompt: string): string =>
@@ -46,17 +50,34 @@ export async function sampleCommand(
   prompts: readonly string[],
   options: SampleOptions,
 ): Promise<void> {
+  const processes = placeOf(options);
+  if (processes === "launch") {
+    process.exitCode = await launch(options);
+    return;
+  }
+  await endingWithOthers(async () => draw(await processes.join(), model, prompts, options));
+}
+
+/** In each of several processes its share of the pictures, or of the work on a single one. */
+async function draw(
+  world: World,
+  model: string,
+  prompts: readonly string[],
+  options: SampleOptions,
+): Promise<void> {
   const plan = await planOf(prompts, options);
   const { pipe, run } = await loadPipeline(model, { ...options, ...plan.changes });
   if (plan.call.controlImage !== undefined && pipe.controlnet === undefined)
     throw aloneError("--control-image");
   const size = run && { width: run.stage.resolution, height: run.stage.resolution };
   await mkdir(options.out, { recursive: true });
-  const images: RgbImage[] = [];
-  const files: string[] = [];
   const start = performance.now();
-  using progress = new StepProgress(plan.jobs.length);
-  for (const batch of inBatches(plan.jobs, options.batch)) {
+  const batches = inBatches(plan.jobs, options.batch);
+  const isGuided = (plan.call.guidanceScale ?? 0) > 1;
+  const together = batches.length === 1 && world.size === 2 && isGuided;
+  const own = together ? batches : world.share(batches);
+  using progress = new StepProgress(own.flat().length);
+  for (const batch of own) {
     const result = await pipe(
       batch.map(({ prompt }) => prompt),
       {
@@ -65,20 +86,25 @@ export async function sampleCommand(
         generator: batch.map(({ seed }) => torch.generator(seed)),
         onWarning: (message) => say(`Warning: ${message}`),
         onStep: ({ step, total }) => progress.step(batch.length, step / total),
+        ...(together && {
+          branches: {
+            own: world.isFirst ? 0 : 1,
+            gather: (prediction) => world.gatherRows(prediction),
+          },
+        }),
       },
     );
-    for (const [i, image] of result.images.entries()) {
-      const { prompt, seed } = batch[i] as DrawJob;
-      const file = join(options.out, `${fileStem(prompt)}-${seed}.png`);
-      await image.save(file);
-      images.push(image);
-      files.push(file);
-    }
+    if (!together || world.isFirst)
+      for (const [i, image] of result.images.entries())
+        await image.save(fileOf(batch[i] as DrawJob, options.out));
     progress.done(batch.length);
   }
-  if (images.length > 1) files.push(await saveSheet(images, plan.jobs, options.out));
+  world.leave();
+  if (!world.isFirst) return;
+  const files = plan.jobs.map((job) => fileOf(job, options.out));
+  if (files.length > 1) files.push(await saveSheet(files, plan.jobs, options.out));
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  say(`${images.length} picture${images.length === 1 ? "" : "s"} in ${seconds} s`);
+  say(`${plan.jobs.length} picture${plan.jobs.length === 1 ? "" : "s"} in ${seconds} s`);
   process.stdout.write(options.json ? `${JSON.stringify({ files })}\n` : `${files.join("\n")}\n`);
 }
 
@@ -153,12 +179,16 @@ async function repeatPlan(path: string, prompts: readonly string[]): Promise<Pla
   };
 }
 
+const fileOf = ({ prompt, seed }: DrawJob, folder: string): string =>
+  join(folder, `${fileStem(prompt)}-${seed}.png`);
+
 async function saveSheet(
-  images: readonly RgbImage[],
+  files: readonly string[],
   jobs: readonly DrawJob[],
   folder: string,
 ): Promise<string> {
-  const sheet = await contactSheet([...images], {
+  const images = await Promise.all(files.map((file) => RgbImage.decode(file)));
+  const sheet = await contactSheet(images, {
     columns: Math.ceil(Math.sqrt(images.length)),
     labels: jobs.map(({ prompt }) => prompt),
     cell: 128,

@@ -1,17 +1,9 @@
 import { type CheckedConfig, loadConfig } from "../config/index.ts";
-import { findPlace, World } from "../distributed/index.ts";
 import { dryRun } from "../training/before-run.ts";
 import { proveResume } from "../training/prove-resume.ts";
 import { runFolderOf } from "../training/run-pipeline.ts";
 import { train } from "../training/train.ts";
-import {
-  endingWithOthers,
-  isResumed,
-  joinRun,
-  launch,
-  launcherOf,
-  requireSize,
-} from "./processes.ts";
+import { endingWithOthers, isResumed, launch, placeOf } from "./processes.ts";
 import { say } from "./talk.ts";
 
 /** Options of `pixart train`. */
@@ -39,14 +31,12 @@ const quoted = (word: string): string =>
 
 /** `pixart train CONFIG` */
 export async function trainCommand(name: string, options: TrainCommandOptions): Promise<void> {
-  const launcher = launcherOf(options);
-  const place = findPlace(launcher, process.env);
-  const { gpus = 1 } = options;
-  if (place === undefined && gpus > 1) {
-    process.exitCode = await launch(gpus, launcher, options);
+  const processes = placeOf(options);
+  if (processes === "launch") {
+    process.exitCode = await launch(options);
     return;
   }
-  if (place !== undefined && gpus > 1 && gpus !== place.size) requireSize(gpus, place);
+  const { gpus = 1 } = options;
   const { resume = false, workDir, cfgOptions = [] } = options;
   const loaded = await loadConfig(name, cfgOptions);
   const elsewhere = typeof resume === "string" && resume !== "auto" ? runFolderOf(resume) : workDir;
@@ -71,10 +61,10 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     ...(gpus > 1 ? [`--gpus ${gpus}`] : []),
     "--resume",
   ];
-  const world = place === undefined ? World.solo : await joinRun(place);
+  const world = await processes.join();
   const outcome = await endingWithOthers(() =>
     train(config, {
-      resume: isResumed(resume, place, config.workDir),
+      resume: isResumed(resume, processes, config.workDir),
       resumeCommand: command.join(" "),
       say: world.isFirst ? say : () => {},
       rehearsal,

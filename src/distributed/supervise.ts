@@ -8,8 +8,8 @@ import { LOST_RANK } from "./lost-rank.ts";
 /** What {@link supervise} starts. */
 export interface SuperviseOptions {
   readonly processes: number;
-  /** What each process runs; asked again for each new start. */
-  readonly command: (restart: number) => readonly string[];
+  /** What each process runs. */
+  readonly command: readonly string[];
   /** How often all are started anew after a failure. */
   readonly maxRestarts: number;
   /** Lines for people. */
@@ -22,7 +22,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"] as const;
 /** Lines of a failed process that are shown again. */
 const LAST_LINES = 20;
 /** Until the others are ended after the first failure; they may have noticed it themselves. */
-const GRACE_MS = 5_000;
+const GRACE_MS = 8_000;
 
 interface Rank {
   readonly rank: number;
@@ -62,7 +62,7 @@ async function runOnce(
   const port = await freePort();
   let wasAsked = false;
   const ranks = Array.from({ length: processes }, (_, rank) =>
-    start(command(restart), environment(rank, processes, port, restart), rank),
+    start(command, environment(rank, processes, port, restart), rank),
   );
   const handOn = (signal: NodeJS.Signals): void => {
     wasAsked = true;
@@ -168,22 +168,23 @@ function report(
 ): void {
   const cause = firstCause(failures);
   // Where all others ended because one is gone, the one is that which still lives, stopped.
-  const blamed = cause?.rank ?? survivors[0] ?? failures[0]?.rank;
+  const blamed = cause?.rank ?? survivors.find(isStopped) ?? survivors[0] ?? failures[0]?.rank;
   if (blamed === undefined) return;
   const how = cause?.how ?? (survivors.includes(blamed) ? stateOf(blamed) : failures[0]?.how);
   say(`Rank ${blamed.rank} (process ${blamed.child.pid}) ${how}. Its last lines:`);
   for (const line of blamed.lastLines) say(`  ${line}`);
 }
 
-/** What the system says of a process that does not answer. */
-function stateOf({ child }: Rank): string {
+const stateOf = (rank: Rank): string =>
+  isStopped(rank) ? "is stopped (SIGSTOP), and was ended" : "does not answer, and was ended";
+
+/** Whether a process is held by a signal, where the system says so. */
+function isStopped({ child }: Rank): boolean {
   try {
-    const state = /^State:\s+(\S+)/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1];
-    if (state === "T" || state === "t") return "is stopped (SIGSTOP), and was ended";
+    return /^State:\s+[Tt]/m.test(readFileSync(`/proc/${child.pid}/status`, "utf8"));
   } catch {
-    // No /proc here.
+    return false; // no /proc here
   }
-  return "does not answer, and was ended";
 }
 
 const isAlive = ({ child }: Rank): boolean => child.exitCode === null && child.signalCode === null;

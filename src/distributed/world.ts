@@ -73,6 +73,12 @@ export class World {
     this.#parts?.group.broadcast(tensor, root);
   }
 
+  /** (n, …) of every rank → (size n, …), in the order of the ranks. */
+  gatherRows(tensor: Tensor): Tensor {
+    const group = this.#parts?.group;
+    return group === undefined ? tensor : group.allGather(tensor);
+  }
+
   /** A rank's text, in every rank; the others' is not looked at. */
   broadcastText(text: string, root: number): string {
     const group = this.#parts?.group;

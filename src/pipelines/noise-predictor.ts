@@ -14,6 +14,14 @@ import type { EncodedPrompt } from "./prompt-encoding.ts";
 
 // Shapes: B pictures, L caption tokens, D width of the text encoder's states, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
 
+/** Two processes that predict a picture together: one away from the negative prompt, one towards the prompt. */
+export interface GuidanceBranches {
+  /** Which of the two is this process's: 0 for the negative prompt's. */
+  readonly own: 0 | 1;
+  /** (B, …) of this process → (2B, …) of both, the negative prompt's first. */
+  readonly gather: (prediction: Tensor) => Tensor;
+}
+
 /** What of a pipeline predicts. */
 export interface PredictorModels {
   readonly transformer: PixArtTransformer2DModel;
@@ -36,6 +44,8 @@ export interface PredictorInputs {
 export interface Guidance {
   readonly guidanceScale: number;
   readonly scheduler: Scheduler;
+  /** Where two processes share the work. */
+  readonly branches: GuidanceBranches | undefined;
 }
 
 /** What the sampler asks for in its input (B, C, H/f, W/f) at a timestep. */
@@ -70,12 +80,14 @@ function withText(
 export function noisePredictor(
   models: PredictorModels,
   { prompt, latents, control }: PredictorInputs,
-  { guidanceScale, scheduler }: Guidance,
+  { guidanceScale, scheduler, branches }: Guidance,
 ): NoisePredictor {
   const { positive, negative } = prompt;
   const { transformer, vaeScaleFactor } = models;
-  // Both halves go through the model as one batch, the negative one first.
-  const texts = negative === undefined ? [positive] : [negative, positive];
+  // Both halves go through the model as one batch, the negative one first; or each in a process of its own.
+  const both = negative === undefined ? [positive] : [negative, positive];
+  const shared = both.length > 1 ? branches : undefined;
+  const texts = shared === undefined ? both : both.slice(shared.own, shared.own + 1);
   const states = torch.cat(texts.map(({ hiddenStates }) => hiddenStates));
   const model = withText(models, states, control && torch.cat(texts.map(() => control)));
   const encoderAttentionMask = torch.cat(texts.map(({ attentionMask }) => attentionMask));
@@ -85,11 +97,12 @@ export function noisePredictor(
     : undefined;
   const { device } = latents;
   return (input, timestep) => {
-    const output = model(torch.cat(texts.map(() => input)), {
+    const predicted = model(torch.cat(texts.map(() => input)), {
       encoderAttentionMask,
       timestep: torch.full([rows], timestep, { dtype: "float32", device }),
       addedCondKwargs,
     });
+    const output = shared === undefined ? predicted : shared.gather(predicted);
     // Channels beyond the latents' own predict the variance, which most samplers don't use.
     const prediction = scheduler.usesLearnedVariance ? output : output.narrow(1, 0, input.size(1));
     if (negative === undefined) return prediction;

@@ -10,6 +10,7 @@ import {
   resolveControlImages,
   resolveImageStart,
 } from "./image-inputs.ts";
+import type { GuidanceBranches } from "./noise-predictor.ts";
 import { type PromptOptions, type RequestTexts, resolveTexts } from "./request-texts.ts";
 import { hasResolutionBins, nearestResolutionBin, type PictureSize } from "./resolution-bins.ts";
 
@@ -44,6 +45,8 @@ export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
   readonly onWarning?: (message: string) => void;
   /** Stops the call before its next step. */
   readonly signal?: AbortSignal;
+  /** Where two processes predict together: both make the same call, and both get the pictures. */
+  readonly branches?: GuidanceBranches;
 }
 
 /** A request whose every value is known and fits the pipeline. */
@@ -72,6 +75,7 @@ export interface PixArtAlphaRequest {
   readonly controlImages: readonly RgbImage[] | undefined;
   readonly onWarning: (message: string) => void;
   readonly signal: AbortSignal | undefined;
+  readonly branches: GuidanceBranches | undefined;
 }
 
 /** What of a pipeline decides which requests it can serve, and what it does where a request leaves that open. */
@@ -102,6 +106,7 @@ export function resolveRequest(
     numImagesPerPrompt = 1,
     onWarning = (message) => process.emitWarning(message),
     signal,
+    branches,
   } = options;
   const texts = resolveTexts(prompt, options, limits.maxSequenceLength);
   checkCount("numInferenceSteps", numInferenceSteps);
@@ -140,6 +145,7 @@ export function resolveRequest(
     controlImages,
     onWarning,
     signal,
+    branches,
   };
 }
 

@@ -11,7 +11,7 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { expected } from "./expected.ts";
 import { requireFinite } from "./finite.ts";
-import { noisePredictor } from "./noise-predictor.ts";
+import { type GuidanceBranches, noisePredictor } from "./noise-predictor.ts";
 import { noiseOf, pictureLatents } from "./picture-latents.ts";
 import {
   type PixArtAlphaOptions,
@@ -64,6 +64,8 @@ export interface DenoiseOptions {
   readonly timesteps?: readonly number[] | undefined;
   readonly guidanceScale: number;
   readonly eta: number;
+  /** Where two processes predict together; both make the same call. */
+  readonly branches?: GuidanceBranches | undefined;
   /** For samplers that add noise. */
   readonly generator: NoiseSource;
   readonly signal?: AbortSignal | undefined;
@@ -207,12 +209,12 @@ export class PixArtAlphaStages {
 
   /** Denoises step by step, leaving the event loop free between steps. An aborted `signal` ends it with its reason. */
   async *denoise(options: DenoiseOptions): AsyncGenerator<DenoiseStep, void, void> {
-    const { prompt, start, control, guidanceScale, eta, generator, signal } = options;
+    const { prompt, start, control, guidanceScale, branches, eta, generator, signal } = options;
     const { latents } = start;
     using scheduler = this.plan(options);
     using scope = torch.scope("denoise");
     const predict = scope.run(() =>
-      noisePredictor(this, { prompt, latents, control }, { guidanceScale, scheduler }),
+      noisePredictor(this, { prompt, latents, control }, { guidanceScale, scheduler, branches }),
     );
     const timesteps = scheduler.timesteps.slice(start.skippedSteps);
     const total = timesteps.length;

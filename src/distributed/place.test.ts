@@ -1,0 +1,112 @@
+import { describe, expect, it } from "vitest";
+import { firstHost } from "./host-list.ts";
+import { findPlace } from "./place.ts";
+
+describe("findPlace", () => {
+  const torchrun = {
+    RANK: "5",
+    LOCAL_RANK: "1",
+    WORLD_SIZE: "8",
+    MASTER_ADDR: "node1",
+    MASTER_PORT: "29400",
+    TORCHELASTIC_USE_AGENT_STORE: "True",
+    TORCHELASTIC_RESTART_COUNT: "2",
+  };
+
+  it("reads torchrun's variables, named or not", () => {
+    const place = {
+      rank: 5,
+      size: 8,
+      localRank: 1,
+      masterAddress: "node1",
+      masterPort: 29400,
+      storeIsServed: true,
+      restarts: 2,
+    };
+    expect(findPlace(undefined, torchrun)).toEqual(place);
+    expect(findPlace("pytorch", torchrun)).toEqual(place);
+    expect(findPlace("none", torchrun)).toBeUndefined();
+  });
+
+  it("reads a PyTorchJob's, where rank 0 serves the store", () => {
+    const env = { RANK: "0", WORLD_SIZE: "2", MASTER_ADDR: "job-master-0", MASTER_PORT: "23456" };
+    expect(findPlace(undefined, env)).toMatchObject({
+      rank: 0,
+      localRank: 0,
+      masterAddress: "job-master-0",
+      storeIsServed: false,
+      restarts: 0,
+    });
+  });
+
+  it("finds Slurm's first machine", () => {
+    const env = {
+      SLURM_PROCID: "3",
+      SLURM_LOCALID: "1",
+      SLURM_NTASKS: "4",
+      SLURM_STEP_NUM_TASKS: "4",
+      SLURM_STEP_NUM_NODES: "2",
+      SLURM_STEP_NODELIST: "gpu[07,09]",
+    };
+    const place = { rank: 3, size: 4, localRank: 1, masterAddress: "gpu07", masterPort: 29500 };
+    expect(findPlace("slurm", env)).toMatchObject(place);
+    expect(findPlace(undefined, env)).toMatchObject(place);
+  });
+
+  it("takes mpirun's processes of one machine to loopback", () => {
+    const env = {
+      OMPI_COMM_WORLD_RANK: "1",
+      OMPI_COMM_WORLD_SIZE: "2",
+      OMPI_COMM_WORLD_LOCAL_RANK: "1",
+      OMPI_COMM_WORLD_LOCAL_SIZE: "2",
+    };
+    expect(findPlace(undefined, env)).toMatchObject({ rank: 1, masterAddress: "127.0.0.1" });
+    expect(() => findPlace("mpi", { ...env, OMPI_COMM_WORLD_LOCAL_SIZE: "1" })).toThrow(
+      "Expected MASTER_ADDR, the address of rank 0's machine, but it is not set",
+    );
+  });
+
+  it("leaves a process alone that nobody started with others", () => {
+    expect(findPlace(undefined, {})).toBeUndefined();
+    expect(findPlace("pytorch", {})).toBeUndefined();
+    // A batch script of a job with four tasks, before srun.
+    expect(findPlace(undefined, { SLURM_PROCID: "0", SLURM_NTASKS: "1" })).toBeUndefined();
+  });
+
+  it.each([
+    [
+      "slurm",
+      {},
+      "Expected the variables of --launcher slurm (SLURM_PROCID, SLURM_STEP_NUM_TASKS or SLURM_NTASKS) but they are not set. Start the command with srun",
+    ],
+    ["mpi", {}, "Start the command with mpirun"],
+    [
+      "pytorch",
+      { ...torchrun, RANK: "8" },
+      "Expected a rank below 8, the number of processes, but RANK is 8",
+    ],
+    [
+      "pytorch",
+      { ...torchrun, MASTER_PORT: "http" },
+      "Expected an integer of at least 1 for the variable MASTER_PORT but received http",
+    ],
+  ] as const)("%s: says what is wrong with the variables", (launcher, env, message) => {
+    expect(() => findPlace(launcher, env)).toThrow(message);
+  });
+});
+
+it.each([
+  ["login1", "login1"],
+  ["node[003-005,009],login1", "node003"],
+  ["gpu[07,09]", "gpu07"],
+  ["rack1-[2-4]-ib", "rack1-2-ib"],
+  ["a.cluster.org,b.cluster.org", "a.cluster.org"],
+])("the first host of %s is %s", (list, host) => {
+  expect(firstHost(list)).toBe(host);
+});
+
+it("an empty list of hosts is refused", () => {
+  expect(() => firstHost("")).toThrow(
+    'Expected a list of hosts such as node[01-04] but received ""',
+  );
+});

@@ -1,0 +1,58 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, expect, it } from "vitest";
+import { RgbImage } from "../../src/images/index.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "pixart-sample-together-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** `pixart sample` of the released small model; returns the folder and what was said. */
+async function sample(name: string, ...args: string[]): Promise<{ out: string; said: string }> {
+  const out = join(folder, name);
+  const command = ["--import", "tsx", "src/cli/main.ts", "sample", "models/emoji-demo", ...args];
+  const { stderr } = await promisify(execFile)(
+    process.execPath,
+    [...command, "--steps", "4", "--seed", "3", "--out", out],
+    { cwd: ROOT },
+  );
+  return { out, said: stderr };
+}
+
+/** Largest difference of two pictures, of 255. */
+async function difference(a: string, b: string): Promise<number> {
+  const [one, other] = [await RgbImage.decode(a), await RgbImage.decode(b)];
+  expect([one.width, one.height]).toEqual([other.width, other.height]);
+  return one.data.reduce(
+    (most, value, i) => Math.max(most, Math.abs(value - (other.data[i] ?? Number.NaN))),
+    0,
+  );
+}
+
+it("two processes share prompts, and draw what one draws", async () => {
+  const prompts = ["a red apple", "a cat", "a dog"];
+  const [alone, together] = [
+    await sample("alone", ...prompts),
+    await sample("together", ...prompts, "--gpus", "2"),
+  ];
+  const names = readdirSync(alone.out).toSorted();
+  expect(names).toHaveLength(4); // and a sheet
+  expect(readdirSync(together.out).toSorted()).toEqual(names);
+  for (const name of names)
+    expect(await difference(join(alone.out, name), join(together.out, name)), name).toBe(0);
+  expect(together.said).toContain("3 pictures in");
+});
+
+it("two processes share the guidance of a single picture", async () => {
+  const [alone, together] = [
+    await sample("one-alone", "a red apple"),
+    await sample("one-together", "a red apple", "--gpus", "2"),
+  ];
+  const name = "a-red-apple-3.png";
+  expect(readdirSync(together.out)).toEqual([name]);
+  expect(await difference(join(alone.out, name), join(together.out, name))).toBeLessThanOrEqual(1);
+});
