@@ -1,6 +1,7 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { INPUTS, type InputFact } from "../scale/inputs.ts";
 import { number } from "./arguments.ts";
+import { REPORT_PARTS } from "./report-parts.ts";
 
 /** Adds `pixart simulate`. */
 export function addScaleCommands(program: Command): void {
@@ -17,6 +18,9 @@ export function addScaleCommands(program: Command): void {
   for (const [name, fact] of Object.entries<InputFact>(INPUTS))
     simulate.option(`--${flagOf(name)} <n>`, fact.what, number, fact.default);
   simulate
+    .addOption(
+      new Option("--show <parts...>", "only these, of one number of GPUs").choices(REPORT_PARTS),
+    )
     .option("--json", "as JSON: a list, one report for each number of GPUs")
     .action(async (options: import("./simulate.ts").SimulateOptions) =>
       (await import("./simulate.ts")).simulateCommand(options),

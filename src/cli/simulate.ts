@@ -3,6 +3,7 @@ import {
   type Assumption,
   assumptionsOf,
   type ClockReport,
+  type DatasetStorage,
   PIXART_ALPHA,
   parseScaleRecipe,
   type ScaleInputs,
@@ -11,18 +12,20 @@ import {
   type StageReport,
   simulateRun,
 } from "../scale/index.ts";
+import { REPORT_PARTS } from "./report-parts.ts";
 import { table } from "./table.ts";
 
 /** Options of `pixart simulate`. */
 export interface SimulateOptions extends Omit<ScaleInputs, "gpus"> {
   readonly gpus: readonly number[];
   readonly recipe: string;
+  readonly show?: readonly string[];
   readonly json?: boolean;
 }
 
 /** `pixart simulate --gpus N` */
 export async function simulateCommand(options: SimulateOptions): Promise<void> {
-  const { gpus, recipe: name, json, ...inputs } = options;
+  const { gpus, recipe: name, show = REPORT_PARTS, json, ...inputs } = options;
   const recipe = await readRecipe(name);
   const reports = gpus.map((count) => simulateRun(recipe, { ...inputs, gpus: count }));
   if (json) {
@@ -32,7 +35,8 @@ export async function simulateCommand(options: SimulateOptions): Promise<void> {
   }
   const [first] = reports;
   if (first === undefined) throw new RangeError("Expected a number of GPUs");
-  const lines = reports.length === 1 ? describeRun(first) : describeComparison(reports, first);
+  const lines =
+    reports.length === 1 ? describeRun(first, show) : describeComparison(reports, first);
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
@@ -49,7 +53,7 @@ async function readRecipe(name: string): Promise<ScaleRecipe> {
 function describeComparison(reports: readonly ScaleReport[], first: ScaleReport): string[] {
   const { recipe, inputs } = first;
   return [
-    `${recipe.name}: means of ${inputs.runs} simulated runs, seed ${inputs.seed}`,
+    `${recipe.name}: ${runsText(inputs)}`,
     "",
     ...table([
       ["GPUs", "GPU days", ...CLOCK_HEAD],
@@ -60,15 +64,22 @@ function describeComparison(reports: readonly ScaleReport[], first: ScaleReport)
       ]),
     ]),
     "",
-    "The assumptions are printed for a single number of GPUs.",
+    "Everything else, with the assumptions, is printed for a single number of GPUs.",
   ];
 }
 
-function describeRun(report: ScaleReport): string[] {
-  const { recipe, inputs, stages, total, storage } = report;
+function describeRun(report: ScaleReport, parts: readonly string[]): string[] {
+  const { recipe, inputs } = report;
+  const shown = Object.entries(PARTS).filter(([name]) => parts.includes(name));
   return [
-    `${recipe.name} on ${inputs.gpus} GPUs: means of ${inputs.runs} simulated runs, seed ${inputs.seed}`,
-    "",
+    `${recipe.name} on ${inputs.gpus} GPUs: ${runsText(inputs)}`,
+    ...shown.flatMap(([, describe]) => ["", ...describe(report)]),
+  ];
+}
+
+/** What can be shown of one run. */
+const PARTS: Record<(typeof REPORT_PARTS)[number], (report: ScaleReport) => string[]> = {
+  step: ({ stages }) => [
     "A step, in seconds",
     ...table([
       [
@@ -84,58 +95,70 @@ function describeRun(report: ScaleReport): string[] {
         "step",
         "steps/s",
       ],
-      ...stages.map(({ name, steps, step }) => [
-        name,
-        whole(steps),
-        String(step.ranks),
-        String(step.imagesOfOne),
-        digits(step.imagesPerSecond),
-        digits(step.compute),
-        digits(step.allReduce),
-        digits(step.exposed),
-        digits(step.straggling),
-        digits(step.total),
-        digits(1 / step.total),
-      ]),
+      ...stages.map(stepCells),
     ]),
-    "",
+  ],
+  time: ({ stages, total }) => [
     "Time",
     ...table([
       ["stage", ...CLOCK_HEAD],
       ...stages.map((stage) => [stage.name, ...clockCells(stage)]),
       ["all", ...clockCells(total)],
     ]),
-    "",
-    `Checkpoints: ${bytesText(report.checkpointBytes)} each, ${bytesText(report.checkpointBytes * inputs.keepCheckpoints)} for the ${inputs.keepCheckpoints} that are kept`,
+  ],
+  checkpoints: ({ stages, checkpointBytes, inputs: { keepCheckpoints } }) => [
+    `Checkpoints: ${bytesText(checkpointBytes)} each, ${bytesText(checkpointBytes * keepCheckpoints)} for the ${keepCheckpoints} that are kept`,
     ...table([
       ["stage", "every steps", "written", "save s", "optimum min: Young", "Daly"],
       ...stages.map(checkpointCells),
     ]),
-    "",
-    "Storage, and the jobs before training on these GPUs",
+  ],
+  storage: ({ storage }) => [
+    "Storage, and the hours before training on these GPUs",
     ...table([
-      ["data set", "pictures", "files", "tars of 1 GB", "caption h", "latent h", "captions"],
-      ...storage.map((each) => [
-        each.dataset,
-        whole(each.pictures),
-        bytesText(each.raw),
-        whole(each.tars),
-        each.captions === 0 ? "-" : digits(each.captionHours),
-        digits(each.latentHours),
-        each.captions === 0 ? "-" : bytesText(each.captions),
-      ]),
+      ["data set", "pictures", "files", "tars of 1 GB", "captions", "caption h", "latent h"],
+      ...storage.map(storageCells),
     ]),
+    "",
     ...table([
-      ["", "resolution", "latents"],
+      ["data set", "resolution", "latents"],
       ...storage.flatMap(({ dataset, latents }) =>
         latents.map(({ resolution, bytes }) => [dataset, String(resolution), bytesText(bytes)]),
       ),
     ]),
-    "",
+  ],
+  assumptions: (report) => [
     "Assumptions (no source: a guess, to be replaced by your own measurement)",
     ...assumptionsOf(report).map(describeAssumption),
-  ];
-}
+  ],
+};
+
+const stepCells = ({ name, steps, step }: StageReport): string[] => [
+  name,
+  whole(steps),
+  String(step.ranks),
+  String(step.imagesOfOne),
+  digits(step.imagesPerSecond),
+  digits(step.compute),
+  digits(step.allReduce),
+  digits(step.exposed),
+  digits(step.straggling),
+  digits(step.total),
+  digits(1 / step.total),
+];
+
+const storageCells = (each: DatasetStorage): string[] => [
+  each.dataset,
+  whole(each.pictures),
+  bytesText(each.raw),
+  whole(each.tars),
+  each.captions === 0 ? "-" : bytesText(each.captions),
+  each.captions === 0 ? "-" : digits(each.captionHours),
+  digits(each.latentHours),
+];
+
+const runsText = ({ runs, seed }: ScaleReport["inputs"]): string =>
+  `${runs === 1 ? "one simulated run" : `means of ${runs} simulated runs`}, seed ${seed}`;
 
 const CLOCK_HEAD = [
   "days",
@@ -181,7 +204,7 @@ function digits(value: number): string {
   return places === 0 ? whole(value) : value.toFixed(Math.min(places, 6));
 }
 
-const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 /** Storage in decimal units: `812 MB`, `13.8 TB`. */
 function bytesText(bytes: number): string {

@@ -119,7 +119,8 @@ export const INPUTS = {
     what: "pictures that the autoencoder encodes in a second on one GPU",
     unit: "",
     default: perA100(25),
-    source: "the paper: SAM in 25 h on 64 V100, times 2.2",
+    source:
+      "the paper: SAM in 25 h on 64 V100, times 2.2; taken for every resolution, though higher ones are slower",
     range: "above 0",
   },
   runs: {
