@@ -5,7 +5,7 @@ import type { ScaleStage } from "./recipe.ts";
  * Of a step with gradient checkpointing, a forward pass, the same again and a backward pass that costs two: all but the first can
  * hide an all-reduce.
  */
-export const BACKWARD_SHARE = 3 / 4;
+const BACKWARD_SHARE = 3 / 4;
 
 /** Where the seconds of a step go. */
 export interface StepTime {
