@@ -1,6 +1,6 @@
 /** `pixart`: models, samplers, pipelines and training of PixArt-α. The engine itself is `pixart/torch`. */
 export { HubError, type ResolveOptions, resolveModel, type WantedFile } from "./hub/index.ts";
-export { RgbImage } from "./images/index.ts";
+export { RgbImage, sobelEdges } from "./images/index.ts";
 export * from "./models/index.ts";
 export * from "./optim/index.ts";
 export * from "./pipelines/index.ts";

@@ -45,6 +45,26 @@ it.each<[string, Partial<PixArtConfig>, readonly string[]]>([
     ],
   ],
   [
+    "a ControlNet before the last stage, of too many blocks, and beside other things to train",
+    {
+      stages: [
+        autoencoder,
+        { ...words, controlnet: {}, adapter: { type: "lora" }, consistency: {} },
+        { ...words, name: "more", trainTextEncoder: false },
+      ],
+    },
+    [
+      "Expected false, since the stage distils the transformer, for stages.1.trainTextEncoder but received true.",
+      'Expected null, since only the last stage may train a ControlNet, for stages.1.controlnet but received {"blocks":13,"condition":"given"}.',
+      'Expected null, since the stage trains a ControlNet of the transformer, for stages.1.adapter but received {"type":"lora","r":null,"alpha":null,"targetModules":["to_q","to_k","to_v","t....',
+      'Expected null, since the stage trains a ControlNet of the transformer, for stages.1.consistency but received {"guidanceScale":4.5,"solverSteps":50,"huberC":0.001}.',
+      "Expected false, since the stage trains a ControlNet of the transformer, for stages.1.trainTextEncoder but received true.",
+      "Expected fewer than the transformer's 1 blocks, since each copy leads to the block behind its own, for stages.1.controlnet.blocks but received 13.",
+      'Expected null, since only the last stage may train an adapter, for stages.1.adapter but received {"type":"lora","r":null,"alpha":null,"targetModules":["to_q","to_k","to_v","t....',
+      "Expected false, since the stage trains an adapter of the transformer, for stages.1.trainTextEncoder but received true.",
+    ],
+  ],
+  [
     "classes for a pretrained transformer",
     { transformer: { pretrained: "m" } },
     [

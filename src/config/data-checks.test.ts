@@ -30,6 +30,28 @@ const classes = { classFolder: "dogs", classPrompt: "a photo of a dog" };
 it.each<[string, PixArtConfig, readonly string[]]>([
   ["aspect ratios", config({}), []],
   ["class pictures", config({ ...classes, classImages: 100 }, square), []],
+  ["control pictures in a folder", config({ controlFolder: "maps" }, { controlnet: {} }), []],
+  ["control pictures in a column", config({ controlColumn: "map" }, { controlnet: {} }), []],
+  ["edges", config({}, { controlnet: { condition: "edges" } }), []],
+  [
+    "control pictures among the pictures, and named twice",
+    config({ controlFolder: "data/maps", controlColumn: "map" }, { controlnet: {} }),
+    [
+      'Expected a folder outside of dataset.folder, whose pictures are all trained on, for dataset.controlFolder but received "data/maps".',
+      'Expected null, since dataset.controlFolder is given, for dataset.controlColumn but received "map".',
+    ],
+  ],
+  [
+    "edges beside control pictures, and class pictures",
+    config(
+      { ...classes, controlFolder: "maps" },
+      { ...square, controlnet: { condition: "edges" } },
+    ),
+    [
+      'Expected null, since dataset.classFolder is given and its pictures have no controls, for stages.0.controlnet but received {"blocks":13,"condition":"edges"}.',
+      'Expected "given", since dataset.controlFolder is given, for stages.0.controlnet.condition but received "edges".',
+    ],
+  ],
   [
     "a side without a table",
     config({}, { resolution: 768 }),

@@ -55,7 +55,7 @@ describe("stageShapes", () => {
   );
 
   // Counts from the released files: diffusers' PixArt-XL-2, its autoencoder and T5-XXL's encoder.
-  const released = (stage: object): ReturnType<typeof stageShapes> => {
+  const released = (...stages: readonly object[]): ReturnType<typeof stageShapes> => {
     const resolved = settleConfig(
       resolveConfig(
         {
@@ -70,14 +70,14 @@ describe("stageShapes", () => {
           transformer: { numLayers: 28, numAttentionHeads: 16, attentionHeadDim: 72, patchSize: 2 },
           stages: [
             { ...base.stages[0], resolution: 256 },
-            { ...base.stages[2], resolution: 256, ...stage },
+            ...stages.map((stage) => ({ ...base.stages[2], resolution: 256, ...stage })),
           ],
         },
         "xl2.json",
       ),
       () => 1,
     );
-    const last = resolved.stages[1];
+    const last = resolved.stages.at(-1);
     if (last === undefined) throw new Error("no such stage");
     return stageShapes(resolved, last, { classCount: 1000, vocabSize: 32128 });
   };
@@ -91,5 +91,22 @@ describe("stageShapes", () => {
     expect(memory.optimizer / memory.gradients).toBeCloseTo(2, 4);
     expect(memory.models / 4).toBeCloseTo(trained + vae, -2);
     expect(latents).toEqual({ channels: 4, size: 32 });
+  });
+
+  it("knows how large PixArt-δ's ControlNet of it is", async () => {
+    const { trained, model, memory, checkpoint } = await released(
+      { trainTextEncoder: true },
+      { name: "controlnet", trainTextEncoder: false, controlnet: {} },
+    );
+    // 13 blocks of XL/2 (4 × 1152² + 4 × 1152 twice, the MLP, the table) and 14 layers of 1152² + 1152.
+    const controlnet = 13 * 21_255_552 + 14 * 1_328_256;
+    const [transformer, t5, vae] = [610_856_096, 4_762_310_656, 83_653_863];
+    expect(trained).toBe(controlnet);
+    expect(model).toBe(transformer);
+    expect(memory.models / 4).toBeCloseTo(transformer + t5 + vae + controlnet, -2);
+    const keys = [...(checkpoint.get("weights")?.keys() ?? [])];
+    expect(new Set(keys.map((key) => key.split(".")[0]))).toEqual(
+      new Set(["controlnet", "text_encoder"]),
+    );
   });
 });

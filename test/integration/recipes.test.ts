@@ -85,6 +85,29 @@ describe("every recipe", () => {
   });
 });
 
+// PixArt-δ, section 4.3; PixArt-α, configs/pixart_app_config/PixArt_xl2_img1024_controlHed.py
+it.each([
+  ["hed", "given", "data/hed"],
+  ["edges", "edges", null],
+])("PixArt-δ's ControlNet on %s has its values", async (name, condition, controlFolder) => {
+  const config = await loadConfig(`pixart_alpha_1024_controlnet_${name}`);
+  expect(config.dataset).toMatchObject({ controlFolder, captionDropout: 0.1 });
+  expect(config.stages).toHaveLength(1);
+  expect(config.stages[0]).toMatchObject({
+    resolution: 1024,
+    batchSize: 3,
+    gradientAccumulation: 4,
+    steps: 20_000,
+    controlnet: { blocks: 13, condition },
+    loss: { type: "epsilon+vlb" },
+    optimizer: { type: "adamw", lr: 5e-6, weightDecay: 3e-2, eps: 1e-10 },
+    schedule: { type: "constant", warmupSteps: 0 },
+    gradientClip: 0.01,
+    gradientCheckpointing: true,
+    ema: { decay: 0.9999 },
+  });
+});
+
 describe("DreamBooth", () => {
   const lora = { type: "lora", targetModules: ["to_q", "to_k", "to_v", "to_out.0"] };
   const diffengine = {

@@ -178,6 +178,11 @@ it("has Python's losses and gradient norms", () => {
   }
 });
 
+it("leaves the transformer without gradients", () => {
+  for (const [key, weight] of ours.transformer.namedParameters())
+    expect(weight.requiresGrad || weight.grad !== undefined, key).toBe(false);
+});
+
 it("ends with Python's weights", () => {
   using file = readSafetensors(at("out.safetensors"));
   const { output: _, ...expected } = Object.fromEntries(

@@ -1,10 +1,11 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { construct } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
+import { PixArtBlock } from "../pixart/block.ts";
 import { type PixArtConfig, PixArtTransformer2DModel } from "../pixart/index.ts";
 import { PixArtControlNetAdapterModel } from "./adapter.ts";
 import {
@@ -75,6 +76,39 @@ describe("fromTransformer", () => {
       qkNorm: true,
     });
     expect(copied(1).kvCompressConfig).toBeNull();
+  });
+});
+
+describe("PixArtControlNetTransformerModel", () => {
+  it("holds as many tensors in each block as in the one before", () => {
+    const transformer = build({ numLayers: 6 });
+    const adapter = PixArtControlNetAdapterModel.fromTransformer(transformer, { numLayers: 5 });
+    const model = new PixArtControlNetTransformerModel(transformer, adapter);
+    const held: number[] = [];
+    const run = PixArtBlock.prototype.forward;
+    vi.spyOn(PixArtBlock.prototype, "forward").mockImplementation(function (
+      this: PixArtBlock,
+      ...given
+    ) {
+      held.push(torch.memory().tensors);
+      return run.apply(this, given);
+    });
+    torch.noGrad(() =>
+      torch.tidy(() =>
+        model.call(torch.zeros([1, 4, 8, 8]), {
+          encoderHiddenStates: torch.zeros([1, 3, 32]),
+          timestep: torch.zeros([1]),
+          controlnetCond: torch.zeros([1, 4, 8, 8]),
+        }),
+      ),
+    );
+    vi.restoreAllMocks();
+    expect(held).toHaveLength(11);
+    // Base block 0, then each time a copy and the block that it leads to; only the first copy has a layer before it.
+    const [, ...copies] = held.filter((_, i) => i % 2 === 1);
+    const [, ...blocks] = held.filter((_, i) => i % 2 === 0);
+    expect(new Set(copies).size).toBe(1);
+    expect(new Set(blocks).size).toBe(1);
   });
 });
 
