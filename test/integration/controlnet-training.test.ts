@@ -30,7 +30,11 @@ function configFile(
   const config: PixArtConfig = {
     ...plain,
     name,
-    dataset: { ...plain.dataset, ...(controlFolder !== undefined && { controlFolder }) },
+    dataset: {
+      ...plain.dataset,
+      maxUnreadable: 0.1,
+      ...(controlFolder !== undefined && { controlFolder }),
+    },
     transformer: { numLayers: 2, numAttentionHeads: 2, attentionHeadDim: 12 },
     stages: [
       { ...stage, steps: 2 },
@@ -151,6 +155,14 @@ describe("a run that trains a ControlNet", () => {
     await expect(train("none", configFile("none", {}))).rejects.toThrow(
       /^Expected a control picture for every picture, since stage "controlnet" trains a ControlNet, but 18 of 18 have none\. Name them in a column "control_image".*:\n {2}\S+ball-.*\n {2}and 13 more$/s,
     );
+  });
+
+  it("leaves out a picture whose control picture cannot be read, and says so", async () => {
+    cpSync(at("maps"), at("broken"), { recursive: true });
+    writeFileSync(at("broken/ring-green.png"), "no picture");
+    const { stderr } = await train("hole", configFile("hole", {}, at("broken")));
+    expect(stderr).toContain(`Warning: ${at("broken/ring-green.png")} is left out: expected a`);
+    expect(stderr).toContain('Stage "controlnet": 32 px, 15 pictures');
   });
 
   it("begins with the loss that the transformer has alone, to the last bit", async () => {
