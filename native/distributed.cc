@@ -17,6 +17,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -217,6 +218,9 @@ class Heartbeat {
 
   explicit Heartbeat(Options options) : options_(std::move(options)), thread_([this] { run(); }) {}
 
+  // The main thread has come to another collective.
+  void arrive() { arrivals_++; }
+
   ~Heartbeat() {
     {
       std::lock_guard lock(mutex_);
@@ -248,6 +252,7 @@ class Heartbeat {
 
   void beat(c10d::Store& store, uint64_t count) {
     set(store, "beat/" + std::to_string(options_.rank), std::to_string(count));
+    set(store, "arrivals/" + std::to_string(options_.rank), std::to_string(arrivals_));
     const auto now = Clock::now();
     std::vector<int> watched;
     if (options_.rank == 0) {
@@ -299,6 +304,7 @@ class Heartbeat {
 
   Options options_;
   std::map<int, Seen> seen_;
+  std::atomic<int64_t> arrivals_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopped_ = false;
@@ -327,6 +333,12 @@ static napi_value HeartbeatNew(napi_env env, napi_callback_info info) {
   auto handle = std::make_unique<HeartbeatHandle>();
   handle->heartbeat = std::make_unique<Heartbeat>(std::move(options));
   return own(env, std::move(handle));
+}
+
+static napi_value HeartbeatArrive(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  if (auto& heartbeat = owned<HeartbeatHandle>(env, args[0], "a heartbeat").heartbeat) heartbeat->arrive();
+  return nullptr;
 }
 
 static napi_value HeartbeatStop(napi_env env, napi_callback_info info) {
@@ -514,6 +526,7 @@ const std::vector<Export> kDistributedExports = {
     {"reducerCheck", guarded<ReducerCheck>},
     {"reducerFree", guarded<ReducerFree>},
     {"heartbeatNew", guarded<HeartbeatNew>},
+    {"heartbeatArrive", guarded<HeartbeatArrive>},
     {"heartbeatStop", guarded<HeartbeatStop>},
 };
 

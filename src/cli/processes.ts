@@ -48,7 +48,9 @@ export function placeOf(options: ProcessOptions): Processes | "launch" {
     );
   }
   const parent = Number(process.env.PIXART_LAUNCHER_PID ?? 0);
-  return { restarts: place.restarts, join: () => joinWorld(place, { parent }) };
+  const seconds = process.env.PIXART_COLLECTIVE_TIMEOUT;
+  const waits = seconds === undefined ? {} : { collective: Number(seconds) * 1000 };
+  return { restarts: place.restarts, join: () => joinWorld(place, { parent, ...waits }) };
 }
 
 function launcherOf({ launcher }: ProcessOptions): Launcher | undefined {
@@ -72,15 +74,26 @@ export function launch({ gpus = 1, maxRestarts = 0 }: ProcessOptions): Promise<n
  * What `body` gives; undefined where another process of the run is gone: this one then ends with the exit code that says so, and
  * the one that failed has more to say.
  */
-export async function endingWithOthers<T>(body: () => Promise<T>): Promise<T | undefined> {
+export async function endingWithOthers<T>(
+  world: World,
+  body: () => Promise<T>,
+): Promise<T | undefined> {
   try {
     return await body();
   } catch (error) {
     if (!isLostRank(error)) throw error;
-    say(`Another process of this run is gone. ${error.message}`);
+    say(describeLoss(world, error.message));
     process.exitCode = LOST_RANK;
     return undefined;
   }
+}
+
+/** A process that hangs keeps its connections, and only does not come. */
+function describeLoss(world: World, message: string): string {
+  if (!/time[d ]?\s?out/i.test(message)) return `Another process of this run is gone. ${message}`;
+  const missing = world.behind();
+  const who = missing.length > 0 ? `rank ${missing.join(", ")}` : "other ranks";
+  return `Rank ${world.rank} waited for ${who} in vain. ${message}`;
 }
 
 /** Whether to go on with the run of a folder: asked for, or because all processes were started again after a failure. */

@@ -55,7 +55,8 @@ export async function sampleCommand(
     process.exitCode = await launch(options);
     return;
   }
-  await endingWithOthers(async () => draw(await processes.join(), model, prompts, options));
+  const world = await processes.join();
+  await endingWithOthers(world, () => draw(world, model, prompts, options));
 }
 
 /** In each of several processes its share of the pictures, or of the work on a single one. */

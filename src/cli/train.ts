@@ -62,7 +62,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     "--resume",
   ];
   const world = await processes.join();
-  const outcome = await endingWithOthers(() =>
+  const outcome = await endingWithOthers(world, () =>
     train(config, {
       resume: isResumed(resume, processes, config.workDir),
       resumeCommand: command.join(" "),

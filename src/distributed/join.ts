@@ -65,7 +65,13 @@ export async function join(place: Place, options: JoinOptions = {}): Promise<Wor
     // The store goes with its server's process.
     if (isServer) store.wait(keys("left", size), arrival);
   };
-  return new World({ group, leave });
+  const behind = (): number[] => {
+    const own = Number(store.get(`arrivals/${rank}`));
+    return Array.from({ length: size }, (_, each) => each).filter(
+      (each) => each !== rank && Number(store.get(`arrivals/${each}`)) < own,
+    );
+  };
+  return new World({ group, arrive: () => heartbeat.arrive(), behind, leave });
 }
 
 const keys = (name: string, size: number): string[] =>

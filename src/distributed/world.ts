@@ -4,6 +4,10 @@ import * as torch from "../torch/index.ts";
 /** What {@link World} is made of where it has several processes. */
 export interface WorldParts {
   readonly group: torch.ProcessGroup;
+  /** Counts that this process has come to a place where all meet. */
+  readonly arrive: () => void;
+  /** Ranks that have come to fewer such places than this one, which waits for them. */
+  readonly behind: () => number[];
   /** Ends what joining began; all are here. */
   readonly leave: () => void;
 }
@@ -37,6 +41,16 @@ export class World {
     return this.rank === 0;
   }
 
+  /** Says that this process is about to wait for the others: who is then missing is known by it. */
+  arrive(): void {
+    this.#parts?.arrive();
+  }
+
+  /** After a collective that waited in vain: the ranks that did not come to it. */
+  behind(): number[] {
+    return this.#parts?.behind() ?? [];
+  }
+
   /** Returns when all are here. */
   barrier(): void {
     this.any(false);
@@ -44,7 +58,7 @@ export class World {
 
   /** Whether a thing holds for any of them. */
   any(mine: boolean): boolean {
-    const group = this.#parts?.group;
+    const group = this.#meet();
     if (group === undefined) return mine;
     return torch.tidy(() => {
       const flag = torch.fromTypedArray(Float32Array.of(mine ? 1 : 0), [1]);
@@ -55,7 +69,7 @@ export class World {
 
   /** Everybody's numbers, by rank. `most` is at least as many as any of them has. */
   gather(mine: readonly number[], most: number): number[][] {
-    const group = this.#parts?.group;
+    const group = this.#meet();
     if (group === undefined) return [[...mine]];
     return torch.tidy(() => {
       const row = new Float64Array(1 + most);
@@ -70,18 +84,17 @@ export class World {
 
   /** Puts a rank's values into everybody's tensor. */
   broadcast(tensor: Tensor, root: number): void {
-    this.#parts?.group.broadcast(tensor, root);
+    this.#meet()?.broadcast(tensor, root);
   }
 
   /** (n, …) of every rank → (size n, …), in the order of the ranks. */
   gatherRows(tensor: Tensor): Tensor {
-    const group = this.#parts?.group;
-    return group === undefined ? tensor : group.allGather(tensor);
+    return this.#meet()?.allGather(tensor) ?? tensor;
   }
 
   /** A rank's text, in every rank; the others' is not looked at. */
   broadcastText(text: string, root: number): string {
-    const group = this.#parts?.group;
+    const group = this.#meet();
     if (group === undefined) return text;
     return torch.tidy(() => {
       const bytes = new TextEncoder().encode(text);
@@ -111,6 +124,12 @@ export class World {
   async first(body: () => Promise<void>): Promise<void> {
     if (this.isFirst) await body();
     this.barrier();
+  }
+
+  /** The group, for a collective that begins now. */
+  #meet(): torch.ProcessGroup | undefined {
+    this.arrive();
+    return this.#parts?.group;
   }
 
   /** When all is done: the processes part. One that failed does not come here, it ends. */

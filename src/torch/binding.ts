@@ -160,6 +160,7 @@ export interface Native {
     exitCode: number,
     parent: number,
   ): HeartbeatHandle;
+  heartbeatArrive(heartbeat: HeartbeatHandle): void;
   heartbeatStop(heartbeat: HeartbeatHandle): void;
 }
 

@@ -256,6 +256,14 @@ export class Heartbeat {
     );
   }
 
+  /**
+   * Counts that this process has come to another point where all meet; told to the others with the next sign of life, under the
+   * key `arrivals/<rank>`.
+   */
+  arrive(): void {
+    native.heartbeatArrive(this.#handle);
+  }
+
   /** The process ends of its own accord from here on: rank 0 last, because it keeps the store. */
   stop(): void {
     native.heartbeatStop(this.#handle);

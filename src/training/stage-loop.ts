@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ResolvedStage } from "../config/index.ts";
-import { ShardedOptimizer, World } from "../distributed/index.ts";
+import { ShardedOptimizer, type World } from "../distributed/index.ts";
 import { clipGradNorm_, createOptimizer, Ema, lrFactor, type Optimizer } from "../optim/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { LossLedger } from "./loss-ledger.ts";
 import { type MeasuredLoss, measureLoss } from "./measure-loss.ts";
+import { ALONE, passesOf, type Sharing } from "./sharing.ts";
 import { SpikeGuard } from "./spike-guard.ts";
 import { StageBatches } from "./stage-batches.ts";
 import type { Rollback, StageListener, StageState } from "./stage-listener.ts";
@@ -25,15 +26,6 @@ const seconds = (since: number): number => (performance.now() - since) / 1000;
 export class DivergedError extends Error {
   override readonly name: string = "DivergedError";
 }
-
-/** The processes that share a stage's steps. */
-export interface Sharing {
-  readonly world: World;
-  /** As many as the run began with: a step has so many times the stage's passes, however many there are now. */
-  readonly processes: number;
-}
-
-const ALONE: Sharing = { world: World.solo, processes: 1 };
 
 /** Held-out loss of the best checkpoint so far. */
 interface Best {
@@ -219,6 +211,7 @@ export class StageLoop {
         const middle = performance.now();
         // The processes' gradients are averaged: each brings the sum over its passes, as a share of an average one.
         const share = this.#passes / this.#world.size;
+        if (micro === own.at(-1)) this.#world.arrive();
         torch.backward(share === 1 ? result.loss : result.loss.div(share));
         time.backward += seconds(middle);
         losses.add(ids, result);
@@ -337,16 +330,4 @@ export class StageLoop {
     this.#ledger.dispose();
     this.#reducer?.dispose();
   }
-}
-
-/** Forward passes of a step, of all processes. */
-function passesOf(
-  { name, batchSize, gradientAccumulation }: ResolvedStage,
-  { world, processes }: Sharing,
-): number {
-  const passes = gradientAccumulation * processes;
-  if (passes >= world.size) return passes;
-  throw new Error(
-    `Stage "${name}": a step has ${passes} batches of ${batchSize}, which ${world.size} processes cannot share. Take ${passes} or fewer with --gpus, or begin a run with more`,
-  );
 }
