@@ -32,11 +32,11 @@ const quoted = (word: string): string =>
 /** `pixart train CONFIG` */
 export async function trainCommand(name: string, options: TrainCommandOptions): Promise<void> {
   const processes = placeOf(options);
-  if (processes === "launch") {
+  const { gpus = 1, rehearsal, dryRun: isDry, proveResume: proof } = options;
+  if (processes === "launch" && !isDry && proof === undefined) {
     process.exitCode = await launch(options);
     return;
   }
-  const { gpus = 1 } = options;
   const { resume = false, workDir, cfgOptions = [] } = options;
   const loaded = await loadConfig(name, cfgOptions);
   const elsewhere = typeof resume === "string" && resume !== "auto" ? runFolderOf(resume) : workDir;
@@ -44,13 +44,13 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     ...(options.amp ? inBfloat16(loaded) : loaded),
     workDir: elsewhere ?? loaded.workDir,
   };
-  const { rehearsal, dryRun: isDry, proveResume: proof } = options;
   if (proof !== undefined) {
     await prove(config, proof === true ? PROOF_STEPS : proof);
     return;
   }
-  if (isDry) {
-    await dryRun(config, { resume: resume !== false, strict: rehearsal !== false, say });
+  if (isDry || processes === "launch") {
+    const strict = rehearsal !== false;
+    await dryRun(config, { resume: resume !== false, strict, processes: gpus, say });
     return;
   }
   const command = [

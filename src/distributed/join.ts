@@ -71,7 +71,13 @@ export async function join(place: Place, options: JoinOptions = {}): Promise<Wor
       (each) => each !== rank && Number(store.get(`arrivals/${each}`)) < own,
     );
   };
-  return new World({ group, arrive: () => heartbeat.arrive(), behind, leave });
+  return new World({
+    group,
+    localSize: place.localSize,
+    arrive: () => heartbeat.arrive(),
+    behind,
+    leave,
+  });
 }
 
 const keys = (name: string, size: number): string[] =>

@@ -18,6 +18,7 @@ describe("findPlace", () => {
       rank: 5,
       size: 8,
       localRank: 1,
+      localSize: 1,
       masterAddress: "node1",
       masterPort: 29400,
       storeIsServed: true,

@@ -13,6 +13,8 @@ export interface Place {
   readonly size: number;
   /** From 0, on this machine. */
   readonly localRank: number;
+  /** How many of them are on this machine; 1 where nothing says so. */
+  readonly localSize: number;
   /** Address of the machine of rank 0. */
   readonly masterAddress: string;
   readonly masterPort: number;
@@ -28,16 +30,23 @@ const DEFAULT_PORT = 29500;
 
 /** How each launcher tells a process who it is. */
 const VARIABLES = {
-  pytorch: { rank: ["RANK"], size: ["WORLD_SIZE"], localRank: ["LOCAL_RANK"] },
+  pytorch: {
+    rank: ["RANK"],
+    size: ["WORLD_SIZE"],
+    localRank: ["LOCAL_RANK"],
+    localSize: ["LOCAL_WORLD_SIZE"],
+  },
   slurm: {
     rank: ["SLURM_PROCID"],
     size: ["SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"],
     localRank: ["SLURM_LOCALID"],
+    localSize: ["SLURM_NTASKS_PER_NODE"],
   },
   mpi: {
     rank: ["OMPI_COMM_WORLD_RANK", "PMI_RANK"],
     size: ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"],
     localRank: ["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"],
+    localSize: ["OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS"],
   },
 } as const;
 
@@ -91,6 +100,7 @@ function placeBy(name: keyof typeof VARIABLES, env: Environment): Place {
     rank,
     size,
     localRank: wholeNumber(names.localRank, env, 0, rank),
+    localSize: wholeNumber(names.localSize, env, 1, 1),
     masterAddress: masterAddress(name, size, env),
     masterPort: wholeNumber(["MASTER_PORT"], env, 1, DEFAULT_PORT),
     storeIsServed: isAgents,

@@ -4,6 +4,8 @@ import * as torch from "../torch/index.ts";
 /** What {@link World} is made of where it has several processes. */
 export interface WorldParts {
   readonly group: torch.ProcessGroup;
+  /** Processes on this machine. */
+  readonly localSize: number;
   /** Counts that this process has come to a place where all meet. */
   readonly arrive: () => void;
   /** Ranks that have come to fewer such places than this one, which waits for them. */
@@ -34,6 +36,11 @@ export class World {
   /** How many processes there are. */
   get size(): number {
     return this.#parts?.group.size ?? 1;
+  }
+
+  /** How many of them share this machine. */
+  get localSize(): number {
+    return this.#parts?.localSize ?? 1;
   }
 
   /** Whether this one does what is done once: files, samples, words. */

@@ -27,6 +27,8 @@ export interface PlanOptions {
   readonly folder: string;
   /** Steps that earlier processes did, of all stages. */
   readonly done: number;
+  /** How many processes of the run share this machine's memory. */
+  readonly processes: number;
   /** Refuses what cannot fit; otherwise a warning says so. */
   readonly strict: boolean;
   readonly say: (line: string) => void;
@@ -41,7 +43,7 @@ export const cacheFolder = ({ dataset }: ResolvedConfig, run: string): string =>
  * cannot hold it, and names all that does not fit; and where control pictures are missing.
  */
 export async function planRun(options: PlanOptions): Promise<RunForecast> {
-  const { config, data, folder, done, strict, say } = options;
+  const { config, data, folder, done, processes, strict, say } = options;
   requireControlPictures(config, data);
   const tokenizer = await tokenizerOf(config, folder);
   const cache = cacheFolder(config, folder);
@@ -50,6 +52,7 @@ export async function planRun(options: PlanOptions): Promise<RunForecast> {
     data,
     folder,
     cache,
+    processes,
     tokenizer,
     captionsCached:
       tokenizer !== undefined && (await areCaptionsCached(config, data, tokenizer, cache)),
@@ -79,20 +82,27 @@ export async function planRun(options: PlanOptions): Promise<RunForecast> {
  */
 export async function dryRun(
   config: CheckedConfig,
-  { resume, strict, say }: { resume: boolean } & Pick<PlanOptions, "strict" | "say">,
+  {
+    resume,
+    processes,
+    strict,
+    say,
+  }: { resume: boolean } & Pick<PlanOptions, "processes" | "strict" | "say">,
 ): Promise<void> {
   const { workDir, dataset } = config;
   const { classFolder } = dataset;
   const isDrawn = classFolder !== null && existsSync(classFolder);
   const data = await loadTrainingData(isDrawn ? dataset : { ...dataset, classFolder: null });
-  const settled = await settleForData(config, data);
+  const shared = config.processes > 1 ? config : { ...config, processes };
+  const settled = await settleForData(shared, data);
   const newest = await Promise.all(
     settled.stages.map(({ name }) =>
       listCheckpoints(stageCheckpoints(join(workDir, "checkpoints"), name)),
     ),
   );
   const done = newest.reduce((sum, list) => sum + (list.at(-1)?.step ?? 0), 0);
-  await planRun({ config: settled, data, folder: workDir, done: resume ? done : 0, strict, say });
+  const from = resume ? done : 0;
+  await planRun({ config: settled, data, folder: workDir, done: from, processes, strict, say });
 }
 
 /** Undefined where the run has yet to make it. */

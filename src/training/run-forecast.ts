@@ -14,12 +14,15 @@ import type { TrainingData } from "./training-data.ts";
 /** What a run will take, known before anything large is read. */
 export interface RunForecast {
   readonly shapes: ReadonlyMap<ResolvedStage, StageShapes>;
+  /** That share the machine's memory. */
+  readonly processes: number;
   /** Of the stage that takes most: activations come on top. */
   readonly memory: {
     readonly stage: ResolvedStage;
     readonly bytes: number;
     /** Whether it is encoding captions that takes most, and not training. */
     readonly isEncoding: boolean;
+    /** To each process. */
     readonly available: number;
   };
   readonly checkpoints: number;
@@ -42,6 +45,8 @@ export interface ForecastOptions {
   readonly folder: string;
   /** Folder for cached features, which need not exist. */
   readonly cache: string;
+  /** How many processes of the run share this machine's memory. */
+  readonly processes: number;
   /** Counts the captions' tokens where it is there already. */
   readonly tokenizer: T5Tokenizer | undefined;
   /** Whether all captions are encoded already. */
@@ -50,7 +55,7 @@ export interface ForecastOptions {
 
 /** Forecasts memory and disk from the shapes of all stages. */
 export async function forecastRun(options: ForecastOptions): Promise<RunForecast> {
-  const { config, data, folder, cache, tokenizer, captionsCached } = options;
+  const { config, data, folder, cache, processes, tokenizer, captionsCached } = options;
   const vocabSize = "vocabSize" in config.tokenizer ? config.tokenizer.vocabSize : 0;
   const shapes = new Map<ResolvedStage, StageShapes>();
   for (const stage of config.stages) {
@@ -67,7 +72,11 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
   const saved = await bytesBelow(join(folder, "checkpoints"));
   return {
     shapes,
-    memory: { ...largest(shapes, captionsCached), available: availableMemory() },
+    processes,
+    memory: {
+      ...largest(shapes, captionsCached),
+      available: Math.floor(availableMemory() / processes),
+    },
     checkpoints,
     features,
     disks: await disksOf([
@@ -131,7 +140,7 @@ export function describeForecast(forecast: RunForecast): string[] {
   const { memory, checkpoints, features, disks } = forecast;
   const encoded = features.latents + features.captions;
   const lines = [
-    `Memory: at least ${formatBytes(memory.bytes)}, ${wordsOf(forecast)}; ${formatBytes(memory.available)} are available`,
+    `Memory: at least ${formatBytes(memory.bytes)}, ${wordsOf(forecast)}; ${formatBytes(memory.available)} are available${forecast.processes > 1 ? ` to each of ${forecast.processes} processes` : ""}`,
     `Disk: ${formatBytes(checkpoints)} of checkpoints`,
   ];
   const cached = `${formatBytes(features.latents)} of latents, ${formatBytes(features.captions)} of captions`;
@@ -164,7 +173,7 @@ function wordsOf({ memory, shapes }: RunForecast): string {
 export function memoryMisfit(config: ResolvedConfig, forecast: RunForecast): string | undefined {
   const { memory } = forecast;
   if (memory.bytes <= memory.available) return undefined;
-  return `The run needs at least ${formatBytes(memory.bytes)} of memory ${wordsOf(forecast)}, but ${formatBytes(memory.available)} are available. ${memoryAdvice(config, forecast)}`;
+  return `${forecast.processes > 1 ? `Each of ${forecast.processes} processes` : "The run"} needs at least ${formatBytes(memory.bytes)} of memory ${wordsOf(forecast)}, but ${formatBytes(memory.available)} are available. ${memoryAdvice(config, forecast)}`;
 }
 
 /** Which disks cannot hold the run, one sentence each with what to do. */

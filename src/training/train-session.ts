@@ -132,6 +132,7 @@ export class TrainSession {
       data: this.#data,
       folder,
       done,
+      processes: this.#world.localSize,
       strict,
       say,
     });

@@ -64,7 +64,15 @@ async function begin(
     return { run: RunFolder.follow(folder), data, large: new Set() };
   }
   const strict = rehearsal !== false;
-  const { shapes } = await planRun({ config: settled, data, folder, done: 0, strict, say });
+  const { shapes } = await planRun({
+    config: settled,
+    data,
+    folder,
+    done: 0,
+    processes: world.localSize,
+    strict,
+    say,
+  });
   const large = largeStages(shapes);
   const run = RunFolder.create(folder, settled, resumeCommand);
   world.barrier();
