@@ -73,12 +73,15 @@ async function runOnce(
     const failures: Failure[] = [];
     const firstFailure = new Promise<void>((resolve) => {
       for (const rank of ranks) {
-        rank.child.once("exit", (code, signal) => {
-          const failure = failureOf(rank, code, signal);
+        const note = (failure: Failure | undefined): void => {
           if (failure === undefined) return;
           failures.push(failure);
           resolve();
-        });
+        };
+        rank.child.once("exit", (code, signal) => note(failureOf(rank, code, signal)));
+        rank.child.once("error", ({ message }) =>
+          note({ rank, how: `could not be started: ${message}`, code: 1 }),
+        );
       }
     });
     const allEnded = Promise.all(ranks.map(({ ended }) => ended));

@@ -161,6 +161,18 @@ describe.runIf(process.platform === "linux")("four processes, of which one dies 
   );
 });
 
+describe.runIf(process.platform === "linux")("two processes whose launcher is killed", () => {
+  it("end too, within 15 s", async () => {
+    const run = join(folder, "orphans");
+    const child = startRun({ configFile, run, steps: 100_000, flags: gpus(2) }, "pipe");
+    expect(await hasMade(child, run, 3)).toBe(true);
+    const ranks = [...ranksOf(child).values()];
+    expect(ranks).toHaveLength(2);
+    child.kill("SIGKILL");
+    expect(await gone(ranks, 15_000)).toBeLessThan(15_000);
+  });
+});
+
 /** Each step's report, the last one where a step was done again. */
 const lastLosses = (run: string): unknown =>
   [...new Map((losses(run) as [number, ...unknown[]][]).map((row) => [row[0], row]))].sort(
