@@ -5,10 +5,10 @@
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../src/distributed/free-port.ts";
 import { prepareCaption, T5Tokenizer } from "../src/text/index.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -24,14 +24,6 @@ const median = (list: readonly number[]): number =>
 
 /** Settled steps: the first two warm up. */
 const settled = (seconds: readonly number[]): number => median(seconds.slice(2));
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" ? (address?.port ?? 0) : 0;
-}
 
 interface StepEvent {
   readonly type: string;

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { freePort } from "../fixtures/stage-of-processes.ts";
+import { freePort } from "../../src/distributed/free-port.ts";
 
 const child = fileURLToPath(new URL("../fixtures/rank-that-hangs.ts", import.meta.url));
 

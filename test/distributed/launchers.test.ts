@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { freePort } from "../fixtures/stage-of-processes.ts";
+import { freePort } from "../../src/distributed/free-port.ts";
 import { finalFiles, losses, trainCommand, writeTinyRun } from "../fixtures/tiny-run.ts";
 import { pythonPath } from "../parity/python.ts";
 

@@ -9,6 +9,7 @@ import {
   type ResolvedStage,
   type StageAdapterConfig,
 } from "../../src/config/index.ts";
+import { freePort } from "../../src/distributed/free-port.ts";
 import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { FrozenCaptions } from "../../src/training/captions.ts";
@@ -22,7 +23,7 @@ import { samplerFor } from "../../src/training/stages/denoising.ts";
 import { TextToImageTask } from "../../src/training/stages/text-to-image.ts";
 import { loadTrainingData } from "../../src/training/training-data.ts";
 import { readSafetensors, writeSafetensors } from "../../src/weights/index.ts";
-import { freePort, trainedIn, trainInProcesses } from "../fixtures/stage-of-processes.ts";
+import { trainedIn, trainInProcesses } from "../fixtures/stage-of-processes.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 import { runPython } from "./python.ts";
 
