@@ -158,8 +158,9 @@ describe("refusals", () => {
   });
 
   it.each([
-    [["--gpus", "2"], "Expected 1 for --gpus"],
-    [["--launcher", "slurm"], "Expected none or pytorch for --launcher but received slurm"],
+    [["--gpus", "2", "--launcher", "none"], "Expected --launcher pytorch for --gpus 2"],
+    [["--launcher", "slurm"], "Expected the variables of --launcher slurm (SLURM_PROCID,"],
+    [["--launcher", "horovod"], "Expected none, pytorch, slurm, mpi for --launcher"],
     [["--resume", "nowhere"], "nowhere"],
   ])("train %j", async (flags, message) => {
     await expect(pixartHere("train", RECIPE, ...flags)).rejects.toThrow(message);
