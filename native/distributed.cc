@@ -70,7 +70,12 @@ static c10d::Store& store_of(napi_env env, napi_value value) { return *owned<Sto
 
 static c10d::ProcessGroup& group_of(napi_env env, napi_value value) { return *owned<GroupHandle>(env, value, "a process group").group; }
 
-static milliseconds to_milliseconds(napi_env env, napi_value value, const char* name) { return milliseconds(to_int64(env, value, name)); }
+static milliseconds to_milliseconds(napi_env env, napi_value value, const char* name) {
+  constexpr int64_t kDay = 24 * 60 * 60 * 1000;
+  const int64_t count = to_int64(env, value, name);
+  if (count < 1 || count > kDay) throw std::invalid_argument(std::string("Expected 1 to ") + std::to_string(kDay) + " milliseconds for " + name + " but received " + std::to_string(count));
+  return milliseconds(count);
+}
 
 static std::vector<std::string> to_strings(napi_env env, napi_value value, const char* name) {
   uint32_t length = 0;

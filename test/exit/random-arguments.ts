@@ -104,7 +104,9 @@ const anything = (): unknown => {
 const operators = native.resolve("aten::neg");
 type Function = (...args: unknown[]) => unknown;
 const exports = native as unknown as Record<string, Function>;
-const names = Object.keys(exports).filter((name) => name !== "installErrors");
+// Stores write files, or wait for a server that a random address does not have: process-group.test.ts has their arguments.
+const apart = ["installErrors", "tcpStore", "fileStore"];
+const names = Object.keys(exports).filter((name) => !apart.includes(name));
 const outcome = { returned: 0, threw: 0 };
 
 function attempt(name: string, args: unknown[]): void {

@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { freePort } from "../distributed/free-port.ts";
+import { native } from "./binding.ts";
+import * as torch from "./index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "pixart-stores-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const TIMEOUT = 5000;
+
+describe("a store", () => {
+  it.each(["tcp", "file"] as const)(
+    "of kind %s keeps what is set, counts, and waits no longer than told",
+    async (kind) => {
+      const port = await freePort();
+      const store =
+        kind === "tcp"
+          ? torch.Store.tcp({ host: "127.0.0.1", port, isServer: true, timeout: TIMEOUT })
+          : torch.Store.file(join(folder, "store"), TIMEOUT);
+      const apart = store.prefixed("apart");
+      store.set("key", "wörds");
+      expect(store.get("key")).toBe("wörds");
+      expect([store.has("key"), apart.has("key")]).toEqual([true, false]);
+      expect([store.add("count", 2), store.add("count", 3)]).toEqual([2, 5]);
+      store.wait(["key"], 1000);
+      expect(() => store.wait(["nobody sets this"], 50)).toThrow(torch.TorchError);
+      expect(store.port).toBe(kind === "tcp" ? port : 0);
+    },
+  );
+
+  it("takes a port of the system's choice, and listens at its address alone", () => {
+    const store = torch.Store.tcp({ host: "127.0.0.1", port: 0, isServer: true, timeout: TIMEOUT });
+    expect(store.port).toBeGreaterThan(0);
+    const { port } = store;
+    const again = (): torch.Store =>
+      torch.Store.tcp({ host: "127.0.0.1", port, isServer: true, timeout: TIMEOUT });
+    expect(again).toThrow(`The store cannot listen at 127.0.0.1:${port}: Address already in use`);
+  });
+
+  it.each([
+    [[undefined, 0, true, 1], "Expected a string for host but received undefined"],
+    [["127.0.0.1", 70_000, true, 1], "Expected 0 to 65535 for port but received 70000"],
+    [["127.0.0.1", 0, 1, 1], "Expected a boolean for isServer but received number"],
+    [["127.0.0.1", 0, true, 0], "Expected 1 to 86400000 milliseconds for timeout but received 0"],
+    [["127.0.0.1", 0, true, 2 ** 50], "Expected 1 to 86400000 milliseconds for timeout"],
+    [["no such host.", 0, true, 1], "The address no such host. is not known"],
+  ])("refuses %j", (args, message) => {
+    const open = native.tcpStore as (...args: unknown[]) => unknown;
+    expect(() => open(...args)).toThrow(message);
+  });
+
+  it("is not anything else", () => {
+    const get = native.storeGet as (...args: unknown[]) => unknown;
+    expect(() => get({}, "key")).toThrow("Expected a store but received something else");
+    expect(() => get(torch.generator(1).handle, "key")).toThrow("Expected a store");
+  });
+});
+
+describe("a group of one", () => {
+  const group = (): torch.ProcessGroup => {
+    const store = torch.Store.file(join(folder, `group-${Math.random()}`), TIMEOUT);
+    const membership = { store, rank: 0, size: 1, timeout: TIMEOUT };
+    return torch.ProcessGroup.gloo(membership, { address: "127.0.0.1" });
+  };
+
+  it("reduces, gathers and scatters its own tensors", () => {
+    const own = group();
+    torch.tidy(() => {
+      const tensor = torch.tensor([[1, 2]]);
+      own.allReduce(tensor);
+      own.broadcast(tensor);
+      expect(own.allGather(tensor).tolist()).toEqual([[1, 2]]);
+      expect(own.reduceScatter(tensor).tolist()).toEqual([[1, 2]]);
+    });
+  });
+
+  it("averages gradients, and names a parameter that got none", () => {
+    const own = group();
+    torch.tidy(() => {
+      const [used, unused] = [0, 1].map(() => torch.ones([2]).requiresGrad_(true)) as [
+        torch.Tensor,
+        torch.Tensor,
+      ];
+      const reducer = new torch.GradientReducer(own, new Map([["used", used]]));
+      reducer.announce();
+      torch.backward(used.mul(3).sum());
+      reducer.check();
+      expect(used.grad?.tolist()).toEqual([3, 3]);
+      reducer.dispose();
+      used.grad = undefined;
+      const both = new torch.GradientReducer(
+        own,
+        new Map([
+          ["used", used],
+          ["unused", unused],
+        ]),
+      );
+      both.announce();
+      torch.backward(used.mul(3).sum());
+      expect(() => both.check()).toThrow("Expected to have finished reduction");
+      both.dispose();
+    });
+  });
+
+  it("has no NCCL where libtorch has no CUDA", () => {
+    const store = torch.Store.file(join(folder, "nccl"), TIMEOUT);
+    const membership = { store, rank: 0, size: 1, timeout: TIMEOUT };
+    if (native.hasNccl()) return;
+    expect(() => torch.ProcessGroup.nccl(membership)).toThrow("This addon has no NCCL");
+  });
+});
