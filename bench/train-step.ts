@@ -16,7 +16,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const python = process.env.PIXART_PYTHON ?? here("../.pixart/python/bin/python");
 const threads = cpus().length;
 const [roundsText = "2"] = process.argv.slice(2);
-const [STEPS, BATCH] = [4, 2];
+const [STEPS, BATCH] = [3, 2];
 /** Of every picture, so that both sides attend to equally many tokens. */
 const CAPTION = "a small drawing of a thing on a white background";
 const tokenizer = here("../models/emoji-demo/tokenizer");
