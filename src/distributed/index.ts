@@ -1,5 +1,6 @@
+export { LOST_RANK, PREEMPTED } from "./exit-codes.ts";
 export { join } from "./join.ts";
-export { isLostRank, LOST_RANK } from "./lost-rank.ts";
+export { isLostRank } from "./lost-rank.ts";
 export { findPlace, LAUNCHERS, type Launcher, type Place } from "./place.ts";
 export { ShardedOptimizer } from "./sharded-optimizer.ts";
 export { supervise } from "./supervise.ts";

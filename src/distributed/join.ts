@@ -3,7 +3,7 @@ import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import * as torch from "../torch/index.ts";
-import { LOST_RANK } from "./lost-rank.ts";
+import { LOST_RANK } from "./exit-codes.ts";
 import type { Place } from "./place.ts";
 import { World } from "./world.ts";
 
@@ -21,8 +21,6 @@ const TIMES = {
 
 /** What {@link join} may be told. */
 export interface JoinOptions {
-  /** Milliseconds until all processes must have come. */
-  readonly arrival?: number;
   /** Milliseconds that a collective waits. */
   readonly collective?: number;
   /** The process that this one must not outlive; 0 for none. */
@@ -36,7 +34,8 @@ export interface JoinOptions {
  */
 export async function join(place: Place, options: JoinOptions = {}): Promise<World> {
   const { rank, size, masterAddress, masterPort, restarts } = place;
-  const { arrival = TIMES.arrival, collective = TIMES.collective, parent = 0 } = options;
+  const { collective = TIMES.collective, parent = 0 } = options;
+  const { arrival } = TIMES;
   const { address: host } = await lookup(masterAddress);
   const isServer = rank === 0 && !place.storeIsServed;
   const served = connect({ host, port: masterPort, isServer, timeout: arrival });

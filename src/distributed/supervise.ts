@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline";
+import { INTERRUPTED, LOST_RANK, PREEMPTED } from "./exit-codes.ts";
 import { freePort } from "./free-port.ts";
-import { LOST_RANK } from "./lost-rank.ts";
 
 /** What {@link supervise} starts. */
 export interface SuperviseOptions {
@@ -16,8 +16,8 @@ export interface SuperviseOptions {
   readonly say: (line: string) => void;
 }
 
-/** Exit codes of a run that was asked to stop: by Ctrl+C, or by what schedulers send. */
-const STOPPED = [130, 75];
+/** Exit codes of a run that was asked to stop. */
+const STOPPED: readonly number[] = [INTERRUPTED, PREEMPTED];
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"] as const;
 /** Lines of a failed process that are shown again. */
 const LAST_LINES = 20;

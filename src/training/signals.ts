@@ -1,3 +1,5 @@
+import { INTERRUPTED, PREEMPTED } from "../distributed/exit-codes.ts";
+
 /** Signals that ask a run to save and stop: Ctrl+C, and what schedulers send before they end a job. */
 const signals = ["SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"] as const;
 
@@ -35,7 +37,7 @@ export class StopRequest implements Disposable {
   /** 130 after Ctrl+C, 75 ("try again") for a run that was pre-empted, undefined where nothing came. */
   get exitCode(): number | undefined {
     if (this.#requested === undefined) return undefined;
-    return this.#requested === "SIGINT" ? 130 : 75;
+    return this.#requested === "SIGINT" ? INTERRUPTED : PREEMPTED;
   }
 
   /** Stops listening. */
@@ -46,7 +48,7 @@ export class StopRequest implements Disposable {
   readonly #note = (signal: StopSignal): void => {
     if (signal === "SIGINT" && ++this.#interrupts === 2) {
       this.#say("Left at once. The newest checkpoint is from before this moment.");
-      process.exit(130);
+      process.exit(INTERRUPTED);
     }
     if (this.#requested !== undefined) return;
     this.#requested = signal;

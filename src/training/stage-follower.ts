@@ -1,8 +1,7 @@
 import type { ResolvedStage } from "../config/index.ts";
-import { latestCheckpoint } from "./checkpoint.ts";
 import type { StageListener, StageState, StepReport } from "./stage-listener.ts";
 import { stageCheckpoints } from "./stage-models.ts";
-import { type RecorderOptions, stateOf } from "./stage-recorder.ts";
+import { newestStateIn, type RecorderOptions } from "./stage-recorder.ts";
 
 /** Listens to a stage in a process that records nothing, because the run's first one does. */
 export class StageFollower implements StageListener, Disposable {
@@ -31,11 +30,9 @@ export class StageFollower implements StageListener, Disposable {
 
   async onCheckpoint(): Promise<void> {}
 
-  async newestState(): Promise<StageState> {
-    const root = stageCheckpoints(this.#options.journal.run.checkpoints, this.#stage.name);
-    const checkpoint = await latestCheckpoint(root);
-    if (checkpoint === undefined) throw new Error(`The checkpoints are gone from ${root}`);
-    return stateOf(checkpoint);
+  newestState(): Promise<StageState> {
+    const { checkpoints } = this.#options.journal.run;
+    return newestStateIn(stageCheckpoints(checkpoints, this.#stage.name));
   }
 
   [Symbol.dispose](): void {}

@@ -143,10 +143,7 @@ export class StageRecorder implements StageListener, Disposable {
   }
 
   async newestState(): Promise<StageState> {
-    const root = this.#checkpoints;
-    const checkpoint = await latestCheckpoint(root, (message) => this.#journal.warn(message));
-    if (checkpoint === undefined) throw new Error(`The checkpoints are gone from ${root}`);
-    return stateOf(checkpoint);
+    return newestStateIn(this.#checkpoints, (message) => this.#journal.warn(message));
   }
 
   [Symbol.dispose](): void {
@@ -161,3 +158,13 @@ export const stateOf = (checkpoint: Checkpoint): StageState => ({
   groups: new Map(checkpoint.groups.map((group) => [group, checkpoint.read(group)])),
   state: checkpoint.state as StageState["state"],
 });
+
+/** The state of the newest checkpoint of a stage. Throws where there is none any more. */
+export async function newestStateIn(
+  root: string,
+  warn?: (message: string) => void,
+): Promise<StageState> {
+  const checkpoint = await latestCheckpoint(root, warn);
+  if (checkpoint === undefined) throw new Error(`The checkpoints are gone from ${root}`);
+  return stateOf(checkpoint);
+}

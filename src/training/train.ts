@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { CheckedConfig } from "../config/index.ts";
-import { World } from "../distributed/index.ts";
+import { PREEMPTED, World } from "../distributed/index.ts";
 import * as torch from "../torch/index.ts";
 import { settleForData } from "./aspect-plan.ts";
 import { planRun } from "./before-run.ts";
@@ -37,15 +37,13 @@ export async function train(config: CheckedConfig, options: TrainOptions): Promi
     const finished = await session.run();
     if (!finished) say(`Stopped. To go on: ${resumeCommand}`);
     world.leave();
+    // A process that saw no signal itself stops because another one of its run did.
     return { folder: run.path, finished, exitCode: finished ? 0 : (stop.exitCode ?? PREEMPTED) };
   } catch (error) {
     session.fail(error);
     throw error;
   }
 }
-
-/** Of a process that saw no signal itself: another one of its run did. */
-const PREEMPTED = 75;
 
 async function begin(
   given: CheckedConfig,

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from controlnet import Control
 from diffusers import PixArtTransformer2DModel
-from objectives import loss_of, mixed
+from objectives import mean_loss, noised
 from safetensors.torch import load_file, save_file
 
 torch.set_num_threads(1)
@@ -27,7 +27,7 @@ def control_of(model, folder):
 def predict(model, control, noisy, batch):
     control.tokens = model.pos_embed(batch["condition"])
     return model(
-        noisy.float(),
+        noisy,
         encoder_hidden_states=batch["states"],
         encoder_attention_mask=batch["mask"],
         timestep=batch["timesteps"],
@@ -45,11 +45,8 @@ def run(base, first, published, steps, batches, optimizer, clip, out):
     losses, norms = [], []
     for step in range(steps):
         batch = load_file(f"{batches}/{step}.safetensors")
-        x0, noise, times = batch["original"], batch["noise"], batch["timesteps"].tolist()
-        noisy = torch.stack([mixed(x.double(), n.double(), t) for x, n, t in zip(x0, noise, times)])
-        output = predict(model, control, noisy, batch).double()
-        rows = [loss_of(CASE, *row)[0] for row in zip(x0.double(), noise.double(), output, times)]
-        loss = torch.stack(rows).mean()
+        output = predict(model, control, noised(batch), batch)
+        loss = mean_loss(CASE, batch, output)
         adamw.zero_grad()
         loss.backward()
         norms.append(torch.nn.utils.clip_grad_norm_(trained.values(), clip).item())

@@ -91,6 +91,19 @@ def loss_of(case, x0, noise, output, t):
     return total + bits, {"mse": mse, "vb": bits}
 
 
+def noised(batch):
+    """The noisy samples of a batch of `original`, `noise` and `timesteps`, each mixed in float64."""
+    rows = zip(batch["original"].double(), batch["noise"].double(), batch["timesteps"].tolist())
+    return torch.stack([mixed(*row) for row in rows]).float()
+
+
+def mean_loss(case, batch, output):
+    """The mean of the samples' losses in float64, for the model's output on `noised(batch)`."""
+    x0, noise = batch["original"].double(), batch["noise"].double()
+    rows = zip(x0, noise, output.double(), batch["timesteps"].tolist())
+    return torch.stack([loss_of(case, *row)[0] for row in rows]).mean()
+
+
 def run(case):
     shape = case["shape"]
 

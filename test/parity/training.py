@@ -5,7 +5,7 @@ import sys
 
 import torch
 from diffusers import PixArtTransformer2DModel
-from objectives import loss_of, mixed
+from objectives import mean_loss, noised
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
@@ -32,18 +32,15 @@ def run(folder, adapter, steps, batches, lr, weight_decay, eps, clip, out, rank=
     for step in range(steps):
         batch = load_file(f"{batches}/{step}.safetensors")
         batch = {key: rows.chunk(size)[rank] for key, rows in batch.items()}
-        x0, noise, times = batch["original"], batch["noise"], batch["timesteps"].tolist()
-        noisy = torch.stack([mixed(x.double(), n.double(), t) for x, n, t in zip(x0, noise, times)])
         output = forward(
-            noisy.float(),
+            noised(batch),
             encoder_hidden_states=batch["states"],
             encoder_attention_mask=batch["mask"],
             timestep=batch["timesteps"],
             added_cond_kwargs={"resolution": None, "aspect_ratio": None},
             return_dict=False,
-        )[0].double()
-        rows = [loss_of(CASE, *row)[0] for row in zip(x0.double(), noise.double(), output, times)]
-        loss = torch.stack(rows).mean()
+        )[0]
+        loss = mean_loss(CASE, batch, output)
         optimizer.zero_grad()
         loss.backward()
         norms.append(torch.nn.utils.clip_grad_norm_(trained.values(), clip).item())

@@ -1,0 +1,8 @@
+/** Exit code after Ctrl+C, as shells have it: 128 and the signal's number. */
+export const INTERRUPTED = 130;
+
+/** Exit code of a run that a scheduler asked to stop, and that saved: "try again", EX_TEMPFAIL of sysexits.h. */
+export const PREEMPTED = 75;
+
+/** Exit code of a process that ends because another one of its run is gone. */
+export const LOST_RANK = 76;
