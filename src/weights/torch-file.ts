@@ -13,10 +13,11 @@ import { RegularFile } from "./regular-file.ts";
 import type { ReadOptions } from "./safetensors.ts";
 import { gatherStrided } from "./strided.ts";
 import { storageOf, torchGlobal } from "./torch-globals.ts";
-import { type ZipSpan, zipEntries } from "./torch-zip.ts";
+import { type ZipSpan, zipEntries } from "./zip-entries.ts";
 
 /** A pickle describes tensors and holds none; long runs of mmengine have histories of losses in it. */
 const LONGEST_PICKLE = 2 ** 28;
+const STORED = { mayDeflate: false, expected: "a stored entry, as torch.save writes" };
 const NO_CODE = "no code from a checkpoint is ever run, and there is no looser way to read it";
 
 /**
@@ -38,7 +39,7 @@ export class TorchFile {
     this.#file = new RegularFile(path, "a torch checkpoint");
     try {
       requireZip(this.#file);
-      this.#entries = zipEntries(this.#file);
+      this.#entries = zipEntries(this.#file, STORED);
       this.#root = this.#findRoot();
       this.content = this.#readPickle();
     } catch (error) {

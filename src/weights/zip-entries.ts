@@ -8,6 +8,24 @@ export interface ZipSpan {
   readonly length: number;
 }
 
+/** An entry as both of its headers describe it. */
+export interface ZipEntry extends ZipSpan {
+  readonly isDeflated: boolean;
+  /** Bytes that it has when unpacked; no more than a claim where it is deflated. */
+  readonly size: number;
+  /** Of what is unpacked. */
+  readonly crc32: number;
+}
+
+/** Whether entries may be deflated, and how a refusal says what they should be. */
+export interface ZipRules {
+  readonly mayDeflate: boolean;
+  readonly expected: string;
+}
+
+const STORED = 0;
+const DEFLATED = 8;
+
 /** An entry costs three reads; a model with its optimizer has a few thousand. */
 const MOST_ENTRIES = 200_000;
 /** The record at the end of every zip; yauzl answers later, not at once, where there is less than nothing to read. */
@@ -44,11 +62,14 @@ class SynchronousReader extends yauzl.RandomAccessReader {
 }
 
 /**
- * The entries of a zip as `torch.save` writes it, by name. Stricter than a general reader, because the readers that a file
- * will meet must agree about it: every entry is stored, named once, described alike at both of its places and apart from
- * all others. Throws BadFileError otherwise.
+ * The entries of a zip by name. Stricter than a general reader, because the readers that a file will meet must agree about
+ * it: every entry is packed as the rules allow, named once, described alike at both of its places and apart from all others.
+ * Throws BadFileError otherwise.
  */
-export function zipEntries(file: RegularFile): ReadonlyMap<string, ZipSpan> {
+export function zipEntries(
+  file: RegularFile,
+  { mayDeflate, expected }: ZipRules,
+): ReadonlyMap<string, ZipEntry> {
   const fail = (place: string, expected: string, found: string, advice?: string): BadFileError =>
     new BadFileError(file.path, place, expected, found, advice);
   const broken = (error: Error): BadFileError =>
@@ -69,16 +90,17 @@ export function zipEntries(file: RegularFile): ReadonlyMap<string, ZipSpan> {
     throw fail("zip", `at most ${MOST_ENTRIES} entries`, `${zip.entryCount}`);
   }
 
-  const spans = new Map<string, ZipSpan>();
+  const entries = new Map<string, ZipEntry>();
   const occupied: (ZipSpan & { readonly name: string })[] = [];
   for (let i = 0; i < zip.entryCount; i++) {
     const entry = nextEntry(zip, broken);
     const name = entry.fileName;
     const place = `entry ${quote(name)}`;
-    if (spans.has(name)) throw fail(place, "each name once", "it again");
-    if (entry.compressionMethod !== 0 || entry.isEncrypted()) {
-      const found = entry.isEncrypted() ? "an encrypted one" : "a compressed one";
-      throw fail(place, "a stored entry, as torch.save writes", found);
+    if (entries.has(name)) throw fail(place, "each name once", "it again");
+    const isDeflated = entry.compressionMethod === DEFLATED;
+    const isKnown = entry.compressionMethod === STORED || (isDeflated && mayDeflate);
+    if (!isKnown || entry.isEncrypted()) {
+      throw fail(place, expected, entry.isEncrypted() ? "an encrypted one" : "a compressed one");
     }
     const local = atOnce<LocalFileHeader>(broken, (done) =>
       zip.readLocalFileHeader(entry, {}, done),
@@ -86,10 +108,10 @@ export function zipEntries(file: RegularFile): ReadonlyMap<string, ZipSpan> {
     if (!agree(entry, local)) {
       throw fail(place, "the same name and sizes in both of its headers", "others");
     }
-    const span = { offset: local.fileDataStart, length: entry.uncompressedSize };
-    spans.set(name, span);
+    const { compressedSize: length, uncompressedSize: size, crc32 } = entry;
+    entries.set(name, { offset: local.fileDataStart, length, isDeflated, size, crc32 });
     const start = entry.relativeOffsetOfLocalHeader;
-    occupied.push({ name, offset: start, length: span.offset + span.length - start });
+    occupied.push({ name, offset: start, length: local.fileDataStart + length - start });
   }
 
   occupied.sort((a, b) => a.offset - b.offset);
@@ -99,7 +121,7 @@ export function zipEntries(file: RegularFile): ReadonlyMap<string, ZipSpan> {
       throw fail(`entry ${quote(name)}`, "bytes of its own", `bytes of ${quote(before.name)}`);
     }
   }
-  return spans;
+  return entries;
 }
 
 /** The result of a callback that has been called before `start` returns. */
@@ -128,11 +150,12 @@ const nextEntry = (zip: ZipFile, broken: (error: Error) => Error): Entry =>
 
 function agree(entry: Entry, local: LocalFileHeader): boolean {
   const sizeKnown = (local.generalPurposeBitFlag & HAS_DATA_DESCRIPTOR) === 0;
-  const sizes = [local.compressedSize, local.uncompressedSize];
+  const isSame = (written: number, size: number): boolean =>
+    !sizeKnown || written === size || written === IN_ZIP64_FIELD;
   return (
     local.fileName.equals(entry.fileNameRaw) &&
-    local.compressionMethod === 0 &&
-    (!sizeKnown ||
-      sizes.every((size) => size === entry.uncompressedSize || size === IN_ZIP64_FIELD))
+    local.compressionMethod === entry.compressionMethod &&
+    isSame(local.compressedSize, entry.compressedSize) &&
+    isSame(local.uncompressedSize, entry.uncompressedSize)
   );
 }
