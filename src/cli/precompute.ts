@@ -1,9 +1,11 @@
+import { statSync } from "node:fs";
 import { loadConfig } from "../config/index.ts";
+import type { FeatureFolders } from "../training/made-features.ts";
 import { precompute, type Shard } from "../training/precompute.ts";
 import { say } from "./talk.ts";
 
 /** Options of `pixart precompute`. */
-export interface PrecomputeCommandOptions {
+export interface PrecomputeCommandOptions extends FeatureFolders {
   /** `i/n` */
   readonly shard: string;
   readonly workDir?: string;
@@ -13,14 +15,22 @@ export interface PrecomputeCommandOptions {
 /** `pixart precompute CONFIG` */
 export async function precomputeCommand(
   name: string,
-  { shard, workDir, cfgOptions = [] }: PrecomputeCommandOptions,
+  { shard, workDir, cfgOptions = [], ...features }: PrecomputeCommandOptions,
 ): Promise<void> {
   const part = parseShard(shard);
+  requireFolder("--caption-features", features.captionFeatures);
+  requireFolder("--dense-caption-features", features.denseCaptionFeatures);
+  requireFolder("--latent-features", features.latentFeatures);
   const loaded = await loadConfig(name, cfgOptions);
   const config = { ...loaded, workDir: workDir ?? loaded.workDir };
-  const { folder, pictures, texts } = await precompute(config, { shard: part, say });
+  const { folder, pictures, texts } = await precompute(config, { shard: part, features, say });
   say(`Done: ${pictures} pictures and ${texts} texts of shard ${shard} are in the cache`);
   process.stdout.write(`${folder}\n`);
+}
+
+function requireFolder(option: string, path: string | undefined): void {
+  if (path === undefined || statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw new Error(`Expected a folder for ${option} but received ${path}`);
 }
 
 function parseShard(text: string): Shard {

@@ -59,6 +59,15 @@ export function addTrainingCommands(program: Command): void {
       "only the part of process i of n; all write into one dataset.cache.folder",
       "1/1",
     )
+    .option(
+      "--caption-features <folder>",
+      "captions as PixArt's extract_features.py encoded them (.npz): taken where they fit",
+    )
+    .option("--dense-caption-features <folder>", "likewise of dense captions, Σ's sharegpt4v")
+    .option(
+      "--latent-features <folder>",
+      "pictures as PixArt's extract_features.py encoded them (.npy): taken where they fit",
+    )
     .option("--work-dir <folder>", "the run folder, where the config names no dataset.cache.folder")
     .option("--cfg-options <key=value...>", "changes to the config, as for train")
     .action(async (config: string, options: import("./precompute.ts").PrecomputeCommandOptions) =>

@@ -60,6 +60,8 @@ export interface FrozenCaptionsOptions {
   readonly texts: readonly string[];
   /** Prepared texts that pipelines draw samples of. */
   readonly prompts: readonly string[];
+  /** States (1, L, D) of a text of L tokens that were made elsewhere, to be cached in place of the encoder's; they become this class's. */
+  readonly made?: ((text: string, tokens: number) => Tensor | undefined) | undefined;
   /** Folder for cached states; null encodes captions anew in every step. */
   readonly cache: string | null;
   readonly warn: (message: string) => void;
@@ -75,53 +77,66 @@ export interface FrozenCaptionsOptions {
  */
 export class FrozenCaptions implements Captions {
   readonly encoder: TextEncoder;
+  /** How many texts were encoded to be cached when it was opened. */
+  readonly encoded: number;
   readonly #stateOf: (text: string) => Tensor;
   readonly #dispose: () => void;
 
   private constructor(
     encoder: TextEncoder,
+    encoded: number,
     stateOf: (text: string) => Tensor,
     dispose: () => void,
   ) {
     this.encoder = encoder;
+    this.encoded = encoded;
     this.#stateOf = stateOf;
     this.#dispose = dispose;
   }
 
   static async open(options: FrozenCaptionsOptions): Promise<FrozenCaptions> {
-    const { encoder, tokenizer, maxLength, texts, prompts, cache, warn, say } = options;
+    const { encoder, tokenizer, maxLength, texts, prompts, made, cache, warn, say } = options;
+    const load = async (): Promise<T5EncoderModel> =>
+      encoder instanceof T5EncoderModel ? encoder : await encoder.load();
     const encode =
       (model: T5EncoderModel) =>
       (text: string): Tensor =>
         encodeAlone(model, tokenizer, maxLength, text);
     if (cache === null) {
-      const model = encoder instanceof T5EncoderModel ? encoder : await encoder.load();
-      return new FrozenCaptions(model, encode(model), () => model.dispose());
+      const model = await load();
+      return new FrozenCaptions(model, 0, encode(model), () => model.dispose());
     }
     const store = await FeatureStore.open(await captionFolder(encoder, cache), warn);
-    const keyOf = (text: string): string => keyOfTokens(tokenizer, maxLength, text);
-    const missing = [...new Set([...texts, ...prompts])].filter((text) => !store.has(keyOf(text)));
-    if (missing.length > 0) {
-      const progress = new EncodingProgress("captions", missing.length, say);
-      const model = encoder instanceof T5EncoderModel ? encoder : await encoder.load();
-      try {
-        for (const text of missing) {
-          const states = encode(model)(text);
-          await store.put(new Map([[keyOf(text), states]]));
-          states.dispose();
-          progress.done(1);
+    const seen = (text: string): SeenTokens => seenTokens(tokenizer, maxLength, text);
+    const missing = [...new Set([...texts, ...prompts])].filter(
+      (text) => !store.has(seen(text).key),
+    );
+    const progress = new EncodingProgress("captions", missing.length, say);
+    let model: T5EncoderModel | undefined;
+    let encoded = 0;
+    try {
+      for (const text of missing) {
+        const { key, count } = seen(text);
+        let states = made?.(text, count);
+        if (states === undefined) {
+          model ??= await load();
+          states = encode(model)(text);
+          encoded++;
         }
-      } finally {
-        if (model !== encoder) model.dispose();
+        await store.put(new Map([[key, states]]));
+        states.dispose();
+        progress.done(1);
       }
+    } finally {
+      if (model !== encoder) model?.dispose();
     }
     await store.flush();
-    const cached = (text: string): Tensor => store.get(keyOf(text));
+    const cached = (text: string): Tensor => store.get(seen(text).key);
     const pack = PromptPack.of(
       new Map(prompts.map((text) => [text, cached(text)] as const)),
       maxLength,
     );
-    return new FrozenCaptions(pack, cached, () => {
+    return new FrozenCaptions(pack, encoded, cached, () => {
       pack.dispose();
       store.dispose();
       if (encoder instanceof T5EncoderModel) encoder.dispose();
@@ -168,17 +183,25 @@ export async function uncachedTexts({
   readonly cache: string;
 }): Promise<string[]> {
   const keys = await FeatureStore.keysIn(await captionFolder(encoder, cache));
-  return texts.filter((text) => !keys.has(keyOfTokens(tokenizer, maxLength, text)));
+  return texts.filter((text) => !keys.has(seenTokens(tokenizer, maxLength, text).key));
+}
+
+/** What an encoder is given of a text. */
+interface SeenTokens {
+  /** Of its states in the store. */
+  readonly key: string;
+  readonly count: number;
 }
 
 /** An encoder sees tokens, not texts: those that are cut off make no difference, another vocabulary does. */
-function keyOfTokens(tokenizer: T5Tokenizer, maxLength: number, text: string): string {
+function seenTokens(tokenizer: T5Tokenizer, maxLength: number, text: string): SeenTokens {
   const { inputIds } = tokenizer.encode([text], {
     maxLength,
     padding: "longest",
     truncation: true,
   });
-  return createHash("sha256").update(inputIds.join()).digest("hex").slice(0, 32);
+  const key = createHash("sha256").update(inputIds.join()).digest("hex").slice(0, 32);
+  return { key, count: inputIds.length };
 }
 
 function tokens(

@@ -215,6 +215,28 @@ describe("Latents", () => {
     expect((await open(["wide"])).encoded).toBe(0);
   });
 
+  it("that were made elsewhere are cached in place of the unmirrored picture's, each of its bucket's shape", async () => {
+    const buckets = [
+      { ratio: 0.5, width: 32, height: 16 },
+      { ratio: 1, width: 16, height: 16 },
+    ];
+    const asked = new Map<string, readonly number[]>();
+    const made: LatentsOptions["made"] = ({ file }, shape) => {
+      expect(asked.has(file)).toBe(false);
+      asked.set(file, shape);
+      if (file === "square.png") return undefined;
+      return [torch.full([1, ...shape], 3), torch.zeros([1, ...shape])];
+    };
+    const first = await open(["square", "wide"], { horizontalFlip: 0.5 }, { buckets, made });
+    expect(Object.fromEntries(asked)).toEqual({ "square.png": [4, 8, 8], "wide.png": [4, 8, 16] });
+    // Both ways of the square one, and the mirrored wide one.
+    expect([first.encoded, first.latents.encoded]).toEqual([3, 3]);
+    const again = await open(["wide"], {}, { buckets, made });
+    expect([again.encoded, again.latents.encoded]).toEqual([0, 0]);
+    const values = await drawn(again.latents);
+    expectClose(values, new Array<number>(4 * 8 * 16).fill(3 * vae.config.scalingFactor));
+  });
+
   it("of another resolution are encoded anew", async () => {
     await open(["square"]);
     const stage = {

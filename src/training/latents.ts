@@ -1,9 +1,6 @@
-import { createHash } from "node:crypto";
-import { join } from "node:path";
 import type { ResolvedStage } from "../config/index.ts";
 import { type Bucket, nearestBucket } from "../data/buckets.ts";
 import { type CropPlace, hasOneCover } from "../data/cover-picture.ts";
-import { FeatureStore } from "../data/feature-store.ts";
 import { UnreadablePicturesError } from "../data/load-pictures.ts";
 import { mapConcurrent } from "../data/map-concurrent.ts";
 import { ImageError, type RgbImage } from "../images/index.ts";
@@ -12,8 +9,8 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import type { SampleDraws } from "./draws.ts";
 import { EncodingProgress } from "./encoding-progress.ts";
+import { LatentStore, latentKey, type Moments } from "./latent-store.ts";
 import { type Condition, type OriginalSize, PictureSource } from "./picture-source.ts";
-import { stateHash } from "./state-hash.ts";
 import type { Example } from "./training-data.ts";
 
 /** Decoded pictures of any size may be large, so few are held at once. */
@@ -56,6 +53,11 @@ export interface LatentsOptions {
    * same place.
    */
   readonly control?: Condition | undefined;
+  /**
+   * Moments of a picture that were made elsewhere, of this shape (C, h, w), to be cached in place of those that the autoencoder
+   * would make of it unmirrored; undefined where there are none. They become this class's.
+   */
+  readonly made?: ((example: Example, shape: readonly number[]) => Moments | undefined) | undefined;
   /** Folder for cached latents; null encodes pictures anew whenever they are seen. */
   readonly cache: string | null;
   /** Share of the pictures that may be unreadable: those are left out. */
@@ -84,9 +86,10 @@ export class Latents {
   readonly #source: PictureSource;
   /** The pictures that can be read, in the given order. */
   readonly examples: readonly Example[];
-  readonly #store: FeatureStore | undefined;
+  readonly #store: LatentStore | undefined;
   /** Only with a store. */
   readonly #known = new Map<Example, KnownPicture>();
+  #encoded = 0;
   /** The bucket of each of `examples`, by its ratio; undefined where all are squares. Pictures of one batch have one bucket. */
   readonly buckets: readonly number[] | undefined;
 
@@ -96,7 +99,7 @@ export class Latents {
     {
       store,
       buckets,
-    }: { store?: FeatureStore | undefined; buckets?: readonly number[] | undefined } = {},
+    }: { store?: LatentStore | undefined; buckets?: readonly number[] | undefined } = {},
   ) {
     this.#options = options;
     this.#source = new PictureSource(options.stage, options.control);
@@ -115,7 +118,7 @@ export class Latents {
     if (cache === null && buckets === undefined) return new Latents(options, examples);
     const unreadable = new Map<Example, ImageError>();
     const ratios = new Map<Example, number>();
-    const store = cache === null ? undefined : await openStore(cache, options);
+    const store = cache === null ? undefined : await LatentStore.open(cache, options);
     const filling = new Latents(options, [], { store });
     const progress = new EncodingProgress("pictures", examples.length, options.say);
     await mapConcurrent(examples, DECODED_AT_ONCE, async (example) => {
@@ -138,11 +141,17 @@ export class Latents {
       buckets: buckets && readable.map((example) => ratios.get(example) ?? 1),
     });
     for (const [example, known] of filling.#known) latents.#known.set(example, known);
+    latents.#encoded = filling.#encoded;
     return latents;
   }
 
-  /** Learns what holds for all sights of a picture, and encodes those that the store lacks. */
-  async #fill(store: FeatureStore, example: Example): Promise<void> {
+  /** How often a picture was encoded to be cached when it was opened, each way round by itself. */
+  get encoded(): number {
+    return this.#encoded;
+  }
+
+  /** Learns what holds for all sights of a picture, and fetches or encodes those that the store lacks. */
+  async #fill(store: LatentStore, example: Example): Promise<void> {
     const { horizontalFlip, crop } = this.#options.stage.transform;
     const file = await this.#source.read(example);
     const { originalSize } = file;
@@ -150,48 +159,30 @@ export class Latents {
     const bucket = this.#bucketOf(originalSize);
     const hasOneCrop = crop === "center" || hasOneCover(originalSize, bucket);
     this.#known.set(example, { content, originalSize, bucket, hasOneCrop });
-    const sides = horizontalFlip > 0 ? [false, true] : [false];
-    const keyOf = (mirrored: boolean): string => this.#keyOf(content, bucket, mirrored);
-    const missing = sides.filter((mirrored) => !store.has(`${keyOf(mirrored)}mean`));
-    if (!hasOneCrop || missing.length === 0) return;
-    const image = await file.decode();
-    for (const mirrored of missing) {
-      const covered = await this.#source.bring(image, file, { bucket, place: "center", mirrored });
-      await this.#encode(covered, (mean, std) =>
-        store.put(
-          new Map([
-            [`${keyOf(mirrored)}mean`, mean],
-            [`${keyOf(mirrored)}std`, std],
-          ]),
-        ),
-      );
-    }
-  }
-
-  async #encode<T>(picture: RgbImage, use: (mean: Tensor, std: Tensor) => Promise<T>): Promise<T> {
-    const [mean, std] = this.#moments(picture);
-    try {
-      return await use(mean, std);
-    } finally {
-      mean.dispose();
-      std.dispose();
+    if (!hasOneCrop) return;
+    let image: RgbImage | undefined;
+    for (const mirrored of horizontalFlip > 0 ? [false, true] : [false]) {
+      const key = latentKey({ content, bucket, mirrored });
+      if (store.has(key)) continue;
+      const made = mirrored ? undefined : this.#options.made?.(example, this.#shapeOf(bucket));
+      if (made === undefined) {
+        image ??= await file.decode();
+        const sight = { bucket, place: "center", mirrored } as const;
+        const covered = await this.#source.bring(image, file, sight);
+        await putOnce(store, key, this.#moments(covered));
+        this.#encoded++;
+      } else await putOnce(store, key, made);
     }
   }
 
   /** (1, C, h, w) each, in the autoencoder's own precision: a step's autocast is not for it. */
-  #moments(picture: RgbImage): [mean: Tensor, std: Tensor] {
+  #moments(picture: RgbImage): Moments {
     const { dtype, device } = this.#options.vae;
-    const encoded = (): [Tensor, Tensor] => {
+    const encoded = (): Moments => {
       const { mean, logvar } = this.#options.vae.encode(pixelsOf([picture]).to({ dtype, device }));
       return [mean.contiguous(), logvar.mul(0.5).exp()];
     };
     return torch.noGrad(() => torch.withoutAutocast(() => torch.tidy(encoded)));
-  }
-
-  /** What a picture's keys in the store begin with. A square one has no size in it: the store is of one resolution. */
-  #keyOf(content: string, { width, height }: Bucket, mirrored: boolean): string {
-    const size = width === height ? "" : `.${width}x${height}`;
-    return `${content}${size}${mirrored ? ".mirrored" : ""}.`;
   }
 
   #bucketOf(size: OriginalSize): Bucket {
@@ -241,7 +232,7 @@ export class Latents {
     const known = this.#known.get(example);
     if (known?.hasOneCrop) {
       const { content, originalSize, bucket } = known;
-      return { key: this.#keyOf(content, bucket, mirrored), originalSize, bucket };
+      return { key: latentKey({ content, bucket, mirrored }), originalSize, bucket };
     }
     const file = await this.#source.read(example);
     const { originalSize } = file;
@@ -267,10 +258,8 @@ export class Latents {
         const [first] = pictures;
         if (first === undefined) throw new RangeError("Expected at least one picture");
         const noise = draws.normal(this.#shapeOf(first.bucket));
-        const moments = pictures.map((picture): [Tensor, Tensor] =>
-          "pixels" in picture
-            ? this.#moments(picture.pixels)
-            : [this.#cached(`${picture.key}mean`), this.#cached(`${picture.key}std`)],
+        const moments = pictures.map((picture) =>
+          "pixels" in picture ? this.#moments(picture.pixels) : this.#cached(picture.key),
         );
         const mean = torch.cat(moments.map(([m]) => m)).float();
         const std = torch.cat(moments.map(([, s]) => s)).float();
@@ -279,7 +268,7 @@ export class Latents {
     );
   }
 
-  #cached(key: string): Tensor {
+  #cached(key: string): Moments {
     if (this.#store === undefined) throw new Error("Expected latents that are cached");
     return this.#store.get(key);
   }
@@ -298,15 +287,11 @@ function requireReadable(
   throw new UnreadablePicturesError(list, examples.length, maxUnreadable);
 }
 
-/** The cached latents of an autoencoder, a resolution and a way of resizing. */
-async function openStore(
-  cache: string,
-  { vae, stage, warn }: LatentsOptions,
-): Promise<FeatureStore> {
-  const { resolution, transform } = stage;
-  const made = [stateHash(vae), JSON.stringify(vae.config), resolution, transform.resample].join(
-    "/",
-  );
-  const name = createHash("sha256").update(made).digest("hex").slice(0, 16);
-  return FeatureStore.open(join(cache, `latents-${name}`), warn);
+/** Puts moments and gives their memory back. */
+async function putOnce(store: LatentStore, key: string, moments: Moments): Promise<void> {
+  try {
+    await store.put(key, moments);
+  } finally {
+    for (const each of moments) each.dispose();
+  }
 }

@@ -1,5 +1,6 @@
 import type {
   AutoencoderConfig,
+  CheckedConfig,
   Filled,
   Pretrained,
   ResolvedConfig,
@@ -76,7 +77,10 @@ export function newAutoencoder(
 }
 
 /** Whether the run's checkpoints hold the text encoder: it trains it, or has made it. */
-export const holdsTextEncoder = ({ textEncoder, stages }: ResolvedConfig): boolean =>
+export const holdsTextEncoder = ({
+  textEncoder,
+  stages,
+}: Pick<CheckedConfig, "textEncoder" | "stages">): boolean =>
   !("pretrained" in textEncoder) ||
   stages.some((stage) => stage.kind === "text-to-image" && stage.trainTextEncoder);
 

@@ -1,19 +1,21 @@
 import { createHash } from "node:crypto";
 import type { CheckedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import { preparation } from "../pipelines/prompt-encoding.ts";
+import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { settleForData, stageBuckets } from "./aspect-plan.ts";
 import { cacheFolder } from "./before-run.ts";
 import { FrozenCaptions, uncachedTexts } from "./captions.ts";
 import { drawClassPictures } from "./class-pictures.ts";
 import { requireControlPictures } from "./control-pictures.ts";
-import { Latents } from "./latents.ts";
+import { Latents, type LatentsOptions } from "./latents.ts";
+import { type FeatureFolders, MadeCaptions, MadeLatents, requireUse } from "./made-features.ts";
 import {
   buildAutoencoder,
   frozenTextEncoder,
   holdsTextEncoder,
   pretrainedTokenizer,
 } from "./models.ts";
-import type { Condition } from "./picture-source.ts";
 import { stageTexts } from "./stage-texts.ts";
 import {
   type Example,
@@ -31,6 +33,8 @@ export interface Shard {
 /** What {@link precompute} may be told. */
 export interface PrecomputeOptions {
   readonly shard: Shard;
+  /** Where features are that other tools made: those that fit are taken, and not encoded. */
+  readonly features: FeatureFolders;
   readonly say: (line: string) => void;
 }
 
@@ -44,11 +48,12 @@ export interface PrecomputeOutcome {
 /**
  * Fills the cache that a run of this config reads, without training: latents of all pictures, states of all texts. Each of
  * several processes takes its own part by the name of picture or text; they may share one folder. What is there already is
- * not made again, so that a process that was killed goes on where it was. Throws where the config trains the encoders itself.
+ * not made again, so that a process that was killed goes on where it was. Throws where the config trains the encoders itself,
+ * or does not keep what features are given for.
  */
 export async function precompute(
   checked: CheckedConfig,
-  { shard, say }: PrecomputeOptions,
+  { shard, features, say }: PrecomputeOptions,
 ): Promise<PrecomputeOutcome> {
   const { autoencoder } = checked;
   if (!("pretrained" in autoencoder)) {
@@ -56,24 +61,23 @@ export async function precompute(
       "Expected a pretrained autoencoder but the config trains its own: its latents are not known before. Train that stage first, and name its published folder as autoencoder.pretrained",
     );
   }
+  requireUse(checked, features);
   await drawClassPictures(checked, say);
   const data = await loadTrainingData(checked.dataset);
   const config = await settleForData(checked, data);
   requireControlPictures(config, data);
   if (config.threads !== null) torch.setThreads(config.threads);
   const cache = cacheFolder(config, config.workDir);
-  const work: Work = { config, data, shard, cache, say };
+  const work: Work = { config, data, shard, features, cache, say };
   const texts = await encodeTexts(work);
   const pictures = await encodePictures(work);
   return { folder: cache, pictures, texts };
 }
 
-interface Work {
+interface Work extends PrecomputeOptions {
   readonly config: ResolvedConfig;
   readonly data: TrainingData;
-  readonly shard: Shard;
   readonly cache: string;
-  readonly say: (line: string) => void;
 }
 
 /** Whether a name falls to a shard: any number of processes agree on it without a word. */
@@ -85,7 +89,8 @@ const warnTo =
   (message: string): void =>
     say(`Warning: ${message}`);
 
-async function encodeTexts({ config, data, shard, cache, say }: Work): Promise<number> {
+async function encodeTexts(work: Work): Promise<number> {
+  const { config, data, shard, features, cache, say } = work;
   const { textEncoder, tokenizer: place, dataset } = config;
   if (!dataset.cache.texts || !("pretrained" in textEncoder) || !("pretrained" in place)) return 0;
   if (holdsTextEncoder(config)) {
@@ -109,9 +114,17 @@ async function encodeTexts({ config, data, shard, cache, say }: Work): Promise<n
     say(
       `Captions in ${precision}: ${texts.length} of ${all.size} are this shard's, ${missing.length} of them to encode`,
     );
+    const from = new MadeCaptions(features, data, {
+      prepare: preparation({ cleanCaption: dataset.cleanCaptions }),
+      width: (await encoder.config()).dModel,
+      dtype: precision,
+    });
     const options = { encoder, tokenizer, maxLength, texts, prompts: [], cache };
-    const captions = await FrozenCaptions.open({ ...options, warn: warnTo(say), say });
+    const made = (text: string, tokens: number): Tensor | undefined => from.take(text, tokens);
+    const captions = await FrozenCaptions.open({ ...options, made, warn: warnTo(say), say });
     captions.dispose();
+    for (const line of from.report()) say(line);
+    say(`  ${captions.encoded} encoded`);
     encoded += texts.length;
   }
   return encoded;
@@ -120,7 +133,8 @@ async function encodeTexts({ config, data, shard, cache, say }: Work): Promise<n
 const isTextToImage = (stage: ResolvedStage): stage is ResolvedStage<"text-to-image"> =>
   stage.kind === "text-to-image";
 
-async function encodePictures({ config, data, shard, cache, say }: Work): Promise<number> {
+async function encodePictures(work: Work): Promise<number> {
+  const { config, data, shard, features, cache, say } = work;
   if (!config.dataset.cache.latents) return 0;
   const vae = (await buildAutoencoder(config)).requiresGrad_(false);
   const seen = new Set<Example>();
@@ -134,23 +148,30 @@ async function encodePictures({ config, data, shard, cache, say }: Work): Promis
       say(
         `Pictures of stage "${stage.name}": ${examples.length} of ${all.length} are this shard's`,
       );
-      const open = (list: readonly Example[], control?: Condition): Promise<Latents> =>
+      const from = new MadeLatents(features, data, { dtype: vae.dtype });
+      const made: LatentsOptions["made"] = (example, shape) => from.take(example, shape);
+      const open = (
+        list: readonly Example[],
+        given: Pick<LatentsOptions, "control" | "made">,
+      ): Promise<Latents> =>
         Latents.open({
+          ...given,
           examples: list,
           stage,
           buckets: stageBuckets(stage),
           vae,
-          control,
           cache,
           maxUnreadable: config.dataset.maxUnreadable,
           warn: warnTo(say),
           say,
         });
       const condition = isTextToImage(stage) ? stage.controlnet?.condition : undefined;
-      const controls = condition && (await open(examples, condition));
+      const controls = condition && (await open(examples, { control: condition }));
       controls?.dispose();
-      const latents = await open(controls?.examples ?? examples);
+      const latents = await open(controls?.examples ?? examples, { made });
       latents.dispose();
+      for (const line of from.report()) say(line);
+      say(`  ${latents.encoded} encoded, mirrored ones counted by themselves`);
       for (const example of latents.examples) seen.add(example);
     }
   } finally {

@@ -1,0 +1,131 @@
+import type { CheckedConfig } from "../config/index.ts";
+import { FeatureFiles } from "../data/feature-files.ts";
+import { readCaptionFeature, readLatentFeature } from "../data/pixart-features.ts";
+import type { DType, Tensor } from "../torch/index.ts";
+import type { Moments } from "./latent-store.ts";
+import { holdsTextEncoder } from "./models.ts";
+import type { Example, TrainingData } from "./training-data.ts";
+
+/** Folders of features that PixArt's tools made of a data set; what is not named is encoded. */
+export interface FeatureFolders {
+  /** Of its captions (`.npz`). */
+  readonly captionFeatures?: string | undefined;
+  /** Of its long captions, Σ's `sharegpt4v` (`.npz`). */
+  readonly denseCaptionFeatures?: string | undefined;
+  /** Of its pictures (`.npy`). */
+  readonly latentFeatures?: string | undefined;
+}
+
+/** Features of a data set's pictures; class pictures beside it have none. */
+type Featured = Pick<TrainingData, "train" | "heldout" | "dataset">;
+
+const picturesOf = ({ dataset }: Featured): string[] => dataset.entries.map(({ file }) => file);
+
+/** What captions' features are for. */
+export interface MadeCaptionsOptions {
+  /** A caption as it is encoded. */
+  readonly prepare: (caption: string) => string;
+  /** Of the text encoder's states. */
+  readonly width: number;
+  readonly dtype: DType;
+}
+
+/** Captions that PixArt's tools encoded, found by the picture that they belong to. */
+export class MadeCaptions {
+  readonly #sources: readonly {
+    readonly files: FeatureFiles;
+    /** By prepared caption. */
+    readonly pictures: ReadonlyMap<string, ReadonlySet<string>>;
+  }[];
+  readonly #options: MadeCaptionsOptions;
+
+  constructor(folders: FeatureFolders, data: Featured, options: MadeCaptionsOptions) {
+    const sources = [
+      { folder: folders.captionFeatures, captionOf: (e: Example) => e.shortCaption },
+      { folder: folders.denseCaptionFeatures, captionOf: (e: Example) => e.denseCaption },
+    ];
+    this.#options = options;
+    this.#sources = sources.flatMap(({ folder, captionOf }) => {
+      if (folder === undefined) return [];
+      const pictures = new Map<string, Set<string>>();
+      for (const example of [...data.train, ...data.heldout]) {
+        const text = options.prepare(captionOf(example));
+        pictures.set(text, (pictures.get(text) ?? new Set<string>()).add(example.file));
+      }
+      return [{ files: new FeatureFiles(folder, ".npz", picturesOf(data)), pictures }];
+    });
+  }
+
+  /** States (1, L, D) of a prepared text of L tokens; undefined where no file of it fits. */
+  take(text: string, tokens: number): Tensor | undefined {
+    const { width, dtype } = this.#options;
+    for (const { files, pictures } of this.#sources) {
+      for (const picture of pictures.get(text) ?? []) {
+        const states = files.take(picture, (path) =>
+          readCaptionFeature(path, { width, tokens, dtype }),
+        );
+        if (states !== undefined) return states;
+      }
+    }
+    return undefined;
+  }
+
+  /** What came of it, for people. */
+  report(): string[] {
+    return this.#sources.flatMap(({ files }) => files.report());
+  }
+}
+
+/** Pictures that PixArt's tools encoded. */
+export class MadeLatents {
+  readonly #files: FeatureFiles | undefined;
+  readonly #dtype: DType;
+  readonly #featured: ReadonlySet<Example>;
+
+  constructor(
+    { latentFeatures: folder }: FeatureFolders,
+    data: Featured,
+    { dtype }: { readonly dtype: DType },
+  ) {
+    this.#files =
+      folder === undefined ? folder : new FeatureFiles(folder, ".npy", picturesOf(data));
+    this.#dtype = dtype;
+    this.#featured = new Set([...data.train, ...data.heldout]);
+  }
+
+  /** Moments of a picture whose latent has this shape (C, h, w); undefined where no file of it fits. */
+  take(example: Example, shape: readonly number[]): Moments | undefined {
+    if (!this.#featured.has(example)) return undefined;
+    return this.#files?.take(example.file, (path) =>
+      readLatentFeature(path, { shape, dtype: this.#dtype }),
+    );
+  }
+
+  /** What came of it, for people. */
+  report(): string[] {
+    return this.#files?.report() ?? [];
+  }
+}
+
+/** Throws where features are given that no run of this config would read. */
+export function requireUse(
+  config: CheckedConfig,
+  { captionFeatures, denseCaptionFeatures, latentFeatures }: FeatureFolders,
+): void {
+  if (latentFeatures !== undefined && !config.dataset.cache.latents) {
+    throw new Error(
+      "Expected a config that caches latents for --latent-features but its dataset.cache.latents is false",
+    );
+  }
+  const unused = whyCaptionsAreUnused(config);
+  if ((captionFeatures ?? denseCaptionFeatures) !== undefined && unused !== undefined) {
+    throw new Error(`Expected a config that caches captions for --caption-features but ${unused}`);
+  }
+}
+
+function whyCaptionsAreUnused(config: CheckedConfig): string | undefined {
+  if (!config.dataset.cache.texts) return "its dataset.cache.texts is false";
+  if (holdsTextEncoder(config)) return "it trains its text encoder";
+  const hasStage = config.stages.some(({ kind }) => kind === "text-to-image");
+  return hasStage ? undefined : "none of its stages reads captions";
+}
