@@ -6,9 +6,17 @@ import { FeatureStore } from "../data/feature-store.ts";
 import type { AutoencoderKL } from "../models/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import { stateHash } from "./state-hash.ts";
+import type { Example } from "./training-data.ts";
 
 /** Mean and deviation of a picture's latent, (1, C, h, w) each. */
 export type Moments = readonly [mean: Tensor, std: Tensor];
+
+/** A picture's moments from elsewhere, of shape (C, h, w), if there are any; `encode` makes those of an autoencoder. */
+export type MadeMoments = (
+  example: Example,
+  shape: readonly number[],
+  encode: () => Promise<Moments>,
+) => Promise<Moments | undefined>;
 
 /** A picture as it is encoded to be kept. */
 export interface KeptSight {

@@ -221,7 +221,7 @@ describe("Latents", () => {
       { ratio: 1, width: 16, height: 16 },
     ];
     const asked = new Map<string, readonly number[]>();
-    const made: LatentsOptions["made"] = ({ file }, shape) => {
+    const made: LatentsOptions["made"] = async ({ file }, shape) => {
       expect(asked.has(file)).toBe(false);
       asked.set(file, shape);
       if (file === "square.png") return undefined;

@@ -9,7 +9,7 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import type { SampleDraws } from "./draws.ts";
 import { EncodingProgress } from "./encoding-progress.ts";
-import { LatentStore, latentKey, type Moments } from "./latent-store.ts";
+import { LatentStore, latentKey, type MadeMoments, type Moments } from "./latent-store.ts";
 import { type Condition, type OriginalSize, PictureSource } from "./picture-source.ts";
 import type { Example } from "./training-data.ts";
 
@@ -54,10 +54,10 @@ export interface LatentsOptions {
    */
   readonly control?: Condition | undefined;
   /**
-   * Moments of a picture that were made elsewhere, of this shape (C, h, w), to be cached in place of those that the autoencoder
-   * would make of it unmirrored; undefined where there are none. They become this class's.
+   * Moments of a picture that were made elsewhere, of this shape (C, h, w), to be cached in place of those of the picture
+   * unmirrored; undefined where there are none. They become this class's. `encode` makes the latter, to compare with.
    */
-  readonly made?: ((example: Example, shape: readonly number[]) => Moments | undefined) | undefined;
+  readonly made?: MadeMoments | undefined;
   /** Folder for cached latents; null encodes pictures anew whenever they are seen. */
   readonly cache: string | null;
   /** Share of the pictures that may be unreadable: those are left out. */
@@ -161,17 +161,19 @@ export class Latents {
     this.#known.set(example, { content, originalSize, bucket, hasOneCrop });
     if (!hasOneCrop) return;
     let image: RgbImage | undefined;
+    const encode = async (mirrored: boolean): Promise<Moments> => {
+      image ??= await file.decode();
+      const sight = { bucket, place: "center", mirrored } as const;
+      return this.#moments(await this.#source.bring(image, file, sight));
+    };
     for (const mirrored of horizontalFlip > 0 ? [false, true] : [false]) {
       const key = latentKey({ content, bucket, mirrored });
       if (store.has(key)) continue;
-      const made = mirrored ? undefined : this.#options.made?.(example, this.#shapeOf(bucket));
-      if (made === undefined) {
-        image ??= await file.decode();
-        const sight = { bucket, place: "center", mirrored } as const;
-        const covered = await this.#source.bring(image, file, sight);
-        await putOnce(store, key, this.#moments(covered));
-        this.#encoded++;
-      } else await putOnce(store, key, made);
+      const found = mirrored
+        ? undefined
+        : await this.#options.made?.(example, this.#shapeOf(bucket), () => encode(false));
+      if (found === undefined) this.#encoded++;
+      await putOnce(store, key, found ?? (await encode(mirrored)));
     }
   }
 

@@ -9,6 +9,7 @@ import { construct } from "../nn/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { FrozenCaptions } from "./captions.ts";
+import type { Moments } from "./latent-store.ts";
 import { MadeCaptions, MadeLatents } from "./made-features.ts";
 import type { Example } from "./training-data.ts";
 
@@ -87,15 +88,53 @@ describe("MadeCaptions", () => {
 });
 
 describe("MadeLatents", () => {
-  it("are of the data set's pictures, and not of class pictures of the same name", () => {
-    const folder = folderOf("latents");
-    writeFileSync(join(folder, "a.npy"), floats([8, 2, 2], 1));
-    const own = example("a.png", "a fox");
-    const made = new MadeLatents({ latentFeatures: folder }, dataOf(own), { dtype: "float32" });
-    expect(made.take(example("a.png", "a fox"), [4, 2, 2])).toBeUndefined();
-    expect(made.take(own, [4, 2, 2])?.map(({ shape }) => shape)).toEqual([
-      [1, 4, 2, 2],
-      [1, 4, 2, 2],
+  const folder = folderOf("latents");
+  /** Means of 2 in two channels and of 0 in two, and deviations of 1. */
+  const values = Float32Array.from({ length: 32 }, (_, i) => (i < 8 ? 2 : i < 16 ? 0 : 1));
+  const bytes = new Uint8Array(values.buffer);
+  for (const name of ["a.npy", "b.npy"])
+    writeFileSync(join(folder, name), npyBytes({ dtype: "float32", shape: [8, 2, 2], bytes }));
+  const [a, b] = [example("a.png", "a fox"), example("b.png", "a hen")];
+  const shape = [4, 2, 2];
+  /** What an autoencoder makes whose means are those of the files times and plus something. */
+  const encoder = (factor: number, more: number) =>
+    vi.fn(async (): Promise<Moments> => {
+      const means = Float32Array.from(values.subarray(0, 16), (value) => value * factor + more);
+      return [torch.fromTypedArray(means, [1, ...shape]), torch.ones([1, ...shape])];
+    });
+  const latents = (...data: Example[]): MadeLatents =>
+    new MadeLatents({ latentFeatures: folder }, dataOf(...data), { dtype: "float32" });
+
+  it("are of the data set's pictures, and not of class pictures of the same name", async () => {
+    const made = latents(a);
+    const encode = encoder(1, 0);
+    expect(await made.take(example("a.png", "a fox"), shape, encode)).toBeUndefined();
+    const moments = await made.take(a, shape, encode);
+    expect(moments?.map((each) => each.flatten().tolist())).toEqual([
+      [2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0],
+      new Array(16).fill(1),
+    ]);
+  });
+
+  it("say of the first that fits how far it is from the run's own autoencoder", async () => {
+    const made = latents(a, b);
+    const encode = encoder(1, 0.1);
+    expect(await made.take(a, [4, 1, 4], encode)).toBeUndefined();
+    for (const each of [b, a]) await made.take(each, shape, encode);
+    expect(encode).toHaveBeenCalledTimes(1);
+    expect(made.report()).toEqual([
+      `Features in ${folder}: 2 taken, 1 did not fit`,
+      expect.stringContaining("a.npy: array: expected mean and deviation"),
+      "  the mean of b.png is 10 % of its spread away from what the autoencoder makes here",
+    ]);
+  });
+
+  it("warn of files of another autoencoder", async () => {
+    const made = latents(a);
+    await made.take(a, shape, encoder(-1, 2));
+    expect(made.report().slice(1)).toEqual([
+      "  the mean of a.png is 200 % of its spread away from what the autoencoder makes here",
+      "  Warning: that is more than other ways of resizing make. Name the autoencoder that made the files in the config, or remove what was put into the cache",
     ]);
   });
 });

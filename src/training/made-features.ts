@@ -2,6 +2,7 @@ import type { CheckedConfig } from "../config/index.ts";
 import { FeatureFiles } from "../data/feature-files.ts";
 import { readCaptionFeature, readLatentFeature } from "../data/pixart-features.ts";
 import type { DType, Tensor } from "../torch/index.ts";
+import * as torch from "../torch/index.ts";
 import type { Moments } from "./latent-store.ts";
 import { holdsTextEncoder } from "./models.ts";
 import type { Example, TrainingData } from "./training-data.ts";
@@ -76,11 +77,19 @@ export class MadeCaptions {
   }
 }
 
-/** Pictures that PixArt's tools encoded. */
+/**
+ * Measured with the two autoencoders of models/ on four pictures: kernels of resizing differ by 0.01 to 0.04, a side that is
+ * stretched by 3 %, as PixArt's tool for several aspect ratios does, by 0.27 to 0.43, the two autoencoders by 0.73 to 1.44.
+ */
+const SUSPICIOUS = 0.5;
+
+/** Pictures that PixArt's tools encoded. The first that fits is compared with what the run's own autoencoder makes of it. */
 export class MadeLatents {
   readonly #files: FeatureFiles | undefined;
   readonly #dtype: DType;
   readonly #featured: ReadonlySet<Example>;
+  #isCompared = false;
+  #comparison: string[] = [];
 
   constructor(
     { latentFeatures: folder }: FeatureFolders,
@@ -94,18 +103,48 @@ export class MadeLatents {
   }
 
   /** Moments of a picture whose latent has this shape (C, h, w); undefined where no file of it fits. */
-  take(example: Example, shape: readonly number[]): Moments | undefined {
+  async take(
+    example: Example,
+    shape: readonly number[],
+    encode: () => Promise<Moments>,
+  ): Promise<Moments | undefined> {
     if (!this.#featured.has(example)) return undefined;
-    return this.#files?.take(example.file, (path) =>
+    const moments = this.#files?.take(example.file, (path) =>
       readLatentFeature(path, { shape, dtype: this.#dtype }),
     );
+    if (moments === undefined || this.#isCompared) return moments;
+    this.#isCompared = true;
+    this.#compare(example, moments, await encode());
+    return moments;
+  }
+
+  #compare({ file }: Example, [mean]: Moments, own: Moments): void {
+    const distance = distanceOf(mean, own[0]);
+    for (const each of own) each.dispose();
+    const share = `${Number((100 * distance).toPrecision(2))} %`;
+    this.#comparison = [
+      `  the mean of ${file} is ${share} of its spread away from what the autoencoder makes here`,
+      ...(distance > SUSPICIOUS
+        ? [
+            "  Warning: that is more than other ways of resizing make. Name the autoencoder that made the files in the config, or remove what was put into the cache",
+          ]
+        : []),
+    ];
   }
 
   /** What came of it, for people. */
   report(): string[] {
-    return this.#files?.report() ?? [];
+    return [...(this.#files?.report() ?? []), ...this.#comparison];
   }
 }
+
+/** Root of the mean square of what a latent differs by from another, as a share of the other's deviation. */
+const distanceOf = (latent: Tensor, other: Tensor): number =>
+  torch.tidy(() => {
+    const rms = (values: Tensor): number => values.square().mean().sqrt().item();
+    const own = other.float();
+    return rms(latent.float().sub(own)) / rms(own.sub(own.mean()));
+  });
 
 /** Throws where features are given that no run of this config would read. */
 export function requireUse(

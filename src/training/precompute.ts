@@ -8,6 +8,7 @@ import { cacheFolder } from "./before-run.ts";
 import { FrozenCaptions, uncachedTexts } from "./captions.ts";
 import { drawClassPictures } from "./class-pictures.ts";
 import { requireControlPictures } from "./control-pictures.ts";
+import type { MadeMoments } from "./latent-store.ts";
 import { Latents, type LatentsOptions } from "./latents.ts";
 import { type FeatureFolders, MadeCaptions, MadeLatents, requireUse } from "./made-features.ts";
 import {
@@ -149,7 +150,7 @@ async function encodePictures(work: Work): Promise<number> {
         `Pictures of stage "${stage.name}": ${examples.length} of ${all.length} are this shard's`,
       );
       const from = new MadeLatents(features, data, { dtype: vae.dtype });
-      const made: LatentsOptions["made"] = (example, shape) => from.take(example, shape);
+      const made: MadeMoments = (...asked) => from.take(...asked);
       const open = (
         list: readonly Example[],
         given: Pick<LatentsOptions, "control" | "made">,

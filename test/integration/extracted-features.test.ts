@@ -152,6 +152,11 @@ describe.skipIf(!hasPython)("features that PixArt's tools made", () => {
     const config = configFile("taken", 0);
     const picture = vi.spyOn(AutoencoderKL.prototype, "encode");
     const { stderr } = await pixartHere("precompute", config, ...all, "--latent-features", latents);
+    // One, to compare.
+    expect(picture).toHaveBeenCalledTimes(1);
+    const distance = /the mean of things\/\S+ is (\S+) % of its spread away/.exec(stderr)?.[1];
+    expect(Number(distance)).toBeLessThan(1e-3);
+    picture.mockClear();
     for (const folder of [captions, dense, latents])
       expect(stderr).toContain(`Features in ${folder}: 18 taken, 0 did not fit`);
     // The empty caption. Sample prompts are captions too, of which one is a picture's.
@@ -182,8 +187,10 @@ describe.skipIf(!hasPython)("features that PixArt's tools made", () => {
     const config = configFile("mirrored", 0.5);
     const picture = vi.spyOn(AutoencoderKL.prototype, "encode");
     const { stderr } = await pixartHere("precompute", config, "--latent-features", latents);
-    expect(stderr).toContain(`Features in ${latents}: 18 taken, 0 did not fit\n  18 encoded`);
-    expect(picture).toHaveBeenCalledTimes(18);
+    expect(stderr).toContain(`Features in ${latents}: 18 taken, 0 did not fit\n`);
+    expect(stderr).toContain("\n  18 encoded, mirrored ones counted by themselves\n");
+    // And one to compare.
+    expect(picture).toHaveBeenCalledTimes(19);
   });
 
   it("are taken shard by shard, and once", async () => {
