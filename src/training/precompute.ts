@@ -113,7 +113,7 @@ async function encodeTexts(work: Work): Promise<number> {
     const encoder = frozenTextEncoder(textEncoder, { precision });
     const missing = await uncachedTexts({ encoder, tokenizer, maxLength, texts, cache });
     say(
-      `Captions in ${precision}: ${texts.length} of ${all.size} are this shard's, ${missing.length} of them to encode`,
+      `Captions in ${precision}: ${texts.length} of ${all.size} are this shard's, ${missing.length} of them not in the cache`,
     );
     const from = new MadeCaptions(features, data, {
       prepare: preparation({ cleanCaption: dataset.cleanCaptions }),

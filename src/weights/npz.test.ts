@@ -106,6 +106,26 @@ describe("readNpz", () => {
     expect(() => read(bytes, "a")).toThrow(BadFileError);
   });
 
+  /** The first entry's local header with some of its bytes replaced. */
+  const local = (at: number, ...bytes: number[]): Buffer => {
+    const changed = zipBytes(one, { flags: at === 14 ? 8 : 0 });
+    changed.set(bytes, at);
+    return changed;
+  };
+
+  it("refuses headers of an entry that disagree", () => {
+    const message =
+      'entry "a.npy": expected the same name and sizes in both of its headers but found';
+    for (const changed of [local(8, 0), local(18, 1), local(22, 1), local(30, 98)])
+      expect(() => read(changed, "a")).toThrow(message);
+  });
+
+  it("reads what was written to a pipe, with sizes behind the data", () => {
+    expect(numbers(read(local(14, ...new Array<number>(12).fill(0)), "a").get("a"))).toEqual([
+      1, 2,
+    ]);
+  });
+
   it("holds no more of a bomb than it claims", () => {
     const bomb = zipBytes({ "a.npy": new Uint8Array(2 ** 24) }, { size: 1000 });
     expect(() => read(bomb, "a")).toThrow('array "a": expected 1000 bytes but found more');

@@ -95,7 +95,7 @@ describe("pixart precompute", () => {
     const picture = vi.spyOn(AutoencoderKL.prototype, "encode");
     const { stderr } = await pixartHere("precompute", config);
     expect([text.mock.calls.length, picture.mock.calls.length]).toEqual([0, 0]);
-    expect(stderr).toContain("37 of 37 are this shard's, 0 of them to encode");
+    expect(stderr).toContain("37 of 37 are this shard's, 0 of them not in the cache");
   });
 
   it("fills the run folder's own cache, in which a run then begins", async () => {
