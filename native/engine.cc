@@ -27,6 +27,18 @@ static std::string loaded_version() {
   return std::to_string((abi >> 56) & 0xff) + "." + std::to_string((abi >> 48) & 0xff);
 }
 
+// "cpu", and those of the accelerator that libtorch found, "cuda:0" and so on.
+static napi_value device_names(napi_env env) {
+  std::vector<std::string> names{"cpu"};
+  if (const auto kind = at::getAccelerator()) {
+    for (c10::DeviceIndex i = 0; i < at::accelerator::deviceCount(); i++) names.push_back(c10::Device(*kind, i).str());
+  }
+  napi_value out;
+  check(env, napi_create_array_with_length(env, names.size(), &out));
+  for (size_t i = 0; i < names.size(); i++) check(env, napi_set_element(env, out, i, from_string(env, names[i])));
+  return out;
+}
+
 static napi_value Info(napi_env env, napi_callback_info) {
   napi_value out;
   check(env, napi_create_object(env, &out));
@@ -35,7 +47,37 @@ static napi_value Info(napi_env env, napi_callback_info) {
   set(env, out, "config", from_string(env, at::show_config()));
   set(env, out, "cpuCapability", from_string(env, at::get_cpu_capability()));
   set(env, out, "threads", from_int64(env, at::get_num_threads()));
-  set(env, out, "cudaDevices", from_int64(env, at::globalContext().hasCUDA() ? static_cast<int64_t>(at::globalContext().getAcceleratorHooksInterface(at::kCUDA).deviceCount()) : 0));
+  set(env, out, "devices", device_names(env));
+  return out;
+}
+
+// (device): the one that this process computes on where it names none.
+static napi_value SetDevice(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const c10::Device device(to_string(env, args[0], "device"));
+  if (device.is_cpu()) return nullptr;
+  if (at::getAccelerator() != device.type()) throw std::runtime_error("libtorch has no device " + device.str() + " here");
+  if (device.has_index()) at::accelerator::setDeviceIndex(device.index());
+  return nullptr;
+}
+
+// (device): bytes that are free on it, and the most that this process's tensors took of it; null where its allocator does
+// not tell.
+static napi_value DeviceMemory(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const c10::Device device(to_string(env, args[0], "device"));
+  napi_value out;
+  check(env, napi_get_null(env, &out));
+  if (at::getAccelerator() != device.type()) return out;
+  try {
+    const c10::DeviceIndex index = device.has_index() ? device.index() : 0;
+    const size_t free = at::accelerator::getMemoryInfo(index).first;
+    const auto allocated = at::accelerator::getDeviceStats(index).allocated_bytes;
+    check(env, napi_create_object(env, &out));
+    set(env, out, "free", from_int64(env, static_cast<int64_t>(free)));
+    set(env, out, "peak", from_int64(env, allocated[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak));
+  } catch (const c10::NotImplementedError&) {
+  }
   return out;
 }
 
@@ -79,6 +121,8 @@ static napi_value ReleaseMemory(napi_env, napi_callback_info) {
 
 const std::vector<Export> kEngineExports = {
     {"engineInfo", guarded<Info>},
+    {"setDevice", guarded<SetDevice>},
+    {"deviceMemory", guarded<DeviceMemory>},
     {"setThreads", guarded<SetThreads>},
     {"threads", guarded<Threads>},
     {"setDeterministic", guarded<SetDeterministic>},

@@ -29,3 +29,5 @@ export const DATASET: string =
   "a folder, a .parquet, a .tar, a PixArt list, or the name of a data set on the Hub (org/name)";
 export const QUANTIZE: string =
   "int8: 8-bit weights in the large layers of transformer and text encoder, a quarter of float32's memory";
+export const DEVICE: string =
+  "auto (a GPU of CUDA where there is one), cpu, cuda, or one of several: cuda:1";

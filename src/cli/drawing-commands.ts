@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { MODEL, number, QUANTIZE, REVISION, wholeNumber } from "./arguments.ts";
+import { DEVICE, MODEL, number, QUANTIZE, REVISION, wholeNumber } from "./arguments.ts";
 
 /** Adds the commands that draw with models, and that measure and convert them. */
 export function addDrawingCommands(program: Command): void {
@@ -47,6 +47,7 @@ export function addDrawingCommands(program: Command): void {
     .option("--no-resolution-binning", "draw at the very size asked for")
     .option("--no-clean-caption", "only lower-case and trim prompts")
     .option("--dtype <type>", "float32, bfloat16 or float16", "float32")
+    .option("--device <name>", DEVICE, "auto")
     .option("--quantize <type>", QUANTIZE)
     .option("--variant <name>", "weight files with this in their names, such as fp16")
     .option("--revision <name>", REVISION)
@@ -67,6 +68,7 @@ export function addDrawingCommands(program: Command): void {
     .option("--max-length <tokens>", "longest prompt (default: the model's)", wholeNumber(1))
     .option("--no-clean-caption", "only lower-case and trim prompts")
     .option("--dtype <type>", "float32 or bfloat16, of the encoder and the file", "float32")
+    .option("--device <name>", DEVICE, "auto")
     .option("--quantize <type>", QUANTIZE)
     .option("--revision <name>", REVISION)
     .action(async (model: string, prompts: string[], options: import("./embed.ts").EmbedOptions) =>
@@ -113,6 +115,7 @@ export function addDrawingCommands(program: Command): void {
     .option("--steps <n>", "denoising steps", wholeNumber(1), 20)
     .option("--guidance <scale>", "classifier-free guidance", number, 4.5)
     .option("--seed <n>", "seed of the noise and of the choice of prompts", wholeNumber(0), 0)
+    .option("--device <name>", DEVICE, "auto")
     .option("--revision <name>", REVISION)
     .option("--json", "as JSON")
     .action(async (model: string, options: import("./evaluate.ts").EvaluateOptions) =>

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
+import { drawingDevice, loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
 import { say } from "./talk.ts";
 
 /** Options of `pixart embed`. */
 export interface EmbedOptions extends Pick<PipelineChanges, "dtype" | "quantize" | "revision"> {
+  readonly device: string;
   readonly out: string;
   readonly maxLength?: number;
   readonly cleanCaption: boolean;
@@ -13,13 +14,16 @@ export interface EmbedOptions extends Pick<PipelineChanges, "dtype" | "quantize"
 export async function embedCommand(
   model: string,
   prompts: readonly string[],
-  { out, maxLength, cleanCaption, ...changes }: EmbedOptions,
+  { out, maxLength, cleanCaption, device, ...changes }: EmbedOptions,
 ): Promise<void> {
   if (!out.endsWith(".safetensors"))
     throw new Error(`Expected a name that ends in .safetensors for --out but received ${out}`);
   if (existsSync(out))
     throw new Error(`Expected a new file for --out but received ${out}, which exists`);
-  const { pipe } = await loadPipeline(model, changes);
+  const { pipe } = await loadPipeline(model, {
+    ...changes,
+    device: drawingDevice(device, changes),
+  });
   const pack = await pipe.packPrompts(prompts, {
     cleanCaption,
     ...(maxLength !== undefined && { maxSequenceLength: maxLength }),

@@ -4,11 +4,17 @@ import type { LabelledImage, RetrievalResult } from "../evaluation/retrieval.ts"
 import { RgbImage } from "../images/index.ts";
 import * as torch from "../torch/index.ts";
 import { type DatasetChoice, type Example, loadTrainingData } from "../training/training-data.ts";
-import { type LoadedPipeline, loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
+import {
+  drawingDevice,
+  type LoadedPipeline,
+  loadPipeline,
+  type PipelineChanges,
+} from "./load-pipeline.ts";
 import { say } from "./talk.ts";
 
 /** Options of `pixart evaluate`. */
 export interface EvaluateOptions extends Pick<PipelineChanges, "revision"> {
+  readonly device: string;
   readonly data?: string;
   readonly things?: string;
   readonly count: number;
@@ -107,7 +113,11 @@ export function describeEvaluation({ seen, heldout }: Evaluation): string {
 /** `pixart evaluate MODEL` */
 export async function evaluateCommand(model: string, options: EvaluateOptions): Promise<void> {
   const { revision } = options;
-  const loaded = await loadPipeline(model, revision === undefined ? {} : { revision });
+  const device = drawingDevice(options.device, {});
+  const loaded = await loadPipeline(model, {
+    device,
+    ...(revision !== undefined && { revision }),
+  });
   const own = loaded.run?.config.dataset;
   const folder = options.data ?? own?.folder;
   if (folder === undefined)

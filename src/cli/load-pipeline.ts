@@ -11,7 +11,7 @@ import {
   PromptPack,
 } from "../pipelines/index.ts";
 import { schedulerNamed } from "../schedulers/index.ts";
-import type { DType } from "../torch/index.ts";
+import { chooseDevice, type Device, type DType } from "../torch/index.ts";
 import { isRun, pipelineFromRun } from "../training/run-pipeline.ts";
 import { say } from "./talk.ts";
 
@@ -35,6 +35,8 @@ export interface PipelineChanges {
   readonly quantize?: string;
   /** `fp16`, …: the part of weight files' names before their extension. */
   readonly variant?: string;
+  /** What it computes on; the CPU where left out. */
+  readonly device?: Device;
   /** Of a model on the Hub: a branch, a tag or a commit. */
   readonly revision?: string;
   /** A sampler by its short name, or by its class. */
@@ -48,6 +50,13 @@ export interface PipelineChanges {
   /** Hash that the transformer's weights should have. */
   readonly expectedHash?: string;
 }
+
+/** The device of a command that draws: 8-bit layers are for the CPU, which "auto" then means. */
+export const drawingDevice = (
+  wanted: string,
+  { quantize }: Pick<PipelineChanges, "quantize">,
+  place = 0,
+): Device => (wanted === "auto" && quantize !== undefined ? "cpu" : chooseDevice(wanted, place));
 
 /**
  * The pipeline of a published folder, of a model that the package ships, of a run folder or of a checkpoint; of a model on the
@@ -120,22 +129,25 @@ async function published(
       `Expected a run with --raw but received ${folderOrName}, which has one set of weights`,
     );
   }
-  const controlnet = place === undefined ? undefined : await controlNetOf(place, dtypeOf(changes));
+  const controlnet = place === undefined ? undefined : await controlNetOf(place, changes);
   const pipe = await DiffusionPipeline.fromPretrained(folderOrName, { ...options, controlnet });
   return { pipe, run: undefined };
 }
 
 function controlNetOf(
   place: string,
-  dtype: DType | undefined,
+  changes: PipelineChanges,
 ): Promise<PixArtControlNetAdapterModel> {
+  const { device } = changes;
+  const dtype = dtypeOf(changes);
   const isFile = statSync(place, { throwIfNoEntry: false })?.isFile() ?? false;
   return isFile
     ? PixArtControlNetAdapterModel.fromSingleFile(place, {
         dtype,
+        device,
         onWarning: (message) => say(`Warning: ${message}`),
       })
-    : PixArtControlNetAdapterModel.fromPretrained(place, { dtype });
+    : PixArtControlNetAdapterModel.fromPretrained(place, { dtype, device });
 }
 
 async function fromRun(model: string, changes: PipelineChanges): Promise<LoadedPipeline> {
@@ -155,7 +167,7 @@ async function fromRun(model: string, changes: PipelineChanges): Promise<LoadedP
       `Expected a published model with ${refused.join(" and ")} but received the run ${model}; publish it first: npx pixart publish ${model} FOLDER`,
     );
   }
-  const run = await pipelineFromRun(model, !raw);
+  const run = await pipelineFromRun(model, !raw, changes.device);
   say(
     `${raw ? "Raw" : "Averaged"} weights of ${run.checkpoint} (stage "${run.stage.name}", step ${run.step} of ${run.stage.steps})`,
   );
@@ -170,13 +182,14 @@ function dtypeOf({ dtype }: PipelineChanges): DType | undefined {
 }
 
 function optionsOf(changes: PipelineChanges): PixArtAlphaPretrainedOptions {
-  const { quantize, variant, revision, promptsFrom } = changes;
+  const { device, quantize, variant, revision, promptsFrom } = changes;
   const dtype = dtypeOf(changes);
   if (quantize !== undefined && quantize !== "int8") {
     throw new Error(`Expected int8 for --quantize but received ${quantize}`);
   }
   return {
     ...(dtype !== undefined && { dtype }),
+    ...(device !== undefined && { device }),
     ...(quantize !== undefined && { quantize }),
     ...(variant !== undefined && { variant }),
     ...(revision !== undefined && { revision }),

@@ -8,6 +8,8 @@ import { say } from "./talk.ts";
 export interface PrecomputeCommandOptions extends FeatureFolders {
   /** `i/n` */
   readonly shard: string;
+  /** As the config says unless given. */
+  readonly device?: string;
   readonly workDir?: string;
   readonly cfgOptions?: readonly string[];
 }
@@ -15,14 +17,18 @@ export interface PrecomputeCommandOptions extends FeatureFolders {
 /** `pixart precompute CONFIG` */
 export async function precomputeCommand(
   name: string,
-  { shard, workDir, cfgOptions = [], ...features }: PrecomputeCommandOptions,
+  { shard, workDir, device, cfgOptions = [], ...features }: PrecomputeCommandOptions,
 ): Promise<void> {
   const part = parseShard(shard);
   requireFolder("--caption-features", features.captionFeatures);
   requireFolder("--dense-caption-features", features.denseCaptionFeatures);
   requireFolder("--latent-features", features.latentFeatures);
   const loaded = await loadConfig(name, cfgOptions);
-  const config = { ...loaded, workDir: workDir ?? loaded.workDir };
+  const config = {
+    ...loaded,
+    workDir: workDir ?? loaded.workDir,
+    device: device ?? loaded.device,
+  };
   const { folder, pictures, texts } = await precompute(config, { shard: part, features, say });
   say(`Done: ${pictures} pictures and ${texts} texts of shard ${shard} are in the cache`);
   process.stdout.write(`${folder}\n`);

@@ -5,13 +5,14 @@ import { contactSheet, RgbImage } from "../images/index.ts";
 import type { PixArtAlphaOptions } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
 import { type DrawJob, drawJobs, inBatches, recordToRepeat } from "./draw-jobs.ts";
-import { loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
+import { drawingDevice, loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
 import { endingWithOthers, launch, placeOf } from "./processes.ts";
 import { StepProgress } from "./step-progress.ts";
 import { say } from "./talk.ts";
 
 /** Options of `pixart sample`. */
-export interface SampleOptions extends PipelineChanges {
+export interface SampleOptions extends Omit<PipelineChanges, "device"> {
+  readonly device: string;
   readonly steps: number;
   readonly guidance: number;
   readonly seed: number;
@@ -67,7 +68,9 @@ async function draw(
   options: SampleOptions,
 ): Promise<void> {
   const plan = await planOf(prompts, options);
-  const { pipe, run } = await loadPipeline(model, { ...options, ...plan.changes });
+  const device = drawingDevice(options.device, options, world.localRank);
+  world.useDevice(device);
+  const { pipe, run } = await loadPipeline(model, { ...options, ...plan.changes, device });
   if (plan.call.controlImage !== undefined && pipe.controlnet === undefined)
     throw aloneError("--control-image");
   const size = run && { width: run.stage.resolution, height: run.stage.resolution };

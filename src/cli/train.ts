@@ -12,6 +12,8 @@ export interface TrainCommandOptions {
   /** True or "auto": the run folder's own; otherwise a run folder or its newest checkpoint. */
   readonly resume?: boolean | string;
   readonly amp?: boolean;
+  /** As the config says unless given. */
+  readonly device?: string;
   readonly gpus?: number;
   readonly launcher?: string;
   readonly maxRestarts?: number;
@@ -43,6 +45,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
   const config = {
     ...(options.amp ? inBfloat16(loaded) : loaded),
     workDir: elsewhere ?? loaded.workDir,
+    device: options.device ?? loaded.device,
   };
   if (proof !== undefined) {
     await prove(config, proof === true ? PROOF_STEPS : proof);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { wholeNumber } from "./arguments.ts";
+import { DEVICE, wholeNumber } from "./arguments.ts";
 
 /** Adds the commands that train, and that write what was trained. */
 export function addTrainingCommands(program: Command): void {
@@ -35,6 +35,7 @@ export function addTrainingCommands(program: Command): void {
       wholeNumber(1),
     )
     .option("--amp", "large products in bfloat16 in every stage; weights stay float32")
+    .option("--device <name>", `${DEVICE} (default: as the config says)`)
     .option("--gpus <n>", "processes of this machine, each with batches of its own", wholeNumber(1))
     .option(
       "--launcher <name>",
@@ -68,6 +69,7 @@ export function addTrainingCommands(program: Command): void {
       "--latent-features <folder>",
       "pictures as PixArt's extract_features.py encoded them (.npy): taken where they fit",
     )
+    .option("--device <name>", `${DEVICE} (default: as the config says)`)
     .option("--work-dir <folder>", "the run folder, where the config names no dataset.cache.folder")
     .option("--cfg-options <key=value...>", "changes to the config, as for train")
     .action(async (config: string, options: import("./precompute.ts").PrecomputeCommandOptions) =>

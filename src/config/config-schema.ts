@@ -33,6 +33,7 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
         name: text,
         seed: wholeNumber.default(0),
         workDir: text,
+        device: text.default("auto"),
         threads: count.nullable().default(null),
         processes: count.default(1),
         whenFull: oneOf("stop", "wait", "prune").default("stop"),

@@ -104,6 +104,11 @@ export interface PixArtConfig {
   readonly seed?: number;
   /** The run folder; `work_dirs/<name>` unless given. */
   readonly workDir?: string;
+  /**
+   * What the run computes on: `auto`, a GPU of CUDA where there is one and the CPU otherwise; `cpu`; `cuda`, of which each
+   * process takes its own; or a device of libtorch's, such as `cuda:1`. Default `auto`.
+   */
+  readonly device?: string;
   /** Processor threads of the engine; null leaves the choice to libtorch. Default null. */
   readonly threads?: number | null;
   /**

@@ -70,8 +70,17 @@ export async function join(place: Place, options: JoinOptions = {}): Promise<Wor
       (each) => each !== rank && Number(store.get(`arrivals/${each}`)) < own,
     );
   };
+  const groupOn = (device: torch.Device): torch.ProcessGroup => {
+    if (torch.deviceKind(device) === "cuda")
+      return torch.ProcessGroup.nccl({ ...membership, store: store.prefixed("nccl") });
+    throw new Error(
+      `Expected the CPU or CUDA for a run of ${size} processes but received ${device}`,
+    );
+  };
   return new World({
     group,
+    groupOn,
+    localRank: place.localRank,
     localSize: place.localSize,
     arrive: () => heartbeat.arrive(),
     behind,

@@ -60,6 +60,8 @@ export class ShardedOptimizer implements Optimizer {
     this.#forget();
     const own = this.#own.stateDict();
     const all = new Map(own);
+    const [first] = this.#parameters.values();
+    const device = first?.device;
     for (let rank = 1; rank < this.#world.size; rank++) {
       const isMine = rank === this.#world.rank;
       const list = [...own].map(([key, { shape, dtype }]): Announced => ({ key, shape, dtype }));
@@ -67,7 +69,7 @@ export class ShardedOptimizer implements Optimizer {
         this.#world.broadcastText(isMine ? JSON.stringify(list) : "", rank),
       ) as Announced[];
       for (const { key, shape, dtype } of announced) {
-        const tensor = (isMine && own.get(key)) || torch.empty(shape, { dtype });
+        const tensor = (isMine && own.get(key)) || torch.empty(shape, { dtype, device });
         this.#world.broadcast(tensor, rank);
         if (isMine) continue;
         if (this.#world.isFirst) all.set(key, this.#keep(tensor));

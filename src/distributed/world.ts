@@ -3,7 +3,12 @@ import * as torch from "../torch/index.ts";
 
 /** What {@link World} is made of where it has several processes. */
 export interface WorldParts {
+  /** For tensors on the CPU. */
   readonly group: torch.ProcessGroup;
+  /** Another group of the same processes, for tensors on a device. */
+  readonly groupOn: (device: torch.Device) => torch.ProcessGroup;
+  /** Number of this process among those on its machine. */
+  readonly localRank: number;
   /** Processes on this machine. */
   readonly localSize: number;
   /** Counts that this process has come to a place where all meet. */
@@ -22,6 +27,8 @@ export class World {
   /** One process, which waits for nobody. */
   static readonly solo: World = new World(undefined);
   readonly #parts: WorldParts | undefined;
+  /** For tensors on the device that the processes compute on; undefined on the CPU. */
+  #onDevice: torch.ProcessGroup | undefined;
 
   /** See join.ts for one of several processes. */
   constructor(parts: WorldParts | undefined) {
@@ -38,6 +45,11 @@ export class World {
     return this.#parts?.group.size ?? 1;
   }
 
+  /** From 0, among those that share this machine. */
+  get localRank(): number {
+    return this.#parts?.localRank ?? 0;
+  }
+
   /** How many of them share this machine. */
   get localSize(): number {
     return this.#parts?.localSize ?? 1;
@@ -46,6 +58,12 @@ export class World {
   /** Whether this one does what is done once: files, samples, words. */
   get isFirst(): boolean {
     return this.rank === 0;
+  }
+
+  /** What this process computes on, before it has tensors there: they travel by themselves then. All processes call it together. */
+  useDevice(device: torch.Device): void {
+    torch.setDevice(device);
+    if (device !== "cpu") this.#onDevice = this.#parts?.groupOn(device);
   }
 
   /** Says that this process is about to wait for the others: who is then missing is known by it. */
@@ -91,12 +109,12 @@ export class World {
 
   /** Puts a rank's values into everybody's tensor. */
   broadcast(tensor: Tensor, root: number): void {
-    this.#meet()?.broadcast(tensor, root);
+    this.#meet(tensor)?.broadcast(tensor, root);
   }
 
   /** (n, …) of every rank → (size n, …), in the order of the ranks. */
   gatherRows(tensor: Tensor): Tensor {
-    return this.#meet()?.allGather(tensor) ?? tensor;
+    return this.#meet(tensor)?.allGather(tensor) ?? tensor;
   }
 
   /** A rank's text, in every rank; the others' is not looked at. */
@@ -118,7 +136,8 @@ export class World {
 
   /** Averages the gradients of these parameters; undefined where there is nobody to average with. */
   reducer(parameters: ReadonlyMap<string, Tensor>): torch.GradientReducer | undefined {
-    const group = this.#parts?.group;
+    const [first] = parameters.values();
+    const group = this.#groupOf(first);
     return group && new torch.GradientReducer(group, parameters);
   }
 
@@ -133,10 +152,14 @@ export class World {
     this.barrier();
   }
 
-  /** The group, for a collective that begins now. */
-  #meet(): torch.ProcessGroup | undefined {
+  /** The group for a collective of `tensor`, or of small things, that begins now. */
+  #meet(tensor?: Tensor): torch.ProcessGroup | undefined {
     this.arrive();
-    return this.#parts?.group;
+    return this.#groupOf(tensor);
+  }
+
+  #groupOf(tensor: Tensor | undefined): torch.ProcessGroup | undefined {
+    return tensor === undefined || tensor.device === "cpu" ? this.#parts?.group : this.#onDevice;
   }
 
   /** When all is done: the processes part. One that failed does not come here, it ends. */

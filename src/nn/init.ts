@@ -1,5 +1,5 @@
 /** Initialisers: each fills a tensor in place, in the way and order of draws of `torch.nn.init`. */
-import { noGrad, type Tensor } from "../torch/index.ts";
+import { empty, noGrad, type Tensor, tidy } from "../torch/index.ts";
 import { constructOptions } from "./construct.ts";
 
 /** Fills a tensor in place. */
@@ -17,13 +17,24 @@ export const ones: Initializer = fill((t) => void t.fill_(1));
 
 export const constant = (value: number): Initializer => fill((t) => void t.fill_(value));
 
+/** Draws on the CPU, where the generators are: a model begins with the same numbers on every device. */
+const draw = (body: (tensor: Tensor) => void): Initializer =>
+  fill((t) => {
+    if (t.device === "cpu") return body(t);
+    tidy(() => {
+      const drawn = empty(t.shape, { dtype: t.dtype });
+      body(drawn);
+      t.copy_(drawn);
+    });
+  });
+
 /** Normal with mean 0. */
 export const normal = (std: number): Initializer =>
-  fill((t) => void t.normal_(0, std, { generator: constructOptions().generator }));
+  draw((t) => void t.normal_(0, std, { generator: constructOptions().generator }));
 
 /** Uniform in [-bound, bound). */
 export const uniform = (bound: number): Initializer =>
-  fill((t) => void t.uniform_(-bound, bound, { generator: constructOptions().generator }));
+  draw((t) => void t.uniform_(-bound, bound, { generator: constructOptions().generator }));
 
 /** Numbers that feed one output: all but the first dimension. */
 export const fanIn = (shape: readonly number[]): number =>

@@ -110,8 +110,10 @@ export interface Native {
     config: string;
     cpuCapability: string;
     threads: number;
-    cudaDevices: number;
+    devices: string[];
   };
+  setDevice(device: string): void;
+  deviceMemory(device: string): { free: number; peak: number } | null;
   setThreads(count: number): void;
   threads(): number;
   setDeterministic(deterministic: boolean): void;

@@ -4,6 +4,7 @@ import { native } from "./binding.ts";
 export { autocast, withoutAutocast } from "./autocast.ts";
 export * from "./autograd.ts";
 export { checkpoint, discardCheckpoints } from "./checkpoint.ts";
+export { chooseDevice, type DeviceMemory, deviceKind, deviceMemory, setDevice } from "./device.ts";
 export {
   bytesPerElement,
   type Device,
@@ -93,12 +94,11 @@ export interface EngineInfo {
 /** Describes the loaded engine. */
 export function engineInfo(): EngineInfo {
   const info = native.engineInfo();
-  const gpus = Array.from({ length: info.cudaDevices }, (_, i) => `cuda:${i}`);
   return {
     libtorch: info.loaded,
     builtAgainst: info.builtAgainst,
-    cuda: gpus.length > 0,
-    devices: ["cpu", ...gpus],
+    cuda: info.devices.some((device) => device.startsWith("cuda")),
+    devices: info.devices,
     threads: info.threads,
     cpuCapability: info.cpuCapability,
   };

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { CheckedConfig, ResolvedConfig } from "../config/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
+import { chooseDevice, type Device } from "../torch/index.ts";
 import { settleForData } from "./aspect-plan.ts";
 import { uncachedTexts } from "./captions.ts";
 import { listCheckpoints } from "./checkpoint.ts";
@@ -27,6 +28,8 @@ export interface PlanOptions {
   readonly folder: string;
   /** Steps that earlier processes did, of all stages. */
   readonly done: number;
+  /** What this process computes on. */
+  readonly device: Device;
   /** How many processes of the run share this machine's memory. */
   readonly processes: number;
   /** Refuses what cannot fit; otherwise a warning says so. */
@@ -43,7 +46,7 @@ export const cacheFolder = ({ dataset }: ResolvedConfig, run: string): string =>
  * cannot hold it, and names all that does not fit; and where control pictures are missing.
  */
 export async function planRun(options: PlanOptions): Promise<RunForecast> {
-  const { config, data, folder, done, processes, strict, say } = options;
+  const { config, data, folder, done, device, processes, strict, say } = options;
   requireControlPictures(config, data);
   const tokenizer = await tokenizerOf(config, folder);
   const cache = cacheFolder(config, folder);
@@ -52,12 +55,14 @@ export async function planRun(options: PlanOptions): Promise<RunForecast> {
     data,
     folder,
     cache,
+    device,
     processes,
     tokenizer,
     captionsCached:
       tokenizer !== undefined && (await areCaptionsCached(config, data, tokenizer, cache)),
   });
   for (const line of await describeRun(config, data, forecast.shapes, done)) say(line);
+  if (device !== "cpu") say(`Device: ${device}`);
   for (const line of describeForecast(forecast)) say(line);
   const memory = memoryMisfit(config, forecast);
   const disks = diskMisfits(forecast);
@@ -102,7 +107,9 @@ export async function dryRun(
   );
   const done = newest.reduce((sum, list) => sum + (list.at(-1)?.step ?? 0), 0);
   const from = resume ? done : 0;
-  await planRun({ config: settled, data, folder: workDir, done: from, processes, strict, say });
+  const device = chooseDevice(config.device);
+  const plan = { config: settled, data, folder: workDir, done: from, device, processes };
+  await planRun({ ...plan, strict, say });
 }
 
 /** Undefined where the run has yet to make it. */

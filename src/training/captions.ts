@@ -40,7 +40,7 @@ export class LiveCaptions implements Captions {
 
   states(texts: readonly string[]): CaptionStates {
     return torch.tidy(() => {
-      const { ids, mask } = tokens(texts, this.#tokenizer, this.#maxLength);
+      const { ids, mask } = tokens(texts, this.#tokenizer, this.#maxLength, this.encoder.device);
       return { states: this.encoder.call(ids, { attentionMask: mask }).float(), mask };
     });
   }
@@ -208,11 +208,12 @@ function tokens(
   texts: readonly string[],
   tokenizer: T5Tokenizer,
   maxLength: number,
+  device: torch.Device,
 ): { ids: Tensor; mask: Tensor } {
   const made = tokenizer.encode(texts, { maxLength, padding: "longest", truncation: true });
   return {
-    ids: torch.fromTypedArray(made.inputIds, made.shape),
-    mask: torch.fromTypedArray(made.attentionMask, made.shape),
+    ids: torch.fromTypedArray(made.inputIds, made.shape, { device }),
+    mask: torch.fromTypedArray(made.attentionMask, made.shape, { device }),
   };
 }
 
@@ -224,7 +225,7 @@ const encodeAlone = (
   text: string,
 ): Tensor => {
   const encoded = (): Tensor => {
-    const { ids, mask } = tokens([text], tokenizer, maxLength);
+    const { ids, mask } = tokens([text], tokenizer, maxLength, encoder.device);
     return encoder.call(ids, { attentionMask: mask });
   };
   return torch.noGrad(() => torch.withoutAutocast(() => torch.tidy(encoded)));

@@ -63,14 +63,15 @@ interface Wanted {
 const TOLD_EVERY = 10;
 
 async function draw(
-  { stages, sampling, tokenizer, dataset, threads }: CheckedConfig,
+  { stages, sampling, tokenizer, dataset, threads, device: wanted }: CheckedConfig,
   { base, classPrompt, classFolder, seeds, say }: Wanted,
 ): Promise<void> {
   if (threads !== null) torch.setThreads(threads);
   const words = stages.filter((stage) => stage.kind === "text-to-image");
   const side = Math.max(...words.map(({ resolution }) => resolution));
   const dtype = words.every(({ precision }) => precision === "bfloat16") ? "bfloat16" : "float32";
-  const pipe = await DiffusionPipeline.fromPretrained(base, { dtype });
+  const device = torch.chooseDevice(wanted);
+  const pipe = await DiffusionPipeline.fromPretrained(base, { dtype, device });
   try {
     for (const [done, seed] of seeds.entries()) {
       if (done > 0 && done % TOLD_EVERY === 0) say(`Class pictures: ${done} of ${seeds.length}`);

@@ -32,9 +32,11 @@ export class SampleDraws {
     return torch.tidy(() => torch.stack(this.#generators.map(draw)));
   }
 
-  /** (B, ...shape) standard normal. */
-  normal(shape: readonly number[]): Tensor {
-    return this.each((generator) => torch.randn(shape, { generator }));
+  /** (B, ...shape) standard normal: the same numbers on every device. */
+  normal(shape: readonly number[], device: torch.Device = "cpu"): Tensor {
+    return torch.tidy(() =>
+      this.each((generator) => torch.randn(shape, { generator })).to({ device }),
+    );
   }
 
   /** One number in [0, 1) a sample. */

@@ -259,12 +259,13 @@ export class Latents {
       torch.tidy(() => {
         const [first] = pictures;
         if (first === undefined) throw new RangeError("Expected at least one picture");
-        const noise = draws.normal(this.#shapeOf(first.bucket));
+        const { device } = this.#options.vae;
+        const noise = draws.normal(this.#shapeOf(first.bucket), device);
         const moments = pictures.map((picture) =>
           "pixels" in picture ? this.#moments(picture.pixels) : this.#cached(picture.key),
         );
-        const mean = torch.cat(moments.map(([m]) => m)).float();
-        const std = torch.cat(moments.map(([, s]) => s)).float();
+        const mean = torch.cat(moments.map(([m]) => m.to({ device }))).float();
+        const std = torch.cat(moments.map(([, s]) => s.to({ device }))).float();
         return this.#options.vae.toDiffusion(mean.add(std.mul(noise)));
       }),
     );

@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { dirname, join } from "node:path";
+import { type Device, deviceMemory } from "../torch/index.ts";
+
+/** Bytes that a process may take for its models: of a device of its own where that tells, else of the machine's, shared by all. */
+export const memoryOf = (device: Device, processes: number): number =>
+  deviceMemory(device)?.free ?? Math.floor(availableMemory() / processes);
 
 /**
  * Bytes that this process may still take before something has to give: what the machine has, and what the control groups

@@ -110,7 +110,8 @@ export const newTextEncoder = (
 export const frozenTextEncoder = (
   textEncoder: Filled<Pretrained>,
   { precision }: Pick<TextToImageStage, "precision">,
-): StagedTextEncoder => new StagedTextEncoder(textEncoder, precision);
+  device: torch.Device = "cpu",
+): StagedTextEncoder => new StagedTextEncoder(textEncoder, precision, device);
 
 /** The tokenizer of a folder. */
 export function pretrainedTokenizer(tokenizer: Filled<Pretrained>): Promise<T5Tokenizer> {

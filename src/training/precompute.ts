@@ -69,7 +69,9 @@ export async function precompute(
   requireControlPictures(config, data);
   if (config.threads !== null) torch.setThreads(config.threads);
   const cache = cacheFolder(config, config.workDir);
-  const work: Work = { config, data, shard, features, cache, say };
+  const device = torch.chooseDevice(config.device);
+  torch.setDevice(device);
+  const work: Work = { config, data, device, shard, features, cache, say };
   const texts = await encodeTexts(work);
   const pictures = await encodePictures(work);
   return { folder: cache, pictures, texts };
@@ -78,6 +80,7 @@ export async function precompute(
 interface Work extends PrecomputeOptions {
   readonly config: ResolvedConfig;
   readonly data: TrainingData;
+  readonly device: torch.Device;
   readonly cache: string;
 }
 
@@ -91,7 +94,7 @@ const warnTo =
     say(`Warning: ${message}`);
 
 async function encodeTexts(work: Work): Promise<number> {
-  const { config, data, shard, features, cache, say } = work;
+  const { config, data, device, shard, features, cache, say } = work;
   const { textEncoder, tokenizer: place, dataset } = config;
   if (!dataset.cache.texts || !("pretrained" in textEncoder) || !("pretrained" in place)) return 0;
   if (holdsTextEncoder(config)) {
@@ -110,7 +113,7 @@ async function encodeTexts(work: Work): Promise<number> {
       ),
     );
     const texts = [...all].filter((text) => fallsTo(shard, text));
-    const encoder = frozenTextEncoder(textEncoder, { precision });
+    const encoder = frozenTextEncoder(textEncoder, { precision }, device);
     const missing = await uncachedTexts({ encoder, tokenizer, maxLength, texts, cache });
     say(
       `Captions in ${precision}: ${texts.length} of ${all.size} are this shard's, ${missing.length} of them not in the cache`,
@@ -135,9 +138,9 @@ const isTextToImage = (stage: ResolvedStage): stage is ResolvedStage<"text-to-im
   stage.kind === "text-to-image";
 
 async function encodePictures(work: Work): Promise<number> {
-  const { config, data, shard, features, cache, say } = work;
+  const { config, data, device, shard, features, cache, say } = work;
   if (!config.dataset.cache.latents) return 0;
-  const vae = (await buildAutoencoder(config)).requiresGrad_(false);
+  const vae = (await buildAutoencoder(config)).to({ device }).requiresGrad_(false);
   const seen = new Set<Example>();
   try {
     for (const stage of config.stages) {

@@ -48,7 +48,8 @@ export async function prepareStage(
 ): Promise<StageTask> {
   const { config, data, models } = context;
   if (stage.kind === "autoencoder") {
-    return AutoencoderTask.create(await buildAutoencoder(config), stage, data);
+    const own = (await buildAutoencoder(config)).to({ device: models.device });
+    return AutoencoderTask.create(own, stage, data);
   }
   const vae = await models.autoencoder();
   const wanted = stageExamples(stage, data);
@@ -108,7 +109,8 @@ export async function prepareStage(
     );
   }
   const size = stage.resolution / autoencoderFactor(vae);
-  const dit = buildDiT(config, { channels: vae.config.latentChannels, size }, data.classCount);
+  const shape = { channels: vae.config.latentChannels, size };
+  const dit = buildDiT(config, shape, data.classCount).to({ device: models.device });
   dit.gradientCheckpointing = stage.gradientCheckpointing;
   const { sampling } = config;
   const { classCount } = data;

@@ -2,8 +2,9 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ResolvedStage } from "../config/index.ts";
+import { type Device, deviceMemory } from "../torch/index.ts";
 import { openCheckpoint, saveCheckpointInPlace } from "./checkpoint.ts";
-import { availableMemory } from "./memory-space.ts";
+import { memoryOf } from "./memory-space.ts";
 import { formatBytes, formatDuration } from "./quantities.ts";
 import { StageLoop } from "./stage-loop.ts";
 import type { StageShapes } from "./stage-shapes.ts";
@@ -25,7 +26,7 @@ export interface Rehearsal {
   readonly stepSeconds: number;
   readonly sampleSeconds: number;
   readonly saveSeconds: number;
-  /** Largest resident memory of the process so far, encoding included. */
+  /** Most memory of the device that the process took so far, encoding included; on the CPU, the largest resident memory. */
   readonly peakBytes: number;
   readonly availableBytes: number;
 }
@@ -51,6 +52,7 @@ export async function rehearse(
   seed: number,
   stage: ResolvedStage,
   task: StageTask,
+  device: Device,
 ): Promise<Rehearsal> {
   const since = (start: number): number => (performance.now() - start) / 1000;
   const place = placeIn(run);
@@ -86,8 +88,8 @@ export async function rehearse(
       stepSeconds: seconds.step,
       sampleSeconds: seconds.sample,
       saveSeconds: seconds.save,
-      peakBytes: process.resourceUsage().maxRSS * 1024,
-      availableBytes: availableMemory(),
+      peakBytes: deviceMemory(device)?.peak ?? process.resourceUsage().maxRSS * 1024,
+      availableBytes: memoryOf(device, 1),
     };
   } finally {
     loop.dispose();

@@ -3,10 +3,11 @@ import { opendir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import type { T5Tokenizer } from "../text/index.ts";
+import type { Device } from "../torch/index.ts";
 import { forecastBytes } from "./checkpoint.ts";
 import { freeBytes } from "./disk-space.ts";
 import { type FeatureForecast, forecastFeatures } from "./feature-forecast.ts";
-import { availableMemory } from "./memory-space.ts";
+import { memoryOf } from "./memory-space.ts";
 import { formatBytes } from "./quantities.ts";
 import { type StageShapes, stageShapes } from "./stage-shapes.ts";
 import type { TrainingData } from "./training-data.ts";
@@ -45,6 +46,8 @@ export interface ForecastOptions {
   readonly folder: string;
   /** Folder for cached features, which need not exist. */
   readonly cache: string;
+  /** What the run computes on. */
+  readonly device: Device;
   /** How many processes of the run share this machine's memory. */
   readonly processes: number;
   /** Counts the captions' tokens where it is there already. */
@@ -55,7 +58,7 @@ export interface ForecastOptions {
 
 /** Forecasts memory and disk from the shapes of all stages. */
 export async function forecastRun(options: ForecastOptions): Promise<RunForecast> {
-  const { config, data, folder, cache, processes, tokenizer, captionsCached } = options;
+  const { config, data, folder, cache, device, processes, tokenizer, captionsCached } = options;
   const vocabSize = "vocabSize" in config.tokenizer ? config.tokenizer.vocabSize : 0;
   const shapes = new Map<ResolvedStage, StageShapes>();
   for (const stage of config.stages) {
@@ -75,7 +78,7 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
     processes,
     memory: {
       ...largest(shapes, captionsCached),
-      available: Math.floor(availableMemory() / processes),
+      available: memoryOf(device, processes),
     },
     checkpoints,
     features,

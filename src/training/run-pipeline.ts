@@ -4,6 +4,7 @@ import { configFromJson, type ResolvedConfig, type ResolvedStage } from "../conf
 import type { Adapter } from "../models/index.ts";
 import { DiffusionPipeline, PixArtAlphaPipeline, weightsSource } from "../pipelines/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
+import type { Device } from "../torch/index.ts";
 import { BadFileError } from "../weights/index.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { MANIFEST_NAME } from "./checkpoint-manifest.ts";
@@ -48,12 +49,16 @@ export function readRunConfig(run: string): ResolvedConfig {
  * The text-to-image pipeline of a run folder's newest checkpoint, or of one checkpoint of a run, with averaged weights
  * unless `averaged` is false.
  */
-export async function pipelineFromRun(path: string, averaged: boolean): Promise<RunPipeline> {
+export async function pipelineFromRun(
+  path: string,
+  averaged: boolean,
+  device: Device = "cpu",
+): Promise<RunPipeline> {
   const given = resolve(path);
   const isCheckpoint = isCheckpointFolder(given);
   const run = runFolderOf(given);
   const config = readRunConfig(run);
-  const models = new StageModels(config, join(run, "checkpoints"));
+  const models = new StageModels(config, join(run, "checkpoints"), device);
   const { stage, checkpoint } = isCheckpoint
     ? await explicitCheckpoint(config, given)
     : await newestCheckpoint(config, models, run);

@@ -5,12 +5,12 @@ import { clipGradNorm_, createOptimizer, Ema, lrFactor, type Optimizer } from ".
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { LossLedger } from "./loss-ledger.ts";
-import { type MeasuredLoss, measureLoss } from "./measure-loss.ts";
 import { ALONE, passesOf, type Sharing } from "./sharing.ts";
 import { SpikeGuard } from "./spike-guard.ts";
 import { StageBatches } from "./stage-batches.ts";
 import type { Rollback, StageListener, StageState } from "./stage-listener.ts";
-import { prefixed, type Split, type StageTask, unprefixed } from "./stage-task.ts";
+import { type Best, inPrecision, StageMeasure } from "./stage-measure.ts";
+import { prefixed, type StageTask, unprefixed } from "./stage-task.ts";
 import { StepLosses } from "./step-losses.ts";
 
 export type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
@@ -27,15 +27,8 @@ export class DivergedError extends Error {
   override readonly name: string = "DivergedError";
 }
 
-/** Held-out loss of the best checkpoint so far. */
-interface Best {
-  readonly step: number;
-  readonly loss: number;
-}
-
 /** Trains one stage: the optimizer, the averages, and the loop over steps. */
 export class StageLoop {
-  readonly #seed: number;
   readonly #stage: ResolvedStage;
   readonly #task: StageTask;
   readonly #optimizer: Optimizer;
@@ -48,12 +41,13 @@ export class StageLoop {
   readonly #reducer: torch.GradientReducer | undefined;
   readonly #ledger: LossLedger;
   readonly #guard: SpikeGuard | undefined;
+  readonly #measure: StageMeasure;
+  readonly #device: torch.Device;
   #step = 0;
   #skipped = 0;
   #hasCheckpoint = false;
   /** To the newest checkpoint. */
   #rollbacks = 0;
-  #best: Best | undefined;
 
   /** Throws where the processes are more than a step has passes. */
   constructor(
@@ -65,10 +59,11 @@ export class StageLoop {
     const trainable = new Map(task.groups.flatMap(({ parameters }) => [...parameters]));
     this.#world = world;
     this.#passes = passesOf(stage, { world, processes });
-    this.#seed = seed;
     this.#stage = stage;
     this.#task = task;
     this.#trainable = [...trainable.values()];
+    this.#device = this.#trainable[0]?.device ?? "cpu";
+    this.#measure = new StageMeasure(seed, stage, task, this.#device);
     const create = (groups: StageTask["groups"]): Optimizer =>
       createOptimizer(stage.optimizer, groups);
     this.#optimizer =
@@ -110,7 +105,7 @@ export class StageLoop {
         skippedBatches: this.#batches.skipped.state(),
         rollbacks: this.#rollbacks,
         ...(this.#guard === undefined ? {} : { spikeWindow: this.#guard.state() }),
-        ...(this.#best === undefined ? {} : { best: { ...this.#best } }),
+        ...(this.#measure.best === undefined ? {} : { best: { ...this.#measure.best } }),
         ...(this.#step === this.#stage.steps ? this.#task.facts() : {}),
       },
     };
@@ -140,7 +135,7 @@ export class StageLoop {
     this.#batches.skipped.restore(state.skippedBatches ?? []);
     this.#rollbacks = Number(state.rollbacks ?? 0);
     this.#guard?.restore(state.spikeWindow ?? []);
-    this.#best = state.best as Best | undefined;
+    this.#measure.best = state.best as Best | undefined;
     this.#hasCheckpoint = true;
   }
 
@@ -158,20 +153,14 @@ export class StageLoop {
       await nextTurn();
       const stop = this.#world.any(listener.shouldStop()) && !isLast;
       const saves = stop || isDue(checkpointEvery);
-      // At the end of a stage that was not told to validate, the training pictures alone say little and may take hours.
-      const validates =
-        isDue(validateEvery) && (validateEvery !== null || this.#task.counts.heldout > 0);
-      if (!stop && (validates || (saves && this.#keepsBest))) await this.#validate(listener, saves);
+      const validates = isDue(validateEvery) && this.#measure.isWanted;
+      if (!stop && (validates || (saves && this.#measure.keepsBest)))
+        await this.#validate(listener, saves);
       if (saves) await this.#save(listener);
       if (stop) return false;
       if (isDue(sampleEvery)) await this.#sample(listener);
     }
     return true;
-  }
-
-  get #keepsBest(): boolean {
-    const { keepBest, validateEvery } = this.#stage;
-    return keepBest && validateEvery !== null && this.#task.counts.heldout > 0;
   }
 
   async #save(listener: StageListener): Promise<void> {
@@ -184,7 +173,7 @@ export class StageLoop {
 
   async #writeCheckpoint(listener: StageListener): Promise<void> {
     const state = this.#state();
-    await this.#world.first(() => listener.onCheckpoint(state, this.#best?.step));
+    await this.#world.first(() => listener.onCheckpoint(state, this.#measure.best?.step));
     this.#hasCheckpoint = true;
   }
 
@@ -204,7 +193,7 @@ export class StageLoop {
       if (micro === own.at(-1)) this.#reducer?.announce();
       torch.tidy(() => {
         const start = performance.now();
-        const result = this.#inPrecision(() =>
+        const result = inPrecision(this.#stage, this.#device, () =>
           batch.loss((body) => (this.#ema === undefined ? body() : this.#ema.during(body))),
         );
         time.forward += seconds(start);
@@ -271,11 +260,6 @@ export class StageLoop {
     );
   }
 
-  #inPrecision<T>(body: () => T): T {
-    const { precision } = this.#stage;
-    return precision === "float32" ? body() : torch.autocast("cpu", precision, body);
-  }
-
   #noteSkipped(listener: StageListener): void {
     const ids = this.#batches.pictures(this.#step - 1);
     const what = `Step ${this.#step}: the loss or the gradient is not finite; nothing was changed. Its pictures: ${ids.join(", ")}`;
@@ -299,28 +283,13 @@ export class StageLoop {
     return this.#ema === undefined ? body() : this.#ema.swapped(body);
   }
 
-  /** The averaged weights' loss, always on the same pictures, timesteps and noise. */
+  /** The averaged weights' loss. */
   async #validate(listener: StageListener, saves: boolean): Promise<void> {
-    await this.#world.first(() => this.#measure(listener, saves));
-  }
-
-  async #measure(listener: StageListener, saves: boolean): Promise<void> {
-    const losses: Partial<Record<Split, MeasuredLoss>> = {};
-    const { batchSize } = this.#stage;
-    await this.#averaged(async () => {
-      for (const split of ["train", "heldout"] as const) {
-        if (this.#task.counts[split] === 0) continue;
-        losses[split] = await measureLoss(this.#task, split, {
-          seed: this.#seed,
-          batchSize,
-          compute: (loss) => this.#inPrecision(loss),
-        });
-      }
+    await this.#world.first(async () => {
+      const losses = await this.#averaged(() => this.#measure.losses());
+      listener.onValidation(this.#step, losses);
+      if (saves) this.#measure.consider(this.#step, losses);
     });
-    listener.onValidation(this.#step, losses);
-    const { loss = Number.NaN } = losses.heldout ?? {};
-    if (saves && this.#keepsBest && loss < (this.#best?.loss ?? Number.POSITIVE_INFINITY))
-      this.#best = { step: this.#step, loss };
   }
 
   /** Gives back the optimizer's and the averages' memory. */

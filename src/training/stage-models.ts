@@ -75,12 +75,14 @@ export function trainedPart({
 const widthOf = async (encoder: TextToImageModels["textEncoder"]): Promise<number> =>
   (encoder instanceof StagedTextEncoder ? await encoder.config() : encoder.config).dModel;
 
-/** Models rebuilt from the checkpoints of a run's stages. */
+/** Models rebuilt from the checkpoints of a run's stages, on one device. */
 export class StageModels {
+  readonly device: torch.Device;
   readonly #config: ResolvedConfig;
   readonly #checkpoints: string;
 
-  constructor(config: ResolvedConfig, checkpoints: string) {
+  constructor(config: ResolvedConfig, checkpoints: string, device: torch.Device = "cpu") {
+    this.device = device;
     this.#config = config;
     this.#checkpoints = checkpoints;
   }
@@ -103,16 +105,17 @@ export class StageModels {
 
   /** The autoencoder for a stage: the pretrained one, or what its own stage ended with. */
   async autoencoder(): Promise<AutoencoderKL> {
+    const { device } = this;
     const stage = this.#config.stages.find((s) => s.kind === "autoencoder");
     if (stage === undefined) {
       const vae = await buildAutoencoder(this.#config);
-      return vae.requiresGrad_(false);
+      return vae.to({ device }).requiresGrad_(false);
     }
     const checkpoint = await this.finished(stage);
     const vae = await buildAutoencoder(this.#config, numberFact(checkpoint, "scalingFactor"));
     return torch.tidy(() => {
       vae.loadStateDict(unprefixed("vae", weightsOf(checkpoint, true)));
-      return vae.requiresGrad_(false);
+      return vae.to({ device }).requiresGrad_(false);
     });
   }
 
@@ -127,7 +130,7 @@ export class StageModels {
       this.#config,
       this.#latents(stage, vae),
       numberFact(checkpoint, "classCount"),
-    );
+    ).to({ device: this.device });
     torch.tidy(() => dit.loadStateDict(unprefixed("transformer", weightsOf(checkpoint, averaged))));
     return dit;
   }
@@ -205,19 +208,21 @@ export class StageModels {
     stage: TextToImageStage,
     tokenizer: T5Tokenizer,
   ): Promise<TextToImageModels["textEncoder"]> {
+    const { device } = this;
     const { textEncoder } = this.#config;
-    return "pretrained" in textEncoder && !holdsTextEncoder(this.#config)
-      ? frozenTextEncoder(textEncoder, stage)
-      : buildTextEncoder(this.#config, tokenizer.vocabSize);
+    if ("pretrained" in textEncoder && !holdsTextEncoder(this.#config))
+      return frozenTextEncoder(textEncoder, stage, device);
+    return (await buildTextEncoder(this.#config, tokenizer.vocabSize)).to({ device });
   }
 
-  #newTransformer(
+  async #newTransformer(
     stage: TextToImageStage,
     vae: AutoencoderKL,
     textEncoder: TextToImageModels["textEncoder"],
   ): Promise<PixArtTransformer2DModel> {
     const latents = this.#latents(stage, vae);
-    return buildTransformer(this.#config, stage, latents, () => widthOf(textEncoder));
+    const made = await buildTransformer(this.#config, stage, latents, () => widthOf(textEncoder));
+    return made.to({ device: this.device });
   }
 
   /** What a stage trains in place of the transformer's own weights, untrained. Freezes those. */

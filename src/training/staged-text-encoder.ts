@@ -5,6 +5,7 @@ import { T5EncoderModel } from "../models/index.ts";
 import { pretrainedFiles } from "../models/pretrained.ts";
 import { readT5Config, type T5Config } from "../models/t5/config.ts";
 import { StagedModel } from "../pipelines/index.ts";
+import type { Device } from "../torch/index.ts";
 import { readConfig } from "../weights/index.ts";
 import { weightsIdentity } from "./weights-identity.ts";
 
@@ -16,13 +17,18 @@ export class StagedTextEncoder extends StagedModel<T5EncoderModel> {
   readonly #place: Filled<Pretrained>;
   readonly #precision: "float32" | "bfloat16";
 
-  constructor(place: Filled<Pretrained>, precision: "float32" | "bfloat16") {
+  constructor(
+    place: Filled<Pretrained>,
+    precision: "float32" | "bfloat16",
+    device: Device = "cpu",
+  ) {
     const { pretrained, subfolder, revision } = place;
     super(() =>
       T5EncoderModel.fromPretrained(pretrained, {
         subfolder: subfolder ?? undefined,
         revision: revision ?? undefined,
         dtype: precision,
+        device,
       }),
     );
     this.#place = place;

@@ -43,6 +43,8 @@ export interface TrainOptions {
 export interface BegunRun {
   readonly run: RunFolder;
   readonly data: TrainingData;
+  /** What this process computes on. */
+  readonly device: torch.Device;
   /** Names of the stages that are rehearsed unless told otherwise. */
   readonly large: ReadonlySet<string>;
 }
@@ -56,9 +58,10 @@ export class TrainSession {
   readonly #stop: StopRequest;
   readonly #options: TrainOptions;
   readonly #world: World;
+  readonly #device: torch.Device;
   #large: ReadonlySet<string>;
 
-  constructor({ run, data, large }: BegunRun, stop: StopRequest, options: TrainOptions) {
+  constructor({ run, data, device, large }: BegunRun, stop: StopRequest, options: TrainOptions) {
     this.#run = run;
     this.#data = data;
     this.#large = large;
@@ -66,6 +69,8 @@ export class TrainSession {
     this.#stop = stop;
     this.#options = options;
     this.#world = options.world ?? World.solo;
+    this.#device = device;
+    this.#world.useDevice(this.#device);
     this.#journal = new RunJournal(run, options.say);
   }
 
@@ -74,7 +79,7 @@ export class TrainSession {
     const { say, resume } = this.#options;
     const data = this.#data;
     this.#reportData(data);
-    const models = new StageModels(this.#config, this.#run.checkpoints);
+    const models = new StageModels(this.#config, this.#run.checkpoints, this.#device);
     const context: CurriculumContext = {
       config: this.#config,
       data,
@@ -132,6 +137,7 @@ export class TrainSession {
       data: this.#data,
       folder,
       done,
+      device: this.#device,
       processes: this.#world.localSize,
       strict,
       say,
@@ -178,7 +184,7 @@ export class TrainSession {
       if (checkpoint !== undefined) return;
       if (!(this.#options.rehearsal ?? this.#large.has(stage.name))) return;
       say(`Rehearsal of stage "${stage.name}": a save, a sample and a step, which leave no trace`);
-      const taken = await rehearse(this.#run.path, this.#config.seed, stage, task);
+      const taken = await rehearse(this.#run.path, this.#config.seed, stage, task, this.#device);
       say(describeRehearsal(stage, taken));
     });
     torch.releaseMemory(); // of the encoders and the rehearsal

@@ -51,6 +51,8 @@ async function begin(
 ): Promise<BegunRun> {
   const config = given.processes > 1 ? given : { ...given, processes: world.size };
   const folder = config.workDir;
+  // Before all else: it is refused at once where it is not here.
+  const device = torch.chooseDevice(config.device, world.localRank);
   await world.first(async () => {
     RunFolder.requireNew(folder, resumeCommand);
     await drawClassPictures(config, say);
@@ -59,7 +61,7 @@ async function begin(
   const settled = await settleForData(config, data);
   if (!world.isFirst) {
     world.barrier(); // the first has made the folder
-    return { run: RunFolder.follow(folder), data, large: new Set() };
+    return { run: RunFolder.follow(folder), data, device, large: new Set() };
   }
   const strict = rehearsal !== false;
   const { shapes } = await planRun({
@@ -67,6 +69,7 @@ async function begin(
     data,
     folder,
     done: 0,
+    device,
     processes: world.localSize,
     strict,
     say,
@@ -74,26 +77,27 @@ async function begin(
   const large = largeStages(shapes);
   const run = RunFolder.create(folder, settled, resumeCommand);
   world.barrier();
-  return { run, data, large };
+  return { run, data, device, large };
 }
 
 async function goOn(
   config: CheckedConfig,
   { say, world }: { say: TrainOptions["say"]; world: World },
 ): Promise<BegunRun> {
+  const device = torch.chooseDevice(config.device, world.localRank);
   const run = world.isFirst ? RunFolder.open(config.workDir) : RunFolder.follow(config.workDir);
   try {
-    await world.first(() => drawClassPictures(run.config, say));
+    await world.first(() => drawClassPictures({ ...run.config, device }, say));
     const data = await loadTrainingData(run.config.dataset);
-    // The processes may have become more or fewer.
-    const { workDir, processes } = run.config;
-    const asked = await settleForData({ ...config, processes }, data);
+    // The processes may have become more or fewer, and the machine may be another one.
+    const { workDir, processes, device: before } = run.config;
+    const asked = await settleForData({ ...config, processes, device: before }, data);
     if (!isDeepStrictEqual(run.config, { ...asked, workDir })) {
       say(
         `The config has changed since this run began; it goes on with its own, ${join(run.path, "config.json")}`,
       );
     }
-    return { run, data, large: new Set() };
+    return { run, data, device, large: new Set() };
   } catch (error) {
     run[Symbol.dispose]();
     throw error;

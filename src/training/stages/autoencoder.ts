@@ -51,7 +51,7 @@ function latentSpread(pictures: Pictures, vae: AutoencoderKL): number {
         const ids = Array.from({ length: count }, (_, i) => from + i);
         means.push(
           torch.tidy(() => {
-            const { mean, logvar } = vae.encode(pictures.batch(ids));
+            const { mean, logvar } = vae.encode(pictures.batch(ids).to({ device: vae.device }));
             variances.push(logvar.exp().mean().item() * count);
             return mean.contiguous();
           }),
@@ -107,10 +107,14 @@ export class AutoencoderTask implements StageTask {
     return { loss: () => this.#loss(batch) };
   }
 
+  #batch(split: Split, ids: readonly number[]): Tensor {
+    return this.#pictures[split].batch(ids).to({ device: this.#vae.device });
+  }
+
   #loss({ split, ids, draws }: Batch): StageLoss {
-    const pictures = this.#pictures[split].batch(ids); // (B, 3, H, W)
+    const pictures = this.#batch(split, ids); // (B, 3, H, W)
     const distribution = this.#vae.encode(pictures);
-    const noise = draws.normal(distribution.mean.shape.slice(1));
+    const noise = draws.normal(distribution.mean.shape.slice(1), pictures.device);
     const latents = distribution.mean.add(distribution.logvar.mul(0.5).exp().mul(noise)); // (B, C, h, w)
     const error = this.#vae.decode(latents).float().sub(pictures); // (B, 3, H, W)
     const absolute = error.abs().flatten(1).mean([1]); // (B), as the others
@@ -128,7 +132,10 @@ export class AutoencoderTask implements StageTask {
     const shown = this.#data.train.slice(0, SHOWN);
     const images = torch.noGrad(() =>
       torch.tidy(() => {
-        const pictures = this.#pictures.train.batch(shown.map((_, i) => i));
+        const pictures = this.#batch(
+          "train",
+          shown.map((_, i) => i),
+        );
         return [...toImages(pictures), ...toImages(this.#vae.call(pictures))];
       }),
     );

@@ -55,14 +55,15 @@ export class ClassConditionalTask implements StageTask {
     const pictures = await latents[split].load(ids, draws);
     const loss = (): ReturnType<LoadedBatch["loss"]> => {
       const original = latents[split].draw(pictures, draws);
+      const { device } = original;
       const dropped = draws.uniform().map((u) => !isMeasured && u < this.#stage.classDropout);
       const labels = ids.map((id, i) =>
         dropped[i] ? dit.noClass : (examples[split][id]?.classLabel ?? dit.noClass),
       );
       return this.#denoising.loss(original, draws, (noisy, timesteps) =>
         dit.call(noisy, {
-          timestep: torch.tensor([...timesteps]),
-          classLabels: torch.tensor(labels, { dtype: "int64" }),
+          timestep: torch.tensor([...timesteps], { device }),
+          classLabels: torch.tensor(labels, { dtype: "int64", device }),
         }),
       );
     };
@@ -79,13 +80,15 @@ export class ClassConditionalTask implements StageTask {
     const images = torch.noGrad(() =>
       torch.tidy(() => {
         const generator = torch.generator(sampling.seed);
-        let x = torch.randn([count, channels, height, width], { generator });
+        const { device } = dit;
+        let x = torch.randn([count, channels, height, width], { generator }).to({ device });
         const classLabels = torch.tensor([...classes.map(() => dit.noClass), ...classes], {
           dtype: "int64",
+          device,
         });
         for (const t of scheduler.timesteps) {
           x = torch.tidy(() => {
-            const timestep = torch.full([2 * count], t);
+            const timestep = torch.full([2 * count], t, { device });
             const output = dit
               .call(torch.cat([x, x]), { timestep, classLabels })
               .narrow(1, 0, channels);

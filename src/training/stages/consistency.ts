@@ -31,7 +31,7 @@ export class Consistency {
   /** @param original (B, C, h, w) scaled latents */
   loss(original: Tensor, draws: SampleDraws, networks: ConsistencyNetworks): StageLoss {
     const solverIndices = draws.integers(this.#options.solverSteps);
-    const noise = draws.normal(original.shape.slice(1));
+    const noise = draws.normal(original.shape.slice(1), original.device);
     const { student, teacher, target } = networks;
     const noiseOf = (predict: Predict): PredictNoise => this.#noiseOf(predict);
     const { loss, parts } = latentConsistencyLoss(

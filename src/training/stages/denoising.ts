@@ -44,12 +44,15 @@ export class Denoising {
     predict: (noisy: Tensor, timesteps: readonly number[]) => Tensor,
     weights?: readonly number[],
   ): StageLoss {
+    const { device } = original;
     const shape = original.shape.slice(1);
     const timesteps = drawTimesteps(this.#stage.timesteps, draws, this.#schedule.length);
-    const noise = drawNoise(this.#stage.noise, draws, shape);
+    const noise = drawNoise(this.#stage.noise, draws, shape).to({ device });
     const { inputPerturbation } = this.#stage.noise;
     const added =
-      inputPerturbation === 0 ? noise : noise.add(draws.normal(shape).mul(inputPerturbation));
+      inputPerturbation === 0
+        ? noise
+        : noise.add(draws.normal(shape, device).mul(inputPerturbation));
     const noisy = this.#schedule.addNoise(original, added, timesteps);
     const input = { modelOutput: predict(noisy, timesteps), original, noise, noisy, timesteps };
     const { type, huberDelta, ...weighting } = this.#stage.loss;

@@ -189,17 +189,18 @@ export class TextToImageTask implements StageTask {
     texts: readonly string[],
     condition?: Tensor,
   ): (noisy: Tensor, timesteps: readonly number[]) => Tensor {
+    const { device } = transformer;
     const { states, mask } = this.#parts.captions.states(texts);
     const sizes = pictures.map(({ originalSize: { height, width } }) => [height, width]);
     const ratios = pictures.map(({ bucket }) => [bucket.ratio]);
     return (noisy, timesteps) => {
       const inputs = {
-        encoderHiddenStates: states,
-        encoderAttentionMask: mask,
-        timestep: torch.tensor([...timesteps]),
+        encoderHiddenStates: states.to({ device }),
+        encoderAttentionMask: mask.to({ device }),
+        timestep: torch.tensor([...timesteps], { device }),
         addedCondKwargs: {
-          resolution: torch.tensor(sizes),
-          aspectRatio: torch.tensor(ratios),
+          resolution: torch.tensor(sizes, { device }),
+          aspectRatio: torch.tensor(ratios, { device }),
         },
       };
       return this.#controlled === undefined

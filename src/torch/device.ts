@@ -1,0 +1,39 @@
+import { native } from "./binding.ts";
+import type { Device } from "./dtype.ts";
+
+/** "cuda" of "cuda:1". */
+export const deviceKind = (device: Device): string => device.split(":")[0] ?? device;
+
+/**
+ * The device that a process computes on. Throws where libtorch does not have it.
+ * @param wanted "auto": a GPU of CUDA where there is one, else the CPU; "cpu"; or a device of libtorch's, such as "cuda:1"
+ * @param place  number of this process among those of its machine: which of several devices is its own, where `wanted` does not say
+ */
+export function chooseDevice(wanted: string, place = 0): Device {
+  const { devices, loaded } = native.engineInfo();
+  const kind = wanted === "auto" && devices.includes("cuda:0") ? "cuda" : wanted;
+  if (kind === "auto" || kind === "cpu") return "cpu";
+  const device = kind.includes(":") ? kind : `${kind}:${place}`;
+  if (devices.includes(device)) return device;
+  const all = devices.filter((each) => deviceKind(each) === deviceKind(kind));
+  const advice =
+    all.length > 0
+      ? `This machine has ${all.join(", ")}; start no more processes than that, or name another device`
+      : `The loaded libtorch ${loaded} has ${devices.join(", ")}: is it a build for that device, and is its driver here? npx pixart doctor tells`;
+  const whose = place > 0 ? ` for process ${place} of this machine` : "";
+  throw new Error(`Expected a device that is here${whose} but received ${wanted}. ${advice}`);
+}
+
+/** Makes a device the one that this process's own work is on, so that nothing of it lands on the first of several. */
+export const setDevice = (device: Device): void => native.setDevice(device);
+
+/** Bytes of a device other than the CPU. */
+export interface DeviceMemory {
+  readonly free: number;
+  /** The most that this process's tensors took at once. */
+  readonly peak: number;
+}
+
+/** Undefined on the CPU, and where a device does not tell. */
+export const deviceMemory = (device: Device): DeviceMemory | undefined =>
+  device === "cpu" ? undefined : (native.deviceMemory(device) ?? undefined);
