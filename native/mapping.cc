@@ -68,8 +68,25 @@ static napi_value MapTensor(napi_env env, napi_callback_info info) {
   return wrap(env, state_of(env), at::from_blob(owned->data, shape, [owned](void*) { delete owned; }, options));
 }
 
+// (tensor): the system may take back the memory of its whole pages now. Those of a mapped file are read again when they are
+// used; changed ones are kept. Nothing happens where the system knows no such wish.
+static napi_value PageOut(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const at::Tensor& tensor = tensor_of(env, args[0], "tensor");
+#ifdef MADV_PAGEOUT
+  if (!tensor.is_cpu()) return nullptr;
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(tensor.storage().data());
+  const uintptr_t first = (begin + page - 1) / page * page;
+  const uintptr_t last = (begin + tensor.storage().nbytes()) / page * page;
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_PAGEOUT);
+#endif
+  return nullptr;
+}
+
 const std::vector<Export> kMappingExports = {
     {"mapTensor", guarded<MapTensor>},
+    {"pageOut", guarded<PageOut>},
 };
 
 }  // namespace pixart

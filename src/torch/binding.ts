@@ -103,6 +103,7 @@ export interface Native {
     dtype: number,
     shape: readonly number[],
   ): Handle;
+  pageOut(tensor: Handle): void;
   // engine.cc
   engineInfo(): {
     builtAgainst: string;

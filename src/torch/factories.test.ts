@@ -1,4 +1,12 @@
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -206,6 +214,32 @@ describe("mapTensor", () => {
     expect(torch.mapTensor(file, odd).item()).toBe(0x003f8000);
     const none = { byteOffset: 13, byteLength: 0, dtype: "float32", shape: [0] } as const;
     expect(torch.mapTensor(file, none).shape).toEqual([0]);
+  });
+
+  it.runIf(process.platform === "linux")("gives its pages back, and reads them again", () => {
+    const path = join(folder, "large");
+    const count = 2 ** 22;
+    writeFileSync(path, bytesOf(new Float32Array(count).fill(3)));
+    const large = openSync(path, "r+");
+    const range = {
+      byteOffset: 0,
+      byteLength: 4 * count,
+      dtype: "float32",
+      shape: [count],
+    } as const;
+    const mapped = torch.mapTensor(large, range);
+    fsyncSync(large);
+    closeSync(large);
+    const resident = (): number => {
+      const line = /RssFile:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"));
+      return Number(line?.[1]) * 1024;
+    };
+    mapped.narrow(0, 0, 1024).fill_(5); // changed pages are the process's own
+    expect(mapped.sum().item()).toBe(3 * count + 2 * 1024);
+    const before = resident();
+    torch.pageOut([mapped]);
+    expect(before - resident()).toBeGreaterThan(3 * count);
+    expect(mapped.sum().item()).toBe(3 * count + 2 * 1024);
   });
 
   it("refuses ranges that the file does not have", () => {

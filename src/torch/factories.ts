@@ -75,4 +75,12 @@ export const mapTensor = (
   { byteOffset, byteLength, dtype, shape }: MappedRange,
 ): Tensor => wrap(native.mapTensor(file, byteOffset, byteLength, dtypeCode(dtype), shape));
 
+/**
+ * Lets the system take back the memory of tensors that will not be used for a while. What lies in a mapped file is read again
+ * when it is used. Linux; nothing elsewhere.
+ */
+export function pageOut(tensors: Iterable<Tensor>): void {
+  for (const tensor of tensors) native.pageOut(tensor.handle);
+}
+
 export { fromBytes };

@@ -195,6 +195,11 @@ export class Latents {
       : nearestBucket(size, buckets);
   }
 
+  /** Whether pictures were encoded before training, but for random crops. */
+  get isCached(): boolean {
+    return this.#store !== undefined;
+  }
+
   /** (C, h, w) of one square latent. */
   get shape(): number[] {
     const { resolution } = this.#options.stage;

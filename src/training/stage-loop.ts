@@ -142,6 +142,7 @@ export class StageLoop {
   /** Runs from the current step to the stage's end, or until the listener wants to stop. True when the stage is complete. */
   async run(listener: StageListener): Promise<boolean> {
     const { steps, sampleEvery, checkpointEvery, validateEvery } = this.#stage;
+    torch.pageOut(this.#task.idle ?? []);
     if (this.#step === 0) await this.#sample(listener);
     while (this.#step < steps) {
       const wentBack = !(await this.#trainStep(listener));
@@ -276,6 +277,7 @@ export class StageLoop {
     await this.#world.first(async () => {
       const sheet = await this.#averaged(() => this.#task.sample());
       await listener.onSample(this.#step, sheet);
+      torch.pageOut(this.#task.idle ?? []);
     });
   }
 

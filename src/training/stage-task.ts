@@ -65,6 +65,8 @@ export interface StageTask {
   readonly counts: Readonly<Record<Split, number>>;
   /** The bucket of each picture, where they are of several sizes: a batch has pictures of one bucket. */
   readonly buckets?: Readonly<Record<Split, readonly number[] | undefined>>;
+  /** Weights that samples need and steps do not. */
+  readonly idle?: readonly Tensor[];
   /** Names a picture for messages. */
   describe(id: number): string;
   /** Reads what a batch needs, while the one before it may still be computed. Makes no tensors. */

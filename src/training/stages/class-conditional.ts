@@ -1,5 +1,6 @@
 import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
 import type { AutoencoderKL, DiTTransformer2DModel } from "../../models/index.ts";
+import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { Latents } from "../latents.ts";
 import {
@@ -33,6 +34,7 @@ export class ClassConditionalTask implements StageTask {
   readonly models: StageTask["models"];
   readonly groups: StageTask["groups"];
   readonly counts: StageTask["counts"];
+  readonly idle: readonly Tensor[];
   readonly #parts: ClassConditionalParts;
   readonly #stage: ClassStage;
   readonly #denoising: Denoising;
@@ -43,6 +45,7 @@ export class ClassConditionalTask implements StageTask {
     this.#denoising = new Denoising(stage);
     this.models = new Map([["transformer", parts.dit]]);
     this.groups = [{ parameters: prefixed("transformer", parts.dit) }];
+    this.idle = parts.latents.train.isCached ? parts.vae.parameters() : [];
     this.counts = { train: parts.examples.train.length, heldout: parts.examples.heldout.length };
   }
 

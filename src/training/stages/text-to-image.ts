@@ -82,6 +82,7 @@ export class TextToImageTask implements StageTask {
   readonly models: StageTask["models"];
   readonly groups: StageTask["groups"];
   readonly counts: StageTask["counts"];
+  readonly idle: readonly Tensor[];
   readonly buckets: NonNullable<StageTask["buckets"]>;
   readonly #stage: TextToImageStage;
   readonly #parts: TextToImageParts;
@@ -115,6 +116,7 @@ export class TextToImageTask implements StageTask {
           ]
         : []),
     ];
+    this.idle = latents.train.isCached ? parts.vae.parameters() : [];
     this.counts = { train: examples.train.length, heldout: examples.heldout.length };
     this.buckets = { train: latents.train.buckets, heldout: latents.heldout.buckets };
     textEncoder?.requiresGrad_(stage.trainTextEncoder);
