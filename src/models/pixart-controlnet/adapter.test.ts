@@ -85,6 +85,7 @@ describe("PixArtControlNetTransformerModel", () => {
     const adapter = PixArtControlNetAdapterModel.fromTransformer(transformer, { numLayers: 5 });
     const model = new PixArtControlNetTransformerModel(transformer, adapter);
     const held: number[] = [];
+    collectGarbage();
     const run = PixArtBlock.prototype.forward;
     vi.spyOn(PixArtBlock.prototype, "forward").mockImplementation(function (
       this: PixArtBlock,
