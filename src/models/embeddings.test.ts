@@ -1,6 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../test/collect-garbage.ts";
 import * as torch from "../torch/index.ts";
 import { PatchEmbed, positionTable, timestepSinusoid, unpatchify } from "./embeddings.ts";
+
+beforeEach(collectGarbage);
 
 const close = (actual: readonly number[], expected: readonly number[]): void => {
   expect(actual).toHaveLength(expected.length);

@@ -1,4 +1,5 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../test/collect-garbage.ts";
 import { runPython } from "../../test/parity/python.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -22,6 +23,8 @@ for limit in request["limits"]:
     answers.append({"norm": norm, "gradients": [p.grad.tolist() for p in parameters]})
 json.dump(answers, sys.stdout)
 `;
+
+beforeEach(collectGarbage);
 
 let expected: { norm: number; gradients: torch.NestedNumbers[] }[];
 beforeAll(async () => {

@@ -1,7 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../test/collect-garbage.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { Ema, emaDecay } from "./index.ts";
+
+beforeEach(collectGarbage);
 
 const parameter = (value: number): Tensor => torch.keep(torch.full([2], value)).requiresGrad_();
 const first = (tensor: Tensor | undefined): number => tensor?.toFloat32Array()[0] ?? Number.NaN;

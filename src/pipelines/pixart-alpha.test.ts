@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../test/collect-garbage.ts";
 import { readPictureMetadata } from "../images/index.ts";
 import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../models/index.ts";
 import { Module } from "../nn/index.ts";
@@ -12,6 +13,8 @@ import * as torch from "../torch/index.ts";
 import { PixArtAlphaPipeline } from "./from-pretrained.ts";
 import { PixArtAlpha } from "./pixart-alpha.ts";
 import type { DenoiseStep } from "./pixart-alpha-stages.ts";
+
+beforeEach(collectGarbage);
 
 const captions = ["a red fox in the snow", "two blue birds on a wire", "a house by the sea"];
 

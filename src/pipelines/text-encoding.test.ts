@@ -1,13 +1,16 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../test/collect-garbage.ts";
 import { T5EncoderModel } from "../models/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { PromptPack } from "./prompt-pack.ts";
 import { StagedModel } from "./staged-model.ts";
 import { type EncodedText, padText, stackTexts, TextEncoding } from "./text-encoding.ts";
+
+beforeEach(collectGarbage);
 
 const captions = ["a red fox in the snow", "two blue birds on a wire", "a house by the sea"];
 const tokenizer = T5Tokenizer.fromCaptions(captions, { vocabSize: 60 });

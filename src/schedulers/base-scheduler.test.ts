@@ -1,7 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../test/collect-garbage.ts";
 import * as torch from "../torch/index.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { schedulerFromConfig, schedulerNamed, schedulerNames } from "./scheduler-registry.ts";
+
+beforeEach(collectGarbage);
 
 /** Every x of a scalar run from unit noise with the stand-in model ε̂ = 0.3·input + 0.1. */
 function scalarRun(scheduler: Scheduler, steps: number): number[] {

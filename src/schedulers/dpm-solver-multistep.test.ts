@@ -1,10 +1,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../test/collect-garbage.ts";
 import * as torch from "../torch/index.ts";
 import { DPMSolverMultistepScheduler } from "./dpm-solver-multistep.ts";
 import { NoiseSchedule } from "./noise-schedule.ts";
+
+beforeEach(collectGarbage);
 
 // The scheduler file of the released PixArt pipelines.
 const released = `{

@@ -1,6 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../test/collect-garbage.ts";
 import * as torch from "../torch/index.ts";
 import { NoiseSchedule } from "./noise-schedule.ts";
+
+beforeEach(collectGarbage);
 
 // Products of 1 − β for β linear from 1e-4 to 0.02, as PixArt's own tables hold them.
 const published: readonly [number, number][] = [

@@ -1,10 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../test/collect-garbage.ts";
 import * as torch from "../torch/index.ts";
 import { readSafetensors, writeSafetensors } from "./safetensors.ts";
 import { writeSafetensorsBytes } from "./safetensors-bytes.ts";
+
+beforeEach(collectGarbage);
 
 const folder = mkdtempSync(join(tmpdir(), "pixart-tensors-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { construct } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { AutoencoderTiny } from "./autoencoder-tiny.ts";
@@ -7,6 +8,8 @@ import {
   autoencoderTinyConfig,
   readAutoencoderTinyConfig,
 } from "./config.ts";
+
+beforeEach(collectGarbage);
 
 const build = (): AutoencoderTiny =>
   construct(

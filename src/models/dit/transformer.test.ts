@@ -1,13 +1,16 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { construct } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
 import { type DiTConfig, writeDiTConfig } from "./config.ts";
 import { toDiffusersDiT } from "./diffusers-keys.ts";
 import { DiTTransformer2DModel } from "./transformer.ts";
+
+beforeEach(collectGarbage);
 
 const tiny: Partial<DiTConfig> = {
   sampleSize: 8,

@@ -1,7 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../../test/collect-garbage.ts";
 import * as torch from "../../torch/index.ts";
 import type { KVSampling } from "./kv-compression.ts";
 import { SelfAttention } from "./self-attention.ts";
+
+beforeEach(collectGarbage);
 
 const build = (sampling: KVSampling, scaleFactor = 2): SelfAttention =>
   new SelfAttention({

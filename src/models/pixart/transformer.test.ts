@@ -1,12 +1,15 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { construct, QuantizedLinear } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
 import { type PixArtConfig, writePixArtConfig } from "./config.ts";
 import { type PixArtInputs, PixArtTransformer2DModel } from "./transformer.ts";
+
+beforeEach(collectGarbage);
 
 const tiny: Partial<PixArtConfig> = {
   sampleSize: 8,

@@ -1,9 +1,12 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { gaussianDiffusionLoss } from "./gaussian-diffusion.ts";
 import type { ObjectiveInput } from "./objective.ts";
+
+beforeEach(collectGarbage);
 
 const schedule = NoiseSchedule.linear();
 
