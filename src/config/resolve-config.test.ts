@@ -70,6 +70,7 @@ describe("resolveConfig", () => {
       workDir: "work_dirs/tiny",
       whenFull: "stop",
       seed: 0,
+      device: "auto",
       threads: null,
       processes: 1,
       base: null,
