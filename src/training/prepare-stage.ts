@@ -16,7 +16,8 @@ import type { StageModels } from "./stage-models.ts";
 import type { StageTask } from "./stage-task.ts";
 import { AutoencoderTask } from "./stages/autoencoder.ts";
 import { ClassConditionalTask } from "./stages/class-conditional.ts";
-import { type ControlNetParts, TextToImageTask } from "./stages/text-to-image.ts";
+import { TextToImageTask } from "./stages/text-to-image.ts";
+import type { ControlNetParts, TextToImageParts } from "./stages/text-to-image-parts.ts";
 import {
   type Example,
   type StageExamples,
@@ -117,10 +118,9 @@ export async function prepareStage(
   return new ClassConditionalTask(stage, { dit, vae, latents, examples, classCount, sampling });
 }
 
-type Pictures = Pick<
-  ConstructorParameters<typeof TextToImageTask>[1],
-  "vae" | "examples" | "latents" | "prior"
-> & { readonly controls: ControlNetParts["latents"] | undefined };
+type Pictures = Pick<TextToImageParts, "vae" | "examples" | "latents" | "prior"> & {
+  readonly controls: ControlNetParts["latents"] | undefined;
+};
 
 async function textToImage(
   context: CurriculumContext,

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import {
-  type Adapter,
   type AutoencoderKL,
   addAdapter,
   type DiTTransformer2DModel,
@@ -13,7 +12,7 @@ import {
 import type { T5Tokenizer } from "../text/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { adapterOptions, adapterWeights } from "./adapters.ts";
+import { adapterOptions } from "./adapters.ts";
 import { type Checkpoint, latestCheckpoint } from "./checkpoint.ts";
 import {
   autoencoderFactor,
@@ -24,8 +23,8 @@ import {
   frozenTextEncoder,
   holdsTextEncoder,
 } from "./models.ts";
-import { unprefixed, type Weights } from "./stage-task.ts";
-import { StagedTextEncoder } from "./staged-text-encoder.ts";
+import { unprefixed } from "./stage-task.ts";
+import { type TextToImageModels, trainedPart, widthOf } from "./text-to-image-models.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 
@@ -50,30 +49,6 @@ function weightsOf(checkpoint: Checkpoint, averaged: boolean): Map<string, Tenso
   if (!averaged || !checkpoint.groups.includes("ema")) return weights;
   return new Map([...weights, ...checkpoint.read("ema")]);
 }
-
-/** What a text-to-image stage draws with. */
-export interface TextToImageModels {
-  readonly transformer: PixArtTransformer2DModel;
-  /** On the transformer, where the stage trains one. */
-  readonly adapter: Adapter | undefined;
-  /** Beside the transformer, where the stage trains one. */
-  readonly controlnet: PixArtControlNetAdapterModel | undefined;
-  readonly textEncoder: T5EncoderModel | StagedTextEncoder;
-}
-
-/** What checkpoints of a stage hold beside the text encoder, and the start of its keys. */
-export function trainedPart({
-  transformer,
-  adapter,
-  controlnet,
-}: Pick<TextToImageModels, "transformer" | "adapter" | "controlnet">): readonly [string, Weights] {
-  if (controlnet !== undefined) return ["controlnet", controlnet];
-  return ["transformer", adapter === undefined ? transformer : adapterWeights(adapter)];
-}
-
-/** Width of a text encoder's states. */
-const widthOf = async (encoder: TextToImageModels["textEncoder"]): Promise<number> =>
-  (encoder instanceof StagedTextEncoder ? await encoder.config() : encoder.config).dModel;
 
 /** Models rebuilt from the checkpoints of a run's stages, on one device. */
 export class StageModels {

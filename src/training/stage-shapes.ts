@@ -28,8 +28,8 @@ import {
   newTransformer,
   placeOf,
 } from "./models.ts";
-import { trainedPart } from "./stage-models.ts";
 import { prefixed, type Weights } from "./stage-task.ts";
+import { trainedPart } from "./text-to-image-models.ts";
 
 type Specs = ReadonlyMap<string, TensorSpec>;
 

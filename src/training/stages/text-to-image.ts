@@ -1,70 +1,31 @@
-import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
-import type { RgbImage } from "../../images/index.ts";
+import type { ResolvedStage } from "../../config/index.ts";
 import {
   type Adapter,
-  type AutoencoderKL,
-  type PixArtControlNetAdapterModel,
   PixArtControlNetTransformerModel,
   type PixArtTransformer2DModel,
-  type T5EncoderModel,
 } from "../../models/index.ts";
-import { PixArtAlphaPipeline } from "../../pipelines/index.ts";
-import type { Scheduler } from "../../schedulers/index.ts";
-import type { T5Tokenizer } from "../../text/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { Captions } from "../captions.ts";
 import { SampleDraws } from "../draws.ts";
-import type { Latents, LoadedPicture } from "../latents.ts";
+import type { LoadedPicture } from "../latents.ts";
 import type { LoadedPrior, PriorPictures } from "../prior-pictures.ts";
-import { trainedPart } from "../stage-models.ts";
 import {
   type Batch,
   type LoadedBatch,
   prefixed,
   type SampleSheet,
-  type Split,
   type StageLoss,
   type StageTask,
   type Weights,
   type WithAverages,
 } from "../stage-task.ts";
-import type { Example } from "../training-data.ts";
+import { trainedPart } from "../text-to-image-models.ts";
 import { Consistency } from "./consistency.ts";
 import { Denoising } from "./denoising.ts";
+import type { TextToImageParts } from "./text-to-image-parts.ts";
+import { textToImageSamples } from "./text-to-image-samples.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
-
-/** A ControlNet, and what it is shown of pictures. */
-export interface ControlNetParts {
-  readonly controlnet: PixArtControlNetAdapterModel;
-  readonly latents: Readonly<Record<Split, Latents>>;
-}
-
-/** What {@link TextToImageTask} works on. */
-export interface TextToImageParts {
-  readonly transformer: PixArtTransformer2DModel;
-  /** What is trained in place of the transformer's own weights, where the stage has one. */
-  readonly adapter: Adapter | undefined;
-  /** A ControlNet that is trained in place of them, and what it is shown of each picture. */
-  readonly control?: ControlNetParts | undefined;
-  /** What a stage that distils begins with, where that is not what its adapter is on. */
-  readonly teacher?: PixArtTransformer2DModel | undefined;
-  /** Where the checkpoints hold it: one that this run trains, or has trained. */
-  readonly textEncoder: T5EncoderModel | undefined;
-  readonly tokenizer: T5Tokenizer;
-  readonly vae: AutoencoderKL;
-  readonly latents: Readonly<Record<Split, Latents>>;
-  /** Class pictures beside those of the data set, where the run has them. */
-  readonly prior?: PriorPictures | undefined;
-  readonly captions: Captions;
-  /** A caption as it is encoded. */
-  readonly prepare: (caption: string) => string;
-  /** What samples are drawn with. */
-  readonly scheduler: Scheduler;
-  readonly examples: Readonly<Record<Split, readonly Example[]>>;
-  readonly config: ResolvedConfig;
-}
 
 /** What a loss is taken of: a batch's latents (B, C, h, w), and what belongs to each of its samples. */
 interface Denoised {
@@ -251,44 +212,8 @@ export class TextToImageTask implements StageTask {
     return { ...loss, samples: { values, timesteps: samples.timesteps?.slice(0, count) } };
   }
 
-  async sample(): Promise<SampleSheet> {
-    const { transformer, control, captions, tokenizer, vae, scheduler, config } = this.#parts;
-    const { prompts, steps, guidanceScale, seed } = config.sampling;
-    const controlImage = await this.#shownControls(prompts.length);
-    const pipe = PixArtAlphaPipeline.create({
-      transformer,
-      controlnet: control?.controlnet,
-      textEncoder: captions.encoder,
-      tokenizer,
-      vae,
-      scheduler,
-    });
-    const { resolution } = this.#stage;
-    const { images } = await pipe([...prompts], {
-      width: resolution,
-      height: resolution,
-      numInferenceSteps: steps,
-      guidanceScale,
-      generator: torch.generator(seed),
-      useResolutionBinning: false,
-      maxSequenceLength: config.tokenizer.maxLength,
-      cleanCaption: config.dataset.cleanCaptions, // as the captions that it learns from
-      ...(controlImage.length > 0 && { controlImage }),
-    });
-    return {
-      images: [...controlImage, ...images],
-      labels: [...controlImage.map(() => "to follow"), ...prompts],
-    };
-  }
-
-  /** What samples follow, one a prompt: of held-out pictures, or of the first ones. */
-  async #shownControls(count: number): Promise<RgbImage[]> {
-    const { control, examples } = this.#parts;
-    if (control === undefined) return [];
-    const split = examples.heldout.length > 0 ? "heldout" : "train";
-    const all = examples[split];
-    const shown = Array.from({ length: count }, (_, i) => all[i % all.length] ?? []).flat();
-    return Promise.all(shown.map((example) => control.latents[split].square(example)));
+  sample(): Promise<SampleSheet> {
+    return textToImageSamples(this.#stage, this.#parts);
   }
 
   facts(): Readonly<Record<string, number>> {
