@@ -6,6 +6,7 @@ import { isRepositoryName, nearestFolder } from "../hub/repository-name.ts";
 import { loadLoraFile, PixArtControlNetAdapterModel } from "../models/index.ts";
 import {
   DiffusionPipeline,
+  loadAdapters,
   type PixArtAlphaPipeline,
   type PixArtAlphaPretrainedOptions,
   PromptPack,
@@ -202,5 +203,5 @@ async function addAdapter(pipe: PixArtAlphaPipeline, entry: string): Promise<voi
   const [, place = entry, scale] = /^(.*?)(?:=(-?[\d.]+))?$/.exec(entry) ?? [];
   const options = { name: place, ...(scale !== undefined && { scale: Number(scale) }) };
   if (place.endsWith(".safetensors")) await loadLoraFile(pipe.transformer, place, options);
-  else await pipe.transformer.loadAdapter(place, options);
+  else await loadAdapters(pipe, place, options);
 }

@@ -1,8 +1,8 @@
 import { basename, extname } from "node:path";
-import { mergeAdapters } from "../models/index.ts";
+import { mergeAdapters, T5EncoderModel } from "../models/index.ts";
 import {
   type Publishable,
-  publishAdapter,
+  publishAdapters,
   publishable,
   publishComponents,
   publishControlNet,
@@ -27,7 +27,7 @@ export async function publishCommand(
   const { configName, run, out } = placesOf(places);
   const averaged = options.raw !== true;
   const found = await pipelineFromRun(run, averaged);
-  const { pipe, adapter, config, stage, step, checkpoint } = found;
+  const { pipe, adapter, textEncoderAdapter, config, stage, step, checkpoint } = found;
   if (configName !== undefined && configName !== config.name) {
     throw new Error(
       `Expected ${config.name}, the config that ${run} was trained with, for the config but received ${configName}`,
@@ -41,9 +41,14 @@ export async function publishCommand(
   const place = `${checkpoint} (stage "${stage.name}", step ${step} of ${stage.steps})`;
   const which = stage.ema !== null && averaged ? "averaged (EMA)" : "trained";
   if (adapter !== undefined && options.merge !== true && options.saveKeys === undefined) {
-    say(`Publishing the ${which} adapter of ${place}`);
-    const report = await publishAdapter(pipe, adapter, out, prompt);
-    say(`Read back: every weight is equal. It changes the picture of ${JSON.stringify(prompt)}`);
+    const [what, they] =
+      textEncoderAdapter === undefined
+        ? ["adapter", "It changes"]
+        : ["adapters of transformer and text encoder", "They change"];
+    say(`Publishing the ${which} ${what} of ${place}`);
+    const adapters = { transformer: adapter, textEncoder: textEncoderAdapter };
+    const report = await publishAdapters(pipe, adapters, out, prompt);
+    say(`Read back: every weight is equal. ${they} the picture of ${JSON.stringify(prompt)}`);
     say(`by ${report.meanChange.toFixed(2)} of 255 a channel. With --merge: a whole pipeline`);
     process.stdout.write(`${report.folder}\n`);
     return;
@@ -57,6 +62,10 @@ export async function publishCommand(
     return;
   }
   if (adapter !== undefined) mergeAdapters(pipe.transformer, { keepOriginals: false });
+  if (textEncoderAdapter !== undefined && pipe.textEncoder instanceof T5EncoderModel) {
+    mergeAdapters(pipe.textEncoder, { keepOriginals: false });
+    if (adapter === undefined) say("The text encoder's adapter is merged into it");
+  }
   say(`Publishing the ${which} weights of ${place} as ${dtype}`);
   const components = componentsOf(options.saveKeys);
   if (components !== undefined) {

@@ -80,14 +80,14 @@ export function addTrainingCommands(program: Command): void {
     .command("publish")
     .alias("publish_model2diffusers")
     .description(
-      "write a run as a pipeline folder that Python's diffusers loads unchanged, or its adapter as PEFT's folder",
+      "write a run as a pipeline folder that Python's diffusers loads unchanged, or its adapters as PEFT's folders",
     )
     .argument(
       "<places...>",
       "RUN OUT, or CONFIG RUN OUT: a run folder or one of its checkpoints, and a new folder",
     )
     .option("--save-keys <names...>", "only these: transformer, vae, text_encoder")
-    .option("--merge", "of an adapter's run: the whole pipeline with the adapter merged into it")
+    .option("--merge", "of an adapter's run: the whole pipeline with its adapters merged into it")
     .option("--dtype <type>", "float32 or bfloat16 (default: as the config says)")
     .option("--raw", "the weights as trained, not their averages")
     .action(async (places: string[], options: import("./publish.ts").PublishCommandOptions) =>

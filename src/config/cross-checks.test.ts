@@ -13,6 +13,12 @@ const words: AnyStageConfig = {
   name: "words",
   trainTextEncoder: true,
 };
+const pictured: AnyStageConfig = {
+  ...words,
+  name: "pictured",
+  trainTextEncoder: false,
+  controlnet: { blocks: 1 },
+};
 const transformer = { numLayers: 1, numAttentionHeads: 2, attentionHeadDim: 8 };
 const good: PixArtConfig = {
   dataset: { folder: "data" },
@@ -84,6 +90,41 @@ it.each<[string, Partial<PixArtConfig>, readonly string[]]>([
       'Expected null, since only the last stage may train an adapter, for stages.1.adapter but received {"type":"lora","r":null,"alpha":null,"targetModules":["to_q","to_k","to_v","t....',
       "Expected false, since the stage trains an adapter of the transformer, for stages.1.trainTextEncoder but received true.",
     ],
+  ],
+  [
+    "an adapter of the text encoder before the last stage, and beside what it does not go with",
+    {
+      stages: [
+        autoencoder,
+        { ...words, textEncoderAdapter: { type: "lora" }, consistency: {} },
+        { ...pictured, textEncoderAdapter: { type: "oft", r: 2, targetModules: ["wo"] } },
+      ],
+      transformer: { ...transformer, numLayers: 2 },
+    },
+    [
+      "Expected false, since the stage distils the transformer, for stages.1.trainTextEncoder but received true.",
+      'Expected null, since the stage distils the transformer, for stages.1.textEncoderAdapter but received {"type":"lora","r":null,"alpha":null,"targetModules":["q","v"]}.',
+      'Expected null, since only the last stage may train an adapter, for stages.1.textEncoderAdapter but received {"type":"lora","r":null,"alpha":null,"targetModules":["q","v"]}.',
+      "Expected false, since the stage trains an adapter of the text encoder, for stages.1.trainTextEncoder but received true.",
+      'Expected null, since the stage trains a ControlNet of the transformer, for stages.2.textEncoderAdapter but received {"type":"oft","r":2,"alpha":null,"targetModules":["wo"]}.',
+    ],
+  ],
+  [
+    "an adapter of the text encoder with a rate of its own",
+    {
+      stages: [
+        autoencoder,
+        words,
+        {
+          ...words,
+          name: "more",
+          trainTextEncoder: false,
+          optimizer: { lr: 1e-3, textEncoderLr: 1e-4 },
+          textEncoderAdapter: { type: "lora" },
+        },
+      ],
+    },
+    [],
   ],
   [
     "a width that sines and cosines of two axes do not share",
@@ -188,7 +229,7 @@ it.each<[string, Partial<PixArtConfig>, readonly string[]]>([
       ],
     },
     [
-      "Expected null, since the stage's trainTextEncoder is false, for stages.2.optimizer.textEncoderLr but received 0.0001.",
+      "Expected null, since the stage has neither trainTextEncoder nor textEncoderAdapter, for stages.2.optimizer.textEncoderLr but received 0.0001.",
     ],
   ],
   [

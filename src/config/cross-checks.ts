@@ -74,7 +74,7 @@ function* components(config: CheckedConfig): Generator<string> {
   }
 }
 
-/** What a pretrained transformer, and an adapter, leave for the stages to do. */
+/** What a pretrained transformer, and adapters, leave for the stages to do. */
 function* pretrainedStages({ stages, transformer }: CheckedConfig): Generator<string> {
   for (const [i, stage] of stages.entries()) {
     if (stage.kind === "class-conditional" && "pretrained" in transformer) {
@@ -84,6 +84,7 @@ function* pretrainedStages({ stages, transformer }: CheckedConfig): Generator<st
     if (stage.kind !== "text-to-image") continue;
     yield* distillation(stage, i);
     yield* controlNet(stage, i, { stages, transformer });
+    yield* textEncoderAdapter(stage, i, stages.length);
     if (stage.adapter === null) continue;
     if (i < stages.length - 1) {
       const what = "null, since only the last stage may train an adapter,";
@@ -99,7 +100,7 @@ function* pretrainedStages({ stages, transformer }: CheckedConfig): Generator<st
 type TextToImageStage = Extract<CheckedConfig["stages"][number], { kind: "text-to-image" }>;
 
 function* controlNet(
-  { controlnet, adapter, consistency, trainTextEncoder }: TextToImageStage,
+  { controlnet, adapter, textEncoderAdapter, consistency, trainTextEncoder }: TextToImageStage,
   i: number,
   { stages, transformer }: Pick<CheckedConfig, "stages" | "transformer">,
 ): Generator<string> {
@@ -109,7 +110,7 @@ function* controlNet(
     yield expected(what, ["stages", i, "controlnet"], controlnet);
   }
   const alone = "null, since the stage trains a ControlNet of the transformer,";
-  for (const [key, value] of Object.entries({ adapter, consistency })) {
+  for (const [key, value] of Object.entries({ adapter, textEncoderAdapter, consistency })) {
     if (value !== null) yield expected(alone, ["stages", i, key], value);
   }
   if (trainTextEncoder) {
@@ -122,6 +123,22 @@ function* controlNet(
   }
 }
 
+function* textEncoderAdapter(
+  { textEncoderAdapter: adapter, trainTextEncoder }: TextToImageStage,
+  i: number,
+  stages: number,
+): Generator<string> {
+  if (adapter === null) return;
+  if (i < stages - 1) {
+    const what = "null, since only the last stage may train an adapter,";
+    yield expected(what, ["stages", i, "textEncoderAdapter"], adapter);
+  }
+  if (trainTextEncoder) {
+    const what = "false, since the stage trains an adapter of the text encoder,";
+    yield expected(what, ["stages", i, "trainTextEncoder"], true);
+  }
+}
+
 function* distillation(stage: TextToImageStage, i: number): Generator<string> {
   if (stage.consistency === null) return;
   if (stage.ema === null) {
@@ -131,6 +148,10 @@ function* distillation(stage: TextToImageStage, i: number): Generator<string> {
   if (stage.trainTextEncoder) {
     const what = "false, since the stage distils the transformer,";
     yield expected(what, ["stages", i, "trainTextEncoder"], true);
+  }
+  if (stage.textEncoderAdapter !== null) {
+    const what = "null, since the stage distils the transformer,";
+    yield expected(what, ["stages", i, "textEncoderAdapter"], stage.textEncoderAdapter);
   }
   const { solverSteps } = stage.consistency;
   if (solverSteps > 1000) {
@@ -203,9 +224,10 @@ function* stageFields({ stages, transformer, autoencoder }: CheckedConfig): Gene
     if (
       stage.kind === "text-to-image" &&
       stage.optimizer.textEncoderLr !== null &&
-      !stage.trainTextEncoder
+      !stage.trainTextEncoder &&
+      stage.textEncoderAdapter === null
     ) {
-      const what = "null, since the stage's trainTextEncoder is false,";
+      const what = "null, since the stage has neither trainTextEncoder nor textEncoderAdapter,";
       yield expected(
         what,
         ["stages", i, "optimizer", "textEncoderLr"],

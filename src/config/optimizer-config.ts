@@ -105,7 +105,7 @@ export type OptimizerConfig =
 
 /** The optimizer of a stage that may train the text encoder too. */
 export type TextToImageOptimizerConfig = OptimizerConfig & {
-  /** Learning rate of the text encoder; null takes `lr`. Default null. */
+  /** Learning rate of the text encoder, or of its adapter; null takes `lr`. Default null. */
   readonly textEncoderLr?: number | null;
 };
 

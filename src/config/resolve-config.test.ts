@@ -155,6 +155,7 @@ describe("resolveConfig", () => {
           priorLossWeight: 1,
           trainTextEncoder: true,
           adapter: null,
+          textEncoderAdapter: null,
           controlnet: null,
           consistency: null,
           interpolationScale: null,
@@ -351,6 +352,10 @@ describe("unknown keys", () => {
     [
       { ...smallest, stages: [{ ...smallest.stages[0], trainTextEncoder: true }] },
       "Unknown key stages.0.trainTextEncoder. Known here: kind, name, resolution, batchSize, steps, schedule, gradientClip, gradientAccumulation, shardOptimizer, gradientCheckpointing, precision, ema, checkpointEvery, keepCheckpoints, keepBest, sampleEvery, validateEvery, spikes, transform, optimizer, klWeight.",
+    ],
+    [
+      { ...smallest, stages: [{ ...smallest.stages[0], textEncoderAdapter: { type: "lora" } }] },
+      "Unknown key stages.0.textEncoderAdapter. Known here: kind, name, resolution, batchSize, steps, schedule, gradientClip, gradientAccumulation, shardOptimizer, gradientCheckpointing, precision, ema, checkpointEvery, keepCheckpoints, keepBest, sampleEvery, validateEvery, spikes, transform, optimizer, klWeight.",
     ],
     [
       { ...smallest, tokenizer: { pretrained: "a", vocabSize: 3 } },

@@ -36,7 +36,7 @@ export interface TransformConfig {
   readonly horizontalFlip?: number;
 }
 
-/** A small addition that is trained in place of the transformer's own weights, in PEFT's terms and with PEFT's defaults. */
+/** A small addition that is trained in place of a model's own weights, in PEFT's terms and with PEFT's defaults. */
 export interface StageAdapterConfig {
   /** Hu et al. 2021; `dora` adds a learnt length for each output (Liu et al. 2024). `loha`, `lokr` and `oft` as in PEFT. */
   readonly type: "lora" | "dora" | "loha" | "lokr" | "oft";
@@ -44,7 +44,10 @@ export interface StageAdapterConfig {
   readonly r?: number | null;
   /** What the addition is scaled by, times 1/r; `oft` has none. Null takes 8, PEFT's. Default null. */
   readonly alpha?: number | null;
-  /** Ends of the names of layers that have it. Default `["to_q", "to_k", "to_v", "to_out.0"]`, diffengine's. */
+  /**
+   * Ends of the names of layers that have it. Default on the transformer `["to_q", "to_k", "to_v", "to_out.0"]`, diffengine's;
+   * on the text encoder `["q", "v"]`, PEFT's for T5.
+   */
   readonly targetModules?: readonly string[];
 }
 
@@ -157,6 +160,11 @@ export interface TextToImageStageConfig extends StageConfig {
   readonly trainTextEncoder?: boolean;
   /** Trains an addition to the transformer, whose own weights stay as they are; null trains the weights. Default null. */
   readonly adapter?: StageAdapterConfig | null;
+  /**
+   * Trains an addition to the text encoder, whose own weights stay as they are, together with the transformer or its adapter.
+   * Captions are then encoded in every step. Null trains none. Default null.
+   */
+  readonly textEncoderAdapter?: StageAdapterConfig | null;
   /** Trains a ControlNet of the transformer, whose own weights stay as they are; null trains none. Default null. */
   readonly controlnet?: ControlNetConfig | null;
   /**

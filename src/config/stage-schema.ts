@@ -7,7 +7,7 @@ import {
   textToImageOptimizerSchema,
   unlessOneOf,
 } from "./optimizer-schema.ts";
-import type { AnyStageConfig } from "./stage-config.ts";
+import type { AnyStageConfig, StageAdapterConfig } from "./stage-config.ts";
 import {
   aboveOne,
   atLeastZero,
@@ -40,18 +40,22 @@ const controlnet = z.strictObject(
   "an object",
 );
 
-const adapter = z.strictObject(
-  {
-    type: oneOf("lora", "dora", "loha", "lokr", "oft"),
-    r: wholeNumber.nullable().default(null),
-    alpha: positive.nullable().default(null),
-    targetModules: z
-      .array(text, "a list of layers")
-      .min(1, "at least one layer")
-      .default(["to_q", "to_k", "to_v", "to_out.0"]),
-  },
-  "an object",
-);
+/** Of an adapter on a model whose layers have the names of `targets` where the config gives none. */
+const adapterOn = (targets: readonly string[]): SchemaOf<StageAdapterConfig> =>
+  schemaOf<StageAdapterConfig>()(
+    z.strictObject(
+      {
+        type: oneOf("lora", "dora", "loha", "lokr", "oft"),
+        r: wholeNumber.nullable().default(null),
+        alpha: positive.nullable().default(null),
+        targetModules: z
+          .array(text, "a list of layers")
+          .min(1, "at least one layer")
+          .default([...targets]),
+      },
+      "an object",
+    ),
+  );
 
 const common = {
   name: text.regex(
@@ -127,7 +131,8 @@ export const stageSchema: SchemaOf<AnyStageConfig> = schemaOf<AnyStageConfig>()(
         aspectRatios: flag.default(false),
         priorLossWeight: atLeastZero.default(1),
         trainTextEncoder: flag.default(false),
-        adapter: adapter.nullable().default(null),
+        adapter: adapterOn(["to_q", "to_k", "to_v", "to_out.0"]).nullable().default(null),
+        textEncoderAdapter: adapterOn(["q", "v"]).nullable().default(null),
         controlnet: controlnet.nullable().default(null),
         consistency: consistency.nullable().default(null),
         interpolationScale: positive.nullable().default(null),

@@ -9,6 +9,8 @@ import type {
 } from "./index.ts";
 import { resolveConfig } from "./resolve-config.ts";
 
+const lr = 1e-3;
+
 interface Options {
   readonly optimizer?: object;
   readonly schedule?: object;
@@ -128,14 +130,41 @@ describe("how a stage trains", () => {
     expect(resolved({}).schedule).toEqual({ type: "constant", warmupSteps: 0 });
   });
 
+  it("has PEFT's targets of T5, and diffengine's of the transformer", () => {
+    const type = "lora";
+    const [adapter, textEncoderAdapter] = [{ type }, { type }];
+    const { stages } = resolveConfig(
+      {
+        ...configWith({}),
+        stages: [
+          { ...stage, kind: "autoencoder", name: "pictures", optimizer: { lr } },
+          {
+            ...stage,
+            kind: "text-to-image",
+            name: "adapters",
+            optimizer: { lr },
+            adapter,
+            textEncoderAdapter,
+          },
+        ],
+        tokenizer: { pretrained: "t" },
+        textEncoder: { pretrained: "t" },
+      },
+      "a.ts",
+    );
+    const defaults = { type, r: null, alpha: null };
+    expect(stages[1]).toMatchObject({
+      adapter: { ...defaults, targetModules: ["to_q", "to_k", "to_v", "to_out.0"] },
+      textEncoderAdapter: { ...defaults, targetModules: ["q", "v"] },
+    });
+  });
+
   it("takes what goes together", () => {
     const loss: LossConfig = { type: "epsilon", huberDelta: 1, minSnrGamma: 5 };
     const noise: NoiseConfig = { type: "pyramid", inputPerturbation: 0.1 };
     expect(mistakes({ loss, noise, timesteps: { type: "later", biasPortion: 1 } })).toEqual([]);
   });
 });
-
-const lr = 1e-3;
 
 describe("what does not go together", () => {
   it.each<[Options, string]>([

@@ -8,6 +8,7 @@ export {
   PixArtSigmaPipeline,
 } from "./from-pretrained.ts";
 export { GeneratedImage } from "./generated-image.ts";
+export { loadAdapters } from "./load-adapters.ts";
 export type { GuidanceBranches } from "./noise-predictor.ts";
 export {
   type PipelineKind,

@@ -16,6 +16,7 @@ import * as torch from "../torch/index.ts";
 import { readSafetensors } from "../weights/index.ts";
 import { disposable } from "./disposable.ts";
 import { DiffusionPipeline, type PixArtAlphaPipeline } from "./from-pretrained.ts";
+import { TEXT_ENCODER_ADAPTER } from "./load-adapters.ts";
 import { PromptPack } from "./prompt-pack.ts";
 import { StagedModel } from "./staged-model.ts";
 
@@ -138,38 +139,54 @@ function requireSame(model: Module, reloaded: Module, name: string): void {
   }
 }
 
-/** How much an adapter changes a picture. */
+/** The adapters on a pipeline's models that belong together. */
+export interface PipelineAdapters {
+  readonly transformer: Adapter;
+  readonly textEncoder: Adapter | undefined;
+}
+
+/** How much adapters change a picture. */
 export interface AdapterReport {
   readonly folder: string;
-  /** Mean change of a channel, of 255, that the adapter makes in the picture of `prompt`. */
+  /** Mean change of a channel, of 255, that they make in the picture of `prompt`. */
   readonly meanChange: number;
 }
 
-/** Writes an adapter of the pipeline's transformer as PEFT's folder, reads it back and compares every weight. */
-export async function publishAdapter(
+/**
+ * Writes the adapter of the pipeline's transformer as PEFT's folder, and one of its text encoder as another below it, reads
+ * them back and compares every weight.
+ */
+export async function publishAdapters(
   pipe: PixArtAlphaPipeline,
-  adapter: Adapter,
+  { transformer, textEncoder }: PipelineAdapters,
   folder: string,
   prompt: string,
 ): Promise<AdapterReport> {
   const target = await staged(folder, async (path) => {
-    await adapter.save(path);
-    using file = readSafetensors(join(path, WEIGHTS_FILE));
-    const wanted = adapter.parameters();
-    const isWhole = wanted.size === file.tensors.size;
-    for (const [key, tensor] of wanted) {
-      const isEqual = torch.tidy(() => file.tensors.has(key) && tensor.equal(file.tensor(key)));
-      if (!isWhole || !isEqual)
-        throw new Error(`The published adapter has other weights under ${key}`);
-    }
-    if (!isDeepStrictEqual(readAdapterConfig(path), adapter.config))
-      throw new Error("The published adapter has another configuration");
+    await writeAdapter(transformer, path);
+    if (textEncoder !== undefined)
+      await writeAdapter(textEncoder, join(path, TEXT_ENCODER_ADAPTER));
   });
+  const all = textEncoder === undefined ? [transformer] : [transformer, textEncoder];
   const changed = await draw(pipe, prompt);
-  adapter.enabled = false;
+  for (const adapter of all) adapter.enabled = false;
   const original = await draw(pipe, prompt);
-  adapter.enabled = true;
+  for (const adapter of all) adapter.enabled = true;
   return { folder: target, meanChange: difference(original, changed).mean };
+}
+
+async function writeAdapter(adapter: Adapter, path: string): Promise<void> {
+  await adapter.save(path);
+  using file = readSafetensors(join(path, WEIGHTS_FILE));
+  const wanted = adapter.parameters();
+  const isWhole = wanted.size === file.tensors.size;
+  for (const [key, tensor] of wanted) {
+    const isEqual = torch.tidy(() => file.tensors.has(key) && tensor.equal(file.tensor(key)));
+    if (!isWhole || !isEqual)
+      throw new Error(`The published adapter has other weights under ${key}`);
+  }
+  if (!isDeepStrictEqual(readAdapterConfig(path), adapter.config))
+    throw new Error("The published adapter has another configuration");
 }
 
 type Publishing = PixArtTransformer2DModel | AutoencoderKL | T5EncoderModel;

@@ -108,6 +108,24 @@ describe("TextEncoding", () => {
     expect(torch.memory().tensors).toBe(before);
   });
 
+  it("encodes anew what a staged encoder's change concerns, and frees one that cannot be changed", async () => {
+    const before = torch.memory().tensors;
+    const staged = new StagedModel(async () => makeEncoder());
+    const texts = new TextEncoding(tokenizer, staged);
+    const first = await texts.encode(["a fox"], limits);
+    staged.change(async (model) => {
+      torch.noGrad(() => model.finalLayerNorm.weight.mul_(2));
+    });
+    const doubled = await texts.encode(["a fox"], limits);
+    const expected = torch.tidy(() => first.hiddenStates.mul(2).toFloat32Array());
+    expect(doubled.hiddenStates.toFloat32Array()).toEqual(expected);
+    staged.change(() => Promise.reject(new Error("no such adapter")));
+    await expect(texts.encode(["a fox"], limits)).rejects.toThrow("no such adapter");
+    for (const text of [first, doubled]) dispose(text);
+    texts.dispose();
+    expect(torch.memory().tensors).toBe(before);
+  });
+
   it("frees a staged encoder where encoding fails", async () => {
     const before = torch.memory().tensors;
     const staged = new StagedModel(async () => {

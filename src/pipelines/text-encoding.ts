@@ -37,7 +37,7 @@ const KEPT_TEXTS = 64;
 export class TextEncoding {
   readonly encoder: TextEncoder;
   readonly #tokenizer: T5Tokenizer;
-  /** By length limit and text, oldest first: (1, L, D) each. Only for a staged encoder, whose weights cannot change. */
+  /** By length limit and text, oldest first: (1, L, D) each. Only for a staged encoder, which says how often it changed. */
   readonly #kept = new Map<string, Tensor>();
 
   constructor(tokenizer: T5Tokenizer, encoder: TextEncoder) {
@@ -56,7 +56,8 @@ export class TextEncoding {
     if (encoder instanceof PromptPack) return stackTexts(texts.map((text) => encoder.states(text)));
     if (!(encoder instanceof StagedModel)) return this.#run(encoder, texts, limits);
     this.#forgetOldest();
-    const keyOf = (text: string): string => `${limits.maxSequenceLength} ${text}`;
+    const keyOf = (text: string): string =>
+      `${encoder.changes} ${limits.maxSequenceLength} ${text}`;
     const missing = [...new Set(texts)].filter((text) => !this.#kept.has(keyOf(text)));
     if (missing.length > 0) {
       await encoder.use((model) => {

@@ -9,7 +9,7 @@ type StageAdapter = NonNullable<ResolvedStage<"text-to-image">["adapter"]>;
 const RANK = 8;
 const ALPHA = 8;
 
-/** A stage's adapter in PEFT's terms. */
+/** An adapter of a stage in PEFT's terms. */
 export function adapterOptions({ type, r, alpha, targetModules }: StageAdapter): AdapterOptions {
   const rank = r ?? RANK;
   const scale = alpha ?? ALPHA;

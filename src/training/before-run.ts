@@ -7,7 +7,12 @@ import { settleForData } from "./aspect-plan.ts";
 import { uncachedTexts } from "./captions.ts";
 import { listCheckpoints } from "./checkpoint.ts";
 import { requireControlPictures } from "./control-pictures.ts";
-import { frozenTextEncoder, holdsTextEncoder, pretrainedTokenizer } from "./models.ts";
+import {
+  frozenTextEncoder,
+  holdsTextEncoder,
+  pretrainedTokenizer,
+  trainsTextEncoder,
+} from "./models.ts";
 import {
   describeForecast,
   diskMisfits,
@@ -136,7 +141,7 @@ async function areCaptionsCached(
   // Nothing was ever encoded there: no need to read gigabytes of weights for their hash.
   if (!existsSync(cache)) return false;
   for (const stage of config.stages) {
-    if (stage.kind !== "text-to-image") continue;
+    if (stage.kind !== "text-to-image" || trainsTextEncoder(stage)) continue;
     const missing = await uncachedTexts({
       encoder: frozenTextEncoder(textEncoder, stage),
       tokenizer,

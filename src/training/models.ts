@@ -76,13 +76,20 @@ export function newAutoencoder(
   );
 }
 
-/** Whether the run's checkpoints hold the text encoder: it trains it, or has made it. */
+/** Whether the run's checkpoints hold the text encoder itself: it trains it, or has made it. */
 export const holdsTextEncoder = ({
   textEncoder,
   stages,
 }: Pick<CheckedConfig, "textEncoder" | "stages">): boolean =>
   !("pretrained" in textEncoder) ||
   stages.some((stage) => stage.kind === "text-to-image" && stage.trainTextEncoder);
+
+/** Whether a stage changes what captions mean to it, so that they are encoded in every step. */
+export const trainsTextEncoder = ({
+  trainTextEncoder,
+  textEncoderAdapter,
+}: Pick<TextToImageStage, "trainTextEncoder" | "textEncoderAdapter">): boolean =>
+  trainTextEncoder || textEncoderAdapter !== null;
 
 /** The text encoder that the config describes, with fresh weights, or the pretrained one in float32, for training. */
 export async function buildTextEncoder(

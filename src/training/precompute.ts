@@ -16,6 +16,7 @@ import {
   frozenTextEncoder,
   holdsTextEncoder,
   pretrainedTokenizer,
+  trainsTextEncoder,
 } from "./models.ts";
 import { stageTexts } from "./stage-texts.ts";
 import {
@@ -97,7 +98,9 @@ async function encodeTexts(work: Work): Promise<number> {
   const { config, data, device, shard, features, cache, say } = work;
   const { textEncoder, tokenizer: place, dataset } = config;
   if (!dataset.cache.texts || !("pretrained" in textEncoder) || !("pretrained" in place)) return 0;
-  if (holdsTextEncoder(config)) {
+  const drawing = config.stages.filter(isTextToImage);
+  const frozen = drawing.filter((stage) => !trainsTextEncoder(stage));
+  if (holdsTextEncoder(config) || (drawing.length > 0 && frozen.length === 0)) {
     say("The run trains its text encoder: captions are encoded as it goes");
     return 0;
   }
@@ -105,7 +108,7 @@ async function encodeTexts(work: Work): Promise<number> {
   const { maxLength } = config.tokenizer;
   let encoded = 0;
   for (const precision of ["float32", "bfloat16"] as const) {
-    const stages = config.stages.filter(isTextToImage).filter((s) => s.precision === precision);
+    const stages = frozen.filter((s) => s.precision === precision);
     if (stages.length === 0) continue;
     const all = new Set(
       stages.flatMap((stage) =>

@@ -9,7 +9,7 @@ import * as torch from "../torch/index.ts";
 import { stageBuckets } from "./aspect-plan.ts";
 import { FrozenCaptions, type FrozenCaptionsOptions, LiveCaptions } from "./captions.ts";
 import { Latents, type LatentsOptions } from "./latents.ts";
-import { autoencoderFactor, buildAutoencoder, buildDiT } from "./models.ts";
+import { autoencoderFactor, buildAutoencoder, buildDiT, trainsTextEncoder } from "./models.ts";
 import { PriorPictures } from "./prior-pictures.ts";
 import { samplerOf } from "./sampler.ts";
 import type { StageModels } from "./stage-models.ts";
@@ -128,17 +128,14 @@ async function textToImage(
   { controls, ...pictures }: Pictures,
 ): Promise<StageTask> {
   const { config, tokenizer, models } = context;
-  const { transformer, adapter, controlnet, textEncoder } = await models.startTextToImage(
-    stage,
-    pictures.vae,
-    tokenizer,
-  );
+  const { transformer, adapter, controlnet, textEncoder, textEncoderAdapter } =
+    await models.startTextToImage(stage, pictures.vae, tokenizer);
   const prepare = preparation({ cleanCaption: config.dataset.cleanCaptions });
   const { maxLength } = config.tokenizer;
   const texts = captionsOf({ ...pictures.examples, prior: context.data.prior }).map(prepare);
   warnOfLongCaptions(context, texts);
   const captions =
-    stage.trainTextEncoder && !(textEncoder instanceof StagedModel)
+    trainsTextEncoder(stage) && !(textEncoder instanceof StagedModel)
       ? new LiveCaptions(textEncoder, tokenizer, maxLength)
       : await frozenCaptions(context, {
           encoder: textEncoder,
@@ -157,6 +154,7 @@ async function textToImage(
     control: controlnet && controls && { controlnet, latents: controls },
     teacher: stage.consistency === null || adapter !== undefined ? undefined : copyOf(transformer),
     textEncoder: textEncoder instanceof StagedModel ? undefined : textEncoder,
+    textEncoderAdapter,
     tokenizer,
     captions,
     prepare,

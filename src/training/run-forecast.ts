@@ -202,6 +202,9 @@ function memoryAdvice(config: ResolvedConfig, { memory, shapes }: RunForecast): 
     ...(stage.kind === "text-to-image" && stage.adapter === null && stage.controlnet === null
       ? [`train an adapter in place of the weights (${place}.adapter)`]
       : []),
+    ...(stage.kind === "text-to-image" && stage.textEncoderAdapter !== null
+      ? [`leave the text encoder as it is (${place}.textEncoderAdapter null)`]
+      : []),
     ...(parts !== undefined && parts.averages > 0 ? [`keep no averages (${place}.ema null)`] : []),
     ...(parts !== undefined && parts.optimizer > parts.gradients
       ? [`take an optimizer with less state (${place}.optimizer.type "adafactor" or "lion")`]

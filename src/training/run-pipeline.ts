@@ -20,6 +20,8 @@ export interface RunPipeline {
   readonly pipe: Awaited<ReturnType<typeof PixArtAlphaPipeline.fromPretrained>>;
   /** On the pipeline's transformer, where the run trained one. A ControlNet that it trained is the pipeline's. */
   readonly adapter: Adapter | undefined;
+  /** On the pipeline's text encoder, where the run trained one. */
+  readonly textEncoderAdapter: Adapter | undefined;
   readonly config: ResolvedConfig;
   readonly stage: TextToImageStage;
   readonly step: number;
@@ -67,7 +69,7 @@ export async function pipelineFromRun(
       ? await pretrainedTokenizer(config.tokenizer)
       : await T5Tokenizer.fromPretrained(join(run, "tokenizer"));
   const vae = await models.autoencoder();
-  const { transformer, adapter, controlnet, textEncoder } = await models.textToImage(
+  const { transformer, controlnet, textEncoder, ...adapters } = await models.textToImage(
     stage,
     vae,
     tokenizer,
@@ -81,7 +83,7 @@ export async function pipelineFromRun(
     config.base === null
       ? PixArtAlphaPipeline.create(parts, source)
       : await DiffusionPipeline.fromPretrained(config.base, { ...parts, source });
-  return { pipe, adapter, config, stage, step: checkpoint.step, checkpoint: checkpoint.path };
+  return { pipe, ...adapters, config, stage, step: checkpoint.step, checkpoint: checkpoint.path };
 }
 
 type Found = { stage: TextToImageStage; checkpoint: Awaited<ReturnType<typeof openCheckpoint>> };

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import {
+  type Adapter,
   type AutoencoderKL,
   addAdapter,
   type DiTTransformer2DModel,
@@ -9,6 +10,7 @@ import {
   pixArtFromDiT,
   T5EncoderModel,
 } from "../models/index.ts";
+import type { Module } from "../nn/index.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -24,7 +26,12 @@ import {
   holdsTextEncoder,
 } from "./models.ts";
 import { unprefixed } from "./stage-task.ts";
-import { type TextToImageModels, trainedPart, widthOf } from "./text-to-image-models.ts";
+import {
+  type TextToImageModels,
+  textEncoderPart,
+  trainedPart,
+  widthOf,
+} from "./text-to-image-models.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 
@@ -118,18 +125,16 @@ export class StageModels {
     checkpoint: Checkpoint,
     averaged: boolean,
   ): Promise<TextToImageModels> {
-    const isPart = stage.adapter !== null || stage.controlnet !== null;
+    const { adapter, textEncoderAdapter, controlnet } = stage;
+    const isPart = [adapter, textEncoderAdapter, controlnet].some((part) => part !== null);
     // A checkpoint that holds a part lacks what it was trained on.
     const models = isPart
       ? await this.startTextToImage(stage, vae, tokenizer)
       : await this.#newModels(stage, vae, tokenizer);
-    const { textEncoder } = models;
     torch.tidy(() => {
       const weights = weightsOf(checkpoint, averaged);
-      const [prefix, trained] = trainedPart(models);
-      trained.loadStateDict(unprefixed(prefix, weights));
-      if (textEncoder instanceof T5EncoderModel)
-        textEncoder.loadStateDict(unprefixed("text_encoder", weights));
+      for (const part of [trainedPart(models), textEncoderPart(models)])
+        part?.[1].loadStateDict(unprefixed(part[0], weights));
     });
     return models;
   }
@@ -151,7 +156,7 @@ export class StageModels {
       const transformer = await this.#newTransformer(stage, vae, models.textEncoder);
       transformer.loadStateDict(models.transformer.stateDict());
       models.transformer.dispose();
-      return { transformer, ...this.#newPart(stage, transformer), textEncoder: models.textEncoder };
+      return this.#withParts(stage, transformer, models.textEncoder, tokenizer);
     }
     const { transformer, textEncoder } = await this.#newModels(stage, vae, tokenizer);
     if (before?.kind === "class-conditional") {
@@ -164,7 +169,7 @@ export class StageModels {
       converted.dispose();
       dit.dispose();
     }
-    return { transformer, ...this.#newPart(stage, transformer), textEncoder };
+    return this.#withParts(stage, transformer, textEncoder, tokenizer);
   }
 
   /** With the weights that the config gives them. */
@@ -175,7 +180,8 @@ export class StageModels {
   ): Promise<TextToImageModels> {
     const textEncoder = await this.#newTextEncoder(stage, tokenizer);
     const transformer = await this.#newTransformer(stage, vae, textEncoder);
-    return { transformer, adapter: undefined, controlnet: undefined, textEncoder };
+    const none = { adapter: undefined, controlnet: undefined, textEncoderAdapter: undefined };
+    return { transformer, textEncoder, ...none };
   }
 
   /** In memory where checkpoints hold it; otherwise a frozen one, which is loaded when it is needed. */
@@ -200,18 +206,37 @@ export class StageModels {
     return made.to({ device: this.device });
   }
 
-  /** What a stage trains in place of the transformer's own weights, untrained. Freezes those. */
-  #newPart(
-    { name, adapter, controlnet }: TextToImageStage,
+  /** With what a stage trains in place of the models' own weights, untrained. Freezes those. */
+  async #withParts(
+    { name, adapter, textEncoderAdapter, controlnet }: TextToImageStage,
     transformer: PixArtTransformer2DModel,
-  ): Pick<TextToImageModels, "adapter" | "controlnet"> {
-    const generator = torch.stream(this.#config.seed, `${name}/adapter`, 0);
+    given: TextToImageModels["textEncoder"],
+    tokenizer: T5Tokenizer,
+  ): Promise<TextToImageModels> {
+    // An adapter needs a model that stays.
+    const textEncoder =
+      textEncoderAdapter === null || given instanceof T5EncoderModel
+        ? given
+        : await buildTextEncoder(this.#config, tokenizer.vocabSize);
+    const added = (
+      model: Module,
+      options: TextToImageStage["adapter"],
+      draws: string,
+    ): Adapter | undefined => {
+      const generator = torch.stream(this.#config.seed, `${name}/${draws}`, 0);
+      return options === null
+        ? undefined
+        : addAdapter(model, adapterOptions(options), { generator });
+    };
     if (controlnet !== null) transformer.requiresGrad_(false);
     return {
-      adapter:
-        adapter === null
-          ? undefined
-          : addAdapter(transformer, adapterOptions(adapter), { generator }),
+      transformer,
+      textEncoder,
+      adapter: added(transformer, adapter, "adapter"),
+      textEncoderAdapter:
+        textEncoder instanceof T5EncoderModel
+          ? added(textEncoder, textEncoderAdapter, "text-encoder-adapter")
+          : undefined,
       controlnet:
         controlnet === null
           ? undefined

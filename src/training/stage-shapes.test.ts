@@ -93,6 +93,31 @@ describe("stageShapes", () => {
     expect(latents).toEqual({ channels: 4, size: 32 });
   });
 
+  it("knows how large adapters of it and of its text encoder are", async () => {
+    const { trained, model, memory, checkpoint, captions, encoder } = await released(
+      { trainTextEncoder: true },
+      {
+        name: "adapters",
+        trainTextEncoder: false,
+        adapter: { type: "lora" },
+        textEncoderAdapter: { type: "lora" },
+      },
+    );
+    // Rank 8 on 4 layers of 1152² in each of 28 blocks' two attentions; on q and v of 4096² in each of 24 blocks.
+    const [added, addedToText] = [28 * 8 * 8 * 2 * 1152, 24 * 2 * 8 * 2 * 4096];
+    const [transformer, t5, vae] = [610_856_096, 4_762_310_656, 83_653_863];
+    expect(trained).toBe(added + addedToText);
+    expect(model).toBe(transformer);
+    expect(memory.gradients).toBe(4 * trained);
+    expect(memory.models / 4).toBeCloseTo(transformer + t5 + vae + trained, -2);
+    expect([captions, encoder]).toEqual([null, 0]);
+    const keys = [...(checkpoint.get("weights")?.keys() ?? [])];
+    expect(keys).toHaveLength(2 * (28 * 8 + 24 * 2));
+    expect(keys).toContain(
+      "text_encoder.base_model.model.encoder.block.23.layer.0.SelfAttention.v.lora_B.weight",
+    );
+  });
+
   it("knows how large PixArt-δ's ControlNet of it is", async () => {
     const { trained, model, memory, checkpoint } = await released(
       { trainTextEncoder: true },

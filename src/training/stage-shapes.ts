@@ -3,6 +3,7 @@ import type { Filled, Pretrained, ResolvedConfig, ResolvedStage } from "../confi
 import { resolveModel } from "../hub/index.ts";
 import { readAutoencoderKLConfig } from "../models/autoencoder-kl/config.ts";
 import {
+  type Adapter,
   AutoencoderKL,
   addAdapter,
   PixArtControlNetAdapterModel,
@@ -27,9 +28,10 @@ import {
   newTextEncoder,
   newTransformer,
   placeOf,
+  trainsTextEncoder,
 } from "./models.ts";
 import { prefixed, type Weights } from "./stage-task.ts";
-import { trainedPart } from "./text-to-image-models.ts";
+import { textEncoderPart, trainedPart } from "./text-to-image-models.ts";
 
 type Specs = ReadonlyMap<string, TensorSpec>;
 
@@ -159,26 +161,30 @@ async function shapesWith(
   }
   const t5 = await textEncoderOf(config, vocabSize);
   const transformer = await transformerOf(config, stage, latents, t5.config.dModel);
-  const { adapter, controlnet: options } = stage;
-  const added =
-    adapter === null
+  const { adapter, textEncoderAdapter, controlnet: options } = stage;
+  const addedTo = (model: Module, given: typeof adapter): Adapter | undefined =>
+    given === null
       ? undefined
-      : addAdapter(transformer, adapterOptions(adapter), { generator: torch.generator(0) });
+      : addAdapter(model, adapterOptions(given), { generator: torch.generator(0) });
+  const added = addedTo(transformer, adapter);
+  const addedToText = addedTo(t5, textEncoderAdapter);
   const controlnet =
     options === null
       ? undefined
       : PixArtControlNetAdapterModel.fromTransformer(transformer, { numLayers: options.blocks });
-  const [prefix, own] = trainedPart({ transformer, adapter: added, controlnet });
-  const inMemory = holdsTextEncoder(config);
-  const held = new Map<string, Weights>([
-    [prefix, own],
-    ...(inMemory ? ([["text_encoder", t5]] as const) : []),
-  ]);
+  const own = trainedPart({ transformer, adapter: added, controlnet });
+  const inMemory = holdsTextEncoder(config) || addedToText !== undefined;
+  const encoder = textEncoderPart({
+    textEncoder: inMemory ? t5 : undefined,
+    textEncoderAdapter: addedToText,
+  });
+  const held = new Map<string, Weights>(encoder === undefined ? [own] : [own, encoder]);
+  const isLive = trainsTextEncoder(stage);
   const trained = new Map([
-    ...prefixed(prefix, own),
-    ...(stage.trainTextEncoder ? prefixed("text_encoder", t5) : []),
+    ...prefixed(...own),
+    ...(isLive && encoder !== undefined ? prefixed(...encoder) : []),
   ]);
-  const isCached = config.dataset.cache.texts && !stage.trainTextEncoder;
+  const isCached = config.dataset.cache.texts && !isLive;
   const dtype = inMemory ? "float32" : stage.precision;
   const t5Bytes = count(t5.parameters()) * (dtype === "float32" ? 4 : 2);
   const stays = inMemory || !config.dataset.cache.texts;
@@ -187,7 +193,11 @@ async function shapesWith(
     models: [vae, transformer, ...(controlnet === undefined ? [] : [controlnet])],
     held,
     trained,
-    added: added?.parameters() ?? none,
+    added: new Map(
+      [added, addedToText].flatMap((each, i) =>
+        [...(each?.parameters() ?? [])].map(([key, tensor]) => [`${i}.${key}`, tensor] as const),
+      ),
+    ),
   };
   const shapes = shapesOf(stage, parts, {
     encoder: stays ? 0 : t5Bytes,

@@ -29,8 +29,10 @@ export interface TextToImageParts {
   readonly control?: ControlNetParts | undefined;
   /** What a stage that distils begins with, where that is not what its adapter is on. */
   readonly teacher?: PixArtTransformer2DModel | undefined;
-  /** Where the checkpoints hold it: one that this run trains, or has trained. */
+  /** Where the checkpoints hold it: one that this run trains, or has trained; and one that has an adapter. */
   readonly textEncoder: T5EncoderModel | undefined;
+  /** What is trained in place of the text encoder's own weights, where the stage has one. */
+  readonly textEncoderAdapter?: Adapter | undefined;
   readonly tokenizer: T5Tokenizer;
   readonly vae: AutoencoderKL;
   readonly latents: Readonly<Record<Split, Latents>>;

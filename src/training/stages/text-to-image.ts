@@ -8,6 +8,7 @@ import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { SampleDraws } from "../draws.ts";
 import type { LoadedPicture } from "../latents.ts";
+import { trainsTextEncoder } from "../models.ts";
 import type { LoadedPrior, PriorPictures } from "../prior-pictures.ts";
 import {
   type Batch,
@@ -19,7 +20,7 @@ import {
   type Weights,
   type WithAverages,
 } from "../stage-task.ts";
-import { trainedPart } from "../text-to-image-models.ts";
+import { textEncoderPart, trainedPart } from "../text-to-image-models.ts";
 import { Consistency } from "./consistency.ts";
 import { Denoising } from "./denoising.ts";
 import type { TextToImageParts } from "./text-to-image-parts.ts";
@@ -60,21 +61,14 @@ export class TextToImageTask implements StageTask {
     this.#consistency = consistency === null ? undefined : new Consistency(stage, consistency);
     this.#controlled =
       control && new PixArtControlNetTransformerModel(transformer, control.controlnet);
-    const [prefix, trained] = trainedPart({ ...parts, controlnet: control?.controlnet });
-    this.models = new Map<string, Weights>([
-      [prefix, trained],
-      ...(textEncoder === undefined ? [] : ([["text_encoder", textEncoder]] as const)),
-    ]);
+    const trained = trainedPart({ ...parts, controlnet: control?.controlnet });
+    const encoder = textEncoderPart(parts);
+    this.models = new Map<string, Weights>(encoder === undefined ? [trained] : [trained, encoder]);
     const { lr, textEncoderLr } = stage.optimizer;
     this.groups = [
-      { parameters: prefixed(prefix, trained) },
-      ...(stage.trainTextEncoder && textEncoder !== undefined
-        ? [
-            {
-              parameters: prefixed("text_encoder", textEncoder),
-              lrScale: (textEncoderLr ?? lr) / lr,
-            },
-          ]
+      { parameters: prefixed(...trained) },
+      ...(trainsTextEncoder(stage) && encoder !== undefined
+        ? [{ parameters: prefixed(...encoder), lrScale: (textEncoderLr ?? lr) / lr }]
         : []),
     ];
     this.idle = latents.train.isCached ? parts.vae.parameters() : [];
