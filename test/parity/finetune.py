@@ -1,7 +1,8 @@
-"""Pictures of a fine-tuned transformer, or of the base with an adapter of peft on it, by diffusers' pipeline."""
+"""Pictures and a prompt's states of a fine-tuned transformer, or of the base with adapters of peft, by diffusers' pipeline."""
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ def picture(base, transformer, adapter, prompt, seed, steps, guidance, size):
     pipe.set_progress_bar_config(disable=True)
     if adapter is not None:
         pipe.transformer = PeftModel.from_pretrained(model, adapter).base_model.model
+        if (Path(adapter) / "text_encoder").exists():
+            pipe.text_encoder = PeftModel.from_pretrained(pipe.text_encoder, Path(adapter) / "text_encoder")
     image = pipe(
         prompt,
         num_inference_steps=steps,
@@ -28,7 +31,10 @@ def picture(base, transformer, adapter, prompt, seed, steps, guidance, size):
         width=size,
         use_resolution_binning=False,
     ).images[0]
-    return np.asarray(image).flatten().tolist()
+    tokens = pipe.tokenizer(prompt, return_tensors="pt")
+    with torch.no_grad():
+        states = pipe.text_encoder(**tokens)[0]
+    return {"picture": np.asarray(image).flatten().tolist(), "states": states.flatten().tolist()}
 
 
 json.dump([picture(**case) for case in json.load(sys.stdin)], sys.stdout)

@@ -4,6 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
+import type { TextEncoder } from "../../src/pipelines/index.ts";
+import { TextEncoding } from "../../src/pipelines/text-encoding.ts";
+import type { T5Tokenizer } from "../../src/text/index.ts";
+import { pipelineFromRun } from "../../src/training/run-pipeline.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 import { pixartHere } from "../integration/in-process.ts";
@@ -35,6 +39,10 @@ const train = (recipe: string, run: string, ...more: readonly string[]) =>
   pixartHere("train", recipe, "--work-dir", at(run), "--cfg-options", ...options, ...more);
 const RECIPE = "pixart_alpha_1024_pokemon_blip";
 const ADAPTERS = ["lora", "oft"] as const;
+const textEncoderAdapter = [
+  "stages.0.textEncoderAdapter.type=lora",
+  "stages.0.textEncoderAdapter.targetModules=[q,v,wo]",
+];
 const adapterRecipe = (type: string): string => `pixart_alpha_1024_${type}_pokemon_blip`;
 
 /** The picture that `pixart sample` draws. */
@@ -60,6 +68,10 @@ async function drawn(model: string, ...more: readonly string[]): Promise<Uint8Ar
 const difference = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Math.max(...Array.from(a, (value, i) => Math.abs(value - (b[i] ?? Number.NaN))));
 
+/** Runs whose adapters Python draws with. */
+const published = [...ADAPTERS, "texts"] as const;
+let python: { readonly picture: readonly number[]; readonly states: readonly number[] }[] = [];
+
 beforeAll(async () => {
   await writeTinyDataset(at("data"));
   await pixartHere("dataset", "convert", at("data"), at("parquet"), "--to", "parquet");
@@ -78,6 +90,8 @@ beforeAll(async () => {
     await pixartHere("publish", adapterRecipe(type), at(type), at(`${type}-adapter`));
   }
   await pixartHere("publish", at("lora"), at("lora-merged"), "--merge");
+  await train(adapterRecipe("lora"), "texts", ...textEncoderAdapter);
+  await pixartHere("publish", at("texts"), at("texts-adapter"));
 });
 
 describe("a fine-tuned model", () => {
@@ -98,16 +112,35 @@ describe("a fine-tuned model", () => {
     const common = { base: BASE, prompt: "a ring", seed: 5, steps: 3, guidance: 2, size: 32 };
     const cases = [
       { ...common, transformer: at("keys"), adapter: null },
-      ...ADAPTERS.map((type) => ({ ...common, transformer: null, adapter: at(`${type}-adapter`) })),
+      ...published.map((type) => ({
+        ...common,
+        transformer: null,
+        adapter: at(`${type}-adapter`),
+      })),
     ];
-    const theirs = (await runPython(script, cases)) as number[][];
+    python = (await runPython(script, cases)) as typeof python;
     const ours = [
       await drawn(at("whole")),
-      ...(await inTurn(ADAPTERS, (type) => drawn(BASE, "--lora", at(`${type}-adapter`)))),
+      ...(await inTurn(published, (type) => drawn(BASE, "--lora", at(`${type}-adapter`)))),
     ];
-    const names = ["full", ...ADAPTERS];
+    const names = ["full", ...published];
     for (const [i, mine] of ours.entries())
-      expect(difference(mine, theirs[i] ?? []), names[i]).toBeLessThanOrEqual(1);
+      expect(difference(mine, python[i]?.picture ?? []), names[i]).toBeLessThanOrEqual(1);
+  });
+
+  it("has PEFT's states where the text encoder has an adapter too", async () => {
+    const { pipe } = await pipelineFromRun(at("texts"), true);
+    const limits = { maxSequenceLength: 120, onWarning: () => {} };
+    const states = async (tokenizer: T5Tokenizer, encoder: TextEncoder): Promise<Float32Array> =>
+      (
+        await new TextEncoding(tokenizer, encoder).encode(["a ring"], limits)
+      ).hiddenStates.toFloat32Array();
+    const mine = await states(pipe.tokenizer, pipe.textEncoder);
+    const [theirs = [], base = []] = [python.at(-1)?.states, python.at(-2)?.states];
+    expect(mine).toHaveLength(theirs.length);
+    expect(difference(mine, theirs)).toBeLessThan(1e-5);
+    expect(difference(mine, base)).toBeGreaterThan(1e-3);
+    pipe.dispose();
   });
 
   it("draws the same from its run, and an adapter the same once it is merged", async () => {

@@ -1,4 +1,4 @@
-"""A training loop over diffusers' model, peft's adapter and PyTorch's AdamW: ten steps on given batches, the paper's loss."""
+"""A training loop over diffusers' model, peft's adapters and PyTorch's AdamW: ten steps on given batches, the paper's loss."""
 
 import json
 import sys
@@ -8,22 +8,55 @@ from diffusers import PixArtTransformer2DModel
 from objectives import mean_loss, noised
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
+from transformers import T5EncoderModel
 
 torch.set_num_threads(1)
 CASE = {"prediction": "epsilon", "gamma": None, "debiased": False, "delta": None, "bound": True}
 
 
-def run(folder, adapter, steps, batches, lr, weight_decay, eps, clip, out, rank=0, size=1):
+class Models(torch.nn.Module):
+    """The transformer, and the text encoder where it is trained too; given states of captions otherwise."""
+
+    def __init__(self, folder, adapters):
+        super().__init__()
+        self.transformer = PixArtTransformer2DModel.from_pretrained(folder, subfolder="transformer")
+        self.text_encoder = None
+        if "transformer" in adapters:
+            config = LoraConfig(**adapters["transformer"])
+            self.transformer = get_peft_model(self.transformer, config)
+        if "text_encoder" in adapters:
+            encoder = T5EncoderModel.from_pretrained(folder, subfolder="text_encoder")
+            self.text_encoder = get_peft_model(encoder.float(), LoraConfig(**adapters["text_encoder"]))
+
+    def train(self, mode=True):
+        super().train(mode)
+        if self.text_encoder is not None:
+            self.text_encoder.eval()  # nothing drops out in TypeScript
+        return self
+
+    def forward(self, batch):
+        states = batch["states"]
+        if self.text_encoder is not None:
+            states = self.text_encoder(input_ids=batch["ids"], attention_mask=batch["mask"])[0]
+        return self.transformer(
+            noised(batch),
+            encoder_hidden_states=states,
+            encoder_attention_mask=batch["mask"],
+            timestep=batch["timesteps"],
+            added_cond_kwargs={"resolution": None, "aspect_ratio": None},
+            return_dict=False,
+        )[0]
+
+
+def run(folder, adapters, first, steps, batches, lr, weight_decay, eps, clip, out, rank=0, size=1):
     """With several processes each takes its rows of every batch, and DistributedDataParallel averages."""
-    model = PixArtTransformer2DModel.from_pretrained(folder, subfolder="transformer")
-    if adapter is not None:
-        model = get_peft_model(model, LoraConfig(**adapter["config"]))
-        first = load_file(adapter["first"])
+    model = Models(folder, adapters).train()
+    if adapters:
+        start = load_file(first)
         with torch.no_grad():
             for key, parameter in model.named_parameters():
                 if parameter.requires_grad:
-                    parameter.copy_(first[key.replace(".default", "")])
-    model.train()
+                    parameter.copy_(start[key.replace(".default", "")])
     trained = {k: p for k, p in model.named_parameters() if p.requires_grad}
     rates = {"lr": lr, "weight_decay": weight_decay, "eps": eps}
     optimizer = torch.optim.AdamW(trained.values(), **rates, fused=True)
@@ -32,15 +65,7 @@ def run(folder, adapter, steps, batches, lr, weight_decay, eps, clip, out, rank=
     for step in range(steps):
         batch = load_file(f"{batches}/{step}.safetensors")
         batch = {key: rows.chunk(size)[rank] for key, rows in batch.items()}
-        output = forward(
-            noised(batch),
-            encoder_hidden_states=batch["states"],
-            encoder_attention_mask=batch["mask"],
-            timestep=batch["timesteps"],
-            added_cond_kwargs={"resolution": None, "aspect_ratio": None},
-            return_dict=False,
-        )[0]
-        loss = mean_loss(CASE, batch, output)
+        loss = mean_loss(CASE, batch, forward(batch))
         optimizer.zero_grad()
         loss.backward()
         norms.append(torch.nn.utils.clip_grad_norm_(trained.values(), clip).item())

@@ -10,15 +10,15 @@ import {
   type StageAdapterConfig,
 } from "../../src/config/index.ts";
 import { freePort } from "../../src/distributed/free-port.ts";
+import { T5EncoderModel } from "../../src/models/index.ts";
 import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { FrozenCaptions } from "../../src/training/captions.ts";
+import { FrozenCaptions, LiveCaptions } from "../../src/training/captions.ts";
 import { SampleDraws, SampleOrder } from "../../src/training/draws.ts";
 import { Latents } from "../../src/training/latents.ts";
 import { frozenTextEncoder } from "../../src/training/models.ts";
 import { StageLoop } from "../../src/training/stage-loop.ts";
 import { StageModels } from "../../src/training/stage-models.ts";
-import { unprefixed } from "../../src/training/stage-task.ts";
 import { samplerFor } from "../../src/training/stages/denoising.ts";
 import { TextToImageTask } from "../../src/training/stages/text-to-image.ts";
 import { loadTrainingData } from "../../src/training/training-data.ts";
@@ -34,9 +34,14 @@ const CLIP = 0.5;
 const folder = mkdtempSync(join(tmpdir(), "pixart-training-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+interface Adapters {
+  readonly adapter: StageAdapterConfig | null;
+  readonly textEncoderAdapter?: StageAdapterConfig | null;
+}
+
 /** A released model of this package, fine-tuned with the paper's loss. */
 const configOf = (
-  adapter: StageAdapterConfig | null,
+  { adapter, textEncoderAdapter = null }: Adapters,
   precision: ResolvedStage["precision"] = "float32",
 ): ResolvedConfig =>
   configFromJson(
@@ -55,6 +60,7 @@ const configOf = (
           gradientClip: CLIP,
           ema: null,
           adapter,
+          textEncoderAdapter,
           precision,
           transform: { horizontalFlip: 0.5 },
         },
@@ -65,8 +71,8 @@ const configOf = (
   );
 
 /** The same for two processes; without a base, whose scheduler would ask for another loss. */
-function sharedConfigOf(adapter: StageAdapterConfig | null): object {
-  const { base: _, sampling, ...config } = configOf(adapter);
+function sharedConfigOf(adapters: Adapters): object {
+  const { base: _, sampling, ...config } = configOf(adapters);
   const [stage] = config.stages;
   return { ...config, sampling, processes: 2, stages: [{ ...stage, batchSize: BATCH / 2 }] };
 }
@@ -77,9 +83,9 @@ interface Training {
   readonly weights: ReadonlyMap<string, torch.Tensor>;
 }
 
-/** Ten steps of the trainer. What each computes on is written to `batches`, the first weights of an adapter to `first`. */
+/** Ten steps of the trainer. What each computes on is written to `batches`, the first weights of adapters to `first`. */
 async function trained(
-  adapterConfig: StageAdapterConfig | null,
+  adapters: Adapters,
   {
     cached,
     batches,
@@ -92,7 +98,7 @@ async function trained(
     precision?: ResolvedStage["precision"];
   },
 ): Promise<Training> {
-  const config = configOf(adapterConfig, precision);
+  const config = configOf(adapters, precision);
   const stage = config.stages[0];
   const { textEncoder } = config;
   if (stage?.kind !== "text-to-image" || !("pretrained" in textEncoder))
@@ -101,7 +107,13 @@ async function trained(
   const tokenizer = await T5Tokenizer.fromPretrained(BASE, { subfolder: "tokenizer" });
   const models = new StageModels(config, join(folder, "checkpoints"));
   const vae = await models.autoencoder();
-  const { transformer, adapter } = await models.startTextToImage(stage, vae, tokenizer);
+  const {
+    transformer,
+    adapter,
+    textEncoder: made,
+    textEncoderAdapter,
+  } = await models.startTextToImage(stage, vae, tokenizer);
+  const live = made instanceof T5EncoderModel ? made : undefined;
   const cache = cached ? join(folder, "cache") : null;
   const warn = (message: string): never => {
     throw new Error(message);
@@ -114,19 +126,23 @@ async function trained(
     maxUnreadable: 0,
     warn,
   });
-  const captions = await FrozenCaptions.open({
-    encoder: frozenTextEncoder(textEncoder, stage),
-    tokenizer,
-    maxLength: 64,
-    texts: train.map(({ shortCaption }) => prepareCaption(shortCaption)),
-    prompts: ["a ball", ""],
-    cache,
-    warn,
-  });
+  const captions =
+    live === undefined
+      ? await FrozenCaptions.open({
+          encoder: frozenTextEncoder(textEncoder, stage),
+          tokenizer,
+          maxLength: 64,
+          texts: train.map(({ shortCaption }) => prepareCaption(shortCaption)),
+          prompts: ["a ball", ""],
+          cache,
+          warn,
+        })
+      : new LiveCaptions(live, tokenizer, 64);
   const task = new TextToImageTask(stage, {
     transformer,
     adapter,
-    textEncoder: undefined,
+    textEncoder: live,
+    textEncoderAdapter,
     tokenizer,
     vae,
     latents: { train: latents, heldout: latents },
@@ -152,16 +168,22 @@ async function trained(
         const { states, mask } = captions.states(texts);
         const timesteps = torch.tensor(draws.integers(1000), { dtype: "int64" });
         const noise = draws.normal(latents.shape);
-        for (const [name, tensor] of Object.entries({ original, states, mask, timesteps, noise }))
-          tensors.set(name, torch.keep(tensor));
+        const tokens = tokenizer.encode(texts, {
+          maxLength: 64,
+          padding: "longest",
+          truncation: true,
+        });
+        const tokenIds = torch.fromTypedArray(tokens.inputIds, tokens.shape);
+        const all = { original, states: states.detach(), ids: tokenIds, mask, timesteps, noise };
+        for (const [name, tensor] of Object.entries(all)) tensors.set(name, torch.keep(tensor));
       });
       await writeSafetensors(join(batches, `${step}.safetensors`), tensors);
       for (const tensor of tensors.values()) tensor.dispose();
     }
   }
-  if (first !== undefined && adapter !== undefined)
-    await writeSafetensors(first, adapter.parameters());
   const loop = new StageLoop(SEED, stage, task);
+  if (first !== undefined && adapter !== undefined)
+    await writeSafetensors(first, loop.tensors().get("weights") ?? new Map());
   const [losses, norms]: [number[], number[]] = [[], []];
   await loop.run({
     onStep: ({ loss, gradNorm }) => {
@@ -177,7 +199,7 @@ async function trained(
   return {
     losses,
     norms,
-    weights: unprefixed("transformer", loop.tensors().get("weights") ?? new Map()),
+    weights: loop.tensors().get("weights") ?? new Map(),
   };
 }
 
@@ -186,10 +208,15 @@ const distance = (actual: torch.Tensor, expected: torch.Tensor, size = expected)
   torch.tidy(() => actual.detach().sub(expected).norm().item() / size.norm().item());
 
 const lora: StageAdapterConfig = { type: "lora", r: 4, alpha: 8 };
-const cases = [
+/** In one process and in two. */
+const shared = [
   { name: "full", adapter: null },
   { name: "lora", adapter: lora },
 ] as const;
+const cases: readonly (Adapters & { readonly name: string })[] = [
+  ...shared,
+  { name: "both", adapter: lora, textEncoderAdapter: { ...lora, targetModules: ["q", "v", "wo"] } },
+];
 let python: { losses: number[]; norms: number[] }[];
 /** Where two processes of the trainer, each with half of every batch, left what came of it. */
 let together: string;
@@ -199,25 +226,34 @@ beforeAll(async () => {
   torch.setThreads(1);
   await writeTinyDataset(join(folder, "data"));
   const place = (name: string, file: string): string => join(folder, `${name}-${file}`);
-  for (const { name, adapter } of cases) {
+  for (const { name, ...adapters } of cases) {
     ours.push(
-      await trained(adapter, {
+      await trained(adapters, {
         cached: true,
         batches: place(name, "batches"),
         first: place(name, "first.safetensors"),
       }),
     );
   }
-  const shared = cases.map(({ name, adapter }) => ({ name, config: sharedConfigOf(adapter) }));
-  together = await trainInProcesses(2, folder, shared);
-  const inPython = (processes: object) =>
-    cases.map(({ name, adapter }) => ({
+  together = await trainInProcesses(
+    2,
+    folder,
+    shared.map(({ name, adapter }) => ({ name, config: sharedConfigOf({ adapter }) })),
+  );
+  const peft = (targets: readonly string[]): object => ({
+    r: 4,
+    lora_alpha: 8,
+    target_modules: targets,
+  });
+  const inPython = (list: typeof cases, processes: object) =>
+    list.map(({ name, adapter, textEncoderAdapter }) => ({
       ...processes,
       folder: BASE,
-      adapter: adapter && {
-        config: { r: 4, lora_alpha: 8, target_modules: ["to_q", "to_k", "to_v", "to_out.0"] },
-        first: place(name, "first.safetensors"),
+      adapters: {
+        ...(adapter && { transformer: peft(["to_q", "to_k", "to_v", "to_out.0"]) }),
+        ...(textEncoderAdapter && { text_encoder: peft(["q", "v", "wo"]) }),
       },
+      first: place(name, "first.safetensors"),
       steps: STEPS,
       batches: place(name, "batches"),
       lr: OPTIMIZER.lr,
@@ -227,8 +263,8 @@ beforeAll(async () => {
       out: place(name, "processes" in processes ? "ddp.safetensors" : "out.safetensors"),
     }));
   python = (await runPython(join(dirname(fileURLToPath(import.meta.url)), "training.py"), [
-    ...inPython({}),
-    ...inPython({ processes: 2, port: await freePort() }),
+    ...inPython(cases, {}),
+    ...inPython(shared, { processes: 2, port: await freePort() }),
   ])) as typeof python;
 });
 
@@ -262,7 +298,7 @@ describe.each(cases.map((each, i) => ({ ...each, i })))(
   },
 );
 
-describe.each(cases.map((each, i) => ({ ...each, i: cases.length + i })))(
+describe.each(shared.map((each, i) => ({ ...each, i: cases.length + i })))(
   "ten steps of $name training in two processes",
   ({ name, i }) => {
     it("have the losses and gradient norms of PyTorch's DistributedDataParallel over Gloo", () => {
@@ -281,7 +317,7 @@ describe.each(cases.map((each, i) => ({ ...each, i: cases.length + i })))(
     it("end with its weights", () => {
       using theirs = readSafetensors(join(folder, `${name}-ddp.safetensors`));
       using mine = readSafetensors(join(together, `${name}-0.safetensors`));
-      const prefix = "weights/transformer.";
+      const prefix = "weights/";
       const keys = [...mine.tensors.keys()].filter((key) => key.startsWith(prefix));
       expect(keys).toHaveLength(theirs.tensors.size);
       for (const key of keys.map((each) => each.slice(prefix.length))) {
@@ -301,7 +337,9 @@ it("leaves layers with Python's weights once the adapter is in them", () => {
   using base = readSafetensors(join(BASE, "transformer/diffusion_pytorch_model.safetensors"));
   const { weights } = ours[1] as Training;
   for (const key of [...weights.keys()].filter((name) => name.endsWith("lora_A.weight"))) {
-    const layer = key.replace("base_model.model.", "").replace("lora_A.weight", "weight");
+    const layer = key
+      .replace("transformer.base_model.model.", "")
+      .replace("lora_A.weight", "weight");
     const merged = (part: (name: string) => torch.Tensor): torch.Tensor => {
       const added = part(key.replace("lora_A", "lora_B")).detach().matmul(part(key).detach());
       return base
@@ -321,8 +359,8 @@ it("leaves layers with Python's weights once the adapter is in them", () => {
 it.each(["float32", "bfloat16"] as const)(
   "gives the same losses with encoders in every step as from the cache, bit for bit, in %s",
   async (precision) => {
-    const online = await trained(null, { cached: false, precision });
-    const cached = await trained(null, { cached: true, precision });
+    const online = await trained({ adapter: null }, { cached: false, precision });
+    const cached = await trained({ adapter: null }, { cached: true, precision });
     expect(online.losses).toEqual(cached.losses);
     for (const [key, tensor] of online.weights)
       expect(
