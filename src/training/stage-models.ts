@@ -189,11 +189,15 @@ export class StageModels {
     stage: TextToImageStage,
     tokenizer: T5Tokenizer,
   ): Promise<TextToImageModels["textEncoder"]> {
-    const { device } = this;
     const { textEncoder } = this.#config;
-    if ("pretrained" in textEncoder && !holdsTextEncoder(this.#config))
-      return frozenTextEncoder(textEncoder, stage, device);
-    return (await buildTextEncoder(this.#config, tokenizer.vocabSize)).to({ device });
+    return "pretrained" in textEncoder && !holdsTextEncoder(this.#config)
+      ? frozenTextEncoder(textEncoder, stage, this.device)
+      : this.#ownTextEncoder(tokenizer);
+  }
+
+  async #ownTextEncoder(tokenizer: T5Tokenizer): Promise<T5EncoderModel> {
+    const made = await buildTextEncoder(this.#config, tokenizer.vocabSize);
+    return made.to({ device: this.device });
   }
 
   async #newTransformer(
@@ -217,7 +221,7 @@ export class StageModels {
     const textEncoder =
       textEncoderAdapter === null || given instanceof T5EncoderModel
         ? given
-        : await buildTextEncoder(this.#config, tokenizer.vocabSize);
+        : await this.#ownTextEncoder(tokenizer);
     const added = (
       model: Module,
       options: TextToImageStage["adapter"],

@@ -157,6 +157,7 @@ describe("a device that is not the CPU", () => {
 
   it.each([
     ["lora", { adapter: { type: "lora", r: 2 } }],
+    ["both-loras", { adapter: { type: "lora" }, textEncoderAdapter: { type: "lora", r: 2 } }],
     ["lokr", { adapter: { type: "lokr", r: 2 } }],
     ["loha", { adapter: { type: "loha", r: 2 } }],
     ["oft", { adapter: { type: "oft", r: 4 } }],
