@@ -12,6 +12,8 @@ export interface ReadOptions {
   readonly layout?: string;
   readonly imageColumn?: string;
   readonly textColumn?: string;
+  readonly controlColumn?: string;
+  readonly controlFolder?: string;
   readonly instancePrompt?: string;
 }
 
@@ -26,13 +28,21 @@ export interface DatasetCheckOptions extends ReadOptions {
 }
 
 /** What `readDataset` is told. Throws for a layout that there is not. */
-export function readOptions({ layout, ...options }: ReadOptions): DatasetOptions {
+export function readOptions({
+  layout,
+  revision,
+  imageColumn,
+  textColumn,
+  controlColumn,
+  controlFolder,
+  instancePrompt,
+}: ReadOptions): DatasetOptions {
   const known = DATASET_LAYOUTS.find((name) => name === layout);
   if (layout !== undefined && known === undefined) {
     throw new Error(`Expected ${DATASET_LAYOUTS.join(", ")} for --layout but received ${layout}`);
   }
-  const { revision, imageColumn, textColumn, instancePrompt } = options;
-  return { revision, layout: known, imageColumn, textColumn, instancePrompt };
+  const columns = { imageColumn, textColumn, controlColumn };
+  return { ...columns, revision, layout: known, controlFolder, instancePrompt };
 }
 
 const THUMBNAILS = 48;
@@ -94,12 +104,24 @@ export function describeCheck(
   report: DatasetReport,
   { size, batch, maxLength }: Pick<DatasetCheckOptions, "size" | "batch" | "maxLength">,
 ): string {
-  const { missingCaption, leftOut, unreadable, captions, tooSmall, duplicates, similar } = report;
+  const {
+    missingCaption,
+    missingControl,
+    leftOut,
+    unreadable,
+    captions,
+    tooSmall,
+    duplicates,
+    similar,
+  } = report;
   return [
     `${report.location}: ${report.layout}`,
     `pictures          ${report.images}, of which ${report.usable} can be trained on`,
     `without caption   ${missingCaption.length}`,
     ...some(missingCaption),
+    ...(missingControl === null
+      ? []
+      : [`without control   ${missingControl.length}`, ...some(missingControl)]),
     ...(leftOut.length > 0
       ? [`left out          ${leftOut.length}`, ...some(reasons(leftOut))]
       : []),

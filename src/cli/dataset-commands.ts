@@ -25,6 +25,11 @@ export function addDatasetCommands(dataset: Command): void {
       )
       .argument("<location>", DATASET),
   )
+    .option(
+      "--control-column <name>",
+      "of a ControlNet's pictures, where it is not control_image or conditioning_image",
+    )
+    .option("--control-folder <folder>", "of a ControlNet's pictures, under the pictures' names")
     .option("--size <pixels>", "resolution of the training to come", wholeNumber(8), 1024)
     .option("--batch <n>", "pictures a step", wholeNumber(1), 1)
     .option("--tokenizer <folder>", "count captions in its tokens: a folder or a name on the Hub")

@@ -34,6 +34,20 @@ afterAll(() => rm(work, { recursive: true }));
 const options = { size: 256, batch: 2, maxLength: 6 };
 
 describe("checkDataset", () => {
+  it("names pictures without a control picture, and control pictures that can't be read", async () => {
+    const controlFolder = join(work, "controls");
+    await mkdir(controlFolder, { recursive: true });
+    await RgbImage.filled(8, 8, [1, 2, 3]).save(join(controlFolder, "a.png"));
+    await writeFile(join(controlFolder, "b.png"), "not a picture");
+    const { report } = await checkDataset(await readDataset(folder, { controlFolder }), options);
+    expect(report.missingControl).toEqual(["c.png", "d.png", "f.png"].map((n) => join(folder, n)));
+    expect(report.unreadable.map(({ path }) => path)).toEqual([
+      join(controlFolder, "b.png"),
+      join(folder, "f.png"),
+    ]);
+    expect(report.usable).toBe(3);
+  });
+
   it("reports counts, sizes, buckets, duplicates, cut captions and what can't be read", async () => {
     const tokenizer = T5Tokenizer.fromCaptions(["a red box", "a blue ball"], { vocabSize: 40 });
     const dataset = await readDataset(folder);
@@ -51,6 +65,7 @@ describe("checkDataset", () => {
       images: 6,
       usable: 4,
       missingCaption: [join(folder, "e.png")],
+      missingControl: null,
       unreadable: [
         {
           path: join(folder, "f.png"),

@@ -51,6 +51,8 @@ export interface DatasetReport {
   /** Pictures with a caption that could be decoded. */
   readonly usable: number;
   readonly missingCaption: readonly string[];
+  /** Pictures that have no control picture; null where none has one. */
+  readonly missingControl: readonly string[] | null;
   readonly leftOut: readonly Unreadable[];
   readonly unreadable: readonly Unreadable[];
   /** Whether training starts: there are pictures, and at most 5 % are unreadable. */
@@ -97,11 +99,12 @@ export async function checkDataset(
   const results = await mapConcurrent(entries, CONCURRENCY, async (entry, index) => {
     try {
       const image = await RgbImage.decode(await entry.read(), { name: entry.path });
+      await requireControl(entry);
       if (shown.has(index)) sheet.set(entry.file, await thumbnail(image));
       return [await look(entry, image)];
     } catch (error) {
       if (!(error instanceof ImageError)) throw error;
-      failed.push({ path: entry.path, reason: error.reason });
+      failed.push({ path: error.source, reason: error.reason });
       return [];
     } finally {
       done += 1;
@@ -126,6 +129,9 @@ export async function checkDataset(
     images: dataset.images,
     usable: seen.length,
     missingCaption: dataset.missingCaption,
+    missingControl: entries.some(({ control }) => control !== undefined)
+      ? entries.filter(({ control }) => control === undefined).map(({ path }) => path)
+      : null,
     leftOut: dataset.leftOut,
     unreadable,
     canTrain:
@@ -143,6 +149,11 @@ export async function checkDataset(
     fingerprint: fingerprint.digest("hex"),
   };
   return { report, sheet };
+}
+
+/** Throws ImageError where a picture has a control picture that cannot be decoded: training leaves both out. */
+async function requireControl({ control }: DatasetEntry): Promise<void> {
+  if (control !== undefined) await RgbImage.decode(await control.read(), { name: control.path });
 }
 
 const look = async (entry: DatasetEntry, image: RgbImage): Promise<Seen> => ({
