@@ -9,6 +9,8 @@
 #include <torch/csrc/inductor/aoti_torch/c/shim.h>
 #include <torch/version.h>
 
+#include <algorithm>
+
 #ifdef __GLIBC__
 #include <malloc.h>
 
@@ -51,33 +53,49 @@ static napi_value Info(napi_env env, napi_callback_info) {
   return out;
 }
 
+// Throws where libtorch has no such device; begins to use it otherwise.
+static c10::Device accelerator_argument(napi_env env, napi_value value) {
+  const c10::Device device(to_string(env, value, "device"));
+  if (at::getAccelerator() != device.type()) throw std::runtime_error("libtorch has no device " + device.str() + " here");
+  at::globalContext().lazyInitDevice(device.type());
+  return device;
+}
+
 // (device): the one that this process computes on where it names none.
 static napi_value SetDevice(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  const c10::Device device(to_string(env, args[0], "device"));
-  if (device.is_cpu()) return nullptr;
-  if (at::getAccelerator() != device.type()) throw std::runtime_error("libtorch has no device " + device.str() + " here");
+  const c10::Device device = accelerator_argument(env, args[0]);
   if (device.has_index()) at::accelerator::setDeviceIndex(device.index());
   return nullptr;
 }
 
-// (device): bytes that are free on it, and the most that this process's tensors took of it; null where its allocator does
-// not tell.
+// Undefined where the device has one of another kind, which tells nothing.
+static c10::DeviceAllocator* counting_allocator(c10::DeviceType type) {
+  return dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(type));
+}
+
+// (device): bytes that this process may still take, those that it holds and does not use included, and the most that its
+// tensors took; null where the device does not tell.
 static napi_value DeviceMemory(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  const c10::Device device(to_string(env, args[0], "device"));
+  const c10::Device device = accelerator_argument(env, args[0]);
   napi_value out;
   check(env, napi_get_null(env, &out));
-  if (at::getAccelerator() != device.type()) return out;
+  auto* allocator = counting_allocator(device.type());
+  if (!allocator) return out;
+  const c10::DeviceIndex index = device.has_index() ? device.index() : 0;
+  int64_t free = 0;
   try {
-    const c10::DeviceIndex index = device.has_index() ? device.index() : 0;
-    const size_t free = at::accelerator::getMemoryInfo(index).first;
-    const auto allocated = at::accelerator::getDeviceStats(index).allocated_bytes;
-    check(env, napi_create_object(env, &out));
-    set(env, out, "free", from_int64(env, static_cast<int64_t>(free)));
-    set(env, out, "peak", from_int64(env, allocated[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak));
-  } catch (const c10::Error&) {  // an allocator of another kind, or one that keeps no count
+    free = static_cast<int64_t>(allocator->getMemoryInfo(index).first);
+  } catch (const c10::NotImplementedError&) {
+    return out;
   }
+  const auto stats = allocator->getDeviceStats(index);
+  constexpr auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  const int64_t unused = std::max<int64_t>(0, stats.reserved_bytes[all].current - stats.allocated_bytes[all].current);
+  check(env, napi_create_object(env, &out));
+  set(env, out, "free", from_int64(env, free + unused));
+  set(env, out, "peak", from_int64(env, stats.allocated_bytes[all].peak));
   return out;
 }
 
@@ -116,6 +134,10 @@ static napi_value ReleaseMemory(napi_env, napi_callback_info) {
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
+  if (const auto kind = at::getAccelerator()) {
+    auto* allocator = counting_allocator(*kind);
+    if (allocator && allocator->initialized()) allocator->emptyCache();
+  }
   return nullptr;
 }
 

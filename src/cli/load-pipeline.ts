@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { World } from "../distributed/index.ts";
 import { HubError } from "../hub/index.ts";
 import { isRepositoryName, nearestFolder } from "../hub/repository-name.ts";
 import { loadLoraFile, PixArtControlNetAdapterModel } from "../models/index.ts";
@@ -12,7 +13,7 @@ import {
   PromptPack,
 } from "../pipelines/index.ts";
 import { schedulerNamed } from "../schedulers/index.ts";
-import { chooseDevice, type Device, type DType } from "../torch/index.ts";
+import type { Device, DType } from "../torch/index.ts";
 import { isRun, pipelineFromRun } from "../training/run-pipeline.ts";
 import { say } from "./talk.ts";
 
@@ -52,12 +53,12 @@ export interface PipelineChanges {
   readonly expectedHash?: string;
 }
 
-/** The device of a command that draws: 8-bit layers are for the CPU, which "auto" then means. */
+/** Makes the device of a command that draws this process's own: 8-bit layers are for the CPU, which "auto" then means. */
 export const drawingDevice = (
   wanted: string,
   { quantize }: Pick<PipelineChanges, "quantize">,
-  place = 0,
-): Device => (wanted === "auto" && quantize !== undefined ? "cpu" : chooseDevice(wanted, place));
+  world: World = World.solo,
+): Device => world.useDevice(wanted === "auto" && quantize !== undefined ? "cpu" : wanted);
 
 /**
  * The pipeline of a published folder, of a model that the package ships, of a run folder or of a checkpoint; of a model on the

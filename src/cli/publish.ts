@@ -64,7 +64,10 @@ export async function publishCommand(
   if (adapter !== undefined) mergeAdapters(pipe.transformer, { keepOriginals: false });
   if (textEncoderAdapter !== undefined && pipe.textEncoder instanceof T5EncoderModel) {
     mergeAdapters(pipe.textEncoder, { keepOriginals: false });
-    if (adapter === undefined) say("The text encoder's adapter is merged into it");
+    const writesIt = options.saveKeys === undefined || options.saveKeys.includes("text_encoder");
+    if (!writesIt)
+      say("Warning: the run trained an adapter of the text encoder, which --save-keys leaves out");
+    else if (adapter === undefined) say("The text encoder's adapter is merged into it");
   }
   say(`Publishing the ${which} weights of ${place} as ${dtype}`);
   const components = componentsOf(options.saveKeys);

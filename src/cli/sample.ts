@@ -68,8 +68,7 @@ async function draw(
   options: SampleOptions,
 ): Promise<void> {
   const plan = await planOf(prompts, options);
-  const device = drawingDevice(options.device, options, world.localRank);
-  world.useDevice(device);
+  const device = drawingDevice(options.device, options, world);
   const { pipe, run } = await loadPipeline(model, { ...options, ...plan.changes, device });
   if (plan.call.controlImage !== undefined && pipe.controlnet === undefined)
     throw aloneError("--control-image");

@@ -45,15 +45,15 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
   const config = {
     ...(options.amp ? inBfloat16(loaded) : loaded),
     workDir: elsewhere ?? loaded.workDir,
-    device: options.device ?? loaded.device,
   };
+  const { device = loaded.device } = options;
   if (proof !== undefined) {
-    await prove(config, proof === true ? PROOF_STEPS : proof);
+    await prove({ ...config, device }, proof === true ? PROOF_STEPS : proof);
     return;
   }
   if (isDry || processes === "launch") {
     const strict = rehearsal !== false;
-    await dryRun(config, { resume: resume !== false, strict, processes: gpus, say });
+    await dryRun({ ...config, device }, { resume: resume !== false, strict, processes: gpus, say });
     return;
   }
   const command = [
@@ -62,6 +62,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     "--work-dir",
     quoted(config.workDir),
     ...(gpus > 1 ? [`--gpus ${gpus}`] : []),
+    ...(options.device === undefined ? [] : [`--device ${quoted(options.device)}`]),
     "--resume",
   ];
   const world = await processes.join();
@@ -71,6 +72,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
       resumeCommand: command.join(" "),
       say: world.isFirst ? say : () => {},
       rehearsal,
+      device: options.device,
       world,
     }),
   );

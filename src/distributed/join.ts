@@ -71,10 +71,10 @@ export async function join(place: Place, options: JoinOptions = {}): Promise<Wor
     );
   };
   const groupOn = (device: torch.Device): torch.ProcessGroup => {
-    if (torch.deviceKind(device) === "cuda")
+    if (torch.deviceKind(device) === "cuda" && torch.hasNccl())
       return torch.ProcessGroup.nccl({ ...membership, store: store.prefixed("nccl") });
     throw new Error(
-      `Expected the CPU or CUDA for a run of ${size} processes but received ${device}`,
+      `Expected the CPU, or CUDA with an addon that was built with NCCL, for tensors of ${size} processes but received ${device}. Give --device cpu, or put NCCL's headers beside libtorch and run: npx pixart setup`,
     );
   };
   return new World({

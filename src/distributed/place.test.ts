@@ -40,6 +40,13 @@ describe("findPlace", () => {
     });
   });
 
+  it("takes a process whose launcher says nothing of its machine for the only one there", () => {
+    const env = { RANK: "7", WORLD_SIZE: "8", MASTER_ADDR: "job-master-0" };
+    expect(findPlace(undefined, env)).toMatchObject({ rank: 7, localRank: 0, localSize: 1 });
+    const shared = findPlace(undefined, { ...env, LOCAL_WORLD_SIZE: "4" });
+    expect(shared).toMatchObject({ localRank: 3, localSize: 4 });
+  });
+
   it("finds Slurm's first machine", () => {
     const env = {
       SLURM_PROCID: "3",

@@ -96,11 +96,12 @@ function placeBy(name: keyof typeof VARIABLES, env: Environment): Place {
     );
   }
   const isAgents = env.TORCHELASTIC_USE_AGENT_STORE === "True";
+  const localSize = wholeNumber(names.localSize, env, 1, 1);
   return {
     rank,
     size,
-    localRank: wholeNumber(names.localRank, env, 0, rank),
-    localSize: wholeNumber(names.localSize, env, 1, 1),
+    localRank: wholeNumber(names.localRank, env, 0, rank % localSize),
+    localSize,
     masterAddress: masterAddress(name, size, env),
     masterPort: wholeNumber(["MASTER_PORT"], env, 1, DEFAULT_PORT),
     storeIsServed: isAgents,

@@ -8,6 +8,8 @@ interface Announced {
   readonly key: string;
   readonly shape: readonly number[];
   readonly dtype: DType;
+  /** "cpu", or the kind of device that all ranks compute on, each on one of its own. */
+  readonly kind: string;
 }
 
 /**
@@ -61,14 +63,16 @@ export class ShardedOptimizer implements Optimizer {
     const own = this.#own.stateDict();
     const all = new Map(own);
     const [first] = this.#parameters.values();
-    const device = first?.device;
     for (let rank = 1; rank < this.#world.size; rank++) {
       const isMine = rank === this.#world.rank;
-      const list = [...own].map(([key, { shape, dtype }]): Announced => ({ key, shape, dtype }));
+      const list = [...own].map(([key, { shape, dtype, device }]): Announced => {
+        return { key, shape, dtype, kind: torch.deviceKind(device) };
+      });
       const announced = JSON.parse(
         this.#world.broadcastText(isMine ? JSON.stringify(list) : "", rank),
       ) as Announced[];
-      for (const { key, shape, dtype } of announced) {
+      for (const { key, shape, dtype, kind } of announced) {
+        const device = kind === "cpu" ? kind : first?.device;
         const tensor = (isMine && own.get(key)) || torch.empty(shape, { dtype, device });
         this.#world.broadcast(tensor, rank);
         if (isMine) continue;

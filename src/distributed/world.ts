@@ -27,7 +27,7 @@ export class World {
   /** One process, which waits for nobody. */
   static readonly solo: World = new World(undefined);
   readonly #parts: WorldParts | undefined;
-  /** For tensors on the device that the processes compute on; undefined on the CPU. */
+  /** For tensors on the device that the processes compute on, from the first one on. */
   #onDevice: torch.ProcessGroup | undefined;
 
   /** See join.ts for one of several processes. */
@@ -60,10 +60,22 @@ export class World {
     return this.rank === 0;
   }
 
-  /** What this process computes on, before it has tensors there: they travel by themselves then. All processes call it together. */
-  useDevice(device: torch.Device): void {
+  /**
+   * Chooses what this process computes on, and makes it so. Throws where that is not here, and where several processes of a
+   * machine are told one device of several. See `chooseDevice` for what may be wanted.
+   */
+  useDevice(wanted: string): torch.Device {
+    const kind = torch.deviceKind(wanted);
+    const { devices } = torch.engineInfo();
+    const several = devices.filter((device) => torch.deviceKind(device) === kind).length > 1;
+    if (several && this.localSize > 1 && wanted !== kind) {
+      throw new Error(
+        `Expected ${kind}, of which each of ${this.localSize} processes takes its own, for the device but received ${wanted}`,
+      );
+    }
+    const device = torch.chooseDevice(wanted, this.localRank);
     torch.setDevice(device);
-    if (device !== "cpu") this.#onDevice = this.#parts?.groupOn(device);
+    return device;
   }
 
   /** Says that this process is about to wait for the others: who is then missing is known by it. */
@@ -159,7 +171,10 @@ export class World {
   }
 
   #groupOf(tensor: Tensor | undefined): torch.ProcessGroup | undefined {
-    return tensor === undefined || tensor.device === "cpu" ? this.#parts?.group : this.#onDevice;
+    if (this.#parts === undefined) return undefined;
+    if (tensor === undefined || tensor.device === "cpu") return this.#parts.group;
+    this.#onDevice ??= this.#parts.groupOn(tensor.device);
+    return this.#onDevice;
   }
 
   /** When all is done: the processes part. One that failed does not come here, it ends. */

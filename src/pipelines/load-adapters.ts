@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { WEIGHTS_FILE } from "../models/adapters/adapter.ts";
+import { CONFIG_FILE } from "../models/adapters/config-file.ts";
 import { type LoadAdapterOptions, loadAdapter, T5EncoderModel } from "../models/index.ts";
 import type { PixArtAlphaPipeline } from "./pixart-alpha.ts";
 import { StagedModel } from "./staged-model.ts";
@@ -20,15 +20,22 @@ export async function loadAdapters(
 ): Promise<void> {
   const place = join(folder, TEXT_ENCODER_ADAPTER);
   const { textEncoder } = pipe;
-  const isForBoth = existsSync(join(place, WEIGHTS_FILE));
+  const isForBoth = existsSync(join(place, CONFIG_FILE));
   if (isForBoth && !(textEncoder instanceof T5EncoderModel || textEncoder instanceof StagedModel)) {
     throw new Error(
       `Expected a text encoder for the adapter in ${place} but received ${textEncoder === null ? "none" : "encoded prompts"}, which were made without it`,
     );
   }
-  await pipe.transformer.loadAdapter(folder, options);
+  const onTransformer = await pipe.transformer.loadAdapter(folder, options);
   if (!isForBoth) return;
-  if (textEncoder instanceof T5EncoderModel) await loadAdapter(textEncoder, place, options);
+  if (textEncoder instanceof T5EncoderModel) {
+    try {
+      await loadAdapter(textEncoder, place, options);
+    } catch (error) {
+      onTransformer.remove(); // both or none
+      throw error;
+    }
+  }
   if (textEncoder instanceof StagedModel)
     textEncoder.change((model) => loadAdapter(model, place, options));
 }

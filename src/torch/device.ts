@@ -18,17 +18,20 @@ export function chooseDevice(wanted: string, place = 0): Device {
   const all = devices.filter((each) => deviceKind(each) === deviceKind(kind));
   const advice =
     all.length > 0
-      ? `This machine has ${all.join(", ")}; start no more processes than that, or name another device`
+      ? `This process sees ${all.join(", ")}: start no more processes on a machine than it has, and where each is shown one alone, name that, such as ${all[0]}`
       : `The loaded libtorch ${loaded} has ${devices.join(", ")}: is it a build for that device, and is its driver here? npx pixart doctor tells`;
   const whose = place > 0 ? ` for process ${place} of this machine` : "";
   throw new Error(`Expected a device that is here${whose} but received ${wanted}. ${advice}`);
 }
 
 /** Makes a device the one that this process's own work is on, so that nothing of it lands on the first of several. */
-export const setDevice = (device: Device): void => native.setDevice(device);
+export function setDevice(device: Device): void {
+  if (device !== "cpu") native.setDevice(device);
+}
 
 /** Bytes of a device other than the CPU. */
 export interface DeviceMemory {
+  /** What this process may still take. */
   readonly free: number;
   /** The most that this process's tensors took at once. */
   readonly peak: number;

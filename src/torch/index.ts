@@ -70,6 +70,7 @@ export {
 export {
   GradientReducer,
   Heartbeat,
+  hasNccl,
   ProcessGroup,
   type Reduction,
   Store,
@@ -111,5 +112,5 @@ export const setThreads = (count: number): void => native.setThreads(count);
 export const setDeterministic = (deterministic: boolean): void =>
   native.setDeterministic(deterministic);
 
-/** Gives memory that was freed back to the system, after work that will not come again. glibc only; nothing elsewhere. */
+/** Gives memory that was freed back to the system, after work that will not come again: glibc's, and an accelerator's. */
 export const releaseMemory = (): void => native.releaseMemory();

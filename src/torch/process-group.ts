@@ -94,6 +94,9 @@ export interface GlooPlace {
   readonly networkInterface?: string | undefined;
 }
 
+/** Whether the addon has groups on CUDA devices. */
+export const hasNccl = (): boolean => native.hasNccl();
+
 const COLLECTIVE = scopeName("collective");
 
 /** Collectives change tensors in place, weights too: nothing of them belongs into a graph. */

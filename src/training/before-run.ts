@@ -100,6 +100,8 @@ export async function dryRun(
   }: { resume: boolean } & Pick<PlanOptions, "processes" | "strict" | "say">,
 ): Promise<void> {
   const { workDir, dataset } = config;
+  const places = Array.from({ length: processes }, (_, place) => place);
+  const [device = "cpu"] = places.map((place) => chooseDevice(config.device, place));
   const { classFolder } = dataset;
   const isDrawn = classFolder !== null && existsSync(classFolder);
   const data = await loadTrainingData(isDrawn ? dataset : { ...dataset, classFolder: null });
@@ -112,7 +114,6 @@ export async function dryRun(
   );
   const done = newest.reduce((sum, list) => sum + (list.at(-1)?.step ?? 0), 0);
   const from = resume ? done : 0;
-  const device = chooseDevice(config.device);
   const plan = { config: settled, data, folder: workDir, done: from, device, processes };
   await planRun({ ...plan, strict, say });
 }

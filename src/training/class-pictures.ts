@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import type { CheckedConfig } from "../config/index.ts";
 import { PICTURE_NAME } from "../data/layouts/detect-layout.ts";
 import { listFiles } from "../data/layouts/list-files.ts";
+import { World } from "../distributed/index.ts";
 import { readPictureMetadata } from "../images/index.ts";
 import { DiffusionPipeline } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
@@ -70,7 +71,7 @@ async function draw(
   const words = stages.filter((stage) => stage.kind === "text-to-image");
   const side = Math.max(...words.map(({ resolution }) => resolution));
   const dtype = words.every(({ precision }) => precision === "bfloat16") ? "bfloat16" : "float32";
-  const device = torch.chooseDevice(wanted);
+  const device = World.solo.useDevice(wanted);
   const pipe = await DiffusionPipeline.fromPretrained(base, { dtype, device });
   try {
     for (const [done, seed] of seeds.entries()) {

@@ -195,9 +195,9 @@ export class Latents {
       : nearestBucket(size, buckets);
   }
 
-  /** Whether pictures were encoded before training, but for random crops. */
+  /** Whether all were encoded before training. */
   get isCached(): boolean {
-    return this.#store !== undefined;
+    return this.#store !== undefined && [...this.#known.values()].every((each) => each.hasOneCrop);
   }
 
   /** (C, h, w) of one square latent. */

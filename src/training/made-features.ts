@@ -4,7 +4,7 @@ import { readCaptionFeature, readLatentFeature } from "../data/pixart-features.t
 import type { DType, Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import type { Moments } from "./latent-store.ts";
-import { holdsTextEncoder } from "./models.ts";
+import { holdsTextEncoder, trainsTextEncoder } from "./models.ts";
 import type { Example, TrainingData } from "./training-data.ts";
 
 /** Folders of features that PixArt's tools made of a data set; what is not named is encoded. */
@@ -142,7 +142,7 @@ export class MadeLatents {
 const distanceOf = (latent: Tensor, other: Tensor): number =>
   torch.tidy(() => {
     const rms = (values: Tensor): number => values.square().mean().sqrt().item();
-    const own = other.float();
+    const own = other.float().to({ device: latent.device });
     return rms(latent.float().sub(own)) / rms(own.sub(own.mean()));
   });
 
@@ -157,14 +157,17 @@ export function requireUse(
     );
   }
   const unused = whyCaptionsAreUnused(config);
-  if ((captionFeatures ?? denseCaptionFeatures) !== undefined && unused !== undefined) {
-    throw new Error(`Expected a config that caches captions for --caption-features but ${unused}`);
-  }
+  const option = captionFeatures === undefined ? "--dense-caption-features" : "--caption-features";
+  if ((captionFeatures ?? denseCaptionFeatures) !== undefined && unused !== undefined)
+    throw new Error(`Expected a config that caches captions for ${option} but ${unused}`);
 }
 
 function whyCaptionsAreUnused(config: CheckedConfig): string | undefined {
   if (!config.dataset.cache.texts) return "its dataset.cache.texts is false";
   if (holdsTextEncoder(config)) return "it trains its text encoder";
-  const hasStage = config.stages.some(({ kind }) => kind === "text-to-image");
-  return hasStage ? undefined : "none of its stages reads captions";
+  const stages = config.stages.filter((stage) => stage.kind === "text-to-image");
+  if (stages.length === 0) return "none of its stages reads captions";
+  return stages.every(trainsTextEncoder)
+    ? "each of its stages trains an adapter on the text encoder"
+    : undefined;
 }

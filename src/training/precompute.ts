@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { CheckedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import { World } from "../distributed/index.ts";
 import { preparation } from "../pipelines/prompt-encoding.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -64,14 +65,13 @@ export async function precompute(
     );
   }
   requireUse(checked, features);
+  const device = World.solo.useDevice(checked.device);
   await drawClassPictures(checked, say);
   const data = await loadTrainingData(checked.dataset);
   const config = await settleForData(checked, data);
   requireControlPictures(config, data);
   if (config.threads !== null) torch.setThreads(config.threads);
   const cache = cacheFolder(config, config.workDir);
-  const device = torch.chooseDevice(config.device);
-  torch.setDevice(device);
   const work: Work = { config, data, device, shard, features, cache, say };
   const texts = await encodeTexts(work);
   const pictures = await encodePictures(work);

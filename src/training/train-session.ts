@@ -33,6 +33,8 @@ export interface TrainOptions {
    * neither.
    */
   readonly rehearsal?: boolean | undefined;
+  /** What to compute on, in place of the config's, also of a run that goes on. */
+  readonly device?: string | undefined;
   /** The processes that train together; one alone unless given. All are told the same but for {@link say}. */
   readonly world?: World;
   /** Called after each step. */
@@ -70,7 +72,6 @@ export class TrainSession {
     this.#options = options;
     this.#world = options.world ?? World.solo;
     this.#device = device;
-    this.#world.useDevice(this.#device);
     this.#journal = new RunJournal(run, options.say);
   }
 

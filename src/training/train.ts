@@ -28,7 +28,7 @@ export interface TrainOutcome {
  */
 export async function train(config: CheckedConfig, options: TrainOptions): Promise<TrainOutcome> {
   const { resume, resumeCommand, say, world = World.solo } = options;
-  const begun = resume ? await goOn(config, { say, world }) : await begin(config, options);
+  const begun = resume ? await goOn(config, { ...options, world }) : await begin(config, options);
   using run = begun.run;
   using stop = new StopRequest(say);
   if (run.config.threads !== null) torch.setThreads(run.config.threads);
@@ -47,15 +47,16 @@ export async function train(config: CheckedConfig, options: TrainOptions): Promi
 
 async function begin(
   given: CheckedConfig,
-  { resumeCommand, say, rehearsal, world = World.solo }: TrainOptions,
+  { resumeCommand, say, rehearsal, device: asked, world = World.solo }: TrainOptions,
 ): Promise<BegunRun> {
-  const config = given.processes > 1 ? given : { ...given, processes: world.size };
+  const own = { ...given, device: asked ?? given.device };
+  const config = own.processes > 1 ? own : { ...own, processes: world.size };
   const folder = config.workDir;
   // Before all else: it is refused at once where it is not here.
-  const device = torch.chooseDevice(config.device, world.localRank);
+  const device = world.useDevice(config.device);
   await world.first(async () => {
     RunFolder.requireNew(folder, resumeCommand);
-    await drawClassPictures(config, say);
+    await drawClassPictures({ ...config, device }, say);
   });
   const data = await loadTrainingData(config.dataset);
   const settled = await settleForData(config, data);
@@ -82,17 +83,17 @@ async function begin(
 
 async function goOn(
   config: CheckedConfig,
-  { say, world }: { say: TrainOptions["say"]; world: World },
+  { say, world, device: asked }: Pick<TrainOptions, "say" | "device"> & { world: World },
 ): Promise<BegunRun> {
-  const device = torch.chooseDevice(config.device, world.localRank);
   const run = world.isFirst ? RunFolder.open(config.workDir) : RunFolder.follow(config.workDir);
   try {
+    const device = world.useDevice(asked ?? run.config.device);
     await world.first(() => drawClassPictures({ ...run.config, device }, say));
     const data = await loadTrainingData(run.config.dataset);
-    // The processes may have become more or fewer, and the machine may be another one.
-    const { workDir, processes, device: before } = run.config;
-    const asked = await settleForData({ ...config, processes, device: before }, data);
-    if (!isDeepStrictEqual(run.config, { ...asked, workDir })) {
+    // The processes may have become more or fewer.
+    const { workDir, processes } = run.config;
+    const given = await settleForData({ ...config, processes }, data);
+    if (!isDeepStrictEqual(run.config, { ...given, workDir })) {
       say(
         `The config has changed since this run began; it goes on with its own, ${join(run.path, "config.json")}`,
       );

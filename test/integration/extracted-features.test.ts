@@ -262,12 +262,21 @@ describe.skipIf(!hasPython)("features that PixArt's tools made", () => {
     expect(await refused("--latent-features", latents, ...set("dataset.cache.latents=false"))).toBe(
       "Expected a config that caches latents for --latent-features but its dataset.cache.latents is false",
     );
-    const unread = "Expected a config that caches captions for --caption-features but";
+    const unread = "Expected a config that caches captions for";
     expect(await refused("--caption-features", captions, ...set("dataset.cache.texts=false"))).toBe(
-      `${unread} its dataset.cache.texts is false`,
+      `${unread} --caption-features but its dataset.cache.texts is false`,
     );
     expect(
       await refused("--dense-caption-features", dense, ...set("stages.0.trainTextEncoder=true")),
-    ).toBe(`${unread} it trains its text encoder`);
+    ).toBe(`${unread} --dense-caption-features but it trains its text encoder`);
+    expect(
+      await refused(
+        "--caption-features",
+        captions,
+        ...set("stages.0.textEncoderAdapter.type=lora"),
+      ),
+    ).toBe(
+      `${unread} --caption-features but each of its stages trains an adapter on the text encoder`,
+    );
   });
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -79,11 +79,16 @@ async function expectEqual(run: string, other: string, stages: readonly string[]
   }
 }
 
-/** Trains a config on both devices, and compares. */
-async function trainOnBoth(name: string, config: PixArtConfig): Promise<void> {
+/** Trains a config on both devices, each with features that it made itself unless it shares the CPU's, and compares. */
+async function trainOnBoth(name: string, config: PixArtConfig, shares = false): Promise<void> {
   const file = write(name, config);
-  for (const device of ["cpu", DEVICE])
-    await pixartHere("train", file, "--work-dir", at(`${name}-${device}`), "--device", device);
+  for (const device of ["cpu", DEVICE]) {
+    const run = ["--work-dir", at(`${name}-${device}`), "--device", device];
+    const cache = config.dataset.cache?.folder;
+    const own =
+      cache && !shares ? ["--cfg-options", `dataset.cache.folder=${cache}-${device}`] : [];
+    await pixartHere("train", file, ...run, ...own);
+  }
   await expectEqual(
     `${name}-${DEVICE}`,
     `${name}-cpu`,
@@ -109,7 +114,7 @@ describe("a device that is not the CPU", () => {
     expect(torch.chooseDevice("second")).toBe(DEVICE);
     expect(torch.chooseDevice("auto")).toBe("cpu");
     expect(() => torch.chooseDevice("second", 1)).toThrow(
-      "Expected a device that is here for process 1 of this machine but received second. This machine has second:0; start no more processes than that",
+      "Expected a device that is here for process 1 of this machine but received second. This process sees second:0: start no more processes on a machine than it has",
     );
     expect(() => torch.chooseDevice("cuda:3")).toThrow(
       /received cuda:3\. The loaded libtorch .* has cpu, second:0/,
@@ -180,7 +185,8 @@ describe("a device that is not the CPU", () => {
     ["prodigy", { optimizer: { type: "prodigy" } }],
     ["muon", { optimizer: { type: "muon", lr: 1e-3 } }],
   ])("trains with %s", async (name, changes) => {
-    await trainOnBoth(name, fineTuning(changes));
+    // Muon makes the small singular values of a gradient, rounding among them, as large as the others.
+    await trainOnBoth(name, fineTuning(changes), name === "muon");
   });
 
   it.each([
@@ -192,6 +198,38 @@ describe("a device that is not the CPU", () => {
     const [stage] = plain.stages;
     const stages = [...plain.stages, { ...stage, name: "part", ...changes }];
     await trainOnBoth(name, { ...plain, stages } as PixArtConfig);
+  });
+
+  it("trains in mixed precision", async () => {
+    const file = write("mixed", fineTuning({ precision: "bfloat16", gradientCheckpointing: true }));
+    await pixartHere("train", file, "--work-dir", at("mixed"), "--device", DEVICE);
+    await pixartHere("train", write("float32", fineTuning({})), "--work-dir", at("float32"));
+    const [mixed, exact] = [lossesOf("mixed"), lossesOf("float32")];
+    expect(mixed).not.toEqual(exact);
+    for (const [i, loss] of mixed.entries()) expect(loss).toBeCloseTo(exact[i] ?? Number.NaN, 1);
+  });
+
+  it("takes latents that PixArt's tools made", async () => {
+    const made = at("made");
+    mkdirSync(made);
+    const [picture] = readdirSync(at("data")).filter((name) => name.endsWith(".png"));
+    const shape = [8, 16, 16];
+    const words = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(", ")}), }`;
+    const header = Buffer.alloc(128, " ");
+    header.write("\x93NUMPY\x01\x00", "latin1");
+    header.writeUInt16LE(118, 8);
+    header.write(words, 10);
+    header.write("\n", 127);
+    const values = Buffer.from(new Float32Array(8 * 16 * 16).fill(0.5).buffer);
+    writeFileSync(
+      join(made, `${picture?.replace(".png", "")}.npy`),
+      Buffer.concat([header, values]),
+    );
+    const file = write("features", fineTuning({}, {}, at("features-cache")));
+    const { stderr } = await pixartHere(
+      ...["precompute", file, "--device", DEVICE, "--latent-features", made],
+    );
+    expect(stderr).toMatch(/1 .*taken/);
   });
 
   it("encodes in every step", async () => {
@@ -218,9 +256,14 @@ describe("a device that is not the CPU", () => {
       );
       return (await RgbImage.decode(stdout.trim().split("\n")[0] ?? "")).data;
     };
+    await RgbImage.filled(64, 64, [200, 40, 40]).save(at("picture.png"));
+    await RgbImage.filled(64, 64, [255, 255, 255]).save(at("mask.png"));
     const samples: readonly (readonly [string, ...string[]])[] = [
       [BASE],
       [BASE, "--scheduler", "euler"],
+      [BASE, "--scheduler", "lcm"],
+      [BASE, "--scheduler", "ddim", "--eta", "1", "--images", "2", "--batch", "2"],
+      [BASE, "--init-image", at("picture.png"), "--strength", "0.6", "--mask", at("mask.png")],
       [at(`lora-${DEVICE}`)],
     ];
     for (const [model, ...more] of samples) {

@@ -3,7 +3,8 @@ import { BadFileError, type ConfigObject, readConfig, writeConfig } from "../../
 import { completeConfig, type Field } from "../config-fields.ts";
 import { type AdapterConfig, adapterFields, consistent } from "./config.ts";
 
-const FILE = "adapter_config.json";
+/** Where a folder of PEFT describes its adapter. */
+export const CONFIG_FILE = "adapter_config.json";
 
 /** The PEFT whose definitions and fields these are. */
 const PEFT_VERSION = "0.21.2";
@@ -41,7 +42,7 @@ const off: Field<unknown> = {
  * that are not understood: those of other kinds of adapter, and those that would change what is computed.
  */
 export function readAdapterConfig(folder: string): AdapterConfig {
-  const path = join(folder, FILE);
+  const path = join(folder, CONFIG_FILE);
   return parseAdapterConfig(readConfig(path), path);
 }
 
@@ -124,7 +125,7 @@ export async function writeAdapterConfig(
 ): Promise<void> {
   const library = parentLibraries.get(baseClass);
   const own = Object.entries(config).map(([field, value]) => [fileKey(field), value]);
-  await writeConfig(join(folder, FILE), {
+  await writeConfig(join(folder, CONFIG_FILE), {
     ...unused[config.peftType],
     ...Object.fromEntries(own),
     auto_mapping:

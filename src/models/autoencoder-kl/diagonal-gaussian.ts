@@ -21,7 +21,8 @@ export class DiagonalGaussian {
   sample(generator: Generator): Tensor {
     return tidy(() => {
       const { shape, dtype, device } = this.mean;
-      const noise = randn(shape, { generator, dtype, device });
+      const drawn = randn(shape, { generator, dtype, device: generator.device });
+      const noise = drawn.to({ device });
       return this.mean.add(this.logvar.mul(0.5).exp().mul(noise));
     });
   }
