@@ -2,7 +2,8 @@
  * How long a training step of PixArt-XL/2 takes and how much memory, here and in PyTorch's own loop: the Pokémon recipe at
  * 256 px with cached features, random weights. Every measurement is a process of its own, both sides in turns; here it is
  * `pixart train` itself, samples and checkpoint included in its peak. One run is stopped by a signal and resumed, and must end as
- * the straight one. Usage: npx tsx bench/train-step.ts [rounds]. Writes bench/results/<date>-train-step.md. Needs 30 GB of
+ * the straight one. Usage: npx tsx bench/train-step.ts [rounds [float32]]. Writes bench/results/<date>-train-step.md, but for a
+ * single kind, whose rows it prints. Needs 30 GB of
  * disk in the temporary folder and 24 GB of memory. Linux only: peaks are read from /proc.
  */
 import { execFileSync, spawn } from "node:child_process";
@@ -15,7 +16,7 @@ import { prepareCaption, T5Tokenizer } from "../src/text/index.ts";
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const python = process.env.PIXART_PYTHON ?? here("../.pixart/python/bin/python");
 const threads = cpus().length;
-const [roundsText = "2"] = process.argv.slice(2);
+const [roundsText = "2", only] = process.argv.slice(2);
 const [STEPS, BATCH] = [4, 2];
 /** Of every picture, so that both sides attend to equally many tokens. */
 const CAPTION = "a small drawing of a thing on a white background";
@@ -177,13 +178,8 @@ async function makeData(): Promise<number> {
   return encoded.inputIds.length;
 }
 
-try {
-  const tokens = await makeData();
-  runPython("make", { folder: base, tokenizer });
-  const recipe = { bfloat16: true, checkpointing: true };
-  await train(join(folder, "warm"), recipe, { stopAfter: 1 }); // fills the feature cache
-  rmSync(join(folder, "warm"), { recursive: true });
-  await compare("float32", tokens, { bfloat16: false, checkpointing: false });
+/** The recipe beside PyTorch's; encoders in every step; a run that is stopped and resumed; and the report of all. */
+async function measureRecipe(tokens: number, recipe: Variant): Promise<void> {
   await compare("bfloat16, gradient checkpointing (the recipe)", tokens, recipe);
   const [straight, broken] = [join(folder, "run"), join(folder, "broken")];
   const warm = measured(straight);
@@ -210,6 +206,17 @@ Stopped by SIGTERM after one step and resumed: losses of all ${STEPS} steps ${is
 `;
   writeFileSync(here(`results/${today}-train-step.md`), report);
   process.stdout.write(report);
+}
+
+try {
+  const tokens = await makeData();
+  runPython("make", { folder: base, tokenizer });
+  const recipe = { bfloat16: true, checkpointing: true };
+  await train(join(folder, "warm"), recipe, { stopAfter: 1 }); // fills the feature cache
+  rmSync(join(folder, "warm"), { recursive: true });
+  await compare("float32", tokens, { bfloat16: false, checkpointing: false });
+  if (only === "float32") process.stdout.write(`${rows.join("\n")}\n`);
+  else await measureRecipe(tokens, recipe);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -275,6 +275,7 @@ export class StageLoop {
   /** Draws with the averaged weights in place. */
   async #sample(listener: StageListener): Promise<void> {
     await this.#world.first(async () => {
+      torch.releaseMemory(); // what steps freed makes room for what only samples need
       const sheet = await this.#averaged(() => this.#task.sample());
       await listener.onSample(this.#step, sheet);
       torch.pageOut(this.#task.idle ?? []);
