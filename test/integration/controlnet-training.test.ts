@@ -4,11 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ControlNetConfig, PixArtConfig } from "../../src/config/index.ts";
 import { RgbImage, sobelEdges } from "../../src/images/index.ts";
-import type { Tensor } from "../../src/torch/index.ts";
-import * as torch from "../../src/torch/index.ts";
 import { openCheckpoint } from "../../src/training/checkpoint.ts";
 import { readEvents } from "../../src/training/event-log.ts";
 import { pipelineFromRun } from "../../src/training/run-pipeline.ts";
+import { expectEqualTensors } from "../fixtures/equal-tensors.ts";
 import { pretrainedConfig, writeTinyEncoders } from "../fixtures/pretrained-config.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 import { pixartHere } from "./in-process.ts";
@@ -65,18 +64,6 @@ const stepsOf = (run: string): string[] => {
 };
 const last = (run: string): string => stepsOf(run).at(-1) ?? "";
 
-const expectEqual = (
-  actual: ReadonlyMap<string, Tensor>,
-  expected: ReadonlyMap<string, Tensor>,
-): void => {
-  expect([...actual.keys()].toSorted()).toEqual([...expected.keys()].toSorted());
-  for (const [key, tensor] of actual)
-    expect(
-      torch.tidy(() => tensor.equal(expected.get(key) as Tensor)),
-      key,
-    ).toBe(true);
-};
-
 beforeAll(async () => {
   await writeTinyDataset(at("data"));
   await writeTinyEncoders(at("encoders"), ["a ball, red style", "a box, blue style"]);
@@ -93,12 +80,12 @@ describe("a run that trains a ControlNet", () => {
     const { pipe } = await pipelineFromRun(at("given"), false);
     const kept = (await openCheckpoint(last("given"))).read("weights");
     const own = [...(pipe.controlnet?.stateDict() ?? [])];
-    expectEqual(kept, new Map(own.map(([key, tensor]) => [`controlnet.${key}`, tensor])));
+    expectEqualTensors(kept, new Map(own.map(([key, tensor]) => [`controlnet.${key}`, tensor])));
     const { pipe: before } = await pipelineFromRun(
       join(at("given"), "checkpoints/captions/step-00000002"),
       true,
     );
-    expectEqual(pipe.transformer.stateDict(), before.transformer.stateDict());
+    expectEqualTensors(pipe.transformer.stateDict(), before.transformer.stateDict());
     const after = kept.get("controlnet.controlnet_blocks.0.after_proj.weight");
     expect(after?.abs().amax().item()).toBeGreaterThan(0);
     pipe.dispose();
@@ -139,7 +126,7 @@ describe("a run that trains a ControlNet", () => {
     const [mine, theirs] = [await openCheckpoint(last("cut")), await openCheckpoint(last("given"))];
     expect(mine.step).toBe(STEPS);
     for (const group of ["weights", "ema", "optimizer"])
-      expectEqual(mine.read(group), theirs.read(group));
+      expectEqualTensors(mine.read(group), theirs.read(group));
   });
 
   it("learns the same from maps that it makes itself of pictures that are of its size", async () => {
@@ -148,7 +135,7 @@ describe("a run that trains a ControlNet", () => {
       ["edges", "given"].map(async (run) => (await openCheckpoint(last(run))).read("weights")),
     );
     // A mirrored picture's edges are the edges mirrored.
-    expectEqual(mine ?? new Map(), theirs ?? new Map());
+    expectEqualTensors(mine ?? new Map(), theirs ?? new Map());
   });
 
   it("names the pictures that lack a control picture before it begins", async () => {

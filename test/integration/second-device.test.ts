@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { PixArtConfig } from "../../src/config/index.ts";
 import { RgbImage } from "../../src/images/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { openCheckpoint } from "../../src/training/checkpoint.ts";
+import { latestCheckpoint } from "../../src/training/checkpoint.ts";
 import { readEvents } from "../../src/training/event-log.ts";
 import { pretrainedConfig, writeTinyEncoders } from "../fixtures/pretrained-config.ts";
 import { tinyConfig } from "../fixtures/tiny-config.ts";
@@ -45,12 +45,9 @@ const lossesOf = (run: string): number[] =>
 
 /** Weights, averages and optimizer state at the end of a run's stage. */
 async function endOf(run: string, stage: string): Promise<Map<string, torch.Tensor>> {
-  const place = join(at(run), "checkpoints", stage);
-  const last = readdirSync(place)
-    .filter((name) => name.startsWith("step-"))
-    .toSorted()
-    .at(-1);
-  const checkpoint = await openCheckpoint(join(place, last ?? ""));
+  const checkpoint = await latestCheckpoint(join(at(run), "checkpoints", stage));
+  if (checkpoint === undefined)
+    throw new Error(`expected a checkpoint of stage ${stage} in ${run}`);
   return new Map(
     checkpoint.groups.flatMap((group) =>
       [...checkpoint.read(group)].map(([key, tensor]) => [`${group}/${key}`, tensor] as const),

@@ -19,6 +19,7 @@ import type { Tensor } from "../../src/torch/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { openCheckpoint } from "../../src/training/checkpoint.ts";
 import { pipelineFromRun } from "../../src/training/run-pipeline.ts";
+import { expectEqualTensors } from "../fixtures/equal-tensors.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 import { pixartHere } from "./in-process.ts";
 
@@ -77,18 +78,6 @@ const stepOf = (run: string, step: number): string =>
 const weightsOf = async (run: string, step = STEPS): Promise<Map<string, Tensor>> =>
   (await openCheckpoint(stepOf(run, step))).read("weights");
 
-const expectEqual = (
-  actual: ReadonlyMap<string, Tensor>,
-  expected: ReadonlyMap<string, Tensor>,
-): void => {
-  expect([...actual.keys()].toSorted()).toEqual([...expected.keys()].toSorted());
-  for (const [key, tensor] of actual)
-    expect(
-      torch.tidy(() => tensor.equal(expected.get(key) as Tensor)),
-      key,
-    ).toBe(true);
-};
-
 /** The largest number of the tensors that a key's start and end name. */
 const largest = (weights: ReadonlyMap<string, Tensor>, start: string, end: string): number =>
   Math.max(
@@ -146,11 +135,11 @@ describe("a run that trains adapters of transformer and text encoder", () => {
     const { pipe } = await pipelineFromRun(at("both"), false);
     const before = join(at("both"), "checkpoints/captions/step-00000001");
     const { pipe: start } = await pipelineFromRun(before, true);
-    expectEqual(pipe.transformer.stateDict(), start.transformer.stateDict());
+    expectEqualTensors(pipe.transformer.stateDict(), start.transformer.stateDict());
     const encoder = await T5EncoderModel.fromPretrained(BASE, {
       subfolder: "text_encoder",
     });
-    expectEqual((pipe.textEncoder as T5EncoderModel).stateDict(), encoder.stateDict());
+    expectEqualTensors((pipe.textEncoder as T5EncoderModel).stateDict(), encoder.stateDict());
     for (const each of [pipe, start, encoder]) each.dispose();
   });
 
@@ -163,7 +152,7 @@ describe("a run that trains adapters of transformer and text encoder", () => {
       await openCheckpoint(stepOf("both", STEPS)),
     ];
     for (const group of ["weights", "ema", "optimizer"])
-      expectEqual(mine.read(group), theirs.read(group));
+      expectEqualTensors(mine.read(group), theirs.read(group));
   });
 
   it("publishes them as two folders of PEFT, which --lora takes together, or merged", async () => {
@@ -229,7 +218,7 @@ describe("a run that trains a transformer and an adapter of the text encoder", (
     const isAdapter = (key: string): boolean => key.startsWith("text_encoder.base_model.");
     const rest = [...held].filter(([key]) => !isAdapter(key));
     expect(held.size - rest.length).toBe(2 * 2 * 3);
-    expectEqual(
+    expectEqualTensors(
       new Map(rest),
       new Map([...pipe.transformer.stateDict()].map(([key, t]) => [`transformer.${key}`, t])),
     );
