@@ -197,22 +197,30 @@ function parseEntry(path: string, name: string, value: StrictJson | undefined): 
 const isIndices = (value: StrictJson | undefined): value is number[] =>
   Array.isArray(value) && value.every((item) => typeof item === "number");
 
-/** The tensors in the order of their data: widest alignment first, then by the bytes of the name. */
+/** libtorch aligns its memory to as many bytes, and kernels may round otherwise where memory is not aligned. */
+const ALIGNMENT = 64;
+
+/**
+ * The tensors in the order of their data: first those that leave the next one aligned, then the others, whose sizes are odd and
+ * mostly small; within each by dtype and by the bytes of the name, as the reference writer has it. Throws TypeError for what the
+ * format cannot hold.
+ */
 export function layoutOrder<T extends TensorSpec>(tensors: ReadonlyMap<string, T>): [string, T][] {
   return [...tensors]
     .map(([name, spec]) => ({
       name,
       spec,
+      isOdd: Number(checkedSize(name, spec) % ALIGNMENT !== 0),
       rank: LAYOUT_ORDER.indexOf(spec.dtype),
       bytes: Buffer.from(name),
     }))
-    .sort((a, b) => a.rank - b.rank || Buffer.compare(a.bytes, b.bytes))
+    .sort((a, b) => a.isOdd - b.isOdd || a.rank - b.rank || Buffer.compare(a.bytes, b.bytes))
     .map(({ name, spec }) => [name, spec]);
 }
 
 /**
- * The 8-byte prefix and the header of a file that holds these tensors, equal byte for byte to the reference's.
- * Throws TypeError for what the format cannot hold.
+ * The 8-byte prefix and the header of a file that holds these tensors. It is as long as a multiple of 64 bytes, where the
+ * reference writer takes 8, so that a mapped file gives aligned tensors. Throws TypeError for what the format cannot hold.
  */
 export function formatHeader(
   tensors: ReadonlyMap<string, TensorSpec>,
@@ -233,8 +241,7 @@ export function formatHeader(
     );
   }
   const json = Buffer.from(`{${entries.join(",")}}`);
-  // The data starts at a multiple of 8, so that a mapped file gives aligned tensors.
-  const length = Math.ceil(json.length / 8) * 8;
+  const length = Math.ceil((PREFIX_BYTES + json.length) / ALIGNMENT) * ALIGNMENT - PREFIX_BYTES;
   if (length > HEADER_LIMIT) {
     throw new TypeError(
       `Expected names and shapes that fit a header of ${HEADER_LIMIT} bytes for tensors but received ${length} bytes`,

@@ -195,7 +195,7 @@ describe("files that we write", () => {
     fc.dictionary(name, fc.string({ unit: "binary" }), { maxKeys: 3 }),
   );
 
-  it("open in the reference with equal bytes, at offsets of a multiple of 8", async () => {
+  it("open in the reference with equal bytes, aligned to 64 bytes where sizes allow it", async () => {
     const folder = join(root, "written");
     mkdirSync(folder);
     const samples = fc.sample(file, { numRuns: 300, seed: 3 });
@@ -214,8 +214,12 @@ describe("files that we write", () => {
       expect(theirs(tensors ?? {})).toEqual(byName(content));
       using written = new SafetensorsBytes(join(folder, fileName));
       expect({ ...written.metadata }).toEqual({ ...samples[i]?.[1] });
-      const [first] = written.tensors.values();
-      expect((first?.byteOffset ?? 0) % 8).toBe(0);
+      const isOdd = ({ byteLength }: { byteLength: number }): boolean => byteLength % 64 !== 0;
+      const entries = [...written.tensors.values()];
+      // Those behind the first of an odd size may lie anywhere.
+      const aligned = entries.slice(0, entries.findIndex(isOdd) + 1 || entries.length);
+      expect(aligned.filter(({ byteOffset }) => byteOffset % 64 !== 0)).toEqual([]);
+      expect(entries.slice(aligned.length).every(isOdd)).toBe(true);
     }
   });
 });
