@@ -78,7 +78,10 @@ export async function publishCommand(
     return;
   }
   const report = await publishPipeline(pipe, out, { dtype, prompt });
-  say(`Read back and drew "${report.prompt}" with both: the pictures are equal`);
+  const pictures = report.largestDifference === 0 ? "equal" : "equal to 1 of 255 a channel";
+  say(
+    `Read back: every weight is equal. Drew "${report.prompt}" with both: the pictures are ${pictures}`,
+  );
   process.stdout.write(`${report.folder}\n`);
 }
 

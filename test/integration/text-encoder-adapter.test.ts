@@ -167,7 +167,8 @@ describe("a run that trains adapters of transformer and text encoder", () => {
 
     const run = await drawn(at("both"));
     expect(difference(run, await drawn(at("base")))).toBeGreaterThan(20);
-    expect(await drawn(at("base"), "--lora", at("adapters"))).toEqual(run);
+    const together = await drawn(at("base"), "--lora", at("adapters"));
+    expect(difference(run, together)).toBeLessThanOrEqual(1);
     expect(difference(run, await drawn(at("merged")))).toBeLessThanOrEqual(1);
     cpSync(at("adapters"), at("one"), { recursive: true });
     rmSync(at("one/text_encoder"), { recursive: true });
