@@ -29,8 +29,11 @@ export function addCommands(program: Command): void {
     .description(
       "learn from emoji on this machine and draw a sheet of pictures from prompts, in about 15 minutes",
     )
-    .option("--work-dir <folder>", "where everything goes", "work_dirs/demo")
-    .action(async (options: { workDir: string }) => (await import("./demo.ts")).demo(options));
+    .option("--work-dir <folder>", "where everything goes (default: work_dirs/demo)")
+    .option("--quick", "a minute of training: shows that every part works here, and learns nothing")
+    .action(async (options: import("./demo.ts").DemoOptions) =>
+      (await import("./demo.ts")).demo(options),
+    );
 
   addDatasetCommands(program.command("dataset").description("check, convert and make data sets"));
   addCaptionCommands(program);

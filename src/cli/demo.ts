@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { loadConfig } from "../config/index.ts";
+import { type CheckedConfig, loadConfig } from "../config/index.ts";
 import { renderEmojiDataset } from "../data/emoji/index.ts";
 import { contactSheet } from "../images/index.ts";
 import { PixArtAlphaPipeline } from "../pipelines/index.ts";
@@ -19,14 +19,29 @@ const minutes = (since: number): string => {
   return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`;
 };
 
+/** Options of `pixart demo`. */
+export interface DemoOptions {
+  /** Default: work_dirs/demo, or work_dirs/demo-quick. */
+  readonly workDir?: string;
+  readonly quick?: boolean;
+}
+
+/** What `--quick` trains and measures: enough to see every part work, and too little to learn from. */
+const QUICK = { steps: 20, warmupSteps: 5, prompts: 16 };
+
 /** `pixart demo`: data, the whole curriculum, a published folder, a sheet of pictures and how good they are. */
-export async function demo({ workDir }: { readonly workDir: string }): Promise<void> {
+export async function demo({ quick = false, ...options }: DemoOptions): Promise<void> {
   const start = performance.now();
+  const workDir = options.workDir ?? join("work_dirs", quick ? "demo-quick" : "demo");
   const data = join(workDir, "emoji");
   const run = join(workDir, "run");
   const published = join(workDir, "published");
   const sheetFile = join(workDir, "sheet.png");
   say("A small PixArt-α learns from emoji on this machine, through the paper's stages.");
+  if (quick)
+    say(
+      "With --quick it takes too few steps to learn anything: it only shows that all parts work.",
+    );
   say(`Everything goes to ${workDir}. Ctrl+C saves; the same command goes on from there.\n`);
 
   if (!existsSync(join(data, "metadata.jsonl"))) {
@@ -36,8 +51,13 @@ export async function demo({ workDir }: { readonly workDir: string }): Promise<v
   }
   say("2/5 Training: the autoencoder, then pixels by class, then captions at 32 px, then 64 px");
   const loaded = await loadConfig("emoji_demo");
-  const config = { ...loaded, workDir: run, dataset: { ...loaded.dataset, folder: data } };
-  const resumeCommand = "npm run demo";
+  const config = {
+    ...loaded,
+    workDir: run,
+    dataset: { ...loaded.dataset, folder: data },
+    stages: quick ? loaded.stages.map(shortened) : loaded.stages,
+  };
+  const resumeCommand = quick ? "npm run demo -- --quick" : "npm run demo";
   const outcome = await train(config, {
     resume: existsSync(join(run, "config.json")),
     resumeCommand,
@@ -56,7 +76,7 @@ export async function demo({ workDir }: { readonly workDir: string }): Promise<v
       dtype: "float32",
       prompt: config.sampling.prompts[0] ?? "",
     });
-    say("    read back: it draws the same picture as the run");
+    say("    read back: every weight is equal, and it draws the same picture as the run");
   }
   say("4/5 Drawing 16 prompts from the published folder");
   const pipe = await PixArtAlphaPipeline.fromPretrained(published);
@@ -71,7 +91,7 @@ export async function demo({ workDir }: { readonly workDir: string }): Promise<v
 
   say("5/5 Measuring: how often is the nearest real picture the right one?");
   const result = await evaluate({ pipe, run: undefined }, config.dataset, {
-    count: 200,
+    count: quick ? QUICK.prompts : 200,
     steps: MEASURE_STEPS,
     guidance: guidanceScale,
     seed: 1000,
@@ -83,3 +103,11 @@ export async function demo({ workDir }: { readonly workDir: string }): Promise<v
   say(`  draw your own:          npx pixart sample ${published} "a yellow star, noto style"`);
   process.stdout.write(`${sheetFile}\n${published}\n`);
 }
+
+const shortened = <S extends CheckedConfig["stages"][number]>(stage: S): S => ({
+  ...stage,
+  steps: QUICK.steps,
+  schedule: { ...stage.schedule, warmupSteps: QUICK.warmupSteps },
+  checkpointEvery: QUICK.steps,
+  sampleEvery: null,
+});
