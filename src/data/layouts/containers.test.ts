@@ -129,7 +129,7 @@ describe("parquet", () => {
       schema,
     );
     const dataset = await readDataset(root, { textColumn: "captions" });
-    expect(shown(dataset)).toEqual([["0/00000000", "first", { captions: ["first", "second"] }]]);
+    expect(shown(dataset)).toEqual([["0/00000000", "first", { text: ["first", "second"] }]]);
   });
 
   it("reads paths of files beside it, and refuses those that lead out", async () => {
@@ -250,6 +250,22 @@ describe("webdataset", () => {
     ]);
     expect(await pictures(dataset)).toEqual([1, 4, 2]);
     expect(dataset.missingCaption).toEqual([`${join(root, "00001.tar")}#3.png`]);
+  });
+
+  it("reads NaN and whole numbers beyond 2^53 in .json, and captions in UTF-16", async () => {
+    await tar("0.tar", [
+      ["1.png", png(1)],
+      ["1.json", '{"caption": "one", "similarity": NaN, "id": 9007199254740993}'],
+      ["2.png", png(2)],
+      ["2.txt", Buffer.from("\ufefftwo", "utf16le")],
+      ["2.json", '{"similarity": Infinity}'],
+    ]);
+    const dataset = await readDataset(root);
+    expect(dataset.unreadable).toEqual([]);
+    expect(shown(dataset)).toEqual([
+      ["1.png", "one", { similarity: Number.NaN, id: 9007199254740993n }],
+      ["2.png", "two", { similarity: Number.POSITIVE_INFINITY }],
+    ]);
   });
 
   it("puts the shard before names that two shards have", async () => {

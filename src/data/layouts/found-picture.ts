@@ -1,6 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { ACCEPTED_FORMATS, readPicture, SNIFFED_BYTES, sniffImage } from "../../images/index.ts";
+import { quote } from "../../weights/errors.ts";
 import type { ControlPicture, Unreadable } from "../dataset.ts";
 
 /** A picture that a layout lists: an entry, once it has a caption. */
@@ -66,18 +67,29 @@ export function refusedBytes(head: Uint8Array): string | undefined {
   return "found" in sniffed ? `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}` : undefined;
 }
 
-/** Why the file of a picture can't be used, by its first bytes; `namedAt` is the place that names it. */
+/** Where a picture's file is named, and what to write there where no file has the name. */
+export interface FileNamed {
+  readonly where: string;
+  readonly suggestion?: string | undefined;
+}
+
+/** Why the file of a picture can't be used, by its first bytes; `named` is the place that names it. */
 export async function refusedFile(
   path: string,
-  namedAt: string | undefined,
+  named: FileNamed | undefined,
 ): Promise<string | undefined> {
   let file: FileHandle;
   try {
     file = await open(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" && namedAt !== undefined)
-      return `there is no such file (named at ${namedAt})`;
+    if (code === "ENOENT" && named !== undefined) {
+      const advice =
+        named.suggestion === undefined
+          ? ""
+          : `; names are relative to the table: write ${quote(named.suggestion)}`;
+      return `there is no such file (named at ${named.where})${advice}`;
+    }
     return `can't be opened (${code})`;
   }
   try {

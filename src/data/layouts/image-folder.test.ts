@@ -172,12 +172,115 @@ describe("readDataset of pictures in files", () => {
     },
   );
 
-  it("refuses a picture that is named twice", async () => {
-    const line = '{"file_name": "a.png", "text": "x"}\n';
-    await files({ "a.png": true, "metadata.jsonl": `${line}\n${line}` });
+  it("joins the lines on one picture: its captions become a list, and what differs too", async () => {
+    await files({
+      "a.png": true,
+      "b.png": true,
+      "metadata.jsonl": [
+        '{"file_name": "a.png", "caption": "one", "n": 0, "split": "train", "id": 9007199254740993}',
+        '{"file_name": "b.png", "caption": "a b", "n": 1}',
+        '{"file_name": "./a.png", "caption": ["two", "three"], "n": 2, "id": 9007199254740993}',
+        '{"file_name": "a.png", "caption": "one", "n": null}',
+        '{"file_name": "a.png"}',
+      ].join("\n"),
+    });
+    const { entries, images } = await readDataset(root);
+    expect(images).toBe(2);
+    expect(entries.map(({ file, text, columns }) => [file, text, columns])).toEqual([
+      [
+        "a.png",
+        "one",
+        {
+          text: ["one", "two", "three"],
+          n: [0, 2, null, null],
+          split: "train",
+          id: 9007199254740993n,
+        },
+      ],
+      ["b.png", "a b", { n: 1 }],
+    ]);
+  });
+
+  it("refuses lines on one picture that contradict each other where it has one value", async () => {
+    await files({
+      "a.png": true,
+      "metadata.jsonl":
+        '{"file_name": "a.png", "text": "x", "split": "train"}\n{"file_name": "a.png", "text": "y", "split": "test"}',
+    });
     const metadata = join(root, "metadata.jsonl");
     await expect(readDataset(root)).rejects.toThrow(
-      `${metadata} line 3: "a.png" was named before, at ${metadata} line 1`,
+      `${metadata} line 2: expected the "split" of "a.png" at ${metadata} line 1, "train", but found "test"`,
     );
+  });
+
+  it("finds names with Windows' separators, and in another form of Unicode", async () => {
+    const [apart, together] = ["e\u0301.png", "\u00e9.png"];
+    await files({
+      "sub/a.png": true,
+      "sub/own\\b.png": true,
+      [apart]: true,
+      "c.png": true,
+      "metadata.jsonl": [
+        ["sub\\a.png", "an a"],
+        ["sub/own\\b.png", "a b"],
+        [together, "an e"],
+        [".\\c.png", "a c"],
+      ]
+        .map(([file_name, text]) => JSON.stringify({ file_name, text }))
+        .join("\n"),
+    });
+    const { entries, unreadable } = await readDataset(root);
+    expect(unreadable).toEqual([]);
+    expect(entries.map(({ file, text }) => [file, text])).toEqual([
+      ["c.png", "a c"],
+      [apart, "an e"],
+      ["sub/a.png", "an a"],
+      ["sub/own\\b.png", "a b"],
+    ]);
+  });
+
+  it("says what to write in place of a name that is not there", async () => {
+    const lines = ["train/a.png", "a.PNG", "/other/imgs/c.png", "gone.png", "d.png"].map(
+      (file_name) => JSON.stringify({ file_name, text: "x" }),
+    );
+    await files({
+      "train/a.png": true,
+      "train/imgs/c.png": true,
+      "train/one/d.png": true,
+      "train/two/d.png": true,
+      "train/metadata.jsonl": lines.filter((line) => !line.includes("/other")).join("\n"),
+    });
+    const metadata = join(root, "train/metadata.jsonl");
+    const missing = (line: number): string =>
+      `there is no such file (named at ${metadata} line ${line})`;
+    const advice = '; names are relative to the table: write "a.png"';
+    const { unreadable } = await readDataset(root, { acceptUncaptioned: true });
+    expect(unreadable).toEqual([
+      { path: join(root, "train/a.PNG"), reason: missing(2) + advice },
+      { path: join(root, "train/d.png"), reason: missing(4) },
+      { path: join(root, "train/gone.png"), reason: missing(3) },
+      { path: join(root, "train/train/a.png"), reason: missing(1) + advice },
+    ]);
+    await files({ "train/metadata.jsonl": lines[2] ?? "" });
+    await expect(readDataset(root)).rejects.toThrow(
+      `${metadata} line 1: expected a path inside ${root} but found "/other/imgs/c.png"; write "imgs/c.png"`,
+    );
+  });
+
+  it("reads captions in UTF-16, and finds none where nothing can be seen", async () => {
+    await files({
+      "a.png": true,
+      "a.txt": Buffer.from("\ufeffFüchslein 🦊\r\n", "utf16le"),
+      "b.png": true,
+      "b.txt": "\u200b\n",
+      "c.png": true,
+      "c.txt": Uint8Array.of(0xff, 0xfe, 0x41),
+    });
+    const { entries, missingCaption, unreadable } = await readDataset(root);
+    expect(entries.map(({ text }) => text)).toEqual(["Füchslein 🦊"]);
+    expect(missingCaption).toEqual([join(root, "b.png")]);
+    expect(unreadable).toEqual([
+      { path: join(root, "c.png"), reason: `its caption ${join(root, "c.txt")} is not UTF-8` },
+    ]);
   });
 });

@@ -75,7 +75,7 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
         const isInside = target.startsWith(listing.root + sep) && !given.includes("\0");
         const where = `${path} row ${row}`;
         const reason = isInside
-          ? await refusedFile(target, where)
+          ? await refusedFile(target, { where })
           : `its path leads out of the folder (named at ${where})`;
         if (reason !== undefined) unreadable.push({ path: isInside ? target : where, reason });
         else

@@ -51,7 +51,7 @@ export async function listPixArtJson({ root, files }: Listing): Promise<FoundPic
     }
     await mapConcurrent(named, OPEN_FILES, async ({ item, where }) => {
       const path = join(pictureRoot, ...item.path.split("/"));
-      const reason = await refusedFile(path, where);
+      const reason = await refusedFile(path, { where });
       const { ratio } = item;
       if (reason !== undefined) unreadable.push({ path, reason });
       else if (ratio !== undefined && ratio > most) {

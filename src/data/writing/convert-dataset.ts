@@ -10,6 +10,7 @@ import type {
   WrittenLayout,
 } from "../dataset.ts";
 import { PICTURE_NAME, stemOf } from "../layouts/detect-layout.ts";
+import { captionsOf } from "../layouts/several-captions.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
 import { readDataset } from "../read-dataset.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
@@ -41,6 +42,8 @@ export interface ConvertedDataset {
   readonly unreadable: readonly Unreadable[];
   /** Columns that the layout has no place for. */
   readonly lostColumns: readonly string[];
+  /** Captions beyond the first of a picture that the layout has no place for. */
+  readonly lostCaptions: number;
   /** Pictures whose name the layout can't hold as it was. */
   readonly renamed: number;
 }
@@ -97,8 +100,9 @@ export async function convertDataset(
       from: dataset.layout,
       pictures: names.count,
       unreadable,
-      lostColumns:
-        to === "side-cars" ? [...new Set(entries.flatMap((e) => Object.keys(e.columns)))] : [],
+      lostColumns: to === "side-cars" ? [...new Set(entries.flatMap(columnsBesideCaptions))] : [],
+      lostCaptions:
+        to === "side-cars" ? entries.reduce((n, e) => n + captionsOf(e).length - 1, 0) : 0,
       renamed,
     };
   } catch (error) {
@@ -106,6 +110,9 @@ export async function convertDataset(
     throw error;
   }
 }
+
+const columnsBesideCaptions = (entry: DatasetEntry): string[] =>
+  Object.keys(entry.columns).filter((name) => name !== "text" || captionsOf(entry).length === 1);
 
 const told =
   (describe: NonNullable<ConvertDatasetOptions["describe"]>) =>
@@ -122,11 +129,7 @@ function writerOf(
 ): DatasetWriter {
   switch (to) {
     case "parquet":
-      return new ParquetDatasetWriter(
-        staging,
-        maxShardBytes,
-        entries.map((entry) => entry.columns),
-      );
+      return new ParquetDatasetWriter(staging, maxShardBytes, entries);
     case "webdataset":
       return new WebDatasetWriter(staging, maxShardBytes);
     case "pixart-json":

@@ -2,6 +2,7 @@ import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type Pack, pack } from "tar-stream";
+import { formatPythonJson } from "../../weights/python-json.ts";
 import { stemOf } from "../layouts/detect-layout.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
@@ -38,7 +39,7 @@ export class WebDatasetWriter implements DatasetWriter {
         [`${key}.txt`, Buffer.from(text)],
       ];
       if (Object.keys(columns).length > 0) {
-        files.push([`${key}.json`, Buffer.from(JSON.stringify(columns))]);
+        files.push([`${key}.json`, Buffer.from(formatPythonJson(columns))]);
       }
       // A header of 512 bytes, and contents in blocks of as many.
       const size = files.reduce(
