@@ -9,7 +9,7 @@ import type {
   Unreadable,
   WrittenLayout,
 } from "../dataset.ts";
-import { PICTURE_NAME, stemOf } from "../layouts/detect-layout.ts";
+import { PICTURE_NAME, stemOf } from "../layouts/picture-names.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
 import { readDataset } from "../read-dataset.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";

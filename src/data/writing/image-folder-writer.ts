@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { writeNewFile } from "../../weights/durable-files.ts";
-import { stemOf } from "../layouts/detect-layout.ts";
+import { stemOf } from "../layouts/picture-names.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 /** How a folder of pictures keeps its captions. */
