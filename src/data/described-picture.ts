@@ -1,5 +1,5 @@
-import { captionText } from "../text/caption-text.ts";
 import { quote } from "../weights/errors.ts";
+import { captionText } from "./caption-text.ts";
 import type { DatasetOptions } from "./dataset.ts";
 
 /** What a line of a table says of one picture. */

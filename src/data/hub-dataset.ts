@@ -1,16 +1,11 @@
 import { basename, join } from "node:path";
 import { HubError, type ResolvedFiles, resolveFiles, UnknownRevisionError } from "../hub/index.ts";
 import type { DatasetLayout, DatasetOptions } from "./dataset.ts";
-import {
-  filesOf,
-  type LayoutSign,
-  PICTURE_NAME,
-  refuseMixed,
-  sideCarsOf,
-  signedLayouts,
-} from "./layouts/detect-layout.ts";
+import { filesOf, type LayoutSign, refuseMixed, signedLayouts } from "./layouts/detect-layout.ts";
 import { isVisible, type Listing } from "./layouts/list-files.ts";
 import { splitOf } from "./layouts/parquet.ts";
+import { PICTURE_NAME } from "./layouts/picture-names.ts";
+import { SideCars } from "./layouts/side-cars.ts";
 
 /** Where the Hub keeps what it made of a data set's main branch: `{configuration}/{split}/0000.parquet`. */
 const CONVERSION = "refs/convert/parquet";
@@ -76,7 +71,7 @@ function ownFiles(paths: readonly string[], options: DatasetOptions): string[] {
     case "webdataset":
       return signs;
     default:
-      return [...signs, ...pictures, ...sideCarsOf(files)];
+      return [...signs, ...pictures, ...new SideCars(files).files];
   }
 }
 
@@ -87,7 +82,7 @@ function ownLayouts(
 ): LayoutSign[] {
   const listing = { root: "", files: visible(paths) };
   const picture = listing.files.find((path) => PICTURE_NAME.test(path));
-  const sideCar = sideCarsOf(listing.files)[0];
+  const sideCar = new SideCars(listing.files).files[0];
   const signed = signedLayouts(listing).filter(
     (sign) => isContainer(sign.layout) || picture !== undefined,
   );

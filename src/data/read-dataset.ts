@@ -8,11 +8,12 @@ import type {
   DatasetOptions,
 } from "./dataset.ts";
 import { listHubDataset } from "./hub-dataset.ts";
-import { ACCEPTED_LAYOUTS, detectLayout, PICTURE_NAME, stemOf } from "./layouts/detect-layout.ts";
+import { ACCEPTED_LAYOUTS, detectLayout } from "./layouts/detect-layout.ts";
 import { controlFile, type FoundPicture, type FoundPictures } from "./layouts/found-picture.ts";
 import { listImageFolder } from "./layouts/image-folder.ts";
 import { innerName, type Listing, listFiles } from "./layouts/list-files.ts";
 import { listParquet } from "./layouts/parquet.ts";
+import { PICTURE_NAME, stemOf } from "./layouts/picture-names.ts";
 import { listPixArtJson } from "./layouts/pixart-json.ts";
 import { listWebDataset } from "./layouts/webdataset.ts";
 

@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { captionText } from "../../text/caption-text.ts";
 import { BadFileError, quote } from "../../weights/errors.ts";
 import { parsePythonJson } from "../../weights/python-json.ts";
+import { captionText, decodeCaption } from "../caption-text.ts";
 import { type ColumnNames, type DescribedPicture, describedText } from "../described-picture.ts";
-import { decodeText } from "./decode-text.ts";
 
 /**
  * Reads a `captions.json`: paths to captions, or to objects with a caption and other columns, as
@@ -25,7 +24,7 @@ export async function readCaptionMap(
 }
 
 async function readMap(path: string): Promise<object> {
-  const text = decodeText(await readFile(path));
+  const text = decodeCaption(await readFile(path));
   if (text === undefined) throw new BadFileError(path, "content", "UTF-8", "other bytes");
   let map: unknown;
   try {

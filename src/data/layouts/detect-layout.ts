@@ -1,10 +1,7 @@
 import type { DatasetLayout } from "../dataset.ts";
 import { innerName, type Listing } from "./list-files.ts";
-
-/** Pictures by their names; those of other formats are listed as unreadable, not overlooked. */
-export const PICTURE_NAME = /\.(jpe?g|png|webp|avif|gif|tiff?|bmp|svg|heic|jxl)$/i;
-/** Endings of the caption files beside pictures. */
-export const SIDE_CARS = [".txt", ".caption"] as const;
+import { PICTURE_NAME, stemOf } from "./picture-names.ts";
+import { SIDE_CARS, SideCars } from "./side-cars.ts";
 
 /** What a data set may look like, for messages that find none. */
 export const ACCEPTED_LAYOUTS =
@@ -66,16 +63,5 @@ export function detectLayout(listing: Listing): DatasetLayout {
   refuseMixed(listing.root, found);
   const [only] = found;
   if (only !== undefined) return only.layout;
-  return sideCarsOf(listing.files).length > 0 ? "side-cars" : "pictures";
+  return new SideCars(listing.files).files.length > 0 ? "side-cars" : "pictures";
 }
-
-/** The caption files beside pictures. */
-export function sideCarsOf(files: readonly string[]): string[] {
-  const stems = new Set(files.filter((file) => PICTURE_NAME.test(file)).map(stemOf));
-  return files.filter(
-    (file) => SIDE_CARS.some((end) => file.endsWith(end)) && stems.has(stemOf(file)),
-  );
-}
-
-/** A path without its extension. */
-export const stemOf = (path: string): string => path.replace(/\.[^./\\]*$/, "");

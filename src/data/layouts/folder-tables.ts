@@ -8,7 +8,7 @@ import type { Listing } from "./list-files.ts";
 import { readMetadataLines } from "./metadata-lines.ts";
 import { readCaptionLines, readMetadataTable } from "./metadata-table.ts";
 import { NamedFiles } from "./named-files.ts";
-import { joinLines } from "./several-captions.ts";
+import { joinLines, SINGLE_COLUMNS } from "./several-captions.ts";
 
 /** What the tables of a folder say of a picture. */
 export interface TableEntry extends DescribedPicture {
@@ -18,8 +18,6 @@ export interface TableEntry extends DescribedPicture {
   readonly suggestion: string | undefined;
 }
 
-/** Columns of which a picture has one value: of several, training could take but one, or would train on what is held out. */
-const SINGLE = ["split", "thing", "style", "class", "dense_text"];
 /** Flickr8k's captions.txt names the pictures of this folder beside it. */
 const FLICKR_FOLDER = "Images";
 
@@ -65,7 +63,7 @@ export async function readFolderTables(
       const columns = all.flatMap(
         (line) => controlColumnOf(Object.keys(line.columns), names) ?? [],
       );
-      const joined = joinLines(all, names.textColumn ?? "text", [...SINGLE, ...columns]);
+      const joined = joinLines(all, names.textColumn ?? "text", [...SINGLE_COLUMNS, ...columns]);
       const control = controls.get(path);
       return [path, { ...joined, control, suggestion: suggestions.get(path) }];
     }),

@@ -1,6 +1,12 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
-import { ACCEPTED_FORMATS, readPicture, SNIFFED_BYTES, sniffImage } from "../../images/index.ts";
+import {
+  ACCEPTED_FORMATS,
+  type ImageFormat,
+  readPicture,
+  SNIFFED_BYTES,
+  sniffImage,
+} from "../../images/index.ts";
 import { quote } from "../../weights/errors.ts";
 import type { ControlPicture, Unreadable } from "../dataset.ts";
 
@@ -78,11 +84,10 @@ export async function refusedFile(
   path: string,
   named: FileNamed | undefined,
 ): Promise<string | undefined> {
-  let file: FileHandle;
   try {
-    file = await open(path);
+    return refusedBytes(await readHead(path));
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" && named !== undefined) {
       const advice =
         named.suggestion === undefined
@@ -90,14 +95,24 @@ export async function refusedFile(
           : `; names are relative to the table: write ${quote(named.suggestion)}`;
       return `there is no such file (named at ${named.where})${advice}`;
     }
-    return `can't be opened (${code})`;
+    return `can't be opened (${code ?? message})`;
   }
+}
+
+/** The format of a picture, by its first bytes: undefined for any other file, and for one that can't be opened. */
+export async function formatOf(path: string): Promise<ImageFormat | undefined> {
+  const sniffed = sniffImage(await readHead(path).catch(() => new Uint8Array()));
+  return "format" in sniffed ? sniffed.format : undefined;
+}
+
+async function readHead(path: string): Promise<Uint8Array> {
+  // Asked before opening: opening a pipe would wait for a writer.
+  if (!(await stat(path)).isFile()) throw new Error("it is no file");
+  const file: FileHandle = await open(path);
   try {
     const head = Buffer.alloc(SNIFFED_BYTES);
     const { bytesRead } = await file.read(head, 0, SNIFFED_BYTES, 0);
-    return refusedBytes(head.subarray(0, bytesRead));
-  } catch (error) {
-    return `can't be read (${(error as NodeJS.ErrnoException).code})`;
+    return head.subarray(0, bytesRead);
   } finally {
     await file.close();
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -135,6 +136,135 @@ describe("readDataset of pictures in files", () => {
     const { entries, images } = await readDataset(root);
     expect(images).toBe(1);
     expect(entries.map(({ file }) => file)).toEqual(["d.png"]);
+  });
+
+  it("tells pictures by their content, whatever picture's name they have", async () => {
+    const jpeg = await RgbImage.filled(4, 4, [9, 9, 9]).encodeJpeg();
+    const names = ["a.jfif", "b.jpe", "c.jfi", "d.apng", "e.heif", "f.JP2", "g.ico", "h.psd"];
+    await files(Object.fromEntries(names.map((name) => [name, jpeg])));
+    await files(Object.fromEntries(names.map((name) => [name.replace(/\w+$/, "txt"), name])));
+    const { entries, unreadable, leftOut } = await readDataset(root);
+    expect(entries.map(({ file, text }) => [file, text])).toEqual(
+      names.map((name) => [name, name]),
+    );
+    expect([unreadable, leftOut]).toEqual([[], []]);
+  });
+
+  it("lists every other picture: those of formats that aren't read, sources and copies", async () => {
+    await files({
+      "a.png": true,
+      "a.txt": "an a",
+      "b.jp2": "\0\0\0\x0cjP  \r\n",
+      "c.heif": "\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+      "d.psd": "8BPS",
+      "e.nef": "MM\0*",
+      "f.png.bak": true,
+      g: true,
+      "notes.dat": "no picture",
+      "h.docx": true,
+    });
+    const { images, captioned, missingCaption, unreadable, leftOut } = await readDataset(root);
+    expect({ images, captioned, missingCaption }).toEqual({
+      images: 7,
+      captioned: 1,
+      missingCaption: [],
+    });
+    const expected = "expected a JPEG, PNG, WebP or AVIF picture but found";
+    expect(unreadable).toEqual([
+      { path: join(root, "b.jp2"), reason: `${expected} unknown data` },
+      {
+        path: join(root, "c.heif"),
+        reason: `${expected} a HEIF picture of another kind than AVIF`,
+      },
+    ]);
+    const copy =
+      "its first bytes are those of a png, but its name is no picture's; let it end in .png";
+    expect(leftOut).toEqual([
+      { path: join(root, "d.psd"), reason: `${expected} unknown data` },
+      { path: join(root, "e.nef"), reason: `${expected} a TIFF` },
+      { path: join(root, "f.png.bak"), reason: copy },
+      { path: join(root, "g"), reason: copy },
+    ]);
+  });
+
+  it("finds captions whatever the case of their ending and however é is written", async () => {
+    await files({
+      "UP.PNG": true,
+      "UP.TXT": "in capitals",
+      "both.png": true,
+      "both.TXT": "not this",
+      "both.txt": "this",
+      [`${"é".normalize("NFD")}.png`]: true,
+      [`${"é".normalize("NFC")}.txt`]: "an é",
+    });
+    const { entries } = await readDataset(root);
+    expect(entries.map(({ text }) => text)).toEqual(["in capitals", "this", "an é"]);
+  });
+
+  it("finds a table's pictures however é is written", async () => {
+    const [one, two] = ["é".normalize("NFC"), "é".normalize("NFD")];
+    await files({
+      [`${two}.png`]: true,
+      "metadata.jsonl": JSON.stringify({ file_name: `${one}.png`, text: "an é" }),
+    });
+    const { entries, unreadable } = await readDataset(root);
+    expect(entries.map(({ file }) => file)).toEqual([`${two}.png`]);
+    expect(unreadable).toEqual([]);
+  });
+
+  it("reads captions as Notepad writes them, and counts one that nobody sees as none", async () => {
+    await files({
+      "a.png": true,
+      "a.txt": Buffer.from("\ufeffein Füchslein\r\n", "utf16le"),
+      "b.png": true,
+      "b.txt": "\u200b",
+    });
+    const { entries, missingCaption } = await readDataset(root);
+    expect(entries.map(({ text }) => text)).toEqual(["ein Füchslein"]);
+    expect(missingCaption).toEqual([join(root, "b.png")]);
+  });
+
+  it("follows links to folders, reads each once, and ends in a circle", async () => {
+    await files({ "a/1.png": true, "a/1.txt": "one", "b/2.png": true, "b/2.txt": "two" });
+    const elsewhere = join(work, `${count}-elsewhere`);
+    await mkdir(join(elsewhere, "sub"), { recursive: true });
+    await writeFile(join(elsewhere, "sub", "3.png"), png);
+    await writeFile(join(elsewhere, "sub", "3.txt"), "three");
+    await symlink(elsewhere, join(root, "more"));
+    await symlink(root, join(elsewhere, "back"));
+    await symlink(join(root, "b"), join(root, "a", "again"));
+    await symlink(root, join(root, "b", "up"));
+    await symlink(join(work, "nowhere"), join(root, "gone.png"));
+    const { entries, unreadable } = await readDataset(root);
+    expect(entries.map(({ file }) => file)).toEqual(["a/1.png", "b/2.png", "more/sub/3.png"]);
+    expect(unreadable).toEqual([
+      { path: join(root, "gone.png"), reason: "can't be opened (ENOENT)" },
+    ]);
+  });
+
+  it("does not wait for a pipe", async () => {
+    await files({ "a.png": true, "a.txt": "an a" });
+    execFileSync("mkfifo", [join(root, "b.png")]);
+    const { unreadable } = await readDataset(root);
+    expect(unreadable).toEqual([
+      { path: join(root, "b.png"), reason: "can't be opened (it is no file)" },
+    ]);
+  });
+
+  it("says where a picture is that a table names from another folder", async () => {
+    await files({
+      "train/a.png": true,
+      "b.png": true,
+      "train/metadata.jsonl": '{"file_name": "train/a.png", "text": "an a"}',
+      "metadata.jsonl": '{"file_name": "b.png", "text": "a b"}',
+    });
+    const { unreadable } = await readDataset(root);
+    expect(unreadable).toEqual([
+      {
+        path: join(root, "train", "train", "a.png"),
+        reason: `there is no such file (named at ${join(root, "train", "metadata.jsonl")} line 1); names are relative to the table: write "a.png"`,
+      },
+    ]);
   });
 
   it("refuses pictures of which none has a caption, naming the folder and the layouts", async () => {

@@ -1,13 +1,19 @@
 import { readFile } from "node:fs/promises";
-import { captionText } from "../../text/caption-text.ts";
+import { captionText, decodeCaption } from "../caption-text.ts";
 import type { DatasetLayout, Unreadable } from "../dataset.ts";
 import type { ColumnNames } from "../described-picture.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
-import { decodeText } from "./decode-text.ts";
-import { PICTURE_NAME, SIDE_CARS, stemOf } from "./detect-layout.ts";
 import { readFolderTables } from "./folder-tables.ts";
-import { controlFile, type FoundPictures, PictureFile, refusedFile } from "./found-picture.ts";
+import {
+  controlFile,
+  type FoundPictures,
+  formatOf,
+  PictureFile,
+  refusedFile,
+} from "./found-picture.ts";
 import { innerName, type Listing } from "./list-files.ts";
+import { isStrange, OTHER_PICTURE_NAME, PICTURE_NAME } from "./picture-names.ts";
+import { SideCars } from "./side-cars.ts";
 
 const OPEN_FILES = 16;
 
@@ -23,17 +29,28 @@ export async function listImageFolder(
 ): Promise<FoundPictures> {
   const { root, files } = listing;
   const lines = await readFolderTables(layout, listing, names);
-  const present = new Set(files);
+  const sideCars = new SideCars(files);
   const controls = new Set([...lines.values()].flatMap(({ control }) => control ?? []));
-  const paths = new Set([
-    ...files.filter((file) => PICTURE_NAME.test(file) && !controls.has(file)),
-    ...lines.keys(),
-  ]);
+  const paths = new Set([...files.filter((file) => PICTURE_NAME.test(file)), ...lines.keys()]);
+  const others = files.filter((file) => OTHER_PICTURE_NAME.test(file) || isStrange(file));
   const pictures: PictureFile[] = [];
   const unreadable: Unreadable[] = [];
-  await mapConcurrent([...paths], OPEN_FILES, async (path) => {
+  const leftOut: Unreadable[] = [];
+  await mapConcurrent(others, OPEN_FILES, async (path) => {
+    if (paths.has(path)) return;
+    const format = await formatOf(path);
+    const isNamed = OTHER_PICTURE_NAME.test(path);
+    if (isNamed && format !== undefined) paths.add(path);
+    else if (isNamed) leftOut.push({ path, reason: (await refusedFile(path, undefined)) ?? "" });
+    else if (format !== undefined) {
+      const reason = `its first bytes are those of a ${format}, but its name is no picture's; let it end in .${format}`;
+      leftOut.push({ path, reason });
+    }
+  });
+  const wanted = [...paths].filter((path) => lines.has(path) || !controls.has(path));
+  await mapConcurrent(wanted, OPEN_FILES, async (path) => {
     const line = lines.get(path);
-    const text = line?.text ?? (await readSideCar(path, present));
+    const text = line?.text ?? (await readSideCar(sideCars.of(path)));
     const reason = text instanceof Error ? text.message : await refusedFile(path, line);
     if (reason !== undefined) unreadable.push({ path, reason });
     else if (!(text instanceof Error)) {
@@ -43,17 +60,12 @@ export async function listImageFolder(
       );
     }
   });
-  return { pictures, unreadable, leftOut: [] };
+  return { pictures, unreadable, leftOut };
 }
 
-/** The caption beside a picture: undefined where there is none or it is blank. */
-async function readSideCar(
-  picture: string,
-  present: ReadonlySet<string>,
-): Promise<string | undefined | Error> {
-  const stem = stemOf(picture);
-  const path = SIDE_CARS.map((extension) => stem + extension).find((file) => present.has(file));
+/** The caption in a file beside a picture: undefined where there is none or it is blank. */
+async function readSideCar(path: string | undefined): Promise<string | undefined | Error> {
   if (path === undefined) return undefined;
-  const text = decodeText(await readFile(path));
+  const text = decodeCaption(await readFile(path));
   return text === undefined ? new Error(`its caption ${path} is not UTF-8`) : captionText(text);
 }

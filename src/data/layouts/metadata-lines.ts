@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { quote } from "../../weights/errors.ts";
 import { parsePythonJson } from "../../weights/python-json.ts";
+import { decodeCaption, isUtf16 } from "../caption-text.ts";
 import { type ColumnNames, type DescribedPicture, describedPicture } from "../described-picture.ts";
-import { decodeText, isUtf16 } from "./decode-text.ts";
 
 /**
  * Reads a `metadata.jsonl`: one object a line with the picture's path, its caption and any other
@@ -28,11 +28,11 @@ export async function readMetadataLines(
 
 /** Lines of UTF-16 don't end at a byte. */
 const inUtf8 = (bytes: Buffer): Buffer =>
-  isUtf16(bytes) ? Buffer.from(decodeText(bytes) ?? bytes) : bytes;
+  isUtf16(bytes) ? Buffer.from(decodeCaption(bytes) ?? bytes) : bytes;
 
 /** Undefined for a blank line. */
 function parseLine(where: string, bytes: Buffer): Record<string, unknown> | undefined {
-  const json = decodeText(bytes);
+  const json = decodeCaption(bytes);
   if (json === undefined) throw new Error(`${where}: expected UTF-8 but found other bytes`);
   if (json.trim() === "") return undefined;
   const record = parseJson(where, json);

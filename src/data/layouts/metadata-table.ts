@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
-import { captionText } from "../../text/caption-text.ts";
+import { captionText, decodeCaption } from "../caption-text.ts";
 import {
   type ColumnNames,
   type DescribedPicture,
@@ -8,7 +8,6 @@ import {
   imageColumnOf,
 } from "../described-picture.ts";
 import { type CsvRow, csvRows, MISSING_CELLS } from "./csv-rows.ts";
-import { decodeText } from "./decode-text.ts";
 
 /** The largest whole number that pandas makes a number of: uint64's. */
 const LARGEST = 2n ** 64n - 1n;
@@ -56,7 +55,7 @@ export async function readCaptionLines(
 }
 
 async function readText(path: string): Promise<string> {
-  const text = decodeText(await readFile(path));
+  const text = decodeCaption(await readFile(path));
   if (text === undefined) throw new Error(`${path}: expected UTF-8 but found other bytes`);
   return text;
 }

@@ -1,6 +1,6 @@
 import { basename, relative, resolve, sep } from "node:path";
-import { PICTURE_NAME, stemOf } from "./detect-layout.ts";
 import type { Listing } from "./list-files.ts";
+import { PICTURE_NAME, stemOf } from "./picture-names.ts";
 
 /** The files of a data set by the names that tables give them. */
 export class NamedFiles {

@@ -232,12 +232,10 @@ async function describedRows(
   return described;
 }
 
-/** A value as JSON has it; undefined for none and for bytes that are no text. */
+/** A value as JSON has it, large whole numbers as bigints; undefined for none and for bytes that are no text. */
 function plainValue(value: unknown): unknown {
   if (value === null || value === undefined) return undefined;
-  if (typeof value === "bigint")
-    return Number.isSafeInteger(Number(value)) ? Number(value) : `${value}`;
-  if (value instanceof Date) return value.toISOString();
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   if (value instanceof Uint8Array)
     return isUtf8(value) ? Buffer.from(value).toString("utf8") : undefined;
   if (ArrayBuffer.isView(value)) return Array.from(value as Float64Array);

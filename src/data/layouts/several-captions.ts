@@ -1,6 +1,6 @@
-import { captionText } from "../../text/caption-text.ts";
 import { quote } from "../../weights/errors.ts";
 import { formatPythonJson } from "../../weights/python-json.ts";
+import { captionText } from "../caption-text.ts";
 import type { DescribedPicture } from "../described-picture.ts";
 
 /** What a picture is described with: its caption and its columns, of which `text` may hold several captions. */
@@ -15,6 +15,9 @@ export function captionsOf({ text, columns: { text: list } }: Described): string
   // Another caption may have been put in the place of the picture's own, such as DreamBooth's.
   return texts[0] === text ? texts : [text];
 }
+
+/** Columns of which a picture has one value: of several, training could take but one, or would train on what is held out. */
+export const SINGLE_COLUMNS: readonly string[] = ["split", "thing", "style", "class", "dense_text"];
 
 /**
  * Joins the lines on one picture, as Flickr8k has five: their captions become the list in its column `text` (in `textColumn`

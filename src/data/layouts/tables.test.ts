@@ -292,7 +292,8 @@ describe("PixArt's lists", () => {
       item("4.5.png", { ratio: 4.5 }),
       item("gone.png"),
       item("../a.png"),
-      item("a.png"),
+      item("./a.png", { prompt: "another" }),
+      item("d\\b.png", { sharegpt4v: "long words", style: "ink" }),
     ];
     const pictures = ["d/b", "a", "tall", "4.5"].map((name) => [`InternImgs/${name}.png`, true]);
     const dataset = await read({
@@ -302,10 +303,14 @@ describe("PixArt's lists", () => {
     expect(shown(dataset)).toEqual([
       "pixart-json",
       ["4.5.png", "the 4.5.png", {}],
-      ["a.png", "the a.png", {}],
-      ["d/b.png", "the d/b.png", { dense_text: "long words", style: "ink" }],
+      ["a.png", "the a.png", { text: ["the a.png", "another"] }],
+      [
+        "d/b.png",
+        "the d/b.png",
+        { dense_text: "long words", style: "ink", text: ["the d/b.png", "the d\\b.png"] },
+      ],
     ]);
-    expect(dataset.images).toBe(7);
+    expect(dataset.images).toBe(6);
     expect(dataset.leftOut).toEqual([
       {
         path: join(root, "InternImgs", "tall.png"),
@@ -315,7 +320,6 @@ describe("PixArt's lists", () => {
     const where = join(root, "InternData", "data_info.json");
     expect(dataset.unreadable).toEqual([
       { path: `${where} item 6`, reason: 'its path "../a.png" leads out of the folder' },
-      { path: `${where} item 7`, reason: "a.png was named before" },
       {
         path: join(root, "InternImgs", "gone.png"),
         reason: `there is no such file (named at ${where} item 5)`,

@@ -62,7 +62,7 @@ describe("convertDataset", () => {
       "train-00000-of-00001.parquet",
     ]);
     const [a, b] = (await readDataset(join(work, "parquet"))).entries;
-    expect(a?.columns).toEqual({ ...columns, tags: '["a"]' });
+    expect(a?.columns).toEqual(columns);
     expect(b?.columns).toEqual({ split: "train", score: 2 });
     const file = join(work, "parquet", "data", "test-00000-of-00001.parquet");
     const metadata = await parquetMetadataAsync(await asyncBufferFromFile(file));
@@ -77,10 +77,88 @@ describe("convertDataset", () => {
           good: { dtype: "bool", _type: "Value" },
           note: { dtype: "string", _type: "Value" },
           split: { dtype: "string", _type: "Value" },
-          tags: { dtype: "string", _type: "Value" },
+          tags: [{ dtype: "string", _type: "Value" }],
         },
       },
     });
+  });
+
+  it.each(["jsonl", "captions", "webdataset", "pixart-json", "csv", "parquet"] as const)(
+    "keeps every digit and what JSON has no word for as %s",
+    async (to) => {
+      const folder = join(work, `exact-${to}`);
+      await mkdir(folder);
+      const numbers = '"id": 9007199254740993, "unsigned": 18446744073709551615, "score": NaN';
+      const lines = [`${numbers}, "edge": -Infinity`, '"id": -1, "unsigned": 0, "score": 0.5'];
+      for (const i of [0, 1]) await writeFile(join(folder, `${i}.png`), png);
+      await writeFile(
+        join(folder, "metadata.jsonl"),
+        lines.map((line, i) => `{"file_name": "${i}.png", "text": "NA", ${line}}`).join("\n"),
+      );
+      await convertDataset(folder, join(work, `exact-${to}-out`), { to });
+      const { entries } = await readDataset(join(work, `exact-${to}-out`));
+      const split = to === "parquet" ? { split: "train" } : {};
+      expect(entries.map(({ text, columns: all }) => [text, all])).toEqual([
+        [
+          "NA",
+          {
+            id: 9007199254740993n,
+            unsigned: 18446744073709551615n,
+            score: Number.NaN,
+            edge: Number.NEGATIVE_INFINITY,
+            ...split,
+          },
+        ],
+        ["NA", { id: -1, unsigned: 0, score: 0.5, ...split }],
+      ]);
+    },
+  );
+
+  it("writes the digits that were read", async () => {
+    const folder = join(work, "digits");
+    await mkdir(folder);
+    await writeFile(join(folder, "a.png"), png);
+    const line =
+      '{"file_name":"a.png","text":"x","id":9007199254740993,"more":[{"n":36893488147419103232,"x":NaN}]}';
+    await writeFile(join(folder, "metadata.jsonl"), line);
+    const written = async (to: "jsonl" | "csv", name: string): Promise<string> => {
+      await convertDataset(folder, join(work, `digits-${to}`), { to });
+      return readFile(join(work, `digits-${to}`, name), "utf8");
+    };
+    expect(await written("jsonl", "metadata.jsonl")).toBe(`${line}\n`);
+    expect(await written("csv", "metadata.csv")).toBe(
+      'file_name,text,id,more\na.png,x,9007199254740993,"[{""n"":36893488147419103232,""x"":NaN}]"\n',
+    );
+  });
+
+  it.each(["jsonl", "captions", "webdataset", "pixart-json", "csv", "parquet"] as const)(
+    "keeps all captions of a picture as %s",
+    async (to) => {
+      const folder = join(work, `several-${to}`);
+      await mkdir(folder);
+      for (const name of ["a", "b"]) await writeFile(join(folder, `${name}.png`), png);
+      const captions = "image,caption\na.png,one\nb.png,a b\na.png,two\na.png,three\n";
+      await writeFile(join(folder, "captions.txt"), captions);
+      await convertDataset(folder, join(work, `several-${to}-out`), { to });
+      const { entries } = await readDataset(join(work, `several-${to}-out`));
+      expect(entries.map(({ file, text, columns: { text: list } }) => [file, text, list])).toEqual([
+        ["a.png", "one", ["one", "two", "three"]],
+        ["b.png", "a b", undefined],
+      ]);
+    },
+  );
+
+  it("says how many captions side-cars can't hold, and writes DreamBooth's in place of a list", async () => {
+    const folder = await source("lists", [{ file_name: "a.png", text: ["x", "y", "z"], note: 1 }]);
+    expect(await convertDataset(folder, join(work, "first"), { to: "side-cars" })).toMatchObject({
+      lostColumns: ["note"],
+      lostCaptions: 2,
+    });
+    const read = { instancePrompt: "a sks dog" };
+    await convertDataset(folder, join(work, "sks"), { to: "jsonl", read });
+    expect(await readFile(join(work, "sks", "metadata.jsonl"), "utf8")).toBe(
+      '{"file_name":"a.png","text":"a sks dog","note":1}\n',
+    );
   });
 
   it("tells what side-cars can't hold, renames for keys, and gives rows an extension", async () => {

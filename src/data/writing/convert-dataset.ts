@@ -9,7 +9,7 @@ import type {
   Unreadable,
   WrittenLayout,
 } from "../dataset.ts";
-import { PICTURE_NAME, stemOf } from "../layouts/detect-layout.ts";
+import { PICTURE_NAME, stemOf } from "../layouts/picture-names.ts";
 import { captionsOf } from "../layouts/several-captions.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
 import { readDataset } from "../read-dataset.ts";

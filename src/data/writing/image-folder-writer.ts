@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { writeNewFile } from "../../weights/durable-files.ts";
 import { formatPythonJson } from "../../weights/python-json.ts";
 import { MISSING_CELLS } from "../layouts/csv-rows.ts";
-import { stemOf } from "../layouts/detect-layout.ts";
+import { stemOf } from "../layouts/picture-names.ts";
 import { captionsOf } from "../layouts/several-captions.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type Pack, pack } from "tar-stream";
 import { formatPythonJson } from "../../weights/python-json.ts";
-import { stemOf } from "../layouts/detect-layout.ts";
+import { stemOf } from "../layouts/picture-names.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 interface Shard {
