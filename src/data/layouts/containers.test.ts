@@ -242,7 +242,7 @@ describe("webdataset", () => {
       [`${long}.txt`, "four"],
     ]);
     const dataset = await readDataset(root);
-    expect(dataset).toMatchObject({ layout: "webdataset", images: 4 });
+    expect(dataset).toMatchObject({ layout: "webdataset", images: 5 });
     expect(shown(dataset)).toEqual([
       ["1.png", "one", { class: 3 }],
       [`${long}.png`, "four", {}],
@@ -250,6 +250,124 @@ describe("webdataset", () => {
     ]);
     expect(await pictures(dataset)).toEqual([1, 4, 2]);
     expect(dataset.missingCaption).toEqual([`${join(root, "00001.tar")}#3.png`]);
+    expect(dataset.leftOut).toEqual([
+      { path: `${join(root, "00000.tar")}#1.seg.png`, reason: "its sample has 1.png already" },
+    ]);
+  });
+
+  it("takes or lists every picture, whatever its name", async () => {
+    const jpeg = await RgbImage.filled(4, 4, [9, 9, 9]).encodeJpeg();
+    await tar("0.tar", [
+      // As webdataset's keys go, these two are of one sample; each has a caption of its own.
+      ["IMG 2.0 x.png", png(1)],
+      ["IMG 2.0 x.txt", "two and a bit"],
+      ["IMG 2.1.png", png(2)],
+      ["IMG 2.1.txt", "a bit more"],
+      ["b.image.png", png(3)],
+      ["b.mask.png", png(4)],
+      ["b.txt", "a b"],
+      ["UP.PNG", png(4)],
+      ["UP.TXT", "in capitals"],
+      ["c.jfif", jpeg],
+      ["c.caption", "a c"],
+      ["d.seg", png(2)],
+      ["d.webp", png(1)],
+      ["d.json", '{"text": "a d"}'],
+      ["e.bin", png(2)],
+      ["e.txt", "under no picture's name"],
+      ["f", png(1)],
+      ["g.psd", "8BPS"],
+      ["h.npy", "numbers"],
+      ["._i.png", "macOS"],
+      ["__MACOSX/j.png", "macOS"],
+      ["k.png", png(1)],
+      ["k.png", png(2)],
+      ["k.txt", "the last of two"],
+    ]);
+    const { entries, missingCaption, unreadable, leftOut, images } = await readDataset(root);
+    expect(entries.map(({ file, text }) => [file, text])).toEqual([
+      ["IMG 2.0 x.png", "two and a bit"],
+      ["IMG 2.1.png", "a bit more"],
+      ["UP.PNG", "in capitals"],
+      ["b.image.png", "a b"],
+      ["c.jfif", "a c"],
+      ["d.webp", "a d"],
+      ["e.bin", "under no picture's name"],
+      ["k.png", "the last of two"],
+    ]);
+    expect(Buffer.from((await entries[7]?.read()) ?? []).equals(png(2))).toBe(true);
+    const shard = join(root, "0.tar");
+    expect(missingCaption).toEqual([`${shard}#f`]);
+    expect(unreadable).toEqual([]);
+    expect(leftOut.map(({ path, reason }) => [path.slice(shard.length + 1), reason])).toEqual([
+      ["b.mask.png", "its sample has b.image.png already"],
+      ["d.seg", "its sample has d.webp already"],
+      ["g.psd", "expected a JPEG, PNG, WebP or AVIF picture but found unknown data"],
+      ["k.png", "the shard has a file of this name again, which is taken, as tar does"],
+    ]);
+    expect(images).toBe(13);
+  });
+
+  it("reads names that begin with ./, NaN in JSON, UTF-16 and é in either spelling", async () => {
+    await tar("0.tar", [
+      [{ name: "./", type: "directory" }],
+      ["./a.png", png(1)],
+      ["./a.txt", "an a"],
+      ["./a.json", '{"similarity": NaN, "aesthetic": -Infinity, "n": 3}'],
+      ["sub/.//b.png", png(2)],
+      ["sub/b.txt", Buffer.from("\ufeffFüchslein", "utf16le")],
+      [`${"é".normalize("NFD")}.png`, png(3)],
+      [`${"é".normalize("NFC")}.txt`, "an é"],
+      ["z.png", png(4)],
+      ["z.txt", "\u200b"],
+    ]);
+    const dataset = await readDataset(root);
+    expect(shown(dataset)).toEqual([
+      ["a.png", "an a", { similarity: Number.NaN, aesthetic: Number.NEGATIVE_INFINITY, n: 3 }],
+      [`${"é".normalize("NFD")}.png`, "an é", {}],
+      ["sub/b.png", "Füchslein", {}],
+    ]);
+    expect(dataset.missingCaption).toEqual([`${join(root, "0.tar")}#z.png`]);
+    expect(dataset.unreadable).toEqual([]);
+  });
+
+  it.each(["0.tar.gz", "0.tgz", "0.TAR"])("reads gzip under the name %s", async (name) => {
+    const plain = await tar("plain", [
+      ["1.png", png(1)],
+      ["1.txt", "one"],
+      ["2.png", png(2)],
+      ["2.json", JSON.stringify({ text: "two", note: "x".repeat(9000) })],
+    ]);
+    await rm(join(root, "plain"));
+    await writeFile(join(root, name), gzipSync(plain));
+    const dataset = await readDataset(root);
+    expect(dataset.entries.map(({ file, text }) => [file, text])).toEqual([
+      ["1.png", "one"],
+      ["2.png", "two"],
+    ]);
+    expect(await pictures(dataset)).toEqual([1, 2]);
+    expect((await readDataset(root)).entries).toHaveLength(2);
+  });
+
+  it("refuses gzip that is cut off, damaged, or grows without measure", async () => {
+    const path = join(root, "0.tar.gz");
+    const whole = gzipSync(await tar("plain", [["1.png", png(1)]]));
+    await rm(join(root, "plain"));
+    await writeFile(path, whole.subarray(0, whole.length - 20));
+    await expect(readDataset(root)).rejects.toThrow(
+      `${path}: content: expected data in gzip but found unexpected end of file; get the file again`,
+    );
+    const damaged = Buffer.from(whole);
+    damaged.fill(255, 12, 40);
+    await writeFile(path, damaged);
+    await expect(readDataset(root)).rejects.toThrow(`${path}: content: expected data in gzip but`);
+    await writeFile(path, gzipSync(Buffer.alloc(70 * 2 ** 20)));
+    await expect(readDataset(root)).rejects.toThrow(
+      `${path}: content: expected at most ${64 * 2 ** 20} bytes when unpacked but found more`,
+    );
+    // A file that was good after all is read.
+    await writeFile(path, whole);
+    expect((await readDataset(root, { instancePrompt: "x" })).entries).toHaveLength(1);
   });
 
   it("reads NaN and whole numbers beyond 2^53 in .json, and captions in UTF-16", async () => {

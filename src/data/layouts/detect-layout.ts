@@ -10,10 +10,13 @@ export const ACCEPTED_LAYOUTS =
   ".parquet files of the Hub, .tar files of WebDataset, and PixArt's own InternData; " +
   "an instance prompt takes pictures without captions";
 
+/** The end of a shard's name. */
+export const SHARD_NAME = /\.(tar|tar\.gz|tgz)$/i;
+
 /** By the files' names below the root: the layouts that exclude each other. */
 const SIGNS: readonly (readonly [DatasetLayout, RegExp])[] = [
   ["parquet", /\.parquet$/i],
-  ["webdataset", /\.tar$/i],
+  ["webdataset", SHARD_NAME],
   [
     "pixart-json",
     /^(InternData\/)?(partition(_filter)?\/[^/]+|data_info)\.json$|^InternData\/[^/]+\.json$/,

@@ -16,6 +16,8 @@ export interface FoundPicture {
   readonly path: string;
   readonly text: string | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
+  /** The shard or table that it is in, below the folder; undefined where it is a file by itself. */
+  readonly container?: string | undefined;
   read(): Promise<Uint8Array>;
   readonly control?: ControlPicture | undefined;
 }
