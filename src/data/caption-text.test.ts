@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decodeCaption, isBlank } from "./caption-text.ts";
+import { captionText, decodeCaption, inUtf8, isBlank } from "./caption-text.ts";
 
 describe("decodeCaption", () => {
   it.each([
@@ -26,5 +26,20 @@ describe("isBlank", () => {
   });
   it.each(["a", "\u200ba", "狐", "🦊", "."])("not %j", (text) => {
     expect(isBlank(text)).toBe(false);
+  });
+});
+
+describe("captionText", () => {
+  it("takes white space off the ends, and gives nothing where nothing can be seen", () => {
+    expect(captionText(" \u00a0a fox\u200b\r\n")).toBe("a fox\u200b");
+    expect(captionText("\u200b \n")).toBeUndefined();
+  });
+});
+
+describe("inUtf8", () => {
+  it("brings UTF-16 to UTF-8 and leaves other bytes alone", () => {
+    const latin = Buffer.from("F\xfc", "latin1");
+    expect(inUtf8(latin)).toBe(latin);
+    expect(inUtf8(Buffer.from("\ufeffF\u00fc\n", "utf16le"))).toEqual(Buffer.from("F\u00fc\n"));
   });
 });

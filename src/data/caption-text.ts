@@ -26,6 +26,9 @@ export const isBlank = (text: string): boolean =>
 export const captionText = (text: string): string | undefined =>
   isBlank(text) ? undefined : text.trim();
 
-/** Whether a file begins with a byte order mark of UTF-16, whose lines don't end at a byte. */
-export const isUtf16 = ([first, second]: Uint8Array): boolean =>
-  (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+/** A file of lines whose ends are found by their byte: one of UTF-16 in UTF-8, any other as it is. */
+export function inUtf8(bytes: Buffer): Buffer {
+  const [first, second] = bytes;
+  const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  return isUtf16 ? Buffer.from(decodeCaption(bytes) ?? bytes) : bytes;
+}

@@ -122,9 +122,11 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
   const entries = chooseEntries(config, dataset);
   const classes = [
     ...new Set(
-      entries.flatMap((e) => (typeof e.columns.class === "number" ? e.columns.class : [])),
+      entries.flatMap(({ columns: { class: label } }) =>
+        Number.isFinite(label) || typeof label === "bigint" ? (label as number | bigint) : [],
+      ),
     ),
-  ].sort((a, b) => a - b);
+  ].sort((a, b) => (a < b ? -1 : 1));
   const labels = new Map(classes.map((value, label) => [value, label]));
   const example = (entry: DatasetEntry): Example => ({
     file: entry.file,
@@ -136,7 +138,7 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
     denseCaption: textColumn(entry, "dense_text") ?? entry.text,
     thing: textColumn(entry, "thing"),
     style: textColumn(entry, "style"),
-    classLabel: labels.get(entry.columns.class as number),
+    classLabel: labels.get(entry.columns.class as number | bigint),
   });
   const isMarkedOut = ({ columns }: DatasetEntry): boolean =>
     HELD_OUT_SPLITS.has(String(columns.split));

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { quote } from "../../weights/errors.ts";
 import { parsePythonJson } from "../../weights/python-json.ts";
-import { decodeCaption, isUtf16 } from "../caption-text.ts";
+import { decodeCaption, inUtf8 } from "../caption-text.ts";
 import { type ColumnNames, type DescribedPicture, describedPicture } from "../described-picture.ts";
 
 /**
@@ -25,10 +25,6 @@ export async function readMetadataLines(
   }
   return lines;
 }
-
-/** Lines of UTF-16 don't end at a byte. */
-const inUtf8 = (bytes: Buffer): Buffer =>
-  isUtf16(bytes) ? Buffer.from(decodeCaption(bytes) ?? bytes) : bytes;
 
 /** Undefined for a blank line. */
 function parseLine(where: string, bytes: Buffer): Record<string, unknown> | undefined {
