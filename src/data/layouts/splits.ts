@@ -30,6 +30,13 @@ export function splitFileName({ columns }: Pick<DatasetEntry, "columns">): strin
   return /^\w+$/.test(split) ? split : (splitIn(split) ?? "train");
 }
 
+/** A path whose folders say which split a picture is of: its own, or the same in the folder of that split. */
+export function inSplitFolder({ file, columns }: Pick<DatasetEntry, "file" | "columns">): string {
+  const split = splitFileName({ columns });
+  const known = file.split("/").slice(0, -1).map(splitIn);
+  return known.includes(splitIn(split)) ? file : `${split}/${file}`;
+}
+
 /** The Hub's names: `data/train-00000-of-00002-….parquet`. */
 const NUMBERED = /^(\w[\w.-]*?)-\d{5}-of-\d{5}[^/]*\.[^/]*$/;
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { SchemaElement } from "hyparquet";
 import { fileWriter, ParquetWriter } from "hyparquet-writer";
 import { syncFolder } from "../../weights/durable-files.ts";
+import { splitFileName } from "../layouts/splits.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 /** As Hugging Face's `datasets` writes pictures, so that one can be read without unpacking thousands. */
@@ -43,8 +44,7 @@ export class ParquetDatasetWriter implements DatasetWriter {
   async add(pictures: readonly WrittenPicture[]): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     for (const picture of pictures) {
-      const { split } = picture.columns;
-      const name = typeof split === "string" && /^\w+$/.test(split) ? split : "train";
+      const name = splitFileName(picture);
       const shard = this.#open.get(name) ?? this.#newShard(name);
       shard.rows.push(picture);
       shard.bytes += picture.bytes.length;
