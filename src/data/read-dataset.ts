@@ -86,12 +86,12 @@ async function readListing(
   const { unreadable } = found;
   const leftOut = [...found.leftOut, ...looseFiles(layout, listing, found)];
   const images = pictures.length + unreadable.length + leftOut.length;
-  const advice = async (): Promise<string[]> => adviceFor(listing);
   if (images === 0) {
     throw new Error(
-      [`${resolve(location)} holds no pictures. ${ACCEPTED_LAYOUTS}.`, ...(await advice())].join(
-        "\n",
-      ),
+      [
+        `${resolve(location)} holds no pictures. ${ACCEPTED_LAYOUTS}.`,
+        ...(await adviceFor(listing, images)),
+      ].join("\n"),
     );
   }
   if (entries.length === 0) {
@@ -101,7 +101,7 @@ async function readListing(
     const lines = [
       ...describeReasons([...unreadable, ...leftOut]),
       ...captionAdvice(pictures, options),
-      ...(await advice()),
+      ...(await adviceFor(listing, images)),
     ];
     throw new Error(
       [

@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import { SHARD_NAME } from "./detect-layout.ts";
 import { innerName, type Listing } from "./list-files.ts";
 import { PICTURE_NAME, stemOf } from "./picture-names.ts";
 
@@ -31,8 +32,9 @@ const COCO_HEAD = 2 ** 16;
 const MOST_LISTS = 20;
 
 /** What a folder without usable pictures holds instead, a line for each kind, with what to do about it. */
-export async function adviceFor({ root, files }: Listing): Promise<string[]> {
+export async function adviceFor({ root, files }: Listing, images: number): Promise<string[]> {
   const names = files.map((file) => innerName(root, file));
+  const shards = names.filter((name) => SHARD_NAME.test(name));
   const byName = BY_NAME.flatMap(([sign, advice]) => {
     const found = names.filter((name) => sign.test(name) && !TABLES.test(name));
     return found.length === 0 ? [] : [`${some(found)} ${advice}`];
@@ -41,6 +43,7 @@ export async function adviceFor({ root, files }: Listing): Promise<string[]> {
   const heads = await Promise.all(lists.map(readHead));
   const coco = lists.filter((_, i) => COCO.every((key) => key.test(heads[i] ?? "")));
   return [
+    ...(images === 0 && shards.length > 0 ? [`${some(shards)} holds no picture`] : []),
     ...byName,
     ...coco.map(
       (file) =>
