@@ -1,11 +1,17 @@
 import { basename, join } from "node:path";
 import { HubError, type ResolvedFiles, resolveFiles, UnknownRevisionError } from "../hub/index.ts";
-import type { DatasetLayout, DatasetOptions } from "./dataset.ts";
-import { filesOf, type LayoutSign, refuseMixed, signedLayouts } from "./layouts/detect-layout.ts";
+import type { DatasetOptions } from "./dataset.ts";
+import {
+  filesOf,
+  isContainer,
+  type LayoutSign,
+  refuseMixed,
+  signedLayouts,
+} from "./layouts/detect-layout.ts";
 import { isVisible, type Listing } from "./layouts/list-files.ts";
-import { splitOf } from "./layouts/parquet.ts";
 import { PICTURE_NAME } from "./layouts/picture-names.ts";
 import { SideCars } from "./layouts/side-cars.ts";
+import { splitOf } from "./layouts/splits.ts";
 
 /** Where the Hub keeps what it made of a data set's main branch: `{configuration}/{split}/0000.parquet`. */
 const CONVERSION = "refs/convert/parquet";
@@ -80,7 +86,11 @@ function ownLayouts(
   paths: readonly string[],
   { layout, instancePrompt }: DatasetOptions,
 ): LayoutSign[] {
-  const listing = { root: "", files: visible(paths) };
+  // A repository's .tar.gz is more often an archive for its script than a shard: --layout says which.
+  const files = visible(paths).filter(
+    (path) => layout === "webdataset" || !/\.(tar\.gz|tgz)$/i.test(path),
+  );
+  const listing = { root: "", files };
   const picture = listing.files.find((path) => PICTURE_NAME.test(path));
   const sideCar = new SideCars(listing.files).files[0];
   const signed = signedLayouts(listing).filter(
@@ -97,12 +107,9 @@ function ownLayouts(
   return signed.length > 0 ? signed : beside;
 }
 
-const isContainer = (layout: DatasetLayout): boolean =>
-  layout === "parquet" || layout === "webdataset";
-
 /** Those of `train` where there are some, else all. */
 function trainFiles(files: readonly string[]): string[] {
-  const train = files.filter((path) => splitOf(path) === "train");
+  const train = files.filter((path) => ["train", "training"].includes(splitOf(path) ?? ""));
   return train.length > 0 ? train : [...files];
 }
 

@@ -3,8 +3,10 @@ import type { CheckedConfig, ResolvedConfig } from "../config/index.ts";
 import type { PictureSize } from "../data/buckets.ts";
 import type { ControlPicture, Dataset, DatasetEntry } from "../data/dataset.ts";
 import { DEMO_THINGS } from "../data/emoji/demo-things.ts";
+import { isHeldOut } from "../data/layouts/splits.ts";
 import { loadPictures } from "../data/load-pictures.ts";
 import { readDataset } from "../data/read-dataset.ts";
+import { describeSplits } from "../data/reasons.ts";
 import { pictureSize } from "../images/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -89,9 +91,6 @@ function chooseEntries(config: DatasetChoice, { entries, location }: Dataset): D
   );
 }
 
-/** Splits that are never trained on: our own, and those of the Hub. */
-const HELD_OUT_SPLITS: ReadonlySet<string> = new Set(["heldout", "validation", "test"]);
-
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {
@@ -140,20 +139,18 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
     style: textColumn(entry, "style"),
     classLabel: labels.get(entry.columns.class as number | bigint),
   });
-  const isMarkedOut = ({ columns }: DatasetEntry): boolean =>
-    HELD_OUT_SPLITS.has(String(columns.split));
-  const isMarked = entries.some(isMarkedOut);
-  const isHeldOut = (entry: DatasetEntry): boolean =>
-    isMarked ? isMarkedOut(entry) : shareOf(entry.file) < (config.heldoutShare ?? 0);
-  const train = entries.filter((entry) => !isHeldOut(entry)).map(example);
+  const isMarked = entries.some(isHeldOut);
+  const isKept = (entry: DatasetEntry): boolean =>
+    isMarked ? isHeldOut(entry) : shareOf(entry.file) < (config.heldoutShare ?? 0);
+  const train = entries.filter((entry) => !isKept(entry)).map(example);
   if (train.length === 0) {
     throw new Error(
-      `Nothing to train on is left of ${dataset.location} (${dataset.captioned} captioned pictures) after choosing things and styles and what is held out`,
+      `Nothing to train on is left of ${dataset.location} (${dataset.captioned} captioned pictures) after choosing things and styles and what is held out${dataset.splits.length > 0 ? `. Its splits: ${describeSplits(dataset.splits)}` : ""}`,
     );
   }
   return {
     train,
-    heldout: entries.filter(isHeldOut).map(example),
+    heldout: entries.filter(isKept).map(example),
     prior: dataset.classEntries.map(example),
     classCount: classes.length,
     dataset,

@@ -474,3 +474,103 @@ describe("webdataset", () => {
     expect(performance.now() - start).toBeLessThan(500);
   });
 });
+
+describe("layouts in one folder", () => {
+  const beside = async (): Promise<void> => {
+    for (const i of [1, 2]) {
+      await writeFile(join(root, `${i}.png`), png(i));
+      await writeFile(join(root, `${i}.txt`), `the ${i}`);
+    }
+  };
+  const said = ["the 1", "the 2"];
+  const texts = ({ entries }: Dataset): string[] => entries.map(({ text }) => text);
+
+  it.each(["backup.tar", "data/photos.tar", "data/photos.tgz"])(
+    "refuses captions beside pictures with the pictures in %s",
+    async (name) => {
+      await beside();
+      const bytes = await tar(name, [["3.png", png(3)]]);
+      if (name.endsWith("tgz")) await writeFile(join(root, name), gzipSync(bytes));
+      await expect(readDataset(root)).rejects.toThrow(
+        `${root} holds several layouts: side-cars (1.txt), webdataset (${name}). Say which one to read: layout`,
+      );
+      const dataset = await readDataset(root, { layout: "side-cars" });
+      expect(texts(dataset)).toEqual(said);
+      expect(dataset.notes).toEqual([
+        `${name} (webdataset) is not read, since the layout side-cars was named`,
+      ]);
+    },
+  );
+
+  it("refuses them with the pictures in a parquet file, and with a damaged one", async () => {
+    await beside();
+    parquet("data/features.parquet", [{ name: "image", data: [png(3)], type: "BYTE_ARRAY" }]);
+    const several = `${root} holds several layouts: side-cars (1.txt), parquet (data/features.parquet)`;
+    await expect(readDataset(root)).rejects.toThrow(several);
+    await writeFile(join(root, "data", "features.parquet"), "PAR1 not really");
+    await expect(readDataset(root)).rejects.toThrow(several);
+  });
+
+  it("passes over containers without pictures, and says so", async () => {
+    await beside();
+    await tar("notes.tar", [["a.txt", "x"]]);
+    parquet("features.parquet", [{ name: "vector", data: [1, 2], type: "INT32" }]);
+    const dataset = await readDataset(root);
+    expect(dataset).toMatchObject({ layout: "side-cars", leftOut: [], unreadable: [] });
+    expect(texts(dataset)).toEqual(said);
+    expect(dataset.notes).toEqual([
+      "features.parquet holds no pictures, and is passed over",
+      "notes.tar holds no pictures, and is passed over",
+    ]);
+  });
+
+  it("reads a container with loose pictures beside it, and lists those", async () => {
+    await writeFile(join(root, "preview.png"), png(4));
+    await tar("0.tar", [
+      ["1.png", png(1)],
+      ["1.txt", "the 1"],
+    ]);
+    const dataset = await readDataset(root);
+    expect(texts(dataset)).toEqual(["the 1"]);
+    expect(dataset.images).toBe(2);
+    expect(dataset.leftOut).toEqual([
+      {
+        path: join(root, "preview.png"),
+        reason: "is not named in the webdataset data beside it, which is what is read",
+      },
+    ]);
+    // With one caption for all, they might be meant.
+    await expect(readDataset(root, { instancePrompt: "a sks dog" })).rejects.toThrow(
+      "holds several layouts: pictures (preview.png), webdataset (0.tar)",
+    );
+  });
+
+  it("takes caption files beside a table of paths for its own", async () => {
+    await beside();
+    parquet("metadata.parquet", [
+      { name: "file_name", data: ["1.png"], type: "STRING" },
+      { name: "text", data: ["from the table"], type: "STRING" },
+    ]);
+    const dataset = await readDataset(root);
+    expect(texts(dataset)).toEqual(["from the table"]);
+    expect(dataset.leftOut.map(({ path }) => path)).toEqual([join(root, "2.png")]);
+  });
+});
+
+describe("splits by names of files", () => {
+  it("are read off shards and off parquet files of any name", async () => {
+    for (const [i, split] of ["train", "Test", "val"].entries()) {
+      await tar(`${split}-000.tar`, [
+        [`${i}.png`, png(i + 1)],
+        [`${i}.txt`, split],
+      ]);
+    }
+    const { entries, splits } = await readDataset(root);
+    expect(entries.map(({ columns }) => columns.split)).toEqual(["train", "test", "validation"]);
+    expect(splits.map(({ split, isHeldOut }) => [split, isHeldOut])).toEqual([
+      ["train", false],
+      ["test", true],
+      ["validation", true],
+    ]);
+  });
+});

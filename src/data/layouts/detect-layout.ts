@@ -1,3 +1,4 @@
+import { BadFileError } from "../../weights/errors.ts";
 import type { DatasetLayout } from "../dataset.ts";
 import { innerName, type Listing } from "./list-files.ts";
 import { PICTURE_NAME, stemOf } from "./picture-names.ts";
@@ -60,11 +61,73 @@ export function refuseMixed(place: string, found: readonly LayoutSign[]): void {
   );
 }
 
-/** Recognises the layout by the names of the files. Throws where several are mixed. */
-export function detectLayout(listing: Listing): DatasetLayout {
-  const found = signedLayouts(listing);
-  refuseMixed(listing.root, found);
-  const [only] = found;
-  if (only !== undefined) return only.layout;
-  return new SideCars(listing.files).files.length > 0 ? "side-cars" : "pictures";
+/** A layout, and what of the folder it passes over. */
+export interface DetectedLayout {
+  readonly layout: DatasetLayout;
+  readonly notes: readonly string[];
+}
+
+/** Shards and tables of the Hub. */
+export type ContainerLayout = "parquet" | "webdataset";
+export const isContainer = (layout: DatasetLayout): layout is ContainerLayout =>
+  layout === "parquet" || layout === "webdataset";
+
+/** What containers hold: pictures, paths of pictures beside them, or neither. */
+export type ContainerContent = "pictures" | "paths" | "nothing";
+
+/**
+ * Recognises the layout by the names of the files. Where pictures and containers are in one folder, `look` says what
+ * is in the containers: those without pictures are no layout. Throws where several are mixed, captions beside
+ * pictures included.
+ */
+export async function detectLayout(
+  listing: Listing,
+  hasPrompt: boolean,
+  look: (layout: ContainerLayout, file: string) => Promise<ContainerContent>,
+): Promise<DetectedLayout> {
+  const { root, files } = listing;
+  const picture = files.find((file) => PICTURE_NAME.test(file));
+  const [sideCar] = new SideCars(files).files;
+  const found: LayoutSign[] = [];
+  const notes: string[] = [];
+  let isTable = false;
+  for (const sign of signedLayouts(listing)) {
+    const { layout } = sign;
+    const content =
+      isContainer(layout) && picture !== undefined
+        ? await contentOf(layout, listing, look)
+        : "pictures";
+    if (content === "nothing") {
+      notes.push(`${sign.file} holds no pictures, and is passed over`);
+    } else found.push(sign);
+    if (!isContainer(layout) || content === "paths") isTable = true;
+  }
+  // Captions beside pictures go with a table, which may leave some out.
+  const beside: LayoutSign | undefined =
+    isTable || picture === undefined
+      ? undefined
+      : sideCar !== undefined
+        ? { layout: "side-cars", file: innerName(root, sideCar) }
+        : hasPrompt
+          ? { layout: "pictures", file: innerName(root, picture) }
+          : undefined;
+  const all = beside === undefined ? found : [beside, ...found];
+  refuseMixed(root, all);
+  return { layout: all[0]?.layout ?? "pictures", notes };
+}
+
+/** Of the first container that holds something; what can't be read is read again, and says why, where its layout is taken. */
+async function contentOf(
+  layout: ContainerLayout,
+  listing: Listing,
+  look: (layout: ContainerLayout, file: string) => Promise<ContainerContent>,
+): Promise<ContainerContent> {
+  for (const file of filesOf(layout, listing)) {
+    const content = await look(layout, file).catch((error: unknown): ContainerContent => {
+      if (error instanceof BadFileError) return "pictures";
+      throw error;
+    });
+    if (content !== "nothing") return content;
+  }
+  return "nothing";
 }

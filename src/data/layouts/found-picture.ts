@@ -42,6 +42,7 @@ export class PictureFile implements FoundPicture {
   readonly text: string | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
   readonly control: ControlPicture | undefined;
+  readonly container: string | undefined;
 
   constructor(
     file: string,
@@ -49,12 +50,14 @@ export class PictureFile implements FoundPicture {
     text: string | undefined,
     columns: Readonly<Record<string, unknown>>,
     control?: ControlPicture,
+    container?: string,
   ) {
     this.file = file;
     this.path = path;
     this.text = text;
     this.columns = columns;
     this.control = control;
+    this.container = container;
   }
 
   read(): Promise<Uint8Array> {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { asyncBufferFromFile, parquetMetadataAsync } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../images/index.ts";
+import { isHeldOut } from "../layouts/splits.ts";
 import { readDataset } from "../read-dataset.ts";
 import { convertDataset } from "./convert-dataset.ts";
 
@@ -159,6 +160,68 @@ describe("convertDataset", () => {
     expect(await readFile(join(work, "sks", "metadata.jsonl"), "utf8")).toBe(
       '{"file_name":"a.png","text":"a sks dog","note":1}\n',
     );
+  });
+
+  it.each([
+    "side-cars",
+    "jsonl",
+    "csv",
+    "captions",
+    "parquet",
+    "webdataset",
+    "pixart-json",
+  ] as const)(
+    "keeps what is held out apart as %s, so that no reader takes it for training's",
+    async (to) => {
+      const folder = await source(`splits-${to}`, [
+        { file_name: "a.png", text: "an a", split: "Held-Out" },
+        { file_name: "b.png", text: "a b", split: "val" },
+        { file_name: "c.png", text: "a c", split: "train" },
+        { file_name: "d.png", text: "a d" },
+      ]);
+      const out = join(work, `splits-${to}-out`);
+      const { lostColumns, renamed, splits } = await convertDataset(folder, out, { to });
+      expect([lostColumns, renamed]).toEqual([[], 0]);
+      expect(splits.map(({ split, pictures }) => [split, pictures])).toEqual([
+        ["train", 1],
+        [null, 1],
+        ["Held-Out", 1],
+        ["val", 1],
+      ]);
+      const { entries } = await readDataset(out);
+      const heldOut = entries.filter(isHeldOut).map(({ text }) => text);
+      expect(heldOut.sort()).toEqual(["a b", "an a"]);
+      const names = await readdir(to === "parquet" ? join(out, "data") : out);
+      if (to === "webdataset")
+        expect(names.sort()).toEqual(["heldout-00000.tar", "train-00000.tar", "val-00000.tar"]);
+      if (to === "side-cars") expect(names.sort()).toEqual(["heldout", "train", "val"]);
+      if (to === "parquet") {
+        expect(names.map((name) => name.split("-")[0]).sort()).toEqual(["heldout", "train", "val"]);
+      }
+    },
+  );
+
+  it("leaves pictures in the folders that are their splits", async () => {
+    const folder = await source("folders", []);
+    for (const split of ["train", "test"]) {
+      await mkdir(join(folder, "all", split), { recursive: true });
+      await writeFile(join(folder, "all", split, `${split}.png`), png);
+      await writeFile(join(folder, "all", split, `${split}.txt`), split);
+    }
+    await rm(join(folder, "metadata.jsonl"));
+    const out = join(work, "folders-out");
+    await convertDataset(folder, out, { to: "side-cars" });
+    const { entries } = await readDataset(out);
+    expect(entries.map(({ file, columns }) => [file, columns])).toEqual([
+      ["all/test/test.png", { split: "test" }],
+      ["all/train/train.png", { split: "train" }],
+    ]);
+    const parquet = join(work, "folders-parquet");
+    await convertDataset(folder, parquet, { to: "parquet" });
+    expect((await readdir(join(parquet, "data"))).sort()).toEqual([
+      "test-00000-of-00001.parquet",
+      "train-00000-of-00001.parquet",
+    ]);
   });
 
   it("tells what side-cars can't hold, renames for keys, and gives rows an extension", async () => {

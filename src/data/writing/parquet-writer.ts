@@ -4,6 +4,7 @@ import type { SchemaElement } from "hyparquet";
 import { fileWriter, ParquetWriter } from "hyparquet-writer";
 import { syncFolder } from "../../weights/durable-files.ts";
 import { captionsOf } from "../layouts/several-captions.ts";
+import { splitFileName } from "../layouts/splits.ts";
 import { type ColumnType, columnTypes, featureOf, schemaOf, storedValue } from "./column-type.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
@@ -48,8 +49,7 @@ export class ParquetDatasetWriter implements DatasetWriter {
   async add(pictures: readonly WrittenPicture[]): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     for (const picture of pictures) {
-      const { split } = picture.columns;
-      const name = typeof split === "string" && /^\w+$/.test(split) ? split : "train";
+      const name = splitFileName(picture);
       const shard = this.#open.get(name) ?? this.#newShard(name);
       shard.rows.push(picture);
       shard.bytes += picture.bytes.length;
