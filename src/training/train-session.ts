@@ -8,6 +8,7 @@ import * as torch from "../torch/index.ts";
 import { aspectPlan, describePlan } from "./aspect-plan.ts";
 import { cacheFolder, planRun } from "./before-run.ts";
 import { cleanLeftovers, DiskFullError, forecastBytes, requireDiskSpace } from "./checkpoint.ts";
+import { captionsOfExample } from "./example-captions.ts";
 import { pretrainedTokenizer } from "./models.ts";
 import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
 import { clearRehearsal, describeRehearsal, largeStages, rehearse } from "./rehearsal.ts";
@@ -172,9 +173,7 @@ export class TrainSession {
     const folder = join(this.#run.path, "tokenizer");
     await this.#world.first(async () => {
       if (existsSync(join(folder, "tokenizer_config.json"))) return;
-      const captions = data.train
-        .flatMap((e) => [e.shortCaption, e.denseCaption])
-        .map(prepareCaption);
+      const captions = data.train.flatMap(captionsOfExample).map(prepareCaption);
       const made = T5Tokenizer.fromCaptions(captions, { vocabSize: tokenizer.vocabSize });
       await made.savePretrained(folder);
     });

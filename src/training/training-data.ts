@@ -3,6 +3,7 @@ import type { CheckedConfig, ResolvedConfig } from "../config/index.ts";
 import type { PictureSize } from "../data/buckets.ts";
 import type { ControlPicture, Dataset, DatasetEntry } from "../data/dataset.ts";
 import { DEMO_THINGS } from "../data/emoji/demo-things.ts";
+import { captionsOf } from "../data/layouts/several-captions.ts";
 import { isHeldOut } from "../data/layouts/splits.ts";
 import { loadPictures } from "../data/load-pictures.ts";
 import { readDataset } from "../data/read-dataset.ts";
@@ -24,6 +25,8 @@ export interface Example {
   /** What a ControlNet is shown of it, where the data set has that. */
   readonly control?: ControlPicture | undefined;
   readonly shortCaption: string;
+  /** All its short captions, that one first, where the data set has several. */
+  readonly shortCaptions?: readonly string[] | undefined;
   /** The short one where the data has no other. */
   readonly denseCaption: string;
   /** What is in it, where the data says so. */
@@ -91,6 +94,11 @@ function chooseEntries(config: DatasetChoice, { entries, location }: Dataset): D
   );
 }
 
+function severalCaptions(entry: DatasetEntry): Pick<Example, "shortCaptions"> {
+  const shortCaptions = captionsOf(entry);
+  return shortCaptions.length > 1 ? { shortCaptions } : {};
+}
+
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {
@@ -134,6 +142,7 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
     control: entry.control,
     size: once(async () => pictureSize(await entry.read(), entry.path)),
     shortCaption: entry.text,
+    ...severalCaptions(entry),
     denseCaption: textColumn(entry, "dense_text") ?? entry.text,
     thing: textColumn(entry, "thing"),
     style: textColumn(entry, "style"),
