@@ -23,7 +23,7 @@ const SIGNS: readonly (readonly [DatasetLayout, RegExp])[] = [
     /^(InternData\/)?(partition(_filter)?\/[^/]+|data_info)\.json$|^InternData\/[^/]+\.json$/,
   ],
   ["jsonl", /(^|\/)metadata\.jsonl$/],
-  ["csv", /(^|\/)(metadata|captions)\.csv$/],
+  ["csv", /(^|\/)(metadata|captions)\.[ct]sv$/],
   ["captions", /(^|\/)captions\.(json|txt)$/],
 ];
 

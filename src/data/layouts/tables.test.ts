@@ -123,6 +123,15 @@ describe("metadata.csv", () => {
     );
   });
 
+  it("reads tabs where the name says so", async () => {
+    const tsv = 'file_name\ttext\ta\na.png\t"x\t""y"""\t1\nb.png\tone, two\n';
+    expect(await table(tsv, "metadata.tsv")).toEqual([
+      "csv",
+      ["a.png", 'x\t"y"', { a: 1 }],
+      ["b.png", "one, two", {}],
+    ]);
+  });
+
   it("joins rows on one picture", async () => {
     expect(await table("file_name,text\na.png,x\na.png,y\nb.png,z\n")).toEqual([
       "csv",
