@@ -8,8 +8,8 @@ const TOKENS = /\\.|"|-?\bInfinity\b(?!\s*:)|\bNaN\b(?!\s*:)|-?\b\d[\d.eE+-]*(?!
 const WORDS: ReadonlySet<string> = new Set(["NaN", "Infinity", "-Infinity"]);
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const WHOLE = /^-?\d+$/;
-/** Only these need more than JavaScript's own parser: 16 digits are the fewest beyond 2^53. */
-const BEYOND_JSON = /NaN|Infinity|\d{16}/;
+/** Only these need more than JavaScript's own parser: 16 digits are the fewest beyond 2^53. Those behind a point lose nothing. */
+const BEYOND_JSON = /NaN|Infinity|(?<![\d.])[1-9]\d{15}/;
 
 /**
  * Parses JSON as Python's `json` reads and writes it: NaN and the infinities are bare words, and whole numbers have any length.
