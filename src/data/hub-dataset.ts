@@ -16,12 +16,28 @@ import { splitOf } from "./layouts/splits.ts";
 /** Where the Hub keeps what it made of a data set's main branch: `{configuration}/{split}/0000.parquet`. */
 const CONVERSION = "refs/convert/parquet";
 
+/** Data sets that recipes name and the Hub no longer has. */
+const TAKEN_DOWN: ReadonlyMap<string, string> = new Map([
+  [
+    "lambdalabs/pokemon-blip-captions",
+    "it was taken down from the Hub in April 2024: take a data set of the same form with --cfg-options dataset.folder=lambdalabs/naruto-blip-captions, or a folder of your own or with a copy of it",
+  ],
+]);
+
 /**
  * Downloads a data set of the Hub and lists what of it is read. Its own files are taken where they have a layout of
  * ours, else the Hub's conversion to parquet; of parquet files that name splits, those of `train`. No code in it is
  * looked at. Throws HubError.
  */
 export async function listHubDataset(name: string, options: DatasetOptions): Promise<Listing> {
+  const advice = TAKEN_DOWN.get(name);
+  return listRepository(name, options).catch((error: unknown) => {
+    if (advice === undefined || !(error instanceof HubError)) throw error;
+    throw new HubError(`${error.message}; ${advice}`, { cause: error });
+  });
+}
+
+async function listRepository(name: string, options: DatasetOptions): Promise<Listing> {
   const { revision } = options;
   if (revision === CONVERSION) return listConversion(name);
   const choose = (paths: readonly string[]): string[] => ownFiles(paths, options);

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
-import { describeReasons, describeSplits } from "../data/reasons.ts";
+import { describeReasons } from "../data/reasons.ts";
 import { World } from "../distributed/index.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
@@ -151,7 +151,6 @@ export class TrainSession {
   #reportData(data: TrainingData): void {
     const { dataset, train, heldout } = data;
     const { location, layout, images, captioned, missingCaption, unreadable, leftOut } = dataset;
-    const { splits, notes } = dataset;
     this.#options.say(
       `Data: ${location} (${layout}): ${images} pictures, ${captioned} with captions; ${train.length} to train on, ${heldout.length} held out`,
     );
@@ -162,8 +161,6 @@ export class TrainSession {
     }
     for (const { path, reason } of unreadable) this.#journal.warn(`${path} is left out: ${reason}`);
     for (const line of describeReasons(leftOut)) this.#journal.warn(`Left out: ${line}`);
-    if (splits.length > 0) this.#options.say(`Splits: ${describeSplits(splits)}`);
-    for (const note of notes) this.#options.say(note);
   }
 
   /** The pretrained tokenizer, or one made from all captions and kept in the run folder. */

@@ -57,7 +57,7 @@ export function refuseMixed(place: string, found: readonly LayoutSign[]): void {
   if (found.length < 2) return;
   const list = found.map(({ layout, file }) => `${layout} (${file})`);
   throw new Error(
-    `${place} holds several layouts: ${list.join(", ")}. Say which one to read: layout`,
+    `${place} holds several layouts: ${list.join(", ")}. Say which one to read: layout (--layout, dataset.layout)`,
   );
 }
 
