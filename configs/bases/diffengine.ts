@@ -18,7 +18,10 @@ export const finetune: TextToImageStageConfig = {
   sampleEvery: { epochs: 1 },
 };
 
-/** The released 1024 px model on captioned pictures of Pokémon. */
+/**
+ * The released 1024 px model on captioned pictures of Pokémon. The data set was taken down from the Hub in April 2024.
+ * One of the same form is there: --cfg-options dataset.folder=lambdalabs/naruto-blip-captions; so is a folder of one's own.
+ */
 export const pokemonBlip: PixArtConfig = {
   base: "PixArt-alpha/PixArt-XL-2-1024-MS",
   autoencoder: { pretrained: "stabilityai/sd-vae-ft-ema" },

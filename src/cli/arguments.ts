@@ -1,10 +1,13 @@
 import { InvalidArgumentError } from "commander";
 
-/** Reads a flag's value as a whole number from `least` on. */
+/** Reads a flag's value as a whole number from `least` on, below 2^53: beyond, another number would be used without a word. */
 export const wholeNumber =
   (least: number): ((text: string) => number) =>
   (text) => {
-    const value = Number(text);
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (Number.isInteger(value) && value > Number.MAX_SAFE_INTEGER) {
+      throw new InvalidArgumentError(`Expected a whole number up to ${Number.MAX_SAFE_INTEGER}.`);
+    }
     if (!Number.isInteger(value) || value < least) {
       throw new InvalidArgumentError(`Expected a whole number from ${least}.`);
     }

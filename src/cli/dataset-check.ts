@@ -1,6 +1,8 @@
+import { loadConfig } from "../config/index.ts";
 import { checkDataset, type DatasetReport, type Spread } from "../data/check-dataset.ts";
-import { DATASET_LAYOUTS, type DatasetOptions, type Unreadable } from "../data/dataset.ts";
+import { DATASET_LAYOUTS, type DatasetOptions } from "../data/dataset.ts";
 import { readDataset } from "../data/read-dataset.ts";
+import { describeReasons, describeSplits } from "../data/reasons.ts";
 import { contactSheet } from "../images/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import { PictureProgress } from "./picture-progress.ts";
@@ -19,12 +21,52 @@ export interface ReadOptions {
 
 /** Options of `pixart dataset check`. */
 export interface DatasetCheckOptions extends ReadOptions {
-  readonly size: number;
-  readonly batch: number;
+  /** A recipe or config, whose size, batch and data set's columns are taken where the options give none. */
+  readonly for?: string;
+  readonly size?: number;
+  readonly batch?: number;
   readonly maxLength: number;
   readonly tokenizer?: string;
   readonly sheet?: string;
   readonly json?: boolean;
+}
+
+/** What the data set is checked against. */
+interface Measure {
+  readonly size: number;
+  readonly batch: number;
+  readonly maxLength: number;
+  /** Where the size is from; undefined where it was given. */
+  readonly source?: string;
+}
+
+/** Of PixArt's model. */
+const USUAL_SIZE = 1024;
+
+/** The largest resolution of a recipe's stages is the one that pictures may be too small for. */
+async function measureOf({
+  for: recipe,
+  size,
+  batch,
+  maxLength,
+}: DatasetCheckOptions): Promise<Measure> {
+  if (recipe === undefined) {
+    const source = "PixArt's size; --size or --for RECIPE names another";
+    return {
+      size: size ?? USUAL_SIZE,
+      batch: batch ?? 1,
+      maxLength,
+      ...(size === undefined && { source }),
+    };
+  }
+  const { stages } = await loadConfig(recipe);
+  const [largest] = stages.toSorted((a, b) => b.resolution - a.resolution);
+  return {
+    size: size ?? largest?.resolution ?? USUAL_SIZE,
+    batch: batch ?? largest?.batchSize ?? 1,
+    maxLength,
+    ...(size === undefined && { source: `that of ${recipe}` }),
+  };
 }
 
 /** What `readDataset` is told. Throws for a layout that there is not. */
@@ -49,7 +91,8 @@ const THUMBNAILS = 48;
 
 /** `pixart dataset check LOCATION`; exit status 1 where nothing can be trained on. */
 export async function datasetCheck(location: string, options: DatasetCheckOptions): Promise<void> {
-  const { size, batch, maxLength, sheet: sheetPath } = options;
+  const { sheet: sheetPath } = options;
+  const measure = await measureOf(options);
   const tokenizer =
     options.tokenizer === undefined
       ? undefined
@@ -57,10 +100,8 @@ export async function datasetCheck(location: string, options: DatasetCheckOption
   const dataset = await readDataset(location, readOptions(options));
   using progress = new PictureProgress("Looking at");
   const { report, sheet } = await checkDataset(dataset, {
-    size,
-    batch,
+    ...measure,
     tokenizer,
-    maxLength,
     thumbnails: sheetPath === undefined ? 0 : THUMBNAILS,
     onProgress: (done, total) => progress.update(done, total),
   });
@@ -75,13 +116,15 @@ export async function datasetCheck(location: string, options: DatasetCheckOption
     say(`${sheet.size} thumbnails: ${sheetPath}`);
   }
   process.stdout.write(
-    `${options.json ? JSON.stringify(report) : describeCheck(report, options)}\n`,
+    `${options.json ? JSON.stringify(report) : describeCheck(report, measure)}\n`,
   );
   if (!report.canTrain) {
     say(
       report.usable === 0
         ? "Nothing can be trained on: no picture could be decoded"
-        : "Training would stop: more than 5 % of the pictures can't be read. Remove or repair them",
+        : report.usable === report.heldOut
+          ? `Nothing can be trained on: all pictures are of splits that are held out, ${describeSplits(report.splits)}`
+          : "Training would stop: more than 5 % of the pictures can't be read. Remove or repair them",
     );
     process.exitCode = 1;
   }
@@ -94,15 +137,14 @@ const some = (lines: readonly string[]): string[] => [
   ...(lines.length > SHOWN ? [`  and ${lines.length - SHOWN} more`] : []),
 ];
 
-const range = ({ min, median, max }: Spread): string => `${min} to ${max}, median ${median}`;
+const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
 
-const reasons = (list: readonly Unreadable[]): string[] =>
-  list.map(({ path, reason }) => `${path}: ${reason}`);
+const range = ({ min, median, max }: Spread): string => `${min} to ${max}, median ${median}`;
 
 /** The report for people. */
 export function describeCheck(
   report: DatasetReport,
-  { size, batch, maxLength }: Pick<DatasetCheckOptions, "size" | "batch" | "maxLength">,
+  { size, batch, maxLength, source }: Measure,
 ): string {
   const {
     missingCaption,
@@ -116,23 +158,28 @@ export function describeCheck(
   } = report;
   return [
     `${report.location}: ${report.layout}`,
-    `pictures          ${report.images}, of which ${report.usable} can be trained on`,
+    `pictures          ${report.images}, of which ${report.usable - report.heldOut} can be trained on`,
+    ...report.splits.map(
+      ({ split, pictures, isHeldOut }) =>
+        `${`split ${split ?? "(none)"}`.padEnd(18)}${pictures}${isHeldOut ? ", never trained on" : ""}`,
+    ),
+    ...report.notes.map((note) => `note              ${note}`),
     `without caption   ${missingCaption.length}`,
     ...some(missingCaption),
     ...(missingControl === null
       ? []
       : [`without control   ${missingControl.length}`, ...some(missingControl)]),
     ...(leftOut.length > 0
-      ? [`left out          ${leftOut.length}`, ...some(reasons(leftOut))]
+      ? [`left out          ${leftOut.length}`, ...indented(describeReasons(leftOut))]
       : []),
     `unreadable        ${unreadable.length}`,
-    ...some(reasons(unreadable)),
+    ...indented(describeReasons(unreadable)),
     ...describeCaptions(captions, maxLength),
     ...(report.usable > 0
       ? [
           `width             ${range(report.width)}`,
           `height            ${range(report.height)}`,
-          `${`below ${size} px`.padEnd(18)}${tooSmall.length}, which would be enlarged`,
+          `${`below ${size} px`.padEnd(18)}${tooSmall.length}, which would be enlarged${source === undefined ? "" : ` (${source})`}`,
           ...some(tooSmall),
         ]
       : []),

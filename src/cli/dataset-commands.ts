@@ -30,8 +30,9 @@ export function addDatasetCommands(dataset: Command): void {
       "of a ControlNet's pictures, where it is not control_image or conditioning_image",
     )
     .option("--control-folder <folder>", "of a ControlNet's pictures, under the pictures' names")
-    .option("--size <pixels>", "resolution of the training to come", wholeNumber(8), 1024)
-    .option("--batch <n>", "pictures a step", wholeNumber(1), 1)
+    .option("--for <recipe>", "take size and batch of this recipe or config")
+    .option("--size <pixels>", "resolution of the training (default: 1024)", wholeNumber(8))
+    .option("--batch <n>", "pictures a step (default: 1)", wholeNumber(1))
     .option("--tokenizer <folder>", "count captions in its tokens: a folder or a name on the Hub")
     .option("--max-length <tokens>", "longest caption", wholeNumber(1), 120)
     .option("--sheet <file>", "a PNG with thumbnails and captions")

@@ -1,4 +1,5 @@
 import { WRITTEN_LAYOUTS } from "../data/dataset.ts";
+import { describeSplits } from "../data/reasons.ts";
 import { convertDataset } from "../data/writing/convert-dataset.ts";
 import { type ReadOptions, readOptions } from "./dataset-check.ts";
 import { PictureProgress } from "./picture-progress.ts";
@@ -21,20 +22,20 @@ export async function datasetConvert(
     throw new Error(`Expected ${WRITTEN_LAYOUTS.join(", ")} for --to but received ${options.to}`);
   }
   using progress = new PictureProgress("Writing");
-  const { from, folder, pictures, unreadable, lostColumns, renamed } = await convertDataset(
-    location,
-    out,
-    {
+  const { from, folder, pictures, unreadable, lostColumns, lostCaptions, renamed, splits } =
+    await convertDataset(location, out, {
       to,
       maxShardBytes: options.maxShardMb === undefined ? undefined : options.maxShardMb * 1e6,
       read: readOptions(options),
       onProgress: (done, total) => progress.update(done, total),
-    },
-  );
+    });
   say(`Wrote ${pictures} pictures: ${from} to ${to}`);
+  if (splits.length > 0) say(`Splits, kept apart: ${describeSplits(splits)}`);
   for (const { path, reason } of unreadable) say(`Left out ${path}: ${reason}`);
   if (lostColumns.length > 0)
     say(`Not kept, for side-cars hold captions alone: ${lostColumns.join(", ")}`);
+  if (lostCaptions > 0)
+    say(`Not kept, for side-cars hold one caption a picture: ${lostCaptions} further captions`);
   if (renamed > 0) say(`Renamed ${renamed} pictures with dots in their names`);
   process.stdout.write(`${folder}\n`);
 }

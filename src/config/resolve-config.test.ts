@@ -267,6 +267,10 @@ describe("mistakes", () => {
       { ...smallest, seed: Number.NaN },
       "Expected an integer of at least 0 for seed but received NaN.",
     ],
+    [
+      { ...smallest, seed: 2 ** 53 },
+      "Expected an integer up to 9007199254740991 for seed but received 9007199254740992.",
+    ],
     [{ ...smallest, autoencoder: 3 }, "Expected an object for autoencoder but received 3."],
     [
       { ...smallest, autoencoder: { blockOutChannels: 32 } },

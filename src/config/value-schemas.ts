@@ -4,9 +4,17 @@ import { z } from "zod";
 
 export const text: z.ZodString = z.string("some text").min(1, "some text");
 export const flag: z.ZodBoolean = z.boolean("true or false");
-export const count: z.ZodInt = z.int("a positive integer").positive("a positive integer");
+/** Beyond 2^53 a double may be another number than the one that was written. */
+const orTooLarge =
+  (expected: string) =>
+  ({ code }: { readonly code?: string | undefined }): string =>
+    code === "too_big" ? `an integer up to ${Number.MAX_SAFE_INTEGER}` : expected;
+
+export const count: z.ZodInt = z
+  .int({ error: orTooLarge("a positive integer") })
+  .positive("a positive integer");
 export const wholeNumber: z.ZodInt = z
-  .int("an integer of at least 0")
+  .int({ error: orTooLarge("an integer of at least 0") })
   .min(0, "an integer of at least 0");
 export const positive: z.ZodNumber = z.number("a number above 0").positive("a number above 0");
 export const atLeastZero: z.ZodNumber = z

@@ -107,7 +107,7 @@ describe("captionDataset", () => {
 
   it("keeps every line, column and digit of a metadata.jsonl, and the file as it was", async () => {
     const before =
-      '{"file_name": "./b.png", "text": "a b", "id": 12345678901234567890, "score": 1.50}\n' +
+      '{"file_name": "./b.png", "text": "a b", "id": 12345678901234567890, "score": 1.50, "similarity": NaN}\n' +
       '{"file_name": "gone.png", "text": "gone"}\n' +
       '{"file_name": "a.png", "text": "an a", "dense_text": "by hand"}\n';
     await files({ "a.png": true, "b.png": true, "c.png": true, "metadata.jsonl": before });
@@ -122,7 +122,7 @@ describe("captionDataset", () => {
         .find((line) => line.file === file)?.caption;
     const c = await answer("c.png");
     expect(await jsonl()).toEqual([
-      `{"file_name":"./b.png","text":"a b","id":12345678901234567890,"score":1.50,"dense_text":"${await answer("b.png")}"}`,
+      `{"file_name":"./b.png","text":"a b","id":12345678901234567890,"score":1.50,"similarity":NaN,"dense_text":"${await answer("b.png")}"}`,
       '{"file_name": "gone.png", "text": "gone"}',
       '{"file_name": "a.png", "text": "an a", "dense_text": "by hand"}',
       `{"file_name":"c.png","text":"${c}","dense_text":"${c}"}`,

@@ -1,12 +1,14 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { parse, stringify } from "lossless-json";
+import { inUtf8 } from "../data/caption-text.ts";
 import type { DatasetEntry, DatasetOptions } from "../data/dataset.ts";
 import { type ColumnNames, describedPicture } from "../data/described-picture.ts";
 import { innerName } from "../data/layouts/list-files.ts";
 import { convertDataset } from "../data/writing/convert-dataset.ts";
 import { replaceFile } from "../weights/durable-files.ts";
+import { formatPythonJson, parsePythonJson, type ReadNumber } from "../weights/python-json.ts";
+import { RawNumber } from "../weights/strict-json.ts";
 
 /** Dense captions by the picture's name. */
 export type DenseCaptions = ReadonlyMap<string, { readonly caption: string }>;
@@ -31,19 +33,23 @@ export async function writeCaptionsBeside(
   const count = open.size;
   const before = existsSync(metadata) ? await readFile(metadata) : undefined;
   const lines: Buffer[] = [];
-  for (const { text, where } of before === undefined ? [] : linesIn(metadata, before)) {
-    const { fileName } = describedPicture(where, JSON.parse(text), names);
-    const file = innerName(dirname(metadata), resolve(dirname(metadata), fileName));
+  for (const { text, where } of before === undefined ? [] : linesIn(metadata, inUtf8(before))) {
+    const { fileName } = describedPicture(where, recordOf(text), names);
+    // Names may have been written on Windows.
+    const files = [fileName, fileName.replaceAll("\\", "/")].map((name) =>
+      innerName(dirname(metadata), resolve(dirname(metadata), name)),
+    );
+    const file = files.find((name) => open.has(name)) ?? fileName;
     const entry = open.get(file);
     open.delete(file);
     // Numbers as they were written: an id may have more digits than a double.
-    const record = entry && (parse(text) as Record<string, unknown>);
-    const line = record && stringify({ ...record, ...said(entry, captions, names, false) });
+    const record = entry && recordOf(text, (spelling) => new RawNumber(spelling));
+    const line = record && formatPythonJson({ ...record, ...said(entry, captions, names, false) });
     lines.push(Buffer.from(`${line ?? text}\n`));
   }
   for (const entry of open.values()) {
     const path = { [names.imageColumn ?? "file_name"]: entry.file };
-    const line = JSON.stringify({ ...path, ...said(entry, captions, names, true) });
+    const line = formatPythonJson({ ...path, ...said(entry, captions, names, true) });
     lines.push(Buffer.from(`${line}\n`));
   }
   const earlier = join(dirname(metadata), "metadata.before-captions.jsonl");
@@ -51,6 +57,9 @@ export async function writeCaptionsBeside(
   await replaceFile(metadata, [Buffer.concat(lines)]);
   return count;
 }
+
+const recordOf = (json: string, number?: ReadNumber<RawNumber>): Record<string, unknown> =>
+  parsePythonJson(json, number) as Record<string, unknown>;
 
 /** What is new of a picture: its dense caption, and its raw one where the line has none of its own. */
 function said(

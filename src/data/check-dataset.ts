@@ -8,8 +8,9 @@ import {
   planBuckets,
   trainingBuckets,
 } from "./buckets.ts";
-import type { Dataset, DatasetEntry, Unreadable } from "./dataset.ts";
+import type { Dataset, DatasetEntry, SplitCount, Unreadable } from "./dataset.ts";
 import { differenceHash, equalGroups, pixelHash, similarGroups } from "./duplicates.ts";
+import { countSplits, isHeldOut } from "./layouts/splits.ts";
 import { MAX_UNREADABLE } from "./load-pictures.ts";
 import { mapConcurrent } from "./map-concurrent.ts";
 
@@ -50,20 +51,28 @@ export interface DatasetReport {
   readonly images: number;
   /** Pictures with a caption that could be decoded. */
   readonly usable: number;
+  /** How many of them are of splits that are never trained on. */
+  readonly heldOut: number;
+  /** Usable pictures by split; empty where nothing marks splits. */
+  readonly splits: readonly SplitCount[];
+  /** What was assumed or passed over. */
+  readonly notes: readonly string[];
   readonly missingCaption: readonly string[];
   /** Pictures that have no control picture; null where none has one. */
   readonly missingControl: readonly string[] | null;
   readonly leftOut: readonly Unreadable[];
   readonly unreadable: readonly Unreadable[];
-  /** Whether training starts: there are pictures, and at most 5 % are unreadable. */
+  /** Whether training starts: there are pictures that are not held out, and at most 5 % are unreadable. */
   readonly canTrain: boolean;
   /** Of captions and dense captions; null where there was no tokenizer. */
   readonly captions: { readonly tokens: Spread; readonly cut: readonly CutCaption[] } | null;
   readonly width: Spread;
   readonly height: Spread;
+  /** What pictures were compared with. */
+  readonly size: number;
   /** Pictures whose short side is below `size`: they are enlarged. */
   readonly tooSmall: readonly string[];
-  /** Null where PixArt has no table for `size`: pictures are then cropped to squares. */
+  /** Of the pictures that are not held out. Null where PixArt has no table for `size`: pictures are then cropped to squares. */
   readonly buckets: BucketPlan | null;
   /** Files with the same pixels. */
   readonly duplicates: readonly (readonly string[])[];
@@ -123,11 +132,15 @@ export async function checkDataset(
   for (const { entry, pixels } of seen) {
     fingerprint.update(JSON.stringify([entry.file, entry.text, pixels]));
   }
+  const trained = seen.filter(({ entry }) => !isHeldOut(entry));
   const report: DatasetReport = {
     location: dataset.location,
     layout: dataset.layout,
     images: dataset.images,
     usable: seen.length,
+    heldOut: seen.length - trained.length,
+    splits: countSplits(seen.map(({ entry }) => entry)),
+    notes: dataset.notes,
     missingCaption: dataset.missingCaption,
     missingControl: entries.some(({ control }) => control !== undefined)
       ? entries.filter(({ control }) => control === undefined).map(({ path }) => path)
@@ -135,15 +148,18 @@ export async function checkDataset(
     leftOut: dataset.leftOut,
     unreadable,
     canTrain:
-      seen.length > 0 &&
+      trained.length > 0 &&
       unreadable.length <= MAX_UNREADABLE * (entries.length + dataset.unreadable.length),
     captions: tokenizer === undefined ? null : countTokens(seen, tokenizer, maxLength),
     width: spread(seen.map(({ width }) => width)),
     height: spread(seen.map(({ height }) => height)),
+    size,
     tooSmall: seen
       .filter(({ width, height }) => Math.min(width, height) < size)
       .map(({ entry }) => entry.file),
-    buckets: BUCKET_SIZES.includes(size) ? planBuckets(seen, trainingBuckets(size), batch) : null,
+    buckets: BUCKET_SIZES.includes(size)
+      ? planBuckets(trained, trainingBuckets(size), batch)
+      : null,
     duplicates: exact.map(names),
     similar: similar.map(names),
     fingerprint: fingerprint.digest("hex"),

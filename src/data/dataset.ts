@@ -45,6 +45,15 @@ export interface Unreadable {
   readonly reason: string;
 }
 
+/** A split and its pictures. */
+export interface SplitCount {
+  /** As the data set names it; null for the pictures of which it says nothing. */
+  readonly split: string | null;
+  readonly pictures: number;
+  /** Never trained on: validation, test and held-out pictures, by whichever name. */
+  readonly isHeldOut: boolean;
+}
+
 /** What `readDataset` may be told; nothing is needed for the usual layouts. */
 export interface DatasetOptions {
   /** Of a data set on the Hub: a branch, a tag or a commit. Default `main`, or what the Hub made of it in parquet. */
@@ -86,4 +95,8 @@ export interface Dataset {
   readonly unreadable: readonly Unreadable[];
   /** Good pictures that the layout's own rules leave out: PixArt's lists drop those that are too tall. */
   readonly leftOut: readonly Unreadable[];
+  /** How many entries each split has; empty where nothing marks splits. */
+  readonly splits: readonly SplitCount[];
+  /** What was assumed or passed over, in sentences for people. */
+  readonly notes: readonly string[];
 }

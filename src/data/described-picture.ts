@@ -1,4 +1,5 @@
 import { quote } from "../weights/errors.ts";
+import { captionText } from "./caption-text.ts";
 import type { DatasetOptions } from "./dataset.ts";
 
 /** What a line of a table says of one picture. */
@@ -67,23 +68,25 @@ export function describedText(
   names: ColumnNames,
   imageColumn?: string,
 ): Pick<DescribedPicture, "text" | "columns"> {
-  const textColumn = textColumnOf(Object.keys(record), names) ?? TEXT_COLUMNS[0];
+  const textColumn =
+    textColumnOf(Object.keys(record), names) ?? names.textColumn ?? TEXT_COLUMNS[0];
   const value = record[textColumn];
-  const columns = Object.fromEntries(
-    // A list keeps its place among the columns: only its first caption is trained on.
-    Object.entries(record).filter(
-      ([name]) => name !== imageColumn && (name !== textColumn || Array.isArray(value)),
-    ),
+  const columns: Record<string, unknown> = Object.fromEntries(
+    Object.entries(record).filter(([name]) => name !== imageColumn && name !== textColumn),
   );
-  return { text: captionOf(where, textColumn, value), columns };
+  // A list of captions is the column `text` whatever it was called, but for where a column of that name holds something else.
+  const captions = captionsIn(where, textColumn, value);
+  if (captions.length > 1) columns["text" in columns ? textColumn : "text"] = value;
+  return { text: captions[0], columns };
 }
 
-/** The first caption of a list: a random one would make two runs differ. */
-function captionOf(where: string, column: string, value: unknown): string | undefined {
+/** The captions of a text or of a list of them. */
+function captionsIn(where: string, column: string, value: unknown): string[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const texts = list.filter((text) => text !== undefined && text !== null);
+  // pandas and Python's json write NaN for a caption that is missing.
+  const texts = list.filter((text) => text !== undefined && text !== null && !Number.isNaN(text));
   if (!texts.every((text) => typeof text === "string")) {
     throw new Error(`${where}: expected a string for "${column}" but found ${quote(value)}`);
   }
-  return texts.map((text) => text.trim()).find((text) => text !== "");
+  return texts.flatMap((text) => captionText(text) ?? []);
 }

@@ -1,19 +1,28 @@
 import { basename, join } from "node:path";
 import { HubError, type ResolvedFiles, resolveFiles, UnknownRevisionError } from "../hub/index.ts";
-import type { DatasetLayout, DatasetOptions } from "./dataset.ts";
+import type { DatasetOptions } from "./dataset.ts";
 import {
   filesOf,
+  isContainer,
   type LayoutSign,
-  PICTURE_NAME,
   refuseMixed,
-  sideCarsOf,
   signedLayouts,
 } from "./layouts/detect-layout.ts";
 import { isVisible, type Listing } from "./layouts/list-files.ts";
-import { splitOf } from "./layouts/parquet.ts";
+import { PICTURE_NAME } from "./layouts/picture-names.ts";
+import { SideCars } from "./layouts/side-cars.ts";
+import { splitOf } from "./layouts/splits.ts";
 
 /** Where the Hub keeps what it made of a data set's main branch: `{configuration}/{split}/0000.parquet`. */
 const CONVERSION = "refs/convert/parquet";
+
+/** Data sets that recipes name and the Hub no longer has. */
+const TAKEN_DOWN: ReadonlyMap<string, string> = new Map([
+  [
+    "lambdalabs/pokemon-blip-captions",
+    "it was taken down from the Hub in April 2024: take a data set of the same form with --cfg-options dataset.folder=lambdalabs/naruto-blip-captions, or a folder of your own or with a copy of it",
+  ],
+]);
 
 /**
  * Downloads a data set of the Hub and lists what of it is read. Its own files are taken where they have a layout of
@@ -21,6 +30,14 @@ const CONVERSION = "refs/convert/parquet";
  * looked at. Throws HubError.
  */
 export async function listHubDataset(name: string, options: DatasetOptions): Promise<Listing> {
+  const advice = TAKEN_DOWN.get(name);
+  return listRepository(name, options).catch((error: unknown) => {
+    if (advice === undefined || !(error instanceof HubError)) throw error;
+    throw new HubError(`${error.message}; ${advice}`, { cause: error });
+  });
+}
+
+async function listRepository(name: string, options: DatasetOptions): Promise<Listing> {
   const { revision } = options;
   if (revision === CONVERSION) return listConversion(name);
   const choose = (paths: readonly string[]): string[] => ownFiles(paths, options);
@@ -76,7 +93,7 @@ function ownFiles(paths: readonly string[], options: DatasetOptions): string[] {
     case "webdataset":
       return signs;
     default:
-      return [...signs, ...pictures, ...sideCarsOf(files)];
+      return [...signs, ...pictures, ...new SideCars(files).files];
   }
 }
 
@@ -85,9 +102,13 @@ function ownLayouts(
   paths: readonly string[],
   { layout, instancePrompt }: DatasetOptions,
 ): LayoutSign[] {
-  const listing = { root: "", files: visible(paths) };
+  // A repository's .tar.gz is more often an archive for its script than a shard: --layout says which.
+  const files = visible(paths).filter(
+    (path) => layout === "webdataset" || !/\.(tar\.gz|tgz)$/i.test(path),
+  );
+  const listing = { root: "", files };
   const picture = listing.files.find((path) => PICTURE_NAME.test(path));
-  const sideCar = sideCarsOf(listing.files)[0];
+  const sideCar = new SideCars(listing.files).files[0];
   const signed = signedLayouts(listing).filter(
     (sign) => isContainer(sign.layout) || picture !== undefined,
   );
@@ -102,12 +123,9 @@ function ownLayouts(
   return signed.length > 0 ? signed : beside;
 }
 
-const isContainer = (layout: DatasetLayout): boolean =>
-  layout === "parquet" || layout === "webdataset";
-
 /** Those of `train` where there are some, else all. */
 function trainFiles(files: readonly string[]): string[] {
-  const train = files.filter((path) => splitOf(path) === "train");
+  const train = files.filter((path) => ["train", "training"].includes(splitOf(path) ?? ""));
   return train.length > 0 ? train : [...files];
 }
 

@@ -1,20 +1,32 @@
 import { resolve } from "node:path";
 import { placeOf, refuseRevision } from "../hub/index.ts";
+import { isBlank } from "./caption-text.ts";
 import type {
   ControlPicture,
   Dataset,
   DatasetEntry,
   DatasetLayout,
   DatasetOptions,
+  Unreadable,
 } from "./dataset.ts";
 import { listHubDataset } from "./hub-dataset.ts";
-import { ACCEPTED_LAYOUTS, detectLayout, PICTURE_NAME, stemOf } from "./layouts/detect-layout.ts";
+import {
+  ACCEPTED_LAYOUTS,
+  type DetectedLayout,
+  detectLayout,
+  isContainer,
+  signedLayouts,
+} from "./layouts/detect-layout.ts";
 import { controlFile, type FoundPicture, type FoundPictures } from "./layouts/found-picture.ts";
 import { listImageFolder } from "./layouts/image-folder.ts";
 import { innerName, type Listing, listFiles } from "./layouts/list-files.ts";
-import { listParquet } from "./layouts/parquet.ts";
+import { adviceFor } from "./layouts/other-data.ts";
+import { listParquet, parquetContent } from "./layouts/parquet.ts";
+import { PICTURE_NAME, stemOf } from "./layouts/picture-names.ts";
 import { listPixArtJson } from "./layouts/pixart-json.ts";
-import { listWebDataset } from "./layouts/webdataset.ts";
+import { countSplits, placeInSplits } from "./layouts/splits.ts";
+import { holdsPictures, listWebDataset } from "./layouts/webdataset.ts";
+import { describeReasons } from "./reasons.ts";
 
 /**
  * Lists a data set of any layout: a folder, or one `.parquet`, `.tar` or PixArt list; where there is
@@ -60,21 +72,42 @@ async function readListing(
   options: DatasetOptions,
 ): Promise<Omit<Dataset, "classEntries">> {
   const { instancePrompt } = options;
-  const layout = options.layout ?? detectLayout(listing);
+  const { layout, notes } = await layoutOf(listing, options);
   const found = await list(layout, listing, options);
-  const pictures = found.pictures.toSorted((a, b) => (a.file < b.file ? -1 : 1));
-  const texts = pictures.map(({ text }) => instancePrompt ?? text);
+  const placed = placeInSplits(found.pictures);
+  const pictures = placed.pictures.toSorted((a, b) => (a.file < b.file ? -1 : 1));
+  const texts = pictures.map(
+    ({ text = "" }) => instancePrompt ?? (isBlank(text) ? undefined : text),
+  );
   const instead = options.acceptUncaptioned ? "" : undefined;
   const captioned = pictures.flatMap((picture, i) => withText(picture, texts[i] ?? instead));
   const entries = await withControls(captioned, options);
   const missingCaption = pictures.flatMap(({ path }, i) => (texts[i] === undefined ? [path] : []));
-  const { unreadable, leftOut } = found;
+  const { unreadable } = found;
+  const leftOut = [...found.leftOut, ...looseFiles(layout, listing, found)];
   const images = pictures.length + unreadable.length + leftOut.length;
-  if (images === 0) throw new Error(`${resolve(location)} holds no pictures. ${ACCEPTED_LAYOUTS}.`);
-  if (entries.length === 0) {
+  if (images === 0) {
     throw new Error(
-      `${resolve(location)} (${layout}) holds ${images} pictures but none that can be used: ${missingCaption.length} have no caption, ` +
-        `${unreadable.length} can't be read${leftOut.length > 0 ? `, ${leftOut.length} are left out` : ""}. ${ACCEPTED_LAYOUTS}.`,
+      [
+        `${resolve(location)} holds no pictures. ${ACCEPTED_LAYOUTS}.`,
+        ...(await adviceFor(listing, images)),
+      ].join("\n"),
+    );
+  }
+  if (entries.length === 0) {
+    const counts =
+      `${missingCaption.length} have no caption, ${unreadable.length} can't be read` +
+      (leftOut.length > 0 ? `, ${leftOut.length} are left out` : "");
+    const lines = [
+      ...describeReasons([...unreadable, ...leftOut]),
+      ...captionAdvice(pictures, options),
+      ...(await adviceFor(listing, images)),
+    ];
+    throw new Error(
+      [
+        `${resolve(location)} (${layout}) holds ${images} pictures but none that can be used: ${counts}. ${ACCEPTED_LAYOUTS}.`,
+        ...lines,
+      ].join("\n  "),
     );
   }
   return {
@@ -86,7 +119,41 @@ async function readListing(
     missingCaption,
     unreadable: unreadable.toSorted((a, b) => (a.path < b.path ? -1 : 1)),
     leftOut: leftOut.toSorted((a, b) => (a.path < b.path ? -1 : 1)),
+    splits: countSplits(entries),
+    notes: [...notes, ...placed.notes],
   };
+}
+
+/** The layout that is named, else the one that is recognised. */
+async function layoutOf(listing: Listing, options: DatasetOptions): Promise<DetectedLayout> {
+  const { layout, instancePrompt } = options;
+  if (layout === undefined) {
+    return detectLayout(listing, instancePrompt !== undefined, async (kind, file) => {
+      if (kind === "parquet") return parquetContent(file, options);
+      return (await holdsPictures(file)) ? "pictures" : "nothing";
+    });
+  }
+  const others = signedLayouts(listing).filter((sign) => sign.layout !== layout);
+  return {
+    layout,
+    notes: others.map(
+      ({ layout: other, file }) =>
+        `${file} (${other}) is not read, since the layout ${layout} was named`,
+    ),
+  };
+}
+
+/** Pictures beside containers and lists, which are no part of them. */
+function looseFiles(layout: DatasetLayout, { files }: Listing, found: FoundPictures): Unreadable[] {
+  if (!isContainer(layout) && layout !== "pixart-json") return [];
+  const listed = new Set(
+    [...found.pictures, ...found.unreadable, ...found.leftOut].map(({ path }) => path),
+  );
+  for (const { control } of found.pictures) if (control !== undefined) listed.add(control.path);
+  const reason = `is not named in the ${layout} data beside it, which is what is read`;
+  return files
+    .filter((file) => PICTURE_NAME.test(file) && !listed.has(file))
+    .map((path) => ({ path, reason }));
 }
 
 function list(
@@ -143,6 +210,18 @@ async function controlsIn(folder: string): Promise<Map<string, ControlPicture>> 
     controls.set(stem, controlFile(path));
   }
   return controls;
+}
+
+/** The columns that are there, where captions are in none of the usual ones. */
+function captionAdvice(
+  pictures: readonly FoundPicture[],
+  { textColumn, instancePrompt }: DatasetOptions,
+): string[] {
+  const columns = [...new Set(pictures.flatMap((picture) => Object.keys(picture.columns)))];
+  if (instancePrompt !== undefined || columns.length === 0) return [];
+  return [
+    `Expected captions in the column ${textColumn ?? "text, caption or prompt"} but found the columns ${columns.sort().join(", ")}; name the one with --text-column or dataset.textColumn`,
+  ];
 }
 
 const hasText = (picture: FoundPicture): picture is FoundPicture & { readonly text: string } =>

@@ -37,7 +37,7 @@ export class HtmlTextCollector {
     this.#endData();
     this.#open.push(tag);
     if (isClosed) {
-      this.close(tag);
+      this.#pop(tag); // it is its own end, and no earlier one's
     } else if (emptyElements.has(tag)) {
       this.#pop(tag);
       this.#closedEmpty.push(tag);

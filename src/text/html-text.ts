@@ -209,11 +209,12 @@ class HtmlParser {
   }
 }
 
-/** The numbers from 128 to 159 are read as Windows-1252. */
+/** The numbers from 128 to 159 are read as Windows-1252; null, halves of surrogate pairs and what is beyond Unicode are U+FFFD. */
 function numbered(body: string): string {
   const code = referenceNumber(body);
   if (code >= 0x80 && code <= 0x9f) return windows1252.decode(String.fromCharCode(code));
-  return code > 0x10ffff ? "\ufffd" : String.fromCodePoint(code);
+  const isSurrogate = code >= 0xd800 && code <= 0xdfff;
+  return code === 0 || isSurrogate || code > 0x10ffff ? "\ufffd" : String.fromCodePoint(code);
 }
 
 /** UTF-16 units of the last character. */

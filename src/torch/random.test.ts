@@ -69,6 +69,10 @@ describe("generator", () => {
     [-1, "Expected 0 to 2**64 - 1 for seed but received -1"],
     [-1n, "Expected 0 to 2**64 - 1 for seed but received -1"],
     [2n ** 64n, "Expected 0 to 2**64 - 1 for seed but received 18446744073709551616"],
+    [
+      2 ** 53,
+      "Expected a number up to 2**53 - 1 for seed but received 9007199254740992, which may be rounded; pass a bigint",
+    ],
     [0.5, "Expected an integer for seed but received 0.500000"],
     [Number.NaN, "Expected an integer for seed but received nan"],
   ])("refuses the seed %s", (seed, text) => {

@@ -6,6 +6,11 @@ function checkSeed(seed: number | bigint): void {
   if (seed < 0 || seed >= 2n ** 64n) {
     throw new RangeError(`Expected 0 to 2**64 - 1 for seed but received ${seed}`);
   }
+  if (typeof seed === "number" && seed > Number.MAX_SAFE_INTEGER) {
+    throw new RangeError(
+      `Expected a number up to 2**53 - 1 for seed but received ${seed}, which may be rounded; pass a bigint`,
+    );
+  }
 }
 
 /** A stream of random numbers: the same as PyTorch's `torch.Generator` for the same seed and device. */
@@ -22,7 +27,7 @@ export class Generator {
   }
 }
 
-/** A new generator with a seed (a non-negative integer). */
+/** A new generator with a seed: a non-negative integer, a bigint from 2^53 on. */
 export const generator = (seed: number | bigint, device: Device = "cpu"): Generator =>
   new Generator(seed, device);
 

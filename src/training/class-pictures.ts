@@ -1,8 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { CheckedConfig } from "../config/index.ts";
-import { PICTURE_NAME } from "../data/layouts/detect-layout.ts";
 import { listFiles } from "../data/layouts/list-files.ts";
+import { PICTURE_NAME } from "../data/layouts/picture-names.ts";
 import { World } from "../distributed/index.ts";
 import { readPictureMetadata } from "../images/index.ts";
 import { DiffusionPipeline } from "../pipelines/index.ts";

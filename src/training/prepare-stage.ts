@@ -8,6 +8,7 @@ import type { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { stageBuckets } from "./aspect-plan.ts";
 import { FrozenCaptions, type FrozenCaptionsOptions, LiveCaptions } from "./captions.ts";
+import { captionsOfExample } from "./example-captions.ts";
 import { Latents, type LatentsOptions } from "./latents.ts";
 import { autoencoderFactor, buildAutoencoder, buildDiT, trainsTextEncoder } from "./models.ts";
 import { PriorPictures } from "./prior-pictures.ts";
@@ -204,11 +205,7 @@ function copyOf(transformer: PixArtTransformer2DModel): PixArtTransformer2DModel
 }
 
 const captionsOf = (examples: StageExamples & Pick<TrainingData, "prior">): string[] => [
-  ...new Set(
-    Object.values(examples).flatMap((list) =>
-      list.flatMap((e) => [e.shortCaption, e.denseCaption]),
-    ),
-  ),
+  ...new Set(Object.values(examples).flatMap((list) => list.flatMap(captionsOfExample))),
 ];
 
 function warnOfLongCaptions(

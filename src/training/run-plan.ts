@@ -1,4 +1,5 @@
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import { describeSplits } from "../data/reasons.ts";
 import { aspectPlan } from "./aspect-plan.ts";
 import { forecastBytes } from "./checkpoint.ts";
 import { formatBytes } from "./quantities.ts";
@@ -15,7 +16,12 @@ export async function describeRun(
   const total = config.stages.reduce((sum, { steps }) => sum + steps, 0);
   const stages = `${config.stages.length} ${config.stages.length === 1 ? "stage" : "stages"}`;
   const from = done > 0 ? `, from step ${done} of ${total}` : "";
-  const lines = [`Plan: ${stages}, ${total} steps in total${from}`];
+  const { splits, notes } = data.dataset;
+  const lines = [
+    `Plan: ${stages}, ${total} steps in total${from}`,
+    ...(splits.length > 0 ? [`  Splits of the data: ${describeSplits(splits)}`] : []),
+    ...notes.map((note) => `  Note: ${note}`),
+  ];
   for (const [i, stage] of config.stages.entries()) {
     const own = shapes.get(stage);
     if (own !== undefined)

@@ -1,12 +1,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import { describeReasons } from "../data/reasons.ts";
 import { World } from "../distributed/index.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { aspectPlan, describePlan } from "./aspect-plan.ts";
 import { cacheFolder, planRun } from "./before-run.ts";
 import { cleanLeftovers, DiskFullError, forecastBytes, requireDiskSpace } from "./checkpoint.ts";
+import { captionsOfExample } from "./example-captions.ts";
 import { pretrainedTokenizer } from "./models.ts";
 import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
 import { clearRehearsal, describeRehearsal, largeStages, rehearse } from "./rehearsal.ts";
@@ -157,8 +159,8 @@ export class TrainSession {
         `${missingCaption.length} pictures have no caption and are left out: ${missingCaption.slice(0, 5).join(", ")}`,
       );
     }
-    for (const { path, reason } of [...unreadable, ...leftOut])
-      this.#journal.warn(`${path} is left out: ${reason}`);
+    for (const { path, reason } of unreadable) this.#journal.warn(`${path} is left out: ${reason}`);
+    for (const line of describeReasons(leftOut)) this.#journal.warn(`Left out: ${line}`);
   }
 
   /** The pretrained tokenizer, or one made from all captions and kept in the run folder. */
@@ -168,9 +170,7 @@ export class TrainSession {
     const folder = join(this.#run.path, "tokenizer");
     await this.#world.first(async () => {
       if (existsSync(join(folder, "tokenizer_config.json"))) return;
-      const captions = data.train
-        .flatMap((e) => [e.shortCaption, e.denseCaption])
-        .map(prepareCaption);
+      const captions = data.train.flatMap(captionsOfExample).map(prepareCaption);
       const made = T5Tokenizer.fromCaptions(captions, { vocabSize: tokenizer.vocabSize });
       await made.savePretrained(folder);
     });

@@ -3,8 +3,11 @@ import type { CheckedConfig, ResolvedConfig } from "../config/index.ts";
 import type { PictureSize } from "../data/buckets.ts";
 import type { ControlPicture, Dataset, DatasetEntry } from "../data/dataset.ts";
 import { DEMO_THINGS } from "../data/emoji/demo-things.ts";
+import { captionsOf } from "../data/layouts/several-captions.ts";
+import { isHeldOut } from "../data/layouts/splits.ts";
 import { loadPictures } from "../data/load-pictures.ts";
 import { readDataset } from "../data/read-dataset.ts";
+import { describeSplits } from "../data/reasons.ts";
 import { pictureSize } from "../images/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -22,6 +25,8 @@ export interface Example {
   /** What a ControlNet is shown of it, where the data set has that. */
   readonly control?: ControlPicture | undefined;
   readonly shortCaption: string;
+  /** All its short captions, that one first, where the data set has several. */
+  readonly shortCaptions?: readonly string[] | undefined;
   /** The short one where the data has no other. */
   readonly denseCaption: string;
   /** What is in it, where the data says so. */
@@ -89,8 +94,10 @@ function chooseEntries(config: DatasetChoice, { entries, location }: Dataset): D
   );
 }
 
-/** Splits that are never trained on: our own, and those of the Hub. */
-const HELD_OUT_SPLITS: ReadonlySet<string> = new Set(["heldout", "validation", "test"]);
+function severalCaptions(entry: DatasetEntry): Pick<Example, "shortCaptions"> {
+  const shortCaptions = captionsOf(entry);
+  return shortCaptions.length > 1 ? { shortCaptions } : {};
+}
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
@@ -122,9 +129,11 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
   const entries = chooseEntries(config, dataset);
   const classes = [
     ...new Set(
-      entries.flatMap((e) => (typeof e.columns.class === "number" ? e.columns.class : [])),
+      entries.flatMap(({ columns: { class: label } }) =>
+        Number.isFinite(label) || typeof label === "bigint" ? (label as number | bigint) : [],
+      ),
     ),
-  ].sort((a, b) => a - b);
+  ].sort((a, b) => (a < b ? -1 : 1));
   const labels = new Map(classes.map((value, label) => [value, label]));
   const example = (entry: DatasetEntry): Example => ({
     file: entry.file,
@@ -133,25 +142,24 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
     control: entry.control,
     size: once(async () => pictureSize(await entry.read(), entry.path)),
     shortCaption: entry.text,
+    ...severalCaptions(entry),
     denseCaption: textColumn(entry, "dense_text") ?? entry.text,
     thing: textColumn(entry, "thing"),
     style: textColumn(entry, "style"),
-    classLabel: labels.get(entry.columns.class as number),
+    classLabel: labels.get(entry.columns.class as number | bigint),
   });
-  const isMarkedOut = ({ columns }: DatasetEntry): boolean =>
-    HELD_OUT_SPLITS.has(String(columns.split));
-  const isMarked = entries.some(isMarkedOut);
-  const isHeldOut = (entry: DatasetEntry): boolean =>
-    isMarked ? isMarkedOut(entry) : shareOf(entry.file) < (config.heldoutShare ?? 0);
-  const train = entries.filter((entry) => !isHeldOut(entry)).map(example);
+  const isMarked = entries.some(isHeldOut);
+  const isKept = (entry: DatasetEntry): boolean =>
+    isMarked ? isHeldOut(entry) : shareOf(entry.file) < (config.heldoutShare ?? 0);
+  const train = entries.filter((entry) => !isKept(entry)).map(example);
   if (train.length === 0) {
     throw new Error(
-      `Nothing to train on is left of ${dataset.location} (${dataset.captioned} captioned pictures) after choosing things and styles and what is held out`,
+      `Nothing to train on is left of ${dataset.location} (${dataset.captioned} captioned pictures) after choosing things and styles and what is held out${dataset.splits.length > 0 ? `. Its splits: ${describeSplits(dataset.splits)}` : ""}`,
     );
   }
   return {
     train,
-    heldout: entries.filter(isHeldOut).map(example),
+    heldout: entries.filter(isKept).map(example),
     prior: dataset.classEntries.map(example),
     classCount: classes.length,
     dataset,

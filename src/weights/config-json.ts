@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { replaceFile } from "./durable-files.ts";
 import { BadFileError, quote } from "./errors.ts";
+import { parsePythonJson } from "./python-json.ts";
 
 /** A JSON value as Python's json module reads and writes it: numbers may be NaN or infinite. */
 export type ConfigValue = string | number | boolean | null | readonly ConfigValue[] | ConfigObject;
@@ -37,21 +38,8 @@ export async function writeConfig(path: string, config: ConfigObject): Promise<v
 }
 
 /** Parses JSON in which Python may have written the bare words NaN, Infinity and -Infinity. */
-export function parseConfig(text: string): ConfigValue {
-  // A string that no value of the text equals stands for NaN, which JSON cannot spell; 1e999 reads as Infinity.
-  let nan = "NaN";
-  while (text.includes(nan)) nan += "_";
-  const standard = text.replace(
-    /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b(?!\s*:)/g,
-    (token) => BARE_WORDS.get(token) ?? (token === "NaN" ? `"${nan}"` : token),
-  );
-  return JSON.parse(standard, (_key, value: ConfigValue) => (value === nan ? Number.NaN : value));
-}
-
-const BARE_WORDS: ReadonlyMap<string, string> = new Map([
-  ["Infinity", "1e999"],
-  ["-Infinity", "-1e999"],
-]);
+export const parseConfig = (text: string): ConfigValue =>
+  parsePythonJson(text, Number) as ConfigValue;
 
 /** The text of a configuration, keys sorted and without a newline at the end. Python reads NaN and infinite numbers back. */
 export function formatConfig(value: ConfigValue, indent = ""): string {

@@ -13,8 +13,14 @@ export class BadFileError extends Error {
 
 const LONGEST_QUOTE = 120;
 
+/** What JSON has no word for, or would show as another value. */
+const readable = (value: unknown): unknown =>
+  typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))
+    ? String(value)
+    : value;
+
 /** A value from a file as it may stand in a message: JSON, cut short, so that a hostile file cannot fill the log. */
 export const quote = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? "nothing";
+  const text = JSON.stringify(value, (_key, item: unknown) => readable(item)) ?? "nothing";
   return text.length <= LONGEST_QUOTE ? text : `${text.slice(0, LONGEST_QUOTE)}…`;
 };

@@ -47,7 +47,9 @@ afterAll(() => rmSync(root, { recursive: true }));
 describe("pixart train --dry-run", () => {
   it("prints plan and forecast, and writes nothing", async () => {
     const { stderr } = await pixartHere("train", tiny, "--work-dir", inRoot("dry"), "--dry-run");
-    expect(stderr).toContain("Plan: 4 stages, 48 steps in total\n");
+    expect(stderr).toContain(
+      "Plan: 4 stages, 48 steps in total\n  Splits of the data: train (16), heldout (2, never trained on)\n",
+    );
     expect(stderr).toContain(
       [
         '  2. "pixels" (class-conditional, 16 px): 16 pictures, 2 held out, 2 batches of 12 an epoch, 0 dropped',

@@ -76,6 +76,49 @@ describe("pixart dataset", () => {
     await expect(pixart("check", join(work, "tokenizer"))).rejects.toThrow("holds no pictures");
   });
 
+  it("check counts splits, and what is not held out alone can be trained on", async () => {
+    const folder = join(work, "splits");
+    for (const [i, split] of ["train", "train", "Test", "val"].entries()) {
+      await mkdir(join(folder, split), { recursive: true });
+      await RgbImage.filled(20, 20, [9, 60 * i, 3]).save(join(folder, split, `${i}.png`));
+      await writeFile(join(folder, split, `${i}.txt`), `picture ${i}`);
+    }
+    const { out } = await pixart("check", folder, "--size", "256");
+    expect(out).toContain(
+      [
+        "pictures          4, of which 2 can be trained on",
+        "split train       2",
+        "split test        1, never trained on",
+        "split validation  1, never trained on",
+        "note              Splits were read off the names of folders",
+        "",
+      ].join("\n"),
+    );
+    expect(out).toContain("2 batches an epoch, 1.00 pictures a batch in the mean");
+    expect(process.exitCode).toBeUndefined();
+
+    await rm(join(folder, "train"), { recursive: true });
+    const { out: json, talk } = await pixart("check", folder, "--json");
+    expect(JSON.parse(json)).toMatchObject({ usable: 2, heldOut: 2, canTrain: false });
+    expect(talk).toContain(
+      "Nothing can be trained on: all pictures are of splits that are held out, test (1, never trained on), validation (1, never trained on)",
+    );
+    expect(process.exitCode).toBe(1);
+  });
+
+  it("check takes size and batch of a recipe, and says where its own size is from", async () => {
+    const recipe = "pixart_alpha_64_emoji_blip";
+    const { out } = await pixart("check", join(work, "set"), "--for", recipe);
+    expect(out).toContain(`below 64 px       0, which would be enlarged (that of ${recipe})\n`);
+    const given = await pixart("check", join(work, "set"), "--for", recipe, "--size", "256");
+    expect(given.out).toContain("below 256 px      0, which would be enlarged\n");
+    expect(given.out).toContain("buckets at 256 px, batches of 16\n");
+    const { out: usual } = await pixart("check", join(work, "set"));
+    expect(usual).toContain(
+      "below 1024 px     3, which would be enlarged (PixArt's size; --size or --for RECIPE names another)\n",
+    );
+  });
+
   it("convert writes a layout and names the folder on stdout", async () => {
     const out = join(work, "tar");
     const run = await pixart("convert", join(work, "set"), out, "--to", "webdataset");

@@ -163,7 +163,7 @@ describe("the layouts of a data set on the Hub", () => {
   it("asks which of several to read, before any is downloaded", async () => {
     const hub = await datasetHub({ ...parquet, ...tars });
     await expect(texts()).rejects.toThrow(
-      `${name} holds several layouts: parquet (${test}), webdataset (00000.tar). Say which one to read: layout`,
+      `${name} holds several layouts: parquet (${test}), webdataset (test-00000.tar). Say which one to read: layout`,
     );
     expect(downloads(hub)).toEqual([]);
     expect(await texts({ layout: "webdataset" })).toHaveLength(7);
@@ -253,6 +253,15 @@ describe("what the Hub refuses", () => {
     server.refusal = { status: 403, headers: { "x-error-message": words } };
     await expect(texts()).rejects.toThrow(
       `${name}: ${host} has disabled the data set (403), so that nobody can download it; take another one`,
+    );
+  });
+
+  it("says of the recipes' data set that it was taken down, and what to take", async () => {
+    const { server } = await datasetHub(parquet);
+    const { host } = new URL(server.endpoint);
+    await expect(readDataset("lambdalabs/pokemon-blip-captions")).rejects.toThrow(
+      `lambdalabs/pokemon-blip-captions: ${host} shows no data set of this name (404); check the spelling, and for a private data set set HF_TOKEN to a token that may read it; ` +
+        "it was taken down from the Hub in April 2024: take a data set of the same form with --cfg-options dataset.folder=lambdalabs/naruto-blip-captions, or a folder of your own or with a copy of it",
     );
   });
 

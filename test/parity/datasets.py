@@ -1,6 +1,8 @@
 """Writes and reads data sets with Python's own tarfile and csv, Pillow and pyarrow, and gives diffusers' table of sizes."""
 
 import csv
+import datetime
+import decimal
 import hashlib
 import io
 import json
@@ -68,7 +70,30 @@ for compression in ("none", "snappy", "zstd", "gzip"):
     for i, text in enumerate(texts):
         written.append([f"parquet-{compression}", f"p{i}.png", text, {"class": i, "split": "train"}, pixels(png(i))])
 
-read = {"parquet": []}
+# What Python's own csv reader makes of tables: pandas reads cells by the same rules.
+tables = [list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)) for delimiter, text in request["tables"]]
+
+# Rows with columns of every kind, and what Python has of them.
+folder = out / "kinds" / "data"
+folder.mkdir(parents=True)
+kinds = {
+    "image": pa.array([{"bytes": png(i), "path": f"{i}.png"} for i in range(2)], IMAGE),
+    "text": ["x", "y"],
+    "int64": pa.array([9007199254740993, -(2**63)]),
+    "uint64": pa.array([2**64 - 1, 1], pa.uint64()),
+    "float": [float("nan"), float("-inf")],
+    "flag": [True, None],
+    "date": pa.array([datetime.date(1969, 7, 20), None]),
+    "micros": pa.array([datetime.datetime(1969, 7, 20, 20, 17, 40, 678901), None], pa.timestamp("us")),
+    "nanos": pa.array([1577934245678901234, None], pa.timestamp("ns")),
+    "decimal": pa.array([decimal.Decimal("-123456789012345678.90"), decimal.Decimal("1.50")], pa.decimal128(20, 2)),
+    "small": pa.array([decimal.Decimal("-0.01"), None], pa.decimal128(4, 2)),
+    "ids": pa.array([[1, 9007199254740993], []], pa.list_(pa.int64())),
+    "deep": pa.array([{"a": 9007199254740993, "b": [{"c": "é"}]}, None]),
+}
+pq.write_table(pa.table(kinds), folder / "train-00000-of-00001.parquet")
+
+read = {"parquet": [], "tables": tables}
 for file in sorted(pathlib.Path(request["parquet"]).rglob("*.parquet")):
     table = pq.read_table(file)
     features = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
@@ -86,6 +111,12 @@ for shard in sorted(pathlib.Path(request["webdataset"]).glob("*.tar")):
             kind = member.name.rsplit(".", 1)[1]
             value = pixels(data) if kind == "png" else data.decode()
             read["webdataset"].append([member.name, member.mtime, value])
+
+exact = []
+for file in sorted(pathlib.Path(request["exact"]).rglob("*.parquet")):
+    table = pq.read_table(file).drop_columns(["image"])
+    exact.append({"types": {field.name: str(field.type) for field in table.schema}, "rows": repr(table.to_pylist())})
+read["exact"] = exact
 
 bins = [[float(ratio), int(h), int(w)] for ratio, (h, w) in ASPECT_RATIO_2048_BIN.items()]
 json.dump({"written": written, "read": read, "bins": bins}, sys.stdout)

@@ -1,32 +1,49 @@
 import { readFile } from "node:fs/promises";
-import { extname } from "node:path";
 import { BadFileError, quote } from "../../weights/errors.ts";
+import { parsePythonJson } from "../../weights/python-json.ts";
+import { captionText, decodeCaption } from "../caption-text.ts";
 import { type ColumnNames, type DescribedPicture, describedText } from "../described-picture.ts";
 
 /**
  * Reads a `captions.json`: paths to captions, or to objects with a caption and other columns, as
- * kohya's fine-tuning metadata has it; a path may leave out the picture's extension, `stems` says
- * which file it means. Throws BadFileError.
+ * kohya's fine-tuning metadata has it; a path may leave out the picture's extension. Throws BadFileError.
  */
 export async function readCaptionMap(
   path: string,
   names: ColumnNames,
-  stems: ReadonlyMap<string, string>,
 ): Promise<DescribedPicture[]> {
+  const map = await readMap(path);
+  return Object.entries(map).map(([fileName, value]: [string, unknown]) => {
+    const where = `${path} at ${quote(fileName)}`;
+    const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
+    const record = isRecord ? (value as Record<string, unknown>) : { text: value };
+    const described = describedText(where, record, isRecord ? names : {});
+    const text = isKohyas(record, names) ? withTags(described.text, record.tags) : described.text;
+    return { where, fileName, ...described, text };
+  });
+}
+
+async function readMap(path: string): Promise<object> {
+  const text = decodeCaption(await readFile(path));
+  if (text === undefined) throw new BadFileError(path, "content", "UTF-8", "other bytes");
   let map: unknown;
   try {
-    map = JSON.parse((await readFile(path, "utf8")).replace(/^\ufeff/, ""));
+    map = parsePythonJson(text);
   } catch (error) {
     throw new BadFileError(path, "content", "JSON", (error as Error).message);
   }
   if (typeof map !== "object" || map === null || Array.isArray(map)) {
     throw new BadFileError(path, "content", "an object of paths and captions", quote(map));
   }
-  return Object.entries(map).map(([name, value]: [string, unknown]) => {
-    const where = `${path} at ${quote(name)}`;
-    const fileName = extname(name) === "" ? (stems.get(name) ?? name) : name;
-    const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
-    const record = isRecord ? (value as Record<string, unknown>) : { text: value };
-    return { where, fileName, ...describedText(where, record, isRecord ? names : {}) };
-  });
+  return map;
+}
+
+/** kohya's metadata has `caption` and `tags`; in others a column of tags is no part of the caption. */
+const isKohyas = (record: Record<string, unknown>, { textColumn }: ColumnNames): boolean =>
+  textColumn === undefined && !("text" in record) && !("prompt" in record);
+
+/** Caption and tags as kohya trains on them (sd-scripts, library/train_util.py, FineTuningDataset): joined, or the one that is there. */
+function withTags(caption: string | undefined, tags: unknown): string | undefined {
+  const words = typeof tags === "string" ? captionText(tags) : undefined;
+  return [caption, words].filter((part) => part !== undefined).join(", ") || undefined;
 }

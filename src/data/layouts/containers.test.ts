@@ -129,7 +129,7 @@ describe("parquet", () => {
       schema,
     );
     const dataset = await readDataset(root, { textColumn: "captions" });
-    expect(shown(dataset)).toEqual([["0/00000000", "first", { captions: ["first", "second"] }]]);
+    expect(shown(dataset)).toEqual([["0/00000000", "first", { text: ["first", "second"] }]]);
   });
 
   it("reads paths of files beside it, and refuses those that lead out", async () => {
@@ -242,7 +242,7 @@ describe("webdataset", () => {
       [`${long}.txt`, "four"],
     ]);
     const dataset = await readDataset(root);
-    expect(dataset).toMatchObject({ layout: "webdataset", images: 4 });
+    expect(dataset).toMatchObject({ layout: "webdataset", images: 5 });
     expect(shown(dataset)).toEqual([
       ["1.png", "one", { class: 3 }],
       [`${long}.png`, "four", {}],
@@ -250,6 +250,140 @@ describe("webdataset", () => {
     ]);
     expect(await pictures(dataset)).toEqual([1, 4, 2]);
     expect(dataset.missingCaption).toEqual([`${join(root, "00001.tar")}#3.png`]);
+    expect(dataset.leftOut).toEqual([
+      { path: `${join(root, "00000.tar")}#1.seg.png`, reason: "its sample has 1.png already" },
+    ]);
+  });
+
+  it("takes or lists every picture, whatever its name", async () => {
+    const jpeg = await RgbImage.filled(4, 4, [9, 9, 9]).encodeJpeg();
+    await tar("0.tar", [
+      // As webdataset's keys go, these two are of one sample; each has a caption of its own.
+      ["IMG 2.0 x.png", png(1)],
+      ["IMG 2.0 x.txt", "two and a bit"],
+      ["IMG 2.1.png", png(2)],
+      ["IMG 2.1.txt", "a bit more"],
+      ["b.image.png", png(3)],
+      ["b.mask.png", png(4)],
+      ["b.txt", "a b"],
+      ["UP.PNG", png(4)],
+      ["UP.TXT", "in capitals"],
+      ["c.jfif", jpeg],
+      ["c.caption", "a c"],
+      ["d.seg", png(2)],
+      ["d.webp", png(1)],
+      ["d.json", '{"text": "a d"}'],
+      ["e.bin", png(2)],
+      ["e.txt", "under no picture's name"],
+      ["f", png(1)],
+      ["g.psd", "8BPS"],
+      ["h.npy", "numbers"],
+      ["._i.png", "macOS"],
+      ["__MACOSX/j.png", "macOS"],
+      ["k.png", png(1)],
+      ["k.png", png(2)],
+      ["k.txt", "the last of two"],
+    ]);
+    const { entries, missingCaption, unreadable, leftOut, images } = await readDataset(root);
+    expect(entries.map(({ file, text }) => [file, text])).toEqual([
+      ["IMG 2.0 x.png", "two and a bit"],
+      ["IMG 2.1.png", "a bit more"],
+      ["UP.PNG", "in capitals"],
+      ["b.image.png", "a b"],
+      ["c.jfif", "a c"],
+      ["d.webp", "a d"],
+      ["e.bin", "under no picture's name"],
+      ["k.png", "the last of two"],
+    ]);
+    expect(Buffer.from((await entries[7]?.read()) ?? []).equals(png(2))).toBe(true);
+    const shard = join(root, "0.tar");
+    expect(missingCaption).toEqual([`${shard}#f`]);
+    expect(unreadable).toEqual([]);
+    expect(leftOut.map(({ path, reason }) => [path.slice(shard.length + 1), reason])).toEqual([
+      ["b.mask.png", "its sample has b.image.png already"],
+      ["d.seg", "its sample has d.webp already"],
+      ["g.psd", "expected a JPEG, PNG, WebP or AVIF picture but found unknown data"],
+      ["k.png", "the shard has a file of this name again, which is taken, as tar does"],
+    ]);
+    expect(images).toBe(13);
+  });
+
+  it("reads names that begin with ./, NaN in JSON, UTF-16 and é in either spelling", async () => {
+    await tar("0.tar", [
+      [{ name: "./", type: "directory" }],
+      ["./a.png", png(1)],
+      ["./a.txt", "an a"],
+      ["./a.json", '{"similarity": NaN, "aesthetic": -Infinity, "n": 3}'],
+      ["sub/.//b.png", png(2)],
+      ["sub/b.txt", Buffer.from("\ufeffFüchslein", "utf16le")],
+      [`${"é".normalize("NFD")}.png`, png(3)],
+      [`${"é".normalize("NFC")}.txt`, "an é"],
+      ["z.png", png(4)],
+      ["z.txt", "\u200b"],
+    ]);
+    const dataset = await readDataset(root);
+    expect(shown(dataset)).toEqual([
+      ["a.png", "an a", { similarity: Number.NaN, aesthetic: Number.NEGATIVE_INFINITY, n: 3 }],
+      [`${"é".normalize("NFD")}.png`, "an é", {}],
+      ["sub/b.png", "Füchslein", {}],
+    ]);
+    expect(dataset.missingCaption).toEqual([`${join(root, "0.tar")}#z.png`]);
+    expect(dataset.unreadable).toEqual([]);
+  });
+
+  it.each(["0.tar.gz", "0.tgz", "0.TAR"])("reads gzip under the name %s", async (name) => {
+    const plain = await tar("plain", [
+      ["1.png", png(1)],
+      ["1.txt", "one"],
+      ["2.png", png(2)],
+      ["2.json", JSON.stringify({ text: "two", note: "x".repeat(9000) })],
+    ]);
+    await rm(join(root, "plain"));
+    await writeFile(join(root, name), gzipSync(plain));
+    const dataset = await readDataset(root);
+    expect(dataset.entries.map(({ file, text }) => [file, text])).toEqual([
+      ["1.png", "one"],
+      ["2.png", "two"],
+    ]);
+    expect(await pictures(dataset)).toEqual([1, 2]);
+    expect((await readDataset(root)).entries).toHaveLength(2);
+  });
+
+  it("refuses gzip that is cut off, damaged, or grows without measure", async () => {
+    const path = join(root, "0.tar.gz");
+    const whole = gzipSync(await tar("plain", [["1.png", png(1)]]));
+    await rm(join(root, "plain"));
+    await writeFile(path, whole.subarray(0, whole.length - 20));
+    await expect(readDataset(root)).rejects.toThrow(
+      `${path}: content: expected data in gzip but found unexpected end of file; get the file again`,
+    );
+    const damaged = Buffer.from(whole);
+    damaged.fill(255, 12, 40);
+    await writeFile(path, damaged);
+    await expect(readDataset(root)).rejects.toThrow(`${path}: content: expected data in gzip but`);
+    await writeFile(path, gzipSync(Buffer.alloc(70 * 2 ** 20)));
+    await expect(readDataset(root)).rejects.toThrow(
+      `${path}: content: expected at most ${64 * 2 ** 20} bytes when unpacked but found more`,
+    );
+    // A file that was good after all is read.
+    await writeFile(path, whole);
+    expect((await readDataset(root, { instancePrompt: "x" })).entries).toHaveLength(1);
+  });
+
+  it("reads NaN and whole numbers beyond 2^53 in .json, and captions in UTF-16", async () => {
+    await tar("0.tar", [
+      ["1.png", png(1)],
+      ["1.json", '{"caption": "one", "similarity": NaN, "id": 9007199254740993}'],
+      ["2.png", png(2)],
+      ["2.txt", Buffer.from("\ufefftwo", "utf16le")],
+      ["2.json", '{"similarity": Infinity}'],
+    ]);
+    const dataset = await readDataset(root);
+    expect(dataset.unreadable).toEqual([]);
+    expect(shown(dataset)).toEqual([
+      ["1.png", "one", { similarity: Number.NaN, id: 9007199254740993n }],
+      ["2.png", "two", { similarity: Number.POSITIVE_INFINITY }],
+    ]);
   });
 
   it("puts the shard before names that two shards have", async () => {
@@ -338,5 +472,105 @@ describe("webdataset", () => {
       `expected ${2 ** 33 - 1} bytes of 1.png but found `,
     );
     expect(performance.now() - start).toBeLessThan(500);
+  });
+});
+
+describe("layouts in one folder", () => {
+  const beside = async (): Promise<void> => {
+    for (const i of [1, 2]) {
+      await writeFile(join(root, `${i}.png`), png(i));
+      await writeFile(join(root, `${i}.txt`), `the ${i}`);
+    }
+  };
+  const said = ["the 1", "the 2"];
+  const texts = ({ entries }: Dataset): string[] => entries.map(({ text }) => text);
+
+  it.each(["backup.tar", "data/photos.tar", "data/photos.tgz"])(
+    "refuses captions beside pictures with the pictures in %s",
+    async (name) => {
+      await beside();
+      const bytes = await tar(name, [["3.png", png(3)]]);
+      if (name.endsWith("tgz")) await writeFile(join(root, name), gzipSync(bytes));
+      await expect(readDataset(root)).rejects.toThrow(
+        `${root} holds several layouts: side-cars (1.txt), webdataset (${name}). Say which one to read: layout`,
+      );
+      const dataset = await readDataset(root, { layout: "side-cars" });
+      expect(texts(dataset)).toEqual(said);
+      expect(dataset.notes).toEqual([
+        `${name} (webdataset) is not read, since the layout side-cars was named`,
+      ]);
+    },
+  );
+
+  it("refuses them with the pictures in a parquet file, and with a damaged one", async () => {
+    await beside();
+    parquet("data/features.parquet", [{ name: "image", data: [png(3)], type: "BYTE_ARRAY" }]);
+    const several = `${root} holds several layouts: side-cars (1.txt), parquet (data/features.parquet)`;
+    await expect(readDataset(root)).rejects.toThrow(several);
+    await writeFile(join(root, "data", "features.parquet"), "PAR1 not really");
+    await expect(readDataset(root)).rejects.toThrow(several);
+  });
+
+  it("passes over containers without pictures, and says so", async () => {
+    await beside();
+    await tar("notes.tar", [["a.txt", "x"]]);
+    parquet("features.parquet", [{ name: "vector", data: [1, 2], type: "INT32" }]);
+    const dataset = await readDataset(root);
+    expect(dataset).toMatchObject({ layout: "side-cars", leftOut: [], unreadable: [] });
+    expect(texts(dataset)).toEqual(said);
+    expect(dataset.notes).toEqual([
+      "features.parquet holds no pictures, and is passed over",
+      "notes.tar holds no pictures, and is passed over",
+    ]);
+  });
+
+  it("reads a container with loose pictures beside it, and lists those", async () => {
+    await writeFile(join(root, "preview.png"), png(4));
+    await tar("0.tar", [
+      ["1.png", png(1)],
+      ["1.txt", "the 1"],
+    ]);
+    const dataset = await readDataset(root);
+    expect(texts(dataset)).toEqual(["the 1"]);
+    expect(dataset.images).toBe(2);
+    expect(dataset.leftOut).toEqual([
+      {
+        path: join(root, "preview.png"),
+        reason: "is not named in the webdataset data beside it, which is what is read",
+      },
+    ]);
+    // With one caption for all, they might be meant.
+    await expect(readDataset(root, { instancePrompt: "a sks dog" })).rejects.toThrow(
+      "holds several layouts: pictures (preview.png), webdataset (0.tar)",
+    );
+  });
+
+  it("takes caption files beside a table of paths for its own", async () => {
+    await beside();
+    parquet("metadata.parquet", [
+      { name: "file_name", data: ["1.png"], type: "STRING" },
+      { name: "text", data: ["from the table"], type: "STRING" },
+    ]);
+    const dataset = await readDataset(root);
+    expect(texts(dataset)).toEqual(["from the table"]);
+    expect(dataset.leftOut.map(({ path }) => path)).toEqual([join(root, "2.png")]);
+  });
+});
+
+describe("splits by names of files", () => {
+  it("are read off shards and off parquet files of any name", async () => {
+    for (const [i, split] of ["train", "Test", "val"].entries()) {
+      await tar(`${split}-000.tar`, [
+        [`${i}.png`, png(i + 1)],
+        [`${i}.txt`, split],
+      ]);
+    }
+    const { entries, splits } = await readDataset(root);
+    expect(entries.map(({ columns }) => columns.split)).toEqual(["train", "test", "validation"]);
+    expect(splits.map(({ split, isHeldOut }) => [split, isHeldOut])).toEqual([
+      ["train", false],
+      ["test", true],
+      ["validation", true],
+    ]);
   });
 });

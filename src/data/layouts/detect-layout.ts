@@ -1,10 +1,8 @@
+import { BadFileError } from "../../weights/errors.ts";
 import type { DatasetLayout } from "../dataset.ts";
 import { innerName, type Listing } from "./list-files.ts";
-
-/** Pictures by their names; those of other formats are listed as unreadable, not overlooked. */
-export const PICTURE_NAME = /\.(jpe?g|png|webp|avif|gif|tiff?|bmp|svg|heic|jxl)$/i;
-/** Endings of the caption files beside pictures. */
-export const SIDE_CARS = [".txt", ".caption"] as const;
+import { PICTURE_NAME, stemOf } from "./picture-names.ts";
+import { SIDE_CARS, SideCars } from "./side-cars.ts";
 
 /** What a data set may look like, for messages that find none. */
 export const ACCEPTED_LAYOUTS =
@@ -13,16 +11,19 @@ export const ACCEPTED_LAYOUTS =
   ".parquet files of the Hub, .tar files of WebDataset, and PixArt's own InternData; " +
   "an instance prompt takes pictures without captions";
 
+/** The end of a shard's name. */
+export const SHARD_NAME = /\.(tar|tar\.gz|tgz)$/i;
+
 /** By the files' names below the root: the layouts that exclude each other. */
 const SIGNS: readonly (readonly [DatasetLayout, RegExp])[] = [
   ["parquet", /\.parquet$/i],
-  ["webdataset", /\.tar$/i],
+  ["webdataset", SHARD_NAME],
   [
     "pixart-json",
     /^(InternData\/)?(partition(_filter)?\/[^/]+|data_info)\.json$|^InternData\/[^/]+\.json$/,
   ],
   ["jsonl", /(^|\/)metadata\.jsonl$/],
-  ["csv", /(^|\/)(metadata|captions)\.csv$/],
+  ["csv", /(^|\/)(metadata|captions)\.[ct]sv$/],
   ["captions", /(^|\/)captions\.(json|txt)$/],
 ];
 
@@ -56,26 +57,77 @@ export function refuseMixed(place: string, found: readonly LayoutSign[]): void {
   if (found.length < 2) return;
   const list = found.map(({ layout, file }) => `${layout} (${file})`);
   throw new Error(
-    `${place} holds several layouts: ${list.join(", ")}. Say which one to read: layout`,
+    `${place} holds several layouts: ${list.join(", ")}. Say which one to read: layout (--layout, dataset.layout)`,
   );
 }
 
-/** Recognises the layout by the names of the files. Throws where several are mixed. */
-export function detectLayout(listing: Listing): DatasetLayout {
-  const found = signedLayouts(listing);
-  refuseMixed(listing.root, found);
-  const [only] = found;
-  if (only !== undefined) return only.layout;
-  return sideCarsOf(listing.files).length > 0 ? "side-cars" : "pictures";
+/** A layout, and what of the folder it passes over. */
+export interface DetectedLayout {
+  readonly layout: DatasetLayout;
+  readonly notes: readonly string[];
 }
 
-/** The caption files beside pictures. */
-export function sideCarsOf(files: readonly string[]): string[] {
-  const stems = new Set(files.filter((file) => PICTURE_NAME.test(file)).map(stemOf));
-  return files.filter(
-    (file) => SIDE_CARS.some((end) => file.endsWith(end)) && stems.has(stemOf(file)),
-  );
+/** Shards and tables of the Hub. */
+export type ContainerLayout = "parquet" | "webdataset";
+export const isContainer = (layout: DatasetLayout): layout is ContainerLayout =>
+  layout === "parquet" || layout === "webdataset";
+
+/** What containers hold: pictures, paths of pictures beside them, or neither. */
+export type ContainerContent = "pictures" | "paths" | "nothing";
+
+/**
+ * Recognises the layout by the names of the files. Where pictures and containers are in one folder, `look` says what
+ * is in the containers: those without pictures are no layout. Throws where several are mixed, captions beside
+ * pictures included.
+ */
+export async function detectLayout(
+  listing: Listing,
+  hasPrompt: boolean,
+  look: (layout: ContainerLayout, file: string) => Promise<ContainerContent>,
+): Promise<DetectedLayout> {
+  const { root, files } = listing;
+  const picture = files.find((file) => PICTURE_NAME.test(file));
+  const [sideCar] = new SideCars(files).files;
+  const found: LayoutSign[] = [];
+  const notes: string[] = [];
+  let isTable = false;
+  for (const sign of signedLayouts(listing)) {
+    const { layout } = sign;
+    const content =
+      isContainer(layout) && picture !== undefined
+        ? await contentOf(layout, listing, look)
+        : "pictures";
+    if (content === "nothing") {
+      notes.push(`${sign.file} holds no pictures, and is passed over`);
+    } else found.push(sign);
+    if (!isContainer(layout) || content === "paths") isTable = true;
+  }
+  // Captions beside pictures go with a table, which may leave some out.
+  const beside: LayoutSign | undefined =
+    isTable || picture === undefined
+      ? undefined
+      : sideCar !== undefined
+        ? { layout: "side-cars", file: innerName(root, sideCar) }
+        : hasPrompt
+          ? { layout: "pictures", file: innerName(root, picture) }
+          : undefined;
+  const all = beside === undefined ? found : [beside, ...found];
+  refuseMixed(root, all);
+  return { layout: all[0]?.layout ?? "pictures", notes };
 }
 
-/** A path without its extension. */
-export const stemOf = (path: string): string => path.replace(/\.[^./\\]*$/, "");
+/** Of the first container that holds something; what can't be read is read again, and says why, where its layout is taken. */
+async function contentOf(
+  layout: ContainerLayout,
+  listing: Listing,
+  look: (layout: ContainerLayout, file: string) => Promise<ContainerContent>,
+): Promise<ContainerContent> {
+  for (const file of filesOf(layout, listing)) {
+    const content = await look(layout, file).catch((error: unknown): ContainerContent => {
+      if (error instanceof BadFileError) return "pictures";
+      throw error;
+    });
+    if (content !== "nothing") return content;
+  }
+  return "nothing";
+}

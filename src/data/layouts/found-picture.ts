@@ -1,6 +1,13 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
-import { ACCEPTED_FORMATS, readPicture, SNIFFED_BYTES, sniffImage } from "../../images/index.ts";
+import {
+  ACCEPTED_FORMATS,
+  type ImageFormat,
+  readPicture,
+  SNIFFED_BYTES,
+  sniffImage,
+} from "../../images/index.ts";
+import { quote } from "../../weights/errors.ts";
 import type { ControlPicture, Unreadable } from "../dataset.ts";
 
 /** A picture that a layout lists: an entry, once it has a caption. */
@@ -9,6 +16,8 @@ export interface FoundPicture {
   readonly path: string;
   readonly text: string | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
+  /** The shard or table that it is in, below the folder; undefined where it is a file by itself. */
+  readonly container?: string | undefined;
   read(): Promise<Uint8Array>;
   readonly control?: ControlPicture | undefined;
 }
@@ -33,6 +42,7 @@ export class PictureFile implements FoundPicture {
   readonly text: string | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
   readonly control: ControlPicture | undefined;
+  readonly container: string | undefined;
 
   constructor(
     file: string,
@@ -40,12 +50,14 @@ export class PictureFile implements FoundPicture {
     text: string | undefined,
     columns: Readonly<Record<string, unknown>>,
     control?: ControlPicture,
+    container?: string,
   ) {
     this.file = file;
     this.path = path;
     this.text = text;
     this.columns = columns;
     this.control = control;
+    this.container = container;
   }
 
   read(): Promise<Uint8Array> {
@@ -66,26 +78,46 @@ export function refusedBytes(head: Uint8Array): string | undefined {
   return "found" in sniffed ? `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}` : undefined;
 }
 
-/** Why the file of a picture can't be used, by its first bytes; `namedAt` is the place that names it. */
+/** Where a picture's file is named, and what to write there where no file has the name. */
+export interface FileNamed {
+  readonly where: string;
+  readonly suggestion?: string | undefined;
+}
+
+/** Why the file of a picture can't be used, by its first bytes; `named` is the place that names it. */
 export async function refusedFile(
   path: string,
-  namedAt: string | undefined,
+  named: FileNamed | undefined,
 ): Promise<string | undefined> {
-  let file: FileHandle;
   try {
-    file = await open(path);
+    return refusedBytes(await readHead(path));
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" && namedAt !== undefined)
-      return `there is no such file (named at ${namedAt})`;
-    return `can't be opened (${code})`;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" && named !== undefined) {
+      const advice =
+        named.suggestion === undefined
+          ? ""
+          : `; names are relative to the table: write ${quote(named.suggestion)}`;
+      return `there is no such file (named at ${named.where})${advice}`;
+    }
+    return `can't be opened (${code ?? message})`;
   }
+}
+
+/** The format of a picture, by its first bytes: undefined for any other file, and for one that can't be opened. */
+export async function formatOf(path: string): Promise<ImageFormat | undefined> {
+  const sniffed = sniffImage(await readHead(path).catch(() => new Uint8Array()));
+  return "format" in sniffed ? sniffed.format : undefined;
+}
+
+async function readHead(path: string): Promise<Uint8Array> {
+  // Asked before opening: opening a pipe would wait for a writer.
+  if (!(await stat(path)).isFile()) throw new Error("it is no file");
+  const file: FileHandle = await open(path);
   try {
     const head = Buffer.alloc(SNIFFED_BYTES);
     const { bytesRead } = await file.read(head, 0, SNIFFED_BYTES, 0);
-    return refusedBytes(head.subarray(0, bytesRead));
-  } catch (error) {
-    return `can't be read (${(error as NodeJS.ErrnoException).code})`;
+    return head.subarray(0, bytesRead);
   } finally {
     await file.close();
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -137,6 +138,135 @@ describe("readDataset of pictures in files", () => {
     expect(entries.map(({ file }) => file)).toEqual(["d.png"]);
   });
 
+  it("tells pictures by their content, whatever picture's name they have", async () => {
+    const jpeg = await RgbImage.filled(4, 4, [9, 9, 9]).encodeJpeg();
+    const names = ["a.jfif", "b.jpe", "c.jfi", "d.apng", "e.heif", "f.JP2", "g.ico", "h.psd"];
+    await files(Object.fromEntries(names.map((name) => [name, jpeg])));
+    await files(Object.fromEntries(names.map((name) => [name.replace(/\w+$/, "txt"), name])));
+    const { entries, unreadable, leftOut } = await readDataset(root);
+    expect(entries.map(({ file, text }) => [file, text])).toEqual(
+      names.map((name) => [name, name]),
+    );
+    expect([unreadable, leftOut]).toEqual([[], []]);
+  });
+
+  it("lists every other picture: those of formats that aren't read, sources and copies", async () => {
+    await files({
+      "a.png": true,
+      "a.txt": "an a",
+      "b.jp2": "\0\0\0\x0cjP  \r\n",
+      "c.heif": "\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+      "d.psd": "8BPS",
+      "e.nef": "MM\0*",
+      "f.png.bak": true,
+      g: true,
+      "notes.dat": "no picture",
+      "h.docx": true,
+    });
+    const { images, captioned, missingCaption, unreadable, leftOut } = await readDataset(root);
+    expect({ images, captioned, missingCaption }).toEqual({
+      images: 7,
+      captioned: 1,
+      missingCaption: [],
+    });
+    const expected = "expected a JPEG, PNG, WebP or AVIF picture but found";
+    expect(unreadable).toEqual([
+      { path: join(root, "b.jp2"), reason: `${expected} unknown data` },
+      {
+        path: join(root, "c.heif"),
+        reason: `${expected} a HEIF picture of another kind than AVIF`,
+      },
+    ]);
+    const copy =
+      "its first bytes are those of a png, but its name is no picture's; let it end in .png";
+    expect(leftOut).toEqual([
+      { path: join(root, "d.psd"), reason: `${expected} unknown data` },
+      { path: join(root, "e.nef"), reason: `${expected} a TIFF` },
+      { path: join(root, "f.png.bak"), reason: copy },
+      { path: join(root, "g"), reason: copy },
+    ]);
+  });
+
+  it("finds captions whatever the case of their ending and however é is written", async () => {
+    await files({
+      "UP.PNG": true,
+      "UP.TXT": "in capitals",
+      "both.png": true,
+      "both.TXT": "not this",
+      "both.txt": "this",
+      [`${"é".normalize("NFD")}.png`]: true,
+      [`${"é".normalize("NFC")}.txt`]: "an é",
+    });
+    const { entries } = await readDataset(root);
+    expect(entries.map(({ text }) => text)).toEqual(["in capitals", "this", "an é"]);
+  });
+
+  it("finds a table's pictures however é is written", async () => {
+    const [one, two] = ["é".normalize("NFC"), "é".normalize("NFD")];
+    await files({
+      [`${two}.png`]: true,
+      "metadata.jsonl": JSON.stringify({ file_name: `${one}.png`, text: "an é" }),
+    });
+    const { entries, unreadable } = await readDataset(root);
+    expect(entries.map(({ file }) => file)).toEqual([`${two}.png`]);
+    expect(unreadable).toEqual([]);
+  });
+
+  it("reads captions as Notepad writes them, and counts one that nobody sees as none", async () => {
+    await files({
+      "a.png": true,
+      "a.txt": Buffer.from("\ufeffein Füchslein\r\n", "utf16le"),
+      "b.png": true,
+      "b.txt": "\u200b",
+    });
+    const { entries, missingCaption } = await readDataset(root);
+    expect(entries.map(({ text }) => text)).toEqual(["ein Füchslein"]);
+    expect(missingCaption).toEqual([join(root, "b.png")]);
+  });
+
+  it("follows links to folders, reads each once, and ends in a circle", async () => {
+    await files({ "a/1.png": true, "a/1.txt": "one", "b/2.png": true, "b/2.txt": "two" });
+    const elsewhere = join(work, `${count}-elsewhere`);
+    await mkdir(join(elsewhere, "sub"), { recursive: true });
+    await writeFile(join(elsewhere, "sub", "3.png"), png);
+    await writeFile(join(elsewhere, "sub", "3.txt"), "three");
+    await symlink(elsewhere, join(root, "more"));
+    await symlink(root, join(elsewhere, "back"));
+    await symlink(join(root, "b"), join(root, "a", "again"));
+    await symlink(root, join(root, "b", "up"));
+    await symlink(join(work, "nowhere"), join(root, "gone.png"));
+    const { entries, unreadable } = await readDataset(root);
+    expect(entries.map(({ file }) => file)).toEqual(["a/1.png", "b/2.png", "more/sub/3.png"]);
+    expect(unreadable).toEqual([
+      { path: join(root, "gone.png"), reason: "can't be opened (ENOENT)" },
+    ]);
+  });
+
+  it("does not wait for a pipe", async () => {
+    await files({ "a.png": true, "a.txt": "an a" });
+    execFileSync("mkfifo", [join(root, "b.png")]);
+    const { unreadable } = await readDataset(root);
+    expect(unreadable).toEqual([
+      { path: join(root, "b.png"), reason: "can't be opened (it is no file)" },
+    ]);
+  });
+
+  it("says where a picture is that a table names from another folder", async () => {
+    await files({
+      "train/a.png": true,
+      "b.png": true,
+      "train/metadata.jsonl": '{"file_name": "train/a.png", "text": "an a"}',
+      "metadata.jsonl": '{"file_name": "b.png", "text": "a b"}',
+    });
+    const { unreadable } = await readDataset(root);
+    expect(unreadable).toEqual([
+      {
+        path: join(root, "train", "train", "a.png"),
+        reason: `there is no such file (named at ${join(root, "train", "metadata.jsonl")} line 1); names are relative to the table: write "a.png"`,
+      },
+    ]);
+  });
+
   it("refuses pictures of which none has a caption, naming the folder and the layouts", async () => {
     await files({ "a.png": true, "b.png": true, "b.cap": "wrong extension" });
     await expect(readDataset(root)).rejects.toThrow(
@@ -172,12 +302,115 @@ describe("readDataset of pictures in files", () => {
     },
   );
 
-  it("refuses a picture that is named twice", async () => {
-    const line = '{"file_name": "a.png", "text": "x"}\n';
-    await files({ "a.png": true, "metadata.jsonl": `${line}\n${line}` });
+  it("joins the lines on one picture: its captions become a list, and what differs too", async () => {
+    await files({
+      "a.png": true,
+      "b.png": true,
+      "metadata.jsonl": [
+        '{"file_name": "a.png", "caption": "one", "n": 0, "split": "train", "id": 9007199254740993}',
+        '{"file_name": "b.png", "caption": "a b", "n": 1}',
+        '{"file_name": "./a.png", "caption": ["two", "three"], "n": 2, "id": 9007199254740993}',
+        '{"file_name": "a.png", "caption": "one", "n": null}',
+        '{"file_name": "a.png"}',
+      ].join("\n"),
+    });
+    const { entries, images } = await readDataset(root);
+    expect(images).toBe(2);
+    expect(entries.map(({ file, text, columns }) => [file, text, columns])).toEqual([
+      [
+        "a.png",
+        "one",
+        {
+          text: ["one", "two", "three"],
+          n: [0, 2, null, null],
+          split: "train",
+          id: 9007199254740993n,
+        },
+      ],
+      ["b.png", "a b", { n: 1 }],
+    ]);
+  });
+
+  it("refuses lines on one picture that contradict each other where it has one value", async () => {
+    await files({
+      "a.png": true,
+      "metadata.jsonl":
+        '{"file_name": "a.png", "text": "x", "split": "train"}\n{"file_name": "a.png", "text": "y", "split": "test"}',
+    });
     const metadata = join(root, "metadata.jsonl");
     await expect(readDataset(root)).rejects.toThrow(
-      `${metadata} line 3: "a.png" was named before, at ${metadata} line 1`,
+      `${metadata} line 2: expected the "split" of "a.png" at ${metadata} line 1, "train", but found "test"`,
     );
+  });
+
+  it("finds names with Windows' separators, and in another form of Unicode", async () => {
+    const [apart, together] = ["e\u0301.png", "\u00e9.png"];
+    await files({
+      "sub/a.png": true,
+      "sub/own\\b.png": true,
+      [apart]: true,
+      "c.png": true,
+      "metadata.jsonl": [
+        ["sub\\a.png", "an a"],
+        ["sub/own\\b.png", "a b"],
+        [together, "an e"],
+        [".\\c.png", "a c"],
+      ]
+        .map(([file_name, text]) => JSON.stringify({ file_name, text }))
+        .join("\n"),
+    });
+    const { entries, unreadable } = await readDataset(root);
+    expect(unreadable).toEqual([]);
+    expect(entries.map(({ file, text }) => [file, text])).toEqual([
+      ["c.png", "a c"],
+      [apart, "an e"],
+      ["sub/a.png", "an a"],
+      ["sub/own\\b.png", "a b"],
+    ]);
+  });
+
+  it("says what to write in place of a name that is not there", async () => {
+    const lines = ["train/a.png", "a.PNG", "/other/imgs/c.png", "gone.png", "d.png"].map(
+      (file_name) => JSON.stringify({ file_name, text: "x" }),
+    );
+    await files({
+      "train/a.png": true,
+      "train/imgs/c.png": true,
+      "train/one/d.png": true,
+      "train/two/d.png": true,
+      "train/metadata.jsonl": lines.filter((line) => !line.includes("/other")).join("\n"),
+    });
+    const metadata = join(root, "train/metadata.jsonl");
+    const missing = (line: number): string =>
+      `there is no such file (named at ${metadata} line ${line})`;
+    const advice = '; names are relative to the table: write "a.png"';
+    const { unreadable } = await readDataset(root, { acceptUncaptioned: true });
+    expect(unreadable).toEqual([
+      { path: join(root, "train/a.PNG"), reason: missing(2) + advice },
+      { path: join(root, "train/d.png"), reason: missing(4) },
+      { path: join(root, "train/gone.png"), reason: missing(3) },
+      { path: join(root, "train/train/a.png"), reason: missing(1) + advice },
+    ]);
+    await files({ "train/metadata.jsonl": lines[2] ?? "" });
+    await expect(readDataset(root)).rejects.toThrow(
+      `${metadata} line 1: expected a path inside ${root} but found "/other/imgs/c.png"; write "imgs/c.png"`,
+    );
+  });
+
+  it("reads captions in UTF-16, and finds none where nothing can be seen", async () => {
+    await files({
+      "a.png": true,
+      "a.txt": Buffer.from("\ufeffFüchslein 🦊\r\n", "utf16le"),
+      "b.png": true,
+      "b.txt": "\u200b\n",
+      "c.png": true,
+      "c.txt": Uint8Array.of(0xff, 0xfe, 0x41),
+    });
+    const { entries, missingCaption, unreadable } = await readDataset(root);
+    expect(entries.map(({ text }) => text)).toEqual(["Füchslein 🦊"]);
+    expect(missingCaption).toEqual([join(root, "b.png")]);
+    expect(unreadable).toEqual([
+      { path: join(root, "c.png"), reason: `its caption ${join(root, "c.txt")} is not UTF-8` },
+    ]);
   });
 });

@@ -1,16 +1,19 @@
-import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
-import { basename, dirname, resolve, sep } from "node:path";
-import { quote } from "../../weights/errors.ts";
+import { captionText, decodeCaption } from "../caption-text.ts";
 import type { DatasetLayout, Unreadable } from "../dataset.ts";
-import { type ColumnNames, controlColumnOf, type DescribedPicture } from "../described-picture.ts";
+import type { ColumnNames } from "../described-picture.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
-import { readCaptionMap } from "./caption-map.ts";
-import { filesOf, PICTURE_NAME, SIDE_CARS, stemOf } from "./detect-layout.ts";
-import { controlFile, type FoundPictures, PictureFile, refusedFile } from "./found-picture.ts";
+import { readFolderTables } from "./folder-tables.ts";
+import {
+  controlFile,
+  type FoundPictures,
+  formatOf,
+  PictureFile,
+  refusedFile,
+} from "./found-picture.ts";
 import { innerName, type Listing } from "./list-files.ts";
-import { readMetadataLines } from "./metadata-lines.ts";
-import { readCaptionLines, readMetadataTable } from "./metadata-table.ts";
+import { isStrange, OTHER_PICTURE_NAME, PICTURE_NAME } from "./picture-names.ts";
+import { SideCars } from "./side-cars.ts";
 
 const OPEN_FILES = 16;
 
@@ -25,19 +28,30 @@ export async function listImageFolder(
   names: ColumnNames,
 ): Promise<FoundPictures> {
   const { root, files } = listing;
-  const lines = await readTables(layout, listing, names);
-  const present = new Set(files);
+  const lines = await readFolderTables(layout, listing, names);
+  const sideCars = new SideCars(files);
   const controls = new Set([...lines.values()].flatMap(({ control }) => control ?? []));
-  const paths = new Set([
-    ...files.filter((file) => PICTURE_NAME.test(file) && !controls.has(file)),
-    ...lines.keys(),
-  ]);
+  const paths = new Set([...files.filter((file) => PICTURE_NAME.test(file)), ...lines.keys()]);
+  const others = files.filter((file) => OTHER_PICTURE_NAME.test(file) || isStrange(file));
   const pictures: PictureFile[] = [];
   const unreadable: Unreadable[] = [];
-  await mapConcurrent([...paths], OPEN_FILES, async (path) => {
+  const leftOut: Unreadable[] = [];
+  await mapConcurrent(others, OPEN_FILES, async (path) => {
+    if (paths.has(path)) return;
+    const format = await formatOf(path);
+    const isNamed = OTHER_PICTURE_NAME.test(path);
+    if (isNamed && format !== undefined) paths.add(path);
+    else if (isNamed) leftOut.push({ path, reason: (await refusedFile(path, undefined)) ?? "" });
+    else if (format !== undefined) {
+      const reason = `its first bytes are those of a ${format}, but its name is no picture's; let it end in .${format}`;
+      leftOut.push({ path, reason });
+    }
+  });
+  const wanted = [...paths].filter((path) => lines.has(path) || !controls.has(path));
+  await mapConcurrent(wanted, OPEN_FILES, async (path) => {
     const line = lines.get(path);
-    const text = line?.text ?? (await readSideCar(path, present));
-    const reason = text instanceof Error ? text.message : await refusedFile(path, line?.where);
+    const text = line?.text ?? (await readSideCar(sideCars.of(path)));
+    const reason = text instanceof Error ? text.message : await refusedFile(path, line);
     if (reason !== undefined) unreadable.push({ path, reason });
     else if (!(text instanceof Error)) {
       const control = line?.control === undefined ? undefined : controlFile(line.control);
@@ -46,78 +60,12 @@ export async function listImageFolder(
       );
     }
   });
-  return { pictures, unreadable, leftOut: [] };
+  return { pictures, unreadable, leftOut };
 }
 
-/** A line, and the absolute path of the control picture that it names. */
-interface TableLine extends DescribedPicture {
-  readonly control: string | undefined;
-}
-
-/** The lines of all tables by the absolute path of their picture. */
-async function readTables(
-  layout: DatasetLayout,
-  listing: Listing,
-  names: ColumnNames,
-): Promise<Map<string, TableLine>> {
-  const { root, files } = listing;
-  const lines = new Map<string, TableLine>();
-  for (const table of filesOf(layout, listing)) {
-    for (const line of await readTable(table, files, names)) {
-      const inside = (name: string): string => {
-        const path = resolve(dirname(table), name);
-        if (path.startsWith(root + sep) && !name.includes("\0")) return path;
-        throw new Error(`${line.where}: expected a path inside ${root} but found ${quote(name)}`);
-      };
-      const path = inside(line.fileName);
-      const earlier = lines.get(path);
-      if (earlier !== undefined) {
-        throw new Error(`${line.where}: "${line.fileName}" was named before, at ${earlier.where}`);
-      }
-      const control = line.columns[controlColumnOf(Object.keys(line.columns), names) ?? ""];
-      lines.set(path, {
-        ...line,
-        control: typeof control === "string" && control !== "" ? inside(control) : undefined,
-      });
-    }
-  }
-  return lines;
-}
-
-function readTable(
-  table: string,
-  files: readonly string[],
-  names: ColumnNames,
-): Promise<DescribedPicture[]> {
-  switch (basename(table)) {
-    case "metadata.jsonl":
-      return readMetadataLines(table, names);
-    case "captions.txt":
-      return readCaptionLines(table, names);
-    case "captions.json": {
-      const pictures = files.filter((file) => PICTURE_NAME.test(file));
-      const stems = pictures.map((file) => innerName(dirname(table), file));
-      return readCaptionMap(table, names, new Map(stems.map((name) => [stemOf(name), name])));
-    }
-    default:
-      return readMetadataTable(table, names);
-  }
-}
-
-/** The caption beside a picture: undefined where there is none or it is blank. */
-async function readSideCar(
-  picture: string,
-  present: ReadonlySet<string>,
-): Promise<string | undefined | Error> {
-  const stem = stemOf(picture);
-  const path = SIDE_CARS.map((extension) => stem + extension).find((file) => present.has(file));
+/** The caption in a file beside a picture: undefined where there is none or it is blank. */
+async function readSideCar(path: string | undefined): Promise<string | undefined | Error> {
   if (path === undefined) return undefined;
-  const bytes = await readFile(path);
-  if (!isUtf8(bytes)) return new Error(`its caption ${path} is not UTF-8`);
-  return (
-    bytes
-      .toString("utf8")
-      .replace(/^\ufeff/, "")
-      .trim() || undefined
-  );
+  const text = decodeCaption(await readFile(path));
+  return text === undefined ? new Error(`its caption ${path} is not UTF-8`) : captionText(text);
 }

@@ -1,5 +1,5 @@
 import type { Dirent } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 
 /** The files of a data set. */
@@ -10,30 +10,63 @@ export interface Listing {
   readonly files: readonly string[];
 }
 
-/** All files below a folder, without hidden ones (`.cache/`, macOS's `._x.png`); for a file, that alone. */
+/**
+ * All files below a folder, without hidden ones (`.cache/`, macOS's `._x.png`); for a file, that alone.
+ * Links to folders are followed, each folder is read once: links that lead round in a circle end there.
+ */
 export async function listFiles(location: string): Promise<Listing> {
   const root = resolve(location);
   try {
     if ((await stat(root)).isFile()) return { root: dirname(root), files: [root] };
-    const found = await readdir(root, { recursive: true, withFileTypes: true });
-    return { root, files: visibleFiles(root, found) };
+    return { root, files: (await filesBelow(root)).sort() };
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new Error(`Expected a folder of pictures for folder but received ${root} (${code})`, {
+    const { code, path = root } = error as NodeJS.ErrnoException;
+    if (path === root) {
+      throw new Error(`Expected a folder of pictures for folder but received ${root} (${code})`, {
+        cause: error,
+      });
+    }
+    throw new Error(`${path}: expected a folder that can be read but found ${code}`, {
       cause: error,
     });
   }
 }
 
-const visibleFiles = (root: string, found: readonly Dirent[]): string[] =>
-  found
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => isVisible(relative(root, path)))
-    .sort();
+/** Folders are read before what links to them, so that files have the names of their own folder. */
+async function filesBelow(root: string): Promise<string[]> {
+  const files: string[] = [];
+  const folders = [root];
+  const links: string[] = [];
+  const read = new Set<string>();
+  for (;;) {
+    const folder = folders.pop() ?? links.shift();
+    if (folder === undefined) return files;
+    const place = await realpath(folder);
+    if (read.has(place)) continue;
+    read.add(place);
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      if (isHidden(entry.name)) continue;
+      if (entry.isDirectory()) folders.push(path);
+      else if (await isLinkToFolder(entry, path)) links.push(path);
+      else files.push(path);
+    }
+    links.sort();
+  }
+}
 
-/** Whether no part of a path is hidden. */
-export const isVisible = (path: string): boolean => !/(^|[\\/])(\.|__MACOSX[\\/])/.test(path);
+/** A link that leads nowhere is a file that is listed, and can't be opened. */
+const isLinkToFolder = async (entry: Dirent, path: string): Promise<boolean> =>
+  entry.isSymbolicLink() &&
+  (await stat(path).then(
+    (target) => target.isDirectory(),
+    () => false,
+  ));
+
+const isHidden = (name: string): boolean => name.startsWith(".") || name === "__MACOSX";
+
+/** Whether no part of a path with `/` is hidden. */
+export const isVisible = (path: string): boolean => !path.split("/").some(isHidden);
 
 /** A path below the root with `/` on every system. */
 export const innerName = (root: string, path: string): string =>

@@ -30,11 +30,35 @@ describe("readMetadataLines", () => {
     ]);
   });
 
+  it("reads what Python writes: NaN, infinities and whole numbers beyond 2^53", async () => {
+    const lines = await read(
+      '{"file_name": "a.png", "text": "x", "score": NaN, "id": 9007199254740993}\n{"file_name": "b.png", "text": NaN, "score": -Infinity}\n',
+    );
+    expect(lines.map(({ text, columns }) => [text, columns])).toEqual([
+      ["x", { score: Number.NaN, id: 9007199254740993n }],
+      [undefined, { score: Number.NEGATIVE_INFINITY }],
+    ]);
+  });
+
+  it("reads UTF-16 with a byte order mark", async () => {
+    const text = '\ufeff{"file_name": "狐.png", "text": "Füchslein"}\r\n{"file_name": "b.png"}\r\n';
+    for (const bytes of [Buffer.from(text, "utf16le"), Buffer.from(text, "utf16le").swap16()]) {
+      expect((await read(bytes)).map(({ fileName, text }) => [fileName, text])).toEqual([
+        ["狐.png", "Füchslein"],
+        ["b.png", undefined],
+      ]);
+    }
+  });
+
   it.each([
     ["{file_name: x}", 'line 2: expected JSON but found "{file_name: x}"'],
     ["[1]", "line 2: expected a JSON object but found [1]"],
     ["null", "line 2: expected a JSON object but found null"],
     ['{"text": "x"}', 'line 2: expected a path for "file_name" but found nothing'],
+    [
+      '{"file_name": 9007199254740993}',
+      'line 2: expected a path for "file_name" but found "9007199254740993"',
+    ],
     ['{"file_name": 7}', 'line 2: expected a path for "file_name" but found 7'],
     ['{"file_name": "a.png", "text": [7]}', 'line 2: expected a string for "text" but found [7]'],
   ])("names file and line of %s", async (line, message) => {

@@ -1,17 +1,18 @@
-import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { quote } from "../../weights/errors.ts";
+import { parsePythonJson } from "../../weights/python-json.ts";
+import { decodeCaption, inUtf8 } from "../caption-text.ts";
 import { type ColumnNames, type DescribedPicture, describedPicture } from "../described-picture.ts";
 
 /**
  * Reads a `metadata.jsonl`: one object a line with the picture's path, its caption and any other
- * columns. Throws naming file and line for what is not UTF-8, not JSON, or of the wrong type.
+ * columns, with Python's NaN and whole numbers of any length. Throws naming file and line for what is not UTF-8, not JSON, or of the wrong type.
  */
 export async function readMetadataLines(
   path: string,
   names: ColumnNames = {},
 ): Promise<DescribedPicture[]> {
-  const bytes = await readFile(path);
+  const bytes = inUtf8(await readFile(path));
   const lines: DescribedPicture[] = [];
   let start = 0;
   for (let number = 1; start < bytes.length; number += 1) {
@@ -27,8 +28,8 @@ export async function readMetadataLines(
 
 /** Undefined for a blank line. */
 function parseLine(where: string, bytes: Buffer): Record<string, unknown> | undefined {
-  if (!isUtf8(bytes)) throw new Error(`${where}: expected UTF-8 but found other bytes`);
-  const json = bytes.toString("utf8").replace(/^\ufeff/, "");
+  const json = decodeCaption(bytes);
+  if (json === undefined) throw new Error(`${where}: expected UTF-8 but found other bytes`);
   if (json.trim() === "") return undefined;
   const record = parseJson(where, json);
   if (typeof record !== "object" || record === null || Array.isArray(record)) {
@@ -39,7 +40,7 @@ function parseLine(where: string, bytes: Buffer): Record<string, unknown> | unde
 
 function parseJson(where: string, json: string): unknown {
   try {
-    return JSON.parse(json);
+    return parsePythonJson(json);
   } catch (error) {
     throw new Error(`${where}: expected JSON but found ${quote(json.trim())}`, { cause: error });
   }

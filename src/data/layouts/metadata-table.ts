@@ -1,53 +1,34 @@
-import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
-import { CsvError, parse } from "csv-parse/sync";
+import { extname } from "node:path";
+import { captionText, decodeCaption } from "../caption-text.ts";
 import {
   type ColumnNames,
   type DescribedPicture,
   describedPicture,
   imageColumnOf,
 } from "../described-picture.ts";
+import { type CsvRow, csvRows, MISSING_CELLS } from "./csv-rows.ts";
 
-/** As `JSON.stringify` would write it: "007" and "1e3" stay text. */
-const isNumber = (text: string): boolean => String(Number(text)) === text && text !== "NaN";
+/** The largest whole number that pandas makes a number of: uint64's. */
+const LARGEST = 2n ** 64n - 1n;
+const SMALLEST = -(2n ** 63n);
+const INFINITIES: ReadonlyMap<string, number> = new Map([
+  ["inf", Number.POSITIVE_INFINITY],
+  ["-inf", Number.NEGATIVE_INFINITY],
+  ["Infinity", Number.POSITIVE_INFINITY],
+  ["-Infinity", Number.NEGATIVE_INFINITY],
+]);
 
 /**
- * Reads a `metadata.csv` or `captions.csv` with a header line. A column whose every value is a
- * number becomes numbers. Throws naming file and line.
+ * Reads a `metadata.csv` or `captions.csv` with a header line, or one with tabs that ends in `.tsv`, as pandas does. A column
+ * whose every value is a number becomes numbers. Throws naming file and line.
  */
 export async function readMetadataTable(
   path: string,
   names: ColumnNames = {},
 ): Promise<DescribedPicture[]> {
-  const { rows, lines } = parseTable(path, await readText(path));
-  const columns = Object.keys(rows[0] ?? {});
-  if (rows.length > 0 && imageColumnOf(columns, names) === undefined) {
-    throw new Error(
-      `${path} line 1: expected a column ${names.imageColumn ?? "file_name or image"} but found ${columns.join(", ")}`,
-    );
-  }
-  const numeric = columns.filter((name) =>
-    rows.every((row) => row[name] === "" || isNumber(row[name] ?? "")),
-  );
-  return rows.map((row, index) => {
-    const record: Record<string, unknown> = { ...row };
-    for (const name of columns) if (row[name] === "") delete record[name];
-    for (const name of numeric) if (row[name] !== "") record[name] = Number(row[name]);
-    return describedPicture(`${path} line ${lines[index]}`, textual(record, row, names), names);
-  });
-}
-
-/** Path and caption stay text where all of them look like numbers. */
-function textual(
-  record: Record<string, unknown>,
-  row: Readonly<Record<string, string>>,
-  { imageColumn, textColumn }: ColumnNames,
-): Record<string, unknown> {
-  const kept = ["file_name", "image", "file", "text", "caption", "prompt", imageColumn, textColumn];
-  for (const name of kept) {
-    if (name !== undefined && typeof record[name] === "number") record[name] = row[name];
-  }
-  return record;
+  const delimiter = extname(path).toLowerCase() === ".tsv" ? "\t" : ",";
+  return describedRows(path, await readText(path), delimiter, names);
 }
 
 /** Reads a `captions.txt`: a path, a tab and its caption on each line, or a table with a header as Flickr8k has it. */
@@ -56,8 +37,11 @@ export async function readCaptionLines(
   names: ColumnNames = {},
 ): Promise<DescribedPicture[]> {
   const text = await readText(path);
-  if (!/^[^\r\n]*\t/.test(text)) return readMetadataTable(path, names);
-  return text.split(/\r?\n/).flatMap((line, index) => {
+  const [first = ""] = text.split(/[\r\n]/, 1);
+  if (!first.includes("\t")) return describedRows(path, text, ",", names);
+  const isHeader = imageColumnOf(first.split("\t"), names) !== undefined;
+  if (isHeader) return describedRows(path, text, "\t", names);
+  return text.split(/\r\n|\r|\n/).flatMap((line, index) => {
     if (line.trim() === "") return [];
     const where = `${path} line ${index + 1}`;
     const tab = line.indexOf("\t");
@@ -65,36 +49,129 @@ export async function readCaptionLines(
       throw new Error(
         `${where}: expected a path, a tab and a caption but found "${line.slice(0, 60)}"`,
       );
-    const text = line.slice(tab + 1).trim();
-    return [{ where, fileName: line.slice(0, tab), text: text || undefined, columns: {} }];
+    const text = captionText(line.slice(tab + 1));
+    return [{ where, fileName: line.slice(0, tab), text, columns: {} }];
   });
 }
 
 async function readText(path: string): Promise<string> {
-  const bytes = await readFile(path);
-  if (!isUtf8(bytes)) throw new Error(`${path}: expected UTF-8 but found other bytes`);
-  return bytes.toString("utf8").replace(/^\ufeff/, "");
+  const text = decodeCaption(await readFile(path));
+  if (text === undefined) throw new Error(`${path}: expected UTF-8 but found other bytes`);
+  return text;
 }
 
-function parseTable(
+function describedRows(
   path: string,
   text: string,
-): { rows: Record<string, string>[]; lines: number[] } {
-  try {
-    const records = parse<{ record: Record<string, string>; info: { lines: number } }>(text, {
-      columns: true,
-      info: true,
-      skip_empty_lines: true,
-    });
-    // The parser counts the line on which a record ends; a quoted caption may have begun above it.
-    return {
-      rows: records.map(({ record }) => record),
-      lines: records.map(({ info }) => info.lines),
-    };
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    throw new Error(`${path}: expected a table of comma-separated values: ${error.message}`, {
-      cause: error,
-    });
+  delimiter: string,
+  names: ColumnNames,
+): DescribedPicture[] {
+  const [header, ...rows] = splitTable(path, text, delimiter);
+  if (header === undefined || rows.length === 0) return [];
+  const columns = columnNames(header.cells);
+  const imageColumn = imageColumnOf(columns, names);
+  if (imageColumn === undefined) {
+    throw new Error(
+      `${path} line ${header.line}: expected a column ${names.imageColumn ?? "file_name or image"} but found ${columns.join(", ")}${separatorAdvice(columns)}`,
+    );
   }
+  const cells = rows.map((row) =>
+    columns.map((column, at) => cellOf(row, at, column === imageColumn)),
+  );
+  const words = [...TEXTUAL, names.imageColumn, names.textColumn];
+  const isNumeric = columns.map(
+    (column, at) =>
+      !words.includes(column) &&
+      cells.some((row) => row[at] !== undefined) &&
+      cells.every((row) => typeof row[at] !== "string" || numberOf(row[at]) !== undefined),
+  );
+  return rows.map(({ line }, index) => {
+    const record: Record<string, unknown> = {};
+    for (const [at, column] of columns.entries()) {
+      const cell = cells[index]?.[at];
+      const value = typeof cell === "string" && isNumeric[at] ? numberOf(cell) : cell;
+      // A word column has no NaN: there the cell is missing.
+      if (value !== undefined && (isNumeric[at] || typeof value === "string"))
+        record[column] = value;
+    }
+    return describedPicture(`${path} line ${line}`, record, names);
+  });
+}
+
+/** Paths and captions, which stay text where all of them look like numbers. */
+const TEXTUAL = ["file_name", "image", "file", "text", "caption", "prompt", "dense_text"];
+
+/** A cell: undefined where it is missing, NaN where it says so. A path may have any name. */
+function cellOf(
+  { cells, quoted }: CsvRow,
+  at: number,
+  isPath: boolean,
+): string | number | undefined {
+  const cell = cells[at] ?? "";
+  if (cell === "") return undefined;
+  if (isPath || quoted.has(at) || !MISSING_CELLS.has(cell)) return cell;
+  return cell.toLowerCase().endsWith("nan") ? Number.NaN : undefined;
+}
+
+/**
+ * The number that a cell spells as JavaScript, JSON or Python write it; undefined for any other text, so that nothing is lost
+ * of "007", "1e3" and "1.10".
+ */
+function numberOf(cell: string): number | bigint | undefined {
+  const infinity = INFINITIES.get(cell);
+  if (infinity !== undefined) return infinity;
+  if (/^-?[1-9]\d*$/.test(cell)) {
+    const whole = BigInt(cell);
+    if (whole < SMALLEST || whole > LARGEST) return undefined;
+    return Number.isSafeInteger(Number(cell)) ? Number(cell) : whole;
+  }
+  const value = Number(cell);
+  // Python writes 2.0 and 1e-05 where JavaScript has 2 and 0.00001.
+  const spellings = [String(value), value.toExponential()];
+  const plain = cell.replace(/\.0$/, "").replace(/e([+-])0(?=\d$)/, "e$1");
+  return spellings.includes(plain) && Number.isFinite(value) ? value : undefined;
+}
+
+/** Names of columns as pandas makes them unique: the first of equal ones keeps its name, an empty one is numbered. */
+function columnNames(header: readonly string[]): string[] {
+  const taken = new Set(header);
+  const given = new Set<string>();
+  return header.map((cell, at) => {
+    let name = cell === "" ? `Unnamed: ${at}` : cell;
+    if (given.has(name)) {
+      let number = 1;
+      while (taken.has(`${cell}.${number}`)) number += 1;
+      name = `${cell}.${number}`;
+    }
+    taken.add(name);
+    given.add(name);
+    return name;
+  });
+}
+
+function splitTable(path: string, text: string, delimiter: string): CsvRow[] {
+  let rows: CsvRow[];
+  try {
+    rows = csvRows(text, delimiter);
+  } catch (error) {
+    throw new Error(
+      `${path}: expected a table of separated values but ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+  const count = rows[0]?.cells.length ?? 0;
+  const long = rows.find(({ cells }) => cells.length > count);
+  if (long !== undefined) {
+    throw new Error(
+      `${path} line ${long.line}: expected ${count} fields, as in the header, but found ${long.cells.length}; put quotes round a text that has ${delimiter === "\t" ? "tabs" : "commas"}`,
+    );
+  }
+  return rows;
+}
+
+/** What to do where all of a header is one cell. */
+function separatorAdvice([only = "", ...more]: readonly string[]): string {
+  const separator = [";", "\t", "|"].find((mark) => only.includes(mark));
+  if (more.length > 0 || separator === undefined) return "";
+  return `; separate columns with commas${separator === "\t" ? ", or name the file metadata.tsv" : ""}`;
 }

@@ -8,6 +8,7 @@ import {
 } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { BadFileError } from "../../weights/errors.ts";
+import { decimal, EXACT_PARSERS, isDecimal, undecimal } from "./parquet-values.ts";
 
 /** A part of a column that holds values: its path of names and its description. */
 export interface ParquetLeaf {
@@ -91,7 +92,12 @@ export class ParquetFile {
         // Else pictures would be decoded as text; what says of itself that it is text still is.
         utf8: false,
         useOffsetIndex: true,
+        parsers: EXACT_PARSERS,
       });
+      for (const { path, element } of leaves.filter(hasDecimals)) {
+        const [name = ""] = path;
+        for (const record of records) record[name] = decimal(record[name], element);
+      }
     } catch (error) {
       throw new BadFileError(
         this.path,
@@ -111,6 +117,10 @@ export class ParquetFile {
     return records;
   }
 }
+
+/** A column of decimals; those inside of lists and structs stay doubles. */
+const hasDecimals = ({ path, element }: ParquetLeaf): boolean =>
+  path.length === 1 && isDecimal(element);
 
 const isAt = (
   column: { readonly path_in_schema: readonly string[] } | undefined,
@@ -142,7 +152,10 @@ function only(metadata: FileMetaData, leaves: readonly ParquetLeaf[]): FileMetaD
     const element = schema[at] as SchemaElement;
     const path = at === 0 ? [] : [...parents, element.name];
     at += 1;
-    if (element.num_children === undefined) return kept.has(path.join("\0")) ? [element] : [];
+    if (element.num_children === undefined) {
+      const shown = path.length === 1 ? undecimal(element) : element;
+      return kept.has(path.join("\0")) ? [shown] : [];
+    }
     const children = Array.from({ length: element.num_children }, () => visit(path));
     const rest = children.filter((child) => child.length > 0);
     return rest.length === 0 && path.length > 0

@@ -11,7 +11,7 @@ import {
   textColumnOf,
 } from "../described-picture.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
-import { filesOf } from "./detect-layout.ts";
+import { type ContainerContent, filesOf } from "./detect-layout.ts";
 import {
   controlFile,
   type FoundPicture,
@@ -47,8 +47,7 @@ interface Row {
 
 /**
  * Lists the rows of parquet files as the Hub has them: an image column (struct of bytes and path,
- * bytes, or path), a caption and other columns; the split is read off the file's name. Pictures
- * stay in the files. Throws BadFileError.
+ * bytes, or path), a caption and other columns. Pictures stay in the files. Throws BadFileError.
  */
 export async function listParquet(listing: Listing, names: ColumnNames): Promise<FoundPictures> {
   const rows: Row[] = [];
@@ -58,7 +57,7 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
     const file = await ParquetFile.open(path);
     const image = imageColumn(file, names);
     const controlOf = controlsOf(file, names, listing.root);
-    const described = (await describedRows(file, image, names, listing.root)).map((row) => ({
+    const described = (await describedRows(file, image, names)).map((row) => ({
       ...row,
       control: controlOf(row),
     }));
@@ -67,6 +66,7 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
       rows.push(...described.map((row) => ({ ...row, source })));
       continue;
     }
+    const table = innerName(listing.root, path);
     await mapConcurrent(
       described,
       OPEN_FILES,
@@ -75,12 +75,12 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
         const isInside = target.startsWith(listing.root + sep) && !given.includes("\0");
         const where = `${path} row ${row}`;
         const reason = isInside
-          ? await refusedFile(target, where)
+          ? await refusedFile(target, { where })
           : `its path leads out of the folder (named at ${where})`;
         if (reason !== undefined) unreadable.push({ path: isInside ? target : where, reason });
         else
           named.push(
-            new PictureFile(innerName(listing.root, target), target, text, columns, control),
+            new PictureFile(innerName(listing.root, target), target, text, columns, control, table),
           );
       },
     );
@@ -97,13 +97,27 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
   };
 }
 
+/** What a parquet file holds, by its schema. Throws BadFileError for a damaged one. */
+export async function parquetContent(path: string, names: ColumnNames): Promise<ContainerContent> {
+  const file = await ParquetFile.open(path);
+  const name = imageColumnOf(topsOf(file), names);
+  if (name === undefined) return "nothing";
+  return bytesOf(file.leaves.filter(({ path }) => path[0] === name)) === undefined
+    ? "paths"
+    : "pictures";
+}
+
+const topsOf = (file: ParquetFile): string[] => [
+  ...new Set(file.leaves.map(({ path }) => path[0] as string)),
+];
+
 const isText = ({ element }: ParquetLeaf): boolean =>
   element.type !== "BYTE_ARRAY" ||
   element.converted_type !== undefined ||
   element.logical_type !== undefined;
 
 function imageColumn(file: ParquetFile, names: ColumnNames): ImageColumn {
-  const columns = [...new Set(file.leaves.map(({ path }) => path[0] as string))];
+  const columns = topsOf(file);
   const name = imageColumnOf(columns, names);
   if (name === undefined) {
     const wanted = names.imageColumn ?? "image or file_name";
@@ -187,9 +201,8 @@ async function describedRows(
   file: ParquetFile,
   image: ImageColumn,
   names: ColumnNames,
-  root: string,
 ): Promise<Omit<Row, "source" | "control">[]> {
-  const tops = [...new Set(file.leaves.map(({ path }) => path[0] as string))];
+  const tops = topsOf(file);
   const textColumn = textColumnOf(tops, names);
   if (names.textColumn !== undefined && textColumn === undefined) {
     throw new BadFileError(
@@ -203,7 +216,6 @@ async function describedRows(
   const leaves = file.leaves.filter(
     (leaf) => leaf !== image.bytes && (isText(leaf) || leaf.path[0] === textColumn),
   );
-  const split = tops.includes("split") ? undefined : splitOf(innerName(root, file.path));
   const described: Omit<Row, "source" | "control">[] = [];
   for (const [group, { start, rows }] of file.groups.entries()) {
     const records = leaves.length === 0 ? [] : await file.rows(leaves, start, start + rows);
@@ -225,19 +237,17 @@ async function describedRows(
         row: start + at,
         given: typeof given === "string" ? given : undefined,
         text,
-        columns: split === undefined ? columns : { ...columns, split },
+        columns,
       });
     }
   }
   return described;
 }
 
-/** A value as JSON has it; undefined for none and for bytes that are no text. */
+/** A value as JSON has it, large whole numbers as bigints; undefined for none and for bytes that are no text. */
 function plainValue(value: unknown): unknown {
   if (value === null || value === undefined) return undefined;
-  if (typeof value === "bigint")
-    return Number.isSafeInteger(Number(value)) ? Number(value) : `${value}`;
-  if (value instanceof Date) return value.toISOString();
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   if (value instanceof Uint8Array)
     return isUtf8(value) ? Buffer.from(value).toString("utf8") : undefined;
   if (ArrayBuffer.isView(value)) return Array.from(value as Float64Array);
@@ -253,17 +263,11 @@ function plainValue(value: unknown): unknown {
   return value;
 }
 
-/** The Hub's names: `data/train-00000-of-00002-….parquet`, `test.parquet`, `validation/0000.parquet`, `partial-train/0000.parquet`. */
-export function splitOf(name: string): string | undefined {
-  const [, numbered] = /(?:^|\/)(\w+)-\d{5}-of-\d{5}[^/]*\.parquet$/i.exec(name) ?? [];
-  const [, plain] =
-    /(?:^|\/)(?:partial-)?(train|validation|test)(?:\.parquet$|\/)/i.exec(name) ?? [];
-  return numbered ?? plain;
-}
-
 /** The pictures of one file. Unpacked row groups are kept, two of them: rows are mostly read in order. */
 class PictureSource {
-  /** Path of the file below the folder, without its extension. */
+  /** Path of the file below the folder. */
+  readonly container: string;
+  /** The same without its extension. */
   readonly name: string;
   readonly path: string;
   readonly #file: ParquetFile;
@@ -274,7 +278,8 @@ class PictureSource {
   readonly #unpacked = new Map<number, Promise<Record<string, unknown>[]>>();
 
   constructor(file: ParquetFile, column: string, bytes: ParquetLeaf, root: string) {
-    this.name = innerName(root, file.path).replace(/\.parquet$/i, "");
+    this.container = innerName(root, file.path);
+    this.name = this.container.replace(/\.parquet$/i, "");
     this.path = file.path;
     this.#file = file;
     this.#column = column;
@@ -332,6 +337,7 @@ class ParquetPicture implements FoundPicture {
   readonly text: string | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
   readonly control: ControlPicture | undefined;
+  readonly container: string;
   readonly #source: PictureSource;
   readonly #group: number;
   readonly #row: number;
@@ -342,6 +348,7 @@ class ParquetPicture implements FoundPicture {
     this.text = text;
     this.columns = columns;
     this.control = control;
+    this.container = source.container;
     this.#source = source;
     this.#group = group;
     this.#row = row;

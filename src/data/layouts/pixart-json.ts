@@ -1,11 +1,16 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { dirname, join, sep } from "node:path";
+import { dirname, join, posix, sep } from "node:path";
 import { BadFileError, quote } from "../../weights/errors.ts";
+import { parsePythonJson } from "../../weights/python-json.ts";
+import { captionText, decodeCaption } from "../caption-text.ts";
 import type { Unreadable } from "../dataset.ts";
+import type { DescribedPicture } from "../described-picture.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
 import { filesOf } from "./detect-layout.ts";
 import { type FoundPictures, isInnerPath, PictureFile, refusedFile } from "./found-picture.ts";
 import { innerName, type Listing } from "./list-files.ts";
+import { joinLines, SINGLE_COLUMNS } from "./several-captions.ts";
 
 const OPEN_FILES = 16;
 /** Height over width beyond which PixArt's own loaders pass a picture over (PixArt-alpha, diffusion/data/datasets/InternalData.py; PixArt-sigma the same). */
@@ -22,49 +27,72 @@ interface Item {
 /**
  * Lists PixArt's own layout: lists of `{path, prompt, width, height, ratio}` in `InternData`, the
  * pictures in `InternImgs` beside it. Σ's `sharegpt4v` is the dense caption. Of `partition_filter`,
- * `partition` and `data_info.json` the first that is there is read: they list the same pictures.
- * Throws BadFileError.
+ * `partition` and `data_info.json` the first that is there is read: they list the same pictures. Items of
+ * one picture are joined. Throws BadFileError.
  */
 export async function listPixArtJson({ root, files }: Listing): Promise<FoundPictures> {
   const pictureRoot = files.some((file) => innerName(root, file).startsWith("InternData/"))
     ? join(root, "InternImgs")
     : root.replace(/InternData(?=$|[\\/])/, "InternImgs");
   const pictures: PictureFile[] = [];
-  const seen = new Set<string>();
   const unreadable: Unreadable[] = [];
   const leftOut: Unreadable[] = [];
+  const named = new Map<string, [ListedPicture, ...ListedPicture[]]>();
   for (const list of chosenLists({ root, files })) {
     const items = await readItems(list);
     const most = items.some(({ sharegpt4v }) => sharegpt4v !== undefined)
       ? MOST_RATIO.sigma
       : MOST_RATIO.alpha;
-    const named: { item: Item; where: string }[] = [];
     for (const [index, item] of items.entries()) {
       const where = `${list} item ${index + 1}`;
-      if (!isInnerPath(item.path)) {
+      const fileName = innerPath(pictureRoot, item.path);
+      if (fileName === undefined) {
         const reason = `its path ${quote(item.path)} leads out of the folder`;
         unreadable.push({ path: where, reason });
-      } else if (seen.has(item.path)) {
-        unreadable.push({ path: where, reason: `${item.path} was named before` });
-      } else named.push({ item, where });
-      seen.add(item.path);
+        continue;
+      }
+      const picture = { ...described(item, where, fileName), ratio: item.ratio, most };
+      const earlier = named.get(fileName);
+      if (earlier === undefined) named.set(fileName, [picture]);
+      else earlier.push(picture);
     }
-    await mapConcurrent(named, OPEN_FILES, async ({ item, where }) => {
-      const path = join(pictureRoot, ...item.path.split("/"));
-      const reason = await refusedFile(path, where);
-      const { ratio } = item;
-      if (reason !== undefined) unreadable.push({ path, reason });
-      else if (ratio !== undefined && ratio > most) {
-        leftOut.push({ path, reason: `its height over width, ${ratio}, is more than ${most}` });
-      } else pictures.push(picture(item, path));
-    });
   }
+  await mapConcurrent([...named], OPEN_FILES, async ([fileName, all]) => {
+    const [{ where, ratio, most }] = all;
+    const path = join(pictureRoot, ...fileName.split("/"));
+    const reason = await refusedFile(path, { where });
+    if (reason !== undefined) unreadable.push({ path, reason });
+    else if (ratio !== undefined && ratio > most) {
+      leftOut.push({ path, reason: `its height over width, ${ratio}, is more than ${most}` });
+    } else {
+      const { text, columns } = joinLines(all, "text", SINGLE_COLUMNS);
+      pictures.push(new PictureFile(fileName, path, text, columns));
+    }
+  });
   return { pictures, unreadable, leftOut };
 }
 
-function picture({ path: file, prompt, sharegpt4v, rest }: Item, path: string): PictureFile {
-  const columns = sharegpt4v?.trim() ? { ...rest, dense_text: sharegpt4v.trim() } : rest;
-  return new PictureFile(file, path, prompt.trim() || undefined, columns);
+/** What a list says of a picture, and what its loader does with tall ones. */
+interface ListedPicture extends DescribedPicture {
+  readonly ratio: number | undefined;
+  readonly most: number;
+}
+
+function described(
+  { prompt, sharegpt4v, rest }: Item,
+  where: string,
+  fileName: string,
+): DescribedPicture {
+  const dense = captionText(sharegpt4v ?? "");
+  const columns = dense === undefined ? rest : { ...rest, dense_text: dense };
+  return { where, fileName, text: captionText(prompt), columns };
+}
+
+/** A path below the pictures' folder with `/` alone, where Windows wrote `\` too; undefined where it leads out of the folder. */
+function innerPath(pictureRoot: string, path: string): string | undefined {
+  const name = posix.normalize(path);
+  if (!isInnerPath(name)) return undefined;
+  return existsSync(join(pictureRoot, ...name.split("/"))) ? name : name.replaceAll("\\", "/");
 }
 
 /** The filtered lists before the unfiltered ones, and one list given by itself. */
@@ -81,9 +109,11 @@ function chosenLists({ root, files }: Listing): string[] {
 }
 
 async function readItems(path: string): Promise<Item[]> {
+  const text = decodeCaption(await readFile(path));
+  if (text === undefined) throw new BadFileError(path, "content", "UTF-8", "other bytes");
   let list: unknown;
   try {
-    list = JSON.parse(await readFile(path, "utf8"));
+    list = parsePythonJson(text);
   } catch (error) {
     throw new BadFileError(path, "content", "JSON", (error as Error).message);
   }

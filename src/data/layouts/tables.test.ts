@@ -52,6 +52,94 @@ describe("metadata.csv", () => {
     ]);
   });
 
+  // Every right value of the next tests is what pandas 3.1.1 gives for the same text.
+  const table = async (csv: string, name = "metadata.csv"): Promise<unknown> =>
+    shown(await read({ "a.png": true, "b.png": true, [name]: csv }, { acceptUncaptioned: true }));
+
+  it("reads quotes inside of cells, and text behind a quoted part", async () => {
+    expect(await table('file_name,text\na.png,a 5" pipe\nb.png,"a "b" c"\n')).toEqual([
+      "csv",
+      ["a.png", 'a 5" pipe', {}],
+      ["b.png", 'a b" c"', {}],
+    ]);
+  });
+
+  it("reads lines whose last cells are missing, blank lines and lines of commas alone", async () => {
+    expect(await table("file_name,text,style\n\na.png,x\n   \nb.png\n,,\n")).toEqual([
+      "csv",
+      ["a.png", "x", {}],
+      ["b.png", "", {}],
+    ]);
+  });
+
+  it("lets the first of two columns keep its name", async () => {
+    expect(await table("file_name,text,text,text.1,\na.png,x,x2,x3,x4\nb.png,y,,,\n")).toEqual([
+      "csv",
+      ["a.png", "x", { "text.2": "x2", "text.1": "x3", "Unnamed: 4": "x4" }],
+      ["b.png", "y", {}],
+    ]);
+  });
+
+  it("takes the cells for missing that pandas does, but for quoted ones", async () => {
+    const csv = 'file_name,text,score,style\na.png,nan,1.5,None\nb.png,"None",nan,NA\n';
+    expect(await table(csv)).toEqual([
+      "csv",
+      ["a.png", "", { score: 1.5 }],
+      ["b.png", "None", { score: Number.NaN }],
+    ]);
+  });
+
+  it("reads whole numbers up to uint64, infinities, and floats as Python writes them", async () => {
+    const rows = ["9007199254740993,inf,1.0,1e-05,1.10", "18446744073709551615,-inf,-2.5,1e+16,2"];
+    const csv = rows.map((row, i) => `${"ab"[i]}.png,x,${row},1844674407370955161${6 + i}\n`);
+    expect(await table(`file_name,text,id,edge,class,small,version,long\n${csv.join("")}`)).toEqual(
+      [
+        "csv",
+        [
+          "a.png",
+          "x",
+          {
+            id: 9007199254740993n,
+            edge: Number.POSITIVE_INFINITY,
+            class: 1,
+            small: 1e-5,
+            version: "1.10",
+            long: "18446744073709551616",
+          },
+        ],
+        [
+          "b.png",
+          "x",
+          {
+            id: 18446744073709551615n,
+            edge: Number.NEGATIVE_INFINITY,
+            class: -2.5,
+            small: 1e16,
+            version: "2",
+            long: "18446744073709551617",
+          },
+        ],
+      ],
+    );
+  });
+
+  it("reads tabs where the name says so", async () => {
+    const tsv = 'file_name\ttext\ta\na.png\t"x\t""y"""\t1\nb.png\tone, two\n';
+    expect(await table(tsv, "metadata.tsv")).toEqual([
+      "csv",
+      ["a.png", 'x\t"y"', { a: 1 }],
+      ["b.png", "one, two", {}],
+    ]);
+  });
+
+  it("joins rows on one picture", async () => {
+    expect(await table("file_name,text\na.png,x\na.png,y\nb.png,z\n")).toEqual([
+      "csv",
+      ["a.png", "x", { text: ["x", "y"] }],
+      ["b.png", "z", {}],
+    ]);
+  });
+
   it("reads diffengine's columns, and those that are named", async () => {
     const pictures = { "a.png": true, "sub/b.png": true } as const;
     const usual = await read({
@@ -74,8 +162,18 @@ describe("metadata.csv", () => {
     await expect(read({ "a.png": true, "metadata.csv": "where,text\na.png,x\n" })).rejects.toThrow(
       `${join(root, "metadata.csv")} line 1: expected a column file_name or image but found where, text`,
     );
-    await expect(read({ "metadata.csv": "file_name,text\na.png\n" })).rejects.toThrow(
-      `${join(root, "metadata.csv")}: expected a table of comma-separated values: Invalid Record Length`,
+    await expect(read({ "metadata.csv": "file_name;text\na.png;x\n" })).rejects.toThrow(
+      "expected a column file_name or image but found file_name;text; separate columns with commas",
+    );
+    // pandas: "Expected 2 fields in line 3, saw 3"
+    await expect(read({ "metadata.csv": "file_name,text\na.png,x\nb.png,x,y\n" })).rejects.toThrow(
+      `${join(root, "metadata.csv")} line 3: expected 2 fields, as in the header, but found 3; put quotes round a text that has commas`,
+    );
+    // pandas: "EOF inside string starting at row 2"
+    await expect(
+      read({ "metadata.csv": 'file_name,text\na.png,"x\ny"\nb.png,"x\n' }),
+    ).rejects.toThrow(
+      `${join(root, "metadata.csv")}: expected a table of separated values but the quote opened on line 4 is not closed`,
     );
     await expect(read({ "metadata.csv": "file_name,text\n,x\n" })).rejects.toThrow(
       `${join(root, "metadata.csv")} line 2: expected a path for "file_name" but found nothing`,
@@ -95,8 +193,37 @@ describe("one file of captions", () => {
       "captions",
       ["b.png", "a b", {}],
       ["c.png", "a c", { text: ["", "a c", "another"] }],
-      ["sub/a.png", "an a", { tags: "x, y" }],
+      ["sub/a.png", "an a, x, y", { tags: "x, y" }],
     ]);
+  });
+
+  // What sd-scripts' FineTuningDataset makes of the same metadata (library/train_util.py).
+  it("joins caption and tags as kohya trains on them, and no other column of tags", async () => {
+    const map = {
+      "a.v1": { caption: "x", tags: "t1, t2" },
+      b: { tags: "t3" },
+      "c.png": { caption: "y", tags: "" },
+      d: { caption: "", tags: "t4" },
+      e: { text: "z", tags: "t5" },
+    };
+    const pictures = { "a.v1.png": true, "b.png": true, "c.png": true } as const;
+    const more = { "d.png": true, "e.png": true } as const;
+    const dataset = await read({ ...pictures, ...more, "captions.json": JSON.stringify(map) });
+    expect(dataset.entries.map(({ file, text }) => [file, text])).toEqual([
+      ["a.v1.png", "x, t1, t2"],
+      ["b.png", "t3"],
+      ["c.png", "y"],
+      ["d.png", "t4"],
+      ["e.png", "z"],
+    ]);
+    const own = await readDataset(root, { textColumn: "caption" });
+    expect(own.entries.map(({ text }) => text)).toEqual(["x", "y"]);
+  });
+
+  it("finds absolute paths, as kohya writes them with --full_path, and NaN beside captions", async () => {
+    const json = `{${JSON.stringify(join(root, "sub/a.png"))}: {"caption": "an a", "score": NaN}}`;
+    const dataset = await read({ "sub/a.png": true, "captions.json": json });
+    expect(shown(dataset)).toEqual(["captions", ["sub/a.png", "an a", { score: Number.NaN }]]);
   });
 
   it("reads lines with tabs, and a table as Flickr8k has it", async () => {
@@ -108,6 +235,30 @@ describe("one file of captions", () => {
       "captions.txt": 'image,caption\na.png,"an a, red"\nb.png,a b\n',
     });
     expect(table.entries.map(({ text }) => text)).toEqual(["an a, red", "a b"]);
+  });
+
+  // The rows are those of Kaggle's Flickr8k and of its Flickr8k.token.txt.
+  it("keeps every line of Flickr8k's five a picture, in its folder Images and in its numbered form", async () => {
+    const pictures = { "Images/a.jpg": true, "Images/b.jpg": true } as const;
+    const five = [0, 1, 2, 3, 4];
+    const table = five.flatMap((n) => [`a.jpg,"A girl , ${n} ."`, `b.jpg,A dog ${n} .`]);
+    const lines = five.flatMap((n) => [`a.jpg#${n}\tA girl , ${n} .`, `b.jpg#${n}\tA dog ${n} .`]);
+    const captions = ["A girl , ", "A dog "].map((text) => five.map((n) => `${text}${n} .`));
+    for (const text of [["image,caption", ...table], lines]) {
+      expect(shown(await read({ ...pictures, "captions.txt": text.join("\n") }))).toEqual([
+        "captions",
+        ["Images/a.jpg", "A girl , 0 .", { text: captions[0] }],
+        ["Images/b.jpg", "A dog 0 .", { text: captions[1] }],
+      ]);
+    }
+  });
+
+  it("reads lines with tabs under a header", async () => {
+    const text = "image\tcaption\tscore\na.png\tan a\t1\n";
+    expect(shown(await read({ "a.png": true, "captions.txt": text }))).toEqual([
+      "captions",
+      ["a.png", "an a", { score: 1 }],
+    ]);
   });
 
   it("takes captions.txt for the caption of captions.png", async () => {
@@ -150,7 +301,8 @@ describe("PixArt's lists", () => {
       item("4.5.png", { ratio: 4.5 }),
       item("gone.png"),
       item("../a.png"),
-      item("a.png"),
+      item("./a.png", { prompt: "another" }),
+      item("d\\b.png", { sharegpt4v: "long words", style: "ink" }),
     ];
     const pictures = ["d/b", "a", "tall", "4.5"].map((name) => [`InternImgs/${name}.png`, true]);
     const dataset = await read({
@@ -160,10 +312,14 @@ describe("PixArt's lists", () => {
     expect(shown(dataset)).toEqual([
       "pixart-json",
       ["4.5.png", "the 4.5.png", {}],
-      ["a.png", "the a.png", {}],
-      ["d/b.png", "the d/b.png", { dense_text: "long words", style: "ink" }],
+      ["a.png", "the a.png", { text: ["the a.png", "another"] }],
+      [
+        "d/b.png",
+        "the d/b.png",
+        { dense_text: "long words", style: "ink", text: ["the d/b.png", "the d\\b.png"] },
+      ],
     ]);
-    expect(dataset.images).toBe(7);
+    expect(dataset.images).toBe(6);
     expect(dataset.leftOut).toEqual([
       {
         path: join(root, "InternImgs", "tall.png"),
@@ -173,7 +329,6 @@ describe("PixArt's lists", () => {
     const where = join(root, "InternData", "data_info.json");
     expect(dataset.unreadable).toEqual([
       { path: `${where} item 6`, reason: 'its path "../a.png" leads out of the folder' },
-      { path: `${where} item 7`, reason: "a.png was named before" },
       {
         path: join(root, "InternImgs", "gone.png"),
         reason: `there is no such file (named at ${where} item 5)`,

@@ -1,6 +1,6 @@
-import { type FileHandle, open } from "node:fs/promises";
 import { extract, type Header } from "tar-stream";
 import { BadFileError } from "../../weights/errors.ts";
+import type { ShardBytes } from "./shard-bytes.ts";
 
 /** A file in a tar: where its bytes are. */
 export interface TarMember {
@@ -25,55 +25,44 @@ const MOST_MEMBERS = 10_000_000;
  * Lists a tar from its headers alone: contents are jumped over, so that a shard of gigabytes is
  * listed in milliseconds. Throws BadFileError for damage, also where the last file is cut off.
  */
-export async function* tarMembers(path: string): AsyncGenerator<TarMember> {
-  const file = await open(path);
-  try {
-    const { size: end } = await file.stat();
-    let position = 0;
-    for (let count = 0; position < end; count += 1) {
-      if (count === MOST_MEMBERS) {
-        throw new BadFileError(path, `byte ${position}`, `at most ${MOST_MEMBERS} files`, "more");
-      }
-      const head = await readHead(file, position);
-      // Two blocks of zeros end a tar; what stands behind them is not its own.
-      if (head.subarray(0, 2 * BLOCK).every((byte) => byte === 0)) return;
-      const header = await decode(path, position, head);
-      // tar-stream counts the content's start from the bytes that it was given.
-      const offset = position + header.start;
-      const size = header.type === "file" || header.type === "contiguous-file" ? header.size : 0;
-      if (offset + size > end) {
-        throw new BadFileError(
-          path,
-          `byte ${position}`,
-          `${size} bytes of ${header.name}`,
-          `${Math.max(0, end - offset)}`,
-          "the file is cut off; get it again",
-        );
-      }
-      const type = header.type === "contiguous-file" ? "file" : (header.type ?? "file");
-      yield {
-        name: header.name,
-        type,
-        offset,
-        size,
-        head: head.subarray(header.start, header.start + size),
-      };
-      position = offset + Math.ceil(size / BLOCK) * BLOCK;
+export async function* tarMembers(path: string, bytes: ShardBytes): AsyncGenerator<TarMember> {
+  const { size: end } = bytes;
+  let position = 0;
+  for (let count = 0; position < end; count += 1) {
+    if (count === MOST_MEMBERS) {
+      throw new BadFileError(path, `byte ${position}`, `at most ${MOST_MEMBERS} files`, "more");
     }
-  } finally {
-    await file.close();
+    const head = await readHead(bytes, position);
+    // Two blocks of zeros end a tar; what stands behind them is not its own.
+    if (head.subarray(0, 2 * BLOCK).every((byte) => byte === 0)) return;
+    const header = await decode(path, position, head);
+    // tar-stream counts the content's start from the bytes that it was given.
+    const offset = position + header.start;
+    const size = header.type === "file" || header.type === "contiguous-file" ? header.size : 0;
+    if (offset + size > end) {
+      throw new BadFileError(
+        path,
+        `byte ${position}`,
+        `${size} bytes of ${header.name}`,
+        `${Math.max(0, end - offset)}`,
+        "the file is cut off; get it again",
+      );
+    }
+    const type = header.type === "contiguous-file" ? "file" : (header.type ?? "file");
+    yield {
+      name: header.name,
+      type,
+      offset,
+      size,
+      head: head.subarray(header.start, header.start + size),
+    };
+    position = offset + Math.ceil(size / BLOCK) * BLOCK;
   }
 }
 
-async function readHead(file: FileHandle, position: number): Promise<Buffer> {
-  const short = await readAt(file, position, HEAD);
-  return EXTENDED.has(short[156] ?? 0) ? readAt(file, position, LONG_HEAD) : short;
-}
-
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(length);
-  const { bytesRead } = await file.read(buffer, 0, length, position);
-  return buffer.subarray(0, bytesRead);
+async function readHead(bytes: ShardBytes, position: number): Promise<Buffer> {
+  const short = await bytes.readAt(position, HEAD);
+  return EXTENDED.has(short[156] ?? 0) ? bytes.readAt(position, LONG_HEAD) : short;
 }
 
 /** The first header of some bytes, with all that describes it before. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { asyncBufferFromFile, parquetMetadataAsync } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../images/index.ts";
+import { isHeldOut } from "../layouts/splits.ts";
 import { readDataset } from "../read-dataset.ts";
 import { convertDataset } from "./convert-dataset.ts";
 
@@ -62,7 +63,7 @@ describe("convertDataset", () => {
       "train-00000-of-00001.parquet",
     ]);
     const [a, b] = (await readDataset(join(work, "parquet"))).entries;
-    expect(a?.columns).toEqual({ ...columns, tags: '["a"]' });
+    expect(a?.columns).toEqual(columns);
     expect(b?.columns).toEqual({ split: "train", score: 2 });
     const file = join(work, "parquet", "data", "test-00000-of-00001.parquet");
     const metadata = await parquetMetadataAsync(await asyncBufferFromFile(file));
@@ -77,10 +78,150 @@ describe("convertDataset", () => {
           good: { dtype: "bool", _type: "Value" },
           note: { dtype: "string", _type: "Value" },
           split: { dtype: "string", _type: "Value" },
-          tags: { dtype: "string", _type: "Value" },
+          tags: [{ dtype: "string", _type: "Value" }],
         },
       },
     });
+  });
+
+  it.each(["jsonl", "captions", "webdataset", "pixart-json", "csv", "parquet"] as const)(
+    "keeps every digit and what JSON has no word for as %s",
+    async (to) => {
+      const folder = join(work, `exact-${to}`);
+      await mkdir(folder);
+      const numbers = '"id": 9007199254740993, "unsigned": 18446744073709551615, "score": NaN';
+      const lines = [`${numbers}, "edge": -Infinity`, '"id": -1, "unsigned": 0, "score": 0.5'];
+      for (const i of [0, 1]) await writeFile(join(folder, `${i}.png`), png);
+      await writeFile(
+        join(folder, "metadata.jsonl"),
+        lines.map((line, i) => `{"file_name": "${i}.png", "text": "NA", ${line}}`).join("\n"),
+      );
+      await convertDataset(folder, join(work, `exact-${to}-out`), { to });
+      const { entries } = await readDataset(join(work, `exact-${to}-out`));
+      const split = to === "parquet" ? { split: "train" } : {};
+      expect(entries.map(({ text, columns: all }) => [text, all])).toEqual([
+        [
+          "NA",
+          {
+            id: 9007199254740993n,
+            unsigned: 18446744073709551615n,
+            score: Number.NaN,
+            edge: Number.NEGATIVE_INFINITY,
+            ...split,
+          },
+        ],
+        ["NA", { id: -1, unsigned: 0, score: 0.5, ...split }],
+      ]);
+    },
+  );
+
+  it("writes the digits that were read", async () => {
+    const folder = join(work, "digits");
+    await mkdir(folder);
+    await writeFile(join(folder, "a.png"), png);
+    const line =
+      '{"file_name":"a.png","text":"x","id":9007199254740993,"more":[{"n":36893488147419103232,"x":NaN}]}';
+    await writeFile(join(folder, "metadata.jsonl"), line);
+    const written = async (to: "jsonl" | "csv", name: string): Promise<string> => {
+      await convertDataset(folder, join(work, `digits-${to}`), { to });
+      return readFile(join(work, `digits-${to}`, name), "utf8");
+    };
+    expect(await written("jsonl", "metadata.jsonl")).toBe(`${line}\n`);
+    expect(await written("csv", "metadata.csv")).toBe(
+      'file_name,text,id,more\na.png,x,9007199254740993,"[{""n"":36893488147419103232,""x"":NaN}]"\n',
+    );
+  });
+
+  it.each(["jsonl", "captions", "webdataset", "pixart-json", "csv", "parquet"] as const)(
+    "keeps all captions of a picture as %s",
+    async (to) => {
+      const folder = join(work, `several-${to}`);
+      await mkdir(folder);
+      for (const name of ["a", "b"]) await writeFile(join(folder, `${name}.png`), png);
+      const captions = "image,caption\na.png,one\nb.png,a b\na.png,two\na.png,three\n";
+      await writeFile(join(folder, "captions.txt"), captions);
+      await convertDataset(folder, join(work, `several-${to}-out`), { to });
+      const { entries } = await readDataset(join(work, `several-${to}-out`));
+      expect(entries.map(({ file, text, columns: { text: list } }) => [file, text, list])).toEqual([
+        ["a.png", "one", ["one", "two", "three"]],
+        ["b.png", "a b", undefined],
+      ]);
+    },
+  );
+
+  it("says how many captions side-cars can't hold, and writes DreamBooth's in place of a list", async () => {
+    const folder = await source("lists", [{ file_name: "a.png", text: ["x", "y", "z"], note: 1 }]);
+    expect(await convertDataset(folder, join(work, "first"), { to: "side-cars" })).toMatchObject({
+      lostColumns: ["note"],
+      lostCaptions: 2,
+    });
+    const read = { instancePrompt: "a sks dog" };
+    await convertDataset(folder, join(work, "sks"), { to: "jsonl", read });
+    expect(await readFile(join(work, "sks", "metadata.jsonl"), "utf8")).toBe(
+      '{"file_name":"a.png","text":"a sks dog","note":1}\n',
+    );
+  });
+
+  it.each([
+    "side-cars",
+    "jsonl",
+    "csv",
+    "captions",
+    "parquet",
+    "webdataset",
+    "pixart-json",
+  ] as const)(
+    "keeps what is held out apart as %s, so that no reader takes it for training's",
+    async (to) => {
+      const folder = await source(`splits-${to}`, [
+        { file_name: "a.png", text: "an a", split: "Held-Out" },
+        { file_name: "b.png", text: "a b", split: "val" },
+        { file_name: "c.png", text: "a c", split: "train" },
+        { file_name: "d.png", text: "a d" },
+      ]);
+      const out = join(work, `splits-${to}-out`);
+      const { lostColumns, renamed, splits } = await convertDataset(folder, out, { to });
+      expect([lostColumns, renamed]).toEqual([[], 0]);
+      expect(splits.map(({ split, pictures }) => [split, pictures])).toEqual([
+        ["train", 1],
+        [null, 1],
+        ["Held-Out", 1],
+        ["val", 1],
+      ]);
+      const { entries } = await readDataset(out);
+      const heldOut = entries.filter(isHeldOut).map(({ text }) => text);
+      expect(heldOut.sort()).toEqual(["a b", "an a"]);
+      const names = await readdir(to === "parquet" ? join(out, "data") : out);
+      if (to === "webdataset")
+        expect(names.sort()).toEqual(["heldout-00000.tar", "train-00000.tar", "val-00000.tar"]);
+      if (to === "side-cars") expect(names.sort()).toEqual(["heldout", "train", "val"]);
+      if (to === "parquet") {
+        expect(names.map((name) => name.split("-")[0]).sort()).toEqual(["heldout", "train", "val"]);
+      }
+    },
+  );
+
+  it("leaves pictures in the folders that are their splits", async () => {
+    const folder = await source("folders", []);
+    for (const split of ["train", "test"]) {
+      await mkdir(join(folder, "all", split), { recursive: true });
+      await writeFile(join(folder, "all", split, `${split}.png`), png);
+      await writeFile(join(folder, "all", split, `${split}.txt`), split);
+    }
+    await rm(join(folder, "metadata.jsonl"));
+    const out = join(work, "folders-out");
+    await convertDataset(folder, out, { to: "side-cars" });
+    const { entries } = await readDataset(out);
+    expect(entries.map(({ file, columns }) => [file, columns])).toEqual([
+      ["all/test/test.png", { split: "test" }],
+      ["all/train/train.png", { split: "train" }],
+    ]);
+    const parquet = join(work, "folders-parquet");
+    await convertDataset(folder, parquet, { to: "parquet" });
+    expect((await readdir(join(parquet, "data"))).sort()).toEqual([
+      "test-00000-of-00001.parquet",
+      "train-00000-of-00001.parquet",
+    ]);
   });
 
   it("tells what side-cars can't hold, renames for keys, and gives rows an extension", async () => {

@@ -6,10 +6,13 @@ import type {
   DatasetEntry,
   DatasetLayout,
   DatasetOptions,
+  SplitCount,
   Unreadable,
   WrittenLayout,
 } from "../dataset.ts";
-import { PICTURE_NAME, stemOf } from "../layouts/detect-layout.ts";
+import { PICTURE_NAME, stemOf } from "../layouts/picture-names.ts";
+import { captionsOf } from "../layouts/several-captions.ts";
+import { countSplits, inSplitFolder, isHeldOut } from "../layouts/splits.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
 import { readDataset } from "../read-dataset.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
@@ -41,8 +44,12 @@ export interface ConvertedDataset {
   readonly unreadable: readonly Unreadable[];
   /** Columns that the layout has no place for. */
   readonly lostColumns: readonly string[];
+  /** Captions beyond the first of a picture that the layout has no place for. */
+  readonly lostCaptions: number;
   /** Pictures whose name the layout can't hold as it was. */
   readonly renamed: number;
+  /** What splits the data set has; they stay apart. */
+  readonly splits: readonly SplitCount[];
 }
 
 /** So many pictures are held at once. */
@@ -67,10 +74,11 @@ export async function convertDataset(
   }
   const dataset = await readDataset(location, read);
   const entries = describe === undefined ? dataset.entries : dataset.entries.map(told(describe));
+  const hasHeldOut = entries.some(isHeldOut);
   const staging = join(dirname(folder), temporaryName(basename(folder)));
   await mkdir(staging, { recursive: true });
   try {
-    const writer = writerOf(to, staging, maxShardBytes, entries);
+    const writer = writerOf(to, staging, { maxShardBytes, entries, hasHeldOut });
     const unreadable = [...dataset.unreadable];
     const names = new Names(to);
     let renamed = 0;
@@ -79,9 +87,11 @@ export async function convertDataset(
       const pictures = await mapConcurrent(some, AT_ONCE, (entry) => readEntry(entry, unreadable));
       const named = pictures.flatMap((picture) => {
         if (picture === undefined) return [];
-        const file = writer.fileName?.(picture.file) ?? picture.file;
+        // Side-cars have no columns: pictures that are held out would be trained on.
+        const place = to === "side-cars" && hasHeldOut ? inSplitFolder(picture) : picture.file;
+        const file = writer.fileName?.(place) ?? place;
         names.add(file);
-        if (file !== picture.file) renamed += 1;
+        if (file !== place) renamed += 1;
         return [{ ...picture, file }];
       });
       await writer.add(named);
@@ -98,7 +108,14 @@ export async function convertDataset(
       pictures: names.count,
       unreadable,
       lostColumns:
-        to === "side-cars" ? [...new Set(entries.flatMap((e) => Object.keys(e.columns)))] : [],
+        to === "side-cars"
+          ? [...new Set(entries.flatMap(columnsBesideCaptions))].filter(
+              (name) => name !== "split" || !hasHeldOut,
+            )
+          : [],
+      lostCaptions:
+        to === "side-cars" ? entries.reduce((n, e) => n + captionsOf(e).length - 1, 0) : 0,
+      splits: countSplits(entries),
       renamed,
     };
   } catch (error) {
@@ -106,6 +123,9 @@ export async function convertDataset(
     throw error;
   }
 }
+
+const columnsBesideCaptions = (entry: DatasetEntry): string[] =>
+  Object.keys(entry.columns).filter((name) => name !== "text" || captionsOf(entry).length === 1);
 
 const told =
   (describe: NonNullable<ConvertDatasetOptions["describe"]>) =>
@@ -117,18 +137,17 @@ const told =
 function writerOf(
   to: WrittenLayout,
   staging: string,
-  maxShardBytes: number,
-  entries: readonly DatasetEntry[],
+  {
+    maxShardBytes,
+    entries,
+    hasHeldOut,
+  }: { maxShardBytes: number; entries: readonly DatasetEntry[]; hasHeldOut: boolean },
 ): DatasetWriter {
   switch (to) {
     case "parquet":
-      return new ParquetDatasetWriter(
-        staging,
-        maxShardBytes,
-        entries.map((entry) => entry.columns),
-      );
+      return new ParquetDatasetWriter(staging, maxShardBytes, entries);
     case "webdataset":
-      return new WebDatasetWriter(staging, maxShardBytes);
+      return new WebDatasetWriter(staging, maxShardBytes, hasHeldOut);
     case "pixart-json":
       return new PixArtJsonWriter(staging);
     default:

@@ -1,7 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { writeNewFile } from "../../weights/durable-files.ts";
-import { stemOf } from "../layouts/detect-layout.ts";
+import { formatPythonJson } from "../../weights/python-json.ts";
+import { MISSING_CELLS } from "../layouts/csv-rows.ts";
+import { stemOf } from "../layouts/picture-names.ts";
+import { captionsOf } from "../layouts/several-captions.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 /** How a folder of pictures keeps its captions. */
@@ -51,43 +54,49 @@ export class ImageFolderWriter implements DatasetWriter {
 const writeText = (path: string, text: string): Promise<void> =>
   writeNewFile(path, [Buffer.from(text)]);
 
-/** A list of captions is the caption's column itself. */
-const textOrList = ({ text, columns }: Row): unknown =>
-  Array.isArray(columns.text) ? columns.text : text;
+/** Several captions are the caption's column themselves. */
+function textOrList(row: Row): unknown {
+  const captions = captionsOf(row);
+  return captions.length > 1 ? captions : row.text;
+}
 
 const jsonLines = (rows: readonly Row[]): string =>
   rows
     .map((row) => {
       const named = { file_name: row.file, text: textOrList(row) };
-      return `${JSON.stringify({ ...named, ...row.columns, ...named })}\n`;
+      return `${formatPythonJson({ ...named, ...row.columns, ...named })}\n`;
     })
     .join("");
 
 const captionMap = (rows: readonly Row[]): string => {
   const map = rows.map((row): [string, unknown] => {
     const text = textOrList(row);
-    const isPlain = Object.keys(row.columns).length === 0;
+    const isPlain = Object.keys(row.columns).every((name) => name === "text");
     return [row.file, isPlain ? text : { ...row.columns, text }];
   });
-  return `${JSON.stringify(Object.fromEntries(map), undefined, 1)}\n`;
+  return `${formatPythonJson(Object.fromEntries(map), " ")}\n`;
 };
 
 function csv(rows: readonly Row[]): string {
   const names = [...new Set(rows.flatMap(({ columns }) => Object.keys(columns)))].filter(
     (name) => name !== "text" && name !== "file_name",
   );
-  const lines = rows.map(({ file, text, columns }) => [
-    file,
-    text,
-    ...names.map((name) => columns[name]),
-  ]);
+  // A row for each caption of a picture, as Flickr8k has it.
+  const lines = rows.flatMap((row) =>
+    captionsOf(row).map((text) => [row.file, text, ...names.map((name) => row.columns[name])]),
+  );
   return [["file_name", "text", ...names], ...lines]
     .map((line) => `${line.map(csvField).join(",")}\n`)
     .join("");
 }
 
+/** Numbers as pandas reads them; a text that it takes for a missing cell is in quotes. */
 function csvField(value: unknown): string {
   if (value === undefined || value === null) return "";
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
-  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    return String(value).toLowerCase().replace("infinity", "inf");
+  }
+  const text = typeof value === "object" ? formatPythonJson(value) : String(value);
+  const isOdd = /[",\r\n]|^\s|\s$/.test(text) || MISSING_CELLS.has(text);
+  return isOdd ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -3,12 +3,13 @@ import { join } from "node:path";
 import type { SchemaElement } from "hyparquet";
 import { fileWriter, ParquetWriter } from "hyparquet-writer";
 import { syncFolder } from "../../weights/durable-files.ts";
+import { captionsOf } from "../layouts/several-captions.ts";
+import { splitFileName } from "../layouts/splits.ts";
+import { type ColumnType, columnTypes, featureOf, schemaOf, storedValue } from "./column-type.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 /** As Hugging Face's `datasets` writes pictures, so that one can be read without unpacking thousands. */
 const ROWS_PER_GROUP = 100;
-
-type ColumnType = "string" | "int64" | "float64" | "bool";
 
 interface Shard {
   readonly path: string;
@@ -26,6 +27,8 @@ export class ParquetDatasetWriter implements DatasetWriter {
   readonly #folder: string;
   readonly #maxShardBytes: number;
   readonly #types: ReadonlyMap<string, ColumnType>;
+  /** Lists where a picture has several captions. */
+  readonly #text: ColumnType;
   readonly #open = new Map<string, Shard>();
   readonly #finished: Shard[] = [];
 
@@ -33,18 +36,20 @@ export class ParquetDatasetWriter implements DatasetWriter {
   constructor(
     folder: string,
     maxShardBytes: number,
-    rows: Iterable<Readonly<Record<string, unknown>>>,
+    rows: readonly Pick<WrittenPicture, "text" | "columns">[],
   ) {
     this.#folder = join(folder, "data");
     this.#maxShardBytes = maxShardBytes;
-    this.#types = columnTypes(rows);
+    const types = columnTypes(rows.map(({ columns }) => columns));
+    for (const name of ["image", "text"]) types.delete(name);
+    this.#types = types;
+    this.#text = rows.some((row) => captionsOf(row).length > 1) ? { list: "string" } : "string";
   }
 
   async add(pictures: readonly WrittenPicture[]): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     for (const picture of pictures) {
-      const { split } = picture.columns;
-      const name = typeof split === "string" && /^\w+$/.test(split) ? split : "train";
+      const name = splitFileName(picture);
       const shard = this.#open.get(name) ?? this.#newShard(name);
       shard.rows.push(picture);
       shard.bytes += picture.bytes.length;
@@ -72,11 +77,11 @@ export class ParquetDatasetWriter implements DatasetWriter {
     const path = join(this.#folder, `${split}-${this.#finished.length}.part`);
     const writer = new ParquetWriter({
       writer: fileWriter(path),
-      schema: schemaOf(this.#types),
+      schema: tableSchema(this.#types, this.#text),
       kvMetadata: [
         {
           key: "huggingface",
-          value: JSON.stringify({ info: { features: featuresOf(this.#types) } }),
+          value: JSON.stringify({ info: { features: tableFeatures(this.#types, this.#text) } }),
         },
       ],
       createdBy: "pixart",
@@ -101,7 +106,10 @@ export class ParquetDatasetWriter implements DatasetWriter {
           codec: "UNCOMPRESSED",
           statistics: false,
         },
-        { name: "text", data: rows.map(({ text }) => text) },
+        {
+          name: "text",
+          data: rows.map((row) => (this.#text === "string" ? row.text : captionsOf(row))),
+        },
         ...[...this.#types].map(([name, type]) => ({
           name,
           data: rows.map(({ columns }) => storedValue(columns[name], type)),
@@ -118,62 +126,21 @@ export class ParquetDatasetWriter implements DatasetWriter {
   }
 }
 
-function columnTypes(rows: Iterable<Readonly<Record<string, unknown>>>): Map<string, ColumnType> {
-  const types = new Map<string, ColumnType>();
-  for (const columns of rows) {
-    for (const [name, value] of Object.entries(columns)) {
-      if (name === "image" || name === "text" || value === undefined || value === null) continue;
-      const type = typeOf(value);
-      const known = types.get(name) ?? type;
-      const isNumeric = (t: ColumnType): boolean => t === "int64" || t === "float64";
-      types.set(
-        name,
-        known === type ? type : isNumeric(known) && isNumeric(type) ? "float64" : "string",
-      );
-    }
-  }
-  return types;
-}
-
-function typeOf(value: unknown): ColumnType {
-  if (typeof value === "boolean") return "bool";
-  if (typeof value !== "number") return "string";
-  return Number.isSafeInteger(value) ? "int64" : "float64";
-}
-
-function storedValue(value: unknown, type: ColumnType): unknown {
-  if (value === undefined || value === null) return undefined;
-  if (type === "int64") return BigInt(value as number);
-  if (type === "string") return typeof value === "string" ? value : JSON.stringify(value);
-  return value;
-}
-
-const PARQUET_TYPES: Readonly<Record<ColumnType, Pick<SchemaElement, "type" | "converted_type">>> =
-  {
-    string: { type: "BYTE_ARRAY", converted_type: "UTF8" },
-    int64: { type: "INT64" },
-    float64: { type: "DOUBLE" },
-    bool: { type: "BOOLEAN" },
-  };
-
-const schemaOf = (types: ReadonlyMap<string, ColumnType>): SchemaElement[] => [
+const tableSchema = (types: ReadonlyMap<string, ColumnType>, text: ColumnType): SchemaElement[] => [
   { name: "schema", num_children: 2 + types.size },
   { name: "image", num_children: 2, repetition_type: "OPTIONAL" },
   { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
   { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
-  { name: "text", ...PARQUET_TYPES.string, repetition_type: "OPTIONAL" },
-  ...[...types].map(
-    ([name, type]): SchemaElement => ({
-      name,
-      ...PARQUET_TYPES[type],
-      repetition_type: "OPTIONAL",
-    }),
-  ),
+  ...schemaOf("text", text),
+  ...[...types].flatMap(([name, type]) => schemaOf(name, type)),
 ];
 
 /** What `datasets` keeps in the schema's metadata. */
-const featuresOf = (types: ReadonlyMap<string, ColumnType>): Record<string, unknown> => ({
+const tableFeatures = (
+  types: ReadonlyMap<string, ColumnType>,
+  text: ColumnType,
+): Record<string, unknown> => ({
   image: { _type: "Image" },
-  text: { dtype: "string", _type: "Value" },
-  ...Object.fromEntries([...types].map(([name, dtype]) => [name, { dtype, _type: "Value" }])),
+  text: featureOf(text),
+  ...Object.fromEntries([...types].map(([name, type]) => [name, featureOf(type)])),
 });

@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pictureSize } from "../../images/index.ts";
 import { writeNewFile } from "../../weights/durable-files.ts";
+import { formatPythonJson } from "../../weights/python-json.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 /** PixArt's own layout, as its tools/convert_images_to_json.py writes it: a list in `InternData`, pictures in `InternImgs`. */
@@ -38,6 +39,6 @@ export class PixArtJsonWriter implements DatasetWriter {
   async finish(): Promise<void> {
     const path = join(this.#folder, "InternData", "data_info.json");
     await mkdir(dirname(path), { recursive: true });
-    await writeNewFile(path, [Buffer.from(`${JSON.stringify(this.#items, undefined, 1)}\n`)]);
+    await writeNewFile(path, [Buffer.from(`${formatPythonJson(this.#items, " ")}\n`)]);
   }
 }

@@ -2,7 +2,9 @@ import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type Pack, pack } from "tar-stream";
-import { stemOf } from "../layouts/detect-layout.ts";
+import { formatPythonJson } from "../../weights/python-json.ts";
+import { stemOf } from "../layouts/picture-names.ts";
+import { splitFileName } from "../layouts/splits.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 interface Shard {
@@ -11,16 +13,21 @@ interface Shard {
   bytes: number;
 }
 
-/** WebDataset's shards: `key.png`, `key.txt` and, where there are other columns, `key.json`. */
+/**
+ * WebDataset's shards: `key.png`, `key.txt` and, where there are other columns, `key.json`. Where
+ * pictures are held out each split has its own, `test-00000.tar`, since readers know it by that alone.
+ */
 export class WebDatasetWriter implements DatasetWriter {
   readonly #folder: string;
   readonly #maxShardBytes: number;
-  #count = 0;
-  #shard: Shard | undefined;
+  readonly #hasSplits: boolean;
+  readonly #counts = new Map<string, number>();
+  readonly #shards = new Map<string, Shard>();
 
-  constructor(folder: string, maxShardBytes: number) {
+  constructor(folder: string, maxShardBytes: number, hasSplits: boolean) {
     this.#folder = folder;
     this.#maxShardBytes = maxShardBytes;
+    this.#hasSplits = hasSplits;
   }
 
   /** The key ends at the first dot, so that a name has one only. */
@@ -31,48 +38,53 @@ export class WebDatasetWriter implements DatasetWriter {
   }
 
   async add(pictures: readonly WrittenPicture[]): Promise<void> {
-    for (const { file, bytes, text, columns } of pictures) {
+    for (const picture of pictures) {
+      const { file, bytes, text, columns } = picture;
       const key = stemOf(file);
       const files: [string, Uint8Array][] = [
         [file, bytes],
         [`${key}.txt`, Buffer.from(text)],
       ];
       if (Object.keys(columns).length > 0) {
-        files.push([`${key}.json`, Buffer.from(JSON.stringify(columns))]);
+        files.push([`${key}.json`, Buffer.from(formatPythonJson(columns))]);
       }
       // A header of 512 bytes, and contents in blocks of as many.
       const size = files.reduce(
         (sum, [, { length }]) => sum + 512 + Math.ceil(length / 512) * 512,
         0,
       );
-      const shard = await this.#shardFor(size);
+      const shard = await this.#shardFor(this.#hasSplits ? `${splitFileName(picture)}-` : "", size);
       for (const [name, content] of files) await addFile(shard, name, content);
       shard.bytes += size;
     }
   }
 
   async finish(): Promise<void> {
-    const shard = this.#shard;
-    if (shard === undefined) return;
-    this.#shard = undefined;
-    shard.pack.finalize();
-    await shard.written;
+    for (const split of [...this.#shards.keys()]) await this.#close(split);
   }
 
-  async #shardFor(bytes: number): Promise<Shard> {
-    if (this.#shard !== undefined && this.#shard.bytes + bytes > this.#maxShardBytes)
-      await this.finish();
-    if (this.#shard === undefined) {
-      const path = join(this.#folder, `${String(this.#count).padStart(5, "0")}.tar`);
-      const tar = pack();
-      const written = pipeline(tar, createWriteStream(path, { flags: "wx", flush: true }));
-      // It fails while nobody waits for it yet; what is wrong is heard at the next file.
-      written.catch(() => {});
-      const shard = { pack: tar, written, bytes: 0 };
-      this.#count += 1;
-      this.#shard = shard;
-    }
-    return this.#shard;
+  async #close(split: string): Promise<void> {
+    const shard = this.#shards.get(split);
+    this.#shards.delete(split);
+    shard?.pack.finalize();
+    await shard?.written;
+  }
+
+  async #shardFor(split: string, bytes: number): Promise<Shard> {
+    const full = this.#shards.get(split);
+    if (full !== undefined && full.bytes + bytes > this.#maxShardBytes) await this.#close(split);
+    const open = this.#shards.get(split);
+    if (open !== undefined) return open;
+    const count = this.#counts.get(split) ?? 0;
+    const path = join(this.#folder, `${split}${String(count).padStart(5, "0")}.tar`);
+    const tar = pack();
+    const written = pipeline(tar, createWriteStream(path, { flags: "wx", flush: true }));
+    // It fails while nobody waits for it yet; what is wrong is heard at the next file.
+    written.catch(() => {});
+    const shard = { pack: tar, written, bytes: 0 };
+    this.#counts.set(split, count + 1);
+    this.#shards.set(split, shard);
+    return shard;
   }
 }
 

@@ -7,6 +7,7 @@ import {
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { SampleDraws } from "../draws.ts";
+import { chosenCaption } from "../example-captions.ts";
 import type { LoadedPicture } from "../latents.ts";
 import { trainsTextEncoder } from "../models.ts";
 import type { LoadedPrior, PriorPictures } from "../prior-pictures.ts";
@@ -83,7 +84,8 @@ export class TextToImageTask implements StageTask {
 
   /**
    * A whole batch takes its dense captions or its short ones: mixed, the short ones would be padded to the dense ones'
-   * length and cost as much. The empty caption is the unconditional one of classifier-free guidance.
+   * length and cost as much. Of several short captions one is drawn, as diffusers' training scripts do; measuring takes the first.
+   * The empty caption is the unconditional one of classifier-free guidance.
    */
   #chooseCaptions({ split, index, ids, draws, isMeasured = false }: Batch): string[] {
     const { examples, config } = this.#parts;
@@ -91,11 +93,19 @@ export class TextToImageTask implements StageTask {
     const generator = torch.stream(seed, `${this.#stage.name}/captions/${split}`, index);
     const isDense =
       torch.tidy(() => torch.rand([1], { generator }).item()) < dataset.denseCaptionProbability;
-    const texts = ids.map((id) => {
-      const example = examples[split][id];
-      return (isDense ? example?.denseCaption : example?.shortCaption) ?? "";
-    });
+    const chosen = ids.map((id) => examples[split][id]);
+    const isDrawn = !isMeasured && chosen.some((example) => example?.shortCaptions !== undefined);
+    const shares = isDrawn ? this.#captionDraws(draws) : [];
+    const texts = chosen.map((example, i) =>
+      example === undefined ? "" : chosenCaption(example, isDense, shares[i] ?? 0),
+    );
     return this.#prepared(texts, draws, isMeasured ? 0 : dataset.captionDropout);
+  }
+
+  /** One number in [0, 1) a sample, of a stream of their own: noise and timesteps are those of pictures with one caption. */
+  #captionDraws({ positions }: SampleDraws): number[] {
+    const { seed } = this.#parts.config;
+    return new SampleDraws(seed, `${this.#stage.name}/caption`, positions).uniform();
   }
 
   #prepared(captions: readonly string[], draws: SampleDraws, dropout: number): string[] {

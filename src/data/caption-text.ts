@@ -1,0 +1,34 @@
+import { isUtf8 } from "node:buffer";
+
+/** The text of a caption file: UTF-8, or UTF-16 that begins with its byte order mark, as Windows' Notepad writes it. Undefined for other bytes. */
+export function decodeCaption(bytes: Uint8Array): string | undefined {
+  const [first, second, third, fourth] = bytes;
+  const isUtf32 = third === 0 && fourth === 0;
+  if (first === 0xff && second === 0xfe && !isUtf32) return decode("utf-16le", bytes);
+  if (first === 0xfe && second === 0xff) return decode("utf-16be", bytes);
+  return isUtf8(bytes) ? decode("utf-8", bytes) : undefined;
+}
+
+/** Without the mark. Undefined where it is damaged. */
+function decode(encoding: string, bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch {
+    return undefined; // half a character: no text of this encoding
+  }
+}
+
+/** Whether nothing of a caption can be seen: white space, zero-width characters, control characters. */
+export const isBlank = (text: string): boolean =>
+  /^[\s\p{Cc}\p{Default_Ignorable_Code_Point}]*$/u.test(text);
+
+/** A caption without white space at its ends; undefined where nothing of it can be seen. */
+export const captionText = (text: string): string | undefined =>
+  isBlank(text) ? undefined : text.trim();
+
+/** A file of lines whose ends are found by their byte: one of UTF-16 in UTF-8, any other as it is. */
+export function inUtf8(bytes: Buffer): Buffer {
+  const [first, second] = bytes;
+  const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  return isUtf16 ? Buffer.from(decodeCaption(bytes) ?? bytes) : bytes;
+}

@@ -1,0 +1,84 @@
+import { open } from "node:fs/promises";
+import { SHARD_NAME } from "./detect-layout.ts";
+import { innerName, type Listing } from "./list-files.ts";
+import { PICTURE_NAME, stemOf } from "./picture-names.ts";
+
+/** Data that is not read, by the files' names below the folder, and what to do with it. */
+const BY_NAME: readonly (readonly [RegExp, string])[] = [
+  [
+    /(^|\/)(dataset_dict\.json|[^/]+\.arrow)$/i,
+    'is what save_to_disk of Python\'s datasets writes; write it as parquet there: datasets.load_from_disk("…").to_parquet("train.parquet"), each split by itself',
+  ],
+  [
+    /(^|\/)meta_[^/]*\.json$/i,
+    "is metadata of kohya's scripts; call a copy of it captions.json, in the folder of the pictures",
+  ],
+  [/\.(zip|rar|7z|bz2|t?xz|zst|tbz2?|lz4)$/i, "is an archive; unpack it"],
+  [
+    /\.(tfrecords?|h5|hdf5|mdb|beton|mds|feather)$/i,
+    "is a container that is not read; write its pictures into files",
+  ],
+  [
+    /\.(jsonl|json1|jsonlines|ndjson)$/i,
+    "is no table of pictures by its name; if it is one, call it metadata.jsonl",
+  ],
+  [/\.(csv|tsv)$/i, "is no table of pictures by its name; if it is one, call it metadata.csv"],
+];
+const TABLES = /(^|\/)(metadata\.(jsonl|csv)|captions\.csv)$/;
+
+/** Lists of COCO have these keys near their beginning. */
+const COCO = [/"images"\s*:/, /"(annotations|categories|licenses|info)"\s*:/];
+const COCO_HEAD = 2 ** 16;
+const MOST_LISTS = 20;
+
+/** What a folder without usable pictures holds instead, a line for each kind, with what to do about it. */
+export async function adviceFor({ root, files }: Listing, images: number): Promise<string[]> {
+  const names = files.map((file) => innerName(root, file));
+  const shards = names.filter((name) => SHARD_NAME.test(name));
+  const byName = BY_NAME.flatMap(([sign, advice]) => {
+    const found = names.filter((name) => sign.test(name) && !TABLES.test(name));
+    return found.length === 0 ? [] : [`${some(found)} ${advice}`];
+  });
+  const lists = files.filter((file) => file.endsWith(".json")).slice(0, MOST_LISTS);
+  const heads = await Promise.all(lists.map(readHead));
+  const coco = lists.filter((_, i) => COCO.every((key) => key.test(heads[i] ?? "")));
+  return [
+    ...(images === 0 && shards.length > 0 ? [`${some(shards)} holds no picture`] : []),
+    ...byName,
+    ...coco.map(
+      (file) =>
+        `${innerName(root, file)} is a list as COCO has it; write its file names and captions into a metadata.jsonl`,
+    ),
+    ...strangeCaptions(names),
+  ];
+}
+
+/** Files beside pictures that may be captions: `fox.tags`, and `fox.png.txt` of `fox.png`. */
+function strangeCaptions(names: readonly string[]): string[] {
+  const pictures = names.filter((name) => PICTURE_NAME.test(name));
+  const stems = new Set(pictures.map(stemOf));
+  const whole = new Set(pictures);
+  const beside = names.filter((name) =>
+    /\.txt$/i.test(name)
+      ? whole.has(stemOf(name))
+      : stems.has(stemOf(name)) && /\.(cap|captions|tags?|text|md)$/i.test(name),
+  );
+  return beside.length === 0
+    ? []
+    : [`${some(beside)} may hold captions; that of fox.png is read from fox.txt`];
+}
+
+async function readHead(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(COCO_HEAD), 0, COCO_HEAD, 0);
+    return buffer.toString("latin1", 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+function some(names: readonly string[]): string {
+  const [first = "", ...others] = names;
+  return others.length === 0 ? first : `${first} (and ${others.length} more like it)`;
+}

@@ -1,0 +1,124 @@
+import { createReadStream } from "node:fs";
+import { type FileHandle, open, stat, unlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { temporaryName } from "../../weights/durable-files.ts";
+import { BadFileError } from "../../weights/errors.ts";
+
+/** The bytes of a tar, wherever they are. */
+export interface ShardBytes {
+  readonly size: number;
+  /** Fewer where the file ends before. */
+  readAt(position: number, length: number): Promise<Buffer>;
+  close(): Promise<void>;
+}
+
+/** Opens a tar, also one in gzip, whatever its name: `tar czf` is often called .tar too. */
+export async function openShard(path: string): Promise<ShardBytes> {
+  const file = await open(path);
+  const head = await readAt(file, 0, 2);
+  if (head[0] !== 0x1f || head[1] !== 0x8b) {
+    const { size } = await file.stat();
+    return {
+      size,
+      readAt: (position, length) => readAt(file, position, length),
+      close: () => file.close(),
+    };
+  }
+  await file.close();
+  return unpacked(path);
+}
+
+async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(length);
+  const { bytesRead } = await file.read(buffer, 0, length, position);
+  return buffer.subarray(0, bytesRead);
+}
+
+/** Pictures don't shrink: what grows by more was made to fill the disk. */
+const MOST_GROWTH = 200;
+const ALWAYS_UNPACKED = 64 * 2 ** 20;
+
+/**
+ * What is in gzip can't be read from the middle: it is unpacked into one file without a name, which the
+ * system frees with the process.
+ */
+interface Scratch {
+  readonly file: FileHandle;
+  end: number;
+}
+let scratch: Promise<Scratch> | undefined;
+const known = new Map<string, Promise<ShardBytes>>();
+/** One at a time is written. */
+let last: Promise<unknown> = Promise.resolve();
+
+async function unpacked(path: string): Promise<ShardBytes> {
+  const { size, mtimeMs } = await stat(path);
+  const key = `${path}\0${size}\0${mtimeMs}`;
+  const earlier = known.get(key);
+  if (earlier !== undefined) return earlier;
+  const made = last.then(() => unpack(path, Math.max(ALWAYS_UNPACKED, MOST_GROWTH * size)));
+  last = made.catch(() => known.delete(key)); // the next one is written all the same
+  known.set(key, made);
+  return made;
+}
+
+async function openScratch(): Promise<Scratch> {
+  const path = join(tmpdir(), temporaryName("pixart-shards"));
+  const file = await open(path, "wx+", 0o600);
+  await unlink(path);
+  return { file, end: 0 };
+}
+
+async function unpack(path: string, most: number): Promise<ShardBytes> {
+  scratch ??= openScratch();
+  const { file, end: start } = await scratch;
+  let size = 0;
+  const write = async (plain: AsyncIterable<Buffer>): Promise<void> => {
+    for await (const chunk of plain) {
+      if (size + chunk.length > most) {
+        throw new BadFileError(path, "content", `at most ${most} bytes when unpacked`, "more");
+      }
+      for (let done = 0; done < chunk.length; ) {
+        const rest = chunk.length - done;
+        const { bytesWritten } = await file.write(chunk, done, rest, start + size);
+        done += bytesWritten;
+        size += bytesWritten;
+      }
+    }
+  };
+  // The pipeline's own error may only say that it was ended.
+  let failure: unknown;
+  await pipeline(createReadStream(path), createGunzip(), (plain) =>
+    write(plain).catch((error: unknown) => {
+      failure = error;
+      throw error;
+    }),
+  ).catch((error: unknown) => {
+    throw explained(path, failure ?? error);
+  });
+  (await scratch).end = start + size;
+  return {
+    size,
+    readAt: (position, length) => {
+      const within = Math.max(0, Math.min(length, size - position));
+      return readAt(file, start + position, within);
+    },
+    close: async () => {},
+  };
+}
+
+function explained(path: string, error: unknown): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return new Error(
+      `${path}: ${tmpdir()} has no room to unpack it; unpack it with gunzip, or name a folder with more room in TMPDIR`,
+      { cause: error },
+    );
+  }
+  return code?.startsWith("Z_")
+    ? new BadFileError(path, "content", "data in gzip", message, "get the file again")
+    : error;
+}

@@ -1,0 +1,161 @@
+import { quote } from "../../weights/errors.ts";
+import type { DatasetEntry, SplitCount } from "../dataset.ts";
+import type { FoundPicture } from "./found-picture.ts";
+
+/** What a split is for, by the names that `datasets` knows (data_files.py, `SPLIT_KEYWORDS`) and "heldout". */
+type Split = "train" | "validation" | "test" | "heldout";
+
+/** Words that no other letters touch, as in `val2017` and `cats-test-00.tar`. */
+const WORDS =
+  /(?<!\p{L})(?:(train(?:ing)?)|(validation|valid|val|dev)|(test(?:ing)?|eval(?:uation)?)|(held[-_ ]?out|hold[-_ ]?out))(?!\p{L})/iu;
+const SPLITS: readonly Split[] = ["train", "validation", "test", "heldout"];
+
+/** The first split that a name has among its words; undefined where it has none. */
+function splitIn(name: string): Split | undefined {
+  const found = WORDS.exec(name);
+  return SPLITS.find((_, i) => found?.[i + 1] !== undefined);
+}
+
+/** Whether a picture's split is one that is never trained on. */
+export function isHeldOut({ columns }: Pick<DatasetEntry, "columns">): boolean {
+  const { split } = columns;
+  const found = typeof split === "string" ? splitIn(split) : undefined;
+  return found !== undefined && found !== "train";
+}
+
+/** A split's name as it may begin the name of a file; those that have none are trained on. */
+export function splitFileName({ columns }: Pick<DatasetEntry, "columns">): string {
+  const { split } = columns;
+  if (typeof split !== "string") return "train";
+  return /^\w+$/.test(split) ? split : (splitIn(split) ?? "train");
+}
+
+/** A path whose folders say which split a picture is of: its own, or the same in the folder of that split. */
+export function inSplitFolder({ file, columns }: Pick<DatasetEntry, "file" | "columns">): string {
+  const split = splitFileName({ columns });
+  const known = file.split("/").slice(0, -1).map(splitIn);
+  return known.includes(splitIn(split)) ? file : `${split}/${file}`;
+}
+
+/** The Hub's names: `data/train-00000-of-00002-….parquet`. */
+const NUMBERED = /^(\w[\w.-]*?)-\d{5}-of-\d{5}[^/]*\.[^/]*$/;
+
+/**
+ * The split that the name of a shard or table gives away, by itself or by its folders, as `datasets`
+ * has it: `data/val-00000-of-00001.parquet`, `test.parquet`, `cats-test-0000.tar`,
+ * `validation/0000.parquet`, `partial-train/0000.parquet`.
+ */
+export function splitOf(name: string): string | undefined {
+  const parts = name.split("/");
+  const file = parts.pop() ?? "";
+  const numbered = NUMBERED.exec(file)?.[1];
+  if (numbered !== undefined && (file.endsWith(".parquet") || splitIn(numbered) !== undefined)) {
+    return numbered;
+  }
+  return [file.replace(/\.[^.]*$/, ""), ...parts.reverse()].map(splitIn).find((split) => split);
+}
+
+/** Pictures with the splits that their places give away, and what was decided about folders that might be ones. */
+export interface PlacedPictures {
+  readonly pictures: readonly FoundPicture[];
+  readonly notes: readonly string[];
+}
+
+/**
+ * Gives pictures without a column `split` that of their shard, their table or their folder. Folders
+ * are splits where one of them is `train`, at any depth. At the top and in `data`, a lone `test`
+ * beside at most one other folder is one too, and so are several different ones; a `test` among many
+ * is taken for a subject.
+ */
+export function placeInSplits(pictures: readonly FoundPicture[]): PlacedPictures {
+  const folders = new SplitFolders(
+    pictures.filter((picture) => picture.columns.split === undefined).map(placeOf),
+  );
+  const notes = new Set<string>();
+  const placed = pictures.map((picture) => {
+    const { container, columns } = picture;
+    if (columns.split !== undefined && columns.split !== null) return picture;
+    const ofFile = container === undefined ? undefined : splitOf(container);
+    const split = ofFile ?? folders.splitOf(placeOf(picture));
+    if (split === undefined) return picture;
+    notes.add(`Splits were read off the names of ${ofFile === undefined ? "folders" : "files"}`);
+    return withSplit(picture, split);
+  });
+  return { pictures: placed, notes: [...notes, ...folders.notes] };
+}
+
+const placeOf = ({ container, file }: FoundPicture): string =>
+  container === undefined ? file : `${container}/${file}`;
+
+function withSplit(picture: FoundPicture, split: string): FoundPicture {
+  const { file, path, text, container, control, columns } = picture;
+  const read = (): Promise<Uint8Array> => picture.read();
+  return { file, path, text, container, control, columns: { ...columns, split }, read };
+}
+
+/** The folders of pictures that are splits. */
+class SplitFolders {
+  readonly notes: string[] = [];
+  readonly #splits = new Map<string, Split>();
+
+  constructor(places: readonly string[]) {
+    const children = new Map<string, Set<string>>();
+    for (const place of places) {
+      const parts = place.split("/").slice(0, -1);
+      for (const [depth, name] of parts.entries()) {
+        const parent = parts.slice(0, depth).join("/");
+        const known = children.get(parent);
+        if (known === undefined) children.set(parent, new Set([name]));
+        else known.add(name);
+      }
+    }
+    for (const [parent, names] of children) this.#decide(parent, [...names]);
+  }
+
+  /** That of the outermost folder that is one. */
+  splitOf(place: string): Split | undefined {
+    const parts = place.split("/").slice(0, -1);
+    return parts
+      .map((_, depth) => this.#splits.get(parts.slice(0, depth + 1).join("/")))
+      .find((split) => split);
+  }
+
+  #decide(parent: string, names: readonly string[]): void {
+    const named = names.flatMap((name) => {
+      const split = splitIn(name);
+      return split === undefined ? [] : [{ name, split }];
+    });
+    if (named.length === 0) return;
+    const path = (name: string): string => (parent === "" ? name : `${parent}/${name}`);
+    const isTop = parent === "" || parent === "data";
+    // `test` and `val2017`, but not `test tubes`.
+    const plain = named.filter(({ name }) => /^[a-z]+([-_ ]out)?[-_ ]?\d*$/i.test(name));
+    const others = names.length - plain.length;
+    if (named.some(({ split }) => split === "train")) {
+      for (const { name, split } of named) this.#splits.set(path(name), split);
+    } else if (isTop && (others <= 1 || new Set(plain.map(({ split }) => split)).size > 1)) {
+      for (const { name, split } of plain) this.#splits.set(path(name), split);
+    } else if (isTop) {
+      for (const { name } of plain) {
+        this.notes.push(
+          `The folder ${quote(path(name))} is trained on like the ${others} others beside it: where it is a split, put the others into a folder "train"`,
+        );
+      }
+    }
+  }
+}
+
+/** How many pictures each split has; none where nothing marks splits. */
+export function countSplits(entries: readonly Pick<DatasetEntry, "columns">[]): SplitCount[] {
+  const counts = new Map<string | null, { pictures: number; isHeldOut: boolean }>();
+  for (const entry of entries) {
+    const { split } = entry.columns;
+    const name = split === undefined || split === null ? null : String(split);
+    const earlier = counts.get(name)?.pictures ?? 0;
+    counts.set(name, { pictures: earlier + 1, isHeldOut: isHeldOut(entry) });
+  }
+  if (counts.size === 1 && counts.has(null)) return [];
+  return [...counts]
+    .map(([split, count]) => ({ split, ...count }))
+    .sort((a, b) => Number(a.isHeldOut) - Number(b.isHeldOut) || b.pictures - a.pictures);
+}

@@ -1,0 +1,41 @@
+import type { SplitCount, Unreadable } from "./dataset.ts";
+
+/** So many different reasons are shown. */
+const SHOWN = 5;
+
+/** What a reason says of one file alone: paths, names, numbers, where it was named. */
+const PARTICULARS = /\s*\([^)]*\)|"[^"]*"|\S*[\\/]\S*|\S+\.\w+|\d+/g;
+
+/** Reasons in lines for people, the most common first: each with a file and how many others have the like. */
+export function describeReasons(list: readonly Unreadable[]): string[] {
+  const groups = new Map<string, Unreadable[]>();
+  for (const item of list) {
+    const kind = item.reason.replaceAll(PARTICULARS, "…");
+    const known = groups.get(kind);
+    if (known === undefined) groups.set(kind, [item]);
+    else known.push(item);
+  }
+  const sorted = [...groups.values()].sort((a, b) => b.length - a.length);
+  const rest = sorted.slice(SHOWN).reduce((sum, { length }) => sum + length, 0);
+  return [
+    ...sorted
+      .slice(0, SHOWN)
+      .flatMap(([first, ...others]) =>
+        first === undefined
+          ? []
+          : [
+              `${first.path}: ${first.reason}${others.length > 0 ? `; and ${others.length} more like it` : ""}`,
+            ],
+      ),
+    ...(rest > 0 ? [`${rest} for other reasons`] : []),
+  ];
+}
+
+/** "train (80), test (10, never trained on)" */
+export const describeSplits = (splits: readonly SplitCount[]): string =>
+  splits
+    .map(
+      ({ split, pictures, isHeldOut }) =>
+        `${split ?? "none named"} (${pictures}${isHeldOut ? ", never trained on" : ""})`,
+    )
+    .join(", ");

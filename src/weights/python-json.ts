@@ -1,0 +1,60 @@
+import { RawNumber } from "./strict-json.ts";
+
+/** What {@link parsePythonJson} makes of a number: its spelling, or `NaN`, `Infinity` and `-Infinity`. */
+export type ReadNumber<N> = (spelling: string) => N;
+
+/** Where strings begin and end, and what Python may write outside of them; keys that are no strings stay, and are refused. */
+const TOKENS = /\\.|"|-?\bInfinity\b(?!\s*:)|\bNaN\b(?!\s*:)|-?\b\d[\d.eE+-]*(?!\s*:)/gs;
+const WORDS: ReadonlySet<string> = new Set(["NaN", "Infinity", "-Infinity"]);
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+const WHOLE = /^-?\d+$/;
+/** Only these need more than JavaScript's own parser: 16 digits are the fewest beyond 2^53. Those behind a point lose nothing. */
+const BEYOND_JSON = /NaN|Infinity|(?<![\d.])[1-9]\d{15}/;
+
+/**
+ * Parses JSON as Python's `json` reads and writes it: NaN and the infinities are bare words, and whole numbers have any length.
+ * Those beyond 2^53 become bigints, so that no digit is lost. With `number` that makes every number. Throws SyntaxError.
+ */
+export function parsePythonJson(text: string, number?: ReadNumber<unknown>): unknown {
+  if (number === undefined && !BEYOND_JSON.test(text)) return JSON.parse(text);
+  const read = number ?? exactNumber;
+  // Strings that begin with what no value of the text contains stand for what JSON cannot spell.
+  let mark = "#";
+  while (text.includes(mark)) mark += mark;
+  let inString = false;
+  const standard = text.replace(TOKENS, (token) => {
+    if (token === '"') inString = !inString;
+    // What is no number stays as it is, for the parser to refuse.
+    const isNumber = !inString && (WORDS.has(token) || NUMBER.test(token));
+    return isNumber ? `"${mark}${token}"` : token;
+  });
+  return JSON.parse(standard, (_key, value: unknown) =>
+    typeof value === "string" && value.startsWith(mark) ? read(value.slice(mark.length)) : value,
+  );
+}
+
+function exactNumber(spelling: string): number | bigint {
+  const value = Number(spelling);
+  return WHOLE.test(spelling) && !Number.isSafeInteger(value) ? BigInt(spelling) : value;
+}
+
+/** Writes JSON as Python's `json` reads it, on one line or with an indent: what {@link parsePythonJson} read keeps its digits. */
+export function formatPythonJson(value: unknown, indent?: string, outer = ""): string {
+  if (typeof value === "bigint") return String(value);
+  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
+  if (Object.is(value, -0)) return "-0.0";
+  if (value instanceof RawNumber) return value.text;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const inner = indent === undefined ? "" : outer + indent;
+  const format = (item: unknown): string => formatPythonJson(item, indent, inner);
+  const [open, close, items] = Array.isArray(value)
+    ? ["[", "]", value.map(format)]
+    : ["{", "}", membersOf(value, format, indent === undefined ? ":" : ": ")];
+  if (items.length === 0 || indent === undefined) return `${open}${items.join(",")}${close}`;
+  return `${open}\n${items.map((item) => inner + item).join(",\n")}\n${outer}${close}`;
+}
+
+const membersOf = (value: object, format: (item: unknown) => string, colon: string): string[] =>
+  Object.entries(value).flatMap(([name, item]: [string, unknown]) =>
+    item === undefined ? [] : [JSON.stringify(name) + colon + format(item)],
+  );
