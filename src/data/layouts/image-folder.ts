@@ -43,7 +43,7 @@ export async function listImageFolder(
   const unreadable: Unreadable[] = [];
   const leftOut: Unreadable[] = [];
   await mapConcurrent(others, OPEN_FILES, async (path) => {
-    if (paths.has(path)) return;
+    if (paths.has(path) || controls.has(path)) return;
     const format = await formatOf(path);
     const isNamed = OTHER_PICTURE_NAME.test(path);
     if (isNamed && format !== undefined) paths.add(path);
@@ -53,12 +53,14 @@ export async function listImageFolder(
       leftOut.push({ path, reason });
     }
   });
+  const elsewhere = namesakes(files);
   const wanted = [...paths].filter((path) => lines.has(path) || !controls.has(path));
   await mapConcurrent(wanted, OPEN_FILES, async (path) => {
     const line = lines.get(path);
     const text = line?.text ?? (await readSideCar(sideCars.of(path)));
     const reason = text instanceof Error ? text.message : await refusedFile(path, line?.where);
-    if (reason !== undefined) unreadable.push({ path, reason: elsewhere(reason, path, files) });
+    if (reason !== undefined)
+      unreadable.push({ path, reason: `${reason}${elsewhere(reason, path)}` });
     else if (!(text instanceof Error)) {
       const control = line?.control === undefined ? undefined : controlFile(line.control);
       pictures.push(
@@ -69,13 +71,13 @@ export async function listImageFolder(
   return { pictures, unreadable, leftOut };
 }
 
-/** A path that is relative to the wrong folder is the most common fault of a table. */
-function elsewhere(reason: string, path: string, files: readonly string[]): string {
-  if (!reason.startsWith(NO_SUCH_FILE)) return reason;
-  const other = files.find((file) => basename(file) === basename(path));
-  return other === undefined
-    ? reason
-    : `${reason}; ${other} is there: paths are relative to the table`;
+/** Says where a file of a missing one's name is: tables that name from another folder are the most common fault. */
+function namesakes(files: readonly string[]): (reason: string, path: string) => string {
+  const known = new Map(files.map((file) => [basename(file), file]));
+  return (reason, path) => {
+    const other = reason.startsWith(NO_SUCH_FILE) ? known.get(basename(path)) : undefined;
+    return other === undefined ? "" : `; ${other} is there: paths are relative to the table`;
+  };
 }
 
 /** A line, and the absolute path of the control picture that it names. */
