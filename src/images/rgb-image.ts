@@ -79,9 +79,10 @@ export class RgbImage {
     if (!("format" in sniffed)) {
       throw new ImageError(name, `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}`);
     }
-    await checkPixels(name, bytes, sniffed.format, maxPixels);
+    const header = await checkPixels(name, bytes, sniffed.format, maxPixels);
     try {
-      const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels, autoOrient: true })
+      const plain = needsEightBits(header) ? await inEightBits(bytes, header, maxPixels) : bytes;
+      const { data, info } = await sharp(plain, { limitInputPixels: maxPixels, autoOrient: true })
         .flatten({ background: "#ffffff" })
         .toColourspace("srgb")
         .removeAlpha()
@@ -205,7 +206,7 @@ async function checkPixels(
   bytes: Uint8Array,
   format: ImageFormat,
   maxPixels: number,
-): Promise<void> {
+): Promise<Metadata> {
   let size: Metadata;
   try {
     size = await sharp(bytes, { limitInputPixels: false }).metadata();
@@ -219,7 +220,26 @@ async function checkPixels(
         `${size.width}x${size.height} (${((size.width * size.height) / 1e6).toFixed(1)} megapixels)`,
     );
   }
+  return size;
 }
+
+/**
+ * More than 8 bits a channel and a colour profile: sharp would answer such a picture in Display P3, and leave a grey one as
+ * it is.
+ */
+const needsEightBits = ({ depth, hasProfile }: Metadata): boolean =>
+  depth !== "uchar" && hasProfile;
+
+/**
+ * The same picture, upright and with its profile, in 8 bits a channel before its colours are converted, as Pillow reads it. TIFF, because that
+ * keeps any profile, be it damaged, and takes no time.
+ */
+const inEightBits = (bytes: Uint8Array, { space }: Metadata, maxPixels: number): Promise<Buffer> =>
+  sharp(bytes, { limitInputPixels: maxPixels, autoOrient: true })
+    .keepIccProfile()
+    .toColourspace(space === "grey16" ? "b-w" : "srgb") // A grey profile says nothing of three channels.
+    .tiff({ compression: "none" })
+    .toBuffer();
 
 /** libvips keeps one error text for all threads, so its words may be another picture's. */
 function damaged(name: string, format: ImageFormat, cause: unknown): ImageError {
