@@ -2,11 +2,11 @@ import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import sharp, { type Metadata, type Sharp } from "sharp";
 import writeFileAtomic from "write-file-atomic";
+import { coverOf } from "./cover.ts";
 import { ACCEPTED_FORMATS, type ImageFormat, sniffImage } from "./image-format.ts";
 import { embedMetadata, type PictureMetadata } from "./picture-metadata.ts";
-
-/** How `resize` weighs the pixels it reads; the names are sharp's. */
-export type ResizeKernel = "nearest" | "linear" | "cubic" | "mitchell" | "lanczos2" | "lanczos3";
+import { resample } from "./resample.ts";
+import type { ResizeKernel } from "./resample-taps.ts";
 
 /** What `resize` does about another aspect ratio: stretch, crop the centre, or pad with white. */
 export type ResizeFit = "fill" | "cover" | "contain";
@@ -38,11 +38,7 @@ export class RgbImage {
   readonly data: Uint8Array;
 
   constructor(width: number, height: number, data: Uint8Array) {
-    if (!(Number.isInteger(width) && width > 0 && Number.isInteger(height) && height > 0)) {
-      throw new Error(
-        `Expected whole positive numbers for width and height but received ${width} and ${height}`,
-      );
-    }
+    checkSize(width, height);
     if (data.length !== width * height * 3) {
       throw new Error(
         `Expected ${width * height * 3} bytes (${width}x${height}, RGB) for data but received ${data.length}`,
@@ -94,19 +90,43 @@ export class RgbImage {
     }
   }
 
-  /** A resampled copy; `contain` pads with white, `cover` crops evenly on both sides. */
+  /**
+   * A resampled copy, the same bytes as Pillow gives; `contain` pads with white, `cover` cuts out the middle as torchvision
+   * does. Works in a thread of its own.
+   */
   async resize(
     width: number,
     height: number,
     kernel: ResizeKernel = "lanczos3",
     fit: ResizeFit = "fill",
   ): Promise<RgbImage> {
+    checkSize(width, height);
+    if (fit === "cover") {
+      const { resized, left, top } = coverOf(this, { width, height }, "center");
+      const larger = await this.resize(resized.width, resized.height, kernel);
+      return larger.crop(left, top, width, height);
+    }
+    if (fit === "contain") {
+      const scale = Math.min(width / this.width, height / this.height);
+      const side = (length: number): number => Math.max(1, Math.round(length * scale));
+      const inner = await this.resize(side(this.width), side(this.height), kernel);
+      return inner.#padded(width, height);
+    }
     if (width === this.width && height === this.height) return this;
-    const { data, info } = await this.#sharp()
-      .resize(width, height, { kernel, fit, background: "#ffffff" })
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    return fromSharp(data, info);
+    return new RgbImage(width, height, await resample(this, width, height, kernel));
+  }
+
+  /** In the middle of a white picture. */
+  #padded(width: number, height: number): RgbImage {
+    if (width === this.width && height === this.height) return this;
+    const padded = RgbImage.filled(width, height, [255, 255, 255]);
+    const left = Math.floor((width - this.width) / 2);
+    const top = Math.floor((height - this.height) / 2);
+    for (let row = 0; row < this.height; row++) {
+      const from = this.data.subarray(row * this.width * 3, (row + 1) * this.width * 3);
+      padded.data.set(from, ((top + row) * width + left) * 3);
+    }
+    return padded;
   }
 
   /** The rectangle whose upper left pixel is (`left`, `top`). Throws where it reaches out of the picture. */
@@ -164,6 +184,13 @@ export class RgbImage {
   #sharp(): Sharp {
     return sharp(this.data, { raw: { width: this.width, height: this.height, channels: 3 } });
   }
+}
+
+function checkSize(width: number, height: number): void {
+  if (Number.isInteger(width) && width > 0 && Number.isInteger(height) && height > 0) return;
+  throw new Error(
+    `Expected whole positive numbers for width and height but received ${width} and ${height}`,
+  );
 }
 
 const nameOf = (source: Uint8Array | string): string =>
