@@ -92,6 +92,7 @@ const pipelines: {
         seeds: [3, 4],
       },
       { ...base, name: "resized and cropped control picture", control: [edges(48, 32, 5)] },
+      { ...base, name: "enlarged and cropped control picture", control: [edges(12, 8, 5)] },
     ],
   },
   {
