@@ -32,7 +32,10 @@ export function addDrawingCommands(program: Command): void {
       "sampler: dpm-solver++, ddim, euler, unipc, lcm, … (default: the model's)",
     )
     .option("--eta <n>", "noise of DDIM, 0 to 1", number)
-    .option("--init-image <file>", "begin from a picture instead of noise")
+    .option(
+      "--init-image <file>",
+      "begin from a picture instead of noise; drawn at its size where --width and --height are not given",
+    )
     .option("--strength <n>", "how much of --init-image is drawn anew, 0 to 1", number)
     .option("--mask <file>", "white where --init-image is drawn anew, black where it stays")
     .option("--controlnet <place>", "PixArt-δ's ControlNet: its .pth, or an adapter's folder")

@@ -79,6 +79,11 @@ async function draw(
   const isGuided = (plan.call.guidanceScale ?? 0) > 1;
   const together = batches.length === 1 && world.size === 2 && isGuided;
   const own = together ? batches : world.share(batches);
+  const warned = new Set<string>();
+  const warnOnce = (message: string): void => {
+    if (!warned.has(message)) say(`Warning: ${message}`);
+    warned.add(message);
+  };
   using progress = new StepProgress(own.flat().length);
   for (const batch of own) {
     const result = await pipe(
@@ -87,7 +92,7 @@ async function draw(
         ...size,
         ...plan.call,
         generator: batch.map(({ seed }) => torch.generator(seed)),
-        onWarning: (message) => say(`Warning: ${message}`),
+        onWarning: warnOnce,
         onStep: ({ step, total }) => progress.step(batch.length, step / total),
         ...(together && {
           branches: {

@@ -16,6 +16,14 @@ const REFUSED: readonly (readonly [RegExp, string])[] = [
   [/^%PDF/, "a PDF"],
   [/^BM/, "a BMP"],
   [/^....ftyp/s, "a HEIF picture of another kind than AVIF"],
+  [
+    /^version https:\/\/git-lfs/,
+    "a Git LFS pointer, in place of which `git lfs pull` puts the file",
+  ],
+  [
+    /^\s*(\xef\xbb\xbf)?\s*<(!DOCTYPE html|html|head|body)\b/i,
+    "an HTML page, as servers send in place of a file",
+  ],
   [/^\s*(\xef\xbb\xbf)?\s*<(\?xml|!DOCTYPE svg|!--|svg)/i, "an SVG or other XML"],
 ];
 

@@ -4,6 +4,7 @@
  * @module
  */
 export { type ContactSheetOptions, contactSheet } from "./contact-sheet.ts";
+export { type Cover, type CropPlace, coverOf } from "./cover.ts";
 export {
   ACCEPTED_FORMATS,
   type ImageFormat,
@@ -16,12 +17,12 @@ export {
   readPictureMetadata,
   type SavedPictureMetadata,
 } from "./picture-metadata.ts";
+export type { ResizeKernel } from "./resample-taps.ts";
 export {
   type DecodeOptions,
   ImageError,
   pictureSize,
   type ResizeFit,
-  type ResizeKernel,
   RgbImage,
   readPicture,
 } from "./rgb-image.ts";

@@ -2,11 +2,11 @@ import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import sharp, { type Metadata, type Sharp } from "sharp";
 import writeFileAtomic from "write-file-atomic";
+import { coverOf } from "./cover.ts";
 import { ACCEPTED_FORMATS, type ImageFormat, sniffImage } from "./image-format.ts";
 import { embedMetadata, type PictureMetadata } from "./picture-metadata.ts";
-
-/** How `resize` weighs the pixels it reads; the names are sharp's. */
-export type ResizeKernel = "nearest" | "linear" | "cubic" | "mitchell" | "lanczos2" | "lanczos3";
+import { resample } from "./resample.ts";
+import type { ResizeKernel } from "./resample-taps.ts";
 
 /** What `resize` does about another aspect ratio: stretch, crop the centre, or pad with white. */
 export type ResizeFit = "fill" | "cover" | "contain";
@@ -38,11 +38,7 @@ export class RgbImage {
   readonly data: Uint8Array;
 
   constructor(width: number, height: number, data: Uint8Array) {
-    if (!(Number.isInteger(width) && width > 0 && Number.isInteger(height) && height > 0)) {
-      throw new Error(
-        `Expected whole positive numbers for width and height but received ${width} and ${height}`,
-      );
-    }
+    checkSize(width, height);
     if (data.length !== width * height * 3) {
       throw new Error(
         `Expected ${width * height * 3} bytes (${width}x${height}, RGB) for data but received ${data.length}`,
@@ -79,9 +75,10 @@ export class RgbImage {
     if (!("format" in sniffed)) {
       throw new ImageError(name, `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}`);
     }
-    await checkPixels(name, bytes, sniffed.format, maxPixels);
+    const header = await checkPixels(name, bytes, sniffed.format, maxPixels);
     try {
-      const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels, autoOrient: true })
+      const plain = needsEightBits(header) ? await inEightBits(bytes, header, maxPixels) : bytes;
+      const { data, info } = await sharp(plain, { limitInputPixels: maxPixels, autoOrient: true })
         .flatten({ background: "#ffffff" })
         .toColourspace("srgb")
         .removeAlpha()
@@ -93,19 +90,43 @@ export class RgbImage {
     }
   }
 
-  /** A resampled copy; `contain` pads with white, `cover` crops evenly on both sides. */
+  /**
+   * A resampled copy, the same bytes as Pillow gives; `contain` pads with white, `cover` cuts out the middle as torchvision
+   * does. Works in a thread of its own.
+   */
   async resize(
     width: number,
     height: number,
     kernel: ResizeKernel = "lanczos3",
     fit: ResizeFit = "fill",
   ): Promise<RgbImage> {
+    checkSize(width, height);
+    if (fit === "cover") {
+      const { resized, left, top } = coverOf(this, { width, height }, "center");
+      const larger = await this.resize(resized.width, resized.height, kernel);
+      return larger.crop(left, top, width, height);
+    }
+    if (fit === "contain") {
+      const scale = Math.min(width / this.width, height / this.height);
+      const side = (length: number): number => Math.max(1, Math.round(length * scale));
+      const inner = await this.resize(side(this.width), side(this.height), kernel);
+      return inner.#padded(width, height);
+    }
     if (width === this.width && height === this.height) return this;
-    const { data, info } = await this.#sharp()
-      .resize(width, height, { kernel, fit, background: "#ffffff" })
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    return fromSharp(data, info);
+    return new RgbImage(width, height, await resample(this, width, height, kernel));
+  }
+
+  /** In the middle of a white picture. */
+  #padded(width: number, height: number): RgbImage {
+    if (width === this.width && height === this.height) return this;
+    const padded = RgbImage.filled(width, height, [255, 255, 255]);
+    const left = Math.floor((width - this.width) / 2);
+    const top = Math.floor((height - this.height) / 2);
+    for (let row = 0; row < this.height; row++) {
+      const from = this.data.subarray(row * this.width * 3, (row + 1) * this.width * 3);
+      padded.data.set(from, ((top + row) * width + left) * 3);
+    }
+    return padded;
   }
 
   /** The rectangle whose upper left pixel is (`left`, `top`). Throws where it reaches out of the picture. */
@@ -165,6 +186,13 @@ export class RgbImage {
   }
 }
 
+function checkSize(width: number, height: number): void {
+  if (Number.isInteger(width) && width > 0 && Number.isInteger(height) && height > 0) return;
+  throw new Error(
+    `Expected whole positive numbers for width and height but received ${width} and ${height}`,
+  );
+}
+
 const nameOf = (source: Uint8Array | string): string =>
   typeof source === "string" ? source : `picture of ${source.byteLength} bytes`;
 
@@ -205,7 +233,7 @@ async function checkPixels(
   bytes: Uint8Array,
   format: ImageFormat,
   maxPixels: number,
-): Promise<void> {
+): Promise<Metadata> {
   let size: Metadata;
   try {
     size = await sharp(bytes, { limitInputPixels: false }).metadata();
@@ -219,7 +247,26 @@ async function checkPixels(
         `${size.width}x${size.height} (${((size.width * size.height) / 1e6).toFixed(1)} megapixels)`,
     );
   }
+  return size;
 }
+
+/**
+ * More than 8 bits a channel and a colour profile: sharp would answer such a picture in Display P3, and leave a grey one as
+ * it is.
+ */
+const needsEightBits = ({ depth, hasProfile }: Metadata): boolean =>
+  depth !== "uchar" && hasProfile;
+
+/**
+ * The same picture, upright and with its profile, in 8 bits a channel before its colours are converted, as Pillow reads it. TIFF, because that
+ * keeps any profile, be it damaged, and takes no time.
+ */
+const inEightBits = (bytes: Uint8Array, { space }: Metadata, maxPixels: number): Promise<Buffer> =>
+  sharp(bytes, { limitInputPixels: maxPixels, autoOrient: true })
+    .keepIccProfile()
+    .toColourspace(space === "grey16" ? "b-w" : "srgb") // A grey profile says nothing of three channels.
+    .tiff({ compression: "none" })
+    .toBuffer();
 
 /** libvips keeps one error text for all threads, so its words may be another picture's. */
 function damaged(name: string, format: ImageFormat, cause: unknown): ImageError {

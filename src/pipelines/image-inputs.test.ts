@@ -27,9 +27,37 @@ it("crops the middle of a picture of another shape", async () => {
 it("takes a mask's latent pixel from the pixel at its corner", async () => {
   const data = new Uint8Array(4 * 4 * 3);
   data.fill(255, 0, 3); // only the first pixel is white
-  const mask = await latentMask(new RgbImage(4, 4, data), { width: 4, height: 4 }, 2);
+  const size = { width: 4, height: 4 };
+  const mask = await latentMask(new RgbImage(4, 4, data), size, size, 2);
   expect(mask.shape).toEqual([1, 1, 2, 2]);
   expect(Array.from(mask.toFloat32Array())).toEqual([1, 0, 0, 0]);
+  mask.dispose();
+});
+
+it("lays a mask of any size over its picture, and crops both alike", async () => {
+  // The right half, by a picture of 12 x 4 of which the middle 8 columns are drawn, and by masks of its shape and of others.
+  for (const [width, height] of [
+    [12, 4],
+    [24, 8],
+    [6, 2],
+    [4, 4],
+    [2, 30],
+  ] as const) {
+    const data = Uint8Array.from({ length: width * height * 3 }, (_, i) =>
+      Math.floor(i / 3) % width >= width / 2 ? 255 : 0,
+    );
+    const white = new RgbImage(width, height, data);
+    const mask = await latentMask(white, { width: 12, height: 4 }, { width: 8, height: 4 }, 2);
+    expect(Array.from(mask.toFloat32Array()), `${width}x${height}`).toEqual([
+      0, 0, 1, 1, 0, 0, 1, 1,
+    ]);
+    mask.dispose();
+  }
+  // The left third lies outside but for one column of two.
+  const third = RgbImage.filled(3, 1, [0, 0, 0]);
+  third.data.fill(255, 0, 3);
+  const mask = await latentMask(third, { width: 12, height: 4 }, { width: 8, height: 4 }, 2);
+  expect(Array.from(mask.toFloat32Array())).toEqual([1, 0, 0, 0, 1, 0, 0, 0]);
   mask.dispose();
 });
 

@@ -1,4 +1,4 @@
-import { RgbImage } from "../images/index.ts";
+import { coverOf, RgbImage } from "../images/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { expected } from "./expected.ts";
@@ -8,11 +8,14 @@ import type { PictureSize } from "./resolution-bins.ts";
 
 /** Pictures that a call begins from or is led by. */
 export interface ImageOptions {
-  /** Image-to-image: what to begin from, for all prompts or one each. It is resized and cropped to the size drawn at. */
+  /**
+   * Image-to-image: what to begin from, for all prompts or one each. It is resized and cropped to the size drawn at, which is
+   * its own where no width and height are given.
+   */
   readonly image?: RgbImage | readonly RgbImage[];
   /** How much of `image` is drawn anew: 1 leaves nothing of it, 0.1 nearly all. Default 0.8. */
   readonly strength?: number;
-  /** Inpainting: white where `image` is drawn anew, black where it stays. */
+  /** Inpainting: white where `image` is drawn anew, black where it stays. Of another size, it is stretched over `image`. */
   readonly maskImage?: RgbImage;
   /**
    * What the pictures follow, for all prompts or one each: an edge map (HED) where the controlnet is PixArt-δ's. It is
@@ -89,13 +92,19 @@ export async function pictureTensor(
   );
 }
 
-/** A mask in latent pixels, (1, 1, H/f, W/f): 1 where to draw anew. A latent pixel goes by the pixel at its corner. */
+/**
+ * A mask in latent pixels, (1, 1, H/f, W/f): 1 where to draw anew. It is stretched over its picture and cropped as that is; a
+ * latent pixel goes by the pixel at its corner.
+ */
 export async function latentMask(
   mask: RgbImage,
+  over: PictureSize,
   { width, height }: PictureSize,
   vaeScaleFactor: number,
 ): Promise<Tensor> {
-  const { data } = await mask.resize(width, height, "nearest", "cover");
+  const { resized, left, top } = coverOf(over, { width, height }, "center");
+  const stretched = await mask.resize(resized.width, resized.height, "nearest");
+  const { data } = stretched.crop(left, top, width, height);
   const [columns, rows] = [width / vaeScaleFactor, height / vaeScaleFactor];
   const values = new Float32Array(rows * columns);
   for (let y = 0; y < rows; y++) {

@@ -201,6 +201,44 @@ describe("resolveRequest", () => {
     expect(resolve({}, "a", controlled).controlImages).toBeUndefined();
   });
 
+  it("rounds a picture's size down to what can be drawn, as diffusers does, and says so", () => {
+    const warnings: string[] = [];
+    const onWarning = (message: string) => warnings.push(message);
+    const image = RgbImage.filled(100, 75, [0, 0, 0]);
+    expect(resolve({ image, onWarning })).toMatchObject({
+      size: { width: 96, height: 64 },
+      outputSize: { width: 96, height: 64 },
+      latentShape: [1, 4, 8, 12],
+    });
+    expect(warnings).toEqual([
+      "Drawing at 96x64 from a picture of 100x75: sides are multiples of 16. Give width and height for another size",
+    ]);
+    const tiny = RgbImage.filled(5, 40, [0, 0, 0]);
+    expect(resolve({ image: tiny, onWarning }).size).toEqual({ width: 16, height: 32 });
+    const controlled = { ...small, hasControlNet: true };
+    const led = resolve({ controlImage: image, onWarning }, "a", controlled);
+    expect(led.size).toEqual({ width: 96, height: 64 });
+    expect(warnings).toHaveLength(3);
+  });
+
+  it("rounds no size that was asked for, and none where there are bins", () => {
+    const warnings: string[] = [];
+    const onWarning = (message: string) => warnings.push(message);
+    const image = RgbImage.filled(100, 75, [0, 0, 0]);
+    const asked = resolve({ image, width: 128, height: 80, onWarning });
+    expect(asked.size).toEqual({ width: 128, height: 80 });
+    expect(() => resolve({ image, width: 100, onWarning })).toThrow(
+      "Expected a multiple of 16 for width but received 100. The nearest is 96.",
+    );
+    expect(resolve({ image, onWarning }, "a fox", released).outputSize).toEqual({
+      width: 100,
+      height: 75,
+    });
+    expect(warnings).toEqual([]);
+    expect(resolve({ image, width: 128, onWarning }).size).toEqual({ width: 128, height: 64 });
+    expect(warnings).toHaveLength(1);
+  });
+
   it("takes size from the picture to begin with", () => {
     const image = RgbImage.filled(96, 64, [0, 0, 0]);
     const request = resolve({ image });

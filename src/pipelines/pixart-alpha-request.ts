@@ -26,7 +26,10 @@ export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
   readonly eta?: number;
   /** Default 1. */
   readonly numImagesPerPrompt?: number;
-  /** In pixels; those of `image`, of `controlImage` or the transformer's own, where left out. */
+  /**
+   * In pixels; where left out those of `image` or `controlImage`, rounded down to what the model can draw, or the
+   * transformer's own.
+   */
   readonly width?: number;
   readonly height?: number;
   /**
@@ -41,7 +44,7 @@ export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
    * for. Default true where such sizes are known: transformers of sampleSize 32, 64, 128 and 256 at 8 pixels a latent.
    */
   readonly useResolutionBinning?: boolean;
-  /** Told what is odd but no error: a prompt that is too long. Default: a process warning, on stderr. */
+  /** Told what is odd but no error: a prompt that is too long, a picture whose size cannot be drawn. Default: a process warning, on stderr. */
   readonly onWarning?: (message: string) => void;
   /** Stops the call before its next step. */
   readonly signal?: AbortSignal;
@@ -122,7 +125,7 @@ export function resolveRequest(
   if (!(eta >= 0 && eta <= 1)) throw expected("a number from 0 to 1", "eta", eta);
   const start = resolveImageStart(options, texts.count);
   const controlImages = resolveControlImages(options, texts.count, limits.hasControlNet);
-  const sizes = resolveSizes(options, (start?.images ?? controlImages)?.[0], limits);
+  const sizes = resolveSizes(options, (start?.images ?? controlImages)?.[0], limits, onWarning);
   const latentShape = [
     texts.count * numImagesPerPrompt,
     limits.latentChannels,
@@ -153,19 +156,21 @@ function resolveSizes(
   options: PixArtAlphaOptions,
   given: PictureSize | undefined,
   { sampleSize, patchSize, vaeScaleFactor }: PipelineLimits,
+  onWarning: (message: string) => void,
 ): Pick<PixArtAlphaRequest, "size" | "outputSize" | "useResolutionBinning"> {
   const native = sampleSize * vaeScaleFactor;
-  const outputSize = {
-    width: options.width ?? given?.width ?? native,
-    height: options.height ?? given?.height ?? native,
-  };
-  for (const [name, value] of Object.entries(outputSize)) checkCount(name, value);
   const useResolutionBinning =
     options.useResolutionBinning ?? hasResolutionBins(sampleSize, vaeScaleFactor);
+  const multiple = vaeScaleFactor * patchSize;
+  const fitted = given && !useResolutionBinning ? roundedDown(given, multiple) : given;
+  const outputSize = {
+    width: options.width ?? fitted?.width ?? native,
+    height: options.height ?? fitted?.height ?? native,
+  };
+  for (const [name, value] of Object.entries(outputSize)) checkCount(name, value);
   if (useResolutionBinning) {
     return { size: nearestResolutionBin(outputSize, sampleSize), outputSize, useResolutionBinning };
   }
-  const multiple = vaeScaleFactor * patchSize;
   for (const [name, value] of Object.entries(outputSize)) {
     if (value % multiple === 0) continue;
     const nearest = Math.max(Math.round(value / multiple), 1) * multiple;
@@ -173,8 +178,23 @@ function resolveSizes(
       `Expected a multiple of ${multiple} for ${name} but received ${value}. The nearest is ${nearest}.`,
     );
   }
+  const isRounded = (["width", "height"] as const).some(
+    (side) =>
+      options[side] === undefined && given !== undefined && given[side] !== outputSize[side],
+  );
+  if (given && isRounded) {
+    onWarning(
+      `Drawing at ${outputSize.width}x${outputSize.height} from a picture of ${given.width}x${given.height}: sides are multiples of ${multiple}. Give width and height for another size`,
+    );
+  }
   return { size: outputSize, outputSize, useResolutionBinning };
 }
+
+/** As diffusers' VaeImageProcessor rounds a picture's sides, but never to nothing. */
+const roundedDown = ({ width, height }: PictureSize, multiple: number): PictureSize => {
+  const side = (length: number): number => Math.max(Math.floor(length / multiple), 1) * multiple;
+  return { width: side(width), height: side(height) };
+};
 
 function checkLatents(latents: Tensor | undefined, shape: readonly number[]): void {
   if (latents === undefined || latents.shape.join() === shape.join()) return;

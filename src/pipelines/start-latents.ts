@@ -75,7 +75,8 @@ export async function startFromPictures(
   const times = Array.from({ length: rows }, () => first);
   using scope = torch.scope("startFromPictures");
   using original = await pictureLatents(images, request, { vae, device, dtype });
-  const white = mask && (await latentMask(mask, size, vaeScaleFactor));
+  const [over = size] = images;
+  const white = mask && (await latentMask(mask, over, size, vaeScaleFactor));
   const [noise, started] = scope.run(() =>
     torch.noGrad(() => {
       const noise = (latents ?? noiseOf(generator, latentShape, dtype)).to({ device, dtype });

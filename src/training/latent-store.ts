@@ -26,6 +26,9 @@ export interface KeptSight {
   readonly mirrored: boolean;
 }
 
+/** Counts how often the pixels of a file have changed here, by another way of decoding or resizing: latents of both don't mix. */
+const PIXELS = 2;
+
 /** What the kept latents of a picture depend on beside the picture. */
 export interface LatentStoreOptions {
   readonly vae: AutoencoderKL;
@@ -50,10 +53,9 @@ export class LatentStore {
   /** Opens the one of these options in a cache's folder. */
   static async open(cache: string, { vae, stage, warn }: LatentStoreOptions): Promise<LatentStore> {
     const { resolution, transform } = stage;
-    const made = [stateHash(vae), JSON.stringify(vae.config), resolution, transform.resample].join(
-      "/",
-    );
-    const name = createHash("sha256").update(made).digest("hex").slice(0, 16);
+    const { resample } = transform;
+    const made = [stateHash(vae), JSON.stringify(vae.config), resolution, resample, PIXELS];
+    const name = createHash("sha256").update(made.join("/")).digest("hex").slice(0, 16);
     return new LatentStore(await FeatureStore.open(join(cache, `latents-${name}`), warn));
   }
 

@@ -16,6 +16,7 @@ import { construct } from "../nn/index.ts";
 import * as torch from "../torch/index.ts";
 import { SampleDraws } from "./draws.ts";
 import { Latents, type LatentsOptions, pixelsOf } from "./latents.ts";
+import { stateHash } from "./state-hash.ts";
 import type { Example } from "./training-data.ts";
 
 const root = mkdtempSync(join(tmpdir(), "pixart-latents-"));
@@ -213,6 +214,14 @@ describe("Latents", () => {
     expect(await drawn(latents)).toEqual(await drawn(live.latents));
     expect(readdirSync(cache)).toHaveLength(2);
     expect((await open(["wide"])).encoded).toBe(0);
+  });
+
+  it("of pixels that were resized another way once are not taken", async () => {
+    await open(["wide"]);
+    const before = [stateHash(vae), JSON.stringify(vae.config), 16, "lanczos"].join("/");
+    const name = createHash("sha256").update(before).digest("hex").slice(0, 16);
+    expect(readdirSync(cache)).toEqual([expect.stringMatching(/^latents-[0-9a-f]{16}$/)]);
+    expect(readdirSync(cache)).not.toContain(`latents-${name}`);
   });
 
   it("that were made elsewhere are cached in place of the unmirrored picture's, each of its bucket's shape", async () => {

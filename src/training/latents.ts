@@ -1,9 +1,9 @@
 import type { ResolvedStage } from "../config/index.ts";
 import { type Bucket, nearestBucket } from "../data/buckets.ts";
-import { type CropPlace, hasOneCover } from "../data/cover-picture.ts";
+import { hasOneCover } from "../data/cover-picture.ts";
 import { UnreadablePicturesError } from "../data/load-pictures.ts";
 import { mapConcurrent } from "../data/map-concurrent.ts";
-import { ImageError, type RgbImage } from "../images/index.ts";
+import { type CropPlace, ImageError, type RgbImage } from "../images/index.ts";
 import type { AutoencoderKL } from "../models/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";

@@ -1,9 +1,15 @@
 import { createHash } from "node:crypto";
 import type { ResolvedStage } from "../config/index.ts";
 import type { Bucket } from "../data/buckets.ts";
-import { type CropPlace, coverPicture } from "../data/cover-picture.ts";
+import { coverPicture } from "../data/cover-picture.ts";
 import type { ControlPicture } from "../data/dataset.ts";
-import { pictureSize, type ResizeKernel, RgbImage, sobelEdges } from "../images/index.ts";
+import {
+  type CropPlace,
+  pictureSize,
+  type ResizeKernel,
+  RgbImage,
+  sobelEdges,
+} from "../images/index.ts";
 import type { Example } from "./training-data.ts";
 
 const KERNELS: Readonly<Record<ResolvedStage["transform"]["resample"], ResizeKernel>> = {

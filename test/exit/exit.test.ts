@@ -47,3 +47,12 @@ describe("a process that used the engine", () => {
     });
   });
 });
+
+it("ends by itself after it resized a picture in another thread", async () => {
+  expect(await runChild(new URL("resize-and-end.ts", import.meta.url))).toEqual({
+    exitCode: 0,
+    signal: undefined,
+    stdout: "1024x512",
+    stderr: "",
+  });
+});

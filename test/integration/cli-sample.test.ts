@@ -187,6 +187,20 @@ describe("pixart sample --init-image", () => {
     expect(extra).toMatchObject({ strength: 0.8, from: "picture" });
   });
 
+  it("draws from a picture and a mask of any size, and says at what size", async () => {
+    const [photo, mask] = [join(folder, "photo.png"), join(folder, "white.png")];
+    await RgbImage.filled(100, 75, [90, 60, 30]).save(photo);
+    await RgbImage.filled(33, 25, [255, 255, 255]).save(mask);
+    const args = ["--steps", "3", "--images", "2", "--mask", mask, "--out", join(folder, "any")];
+    const { stdout, stderr } = await pixartHere("sample", MODEL, PROMPT, ...from, photo, ...args);
+    const [drawn = ""] = stdout.split("\n");
+    expect(await RgbImage.decode(drawn)).toMatchObject({ width: 96, height: 72 });
+    // Once, though each of the two pictures is a call of its own.
+    expect(stderr.match(/Warning: .*/g)).toEqual([
+      "Warning: Drawing at 96x72 from a picture of 100x75: sides are multiples of 8. Give width and height for another size",
+    ]);
+  });
+
   it("keeps what is black in --mask", async () => {
     const [start = ""] = await files("a blue whale, noto style", "--steps", "8");
     const { width, height } = await RgbImage.decode(start);

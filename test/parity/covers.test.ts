@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { nearestBucket, trainingBuckets } from "../../src/data/buckets.ts";
-import { type Cover, coverOf } from "../../src/data/cover-picture.ts";
+import { type Cover, coverOf } from "../../src/images/index.ts";
 import { runPython } from "./python.ts";
 
 interface Answer {
