@@ -9,6 +9,9 @@ import {
   positive,
   readConfig,
   requireClass,
+  share,
+  type Warn,
+  warnOfDropout,
   writeConfig,
 } from "../config-fields.ts";
 import { type FeedForwardActivation, feedForwardActivations } from "../feed-forward.ts";
@@ -22,8 +25,8 @@ export interface DiTConfig {
   /** 4 for the noise and 4 for its variance at release; `inChannels` where null. */
   readonly outChannels: number | null;
   readonly numLayers: number;
-  /** DiT has none; the field stays for the file's sake. */
-  readonly dropout: 0;
+  /** No effect: it would be for training, and DiT is trained without. The field stays for the file's sake. */
+  readonly dropout: number;
   /** Not used by DiT. */
   readonly normNumGroups: number;
   readonly attentionBias: boolean;
@@ -53,7 +56,7 @@ const fields: FieldsOf<DiTConfig> = {
   inChannels: count(4),
   outChannels: nullable(count(8), 8),
   numLayers: count(28),
-  dropout: oneOf(0),
+  dropout: share(0),
   normNumGroups: count(32),
   attentionBias: flag(true),
   sampleSize: count(32),
@@ -88,12 +91,18 @@ export function diTConfig(given: Partial<DiTConfig>): DiTConfig {
 }
 
 /**
- * Reads `config.json` of a DiT, of the older class `Transformer2DModel` too. `path` names the file in errors. Throws
- * where it describes another model or holds a field or value that isn't understood.
+ * Reads `config.json` of a DiT, of the older class `Transformer2DModel` too. `path` names the file in errors and in
+ * what `warn` hears of unknown fields. Throws where it describes another model or holds a value that isn't understood.
  */
-export function readDiTConfig(json: Readonly<Record<string, unknown>>, path: string): DiTConfig {
+export function readDiTConfig(
+  json: Readonly<Record<string, unknown>>,
+  path: string,
+  warn?: Warn,
+): DiTConfig {
   requireClass(json, path, "DiTTransformer2DModel", "ada_norm_zero");
-  return readConfig(fileFields, json, path);
+  const config = readConfig(fileFields, json, path, warn);
+  warnOfDropout(config, path, warn);
+  return config;
 }
 
 /** What diffusers writes into `config.json` for this configuration, and `timestep_freq_shift`. */

@@ -160,7 +160,7 @@ export class DiTTransformer2DModel extends Module {
   ): Promise<DiTTransformer2DModel> {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
-      build: (config, path) => new DiTTransformer2DModel(readDiTConfig(config, path)),
+      build: (config, path, warn) => new DiTTransformer2DModel(readDiTConfig(config, path, warn)),
       arrange: (weights, model) =>
         fromDiffusersDiT(weights, model.namedParameters(), model.config.numLayers),
     });

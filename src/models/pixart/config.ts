@@ -9,6 +9,9 @@ import {
   positive,
   readConfig,
   requireClass,
+  share,
+  type Warn,
+  warnOfDropout,
   writeConfig,
 } from "../config-fields.ts";
 import { type FeedForwardActivation, feedForwardActivations } from "../feed-forward.ts";
@@ -24,8 +27,8 @@ export interface PixArtConfig {
   /** 4 for the noise and 4 for its variance at release; `inChannels` where null. */
   readonly outChannels: number | null;
   readonly numLayers: number;
-  /** PixArt has none; the field stays for the file's sake. */
-  readonly dropout: 0;
+  /** No effect: it would be for training, and PixArt is trained without. The field stays for the file's sake. */
+  readonly dropout: number;
   /** Not used by PixArt. */
   readonly normNumGroups: number;
   /** Width of the caption tokens that reach the blocks: the model's own width where captions are projected. */
@@ -77,7 +80,7 @@ export const pixArtFields: FieldsOf<PixArtConfig> = {
   inChannels: count(4),
   outChannels: nullable(count(8), 8),
   numLayers: count(28),
-  dropout: oneOf(0),
+  dropout: share(0),
   normNumGroups: count(32),
   crossAttentionDim: count(1152),
   attentionBias: flag(true),
@@ -103,14 +106,18 @@ export const pixArtConfig = (given: Partial<PixArtConfig>): PixArtConfig =>
 
 /**
  * Reads `config.json` of a PixArt transformer, of the older class `Transformer2DModel` too. `path` names the file in
- * errors. Throws where it describes another model or holds a field or value that isn't understood.
+ * errors and in what `warn` hears of unknown fields. Throws where it describes another model or holds a value that isn't
+ * understood.
  */
 export function readPixArtConfig(
   json: Readonly<Record<string, unknown>>,
   path: string,
+  warn?: Warn,
 ): PixArtConfig {
   requireClass(json, path, "PixArtTransformer2DModel", "ada_norm_single");
-  return readConfig(pixArtFields, json, path);
+  const config = readConfig(pixArtFields, json, path, warn);
+  warnOfDropout(config, path, warn);
+  return config;
 }
 
 /** What diffusers writes into `config.json` for this configuration, and PixArt-Σ's fields where they are in use. */
