@@ -48,6 +48,13 @@ export interface DiTConfig {
    * diffusers' class does. Not a field of diffusers: Python passes over it.
    */
   readonly timestepFreqShift: 0 | 1;
+  /** Width inside the MLPs over the model's: 4 in all published models. Written only where it is another: diffusers has none. */
+  readonly mlpRatio: number;
+  /**
+   * Whether the class table has a row for "no class". False for models that were trained with `class_dropout_prob` 0. Written
+   * only then.
+   */
+  readonly hasNoClass: boolean;
 }
 
 const fields: FieldsOf<DiTConfig> = {
@@ -68,6 +75,8 @@ const fields: FieldsOf<DiTConfig> = {
   normElementwiseAffine: flag(false),
   normEps: positive(1e-6),
   timestepFreqShift: oneOf<0 | 1>(0, 1),
+  mlpRatio: positive(4),
+  hasNoClass: flag(true),
 };
 
 /** Where diffusers' class differs from the original; a file that is silent on one of these means diffusers' value. */
@@ -105,6 +114,11 @@ export function readDiTConfig(
   return config;
 }
 
-/** What diffusers writes into `config.json` for this configuration, and `timestep_freq_shift`. */
-export const writeDiTConfig = (config: DiTConfig): ConfigObject =>
-  writeConfig(config, "DiTTransformer2DModel");
+/** What diffusers writes into `config.json` for this configuration, `timestep_freq_shift`, and our own fields where in use. */
+export function writeDiTConfig({ mlpRatio, hasNoClass, ...config }: DiTConfig): ConfigObject {
+  const own = {
+    ...(mlpRatio === 4 ? {} : { mlpRatio }),
+    ...(hasNoClass ? {} : { hasNoClass }),
+  };
+  return writeConfig({ ...config, ...own }, "DiTTransformer2DModel");
+}

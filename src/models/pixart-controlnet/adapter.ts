@@ -194,5 +194,6 @@ function copiedConfig(config: PixArtConfig, numLayers: number): PixArtControlNet
         ? { ...config.kvCompressConfig, kvCompressLayer: layers }
         : null,
     qkNorm: config.qkNorm,
+    mlpRatio: config.mlpRatio,
   };
 }

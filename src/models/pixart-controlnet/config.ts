@@ -31,6 +31,7 @@ const fields: FieldsOf<PixArtControlNetConfig> = {
   normEps: pixArtFields.normEps,
   kvCompressConfig: pixArtFields.kvCompressConfig,
   qkNorm: pixArtFields.qkNorm,
+  mlpRatio: pixArtFields.mlpRatio,
 };
 
 const consistent = (config: PixArtControlNetConfig): PixArtControlNetConfig => {

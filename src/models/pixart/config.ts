@@ -57,6 +57,8 @@ export interface PixArtConfig {
   readonly kvCompressConfig: KVCompressConfig | null;
   /** Whether queries and keys of the self-attention are normalised (PixArt-Σ). Written only where they are. */
   readonly qkNorm: boolean;
+  /** Width inside the MLPs over the model's: 4 in all published models. Written only where it is another: diffusers has none. */
+  readonly mlpRatio: number;
 }
 
 /** The part of a configuration that its blocks follow. */
@@ -71,6 +73,7 @@ export type PixArtBlockConfig = Pick<
   | "normEps"
   | "kvCompressConfig"
   | "qkNorm"
+  | "mlpRatio"
 >;
 
 /** The fields of a {@link PixArtConfig}, with diffusers' defaults. */
@@ -98,6 +101,7 @@ export const pixArtFields: FieldsOf<PixArtConfig> = {
   attentionType: oneOf("default", null),
   kvCompressConfig: nullable(kvCompression),
   qkNorm: flag(false),
+  mlpRatio: positive(4),
 };
 
 /** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
@@ -120,12 +124,13 @@ export function readPixArtConfig(
   return config;
 }
 
-/** What diffusers writes into `config.json` for this configuration, and PixArt-Σ's fields where they are in use. */
+/** What diffusers writes into `config.json` for this configuration, and PixArt-Σ's and our own fields where they are in use. */
 export function writePixArtConfig(config: PixArtConfig): ConfigObject {
-  const { kvCompressConfig, qkNorm, ...own } = config;
+  const { kvCompressConfig, qkNorm, mlpRatio, ...own } = config;
   const sigma = {
     ...(kvCompressConfig === null ? {} : { kvCompressConfig }),
     ...(qkNorm ? { qkNorm } : {}),
+    ...(mlpRatio === 4 ? {} : { mlpRatio }),
   };
   return writeConfig({ ...own, ...sigma }, "PixArtTransformer2DModel");
 }
@@ -174,6 +179,7 @@ export function blockOptions(config: PixArtBlockConfig, layer: number): PixArtBl
     contextDim: config.crossAttentionDim,
     attentionBias: config.attentionBias,
     activation: config.activationFn,
+    mlpRatio: config.mlpRatio,
     affine: config.normElementwiseAffine,
     eps: config.normEps,
     compression: kvCompressConfig?.kvCompressLayer.includes(layer) ? kvCompressConfig : undefined,
