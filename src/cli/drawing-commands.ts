@@ -99,6 +99,21 @@ export function addDrawingCommands(program: Command): void {
     )
     .option("--interpolation-scale <n>", "where the input does not show it", number)
     .option("--heads <n>", "attention heads of a model of unusual width", wholeNumber(1))
+    .option(
+      "--kv-compression-sampling <way>",
+      "PixArt-Σ's compression of keys and values without weights, which no file shows: uniform, ave or uniform_every",
+    )
+    .option(
+      "--kv-compression-scale <n>",
+      "by how much it makes a side shorter (default: 2)",
+      wholeNumber(2),
+    )
+    .option("--kv-compression-layers <list>", "the layers that do it, from 0 (default: 14-27)")
+    .option(
+      "--classes <n>",
+      'classes of a DiT (default: one less than its class table has rows, the last being "no class")',
+      wholeNumber(1),
+    )
     .action(async (input: string, output: string, options: import("./convert.ts").ConvertOptions) =>
       (await import("./convert.ts")).convertCommand(input, output, options),
     );

@@ -85,7 +85,8 @@ export async function loadPipeline(
     }
   }
   for (const entry of lora) await addAdapter(pipe, entry);
-  if (scheduler !== undefined)
+  // A published folder took it as it was loaded: its own may be none that is known here.
+  if (scheduler !== undefined && loaded.run !== undefined)
     pipe.scheduler = schedulerNamed(scheduler, pipe.scheduler.toConfig());
   return loaded;
 }
@@ -147,9 +148,9 @@ function controlNetOf(
     ? PixArtControlNetAdapterModel.fromSingleFile(place, {
         dtype,
         device,
-        onWarning: (message) => say(`Warning: ${message}`),
+        onWarning: warn,
       })
-    : PixArtControlNetAdapterModel.fromPretrained(place, { dtype, device });
+    : PixArtControlNetAdapterModel.fromPretrained(place, { dtype, device, onWarning: warn });
 }
 
 async function fromRun(model: string, changes: PipelineChanges): Promise<LoadedPipeline> {
@@ -176,6 +177,8 @@ async function fromRun(model: string, changes: PipelineChanges): Promise<LoadedP
   return { pipe: run.pipe, run };
 }
 
+const warn = (message: string): void => say(`Warning: ${message}`);
+
 function dtypeOf({ dtype }: PipelineChanges): DType | undefined {
   if (dtype !== undefined && dtype !== "float32" && dtype !== "bfloat16" && dtype !== "float16") {
     throw new Error(`Expected float32, bfloat16 or float16 for --dtype but received ${dtype}`);
@@ -184,12 +187,14 @@ function dtypeOf({ dtype }: PipelineChanges): DType | undefined {
 }
 
 function optionsOf(changes: PipelineChanges): PixArtAlphaPretrainedOptions {
-  const { device, quantize, variant, revision, promptsFrom } = changes;
+  const { device, quantize, variant, revision, promptsFrom, scheduler } = changes;
   const dtype = dtypeOf(changes);
   if (quantize !== undefined && quantize !== "int8") {
     throw new Error(`Expected int8 for --quantize but received ${quantize}`);
   }
   return {
+    onWarning: warn,
+    ...(scheduler !== undefined && { scheduler }),
     ...(dtype !== undefined && { dtype }),
     ...(device !== undefined && { device }),
     ...(quantize !== undefined && { quantize }),

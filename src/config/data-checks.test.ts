@@ -56,7 +56,7 @@ it.each<[string, PixArtConfig, readonly string[]]>([
     "a side without a table",
     config({}, { resolution: 768 }),
     [
-      "Expected 256, 512, 1024 or 2048, since the stage's aspectRatios is true, for stages.0.resolution but received 768.",
+      "Expected 256, 512, 1024, 2048 or 2880, since the stage's aspectRatios is true, for stages.0.resolution but received 768.",
     ],
   ],
   [

@@ -26,7 +26,7 @@ export function* classPictures({ base, dataset }: CheckedConfig): Generator<stri
 }
 
 /** Sides in pixels that PixArt has tables of aspect ratios for. */
-const TABLES: readonly number[] = [256, 512, 1024, 2048];
+const TABLES: readonly number[] = [256, 512, 1024, 2048, 2880];
 
 /** The tables' sizes are whole multiples of so small a part of the side. */
 const TABLE_GRID = 16;
@@ -38,7 +38,7 @@ export function* aspectRatios(config: CheckedConfig): Generator<string> {
     if (stage.kind !== "text-to-image" || !stage.aspectRatios) continue;
     const { resolution } = stage;
     if (!TABLES.includes(resolution)) {
-      const what = "256, 512, 1024 or 2048, since the stage's aspectRatios is true,";
+      const what = "256, 512, 1024, 2048 or 2880, since the stage's aspectRatios is true,";
       yield expected(what, ["stages", i, "resolution"], resolution);
     } else if (!("pretrained" in autoencoder) && !("pretrained" in transformer)) {
       const token = 2 ** (autoencoder.blockOutChannels.length - 1) * transformer.patchSize;

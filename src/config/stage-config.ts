@@ -151,7 +151,7 @@ export interface TextToImageStageConfig extends StageConfig {
   readonly curated?: boolean;
   /**
    * Trains each picture at the size of PixArt's table that is nearest to its shape, in batches of one size, in place of
-   * squares (multi-scale training; resolution is 256, 512, 1024 or 2048). Default false.
+   * squares (multi-scale training; resolution is 256, 512, 1024, 2048 or 2880). Default false.
    */
   readonly aspectRatios?: boolean;
   /** What the loss of a class picture counts for, next to 1 for the data set's own (DreamBooth's prior preservation). Default 1. */

@@ -13,6 +13,13 @@ describe("trainingBuckets", () => {
       height: 896,
     });
     expect(trainingBuckets(2048).find(({ ratio }) => ratio === 1)).toMatchObject({ width: 2048 });
+    const largest = trainingBuckets(2880);
+    expect(largest).toHaveLength(40);
+    expect(largest[0]).toEqual({ ratio: 0.25, width: 5760, height: 1408 });
+    expect(largest.find(({ ratio }) => ratio === 1.21)).toMatchObject({
+      width: 2496,
+      height: 3008,
+    });
     const ratios = sizes.map(({ ratio }) => ratio);
     expect(ratios).toEqual(ratios.toSorted((a, b) => a - b));
     for (const { ratio, width, height } of sizes) {
@@ -22,7 +29,7 @@ describe("trainingBuckets", () => {
 
   it("refuses a size without a table", () => {
     expect(() => trainingBuckets(768)).toThrow(
-      "Expected one of 256, 512, 1024, 2048 for size but received 768",
+      "Expected one of 256, 512, 1024, 2048, 2880 for size but received 768",
     );
   });
 });

@@ -1,4 +1,4 @@
-import { allBins1024 } from "../pipelines/resolution-table.ts";
+import { allBins1024, bins2880 } from "../pipelines/resolution-table.ts";
 
 /** Width and height in pixels. */
 export interface PictureSize {
@@ -13,15 +13,15 @@ export interface Bucket extends PictureSize {
 }
 
 /** Sides in pixels of the square pictures that PixArt has tables for. */
-export const BUCKET_SIZES: readonly number[] = [256, 512, 1024, 2048];
+export const BUCKET_SIZES: readonly number[] = [256, 512, 1024, 2048, 2880];
 
 /** The 40 training sizes around a square one, by rising ratio. Throws for a size without a table. */
 export function trainingBuckets(size: number): readonly Bucket[] {
   if (!BUCKET_SIZES.includes(size)) {
     throw new Error(`Expected one of ${BUCKET_SIZES.join(", ")} for size but received ${size}`);
   }
-  const scale = size / 1024;
-  return allBins1024.map(([ratio, height, width]) => ({
+  const [bins, scale] = size === 2880 ? [bins2880, 1] : [allBins1024, size / 1024];
+  return bins.map(([ratio, height, width]) => ({
     ratio,
     width: width * scale,
     height: height * scale,

@@ -1,4 +1,4 @@
-import { closest } from "fastest-levenshtein";
+import { closest, distance } from "fastest-levenshtein";
 import type { ConfigObject } from "../weights/index.ts";
 
 /** One field of a model's configuration: its value where nothing is said, and what it may hold. */
@@ -7,6 +7,9 @@ export interface Field<T> {
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
 }
+
+/** Hears what of a file is passed over. */
+export type Warn = (message: string) => void;
 
 /** A {@link Field} for every property of a configuration. */
 export type FieldsOf<C> = { readonly [K in keyof C]: Field<C[K]> };
@@ -31,6 +34,22 @@ export const finite = (initial: number): Field<number> => ({
   expected: "a number",
   accepts: (value) => Number.isFinite(value),
 });
+
+/** The share of activations that training drops: from 0 up to 1. */
+export const share = (initial: number): Field<number> => ({
+  initial,
+  expected: "a number from 0 up to 1",
+  accepts: (value) => typeof value === "number" && value >= 0 && value < 1,
+});
+
+/** Says of a model with dropout that it is trained without; what it computes when drawing is the same. */
+export function warnOfDropout(
+  { dropout }: { readonly dropout: number },
+  path: string,
+  warn?: Warn,
+): void {
+  if (dropout > 0) warn?.(`${path}: dropout ${dropout} has no effect here: training is without it`);
+}
 
 /** One of the listed values; the first is the initial one. */
 export const oneOf = <const T>(initial: T, ...others: readonly T[]): Field<T> => ({
@@ -104,8 +123,8 @@ const renamed = (value: unknown, rename: (name: string) => string): unknown =>
     : value;
 
 /**
- * Throws unless a `config.json`, which `path` names, is of diffusers' class `className`; or of the class that was once
- * used for all transformers, with the norm of the one that is wanted.
+ * Throws unless a `config.json`, which `path` names, is of diffusers' class `className`, or names none; or is of the class that
+ * was once used for all transformers, with the norm of the one that is wanted.
  */
 export function requireClass(
   json: Readonly<Record<string, unknown>>,
@@ -114,7 +133,7 @@ export function requireClass(
   olderNormType?: string,
 ): void {
   const { _class_name: found, norm_type: normType } = json;
-  if (found === className) return;
+  if (found === className || found === undefined) return;
   if (olderNormType === undefined) {
     throw new Error(
       `Expected ${className} for _class_name in ${path} but received ${JSON.stringify(found)}`,
@@ -129,6 +148,7 @@ export function requireClass(
 /** Fields that diffusers writes beside a model's own: its bookkeeping, older classes' options, and its EMA's state. */
 const foreign: ReadonlySet<string> = new Set([
   "double_self_attention",
+  "quantization_config",
   "num_vector_embeds",
   "only_cross_attention",
   "use_linear_projection",
@@ -141,21 +161,43 @@ const foreign: ReadonlySet<string> = new Set([
   "use_ema_warmup",
 ]);
 
+/** A slip of the keyboard and not another word. */
+const MOST_SLIPS = 2;
+
+/** Throws where a `config.json`, which `path` names, says that the weights are packed in a way that isn't read here. */
+export function refuseQuantized(json: Readonly<Record<string, unknown>>, path: string): void {
+  const { quantization_config: packed } = json;
+  if (packed === undefined || packed === null) return;
+  const method = (packed as Record<string, unknown>).quant_method ?? "an unknown method";
+  throw new Error(
+    `Expected weights that are not quantized for ${path} but received quantization_config of ${method}. Load the model that they were made from; \`quantize: "int8"\` makes it small.`,
+  );
+}
+
 /**
- * Reads the snake_case fields of a `config.json` that belong to `fields`, passing over what diffusers adds to them.
- * `path` names the file in errors.
+ * Reads the snake_case fields of a `config.json` that belong to `fields`, passing over what diffusers adds to them. A field that
+ * nobody knows is ignored, as in diffusers, and `warn` hears of it. `path` names the file.
  */
 export function readConfig<C extends object>(
   fields: FieldsOf<C>,
   json: Readonly<Record<string, unknown>>,
   path: string,
+  warn: Warn = () => {},
 ): C {
+  refuseQuantized(json, path);
   const own = Object.entries(json)
     .filter(([key]) => !key.startsWith("_") && !foreign.has(key))
-    .map(([key, value]) => [camelCase(key), renamed(value, camelCase)]);
+    .map(([key, value]) => [camelCase(key), renamed(value, camelCase), key] as const);
+  const names = Object.keys(fields);
+  const unknown = own.filter(([name]) => !names.includes(name));
+  for (const [name, , key] of unknown) {
+    const near = closest(name, names);
+    const advice = distance(name, near) > MOST_SLIPS ? "" : ` Did you mean ${snakeCase(near)}?`;
+    warn(`${path}: the field ${key} is not known and was ignored.${advice}`);
+  }
   return completeConfig(
     fields,
-    Object.fromEntries(own),
+    Object.fromEntries(own.filter((entry) => !unknown.includes(entry))),
     (field) => `${snakeCase(field)} in ${path}`,
   );
 }

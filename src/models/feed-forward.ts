@@ -31,7 +31,11 @@ const activations: Readonly<Record<FeedForwardActivation, (x: Tensor) => Tensor>
   "linear-silu": (x) => F.silu(x),
 };
 
-/** A token-wise MLP four times as wide inside, under diffusers' names: (B, N, D) → (B, N, D). */
+/** Width inside an MLP: truncated, as the models' own code does, but for the rounding of a ratio that was read from weights. */
+export const innerWidth = (dim: number, mlpRatio: number): number =>
+  Math.floor(dim * mlpRatio + 1e-6);
+
+/** A token-wise MLP, `mlpRatio` times as wide inside, under diffusers' names: (B, N, D) → (B, N, D). */
 export class FeedForward extends Module {
   static override readonly keys = { projIn: "net.0.proj", projOut: "net.2" };
 
@@ -39,9 +43,9 @@ export class FeedForward extends Module {
   readonly projOut: Linear;
   readonly #activate: (x: Tensor) => Tensor;
 
-  constructor(dim: number, activation: FeedForwardActivation) {
+  constructor(dim: number, activation: FeedForwardActivation, mlpRatio = 4) {
     super();
-    const inner = 4 * dim;
+    const inner = innerWidth(dim, mlpRatio);
     const isGated = activation === "geglu" || activation === "swiglu";
     this.projIn = new Linear(dim, isGated ? 2 * inner : inner);
     this.projOut = new Linear(inner, dim);

@@ -10,5 +10,5 @@ export { FeedForward, type FeedForwardActivation } from "./feed-forward.ts";
 export * from "./pixart/index.ts";
 export * from "./pixart-controlnet/index.ts";
 export type { PretrainedOptions, QuantizedPretrainedOptions } from "./pretrained.ts";
-export type { SingleFileFacts, SingleFileOptions } from "./single-file.ts";
+export { MissingFactError, type SingleFileFacts, type SingleFileOptions } from "./single-file.ts";
 export * from "./t5/index.ts";

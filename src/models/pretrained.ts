@@ -12,6 +12,7 @@ import {
   weightsFileNames,
   weightsOfFile,
 } from "../weights/index.ts";
+import type { Warn } from "./config-fields.ts";
 import type { FoundModel, SingleFileFacts, SingleFileOptions } from "./single-file.ts";
 import { storedDType } from "./stored-dtype.ts";
 
@@ -27,6 +28,8 @@ export interface PretrainedOptions {
   readonly dtype?: DType | "auto" | undefined;
   /** The CPU if left out. */
   readonly device?: Device | undefined;
+  /** Hears which fields of `config.json` are not known and were ignored; a Node warning where nothing is given. */
+  readonly onWarning?: Warn | undefined;
 }
 
 /** Options of models that can be held in less than their own precision. */
@@ -41,13 +44,15 @@ export interface QuantizedPretrainedOptions extends PretrainedOptions {
 /** How {@link loadPretrained} makes one kind of model. */
 export interface PretrainedKind<M extends Module> {
   readonly baseName: WeightsBaseName;
-  /** Makes the model that a configuration describes; `path` names the file in errors. */
-  readonly build: (config: ConfigObject, path: string) => M;
+  /** Makes the model that a configuration describes; `path` names the file in errors and in what `warn` hears. */
+  readonly build: (config: ConfigObject, path: string, warn: Warn) => M;
   /** The model's weights, where the file's layout is not the model's own. */
   readonly arrange?: (weights: TypedWeights, model: M) => StateSource;
   /** The linear layers, by their keys, that `quantize` is for. */
   readonly quantizable?: RegExp;
 }
+
+const emitWarning: Warn = (message) => process.emitWarning(message);
 
 /** The files of a model in a repository. */
 export const pretrainedFiles = (
@@ -68,7 +73,7 @@ export async function loadPretrained<M extends Module>(
   options: QuantizedPretrainedOptions,
   { baseName, build, arrange = (weights) => weights, quantizable = /(?!)/ }: PretrainedKind<M>,
 ): Promise<M> {
-  const { subfolder, variant, revision, device, quantize } = options;
+  const { subfolder, variant, revision, device, quantize, onWarning = emitWarning } = options;
   requireCpu(options);
   const wanted = { revision, files: pretrainedFiles(baseName, options) };
   const folder = await resolveModel(folderOrName, wanted);
@@ -77,7 +82,7 @@ export async function loadPretrained<M extends Module>(
   const { dtype = "float32" } = options;
   const wantedDType = dtype === "auto" ? storedDType(stored, files.path) : dtype;
   const model = construct({ device: "meta", dtype: wantedDType }, () =>
-    build(files.config, join(files.path, "config.json")),
+    build(files.config, join(files.path, "config.json"), onWarning),
   );
   const weights = arrange(stored, model);
   if (quantize === undefined) model.loadStateDict(weights);
@@ -116,12 +121,7 @@ export function loadSingleFile<M extends Module, C>(
   options: SingleFileOptions,
   { read, build, arrange = (weights) => weights }: SingleFileKind<M, C>,
 ): M {
-  const {
-    dtype = "float32",
-    device,
-    ema,
-    onWarning = (text) => process.emitWarning(text),
-  } = options;
+  const { dtype = "float32", device, ema, onWarning = emitWarning } = options;
   using file = openWeightsFile(path, { ema });
   const { config, weights, dropped, assumptions } = read(file, options, device);
   const model = construct({ device: "meta", dtype }, () => build(config));

@@ -8,8 +8,12 @@ import {
   type TypedWeights,
   type WeightsFileOptions,
 } from "../weights/index.ts";
+import type { KVCompressConfig } from "./pixart/kv-compression.ts";
 
-/** What a file of weights does not always say about its model. What it does say goes before these. */
+/**
+ * What a file of weights does not always say about its model. What it does say goes before these, but for
+ * `interpolationScale`.
+ */
 export interface SingleFileFacts {
   /** Side of the latent picture: 32, 64, 128 or 256 for 256, 512, 1024 or 2048 px. */
   readonly sampleSize?: number | undefined;
@@ -17,6 +21,13 @@ export interface SingleFileFacts {
   readonly interpolationScale?: number | undefined;
   /** Not to be seen in weights; known for the published widths. */
   readonly numAttentionHeads?: number | undefined;
+  /** PixArt-Σ's compression of keys and values where it has no weights: `ave`, `uniform` and `uniform_every`. */
+  readonly kvCompressConfig?: KVCompressConfig | undefined;
+  /**
+   * Number of classes of a DiT; one less than its class table has rows where left out. As many as rows: it was trained with
+   * `class_dropout_prob` 0 and knows no "no class".
+   */
+  readonly numClasses?: number | undefined;
 }
 
 /** Options of `fromSingleFile`. */
@@ -27,6 +38,11 @@ export interface SingleFileOptions extends WeightsFileOptions, SingleFileFacts {
   readonly device?: Device | undefined;
   /** Hears what was left out or taken for granted; a Node warning where nothing is given. */
   readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/** A file of weights does not tell what one of the {@link SingleFileFacts} would. */
+export class MissingFactError extends Error {
+  override readonly name: string = "MissingFactError";
 }
 
 /** A model that was found in a file. */
@@ -86,7 +102,7 @@ export class WeightShapes {
     const patchSize = this.extent("pos_embed.proj.weight", 2);
     const heads = numAttentionHeads ?? HEADS.get(width);
     if (heads === undefined || width % heads !== 0) {
-      throw new Error(
+      throw new MissingFactError(
         `Expected numAttentionHeads that divide the width ${width} of ${this.path} but received ${heads}. Weights do not show them, and ${width} is not the width of a published model.`,
       );
     }
@@ -105,6 +121,7 @@ export class WeightShapes {
       numLayers: this.blocks("transformer_blocks.0.attn1.to_q.weight"),
       attentionBias: this.keys.has("transformer_blocks.0.attn1.to_q.bias"),
       patchSize,
+      mlpRatio: hidden / width,
     };
   }
 
@@ -121,7 +138,7 @@ export class WeightShapes {
 
 /** The error for a file whose picture size has to be told. */
 export const sizeUnknown = (path: string): Error =>
-  new Error(
+  new MissingFactError(
     `Expected sampleSize for ${path}, which has no pos_embed to read it from, but received nothing. Pass 32, 64, 128 or 256 for a model of 256, 512, 1024 or 2048 px.`,
   );
 

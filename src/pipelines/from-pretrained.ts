@@ -1,13 +1,25 @@
 import { basename, join, resolve } from "node:path";
 import { resolveModel, type WantedFile } from "../hub/index.ts";
-import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../models/index.ts";
+import {
+  AutoencoderKL,
+  AutoencoderTiny,
+  PixArtTransformer2DModel,
+  T5EncoderModel,
+} from "../models/index.ts";
 import { pretrainedFiles, type QuantizedPretrainedOptions } from "../models/pretrained.ts";
-import { schedulerClassNames, schedulerFromPretrained } from "../schedulers/index.ts";
-import { schedulerFiles } from "../schedulers/scheduler-file.ts";
+import {
+  completedForClass,
+  requireSchedulerName,
+  type Scheduler,
+  schedulerClassNames,
+  schedulerNamed,
+  schedulerOfClass,
+} from "../schedulers/index.ts";
+import { readSchedulerFile, schedulerFiles } from "../schedulers/scheduler-file.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import { tokenizerFiles } from "../text/tokenizer-files.ts";
 import type { WeightsBaseName } from "../weights/index.ts";
-import { checkModelIndex } from "./model-index.ts";
+import { componentClass, readModelIndex } from "./model-index.ts";
 import {
   createPipeline,
   type PixArtAlphaPipeline as Pipeline,
@@ -21,8 +33,13 @@ import { weightsBytes, weightsHash } from "./weights-hash.ts";
 
 /** Components to use in place of a folder's own, and how to load the others. `quantize` is for all but the autoencoder. */
 export interface PixArtAlphaPretrainedOptions
-  extends Partial<PixArtAlphaComponents>,
+  extends Partial<Omit<PixArtAlphaComponents, "scheduler">>,
     Omit<QuantizedPretrainedOptions, "subfolder"> {
+  /**
+   * In place of the folder's own: a sampler, or the name of one for {@link schedulerNamed}, which takes its noise schedule from the
+   * folder's `scheduler_config.json`. With a name the folder's own may be one that isn't known here.
+   */
+  readonly scheduler?: Scheduler | string | undefined;
   /**
    * Whether the text encoder stays in memory between calls. Otherwise it is loaded for each new prompt and freed before
    * denoising. Default: only one whose files have less than 1 GiB stays.
@@ -38,6 +55,8 @@ const sigma: PipelineKind = { className: "PixArtSigmaPipeline", maxSequenceLengt
 /** What every folder has; a controlnet is loaded by itself and given. */
 type FolderComponent = Exclude<keyof PixArtAlphaComponents, "controlnet">;
 
+const autoencoders = { AutoencoderKL, AutoencoderTiny } as const;
+
 /** The key of each component in the index and on disk, and the classes that may stand there. */
 const components: Readonly<
   Record<FolderComponent, { readonly key: string; readonly classes: readonly string[] }>
@@ -46,7 +65,7 @@ const components: Readonly<
   textEncoder: { key: "text_encoder", classes: ["T5EncoderModel"] },
   tokenizer: { key: "tokenizer", classes: ["T5Tokenizer", "T5TokenizerFast"] },
   transformer: { key: "transformer", classes: ["PixArtTransformer2DModel", "Transformer2DModel"] },
-  vae: { key: "vae", classes: ["AutoencoderKL"] },
+  vae: { key: "vae", classes: Object.keys(autoencoders) },
 };
 
 const KEPT_ENCODER_BYTES = 2 ** 30;
@@ -62,26 +81,32 @@ function wantedFiles(options: PixArtAlphaPretrainedOptions): readonly WantedFile
     transformer: model("diffusion_pytorch_model", "transformer"),
     vae: model("diffusion_pytorch_model", "vae"),
   };
-  const own = Object.entries(files).filter(([name]) => !(name in options));
+  const own = Object.entries(files).filter(([name]) => isFromFolder(name, options));
   return [{ names: ["model_index.json"] }, ...own.flatMap(([, wanted]) => wanted)];
 }
+
+/** Whether something of a component's folder is read. */
+const isFromFolder = (name: string, options: PixArtAlphaPretrainedOptions): boolean =>
+  !(name in options) || (name === "scheduler" && typeof options.scheduler !== "object");
 
 async function load(
   folderOrName: string,
   kinds: readonly PipelineKind[],
   { revision, ...options }: PixArtAlphaPretrainedOptions,
 ): Promise<Pipeline> {
+  if (typeof options.scheduler === "string") requireSchedulerName(options.scheduler);
   const folder = await resolveModel(folderOrName, { revision, files: wantedFiles(options) });
   const { variant } = options;
   const own = Object.entries(components)
-    .filter(([name]) => !(name in options))
+    .filter(([name]) => !(name in options) || (name === "scheduler" && !options.scheduler))
     .map(([, { key, classes }]) => [key, classes] as const);
   const names = kinds.map(({ className }) => className);
-  const found = checkModelIndex(folder, names, Object.fromEntries(own));
-  const kind = kinds.find(({ className }) => className === found) ?? alpha;
+  const index = readModelIndex(folder, names, Object.fromEntries(own), {
+    scheduler: "pass --scheduler, or scheduler in code, to draw with another",
+  });
+  const kind = kinds.find(({ className }) => className === index.pipeline) ?? alpha;
   const { quantize, ...asFloats } = options;
-  const scheduler =
-    options.scheduler ?? (await schedulerFromPretrained(folder, { subfolder: "scheduler" }));
+  const scheduler = await schedulerOf(folder, index.components.scheduler, options);
   const tokenizer =
     options.tokenizer ?? (await T5Tokenizer.fromPretrained(folder, { subfolder: "tokenizer" }));
   const textEncoder =
@@ -92,8 +117,9 @@ async function load(
       ...options,
       subfolder: "transformer",
     }));
+  const vaeClass = index.components.vae === "AutoencoderTiny" ? AutoencoderTiny : AutoencoderKL;
   const vae =
-    options.vae ?? (await AutoencoderKL.fromPretrained(folder, { ...asFloats, subfolder: "vae" }));
+    options.vae ?? (await vaeClass.fromPretrained(folder, { ...asFloats, subfolder: "vae" }));
   const source =
     options.transformer === undefined
       ? weightsSource(basename(resolve(folderOrName)), () =>
@@ -104,6 +130,27 @@ async function load(
   const parts = { transformer, controlnet, vae, textEncoder, tokenizer, scheduler };
   return createPipeline(parts, kind, source);
 }
+
+/** The scheduler that is given, that a given name and the folder's noise schedule make, or the folder's own. */
+async function schedulerOf(
+  folder: string,
+  className: string | undefined,
+  { scheduler, onWarning = emitWarning }: PixArtAlphaPretrainedOptions,
+): Promise<Scheduler> {
+  if (typeof scheduler === "object") return scheduler;
+  const subfolder = "scheduler";
+  return readSchedulerFile(folder, { subfolder }, (json) => {
+    if (className !== undefined) {
+      const path = join(folder, subfolder, "scheduler_config.json");
+      return schedulerOfClass(className, json, (text) => onWarning(`${path}: ${text}`));
+    }
+    const own = componentClass(folder, "scheduler");
+    const isKnown = typeof own === "string" && schedulerClassNames.includes(own);
+    return schedulerNamed(scheduler ?? "", isKnown ? completedForClass(own, json) : json);
+  });
+}
+
+const emitWarning = (message: string): void => process.emitWarning(message);
 
 async function textEncoderIn(
   folder: string,

@@ -6,32 +6,55 @@ export type ComponentClass = readonly [library: string, className: string] | rea
 
 const FILE = "model_index.json";
 
-/**
- * The class of the pipeline in `folder`. Throws unless it is one of `pipelines`, and each of its `components` has a listed
- * class.
- */
-export function checkModelIndex(
-  folder: string,
-  pipelines: readonly string[],
-  components: Readonly<Record<string, readonly string[]>>,
-): string {
-  const path = join(folder, FILE);
-  const index = readConfig(path);
-  const className = check(path, "_class_name", index._class_name, pipelines);
-  for (const [name, classes] of Object.entries(components)) {
-    const entry = index[name];
-    check(path, name, Array.isArray(entry) ? entry[1] : entry, classes);
-  }
-  return className;
+/** The classes that a pipeline's folder says it is made of. */
+export interface ModelIndex<Name extends string> {
+  readonly pipeline: string;
+  readonly components: Readonly<Record<Name, string>>;
 }
 
-function check(path: string, key: string, found: unknown, expected: readonly string[]): string {
+/**
+ * The classes of the pipeline in `folder` and of its `components`. Throws unless the pipeline's is one of `pipelines`, and each
+ * component has a listed class; `advice` says of a component what to do then.
+ */
+export function readModelIndex<Name extends string>(
+  folder: string,
+  pipelines: readonly string[],
+  components: Readonly<Record<Name, readonly string[]>>,
+  advice: Readonly<Partial<Record<string, string>>> = {},
+): ModelIndex<Name> {
+  const path = join(folder, FILE);
+  const index = readConfig(path);
+  const pipeline = check(path, "_class_name", index._class_name, pipelines);
+  const found = Object.entries<readonly string[]>(components).map(([name, classes]) => [
+    name,
+    check(path, name, classIn(index, name), classes, advice[name]),
+  ]);
+  return { pipeline, components: Object.fromEntries(found) as Record<Name, string> };
+}
+
+/** The class of one component of the pipeline in `folder`, whatever it is. */
+export const componentClass = (folder: string, name: string): unknown =>
+  classIn(readConfig(join(folder, FILE)), name);
+
+function classIn(index: ConfigObject, name: string): unknown {
+  const entry = index[name];
+  return Array.isArray(entry) ? entry[1] : entry;
+}
+
+function check(
+  path: string,
+  key: string,
+  found: unknown,
+  expected: readonly string[],
+  advice?: string,
+): string {
   if (typeof found === "string" && expected.includes(found)) return found;
   throw new BadFileError(
     path,
     key,
     expected.join(" or "),
     found === undefined ? "nothing" : JSON.stringify(found),
+    advice,
   );
 }
 

@@ -1,5 +1,5 @@
 import type { RgbImage } from "../images/index.ts";
-import type { AutoencoderKL } from "../models/index.ts";
+import { type AutoencoderKL, AutoencoderTiny } from "../models/index.ts";
 import { drawNoise, type NoiseSource } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -17,14 +17,14 @@ export const noiseOf = (
 
 /** What {@link pictureLatents} works with, and of what kind its result is. */
 interface LatentsOf {
-  readonly vae: AutoencoderKL;
+  readonly vae: AutoencoderKL | AutoencoderTiny;
   readonly device: torch.Device;
   readonly dtype: torch.DType;
 }
 
 /**
  * One picture, or one a prompt, as latents (B, C, h, w) of the diffusion model: a draw from what the autoencoder makes of
- * them, as in diffusers. The tensor is the caller's.
+ * them, as in diffusers, or the one latent that {@link AutoencoderTiny} has for each. The tensor is the caller's.
  */
 export async function pictureLatents(
   images: readonly RgbImage[],
@@ -46,6 +46,10 @@ export async function pictureLatents(
     vae.upcasted(() =>
       torch.tidy(() => {
         const input = pictures.to({ device: vae.device, dtype: vae.dtype });
+        if (vae instanceof AutoencoderTiny) {
+          const latents = vae.encode(input).repeatInterleave(times, 0); // (B, C, h, w)
+          return vae.toDiffusion(latents).to({ device, dtype });
+        }
         const { mean, logvar } = vae.encode(input); // (1 or P, C, h, w) each
         const noise = noiseOf(generator, drawnShape, vae.dtype).to({ device: vae.device });
         const std = logvar.mul(0.5).exp();

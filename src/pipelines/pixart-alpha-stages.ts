@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import {
   type AutoencoderKL,
+  type AutoencoderTiny,
   type PixArtControlNetAdapterModel,
   PixArtControlNetTransformerModel,
   type PixArtTransformer2DModel,
@@ -37,7 +38,8 @@ export interface PixArtAlphaComponents {
   readonly transformer: PixArtTransformer2DModel;
   /** Lets pictures follow a `controlImage` (PixArt-δ, arXiv 2401.05252 section 4). */
   readonly controlnet?: PixArtControlNetAdapterModel | undefined;
-  readonly vae: AutoencoderKL;
+  /** Either that diffusers' pipelines take; what trains and publishes has an {@link AutoencoderKL}. */
+  readonly vae: AutoencoderKL | AutoencoderTiny;
   /** Null where prompts come encoded. */
   readonly textEncoder: TextEncoder;
   readonly tokenizer: T5Tokenizer;
@@ -85,7 +87,7 @@ export class PixArtAlphaStages {
   readonly transformer: PixArtTransformer2DModel;
   /** The transformer with its controlnet, where there is one. */
   readonly controlled: PixArtControlNetTransformerModel | undefined;
-  readonly vae: AutoencoderKL;
+  readonly vae: AutoencoderKL | AutoencoderTiny;
   readonly tokenizer: T5Tokenizer;
   /** May be replaced by another between calls. */
   scheduler: Scheduler;

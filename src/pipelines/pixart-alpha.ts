@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { AutoencoderTiny } from "../models/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { disposable } from "./disposable.ts";
@@ -144,12 +145,13 @@ export class PixArtAlpha extends PixArtAlphaStages {
     await this.transformer.savePretrained(join(folder, "transformer"));
     await this.vae.savePretrained(join(folder, "vae"));
     await this.controlnet?.savePretrained(join(folder, "controlnet"));
+    const isTiny = this.vae instanceof AutoencoderTiny;
     await writeModelIndex(folder, this.kind.className, {
       scheduler: ["diffusers", this.scheduler.className],
       text_encoder: hasEncoder ? ["transformers", "T5EncoderModel"] : [null, null],
       tokenizer: ["transformers", "T5Tokenizer"],
       transformer: ["diffusers", "PixArtTransformer2DModel"],
-      vae: ["diffusers", "AutoencoderKL"],
+      vae: ["diffusers", isTiny ? "AutoencoderTiny" : "AutoencoderKL"],
     });
   }
 

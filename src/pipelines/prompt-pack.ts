@@ -2,6 +2,7 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { BadFileError, readSafetensors, writeSafetensors } from "../weights/index.ts";
 import { expected } from "./expected.ts";
+import { shorten } from "./shorten.ts";
 
 // Shapes: L tokens of a prompt, D width of the text encoder's states.
 
@@ -69,8 +70,12 @@ export class PromptPack {
   states(prompt: string): Tensor {
     const states = this.#states.get(prompt);
     if (states !== undefined) return states;
-    const known = this.prompts.map((text) => JSON.stringify(text)).join(", ");
-    throw expected(`a prompt of ${this.name} (${known})`, "prompt", JSON.stringify(prompt));
+    const known = this.prompts.map((text) => JSON.stringify(shorten(text))).join(", ");
+    throw expected(
+      `a prompt of ${this.name} (${known})`,
+      "prompt",
+      JSON.stringify(shorten(prompt)),
+    );
   }
 
   async save(path: string): Promise<void> {

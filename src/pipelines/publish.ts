@@ -7,6 +7,7 @@ import { readAdapterConfig } from "../models/adapters/config-file.ts";
 import {
   type Adapter,
   AutoencoderKL,
+  AutoencoderTiny,
   PixArtControlNetAdapterModel,
   PixArtTransformer2DModel,
   T5EncoderModel,
@@ -112,7 +113,8 @@ async function publishComponent(
   if (model === undefined) throw new Error(`Expected a pipeline with a ${component} to publish`);
   const target = join(path, component);
   await inDType([model], dtype, () => model.savePretrained(target));
-  using reloaded = disposable<Module>(await loaders[component].fromPretrained(target), (made) =>
+  const loader = model instanceof AutoencoderTiny ? AutoencoderTiny : loaders[component];
+  using reloaded = disposable<Module>(await loader.fromPretrained(target), (made) =>
     made.dispose(),
   );
   requireSame(model, reloaded.value, component);
@@ -194,18 +196,18 @@ async function writeAdapter(adapter: Adapter, path: string): Promise<void> {
     throw new Error("The published adapter has another configuration");
 }
 
-type Publishing = PixArtTransformer2DModel | AutoencoderKL | T5EncoderModel;
+type Publishing = PixArtTransformer2DModel | PixArtAlphaPipeline["vae"] | T5EncoderModel;
 
 const modelsInMemory = ({
   transformer,
   vae,
   textEncoder,
-}: PixArtAlphaPipeline): Map<Publishable, Publishing> =>
-  new Map<Publishable, Publishing>([
-    ["transformer", transformer],
-    ["vae", vae],
-    ...(textEncoder instanceof T5EncoderModel ? ([["text_encoder", textEncoder]] as const) : []),
-  ]);
+}: PixArtAlphaPipeline): ReadonlyMap<Publishable, Publishing> => {
+  const models = new Map<Publishable, Publishing>([["transformer", transformer]]);
+  models.set("vae", vae);
+  if (textEncoder instanceof T5EncoderModel) models.set("text_encoder", textEncoder);
+  return models;
+};
 
 /** Saves models rounded to a dtype, and leaves them float32. */
 async function inDType(

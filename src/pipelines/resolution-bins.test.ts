@@ -13,6 +13,10 @@ describe("nearestResolutionBin", () => {
     [200, 111, 32, 336, 192],
     [2048, 2048, 256, 2048, 2048],
     [3840, 1000, 256, 3968, 1024],
+    // Its own table, and not the others' larger.
+    [3840, 2160, 360, 3840, 2112],
+    [2160, 3840, 360, 2112, 3840],
+    [2880, 2700, 360, 2880, 2688],
   ])("%i×%i at sampleSize %i is made at %i×%i", (width, height, sampleSize, w, h) => {
     expect(nearestResolutionBin({ width, height }, sampleSize)).toEqual({ width: w, height: h });
   });
@@ -26,7 +30,7 @@ describe("nearestResolutionBin", () => {
   });
 
   it("gives sizes that whole patches of the released models fill", () => {
-    for (const sampleSize of [32, 64, 128, 256]) {
+    for (const sampleSize of [32, 64, 128, 256, 360]) {
       for (let ratio = 0.2; ratio < 5; ratio += 0.01) {
         const { width, height } = nearestResolutionBin({ width: 1, height: ratio }, sampleSize);
         expect([width % 16, height % 16]).toEqual([0, 0]);
@@ -35,12 +39,12 @@ describe("nearestResolutionBin", () => {
   });
 
   it("says which models have bins", () => {
-    const sizes = [8, 16, 32, 64, 128, 256];
-    expect(sizes.filter((size) => hasResolutionBins(size, 8))).toEqual([32, 64, 128, 256]);
+    const sizes = [8, 16, 32, 64, 128, 256, 360];
+    expect(sizes.filter((size) => hasResolutionBins(size, 8))).toEqual([32, 64, 128, 256, 360]);
     // With another autoencoder the bins' sizes in pixels are not the model's.
     expect(sizes.filter((size) => hasResolutionBins(size, 4))).toEqual([]);
     expect(() => nearestResolutionBin({ width: 1, height: 1 }, 16)).toThrow(
-      "Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize 256, 128, 64, 32, not for 16.",
+      "Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize 360, 256, 128, 64, 32, not for 16.",
     );
   });
 });

@@ -1,5 +1,5 @@
 import { functional as F, type Tensor } from "../torch/index.ts";
-import { allBins1024, bins1024, type ResolutionBin } from "./resolution-table.ts";
+import { allBins1024, bins1024, bins2880, type ResolutionBin } from "./resolution-table.ts";
 
 /** A picture's size in pixels. */
 export interface PictureSize {
@@ -7,31 +7,41 @@ export interface PictureSize {
   readonly height: number;
 }
 
-/** Side of the latent picture that a transformer is made for → its bins' size relative to those of 1024 px. */
-const scales: ReadonlyMap<number, number> = new Map([
-  [256, 2],
-  [128, 1],
-  [64, 1 / 2],
-  [32, 1 / 4],
+interface BinTable {
+  readonly bins: readonly ResolutionBin[];
+  /** Of the model's sizes to those of the table. */
+  readonly scale: number;
+}
+
+/** By the side of the latent picture that a transformer is made for. */
+const tables: ReadonlyMap<number, BinTable> = new Map([
+  [360, { bins: bins2880, scale: 1 }],
+  [256, { bins: allBins1024, scale: 2 }],
+  [128, { bins: bins1024, scale: 1 }],
+  [64, { bins: bins1024, scale: 1 / 2 }],
+  [32, { bins: bins1024, scale: 1 / 4 }],
 ]);
+
+/** Pixels on a side of a latent pixel in the models that the tables are for. */
+const TABLE_SCALE = 8;
 
 /** Whether there are bins for a transformer of this `sampleSize`, and the square one is its own size in pixels. */
 export const hasResolutionBins = (sampleSize: number, vaeScaleFactor: number): boolean =>
-  (scales.get(sampleSize) ?? 0) * 1024 === sampleSize * vaeScaleFactor;
+  tables.has(sampleSize) && vaeScaleFactor === TABLE_SCALE;
 
 /** The trained size whose aspect ratio is nearest; on a tie the wider one. */
 export function nearestResolutionBin(
   { width, height }: PictureSize,
   sampleSize: number,
 ): PictureSize {
-  const scale = scales.get(sampleSize);
-  if (scale === undefined) {
+  const table = tables.get(sampleSize);
+  if (table === undefined) {
     throw new Error(
-      `Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize ${[...scales.keys()].join(", ")}, not for ${sampleSize}.`,
+      `Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize ${[...tables.keys()].join(", ")}, not for ${sampleSize}.`,
     );
   }
   const ratio = height / width;
-  const bins: readonly ResolutionBin[] = sampleSize === 256 ? allBins1024 : bins1024;
+  const { bins, scale } = table;
   const [, binHeight, binWidth] = bins.reduce((best, bin) =>
     Math.abs(bin[0] - ratio) < Math.abs(best[0] - ratio) ? bin : best,
   );

@@ -1,4 +1,4 @@
-import type { AutoencoderKL } from "../models/index.ts";
+import type { AutoencoderKL, AutoencoderTiny } from "../models/index.ts";
 import type { Scheduler } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -41,7 +41,7 @@ export class Kept {
 
 /** What {@link startFromPictures} works with. */
 interface StartParts {
-  readonly vae: AutoencoderKL;
+  readonly vae: AutoencoderKL | AutoencoderTiny;
   readonly vaeScaleFactor: number;
   /** With its timesteps set. */
   readonly scheduler: Scheduler;

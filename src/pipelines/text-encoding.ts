@@ -4,6 +4,7 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { requireFinite } from "./finite.ts";
 import { PromptPack } from "./prompt-pack.ts";
+import { shorten } from "./shorten.ts";
 import { StagedModel } from "./staged-model.ts";
 
 // Shapes: B texts, L tokens of the longest one, D width of the encoder's states.
@@ -80,7 +81,7 @@ export class TextEncoding {
     });
     for (const { dropped } of tokens.truncated) {
       onWarning(
-        `The prompt is longer than ${maxSequenceLength} tokens. This part was left out: ${dropped}`,
+        `The prompt is longer than ${maxSequenceLength} tokens. This part was left out: ${shorten(dropped)}`,
       );
     }
     const { device } = encoder;
@@ -89,7 +90,11 @@ export class TextEncoding {
         const inputIds = torch.fromTypedArray(tokens.inputIds, tokens.shape, { device });
         const attentionMask = torch.fromTypedArray(tokens.attentionMask, tokens.shape, { device });
         const hiddenStates = encoder.call(inputIds, { attentionMask });
-        requireFinite(hiddenStates, "The text encoder", `for ${JSON.stringify(texts[0])}`);
+        requireFinite(
+          hiddenStates,
+          "The text encoder",
+          `for ${JSON.stringify(shorten(texts[0] ?? ""))}`,
+        );
         return { hiddenStates, attentionMask };
       }),
     );

@@ -28,10 +28,13 @@ export type {
 } from "./scheduler.ts";
 export type { SchedulerFolderOptions } from "./scheduler-file.ts";
 export {
+  completedForClass,
+  requireSchedulerName,
   schedulerClassNames,
   schedulerFromConfig,
   schedulerFromPretrained,
   schedulerNamed,
   schedulerNames,
+  schedulerOfClass,
 } from "./scheduler-registry.ts";
 export { type UniPCMultistepConfig, UniPCMultistepScheduler } from "./uni-pc-multistep.ts";

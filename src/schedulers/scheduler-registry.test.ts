@@ -9,6 +9,7 @@ import {
   schedulerFromPretrained,
   schedulerNamed,
   schedulerNames,
+  schedulerOfClass,
 } from "./scheduler-registry.ts";
 
 // What differs from other samplers in the scheduler file of the released PixArt pipelines.
@@ -54,6 +55,43 @@ describe("schedulerFromPretrained", () => {
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+});
+
+describe("schedulerOfClass", () => {
+  const of = (className: string, json: object) => {
+    const warnings: string[] = [];
+    const made = schedulerOfClass(className, { ...json }, (text) => warnings.push(text));
+    return { config: made.toConfig(), warnings };
+  };
+
+  it("goes by the class that is asked for, whatever the file names, and says so", () => {
+    const { config, warnings } = of("DDIMScheduler", { ...released, beta_end: 0.012 });
+    // What the file is silent about is the class's own, clipping too: so is diffusers' from_pretrained.
+    expect(config).toMatchObject({
+      _class_name: "DDIMScheduler",
+      beta_end: 0.012,
+      clip_sample: true,
+      timestep_spacing: "linspace",
+    });
+    expect(warnings).toEqual([
+      "the scheduler is a DDIMScheduler, as model_index.json says, and not the DPMSolverMultistepScheduler of _class_name here",
+    ]);
+    // "midpoint" is DPM-Solver's.
+    expect(of("UniPCMultistepScheduler", released).config).toMatchObject({ solver_type: "bh2" });
+  });
+
+  it("needs no class in the file, and tells of fields that nobody knows", () => {
+    const { _class_name: _, ...json } = released;
+    const named = of("DPMSolverMultistepScheduler", { ...json, skip_prk_steps: true, eta_min: 1 });
+    expect(named.config).toEqual(schedulerFromConfig(released).toConfig());
+    expect(named.warnings).toEqual(["the fields eta_min are not known and were ignored"]);
+  });
+
+  it("refuses a class that it doesn't know", () => {
+    expect(() => of("Mine", released)).toThrow(
+      `Expected ${schedulerClassNames.join(" or ")} for the class of a scheduler but received "Mine"`,
+    );
   });
 });
 

@@ -71,6 +71,56 @@ export function schedulerFromConfig(json: SchedulerJson): Scheduler {
   return build(json);
 }
 
+/** Fields of diffusers' samplers that aren't here. */
+const fieldsOfOthers = ["skip_prk_steps"];
+
+/** Every field that some sampler knows; diffusers passes over those of others without a word. */
+const knownFields = (): ReadonlySet<string> =>
+  new Set([
+    ...[...classes].flatMap(([name, build]) => Object.keys(defaultsOf(name, build))),
+    ...fieldsOfOthers,
+  ]);
+
+const defaultsOf = (name: string, build: Build): SchedulerJson =>
+  build({ _class_name: name }).toConfig();
+
+/** Fields of a scheduler file with what it leaves out as the class `className` has it. Throws where the class isn't known. */
+export function completedForClass(className: string, json: SchedulerJson): SchedulerJson {
+  const build = classes.get(className);
+  if (build === undefined) {
+    throw new Error(
+      `Expected ${schedulerClassNames.join(" or ")} for the class of a scheduler but received ${JSON.stringify(className)}`,
+    );
+  }
+  return { ...defaultsOf(className, build), ...json };
+}
+
+/**
+ * The scheduler of a class that something else than its file names, such as a pipeline's index: diffusers goes by that too.
+ * `json` gives the fields, and the class what they leave out or mean for another class alone. `warn` hears where the
+ * file names another class, and of fields that no class knows. Throws where the class isn't known.
+ */
+export function schedulerOfClass(
+  className: string,
+  json: SchedulerJson,
+  warn: (message: string) => void = () => {},
+): Scheduler {
+  const completed = completedForClass(className, json);
+  const { _class_name: written = className } = json;
+  if (written !== className) {
+    warn(
+      `the scheduler is a ${className}, as model_index.json says, and not the ${written} of _class_name here`,
+    );
+  }
+  const known = knownFields();
+  const unknown = Object.keys(json).filter((key) => !key.startsWith("_") && !known.has(key));
+  if (unknown.length > 0) {
+    warn(`the fields ${unknown.join(", ")} are not known and were ignored`);
+  }
+  const build = classes.get(className);
+  return (build as Build)({ ...completed, _class_name: written });
+}
+
 /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`: whichever scheduler it is of. */
 export async function schedulerFromPretrained(
   folder: string,
@@ -83,12 +133,18 @@ export async function schedulerFromPretrained(
  * The scheduler of a short name such as "euler", or of a class name, with the noise schedule and whatever else it shares
  * with the scheduler that `json` is of: what a model was trained for, sampled in another way.
  */
-export function schedulerNamed(name: string, json: SchedulerJson = {}): Scheduler {
+export const schedulerNamed = (name: string, json: SchedulerJson = {}): Scheduler =>
+  builderNamed(name)(json);
+
+/** Throws where {@link schedulerNamed} doesn't know a name. */
+export const requireSchedulerName = (name: string): void => void builderNamed(name);
+
+function builderNamed(name: string): Build {
   const build = names.get(name) ?? classes.get(name);
   if (build === undefined) {
     throw new Error(
       `Expected ${schedulerNames.join(" or ")} (or a class of diffusers) for scheduler but received ${JSON.stringify(name)}`,
     );
   }
-  return build(json);
+  return build;
 }

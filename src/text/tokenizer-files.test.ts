@@ -94,6 +94,16 @@ describe("T5Tokenizer files", () => {
     );
   });
 
+  it("says what a failed download left in a file's place", async () => {
+    for (const name of ["tokenizer.json", "spiece.model"]) {
+      const content = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 2444\n";
+      const path = await folderWith(`lfs-${name}`, { [name]: content });
+      await expect(T5Tokenizer.fromPretrained(path)).rejects.toThrow(
+        `${join(path, name)}: file: expected a ${name === "spiece.model" ? "SentencePiece model" : "JSON file"} but found a pointer of Git LFS`,
+      );
+    }
+  });
+
   it("says where JSON is broken", async () => {
     const path = await folderWith("broken", { "tokenizer.json": '{"model": ' });
     await expect(T5Tokenizer.fromPretrained(path)).rejects.toThrow(
@@ -160,8 +170,29 @@ describe("T5Tokenizer files", () => {
     ],
     [
       "normalizer",
-      (json) => set(json, "normalizer", { type: "Lowercase" }),
-      `normalizer: expected null or SentencePiece's character map (Precompiled) but found {"type":"Lowercase"}`,
+      (json) => set(json, "normalizer", { type: "BertNormalizer", lowercase: true }),
+      `normalizer: expected null or normalizers of known meaning (Precompiled, NFC, NFD, NFKC, NFKD, Nmt, Lowercase, Strip, StripAccents, Replace of a text or a plain pattern, Prepend, Sequence) but found {"type":"BertNormalizer","lowercase":true}`,
+    ],
+    [
+      "pattern",
+      (json) =>
+        set(json, "normalizer", {
+          type: "Sequence",
+          normalizers: [
+            { type: "NFC" },
+            { type: "Replace", pattern: { Regex: "\\s+" }, content: " " },
+          ],
+        }),
+      "normalizer.normalizers.1: expected null or normalizers of known meaning",
+    ],
+    [
+      "after-the-map",
+      (json) =>
+        set(json, "normalizer", {
+          type: "Sequence",
+          normalizers: [{ type: "Precompiled", precompiled_charsmap: "" }, { type: "Lowercase" }],
+        }),
+      'normalizer.normalizers.1: expected nothing but rules for white space behind the character map (Precompiled) but found {"type":"Lowercase"}',
     ],
   ];
   it.each(strange)("names the key of a strange file: %s", async (name, change, message) => {
@@ -278,6 +309,24 @@ describe("T5Tokenizer from spiece.model", () => {
       const again = await T5Tokenizer.fromPretrained(path);
       expect(idsOf("A  Red", again)).toEqual(idsOf("a red", small));
     }
+  });
+
+  it("normalizes in front of the character map, and keeps both", async () => {
+    const normalizers = [
+      { type: "Lowercase" },
+      {
+        type: "Precompiled",
+        precompiled_charsmap: Buffer.from(charsmapBlob({ x: "fox" })).toString("base64"),
+      },
+    ];
+    const path = await savedWith("before-the-map", (json) =>
+      set(json, "normalizer", { type: "Sequence", normalizers }),
+    );
+    const found = await T5Tokenizer.fromPretrained(path);
+    expect(idsOf("A RED X", found)).toEqual(idsOf("a red fox", small));
+    await found.savePretrained(path);
+    const saved = JSON.parse(await readFile(join(path, "tokenizer.json"), "utf8"));
+    expect(saved.normalizer).toEqual({ type: "Sequence", normalizers });
   });
 
   it.each([

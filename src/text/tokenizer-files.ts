@@ -5,6 +5,8 @@ import writeFileAtomic from "write-file-atomic";
 import { z } from "zod";
 import type { WantedFile } from "../hub/index.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
+import { refuseStandIn } from "../weights/stand-in.ts";
+import { type ParsedNormalizer, parseNormalizer } from "./normalizer.ts";
 import type { SentencePieceRules } from "./sentencepiece.ts";
 import { parseCharsmap, parseSentencePieceFile } from "./sentencepiece-file.ts";
 import type { Piece } from "./unigram.ts";
@@ -15,6 +17,8 @@ export interface T5Vocabulary {
   readonly pieces: readonly Piece[];
   /** Tokens that are found in the text as it is, before anything else is done with it. */
   readonly addedTokens: readonly AddedToken[];
+  /** What `tokenizer.json` does to a text before all else, with its JSON. */
+  readonly normalizer?: Pick<ParsedNormalizer, "steps" | "json">;
   /** How SentencePiece prepares texts; where left out, they are only split at white space. */
   readonly rules?: SentencePieceRules;
   /** The bytes of the `spiece.model` that the vocabulary was read from. */
@@ -45,33 +49,10 @@ const addedToken = z.looseObject(
   { id: z.int("an integer"), content: text.min(1, "a string that is not empty") },
   "an object",
 );
-const precompiled = z.object({
-  type: z.literal("Precompiled"),
-  precompiled_charsmap: z.base64(),
-});
-/** What transformers 4 wrote beside the character map. SentencePiece's own way with white space does the same. */
-const whiteSpaceRule = z.union([
-  z.object({ type: z.literal("Strip"), strip_left: z.literal(false) }),
-  z.object({
-    type: z.literal("Replace"),
-    pattern: z.strictObject({ Regex: z.literal(" {2,}") }),
-  }),
-]);
-const normalizer = z.union(
-  [
-    z.null(),
-    precompiled,
-    z.object({
-      type: z.literal("Sequence"),
-      normalizers: z.tuple([precompiled], whiteSpaceRule),
-    }),
-  ],
-  "null or SentencePiece's character map (Precompiled)",
-);
 const tokenizerFile = z.looseObject(
   {
     added_tokens: z.array(addedToken, "a list"),
-    normalizer,
+    normalizer: z.unknown(),
     model: z.looseObject(
       {
         type: z.literal("Unigram", '"Unigram"'),
@@ -125,18 +106,19 @@ async function readTokenizerJson(folder: string): Promise<T5Vocabulary> {
     pieces: file.model.vocab,
     addedTokens: file.added_tokens.map(({ id, content }) => ({ id, content })),
   };
-  if (file.normalizer === null) return vocabulary;
-  const rule = "normalizers" in file.normalizer ? file.normalizer.normalizers[0] : file.normalizer;
-  const blob = Buffer.from(rule.precompiled_charsmap, "base64");
-  const charsmap = parseCharsmap(path, "normalizer.precompiled_charsmap", blob);
+  const { steps, json, charsmap: found } = parseNormalizer(path, file.normalizer);
+  const normalizer = steps.length === 0 ? {} : { normalizer: { steps, json } };
+  if (found === undefined) return { ...vocabulary, ...normalizer };
+  const charsmap = parseCharsmap(path, found.place, found.blob);
   const flags = { addDummyPrefix: true, removeExtraWhitespaces: true };
-  return { ...vocabulary, rules: { charsmap, ...flags, userDefined: [] } };
+  return { ...vocabulary, ...normalizer, rules: { charsmap, ...flags, userDefined: [] } };
 }
 
 /** The extra ids stand behind the pieces, the last one first, as transformers puts them. */
 async function readSpieceModel(folder: string): Promise<T5Vocabulary> {
   const path = join(folder, "spiece.model");
   const spieceModel = await readFile(path);
+  refuseStandIn(path, "a SentencePiece model", spieceModel);
   const { pieces: modelPieces, special, rules } = parseSentencePieceFile(path, spieceModel);
   for (const [id, token] of specialTokens.entries()) {
     const found = modelPieces[id]?.[0];
@@ -178,6 +160,7 @@ async function readJsonIfThere<T>(path: string, schema: z.ZodType<T>): Promise<T
 
 async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   const value = ((content: string): unknown => {
+    refuseStandIn(path, "a JSON file", content);
     try {
       return JSON.parse(content);
     } catch (error) {
@@ -227,10 +210,11 @@ export async function writeTokenizerFiles(folder: string, vocabulary: T5Vocabula
 
 /**
  * The whole of `tokenizer.json`, with the pipeline of transformers `models/t5/tokenization_t5.py`. That class builds
- * its own pipeline and takes only the vocabulary (and SentencePiece's charsmap) from the file, so a normaliser such as
- * Lowercase written here would be lost in Python without a word.
+ * its own pipeline and takes only the vocabulary (and SentencePiece's charsmap) from the file, so a normalizer such as
+ * Lowercase is lost in Python without a word, though not with the tokenizers library itself. One that was read is written.
  */
-export function tokenizerJson({ pieces, addedTokens, rules }: T5Vocabulary): object {
+export function tokenizerJson(vocabulary: T5Vocabulary): object {
+  const { pieces, addedTokens, rules, normalizer } = vocabulary;
   const metaspace = {
     type: "Metaspace",
     replacement: "▁",
@@ -240,6 +224,10 @@ export function tokenizerJson({ pieces, addedTokens, rules }: T5Vocabulary): obj
   const sequence = (id: "A" | "B") => ({ Sequence: { id, type_id: 0 } });
   const eos = { SpecialToken: { id: eosToken, type_id: 0 } };
   const charsmap = rules && Buffer.from(rules.charsmap.blob).toString("base64");
+  const normalizers = [
+    ...(normalizer?.json ?? []),
+    ...(charsmap ? [{ type: "Precompiled", precompiled_charsmap: charsmap }] : []),
+  ];
   return {
     version: "1.0",
     truncation: null,
@@ -253,7 +241,8 @@ export function tokenizerJson({ pieces, addedTokens, rules }: T5Vocabulary): obj
       normalized: false,
       special: true,
     })),
-    normalizer: charsmap ? { type: "Precompiled", precompiled_charsmap: charsmap } : null,
+    normalizer:
+      normalizers.length > 1 ? { type: "Sequence", normalizers } : (normalizers[0] ?? null),
     pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "WhitespaceSplit" }, metaspace] },
     post_processor: {
       type: "TemplateProcessing",

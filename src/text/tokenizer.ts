@@ -56,7 +56,7 @@ export class T5Tokenizer {
   readonly #split: (text: string) => string[];
 
   private constructor(vocabulary: T5Vocabulary) {
-    const { addedTokens, pieces, rules } = vocabulary;
+    const { addedTokens, pieces, rules, normalizer } = vocabulary;
     this.#vocabulary = vocabulary;
     this.vocabSize = Math.max(pieces.length, ...addedTokens.map(({ id }) => id + 1));
     this.#addedIds = new Map(addedTokens.map(({ id, content }) => [content, id]));
@@ -65,13 +65,13 @@ export class T5Tokenizer {
     this.#addedPattern = new RegExp(`(${anyAdded})`, "u");
     const isText = ([piece]: readonly [string, number]) => !this.#addedIds.has(piece);
     this.#pieceIds = new Map(pieces.map(([piece], id) => [piece, id]));
-    const textPieces = pieces.filter(isText);
-    if (rules === undefined) {
-      this.#split = wordSplitter(textPieces);
-    } else {
-      const model = new SentencePieceModel(textPieces, rules);
-      this.#split = (text) => model.split(text);
-    }
+    // Only normalizers can make the text of an added token after those were looked for; the tokenizers library takes it for one.
+    const textPieces =
+      normalizer !== undefined && rules === undefined ? pieces : pieces.filter(isText);
+    const model = rules && new SentencePieceModel(textPieces, rules);
+    const split = model ? (text: string) => model.split(text) : wordSplitter(textPieces);
+    const steps = normalizer?.steps ?? [];
+    this.#split = (text) => split(steps.reduce((made, step) => step(made), text));
   }
 
   /** Trains a vocabulary of at most `vocabSize` tokens on captions, which are prepared by `prepareCaption` first. */

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { replaceFile } from "./durable-files.ts";
 import { BadFileError, quote } from "./errors.ts";
 import { parsePythonJson } from "./python-json.ts";
+import { refuseStandIn } from "./stand-in.ts";
 
 /** A JSON value as Python's json module reads and writes it: numbers may be NaN or infinite. */
 export type ConfigValue = string | number | boolean | null | readonly ConfigValue[] | ConfigObject;
@@ -15,9 +16,11 @@ export function readConfig(path: string): ConfigObject {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) {
     throw new BadFileError(path, "file", "a JSON file", "nothing of that name");
   }
+  const text = readFileSync(path, "utf8");
+  refuseStandIn(path, "a JSON file", text);
   let value: ConfigValue;
   try {
-    value = parseConfig(readFileSync(path, "utf8"));
+    value = parseConfig(text);
   } catch (error) {
     throw new BadFileError(
       path,

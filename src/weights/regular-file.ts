@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { BadFileError } from "./errors.ts";
+import { refuseStandIn, SHOWING_BYTES } from "./stand-in.ts";
 
 // readSync takes at most 2^31-1 bytes a call.
 const LARGEST_READ = 2 ** 30;
@@ -12,7 +13,10 @@ export class RegularFile {
   readonly size: number;
   #descriptor: number | undefined;
 
-  /** Throws BadFileError where `path` is no regular file; `expected` says what it should have been. */
+  /**
+   * Throws BadFileError where `path` is no regular file, or what a failed download leaves; `expected` says what it should have
+   * been.
+   */
   constructor(path: string, expected: string) {
     // Asked before opening: opening a pipe would wait for a writer.
     const found = statSync(path, { throwIfNoEntry: false });
@@ -23,6 +27,12 @@ export class RegularFile {
     this.path = path;
     this.#descriptor = openSync(path, "r");
     this.size = fstatSync(this.#descriptor).size;
+    try {
+      refuseStandIn(path, expected, this.read(0, Math.min(this.size, SHOWING_BYTES)));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** A copy of `length` bytes from `offset`. Throws BadFileError where the file has no such bytes. */

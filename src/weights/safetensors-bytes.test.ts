@@ -42,7 +42,7 @@ const u8 = (...bytes: number[]): TensorBytes => ({
 });
 
 describe("a refusal", () => {
-  const known = "I64, F64, F32, I32, BF16, F16, I16, I8, U8, BOOL";
+  const known = "I64, F64, F32, I32, BF16, F16, I16, I8, U8, BOOL, F8_E4M3, F8_E5M2, U16, U32, U64";
 
   it.each<[string, number, string]>([
     ["", 0, "header: expected JSON that starts with { but found nothing"],
@@ -61,9 +61,14 @@ describe("a refusal", () => {
     ['{"__metadata__":{"a":1}}', 0, '__metadata__ "a": expected a string but found 1'],
     ['{"w":7}', 0, 'tensor "w": expected an object with dtype, shape and data_offsets but found 7'],
     [
-      entry("F8_E4M3", "[1]", "[0,1]"),
-      1,
-      `tensor "w": expected dtype to be one of ${known} but found "F8_E4M3"`,
+      entry("C64", "[1]", "[0,8]"),
+      8,
+      `tensor "w": expected dtype to be one of ${known} but found "C64"`,
+    ],
+    [
+      entry("F8_E4M3", "[3]", "[0,2]"),
+      2,
+      'tensor "w": expected 3 bytes for F8_E4M3 of shape [3] but found 2',
     ],
     [
       '{"w":{"shape":[],"data_offsets":[0,1]}}',

@@ -1,5 +1,6 @@
 import { replaceFile } from "./durable-files.ts";
 import { BadFileError, quote } from "./errors.ts";
+import { packedTypes } from "./packed-types.ts";
 import { RegularFile } from "./regular-file.ts";
 import {
   byteSize,
@@ -54,10 +55,14 @@ export class SafetensorsBytes {
     return entry;
   }
 
-  /** A copy of the tensor's bytes. */
+  /** A copy of the tensor's elements, as the `dtype` of its entry. */
   bytes(name: string): Uint8Array {
-    const { byteOffset, byteLength } = this.entry(name);
-    return this.#file.read(byteOffset, byteLength);
+    const { byteOffset, byteLength, packed } = this.entry(name);
+    const stored = this.#file.read(byteOffset, byteLength);
+    if (packed === undefined) return stored;
+    const bytes = packedTypes[packed].unpack(stored);
+    if (bytes !== undefined) return bytes;
+    throw new BadFileError(this.path, `tensor ${quote(name)}`, "numbers below 2^63", "larger ones");
   }
 
   /** The open file, still long enough for the tensor: for mapping it. Throws BadFileError where it was cut meanwhile. */

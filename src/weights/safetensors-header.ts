@@ -1,5 +1,6 @@
 import { bytesPerElement, type DType } from "../torch/dtype.ts";
 import { BadFileError, quote } from "./errors.ts";
+import { isPacked, type PackedType, packedTypes } from "./packed-types.ts";
 import { isObject, parseStrictJson, type StrictJson } from "./strict-json.ts";
 
 /** Longest header that the format allows, in bytes. */
@@ -15,6 +16,8 @@ export interface TensorSpec {
 
 /** Where in its file a tensor's elements lie. */
 export interface TensorEntry extends TensorSpec {
+  /** The element type in the file, where the engine lacks it and `dtype` stands for it. */
+  readonly packed?: PackedType | undefined;
   /** From the start of the file. */
   readonly byteOffset: number;
   readonly byteLength: number;
@@ -47,10 +50,14 @@ const LAYOUT_ORDER: readonly DType[] = [...FORMAT_NAMES.keys()];
 const METADATA_KEY = "__metadata__";
 const NO_METADATA: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
-/** Bytes of a tensor's elements; undefined beyond 2^53. The product is checked at each factor, as the reference does. */
-export function byteSize({ dtype, shape }: TensorSpec): number | undefined {
+/** Bytes of a tensor's elements; undefined beyond 2^53. */
+export const byteSize = ({ dtype, shape }: TensorSpec): number | undefined =>
+  sizeOf(shape, bytesPerElement(dtype));
+
+/** The product is checked at each factor, as the reference does. */
+function sizeOf(shape: readonly number[], elementBytes: number): number | undefined {
   let size = 1;
-  for (const extent of [...shape, bytesPerElement(dtype)]) {
+  for (const extent of [...shape, elementBytes]) {
     size *= extent;
     if (!Number.isSafeInteger(size)) return undefined;
   }
@@ -60,6 +67,7 @@ export function byteSize({ dtype, shape }: TensorSpec): number | undefined {
 /** What the header says of one tensor, before anything is compared. */
 interface Claim extends TensorSpec {
   readonly name: string;
+  readonly packed: PackedType | undefined;
   readonly begin: number;
   readonly end: number;
 }
@@ -90,7 +98,7 @@ export function parseHeader(
   const dataStart = PREFIX_BYTES + header.length;
   const tensors = new Map<string, TensorEntry>();
   let position = 0;
-  for (const { name, dtype, shape, begin, end } of claims) {
+  for (const { name, dtype, packed, shape, begin, end } of claims) {
     if (begin !== position || end < begin) {
       throw new BadFileError(
         path,
@@ -99,9 +107,10 @@ export function parseHeader(
         `[${begin}, ${end}]`,
       );
     }
-    const size = byteSize({ dtype, shape });
+    const size =
+      packed === undefined ? byteSize({ dtype, shape }) : sizeOf(shape, packedTypes[packed].bytes);
     if (size !== end - begin) {
-      const described = `${dtype} of shape [${shape.slice(0, 16).join(", ")}]`;
+      const described = `${packed ?? dtype} of shape [${shape.slice(0, 16).join(", ")}]`;
       throw size === undefined
         ? new BadFileError(path, tensorPlace(name), "a size below 2^53 bytes", described)
         : new BadFileError(
@@ -112,7 +121,8 @@ export function parseHeader(
           );
     }
     position = end;
-    tensors.set(name, { dtype, shape, byteOffset: dataStart + begin, byteLength: size });
+    const place = { byteOffset: dataStart + begin, byteLength: size };
+    tensors.set(name, { dtype, ...(packed && { packed }), shape, ...place });
   }
   if (position !== dataLength) {
     throw new BadFileError(
@@ -168,9 +178,12 @@ function parseEntry(path: string, name: string, value: StrictJson | undefined): 
       quote(value),
     );
   }
-  const dtype = typeof value.dtype === "string" ? DTYPES.get(value.dtype) : undefined;
+  const packed = isPacked(value.dtype) ? value.dtype : undefined;
+  const own = typeof value.dtype === "string" ? DTYPES.get(value.dtype) : undefined;
+  const dtype = packed === undefined ? own : packedTypes[packed].dtype;
   if (dtype === undefined) {
-    const known = `dtype to be one of ${[...DTYPES.keys()].join(", ")}`;
+    const names = [...DTYPES.keys(), ...Object.keys(packedTypes)];
+    const known = `dtype to be one of ${names.join(", ")}`;
     throw new BadFileError(path, tensorPlace(name), known, quote(value.dtype));
   }
   const { shape, data_offsets: offsets } = value;
@@ -191,7 +204,7 @@ function parseEntry(path: string, name: string, value: StrictJson | undefined): 
       quote(offsets),
     );
   }
-  return { name, dtype, shape, begin, end };
+  return { name, dtype, packed, shape, begin, end };
 }
 
 const isIndices = (value: StrictJson | undefined): value is number[] =>

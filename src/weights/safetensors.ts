@@ -10,7 +10,8 @@ export interface ReadOptions {
 }
 
 /**
- * An open safetensors file: checked whole when opened, each tensor mapped when asked for. A mapped tensor takes no memory of
+ * An open safetensors file: checked whole when opened, each tensor mapped when asked for, but for element types that the engine
+ * lacks: floats of 8 bits become float32, and whole numbers without a sign wider ones with. A mapped tensor takes no memory of
  * its own until it is written to, which never changes the file. It stays valid when the file is closed, or replaced as every
  * writer here replaces files; a program that cuts the file short in place ends this process.
  */
@@ -18,14 +19,17 @@ export class SafetensorsFile extends SafetensorsBytes {
   /** A tensor with the element type and shape of the file. */
   tensor(name: string, { device }: ReadOptions = {}): Tensor {
     const entry = this.entry(name);
-    const tensor =
-      entry.dtype === "bool"
-        ? this.#flags(name, entry)
-        : torch.mapTensor(this.descriptorFor(entry), entry);
+    const tensor = this.#read(name, entry);
     if (device === undefined) return tensor;
     const moved = tensor.to({ device });
     if (moved !== tensor) tensor.dispose();
     return moved;
+  }
+
+  #read(name: string, entry: TensorEntry): Tensor {
+    if (entry.dtype === "bool") return this.#flags(name, entry);
+    if (entry.packed === undefined) return torch.mapTensor(this.descriptorFor(entry), entry);
+    return torch.fromBytes(this.bytes(name), entry.dtype, entry.shape);
   }
 
   /** A copy: any byte but 0 and 1 in a bool is undefined behaviour in C++, so each is looked at. */

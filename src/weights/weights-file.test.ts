@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as torch from "../torch/index.ts";
+import { readConfig } from "./config-json.ts";
 import { writeSafetensors } from "./safetensors.ts";
 import { openWeightsFile } from "./weights-file.ts";
 
@@ -36,5 +37,40 @@ describe("openWeightsFile", () => {
       expect(file.tensor("w").item()).toBe(7);
     }
     expect(firstBytes).toContain(0x80);
+  });
+
+  it.each(["pth", "ckpt", "bin", "pt"])("takes safetensors that are named .%s", async (ending) => {
+    const path = join(folder, `named.${ending}`);
+    await writeSafetensors(join(folder, "own.safetensors"), new Map([["w", torch.tensor([7])]]));
+    await copyFile(join(folder, "own.safetensors"), path);
+    using file = openWeightsFile(path);
+    expect(file.tensor("w").item()).toBe(7);
+    await writeFile(path, Buffer.from("something else that is no file of weights"));
+    expect(() => openWeightsFile(path)).toThrow("expected a zip, as torch.save writes since");
+  });
+
+  it.each([
+    [
+      "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 2444\n",
+      "a pointer of Git LFS, which stands for the file; fetch the file itself: git lfs pull, or download it again",
+    ],
+    [
+      "<!DOCTYPE html>\n<html><head><title>Sign in</title>",
+      "a web page (HTML or XML); what it was downloaded from answered with a page: download the file itself",
+    ],
+    ['\ufeff\n <?xml version="1.0"?><Error><Code>AccessDenied</Code>', "a web page (HTML or XML);"],
+  ])("says what stands in a file's place: %s", async (content, found) => {
+    for (const ending of ["pth", "safetensors", "bin"]) {
+      const path = join(folder, `stand-in.${ending}`);
+      await writeFile(path, content);
+      expect(() => openWeightsFile(path)).toThrow(
+        `${path}: file: expected a file of weights but found ${found}`,
+      );
+    }
+    const config = join(folder, "config.json");
+    await writeFile(config, content);
+    expect(() => readConfig(config)).toThrow(
+      `${config}: file: expected a JSON file but found ${found}`,
+    );
   });
 });

@@ -68,10 +68,12 @@ class TorchStateFile implements WeightsFile {
 export function openWeightsFile(path: string, options: WeightsFileOptions = {}): WeightsFile {
   using file = new RegularFile(path, "a file of weights");
   const start = file.read(0, Math.min(file.size, 9));
-  // Every thirty-second header of safetensors has a length that begins like a pickle; what follows it is always a brace.
+  // Every thirty-second header of safetensors has a length that begins like a pickle; what follows it is always a brace. A name
+  // says nothing for sure: safetensors are handed round as .pth and .ckpt.
   const hasHeader = start[8] === 0x7b;
   const isPickle = /\.(pth|pt|bin|ckpt)$/.test(path) || (start[0] === 0x80 && !hasHeader);
-  if (!isZip(file) && !isPickle) {
+  const isWholeHeader = hasHeader && Buffer.from(start).readBigUInt64LE() <= BigInt(file.size - 8);
+  if (isWholeHeader || (!isZip(file) && !isPickle)) {
     if (options.ema) {
       throw new BadFileError(
         path,
@@ -102,6 +104,18 @@ function chooseState(
   const wanted = (ema ? EMA_STATES : STATES).find(
     (name) => content.get(name) instanceof PickleDict,
   );
+  const averaged = EMA_STATES.find((name) => content.get(name) instanceof PickleDict);
+  if (wanted === undefined && averaged !== undefined) {
+    const advice = "take them with ema: true, or --ema";
+    const expected = `weights under ${STATES.join(", ")}`;
+    throw new BadFileError(
+      path,
+      "content",
+      expected,
+      `averaged ones alone, under ${averaged}`,
+      advice,
+    );
+  }
   const chosen = wanted === undefined && !ema ? content : content.get(wanted ?? null);
   if (!(chosen instanceof PickleDict)) {
     const found = `only ${quote(names.slice(0, 10))}`;

@@ -160,6 +160,42 @@ describe("a model", () => {
     );
   });
 
+  it("has the scheduler that its index names, and is drawn again so", async () => {
+    const other = join(folder, "ddim");
+    cpSync(MODEL, other, { recursive: true });
+    const index = JSON.parse(readFileSync(join(other, "model_index.json"), "utf8"));
+    index.scheduler = ["diffusers", "DDIMScheduler"];
+    writeFileSync(join(other, "model_index.json"), JSON.stringify(index));
+    const out = join(folder, "ddim-out");
+    const args = [PROMPT, "--steps", "2", "--out", out];
+    const { stderr } = await pixartHere("sample", other, ...args);
+    expect(stderr).toContain(
+      `Warning: ${join(other, "scheduler", "scheduler_config.json")}: the scheduler is a DDIMScheduler, as model_index.json says, and not the DPMSolverMultistepScheduler of _class_name here`,
+    );
+    const picture = join(out, "a-red-apple-noto-style-0.png");
+    const { data } = await RgbImage.decode(picture);
+    expect(distance(plain, data)).toBeGreaterThan(1);
+    const again = join(folder, "ddim-again");
+    await pixartHere("sample", other, "--from", picture, "--out", again);
+    expect((await RgbImage.decode(join(again, "a-red-apple-noto-style-0.png"))).data).toEqual(data);
+  });
+
+  it("whose scheduler isn't known is drawn with another", async () => {
+    const other = join(folder, "unknown-scheduler");
+    cpSync(MODEL, other, { recursive: true });
+    const index = JSON.parse(readFileSync(join(other, "model_index.json"), "utf8"));
+    index.scheduler = ["diffusers", "VQDiffusionScheduler"];
+    writeFileSync(join(other, "model_index.json"), JSON.stringify(index));
+    const place = join(other, "scheduler", "scheduler_config.json");
+    const config = readFileSync(place, "utf8");
+    writeFileSync(place, config.replace("DPMSolverMultistep", "VQDiffusion"));
+    await expect(draw(other)).rejects.toThrow('but found "VQDiffusionScheduler"; pass --scheduler');
+    expect(await draw(other, "--scheduler", "dpm-solver++")).toEqual(plain);
+    expect(await draw(other, "--scheduler", "euler")).toEqual(
+      await draw(MODEL, "--scheduler", "euler"),
+    );
+  });
+
   it("that is a run goes without what only published models can", async () => {
     const run = join(folder, "run");
     mkdirSync(join(run, "checkpoints"), { recursive: true });

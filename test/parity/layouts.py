@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from diffusers import DiTTransformer2DModel, PixArtTransformer2DModel
+from diffusers.models.attention import FeedForward
 from safetensors.torch import load_file, save_file
 
 
@@ -102,13 +103,25 @@ def training_state(model):
     return {"optimizer": optimizer.state_dict(), "scheduler": schedule.state_dict(), "epoch": 3}
 
 
+def change_mlp(block, case):
+    """Another width inside the MLP, which neither of diffusers' classes has a field for."""
+    if "mlpRatio" in case:
+        width = block.ff.net[2].out_features
+        block.ff = FeedForward(width, inner_dim=int(width * case["mlpRatio"]), activation_fn="gelu-approximate")
+
+
 def make_pixart(case, folder):
     torch.manual_seed(case["seed"])
-    model = shake(PixArtTransformer2DModel(**case["config"]))
+    model = PixArtTransformer2DModel(**case["config"])
+    for block in model.transformer_blocks:
+        change_mlp(block, case)
+    shake(model)
     training = training_state(model) if case["training"] else {}
     model.save_pretrained(folder / "diffusers")
     state = original_pixart(model, case["tokens"], case["positions"])
-    averaged = {"state_dict_ema": OrderedDict((key, tensor * 0.5) for key, tensor in state.items())}
+    # Averaging leaves what never changes as it is.
+    averaged = OrderedDict((key, tensor * (1 if key == "pos_embed" else 0.5)) for key, tensor in state.items())
+    averaged = {"state_dict_ema": averaged}
     torch.save({"state_dict": state, **(averaged if case["training"] else {}), **training}, folder / "original.pth")
     save_file({k: v.contiguous() for k, v in state.items()}, folder / "original.safetensors")
     io = {
@@ -132,7 +145,14 @@ def make_pixart(case, folder):
 
 def make_dit(case, folder):
     torch.manual_seed(case["seed"])
-    model = shake(DiTTransformer2DModel(**case["config"]))
+    model = DiTTransformer2DModel(**case["config"])
+    for block in model.transformer_blocks:
+        change_mlp(block, case)
+        if case.get("noNullClass"):
+            # As LabelEmbedding has it where dropout_prob is 0.
+            table = block.norm1.emb.class_embedder.embedding_table
+            block.norm1.emb.class_embedder.embedding_table = torch.nn.Embedding(10, table.embedding_dim)
+    shake(model)
     shared = model.transformer_blocks[0].norm1.emb.state_dict()
     for block in model.transformer_blocks:
         block.norm1.emb.load_state_dict(shared)
@@ -147,7 +167,7 @@ def make_dit(case, folder):
     io = {
         "hidden_states": torch.randn(2, 4, 8, 8),
         "timestep": torch.tensor([999, 3]),
-        "class_labels": torch.tensor([1, 10]),
+        "class_labels": torch.tensor([1, 9 if case.get("noNullClass") else 10]),
     }
     with torch.no_grad():
         io["output"] = model(io["hidden_states"], timestep=io["timestep"], class_labels=io["class_labels"]).sample
@@ -201,6 +221,19 @@ def make_odd(folder):
     torch.save(odd, folder / "odd.pth")
     torch.save({"state_dict": odd}, folder / "odd4.pth", pickle_protocol=4)
     torch.save(odd, folder / "old.pth", _use_new_zipfile_serialization=False)
+    everything = torch.arange(256, dtype=torch.uint8)
+    packed = {
+        "e4m3": everything.clone().view(torch.float8_e4m3fn),
+        "e5m2": everything.view(torch.float8_e5m2),
+        "uint16": torch.arange(0, 65536, 257).to(torch.uint16),
+        "uint32": torch.tensor([0, 1, 2**31, 2**32 - 1], dtype=torch.uint32),
+        "uint64": torch.tensor([0, 1, 2**40, 2**63 - 1], dtype=torch.uint64),
+    }
+    wide = {"uint16": torch.int32, "uint32": torch.int64, "uint64": torch.int64}
+    save_file(packed, folder / "packed.safetensors")
+    save_file({key: tensor.to(wide.get(key, torch.float32)) for key, tensor in packed.items()}, folder / "wide.safetensors")
+    save_file({"large": torch.tensor([2**63], dtype=torch.uint64)}, folder / "too-large.safetensors")
+    torch.save({"state_dict_ema": odd}, folder / "only_ema.pth")
     save_file({key: tensor.detach().clone(memory_format=torch.contiguous_format) for key, tensor in odd.items()}, folder / "odd.safetensors")
 
 
@@ -255,7 +288,7 @@ def main():
         folder = Path(request["folder"])
         for case in request["cases"]:
             (folder / case["name"]).mkdir()
-            (make_dit if case["name"] == "dit" else make_pixart)(case, folder / case["name"])
+            (make_dit if case["name"].startswith("dit") else make_pixart)(case, folder / case["name"])
         make_control(folder)
         make_odd(folder)
         make_folders(folder)

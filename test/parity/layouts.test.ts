@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { convertCommand } from "../../src/cli/convert.ts";
 import { DiTTransformer2DModel } from "../../src/models/dit/transformer.ts";
-import { convertCheckpoint } from "../../src/models/index.ts";
+import { convertCheckpoint, type SingleFileFacts } from "../../src/models/index.ts";
 import {
   pixArtControlNetOriginalKeys,
   pixArtOriginalKeys,
@@ -45,9 +45,40 @@ const tiny = {
 };
 /** No published model is 24 wide. */
 const heads = { numAttentionHeads: 3 };
+const quiet = { ...heads, onWarning: () => {} };
 
-const cases = [
+const kvUnseen =
+  "keys and values are not compressed: of PixArt-Σ's ways to do it only the learned one (conv) shows in a file";
+
+interface Case {
+  name: string;
+  tokens: number;
+  positions: boolean;
+  training: boolean;
+  config: typeof tiny & { interpolation_scale?: number };
+  facts: SingleFileFacts;
+  /** What is warned of besides what follows from the configuration. */
+  assumed?: readonly string[];
+}
+
+const allCases: readonly Case[] = [
   { name: "alpha", tokens: 5, positions: true, training: true, config: tiny, facts: heads },
+  {
+    name: "scale of PixArt-α's lewei_scale",
+    tokens: 5,
+    positions: true,
+    training: false,
+    config: { ...tiny, interpolation_scale: 1.7 },
+    facts: heads,
+  },
+  {
+    name: "scale of PixArt-Σ's pe_interpolation",
+    tokens: 5,
+    positions: true,
+    training: false,
+    config: { ...tiny, sample_size: 32, interpolation_scale: 0.25 },
+    facts: heads,
+  },
   {
     name: "alpha told the size",
     tokens: 120,
@@ -55,6 +86,10 @@ const cases = [
     training: false,
     config: { ...tiny, sample_size: 128, use_additional_conditions: true },
     facts: heads,
+    assumed: [
+      "1024 px, as the published model that is told the picture's size: without pos_embed the file does not show it",
+      "positions divided by 2, as PixArt has them at 1024 px",
+    ],
   },
   {
     name: "sigma of 256 px, with positions",
@@ -63,6 +98,7 @@ const cases = [
     training: false,
     config: { ...tiny, sample_size: 32, interpolation_scale: 0.5 },
     facts: heads,
+    assumed: [kvUnseen],
   },
   {
     name: "sigma of 256 px, with null caption",
@@ -71,6 +107,7 @@ const cases = [
     training: false,
     config: { ...tiny, sample_size: 32, interpolation_scale: 0.5 },
     facts: { ...heads, sampleSize: 32 },
+    assumed: [kvUnseen, "positions divided by 0.5, as PixArt-Σ has them at 256 px"],
   },
   {
     // Nothing has to be told of a model as wide as a published one.
@@ -87,7 +124,8 @@ const cases = [
     },
     facts: {},
   },
-].map((one, seed) => ({ ...one, seed }));
+];
+const cases = allCases.map((one, seed) => ({ ...one, seed }));
 const dit = {
   name: "dit",
   seed: 9,
@@ -100,6 +138,11 @@ const dit = {
     out_channels: 8,
   },
 };
+/** What neither of diffusers' classes has a field for. */
+const unusual = [
+  { ...cases[0], name: "narrow", seed: 20, tokens: 5, positions: true, mlpRatio: 2.5 },
+  { ...dit, name: "dit without no class", seed: 21, mlpRatio: 2, noNullClass: true },
+];
 
 let folder = "";
 const at = (...names: string[]): string => join(folder, ...names);
@@ -109,7 +152,7 @@ beforeAll(async () => {
   releasedOriginal = (await runPython(script, {
     action: "make",
     folder,
-    cases: [...cases, dit],
+    cases: [...cases, dit, ...unusual],
   })) as typeof releasedOriginal;
   await convertAll();
 });
@@ -152,7 +195,7 @@ let written: Written = {};
 const without = <T>(record: Record<string, T> = {}, ...keys: string[]): Record<string, T> =>
   Object.fromEntries(Object.entries(record).filter(([key]) => !keys.includes(key)));
 
-describe.each(cases)("$name", ({ name, facts, config, tokens }) => {
+describe.each(cases)("$name", ({ name, facts, config, tokens, assumed = [] }) => {
   const io = (key: string): Tensor => readSafetensors(at(name, "io.safetensors")).tensor(key);
   const call = (model: PixArtTransformer2DModel): Tensor =>
     torch.noGrad(() =>
@@ -167,8 +210,14 @@ describe.each(cases)("$name", ({ name, facts, config, tokens }) => {
   it.each(["original.pth", "original.safetensors"])(
     "%s computes what diffusers does",
     async (file) => {
-      const model = await PixArtTransformer2DModel.fromSingleFile(at(name, file), facts);
+      const warnings: string[] = [];
+      const onWarning = (text: string): number => warnings.push(text);
+      const options = { ...facts, onWarning };
+      const model = await PixArtTransformer2DModel.fromSingleFile(at(name, file), options);
+      expect(warnings).toEqual(assumed.map((text) => `${at(name, file)}: ${text}`));
       expect(model.config.sampleSize).toBe(config.sample_size);
+      const usual = Math.max(Math.floor(config.sample_size / 64), 1);
+      expect(model.config.interpolationScale).toBe(config.interpolation_scale ?? usual);
       expectClose(call(model), io("output"));
     },
   );
@@ -268,6 +317,129 @@ describe("dit", () => {
   });
 });
 
+describe("models of other proportions", () => {
+  const ratio = { name: "narrow", mlpRatio: 2.5 };
+  const load = async (path: string): Promise<PixArtTransformer2DModel> =>
+    PixArtTransformer2DModel.fromSingleFile(path, quiet);
+
+  it("have the width inside their MLPs from the weights", async () => {
+    const io = (key: string): Tensor => readSafetensors(at("narrow", "io.safetensors")).tensor(key);
+    const call = (model: PixArtTransformer2DModel): Tensor =>
+      torch.noGrad(() =>
+        model.call(io("hidden_states"), {
+          encoderHiddenStates: io("caption"),
+          timestep: io("timestep"),
+          encoderAttentionMask: io("mask"),
+        }),
+      );
+    const model = await load(at("narrow", "original.pth"));
+    expect(model.config.mlpRatio).toBe(ratio.mlpRatio);
+    expectClose(call(model), io("output"));
+    await model.savePretrained(at("narrow", "saved"));
+    const saved = JSON.parse(readFileSync(at("narrow", "saved", "config.json"), "utf8"));
+    expect(saved).toMatchObject({ mlp_ratio: 2.5 });
+    const again = await PixArtTransformer2DModel.fromPretrained(at("narrow", "saved"));
+    expectClose(call(again), io("output"));
+    // Layouts of PixArt's own code have room for it, diffusers' class has none.
+    await convertCheckpoint(at("narrow", "saved"), at("narrow.safetensors"), { to: "single-file" });
+    expectClose(call(await load(at("narrow.safetensors"))), io("output"));
+    await expect(
+      convertCheckpoint(at("narrow", "original.pth"), at("narrow-folder"), {
+        ...heads,
+        to: "diffusers",
+      }),
+    ).rejects.toThrow(
+      "Expected a model that diffusers can compute but received one with an MLP 2.5 times as wide as the model; load the file itself, or convert it to original or single-file",
+    );
+    const usual = await load(at("alpha", "original.pth"));
+    await usual.savePretrained(at("usual"));
+    expect(readFileSync(at("usual", "config.json"), "utf8")).not.toContain("mlp_ratio");
+  });
+
+  it("that are DiTs may know no class for nothing", async () => {
+    const path = at("dit without no class", "original.pt");
+    const io = (key: string): Tensor =>
+      readSafetensors(at("dit without no class", "io.safetensors")).tensor(key);
+    const call = (model: DiTTransformer2DModel): Tensor =>
+      torch.noGrad(() =>
+        model.call(io("hidden_states"), {
+          timestep: io("timestep"),
+          classLabels: io("class_labels"),
+        }),
+      );
+    const told = { ...quiet, numClasses: 10 };
+    const model = await DiTTransformer2DModel.fromSingleFile(path, told);
+    expect(model.config).toMatchObject({ numEmbedsAdaNorm: 10, hasNoClass: false, mlpRatio: 2 });
+    expectClose(call(model), io("output"));
+    expect(() => model.noClass).toThrow(
+      'Expected a DiT that was trained to know "no class" but received one with class_dropout_prob 0: it draws by class alone, without guidance',
+    );
+    await model.savePretrained(at("dit-saved"));
+    const again = await DiTTransformer2DModel.fromPretrained(at("dit-saved"));
+    expect(again.config).toEqual(model.config);
+    expectClose(call(again), io("output"));
+    const options = { ...heads, numClasses: 10 };
+    await convertCheckpoint(path, at("dit-single.safetensors"), { ...options, to: "single-file" });
+    await expect(
+      convertCheckpoint(path, at("dit-folder"), { ...options, to: "diffusers" }),
+    ).rejects.toThrow("but received one with an MLP 2 times as wide as the model; load");
+    const warnings: string[] = [];
+    const onWarning = (text: string): number => warnings.push(text);
+    const untold = await DiTTransformer2DModel.fromSingleFile(path, { ...heads, onWarning });
+    expect(untold.noClass).toBe(9);
+    expect(warnings).toEqual([
+      `${path}: 9 classes, and a row for "no class" behind them in the class table`,
+    ]);
+    await expect(
+      DiTTransformer2DModel.fromSingleFile(path, { ...heads, numClasses: 1000 }),
+    ).rejects.toThrow(
+      `Expected 9 or 10 for numClasses, after the class table of ${path}, but received 1000`,
+    );
+  });
+
+  it("that compress keys and values without weights have to be told", async () => {
+    const kvCompressConfig = {
+      sampling: "uniform",
+      scaleFactor: 2,
+      kvCompressLayer: [1],
+    } as const;
+    const model = await load(at("sigma of 256 px, with positions", "original.pth"));
+    const compressed = construct(
+      { generator: torch.generator(0) },
+      () => new PixArtTransformer2DModel({ ...model.config, kvCompressConfig }),
+    );
+    compressed.loadStateDict(model.stateDict());
+    await compressed.savePretrained(at("uniform"));
+    const { dropped, added } = await convertCheckpoint(at("uniform"), at("uniform.pth"), {
+      to: "original",
+    });
+    expect(dropped).toEqual(["kvCompressConfig (uniform, scale 2, 1 layers)"]);
+    expect(added).toEqual(["pos_embed"]);
+    const warnings: string[] = [];
+    const onWarning = (text: string): number => warnings.push(text);
+    const options = { ...heads, onWarning };
+    const untold = await PixArtTransformer2DModel.fromSingleFile(at("uniform.pth"), options);
+    expect(untold.config.kvCompressConfig).toBeNull();
+    expect(warnings.splice(0)).toEqual([`${at("uniform.pth")}: ${kvUnseen}`]);
+    const told = await PixArtTransformer2DModel.fromSingleFile(at("uniform.pth"), {
+      ...options,
+      kvCompressConfig,
+    });
+    expect(told.config).toEqual(compressed.config);
+    expect(warnings).toEqual([]);
+    const inputs = torch.randn([1, 4, 32, 32], { generator: torch.generator(1) });
+    const call = (one: PixArtTransformer2DModel): Tensor =>
+      torch.noGrad(() =>
+        one.call(inputs, {
+          encoderHiddenStates: torch.ones([1, 5, 16]),
+          timestep: torch.tensor([500]),
+        }),
+      );
+    expectClose(call(told), call(compressed));
+    expect(() => expectClose(call(untold), call(compressed))).toThrow();
+  });
+});
+
 describe("keys", () => {
   /** Weights of nothing but shapes. */
   const shapesOnly = (shapes: Record<string, readonly number[]>): TypedWeights => ({
@@ -353,6 +525,12 @@ describe("keys", () => {
     }
     const again = await PixArtTransformer2DModel.fromSingleFile(at("compressed.pth"), heads);
     expect(again.config).toEqual(model.config);
+    const kvCompressConfig = { sampling: "uniform", scaleFactor: 2, kvCompressLayer: [1] } as const;
+    await expect(
+      PixArtTransformer2DModel.fromSingleFile(at("compressed.pth"), { ...heads, kvCompressConfig }),
+    ).rejects.toThrow(
+      `Expected no kvCompressConfig for ${at("compressed.pth")}, whose weights show a learned compression (conv), but received {"sampling":"uniform"`,
+    );
   });
 });
 
@@ -376,6 +554,15 @@ describe("torch checkpoints", () => {
     );
   });
 
+  it("with averaged weights alone say so", () => {
+    const path = at("only_ema.pth");
+    expect(() => openWeightsFile(path)).toThrow(
+      `${path}: content: expected weights under state_dict, model but found averaged ones alone, under state_dict_ema; take them with ema: true, or --ema`,
+    );
+    using file = openWeightsFile(path, { ema: true });
+    expect(file.state).toBe("state_dict_ema");
+  });
+
   it("of mmengine load under their prefix, raw and averaged", async () => {
     const facts = { sampleSize: 4, interpolationScale: 1, numAttentionHeads: 1 };
     const warnings: string[] = [];
@@ -388,6 +575,27 @@ describe("torch checkpoints", () => {
     const averaged = await load(true);
     expect(averaged.projOut.weight.allclose(raw.projOut.weight)).toBe(false);
     expect(warnings).toEqual([`${golden}: left out steps, 2 tensors under module`]);
+  });
+});
+
+describe("element types that the engine lacks", () => {
+  it("are read as wider ones, as PyTorch converts them", () => {
+    using packed = readSafetensors(at("packed.safetensors"));
+    using wide = readSafetensors(at("wide.safetensors"));
+    expect([...packed.tensors.keys()].sort()).toEqual([...wide.tensors.keys()].sort());
+    for (const [key, { dtype, shape }] of wide.tensors) {
+      expect(packed.entry(key), key).toMatchObject({ dtype, shape });
+      const [found, expected] = [packed, wide].map((file) => file.tensor(key));
+      if (dtype === "float32") {
+        expect(found?.toFloat32Array(), key).toEqual(expected?.toFloat32Array());
+      } else {
+        expect(found?.equal(expected as Tensor), key).toBe(true);
+      }
+    }
+    using file = readSafetensors(at("too-large.safetensors"));
+    expect(() => file.tensor("large")).toThrow(
+      'too-large.safetensors: tensor "large": expected numbers below 2^63 but found larger ones',
+    );
   });
 });
 
@@ -495,9 +703,18 @@ describe("convertCheckpoint", () => {
     const from = at("alpha", "original.pth");
     await convertCommand(from, at("cli"), { to: "diffusers", heads: 3 });
     await convertCommand(at("cli"), at("cli.safetensors"), { to: "single-file" });
+    const told = lines.splice(0).join("");
+    const uniform = {
+      to: "diffusers",
+      heads: 3,
+      kvCompressionSampling: "uniform",
+      kvCompressionLayers: "0-1",
+    };
+    await convertCommand(from, at("cli-uniform"), uniform);
     for (const spy of spies) spy.mockRestore();
+    expect(lines[0]).toContain("divided by 1, 2 layers compressed (uniform), in the original");
     const model = "PixArt of 2 layers, width 24, for 64 px, positions divided by 1";
-    expect(lines.join("")).toBe(
+    expect(told).toBe(
       [
         `Found ${model}, in the original layout in state_dict of ${from}`,
         "Dropped pos_embed, the table of positions, which follows from the configuration",
@@ -511,6 +728,27 @@ describe("convertCheckpoint", () => {
         "",
       ].join("\n"),
     );
+    const folderConfig = JSON.parse(readFileSync(at("cli-uniform", "config.json"), "utf8"));
+    expect(folderConfig.kv_compress_config).toEqual({
+      sampling: "uniform",
+      scale_factor: 2,
+      kv_compress_layer: [0, 1],
+    });
+    const sigma = at("sigma of 256 px, with null caption", "original.pth");
+    await expect(convertCommand(sigma, at("x"), { to: "original" })).rejects.toThrow(
+      `Expected --heads that divide the width 24 of ${sigma}`,
+    );
+    await expect(convertCommand(sigma, at("x"), { to: "original", heads: 3 })).rejects.toThrow(
+      `Expected --sample-size for ${sigma}, which has no pos_embed`,
+    );
+    for (const [flag, value] of [
+      ["kvCompressionSampling", "mean"],
+      ["kvCompressionLayers", "27-14"],
+    ] as const) {
+      await expect(convertCommand(from, at("x"), { ...uniform, [flag]: value })).rejects.toThrow(
+        value,
+      );
+    }
     await expect(convertCommand(from, at("x"), { to: "onnx" })).rejects.toThrow(
       "Expected diffusers, original, single-file for --to but received onnx",
     );
@@ -567,11 +805,22 @@ describe("what a file does not tell", () => {
     const tensors = new Map([...file.tensors.keys()].map((key) => [key, file.tensor(key)]));
     const strange = at("strange.safetensors");
     await writeSafetensors(strange, tensors.set("pos_embed", torch.zeros([1, 16, 24])));
-    await load(strange, { ...heads, onWarning });
+    await expect(load(strange, heads)).rejects.toThrow(
+      `Expected interpolationScale for ${strange} but received nothing: its pos_embed is no table of sines and cosines that shows it`,
+    );
+    await load(strange, { ...heads, interpolationScale: 1, onWarning });
+    const alpha = at("alpha", "original.pth");
+    await load(alpha, { ...heads, interpolationScale: 2, sampleSize: 64, onWarning });
     await load(at("control.pth"), { ...heads, onWarning });
+    const micro = at("alpha told the size", "original.pth");
+    const { config } = await load(micro, { ...heads, sampleSize: 32, onWarning });
+    expect(config).toMatchObject({ sampleSize: 32, interpolationScale: 1 });
     expect(warnings).toEqual([
-      `${strange}: the positions of pos_embed follow no known scale; took 1`,
+      `${strange}: positions divided by 1, though pos_embed shows no scale`,
+      `${alpha}: 64 px, as pos_embed shows, and not 512`,
+      `${alpha}: positions divided by 2, though pos_embed has them divided by 1`,
       `${at("control.pth")}: left out 36 tensors under controlnet`,
+      `${micro}: positions divided by 1, as PixArt-α has them at 256 px`,
     ]);
   });
 

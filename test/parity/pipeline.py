@@ -2,10 +2,12 @@
 
 import json
 import sys
+from pathlib import Path
 
 import torch
 from diffusers import (
     AutoencoderKL,
+    AutoencoderTiny,
     DDIMScheduler,
     DDPMScheduler,
     DPMSolverMultistepScheduler,
@@ -70,6 +72,10 @@ def make(request):
         # Random decoders answer softly; unscaled latents make them use the whole range.
         scaling_factor=1.0,
     )
+    if request.get("isTiny"):
+        levels = {f"{half}_block_out_channels": [8, 8] for half in ("encoder", "decoder")}
+        blocks = {f"num_{half}_blocks": [1, 1] for half in ("encoder", "decoder")}
+        vae = AutoencoderTiny(**levels, **blocks)
     pipeline = pipeline_class(request)(
         tokenizer=tokenizer,
         text_encoder=text_encoder.eval(),
@@ -78,6 +84,15 @@ def make(request):
         scheduler=DPMSolverMultistepScheduler(),
     )
     pipeline.save_pretrained(request["folder"])
+    for name, changes in request.get("files", {}).items():
+        change(Path(request["folder"], name), changes)
+
+
+def change(path, changes):
+    """Writes other fields into a JSON file; those that say so are left out."""
+    fields = {**json.loads(path.read_text()), **changes}
+    kept = {key: value for key, value in fields.items() if value != "left out"}
+    path.write_text(json.dumps(kept))
 
 
 def pipeline_class(request):
@@ -109,7 +124,11 @@ def from_picture(pipeline, call):
     taken = min(int(call["numInferenceSteps"] * call["strength"]), call["numInferenceSteps"])
     timesteps = scheduler.timesteps[max(call["numInferenceSteps"] - taken, 0) :]
     generator = generators(call["seeds"])
-    original = vae.encode(picture).latent_dist.sample(generator) * vae.config.scaling_factor
+    encoded = vae.encode(picture)
+    # One latent a picture, or a distribution to draw it from.
+    is_tiny = isinstance(vae, AutoencoderTiny)
+    original = encoded.latents if is_tiny else encoded.latent_dist.sample(generator)
+    original = original * vae.config.scaling_factor
     original = torch.cat([original] * rows)
     noise = randn_tensor(original.shape, generator=generator)
     latents = scheduler.add_noise(original, noise, timesteps[:1].repeat(rows))

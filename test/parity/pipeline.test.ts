@@ -71,6 +71,14 @@ const picture = Array.from({ length: 16 * 16 * 3 }, (_, i) => {
 const leftHalf = Array.from({ length: 16 * 16 }, (_, i) => (i % 16 < 8 ? 1 : 0));
 const fromPicture = { image: picture, strength: 0.6 };
 
+const changed = (name: string) => ({
+  name,
+  isSigma: false,
+  sampleSize: 8,
+  vaeWidths: [16, 32],
+  calls: [base],
+});
+
 /** Pipelines of random weights, and what is asked of each. */
 const pipelines: {
   name: string;
@@ -78,6 +86,12 @@ const pipelines: {
   sampleSize: number;
   vaeWidths: number[];
   calls: Call[];
+  /** Whether the autoencoder is an AutoencoderTiny. */
+  isTiny?: boolean;
+  /** Fields of its files that say something else. */
+  files?: Record<string, Record<string, unknown>>;
+  /** What loading it warns of. */
+  warnings?: string[];
 }[] = [
   {
     name: "plain",
@@ -167,6 +181,60 @@ const pipelines: {
       },
     ],
   },
+  {
+    name: "with a small autoencoder",
+    isSigma: false,
+    sampleSize: 8,
+    vaeWidths: [16, 32],
+    isTiny: true,
+    calls: [base, { ...base, ...fromPicture, name: "image to image" }],
+  },
+  {
+    ...changed("whose files say more than is known"),
+    files: {
+      "transformer/config.json": { foo: 1, num_layer: 3, quantization_config: null, dropout: 0.1 },
+      "vae/config.json": { foo: 1 },
+      "text_encoder/config.json": { foo: 1, quantization_config: null },
+      "scheduler/scheduler_config.json": {
+        foo: 1,
+        skip_prk_steps: true,
+        timestep_type: "discrete",
+      },
+    },
+    warnings: [
+      "scheduler_config.json: the fields foo are not known and were ignored",
+      "transformer/config.json: the field foo is not known and was ignored.",
+      "transformer/config.json: the field num_layer is not known and was ignored. Did you mean num_layers?",
+      "transformer/config.json: dropout 0.1 has no effect here: training is without it",
+      "vae/config.json: the field foo is not known and was ignored.",
+    ],
+  },
+  {
+    ...changed("whose files name no classes"),
+    files: {
+      "transformer/config.json": { _class_name: "left out" },
+      "vae/config.json": { _class_name: "left out" },
+      "scheduler/scheduler_config.json": { _class_name: "left out" },
+    },
+  },
+  ...[
+    // The default of ±1 would leave the latents a range in which rounding is more than the bound.
+    ["DDIMScheduler", { clip_sample_range: 3 }],
+    ["DDPMScheduler", { clip_sample: false }],
+    ["UniPCMultistepScheduler", {}],
+    ["EulerDiscreteScheduler", { use_karras_sigmas: true }],
+    ["HeunDiscreteScheduler", {}],
+    ["LCMScheduler", { clip_sample: true, timestep_spacing: "left out" }],
+  ].map(([scheduler, fields]) => ({
+    ...changed(`whose index names ${scheduler}`),
+    files: {
+      "model_index.json": { scheduler: ["diffusers", scheduler] },
+      "scheduler/scheduler_config.json": fields as Record<string, unknown>,
+    },
+    warnings: [
+      `scheduler_config.json: the scheduler is a ${scheduler}, as model_index.json says, and not the DPMSolverMultistepScheduler of _class_name here`,
+    ],
+  })),
 ];
 
 interface Rendered {
@@ -243,7 +311,12 @@ describe("PixArtAlphaPipeline against diffusers", () => {
     // A picture of one colour, or one clipped all over, would prove nothing.
     expect(spread(theirs.pictures)).toBeGreaterThan(0.2);
 
-    const pipe = await DiffusionPipeline.fromPretrained(join(root, folder));
+    const warnings: string[] = [];
+    const onWarning = (text: string) => warnings.push(text);
+    const pipe = await DiffusionPipeline.fromPretrained(join(root, folder), { onWarning });
+    expect(warnings).toEqual(
+      (pipelines[pipeline]?.warnings ?? []).map((text) => expect.stringContaining(text)),
+    );
     if (call.scheduler !== undefined)
       pipe.scheduler = schedulerNamed(call.scheduler, pipe.scheduler.toConfig());
     const latent = await pipe(call.prompt, { ...optionsOf(call), outputType: "latent" });

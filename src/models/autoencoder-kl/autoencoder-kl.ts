@@ -138,7 +138,7 @@ export class AutoencoderKL extends Module {
   ): Promise<AutoencoderKL> {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
-      build: (config, path) => new AutoencoderKL(readAutoencoderKLConfig(config, path)),
+      build: (config, path, warn) => new AutoencoderKL(readAutoencoderKLConfig(config, path, warn)),
       arrange: presentAttention,
     });
   }

@@ -12,6 +12,7 @@ import {
   positive,
   readConfig,
   requireClass,
+  type Warn,
   writeConfig,
 } from "../config-fields.ts";
 
@@ -88,9 +89,10 @@ export function autoencoderKLConfig(given: Partial<AutoencoderKLConfig>): Autoen
 export function readAutoencoderKLConfig(
   json: Readonly<Record<string, unknown>>,
   path: string,
+  warn?: Warn,
 ): AutoencoderKLConfig {
   requireClass(json, path, "AutoencoderKL");
-  return consistent(readConfig(fields, json, path));
+  return consistent(readConfig(fields, json, path, warn));
 }
 
 /** What diffusers writes into `config.json` for this configuration. */

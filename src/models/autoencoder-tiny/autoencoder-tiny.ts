@@ -55,6 +55,11 @@ export class AutoencoderTiny extends Module {
     return fromDiffusion(latents, this.config);
   }
 
+  /** Runs `body`: it is safe in float16, where {@link AutoencoderKL.upcasted} may need float32. */
+  upcasted<T>(body: () => T): T {
+    return body();
+  }
+
   /** Latents in [−latentMagnitude, latentMagnitude] → [0, 1], clamped: for storage as an 8-bit picture. */
   scaleLatents(latents: Tensor): Tensor {
     const { latentMagnitude, latentShift } = this.config;
@@ -85,7 +90,8 @@ export class AutoencoderTiny extends Module {
   ): Promise<AutoencoderTiny> {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
-      build: (config, path) => new AutoencoderTiny(readAutoencoderTinyConfig(config, path)),
+      build: (config, path, warn) =>
+        new AutoencoderTiny(readAutoencoderTinyConfig(config, path, warn)),
     });
   }
 

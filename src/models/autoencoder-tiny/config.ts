@@ -9,6 +9,7 @@ import {
   positive,
   readConfig,
   requireClass,
+  type Warn,
   writeConfig,
 } from "../config-fields.ts";
 
@@ -73,9 +74,10 @@ export const autoencoderTinyConfig = (
 export function readAutoencoderTinyConfig(
   json: Readonly<Record<string, unknown>>,
   path: string,
+  warn?: Warn,
 ): AutoencoderTinyConfig {
   requireClass(json, path, "AutoencoderTiny");
-  return consistent(readConfig(fields, json, path));
+  return consistent(readConfig(fields, json, path, warn));
 }
 
 /** What diffusers writes into `config.json` for this configuration. */

@@ -81,6 +81,12 @@ async function write<C>(
   const { family, config, weights, place, assumptions } = source;
   const found = `${family.describe(config)}, in ${place}`;
   if (to === "diffusers") {
+    const reason = family.notDiffusers(config);
+    if (reason !== undefined) {
+      throw new Error(
+        `Expected a model that diffusers can compute but received one with ${reason}; load the file itself, or convert it to original or single-file`,
+      );
+    }
     const tensors = family.toDiffusers(lazyTensors(weights, dtype), config);
     await mkdir(path);
     await writeConfig(join(path, "config.json"), family.writeConfig(config));
@@ -91,7 +97,10 @@ async function write<C>(
   const tensors = originalTensors(source, dtype);
   if (to === "original") await writeTorchFile(path, tensors);
   else await writeLazySafetensors(path, tensors, { format: "pt" });
-  const dropped = source.dropped.filter((name) => !tensors.has(name));
+  const dropped = [
+    ...source.dropped.filter((name) => !tensors.has(name)),
+    ...family.unwritten(config),
+  ];
   const added = source.dropped.includes(POSITIONS) ? [] : [POSITIONS];
   return { found, assumptions, dropped, added };
 }

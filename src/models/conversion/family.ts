@@ -22,6 +22,10 @@ export interface ConversionFamily<C> {
   readonly describe: (config: C) => string;
   /** Why the original code cannot compute what this configuration says; undefined where it can. */
   readonly notOriginal: (config: C) => string | undefined;
+  /** Why diffusers' class cannot compute what this configuration says; undefined where it can. */
+  readonly notDiffusers: (config: C) => string | undefined;
+  /** What of a configuration the original layout has no place for, so that its readers must be told. */
+  readonly unwritten: (config: C) => readonly string[];
   /** What must be told again when a file of the original layout is read back. */
   readonly facts: (config: C) => SingleFileFacts;
   /** What of a configuration a file of any layout keeps. */

@@ -29,6 +29,8 @@ export interface DiTBlockOptions {
   readonly heads: number;
   readonly attentionBias: boolean;
   readonly activation: FeedForwardActivation;
+  /** Width inside the MLP over `dim`. */
+  readonly mlpRatio: number;
   /** Of the norm before the MLP; the other is fixed. */
   readonly affine: boolean;
   /** Of the norm before the MLP; the other is fixed. */
@@ -42,12 +44,13 @@ export class DiTBlock extends Module {
   readonly norm3: LayerNorm;
   readonly ff: FeedForward;
 
-  constructor({ dim, heads, attentionBias: bias, activation, affine, eps }: DiTBlockOptions) {
+  constructor(options: DiTBlockOptions) {
     super();
+    const { dim, heads, attentionBias: bias, activation, mlpRatio, affine, eps } = options;
     this.norm1 = new AdaLayerNormZero(dim);
     this.attn1 = new Attention({ dim, heads, bias });
     this.norm3 = new LayerNorm(dim, { affine, eps });
-    this.ff = new FeedForward(dim, activation);
+    this.ff = new FeedForward(dim, activation, mlpRatio);
   }
 
   /**

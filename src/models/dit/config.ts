@@ -9,6 +9,9 @@ import {
   positive,
   readConfig,
   requireClass,
+  share,
+  type Warn,
+  warnOfDropout,
   writeConfig,
 } from "../config-fields.ts";
 import { type FeedForwardActivation, feedForwardActivations } from "../feed-forward.ts";
@@ -22,8 +25,8 @@ export interface DiTConfig {
   /** 4 for the noise and 4 for its variance at release; `inChannels` where null. */
   readonly outChannels: number | null;
   readonly numLayers: number;
-  /** DiT has none; the field stays for the file's sake. */
-  readonly dropout: 0;
+  /** No effect: it would be for training, and DiT is trained without. The field stays for the file's sake. */
+  readonly dropout: number;
   /** Not used by DiT. */
   readonly normNumGroups: number;
   readonly attentionBias: boolean;
@@ -45,6 +48,13 @@ export interface DiTConfig {
    * diffusers' class does. Not a field of diffusers: Python passes over it.
    */
   readonly timestepFreqShift: 0 | 1;
+  /** Width inside the MLPs over the model's: 4 in all published models. Written only where it is another: diffusers has none. */
+  readonly mlpRatio: number;
+  /**
+   * Whether the class table has a row for "no class". False for models that were trained with `class_dropout_prob` 0. Written
+   * only then.
+   */
+  readonly hasNoClass: boolean;
 }
 
 const fields: FieldsOf<DiTConfig> = {
@@ -53,7 +63,7 @@ const fields: FieldsOf<DiTConfig> = {
   inChannels: count(4),
   outChannels: nullable(count(8), 8),
   numLayers: count(28),
-  dropout: oneOf(0),
+  dropout: share(0),
   normNumGroups: count(32),
   attentionBias: flag(true),
   sampleSize: count(32),
@@ -65,6 +75,8 @@ const fields: FieldsOf<DiTConfig> = {
   normElementwiseAffine: flag(false),
   normEps: positive(1e-6),
   timestepFreqShift: oneOf<0 | 1>(0, 1),
+  mlpRatio: positive(4),
+  hasNoClass: flag(true),
 };
 
 /** Where diffusers' class differs from the original; a file that is silent on one of these means diffusers' value. */
@@ -88,14 +100,25 @@ export function diTConfig(given: Partial<DiTConfig>): DiTConfig {
 }
 
 /**
- * Reads `config.json` of a DiT, of the older class `Transformer2DModel` too. `path` names the file in errors. Throws
- * where it describes another model or holds a field or value that isn't understood.
+ * Reads `config.json` of a DiT, of the older class `Transformer2DModel` too. `path` names the file in errors and in
+ * what `warn` hears of unknown fields. Throws where it describes another model or holds a value that isn't understood.
  */
-export function readDiTConfig(json: Readonly<Record<string, unknown>>, path: string): DiTConfig {
+export function readDiTConfig(
+  json: Readonly<Record<string, unknown>>,
+  path: string,
+  warn?: Warn,
+): DiTConfig {
   requireClass(json, path, "DiTTransformer2DModel", "ada_norm_zero");
-  return readConfig(fileFields, json, path);
+  const config = readConfig(fileFields, json, path, warn);
+  warnOfDropout(config, path, warn);
+  return config;
 }
 
-/** What diffusers writes into `config.json` for this configuration, and `timestep_freq_shift`. */
-export const writeDiTConfig = (config: DiTConfig): ConfigObject =>
-  writeConfig(config, "DiTTransformer2DModel");
+/** What diffusers writes into `config.json` for this configuration, `timestep_freq_shift`, and our own fields where in use. */
+export function writeDiTConfig({ mlpRatio, hasNoClass, ...config }: DiTConfig): ConfigObject {
+  const own = {
+    ...(mlpRatio === 4 ? {} : { mlpRatio }),
+    ...(hasNoClass ? {} : { hasNoClass }),
+  };
+  return writeConfig({ ...config, ...own }, "DiTTransformer2DModel");
+}

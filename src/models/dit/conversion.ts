@@ -39,7 +39,16 @@ export const diTConversion: ConversionFamily<DiTConfig> = {
     // weights are the original's business.
     return undefined;
   },
-  facts: ({ numAttentionHeads }) => ({ numAttentionHeads }),
+  notDiffusers: ({ mlpRatio, hasNoClass }) => {
+    if (mlpRatio !== 4) return `an MLP ${mlpRatio} times as wide as the model`;
+    if (!hasNoClass) return 'no row for "no class"';
+    return undefined;
+  },
+  unwritten: () => [],
+  facts: ({ numAttentionHeads, numEmbedsAdaNorm }) => ({
+    numAttentionHeads,
+    numClasses: numEmbedsAdaNorm,
+  }),
   essence: ({ numAttentionHeads, inChannels, numLayers, patchSize, sampleSize, ...config }) => ({
     numAttentionHeads,
     inChannels,
@@ -48,5 +57,7 @@ export const diTConversion: ConversionFamily<DiTConfig> = {
     sampleSize,
     outChannels: config.outChannels ?? inChannels,
     numEmbedsAdaNorm: config.numEmbedsAdaNorm,
+    hasNoClass: config.hasNoClass,
+    mlpRatio: config.mlpRatio,
   }),
 };

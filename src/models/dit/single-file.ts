@@ -14,12 +14,14 @@ import { diTOriginalKeys } from "./original-keys.ts";
 
 const POSITIONS = "pos_embed";
 const SHARED_IN_FIRST = "transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight";
+/** Of the published models. */
+const IMAGENET_CLASSES = 1000;
 const CLASS_TABLE = "class_embedder.embedding_table.weight";
 
 /**
  * Reads which DiT a file holds, and its configuration out of the weights' shapes. Weights in diffusers' layout stay in it: each
- * block has its copy of the embedders. The number of classes is one less than the
- * class table has rows: its last row is "no class". Throws as for PixArt.
+ * block has its copy of the embedders. Unless told, the number of classes is one less than the class table has rows: its last
+ * row is "no class". Throws as for PixArt.
  */
 export function readDiTFile(
   file: WeightsFile,
@@ -52,13 +54,25 @@ export function readDiTFile(
     ? shapes.grid(stored.shape(POSITIONS)) * common.patchSize
     : facts.sampleSize;
   if (sampleSize === undefined) throw sizeUnknown(file.path);
+  const rows = shapes.extent(isOriginal ? CLASS_TABLE : SHARED_IN_FIRST, 0);
+  const { numClasses = rows - 1 } = facts;
+  if (numClasses !== rows && numClasses !== rows - 1) {
+    throw new Error(
+      `Expected ${rows - 1} or ${rows} for numClasses, after the class table of ${file.path}, but received ${numClasses}`,
+    );
+  }
+  const isGuess = isOriginal && facts.numClasses === undefined && numClasses !== IMAGENET_CLASSES;
+  const assumptions = isGuess
+    ? [`${numClasses} classes, and a row for "no class" behind them in the class table`]
+    : [];
   const config = diTConfig({
     ...common,
     sampleSize,
-    numEmbedsAdaNorm: shapes.extent(isOriginal ? CLASS_TABLE : SHARED_IN_FIRST, 0) - 1,
+    numEmbedsAdaNorm: numClasses,
+    hasNoClass: numClasses < rows,
     normElementwiseAffine: shapes.keys.has("transformer_blocks.0.norm3.weight"),
     // diffusers' class embeds time at frequencies of its own.
     ...(isOriginal ? {} : { timestepFreqShift: 1, normEps: 1e-5 }),
   });
-  return { ...shared, config, assumptions: [] };
+  return { ...shared, config, assumptions };
 }

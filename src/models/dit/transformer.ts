@@ -69,6 +69,7 @@ export class DiTTransformer2DModel extends Module {
       heads: config.numAttentionHeads,
       attentionBias: config.attentionBias,
       activation: config.activationFn,
+      mlpRatio: config.mlpRatio,
       affine: config.normElementwiseAffine,
       eps: config.normEps,
     };
@@ -81,7 +82,8 @@ export class DiTTransformer2DModel extends Module {
       interpolationScale: 1,
     });
     this.timestepEmbedder = new TimestepEmbedding(256, width);
-    this.classEmbedder = new LabelEmbedding(config.numEmbedsAdaNorm + 1, width);
+    const rows = config.numEmbedsAdaNorm + (config.hasNoClass ? 1 : 0);
+    this.classEmbedder = new LabelEmbedding(rows, width);
     this.transformerBlocks = new ModuleList(
       Array.from({ length: config.numLayers }, () => new DiTBlock(block)),
     );
@@ -90,8 +92,16 @@ export class DiTTransformer2DModel extends Module {
     this.projOut2 = new Linear(width, patchSize ** 2 * (config.outChannels ?? inChannels));
   }
 
-  /** The label that stands for "no class": the row of the table that guidance and label dropout use. */
+  /**
+   * The label that stands for "no class": the row of the table that guidance and label dropout use. Throws where the model was
+   * trained without one.
+   */
   get noClass(): number {
+    if (!this.config.hasNoClass) {
+      throw new Error(
+        'Expected a DiT that was trained to know "no class" but received one with class_dropout_prob 0: it draws by class alone, without guidance',
+      );
+    }
     return this.config.numEmbedsAdaNorm;
   }
 
@@ -160,7 +170,7 @@ export class DiTTransformer2DModel extends Module {
   ): Promise<DiTTransformer2DModel> {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
-      build: (config, path) => new DiTTransformer2DModel(readDiTConfig(config, path)),
+      build: (config, path, warn) => new DiTTransformer2DModel(readDiTConfig(config, path, warn)),
       arrange: (weights, model) =>
         fromDiffusersDiT(weights, model.namedParameters(), model.config.numLayers),
     });

@@ -136,8 +136,8 @@ export class PixArtControlNetAdapterModel extends Module {
   ): Promise<PixArtControlNetAdapterModel> {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
-      build: (config, path) =>
-        new PixArtControlNetAdapterModel(readPixArtControlNetConfig(config, path)),
+      build: (config, path, warn) =>
+        new PixArtControlNetAdapterModel(readPixArtControlNetConfig(config, path, warn)),
     });
   }
 
@@ -194,5 +194,6 @@ function copiedConfig(config: PixArtConfig, numLayers: number): PixArtControlNet
         ? { ...config.kvCompressConfig, kvCompressLayer: layers }
         : null,
     qkNorm: config.qkNorm,
+    mlpRatio: config.mlpRatio,
   };
 }

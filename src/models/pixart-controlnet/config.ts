@@ -5,6 +5,7 @@ import {
   type FieldsOf,
   readConfig,
   requireClass,
+  type Warn,
   writeConfig,
 } from "../config-fields.ts";
 import { type PixArtBlockConfig, pixArtFields } from "../pixart/config.ts";
@@ -30,6 +31,7 @@ const fields: FieldsOf<PixArtControlNetConfig> = {
   normEps: pixArtFields.normEps,
   kvCompressConfig: pixArtFields.kvCompressConfig,
   qkNorm: pixArtFields.qkNorm,
+  mlpRatio: pixArtFields.mlpRatio,
 };
 
 const consistent = (config: PixArtControlNetConfig): PixArtControlNetConfig => {
@@ -46,9 +48,10 @@ export const pixArtControlNetConfig = (
 export function readPixArtControlNetConfig(
   json: Readonly<Record<string, unknown>>,
   path: string,
+  warn?: Warn,
 ): PixArtControlNetConfig {
   requireClass(json, path, "PixArtControlNetAdapterModel");
-  return consistent(readConfig(fields, json, path));
+  return consistent(readConfig(fields, json, path, warn));
 }
 
 /** What diffusers' research example writes into `config.json`, and what differs from XL/2's blocks. */

@@ -32,8 +32,10 @@ export function readControlNetFile(
     throw new BadFileError(file.path, "tensors", "a ControlNet under controlnet.0", found);
   }
   const { config, assumptions } = readPixArtFile(file, facts);
-  const { numAttentionHeads, attentionHeadDim, crossAttentionDim, attentionBias, qkNorm } = config;
-  const dims = { numAttentionHeads, attentionHeadDim, crossAttentionDim, attentionBias, qkNorm };
+  const { numAttentionHeads, attentionHeadDim, crossAttentionDim, attentionBias } = config;
+  const { qkNorm, mlpRatio } = config;
+  const sizes = { numAttentionHeads, attentionHeadDim, crossAttentionDim, mlpRatio };
+  const dims = { ...sizes, attentionBias, qkNorm };
   const copied = pixArtControlNetConfig({ ...dims, numLayers });
   return { config: copied, weights, originalOnly: undefined, dropped: [], assumptions };
 }

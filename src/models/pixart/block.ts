@@ -16,6 +16,8 @@ export interface PixArtBlockOptions {
   readonly contextDim: number;
   readonly attentionBias: boolean;
   readonly activation: FeedForwardActivation;
+  /** Width inside the MLP over `dim`. */
+  readonly mlpRatio: number;
   readonly affine: boolean;
   readonly eps: number;
   /** How this block's self-attention makes keys and values fewer; not at all where undefined. */
@@ -46,12 +48,12 @@ export class PixArtBlock extends Module {
   constructor(options: PixArtBlockOptions) {
     super();
     const { dim, heads, contextDim, attentionBias: bias, activation, affine, eps } = options;
-    const { compression, qkNorm } = options;
+    const { compression, qkNorm, mlpRatio } = options;
     this.norm1 = new LayerNorm(dim, { affine, eps });
     this.attn1 = new SelfAttention({ dim, heads, bias, compression, qkNorm });
     this.attn2 = new Attention({ dim, heads, contextDim, bias });
     this.norm2 = new LayerNorm(dim, { affine, eps });
-    this.ff = new FeedForward(dim, activation);
+    this.ff = new FeedForward(dim, activation, mlpRatio);
     this.scaleShiftTable = this.parameter([6, dim], init.normal(dim ** -0.5));
   }
 

@@ -60,18 +60,38 @@ describe("readPixArtConfig", () => {
     );
   });
 
-  it("lists every field and value that it does not understand", () => {
-    const json = {
-      ...released,
-      activation_fn: "mish",
-      attention_type: "gated",
-      dropout: 0.1,
-      num_layer: 2,
-    };
+  it("takes a file that names no class", () => {
+    const { _class_name: _, ...json } = released;
+    expect(readPixArtConfig(json, path)).toEqual(readPixArtConfig(released, path));
+  });
+
+  it("ignores fields that nobody knows, and dropout, aloud", () => {
+    const warnings: string[] = [];
+    const json = { ...released, num_layer: 2, window_size: 7, dropout: 0.1 };
+    const config = readPixArtConfig(json, path, (text) => warnings.push(text));
+    expect(config).toEqual({ ...readPixArtConfig(released, path), dropout: 0.1 });
+    expect(writePixArtConfig(config)).toMatchObject({ dropout: 0.1 });
+    expect(warnings).toEqual([
+      "model/transformer/config.json: the field num_layer is not known and was ignored. Did you mean num_layers?",
+      "model/transformer/config.json: the field window_size is not known and was ignored.",
+      "model/transformer/config.json: dropout 0.1 has no effect here: training is without it",
+    ]);
+  });
+
+  it("refuses quantized weights, which have another layout", () => {
+    const json = { ...released, quantization_config: null };
+    expect(readPixArtConfig(json, path)).toEqual(readPixArtConfig(released, path));
+    const packed = { ...released, quantization_config: { quant_method: "bitsandbytes" } };
+    expect(() => readPixArtConfig(packed, path)).toThrow(
+      'Expected weights that are not quantized for model/transformer/config.json but received quantization_config of bitsandbytes. Load the model that they were made from; `quantize: "int8"` makes it small.',
+    );
+  });
+
+  it("lists every value that it does not understand", () => {
+    const json = { ...released, activation_fn: "mish", attention_type: "gated", dropout: 1 };
     expect(() => readPixArtConfig(json, path)).toThrow(
       [
-        "Unknown field num_layer in model/transformer/config.json. Did you mean num_layers in model/transformer/config.json?",
-        "Expected 0 for dropout in model/transformer/config.json but received 0.1",
+        "Expected a number from 0 up to 1 for dropout in model/transformer/config.json but received 1",
         'Expected "gelu-approximate" or "gelu" or "geglu" or "geglu-approximate" or "swiglu" or "linear-silu" for activation_fn in model/transformer/config.json but received "mish"',
         'Expected "default" or null for attention_type in model/transformer/config.json but received "gated"',
       ].join("\n"),

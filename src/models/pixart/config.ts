@@ -9,6 +9,9 @@ import {
   positive,
   readConfig,
   requireClass,
+  share,
+  type Warn,
+  warnOfDropout,
   writeConfig,
 } from "../config-fields.ts";
 import { type FeedForwardActivation, feedForwardActivations } from "../feed-forward.ts";
@@ -24,8 +27,8 @@ export interface PixArtConfig {
   /** 4 for the noise and 4 for its variance at release; `inChannels` where null. */
   readonly outChannels: number | null;
   readonly numLayers: number;
-  /** PixArt has none; the field stays for the file's sake. */
-  readonly dropout: 0;
+  /** No effect: it would be for training, and PixArt is trained without. The field stays for the file's sake. */
+  readonly dropout: number;
   /** Not used by PixArt. */
   readonly normNumGroups: number;
   /** Width of the caption tokens that reach the blocks: the model's own width where captions are projected. */
@@ -54,6 +57,8 @@ export interface PixArtConfig {
   readonly kvCompressConfig: KVCompressConfig | null;
   /** Whether queries and keys of the self-attention are normalised (PixArt-Σ). Written only where they are. */
   readonly qkNorm: boolean;
+  /** Width inside the MLPs over the model's: 4 in all published models. Written only where it is another: diffusers has none. */
+  readonly mlpRatio: number;
 }
 
 /** The part of a configuration that its blocks follow. */
@@ -68,6 +73,7 @@ export type PixArtBlockConfig = Pick<
   | "normEps"
   | "kvCompressConfig"
   | "qkNorm"
+  | "mlpRatio"
 >;
 
 /** The fields of a {@link PixArtConfig}, with diffusers' defaults. */
@@ -77,7 +83,7 @@ export const pixArtFields: FieldsOf<PixArtConfig> = {
   inChannels: count(4),
   outChannels: nullable(count(8), 8),
   numLayers: count(28),
-  dropout: oneOf(0),
+  dropout: share(0),
   normNumGroups: count(32),
   crossAttentionDim: count(1152),
   attentionBias: flag(true),
@@ -95,6 +101,7 @@ export const pixArtFields: FieldsOf<PixArtConfig> = {
   attentionType: oneOf("default", null),
   kvCompressConfig: nullable(kvCompression),
   qkNorm: flag(false),
+  mlpRatio: positive(4),
 };
 
 /** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
@@ -103,22 +110,27 @@ export const pixArtConfig = (given: Partial<PixArtConfig>): PixArtConfig =>
 
 /**
  * Reads `config.json` of a PixArt transformer, of the older class `Transformer2DModel` too. `path` names the file in
- * errors. Throws where it describes another model or holds a field or value that isn't understood.
+ * errors and in what `warn` hears of unknown fields. Throws where it describes another model or holds a value that isn't
+ * understood.
  */
 export function readPixArtConfig(
   json: Readonly<Record<string, unknown>>,
   path: string,
+  warn?: Warn,
 ): PixArtConfig {
   requireClass(json, path, "PixArtTransformer2DModel", "ada_norm_single");
-  return readConfig(pixArtFields, json, path);
+  const config = readConfig(pixArtFields, json, path, warn);
+  warnOfDropout(config, path, warn);
+  return config;
 }
 
-/** What diffusers writes into `config.json` for this configuration, and PixArt-Σ's fields where they are in use. */
+/** What diffusers writes into `config.json` for this configuration, and PixArt-Σ's and our own fields where they are in use. */
 export function writePixArtConfig(config: PixArtConfig): ConfigObject {
-  const { kvCompressConfig, qkNorm, ...own } = config;
+  const { kvCompressConfig, qkNorm, mlpRatio, ...own } = config;
   const sigma = {
     ...(kvCompressConfig === null ? {} : { kvCompressConfig }),
     ...(qkNorm ? { qkNorm } : {}),
+    ...(mlpRatio === 4 ? {} : { mlpRatio }),
   };
   return writeConfig({ ...own, ...sigma }, "PixArtTransformer2DModel");
 }
@@ -167,6 +179,7 @@ export function blockOptions(config: PixArtBlockConfig, layer: number): PixArtBl
     contextDim: config.crossAttentionDim,
     attentionBias: config.attentionBias,
     activation: config.activationFn,
+    mlpRatio: config.mlpRatio,
     affine: config.normElementwiseAffine,
     eps: config.normEps,
     compression: kvCompressConfig?.kvCompressLayer.includes(layer) ? kvCompressConfig : undefined,

@@ -5,6 +5,7 @@ import {
   readPixArtConfig,
   writePixArtConfig,
 } from "./config.ts";
+import { isWeightless } from "./kv-compression.ts";
 import { pixArtOriginalKeys } from "./original-keys.ts";
 import { readPixArtFile } from "./single-file.ts";
 
@@ -30,7 +31,11 @@ export const pixArtConversion: ConversionFamily<PixArtConfig> = {
     return [
       `PixArt of ${numLayers} layers, width ${width}, for ${sampleSize * VAE_SCALE} px, positions divided by ${interpolationScale}`,
       ...(usesAdditionalConditions ? ["told the picture's size"] : []),
-      ...(kvCompressConfig ? [`${kvCompressConfig.kvCompressLayer.length} layers compressed`] : []),
+      ...(kvCompressConfig
+        ? [
+            `${kvCompressConfig.kvCompressLayer.length} layers compressed (${kvCompressConfig.sampling})`,
+          ]
+        : []),
       ...(qkNorm ? ["queries and keys normalised"] : []),
     ].join(", ");
   },
@@ -42,11 +47,23 @@ export const pixArtConversion: ConversionFamily<PixArtConfig> = {
     if (!config.attentionBias) return "attention without biases";
     return undefined;
   },
-  facts: ({ numAttentionHeads }) => ({ numAttentionHeads }),
+  notDiffusers: ({ mlpRatio }) =>
+    mlpRatio === 4 ? undefined : `an MLP ${mlpRatio} times as wide as the model`,
+  unwritten: ({ kvCompressConfig }) =>
+    isWeightless(kvCompressConfig)
+      ? [
+          `kvCompressConfig (${kvCompressConfig.sampling}, scale ${kvCompressConfig.scaleFactor}, ${kvCompressConfig.kvCompressLayer.length} layers)`,
+        ]
+      : [],
+  facts: ({ numAttentionHeads, kvCompressConfig }) => ({
+    numAttentionHeads,
+    kvCompressConfig: isWeightless(kvCompressConfig) ? kvCompressConfig : undefined,
+  }),
   essence: (config) => {
     const { numAttentionHeads, inChannels, numLayers, patchSize, sampleSize } = config;
-    const { captionChannels, kvCompressConfig, qkNorm } = config;
+    const { captionChannels, kvCompressConfig, qkNorm, mlpRatio } = config;
     const sizes = { numAttentionHeads, inChannels, numLayers, patchSize, sampleSize };
-    return { ...sizes, captionChannels, kvCompressConfig, qkNorm, ...pixArtDimensions(config) };
+    const sigma = { kvCompressConfig, qkNorm };
+    return { ...sizes, captionChannels, ...sigma, mlpRatio, ...pixArtDimensions(config) };
   },
 };

@@ -55,6 +55,7 @@ export function pixArtFromDiT(
       sampleSize: config.sampleSize,
       patchSize: config.patchSize,
       activationFn: config.activationFn,
+      mlpRatio: config.mlpRatio,
       captionChannels,
       interpolationScale: 1,
       useAdditionalConditions: false,

@@ -11,7 +11,12 @@ export {
 } from "./conditioning.ts";
 export type { PixArtBlockConfig, PixArtConfig } from "./config.ts";
 export { type FromDiTOptions, pixArtFromDiT } from "./from-dit.ts";
-export type { KVCompressConfig, KVSampling, PatchGrid } from "./kv-compression.ts";
+export {
+  type KVCompressConfig,
+  type KVSampling,
+  kvSamplings,
+  type PatchGrid,
+} from "./kv-compression.ts";
 export { SelfAttention, type SelfAttentionOptions } from "./self-attention.ts";
 export {
   type EmbeddedInputs,

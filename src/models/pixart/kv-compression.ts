@@ -3,10 +3,11 @@ import { count, type Field } from "../config-fields.ts";
 
 // Shapes: B batch, N = h·w image tokens, s scale factor, D hidden width.
 
-const samplings = ["conv", "ave", "uniform", "uniform_every"] as const;
+/** The ways of PixArt-Σ's code. */
+export const kvSamplings = ["conv", "ave", "uniform", "uniform_every"] as const;
 
 /** How keys and values are made fewer. */
-export type KVSampling = (typeof samplings)[number];
+export type KVSampling = (typeof kvSamplings)[number];
 
 /** PixArt-Σ's compression of keys and values (arXiv 2403.04692 section 3.3), under its own names. */
 export interface KVCompressConfig {
@@ -27,12 +28,12 @@ const isLayer = (value: unknown): boolean => Number.isSafeInteger(value) && Numb
 /** A {@link KVCompressConfig} in a model's configuration. */
 export const kvCompression: Field<KVCompressConfig> = {
   initial: { sampling: "conv", scaleFactor: 2, kvCompressLayer: [] },
-  expected: `the sampling (${samplings.join(", ")}), the scale factor (an integer above 1) and the list of layers`,
+  expected: `the sampling (${kvSamplings.join(", ")}), the scale factor (an integer above 1) and the list of layers`,
   accepts: (value) => {
     if (typeof value !== "object" || value === null) return false;
     const { sampling, scaleFactor, kvCompressLayer, ...others } = value as Record<string, unknown>;
     return (
-      samplings.some((known) => known === sampling) &&
+      kvSamplings.some((known) => known === sampling) &&
       count(2).accepts(scaleFactor) &&
       Number(scaleFactor) > 1 &&
       Array.isArray(kvCompressLayer) &&
@@ -41,6 +42,10 @@ export const kvCompression: Field<KVCompressConfig> = {
     );
   },
 };
+
+/** Whether a compression doesn't show in a file of weights. */
+export const isWeightless = (config: KVCompressConfig | null): config is KVCompressConfig =>
+  config !== null && config.sampling !== "conv";
 
 /** Throws where a layer is to be compressed that isn't there. */
 export function requireLayers(config: {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Device, tidy } from "../../torch/index.ts";
 import {
   BadFileError,
@@ -11,20 +12,21 @@ import {
   configBeside,
   type FoundModel,
   groupKeys,
+  MissingFactError,
   type SingleFileFacts,
   sizeUnknown,
   WeightShapes,
 } from "../single-file.ts";
 import { type PixArtConfig, pixArtConfig, readPixArtConfig } from "./config.ts";
+import type { KVCompressConfig } from "./kv-compression.ts";
 import { pixArtOriginalKeys } from "./original-keys.ts";
+import { positionScale } from "./position-scale.ts";
 
 /** The null caption of training, a buffer in the width of the text encoder; diffusers encodes "" instead and keeps none. */
 export const NULL_CAPTION = "y_embedder.y_embedding";
 /** The fixed table of positions, which follows from the configuration. */
 export const POSITIONS = "pos_embed";
 
-/** What PixArt divides positions by: Σ's 256 px, 512 px, 1024 px and 2048 px; α has 1 for 256 px. */
-const SCALES = [0.5, 1, 2, 4];
 /** Tokens of a caption in PixArt-Σ. */
 const SIGMA_TOKENS = 300;
 
@@ -61,6 +63,13 @@ export function readPixArtFile(
   const shapes = new WeightShapes(file.path, weights);
   const assumptions: string[] = [];
   const shape = shapeConfig(shapes, facts);
+  const tokens = nullCaption?.shape(NULL_CAPTION)[0] ?? SIGMA_TOKENS;
+  const mayBeSigma = isOriginal && tokens === SIGMA_TOKENS && !hasMicroConditions(shapes);
+  if (mayBeSigma && shape.kvCompressConfig === null) {
+    assumptions.push(
+      "keys and values are not compressed: of PixArt-Σ's ways to do it only the learned one (conv) shows in a file",
+    );
+  }
   const size = readSize(shapes, only(POSITIONS), nullCaption, facts, assumptions);
   return {
     ...shared,
@@ -84,21 +93,33 @@ function shapeConfig(shapes: WeightShapes, facts: SingleFileFacts): Partial<PixA
     useAdditionalConditions: hasMicroConditions(shapes),
     captionChannels: keys.has(caption) ? shapes.extent(caption, 1) : null,
     qkNorm: keys.has(`${block}.attn1.q_norm.weight`),
-    kvCompressConfig:
-      compressed.length === 0
-        ? null
-        : {
-            sampling: "conv",
-            scaleFactor: shapes.extent(`transformer_blocks.${compressed[0]}.attn1.sr.weight`, 2),
-            kvCompressLayer: compressed,
-          },
+    kvCompressConfig: compressionOf(shapes, compressed, facts),
   };
+}
+
+/** The learned compression that the layers `compressed` have, or the one that is told. */
+function compressionOf(
+  shapes: WeightShapes,
+  compressed: readonly number[],
+  { kvCompressConfig: told }: SingleFileFacts,
+): KVCompressConfig | null {
+  const [first] = compressed;
+  if (first === undefined) return told ?? null;
+  const found: KVCompressConfig = {
+    sampling: "conv",
+    scaleFactor: shapes.extent(`transformer_blocks.${first}.attn1.sr.weight`, 2),
+    kvCompressLayer: compressed,
+  };
+  if (told === undefined || isDeepStrictEqual(told, found)) return found;
+  throw new Error(
+    `Expected no kvCompressConfig for ${shapes.path}, whose weights show a learned compression (conv), but received ${JSON.stringify(told)}`,
+  );
 }
 
 const hasMicroConditions = (shapes: WeightShapes): boolean =>
   shapes.keys.has("adaln_single.emb.resolution_embedder.linear_1.weight");
 
-/** The picture's size and the positions' scale: from the table of positions, else told, else from what only one model has. */
+/** The picture's size and the positions' scale: from the table of positions, else told, else by what published models have. */
 function readSize(
   shapes: WeightShapes,
   positions: TypedWeights | undefined,
@@ -110,32 +131,50 @@ function readSize(
   if (positions !== undefined) {
     const grid = shapes.grid(positions.shape(POSITIONS));
     const sampleSize = grid * patchSize;
-    const scale = facts.interpolationScale ?? scaleOf(positions);
-    if (scale !== undefined) return { sampleSize, interpolationScale: scale };
-    const usual = Math.max(Math.floor(sampleSize / 64), 1);
-    assumptions.push(`the positions of pos_embed follow no known scale; took ${usual}`);
-    return { sampleSize, interpolationScale: usual };
+    if (facts.sampleSize !== undefined && facts.sampleSize !== sampleSize) {
+      assumptions.push(
+        `${pixels(sampleSize)}, as pos_embed shows, and not ${facts.sampleSize * 8}`,
+      );
+    }
+    const found = tidy(() => positionScale(positions.tensor(POSITIONS), grid));
+    const interpolationScale = facts.interpolationScale ?? found;
+    if (interpolationScale === undefined) {
+      throw new MissingFactError(
+        `Expected interpolationScale for ${shapes.path} but received nothing: its pos_embed is no table of sines and cosines that shows it`,
+      );
+    }
+    if (interpolationScale !== found) {
+      const shown = found === undefined ? "shows no scale" : `has them divided by ${found}`;
+      assumptions.push(`positions divided by ${interpolationScale}, though pos_embed ${shown}`);
+    }
+    return { sampleSize, interpolationScale };
   }
-  // Of all published models only PixArt-α's for 1024 px is told the size of the picture.
-  const sampleSize = facts.sampleSize ?? (hasMicroConditions(shapes) ? 128 : undefined);
+  if (facts.sampleSize === undefined && hasMicroConditions(shapes)) {
+    assumptions.push(
+      `${pixels(PUBLISHED_MICRO_CONDITIONED)}, as the published model that is told the picture's size: without pos_embed the file does not show it`,
+    );
+  }
+  const sampleSize =
+    facts.sampleSize ?? (hasMicroConditions(shapes) ? PUBLISHED_MICRO_CONDITIONED : undefined);
   if (sampleSize === undefined) throw sizeUnknown(shapes.path);
   if (facts.interpolationScale !== undefined) {
     return { sampleSize, interpolationScale: facts.interpolationScale };
   }
   const tokens = nullCaption?.shape(NULL_CAPTION)[0];
   if (sampleSize < 64 && tokens === undefined) {
-    throw new Error(
+    throw new MissingFactError(
       `Expected interpolationScale for ${shapes.path} but received nothing. At sampleSize ${sampleSize} it is 1 for PixArt-α and ${sampleSize / 64} for PixArt-Σ, and without y_embedder.y_embedding the file does not show which of them it holds.`,
     );
   }
   const isSigma = tokens === SIGMA_TOKENS;
   const interpolationScale = isSigma ? sampleSize / 64 : Math.max(Math.floor(sampleSize / 64), 1);
+  assumptions.push(
+    `positions divided by ${interpolationScale}, as PixArt${sampleSize < 64 ? (isSigma ? "-Σ" : "-α") : ""} has them at ${pixels(sampleSize)}`,
+  );
   return { sampleSize, interpolationScale };
 }
 
-/** The scale that a table of positions was made with: the first channel of the second column is sin(1 / scale). */
-function scaleOf(positions: TypedWeights): number | undefined {
-  const sine = tidy(() => positions.tensor(POSITIONS).select(1, 1).select(1, 0).item());
-  // Half precision is good for two digits and more; the sines of two scales differ by far more.
-  return SCALES.find((scale) => Math.abs(Math.sin(1 / scale) - sine) < 4e-3);
-}
+/** Of all published models only PixArt-α's for 1024 px is told the size of the picture. */
+const PUBLISHED_MICRO_CONDITIONED = 128;
+
+const pixels = (sampleSize: number): string => `${sampleSize * 8} px`;

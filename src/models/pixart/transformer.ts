@@ -196,7 +196,8 @@ export class PixArtTransformer2DModel extends Module {
   ): Promise<PixArtTransformer2DModel> {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
-      build: (config, path) => new PixArtTransformer2DModel(readPixArtConfig(config, path)),
+      build: (config, path, warn) =>
+        new PixArtTransformer2DModel(readPixArtConfig(config, path, warn)),
       quantizable: /^transformer_blocks\./,
     });
   }

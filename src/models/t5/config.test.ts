@@ -96,6 +96,10 @@ describe("readT5Config", () => {
     expect(() => readT5Config({ ...released, model_type: "umt5" }, "a/config.json")).toThrow(
       'Expected t5 for model_type in a/config.json but received "umt5"',
     );
+    const packed = { ...released, quantization_config: { quant_method: "gptq" } };
+    expect(() => readT5Config(packed, "a/config.json")).toThrow(
+      "Expected weights that are not quantized for a/config.json but received quantization_config of gptq.",
+    );
     const silu = { ...released, feed_forward_proj: "gated-silu" };
     expect(() => readT5Config(silu, "a/config.json")).toThrow(
       'Expected "relu" or "gated-gelu" for feed_forward_proj in a/config.json but received "gated-silu"',

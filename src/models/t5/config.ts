@@ -7,6 +7,7 @@ import {
   type FieldsOf,
   oneOf,
   positive,
+  refuseQuantized,
 } from "../config-fields.ts";
 
 /** Configuration of {@link T5EncoderModel}: transformers' fields that concern the encoder, in camelCase. */
@@ -82,6 +83,7 @@ export function readT5Config(json: Readonly<Record<string, unknown>>, path: stri
       `Expected t5 for model_type in ${path} but received ${JSON.stringify(json.model_type)}`,
     );
   }
+  refuseQuantized(json, path);
   const own = Object.keys(fields).filter((field) => fileKey(field) in json);
   const given = Object.fromEntries(own.map((field) => [field, json[fileKey(field)]]));
   return consistent(completeConfig(fields, given, (field) => `${fileKey(field)} in ${path}`));

@@ -1,0 +1,14 @@
+/** Letters of a text that is shown whole. */
+const SHOWN_WHOLE = 160;
+/** Letters of each end of a longer one, at most. */
+const SHOWN_END = 60;
+
+/** A text as a message can hold it: whole, or its first and last words and how many letters it has. */
+export function shorten(text: string): string {
+  const letters = Array.from(text);
+  if (letters.length <= SHOWN_WHOLE) return text;
+  const words = (end: string, cut: RegExp): string => end.replace(cut, "") || end;
+  const first = words(letters.slice(0, SHOWN_END).join(""), /\s+\S*$/);
+  const last = words(letters.slice(-SHOWN_END).join(""), /^\S*\s+/);
+  return `${first} … ${last} (${letters.length} letters)`;
+}
