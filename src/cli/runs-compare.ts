@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
+import { type ConfigDifference, differencesOf } from "../config/config-differences.ts";
 import type { ResolvedConfig } from "../config/index.ts";
 import { contactSheet, RgbImage } from "../images/index.ts";
 import { formatDuration } from "../training/quantities.ts";
-import { readRunConfig } from "../training/run-pipeline.ts";
+import { readRunConfig } from "../training/run-folder.ts";
 import { type RunSummary, type StageSummary, summarizeRun } from "../training/run-summary.ts";
 import { lossText, speedText } from "./runs.ts";
 import { table } from "./table.ts";
@@ -14,12 +14,6 @@ import { say } from "./talk.ts";
 export interface RunsCompareOptions {
   readonly json?: boolean;
   readonly sheet?: string;
-}
-
-/** A place of two configs at which they differ; undefined where one of them has no such place. */
-interface Difference {
-  readonly place: string;
-  readonly values: readonly [a: unknown, b: unknown];
 }
 
 /** `pixart runs compare A B` */
@@ -39,34 +33,18 @@ export async function runsCompare(
 }
 
 /** Where two configs differ, by path; where the runs are kept does not count. Stages are told apart by name. */
-export function configDifferences(a: ResolvedConfig, b: ResolvedConfig): Difference[] {
-  const places = ({ workDir: _, stages, ...config }: ResolvedConfig): Map<string, unknown> =>
-    leaves({
-      ...config,
-      stages: Object.fromEntries(stages.map(({ name, ...stage }) => [name, stage])),
-    });
-  const [left, right] = [places(a), places(b)];
-  return [...new Set([...left.keys(), ...right.keys()])].flatMap((place): Difference[] => {
-    const values = [left.get(place), right.get(place)] as const;
-    return isDeepStrictEqual(...values) ? [] : [{ place, values }];
+export function configDifferences(a: ResolvedConfig, b: ResolvedConfig): ConfigDifference[] {
+  const byName = ({ workDir: _, stages, ...config }: ResolvedConfig): object => ({
+    ...config,
+    stages: Object.fromEntries(stages.map(({ name, ...stage }) => [name, stage])),
   });
-}
-
-/** The values of nested objects by path; lists are values. */
-function leaves(value: object, path = ""): Map<string, unknown> {
-  return new Map(
-    Object.entries(value).flatMap(([key, inner]) =>
-      typeof inner === "object" && inner !== null && !Array.isArray(inner)
-        ? [...leaves(inner, `${path}${key}.`)]
-        : [[`${path}${key}`, inner] as const],
-    ),
-  );
+  return differencesOf(byName(a), byName(b));
 }
 
 const valueText = (value: unknown): string => (value === undefined ? "-" : JSON.stringify(value));
 
 function describeComparison(
-  differences: readonly Difference[],
+  differences: readonly ConfigDifference[],
   runs: readonly [a: RunSummary, b: RunSummary],
 ): string[] {
   const [a, b] = runs;
@@ -100,31 +78,51 @@ function describeComparison(
   return [...config, "", ...table([head, ["state", a.state, b.state], ...results])];
 }
 
-/**
- * Both runs' sample sheets side by side: of each stage that both have, at the last step that both have drawn at, or the
- * newest of each where that is the first.
- */
+/** Two runs' sheets of one stage, at the last step that both have drawn at, or the newest of each. */
+interface SheetPair {
+  readonly stage: string;
+  readonly sheets: readonly [a: RunSummary["sheets"][number], b: RunSummary["sheets"][number]];
+}
+
+/** Of each stage that both runs have drawn in. A stage's first sheet shows no training: it counts as common where there is no other. */
+function sheetPairs([a, b]: readonly [a: RunSummary, b: RunSummary]): SheetPair[] {
+  return a.stages.flatMap(({ stage }) => {
+    const [left, right] = [a, b].map((run) => run.sheets.filter((each) => each.stage === stage));
+    const newest = [left?.at(-1), right?.at(-1)] as const;
+    const common = left?.findLast(
+      ({ step }) => step > 0 && right?.some((other) => other.step === step),
+    );
+    const own = common ?? newest[0];
+    const other =
+      common === undefined ? newest[1] : right?.findLast(({ step }) => step === common.step);
+    return own === undefined || other === undefined ? [] : [{ stage, sheets: [own, other] }];
+  });
+}
+
+/** Which steps are shown: what differs in them is no difference of the runs. */
+function describePair(
+  { stage, sheets: [own, other] }: SheetPair,
+  [a, b]: readonly [a: RunSummary, b: RunSummary],
+): string {
+  return own.step === other.step
+    ? `Stage "${stage}": both at step ${own.step}`
+    : `Stage "${stage}": ${a.path} at step ${own.step}, ${b.path} at step ${other.step}, since both have drawn at no step in common but the first`;
+}
+
+/** Draws both runs' sample sheets side by side, and says which steps they show. */
 async function saveSheet(
   runs: readonly [a: RunSummary, b: RunSummary],
   file: string,
 ): Promise<void> {
   const [a, b] = runs;
-  const pairs = a.stages.flatMap(({ stage }) => {
-    const [left, right] = runs.map((run) => run.sheets.filter((each) => each.stage === stage));
-    const common = left?.findLast(
-      ({ step }) => step > 0 && right?.some((other) => other.step === step),
-    );
-    const own = common ?? left?.at(-1);
-    const other =
-      common === undefined ? right?.at(-1) : right?.findLast(({ step }) => step === common.step);
-    return own === undefined || other === undefined ? [] : [[own, other] as const];
-  });
+  const pairs = sheetPairs(runs);
   if (pairs.length === 0) {
     say(`${a.path} and ${b.path} have no sample sheets of the same stage: no ${file}`);
     return;
   }
-  const shown = pairs.flatMap((pair) =>
-    pair.map(({ stage, step, file: sheet }, i) => {
+  for (const pair of pairs) say(describePair(pair, runs));
+  const shown = pairs.flatMap(({ sheets }) =>
+    sheets.map(({ stage, step, file: sheet }, i) => {
       const { path } = i === 0 ? a : b;
       return { path: join(path, sheet), label: `${path}, ${stage}, step ${step}` };
     }),

@@ -1,6 +1,6 @@
 import { contactSheet, RgbImage } from "../images/index.ts";
 import { type PictureLosses, readPictureLosses } from "../training/picture-losses-file.ts";
-import { readRunConfig } from "../training/run-pipeline.ts";
+import { readRunConfig } from "../training/run-folder.ts";
 import { loadTrainingData } from "../training/training-data.ts";
 import { lossText } from "./runs.ts";
 import { table } from "./table.ts";

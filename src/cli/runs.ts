@@ -1,6 +1,5 @@
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import { isRunFolder, type RunSummary, summarizeRun } from "../training/run-summary.ts";
+import { statSync } from "node:fs";
+import { type RunSummary, summarizeRuns } from "../training/run-summary.ts";
 import { table } from "./table.ts";
 import { say } from "./talk.ts";
 
@@ -19,24 +18,39 @@ export const speedText = (speed: number | null): string =>
 
 /** `pixart runs list [FOLDER]`: the runs in a folder, newest first. */
 export async function runsList(folder: string, { json }: RunsListOptions): Promise<void> {
-  if (!existsSync(folder)) {
-    throw new Error(
-      `Expected a folder of runs for FOLDER but received ${folder}, which is not there`,
-    );
-  }
-  const runs = readdirSync(folder, { withFileTypes: true })
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter(isRunFolder)
-    .map(summarizeRun)
-    .sort((a, b) => (b.begun ?? "").localeCompare(a.begun ?? ""));
+  const place = statSync(folder, { throwIfNoEntry: false });
+  if (place !== undefined && !place.isDirectory())
+    throw new Error(`Expected a folder of runs for FOLDER but received the file ${folder}`);
+  const runs = place === undefined ? [] : summarizeRuns(folder);
   if (json) process.stdout.write(`${JSON.stringify(runs)}\n`);
-  else if (runs.length === 0) say(`No runs in ${folder}`);
+  else if (runs.length === 0) say(`No runs yet in ${folder}`);
   else process.stdout.write(`${describeRuns(runs).join("\n")}\n`);
 }
 
-/** One line a run: where it stands, in the stage that was worked on last. */
+/** One line a run: where it stands, in the stage that was worked on last. What cannot be read comes last. */
 function describeRuns(runs: readonly RunSummary[]): string[] {
-  const head = ["run", "state", "stage", "step", "loss", "held out", "lowest", "images/s", "begun"];
+  const readable = runs.filter(({ state }) => state !== "unreadable");
+  const width = Math.max(...runs.map(({ path }) => path.length));
+  return [
+    ...(readable.length === 0 ? [] : describeReadable(readable, width)),
+    ...runs
+      .filter(({ state }) => state === "unreadable")
+      .map(({ path, message }) => `${path.padEnd(width)}  unreadable: ${message}`),
+  ];
+}
+
+function describeReadable(runs: readonly RunSummary[], width: number): string[] {
+  const head = [
+    "run".padEnd(width),
+    "state",
+    "stage",
+    "step",
+    "loss",
+    "held out",
+    "lowest",
+    "images/s",
+    "begun",
+  ];
   const rows = runs.map(({ path, state, begun, stages }) => {
     const stage = stages.findLast(({ step }) => step > 0) ?? stages[0];
     const lowest = stage?.lowestHeldout ?? null;

@@ -1,8 +1,10 @@
-import { type CheckedConfig, loadConfig } from "../config/index.ts";
-import { dryRun } from "../training/before-run.ts";
+import type { CheckedConfig } from "../config/index.ts";
+import { configOf, loadRecipe, workDirOf } from "../config/load-config.ts";
+import { dryResume, dryRun } from "../training/before-run.ts";
 import { proveResume } from "../training/prove-resume.ts";
+import { readRunConfig } from "../training/run-folder.ts";
 import { runFolderOf } from "../training/run-pipeline.ts";
-import { train } from "../training/train.ts";
+import { resumeRun, train } from "../training/train.ts";
 import { endingWithOthers, isResumed, launch, placeOf } from "./processes.ts";
 import { say } from "./talk.ts";
 
@@ -40,41 +42,51 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     return;
   }
   const { resume = false, workDir, cfgOptions = [] } = options;
-  const loaded = await loadConfig(name, cfgOptions);
+  const recipe = await loadRecipe(name);
   const elsewhere = typeof resume === "string" && resume !== "auto" ? runFolderOf(resume) : workDir;
-  const config = {
-    ...(options.amp ? inBfloat16(loaded) : loaded),
-    workDir: elsewhere ?? loaded.workDir,
+  const folder = elsewhere ?? workDirOf(recipe, cfgOptions);
+  const fresh = (): CheckedConfig => {
+    const config = configOf(recipe, cfgOptions);
+    return { ...(options.amp ? inBfloat16(config) : config), workDir: folder };
   };
-  const { device = loaded.device } = options;
+  const changes = (): string[] => [...cfgOptions, ...(options.amp ? bfloat16Changes(folder) : [])];
+  const resumeCommand = [
+    "npx pixart train",
+    quoted(name),
+    "--work-dir",
+    quoted(folder),
+    ...(gpus > 1 ? [`--gpus ${gpus}`] : []),
+    ...(options.device === undefined ? [] : [`--device ${quoted(options.device)}`]),
+    ...(rehearsal === false ? ["--no-rehearsal"] : []),
+    "--resume",
+  ].join(" ");
   if (proof !== undefined) {
+    const config = fresh();
+    const { device = config.device } = options;
     await prove({ ...config, device }, proof === true ? PROOF_STEPS : proof);
     return;
   }
   if (isDry || processes === "launch") {
     const strict = rehearsal !== false;
-    await dryRun({ ...config, device }, { resume: resume !== false, strict, processes: gpus, say });
+    const plan = { strict, processes: gpus, device: options.device, say };
+    if (resume !== false) await dryResume(folder, changes(), plan);
+    else await dryRun(fresh(), resumeCommand, plan);
     return;
   }
-  const command = [
-    "npx pixart train",
-    quoted(name),
-    "--work-dir",
-    quoted(config.workDir),
-    ...(gpus > 1 ? [`--gpus ${gpus}`] : []),
-    ...(options.device === undefined ? [] : [`--device ${quoted(options.device)}`]),
-    "--resume",
-  ];
+  const config = isResumed(resume, processes, folder) ? undefined : fresh();
   const world = await processes.join();
+  const run = {
+    resumeCommand,
+    say: world.isFirst ? say : () => {},
+    rehearsal,
+    device: options.device,
+    recipe,
+    world,
+  };
   const outcome = await endingWithOthers(world, () =>
-    train(config, {
-      resume: isResumed(resume, processes, config.workDir),
-      resumeCommand: command.join(" "),
-      say: world.isFirst ? say : () => {},
-      rehearsal,
-      device: options.device,
-      world,
-    }),
+    config === undefined
+      ? resumeRun(folder, { ...run, changes: changes() })
+      : train(config, { ...run, resume: false }),
   );
   if (outcome === undefined) return;
   process.exitCode = outcome.exitCode;
@@ -107,3 +119,7 @@ const inBfloat16 = (config: CheckedConfig): CheckedConfig => ({
   ...config,
   stages: config.stages.map((stage) => ({ ...stage, precision: "bfloat16" as const })),
 });
+
+/** The same as changes of a run that goes on. */
+const bfloat16Changes = (folder: string): string[] =>
+  readRunConfig(folder).stages.map((_, i) => `stages.${i}.precision=bfloat16`);

@@ -24,9 +24,12 @@ export function addTrainingCommands(program: Command): void {
     .option("--work-dir <folder>", "the run folder (default: work_dirs/<name>)")
     .option(
       "--resume [place]",
-      "go on from the newest checkpoint of the run folder, or of the run at this place",
+      "go on from the newest checkpoint of the run folder, or of the run at this place, with its own config",
     )
-    .option("--dry-run", "print the plan and the forecast of memory and disk, and end")
+    .option(
+      "--dry-run",
+      "print the plan and the forecast of memory and disk, look at every picture, and end",
+    )
     .option("--rehearsal", "before each stage a save, a sample and a step (default: large models)")
     .option("--no-rehearsal", "none, and begin what does not seem to fit")
     .option(
@@ -46,7 +49,10 @@ export function addTrainingCommands(program: Command): void {
       "with --gpus: start all again so often after a failure",
       wholeNumber(0),
     )
-    .option("--cfg-options <key=value...>", "changes to the config, such as stages.0.steps=100")
+    .option(
+      "--cfg-options <key=value...>",
+      "changes to the config, such as stages.0.steps=100; with --resume: to the run's own, where it can change",
+    )
     .action(async (config: string, options: import("./train.ts").TrainCommandOptions) =>
       (await import("./train.ts")).trainCommand(config, options),
     );

@@ -1,6 +1,6 @@
 import { ConfigError } from "./config-error.ts";
 import type { CheckedConfig, ResolvedConfig } from "./pixart-config.ts";
-import { resolveConfig } from "./resolve-config.ts";
+import { parseConfig } from "./resolve-config.ts";
 import { settledConfig } from "./settle-config.ts";
 
 /** A resolved config as a run folder keeps it. */
@@ -8,9 +8,12 @@ export function configToJson(config: CheckedConfig): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-/** The same config from what {@link configToJson} made of it. `source` is the file, for messages. */
+/**
+ * The same config from what {@link configToJson} made of it. `source` is the file, for messages. What a new config must keep
+ * to, such as a warm-up that ends before its stage does, is not asked of one that a run was made with.
+ */
 export function configFromJson(json: string, source: string): ResolvedConfig {
-  return settledConfig(resolveConfig(parseConfigJson(json, source), source), source);
+  return settledConfig(parseConfig(parseConfigJson(json, source), source), source);
 }
 
 /** Parses a config file in JSON. */

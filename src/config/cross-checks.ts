@@ -187,8 +187,9 @@ function* stageOrder({ stages }: CheckedConfig): Generator<string> {
 
 /** All diffusion stages must predict the same quantity: each starts from the weights of the one before. */
 function* lossTypes({ stages }: CheckedConfig): Generator<string> {
+  // Those that take their base's target agree by that.
   const isVelocity = stages.map((s) =>
-    s.kind === "autoencoder" ? undefined : s.loss.type === "v",
+    s.kind === "autoencoder" || s.loss.type === null ? undefined : s.loss.type === "v",
   );
   const first = isVelocity.find((v) => v !== undefined);
   for (const [i, v] of isVelocity.entries()) {

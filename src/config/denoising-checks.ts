@@ -1,7 +1,8 @@
 import { expected } from "./mistakes.ts";
-import type { ResolvedStage } from "./pixart-config.ts";
+import type { CheckedConfig } from "./pixart-config.ts";
 
-type DiffusionStage = Pick<ResolvedStage<"class-conditional">, "loss" | "noise" | "timesteps">;
+type ClassStage = Extract<CheckedConfig["stages"][number], { kind: "class-conditional" }>;
+type DiffusionStage = Pick<ClassStage, "loss" | "noise" | "timesteps">;
 
 /** One sentence for each field of how diffusion stage number `i` trains that does not go with another one. */
 export function* denoisingChecks(stage: DiffusionStage, i: number): Generator<string> {

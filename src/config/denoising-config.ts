@@ -3,9 +3,10 @@ export interface LossConfig {
   /**
    * `epsilon`: error of the noise. `epsilon+vlb`: and the variational bound of the learned variance, as DiT and PixArt-α
    * train. `v`: error of the velocity (Salimans and Ho 2022), which small models learn sooner; the stages of a run must
-   * agree on it. Default `epsilon+vlb`.
+   * agree on it. Null takes what `base` predicts, with the bound where it learned a variance; `epsilon+vlb` where there is no
+   * base. Default null.
    */
-  readonly type?: "epsilon" | "epsilon+vlb" | "v";
+  readonly type?: "epsilon" | "epsilon+vlb" | "v" | null;
   /** Errors count squared up to this and straight beyond it, times this (Huber; 1 in diffengine); null squares all. Not with `epsilon+vlb`. Default null. */
   readonly huberDelta?: number | null;
   /** Caps each timestep's signal-to-noise weight at this (Min-SNR, Hang et al. 2023, γ = 5 there); null weighs all timesteps alike. Default null. */

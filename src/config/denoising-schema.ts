@@ -8,7 +8,7 @@ import { atLeastZero, flag, oneOf, positive, probability } from "./value-schemas
 export const lossSchema: SchemaOf<LossConfig> = schemaOf<LossConfig>()(
   z.strictObject(
     {
-      type: oneOf("epsilon", "epsilon+vlb", "v").default("epsilon+vlb"),
+      type: oneOf("epsilon", "epsilon+vlb", "v").nullable().default(null),
       huberDelta: positive.nullable().default(null),
       minSnrGamma: positive.nullable().default(null),
       debiased: flag.default(false),

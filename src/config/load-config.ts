@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { register } from "node:module";
-import { extname } from "node:path";
+import { extname, parse } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError } from "./config-error.ts";
 import { parseConfigJson } from "./config-json.ts";
@@ -8,6 +8,38 @@ import { findConfig } from "./find-config.ts";
 import { applyOverrides } from "./overrides.ts";
 import type { CheckedConfig } from "./pixart-config.ts";
 import { resolveConfig } from "./resolve-config.ts";
+
+/** What a config file holds, before anything is changed, checked or filled in. */
+export interface Recipe {
+  readonly file: string;
+  readonly value: unknown;
+}
+
+/**
+ * Reads a config's file.
+ * @param pathOrName a `.ts`, `.js` or `.json` file, or the bare name of one in `configs/` here or in the package
+ */
+export async function loadRecipe(pathOrName: string): Promise<Recipe> {
+  const file = findConfig(pathOrName);
+  const value =
+    extname(file) === ".json"
+      ? parseConfigJson(readFileSync(file, "utf8"), file)
+      : await importConfig(file);
+  return { file, value };
+}
+
+/** Changes and checks what a file holds. Throws ConfigError whose message lists everything that is wrong. */
+export const configOf = (
+  { file, value }: Recipe,
+  overrides: readonly string[] = [],
+): CheckedConfig => resolveConfig(applyOverrides(value, overrides, file), file);
+
+/** The run folder of a recipe, right or wrong as the rest of it may be. */
+export function workDirOf({ file, value }: Recipe, overrides: readonly string[] = []): string {
+  const own = overrides.filter((each) => /^(name|workDir)=/.test(each));
+  const changed = Object(applyOverrides(value, own, file));
+  return String(changed.workDir ?? `work_dirs/${changed.name ?? parse(file).name}`);
+}
 
 /**
  * Loads, changes and checks a config.
@@ -19,12 +51,7 @@ export async function loadConfig(
   pathOrName: string,
   overrides: readonly string[] = [],
 ): Promise<CheckedConfig> {
-  const file = findConfig(pathOrName);
-  const config =
-    extname(file) === ".json"
-      ? parseConfigJson(readFileSync(file, "utf8"), file)
-      : await importConfig(file);
-  return resolveConfig(applyOverrides(config, overrides, file), file);
+  return configOf(await loadRecipe(pathOrName), overrides);
 }
 
 async function importConfig(file: string): Promise<unknown> {

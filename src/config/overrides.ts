@@ -45,6 +45,8 @@ function withValue(
   } else if (typeof node === "object" || node === undefined) {
     const fields = new Map<string, unknown>(Object.entries(node ?? {}));
     return { ...node, [key]: inner(fields.get(key)) };
+  } else if (typeof node === "number" && key === "epochs" && keys.length === depth + 1) {
+    return { epochs: value }; // steps are counted in epochs from now on
   } else {
     mistakes.push(expected(`settings, of which ${key} is to be one,`, path, node));
   }

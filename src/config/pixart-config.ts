@@ -1,3 +1,4 @@
+import type { LossConfig } from "./denoising-config.ts";
 import type { Filled } from "./filled.ts";
 import type {
   AutoencoderConfig,
@@ -138,14 +139,19 @@ export interface PixArtConfig {
 /** A checked config with every default written out; null means "not set". */
 export type CheckedConfig = Filled<PixArtConfig>;
 
-/** `T` with steps in place of epochs, at every depth. */
+/** `T` with steps in place of epochs and with losses that say their target, at every depth. */
 type Settled<T> = T extends Epochs
   ? never
-  : T extends object
-    ? { readonly [K in keyof T]: Settled<T[K]> }
-    : T;
+  : T extends Filled<LossConfig>
+    ? Omit<T, "type"> & { readonly type: LossType }
+    : T extends object
+      ? { readonly [K in keyof T]: Settled<T[K]> }
+      : T;
 
-/** A checked config as a run uses it: epochs have become steps. */
+/** What a loss makes a model predict. */
+export type LossType = NonNullable<LossConfig["type"]>;
+
+/** A checked config as a run uses it: epochs have become steps, and losses say their target. */
 export type ResolvedConfig = Settled<CheckedConfig>;
 
 /** A stage of a run's config, of one kind or of any. */

@@ -4,6 +4,7 @@ import { configSchema } from "./config-schema.ts";
 import { crossChecks } from "./cross-checks.ts";
 import { mistakesOf } from "./mistakes.ts";
 import type { CheckedConfig } from "./pixart-config.ts";
+import { withLossTypes } from "./settle-config.ts";
 
 /** Where a pipeline's folder has the components of a config. */
 const SUBFOLDERS = {
@@ -19,12 +20,22 @@ const SUBFOLDERS = {
  * @throws ConfigError that lists all mistakes: those of single fields or, where there are none, those between fields
  */
 export function resolveConfig(value: unknown, source: string): CheckedConfig {
+  const config = parseConfig(value, source);
+  const mistakes = crossChecks(config);
+  if (mistakes.length > 0) throw new ConfigError(source, mistakes);
+  return config;
+}
+
+/**
+ * The same without the checks between fields: a run that was made stays readable, whatever a new config of its kind is told.
+ * @throws ConfigError that lists all mistakes of single fields
+ */
+export function parseConfig(value: unknown, source: string): CheckedConfig {
   const named = withBase(withNames(value, parse(source).name));
   const result = configSchema(named).safeParse(named);
   if (!result.success) throw new ConfigError(source, mistakesOf(result.error.issues, value));
-  const mistakes = crossChecks(result.data);
-  if (mistakes.length > 0) throw new ConfigError(source, mistakes);
-  return result.data;
+  // A base says what its models predict; there is nobody else to ask.
+  return result.data.base === null ? withLossTypes(result.data, "epsilon+vlb") : result.data;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

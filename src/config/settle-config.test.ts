@@ -1,7 +1,7 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { configFromJson } from "./config-json.ts";
 import { resolveConfig } from "./resolve-config.ts";
-import { settleConfig } from "./settle-config.ts";
+import { settleConfig, shortenedWarmups } from "./settle-config.ts";
 
 const config = (fields: object) =>
   resolveConfig(
@@ -70,4 +70,50 @@ it("takes what a config does not name from its base", () => {
     ["transformer", "vae", "text_encoder"].map(from),
   );
   expect(tokenizer).toEqual({ ...from("tokenizer"), maxLength: 120 });
+});
+
+describe("a warm-up that the epochs leave no room for", () => {
+  const fox = (fields: object, pictures: number) => {
+    const given = config(fields);
+    const settled = settleConfig(given, () => pictures);
+    const [stage] = settled.stages;
+    return { warmup: stage?.schedule.warmupSteps, told: shortenedWarmups(given, settled) };
+  };
+  const schedule = { type: "cosine", warmupSteps: 20 };
+
+  it.each([
+    [12, 6, 1],
+    [24, 12, 1],
+    [38, 19, 1],
+  ])("is shortened to a tenth of the steps of %i pictures, aloud", (pictures, steps, warmup) => {
+    expect(fox({ steps: { epochs: 4 }, schedule }, pictures)).toEqual({
+      warmup,
+      told: [
+        `The warm-up of stage "finetune" is shortened from 20 steps to ${warmup}, because its epochs make ${steps} steps only`,
+      ],
+    });
+  });
+
+  it("stays where it fits, and where steps are given it is refused", () => {
+    expect(fox({ steps: { epochs: 4 }, schedule }, 40)).toEqual({ warmup: 20, told: [] });
+    expect(() => config({ steps: 3, schedule })).toThrow(
+      "fox.ts: Expected at most the stage's 3 steps for stages.0.schedule.warmupSteps but received 20.",
+    );
+  });
+
+  it("is read from the config of a run all the same", () => {
+    const json = JSON.stringify({ ...config({ schedule, steps: 30 }) }).replace(
+      '"steps":30',
+      '"steps":3',
+    );
+    const [stage] = configFromJson(json, "run/config.json").stages;
+    expect([stage?.steps, stage?.schedule.warmupSteps]).toEqual([3, 20]);
+  });
+});
+
+it("takes for losses without a target what it is told that the base predicts", () => {
+  const given = config({ steps: 1 });
+  const types = (predicts?: "v") =>
+    settleConfig(given, () => 1, predicts).stages.map((s) => "loss" in s && s.loss.type);
+  expect([types(), types("v")]).toEqual([["epsilon+vlb"], ["v"]]);
 });

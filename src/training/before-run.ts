@@ -3,16 +3,19 @@ import { join } from "node:path";
 import type { CheckedConfig, ResolvedConfig } from "../config/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import { chooseDevice, type Device } from "../torch/index.ts";
-import { settleForData } from "./aspect-plan.ts";
 import { uncachedTexts } from "./captions.ts";
-import { listCheckpoints } from "./checkpoint.ts";
+import { changeRun, stepsDone } from "./change-run.ts";
 import { requireControlPictures } from "./control-pictures.ts";
+import { reportOf } from "./data-report.ts";
+import { tooFewSteps } from "./few-steps.ts";
 import {
   frozenTextEncoder,
   holdsTextEncoder,
   pretrainedTokenizer,
   trainsTextEncoder,
 } from "./models.ts";
+import { requireReadable } from "./readable-pictures.ts";
+import { RunFolder, readRunConfig } from "./run-folder.ts";
 import {
   describeForecast,
   diskMisfits,
@@ -21,7 +24,7 @@ import {
   type RunForecast,
 } from "./run-forecast.ts";
 import { describeRun } from "./run-plan.ts";
-import { stageCheckpoints } from "./stage-models.ts";
+import { settleNew } from "./settle-new.ts";
 import { stageTexts } from "./stage-texts.ts";
 import { loadTrainingData, stageExamples, type TrainingData } from "./training-data.ts";
 
@@ -39,6 +42,8 @@ export interface PlanOptions {
   readonly processes: number;
   /** Refuses what cannot fit; otherwise a warning says so. */
   readonly strict: boolean;
+  /** What is said of the run beside that, one sentence each. */
+  readonly warnings?: readonly string[];
   readonly say: (line: string) => void;
 }
 
@@ -51,7 +56,7 @@ export const cacheFolder = ({ dataset }: ResolvedConfig, run: string): string =>
  * cannot hold it, and names all that does not fit; and where control pictures are missing.
  */
 export async function planRun(options: PlanOptions): Promise<RunForecast> {
-  const { config, data, folder, done, device, processes, strict, say } = options;
+  const { config, data, folder, done, device, processes, strict, warnings = [], say } = options;
   requireControlPictures(config, data);
   const tokenizer = await tokenizerOf(config, folder);
   const cache = cacheFolder(config, folder);
@@ -69,6 +74,8 @@ export async function planRun(options: PlanOptions): Promise<RunForecast> {
   for (const line of await describeRun(config, data, forecast.shapes, done)) say(line);
   if (device !== "cpu") say(`Device: ${device}`);
   for (const line of describeForecast(forecast)) say(line);
+  for (const problem of [...warnings, ...tooFewSteps(config, data, done > 0)])
+    say(`Warning: ${problem}`);
   const memory = memoryMisfit(config, forecast);
   const disks = diskMisfits(forecast);
   // A run that waits for room, or makes some, may begin without it.
@@ -85,37 +92,78 @@ export async function planRun(options: PlanOptions): Promise<RunForecast> {
   return forecast;
 }
 
+/** What {@link dryRun} and {@link dryResume} are told. */
+export interface DryRunOptions extends Pick<PlanOptions, "processes" | "strict" | "say"> {
+  /** What to compute on, in place of the config's. */
+  readonly device?: string | undefined;
+}
+
 /**
  * Prints what a run of a config would do and what that takes, writing nothing but downloads. DreamBooth's class pictures are
- * left out where they are yet to be drawn. Throws where the run cannot fit.
- * @param resume whether it goes on with the run in its folder
+ * left out where they are yet to be drawn. Throws where the run would be refused, or end before its first step because of its
+ * data.
+ * @param resumeCommand as for the run
  */
 export async function dryRun(
-  config: CheckedConfig,
-  {
-    resume,
-    processes,
-    strict,
-    say,
-  }: { resume: boolean } & Pick<PlanOptions, "processes" | "strict" | "say">,
+  given: CheckedConfig,
+  resumeCommand: string,
+  { processes, strict, say, device: asked }: DryRunOptions,
 ): Promise<void> {
-  const { workDir, dataset } = config;
+  const config = given.processes > 1 ? given : { ...given, processes };
+  const folder = config.workDir;
+  const device = firstDevice(asked ?? config.device, processes);
+  RunFolder.requireNew(folder, resumeCommand);
+  const data = await dryData(config);
+  const settled = await settleNew(config, data);
+  const plan = { ...settled, data, folder, done: 0, device, processes, strict, say };
+  await planRun(plan);
+  await sayData(settled.config, data, say);
+}
+
+/**
+ * Prints what the run of a folder would do from where it stands, with these options taken over, writing nothing. Throws where they
+ * or what they make of the run would be refused.
+ */
+export async function dryResume(
+  folder: string,
+  options: readonly string[],
+  { processes, strict, say, device: asked }: DryRunOptions,
+): Promise<void> {
+  const own = readRunConfig(folder);
+  const data = await dryData(own);
+  const { config, lines } = await changeRun(folder, own, options, data);
+  for (const line of lines) say(line);
+  const device = firstDevice(asked ?? config.device, processes);
+  const steps = await stepsDone(folder, config);
+  const isComplete = config.stages.every((stage, i) => steps[i] === stage.steps);
+  if (isComplete) say(`All stages of ${folder} are complete already`);
+  const done = steps.reduce((sum: number, step = 0) => sum + step, 0);
+  await planRun({ config, data, folder, done, device, processes, strict, say });
+  await sayData(config, data, say);
+}
+
+function firstDevice(wanted: string, processes: number): Device {
   const places = Array.from({ length: processes }, (_, place) => place);
-  const [device = "cpu"] = places.map((place) => chooseDevice(config.device, place));
+  const [device = "cpu"] = places.map((place) => chooseDevice(wanted, place));
+  return device;
+}
+
+function dryData({ dataset }: CheckedConfig): Promise<TrainingData> {
   const { classFolder } = dataset;
   const isDrawn = classFolder !== null && existsSync(classFolder);
-  const data = await loadTrainingData(isDrawn ? dataset : { ...dataset, classFolder: null });
-  const shared = config.processes > 1 ? config : { ...config, processes };
-  const settled = await settleForData(shared, data);
-  const newest = await Promise.all(
-    settled.stages.map(({ name }) =>
-      listCheckpoints(stageCheckpoints(join(workDir, "checkpoints"), name)),
-    ),
-  );
-  const done = newest.reduce((sum, list) => sum + (list.at(-1)?.step ?? 0), 0);
-  const from = resume ? done : 0;
-  const plan = { config: settled, data, folder: workDir, done: from, device, processes };
-  await planRun({ ...plan, strict, say });
+  return loadTrainingData(isDrawn ? dataset : { ...dataset, classFolder: null });
+}
+
+/** What training would say of its pictures before the first step. */
+async function sayData(
+  config: ResolvedConfig,
+  data: TrainingData,
+  say: (line: string) => void,
+): Promise<void> {
+  const { line, warnings } = reportOf(data);
+  say(line);
+  for (const each of [...warnings, ...(await requireReadable(config, data, say))])
+    say(`Warning: ${each}`);
 }
 
 /** Undefined where the run has yet to make it. */

@@ -286,6 +286,35 @@ describe("cached captions", () => {
     expect(cached.loaded).toBe(loads);
   });
 
+  it("are encoded until a signal comes, and those by then are kept", async () => {
+    const setting = settings();
+    const { folder, cache, precision, maxLength } = setting;
+    const encoder = new StagedTextEncoder(
+      { pretrained: folder, subfolder: null, revision: null },
+      precision,
+    );
+    const abort = new AbortController();
+    const forward = vi.spyOn(T5EncoderModel.prototype, "forward");
+    const given = { encoder, tokenizer, maxLength, texts: TEXTS, prompts: [], cache };
+    const warn = (): void => {};
+    // As signals come: in a turn of the event loop, of which encoding has to leave some.
+    forward.mockImplementationOnce(function (this: T5EncoderModel, ...args) {
+      setImmediate(() => abort.abort());
+      return this.forward(...args);
+    });
+    const { signal } = abort;
+    await expect(FrozenCaptions.open({ ...given, warn, signal })).rejects.toMatchObject({
+      name: "AbortError",
+    });
+    const before = forward.mock.calls.length;
+    const captions = await FrozenCaptions.open({ ...given, warn });
+    expect(captions.encoded).toBeGreaterThan(0);
+    expect(captions.encoded).toBeLessThan(TEXTS.length);
+    expect(before).toBeGreaterThan(0);
+    captions.dispose();
+    forward.mockRestore();
+  });
+
   it("are found by two encoders in memory only where both are the same", async () => {
     const setting = { ...settings(), model: () => build(1) };
     expect((await encode(setting, setting.cache)).loaded).toBe(true);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { FeatureStore } from "../data/feature-store.ts";
 import { T5EncoderModel } from "../models/index.ts";
 import { PromptPack, type TextEncoder } from "../pipelines/index.ts";
@@ -65,6 +66,8 @@ export interface FrozenCaptionsOptions {
   /** Folder for cached states; null encodes captions anew in every step. */
   readonly cache: string | null;
   readonly warn: (message: string) => void;
+  /** Ends encoding once it is aborted; what was encoded by then is kept. */
+  readonly signal?: AbortSignal | undefined;
   /** Told how encoding goes, where something has to be encoded. */
   readonly say?: ((line: string) => void) | undefined;
 }
@@ -94,8 +97,10 @@ export class FrozenCaptions implements Captions {
     this.#dispose = dispose;
   }
 
+  /** Encodes what the cache lacks. Throws the reason of a signal that is aborted. */
   static async open(options: FrozenCaptionsOptions): Promise<FrozenCaptions> {
-    const { encoder, tokenizer, maxLength, texts, prompts, made, cache, warn, say } = options;
+    const { encoder, tokenizer, maxLength, texts, prompts, made, cache, warn, say, signal } =
+      options;
     const load = async (): Promise<T5EncoderModel> =>
       encoder instanceof T5EncoderModel ? encoder : await encoder.load();
     const encode =
@@ -111,11 +116,13 @@ export class FrozenCaptions implements Captions {
     const missing = [...new Set([...texts, ...prompts])].filter(
       (text) => !store.has(seen(text).key),
     );
-    const progress = new EncodingProgress("captions", missing.length, say);
+    const progress = new EncodingProgress("Encoding captions", missing.length, say);
     let model: T5EncoderModel | undefined;
     let encoded = 0;
     try {
       for (const text of missing) {
+        await nextTurn(); // encoding is synchronous, and would leave signals unheard
+        if (signal?.aborted) break;
         const { key, count } = seen(text);
         let states = made?.(text, count);
         if (states === undefined) {
@@ -131,6 +138,8 @@ export class FrozenCaptions implements Captions {
       if (model !== encoder) model?.dispose();
     }
     await store.flush();
+    if (signal?.aborted) store.dispose();
+    signal?.throwIfAborted();
     const cached = (text: string): Tensor => store.get(seen(text).key);
     const pack = PromptPack.of(
       new Map(prompts.map((text) => [text, cached(text)] as const)),

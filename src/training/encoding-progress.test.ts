@@ -5,7 +5,7 @@ it("tells every ten seconds how far encoding is, and at its end", () => {
   const lines: string[] = [];
   let now = 0;
   const progress = new EncodingProgress(
-    "pictures",
+    "Encoding pictures",
     500,
     (line) => lines.push(line),
     () => now,
@@ -26,7 +26,7 @@ it("tells every ten seconds how far encoding is, and at its end", () => {
 it("says nothing of what takes no time", () => {
   const lines: string[] = [];
   const progress = new EncodingProgress(
-    "captions",
+    "Encoding captions",
     2,
     (line) => lines.push(line),
     () => 0,

@@ -2,9 +2,9 @@ import { formatDuration } from "./quantities.ts";
 
 const EVERY_MS = 10_000;
 
-/** Tells every ten seconds how far encoding is, how fast, and how long it will take. */
+/** Tells every ten seconds how far long work on many things is, how fast, and how long it will take. */
 export class EncodingProgress {
-  readonly #what: string;
+  readonly #doing: string;
   readonly #total: number;
   readonly #say: ((line: string) => void) | undefined;
   readonly #now: () => number;
@@ -13,17 +13,17 @@ export class EncodingProgress {
   #toldAt: number;
 
   /**
-   * @param what  what is encoded, in the plural
+   * @param doing what is done with what, such as "Encoding pictures"
    * @param total how many there are
    * @param now   milliseconds on a clock that never goes back
    */
   constructor(
-    what: string,
+    doing: string,
     total: number,
     say: ((line: string) => void) | undefined,
     now: () => number = () => performance.now(),
   ) {
-    this.#what = what;
+    this.#doing = doing;
     this.#total = total;
     this.#say = say;
     this.#now = now;
@@ -43,7 +43,7 @@ export class EncodingProgress {
     const left = this.#total - this.#done;
     this.#say?.(
       [
-        `Encoding ${this.#what}: ${this.#done} of ${this.#total}`,
+        `${this.#doing}: ${this.#done} of ${this.#total}`,
         `${Number(rate.toPrecision(3))}/s`,
         ...(left > 0 ? [`${formatDuration(left / rate)} left`] : []),
       ].join(", "),

@@ -19,9 +19,18 @@ export interface RunStartEvent extends Timed {
   readonly name: string;
 }
 
+/** A value of the run's config that was changed, by its path; a side is left out where it has none. */
+export interface ConfigChange {
+  readonly place: string;
+  readonly from?: unknown;
+  readonly to?: unknown;
+}
+
 /** The run goes on after this step of this stage; what an earlier process did beyond it is superseded. */
 export interface ResumeEvent extends Placed {
   readonly type: "resume";
+  /** What of the config is another from here on. */
+  readonly changes?: readonly ConfigChange[];
 }
 
 /** A stage of `steps` steps begins. */

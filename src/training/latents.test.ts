@@ -280,6 +280,22 @@ describe("Latents", () => {
     expect(await drawn(latents)).toHaveLength(2 * 256);
   });
 
+  it("are encoded until a signal comes, and those by then are kept", async () => {
+    const abort = new AbortController();
+    const { signal } = abort;
+    const names = ["square", "wide", "tall", "square", "wide", "tall"];
+    const encode = vi.spyOn(AutoencoderKL.prototype, "encode");
+    encode.mockImplementationOnce(function (this: AutoencoderKL, pixels) {
+      abort.abort();
+      return this.encode(pixels);
+    });
+    await expect(open(names, {}, { signal })).rejects.toMatchObject({ name: "AbortError" });
+    encode.mockRestore();
+    const { latents, encoded } = await open(["square", "wide", "tall"]);
+    expect(encoded).toBeLessThan(3);
+    latents.dispose();
+  });
+
   it("leave out what cannot be read, within the budget, and name it", async () => {
     writeFileSync(join(root, "broken.png"), readFileSync(join(root, "square.png")).subarray(0, 60));
     const { latents } = await open(["square", "broken", "wide"], {}, { maxUnreadable: 0.34 });

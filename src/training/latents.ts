@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ResolvedStage } from "../config/index.ts";
 import { type Bucket, nearestBucket } from "../data/buckets.ts";
 import { hasOneCover } from "../data/cover-picture.ts";
@@ -63,6 +64,8 @@ export interface LatentsOptions {
   /** Share of the pictures that may be unreadable: those are left out. */
   readonly maxUnreadable: number;
   readonly warn: (message: string) => void;
+  /** Ends encoding once it is aborted; what was encoded by then is kept. */
+  readonly signal?: AbortSignal | undefined;
   /** Told how encoding goes. */
   readonly say?: ((line: string) => void) | undefined;
 }
@@ -110,18 +113,20 @@ export class Latents {
 
   /**
    * Finds each picture's bucket and encodes what the cache lacks; pictures that cannot be read are left out and told of.
-   * Throws UnreadablePicturesError where they are too many. Without cache and buckets it is a picture's first use that
+   * Throws UnreadablePicturesError where they are too many, and the reason of a signal that is aborted. Without cache and buckets it is a picture's first use that
    * throws ImageError.
    */
   static async open(options: LatentsOptions): Promise<Latents> {
-    const { examples, buckets, cache, warn } = options;
+    const { examples, buckets, cache, warn, signal } = options;
     if (cache === null && buckets === undefined) return new Latents(options, examples);
     const unreadable = new Map<Example, ImageError>();
     const ratios = new Map<Example, number>();
     const store = cache === null ? undefined : await LatentStore.open(cache, options);
     const filling = new Latents(options, [], { store });
-    const progress = new EncodingProgress("pictures", examples.length, options.say);
+    const progress = new EncodingProgress("Encoding pictures", examples.length, options.say);
     await mapConcurrent(examples, DECODED_AT_ONCE, async (example) => {
+      await nextTurn(); // encoding is synchronous, and would leave signals unheard
+      if (signal?.aborted) return;
       try {
         if (buckets !== undefined)
           ratios.set(example, nearestBucket(await example.size(), buckets).ratio);
@@ -133,6 +138,8 @@ export class Latents {
       progress.done(1);
     });
     await store?.flush();
+    if (signal?.aborted) store?.dispose();
+    signal?.throwIfAborted();
     requireReadable(unreadable, options);
     for (const { source, reason } of unreadable.values()) warn(`${source} is left out: ${reason}`);
     const readable = examples.filter((example) => !unreadable.has(example));

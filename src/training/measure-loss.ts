@@ -2,6 +2,7 @@ import * as torch from "../torch/index.ts";
 import { batchesOfOneKind } from "./bucket-order.ts";
 import { SampleDraws } from "./draws.ts";
 import type { Split, StageLoss, StageTask } from "./stage-task.ts";
+import { untilStopped } from "./stopped.ts";
 import { BANDS, bandName, bandOf } from "./timestep-bands.ts";
 
 /** The loss on some pictures at fixed timesteps and noise. */
@@ -17,16 +18,18 @@ export interface MeasureOptions {
   readonly batchSize: number;
   /** Computes a batch's loss in the precision of the training. */
   readonly compute: (loss: () => StageLoss) => StageLoss;
+  /** Ends it between two batches. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Pictures whose loss is measured, each at one timestep and noise of its own. */
 const SAMPLES = 256;
 
-/** Measures a split: the same pictures, timesteps and noise at every call. */
+/** Measures a split: the same pictures, timesteps and noise at every call. Throws the reason of a signal that is aborted. */
 export async function measureLoss(
   task: StageTask,
   split: Split,
-  { seed, batchSize, compute }: MeasureOptions,
+  { seed, batchSize, compute, signal }: MeasureOptions,
 ): Promise<MeasuredLoss> {
   const count = task.counts[split];
   const buckets = task.buckets?.[split];
@@ -38,6 +41,7 @@ export async function measureLoss(
   let sum = 0;
   const sums = new Map<number, { sum: number; count: number }>();
   for (const [index, positions] of batches.entries()) {
+    await untilStopped(signal);
     const batch = await task.load({
       split,
       index,

@@ -19,6 +19,7 @@ import { AutoencoderTask } from "./stages/autoencoder.ts";
 import { ClassConditionalTask } from "./stages/class-conditional.ts";
 import { TextToImageTask } from "./stages/text-to-image.ts";
 import type { ControlNetParts, TextToImageParts } from "./stages/text-to-image-parts.ts";
+import { isStop, StoppedElsewhere } from "./stopped.ts";
 import {
   type Example,
   type StageExamples,
@@ -39,11 +40,13 @@ export interface CurriculumContext {
   /** The processes that fill the cache together. */
   readonly world: World;
   readonly onWarning: (message: string) => void;
+  /** Ends the preparation once it is aborted. */
+  readonly signal?: AbortSignal | undefined;
   /** Told how encoding goes. */
   readonly say?: ((line: string) => void) | undefined;
 }
 
-/** Builds a stage's models, from the stages before it, and loads its data. */
+/** Builds a stage's models, from the stages before it, and loads its data. Throws the reason of a signal that is aborted. */
 export async function prepareStage(
   context: CurriculumContext,
   stage: ResolvedStage,
@@ -68,11 +71,14 @@ export async function prepareStage(
       cache: config.dataset.cache.latents ? context.cache : null,
       maxUnreadable: config.dataset.maxUnreadable,
       warn: context.onWarning,
+      // Of several processes none may leave while the others wait for it.
+      signal: context.world.size === 1 ? context.signal : undefined,
       say: context.say,
     };
     await together(context, options.cache, async () => {
       const examples = context.world.share(list);
-      (await Latents.open({ ...options, examples, maxUnreadable: 1, warn: () => {} })).dispose();
+      const quiet = { maxUnreadable: 1, warn: () => {}, signal: context.signal };
+      (await Latents.open({ ...options, ...quiet, examples })).dispose();
     });
     return Latents.open(options);
   };
@@ -146,6 +152,7 @@ async function textToImage(
           prompts: [...config.sampling.prompts.map(prepare), ""],
           cache: config.dataset.cache.texts ? context.cache : null,
           warn: context.onWarning,
+          signal: context.world.size === 1 ? context.signal : undefined,
           say: context.say,
         });
   return new TextToImageTask(stage, {
@@ -164,15 +171,19 @@ async function textToImage(
   });
 }
 
-/** Lets the processes fill a cache together: each its share, before all open the whole. */
+/** Lets the processes fill a cache together: each its share, before all open the whole. All leave where one was asked to. */
 async function together(
-  { world }: CurriculumContext,
+  { world, signal }: CurriculumContext,
   cache: string | null,
   fillShare: () => Promise<void>,
 ): Promise<void> {
   if (world.size === 1 || cache === null) return;
-  await fillShare();
-  world.barrier();
+  try {
+    await fillShare();
+  } catch (error) {
+    if (!isStop(error, signal)) throw error;
+  }
+  if (world.any(signal?.aborted === true)) throw signal?.reason ?? new StoppedElsewhere();
 }
 
 async function frozenCaptions(
@@ -184,7 +195,8 @@ async function frozenCaptions(
     // One that is in memory already is small, and is given back with the captions.
     if (!(encoder instanceof StagedModel)) return;
     const share = context.world.share([...new Set([...texts, ...prompts])]);
-    (await FrozenCaptions.open({ ...options, texts: share, prompts: [] })).dispose();
+    const own = { texts: share, prompts: [], signal: context.signal };
+    (await FrozenCaptions.open({ ...options, ...own })).dispose();
   });
   return FrozenCaptions.open(options);
 }

@@ -95,6 +95,11 @@ export class ProgressLine implements Disposable {
     if (now - this.#writtenAt >= (this.#rewrites ? terminalMs : plainMs)) this.#write();
   }
 
+  /** Makes room for a line of another kind; the next step writes this one anew. */
+  clear(): void {
+    if (this.#rewrites) this.#stream.write(clearLine);
+  }
+
   /** Writes what is not written yet, and ends the line. */
   [Symbol.dispose](): void {
     this.#write();

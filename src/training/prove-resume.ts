@@ -4,7 +4,8 @@ import { mkdir } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
-import { type CheckedConfig, configToJson, type ResolvedConfig } from "../config/index.ts";
+import { type CheckedConfig, configToJson, settleConfig } from "../config/index.ts";
+import { fitToBase } from "./base-fit.ts";
 import { stepName } from "./checkpoint-folder.ts";
 import { MANIFEST_NAME, parseManifest } from "./checkpoint-manifest.ts";
 import { readEvents } from "./event-log.ts";
@@ -41,7 +42,8 @@ export async function proveResume(
   await mkdir(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, `.${basename(config.workDir)}-prove-resume-`));
   try {
-    const short = shortened(config, steps, folder);
+    const { config: fitted } = await fitToBase(config);
+    const short = settleConfig(shortened(fitted, steps, folder), () => 0);
     const file = join(folder, "config.json");
     writeFileSync(file, configToJson(short));
     const straight = join(folder, "straight");
@@ -62,7 +64,7 @@ export async function proveResume(
   }
 }
 
-function shortened(config: CheckedConfig, steps: number, folder: string): ResolvedConfig {
+function shortened(config: CheckedConfig, steps: number, folder: string): CheckedConfig {
   const [prompt = ""] = config.sampling.prompts;
   return {
     ...config,

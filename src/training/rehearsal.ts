@@ -45,7 +45,7 @@ export async function clearRehearsal(run: string): Promise<boolean> {
 /**
  * Saves, draws a sample and does one step with a stage that is yet to begin, at its real sizes. The weights come back from
  * what was saved, to the last bit; optimizer and averages are the rehearsal's own. Throws DiskFullError, and whatever a step
- * throws.
+ * throws. A signal that is aborted ends it early: what it took is then not known.
  */
 export async function rehearse(
   run: string,
@@ -53,12 +53,14 @@ export async function rehearse(
   stage: ResolvedStage,
   task: StageTask,
   device: Device,
+  signal?: AbortSignal,
 ): Promise<Rehearsal> {
   const since = (start: number): number => (performance.now() - start) / 1000;
   const place = placeIn(run);
   const loop = new StageLoop(seed, stage, task);
   let path: string | undefined;
   const seconds = { step: 0, sample: 0, save: 0 };
+  let isDone = false;
   try {
     const saving = performance.now();
     path = await saveCheckpointInPlace(place, {
@@ -78,11 +80,13 @@ export async function rehearse(
       },
       onStep: () => {
         seconds.step = since(start);
+        isDone = true;
       },
       onWarning: () => {},
       onValidation: () => {},
       onCheckpoint: async () => {},
-      shouldStop: () => true,
+      shouldStop: () => isDone,
+      ...(signal !== undefined && { signal }),
     });
     return {
       stepSeconds: seconds.step,

@@ -121,7 +121,7 @@ describe("RunFolder.open", () => {
 
   it("is refused where there is no run", () => {
     expect(() => RunFolder.open(path)).toThrow(
-      `${path}: config.json: expected the config of a run but found nothing`,
+      `${path} is not a run folder: there is no such folder`,
     );
   });
 

@@ -1,14 +1,14 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { configFromJson, type ResolvedConfig, type ResolvedStage } from "../config/index.ts";
+import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import type { Adapter } from "../models/index.ts";
 import { DiffusionPipeline, PixArtAlphaPipeline, weightsSource } from "../pipelines/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import type { Device } from "../torch/index.ts";
-import { BadFileError } from "../weights/index.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { MANIFEST_NAME } from "./checkpoint-manifest.ts";
 import { pretrainedTokenizer } from "./models.ts";
+import { readRunConfig } from "./run-folder.ts";
 import { samplerOf } from "./sampler.ts";
 import { StageModels } from "./stage-models.ts";
 import { stateHash } from "./state-hash.ts";
@@ -38,14 +38,6 @@ const isCheckpointFolder = (path: string): boolean => existsSync(join(path, MANI
 /** The run folder that a path names, or that a checkpoint is in: `<run>/checkpoints/<stage>/step-…`. */
 export const runFolderOf = (path: string): string =>
   isCheckpointFolder(path) ? dirname(dirname(dirname(resolve(path)))) : path;
-
-/** The config of a run folder. */
-export function readRunConfig(run: string): ResolvedConfig {
-  const file = join(run, "config.json");
-  if (!existsSync(file))
-    throw new BadFileError(run, "config.json", "the config of a run", "nothing");
-  return configFromJson(readFileSync(file, "utf8"), file);
-}
 
 /**
  * The text-to-image pipeline of a run folder's newest checkpoint, or of one checkpoint of a run, with averaged weights

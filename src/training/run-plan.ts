@@ -60,9 +60,22 @@ async function describeStage(
       `${stage.optimizer.type} at ${stage.optimizer.lr}, ${scheduleOf(stage)}`,
       stage.precision,
     ].join("; ")}`,
-    `     trains ${millions(shapes.trained)} M weights${shapes.trained < shapes.model ? ` added to ${millions(shapes.model)} M` : ""}${stage.ema === null ? "" : ", with averages"}; a checkpoint every ${stage.checkpointEvery} steps, ${stage.keepCheckpoints} kept of ${checkpoint} each`,
+    `     trains ${millions(shapes.trained)} M weights${shapes.trained < shapes.model ? ` added to ${millions(shapes.model)} M` : ""}${stage.ema === null ? "" : ", with averages"}; ${checkpointsOf(stage, checkpoint)}; ${samplesOf(stage)}`,
   ];
 }
+
+const checkpointsOf = (
+  { steps, checkpointEvery, keepCheckpoints }: ResolvedStage,
+  size: string,
+): string =>
+  checkpointEvery >= steps
+    ? `one checkpoint, at its end, of ${size}`
+    : `a checkpoint every ${checkpointEvery} steps, ${keepCheckpoints} kept of ${size} each`;
+
+const samplesOf = ({ steps, sampleEvery }: ResolvedStage): string =>
+  sampleEvery === null || sampleEvery >= steps
+    ? "samples at its beginning and end"
+    : `samples every ${sampleEvery} steps`;
 
 function scheduleOf({ schedule }: ResolvedStage): string {
   const { type, warmupSteps } = schedule;

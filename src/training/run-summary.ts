@@ -1,12 +1,12 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ResolvedConfig } from "../config/index.ts";
+import { BadFileError } from "../weights/errors.ts";
 import { BEST_POINTER_NAME } from "./checkpoint-save.ts";
 import { readEvents } from "./event-log.ts";
 import type { Losses, RunEvent, SampleEvent, StepEvent, ValidationEvent } from "./events.ts";
-import { EVENTS_FILE, LOCK_FILE } from "./run-folder.ts";
+import { EVENTS_FILE, isRunFolder, LOCK_FILE, readRunConfig } from "./run-folder.ts";
 import { isLockHeld } from "./run-lock.ts";
-import { readRunConfig } from "./run-pipeline.ts";
 import { stageCheckpoints } from "./stage-models.ts";
 
 /** A loss and the step that it was measured after. */
@@ -42,9 +42,9 @@ export interface StageSummary {
 export interface RunSummary {
   readonly path: string;
   readonly name: string;
-  /** `broken off`: neither ended nor being written. */
-  readonly state: "finished" | "stopped" | "failed" | "running" | "broken off";
-  /** Why it ended, where it was not finished. */
+  /** `broken off`: neither ended nor being written. `unreadable`: nothing else is known of it. */
+  readonly state: "finished" | "stopped" | "failed" | "running" | "broken off" | "unreadable";
+  /** Why it ended, where it was not finished, or why it cannot be read. */
   readonly message: string | null;
   /** When it began, in ISO 8601. */
   readonly begun: string | null;
@@ -56,14 +56,38 @@ export interface RunSummary {
 /** Steps whose mean loss a summary gives. */
 export const RECENT = 50;
 
-/** Whether a folder is one that a run was written to. */
-export const isRunFolder = (path: string): boolean =>
-  existsSync(join(path, "config.json")) && existsSync(join(path, EVENTS_FILE));
+/** How the runs in a folder went, newest first. One that cannot be read is among them, last, and says why. */
+export function summarizeRuns(folder: string): RunSummary[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter(isRunFolder)
+    .map(summaryOrReason)
+    .sort((a, b) => (b.begun ?? "").localeCompare(a.begun ?? ""));
+}
 
-/** Reads how a run went. Throws BadFileError for what is no run folder. */
+function summaryOrReason(path: string): RunSummary {
+  try {
+    return summarizeRun(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return {
+      path,
+      name: basename(path),
+      state: "unreadable",
+      message: reason.replaceAll(/\s*\n\s*/g, "; "),
+      begun: null,
+      stages: [],
+      sheets: [],
+    };
+  }
+}
+
+/** Reads how a run went. Throws for what is no run folder. */
 export function summarizeRun(path: string): RunSummary {
   const config = readRunConfig(path);
-  const events = readEvents(join(path, EVENTS_FILE));
+  const log = join(path, EVENTS_FILE);
+  if (!existsSync(log)) throw new BadFileError(path, EVENTS_FILE, "the events of a run", "nothing");
+  const events = readEvents(log);
   const end = events.findLast((event) => event.type === "run-end");
   const isHeld = isLockHeld(join(path, LOCK_FILE));
   return {

@@ -6,24 +6,16 @@ type Stage = ResolvedStage<"text-to-image">;
 
 /**
  * What a run draws its samples with: the base pipeline's own sampler, or DPM-Solver++ of PixArt's files; LCM where the stage
- * distils. Throws where the
- * stage would train the base towards another target than it predicts.
+ * distils.
  */
 export async function samplerOf(
   { base }: ResolvedConfig,
-  { name, loss, consistency }: Stage,
+  { loss, consistency }: Stage,
 ): Promise<Scheduler> {
-  const own = consistency === null ? samplerFor(loss) : consistencySampler(loss, consistency);
-  if (base === null) return own;
-  const scheduler = await schedulerFromPretrained(base, { subfolder: "scheduler" });
-  const predicts = scheduler.toConfig().prediction_type ?? "epsilon";
-  if (predicts !== predictionType(loss.type)) {
-    const types = predicts === "v_prediction" ? '"v"' : '"epsilon" or "epsilon+vlb"';
-    throw new Error(
-      `Expected ${types} for loss.type of stage "${name}", because ${base} was trained to predict ${predicts}, but received "${loss.type}"`,
-    );
-  }
-  return consistency === null ? scheduler : own;
+  if (consistency !== null) return consistencySampler(loss, consistency);
+  return base === null
+    ? samplerFor(loss)
+    : schedulerFromPretrained(base, { subfolder: "scheduler" });
 }
 
 const consistencySampler = (

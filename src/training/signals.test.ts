@@ -51,14 +51,10 @@ async function run(send: readonly StopSignal[], steps: number, body = ""): Promi
 }
 
 const exitCodes = [
-  [
-    "SIGINT",
-    130,
-    "Saving after this step, then leaving. Press Ctrl+C again to leave at once without saving.",
-  ],
-  ["SIGTERM", 75, "SIGTERM: saving after this step, then leaving."],
-  ["SIGUSR1", 75, "SIGUSR1: saving after this step, then leaving."],
-  ["SIGUSR2", 75, "SIGUSR2: saving after this step, then leaving."],
+  ["SIGINT", 130, "Saving, then leaving. Press Ctrl+C again to leave at once without saving."],
+  ["SIGTERM", 75, "SIGTERM: saving, then leaving."],
+  ["SIGUSR1", 75, "SIGUSR1: saving, then leaving."],
+  ["SIGUSR2", 75, "SIGUSR2: saving, then leaving."],
 ] as const;
 
 describe("StopRequest in a process", () => {

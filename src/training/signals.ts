@@ -8,7 +8,7 @@ export type StopSignal = (typeof signals)[number];
 
 /**
  * Listens for the wish to stop and only notes it: the training loop looks at `requested` after each step, saves, and
- * leaves with `exitCode`. A second Ctrl+C leaves at once with 130, unsaved.
+ * leaves with `exitCode`; what takes long between steps is ended by `signal`. A second Ctrl+C leaves at once with 130, unsaved.
  */
 export class StopRequest implements Disposable {
   readonly #say: (sentence: string) => void;
@@ -55,8 +55,8 @@ export class StopRequest implements Disposable {
     this.#abort.abort();
     this.#say(
       signal === "SIGINT"
-        ? "Saving after this step, then leaving. Press Ctrl+C again to leave at once without saving."
-        : `${signal}: saving after this step, then leaving.`,
+        ? "Saving, then leaving. Press Ctrl+C again to leave at once without saving."
+        : `${signal}: saving, then leaving.`,
     );
   };
 }

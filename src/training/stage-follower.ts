@@ -13,6 +13,10 @@ export class StageFollower implements StageListener, Disposable {
     this.#options = options;
   }
 
+  get signal(): AbortSignal {
+    return this.#options.stop.signal;
+  }
+
   shouldStop(): boolean {
     return this.#options.stop.requested !== undefined;
   }

@@ -64,4 +64,6 @@ export interface StageListener {
   newestState?(): Promise<StageState>;
   /** Whether to save and stop at this step's end. */
   shouldStop(): boolean;
+  /** Ends what takes long between steps, a sheet or a measurement, once it is asked for. */
+  readonly signal?: AbortSignal;
 }

@@ -12,6 +12,7 @@ import type { Rollback, StageListener, StageState } from "./stage-listener.ts";
 import { type Best, inPrecision, StageMeasure } from "./stage-measure.ts";
 import { prefixed, type StageTask, unprefixed } from "./stage-task.ts";
 import { StepLosses } from "./step-losses.ts";
+import { isStop } from "./stopped.ts";
 
 export type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
 
@@ -139,29 +140,40 @@ export class StageLoop {
     this.#hasCheckpoint = true;
   }
 
-  /** Runs from the current step to the stage's end, or until the listener wants to stop. True when the stage is complete. */
+  /**
+   * Runs from the current step to the stage's end, or until the listener wants to stop. True when the stage is complete. One that
+   * begins at its last step, because it was stopped there, does once more what follows that step.
+   */
   async run(listener: StageListener): Promise<boolean> {
-    const { steps, sampleEvery, checkpointEvery, validateEvery } = this.#stage;
+    const { steps } = this.#stage;
     torch.pageOut(this.#task.idle ?? []);
-    if (this.#step === 0) await this.#sample(listener);
+    if (this.#step === 0 && !(await this.#sample(listener))) return false;
+    if (this.#step === steps) return this.#afterStep(listener);
     while (this.#step < steps) {
       const wentBack = !(await this.#trainStep(listener));
-      if (wentBack) continue;
-      const isLast = this.#step === steps;
-      const isDue = (every: number | null): boolean =>
-        isLast || (every !== null && this.#step % every === 0);
-      // The loop turns once a step, so that signals and timers get their turn.
-      await nextTurn();
-      const stop = this.#world.any(listener.shouldStop()) && !isLast;
-      const saves = stop || isDue(checkpointEvery);
-      const validates = isDue(validateEvery) && this.#measure.isWanted;
-      if (!stop && (validates || (saves && this.#measure.keepsBest)))
-        await this.#validate(listener, saves);
-      if (saves) await this.#save(listener);
-      if (stop) return false;
-      if (isDue(sampleEvery)) await this.#sample(listener);
+      if (!wentBack && !(await this.#afterStep(listener))) return false;
     }
     return true;
+  }
+
+  /** Measures, saves and draws what is due after a step. False where the run is to stop: then the step is saved. */
+  async #afterStep(listener: StageListener): Promise<boolean> {
+    const { steps, sampleEvery, checkpointEvery, validateEvery } = this.#stage;
+    const isLast = this.#step === steps;
+    const isDue = (every: number | null): boolean =>
+      isLast || (every !== null && this.#step % every === 0);
+    // The loop turns once a step, so that signals and timers get their turn.
+    await nextTurn();
+    let stop = this.#world.any(listener.shouldStop()) && !isLast;
+    const saves = stop || isDue(checkpointEvery);
+    const validates = isDue(validateEvery) && this.#measure.isWanted;
+    if (!stop && (validates || (saves && this.#measure.keepsBest)))
+      stop = !(await this.#validate(listener, saves));
+    if (saves || stop) await this.#save(listener);
+    if (stop) return false;
+    if (!isDue(sampleEvery) || (await this.#sample(listener))) return true;
+    if (!saves) await this.#save(listener);
+    return false;
   }
 
   async #save(listener: StageListener): Promise<void> {
@@ -272,24 +284,41 @@ export class StageLoop {
     }
   }
 
-  /** Draws with the averaged weights in place. */
-  async #sample(listener: StageListener): Promise<void> {
-    await this.#world.first(async () => {
+  /** Draws with the averaged weights in place. False where the listener ended that. */
+  #sample(listener: StageListener): Promise<boolean> {
+    return this.#unlessStopped(listener, async () => {
       torch.releaseMemory(); // what steps freed makes room for what only samples need
-      const sheet = await this.#averaged(() => this.#task.sample());
-      await listener.onSample(this.#step, sheet);
-      torch.pageOut(this.#task.idle ?? []);
+      try {
+        const sheet = await this.#averaged(() => this.#task.sample(listener.signal));
+        await listener.onSample(this.#step, sheet);
+      } finally {
+        torch.pageOut(this.#task.idle ?? []);
+      }
     });
+  }
+
+  /** Does in the first process what the listener may end. False in all of them where it did. */
+  async #unlessStopped(listener: StageListener, body: () => Promise<void>): Promise<boolean> {
+    let wasStopped = false;
+    await this.#world.first(async () => {
+      try {
+        await body();
+      } catch (error) {
+        if (!isStop(error, listener.signal)) throw error;
+        wasStopped = true;
+      }
+    });
+    return !this.#world.any(wasStopped);
   }
 
   #averaged<T>(body: () => Promise<T>): Promise<T> {
     return this.#ema === undefined ? body() : this.#ema.swapped(body);
   }
 
-  /** The averaged weights' loss. */
-  async #validate(listener: StageListener, saves: boolean): Promise<void> {
-    await this.#world.first(async () => {
-      const losses = await this.#averaged(() => this.#measure.losses());
+  /** The averaged weights' loss. False where the listener ended that. */
+  #validate(listener: StageListener, saves: boolean): Promise<boolean> {
+    return this.#unlessStopped(listener, async () => {
+      const losses = await this.#averaged(() => this.#measure.losses(listener.signal));
       listener.onValidation(this.#step, losses);
       if (saves) this.#measure.consider(this.#step, losses);
     });

@@ -46,8 +46,8 @@ export class StageMeasure {
     return this.#stage.validateEvery !== null || this.#task.counts.heldout > 0;
   }
 
-  /** The loss of the models' present weights on each split that has pictures. */
-  async losses(): Promise<Partial<Record<Split, MeasuredLoss>>> {
+  /** The loss of the models' present weights on each split that has pictures. Throws the reason of a signal that is aborted. */
+  async losses(signal?: AbortSignal): Promise<Partial<Record<Split, MeasuredLoss>>> {
     const losses: Partial<Record<Split, MeasuredLoss>> = {};
     for (const split of ["train", "heldout"] as const) {
       if (this.#task.counts[split] === 0) continue;
@@ -55,6 +55,7 @@ export class StageMeasure {
         seed: this.#seed,
         batchSize: this.#stage.batchSize,
         compute: (loss) => inPrecision(this.#stage, this.#device, loss),
+        signal,
       });
     }
     return losses;

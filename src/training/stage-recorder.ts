@@ -5,6 +5,7 @@ import { type Checkpoint, latestCheckpoint, saveCheckpointInPlace } from "./chec
 import type { PictureLoss } from "./loss-ledger.ts";
 import { writePictureLosses } from "./picture-losses-file.ts";
 import { ProgressLine } from "./progress.ts";
+import { sheetName } from "./run-folder.ts";
 import type { RunJournal, RunPlace } from "./run-journal.ts";
 import type { StopRequest } from "./signals.ts";
 import type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
@@ -47,11 +48,16 @@ export class StageRecorder implements StageListener, Disposable {
     return stageCheckpoints(this.#journal.run.checkpoints, this.#stage.name);
   }
 
+  get signal(): AbortSignal {
+    return this.#options.stop.signal;
+  }
+
   shouldStop(): boolean {
     return this.#options.stop.requested !== undefined;
   }
 
   onWarning(message: string): void {
+    this.#progress.clear();
     this.#journal.warn(message);
   }
 
@@ -81,11 +87,13 @@ export class StageRecorder implements StageListener, Disposable {
     const { run } = this.#journal;
     const columns = Math.ceil(Math.sqrt(images.length));
     const sheet = await contactSheet(images, { columns, labels, cell: 128 });
-    const path = join(run.samples, `${this.#stage.name}-${String(step).padStart(8, "0")}.png`);
+    const path = join(run.samples, sheetName(this.#stage.name, step));
     await sheet.save(path);
     this.#board.image("samples", step, await sheet.encodePng(), sheet);
     const file = relative(run.path, path);
     this.#journal.append({ type: "sample", ...this.#journal.place, step, file });
+    this.#progress.clear();
+    this.#journal.say(`Samples of step ${step}: ${path}`);
   }
 
   onValidation(step: number, losses: Parameters<StageListener["onValidation"]>[1]): void {
@@ -134,6 +142,7 @@ export class StageRecorder implements StageListener, Disposable {
 
   onRollback(rollback: Rollback): void {
     const { step, spikeStep, loss, ratio, skipped, pictures } = rollback;
+    this.#progress.clear();
     this.#journal.say(
       `Warning: Step ${spikeStep}: loss ${loss.toPrecision(4)}, ${ratio.toPrecision(3)} times the usual. Going on after step ${step} without batches ${skipped[0]} to ${skipped[1] - 1}. Its pictures: ${pictures.join(", ")}`,
     );

@@ -76,7 +76,9 @@ const count = (tensors: Iterable<{ readonly shape: readonly number[] }>): number
   [...tensors].reduce((sum, { shape }) => sum + shape.reduce((n, d) => n * d, 1), 0);
 
 /** A component's configuration; of a model on the Hub nothing else is downloaded. */
-async function configOf(place: Filled<Pretrained>): Promise<[config: ConfigObject, path: string]> {
+export async function configOf(
+  place: Filled<Pretrained>,
+): Promise<[config: ConfigObject, path: string]> {
   const [name, { subfolder = "", revision }] = placeOf(place);
   const file = subfolder === "" ? "config.json" : `${subfolder}/config.json`;
   const folder = await resolveModel(name, { revision, files: [{ names: [file] }] });

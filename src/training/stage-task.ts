@@ -71,8 +71,8 @@ export interface StageTask {
   describe(id: number): string;
   /** Reads what a batch needs, while the one before it may still be computed. Makes no tensors. */
   load(batch: Batch): Promise<LoadedBatch>;
-  /** Pictures from the models as they are, always the same prompts and noise. */
-  sample(): Promise<SampleSheet>;
+  /** Pictures from the models as they are, always the same prompts and noise. Throws the reason of a signal that is aborted. */
+  sample(signal?: AbortSignal): Promise<SampleSheet>;
   /** Facts that later stages cannot rebuild the models without; asked for when the stage is complete, and kept in its checkpoint. */
   facts(): Readonly<Record<string, JsonValue>>;
   dispose(): void;

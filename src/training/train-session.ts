@@ -1,18 +1,21 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ConfigDifference } from "../config/config-differences.ts";
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
-import { describeReasons } from "../data/reasons.ts";
+import type { Recipe } from "../config/load-config.ts";
 import { World } from "../distributed/index.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { aspectPlan, describePlan } from "./aspect-plan.ts";
 import { cacheFolder, planRun } from "./before-run.ts";
 import { cleanLeftovers, DiskFullError, forecastBytes, requireDiskSpace } from "./checkpoint.ts";
+import { reportOf } from "./data-report.ts";
+import { parseEvent } from "./events.ts";
 import { captionsOfExample } from "./example-captions.ts";
 import { pretrainedTokenizer } from "./models.ts";
 import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
 import { clearRehearsal, describeRehearsal, largeStages, rehearse } from "./rehearsal.ts";
-import type { RunFolder } from "./run-folder.ts";
+import { EVENTS_FILE, type RunFolder } from "./run-folder.ts";
 import { RunJournal, type RunPlace } from "./run-journal.ts";
 import { requireSameWeights } from "./same-weights.ts";
 import type { StopRequest } from "./signals.ts";
@@ -20,6 +23,7 @@ import { StageFollower } from "./stage-follower.ts";
 import { StageLoop, type StageState } from "./stage-loop.ts";
 import { StageModels, stageCheckpoints } from "./stage-models.ts";
 import { StageRecorder, stateOf } from "./stage-recorder.ts";
+import { isStop } from "./stopped.ts";
 import type { TrainingData } from "./training-data.ts";
 
 /** What `train()` may be told. */
@@ -39,6 +43,10 @@ export interface TrainOptions {
   readonly device?: string | undefined;
   /** The processes that train together; one alone unless given. All are told the same but for {@link say}. */
   readonly world?: World;
+  /** What a run that goes on changes of its config, such as `stages.0.steps=12`; see docs/training.md for what can change. */
+  readonly changes?: readonly string[];
+  /** The file that the config was made of, as it is read: a run that is resumed tells what has changed there. */
+  readonly recipe?: Recipe | undefined;
   /** Called after each step. */
   readonly onStep?: (place: RunPlace) => void;
 }
@@ -46,6 +54,10 @@ export interface TrainOptions {
 /** A run folder, held by this process, and what it learns from. */
 export interface BegunRun {
   readonly run: RunFolder;
+  /** As it goes on; kept in the folder once it is known to fit. */
+  readonly config: ResolvedConfig;
+  /** Where that is another than the folder's. */
+  readonly changes: readonly ConfigDifference[];
   readonly data: TrainingData;
   /** What this process computes on. */
   readonly device: torch.Device;
@@ -58,6 +70,7 @@ export class TrainSession {
   readonly #journal: RunJournal;
   readonly #run: RunFolder;
   readonly #config: ResolvedConfig;
+  readonly #changes: readonly ConfigDifference[];
   readonly #data: TrainingData;
   readonly #stop: StopRequest;
   readonly #options: TrainOptions;
@@ -65,11 +78,16 @@ export class TrainSession {
   readonly #device: torch.Device;
   #large: ReadonlySet<string>;
 
-  constructor({ run, data, device, large }: BegunRun, stop: StopRequest, options: TrainOptions) {
+  constructor(
+    { run, config, changes, data, device, large }: BegunRun,
+    stop: StopRequest,
+    options: TrainOptions,
+  ) {
     this.#run = run;
     this.#data = data;
     this.#large = large;
-    this.#config = run.config;
+    this.#config = config;
+    this.#changes = changes;
     this.#stop = stop;
     this.#options = options;
     this.#world = options.world ?? World.solo;
@@ -77,8 +95,27 @@ export class TrainSession {
     this.#journal = new RunJournal(run, options.say);
   }
 
-  /** True when all stages are complete. */
+  /** True when all stages are complete, false where a signal asked to stop before. */
   async run(): Promise<boolean> {
+    try {
+      return await this.#runStages();
+    } catch (error) {
+      if (!isStop(error, this.#stop.signal)) throw error;
+      return this.#stopped();
+    }
+  }
+
+  #stopped(): false {
+    this.#journal.end("stopped", this.#stop.requested ?? null);
+    return false;
+  }
+
+  /** Whether any of the processes was asked to stop. All ask together. */
+  #isToStop(): boolean {
+    return this.#world.any(this.#stop.requested !== undefined);
+  }
+
+  async #runStages(): Promise<boolean> {
     const { say, resume } = this.#options;
     const data = this.#data;
     this.#reportData(data);
@@ -91,6 +128,7 @@ export class TrainSession {
       cache: cacheFolder(this.#config, this.#run.path),
       world: this.#world,
       onWarning: (message) => this.#journal.warn(message),
+      signal: this.#stop.signal,
       say,
     };
     if (!resume) this.#journal.append({ type: "run-start", name: this.#config.name });
@@ -99,31 +137,54 @@ export class TrainSession {
         await cleanLeftovers(stageCheckpoints(this.#run.checkpoints, name));
     });
     const latest = await Promise.all(this.#config.stages.map((stage) => models.latest(stage)));
+    const begun = latest.findLastIndex((checkpoint) => checkpoint !== undefined);
+    // A stage that was left at its last step may lack what comes after that; the next one's beginning says that it does not.
     const isComplete = (stage: ResolvedStage, i: number): boolean =>
-      latest[i]?.step === stage.steps;
+      latest[i]?.step === stage.steps && (i < begun || this.#hasEnded(stage));
     const first = this.#config.stages.findIndex((stage, i) => !isComplete(stage, i));
     if (first < 0) {
-      say(`All stages of ${this.#run.path} are complete already`);
+      say(
+        `All stages of ${this.#run.path} are complete already. To train on: ${this.#options.resumeCommand} --cfg-options stages.${latest.length - 1}.steps=${2 * (latest.at(-1)?.step ?? 0)}`,
+      );
+      this.#adopt();
       return true;
     }
     if (resume) {
       const stage = this.#config.stages[first];
       this.#journal.place = { stage: stage?.name ?? "", step: latest[first]?.step ?? 0 };
-      this.#journal.append({ type: "resume", ...this.#journal.place });
       say(
         `Going on with stage "${this.#journal.place.stage}" after step ${this.#journal.place.step}`,
       );
       const done = latest.reduce((sum, checkpoint) => sum + (checkpoint?.step ?? 0), 0);
       await this.#world.first(() => this.#planRest(done));
+      this.#adopt();
+      const changes = this.#changes.map(({ place, values: [from, to] }) => ({ place, from, to }));
+      this.#journal.append({
+        type: "resume",
+        ...this.#journal.place,
+        ...(changes.length > 0 && { changes }),
+      });
     }
     for (const stage of this.#config.stages.slice(first)) {
-      if (!(await this.#stage(context, stage))) {
-        this.#journal.end("stopped", this.#stop.requested ?? null);
-        return false;
-      }
+      if (!(await this.#stage(context, stage))) return this.#stopped();
     }
     this.#journal.end("finished", null);
     return true;
+  }
+
+  /** Whether all that follows a stage's last step was done. */
+  #hasEnded({ name, steps }: ResolvedStage): boolean {
+    // Line by line: one that is damaged is no reason not to go on.
+    const lines = readFileSync(join(this.#run.path, EVENTS_FILE), "utf8").split("\n");
+    return lines.some((line) => {
+      const event = line.includes('"stage-end"') ? parseEvent(line) : undefined;
+      return event?.type === "stage-end" && event.stage === name && event.step === steps;
+    });
+  }
+
+  /** Keeps what changes of the config in the run folder. */
+  #adopt(): void {
+    if (this.#changes.length > 0) this.#run.changeConfig(this.#config);
   }
 
   async #planRest(done: number): Promise<void> {
@@ -149,18 +210,9 @@ export class TrainSession {
   }
 
   #reportData(data: TrainingData): void {
-    const { dataset, train, heldout } = data;
-    const { location, layout, images, captioned, missingCaption, unreadable, leftOut } = dataset;
-    this.#options.say(
-      `Data: ${location} (${layout}): ${images} pictures, ${captioned} with captions; ${train.length} to train on, ${heldout.length} held out`,
-    );
-    if (missingCaption.length > 0) {
-      this.#journal.warn(
-        `${missingCaption.length} pictures have no caption and are left out: ${missingCaption.slice(0, 5).join(", ")}`,
-      );
-    }
-    for (const { path, reason } of unreadable) this.#journal.warn(`${path} is left out: ${reason}`);
-    for (const line of describeReasons(leftOut)) this.#journal.warn(`Left out: ${line}`);
+    const { line, warnings } = reportOf(data);
+    this.#options.say(line);
+    for (const each of warnings) this.#journal.warn(each);
   }
 
   /** The pretrained tokenizer, or one made from all captions and kept in the run folder. */
@@ -179,15 +231,22 @@ export class TrainSession {
 
   async #stage(context: CurriculumContext, stage: ResolvedStage): Promise<boolean> {
     const { say } = this.#options;
+    if (this.#isToStop()) return false;
     const task = await prepareStage(context, stage);
     const checkpoint = await context.models.latest(stage);
     await this.#world.first(async () => {
-      if (checkpoint !== undefined) return;
+      if (checkpoint !== undefined || this.#stop.signal.aborted) return;
       if (!(this.#options.rehearsal ?? this.#large.has(stage.name))) return;
       say(`Rehearsal of stage "${stage.name}": a save, a sample and a step, which leave no trace`);
-      const taken = await rehearse(this.#run.path, this.#config.seed, stage, task, this.#device);
-      say(describeRehearsal(stage, taken));
+      const { seed } = this.#config;
+      const { signal } = this.#stop;
+      const taken = await rehearse(this.#run.path, seed, stage, task, this.#device, signal);
+      if (!signal.aborted) say(describeRehearsal(stage, taken));
     });
+    if (this.#isToStop()) {
+      task.dispose();
+      return false;
+    }
     torch.releaseMemory(); // of the encoders and the rehearsal
     const { seed, processes } = this.#config;
     const loop = new StageLoop(seed, stage, task, { world: this.#world, processes });

@@ -1,16 +1,19 @@
-import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
+import { differencesOf } from "../config/config-differences.ts";
 import type { CheckedConfig } from "../config/index.ts";
+import type { Recipe } from "../config/load-config.ts";
 import { PREEMPTED, World } from "../distributed/index.ts";
 import * as torch from "../torch/index.ts";
 import { settleForData } from "./aspect-plan.ts";
+import { fitToBase } from "./base-fit.ts";
 import { planRun } from "./before-run.ts";
+import { changeRun, describeDrift } from "./change-run.ts";
 import { drawClassPictures } from "./class-pictures.ts";
 import { largeStages } from "./rehearsal.ts";
 import { RunFolder } from "./run-folder.ts";
+import { settleNew } from "./settle-new.ts";
 import { StopRequest } from "./signals.ts";
 import { type BegunRun, type TrainOptions, TrainSession } from "./train-session.ts";
-import { loadTrainingData } from "./training-data.ts";
+import { loadTrainingData, type TrainingData } from "./training-data.ts";
 
 export type { TrainOptions } from "./train-session.ts";
 
@@ -24,18 +27,56 @@ export interface TrainOutcome {
 
 /**
  * Trains the stages of a config one after the other in its run folder. Returns early where a signal asked for it, in any of the
- * run's processes.
+ * run's processes. A run that is resumed goes on with its own config, and says what differs in this one.
  */
 export async function train(config: CheckedConfig, options: TrainOptions): Promise<TrainOutcome> {
-  const { resume, resumeCommand, say, world = World.solo } = options;
-  const begun = resume ? await goOn(config, { ...options, world }) : await begin(config, options);
+  if (!options.resume) return carryOut(await begin(config, options), options);
+  const drift = async (run: RunFolder, data: TrainingData): Promise<string | undefined> => {
+    // The processes may have become more or fewer.
+    const { workDir, processes } = run.config;
+    const { config: fitted } = await fitToBase({ ...config, processes });
+    const given = await settleForData(fitted, data);
+    const differences = differencesOf(run.config, { ...given, workDir });
+    return describeDrift("The config is not that of the run", differences, run.path);
+  };
+  return carryOut(await goOn(config.workDir, options, drift), options);
+}
+
+/** Goes on with the run of a folder, which brings its own config. */
+export async function resumeRun(
+  folder: string,
+  { recipe, ...options }: Omit<TrainOptions, "resume">,
+): Promise<TrainOutcome> {
+  const drift = async (run: RunFolder): Promise<string | undefined> => {
+    const before = run.recipe();
+    return before === undefined || recipe === undefined
+      ? undefined
+      : recipeDrift(before, recipe, run.path);
+  };
+  const all = { ...options, resume: true };
+  return carryOut(await goOn(folder, all, drift), all);
+}
+
+function recipeDrift(before: unknown, { file, value }: Recipe, run: string): string | undefined {
+  // As JSON has it: what is undefined is not there.
+  const now: unknown = JSON.parse(JSON.stringify(value));
+  const differences = differencesOf(Object(before), Object(now));
+  return describeDrift(`${file} has changed since this run began`, differences, run);
+}
+
+async function carryOut(begun: BegunRun, options: TrainOptions): Promise<TrainOutcome> {
+  const { resumeCommand, say, world = World.solo } = options;
   using run = begun.run;
   using stop = new StopRequest(say);
-  if (run.config.threads !== null) torch.setThreads(run.config.threads);
+  if (begun.config.threads !== null) torch.setThreads(begun.config.threads);
   const session = new TrainSession(begun, stop, options);
   try {
     const finished = await session.run();
-    if (!finished) say(`Stopped. To go on: ${resumeCommand}`);
+    if (!finished) {
+      const sheet = run.newestSheet();
+      if (sheet !== undefined) say(`The newest samples: ${sheet}`);
+      say(`Stopped. To go on: ${resumeCommand}`);
+    }
     world.leave();
     // A process that saw no signal itself stops because another one of its run did.
     return { folder: run.path, finished, exitCode: finished ? 0 : (stop.exitCode ?? PREEMPTED) };
@@ -47,7 +88,7 @@ export async function train(config: CheckedConfig, options: TrainOptions): Promi
 
 async function begin(
   given: CheckedConfig,
-  { resumeCommand, say, rehearsal, device: asked, world = World.solo }: TrainOptions,
+  { resumeCommand, say, rehearsal, device: asked, recipe, world = World.solo }: TrainOptions,
 ): Promise<BegunRun> {
   const own = { ...given, device: asked ?? given.device };
   const config = own.processes > 1 ? own : { ...own, processes: world.size };
@@ -59,11 +100,12 @@ async function begin(
     await drawClassPictures({ ...config, device }, say);
   });
   const data = await loadTrainingData(config.dataset);
-  const settled = await settleForData(config, data);
   if (!world.isFirst) {
     world.barrier(); // the first has made the folder
-    return { run: RunFolder.follow(folder), data, device, large: new Set() };
+    const run = RunFolder.follow(folder);
+    return { run, config: run.config, changes: [], data, device, large: new Set() };
   }
+  const { config: settled, warnings } = await settleNew(config, data);
   const strict = rehearsal !== false;
   const { shapes } = await planRun({
     config: settled,
@@ -73,32 +115,35 @@ async function begin(
     device,
     processes: world.localSize,
     strict,
+    warnings,
     say,
   });
   const large = largeStages(shapes);
-  const run = RunFolder.create(folder, settled, resumeCommand);
+  const run = RunFolder.create(folder, settled, resumeCommand, recipe);
   world.barrier();
-  return { run, data, device, large };
+  return { run, config: settled, changes: [], data, device, large };
 }
 
+/** How an option that changes the device begins. */
+const DEVICE = "device=";
+
 async function goOn(
-  config: CheckedConfig,
-  { say, world, device: asked }: Pick<TrainOptions, "say" | "device"> & { world: World },
+  folder: string,
+  { say, world = World.solo, device: asked, changes: options = [] }: TrainOptions,
+  drift: (run: RunFolder, data: TrainingData) => Promise<string | undefined>,
 ): Promise<BegunRun> {
-  const run = world.isFirst ? RunFolder.open(config.workDir) : RunFolder.follow(config.workDir);
+  const run = world.isFirst ? RunFolder.open(folder) : RunFolder.follow(folder);
   try {
-    const device = world.useDevice(asked ?? run.config.device);
+    // Known before the other changes are: what follows is computed on it.
+    const changed = options.findLast((each) => each.startsWith(DEVICE))?.slice(DEVICE.length);
+    const device = world.useDevice(asked ?? changed ?? run.config.device);
     await world.first(() => drawClassPictures({ ...run.config, device }, say));
     const data = await loadTrainingData(run.config.dataset);
-    // The processes may have become more or fewer.
-    const { workDir, processes } = run.config;
-    const given = await settleForData({ ...config, processes }, data);
-    if (!isDeepStrictEqual(run.config, { ...given, workDir })) {
-      say(
-        `The config has changed since this run began; it goes on with its own, ${join(run.path, "config.json")}`,
-      );
-    }
-    return { run, data, device, large: new Set() };
+    const drifted = await drift(run, data);
+    if (drifted !== undefined) say(drifted);
+    const { config, changes, lines } = await changeRun(run.path, run.config, options, data);
+    for (const line of lines) say(line);
+    return { run, config, changes, data, device, large: new Set() };
   } catch (error) {
     run[Symbol.dispose]();
     throw error;

@@ -137,18 +137,24 @@ describe("pixart runs list", () => {
   });
 
   it("says so where there is no such folder, and no run in it", async () => {
-    await expect(pixartHere("runs", "list", join(folder, "nowhere"))).rejects.toThrow(
-      `Expected a folder of runs for FOLDER but received ${join(folder, "nowhere")}, which is not there`,
-    );
-    const { stdout, stderr } = await pixartHere("runs", "list", first);
-    expect([stdout, stderr]).toEqual(["", `No runs in ${first}\n`]);
+    for (const empty of [join(folder, "nowhere"), first]) {
+      const { stdout, stderr } = await pixartHere("runs", "list", empty);
+      expect([stdout, stderr]).toEqual(["", `No runs yet in ${empty}\n`]);
+    }
+    const { stdout } = await pixartHere("runs", "list", join(folder, "nowhere"), "--json");
+    expect(stdout).toBe("[]\n");
   });
 });
 
 describe("pixart runs compare", () => {
   it("tells what the configs differ in, and how the runs went", async () => {
     const sheet = join(folder, "both.png");
-    const { stdout } = await pixartHere("runs", "compare", first, second, "--sheet", sheet);
+    const { stdout, stderr } = await pixartHere(
+      ...["runs", "compare", first, second, "--sheet", sheet],
+    );
+    expect(stderr).toBe(
+      `Stage "autoencoder": both at step 30\nStage "alignment": ${first} at step 12, ${second} at step 4, since both have drawn at no step in common but the first\nSamples side by side: ${sheet}\n`,
+    );
     const [head, steps, difference, blank] = stdout.split("\n");
     expect(head?.trim().split(/ {2,}/)).toEqual([first, second]);
     expect(steps).toMatch(/^stages\.alignment\.steps +12 +4$/);
@@ -174,7 +180,7 @@ describe("pixart runs compare", () => {
 
   it("refuses what is no run", async () => {
     await expect(pixartHere("runs", "compare", first, folder)).rejects.toThrow(
-      `${folder}: config.json: expected the config of a run but found nothing`,
+      `${folder} is not a run folder: it has no config.json`,
     );
   });
 });

@@ -38,7 +38,7 @@ describe("pixart train", () => {
     const { exitCode, stderr } = await first;
     clearInterval(timer);
     expect(exitCode).toBe(130);
-    expect(stderr).toContain("Saving after this step, then leaving. Press Ctrl+C again");
+    expect(stderr).toContain("Saving, then leaving. Press Ctrl+C again");
     expect(stderr).toContain(`npx pixart train ${configFile} --work-dir ${run} --resume`);
     const [checkpoint] = readdirSync(join(run, "checkpoints", "autoencoder")).filter((n) =>
       n.startsWith("step-"),

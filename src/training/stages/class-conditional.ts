@@ -11,6 +11,7 @@ import {
   type Split,
   type StageTask,
 } from "../stage-task.ts";
+import { untilStopped } from "../stopped.ts";
 import type { Example } from "../training-data.ts";
 import { toImages } from "./autoencoder.ts";
 import { Denoising, samplerFor } from "./denoising.ts";
@@ -73,39 +74,45 @@ export class ClassConditionalTask implements StageTask {
     return { loss };
   }
 
-  async sample(): Promise<SampleSheet> {
+  async sample(signal?: AbortSignal): Promise<SampleSheet> {
     const { dit, vae, latents, examples, classCount, sampling } = this.#parts;
     const count = Math.min(SHOWN, classCount);
     const classes = Array.from({ length: count }, (_, i) => Math.floor((i * classCount) / count));
     const [channels = 0, height = 0, width = 0] = latents.train.shape;
-    const scheduler = samplerFor(this.#stage.loss);
-    scheduler.setTimesteps(sampling.steps);
-    const images = torch.noGrad(() =>
-      torch.tidy(() => {
-        const generator = torch.generator(sampling.seed);
-        const { device } = dit;
-        let x = torch.randn([count, channels, height, width], { generator }).to({ device });
-        const classLabels = torch.tensor([...classes.map(() => dit.noClass), ...classes], {
-          dtype: "int64",
-          device,
-        });
-        for (const t of scheduler.timesteps) {
-          x = torch.tidy(() => {
-            const timestep = torch.full([2 * count], t, { device });
-            const output = dit
-              .call(torch.cat([x, x]), { timestep, classLabels })
-              .narrow(1, 0, channels);
-            const [none = output, conditional = output] = output.chunk(2);
-            const guided = none.add(conditional.sub(none).mul(sampling.guidanceScale));
-            return scheduler.step(guided, t, x).prevSample;
-          });
-        }
-        return toImages(vae.decode(vae.fromDiffusion(x)));
-      }),
-    );
     const thing = (label: number): string =>
       examples.train.find((e) => e.classLabel === label)?.thing ?? `class ${label}`;
-    return { images, labels: classes.map(thing) };
+    using scheduler = samplerFor(this.#stage.loss);
+    scheduler.setTimesteps(sampling.steps);
+    const { device } = dit;
+    const kept = (body: () => Tensor): Tensor => torch.keep(torch.noGrad(() => torch.tidy(body)));
+    const generator = torch.generator(sampling.seed);
+    let x = kept(() => torch.randn([count, channels, height, width], { generator }).to({ device }));
+    try {
+      for (const t of scheduler.timesteps) {
+        await untilStopped(signal);
+        const next = kept(() => {
+          const classLabels = torch.tensor([...classes.map(() => dit.noClass), ...classes], {
+            dtype: "int64",
+            device,
+          });
+          const timestep = torch.full([2 * count], t, { device });
+          const output = dit
+            .call(torch.cat([x, x]), { timestep, classLabels })
+            .narrow(1, 0, channels);
+          const [none = output, conditional = output] = output.chunk(2);
+          const guided = none.add(conditional.sub(none).mul(sampling.guidanceScale));
+          return scheduler.step(guided, t, x).prevSample;
+        });
+        x.dispose();
+        x = next;
+      }
+      const images = torch.noGrad(() =>
+        torch.tidy(() => toImages(vae.decode(vae.fromDiffusion(x)))),
+      );
+      return { images, labels: classes.map(thing) };
+    } finally {
+      x.dispose();
+    }
   }
 
   facts(): Readonly<Record<string, number>> {

@@ -9,6 +9,7 @@ import type { TextToImageParts } from "./text-to-image-parts.ts";
 export async function textToImageSamples(
   { resolution }: Pick<ResolvedStage<"text-to-image">, "resolution">,
   parts: TextToImageParts,
+  signal?: AbortSignal,
 ): Promise<SampleSheet> {
   const { transformer, control, captions, tokenizer, vae, scheduler, config } = parts;
   const { prompts, steps, guidanceScale, seed } = config.sampling;
@@ -31,6 +32,7 @@ export async function textToImageSamples(
     maxSequenceLength: config.tokenizer.maxLength,
     cleanCaption: config.dataset.cleanCaptions, // as the captions that it learns from
     ...(controlImage.length > 0 && { controlImage }),
+    ...(signal !== undefined && { signal }),
   });
   return {
     images: [...controlImage, ...images],

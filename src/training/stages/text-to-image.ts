@@ -216,8 +216,8 @@ export class TextToImageTask implements StageTask {
     return { ...loss, samples: { values, timesteps: samples.timesteps?.slice(0, count) } };
   }
 
-  sample(): Promise<SampleSheet> {
-    return textToImageSamples(this.#stage, this.#parts);
+  sample(signal?: AbortSignal): Promise<SampleSheet> {
+    return textToImageSamples(this.#stage, this.#parts, signal);
   }
 
   facts(): Readonly<Record<string, number>> {

@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { collectGarbage } from "../../test/collect-garbage.ts";
+import { lineStage } from "../../test/fixtures/line-stage.ts";
+import { LineTask } from "../../test/fixtures/line-task.ts";
+import * as torch from "../torch/index.ts";
+import type { StageListener } from "./stage-listener.ts";
+import { StageLoop } from "./stage-loop.ts";
+import type { SampleSheet } from "./stage-task.ts";
+
+const SLOW_MS = 60_000;
+
+/** Sheets from a step on take a minute each; a signal comes while one is drawn. */
+class SlowTask extends LineTask {
+  slowFrom: number = Number.POSITIVE_INFINITY;
+  sheets = 0;
+  readonly #stop: () => void;
+
+  constructor(stop: () => void) {
+    super();
+    this.#stop = stop;
+  }
+
+  override async sample(signal?: AbortSignal): Promise<SampleSheet> {
+    if (this.sheets++ >= this.slowFrom) {
+      setTimeout(this.#stop, 20);
+      await sleep(SLOW_MS, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
+    }
+    return { images: [], labels: [] };
+  }
+}
+
+/** What a stage of four steps told, in order. */
+interface Told {
+  readonly listener: StageListener;
+  readonly stop: () => void;
+  readonly lines: string[];
+}
+
+function telling(): Told {
+  const abort = new AbortController();
+  const lines: string[] = [];
+  return {
+    lines,
+    stop: () => abort.abort(),
+    listener: {
+      signal: abort.signal,
+      shouldStop: () => abort.signal.aborted,
+      onStep: ({ step }) => lines.push(`step ${step}`),
+      onSample: async (step) => void lines.push(`sheet ${step}`),
+      onValidation: (step) => lines.push(`measured ${step}`),
+      onCheckpoint: async ({ step }) => void lines.push(`saved ${step}`),
+      onWarning: (message) => lines.push(message),
+    },
+  };
+}
+
+const stage = lineStage({ steps: 4, checkpointEvery: 4, sampleEvery: 2, validateEvery: 4 });
+let tensors = 0;
+beforeEach(async () => {
+  await collectGarbage();
+  tensors = torch.memory().tensors;
+});
+afterEach(async () => {
+  await collectGarbage();
+  expect(torch.memory().tensors).toBe(tensors);
+});
+
+it.each([
+  ["the first sheet, with nothing to save", 0, [], 0],
+  ["one in the middle, saving the step", 1, ["sheet 0", "step 1", "step 2", "saved 2"], 2],
+  [
+    "the last one, with the last step saved",
+    2,
+    ["sheet 0", "step 1", "step 2", "sheet 2", "step 3", "step 4", "measured 4", "saved 4"],
+    4,
+  ],
+])("a signal ends %s", async (_, slowFrom, told, step) => {
+  const { listener, lines, stop } = telling();
+  const task = new SlowTask(stop);
+  task.slowFrom = slowFrom;
+  const loop = new StageLoop(1, stage, task);
+  const before = task.model.weight.toFloat32Array();
+  expect(await loop.run(listener)).toBe(false);
+  expect(lines).toEqual(told);
+  expect(loop.step).toBe(step);
+  // The trained weights are back in place of the averaged ones that the sheet is drawn with.
+  if (step === 0) expect(task.model.weight.toFloat32Array()).toEqual(before);
+  loop.dispose();
+  task.dispose();
+});
+
+it("a signal ends a measurement, and the step is saved", async () => {
+  const { listener, lines, stop } = telling();
+  const task = new LineTask();
+  const load = task.load.bind(task);
+  let measured = 0;
+  task.load = (batch) => {
+    if (batch.isMeasured === true && ++measured === 3) stop();
+    return load(batch);
+  };
+  const loop = new StageLoop(1, { ...stage, validateEvery: 2 }, task);
+  expect(await loop.run(listener)).toBe(false);
+  expect(lines).toEqual(["sheet 0", "step 1", "step 2", "saved 2"]);
+  expect(measured).toBe(3);
+  loop.dispose();
+  task.dispose();
+});
+
+it("a stage that was stopped at its last step does what follows once more, and no step", async () => {
+  const first = telling();
+  const task = new SlowTask(first.stop);
+  task.slowFrom = 2;
+  const loop = new StageLoop(1, stage, task);
+  expect(await loop.run(first.listener)).toBe(false);
+  task.slowFrom = Number.POSITIVE_INFINITY;
+  const { listener, lines } = telling();
+  expect(await loop.run(listener)).toBe(true);
+  expect(lines).toEqual(["measured 4", "saved 4", "sheet 4"]);
+  loop.dispose();
+  task.dispose();
+});
+
+it("a sheet that was done when the signal came is kept", async () => {
+  const { listener, lines, stop } = telling();
+  const task = new LineTask();
+  const loop = new StageLoop(1, stage, task);
+  const onSample: StageListener["onSample"] = async (step) => {
+    lines.push(`sheet ${step}`);
+    if (step === 2) stop();
+  };
+  expect(await loop.run({ ...listener, onSample })).toBe(false);
+  expect(lines).toEqual(["sheet 0", "step 1", "step 2", "sheet 2", "step 3", "saved 3"]);
+  loop.dispose();
+  task.dispose();
+});
