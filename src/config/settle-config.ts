@@ -16,7 +16,7 @@ const fittingWarmup = (warmupSteps: number, steps: number): number =>
 
 /**
  * Turns epochs into steps. Where they make fewer than the warm-up has, that is shortened to a tenth of them: the recipe could not
- * know how few pictures there are. {@link shortenedWarmups} tells of it.
+ * know how few pictures there are. `shortenedWarmups` tells of it.
  * @param samplesOf how many samples an epoch of a stage has: its pictures, and those that it shows more than once
  * @param predicts  what stages learn to predict that don't say it
  */
