@@ -83,10 +83,10 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
       }
       this.planCount(plan);
     } else if ("sigmas" in plan) {
-      requireDescending("sigmas", plan.sigmas, Number.POSITIVE_INFINITY);
+      requireSigmas(plan.sigmas);
       this.planSigmas(plan.sigmas);
     } else {
-      requireDescending("timesteps", plan.timesteps, this.config.numTrainTimesteps - 1);
+      requireTimesteps(plan.timesteps, this.config.numTrainTimesteps - 1);
       this.planTimesteps(plan.timesteps);
     }
   }
@@ -110,15 +110,22 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
   }
 }
 
-/** Throws unless `values` are descending numbers from at most `most` to 0. */
-function requireDescending(name: string, values: readonly number[], most: number): void {
-  const isDescending = values.every(
-    (value, i) =>
-      value >= 0 && value <= most && value < (values[i - 1] ?? Number.POSITIVE_INFINITY),
+/** Throws unless timesteps descend from at most `last` to 0. */
+function requireTimesteps(timesteps: readonly number[], last: number): void {
+  const isDescending = timesteps.every(
+    (t, i) => t >= 0 && t <= last && t < (timesteps[i - 1] ?? Number.POSITIVE_INFINITY),
   );
-  if (values.length > 0 && isDescending) return;
-  const range = Number.isFinite(most)
-    ? `descending numbers from ${most} to 0`
-    : "descending numbers above or at 0";
-  throw new RangeError(`Expected ${range} for ${name} but received [${values}]`);
+  if (timesteps.length > 0 && isDescending) return;
+  throw new RangeError(
+    `Expected descending numbers from ${last} to 0 for timesteps but received [${timesteps}]`,
+  );
+}
+
+/** Throws unless noise levels do not rise and end at 0 or above. */
+function requireSigmas(sigmas: readonly number[]): void {
+  const isFalling = sigmas.every((s, i) => s >= 0 && s <= (sigmas[i - 1] ?? Number.MAX_VALUE));
+  if (sigmas.length > 0 && isFalling) return;
+  throw new RangeError(
+    `Expected numbers above or at 0 that do not rise for sigmas but received [${sigmas}]`,
+  );
 }

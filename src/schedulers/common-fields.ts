@@ -1,4 +1,12 @@
-import { type Field, type Fields, flag, number, oneOf, positive } from "./config-fields.ts";
+import {
+  type Field,
+  type Fields,
+  flag,
+  number,
+  oneOf,
+  orMeaning,
+  positive,
+} from "./config-fields.ts";
 
 /** How β grows with the timestep; see `betas.ts`. */
 export type BetaSchedule =
@@ -80,7 +88,7 @@ const betas: Field = {
 };
 
 export const scheduleFields: Fields<ScheduleConfig> = {
-  numTrainTimesteps: number(1000, "an integer above 1", (n) => Number.isInteger(n) && n > 1),
+  numTrainTimesteps: number(1000, "a positive integer", (n) => Number.isInteger(n) && n > 0),
   betaStart: positive(1e-4),
   betaEnd: positive(0.02),
   betaSchedule: oneOf("linear", "scaled_linear", "squaredcos_cap_v2"),
@@ -91,6 +99,16 @@ export const zeroSnrFields: Fields<ZeroSnrConfig> = { rescaleBetasZeroSnr: flag(
 
 export const predictionField = oneOf("epsilon", "sample", "v_prediction");
 export const solverPredictionField = oneOf("epsilon", "sample", "v_prediction", "flow_prediction");
+
+/** Which variance the model predicts, for solvers that pass over it; the fixed ones of DDPM mean none. */
+export const learnedVarianceField = orMeaning(
+  oneOf(null, "learned", "learned_range"),
+  null,
+  "fixed_small",
+  "fixed_small_log",
+  "fixed_large",
+  "fixed_large_log",
+);
 
 export const spacingFields: Fields<SpacingConfig> = {
   timestepSpacing: oneOf("linspace", "leading", "trailing"),

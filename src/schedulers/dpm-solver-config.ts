@@ -1,6 +1,7 @@
 import {
   type FlowConfig,
   flowFields,
+  learnedVarianceField,
   type RespacingConfig,
   respacingFields,
   type ScheduleConfig,
@@ -73,7 +74,7 @@ const dpmSolverFields: Fields<DPMSolverConfig> = {
   ...shiftingFields,
   finalSigmasType: oneOf("zero", "sigma_min"),
   lambdaMinClipped: number(Number.NEGATIVE_INFINITY),
-  varianceType: oneOf(null, "learned", "learned_range"),
+  varianceType: learnedVarianceField,
 };
 
 export const dpmSolverMultistepFields: Fields<DPMSolverMultistepConfig> = {

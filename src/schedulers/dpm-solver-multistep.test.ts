@@ -181,7 +181,7 @@ describe("DPMSolverMultistepScheduler", () => {
     ["use_dynamic_shifting", true, "Expected false for use_dynamic_shifting"],
     ["thresholding", 1, "Expected false or true for thresholding"],
     ["trained_betas", [2], "Expected null or a list of numbers from 0 to 1 for trained_betas"],
-    ["variance_type", "fixed", 'Expected null or "learned" or "learned_range"'],
+    ["variance_type", "none", 'Expected null or "learned" or "learned_range"'],
     ["beta_schedule", "sigmoid", 'Expected "linear" or "scaled_linear" or "squaredcos_cap_v2"'],
     [
       "prediction_type",
@@ -191,7 +191,7 @@ describe("DPMSolverMultistepScheduler", () => {
     ["solver_order", 4, "Expected 2 or 1 or 3 for solver_order"],
     ["solver_type", "bh3", 'Expected "midpoint" or "heun" for solver_type'],
     ["beta_start", 0, "Expected a positive number for beta_start"],
-    ["num_train_timesteps", 1.5, "Expected an integer above 1 for num_train_timesteps"],
+    ["num_train_timesteps", 1.5, "Expected a positive integer for num_train_timesteps"],
   ])("refuses %s = %j by name", (key, value, message) => {
     expect(() => DPMSolverMultistepScheduler.fromConfig({ [key]: value })).toThrow(
       `${message}${message.includes(" for ") ? "" : ` for ${key}`} but received ${JSON.stringify(value)}`,

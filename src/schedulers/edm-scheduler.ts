@@ -24,7 +24,7 @@ export const edmFields: Fields<EDMConfig> = {
   sigmaMax: positive(80),
   sigmaData: positive(0.5),
   sigmaSchedule: oneOf("karras", "exponential"),
-  numTrainTimesteps: number(1000, "an integer above 1", (n) => Number.isInteger(n) && n > 1),
+  numTrainTimesteps: number(1000, "a positive integer", (n) => Number.isInteger(n) && n > 0),
   predictionType: oneOf("epsilon", "v_prediction"),
   rho: positive(7),
   finalSigmasType: oneOf("zero", "sigma_min"),

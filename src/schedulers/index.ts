@@ -55,4 +55,5 @@ export {
   schedulerNames,
 } from "./scheduler-registry.ts";
 export { type TCDConfig, TCDScheduler } from "./tcd.ts";
-export { type UniPCMultistepConfig, UniPCMultistepScheduler } from "./uni-pc-multistep.ts";
+export type { UniPCMultistepConfig } from "./uni-pc-config.ts";
+export { UniPCMultistepScheduler } from "./uni-pc-multistep.ts";

@@ -4,6 +4,7 @@ import { exp32, f32, sqrt32 } from "./arithmetic.ts";
 import {
   type FlowConfig,
   flowFields,
+  learnedVarianceField,
   type RespacingConfig,
   respacingFields,
   type ScheduleConfig,
@@ -59,7 +60,7 @@ const fields: Fields<SASolverConfig> = {
   ...respacingFields,
   ...flowFields,
   lambdaMinClipped: number(Number.NEGATIVE_INFINITY),
-  varianceType: oneOf(null, "learned", "learned_range"),
+  varianceType: learnedVarianceField,
   ...spacingFields,
 };
 
