@@ -16,7 +16,8 @@ interface WireTensor {
 }
 
 interface Message {
-  readonly method: "make" | "plan" | "scale" | "step" | "addNoise";
+  readonly method: "seed" | "make" | "plan" | "scale" | "step" | "addNoise";
+  /** The scheduler's, or the seed of the default generator. */
   readonly id: number;
   readonly className?: string;
   readonly config?: Record<string, unknown>;
@@ -80,6 +81,10 @@ function make({ id, config = {}, className }: Message): unknown {
 }
 
 function answer(message: Message): unknown {
+  if (message.method === "seed") {
+    torch.manualSeed(message.id);
+    return {};
+  }
   if (message.method === "make") return make(message);
   const scheduler = schedulers.get(message.id);
   if (scheduler === undefined) throw new Error(`no scheduler ${message.id}`);
