@@ -22,6 +22,9 @@ export const number = (text: string): number => {
   return value;
 };
 
+/** Reads a flag's value as numbers with commas between them. */
+export const numbers = (text: string): number[] => text.split(",").map(number);
+
 // What several commands say of the same argument.
 
 export const MODEL: string =
@@ -30,6 +33,9 @@ export const REVISION: string =
   "of a model on the Hub: a branch, a tag or a commit (default: main)";
 export const DATASET: string =
   "a folder, a .parquet, a .tar, a PixArt list, or the name of a data set on the Hub (org/name)";
+/** The short names of samplers; listed here because help is printed where the engine does not load. */
+export const SAMPLERS: string =
+  "dpm-solver++, sde-dpm-solver++, dpm-solver, sde-dpm-solver, dpm-solver-singlestep, dpm-solver-original, ddim, ddpm, pndm, plms, euler, euler-ancestral, heun, lms, kdpm2, kdpm2-ancestral, deis, unipc, sa-solver, lcm, tcd, dmd, iddpm";
 export const QUANTIZE: string =
   "int8: 8-bit weights in the large layers of transformer and text encoder, a quarter of float32's memory";
 export const DEVICE: string =

@@ -1,5 +1,14 @@
 import type { Command } from "commander";
-import { DEVICE, MODEL, number, QUANTIZE, REVISION, wholeNumber } from "./arguments.ts";
+import {
+  DEVICE,
+  MODEL,
+  number,
+  numbers,
+  QUANTIZE,
+  REVISION,
+  SAMPLERS,
+  wholeNumber,
+} from "./arguments.ts";
 
 /** Adds the commands that draw with models, and that measure and convert them. */
 export function addDrawingCommands(program: Command): void {
@@ -29,9 +38,15 @@ export function addDrawingCommands(program: Command): void {
     .option("--launcher <name>", "who starts them, as for train")
     .option(
       "--scheduler <name>",
-      "sampler: dpm-solver++, ddim, euler, unipc, lcm, … (default: the model's)",
+      `sampler (default: the model's): ${SAMPLERS}, or a class of diffusers`,
     )
-    .option("--eta <n>", "noise of DDIM, 0 to 1", number)
+    .option("--timesteps <list>", "timesteps in place of --steps, such as 999,750,500,250", numbers)
+    .option(
+      "--sigmas <list>",
+      "noise levels in place of --steps, such as 100,14.6,3,0.5,0",
+      numbers,
+    )
+    .option("--eta <n>", "noise of DDIM and TCD, 0 to 1", number)
     .option(
       "--init-image <file>",
       "begin from a picture instead of noise; drawn at its size where --width and --height are not given",

@@ -22,6 +22,8 @@ export interface SampleOptions extends Omit<PipelineChanges, "device"> {
   readonly width?: number;
   readonly height?: number;
   readonly eta?: number;
+  readonly timesteps?: readonly number[];
+  readonly sigmas?: readonly number[];
   readonly initImage?: string;
   readonly strength?: number;
   readonly mask?: string;
@@ -137,6 +139,8 @@ async function planOf(prompts: readonly string[], options: SampleOptions): Promi
     ...(options.width !== undefined && { width: options.width }),
     ...(options.height !== undefined && { height: options.height }),
     ...(options.eta !== undefined && { eta: options.eta }),
+    ...(options.timesteps !== undefined && { timesteps: options.timesteps }),
+    ...(options.sigmas !== undefined && { sigmas: options.sigmas }),
     ...(options.maxLength !== undefined && { maxSequenceLength: options.maxLength }),
     ...(options.initImage !== undefined && { image: await RgbImage.decode(options.initImage) }),
     ...(options.strength !== undefined && { strength: options.strength }),
@@ -150,7 +154,8 @@ async function planOf(prompts: readonly string[], options: SampleOptions): Promi
     jobs: drawJobs(prompts, options.images, options.seed),
     call: {
       ...given,
-      numInferenceSteps: options.steps,
+      ...(options.timesteps === undefined &&
+        options.sigmas === undefined && { numInferenceSteps: options.steps }),
       guidanceScale: options.guidance,
       negativePrompt: options.negative,
       cleanCaption: options.cleanCaption,
@@ -182,6 +187,7 @@ async function repeatPlan(path: string, prompts: readonly string[]): Promise<Pla
       }),
       ...(typeof extra.eta === "number" && { eta: extra.eta }),
       ...(Array.isArray(extra.timesteps) && { timesteps: extra.timesteps.map(Number) }),
+      ...(Array.isArray(extra.sigmas) && { sigmas: extra.sigmas.map(Number) }),
     },
     changes: { scheduler: sampler, ...(modelHash !== undefined && { expectedHash: modelHash }) },
   };

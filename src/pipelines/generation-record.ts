@@ -40,6 +40,7 @@ export function generationRecords(
         useResolutionBinning: request.useResolutionBinning,
         maxSequenceLength: texts.maxSequenceLength,
         ...(request.timesteps && { timesteps: [...request.timesteps] }),
+        ...(request.sigmas && { sigmas: [...request.sigmas] }),
         ...(request.eta > 0 && { eta: request.eta }),
         ...(start && {
           strength: start.strength,

@@ -20,6 +20,11 @@ export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
   readonly numInferenceSteps?: number;
   /** The timesteps to go through, noisiest first, in place of a number of steps. */
   readonly timesteps?: readonly number[];
+  /**
+   * The noise levels σ to go through, in place of a number of steps, for samplers that take them: `EulerDiscreteScheduler`, where
+   * the last is what the last step arrives at, and `UniPCMultistepScheduler` over a flow's levels.
+   */
+  readonly sigmas?: readonly number[];
   /** How far each step goes beyond the unconditional prediction; up to 1 there is no guidance. Default 4.5. */
   readonly guidanceScale?: number;
   /** η of DDIM, which other samplers don't read: 0 is deterministic, 1 has DDPM's noise. Default 0. */
@@ -59,6 +64,7 @@ export interface PixArtAlphaRequest {
   readonly numInferenceSteps: number;
   /** In place of those that the sampler would choose for the number of steps. */
   readonly timesteps: readonly number[] | undefined;
+  readonly sigmas: readonly number[] | undefined;
   readonly guidanceScale: number;
   readonly eta: number;
   /** What the pictures are made at. */
@@ -95,6 +101,10 @@ export interface PipelineLimits {
   readonly hasControlNet: boolean;
 }
 
+/** How many steps lead through noise levels: the last, where it is 0, is only arrived at. */
+const stepsThrough = (sigmas: readonly number[] | undefined): number | undefined =>
+  sigmas && sigmas.length - (sigmas.at(-1) === 0 ? 1 : 0);
+
 /** Fills in what `options` leaves out. Throws on the first value that no picture can be made of. */
 export function resolveRequest(
   prompt: string | readonly string[] | null,
@@ -103,7 +113,8 @@ export function resolveRequest(
 ): PixArtAlphaRequest {
   const {
     timesteps,
-    numInferenceSteps = timesteps?.length ?? 20,
+    sigmas,
+    numInferenceSteps = timesteps?.length ?? stepsThrough(sigmas) ?? 20,
     guidanceScale = 4.5,
     eta = 0,
     numImagesPerPrompt = 1,
@@ -114,6 +125,8 @@ export function resolveRequest(
   const texts = resolveTexts(prompt, options, limits.maxSequenceLength);
   checkCount("numInferenceSteps", numInferenceSteps);
   checkCount("numImagesPerPrompt", numImagesPerPrompt);
+  if (timesteps !== undefined && sigmas !== undefined)
+    throw expected("nothing beside timesteps", "sigmas", sigmas);
   if (timesteps !== undefined && timesteps.length !== numInferenceSteps) {
     throw expected(
       `${timesteps.length} (the timesteps given)`,
@@ -138,6 +151,7 @@ export function resolveRequest(
     numImagesPerPrompt,
     numInferenceSteps,
     timesteps,
+    sigmas,
     guidanceScale,
     eta,
     ...sizes,

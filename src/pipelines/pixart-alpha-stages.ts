@@ -64,6 +64,7 @@ export interface DenoiseOptions {
   readonly control?: Tensor | undefined;
   readonly numInferenceSteps: number;
   readonly timesteps?: readonly number[] | undefined;
+  readonly sigmas?: readonly number[] | undefined;
   readonly guidanceScale: number;
   readonly eta: number;
   /** Where two processes predict together; both make the same call. */
@@ -203,9 +204,11 @@ export class PixArtAlphaStages {
   private plan({
     numInferenceSteps,
     timesteps,
-  }: Pick<DenoiseOptions, "numInferenceSteps" | "timesteps">): Scheduler {
+    sigmas,
+  }: Pick<DenoiseOptions, "numInferenceSteps" | "timesteps" | "sigmas">): Scheduler {
     const scheduler = this.scheduler.clone();
-    scheduler.setTimesteps(timesteps === undefined ? numInferenceSteps : { timesteps });
+    if (timesteps !== undefined) scheduler.setTimesteps({ timesteps });
+    else scheduler.setTimesteps(sigmas === undefined ? numInferenceSteps : { sigmas });
     return scheduler;
   }
 

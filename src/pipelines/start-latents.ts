@@ -59,16 +59,17 @@ export async function startFromPictures(
   { vae, vaeScaleFactor, scheduler, device, dtype }: StartParts,
 ): Promise<StartLatents> {
   const { size, latentShape, generator, latents } = request;
-  const { timesteps } = scheduler;
-  const taken = Math.min(Math.trunc(timesteps.length * strength), timesteps.length);
-  const skippedSteps = timesteps.length - taken;
+  const { timesteps, order } = scheduler;
+  // Whole steps, of which those of second order have two timesteps.
+  const count = Math.ceil(timesteps.length / order);
+  const skippedSteps = (count - Math.trunc(count * strength)) * order;
   const first = timesteps[skippedSteps];
   if (first === undefined) {
     const least = Math.ceil(1 / strength);
     throw expected(
       `at least ${least} (at strength ${strength} fewer leave no step)`,
       "numInferenceSteps",
-      timesteps.length,
+      count,
     );
   }
   const [rows = 0] = latentShape;

@@ -19,6 +19,8 @@ export const f32 = Math.fround;
 export const exp32: (value: number) => number = applied((x) => x.exp());
 /** e^x − 1 in float32, libtorch's. */
 export const expm132: (value: number) => number = applied((x) => x.expm1());
+/** ln x in float32, libtorch's. */
+export const log32: (value: number) => number = applied((x) => x.log());
 
 /** √x in float32, libtorch's, which is not always the nearest number. */
 export const sqrt32: (value: number) => number = applied((x) => x.sqrt());

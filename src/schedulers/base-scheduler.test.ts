@@ -72,7 +72,10 @@ describe("samplers", () => {
     expect(torch.memory().tensors).toBe(before);
   });
 
-  it.each(schedulerNames)("begin at a later timestep with noise added to match: %s", (name) => {
+  // The Runge-Kutta steps of PNDM are its first, and the stochastic DPM-Solver adds noise in its last step too.
+  const beginLater = schedulerNames.filter((name) => name !== "pndm" && name !== "sde-dpm-solver");
+
+  it.each(beginLater)("begin at a later timestep with noise added to match: %s", (name) => {
     using scheduler = schedulerNamed(name);
     scheduler.setTimesteps(stepsOf(name));
     const start = scheduler.timesteps.at(-1) ?? Number.NaN;
@@ -162,7 +165,7 @@ describe("samplers", () => {
     torch.tidy(() => {
       const x = torch.ones([2, 1]);
       expect(() => scheduler.addNoise(x, x, [999, 7])).toThrow(
-        "Expected a timestep of the schedule (call setTimesteps first) for timesteps but received 7",
+        "Expected a timestep of the schedule for timesteps but received 7",
       );
       expect(() => scheduler.addNoise(x, x, [999])).toThrow(
         "Expected 2 values (one a row) for timesteps but received 1",

@@ -1,9 +1,8 @@
 import type { Tensor } from "../torch/index.ts";
 import type { ConfigObject } from "../weights/index.ts";
-import type { ScheduleConfig } from "./common-fields.ts";
 import { writeFields } from "./config-fields.ts";
-import { NoiseSchedule } from "./noise-schedule.ts";
 import type {
+  CustomSigmas,
   CustomTimesteps,
   Scheduler,
   SchedulerStep,
@@ -12,18 +11,18 @@ import type {
 import { writeSchedulerFile } from "./scheduler-file.ts";
 import { StepPosition } from "./step-position.ts";
 
-/** What all samplers share: the config and its file, the noise schedule, and the order of the steps. */
-export abstract class BaseScheduler<Config extends ScheduleConfig> implements Scheduler {
+/** What all samplers share: the config and its file, and the order of the steps. */
+export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps: number }>
+  implements Scheduler
+{
   abstract readonly className: string;
   readonly config: Config;
   readonly usesLearnedVariance: boolean = false;
-  /** The float32 tables of the training schedule. */
-  protected readonly schedule: NoiseSchedule;
+  readonly order: number = 1;
   protected readonly position: StepPosition = new StepPosition();
 
   constructor(config: Config) {
     this.config = config;
-    this.schedule = NoiseSchedule.float32(config);
   }
 
   abstract step(
@@ -33,6 +32,8 @@ export abstract class BaseScheduler<Config extends ScheduleConfig> implements Sc
     options?: SchedulerStepOptions,
   ): SchedulerStep;
 
+  abstract addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor;
+
   abstract clone(): Scheduler;
 
   /** Plans `count` steps, checked to be a positive integer. */
@@ -40,15 +41,21 @@ export abstract class BaseScheduler<Config extends ScheduleConfig> implements Sc
 
   /** Plans given steps, checked to be descending timesteps. */
   protected planTimesteps(timesteps: readonly number[]): void {
+    this.refuseTimesteps(timesteps);
+  }
+
+  /** Throws: this sampler chooses its timesteps. */
+  protected refuseTimesteps(timesteps: readonly number[]): never {
     throw new Error(
       `Expected a number of steps for ${this.className}, which takes no timesteps of one's own, but received [${timesteps}]`,
     );
   }
 
-  /** Plans timesteps that training had. Throws on any other, such as a fractional one. */
-  protected planTrained(timesteps: readonly number[]): void {
-    for (const timestep of timesteps) this.schedule.at(timestep);
-    this.position.plan([...timesteps]);
+  /** Plans steps at given noise levels, checked to be descending. */
+  protected planSigmas(sigmas: readonly number[]): void {
+    throw new Error(
+      `Expected a number of steps for ${this.className}, which takes no noise levels of one's own, but received [${sigmas}]`,
+    );
   }
 
   /** Frees what earlier steps left behind. */
@@ -66,36 +73,26 @@ export abstract class BaseScheduler<Config extends ScheduleConfig> implements Sc
     return 1;
   }
 
-  setTimesteps(plan: number | CustomTimesteps): void {
+  setTimesteps(plan: number | CustomTimesteps | CustomSigmas): void {
     this.forget();
-    if (typeof plan !== "number") {
-      const { timesteps } = plan;
-      const last = this.config.numTrainTimesteps - 1;
-      const isDescending = timesteps.every(
-        (t, i) => t >= 0 && t <= last && t < (timesteps[i - 1] ?? Number.POSITIVE_INFINITY),
-      );
-      if (timesteps.length === 0 || !isDescending) {
-        throw new RangeError(
-          `Expected descending numbers from ${last} to 0 for timesteps but received [${timesteps}]`,
+    if (typeof plan === "number") {
+      if (!Number.isInteger(plan) || plan < 1) {
+        throw new Error(
+          `Expected a positive integer for number of inference steps but received ${plan}`,
         );
       }
-      this.planTimesteps(timesteps);
-      return;
+      this.planCount(plan);
+    } else if ("sigmas" in plan) {
+      requireSigmas(plan.sigmas);
+      this.planSigmas(plan.sigmas);
+    } else {
+      requireTimesteps(plan.timesteps, this.config.numTrainTimesteps - 1);
+      this.planTimesteps(plan.timesteps);
     }
-    if (!Number.isInteger(plan) || plan < 1) {
-      throw new Error(
-        `Expected a positive integer for number of inference steps but received ${plan}`,
-      );
-    }
-    this.planCount(plan);
   }
 
   scaleModelInput(sample: Tensor, _timestep: number): Tensor {
     return sample;
-  }
-
-  addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor {
-    return this.schedule.addNoise(original, noise, timesteps);
   }
 
   toConfig(): ConfigObject {
@@ -111,4 +108,24 @@ export abstract class BaseScheduler<Config extends ScheduleConfig> implements Sc
     this.forget();
     this.position.rewind();
   }
+}
+
+/** Throws unless timesteps descend from at most `last` to 0. */
+function requireTimesteps(timesteps: readonly number[], last: number): void {
+  const isDescending = timesteps.every(
+    (t, i) => t >= 0 && t <= last && t < (timesteps[i - 1] ?? Number.POSITIVE_INFINITY),
+  );
+  if (timesteps.length > 0 && isDescending) return;
+  throw new RangeError(
+    `Expected descending numbers from ${last} to 0 for timesteps but received [${timesteps}]`,
+  );
+}
+
+/** Throws unless noise levels do not rise and end at 0 or above. */
+function requireSigmas(sigmas: readonly number[]): void {
+  const isFalling = sigmas.every((s, i) => s >= 0 && s <= (sigmas[i - 1] ?? Number.MAX_VALUE));
+  if (sigmas.length > 0 && isFalling) return;
+  throw new RangeError(
+    `Expected numbers above or at 0 that do not rise for sigmas but received [${sigmas}]`,
+  );
 }

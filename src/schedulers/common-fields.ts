@@ -1,16 +1,42 @@
-import { type Fields, flag, number, oneOf, positive } from "./config-fields.ts";
+import {
+  type Field,
+  type Fields,
+  flag,
+  number,
+  oneOf,
+  orMeaning,
+  positive,
+} from "./config-fields.ts";
+
+/** How β grows with the timestep; see `betas.ts`. */
+export type BetaSchedule =
+  | "linear"
+  | "scaled_linear"
+  | "squaredcos_cap_v2"
+  | "exp"
+  | "laplace"
+  | "sigmoid";
 
 /** The noise schedule that the model was trained with. */
 export interface ScheduleConfig {
   readonly numTrainTimesteps: number;
   readonly betaStart: number;
   readonly betaEnd: number;
-  readonly betaSchedule: "linear" | "scaled_linear";
-  readonly trainedBetas: null;
+  readonly betaSchedule: BetaSchedule;
+  /** β of each training timestep, in place of the three above. */
+  readonly trainedBetas: readonly number[] | null;
+}
+
+/** Whether the schedule is rescaled to end in pure noise (Lin et al. 2024, arXiv 2305.08891, algorithm 1). */
+export interface ZeroSnrConfig {
+  readonly rescaleBetasZeroSnr: boolean;
 }
 
 /** What the model predicts: the noise, the clean sample, or the velocity. */
 export type PredictionType = "epsilon" | "sample" | "v_prediction";
+
+/** As `PredictionType`, or the flow from the sample to the noise, where noise levels are those of flows. */
+export type SolverPredictionType = PredictionType | "flow_prediction";
 
 /** How the steps are chosen among the training timesteps. */
 export interface SpacingConfig {
@@ -18,9 +44,10 @@ export interface SpacingConfig {
   readonly stepsOffset: number;
 }
 
-/** Dynamic thresholding, which is for pixels and off here. */
+/** Dynamic thresholding of x0 (Saharia et al. 2022, arXiv 2205.11487, section 2.3), which suits pixels and not latents. */
 export interface ThresholdingConfig {
-  readonly thresholding: false;
+  readonly thresholding: boolean;
+  /** The share of a sample's values that stay within its threshold. */
   readonly dynamicThresholdingRatio: number;
   readonly sampleMaxValue: number;
 }
@@ -35,18 +62,53 @@ export interface ClippingConfig {
 export interface RespacingConfig {
   readonly useKarrasSigmas: boolean;
   readonly useExponentialSigmas: boolean;
-  readonly useBetaSigmas: false;
+  readonly useBetaSigmas: boolean;
 }
 
-export const scheduleFields: Fields<ScheduleConfig> = {
-  numTrainTimesteps: number(1000, "an integer above 1", (n) => Number.isInteger(n) && n > 1),
-  betaStart: positive(1e-4),
-  betaEnd: positive(0.02),
-  betaSchedule: oneOf("linear", "scaled_linear"),
-  trainedBetas: oneOf(null),
+/** Noise levels of flows: the sample is (1 − σ)·x0 + σ·ε. */
+export interface FlowConfig {
+  readonly useFlowSigmas: boolean;
+  readonly flowShift: number;
+}
+
+/** A flow's shift by the picture's size. */
+export interface ShiftingConfig {
+  /** Would need a shift computed from each picture's size, which no PixArt has. */
+  readonly useDynamicShifting: false;
+  readonly timeShiftType: "exponential";
+}
+
+const isBeta = (value: unknown): boolean => typeof value === "number" && value >= 0 && value <= 1;
+
+const betas: Field = {
+  initial: null,
+  expected: "null or a list of numbers from 0 to 1",
+  accepts: (value) =>
+    value === null || (Array.isArray(value) && value.length > 0 && value.every(isBeta)),
 };
 
+export const scheduleFields: Fields<ScheduleConfig> = {
+  numTrainTimesteps: number(1000, "a positive integer", (n) => Number.isInteger(n) && n > 0),
+  betaStart: positive(1e-4),
+  betaEnd: positive(0.02),
+  betaSchedule: oneOf("linear", "scaled_linear", "squaredcos_cap_v2"),
+  trainedBetas: betas,
+};
+
+export const zeroSnrFields: Fields<ZeroSnrConfig> = { rescaleBetasZeroSnr: flag(false) };
+
 export const predictionField = oneOf("epsilon", "sample", "v_prediction");
+export const solverPredictionField = oneOf("epsilon", "sample", "v_prediction", "flow_prediction");
+
+/** Which variance the model predicts, for solvers that pass over it; the fixed ones of DDPM mean none. */
+export const learnedVarianceField = orMeaning(
+  oneOf(null, "learned", "learned_range"),
+  null,
+  "fixed_small",
+  "fixed_small_log",
+  "fixed_large",
+  "fixed_large_log",
+);
 
 export const spacingFields: Fields<SpacingConfig> = {
   timestepSpacing: oneOf("linspace", "leading", "trailing"),
@@ -54,9 +116,9 @@ export const spacingFields: Fields<SpacingConfig> = {
 };
 
 export const thresholdingFields: Fields<ThresholdingConfig> = {
-  thresholding: oneOf(false),
-  dynamicThresholdingRatio: number(0.995),
-  sampleMaxValue: number(1),
+  thresholding: flag(false),
+  dynamicThresholdingRatio: number(0.995, "a number from 0 to 1", (n) => n >= 0 && n <= 1),
+  sampleMaxValue: positive(1),
 };
 
 export const clippingFields: Fields<ClippingConfig> = {
@@ -67,5 +129,15 @@ export const clippingFields: Fields<ClippingConfig> = {
 export const respacingFields: Fields<RespacingConfig> = {
   useKarrasSigmas: flag(false),
   useExponentialSigmas: flag(false),
-  useBetaSigmas: oneOf(false),
+  useBetaSigmas: flag(false),
+};
+
+export const flowFields: Fields<FlowConfig> = {
+  useFlowSigmas: flag(false),
+  flowShift: positive(1),
+};
+
+export const shiftingFields: Fields<ShiftingConfig> = {
+  useDynamicShifting: oneOf(false),
+  timeShiftType: oneOf("exponential"),
 };

@@ -1,4 +1,5 @@
 import type { ConfigObject } from "../weights/index.ts";
+import { foreignFields } from "./foreign-fields.ts";
 
 /** The fields of a `scheduler_config.json`, as JSON holds them: snake_case, with `_class_name` in files. */
 export type SchedulerJson = Readonly<Record<string, unknown>>;
@@ -8,6 +9,8 @@ export interface Field {
   readonly initial: unknown;
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
+  /** What other samplers' values mean here. */
+  readonly meanings?: ReadonlyMap<unknown, unknown>;
 }
 
 /** A field for each name in a config. */
@@ -18,6 +21,19 @@ export const oneOf = (initial: unknown, ...others: unknown[]): Field => ({
   initial,
   expected: [initial, ...others].map((value) => JSON.stringify(value)).join(" or "),
   accepts: (value) => value === initial || others.includes(value),
+});
+
+/** null, the default, or what `field` accepts. */
+export const optional = (field: Field): Field => ({
+  initial: null,
+  expected: `null or ${field.expected}`,
+  accepts: (value) => value === null || field.accepts(value),
+});
+
+/** `field`, which also takes the values of other samplers in `others`, as that value of its own which diffusers takes for them. */
+export const orMeaning = (field: Field, value: unknown, ...others: unknown[]): Field => ({
+  ...field,
+  meanings: new Map(others.map((other) => [other, value])),
 });
 
 /** A number, of a kind where `test` is given. */
@@ -42,8 +58,8 @@ const snakeCase = (name: string): string =>
   name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /**
- * Reads the snake_case fields of a scheduler file; absent ones take diffusers' defaults and keys of other schedulers are
- * passed over, as diffusers does. Throws on a value that this scheduler can't honour.
+ * Reads the snake_case fields of a scheduler file; absent ones take diffusers' defaults, keys of other schedulers are
+ * passed over and those of none with a warning, as diffusers does. Throws on a value that this scheduler can't honour.
  *
  * A file written for another class (its `_class_name` says so) may lack a field, or use its name for something else. Where
  * it does, the field has its value in `foreign`, if it is there.
@@ -54,12 +70,14 @@ export function readFields<Config extends object>(
   fields: Fields<Config>,
   foreign: Partial<Config> = {},
 ): Config {
+  warnOfUnknown(json, className, fields);
   const isForeign = typeof json._class_name === "string" && json._class_name !== className;
   const entries = Object.entries<Field>(fields).map(([name, field]) => {
     const key = snakeCase(name);
-    const value = key in json ? json[key] : field.initial;
-    const isMeant = key in json && field.accepts(value);
+    const given = key in json ? json[key] : field.initial;
+    const isMeant = key in json && field.accepts(given);
     if (isForeign && name in foreign && !isMeant) return [name, foreign[name as keyof Config]];
+    const value = field.meanings?.has(given) ? field.meanings.get(given) : given;
     if (!field.accepts(value)) {
       throw new Error(
         `Expected ${field.expected} for ${key} but received ${JSON.stringify(value)}`,
@@ -68,6 +86,18 @@ export function readFields<Config extends object>(
     return [name, value];
   });
   return Object.fromEntries(entries) as Config;
+}
+
+/** Warns of fields that neither this sampler nor any other has: a slip in a name, most likely. */
+function warnOfUnknown(json: SchedulerJson, className: string, fields: object): void {
+  const own = new Set(Object.keys(fields).map(snakeCase));
+  const unknown = Object.keys(json).filter(
+    (key) => !key.startsWith("_") && !own.has(key) && !foreignFields.has(key),
+  );
+  if (unknown.length === 0) return;
+  process.emitWarning(
+    `${className} has no ${unknown.join(", ")}: passed over; look for a slip in the name in scheduler_config.json`,
+  );
 }
 
 /** The snake_case form of a config, as `scheduler_config.json` holds it. */

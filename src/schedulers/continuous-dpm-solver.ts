@@ -1,7 +1,6 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { float64 } from "./arithmetic.ts";
-import { BaseScheduler } from "./base-scheduler.ts";
 import { columnOf } from "./column.ts";
 import {
   type PredictionType,
@@ -17,10 +16,12 @@ import { predictOriginal } from "./prediction.ts";
 import type { SchedulerStep } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
 import { TensorHistory } from "./tensor-history.ts";
+import { TrainedScheduler } from "./trained-scheduler.ts";
 
 /** The settings of the paper's DPM-Solver++. */
 export interface ContinuousDPMSolverConfig extends ScheduleConfig {
   readonly betaSchedule: "linear";
+  readonly trainedBetas: null;
   readonly solverOrder: 1 | 2 | 3;
   readonly predictionType: PredictionType;
   readonly lowerOrderFinal: boolean;
@@ -29,6 +30,7 @@ export interface ContinuousDPMSolverConfig extends ScheduleConfig {
 const fields: Fields<ContinuousDPMSolverConfig> = {
   ...scheduleFields,
   betaSchedule: oneOf("linear"),
+  trainedBetas: oneOf(null),
   solverOrder: oneOf(2, 1, 3),
   predictionType: predictionField,
   lowerOrderFinal: flag(true),
@@ -44,7 +46,7 @@ const LEAST_LAMBDA = -5.1;
  * spaced, so timesteps are fractional, and the way ends at the least noisy timestep instead of at no noise. Scalars are
  * float64. diffusers has no class of this name; 20 steps are the paper's.
  */
-export class ContinuousDPMSolverScheduler extends BaseScheduler<ContinuousDPMSolverConfig> {
+export class ContinuousDPMSolverScheduler extends TrainedScheduler<ContinuousDPMSolverConfig> {
   override readonly className = NAME;
   /** ln α at the timesteps that count. */
   readonly #logAlphas: readonly number[];

@@ -1,7 +1,6 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { f32, sqrt32 } from "./arithmetic.ts";
-import { BaseScheduler } from "./base-scheduler.ts";
 import {
   type ClippingConfig,
   clippingFields,
@@ -13,24 +12,28 @@ import {
   spacingFields,
   type ThresholdingConfig,
   thresholdingFields,
+  type ZeroSnrConfig,
+  zeroSnrFields,
 } from "./common-fields.ts";
 import { type Fields, flag, oneOf, readFields, type SchedulerJson } from "./config-fields.ts";
 import { drawNoise } from "./draw-noise.ts";
+import { restrictOriginal } from "./dynamic-threshold.ts";
 import { levelOfSignal } from "./noise-level.ts";
-import { clipOriginal, predictNoise, predictOriginal } from "./prediction.ts";
+import { predictNoise, predictOriginal } from "./prediction.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
 import { spaceIntegers } from "./timestep-spacing.ts";
+import { TrainedScheduler } from "./trained-scheduler.ts";
 
 /** The fields of diffusers' `DDIMScheduler`, in camelCase. */
 export interface DDIMConfig
   extends ScheduleConfig,
     SpacingConfig,
     ThresholdingConfig,
-    ClippingConfig {
+    ClippingConfig,
+    ZeroSnrConfig {
   readonly predictionType: PredictionType;
   readonly setAlphaToOne: boolean;
-  readonly rescaleBetasZeroSnr: false;
 }
 
 const fields: Fields<DDIMConfig> = {
@@ -41,13 +44,13 @@ const fields: Fields<DDIMConfig> = {
   predictionType: predictionField,
   ...thresholdingFields,
   timestepSpacing: oneOf("leading", "linspace", "trailing"),
-  rescaleBetasZeroSnr: oneOf(false),
+  ...zeroSnrFields,
 };
 
 const NAME = "DDIMScheduler";
 
 /** DDIM (Song et al. 2020, arXiv 2010.02502), with the configuration file and the float32 arithmetic of diffusers' class. */
-export class DDIMScheduler extends BaseScheduler<DDIMConfig> {
+export class DDIMScheduler extends TrainedScheduler<DDIMConfig> {
   override readonly className = NAME;
   #stride = 0;
 
@@ -76,13 +79,16 @@ export class DDIMScheduler extends BaseScheduler<DDIMConfig> {
     this.#stride = Math.floor(this.config.numTrainTimesteps / count);
   }
 
+  /** One step, from any timestep of the training, in any order. */
   override step(
     modelOutput: Tensor,
     timestep: number,
     sample: Tensor,
     { generator, eta = 0 }: SchedulerStepOptions = {},
   ): SchedulerStep {
-    const index = this.position.indexOf(timestep);
+    if (this.timesteps.length === 0) {
+      throw new Error("Expected setTimesteps to be called before step");
+    }
     const { predictionType } = this.config;
     const { acp } = this.schedule.at(timestep);
     const acpTarget = this.#signalAt(timestep - this.#stride);
@@ -91,7 +97,7 @@ export class DDIMScheduler extends BaseScheduler<DDIMConfig> {
     const deviation = f32(f32(eta) * sqrt32(variance));
     const result = torch.tidy(() => {
       const original = predictOriginal(predictionType, modelOutput, sample, level);
-      const kept = clipOriginal(original, this.config);
+      const kept = restrictOriginal(original, this.config);
       // The noise is of the unclipped x0, as in diffusers.
       const noise = predictNoise(predictionType, modelOutput, sample, level);
       const direction = sqrt32(f32(f32(1 - acpTarget) - f32(deviation * deviation)));
@@ -100,7 +106,6 @@ export class DDIMScheduler extends BaseScheduler<DDIMConfig> {
         eta > 0 ? mean.add(drawNoise(modelOutput, generator).mul(deviation)) : mean;
       return { prevSample, predOriginalSample: kept };
     });
-    this.position.advance(index);
     return result;
   }
 

@@ -1,7 +1,6 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { f32, sqrt32 } from "./arithmetic.ts";
-import { BaseScheduler } from "./base-scheduler.ts";
+import { exp32, f32, log32, sqrt32 } from "./arithmetic.ts";
 import {
   type ClippingConfig,
   clippingFields,
@@ -13,42 +12,59 @@ import {
   spacingFields,
   type ThresholdingConfig,
   thresholdingFields,
+  type ZeroSnrConfig,
+  zeroSnrFields,
 } from "./common-fields.ts";
-import { type Fields, oneOf, readFields, type SchedulerJson } from "./config-fields.ts";
+import { type Fields, oneOf, orMeaning, readFields, type SchedulerJson } from "./config-fields.ts";
 import { drawNoise } from "./draw-noise.ts";
+import { restrictOriginal } from "./dynamic-threshold.ts";
+import { deviationBetween, learnedParts } from "./learned-variance.ts";
 import { levelOfSignal } from "./noise-level.ts";
-import { clipOriginal, predictOriginal } from "./prediction.ts";
+import { predictOriginal } from "./prediction.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
 import { spaceIntegers } from "./timestep-spacing.ts";
+import { TrainedScheduler } from "./trained-scheduler.ts";
 
 /** The fields of diffusers' `DDPMScheduler`, in camelCase. */
 export interface DDPMConfig
   extends ScheduleConfig,
     SpacingConfig,
     ThresholdingConfig,
-    ClippingConfig {
+    ClippingConfig,
+    ZeroSnrConfig {
   readonly predictionType: PredictionType;
-  readonly varianceType: "fixed_small";
-  readonly rescaleBetasZeroSnr: false;
+  /** Deviation of the noise: by the lower or the upper bound of the variance, or as the model predicts it in further channels. */
+  readonly varianceType:
+    | "fixed_small"
+    | "fixed_small_log"
+    | "fixed_large"
+    | "learned"
+    | "learned_range";
 }
 
 export const ddpmFields: Fields<DDPMConfig> = {
   ...scheduleFields,
-  varianceType: oneOf("fixed_small"),
+  betaSchedule: oneOf("linear", "scaled_linear", "squaredcos_cap_v2", "laplace", "sigmoid"),
+  varianceType: orMeaning(
+    oneOf("fixed_small", "fixed_small_log", "fixed_large", "learned", "learned_range"),
+    "fixed_small",
+    null,
+  ),
   ...clippingFields,
   predictionType: predictionField,
   ...thresholdingFields,
   ...spacingFields,
   timestepSpacing: oneOf("leading", "linspace", "trailing"),
-  rescaleBetasZeroSnr: oneOf(false),
+  ...zeroSnrFields,
 };
 
 const NAME = "DDPMScheduler";
 
 /** Ancestral sampling (Ho et al. 2020, arXiv 2006.11239), with the configuration file and the float32 arithmetic of diffusers' class. */
-export class DDPMScheduler extends BaseScheduler<DDPMConfig> {
+export class DDPMScheduler extends TrainedScheduler<DDPMConfig> {
   override readonly className = NAME;
+  override readonly usesLearnedVariance: boolean = this.config.varianceType.startsWith("learned");
 
   /**
    * Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. x0 is clipped to ±1
@@ -85,31 +101,66 @@ export class DDPMScheduler extends BaseScheduler<DDPMConfig> {
     sample: Tensor,
     { generator }: SchedulerStepOptions = {},
   ): SchedulerStep {
-    const index = this.position.indexOf(timestep);
+    const isPlanned = this.timesteps.length > 0;
+    const index = isPlanned ? this.position.indexOf(timestep) : 0;
     const { acp } = this.schedule.at(timestep);
-    const target = this.timesteps[index + 1];
-    const acpTarget = target === undefined ? 1 : this.schedule.at(target).acp;
+    // Without a plan every training timestep is one.
+    const target = isPlanned ? (this.timesteps[index + 1] ?? -1) : timestep - 1;
+    const acpTarget = target < 0 ? 1 : this.schedule.at(target).acp;
     const [rest, restTarget] = [f32(1 - acp), f32(1 - acpTarget)];
     const alpha = f32(acp / acpTarget);
     const beta = f32(1 - alpha);
-    const variance = Math.max(f32(f32(restTarget / rest) * beta), f32(1e-20));
+    const bounds = {
+      least: Math.max(f32(f32(restTarget / rest) * beta), f32(1e-20)),
+      largest: beta,
+    };
     const result = torch.tidy(() => {
-      const predOriginalSample = this.predictOriginal(modelOutput, timestep, sample);
+      const [output, variance] = this.#parts(modelOutput, sample);
+      const predOriginalSample = this.predictOriginal(output, timestep, sample);
       const mean = predOriginalSample
         .mul(f32(f32(sqrt32(acpTarget) * beta) / rest))
         .add(sample.mul(f32(f32(sqrt32(alpha) * restTarget) / rest)));
-      const prevSample =
-        timestep > 0 ? mean.add(drawNoise(modelOutput, generator).mul(sqrt32(variance))) : mean;
-      return { prevSample, predOriginalSample };
+      if (timestep === 0) return { prevSample: mean, predOriginalSample };
+      const noise = drawNoise(output, generator);
+      return { prevSample: mean.add(this.#scaled(noise, variance, bounds)), predOriginalSample };
     });
-    this.position.advance(index);
+    if (isPlanned) this.position.advance(index);
     return result;
+  }
+
+  /** What the model predicts of the mean, and of the variance. */
+  #parts(modelOutput: Tensor, sample: Tensor): readonly [mean: Tensor, variance: Tensor] {
+    if (!this.usesLearnedVariance) return [modelOutput, modelOutput];
+    return learnedParts(modelOutput, sample.size(1));
+  }
+
+  /** `noise` with the deviation of the step, whose variance is between `least` and `largest`. */
+  #scaled(
+    noise: Tensor,
+    variance: Tensor,
+    { least, largest }: { readonly least: number; readonly largest: number },
+  ): Tensor {
+    switch (this.config.varianceType) {
+      case "fixed_small":
+        return noise.mul(sqrt32(least));
+      case "fixed_small_log":
+        return noise.mul(exp32(f32(0.5 * log32(least))));
+      case "fixed_large":
+        return noise.mul(sqrt32(largest));
+      case "learned":
+        return noise.mul(variance.sqrt());
+      case "learned_range":
+        return noise.mul(deviationBetween(variance, log32(least), log32(largest)));
+    }
   }
 
   /** x0 at `timestep`, clipped where the config says so. */
   protected predictOriginal(modelOutput: Tensor, timestep: number, sample: Tensor): Tensor {
     const { predictionType } = this.config;
     const level = levelOfSignal(this.schedule.at(timestep).acp);
-    return clipOriginal(predictOriginal(predictionType, modelOutput, sample, level), this.config);
+    return restrictOriginal(
+      predictOriginal(predictionType, modelOutput, sample, level),
+      this.config,
+    );
   }
 }

@@ -175,21 +175,23 @@ describe("DPMSolverMultistepScheduler", () => {
   it.each([
     [
       "algorithm_type",
-      "sde-dpmsolver",
-      'Expected "dpmsolver++" or "sde-dpmsolver++" or "dpmsolver"',
+      "ode-dpmsolver",
+      'Expected "dpmsolver++" or "sde-dpmsolver++" or "dpmsolver" or "sde-dpmsolver"',
     ],
-    ["use_flow_sigmas", true, "Expected false for use_flow_sigmas"],
-    ["use_beta_sigmas", true, "Expected false for use_beta_sigmas"],
-    ["thresholding", true, "Expected false for thresholding"],
-    ["trained_betas", [0.1], "Expected null for trained_betas"],
-    ["variance_type", "learned_range", "Expected null for variance_type"],
-    ["rescale_betas_zero_snr", true, "Expected false for rescale_betas_zero_snr"],
-    ["beta_schedule", "squaredcos_cap_v2", 'Expected "linear" or "scaled_linear"'],
-    ["prediction_type", "flow_prediction", 'Expected "epsilon" or "sample" or "v_prediction"'],
+    ["use_dynamic_shifting", true, "Expected false for use_dynamic_shifting"],
+    ["thresholding", 1, "Expected false or true for thresholding"],
+    ["trained_betas", [2], "Expected null or a list of numbers from 0 to 1 for trained_betas"],
+    ["variance_type", "none", 'Expected null or "learned" or "learned_range"'],
+    ["beta_schedule", "sigmoid", 'Expected "linear" or "scaled_linear" or "squaredcos_cap_v2"'],
+    [
+      "prediction_type",
+      "x0",
+      'Expected "epsilon" or "sample" or "v_prediction" or "flow_prediction"',
+    ],
     ["solver_order", 4, "Expected 2 or 1 or 3 for solver_order"],
-    ["solver_type", "bh2", 'Expected "midpoint" or "heun" for solver_type'],
+    ["solver_type", "bh3", 'Expected "midpoint" or "heun" for solver_type'],
     ["beta_start", 0, "Expected a positive number for beta_start"],
-    ["num_train_timesteps", 1.5, "Expected an integer above 1 for num_train_timesteps"],
+    ["num_train_timesteps", 1.5, "Expected a positive integer for num_train_timesteps"],
   ])("refuses %s = %j by name", (key, value, message) => {
     expect(() => DPMSolverMultistepScheduler.fromConfig({ [key]: value })).toThrow(
       `${message}${message.includes(" for ") ? "" : ` for ${key}`} but received ${JSON.stringify(value)}`,
@@ -211,6 +213,72 @@ describe("DPMSolverMultistepScheduler", () => {
       );
     }));
 
+  it.each([
+    [
+      { algorithm_type: "sde-dpmsolver" },
+      'Expected "sigma_min" for final_sigmas_type where algorithm_type is "sde-dpmsolver" but received "zero"',
+    ],
+    [
+      { algorithm_type: "sde-dpmsolver", final_sigmas_type: "sigma_min", solver_order: 3 },
+      'Expected 1 or 2 for solver_order where algorithm_type is "sde-dpmsolver" but received 3',
+    ],
+    [
+      { prediction_type: "flow_prediction" },
+      'Expected true for use_flow_sigmas where prediction_type is "flow_prediction" but received false',
+    ],
+    [
+      {
+        prediction_type: "flow_prediction",
+        use_flow_sigmas: true,
+        algorithm_type: "dpmsolver",
+        final_sigmas_type: "sigma_min",
+      },
+      'Expected "dpmsolver++" or "sde-dpmsolver++" for algorithm_type where prediction_type is "flow_prediction" but received "dpmsolver"',
+    ],
+    [
+      { use_flow_sigmas: true, use_beta_sigmas: true },
+      "Expected at most one spacing of noise levels but received use_beta_sigmas and use_flow_sigmas",
+    ],
+  ])("refuses what has no meaning together: %j", (config, message) => {
+    expect(() => DPMSolverMultistepScheduler.fromConfig(config)).toThrow(message);
+  });
+
+  it("takes other samplers' solver and algorithm types as diffusers does", () => {
+    const json = { algorithm_type: "deis", solver_type: "bh2" };
+    expect(DPMSolverMultistepScheduler.fromConfig(json).toConfig()).toMatchObject({
+      algorithm_type: "dpmsolver++",
+      solver_type: "midpoint",
+    });
+  });
+
+  it("takes a first timestep that was not planned as the last, like diffusers", () => {
+    using scheduler = DPMSolverMultistepScheduler.fromConfig();
+    torch.tidy(() => {
+      const x = torch.tensor([[0.5]]);
+      const from = (timestep: number): number => {
+        scheduler.setTimesteps(4);
+        return scheduler.step(x, timestep, x).prevSample.item();
+      };
+      expect(from(7)).toBe(from(250));
+    });
+  });
+
+  it("leaves the variance out of what the model predicts", () => {
+    using scheduler = DPMSolverMultistepScheduler.fromConfig({ variance_type: "learned_range" });
+    scheduler.setTimesteps(2);
+    torch.tidy(() => {
+      const x = torch.ones([1, 4, 2, 2]);
+      expect(scheduler.step(torch.ones([1, 8, 2, 2]), 999, x).prevSample.shape).toEqual(x.shape);
+    });
+  });
+
+  it("refuses betas of another number than its timesteps once it is used", () => {
+    const scheduler = DPMSolverMultistepScheduler.fromConfig({ trained_betas: [0.1, 0.3] });
+    expect(() => scheduler.setTimesteps(4)).toThrow(
+      "Expected 1000 values (num_train_timesteps) for trained_betas but received 2",
+    );
+  });
+
   it("refuses steps out of order", () => {
     using scheduler = DPMSolverMultistepScheduler.fromConfig();
     torch.tidy(() => {
@@ -218,9 +286,6 @@ describe("DPMSolverMultistepScheduler", () => {
       const step = (t: number): unknown => scheduler.step(x, t, x);
       expect(() => step(999)).toThrow("Expected setTimesteps to be called before step");
       scheduler.setTimesteps(2);
-      expect(() => step(7)).toThrow(
-        "Expected a timestep of the schedule for timestep but received 7",
-      );
       step(999);
       expect(() => step(999)).toThrow("Expected 500 for timestep but received 999");
       step(500);

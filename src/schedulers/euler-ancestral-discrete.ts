@@ -1,7 +1,13 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { f32, sqrt32 } from "./arithmetic.ts";
-import { scheduleFields, spacingFields } from "./common-fields.ts";
+import { ancestralStep } from "./ancestral-step.ts";
+import { f32 } from "./arithmetic.ts";
+import {
+  scheduleFields,
+  spacingFields,
+  type ZeroSnrConfig,
+  zeroSnrFields,
+} from "./common-fields.ts";
 import { type Fields, oneOf, readFields, type SchedulerJson } from "./config-fields.ts";
 import { drawNoise } from "./draw-noise.ts";
 import { predictOriginalFromSigma } from "./prediction.ts";
@@ -11,16 +17,15 @@ import { type SigmaConfig, SigmaScheduler } from "./sigma-scheduler.ts";
 import type { SigmaPlan } from "./sigma-spacing.ts";
 
 /** The fields of diffusers' `EulerAncestralDiscreteScheduler`, in camelCase. */
-export interface EulerAncestralDiscreteConfig extends SigmaConfig {
+export interface EulerAncestralDiscreteConfig extends SigmaConfig, ZeroSnrConfig {
   readonly predictionType: "epsilon" | "v_prediction";
-  readonly rescaleBetasZeroSnr: false;
 }
 
 const fields: Fields<EulerAncestralDiscreteConfig> = {
   ...scheduleFields,
   predictionType: oneOf("epsilon", "v_prediction"),
   ...spacingFields,
-  rescaleBetasZeroSnr: oneOf(false),
+  ...zeroSnrFields,
 };
 
 const NAME = "EulerAncestralDiscreteScheduler";
@@ -60,9 +65,7 @@ export class EulerAncestralDiscreteScheduler extends SigmaScheduler<EulerAncestr
   ): SchedulerStep {
     const index = this.position.indexOf(timestep);
     const [sigma, target] = [this.sigmaAt(index), this.sigmaAt(index + 1)];
-    const [source2, target2] = [f32(sigma * sigma), f32(target * target)];
-    const up = sqrt32(f32(f32(target2 * f32(source2 - target2)) / source2));
-    const down = sqrt32(f32(target2 - f32(up * up)));
+    const { down, up } = ancestralStep(sigma, target);
     const result = torch.tidy(() => {
       const x = sample.float();
       const predOriginalSample = predictOriginalFromSigma(

@@ -10,8 +10,16 @@ import {
   scheduleFields,
   spacingFields,
 } from "./common-fields.ts";
-import { type Fields, flag, positive, readFields, type SchedulerJson } from "./config-fields.ts";
-import { clipOriginal, predictOriginalFromSigma } from "./prediction.ts";
+import {
+  type Fields,
+  flag,
+  oneOf,
+  positive,
+  readFields,
+  type SchedulerJson,
+} from "./config-fields.ts";
+import { restrictOriginal } from "./dynamic-threshold.ts";
+import { predictOriginalFromSigma } from "./prediction.ts";
 import type { SchedulerStep } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
 import { type SigmaConfig, SigmaScheduler } from "./sigma-scheduler.ts";
@@ -24,6 +32,7 @@ const fields: Fields<HeunDiscreteConfig> = {
   ...scheduleFields,
   betaStart: positive(0.00085),
   betaEnd: positive(0.012),
+  betaSchedule: oneOf("linear", "scaled_linear", "squaredcos_cap_v2", "exp"),
   predictionType: predictionField,
   ...respacingFields,
   ...clippingFields,
@@ -45,6 +54,7 @@ interface FirstHalf {
  */
 export class HeunDiscreteScheduler extends SigmaScheduler<HeunDiscreteConfig> {
   override readonly className = NAME;
+  override readonly order = 2;
   protected override readonly respacing: Respacing | undefined = respacingOf(this.config);
   #firstHalf: FirstHalf | undefined;
 
@@ -107,6 +117,6 @@ export class HeunDiscreteScheduler extends SigmaScheduler<HeunDiscreteConfig> {
   #predictOriginal(modelOutput: Tensor, sample: Tensor, sigma: number): Tensor {
     const { predictionType } = this.config;
     const original = predictOriginalFromSigma(predictionType, modelOutput, sample, sigma);
-    return clipOriginal(original, this.config);
+    return restrictOriginal(original, this.config);
   }
 }

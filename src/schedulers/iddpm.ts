@@ -1,6 +1,5 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { BaseScheduler } from "./base-scheduler.ts";
 import {
   type PredictionType,
   predictionField,
@@ -9,15 +8,18 @@ import {
 } from "./common-fields.ts";
 import { type Fields, oneOf, readFields, type SchedulerJson } from "./config-fields.ts";
 import { drawNoise } from "./draw-noise.ts";
+import { deviationBetween, learnedParts, requireChannels } from "./learned-variance.ts";
 import { NoiseSchedule } from "./noise-schedule.ts";
 import { predictOriginal } from "./prediction.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
 import { roundHalfToEven } from "./timestep-spacing.ts";
+import { TrainedScheduler } from "./trained-scheduler.ts";
 
 /** The settings of the paper's IDDPM sampler. */
 export interface IDDPMConfig extends ScheduleConfig {
   readonly betaSchedule: "linear";
+  readonly trainedBetas: null;
   readonly predictionType: PredictionType;
   /** "learned_range" for models that predict the variance, else the upper or the lower bound of it. */
   readonly varianceType: "learned_range" | "fixed_large" | "fixed_small";
@@ -26,6 +28,7 @@ export interface IDDPMConfig extends ScheduleConfig {
 const fields: Fields<IDDPMConfig> = {
   ...scheduleFields,
   betaSchedule: oneOf("linear"),
+  trainedBetas: oneOf(null),
   predictionType: predictionField,
   varianceType: oneOf("learned_range", "fixed_large", "fixed_small"),
 };
@@ -49,7 +52,7 @@ interface ChainStep {
  * diffusion/iddpm.py): the chain is respaced to the steps taken, and the model says where the variance lies between its
  * bounds. Tables are float64. diffusers has no class of this name; 100 steps are the paper's.
  */
-export class IDDPMScheduler extends BaseScheduler<IDDPMConfig> {
+export class IDDPMScheduler extends TrainedScheduler<IDDPMConfig> {
   override readonly className = NAME;
   override readonly usesLearnedVariance: boolean = this.config.varianceType === "learned_range";
   #chain: readonly ChainStep[] = [];
@@ -100,22 +103,19 @@ export class IDDPMScheduler extends BaseScheduler<IDDPMConfig> {
     if (step === undefined)
       throw new Error(`Expected a step of the schedule but received ${index}`);
     const channels = sample.size(1);
-    const wanted = this.usesLearnedVariance ? 2 * channels : channels;
-    if (modelOutput.size(1) !== wanted) {
-      throw new RangeError(
-        `Expected ${wanted} channels (${this.usesLearnedVariance ? "with" : "without"} the variance, as variance_type says) for model output but received ${modelOutput.size(1)}`,
-      );
-    }
+    if (!this.usesLearnedVariance) requireChannels(modelOutput, channels, "without");
     const result = torch.tidy(() => {
       const level = { alpha: Math.sqrt(step.acp), spread: Math.sqrt(1 - step.acp) };
-      const prediction = modelOutput.narrow(1, 0, channels);
+      const [prediction, variance] = this.usesLearnedVariance
+        ? learnedParts(modelOutput, channels)
+        : [modelOutput, modelOutput];
       const { predictionType } = this.config;
       const predOriginalSample = predictOriginal(predictionType, prediction, sample, level);
       const mean = predOriginalSample.mul(step.original).add(sample.mul(step.sample));
       // The last step adds none, but draws as the paper's code does.
       const noise = drawNoise(sample, generator);
       if (index === this.timesteps.length - 1) return { prevSample: mean, predOriginalSample };
-      const prevSample = mean.add(this.#scaled(noise, modelOutput, step));
+      const prevSample = mean.add(this.#scaled(noise, variance, step));
       return { prevSample, predOriginalSample };
     });
     this.position.advance(index);
@@ -123,18 +123,14 @@ export class IDDPMScheduler extends BaseScheduler<IDDPMConfig> {
   }
 
   /** `noise` with the variance of the step. */
-  #scaled(noise: Tensor, modelOutput: Tensor, { smallest, largest }: ChainStep): Tensor {
+  #scaled(noise: Tensor, variance: Tensor, { smallest, largest }: ChainStep): Tensor {
     switch (this.config.varianceType) {
       case "fixed_large":
         return noise.mul(Math.exp(0.5 * largest));
       case "fixed_small":
         return noise.mul(Math.exp(0.5 * smallest));
-      case "learned_range": {
-        const [, variance = modelOutput] = modelOutput.chunk(2, 1);
-        const share = variance.add(1).div(2);
-        const logarithm = share.mul(largest).add(share.neg().add(1).mul(smallest));
-        return noise.mul(logarithm.mul(0.5).exp());
-      }
+      case "learned_range":
+        return noise.mul(deviationBetween(variance, smallest, largest));
     }
   }
 }

@@ -1,7 +1,6 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { f32, sqrt32 } from "./arithmetic.ts";
-import { BaseScheduler } from "./base-scheduler.ts";
 import {
   type ClippingConfig,
   clippingFields,
@@ -13,6 +12,8 @@ import {
   spacingFields,
   type ThresholdingConfig,
   thresholdingFields,
+  type ZeroSnrConfig,
+  zeroSnrFields,
 } from "./common-fields.ts";
 import {
   type Fields,
@@ -24,31 +25,35 @@ import {
   type SchedulerJson,
 } from "./config-fields.ts";
 import { drawNoise } from "./draw-noise.ts";
+import { restrictOriginal } from "./dynamic-threshold.ts";
 import { levelOfSignal } from "./noise-level.ts";
-import { clipOriginal, predictOriginal } from "./prediction.ts";
+import { predictOriginal } from "./prediction.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
+import { spaceDistilled } from "./timestep-spacing.ts";
+import { TrainedScheduler } from "./trained-scheduler.ts";
 
 /** The fields of diffusers' `LCMScheduler`, in camelCase. */
 export interface LCMConfig
   extends ScheduleConfig,
     SpacingConfig,
     ThresholdingConfig,
-    ClippingConfig {
+    ClippingConfig,
+    ZeroSnrConfig {
   /** Steps of the solver that the model was distilled from. */
   readonly originalInferenceSteps: number;
   readonly setAlphaToOne: boolean;
   readonly predictionType: PredictionType;
   /** How steeply the output turns from the sample to the prediction with the timestep. */
   readonly timestepScaling: number;
-  readonly rescaleBetasZeroSnr: false;
 }
 
-const fields: Fields<LCMConfig> = {
+/** The fields of samplers from consistency models, which diffusers' `TCDScheduler` shares. */
+export const lcmFields: Fields<LCMConfig> = {
   ...scheduleFields,
   betaStart: positive(0.00085),
   betaEnd: positive(0.012),
-  betaSchedule: oneOf("scaled_linear", "linear"),
+  betaSchedule: oneOf("scaled_linear", "linear", "squaredcos_cap_v2"),
   originalInferenceSteps: number(50, "a positive integer", (n) => Number.isInteger(n) && n > 0),
   ...clippingFields,
   clipSample: flag(false),
@@ -58,7 +63,7 @@ const fields: Fields<LCMConfig> = {
   ...thresholdingFields,
   timestepSpacing: oneOf("leading", "linspace", "trailing"),
   timestepScaling: positive(10),
-  rescaleBetasZeroSnr: oneOf(false),
+  ...zeroSnrFields,
 };
 
 const NAME = "LCMScheduler";
@@ -69,16 +74,12 @@ const DEVIATION_SQUARED = 0.25;
  * Sampling from latent consistency models, which PixArt-δ is: predict x0, add noise again for the next timestep. With the
  * configuration file and the float32 arithmetic of diffusers' class.
  */
-export class LCMScheduler extends BaseScheduler<LCMConfig> {
+export class LCMScheduler extends TrainedScheduler<LCMConfig> {
   override readonly className = NAME;
 
   constructor(config: LCMConfig) {
     super(config);
-    if (config.originalInferenceSteps > config.numTrainTimesteps) {
-      throw new RangeError(
-        `Expected at most ${config.numTrainTimesteps} (num_train_timesteps) for original_inference_steps but received ${config.originalInferenceSteps}`,
-      );
-    }
+    requireDistilled(config);
   }
 
   /**
@@ -86,7 +87,7 @@ export class LCMScheduler extends BaseScheduler<LCMConfig> {
    * schedule is Stable Diffusion's and not PixArt's.
    */
   static fromConfig(json: SchedulerJson = {}): LCMScheduler {
-    return new LCMScheduler(readFields<LCMConfig>(json, NAME, fields));
+    return new LCMScheduler(readFields<LCMConfig>(json, NAME, lcmFields));
   }
 
   /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
@@ -102,17 +103,8 @@ export class LCMScheduler extends BaseScheduler<LCMConfig> {
   }
 
   protected override planCount(count: number): void {
-    const { originalInferenceSteps: original, numTrainTimesteps } = this.config;
-    if (count > original) {
-      throw new RangeError(
-        `Expected at most ${original} (original_inference_steps) for number of inference steps but received ${count}`,
-      );
-    }
-    const stride = Math.floor(numTrainTimesteps / original);
-    const step = original / count;
-    this.position.plan(
-      Array.from({ length: count }, (_, i) => (original - Math.floor(i * step)) * stride - 1),
-    );
+    const { originalInferenceSteps, numTrainTimesteps } = this.config;
+    this.position.plan(spaceDistilled(count, originalInferenceSteps, numTrainTimesteps));
   }
 
   protected override planTimesteps(timesteps: readonly number[]): void {
@@ -134,7 +126,7 @@ export class LCMScheduler extends BaseScheduler<LCMConfig> {
     const result = torch.tidy(() => {
       const level = levelOfSignal(this.schedule.at(timestep).acp);
       const original = predictOriginal(predictionType, modelOutput, sample, level);
-      const kept = clipOriginal(original, this.config);
+      const kept = restrictOriginal(original, this.config);
       const denoised = kept
         .mul(f32(scaled / sqrt32(total)))
         .add(sample.mul(f32(DEVIATION_SQUARED / total)));
@@ -147,4 +139,12 @@ export class LCMScheduler extends BaseScheduler<LCMConfig> {
     this.position.advance(index);
     return result;
   }
+}
+
+/** Throws where a model was distilled from more steps than there are. */
+export function requireDistilled(config: LCMConfig): void {
+  if (config.originalInferenceSteps <= config.numTrainTimesteps) return;
+  throw new RangeError(
+    `Expected at most ${config.numTrainTimesteps} (num_train_timesteps) for original_inference_steps but received ${config.originalInferenceSteps}`,
+  );
 }

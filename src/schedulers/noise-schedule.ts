@@ -1,6 +1,8 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { betasOf, rescaledToZeroSnr } from "./betas.ts";
 import { columnOf } from "./column.ts";
+import type { BetaSchedule } from "./common-fields.ts";
 
 export interface NoiseScheduleOptions {
   /** Variance added by the first step. Default 1e-4. */
@@ -9,6 +11,18 @@ export interface NoiseScheduleOptions {
   readonly betaEnd?: number;
   /** Default 1000. */
   readonly numTrainTimesteps?: number;
+}
+
+/** What diffusers' samplers say of a schedule. */
+export interface Float32ScheduleOptions extends NoiseScheduleOptions {
+  /** How β grows. Default "linear". */
+  readonly betaSchedule?: BetaSchedule;
+  /** β of each timestep, in place of the above. */
+  readonly trainedBetas?: readonly number[] | null;
+  /** Whether the last timestep is pure noise. Default false. */
+  readonly rescaleBetasZeroSnr?: boolean;
+  /** What is left of the signal there, for samplers that divide by it. Default none. */
+  readonly leastSignal?: number;
 }
 
 /** The schedule at one timestep. */
@@ -50,23 +64,19 @@ export class NoiseSchedule {
     );
   }
 
-  /**
-   * The float32 tables of diffusers' schedulers, to the bit. `scaled_linear` is linear in sqrt(β)
-   * (diffusers, schedulers/scheduling_ddpm.py).
-   */
-  static float32(
-    options: NoiseScheduleOptions & { readonly betaSchedule?: "linear" | "scaled_linear" } = {},
-  ): NoiseSchedule {
+  /** The float32 tables of diffusers' schedulers, to the bit but for the cosine's. */
+  static float32(options: Float32ScheduleOptions = {}): NoiseSchedule {
     const { betaStart = 1e-4, betaEnd = 0.02, numTrainTimesteps = 1000 } = options;
+    const { betaSchedule = "linear", trainedBetas, rescaleBetasZeroSnr = false } = options;
     return torch.tidy(() => {
-      const scaled = options.betaSchedule === "scaled_linear";
-      const [first, last] = scaled ? [betaStart ** 0.5, betaEnd ** 0.5] : [betaStart, betaEnd];
-      const line = torch.linspace(first, last, numTrainTimesteps, { dtype: "float32" });
-      const beta = scaled ? line.square() : line;
-      return new NoiseSchedule(
-        Float64Array.from(beta.toFloat32Array()),
-        Float64Array.from(beta.neg().add(1).cumprod(0).toFloat32Array()),
-      );
+      const given = trainedBetas
+        ? torch.tensor([...trainedBetas], { dtype: "float32" })
+        : betasOf({ betaStart, betaEnd, numTrainTimesteps, betaSchedule });
+      const betas = rescaleBetasZeroSnr ? rescaledToZeroSnr(given) : given;
+      const signals = Float64Array.from(betas.neg().add(1).cumprod(0).toFloat32Array());
+      if (rescaleBetasZeroSnr && options.leastSignal !== undefined)
+        signals[signals.length - 1] = options.leastSignal;
+      return new NoiseSchedule(Float64Array.from(betas.toFloat32Array()), signals);
     });
   }
 

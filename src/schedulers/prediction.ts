@@ -1,11 +1,11 @@
 import type { Tensor } from "../torch/index.ts";
 import { f32, sqrt32 } from "./arithmetic.ts";
-import type { ClippingConfig, PredictionType } from "./common-fields.ts";
+import type { PredictionType, SolverPredictionType } from "./common-fields.ts";
 import type { NoiseLevel } from "./noise-level.ts";
 
 /** x0 by the model's output for `sample` = α·x0 + s·ε. Always a new tensor. */
 export function predictOriginal(
-  type: PredictionType,
+  type: SolverPredictionType,
   modelOutput: Tensor,
   sample: Tensor,
   { alpha, spread }: NoiseLevel,
@@ -17,18 +17,14 @@ export function predictOriginal(
       return sample.mul(alpha).sub(modelOutput.mul(spread));
     case "sample":
       return modelOutput.clone();
+    case "flow_prediction":
+      return sample.sub(modelOutput.mul(spread));
   }
 }
 
-/** x0 within the config's range, where it asks for that. */
-export const clipOriginal = (
-  original: Tensor,
-  { clipSample, clipSampleRange: range }: ClippingConfig,
-): Tensor => (clipSample ? original.clamp({ min: -range, max: range }) : original);
-
 /** ε by the model's output for `sample` = α·x0 + s·ε. Always a new tensor. */
 export function predictNoise(
-  type: PredictionType,
+  type: SolverPredictionType,
   modelOutput: Tensor,
   sample: Tensor,
   { alpha, spread }: NoiseLevel,
@@ -40,6 +36,8 @@ export function predictNoise(
       return modelOutput.mul(alpha).add(sample.mul(spread));
     case "sample":
       return sample.sub(modelOutput.mul(alpha)).div(spread);
+    case "flow_prediction":
+      return modelOutput.mul(alpha).add(sample);
   }
 }
 

@@ -1,15 +1,17 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { exp32, f32, sqrt32 } from "./arithmetic.ts";
-import { BaseScheduler } from "./base-scheduler.ts";
 import {
-  type PredictionType,
-  predictionField,
+  type FlowConfig,
+  flowFields,
+  learnedVarianceField,
   type RespacingConfig,
   respacingFields,
   type ScheduleConfig,
+  type SolverPredictionType,
   type SpacingConfig,
   scheduleFields,
+  solverPredictionField,
   spacingFields,
   type ThresholdingConfig,
   thresholdingFields,
@@ -23,47 +25,42 @@ import {
   type SchedulerJson,
 } from "./config-fields.ts";
 import { drawNoise } from "./draw-noise.ts";
-import { type LogNoiseLevel, levelsOfSigmas, trainingSigmas } from "./noise-level.ts";
-import { predictOriginal } from "./prediction.ts";
 import { exponentialWeights, type SAKind, secondOrderShift } from "./sa-solver-coefficients.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
-import { planSigmas, type Respacing, respacingOf } from "./sigma-spacing.ts";
-import { TensorHistory } from "./tensor-history.ts";
-import { spaceTimesteps } from "./timestep-spacing.ts";
+import { SolverScheduler } from "./solver-scheduler.ts";
 
 /** The fields of diffusers' `SASolverScheduler`, in camelCase. */
 export interface SASolverConfig
   extends ScheduleConfig,
     SpacingConfig,
     ThresholdingConfig,
-    RespacingConfig {
+    RespacingConfig,
+    FlowConfig {
   readonly predictorOrder: 1 | 2 | 3;
   readonly correctorOrder: 1 | 2 | 3;
-  readonly predictionType: PredictionType;
+  readonly predictionType: SolverPredictionType;
   readonly tauFunc: null;
-  readonly algorithmType: "data_prediction";
+  /** Which of the model's predictions is integrated: that of x0, or that of the noise. */
+  readonly algorithmType: "data_prediction" | "noise_prediction";
   readonly lowerOrderFinal: boolean;
-  readonly useFlowSigmas: false;
-  readonly flowShift: number;
   readonly lambdaMinClipped: number;
-  readonly varianceType: null;
+  readonly varianceType: "learned" | "learned_range" | null;
 }
 
 const fields: Fields<SASolverConfig> = {
   ...scheduleFields,
   predictorOrder: oneOf(2, 1, 3),
   correctorOrder: oneOf(2, 1, 3),
-  predictionType: predictionField,
+  predictionType: solverPredictionField,
   tauFunc: oneOf(null),
   ...thresholdingFields,
-  algorithmType: oneOf("data_prediction"),
+  algorithmType: oneOf("data_prediction", "noise_prediction"),
   lowerOrderFinal: flag(true),
   ...respacingFields,
-  useFlowSigmas: oneOf(false),
-  flowShift: number(1),
+  ...flowFields,
   lambdaMinClipped: number(Number.NEGATIVE_INFINITY),
-  varianceType: oneOf(null),
+  varianceType: learnedVarianceField,
   ...spacingFields,
 };
 
@@ -81,22 +78,20 @@ interface LastStep {
 }
 
 /**
- * SA-Solver (Xue et al. 2023, arXiv 2309.05019), a stochastic predictor-corrector of Adams' kind on predictions of x0. With
- * the configuration file and the float32 arithmetic of diffusers' class; ends at the least training level, not at none.
+ * SA-Solver (Xue et al. 2023, arXiv 2309.05019), a stochastic predictor-corrector of Adams' kind. With the configuration file
+ * and the float32 arithmetic of diffusers' class; ends at the least training level, not at none.
  */
-export class SASolverScheduler extends BaseScheduler<SASolverConfig> {
+export class SASolverScheduler extends SolverScheduler<SASolverConfig> {
   override readonly className = NAME;
-  readonly #trainSigmas: readonly number[];
-  readonly #respacing: Respacing | undefined;
-  #levels: readonly LogNoiseLevel[] = [];
-  readonly #history: TensorHistory;
   #last: LastStep | undefined;
 
   constructor(config: SASolverConfig) {
-    super(config);
-    this.#respacing = respacingOf(config);
-    this.#trainSigmas = trainingSigmas(this.schedule);
-    this.#history = new TensorHistory(Math.max(config.predictorOrder, config.correctorOrder - 1));
+    super(config, Math.max(config.predictorOrder, config.correctorOrder - 1));
+    if (config.predictionType === "flow_prediction" && config.algorithmType !== "data_prediction") {
+      throw new Error(
+        'Expected "data_prediction" for algorithm_type where prediction_type is "flow_prediction" but received "noise_prediction"',
+      );
+    }
   }
 
   /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
@@ -118,14 +113,9 @@ export class SASolverScheduler extends BaseScheduler<SASolverConfig> {
     return new SASolverScheduler(this.config);
   }
 
-  protected override planCount(count: number): void {
-    const train = this.#trainSigmas;
-    const { lambdaMinClipped } = this.config;
-    const clipped = levelsOfSigmas(train).filter((level) => level.lambda < lambdaMinClipped);
-    const spaced = spaceTimesteps(count, train.length - clipped.length, this.config);
-    const { timesteps, sigmas } = planSigmas(spaced, count, train, this.#respacing);
-    this.position.plan(timesteps);
-    this.#levels = levelsOfSigmas([...sigmas, train[0] ?? 0].map(f32));
+  /** Equal levels at the end where they are spaced: the last step leaves the sample as it is, as in diffusers. */
+  protected override finalSigma(least: number): number {
+    return least;
   }
 
   override step(
@@ -135,13 +125,15 @@ export class SASolverScheduler extends BaseScheduler<SASolverConfig> {
     { generator }: SchedulerStepOptions = {},
   ): SchedulerStep {
     const index = this.position.indexOf(timestep);
-    const { predictionType, predictorOrder, correctorOrder, lowerOrderFinal } = this.config;
+    const { predictorOrder, correctorOrder, lowerOrderFinal } = this.config;
     const remaining = this.timesteps.length - index;
     const last = this.#last;
-    const done = this.#history.length;
+    const done = this.history.length;
     const result = torch.tidy(() => {
-      const latest = predictOriginal(predictionType, modelOutput, sample, this.#level(index));
-      const predictions = [latest, ...this.#history.tensors];
+      const latest = this.#predictsOriginal
+        ? this.predictOriginal(modelOutput, sample, index)
+        : this.predictNoise(modelOutput, sample, index);
+      const predictions = [latest, ...this.history.tensors];
       const corrected = last === undefined ? sample : this.#correct(index, last, predictions);
       const noise = drawNoise(modelOutput, generator);
       const most = lowerOrderFinal ? Math.min(predictorOrder, remaining) : predictorOrder;
@@ -166,14 +158,23 @@ export class SASolverScheduler extends BaseScheduler<SASolverConfig> {
       correctorOrder: Math.min(most, done + 2),
     };
     if (result.corrected !== sample) result.corrected.dispose();
-    this.#history.push(result.latest);
+    this.history.push(result.latest);
     if (remaining === 1) this.forget();
     this.position.advance(index);
     return { prevSample: result.prevSample };
   }
 
+  /** `original` with `noise` at one training timestep a row, as diffusers' class has it. */
+  override addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor {
+    return this.schedule.addNoise(original, noise, timesteps);
+  }
+
+  get #predictsOriginal(): boolean {
+    return this.config.algorithmType === "data_prediction";
+  }
+
   protected override forget(): void {
-    this.#history.clear();
+    super.forget();
     this.#forgetLast();
   }
 
@@ -201,11 +202,23 @@ export class SASolverScheduler extends BaseScheduler<SASolverConfig> {
     predictions: readonly Tensor[],
     tau: number,
   ): Tensor {
-    const [from, to] = [this.#level(source), this.#level(source + 1)];
+    const [from, to] = [this.level(source), this.level(source + 1)];
     const newest = kind === "predictor" ? source : source + 1;
-    const points = predictions.map((_, i) => this.#level(newest - i).lambda);
+    const points = predictions.map((_, i) => this.level(newest - i).lambda);
     const c = 1 + tau ** 2;
     const h = f32(to.lambda - from.lambda);
+    const sum = (scale: number, weights: readonly number[]): Tensor =>
+      predictions
+        .map((prediction, i) => prediction.mul(f32(scale * (weights[i] ?? 0))))
+        .reduce((total, term) => total.add(term));
+    if (!this.#predictsOriginal) {
+      const weights = exponentialWeights(points, from.lambda, to.lambda, undefined);
+      const share = sqrt32(f32(exp32(f32(2 * h)) - 1));
+      return sample
+        .mul(f32(to.alpha / from.alpha))
+        .add(sum(f32(-c * to.alpha), weights))
+        .add(noise.mul(f32(f32(tau * to.spread) * share)));
+    }
     const weights = exponentialWeights(points, from.lambda, to.lambda, c);
     if (predictions.length === 2) {
       const shift = secondOrderShift(kind, from.lambda, to.lambda, points[1] ?? 0, c);
@@ -213,23 +226,11 @@ export class SASolverScheduler extends BaseScheduler<SASolverConfig> {
       weights[1] = f32((weights[1] ?? 0) - shift);
     }
     const scale = f32(f32(c * to.spread) * exp32(f32(-(tau ** 2) * to.lambda)));
-    const [first, ...others] = predictions.map((prediction, i) =>
-      prediction.mul(f32(scale * (weights[i] ?? 0))),
-    );
-    if (first === undefined) throw new Error("Expected a prediction but found none");
-    const gradient = others.reduce((sum, term) => sum.add(term), first);
     const kept = f32(exp32(f32(-(tau ** 2) * h)) * f32(to.spread / from.spread));
     const share = sqrt32(f32(1 - exp32(f32(-2 * tau ** 2 * h))));
     return sample
       .mul(kept)
-      .add(gradient)
+      .add(sum(scale, weights))
       .add(noise.mul(f32(to.spread * share)));
-  }
-
-  #level(index: number): LogNoiseLevel {
-    const level = this.#levels[index];
-    if (level === undefined)
-      throw new Error(`Expected a step of the schedule but received ${index}`);
-    return level;
   }
 }

@@ -2,30 +2,48 @@ import type { SchedulerJson } from "./config-fields.ts";
 import { ContinuousDPMSolverScheduler } from "./continuous-dpm-solver.ts";
 import { DDIMScheduler } from "./ddim.ts";
 import { DDPMScheduler } from "./ddpm.ts";
+import { DEISMultistepScheduler } from "./deis-multistep.ts";
 import { DMDScheduler } from "./dmd.ts";
 import { DPMSolverMultistepScheduler } from "./dpm-solver-multistep.ts";
+import { DPMSolverSinglestepScheduler } from "./dpm-solver-singlestep.ts";
+import { EDMDPMSolverMultistepScheduler } from "./edm-dpm-solver-multistep.ts";
+import { EDMEulerScheduler } from "./edm-euler.ts";
 import { EulerAncestralDiscreteScheduler } from "./euler-ancestral-discrete.ts";
 import { EulerDiscreteScheduler } from "./euler-discrete.ts";
 import { HeunDiscreteScheduler } from "./heun-discrete.ts";
 import { IDDPMScheduler } from "./iddpm.ts";
+import { KDPM2AncestralDiscreteScheduler } from "./k-dpm-2-ancestral-discrete.ts";
+import { KDPM2DiscreteScheduler } from "./k-dpm-2-discrete.ts";
 import { LCMScheduler } from "./lcm.ts";
+import { LMSDiscreteScheduler } from "./lms-discrete.ts";
+import { PNDMScheduler } from "./pndm.ts";
 import { SASolverScheduler } from "./sa-solver.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
+import { TCDScheduler } from "./tcd.ts";
 import { UniPCMultistepScheduler } from "./uni-pc-multistep.ts";
 
 type Build = (json: SchedulerJson) => Scheduler;
 
 const classes: ReadonlyMap<string, Build> = new Map<string, Build>([
   ["DPMSolverMultistepScheduler", DPMSolverMultistepScheduler.fromConfig],
+  ["DPMSolverSinglestepScheduler", DPMSolverSinglestepScheduler.fromConfig],
   ["DDIMScheduler", DDIMScheduler.fromConfig],
   ["DDPMScheduler", DDPMScheduler.fromConfig],
+  ["PNDMScheduler", PNDMScheduler.fromConfig],
   ["EulerDiscreteScheduler", EulerDiscreteScheduler.fromConfig],
   ["EulerAncestralDiscreteScheduler", EulerAncestralDiscreteScheduler.fromConfig],
   ["HeunDiscreteScheduler", HeunDiscreteScheduler.fromConfig],
+  ["LMSDiscreteScheduler", LMSDiscreteScheduler.fromConfig],
+  ["KDPM2DiscreteScheduler", KDPM2DiscreteScheduler.fromConfig],
+  ["KDPM2AncestralDiscreteScheduler", KDPM2AncestralDiscreteScheduler.fromConfig],
+  ["DEISMultistepScheduler", DEISMultistepScheduler.fromConfig],
   ["UniPCMultistepScheduler", UniPCMultistepScheduler.fromConfig],
   ["SASolverScheduler", SASolverScheduler.fromConfig],
   ["LCMScheduler", LCMScheduler.fromConfig],
+  ["TCDScheduler", TCDScheduler.fromConfig],
+  ["EDMEulerScheduler", EDMEulerScheduler.fromConfig],
+  ["EDMDPMSolverMultistepScheduler", EDMDPMSolverMultistepScheduler.fromConfig],
   ["IDDPMScheduler", IDDPMScheduler.fromConfig],
   ["ContinuousDPMSolverScheduler", ContinuousDPMSolverScheduler.fromConfig],
 ]);
@@ -35,20 +53,31 @@ const dpmSolver =
   (json) =>
     DPMSolverMultistepScheduler.fromConfig({ ...json, ...fields });
 
+// The solvers for the noise can't go all the way to none of it.
+const notToZero = { final_sigmas_type: "sigma_min" };
+
 const names: ReadonlyMap<string, Build> = new Map<string, Build>([
   ["dpm-solver++", dpmSolver({ algorithm_type: "dpmsolver++" })],
   ["sde-dpm-solver++", dpmSolver({ algorithm_type: "sde-dpmsolver++" })],
-  // The plain solver can't go all the way to no noise.
-  ["dpm-solver", dpmSolver({ algorithm_type: "dpmsolver", final_sigmas_type: "sigma_min" })],
+  ["dpm-solver", dpmSolver({ algorithm_type: "dpmsolver", ...notToZero })],
+  ["sde-dpm-solver", dpmSolver({ algorithm_type: "sde-dpmsolver", ...notToZero })],
+  ["dpm-solver-singlestep", DPMSolverSinglestepScheduler.fromConfig],
   ["dpm-solver-original", ContinuousDPMSolverScheduler.fromConfig],
   ["ddim", DDIMScheduler.fromConfig],
   ["ddpm", DDPMScheduler.fromConfig],
+  ["pndm", PNDMScheduler.fromConfig],
+  ["plms", (json) => PNDMScheduler.fromConfig({ ...json, skip_prk_steps: true })],
   ["euler", EulerDiscreteScheduler.fromConfig],
   ["euler-ancestral", EulerAncestralDiscreteScheduler.fromConfig],
   ["heun", HeunDiscreteScheduler.fromConfig],
+  ["lms", LMSDiscreteScheduler.fromConfig],
+  ["kdpm2", KDPM2DiscreteScheduler.fromConfig],
+  ["kdpm2-ancestral", KDPM2AncestralDiscreteScheduler.fromConfig],
+  ["deis", DEISMultistepScheduler.fromConfig],
   ["unipc", UniPCMultistepScheduler.fromConfig],
   ["sa-solver", SASolverScheduler.fromConfig],
   ["lcm", LCMScheduler.fromConfig],
+  ["tcd", TCDScheduler.fromConfig],
   ["dmd", DMDScheduler.fromConfig],
   ["iddpm", IDDPMScheduler.fromConfig],
 ]);
@@ -59,74 +88,59 @@ export const schedulerClassNames: readonly string[] = [...classes.keys()];
 /** The short names that `schedulerNamed` knows. */
 export const schedulerNames: readonly string[] = [...names.keys()];
 
-/** The scheduler that a `scheduler_config.json` is of, by its `_class_name`. */
-export function schedulerFromConfig(json: SchedulerJson): Scheduler {
-  const { _class_name: name } = json;
+/**
+ * The scheduler that a `scheduler_config.json` is of, by its `_class_name`; or a scheduler of another class with its fields, as
+ * diffusers makes the class that `model_index.json` names from whatever file is there.
+ */
+export function schedulerFromConfig(json: SchedulerJson, className?: string): Scheduler {
+  const name = className ?? json._class_name;
   const build = typeof name === "string" ? classes.get(name) : undefined;
-  if (build === undefined) {
-    throw new Error(
-      `Expected ${schedulerClassNames.join(" or ")} for _class_name but received ${JSON.stringify(name) ?? "nothing"}`,
-    );
-  }
-  return build(json);
+  if (build !== undefined) return build({ ...json, _class_name: name });
+  const reason =
+    name === "DPMSolverSDEScheduler"
+      ? "; its noise comes from the Python package torchsde: sde-dpm-solver++ is near"
+      : "";
+  throw new Error(
+    `Expected one of ${schedulerClassNames.join(", ")} for _class_name but received ${JSON.stringify(name) ?? "nothing"}${reason}`,
+  );
 }
 
-/** Fields of diffusers' samplers that aren't here. */
-const fieldsOfOthers = ["skip_prk_steps"];
-
-/** Every field that some sampler knows; diffusers passes over those of others without a word. */
-const knownFields = (): ReadonlySet<string> =>
-  new Set([
-    ...[...classes].flatMap(([name, build]) => Object.keys(defaultsOf(name, build))),
-    ...fieldsOfOthers,
-  ]);
-
-const defaultsOf = (name: string, build: Build): SchedulerJson =>
-  build({ _class_name: name }).toConfig();
+/** Where a scheduler is read from, and as what. */
+export interface SchedulerPretrainedOptions extends SchedulerFolderOptions {
+  /** The class to make, as `model_index.json` names it: it wins over the file's own `_class_name`, which may be missing then. */
+  readonly className?: string | undefined;
+}
 
 /** Fields of a scheduler file with what it leaves out as the class `className` has it. Throws where the class isn't known. */
-export function completedForClass(className: string, json: SchedulerJson): SchedulerJson {
-  const build = classes.get(className);
-  if (build === undefined) {
-    throw new Error(
-      `Expected ${schedulerClassNames.join(" or ")} for the class of a scheduler but received ${JSON.stringify(className)}`,
-    );
-  }
-  return { ...defaultsOf(className, build), ...json };
-}
+export const completedForClass = (className: string, json: SchedulerJson): SchedulerJson => ({
+  ...schedulerFromConfig({}, className).toConfig(),
+  ...json,
+});
 
 /**
  * The scheduler of a class that something else than its file names, such as a pipeline's index: diffusers goes by that too.
- * `json` gives the fields, and the class what they leave out or mean for another class alone. `warn` hears where the
- * file names another class, and of fields that no class knows. Throws where the class isn't known.
+ * `warn` hears where the file names another class. Throws where the class isn't known.
  */
 export function schedulerOfClass(
   className: string,
   json: SchedulerJson,
-  warn: (message: string) => void = () => {},
+  warn: (message: string) => void,
 ): Scheduler {
-  const completed = completedForClass(className, json);
   const { _class_name: written = className } = json;
   if (written !== className) {
     warn(
       `the scheduler is a ${className}, as model_index.json says, and not the ${written} of _class_name here`,
     );
   }
-  const known = knownFields();
-  const unknown = Object.keys(json).filter((key) => !key.startsWith("_") && !known.has(key));
-  if (unknown.length > 0) {
-    warn(`the fields ${unknown.join(", ")} are not known and were ignored`);
-  }
-  const build = classes.get(className);
-  return (build as Build)({ ...completed, _class_name: written });
+  return schedulerFromConfig(json, className);
 }
 
 /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`: whichever scheduler it is of. */
 export async function schedulerFromPretrained(
   folder: string,
-  options: SchedulerFolderOptions = {},
+  { className, ...options }: SchedulerPretrainedOptions = {},
 ): Promise<Scheduler> {
-  return readSchedulerFile(folder, options, schedulerFromConfig);
+  return readSchedulerFile(folder, options, (json) => schedulerFromConfig(json, className));
 }
 
 /**
@@ -143,7 +157,7 @@ function builderNamed(name: string): Build {
   const build = names.get(name) ?? classes.get(name);
   if (build === undefined) {
     throw new Error(
-      `Expected ${schedulerNames.join(" or ")} (or a class of diffusers) for scheduler but received ${JSON.stringify(name)}`,
+      `Expected one of ${schedulerNames.join(", ")} (or a class of diffusers) for scheduler but received ${JSON.stringify(name)}`,
     );
   }
   return build;

@@ -8,6 +8,8 @@ export interface Scheduler extends Disposable {
   readonly className: string;
   /** The name by which `schedulerNamed` makes it out of another sampler's file; the class, unless several share that. */
   readonly samplerName: string;
+  /** How often a step asks the model: each but the last has as many timesteps. */
+  readonly order: number;
   /** The timesteps of the current schedule, noisiest first. Some samplers have fractional ones. Empty until `setTimesteps`. */
   readonly timesteps: readonly number[];
   /** Standard deviation of the noise that sampling starts from. For some samplers it depends on the schedule: ask after `setTimesteps`. */
@@ -15,7 +17,7 @@ export interface Scheduler extends Disposable {
   /** Whether `step` wants the channels in which the model predicts the variance, after those of the noise. */
   readonly usesLearnedVariance: boolean;
   /** Plans a number of steps, or steps of one's own where the sampler can, and forgets what earlier steps left behind. */
-  setTimesteps(plan: number | CustomTimesteps): void;
+  setTimesteps(plan: number | CustomTimesteps | CustomSigmas): void;
   /** What the model is fed for `sample` at `timestep`. */
   scaleModelInput(sample: Tensor, timestep: number): Tensor;
   /**
@@ -43,10 +45,21 @@ export interface CustomTimesteps {
   readonly timesteps: readonly number[];
 }
 
+export interface CustomSigmas {
+  /**
+   * Descending noise levels σ. Where diffusers' class wants the level that the last step arrives at among them, as
+   * `EulerDiscreteScheduler` does, they are one more than the steps.
+   */
+  readonly sigmas: readonly number[];
+}
+
 export interface SchedulerStepOptions {
   /** Where samplers that draw noise take it from. libtorch's default generator unless given. */
   readonly generator?: NoiseSource | undefined;
-  /** How much noise DDIM draws: 0, the default, for none and 1 for as much as DDPM. Other samplers pass over it. */
+  /**
+   * How much noise DDIM draws: 0, its default, for none and 1 for as much as DDPM. For TCD, whose default is 0.3, how much of
+   * each step is noise drawn anew. Other samplers pass over it.
+   */
   readonly eta?: number | undefined;
 }
 

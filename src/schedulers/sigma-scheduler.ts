@@ -1,10 +1,9 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { f32, sqrt32 } from "./arithmetic.ts";
-import { BaseScheduler } from "./base-scheduler.ts";
 import { columnOf } from "./column.ts";
 import type { PredictionType, ScheduleConfig, SpacingConfig } from "./common-fields.ts";
-import { trainingSigmas } from "./noise-level.ts";
+import { LEAST_SIGNAL, trainingSigmas } from "./noise-level.ts";
 import {
   logarithms,
   type Respacing,
@@ -15,6 +14,7 @@ import {
   timestepOfSigma,
 } from "./sigma-spacing.ts";
 import { spaceFloats } from "./timestep-spacing.ts";
+import { TrainedScheduler } from "./trained-scheduler.ts";
 
 export interface SigmaConfig extends ScheduleConfig, SpacingConfig {
   readonly predictionType: PredictionType;
@@ -24,15 +24,20 @@ export interface SigmaConfig extends ScheduleConfig, SpacingConfig {
  * What the samplers of Karras et al. 2022 (arXiv 2206.00364) share: samples are x0 + σ·ε, starting from noise of standard
  * deviation σ, and the model is fed sample/√(σ² + 1). Timesteps are fractional.
  */
-export abstract class SigmaScheduler<Config extends SigmaConfig> extends BaseScheduler<Config> {
-  protected readonly trainSigmas: readonly number[] = trainingSigmas(this.schedule);
+export abstract class SigmaScheduler<Config extends SigmaConfig> extends TrainedScheduler<Config> {
+  protected readonly trainSigmas: readonly number[];
   /** The noise level before each step, and 0 or the least training level at the end. */
   #sigmas: readonly number[] = [];
+
+  constructor(config: Config) {
+    super(config, LEAST_SIGNAL);
+    this.trainSigmas = trainingSigmas(this.schedule);
+  }
 
   /** How the config spaces the noise levels, unless through the timesteps. */
   protected abstract readonly respacing: Respacing | undefined;
 
-  /** Lays the levels out as steps; `final` is where they end. */
+  /** Lays the levels out as steps. */
   protected abstract start(plan: SigmaPlan): void;
 
   /** The noise level before each step, and the one that the last step arrives at. */
@@ -46,9 +51,9 @@ export abstract class SigmaScheduler<Config extends SigmaConfig> extends BaseSch
   }
 
   protected override planTimesteps(timesteps: readonly number[]): void {
-    refuseRespaced(this.respacing, timesteps);
+    refuseRespaced(this.respacing !== undefined, timesteps);
     const floats = timesteps.map(f32);
-    this.start({ timesteps: floats, sigmas: sigmasAt(floats, this.trainSigmas) });
+    this.start({ timesteps: floats, sigmas: this.levelsAt(floats) });
   }
 
   protected setPlan(timesteps: readonly number[], sigmas: readonly number[]): void {
@@ -58,31 +63,46 @@ export abstract class SigmaScheduler<Config extends SigmaConfig> extends BaseSch
 
   protected override planCount(count: number): void {
     const timesteps = spaceFloats(count, this.config);
-    const sigmas = sigmasAt(timesteps, this.trainSigmas);
+    const sigmas = this.levelsAt(timesteps);
     if (this.respacing === undefined) {
       this.start({ timesteps, sigmas });
       return;
     }
-    const respaced = respaceSigmas(this.respacing, count, sigmas[0] ?? 0, sigmas.at(-1) ?? 0);
+    const [first, last] = this.rangeOf(sigmas);
+    const respaced = respaceSigmas(this.respacing, count, first, last);
+    this.start({ timesteps: this.timestepsOf(respaced), sigmas: respaced });
+  }
+
+  /** The noise levels of timesteps. */
+  protected levelsAt(timesteps: readonly number[]): number[] {
+    return sigmasAt(timesteps, this.trainSigmas);
+  }
+
+  /** The largest and the least of the levels that are respaced. */
+  protected rangeOf(sigmas: readonly number[]): readonly [first: number, last: number] {
+    return [sigmas[0] ?? 0, sigmas.at(-1) ?? 0];
+  }
+
+  /** The timesteps of noise levels. */
+  protected timestepsOf(sigmas: readonly number[]): number[] {
     const logSigmas = logarithms(this.trainSigmas);
-    this.start({
-      timesteps: respaced.map((sigma) => f32(timestepOfSigma(sigma, logSigmas))),
-      sigmas: respaced,
-    });
+    return sigmas.map((sigma) => f32(timestepOfSigma(sigma, logSigmas)));
   }
 
   override scaleModelInput(sample: Tensor, timestep: number): Tensor {
     return sample.div(rootOfTotal(this.sigmaAt(this.position.indexOf(timestep))));
   }
 
-  /** `original` with σ·`noise`; the timesteps are of the current schedule. */
+  /** `original` with σ·`noise`; the timesteps are of the current schedule, or before there is one the training's. */
   override addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor {
+    const isPlanned = this.timesteps.length > 0;
     const sigmas = timesteps.map((timestep) => {
-      const index = this.timesteps.lastIndexOf(timestep);
-      if (index >= 0) return this.sigmaAt(index);
-      throw new RangeError(
-        `Expected a timestep of the schedule (call setTimesteps first) for timesteps but received ${timestep}`,
-      );
+      const sigma = isPlanned
+        ? this.#sigmas[this.timesteps.lastIndexOf(timestep)]
+        : this.trainSigmas[timestep];
+      if (sigma !== undefined) return sigma;
+      const which = isPlanned ? "of the schedule" : "of the training (setTimesteps was not called)";
+      throw new RangeError(`Expected a timestep ${which} for timesteps but received ${timestep}`);
     });
     return torch.tidy(() => original.add(noise.mul(columnOf(sigmas, original))));
   }
@@ -93,4 +113,4 @@ export abstract class SigmaScheduler<Config extends SigmaConfig> extends BaseSch
 }
 
 /** √(σ² + 1) in float32. */
-const rootOfTotal = (sigma: number): number => sqrt32(f32(f32(sigma * sigma) + 1));
+export const rootOfTotal = (sigma: number): number => sqrt32(f32(f32(sigma * sigma) + 1));

@@ -1,5 +1,6 @@
 import { f32 } from "./arithmetic.ts";
-import type { RespacingConfig } from "./common-fields.ts";
+import { betaQuantile } from "./beta-quantile.ts";
+import type { FlowConfig, RespacingConfig } from "./common-fields.ts";
 import { roundHalfToEven } from "./timestep-spacing.ts";
 
 /** The timesteps of a schedule and the noise level σ at each, noisiest first. */
@@ -8,28 +9,29 @@ export interface SigmaPlan {
   readonly sigmas: readonly number[];
 }
 
-/** How noise levels are spaced other than through the timesteps: evenly in σ^(1/7), in ln σ, or in Lu's λ. */
-export type Respacing = "karras" | "exponential" | "lu";
+/** How noise levels are spaced other than through the timesteps: evenly in σ^(1/7), in ln σ, in Lu's λ, or by a beta distribution. */
+export type Respacing = "karras" | "exponential" | "beta" | "lu";
+
+/** What a config may say of the noise levels. */
+export type NoiseLevelConfig = RespacingConfig &
+  Partial<Pick<FlowConfig, "useFlowSigmas">> & { readonly useLuLambdas?: boolean };
 
 /** Throws where the config spaces the noise levels: timesteps of one's own would have no say. */
-export function refuseRespaced(
-  respacing: Respacing | undefined,
-  timesteps: readonly number[],
-): void {
-  if (respacing === undefined) return;
+export function refuseRespaced(spaced: boolean, timesteps: readonly number[]): void {
+  if (!spaced) return;
   throw new Error(
     `Expected a number of steps where the config spaces the noise levels but received [${timesteps}]`,
   );
 }
 
 /** The one way that a config asks for, if any. Throws where it asks for two. */
-export function respacingOf(
-  config: RespacingConfig & { readonly useLuLambdas?: boolean },
-): Respacing | undefined {
-  const wanted: [string, Respacing, boolean | undefined][] = [
+export function respacingOf(config: NoiseLevelConfig): Respacing | undefined {
+  const wanted: [string, Respacing | undefined, boolean | undefined][] = [
     ["use_karras_sigmas", "karras", config.useKarrasSigmas],
     ["use_exponential_sigmas", "exponential", config.useExponentialSigmas],
+    ["use_beta_sigmas", "beta", config.useBetaSigmas],
     ["use_lu_lambdas", "lu", config.useLuLambdas],
+    ["use_flow_sigmas", undefined, config.useFlowSigmas],
   ];
   const on = wanted.filter(([, , isOn]) => isOn);
   if (on.length > 1) {
@@ -41,7 +43,7 @@ export function respacingOf(
 
 /**
  * `count` noise levels from `first` down to `last`. Karras et al. 2022, eq. 5, with ρ = 7; "exponential" and Lu's are
- * both even in ln σ, computed in ways that differ in the last bits.
+ * both even in ln σ, computed in ways that differ in the last bits; "beta" is Lee et al. 2024, arXiv 2407.12173.
  */
 export function respaceSigmas(
   respacing: Respacing,
@@ -51,20 +53,36 @@ export function respaceSigmas(
 ): number[] {
   const ramp = Array.from({ length: count }, (_, index) => (count === 1 ? 0 : index / (count - 1)));
   switch (respacing) {
-    case "karras": {
-      const [a, b] = [first ** (1 / 7), last ** (1 / 7)];
-      return ramp.map((r) => (a + r * (b - a)) ** 7);
-    }
-    case "exponential": {
-      const [a, b] = [Math.log(first), Math.log(last)];
-      const step = (b - a) / (count - 1 || 1);
-      return ramp.map((_, i) => Math.exp(i > 0 && i === count - 1 ? b : a + i * step));
-    }
+    case "karras":
+      return karrasSigmas(ramp, first, last, 7);
+    case "exponential":
+      return spacedEvenly(Math.log(first), Math.log(last), count).map(Math.exp);
+    case "beta":
+      return ramp.map((r) => last + betaQuantile(1 - r, 0.6, 0.6) * (first - last));
     case "lu": {
       const [a, b] = [f32(Math.log(first)), f32(Math.log(last))];
       return ramp.map((r) => Math.exp(a + r * (b - a)));
     }
   }
+}
+
+/** Noise levels from `first` to `last`, even in σ^(1/ρ), at the places of `ramp` from 0 to 1. */
+export function karrasSigmas(
+  ramp: readonly number[],
+  first: number,
+  last: number,
+  rho: number,
+): number[] {
+  const [a, b] = [first ** (1 / rho), last ** (1 / rho)];
+  return ramp.map((r) => (a + r * (b - a)) ** rho);
+}
+
+/** `count` numbers from `first` to exactly `last`, as NumPy's linspace computes them. */
+export function spacedEvenly(first: number, last: number, count: number): number[] {
+  const step = (last - first) / (count - 1 || 1);
+  return Array.from({ length: count }, (_, i) =>
+    i > 0 && i === count - 1 ? last : first + i * step,
+  );
 }
 
 /** The timestep, fractional, at which an ascending table of noise levels reaches `sigma`, even in ln σ between its entries. */
@@ -95,23 +113,32 @@ export function sigmasAt(timesteps: readonly number[], trainSigmas: readonly num
   });
 }
 
-/**
- * The plan of a multistep solver: `timesteps` and their noise levels, or as many levels respaced over the whole training
- * table with the nearest integer timesteps below or about them.
- */
-export function planSigmas(
-  timesteps: readonly number[],
+/** `count` noise levels of a multistep solver respaced over `range`, with the integer timesteps of the training about them. */
+export function planRespaced(
+  respacing: Respacing,
   count: number,
+  [first, last]: readonly [first: number, last: number],
   trainSigmas: readonly number[],
-  respacing: Respacing | undefined,
+  round: (timestep: number) => number,
 ): SigmaPlan {
-  if (respacing === undefined) return { timesteps, sigmas: sigmasAt(timesteps, trainSigmas) };
-  const sigmas = respaceSigmas(respacing, count, trainSigmas.at(-1) ?? 0, trainSigmas[0] ?? 0);
+  const sigmas = respaceSigmas(respacing, count, first, last);
   const logSigmas = logarithms(trainSigmas);
-  // diffusers rounds the timesteps of some spacings and cuts off the fraction of others.
-  const integer = respacing === "exponential" ? Math.trunc : roundHalfToEven;
-  return {
-    timesteps: sigmas.map((sigma) => integer(timestepOfSigma(sigma, logSigmas))),
-    sigmas,
-  };
+  return { timesteps: sigmas.map((sigma) => round(timestepOfSigma(sigma, logSigmas))), sigmas };
 }
+
+/** How diffusers makes a respaced timestep an integer: it rounds those of some spacings and cuts off the fraction of others. */
+export const roundingOf = (respacing: Respacing): ((timestep: number) => number) =>
+  respacing === "exponential" || respacing === "beta" ? Math.trunc : roundHalfToEven;
+
+/** `count` noise levels of a flow from pure noise to nearly none, shifted towards the noise, with their timesteps. */
+export function planFlow(count: number, numTrainTimesteps: number, shift: number): SigmaPlan {
+  const sigmas = spacedEvenly(1, 1 / numTrainTimesteps, count + 1)
+    .map((left) => shiftedFlow(1 - left, shift))
+    .slice(1)
+    .reverse();
+  return { timesteps: sigmas.map((sigma) => Math.trunc(sigma * numTrainTimesteps)), sigmas };
+}
+
+/** A flow's noise level moved towards the noise, or with a shift below 1 away from it (Esser et al. 2024, arXiv 2403.03206, eq. 23). */
+export const shiftedFlow = (sigma: number, shift: number): number =>
+  (shift * sigma) / (1 + (shift - 1) * sigma);

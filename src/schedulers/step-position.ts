@@ -1,7 +1,17 @@
+export interface StepPositionOptions {
+  /** What a first step at a timestep that was not planned means: an error, or the last step as in diffusers' multistep solvers. */
+  readonly unplanned?: "refused" | "last";
+}
+
 /** The planned timesteps and the next one to take. */
 export class StepPosition {
+  readonly #options: StepPositionOptions;
   #timesteps: readonly number[] = [];
   #next: number | undefined;
+
+  constructor(options: StepPositionOptions = {}) {
+    this.#options = options;
+  }
 
   /** Noisiest first; empty until the first `plan`. */
   get timesteps(): readonly number[] {
@@ -24,27 +34,32 @@ export class StepPosition {
     this.#next = index + 1;
   }
 
-  /**
-   * The index of the step at `timestep`. The first step may be any of the schedule, as in image-to-image; a timestep that
-   * occurs twice then means its second occurrence, where a step of Heun's method begins. Later ones come in turn.
-   */
+  /** The index of the step at `timestep`. The first step may be any of the schedule, as in image-to-image. Later ones come in turn. */
   indexOf(timestep: number): number {
     const { length } = this.#timesteps;
     if (length === 0) throw new Error("Expected setTimesteps to be called before step");
-    const index = this.#next ?? this.#first(timestep);
+    if (this.#next === undefined) {
+      const first = this.find(timestep);
+      if (first >= 0) return first;
+      throw new Error(`Expected a timestep of the schedule for timestep but received ${timestep}`);
+    }
+    const index = this.#next;
     if (index === length) {
       throw new Error(`Expected no more than ${length} steps: call setTimesteps to start again`);
     }
     if (this.#timesteps[index] !== timestep) {
-      const expected =
-        this.#next === undefined ? "a timestep of the schedule" : this.#timesteps[index];
-      throw new Error(`Expected ${expected} for timestep but received ${timestep}`);
+      throw new Error(`Expected ${this.#timesteps[index]} for timestep but received ${timestep}`);
     }
     return index;
   }
 
-  #first(timestep: number): number {
+  /**
+   * The index of a step that may be the first, or -1. A timestep that occurs twice means its second occurrence, where a step
+   * of Heun's method begins.
+   */
+  find(timestep: number): number {
     const found = this.#timesteps.indexOf(timestep);
+    if (found < 0) return this.#options.unplanned === "last" ? this.#timesteps.length - 1 : found;
     return found > 0 && this.#timesteps[found + 1] === timestep ? found + 1 : found;
   }
 }

@@ -71,3 +71,19 @@ export function spaceIntegers(count: number, spacing: Spacing): number[] {
 /** As `spaceTimestepsToZero`, in the float32 numbers that diffusers' samplers over σ hold. */
 export const spaceFloats = (count: number, spacing: Spacing): number[] =>
   spaceTimestepsToZero(count, spacing).map(f32);
+
+/** `count` of the `original` timesteps of the solver that a consistency model was distilled from. */
+export function spaceDistilled(
+  count: number,
+  original: number,
+  numTrainTimesteps: number,
+): number[] {
+  if (count > original) {
+    throw new RangeError(
+      `Expected at most ${original} (original_inference_steps) for number of inference steps but received ${count}`,
+    );
+  }
+  const stride = Math.floor(numTrainTimesteps / original);
+  const step = original / count;
+  return Array.from({ length: count }, (_, i) => (original - Math.floor(i * step)) * stride - 1);
+}

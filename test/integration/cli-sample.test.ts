@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SAMPLERS } from "../../src/cli/arguments.ts";
 import { RgbImage, readPictureMetadata } from "../../src/images/index.ts";
 import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
-import { schedulerNamed } from "../../src/schedulers/index.ts";
+import { schedulerNamed, schedulerNames } from "../../src/schedulers/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { pixartHere } from "./in-process.ts";
 
@@ -41,6 +42,10 @@ async function distance(a: string, b: string, from = 0, to = 1): Promise<number>
 let plain: string;
 beforeAll(async () => {
   plain = await draw();
+});
+
+it("names every sampler in the help", () => {
+  expect(SAMPLERS.split(", ")).toEqual(schedulerNames);
 });
 
 describe("pixart sample", () => {

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { betaQuantile } from "../../src/schedulers/beta-quantile.ts";
+import { foreignFields } from "../../src/schedulers/foreign-fields.ts";
 import {
   DPMSolverMultistepScheduler,
   NoiseSchedule,
@@ -12,189 +14,11 @@ import {
 } from "../../src/schedulers/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { runPython } from "./python.ts";
+import { type Case, cases, kinds } from "./schedulers-cases.ts";
 
 const script = fileURLToPath(new URL("schedulers.py", import.meta.url));
 const shape = [2, 4, 2, 4];
 const size = 64;
-
-interface Case {
-  readonly kind: string;
-  readonly name: string;
-  readonly steps: number;
-  readonly timesteps?: readonly number[];
-  readonly config?: Record<string, unknown>;
-  readonly eta?: number;
-  readonly seeds?: readonly number[];
-  /** Of the largest value; 0, that is to the bit, where left out. */
-  readonly tolerance?: number;
-}
-
-const stableDiffusion = { beta_schedule: "scaled_linear", beta_start: 0.00085, beta_end: 0.012 };
-const linear = { beta_schedule: "linear", beta_start: 0.0001, beta_end: 0.02 };
-// NumPy's power and logarithm need not be the JavaScript engine's.
-const close = 1e-6;
-
-const dpmSolver: Omit<Case, "kind">[] = [
-  ...[1, 2, 4, 8, 14, 15, 20, 50, 100].map((steps) => ({ name: "default", steps })),
-  { name: "heun", steps: 20, config: { solver_type: "heun" } },
-  { name: "first order", steps: 20, config: { solver_order: 1 } },
-  { name: "third order", steps: 20, config: { solver_order: 3 } },
-  { name: "third order, short", steps: 6, config: { solver_order: 3 } },
-  { name: "leading", steps: 20, config: { timestep_spacing: "leading", steps_offset: 1 } },
-  { name: "trailing", steps: 20, config: { timestep_spacing: "trailing" } },
-  { name: "trailing, odd", steps: 7, config: { timestep_spacing: "trailing" } },
-  { name: "own timesteps", steps: 4, timesteps: [900, 500, 499, 20] },
-  { name: "Karras", steps: 20, config: { use_karras_sigmas: true }, tolerance: close },
-  { name: "Lu", steps: 20, config: { use_lu_lambdas: true }, tolerance: close },
-  { name: "exponential", steps: 20, config: { use_exponential_sigmas: true }, tolerance: close },
-  { name: "sigma_min", steps: 20, config: { final_sigmas_type: "sigma_min" } },
-  {
-    name: "sigma_min, higher order to the end",
-    steps: 10,
-    config: { final_sigmas_type: "sigma_min", lower_order_final: false },
-  },
-  {
-    name: "Euler at the end",
-    steps: 20,
-    config: { final_sigmas_type: "sigma_min", euler_at_final: true },
-  },
-  { name: "v-prediction", steps: 20, config: { prediction_type: "v_prediction" } },
-  { name: "x0-prediction", steps: 20, config: { prediction_type: "sample" } },
-  { name: "Stable Diffusion's schedule", steps: 20, config: stableDiffusion },
-  { name: "clipped lambda", steps: 20, config: { lambda_min_clipped: -4.5 } },
-  ...["midpoint", "heun"].flatMap((solver_type) => [
-    {
-      name: `stochastic, ${solver_type}`,
-      steps: 16,
-      config: { algorithm_type: "sde-dpmsolver++", solver_type },
-    },
-    {
-      name: `plain, ${solver_type}`,
-      steps: 16,
-      config: { algorithm_type: "dpmsolver", final_sigmas_type: "sigma_min", solver_type },
-    },
-  ]),
-  {
-    name: "stochastic, third order, v-prediction",
-    steps: 16,
-    config: {
-      algorithm_type: "sde-dpmsolver++",
-      solver_order: 3,
-      prediction_type: "v_prediction",
-    },
-  },
-  ...["epsilon", "sample", "v_prediction"].map((prediction_type) => ({
-    name: `plain, third order, ${prediction_type}`,
-    steps: 16,
-    config: {
-      algorithm_type: "dpmsolver",
-      final_sigmas_type: "sigma_min",
-      solver_order: 3,
-      prediction_type,
-    },
-  })),
-];
-
-const predictions = ["sample", "v_prediction"].map((prediction_type) => ({
-  name: prediction_type,
-  config: { prediction_type },
-}));
-const spacings = ["linspace", "leading", "trailing"].map((timestep_spacing) => ({
-  name: timestep_spacing,
-  config: { timestep_spacing, steps_offset: 1 },
-}));
-const respacings = [
-  { name: "Karras", config: { use_karras_sigmas: true }, tolerance: close },
-  { name: "exponential", config: { use_exponential_sigmas: true }, tolerance: close },
-];
-
-const others: Record<string, Omit<Case, "kind" | "steps">[]> = {
-  DDIMScheduler: [
-    { name: "default" },
-    { name: "released file", config: { clip_sample: false, timestep_spacing: "linspace" } },
-    { name: "eta", eta: 0.7 },
-    { name: "final alpha", config: { set_alpha_to_one: false, clip_sample_range: 0.5 } },
-    ...spacings,
-    ...predictions,
-  ],
-  DDPMScheduler: [
-    { name: "default" },
-    { name: "own timesteps", timesteps: [999, 401, 400, 0] },
-    { name: "one timestep", timesteps: [400], config: { clip_sample: false } },
-    ...spacings,
-    ...predictions,
-  ],
-  EulerDiscreteScheduler: [
-    { name: "default" },
-    { name: "own timesteps", timesteps: [999, 401, 400, 0] },
-    { name: "sigma_min", config: { final_sigmas_type: "sigma_min" } },
-    ...spacings,
-    ...predictions,
-    ...respacings,
-  ],
-  EulerAncestralDiscreteScheduler: [
-    { name: "default" },
-    { name: "v-prediction", config: { prediction_type: "v_prediction" } },
-    ...spacings,
-  ],
-  HeunDiscreteScheduler: [
-    { name: "default" },
-    { name: "PixArt's schedule", config: { ...linear, clip_sample: true } },
-    { name: "own timesteps", timesteps: [999, 401, 400, 0] },
-    ...spacings,
-    ...predictions,
-    ...respacings,
-  ],
-  UniPCMultistepScheduler: [
-    { name: "default" },
-    { name: "first order", config: { solver_order: 1 } },
-    { name: "third order", config: { solver_order: 3 }, tolerance: close },
-    // To no noise at all, diffusers' bh1 ends in NaN.
-    { name: "bh1", config: { solver_type: "bh1", final_sigmas_type: "sigma_min" } },
-    { name: "no correction after two steps", config: { disable_corrector: [0, 3] } },
-    {
-      name: "noise, to the least level",
-      config: { predict_x0: false, final_sigmas_type: "sigma_min", lower_order_final: false },
-    },
-    ...spacings,
-    ...predictions,
-    ...respacings,
-  ],
-  SASolverScheduler: [
-    { name: "default" },
-    { name: "first order", config: { predictor_order: 1, corrector_order: 1 } },
-    {
-      name: "third order",
-      config: { predictor_order: 3, corrector_order: 3, lower_order_final: false },
-      tolerance: close,
-    },
-    { name: "mixed orders", config: { predictor_order: 1, corrector_order: 2 } },
-    ...spacings,
-    ...predictions,
-    ...respacings,
-  ],
-  LCMScheduler: [
-    { name: "default" },
-    { name: "PixArt's file", config: linear },
-    { name: "own timesteps", timesteps: [999, 401, 400, 19] },
-    { name: "clipped", config: { clip_sample: true, timestep_scaling: 0.01 } },
-    ...predictions,
-  ],
-};
-const kinds = ["DPMSolverMultistepScheduler", ...Object.keys(others)];
-
-const cases: Case[] = [
-  ...dpmSolver.map((entry) => ({ kind: "DPMSolverMultistepScheduler", ...entry })),
-  ...Object.entries(others).flatMap(([kind, list]) =>
-    list.flatMap((entry): Case[] =>
-      entry.timesteps === undefined
-        ? [4, 11].map((steps) => ({ kind, steps, ...entry }))
-        : [{ kind, steps: entry.timesteps.length, ...entry }],
-    ),
-  ),
-  { kind: "DDPMScheduler", name: "one generator a row", steps: 3, seeds: [3, 4] },
-  { kind: "LCMScheduler", name: "one generator a row", steps: 3, seeds: [3, 4] },
-];
 
 const wave = (count: number, seed: number): number[] =>
   Array.from({ length: count }, (_, i) => Math.fround(1.7 * Math.sin(12.9898 * (i + 1) + seed)));
@@ -210,6 +34,9 @@ interface Answer {
     readonly originals: (number[] | null)[];
   }[];
   readonly table: { readonly betas: number[]; readonly alphas_cumprod: number[] };
+  readonly fields: string[];
+  readonly foreign: Record<string, unknown>[];
+  readonly quantiles: number[];
   readonly noisy: Record<string, number[]>;
   readonly configs: Record<string, Record<string, string>>;
 }
@@ -220,8 +47,10 @@ const inputs = cases.map((entry) => ({
   ...entry,
   shape,
   sample: wave(size, 0),
-  // Heun's method asks twice a step.
-  outputs: Array.from({ length: 2 * entry.steps }, (_, step) => wave(size, step + 1)),
+  // Heun's method asks twice a step, and PNDM's first three steps ask four times.
+  outputs: Array.from({ length: 2 * entry.steps + 9 }, (_, step) =>
+    wave(entry.learned ? 2 * size : size, step + 1),
+  ),
 }));
 const addNoise = {
   steps: 20,
@@ -229,6 +58,32 @@ const addNoise = {
   original: [wave(8, 1), wave(8, 2), wave(8, 3)],
   noise: [wave(8, 4), wave(8, 5), wave(8, 6)],
 };
+const quantiles = [0, 1e-9, 0.001, 0.1, 0.25, 0.5, 0.6, 0.9, 0.9999, 1 - 1e-12, 1].flatMap((p) =>
+  [
+    [0.6, 0.6],
+    [2, 5],
+  ].map(([a = 1, b = 1]) => [p, a, b] as const),
+);
+/** A class, and the file of another that it is made from. */
+const foreign = [
+  "DDIMScheduler",
+  "DDPMScheduler",
+  "UniPCMultistepScheduler",
+  "DEISMultistepScheduler",
+]
+  .flatMap((kind) =>
+    ["DPMSolverMultistepScheduler", "PNDMScheduler", undefined].map((from) => ({ kind, from })),
+  )
+  .map(({ kind, from }): readonly [string, Record<string, unknown>] => [
+    kind,
+    {
+      ...(from !== undefined && { _class_name: from }),
+      beta_start: 0.001,
+      steps_offset: 1,
+      timestep_spacing: "trailing",
+      ...(from === "DPMSolverMultistepScheduler" && { solver_type: "heun", variance_type: null }),
+    },
+  ]);
 const saved = (kind: string): Scheduler =>
   schedulerFromConfig({ _class_name: kind, num_train_timesteps: 500, steps_offset: 1 });
 
@@ -238,7 +93,8 @@ let answer: Answer;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "pixart-scheduler-"));
   for (const kind of kinds) await saved(kind).savePretrained(join(folder, kind));
-  answer = (await runPython(script, { cases: inputs, addNoise, kinds, folder })) as Answer;
+  const request = { cases: inputs, addNoise, kinds, folder, quantiles, foreign };
+  answer = (await runPython(script, request)) as Answer;
 });
 
 afterAll(() => rm(folder, { recursive: true }));
@@ -255,17 +111,26 @@ function relativeError(ours: ArrayLike<number>, theirs: ArrayLike<number>): numb
   return scale === 0 ? difference : difference / scale;
 }
 
-const asTensor = (values: readonly number[] = []): torch.Tensor =>
-  torch.fromTypedArray(Float32Array.from(values), shape);
+const asTensor = (values: readonly number[] = [], dtype: torch.DType = "float32"): torch.Tensor => {
+  const [rows = 1, , ...rest] = shape;
+  const tensor = torch.fromTypedArray(Float32Array.from(values), [values.length]);
+  return tensor.reshape([rows, -1, ...rest]).to({ dtype });
+};
+
+const planOf = ({ steps, timesteps, sigmas }: Case): Parameters<Scheduler["setTimesteps"]>[0] => {
+  if (timesteps !== undefined) return { timesteps };
+  return sigmas === undefined ? steps : { sigmas };
+};
 
 describe("schedulers against diffusers", () => {
   it.each(inputs.map((input, index) => ({ ...input, index })))(
     "take the same steps: $kind, $name, $steps steps",
-    ({ kind, config, steps, timesteps, outputs, tolerance = 0, eta, seeds, index }) => {
+    (input) => {
+      const { kind, config, outputs, tolerance = 0, eta, seeds, begin = 0, dtype, index } = input;
       const theirs = answer.cases[index];
       if (theirs === undefined) throw new Error("no answer");
       using scheduler = schedulerFromConfig({ _class_name: kind, ...config });
-      scheduler.setTimesteps(timesteps === undefined ? steps : { timesteps });
+      scheduler.setTimesteps(planOf(input));
       expect(relativeError(scheduler.timesteps, theirs.timesteps)).toBeLessThanOrEqual(tolerance);
       if ("sigmas" in scheduler && theirs.sigmas !== null) {
         const { sigmas } = scheduler as { sigmas: number[] };
@@ -277,14 +142,14 @@ describe("schedulers against diffusers", () => {
       const [first] = generators;
       const generator = generators.length > 1 ? generators : first;
       torch.tidy(() => {
-        let given = asTensor(theirs.start);
+        let given = asTensor(theirs.start, dtype);
         let worst = 0;
         const compare = (ours: torch.Tensor, expected: readonly number[] = []): void => {
-          worst = Math.max(worst, relativeError(ours.toFloat32Array(), expected));
+          worst = Math.max(worst, relativeError(ours.float().toFloat32Array(), expected));
         };
-        for (const [step, timestep] of scheduler.timesteps.entries()) {
+        for (const [step, timestep] of scheduler.timesteps.slice(begin).entries()) {
           compare(scheduler.scaleModelInput(given, timestep), theirs.inputs[step]);
-          const result = scheduler.step(asTensor(outputs[step]), timestep, given, {
+          const result = scheduler.step(asTensor(outputs[step], dtype), timestep, given, {
             generator,
             eta,
           });
@@ -292,7 +157,7 @@ describe("schedulers against diffusers", () => {
           const original = theirs.originals[step] ?? undefined;
           expect(result.predOriginalSample === undefined).toBe(original === undefined);
           if (result.predOriginalSample) compare(result.predOriginalSample, original);
-          given = asTensor(theirs.trajectory[step]);
+          given = asTensor(theirs.trajectory[step], dtype);
         }
         expect(worst).toBeLessThanOrEqual(tolerance);
       });
@@ -327,6 +192,34 @@ describe("schedulers against diffusers", () => {
     });
   });
 
+  it("know all fields of diffusers' samplers, so that one of them in another's file is no slip", () => {
+    expect(answer.fields.filter((field) => !foreignFields.has(field))).toEqual([]);
+  });
+
+  it.each(foreign.map((entry, index) => ({ kind: entry[0], config: entry[1], index })))(
+    "make $kind of $config as diffusers does",
+    ({ kind, config, index }) => {
+      const { _diffusers_version, ...theirs } = answer.foreign[index] ?? {};
+      const ours: Record<string, unknown> = schedulerFromConfig(config, kind).toConfig();
+      for (const [key, value] of Object.entries(ours)) {
+        // Fields of other samplers are kept in diffusers' configurations, and not here.
+        expect([key, theirs[key]]).toEqual([
+          key,
+          kind === "DDPMScheduler" && value === "fixed_small" ? theirs[key] : value,
+        ]);
+      }
+    },
+  );
+
+  it("have SciPy's quantiles of the beta distribution", () => {
+    const ours = quantiles.map(([p, a, b]) => betaQuantile(p, a, b));
+    for (const [index, value] of ours.entries()) {
+      expect(Math.abs(value - (answer.quantiles[index] ?? Number.NaN))).toBeLessThan(
+        1e-13 * Math.max(value, 1e-10),
+      );
+    }
+  });
+
   it("hold the same float32 tables, to the bit", () => {
     const schedule = NoiseSchedule.float32();
     expect(Array.from(schedule.betas)).toEqual(answer.table.betas);
@@ -334,7 +227,11 @@ describe("schedulers against diffusers", () => {
   });
 
   it.each(kinds)("write files that diffusers reads, and read its own: %s", async (kind) => {
-    expect(answer.configs[kind]).toMatchObject({ num_train_timesteps: "500", steps_offset: "1" });
+    const { steps_offset: offset } = saved(kind).toConfig();
+    expect(answer.configs[kind]).toMatchObject({
+      num_train_timesteps: "500",
+      ...(offset !== undefined && { steps_offset: "1" }),
+    });
     const back = await schedulerFromPretrained(join(folder, kind, "python"));
     expect(back.toConfig()).toEqual(saved(kind).toConfig());
     const ours = Object.keys(saved(kind).toConfig()).toSorted();
