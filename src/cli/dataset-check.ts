@@ -21,7 +21,7 @@ export interface ReadOptions {
 
 /** Options of `pixart dataset check`. */
 export interface DatasetCheckOptions extends ReadOptions {
-  /** A recipe or config, whose size, batch and data set's columns are taken where the options give none. */
+  /** A recipe or config, whose size and batch are taken where the options give none. */
   readonly for?: string;
   readonly size?: number;
   readonly batch?: number;

@@ -1,9 +1,10 @@
 import { basename, join } from "node:path";
 import { HubError, type ResolvedFiles, resolveFiles, UnknownRevisionError } from "../hub/index.ts";
-import type { DatasetOptions } from "./dataset.ts";
+import type { DatasetLayout, DatasetOptions } from "./dataset.ts";
 import {
   filesOf,
   isContainer,
+  isPackedShard,
   type LayoutSign,
   refuseMixed,
   signedLayouts,
@@ -81,7 +82,7 @@ const listingOf = ({ folder, files }: ResolvedFiles): Listing => ({
 function ownFiles(paths: readonly string[], options: DatasetOptions): string[] {
   const [only, ...others] = ownLayouts(paths, options);
   if (only === undefined || others.length > 0) return [];
-  const files = visible(paths);
+  const files = candidates(paths, options.layout);
   const signs = filesOf(only.layout, { root: "", files });
   const pictures = files.filter((path) => PICTURE_NAME.test(path));
   switch (only.layout) {
@@ -102,10 +103,7 @@ function ownLayouts(
   paths: readonly string[],
   { layout, instancePrompt }: DatasetOptions,
 ): LayoutSign[] {
-  // A repository's .tar.gz is more often an archive for its script than a shard: --layout says which.
-  const files = visible(paths).filter(
-    (path) => layout === "webdataset" || !/\.(tar\.gz|tgz)$/i.test(path),
-  );
+  const files = candidates(paths, layout);
   const listing = { root: "", files };
   const picture = listing.files.find((path) => PICTURE_NAME.test(path));
   const sideCar = new SideCars(listing.files).files[0];
@@ -141,6 +139,10 @@ function convertedFiles(paths: readonly string[]): string[] {
   const chosen = configurations.length === 1 ? configurations[0] : "default";
   return trainFiles(paths.filter((path) => CONVERTED.exec(path)?.[1] === chosen));
 }
+
+/** A repository's .tar.gz is more often an archive for its script than a shard, unless the layout is named. */
+const candidates = (paths: readonly string[], layout: DatasetLayout | undefined): string[] =>
+  visible(paths).filter((path) => layout === "webdataset" || !isPackedShard(path));
 
 const visible = (paths: readonly string[]): string[] => paths.filter(isVisible).sort();
 

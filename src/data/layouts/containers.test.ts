@@ -485,12 +485,26 @@ describe("layouts in one folder", () => {
   const said = ["the 1", "the 2"];
   const texts = ({ entries }: Dataset): string[] => entries.map(({ text }) => text);
 
-  it.each(["backup.tar", "data/photos.tar", "data/photos.tgz"])(
+  it("takes a .tar.gz for what the pictures beside it were unpacked from, and says so", async () => {
+    await beside();
+    const bytes = await tar("data/all.tgz", [
+      ["3.png", png(3)],
+      ["3.txt", "the 3"],
+    ]);
+    await writeFile(join(root, "data", "all.tgz"), gzipSync(bytes));
+    const dataset = await readDataset(root);
+    expect(texts(dataset)).toEqual(said);
+    expect(dataset.notes).toEqual([
+      "data/all.tgz is not read; where it holds shards of its own: --layout webdataset or dataset.layout",
+    ]);
+    expect(texts(await readDataset(root, { layout: "webdataset" }))).toEqual(["the 3"]);
+  });
+
+  it.each(["backup.tar", "data/photos.tar"])(
     "refuses captions beside pictures with the pictures in %s",
     async (name) => {
       await beside();
-      const bytes = await tar(name, [["3.png", png(3)]]);
-      if (name.endsWith("tgz")) await writeFile(join(root, name), gzipSync(bytes));
+      await tar(name, [["3.png", png(3)]]);
       await expect(readDataset(root)).rejects.toThrow(
         `${root} holds several layouts: side-cars (1.txt), webdataset (${name}). Say which one to read: layout`,
       );

@@ -81,15 +81,15 @@ export type ContainerContent = "pictures" | "paths" | "nothing";
  * pictures included.
  */
 export async function detectLayout(
-  listing: Listing,
+  given: Listing,
   hasPrompt: boolean,
   look: (layout: ContainerLayout, file: string) => Promise<ContainerContent>,
 ): Promise<DetectedLayout> {
+  const { listing, notes } = withoutArchives(given);
   const { root, files } = listing;
   const picture = files.find((file) => PICTURE_NAME.test(file));
   const [sideCar] = new SideCars(files).files;
   const found: LayoutSign[] = [];
-  const notes: string[] = [];
   let isTable = false;
   for (const sign of signedLayouts(listing)) {
     const { layout } = sign;
@@ -115,6 +115,22 @@ export async function detectLayout(
   refuseMixed(root, all);
   return { layout: all[0]?.layout ?? "pictures", notes };
 }
+
+/** A .tar.gz beside pictures or tables is most often what they were unpacked from, and not cheap to look into. */
+function withoutArchives({ root, files }: Listing): { listing: Listing; notes: string[] } {
+  const rest = { root, files: files.filter((file) => !isPackedShard(file)) };
+  const hasOthers =
+    files.some((file) => PICTURE_NAME.test(file)) ||
+    signedLayouts(rest).some(({ layout }) => layout !== "webdataset");
+  if (!hasOthers) return { listing: { root, files }, notes: [] };
+  const packed = files.filter(isPackedShard).map((file) => innerName(root, file));
+  const note =
+    "is not read; where it holds shards of its own: --layout webdataset or dataset.layout";
+  return { listing: rest, notes: packed.map((name) => `${name} ${note}`) };
+}
+
+/** Whether a file may be a shard or any other archive, by its name. */
+export const isPackedShard = (file: string): boolean => /\.(tar\.gz|tgz)$/i.test(file);
 
 /** Of the first container that holds something; what can't be read is read again, and says why, where its layout is taken. */
 async function contentOf(

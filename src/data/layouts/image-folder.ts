@@ -37,7 +37,7 @@ export async function listImageFolder(
   const unreadable: Unreadable[] = [];
   const leftOut: Unreadable[] = [];
   await mapConcurrent(others, OPEN_FILES, async (path) => {
-    if (paths.has(path)) return;
+    if (paths.has(path) || controls.has(path)) return;
     const format = await formatOf(path);
     const isNamed = OTHER_PICTURE_NAME.test(path);
     if (isNamed && format !== undefined) paths.add(path);
