@@ -1,9 +1,7 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { World } from "../distributed/index.ts";
-import { HubError } from "../hub/index.ts";
-import { isRepositoryName, nearestFolder } from "../hub/repository-name.ts";
+import { shippedModel } from "../hub/index.ts";
 import { loadLoraFile, PixArtControlNetAdapterModel } from "../models/index.ts";
 import {
   DiffusionPipeline,
@@ -18,7 +16,8 @@ import { isRun, pipelineFromRun } from "../training/run-pipeline.ts";
 import { say } from "./talk.ts";
 
 const MODEL_INDEX = "model_index.json";
-const SHIPPED = fileURLToPath(new URL("../../models", import.meta.url));
+/** What PEFT calls an adapter's settings. */
+const ADAPTER_CONFIG = "adapter_config.json";
 
 /** A pipeline to draw with. */
 export interface LoadedPipeline {
@@ -92,32 +91,22 @@ export async function loadPipeline(
 
 async function find(model: string, changes: PipelineChanges): Promise<LoadedPipeline> {
   const options = optionsOf(changes);
-  for (const folder of [model, join(SHIPPED, model)]) {
-    if (existsSync(join(folder, MODEL_INDEX))) return published(folder, changes, options);
+  const isPublished = existsSync(join(model, MODEL_INDEX));
+  if (!isPublished && isRun(model)) return fromRun(model, changes);
+  const shipped = isPublished ? undefined : shippedModel(model);
+  if (!isPublished && shipped === undefined && existsSync(model)) {
+    throw new Error(`Expected a model but received ${model}: ${whyNoModel(model)}`);
   }
-  if (isRun(model)) return fromRun(model, changes);
-  const reason = missing(model);
-  if (existsSync(model) || !isRepositoryName(model)) {
-    throw new Error(`Expected a model but received ${model}: ${reason}`);
-  }
-  try {
-    return await published(model, changes, options);
-  } catch (error) {
-    if (!(error instanceof HubError)) throw error;
-    throw new Error(
-      `Expected a model but received ${model}: ${reason}; and as a name on the Hub: ${error.message}`,
-      { cause: error },
-    );
-  }
+  return published(shipped ?? model, changes, options);
 }
 
-/** Why nothing that is here is `model`. */
-function missing(model: string): string {
-  if (existsSync(model)) return `it has no ${MODEL_INDEX}, and is no run folder and no checkpoint`;
-  const near = nearestFolder(model);
-  const advice = near === undefined ? "" : ` (did you mean ${near}?)`;
-  const shipped = readdirSync(SHIPPED).join(", ");
-  return `no such folder is here${advice}, and no such model in this package (${shipped})`;
+/** What is here instead. */
+function whyNoModel(path: string): string {
+  if (existsSync(join(path, ADAPTER_CONFIG)) || path.endsWith(".safetensors"))
+    return `that is no whole model; an adapter goes on one: npx pixart sample MODEL PROMPT --lora ${path}`;
+  return statSync(path).isDirectory()
+    ? `it has no ${MODEL_INDEX}, and is no run folder and no checkpoint`
+    : "it is a file";
 }
 
 async function published(

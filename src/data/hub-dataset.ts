@@ -11,6 +11,7 @@ import {
 } from "./layouts/detect-layout.ts";
 import { isVisible, type Listing } from "./layouts/list-files.ts";
 import { splitOf } from "./layouts/parquet.ts";
+import { recipeFolderAdvice } from "./recipe-folders.ts";
 
 /** Where the Hub keeps what it made of a data set's main branch: `{configuration}/{split}/0000.parquet`. */
 const CONVERSION = "refs/convert/parquet";
@@ -24,7 +25,8 @@ export async function listHubDataset(name: string, options: DatasetOptions): Pro
   const { revision } = options;
   if (revision === CONVERSION) return listConversion(name);
   const choose = (paths: readonly string[]): string[] => ownFiles(paths, options);
-  const own = await resolveFiles({ type: "dataset", name }, { revision, choose });
+  const repository = { type: "dataset", name, advice: recipeFolderAdvice(name) } as const;
+  const own = await resolveFiles(repository, { revision, choose });
   if (own.files.length > 0) return listingOf(own);
   refuseMixed(name, ownLayouts(own.paths, options));
   try {

@@ -15,6 +15,7 @@ import { innerName, type Listing, listFiles } from "./layouts/list-files.ts";
 import { listParquet } from "./layouts/parquet.ts";
 import { listPixArtJson } from "./layouts/pixart-json.ts";
 import { listWebDataset } from "./layouts/webdataset.ts";
+import { recipeFolderAdvice } from "./recipe-folders.ts";
 
 /**
  * Lists a data set of any layout: a folder, or one `.parquet`, `.tar` or PixArt list; where there is
@@ -44,7 +45,7 @@ export async function readDataset(
             instancePrompt: classPrompt,
           })
         ).entries;
-  const place = placeOf(location, "dataset");
+  const place = placeOf(location, "dataset", recipeFolderAdvice(location));
   if ("path" in place) {
     refuseRevision(place.path, options.revision);
     const listing = await listFiles(place.path);

@@ -1,0 +1,18 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const FOLDER = fileURLToPath(new URL("../../models/", import.meta.url));
+
+/** The names of the models that come with the package; none where its code was bundled into a program without them. */
+export const shippedModels = (): readonly string[] =>
+  existsSync(FOLDER)
+    ? readdirSync(FOLDER, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => name)
+        .sort()
+    : [];
+
+/** The folder of a model that comes with the package. */
+export const shippedModel = (name: string): string | undefined =>
+  shippedModels().includes(name) ? join(FOLDER, name) : undefined;
