@@ -52,7 +52,11 @@ export function addDrawingCommands(program: Command): void {
     .option("--variant <name>", "weight files with this in their names, such as fp16")
     .option("--revision <name>", REVISION)
     .option("--raw", "from a run: the weights as trained, not their averages")
-    .option("--out <folder>", "where the PNG files go", "pictures")
+    .option(
+      "--out <place>",
+      "the folder that the PNG files go into, beside those that are there; for one picture a new .png file",
+      "pictures",
+    )
     .option("--json", "list the files as JSON on stdout")
     .action(
       async (model: string, prompts: string[], options: import("./sample.ts").SampleOptions) =>

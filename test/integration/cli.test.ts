@@ -151,7 +151,7 @@ describe("pixart sample", () => {
   it("says what a model may be", async () => {
     const { exitCode, stderr } = await pixart("sample", join(folder, "nothing"), "a ball");
     expect(exitCode).toBe(1);
-    expect(stderr).toContain("Expected a model but received");
+    expect(stderr).toContain("Expected an existing folder for the model but received");
   });
 
   it("finds a damaged checkpoint and names the file", async () => {
