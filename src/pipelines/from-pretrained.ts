@@ -16,6 +16,7 @@ import {
   weightsSource,
 } from "./pixart-alpha.ts";
 import type { PixArtAlphaComponents } from "./pixart-alpha-stages.ts";
+import { checkedPretrainedOptions } from "./pretrained-options.ts";
 import { StagedModel } from "./staged-model.ts";
 import { weightsBytes, weightsHash } from "./weights-hash.ts";
 
@@ -69,8 +70,9 @@ function wantedFiles(options: PixArtAlphaPretrainedOptions): readonly WantedFile
 async function load(
   folderOrName: string,
   kinds: readonly PipelineKind[],
-  { revision, ...options }: PixArtAlphaPretrainedOptions,
+  given: PixArtAlphaPretrainedOptions,
 ): Promise<Pipeline> {
+  const { revision, ...options } = checkedPretrainedOptions(given);
   const folder = await resolveModel(folderOrName, { revision, files: wantedFiles(options) });
   const { variant } = options;
   const own = Object.entries(components)
