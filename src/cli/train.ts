@@ -1,10 +1,12 @@
 import { type CheckedConfig, loadConfig } from "../config/index.ts";
 import { dryRun } from "../training/before-run.ts";
+import { planReport } from "../training/plan-report.ts";
 import { proveResume } from "../training/prove-resume.ts";
 import { runFolderOf } from "../training/run-pipeline.ts";
 import { train } from "../training/train.ts";
 import { endingWithOthers, isResumed, launch, placeOf } from "./processes.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Options of `pixart train`. */
 export interface TrainCommandOptions {
@@ -19,6 +21,8 @@ export interface TrainCommandOptions {
   readonly maxRestarts?: number;
   readonly cfgOptions?: readonly string[];
   readonly dryRun?: boolean;
+  /** With a dry run: its plan as data on stdout. */
+  readonly json?: boolean;
   /** By the size of the models unless given. */
   readonly rehearsal?: boolean;
   /** True: with the usual number of steps. */
@@ -39,6 +43,8 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     process.exitCode = await launch(options);
     return;
   }
+  if (options.json && !isDry)
+    throw new UsageError("Expected --dry-run with --json, its plan as data, but received --json");
   const { resume = false, workDir, cfgOptions = [] } = options;
   const loaded = await loadConfig(name, cfgOptions);
   const elsewhere = typeof resume === "string" && resume !== "auto" ? runFolderOf(resume) : workDir;
@@ -53,7 +59,9 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
   }
   if (isDry || processes === "launch") {
     const strict = rehearsal !== false;
-    await dryRun({ ...config, device }, { resume: resume !== false, strict, processes: gpus, say });
+    const chosen = { resume: resume !== false, strict, processes: gpus, say };
+    const plan = await dryRun({ ...config, device }, chosen);
+    if (options.json) process.stdout.write(`${JSON.stringify(planReport(plan))}\n`);
     return;
   }
   const command = [

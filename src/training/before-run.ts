@@ -85,6 +85,11 @@ export async function planRun(options: PlanOptions): Promise<RunForecast> {
   return forecast;
 }
 
+/** What a dry run found out. */
+export interface DryRun extends Pick<PlanOptions, "config" | "data" | "done" | "device"> {
+  readonly forecast: RunForecast;
+}
+
 /**
  * Prints what a run of a config would do and what that takes, writing nothing but downloads. DreamBooth's class pictures are
  * left out where they are yet to be drawn. Throws where the run cannot fit.
@@ -98,7 +103,7 @@ export async function dryRun(
     strict,
     say,
   }: { resume: boolean } & Pick<PlanOptions, "processes" | "strict" | "say">,
-): Promise<void> {
+): Promise<DryRun> {
   const { workDir, dataset } = config;
   const places = Array.from({ length: processes }, (_, place) => place);
   const [device = "cpu"] = places.map((place) => chooseDevice(config.device, place));
@@ -115,7 +120,8 @@ export async function dryRun(
   const done = newest.reduce((sum, list) => sum + (list.at(-1)?.step ?? 0), 0);
   const from = resume ? done : 0;
   const plan = { config: settled, data, folder: workDir, done: from, device, processes };
-  await planRun({ ...plan, strict, say });
+  const forecast = await planRun({ ...plan, strict, say });
+  return { config: settled, data, done: from, device, forecast };
 }
 
 /** Undefined where the run has yet to make it. */
