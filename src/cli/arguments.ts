@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 
 /** Reads a flag's value as a whole number from `least` on. */
 export const wholeNumber =
@@ -18,6 +18,13 @@ export const number = (text: string): number => {
     throw new InvalidArgumentError("Expected a number.");
   return value;
 };
+
+/** Shows below a command's help how it is used: what comes after `npx pixart`. */
+export const withExamples = (command: Command, ...lines: readonly [string, ...string[]]): Command =>
+  command.addHelpText(
+    "after",
+    `\nExample${lines.length > 1 ? "s" : ""}:\n${lines.map((line) => `  npx pixart ${line}`).join("\n")}`,
+  );
 
 // What several commands say of the same argument.
 

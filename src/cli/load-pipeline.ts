@@ -14,6 +14,7 @@ import { schedulerNamed } from "../schedulers/index.ts";
 import type { Device, DType } from "../torch/index.ts";
 import { isRun, pipelineFromRun } from "../training/run-pipeline.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 const MODEL_INDEX = "model_index.json";
 /** What PEFT calls an adapter's settings. */
@@ -69,7 +70,7 @@ export async function loadPipeline(
 ): Promise<LoadedPipeline> {
   const { expectedHash, lora = [], quantize, scheduler } = changes;
   if (lora.length > 0 && quantize !== undefined) {
-    throw new Error(
+    throw new UsageError(
       "Expected --lora or --quantize but received both: an adapter needs the float weights of its layers",
     );
   }
@@ -116,7 +117,7 @@ async function published(
 ): Promise<LoadedPipeline> {
   const { raw = false, controlnet: place } = changes;
   if (raw) {
-    throw new Error(
+    throw new UsageError(
       `Expected a run with --raw but received ${folderOrName}, which has one set of weights`,
     );
   }
@@ -154,7 +155,7 @@ async function fromRun(model: string, changes: PipelineChanges): Promise<LoadedP
   };
   const refused = Object.entries(given).flatMap(([flag, value]) => (value ? [flag] : []));
   if (refused.length > 0) {
-    throw new Error(
+    throw new UsageError(
       `Expected a published model with ${refused.join(" and ")} but received the run ${model}; publish it first: npx pixart publish ${model} FOLDER`,
     );
   }
@@ -167,7 +168,7 @@ async function fromRun(model: string, changes: PipelineChanges): Promise<LoadedP
 
 function dtypeOf({ dtype }: PipelineChanges): DType | undefined {
   if (dtype !== undefined && dtype !== "float32" && dtype !== "bfloat16" && dtype !== "float16") {
-    throw new Error(`Expected float32, bfloat16 or float16 for --dtype but received ${dtype}`);
+    throw new UsageError(`Expected float32, bfloat16 or float16 for --dtype but received ${dtype}`);
   }
   return dtype;
 }
@@ -176,7 +177,7 @@ function optionsOf(changes: PipelineChanges): PixArtAlphaPretrainedOptions {
   const { device, quantize, variant, revision, promptsFrom } = changes;
   const dtype = dtypeOf(changes);
   if (quantize !== undefined && quantize !== "int8") {
-    throw new Error(`Expected int8 for --quantize but received ${quantize}`);
+    throw new UsageError(`Expected int8 for --quantize but received ${quantize}`);
   }
   return {
     ...(dtype !== undefined && { dtype }),

@@ -15,6 +15,7 @@ import {
 import { endingWithOthers, launch, placeOf } from "./processes.ts";
 import { StepProgress } from "./step-progress.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Options of `pixart sample`. */
 export interface SampleOptions extends Omit<PipelineChanges, "device"> {
@@ -118,7 +119,7 @@ async function draw(
 
 /** A run that trains a ControlNet has it already. */
 const aloneError = (alone: string): Error =>
-  new Error(`Expected --controlnet and --control-image together but received ${alone}`);
+  new UsageError(`Expected --controlnet and --control-image together but received ${alone}`);
 
 interface Plan {
   readonly jobs: readonly DrawJob[];
@@ -130,7 +131,7 @@ interface Plan {
 async function planOf(prompts: readonly string[], options: SampleOptions): Promise<Plan> {
   if (options.from !== undefined) return repeatPlan(options.from, prompts);
   if (prompts.length === 0)
-    throw new Error('Expected at least one prompt, such as "a red apple, noto style"');
+    throw new UsageError('Expected at least one prompt, such as "a red apple, noto style"');
   if (options.controlnet !== undefined && options.controlImage === undefined)
     throw aloneError("--controlnet");
   const given: Partial<PixArtAlphaOptions> = {
@@ -161,7 +162,7 @@ async function planOf(prompts: readonly string[], options: SampleOptions): Promi
 
 async function repeatPlan(path: string, prompts: readonly string[]): Promise<Plan> {
   if (prompts.length > 0)
-    throw new Error(`Expected no prompt beside --from ${path}, which remembers its own`);
+    throw new UsageError(`Expected no prompt beside --from ${path}, which remembers its own`);
   const record = await recordToRepeat(path);
   const { prompt, seed, width, height, sampler, modelHash, extra = {} } = record;
   return {
