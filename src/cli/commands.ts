@@ -18,7 +18,9 @@ export function addCommands(program: Command): void {
     .action(async () => (await import("./setup.ts")).setup());
 
   withExamples(program.command("doctor"), "doctor", "doctor --json > report.json")
-    .description("print engine, devices, memory, disk and versions as one report to paste")
+    .description(
+      "print engine, devices, memory, disk and versions as one report to paste; exit code 1 where the engine cannot be loaded",
+    )
     .option("--json", "as JSON")
     .action(async (options: { json?: boolean }) => {
       const { doctor } = await import("./doctor.ts");

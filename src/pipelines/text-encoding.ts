@@ -27,6 +27,14 @@ export interface TextLimits {
 /** Where texts' states are from: a model, one that is loaded for each use, a pack, or nowhere: then calls bring their own. */
 export type TextEncoder = T5EncoderModel | StagedModel<T5EncoderModel> | PromptPack | null;
 
+/** Letters of a text that a warning shows. */
+const SHOWN_LETTERS = 200;
+
+const beginning = (text: string): string =>
+  text.length <= SHOWN_LETTERS
+    ? text
+    : `${text.slice(0, SHOWN_LETTERS)}… and ${text.length - SHOWN_LETTERS} letters more`;
+
 /** Texts whose states are kept in place of an encoder that is not. */
 const KEPT_TEXTS = 64;
 
@@ -80,7 +88,7 @@ export class TextEncoding {
     });
     for (const { dropped } of tokens.truncated) {
       onWarning(
-        `The prompt is longer than ${maxSequenceLength} tokens. This part was left out: ${dropped}`,
+        `The prompt is longer than ${maxSequenceLength} tokens. This part was left out: ${beginning(dropped)}`,
       );
     }
     const { device } = encoder;
