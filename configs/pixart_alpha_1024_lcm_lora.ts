@@ -1,7 +1,7 @@
 import { defineConfig } from "pixart/config";
 import lcm from "./pixart_alpha_1024_lcm.ts";
 
-/** The same as a LoRA of rank 32: the model and its adapter are teacher and student, so that one copy is in memory. */
+/** PixArt-δ's distillation as a LoRA of rank 32: the model and its adapter are teacher and student, so that one copy is in memory. */
 export default defineConfig({
   ...lcm,
   stages: lcm.stages.map((stage) =>

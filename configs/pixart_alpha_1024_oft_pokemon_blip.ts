@@ -1,7 +1,7 @@
 import { defineConfig } from "pixart/config";
 import { finetune, pokemonBlip } from "./bases/diffengine.ts";
 
-/** Trains a OFT adapter of the 1024 px model, otherwise as the LoRA recipe. */
+/** Trains an OFT adapter of the 1024 px model, otherwise as the LoRA recipe. */
 export default defineConfig({
   ...pokemonBlip,
   stages: [{ ...finetune, name: "oft", adapter: { type: "oft" } }],

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 
 /** Reads a flag's value as a whole number from `least` on, below 2^53: beyond, another number would be used without a word. */
 export const wholeNumber =
@@ -24,6 +24,12 @@ export const number = (text: string): number => {
 
 /** Reads a flag's value as numbers with commas between them. */
 export const numbers = (text: string): number[] => text.split(",").map(number);
+/** Shows below a command's help how it is used: what comes after `npx pixart`. */
+export const withExamples = (command: Command, ...lines: readonly [string, ...string[]]): Command =>
+  command.addHelpText(
+    "after",
+    `\nExample${lines.length > 1 ? "s" : ""}:\n${lines.map((line) => `  npx pixart ${line}`).join("\n")}`,
+  );
 
 // What several commands say of the same argument.
 

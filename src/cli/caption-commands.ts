@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { DATASET, wholeNumber } from "./arguments.ts";
+import { DATASET, wholeNumber, withExamples } from "./arguments.ts";
 import { readable } from "./dataset-commands.ts";
 
 /** The paper's words to LLaVA (2310.00426, section 2.4). */
@@ -8,8 +8,11 @@ const PAPER_PROMPT = "Describe this image and its style in a very detailed manne
 /** Adds `pixart caption` and `pixart captions stats`. */
 export function addCaptionCommands(program: Command): void {
   readable(
-    program
-      .command("caption")
+    withExamples(
+      program.command("caption"),
+      "caption my-pictures --endpoint http://localhost:8000/v1 --model llava-1.5-7b",
+      "caption my-pictures --endpoint https://example.com/v1 --model name --api-key-env KEY --budget 100",
+    )
       .description("ask a vision-language model for a dense caption of each picture of a data set")
       .argument("<location>", DATASET),
   )
@@ -37,10 +40,12 @@ export function addCaptionCommands(program: Command): void {
     );
 
   readable(
-    program
-      .command("captions")
-      .description("look at the captions of a data set")
-      .command("stats")
+    withExamples(
+      withExamples(program.command("captions"), "captions stats my-pictures")
+        .description("look at the captions of a data set")
+        .command("stats"),
+      "captions stats my-pictures --sheet nouns.png",
+    )
       .description("count nouns, the paper's measure of how much captions say")
       .argument("<location>", DATASET),
   )

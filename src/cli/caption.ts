@@ -8,6 +8,7 @@ import { endpointAddress, keyFrom, shownAddress } from "../curation/endpoint-add
 import { type ReadOptions, readOptions } from "./dataset-check.ts";
 import { PictureProgress } from "./picture-progress.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Options of `pixart caption`. */
 export interface CaptionOptions extends Omit<ReadOptions, "instancePrompt"> {
@@ -76,7 +77,7 @@ function bodyFields(json: string): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;
   }
-  throw new Error(`Expected a JSON object for --body but received ${json}`);
+  throw new UsageError(`Expected a JSON object for --body but received ${json}`);
 }
 
 function describePlan(

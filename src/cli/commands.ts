@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { withExamples } from "./arguments.ts";
 import { addCaptionCommands } from "./caption-commands.ts";
 import { addDatasetCommands } from "./dataset-commands.ts";
 import { addDrawingCommands } from "./drawing-commands.ts";
@@ -10,24 +11,25 @@ import { addTrainingCommands } from "./training-commands.ts";
 
 /** Adds all commands to the program. */
 export function addCommands(program: Command): void {
-  program
-    .command("setup")
+  withExamples(program, 'sample emoji-demo "a red apple, noto style"', "train --help");
+
+  withExamples(program.command("setup"), "setup")
     .description("get libtorch and build the native addon; quick when nothing is missing")
     .action(async () => (await import("./setup.ts")).setup());
 
-  program
-    .command("doctor")
-    .description("print engine, devices, memory, disk and versions as one report to paste")
+  withExamples(program.command("doctor"), "doctor", "doctor --json > report.json")
+    .description(
+      "print engine, devices, memory, disk and versions as one report to paste; exit code 1 where the engine cannot be loaded",
+    )
     .option("--json", "as JSON")
     .action(async (options: { json?: boolean }) => {
       const { doctor } = await import("./doctor.ts");
       process.stdout.write(`${await doctor(options)}\n`);
     });
 
-  program
-    .command("demo")
+  withExamples(program.command("demo"), "demo", "demo --work-dir work_dirs/demo-2")
     .description(
-      "learn from emoji on this machine and draw a sheet of pictures from prompts, in about 15 minutes",
+      "learn from emoji on this machine and draw a sheet of pictures from prompts, in about 15 minutes; needs the emoji packages, which a checkout has",
     )
     .option("--work-dir <folder>", "where everything goes (default: work_dirs/demo)")
     .option("--quick", "a minute of training: shows that every part works here, and learns nothing")
@@ -35,10 +37,18 @@ export function addCommands(program: Command): void {
       (await import("./demo.ts")).demo(options),
     );
 
-  addDatasetCommands(program.command("dataset").description("check, convert and make data sets"));
+  addDatasetCommands(
+    withExamples(program.command("dataset"), "dataset check my-pictures").description(
+      "check, convert and make data sets",
+    ),
+  );
   addCaptionCommands(program);
   addTrainingCommands(program);
-  addRunsCommands(program.command("runs").description("look at training runs, and compare them"));
+  addRunsCommands(
+    withExamples(program.command("runs"), "runs list").description(
+      "look at training runs, and compare them",
+    ),
+  );
   addDrawingCommands(program);
   addScaleCommands(program);
 }

@@ -1,23 +1,68 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type CheckedConfig, configToJson, loadConfig } from "../config/index.ts";
+import { shippedModel } from "../hub/index.ts";
 
-/** `pixart configs`: one line a recipe, with its stages. */
-export async function listConfigs(): Promise<void> {
-  const folder = fileURLToPath(new URL("../../configs/", import.meta.url));
-  // The folder in it holds what several recipes share.
-  const files = readdirSync(folder).filter((name) => name.endsWith(".ts"));
-  for (const file of files.sort()) {
-    const config = await loadConfig(`${folder}${file}`);
-    const stages = config.stages
-      .map(({ name, resolution, steps }) => `${name} ${resolution} px × ${lengthOf(steps)}`)
-      .join(", ");
-    process.stdout.write(`${basename(file, ".ts")}: ${stages}\n`);
-  }
+/** A recipe of the package, as `pixart configs --json` gives it. */
+interface Recipe {
+  readonly name: string;
+  /** What it is for: the first sentence of its file's comment. */
+  readonly about: string;
+  /** The model that it begins from; null where it trains all of one from new weights. */
+  readonly base: string | null;
+  /** The data set. */
+  readonly data: string;
+  readonly stages: readonly {
+    readonly name: string;
+    readonly resolution: number;
+    readonly steps: CheckedConfig["stages"][number]["steps"];
+  }[];
 }
 
-const lengthOf = (steps: CheckedConfig["stages"][number]["steps"]): string =>
+const FOLDER = fileURLToPath(new URL("../../configs/", import.meta.url));
+
+/** `pixart configs`: what each recipe is for, what it begins from, its data and its stages. */
+export async function listConfigs({ json = false }: { readonly json?: boolean }): Promise<void> {
+  // The folder in it holds what several recipes share.
+  const files = readdirSync(FOLDER).filter((name) => name.endsWith(".ts"));
+  const recipes: Recipe[] = [];
+  for (const file of files.sort()) recipes.push(await readRecipe(`${FOLDER}${file}`));
+  process.stdout.write(
+    json ? `${JSON.stringify(recipes)}\n` : `${recipes.map(describeRecipe).join("\n")}\n`,
+  );
+}
+
+async function readRecipe(file: string): Promise<Recipe> {
+  const { base, transformer, dataset, stages } = await loadConfig(file);
+  const begins = base ?? ("pretrained" in transformer ? transformer.pretrained : null);
+  return {
+    name: basename(file, ".ts"),
+    about: purposeIn(readFileSync(file, "utf8")),
+    base: begins !== null && shippedModel(basename(begins)) === begins ? basename(begins) : begins,
+    data: dataset.folder,
+    stages: stages.map(({ name, resolution, steps }) => ({ name, resolution, steps })),
+  };
+}
+
+/** The first sentence of the comment above a recipe. */
+function purposeIn(source: string): string {
+  const [, comment = ""] = /\/\*\*((?:(?!\*\/).)*)\*\/\s*export default/s.exec(source) ?? [];
+  const text = comment.replace(/\s*\n\s*\*\s?/g, " ").trim();
+  return /^.*?\.(?=\s|$)/s.exec(text)?.[0] ?? text;
+}
+
+function describeRecipe({ name, about, base, data, stages }: Recipe): string {
+  const parts = stages.map(
+    (stage) => `${stage.name} ${stage.resolution} px × ${lengthOf(stage.steps)}`,
+  );
+  return [
+    `${name}: ${about}`,
+    `  ${base === null ? "from new weights" : `from ${base}`}, on ${data}; ${parts.join(", ")}`,
+  ].join("\n");
+}
+
+const lengthOf = (steps: Recipe["stages"][number]["steps"]): string =>
   typeof steps === "number" ? `${steps} steps` : `${steps.epochs} epochs`;
 
 /** `pixart config NAME`: the resolved config as JSON. */

@@ -7,6 +7,7 @@ import {
 } from "../models/index.ts";
 import { dtypes } from "../torch/index.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** What `pixart convert` understands. */
 export interface ConvertOptions {
@@ -20,6 +21,7 @@ export interface ConvertOptions {
   readonly kvCompressionScale?: number;
   readonly kvCompressionLayers?: string;
   readonly classes?: number;
+  readonly json?: boolean;
 }
 
 const TARGETS: readonly ConversionTarget[] = ["diffusers", "original", "single-file"];
@@ -33,11 +35,11 @@ export async function convertCommand(
 ): Promise<void> {
   const to = TARGETS.find((target) => target === options.to);
   if (to === undefined) {
-    throw new Error(`Expected ${TARGETS.join(", ")} for --to but received ${options.to}`);
+    throw new UsageError(`Expected ${TARGETS.join(", ")} for --to but received ${options.to}`);
   }
   const dtype = FLOATS.find((known) => known === options.dtype);
   if (dtype === undefined && options.dtype !== undefined) {
-    throw new Error(`Expected ${FLOATS.join(", ")} for --dtype but received ${options.dtype}`);
+    throw new UsageError(`Expected ${FLOATS.join(", ")} for --dtype but received ${options.dtype}`);
   }
   const { ema, sampleSize, interpolationScale, heads: numAttentionHeads, classes } = options;
   const report = await convertCheckpoint(input, output, {
@@ -62,7 +64,7 @@ export async function convertCommand(
     say(`Dropped ${name}${WHY[name.split(" ", 1)[0] ?? ""] ?? ""}`);
   for (const name of report.added) say(`Added ${name}${WHY[name] ?? ""}`);
   say(`Read back: ${report.compared} tensors are equal`);
-  process.stdout.write(`${report.path}\n`);
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${report.path}\n`);
 }
 
 /** How the command line names what a file does not tell. */
@@ -78,7 +80,7 @@ function compressionOf(options: ConvertOptions): KVCompressConfig | undefined {
   if (name === undefined) return undefined;
   const sampling = kvSamplings.find((known) => known === name);
   if (sampling === undefined) {
-    throw new Error(
+    throw new UsageError(
       `Expected ${kvSamplings.join(", ")} for --kv-compression-sampling but received ${name}`,
     );
   }
@@ -93,7 +95,7 @@ function layersOf(text: string): readonly number[] {
     return length > 0 ? Array.from({ length }, (_, i) => Number(first) + i) : [Number.NaN];
   });
   if (layers.every((layer) => layer < MOST_LAYERS)) return layers;
-  throw new Error(
+  throw new UsageError(
     `Expected layers such as 14-27 or 0,2,4 for --kv-compression-layers but received ${text}`,
   );
 }

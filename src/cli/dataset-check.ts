@@ -7,6 +7,7 @@ import { contactSheet } from "../images/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import { PictureProgress } from "./picture-progress.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** How `pixart dataset …` is told to read. */
 export interface ReadOptions {
@@ -81,7 +82,9 @@ export function readOptions({
 }: ReadOptions): DatasetOptions {
   const known = DATASET_LAYOUTS.find((name) => name === layout);
   if (layout !== undefined && known === undefined) {
-    throw new Error(`Expected ${DATASET_LAYOUTS.join(", ")} for --layout but received ${layout}`);
+    throw new UsageError(
+      `Expected ${DATASET_LAYOUTS.join(", ")} for --layout but received ${layout}`,
+    );
   }
   const columns = { imageColumn, textColumn, controlColumn };
   return { ...columns, revision, layout: known, controlFolder, instancePrompt };

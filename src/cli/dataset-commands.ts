@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { DATASET, wholeNumber } from "./arguments.ts";
+import { DATASET, wholeNumber, withExamples } from "./arguments.ts";
 
 /** Adds how a data set is told to be read. */
 export const readable = (command: Command): Command =>
@@ -18,8 +18,11 @@ export function addDatasetCommands(dataset: Command): void {
     );
 
   trainable(
-    dataset
-      .command("check")
+    withExamples(
+      dataset.command("check"),
+      "dataset check my-pictures --size 512 --sheet sheet.png",
+      "dataset check lambdalabs/naruto-blip-captions",
+    )
       .description(
         "look at every picture and caption: counts, sizes, buckets, duplicates, what can't be read",
       )
@@ -42,8 +45,11 @@ export function addDatasetCommands(dataset: Command): void {
     );
 
   trainable(
-    dataset
-      .command("convert")
+    withExamples(
+      dataset.command("convert"),
+      "dataset convert my-pictures my-tars --to webdataset",
+      "dataset convert data/openmoji data/openmoji-parquet --to parquet",
+    )
       .description("write a data set in another layout; the pictures' bytes stay as they are")
       .argument("<in>", DATASET)
       .argument("<out>", "a new folder"),
@@ -53,6 +59,7 @@ export function addDatasetCommands(dataset: Command): void {
       "side-cars, jsonl, csv, captions, parquet, webdataset or pixart-json",
     )
     .option("--max-shard-mb <n>", "size of a parquet file or tar (default: 500)", wholeNumber(1))
+    .option("--json", "what was written, as JSON")
     .action(
       async (
         location: string,
@@ -61,8 +68,11 @@ export function addDatasetCommands(dataset: Command): void {
       ) => (await import("./dataset-convert.ts")).datasetConvert(location, out, options),
     );
 
-  dataset
-    .command("emoji")
+  withExamples(
+    dataset.command("emoji"),
+    "dataset emoji data/emoji",
+    "dataset emoji data/openmoji --style openmoji --limit 800",
+  )
     .description("render the open emoji sets into a folder of captioned pictures")
     .argument("<out>", "a new folder")
     .option("--size <pixels>", "side of the pictures", wholeNumber(8), 64)

@@ -4,11 +4,13 @@ import { convertDataset } from "../data/writing/convert-dataset.ts";
 import { type ReadOptions, readOptions } from "./dataset-check.ts";
 import { PictureProgress } from "./picture-progress.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Options of `pixart dataset convert`. */
 export interface DatasetConvertOptions extends ReadOptions {
   readonly to: string;
   readonly maxShardMb?: number;
+  readonly json?: boolean;
 }
 
 /** `pixart dataset convert IN OUT --to LAYOUT` */
@@ -19,16 +21,18 @@ export async function datasetConvert(
 ): Promise<void> {
   const to = WRITTEN_LAYOUTS.find((layout) => layout === options.to);
   if (to === undefined) {
-    throw new Error(`Expected ${WRITTEN_LAYOUTS.join(", ")} for --to but received ${options.to}`);
+    throw new UsageError(
+      `Expected ${WRITTEN_LAYOUTS.join(", ")} for --to but received ${options.to}`,
+    );
   }
   using progress = new PictureProgress("Writing");
-  const { from, folder, pictures, unreadable, lostColumns, lostCaptions, renamed, splits } =
-    await convertDataset(location, out, {
-      to,
-      maxShardBytes: options.maxShardMb === undefined ? undefined : options.maxShardMb * 1e6,
-      read: readOptions(options),
-      onProgress: (done, total) => progress.update(done, total),
-    });
+  const report = await convertDataset(location, out, {
+    to,
+    maxShardBytes: options.maxShardMb === undefined ? undefined : options.maxShardMb * 1e6,
+    read: readOptions(options),
+    onProgress: (done, total) => progress.update(done, total),
+  });
+  const { from, folder, pictures, unreadable, lostColumns, lostCaptions, renamed, splits } = report;
   say(`Wrote ${pictures} pictures: ${from} to ${to}`);
   if (splits.length > 0) say(`Splits, kept apart: ${describeSplits(splits)}`);
   for (const { path, reason } of unreadable) say(`Left out ${path}: ${reason}`);
@@ -37,5 +41,5 @@ export async function datasetConvert(
   if (lostCaptions > 0)
     say(`Not kept, for side-cars hold one caption a picture: ${lostCaptions} further captions`);
   if (renamed > 0) say(`Renamed ${renamed} pictures with dots in their names`);
-  process.stdout.write(`${folder}\n`);
+  process.stdout.write(options.json ? `${JSON.stringify({ ...report, to })}\n` : `${folder}\n`);
 }

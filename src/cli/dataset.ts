@@ -1,5 +1,6 @@
 import { EMOJI_STYLES, type EmojiStyle, renderEmojiDataset } from "../data/emoji/index.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Options of `pixart dataset emoji`. */
 export interface DatasetEmojiOptions {
@@ -29,5 +30,7 @@ export async function datasetEmoji(
 function styleNamed(name: string): EmojiStyle {
   const style = EMOJI_STYLES.find((known) => known === name);
   if (style !== undefined) return style;
-  throw new Error(`Expected one of ${EMOJI_STYLES.join(", ")} for --style but received ${name}`);
+  throw new UsageError(
+    `Expected one of ${EMOJI_STYLES.join(", ")} for --style but received ${name}`,
+  );
 }

@@ -9,6 +9,7 @@ import * as torch from "../torch/index.ts";
 import { pipelineFromRun } from "../training/run-pipeline.ts";
 import { train } from "../training/train.ts";
 import { describeEvaluation, evaluate } from "./evaluate.ts";
+import { cardOfRun } from "./publish.ts";
 import { say } from "./talk.ts";
 
 /** Half of the sheet's: the measure looks at 16x16 pixels, and 219 pictures take a while. */
@@ -71,10 +72,11 @@ export async function demo({ quick = false, ...options }: DemoOptions): Promise<
 
   if (!existsSync(published)) {
     say("3/5 Publishing: a folder that Python's diffusers loads unchanged");
-    const { pipe } = await pipelineFromRun(run, true);
-    await publishPipeline(pipe, published, {
+    const found = await pipelineFromRun(run, true);
+    await publishPipeline(found.pipe, published, {
       dtype: "float32",
       prompt: config.sampling.prompts[0] ?? "",
+      card: cardOfRun(found, "pipeline", { which: "averaged (EMA)", out: published }),
     });
     say("    read back: every weight is equal, and it draws the same picture as the run");
   }

@@ -39,9 +39,13 @@ interface Report {
   readonly engine: EngineReport;
 }
 
-/** A report on this machine and installation to paste into an issue: text, or JSON with sizes in bytes. */
+/**
+ * A report on this machine and installation to paste into an issue: text, or JSON with sizes in bytes. The exit code is 1 where
+ * the engine cannot be loaded.
+ */
 export async function doctor(options: { json?: boolean } = {}): Promise<string> {
   const report = await examine();
+  if ("problem" in report.engine) process.exitCode = 1;
   const text = options.json ? JSON.stringify(report, null, 2) : format(report);
   return shortenHome(text, os.homedir());
 }
@@ -92,7 +96,9 @@ async function examineEngine(): Promise<EngineReport> {
         try {
           const product = torch.tidy(() => {
             const ones = torch.ones([2, 2], { dtype, device });
-            return ones.matmul(ones).to({ dtype: "float32", device: "cpu" }).toFloat32Array();
+            // Truth values have no products, on no device.
+            const result = dtype === "bool" ? ones.to({ dtype: "int8" }).mul(2) : ones.matmul(ones);
+            return result.to({ dtype: "float32", device: "cpu" }).toFloat32Array();
           });
           if (product.every((value) => value === 2)) works.push(dtype);
           else fails.push({ dtype, reason: `gave ${product.join(" ")} where 2 2 2 2 is right` });

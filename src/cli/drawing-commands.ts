@@ -8,12 +8,18 @@ import {
   REVISION,
   SAMPLERS,
   wholeNumber,
+  withExamples,
 } from "./arguments.ts";
 
 /** Adds the commands that draw with models, and that measure and convert them. */
 export function addDrawingCommands(program: Command): void {
-  program
-    .command("sample")
+  withExamples(
+    program.command("sample"),
+    'sample emoji-demo "a red apple, noto style" "a fox, fluent style" --seed 1 --out pictures',
+    'sample emoji-demo "a fox, noto style" --images 4 --batch 4 --guidance 6',
+    'sample emoji-small "a fox" --lora my-lora=0.8 --out fox.png',
+    "sample emoji-demo --from pictures/a-red-apple-noto-style-1.png",
+  )
     .description("draw pictures from prompts")
     .argument("<model>", MODEL)
     .argument("[prompts...]", "one picture each")
@@ -70,15 +76,21 @@ export function addDrawingCommands(program: Command): void {
     .option("--variant <name>", "weight files with this in their names, such as fp16")
     .option("--revision <name>", REVISION)
     .option("--raw", "from a run: the weights as trained, not their averages")
-    .option("--out <folder>", "where the PNG files go", "pictures")
+    .option(
+      "--out <place>",
+      "the folder that the PNG files go into, beside those that are there; for one picture a new .png file",
+      "pictures",
+    )
     .option("--json", "list the files as JSON on stdout")
     .action(
       async (model: string, prompts: string[], options: import("./sample.ts").SampleOptions) =>
         (await import("./sample.ts")).sampleCommand(model, prompts, options),
     );
 
-  program
-    .command("embed")
+  withExamples(
+    program.command("embed"),
+    'embed emoji-demo "a fox" "an owl" --out prompts.safetensors',
+  )
     .description("encode prompts into a file, with which sample needs no text encoder")
     .argument("<model>", MODEL)
     .argument("<prompts...>", "the prompts; the empty one of guidance is added")
@@ -89,12 +101,16 @@ export function addDrawingCommands(program: Command): void {
     .option("--device <name>", DEVICE, "auto")
     .option("--quantize <type>", QUANTIZE)
     .option("--revision <name>", REVISION)
+    .option("--json", "the file and its prompts, as JSON")
     .action(async (model: string, prompts: string[], options: import("./embed.ts").EmbedOptions) =>
       (await import("./embed.ts")).embedCommand(model, prompts, options),
     );
 
-  program
-    .command("convert")
+  withExamples(
+    program.command("convert"),
+    "convert PixArt-XL-2-1024-MS.pth transformer --to diffusers",
+    "convert my-model my-model.safetensors --to single-file",
+  )
     .description("write a PixArt or DiT checkpoint in another layout, read it back and compare")
     .argument(
       "<in>",
@@ -129,17 +145,24 @@ export function addDrawingCommands(program: Command): void {
       'classes of a DiT (default: one less than its class table has rows, the last being "no class")',
       wholeNumber(1),
     )
+    .option("--json", "what was found, assumed, left out and compared, as JSON")
     .action(async (input: string, output: string, options: import("./convert.ts").ConvertOptions) =>
       (await import("./convert.ts")).convertCommand(input, output, options),
     );
 
-  program
-    .command("evaluate")
+  withExamples(
+    program.command("evaluate"),
+    "evaluate my-model --data data/emoji",
+    "evaluate emoji-demo --data work_dirs/demo/emoji --things demo --count 50",
+  )
     .description(
-      "measure how often pictures drawn from training captions are nearest to the right thing and style",
+      "measure how often pictures drawn from training captions are nearest to the right thing and style; for data sets whose metadata.jsonl has the columns thing and style, such as the emoji's",
     )
     .argument("<model>", MODEL)
-    .option("--data <folder>", "a folder that `pixart dataset emoji` made (default: the run's)")
+    .option(
+      "--data <folder>",
+      "such a data set (default: the run's; required for published models)",
+    )
     .option(
       "--things <choice>",
       "\"demo\" for the demo's 64 things (default: the run's choice, else all)",

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { drawingDevice, loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Options of `pixart embed`. */
 export interface EmbedOptions extends Pick<PipelineChanges, "dtype" | "quantize" | "revision"> {
@@ -8,18 +9,19 @@ export interface EmbedOptions extends Pick<PipelineChanges, "dtype" | "quantize"
   readonly out: string;
   readonly maxLength?: number;
   readonly cleanCaption: boolean;
+  readonly json?: boolean;
 }
 
 /** `pixart embed MODEL PROMPTS…`: a file of encoded prompts, with which `sample --prompts-from` needs no text encoder. */
 export async function embedCommand(
   model: string,
   prompts: readonly string[],
-  { out, maxLength, cleanCaption, device, ...changes }: EmbedOptions,
+  { out, maxLength, cleanCaption, device, json, ...changes }: EmbedOptions,
 ): Promise<void> {
   if (!out.endsWith(".safetensors"))
-    throw new Error(`Expected a name that ends in .safetensors for --out but received ${out}`);
+    throw new UsageError(`Expected a name that ends in .safetensors for --out but received ${out}`);
   if (existsSync(out))
-    throw new Error(`Expected a new file for --out but received ${out}, which exists`);
+    throw new UsageError(`Expected a new file for --out but received ${out}, which exists`);
   const { pipe } = await loadPipeline(model, {
     ...changes,
     device: drawingDevice(device, changes),
@@ -31,5 +33,6 @@ export async function embedCommand(
   });
   await pack.save(out);
   say(`${pack.prompts.length} prompts, the empty one of guidance included`);
-  process.stdout.write(`${out}\n`);
+  const report = { file: out, prompts: pack.prompts };
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${out}\n`);
 }

@@ -11,6 +11,7 @@ import {
   type PipelineChanges,
 } from "./load-pipeline.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Options of `pixart evaluate`. */
 export interface EvaluateOptions extends Pick<PipelineChanges, "revision"> {
@@ -121,7 +122,7 @@ export async function evaluateCommand(model: string, options: EvaluateOptions): 
   const own = loaded.run?.config.dataset;
   const folder = options.data ?? own?.folder;
   if (folder === undefined)
-    throw new Error(
+    throw new UsageError(
       "Expected --data with the folder that `pixart dataset emoji` made: a published model does not say what it was trained on",
     );
   const dataset: DatasetChoice = {

@@ -1,9 +1,7 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { World } from "../distributed/index.ts";
-import { HubError } from "../hub/index.ts";
-import { isRepositoryName, nearestFolder } from "../hub/repository-name.ts";
+import { shippedModel } from "../hub/index.ts";
 import { loadLoraFile, PixArtControlNetAdapterModel } from "../models/index.ts";
 import {
   DiffusionPipeline,
@@ -16,9 +14,11 @@ import { schedulerNamed } from "../schedulers/index.ts";
 import type { Device, DType } from "../torch/index.ts";
 import { isRun, pipelineFromRun } from "../training/run-pipeline.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 const MODEL_INDEX = "model_index.json";
-const SHIPPED = fileURLToPath(new URL("../../models", import.meta.url));
+/** What PEFT calls an adapter's settings. */
+const ADAPTER_CONFIG = "adapter_config.json";
 
 /** A pipeline to draw with. */
 export interface LoadedPipeline {
@@ -70,7 +70,7 @@ export async function loadPipeline(
 ): Promise<LoadedPipeline> {
   const { expectedHash, lora = [], quantize, scheduler } = changes;
   if (lora.length > 0 && quantize !== undefined) {
-    throw new Error(
+    throw new UsageError(
       "Expected --lora or --quantize but received both: an adapter needs the float weights of its layers",
     );
   }
@@ -93,32 +93,22 @@ export async function loadPipeline(
 
 async function find(model: string, changes: PipelineChanges): Promise<LoadedPipeline> {
   const options = optionsOf(changes);
-  for (const folder of [model, join(SHIPPED, model)]) {
-    if (existsSync(join(folder, MODEL_INDEX))) return published(folder, changes, options);
+  const isPublished = existsSync(join(model, MODEL_INDEX));
+  if (!isPublished && isRun(model)) return fromRun(model, changes);
+  const shipped = isPublished ? undefined : shippedModel(model);
+  if (!isPublished && shipped === undefined && existsSync(model)) {
+    throw new Error(`Expected a model but received ${model}: ${whyNoModel(model)}`);
   }
-  if (isRun(model)) return fromRun(model, changes);
-  const reason = missing(model);
-  if (existsSync(model) || !isRepositoryName(model)) {
-    throw new Error(`Expected a model but received ${model}: ${reason}`);
-  }
-  try {
-    return await published(model, changes, options);
-  } catch (error) {
-    if (!(error instanceof HubError)) throw error;
-    throw new Error(
-      `Expected a model but received ${model}: ${reason}; and as a name on the Hub: ${error.message}`,
-      { cause: error },
-    );
-  }
+  return published(shipped ?? model, changes, options);
 }
 
-/** Why nothing that is here is `model`. */
-function missing(model: string): string {
-  if (existsSync(model)) return `it has no ${MODEL_INDEX}, and is no run folder and no checkpoint`;
-  const near = nearestFolder(model);
-  const advice = near === undefined ? "" : ` (did you mean ${near}?)`;
-  const shipped = readdirSync(SHIPPED).join(", ");
-  return `no such folder is here${advice}, and no such model in this package (${shipped})`;
+/** What is here instead. */
+function whyNoModel(path: string): string {
+  if (existsSync(join(path, ADAPTER_CONFIG)) || path.endsWith(".safetensors"))
+    return `that is no whole model; an adapter goes on one: npx pixart sample MODEL PROMPT --lora ${path}`;
+  return statSync(path).isDirectory()
+    ? `it has no ${MODEL_INDEX}, and is no run folder and no checkpoint`
+    : "it is a file";
 }
 
 async function published(
@@ -128,7 +118,7 @@ async function published(
 ): Promise<LoadedPipeline> {
   const { raw = false, controlnet: place } = changes;
   if (raw) {
-    throw new Error(
+    throw new UsageError(
       `Expected a run with --raw but received ${folderOrName}, which has one set of weights`,
     );
   }
@@ -166,7 +156,7 @@ async function fromRun(model: string, changes: PipelineChanges): Promise<LoadedP
   };
   const refused = Object.entries(given).flatMap(([flag, value]) => (value ? [flag] : []));
   if (refused.length > 0) {
-    throw new Error(
+    throw new UsageError(
       `Expected a published model with ${refused.join(" and ")} but received the run ${model}; publish it first: npx pixart publish ${model} FOLDER`,
     );
   }
@@ -181,7 +171,7 @@ const warn = (message: string): void => say(`Warning: ${message}`);
 
 function dtypeOf({ dtype }: PipelineChanges): DType | undefined {
   if (dtype !== undefined && dtype !== "float32" && dtype !== "bfloat16" && dtype !== "float16") {
-    throw new Error(`Expected float32, bfloat16 or float16 for --dtype but received ${dtype}`);
+    throw new UsageError(`Expected float32, bfloat16 or float16 for --dtype but received ${dtype}`);
   }
   return dtype;
 }
@@ -190,7 +180,7 @@ function optionsOf(changes: PipelineChanges): PixArtAlphaPretrainedOptions {
   const { device, quantize, variant, revision, promptsFrom, scheduler } = changes;
   const dtype = dtypeOf(changes);
   if (quantize !== undefined && quantize !== "int8") {
-    throw new Error(`Expected int8 for --quantize but received ${quantize}`);
+    throw new UsageError(`Expected int8 for --quantize but received ${quantize}`);
   }
   return {
     onWarning: warn,

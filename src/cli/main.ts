@@ -1,28 +1,26 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
-import { Command } from "commander";
-import { addCommands } from "./commands.ts";
+import { CommanderError } from "commander";
+import { endWithReaders } from "./closed-pipes.ts";
+import { createProgram, usageMessage } from "./program.ts";
+import { UsageError } from "./usage-error.ts";
 
-const { version, description } = JSON.parse(
-  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
-) as { version: string; description: string };
+const EXIT = { failed: 1, usage: 2 } as const;
 
-const program = new Command("pixart")
-  .description(description)
-  .version(version)
-  .showSuggestionAfterError();
-addCommands(program);
+/** A message for people; the stack is for those who ask for it. */
+function messageOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof CommanderError) return usageMessage(error);
+  return process.env.PIXART_STACK ? error.stack : error.message;
+}
 
+endWithReaders();
 try {
-  await program.parseAsync();
+  await createProgram().parseAsync();
 } catch (error) {
-  // A message for people; the stack is for those who ask for it.
-  const text =
-    error instanceof Error
-      ? process.env.PIXART_STACK
-        ? error.stack
-        : error.message
-      : String(error);
-  process.stderr.write(`pixart: ${text}\n`);
-  process.exitCode = 1;
+  const text = messageOf(error);
+  if (text !== undefined) process.stderr.write(`pixart: ${text}\n`);
+  const isUsage = error instanceof UsageError || error instanceof CommanderError;
+  // Help that was asked for is no error.
+  if (!(error instanceof CommanderError && error.exitCode === 0))
+    process.exitCode = isUsage ? EXIT.usage : EXIT.failed;
 }

@@ -3,6 +3,7 @@ import { loadConfig } from "../config/index.ts";
 import type { FeatureFolders } from "../training/made-features.ts";
 import { precompute, type Shard } from "../training/precompute.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Options of `pixart precompute`. */
 export interface PrecomputeCommandOptions extends FeatureFolders {
@@ -36,14 +37,14 @@ export async function precomputeCommand(
 
 function requireFolder(option: string, path: string | undefined): void {
   if (path === undefined || statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
-  throw new Error(`Expected a folder for ${option} but received ${path}`);
+  throw new UsageError(`Expected a folder for ${option} but received ${path}`);
 }
 
 function parseShard(text: string): Shard {
   const [, first, second] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
   const [index, count] = [Number(first), Number(second)];
   if (first === undefined || index < 1 || index > count) {
-    throw new Error(`Expected i/n with i from 1 to n for --shard but received ${text}`);
+    throw new UsageError(`Expected i/n with i from 1 to n for --shard but received ${text}`);
   }
   return { index, count };
 }

@@ -11,6 +11,7 @@ import {
   World,
 } from "../distributed/index.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** What commands of several processes may be told. */
 export interface ProcessOptions {
@@ -38,12 +39,12 @@ export function placeOf(options: ProcessOptions): Processes | "launch" {
   if (place === undefined) {
     if (gpus === 1) return { restarts: 0, join: async () => World.solo };
     if (launcher === undefined || launcher === "pytorch") return "launch";
-    throw new Error(
+    throw new UsageError(
       `Expected --launcher pytorch for --gpus ${gpus} but received ${launcher}, which is one process`,
     );
   }
   if (gpus > 1 && gpus !== place.size) {
-    throw new Error(
+    throw new UsageError(
       `Expected ${gpus} processes, as --gpus says, but the launcher has started ${place.size}. Leave --gpus out, or let both agree`,
     );
   }
@@ -56,7 +57,7 @@ export function placeOf(options: ProcessOptions): Processes | "launch" {
 function launcherOf({ launcher }: ProcessOptions): Launcher | undefined {
   const known = LAUNCHERS.find((name) => name === launcher);
   if (known !== undefined || launcher === undefined) return known;
-  throw new Error(`Expected ${LAUNCHERS.join(", ")} for --launcher but received ${launcher}`);
+  throw new UsageError(`Expected ${LAUNCHERS.join(", ")} for --launcher but received ${launcher}`);
 }
 
 /** Starts this command once a process, and stays until they end. Returns the exit code. */

@@ -1,5 +1,9 @@
-import { basename, extname } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, extname, resolve } from "node:path";
+import { nearestFolder } from "../hub/index.ts";
 import { mergeAdapters, T5EncoderModel } from "../models/index.ts";
+import { hasResolutionBins } from "../pipelines/index.ts";
+import type { ModelCard } from "../pipelines/model-card.ts";
 import {
   type Publishable,
   publishAdapters,
@@ -7,9 +11,11 @@ import {
   publishComponents,
   publishControlNet,
   publishPipeline,
+  requireFree,
 } from "../pipelines/publish.ts";
-import { pipelineFromRun } from "../training/run-pipeline.ts";
+import { pipelineFromRun, type RunPipeline } from "../training/run-pipeline.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Options of `pixart publish`. */
 export interface PublishCommandOptions {
@@ -17,6 +23,7 @@ export interface PublishCommandOptions {
   readonly raw?: boolean;
   readonly merge?: boolean;
   readonly saveKeys?: readonly string[];
+  readonly json?: boolean;
 }
 
 /** `pixart publish [CONFIG] RUN OUT` */
@@ -25,6 +32,16 @@ export async function publishCommand(
   options: PublishCommandOptions,
 ): Promise<void> {
   const { configName, run, out } = placesOf(places);
+  const components = componentsOf(options.saveKeys);
+  const asked = dtypeOf(options.dtype);
+  requireFree(out);
+  if (!existsSync(run)) {
+    const near = nearestFolder(run);
+    const hint = near === undefined ? "" : ` (did you mean ${near}?)`;
+    throw new UsageError(
+      `Expected a run folder or one of its checkpoints for RUN but received ${run}, which is not here${hint}`,
+    );
+  }
   const averaged = options.raw !== true;
   const found = await pipelineFromRun(run, averaged);
   const { pipe, adapter, textEncoderAdapter, config, stage, step, checkpoint } = found;
@@ -33,56 +50,84 @@ export async function publishCommand(
       `Expected ${config.name}, the config that ${run} was trained with, for the config but received ${configName}`,
     );
   }
-  const dtype = options.dtype ?? config.publish.dtype;
-  if (dtype !== "float32" && dtype !== "bfloat16") {
-    throw new Error(`Expected float32 or bfloat16 for --dtype but received ${dtype}`);
-  }
+  const dtype = asked ?? config.publish.dtype;
   const prompt = config.sampling.prompts[0] ?? "";
   const place = `${checkpoint} (stage "${stage.name}", step ${step} of ${stage.steps})`;
   const which = stage.ema !== null && averaged ? "averaged (EMA)" : "trained";
-  if (adapter !== undefined && options.merge !== true && options.saveKeys === undefined) {
+  const cardOf = (kind: ModelCard["kind"]): ModelCard => cardOfRun(found, kind, { which, out });
+  const done = (folder: string, facts: object): void => {
+    const report = { folder, checkpoint, stage: stage.name, step, weights: which, ...facts };
+    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${folder}\n`);
+  };
+  if (adapter !== undefined && options.merge !== true && components === undefined) {
     const [what, they] =
       textEncoderAdapter === undefined
         ? ["adapter", "It changes"]
         : ["adapters of transformer and text encoder", "They change"];
     say(`Publishing the ${which} ${what} of ${place}`);
     const adapters = { transformer: adapter, textEncoder: textEncoderAdapter };
-    const report = await publishAdapters(pipe, adapters, out, prompt);
+    const card = cardOf("adapter");
+    const report = await publishAdapters(pipe, adapters, out, { prompt, card });
     say(`Read back: every weight is equal. ${they} the picture of ${JSON.stringify(prompt)}`);
     say(`by ${report.meanChange.toFixed(2)} of 255 a channel. With --merge: a whole pipeline`);
-    process.stdout.write(`${report.folder}\n`);
+    done(report.folder, { kind: "adapter", prompt, meanChange: report.meanChange });
     return;
   }
-  if (pipe.controlnet !== undefined && options.merge !== true && options.saveKeys === undefined) {
+  if (pipe.controlnet !== undefined && options.merge !== true && components === undefined) {
     say(`Publishing the ${which} ControlNet of ${place} as ${dtype}`);
-    const folder = await publishControlNet(pipe.controlnet, out, dtype);
+    const card = cardOf("controlnet");
+    const folder = await publishControlNet(pipe.controlnet, out, { dtype, card });
     say("Read back: every weight is equal. Draw along a picture with it:");
     say(`npx pixart sample MODEL PROMPT --controlnet ${out} --control-image PICTURE`);
-    process.stdout.write(`${folder}\n`);
+    done(folder, { kind: "controlnet", dtype });
     return;
   }
   if (adapter !== undefined) mergeAdapters(pipe.transformer, { keepOriginals: false });
   if (textEncoderAdapter !== undefined && pipe.textEncoder instanceof T5EncoderModel) {
     mergeAdapters(pipe.textEncoder, { keepOriginals: false });
-    const writesIt = options.saveKeys === undefined || options.saveKeys.includes("text_encoder");
+    const writesIt = components === undefined || components.includes("text_encoder");
     if (!writesIt)
       say("Warning: the run trained an adapter of the text encoder, which --save-keys leaves out");
     else if (adapter === undefined) say("The text encoder's adapter is merged into it");
   }
   say(`Publishing the ${which} weights of ${place} as ${dtype}`);
-  const components = componentsOf(options.saveKeys);
   if (components !== undefined) {
-    const folder = await publishComponents(pipe, out, { dtype, components });
+    const card = { ...cardOf("components"), components };
+    const folder = await publishComponents(pipe, out, { dtype, components, card });
     say(`Read back: every weight is equal`);
-    process.stdout.write(`${folder}\n`);
+    done(folder, { kind: "components", components, dtype });
     return;
   }
-  const report = await publishPipeline(pipe, out, { dtype, prompt });
-  const pictures = report.largestDifference === 0 ? "equal" : "equal to 1 of 255 a channel";
-  say(
-    `Read back: every weight is equal. Drew "${report.prompt}" with both: the pictures are ${pictures}`,
-  );
-  process.stdout.write(`${report.folder}\n`);
+  const report = await publishPipeline(pipe, out, { dtype, prompt, card: cardOf("pipeline") });
+  const { largestDifference } = report;
+  const pictures = largestDifference === 0 ? "equal" : "equal to 1 of 255 a channel";
+  say(`Read back: every weight is equal. Drew "${prompt}" with both: the pictures are ${pictures}`);
+  done(report.folder, { kind: "pipeline", dtype, prompt, largestDifference });
+}
+
+/** What the published folder's README says of the run that it comes from. */
+export function cardOfRun(
+  { pipe, config, stage, step }: RunPipeline,
+  kind: ModelCard["kind"],
+  { which, out }: { readonly which: string; readonly out: string },
+): ModelCard {
+  const { transformer } = config;
+  return {
+    kind,
+    title: basename(resolve(out)),
+    className: pipe.kind.className,
+    base: config.base ?? ("pretrained" in transformer ? transformer.pretrained : null),
+    recipe: config.name,
+    dataset: config.dataset.folder,
+    training: `The ${which} weights after ${step} of ${stage.steps} steps of the stage "${stage.name}" at ${stage.resolution} px`,
+    prompts: config.sampling.prompts,
+    hasResolutionBins: hasResolutionBins(pipe.transformer.config.sampleSize, pipe.vaeScaleFactor),
+  };
+}
+
+function dtypeOf(dtype: string | undefined): "float32" | "bfloat16" | undefined {
+  if (dtype === undefined || dtype === "float32" || dtype === "bfloat16") return dtype;
+  throw new UsageError(`Expected float32 or bfloat16 for --dtype but received ${dtype}`);
 }
 
 /** diffengine's order is config, checkpoint, folder; a run says itself what its config was. */
@@ -93,7 +138,7 @@ function placesOf(places: readonly string[]): {
 } {
   const [out, run, config, ...more] = [...places].reverse();
   if (out === undefined || run === undefined || more.length > 0) {
-    throw new Error(
+    throw new UsageError(
       `Expected RUN OUT or CONFIG RUN OUT for the arguments but received ${places.join(" ")}`,
     );
   }
@@ -103,7 +148,7 @@ function placesOf(places: readonly string[]): {
 function componentsOf(keys: readonly string[] | undefined): readonly Publishable[] | undefined {
   const unknown = keys?.filter((key) => !publishable.some((known) => known === key)) ?? [];
   if (unknown.length > 0) {
-    throw new Error(
+    throw new UsageError(
       `Expected ${publishable.join(", ")} for --save-keys but received ${unknown.join(", ")}`,
     );
   }

@@ -1,10 +1,9 @@
 import type { Command } from "commander";
-import { wholeNumber } from "./arguments.ts";
+import { wholeNumber, withExamples } from "./arguments.ts";
 
 /** Adds what `pixart runs` does. */
 export function addRunsCommands(runs: Command): void {
-  runs
-    .command("list")
+  withExamples(runs.command("list"), "runs list", "runs list work_dirs --json")
     .description("where the runs of a folder stand, newest first")
     .argument("[folder]", "the folder that the run folders are in", "work_dirs")
     .option("--json", "as JSON")
@@ -12,8 +11,7 @@ export function addRunsCommands(runs: Command): void {
       (await import("./runs.ts")).runsList(folder, options),
     );
 
-  runs
-    .command("compare")
+  withExamples(runs.command("compare"), "runs compare work_dirs/a work_dirs/b --sheet both.png")
     .description("two runs: what their configs differ in, losses, speed")
     .argument("<a>", "a run folder")
     .argument("<b>", "another one")
@@ -23,8 +21,7 @@ export function addRunsCommands(runs: Command): void {
       (await import("./runs-compare.ts")).runsCompare(a, b, options),
     );
 
-  runs
-    .command("worst")
+  withExamples(runs.command("worst"), "runs worst work_dirs/mine --count 10 --sheet worst.png")
     .description("the training pictures that are learnt worst: wrong captions, damage, outliers")
     .argument("<run>", "a run folder")
     .option("--count <n>", "how many", wholeNumber(1), 20)

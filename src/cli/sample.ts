@@ -1,14 +1,21 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import type { World } from "../distributed/index.ts";
 import { contactSheet, RgbImage } from "../images/index.ts";
 import type { PixArtAlphaOptions } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
 import { type DrawJob, drawJobs, inBatches, recordToRepeat } from "./draw-jobs.ts";
 import { drawingDevice, loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
+import {
+  makeFolder,
+  pictureFile,
+  pictureOutput,
+  savePicture,
+  saveSheetFile,
+  sayRenamed,
+} from "./picture-files.ts";
 import { endingWithOthers, launch, placeOf } from "./processes.ts";
 import { StepProgress } from "./step-progress.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Options of `pixart sample`. */
 export interface SampleOptions extends Omit<PipelineChanges, "device"> {
@@ -40,14 +47,7 @@ export interface SampleOptions extends Omit<PipelineChanges, "device"> {
   readonly launcher?: string;
 }
 
-const fileStem = (prompt: string): string =>
-  prompt
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-|-$/g, "")
-    .slice(0, 60) || "unconditional";
-
-/** `pixart sample MODEL PROMPTS…`: a PNG each, and a contact sheet for several. */
+/** `pixart sample MODEL PROMPTS…`: a PNG each, beside those that are there, and a contact sheet for several. */
 export async function sampleCommand(
   model: string,
   prompts: readonly string[],
@@ -70,12 +70,14 @@ async function draw(
   options: SampleOptions,
 ): Promise<void> {
   const plan = await planOf(prompts, options);
+  const output = pictureOutput(options.out, plan.jobs.length);
+  world.barrier(); // before one of them has made what another would find there
   const device = drawingDevice(options.device, options, world);
   const { pipe, run } = await loadPipeline(model, { ...options, ...plan.changes, device });
   if (plan.call.controlImage !== undefined && pipe.controlnet === undefined)
     throw aloneError("--control-image");
   const size = run && { width: run.stage.resolution, height: run.stage.resolution };
-  await mkdir(options.out, { recursive: true });
+  await makeFolder(output);
   const start = performance.now();
   const batches = inBatches(plan.jobs, options.batch);
   const isGuided = (plan.call.guidanceScale ?? 0) > 1;
@@ -86,6 +88,7 @@ async function draw(
     if (!warned.has(message)) say(`Warning: ${message}`);
     warned.add(message);
   };
+  const numbers: number[] = [];
   using progress = new StepProgress(own.flat().length);
   for (const batch of own) {
     const result = await pipe(
@@ -106,13 +109,16 @@ async function draw(
     );
     if (!together || world.isFirst)
       for (const [i, image] of result.images.entries())
-        await image.save(fileOf(batch[i] as DrawJob, options.out));
+        numbers.push(await savePicture(image, output, batch[i] as DrawJob));
     progress.done(batch.length);
   }
+  const saved = inOrder(batches, world.gather(numbers, plan.jobs.length), together);
   world.leave();
   if (!world.isFirst) return;
-  const files = plan.jobs.map((job) => fileOf(job, options.out));
-  if (files.length > 1) files.push(await saveSheet(files, plan.jobs, options.out));
+  sayRenamed(output, saved);
+  const files = saved.map(({ job, number }) => pictureFile(output, job, number));
+  if ("folder" in output && files.length > 1)
+    files.push(await saveSheet(files, plan.jobs, output.folder));
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   say(`${plan.jobs.length} picture${plan.jobs.length === 1 ? "" : "s"} in ${seconds} s`);
   process.stdout.write(options.json ? `${JSON.stringify({ files })}\n` : `${files.join("\n")}\n`);
@@ -120,7 +126,7 @@ async function draw(
 
 /** A run that trains a ControlNet has it already. */
 const aloneError = (alone: string): Error =>
-  new Error(`Expected --controlnet and --control-image together but received ${alone}`);
+  new UsageError(`Expected --controlnet and --control-image together but received ${alone}`);
 
 interface Plan {
   readonly jobs: readonly DrawJob[];
@@ -132,7 +138,7 @@ interface Plan {
 async function planOf(prompts: readonly string[], options: SampleOptions): Promise<Plan> {
   if (options.from !== undefined) return repeatPlan(options.from, prompts);
   if (prompts.length === 0)
-    throw new Error('Expected at least one prompt, such as "a red apple, noto style"');
+    throw new UsageError('Expected at least one prompt, such as "a red apple, noto style"');
   if (options.controlnet !== undefined && options.controlImage === undefined)
     throw aloneError("--controlnet");
   const given: Partial<PixArtAlphaOptions> = {
@@ -166,7 +172,7 @@ async function planOf(prompts: readonly string[], options: SampleOptions): Promi
 
 async function repeatPlan(path: string, prompts: readonly string[]): Promise<Plan> {
   if (prompts.length > 0)
-    throw new Error(`Expected no prompt beside --from ${path}, which remembers its own`);
+    throw new UsageError(`Expected no prompt beside --from ${path}, which remembers its own`);
   const record = await recordToRepeat(path);
   const { prompt, seed, width, height, sampler, modelHash, extra = {} } = record;
   return {
@@ -193,8 +199,24 @@ async function repeatPlan(path: string, prompts: readonly string[]): Promise<Pla
   };
 }
 
-const fileOf = ({ prompt, seed }: DrawJob, folder: string): string =>
-  join(folder, `${fileStem(prompt)}-${seed}.png`);
+interface SavedJob {
+  readonly job: DrawJob;
+  /** In its file's name. */
+  readonly number: number;
+}
+
+/** All jobs in their order, with the numbers that each process, by its rank, gave its share of the batches. */
+function inOrder(
+  batches: readonly (readonly DrawJob[])[],
+  numbers: readonly (readonly number[])[],
+  together: boolean,
+): SavedJob[] {
+  const left = numbers.map((list) => [...list]);
+  return batches.flatMap((batch, i) => {
+    const own = left[together ? 0 : i % left.length];
+    return batch.map((job) => ({ job, number: own?.shift() ?? 1 }));
+  });
+}
 
 async function saveSheet(
   files: readonly string[],
@@ -207,7 +229,5 @@ async function saveSheet(
     labels: jobs.map(({ prompt }) => prompt),
     cell: 128,
   });
-  const file = join(folder, "sheet.png");
-  await sheet.save(file);
-  return file;
+  return saveSheetFile(sheet, folder);
 }

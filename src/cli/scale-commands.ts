@@ -1,12 +1,15 @@
 import { type Command, Option } from "commander";
 import { INPUTS, type InputFact } from "../scale/inputs.ts";
-import { number } from "./arguments.ts";
+import { number, withExamples } from "./arguments.ts";
 import { REPORT_PARTS } from "./report-parts.ts";
 
 /** Adds `pixart simulate`. */
 export function addScaleCommands(program: Command): void {
-  const simulate = program
-    .command("simulate")
+  const simulate = withExamples(
+    program.command("simulate"),
+    "simulate --gpus 8 64 --mtbf-hours 1000",
+    "simulate --gpus 64 --show time checkpoints",
+  )
     .description(
       "reckon a large run before it is begun: time, stops, checkpoints, storage (docs/scale.md). Arithmetic and random numbers; nothing is trained",
     )

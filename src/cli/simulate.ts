@@ -14,6 +14,7 @@ import {
 } from "../scale/index.ts";
 import { REPORT_PARTS } from "./report-parts.ts";
 import { table } from "./table.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Options of `pixart simulate`. */
 export interface SimulateOptions extends Omit<ScaleInputs, "gpus"> {
@@ -43,7 +44,7 @@ export async function simulateCommand(options: SimulateOptions): Promise<void> {
 async function readRecipe(name: string): Promise<ScaleRecipe> {
   if (name === PIXART_ALPHA.name) return PIXART_ALPHA;
   if (!name.endsWith(".json")) {
-    throw new Error(
+    throw new UsageError(
       `Expected ${PIXART_ALPHA.name} or a .json file for --recipe but received ${name}`,
     );
   }

@@ -1,12 +1,14 @@
 import type { CheckedConfig } from "../config/index.ts";
 import { configOf, loadRecipe, workDirOf } from "../config/load-config.ts";
 import { dryResume, dryRun } from "../training/before-run.ts";
+import { planReport } from "../training/plan-report.ts";
 import { proveResume } from "../training/prove-resume.ts";
 import { readRunConfig } from "../training/run-folder.ts";
 import { runFolderOf } from "../training/run-pipeline.ts";
 import { resumeRun, train } from "../training/train.ts";
 import { endingWithOthers, isResumed, launch, placeOf } from "./processes.ts";
 import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Options of `pixart train`. */
 export interface TrainCommandOptions {
@@ -21,6 +23,8 @@ export interface TrainCommandOptions {
   readonly maxRestarts?: number;
   readonly cfgOptions?: readonly string[];
   readonly dryRun?: boolean;
+  /** With a dry run: its plan as data on stdout. */
+  readonly json?: boolean;
   /** By the size of the models unless given. */
   readonly rehearsal?: boolean;
   /** True: with the usual number of steps. */
@@ -41,6 +45,8 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     process.exitCode = await launch(options);
     return;
   }
+  if (options.json && !isDry)
+    throw new UsageError("Expected --dry-run with --json, its plan as data, but received --json");
   const { resume = false, workDir, cfgOptions = [] } = options;
   const recipe = await loadRecipe(name);
   const elsewhere = typeof resume === "string" && resume !== "auto" ? runFolderOf(resume) : workDir;
@@ -68,9 +74,12 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
   }
   if (isDry || processes === "launch") {
     const strict = rehearsal !== false;
-    const plan = { strict, processes: gpus, device: options.device, say };
-    if (resume !== false) await dryResume(folder, changes(), plan);
-    else await dryRun(fresh(), resumeCommand, plan);
+    const chosen = { strict, processes: gpus, device: options.device, say };
+    const plan =
+      resume === false
+        ? await dryRun(fresh(), resumeCommand, chosen)
+        : await dryResume(folder, changes(), chosen);
+    if (options.json) process.stdout.write(`${JSON.stringify(planReport(plan))}\n`);
     return;
   }
   const config = isResumed(resume, processes, folder) ? undefined : fresh();

@@ -1,15 +1,20 @@
 import type { Command } from "commander";
-import { DEVICE, wholeNumber } from "./arguments.ts";
+import { DEVICE, wholeNumber, withExamples } from "./arguments.ts";
 
 /** Adds the commands that train, and that write what was trained. */
 export function addTrainingCommands(program: Command): void {
-  program
-    .command("configs")
-    .description("list the recipes that come with the package")
-    .action(async () => (await import("./configs.ts")).listConfigs());
+  withExamples(program.command("configs"), "configs", "configs --json")
+    .description("list the recipes that come with the package: what each is for, and its data")
+    .option("--json", "as JSON")
+    .action(async (options: { json?: boolean }) =>
+      (await import("./configs.ts")).listConfigs(options),
+    );
 
-  program
-    .command("config")
+  withExamples(
+    program.command("config"),
+    "config pixart_alpha_64_emoji_blip > mine.json",
+    "config mine.json --cfg-options stages.0.steps=100",
+  )
     .description("print a recipe with every default written out")
     .argument("<config>", "a file, or the name of a recipe")
     .option("--cfg-options <key=value...>", "changes to the config, such as stages.0.steps=100")
@@ -17,8 +22,13 @@ export function addTrainingCommands(program: Command): void {
       (await import("./configs.ts")).printConfig(config, options.cfgOptions),
     );
 
-  program
-    .command("train")
+  withExamples(
+    program.command("train"),
+    "train pixart_alpha_64_emoji_blip --cfg-options dataset.folder=my-pictures",
+    "train mine.ts --dry-run --json",
+    "train mine.ts --work-dir work_dirs/mine --resume",
+    'train emoji_full --cfg-options stages.0.steps=100 \'sampling.prompts=["a fox","a cat"]\'',
+  )
     .description("train the stages of a config")
     .argument("<config>", "a file, or the name of a recipe (see: pixart configs)")
     .option("--work-dir <folder>", "the run folder (default: work_dirs/<name>)")
@@ -30,6 +40,7 @@ export function addTrainingCommands(program: Command): void {
       "--dry-run",
       "print the plan and the forecast of memory and disk, look at every picture, and end",
     )
+    .option("--json", "with --dry-run: the plan as JSON on stdout")
     .option("--rehearsal", "before each stage a save, a sample and a step (default: large models)")
     .option("--no-rehearsal", "none, and begin what does not seem to fit")
     .option(
@@ -57,8 +68,11 @@ export function addTrainingCommands(program: Command): void {
       (await import("./train.ts")).trainCommand(config, options),
     );
 
-  program
-    .command("precompute")
+  withExamples(
+    program.command("precompute"),
+    "precompute mine.ts --cfg-options dataset.cache.folder=features",
+    "precompute mine.ts --shard 2/4 --cfg-options dataset.cache.folder=features",
+  )
     .description("fill the feature cache of a config without training, on one machine or many")
     .argument("<config>", "a file, or the name of a recipe")
     .option(
@@ -82,8 +96,12 @@ export function addTrainingCommands(program: Command): void {
       (await import("./precompute.ts")).precomputeCommand(config, options),
     );
 
-  program
-    .command("publish")
+  withExamples(
+    program.command("publish"),
+    "publish work_dirs/mine my-model",
+    "publish work_dirs/mine/checkpoints/finetune/step-00000200 my-model",
+    "publish work_dirs/mine out --save-keys transformer",
+  )
     .alias("publish_model2diffusers")
     .description(
       "write a run as a pipeline folder that Python's diffusers loads unchanged, or its adapters as PEFT's folders",
@@ -96,6 +114,7 @@ export function addTrainingCommands(program: Command): void {
     .option("--merge", "of an adapter's run: the whole pipeline with its adapters merged into it")
     .option("--dtype <type>", "float32 or bfloat16 (default: as the config says)")
     .option("--raw", "the weights as trained, not their averages")
+    .option("--json", "what was published and how it compares, as JSON")
     .action(async (places: string[], options: import("./publish.ts").PublishCommandOptions) =>
       (await import("./publish.ts")).publishCommand(places, options),
     );

@@ -6,6 +6,10 @@ import { nearest } from "./did-you-mean.ts";
 
 const extensions = [".ts", ".mts", ".js", ".mjs", ".json"];
 
+/** Said to those who come from diffengine. */
+const PYTHON =
+  " Configs are TypeScript or JSON here: `pixart configs` lists diffengine's under their names, and docs/from-diffengine.md has their keys.";
+
 /** The recipes that come with the package. */
 const packageConfigs = fileURLToPath(new URL("../../configs", import.meta.url));
 
@@ -24,9 +28,13 @@ function findByName(name: string): string {
   if (found !== undefined) return found;
   const names = [...new Set(files.map((file) => parse(file).name))];
   const near = nearest(name, names);
-  const hint = near === undefined ? `There are ${names.join(", ")}.` : `Did you mean ${near}?`;
   const what = "Expected a config of this name in configs/ or in the package but found none.";
-  throw new ConfigError(name, [`${what} ${hint} Any other place needs a path.`]);
+  const path = "Any other place needs a path.";
+  throw new ConfigError(name, [
+    near === undefined
+      ? `${what} ${path} There are:${names.map((each) => `\n  ${each}`).join("")}`
+      : `${what} Did you mean ${near}? ${path}`,
+  ]);
 }
 
 function findByPath(path: string): string {
@@ -36,13 +44,15 @@ function findByPath(path: string): string {
       basename(path),
       configsIn(dirname(path)).map((file) => basename(file)),
     );
-    const hint = near === undefined ? "" : ` Did you mean ${join(dirname(path), near)}?`;
+    const meant = near === undefined ? "" : ` Did you mean ${join(dirname(path), near)}?`;
+    const hint = extname(path) === ".py" ? PYTHON : meant;
     throw new ConfigError(path, [`Expected a config file but found nothing.${hint}`]);
   }
   if (!found.isFile() || !extensions.includes(extname(path))) {
     const kind = found.isFile() ? `a file ending in ${extname(path)}` : "a folder";
+    const hint = extname(path) === ".py" ? PYTHON : "";
     throw new ConfigError(path, [
-      `Expected a file ending in ${extensions.join(", ")} but found ${kind}.`,
+      `Expected a file ending in ${extensions.join(", ")} but found ${kind}.${hint}`,
     ]);
   }
   return path;

@@ -96,6 +96,18 @@ describe("loadConfig refuses", () => {
     );
   });
 
+  it("a config of diffengine's, with where to go on", async () => {
+    const advice =
+      "Configs are TypeScript or JSON here: `pixart configs` lists diffengine's under their names, and docs/from-diffengine.md has their keys.";
+    await expect(loadConfig("pixart.py")).rejects.toThrow(
+      `pixart.py: Expected a config file but found nothing. ${advice}`,
+    );
+    write("there.py", base);
+    await expect(loadConfig("there.py")).rejects.toThrow(
+      `but found a file ending in .py. ${advice}`,
+    );
+  });
+
   it("a name that no folder holds", async () => {
     write("configs/fox.ts", base);
     const what = "Expected a config of this name in configs/ or in the package but found none.";
@@ -107,7 +119,7 @@ describe("loadConfig refuses", () => {
       .map((name) => basename(name, ".ts"))
       .sort();
     await expect(loadConfig("zebra")).rejects.toThrow(
-      `zebra: ${what} There are fox, ${own.join(", ")}. Any other place needs a path.`,
+      `zebra: ${what} Any other place needs a path. There are:\n  fox\n  ${own.join("\n  ")}`,
     );
   });
 

@@ -13,6 +13,7 @@ import { isVisible, type Listing } from "./layouts/list-files.ts";
 import { PICTURE_NAME } from "./layouts/picture-names.ts";
 import { SideCars } from "./layouts/side-cars.ts";
 import { splitOf } from "./layouts/splits.ts";
+import { recipeFolderAdvice } from "./recipe-folders.ts";
 
 /** Where the Hub keeps what it made of a data set's main branch: `{configuration}/{split}/0000.parquet`. */
 const CONVERSION = "refs/convert/parquet";
@@ -42,7 +43,8 @@ async function listRepository(name: string, options: DatasetOptions): Promise<Li
   const { revision } = options;
   if (revision === CONVERSION) return listConversion(name);
   const choose = (paths: readonly string[]): string[] => ownFiles(paths, options);
-  const own = await resolveFiles({ type: "dataset", name }, { revision, choose });
+  const repository = { type: "dataset", name, advice: recipeFolderAdvice(name) } as const;
+  const own = await resolveFiles(repository, { revision, choose });
   if (own.files.length > 0) return listingOf(own);
   refuseMixed(name, ownLayouts(own.paths, options));
   try {

@@ -27,6 +27,7 @@ import { listPixArtJson } from "./layouts/pixart-json.ts";
 import { countSplits, placeInSplits } from "./layouts/splits.ts";
 import { holdsPictures, listWebDataset } from "./layouts/webdataset.ts";
 import { describeReasons } from "./reasons.ts";
+import { recipeFolderAdvice } from "./recipe-folders.ts";
 
 /**
  * Lists a data set of any layout: a folder, or one `.parquet`, `.tar` or PixArt list; where there is
@@ -56,7 +57,7 @@ export async function readDataset(
             instancePrompt: classPrompt,
           })
         ).entries;
-  const place = placeOf(location, "dataset");
+  const place = placeOf(location, "dataset", recipeFolderAdvice(location));
   if ("path" in place) {
     refuseRevision(place.path, options.revision);
     const listing = await listFiles(place.path);

@@ -1,7 +1,12 @@
 import type { HubEnvironment, HubToken } from "./environment.ts";
-import { HubError, HubUnreachableError, UnknownRevisionError } from "./errors.ts";
+import {
+  HubError,
+  HubUnreachableError,
+  UnknownRepositoryError,
+  UnknownRevisionError,
+} from "./errors.ts";
 import { GIT_HASH, INNER_PATH, type RemoteFile, SHA256 } from "./remote-file.ts";
-import { KINDS, nearestFolder, type Repository } from "./repository-name.ts";
+import { KINDS, type Repository } from "./repository-name.ts";
 
 const MAX_REDIRECTS = 5;
 const ANSWER_MS = 30_000;
@@ -172,10 +177,8 @@ export class HubClient {
       : "set HF_TOKEN to a token that may read it";
     if (code === "RepoNotFound" || status === 401) {
       // The Hub answers 401 for what does not exist too, so as not to tell which private ones there are.
-      const near = nearestFolder(name);
-      const folder = near === undefined ? "" : ` or for the folder ${JSON.stringify(near)}`;
-      return new HubError(
-        `${name}: ${host} shows no ${kind} of this name (${status}); check the spelling${folder}, and for a private ${kind} ${right}`,
+      return new UnknownRepositoryError(
+        `${name}: ${host} shows no ${kind} of this name (${status}); check the spelling, and for a private ${kind} ${right}`,
       );
     }
     if (status === 403) {

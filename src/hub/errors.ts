@@ -12,3 +12,8 @@ export class HubUnreachableError extends HubError {
 export class UnknownRevisionError extends HubError {
   override readonly name = "UnknownRevisionError";
 }
+
+/** The Hub shows no repository of this name. */
+export class UnknownRepositoryError extends HubError {
+  override readonly name = "UnknownRepositoryError";
+}

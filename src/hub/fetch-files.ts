@@ -1,7 +1,7 @@
 import { join, posix } from "node:path";
 import { bringFile, type FetchPlace } from "./bring-file.ts";
 import { HubError } from "./errors.ts";
-import { noProgress, showProgress } from "./progress.ts";
+import { noProgress } from "./progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
 import { shardsOf, type WantedFile } from "./wanted-files.ts";
 
@@ -38,10 +38,13 @@ function chosenFrom(
   );
 }
 
-const bring = (file: RemoteFile, place: FetchPlace): Promise<void> =>
-  bringFile(file, place, {
+/** The bar is loaded where it is shown: a program that bundles the package and downloads nothing does without it. */
+async function bring(file: RemoteFile, place: FetchPlace): Promise<void> {
+  const { showProgress } = await import("./progress-bar.ts");
+  await bringFile(file, place, {
     onStart: () => (place.showsProgress ? showProgress(file.path, file.size) : noProgress),
     onWait: () => {
       if (place.showsProgress) process.stderr.write(`${file.path}: another process downloads it\n`);
     },
   });
+}

@@ -2,8 +2,8 @@ import type { FetchPlace } from "./bring-file.ts";
 import { CachedRepository, isCommit } from "./cache.ts";
 import { HubClient } from "./client.ts";
 import { type HubEnvironment, readHubEnvironment } from "./environment.ts";
-import { HubError, HubUnreachableError } from "./errors.ts";
-import type { Repository } from "./repository-name.ts";
+import { HubError, HubUnreachableError, UnknownRepositoryError } from "./errors.ts";
+import { missingHere, type Repository } from "./repository-name.ts";
 
 /** What is wanted of a repository. */
 export interface Wish {
@@ -35,6 +35,7 @@ export async function locate(
   const { name } = repository;
   const environment = readHubEnvironment();
   const cached = new CachedRepository(environment.cacheFolder, repository);
+  const isKnown = cached.commits().length > 0;
   const wish = wishOf(cached);
 
   const known = cached.commitOf(revision);
@@ -46,9 +47,10 @@ export async function locate(
     const more = lacking.length > SHOWN ? ` and ${lacking.length - SHOWN} more` : "";
     const commits = cached.commits().filter(wish.isWhole);
     const others = commits.length === 0 ? "" : `, or ask for revision ${commits.join(" or ")}`;
-    throw new HubError(
+    const error = new HubError(
       `${name}: ${lacking.slice(0, SHOWN).join(", ")}${more} is not in the cache ${cacheFolder}, and ${offlineBy} forbids downloads; unset it${others}`,
     );
+    throw isKnown ? error : pathFirst(error, repository);
   }
 
   const client = new HubClient(environment, repository);
@@ -56,7 +58,11 @@ export async function locate(
   try {
     if (!isCommit(revision)) commit = await client.commitOf(revision);
   } catch (error) {
-    if (!whole || !(error instanceof HubUnreachableError)) throw error;
+    const isUnreachable = error instanceof HubUnreachableError;
+    if (!whole || !isUnreachable) {
+      const mayBePath = !isKnown && (isUnreachable || error instanceof UnknownRepositoryError);
+      throw mayBePath ? pathFirst(error, repository) : error;
+    }
     process.stderr.write(`${error.message}. Going on with revision ${known} of the cache.\n`);
     return whole;
   }
@@ -69,6 +75,15 @@ export async function locate(
     throw explained(error, name, environment);
   }
   return { cached, commit };
+}
+
+/** Puts first that nothing of a name is here: `data/emoji` is more likely a folder that is yet to be made. */
+function pathFirst(error: HubError, repository: Repository): HubError {
+  const Kind = error.constructor as typeof HubError;
+  const reason = error.message.slice(
+    error.message.startsWith(`${repository.name}: `) ? repository.name.length + 2 : 0,
+  );
+  return new Kind(`${missingHere(repository)}; as a name on the Hub: ${reason}`, { cause: error });
 }
 
 /** What the disk refused, with what to do. */

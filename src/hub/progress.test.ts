@@ -1,6 +1,7 @@
 import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { inUnits, partOf, showProgress } from "./progress.ts";
+import { inUnits, partOf } from "./progress.ts";
+import { showProgress } from "./progress-bar.ts";
 
 /** A stream that remembers what was written, and may pretend to be a terminal. */
 function recorder(isTTY: boolean): { stream: Writable & { isTTY: boolean }; text: () => string } {

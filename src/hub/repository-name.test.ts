@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { placeOf } from "./repository-name.ts";
+import { missingHere, placeOf } from "./repository-name.ts";
 
 const top = mkdtempSync(join(tmpdir(), "pixart-names-"));
 mkdirSync(join(top, "emoji-small"));
@@ -17,26 +17,65 @@ describe("placeOf", () => {
     expect(placeOf(name, "model")).toEqual({ name });
   });
 
-  it.each([
-    "word",
-    "",
-    "/a/b",
-    "./a/b",
-    "a/b/c",
-    "a/b/",
-    "a--b/c",
-    "a/..",
-    "a/b.git",
-    "-a/b",
-    "a/é",
-  ])("refuses %j, which is neither", (given) => {
-    expect(() => placeOf(given, "model")).toThrow(
-      `Expected an existing folder or a name on the Hub such as "PixArt-alpha/PixArt-XL-2-1024-MS" for the model but received ${JSON.stringify(given)}`,
+  it("takes a bare word for a model of the package, unless a folder of that name is here", () => {
+    const shipped = placeOf("emoji-demo", "model");
+    expect("path" in shipped && existsSync(join(shipped.path, "model_index.json"))).toBe(true);
+    expect(() => placeOf("emoji-demo", "dataset")).toThrow("Expected an existing folder or file");
+    const here = process.cwd();
+    process.chdir(top);
+    try {
+      expect(placeOf("emoji-small", "model")).toEqual({ path: "emoji-small" });
+    } finally {
+      process.chdir(here);
+    }
+  });
+
+  it.each(["word", "", "a--b/c", "a/..", "a/b.git", "-a/b", "a/é"])(
+    "refuses %j, which is neither",
+    (given) => {
+      expect(() => placeOf(given, "model")).toThrow(
+        `Expected an existing folder, a model of this package (emoji-demo, emoji-small) or a name on the Hub such as "PixArt-alpha/PixArt-XL-2-1024-MS" for the model but received ${JSON.stringify(given)}`,
+      );
+    },
+  );
+
+  it.each(["/a/b", "./a", "./a/b", "../a", "../a/b", "~/a", "a/", "a/b/", "a/b/c"])(
+    "never takes %j for a name, which is a path",
+    (given) => {
+      for (const [type, what] of [
+        ["model", "folder"],
+        ["dataset", "folder or file"],
+      ] as const) {
+        expect(() => placeOf(given, type)).toThrow(
+          `Expected an existing ${what} for the ${type === "model" ? "model" : "data set"} but received ${JSON.stringify(given)}`,
+        );
+      }
+    },
+  );
+
+  it("says how to come by what is missing", () => {
+    expect(() => placeOf("./data/emoji", "dataset", "make it with: x")).toThrow(
+      'received "./data/emoji" (make it with: x)',
+    );
+    expect(() => placeOf("~/a", "model")).toThrow('("~" is the shell\'s: write the whole path)');
+    expect(missingHere({ type: "dataset", name: "data/emoji", advice: "make it with: x" })).toBe(
+      "no folder or file data/emoji here (make it with: x)",
+    );
+    expect(missingHere({ type: "model", name: "models/emoji-smal" })).toBe(
+      'no folder models/emoji-smal here (did you mean "./models/emoji-small"?)',
+    );
+  });
+
+  it("suggests a model of the package for its folder in a checkout", () => {
+    expect(missingHere({ type: "model", name: "node_models/emoji-demo" })).toBe(
+      'no folder node_models/emoji-demo here (did you mean "emoji-demo"?)',
     );
   });
 
   it("suggests the folder that was meant", () => {
-    expect(() => placeOf("modles", "model")).toThrow('received "modles"; did you mean "./models"?');
+    expect(() => placeOf("modles", "model")).toThrow(
+      'received "modles" (did you mean "./models"?)',
+    );
     expect(() => placeOf(join(top, "emoij-small"), "model")).toThrow(
       `did you mean ${JSON.stringify(join(top, "emoji-small"))}?`,
     );

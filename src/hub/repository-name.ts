@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { distance } from "fastest-levenshtein";
+import { shippedModel, shippedModels } from "./shipped-models.ts";
 
 /** huggingface_hub's rule (`utils/_validators.py`). A namespace is required: a bare word is more likely a mistyped folder. */
 const NAME = /^\b[\w.-]{1,96}\b\/\b[\w.-]{1,96}\b$/;
@@ -14,6 +15,8 @@ export interface Repository {
   readonly type: RepositoryType;
   /** `org/name` */
   readonly name: string;
+  /** Where a folder of this name may have been meant: how to come by it. */
+  readonly advice?: string | undefined;
 }
 
 /** What messages call a repository. */
@@ -22,30 +25,62 @@ export const KINDS: Readonly<Record<RepositoryType, string>> = {
   dataset: "data set",
 };
 
-/** What is on this disk, as it was given, or the name of a repository on the Hub. */
+/** What is on this disk, or the name of a repository on the Hub. */
 export type RepositoryPlace = { readonly path: string } | { readonly name: string };
 
 /** Whether a text has the form of a name on the Hub; a folder may have it too. */
 export const isRepositoryName = (text: string): boolean =>
   NAME.test(text) && !/--|\.\.|\.git$/.test(text);
 
-const EXPECTED: Readonly<Record<RepositoryType, string>> = {
-  model: 'an existing folder or a name on the Hub such as "PixArt-alpha/PixArt-XL-2-1024-MS"',
-  dataset:
-    'an existing folder or file or a name on the Hub such as "lambdalabs/naruto-blip-captions"',
+const HERE: Readonly<Record<RepositoryType, string>> = {
+  model: "folder",
+  dataset: "folder or file",
 };
 
-/** Tells folders from names: what exists is no name, and a data set may be a file. Throws for everything that is neither. */
-export function placeOf(given: string, type: RepositoryType): RepositoryPlace {
+const EXAMPLES: Readonly<Record<RepositoryType, string>> = {
+  model: "PixArt-alpha/PixArt-XL-2-1024-MS",
+  dataset: "lambdalabs/naruto-blip-captions",
+};
+
+/** Whether a text can be nothing but a path: `./a`, `/a`, `~/a`, `a/`, `a/b/c`. */
+const isPath = (text: string): boolean => /^[.~]|^\/|\/$|\/.*\//.test(text);
+
+/**
+ * Tells folders from names: what exists is no name, a data set may be a file, and a bare word may be a model of the package.
+ * Throws for what is none of them; `advice` then says how to come by the folder.
+ */
+export function placeOf(given: string, type: RepositoryType, advice?: string): RepositoryPlace {
   const found = statSync(given, { throwIfNoEntry: false });
   if (found?.isDirectory() || (found && type === "dataset")) return { path: given };
-  if (found === undefined && isRepositoryName(given)) return { name: given };
-  const near = found === undefined ? nearestFolder(given) : undefined;
-  const advice = near === undefined ? "" : `; did you mean ${JSON.stringify(near)}?`;
+  if (found === undefined) {
+    const shipped = type === "model" ? shippedModel(given) : undefined;
+    if (shipped !== undefined) return { path: shipped };
+    if (isRepositoryName(given)) return { name: given };
+  }
   throw new Error(
-    `Expected ${EXPECTED[type]} for the ${KINDS[type]} but received ${JSON.stringify(given)}${found === undefined ? "" : ", which is a file"}${advice}`,
+    `Expected ${wanted(given, type)} for the ${KINDS[type]} but received ${JSON.stringify(given)}${found === undefined ? hint(given, advice) : ", which is a file"}`,
   );
 }
+
+/** What a text that is neither a folder nor a name may have been. */
+function wanted(given: string, type: RepositoryType): string {
+  if (isPath(given)) return `an existing ${HERE[type]}`;
+  const models =
+    type === "model" ? `, a model of this package (${shippedModels().join(", ")})` : "";
+  return `an existing ${HERE[type]}${models} or a name on the Hub such as ${JSON.stringify(EXAMPLES[type])}`;
+}
+
+/** How to come by a folder that is not here, or which one was meant. */
+function hint(given: string, advice: string | undefined): string {
+  if (advice !== undefined) return ` (${advice})`;
+  if (given.startsWith("~")) return ` ("~" is the shell's: write the whole path)`;
+  const near = nearestFolder(given) ?? nearestOf(basename(given), shippedModels());
+  return near === undefined ? "" : ` (did you mean ${JSON.stringify(near)}?)`;
+}
+
+/** Says of a name that was looked for on the Hub in vain that there is no folder of that name either: `a/b` is first of all a path. */
+export const missingHere = ({ name, type, advice }: Repository): string =>
+  `no ${HERE[type]} ${name} here${hint(name, advice)}`;
 
 /** Throws where a revision was given with what is on this disk, which has none. */
 export function refuseRevision(path: string, revision: string | undefined): void {
@@ -68,14 +103,19 @@ export function checkRevision(revision: string): void {
 /** The folder that a path, or a name that the Hub does not know, is most likely a slip of. */
 export function nearestFolder(given: string): string | undefined {
   const parent = dirname(given);
-  const wanted = basename(given).toLowerCase();
-  const near = foldersIn(parent)
+  const near = nearestOf(basename(given), foldersIn(parent));
+  if (near === undefined) return undefined;
+  const path = join(parent, near);
+  return isAbsolute(path) || path.startsWith("..") ? path : `./${path}`;
+}
+
+/** The name that another is most likely a slip of. */
+function nearestOf(given: string, names: readonly string[]): string | undefined {
+  const wanted = given.toLowerCase();
+  return names
     .map((name) => ({ name, edits: distance(wanted, name.toLowerCase()) }))
     .filter(({ edits }) => edits <= Math.max(1, wanted.length / 3))
-    .sort((a, b) => a.edits - b.edits)[0];
-  if (near === undefined) return undefined;
-  const path = join(parent, near.name);
-  return isAbsolute(path) || path.startsWith("..") ? path : `./${path}`;
+    .sort((a, b) => a.edits - b.edits)[0]?.name;
 }
 
 function foldersIn(parent: string): string[] {

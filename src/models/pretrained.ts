@@ -1,7 +1,7 @@
 import { join, posix } from "node:path";
 import { resolveModel, type WantedFile } from "../hub/index.ts";
 import { construct, loadQuantized, type Module, type StateSource } from "../nn/index.ts";
-import type { Device, DType } from "../torch/index.ts";
+import { type Device, type DType, requireDevice } from "../torch/index.ts";
 import {
   type ConfigObject,
   loadModelFolder,
@@ -73,8 +73,9 @@ export async function loadPretrained<M extends Module>(
   options: QuantizedPretrainedOptions,
   { baseName, build, arrange = (weights) => weights, quantizable = /(?!)/ }: PretrainedKind<M>,
 ): Promise<M> {
-  const { subfolder, variant, revision, device, quantize, onWarning = emitWarning } = options;
-  requireCpu(options);
+  const { subfolder, variant, revision, quantize, onWarning = emitWarning } = options;
+  const device = options.device === undefined ? undefined : requireDevice(options.device);
+  requireCpu({ quantize, device });
   const wanted = { revision, files: pretrainedFiles(baseName, options) };
   const folder = await resolveModel(folderOrName, wanted);
   using files = loadModelFolder(folder, { baseName, subfolder, variant });
@@ -121,7 +122,8 @@ export function loadSingleFile<M extends Module, C>(
   options: SingleFileOptions,
   { read, build, arrange = (weights) => weights }: SingleFileKind<M, C>,
 ): M {
-  const { dtype = "float32", device, ema, onWarning = emitWarning } = options;
+  const { dtype = "float32", ema, onWarning = emitWarning } = options;
+  const device = options.device === undefined ? undefined : requireDevice(options.device);
   using file = openWeightsFile(path, { ema });
   const { config, weights, dropped, assumptions } = read(file, options, device);
   const model = construct({ device: "meta", dtype }, () => build(config));

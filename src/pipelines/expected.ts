@@ -2,7 +2,26 @@
 export const expected = (what: string, name: string, received: unknown): Error =>
   new Error(`Expected ${what} for ${name} but received ${received}`);
 
+const LONGEST = 60;
+
+/** A value of any type as a message shows it: texts in quotes, so that "20" is told from 20. */
+export function shownValue(value: unknown): string {
+  if (typeof value === "string") {
+    const text = JSON.stringify(value);
+    return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  }
+  if (Array.isArray(value)) {
+    const text = `[${value.map(shownValue).join(", ")}]`;
+    return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  }
+  if (typeof value === "function") return "a function";
+  if (typeof value === "object" && value !== null)
+    return `a ${value.constructor?.name ?? "object"}`;
+  return String(value);
+}
+
 /** Throws unless `value` is a whole number from 1. */
 export function checkCount(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1) throw expected("a positive integer", name, value);
+  if (!Number.isInteger(value) || value < 1)
+    throw expected("a positive integer", name, shownValue(value));
 }

@@ -28,6 +28,7 @@ import {
   weightsSource,
 } from "./pixart-alpha.ts";
 import type { PixArtAlphaComponents } from "./pixart-alpha-stages.ts";
+import { checkedPretrainedOptions } from "./pretrained-options.ts";
 import { StagedModel } from "./staged-model.ts";
 import { weightsBytes, weightsHash } from "./weights-hash.ts";
 
@@ -92,8 +93,9 @@ const isFromFolder = (name: string, options: PixArtAlphaPretrainedOptions): bool
 async function load(
   folderOrName: string,
   kinds: readonly PipelineKind[],
-  { revision, ...options }: PixArtAlphaPretrainedOptions,
+  given: PixArtAlphaPretrainedOptions,
 ): Promise<Pipeline> {
+  const { revision, ...options } = checkedPretrainedOptions(given);
   if (typeof options.scheduler === "string") requireSchedulerName(options.scheduler);
   const folder = await resolveModel(folderOrName, { revision, files: wantedFiles(options) });
   const { variant } = options;

@@ -21,16 +21,30 @@ export class GeneratedImage extends RgbImage {
   }
 }
 
-/** 8-bit images of pictures (B, 3, H, W) in [0, 1], with one record each. */
+/**
+ * 8-bit images of pictures (B, 3, H, W) in [0, 1], such as `pipe.decode(latents)` gives, with one record each where there are
+ * some.
+ */
 export function imagesFromTensor(
   pictures: Tensor,
-  metadata: readonly (PictureMetadata | undefined)[],
+  metadata: readonly (PictureMetadata | undefined)[] = [],
 ): GeneratedImage[] {
-  const [, , height = 0, width = 0] = pictures.shape;
+  const [count = 0, channels, height = 0, width = 0] = pictures.shape;
+  if (pictures.shape.length !== 4 || channels !== 3) {
+    throw new Error(
+      `Expected [pictures, 3, height, width] for the shape of pictures but received [${pictures.shape.join(", ")}]`,
+    );
+  }
   const bytes = pictures.permute([0, 2, 3, 1]).mul(255).round().to({ dtype: "uint8" }).toBytes();
   const size = height * width * 3;
-  return metadata.map(
-    (record, index) =>
-      new GeneratedImage(width, height, bytes.slice(index * size, (index + 1) * size), record),
+  return Array.from(
+    { length: count },
+    (_, index) =>
+      new GeneratedImage(
+        width,
+        height,
+        bytes.slice(index * size, (index + 1) * size),
+        metadata[index],
+      ),
   );
 }

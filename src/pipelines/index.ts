@@ -7,7 +7,7 @@ export {
   type PixArtAlphaPretrainedOptions,
   PixArtSigmaPipeline,
 } from "./from-pretrained.ts";
-export { GeneratedImage } from "./generated-image.ts";
+export { GeneratedImage, imagesFromTensor } from "./generated-image.ts";
 export { loadAdapters } from "./load-adapters.ts";
 export type { GuidanceBranches } from "./noise-predictor.ts";
 export {

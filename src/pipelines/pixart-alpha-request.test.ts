@@ -133,6 +133,77 @@ describe("resolveRequest", () => {
     expect(() => resolve(options)).toThrow(message);
   });
 
+  // What only JavaScript without a compiler can pass.
+  it.each<[object, string]>([
+    [
+      { steps: 5, sede: 1, wat: 2 },
+      "Expected known options for the call of a pipeline but received steps (did you mean numInferenceSteps?) and sede (did you mean seed?) and wat",
+    ],
+    [{ num_inference_steps: 5 }, "num_inference_steps (did you mean numInferenceSteps?)"],
+    [{ guidance_scale: 5 }, "guidance_scale (did you mean guidanceScale?)"],
+    [{ scheduler: "ddim" }, "scheduler (did you mean pipe.scheduler = schedulerNamed(…)?)"],
+    [
+      { numInferenceSteps: "20" },
+      'Expected a positive integer for numInferenceSteps but received "20"',
+    ],
+    [{ width: "64" }, 'Expected a positive integer for width but received "64"'],
+    [{ guidanceScale: "4.5" }, 'Expected a number for guidanceScale but received "4.5"'],
+    [{ eta: "0.5" }, 'Expected a number for eta but received "0.5"'],
+    [
+      { useResolutionBinning: "false" },
+      'Expected a boolean for useResolutionBinning but received "false"',
+    ],
+    [{ cleanCaption: 0 }, "Expected a boolean for cleanCaption but received 0"],
+    [
+      { signal: new AbortController() },
+      "Expected an AbortSignal for signal but received a AbortController",
+    ],
+    [{ onStep: true }, "Expected a function for onStep but received true"],
+    [{ latents: [1, 2] }, "Expected a tensor for latents but received [1, 2]"],
+    [{ timesteps: [900, "5"] }, 'Expected a list of numbers for timesteps but received [900, "5"]'],
+    [
+      { image: "fox.png" },
+      'await RgbImage.decode("fox.png"), or a list of them for image but received "fox.png"',
+    ],
+    [
+      { outputType: "pil" },
+      'Expected "image", "float" or "latent" for outputType but received "pil"',
+    ],
+    [
+      { generator: 0 },
+      "Expected a torch.Generator, or a list of one a picture, for generator but received 0; for a seed, give { seed: 0 }",
+    ],
+    [{ generator: [7] }, "for generator but received [7]"],
+    [
+      { seed: 1, generator: torch.generator(0) },
+      "Expected nothing beside generator for seed but received 1",
+    ],
+    [{ seed: [1, 2] }, "Expected 1 seeds, one a picture, for seed but received 2"],
+    [
+      { seed: "7" },
+      'Expected a whole number from 0 to 2**53 - 1, or one a picture, for seed but received "7"',
+    ],
+    [{ seed: -1 }, "for seed but received -1"],
+    [{ seed: 2 ** 53 }, "for seed but received 9007199254740992"],
+    [{ seed: [1.5] }, "for seed but received [1.5]"],
+  ])("refuses %j of plain JavaScript", (options, message) => {
+    expect(() => resolve(options as PixArtAlphaOptions)).toThrow(message);
+  });
+
+  it("refuses options that are none", () => {
+    expect(() => resolve(20 as unknown as PixArtAlphaOptions)).toThrow(
+      "Expected an object of options for the call of a pipeline but received 20",
+    );
+  });
+
+  it("takes a seed for the first picture and the next for each further one, or one a picture", () => {
+    const seeds = (options: PixArtAlphaOptions, prompts: string[]) =>
+      (resolve(options, prompts).generator as torch.Generator[]).map(({ seed }) => seed);
+    expect(seeds({ seed: 7 }, ["a", "b"])).toEqual([7, 8]);
+    expect(seeds({ seed: 0, numImagesPerPrompt: 2 }, ["a"])).toEqual([0, 1]);
+    expect(seeds({ seed: [5, 5] }, ["a", "b"])).toEqual([5, 5]);
+  });
+
   it("refuses prompts that are no text", () => {
     expect(() => resolve({}, [])).toThrow(
       "Expected a text or a list of texts for prompt but received []",

@@ -3,7 +3,8 @@ import type { RgbImage } from "../images/index.ts";
 import type { NoiseSource } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { checkCount, expected } from "./expected.ts";
+import { checkCallOptions } from "./call-options.ts";
+import { checkCount, expected, shownValue } from "./expected.ts";
 import {
   type ImageOptions,
   type ImageStart,
@@ -37,6 +38,11 @@ export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
    */
   readonly width?: number;
   readonly height?: number;
+  /**
+   * Where the noise begins: the seed of the first picture, of which each further one takes the next, as with `pixart sample
+   * --seed`; or one a picture. Not beside `generator`, which it stands for: `seed: 7` is `torch.generator(7)`.
+   */
+  readonly seed?: number | readonly number[];
   /**
    * The source of the noise: one that all pictures of the call draw from, as in diffusers, or one each. Where left
    * out, each picture has a seed of its own, told in its metadata.
@@ -122,6 +128,7 @@ export function resolveRequest(
     signal,
     branches,
   } = options;
+  checkCallOptions(options);
   const texts = resolveTexts(prompt, options, limits.maxSequenceLength);
   checkCount("numInferenceSteps", numInferenceSteps);
   checkCount("numImagesPerPrompt", numImagesPerPrompt);
@@ -157,7 +164,7 @@ export function resolveRequest(
     ...sizes,
     latentShape,
     latents: options.latents,
-    generator: resolveGenerator(options.generator, latentShape[0] ?? 0),
+    generator: resolveGenerator(options, latentShape[0] ?? 0),
     start,
     controlImages,
     onWarning,
@@ -215,13 +222,43 @@ function checkLatents(latents: Tensor | undefined, shape: readonly number[]): vo
   throw expected(`the shape [${shape.join(", ")}]`, "latents", `[${latents.shape.join(", ")}]`);
 }
 
-function resolveGenerator(given: NoiseSource | undefined, count: number): NoiseSource {
-  if (given === undefined) {
-    const first = randomInt(2 ** 32);
-    return Array.from({ length: count }, (_, index) => torch.generator(first + index));
+/** Generators for the pictures of a call: those given, those of seeds, or of seeds drawn now. */
+function resolveGenerator(
+  { generator, seed }: Pick<PixArtAlphaOptions, "generator" | "seed">,
+  count: number,
+): NoiseSource {
+  if (generator === undefined) {
+    return seedsOf(seed ?? randomInt(2 ** 32), count).map((each) => torch.generator(each));
   }
-  if (Array.isArray(given) && given.length !== count) {
-    throw expected(`${count} generators, one a picture,`, "generator", given.length);
+  if (seed !== undefined) {
+    throw expected("nothing beside generator", "seed", shownValue(seed));
   }
-  return given;
+  const all = Array.isArray(generator) ? generator : [generator];
+  if (!all.every((each) => each instanceof torch.Generator)) {
+    const advice = typeof generator === "number" ? `; for a seed, give { seed: ${generator} }` : "";
+    const what = "a torch.Generator, or a list of one a picture,";
+    throw expected(what, "generator", `${shownValue(generator)}${advice}`);
+  }
+  if (Array.isArray(generator) && generator.length !== count) {
+    throw expected(`${count} generators, one a picture,`, "generator", generator.length);
+  }
+  return generator;
+}
+
+/** One a picture. Metadata holds seeds as numbers, which are exact up to 2**53. */
+function seedsOf(seed: number | readonly number[], count: number): number[] {
+  const seeds =
+    typeof seed === "number" ? Array.from({ length: count }, (_, index) => seed + index) : seed;
+  const areSeeds =
+    Array.isArray(seeds) && seeds.every((each) => Number.isSafeInteger(each) && each >= 0);
+  if (!areSeeds) {
+    throw expected(
+      "a whole number from 0 to 2**53 - 1, or one a picture,",
+      "seed",
+      shownValue(seed),
+    );
+  }
+  if (seeds.length !== count)
+    throw expected(`${count} seeds, one a picture,`, "seed", seeds.length);
+  return seeds;
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
 import { readPictureMetadata } from "../images/index.ts";
@@ -11,6 +12,7 @@ import { DPMSolverMultistepScheduler } from "../schedulers/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { PixArtAlphaPipeline } from "./from-pretrained.ts";
+import { type GeneratedImage, imagesFromTensor } from "./generated-image.ts";
 import { PixArtAlpha } from "./pixart-alpha.ts";
 import type { DenoiseStep } from "./pixart-alpha-stages.ts";
 
@@ -65,6 +67,37 @@ const bytesOf = async (options: object = {}, prompt: string | string[] = "a fox"
 };
 
 describe("PixArtAlphaPipeline", () => {
+  it("shows its parts to console.log, also when they are gone", () => {
+    const own = tinyPipeline();
+    expect(inspect(own)).toMatch(
+      /^PixArtAlphaPipeline \{\n {2}transformer: PixArtTransformer2DModel \([\d.]+ M weights, float32 on cpu\),\n {2}vae: AutoencoderKL \(.*\),\n {2}textEncoder: T5EncoderModel \(.*\),\n {2}scheduler: DPMSolverMultistepScheduler\n\}$/,
+    );
+    own.dispose();
+    expect(inspect(own)).toContain("transformer: PixArtTransformer2DModel (disposed)");
+  });
+
+  it("draws the same for a seed as for its generator, and gives previews in every step", async () => {
+    const previews: GeneratedImage[] = [];
+    const { images } = await pipe("a fox", {
+      ...fast,
+      seed: 1,
+      onStep: ({ latents }) => {
+        using pictures = pipe.decode(latents);
+        previews.push(...imagesFromTensor(pictures));
+      },
+    });
+    const [drawn] = images;
+    expect(Buffer.from(drawn?.data ?? []).toString("base64")).toBe((await bytesOf())[0]);
+    expect(drawn?.metadata?.seed).toBe(1);
+    expect(previews).toHaveLength(3);
+    expect(previews[2]?.data).toEqual(drawn?.data);
+    expect(previews[2]?.metadata).toBeUndefined();
+    using flat = torch.zeros([4, 8, 8]);
+    expect(() => imagesFromTensor(flat)).toThrow(
+      "Expected [pictures, 3, height, width] for the shape of pictures but received [4, 8, 8]",
+    );
+  });
+
   it("is a function with its stages as methods", async () => {
     expect(pipe).toBeInstanceOf(PixArtAlpha);
     expect(pipe.vaeScaleFactor).toBe(2);

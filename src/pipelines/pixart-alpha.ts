@@ -1,7 +1,9 @@
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { AutoencoderTiny } from "../models/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { describePipeline } from "./describe-pipeline.ts";
 import { disposable } from "./disposable.ts";
 import { type GeneratedImage, imagesFromTensor } from "./generated-image.ts";
 import { generationRecords } from "./generation-record.ts";
@@ -167,6 +169,11 @@ export class PixArtAlpha extends PixArtAlphaStages {
       if (isStaged) model.dispose();
     }
     return true;
+  }
+
+  /** What `console.log` shows: the parts, and what they take. */
+  [inspect.custom](): string {
+    return describePipeline(this);
   }
 
   /** Gives back the memory of all models; the pipeline cannot be used afterwards. */

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -18,6 +18,7 @@ import { readSafetensors } from "../weights/index.ts";
 import { disposable } from "./disposable.ts";
 import { DiffusionPipeline, type PixArtAlphaPipeline } from "./from-pretrained.ts";
 import { TEXT_ENCODER_ADAPTER } from "./load-adapters.ts";
+import { type ModelCard, writeModelCard } from "./model-card.ts";
 import { PromptPack } from "./prompt-pack.ts";
 import { StagedModel } from "./staged-model.ts";
 
@@ -35,6 +36,8 @@ export interface PublishOptions {
   readonly dtype: "float32" | "bfloat16";
   /** Drawn before and after, at the transformer's own size. */
   readonly prompt: string;
+  /** Written as the folder's `README.md`. */
+  readonly card?: ModelCard | undefined;
 }
 
 const CHECK_STEPS = 4;
@@ -49,7 +52,7 @@ const TOLERANCE = 1;
 export async function publishPipeline(
   pipe: PixArtAlphaPipeline,
   folder: string,
-  { dtype, prompt }: PublishOptions,
+  { dtype, prompt, card }: PublishOptions,
 ): Promise<PublishReport> {
   if (pipe.textEncoder === null || pipe.textEncoder instanceof PromptPack) {
     throw new Error("Expected a pipeline with a text encoder");
@@ -74,6 +77,7 @@ export async function publishPipeline(
         `The published folder draws another picture than the run: channels differ by up to ${largestDifference} of 255`,
       );
     }
+    if (card !== undefined) await writeModelCard(path, card);
   });
   return { folder: target, prompt, largestDifference };
 }
@@ -89,10 +93,12 @@ export async function publishComponents(
   {
     dtype,
     components,
-  }: Pick<PublishOptions, "dtype"> & { readonly components: readonly Publishable[] },
+    card,
+  }: Pick<PublishOptions, "dtype" | "card"> & { readonly components: readonly Publishable[] },
 ): Promise<string> {
   return staged(folder, async (path) => {
     for (const component of components) await publishComponent(pipe, component, { dtype, path });
+    if (card !== undefined) await writeModelCard(path, card);
   });
 }
 
@@ -125,7 +131,7 @@ async function publishComponent(
 export async function publishControlNet(
   controlnet: PixArtControlNetAdapterModel,
   folder: string,
-  dtype: PublishOptions["dtype"],
+  { dtype, card }: Pick<PublishOptions, "dtype" | "card">,
 ): Promise<string> {
   return staged(folder, async (path) => {
     await inDType([controlnet], dtype, () => controlnet.savePretrained(path));
@@ -133,6 +139,7 @@ export async function publishControlNet(
       made.dispose(),
     );
     requireSame(controlnet, reloaded.value, "ControlNet");
+    if (card !== undefined) await writeModelCard(path, card);
   });
 }
 
@@ -167,12 +174,13 @@ export async function publishAdapters(
   pipe: PixArtAlphaPipeline,
   { transformer, textEncoder }: PipelineAdapters,
   folder: string,
-  prompt: string,
+  { prompt, card }: Pick<PublishOptions, "prompt" | "card">,
 ): Promise<AdapterReport> {
   const target = await staged(folder, async (path) => {
     await writeAdapter(transformer, path);
     if (textEncoder !== undefined)
       await writeAdapter(textEncoder, join(path, TEXT_ENCODER_ADAPTER));
+    if (card !== undefined) await writeModelCard(path, card);
   });
   const all = textEncoder === undefined ? [transformer] : [transformer, textEncoder];
   const changed = await draw(pipe, prompt);
@@ -220,14 +228,19 @@ async function inDType(
   for (const model of models) model.to({ dtype: "float32" });
 }
 
+/** Throws where a folder that is to be published to is not new or empty. */
+export function requireFree(folder: string): void {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found === undefined || (found.isDirectory() && readdirSync(folder).length === 0)) return;
+  throw new Error(
+    `Expected a new or empty folder to publish to but received ${folder}${found.isDirectory() ? "" : ", which is a file"}. Choose another, or remove it first`,
+  );
+}
+
 /** Lets `write` fill a folder beside the target, which takes the target's name once that is done. */
 async function staged(folder: string, write: (path: string) => Promise<void>): Promise<string> {
+  requireFree(folder);
   const target = resolve(folder);
-  if (existsSync(target) && readdirSync(target).length > 0) {
-    throw new Error(
-      `Expected a new or empty folder to publish to but received ${folder}. Choose another, or remove it first`,
-    );
-  }
   const path = `${target}.partial`;
   await rm(path, { recursive: true, force: true });
   await mkdir(path, { recursive: true });

@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TensorDisposedError, TorchError } from "./errors.ts";
 
@@ -175,9 +177,21 @@ function tameOpenMP(): void {
   if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= "10000";
 }
 
+/** Where set-up builds the addon: in the package, which is elsewhere where this code was bundled into a program. */
+function addonPath(): string {
+  const own = fileURLToPath(new URL("../../build/pixart.node", import.meta.url));
+  if (existsSync(own)) return own;
+  const { resolve } = createRequire(import.meta.url);
+  try {
+    return join(dirname(resolve("pixart/package.json")), "build", "pixart.node");
+  } catch {
+    return own; // not installed: the message names the place where set-up would build it
+  }
+}
+
 function load(): Native {
   tameOpenMP();
-  const path = fileURLToPath(new URL("../../build/pixart.node", import.meta.url));
+  const path = addonPath();
   let native: Native;
   try {
     native = createRequire(import.meta.url)(path) as Native;

@@ -16,12 +16,29 @@ export function chooseDevice(wanted: string, place = 0): Device {
   const device = kind.includes(":") ? kind : `${kind}:${place}`;
   if (devices.includes(device)) return device;
   const all = devices.filter((each) => deviceKind(each) === deviceKind(kind));
+  const meant = MEANT[wanted.toLowerCase()];
   const advice =
-    all.length > 0
-      ? `This process sees ${all.join(", ")}: start no more processes on a machine than it has, and where each is shown one alone, name that, such as ${all[0]}`
-      : `The loaded libtorch ${loaded} has ${devices.join(", ")}: is it a build for that device, and is its driver here? npx pixart doctor tells`;
+    meant !== undefined
+      ? `Did you mean ${meant}? This libtorch has ${devices.join(", ")}`
+      : all.length > 0
+        ? `This process sees ${all.join(", ")}: start no more processes on a machine than it has, and where each is shown one alone, name that, such as ${all[0]}`
+        : `The loaded libtorch ${loaded} has ${devices.join(", ")}: is it a build for that device, and is its driver here? npx pixart doctor tells`;
   const whose = place > 0 ? ` for process ${place} of this machine` : "";
   throw new Error(`Expected a device that is here${whose} but received ${wanted}. ${advice}`);
+}
+
+/** What others call devices. */
+const MEANT: Readonly<Record<string, string>> = { gpu: "cuda", nvidia: "cuda", metal: "mps" };
+
+/**
+ * The device that a program names for models, as it stands; "auto" is chosen. Throws where libtorch does not have it, before
+ * anything is read.
+ */
+export function requireDevice(wanted: Device): Device {
+  if (wanted === "auto") return chooseDevice(wanted);
+  const { devices } = native.engineInfo();
+  const isHere = devices.some((each) => each === wanted || deviceKind(each) === wanted);
+  return isHere || wanted === "meta" ? wanted : chooseDevice(wanted);
 }
 
 /** Makes a device the one that this process's own work is on, so that nothing of it lands on the first of several. */

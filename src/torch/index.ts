@@ -4,7 +4,14 @@ import { native } from "./binding.ts";
 export { autocast, withoutAutocast } from "./autocast.ts";
 export * from "./autograd.ts";
 export { checkpoint, discardCheckpoints } from "./checkpoint.ts";
-export { chooseDevice, type DeviceMemory, deviceKind, deviceMemory, setDevice } from "./device.ts";
+export {
+  chooseDevice,
+  type DeviceMemory,
+  deviceKind,
+  deviceMemory,
+  requireDevice,
+  setDevice,
+} from "./device.ts";
 export {
   bytesPerElement,
   type Device,

@@ -92,6 +92,11 @@ export async function planRun(options: PlanOptions): Promise<RunForecast> {
   return forecast;
 }
 
+/** What a dry run found out. */
+export interface DryRun extends Pick<PlanOptions, "config" | "data" | "done" | "device"> {
+  readonly forecast: RunForecast;
+}
+
 /** What {@link dryRun} and {@link dryResume} are told. */
 export interface DryRunOptions extends Pick<PlanOptions, "processes" | "strict" | "say"> {
   /** What to compute on, in place of the config's. */
@@ -108,16 +113,17 @@ export async function dryRun(
   given: CheckedConfig,
   resumeCommand: string,
   { processes, strict, say, device: asked }: DryRunOptions,
-): Promise<void> {
+): Promise<DryRun> {
   const config = given.processes > 1 ? given : { ...given, processes };
   const folder = config.workDir;
   const device = firstDevice(asked ?? config.device, processes);
   RunFolder.requireNew(folder, resumeCommand);
   const data = await dryData(config);
   const settled = await settleNew(config, data);
-  const plan = { ...settled, data, folder, done: 0, device, processes, strict, say };
-  await planRun(plan);
+  const plan = { ...settled, data, done: 0, device };
+  const forecast = await planRun({ ...plan, folder, processes, strict, say });
   await sayData(settled.config, data, say);
+  return { ...plan, forecast };
 }
 
 /**
@@ -128,7 +134,7 @@ export async function dryResume(
   folder: string,
   options: readonly string[],
   { processes, strict, say, device: asked }: DryRunOptions,
-): Promise<void> {
+): Promise<DryRun> {
   const own = readRunConfig(folder);
   const data = await dryData(own);
   const { config, lines } = await changeRun(folder, own, options, data);
@@ -138,8 +144,10 @@ export async function dryResume(
   const isComplete = config.stages.every((stage, i) => steps[i] === stage.steps);
   if (isComplete) say(`All stages of ${folder} are complete already`);
   const done = steps.reduce((sum: number, step = 0) => sum + step, 0);
-  await planRun({ config, data, folder, done, device, processes, strict, say });
+  const plan = { config, data, done, device };
+  const forecast = await planRun({ ...plan, folder, processes, strict, say });
   await sayData(config, data, say);
+  return { ...plan, forecast };
 }
 
 function firstDevice(wanted: string, processes: number): Device {

@@ -45,6 +45,14 @@ it("two processes share prompts, and draw what one draws", async () => {
   for (const name of names)
     expect(await difference(join(alone.out, name), join(together.out, name)), name).toBe(0);
   expect(together.said).toContain("3 pictures in");
+
+  // Neither writes over a picture, and the sheet is of this command's own.
+  await sample("together", "a pizza", "a cat", "a whale", "--gpus", "2");
+  const later = ["a-cat-4-2.png", "a-pizza-3.png", "a-whale-5.png", "sheet-2.png"];
+  expect(readdirSync(together.out).toSorted()).toEqual([...names, ...later].toSorted());
+  expect(
+    await difference(join(together.out, "a-cat-4.png"), join(together.out, "a-cat-4-2.png")),
+  ).toBe(0);
 });
 
 it("two processes share the guidance of a single picture", async () => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
 import { addAdapter, PixArtTransformer2DModel } from "../../src/models/index.ts";
+import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
 import { filesIn, name, testHub } from "./hub-fixture.ts";
@@ -212,18 +213,34 @@ describe("a model", () => {
     const { server } = await testHub();
     const nothing = join(folder, "nothing");
     await expect(draw(nothing)).rejects.toThrow(
-      `Expected a model but received ${nothing}: no such folder is here, and no such model in this package (emoji-demo, emoji-small)`,
+      `Expected an existing folder for the model but received ${JSON.stringify(nothing)}`,
     );
     await expect(draw(join(folder, "rum"))).rejects.toThrow(
-      `(did you mean ${join(folder, "run")}?)`,
+      `(did you mean ${JSON.stringify(join(folder, "run"))}?)`,
     );
     await expect(draw(folder)).rejects.toThrow(
       `Expected a model but received ${folder}: it has no model_index.json, and is no run folder and no checkpoint`,
     );
     await expect(draw("emoji-dmo")).rejects.toThrow(
-      "Expected a model but received emoji-dmo: no such",
+      'Expected an existing folder, a model of this package (emoji-demo, emoji-small) or a name on the Hub such as "PixArt-alpha/PixArt-XL-2-1024-MS" for the model but received "emoji-dmo" (did you mean "emoji-demo"?)',
+    );
+    const adapter = join(folder, "adapter-alone");
+    mkdirSync(adapter);
+    writeFileSync(join(adapter, "adapter_config.json"), "{}");
+    await expect(draw(adapter)).rejects.toThrow(
+      `Expected a model but received ${adapter}: that is no whole model; an adapter goes on one: npx pixart sample MODEL PROMPT --lora ${adapter}`,
     );
     expect(server.requests).toEqual([]);
+  });
+
+  it("of the package is found by its name, by programs too", async () => {
+    expect(await draw("emoji-demo")).toEqual(plain);
+    const pipe = await PixArtAlphaPipeline.fromPretrained("emoji-demo");
+    expect(pipe.source?.name).toBe("emoji-demo");
+    pipe.dispose();
+    await expect(
+      PixArtAlphaPipeline.fromPretrained("emoji-demo", { revision: "main" }),
+    ).rejects.toThrow('Expected a name on the Hub to go with revision "main" but received');
   });
 
   it("on the Hub is downloaded, at the revision asked for", async () => {
@@ -243,7 +260,7 @@ describe("a model", () => {
   it("that is neither here nor there is told as both", async () => {
     const { server } = await testHub();
     const word = "work_dirs/no-such-run";
-    const local = `Expected a model but received ${word}: no such folder is here, and no such model in this package (emoji-demo, emoji-small); and as a name on the Hub: ${word}: `;
+    const local = `no folder ${word} here; as a name on the Hub: `;
     await expect(draw(word)).rejects.toThrow(local);
     await expect(draw(word)).rejects.toThrow(/shows no model of this name \(40\d\)/);
     await server.stop();

@@ -60,6 +60,39 @@ describe("pixart sample", () => {
     expect(stderr).toMatch(/^2 pictures in [\d.]+ s\n$/);
   });
 
+  it("keeps earlier pictures, and says how the new ones are called", async () => {
+    const out = join(folder, "kept");
+    const sample = (...args: string[]) =>
+      pixartHere("sample", MODEL, ...args, "--steps", "1", "--out", out);
+    const first = await sample("狐", "собака");
+    const names = ["狐-0.png", "собака-1.png", "sheet.png"];
+    expect(first.stdout).toBe(names.map((name) => `${join(out, name)}\n`).join(""));
+    const before = names.map((name) => readFileSync(join(out, name)));
+    const second = await sample("狐", "собака", "--guidance", "2");
+    const later = ["狐-0-2.png", "собака-1-2.png", "sheet-2.png"];
+    expect(second.stdout).toBe(later.map((name) => `${join(out, name)}\n`).join(""));
+    expect(second.stderr).toContain(
+      `${join(out, "狐-0.png")} is an earlier picture and stays: the new one is ${join(out, "狐-0-2.png")}\n`,
+    );
+    for (const [i, name] of names.entries())
+      expect(readFileSync(join(out, name)).equals(before[i] ?? Buffer.of()), name).toBe(true);
+    const record = await readPictureMetadata(join(out, "狐-0-2.png"));
+    expect(record).toMatchObject({ prompt: "狐", guidanceScale: 2 });
+  });
+
+  it("draws one picture into the file that --out names, and --from reads it", async () => {
+    const file = join(folder, "named", "fox.png");
+    const { stdout } = await pixartHere("sample", MODEL, PROMPT, ...quick, "--out", file);
+    expect(stdout).toBe(`${file}\n`);
+    expect(await distance(plain, file)).toBe(0);
+    const again = join(folder, "named", "again.png");
+    await pixartHere("sample", MODEL, "--from", file, "--out", again);
+    expect(readFileSync(again).equals(readFileSync(file))).toBe(true);
+    await expect(pixartHere("sample", MODEL, PROMPT, "--out", file)).rejects.toThrow(
+      `Expected a new file or a folder for --out but received ${file}, which exists`,
+    );
+  });
+
   it("draws at a width and a height, and refuses those that no patch fits", async () => {
     const file = await draw("--width", "96", "--height", "64");
     const { width, height } = await RgbImage.decode(file);

@@ -151,7 +151,7 @@ describe("pixart sample", () => {
   it("says what a model may be", async () => {
     const { exitCode, stderr } = await pixart("sample", join(folder, "nothing"), "a ball");
     expect(exitCode).toBe(1);
-    expect(stderr).toContain("Expected a model but received");
+    expect(stderr).toContain("Expected an existing folder for the model but received");
   });
 
   it("finds a damaged checkpoint and names the file", async () => {
@@ -180,6 +180,9 @@ describe("pixart publish, evaluate, config, doctor", () => {
     const published = await pixart("publish", run, out, "--dtype", "bfloat16");
     expect(published.stderr).toContain("Publishing the averaged (EMA) weights");
     expect(published).toMatchObject({ exitCode: 0, stdout: out });
+    expect(readFileSync(join(out, "README.md"), "utf8")).toMatch(
+      /^---\nlibrary_name: diffusers\n.*\n# published\n\nThe averaged \(EMA\) weights after \d+ of \d+ steps/s,
+    );
     const measured = await pixart(
       ...[
         "evaluate",
@@ -198,6 +201,33 @@ describe("pixart publish, evaluate, config, doctor", () => {
     expect(seen.chance.style).toBeGreaterThan(0.2);
   });
 
+  it("refuses to publish before it begins, and says as JSON what it did", async () => {
+    const out = join(folder, "published");
+    const keys = await pixart("publish", run, join(folder, "new"), "--save-keys", "unet");
+    expect(keys).toMatchObject({
+      exitCode: 2,
+      stderr: "pixart: Expected transformer, vae, text_encoder for --save-keys but received unet",
+    });
+    const taken = await pixart("publish", run, out);
+    expect(taken).toMatchObject({
+      exitCode: 1,
+      stderr: `pixart: Expected a new or empty folder to publish to but received ${out}. Choose another, or remove it first`,
+    });
+    const missing = await pixart("publish", join(folder, "rum"), join(folder, "new"));
+    expect(missing).toMatchObject({
+      exitCode: 2,
+      stderr: `pixart: Expected a run folder or one of its checkpoints for RUN but received ${join(folder, "rum")}, which is not here (did you mean ${run}?)`,
+    });
+    const part = join(folder, "part");
+    const { stdout } = await pixart("publish", run, part, "--save-keys", "vae", "--json");
+    expect(JSON.parse(stdout)).toMatchObject({
+      folder: part,
+      kind: "components",
+      components: ["vae"],
+      weights: "averaged (EMA)",
+    });
+  });
+
   it("prints a recipe with every default", async () => {
     const { stdout } = await pixart("config", "emoji_demo", "--cfg-options", "seed=3");
     expect(JSON.parse(stdout)).toMatchObject({
@@ -205,7 +235,6 @@ describe("pixart publish, evaluate, config, doctor", () => {
       name: "emoji_demo",
       publish: { dtype: "float32" },
     });
-    expect((await pixart("configs")).stdout).toMatch(/^emoji_demo: .*\nemoji_full: /);
   });
 
   it("reports engine and machine", async () => {

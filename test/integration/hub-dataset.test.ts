@@ -237,7 +237,7 @@ describe("what the Hub refuses", () => {
     const { server } = await datasetHub(parquet);
     const { host } = new URL(server.endpoint);
     await expect(readDataset("someone/else")).rejects.toThrow(
-      `someone/else: ${host} shows no data set of this name (404); check the spelling, and for a private data set set HF_TOKEN to a token that may read it`,
+      `no folder or file someone/else here; as a name on the Hub: ${host} shows no data set of this name (404); check the spelling, and for a private data set set HF_TOKEN to a token that may read it`,
     );
     await expect(texts({ revision: "v9" })).rejects.toThrow(
       `${name}: expected a branch, tag or commit of this data set for revision but ${host} knows no "v9"`,

@@ -24,11 +24,11 @@ describe("what the Hub refuses", () => {
     const error = await failure(resolveTransformer(undefined, "someone/else"));
     expect(error).toBeInstanceOf(HubError);
     expect(error.message).toBe(
-      `someone/else: ${host} shows no model of this name (404); check the spelling, and for a private model set HF_TOKEN to a token that may read it`,
+      `no folder someone/else here; as a name on the Hub: ${host} shows no model of this name (404); check the spelling, and for a private model set HF_TOKEN to a token that may read it`,
     );
     // A folder of this project with one letter changed.
     await expect(resolveTransformer(undefined, "models/emoji-smal")).rejects.toThrow(
-      'check the spelling or for the folder "./models/emoji-small", and',
+      'no folder models/emoji-smal here (did you mean "./models/emoji-small"?); as a name on the Hub: ',
     );
   });
 
@@ -38,7 +38,7 @@ describe("what the Hub refuses", () => {
     const { host } = new URL(endpoint);
     server.token = token;
     await expect(resolveTransformer()).rejects.toThrow(
-      `${name}: ${host} shows no model of this name (401); check the spelling, and for a private model set HF_TOKEN to a token that may read it`,
+      `no folder ${name} here; as a name on the Hub: ${host} shows no model of this name (401); check the spelling, and for a private model set HF_TOKEN to a token that may read it`,
     );
     vi.stubEnv("HF_TOKEN", "hf_expired");
     await expect(resolveTransformer()).rejects.toThrow(
@@ -141,23 +141,25 @@ describe("a network that is not there", () => {
     const folder = await resolveTransformer();
     const host = new URL(server.endpoint).host;
     const why = (code: string): string =>
-      `${name}: ${host} could not be reached (${code}); check the network and HF_ENDPOINT, or set HF_HUB_OFFLINE=1 to use what is cached`;
+      `${host} could not be reached (${code}); check the network and HF_ENDPOINT, or set HF_HUB_OFFLINE=1 to use what is cached`;
     await server.stop();
     expect(await resolveTransformer()).toBe(folder);
     // The connection that was open is noticed first.
     expect(talk()).toContain(
-      `${why("UND_ERR_SOCKET")}. Going on with revision ${commit} of the cache.\n`,
+      `${name}: ${why("UND_ERR_SOCKET")}. Going on with revision ${commit} of the cache.\n`,
     );
-    await expect(resolveTransformer("v1")).rejects.toThrow(why("ECONNREFUSED"));
+    await expect(resolveTransformer("v1")).rejects.toThrow(`${name}: ${why("ECONNREFUSED")}`);
     rmSync(model, { recursive: true });
-    await expect(resolveTransformer()).rejects.toThrow(why("ECONNREFUSED"));
+    await expect(resolveTransformer()).rejects.toThrow(
+      `no folder ${name} here; as a name on the Hub: ${why("ECONNREFUSED")}`,
+    );
   });
 
   it("may answer with an error of its own", async () => {
     const { server } = await testHub();
     server.refusal = { status: 503 };
     await expect(resolveTransformer()).rejects.toThrow(
-      `${name}: ${new URL(server.endpoint).host} answers 503; try again later, or set HF_HUB_OFFLINE=1 to use what is cached`,
+      `${new URL(server.endpoint).host} answers 503; try again later, or set HF_HUB_OFFLINE=1 to use what is cached`,
     );
   });
 
@@ -184,7 +186,7 @@ describe("offline", () => {
     const { server, commit, cache, model } = await testHub();
     vi.stubEnv("HF_HUB_OFFLINE", "yes");
     await expect(resolveTransformer()).rejects.toThrow(
-      `${name}: revision main is not in the cache ${cache}, and HF_HUB_OFFLINE forbids downloads; unset it`,
+      `no folder ${name} here; as a name on the Hub: revision main is not in the cache ${cache}, and HF_HUB_OFFLINE forbids downloads; unset it`,
     );
     vi.stubEnv("HF_HUB_OFFLINE", undefined);
     const folder = await resolveTransformer(commit);

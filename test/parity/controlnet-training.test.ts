@@ -138,7 +138,7 @@ async function train() {
     onCheckpoint: async () => {},
     shouldStop: () => false,
   });
-  await publishControlNet(controlnet, at("published"), "float32");
+  await publishControlNet(controlnet, at("published"), { dtype: "float32" });
   const weights = unprefixed("controlnet", loop.tensors().get("weights") ?? new Map());
   return { losses, norms, weights, transformer };
 }

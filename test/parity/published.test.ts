@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cardOfRun } from "../../src/cli/publish.ts";
 import { resolveConfig } from "../../src/config/index.ts";
 import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import { publishPipeline } from "../../src/pipelines/publish.ts";
@@ -73,8 +74,10 @@ describe("a run, published", () => {
     "as %s draws in diffusers what it draws here",
     async (dtype) => {
       const out = join(folder, dtype);
-      const { pipe } = await pipelineFromRun(run, true);
-      await publishPipeline(pipe, out, { dtype, prompt: "a ball, red style" });
+      const found = await pipelineFromRun(run, true);
+      const card = cardOfRun(found, "pipeline", { which: "averaged (EMA)", out });
+      await publishPipeline(found.pipe, out, { dtype, prompt: "a ball, red style", card });
+      expect(existsSync(join(out, "README.md"))).toBe(true);
       expect(await largestDifference(out, ["a ring, blue style", ""])).toBeLessThanOrEqual(2);
     },
   );

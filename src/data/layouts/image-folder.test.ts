@@ -282,7 +282,7 @@ describe("readDataset of pictures in files", () => {
     await expect(readDataset(root)).rejects.toThrow(`${root} holds no pictures. Accepted are`);
     const missing = join(root, "x");
     await expect(readDataset(missing)).rejects.toThrow(
-      `Expected an existing folder or file or a name on the Hub such as "lambdalabs/naruto-blip-captions" for the data set but received ${JSON.stringify(missing)}`,
+      `Expected an existing folder or file for the data set but received ${JSON.stringify(missing)}`,
     );
     await expect(readDataset(root, { revision: "main" })).rejects.toThrow(
       `Expected a name on the Hub to go with revision "main" but received the folder ${root}`,

@@ -1,0 +1,155 @@
+import { statSync } from "node:fs";
+import { mkdir, open, rm } from "node:fs/promises";
+import { dirname, extname, join } from "node:path";
+import type { RgbImage } from "../images/index.ts";
+import type { DrawJob } from "./draw-jobs.ts";
+import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** Where drawn pictures go: one into a file of its own name, or any number into a folder. */
+export type PictureOutput = { readonly file: string } | { readonly folder: string };
+
+const OTHER_FORMATS: ReadonlySet<string> = new Set([
+  ".jpg",
+  ".jpeg",
+  ".webp",
+  ".avif",
+  ".gif",
+  ".tif",
+  ".tiff",
+  ".bmp",
+  ".heic",
+  ".jxl",
+]);
+
+/** What `--out` means for so many pictures. Throws for a file that is there, and for one that cannot hold them. */
+export function pictureOutput(out: string, pictures: number): PictureOutput {
+  const found = statSync(out, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return { folder: out };
+  const extension = extname(out).toLowerCase();
+  if (OTHER_FORMATS.has(extension)) {
+    throw new UsageError(
+      `Expected a folder or a .png file for --out but received ${out}: only a PNG remembers how it was drawn`,
+    );
+  }
+  const isPng = extension === ".png";
+  if (isPng && pictures > 1) {
+    throw new UsageError(
+      `Expected a folder for --out, into which ${pictures} pictures go, but received the file ${out}`,
+    );
+  }
+  if (found !== undefined) {
+    throw new UsageError(
+      `Expected a new file or a folder for --out but received ${out}, which exists`,
+    );
+  }
+  return isPng ? { file: out } : { folder: out };
+}
+
+const LONGEST_STEM = { letters: 60, bytes: 180 } as const;
+
+// Scripts and pictographs are joined by two characters that are no letters: U+200C and U+200D.
+const NOT_OF_NAMES = /[^\p{L}\p{M}\p{N}\p{Extended_Pictographic}\u200c\u200d]+/gu;
+const AT_ENDS = /^(?:-|\u200c|\u200d)+|(?:-|\u200c|\u200d)+$/g;
+
+/** A prompt as the beginning of a file's name: its letters and digits, of whatever script, and pictographs. */
+export function promptStem(prompt: string): string {
+  if (prompt.trim() === "") return "unconditional";
+  const words = prompt
+    .normalize("NFC")
+    .toLowerCase()
+    .replace(NOT_OF_NAMES, "-")
+    .replace(AT_ENDS, "");
+  let stem = "";
+  let letters = 0;
+  for (const { segment } of new Intl.Segmenter().segment(words)) {
+    const isLonger = Buffer.byteLength(stem + segment) > LONGEST_STEM.bytes;
+    if (letters === LONGEST_STEM.letters || isLonger) break;
+    stem += segment;
+    letters++;
+  }
+  return stem.replace(AT_ENDS, "") || "picture";
+}
+
+/** The name that a picture has in a folder unless another of that name is there. */
+const nameOf = ({ prompt, seed }: DrawJob): string => `${promptStem(prompt)}-${seed}`;
+
+/** `folder/name.png`, or with a number from 2 on: `folder/name-2.png`. */
+const numbered = (folder: string, name: string, number: number): string =>
+  join(folder, `${name}${number === 1 ? "" : `-${number}`}.png`);
+
+/** The file of a picture that was saved with a number. */
+export const pictureFile = (output: PictureOutput, job: DrawJob, number: number): string =>
+  "file" in output ? output.file : numbered(output.folder, nameOf(job), number);
+
+/**
+ * Saves a picture where no other is, however many commands write into the folder. Returns the number in its name; 1 is none.
+ * Throws where a file of its own was named and is there by now.
+ */
+export async function savePicture(
+  image: RgbImage,
+  output: PictureOutput,
+  job: DrawJob,
+): Promise<number> {
+  if ("file" in output) {
+    if (!(await claim(output.file)))
+      throw new Error(`Expected a new file for --out but ${output.file} has come to be meanwhile`);
+    await saveClaimed(image, output.file);
+    return 1;
+  }
+  return saveNumbered(image, output.folder, nameOf(job));
+}
+
+/** Saves the sheet of a command's pictures beside those of earlier commands. Returns its file. */
+export async function saveSheetFile(image: RgbImage, folder: string): Promise<string> {
+  return numbered(folder, "sheet", await saveNumbered(image, folder, "sheet"));
+}
+
+async function saveNumbered(image: RgbImage, folder: string, name: string): Promise<number> {
+  let number = 1;
+  while (!(await claim(numbered(folder, name, number)))) number++;
+  await saveClaimed(image, numbered(folder, name, number));
+  return number;
+}
+
+/** Makes an empty file; false where one is there. */
+async function claim(path: string): Promise<boolean> {
+  try {
+    const file = await open(path, "wx");
+    await file.close();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function saveClaimed(image: RgbImage, path: string): Promise<void> {
+  try {
+    await image.save(path);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+}
+
+const SHOWN = 3;
+
+/** Says which pictures have another name than their prompt and seed alone would give. */
+export function sayRenamed(
+  output: PictureOutput,
+  saved: readonly { readonly job: DrawJob; readonly number: number }[],
+): void {
+  const renamed = saved.filter(({ number }) => number > 1);
+  for (const { job, number } of renamed.slice(0, SHOWN)) {
+    say(
+      `${pictureFile(output, job, 1)} is an earlier picture and stays: the new one is ${pictureFile(output, job, number)}`,
+    );
+  }
+  if (renamed.length > SHOWN) say(`and likewise ${renamed.length - SHOWN} more`);
+}
+
+/** Makes the folder that pictures go into. */
+export async function makeFolder(output: PictureOutput): Promise<void> {
+  await mkdir("file" in output ? dirname(output.file) : output.folder, { recursive: true });
+}

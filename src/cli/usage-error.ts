@@ -1,0 +1,4 @@
+/** A command line that asks for what there is not; the command ends with exit code 2, before anything was done. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}

@@ -1,0 +1,52 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, describe, expect, it } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "pixart-pipes-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const PIXART = `"${process.execPath}" --import tsx src/cli/main.ts`;
+
+/** What is on stderr, and the exit code of the command itself, before the pipe. */
+async function piped(command: string, reader: string): Promise<{ code: number; stderr: string }> {
+  const script = `${PIXART} ${command} ${reader}; echo "code \${PIPESTATUS[0]}" >&2`;
+  const { stderr } = await promisify(execFile)("bash", ["-c", script], { cwd: ROOT });
+  const [, code] = /code (\d+)\n$/.exec(stderr) ?? [];
+  return { code: Number(code), stderr: stderr.replace(/code \d+\n$/, "") };
+}
+
+describe("a reader that has gone", () => {
+  it.each([
+    "configs",
+    "config emoji_full",
+    "--help",
+    "sample --help",
+    "simulate --gpus 1 2 4 8 16 32 --json",
+    "doctor",
+    `sample emoji-demo "a cat" --steps 1 --out ${join(folder, "pictures")}`,
+  ])("ends `pixart %s | true` without a word", async (command) => {
+    const { code, stderr } = await piped(command, "| true");
+    expect(stderr.replace(/^1 picture in .*\n/, "")).toBe("");
+    expect([0, 141]).toContain(code); // 0 where all was written before the reader went
+  });
+
+  it("ends `pixart configs | head -1` after the first line", async () => {
+    expect(await piped("configs", "| head -1 > /dev/null")).toMatchObject({ stderr: "" });
+  });
+
+  it("of stderr alone keeps a command from nothing", async () => {
+    const script = `${PIXART} sample emoji-demo "a dog" --steps 1 --out ${join(folder, "more")} 2>&1 >/dev/null | true; echo \${PIPESTATUS[0]}`;
+    const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script], { cwd: ROOT });
+    expect([stdout, stderr]).toEqual(["0\n", ""]);
+  });
+
+  it("ends nothing with a stack where an error is told to nobody", async () => {
+    const script = `${PIXART} sample nothing-here "a dog" 2>&1 | true; echo \${PIPESTATUS[0]}`;
+    const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script], { cwd: ROOT });
+    expect([stdout, stderr]).toEqual(["1\n", ""]);
+  });
+});
