@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { World } from "../distributed/index.ts";
 import { HubError } from "../hub/index.ts";
 import { isRepositoryName, nearestFolder } from "../hub/repository-name.ts";
-import { loadLoraFile, PixArtControlNetAdapterModel } from "../models/index.ts";
+import { PixArtControlNetAdapterModel } from "../models/index.ts";
 import {
   DiffusionPipeline,
   loadAdapters,
@@ -15,6 +15,7 @@ import {
 import { schedulerNamed } from "../schedulers/index.ts";
 import type { Device, DType } from "../torch/index.ts";
 import { isRun, pipelineFromRun } from "../training/run-pipeline.ts";
+import { type AdapterEntry, adapterAt, adapterEntries } from "./lora-option.ts";
 import { say } from "./talk.ts";
 
 const MODEL_INDEX = "model_index.json";
@@ -74,6 +75,7 @@ export async function loadPipeline(
       "Expected --lora or --quantize but received both: an adapter needs the float weights of its layers",
     );
   }
+  const adapters = adapterEntries(lora);
   const loaded = await find(model, changes);
   const { pipe } = loaded;
   if (expectedHash !== undefined) {
@@ -84,7 +86,7 @@ export async function loadPipeline(
       );
     }
   }
-  for (const entry of lora) await addAdapter(pipe, entry);
+  for (const adapter of adapters) await addAdapter(pipe, adapter);
   if (scheduler !== undefined)
     pipe.scheduler = schedulerNamed(scheduler, pipe.scheduler.toConfig());
   return loaded;
@@ -96,6 +98,12 @@ async function find(model: string, changes: PipelineChanges): Promise<LoadedPipe
     if (existsSync(join(folder, MODEL_INDEX))) return published(folder, changes, options);
   }
   if (isRun(model)) return fromRun(model, changes);
+  const adapter = adapterAt(model);
+  if (adapter !== undefined) {
+    throw new Error(
+      `Expected a model but received ${model}, an adapter for one: npx pixart sample ${adapter.base ?? "MODEL"} --lora ${model}`,
+    );
+  }
   const reason = missing(model);
   if (existsSync(model) || !isRepositoryName(model)) {
     throw new Error(`Expected a model but received ${model}: ${reason}`);
@@ -199,10 +207,13 @@ function optionsOf(changes: PipelineChanges): PixArtAlphaPretrainedOptions {
   };
 }
 
-/** `place` or `place=scale`: a folder that PEFT wrote, or a file of diffusers' or kohya's. */
-async function addAdapter(pipe: PixArtAlphaPipeline, entry: string): Promise<void> {
-  const [, place = entry, scale] = /^(.*?)(?:=(-?[\d.]+))?$/.exec(entry) ?? [];
-  const options = { name: place, ...(scale !== undefined && { scale: Number(scale) }) };
-  if (place.endsWith(".safetensors")) await loadLoraFile(pipe.transformer, place, options);
-  else await loadAdapters(pipe, place, options);
+async function addAdapter(
+  pipe: PixArtAlphaPipeline,
+  { place, scale }: AdapterEntry,
+): Promise<void> {
+  await loadAdapters(pipe, place, {
+    name: place,
+    scale,
+    onWarning: (message) => say(`Warning: ${message}`),
+  });
 }

@@ -45,6 +45,8 @@ const DTYPES: ReadonlyMap<string, DType> = new Map(
 );
 const LAYOUT_ORDER: readonly DType[] = [...FORMAT_NAMES.keys()];
 const METADATA_KEY = "__metadata__";
+const NARROW_FLOATS =
+  "floats of 8 bits and fewer are not read: convert the file to float16 with the program that wrote it";
 const NO_METADATA: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
 /** Bytes of a tensor's elements; undefined beyond 2^53. The product is checked at each factor, as the reference does. */
@@ -171,7 +173,9 @@ function parseEntry(path: string, name: string, value: StrictJson | undefined): 
   const dtype = typeof value.dtype === "string" ? DTYPES.get(value.dtype) : undefined;
   if (dtype === undefined) {
     const known = `dtype to be one of ${[...DTYPES.keys()].join(", ")}`;
-    throw new BadFileError(path, tensorPlace(name), known, quote(value.dtype));
+    const isNarrow = typeof value.dtype === "string" && /^F[468](?:_|$)/.test(value.dtype);
+    const advice = isNarrow ? NARROW_FLOATS : undefined;
+    throw new BadFileError(path, tensorPlace(name), known, quote(value.dtype), advice);
   }
   const { shape, data_offsets: offsets } = value;
   if (!isIndices(shape)) {

@@ -19,7 +19,8 @@ export const peftKey = (layer: string, tensor: string): string =>
 /** An adapter on the layers of a model: what `addAdapter()` and `loadAdapter()` give. */
 export class Adapter implements AdapterState {
   readonly name: string;
-  readonly config: AdapterConfig;
+  /** In PEFT's terms; undefined for one from a file that PEFT has no form for, which cannot be saved either. */
+  readonly config: AdapterConfig | undefined;
   /** Class of the model, which Python is told when the adapter is saved. */
   readonly #baseClass: string;
   readonly #layers: ReadonlyMap<string, ProductLayer>;
@@ -29,7 +30,7 @@ export class Adapter implements AdapterState {
   /** For `addAdapter()` and `loadAdapter()`, which put its parts on the layers. */
   constructor(
     name: string,
-    config: AdapterConfig,
+    config: AdapterConfig | undefined,
     model: Module,
     layers: ReadonlyMap<string, ProductLayer>,
   ) {
@@ -53,7 +54,7 @@ export class Adapter implements AdapterState {
     if (!Number.isFinite(scale)) {
       throw new RangeError(`Expected a number for scale but received ${scale}`);
     }
-    if (this.config.peftType === "OFT" && scale !== 1) {
+    if (this.config?.peftType === "OFT" && scale !== 1) {
       throw new Error(
         `Expected 1 for the scale of an OFT adapter, which turns its input and adds nothing, but received ${scale}`,
       );
@@ -87,10 +88,10 @@ export class Adapter implements AdapterState {
   }
 
   #parts(): [layer: string, part: AdapterPart][] {
-    return [...this.#layers].map(([name, layer]) => {
-      const part = stackOn(layer)?.part(this);
-      if (part === undefined) throw new Error(`The adapter "${this.name}" was removed`);
-      return [name, part];
+    return [...this.#layers].flatMap(([name, layer]) => {
+      const parts = stackOn(layer)?.partsOf(this) ?? [];
+      if (parts.length === 0) throw new Error(`The adapter "${this.name}" was removed`);
+      return parts.map((part): [string, AdapterPart] => [name, part]);
     });
   }
 
@@ -100,12 +101,21 @@ export class Adapter implements AdapterState {
     return this;
   }
 
-  /** Writes the folder that `PeftModel.from_pretrained` of Python and `loadAdapter()` read, alpha in it. */
+  /**
+   * Writes the folder that `PeftModel.from_pretrained` of Python and `loadAdapter()` read, alpha in it. Throws where PEFT has
+   * no form for it.
+   */
   async save(folder: string): Promise<void> {
+    const { config } = this;
+    if (config === undefined) {
+      throw new Error(
+        `Expected an adapter that PEFT has a form for to save() but received "${this.name}", from a file of another kind; keep the file, or mergeAdapters() and save the model`,
+      );
+    }
     const parameters = this.parameters();
     await mkdir(folder, { recursive: true });
     await writeSafetensors(join(folder, WEIGHTS_FILE), parameters, { format: "pt" });
-    await writeAdapterConfig(folder, this.config, this.#baseClass);
+    await writeAdapterConfig(folder, config, this.#baseClass);
   }
 
   /** Takes it off the model and gives back its memory. Throws while merged. */
