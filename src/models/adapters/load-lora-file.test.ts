@@ -93,8 +93,8 @@ describe("loadLoraFile", () => {
         "  missing (1):",
         "    base_model.model.to_q.lora_B.weight",
         "  unexpected (2):",
-        "    token_emb",
         "    lora_transformer_to_v.lora_down.weight",
+        "    token_emb",
       ].join("\n"),
     );
   });

@@ -53,7 +53,7 @@ class OFTPart extends AdapterPart {
   override merged(weight: Tensor, layer: ProductLayer): Tensor {
     if (hasKernel(layer)) {
       throw new Error(
-        `Expected no convolution with a kernel of [${weight.shape.slice(2).join(", ")}] to merge an OFT adapter into but received one: the patches that it turns overlap, and no kernel computes their sum`,
+        `Expected no convolution with a kernel of [${weight.shape.slice(2).join(", ")}] to merge an OFT adapter into but received one: no kernel computes what PEFT does with the patches under it`,
       );
     }
     // x R Wᵀ = x (W Rᵀ)ᵀ
@@ -119,12 +119,19 @@ function constrain(values: Tensor, radius: number): void {
 
 /**
  * Turns the patches under a kernel at every place of (B, C, H, W), and adds up where they overlap: PEFT's form for
- * convolutions (`tuners/oft/layer.py` _unfold, _fold), which always steps by one place.
+ * convolutions (`tuners/oft/layer.py` _unfold, _fold), which always steps by one place. PEFT puts the patches back in
+ * another order than it took them, so that with more than one place under the kernel this is no rotation; but it is what the
+ * adapter was trained with.
  */
 function rotatePatches(x: Tensor, matrices: Tensor, kernel: readonly number[]): Tensor {
-  const patches = F.unfold(x, kernel, 1, 0, 1).transpose(1, 2); // (B, L, C·K·K)
-  const turned = rotate(patches, matrices).transpose(1, 2);
-  return F.fold(turned, x.shape.slice(2), kernel, 1, 0, 1);
+  const [batch = 0, channels = 0, ...size] = x.shape;
+  const places = size.map((side, i) => side - (kernel[i] ?? 1) + 1);
+  const patches = F.unfold(x, kernel, 1, 0, 1).transpose(1, 2); // (B, h·w, C·K·K)
+  const turned = rotate(patches, matrices)
+    .reshape([batch, ...places, channels, ...kernel])
+    .permute([0, 3, 1, 2, 4, 5])
+    .reshape([batch, -1, patches.size(1)]);
+  return F.fold(turned, size, kernel, 1, 0, 1);
 }
 
 /** Multiplies every block of the last dimension with its matrix: (…, G·b) and (G or 1, b, b) → (…, G·b) */
