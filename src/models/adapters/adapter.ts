@@ -16,6 +16,12 @@ export const WEIGHTS_FILE = "adapter_model.safetensors";
 export const peftKey = (layer: string, tensor: string): string =>
   `base_model.model.${layer}.${tensor}`;
 
+/** What {@link Adapter.save} is told beside the folder. */
+export interface SaveAdapterOptions {
+  /** Where the model that the adapter is for came from: a folder, or a name on the Hub. */
+  readonly base?: string | undefined;
+}
+
 /** An adapter on the layers of a model: what `addAdapter()` and `loadAdapter()` give. */
 export class Adapter implements AdapterState {
   readonly name: string;
@@ -102,20 +108,21 @@ export class Adapter implements AdapterState {
   }
 
   /**
-   * Writes the folder that `PeftModel.from_pretrained` of Python and `loadAdapter()` read, alpha in it. Throws where PEFT has
-   * no form for it.
+   * Writes the folder that `PeftModel.from_pretrained` of Python and `loadAdapter()` read, alpha in it, and the name of the
+   * model that it is for where that is told. Throws where PEFT has no form for it.
    */
-  async save(folder: string): Promise<void> {
+  async save(folder: string, { base }: SaveAdapterOptions = {}): Promise<void> {
     const { config } = this;
     if (config === undefined) {
       throw new Error(
         `Expected an adapter that PEFT has a form for to save() but received "${this.name}", from a file of another kind; keep the file, or mergeAdapters() and save the model`,
       );
     }
+    const named = base === undefined ? config : { ...config, baseModelNameOrPath: base };
     const parameters = this.parameters();
     await mkdir(folder, { recursive: true });
     await writeSafetensors(join(folder, WEIGHTS_FILE), parameters, { format: "pt" });
-    await writeAdapterConfig(folder, config, this.#baseClass);
+    await writeAdapterConfig(folder, named, this.#baseClass);
   }
 
   /** Takes it off the model and gives back its memory. Throws while merged. */
