@@ -63,7 +63,7 @@ describe("a refusal", () => {
     [
       entry("F8_E4M3", "[1]", "[0,1]"),
       1,
-      `tensor "w": expected dtype to be one of ${known} but found "F8_E4M3"`,
+      `tensor "w": expected dtype to be one of ${known} but found "F8_E4M3"; floats of 8 bits and fewer are not read: convert the file to float16 with the program that wrote it`,
     ],
     [
       '{"w":{"shape":[],"data_offsets":[0,1]}}',

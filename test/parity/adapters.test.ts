@@ -415,9 +415,11 @@ describe.each(cases)("$name against PEFT", ({ base, name, options, seed }) => {
     torch.backward(torch.tidy(() => call(model, base).mul(weight).sum()));
     const expected = tensorsOf(join(theirsOf(name), "gradients.safetensors"));
     // The softmax cancels what is added to all keys: rounding alone.
-    const isNothing = (key: string): boolean => /attn\d\.to_k\.(base_layer|lora_B)\.bias$/.test(key);
+    const isNothing = (key: string): boolean =>
+      /attn\d\.to_k\.(base_layer|lora_B)\.bias$/.test(key);
     // PEFT's own backward of LoHa's cores takes the wrong factor (`tuners/loha/layer.py` HadaWeightCP): see README.md there.
-    const isTheirMistake = (key: string): boolean => /pos_embed.*\.hada_w\d_a/.test(key) && hasCores;
+    const isTheirMistake = (key: string): boolean =>
+      /pos_embed.*\.hada_w\d_a/.test(key) && hasCores;
     const isCompared = ([key]: readonly [string, unknown]): boolean =>
       !isNothing(key) && !isTheirMistake(key);
     expectSameGradients(
