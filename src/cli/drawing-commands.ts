@@ -63,7 +63,7 @@ export function addDrawingCommands(program: Command): void {
     .option("--control-image <file>", "an edge map that the pictures follow by --controlnet")
     .option(
       "--lora <path...>",
-      "PEFT folders or LoRA .safetensors files; path=scale for another than 1",
+      "PEFT folders or LoRA files of any program; path=scale for another than 1",
     )
     .option("--prompts-from <file>", "encoded prompts that `pixart embed` made; needs no T5")
     .option("--from <file>", "draw a picture again from what its PNG remembers")

@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { World } from "../distributed/index.ts";
 import { shippedModel } from "../hub/index.ts";
-import { loadLoraFile, PixArtControlNetAdapterModel } from "../models/index.ts";
+import { PixArtControlNetAdapterModel } from "../models/index.ts";
 import {
   DiffusionPipeline,
   loadAdapters,
@@ -13,12 +13,11 @@ import {
 import { schedulerNamed } from "../schedulers/index.ts";
 import type { Device, DType } from "../torch/index.ts";
 import { isRun, pipelineFromRun } from "../training/run-pipeline.ts";
+import { type AdapterEntry, adapterAt, adapterEntries } from "./lora-option.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
 
 const MODEL_INDEX = "model_index.json";
-/** What PEFT calls an adapter's settings. */
-const ADAPTER_CONFIG = "adapter_config.json";
 
 /** A pipeline to draw with. */
 export interface LoadedPipeline {
@@ -74,6 +73,7 @@ export async function loadPipeline(
       "Expected --lora or --quantize but received both: an adapter needs the float weights of its layers",
     );
   }
+  const adapters = adapterEntries(lora);
   const loaded = await find(model, changes);
   const { pipe } = loaded;
   if (expectedHash !== undefined) {
@@ -84,7 +84,7 @@ export async function loadPipeline(
       );
     }
   }
-  for (const entry of lora) await addAdapter(pipe, entry);
+  for (const adapter of adapters) await addAdapter(pipe, adapter);
   // A published folder took it as it was loaded: its own may be none that is known here.
   if (scheduler !== undefined && loaded.run !== undefined)
     pipe.scheduler = schedulerNamed(scheduler, pipe.scheduler.toConfig());
@@ -97,19 +97,22 @@ async function find(model: string, changes: PipelineChanges): Promise<LoadedPipe
   if (!isPublished && isRun(model)) return fromRun(model, changes);
   const shipped = isPublished ? undefined : shippedModel(model);
   if (!isPublished && shipped === undefined && existsSync(model)) {
+    const adapter = adapterAt(model);
+    if (adapter !== undefined) {
+      throw new Error(
+        `Expected a model but received ${model}, an adapter for one: npx pixart sample ${adapter.base ?? "MODEL"} --lora ${model}`,
+      );
+    }
     throw new Error(`Expected a model but received ${model}: ${whyNoModel(model)}`);
   }
   return published(shipped ?? model, changes, options);
 }
 
 /** What is here instead. */
-function whyNoModel(path: string): string {
-  if (existsSync(join(path, ADAPTER_CONFIG)) || path.endsWith(".safetensors"))
-    return `that is no whole model; an adapter goes on one: npx pixart sample MODEL PROMPT --lora ${path}`;
-  return statSync(path).isDirectory()
+const whyNoModel = (path: string): string =>
+  statSync(path).isDirectory()
     ? `it has no ${MODEL_INDEX}, and is no run folder and no checkpoint`
     : "it is a file";
-}
 
 async function published(
   folderOrName: string,
@@ -194,10 +197,13 @@ function optionsOf(changes: PipelineChanges): PixArtAlphaPretrainedOptions {
   };
 }
 
-/** `place` or `place=scale`: a folder that PEFT wrote, or a file of diffusers' or kohya's. */
-async function addAdapter(pipe: PixArtAlphaPipeline, entry: string): Promise<void> {
-  const [, place = entry, scale] = /^(.*?)(?:=(-?[\d.]+))?$/.exec(entry) ?? [];
-  const options = { name: place, ...(scale !== undefined && { scale: Number(scale) }) };
-  if (place.endsWith(".safetensors")) await loadLoraFile(pipe.transformer, place, options);
-  else await loadAdapters(pipe, place, options);
+async function addAdapter(
+  pipe: PixArtAlphaPipeline,
+  { place, scale }: AdapterEntry,
+): Promise<void> {
+  await loadAdapters(pipe, place, {
+    name: place,
+    scale,
+    onWarning: (message) => say(`Warning: ${message}`),
+  });
 }

@@ -65,7 +65,12 @@ export async function publishCommand(
         ? ["adapter", "It changes"]
         : ["adapters of transformer and text encoder", "They change"];
     say(`Publishing the ${which} ${what} of ${place}`);
-    const adapters = { transformer: adapter, textEncoder: textEncoderAdapter };
+    // After a stage that trained the weights themselves the adapters are for no model that has a name.
+    const stages = config.stages.slice(0, config.stages.indexOf(stage) + 1);
+    const isBasePlain = stages.every((each) => "adapter" in each && each.adapter !== null);
+    const base =
+      isBasePlain && "pretrained" in config.transformer ? config.transformer.pretrained : undefined;
+    const adapters = { transformer: adapter, textEncoder: textEncoderAdapter, base };
     const card = cardOf("adapter");
     const report = await publishAdapters(pipe, adapters, out, { prompt, card });
     say(`Read back: every weight is equal. ${they} the picture of ${JSON.stringify(prompt)}`);

@@ -157,6 +157,8 @@ function requireSame(model: Module | undefined, reloaded: Module, name: string):
 export interface PipelineAdapters {
   readonly transformer: Adapter;
   readonly textEncoder: Adapter | undefined;
+  /** Where the pipeline that they are for came from, where that is known. */
+  readonly base?: string | undefined;
 }
 
 /** How much adapters change a picture. */
@@ -172,14 +174,14 @@ export interface AdapterReport {
  */
 export async function publishAdapters(
   pipe: PixArtAlphaPipeline,
-  { transformer, textEncoder }: PipelineAdapters,
+  { transformer, textEncoder, base }: PipelineAdapters,
   folder: string,
   { prompt, card }: Pick<PublishOptions, "prompt" | "card">,
 ): Promise<AdapterReport> {
   const target = await staged(folder, async (path) => {
-    await writeAdapter(transformer, path);
+    await writeAdapter(transformer, path, base);
     if (textEncoder !== undefined)
-      await writeAdapter(textEncoder, join(path, TEXT_ENCODER_ADAPTER));
+      await writeAdapter(textEncoder, join(path, TEXT_ENCODER_ADAPTER), base);
     if (card !== undefined) await writeModelCard(path, card);
   });
   const all = textEncoder === undefined ? [transformer] : [transformer, textEncoder];
@@ -190,8 +192,12 @@ export async function publishAdapters(
   return { folder: target, meanChange: difference(original, changed).mean };
 }
 
-async function writeAdapter(adapter: Adapter, path: string): Promise<void> {
-  await adapter.save(path);
+async function writeAdapter(
+  adapter: Adapter,
+  path: string,
+  base: string | undefined,
+): Promise<void> {
+  await adapter.save(path, { base });
   using file = readSafetensors(join(path, WEIGHTS_FILE));
   const wanted = adapter.parameters();
   const isWhole = wanted.size === file.tensors.size;
@@ -200,7 +206,8 @@ async function writeAdapter(adapter: Adapter, path: string): Promise<void> {
     if (!isWhole || !isEqual)
       throw new Error(`The published adapter has other weights under ${key}`);
   }
-  if (!isDeepStrictEqual(readAdapterConfig(path), adapter.config))
+  const named = base === undefined ? {} : { baseModelNameOrPath: base };
+  if (!isDeepStrictEqual(readAdapterConfig(path), { ...adapter.config, ...named }))
     throw new Error("The published adapter has another configuration");
 }
 

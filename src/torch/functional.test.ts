@@ -135,3 +135,45 @@ describe("linalgSolve", () => {
     ]);
   });
 });
+
+describe("linalgSvd and linalgQr", () => {
+  it("take a matrix apart into factors that make it again", () => {
+    const x = torch.tensor([
+      [3, 0],
+      [4, 5],
+    ]);
+    const [u, s, vh] = torch.linalgSvd(x, false);
+    const [large = 0, small = 0] = s.tolist() as number[];
+    expect(large ** 2).toBeCloseTo(45, 4);
+    expect(small ** 2).toBeCloseTo(5, 4);
+    const [q, r] = torch.linalgQr(x);
+    for (const product of [u.mul(s).mm(vh), q.mm(r)]) {
+      expect(product.sub(x).norm().item()).toBeLessThan(1e-5);
+    }
+    expect(Math.abs(r.narrow(0, 1, 1).narrow(1, 0, 1).item())).toBeLessThan(1e-6);
+  });
+});
+
+describe("unfold and fold", () => {
+  it("lay the patches under a kernel side by side, and add them up again", () => {
+    const x = torch.arange(0, 9).reshape([1, 1, 3, 3]).float();
+    const patches = functional.unfold(x, 2, 1, 0, 1);
+    expect(patches.tolist()).toEqual([
+      [
+        [0, 1, 3, 4],
+        [1, 2, 4, 5],
+        [3, 4, 6, 7],
+        [4, 5, 7, 8],
+      ],
+    ]);
+    expect(functional.fold(patches, [3, 3], 2, 1, 0, 1).tolist()).toEqual([
+      [
+        [
+          [0, 2, 2],
+          [6, 16, 10],
+          [6, 14, 8],
+        ],
+      ],
+    ]);
+  });
+});

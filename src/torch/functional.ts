@@ -8,6 +8,7 @@ export {
   crossEntropy,
   dropout,
   embedding,
+  fold,
   gelu,
   groupNorm,
   huberLoss,
@@ -22,6 +23,7 @@ export {
   scaledDotProductAttention,
   silu,
   softmax,
+  unfold,
 } from "./ops.gen.ts";
 
 /** How {@link interpolate} finds the new size: one of the two. */

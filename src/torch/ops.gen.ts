@@ -154,6 +154,8 @@ const ADDMM = native.resolve("aten::addmm");
 const KRON = native.resolve("aten::kron");
 const OUTER = native.resolve("aten::outer");
 const LINALG_SOLVE = native.resolve("aten::linalg_solve");
+const LINALG_SVD = native.resolve("aten::linalg_svd");
+const LINALG_QR = native.resolve("aten::linalg_qr");
 const BUCKETIZE_TENSOR = native.resolve("aten::bucketize.Tensor");
 const SEARCHSORTED_TENSOR = native.resolve("aten::searchsorted.Tensor");
 const ZEROS = native.resolve("aten::zeros");
@@ -184,6 +186,8 @@ const L1_LOSS = native.resolve("aten::l1_loss");
 const HUBER_LOSS = native.resolve("aten::huber_loss");
 const CROSS_ENTROPY_LOSS = native.resolve("aten::cross_entropy_loss");
 const PAD = native.resolve("aten::pad");
+const IM2COL = native.resolve("aten::im2col");
+const COL2IM = native.resolve("aten::col2im");
 const AVG_POOL2D = native.resolve("aten::avg_pool2d");
 const DROPOUT = native.resolve("aten::dropout");
 const UPSAMPLE_NEAREST2D_VEC = native.resolve("aten::upsample_nearest2d.vec");
@@ -941,6 +945,16 @@ export function linalgSolve(A: Tensor, B: Tensor, { left }: { left?: boolean | u
   return wrap(native.call(LINALG_SOLVE, A.handle, B.handle, left));
 }
 
+/** `linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)` */
+export function linalgSvd(A: Tensor, fullMatrices?: boolean, { driver }: { driver?: string | undefined } = {}): [Tensor, Tensor, Tensor] {
+  return wrapAll(native.call(LINALG_SVD, A.handle, fullMatrices, driver)) as [Tensor, Tensor, Tensor];
+}
+
+/** `linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R)` */
+export function linalgQr(A: Tensor, mode?: string): [Tensor, Tensor] {
+  return wrapAll(native.call(LINALG_QR, A.handle, mode)) as [Tensor, Tensor];
+}
+
 /** `bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor` */
 export function bucketize(input: Tensor, boundaries: Tensor, { outInt32, right }: { outInt32?: boolean | undefined; right?: boolean | undefined } = {}): Tensor {
   return wrap(native.call(BUCKETIZE_TENSOR, input.handle, boundaries.handle, outInt32, right));
@@ -1104,6 +1118,16 @@ export function crossEntropy(input: Tensor, target: Tensor, { weight, reduction,
 /** `pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor` */
 export function pad(input: Tensor, pad: readonly number[], mode?: string, value?: number): Tensor {
   return wrap(native.call(PAD, input.handle, pad, mode, value));
+}
+
+/** `im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor` */
+export function unfold(input: Tensor, kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor {
+  return wrap(native.call(IM2COL, input.handle, kernelSize, dilation, padding, stride));
+}
+
+/** `col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor` */
+export function fold(input: Tensor, outputSize: number | readonly number[], kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor {
+  return wrap(native.call(COL2IM, input.handle, outputSize, kernelSize, dilation, padding, stride));
 }
 
 /** `avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */

@@ -20,6 +20,7 @@ export { BadFileError } from "./errors.ts";
 export {
   joinWeights,
   type KeyRule,
+  placeOfKey,
   selectKeys,
   splitWeights,
   type TypedWeights,

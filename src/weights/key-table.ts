@@ -98,7 +98,7 @@ export function joinWeights(weights: TypedWeights, rules: readonly KeyRule[]): T
   const parts = new Map<string, (string | undefined)[]>();
   const unknown: string[] = [];
   for (const key of weights.keys()) {
-    const found = reverseLookUp(key, rules);
+    const found = placeOfKey(key, rules);
     if (found === undefined) {
       unknown.push(key);
       continue;
@@ -166,7 +166,8 @@ function lookUp(key: string, rules: readonly KeyRule[]): string[] | undefined {
   return undefined;
 }
 
-function reverseLookUp(
+/** Where a key of the table's right side stands on its left: which key, and which of its parts. */
+export function placeOfKey(
   key: string,
   rules: readonly KeyRule[],
 ): { there: string; part: number; parts: number } | undefined {

@@ -48,6 +48,8 @@ const DTYPES: ReadonlyMap<string, DType> = new Map(
 );
 const LAYOUT_ORDER: readonly DType[] = [...FORMAT_NAMES.keys()];
 const METADATA_KEY = "__metadata__";
+const NARROW_FLOATS =
+  "other floats of 8 bits and fewer are not read: convert the file to float16 with the program that wrote it";
 const NO_METADATA: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
 /** Bytes of a tensor's elements; undefined beyond 2^53. */
@@ -184,7 +186,9 @@ function parseEntry(path: string, name: string, value: StrictJson | undefined): 
   if (dtype === undefined) {
     const names = [...DTYPES.keys(), ...Object.keys(packedTypes)];
     const known = `dtype to be one of ${names.join(", ")}`;
-    throw new BadFileError(path, tensorPlace(name), known, quote(value.dtype));
+    const isNarrow = typeof value.dtype === "string" && /^F[468](?:_|$)/.test(value.dtype);
+    const advice = isNarrow ? NARROW_FLOATS : undefined;
+    throw new BadFileError(path, tensorPlace(name), known, quote(value.dtype), advice);
   }
   const { shape, data_offsets: offsets } = value;
   if (!isIndices(shape)) {

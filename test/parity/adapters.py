@@ -48,7 +48,7 @@ def call(model, base):
 
 
 def file_key(name):
-    name = name.replace(".default", "")
+    name = name.replace(".default", "").replace(".modules_to_save", "")
     return name.removesuffix(".weight") if "magnitude" in name else name
 
 
@@ -117,6 +117,21 @@ def as_read(folder):
     return {key: sorted(v) if isinstance(v, set) else v for key, v in config.items()}
 
 
+def loaded(request, base):
+    """An adapter that PEFT made, and what it computes when it is loaded again."""
+    folder = Path(request["folder"])
+    torch.manual_seed(0)
+    model = get_peft_model(fresh(base), CONFIGS[request["type"]](**request["config"]))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name or "oft_" in name:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+    model.save_pretrained(folder)
+    again = PeftModel.from_pretrained(fresh(base), folder).eval()
+    with torch.no_grad():
+        save_file({"output": call(again, base)}, folder / "output.safetensors")
+
+
 def together(request, base):
     """Two adapters at once, the second at half its scale."""
     first, second = request["adapters"]
@@ -137,6 +152,8 @@ def main():
         base = Path(case["base"])
         make(case, base)
         results.append(load(case, base))
+    for one in request["loaded"]:
+        loaded(one, Path(one["base"]))
     for one in request["together"]:
         together(one, Path(one["base"]))
     print()

@@ -145,6 +145,57 @@ const cases = (
       "OFT, seven terms",
       { peftType: "OFT", targetModules: attention, oftBlockSize: 8, numCayleyNeumannTerms: 7 },
     ],
+    [
+      "pixart",
+      "LoRA with biases of its own and all of the model's",
+      { peftType: "LORA", targetModules: paper, r: 2, loraBias: true, bias: "all" },
+    ],
+    [
+      "pixart",
+      "DoRA with the biases of its layers",
+      { peftType: "LORA", targetModules: attention, r: 2, useDora: true, bias: "lora_only" },
+    ],
+    [
+      "pixart",
+      "LoRA beside whole modules",
+      {
+        peftType: "LORA",
+        targetModules: "(?i).*ATTN\\d\\.TO\\_[qk]\\Z",
+        modulesToSave: ["proj_out", "pos_embed.proj", "1.ff"],
+      },
+    ],
+    [
+      "pixart",
+      "LoHa with cores on a convolution",
+      {
+        peftType: "LOHA",
+        targetModules: ["to_q", "pos_embed.proj"],
+        r: 3,
+        useEffectiveConv2d: true,
+        modulesToSave: ["proj_out"],
+      },
+    ],
+    [
+      "pixart",
+      "LoKr on a convolution",
+      { peftType: "LOKR", targetModules: ["to_q", "pos_embed.proj"], r: 1, decomposeFactor: 4 },
+    ],
+    [
+      "pixart",
+      "LoKr with a core on a convolution",
+      {
+        peftType: "LOKR",
+        targetModules: ["to_q", "pos_embed.proj"],
+        r: 2,
+        decomposeFactor: 4,
+        useEffectiveConv2d: true,
+      },
+    ],
+    [
+      "pixart",
+      "OFT, constrained",
+      { peftType: "OFT", targetModules: attention, oftBlockSize: 4, coft: true, eps: 0.5 },
+    ],
     ["t5", "LoRA on T5", { peftType: "LORA", targetModules: t5, r: 4 }],
     ["t5", "DoRA on T5", { peftType: "LORA", targetModules: t5, r: 4, useDora: true }],
     ["t5", "LoHa on T5", { peftType: "LOHA", targetModules: t5, r: 4 }],
@@ -268,6 +319,12 @@ beforeAll(async () => {
       config: Object.fromEntries(Object.entries(config).map(([key, v]) => [fileKey(key), v])),
       seed,
     })),
+    loaded: onlyLoaded.map(([name, { peftType, ...config }]) => ({
+      base: baseOf("pixart"),
+      folder: join(root, kebab(name)),
+      type: peftType,
+      config: Object.fromEntries(Object.entries(config).map(([key, v]) => [fileKey(key), v])),
+    })),
     together: pairs.map(({ base, adapters, output }) => ({
       base: baseOf(base),
       adapters: adapters.map(oursOf),
@@ -289,10 +346,33 @@ const singleFiles = [
   [cases[3]?.name ?? "", "metadata/pytorch_lora_weights.safetensors", {}, 1],
 ] as const;
 
+/** Adapters of PEFT that cannot be started here, or not be merged. */
+const onlyLoaded = [
+  ["PiSSA", { peftType: "LORA", targetModules: attention, initLoraWeights: "pissa", r: 3 }],
+  [
+    "PiSSA, rank-stabilized DoRA",
+    {
+      ...{ peftType: "LORA", targetModules: attention, initLoraWeights: "pissa", r: 3 },
+      ...{ useRslora: true, loraAlpha: 5, useDora: true },
+    },
+  ],
+  [
+    "OLoRA",
+    { peftType: "LORA", targetModules: attention, initLoraWeights: "olora", r: 3, loraAlpha: 5 },
+  ],
+  ["MiCA", { peftType: "LORA", targetModules: attention, initLoraWeights: "mica", r: 3 }],
+  [
+    "OFT on a convolution",
+    { peftType: "OFT", targetModules: ["to_q", "pos_embed.proj"], oftBlockSize: 4 },
+  ],
+] as const satisfies readonly (readonly [string, AdapterOptions])[];
+
+const kebab = (name: string): string => name.toLowerCase().replaceAll(/[^a-z]+/g, "-");
+
 const pairs = [
   { base: "pixart", adapters: [cases[0]?.name, cases[3]?.name], output: "lora.safetensors" },
-  { base: "t5", adapters: [cases[16]?.name, cases[17]?.name], output: "dora.safetensors" },
-  { base: "t5", adapters: [cases[17]?.name, cases[17]?.name], output: "twice.safetensors" },
+  { base: "t5", adapters: [cases[23]?.name, cases[24]?.name], output: "dora.safetensors" },
+  { base: "t5", adapters: [cases[24]?.name, cases[24]?.name], output: "twice.safetensors" },
 ].map(({ base, adapters, output }) => ({
   base: base as BaseName,
   adapters: adapters.map((name) => name ?? ""),
@@ -327,13 +407,26 @@ describe.each(cases)("$name against PEFT", ({ base, name, options, seed }) => {
     expect(torch.tidy(() => call(model, base).equal(unmerged))).toBe(true);
   });
 
+  const hasCores = options.peftType === "LOHA" && options.useEffectiveConv2d === true;
+
   it("has the same gradients, and none on the model's weights", async () => {
     const [model, adapter] = await open();
     if (model instanceof PixArtTransformer2DModel) model.gradientCheckpointing = seed % 2 === 0;
     const weight = tensorOf(join(baseOf(base), "io.safetensors"), "weight");
     torch.backward(torch.tidy(() => call(model, base).mul(weight).sum()));
     const expected = tensorsOf(join(theirsOf(name), "gradients.safetensors"));
-    expectSameGradients(adapter.parameters(), expected);
+    // The softmax cancels what is added to all keys: rounding alone.
+    const isNothing = (key: string): boolean =>
+      /attn\d\.to_k\.(base_layer|lora_B)\.bias$/.test(key);
+    // PEFT's own backward of LoHa's cores takes the wrong factor (`tuners/loha/layer.py` HadaWeightCP): see README.md there.
+    const isTheirMistake = (key: string): boolean =>
+      /pos_embed.*\.hada_w\d_a/.test(key) && hasCores;
+    const isCompared = ([key]: readonly [string, unknown]): boolean =>
+      !isNothing(key) && !isTheirMistake(key);
+    expectSameGradients(
+      new Map([...adapter.parameters()].filter(isCompared)),
+      new Map([...expected].filter(isCompared)),
+    );
     expect(model.parameters().filter((p) => p.requiresGrad || p.grad !== undefined)).toEqual([]);
   });
 
@@ -380,6 +473,7 @@ describe.each(cases)("$name against PEFT", ({ base, name, options, seed }) => {
       const ours = start.get(key) ?? torch.zeros([]);
       if (key.includes("magnitude")) expectClose(ours, theirs, key);
       const kind = key.replace(/.*\.(?=lora|hada|lokr|oft)/, "");
+      if (kind === "lokr_t2") continue; // sixteen numbers, whose sum is anything
       const sum = squares.get(kind) ?? { ours: 0, theirs: 0 };
       sum.ours += torch.tidy(() => ours.detach().square().sum()).item();
       sum.theirs += torch.tidy(() => theirs.square().sum()).item();
@@ -391,6 +485,25 @@ describe.each(cases)("$name against PEFT", ({ base, name, options, seed }) => {
     }
     if (name.startsWith("LoKr, both matrices whole")) return;
     expectClose(call(model, base), call(await fresh(base), base));
+  });
+});
+
+describe.each(onlyLoaded)("%s, made by PEFT", (name, { peftType }) => {
+  it("computes what PEFT does when it loads it", async () => {
+    const model = await fresh("pixart");
+    await loadAdapter(model, join(root, kebab(name)));
+    const output = call(model, "pixart");
+    expectClose(output, tensorOf(join(root, kebab(name), "output.safetensors"), "output"));
+    if (peftType === "OFT") {
+      expect(() => mergeAdapters(model)).toThrow(
+        new Error(
+          "Expected no convolution with a kernel of [2, 2] to merge an OFT adapter into but received one: no kernel computes what PEFT does with the patches under it",
+        ),
+      );
+      return;
+    }
+    mergeAdapters(model);
+    expectClose(call(model, "pixart"), output);
   });
 });
 

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
@@ -7,7 +6,13 @@ import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { expectEqualTensors } from "../../../test/fixtures/equal-tensors.ts";
 import { construct, Linear, Module, ProductLayer } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
-import { writeSafetensors } from "../../weights/index.ts";
+import {
+  lazyTensors,
+  readSafetensors,
+  weightsOfFile,
+  writeSafetensors,
+  writeTorchFile,
+} from "../../weights/index.ts";
 import { AutoencoderKL } from "../autoencoder-kl/index.ts";
 import { AutoencoderTiny } from "../autoencoder-tiny/index.ts";
 import { DiTTransformer2DModel } from "../dit/index.ts";
@@ -19,6 +24,7 @@ import {
   adaptersOf,
   addAdapter,
   loadAdapter,
+  loadLoraFile,
   mergeAdapters,
   refuseUnmergedAdapters,
   unmergeAdapters,
@@ -421,17 +427,20 @@ describe("loadAdapter", () => {
     await loadAdapter(make(), dropping);
   });
 
-  it("does not read pickled adapters", async () => {
+  it("reads the pickled form of the weights, where it is alone", async () => {
     const pickled = join(folder, "pickled");
-    await mkdir(pickled);
-    writeFileSync(
-      join(pickled, "adapter_config.json"),
-      JSON.stringify({ peft_type: "LORA", target_modules: ["to_q"] }),
-    );
-    writeFileSync(join(pickled, "adapter_model.bin"), "");
-    await expect(loadAdapter(make(), pickled)).rejects.toThrow(
-      `${pickled}: weights: expected adapter_model.safetensors but found only adapter_model.bin; pickled adapters are not read here: save it with safe_serialization=True first`,
-    );
+    const model = make();
+    const adapter = addAdapter(model, lora, { generator: generator() });
+    await adapter.save(pickled);
+    const file = join(pickled, "adapter_model.safetensors");
+    const tensors = lazyTensors(weightsOfFile(readSafetensors(file)));
+    await writeTorchFile(join(pickled, "adapter_model.bin"), tensors);
+    rmSync(file);
+    for (const load of [loadAdapter, loadLoraFile]) {
+      const other = make();
+      await load(other, load === loadAdapter ? pickled : join(pickled, "adapter_model.bin"));
+      expect(other.call(x).equal(model.call(x))).toBe(true);
+    }
   });
 });
 

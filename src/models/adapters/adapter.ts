@@ -16,10 +16,17 @@ export const WEIGHTS_FILE = "adapter_model.safetensors";
 export const peftKey = (layer: string, tensor: string): string =>
   `base_model.model.${layer}.${tensor}`;
 
+/** What {@link Adapter.save} is told beside the folder. */
+export interface SaveAdapterOptions {
+  /** Where the model that the adapter is for came from: a folder, or a name on the Hub. */
+  readonly base?: string | undefined;
+}
+
 /** An adapter on the layers of a model: what `addAdapter()` and `loadAdapter()` give. */
 export class Adapter implements AdapterState {
   readonly name: string;
-  readonly config: AdapterConfig;
+  /** In PEFT's terms; undefined for one from a file that PEFT has no form for, which cannot be saved either. */
+  readonly config: AdapterConfig | undefined;
   /** Class of the model, which Python is told when the adapter is saved. */
   readonly #baseClass: string;
   readonly #layers: ReadonlyMap<string, ProductLayer>;
@@ -29,7 +36,7 @@ export class Adapter implements AdapterState {
   /** For `addAdapter()` and `loadAdapter()`, which put its parts on the layers. */
   constructor(
     name: string,
-    config: AdapterConfig,
+    config: AdapterConfig | undefined,
     model: Module,
     layers: ReadonlyMap<string, ProductLayer>,
   ) {
@@ -53,7 +60,7 @@ export class Adapter implements AdapterState {
     if (!Number.isFinite(scale)) {
       throw new RangeError(`Expected a number for scale but received ${scale}`);
     }
-    if (this.config.peftType === "OFT" && scale !== 1) {
+    if (this.config?.peftType === "OFT" && scale !== 1) {
       throw new Error(
         `Expected 1 for the scale of an OFT adapter, which turns its input and adds nothing, but received ${scale}`,
       );
@@ -87,10 +94,10 @@ export class Adapter implements AdapterState {
   }
 
   #parts(): [layer: string, part: AdapterPart][] {
-    return [...this.#layers].map(([name, layer]) => {
-      const part = stackOn(layer)?.part(this);
-      if (part === undefined) throw new Error(`The adapter "${this.name}" was removed`);
-      return [name, part];
+    return [...this.#layers].flatMap(([name, layer]) => {
+      const parts = stackOn(layer)?.partsOf(this) ?? [];
+      if (parts.length === 0) throw new Error(`The adapter "${this.name}" was removed`);
+      return parts.map((part): [string, AdapterPart] => [name, part]);
     });
   }
 
@@ -100,12 +107,22 @@ export class Adapter implements AdapterState {
     return this;
   }
 
-  /** Writes the folder that `PeftModel.from_pretrained` of Python and `loadAdapter()` read, alpha in it. */
-  async save(folder: string): Promise<void> {
+  /**
+   * Writes the folder that `PeftModel.from_pretrained` of Python and `loadAdapter()` read, alpha in it, and the name of the
+   * model that it is for where that is told. Throws where PEFT has no form for it.
+   */
+  async save(folder: string, { base }: SaveAdapterOptions = {}): Promise<void> {
+    const { config } = this;
+    if (config === undefined) {
+      throw new Error(
+        `Expected an adapter that PEFT has a form for to save() but received "${this.name}", from a file of another kind; keep the file, or mergeAdapters() and save the model`,
+      );
+    }
+    const named = base === undefined ? config : { ...config, baseModelNameOrPath: base };
     const parameters = this.parameters();
     await mkdir(folder, { recursive: true });
     await writeSafetensors(join(folder, WEIGHTS_FILE), parameters, { format: "pt" });
-    await writeAdapterConfig(folder, this.config, this.#baseClass);
+    await writeAdapterConfig(folder, named, this.#baseClass);
   }
 
   /** Takes it off the model and gives back its memory. Throws while merged. */

@@ -3,10 +3,10 @@ import type { Generator, Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { Adapter, adaptersOf, refuseMergedLayers } from "./adapter.ts";
 import { type AdapterConfig, type AdapterOptions, adapterConfig } from "./config.ts";
+import { type Layout, layoutOf } from "./layout.ts";
+import { isPrincipal } from "./lora.ts";
 import type { AdapterPart, PartPlan } from "./part.ts";
-import { planPart } from "./plan.ts";
 import { AdapterStack, stackOn } from "./stack.ts";
-import { findTargets } from "./targets.ts";
 
 /** How {@link addAdapter} makes an adapter. */
 export interface AddAdapterOptions {
@@ -29,12 +29,13 @@ export function addAdapter(
   const config = adapterConfig(options);
   refuseUntrainable(config);
   const start = config.peftType === "LORA" ? config.initLoraWeights : true;
-  if (start === "orthogonal" || start === "eva") {
+  if (typeof start === "string" && start !== "gaussian") {
     throw new Error(
       `Expected true, false or "gaussian" for initLoraWeights of a new adapter but received "${start}"`,
     );
   }
-  const adapter = prepareAdapter(model, name, config).attach(({ tensors }, { weight }) => {
+  const layout = layoutOf(model, config);
+  const adapter = attachLayout(model, { name, config }, layout, ({ tensors }, { weight }) => {
     const { device } = weight;
     const made = new Map<string, Tensor>();
     construct(generator === undefined ? {} : { generator }, () => {
@@ -57,6 +58,11 @@ export function train(model: Module, adapter: Adapter): Adapter {
 
 /** Throws for what training needs and is not there. */
 export function refuseUntrainable(config: AdapterConfig): void {
+  if (config.peftType === "LORA" && config.initLoraWeights === "mica") {
+    throw new Error(
+      'Expected another start than "mica" for initLoraWeights of an adapter that trains, because it trains one matrix of two',
+    );
+  }
   const rates = Object.entries(config).filter(([field]) => field.endsWith("Dropout"));
   for (const [field, rate] of rates) {
     if (rate === 0) continue;
@@ -66,14 +72,6 @@ export function refuseUntrainable(config: AdapterConfig): void {
   }
 }
 
-/** An adapter that is worked out and not yet on its layers. */
-export interface PreparedAdapter {
-  /** What it will be made of, by the name of the layer. */
-  readonly plans: ReadonlyMap<string, PartPlan>;
-  /** Puts it on its layers, with the tensors that `make` gives for each. Where that throws the model stays as it was. */
-  readonly attach: (make: MakeTensors) => Adapter;
-}
-
 /** The tensors of a part on a layer. */
 export type MakeTensors = (
   plan: PartPlan,
@@ -81,54 +79,79 @@ export type MakeTensors = (
   name: string,
 ) => ReadonlyMap<string, Tensor>;
 
-/** Finds an adapter's layers and works out its parts. Throws where it does not fit the model as it is. */
-export function prepareAdapter(
+/** What an adapter is called and, where PEFT has a form for it, its configuration. */
+export interface AdapterIdentity {
+  readonly name: string;
+  readonly config: AdapterConfig | undefined;
+}
+
+/**
+ * Puts an adapter on the layers of its layout, with the tensors that `make` gives for each part. Throws where the model has
+ * one of this name, or merged ones there; where anything throws, the model stays as it was.
+ */
+export function attachLayout(
   model: Module,
-  name: string,
-  config: AdapterConfig,
-): PreparedAdapter {
+  { name, config }: AdapterIdentity,
+  layout: Layout,
+  make: MakeTensors,
+): Adapter {
   if (adaptersOf(model).some((adapter) => adapter.name === name)) {
     throw new Error(`Expected a name that no other adapter has but received "${name}"`);
   }
-  const layers = findTargets(model, config);
+  const layers = new Map([...layout].map(([layerName, { layer }]) => [layerName, layer]));
   refuseMergedLayers(layers, `another adapter, "${name}"`);
-  if (config.peftType === "OFT") refuseSecondRotation(layers, name);
-  const plans = new Map(
-    [...layers].map(([layerName, layer]) => [layerName, planPart(config, layerName, layer)]),
-  );
-  const attach = (make: MakeTensors): Adapter => {
-    const adapter = new Adapter(name, config, model, layers);
-    const parts: [layer: ProductLayer, part: AdapterPart][] = [];
-    try {
-      for (const [layerName, layer] of layers) {
-        const plan = plans.get(layerName) as PartPlan;
-        torch.tidy(() => {
+  if (config !== undefined) refuseSecond(layers, config, name);
+  const adapter = new Adapter(name, config, model, layers);
+  const parts: [layer: ProductLayer, part: AdapterPart][] = [];
+  try {
+    for (const [layerName, { layer, plans }] of layout) {
+      torch.tidy(() => {
+        for (const plan of plans)
           parts.push([layer, plan.build(adapter, make(plan, layer, layerName))]);
-        });
-      }
-    } catch (error) {
-      for (const [, part] of parts) part.dispose();
-      throw error;
+      });
     }
-    for (const [layer, part] of parts) {
-      const stack = stackOn(layer) ?? new AdapterStack();
-      stack.add(part);
-      layer.adapters = stack;
-    }
-    return adapter;
-  };
-  return { plans, attach };
+  } catch (error) {
+    for (const [, part] of parts) part.dispose();
+    throw error;
+  }
+  for (const [layer, part] of parts) {
+    const stack = stackOn(layer) ?? new AdapterStack();
+    stack.add(part);
+    layer.adapters = stack;
+  }
+  return adapter;
 }
 
-/** Rotations do not commute, and PEFT applies several in one order unmerged and in another merged. */
-function refuseSecondRotation(layers: ReadonlyMap<string, ProductLayer>, name: string): void {
-  for (const [layerName, layer] of layers) {
-    const other = [...(stackOn(layer)?.parts ?? [])].find(
-      ({ state }) => state instanceof Adapter && state.config.peftType === "OFT",
-    );
-    if (other === undefined) continue;
-    throw new Error(
-      `Expected one OFT adapter at most on ${layerName}, because rotations do not add up, but received "${name}" beside "${other.state.name}"`,
-    );
+/** Kinds of which a layer has one at most, by what two would do. */
+const alone: readonly (readonly [
+  is: (config: AdapterConfig) => boolean,
+  kind: string,
+  why: string,
+])[] = [
+  // PEFT applies several in one order unmerged and in another merged.
+  [({ peftType }) => peftType === "OFT", "OFT", "rotations do not add up"],
+  [
+    (config) => config.peftType === "LORA" && isPrincipal(config.initLoraWeights),
+    "PiSSA or OLoRA",
+    "the second would start from what the first left of the weights",
+  ],
+];
+
+function refuseSecond(
+  layers: ReadonlyMap<string, ProductLayer>,
+  config: AdapterConfig,
+  name: string,
+): void {
+  for (const [is, kind, why] of alone) {
+    if (!is(config)) continue;
+    for (const [layerName, layer] of layers) {
+      const other = [...(stackOn(layer)?.parts ?? [])].find(
+        ({ state }) => state instanceof Adapter && state.config !== undefined && is(state.config),
+      );
+      if (other === undefined) continue;
+      throw new Error(
+        `Expected one ${kind} adapter at most on ${layerName}, because ${why}, but received "${name}" beside "${other.state.name}"`,
+      );
+    }
   }
 }

@@ -40,10 +40,9 @@ describe("readAdapterConfig", () => {
   it("lists every option that would change what is computed and is not there", () => {
     const json = {
       ...lora,
-      bias: "lora_only",
+      bias: "some",
       init_lora_weights: "pissa_niter_4",
-      modules_to_save: ["proj_out"],
-      lora_bias: true,
+      target_parameters: ["scale_shift_table"],
       layer_replication: [[0, 4]],
       an_option_of_tomorrow: 1,
     };
@@ -51,10 +50,9 @@ describe("readAdapterConfig", () => {
     expect(() => read(json)).toThrow(
       new Error(
         [
-          `Expected true or false or "gaussian" or "orthogonal" or "eva" for init_lora_weights in ${path} but received "pissa_niter_4"`,
-          `Expected "none" for bias in ${path} but received "lora_only"`,
-          `${off} for modules_to_save in ${path} but received ["proj_out"]`,
-          `${off} for lora_bias in ${path} but received true`,
+          `Expected true or false or "gaussian" or "orthogonal" or "eva" or "mica" or "pissa" or "olora", as the others change the model's weights in ways that the files do not hold (save the adapter with path_initial_model_for_weight_conversion), for init_lora_weights in ${path} but received "pissa_niter_4"`,
+          `Expected "none" or "all" or "lora_only" for bias in ${path} but received "some"`,
+          `${off} for target_parameters in ${path} but received ["scale_shift_table"]`,
           `${off} for layer_replication in ${path} but received [[0,4]]`,
           `${off} for an_option_of_tomorrow in ${path} but received 1`,
         ].join("\n"),

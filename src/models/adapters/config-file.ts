@@ -100,7 +100,6 @@ const unused: Readonly<Record<AdapterConfig["peftType"], ConfigObject>> = {
     kasa_config: null,
     layer_replication: null,
     loftq_config: {},
-    lora_bias: false,
     lora_ga_config: null,
     megatron_config: null,
     megatron_core: "megatron.core",
@@ -131,7 +130,6 @@ export async function writeAdapterConfig(
     auto_mapping:
       library === undefined ? null : { base_model_class: baseClass, parent_library: library },
     inference_mode: true,
-    modules_to_save: null,
     peft_version: PEFT_VERSION,
     revision: null,
     task_type: null,

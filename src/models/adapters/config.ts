@@ -22,6 +22,8 @@ export interface AdapterTargets {
   readonly layersToTransform: readonly number[] | number | null;
   /** The name before the number, `transformer_blocks`; where null PEFT looks for a number behind two dots. */
   readonly layersPattern: readonly string[] | string | null;
+  /** Ends of the names of modules of which the adapter has a version of its own, beside what it adds; none where null. */
+  readonly modulesToSave: readonly string[] | null;
   /** Where the model came from that the adapter was trained on. Kept for the file's sake. */
   readonly baseModelNameOrPath: string | null;
 }
@@ -38,13 +40,26 @@ export interface LoraConfig extends AdapterTargets {
   readonly useRslora: boolean;
   /** A learnt length for each output of W + scale · B A (Liu et al. 2024, arXiv 2402.09353). */
   readonly useDora: boolean;
-  /** True for Kaiming and zeros, "gaussian" for a normal A of deviation 1/r, false for Kaiming in both. */
-  readonly initLoraWeights: boolean | "gaussian" | "orthogonal" | "eva";
+  /**
+   * True for Kaiming and zeros, "gaussian" for a normal A of deviation 1/r, false for Kaiming in both. The others are for
+   * adapters that are loaded; "pissa" and "olora" take the part of the weight that they started from away from it.
+   */
+  readonly initLoraWeights:
+    | boolean
+    | "gaussian"
+    | "orthogonal"
+    | "eva"
+    | "mica"
+    | "pissa"
+    | "olora";
   /** Other ranks by layer: regular expressions for names or their ends. */
   readonly rankPattern: Readonly<Record<string, number>>;
   /** Other alphas by layer. */
   readonly alphaPattern: Readonly<Record<string, number>>;
-  readonly bias: "none";
+  /** A bias for B, with the same scale. */
+  readonly loraBias: boolean;
+  /** Whose own biases the adapter has another version of: of all layers, or of those that it sits on. */
+  readonly bias: "none" | "all" | "lora_only";
   readonly fanInFanOut: false;
 }
 
@@ -59,7 +74,7 @@ export interface LycorisConfig extends AdapterTargets {
   readonly rankDropout: number;
   /** In training only. */
   readonly moduleDropout: number;
-  /** Of convolutions, which have no such form here. */
+  /** On convolutions: a core as large as the kernel between the factors. */
   readonly useEffectiveConv2d: boolean;
 }
 
@@ -95,10 +110,12 @@ export interface OFTConfig extends AdapterTargets {
   /** A power series in place of the exact Cayley transform. */
   readonly useCayleyNeumann: boolean;
   readonly numCayleyNeumannTerms: number;
-  readonly bias: "none";
+  /** As {@link LoraConfig.bias}. */
+  readonly bias: "none" | "all" | "oft_only";
   readonly fanInFanOut: false;
-  readonly coft: false;
-  /** Of the constrained form, which is not there. */
+  /** Constrained: the blocks stay near no rotation. */
+  readonly coft: boolean;
+  /** How near, all together. */
   readonly eps: number;
 }
 
@@ -123,6 +140,12 @@ const names: Field<readonly string[] | string> = {
   initial: [],
   expected: "a list of names or a regular expression",
   accepts: isNames,
+};
+
+const endsOfNames: Field<readonly string[]> = {
+  initial: [],
+  expected: "a list of names",
+  accepts: (value) => Array.isArray(value) && value.every(isName),
 };
 
 const isIndex = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
@@ -173,8 +196,21 @@ const targets: FieldsOf<AdapterTargets> = {
   excludeModules: nullable(names),
   layersToTransform: nullable(indices),
   layersPattern: nullable(names),
+  modulesToSave: nullable(endsOfNames),
   baseModelNameOrPath: nullable(text),
 };
+
+/** The starts of a LoRA that PEFT's files say enough about. */
+const starts: Field<LoraConfig["initLoraWeights"]> = oneOf<LoraConfig["initLoraWeights"]>(
+  true,
+  false,
+  "gaussian",
+  "orthogonal",
+  "eva",
+  "mica",
+  "pissa",
+  "olora",
+);
 
 const lora: FieldsOf<LoraConfig> = {
   ...targets,
@@ -184,16 +220,14 @@ const lora: FieldsOf<LoraConfig> = {
   loraDropout: dropout,
   useRslora: flag(false),
   useDora: flag(false),
-  initLoraWeights: oneOf<LoraConfig["initLoraWeights"]>(
-    true,
-    false,
-    "gaussian",
-    "orthogonal",
-    "eva",
-  ),
+  initLoraWeights: {
+    ...starts,
+    expected: `${starts.expected}, as the others change the model's weights in ways that the files do not hold (save the adapter with path_initial_model_for_weight_conversion),`,
+  },
   rankPattern: byLayer(count(8)),
   alphaPattern: byLayer(finite(8)),
-  bias: oneOf("none"),
+  loraBias: flag(false),
+  bias: oneOf<LoraConfig["bias"]>("none", "all", "lora_only"),
   fanInFanOut: oneOf(false),
 };
 
@@ -237,9 +271,9 @@ const oft: FieldsOf<OFTConfig> = {
   blockShare: flag(false),
   useCayleyNeumann: flag(true),
   numCayleyNeumannTerms: count(5),
-  bias: oneOf("none"),
+  bias: oneOf<OFTConfig["bias"]>("none", "all", "oft_only"),
   fanInFanOut: oneOf(false),
-  coft: oneOf(false),
+  coft: flag(false),
   eps: positive(6e-5),
 };
 
@@ -279,6 +313,9 @@ export function consistent(config: AdapterConfig): AdapterConfig {
     throw new Error(
       "Expected numbers for layersToTransform, beside layersPattern, but received null",
     );
+  }
+  if (config.peftType === "LORA" && config.loraBias && config.useDora) {
+    throw new Error("Expected false for one of loraBias and useDora but received true for both");
   }
   if (config.peftType === "OFT" && (config.r === 0) === (config.oftBlockSize === 0)) {
     throw new Error(

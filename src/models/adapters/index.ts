@@ -1,4 +1,4 @@
-export { Adapter, adaptersOf } from "./adapter.ts";
+export { Adapter, adaptersOf, type SaveAdapterOptions } from "./adapter.ts";
 export { type AddAdapterOptions, addAdapter } from "./add-adapter.ts";
 export type {
   AdapterConfig,

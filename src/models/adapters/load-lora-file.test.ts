@@ -85,7 +85,7 @@ describe("loadLoraFile", () => {
     const path = await write("odd", {
       "to_q.lora_A.weight": [2, 4],
       "lora_transformer_to_v.lora_down.weight": [2, 4],
-      "to_q.diff_b": [4],
+      token_emb: [4],
     });
     await expect(loadLoraFile(new Model(), path)).rejects.toThrow(
       [
@@ -94,7 +94,7 @@ describe("loadLoraFile", () => {
         "    base_model.model.to_q.lora_B.weight",
         "  unexpected (2):",
         "    lora_transformer_to_v.lora_down.weight",
-        "    to_q.diff_b",
+        "    token_emb",
       ].join("\n"),
     );
   });
@@ -102,7 +102,7 @@ describe("loadLoraFile", () => {
   it("refuses files without a LoRA, and options that are not there", async () => {
     const none = await write("none", { "to_q.weight": [4, 4] });
     await expect(loadLoraFile(new Model(), none)).rejects.toThrow(
-      `${none}: tensors: expected a LoRA, lora_A or lora_down, for a layer but found none in 1 tensors`,
+      `${none}: tensors: expected an adapter (LoRA, DoRA, LoHa, LoKr or differences) for a layer of Model but found none in 1 tensors: to_q.weight`,
     );
     const replicated = await write(
       "replicated",
@@ -111,12 +111,12 @@ describe("loadLoraFile", () => {
       {
         lora_adapter_metadata: JSON.stringify({
           "transformer.target_modules": ["to_q"],
-          "transformer.lora_bias": true,
+          "transformer.use_qalora": true,
         }),
       },
     );
     await expect(loadLoraFile(new Model(), replicated)).rejects.toThrow(
-      `because it is not supported, for lora_bias in lora_adapter_metadata of ${replicated} but received true`,
+      `because it is not supported, for use_qalora in lora_adapter_metadata of ${replicated} but received true`,
     );
   });
 });

@@ -1,162 +1,165 @@
-import type { Module, StateSource } from "../../nn/index.ts";
-import * as torch from "../../torch/index.ts";
+import type { Module } from "../../nn/index.ts";
 import {
   BadFileError,
   type ConfigObject,
+  openWeightsFile,
   parseConfig,
-  readSafetensors,
-  type SafetensorsFile,
+  SafetensorsFile,
+  type WeightsFile,
 } from "../../weights/index.ts";
-import { type Adapter, peftKey } from "./adapter.ts";
-import { type AdapterConfig, adapterConfig } from "./config.ts";
+import type { Adapter } from "./adapter.ts";
+import { type ArrangedFile, arrange } from "./arrange.ts";
+import type { AdapterConfig } from "./config.ts";
 import { parseAdapterConfig } from "./config-file.ts";
-import { attachFrom, type LoadAdapterOptions } from "./load-adapter.ts";
-import { A, B, MAGNITUDE } from "./lora.ts";
-import { productLayers } from "./targets.ts";
+import { fileConfig } from "./file-config.ts";
+import { ALPHA, type Component, parseFileKey } from "./file-keys.ts";
+import { type FileLayout, layoutOfFile } from "./file-layout.ts";
+import { layoutOf } from "./layout.ts";
+import {
+  attachArranged,
+  folderOf,
+  type LoadAdapterOptions,
+  loadWithConfig,
+} from "./load-adapter.ts";
 
 /** How {@link loadLoraFile} takes a LoRA. */
 export interface LoadLoraFileOptions extends LoadAdapterOptions {
-  /** Alpha of a file that has none; each layer's rank, and so a scale of 1, if left out. */
+  /** Alpha of a file that has none; each layer's rank, and so a scale of 1, with a warning, if left out. */
   readonly alpha?: number | undefined;
 }
-
-/** Before the layer's name: of the paper's script, of PEFT, of diffusers. */
-const prefixes = ["unet.base_model.model.", "base_model.model.", "transformer.", "unet."];
-
-/** Before the layer's name with underscores for dots: of OneTrainer, of kohya and diffusers, of SimpleTuner. */
-const flatPrefixes = ["lora_transformer_", "lora_unet_", "lycoris_"];
-
-const ALPHA = "alpha";
-
-/** Behind the layer's name: of PEFT, of diffusers, of kohya. */
-const endings: ReadonlyMap<string, string> = new Map([
-  ["lora_A.weight", A],
-  ["lora.down.weight", A],
-  ["lora_down.weight", A],
-  ["lora_B.weight", B],
-  ["lora.up.weight", B],
-  ["lora_up.weight", B],
-  ["lora_magnitude_vector", MAGNITUDE],
-  ["lora_magnitude_vector.weight", MAGNITUDE],
-  ["alpha", ALPHA],
-]);
 
 /** The metadata in which diffusers keeps an adapter's configuration. */
 const METADATA = "lora_adapter_metadata";
 
 /**
- * Puts a LoRA on a model that is one safetensors file, as diffusers, kohya's scripts, OneTrainer and the script of
- * PixArt-alpha write it: `pytorch_lora_weights.safetensors`. Throws as {@link loadAdapter} does.
+ * Puts an adapter on a model that is one file: as diffusers, kohya's scripts, OneTrainer, SimpleTuner, LyCORIS, ComfyUI and
+ * the script of PixArt-alpha write it (`README.md` beside this lists the forms). Tensors for the text encoder in a file for
+ * the transformer, and the other way round, are left out with a warning: `loadAdapters()` puts both on. A file in a folder of
+ * PEFT goes by the configuration beside it. Throws as {@link loadAdapter} does.
  */
 export async function loadLoraFile(
   model: Module,
   path: string,
-  { alpha, name = "default", scale = 1, trainable = false }: LoadLoraFileOptions = {},
+  options: LoadLoraFileOptions = {},
 ): Promise<Adapter> {
-  using file = readSafetensors(path);
-  const { layers, unknown } = arrange(model, file);
-  const config = metadataConfig(file, alpha) ?? configOf(layers, file, alpha);
-  const keys = new Map<string, string>(unknown.map((key) => [key, key]));
-  for (const [layer, tensors] of layers) {
-    for (const [ending, key] of tensors) {
-      if (ending !== ALPHA) keys.set(peftKey(layer, ending), key);
-    }
+  const { onWarning = (message: string) => process.emitWarning(message) } = options;
+  const { adapter, others } = attachFile(model, path, { ...options, onWarning });
+  if (others.length > 0) {
+    onWarning(
+      `${path}: left out ${others.length} tensors for another model than ${model.constructor.name}: ${others.slice(0, 3).join(", ")}${others.length > 3 ? ", …" : ""}; loadAdapters() puts both on a pipeline`,
+    );
   }
-  const find = (key: string): string => keys.get(key) ?? key;
-  const source: StateSource = {
-    keys: () => keys.keys(),
-    shape: (key) => file.entry(find(key)).shape,
-    tensor: (key) => file.tensor(find(key)),
-  };
-  return attachFrom(model, source, { config, place: path, name, scale, trainable });
+  return adapter;
 }
 
-interface Arranged {
-  /** Keys of the file by what they are, by layer. */
-  readonly layers: ReadonlyMap<string, ReadonlyMap<string, string>>;
-  readonly unknown: readonly string[];
+/** An adapter that was put on a model, and the keys of its file that are another model's. */
+export interface AttachedFile {
+  readonly adapter: Adapter;
+  readonly others: readonly string[];
 }
 
-function arrange(model: Module, file: SafetensorsFile): Arranged {
-  const layers = new Map<string, Map<string, string>>();
-  const unknown: string[] = [];
-  const names = productLayers(model).map(([name]) => name);
-  const flat = new Map(names.map((name) => [name.replaceAll(".", "_"), name]));
-  for (const key of file.tensors.keys()) {
-    const ending = [...endings.keys()].find((end) => key.endsWith(`.${end}`));
-    const start = ending === undefined ? "" : key.slice(0, -ending.length - 1);
-    const prefix = prefixes.find((one) => start.startsWith(one));
-    const flatPrefix = flatPrefixes.find((one) => start.startsWith(one));
-    const name =
-      flatPrefix === undefined
-        ? start.slice(prefix?.length ?? 0)
-        : flat.get(start.slice(flatPrefix.length));
-    const kind = endings.get(ending ?? "");
-    if (kind === undefined || name === undefined) unknown.push(key);
-    else layers.set(name, (layers.get(name) ?? new Map<string, string>()).set(kind, key));
+/** How {@link attachFile} takes a file. */
+export interface AttachFileOptions extends LoadLoraFileOptions {
+  readonly onWarning: (message: string) => void;
+  /** The model of the pipeline whose tensors alone are meant; all, if left out. */
+  readonly only?: Component | undefined;
+}
+
+/** {@link loadLoraFile}, which leaves to the caller what becomes of tensors for another model. */
+export function attachFile(model: Module, path: string, options: AttachFileOptions): AttachedFile {
+  const { alpha, onWarning, only } = options;
+  const folder = folderOf(path);
+  if (folder !== undefined) {
+    refuseAlpha(path, alpha);
+    return { adapter: loadWithConfig(model, path, folder, options), others: [] };
   }
-  return { layers, unknown };
+  using file = openWeightsFile(path);
+  const arranged = arrange(model, file, only);
+  const { others } = arranged;
+  if (METADATA in metadataOf(file)) refuseAlpha(path, alpha);
+  const config = metadataConfig(file, arranged.component);
+  if (config !== undefined) {
+    const layout = layoutOf(model, config);
+    return {
+      adapter: attachArranged(model, arranged, { ...options, config, layout, place: path }),
+      others,
+    };
+  }
+  if ([...arranged.layers.values()].some((tensors) => tensors.has(ALPHA))) refuseAlpha(path, alpha);
+  const found = layoutOfFile(model, arranged, alpha);
+  if (found.layout.size === 0) throw nothingFor(model, file, arranged);
+  const adapter = attachArranged(model, arranged, {
+    ...options,
+    config: fileConfig(model, arranged, found),
+    layout: found.layout,
+    place: path,
+  });
+  warnOfAlpha(found, file, onWarning);
+  return { adapter, others };
 }
 
-/** What diffusers wrote down beside the weights, if it did. */
+/** Tensors that only adapters have, by the start of what they are. */
+const marks = /^(?:lora_|hada_|lokr_|oft_|diff|dora_scale)/;
+
+/** What an adapter's file has tensors for, by what its keys say; undefined for a file that is no adapter's. */
+export function componentsOf(path: string): ReadonlySet<Component | undefined> | undefined {
+  using file = openWeightsFile(path);
+  const keys = [...file.tensors.keys()].flatMap((key) => parseFileKey(key) ?? []);
+  if (!keys.some(({ ending }) => marks.test(ending))) return undefined;
+  return new Set(keys.map(({ component }) => component));
+}
+
+function nothingFor(model: Module, { path, tensors }: WeightsFile, arranged: ArrangedFile): Error {
+  const keys = [...arranged.unknown, ...arranged.others, ...tensors.keys()].slice(0, 3).join(", ");
+  return new BadFileError(
+    path,
+    "tensors",
+    `an adapter (LoRA, DoRA, LoHa, LoKr or differences) for a layer of ${model.constructor.name}`,
+    `none in ${tensors.size} tensors: ${keys}${tensors.size > 3 ? ", …" : ""}`,
+  );
+}
+
+/** Says that alpha was assumed, where nobody said it. */
+function warnOfAlpha(
+  { withoutAlpha, ranks }: FileLayout,
+  file: WeightsFile,
+  onWarning: (message: string) => void,
+): void {
+  if (withoutAlpha.length === 0) return;
+  const noted = metadataOf(file).ss_network_alpha;
+  const hint =
+    noted === undefined
+      ? ""
+      : ` (ss_network_alpha in its metadata, ${noted}, is not read by other programs either)`;
+  const which =
+    withoutAlpha.length === ranks.size ? "" : ` for ${withoutAlpha.length} of ${ranks.size} layers`;
+  onWarning(
+    `${file.path}: no alpha is in the file or beside it${which}: the rank is assumed, and so a scale of 1${hint}`,
+  );
+}
+
+const metadataOf = (file: WeightsFile): Readonly<Record<string, string>> =>
+  file instanceof SafetensorsFile ? file.metadata : {};
+
+/** What diffusers wrote down beside the weights for this model of the pipeline, if it did. */
 function metadataConfig(
-  file: SafetensorsFile,
-  alpha: number | undefined,
+  file: WeightsFile,
+  component: ArrangedFile["component"],
 ): AdapterConfig | undefined {
-  const text = file.metadata[METADATA];
+  const text = metadataOf(file)[METADATA];
   if (text === undefined) return undefined;
-  refuseAlpha(file, alpha);
   const place = `${METADATA} of ${file.path}`;
-  const fields = Object.entries(parseConfig(text) as ConfigObject).map(([key, value]) => [
-    key.replace(/^(transformer|unet)\./, ""),
-    value,
-  ]);
+  const isText = component === "text_encoder";
+  const fields = Object.entries(parseConfig(text) as ConfigObject).flatMap(([key, value]) => {
+    const [, prefix, field = key] = /^(transformer|unet|text_encoder)\.(.*)$/.exec(key) ?? [];
+    const isOther = prefix !== undefined && (prefix === "text_encoder") !== isText;
+    return isOther ? [] : [[field, value] as const];
+  });
+  if (fields.length === 0) return undefined;
   return parseAdapterConfig({ peft_type: "LORA", ...Object.fromEntries(fields) }, place);
 }
 
-/** What ranks and alphas of the file say. */
-function configOf(
-  layers: Arranged["layers"],
-  file: SafetensorsFile,
-  alpha: number | undefined,
-): AdapterConfig {
-  const pairs = [...layers].filter(([, tensors]) => tensors.has(A));
-  if (pairs.length === 0) {
-    throw new BadFileError(
-      file.path,
-      "tensors",
-      "a LoRA, lora_A or lora_down, for a layer",
-      `none in ${file.tensors.size} tensors`,
-    );
-  }
-  const ranks: Record<string, number> = {};
-  const alphas: Record<string, number> = {};
-  for (const [name, tensors] of pairs) {
-    const pattern = `^${name.replaceAll(".", "\\.")}`;
-    const rank = file.entry(tensors.get(A) ?? "").shape[0] ?? 0;
-    const key = tensors.get(ALPHA);
-    if (key !== undefined) refuseAlpha(file, alpha);
-    ranks[pattern] = rank;
-    alphas[pattern] =
-      key === undefined ? (alpha ?? rank) : torch.tidy(() => file.tensor(key).float()).item();
-  }
-  const [r = 1] = Object.values(ranks);
-  const [loraAlpha = 1] = Object.values(alphas);
-  return adapterConfig({
-    peftType: "LORA",
-    targetModules: pairs.map(([name]) => name),
-    r,
-    loraAlpha,
-    rankPattern: others(ranks, r),
-    alphaPattern: others(alphas, loraAlpha),
-    useDora: pairs.some(([, tensors]) => tensors.has(MAGNITUDE)),
-  });
-}
-
-function refuseAlpha({ path }: SafetensorsFile, alpha: number | undefined): void {
+function refuseAlpha(path: string, alpha: number | undefined): void {
   if (alpha === undefined) return;
   throw new Error(`Expected no alpha for a file that has its own, ${path}, but received ${alpha}`);
 }
-
-const others = (values: Record<string, number>, usual: number): Record<string, number> =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== usual));

@@ -2,10 +2,12 @@ import { init, type ProductLayer } from "../../nn/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { LoKrConfig } from "./config.ts";
+import { hasKernel } from "./loha.ts";
 import { type AdapterState, AddedPart, type PartPlan, type TensorPlan } from "./part.ts";
 import { valueFor } from "./targets.ts";
+import { tuckerProduct } from "./tucker.ts";
 
-/** scale · W₁ ⊗ W₂, added to the weight; each of the two whole or a product of two factors. */
+/** scale · W₁ ⊗ W₂, added to the weight; each of the two whole or a product of factors. */
 class LoKrPart extends AddedPart {
   readonly #alphaOverRank: number;
 
@@ -15,12 +17,24 @@ class LoKrPart extends AddedPart {
   }
 
   #matrix(key: string): Tensor {
-    return this.has(key) ? this.tensor(key) : this.tensor(`${key}_a`).mm(this.tensor(`${key}_b`));
+    if (this.has(key)) return this.tensor(key);
+    const [a, b] = [this.tensor(`${key}_a`), this.tensor(`${key}_b`)];
+    return this.has("lokr_t2") && key === "lokr_w2"
+      ? tuckerProduct(this.tensor("lokr_t2"), a, b)
+      : a.mm(b);
   }
 
-  protected override delta(): Tensor {
+  override delta({ weight: { shape } }: ProductLayer): Tensor {
+    const first = this.#matrix("lokr_w1"); // (out₁, in₁)
+    // The kernel belongs to the second matrix alone: (out₂, in₂, K, K)
+    const kernel = shape.slice(2);
+    const second = this.#matrix("lokr_w2").reshape([
+      (shape[0] ?? 0) / first.size(0),
+      (shape[1] ?? 0) / first.size(1),
+      ...kernel,
+    ]);
     return torch
-      .kron(this.#matrix("lokr_w1"), this.#matrix("lokr_w2"))
+      .kron(first.reshape([...first.shape, ...kernel.map(() => 1)]), second)
       .mul(this.#alphaOverRank * this.state.scale);
   }
 }
@@ -40,30 +54,69 @@ export function factorization(size: number, factor: number): [number, number] {
   return [Math.min(divisor, other), Math.max(divisor, other)];
 }
 
-/** How LoKr sits on one layer (PEFT `tuners/lokr/layer.py`). */
-export function planLoKr(config: LoKrConfig, name: string, layer: ProductLayer): PartPlan {
-  const { decomposeBoth, decomposeFactor, initWeights } = config;
-  const rank = valueFor(config.rankPattern, name, config.r, "rankPattern");
-  const alpha = valueFor(config.alphaPattern, name, config.alpha, "alphaPattern");
-  const [outputs = 0, inputs = 0] = layer.weight.shape;
-  const [outputs1, outputs2] = factorization(outputs, decomposeFactor);
-  const [inputs1, inputs2] = factorization(inputs, decomposeFactor);
+/** LoKr on one layer, however it was described. */
+export interface LoKrOptions {
+  /** Of the factors; 1 where both matrices are whole. */
+  readonly rank: number;
+  readonly alphaOverRank: number;
+  /** Outputs and inputs of the first matrix. */
+  readonly first: readonly [outputs: number, inputs: number];
+  /** What the two matrices are made of. */
+  readonly firstForm: "whole" | "factors";
+  readonly secondForm: "whole" | "factors" | "core";
+  readonly start?: LoKrConfig["initWeights"];
+}
+
+/** The part of a LoKr on one layer (LyCORIS `modules/lokr.py`). */
+export function loKrPlan(options: LoKrOptions, layer: ProductLayer): PartPlan<AddedPart> {
+  const { rank, alphaOverRank, firstForm, secondForm, start = true } = options;
+  const [outputs1, inputs1] = options.first;
+  const [outputs = 0, inputs = 0, ...kernel] = layer.weight.shape;
+  const [outputs2, inputs2] = [outputs / outputs1, inputs / inputs1];
   const random = init.kaimingUniform;
   const [first, second] =
-    initWeights === "lycoris" ? [random, init.zeros] : [initWeights ? init.zeros : random, random];
+    start === "lycoris" ? [random, init.zeros] : [start ? init.zeros : random, random];
 
   const tensors = new Map<string, TensorPlan>();
-  if (decomposeBoth && rank < Math.max(outputs1, inputs1) / 2) {
+  if (firstForm === "factors") {
     tensors.set("lokr_w1_a", { shape: [outputs1, rank], initialize: first });
     tensors.set("lokr_w1_b", { shape: [rank, inputs1], initialize: random });
   } else {
     tensors.set("lokr_w1", { shape: [outputs1, inputs1], initialize: first });
   }
-  if (rank < Math.max(outputs2, inputs2) / 2) {
+  if (secondForm === "whole") {
+    tensors.set("lokr_w2", { shape: [outputs2, inputs2, ...kernel], initialize: second });
+  } else if (secondForm === "factors") {
+    const inner = init.fanIn([1, inputs2, ...kernel]);
     tensors.set("lokr_w2_a", { shape: [outputs2, rank], initialize: random });
-    tensors.set("lokr_w2_b", { shape: [rank, inputs2], initialize: second });
+    tensors.set("lokr_w2_b", { shape: [rank, inner], initialize: second });
   } else {
-    tensors.set("lokr_w2", { shape: [outputs2, inputs2], initialize: second });
+    tensors.set("lokr_t2", { shape: [rank, rank, ...kernel], initialize: random });
+    tensors.set("lokr_w2_a", { shape: [rank, outputs2], initialize: random });
+    tensors.set("lokr_w2_b", { shape: [rank, inputs2], initialize: second });
   }
-  return { tensors, build: (state, made) => new LoKrPart(state, made, alpha / rank) };
+  return { tensors, build: (state, made) => new LoKrPart(state, made, alphaOverRank) };
+}
+
+/** How LoKr sits on one layer (PEFT `tuners/lokr/layer.py`). */
+export function planLoKr(config: LoKrConfig, name: string, layer: ProductLayer): PartPlan {
+  const { decomposeBoth, decomposeFactor, initWeights: start, useEffectiveConv2d } = config;
+  const rank = valueFor(config.rankPattern, name, config.r, "rankPattern");
+  const alpha = valueFor(config.alphaPattern, name, config.alpha, "alphaPattern");
+  const [outputs = 0, inputs = 0] = layer.weight.shape;
+  const [outputs1, outputs2] = factorization(outputs, decomposeFactor);
+  const [inputs1, inputs2] = factorization(inputs, decomposeFactor);
+  const isSmall = (...sides: number[]): boolean => rank < Math.max(...sides) / 2;
+  const factored = useEffectiveConv2d && hasKernel(layer) ? "core" : "factors";
+  return loKrPlan(
+    {
+      rank,
+      alphaOverRank: alpha / rank,
+      first: [outputs1, inputs1],
+      firstForm: decomposeBoth && isSmall(outputs1, inputs1) ? "factors" : "whole",
+      secondForm: isSmall(outputs2, inputs2) ? factored : "whole",
+      start,
+    },
+    layer,
+  );
 }

@@ -1,15 +1,12 @@
 import { init, Linear, type ProductLayer } from "../../nn/index.ts";
-import * as torch from "../../torch/index.ts";
 import { functional as F, type Tensor } from "../../torch/index.ts";
 import type { LoraConfig } from "./config.ts";
-import {
-  type AdapterState,
-  AddedPart,
-  type Compute,
-  type PartPlan,
-  type TensorPlan,
-} from "./part.ts";
+import { planDecomposed } from "./decomposed.ts";
+import { addedBias, perOutput } from "./own-tensors.ts";
+import { type AdapterState, AddedPart, type PartPlan, type TensorPlan } from "./part.ts";
+import { type PrincipalStart, principalPart } from "./principal.ts";
 import { valueFor } from "./targets.ts";
+import { tuckerProduct } from "./tucker.ts";
 
 // Shapes: R rank, K kernel side of a convolution.
 
@@ -17,113 +14,120 @@ import { valueFor } from "./targets.ts";
 export const A = "lora_A.weight";
 /** (out, R), or (out, R, 1, 1) */
 export const B = "lora_B.weight";
-/** (out), or (1, out, 1, 1) */
-export const MAGNITUDE = "lora_magnitude_vector";
-
-/** B A in the shape of the layer's weight. */
-const productOf = (a: Tensor, b: Tensor, layer: ProductLayer): Tensor =>
-  b.flatten(1).matmul(a.flatten(1)).reshape(layer.weight.shape);
+/** (out), added to the output with the same scale */
+export const B_BIAS = "lora_B.bias";
+/** (R, R, K, K) of LyCORIS, between an A and a B of 1 x 1 */
+export const MID = "lora_mid.weight";
 
 /** scale · B A, added to the weight. */
 class LoraPart extends AddedPart {
   readonly #alphaOverRank: number;
+  /** What a start from the weight itself took away from it, in the weight's shape. */
+  readonly taken: Tensor | undefined;
 
-  constructor(state: AdapterState, tensors: ReadonlyMap<string, Tensor>, alphaOverRank: number) {
+  constructor(
+    state: AdapterState,
+    tensors: ReadonlyMap<string, Tensor>,
+    alphaOverRank: number,
+    taken?: Tensor,
+  ) {
     super(state, tensors);
     this.#alphaOverRank = alphaOverRank;
+    this.taken = taken && this.buffer(taken);
   }
 
   protected get scaling(): number {
     return this.#alphaOverRank * this.state.scale;
   }
 
-  override forward(x: Tensor, before: Compute, layer: ProductLayer): Tensor {
-    const y = before(x);
-    return y.add(this.added(x, layer)).to({ dtype: y.dtype });
+  /** By way of the R numbers between A and B, where nothing of the weight's own size is needed anyway. */
+  override added(x: Tensor, layer: ProductLayer): Tensor {
+    const outer =
+      this.has(MID) || this.taken !== undefined
+        ? super.added(x, layer)
+        : this.#outer(x, layer).mul(this.scaling);
+    if (!this.has(B_BIAS)) return outer;
+    return outer.add(perOutput(this.tensor(B_BIAS).mul(this.scaling), layer));
   }
 
-  /** What is added to the output, by way of the R numbers between A and B. */
-  protected added(x: Tensor, layer: ProductLayer): Tensor {
+  #outer(x: Tensor, layer: ProductLayer): Tensor {
     const a = this.tensor(A);
     const inner = layer.product(x.to({ dtype: a.dtype }), a); // (…, R), or (B, R, H', W')
     const b = this.tensor(B);
-    const outer = layer instanceof Linear ? F.linear(inner, b) : F.conv2d(inner, b);
-    return outer.mul(this.scaling);
+    return layer instanceof Linear ? F.linear(inner, b) : F.conv2d(inner, b);
   }
 
-  protected override delta(layer: ProductLayer): Tensor {
-    return productOf(this.tensor(A), this.tensor(B), layer).mul(this.scaling);
-  }
-}
-
-/** The length of each output's row of the weight. */
-const rowNorms = (weight: Tensor): Tensor => weight.flatten(1).norm(2, 1); // (out)
-
-/** DoRA: W + scale · B A, each output's row stretched to a learnt length. */
-class DoraPart extends LoraPart {
-  /** Learnt length over present length (out). No gradient goes through the latter (paper section 4.3). */
-  #stretch(layer: ProductLayer): Tensor {
-    const norms = torch.noGrad(() => rowNorms(layer.weight.add(this.delta(layer))));
-    return this.tensor(MAGNITUDE).flatten().div(norms);
+  override delta(layer: ProductLayer): Tensor {
+    const [a, b] = [this.tensor(A).flatten(1), this.tensor(B).flatten(1)];
+    const product = this.has(MID)
+      ? tuckerProduct(this.tensor(MID), b.transpose(0, 1), a)
+      : b.matmul(a);
+    const delta = product.reshape(layer.weight.shape).mul(this.scaling);
+    return this.taken === undefined ? delta : delta.sub(this.taken);
   }
 
-  override forward(x: Tensor, before: Compute, layer: ProductLayer): Tensor {
-    const y = before(x);
-    // Of a convolution the outputs are the second dimension and not the last.
-    const perOutput = (values: Tensor): Tensor =>
-      layer instanceof Linear ? values : values.reshape([-1, 1, 1]);
-    const stretch = perOutput(this.#stretch(layer));
-    const plain = layer.bias === undefined ? y : y.sub(perOutput(layer.bias));
-    return y
-      .add(plain.mul(stretch.sub(1)))
-      .add(this.added(x, layer).mul(stretch))
-      .to({ dtype: y.dtype });
-  }
-
-  override merged(weight: Tensor, layer: ProductLayer): Tensor {
-    const stretch = this.#stretch(layer).reshape([-1, ...layer.weight.shape.slice(1).map(() => 1)]);
-    return weight.add(this.delta(layer)).mul(stretch);
+  override mergedBias(bias: Tensor | undefined, layer: ProductLayer): Tensor | undefined {
+    if (!this.has(B_BIAS)) return bias;
+    return addedBias(bias, this.tensor(B_BIAS).mul(this.scaling), layer);
   }
 }
 
-/** How LoRA sits on one layer (PEFT `tuners/lora/layer.py`, `dora.py`). */
-export function planLora(config: LoraConfig, name: string, layer: ProductLayer): PartPlan {
-  const { initLoraWeights, useDora, useRslora } = config;
-  const rank = valueFor(config.rankPattern, name, config.r, "rankPattern");
-  const alpha = valueFor(config.alphaPattern, name, config.loraAlpha, "alphaPattern");
-  const alphaOverRank = alpha / (useRslora ? Math.sqrt(rank) : rank);
-  const [outputs = 0, ...inputs] = layer.weight.shape;
-  const ones = inputs.slice(1).map(() => 1);
+/** LoRA on one layer, however it was described. */
+export interface LoraOptions {
+  readonly rank: number;
+  readonly alphaOverRank: number;
+  readonly start: LoraConfig["initLoraWeights"];
+  readonly hasBias?: boolean;
+  /** Whether it has LyCORIS' third matrix. */
+  readonly hasMid?: boolean;
+}
 
+/** The parts of a LoRA on one layer (PEFT `tuners/lora/layer.py`; LyCORIS `modules/locon.py` for the third matrix). */
+export function loraPlan(options: LoraOptions, layer: ProductLayer): PartPlan<AddedPart> {
+  const { rank, alphaOverRank, start, hasBias = false, hasMid = false } = options;
+  const [outputs = 0, inputs = 0, ...kernel] = layer.weight.shape;
+  const ones = kernel.map(() => 1);
   const tensors = new Map<string, TensorPlan>([
     [
       A,
       {
-        shape: [rank, ...inputs],
-        initialize: initLoraWeights === "gaussian" ? init.normal(1 / rank) : init.kaimingUniform,
+        shape: [rank, inputs, ...(hasMid ? ones : kernel)],
+        initialize: start === "gaussian" ? init.normal(1 / rank) : init.kaimingUniform,
       },
     ],
     [
       B,
       {
         shape: [outputs, rank, ...ones],
-        initialize: initLoraWeights === false ? init.kaimingUniform : init.zeros,
+        initialize: start === false ? init.kaimingUniform : init.zeros,
       },
     ],
   ]);
-  if (useDora) {
-    tensors.set(MAGNITUDE, {
-      shape: ones.length === 0 ? [outputs] : [1, outputs, ...ones],
-      initialize: (tensor, made) => {
-        const [a, b] = [made.get(A), made.get(B)];
-        if (tensor.device === "meta" || a === undefined || b === undefined) return;
-        torch.noGrad(() => {
-          const weight = layer.weight.add(productOf(a, b, layer).mul(alphaOverRank));
-          tensor.copy_(rowNorms(weight).reshape(tensor.shape));
-        });
-      },
+  if (hasMid) {
+    tensors.set(MID, { shape: [rank, rank, ...kernel], initialize: init.kaimingUniform });
+  }
+  if (hasBias) {
+    tensors.set(B_BIAS, {
+      shape: [outputs],
+      initialize: start === false ? init.biasUniform(rank) : init.zeros,
     });
   }
-  const Part = useDora ? DoraPart : LoraPart;
-  return { tensors, build: (state, made) => new Part(state, made, alphaOverRank) };
+  const taken = (): Tensor | undefined =>
+    isPrincipal(start) ? principalPart(layer.weight, start, rank, alphaOverRank) : undefined;
+  return { tensors, build: (state, made) => new LoraPart(state, made, alphaOverRank, taken()) };
+}
+
+/** Whether a LoRA starts from the weight's own largest part, which is then taken away from the weight. */
+export const isPrincipal = (start: LoraConfig["initLoraWeights"]): start is PrincipalStart =>
+  start === "pissa" || start === "olora";
+
+/** How LoRA sits on one layer (PEFT `tuners/lora/layer.py`, `dora.py`). */
+export function planLora(config: LoraConfig, name: string, layer: ProductLayer): PartPlan {
+  const { initLoraWeights, loraBias, useDora, useRslora } = config;
+  const rank = valueFor(config.rankPattern, name, config.r, "rankPattern");
+  const alpha = valueFor(config.alphaPattern, name, config.loraAlpha, "alphaPattern");
+  const alphaOverRank = alpha / (useRslora ? Math.sqrt(rank) : rank);
+  const options = { rank, alphaOverRank, start: initLoraWeights, hasBias: loraBias };
+  const plan = loraPlan(options, layer);
+  return useDora ? planDecomposed(plan, layer, "outputs") : plan;
 }

@@ -1,7 +1,8 @@
-import { init, type ProductLayer } from "../../nn/index.ts";
-import type { Tensor } from "../../torch/index.ts";
+import { init, Linear, type ProductLayer } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
+import { functional as F, type Tensor } from "../../torch/index.ts";
 import type { OFTConfig } from "./config.ts";
+import { hasKernel } from "./loha.ts";
 import {
   AdapterPart,
   type AdapterState,
@@ -18,6 +19,8 @@ interface Rotation {
   readonly blockSize: number;
   /** Powers of the series, or undefined for the exact transform. */
   readonly terms: number | undefined;
+  /** Constrained OFT: how far the blocks may be from no rotation, all together; undefined where they are free. */
+  readonly radius: number | undefined;
 }
 
 /** The input's blocks turned by orthogonal matrices. */
@@ -37,20 +40,32 @@ class OFTPart extends AdapterPart {
     this.places = this.buffer(torch.tensor(places, { dtype: "int64", device }));
   }
 
-  override forward(x: Tensor, before: Compute): Tensor {
+  override forward(x: Tensor, before: Compute, layer: ProductLayer): Tensor {
     const matrices = this.#matrices();
-    return before(rotate(x.to({ dtype: matrices.dtype }), matrices).to({ dtype: x.dtype }));
+    const input = x.to({ dtype: matrices.dtype });
+    const turned =
+      layer instanceof Linear
+        ? rotate(input, matrices)
+        : rotatePatches(input, matrices, layer.weight.shape.slice(2));
+    return before(turned.to({ dtype: x.dtype }));
   }
 
-  override merged(weight: Tensor): Tensor {
+  override merged(weight: Tensor, layer: ProductLayer): Tensor {
+    if (hasKernel(layer)) {
+      throw new Error(
+        `Expected no convolution with a kernel of [${weight.shape.slice(2).join(", ")}] to merge an OFT adapter into but received one: no kernel computes what PEFT does with the patches under it`,
+      );
+    }
     // x R Wᵀ = x (W Rᵀ)ᵀ
     const matrices = this.#matrices().transpose(1, 2);
-    return rotate(weight.to({ dtype: matrices.dtype }), matrices);
+    const rows = weight.flatten(1).to({ dtype: matrices.dtype });
+    return rotate(rows, matrices).reshape(weight.shape);
   }
 
   /** The orthogonal blocks (G, b, b), or one for all (1, b, b). */
   #matrices(): Tensor {
-    const { blockSize, terms } = this.#rotation;
+    const { blockSize, terms, radius } = this.#rotation;
+    if (radius !== undefined) constrain(this.tensor(R), radius);
     const skew = skewSymmetric(this.tensor(R), this.places, blockSize);
     const { dtype, device } = skew;
     const identity = torch.eye(blockSize, { dtype, device });
@@ -89,6 +104,36 @@ function cayleySeries(skew: Tensor, identity: Tensor, terms: number): Tensor {
   return sum;
 }
 
+/** Draws every block back to where its matrix is no longer than its share of `radius`, in place, as PEFT does. */
+function constrain(values: Tensor, radius: number): void {
+  torch.noGrad(() =>
+    torch.tidy(() => {
+      const longest = radius / Math.sqrt(values.size(0));
+      // Each number stands in the matrix twice.
+      const lengths = values.norm(2, 1, true).mul(Math.SQRT2); // (G, 1)
+      const shares = lengths.reciprocal().mul(longest);
+      values.mul_(torch.where(lengths.le(longest), torch.onesLike(shares), shares));
+    }),
+  );
+}
+
+/**
+ * Turns the patches under a kernel at every place of (B, C, H, W), and adds up where they overlap: PEFT's form for
+ * convolutions (`tuners/oft/layer.py` _unfold, _fold), which always steps by one place. PEFT puts the patches back in
+ * another order than it took them, so that with more than one place under the kernel this is no rotation; but it is what the
+ * adapter was trained with.
+ */
+function rotatePatches(x: Tensor, matrices: Tensor, kernel: readonly number[]): Tensor {
+  const [batch = 0, channels = 0, ...size] = x.shape;
+  const places = size.map((side, i) => side - (kernel[i] ?? 1) + 1);
+  const patches = F.unfold(x, kernel, 1, 0, 1).transpose(1, 2); // (B, h·w, C·K·K)
+  const turned = rotate(patches, matrices)
+    .reshape([batch, ...places, channels, ...kernel])
+    .permute([0, 3, 1, 2, 4, 5])
+    .reshape([batch, -1, patches.size(1)]);
+  return F.fold(turned, size, kernel, 1, 0, 1);
+}
+
 /** Multiplies every block of the last dimension with its matrix: (…, G·b) and (G or 1, b, b) → (…, G·b) */
 function rotate(x: Tensor, matrices: Tensor): Tensor {
   const blocks = x.reshape([-1, x.size(-1) / matrices.size(1), matrices.size(1)]).transpose(0, 1); // (G, N, b)
@@ -107,7 +152,7 @@ export function nearestDivisor(size: number, wanted: number): number {
 
 /** How OFT sits on one layer (PEFT `tuners/oft/layer.py`). */
 export function planOFT(config: OFTConfig, layer: ProductLayer): PartPlan {
-  const inputs = layer.weight.size(1);
+  const inputs = init.fanIn(layer.weight.shape);
   const blockSize =
     config.r === 0
       ? nearestDivisor(inputs, config.oftBlockSize)
@@ -123,5 +168,6 @@ export function planOFT(config: OFTConfig, layer: ProductLayer): PartPlan {
     ],
   ]);
   const terms = config.useCayleyNeumann ? config.numCayleyNeumannTerms : undefined;
-  return { tensors, build: (state, made) => new OFTPart(state, made, { blockSize, terms }) };
+  const rotation = { blockSize, terms, radius: config.coft ? config.eps : undefined };
+  return { tensors, build: (state, made) => new OFTPart(state, made, rotation) };
 }

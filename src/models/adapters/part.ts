@@ -22,9 +22,9 @@ export interface TensorPlan {
 }
 
 /** A part that is to be made: its tensors by the end of their key in PEFT's files, and what they are put into. */
-export interface PartPlan {
+export interface PartPlan<P extends AdapterPart = AdapterPart> {
   readonly tensors: ReadonlyMap<string, TensorPlan>;
-  readonly build: (state: AdapterState, tensors: ReadonlyMap<string, Tensor>) => AdapterPart;
+  readonly build: (state: AdapterState, tensors: ReadonlyMap<string, Tensor>) => P;
 }
 
 /**
@@ -61,17 +61,27 @@ export abstract class AdapterPart extends Module {
 
   /** The layer's weight with this part in it; `weight` is the layer's own with the parts before this one in it. */
   abstract merged(weight: Tensor, layer: ProductLayer): Tensor;
+
+  /** The layer's bias with this part in it, likewise. */
+  mergedBias(bias: Tensor | undefined, _layer: ProductLayer): Tensor | undefined {
+    return bias;
+  }
 }
 
 /** A part that adds a matrix to the weight. */
 export abstract class AddedPart extends AdapterPart {
   /** What is added, in the shape of the layer's weight. */
-  protected abstract delta(layer: ProductLayer): Tensor;
+  abstract delta(layer: ProductLayer): Tensor;
+
+  /** What that adds to the output. */
+  added(x: Tensor, layer: ProductLayer): Tensor {
+    const delta = this.delta(layer);
+    return layer.product(x.to({ dtype: delta.dtype }), delta);
+  }
 
   override forward(x: Tensor, before: Compute, layer: ProductLayer): Tensor {
     const y = before(x);
-    const delta = this.delta(layer);
-    return y.add(layer.product(x.to({ dtype: delta.dtype }), delta)).to({ dtype: y.dtype });
+    return y.add(this.added(x, layer)).to({ dtype: y.dtype });
   }
 
   override merged(weight: Tensor, layer: ProductLayer): Tensor {

@@ -6,9 +6,9 @@ import { planLora } from "./lora.ts";
 import { planOFT } from "./oft.ts";
 import type { PartPlan } from "./part.ts";
 
-/** How an adapter sits on one layer. Throws for convolutions that it does not know. */
+/** How an adapter sits on one layer. Throws for convolutions in groups. */
 export function planPart(config: AdapterConfig, name: string, layer: ProductLayer): PartPlan {
-  if (layer instanceof Conv2d) refuseConvolution(config, name, layer);
+  if (layer instanceof Conv2d) refuseGroups(config, name, layer);
   switch (config.peftType) {
     case "LORA":
       return planLora(config, name, layer);
@@ -21,15 +21,9 @@ export function planPart(config: AdapterConfig, name: string, layer: ProductLaye
   }
 }
 
-function refuseConvolution(config: AdapterConfig, name: string, layer: Conv2d): void {
-  const { peftType } = config;
-  const isKnown =
-    peftType === "LORA" ||
-    (peftType === "LOHA" && (!config.useEffectiveConv2d || layer.weight.size(2) === 1));
-  if (isKnown && layer.groups === 1) return;
-  const kind = isKnown ? "a convolution in groups" : "a convolution";
-  const hint = peftType === "LOHA" && !isKnown ? " with useEffectiveConv2d" : "";
+function refuseGroups({ peftType }: AdapterConfig, name: string, layer: Conv2d): void {
+  if (layer.groups === 1) return;
   throw new Error(
-    `Expected Linear layers for targetModules of a ${peftType} adapter${hint} but received ${name}, ${kind}`,
+    `Expected Linear and ungrouped Conv2d layers for targetModules of a ${peftType} adapter but received ${name}, a convolution in groups`,
   );
 }

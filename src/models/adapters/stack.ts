@@ -3,13 +3,15 @@ import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { AdapterPart, AdapterState, Compute } from "./part.ts";
 
-/** A weight as it was before adapters were merged into it. It follows the layer to its device and dtype. */
-class KeptWeight extends Module {
+/** A layer's tensors as they were before adapters were merged into them. They follow it to its device and dtype. */
+class KeptTensors extends Module {
   readonly weight: Tensor;
+  readonly bias: Tensor | undefined;
 
-  constructor(weight: Tensor) {
+  constructor(weight: Tensor, bias: Tensor | undefined) {
     super();
     this.weight = this.buffer(weight);
+    this.bias = bias && this.buffer(bias);
   }
 
   override forward(): Tensor {
@@ -21,7 +23,7 @@ class KeptWeight extends Module {
 export class AdapterStack extends LayerAdapters {
   parts: ModuleList<AdapterPart> = new ModuleList([]);
   /** Only while adapters are merged. */
-  kept: KeptWeight | undefined = undefined;
+  kept: KeptTensors | undefined = undefined;
 
   get isMerged(): boolean {
     return this.kept !== undefined;
@@ -35,18 +37,18 @@ export class AdapterStack extends LayerAdapters {
     return [...this.parts].filter(({ state }) => state.enabled);
   }
 
-  /** The part of one adapter, if it is on this layer. */
-  part(state: AdapterState): AdapterPart | undefined {
-    return [...this.parts].find((part) => part.state === state);
+  /** The parts of one adapter on this layer. */
+  partsOf(state: AdapterState): AdapterPart[] {
+    return [...this.parts].filter((part) => part.state === state);
   }
 
   add(part: AdapterPart): void {
     this.parts = new ModuleList([...this.parts, part]);
   }
 
-  /** Takes a part away and gives back its memory. */
+  /** Takes an adapter's parts away and gives back their memory. */
   remove(state: AdapterState): void {
-    this.part(state)?.dispose();
+    for (const part of this.partsOf(state)) part.dispose();
     this.parts = new ModuleList([...this.parts].filter((part) => part.state !== state));
   }
 
@@ -59,24 +61,36 @@ export class AdapterStack extends LayerAdapters {
     return compute(x);
   }
 
-  /** Puts what is enabled into the layer's weight, with or without a copy of what was there. */
+  /** Puts what is enabled into the layer's weight and bias, with or without a copy of what was there. */
   merge(layer: ProductLayer, keepsOriginal: boolean): void {
     torch.noGrad(() =>
       torch.tidy(() => {
-        let merged: Tensor = layer.weight;
+        let weight: Tensor = layer.weight;
+        let { bias } = layer;
         // In float32, and rounded once, where the weight is half as wide.
-        for (const part of this.#enabled()) merged = part.merged(merged, layer);
-        if (keepsOriginal) this.kept = new KeptWeight(layer.weight.clone());
-        layer.weight.copy_(merged);
+        for (const part of this.#enabled()) {
+          weight = part.merged(weight, layer);
+          bias = part.mergedBias(bias, layer);
+        }
+        const isBiasChanged = bias !== layer.bias;
+        if (keepsOriginal) {
+          const keptBias = isBiasChanged ? layer.bias?.clone() : undefined;
+          this.kept = new KeptTensors(layer.weight.clone(), keptBias);
+        }
+        layer.weight.copy_(weight);
+        if (isBiasChanged && bias !== undefined) layer.bias?.copy_(bias);
       }),
     );
   }
 
-  /** Puts the layer's weight back to the last bit. */
+  /** Puts the layer's weight and bias back to the last bit. */
   unmerge(layer: ProductLayer): void {
     const { kept } = this;
     if (kept === undefined) return;
-    torch.noGrad(() => layer.weight.copy_(kept.weight));
+    torch.noGrad(() => {
+      layer.weight.copy_(kept.weight);
+      if (kept.bias !== undefined) layer.bias?.copy_(kept.bias);
+    });
     kept.dispose();
     this.kept = undefined;
   }

@@ -78,14 +78,12 @@ describe("findTargets", () => {
     );
   });
 
-  it("refuses expressions that JavaScript reads differently, or not at all", () => {
-    for (const targetModules of ["to_q\\Z", "(?i)to_q", "to_(q"]) {
-      expect(() => named({ targetModules })).toThrow(
-        new Error(
-          `Expected a regular expression that Python and JavaScript both read for targetModules but received ${JSON.stringify(targetModules)}`,
-        ),
-      );
-    }
+  it("refuses expressions that JavaScript has no form for", () => {
+    expect(() => named({ targetModules: "(?>to)_q" })).toThrow(
+      new Error(
+        'Expected a regular expression of Python\'s that JavaScript can follow for targetModules but received "(?>to)_q": (?>t… has no counterpart',
+      ),
+    );
   });
 });
 
@@ -107,25 +105,12 @@ describe("planPart", () => {
     planPart(adapterConfig(options), "proj", layer);
   const targetModules = ["proj"];
 
-  it("refuses convolutions that an adapter has no form for", () => {
-    const conv = new Conv2d(4, 4, 3);
-    for (const peftType of ["LOKR", "OFT"] as const) {
-      expect(() => plan({ peftType, targetModules }, conv)).toThrow(
-        new Error(
-          `Expected Linear layers for targetModules of a ${peftType} adapter but received proj, a convolution`,
-        ),
-      );
-    }
-    expect(() => plan({ peftType: "LOHA", targetModules, useEffectiveConv2d: true }, conv)).toThrow(
-      new Error(
-        "Expected Linear layers for targetModules of a LOHA adapter with useEffectiveConv2d but received proj, a convolution",
-      ),
-    );
+  it("refuses convolutions in groups", () => {
     expect(() =>
       plan({ peftType: "LORA", targetModules }, new Conv2d(4, 4, 3, { groups: 2 })),
     ).toThrow(
       new Error(
-        "Expected Linear layers for targetModules of a LORA adapter but received proj, a convolution in groups",
+        "Expected Linear and ungrouped Conv2d layers for targetModules of a LORA adapter but received proj, a convolution in groups",
       ),
     );
   });

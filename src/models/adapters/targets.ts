@@ -1,16 +1,6 @@
 import { Linear, type Module, ProductLayer } from "../../nn/index.ts";
 import type { AdapterTargets } from "./config.ts";
-
-/** A regular expression of Python's, for a whole name. What JavaScript reads differently is refused by the flag u. */
-function pattern(source: string, field: string): RegExp {
-  try {
-    return new RegExp(`^(?:${source.replaceAll("(?P<", "(?<")})$`, "u");
-  } catch {
-    throw new Error(
-      `Expected a regular expression that Python and JavaScript both read for ${field} but received ${JSON.stringify(source)}`,
-    );
-  }
-}
+import { pythonPattern } from "./python-pattern.ts";
 
 const matchesNames = (
   names: readonly string[] | string | null,
@@ -18,7 +8,7 @@ const matchesNames = (
   field: string,
 ): boolean =>
   typeof names === "string"
-    ? pattern(names, field).test(name)
+    ? pythonPattern(names, field).test(name)
     : (names ?? []).some((end) => name === end || name.endsWith(`.${end}`));
 
 /** Whether the block's number in a name is among those wanted. */
@@ -29,7 +19,8 @@ function isInLayers({ layersToTransform, layersPattern }: AdapterTargets, name: 
   const starts = layersPattern === null ? [".*?\\.[^.]*"] : [layersPattern].flat();
   const numbers = starts.map((start) => {
     const prefix = layersPattern === null ? start : `(?:|.*?\\.)${start}`;
-    return pattern(`${prefix}\\.(?<index>\\d+)\\..*`, "layersPattern").exec(name)?.groups?.index;
+    return pythonPattern(`${prefix}\\.(?P<index>\\d+)\\..*`, "layersPattern").exec(name)?.groups
+      ?.index;
   });
   const number = numbers.find((found) => found !== undefined);
   return number !== undefined && wanted.includes(Number(number));
@@ -39,11 +30,15 @@ function isInLayers({ layersToTransform, layersPattern }: AdapterTargets, name: 
 function isTarget(targets: AdapterTargets, name: string, module: Module): boolean {
   const { targetModules, excludeModules } = targets;
   if (matchesNames(excludeModules, name, "excludeModules")) return false;
+  if ((targets.modulesToSave ?? []).some((saved) => isWithin(name, saved))) return false;
   if (typeof targetModules === "string" && targetModules.toLowerCase() === "all-linear") {
     return module instanceof Linear;
   }
   return matchesNames(targetModules, name, "targetModules") && isInLayers(targets, name);
 }
+
+/** Whether a module has this name, or an end of it, or is inside of one that has. */
+const isWithin = (name: string, other: string): boolean => `.${name}.`.includes(`.${other}.`);
 
 /** All layers that can have adapters, by name. */
 export const productLayers = (model: Module): [name: string, layer: ProductLayer][] =>
@@ -78,6 +73,31 @@ export function findTargets(model: Module, targets: AdapterTargets): Map<string,
   return found;
 }
 
+/**
+ * The layers of the modules whose names end with one of these, as PEFT finds `modules_to_save` (PEFT `utils/other.py`
+ * _set_trainable). Throws where such a module has weights that are not those of a layer.
+ */
+export function findModulesToSave(
+  model: Module,
+  ends: readonly string[],
+): Map<string, ProductLayer> {
+  const modules = [...model.namedModules()].filter(([name]) =>
+    ends.some((end) => name.endsWith(end)),
+  );
+  const isInside = (name: string): boolean =>
+    modules.some(([module]) => name === module || name.startsWith(`${module}.`));
+  const layers = new Map(productLayers(model).filter(([name]) => isInside(name)));
+  const others = [...model.namedParameters().keys()].filter(
+    (key) => isInside(key) && !layers.has(key.replace(/\.(weight|bias)$/, "")),
+  );
+  if (others.length > 0) {
+    throw new Error(
+      `Expected modules of Linear and Conv2d layers alone for modulesToSave but received ${JSON.stringify(ends)}, which have ${others.slice(0, 5).join(", ")} too`,
+    );
+  }
+  return layers;
+}
+
 /** A layer's own value among `patterns`, the first that matches its name or the end of it, or `otherwise`. */
 export function valueFor(
   patterns: Readonly<Record<string, number>>,
@@ -86,7 +106,7 @@ export function valueFor(
   field: string,
 ): number {
   const found = Object.entries(patterns).find(([source]) =>
-    pattern(`(?:.*\\.)?(?:${source})`, field).test(name),
+    pythonPattern(`(?:.*\\.)?(?:${source})`, field).test(name),
   );
   return found?.[1] ?? otherwise;
 }
