@@ -74,8 +74,9 @@ export async function loadPretrained<M extends Module>(
   { baseName, build, arrange = (weights) => weights, quantizable = /(?!)/ }: PretrainedKind<M>,
 ): Promise<M> {
   const { subfolder, variant, revision, quantize, onWarning = emitWarning } = options;
-  const device = options.device === undefined ? undefined : requireDevice(options.device);
-  requireCpu({ quantize, device });
+  const { device: asked } = options;
+  requireCpu({ quantize, device: asked === "auto" ? requireDevice(asked) : asked });
+  const device = asked === undefined ? undefined : requireDevice(asked);
   const wanted = { revision, files: pretrainedFiles(baseName, options) };
   const folder = await resolveModel(folderOrName, wanted);
   using files = loadModelFolder(folder, { baseName, subfolder, variant });

@@ -88,12 +88,14 @@ export function readFields<Config extends object>(
   return Object.fromEntries(entries) as Config;
 }
 
-/** Warns of fields that neither this sampler nor any other has: a slip in a name, most likely. */
+/** The fields of a file that neither a sampler with the fields `own` nor any other has: slips in names, most likely. */
+export function unknownFields(json: SchedulerJson, own: readonly string[]): string[] {
+  const isKnown = (key: string): boolean => own.includes(key) || foreignFields.has(key);
+  return Object.keys(json).filter((key) => !key.startsWith("_") && !isKnown(key));
+}
+
 function warnOfUnknown(json: SchedulerJson, className: string, fields: object): void {
-  const own = new Set(Object.keys(fields).map(snakeCase));
-  const unknown = Object.keys(json).filter(
-    (key) => !key.startsWith("_") && !own.has(key) && !foreignFields.has(key),
-  );
+  const unknown = unknownFields(json, Object.keys(fields).map(snakeCase));
   if (unknown.length === 0) return;
   process.emitWarning(
     `${className} has no ${unknown.join(", ")}: passed over; look for a slip in the name in scheduler_config.json`,

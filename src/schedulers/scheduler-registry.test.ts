@@ -113,11 +113,11 @@ describe("schedulerOfClass", () => {
     expect(of("UniPCMultistepScheduler", released).config).toMatchObject({ solver_type: "bh2" });
   });
 
-  it("needs no class in the file", () => {
+  it("needs no class in the file, and tells of fields that nobody knows", () => {
     const { _class_name: _, ...json } = released;
-    const named = of("DPMSolverMultistepScheduler", json);
+    const named = of("DPMSolverMultistepScheduler", { ...json, skip_prk_steps: true, eta_min: 1 });
     expect(named.config).toEqual(schedulerFromConfig(released).toConfig());
-    expect(named.warnings).toEqual([]);
+    expect(named.warnings).toEqual(["the fields eta_min are not known and were ignored"]);
   });
 
   it("refuses a class that it doesn't know", () => {

@@ -1,4 +1,4 @@
-import type { SchedulerJson } from "./config-fields.ts";
+import { type SchedulerJson, unknownFields } from "./config-fields.ts";
 import { ContinuousDPMSolverScheduler } from "./continuous-dpm-solver.ts";
 import { DDIMScheduler } from "./ddim.ts";
 import { DDPMScheduler } from "./ddpm.ts";
@@ -119,7 +119,7 @@ export const completedForClass = (className: string, json: SchedulerJson): Sched
 
 /**
  * The scheduler of a class that something else than its file names, such as a pipeline's index: diffusers goes by that too.
- * `warn` hears where the file names another class. Throws where the class isn't known.
+ * `warn` hears where the file names another class, and of fields that no class knows. Throws where the class isn't known.
  */
 export function schedulerOfClass(
   className: string,
@@ -132,7 +132,11 @@ export function schedulerOfClass(
       `the scheduler is a ${className}, as model_index.json says, and not the ${written} of _class_name here`,
     );
   }
-  return schedulerFromConfig(json, className);
+  const own = Object.keys(schedulerFromConfig({}, className).toConfig());
+  const unknown = unknownFields(json, own);
+  if (unknown.length > 0) warn(`the fields ${unknown.join(", ")} are not known and were ignored`);
+  const known = Object.entries(json).filter(([key]) => !unknown.includes(key));
+  return schedulerFromConfig(Object.fromEntries(known), className);
 }
 
 /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`: whichever scheduler it is of. */

@@ -114,11 +114,8 @@ describe("pixart sample --lora", () => {
       await draw(MODEL, "--lora", first),
     );
     const file = join(first, "adapter_model.safetensors");
-    // A file of PEFT's says nothing of alpha, which is 8 in the folder at rank 4.
-    const scale =
-      JSON.parse(readFileSync(join(first, "adapter_config.json"), "utf8")).lora_alpha / 4;
     expect(
-      distance(await draw(MODEL, "--lora", `${file}=${scale}`), await draw(MODEL, "--lora", first)),
+      distance(await draw(MODEL, "--lora", file), await draw(MODEL, "--lora", first)),
     ).toBeLessThan(0.01);
     await expect(draw(MODEL, "--lora", join(folder, "none"))).rejects.toThrow(
       "adapter_config.json",
@@ -228,7 +225,7 @@ describe("a model", () => {
     mkdirSync(adapter);
     writeFileSync(join(adapter, "adapter_config.json"), "{}");
     await expect(draw(adapter)).rejects.toThrow(
-      `Expected a model but received ${adapter}: that is no whole model; an adapter goes on one: npx pixart sample MODEL PROMPT --lora ${adapter}`,
+      `Expected a model but received ${adapter}, an adapter for one: npx pixart sample MODEL --lora ${adapter}`,
     );
     expect(server.requests).toEqual([]);
   });

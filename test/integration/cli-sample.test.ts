@@ -131,7 +131,7 @@ describe("pixart sample", () => {
     }
     expect(seen.size).toBe(5);
     await expect(draw("--scheduler", "dpm")).rejects.toThrow(
-      /^Expected dpm-solver\+\+ or .* for scheduler but received "dpm"$/,
+      /^Expected one of dpm-solver\+\+, .* for scheduler but received "dpm"$/,
     );
   });
 

@@ -159,7 +159,7 @@ describe("a run that trains adapters of transformer and text encoder", () => {
     const { stderr } = await pixartHere("publish", at("both"), at("adapters"));
     expect(stderr).toContain("adapters of transformer and text encoder of");
     const files = ["adapter_config.json", "adapter_model.safetensors"];
-    expect(readdirSync(at("adapters")).toSorted()).toEqual([...files, "text_encoder"]);
+    expect(readdirSync(at("adapters")).toSorted()).toEqual(["README.md", ...files, "text_encoder"]);
     expect(readdirSync(at("adapters/text_encoder")).toSorted()).toEqual(files);
     await pixartHere("publish", at("both"), at("merged"), "--merge");
     const captionsEnd = join(at("both"), "checkpoints/captions/step-00000001");

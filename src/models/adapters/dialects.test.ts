@@ -346,14 +346,14 @@ describe("a transformer's file", () => {
 
   it("says what narrow floats are to become", async () => {
     const header = JSON.stringify({
-      "transformer.proj_out.lora_A.weight": { dtype: "F8_E4M3", shape: [1], data_offsets: [0, 1] },
+      "transformer.proj_out.lora_A.weight": { dtype: "F8_E8M0", shape: [1], data_offsets: [0, 1] },
     });
     const length = Buffer.alloc(8);
     length.writeBigUInt64LE(BigInt(header.length));
     const path = join(folder, "narrow.safetensors");
     writeFileSync(path, Buffer.concat([length, Buffer.from(header), Buffer.alloc(1)]));
     await expect(loadLoraFile(transformer(), path)).rejects.toThrow(
-      'but found "F8_E4M3"; floats of 8 bits and fewer are not read: convert the file to float16 with the program that wrote it',
+      'but found "F8_E8M0"; other floats of 8 bits and fewer are not read: convert the file to float16 with the program that wrote it',
     );
   });
 });
