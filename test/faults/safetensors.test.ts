@@ -27,7 +27,7 @@ const DELIBERATE: Readonly<Record<string, RegExp>> = {
   "tensors written as arrays, which the format does not know":
     /with dtype, shape and data_offsets but found \[/,
   "element types that the engine lacks":
-    /dtype to be one of .* but found ("(F4|C64)"|\{"F32":null\})$/,
+    /dtype to be one of .* but found ("F4"; other floats of 8 bits .*|"C64"|\{"F32":null\})$/,
   "sizes that a double does not hold": /shape to be .* but found .*\d{16}|a size below 2\^53 bytes/,
 };
 
