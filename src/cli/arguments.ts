@@ -24,6 +24,13 @@ export const number = (text: string): number => {
 
 /** Reads a flag's value as numbers with commas between them. */
 export const numbers = (text: string): number[] => text.split(",").map(number);
+
+/** The long names of the options that a command line has, without those that have their default. */
+export const givenFlags = (command: Command): string[] =>
+  command.options.flatMap((option) =>
+    command.getOptionValueSource(option.attributeName()) === "cli" ? (option.long ?? []) : [],
+  );
+
 /** Shows below a command's help how it is used: what comes after `npx pixart`. */
 export const withExamples = (command: Command, ...lines: readonly [string, ...string[]]): Command =>
   command.addHelpText(

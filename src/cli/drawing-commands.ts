@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import {
   DEVICE,
+  givenFlags,
   MODEL,
   number,
   numbers,
@@ -83,8 +84,16 @@ export function addDrawingCommands(program: Command): void {
     )
     .option("--json", "list the files as JSON on stdout")
     .action(
-      async (model: string, prompts: string[], options: import("./sample.ts").SampleOptions) =>
-        (await import("./sample.ts")).sampleCommand(model, prompts, options),
+      async (
+        model: string,
+        prompts: string[],
+        options: import("./sample.ts").SampleOptions,
+        command: Command,
+      ) =>
+        (await import("./sample.ts")).sampleCommand(model, prompts, {
+          ...options,
+          given: givenFlags(command),
+        }),
     );
 
   withExamples(

@@ -91,12 +91,12 @@ describe("savePicture", () => {
     expect(readdirSync(output.folder)).toEqual([]);
   });
 
-  it("refuses a file that has come to be while the picture was drawn", async () => {
+  it("refuses a file that appeared while the picture was drawn", async () => {
     const file = join(top, "late.png");
     const output = pictureOutput(file, 1);
     writeFileSync(file, "somebody's");
     await expect(savePicture(image, output, { prompt: "a", seed: 0 })).rejects.toThrow(
-      `Expected a new file for --out but ${file} has come to be meanwhile`,
+      `Expected a new file for --out but ${file} has appeared meanwhile`,
     );
     expect(existsSync(file)).toBe(true);
   });

@@ -93,7 +93,7 @@ export async function savePicture(
 ): Promise<number> {
   if ("file" in output) {
     if (!(await claim(output.file)))
-      throw new Error(`Expected a new file for --out but ${output.file} has come to be meanwhile`);
+      throw new Error(`Expected a new file for --out but ${output.file} has appeared meanwhile`);
     await saveClaimed(image, output.file);
     return 1;
   }

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type ConfigDifference, differencesOf } from "../config/config-differences.ts";
+import { type ConfigDifference, differencesOf, valueText } from "../config/config-differences.ts";
 import type { ResolvedConfig } from "../config/index.ts";
 import { contactSheet, RgbImage } from "../images/index.ts";
 import { formatDuration } from "../training/quantities.ts";
@@ -40,8 +40,6 @@ export function configDifferences(a: ResolvedConfig, b: ResolvedConfig): ConfigD
   });
   return differencesOf(byName(a), byName(b));
 }
-
-const valueText = (value: unknown): string => (value === undefined ? "-" : JSON.stringify(value));
 
 function describeComparison(
   differences: readonly ConfigDifference[],

@@ -45,7 +45,17 @@ export interface SampleOptions extends Omit<PipelineChanges, "device"> {
   readonly json?: boolean;
   readonly gpus?: number;
   readonly launcher?: string;
+  /** The long names of the options that were given. */
+  readonly given: readonly string[];
 }
+
+/** What a picture remembers, or cannot be drawn again with. */
+const REMEMBERED: ReadonlySet<string> = new Set([
+  ...["--steps", "--timesteps", "--sigmas", "--scheduler", "--eta", "--guidance", "--seed"],
+  ...["--negative", "--width", "--height", "--no-resolution-binning"],
+  ...["--max-length", "--no-clean-caption", "--images"],
+  ...["--init-image", "--strength", "--mask", "--control-image"],
+]);
 
 /** `pixart sample MODEL PROMPTS…`: a PNG each, beside those that are there, and a contact sheet for several. */
 export async function sampleCommand(
@@ -136,11 +146,19 @@ interface Plan {
 
 /** What is drawn and how: by the options, or as the picture of `--from` remembers. */
 async function planOf(prompts: readonly string[], options: SampleOptions): Promise<Plan> {
-  if (options.from !== undefined) return repeatPlan(options.from, prompts);
+  if (options.from !== undefined) return repeatPlan(options.from, prompts, options);
   if (prompts.length === 0)
     throw new UsageError('Expected at least one prompt, such as "a red apple, noto style"');
   if (options.controlnet !== undefined && options.controlImage === undefined)
     throw aloneError("--controlnet");
+  const steps = ["--steps", "--timesteps", "--sigmas"].filter((flag) =>
+    options.given.includes(flag),
+  );
+  if (steps.length > 1) {
+    throw new UsageError(
+      `Expected one of --steps, --timesteps and --sigmas but received ${steps.join(" and ")}`,
+    );
+  }
   const given: Partial<PixArtAlphaOptions> = {
     ...(options.width !== undefined && { width: options.width }),
     ...(options.height !== undefined && { height: options.height }),
@@ -170,10 +188,20 @@ async function planOf(prompts: readonly string[], options: SampleOptions): Promi
   };
 }
 
-async function repeatPlan(path: string, prompts: readonly string[]): Promise<Plan> {
+async function repeatPlan(
+  path: string,
+  prompts: readonly string[],
+  { given }: SampleOptions,
+): Promise<Plan> {
   if (prompts.length > 0)
     throw new UsageError(`Expected no prompt beside --from ${path}, which remembers its own`);
   const record = await recordToRepeat(path);
+  const others = given.filter((flag) => REMEMBERED.has(flag));
+  if (others.length > 0) {
+    throw new UsageError(
+      `Expected nothing beside --from ${path} that makes another picture but received ${others.join(" and ")}`,
+    );
+  }
   const { prompt, seed, width, height, sampler, modelHash, extra = {} } = record;
   return {
     jobs: [{ prompt, seed }],

@@ -6,6 +6,10 @@ export interface ConfigDifference {
   readonly values: readonly [a: unknown, b: unknown];
 }
 
+/** One of the two values, for people. */
+export const valueText = (value: unknown): string =>
+  value === undefined ? "-" : JSON.stringify(value);
+
 /** Where two objects differ, by path. Lists are values, but for `stages`, whose entries are told apart by their number. */
 export function differencesOf(a: object, b: object): ConfigDifference[] {
   const [left, right] = [leaves(a), leaves(b)];

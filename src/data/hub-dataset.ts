@@ -22,7 +22,7 @@ const CONVERSION = "refs/convert/parquet";
 const TAKEN_DOWN: ReadonlyMap<string, string> = new Map([
   [
     "lambdalabs/pokemon-blip-captions",
-    "it was taken down from the Hub in April 2024: take a data set of the same form with --cfg-options dataset.folder=lambdalabs/naruto-blip-captions, or a folder of your own or with a copy of it",
+    "it was taken down from the Hub in April 2024: take a data set of the same form with --cfg-options dataset.folder=lambdalabs/naruto-blip-captions, or a folder of your own, or one with a copy of it",
   ],
 ]);
 

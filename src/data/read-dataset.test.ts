@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pack } from "tar-stream";
@@ -82,6 +82,10 @@ describe("a data set of which nothing can be used", () => {
       { "train.jsonl": "{}", "test.jsonl": "{}" },
       "test.jsonl (and 1 more like it) is no table of pictures by its name; if it is one, call it metadata.jsonl",
     ],
+    [
+      { "train.tsv": "file_name\ttext\n" },
+      "train.tsv is no table of pictures by its name; if it is one, call it metadata.tsv",
+    ],
   ] satisfies [Record<string, string>, string][])(
     "names what may hold the captions: %j",
     async (files, line) => {
@@ -91,6 +95,14 @@ describe("a data set of which nothing can be used", () => {
       ]);
     },
   );
+
+  it("takes no table that it has read for one of another name, nor a link that leads nowhere for a list", async () => {
+    await symlink(join(root, "gone"), join(root, "list.json"));
+    expect(await refusal({ "metadata.tsv": "file_name\ttext\na.png\ta fox\n" })).toEqual([
+      "DATA (csv) holds 1 pictures but none that can be used: 0 have no caption, 1 can't be read.",
+      "DATA/a.png: there is no such file (named at DATA/metadata.tsv line 2)",
+    ]);
+  });
 
   it.each([
     [

@@ -1,3 +1,5 @@
+import { HTML_PAGE, LFS_POINTER } from "../weights/stand-in.ts";
+
 /** The formats that are read from users' files. */
 export type ImageFormat = "jpeg" | "png" | "webp" | "avif";
 
@@ -16,14 +18,8 @@ const REFUSED: readonly (readonly [RegExp, string])[] = [
   [/^%PDF/, "a PDF"],
   [/^BM/, "a BMP"],
   [/^....ftyp/s, "a HEIF picture of another kind than AVIF"],
-  [
-    /^version https:\/\/git-lfs/,
-    "a Git LFS pointer, in place of which `git lfs pull` puts the file",
-  ],
-  [
-    /^\s*(\xef\xbb\xbf)?\s*<(!DOCTYPE html|html|head|body)\b/i,
-    "an HTML page, as servers send in place of a file",
-  ],
+  [LFS_POINTER, "a Git LFS pointer, in place of which `git lfs pull` puts the file"],
+  [HTML_PAGE, "an HTML page, as servers send in place of a file"],
   [/^\s*(\xef\xbb\xbf)?\s*<(\?xml|!DOCTYPE svg|!--|svg)/i, "an SVG or other XML"],
 ];
 

@@ -64,7 +64,7 @@ export function tapsOf(kernel: Exclude<ResizeKernel, "nearest">, from: number, t
   const scale = from / to;
   const widened = Math.max(scale, 1);
   const reach = support * widened;
-  const most = Math.ceil(reach) * 2 + 1;
+  const most = Math.min(Math.ceil(reach) * 2 + 1, from);
   const first = new Int32Array(to);
   const count = new Int32Array(to);
   const weights = new Int32Array(to * most);

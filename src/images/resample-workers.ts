@@ -48,8 +48,8 @@ class ResampleWorker {
 
   run(job: ResampleJob): Promise<Uint8Array<ArrayBuffer>> {
     return new Promise((resolve, reject) => {
+      this.#worker.postMessage(job, [job.source.buffer]); // throws for what can't be sent
       if (this.#waiting.push({ resolve, reject }) === 1) this.#worker.ref();
-      this.#worker.postMessage(job, [job.source.buffer]);
     });
   }
 

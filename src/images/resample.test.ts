@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { generateWasm } from "../../scripts/generate-wasm.ts";
 import { resample } from "./resample.ts";
+import { tapsOf } from "./resample-taps.ts";
 
 /** 64 columns, 8 rows: black on the left of an edge, white on its right. */
 function edge(column: number) {
@@ -62,4 +63,23 @@ it("leaves the picture that it was given as it was", async () => {
   const part = { ...given, height: 4, data: given.data.subarray(0, 64 * 4 * 3) };
   await resample(part, 10, 10, "linear");
   expect(given).toEqual(edge(20));
+});
+
+it("leaves a Buffer that it was given as it was, and what shares its memory", async () => {
+  const memory = Buffer.alloc(2 * edge(20).data.length); // of its own, which could be given away
+  memory.set(edge(20).data);
+  const given = { width: 64, height: 8, data: memory.subarray(0, memory.length / 2) };
+  const wanted = await resample(edge(20), 10, 10, "linear");
+  expect(await resample(given, 10, 10, "linear")).toEqual(wanted);
+  expect(await resample(given, 10, 10, "linear")).toEqual(wanted);
+  expect(memory.length).toBe(2 * edge(20).data.length);
+});
+
+it("takes no more weights for a pixel than there are pixels", () => {
+  const { most, weights, count } = tapsOf("lanczos3", 8000, 1);
+  expect({ most, weights: weights.length, count: [...count] }).toEqual({
+    most: 8000,
+    weights: 8000,
+    count: [8000],
+  });
 });

@@ -22,7 +22,7 @@ export async function resample(
   if (kernel === "nearest")
     return nearest(data, placesOf(from, width), placesOf(fromHeight, height), from);
   return resampleInWorker({
-    source: data.slice(),
+    source: new Uint8Array(data), // slice() of a Buffer would be no copy
     width: from,
     horizontal: tapsOf(kernel, from, width),
     vertical: tapsOf(kernel, fromHeight, height),

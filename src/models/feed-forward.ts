@@ -32,8 +32,7 @@ const activations: Readonly<Record<FeedForwardActivation, (x: Tensor) => Tensor>
 };
 
 /** Width inside an MLP: truncated, as the models' own code does, but for the rounding of a ratio that was read from weights. */
-export const innerWidth = (dim: number, mlpRatio: number): number =>
-  Math.floor(dim * mlpRatio + 1e-6);
+const innerWidth = (dim: number, mlpRatio: number): number => Math.floor(dim * mlpRatio + 1e-6);
 
 /** A token-wise MLP, `mlpRatio` times as wide inside, under diffusers' names: (B, N, D) → (B, N, D). */
 export class FeedForward extends Module {

@@ -15,8 +15,10 @@ export function shownValue(value: unknown): string {
     return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
   }
   if (typeof value === "function") return "a function";
-  if (typeof value === "object" && value !== null)
-    return `a ${value.constructor?.name ?? "object"}`;
+  if (typeof value === "object" && value !== null) {
+    const { name } = value.constructor ?? Object;
+    return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
+  }
   return String(value);
 }
 

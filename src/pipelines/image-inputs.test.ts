@@ -1,6 +1,12 @@
 import { expect, it } from "vitest";
 import { RgbImage } from "../images/index.ts";
-import { latentMask, pictureTensor, resolveImageStart } from "./image-inputs.ts";
+import type { Tensor } from "../torch/index.ts";
+import * as torch from "../torch/index.ts";
+import { latentMasks, pictureTensor, resolveImageStart } from "./image-inputs.ts";
+import type { PictureSize } from "./resolution-bins.ts";
+
+const maskOver = (mask: RgbImage, over: PictureSize, size: PictureSize): Promise<Tensor> =>
+  latentMasks(mask, [over], size, { vaeScaleFactor: 2, times: 3 });
 
 it("scales bytes to [-1, 1], channels first", async () => {
   const image = new RgbImage(2, 1, Uint8Array.from([0, 51, 255, 255, 204, 0]));
@@ -28,10 +34,30 @@ it("takes a mask's latent pixel from the pixel at its corner", async () => {
   const data = new Uint8Array(4 * 4 * 3);
   data.fill(255, 0, 3); // only the first pixel is white
   const size = { width: 4, height: 4 };
-  const mask = await latentMask(new RgbImage(4, 4, data), size, size, 2);
+  const mask = await maskOver(new RgbImage(4, 4, data), size, size);
   expect(mask.shape).toEqual([1, 1, 2, 2]);
   expect(Array.from(mask.toFloat32Array())).toEqual([1, 0, 0, 0]);
   mask.dispose();
+});
+
+it("lays a mask over each of several pictures by itself", async () => {
+  const over = [
+    { width: 12, height: 4 },
+    { width: 8, height: 4 },
+  ];
+  const left = new RgbImage(3, 1, Uint8Array.from([255, 255, 255, 0, 0, 0, 0, 0, 0]));
+  const size = { width: 8, height: 4 };
+  const options = { vaeScaleFactor: 2, times: 2 };
+  const before = torch.memory().tensors;
+  const thirds = await latentMasks(left, over, size, options);
+  const [wide, whole] = [
+    [1, 0, 0, 0, 1, 0, 0, 0],
+    [1, 1, 0, 0, 1, 1, 0, 0],
+  ];
+  expect(Array.from(thirds.toFloat32Array())).toEqual([wide, wide, whole, whole].flat());
+  expect(thirds.shape).toEqual([4, 1, 2, 4]);
+  thirds.dispose();
+  expect(torch.memory().tensors).toBe(before);
 });
 
 it("lays a mask of any size over its picture, and crops both alike", async () => {
@@ -47,7 +73,7 @@ it("lays a mask of any size over its picture, and crops both alike", async () =>
       Math.floor(i / 3) % width >= width / 2 ? 255 : 0,
     );
     const white = new RgbImage(width, height, data);
-    const mask = await latentMask(white, { width: 12, height: 4 }, { width: 8, height: 4 }, 2);
+    const mask = await maskOver(white, { width: 12, height: 4 }, { width: 8, height: 4 });
     expect(Array.from(mask.toFloat32Array()), `${width}x${height}`).toEqual([
       0, 0, 1, 1, 0, 0, 1, 1,
     ]);
@@ -56,7 +82,7 @@ it("lays a mask of any size over its picture, and crops both alike", async () =>
   // The left third lies outside but for one column of two.
   const third = RgbImage.filled(3, 1, [0, 0, 0]);
   third.data.fill(255, 0, 3);
-  const mask = await latentMask(third, { width: 12, height: 4 }, { width: 8, height: 4 }, 2);
+  const mask = await maskOver(third, { width: 12, height: 4 }, { width: 8, height: 4 });
   expect(Array.from(mask.toFloat32Array())).toEqual([1, 0, 0, 0, 1, 0, 0, 0]);
   mask.dispose();
 });

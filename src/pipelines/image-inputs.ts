@@ -15,7 +15,7 @@ export interface ImageOptions {
   readonly image?: RgbImage | readonly RgbImage[];
   /** How much of `image` is drawn anew: 1 leaves nothing of it, 0.1 nearly all. Default 0.8. */
   readonly strength?: number;
-  /** Inpainting: white where `image` is drawn anew, black where it stays. Of another size, it is stretched over `image`. */
+  /** Inpainting: white where `image` is drawn anew, black where it stays. Of another size, it is stretched over `image`, over each of several. */
   readonly maskImage?: RgbImage;
   /**
    * What the pictures follow, for all prompts or one each: an edge map (HED) where the controlnet is PixArt-δ's. It is
@@ -92,11 +92,25 @@ export async function pictureTensor(
   );
 }
 
+/** The mask of each of several pictures, `times` in a row; or (1, 1, H/f, W/f) of one, which is that of all rows. */
+export async function latentMasks(
+  mask: RgbImage,
+  over: readonly PictureSize[],
+  size: PictureSize,
+  { vaeScaleFactor, times }: { readonly vaeScaleFactor: number; readonly times: number },
+): Promise<Tensor> {
+  const masks = await Promise.all(over.map((one) => latentMask(mask, one, size, vaeScaleFactor)));
+  const rows = masks.length === 1 ? 1 : times;
+  const all = torch.tidy(() => torch.cat(masks).repeatInterleave(rows, 0)); // (1 or B, 1, H/f, W/f)
+  for (const each of masks) each.dispose();
+  return all;
+}
+
 /**
  * A mask in latent pixels, (1, 1, H/f, W/f): 1 where to draw anew. It is stretched over its picture and cropped as that is; a
  * latent pixel goes by the pixel at its corner.
  */
-export async function latentMask(
+async function latentMask(
   mask: RgbImage,
   over: PictureSize,
   { width, height }: PictureSize,

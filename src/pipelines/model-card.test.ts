@@ -52,6 +52,13 @@ Prompts that training was watched with:
 `);
   });
 
+  it("links no folder that looks like a name on the Hub", () => {
+    // Both are here, where tests run.
+    const text = modelCard({ ...card, base: "models/emoji-small", dataset: "src/data" });
+    expect(text).toContain("- Base: `emoji-small`\n- Data: `data`\n");
+    expect(text).not.toMatch(/base_model|huggingface\.co/);
+  });
+
   it("of an adapter is PEFT's, and names no base that is a folder", () => {
     const text = modelCard({ ...card, kind: "adapter", base: "/work/emoji-small", prompts: [] });
     expect(text).toContain("library_name: peft\npipeline_tag: text-to-image\ntags:");

@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { isRepositoryName } from "../hub/index.ts";
 
 /** What a published folder's `README.md` says, as the Hub shows it. */
 export interface ModelCard {
@@ -24,8 +26,11 @@ export interface ModelCard {
   readonly hasResolutionBins: boolean;
 }
 
-/** Whether a place can be named to others: folders of this disk are called by their last part alone. */
-const isOnHub = (place: string): boolean => /^[\w.-]+\/[\w.-]+$/.test(place) && !/^\./.test(place);
+/**
+ * Whether a place can be named to others: folders of this disk, which may look like names on the Hub as `data/emoji` does, are
+ * called by their last part alone.
+ */
+const isOnHub = (place: string): boolean => isRepositoryName(place) && !existsSync(place);
 
 const shown = (place: string): string =>
   isOnHub(place) ? `[${place}](https://huggingface.co/${place})` : `\`${basename(place)}\``;

@@ -97,6 +97,10 @@ describe("resolveRequest", () => {
       { timesteps: [900, 400], numInferenceSteps: 3 },
       "Expected 2 (the timesteps given) for numInferenceSteps but received 3",
     ],
+    [
+      { sigmas: [14.6, 3, 0.5, 0], numInferenceSteps: 20 },
+      "Expected 3 (the noise levels given) for numInferenceSteps but received 20",
+    ],
     [{ strength: 0.5 }, "Expected nothing without image for strength but received a value"],
     [
       { image: RgbImage.filled(8, 8, [0, 0, 0]), strength: 0 },
@@ -156,10 +160,11 @@ describe("resolveRequest", () => {
     [{ cleanCaption: 0 }, "Expected a boolean for cleanCaption but received 0"],
     [
       { signal: new AbortController() },
-      "Expected an AbortSignal for signal but received a AbortController",
+      "Expected an AbortSignal for signal but received an AbortController",
     ],
     [{ onStep: true }, "Expected a function for onStep but received true"],
     [{ latents: [1, 2] }, "Expected a tensor for latents but received [1, 2]"],
+    [{ sigmas: 5 }, "Expected a list of numbers for sigmas but received 5"],
     [{ timesteps: [900, "5"] }, 'Expected a list of numbers for timesteps but received [900, "5"]'],
     [
       { image: "fox.png" },

@@ -28,7 +28,7 @@ export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
   readonly sigmas?: readonly number[];
   /** How far each step goes beyond the unconditional prediction; up to 1 there is no guidance. Default 4.5. */
   readonly guidanceScale?: number;
-  /** η of DDIM, which other samplers don't read: 0 is deterministic, 1 has DDPM's noise. Default 0. */
+  /** η of DDIM and TCD, which other samplers don't read: 0 is deterministic, 1 has DDPM's noise. Default 0. */
   readonly eta?: number;
   /** Default 1. */
   readonly numImagesPerPrompt?: number;
@@ -117,6 +117,7 @@ export function resolveRequest(
   options: PixArtAlphaOptions,
   limits: PipelineLimits,
 ): PixArtAlphaRequest {
+  checkCallOptions(options);
   const {
     timesteps,
     sigmas,
@@ -128,7 +129,6 @@ export function resolveRequest(
     signal,
     branches,
   } = options;
-  checkCallOptions(options);
   const texts = resolveTexts(prompt, options, limits.maxSequenceLength);
   checkCount("numInferenceSteps", numInferenceSteps);
   checkCount("numImagesPerPrompt", numImagesPerPrompt);
@@ -137,6 +137,14 @@ export function resolveRequest(
   if (timesteps !== undefined && timesteps.length !== numInferenceSteps) {
     throw expected(
       `${timesteps.length} (the timesteps given)`,
+      "numInferenceSteps",
+      numInferenceSteps,
+    );
+  }
+  // Some samplers only arrive at the last level.
+  if (sigmas !== undefined && ![sigmas.length - 1, sigmas.length].includes(numInferenceSteps)) {
+    throw expected(
+      `${stepsThrough(sigmas)} (the noise levels given)`,
       "numInferenceSteps",
       numInferenceSteps,
     );

@@ -17,7 +17,11 @@ describe("fromPretrained in plain JavaScript", () => {
       'Expected "float32", "float64", "bfloat16", "float16" or "auto" for dtype but received "fp16"',
     ],
     [{ quantize: "int4" }, 'Expected "int8" for quantize but received "int4"'],
-    [{ scheduler: "ddim" }, 'for scheduler but received "ddim"'],
+    [{ scheduler: "ddimm" }, '(or a class of diffusers) for scheduler but received "ddimm"'],
+    [
+      { scheduler: 4 },
+      'Expected a name such as "euler", or a loaded scheduler, for scheduler but received 4',
+    ],
     [{ device: 0 }, "Expected a text for device but received 0"],
     [
       { device: "gpu" },

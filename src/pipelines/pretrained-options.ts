@@ -26,7 +26,7 @@ const KNOWN: Readonly<Record<keyof PixArtAlphaPretrainedOptions, OptionCheck>> =
   ],
   tokenizer: component("await T5Tokenizer.fromPretrained(…)"),
   scheduler: [
-    'a name such as "euler", or a loaded scheduler',
+    'a name such as "euler", or a loaded scheduler,',
     (value) => isText(value) || isObject(value),
   ],
   keepTextEncoder: ["a boolean", isBoolean],

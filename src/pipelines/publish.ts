@@ -253,14 +253,14 @@ async function staged(folder: string, write: (path: string) => Promise<void>): P
   await mkdir(path, { recursive: true });
   try {
     await write(path);
+    requireFree(folder); // what has been put there meanwhile stays
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`${reason}. What was written stays at ${path} for inspection`, {
       cause: error,
     });
   }
-  await rm(target, { recursive: true, force: true });
-  await rename(path, target);
+  await rename(path, target); // in the place of an empty folder too
   return target;
 }
 

@@ -3,7 +3,7 @@ import type { Scheduler } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { expected } from "./expected.ts";
-import { type ImageStart, latentMask } from "./image-inputs.ts";
+import { type ImageStart, latentMasks } from "./image-inputs.ts";
 import { noiseOf, pictureLatents } from "./picture-latents.ts";
 import type { PixArtAlphaRequest } from "./pixart-alpha-request.ts";
 import type { StartLatents } from "./pixart-alpha-stages.ts";
@@ -14,7 +14,7 @@ import type { StartLatents } from "./pixart-alpha-stages.ts";
 export class Kept {
   readonly #original: Tensor; // (B, C, h, w)
   readonly #noise: Tensor; // (B, C, h, w)
-  readonly #mask: Tensor; // (1, 1, h, w), 1 where drawn anew
+  readonly #mask: Tensor; // (1 or B, 1, h, w), 1 where drawn anew
 
   constructor(original: Tensor, noise: Tensor, mask: Tensor) {
     this.#original = torch.keep(original);
@@ -73,15 +73,15 @@ export async function startFromPictures(
     );
   }
   const [rows = 0] = latentShape;
-  const times = Array.from({ length: rows }, () => first);
+  const firsts = Array.from({ length: rows }, () => first);
   using scope = torch.scope("startFromPictures");
   using original = await pictureLatents(images, request, { vae, device, dtype });
-  const [over = size] = images;
-  const white = mask && (await latentMask(mask, over, size, vaeScaleFactor));
+  const times = request.numImagesPerPrompt;
+  const white = mask && (await latentMasks(mask, images, size, { vaeScaleFactor, times }));
   const [noise, started] = scope.run(() =>
     torch.noGrad(() => {
       const noise = (latents ?? noiseOf(generator, latentShape, dtype)).to({ device, dtype });
-      return [noise, torch.keep(scheduler.addNoise(original, noise, times))] as const;
+      return [noise, torch.keep(scheduler.addNoise(original, noise, firsts))] as const;
     }),
   );
   if (white === undefined) return { latents: started, skippedSteps, kept: undefined };

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { ConfigDifference } from "../config/config-differences.ts";
+import { type ConfigDifference, valueText } from "../config/config-differences.ts";
 import { ConfigError, type ResolvedConfig } from "../config/index.ts";
 import { applyOverrides } from "../config/overrides.ts";
 import { parseConfig } from "../config/resolve-config.ts";
@@ -62,8 +62,6 @@ export async function changeRun(
     ],
   };
 }
-
-const valueText = (value: unknown): string => (value === undefined ? "-" : JSON.stringify(value));
 
 const describeChange = ({ place, values: [before, after] }: ConfigDifference): string =>
   `${place} ${valueText(before)} -> ${valueText(after)}`;

@@ -19,9 +19,9 @@ it.each([
   [19, 4, 12, 0, "stages.0.steps=100"],
   [1, 16, 2, 0, "stages.0.batchSize=1 stages.0.steps=100"],
 ])("warns of %i steps of %i with %i pictures", (steps, batch, pictures, warmup, options) => {
-  const count = steps === 1 ? "1 step" : `${steps} steps`;
+  const [count, are] = steps === 1 ? ["1 step", "is"] : [`${steps} steps`, "are"];
   expect(tooFewSteps(config(stage(steps, batch, warmup)), data(pictures), false)).toEqual([
-    `${count} of ${batch} pictures are too few for stage "line" to learn much; for ${pictures} pictures try --cfg-options ${options}`,
+    `${count} of ${batch} pictures ${are} too few for stage "line" to learn much; for ${pictures} pictures try --cfg-options ${options}`,
   ]);
 });
 

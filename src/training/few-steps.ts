@@ -24,7 +24,7 @@ export function tooFewSteps(
     const changes = isBegun ? [`steps=${ENOUGH}`] : suggested(stage, pictures);
     const options = changes.map((change) => `stages.${i}.${change}`).join(" ");
     return [
-      `${stage.steps} ${stage.steps === 1 ? "step" : "steps"} of ${batch} pictures are too few for stage "${stage.name}" to learn much; for ${pictures} pictures try --cfg-options ${options}`,
+      `${stage.steps} ${stage.steps === 1 ? "step" : "steps"} of ${batch} pictures ${stage.steps === 1 ? "is" : "are"} too few for stage "${stage.name}" to learn much; for ${pictures} pictures try --cfg-options ${options}`,
     ];
   });
 }

@@ -31,6 +31,11 @@ describe("parsePythonJson", () => {
 
   it("leaves strings alone that look like what it puts in a value's place", () => {
     expect(parsePythonJson('["#NaN", "##1", NaN]')).toEqual(["#NaN", "##1", Number.NaN]);
+    expect(parsePythonJson('["\\u00231 fan", "\\u0023#\\u00232", NaN]')).toEqual([
+      "#1 fan",
+      "###2",
+      Number.NaN,
+    ]);
   });
 
   it("takes the last of two keys, as Python does", () => {

@@ -5,6 +5,8 @@ export type ReadNumber<N> = (spelling: string) => N;
 
 /** Where strings begin and end, and what Python may write outside of them; keys that are no strings stay, and are refused. */
 const TOKENS = /\\.|"|-?\bInfinity\b(?!\s*:)|\bNaN\b(?!\s*:)|-?\b\d[\d.eE+-]*(?!\s*:)/gs;
+/** Number signs in a row, as they are or escaped: an escaped one is a longer text. */
+const MARKS = /(?:#|\\u0023)+/g;
 const WORDS: ReadonlySet<string> = new Set(["NaN", "Infinity", "-Infinity"]);
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const WHOLE = /^-?\d+$/;
@@ -20,7 +22,7 @@ export function parsePythonJson(text: string, number?: ReadNumber<unknown>): unk
   const read = number ?? exactNumber;
   // Strings that begin with what no value of the text contains stand for what JSON cannot spell.
   let mark = "#";
-  while (text.includes(mark)) mark += mark;
+  for (const [run] of text.matchAll(MARKS)) mark = mark.padEnd(run.length + 1, "#");
   let inString = false;
   const standard = text.replace(TOKENS, (token) => {
     if (token === '"') inString = !inString;

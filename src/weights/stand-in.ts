@@ -3,17 +3,24 @@ import { BadFileError } from "./errors.ts";
 /** How many bytes show what a file is that stands in another's place. */
 export const SHOWING_BYTES = 200;
 
+/** How a pointer of Git LFS begins. */
+export const LFS_POINTER = /^version https:\/\/git-lfs\.github\.com\/spec\/v\d/;
+
+/** How an HTML page begins, read as UTF-8 or byte by byte. */
+export const HTML_PAGE =
+  /^\s*(?:\ufeff|\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body)(?=[\s>])/i;
+
 const STAND_INS: readonly { begins: RegExp; found: string; advice: string }[] = [
   {
-    begins: /^version https:\/\/git-lfs\.github\.com\/spec\/v\d/,
+    begins: LFS_POINTER,
     found: "a pointer of Git LFS, which stands for the file",
     advice: "fetch the file itself: git lfs pull, or download it again",
   },
-  {
-    begins: /^(?:\ufeff)?\s*<(?:!doctype html|html|head|\?xml|!--)/i,
+  ...[HTML_PAGE, /^(?:\ufeff)?\s*<(?:\?xml|!--)/i].map((begins) => ({
+    begins,
     found: "a web page (HTML or XML)",
     advice: "what it was downloaded from answered with a page: download the file itself",
-  },
+  })),
 ];
 
 /** Throws BadFileError where a file begins like one of those that downloads leave in the place of what was wanted. */

@@ -58,6 +58,7 @@ describe("openWeightsFile", () => {
       "<!DOCTYPE html>\n<html><head><title>Sign in</title>",
       "a web page (HTML or XML); what it was downloaded from answered with a page: download the file itself",
     ],
+    ["\n<body>Not found</body>", "a web page (HTML or XML);"],
     ['\ufeff\n <?xml version="1.0"?><Error><Code>AccessDenied</Code>', "a web page (HTML or XML);"],
   ])("says what stands in a file's place: %s", async (content, found) => {
     for (const ending of ["pth", "safetensors", "bin"]) {

@@ -154,6 +154,14 @@ describe("pixart sample", () => {
   });
 });
 
+it("takes steps in one way", async () => {
+  await expect(draw("--timesteps", "900,500")).rejects.toThrow(
+    "Expected one of --steps, --timesteps and --sigmas but received --steps and --timesteps",
+  );
+  const [file = ""] = await files(PROMPT, "--timesteps", "900,500,100");
+  expect(readFileSync(file).equals(readFileSync(plain))).toBe(false);
+});
+
 describe("pixart sample --from", () => {
   const again = async (file: string): Promise<string> => (await files("--from", file))[0] ?? "";
   const expectRepeated = async (file: string): Promise<void> =>
@@ -191,6 +199,11 @@ describe("pixart sample --from", () => {
   it("refuses prompts beside it, and pictures that cannot be drawn again", async () => {
     await expect(files(PROMPT, "--from", plain)).rejects.toThrow(
       `Expected no prompt beside --from ${plain}, which remembers its own`,
+    );
+    await expect(
+      files("--from", plain, "--steps", "50", "--no-clean-caption", "--scheduler=ddim"),
+    ).rejects.toThrow(
+      `Expected nothing beside --from ${plain} that makes another picture but received --steps and --scheduler and --no-clean-caption`,
     );
     const bare = join(folder, "bare.png");
     await RgbImage.filled(8, 8, [1, 2, 3]).save(bare);

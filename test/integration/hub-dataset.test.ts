@@ -261,7 +261,7 @@ describe("what the Hub refuses", () => {
     const { host } = new URL(server.endpoint);
     await expect(readDataset("lambdalabs/pokemon-blip-captions")).rejects.toThrow(
       `no folder or file lambdalabs/pokemon-blip-captions here; as a name on the Hub: ${host} shows no data set of this name (404); check the spelling, and for a private data set set HF_TOKEN to a token that may read it; ` +
-        "it was taken down from the Hub in April 2024: take a data set of the same form with --cfg-options dataset.folder=lambdalabs/naruto-blip-captions, or a folder of your own or with a copy of it",
+        "it was taken down from the Hub in April 2024: take a data set of the same form with --cfg-options dataset.folder=lambdalabs/naruto-blip-captions, or a folder of your own, or one with a copy of it",
     );
   });
 

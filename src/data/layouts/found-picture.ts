@@ -90,7 +90,7 @@ export async function refusedFile(
   named: FileNamed | undefined,
 ): Promise<string | undefined> {
   try {
-    return refusedBytes(await readHead(path));
+    return refusedBytes(await readHead(path, SNIFFED_BYTES));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" && named !== undefined) {
@@ -106,17 +106,18 @@ export async function refusedFile(
 
 /** The format of a picture, by its first bytes: undefined for any other file, and for one that can't be opened. */
 export async function formatOf(path: string): Promise<ImageFormat | undefined> {
-  const sniffed = sniffImage(await readHead(path).catch(() => new Uint8Array()));
+  const sniffed = sniffImage(await readHead(path, SNIFFED_BYTES).catch(() => new Uint8Array()));
   return "format" in sniffed ? sniffed.format : undefined;
 }
 
-async function readHead(path: string): Promise<Uint8Array> {
+/** The first bytes of a file, at most `length`. Throws for what is no file, and where it can't be read. */
+export async function readHead(path: string, length: number): Promise<Buffer> {
   // Asked before opening: opening a pipe would wait for a writer.
   if (!(await stat(path)).isFile()) throw new Error("it is no file");
   const file: FileHandle = await open(path);
   try {
-    const head = Buffer.alloc(SNIFFED_BYTES);
-    const { bytesRead } = await file.read(head, 0, SNIFFED_BYTES, 0);
+    const head = Buffer.alloc(length);
+    const { bytesRead } = await file.read(head, 0, length, 0);
     return head.subarray(0, bytesRead);
   } finally {
     await file.close();

@@ -1,5 +1,5 @@
-import { open } from "node:fs/promises";
 import { SHARD_NAME } from "./detect-layout.ts";
+import { readHead } from "./found-picture.ts";
 import { innerName, type Listing } from "./list-files.ts";
 import { PICTURE_NAME, stemOf } from "./picture-names.ts";
 
@@ -22,9 +22,10 @@ const BY_NAME: readonly (readonly [RegExp, string])[] = [
     /\.(jsonl|json1|jsonlines|ndjson)$/i,
     "is no table of pictures by its name; if it is one, call it metadata.jsonl",
   ],
-  [/\.(csv|tsv)$/i, "is no table of pictures by its name; if it is one, call it metadata.csv"],
+  [/\.csv$/i, "is no table of pictures by its name; if it is one, call it metadata.csv"],
+  [/\.tsv$/i, "is no table of pictures by its name; if it is one, call it metadata.tsv"],
 ];
-const TABLES = /(^|\/)(metadata\.(jsonl|csv)|captions\.csv)$/;
+const TABLES = /(^|\/)(metadata\.(jsonl|[ct]sv)|captions\.[ct]sv)$/;
 
 /** Lists of COCO have these keys near their beginning. */
 const COCO = [/"images"\s*:/, /"(annotations|categories|licenses|info)"\s*:/];
@@ -40,8 +41,9 @@ export async function adviceFor({ root, files }: Listing, images: number): Promi
     return found.length === 0 ? [] : [`${some(found)} ${advice}`];
   });
   const lists = files.filter((file) => file.endsWith(".json")).slice(0, MOST_LISTS);
-  const heads = await Promise.all(lists.map(readHead));
-  const coco = lists.filter((_, i) => COCO.every((key) => key.test(heads[i] ?? "")));
+  // What can't be opened, such as a link that leads nowhere, is no list.
+  const heads = await Promise.all(lists.map((file) => readHead(file, COCO_HEAD).catch(() => "")));
+  const coco = lists.filter((_, i) => COCO.every((key) => key.test(String(heads[i]))));
   return [
     ...(images === 0 && shards.length > 0 ? [`${some(shards)} holds no picture`] : []),
     ...byName,
@@ -66,16 +68,6 @@ function strangeCaptions(names: readonly string[]): string[] {
   return beside.length === 0
     ? []
     : [`${some(beside)} may hold captions; that of fox.png is read from fox.txt`];
-}
-
-async function readHead(path: string): Promise<string> {
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(COCO_HEAD), 0, COCO_HEAD, 0);
-    return buffer.toString("latin1", 0, bytesRead);
-  } finally {
-    await file.close();
-  }
 }
 
 function some(names: readonly string[]): string {

@@ -110,6 +110,14 @@ describe("placeInSplits", () => {
       "Splits were read off the names of folders",
     ]);
   });
+
+  it("goes by the folders where a column is there and null", () => {
+    const files = ["train/a.png", "test/b.png"];
+    const { pictures } = placeInSplits(
+      files.map((file) => picture(file, { columns: { split: null } })),
+    );
+    expect(pictures.map(({ columns }) => columns.split)).toEqual(["train", "test"]);
+  });
 });
 
 describe("countSplits", () => {

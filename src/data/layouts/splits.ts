@@ -68,13 +68,11 @@ export interface PlacedPictures {
  * is taken for a subject.
  */
 export function placeInSplits(pictures: readonly FoundPicture[]): PlacedPictures {
-  const folders = new SplitFolders(
-    pictures.filter((picture) => picture.columns.split === undefined).map(placeOf),
-  );
+  const folders = new SplitFolders(pictures.filter(hasNoSplit).map(placeOf));
   const notes = new Set<string>();
   const placed = pictures.map((picture) => {
-    const { container, columns } = picture;
-    if (columns.split !== undefined && columns.split !== null) return picture;
+    if (!hasNoSplit(picture)) return picture;
+    const { container } = picture;
     const ofFile = container === undefined ? undefined : splitOf(container);
     const split = ofFile ?? folders.splitOf(placeOf(picture));
     if (split === undefined) return picture;
@@ -83,6 +81,10 @@ export function placeInSplits(pictures: readonly FoundPicture[]): PlacedPictures
   });
   return { pictures: placed, notes: [...notes, ...folders.notes] };
 }
+
+/** A column that is null says nothing. */
+const hasNoSplit = ({ columns: { split } }: FoundPicture): boolean =>
+  split === undefined || split === null;
 
 const placeOf = ({ container, file }: FoundPicture): string =>
   container === undefined ? file : `${container}/${file}`;

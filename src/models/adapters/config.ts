@@ -3,6 +3,7 @@ import {
   count,
   type Field,
   type FieldsOf,
+  finite,
   flag,
   nullable,
   oneOf,
@@ -161,12 +162,6 @@ const text: Field<string> = {
   expected: "a string",
   accepts: (value) => typeof value === "string",
 };
-
-const finite = (initial: number): Field<number> => ({
-  initial,
-  expected: "a number",
-  accepts: Number.isFinite,
-});
 
 const dropout: Field<number> = {
   initial: 0,

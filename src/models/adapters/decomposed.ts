@@ -11,7 +11,7 @@ export type StretchedAxis = "outputs" | "inputs";
 export const MAGNITUDE = "lora_magnitude_vector";
 
 /** The length of each output's row of the weight. */
-export const rowNorms = (weight: Tensor): Tensor => weight.flatten(1).norm(2, 1); // (out)
+const rowNorms = (weight: Tensor): Tensor => weight.flatten(1).norm(2, 1); // (out)
 
 /** DoRA: the weight with what another part adds, its rows or its columns stretched to learnt lengths. */
 class DecomposedPart extends AdapterPart {

@@ -36,7 +36,7 @@ export function layoutOfFile(
     const rank = rankOf(tensors);
     if (rank !== undefined) {
       const own = tensors.get(ALPHA);
-      const given = own === undefined ? alpha : torch.tidy(() => own.read().float()).item();
+      const given = own === undefined ? alpha : torch.tidy(() => own.read().float().item());
       if (given === undefined) withoutAlpha.push(name);
       ranks.set(name, { rank, alpha: given ?? rank });
       plans.push(planAdded(tensors, layer, { rank, alphaOverRank: (given ?? rank) / rank }));

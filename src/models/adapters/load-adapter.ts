@@ -144,7 +144,7 @@ function refuseOtherAlphas(
   for (const [name, tensors] of layers) {
     const own = tensors.get(ALPHA);
     if (own === undefined) continue;
-    const alpha = torch.tidy(() => own.read().float()).item();
+    const alpha = torch.tidy(() => own.read().float().item());
     const noted = valueFor(alphaPattern, name, usual, "alphaPattern");
     if (Math.fround(noted) !== Math.fround(alpha)) {
       const expected = `${noted}, as the configuration says`;

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { Linear, Module } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { writeSafetensors } from "../../weights/index.ts";
@@ -60,6 +61,22 @@ describe("loadLoraFile", () => {
         ? { rankPattern: { "^to_out\\.0": 3 }, alphaPattern: { "^to_out\\.0": 1.5 } }
         : { rankPattern: { "^to_q": 2 }, alphaPattern: { "^to_q": 1 } },
     );
+  });
+
+  it("keeps no tensor of a file but those that it puts on the model", async () => {
+    const path = await write(
+      "counted",
+      {
+        "lora_transformer_to_q.lora_down.weight": [2, 4],
+        "lora_transformer_to_q.lora_up.weight": [4, 2],
+      },
+      { "lora_transformer_to_q.alpha": 1 },
+    );
+    const model = new Model();
+    collectGarbage();
+    const before = torch.memory().tensors;
+    const adapter = await loadLoraFile(model, path);
+    expect(torch.memory().tensors).toBe(before + adapter.parameters().size);
   });
 
   it("takes the alpha of a file that has none, and no other", async () => {
