@@ -152,10 +152,10 @@ it.each(stages)(
       loop.restore(state);
       const goal = i === 0 || i === STEPS >> 1 ? STEPS : i + 2; // two of them go all the way
       const found = await moments(loop, goal);
-      const wanted = straight.slice(i + 1, goal);
-      expect(found.map(({ hash, loss }) => [hash, loss])).toEqual(
-        wanted.map(({ hash, loss }) => [hash, loss]),
-      );
+      const wanted = straight.slice(i + 1, goal).map(({ hash, loss }) => [hash, loss]);
+      // A stage that was stopped at its end does what is due there, and saves the same again.
+      if (i === STEPS - 1) wanted.push([straight[i]?.hash ?? "", Number.NaN]);
+      expect(found.map(({ hash, loss }) => [hash, loss])).toEqual(wanted);
       loop.dispose();
     }
     task.dispose();
