@@ -129,3 +129,10 @@ export function multistepOrder(
   if (remaining === 1 && (short || eulerAtFinal || finalSigmasType === "zero")) return 1;
   return remaining === 2 && short ? Math.min(known, 2) : known;
 }
+
+/** What files of other kinds of samplers mean here: they have other algorithm, solver and variance types under these names. */
+export const dpmSolverForeign = {
+  algorithmType: "dpmsolver++",
+  solverType: "midpoint",
+  varianceType: null,
+} as const;

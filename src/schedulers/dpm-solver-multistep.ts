@@ -4,6 +4,7 @@ import { float32 } from "./arithmetic.ts";
 import { readFields, type SchedulerJson } from "./config-fields.ts";
 import {
   type DPMSolverMultistepConfig,
+  dpmSolverForeign,
   dpmSolverMultistepFields,
   multistepOrder,
   requireSolvable,
@@ -37,12 +38,12 @@ export class DPMSolverMultistepScheduler extends SolverScheduler<DPMSolverMultis
 
   /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
   static fromConfig(json: SchedulerJson = {}): DPMSolverMultistepScheduler {
-    // Samplers of other kinds have other algorithm, solver and variance types under these names.
-    const config = readFields<DPMSolverMultistepConfig>(json, NAME, dpmSolverMultistepFields, {
-      algorithmType: "dpmsolver++",
-      solverType: "midpoint",
-      varianceType: null,
-    });
+    const config = readFields<DPMSolverMultistepConfig>(
+      json,
+      NAME,
+      dpmSolverMultistepFields,
+      dpmSolverForeign,
+    );
     return new DPMSolverMultistepScheduler(config);
   }
 

@@ -4,6 +4,7 @@ import { float32 } from "./arithmetic.ts";
 import { readFields, type SchedulerJson } from "./config-fields.ts";
 import {
   type DPMSolverSinglestepConfig,
+  dpmSolverForeign,
   dpmSolverSinglestepFields,
   requireSolvable,
 } from "./dpm-solver-config.ts";
@@ -36,12 +37,12 @@ export class DPMSolverSinglestepScheduler extends SolverScheduler<DPMSolverSingl
 
   /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
   static fromConfig(json: SchedulerJson = {}): DPMSolverSinglestepScheduler {
-    // Samplers of other kinds have other algorithm, solver and variance types under these names.
-    const config = readFields<DPMSolverSinglestepConfig>(json, NAME, dpmSolverSinglestepFields, {
-      algorithmType: "dpmsolver++",
-      solverType: "midpoint",
-      varianceType: null,
-    });
+    const config = readFields<DPMSolverSinglestepConfig>(
+      json,
+      NAME,
+      dpmSolverSinglestepFields,
+      dpmSolverForeign,
+    );
     return new DPMSolverSinglestepScheduler(config);
   }
 
