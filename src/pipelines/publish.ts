@@ -1,7 +1,8 @@
-import { readdirSync, statSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { Staging } from "../files/staging.ts";
+import { FileWriteError } from "../files/write-error.ts";
 import { WEIGHTS_FILE } from "../models/adapters/adapter.ts";
 import { readAdapterConfig } from "../models/adapters/config-file.ts";
 import {
@@ -244,24 +245,25 @@ export function requireFree(folder: string): void {
   );
 }
 
-/** Lets `write` fill a folder beside the target, which takes the target's name once that is done. */
+/**
+ * Lets `write` fill a folder that takes the target's name once that is done. What was written and found to be wrong stays, for
+ * inspection; what could not be written does not.
+ */
 async function staged(folder: string, write: (path: string) => Promise<void>): Promise<string> {
   requireFree(folder);
-  const target = resolve(folder);
-  const path = `${target}.partial`;
-  await rm(path, { recursive: true, force: true });
-  await mkdir(path, { recursive: true });
+  await using staging = await Staging.beside(existsSync(folder) ? realpathSync(folder) : folder);
   try {
-    await write(path);
+    await write(staging.path);
     requireFree(folder); // what has been put there meanwhile stays
   } catch (error) {
+    if (error instanceof FileWriteError) throw error;
+    staging.keep();
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`${reason}. What was written stays at ${path} for inspection`, {
+    throw new Error(`${reason}. What was written stays at ${staging.path} for inspection`, {
       cause: error,
     });
   }
-  await rename(path, target); // in the place of an empty folder too
-  return target;
+  return staging.publish(); // in the place of an empty folder too
 }
 
 async function draw(pipe: PixArtAlphaPipeline, prompt: string): Promise<Uint8Array> {
