@@ -16,6 +16,7 @@ export class Staging implements AsyncDisposable {
   readonly #target: string;
   readonly #folder: string;
   #stays = false;
+  #publishing: Promise<string> | undefined;
 
   private constructor(target: string, folder: string) {
     this.path = join(folder, basename(target));
@@ -31,7 +32,12 @@ export class Staging implements AsyncDisposable {
   }
 
   /** Gives what was written the target's name, in the place of an empty folder but of nothing else; gives that name. */
-  async publish(): Promise<string> {
+  publish(): Promise<string> {
+    this.#publishing ??= this.#publish();
+    return this.#publishing;
+  }
+
+  async #publish(): Promise<string> {
     if ((await stat(this.path)).isDirectory()) await syncFolder(this.path);
     await renameToFree(this.path, this.#target);
     await syncFolder(dirname(this.#target));
@@ -44,6 +50,8 @@ export class Staging implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Nobody need have waited for it: `return staging.publish()` disposes first.
+    await this.#publishing?.catch(() => {});
     if (this.#stays) return;
     // What the work came to, or why it failed, matters more than whether its remains could be removed.
     await removeTree(this.#folder).catch((error: unknown) => process.emitWarning(String(error)));

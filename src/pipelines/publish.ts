@@ -263,7 +263,7 @@ async function staged(folder: string, write: (path: string) => Promise<void>): P
       cause: error,
     });
   }
-  return staging.publish(); // in the place of an empty folder too
+  return await staging.publish(); // in the place of an empty folder too
 }
 
 async function draw(pipe: PixArtAlphaPipeline, prompt: string): Promise<Uint8Array> {
