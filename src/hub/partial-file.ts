@@ -68,8 +68,7 @@ export class PartialFile {
     this.#heldBytes = 0;
     const neededBytes = this.size - start;
     const aim = `write the ${neededBytes} bytes that it lacks of ${this.size}`;
-    const whenFull = "free some space, or name a cache elsewhere in HF_HOME; what is there is kept";
-    await writing({ path: this.#path, aim, neededBytes, whenFull }, async () => {
+    await writing({ path: this.#path, aim, neededBytes }, async () => {
       for (let done = 0; done < bytes.length; ) {
         const left = bytes.subarray(done);
         done += (await this.#handle.write(left, 0, left.length, start + done)).bytesWritten;
