@@ -1,6 +1,8 @@
 import { statSync } from "node:fs";
-import { mkdir, open, rm } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
+import { makeFolder } from "../files/make-folder.ts";
+import { claimFile } from "../files/new-file.ts";
+import { removeFile } from "../files/remove.ts";
 import type { RgbImage } from "../images/index.ts";
 import type { DrawJob } from "./draw-jobs.ts";
 import { say } from "./talk.ts";
@@ -92,7 +94,7 @@ export async function savePicture(
   job: DrawJob,
 ): Promise<number> {
   if ("file" in output) {
-    if (!(await claim(output.file)))
+    if (!(await claimFile(output.file)))
       throw new Error(`Expected a new file for --out but ${output.file} has appeared meanwhile`);
     await saveClaimed(image, output.file);
     return 1;
@@ -107,28 +109,16 @@ export async function saveSheetFile(image: RgbImage, folder: string): Promise<st
 
 async function saveNumbered(image: RgbImage, folder: string, name: string): Promise<number> {
   let number = 1;
-  while (!(await claim(numbered(folder, name, number)))) number++;
+  while (!(await claimFile(numbered(folder, name, number)))) number++;
   await saveClaimed(image, numbered(folder, name, number));
   return number;
-}
-
-/** Makes an empty file; false where one is there. */
-async function claim(path: string): Promise<boolean> {
-  try {
-    const file = await open(path, "wx");
-    await file.close();
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  }
 }
 
 async function saveClaimed(image: RgbImage, path: string): Promise<void> {
   try {
     await image.save(path);
   } catch (error) {
-    await rm(path, { force: true });
+    await removeFile(path);
     throw error;
   }
 }
@@ -150,6 +140,6 @@ export function sayRenamed(
 }
 
 /** Makes the folder that pictures go into. */
-export async function makeFolder(output: PictureOutput): Promise<void> {
-  await mkdir("file" in output ? dirname(output.file) : output.folder, { recursive: true });
+export async function makeOutputFolder(output: PictureOutput): Promise<void> {
+  await makeFolder("file" in output ? dirname(output.file) : output.folder);
 }

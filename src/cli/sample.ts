@@ -5,7 +5,7 @@ import * as torch from "../torch/index.ts";
 import { type DrawJob, drawJobs, inBatches, recordToRepeat } from "./draw-jobs.ts";
 import { drawingDevice, loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
 import {
-  makeFolder,
+  makeOutputFolder,
   pictureFile,
   pictureOutput,
   savePicture,
@@ -87,7 +87,7 @@ async function draw(
   if (plan.call.controlImage !== undefined && pipe.controlnet === undefined)
     throw aloneError("--control-image");
   const size = run && { width: run.stage.resolution, height: run.stage.resolution };
-  await makeFolder(output);
+  await makeOutputFolder(output);
   const start = performance.now();
   const batches = inBatches(plan.jobs, options.batch);
   const isGuided = (plan.call.guidanceScale ?? 0) > 1;

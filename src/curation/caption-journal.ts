@@ -1,14 +1,8 @@
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  writeSync,
-} from "node:fs";
-import { open, truncate } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
+import { GrowingFile } from "../files/growing-file.ts";
+import { makeFolder } from "../files/make-folder.ts";
+import { cutFile } from "../files/open-file.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
 
 /** One answer: a line of the journal. */
@@ -30,6 +24,7 @@ export type Asked = Pick<JournalLine, "model" | "prompt">;
 
 const NEWLINE = 10;
 const CHUNK_BYTES = 2 ** 20;
+const WHEN_FULL = "the captions before are kept: free some space, and the same command goes on";
 
 /**
  * Answers as they came, one JSON object a line, so that a run that is killed loses those under way
@@ -42,8 +37,7 @@ export class CaptionJournal implements Disposable {
   readonly others: number;
   readonly #captions: Map<string, Pick<JournalLine, "caption" | "cut">>;
   readonly #asked: Asked;
-  readonly #path: string;
-  readonly #file: number;
+  readonly #file: GrowingFile;
 
   private constructor(
     path: string,
@@ -55,19 +49,18 @@ export class CaptionJournal implements Disposable {
     this.others = others;
     this.#captions = captions;
     this.#asked = asked;
-    this.#path = path;
-    this.#file = openSync(path, "a");
+    this.#file = GrowingFile.open(path, WHEN_FULL);
   }
 
   /** Opens or begins a journal. */
   static async open(path: string, asked: Asked): Promise<CaptionJournal> {
-    mkdirSync(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const captions = new Map<string, Pick<JournalLine, "caption" | "cut">>();
     let others = 0;
     let end = 0;
     for await (const { number, text, next, isWhole } of linesOf(path)) {
       if (!isWhole) {
-        await truncate(path, end);
+        await cutFile(path, end);
         break;
       }
       end = next;
@@ -85,24 +78,16 @@ export class CaptionJournal implements Disposable {
     const { model, prompt } = this.#asked;
     const time = new Date().toISOString();
     const line: JournalLine = { file, caption, cut, model, prompt, tokens, time };
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-    const { size } = fstatSync(this.#file);
-    try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done);
-    } catch (error) {
-      ftruncateSync(this.#file, size); // a half line would spoil the next one
-      const reason = (error as Error).message;
-      throw new Error(
-        `Could not append to ${this.#path}: ${reason}; the captions before are kept, and the same command goes on`,
-        { cause: error },
-      );
-    }
+    this.#file.append(Buffer.from(`${JSON.stringify(line)}\n`));
     this.#captions.set(file, { caption, cut });
   }
 
   [Symbol.dispose](): void {
-    fsyncSync(this.#file);
-    closeSync(this.#file);
+    try {
+      this.#file.sync();
+    } finally {
+      this.#file[Symbol.dispose]();
+    }
   }
 }
 

@@ -1,7 +1,7 @@
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder } from "../files/make-folder.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import type { RgbImage } from "../images/index.ts";
-import { replaceFile } from "../weights/durable-files.ts";
 import { shrunk } from "./caption-pictures.ts";
 
 /** One row of a review page. */
@@ -44,7 +44,7 @@ export async function writeReviewPage(
 ${rows.join("\n")}
 </html>
 `;
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await replaceFile(path, [Buffer.from(page)]);
 }
 

@@ -6,7 +6,7 @@ import type { DatasetEntry, DatasetOptions } from "../data/dataset.ts";
 import { type ColumnNames, describedPicture } from "../data/described-picture.ts";
 import { innerName } from "../data/layouts/list-files.ts";
 import { convertDataset } from "../data/writing/convert-dataset.ts";
-import { replaceFile } from "../weights/durable-files.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import { formatPythonJson, parsePythonJson, type ReadNumber } from "../weights/python-json.ts";
 import { RawNumber } from "../weights/strict-json.ts";
 

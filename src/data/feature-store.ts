@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../files/make-folder.ts";
+import { removeFile } from "../files/remove.ts";
+import { replaceFile } from "../files/replace-file.ts";
+import { parseTemporaryName } from "../files/temporary-name.ts";
 import type { Tensor } from "../torch/index.ts";
-import { replaceFile } from "../weights/durable-files.ts";
 import {
   BadFileError,
   readSafetensors,
@@ -17,8 +20,6 @@ const SHARD_BYTES = 64 * 2 ** 20;
 /** What is written after this time however little it is: slow encoders lose minutes, not hours. */
 const FLUSH_MS = 5 * 60_000;
 const SHARD_NAME = /^shard-([0-9a-f]{16})\.safetensors$/;
-/** What a process that was killed leaves of a shard. */
-const UNFINISHED = /^\.tmp-shard-/;
 /** A shard takes seconds to write: what is older has no writer. */
 const ABANDONED_MS = 60 * 60_000;
 
@@ -52,10 +53,10 @@ export class FeatureStore {
     shardBytes: number = SHARD_BYTES,
   ): Promise<FeatureStore> {
     const store = new FeatureStore(folder, shardBytes);
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for (const name of (await readdir(folder)).sort()) {
       const path = join(folder, name);
-      if (UNFINISHED.test(name)) await removeAbandoned(path);
+      if (isUnfinished(name)) await removeAbandoned(path);
       const hash = SHARD_NAME.exec(name)?.[1];
       if (hash === undefined) continue;
       const found = await unlessGone(hashOf(path));
@@ -63,7 +64,7 @@ export class FeatureStore {
         store.#add(readSafetensors(path));
       } else if (found !== undefined) {
         warn(`The cached features in ${path} are damaged; they are made anew`);
-        await rm(path, { force: true });
+        await removeFile(path);
       }
     }
     return store;
@@ -159,8 +160,13 @@ const unlessGone = <T>(reading: Promise<T>): Promise<T | undefined> =>
     throw error;
   });
 
+/** Whether it is what a process that was killed leaves of a shard. */
+function isUnfinished(hidden: string): boolean {
+  const { kind, name = "" } = parseTemporaryName(hidden) ?? {};
+  return kind === "tmp" && SHARD_NAME.test(name);
+}
+
 async function removeAbandoned(path: string): Promise<void> {
-  const found = await unlessGone(stat(path));
-  if (found !== undefined && Date.now() - found.mtimeMs > ABANDONED_MS)
-    await rm(path, { force: true });
+  const found = await unlessGone(lstat(path));
+  if (found?.isFile() && Date.now() - found.mtimeMs > ABANDONED_MS) await removeFile(path);
 }

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeFolder } from "../files/make-folder.ts";
 import type { CachedRepository } from "./cache.ts";
 import type { HubClient } from "./client.ts";
 import { download } from "./download.ts";
@@ -42,7 +42,7 @@ export async function bringFile(
   if (sizeOf(join(cached.snapshot(commit), file.path)) === file.size) return;
   if (!isStored(file, cached)) {
     const blob = cached.blob(file.etag);
-    await mkdir(dirname(blob), { recursive: true });
+    await makeFolder(dirname(blob));
     await withLock(cached.lock(file.etag), onWait, async () => {
       if (isStored(file, cached)) return; // the process that had the lock brought it
       await download(blob, {

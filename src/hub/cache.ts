@@ -1,8 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, rename, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { replaceFile } from "../weights/durable-files.ts";
+import { makeFolder } from "../files/make-folder.ts";
+import { replaceFile, replaceLink } from "../files/replace-file.ts";
 import type { RemoteFile } from "./remote-file.ts";
 import type { Repository } from "./repository-name.ts";
 import { formatTree, parseTree } from "./tree-file.ts";
@@ -64,8 +63,8 @@ export class CachedRepository {
   /** Keeps the list of a commit's files, and makes the folder for them. */
   async setListing(commit: string, files: ReadonlyMap<string, RemoteFile>): Promise<void> {
     const path = this.#tree(commit);
-    await mkdir(this.snapshot(commit), { recursive: true });
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(this.snapshot(commit));
+    await makeFolder(dirname(path));
     await replaceFile(path, [Buffer.from(formatTree(files))]);
   }
 
@@ -77,16 +76,15 @@ export class CachedRepository {
   async setReference(revision: string, commit: string): Promise<void> {
     if (this.commitOf(revision) === commit) return;
     const path = join(this.#folder, "refs", revision);
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await replaceFile(path, [Buffer.from(commit)]);
   }
 
   /** Puts a blob into a revision under a file's name. */
   async link(commit: string, name: string, etag: string): Promise<void> {
     const path = join(this.snapshot(commit), name);
-    await mkdir(dirname(path), { recursive: true });
-    const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
-    await symlink(relative(dirname(path), this.blob(etag)), temporary);
-    await rename(temporary, path); // also over a link whose blob was deleted
+    await makeFolder(dirname(path));
+    // Also over a link whose blob was deleted.
+    await replaceLink(path, relative(dirname(path), this.blob(etag)));
   }
 }

@@ -1,7 +1,10 @@
-import { constants, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { syncFolder } from "../weights/durable-files.ts";
+import { openToFill } from "../files/open-file.ts";
+import { removeFile } from "../files/remove.ts";
+import { renamePath } from "../files/rename.ts";
+import { syncFolder } from "../files/sync-folder.ts";
+import { writeBytes, writing } from "../files/write-error.ts";
 import { HubError, HubUnreachableError } from "./errors.ts";
 import { PartialFile } from "./partial-file.ts";
 import type { FileProgress } from "./progress.ts";
@@ -28,10 +31,10 @@ export async function download(path: string, job: Download): Promise<void> {
   const incomplete = `${path}.pixart.incomplete`;
   // Neither appended to nor emptied: each byte goes to its own place, so that a second writer, should the lock fail on
   // some network file system, writes what is there already.
-  const handle = await open(incomplete, constants.O_RDWR | constants.O_CREAT, 0o666);
+  const handle = await openToFill(incomplete);
   try {
     const { file } = job;
-    const arriving = new PartialFile(handle, file);
+    const arriving = new PartialFile(handle, incomplete, file);
     const kept = Math.min((await handle.stat()).size, file.size);
     await arriving.keep(kept);
     await fill(arriving, job);
@@ -40,20 +43,23 @@ export async function download(path: string, job: Download): Promise<void> {
       await fill(arriving, job);
     }
     if (!arriving.isRight) {
-      await unlink(incomplete);
+      await removeFile(incomplete);
       throw new HubError(
         `${file.path}: expected ${file.size} bytes with the hash ${file.etag} but received others; nothing of them is kept, so try again`,
       );
     }
-    await handle.truncate(file.size);
-    await handle.sync();
+    const { size } = file;
+    await writing({ path: incomplete, aim: writeBytes(size), neededBytes: size }, async () => {
+      await handle.truncate(size);
+      await handle.sync();
+    });
   } catch (error) {
     job.progress.stop();
     throw error;
   } finally {
     await handle.close();
   }
-  await rename(incomplete, path);
+  await renamePath(incomplete, path);
   await syncFolder(dirname(path));
   job.progress.finish();
 }

@@ -1,3 +1,4 @@
+import { DiskFullError } from "../files/write-error.ts";
 import type { FetchPlace } from "./bring-file.ts";
 import { CachedRepository, isCommit } from "./cache.ts";
 import { HubClient } from "./client.ts";
@@ -89,9 +90,11 @@ function pathFirst(error: HubError, repository: Repository): HubError {
 /** What the disk refused, with what to do. */
 function explained(error: unknown, name: string, { cacheFolder }: HubEnvironment): unknown {
   const code = (error as NodeJS.ErrnoException).code ?? "";
-  if (["ENOSPC", "EDQUOT"].includes(code)) {
+  if (error instanceof DiskFullError) {
+    const { path, neededBytes, freeBytes } = error;
+    const need = neededBytes === undefined ? "" : ` needs ${neededBytes} bytes more and`;
     return new HubError(
-      `${name}: the disk of ${cacheFolder} is full (${code}); make room, or set HF_HUB_CACHE to a folder of another disk: what has arrived is kept`,
+      `${name}: the disk of ${cacheFolder} is full (${code}); make room, or set HF_HUB_CACHE to a folder of another disk: what has arrived is kept. ${path}${need} has ${freeBytes} bytes free`,
       { cause: error },
     );
   }

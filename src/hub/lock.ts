@@ -1,8 +1,11 @@
-import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, stat, unlink, utimes } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeFolder } from "../files/make-folder.ts";
+import { claimFile } from "../files/new-file.ts";
+import { touchFile } from "../files/open-file.ts";
+import { discardFile, removeFile } from "../files/remove.ts";
 
 const POLL_MS = 100;
 const HEARTBEAT_MS = 5_000;
@@ -18,48 +21,32 @@ export async function withLock<T>(
   onWait: () => void,
   work: () => Promise<T>,
 ): Promise<T> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await acquire(path, onWait);
   const heartbeat = setInterval(() => {
-    const now = new Date();
-    utimes(path, now, now).catch(() => {}); // taken over: the two then write the same bytes to the same places
+    touchFile(path).catch(() => {}); // taken over: the two then write the same bytes to the same places
   }, HEARTBEAT_MS);
   heartbeat.unref();
   try {
     return await work();
   } finally {
     clearInterval(heartbeat);
-    await unlink(path).catch(ignoreMissing);
+    await removeFile(path);
   }
 }
 
 async function acquire(path: string, onWait: () => void): Promise<void> {
   let seen = { mark: "", since: 0 };
-  while (!(await create(path))) {
+  while (!(await claimFile(path, `${hostname()} ${process.pid}`))) {
     const holder = await readHolder(path);
     if (holder === undefined) continue; // just released
     if (seen.mark === "") onWait();
     if (seen.mark !== holder.mark) seen = { mark: holder.mark, since: performance.now() };
     if (holder.isDead || performance.now() - seen.since > STALE_MS) {
-      // Renamed first: of several that wait, one gets it, and the others find nothing to rename.
-      const grave = `${path}.${randomBytes(4).toString("hex")}`;
-      await rename(path, grave).catch(ignoreMissing);
-      await unlink(grave).catch(ignoreMissing);
+      await discardFile(path);
     } else {
       await sleep(POLL_MS);
     }
-  }
-}
-
-async function create(path: string): Promise<boolean> {
-  try {
-    const file = await open(path, "wx");
-    await file.writeFile(`${hostname()} ${process.pid}`);
-    await file.close();
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
   }
 }
 

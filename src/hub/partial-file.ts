@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
+import { writing } from "../files/write-error.ts";
 import type { RemoteFile } from "./remote-file.ts";
 
 const PIECE_BYTES = 2 ** 20;
@@ -10,15 +11,17 @@ const HELD_BYTES = 4 * 2 ** 20;
 export class PartialFile {
   readonly size: number;
   readonly #handle: FileHandle;
+  readonly #path: string;
   readonly #file: RemoteFile;
   #hash: Hash;
   #position = 0;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
 
-  constructor(handle: FileHandle, file: RemoteFile) {
+  constructor(handle: FileHandle, path: string, file: RemoteFile) {
     this.size = file.size;
     this.#handle = handle;
+    this.#path = path;
     this.#file = file;
     this.#hash = startHash(file);
   }
@@ -63,10 +66,14 @@ export class PartialFile {
     const start = this.#position - this.#heldBytes;
     this.#held = [];
     this.#heldBytes = 0;
-    for (let done = 0; done < bytes.length; ) {
-      const left = bytes.subarray(done);
-      done += (await this.#handle.write(left, 0, left.length, start + done)).bytesWritten;
-    }
+    const neededBytes = this.size - start;
+    const aim = `write the ${neededBytes} bytes that it lacks of ${this.size}`;
+    await writing({ path: this.#path, aim, neededBytes }, async () => {
+      for (let done = 0; done < bytes.length; ) {
+        const left = bytes.subarray(done);
+        done += (await this.#handle.write(left, 0, left.length, start + done)).bytesWritten;
+      }
+    });
   }
 }
 

@@ -1,7 +1,8 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import sharp, { type Metadata, type Sharp } from "sharp";
-import writeFileAtomic from "write-file-atomic";
+import { makeFolder } from "../files/make-folder.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import { coverOf } from "./cover.ts";
 import { ACCEPTED_FORMATS, type ImageFormat, sniffImage } from "./image-format.ts";
 import { embedMetadata, type PictureMetadata } from "./picture-metadata.ts";
@@ -177,8 +178,8 @@ export class RgbImage {
       throw new Error(`Expected a name that ends in .png for path but received ${path}`);
     }
     const png = await this.encodePng(metadata);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFileAtomic(path, Buffer.from(png.buffer, png.byteOffset, png.byteLength));
+    await makeFolder(dirname(path));
+    await replaceFile(path, [png]);
   }
 
   #sharp(): Sharp {

@@ -7,6 +7,7 @@ import {
   T5EncoderModel,
 } from "../models/index.ts";
 import { pretrainedFiles, type QuantizedPretrainedOptions } from "../models/pretrained.ts";
+import { Module } from "../nn/index.ts";
 import {
   completedForClass,
   requireSchedulerName,
@@ -111,26 +112,41 @@ async function load(
   const scheduler = await schedulerOf(folder, index.components.scheduler, options);
   const tokenizer =
     options.tokenizer ?? (await T5Tokenizer.fromPretrained(folder, { subfolder: "tokenizer" }));
-  const textEncoder =
-    options.textEncoder === undefined ? await textEncoderIn(folder, options) : options.textEncoder;
-  const transformer =
-    options.transformer ??
-    (await PixArtTransformer2DModel.fromPretrained(folder, {
-      ...options,
-      subfolder: "transformer",
-    }));
-  const vaeClass = index.components.vae === "AutoencoderTiny" ? AutoencoderTiny : AutoencoderKL;
-  const vae =
-    options.vae ?? (await vaeClass.fromPretrained(folder, { ...asFloats, subfolder: "vae" }));
-  const source =
-    options.transformer === undefined
-      ? weightsSource(basename(resolve(folderOrName)), () =>
-          weightsHash(join(folder, "transformer"), variant),
-        )
-      : options.source;
-  const { controlnet } = options;
-  const parts = { transformer, controlnet, vae, textEncoder, tokenizer, scheduler };
-  return createPipeline(parts, kind, source);
+  const loaded: Module[] = [];
+  const loading = async <M>(part: Promise<M>): Promise<M> => {
+    const model = await part;
+    if (model instanceof Module) loaded.push(model);
+    return model;
+  };
+  try {
+    const textEncoder =
+      options.textEncoder === undefined
+        ? await loading(textEncoderIn(folder, options))
+        : options.textEncoder;
+    const transformer =
+      options.transformer ??
+      (await loading(
+        PixArtTransformer2DModel.fromPretrained(folder, { ...options, subfolder: "transformer" }),
+      ));
+    const vaeClass = index.components.vae === "AutoencoderTiny" ? AutoencoderTiny : AutoencoderKL;
+    const vae =
+      options.vae ??
+      (await loading<AutoencoderKL | AutoencoderTiny>(
+        vaeClass.fromPretrained(folder, { ...asFloats, subfolder: "vae" }),
+      ));
+    const source =
+      options.transformer === undefined
+        ? weightsSource(basename(resolve(folderOrName)), () =>
+            weightsHash(join(folder, "transformer"), variant),
+          )
+        : options.source;
+    const { controlnet } = options;
+    const parts = { transformer, controlnet, vae, textEncoder, tokenizer, scheduler };
+    return createPipeline(parts, kind, source);
+  } catch (error) {
+    for (const model of loaded) model.dispose(); // a part that fails must not keep those before it
+    throw error;
+  }
 }
 
 /** The scheduler that is given, that a given name and the folder's noise schedule make, or the folder's own. */

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { replaceFile } from "../files/replace-file.ts";
 import { isRepositoryName } from "../hub/index.ts";
 
 /** What a published folder's `README.md` says, as the Hub shows it. */
@@ -37,7 +37,7 @@ const shown = (place: string): string =>
 
 /** Writes a card as the `README.md` of a folder. */
 export const writeModelCard = (folder: string, card: ModelCard): Promise<void> =>
-  writeFile(join(folder, "README.md"), modelCard(card));
+  replaceFile(join(folder, "README.md"), [Buffer.from(modelCard(card))]);
 
 /** The text of a card: Markdown below the fields that the Hub reads. JSON's strings are YAML's too. */
 export function modelCard(card: ModelCard): string {

@@ -1,7 +1,8 @@
-import { readdirSync, statSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { Staging } from "../files/staging.ts";
+import { FileWriteError } from "../files/write-error.ts";
 import { WEIGHTS_FILE } from "../models/adapters/adapter.ts";
 import { readAdapterConfig } from "../models/adapters/config-file.ts";
 import {
@@ -63,15 +64,15 @@ export async function publishPipeline(
     const expected = await draw(pipe, prompt);
     // One that is loaded for each use may run in another dtype than the reloaded pipeline's default.
     const { textEncoder } = pipe;
-    const reloaded = await DiffusionPipeline.fromPretrained(
-      path,
-      textEncoder instanceof StagedModel ? { textEncoder } : { keepTextEncoder: true },
+    const asWritten =
+      textEncoder instanceof StagedModel ? { textEncoder } : { keepTextEncoder: true };
+    using reloaded = disposable(await DiffusionPipeline.fromPretrained(path, asWritten), (made) =>
+      made.dispose(),
     );
     const originals = modelsInMemory(pipe);
-    for (const [name, model] of modelsInMemory(reloaded))
+    for (const [name, model] of modelsInMemory(reloaded.value))
       requireSame(originals.get(name), model, name);
-    largestDifference = difference(expected, await draw(reloaded, prompt)).largest;
-    reloaded.dispose();
+    largestDifference = difference(expected, await draw(reloaded.value, prompt)).largest;
     if (largestDifference > TOLERANCE) {
       throw new Error(
         `The published folder draws another picture than the run: channels differ by up to ${largestDifference} of 255`,
@@ -117,6 +118,7 @@ async function publishComponent(
   const { textEncoder } = pipe;
   const model = own ?? (textEncoder instanceof StagedModel ? await textEncoder.load() : undefined);
   if (model === undefined) throw new Error(`Expected a pipeline with a ${component} to publish`);
+  using _loaded = disposable(model, () => own ?? model.dispose());
   const target = join(path, component);
   await inDType([model], dtype, () => model.savePretrained(target));
   const loader = model instanceof AutoencoderTiny ? AutoencoderTiny : loaders[component];
@@ -124,7 +126,6 @@ async function publishComponent(
     made.dispose(),
   );
   requireSame(model, reloaded.value, component);
-  if (own === undefined) model.dispose();
 }
 
 /** Writes a ControlNet as diffusers' folder, reads it back and compares every weight. */
@@ -186,10 +187,18 @@ export async function publishAdapters(
   });
   const all = textEncoder === undefined ? [transformer] : [transformer, textEncoder];
   const changed = await draw(pipe, prompt);
-  for (const adapter of all) adapter.enabled = false;
+  using _disabled = disabled(all);
   const original = await draw(pipe, prompt);
-  for (const adapter of all) adapter.enabled = true;
   return { folder: target, meanChange: difference(original, changed).mean };
+}
+
+/** Takes the effect of adapters away until it is disposed. */
+function disabled(adapters: readonly Adapter[]): Disposable {
+  const before = adapters.map((adapter) => [adapter, adapter.enabled] as const);
+  for (const adapter of adapters) adapter.enabled = false;
+  return disposable(before, () => {
+    for (const [adapter, enabled] of before) adapter.enabled = enabled;
+  });
 }
 
 async function writeAdapter(
@@ -230,9 +239,12 @@ async function inDType(
   dtype: PublishOptions["dtype"],
   save: () => Promise<void>,
 ): Promise<void> {
-  for (const model of models) model.to({ dtype });
-  await save();
-  for (const model of models) model.to({ dtype: "float32" });
+  try {
+    for (const model of models) model.to({ dtype });
+    await save();
+  } finally {
+    for (const model of models) model.to({ dtype: "float32" });
+  }
 }
 
 /** Throws where a folder that is to be published to is not new or empty. */
@@ -244,24 +256,25 @@ export function requireFree(folder: string): void {
   );
 }
 
-/** Lets `write` fill a folder beside the target, which takes the target's name once that is done. */
+/**
+ * Lets `write` fill a folder that takes the target's name once that is done. What was written and found to be wrong stays, for
+ * inspection; what could not be written does not.
+ */
 async function staged(folder: string, write: (path: string) => Promise<void>): Promise<string> {
   requireFree(folder);
-  const target = resolve(folder);
-  const path = `${target}.partial`;
-  await rm(path, { recursive: true, force: true });
-  await mkdir(path, { recursive: true });
+  await using staging = await Staging.beside(existsSync(folder) ? realpathSync(folder) : folder);
   try {
-    await write(path);
+    await write(staging.path);
     requireFree(folder); // what has been put there meanwhile stays
   } catch (error) {
+    if (error instanceof FileWriteError) throw error;
+    staging.keep();
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`${reason}. What was written stays at ${path} for inspection`, {
+    throw new Error(`${reason}. What was written stays at ${staging.path} for inspection`, {
       cause: error,
     });
   }
-  await rename(path, target); // in the place of an empty folder too
-  return target;
+  return await staging.publish(); // in the place of an empty folder too
 }
 
 async function draw(pipe: PixArtAlphaPipeline, prompt: string): Promise<Uint8Array> {

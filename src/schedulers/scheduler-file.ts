@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { join, posix } from "node:path";
+import { makeFolder } from "../files/make-folder.ts";
 import { resolveModel, type WantedFile } from "../hub/index.ts";
 import { type ConfigObject, readConfig, writeConfig } from "../weights/index.ts";
 
@@ -36,6 +36,6 @@ export async function readSchedulerFile<Built>(
 
 /** Writes `scheduler_config.json` into `folder`, which is made where it is missing. */
 export async function writeSchedulerFile(folder: string, config: ConfigObject): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeConfig(join(folder, FILE), config);
 }

@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join, posix } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import { z } from "zod";
+import { makeFolder } from "../files/make-folder.ts";
+import { removeFile } from "../files/remove.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import type { WantedFile } from "../hub/index.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
 import { refuseStandIn } from "../weights/stand-in.ts";
@@ -201,10 +203,11 @@ export async function writeTokenizerFiles(folder: string, vocabulary: T5Vocabula
   };
   files.set("tokenizer_config.json", json(config));
   files.set("special_tokens_map.json", json(names));
-  await mkdir(folder, { recursive: true });
-  for (const [name, content] of files) await writeFileAtomic(join(folder, name), content);
+  await makeFolder(folder);
+  for (const [name, content] of files)
+    await replaceFile(join(folder, name), [Buffer.from(content)]);
   for (const name of fileNames) {
-    if (!files.has(name)) await rm(join(folder, name), { force: true });
+    if (!files.has(name)) await removeFile(join(folder, name));
   }
 }
 

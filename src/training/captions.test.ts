@@ -236,7 +236,11 @@ const CASES: readonly [
   [
     "half a shard left by a killed process",
     false,
-    (s) => copyFileSync(shardOf(s), join(storeOf(s), ".tmp-shard-0123-45")),
+    (s) =>
+      copyFileSync(
+        shardOf(s),
+        join(storeOf(s), ".tmp-shard-0123456789abcdef.safetensors-0123456789ab"),
+      ),
   ],
   [
     "the name of the folder",

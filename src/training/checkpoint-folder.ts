@@ -1,8 +1,11 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, readFile, rename, rmdir, stat, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { syncFolder } from "../weights/durable-files.ts";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { type Leftover, leftoversIn } from "../files/leftovers.ts";
+import { removeTree } from "../files/remove.ts";
+import { renamePath } from "../files/rename.ts";
+import { syncFolder } from "../files/sync-folder.ts";
 import { BadFileError } from "../weights/errors.ts";
 import { type CheckpointManifest, MANIFEST_NAME, parseManifest } from "./checkpoint-manifest.ts";
 
@@ -26,12 +29,11 @@ export const warnOnStderr: Warn = (message) => void process.stderr.write(`${mess
 export const stepName = (step: number): string => `step-${`${step}`.padStart(8, "0")}`;
 
 const STEP_NAME = /^step-(\d{8,})$/;
-const REPLACED = /^\.old-(step-\d{8,})-[0-9a-f]+$/;
-const UNFINISHED = /^\.(tmp|trash)-/;
 
-/** A hidden name for a checkpoint on its way in (`tmp`), out (`trash`) or about to be replaced (`old`). */
-export const hiddenName = (kind: "tmp" | "trash" | "old", name: string): string =>
-  `.${kind}-${name}-${randomBytes(6).toString("hex")}`;
+/** The file that names the newest checkpoint, for people and other programs; resuming looks at the folders themselves. */
+export const POINTER_NAME = "latest";
+/** The same for the best checkpoint by held-out loss. */
+export const BEST_POINTER_NAME = "best";
 
 /** The checkpoints under `root` by step, oldest first, damaged ones included. */
 export async function listCheckpoints(root: string): Promise<ListedCheckpoint[]> {
@@ -115,39 +117,24 @@ export async function newestCheckpoint(
 
 /**
  * Removes what an interrupted save left behind and puts back a checkpoint that was being replaced. Call it at the start,
- * while nothing else writes to `root`. Gives the names that it removed or put back.
+ * while nothing else writes to `root`: under the run's lock. Gives the names that it removed or put back. Whatever does not
+ * have the hidden name of a checkpoint or pointer stays, and so does what a link points to.
  */
 export async function cleanLeftovers(root: string): Promise<string[]> {
   const names = await namesIn(root);
   const handled: string[] = [];
-  for (const name of names) {
-    const replaced = REPLACED.exec(name)?.[1];
-    if (replaced !== undefined && !names.includes(replaced)) {
-      await rename(join(root, name), join(root, replaced));
-    } else if (replaced !== undefined || UNFINISHED.test(name)) {
-      await remove(join(root, name));
-    } else continue;
-    handled.push(name);
+  for (const { hidden, kind, name } of (await leftoversIn(root)).filter(isOurs)) {
+    const path = join(root, hidden);
+    if (kind === "old" && !names.includes(name)) await renamePath(path, join(root, name));
+    else await removeTree(path);
+    handled.push(hidden);
   }
   if (handled.length > 0) await syncFolder(root);
   return handled;
 }
 
-/** Takes a checkpoint out of sight and then deletes it, so that no half of it is ever found under its name. */
-export async function discardCheckpoint(path: string): Promise<void> {
-  const root = dirname(path);
-  const trash = join(root, hiddenName("trash", basename(path)));
-  await rename(path, trash);
-  await syncFolder(root);
-  await remove(trash);
-}
-
-/** Deletes a file, or a folder with all that is in it. */
-export async function remove(path: string): Promise<void> {
-  if (!(await stat(path)).isDirectory()) return unlink(path);
-  for (const name of await readdir(path)) await remove(join(path, name));
-  await rmdir(path);
-}
+const isOurs = ({ kind, name }: Leftover): boolean =>
+  STEP_NAME.test(name) || (kind === "tmp" && (name === POINTER_NAME || name === BEST_POINTER_NAME));
 
 async function namesIn(root: string): Promise<string[]> {
   return readdir(root).catch((error: NodeJS.ErrnoException) => {

@@ -1,16 +1,21 @@
 import { createHash } from "node:crypto";
-import { mkdir, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { inPieces, replaceFile, syncFolder, writeNewFile } from "../weights/durable-files.ts";
+import { makeFolder, makeTemporaryFolder } from "../files/make-folder.ts";
+import { inPieces, writeNewFile } from "../files/new-file.ts";
+import { discardTree, removeTree } from "../files/remove.ts";
+import { renamePath } from "../files/rename.ts";
+import { replaceFile } from "../files/replace-file.ts";
+import { syncFolder } from "../files/sync-folder.ts";
+import { temporaryName } from "../files/temporary-name.ts";
+import { DiskFullError } from "../files/write-error.ts";
 import { type LazyTensor, safetensorsPieces } from "../weights/lazy-tensors.ts";
 import { byteSize, formatHeader, type TensorSpec } from "../weights/safetensors-header.ts";
 import {
-  discardCheckpoint,
-  hiddenName,
+  BEST_POINTER_NAME,
   listCheckpoints,
+  POINTER_NAME,
   readCheckpoint,
-  remove,
   stepName,
   type Warn,
   warnOnStderr,
@@ -23,7 +28,7 @@ import {
   type JsonValue,
   MANIFEST_NAME,
 } from "./checkpoint-manifest.ts";
-import { DiskFullError, describeWriteFailure, requireDiskSpace } from "./disk-space.ts";
+import { describeWriteFailure, requireDiskSpace } from "./disk-space.ts";
 
 /** What a checkpoint holds and how it is kept. */
 export interface SaveOptions<T> {
@@ -44,15 +49,10 @@ export interface SaveOptions<T> {
   readonly warn?: Warn;
 }
 
-/** The file that names the newest checkpoint, for people and other programs; resuming looks at the folders themselves. */
-export const POINTER_NAME = "latest";
-/** The same for the best checkpoint by held-out loss. */
-export const BEST_POINTER_NAME = "best";
-
 /**
  * Writes a checkpoint so that, whenever the process or the machine stops, the newest valid one is this one or the one before:
  * staged in a hidden folder, files and folder fsynced, manifest last, one rename, parent fsynced; only then the pointer
- * moves and older ones but the best are deleted. Gives the path. Throws DiskFullError or CheckpointWriteError with nothing half-written left.
+ * moves and older ones but the best are deleted. Gives the path. Throws DiskFullError or another FileWriteError with nothing half-written left.
  * A tensor's bytes are asked for when their turn comes, and again where the disk was full: they must not change until the
  * promise settles.
  */
@@ -157,7 +157,7 @@ const manifestOf = (
 });
 
 async function makeRoot(root: string): Promise<void> {
-  const made = await mkdir(root, { recursive: true });
+  const made = await makeFolder(root);
   if (made === undefined) return;
   for (let folder = root; folder.length >= made.length; folder = dirname(folder)) {
     await syncFolder(dirname(folder));
@@ -175,30 +175,29 @@ async function stageAndRename(
   files: readonly StagedFile[],
   content: Pick<CheckpointManifest, "step" | "stage" | "state">,
 ): Promise<void> {
-  const staging = join(root, hiddenName("tmp", name));
   const path = join(root, name);
   const listed = await listCheckpoints(root);
   const replaced = listed.some((other) => other.path === path)
-    ? join(root, hiddenName("old", name))
+    ? join(root, temporaryName(name, "old"))
     : undefined;
+  const staging = await makeTemporaryFolder(root, name);
   try {
-    await mkdir(staging);
     const written: CheckpointFile[] = [];
     for (const file of files) written.push(await writeHashed(staging, file));
     const manifest = formatManifest(manifestOf(content, written));
     await writeNewFile(join(staging, MANIFEST_NAME), [Buffer.from(manifest)]);
     await syncFolder(staging);
     // A folder cannot be renamed onto another: the old one steps aside, and cleanLeftovers() would put it back.
-    if (replaced !== undefined) await rename(path, replaced);
-    await rename(staging, path);
+    if (replaced !== undefined) await renamePath(path, replaced);
+    await renamePath(staging, path);
   } catch (error) {
     // What failed matters more than whether its remains could be removed; cleanLeftovers() finds them.
-    if (replaced !== undefined) await rename(replaced, path).catch(() => {});
-    await remove(staging).catch(() => {});
+    if (replaced !== undefined) await renamePath(replaced, path).catch(() => {});
+    await removeTree(staging).catch(() => {});
     throw error;
   }
   await syncFolder(root);
-  if (replaced !== undefined) await remove(replaced).catch(() => {});
+  if (replaced !== undefined) await removeTree(replaced).catch(() => {});
 }
 
 async function writeHashed(folder: string, { name, chunks }: StagedFile): Promise<CheckpointFile> {
@@ -243,7 +242,7 @@ async function prune(
       (path) => path !== saved && !isBest(path, best),
     );
     const surplus = others.slice(0, Math.max(0, others.length - (keep - 1)));
-    for (const path of surplus) await discardCheckpoint(path);
+    for (const path of surplus) await discardTree(path);
   } catch (error) {
     // The new checkpoint is safe already; what stays behind is deleted at the next save or start.
     warn(`Could not delete an older checkpoint: ${(error as Error).message}`);
@@ -256,6 +255,6 @@ async function discardOldest(root: string, best: number | undefined, warn: Warn)
   const oldest = older.find((path) => !isBest(path, best));
   if (oldest === undefined) return false;
   warn(`Deleting ${oldest} to make room`);
-  await discardCheckpoint(oldest);
+  await discardTree(oldest);
   return true;
 }

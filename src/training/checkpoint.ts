@@ -14,7 +14,7 @@ import { type SaveOptions, saveCheckpointBytes } from "./checkpoint-save.ts";
 export { cleanLeftovers, type ListedCheckpoint, listCheckpoints } from "./checkpoint-folder.ts";
 export type { JsonValue } from "./checkpoint-manifest.ts";
 export { forecastBytes, type SaveOptions } from "./checkpoint-save.ts";
-export { CheckpointWriteError, DiskFullError, requireDiskSpace } from "./disk-space.ts";
+export { requireDiskSpace } from "./disk-space.ts";
 
 /** A checkpoint whose every byte has been compared with its manifest. */
 export class Checkpoint {

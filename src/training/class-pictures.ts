@@ -1,9 +1,9 @@
-import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { CheckedConfig } from "../config/index.ts";
 import { listFiles } from "../data/layouts/list-files.ts";
 import { PICTURE_NAME } from "../data/layouts/picture-names.ts";
 import { World } from "../distributed/index.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { readPictureMetadata } from "../images/index.ts";
 import { DiffusionPipeline } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
@@ -25,7 +25,7 @@ export async function drawClassPictures(
   const { base, dataset } = config;
   const { classFolder, classPrompt, classImages } = dataset;
   if (base === null || classFolder === null || classPrompt === null || classImages === null) return;
-  await mkdir(classFolder, { recursive: true });
+  await makeFolder(classFolder);
   const { files } = await listFiles(classFolder);
   const pictures = files.filter((file) => PICTURE_NAME.test(file));
   await requirePrompt(pictures, classPrompt);

@@ -10,7 +10,8 @@ const disk = vi.hoisted(() => ({ room: Number.POSITIVE_INFINITY }));
 vi.mock("node:fs", async (original) => {
   const fs = await original<typeof import("node:fs")>();
   const writeSync = (file: number, bytes: Buffer, offset: number): number => {
-    if (disk.room <= 0) throw new Error("ENOSPC: no space left on device, write");
+    if (disk.room <= 0)
+      throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
     const written = fs.writeSync(file, bytes, offset, Math.min(bytes.length - offset, disk.room));
     disk.room -= written;
     return written;
@@ -78,7 +79,9 @@ describe("EventLog", () => {
     log.append(started);
     disk.room = 20;
     expect(() => log.append(warning("lost"))).toThrow(
-      `Could not append to ${path}: ENOSPC: no space left on device, write`,
+      new RegExp(
+        `^${path}: expected to write \\d+ bytes but found a full disk \\(ENOSPC\\); free some space or write elsewhere \\(\\d+ bytes free\\)$`,
+      ),
     );
     disk.room = Number.POSITIVE_INFINITY;
     log.append(warning("kept"));

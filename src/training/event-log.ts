@@ -1,4 +1,5 @@
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { GrowingFile } from "../files/growing-file.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
 import { foldEvents, formatEvent, type NewEvent, parseEvent, type RunEvent } from "./events.ts";
 
@@ -6,44 +7,28 @@ const newline = "\n".charCodeAt(0);
 
 /** Appends to a run's `events.jsonl`: one event a line, whole or not at all. */
 export class EventLog implements Disposable {
-  readonly #path: string;
-  readonly #file: number;
-  #size: number;
+  readonly #file: GrowingFile;
 
   /** Opens or begins the file and repairs its last line, which a killed process may have left unfinished. */
   constructor(path: string) {
-    this.#path = path;
-    this.#file = openSync(path, "a");
-    this.#size = 0;
+    this.#file = GrowingFile.open(path);
     const bytes = readFileSync(path);
     const tail = bytes.subarray(bytes.lastIndexOf(newline) + 1);
     const isWhole = parseEvent(tail.toString()) !== undefined;
-    this.#size = bytes.length - (isWhole ? 0 : tail.length);
-    ftruncateSync(this.#file, this.#size);
-    if (isWhole) this.#write(Buffer.from("\n"));
+    if (isWhole) this.#file.append(Buffer.from("\n"));
+    else if (tail.length > 0) this.#file.cut(bytes.length - tail.length);
   }
 
   /** Adds an event and its time; when it returns, all but steps have reached the disk. */
   append(event: NewEvent): void {
     const { type, ...fields } = event;
     const timed = { type, time: new Date().toISOString(), ...fields } as RunEvent;
-    this.#write(Buffer.from(`${formatEvent(timed)}\n`));
-    if (type !== "step") fsyncSync(this.#file);
-  }
-
-  #write(bytes: Buffer): void {
-    try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done);
-    } catch (error) {
-      ftruncateSync(this.#file, this.#size); // a half line would spoil the next one
-      const reason = (error as Error).message;
-      throw new Error(`Could not append to ${this.#path}: ${reason}`, { cause: error });
-    }
-    this.#size += bytes.length;
+    this.#file.append(Buffer.from(`${formatEvent(timed)}\n`));
+    if (type !== "step") this.#file.sync();
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#file);
+    this.#file[Symbol.dispose]();
   }
 }
 

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { makeFolderSync } from "../files/make-folder.ts";
+import { replaceFileSync } from "../files/replace-file.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
 import type { PictureLoss } from "./loss-ledger.ts";
 
@@ -23,9 +24,9 @@ export function writePictureLosses(
   { stage, step, since, pictures }: PictureLosses,
 ): void {
   const file = fileOf(run, stage);
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolderSync(dirname(file));
   const lines = [{ stage, step, since }, ...pictures].map((line) => `${JSON.stringify(line)}\n`);
-  writeFileAtomic.sync(file, lines.join(""));
+  replaceFileSync(file, lines.join(""));
 }
 
 /** Reads what {@link writePictureLosses} wrote; undefined where the stage has no checkpoint yet. Throws BadFileError. */

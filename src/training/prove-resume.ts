@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { type CheckedConfig, configToJson, settleConfig } from "../config/index.ts";
+import { makeFolder, makeTemporaryFolder } from "../files/make-folder.ts";
+import { writeNewFile } from "../files/new-file.ts";
+import { removeTree } from "../files/remove.ts";
 import { fitToBase } from "./base-fit.ts";
 import { stepName } from "./checkpoint-folder.ts";
 import { MANIFEST_NAME, parseManifest } from "./checkpoint-manifest.ts";
@@ -39,13 +41,13 @@ export async function proveResume(
   say: (line: string) => void,
 ): Promise<StageVerdict[]> {
   const parent = dirname(resolve(config.workDir));
-  await mkdir(parent, { recursive: true });
-  const folder = mkdtempSync(join(parent, `.${basename(config.workDir)}-prove-resume-`));
+  await makeFolder(parent);
+  const folder = await makeTemporaryFolder(parent, `${basename(config.workDir)}-prove-resume`);
   try {
     const { config: fitted } = await fitToBase(config);
     const short = settleConfig(shortened(fitted, steps, folder), () => 0);
     const file = join(folder, "config.json");
-    writeFileSync(file, configToJson(short));
+    await writeNewFile(file, [Buffer.from(configToJson(short))]);
     const straight = join(folder, "straight");
     const broken = join(folder, "broken");
     say(`Straight: ${2 * steps} steps of each stage`);
@@ -60,7 +62,7 @@ export async function proveResume(
     await runProcess({ config: file, workDir: broken, resume: true, killAfter: null });
     return short.stages.map(({ name }) => compareStage(straight, broken, name, 2 * steps));
   } finally {
-    rmSync(folder, { recursive: true });
+    await removeTree(folder);
   }
 }
 

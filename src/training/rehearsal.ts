@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { ResolvedStage } from "../config/index.ts";
+import { removeLeftovers } from "../files/leftovers.ts";
+import { makeTemporaryFolder } from "../files/make-folder.ts";
+import { removeTree } from "../files/remove.ts";
 import { type Device, deviceMemory } from "../torch/index.ts";
 import { openCheckpoint, saveCheckpointInPlace } from "./checkpoint.ts";
 import { memoryOf } from "./memory-space.ts";
@@ -31,15 +31,16 @@ export interface Rehearsal {
   readonly availableBytes: number;
 }
 
-/** Where a run keeps what a rehearsal saves; gone when that is over. */
-const placeIn = (run: string): string => join(run, "rehearsal");
+/** What a rehearsal saves is in a hidden folder called so, inside the run's; gone when that is over. */
+const PLACE = "rehearsal";
 
-/** Whether a rehearsal of this run was cut off: then the process was probably killed for memory. Clears what it left. */
+/**
+ * Whether a rehearsal of this run was cut off: then the process was probably killed for memory. Clears what it left; for the
+ * process that holds the run's lock.
+ */
 export async function clearRehearsal(run: string): Promise<boolean> {
-  const place = placeIn(run);
-  const wasCutOff = existsSync(place);
-  await rm(place, { recursive: true, force: true });
-  return wasCutOff;
+  const left = await removeLeftovers(run, (name) => name === PLACE);
+  return left.length > 0;
 }
 
 /**
@@ -56,7 +57,7 @@ export async function rehearse(
   signal?: AbortSignal,
 ): Promise<Rehearsal> {
   const since = (start: number): number => (performance.now() - start) / 1000;
-  const place = placeIn(run);
+  const place = await makeTemporaryFolder(run, PLACE);
   const loop = new StageLoop(seed, stage, task);
   let path: string | undefined;
   const seconds = { step: 0, sample: 0, save: 0 };
@@ -98,7 +99,7 @@ export async function rehearse(
   } finally {
     loop.dispose();
     if (path !== undefined) await restoreWeights(path, task);
-    await rm(place, { recursive: true, force: true });
+    await removeTree(place);
   }
 }
 

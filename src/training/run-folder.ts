@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import { parseConfigJson } from "../config/config-json.ts";
 import { ConfigError, configFromJson, configToJson, type ResolvedConfig } from "../config/index.ts";
 import type { Recipe } from "../config/load-config.ts";
+import { makeFolderSync } from "../files/make-folder.ts";
+import { replaceFileSync } from "../files/replace-file.ts";
 import { EventLog } from "./event-log.ts";
 import type { NewEvent } from "./events.ts";
 import { RunLock } from "./run-lock.ts";
@@ -44,7 +45,7 @@ export class RunFolder implements Disposable {
     if (lock === undefined) return;
     this.#log = new EventLog(join(path, EVENTS_FILE));
     for (const folder of [this.samples, this.checkpoints, this.tensorboard]) {
-      mkdirSync(folder, { recursive: true });
+      makeFolderSync(folder);
     }
   }
 
@@ -59,14 +60,14 @@ export class RunFolder implements Disposable {
     resumeCommand: string,
     recipe?: Recipe,
   ): RunFolder {
-    mkdirSync(path, { recursive: true });
+    makeFolderSync(path);
     refuseContent(path, resumeCommand);
     return locked(path, (lock) => {
       refuseContent(path, resumeCommand); // somebody else's run may have begun and ended since
-      writeFileAtomic.sync(join(path, CONFIG_FILE), configToJson(config));
+      replaceFileSync(join(path, CONFIG_FILE), configToJson(config));
       if (recipe !== undefined)
-        writeFileAtomic.sync(join(path, RECIPE_FILE), `${JSON.stringify(recipe.value, null, 2)}\n`);
-      writeFileAtomic.sync(join(path, "README.md"), runReadme(config.name, resumeCommand));
+        replaceFileSync(join(path, RECIPE_FILE), `${JSON.stringify(recipe.value, null, 2)}\n`);
+      replaceFileSync(join(path, "README.md"), runReadme(config.name, resumeCommand));
       return new RunFolder(path, config, lock);
     });
   }
@@ -95,7 +96,7 @@ export class RunFolder implements Disposable {
   /** Goes on with a changed config, which is kept in the folder by the process that holds it. */
   changeConfig(config: ResolvedConfig): void {
     if (this.#lock !== undefined)
-      writeFileAtomic.sync(join(this.path, CONFIG_FILE), configToJson(config));
+      replaceFileSync(join(this.path, CONFIG_FILE), configToJson(config));
     this.#config = config;
   }
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ResolvedConfig } from "../config/index.ts";
 import { BadFileError } from "../weights/errors.ts";
-import { BEST_POINTER_NAME } from "./checkpoint-save.ts";
+import { BEST_POINTER_NAME } from "./checkpoint-folder.ts";
 import { readEvents } from "./event-log.ts";
 import type { Losses, RunEvent, SampleEvent, StepEvent, ValidationEvent } from "./events.ts";
 import { EVENTS_FILE, isRunFolder, LOCK_FILE, readRunConfig } from "./run-folder.ts";

@@ -1,8 +1,9 @@
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { crc32c } from "@aws-crypto/crc32c";
 import protobuf from "protobufjs";
+import { GrowingFile } from "../files/growing-file.ts";
+import { makeFolderSync } from "../files/make-folder.ts";
 
 // The fields in use of tensorflow's core/util/event.proto and core/framework/summary.proto.
 const eventType = protobuf
@@ -29,7 +30,7 @@ let filesMade = 0;
 
 /** Writes an event file that TensorBoard reads: scalars and pictures by tag and step. */
 export class TensorBoardWriter implements Disposable {
-  readonly #file: number;
+  readonly #file: GrowingFile;
 
   /**
    * Begins a file beside those that earlier processes wrote.
@@ -37,10 +38,10 @@ export class TensorBoardWriter implements Disposable {
    * @param resumedAfter the step after which a resumed run goes on: TensorBoard forgets what earlier files say beyond it
    */
   constructor(folder: string, resumedAfter?: number) {
-    mkdirSync(folder, { recursive: true });
+    makeFolderSync(folder);
     const seconds = Math.floor(Date.now() / 1000);
     const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${filesMade++}`;
-    this.#file = openSync(join(folder, name), "ax");
+    this.#file = GrowingFile.create(join(folder, name));
     this.#append({ fileVersion: "brain.Event:2" });
     if (resumedAfter !== undefined) this.goBack(resumedAfter);
   }
@@ -75,11 +76,11 @@ export class TensorBoardWriter implements Disposable {
     record.writeUInt32LE(maskedChecksum(record.subarray(0, 8)), 8);
     record.set(data, 12);
     record.writeUInt32LE(maskedChecksum(data), data.length + 12);
-    for (let done = 0; done < record.length; ) done += writeSync(this.#file, record, done);
+    this.#file.append(record);
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#file);
+    this.#file[Symbol.dispose]();
   }
 }
 

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, readFile, realpath, stat } from "node:fs/promises";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { replaceFile } from "../weights/durable-files.ts";
+import { makeFolder } from "../files/make-folder.ts";
+import { replaceFile } from "../files/replace-file.ts";
 
 /** A file that was changed so shortly before it was looked at may change again within one tick of its times. */
 const SETTLED_MS = 2000;
@@ -45,7 +46,7 @@ export async function weightsIdentity(folder: string, memory: string): Promise<s
     }
   }
   if (isNew) {
-    await mkdir(memory, { recursive: true });
+    await makeFolder(memory);
     await replaceFile(notePath, [Buffer.from(`${JSON.stringify(notes)}\n`)]);
   }
   return whole.digest("hex");

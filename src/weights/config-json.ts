@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { replaceFile } from "./durable-files.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import { BadFileError, quote } from "./errors.ts";
 import { parsePythonJson } from "./python-json.ts";
 import { refuseStandIn } from "./stand-in.ts";

@@ -1,9 +1,12 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, unlink } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../files/make-folder.ts";
+import { removeFile } from "../files/remove.ts";
+import { replaceFile } from "../files/replace-file.ts";
+import { syncFolder } from "../files/sync-folder.ts";
 import type { Tensor } from "../torch/index.ts";
 import { type ConfigObject, readConfig, writeConfig } from "./config-json.ts";
-import { replaceFile, syncFolder } from "./durable-files.ts";
 import { BadFileError, quote } from "./errors.ts";
 import { type ReadOptions, toTensorBytes } from "./safetensors.ts";
 import { encodeSafetensors } from "./safetensors-bytes.ts";
@@ -162,7 +165,7 @@ export async function saveModelFolder(folder: string, content: ModelFolderConten
   const owners: [tensor: string, file: string][] = [];
   let totalSize = 0;
 
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   for (const [i, shard] of shards.entries()) {
     const file = weightsFileName(
       baseName,
@@ -201,7 +204,8 @@ async function removeStale(
   for (const name of await readdir(folder)) {
     const isShard =
       name.startsWith(`${stem}-`) && /^-\d{5}-of-\d{5}\.safetensors$/.test(name.slice(stem.length));
-    if ((isShard || names.includes(name)) && !written.has(name)) await unlink(join(folder, name));
+    if ((isShard || names.includes(name)) && !written.has(name))
+      await removeFile(join(folder, name));
   }
   await syncFolder(folder);
 }

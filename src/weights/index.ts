@@ -15,7 +15,6 @@ export {
   type WeightsBaseName,
   weightsFileNames,
 } from "./diffusers-folder.ts";
-export { syncFolder } from "./durable-files.ts";
 export { BadFileError } from "./errors.ts";
 export {
   joinWeights,

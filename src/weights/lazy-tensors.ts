@@ -1,6 +1,6 @@
+import { replaceFile } from "../files/replace-file.ts";
 import type { DType } from "../torch/dtype.ts";
 import * as torch from "../torch/index.ts";
-import { replaceFile } from "./durable-files.ts";
 import type { TypedWeights } from "./key-table.ts";
 import { checkedBytes } from "./safetensors-bytes.ts";
 import { formatHeader, layoutOrder, type TensorSpec } from "./safetensors-header.ts";

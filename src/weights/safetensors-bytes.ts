@@ -1,4 +1,4 @@
-import { replaceFile } from "./durable-files.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import { BadFileError, quote } from "./errors.ts";
 import { packedTypes } from "./packed-types.ts";
 import { RegularFile } from "./regular-file.ts";

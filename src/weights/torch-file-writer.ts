@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
+import { replaceFile } from "../files/replace-file.ts";
 import type { DType } from "../torch/dtype.ts";
-import { replaceFile } from "./durable-files.ts";
 import { quote } from "./errors.ts";
 import type { LazyTensor } from "./lazy-tensors.ts";
 import { byteSize } from "./safetensors-header.ts";

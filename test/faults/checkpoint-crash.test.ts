@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { DiskFullError, FileWriteError } from "../../src/files/write-error.ts";
 import { stepName } from "../../src/training/checkpoint-folder.ts";
-import { CheckpointWriteError, DiskFullError } from "../../src/training/disk-space.ts";
 import { type DiskImage, DiskModel, writeImage } from "./disk-model.ts";
 import { type FileSystemCall, interceptCalls, systemError } from "./file-system-calls.ts";
 import { prepare, restart, type Scenario, save, scenarios } from "./scenario.ts";
@@ -160,7 +160,7 @@ describe.each(scenarios)("failing disk, $name", (scenario) => {
           .finally(restore);
 
         if (error !== undefined) {
-          expect(error).toBeInstanceOf(lasting ? DiskFullError : CheckpointWriteError);
+          expect(error).toBeInstanceOf(lasting ? DiskFullError : FileWriteError);
           const { message } = error as Error;
           expect(message).toMatch(
             /checkpoints(\/(step-\d{8}|latest))?: expected to write \d+ bytes but found /,

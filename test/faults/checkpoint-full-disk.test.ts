@@ -4,13 +4,14 @@ import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DiskFullError } from "../../src/files/write-error.ts";
 import { newestCheckpoint } from "../../src/training/checkpoint-folder.ts";
 import {
   forecastBytes,
   type SaveOptions,
   saveCheckpointBytes,
 } from "../../src/training/checkpoint-save.ts";
-import { DiskFullError, requireDiskSpace } from "../../src/training/disk-space.ts";
+import { requireDiskSpace } from "../../src/training/disk-space.ts";
 import type { LazyTensor } from "../../src/weights/lazy-tensors.ts";
 
 const temporary = mkdtempSync(join(tmpdir(), "pixart-full-"));
@@ -70,7 +71,7 @@ describe("a disk that is full before the save", () => {
     expect(error).toBeInstanceOf(DiskFullError);
     const { message, neededBytes, freeBytes } = error as DiskFullError;
     expect(message).toBe(
-      `${join(root, "step-00000002")}: expected to write ${neededBytes} bytes but found too little room; free some space, keep fewer checkpoints or write elsewhere (${freeBytes} bytes free)`,
+      `${join(root, "step-00000002")}: expected to find room for ${neededBytes} bytes and the 1048576 that a file system may add but found too little room; free some space, keep fewer checkpoints or write elsewhere (${freeBytes} bytes free)`,
     );
     expect(freeBytes).toBe(1.5 * MEGABYTE);
     expect(neededBytes).toBeGreaterThan(MEGABYTE);
@@ -163,7 +164,7 @@ describe("the forecast", () => {
     const forecast = forecastBytes(new Map([["model", tensors(1)]]), null);
     capacity = 1.5 * forecast + MEGABYTE;
     await expect(requireDiskSpace(root, 2 * forecast)).rejects.toThrow(
-      `${root}: expected to write ${2 * forecast} bytes but found too little room`,
+      `${root}: expected to find room for ${2 * forecast} bytes and the 1048576 that a file system may add but found too little room`,
     );
     await requireDiskSpace(root, forecast);
   });

@@ -5,9 +5,10 @@ import {
   cleanLeftovers,
   listCheckpoints,
   newestCheckpoint,
+  POINTER_NAME,
   verifyCheckpoint,
 } from "../../src/training/checkpoint-folder.ts";
-import { POINTER_NAME, saveCheckpointBytes } from "../../src/training/checkpoint-save.ts";
+import { saveCheckpointBytes } from "../../src/training/checkpoint-save.ts";
 import type { LazyTensor } from "../../src/weights/lazy-tensors.ts";
 import { SafetensorsBytes, type TensorBytes } from "../../src/weights/safetensors-bytes.ts";
 

@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { PixArtConfig } from "../../src/config/index.ts";
+import { temporaryName } from "../../src/files/temporary-name.ts";
 import { T5EncoderModel } from "../../src/models/index.ts";
 import { readEvents } from "../../src/training/event-log.ts";
 import { compareStage } from "../../src/training/prove-resume.ts";
@@ -127,13 +128,14 @@ describe("a rehearsal", () => {
     const run = inRoot("cut-off");
     cpSync(plain, run, { recursive: true });
     rmSync(join(run, "checkpoints", "aesthetics", "step-00000012"), { recursive: true });
-    mkdirSync(join(run, "rehearsal"));
+    const left = join(run, temporaryName("rehearsal"));
+    mkdirSync(left);
     const { stderr } = await pixartHere("train", tiny, "--work-dir", run, "--resume");
     expect(stderr).toContain(
       "The process before this one ended during its rehearsal, probably killed because memory was full.",
     );
     expect(stderr).toContain("Plan: 4 stages, 48 steps in total, from step 46 of 48\n");
-    expect(existsSync(join(run, "rehearsal"))).toBe(false);
+    expect(existsSync(left)).toBe(false);
     expect(compareStage(plain, run, "aesthetics", 12).differs).toEqual([]);
   });
 

@@ -126,7 +126,7 @@ describe("renderEmojiDataset", () => {
   });
 
   it("leaves no staging folder and touches nothing that is there", async () => {
-    expect((await readdir(work)).filter((name) => name.endsWith(".partial"))).toEqual([]);
+    expect((await readdir(work)).filter((name) => name.startsWith(".tmp-"))).toEqual([]);
     const taken = join(work, "taken");
     await mkdir(taken);
     await writeFile(join(taken, "mine.txt"), "");

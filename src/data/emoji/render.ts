@@ -1,7 +1,10 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { readdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import sharp from "sharp";
+import { makeFolder } from "../../files/make-folder.ts";
+import { writeNewFile } from "../../files/new-file.ts";
+import { Staging } from "../../files/staging.ts";
 import { RgbImage } from "../../images/index.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
 import { measureAppearance } from "./appearance.ts";
@@ -83,29 +86,25 @@ export async function renderEmojiDataset(
   const styles = EMOJI_STYLES.filter((style) => sets.includes(style)).map(loadEmojiSet);
   const drawings = spread(listDrawings(listThings(labels), styles, size), limit);
 
-  const staging = `${folder}.partial`;
-  await rm(staging, { recursive: true, force: true });
+  await using staging = await Staging.beside(folder);
   for (const { style } of styles) {
-    await mkdir(join(staging, "images", style), { recursive: true });
+    await makeFolder(join(staging.path, "images", style));
   }
   let done = 0;
   const records = await mapConcurrent(drawings, CONCURRENCY, async (drawing) => {
     const { record, png } = await renderDrawing(drawing, size, plainCaptions);
-    await writeFile(join(staging, record.file_name), png);
+    // Pictures are soon made anew, and thousands of waits for the disk are long.
+    await writeNewFile(join(staging.path, record.file_name), [png], { durable: false });
     done += 1;
     onProgress?.({ done, total: drawings.length });
     return record;
   });
   const lines = records.map((record) => `${JSON.stringify(record)}\n`);
-  await writeFile(join(staging, "metadata.jsonl"), lines.join(""));
-  await writeFile(
-    join(staging, "README.md"),
-    datasetReadme({ records, sets: styles, size, labels: labels.package }),
-  );
-  await mkdir(dirname(folder), { recursive: true });
-  await rename(staging, folder);
+  const readme = datasetReadme({ records, sets: styles, size, labels: labels.package });
+  await writeNewFile(join(staging.path, "metadata.jsonl"), [Buffer.from(lines.join(""))]);
+  await writeNewFile(join(staging.path, "README.md"), [Buffer.from(readme)]);
   return {
-    folder,
+    folder: await staging.publish(),
     records,
     things: new Set(records.map((record) => record.class)).size,
     heldOut: records.filter((record) => record.split === "heldout").length,

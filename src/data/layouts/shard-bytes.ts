@@ -1,10 +1,9 @@
 import { createReadStream } from "node:fs";
-import { type FileHandle, open, stat, unlink } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { temporaryName } from "../../weights/durable-files.ts";
+import { openNamelessFile } from "../../files/open-file.ts";
 import { BadFileError } from "../../weights/errors.ts";
 
 /** The bytes of a tar, wherever they are. */
@@ -18,14 +17,19 @@ export interface ShardBytes {
 /** Opens a tar, also one in gzip, whatever its name: `tar czf` is often called .tar too. */
 export async function openShard(path: string): Promise<ShardBytes> {
   const file = await open(path);
-  const head = await readAt(file, 0, 2);
-  if (head[0] !== 0x1f || head[1] !== 0x8b) {
-    const { size } = await file.stat();
-    return {
-      size,
-      readAt: (position, length) => readAt(file, position, length),
-      close: () => file.close(),
-    };
+  try {
+    const head = await readAt(file, 0, 2);
+    if (head[0] !== 0x1f || head[1] !== 0x8b) {
+      const { size } = await file.stat();
+      return {
+        size,
+        readAt: (position, length) => readAt(file, position, length),
+        close: () => file.close(),
+      };
+    }
+  } catch (error) {
+    await file.close();
+    throw error;
   }
   await file.close();
   return unpacked(path);
@@ -66,10 +70,12 @@ async function unpacked(path: string): Promise<ShardBytes> {
 }
 
 async function openScratch(): Promise<Scratch> {
-  const path = join(tmpdir(), temporaryName("pixart-shards"));
-  const file = await open(path, "wx+", 0o600);
-  await unlink(path);
-  return { file, end: 0 };
+  try {
+    return { file: await openNamelessFile(tmpdir()), end: 0 };
+  } catch (error) {
+    scratch = undefined; // what is amiss there may be put right, and the next tar tries again
+    throw error;
+  }
 }
 
 async function unpack(path: string, most: number): Promise<ShardBytes> {

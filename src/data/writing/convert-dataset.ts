@@ -1,7 +1,8 @@
-import { lstat, mkdir, rename, rm } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { lstat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { makeFolder } from "../../files/make-folder.ts";
+import { Staging } from "../../files/staging.ts";
 import { ACCEPTED_FORMATS, ImageError, type ImageFormat, sniffImage } from "../../images/index.ts";
-import { syncFolder, temporaryName } from "../../weights/durable-files.ts";
 import type {
   DatasetEntry,
   DatasetLayout,
@@ -75,53 +76,45 @@ export async function convertDataset(
   const dataset = await readDataset(location, read);
   const entries = describe === undefined ? dataset.entries : dataset.entries.map(told(describe));
   const hasHeldOut = entries.some(isHeldOut);
-  const staging = join(dirname(folder), temporaryName(basename(folder)));
-  await mkdir(staging, { recursive: true });
-  try {
-    const writer = writerOf(to, staging, { maxShardBytes, entries, hasHeldOut });
-    const unreadable = [...dataset.unreadable];
-    const names = new Names(to);
-    let renamed = 0;
-    for (let from = 0; from < entries.length; from += AT_ONCE) {
-      const some = entries.slice(from, from + AT_ONCE);
-      const pictures = await mapConcurrent(some, AT_ONCE, (entry) => readEntry(entry, unreadable));
-      const named = pictures.flatMap((picture) => {
-        if (picture === undefined) return [];
-        // Side-cars have no columns: pictures that are held out would be trained on.
-        const place = to === "side-cars" && hasHeldOut ? inSplitFolder(picture) : picture.file;
-        const file = writer.fileName?.(place) ?? place;
-        names.add(file);
-        if (file !== place) renamed += 1;
-        return [{ ...picture, file }];
-      });
-      await writer.add(named);
-      onProgress?.(Math.min(from + AT_ONCE, entries.length), entries.length);
-    }
-    if (names.count === 0) throw new Error(`${dataset.location} holds no picture that can be read`);
-    await writer.finish();
-    await syncFolder(staging);
-    await rename(staging, folder);
-    await syncFolder(dirname(folder));
-    return {
-      folder,
-      from: dataset.layout,
-      pictures: names.count,
-      unreadable,
-      lostColumns:
-        to === "side-cars"
-          ? [...new Set(entries.flatMap(columnsBesideCaptions))].filter(
-              (name) => name !== "split" || !hasHeldOut,
-            )
-          : [],
-      lostCaptions:
-        to === "side-cars" ? entries.reduce((n, e) => n + captionsOf(e).length - 1, 0) : 0,
-      splits: countSplits(entries),
-      renamed,
-    };
-  } catch (error) {
-    await rm(staging, { recursive: true, force: true });
-    throw error;
+  await using staging = await Staging.beside(folder);
+  await makeFolder(staging.path);
+  const writer = writerOf(to, staging.path, { maxShardBytes, entries, hasHeldOut });
+  const unreadable = [...dataset.unreadable];
+  const names = new Names(to);
+  let renamed = 0;
+  for (let from = 0; from < entries.length; from += AT_ONCE) {
+    const some = entries.slice(from, from + AT_ONCE);
+    const pictures = await mapConcurrent(some, AT_ONCE, (entry) => readEntry(entry, unreadable));
+    const named = pictures.flatMap((picture) => {
+      if (picture === undefined) return [];
+      // Side-cars have no columns: pictures that are held out would be trained on.
+      const place = to === "side-cars" && hasHeldOut ? inSplitFolder(picture) : picture.file;
+      const file = writer.fileName?.(place) ?? place;
+      names.add(file);
+      if (file !== place) renamed += 1;
+      return [{ ...picture, file }];
+    });
+    await writer.add(named);
+    onProgress?.(Math.min(from + AT_ONCE, entries.length), entries.length);
   }
+  if (names.count === 0) throw new Error(`${dataset.location} holds no picture that can be read`);
+  await writer.finish();
+  return {
+    folder: await staging.publish(),
+    from: dataset.layout,
+    pictures: names.count,
+    unreadable,
+    lostColumns:
+      to === "side-cars"
+        ? [...new Set(entries.flatMap(columnsBesideCaptions))].filter(
+            (name) => name !== "split" || !hasHeldOut,
+          )
+        : [],
+    lostCaptions:
+      to === "side-cars" ? entries.reduce((n, e) => n + captionsOf(e).length - 1, 0) : 0,
+    splits: countSplits(entries),
+    renamed,
+  };
 }
 
 const columnsBesideCaptions = (entry: DatasetEntry): string[] =>

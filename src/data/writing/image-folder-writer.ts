@@ -1,10 +1,11 @@
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { writeNewFile } from "../../weights/durable-files.ts";
+import { makeFolder } from "../../files/make-folder.ts";
+import { writeNewFile } from "../../files/new-file.ts";
 import { formatPythonJson } from "../../weights/python-json.ts";
 import { MISSING_CELLS } from "../layouts/csv-rows.ts";
 import { stemOf } from "../layouts/picture-names.ts";
 import { captionsOf } from "../layouts/several-captions.ts";
+import { allWritten } from "./all-written.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 /** How a folder of pictures keeps its captions. */
@@ -24,10 +25,10 @@ export class ImageFolderWriter implements DatasetWriter {
   }
 
   async add(pictures: readonly WrittenPicture[]): Promise<void> {
-    await Promise.all(
+    await allWritten(
       pictures.map(async ({ file, bytes, text }) => {
         const path = join(this.#folder, ...file.split("/"));
-        await mkdir(dirname(path), { recursive: true });
+        await makeFolder(dirname(path));
         await writeNewFile(path, [bytes]);
         if (this.#table === "side-cars") await writeText(`${stemOf(path)}.txt`, `${text}\n`);
       }),

@@ -1,8 +1,11 @@
-import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { SchemaElement } from "hyparquet";
 import { fileWriter, ParquetWriter } from "hyparquet-writer";
-import { syncFolder } from "../../weights/durable-files.ts";
+import { makeFolder } from "../../files/make-folder.ts";
+import { syncFile } from "../../files/open-file.ts";
+import { renamePath } from "../../files/rename.ts";
+import { syncFolder } from "../../files/sync-folder.ts";
+import { type WriteAttempt, writing, writingSync } from "../../files/write-error.ts";
 import { captionsOf } from "../layouts/several-captions.ts";
 import { splitFileName } from "../layouts/splits.ts";
 import { type ColumnType, columnTypes, featureOf, schemaOf, storedValue } from "./column-type.ts";
@@ -10,6 +13,8 @@ import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 /** As Hugging Face's `datasets` writes pictures, so that one can be read without unpacking thousands. */
 const ROWS_PER_GROUP = 100;
+
+const AIM = "write pictures to it";
 
 interface Shard {
   readonly path: string;
@@ -47,7 +52,7 @@ export class ParquetDatasetWriter implements DatasetWriter {
   }
 
   async add(pictures: readonly WrittenPicture[]): Promise<void> {
-    await mkdir(this.#folder, { recursive: true });
+    await makeFolder(this.#folder);
     for (const picture of pictures) {
       const name = splitFileName(picture);
       const shard = this.#open.get(name) ?? this.#newShard(name);
@@ -63,12 +68,10 @@ export class ParquetDatasetWriter implements DatasetWriter {
     for (const [at, { path, split }] of this.#finished.entries()) {
       const all = this.#finished.filter((shard) => shard.split === split);
       const number = this.#finished.slice(0, at).filter((shard) => shard.split === split).length;
-      const file = await open(path, "r+");
-      await file.sync();
-      await file.close();
+      await syncFile(path);
       const digits = (count: number): string => String(count).padStart(5, "0");
       const name = `${split}-${digits(number)}-of-${digits(all.length)}.parquet`;
-      await rename(path, join(this.#folder, name));
+      await renamePath(path, join(this.#folder, name));
     }
     await syncFolder(this.#folder);
   }
@@ -76,7 +79,8 @@ export class ParquetDatasetWriter implements DatasetWriter {
   #newShard(split: string): Shard {
     const path = join(this.#folder, `${split}-${this.#finished.length}.part`);
     const writer = new ParquetWriter({
-      writer: fileWriter(path),
+      // Into a folder of our own, whose files nobody else has.
+      writer: writingSync({ path, aim: AIM }, () => fileWriter(path)),
       schema: tableSchema(this.#types, this.#text),
       kvMetadata: [
         {
@@ -95,7 +99,7 @@ export class ParquetDatasetWriter implements DatasetWriter {
     if (shard.rows.length === 0) return;
     const { rows } = shard;
     shard.rows = [];
-    await shard.writer.write({
+    const group: Parameters<ParquetWriter["write"]>[0] = {
       rowGroupSize: rows.length,
       columnData: [
         {
@@ -115,16 +119,23 @@ export class ParquetDatasetWriter implements DatasetWriter {
           data: rows.map(({ columns }) => storedValue(columns[name], type)),
         })),
       ],
-    });
+    };
+    await writing(attemptOf(shard), async () => shard.writer.write(group));
   }
 
   async #close(shard: Shard): Promise<void> {
     await this.#writeGroup(shard);
-    await shard.writer.finish();
+    await writing(attemptOf(shard), async () => shard.writer.finish());
     this.#open.delete(shard.split);
     this.#finished.push(shard);
   }
 }
+
+const attemptOf = ({ path, bytes }: Shard): WriteAttempt => ({
+  path,
+  aim: `${AIM}, of ${bytes} bytes`,
+  neededBytes: bytes,
+});
 
 const tableSchema = (types: ReadonlyMap<string, ColumnType>, text: ColumnType): SchemaElement[] => [
   { name: "schema", num_children: 2 + types.size },

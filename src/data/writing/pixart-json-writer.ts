@@ -1,8 +1,9 @@
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeFolder } from "../../files/make-folder.ts";
+import { writeNewFile } from "../../files/new-file.ts";
 import { pictureSize } from "../../images/index.ts";
-import { writeNewFile } from "../../weights/durable-files.ts";
 import { formatPythonJson } from "../../weights/python-json.ts";
+import { allWritten } from "./all-written.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 /** PixArt's own layout, as its tools/convert_images_to_json.py writes it: a list in `InternData`, pictures in `InternImgs`. */
@@ -15,10 +16,10 @@ export class PixArtJsonWriter implements DatasetWriter {
   }
 
   async add(pictures: readonly WrittenPicture[]): Promise<void> {
-    const items = await Promise.all(
+    const items = await allWritten(
       pictures.map(async ({ file, bytes, text, columns }) => {
         const path = join(this.#folder, "InternImgs", ...file.split("/"));
-        await mkdir(dirname(path), { recursive: true });
+        await makeFolder(dirname(path));
         await writeNewFile(path, [bytes]);
         const { width, height } = await pictureSize(bytes, file);
         const { dense_text: dense, ...rest } = columns;
@@ -38,7 +39,7 @@ export class PixArtJsonWriter implements DatasetWriter {
 
   async finish(): Promise<void> {
     const path = join(this.#folder, "InternData", "data_info.json");
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeNewFile(path, [Buffer.from(`${formatPythonJson(this.#items, " ")}\n`)]);
   }
 }

@@ -1,7 +1,8 @@
-import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type Pack, pack } from "tar-stream";
+import { newFileStream } from "../../files/open-file.ts";
+import { writing } from "../../files/write-error.ts";
 import { formatPythonJson } from "../../weights/python-json.ts";
 import { stemOf } from "../layouts/picture-names.ts";
 import { splitFileName } from "../layouts/splits.ts";
@@ -78,7 +79,9 @@ export class WebDatasetWriter implements DatasetWriter {
     const count = this.#counts.get(split) ?? 0;
     const path = join(this.#folder, `${split}${String(count).padStart(5, "0")}.tar`);
     const tar = pack();
-    const written = pipeline(tar, createWriteStream(path, { flags: "wx", flush: true }));
+    const written = writing({ path, aim: "write pictures to it" }, () =>
+      pipeline(tar, newFileStream(path)),
+    );
     // It fails while nobody waits for it yet; what is wrong is heard at the next file.
     written.catch(() => {});
     const shard = { pack: tar, written, bytes: 0 };

@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../../files/make-folder.ts";
 import type { Module, ProductLayer } from "../../nn/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { writeSafetensors } from "../../weights/index.ts";
@@ -120,7 +120,7 @@ export class Adapter implements AdapterState {
     }
     const named = base === undefined ? config : { ...config, baseModelNameOrPath: base };
     const parameters = this.parameters();
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeSafetensors(join(folder, WEIGHTS_FILE), parameters, { format: "pt" });
     await writeAdapterConfig(folder, named, this.#baseClass);
   }

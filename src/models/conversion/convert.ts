@@ -1,13 +1,13 @@
-import { existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { lstatSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { makeFolder } from "../../files/make-folder.ts";
+import { Staging } from "../../files/staging.ts";
 import type { DType } from "../../torch/index.ts";
 import {
   joinWeights,
   type LazyTensor,
   lazyTensors,
-  syncFolder,
   writeConfig,
   writeLazySafetensors,
   writeTorchFile,
@@ -53,23 +53,14 @@ export async function convertCheckpoint(
   options: ConversionOptions,
 ): Promise<ConversionReport> {
   const path = resolve(output);
-  if (existsSync(path)) {
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
     throw new Error(`Expected a new path to write to but received ${output}, which exists`);
   }
   return withSource(input, options, async (source) => {
-    await mkdir(dirname(path), { recursive: true });
-    const staged = `${path}.partial`;
-    await rm(staged, { recursive: true, force: true });
-    try {
-      const written = await write(source, staged, options);
-      const compared = await compare(source, staged, options.dtype);
-      await rename(staged, path);
-      await syncFolder(dirname(path));
-      return { ...written, path, compared };
-    } catch (error) {
-      await rm(staged, { recursive: true, force: true });
-      throw error;
-    }
+    await using staging = await Staging.beside(path);
+    const written = await write(source, staging.path, options);
+    const compared = await compare(source, staging.path, options.dtype);
+    return { ...written, path: await staging.publish(), compared };
   });
 }
 
@@ -88,7 +79,7 @@ async function write<C>(
       );
     }
     const tensors = family.toDiffusers(lazyTensors(weights, dtype), config);
-    await mkdir(path);
+    await makeFolder(path);
     await writeConfig(join(path, "config.json"), family.writeConfig(config));
     const name = "diffusion_pytorch_model.safetensors";
     await writeLazySafetensors(join(path, name), tensors, { format: "pt" });

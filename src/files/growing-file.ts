@@ -1,0 +1,77 @@
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { writeBytes, writingSync } from "./write-error.ts";
+
+/** A file that grows by whole records: one is there with all its bytes or not at all, also where the disk is full. */
+export class GrowingFile implements Disposable {
+  readonly #path: string;
+  readonly #file: number;
+  readonly #advice: string | undefined;
+  #size: number;
+
+  private constructor(path: string, flags: "a" | "ax", advice: string | undefined) {
+    this.#path = path;
+    this.#advice = advice;
+    [this.#file, this.#size] = writingSync({ path, aim: "append to this file" }, () => {
+      const file = openSync(path, flags);
+      return [file, fstatSync(file).size];
+    });
+  }
+
+  /**
+   * Opens a file, or makes an empty one.
+   * @param whenFull what to do about a full disk, for the message
+   */
+  static open(path: string, whenFull?: string): GrowingFile {
+    return new GrowingFile(path, "a", whenFull);
+  }
+
+  /** Makes a file. Throws FileWriteError where there is one of that name. */
+  static create(path: string): GrowingFile {
+    return new GrowingFile(path, "ax", undefined);
+  }
+
+  /** Adds a record. It survives the death of the process from here on, and a power cut after {@link sync}. */
+  append(record: Uint8Array): void {
+    this.#writing(record.length, () => {
+      try {
+        for (let done = 0; done < record.length; ) done += writeSync(this.#file, record, done);
+      } catch (error) {
+        this.#forget(); // a half record would spoil the next one
+        throw error;
+      }
+    });
+    this.#size += record.length;
+  }
+
+  /** Forgets what is beyond so many bytes. */
+  cut(size: number): void {
+    writingSync({ path: this.#path, aim: "cut this file" }, () => ftruncateSync(this.#file, size));
+    this.#size = size;
+  }
+
+  /** Returns when all that was added is on the disk. */
+  sync(): void {
+    this.#writing(0, () => fsyncSync(this.#file));
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#file);
+  }
+
+  #writing(bytes: number, action: () => void): void {
+    const aim = bytes === 0 ? "put what was written on the disk" : writeBytes(bytes);
+    const attempt = { path: this.#path, aim, neededBytes: bytes };
+    writingSync(
+      this.#advice === undefined ? attempt : { ...attempt, whenFull: this.#advice },
+      action,
+    );
+  }
+
+  #forget(): void {
+    try {
+      ftruncateSync(this.#file, this.#size);
+    } catch {
+      // Why the record could not be written matters more.
+    }
+  }
+}

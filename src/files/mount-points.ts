@@ -1,0 +1,19 @@
+import { readFile, realpath } from "node:fs/promises";
+import { sep } from "node:path";
+
+/** Where other file systems, or other folders of this one, are mounted at or below a folder; none where there is no /proc. */
+export async function mountPointsIn(folder: string): Promise<string[]> {
+  const mounts = await readFile("/proc/self/mountinfo", "utf8").catch(() => "");
+  const place = await realpath(folder);
+  // The fifth field of proc(5)'s mountinfo, with blanks and the like as three octal digits.
+  return mounts
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "")
+    .map((path) =>
+      Buffer.from(
+        path.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8))),
+        "latin1",
+      ).toString(),
+    )
+    .filter((path) => path === place || path.startsWith(place + sep));
+}

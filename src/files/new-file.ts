@@ -1,0 +1,107 @@
+import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { removeFile, removeFileSync } from "./remove.ts";
+import { writeBytes, writing, writingSync } from "./write-error.ts";
+
+// Large enough for full disk speed, small enough that timers and signals run in between.
+const PIECE_BYTES = 16 * 2 ** 20;
+
+/** The same bytes in pieces of at most 16 MiB, without copying. */
+export function* inPieces(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
+  for (const chunk of chunks) {
+    for (let start = 0; start < chunk.length; start += PIECE_BYTES) {
+      yield chunk.subarray(start, start + PIECE_BYTES);
+    }
+  }
+}
+
+/** How {@link writeNewFile} writes. */
+export interface NewFileOptions {
+  /** Whether to wait until the bytes are on the disk: true, but for what is made anew in no time. */
+  readonly durable?: boolean;
+}
+
+/**
+ * Writes a new file and returns when its bytes are on the disk. The name is safe only after syncFolder() on its folder.
+ * What is left of it where that fails is removed. Throws FileWriteError, also where there is one of that name.
+ */
+export async function writeNewFile(
+  path: string,
+  chunks: Iterable<Uint8Array>,
+  { durable = true }: NewFileOptions = {},
+): Promise<void> {
+  const file = await writing({ path, aim: "make this file" }, () => open(path, "wx"));
+  try {
+    await fill(file, path, chunks, durable);
+  } catch (error) {
+    // What failed matters more than whether its remains could be removed.
+    await removeFile(path).catch(() => {});
+    throw error;
+  }
+}
+
+async function fill(
+  file: FileHandle,
+  path: string,
+  chunks: Iterable<Uint8Array>,
+  durable: boolean,
+): Promise<void> {
+  let bytes = 0;
+  try {
+    for (const piece of inPieces(chunks)) {
+      bytes += piece.length;
+      await writing({ path, aim: writeBytes(bytes), neededBytes: bytes }, () =>
+        writeAll(file, piece),
+      );
+    }
+    if (durable)
+      await writing({ path, aim: writeBytes(bytes), neededBytes: bytes }, () => file.sync());
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  let position = 0;
+  while (position < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, position);
+    position += bytesWritten;
+  }
+}
+
+/** {@link writeNewFile} for what must not wait. */
+export function writeNewFileSync(path: string, bytes: Uint8Array): void {
+  const file = writingSync({ path, aim: "make this file" }, () => openSync(path, "wx"));
+  try {
+    writingSync({ path, aim: writeBytes(bytes.length), neededBytes: bytes.length }, () => {
+      try {
+        for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+    });
+  } catch (error) {
+    unlessItFails(() => removeFileSync(path));
+    throw error;
+  }
+}
+
+/** Makes a file that holds the text; false, and nothing is changed, where there is one of that name. */
+export async function claimFile(path: string, text = ""): Promise<boolean> {
+  try {
+    await writeNewFile(path, [Buffer.from(text)], { durable: false });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function unlessItFails(action: () => void): void {
+  try {
+    action();
+  } catch {
+    // What failed before matters more.
+  }
+}

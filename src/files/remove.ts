@@ -1,0 +1,88 @@
+import { unlinkSync } from "node:fs";
+import { lstat, readdir, rename, rmdir, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { mountPointsIn } from "./mount-points.ts";
+import { syncFolder } from "./sync-folder.ts";
+import { temporaryName } from "./temporary-name.ts";
+import { FileWriteError, writing, writingSync } from "./write-error.ts";
+
+const AIM = "remove it";
+const TRIES = 5;
+
+/** Removes a file, or a link and never what it points to. Nothing is done where there is none of that name. */
+export async function removeFile(path: string): Promise<void> {
+  await writing({ path, aim: AIM }, () => unlink(path).catch(ignoreMissing));
+}
+
+/** Removes a file that several processes may want to: one gets it, and the others find nothing to remove. */
+export async function discardFile(path: string): Promise<void> {
+  const trash = join(dirname(path), temporaryName(basename(path), "trash"));
+  await writing({ path, aim: AIM }, () => rename(path, trash).catch(ignoreMissing));
+  await removeFile(trash);
+}
+
+/** {@link removeFile} for what must not wait. */
+export function removeFileSync(path: string): void {
+  writingSync({ path, aim: AIM }, () => {
+    try {
+      unlinkSync(path);
+    } catch (error) {
+      ignoreMissing(error);
+    }
+  });
+}
+
+/**
+ * Removes a file, or a folder with all that is in it. Links are removed and never followed. Nothing is removed where another
+ * file system, or another folder, is mounted in it: what lies there is not the folder's own. Throws FileWriteError.
+ */
+export async function removeTree(path: string): Promise<void> {
+  const found = await lstat(path).catch(ignoreMissing);
+  if (found === undefined) return;
+  if (!found.isDirectory()) return removeFile(path);
+  const [mounted] = await mountPointsIn(path);
+  if (mounted !== undefined) throw refused(path, mounted);
+  await removeFolder(path, found.dev);
+}
+
+/** Takes something out of sight and then removes it, so that no half of it is ever found under its name. */
+export async function discardTree(path: string): Promise<void> {
+  const parent = dirname(path);
+  const trash = join(parent, temporaryName(basename(path), "trash"));
+  await writing({ path, aim: AIM }, () => rename(path, trash));
+  await syncFolder(parent);
+  await removeTree(trash);
+}
+
+/** @param device the one that the whole tree lies on, for systems that don't list what is mounted */
+async function removeFolder(path: string, device: number): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const names = await writing({ path, aim: AIM }, () => readdir(path));
+    for (const name of names) {
+      const inner = join(path, name);
+      const found = await lstat(inner).catch(ignoreMissing);
+      if (found?.isDirectory()) {
+        if (found.dev !== device) throw refused(path, inner);
+        await removeFolder(inner, device);
+      } else await removeFile(inner);
+    }
+    try {
+      await writing({ path, aim: AIM }, () => rmdir(path).catch(ignoreMissing));
+      return;
+    } catch (error) {
+      // A write of ours that was under way when another failed may have ended since.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "ENOTEMPTY" || tries === TRIES) throw error;
+    }
+  }
+}
+
+const refused = (path: string, mounted: string): FileWriteError =>
+  new FileWriteError(
+    { path, aim: AIM },
+    { code: "EBUSY", found: `another folder mounted at ${mounted}`, advice: "unmount it first" },
+  );
+
+function ignoreMissing(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+}

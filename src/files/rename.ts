@@ -1,0 +1,70 @@
+import { linkSync, renameSync } from "node:fs";
+import { link, lstat, rename, unlink } from "node:fs/promises";
+import { FileWriteError, writing, writingSync } from "./write-error.ts";
+
+const aimOf = (to: string): string => `rename it to ${to}`;
+
+/** Renames within one file system. What has the new name is replaced if it is a file or an empty folder as `from` is. */
+export async function renamePath(from: string, to: string): Promise<void> {
+  await writing({ path: from, aim: aimOf(to) }, () => rename(from, to));
+}
+
+/** {@link renamePath} for what must not wait; false where there is nothing of the old name. */
+export function renamePathSync(from: string, to: string): boolean {
+  return unless("ENOENT", () => renameSync(from, to), { path: from, aim: aimOf(to) });
+}
+
+/** Gives a file a second name; false where that name is taken. It is there with all its content or not at all. */
+export function linkFileSync(from: string, to: string): boolean {
+  return unless("EEXIST", () => linkSync(from, to), { path: to, aim: `link it to ${from}` });
+}
+
+/** Where a file system knows no second name for a file, as FAT. */
+const NO_LINKS: ReadonlySet<string> = new Set([
+  "EPERM",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EMLINK",
+]);
+
+/**
+ * Renames to a name that is free, or that an empty folder has where `from` is a folder: a file that has appeared there is never
+ * replaced. Throws FileWriteError.
+ */
+export async function renameToFree(from: string, to: string): Promise<void> {
+  await writing({ path: to, aim: "give what was written this name" }, async () => {
+    if ((await lstat(from)).isDirectory()) return rename(from, to);
+    try {
+      await link(from, to); // rename() would replace what is there
+    } catch (error) {
+      if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+      if ((await lstat(to).catch(() => undefined)) !== undefined) throw taken(to);
+      return rename(from, to);
+    }
+    await unlink(from);
+  });
+}
+
+const taken = (path: string): FileWriteError =>
+  new FileWriteError(
+    { path, aim: "give what was written this name" },
+    { code: "EEXIST", found: "that there is one already (EEXIST)", advice: "choose another name" },
+  );
+
+/** Runs `action`; false where it fails with `code`. */
+function unless(
+  code: string,
+  action: () => void,
+  attempt: { readonly path: string; readonly aim: string },
+): boolean {
+  return writingSync(attempt, () => {
+    try {
+      action();
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === code) return false;
+      throw error;
+    }
+  });
+}

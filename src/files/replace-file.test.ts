@@ -1,0 +1,111 @@
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { claimFile, writeNewFile, writeNewFileSync } from "./new-file.ts";
+import { linkFileSync, renamePathSync } from "./rename.ts";
+import { replaceFile, replaceFileSync, replaceLink } from "./replace-file.ts";
+
+const top = mkdtempSync(join(tmpdir(), "pixart-replace-"));
+afterAll(() => rmSync(top, { recursive: true }));
+
+let work: string;
+let path: string;
+beforeEach(() => {
+  work = mkdtempSync(join(top, "case-"));
+  path = join(work, "file");
+});
+const read = (): string => readFileSync(path, "utf8");
+
+describe.each([
+  ["replaceFile", (to: string, text: string) => replaceFile(to, [Buffer.from(text)])],
+  ["replaceFileSync", async (to: string, text: string) => replaceFileSync(to, text)],
+])("%s", (_, replace) => {
+  it("makes a file or takes the place of one, with its permissions", async () => {
+    await replace(path, "one");
+    chmodSync(path, 0o600);
+    await replace(path, "two");
+    expect(read()).toBe("two");
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(work)).toEqual(["file"]);
+  });
+
+  it("takes the place of a link, and leaves what it points to", async () => {
+    writeFileSync(join(work, "other"), "mine");
+    symlinkSync("other", path);
+    await replace(path, "new");
+    expect(lstatSync(path).isFile()).toBe(true);
+    expect(readFileSync(join(work, "other"), "utf8")).toBe("mine");
+  });
+
+  it("leaves nothing where it fails", async () => {
+    mkdirSync(path);
+    await expect(replace(path, "new")).rejects.toThrow(
+      `${path}: expected to put a new file in its place but found a folder of that name (EISDIR); choose another name`,
+    );
+    expect(readdirSync(work)).toEqual(["file"]);
+    await expect(replace(join(work, "no", "x"), "new")).rejects.toThrow(
+      "expected to make this file but found a place that is not there",
+    );
+  });
+});
+
+describe("writeNewFile", () => {
+  it("never writes to one that is there, nor through a link", async () => {
+    writeFileSync(path, "mine");
+    symlinkSync(join(work, "nowhere"), join(work, "link"));
+    for (const to of [path, join(work, "link")]) {
+      const found = `${to}: expected to make this file but found that there is one already (EEXIST); choose another name`;
+      await expect(writeNewFile(to, [Buffer.from("new")])).rejects.toThrow(found);
+      expect(() => writeNewFileSync(to, Buffer.from("new"))).toThrow(found);
+      expect(await claimFile(to)).toBe(false);
+    }
+    expect(read()).toBe("mine");
+    expect(readdirSync(work).sort()).toEqual(["file", "link"]);
+  });
+
+  it("leaves nothing of a file whose bytes cannot be had", async () => {
+    function* chunks(): Generator<Uint8Array> {
+      yield Buffer.from("half");
+      throw new TypeError("no more");
+    }
+    await expect(writeNewFile(path, chunks())).rejects.toThrow("no more");
+    expect(readdirSync(work)).toEqual([]);
+  });
+
+  it("claims a name once", async () => {
+    const claims = await Promise.all(Array.from({ length: 8 }, (_, i) => claimFile(path, `${i}`)));
+    expect(claims.filter(Boolean)).toHaveLength(1);
+    expect(read()).toBe(`${claims.indexOf(true)}`);
+  });
+});
+
+it("replaceLink takes the place of a link, also of one that leads nowhere", async () => {
+  symlinkSync("nowhere", path);
+  await replaceLink(path, "other");
+  expect(readlinkSync(path)).toBe("other");
+  expect(readdirSync(work)).toEqual(["file"]);
+});
+
+it("linkFileSync and renamePathSync say whether they could", () => {
+  writeFileSync(path, "x");
+  const other = join(work, "other");
+  expect(linkFileSync(path, other)).toBe(true);
+  expect(linkFileSync(path, other)).toBe(false);
+  expect(renamePathSync(other, join(work, "third"))).toBe(true);
+  expect(renamePathSync(other, join(work, "fourth"))).toBe(false);
+  expect(readdirSync(work).sort()).toEqual(["file", "third"]);
+  expect(() => linkFileSync(join(work, "nothing"), other)).toThrow(`${other}: expected to link it`);
+});

@@ -1,0 +1,71 @@
+import { chmodSync, lstatSync, renameSync } from "node:fs";
+import { chmod, lstat, rename, symlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { writeNewFile, writeNewFileSync } from "./new-file.ts";
+import { removeFile, removeFileSync } from "./remove.ts";
+import { syncFolder, syncFolderSync } from "./sync-folder.ts";
+import { temporaryName } from "./temporary-name.ts";
+import { writing, writingSync } from "./write-error.ts";
+
+const AIM = "put a new file in its place";
+
+/**
+ * Puts a file in place whole or not at all, also across a power cut: temporary sibling, fsync, rename, fsync of the folder.
+ * Readers that still map the old file keep its bytes. A link is replaced, and what it points to stays as it is; the
+ * permissions are those of a file that was there.
+ */
+export async function replaceFile(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
+  const temporary = join(dirname(path), temporaryName(basename(path)));
+  try {
+    await writeNewFile(temporary, chunks);
+    const mode = await lstat(path).then(modeOf, () => undefined);
+    await writing({ path, aim: AIM }, async () => {
+      if (mode !== undefined) await chmod(temporary, mode);
+      await rename(temporary, path);
+    });
+  } catch (error) {
+    // What failed matters more than whether its remains could be removed.
+    await removeFile(temporary).catch(() => {});
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** {@link replaceFile} for what must not wait. */
+export function replaceFileSync(path: string, content: string | Uint8Array): void {
+  const temporary = join(dirname(path), temporaryName(basename(path)));
+  try {
+    writeNewFileSync(temporary, Buffer.from(content));
+    const mode = modeOf(lstatSync(path, { throwIfNoEntry: false }));
+    writingSync({ path, aim: AIM }, () => {
+      if (mode !== undefined) chmodSync(temporary, mode);
+      renameSync(temporary, path);
+    });
+  } catch (error) {
+    try {
+      removeFileSync(temporary);
+    } catch {
+      // What failed matters more than whether its remains could be removed.
+    }
+    throw error;
+  }
+  syncFolderSync(dirname(path));
+}
+
+/** Puts a symbolic link in place, whatever was there but a folder. */
+export async function replaceLink(path: string, target: string): Promise<void> {
+  const temporary = join(dirname(path), temporaryName(basename(path)));
+  await writing({ path, aim: "put a link in its place" }, async () => {
+    await symlink(target, temporary);
+    try {
+      await rename(temporary, path);
+    } catch (error) {
+      await removeFile(temporary).catch(() => {});
+      throw error;
+    }
+  });
+}
+
+const modeOf = (
+  found: { readonly mode: number; isFile(): boolean } | undefined,
+): number | undefined => (found?.isFile() ? found.mode & 0o7777 : undefined);

@@ -1,0 +1,59 @@
+import { stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { makeFolder, makeTemporaryFolder } from "./make-folder.ts";
+import { removeTree } from "./remove.ts";
+import { renameToFree } from "./rename.ts";
+import { syncFolder } from "./sync-folder.ts";
+
+/**
+ * A place beside a file or folder that is to be made, in a hidden folder that is new and this process's own, so that nothing
+ * of anybody else's is ever in the way. What is written to {@link path} takes the target's name by {@link publish}, whole or
+ * not at all; without that it is removed when the staging is disposed. A killed process leaves `.tmp-NAME-…` behind.
+ */
+export class Staging implements AsyncDisposable {
+  /** Where to write: nothing is there yet. Has the target's own name. */
+  readonly path: string;
+  readonly #target: string;
+  readonly #folder: string;
+  #stays = false;
+  #publishing: Promise<string> | undefined;
+
+  private constructor(target: string, folder: string) {
+    this.path = join(folder, basename(target));
+    this.#target = target;
+    this.#folder = folder;
+  }
+
+  /** Makes the folders above the target too, where they are missing. Throws FileWriteError. */
+  static async beside(target: string): Promise<Staging> {
+    const path = resolve(target);
+    await makeFolder(dirname(path));
+    return new Staging(path, await makeTemporaryFolder(dirname(path), basename(path)));
+  }
+
+  /** Gives what was written the target's name, in the place of an empty folder but of nothing else; gives that name. */
+  publish(): Promise<string> {
+    this.#publishing ??= this.#publish();
+    return this.#publishing;
+  }
+
+  async #publish(): Promise<string> {
+    if ((await stat(this.path)).isDirectory()) await syncFolder(this.path);
+    await renameToFree(this.path, this.#target);
+    await syncFolder(dirname(this.#target));
+    return this.#target;
+  }
+
+  /** Leaves what was written where it is, for people to look at. */
+  keep(): void {
+    this.#stays = true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Nobody need have waited for it: `return staging.publish()` disposes first.
+    await this.#publishing?.catch(() => {});
+    if (this.#stays) return;
+    // What the work came to, or why it failed, matters more than whether its remains could be removed.
+    await removeTree(this.#folder).catch((error: unknown) => process.emitWarning(String(error)));
+  }
+}

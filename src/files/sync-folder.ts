@@ -1,0 +1,29 @@
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { writing, writingSync } from "./write-error.ts";
+
+const AIM = "put its entries on the disk";
+
+/** Returns when the folder's entries (names made, renamed or removed) are on the disk. */
+export async function syncFolder(path: string): Promise<void> {
+  await writing({ path, aim: AIM }, async () => {
+    const folder = await open(path, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  });
+}
+
+/** {@link syncFolder} for what must not wait. */
+export function syncFolderSync(path: string): void {
+  writingSync({ path, aim: AIM }, () => {
+    const folder = openSync(path, "r");
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  });
+}

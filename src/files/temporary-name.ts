@@ -1,0 +1,30 @@
+import { randomBytes } from "node:crypto";
+
+/** Why something has a hidden name: on its way in, on its way out, or stepped aside for its successor. */
+export type TemporaryKind = "tmp" | "trash" | "old";
+
+/** Names of file systems are this long at most; of the own name as much is kept as fits beside the rest. */
+const LONGEST_BYTES = 255;
+const RANDOM_BYTES = 6;
+const ADDED_BYTES = "._trash--".length + 2 * RANDOM_BYTES;
+const PATTERN = /^\.(tmp|trash|old)-(.+)-[0-9a-f]{12}$/s;
+
+/** A hidden name beside `name` that nobody can guess and that no reader takes for a finished file or folder. */
+export const temporaryName = (name: string, kind: TemporaryKind = "tmp"): string =>
+  `.${kind}-${cut(name)}-${randomBytes(RANDOM_BYTES).toString("hex")}`;
+
+/** What {@link temporaryName} made a name of; undefined for every other name. */
+export function parseTemporaryName(
+  hidden: string,
+): { readonly kind: TemporaryKind; readonly name: string } | undefined {
+  const [, kind, name] = PATTERN.exec(hidden) ?? [];
+  return kind === undefined || name === undefined
+    ? undefined
+    : { kind: kind as TemporaryKind, name };
+}
+
+function cut(name: string): string {
+  const letters = [...name]; // whole code points
+  while (Buffer.byteLength(letters.join("")) > LONGEST_BYTES - ADDED_BYTES) letters.pop();
+  return letters.join("");
+}
