@@ -6,6 +6,7 @@ import {
   MissingFactError,
 } from "../models/index.ts";
 import { dtypes } from "../torch/index.ts";
+import { printResult } from "./output.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -64,7 +65,7 @@ export async function convertCommand(
     say(`Dropped ${name}${WHY[name.split(" ", 1)[0] ?? ""] ?? ""}`);
   for (const name of report.added) say(`Added ${name}${WHY[name] ?? ""}`);
   say(`Read back: ${report.compared} tensors are equal`);
-  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${report.path}\n`);
+  printResult(options.json ? JSON.stringify(report) : report.path);
 }
 
 /** How the command line names what a file does not tell. */

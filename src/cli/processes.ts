@@ -10,6 +10,7 @@ import {
   supervise,
   World,
 } from "../distributed/index.ts";
+import { keepWorking } from "./output.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -62,6 +63,7 @@ function launcherOf({ launcher }: ProcessOptions): Launcher | undefined {
 
 /** Starts this command once a process, and stays until they end. Returns the exit code. */
 export function launch({ gpus = 1, maxRestarts = 0 }: ProcessOptions): Promise<number> {
+  keepWorking();
   const [script = "", ...args] = process.argv.slice(1);
   return supervise({
     processes: gpus,
