@@ -93,7 +93,9 @@ function layersOf(text: string): readonly number[] {
   const layers = text.split(",").flatMap((part) => {
     const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part.trim()) ?? [];
     const length = Number(last) - Number(first) + 1;
-    return length > 0 ? Array.from({ length }, (_, i) => Number(first) + i) : [Number.NaN];
+    return length > 0 && Number(last) < MOST_LAYERS
+      ? Array.from({ length }, (_, i) => Number(first) + i)
+      : [Number.NaN];
   });
   if (layers.every((layer) => layer < MOST_LAYERS)) return layers;
   throw new UsageError(

@@ -51,6 +51,11 @@ export function placeOf(options: ProcessOptions): Processes | "launch" {
   }
   const parent = Number(process.env.PIXART_LAUNCHER_PID ?? 0);
   const seconds = process.env.PIXART_COLLECTIVE_TIMEOUT;
+  if (seconds !== undefined && !/^[1-9]\d{0,5}$/.test(seconds)) {
+    throw new UsageError(
+      `Expected whole seconds up to 999999 for the variable PIXART_COLLECTIVE_TIMEOUT but received ${seconds}`,
+    );
+  }
   const waits = seconds === undefined ? {} : { collective: Number(seconds) * 1000 };
   return { restarts: place.restarts, join: () => joinWorld(place, { parent, ...waits }) };
 }

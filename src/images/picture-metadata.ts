@@ -29,6 +29,8 @@ export type SavedPictureMetadata = Readonly<z.infer<typeof savedMetadata>>;
 
 /** Our own chunk's keyword; its text is JSON. */
 const KEYWORD = "pixart";
+/** A record has four levels. */
+const DEEPEST = 16;
 const SIGNATURE_BYTES = 8;
 /** The signature and IHDR, which comes first and always holds 13 bytes. */
 const HEADER_BYTES = SIGNATURE_BYTES + 12 + 13;
@@ -75,7 +77,13 @@ export function embedMetadata(png: Uint8Array, metadata: SavedPictureMetadata): 
 export async function readPictureMetadata(path: string): Promise<SavedPictureMetadata | undefined> {
   const text = findText(path, await readFile(path));
   if (text === undefined) return undefined;
-  const parsed = savedMetadata.safeParse(parseJson(path, text));
+  const record = parseJson(path, text);
+  if (depthOf(record) > DEEPEST) {
+    throw new Error(
+      `${path}: the "${KEYWORD}" text does not hold a record: it has more than ${DEEPEST} levels`,
+    );
+  }
+  const parsed = savedMetadata.safeParse(record);
   if (!parsed.success) {
     const { path: key, message } = parsed.error.issues[0] ?? { path: [], message: "" };
     throw new Error(
@@ -83,6 +91,19 @@ export async function readPictureMetadata(path: string): Promise<SavedPictureMet
     );
   }
   return parsed.data;
+}
+
+/** How many levels a JSON value has. Level by level, and not by itself: the stack has an end. */
+function depthOf(value: unknown): number {
+  let level: unknown[] = [value];
+  let depth = 0;
+  while (level.length > 0 && depth <= DEEPEST) {
+    depth += 1;
+    level = level.flatMap((item) =>
+      typeof item === "object" && item !== null ? Object.values(item) : [],
+    );
+  }
+  return depth;
 }
 
 function findText(path: string, png: Buffer): string | undefined {
