@@ -3,7 +3,7 @@ import { number, numbers, wholeNumber } from "./arguments.ts";
 
 describe("wholeNumber", () => {
   it("reads whole numbers up to 2^53 - 1", () => {
-    expect(wholeNumber(0)("0")).toBe(0);
+    expect(["0", "+1", "20.0", " 7 "].map(wholeNumber(0))).toEqual([0, 1, 20, 7]);
     expect(wholeNumber(1)("9007199254740991")).toBe(Number.MAX_SAFE_INTEGER);
   });
 
@@ -14,7 +14,7 @@ describe("wholeNumber", () => {
     },
   );
 
-  it.each(["", " ", "-1", "1.5", "x", "Infinity", "0x10", "0b1", "0o7", "1e2", "1_000", "+1"])(
+  it.each(["", " ", "-1", "1.5", "x", "Infinity", "0x10", "0b1", "0o7", "1e2", "1_000", "20.5"])(
     "refuses %j",
     (text) => {
       expect(() => wholeNumber(0)(text)).toThrow("Expected a whole number from 0.");

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from "commander";
 
 /** Digits as people write them: what else JavaScript takes for a number, such as 0x10, 0b1 or nothing, is a slip here. */
-const WHOLE = /^-?\d+$/;
-const DECIMAL = /^-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+const WHOLE = /^[-+]?\d+(?:\.0*)?$/;
+const DECIMAL = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i;
 
 /** Reads a flag's value as a whole number from `least` on, below 2^53: beyond, another number would be used without a word. */
 export const wholeNumber =
