@@ -3,6 +3,7 @@ import textChunk from "png-chunk-text";
 import encodeChunks from "png-chunks-encode";
 import extractChunks from "png-chunks-extract";
 import { z } from "zod";
+import { namingPath } from "../weights/system-error.ts";
 
 const pictureMetadata = z.object({
   prompt: z.string(),
@@ -75,7 +76,7 @@ export function embedMetadata(png: Uint8Array, metadata: SavedPictureMetadata): 
  * does not say. Throws an error naming the file where it is no PNG or the record is damaged.
  */
 export async function readPictureMetadata(path: string): Promise<SavedPictureMetadata | undefined> {
-  const text = findText(path, await readFile(path));
+  const text = findText(path, await readFile(path).catch(namingPath(path)));
   if (text === undefined) return undefined;
   const record = parseJson(path, text);
   if (depthOf(record) > DEEPEST) {

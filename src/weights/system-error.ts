@@ -38,3 +38,11 @@ export function systemSentence(error: unknown): string | undefined {
   const place = typeof dest === "string" ? `${error.path} (on its way to ${dest})` : error.path;
   return `${place === undefined ? "" : `${place}: `}${meaning} (${error.code})`;
 }
+
+/** For `.catch()`: puts the path into a system's error that has none, as reading a folder gives, and throws it on. */
+export const namingPath =
+  (path: string): ((error: unknown) => never) =>
+  (error) => {
+    if (isSystemError(error)) error.path ??= path;
+    throw error;
+  };
