@@ -6,7 +6,9 @@
 #include <ATen/ops/from_blob.h>
 #include <c10/util/StringUtil.h>
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace pixart {
 
@@ -14,9 +16,14 @@ namespace pixart {
 // does not keep all that it ever made.
 constexpr uint32_t kCrowded = 4096;
 
-// V8 does not see tensor memory. A flat report a guard makes it collect lost tensors in time; true sizes would force a
-// full mark-sweep every 64 MiB.
+// V8 does not see tensor memory: it is told of what only its collector frees, and collects every 64 MiB of reports. A flat
+// report a guard bounds the number of lost tensors. Sizes are reported at a scale by which 64 MiB stand for what may well be
+// lost before the next collection: a quarter of what guards hold, within bounds; true ones would force a full mark-sweep
+// every 64 MiB of tensors.
 constexpr int64_t kReportedBytes = 16 * 1024;
+constexpr int64_t kCollectedAt = 64 << 20;
+constexpr int64_t kLeastLost = 256 << 20;
+constexpr int64_t kMostLost = 2048LL << 20;
 
 // A handle holds the slot's index in its lower 31 bits and its generation above them: 53 bits in all.
 constexpr double kIndexRange = 2147483648.0;
@@ -76,6 +83,24 @@ void TensorTable::link(Slot& slot, Scope* scope) {
   scope->count++;
 }
 
+// Memory that is freed with a tensor: views hold no more than they show, and meta tensors nothing.
+static int64_t bytes_behind(const at::Tensor& tensor) {
+  if (tensor.is_meta() || !tensor.has_storage()) return 0;
+  return static_cast<int64_t>(std::min<size_t>(tensor.nbytes(), tensor.storage().nbytes()));
+}
+
+void TensorTable::note_guard(double handle) {
+  Slot* slot = find(handle);
+  if (!slot || slot->guarded > 0) return;
+  slot->guarded = bytes_behind(slot->tensor);
+  guarded += slot->guarded;
+  const int64_t may_be_lost = std::clamp(guarded / 4, kLeastLost, kMostLost);
+  slot->reported = static_cast<int64_t>(static_cast<double>(slot->guarded) * kCollectedAt / may_be_lost);
+  unreported_ += slot->reported;
+}
+
+int64_t TensorTable::take_report() { return std::exchange(unreported_, 0); }
+
 void TensorTable::release(Slot& slot, int32_t ended_by) {
   Epitaph& epitaph = epitaphs_[next_epitaph_++ % kEpitaphs];
   const auto sizes = slot.tensor.sizes();
@@ -85,6 +110,8 @@ void TensorTable::release(Slot& slot, int32_t ended_by) {
   epitaph.ended_by = ended_by;
   unlink(slot);
   live--;
+  guarded -= std::exchange(slot.guarded, 0);
+  unreported_ -= std::exchange(slot.reported, 0);
   // A slot whose generations are used up is retired: a stale handle must never mean a later tensor.
   if (slot.generation + 1 < kGenerations) vacant_.push_back(&slot);
   slot.tensor.reset();
@@ -296,11 +323,20 @@ static napi_value FromBytes(napi_env env, napi_callback_info info) {
   return wrap(env, state_of(env), std::move(t));
 }
 
+// Tells V8 what has come under guards and what is freed since the last time.
+static void report(node_api_basic_env env, TensorTable& tensors, int64_t more = 0) {
+  const int64_t change = tensors.take_report() + more;
+  int64_t total;
+  if (change != 0) napi_adjust_external_memory(env, change, &total);
+}
+
 // ---- lifetime -----------------------------------------------------------------------------------------------------
 
 static napi_value Dispose(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  state_of(env).tensors->remove(handle_argument(env, args[0], "tensor"), -1);
+  TensorTable& tensors = *state_of(env).tensors;
+  tensors.remove(handle_argument(env, args[0], "tensor"), -1);
+  report(env, tensors);
   return nullptr;
 }
 
@@ -330,10 +366,10 @@ struct Guard {
 
 static void finalize_guard(node_api_basic_env env, void* data, void*) {
   auto* guard = static_cast<Guard*>(data);
-  guard->tensors->remove(guard->handle, -1);
+  TensorTable& tensors = *guard->tensors;
+  tensors.remove(guard->handle, -1);
   delete guard;
-  int64_t total;
-  napi_adjust_external_memory(env, -kReportedBytes, &total);
+  report(env, tensors, -kReportedBytes);
 }
 
 // An object for a Tensor to hold: when the garbage collector takes both, the tensor's memory is given back, within the
@@ -343,8 +379,8 @@ static napi_value GuardNew(napi_env env, napi_callback_info info) {
   auto* guard = new Guard{Tag::Guard, state_of(env).tensors, handle_argument(env, args[0], "tensor")};
   napi_value out;
   check(env, napi_create_external(env, guard, finalize_guard, nullptr, &out));
-  int64_t total;
-  check(env, napi_adjust_external_memory(env, kReportedBytes, &total));
+  guard->tensors->note_guard(guard->handle);
+  report(env, *guard->tensors, kReportedBytes);
   return out;
 }
 
@@ -411,6 +447,7 @@ static napi_value ScopeEnd(napi_env env, napi_callback_info info) {
     throw;
   }
   tensors.free_all(*scope);
+  report(env, tensors);
   napi_value out;
   check(env, napi_get_boolean(env, tensors.current == nullptr, &out));
   return out;
@@ -459,7 +496,9 @@ static napi_value ScopeEndInto(napi_env env, napi_callback_info info) {
 
 static napi_value HeldScopeFree(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  state_of(env).tensors->free_all(held_scope_of(env, args[0]));
+  TensorTable& tensors = *state_of(env).tensors;
+  tensors.free_all(held_scope_of(env, args[0]));
+  report(env, tensors);
   return nullptr;
 }
 

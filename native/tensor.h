@@ -50,6 +50,9 @@ struct Slot {
   Scope* scope = nullptr;
   Slot* previous = nullptr;
   Slot* next = nullptr;
+  // Bytes that only the garbage collector frees, and what V8 was told of them; 0 without a guard.
+  int64_t guarded = 0;
+  int64_t reported = 0;
 };
 
 // All tensors that JavaScript holds. A handle is a number: making one costs no object of V8 and no finalizer.
@@ -67,10 +70,16 @@ class TensorTable {
   void link(Slot& slot, Scope* scope);
   void free_all(Scope& scope);
   // What is still known of a tensor that is gone.
+  // Notes that only the garbage collector frees a tensor from now on.
+  void note_guard(double handle);
+  // What V8 is still to be told: bytes that came under guards, less those that are freed.
+  int64_t take_report();
   std::string epitaph(double handle, const std::vector<std::string>& scope_names) const;
 
   Scope* current = nullptr;
   int64_t live = 0;
+  // Of all tensors under guards.
+  int64_t guarded = 0;
 
  private:
   static constexpr uint32_t kChunk = 1024;
@@ -87,6 +96,7 @@ class TensorTable {
   std::vector<Slot*> vacant_;
   std::array<Epitaph, kEpitaphs> epitaphs_;
   size_t next_epitaph_ = 0;
+  int64_t unreported_ = 0;
 };
 
 struct GeneratorHandle {

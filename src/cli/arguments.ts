@@ -1,10 +1,14 @@
 import { type Command, InvalidArgumentError } from "commander";
 
+/** Digits as people write them: what else JavaScript takes for a number, such as 0x10, 0b1 or nothing, is a slip here. */
+const WHOLE = /^[-+]?\d+(?:\.0*)?$/;
+const DECIMAL = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i;
+
 /** Reads a flag's value as a whole number from `least` on, below 2^53: beyond, another number would be used without a word. */
 export const wholeNumber =
   (least: number): ((text: string) => number) =>
   (text) => {
-    const value = text.trim() === "" ? Number.NaN : Number(text);
+    const value = WHOLE.test(text.trim()) ? Number(text) : Number.NaN;
     if (Number.isInteger(value) && value > Number.MAX_SAFE_INTEGER) {
       throw new InvalidArgumentError(`Expected a whole number up to ${Number.MAX_SAFE_INTEGER}.`);
     }
@@ -16,9 +20,8 @@ export const wholeNumber =
 
 /** Reads a flag's value as a number. */
 export const number = (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value))
-    throw new InvalidArgumentError("Expected a number.");
+  const value = DECIMAL.test(text.trim()) ? Number(text) : Number.NaN;
+  if (!Number.isFinite(value)) throw new InvalidArgumentError("Expected a number.");
   return value;
 };
 

@@ -5,7 +5,9 @@ import {
 } from "../curation/caption-dataset.ts";
 import { ChatEndpoint } from "../curation/chat-endpoint.ts";
 import { endpointAddress, keyFrom, shownAddress } from "../curation/endpoint-address.ts";
+import { stopSignals } from "../distributed/stop-signals.ts";
 import { type ReadOptions, readOptions } from "./dataset-check.ts";
+import { printResult } from "./output.ts";
 import { PictureProgress } from "./picture-progress.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
@@ -60,8 +62,8 @@ export async function captionCommand(location: string, options: CaptionOptions):
   });
   for (const { path, reason } of report.failures) say(`No caption for ${path}: ${reason}`);
   const stopped = report.stopped instanceof Error ? report.stopped.message : report.stopped;
-  if (json) process.stdout.write(`${JSON.stringify({ ...report, stopped: stopped ?? null })}\n`);
-  else if (report.result !== null) process.stdout.write(`${report.result}\n`);
+  if (json) printResult(JSON.stringify({ ...report, stopped: stopped ?? null }));
+  else if (report.result !== null) printResult(report.result);
   for (const line of describeReport(report)) say(line);
   if (options.sheet !== undefined) say(`Raw and dense captions side by side: ${options.sheet}`);
   process.exitCode = exitCode(report);
@@ -116,13 +118,13 @@ function exitCode({ stopped, failures }: CaptionReport): number {
   return stopped === "budget" ? EXIT.budget : EXIT.done;
 }
 
-/** The first Ctrl+C or SIGTERM ends the run with what has come; the next one ends the process. */
+/** The first Ctrl+C, SIGTERM or SIGHUP ends the run with what has come; the next one ends the process. */
 class Interrupt implements Disposable {
   readonly #controller = new AbortController();
+  readonly #signals = stopSignals();
 
   constructor() {
-    process.once("SIGINT", this.#stop);
-    process.once("SIGTERM", this.#stop);
+    for (const signal of this.#signals) process.once(signal, this.#stop);
   }
 
   get signal(): AbortSignal {
@@ -130,8 +132,7 @@ class Interrupt implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    process.off("SIGINT", this.#stop);
-    process.off("SIGTERM", this.#stop);
+    for (const signal of this.#signals) process.off(signal, this.#stop);
   }
 
   readonly #stop = (): void => {

@@ -6,6 +6,7 @@ import {
   MissingFactError,
 } from "../models/index.ts";
 import { dtypes } from "../torch/index.ts";
+import { printResult } from "./output.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -64,7 +65,7 @@ export async function convertCommand(
     say(`Dropped ${name}${WHY[name.split(" ", 1)[0] ?? ""] ?? ""}`);
   for (const name of report.added) say(`Added ${name}${WHY[name] ?? ""}`);
   say(`Read back: ${report.compared} tensors are equal`);
-  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${report.path}\n`);
+  printResult(options.json ? JSON.stringify(report) : report.path);
 }
 
 /** How the command line names what a file does not tell. */
@@ -92,7 +93,9 @@ function layersOf(text: string): readonly number[] {
   const layers = text.split(",").flatMap((part) => {
     const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part.trim()) ?? [];
     const length = Number(last) - Number(first) + 1;
-    return length > 0 ? Array.from({ length }, (_, i) => Number(first) + i) : [Number.NaN];
+    return length > 0 && Number(last) < MOST_LAYERS
+      ? Array.from({ length }, (_, i) => Number(first) + i)
+      : [Number.NaN];
   });
   if (layers.every((layer) => layer < MOST_LAYERS)) return layers;
   throw new UsageError(

@@ -2,6 +2,7 @@ import { WRITTEN_LAYOUTS } from "../data/dataset.ts";
 import { describeSplits } from "../data/reasons.ts";
 import { convertDataset } from "../data/writing/convert-dataset.ts";
 import { type ReadOptions, readOptions } from "./dataset-check.ts";
+import { printResult } from "./output.ts";
 import { PictureProgress } from "./picture-progress.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
@@ -41,5 +42,5 @@ export async function datasetConvert(
   if (lostCaptions > 0)
     say(`Not kept, for side-cars hold one caption a picture: ${lostCaptions} further captions`);
   if (renamed > 0) say(`Renamed ${renamed} pictures with dots in their names`);
-  process.stdout.write(options.json ? `${JSON.stringify({ ...report, to })}\n` : `${folder}\n`);
+  printResult(options.json ? JSON.stringify({ ...report, to }) : folder);
 }

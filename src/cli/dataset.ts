@@ -1,4 +1,5 @@
 import { EMOJI_STYLES, type EmojiStyle, renderEmojiDataset } from "../data/emoji/index.ts";
+import { printResult } from "./output.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -24,7 +25,7 @@ export async function datasetEmoji(
   say(
     `Rendered ${data.records.length} pictures of ${data.things} things in ${seconds} s; ${data.heldOut} (thing, style) pairs are held out of training. Licences are listed in ${data.folder}/README.md`,
   );
-  process.stdout.write(`${data.folder}\n`);
+  printResult(data.folder);
 }
 
 function styleNamed(name: string): EmojiStyle {

@@ -9,6 +9,7 @@ import * as torch from "../torch/index.ts";
 import { pipelineFromRun } from "../training/run-pipeline.ts";
 import { train } from "../training/train.ts";
 import { describeEvaluation, evaluate } from "./evaluate.ts";
+import { printResult } from "./output.ts";
 import { cardOfRun } from "./publish.ts";
 import { say } from "./talk.ts";
 
@@ -103,7 +104,7 @@ export async function demo({ quick = false, ...options }: DemoOptions): Promise<
   say(`  the sheet of pictures:  ${sheetFile}`);
   say(`  the published folder:   ${published}`);
   say(`  draw your own:          npx pixart sample ${published} "a yellow star, noto style"`);
-  process.stdout.write(`${sheetFile}\n${published}\n`);
+  printResult(`${sheetFile}\n${published}`);
 }
 
 const shortened = <S extends CheckedConfig["stages"][number]>(stage: S): S => ({

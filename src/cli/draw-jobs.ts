@@ -22,6 +22,9 @@ export const inBatches = (jobs: readonly DrawJob[], size: number): DrawJob[][] =
     jobs.slice(i * size, (i + 1) * size),
   );
 
+/** What a picture may say that it was drawn from. */
+const FROM = ["picture", "picture and mask"] as const;
+
 /** The record of a picture that can be drawn again. Throws for a file without one, and where it alone does not suffice. */
 export async function recordToRepeat(path: string): Promise<SavedPictureMetadata> {
   const record = await readPictureMetadata(path);
@@ -29,9 +32,11 @@ export async function recordToRepeat(path: string): Promise<SavedPictureMetadata
     throw new Error(`${path} does not say how it was made: only PNG files that pixart wrote do`);
   }
   const { extra = {} } = record;
-  if (typeof extra.from === "string") {
+  if (extra.from !== undefined) {
+    // Somebody else's text: only what this program writes is repeated.
+    const from = FROM.find((known) => known === extra.from) ?? "picture";
     throw new Error(
-      `${path} was drawn from a ${extra.from}, which it does not hold. Repeat it with --init-image`,
+      `${path} was drawn from a ${from}, which it does not hold. Repeat it with --init-image`,
     );
   }
   if (extra.controlImage === true) {
@@ -39,10 +44,13 @@ export async function recordToRepeat(path: string): Promise<SavedPictureMetadata
       `${path} was drawn along a control picture, which it does not hold. Repeat it with --control-image`,
     );
   }
-  if (extra.batchSize !== undefined) {
-    throw new Error(
-      `${path} is picture ${Number(extra.batchIndex) + 1} of ${extra.batchSize} that shared one generator, so it cannot be drawn alone`,
-    );
+  const { batchIndex, batchSize } = extra;
+  if (batchSize !== undefined) {
+    const which =
+      typeof batchIndex === "number" && typeof batchSize === "number"
+        ? `picture ${batchIndex + 1} of ${batchSize}`
+        : "one of several";
+    throw new Error(`${path} is ${which} that shared one generator, so it cannot be drawn alone`);
   }
   return record;
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { drawingDevice, loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
+import { printResult } from "./output.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -34,5 +35,5 @@ export async function embedCommand(
   await pack.save(out);
   say(`${pack.prompts.length} prompts, the empty one of guidance included`);
   const report = { file: out, prompts: pack.prompts };
-  process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${out}\n`);
+  printResult(json ? JSON.stringify(report) : out);
 }

@@ -132,7 +132,7 @@ export async function evaluateCommand(model: string, options: EvaluateOptions): 
         ? "demo"
         : options.things === undefined
           ? (own?.things ?? null)
-          : Number(options.things),
+          : thingsIn(options.things),
     styles: own?.styles ?? null,
     heldoutShare: own?.heldoutShare ?? 0,
   };
@@ -140,4 +140,9 @@ export async function evaluateCommand(model: string, options: EvaluateOptions): 
   const result = await evaluate(loaded, dataset, options);
   say(`Measured in ${((performance.now() - start) / 1000).toFixed(0)} s`);
   process.stdout.write(`${options.json ? JSON.stringify(result) : describeEvaluation(result)}\n`);
+}
+
+function thingsIn(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new UsageError(`Expected demo or a whole number from 1 for --things but received ${text}`);
 }

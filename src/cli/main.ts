@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { CommanderError } from "commander";
-import { endWithReaders } from "./closed-pipes.ts";
+import { keepNohup } from "../distributed/stop-signals.ts";
+import { describeError } from "./describe-error.ts";
+import { guardOutput } from "./output.ts";
 import { createProgram, usageMessage } from "./program.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -8,17 +10,27 @@ const EXIT = { failed: 1, usage: 2 } as const;
 
 /** A message for people; the stack is for those who ask for it. */
 function messageOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return String(error);
   if (error instanceof CommanderError) return usageMessage(error);
-  return process.env.PIXART_STACK ? error.stack : error.message;
+  if (process.env.PIXART_STACK && error instanceof Error) return error.stack;
+  return describeError(error);
 }
 
-endWithReaders();
+function complain(error: unknown): void {
+  const text = messageOf(error);
+  if (text !== undefined) process.stderr.write(`pixart: ${text}\n`);
+}
+
+guardOutput();
+keepNohup();
+// What is thrown where nothing waits for it.
+process.on("uncaughtException", (error) => {
+  complain(error);
+  process.exit(EXIT.failed);
+});
 try {
   await createProgram().parseAsync();
 } catch (error) {
-  const text = messageOf(error);
-  if (text !== undefined) process.stderr.write(`pixart: ${text}\n`);
+  complain(error);
   const isUsage = error instanceof UsageError || error instanceof CommanderError;
   // Help that was asked for is no error.
   if (!(error instanceof CommanderError && error.exitCode === 0))

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { loadConfig } from "../config/index.ts";
 import type { FeatureFolders } from "../training/made-features.ts";
 import { precompute, type Shard } from "../training/precompute.ts";
+import { printResult } from "./output.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -32,7 +33,7 @@ export async function precomputeCommand(
   };
   const { folder, pictures, texts } = await precompute(config, { shard: part, features, say });
   say(`Done: ${pictures} pictures and ${texts} texts of shard ${shard} are in the cache`);
-  process.stdout.write(`${folder}\n`);
+  printResult(folder);
 }
 
 function requireFolder(option: string, path: string | undefined): void {

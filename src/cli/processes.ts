@@ -10,6 +10,7 @@ import {
   supervise,
   World,
 } from "../distributed/index.ts";
+import { keepWorking } from "./output.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -50,6 +51,11 @@ export function placeOf(options: ProcessOptions): Processes | "launch" {
   }
   const parent = Number(process.env.PIXART_LAUNCHER_PID ?? 0);
   const seconds = process.env.PIXART_COLLECTIVE_TIMEOUT;
+  if (seconds !== undefined && !/^[1-9]\d{0,5}$/.test(seconds)) {
+    throw new UsageError(
+      `Expected whole seconds up to 999999 for the variable PIXART_COLLECTIVE_TIMEOUT but received ${seconds}`,
+    );
+  }
   const waits = seconds === undefined ? {} : { collective: Number(seconds) * 1000 };
   return { restarts: place.restarts, join: () => joinWorld(place, { parent, ...waits }) };
 }
@@ -62,6 +68,7 @@ function launcherOf({ launcher }: ProcessOptions): Launcher | undefined {
 
 /** Starts this command once a process, and stays until they end. Returns the exit code. */
 export function launch({ gpus = 1, maxRestarts = 0 }: ProcessOptions): Promise<number> {
+  keepWorking();
   const [script = "", ...args] = process.argv.slice(1);
   return supervise({
     processes: gpus,

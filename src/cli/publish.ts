@@ -14,6 +14,7 @@ import {
   requireFree,
 } from "../pipelines/publish.ts";
 import { pipelineFromRun, type RunPipeline } from "../training/run-pipeline.ts";
+import { printResult } from "./output.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -57,7 +58,7 @@ export async function publishCommand(
   const cardOf = (kind: ModelCard["kind"]): ModelCard => cardOfRun(found, kind, { which, out });
   const done = (folder: string, facts: object): void => {
     const report = { folder, checkpoint, stage: stage.name, step, weights: which, ...facts };
-    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${folder}\n`);
+    printResult(options.json ? JSON.stringify(report) : folder);
   };
   if (adapter !== undefined && options.merge !== true && components === undefined) {
     const [what, they] =

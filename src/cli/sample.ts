@@ -4,6 +4,7 @@ import type { PixArtAlphaOptions } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
 import { type DrawJob, drawJobs, inBatches, recordToRepeat } from "./draw-jobs.ts";
 import { drawingDevice, loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
+import { printResult } from "./output.ts";
 import {
   makeOutputFolder,
   pictureFile,
@@ -131,7 +132,7 @@ async function draw(
     files.push(await saveSheet(files, plan.jobs, output.folder));
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   say(`${plan.jobs.length} picture${plan.jobs.length === 1 ? "" : "s"} in ${seconds} s`);
-  process.stdout.write(options.json ? `${JSON.stringify({ files })}\n` : `${files.join("\n")}\n`);
+  printResult(options.json ? JSON.stringify({ files }) : files.join("\n"));
 }
 
 /** A run that trains a ControlNet has it already. */

@@ -6,6 +6,7 @@ import { proveResume } from "../training/prove-resume.ts";
 import { readRunConfig } from "../training/run-folder.ts";
 import { runFolderOf } from "../training/run-pipeline.ts";
 import { resumeRun, train } from "../training/train.ts";
+import { printResult } from "./output.ts";
 import { endingWithOthers, isResumed, launch, placeOf } from "./processes.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
@@ -106,7 +107,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
       `Publish:             npx pixart publish ${quoted(outcome.folder)} ${quoted(`${outcome.folder}/published`)}`,
     );
   }
-  process.stdout.write(`${outcome.folder}\n`);
+  printResult(outcome.folder);
 }
 
 /** Says whether a resumed run equals an unbroken one; the exit code is 1 where it does not. */

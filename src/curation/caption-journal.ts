@@ -4,6 +4,7 @@ import { GrowingFile } from "../files/growing-file.ts";
 import { makeFolder } from "../files/make-folder.ts";
 import { cutFile } from "../files/open-file.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
+import { namingPath } from "../weights/system-error.ts";
 
 /** One answer: a line of the journal. */
 export interface JournalLine {
@@ -114,7 +115,7 @@ async function* linesOf(path: string): AsyncGenerator<Line> {
     let next = 0;
     let number = 0;
     for (;;) {
-      const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES);
+      const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES).catch(namingPath(path));
       if (bytesRead === 0) break;
       let held = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
       for (let at = held.indexOf(NEWLINE); at >= 0; at = held.indexOf(NEWLINE)) {

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { ChatServer, completion, type Reply } from "../../test/fixtures/chat-server.ts";
 import type { DatasetEntry } from "../data/dataset.ts";
@@ -142,6 +143,12 @@ describe("captionPictures", () => {
       " answers 401 (Incorrect API key: ….); check the key in the variable that --api-key-env names",
     ],
     [
+      "a wrong key, which the server repeats changed",
+      { status: 401, body: { error: { message: "Incorrect API key: SK_SECRET_1, see docs" } } },
+      { apiKey: "sk-secret-1" },
+      " answers 401 (Incorrect API key: …, see docs); check the key in the variable that --api-key-env names",
+    ],
+    [
       "no such model",
       { status: 404, body: { detail: "no model" } },
       {},
@@ -171,6 +178,41 @@ describe("captionPictures", () => {
     const { stopped, answered, left, requests } = await run(9, endpoint);
     expect(stopped).toEqual(expect.objectContaining({ message: where() + message }));
     expect({ answered, left, requests }).toEqual({ answered: 1, left: 8, requests: 2 });
+  });
+
+  it("reads an answer without an end up to a limit, and ends the run where there never was another", async () => {
+    server.reply = () => ({ body: '{"choices": [{"message": {"content": "', endless: "a" });
+    const message = `${where()}: expected a chat completion of 4 MiB at most but received more; check the endpoint's address`;
+    const { stopped, requests } = await run(3);
+    expect(stopped).toEqual(expect.objectContaining({ message }));
+    expect(requests).toBe(1);
+    server.requests.length = 0;
+    server.reply = replies([completion("came")], {
+      body: '{"choices": [{"message": {"content": "',
+      endless: "a",
+    });
+    const later = await run(3);
+    expect(later).toMatchObject({ answered: 1, requests: 3, stopped: undefined });
+    expect(later.failures.map(({ reason }) => reason)).toEqual([message, message]);
+    expect(server.sent).toBeLessThan(4 * 2 ** 24);
+  });
+
+  it("reads no more of a small answer that unpacks to a large one", async () => {
+    const headers = { "content-encoding": "gzip" };
+    server.reply = () => ({ headers, body: gzipSync(Buffer.alloc(2 ** 27, " ")) });
+    const before = process.memoryUsage.rss();
+    expect((await run(1)).stopped).toMatchObject({
+      message: expect.stringContaining("expected a chat completion of 4 MiB at most"),
+    });
+    expect(process.memoryUsage.rss() - before).toBeLessThan(2 ** 29);
+  });
+
+  it("reads the beginning of a refusal without an end", async () => {
+    server.reply = () => ({ status: 404, body: "no such model ", endless: "a " });
+    expect((await run(1)).stopped).toMatchObject({
+      message: expect.stringContaining("answers 404 (no such model a a a a"),
+    });
+    expect(server.sent).toBeLessThan(2 ** 24);
   });
 
   it("sends the key, further fields of the request, and nothing for null", async () => {

@@ -1,6 +1,9 @@
+import { readBody } from "../hub/limited-body.ts";
+import { CHAT_ANSWER_BYTES, CHAT_REFUSAL_BYTES } from "../hub/network-limits.ts";
 import { type ChatAnswer, readChatAnswer, shortened } from "./chat-answer.ts";
 import { endpointAddress, shownAddress } from "./endpoint-address.ts";
 import { EndpointError, type EndpointFault } from "./endpoint-error.ts";
+import { withoutKey } from "./hide-key.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
 /** What is asked, and how. */
@@ -67,6 +70,7 @@ export class ChatEndpoint {
       signal,
     );
     if (!response.ok) throw this.#refusal(response, text);
+    if (text === undefined) throw this.#endless();
     const answer = readChatAnswer(this.#where, text, (words) => this.#shown(words));
     this.#hasAnswered = true;
     return answer;
@@ -75,7 +79,7 @@ export class ChatEndpoint {
   async #post(
     body: string,
     signal: AbortSignal | undefined,
-  ): Promise<{ response: Response; text: string }> {
+  ): Promise<{ response: Response; text: string | undefined }> {
     const headers = new Headers({ "content-type": "application/json" });
     if (this.#apiKey !== undefined) headers.set("authorization", `Bearer ${this.#apiKey}`);
     // By hand: AbortSignal.any would leave one dependent signal a request on the signal of a long run.
@@ -92,7 +96,9 @@ export class ChatEndpoint {
         redirect: "manual",
         signal: ended.signal,
       });
-      return { response, text: await response.text() };
+      const limit = response.ok ? CHAT_ANSWER_BYTES : CHAT_REFUSAL_BYTES;
+      const { text, isWhole } = await readBody(response, limit);
+      return { response, text: isWhole || !response.ok ? text : undefined };
     } catch (error) {
       signal?.throwIfAborted();
       throw this.#unreached(error, ended.signal.aborted);
@@ -100,6 +106,14 @@ export class ChatEndpoint {
       clearTimeout(timer);
       signal?.removeEventListener("abort", stop);
     }
+  }
+
+  /** No caption is so long: an endpoint that never gave one is none. */
+  #endless(): EndpointError {
+    return new EndpointError(
+      this.#hasAnswered ? "picture" : "endpoint",
+      `${this.#where}: expected a chat completion of ${CHAT_ANSWER_BYTES / 2 ** 20} MiB at most but received more; check the endpoint's address`,
+    );
   }
 
   #unreached(error: unknown, timedOut: boolean): EndpointError {
@@ -113,7 +127,7 @@ export class ChatEndpoint {
     );
   }
 
-  #refusal({ status, headers }: Response, body: string): EndpointError {
+  #refusal({ status, headers }: Response, body = ""): EndpointError {
     const { code, message } = errorIn(body);
     const words = this.#shown(message);
     const answer = `${this.#where} answers ${status}${words === "" ? "" : ` (${words})`}`;
@@ -160,7 +174,9 @@ export class ChatEndpoint {
 
   /** Servers repeat what they were sent, the key too. */
   #shown(words: string): string {
-    return shortened(this.#apiKey === undefined ? words : words.replaceAll(this.#apiKey, "…"));
+    const key = this.#apiKey;
+    if (key === undefined) return shortened(words);
+    return shortened(withoutKey(words, key, [this.model, this.#where]));
   }
 }
 

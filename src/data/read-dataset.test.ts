@@ -56,7 +56,7 @@ describe("a data set of which nothing can be used", () => {
       "metadata.jsonl": '{"file_name": "a.png", "additional_feature": "an a", "score": 1}',
     });
     expect(message).toEqual([
-      "DATA (jsonl) holds 1 pictures but none that can be used: 1 have no caption, 0 can't be read.",
+      "DATA (jsonl) holds 1 picture but none that can be used: 1 has no caption, 0 can't be read.",
       "Expected captions in the column text, caption or prompt but found the columns additional_feature, score; name the one with --text-column or dataset.textColumn",
     ]);
     await expect(readDataset(root, { textColumn: "caption_en" })).rejects.toThrow(
@@ -90,7 +90,7 @@ describe("a data set of which nothing can be used", () => {
     "names what may hold the captions: %j",
     async (files, line) => {
       expect(await refusal({ "fox.png": true, ...files })).toEqual([
-        "DATA (pictures) holds 1 pictures but none that can be used: 1 have no caption, 0 can't be read.",
+        "DATA (pictures) holds 1 picture but none that can be used: 1 has no caption, 0 can't be read.",
         line,
       ]);
     },
@@ -99,7 +99,7 @@ describe("a data set of which nothing can be used", () => {
   it("takes no table that it has read for one of another name, nor a link that leads nowhere for a list", async () => {
     await symlink(join(root, "gone"), join(root, "list.json"));
     expect(await refusal({ "metadata.tsv": "file_name\ttext\na.png\ta fox\n" })).toEqual([
-      "DATA (csv) holds 1 pictures but none that can be used: 0 have no caption, 1 can't be read.",
+      "DATA (csv) holds 1 picture but none that can be used: 0 have no caption, 1 can't be read.",
       "DATA/a.png: there is no such file (named at DATA/metadata.tsv line 2)",
     ]);
   });
@@ -136,6 +136,6 @@ describe("a data set of which nothing can be used", () => {
       "a.png": true,
       "metadata.jsonl": '{"file_name": "a.png", "text": "\u200b"}',
     });
-    expect(message[0]).toContain("1 have no caption");
+    expect(message[0]).toContain("1 has no caption");
   });
 });

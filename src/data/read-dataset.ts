@@ -15,14 +15,15 @@ import {
   type DetectedLayout,
   detectLayout,
   isContainer,
+  SHARD_NAME,
   signedLayouts,
 } from "./layouts/detect-layout.ts";
 import { controlFile, type FoundPicture, type FoundPictures } from "./layouts/found-picture.ts";
 import { listImageFolder } from "./layouts/image-folder.ts";
-import { innerName, type Listing, listFiles } from "./layouts/list-files.ts";
+import { innerName, type Listing, listFiles, type UnnamedEntry } from "./layouts/list-files.ts";
 import { adviceFor } from "./layouts/other-data.ts";
 import { listParquet, parquetContent } from "./layouts/parquet.ts";
-import { PICTURE_NAME, stemOf } from "./layouts/picture-names.ts";
+import { isStrange, OTHER_PICTURE_NAME, PICTURE_NAME, stemOf } from "./layouts/picture-names.ts";
 import { listPixArtJson } from "./layouts/pixart-json.ts";
 import { countSplits, placeInSplits } from "./layouts/splits.ts";
 import { holdsPictures, listWebDataset } from "./layouts/webdataset.ts";
@@ -84,8 +85,9 @@ async function readListing(
   const captioned = pictures.flatMap((picture, i) => withText(picture, texts[i] ?? instead));
   const entries = await withControls(captioned, options);
   const missingCaption = pictures.flatMap(({ path }, i) => (texts[i] === undefined ? [path] : []));
-  const { unreadable } = found;
-  const leftOut = [...found.leftOut, ...looseFiles(layout, listing, found)];
+  const unnamed = unnamedPictures(listing);
+  const unreadable = [...found.unreadable, ...unnamed.unreadable];
+  const leftOut = [...found.leftOut, ...looseFiles(layout, listing, found), ...unnamed.leftOut];
   const images = pictures.length + unreadable.length + leftOut.length;
   if (images === 0) {
     throw new Error(
@@ -97,8 +99,10 @@ async function readListing(
   }
   if (entries.length === 0) {
     const counts =
-      `${missingCaption.length} have no caption, ${unreadable.length} can't be read` +
-      (leftOut.length > 0 ? `, ${leftOut.length} are left out` : "");
+      `${missingCaption.length} ${missingCaption.length === 1 ? "has" : "have"} no caption, ${unreadable.length} can't be read` +
+      (leftOut.length > 0
+        ? `, ${leftOut.length} ${leftOut.length === 1 ? "is" : "are"} left out`
+        : "");
     const lines = [
       ...describeReasons([...unreadable, ...leftOut]),
       ...captionAdvice(pictures, options),
@@ -106,7 +110,7 @@ async function readListing(
     ];
     throw new Error(
       [
-        `${resolve(location)} (${layout}) holds ${images} pictures but none that can be used: ${counts}. ${ACCEPTED_LAYOUTS}.`,
+        `${resolve(location)} (${layout}) holds ${images} picture${images === 1 ? "" : "s"} but none that can be used: ${counts}. ${ACCEPTED_LAYOUTS}.`,
         ...lines,
       ].join("\n  "),
     );
@@ -156,6 +160,22 @@ function looseFiles(layout: DatasetLayout, { files }: Listing, found: FoundPictu
     .filter((file) => PICTURE_NAME.test(file) && !listed.has(file))
     .map((path) => ({ path, reason }));
 }
+
+/** What may be, or hold, a picture and can't be opened by its name. */
+function unnamedPictures({ unnamed = [] }: Listing): Pick<FoundPictures, "unreadable" | "leftOut"> {
+  const isWanted = ({ path, isFolder }: UnnamedEntry): boolean =>
+    isFolder || PICTURE_NAME.test(path) || isShard(path);
+  const listed = ({ path, isFolder }: UnnamedEntry): Unreadable => ({
+    path,
+    reason: `its name is not UTF-8${isFolder ? ", so what is in it is not seen" : ""}; rename it`,
+  });
+  const others = unnamed.filter(
+    (entry) => !isWanted(entry) && (OTHER_PICTURE_NAME.test(entry.path) || isStrange(entry.path)),
+  );
+  return { unreadable: unnamed.filter(isWanted).map(listed), leftOut: others.map(listed) };
+}
+
+const isShard = (path: string): boolean => SHARD_NAME.test(path) || /\.parquet$/i.test(path);
 
 function list(
   layout: DatasetLayout,

@@ -3,6 +3,7 @@ import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import * as torch from "../torch/index.ts";
+import { awaitPort } from "./await-port.ts";
 import { LOST_RANK } from "./exit-codes.ts";
 import type { Place } from "./place.ts";
 import { World } from "./world.ts";
@@ -36,8 +37,9 @@ export async function join(place: Place, options: JoinOptions = {}): Promise<Wor
   const { rank, size, masterAddress, masterPort, restarts } = place;
   const { collective = TIMES.collective, parent = 0 } = options;
   const { arrival } = TIMES;
-  const { address: host } = await lookup(masterAddress);
+  const host = await addressOf(masterAddress);
   const isServer = rank === 0 && !place.storeIsServed;
+  if (!isServer) await requireStore(host, masterPort, arrival);
   const served = connect({ host, port: masterPort, isServer, timeout: arrival });
   const prefix = `pixart/${restarts}`;
   const store = served.prefixed(prefix);
@@ -88,8 +90,30 @@ export async function join(place: Place, options: JoinOptions = {}): Promise<Wor
   });
 }
 
+async function addressOf(name: string): Promise<string> {
+  try {
+    return (await lookup(name)).address;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(
+      `Expected the address of rank 0's machine, or a name that this machine can resolve, for MASTER_ADDR but received ${name} (${code}). Check its spelling, or give the number`,
+      { cause: error },
+    );
+  }
+}
+
 const keys = (name: string, size: number): string[] =>
   Array.from({ length: size }, (_, rank) => `${name}/${rank}`);
+
+const silent = (host: string, port: number, timeout: number): string =>
+  `The run's store at ${host}:${port} did not answer within ${timeout / 1000} s. Is rank 0 running there, and do MASTER_ADDR and MASTER_PORT say so on every machine`;
+
+/** Throws where nobody serves the store in time. */
+async function requireStore(host: string, port: number, timeout: number): Promise<void> {
+  const failure = await awaitPort(host, port, timeout);
+  if (failure !== undefined)
+    throw new Error(`${silent(host, port, timeout)}? The last attempt: ${failure}`);
+}
 
 function connect(options: Parameters<typeof torch.Store.tcp>[0]): torch.Store {
   const { host, port, isServer, timeout } = options;
@@ -98,11 +122,15 @@ function connect(options: Parameters<typeof torch.Store.tcp>[0]): torch.Store {
   } catch (error) {
     const what = isServer
       ? `Rank 0 cannot serve the run's store at ${host}:${port}. Another run may have that port: set MASTER_PORT to a free one; or MASTER_ADDR is another machine's`
-      : `The run's store at ${host}:${port} did not answer within ${timeout / 1000} s. Is rank 0 running there, and do MASTER_ADDR and MASTER_PORT say so on every machine`;
-    throw new Error(`${what}. ${error instanceof Error ? error.message.split("\n")[0] : error}`, {
-      cause: error,
-    });
+      : silent(host, port, timeout);
+    throw new Error(`${what}. ${firstLine(error)}`, { cause: error });
   }
+}
+
+/** libtorch's own words, without the places in its code and the frames that follow them. */
+function firstLine(error: unknown): string {
+  const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+  return line.replace(/\s*(?:Exception raised from|\[W?\d*.*?\.(?:cpp|cc|h):\d+\]).*$/, "");
 }
 
 function requireAll(store: torch.Store, { rank, size }: Place, arrival: number): void {

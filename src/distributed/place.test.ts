@@ -95,6 +95,16 @@ describe("findPlace", () => {
     ],
     [
       "pytorch",
+      { ...torchrun, MASTER_PORT: "99999" },
+      "Expected a port up to 65535 for the variable MASTER_PORT but received 99999",
+    ],
+    [
+      "pytorch",
+      { ...torchrun, MASTER_PORT: "0x10" },
+      "Expected an integer of at least 1 for the variable MASTER_PORT but received 0x10",
+    ],
+    [
+      "pytorch",
       { ...torchrun, MASTER_PORT: "http" },
       "Expected an integer of at least 1 for the variable MASTER_PORT but received http",
     ],

@@ -27,6 +27,7 @@ export interface Place {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const DEFAULT_PORT = 29500;
+const HIGHEST_PORT = 65_535;
 
 /** How each launcher tells a process who it is. */
 const VARIABLES = {
@@ -103,10 +104,18 @@ function placeBy(name: keyof typeof VARIABLES, env: Environment): Place {
     localRank: wholeNumber(names.localRank, env, 0, rank % localSize),
     localSize,
     masterAddress: masterAddress(name, size, env),
-    masterPort: wholeNumber(["MASTER_PORT"], env, 1, DEFAULT_PORT),
+    masterPort: port(env),
     storeIsServed: isAgents,
     restarts: wholeNumber(["TORCHELASTIC_RESTART_COUNT", "PIXART_RESTART_COUNT"], env, 0, 0),
   };
+}
+
+function port(env: Environment): number {
+  const given = wholeNumber(["MASTER_PORT"], env, 1, DEFAULT_PORT);
+  if (given <= HIGHEST_PORT) return given;
+  throw new Error(
+    `Expected a port up to ${HIGHEST_PORT} for the variable MASTER_PORT but received ${given}`,
+  );
 }
 
 function wholeNumber(
@@ -117,8 +126,8 @@ function wholeNumber(
 ): number {
   const [name, text] = value(names, env) ?? [names[0], undefined];
   if (text === undefined && otherwise !== undefined) return otherwise;
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < least) {
+  const number = /^\d+$/.test(text ?? "") ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(number) || number < least) {
     throw new Error(
       `Expected an integer of at least ${least} for the variable ${name} but received ${text}`,
     );

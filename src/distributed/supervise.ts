@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline";
 import { INTERRUPTED, LOST_RANK, PREEMPTED } from "./exit-codes.ts";
 import { freePort } from "./free-port.ts";
+import { stopSignals } from "./stop-signals.ts";
 
 /** What {@link supervise} starts. */
 export interface SuperviseOptions {
@@ -18,7 +19,6 @@ export interface SuperviseOptions {
 
 /** Exit codes of a run that was asked to stop. */
 const STOPPED: readonly number[] = [INTERRUPTED, PREEMPTED];
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"] as const;
 /** Lines of a failed process that are shown again. */
 const LAST_LINES = 20;
 /** Until the others are ended after the first failure; they may have noticed it themselves. */
@@ -68,7 +68,8 @@ async function runOnce(
     wasAsked = true;
     for (const { child } of ranks) child.kill(signal);
   };
-  for (const signal of SIGNALS) process.on(signal, handOn);
+  const signals = stopSignals();
+  for (const signal of signals) process.on(signal, handOn);
   try {
     const failures: Failure[] = [];
     const firstFailure = new Promise<void>((resolve) => {
@@ -99,7 +100,7 @@ async function runOnce(
     const code = firstCause(failures)?.code ?? failures[0]?.code ?? stopCode ?? 0;
     return { code, wasStopped: failures.length === 0 || wasAsked };
   } finally {
-    for (const signal of SIGNALS) process.off(signal, handOn);
+    for (const signal of signals) process.off(signal, handOn);
   }
 }
 

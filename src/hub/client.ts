@@ -5,11 +5,11 @@ import {
   UnknownRepositoryError,
   UnknownRevisionError,
 } from "./errors.ts";
+import { readBody } from "./limited-body.ts";
+import { HUB_ANSWER_BYTES, HUB_ANSWER_MS, HUB_LISTING, MAX_REDIRECTS } from "./network-limits.ts";
+import { inUnits } from "./progress.ts";
 import { GIT_HASH, INNER_PATH, type RemoteFile, SHA256 } from "./remote-file.ts";
 import { KINDS, type Repository } from "./repository-name.ts";
-
-const MAX_REDIRECTS = 5;
-const ANSWER_MS = 30_000;
 
 /**
  * One repository on the Hub. Routes and pages are @huggingface/hub's. Its cache is not used (2.17.5): `downloadFileToCacheDir`
@@ -67,11 +67,12 @@ export class HubClient {
       if (type !== "file") continue;
       // They become file names of the cache.
       this.#checked("a path inside the repository", path, INNER_PATH);
+      const bytes = this.#size(path, lfs?.size ?? size);
       const blobId = this.#checked("a hash", oid, GIT_HASH);
       const etag = lfs === undefined ? blobId : this.#checked("a hash", lfs.oid, SHA256);
       files.set(path, {
         path,
-        size: lfs?.size ?? size,
+        size: bytes,
         etag,
         isLarge: lfs !== undefined,
         blobId,
@@ -95,13 +96,59 @@ export class HubClient {
     );
   }
 
+  /** Asks for one answer in JSON, or for pages of one, all within their limits. */
   #fetchOf(revision: string): typeof fetch {
-    return (input, init) =>
-      this.#request(
-        input instanceof Request ? input.url : input.toString(),
-        { ...init, signal: AbortSignal.timeout(ANSWER_MS) },
-        revision,
-      );
+    const asked = new Set<string>();
+    const end = performance.now() + HUB_LISTING.ms;
+    let bytes = 0;
+    return async (input, init) => {
+      const address = input instanceof Request ? input.url : input.toString();
+      const left = end - performance.now();
+      if (asked.has(address)) throw this.#endless(address, "pages that end", "the same page again");
+      if (asked.size === HUB_LISTING.pages || left <= 0) {
+        const most = `${HUB_LISTING.pages} pages in ${HUB_LISTING.ms / 60_000} minutes at most`;
+        throw this.#endless(address, most, `a further one after ${asked.size}`);
+      }
+      asked.add(address);
+      const signal = AbortSignal.timeout(Math.ceil(Math.min(HUB_ANSWER_MS, left)));
+      const response = await this.#request(address, { ...init, signal }, revision);
+      const limit = Math.min(HUB_ANSWER_BYTES, HUB_LISTING.bytes - bytes);
+      const { text, length, isWhole } = await readBody(response, limit).catch((error: unknown) => {
+        throw this.#unreachable(new URL(address), error);
+      });
+      bytes += length;
+      if (!isWhole) throw this.#endless(address, `${inUnits(limit)} at most`, "more");
+      this.#requireJson(address, response, text);
+      return new Response(text, { headers: response.headers });
+    };
+  }
+
+  #endless(address: string, expected: string, received: string): HubError {
+    const { host, pathname } = new URL(address);
+    return new HubError(
+      `${this.#name}: expected ${expected} from ${host}${pathname} but received ${received}; check HF_ENDPOINT, and what is between here and there`,
+    );
+  }
+
+  /** Networks that want a login answer with a page of their own, whatever was asked for. */
+  #requireJson(address: string, { headers }: Response, text: string): void {
+    try {
+      JSON.parse(text);
+      return;
+    } catch {
+      // told below
+    }
+    const isPage = /^\s*</.test(text) || /\bhtml\b/i.test(headers.get("content-type") ?? "");
+    const title = /<title[^>]*>([^<]{1,80})/i.exec(text.slice(0, 100_000))?.[1]?.trim();
+    const found = isPage
+      ? `a web page${title ? ` (${JSON.stringify(title)})` : ""}; this network may want a login in a browser first`
+      : text === ""
+        ? "nothing"
+        : JSON.stringify(text.slice(0, 80));
+    const { host, pathname } = new URL(address);
+    throw new HubUnreachableError(
+      `${this.#name}: expected JSON from ${host}${pathname} but received ${found}${isPage ? ". Otherwise check" : "; check"} HF_ENDPOINT`,
+    );
   }
 
   /** A request whose redirects are followed here, because the token may go to the endpoint alone. */
@@ -131,11 +178,15 @@ export class HubClient {
     try {
       return await fetch(url, { ...init, headers, redirect: "manual" });
     } catch (error) {
-      throw new HubUnreachableError(
-        `${this.#name}: ${url.host} could not be reached (${reasonOf(error)}); check the network and HF_ENDPOINT, or set HF_HUB_OFFLINE=1 to use what is cached`,
-        { cause: error },
-      );
+      throw this.#unreachable(url, error);
     }
+  }
+
+  #unreachable(url: URL, error: unknown): HubUnreachableError {
+    return new HubUnreachableError(
+      `${this.#name}: ${url.host} could not be reached (${reasonOf(error)}); check the network and HF_ENDPOINT, or set HF_HUB_OFFLINE=1 to use what is cached`,
+      { cause: error },
+    );
   }
 
   async #refusal(response: Response, revision: string): Promise<HubError> {
@@ -189,6 +240,13 @@ export class HubClient {
     // Without the query: it may hold a signature that gives access.
     return new HubError(
       `${name}: expected an answer from ${host}${pathname} but received ${status}`,
+    );
+  }
+
+  #size(path: string, value: unknown): number {
+    if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+    throw new HubError(
+      `${this.#name}: expected the size of ${path} from ${this.#environment.endpoint} but received ${JSON.stringify(value)?.slice(0, 80) ?? "nothing"}; check HF_ENDPOINT`,
     );
   }
 

@@ -6,6 +6,7 @@ import { renamePath } from "../files/rename.ts";
 import { syncFolder } from "../files/sync-folder.ts";
 import { writeBytes, writing } from "../files/write-error.ts";
 import { HubError, HubUnreachableError } from "./errors.ts";
+import { STALL_MS } from "./network-limits.ts";
 import { PartialFile } from "./partial-file.ts";
 import type { FileProgress } from "./progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
@@ -20,7 +21,6 @@ export interface Download {
 
 // Between attempts that bring nothing; one that brought something starts the row anew.
 const PAUSES_MS = [250, 500, 1_000, 2_000, 4_000];
-const STALL_MS = 60_000;
 
 /**
  * Downloads a file to `path`, which appears whole and checked or not at all. What has arrived is kept beside it, and a

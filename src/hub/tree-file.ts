@@ -63,10 +63,12 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const isHash = (value: unknown, pattern: RegExp): boolean =>
   typeof value === "string" && pattern.test(value);
 
+const isSize = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
+
 const isEntry = (entry: unknown): entry is TreeEntry =>
   isObject(entry) &&
-  Number.isSafeInteger(entry.size) &&
-  Number.isSafeInteger(entry.lfs_size ?? 0) &&
+  isSize(entry.size) &&
+  isSize(entry.lfs_size ?? 0) &&
   isHash(entry.blob_id, GIT_HASH) &&
   [entry.lfs_sha256 ?? undefined, entry.xet_hash ?? undefined].every(
     (hash) => hash === undefined || isHash(hash, SHA256),

@@ -104,6 +104,15 @@ describe("readPictureMetadata", () => {
     );
   });
 
+  it("refuses a record of more levels than any has", async () => {
+    const deep = `${'{"a":'.repeat(200_000)}1${"}".repeat(200_000)}`;
+    const record = JSON.stringify({ ...metadata, width: 64, height: 48 });
+    const path = await written(`${record.slice(0, -1)},"extra":${deep}}`);
+    await expect(readPictureMetadata(path)).rejects.toThrow(
+      `${path}: the "pixart" text does not hold a record: it has more than 16 levels`,
+    );
+  });
+
   it("refuses what is no whole PNG, before allocating what a damaged length asks for", async () => {
     const path = join(folder, "cut.png");
     const png = Buffer.from(await image.encodePng(metadata));

@@ -3,6 +3,7 @@ import textChunk from "png-chunk-text";
 import encodeChunks from "png-chunks-encode";
 import extractChunks from "png-chunks-extract";
 import { z } from "zod";
+import { namingPath } from "../weights/system-error.ts";
 
 const pictureMetadata = z.object({
   prompt: z.string(),
@@ -29,6 +30,8 @@ export type SavedPictureMetadata = Readonly<z.infer<typeof savedMetadata>>;
 
 /** Our own chunk's keyword; its text is JSON. */
 const KEYWORD = "pixart";
+/** A record has four levels. */
+const DEEPEST = 16;
 const SIGNATURE_BYTES = 8;
 /** The signature and IHDR, which comes first and always holds 13 bytes. */
 const HEADER_BYTES = SIGNATURE_BYTES + 12 + 13;
@@ -73,9 +76,15 @@ export function embedMetadata(png: Uint8Array, metadata: SavedPictureMetadata): 
  * does not say. Throws an error naming the file where it is no PNG or the record is damaged.
  */
 export async function readPictureMetadata(path: string): Promise<SavedPictureMetadata | undefined> {
-  const text = findText(path, await readFile(path));
+  const text = findText(path, await readFile(path).catch(namingPath(path)));
   if (text === undefined) return undefined;
-  const parsed = savedMetadata.safeParse(parseJson(path, text));
+  const record = parseJson(path, text);
+  if (depthOf(record) > DEEPEST) {
+    throw new Error(
+      `${path}: the "${KEYWORD}" text does not hold a record: it has more than ${DEEPEST} levels`,
+    );
+  }
+  const parsed = savedMetadata.safeParse(record);
   if (!parsed.success) {
     const { path: key, message } = parsed.error.issues[0] ?? { path: [], message: "" };
     throw new Error(
@@ -83,6 +92,19 @@ export async function readPictureMetadata(path: string): Promise<SavedPictureMet
     );
   }
   return parsed.data;
+}
+
+/** How many levels a JSON value has. Level by level, and not by itself: the stack has an end. */
+function depthOf(value: unknown): number {
+  let level: unknown[] = [value];
+  let depth = 0;
+  while (level.length > 0 && depth <= DEEPEST) {
+    depth += 1;
+    level = level.flatMap((item) =>
+      typeof item === "object" && item !== null ? Object.values(item) : [],
+    );
+  }
+  return depth;
 }
 
 function findText(path: string, png: Buffer): string | undefined {

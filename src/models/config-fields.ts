@@ -1,4 +1,5 @@
 import { closest, distance } from "fastest-levenshtein";
+import { quote } from "../weights/errors.ts";
 import type { ConfigObject } from "../weights/index.ts";
 
 /** One field of a model's configuration: its value where nothing is said, and what it may hold. */
@@ -100,9 +101,7 @@ export function completeConfig<C extends object>(
   const config = known.map(([name, { initial, expected, accepts }]) => {
     const value = name in given ? given[name] : initial;
     if (!accepts(value)) {
-      problems.push(
-        `Expected ${expected} for ${label(name)} but received ${JSON.stringify(value)}`,
-      );
+      problems.push(`Expected ${expected} for ${label(name)} but received ${quote(value)}`);
     }
     return [name, value];
   });
@@ -136,12 +135,12 @@ export function requireClass(
   if (found === className || found === undefined) return;
   if (olderNormType === undefined) {
     throw new Error(
-      `Expected ${className} for _class_name in ${path} but received ${JSON.stringify(found)}`,
+      `Expected ${className} for _class_name in ${path} but received ${quote(found)}`,
     );
   }
   if (found === "Transformer2DModel" && normType === olderNormType) return;
   throw new Error(
-    `Expected ${className}, or Transformer2DModel with norm_type "${olderNormType}", for _class_name in ${path} but received ${JSON.stringify(found)} with norm_type ${JSON.stringify(normType)}`,
+    `Expected ${className}, or Transformer2DModel with norm_type "${olderNormType}", for _class_name in ${path} but received ${quote(found)} with norm_type ${quote(normType)}`,
   );
 }
 

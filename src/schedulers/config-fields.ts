@@ -1,3 +1,4 @@
+import { quote } from "../weights/errors.ts";
 import type { ConfigObject } from "../weights/index.ts";
 import { foreignFields } from "./foreign-fields.ts";
 
@@ -79,9 +80,7 @@ export function readFields<Config extends object>(
     if (isForeign && name in foreign && !isMeant) return [name, foreign[name as keyof Config]];
     const value = field.meanings?.has(given) ? field.meanings.get(given) : given;
     if (!field.accepts(value)) {
-      throw new Error(
-        `Expected ${field.expected} for ${key} but received ${JSON.stringify(value)}`,
-      );
+      throw new Error(`Expected ${field.expected} for ${key} but received ${quote(value)}`);
     }
     return [name, value];
   });

@@ -14,7 +14,12 @@ interface Left {
 }
 
 /** A loop of `steps` steps of 100 ms that saves and leaves when it is asked to, and gets `send` after its first step. */
-async function run(send: readonly StopSignal[], steps: number, body = ""): Promise<Left> {
+async function run(
+  send: readonly StopSignal[],
+  steps: number,
+  body = "",
+  startedBy = "node",
+): Promise<Left> {
   const script = `
     const { StopRequest } = await import(${JSON.stringify(source)});
     const stop = new StopRequest();
@@ -31,7 +36,7 @@ async function run(send: readonly StopSignal[], steps: number, body = ""): Promi
     stop[Symbol.dispose]();
     console.log("left");`;
   const args = ["--import", import.meta.resolve("tsx"), "--input-type=module", "-e", script];
-  const child = spawn(process.execPath, args);
+  const child = spawn(process.execPath, args, { env: { ...process.env, _: startedBy } });
   const output = { out: "", err: "" };
   const closed = once(child, "close");
   child.stdout.on("data", (data) => {
@@ -53,6 +58,7 @@ async function run(send: readonly StopSignal[], steps: number, body = ""): Promi
 const exitCodes = [
   ["SIGINT", 130, "Saving, then leaving. Press Ctrl+C again to leave at once without saving."],
   ["SIGTERM", 75, "SIGTERM: saving, then leaving."],
+  ["SIGHUP", 75, "SIGHUP: saving, then leaving."],
   ["SIGUSR1", 75, "SIGUSR1: saving, then leaving."],
   ["SIGUSR2", 75, "SIGUSR2: saving, then leaving."],
 ] as const;
@@ -62,6 +68,14 @@ describe("StopRequest in a process", () => {
     const left = await run([signal], 50);
     expect(left).toMatchObject({ code, err: `${said}\n` });
     expect(left.out).toMatch(new RegExp(`^(step \\d+\n)+saved for ${signal}\nleft\n$`));
+  });
+
+  it("goes on under nohup when the terminal goes away", async () => {
+    const left = await run(["SIGHUP"], 3, "", "/usr/bin/nohup");
+    expect(left).toMatchObject({ code: 0, err: "" });
+    expect(left.out).toMatch(/step 3\nleft\n$/);
+    const asked = await run(["SIGHUP", "SIGTERM"], 50, "", "/usr/bin/nohup");
+    expect(asked).toMatchObject({ code: 75, err: "SIGTERM: saving, then leaving.\n" });
   });
 
   it("goes on to its end without signals", async () => {

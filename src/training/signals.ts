@@ -1,10 +1,7 @@
 import { INTERRUPTED, PREEMPTED } from "../distributed/exit-codes.ts";
+import { type StopSignal, stopSignals } from "../distributed/stop-signals.ts";
 
-/** Signals that ask a run to save and stop: Ctrl+C, and what schedulers send before they end a job. */
-const signals = ["SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"] as const;
-
-/** One of the signals that ask a run to stop. */
-export type StopSignal = (typeof signals)[number];
+export type { StopSignal } from "../distributed/stop-signals.ts";
 
 /**
  * Listens for the wish to stop and only notes it: the training loop looks at `requested` after each step, saves, and
@@ -15,13 +12,14 @@ export class StopRequest implements Disposable {
   #requested: StopSignal | undefined;
   #interrupts = 0;
   readonly #abort = new AbortController();
+  readonly #signals = stopSignals();
 
   /** Listens from now on, also for SIGUSR1, which would open Node's inspector. */
   constructor(
     say: (sentence: string) => void = (sentence) => process.stderr.write(`${sentence}\n`),
   ) {
     this.#say = say;
-    for (const signal of signals) process.on(signal, this.#note);
+    for (const signal of this.#signals) process.on(signal, this.#note);
   }
 
   /** The first signal that came. */
@@ -42,7 +40,7 @@ export class StopRequest implements Disposable {
 
   /** Stops listening. */
   [Symbol.dispose](): void {
-    for (const signal of signals) process.off(signal, this.#note);
+    for (const signal of this.#signals) process.off(signal, this.#note);
   }
 
   readonly #note = (signal: StopSignal): void => {

@@ -21,6 +21,15 @@ const readable = (value: unknown): unknown =>
 
 /** A value from a file as it may stand in a message: JSON, cut short, so that a hostile file cannot fill the log. */
 export const quote = (value: unknown): string => {
-  const text = JSON.stringify(value, (_key, item: unknown) => readable(item)) ?? "nothing";
+  const text = typeof value === "number" ? String(value) : written(value);
   return text.length <= LONGEST_QUOTE ? text : `${text.slice(0, LONGEST_QUOTE)}…`;
 };
+
+function written(value: unknown): string {
+  try {
+    return JSON.stringify(value, (_key, item: unknown) => readable(item)) ?? "nothing";
+  } catch (error) {
+    if (error instanceof RangeError) return "JSON of too many levels"; // the stack ends before they do
+    throw error;
+  }
+}

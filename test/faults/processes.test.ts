@@ -92,7 +92,7 @@ describe.runIf(process.platform === "linux")("two processes that are asked to st
     async () => {
       const unbroken = await straight("asked-straight", steps, gpus(2));
       const run = join(folder, "asked");
-      const signals = ["SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2"] as const;
+      const signals = ["SIGTERM", "SIGHUP", "SIGINT", "SIGUSR1", "SIGUSR2"] as const;
       for (let request = 0; request < REQUESTS; request++) {
         const child = startRun({ configFile, run, steps, resume: request > 0, flags: gpus(2) });
         const closed = once(child, "close");

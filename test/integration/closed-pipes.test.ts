@@ -50,3 +50,26 @@ describe("a reader that has gone", () => {
     expect([stdout, stderr]).toEqual(["1\n", ""]);
   });
 });
+
+describe.runIf(process.platform === "linux")("a full device", () => {
+  it.each(["configs", "config emoji_full", "--help", "simulate --gpus 1 2 --json"])(
+    "behind stdout ends `pixart %s` with a sentence",
+    async (command) => {
+      const { code, stderr } = await piped(command, "> /dev/full");
+      expect(code).toBe(1);
+      expect(stderr).toBe("pixart: stdout cannot be written (ENOSPC); send it elsewhere\n");
+    },
+  );
+
+  it("behind both ends it with the exit code alone", async () => {
+    expect(await piped("configs", "> /dev/full 2>&1")).toEqual({ code: 1, stderr: "" });
+  });
+
+  it("behind stderr keeps a command from nothing", async () => {
+    const out = join(folder, "third");
+    const script = `${PIXART} sample emoji-demo "a pig" --steps 1 --out ${out} 2>/dev/full; echo $?`;
+    const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script], { cwd: ROOT });
+    expect(stdout).toMatch(new RegExp(`^${out}/.*\\.png\n0\n$`));
+    expect(stderr).toBe("");
+  });
+});

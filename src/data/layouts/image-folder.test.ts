@@ -414,3 +414,58 @@ describe("readDataset of pictures in files", () => {
     ]);
   });
 });
+
+describe.runIf(process.platform === "linux")("names that are not UTF-8", () => {
+  /** A path below the root, a byte a letter. */
+  const raw = (name: string): Buffer =>
+    Buffer.concat([Buffer.from(`${root}/`), Buffer.from(name, "latin1")]);
+  const unreadable = (name: string, more = ""): object => ({
+    path: join(root, name),
+    reason: `its name is not UTF-8${more}; rename it`,
+  });
+
+  it.each([
+    ["side-cars", {}],
+    ["jsonl", { "metadata.jsonl": '{"file_name": "a.png", "text": "an a"}\n' }],
+    ["csv", { "metadata.csv": "file_name,text\na.png,an a\n" }],
+    ["captions", { "captions.json": '{"a.png": "an a"}' }],
+  ] as const)("are listed in the layout %s, and the others read", async (layout, tables) => {
+    await files({ "a.png": true, "a.txt": "an a", ...tables });
+    await writeFile(raw("b\xff.png"), png);
+    await writeFile(raw("b\xff.txt"), "a b");
+    await writeFile(raw("c\xe9"), png);
+    await mkdir(raw("d\xe9"));
+    await writeFile(raw("d\xe9/e.png"), png);
+    const dataset = await readDataset(root, { layout });
+    expect(dataset.entries).toMatchObject([{ file: "a.png", text: "an a" }]);
+    expect(dataset.unreadable).toEqual([
+      unreadable("b\ufffd.png"),
+      unreadable("d\ufffd", ", so what is in it is not seen"),
+    ]);
+    expect(dataset.leftOut).toEqual([unreadable("c\ufffd")]);
+    expect(dataset.images).toBe(4);
+  });
+
+  it("are all that there is", async () => {
+    await writeFile(raw("b\xff.png"), png);
+    await expect(readDataset(root)).rejects.toThrow(
+      "b\ufffd.png: its name is not UTF-8; rename it",
+    );
+  });
+});
+
+describe.runIf(process.platform === "linux")("a caption file that can't be read", () => {
+  it("leaves out its picture, and no other", async () => {
+    await files({ "a.png": true, "a.txt": "an a", "b.png": true, "c.png": true, "d.png": true });
+    await symlink("nowhere", join(root, "b.txt"));
+    await symlink("d.txt", join(root, "d.txt"));
+    execFileSync("mkfifo", [join(root, "c.txt")]);
+    const { entries, unreadable } = await readDataset(root);
+    expect(entries).toMatchObject([{ file: "a.png" }]);
+    expect(unreadable.map(({ reason }) => reason)).toEqual([
+      `its caption can't be read: ${root}/b.txt: expected a file or folder but found nothing (ENOENT)`,
+      `its caption ${root}/c.txt is no file`,
+      `its caption can't be read: ${root}/d.txt: expected a file or folder but its symbolic links lead round in a circle (ELOOP)`,
+    ]);
+  });
+});

@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
+import { systemSentence } from "../../weights/system-error.ts";
 import { captionText, decodeCaption } from "../caption-text.ts";
 import type { DatasetLayout, Unreadable } from "../dataset.ts";
 import type { ColumnNames } from "../described-picture.ts";
@@ -66,6 +67,20 @@ export async function listImageFolder(
 /** The caption in a file beside a picture: undefined where there is none or it is blank. */
 async function readSideCar(path: string | undefined): Promise<string | undefined | Error> {
   if (path === undefined) return undefined;
-  const text = decodeCaption(await readFile(path));
+  const bytes = await readRegular(path);
+  if (bytes instanceof Error) return bytes;
+  const text = decodeCaption(bytes);
   return text === undefined ? new Error(`its caption ${path} is not UTF-8`) : captionText(text);
+}
+
+/** One caption that can't be read leaves one picture out; a link may lead nowhere, and a pipe would be waited for. */
+async function readRegular(path: string): Promise<Uint8Array | Error> {
+  try {
+    if (!(await stat(path)).isFile()) return new Error(`its caption ${path} is no file`);
+    return await readFile(path);
+  } catch (error) {
+    const sentence = systemSentence(error);
+    if (sentence === undefined) throw error;
+    return new Error(`its caption can't be read: ${sentence}`);
+  }
 }

@@ -1,4 +1,4 @@
-import type { Dirent } from "node:fs";
+import { isUtf8 } from "node:buffer";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 
@@ -8,6 +8,14 @@ export interface Listing {
   readonly root: string;
   /** Absolute paths, sorted. */
   readonly files: readonly string[];
+  /** What no path of letters leads to, since its name is not UTF-8: paths to show, with \ufffd for what is no letter. */
+  readonly unnamed?: readonly UnnamedEntry[];
+}
+
+/** A file or folder whose name is not UTF-8. */
+export interface UnnamedEntry {
+  readonly path: string;
+  readonly isFolder: boolean;
 }
 
 /**
@@ -18,7 +26,8 @@ export async function listFiles(location: string): Promise<Listing> {
   const root = resolve(location);
   try {
     if ((await stat(root)).isFile()) return { root: dirname(root), files: [root] };
-    return { root, files: (await filesBelow(root)).sort() };
+    const { files, unnamed } = await entriesBelow(root);
+    return { root, files: files.sort(), unnamed };
   } catch (error) {
     const { code, path = root } = error as NodeJS.ErrnoException;
     if (path === root) {
@@ -33,22 +42,27 @@ export async function listFiles(location: string): Promise<Listing> {
 }
 
 /** Folders are read before what links to them, so that files have the names of their own folder. */
-async function filesBelow(root: string): Promise<string[]> {
+async function entriesBelow(
+  root: string,
+): Promise<{ readonly files: string[]; readonly unnamed: UnnamedEntry[] }> {
   const files: string[] = [];
+  const unnamed: UnnamedEntry[] = [];
   const folders = [root];
   const links: string[] = [];
   const read = new Set<string>();
   for (;;) {
     const folder = folders.pop() ?? links.shift();
-    if (folder === undefined) return files;
+    if (folder === undefined) return { files, unnamed };
     const place = await realpath(folder);
     if (read.has(place)) continue;
     read.add(place);
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const path = join(folder, entry.name);
-      if (isHidden(entry.name)) continue;
-      if (entry.isDirectory()) folders.push(path);
-      else if (await isLinkToFolder(entry, path)) links.push(path);
+    for (const entry of await readdir(folder, { withFileTypes: true, encoding: "buffer" })) {
+      const name = entry.name.toString();
+      const path = join(folder, name);
+      if (isHidden(name)) continue;
+      if (!isUtf8(entry.name)) unnamed.push({ path, isFolder: entry.isDirectory() });
+      else if (entry.isDirectory()) folders.push(path);
+      else if (entry.isSymbolicLink() && (await isFolder(path))) links.push(path);
       else files.push(path);
     }
     links.sort();
@@ -56,12 +70,11 @@ async function filesBelow(root: string): Promise<string[]> {
 }
 
 /** A link that leads nowhere is a file that is listed, and can't be opened. */
-const isLinkToFolder = async (entry: Dirent, path: string): Promise<boolean> =>
-  entry.isSymbolicLink() &&
-  (await stat(path).then(
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
     (target) => target.isDirectory(),
     () => false,
-  ));
+  );
 
 const isHidden = (name: string): boolean => name.startsWith(".") || name === "__MACOSX";
 

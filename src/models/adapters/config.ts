@@ -1,3 +1,4 @@
+import { quote } from "../../weights/errors.ts";
 import {
   completeConfig,
   count,
@@ -280,7 +281,7 @@ export function adapterFields(peftType: unknown, label: string): Record<string, 
   const fields = known.get(peftType);
   if (fields === undefined) {
     throw new Error(
-      `Expected ${[...known.keys()].join(", ")} for ${label} but received ${JSON.stringify(peftType)}`,
+      `Expected ${[...known.keys()].join(", ")} for ${label} but received ${quote(peftType)}`,
     );
   }
   return fields as Record<string, Field<unknown>>;

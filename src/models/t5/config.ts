@@ -1,4 +1,5 @@
 import type { DType } from "../../torch/index.ts";
+import { quote } from "../../weights/errors.ts";
 import type { ConfigObject } from "../../weights/index.ts";
 import {
   completeConfig,
@@ -79,9 +80,7 @@ export const t5Config = (given: Partial<T5Config>): T5Config =>
 /** Reads `config.json` of a T5, which `path` names in errors; fields of the decoder and of others are passed over. */
 export function readT5Config(json: Readonly<Record<string, unknown>>, path: string): T5Config {
   if (json.model_type !== "t5") {
-    throw new Error(
-      `Expected t5 for model_type in ${path} but received ${JSON.stringify(json.model_type)}`,
-    );
+    throw new Error(`Expected t5 for model_type in ${path} but received ${quote(json.model_type)}`);
   }
   refuseQuantized(json, path);
   const own = Object.keys(fields).filter((field) => fileKey(field) in json);

@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { open, readdir, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { namingPath, systemSentence } from "./system-error.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "pixart-system-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const at = (name: string): string => join(folder, name);
+writeFileSync(at("file"), "");
+symlinkSync("loop", at("loop"));
+
+const sentence = (promise: Promise<unknown>): Promise<string | undefined> =>
+  promise.then(() => "nothing was thrown", systemSentence);
+
+describe("systemSentence", () => {
+  it.each<[string, () => Promise<unknown>, string]>([
+    [
+      "nothing",
+      () => open(at("none")),
+      "none: expected a file or folder but found nothing (ENOENT)",
+    ],
+    [
+      "a file on the way",
+      () => open(at("file/a")),
+      "file/a: expected folders on the way to it but one of them is a file (ENOTDIR)",
+    ],
+    [
+      "a circle",
+      () => open(at("loop")),
+      "loop: expected a file or folder but its symbolic links lead round in a circle (ELOOP)",
+    ],
+    [
+      "a long name",
+      () => open(at("x".repeat(300))),
+      `${"x".repeat(300)}: expected a shorter name than this, which the file system does not take (ENAMETOOLONG)`,
+    ],
+    [
+      "a free name",
+      () => open(at("file"), "wx"),
+      "file: expected a name that is free but something is there (EEXIST)",
+    ],
+    [
+      "a file as a folder",
+      () => readdir(at("file")),
+      "file: expected folders on the way to it but one of them is a file (ENOTDIR)",
+    ],
+  ])("of %s names the path and the code", async (_, act, text) => {
+    expect(await sentence(act())).toBe(`${folder}/${text}`);
+  });
+
+  it("names the path that reading a folder leaves out", async () => {
+    expect(await sentence(readFile(folder))).toBe("expected a file but found a folder (EISDIR)");
+    expect(await sentence(readFile(folder).catch(namingPath(folder)))).toBe(
+      `${folder}: expected a file but found a folder (EISDIR)`,
+    );
+  });
+
+  it("leaves other errors alone", async () => {
+    expect(systemSentence(new Error("ENOENT: of our own"))).toBeUndefined();
+    expect(systemSentence("ENOENT")).toBeUndefined();
+    await expect(Promise.reject(new Error("other")).catch(namingPath("a"))).rejects.toThrow(
+      "other",
+    );
+  });
+});
