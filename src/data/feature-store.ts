@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { makeBelow } from "../files/make-below.ts";
 import type { Tensor } from "../torch/index.ts";
 import { replaceFile } from "../weights/durable-files.ts";
 import {
@@ -45,14 +46,15 @@ export class FeatureStore {
     this.#shardBytes = shardBytes;
   }
 
-  /** Opens a folder, which need not exist. `warn` is told of damaged shards. */
+  /** Opens a folder, which need not exist, nor the one that it is in; all above that must. `warn` is told of damaged shards. */
   static async open(
     folder: string,
     warn: (message: string) => void,
     shardBytes: number = SHARD_BYTES,
   ): Promise<FeatureStore> {
     const store = new FeatureStore(folder, shardBytes);
-    await mkdir(folder, { recursive: true });
+    const cache = dirname(folder);
+    makeBelow(dirname(cache), basename(cache), basename(folder));
     for (const name of (await readdir(folder)).sort()) {
       const path = join(folder, name);
       if (UNFINISHED.test(name)) await removeAbandoned(path);

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, rename } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeBelow } from "../files/make-below.ts";
 import { inPieces, replaceFile, syncFolder, writeNewFile } from "../weights/durable-files.ts";
 import { type LazyTensor, safetensorsPieces } from "../weights/lazy-tensors.ts";
 import { byteSize, formatHeader, type TensorSpec } from "../weights/safetensors-header.ts";
@@ -42,6 +44,10 @@ export interface SaveOptions<T> {
   /** Ends the waiting on a full disk. */
   readonly signal?: AbortSignal;
   readonly warn?: Warn;
+  /** A folder that is there: what is missing from it to the checkpoints is made, and never itself. */
+  readonly within?: string;
+  /** Throws where nothing may be written any more; asked before each thing that readers see. */
+  readonly mayWrite?: () => void;
 }
 
 /** The file that names the newest checkpoint, for people and other programs; resuming looks at the folders themselves. */
@@ -61,6 +67,7 @@ export async function saveCheckpointBytes(
   options: SaveOptions<LazyTensor>,
 ): Promise<string> {
   const { step, keep, best, whenFull = "stop", signal, warn = warnOnStderr } = options;
+  const { within, mayWrite = () => {} } = options;
   requireInteger("step", step, 0);
   requireInteger("keep", keep, 1);
   const files = [...options.groups].map(([stem, tensors]) => ({
@@ -75,9 +82,10 @@ export async function saveCheckpointBytes(
 
   for (let warned = false; ; ) {
     try {
+      mayWrite();
       await requireDiskSpace(path, neededBytes);
-      await makeRoot(root);
-      await stageAndRename(root, name, files, content);
+      await makeRoot(root, within);
+      await stageAndRename(root, name, { files, content, mayWrite });
       break;
     } catch (error) {
       const failure = await describeWriteFailure(error, path, neededBytes);
@@ -95,6 +103,7 @@ export async function saveCheckpointBytes(
       }
     }
   }
+  mayWrite();
   await point(root, POINTER_NAME, name);
   if (best !== undefined) await point(root, BEST_POINTER_NAME, stepName(best));
   await prune(root, path, { keep, best }, warn);
@@ -156,7 +165,14 @@ const manifestOf = (
   state,
 });
 
-async function makeRoot(root: string): Promise<void> {
+async function makeRoot(root: string, within: string | undefined): Promise<void> {
+  if (within !== undefined) {
+    if (existsSync(root)) return;
+    makeBelow(within, ...relative(within, root).split(sep));
+    for (let folder = root; folder !== within; folder = dirname(folder))
+      await syncFolder(dirname(folder));
+    return;
+  }
   const made = await mkdir(root, { recursive: true });
   if (made === undefined) return;
   for (let folder = root; folder.length >= made.length; folder = dirname(folder)) {
@@ -169,11 +185,16 @@ interface StagedFile {
   readonly chunks: () => Iterable<Uint8Array>;
 }
 
+interface StagedCheckpoint {
+  readonly files: readonly StagedFile[];
+  readonly content: Pick<CheckpointManifest, "step" | "stage" | "state">;
+  readonly mayWrite: () => void;
+}
+
 async function stageAndRename(
   root: string,
   name: string,
-  files: readonly StagedFile[],
-  content: Pick<CheckpointManifest, "step" | "stage" | "state">,
+  { files, content, mayWrite }: StagedCheckpoint,
 ): Promise<void> {
   const staging = join(root, hiddenName("tmp", name));
   const path = join(root, name);
@@ -188,6 +209,7 @@ async function stageAndRename(
     const manifest = formatManifest(manifestOf(content, written));
     await writeNewFile(join(staging, MANIFEST_NAME), [Buffer.from(manifest)]);
     await syncFolder(staging);
+    mayWrite();
     // A folder cannot be renamed onto another: the old one steps aside, and cleanLeftovers() would put it back.
     if (replaced !== undefined) await rename(path, replaced);
     await rename(staging, path);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
 import type { CheckedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import { World } from "../distributed/index.ts";
 import { preparation } from "../pipelines/prompt-encoding.ts";
@@ -72,6 +73,7 @@ export async function precompute(
   requireControlPictures(config, data);
   if (config.threads !== null) torch.setThreads(config.threads);
   const cache = cacheFolder(config, config.workDir);
+  await mkdir(cache, { recursive: true });
   const work: Work = { config, data, device, shard, features, cache, say };
   const texts = await encodeTexts(work);
   const pictures = await encodePictures(work);

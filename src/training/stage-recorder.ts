@@ -1,4 +1,5 @@
 import { join, relative } from "node:path";
+import writeFileAtomic from "write-file-atomic";
 import type { ResolvedStage } from "../config/index.ts";
 import { contactSheet } from "../images/index.ts";
 import { type Checkpoint, latestCheckpoint, saveCheckpointInPlace } from "./checkpoint.ts";
@@ -88,8 +89,10 @@ export class StageRecorder implements StageListener, Disposable {
     const columns = Math.ceil(Math.sqrt(images.length));
     const sheet = await contactSheet(images, { columns, labels, cell: 128 });
     const path = join(run.samples, sheetName(this.#stage.name, step));
-    await sheet.save(path);
-    this.#board.image("samples", step, await sheet.encodePng(), sheet);
+    const png = await sheet.encodePng();
+    run.requireHeld();
+    await writeFileAtomic(path, Buffer.from(png)); // makes no folder, as sheet.save() would
+    this.#board.image("samples", step, png, sheet);
     const file = relative(run.path, path);
     this.#journal.append({ type: "sample", ...this.#journal.place, step, file });
     this.#progress.clear();
@@ -125,6 +128,8 @@ export class StageRecorder implements StageListener, Disposable {
       best,
       whenFull: whenFull === "wait" ? { waitMs: WAIT_MS } : whenFull,
       signal: this.#options.stop.signal,
+      within: run.path,
+      mayWrite: () => run.requireHeld(),
       warn: (message) => this.#journal.warn(message),
     });
     this.#journal.append({
@@ -137,6 +142,7 @@ export class StageRecorder implements StageListener, Disposable {
 
   onPictureLosses(step: number, since: number, pictures: readonly PictureLoss[]): void {
     const stage = this.#stage.name;
+    this.#journal.run.requireHeld();
     writePictureLosses(this.#journal.run.path, { stage, step, since, pictures });
   }
 

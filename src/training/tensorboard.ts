@@ -1,8 +1,9 @@
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { crc32c } from "@aws-crypto/crc32c";
 import protobuf from "protobufjs";
+import { makeBelow } from "../files/make-below.ts";
 
 // The fields in use of tensorflow's core/util/event.proto and core/framework/summary.proto.
 const eventType = protobuf
@@ -33,11 +34,11 @@ export class TensorBoardWriter implements Disposable {
 
   /**
    * Begins a file beside those that earlier processes wrote.
-   * @param folder a run in TensorBoard's sense; one count of steps goes through it
+   * @param folder a run in TensorBoard's sense, in a folder that is there; one count of steps goes through it
    * @param resumedAfter the step after which a resumed run goes on: TensorBoard forgets what earlier files say beyond it
    */
   constructor(folder: string, resumedAfter?: number) {
-    mkdirSync(folder, { recursive: true });
+    makeBelow(dirname(folder), basename(folder));
     const seconds = Math.floor(Date.now() / 1000);
     const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${filesMade++}`;
     this.#file = openSync(join(folder, name), "ax");

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ConfigDifference } from "../config/config-differences.ts";
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
@@ -119,6 +119,9 @@ export class TrainSession {
     const { say, resume } = this.#options;
     const data = this.#data;
     this.#reportData(data);
+    // The run's own is made in the run folder, where that still is.
+    const { folder: sharedCache } = this.#config.dataset.cache;
+    if (sharedCache !== null) mkdirSync(sharedCache, { recursive: true });
     const models = new StageModels(this.#config, this.#run.checkpoints, this.#device);
     const context: CurriculumContext = {
       config: this.#config,

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, readFile, realpath, stat } from "node:fs/promises";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { makeBelow } from "../files/make-below.ts";
 import { replaceFile } from "../weights/durable-files.ts";
 
 /** A file that was changed so shortly before it was looked at may change again within one tick of its times. */
@@ -45,7 +46,8 @@ export async function weightsIdentity(folder: string, memory: string): Promise<s
     }
   }
   if (isNew) {
-    await mkdir(memory, { recursive: true });
+    const cache = dirname(memory);
+    makeBelow(dirname(cache), basename(cache), basename(memory));
     await replaceFile(notePath, [Buffer.from(`${JSON.stringify(notes)}\n`)]);
   }
   return whole.digest("hex");
