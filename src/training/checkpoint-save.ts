@@ -26,6 +26,7 @@ import {
   MANIFEST_NAME,
 } from "./checkpoint-manifest.ts";
 import { DiskFullError, describeWriteFailure, requireDiskSpace } from "./disk-space.ts";
+import type { RunMark } from "./run-mark.ts";
 
 /** What a checkpoint holds and how it is kept. */
 export interface SaveOptions<T> {
@@ -44,6 +45,8 @@ export interface SaveOptions<T> {
   /** Ends the waiting on a full disk. */
   readonly signal?: AbortSignal;
   readonly warn?: Warn;
+  /** The run that it belongs to. */
+  readonly run?: RunMark | undefined;
   /** A folder that is there: what is missing from it to the checkpoints is made, and never itself. */
   readonly within?: string;
   /** Throws where nothing may be written any more; asked before each thing that readers see. */
@@ -67,7 +70,7 @@ export async function saveCheckpointBytes(
   options: SaveOptions<LazyTensor>,
 ): Promise<string> {
   const { step, keep, best, whenFull = "stop", signal, warn = warnOnStderr } = options;
-  const { within, mayWrite = () => {} } = options;
+  const { run, within, mayWrite = () => {} } = options;
   requireInteger("step", step, 0);
   requireInteger("keep", keep, 1);
   const files = [...options.groups].map(([stem, tensors]) => ({
@@ -76,9 +79,9 @@ export async function saveCheckpointBytes(
   }));
   const name = stepName(step);
   const path = join(root, name);
-  const neededBytes = forecastBytes(options.groups, options.state);
+  const neededBytes = forecastBytes(options.groups, options.state, run);
   // The caller may go on and change its state while the disk works.
-  const content = { step, stage: options.stage, state: structuredClone(options.state) };
+  const content = { step, stage: options.stage, state: structuredClone(options.state), run };
 
   for (let warned = false; ; ) {
     try {
@@ -125,13 +128,14 @@ async function point(root: string, pointer: string, name: string): Promise<void>
 export function forecastBytes(
   groups: ReadonlyMap<string, ReadonlyMap<string, TensorSpec>>,
   state: JsonValue,
+  run?: RunMark,
 ): number {
   const files = [...groups].map(([stem, tensors]): CheckpointFile => {
     const sizes = [...tensors.values()].map((tensor) => byteSize(tensor) ?? 0);
     const bytes = sizes.reduce((sum, size) => sum + size, formatHeader(tensors).length);
     return { name: fileName(stem), bytes, sha256: "0".repeat(64) };
   });
-  const manifest = formatManifest(manifestOf({ step: 0, stage: "", state }, files));
+  const manifest = formatManifest(manifestOf({ step: 0, stage: "", state, run }, files));
   return files.reduce((sum, { bytes }) => sum + bytes, Buffer.byteLength(manifest));
 }
 
@@ -152,8 +156,10 @@ function requireInteger(name: string, value: number, least: number): void {
   }
 }
 
+type ManifestContent = Pick<CheckpointManifest, "step" | "stage" | "state" | "run">;
+
 const manifestOf = (
-  { step, stage, state }: Pick<CheckpointManifest, "step" | "stage" | "state">,
+  { step, stage, state, run }: ManifestContent,
   files: readonly CheckpointFile[],
 ): CheckpointManifest => ({
   format: "pixart-checkpoint",
@@ -163,6 +169,7 @@ const manifestOf = (
   createdAt: new Date().toISOString(),
   files,
   state,
+  ...(run !== undefined && { run }),
 });
 
 async function makeRoot(root: string, within: string | undefined): Promise<void> {
@@ -187,7 +194,7 @@ interface StagedFile {
 
 interface StagedCheckpoint {
   readonly files: readonly StagedFile[];
-  readonly content: Pick<CheckpointManifest, "step" | "stage" | "state">;
+  readonly content: ManifestContent;
   readonly mayWrite: () => void;
 }
 

@@ -53,6 +53,7 @@ describe("RunFolder.create", () => {
       "checkpoints",
       "config.json",
       EVENTS_FILE,
+      "run.json",
       "run.lock",
       "samples",
       "tensorboard",

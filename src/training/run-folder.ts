@@ -1,3 +1,4 @@
+import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
@@ -7,6 +8,7 @@ import type { Recipe } from "../config/load-config.ts";
 import type { FileLock } from "../files/file-lock.ts";
 import { makeBelow } from "../files/make-below.ts";
 import { OpenFolder } from "../files/open-folder.ts";
+import { BadFileError, quote } from "../weights/errors.ts";
 import { EventLog } from "./event-log.ts";
 import type { NewEvent } from "./events.ts";
 import { acquireRunLock, describeLoss } from "./run-lock.ts";
@@ -85,6 +87,7 @@ export class RunFolder implements Disposable {
       refuseContent(path, resumeCommand); // somebody else's run may have begun and ended since
       for (const name of readdirSync(path).filter(isLeftover)) rmSync(join(path, name));
       writeFileAtomic.sync(join(path, CONFIG_FILE), configToJson(config));
+      writeIdentity(path, { id: randomUUID(), config: hashOf(configToJson(config)) });
       if (recipe !== undefined)
         writeFileAtomic.sync(join(path, RECIPE_FILE), `${JSON.stringify(recipe.value, null, 2)}\n`);
       writeFileAtomic.sync(join(path, README_FILE), runReadme(config.name, resumeCommand));
@@ -117,7 +120,10 @@ export class RunFolder implements Disposable {
   changeConfig(config: ResolvedConfig): void {
     if (this.#held !== undefined) {
       this.requireHeld();
-      writeFileAtomic.sync(join(this.path, CONFIG_FILE), configToJson(config));
+      const text = configToJson(config);
+      writeFileAtomic.sync(join(this.path, CONFIG_FILE), text);
+      const { id } = this;
+      if (id !== undefined) writeIdentity(this.path, { id, config: hashOf(text) });
     }
     this.#config = config;
   }
@@ -126,6 +132,17 @@ export class RunFolder implements Disposable {
   recipe(): unknown {
     const file = join(this.path, RECIPE_FILE);
     return existsSync(file) ? parseConfigJson(readFileSync(file, "utf8"), file) : undefined;
+  }
+
+  /** What tells this run from all others; undefined where an earlier release began it. Throws BadFileError. */
+  get id(): string | undefined {
+    return readIdentity(this.path)?.id;
+  }
+
+  /** Gives a run an identity that has none. */
+  identify(id: string): void {
+    this.requireHeld();
+    writeIdentity(this.path, { id, config: null });
   }
 
   /** The sample sheet that was drawn last, of the last stage that has any. */
@@ -198,6 +215,37 @@ export const sheetName = (stage: string, step: number): string =>
 export const isRunFolder = (path: string): boolean =>
   existsSync(join(path, EVENTS_FILE)) ||
   (existsSync(join(path, CONFIG_FILE)) && existsSync(join(path, CHECKPOINTS_FOLDER)));
+
+/** What a run folder says of itself. */
+interface RunIdentity {
+  readonly id: string;
+  /** Hash of its config as the run itself has written it; null where that is not known. */
+  readonly config: string | null;
+}
+
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** Whether a run's config is as the run itself has written it. */
+export const isConfigOwn = (run: string): boolean =>
+  readIdentity(run)?.config === hashOf(readFileSync(join(run, CONFIG_FILE), "utf8"));
+
+/** What tells the run of a folder from all others; undefined where an earlier release began it. Throws BadFileError. */
+export function readIdentity(run: string): RunIdentity | undefined {
+  const path = join(run, IDENTITY_FILE);
+  if (!existsSync(path)) return undefined;
+  const text = readFileSync(path, "utf8");
+  try {
+    const { id, config } = JSON.parse(text) as Partial<Record<keyof RunIdentity, unknown>>;
+    if (typeof id === "string") return { id, config: typeof config === "string" ? config : null };
+  } catch {
+    // As for what is no text.
+  }
+  const advice = "delete it: the run then takes the identity of its newest checkpoint";
+  throw new BadFileError(path, "id", "the identity of the run", quote(text), advice);
+}
+
+const writeIdentity = (run: string, identity: RunIdentity): void =>
+  writeFileAtomic.sync(join(run, IDENTITY_FILE), `${JSON.stringify(identity)}\n`);
 
 function requireRun(path: string): void {
   if (existsSync(join(path, CONFIG_FILE))) return;

@@ -8,6 +8,7 @@ import { writePictureLosses } from "./picture-losses-file.ts";
 import { ProgressLine } from "./progress.ts";
 import { sheetName } from "./run-folder.ts";
 import type { RunJournal, RunPlace } from "./run-journal.ts";
+import type { RunMark } from "./run-mark.ts";
 import type { StopRequest } from "./signals.ts";
 import type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
 import { stageCheckpoints } from "./stage-models.ts";
@@ -23,6 +24,8 @@ export interface RecorderOptions {
   readonly stop: StopRequest;
   /** Step of the checkpoint that the stage goes on from. */
   readonly firstStep: number | undefined;
+  /** What checkpoints say of their run. */
+  readonly mark: RunMark;
   readonly onStep: ((place: RunPlace) => void) | undefined;
 }
 
@@ -128,6 +131,7 @@ export class StageRecorder implements StageListener, Disposable {
       best,
       whenFull: whenFull === "wait" ? { waitMs: WAIT_MS } : whenFull,
       signal: this.#options.stop.signal,
+      run: this.#options.mark,
       within: run.path,
       mayWrite: () => run.requireHeld(),
       warn: (message) => this.#journal.warn(message),
