@@ -34,11 +34,12 @@ export class TensorBoardWriter implements Disposable {
 
   /**
    * Begins a file beside those that earlier processes wrote.
-   * @param folder a run in TensorBoard's sense, in a folder that is there; one count of steps goes through it
+   * @param folder a run in TensorBoard's sense, in a folder that is made too; one count of steps goes through it
    * @param resumedAfter the step after which a resumed run goes on: TensorBoard forgets what earlier files say beyond it
    */
   constructor(folder: string, resumedAfter?: number) {
-    makeBelow(dirname(folder), basename(folder));
+    const above = dirname(folder);
+    makeBelow(dirname(above), basename(above), basename(folder));
     const seconds = Math.floor(Date.now() / 1000);
     const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${filesMade++}`;
     this.#file = openSync(join(folder, name), "ax");
