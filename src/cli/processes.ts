@@ -7,9 +7,11 @@ import {
   LAUNCHERS,
   type Launcher,
   LOST_RANK,
+  RUN_LOST,
   supervise,
   World,
 } from "../distributed/index.ts";
+import { RunLostError } from "../training/run-lost-error.ts";
 import { keepWorking } from "./output.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
@@ -79,8 +81,8 @@ export function launch({ gpus = 1, maxRestarts = 0 }: ProcessOptions): Promise<n
 }
 
 /**
- * What `body` gives; undefined where another process of the run is gone: this one then ends with the exit code that says so, and
- * the one that failed has more to say.
+ * What `body` gives; undefined where another process of the run is gone, or the run's folder is: this one then ends with the exit
+ * code that says so. Where a process is gone, the one that failed has more to say.
  */
 export async function endingWithOthers<T>(
   world: World,
@@ -89,6 +91,11 @@ export async function endingWithOthers<T>(
   try {
     return await body();
   } catch (error) {
+    if (error instanceof RunLostError) {
+      say(`pixart: ${error.message}`);
+      process.exitCode = RUN_LOST;
+      return undefined;
+    }
     if (!isLostRank(error)) throw error;
     say(describeLoss(world, error.message));
     process.exitCode = LOST_RANK;

@@ -23,6 +23,8 @@ export interface TrainCommandOptions {
   readonly launcher?: string;
   readonly maxRestarts?: number;
   readonly cfgOptions?: readonly string[];
+  readonly acceptChangedData?: boolean;
+  readonly acceptOtherRun?: boolean;
   readonly dryRun?: boolean;
   /** With a dry run: its plan as data on stdout. */
   readonly json?: boolean;
@@ -57,6 +59,10 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     return { ...(options.amp ? inBfloat16(config) : config), workDir: folder };
   };
   const changes = (): string[] => [...cfgOptions, ...(options.amp ? bfloat16Changes(folder) : [])];
+  const accepted = {
+    changedData: options.acceptChangedData ?? false,
+    otherRun: options.acceptOtherRun ?? false,
+  };
   const resumeCommand = [
     "npx pixart train",
     quoted(name),
@@ -79,7 +85,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     const plan =
       resume === false
         ? await dryRun(fresh(), resumeCommand, chosen)
-        : await dryResume(folder, changes(), chosen);
+        : await dryResume(folder, changes(), { ...chosen, accepted });
     if (options.json) process.stdout.write(`${JSON.stringify(planReport(plan))}\n`);
     return;
   }
@@ -92,6 +98,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     device: options.device,
     recipe,
     world,
+    accepted,
   };
   const outcome = await endingWithOthers(world, () =>
     config === undefined

@@ -48,6 +48,11 @@ export function addTrainingCommands(program: Command): void {
       "train n steps, kill, resume and n more; compare with 2n unbroken ones (n: 4)",
       wholeNumber(1),
     )
+    .option(
+      "--accept-changed-data",
+      "with --resume: go on though pictures or captions are others than they were",
+    )
+    .option("--accept-other-run", "with --resume: go on from checkpoints that another run saved")
     .option("--amp", "large products in bfloat16 in every stage; weights stay float32")
     .option("--device <name>", `${DEVICE} (default: as the config says)`)
     .option("--gpus <n>", "processes of this machine, each with batches of its own", wholeNumber(1))

@@ -63,6 +63,7 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
             classPrompt: text.nullable().default(null),
             classImages: count.nullable().default(null),
             maxUnreadable: probability.default(0.05),
+            grows: flag.default(false),
             things: z
               .union(
                 [count, names, z.literal("demo")],

@@ -53,6 +53,8 @@ export interface DatasetConfig {
   readonly classImages?: number | null;
   /** Share of pictures that may be unreadable before the run is refused; those are left out and listed. Default 0.05. */
   readonly maxUnreadable?: number;
+  /** Whether pictures may be added while the run goes on: a resumed run takes them without being told to. Default false. */
+  readonly grows?: boolean;
   /** Takes part of the set: the first so many things, the things named, or `demo`, a fixed 64; null takes all. Default null. */
   readonly things?: number | readonly string[] | "demo" | null;
   /** Takes the pictures of these styles only; null takes all. Default null. */

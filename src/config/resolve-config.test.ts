@@ -84,6 +84,7 @@ describe("resolveConfig", () => {
         controlFolder: null,
         instancePrompt: null,
         maxUnreadable: 0.05,
+        grows: false,
         things: null,
         styles: null,
         denseCaptionProbability: 0.5,

@@ -11,6 +11,7 @@ const OF_THE_RUN = [
   "sampling",
   "publish",
   "dataset.maxUnreadable",
+  "dataset.grows",
   "dataset.cache",
 ];
 
@@ -57,7 +58,12 @@ export function resumeChanges(
   done: readonly (number | undefined)[],
 ): ResumeChanges {
   const changes = differencesOf({ ...own, workDir: "" }, { ...given, workDir: "" });
-  const refused = changes.filter(({ place }) => !mayChange(place, done));
+  const cannot = changes.filter(({ place }) => !mayChange(place, done));
+  const types = cannot.flatMap(({ place }) => /^(.*\.optimizer)\.type$/s.exec(place)?.[1] ?? []);
+  // The fields of another optimizer are others because it is another.
+  const refused = cannot.filter(
+    ({ place }) => !types.some((of) => place !== `${of}.type` && place.startsWith(`${of}.`)),
+  );
   const known = new Set(crossChecks(own));
   return {
     changes,

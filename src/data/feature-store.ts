@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { makeFolder } from "../files/make-folder.ts";
+import { basename, dirname, join } from "node:path";
+import { makeBelow } from "../files/make-below.ts";
 import { removeFile } from "../files/remove.ts";
 import { replaceFile } from "../files/replace-file.ts";
 import { parseTemporaryName } from "../files/temporary-name.ts";
@@ -46,14 +46,15 @@ export class FeatureStore {
     this.#shardBytes = shardBytes;
   }
 
-  /** Opens a folder, which need not exist. `warn` is told of damaged shards. */
+  /** Opens a folder, which need not exist, nor the one that it is in; all above that must. `warn` is told of damaged shards. */
   static async open(
     folder: string,
     warn: (message: string) => void,
     shardBytes: number = SHARD_BYTES,
   ): Promise<FeatureStore> {
     const store = new FeatureStore(folder, shardBytes);
-    await makeFolder(folder);
+    const cache = dirname(folder);
+    makeBelow(dirname(cache), basename(cache), basename(folder));
     for (const name of (await readdir(folder)).sort()) {
       const path = join(folder, name);
       if (isUnfinished(name)) await removeAbandoned(path);

@@ -6,3 +6,6 @@ export const PREEMPTED = 75;
 
 /** Exit code of a process that ends because another one of its run is gone. */
 export const LOST_RANK = 76;
+
+/** Exit code of a run whose folder was moved, removed or taken over while it trained: to start it again as it was begun is no help. */
+export const RUN_LOST = 77;

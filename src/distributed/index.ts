@@ -1,4 +1,4 @@
-export { LOST_RANK, PREEMPTED } from "./exit-codes.ts";
+export { LOST_RANK, PREEMPTED, RUN_LOST } from "./exit-codes.ts";
 export { join } from "./join.ts";
 export { isLostRank } from "./lost-rank.ts";
 export { findPlace, LAUNCHERS, type Launcher, type Place } from "./place.ts";

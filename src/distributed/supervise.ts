@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline";
-import { INTERRUPTED, LOST_RANK, PREEMPTED } from "./exit-codes.ts";
+import { INTERRUPTED, LOST_RANK, PREEMPTED, RUN_LOST } from "./exit-codes.ts";
 import { freePort } from "./free-port.ts";
 import { stopSignals } from "./stop-signals.ts";
 
@@ -46,7 +46,7 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
   const { maxRestarts, say } = options;
   for (let restart = 0; ; restart++) {
     const { code, wasStopped } = await runOnce(options, restart);
-    if (code === 0 || wasStopped) return code;
+    if (code === 0 || code === RUN_LOST || wasStopped) return code;
     if (restart === maxRestarts) {
       if (maxRestarts > 0) say(`Given up after ${maxRestarts} restarts`);
       return code;

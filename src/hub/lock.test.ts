@@ -1,7 +1,8 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { ownIdentity } from "../files/process-identity.ts";
 import { withLock } from "./lock.ts";
 
 const top = mkdtempSync(join(tmpdir(), "pixart-lock-"));
@@ -47,7 +48,9 @@ describe("withLock", () => {
 
   it("takes over the lock of a process that is no more", async () => {
     const path = join(top, "dead.lock");
-    writeFileSync(path, `${hostname()} 4194304`); // above the largest process number of Linux
+    // Above the largest process number of Linux.
+    const holder = { ...ownIdentity(), pid: 2 ** 22 + 1, since: "then", id: "theirs" };
+    writeFileSync(path, JSON.stringify(holder));
     const start = performance.now();
     expect(
       await withLock(

@@ -5,7 +5,9 @@ import { T5Tokenizer } from "../text/index.ts";
 import { chooseDevice, type Device } from "../torch/index.ts";
 import { uncachedTexts } from "./captions.ts";
 import { changeRun, stepsDone } from "./change-run.ts";
+import { newestCheckpoint } from "./checkpoint-folder.ts";
 import { requireControlPictures } from "./control-pictures.ts";
+import { DataRecord } from "./data-record.ts";
 import { reportOf } from "./data-report.ts";
 import { tooFewSteps } from "./few-steps.ts";
 import {
@@ -15,7 +17,21 @@ import {
   trainsTextEncoder,
 } from "./models.ts";
 import { requireReadable } from "./readable-pictures.ts";
-import { RunFolder, readRunConfig } from "./run-folder.ts";
+import {
+  type Accepted,
+  compareData,
+  configDrift,
+  DATA_FOLDER,
+  foreignCheckpoints,
+  requireKnownStages,
+} from "./resume-check.ts";
+import {
+  CHECKPOINTS_FOLDER,
+  isConfigOwn,
+  RunFolder,
+  readIdentity,
+  readRunConfig,
+} from "./run-folder.ts";
 import {
   describeForecast,
   diskMisfits,
@@ -25,6 +41,7 @@ import {
 } from "./run-forecast.ts";
 import { describeRun } from "./run-plan.ts";
 import { settleNew } from "./settle-new.ts";
+import { stageCheckpoints } from "./stage-models.ts";
 import { stageTexts } from "./stage-texts.ts";
 import { loadTrainingData, stageExamples, type TrainingData } from "./training-data.ts";
 
@@ -133,11 +150,19 @@ export async function dryRun(
 export async function dryResume(
   folder: string,
   options: readonly string[],
-  { processes, strict, say, device: asked }: DryRunOptions,
+  {
+    processes,
+    strict,
+    say,
+    device: asked,
+    accepted,
+  }: DryRunOptions & { readonly accepted: Accepted },
 ): Promise<DryRun> {
   const own = readRunConfig(folder);
   const data = await dryData(own);
   const { config, lines } = await changeRun(folder, own, options, data);
+  for (const line of await compareRun(folder, { own, config, data, accepted, say }))
+    say(`Warning: ${line}`);
   for (const line of lines) say(line);
   const device = firstDevice(asked ?? config.device, processes);
   const steps = await stepsDone(folder, config);
@@ -148,6 +173,38 @@ export async function dryResume(
   const forecast = await planRun({ ...plan, folder, processes, strict, say });
   await sayData(config, data, say);
   return { ...plan, forecast };
+}
+
+/** What a resumed run would say of its checkpoints and its data. Throws where it would be refused for them. */
+async function compareRun(
+  folder: string,
+  { own, config, data, accepted, say }: ComparedRun,
+): Promise<string[]> {
+  const checkpoints = join(folder, CHECKPOINTS_FOLDER);
+  await requireKnownStages(checkpoints, own);
+  const latest = await Promise.all(
+    own.stages.map(({ name }) => newestCheckpoint(stageCheckpoints(checkpoints, name), say)),
+  );
+  const id = readIdentity(folder)?.id;
+  const lines = id === undefined ? [] : foreignCheckpoints(latest, id, accepted);
+  const checkpoint = latest.findLast((each) => each !== undefined);
+  if (checkpoint === undefined) return lines;
+  const drift = isConfigOwn(folder)
+    ? undefined
+    : configDrift(checkpoint, own, join(folder, "config.json"));
+  await data.contents.recall(join(folder, DATA_FOLDER, "known.json"));
+  const record = await DataRecord.of(data, say);
+  const { location } = data.dataset;
+  const compared = compareData(folder, { config, checkpoint, record, accepted, location });
+  return [...lines, ...(drift === undefined ? [] : [drift]), ...compared.lines];
+}
+
+interface ComparedRun {
+  readonly own: ResolvedConfig;
+  readonly config: ResolvedConfig;
+  readonly data: TrainingData;
+  readonly accepted: Accepted;
+  readonly say: (line: string) => void;
 }
 
 function firstDevice(wanted: string, processes: number): Device {

@@ -44,7 +44,7 @@ export async function changeRun(
 ): Promise<ChangedRun> {
   if (options.length === 0) return { config: own, changes: [], lines: [] };
   const source = join(folder, "config.json");
-  const parsed = parseConfig(applyOverrides(own, options, source), source);
+  const parsed = parseConfig(applyOverrides(withTypes(own, options), options, source), source);
   const fit = await fitToBase(parsed);
   const config = { ...(await settleForData(fit.config, data)), workDir: own.workDir };
   const done = await stepsDone(folder, own);
@@ -63,7 +63,23 @@ export async function changeRun(
   };
 }
 
-const describeChange = ({ place, values: [before, after] }: ConfigDifference): string =>
+/** The config without the fields of optimizers in whose place another type is to come: that has its own, and their defaults. */
+function withTypes(own: ResolvedConfig, options: readonly string[]): object {
+  const replaced = options.flatMap((option) => {
+    const [, number, type] = /^stages\.(\d+)\.optimizer\.type="?(\w+)"?$/.exec(option) ?? [];
+    if (number === undefined) return [];
+    return own.stages[Number(number)]?.optimizer.type === type ? [] : [Number(number)];
+  });
+  const stages = own.stages.map((stage, i) => {
+    if (!replaced.includes(i)) return stage;
+    const { lr, textEncoderLr } = { textEncoderLr: undefined, ...stage.optimizer };
+    return { ...stage, optimizer: { lr, ...(textEncoderLr !== undefined && { textEncoderLr }) } };
+  });
+  return { ...own, stages };
+}
+
+/** A change of a config, for people. */
+export const describeChange = ({ place, values: [before, after] }: ConfigDifference): string =>
   `${place} ${valueText(before)} -> ${valueText(after)}`;
 
 /** A schedule runs over all steps of its stage, so that other steps are other rates at each of them. */

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { BadFileError, quote } from "../weights/errors.ts";
+import { parseRunMark, type RunMark } from "./run-mark.ts";
 
 /** A value that JSON keeps as it is. */
 export type JsonValue =
@@ -28,6 +29,8 @@ export interface CheckpointManifest {
   readonly files: readonly CheckpointFile[];
   /** Everything but tensors that a resumed run needs. */
   readonly state: JsonValue;
+  /** Undefined in manifests of earlier releases, and of checkpoints that belong to no run. */
+  readonly run?: RunMark | undefined;
 }
 
 export const MANIFEST_NAME = "manifest.json";
@@ -67,7 +70,7 @@ export function parseManifest(path: string, text: string): CheckpointManifest {
   if (found !== expected) {
     throw new BadFileError(path, "sha256", `${expected} of the manifest's text`, found);
   }
-  const { step, stage, createdAt, files, state } = value;
+  const { step, stage, createdAt, files, state, run } = value;
   if (!Number.isSafeInteger(step) || (step as number) < 0) {
     throw new BadFileError(path, "step", "a non-negative integer", quote(step));
   }
@@ -89,6 +92,7 @@ export function parseManifest(path: string, text: string): CheckpointManifest {
     createdAt,
     files: checked,
     state: state as JsonValue,
+    run: parseRunMark(run),
   };
 }
 

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
-import { basename, dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeBelow } from "../files/make-below.ts";
 import { makeFolder, makeTemporaryFolder } from "../files/make-folder.ts";
 import { inPieces, writeNewFile } from "../files/new-file.ts";
 import { discardTree, removeTree } from "../files/remove.ts";
@@ -29,6 +31,7 @@ import {
   MANIFEST_NAME,
 } from "./checkpoint-manifest.ts";
 import { describeWriteFailure, requireDiskSpace } from "./disk-space.ts";
+import type { RunMark } from "./run-mark.ts";
 
 /** What a checkpoint holds and how it is kept. */
 export interface SaveOptions<T> {
@@ -47,6 +50,12 @@ export interface SaveOptions<T> {
   /** Ends the waiting on a full disk. */
   readonly signal?: AbortSignal;
   readonly warn?: Warn;
+  /** The run that it belongs to. */
+  readonly run?: RunMark | undefined;
+  /** A folder that is there: what is missing from it to the checkpoints is made, and never itself. */
+  readonly within?: string;
+  /** Throws where nothing may be written any more; asked before each thing that readers see. */
+  readonly mayWrite?: () => void;
 }
 
 /**
@@ -61,6 +70,7 @@ export async function saveCheckpointBytes(
   options: SaveOptions<LazyTensor>,
 ): Promise<string> {
   const { step, keep, best, whenFull = "stop", signal, warn = warnOnStderr } = options;
+  const { run, within, mayWrite = () => {} } = options;
   requireInteger("step", step, 0);
   requireInteger("keep", keep, 1);
   const files = [...options.groups].map(([stem, tensors]) => ({
@@ -69,15 +79,16 @@ export async function saveCheckpointBytes(
   }));
   const name = stepName(step);
   const path = join(root, name);
-  const neededBytes = forecastBytes(options.groups, options.state);
+  const neededBytes = forecastBytes(options.groups, options.state, run);
   // The caller may go on and change its state while the disk works.
-  const content = { step, stage: options.stage, state: structuredClone(options.state) };
+  const content = { step, stage: options.stage, state: structuredClone(options.state), run };
 
   for (let warned = false; ; ) {
     try {
+      mayWrite();
       await requireDiskSpace(path, neededBytes);
-      await makeRoot(root);
-      await stageAndRename(root, name, files, content);
+      await makeRoot(root, within);
+      await stageAndRename(root, name, { files, content, mayWrite });
       break;
     } catch (error) {
       const failure = await describeWriteFailure(error, path, neededBytes);
@@ -95,6 +106,7 @@ export async function saveCheckpointBytes(
       }
     }
   }
+  mayWrite();
   await point(root, POINTER_NAME, name);
   if (best !== undefined) await point(root, BEST_POINTER_NAME, stepName(best));
   await prune(root, path, { keep, best }, warn);
@@ -116,13 +128,14 @@ async function point(root: string, pointer: string, name: string): Promise<void>
 export function forecastBytes(
   groups: ReadonlyMap<string, ReadonlyMap<string, TensorSpec>>,
   state: JsonValue,
+  run?: RunMark,
 ): number {
   const files = [...groups].map(([stem, tensors]): CheckpointFile => {
     const sizes = [...tensors.values()].map((tensor) => byteSize(tensor) ?? 0);
     const bytes = sizes.reduce((sum, size) => sum + size, formatHeader(tensors).length);
     return { name: fileName(stem), bytes, sha256: "0".repeat(64) };
   });
-  const manifest = formatManifest(manifestOf({ step: 0, stage: "", state }, files));
+  const manifest = formatManifest(manifestOf({ step: 0, stage: "", state, run }, files));
   return files.reduce((sum, { bytes }) => sum + bytes, Buffer.byteLength(manifest));
 }
 
@@ -143,8 +156,10 @@ function requireInteger(name: string, value: number, least: number): void {
   }
 }
 
+type ManifestContent = Pick<CheckpointManifest, "step" | "stage" | "state" | "run">;
+
 const manifestOf = (
-  { step, stage, state }: Pick<CheckpointManifest, "step" | "stage" | "state">,
+  { step, stage, state, run }: ManifestContent,
   files: readonly CheckpointFile[],
 ): CheckpointManifest => ({
   format: "pixart-checkpoint",
@@ -154,9 +169,17 @@ const manifestOf = (
   createdAt: new Date().toISOString(),
   files,
   state,
+  ...(run !== undefined && { run }),
 });
 
-async function makeRoot(root: string): Promise<void> {
+async function makeRoot(root: string, within: string | undefined): Promise<void> {
+  if (within !== undefined) {
+    if (existsSync(root)) return;
+    makeBelow(within, ...relative(within, root).split(sep));
+    for (let folder = root; folder !== within; folder = dirname(folder))
+      await syncFolder(dirname(folder));
+    return;
+  }
   const made = await makeFolder(root);
   if (made === undefined) return;
   for (let folder = root; folder.length >= made.length; folder = dirname(folder)) {
@@ -169,11 +192,16 @@ interface StagedFile {
   readonly chunks: () => Iterable<Uint8Array>;
 }
 
+interface StagedCheckpoint {
+  readonly files: readonly StagedFile[];
+  readonly content: ManifestContent;
+  readonly mayWrite: () => void;
+}
+
 async function stageAndRename(
   root: string,
   name: string,
-  files: readonly StagedFile[],
-  content: Pick<CheckpointManifest, "step" | "stage" | "state">,
+  { files, content, mayWrite }: StagedCheckpoint,
 ): Promise<void> {
   const path = join(root, name);
   const listed = await listCheckpoints(root);
@@ -187,6 +215,7 @@ async function stageAndRename(
     const manifest = formatManifest(manifestOf(content, written));
     await writeNewFile(join(staging, MANIFEST_NAME), [Buffer.from(manifest)]);
     await syncFolder(staging);
+    mayWrite();
     // A folder cannot be renamed onto another: the old one steps aside, and cleanLeftovers() would put it back.
     if (replaced !== undefined) await renamePath(path, replaced);
     await renamePath(staging, path);

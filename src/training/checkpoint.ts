@@ -10,6 +10,7 @@ import {
 } from "./checkpoint-folder.ts";
 import type { JsonValue } from "./checkpoint-manifest.ts";
 import { type SaveOptions, saveCheckpointBytes } from "./checkpoint-save.ts";
+import type { RunMark } from "./run-mark.ts";
 
 export { cleanLeftovers, type ListedCheckpoint, listCheckpoints } from "./checkpoint-folder.ts";
 export type { JsonValue } from "./checkpoint-manifest.ts";
@@ -24,12 +25,15 @@ export class Checkpoint {
   readonly state: JsonValue;
   /** File stems, as given to saveCheckpoint(). */
   readonly groups: readonly string[];
+  /** The run that it belongs to, where it says so. */
+  readonly run: RunMark | undefined;
 
-  constructor({ path, step, stage, state, files }: VerifiedCheckpoint) {
+  constructor({ path, step, stage, state, files, run }: VerifiedCheckpoint) {
     this.path = path;
     this.step = step;
     this.stage = stage;
     this.state = state;
+    this.run = run;
     this.groups = files.map(({ name }) => name.slice(0, -".safetensors".length));
   }
 

@@ -160,7 +160,7 @@ export function parseEvent(line: string): RunEvent | undefined {
   } catch {
     return undefined;
   }
-  if (!Object.hasOwn(types, Object(event).type)) return undefined;
+  if (!Object.hasOwn(types, Object(event).type) || !isWhole(event)) return undefined;
   if (event.type === "validation") {
     const bands = Object.entries(event.bands ?? {}); // runs of earlier releases have none
     return {
@@ -173,6 +173,17 @@ export function parseEvent(line: string): RunEvent | undefined {
   const { lossParts, seconds, ...fields } = event;
   const { loss, gradNorm } = numbers({ loss: event.loss, gradNorm: event.gradNorm });
   return { ...fields, loss, gradNorm, lossParts: numbers(lossParts), seconds };
+}
+
+/** Whether an event has what is read of its type: a line may be JSON and damaged all the same. */
+function isWhole(event: RunEvent): boolean {
+  if (typeof event.time !== "string") return false;
+  if (event.type === "run-start") return true;
+  if (typeof event.stage !== "string" || !Number.isSafeInteger(event.step)) return false;
+  const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
+  if (event.type === "step") return isObject(event.lossParts) && isObject(event.seconds);
+  if (event.type === "validation") return isObject(event.losses);
+  return event.type !== "sample" || typeof event.file === "string";
 }
 
 /** The values as numbers, also those that JSON cannot hold. */

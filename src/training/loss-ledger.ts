@@ -28,11 +28,14 @@ export class LossLedger {
   readonly #pictures: Float64Array;
   readonly #bands: Float64Array = new Float64Array(NARROW_BANDS * BAND_FIELDS);
   /** What checkpoints hold of it: copies, made when they are asked for. */
-  readonly #saved: Readonly<Record<"pictures" | "bands" | "since", Tensor>>;
+  readonly #saved: Readonly<Record<"pictures" | "bands" | "since" | "names", Tensor>>;
+  readonly #names: readonly string[];
   #since = 0;
 
-  /** @param count pictures of the stage */
-  constructor(count: number) {
+  /** @param names of the stage's pictures */
+  constructor(names: readonly string[]) {
+    const count = names.length;
+    this.#names = names;
     this.#pictures = new Float64Array(count * PICTURE_FIELDS);
     const zeros = (shape: readonly number[]): Tensor =>
       torch.keep(torch.zeros(shape, { dtype: "float64" }));
@@ -40,6 +43,7 @@ export class LossLedger {
       pictures: zeros([count, PICTURE_FIELDS]),
       bands: zeros([NARROW_BANDS, BAND_FIELDS]),
       since: zeros([1]),
+      names: torch.keep(textTensor(JSON.stringify(names))),
     };
   }
 
@@ -74,14 +78,15 @@ export class LossLedger {
   }
 
   /** What is known of each picture that was seen. */
-  pictures(describe: (id: number) => string): PictureLoss[] {
-    return Array.from({ length: this.#pictures.length / PICTURE_FIELDS }, (_, id) => {
-      const [seen = 0, loss = 0, expected = 0, score = 0] = this.#pictures.subarray(
-        id * PICTURE_FIELDS,
-      );
-      const picture = describe(id);
-      return { picture, seen, loss: loss / seen, expected: expected / seen, score: score / seen };
-    }).filter(({ seen }) => seen > 0);
+  pictures(): PictureLoss[] {
+    return this.#names
+      .map((picture, id) => {
+        const [seen = 0, loss = 0, expected = 0, score = 0] = this.#pictures.subarray(
+          id * PICTURE_FIELDS,
+        );
+        return { picture, seen, loss: loss / seen, expected: expected / seen, score: score / seen };
+      })
+      .filter(({ seen }) => seen > 0);
   }
 
   /** What a checkpoint holds of it, brought up to date. They stay the ledger's. */
@@ -95,16 +100,31 @@ export class LossLedger {
     return new Map(Object.entries(this.#saved));
   }
 
-  /** Takes what {@link tensors} gave. False, and nothing is taken, where it is of another number of pictures. */
-  restore(tensors: ReadonlyMap<string, Tensor>): boolean {
+  /**
+   * Takes what {@link tensors} gave, each picture's by its name: what is new begins at nothing, what is gone is forgotten. That of
+   * an earlier release, which has no names, is taken where it is of as many pictures; otherwise nothing is, and it gives false.
+   * @param renamed new names of pictures by their old ones
+   */
+  restore(
+    tensors: ReadonlyMap<string, Tensor>,
+    renamed: ReadonlyMap<string, string> = new Map(),
+  ): boolean {
     const [pictures, bands, since] = ["pictures", "bands", "since"].map((name) => {
       const array = tensors.get(name)?.toTypedArray();
       if (!(array instanceof Float64Array))
         throw new Error(`The checkpoint lacks "${name}" of its part "losses"`);
       return array;
     }) as [Float64Array, Float64Array, Float64Array];
-    if (pictures.length !== this.#pictures.length) return false;
-    this.#pictures.set(pictures);
+    const names = namesIn(tensors.get("names"));
+    if (names === undefined && pictures.length !== this.#pictures.length) return false;
+    const places = new Map(this.#names.map((name, id) => [name, id]));
+    this.#pictures.fill(0);
+    for (const [was, name] of (names ?? this.#names).entries()) {
+      const id = places.get(renamed.get(name) ?? name);
+      if (id === undefined) continue;
+      const row = pictures.subarray(was * PICTURE_FIELDS, (was + 1) * PICTURE_FIELDS);
+      this.#pictures.set(row, id * PICTURE_FIELDS);
+    }
     this.#bands.set(bands);
     this.#since = since[0] ?? 0;
     return true;
@@ -120,4 +140,14 @@ export class LossLedger {
   dispose(): void {
     for (const tensor of Object.values(this.#saved)) tensor.dispose();
   }
+}
+
+/** A text as a tensor of bytes. */
+function textTensor(text: string): Tensor {
+  const bytes = new TextEncoder().encode(text);
+  return torch.fromTypedArray(bytes, [bytes.length]);
+}
+
+function namesIn(tensor: Tensor | undefined): readonly string[] | undefined {
+  return tensor === undefined ? undefined : JSON.parse(new TextDecoder().decode(tensor.toBytes()));
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { makeFolderSync } from "../files/make-folder.ts";
+import { join } from "node:path";
+import { makeBelow } from "../files/make-below.ts";
 import { replaceFileSync } from "../files/replace-file.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
 import type { PictureLoss } from "./loss-ledger.ts";
@@ -15,18 +15,18 @@ export interface PictureLosses {
   readonly pictures: readonly PictureLoss[];
 }
 
+const FOLDER = "losses";
 /** `losses/<stage>.jsonl` in a run folder. */
-const fileOf = (run: string, stage: string): string => join(run, "losses", `${stage}.jsonl`);
+const fileOf = (run: string, stage: string): string => join(run, FOLDER, `${stage}.jsonl`);
 
 /** Writes what is known of a stage's pictures: a line with its step, then one a picture. */
 export function writePictureLosses(
   run: string,
   { stage, step, since, pictures }: PictureLosses,
 ): void {
-  const file = fileOf(run, stage);
-  makeFolderSync(dirname(file));
+  makeBelow(run, FOLDER);
   const lines = [{ stage, step, since }, ...pictures].map((line) => `${JSON.stringify(line)}\n`);
-  replaceFileSync(file, lines.join(""));
+  replaceFileSync(fileOf(run, stage), lines.join(""));
 }
 
 /** Reads what {@link writePictureLosses} wrote; undefined where the stage has no checkpoint yet. Throws BadFileError. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CheckedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import { World } from "../distributed/index.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { preparation } from "../pipelines/prompt-encoding.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -72,6 +73,7 @@ export async function precompute(
   requireControlPictures(config, data);
   if (config.threads !== null) torch.setThreads(config.threads);
   const cache = cacheFolder(config, config.workDir);
+  await makeFolder(cache);
   const work: Work = { config, data, device, shard, features, cache, say };
   const texts = await encodeTexts(work);
   const pictures = await encodePictures(work);

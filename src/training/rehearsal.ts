@@ -70,6 +70,7 @@ export async function rehearse(
       state: {},
       groups: loop.tensors(),
       keep: 1,
+      within: run,
     });
     seconds.save = since(saving);
     let start = performance.now();

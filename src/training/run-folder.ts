@@ -1,26 +1,53 @@
+import { createHash, randomUUID } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { parseConfigJson } from "../config/config-json.ts";
 import { ConfigError, configFromJson, configToJson, type ResolvedConfig } from "../config/index.ts";
 import type { Recipe } from "../config/load-config.ts";
+import type { FileLock } from "../files/file-lock.ts";
+import { makeBelow } from "../files/make-below.ts";
 import { makeFolderSync } from "../files/make-folder.ts";
+import { OpenFolder } from "../files/open-folder.ts";
+import { removeFileSync } from "../files/remove.ts";
 import { replaceFileSync } from "../files/replace-file.ts";
+import { BadFileError, quote } from "../weights/errors.ts";
 import { EventLog } from "./event-log.ts";
 import type { NewEvent } from "./events.ts";
-import { RunLock } from "./run-lock.ts";
+import { acquireRunLock, describeLoss } from "./run-lock.ts";
+import { RunLostError } from "./run-lost-error.ts";
 import { runReadme } from "./run-readme.ts";
 
 const CONFIG_FILE = "config.json";
-const CHECKPOINTS_FOLDER = "checkpoints";
+/** Where a run folder keeps the checkpoints of its stages. */
+export const CHECKPOINTS_FOLDER = "checkpoints";
 const CACHE_FOLDER = "cache";
 /** What the run's config file held when it began. */
 const RECIPE_FILE = "recipe.json";
+
+const README_FILE = "README.md";
+/** What tells this run from all others. */
+const IDENTITY_FILE = "run.json";
 
 /** Where a run folder keeps its events, for those who only read. */
 export const EVENTS_FILE = "events.jsonl";
 
 /** There while a process writes a run folder. */
 export const LOCK_FILE = "run.lock";
+
+/** What a run begins with beside its config. */
+interface CreateOptions {
+  /** What the config is made of, so that a resumed run can tell what has changed there since. */
+  readonly recipe?: Recipe | undefined;
+  /** Lines for people. */
+  readonly say?: (line: string) => void;
+}
+
+/** What a process has that writes a run folder. */
+interface Held {
+  readonly folder: OpenFolder;
+  readonly lock: FileLock;
+  readonly log: EventLog;
+}
 
 /** The folder of a run, held by the one process that writes it until it is disposed; others may follow it. */
 export class RunFolder implements Disposable {
@@ -32,43 +59,41 @@ export class RunFolder implements Disposable {
   /** Folder of the TensorBoard files. */
   readonly tensorboard: string;
   #config: ResolvedConfig;
-  readonly #lock: RunLock | undefined;
-  readonly #log: EventLog | undefined;
+  readonly #held: Held | undefined;
 
-  private constructor(path: string, config: ResolvedConfig, lock?: RunLock) {
+  private constructor(path: string, config: ResolvedConfig, hold?: Omit<Held, "log">) {
     this.path = path;
     this.#config = config;
     this.samples = join(path, "samples");
     this.checkpoints = join(path, CHECKPOINTS_FOLDER);
     this.tensorboard = join(path, "tensorboard");
-    this.#lock = lock;
-    if (lock === undefined) return;
-    this.#log = new EventLog(join(path, EVENTS_FILE));
-    for (const folder of [this.samples, this.checkpoints, this.tensorboard]) {
-      makeFolderSync(folder);
-    }
+    if (hold === undefined) return;
+    this.#held = { ...hold, log: new EventLog(join(path, EVENTS_FILE)) };
+    for (const folder of [this.samples, this.checkpoints, this.tensorboard])
+      makeBelow(path, basename(folder));
   }
 
   /**
    * Begins a run in a folder that is new or empty, and throws for any other: a new run never touches an old one.
    * @param resumeCommand the command that goes on with this run, for its README and for that error
-   * @param recipe        what the config is made of, so that a resumed run can tell what has changed there since
    */
-  static create(
+  static async create(
     path: string,
     config: ResolvedConfig,
     resumeCommand: string,
-    recipe?: Recipe,
-  ): RunFolder {
+    { recipe, say = () => {} }: CreateOptions = {},
+  ): Promise<RunFolder> {
     makeFolderSync(path);
     refuseContent(path, resumeCommand);
-    return locked(path, (lock) => {
+    return locked(path, say, (held) => {
       refuseContent(path, resumeCommand); // somebody else's run may have begun and ended since
+      for (const name of readdirSync(path).filter(isLeftover)) removeFileSync(join(path, name));
       replaceFileSync(join(path, CONFIG_FILE), configToJson(config));
+      writeIdentity(path, { id: randomUUID(), config: hashOf(configToJson(config)) });
       if (recipe !== undefined)
         replaceFileSync(join(path, RECIPE_FILE), `${JSON.stringify(recipe.value, null, 2)}\n`);
-      replaceFileSync(join(path, "README.md"), runReadme(config.name, resumeCommand));
-      return new RunFolder(path, config, lock);
+      replaceFileSync(join(path, README_FILE), runReadme(config.name, resumeCommand));
+      return new RunFolder(path, config, held);
     });
   }
 
@@ -78,9 +103,9 @@ export class RunFolder implements Disposable {
   }
 
   /** Opens a run to go on with it. Throws where the folder holds none, or another process writes it. */
-  static open(path: string): RunFolder {
+  static async open(path: string, say: (line: string) => void = () => {}): Promise<RunFolder> {
     requireRun(path); // a lock can only be made where there is a folder
-    return locked(path, (lock) => new RunFolder(path, readRunConfig(path), lock));
+    return locked(path, say, (held) => new RunFolder(path, readRunConfig(path), held));
   }
 
   /** Opens a run that another process of the same run holds: to read its checkpoints and write nothing. */
@@ -95,8 +120,13 @@ export class RunFolder implements Disposable {
 
   /** Goes on with a changed config, which is kept in the folder by the process that holds it. */
   changeConfig(config: ResolvedConfig): void {
-    if (this.#lock !== undefined)
-      replaceFileSync(join(this.path, CONFIG_FILE), configToJson(config));
+    if (this.#held !== undefined) {
+      this.requireHeld();
+      const text = configToJson(config);
+      replaceFileSync(join(this.path, CONFIG_FILE), text);
+      const { id } = this;
+      if (id !== undefined) writeIdentity(this.path, { id, config: hashOf(text) });
+    }
     this.#config = config;
   }
 
@@ -104,6 +134,17 @@ export class RunFolder implements Disposable {
   recipe(): unknown {
     const file = join(this.path, RECIPE_FILE);
     return existsSync(file) ? parseConfigJson(readFileSync(file, "utf8"), file) : undefined;
+  }
+
+  /** What tells this run from all others; undefined where an earlier release began it. Throws BadFileError. */
+  get id(): string | undefined {
+    return readIdentity(this.path)?.id;
+  }
+
+  /** Gives a run an identity that has none. */
+  identify(id: string): void {
+    this.requireHeld();
+    writeIdentity(this.path, { id, config: null });
   }
 
   /** The sample sheet that was drawn last, of the last stage that has any. */
@@ -118,15 +159,50 @@ export class RunFolder implements Disposable {
     return undefined;
   }
 
-  /** Adds an event to `events.jsonl`; nothing where another process holds the folder. */
+  /**
+   * Throws RunLostError where this process may not write here any more: the folder was moved or removed, or another process has
+   * taken it over. Nothing where another process of the same run holds it.
+   */
+  requireHeld(): void {
+    const reason = this.lossReason();
+    if (reason !== undefined) throw new RunLostError(reason);
+  }
+
+  /** Why this process may not write here any more; undefined where it may. */
+  lossReason(): string | undefined {
+    if (this.#held === undefined) return undefined;
+    const { folder, lock } = this.#held;
+    const moved = moveOf(folder);
+    if (moved !== undefined || lock.isHeld()) return moved;
+    return describeLoss(join(this.path, LOCK_FILE));
+  }
+
+  /** Where the folder is now; undefined where it was removed or taken over. */
+  place(): string | undefined {
+    const place = this.#held?.folder.place();
+    return place !== undefined && this.#held?.lock.isHeld(join(place, LOCK_FILE))
+      ? place
+      : undefined;
+  }
+
+  /** Adds an event to `events.jsonl`; nothing where another process holds the folder. Throws RunLostError. */
   append(event: NewEvent): void {
-    this.#log?.append(event);
+    this.requireHeld();
+    this.#held?.log.append(event);
+  }
+
+  /** Adds the last event, also where the folder was moved; nothing where it was removed or taken over. */
+  appendLast(event: NewEvent): void {
+    if (this.place() !== undefined) this.#held?.log.append(event);
   }
 
   /** Lets go of the folder. */
   [Symbol.dispose](): void {
-    this.#log?.[Symbol.dispose]();
-    this.#lock?.[Symbol.dispose]();
+    if (this.#held === undefined) return;
+    const { folder, lock, log } = this.#held;
+    log[Symbol.dispose]();
+    lock.release(join(folder.place() ?? this.path, LOCK_FILE));
+    folder[Symbol.dispose]();
   }
 }
 
@@ -141,6 +217,37 @@ export const sheetName = (stage: string, step: number): string =>
 export const isRunFolder = (path: string): boolean =>
   existsSync(join(path, EVENTS_FILE)) ||
   (existsSync(join(path, CONFIG_FILE)) && existsSync(join(path, CHECKPOINTS_FOLDER)));
+
+/** What a run folder says of itself. */
+interface RunIdentity {
+  readonly id: string;
+  /** Hash of its config as the run itself has written it; null where that is not known. */
+  readonly config: string | null;
+}
+
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** Whether a run's config is as the run itself has written it. */
+export const isConfigOwn = (run: string): boolean =>
+  readIdentity(run)?.config === hashOf(readFileSync(join(run, CONFIG_FILE), "utf8"));
+
+/** What tells the run of a folder from all others; undefined where an earlier release began it. Throws BadFileError. */
+export function readIdentity(run: string): RunIdentity | undefined {
+  const path = join(run, IDENTITY_FILE);
+  if (!existsSync(path)) return undefined;
+  const text = readFileSync(path, "utf8");
+  try {
+    const { id, config } = JSON.parse(text) as Partial<Record<keyof RunIdentity, unknown>>;
+    if (typeof id === "string") return { id, config: typeof config === "string" ? config : null };
+  } catch {
+    // As for what is no text.
+  }
+  const advice = "delete it: the run then takes the identity of its newest checkpoint";
+  throw new BadFileError(path, "id", "the identity of the run", quote(text), advice);
+}
+
+const writeIdentity = (run: string, identity: RunIdentity): void =>
+  replaceFileSync(join(run, IDENTITY_FILE), `${JSON.stringify(identity)}\n`);
 
 function requireRun(path: string): void {
   if (existsSync(join(path, CONFIG_FILE))) return;
@@ -164,20 +271,48 @@ export function readRunConfig(path: string): ResolvedConfig {
 }
 
 /** Takes the lock for what `open` makes; gives it back where that fails. */
-function locked(path: string, open: (lock: RunLock) => RunFolder): RunFolder {
-  const lock = RunLock.acquire(join(path, LOCK_FILE));
+async function locked(
+  path: string,
+  say: (line: string) => void,
+  open: (held: Omit<Held, "log">) => RunFolder,
+): Promise<RunFolder> {
+  const folder = new OpenFolder(path);
   try {
-    return open(lock);
+    const lock = await acquireRunLock(join(path, LOCK_FILE), { say });
+    try {
+      return open({ folder, lock });
+    } catch (error) {
+      lock.release(join(folder.place() ?? path, LOCK_FILE));
+      throw error;
+    }
   } catch (error) {
-    lock[Symbol.dispose]();
-    throw error;
+    const moved = moveOf(folder);
+    folder[Symbol.dispose]();
+    throw moved === undefined ? error : new RunLostError(moved, { cause: error });
   }
+}
+
+/** Where a run folder has gone to; undefined where it is in its place. */
+function moveOf(folder: OpenFolder): string | undefined {
+  if (folder.isInPlace()) return undefined;
+  const place = folder.place();
+  return place === undefined
+    ? `The run folder ${folder.path} is no longer there`
+    : `The run folder ${folder.path} was moved to ${place}`;
+}
+
+/** What a process leaves that was killed before it had begun the run: the temporary names of its first files. */
+const FIRST_FILES: readonly string[] = [CONFIG_FILE, IDENTITY_FILE, RECIPE_FILE, README_FILE];
+const TEMPORARY = /^\.tmp-(.+)-[0-9a-f]{12}$|^(.+)\.\d+$/;
+function isLeftover(name: string): boolean {
+  const [, hidden, numbered] = TEMPORARY.exec(name) ?? [];
+  return FIRST_FILES.includes(hidden ?? numbered ?? "");
 }
 
 function refuseContent(path: string, resumeCommand: string): void {
   // Features may have been made before the run.
   const names = readdirSync(path).filter(
-    (name) => !name.startsWith(LOCK_FILE) && name !== CACHE_FOLDER,
+    (name) => !name.startsWith(LOCK_FILE) && name !== CACHE_FOLDER && !isLeftover(name),
   );
   if (names.length === 0) return;
   const [found, advice] = names.includes(CONFIG_FILE)

@@ -34,6 +34,6 @@ export class RunJournal {
 
   /** Notes how the run ended. */
   end(reason: "finished" | "stopped" | "failed", message: string | null): void {
-    this.append({ type: "run-end", ...this.place, reason, message });
+    this.run.appendLast({ type: "run-end", ...this.place, reason, message });
   }
 }

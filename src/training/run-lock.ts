@@ -1,129 +1,54 @@
-import { randomUUID } from "node:crypto";
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { dirname } from "node:path";
+import { FileLock, holderOf, LockHeldError, type LockHolder } from "../files/file-lock.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
 
-/** Who holds a lock. A process is told from a later one of the same number by when it started. */
-interface Holder {
-  readonly pid: number;
-  readonly host: string;
-  /** Boot of the machine and start of the process in clock ticks; null where the system has no /proc. */
-  readonly started: string | null;
-  readonly since: string;
+/** What taking a run's lock may be told. */
+export interface RunLockOptions {
+  /** Lines for people, while it is found out whether a process that cannot be seen still writes the run. */
+  readonly say: (line: string) => void;
+  /** How long that takes, in milliseconds; FileLock's unless given. */
+  readonly stillMs?: number;
 }
 
-/** A lock file: while it is held, no other process gets it. That of a process that is gone is taken over. */
-export class RunLock implements Disposable {
-  readonly #path: string;
-  readonly #content: string;
-
-  private constructor(path: string, content: string) {
-    this.#path = path;
-    this.#content = content;
-  }
-
-  /** Takes the lock. Throws naming the process that holds it. */
-  static acquire(path: string): RunLock {
-    const holder: Holder = {
-      pid: process.pid,
-      host: hostname(),
-      started: startOf(process.pid),
-      since: new Date().toISOString(),
-    };
-    const content = `${JSON.stringify(holder)}\n`;
-    const own = `${path}.${randomUUID()}`;
-    writeFileSync(own, content);
-    try {
-      while (!tryLink(own, path)) evictStale(path);
-    } finally {
-      rmSync(own);
-    }
-    return new RunLock(path, content);
-  }
-
-  [Symbol.dispose](): void {
-    if (read(this.#path) === this.#content) rmSync(this.#path);
-  }
-}
-
-/** Whether a process holds a lock, or may: of one on another machine it cannot be seen. */
-export function isLockHeld(path: string): boolean {
-  const content = read(path);
-  if (content === undefined) return false;
+/** Takes the lock of a run folder. Throws naming the process that holds it. */
+export async function acquireRunLock(
+  path: string,
+  { say, ...waiting }: RunLockOptions,
+): Promise<FileLock> {
+  const run = dirname(path);
   try {
-    refuseIfHeld(path, content);
-    return false;
-  } catch {
-    return true;
-  }
-}
-
-/** Links rather than creates, so that the file never shows without its content. */
-const tryLink = (from: string, to: string): boolean => unless("EEXIST", () => linkSync(from, to));
-
-/** Takes away the lock of a process that is gone; throws where that process may still run. */
-function evictStale(path: string): void {
-  const content = read(path);
-  if (content === undefined) return;
-  refuseIfHeld(path, content);
-  const grave = `${path}.${randomUUID()}`;
-  if (!unless("ENOENT", () => renameSync(path, grave))) return;
-  // Where another process was faster and holds the lock by now, it gets it back.
-  if (read(grave) !== content) tryLink(grave, path);
-  rmSync(grave);
-}
-
-function refuseIfHeld(path: string, content: string): void {
-  let holder: Holder;
-  try {
-    holder = JSON.parse(content);
-  } catch {
+    return await FileLock.acquire(path, {
+      ...waiting,
+      waitsFor: () => false,
+      onWatch: (holder, forMs) => {
+        if (holder === undefined) return;
+        say(
+          `${whoWrites(run, holder)}, or was: it cannot be seen from here. Watching its lock, ${path}, for ${Math.ceil(forMs / 1000)} s at most`,
+        );
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof LockHeldError)) throw error;
+    const { holder, content } = error;
+    if (holder !== undefined)
+      throw new Error(`${whoWrites(run, holder)}. Wait for it, or stop it first.`);
+    const found = content === undefined ? "a folder" : quote(content);
     const advice = "delete it if no process writes the run";
-    throw new BadFileError(path, "lock", "the process that holds it", quote(content), advice);
-  }
-  const { pid, host, started, since } = holder;
-  const isHere = host === hostname();
-  if (isHere && !(startOf(pid) === started && isRunning(pid))) return;
-  const advice = isHere
-    ? "Wait for it, or stop it first."
-    : `If it no longer runs there, delete ${path}.`;
-  throw new Error(
-    `The run in ${dirname(path)} is being written by process ${pid} on ${host} since ${since}. ${advice}`,
-  );
-}
-
-/** When a process started; null where it is gone, or left only for its parent to notice, or there is no /proc. */
-function startOf(pid: number): string | null {
-  const stat = read(`/proc/${pid}/stat`);
-  const [state, ...fields] = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
-  if (state === undefined || "ZX".includes(state)) return null;
-  return `${read("/proc/sys/kernel/random/boot_id")?.trim()} ${fields[18]}`;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"; // somebody else's
+    throw new BadFileError(path, "lock", "the process that holds it", found, advice);
   }
 }
 
-function read(path: string): string | undefined {
-  let content: string | undefined;
-  unless("ENOENT", () => {
-    content = readFileSync(path, "utf8");
-  });
-  return content;
-}
+const whoWrites = (run: string, { pid, host, since }: LockHolder): string =>
+  `The run in ${run} is being written by process ${pid} on ${host} since ${since}`;
 
-/** Runs `action`; false where it fails with `code`. */
-function unless(code: string, action: () => void): boolean {
-  try {
-    action();
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === code) return false;
-    throw error;
-  }
+/** Whether a process holds a run's lock, or may: of one that cannot be seen the time of its last beat is asked. */
+export const isLockHeld = (path: string): boolean => holderOf(path)?.isAtWork ?? false;
+
+/** What a process says that no longer holds its run's lock. */
+export function describeLoss(path: string): string {
+  const other = holderOf(path)?.holder;
+  const run = dirname(path);
+  return other === undefined
+    ? `The lock ${path} is gone, so that another process may write the run in ${run}`
+    : `The run in ${run} was taken over by process ${other.pid} on ${other.host} at ${other.since}, after this one had given no sign of life`;
 }

@@ -6,9 +6,9 @@ import { newestStateIn, type RecorderOptions } from "./stage-recorder.ts";
 /** Listens to a stage in a process that records nothing, because the run's first one does. */
 export class StageFollower implements StageListener, Disposable {
   readonly #stage: ResolvedStage;
-  readonly #options: Omit<RecorderOptions, "firstStep">;
+  readonly #options: Omit<RecorderOptions, "firstStep" | "mark">;
 
-  constructor(stage: ResolvedStage, options: Omit<RecorderOptions, "firstStep">) {
+  constructor(stage: ResolvedStage, options: Omit<RecorderOptions, "firstStep" | "mark">) {
     this.#stage = stage;
     this.#options = options;
   }

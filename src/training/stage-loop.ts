@@ -75,7 +75,9 @@ export class StageLoop {
     this.#ema = stage.ema === null ? undefined : new Ema(trainable, stage.ema);
     const share = { passes: this.#passes, first: world.rank, stride: world.size };
     this.#batches = new StageBatches(seed, stage, task, share);
-    this.#ledger = new LossLedger(task.counts.train);
+    this.#ledger = new LossLedger(
+      Array.from({ length: task.counts.train }, (_, id) => task.describe(id)),
+    );
     this.#guard = stage.spikes === null ? undefined : new SpikeGuard(stage.spikes);
   }
 
@@ -112,8 +114,11 @@ export class StageLoop {
     };
   }
 
-  /** Copies a checkpoint's state, and disposes of its tensors. Throws where a part is missing or does not fit. */
-  restore({ step, groups, state }: StageState): void {
+  /**
+   * Copies a checkpoint's state, and disposes of its tensors. Throws where a part is missing or does not fit.
+   * @param renamed new names of pictures, by the ones that they had in the checkpoint
+   */
+  restore({ step, groups, state }: StageState, renamed?: ReadonlyMap<string, string>): void {
     // Each part goes when it has been copied: mapped and copied, all of them would be twice in memory.
     const take = (name: string, copy: (tensors: ReadonlyMap<string, Tensor>) => void): void => {
       const tensors = groups.get(name);
@@ -128,9 +133,9 @@ export class StageLoop {
     });
     if (this.#ema !== undefined) take("ema", (tensors) => this.#ema?.loadStateDict(tensors));
     take("optimizer", (tensors) => this.#optimizer.loadStateDict(tensors));
-    // A checkpoint of an earlier release, or of a set that has grown since, has no ledger that fits.
+    // A checkpoint of an earlier release may have no ledger that fits.
     const losses = groups.get("losses");
-    if (losses === undefined || !this.#ledger.restore(losses)) this.#ledger.begin(step);
+    if (losses === undefined || !this.#ledger.restore(losses, renamed)) this.#ledger.begin(step);
     this.#step = step;
     this.#skipped = Number(state.skippedInARow ?? 0);
     this.#batches.skipped.restore(state.skippedBatches ?? []);
@@ -180,7 +185,7 @@ export class StageLoop {
     this.#rollbacks = 0;
     await this.#writeCheckpoint(listener);
     const { since } = this.#ledger;
-    const pictures = this.#ledger.pictures((id) => this.#task.describe(id));
+    const pictures = this.#ledger.pictures();
     listener.onPictureLosses?.(this.#step, since, pictures);
   }
 

@@ -16,6 +16,7 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { adapterOptions } from "./adapters.ts";
 import { type Checkpoint, latestCheckpoint } from "./checkpoint.ts";
+import { type Warn, warnOnStderr } from "./checkpoint-folder.ts";
 import {
   autoencoderFactor,
   buildAutoencoder,
@@ -62,16 +63,28 @@ export class StageModels {
   readonly device: torch.Device;
   readonly #config: ResolvedConfig;
   readonly #checkpoints: string;
+  readonly #warn: Warn;
 
-  constructor(config: ResolvedConfig, checkpoints: string, device: torch.Device = "cpu") {
+  /** @param warn told once of each checkpoint that is damaged, however often it is looked at; stderr unless given */
+  constructor(
+    config: ResolvedConfig,
+    checkpoints: string,
+    device: torch.Device = "cpu",
+    warn: Warn = warnOnStderr,
+  ) {
     this.device = device;
     this.#config = config;
     this.#checkpoints = checkpoints;
+    const told = new Set<string>();
+    this.#warn = (message) => {
+      if (!told.has(message)) warn(message);
+      told.add(message);
+    };
   }
 
   /** The newest checkpoint of a stage; undefined where it was not begun. */
   latest(stage: ResolvedStage): Promise<Checkpoint | undefined> {
-    return latestCheckpoint(stageCheckpoints(this.#checkpoints, stage.name));
+    return latestCheckpoint(stageCheckpoints(this.#checkpoints, stage.name), this.#warn);
   }
 
   /** The checkpoint that a complete stage ended with. Throws where the stage is not complete. */

@@ -1,5 +1,6 @@
 import { join, relative } from "node:path";
 import type { ResolvedStage } from "../config/index.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import { contactSheet } from "../images/index.ts";
 import { type Checkpoint, latestCheckpoint, saveCheckpointInPlace } from "./checkpoint.ts";
 import type { PictureLoss } from "./loss-ledger.ts";
@@ -7,6 +8,7 @@ import { writePictureLosses } from "./picture-losses-file.ts";
 import { ProgressLine } from "./progress.ts";
 import { sheetName } from "./run-folder.ts";
 import type { RunJournal, RunPlace } from "./run-journal.ts";
+import type { RunMark } from "./run-mark.ts";
 import type { StopRequest } from "./signals.ts";
 import type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
 import { stageCheckpoints } from "./stage-models.ts";
@@ -22,6 +24,8 @@ export interface RecorderOptions {
   readonly stop: StopRequest;
   /** Step of the checkpoint that the stage goes on from. */
   readonly firstStep: number | undefined;
+  /** What checkpoints say of their run. */
+  readonly mark: RunMark;
   readonly onStep: ((place: RunPlace) => void) | undefined;
 }
 
@@ -88,8 +92,10 @@ export class StageRecorder implements StageListener, Disposable {
     const columns = Math.ceil(Math.sqrt(images.length));
     const sheet = await contactSheet(images, { columns, labels, cell: 128 });
     const path = join(run.samples, sheetName(this.#stage.name, step));
-    await sheet.save(path);
-    this.#board.image("samples", step, await sheet.encodePng(), sheet);
+    const png = await sheet.encodePng();
+    run.requireHeld();
+    await replaceFile(path, [png]); // makes no folder, as sheet.save() would
+    this.#board.image("samples", step, png, sheet);
     const file = relative(run.path, path);
     this.#journal.append({ type: "sample", ...this.#journal.place, step, file });
     this.#progress.clear();
@@ -125,6 +131,9 @@ export class StageRecorder implements StageListener, Disposable {
       best,
       whenFull: whenFull === "wait" ? { waitMs: WAIT_MS } : whenFull,
       signal: this.#options.stop.signal,
+      run: this.#options.mark,
+      within: run.path,
+      mayWrite: () => run.requireHeld(),
       warn: (message) => this.#journal.warn(message),
     });
     this.#journal.append({
@@ -137,6 +146,7 @@ export class StageRecorder implements StageListener, Disposable {
 
   onPictureLosses(step: number, since: number, pictures: readonly PictureLoss[]): void {
     const stage = this.#stage.name;
+    this.#journal.run.requireHeld();
     writePictureLosses(this.#journal.run.path, { stage, step, since, pictures });
   }
 

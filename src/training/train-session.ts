@@ -1,24 +1,41 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ConfigDifference } from "../config/config-differences.ts";
-import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import { configToJson, type ResolvedConfig, type ResolvedStage } from "../config/index.ts";
 import type { Recipe } from "../config/load-config.ts";
 import { World } from "../distributed/index.ts";
+import { makeBelow } from "../files/make-below.ts";
+import { makeFolderSync } from "../files/make-folder.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import { DiskFullError } from "../files/write-error.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { aspectPlan, describePlan } from "./aspect-plan.ts";
 import { cacheFolder, planRun } from "./before-run.ts";
-import { cleanLeftovers, forecastBytes, requireDiskSpace } from "./checkpoint.ts";
+import { type Checkpoint, cleanLeftovers, forecastBytes, requireDiskSpace } from "./checkpoint.ts";
+import { DataRecord } from "./data-record.ts";
 import { reportOf } from "./data-report.ts";
 import { parseEvent } from "./events.ts";
 import { captionsOfExample } from "./example-captions.ts";
 import { pretrainedTokenizer } from "./models.ts";
 import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
 import { clearRehearsal, describeRehearsal, largeStages, rehearse } from "./rehearsal.ts";
-import { EVENTS_FILE, type RunFolder } from "./run-folder.ts";
+import {
+  type Accepted,
+  compareData,
+  configDrift,
+  DATA_FOLDER,
+  foreignCheckpoints,
+  recordPath,
+  requireKnownStages,
+} from "./resume-check.ts";
+import { EVENTS_FILE, isConfigOwn, type RunFolder } from "./run-folder.ts";
 import { RunJournal, type RunPlace } from "./run-journal.ts";
+import type { RunMark } from "./run-mark.ts";
 import { requireSameWeights } from "./same-weights.ts";
+import { requireSameWords } from "./same-words.ts";
 import type { StopRequest } from "./signals.ts";
 import { StageFollower } from "./stage-follower.ts";
 import { StageLoop, type StageState } from "./stage-loop.ts";
@@ -46,6 +63,8 @@ export interface TrainOptions {
   readonly world?: World;
   /** What a run that goes on changes of its config, such as `stages.0.steps=12`; see docs/training.md for what can change. */
   readonly changes?: readonly string[];
+  /** What a run that goes on takes as it is. */
+  readonly accepted?: Accepted;
   /** The file that the config was made of, as it is read: a run that is resumed tells what has changed there. */
   readonly recipe?: Recipe | undefined;
   /** Called after each step. */
@@ -66,6 +85,8 @@ export interface BegunRun {
   readonly large: ReadonlySet<string>;
 }
 
+const NOTHING_ACCEPTED: Accepted = { changedData: false, otherRun: false };
+
 /** One process's part of a run. */
 export class TrainSession {
   readonly #journal: RunJournal;
@@ -78,6 +99,10 @@ export class TrainSession {
   readonly #world: World;
   readonly #device: torch.Device;
   #large: ReadonlySet<string>;
+  /** Undefined until it is known what its data is, and in processes that save nothing. */
+  #mark: RunMark | undefined;
+  #record: DataRecord | undefined;
+  #renamed: ReadonlyMap<string, string> = new Map();
 
   constructor(
     { run, config, changes, data, device, large }: BegunRun,
@@ -98,13 +123,23 @@ export class TrainSession {
 
   /** True when all stages are complete, false where a signal asked to stop before. */
   async run(): Promise<boolean> {
+    process.on("warning", this.#noteWarning);
     try {
       return await this.#runStages();
     } catch (error) {
       if (!isStop(error, this.#stop.signal)) throw error;
       return this.#stopped();
+    } finally {
+      await nextTurn(); // warnings are told of in a later turn
+      process.off("warning", this.#noteWarning);
     }
   }
+
+  /** Keeps what models and samplers warn of when they are loaded; Node has shown it already. */
+  readonly #noteWarning = ({ name, message }: Error): void => {
+    if (name !== "Warning" || this.#run.lossReason() !== undefined) return;
+    this.#journal.append({ type: "warning", ...this.#journal.place, message });
+  };
 
   #stopped(): false {
     this.#journal.end("stopped", this.#stop.requested ?? null);
@@ -120,7 +155,12 @@ export class TrainSession {
     const { say, resume } = this.#options;
     const data = this.#data;
     this.#reportData(data);
-    const models = new StageModels(this.#config, this.#run.checkpoints, this.#device);
+    // The run's own is made in the run folder, where that still is.
+    const { folder: sharedCache } = this.#config.dataset.cache;
+    if (sharedCache !== null) makeFolderSync(sharedCache);
+    const models = new StageModels(this.#config, this.#run.checkpoints, this.#device, (message) => {
+      if (this.#world.isFirst) this.#journal.warn(message);
+    });
     const context: CurriculumContext = {
       config: this.#config,
       data,
@@ -137,8 +177,11 @@ export class TrainSession {
       for (const { name } of this.#config.stages)
         await cleanLeftovers(stageCheckpoints(this.#run.checkpoints, name));
     });
+    await this.#world.first(() => requireKnownStages(this.#run.checkpoints, this.#config));
+    requireSameWords(this.#world, data);
     const latest = await Promise.all(this.#config.stages.map((stage) => models.latest(stage)));
     const begun = latest.findLastIndex((checkpoint) => checkpoint !== undefined);
+    await this.#world.first(async () => this.#requireOwn(latest));
     // A stage that was left at its last step may lack what comes after that; the next one's beginning says that it does not.
     const isComplete = (stage: ResolvedStage, i: number): boolean =>
       latest[i]?.step === stage.steps && (i < begun || this.#hasEnded(stage));
@@ -157,6 +200,7 @@ export class TrainSession {
         `Going on with stage "${this.#journal.place.stage}" after step ${this.#journal.place.step}`,
       );
       const done = latest.reduce((sum, checkpoint) => sum + (checkpoint?.step ?? 0), 0);
+      await this.#world.first(() => this.#compareData(latest[begun]));
       await this.#world.first(() => this.#planRest(done));
       this.#adopt();
       const changes = this.#changes.map(({ place, values: [from, to] }) => ({ place, from, to }));
@@ -171,6 +215,58 @@ export class TrainSession {
     }
     this.#journal.end("finished", null);
     return true;
+  }
+
+  /** Throws where a checkpoint is another run's; gives the run its identity where it has none yet. */
+  #requireOwn(checkpoints: readonly (Checkpoint | undefined)[]): void {
+    const marks = checkpoints.flatMap((checkpoint) => checkpoint?.run ?? []);
+    if (this.#run.id === undefined) this.#run.identify(marks.at(-1)?.id ?? randomUUID());
+    const accepted = this.#options.accepted ?? NOTHING_ACCEPTED;
+    for (const line of foreignCheckpoints(checkpoints, this.#run.id ?? "", accepted))
+      this.#journal.warn(line);
+  }
+
+  /** Throws where the data is another than a checkpoint's, or the config is: says so where that is no reason not to go on. */
+  async #compareData(checkpoint: Checkpoint | undefined): Promise<void> {
+    if (checkpoint === undefined) return;
+    const changed = isConfigOwn(this.#run.path)
+      ? undefined
+      : configDrift(checkpoint, this.#run.config, join(this.#run.path, "config.json"));
+    if (changed !== undefined) this.#journal.warn(changed);
+    const { lines, renamed } = compareData(this.#run.path, {
+      config: this.#config,
+      checkpoint,
+      record: await this.#recordOf(),
+      accepted: this.#options.accepted ?? NOTHING_ACCEPTED,
+      location: this.#data.dataset.location,
+    });
+    for (const line of lines) this.#journal.warn(line);
+    this.#renamed = renamed;
+  }
+
+  async #recordOf(): Promise<DataRecord> {
+    if (this.#record !== undefined) return this.#record;
+    const { contents } = this.#data;
+    const notes = join(this.#run.path, DATA_FOLDER, "known.json");
+    await contents.recall(notes);
+    // Of several processes none may leave while the others wait for it.
+    const signal = this.#world.size === 1 ? this.#stop.signal : undefined;
+    const record = await DataRecord.of(this.#data, this.#options.say, signal);
+    this.#run.requireHeld();
+    makeBelow(this.#run.path, DATA_FOLDER);
+    await contents.note(notes);
+    this.#record = record;
+    return record;
+  }
+
+  /** Keeps what the data is, for the checkpoints to come. */
+  async #recordData(): Promise<void> {
+    if (this.#mark !== undefined) return;
+    const record = await this.#recordOf();
+    const file = recordPath(this.#run.path, record.digest);
+    if (!existsSync(file)) await replaceFile(file, [Buffer.from(record.text)]);
+    const config: object = JSON.parse(configToJson(this.#config));
+    this.#mark = { id: this.#run.id ?? "", data: record.digest, config };
   }
 
   /** Whether all that follows a stage's last step was done. */
@@ -235,6 +331,8 @@ export class TrainSession {
     if (this.#isToStop()) return false;
     const task = await prepareStage(context, stage);
     const checkpoint = await context.models.latest(stage);
+    // Now: what was prepared has read the pictures, so that hardly any is read for it.
+    await this.#world.first(() => this.#recordData());
     await this.#world.first(async () => {
       if (checkpoint !== undefined || this.#stop.signal.aborted) return;
       if (!(this.#options.rehearsal ?? this.#large.has(stage.name))) return;
@@ -251,7 +349,7 @@ export class TrainSession {
     torch.releaseMemory(); // of the encoders and the rehearsal
     const { seed, processes } = this.#config;
     const loop = new StageLoop(seed, stage, task, { world: this.#world, processes });
-    if (checkpoint !== undefined) loop.restore(stateOf(checkpoint));
+    if (checkpoint !== undefined) loop.restore(stateOf(checkpoint), this.#renamed);
     requireSameWeights(this.#world, task);
     const tensors = loop.tensors();
     await this.#world.first(() => this.#requireRoom(stage, tensors));
@@ -268,8 +366,8 @@ export class TrainSession {
     if (loop.step === 0)
       this.#journal.append({ type: "stage-start", ...this.#journal.place, steps: stage.steps });
     const options = { journal: this.#journal, stop: this.#stop, onStep: this.#options.onStep };
-    using listener = this.#world.isFirst
-      ? new StageRecorder(stage, { ...options, firstStep: checkpoint?.step })
+    using listener = this.#mark
+      ? new StageRecorder(stage, { ...options, firstStep: checkpoint?.step, mark: this.#mark })
       : new StageFollower(stage, options);
     try {
       const finished = await loop.run(listener);

@@ -10,6 +10,7 @@ import { changeRun, describeDrift } from "./change-run.ts";
 import { drawClassPictures } from "./class-pictures.ts";
 import { largeStages } from "./rehearsal.ts";
 import { RunFolder } from "./run-folder.ts";
+import { lossOf } from "./run-lost.ts";
 import { settleNew } from "./settle-new.ts";
 import { StopRequest } from "./signals.ts";
 import { type BegunRun, type TrainOptions, TrainSession } from "./train-session.ts";
@@ -81,8 +82,10 @@ async function carryOut(begun: BegunRun, options: TrainOptions): Promise<TrainOu
     // A process that saw no signal itself stops because another one of its run did.
     return { folder: run.path, finished, exitCode: finished ? 0 : (stop.exitCode ?? PREEMPTED) };
   } catch (error) {
-    session.fail(error);
-    throw error;
+    // Whatever failed first: where the folder is gone, that is why.
+    const lost = await lossOf(run, error);
+    session.fail(lost ?? error);
+    throw lost ?? error;
   }
 }
 
@@ -119,7 +122,7 @@ async function begin(
     say,
   });
   const large = largeStages(shapes);
-  const run = RunFolder.create(folder, settled, resumeCommand, recipe);
+  const run = await RunFolder.create(folder, settled, resumeCommand, { recipe, say });
   world.barrier();
   return { run, config: settled, changes: [], data, device, large };
 }
@@ -132,7 +135,7 @@ async function goOn(
   { say, world = World.solo, device: asked, changes: options = [] }: TrainOptions,
   drift: (run: RunFolder, data: TrainingData) => Promise<string | undefined>,
 ): Promise<BegunRun> {
-  const run = world.isFirst ? RunFolder.open(folder) : RunFolder.follow(folder);
+  const run = world.isFirst ? await RunFolder.open(folder, say) : RunFolder.follow(folder);
   try {
     // Known before the other changes are: what follows is computed on it.
     const changed = options.findLast((each) => each.startsWith(DEVICE))?.slice(DEVICE.length);
@@ -145,7 +148,8 @@ async function goOn(
     for (const line of lines) say(line);
     return { run, config, changes, data, device, large: new Set() };
   } catch (error) {
+    const lost = await lossOf(run, error);
     run[Symbol.dispose]();
-    throw error;
+    throw lost ?? error;
   }
 }

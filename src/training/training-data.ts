@@ -11,6 +11,7 @@ import { describeSplits } from "../data/reasons.ts";
 import { pictureSize } from "../images/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { PictureContents } from "./picture-contents.ts";
 import type { Split } from "./stage-task.ts";
 
 /** One picture to learn from. */
@@ -63,6 +64,8 @@ export interface TrainingData {
   readonly prior: readonly Example[];
   readonly classCount: number;
   readonly dataset: Dataset;
+  /** What the bytes of its pictures hash to. */
+  readonly contents: PictureContents;
 }
 
 const textColumn = (entry: DatasetEntry, name: string): string | undefined => {
@@ -135,11 +138,15 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
     ),
   ].sort((a, b) => (a < b ? -1 : 1));
   const labels = new Map(classes.map((value, label) => [value, label]));
+  const contents = new PictureContents();
   const example = (entry: DatasetEntry): Example => ({
     file: entry.file,
     path: entry.path,
-    read: () => entry.read(),
-    control: entry.control,
+    read: contents.remembering(entry),
+    control: entry.control && {
+      path: entry.control.path,
+      read: contents.remembering(entry.control),
+    },
     size: once(async () => pictureSize(await entry.read(), entry.path)),
     shortCaption: entry.text,
     ...severalCaptions(entry),
@@ -163,6 +170,7 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
     prior: dataset.classEntries.map(example),
     classCount: classes.length,
     dataset,
+    contents,
   };
 }
 

@@ -1,0 +1,40 @@
+import { closeSync, fstatSync, openSync, readlinkSync, statSync } from "node:fs";
+
+/** A folder that is kept open, so that it is known by itself and not by its name alone. */
+export class OpenFolder implements Disposable {
+  readonly path: string;
+  readonly #file: number;
+
+  /** Throws where there is no folder. */
+  constructor(path: string) {
+    this.path = path;
+    this.#file = openSync(path, "r");
+  }
+
+  /** Whether its path still leads to it. */
+  isInPlace(): boolean {
+    return this.#isAt(this.path);
+  }
+
+  /** Where it is now; undefined where it was removed, or the system does not tell. */
+  place(): string | undefined {
+    if (this.isInPlace()) return this.path;
+    try {
+      const place = readlinkSync(`/proc/self/fd/${this.#file}`);
+      return this.#isAt(place) ? place : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #isAt(path: string): boolean {
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+    if (found === undefined) return false;
+    const { dev, ino } = fstatSync(this.#file, { bigint: true });
+    return found.dev === dev && found.ino === ino;
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#file);
+  }
+}

@@ -1,0 +1,85 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { dataChanges, describeDataChanges, onlyGrew } from "./data-changes.ts";
+import { DataRecord, type RecordedPicture } from "./data-record.ts";
+
+function record(...pictures: readonly RecordedPicture[]): DataRecord {
+  const text = pictures.map((picture) => `${JSON.stringify(picture)}\n`).join("");
+  return DataRecord.parse("record", text, createHash("sha256").update(text).digest("hex"));
+}
+const one = (file: string, bytes: string | null, words = "w"): RecordedPicture => ({
+  file,
+  words,
+  bytes,
+});
+
+describe("dataChanges", () => {
+  it("tells what is new, gone, edited and renamed", () => {
+    const before = record(
+      one("a", "1"),
+      one("b", "2"),
+      one("c", "3"),
+      one("d", "4"),
+      one("e", null),
+    );
+    const now = record(
+      one("a", "1"),
+      one("b", "2", "x"),
+      one("c", "9"),
+      one("dd", "4"),
+      one("f", "6"),
+    );
+    const changes = dataChanges(before, now);
+    expect(changes).toEqual({
+      added: ["f"],
+      removed: ["e"],
+      edited: [
+        ["b", "its caption, class or split"],
+        ["c", "the picture"],
+      ],
+      renamed: new Map([["d", "dd"]]),
+    });
+    expect(describeDataChanges(changes)).toBe(
+      "1 added (f), 1 removed (e), 2 edited (b: its caption, class or split; c: the picture), 1 renamed (d to dd)",
+    );
+    expect(onlyGrew(changes)).toBe(false);
+  });
+
+  it("tells a renamed picture's new caption, and renames of equal pictures once each", () => {
+    const changes = dataChanges(
+      record(one("a", "1"), one("b", "1")),
+      record(one("x", "1", "other"), one("y", "1"), one("z", "1")),
+    );
+    expect(changes.renamed).toEqual(
+      new Map([
+        ["a", "x"],
+        ["b", "y"],
+      ]),
+    );
+    expect(changes.edited).toEqual([["a", "its caption, class or split"]]);
+    expect(changes.added).toEqual(["z"]);
+  });
+
+  it("tells a control picture that is another, and names a few of many", () => {
+    const many = Array.from({ length: 9 }, (_, i) => one(String(i), String(i)));
+    const edited = record({ ...one("a", "1"), control: "5" }, ...many);
+    const changes = dataChanges(record({ ...one("a", "1"), control: "4" }), edited);
+    expect(describeDataChanges(changes)).toBe(
+      "9 added (0; 1; 2; …), 1 edited (a: its control picture)",
+    );
+    expect(onlyGrew({ ...changes, edited: [] })).toBe(true);
+  });
+
+  it("finds nothing where nothing changed", () => {
+    const same = record(one("a", "1"), one("b", null));
+    expect(describeDataChanges(dataChanges(same, same))).toBeUndefined();
+  });
+});
+
+describe("DataRecord", () => {
+  it("is refused where its file is not what its name says", () => {
+    expect(() => DataRecord.parse("data/x.jsonl", "{}\n", "0".repeat(64))).toThrow(
+      /^data\/x\.jsonl: sha256: expected 0{64}, as its name says but found /,
+    );
+  });
+});

@@ -1,0 +1,4 @@
+/** A run folder is no longer this process's to write: it was moved, removed, or taken over by another process. */
+export class RunLostError extends Error {
+  override readonly name: string = "RunLostError";
+}
