@@ -90,12 +90,16 @@ describe("formatEvent and parseEvent", () => {
     expect(parseEvent(line)).toMatchObject({ losses: { train: 0.1 }, bands: {} });
   });
 
-  it.each(["", "{", "null", "1", "[]", "{}", '{"type":"other"}', '{"type":"toString"}'])(
-    "find no event in %j",
-    (line) => {
-      expect(parseEvent(line)).toBeUndefined();
-    },
-  );
+  it.each([
+    ...["", "{", "null", "1", "[]", "{}", '{"type":"other"}', '{"type":"toString"}'],
+    '{"type":"step","time":"","stage":"a","step":"7"}',
+    '{"type":"step","time":"","stage":"a","step":7,"loss":1,"lossParts":{}}',
+    '{"type":"validation","time":"","stage":"a","step":7}',
+    '{"type":"sample","time":"","stage":"a","step":7}',
+    '{"type":"run-start","name":"a"}',
+  ])("find no event in %j", (line) => {
+    expect(parseEvent(line)).toBeUndefined();
+  });
 });
 
 describe("foldEvents", () => {

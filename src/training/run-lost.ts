@@ -16,7 +16,7 @@ export async function lossOf(run: RunFolder, cause: unknown): Promise<RunLostErr
       : newest === undefined
         ? `it has no checkpoint yet, so that it begins anew there with --work-dir ${place} --resume`
         : `its newest whole checkpoint is ${newest}, from which it goes on with --work-dir ${place} --resume`;
-  return new RunLostError(`${reason} while it trained; ${rest}`, { cause });
+  return new RunLostError(`${reason}; ${rest}`, { cause });
 }
 
 /** The newest checkpoint by its manifest and its files' lengths: of the stage that was trained last. */

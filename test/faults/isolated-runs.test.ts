@@ -117,4 +117,34 @@ describe.skipIf(!isolates)("one run folder (needs unshare, as root)", () => {
     },
     900_000,
   );
+
+  it.runIf(ALL)(
+    "is left with one sentence by a writer that was suspended until another had taken over",
+    async () => {
+      const suspended = start(1, true);
+      const said = wordsOf(suspended);
+      expect(await hasMade(suspended, run, 3)).toBe(true);
+      const [inner] = execFileSync("pgrep", ["-P", String(suspended.pid)], {
+        encoding: "utf8",
+      }).split("\n");
+      process.kill(Number(inner), "SIGSTOP");
+      const next = start(0, true);
+      next.stderr?.resume();
+      expect(await hasMade(next, run, 3)).toBe(true);
+      process.kill(Number(inner), "SIGCONT");
+      expect(await said).toMatch(
+        /^pixart: The run in .* was taken over by process \d+ on .* at .*, after this one had given no sign of life; nothing more is written$/m,
+      );
+      expect(suspended.exitCode).toBe(77);
+      expect(next.exitCode).toBeNull();
+      const all = steps();
+      const since = all.slice(
+        all.findLastIndex((step, i) => i > 0 && step !== (all[i - 1] ?? 0) + 1),
+      );
+      expect(since).toEqual(since.map((_, i) => (since[0] ?? 0) + i));
+      next.kill("SIGKILL");
+      await once(next, "close");
+    },
+    900_000,
+  );
 });

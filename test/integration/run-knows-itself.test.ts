@@ -12,9 +12,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { configOf, loadRecipe } from "../../src/config/load-config.ts";
 import { formatManifest, parseManifest } from "../../src/training/checkpoint-manifest.ts";
 import { readEvents } from "../../src/training/event-log.ts";
 import { readPictureLosses } from "../../src/training/picture-losses-file.ts";
+import { train } from "../../src/training/train.ts";
 import { checkpointsOf, finalFiles, losses, writeTinyRun } from "../fixtures/tiny-run.ts";
 import { pixartHere } from "./in-process.ts";
 
@@ -27,17 +29,17 @@ let made = 0;
 afterAll(() => rmSync(root, { recursive: true }));
 
 const STEPS = 10;
-const train = (run: string, ...args: readonly string[]): Promise<{ readonly stderr: string }> =>
+const trainHere = (run: string, ...args: readonly string[]): Promise<{ readonly stderr: string }> =>
   pixartHere("train", configFile, "--work-dir", run, ...args);
 const resume = (run: string, ...args: readonly string[]): Promise<{ readonly stderr: string }> =>
-  train(run, "--resume", ...args, "--cfg-options", `stages.0.steps=${STEPS + 2}`);
+  trainHere(run, "--resume", ...args, "--cfg-options", `stages.0.steps=${STEPS + 2}`);
 const manifestOf = (run: string, step = STEPS): string =>
   join(checkpointsOf(run), `step-${String(step).padStart(8, "0")}`, "manifest.json");
 
 beforeAll(async () => {
   configFile = await writeTinyRun(root);
   cpSync(data, kept, { recursive: true, preserveTimestamps: true });
-  await train(join(root, "run"), "--cfg-options", `stages.0.steps=${STEPS}`);
+  await trainHere(join(root, "run"), "--cfg-options", `stages.0.steps=${STEPS}`);
 });
 
 /** A copy of the run, whose data is as it was. */
@@ -131,7 +133,7 @@ describe("a run whose data changed while it was stopped", () => {
   it("is resumed bit for bit where times alone are others, as after a copy", async () => {
     const straight = join(root, "straight");
     const run = copyOfRun();
-    await train(straight, "--cfg-options", `stages.0.steps=${STEPS + 2}`);
+    await trainHere(straight, "--cfg-options", `stages.0.steps=${STEPS + 2}`);
     for (const name of readdirSync(data)) utimesSync(join(data, name), 1, 1);
     const { stderr } = await resume(run);
     expect(stderr).not.toContain("The data set");
@@ -173,7 +175,7 @@ describe("a run that goes on from a checkpoint", () => {
   it("refuses one that another run saved, and takes it where that is accepted", async () => {
     const other = join(root, "other");
     const run = copyOfRun();
-    await train(other, "--cfg-options", "stages.0.steps=11", "seed=5");
+    await trainHere(other, "--cfg-options", "stages.0.steps=11", "seed=5");
     const copied = join(checkpointsOf(run), "step-00000011");
     cpSync(join(checkpointsOf(other), "step-00000011"), copied, { recursive: true });
     const ids = [run, other].map(
@@ -249,6 +251,26 @@ describe("a run that goes on from a checkpoint", () => {
     expect(stderr.split("Skipped a damaged checkpoint")).toHaveLength(2);
     const warned = readEvents(join(run, "events.jsonl")).filter(({ type }) => type === "warning");
     expect(warned).toMatchObject([{ message: expect.stringContaining("ema.safetensors: length") }]);
+  });
+
+  it("keeps in its events what is warned of while it trains", async () => {
+    const workDir = join(root, "warned");
+    const config = configOf(await loadRecipe(configFile), ["stages.0.steps=2"]);
+    await train(
+      { ...config, workDir },
+      {
+        resume: false,
+        resumeCommand: "",
+        say: () => {},
+        onStep: ({ step }) => {
+          if (step === 1) process.emitWarning("a slip in a model's file");
+        },
+      },
+    );
+    const warned = readEvents(join(workDir, "events.jsonl")).filter(
+      ({ type }) => type === "warning",
+    );
+    expect(warned).toMatchObject([{ stage: "captions", message: "a slip in a model's file" }]);
   });
 
   it("says of another optimizer that it takes another run, and nothing of that one's fields", async () => {
