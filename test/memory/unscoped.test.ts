@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { runChild } from "../child.ts";
 
-it("collects tensors without a scope, and those of a crowded one, while a loop runs", async () => {
+it("collects tensors without a scope, and those of a crowded one, while a loop runs, small and large", async () => {
   const { exitCode, stdout, stderr } = await runChild(new URL("unscoped.ts", import.meta.url), {
     node: ["--expose-gc"],
   });
@@ -10,5 +10,9 @@ it("collects tensors without a scope, and those of a crowded one, while a loop r
   // 40,000 were made in each loop. The collector comes about every 4096 lost ones.
   expect(found.unscoped).toBeLessThan(12_000);
   expect(found.crowded).toBeLessThan(16_000);
+  // 1,200 of 4 MB were made in each loop. The collector comes about every 64 of them; marking takes a while.
+  expect(found.large).toBeLessThan(300);
+  expect(found.besideWeights).toBeLessThan(300);
+  expect(found).toMatchObject({ afterLarge: 0, afterWeights: 0 });
   expect(found).toMatchObject({ afterUnscoped: 0, afterScope: 0, withKept: 5, sum: 40 });
 });

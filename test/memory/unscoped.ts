@@ -3,11 +3,15 @@ import * as torch from "../../src/torch/index.ts";
 
 const COUNT = 20_000;
 
+/** Of 4 MB each, 2.4 GB in all. */
+const LARGE_COUNT = 600;
+const LARGE = [1024, 1024];
+
 /** Makes and drops tensors; gives the most that were alive. */
-function drop(): number {
+function drop(count = COUNT, shape = [8]): number {
   let most = 0;
-  for (let i = 0; i < COUNT; i++) {
-    torch.ones([8]).add(1);
+  for (let i = 0; i < count; i++) {
+    torch.ones(shape).add(1);
     most = Math.max(most, torch.memory().tensors);
   }
   return most;
@@ -21,8 +25,14 @@ function collected(): number {
 
 const unscoped = drop();
 const afterUnscoped = collected();
-const crowded = torch.tidy(drop);
+const crowded = torch.tidy(() => drop());
 const afterScope = torch.memory().tensors;
+const large = drop(LARGE_COUNT, LARGE);
+const afterLarge = collected();
+const weights = Array.from({ length: 100 }, () => torch.keep(torch.zeros(LARGE)));
+const besideWeights = drop(LARGE_COUNT, LARGE) - weights.length;
+for (const weight of weights) weight.dispose();
+const afterWeights = collected();
 const kept = Array.from({ length: 5 }, () => torch.ones([8]));
 const withKept = collected();
 console.log(
@@ -31,6 +41,10 @@ console.log(
     afterUnscoped,
     crowded,
     afterScope,
+    large,
+    afterLarge,
+    besideWeights,
+    afterWeights,
     withKept,
     sum: kept.reduce((sum, t) => sum + t.sum().item(), 0),
   }),
