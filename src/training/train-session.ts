@@ -9,7 +9,7 @@ import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { aspectPlan, describePlan } from "./aspect-plan.ts";
 import { cacheFolder, planRun } from "./before-run.ts";
-import { cleanLeftovers, forecastBytes, requireDiskSpace } from "./checkpoint.ts";
+import { forecastBytes, requireDiskSpace } from "./checkpoint.ts";
 import { reportOf } from "./data-report.ts";
 import { parseEvent } from "./events.ts";
 import { captionsOfExample } from "./example-captions.ts";
@@ -18,11 +18,12 @@ import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
 import { clearRehearsal, describeRehearsal, largeStages, rehearse } from "./rehearsal.ts";
 import { EVENTS_FILE, type RunFolder } from "./run-folder.ts";
 import { RunJournal, type RunPlace } from "./run-journal.ts";
+import { cleanRun } from "./run-leftovers.ts";
 import { requireSameWeights } from "./same-weights.ts";
 import type { StopRequest } from "./signals.ts";
 import { StageFollower } from "./stage-follower.ts";
 import { StageLoop, type StageState } from "./stage-loop.ts";
-import { StageModels, stageCheckpoints } from "./stage-models.ts";
+import { StageModels } from "./stage-models.ts";
 import { StageRecorder, stateOf } from "./stage-recorder.ts";
 import { isStop } from "./stopped.ts";
 import type { TrainingData } from "./training-data.ts";
@@ -133,10 +134,7 @@ export class TrainSession {
       say,
     };
     if (!resume) this.#journal.append({ type: "run-start", name: this.#config.name });
-    await this.#world.first(async () => {
-      for (const { name } of this.#config.stages)
-        await cleanLeftovers(stageCheckpoints(this.#run.checkpoints, name));
-    });
+    await this.#world.first(() => cleanRun(this.#run));
     const latest = await Promise.all(this.#config.stages.map((stage) => models.latest(stage)));
     const begun = latest.findLastIndex((checkpoint) => checkpoint !== undefined);
     // A stage that was left at its last step may lack what comes after that; the next one's beginning says that it does not.
@@ -301,6 +299,10 @@ export class TrainSession {
 
   /** Notes that the run ended by an error. */
   fail(error: unknown): void {
-    this.#journal.end("failed", error instanceof Error ? error.message : String(error));
+    try {
+      this.#journal.end("failed", error instanceof Error ? error.message : String(error));
+    } catch {
+      // On a full disk: why it ended matters more than that this cannot be noted.
+    }
   }
 }
