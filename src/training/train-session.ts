@@ -14,7 +14,7 @@ import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { aspectPlan, describePlan } from "./aspect-plan.ts";
 import { cacheFolder, planRun } from "./before-run.ts";
-import { type Checkpoint, cleanLeftovers, forecastBytes, requireDiskSpace } from "./checkpoint.ts";
+import { type Checkpoint, forecastBytes, requireDiskSpace } from "./checkpoint.ts";
 import { DataRecord } from "./data-record.ts";
 import { reportOf } from "./data-report.ts";
 import { parseEvent } from "./events.ts";
@@ -33,13 +33,14 @@ import {
 } from "./resume-check.ts";
 import { EVENTS_FILE, isConfigOwn, type RunFolder } from "./run-folder.ts";
 import { RunJournal, type RunPlace } from "./run-journal.ts";
+import { cleanRun } from "./run-leftovers.ts";
 import type { RunMark } from "./run-mark.ts";
 import { requireSameWeights } from "./same-weights.ts";
 import { requireSameWords } from "./same-words.ts";
 import type { StopRequest } from "./signals.ts";
 import { StageFollower } from "./stage-follower.ts";
 import { StageLoop, type StageState } from "./stage-loop.ts";
-import { StageModels, stageCheckpoints } from "./stage-models.ts";
+import { StageModels } from "./stage-models.ts";
 import { StageRecorder, stateOf } from "./stage-recorder.ts";
 import { isStop } from "./stopped.ts";
 import type { TrainingData } from "./training-data.ts";
@@ -173,10 +174,7 @@ export class TrainSession {
       say,
     };
     if (!resume) this.#journal.append({ type: "run-start", name: this.#config.name });
-    await this.#world.first(async () => {
-      for (const { name } of this.#config.stages)
-        await cleanLeftovers(stageCheckpoints(this.#run.checkpoints, name));
-    });
+    await this.#world.first(() => cleanRun(this.#run));
     await this.#world.first(() => requireKnownStages(this.#run.checkpoints, this.#config));
     requireSameWords(this.#world, data);
     const latest = await Promise.all(this.#config.stages.map((stage) => models.latest(stage)));
@@ -399,6 +397,10 @@ export class TrainSession {
 
   /** Notes that the run ended by an error. */
   fail(error: unknown): void {
-    this.#journal.end("failed", error instanceof Error ? error.message : String(error));
+    try {
+      this.#journal.end("failed", error instanceof Error ? error.message : String(error));
+    } catch {
+      // On a full disk: why it ended matters more than that this cannot be noted.
+    }
   }
 }

@@ -10,7 +10,8 @@ import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 interface Shard {
   readonly pack: Pack;
-  readonly written: Promise<void>;
+  /** Settles when all of it is on the disk. */
+  written: Promise<void>;
   bytes: number;
 }
 
@@ -55,8 +56,8 @@ export class WebDatasetWriter implements DatasetWriter {
         0,
       );
       const shard = await this.#shardFor(this.#hasSplits ? `${splitFileName(picture)}-` : "", size);
-      for (const [name, content] of files) await addFile(shard, name, content);
       shard.bytes += size;
+      for (const [name, content] of files) await addFile(shard, name, content);
     }
   }
 
@@ -79,12 +80,17 @@ export class WebDatasetWriter implements DatasetWriter {
     const count = this.#counts.get(split) ?? 0;
     const path = join(this.#folder, `${split}${String(count).padStart(5, "0")}.tar`);
     const tar = pack();
-    const written = writing({ path, aim: "write pictures to it" }, () =>
-      pipeline(tar, newFileStream(path)),
-    );
+    const shard = { pack: tar, written: Promise.resolve(), bytes: 0 };
+    // What it needs is known by the time that it fails.
+    const attempt = {
+      path,
+      get aim(): string {
+        return `write ${shard.bytes} bytes or more`;
+      },
+    };
+    shard.written = writing(attempt, () => pipeline(tar, newFileStream(path)));
     // It fails while nobody waits for it yet; what is wrong is heard at the next file.
-    written.catch(() => {});
-    const shard = { pack: tar, written, bytes: 0 };
+    shard.written.catch(() => {});
     this.#counts.set(split, count + 1);
     this.#shards.set(split, shard);
     return shard;
@@ -95,8 +101,13 @@ export class WebDatasetWriter implements DatasetWriter {
 async function addFile({ pack, written }: Shard, name: string, content: Uint8Array): Promise<void> {
   const added = new Promise<void>((resolve, reject) => {
     const header = { name, size: content.length, mtime: new Date(0) };
+    // Why the file cannot be written is told by its own stream: this one only says that it was ended.
+    const done = (error?: Error | null): void =>
+      void (error ? written.then(() => reject(error), reject) : resolve());
     // Through the stream and not as an argument: only so does it wait for a slow disk.
-    pack.entry(header, (error) => (error ? reject(error) : resolve())).end(content);
+    const entry = pack.entry(header, done);
+    entry.on("error", done);
+    entry.end(content);
   });
   await Promise.race([added, written.then(() => added)]);
 }
