@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { readPictureMetadata, type SavedPictureMetadata } from "../images/index.ts";
 
 /** One picture to draw. */
@@ -22,6 +23,21 @@ export const inBatches = (jobs: readonly DrawJob[], size: number): DrawJob[][] =
     jobs.slice(i * size, (i + 1) * size),
   );
 
+/** Timesteps that a record may name: as many as samplers take. */
+const timesteps = z.array(z.number()).max(100_000).optional();
+
+/** The parts of a record's `extra` that decide what is drawn. */
+const repeatable = z.looseObject({
+  cleanCaption: z.boolean().optional(),
+  useResolutionBinning: z.boolean().optional(),
+  maxSequenceLength: z.int().min(1).optional(),
+  timesteps,
+  sigmas: timesteps,
+  eta: z.number().optional(),
+  batchIndex: z.int().min(0).optional(),
+  batchSize: z.int().min(1).optional(),
+});
+
 /** The record of a picture that can be drawn again. Throws for a file without one, and where it alone does not suffice. */
 export async function recordToRepeat(path: string): Promise<SavedPictureMetadata> {
   const record = await readPictureMetadata(path);
@@ -29,6 +45,12 @@ export async function recordToRepeat(path: string): Promise<SavedPictureMetadata
     throw new Error(`${path} does not say how it was made: only PNG files that pixart wrote do`);
   }
   const { extra = {} } = record;
+  const [issue] = repeatable.safeParse(extra).error?.issues ?? [];
+  if (issue !== undefined) {
+    throw new Error(
+      `${path}: its record cannot be repeated: extra.${issue.path.join(".")}: ${issue.message}`,
+    );
+  }
   if (typeof extra.from === "string") {
     throw new Error(
       `${path} was drawn from a ${extra.from}, which it does not hold. Repeat it with --init-image`,
@@ -41,7 +63,7 @@ export async function recordToRepeat(path: string): Promise<SavedPictureMetadata
   }
   if (extra.batchSize !== undefined) {
     throw new Error(
-      `${path} is picture ${Number(extra.batchIndex) + 1} of ${extra.batchSize} that shared one generator, so it cannot be drawn alone`,
+      `${path} is picture ${Number(extra.batchIndex ?? 0) + 1} of ${Number(extra.batchSize)} that shared one generator, so it cannot be drawn alone`,
     );
   }
   return record;

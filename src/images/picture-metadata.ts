@@ -1,8 +1,9 @@
-import { readFile } from "node:fs/promises";
 import textChunk from "png-chunk-text";
 import encodeChunks from "png-chunks-encode";
-import extractChunks from "png-chunks-extract";
 import { z } from "zod";
+import { BadFileError } from "../weights/errors.ts";
+import { requireShallow } from "../weights/python-json.ts";
+import { readPngText } from "./png-text.ts";
 
 const pictureMetadata = z.object({
   prompt: z.string(),
@@ -20,6 +21,12 @@ const pictureMetadata = z.object({
 });
 
 const savedMetadata = pictureMetadata.extend({ width: z.int(), height: z.int() });
+/** The same of a stranger's file. */
+const readMetadata = savedMetadata.extend({
+  steps: z.int().min(1),
+  width: z.int().min(1),
+  height: z.int().min(1),
+});
 
 /** How a picture was made; enough to make it again. */
 export type PictureMetadata = Readonly<z.infer<typeof pictureMetadata>>;
@@ -73,9 +80,9 @@ export function embedMetadata(png: Uint8Array, metadata: SavedPictureMetadata): 
  * does not say. Throws an error naming the file where it is no PNG or the record is damaged.
  */
 export async function readPictureMetadata(path: string): Promise<SavedPictureMetadata | undefined> {
-  const text = findText(path, await readFile(path));
+  const text = await readText(path);
   if (text === undefined) return undefined;
-  const parsed = savedMetadata.safeParse(parseJson(path, text));
+  const parsed = readMetadata.safeParse(parseJson(path, text));
   if (!parsed.success) {
     const { path: key, message } = parsed.error.issues[0] ?? { path: [], message: "" };
     throw new Error(
@@ -85,34 +92,30 @@ export async function readPictureMetadata(path: string): Promise<SavedPictureMet
   return parsed.data;
 }
 
-function findText(path: string, png: Buffer): string | undefined {
-  try {
-    checkLengths(png);
-    return extractChunks(png)
-      .filter((chunk) => chunk.name === "tEXt")
-      .map((chunk) => textChunk.decode(chunk.data))
-      .find((chunk) => chunk.keyword === KEYWORD)?.text;
-  } catch (error) {
-    throw new Error(`${path}: not a whole PNG: ${(error as Error).message}`, { cause: error });
-  }
-}
+/** What is read of files: as large as pictures may be, with a text of as many prompts as a book has. */
+const LIMITS = { file: 512 * 2 ** 20, text: 16 * 2 ** 20 };
 
-/** The extractor allocates what a chunk declares; a damaged length must not ask for gigabytes. */
-function checkLengths(png: Buffer): void {
-  for (let at = SIGNATURE_BYTES; at < png.length; ) {
-    const end = at + 8 <= png.length ? at + 12 + png.readUInt32BE(at) : Number.POSITIVE_INFINITY;
-    if (end > png.length) throw new Error("a chunk is longer than the file");
-    at = end;
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readPngText(path, KEYWORD, LIMITS);
+  } catch (error) {
+    if (error instanceof BadFileError || (error as NodeJS.ErrnoException).code !== undefined)
+      throw error;
+    throw new Error(`${path}: not a whole PNG: ${(error as Error).message}`, { cause: error });
   }
 }
 
 function parseJson(path: string, text: string): unknown {
   try {
+    requireShallow(text, DEEPEST);
     return JSON.parse(text);
   } catch (error) {
     throw new Error(`${path}: the "${KEYWORD}" text is not JSON`, { cause: error });
   }
 }
+
+/** Records have lists in an object in an object. */
+const DEEPEST = 32;
 
 /**
  * ASCII goes into the tEXt chunk that old readers know, anything else into UTF-8 iTXt: libvips

@@ -62,6 +62,9 @@ export const isObject = (value: StrictJson | undefined): value is StrictJsonObje
   !Array.isArray(value) &&
   !(value instanceof RawNumber);
 
+/** Deepest nesting of a text that is JSON; any number for one that is not. */
+export const depthOf = (text: string): number => survey(text).depth;
+
 /** Deepest nesting and number of key-value pairs of a text that is JSON; any numbers for a text that is not. */
 function survey(text: string): { depth: number; pairs: number } {
   let depth = 0;

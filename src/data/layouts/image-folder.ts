@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { BadFileError } from "../../weights/errors.ts";
+import { LARGEST_FILE, readWhole } from "../../weights/whole-file.ts";
 import { captionText, decodeCaption } from "../caption-text.ts";
 import type { DatasetLayout, Unreadable } from "../dataset.ts";
 import type { ColumnNames } from "../described-picture.ts";
@@ -66,6 +67,10 @@ export async function listImageFolder(
 /** The caption in a file beside a picture: undefined where there is none or it is blank. */
 async function readSideCar(path: string | undefined): Promise<string | undefined | Error> {
   if (path === undefined) return undefined;
-  const text = decodeCaption(await readFile(path));
+  const limits = { expected: "a caption", atMost: LARGEST_FILE.caption };
+  const bytes = await readWhole(path, limits).catch((error: Error) => error);
+  if (bytes instanceof BadFileError) return bytes;
+  if (bytes instanceof Error) throw bytes;
+  const text = decodeCaption(bytes);
   return text === undefined ? new Error(`its caption ${path} is not UTF-8`) : captionText(text);
 }
