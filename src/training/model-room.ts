@@ -35,6 +35,22 @@ export function requireRoom({ name, layers }: Depth, build: (layers: number) => 
   );
 }
 
+/** A GPU may have several times the memory of its machine. */
+const MOST_DEVICE_SHARE = 4;
+
+/**
+ * Throws where the inputs of a model's layers alone, which stay until backward even with gradient checkpointing, are more than
+ * this machine, or a GPU of it, can hold.
+ */
+export function requireBatch(stage: string, batchSize: number, bytesEach: number): void {
+  const room = MOST_DEVICE_SHARE * machineMemory();
+  const bytes = batchSize * bytesEach;
+  if (bytes <= room) return;
+  throw new Error(
+    `Expected at most ${Math.max(1, Math.floor(room / bytesEach))} for batchSize of stage ${JSON.stringify(stage)} but received ${batchSize}: its activations take ${formatBytes(bytes)} at least`,
+  );
+}
+
 function sizeOf(name: string, build: () => Module): Size {
   let tensors = 0;
   let bytes = 0;

@@ -10,7 +10,7 @@ import {
   PixArtTransformer2DModel,
   T5EncoderModel,
 } from "../models/index.ts";
-import { readPixArtConfig } from "../models/pixart/config.ts";
+import { type PixArtConfig, readPixArtConfig } from "../models/pixart/config.ts";
 import { readT5Config } from "../models/t5/config.ts";
 import { construct, type Module } from "../nn/index.ts";
 import { createOptimizer } from "../optim/index.ts";
@@ -19,7 +19,7 @@ import * as torch from "../torch/index.ts";
 import { type ConfigObject, readConfig } from "../weights/index.ts";
 import { byteSize, type TensorSpec } from "../weights/safetensors-header.ts";
 import { adapterOptions } from "./adapters.ts";
-import { requireRoom } from "./model-room.ts";
+import { requireBatch, requireRoom } from "./model-room.ts";
 import {
   autoencoderFactor,
   buildDiT,
@@ -151,6 +151,17 @@ const withLayers = (config: ResolvedConfig, numLayers: number): ResolvedConfig =
   transformer: { ...config.transformer, numLayers },
 });
 
+/** Bytes of the tokens that enter the layers of a transformer, for one picture, in half precision. */
+const layerInputs = (
+  { size }: LatentShape,
+  model: Pick<PixArtConfig, "numLayers" | "numAttentionHeads" | "attentionHeadDim" | "patchSize">,
+): number =>
+  2 *
+  model.numLayers *
+  model.numAttentionHeads *
+  model.attentionHeadDim *
+  Math.floor(size / model.patchSize) ** 2;
+
 /** What a stage's task has, as shapes. */
 interface Parts {
   /** What the trained weights are part of, or are added to. */
@@ -187,6 +198,7 @@ async function shapesWith(
   const latents = { channels: vae.config.latentChannels, size };
   const none = new Map<string, Tensor>();
   if (stage.kind === "autoencoder") {
+    requireBatch(stage.name, stage.batchSize, 4 * stage.resolution ** 2);
     const parts = { model: vae, models: [vae], held: new Map([["vae", vae]]), added: none };
     const trained = prefixed("vae", vae);
     return shapesOf(stage, { ...parts, trained }, { encoder: 0, latents: null, captions: null });
@@ -200,6 +212,7 @@ async function shapesWith(
       );
     }
     const dit = onMeta(() => buildDiT(config, latents, classes));
+    requireBatch(stage.name, stage.batchSize, layerInputs(latents, dit.config));
     const held = new Map([["transformer", dit]]);
     const trained = prefixed("transformer", dit);
     const parts = { model: dit, models: [vae, dit], held, trained, added: none };
@@ -207,6 +220,7 @@ async function shapesWith(
   }
   const t5 = await textEncoderOf(config, vocabSize);
   const transformer = await transformerOf(config, stage, latents, t5.config.dModel);
+  requireBatch(stage.name, stage.batchSize, layerInputs(latents, transformer.config));
   const { adapter, textEncoderAdapter, controlnet: options } = stage;
   const addedTo = (model: Module, given: typeof adapter): Adapter | undefined =>
     given === null
