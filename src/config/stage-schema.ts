@@ -23,20 +23,12 @@ import {
   wholeNumber,
 } from "./value-schemas.ts";
 
-const isTooLong = (value: unknown): boolean =>
-  Number(value) > MOST.steps || Number(Object(value).epochs) > MOST.epochs;
-
 const interval = z.union(
   [
     countUpTo(MOST.steps),
     z.strictObject({ epochs: positive.max(MOST.epochs, `a number up to ${MOST.epochs}`) }),
   ],
-  {
-    error: ({ input }) =>
-      isTooLong(input)
-        ? `at most ${MOST.steps} steps or ${MOST.epochs} epochs`
-        : "a positive integer or { epochs: a number above 0 }",
-  },
+  "a positive integer or { epochs: a number above 0 }",
 );
 
 const consistency = z.strictObject(

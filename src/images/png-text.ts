@@ -15,6 +15,7 @@ const SIGNATURE = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
 const HEAD = 8;
 const CHECKSUM = 4;
 const PIECE = 2 ** 20;
+const AHEAD = 2 ** 16;
 /** Encoders write pictures of 64 megapixels in 8 KB a chunk, and not in less. */
 const MOST_CHUNKS = 2 ** 18;
 
@@ -36,19 +37,36 @@ export async function readPngText(
   }
 }
 
+/** Bytes of a file from a place on. */
+type ReadAt = (from: number, length: number) => Promise<Buffer>;
+
+/** Reads ahead: a file may have a quarter of a million small chunks. */
+function readingAhead(file: FileHandle): ReadAt {
+  let start = 0;
+  let held: Buffer = Buffer.alloc(0);
+  return async (from, length) => {
+    if (from < start || from + length > start + held.length) {
+      held = await readFrom(file, from, Math.max(length, AHEAD));
+      start = from;
+    }
+    return held.subarray(from - start, from - start + length);
+  };
+}
+
 async function findText(
   file: FileHandle,
   prefix: Buffer,
   longest: number,
 ): Promise<string | undefined> {
   const { size } = await file.stat();
-  const signature = await readFrom(file, 0, SIGNATURE.length);
+  const readAt = readingAhead(file);
+  const signature = await readAt(0, SIGNATURE.length);
   if (!signature.equals(SIGNATURE)) throw new Error("it does not begin like one");
   let found: string | undefined;
   let at = SIGNATURE.length;
   for (let count = 0; at < size; count += 1) {
     if (count === MOST_CHUNKS) throw new Error(`it has more than ${MOST_CHUNKS} chunks`);
-    const head = await readFrom(file, at, HEAD + prefix.length);
+    const head = await readAt(at, HEAD + prefix.length);
     const length = head.length < HEAD ? size : head.readUInt32BE(0);
     const end = at + HEAD + length + CHECKSUM;
     if (end > size) throw new Error("a chunk is longer than the file");
@@ -61,7 +79,7 @@ async function findText(
     if (isWanted && length > longest) {
       throw new Error(`its text has ${length} bytes, at most ${longest} are read`);
     }
-    const data = await checked(file, at + 4, length + 4, name, isWanted);
+    const data = await checked(readAt, at + 4, length + 4, name, isWanted);
     if (data !== undefined) found = data.toString("latin1", 4 + prefix.length);
     at = end;
   }
@@ -70,7 +88,7 @@ async function findText(
 
 /** Compares the checksum of a chunk's name and data; gives them back where they are wanted. */
 async function checked(
-  file: FileHandle,
+  readAt: ReadAt,
   from: number,
   length: number,
   name: string,
@@ -79,17 +97,13 @@ async function checked(
   let sum = 0;
   let kept: Buffer | undefined;
   for (let done = 0; done < length; ) {
-    const piece = await readFrom(
-      file,
-      from + done,
-      isWanted ? length : Math.min(PIECE, length - done),
-    );
+    const piece = await readAt(from + done, isWanted ? length : Math.min(PIECE, length - done));
     if (piece.length === 0) throw new Error("it was cut while it was read");
     sum = crc32(piece, sum);
     if (isWanted) kept = piece;
     done += piece.length;
   }
-  const stored = await readFrom(file, from + length, CHECKSUM);
+  const stored = await readAt(from + length, CHECKSUM);
   if (stored.length < CHECKSUM || stored.readUInt32BE(0) !== sum) {
     throw new Error(`the checksum of a chunk ${name} is wrong`);
   }

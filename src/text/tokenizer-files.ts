@@ -7,6 +7,7 @@ import type { WantedFile } from "../hub/index.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
 import { requireShallow } from "../weights/python-json.ts";
 import { refuseStandIn } from "../weights/stand-in.ts";
+import { listsIn } from "../weights/strict-json.ts";
 import { LARGEST_FILE, readWhole } from "../weights/whole-file.ts";
 import { type ParsedNormalizer, parseNormalizer } from "./normalizer.ts";
 import type { SentencePieceRules } from "./sentencepiece.ts";
@@ -198,6 +199,15 @@ async function readSpieceModel(folder: string): Promise<T5Vocabulary> {
   return { pieces, addedTokens, rules, spieceModel };
 }
 
+/** A list for each piece, and some more. */
+const MOST_LISTS = MOST_PIECES + 1000;
+
+function requireFewLists(path: string, content: string): void {
+  const lists = listsIn(content);
+  if (lists <= MOST_LISTS) return;
+  throw new BadFileError(path, "the whole file", `at most ${MOST_PIECES} lists`, `${lists}`);
+}
+
 /** Those that may be long, which are counted before they are looked at one by one. */
 function listsOf(value: unknown): readonly (readonly unknown[])[] {
   const { added_tokens: added, model } = Object(value) as Readonly<Record<string, unknown>>;
@@ -215,8 +225,10 @@ async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
     refuseStandIn(path, "a JSON file", content);
     try {
       requireShallow(content);
+      requireFewLists(path, content);
       return JSON.parse(content);
     } catch (error) {
+      if (error instanceof BadFileError) throw error;
       const found = error instanceof Error ? error.message : quote(error);
       throw new BadFileError(path, "the whole file", "JSON", found);
     }
