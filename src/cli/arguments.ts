@@ -4,13 +4,36 @@ import { type Command, InvalidArgumentError } from "commander";
 const WHOLE = /^[-+]?\d+(?:\.0*)?$/;
 const DECIMAL = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i;
 
-/** Reads a flag's value as a whole number from `least` on, below 2^53: beyond, another number would be used without a word. */
+/**
+ * The most that flags may ask for, where a larger number could only fill the memory or the disk; the machine and the model may
+ * set less.
+ */
+export const MOST = {
+  /** As samplers take: MOST_TIMESTEPS, which stands where the engine is loaded. */
+  steps: 100_000,
+  /** Of a command: each is planned before the first is drawn. */
+  pictures: 100_000,
+  /** In pixels. Pictures have at most 64 megapixels, and no kind of them is longer than this. */
+  side: 65_535,
+  /** In tokens. Attention over them takes their square; released models have at most 300. */
+  length: 4096,
+  /** Files and connections that a process may have open at once are 1,024 in most systems. */
+  concurrency: 512,
+  /** In tokens: more than any model answers with. */
+  answer: 1_000_000,
+  restarts: 10_000,
+} as const;
+
+/**
+ * Reads a flag's value as a whole number from `least` to `most`, which is 2^53 where left out: beyond, another number would be
+ * used without a word.
+ */
 export const wholeNumber =
-  (least: number): ((text: string) => number) =>
+  (least: number, most: number = Number.MAX_SAFE_INTEGER): ((text: string) => number) =>
   (text) => {
     const value = WHOLE.test(text.trim()) ? Number(text) : Number.NaN;
-    if (Number.isInteger(value) && value > Number.MAX_SAFE_INTEGER) {
-      throw new InvalidArgumentError(`Expected a whole number up to ${Number.MAX_SAFE_INTEGER}.`);
+    if (Number.isInteger(value) && value > most) {
+      throw new InvalidArgumentError(`Expected a whole number up to ${most}.`);
     }
     if (!Number.isInteger(value) || value < least) {
       throw new InvalidArgumentError(`Expected a whole number from ${least}.`);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { DATASET, wholeNumber, withExamples } from "./arguments.ts";
+import { DATASET, MOST, wholeNumber, withExamples } from "./arguments.ts";
 
 /** Adds how a data set is told to be read. */
 export const readable = (command: Command): Command =>
@@ -34,10 +34,14 @@ export function addDatasetCommands(dataset: Command): void {
     )
     .option("--control-folder <folder>", "of a ControlNet's pictures, under the pictures' names")
     .option("--for <recipe>", "take size and batch of this recipe or config")
-    .option("--size <pixels>", "resolution of the training (default: 1024)", wholeNumber(8))
-    .option("--batch <n>", "pictures a step (default: 1)", wholeNumber(1))
+    .option(
+      "--size <pixels>",
+      "resolution of the training (default: 1024)",
+      wholeNumber(8, MOST.side),
+    )
+    .option("--batch <n>", "pictures a step (default: 1)", wholeNumber(1, MOST.pictures))
     .option("--tokenizer <folder>", "count captions in its tokens: a folder or a name on the Hub")
-    .option("--max-length <tokens>", "longest caption", wholeNumber(1), 120)
+    .option("--max-length <tokens>", "longest caption", wholeNumber(1, MOST.length), 120)
     .option("--sheet <file>", "a PNG with thumbnails and captions")
     .option("--json", "as JSON")
     .action(async (location: string, options: import("./dataset-check.ts").DatasetCheckOptions) =>
@@ -75,7 +79,7 @@ export function addDatasetCommands(dataset: Command): void {
   )
     .description("render the open emoji sets into a folder of captioned pictures")
     .argument("<out>", "a new folder")
-    .option("--size <pixels>", "side of the pictures", wholeNumber(8), 64)
+    .option("--size <pixels>", "side of the pictures", wholeNumber(8, MOST.side), 64)
     .option("--style <name>", "one style only, which captions then don't name")
     .option("--limit <n>", "at most so many pictures, spread evenly", wholeNumber(1))
     .action(async (out: string, options: import("./dataset.ts").DatasetEmojiOptions) =>

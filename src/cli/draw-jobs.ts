@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { readPictureMetadata, type SavedPictureMetadata } from "../images/index.ts";
 
 /** One picture to draw. */
@@ -25,6 +26,21 @@ export const inBatches = (jobs: readonly DrawJob[], size: number): DrawJob[][] =
 /** What a picture may say that it was drawn from. */
 const FROM = ["picture", "picture and mask"] as const;
 
+/** Timesteps that a record may name: as many as samplers take. */
+const timesteps = z.array(z.number()).max(100_000).optional();
+
+/** The parts of a record's `extra` that decide what is drawn. */
+const repeatable = z.looseObject({
+  cleanCaption: z.boolean().optional(),
+  useResolutionBinning: z.boolean().optional(),
+  maxSequenceLength: z.int().min(1).optional(),
+  timesteps,
+  sigmas: timesteps,
+  eta: z.number().optional(),
+  batchIndex: z.int().min(0).optional(),
+  batchSize: z.int().min(1).optional(),
+});
+
 /** The record of a picture that can be drawn again. Throws for a file without one, and where it alone does not suffice. */
 export async function recordToRepeat(path: string): Promise<SavedPictureMetadata> {
   const record = await readPictureMetadata(path);
@@ -32,6 +48,12 @@ export async function recordToRepeat(path: string): Promise<SavedPictureMetadata
     throw new Error(`${path} does not say how it was made: only PNG files that pixart wrote do`);
   }
   const { extra = {} } = record;
+  const [issue] = repeatable.safeParse(extra).error?.issues ?? [];
+  if (issue !== undefined) {
+    throw new Error(
+      `${path}: its record cannot be repeated: extra.${issue.path.join(".")}: ${issue.message}`,
+    );
+  }
   if (extra.from !== undefined) {
     // Somebody else's text: only what this program writes is repeated.
     const from = FROM.find((known) => known === extra.from) ?? "picture";

@@ -3,6 +3,7 @@ import {
   DEVICE,
   givenFlags,
   MODEL,
+  MOST,
   number,
   numbers,
   QUANTIZE,
@@ -24,7 +25,7 @@ export function addDrawingCommands(program: Command): void {
     .description("draw pictures from prompts")
     .argument("<model>", MODEL)
     .argument("[prompts...]", "one picture each")
-    .option("--steps <n>", "denoising steps", wholeNumber(1), 20)
+    .option("--steps <n>", "denoising steps", wholeNumber(1, MOST.steps), 20)
     .option("--guidance <scale>", "classifier-free guidance; 1 is none", number, 4.5)
     .option(
       "--seed <n>",
@@ -33,10 +34,10 @@ export function addDrawingCommands(program: Command): void {
       0,
     )
     .option("--negative <prompt>", "what to keep away from", "")
-    .option("--width <pixels>", "width of the pictures", wholeNumber(8))
-    .option("--height <pixels>", "height of the pictures", wholeNumber(8))
-    .option("--images <n>", "pictures of each prompt", wholeNumber(1), 1)
-    .option("--batch <n>", "pictures drawn at once", wholeNumber(1), 1)
+    .option("--width <pixels>", "width of the pictures", wholeNumber(8, MOST.side))
+    .option("--height <pixels>", "height of the pictures", wholeNumber(8, MOST.side))
+    .option("--images <n>", "pictures of each prompt", wholeNumber(1, MOST.pictures), 1)
+    .option("--batch <n>", "pictures drawn at once", wholeNumber(1, MOST.pictures), 1)
     .option(
       "--gpus <n>",
       "processes of this machine, which share the pictures; two share a single one",
@@ -68,7 +69,11 @@ export function addDrawingCommands(program: Command): void {
     )
     .option("--prompts-from <file>", "encoded prompts that `pixart embed` made; needs no T5")
     .option("--from <file>", "draw a picture again from what its PNG remembers")
-    .option("--max-length <tokens>", "longest prompt (default: the model's)", wholeNumber(1))
+    .option(
+      "--max-length <tokens>",
+      "longest prompt (default: the model's)",
+      wholeNumber(1, MOST.length),
+    )
     .option("--no-resolution-binning", "draw at the very size asked for")
     .option("--no-clean-caption", "only lower-case and trim prompts")
     .option("--dtype <type>", "float32, bfloat16 or float16", "float32")
@@ -104,7 +109,11 @@ export function addDrawingCommands(program: Command): void {
     .argument("<model>", MODEL)
     .argument("<prompts...>", "the prompts; the empty one of guidance is added")
     .requiredOption("--out <file>", "a new .safetensors file")
-    .option("--max-length <tokens>", "longest prompt (default: the model's)", wholeNumber(1))
+    .option(
+      "--max-length <tokens>",
+      "longest prompt (default: the model's)",
+      wholeNumber(1, MOST.length),
+    )
     .option("--no-clean-caption", "only lower-case and trim prompts")
     .option("--dtype <type>", "float32 or bfloat16, of the encoder and the file", "float32")
     .option("--device <name>", DEVICE, "auto")
@@ -135,10 +144,10 @@ export function addDrawingCommands(program: Command): void {
     .option(
       "--sample-size <n>",
       "where the input does not show it: pixels of the picture divided by 8",
-      wholeNumber(1),
+      wholeNumber(1, MOST.side),
     )
     .option("--interpolation-scale <n>", "where the input does not show it", number)
-    .option("--heads <n>", "attention heads of a model of unusual width", wholeNumber(1))
+    .option("--heads <n>", "attention heads of a model of unusual width", wholeNumber(1, MOST.side))
     .option(
       "--kv-compression-sampling <way>",
       "PixArt-Σ's compression of keys and values without weights, which no file shows: uniform, ave or uniform_every",
@@ -146,13 +155,13 @@ export function addDrawingCommands(program: Command): void {
     .option(
       "--kv-compression-scale <n>",
       "by how much it makes a side shorter (default: 2)",
-      wholeNumber(2),
+      wholeNumber(2, MOST.side),
     )
     .option("--kv-compression-layers <list>", "the layers that do it, from 0 (default: 14-27)")
     .option(
       "--classes <n>",
       'classes of a DiT (default: one less than its class table has rows, the last being "no class")',
-      wholeNumber(1),
+      wholeNumber(1, MOST.pictures),
     )
     .option("--json", "what was found, assumed, left out and compared, as JSON")
     .action(async (input: string, output: string, options: import("./convert.ts").ConvertOptions) =>
@@ -176,8 +185,8 @@ export function addDrawingCommands(program: Command): void {
       "--things <choice>",
       "\"demo\" for the demo's 64 things (default: the run's choice, else all)",
     )
-    .option("--count <n>", "prompts of seen pairs", wholeNumber(1), 200)
-    .option("--steps <n>", "denoising steps", wholeNumber(1), 20)
+    .option("--count <n>", "prompts of seen pairs", wholeNumber(1, MOST.pictures), 200)
+    .option("--steps <n>", "denoising steps", wholeNumber(1, MOST.steps), 20)
     .option("--guidance <scale>", "classifier-free guidance", number, 4.5)
     .option("--seed <n>", "seed of the noise and of the choice of prompts", wholeNumber(0), 0)
     .option("--device <name>", DEVICE, "auto")

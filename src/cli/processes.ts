@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import {
   findPlace,
@@ -11,6 +12,7 @@ import {
   supervise,
   World,
 } from "../distributed/index.ts";
+import { engineInfo } from "../torch/index.ts";
 import { RunLostError } from "../training/run-lost-error.ts";
 import { keepWorking } from "./output.ts";
 import { say } from "./talk.ts";
@@ -40,6 +42,7 @@ export function placeOf(options: ProcessOptions): Processes | "launch" {
   const launcher = launcherOf(options);
   const place = findPlace(launcher, process.env);
   if (place === undefined) {
+    requireFew(gpus);
     if (gpus === 1) return { restarts: 0, join: async () => World.solo };
     if (launcher === undefined || launcher === "pytorch") return "launch";
     throw new UsageError(
@@ -60,6 +63,20 @@ export function placeOf(options: ProcessOptions): Processes | "launch" {
   }
   const waits = seconds === undefined ? {} : { collective: Number(seconds) * 1000 };
   return { restarts: place.restarts, join: () => joinWorld(place, { parent, ...waits }) };
+}
+
+/** Several processes on a core can test a run; more than this only take its memory. */
+const PROCESSES_A_CORE = 4;
+
+/** Throws where this machine has neither the cores nor the GPUs for so many processes. */
+function requireFew(gpus: number): void {
+  const cores = availableParallelism();
+  if (gpus <= PROCESSES_A_CORE * cores) return;
+  const devices = engineInfo().devices.filter((device) => device !== "cpu").length;
+  if (gpus <= devices) return;
+  throw new UsageError(
+    `Expected at most ${Math.max(devices, PROCESSES_A_CORE * cores)} for --gpus on this machine of ${devices} GPUs and ${cores} cores, which may have ${PROCESSES_A_CORE} processes each, but received ${gpus}`,
+  );
 }
 
 function launcherOf({ launcher }: ProcessOptions): Launcher | undefined {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type SchemaOf, schemaOf } from "./filled.ts";
+import { MOST } from "./limits.ts";
 import {
   autoencoderSchema,
   textEncoderSchema,
@@ -11,6 +12,7 @@ import { stageSchema } from "./stage-schema.ts";
 import {
   atLeastOne,
   count,
+  countUpTo,
   decay,
   flag,
   oneOf,
@@ -34,8 +36,8 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
         seed: wholeNumber.default(0),
         workDir: text,
         device: text.default("auto"),
-        threads: count.nullable().default(null),
-        processes: count.default(1),
+        threads: countUpTo(MOST.threads).nullable().default(null),
+        processes: countUpTo(MOST.processes).default(1),
         whenFull: oneOf("stop", "wait", "prune").default("stop"),
         base: text.nullable().default(null),
         dataset: z.strictObject(
@@ -61,7 +63,7 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
             instancePrompt: text.nullable().default(null),
             classFolder: text.nullable().default(null),
             classPrompt: text.nullable().default(null),
-            classImages: count.nullable().default(null),
+            classImages: countUpTo(MOST.classImages).nullable().default(null),
             maxUnreadable: probability.default(0.05),
             grows: flag.default(false),
             things: z
@@ -100,7 +102,7 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
               .array(text, "a list of prompts")
               .min(1, "at least one prompt")
               .max(64, "at most 64 prompts"),
-            steps: count.default(20),
+            steps: countUpTo(MOST.sampling).default(20),
             guidanceScale: atLeastOne.default(4.5),
             seed: wholeNumber.default(0),
           },

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type SchemaOf, schemaOf } from "./filled.ts";
+import { MOST } from "./limits.ts";
 import type {
   AutoencoderConfig,
   Pretrained,
@@ -8,7 +9,7 @@ import type {
   TokenizerConfig,
   TransformerConfig,
 } from "./model-config.ts";
-import { atLeastZero, count, flag, oneOf, positive, text } from "./value-schemas.ts";
+import { atLeastZero, count, countUpTo, flag, oneOf, positive, text } from "./value-schemas.ts";
 
 /** Whether a part of a config names a folder to read its component from. */
 export function isPretrained(value: unknown): boolean {
@@ -39,7 +40,10 @@ const newAutoencoder = z.strictObject(
 );
 
 const newTokenizer = z.strictObject(
-  { vocabSize: count.default(2048), maxLength: count.default(32) },
+  {
+    vocabSize: countUpTo(MOST.vocabSize).default(2048),
+    maxLength: countUpTo(MOST.maxLength).default(32),
+  },
   "an object",
 );
 
@@ -68,7 +72,7 @@ export function autoencoderSchema(value: unknown): SchemaOf<AutoencoderConfig | 
 /** Checks `tokenizer`: as a pretrained or as a new one, whichever `value` is. */
 export function tokenizerSchema(value: unknown): SchemaOf<TokenizerConfig | PretrainedTokenizer> {
   const schema = isPretrained(value)
-    ? pretrained.extend({ maxLength: count.default(120) })
+    ? pretrained.extend({ maxLength: countUpTo(MOST.maxLength).default(120) })
     : newTokenizer;
   return schemaOf<TokenizerConfig | PretrainedTokenizer>()(schema);
 }

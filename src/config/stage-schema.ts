@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { lossSchema, noiseSchema, timestepsSchema } from "./denoising-schema.ts";
 import { type SchemaOf, schemaOf } from "./filled.ts";
+import { MOST } from "./limits.ts";
 import {
   optimizerSchema,
   scheduleSchema,
@@ -12,6 +13,7 @@ import {
   aboveOne,
   atLeastZero,
   count,
+  countUpTo,
   decay,
   flag,
   oneOf,
@@ -22,7 +24,10 @@ import {
 } from "./value-schemas.ts";
 
 const interval = z.union(
-  [count, z.strictObject({ epochs: positive })],
+  [
+    countUpTo(MOST.steps),
+    z.strictObject({ epochs: positive.max(MOST.epochs, `a number up to ${MOST.epochs}`) }),
+  ],
   "a positive integer or { epochs: a number above 0 }",
 );
 
@@ -62,12 +67,12 @@ const common = {
     /^[a-z0-9][a-z0-9._-]*$/,
     "lower-case letters, digits, dots, hyphens and underscores",
   ),
-  resolution: count,
-  batchSize: count,
+  resolution: countUpTo(MOST.resolution),
+  batchSize: countUpTo(MOST.batchSize),
   steps: interval,
   schedule: scheduleSchema.prefault({}),
   gradientClip: positive.default(1),
-  gradientAccumulation: count.default(1),
+  gradientAccumulation: countUpTo(MOST.gradientAccumulation).default(1),
   shardOptimizer: flag.default(false),
   gradientCheckpointing: flag.default(false),
   precision: oneOf("float32", "bfloat16").default("float32"),
@@ -81,7 +86,10 @@ const common = {
   sampleEvery: interval.nullable().default(500),
   validateEvery: interval.nullable().default(null),
   spikes: z
-    .strictObject({ factor: aboveOne.default(10), window: count.default(100) }, "an object")
+    .strictObject(
+      { factor: aboveOne.default(10), window: countUpTo(MOST.window).default(100) },
+      "an object",
+    )
     .nullable()
     .prefault({}),
   transform: z

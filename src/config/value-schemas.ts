@@ -6,13 +6,20 @@ export const text: z.ZodString = z.string("some text").min(1, "some text");
 export const flag: z.ZodBoolean = z.boolean("true or false");
 /** Beyond 2^53 a double may be another number than the one that was written. */
 const orTooLarge =
-  (expected: string) =>
+  (expected: string, most: number = Number.MAX_SAFE_INTEGER) =>
   ({ code }: { readonly code?: string | undefined }): string =>
-    code === "too_big" ? `an integer up to ${Number.MAX_SAFE_INTEGER}` : expected;
+    code === "too_big" ? `an integer up to ${most}` : expected;
 
 export const count: z.ZodInt = z
   .int({ error: orTooLarge("a positive integer") })
   .positive("a positive integer");
+/** A positive integer of at most one of the MOST. */
+export const countUpTo = (most: number): z.ZodInt =>
+  z
+    .int({ error: orTooLarge("a positive integer", most) })
+    .positive("a positive integer")
+    .max(most, `an integer up to ${most}`);
+
 export const wholeNumber: z.ZodInt = z
   .int({ error: orTooLarge("an integer of at least 0") })
   .min(0, "an integer of at least 0");

@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { LARGEST_FILE, readWhole } from "../weights/whole-file.ts";
 
 /** The text of a caption file: UTF-8, or UTF-16 that begins with its byte order mark, as Windows' Notepad writes it. Undefined for other bytes. */
 export function decodeCaption(bytes: Uint8Array): string | undefined {
@@ -32,3 +33,7 @@ export function inUtf8(bytes: Buffer): Buffer {
   const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
   return isUtf16 ? Buffer.from(decodeCaption(bytes) ?? bytes) : bytes;
 }
+
+/** The bytes of a table of captions, which is read whole. Throws BadFileError for what is no regular file, and for more than one text can have. */
+export const readTable = (path: string): Promise<Buffer> =>
+  readWhole(path, { expected: "a table of captions", atMost: LARGEST_FILE.table });

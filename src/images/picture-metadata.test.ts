@@ -133,7 +133,7 @@ describe("readPictureMetadata", () => {
     png[60] = (png[60] as number) ^ 1;
     await writeFile(path, png);
     await expect(readPictureMetadata(path)).rejects.toThrow(
-      "CRC values for tEXt header do not match",
+      "the checksum of a chunk tEXt is wrong",
     );
   });
 });

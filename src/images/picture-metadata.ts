@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import textChunk from "png-chunk-text";
 import encodeChunks from "png-chunks-encode";
-import extractChunks from "png-chunks-extract";
 import { z } from "zod";
-import { namingPath } from "../weights/system-error.ts";
+import { BadFileError } from "../weights/errors.ts";
+import { requireShallow } from "../weights/python-json.ts";
+import { readPngText } from "./png-text.ts";
 
 const pictureMetadata = z.object({
   prompt: z.string(),
@@ -21,6 +21,12 @@ const pictureMetadata = z.object({
 });
 
 const savedMetadata = pictureMetadata.extend({ width: z.int(), height: z.int() });
+/** The same of a stranger's file. */
+const readMetadata = savedMetadata.extend({
+  steps: z.int().min(1),
+  width: z.int().min(1),
+  height: z.int().min(1),
+});
 
 /** How a picture was made; enough to make it again. */
 export type PictureMetadata = Readonly<z.infer<typeof pictureMetadata>>;
@@ -76,15 +82,9 @@ export function embedMetadata(png: Uint8Array, metadata: SavedPictureMetadata): 
  * does not say. Throws an error naming the file where it is no PNG or the record is damaged.
  */
 export async function readPictureMetadata(path: string): Promise<SavedPictureMetadata | undefined> {
-  const text = findText(path, await readFile(path).catch(namingPath(path)));
+  const text = await readText(path);
   if (text === undefined) return undefined;
-  const record = parseJson(path, text);
-  if (depthOf(record) > DEEPEST) {
-    throw new Error(
-      `${path}: the "${KEYWORD}" text does not hold a record: it has more than ${DEEPEST} levels`,
-    );
-  }
-  const parsed = savedMetadata.safeParse(record);
+  const parsed = readMetadata.safeParse(parseJson(path, text));
   if (!parsed.success) {
     const { path: key, message } = parsed.error.issues[0] ?? { path: [], message: "" };
     throw new Error(
@@ -94,42 +94,22 @@ export async function readPictureMetadata(path: string): Promise<SavedPictureMet
   return parsed.data;
 }
 
-/** How many levels a JSON value has. Level by level, and not by itself: the stack has an end. */
-function depthOf(value: unknown): number {
-  let level: unknown[] = [value];
-  let depth = 0;
-  while (level.length > 0 && depth <= DEEPEST) {
-    depth += 1;
-    level = level.flatMap((item) =>
-      typeof item === "object" && item !== null ? Object.values(item) : [],
-    );
-  }
-  return depth;
-}
+/** What is read of files: as large as pictures may be, with a text of as many prompts as a book has. */
+const LIMITS = { file: 512 * 2 ** 20, text: 16 * 2 ** 20 };
 
-function findText(path: string, png: Buffer): string | undefined {
+async function readText(path: string): Promise<string | undefined> {
   try {
-    checkLengths(png);
-    return extractChunks(png)
-      .filter((chunk) => chunk.name === "tEXt")
-      .map((chunk) => textChunk.decode(chunk.data))
-      .find((chunk) => chunk.keyword === KEYWORD)?.text;
+    return await readPngText(path, KEYWORD, LIMITS);
   } catch (error) {
+    if (error instanceof BadFileError || (error as NodeJS.ErrnoException).code !== undefined)
+      throw error;
     throw new Error(`${path}: not a whole PNG: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-/** The extractor allocates what a chunk declares; a damaged length must not ask for gigabytes. */
-function checkLengths(png: Buffer): void {
-  for (let at = SIGNATURE_BYTES; at < png.length; ) {
-    const end = at + 8 <= png.length ? at + 12 + png.readUInt32BE(at) : Number.POSITIVE_INFINITY;
-    if (end > png.length) throw new Error("a chunk is longer than the file");
-    at = end;
   }
 }
 
 function parseJson(path: string, text: string): unknown {
   try {
+    requireShallow(text, DEEPEST);
     return JSON.parse(text);
   } catch (error) {
     throw new Error(`${path}: the "${KEYWORD}" text is not JSON`, { cause: error });

@@ -17,6 +17,9 @@ export interface ResampleJob {
 /** The event loop's thread stays free, and four more are as many as pictures are read at once. */
 const MOST_WORKERS = Math.min(4, Math.max(1, availableParallelism() - 1));
 
+/** A worker that nobody asks anything ends: its WebAssembly memory is that of the largest picture so far, and cannot shrink. */
+const IDLE_MS = 10_000;
+
 interface Waiting {
   readonly resolve: (pixels: Uint8Array<ArrayBuffer>) => void;
   readonly reject: (error: Error) => void;
@@ -29,6 +32,7 @@ const crew = new Set<ResampleWorker>();
 class ResampleWorker {
   readonly #worker: Worker;
   readonly #waiting: Waiting[] = [];
+  #idle: NodeJS.Timeout | undefined;
 
   constructor() {
     module ??= new WebAssembly.Module(Buffer.from(RESAMPLE_WASM, "base64"));
@@ -47,15 +51,24 @@ class ResampleWorker {
   }
 
   run(job: ResampleJob): Promise<Uint8Array<ArrayBuffer>> {
+    clearTimeout(this.#idle);
     return new Promise((resolve, reject) => {
       this.#worker.postMessage(job, [job.source.buffer]); // throws for what can't be sent
       if (this.#waiting.push({ resolve, reject }) === 1) this.#worker.ref();
     });
   }
 
+  #rest(): void {
+    this.#worker.unref();
+    this.#idle = setTimeout(() => {
+      crew.delete(this);
+      void this.#worker.terminate();
+    }, IDLE_MS).unref();
+  }
+
   #next(): Waiting | undefined {
     const first = this.#waiting.shift();
-    if (this.#waiting.length === 0) this.#worker.unref();
+    if (this.#waiting.length === 0) this.#rest();
     return first;
   }
 }

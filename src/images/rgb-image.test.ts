@@ -100,7 +100,9 @@ describe("RgbImage", () => {
   it("names the file and the reason for what it can't read", async () => {
     const missing = join(folder, "missing.png");
     await expect(RgbImage.decode(missing)).rejects.toThrow(`${missing}: there is no such file`);
-    await expect(RgbImage.decode(folder)).rejects.toThrow(`${folder}: can't be opened (EISDIR)`);
+    await expect(RgbImage.decode(folder)).rejects.toThrow(
+      `${folder}: expected a file but found a folder`,
+    );
     const svg = join(folder, "drawing.png");
     await writeFile(svg, '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
     await expect(RgbImage.decode(svg)).rejects.toThrow(

@@ -1,10 +1,11 @@
-import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import sharp, { type Metadata, type Sharp } from "sharp";
 import { makeFolder } from "../files/make-folder.ts";
 import { replaceFile } from "../files/replace-file.ts";
+import { BadFileError } from "../weights/errors.ts";
+import { readStart, readWhole } from "../weights/whole-file.ts";
 import { coverOf } from "./cover.ts";
-import { ACCEPTED_FORMATS, type ImageFormat, sniffImage } from "./image-format.ts";
+import { ACCEPTED_FORMATS, type ImageFormat, SNIFFED_BYTES, sniffImage } from "./image-format.ts";
 import { embedMetadata, type PictureMetadata } from "./picture-metadata.ts";
 import { resample } from "./resample.ts";
 import type { ResizeKernel } from "./resample-taps.ts";
@@ -201,11 +202,18 @@ function fromSharp(data: Buffer, { width, height }: { width: number; height: num
   return new RgbImage(width, height, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-/** A picture's file as it is. Throws ImageError naming the path. */
+/** Bytes that a picture's file may have: what 64 megapixels, the most that are decoded, take in 16 bits with transparency. */
+const LARGEST_PICTURE = 512 * 2 ** 20;
+
+/** A picture's file as it is; the start alone of what is none. Throws ImageError naming the path. */
 export async function readPicture(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    const head = await readStart(path, SNIFFED_BYTES);
+    // What is no picture need not be read whole to be refused by its first bytes.
+    if (!("format" in sniffImage(head))) return head;
+    return await readWhole(path, { expected: ACCEPTED_FORMATS, atMost: LARGEST_PICTURE });
   } catch (error) {
+    if (error instanceof BadFileError) throw new ImageError(path, error.reason, { cause: error });
     const { code } = error as NodeJS.ErrnoException;
     const reason = code === "ENOENT" ? "there is no such file" : `can't be opened (${code})`;
     throw new ImageError(path, reason, { cause: error });

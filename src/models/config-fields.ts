@@ -9,6 +9,13 @@ export interface Field<T> {
   readonly accepts: (value: unknown) => boolean;
 }
 
+/** Of what a file says too much, so many lines are shown. */
+const MOST_LISTED = 20;
+const LONGEST_NAME = 80;
+
+const shortened = (name: string): string =>
+  name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
+
 /** Hears what of a file is passed over. */
 export type Warn = (message: string) => void;
 
@@ -21,6 +28,16 @@ export const count = (initial: number): Field<number> => ({
   expected: "a positive integer",
   accepts: (value) => Number.isSafeInteger(value) && Number(value) > 0,
 });
+
+/** A whole number from 1 to `most`. */
+export const countUpTo = (initial: number, most: number): Field<number> => ({
+  initial,
+  expected: `an integer from 1 to ${most}`,
+  accepts: (value) => count(1).accepts(value) && Number(value) <= most,
+});
+
+/** Side of a latent picture: with 8 pixels a latent, the pictures of more have more than the 64 megapixels that are drawn. */
+export const MOST_SAMPLE_SIZE = 1024;
 
 /** A finite number above 0. */
 export const positive = (initial: number): Field<number> => ({
@@ -97,7 +114,11 @@ export function completeConfig<C extends object>(
   const names = known.map(([name]) => name);
   const problems = Object.keys(given)
     .filter((name) => !names.includes(name))
-    .map((name) => `Unknown field ${label(name)}. Did you mean ${label(closest(name, names))}?`);
+    .slice(0, MOST_LISTED) // looking for the nearest name takes its time
+    .map(
+      (name) =>
+        `Unknown field ${label(shortened(name))}. Did you mean ${label(closest(shortened(name), names))}?`,
+    );
   const config = known.map(([name, { initial, expected, accepts }]) => {
     const value = name in given ? given[name] : initial;
     if (!accepts(value)) {
@@ -105,7 +126,7 @@ export function completeConfig<C extends object>(
     }
     return [name, value];
   });
-  if (problems.length > 0) throw new Error(problems.join("\n"));
+  if (problems.length > 0) throw new Error(problems.slice(0, MOST_LISTED).join("\n"));
   return Object.fromEntries(config) as C;
 }
 
@@ -188,15 +209,18 @@ export function readConfig<C extends object>(
     .filter(([key]) => !key.startsWith("_") && !foreign.has(key))
     .map(([key, value]) => [camelCase(key), renamed(value, camelCase), key] as const);
   const names = Object.keys(fields);
-  const unknown = own.filter(([name]) => !names.includes(name));
-  for (const [name, , key] of unknown) {
+  const known = new Set(names);
+  const unknown = own.filter(([name]) => !known.has(name));
+  for (const [i, [long, , key]] of unknown.slice(0, MOST_LISTED).entries()) {
+    const name = shortened(long);
     const near = closest(name, names);
     const advice = distance(name, near) > MOST_SLIPS ? "" : ` Did you mean ${snakeCase(near)}?`;
-    warn(`${path}: the field ${key} is not known and was ignored.${advice}`);
+    const more = i + 1 === MOST_LISTED ? ` So were ${unknown.length - MOST_LISTED} more.` : "";
+    warn(`${path}: the field ${shortened(key)} is not known and was ignored.${advice}${more}`);
   }
   return completeConfig(
     fields,
-    Object.fromEntries(own.filter((entry) => !unknown.includes(entry))),
+    Object.fromEntries(own.filter(([name]) => known.has(name))),
     (field) => `${snakeCase(field)} in ${path}`,
   );
 }

@@ -13,6 +13,7 @@ import {
   weightsOfFile,
 } from "../weights/index.ts";
 import type { Warn } from "./config-fields.ts";
+import { type LayerCount, parameterLimit, requireHeld } from "./held-layers.ts";
 import type { FoundModel, SingleFileFacts, SingleFileOptions } from "./single-file.ts";
 import { storedDType } from "./stored-dtype.ts";
 
@@ -42,10 +43,14 @@ export interface QuantizedPretrainedOptions extends PretrainedOptions {
 }
 
 /** How {@link loadPretrained} makes one kind of model. */
-export interface PretrainedKind<M extends Module> {
+export interface PretrainedKind<M extends Module, C> {
   readonly baseName: WeightsBaseName;
-  /** Makes the model that a configuration describes; `path` names the file in errors and in what `warn` hears. */
-  readonly build: (config: ConfigObject, path: string, warn: Warn) => M;
+  /** Reads `config.json`; `path` names the file in errors and in what `warn` hears. */
+  readonly read: (config: ConfigObject, path: string, warn: Warn) => C;
+  /** Layers that are compared with those of the weights before the model is built. */
+  readonly layers: (config: C) => readonly LayerCount[];
+  /** Makes the model that a configuration describes. */
+  readonly build: (config: C) => M;
   /** The model's weights, where the file's layout is not the model's own. */
   readonly arrange?: (weights: TypedWeights, model: M) => StateSource;
   /** The linear layers, by their keys, that `quantize` is for. */
@@ -68,11 +73,12 @@ export const pretrainedFiles = (
  * Throws BadFileError for damaged files, HubError for what cannot be downloaded, and one error listing every missing,
  * unexpected and mis-shaped weight.
  */
-export async function loadPretrained<M extends Module>(
+export async function loadPretrained<M extends Module, C>(
   folderOrName: string,
   options: QuantizedPretrainedOptions,
-  { baseName, build, arrange = (weights) => weights, quantizable = /(?!)/ }: PretrainedKind<M>,
+  kind: PretrainedKind<M, C>,
 ): Promise<M> {
+  const { baseName, arrange = (weights) => weights, quantizable = /(?!)/ } = kind;
   const { subfolder, variant, revision, quantize, onWarning = emitWarning } = options;
   const { device: asked } = options;
   requireCpu({ quantize, device: asked === "auto" ? requireDevice(asked) : asked });
@@ -83,8 +89,12 @@ export async function loadPretrained<M extends Module>(
   const stored = weightsOfFile(files, { device });
   const { dtype = "float32" } = options;
   const wantedDType = dtype === "auto" ? storedDType(stored, files.path) : dtype;
-  const model = construct({ device: "meta", dtype: wantedDType }, () =>
-    build(files.config, join(files.path, "config.json"), onWarning),
+  const path = join(files.path, "config.json");
+  const config = kind.read(files.config, path, onWarning);
+  requireHeld(path, files.tensors.keys(), kind.layers(config));
+  const onParameter = parameterLimit(path, files.tensors.size);
+  const model = construct({ device: "meta", dtype: wantedDType, onParameter }, () =>
+    kind.build(config),
   );
   const weights = arrange(stored, model);
   if (quantize === undefined) model.loadStateDict(weights);
@@ -127,7 +137,8 @@ export function loadSingleFile<M extends Module, C>(
   const device = options.device === undefined ? undefined : requireDevice(options.device);
   using file = openWeightsFile(path, { ema });
   const { config, weights, dropped, assumptions } = read(file, options, device);
-  const model = construct({ device: "meta", dtype }, () => build(config));
+  const onParameter = parameterLimit(path, file.tensors.size);
+  const model = construct({ device: "meta", dtype, onParameter }, () => build(config));
   model.loadStateDict(arrange(weights, model));
   for (const assumption of assumptions) onWarning(`${path}: ${assumption}`);
   const foreign = dropped.filter((name) => !followFromConfig.has(name));

@@ -7,6 +7,8 @@ export interface ConstructOptions {
   readonly dtype?: DType;
   /** Drawn from in the order of construction; libtorch's default generator if left out. */
   readonly generator?: Generator;
+  /** Hears the shape of each parameter before it is made, and may throw. */
+  readonly onParameter?: (shape: readonly number[]) => void;
 }
 
 let current: ConstructOptions = {};

@@ -42,7 +42,8 @@ export abstract class Module {
 
   /** Makes a trainable parameter. To be assigned to a field in the constructor. */
   protected parameter(shape: readonly number[], initialize: Initializer = zeros): Tensor {
-    const { device, dtype } = constructOptions();
+    const { device, dtype, onParameter } = constructOptions();
+    onParameter?.(shape);
     const tensor = torch.keep(torch.empty(shape, { dtype, device }));
     initialize(tensor);
     tensor.requiresGrad_(true);

@@ -10,6 +10,7 @@ const small = {
   vaeScaleFactor: 8,
   maxSequenceLength: 120,
   hasControlNet: false,
+  stepsThrough: (sigmas: readonly number[]) => sigmas.length - 1,
 };
 const released = { ...small, sampleSize: 128 };
 

@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { totalmem } from "node:os";
 import type { RgbImage } from "../images/index.ts";
 import type { NoiseSource } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
@@ -105,11 +106,12 @@ export interface PipelineLimits {
   /** Longest prompt in tokens that the transformer was trained with. */
   readonly maxSequenceLength: number;
   readonly hasControlNet: boolean;
+  /** How many steps the sampler takes through noise levels: some only arrive at the last. Throws where it takes none. */
+  readonly stepsThrough: (sigmas: readonly number[]) => number;
 }
 
-/** How many steps lead through noise levels: the last, where it is 0, is only arrived at. */
-const stepsThrough = (sigmas: readonly number[] | undefined): number | undefined =>
-  sigmas && sigmas.length - (sigmas.at(-1) === 0 ? 1 : 0);
+/** A picture that is drawn can be read again: this is what RgbImage decodes. */
+const MOST_PIXELS = 64e6;
 
 /** Fills in what `options` leaves out. Throws on the first value that no picture can be made of. */
 export function resolveRequest(
@@ -121,7 +123,7 @@ export function resolveRequest(
   const {
     timesteps,
     sigmas,
-    numInferenceSteps = timesteps?.length ?? stepsThrough(sigmas) ?? 20,
+    numInferenceSteps = timesteps?.length ?? (sigmas && limits.stepsThrough(sigmas)) ?? 20,
     guidanceScale = 4.5,
     eta = 0,
     numImagesPerPrompt = 1,
@@ -141,13 +143,9 @@ export function resolveRequest(
       numInferenceSteps,
     );
   }
-  // Some samplers only arrive at the last level.
-  if (sigmas !== undefined && ![sigmas.length - 1, sigmas.length].includes(numInferenceSteps)) {
-    throw expected(
-      `${stepsThrough(sigmas)} (the noise levels given)`,
-      "numInferenceSteps",
-      numInferenceSteps,
-    );
+  const through = sigmas && limits.stepsThrough(sigmas);
+  if (through !== undefined && through !== numInferenceSteps) {
+    throw expected(`${through} (the noise levels given)`, "numInferenceSteps", numInferenceSteps);
   }
   if (!Number.isFinite(guidanceScale)) throw expected("a number", "guidanceScale", guidanceScale);
   if (!(eta >= 0 && eta <= 1)) throw expected("a number from 0 to 1", "eta", eta);
@@ -160,6 +158,7 @@ export function resolveRequest(
     sizes.size.height / limits.vaeScaleFactor,
     sizes.size.width / limits.vaeScaleFactor,
   ];
+  requireRoom(latentShape[0] ?? 0, sizes);
   checkLatents(options.latents, latentShape);
   return {
     texts,
@@ -197,6 +196,10 @@ function resolveSizes(
     height: options.height ?? fitted?.height ?? native,
   };
   for (const [name, value] of Object.entries(outputSize)) checkCount(name, value);
+  if (outputSize.width * outputSize.height > MOST_PIXELS) {
+    const sides = `${outputSize.width} and ${outputSize.height}`;
+    throw expected(`at most ${MOST_PIXELS / 1e6} megapixels`, "width and height", sides);
+  }
   if (useResolutionBinning) {
     return { size: nearestResolutionBin(outputSize, sampleSize), outputSize, useResolutionBinning };
   }
@@ -217,6 +220,22 @@ function resolveSizes(
     );
   }
   return { size: outputSize, outputSize, useResolutionBinning };
+}
+
+/** Throws where the decoded pictures of a call, three float32 numbers a pixel, are more than all memory of the machine. */
+function requireRoom(
+  count: number,
+  { size, outputSize }: Pick<PixArtAlphaRequest, "size" | "outputSize">,
+): void {
+  const pixels = Math.max(size.width * size.height, outputSize.width * outputSize.height);
+  const most = Math.floor(totalmem() / (12 * pixels));
+  if (count <= most) return;
+  const where = `${outputSize.width}x${outputSize.height}`;
+  throw expected(
+    `at most ${most} pictures of ${where} at once, which is what this machine's memory holds,`,
+    "the number of prompts times numImagesPerPrompt",
+    count,
+  );
 }
 
 /** As diffusers' VaeImageProcessor rounds a picture's sides, but never to nothing. */

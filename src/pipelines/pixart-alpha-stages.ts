@@ -135,7 +135,12 @@ export class PixArtAlphaStages {
       vaeScaleFactor,
       maxSequenceLength,
       hasControlNet: controlnet !== undefined,
+      stepsThrough: (sigmas) => {
+        using planned = this.plan({ numInferenceSteps: 0, sigmas });
+        return planned.timesteps.length;
+      },
     });
+    using _planned = this.plan(request); // throws for steps that the sampler cannot take, before anything is computed
     if (request.controlImages !== undefined) this.checkControlNet();
     return request;
   }

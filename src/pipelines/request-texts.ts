@@ -35,6 +35,9 @@ export interface RequestTexts {
 /** Whether texts are encoded already. */
 export const isEncoded = (source: TextSource): source is EncodedText => "hiddenStates" in source;
 
+/** Tokens of a prompt: T5's attention takes their square, 64 times. Released models have at most 300. */
+const MOST_TOKENS = 4096;
+
 /** Fills in what is left out. Throws on texts that don't go together. */
 export function resolveTexts(
   prompt: string | readonly string[] | null,
@@ -44,6 +47,8 @@ export function resolveTexts(
   const { negativePrompt, cleanCaption = true, maxSequenceLength = defaultLength } = options;
   if (typeof cleanCaption !== "boolean") throw expected("a boolean", "cleanCaption", cleanCaption);
   checkCount("maxSequenceLength", maxSequenceLength);
+  if (maxSequenceLength > MOST_TOKENS)
+    throw expected(`at most ${MOST_TOKENS}`, "maxSequenceLength", maxSequenceLength);
   const embeds = encodedText("promptEmbeds", options.promptEmbeds, options.promptAttentionMask);
   if (embeds !== undefined && prompt !== null) {
     throw expected("null (promptEmbeds are given)", "prompt", JSON.stringify(prompt));

@@ -1,6 +1,7 @@
 import type { Tensor } from "../torch/index.ts";
 import type { ConfigObject } from "../weights/index.ts";
 import { writeFields } from "./config-fields.ts";
+import { MOST_TIMESTEPS } from "./most-timesteps.ts";
 import type {
   CustomSigmas,
   CustomTimesteps,
@@ -10,6 +11,7 @@ import type {
 } from "./scheduler.ts";
 import { writeSchedulerFile } from "./scheduler-file.ts";
 import { StepPosition } from "./step-position.ts";
+import { tooManySteps } from "./timestep-spacing.ts";
 
 /** What all samplers share: the config and its file, and the order of the steps. */
 export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps: number }>
@@ -81,11 +83,16 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
           `Expected a positive integer for number of inference steps but received ${plan}`,
         );
       }
+      if (plan > MOST_TIMESTEPS) throw tooManySteps(MOST_TIMESTEPS, plan);
       this.planCount(plan);
     } else if ("sigmas" in plan) {
+      if (plan.sigmas.length > MOST_TIMESTEPS)
+        throw tooManySteps(MOST_TIMESTEPS, plan.sigmas.length);
       requireSigmas(plan.sigmas);
       this.planSigmas(plan.sigmas);
     } else {
+      if (plan.timesteps.length > MOST_TIMESTEPS)
+        throw tooManySteps(MOST_TIMESTEPS, plan.timesteps.length);
       requireTimesteps(plan.timesteps, this.config.numTrainTimesteps - 1);
       this.planTimesteps(plan.timesteps);
     }

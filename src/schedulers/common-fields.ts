@@ -8,6 +8,8 @@ import {
   positive,
 } from "./config-fields.ts";
 
+import { MOST_TIMESTEPS } from "./most-timesteps.ts";
+
 /** How β grows with the timestep; see `betas.ts`. */
 export type BetaSchedule =
   | "linear"
@@ -80,15 +82,24 @@ export interface ShiftingConfig {
 
 const isBeta = (value: unknown): boolean => typeof value === "number" && value >= 0 && value <= 1;
 
+const isSchedule = (value: unknown): boolean =>
+  Array.isArray(value) && value.length > 0 && value.length <= MOST_TIMESTEPS && value.every(isBeta);
+
 const betas: Field = {
   initial: null,
   expected: "null or a list of numbers from 0 to 1",
-  accepts: (value) =>
-    value === null || (Array.isArray(value) && value.length > 0 && value.every(isBeta)),
+  accepts: (value) => value === null || isSchedule(value),
 };
 
+/** How many timesteps a model was trained with. */
+export const trainTimestepsField: Field = number(
+  1000,
+  `an integer from 1 to ${MOST_TIMESTEPS}`,
+  (n) => Number.isInteger(n) && n > 0 && n <= MOST_TIMESTEPS,
+);
+
 export const scheduleFields: Fields<ScheduleConfig> = {
-  numTrainTimesteps: number(1000, "a positive integer", (n) => Number.isInteger(n) && n > 0),
+  numTrainTimesteps: trainTimestepsField,
   betaStart: positive(1e-4),
   betaEnd: positive(0.02),
   betaSchedule: oneOf("linear", "scaled_linear", "squaredcos_cap_v2"),

@@ -97,9 +97,17 @@ function warnOfUnknown(json: SchedulerJson, className: string, fields: object): 
   const unknown = unknownFields(json, Object.keys(fields).map(snakeCase));
   if (unknown.length === 0) return;
   process.emitWarning(
-    `${className} has no ${unknown.join(", ")}: passed over; look for a slip in the name in scheduler_config.json`,
+    `${className} has no ${listed(unknown)}: passed over; look for a slip in the name in scheduler_config.json`,
   );
 }
+
+const MOST_LISTED = 20;
+
+const listed = (names: readonly string[]): string => {
+  const shown = names.slice(0, MOST_LISTED).map((name) => name.slice(0, 80));
+  const more = names.length - shown.length;
+  return `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+};
 
 /** The snake_case form of a config, as `scheduler_config.json` holds it. */
 export function writeFields(config: object): ConfigObject {

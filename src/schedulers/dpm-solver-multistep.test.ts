@@ -191,7 +191,7 @@ describe("DPMSolverMultistepScheduler", () => {
     ["solver_order", 4, "Expected 2 or 1 or 3 for solver_order"],
     ["solver_type", "bh3", 'Expected "midpoint" or "heun" for solver_type'],
     ["beta_start", 0, "Expected a positive number for beta_start"],
-    ["num_train_timesteps", 1.5, "Expected a positive integer for num_train_timesteps"],
+    ["num_train_timesteps", 1.5, "Expected an integer from 1 to 100000 for num_train_timesteps"],
   ])("refuses %s = %j by name", (key, value, message) => {
     expect(() => DPMSolverMultistepScheduler.fromConfig({ [key]: value })).toThrow(
       `${message}${message.includes(" for ") ? "" : ` for ${key}`} but received ${JSON.stringify(value)}`,

@@ -3,7 +3,8 @@ import * as torch from "../torch/index.ts";
 import { f32, log32, sqrt32 } from "./arithmetic.ts";
 import { BaseScheduler } from "./base-scheduler.ts";
 import { columnOf } from "./column.ts";
-import { type Fields, number, oneOf, positive } from "./config-fields.ts";
+import { trainTimestepsField } from "./common-fields.ts";
+import { type Fields, oneOf, positive } from "./config-fields.ts";
 import { karrasSigmas, spacedEvenly } from "./sigma-spacing.ts";
 
 /** What diffusers' two EDM schedulers have in common, in camelCase. */
@@ -24,7 +25,7 @@ export const edmFields: Fields<EDMConfig> = {
   sigmaMax: positive(80),
   sigmaData: positive(0.5),
   sigmaSchedule: oneOf("karras", "exponential"),
-  numTrainTimesteps: number(1000, "a positive integer", (n) => Number.isInteger(n) && n > 0),
+  numTrainTimesteps: trainTimestepsField,
   predictionType: oneOf("epsilon", "v_prediction"),
   rho: positive(7),
   finalSigmasType: oneOf("zero", "sigma_min"),

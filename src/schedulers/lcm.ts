@@ -26,6 +26,7 @@ import {
 } from "./config-fields.ts";
 import { drawNoise } from "./draw-noise.ts";
 import { restrictOriginal } from "./dynamic-threshold.ts";
+import { MOST_TIMESTEPS } from "./most-timesteps.ts";
 import { levelOfSignal } from "./noise-level.ts";
 import { predictOriginal } from "./prediction.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "./scheduler.ts";
@@ -54,7 +55,11 @@ export const lcmFields: Fields<LCMConfig> = {
   betaStart: positive(0.00085),
   betaEnd: positive(0.012),
   betaSchedule: oneOf("scaled_linear", "linear", "squaredcos_cap_v2"),
-  originalInferenceSteps: number(50, "a positive integer", (n) => Number.isInteger(n) && n > 0),
+  originalInferenceSteps: number(
+    50,
+    `an integer from 1 to ${MOST_TIMESTEPS}`,
+    (n) => Number.isInteger(n) && n > 0 && n <= MOST_TIMESTEPS,
+  ),
   ...clippingFields,
   clipSample: flag(false),
   setAlphaToOne: flag(true),

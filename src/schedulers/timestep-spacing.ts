@@ -3,6 +3,12 @@ import type { ScheduleConfig, SpacingConfig } from "./common-fields.ts";
 
 type Spacing = SpacingConfig & Pick<ScheduleConfig, "numTrainTimesteps">;
 
+/** The error of more steps than a sampler has timesteps for; `what` says what there are `most` of. */
+export const tooManySteps = (most: number, count: number, what?: string): RangeError =>
+  new RangeError(
+    `Expected at most ${most}${what === undefined ? "" : ` (${what})`} for number of inference steps but received ${count}`,
+  );
+
 /** Rounds to the nearest integer, halves to the even one, as NumPy does. */
 export function roundHalfToEven(value: number): number {
   const floor = Math.floor(value);
@@ -17,6 +23,9 @@ export function roundHalfToEven(value: number): number {
  * NumPy's rounding.
  */
 export function spaceTimesteps(count: number, last: number, spacing: Spacing): number[] {
+  // Beyond, timesteps repeat, and multistep solvers divide by the distance between two of them.
+  const most = spacing.timestepSpacing === "trailing" ? spacing.numTrainTimesteps : last - 1;
+  if (count > Math.max(1, most)) throw tooManySteps(most, count, "the training timesteps");
   const descending = Array.from({ length: count }, (_, index) => count - index);
   switch (spacing.timestepSpacing) {
     case "linspace": {
@@ -42,6 +51,7 @@ export function spaceTimestepsToZero(count: number, spacing: Spacing): number[] 
         i > 0 && i === count - 1 ? total - 1 : i * ((total - 1) / (count - 1 || 1)),
       );
     case "leading": {
+      if (count > total) throw tooManySteps(total, count, "the training timesteps");
       const step = Math.floor(total / count);
       return descending.map((i) => i * step + stepsOffset);
     }
@@ -61,9 +71,7 @@ function trailing(count: number, last: number, { numTrainTimesteps }: Spacing): 
 export function spaceIntegers(count: number, spacing: Spacing): number[] {
   const most = spacing.numTrainTimesteps;
   if (count > most) {
-    throw new RangeError(
-      `Expected at most ${most} (the training timesteps) for number of inference steps but received ${count}`,
-    );
+    throw tooManySteps(most, count, "the training timesteps");
   }
   return spaceTimestepsToZero(count, spacing).map(roundHalfToEven);
 }

@@ -30,6 +30,7 @@ export class Charsmap {
       bytes.readUInt32LE(4 + 4 * unit),
     );
     this.#replacements = bytes.subarray(4 + size);
+    requireShort(this.#replacements);
   }
 
   /** The longest rule for the UTF-8 bytes from `start` on. */
@@ -61,6 +62,21 @@ export class Charsmap {
       this.#texts.set(value, text);
     }
     return text;
+  }
+}
+
+/** Bytes of a replacement: NFKC's longest has 33. Longer ones would make gigabytes of a caption. */
+const LONGEST_REPLACEMENT = 256;
+
+function requireShort(replacements: Buffer): void {
+  for (let start = 0; start < replacements.length; ) {
+    const end = replacements.indexOf(0, start);
+    if (end - start > LONGEST_REPLACEMENT) {
+      throw new RangeError(
+        `a replacement of ${end - start} bytes, more than ${LONGEST_REPLACEMENT}`,
+      );
+    }
+    start = end + 1;
   }
 }
 

@@ -13,6 +13,25 @@ export interface ParsedNormalizer {
   readonly charsmap: { readonly blob: Buffer; readonly place: string } | undefined;
 }
 
+/** Steps of a `tokenizer.json`; no known one has more than a handful. */
+const MOST_STEPS = 64;
+/** Characters that one step puts in the place of what it replaces, or before a text. */
+const LONGEST_CONTENT = 256;
+/** What is made of a text may be longer by this, at least one million characters; a ligature becomes 18 by NFKD. */
+const MOST_GROWTH = 32;
+
+/** A text after all steps. Throws where they make it so long that nothing else can be their purpose. */
+export function normalized(text: string, steps: readonly NormalizeText[]): string {
+  const most = Math.max(1_000_000, MOST_GROWTH * text.length);
+  return steps.reduce((made, step) => {
+    const longer = step(made);
+    if (longer.length <= most) return longer;
+    throw new Error(
+      `Expected a tokenizer whose normalizer makes at most ${most} characters of ${text.length} but received one that makes ${longer.length}`,
+    );
+  }, text);
+}
+
 type Fields = Readonly<Record<string, unknown>>;
 
 const isFields = (value: unknown): value is Fields =>
@@ -52,7 +71,7 @@ function stepOf(json: Fields): NormalizeText | undefined {
       return (text) => text.replace(NMT_CONTROL, "").replace(NMT_SPACE, " ");
     case "Prepend": {
       const { prepend } = json;
-      return typeof prepend === "string"
+      return typeof prepend === "string" && prepend.length <= LONGEST_CONTENT
         ? (text) => (text === "" ? "" : prepend + text)
         : undefined;
     }
@@ -72,6 +91,7 @@ function trimEnd(text: string): string {
 
 function replaceStep({ pattern, content }: Fields): NormalizeText | undefined {
   if (!isFields(pattern) || typeof content !== "string") return undefined;
+  if (content.length > LONGEST_CONTENT) return undefined;
   const { String: literal, Regex: regex } = pattern;
   if (typeof literal === "string" && literal !== "")
     return (text) => text.replaceAll(literal, () => content);
@@ -128,6 +148,8 @@ export function parseNormalizer(path: string, value: unknown): ParsedNormalizer 
     }
     const step = stepOf(one);
     if (step === undefined) throw fail(place, one);
+    if (steps.length === MOST_STEPS)
+      throw new BadFileError(path, place, `at most ${MOST_STEPS} normalizers`, "more");
     steps.push(step);
     json.push(one);
   };

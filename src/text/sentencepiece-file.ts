@@ -99,6 +99,22 @@ export function parseSentencePieceFile(path: string, bytes: Uint8Array): Sentenc
   };
 }
 
+/** How many pieces a SentencePiece model says it has, without taking them apart; what comes before damage where there is some. */
+export function countPieces(bytes: Uint8Array): number {
+  const reader = protobuf.Reader.create(bytes);
+  let count = 0;
+  try {
+    while (reader.pos < reader.len) {
+      const tag = reader.uint32();
+      if (tag >>> 3 === 1) count += 1;
+      reader.skipType(tag & 7);
+    }
+  } catch {
+    // Told by decode().
+  }
+  return count;
+}
+
 /** Reads a character map; throws BadFileError with its place in a file where it is not whole. */
 export function parseCharsmap(path: string, place: string, blob: Uint8Array): Charsmap {
   try {

@@ -161,7 +161,7 @@ describe("T5Tokenizer files", () => {
     [
       "added-id",
       (json) => json.added_tokens.push({ id: 0.5, content: "x" }),
-      "added_tokens.3.id: expected an integer but found 0.5",
+      "added_tokens.3.id: expected an integer of at least 0 but found 0.5",
     ],
     [
       "added-empty",
@@ -374,7 +374,7 @@ describe("T5Tokenizer from spiece.model", () => {
   it("names the key of a strange configuration", async () => {
     const path = await spieceFolder("config", {}, { "tokenizer_config.json": { extra_ids: -1 } });
     await expect(T5Tokenizer.fromPretrained(path)).rejects.toThrow(
-      `${join(path, "tokenizer_config.json")}: extra_ids: expected an integer of at least 0 but found -1`,
+      `${join(path, "tokenizer_config.json")}: extra_ids: expected an integer from 0 to 32128 but found -1`,
     );
   });
 });

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { z } from "zod";
 import { makeFolder } from "../files/make-folder.ts";
@@ -7,10 +6,13 @@ import { removeFile } from "../files/remove.ts";
 import { replaceFile } from "../files/replace-file.ts";
 import type { WantedFile } from "../hub/index.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
+import { requireShallow } from "../weights/python-json.ts";
 import { refuseStandIn } from "../weights/stand-in.ts";
+import { listsIn } from "../weights/strict-json.ts";
+import { LARGEST_FILE, readWhole } from "../weights/whole-file.ts";
 import { type ParsedNormalizer, parseNormalizer } from "./normalizer.ts";
 import type { SentencePieceRules } from "./sentencepiece.ts";
-import { parseCharsmap, parseSentencePieceFile } from "./sentencepiece-file.ts";
+import { countPieces, parseCharsmap, parseSentencePieceFile } from "./sentencepiece-file.ts";
 import type { Piece } from "./unigram.ts";
 
 /** What sets one T5 tokenizer apart from another; the rest of `tokenizer.json` is the same for all. */
@@ -45,10 +47,20 @@ const fileNames = [
   "tokenizer_config.json",
 ] as const;
 
+/** Twice the pieces of umT5, which has the largest vocabulary of this kind: 256,384. */
+const MOST_PIECES = 2 ** 19;
+/** UTF-16 units of a piece: SentencePiece makes none of more than 16 characters unless it is told to. */
+const LONGEST_PIECE = 512;
+/** T5's whole vocabulary has no more tokens, of which 100 are extra ids. */
+const MOST_EXTRA_IDS = 32_128;
+
 const text = z.string("a string");
 const score = z.number("a number");
 const addedToken = z.looseObject(
-  { id: z.int("an integer"), content: text.min(1, "a string that is not empty") },
+  {
+    id: z.int("an integer of at least 0").min(0, "an integer of at least 0"),
+    content: text.min(1, "a string that is not empty"),
+  },
   "an object",
 );
 const tokenizerFile = z.looseObject(
@@ -75,9 +87,17 @@ const tokenizerFile = z.looseObject(
   "an object",
 );
 
+const extraIdRange = `an integer from 0 to ${MOST_EXTRA_IDS}`;
+
 /** What is used of the files beside `spiece.model`. */
 const configFile = z.looseObject(
-  { extra_ids: z.int("an integer").min(0, "an integer of at least 0").optional() },
+  {
+    extra_ids: z
+      .int(extraIdRange)
+      .min(0, extraIdRange)
+      .max(MOST_EXTRA_IDS, extraIdRange)
+      .optional(),
+  },
   "an object",
 );
 const addedTokensFile = z.record(text, z.int("an integer"), "an object");
@@ -96,9 +116,31 @@ export const tokenizerFiles = (subfolder = ""): readonly WantedFile[] => {
  * with path, place, found and expected where it is not T5's.
  */
 export async function readTokenizerFiles(folder: string): Promise<T5Vocabulary> {
-  if (existsSync(join(folder, "tokenizer.json"))) return await readTokenizerJson(folder);
-  if (existsSync(join(folder, "spiece.model"))) return await readSpieceModel(folder);
+  for (const [name, read] of [
+    ["tokenizer.json", readTokenizerJson],
+    ["spiece.model", readSpieceModel],
+  ] as const) {
+    const path = join(folder, name);
+    if (!existsSync(path)) continue;
+    const vocabulary = await read(folder);
+    requireUsable(path, vocabulary);
+    return vocabulary;
+  }
   throw new BadFileError(folder, "files", "tokenizer.json or spiece.model", "neither");
+}
+
+/** Looking for a word's pieces takes time in proportion to the longest. */
+function requireUsable(path: string, { pieces, addedTokens }: T5Vocabulary): void {
+  requireFew(path, "added tokens", addedTokens.length);
+  const long = pieces.findIndex(([piece]) => piece.length > LONGEST_PIECE);
+  if (long < 0) return;
+  const found = `${pieces[long]?.[0].length}`;
+  throw new BadFileError(path, `piece ${long}`, `at most ${LONGEST_PIECE} characters`, found);
+}
+
+function requireFew(path: string, place: string, count: number): void {
+  if (count <= MOST_PIECES) return;
+  throw new BadFileError(path, place, `at most ${MOST_PIECES}`, `${count}`);
 }
 
 async function readTokenizerJson(folder: string): Promise<T5Vocabulary> {
@@ -119,8 +161,10 @@ async function readTokenizerJson(folder: string): Promise<T5Vocabulary> {
 /** The extra ids stand behind the pieces, the last one first, as transformers puts them. */
 async function readSpieceModel(folder: string): Promise<T5Vocabulary> {
   const path = join(folder, "spiece.model");
-  const spieceModel = await readFile(path);
+  const limits = { expected: "a SentencePiece model", atMost: LARGEST_FILE.tokenizer };
+  const spieceModel = await readWhole(path, limits);
   refuseStandIn(path, "a SentencePiece model", spieceModel);
+  requireFew(path, "pieces", countPieces(spieceModel));
   const { pieces: modelPieces, special, rules } = parseSentencePieceFile(path, spieceModel);
   for (const [id, token] of specialTokens.entries()) {
     const found = modelPieces[id]?.[0];
@@ -156,20 +200,41 @@ async function readSpieceModel(folder: string): Promise<T5Vocabulary> {
   return { pieces, addedTokens, rules, spieceModel };
 }
 
+/** A list for each piece, and some more. */
+const MOST_LISTS = MOST_PIECES + 1000;
+
+function requireFewLists(path: string, content: string): void {
+  const lists = listsIn(content);
+  if (lists <= MOST_LISTS) return;
+  throw new BadFileError(path, "the whole file", `at most ${MOST_PIECES} lists`, `${lists}`);
+}
+
+/** Those that may be long, which are counted before they are looked at one by one. */
+function listsOf(value: unknown): readonly (readonly unknown[])[] {
+  const { added_tokens: added, model } = Object(value) as Readonly<Record<string, unknown>>;
+  const { vocab } = Object(model) as Readonly<Record<string, unknown>>;
+  return [added, vocab].filter((list) => Array.isArray(list));
+}
+
 async function readJsonIfThere<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   return existsSync(path) ? await readJson(path, schema) : undefined;
 }
 
 async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+  const limits = { expected: "a JSON file", atMost: LARGEST_FILE.tokenizer };
   const value = ((content: string): unknown => {
     refuseStandIn(path, "a JSON file", content);
     try {
+      requireShallow(content);
+      requireFewLists(path, content);
       return JSON.parse(content);
     } catch (error) {
+      if (error instanceof BadFileError) throw error;
       const found = error instanceof Error ? error.message : quote(error);
       throw new BadFileError(path, "the whole file", "JSON", found);
     }
-  })(await readFile(path, "utf8"));
+  })((await readWhole(path, limits)).toString("utf8"));
+  for (const list of listsOf(value)) requireFew(path, "list", list.length);
   const parsed = schema.safeParse(value, { reportInput: true });
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { resolveModel } from "../hub/index.ts";
+import { addedSplitter } from "./added-tokens.ts";
 import { prepareCaption } from "./captions.ts";
+import { normalized } from "./normalizer.ts";
 import { SentencePieceModel } from "./sentencepiece.ts";
 import {
   readTokenizerFiles,
@@ -51,18 +53,16 @@ export class T5Tokenizer {
   readonly vocabSize: number;
   readonly #vocabulary: T5Vocabulary;
   readonly #addedIds: ReadonlyMap<string, number>;
-  readonly #addedPattern: RegExp;
+  readonly #splitAdded: (text: string) => string[];
   readonly #pieceIds: ReadonlyMap<string, number>;
   readonly #split: (text: string) => string[];
 
   private constructor(vocabulary: T5Vocabulary) {
     const { addedTokens, pieces, rules, normalizer } = vocabulary;
     this.#vocabulary = vocabulary;
-    this.vocabSize = Math.max(pieces.length, ...addedTokens.map(({ id }) => id + 1));
+    this.vocabSize = addedTokens.reduce((size, { id }) => Math.max(size, id + 1), pieces.length);
     this.#addedIds = new Map(addedTokens.map(({ id, content }) => [content, id]));
-    const longestFirst = [...this.#addedIds.keys()].sort((a, b) => b.length - a.length);
-    const anyAdded = longestFirst.map(escapeRegExp).join("|") || "(?!)"; // nothing matches the latter
-    this.#addedPattern = new RegExp(`(${anyAdded})`, "u");
+    this.#splitAdded = addedSplitter(this.#addedIds.keys());
     const isText = ([piece]: readonly [string, number]) => !this.#addedIds.has(piece);
     this.#pieceIds = new Map(pieces.map(([piece], id) => [piece, id]));
     // Only normalizers can make the text of an added token after those were looked for; the tokenizers library takes it for one.
@@ -71,7 +71,7 @@ export class T5Tokenizer {
     const model = rules && new SentencePieceModel(textPieces, rules);
     const split = model ? (text: string) => model.split(text) : wordSplitter(textPieces);
     const steps = normalizer?.steps ?? [];
-    this.#split = (text) => split(steps.reduce((made, step) => step(made), text));
+    this.#split = (text) => split(normalized(text, steps));
   }
 
   /** Trains a vocabulary of at most `vocabSize` tokens on captions, which are prepared by `prepareCaption` first. */
@@ -148,7 +148,7 @@ export class T5Tokenizer {
   #tokensOf(text: string): Tokens {
     const ids: number[] = [];
     const surfaces: string[] = [];
-    for (const [index, part] of text.split(this.#addedPattern).entries()) {
+    for (const [index, part] of this.#splitAdded(text).entries()) {
       if (index % 2 === 1) {
         ids.push(this.#addedIds.get(part) ?? unkId);
         surfaces.push(part);
@@ -169,8 +169,4 @@ export class T5Tokenizer {
     ids.push(eosId);
     return { ids, surfaces };
   }
-}
-
-function escapeRegExp(text: string): string {
-  return text.replaceAll(/[$()*+./?[\\\]^{|}]/g, "\\$&");
 }

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { CheckedConfig, ResolvedConfig } from "../config/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
@@ -74,6 +75,7 @@ export const cacheFolder = ({ dataset }: ResolvedConfig, run: string): string =>
  */
 export async function planRun(options: PlanOptions): Promise<RunForecast> {
   const { config, data, folder, done, device, processes, strict, warnings = [], say } = options;
+  requireFewThreads(config);
   requireControlPictures(config, data);
   const tokenizer = await tokenizerOf(config, folder);
   const cache = cacheFolder(config, folder);
@@ -107,6 +109,17 @@ export async function planRun(options: PlanOptions): Promise<RunForecast> {
   for (const problem of [...(memory === undefined ? [] : [memory]), ...disks])
     say(`Warning: ${problem}`);
   return forecast;
+}
+
+/** Threads beyond the cores take turns, and wait for each other at every operator's end. */
+const THREADS_A_CORE = 8;
+
+function requireFewThreads({ threads }: ResolvedConfig): void {
+  const cores = availableParallelism();
+  if (threads === null || threads <= THREADS_A_CORE * cores) return;
+  throw new Error(
+    `Expected at most ${THREADS_A_CORE * cores} for threads on this machine, ${THREADS_A_CORE} for each of its ${cores} cores, but received ${threads}`,
+  );
 }
 
 /** What a dry run found out. */

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { freemem } from "node:os";
+import { freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { type Device, deviceMemory } from "../torch/index.ts";
 
@@ -17,6 +17,16 @@ export function availableMemory(root = "/"): number {
   const machine = fieldOf(read(join(root, "proc/meminfo")), "MemAvailable:");
   const free = machine === undefined ? freemem() : machine * 1024;
   return Math.min(free, ...groupsOf(root).map((folder) => leftIn(folder)));
+}
+
+/**
+ * Bytes of this machine's memory and swap space, whoever has them: what it can never hold more than.
+ * @param root where `/proc` is, for tests
+ */
+export function machineMemory(root = "/"): number {
+  const text = read(join(root, "proc/meminfo"));
+  const [memory, swap = 0] = ["MemTotal:", "SwapTotal:"].map((name) => fieldOf(text, name));
+  return memory === undefined ? totalmem() : (memory + swap) * 1024;
 }
 
 /** Folders of the control groups of this process, the innermost first; version 2, or version 1's for memory. */

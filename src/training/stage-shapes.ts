@@ -10,7 +10,7 @@ import {
   PixArtTransformer2DModel,
   T5EncoderModel,
 } from "../models/index.ts";
-import { readPixArtConfig } from "../models/pixart/config.ts";
+import { type PixArtConfig, readPixArtConfig } from "../models/pixart/config.ts";
 import { readT5Config } from "../models/t5/config.ts";
 import { construct, type Module } from "../nn/index.ts";
 import { createOptimizer } from "../optim/index.ts";
@@ -19,6 +19,7 @@ import * as torch from "../torch/index.ts";
 import { type ConfigObject, readConfig } from "../weights/index.ts";
 import { byteSize, type TensorSpec } from "../weights/safetensors-header.ts";
 import { adapterOptions } from "./adapters.ts";
+import { requireBatch, requireRoom } from "./model-room.ts";
 import {
   autoencoderFactor,
   buildDiT,
@@ -88,17 +89,37 @@ export async function configOf(
 
 async function autoencoderOf(config: ResolvedConfig): Promise<AutoencoderKL> {
   const { autoencoder } = config;
-  if (!("pretrained" in autoencoder)) return onMeta(() => newAutoencoder(config, autoencoder));
+  if (!("pretrained" in autoencoder)) {
+    requireRoom(
+      { name: "autoencoder.layersPerBlock", layers: autoencoder.layersPerBlock },
+      (layersPerBlock) => newAutoencoder(config, { ...autoencoder, layersPerBlock }),
+    );
+    return onMeta(() => newAutoencoder(config, autoencoder));
+  }
   const [stored, path] = await configOf(autoencoder);
-  return onMeta(() => new AutoencoderKL(readAutoencoderKLConfig(stored, path)));
+  const shape = readAutoencoderKLConfig(stored, path);
+  requireRoom(
+    { name: `layers_per_block in ${path}`, layers: shape.layersPerBlock },
+    (layersPerBlock) => new AutoencoderKL({ ...shape, layersPerBlock }),
+  );
+  return onMeta(() => new AutoencoderKL(shape));
 }
 
 async function textEncoderOf(config: ResolvedConfig, vocabSize: number): Promise<T5EncoderModel> {
   const { textEncoder } = config;
-  if (!("pretrained" in textEncoder))
+  if (!("pretrained" in textEncoder)) {
+    requireRoom({ name: "textEncoder.numLayers", layers: textEncoder.numLayers }, (numLayers) =>
+      newTextEncoder(config, { ...textEncoder, numLayers }, vocabSize),
+    );
     return onMeta(() => newTextEncoder(config, textEncoder, vocabSize));
+  }
   const [stored, path] = await configOf(textEncoder);
-  return onMeta(() => new T5EncoderModel(readT5Config(stored, path)));
+  const shape = readT5Config(stored, path);
+  requireRoom(
+    { name: `num_layers in ${path}`, layers: shape.numLayers },
+    (numLayers) => new T5EncoderModel({ ...shape, numLayers }),
+  );
+  return onMeta(() => new T5EncoderModel(shape));
 }
 
 async function transformerOf(
@@ -108,11 +129,38 @@ async function transformerOf(
   captionChannels: number,
 ): Promise<PixArtTransformer2DModel> {
   const { transformer } = config;
-  if (!("pretrained" in transformer))
+  if (!("pretrained" in transformer)) {
+    requireRoom({ name: "transformer.numLayers", layers: transformer.numLayers }, (numLayers) =>
+      newTransformer(withLayers(config, numLayers), stage, latents, captionChannels),
+    );
     return onMeta(() => newTransformer(config, stage, latents, captionChannels));
+  }
   const [stored, path] = await configOf(transformer);
-  return onMeta(() => new PixArtTransformer2DModel(readPixArtConfig(stored, path)));
+  const shape = readPixArtConfig(stored, path);
+  // Without layers that are compressed: the two that are counted may not be among them.
+  requireRoom(
+    { name: `num_layers in ${path}`, layers: shape.numLayers },
+    (numLayers) => new PixArtTransformer2DModel({ ...shape, numLayers, kvCompressConfig: null }),
+  );
+  return onMeta(() => new PixArtTransformer2DModel(shape));
 }
+
+/** The same with a new transformer of so many layers. */
+const withLayers = (config: ResolvedConfig, numLayers: number): ResolvedConfig => ({
+  ...config,
+  transformer: { ...config.transformer, numLayers },
+});
+
+/** Bytes of the tokens that enter the layers of a transformer, for one picture, in half precision. */
+const layerInputs = (
+  { size }: LatentShape,
+  model: Pick<PixArtConfig, "numLayers" | "numAttentionHeads" | "attentionHeadDim" | "patchSize">,
+): number =>
+  2 *
+  model.numLayers *
+  model.numAttentionHeads *
+  model.attentionHeadDim *
+  Math.floor(size / model.patchSize) ** 2;
 
 /** What a stage's task has, as shapes. */
 interface Parts {
@@ -150,12 +198,21 @@ async function shapesWith(
   const latents = { channels: vae.config.latentChannels, size };
   const none = new Map<string, Tensor>();
   if (stage.kind === "autoencoder") {
+    requireBatch(stage.name, stage.batchSize, 4 * stage.resolution ** 2);
     const parts = { model: vae, models: [vae], held: new Map([["vae", vae]]), added: none };
     const trained = prefixed("vae", vae);
     return shapesOf(stage, { ...parts, trained }, { encoder: 0, latents: null, captions: null });
   }
   if (stage.kind === "class-conditional") {
-    const dit = onMeta(() => buildDiT(config, latents, Math.max(1, classCount)));
+    const classes = Math.max(1, classCount);
+    const { transformer } = config;
+    if (!("pretrained" in transformer)) {
+      requireRoom({ name: "transformer.numLayers", layers: transformer.numLayers }, (numLayers) =>
+        buildDiT(withLayers(config, numLayers), latents, classes),
+      );
+    }
+    const dit = onMeta(() => buildDiT(config, latents, classes));
+    requireBatch(stage.name, stage.batchSize, layerInputs(latents, dit.config));
     const held = new Map([["transformer", dit]]);
     const trained = prefixed("transformer", dit);
     const parts = { model: dit, models: [vae, dit], held, trained, added: none };
@@ -163,6 +220,7 @@ async function shapesWith(
   }
   const t5 = await textEncoderOf(config, vocabSize);
   const transformer = await transformerOf(config, stage, latents, t5.config.dModel);
+  requireBatch(stage.name, stage.batchSize, layerInputs(latents, transformer.config));
   const { adapter, textEncoderAdapter, controlnet: options } = stage;
   const addedTo = (model: Module, given: typeof adapter): Adapter | undefined =>
     given === null

@@ -1,8 +1,8 @@
-import { readFileSync, statSync } from "node:fs";
 import { replaceFile } from "../files/replace-file.ts";
 import { BadFileError, quote } from "./errors.ts";
 import { parsePythonJson } from "./python-json.ts";
 import { refuseStandIn } from "./stand-in.ts";
+import { LARGEST_FILE, readWholeSync } from "./whole-file.ts";
 
 /** A JSON value as Python's json module reads and writes it: numbers may be NaN or infinite. */
 export type ConfigValue = string | number | boolean | null | readonly ConfigValue[] | ConfigObject;
@@ -13,10 +13,8 @@ export interface ConfigObject {
 
 /** Reads a configuration file of diffusers or transformers. Throws BadFileError unless it holds a JSON object. */
 export function readConfig(path: string): ConfigObject {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) {
-    throw new BadFileError(path, "file", "a JSON file", "nothing of that name");
-  }
-  const text = readFileSync(path, "utf8");
+  const limits = { expected: "a JSON file", atMost: LARGEST_FILE.config };
+  const text = readWholeSync(path, limits).toString("utf8");
   refuseStandIn(path, "a JSON file", text);
   let value: ConfigValue;
   try {

@@ -2,12 +2,14 @@
 export class BadFileError extends Error {
   override readonly name: string = "BadFileError";
   readonly path: string;
+  /** The message without the path and the place. */
+  readonly reason: string;
 
   constructor(path: string, place: string, expected: string, found: string, advice?: string) {
-    super(
-      `${path}: ${place}: expected ${expected} but found ${found}${advice === undefined ? "" : `; ${advice}`}`,
-    );
+    const reason = `expected ${expected} but found ${found}${advice === undefined ? "" : `; ${advice}`}`;
+    super(`${path}: ${place}: ${reason}`);
     this.path = path;
+    this.reason = reason;
   }
 }
 

@@ -1,4 +1,7 @@
-import { RawNumber } from "./strict-json.ts";
+import { depthOf, RawNumber } from "./strict-json.ts";
+
+/** Deeper than this Python's parser gives up too, at its usual limit of recursion. */
+const DEEPEST = 1000;
 
 /** What {@link parsePythonJson} makes of a number: its spelling, or `NaN`, `Infinity` and `-Infinity`. */
 export type ReadNumber<N> = (spelling: string) => N;
@@ -18,6 +21,7 @@ const BEYOND_JSON = /NaN|Infinity|(?<![\d.])[1-9]\d{15}/;
  * Those beyond 2^53 become bigints, so that no digit is lost. With `number` that makes every number. Throws SyntaxError.
  */
 export function parsePythonJson(text: string, number?: ReadNumber<unknown>): unknown {
+  requireShallow(text);
   if (number === undefined && !BEYOND_JSON.test(text)) return JSON.parse(text);
   const read = number ?? exactNumber;
   // Strings that begin with what no value of the text contains stand for what JSON cannot spell.
@@ -33,6 +37,13 @@ export function parsePythonJson(text: string, number?: ReadNumber<unknown>): unk
   return JSON.parse(standard, (_key, value: unknown) =>
     typeof value === "string" && value.startsWith(mark) ? read(value.slice(mark.length)) : value,
   );
+}
+
+/** Throws SyntaxError for JSON that is nested too deep: what walks through values is recursive. */
+export function requireShallow(text: string, deepest: number = DEEPEST): void {
+  const depth = text.length > deepest ? depthOf(text) : 0;
+  if (depth <= deepest) return;
+  throw new SyntaxError(`Nesting of ${depth} levels, at most ${deepest} are read`);
 }
 
 function exactNumber(spelling: string): number | bigint {

@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, readSync } from "node:fs";
 import { BadFileError } from "./errors.ts";
 import { refuseStandIn, SHOWING_BYTES } from "./stand-in.ts";
+import { openRegularSync } from "./whole-file.ts";
 
 // readSync takes at most 2^31-1 bytes a call.
 const LARGEST_READ = 2 ** 30;
@@ -18,14 +19,8 @@ export class RegularFile {
    * been.
    */
   constructor(path: string, expected: string) {
-    // Asked before opening: opening a pipe would wait for a writer.
-    const found = statSync(path, { throwIfNoEntry: false });
-    if (!found?.isFile()) {
-      const kind = found?.isDirectory() ? "a folder" : "a device, pipe or socket";
-      throw new BadFileError(path, "file", expected, found ? kind : "nothing of that name");
-    }
     this.path = path;
-    this.#descriptor = openSync(path, "r");
+    this.#descriptor = openRegularSync(path, expected);
     this.size = fstatSync(this.#descriptor).size;
     try {
       refuseStandIn(path, expected, this.read(0, Math.min(this.size, SHOWING_BYTES)));

@@ -1,8 +1,9 @@
-import { lstatSync, readFileSync, realpathSync } from "node:fs";
+import { lstatSync, realpathSync } from "node:fs";
 import { dirname, extname, join, sep } from "node:path";
 import { BadFileError, quote } from "./errors.ts";
 import { byteSize, type TensorSpec } from "./safetensors-header.ts";
 import { isObject, parseStrictJson, type StrictJson } from "./strict-json.ts";
+import { LARGEST_FILE, readWholeSync } from "./whole-file.ts";
 
 const PLAIN_FILE_NAME = /^[^/\\:\0]+\.(?:safetensors|bin)$/;
 
@@ -21,7 +22,8 @@ export function parseShardIndex(path: string): ReadonlyMap<string, string> {
   const format = /\.bin\.index\.(?:[^/]*\.)?json$/.test(path) ? ".bin" : ".safetensors";
   let root: StrictJson;
   try {
-    root = parseStrictJson(readFileSync(path, "utf8"));
+    const limits = { expected: "a JSON file", atMost: LARGEST_FILE.index };
+    root = parseStrictJson(readWholeSync(path, limits).toString("utf8"));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new BadFileError(path, "file", "JSON", quote(error.message));

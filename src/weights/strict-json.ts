@@ -62,8 +62,15 @@ export const isObject = (value: StrictJson | undefined): value is StrictJsonObje
   !Array.isArray(value) &&
   !(value instanceof RawNumber);
 
-/** Deepest nesting and number of key-value pairs of a text that is JSON; any numbers for a text that is not. */
-function survey(text: string): { depth: number; pairs: number } {
+/** Deepest nesting of a text that is JSON; any number for one that is not. */
+export const depthOf = (text: string): number => survey(text).depth;
+
+/** How many lists a text that is JSON has, before they take twenty times its memory. */
+export const listsIn = (text: string): number => survey(text).lists;
+
+/** Deepest nesting and number of key-value pairs and lists of a text that is JSON; any numbers for a text that is not. */
+function survey(text: string): { depth: number; pairs: number; lists: number } {
+  let lists = 0;
   let depth = 0;
   let deepest = 0;
   let pairs = 0;
@@ -75,10 +82,12 @@ function survey(text: string): { depth: number; pairs: number } {
       else if (code === QUOTE) inString = false;
     } else if (code === QUOTE) inString = true;
     else if (code === COLON) pairs++;
-    else if (code === OPEN_BRACE || code === OPEN_BRACKET) deepest = Math.max(deepest, ++depth);
-    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--;
+    else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+      deepest = Math.max(deepest, ++depth);
+      if (code === OPEN_BRACKET) lists++;
+    } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--;
   }
-  return { depth: deepest, pairs };
+  return { depth: deepest, pairs, lists };
 }
 
 function countPairs(value: StrictJson): number {

@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { BadFileError, quote } from "../../weights/errors.ts";
 import { parsePythonJson } from "../../weights/python-json.ts";
-import { captionText, decodeCaption } from "../caption-text.ts";
+import { captionText, decodeCaption, readTable } from "../caption-text.ts";
 import { type ColumnNames, type DescribedPicture, describedText } from "../described-picture.ts";
 
 /**
@@ -24,7 +23,7 @@ export async function readCaptionMap(
 }
 
 async function readMap(path: string): Promise<object> {
-  const text = decodeCaption(await readFile(path));
+  const text = decodeCaption(await readTable(path));
   if (text === undefined) throw new BadFileError(path, "content", "UTF-8", "other bytes");
   let map: unknown;
   try {

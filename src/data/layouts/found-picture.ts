@@ -1,4 +1,3 @@
-import { type FileHandle, open, stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import {
   ACCEPTED_FORMATS,
@@ -7,7 +6,8 @@ import {
   SNIFFED_BYTES,
   sniffImage,
 } from "../../images/index.ts";
-import { quote } from "../../weights/errors.ts";
+import { BadFileError, quote } from "../../weights/errors.ts";
+import { readStart } from "../../weights/whole-file.ts";
 import type { ControlPicture, Unreadable } from "../dataset.ts";
 
 /** A picture that a layout lists: an entry, once it has a caption. */
@@ -90,8 +90,9 @@ export async function refusedFile(
   named: FileNamed | undefined,
 ): Promise<string | undefined> {
   try {
-    return refusedBytes(await readHead(path, SNIFFED_BYTES));
+    return refusedBytes(await readStart(path, SNIFFED_BYTES));
   } catch (error) {
+    if (error instanceof BadFileError) return error.reason;
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" && named !== undefined) {
       const advice =
@@ -106,20 +107,6 @@ export async function refusedFile(
 
 /** The format of a picture, by its first bytes: undefined for any other file, and for one that can't be opened. */
 export async function formatOf(path: string): Promise<ImageFormat | undefined> {
-  const sniffed = sniffImage(await readHead(path, SNIFFED_BYTES).catch(() => new Uint8Array()));
+  const sniffed = sniffImage(await readStart(path, SNIFFED_BYTES).catch(() => new Uint8Array()));
   return "format" in sniffed ? sniffed.format : undefined;
-}
-
-/** The first bytes of a file, at most `length`. Throws for what is no file, and where it can't be read. */
-export async function readHead(path: string, length: number): Promise<Buffer> {
-  // Asked before opening: opening a pipe would wait for a writer.
-  if (!(await stat(path)).isFile()) throw new Error("it is no file");
-  const file: FileHandle = await open(path);
-  try {
-    const head = Buffer.alloc(length);
-    const { bytesRead } = await file.read(head, 0, length, 0);
-    return head.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
 }

@@ -247,7 +247,7 @@ describe("readDataset of pictures in files", () => {
     execFileSync("mkfifo", [join(root, "b.png")]);
     const { unreadable } = await readDataset(root);
     expect(unreadable).toEqual([
-      { path: join(root, "b.png"), reason: "can't be opened (it is no file)" },
+      { path: join(root, "b.png"), reason: "expected a file but found a device, pipe or socket" },
     ]);
   });
 

@@ -1,5 +1,6 @@
-import { readFile, stat } from "node:fs/promises";
+import { BadFileError } from "../../weights/errors.ts";
 import { systemSentence } from "../../weights/system-error.ts";
+import { LARGEST_FILE, readWhole } from "../../weights/whole-file.ts";
 import { captionText, decodeCaption } from "../caption-text.ts";
 import type { DatasetLayout, Unreadable } from "../dataset.ts";
 import type { ColumnNames } from "../described-picture.ts";
@@ -76,9 +77,9 @@ async function readSideCar(path: string | undefined): Promise<string | undefined
 /** One caption that can't be read leaves one picture out; a link may lead nowhere, and a pipe would be waited for. */
 async function readRegular(path: string): Promise<Uint8Array | Error> {
   try {
-    if (!(await stat(path)).isFile()) return new Error(`its caption ${path} is no file`);
-    return await readFile(path);
+    return await readWhole(path, { expected: "a caption", atMost: LARGEST_FILE.caption });
   } catch (error) {
+    if (error instanceof BadFileError) return error;
     const sentence = systemSentence(error);
     if (sentence === undefined) throw error;
     return new Error(`its caption can't be read: ${sentence}`);

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { quote } from "../../weights/errors.ts";
 import { parsePythonJson } from "../../weights/python-json.ts";
-import { decodeCaption, inUtf8 } from "../caption-text.ts";
+import { LARGEST_FILE } from "../../weights/whole-file.ts";
+import { decodeCaption, inUtf8, readTable } from "../caption-text.ts";
 import { type ColumnNames, type DescribedPicture, describedPicture } from "../described-picture.ts";
 
 /**
@@ -12,7 +12,7 @@ export async function readMetadataLines(
   path: string,
   names: ColumnNames = {},
 ): Promise<DescribedPicture[]> {
-  const bytes = inUtf8(await readFile(path));
+  const bytes = inUtf8(await readTable(path));
   const lines: DescribedPicture[] = [];
   let start = 0;
   for (let number = 1; start < bytes.length; number += 1) {
@@ -28,6 +28,11 @@ export async function readMetadataLines(
 
 /** Undefined for a blank line. */
 function parseLine(where: string, bytes: Buffer): Record<string, unknown> | undefined {
+  if (bytes.length > LARGEST_FILE.caption) {
+    throw new Error(
+      `${where}: expected at most ${LARGEST_FILE.caption} bytes but found ${bytes.length}`,
+    );
+  }
   const json = decodeCaption(bytes);
   if (json === undefined) throw new Error(`${where}: expected UTF-8 but found other bytes`);
   if (json.trim() === "") return undefined;

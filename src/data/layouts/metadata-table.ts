@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
-import { captionText, decodeCaption } from "../caption-text.ts";
+import { captionText, decodeCaption, readTable } from "../caption-text.ts";
 import {
   type ColumnNames,
   type DescribedPicture,
@@ -55,7 +54,7 @@ export async function readCaptionLines(
 }
 
 async function readText(path: string): Promise<string> {
-  const text = decodeCaption(await readFile(path));
+  const text = decodeCaption(await readTable(path));
   if (text === undefined) throw new Error(`${path}: expected UTF-8 but found other bytes`);
   return text;
 }

@@ -1,5 +1,5 @@
+import { readStart } from "../../weights/whole-file.ts";
 import { SHARD_NAME } from "./detect-layout.ts";
-import { readHead } from "./found-picture.ts";
 import { innerName, type Listing } from "./list-files.ts";
 import { PICTURE_NAME, stemOf } from "./picture-names.ts";
 
@@ -42,7 +42,7 @@ export async function adviceFor({ root, files }: Listing, images: number): Promi
   });
   const lists = files.filter((file) => file.endsWith(".json")).slice(0, MOST_LISTS);
   // What can't be opened, such as a link that leads nowhere, is no list.
-  const heads = await Promise.all(lists.map((file) => readHead(file, COCO_HEAD).catch(() => "")));
+  const heads = await Promise.all(lists.map((file) => readStart(file, COCO_HEAD).catch(() => "")));
   const coco = lists.filter((_, i) => COCO.every((key) => key.test(String(heads[i]))));
   return [
     ...(images === 0 && shards.length > 0 ? [`${some(shards)} holds no picture`] : []),

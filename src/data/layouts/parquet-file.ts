@@ -1,20 +1,17 @@
-import {
-  type AsyncBuffer,
-  asyncBufferFromFile,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  type SchemaElement,
-} from "hyparquet";
-import { compressors } from "hyparquet-compressors";
 import { BadFileError } from "../../weights/errors.ts";
-import { decimal, EXACT_PARSERS, isDecimal, undecimal } from "./parquet-values.ts";
+import { parsePythonJson } from "../../weights/python-json.ts";
+import { openRegular } from "../../weights/whole-file.ts";
+import {
+  JSON_MARK,
+  type ParquetChunk,
+  type ParquetFooter,
+  type ParquetLeaf,
+  readFooter,
+  readRows,
+} from "./parquet-thread.ts";
+import { decimal, isDecimal } from "./parquet-values.ts";
 
-/** A part of a column that holds values: its path of names and its description. */
-export interface ParquetLeaf {
-  readonly path: readonly string[];
-  readonly element: SchemaElement;
-}
+export type { ParquetLeaf } from "./parquet-thread.ts";
 
 /** One row group: where its rows are. */
 export interface RowGroup {
@@ -22,57 +19,70 @@ export interface RowGroup {
   readonly rows: number;
 }
 
+/** Read at once of columns beside pictures: rows, and bytes when unpacked. */
+const PART = { rows: 65_536, bytes: 32 * 2 ** 20 };
+
 /** A parquet file whose rows are read group by group, and of which columns are read that somebody asks for. */
 export class ParquetFile {
   readonly path: string;
   readonly leaves: readonly ParquetLeaf[];
   readonly groups: readonly RowGroup[];
-  readonly #buffer: AsyncBuffer;
-  readonly #metadata: FileMetaData;
+  readonly #footer: ParquetFooter;
 
-  private constructor(path: string, buffer: AsyncBuffer, metadata: FileMetaData) {
+  private constructor(path: string, footer: ParquetFooter) {
     this.path = path;
-    this.#buffer = buffer;
-    this.#metadata = metadata;
-    this.leaves = leavesOf(metadata.schema);
+    this.#footer = footer;
+    this.leaves = footer.leaves;
     let start = 0;
-    this.groups = metadata.row_groups.map(({ num_rows }, index) => {
-      const group = { start, rows: Number(num_rows) };
-      if (!(group.rows >= 0 && group.rows <= buffer.byteLength)) {
+    this.groups = footer.groups.map(({ rows }, index) => {
+      const group = { start, rows };
+      if (!(rows >= 0 && rows <= footer.byteLength)) {
         // A row with a picture has a byte at least: more rows than bytes would only fill memory.
         throw new BadFileError(
           path,
           `row group ${index}`,
-          `at most ${buffer.byteLength} rows`,
-          `${num_rows}`,
+          `at most ${footer.byteLength} rows`,
+          `${rows}`,
         );
       }
-      start += group.rows;
+      start += rows;
       return group;
     });
+    // In all of them too: a footer may have a million groups.
+    if (start > footer.byteLength) {
+      throw new BadFileError(path, "row groups", `at most ${footer.byteLength} rows`, `${start}`);
+    }
   }
 
   /** Reads the footer. Throws BadFileError. */
   static async open(path: string): Promise<ParquetFile> {
-    const buffer = await asyncBufferFromFile(path);
-    const metadata = await parquetMetadataAsync(buffer).catch((error: Error) => {
+    const limits = { expected: "a parquet file", atMost: Number.POSITIVE_INFINITY };
+    const file = await openRegular(path, limits);
+    const { size } = await file.stat().finally(() => file.close());
+    const footer = await readFooter(path, size).catch((error: Error) => {
       throw new BadFileError(path, "footer", "a parquet file", error.message);
     });
-    return new ParquetFile(path, buffer, metadata);
+    return new ParquetFile(path, footer);
   }
 
-  /** Bytes of a column's values in a group when unpacked, and whether single pages of it can be found. */
-  chunk(
+  /** A column's values in a group. */
+  chunk(group: number, leaf: ParquetLeaf): ParquetChunk {
+    const chunk = this.#footer.groups[group]?.chunks.get(nameOf(leaf));
+    return chunk ?? { bytes: 0, stored: 0, hasPageIndex: false };
+  }
+
+  /** The rows of a group in parts that are small beside pictures, with the given leaves alone. Throws BadFileError. */
+  async *parts(
+    leaves: readonly ParquetLeaf[],
     group: number,
-    leaf: ParquetLeaf,
-  ): { readonly bytes: number; readonly hasPageIndex: boolean } {
-    const chunk = this.#metadata.row_groups[group]?.columns.find((column) =>
-      isAt(column.meta_data, leaf),
-    );
-    return {
-      bytes: Number(chunk?.meta_data?.total_uncompressed_size ?? 0),
-      hasPageIndex: chunk?.offset_index_offset !== undefined,
-    };
+  ): AsyncGenerator<Record<string, unknown>[]> {
+    const { start, rows } = this.groups[group] ?? { start: 0, rows: 0 };
+    const bytes = leaves.reduce((sum, leaf) => sum + this.chunk(group, leaf).bytes, 0);
+    const fitting = Math.floor((PART.bytes * rows) / Math.max(1, bytes));
+    const step = Math.max(1, Math.min(PART.rows, fitting));
+    for (let at = start; at < start + rows; at += step) {
+      yield await this.rows(leaves, at, Math.min(at + step, start + rows));
+    }
   }
 
   /** Rows from `start` to before `end`, with the given leaves alone. Throws BadFileError. */
@@ -81,95 +91,63 @@ export class ParquetFile {
     start: number,
     end: number,
   ): Promise<Record<string, unknown>[]> {
+    const decimals = leaves.filter(hasDecimals);
+    const place = `rows ${start} to ${end - 1}`;
     let records: Record<string, unknown>[];
     try {
-      records = await parquetReadObjects({
-        file: this.#buffer,
-        metadata: only(this.#metadata, leaves),
-        rowStart: start,
-        rowEnd: end,
-        compressors,
-        // Else pictures would be decoded as text; what says of itself that it is text still is.
-        utf8: false,
-        useOffsetIndex: true,
-        parsers: EXACT_PARSERS,
-      });
-      for (const { path, element } of leaves.filter(hasDecimals)) {
+      records = await readRows(
+        {
+          path: this.path,
+          leaves: leaves.map(nameOf),
+          plain: decimals.map(nameOf),
+          start,
+          end,
+        },
+        this.#storedFor(leaves, start, end),
+      );
+      for (const { path, element } of decimals) {
         const [name = ""] = path;
         for (const record of records) record[name] = decimal(record[name], element);
       }
+      for (const { path } of leaves.filter(isJson)) {
+        const [name = ""] = path;
+        for (const record of records) record[name] = withJson(record[name]);
+      }
     } catch (error) {
-      throw new BadFileError(
-        this.path,
-        `rows ${start} to ${end - 1}`,
-        "readable pages",
-        (error as Error).message,
-      );
+      throw new BadFileError(this.path, place, "readable pages", (error as Error).message);
     }
     if (records.length !== end - start) {
-      throw new BadFileError(
-        this.path,
-        `rows ${start} to ${end - 1}`,
-        `${end - start} rows`,
-        `${records.length}`,
-      );
+      throw new BadFileError(this.path, place, `${end - start} rows`, `${records.length}`);
     }
     return records;
   }
+
+  /** Bytes of the file that rows are read from: those of whole groups. */
+  #storedFor(leaves: readonly ParquetLeaf[], start: number, end: number): number {
+    let stored = 0;
+    for (const [group, { start: first, rows }] of this.groups.entries()) {
+      if (first >= end || first + rows <= start) continue;
+      for (const leaf of leaves) stored += Math.max(0, this.chunk(group, leaf).stored);
+    }
+    return Math.min(stored, this.#footer.byteLength);
+  }
 }
+
+const nameOf = ({ path }: ParquetLeaf): string => path.join("\0");
 
 /** A column of decimals; those inside of lists and structs stay doubles. */
 const hasDecimals = ({ path, element }: ParquetLeaf): boolean =>
   path.length === 1 && isDecimal(element);
 
-const isAt = (
-  column: { readonly path_in_schema: readonly string[] } | undefined,
-  leaf: ParquetLeaf,
-): boolean => column?.path_in_schema.join("\0") === leaf.path.join("\0");
+const isJson = ({ element }: ParquetLeaf): boolean =>
+  element.converted_type === "JSON" || element.logical_type?.type === "JSON";
 
-/** The schema is a tree written in depth-first order; its first element is the root. */
-function leavesOf(schema: readonly SchemaElement[]): ParquetLeaf[] {
-  const leaves: ParquetLeaf[] = [];
-  let at = 1;
-  const visit = (parents: readonly string[]): void => {
-    const element = schema[at];
-    if (element === undefined) return;
-    at += 1;
-    const path = [...parents, element.name];
-    if (element.num_children === undefined) leaves.push({ path, element });
-    for (let child = 0; child < (element.num_children ?? 0); child += 1) visit(path);
-  };
-  for (let child = 0; child < (schema[0]?.num_children ?? 0); child += 1) visit([]);
-  return leaves;
-}
-
-/** The same file as if it had the given leaves alone: a struct's path can be read without its bytes. */
-function only(metadata: FileMetaData, leaves: readonly ParquetLeaf[]): FileMetaData {
-  const kept = new Set(leaves.map(({ path }) => path.join("\0")));
-  const { schema } = metadata;
-  let at = 0;
-  const visit = (parents: readonly string[]): SchemaElement[] => {
-    const element = schema[at] as SchemaElement;
-    const path = at === 0 ? [] : [...parents, element.name];
-    at += 1;
-    if (element.num_children === undefined) {
-      const shown = path.length === 1 ? undecimal(element) : element;
-      return kept.has(path.join("\0")) ? [shown] : [];
-    }
-    const children = Array.from({ length: element.num_children }, () => visit(path));
-    const rest = children.filter((child) => child.length > 0);
-    return rest.length === 0 && path.length > 0
-      ? []
-      : [{ ...element, num_children: rest.length }, ...rest.flat()];
-  };
-  return {
-    ...metadata,
-    schema: visit([]),
-    row_groups: metadata.row_groups.map((group) => ({
-      ...group,
-      columns: group.columns.filter((column) =>
-        kept.has(column.meta_data?.path_in_schema.join("\0") ?? ""),
-      ),
-    })),
-  };
+/** A value with all JSON in it parsed. */
+function withJson(value: unknown): unknown {
+  if (typeof value === "string") {
+    return value.startsWith(JSON_MARK) ? parsePythonJson(value.slice(JSON_MARK.length)) : value;
+  }
+  if (Array.isArray(value)) return value.map(withJson);
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withJson(item)]));
 }

@@ -63,7 +63,7 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
     }));
     if (image.bytes !== undefined) {
       const source = new PictureSource(file, image.name, image.bytes, listing.root);
-      rows.push(...described.map((row) => ({ ...row, source })));
+      for (const row of described) rows.push({ ...row, source });
       continue;
     }
     const table = innerName(listing.root, path);
@@ -196,6 +196,16 @@ function controlsOf(
   });
 }
 
+/** The rows of a group; empty ones where the file has nothing but pictures. */
+async function* rowsOf(
+  file: ParquetFile,
+  leaves: readonly ParquetLeaf[],
+  group: number,
+): AsyncGenerator<Record<string, unknown>> {
+  if (leaves.length > 0) for await (const part of file.parts(leaves, group)) yield* part;
+  else for (let row = 0; row < (file.groups[group]?.rows ?? 0); row += 1) yield {};
+}
+
 /** All rows without their pictures. */
 async function describedRows(
   file: ParquetFile,
@@ -217,10 +227,9 @@ async function describedRows(
     (leaf) => leaf !== image.bytes && (isText(leaf) || leaf.path[0] === textColumn),
   );
   const described: Omit<Row, "source" | "control">[] = [];
-  for (const [group, { start, rows }] of file.groups.entries()) {
-    const records = leaves.length === 0 ? [] : await file.rows(leaves, start, start + rows);
-    for (let at = 0; at < rows; at += 1) {
-      const { [image.name]: picture, ...record } = records[at] ?? {};
+  for (const [group, { start }] of file.groups.entries()) {
+    let row = start;
+    for await (const { [image.name]: picture, ...record } of rowsOf(file, leaves, group)) {
       const plain = Object.fromEntries(
         Object.entries(record).flatMap(([name, value]) => {
           const known = plainValue(value);
@@ -231,14 +240,15 @@ async function describedRows(
         typeof picture === "string"
           ? picture
           : (picture as { path?: unknown } | null | undefined)?.path;
-      const { text, columns } = describedText(`${file.path} row ${start + at}`, plain, names);
+      const { text, columns } = describedText(`${file.path} row ${row}`, plain, names);
       described.push({
         group,
-        row: start + at,
+        row,
         given: typeof given === "string" ? given : undefined,
         text,
         columns,
       });
+      row += 1;
     }
   }
   return described;

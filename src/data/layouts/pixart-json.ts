@@ -1,9 +1,8 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { dirname, join, posix, sep } from "node:path";
 import { BadFileError, quote } from "../../weights/errors.ts";
 import { parsePythonJson } from "../../weights/python-json.ts";
-import { captionText, decodeCaption } from "../caption-text.ts";
+import { captionText, decodeCaption, readTable } from "../caption-text.ts";
 import type { Unreadable } from "../dataset.ts";
 import type { DescribedPicture } from "../described-picture.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
@@ -109,7 +108,7 @@ function chosenLists({ root, files }: Listing): string[] {
 }
 
 async function readItems(path: string): Promise<Item[]> {
-  const text = decodeCaption(await readFile(path));
+  const text = decodeCaption(await readTable(path));
   if (text === undefined) throw new BadFileError(path, "content", "UTF-8", "other bytes");
   let list: unknown;
   try {

@@ -2,6 +2,7 @@ import { quote } from "../../weights/errors.ts";
 import {
   completeConfig,
   count,
+  countUpTo,
   type Field,
   type FieldsOf,
   finite,
@@ -135,8 +136,14 @@ export type AdapterOptions =
 
 const isName = (value: unknown): boolean => typeof value === "string" && value !== "";
 
+/** Names and patterns of a list: many times the layers of the deepest models. */
+const MOST_NAMES = 10_000;
+
+const isNameList = (value: unknown): boolean =>
+  Array.isArray(value) && value.length <= MOST_NAMES && value.every(isName);
+
 const isNames = (value: unknown): boolean =>
-  isName(value) || (Array.isArray(value) && value.length > 0 && value.every(isName));
+  isName(value) || (isNameList(value) && (value as readonly unknown[]).length > 0);
 
 const names: Field<readonly string[] | string> = {
   initial: [],
@@ -147,7 +154,7 @@ const names: Field<readonly string[] | string> = {
 const endsOfNames: Field<readonly string[]> = {
   initial: [],
   expected: "a list of names",
-  accepts: (value) => Array.isArray(value) && value.every(isName),
+  accepts: isNameList,
 };
 
 const isIndex = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
@@ -184,6 +191,7 @@ const byLayer = (item: Field<number>): Field<Readonly<Record<string, number>>> =
     typeof value === "object" &&
     value !== null &&
     !Array.isArray(value) &&
+    Object.keys(value).length <= MOST_NAMES &&
     Object.values(value).every(item.accepts),
 });
 
@@ -257,6 +265,9 @@ const lokr: FieldsOf<LoKrConfig> = {
   initWeights: oneOf<LoKrConfig["initWeights"]>(true, false, "lycoris"),
 };
 
+/** Of a power series that PEFT breaks off after 5: what comes after a hundred is nothing in float32. */
+const MOST_TERMS = 100;
+
 const oft: FieldsOf<OFTConfig> = {
   ...targets,
   peftType: oneOf("OFT"),
@@ -266,7 +277,7 @@ const oft: FieldsOf<OFTConfig> = {
   initWeights: flag(true),
   blockShare: flag(false),
   useCayleyNeumann: flag(true),
-  numCayleyNeumannTerms: count(5),
+  numCayleyNeumannTerms: countUpTo(5, MOST_TERMS),
   bias: oneOf<OFTConfig["bias"]>("none", "all", "oft_only"),
   fanInFanOut: oneOf(false),
   coft: flag(false),

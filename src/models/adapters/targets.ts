@@ -1,40 +1,61 @@
 import { Linear, type Module, ProductLayer } from "../../nn/index.ts";
 import type { AdapterTargets } from "./config.ts";
-import { pythonPattern } from "./python-pattern.ts";
+import { PatternTime, TimedPattern } from "./timed-pattern.ts";
 
-const matchesNames = (
-  names: readonly string[] | string | null,
-  name: string,
+/** The patterns of a configuration's fields, which are asked for every layer. */
+const made = new WeakMap<object, Map<string, readonly TimedPattern[]>>();
+
+/** The patterns of a field that the object holds, or is. */
+function patternsOf(
+  holder: object,
   field: string,
-): boolean =>
-  typeof names === "string"
-    ? pythonPattern(names, field).test(name)
+  sources: () => readonly string[],
+): readonly TimedPattern[] {
+  const fields = made.get(holder) ?? new Map<string, readonly TimedPattern[]>();
+  made.set(holder, fields);
+  const known = fields.get(field);
+  if (known !== undefined) return known;
+  const time = new PatternTime();
+  const patterns = sources().map((source) => new TimedPattern(source, field, time));
+  fields.set(field, patterns);
+  return patterns;
+}
+
+function matchesNames(
+  targets: AdapterTargets,
+  field: "targetModules" | "excludeModules",
+  name: string,
+): boolean {
+  const names = targets[field];
+  return typeof names === "string"
+    ? patternsOf(targets, field, () => [names]).some((pattern) => pattern.test(name))
     : (names ?? []).some((end) => name === end || name.endsWith(`.${end}`));
+}
 
 /** Whether the block's number in a name is among those wanted. */
-function isInLayers({ layersToTransform, layersPattern }: AdapterTargets, name: string): boolean {
+function isInLayers(targets: AdapterTargets, name: string): boolean {
+  const { layersToTransform, layersPattern } = targets;
   const wanted = layersToTransform === null ? [] : [layersToTransform].flat();
   if (wanted.length === 0) return true;
   // Without a pattern PEFT takes the first number behind two dots, and so none of a list at the top of the model.
   const starts = layersPattern === null ? [".*?\\.[^.]*"] : [layersPattern].flat();
-  const numbers = starts.map((start) => {
-    const prefix = layersPattern === null ? start : `(?:|.*?\\.)${start}`;
-    return pythonPattern(`${prefix}\\.(?P<index>\\d+)\\..*`, "layersPattern").exec(name)?.groups
-      ?.index;
-  });
+  const prefix = layersPattern === null ? "" : "(?:|.*?\\.)";
+  const numbers = patternsOf(targets, "layersPattern", () =>
+    starts.map((start) => `${prefix}${start}\\.(?P<index>\\d+)\\..*`),
+  ).map((pattern) => pattern.exec(name)?.groups?.index);
   const number = numbers.find((found) => found !== undefined);
   return number !== undefined && wanted.includes(Number(number));
 }
 
 /** Whether PEFT puts an adapter on the module of this name (PEFT `tuners/tuners_utils.py` check_target_module_exists). */
 function isTarget(targets: AdapterTargets, name: string, module: Module): boolean {
-  const { targetModules, excludeModules } = targets;
-  if (matchesNames(excludeModules, name, "excludeModules")) return false;
+  const { targetModules } = targets;
+  if (matchesNames(targets, "excludeModules", name)) return false;
   if ((targets.modulesToSave ?? []).some((saved) => isWithin(name, saved))) return false;
   if (typeof targetModules === "string" && targetModules.toLowerCase() === "all-linear") {
     return module instanceof Linear;
   }
-  return matchesNames(targetModules, name, "targetModules") && isInLayers(targets, name);
+  return matchesNames(targets, "targetModules", name) && isInLayers(targets, name);
 }
 
 /** Whether a module has this name, or an end of it, or is inside of one that has. */
@@ -105,8 +126,9 @@ export function valueFor(
   otherwise: number,
   field: string,
 ): number {
-  const found = Object.entries(patterns).find(([source]) =>
-    pythonPattern(`(?:.*\\.)?(?:${source})`, field).test(name),
-  );
-  return found?.[1] ?? otherwise;
+  const values = Object.values(patterns);
+  const found = patternsOf(patterns, field, () =>
+    Object.keys(patterns).map((source) => `(?:.*\\.)?(?:${source})`),
+  ).findIndex((pattern) => pattern.test(name));
+  return values[found] ?? otherwise;
 }

@@ -138,7 +138,20 @@ export class AutoencoderKL extends Module {
   ): Promise<AutoencoderKL> {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
-      build: (config, path, warn) => new AutoencoderKL(readAutoencoderKLConfig(config, path, warn)),
+      read: readAutoencoderKLConfig,
+      layers: ({ blockOutChannels, layersPerBlock }) => [
+        {
+          field: "block_out_channels",
+          says: blockOutChannels.length,
+          start: "encoder.down_blocks.",
+        },
+        {
+          field: "layers_per_block",
+          says: layersPerBlock,
+          start: "encoder.down_blocks.0.resnets.",
+        },
+      ],
+      build: (config) => new AutoencoderKL(config),
       arrange: presentAttention,
     });
   }

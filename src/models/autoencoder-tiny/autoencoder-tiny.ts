@@ -90,8 +90,9 @@ export class AutoencoderTiny extends Module {
   ): Promise<AutoencoderTiny> {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
-      build: (config, path, warn) =>
-        new AutoencoderTiny(readAutoencoderTinyConfig(config, path, warn)),
+      read: readAutoencoderTinyConfig,
+      layers: () => [], // which of them is a block, its number alone does not say
+      build: (config) => new AutoencoderTiny(config),
     });
   }
 

@@ -2,6 +2,7 @@ import type { ConfigObject } from "../../weights/index.ts";
 import {
   completeConfig,
   count,
+  countUpTo,
   type FieldsOf,
   finite,
   listOf,
@@ -54,7 +55,7 @@ const fields: FieldsOf<AutoencoderTinyConfig> = {
   actFn: oneOf("relu", "silu", "swish", "gelu"),
   upsampleFn: oneOf("nearest", "bilinear", "bicubic"),
   latentChannels: count(4),
-  upsamplingScalingFactor: count(2),
+  upsamplingScalingFactor: countUpTo(2, 4),
   numEncoderBlocks: levels(1, 3, 3, 3),
   numDecoderBlocks: levels(3, 3, 3, 1),
   latentMagnitude: positive(3),

@@ -9,6 +9,7 @@ import {
 } from "../../weights/index.ts";
 import { findLayout } from "../checkpoint-layout.ts";
 import { diTConversion } from "../dit/conversion.ts";
+import { requireHeld } from "../held-layers.ts";
 import { pixArtConversion } from "../pixart/conversion.ts";
 import type { FoundModel, SingleFileFacts } from "../single-file.ts";
 import type { ConversionFamily } from "./family.ts";
@@ -42,6 +43,11 @@ export async function withSource<T>(
     const normType = folder.config.norm_type;
     const className = folder.config._class_name;
     const isDiT = className === "DiTTransformer2DModel" || normType === "ada_norm_zero";
+    const { num_layers: says } = folder.config;
+    if (typeof says === "number") {
+      const count = { field: "num_layers", says, start: "transformer_blocks." };
+      requireHeld(join(folder.path, "config.json"), folder.tensors.keys(), [count]);
+    }
     const place = `diffusers' layout in ${folder.path}`;
     const read = <C>(family: ConversionFamily<C>): ConversionSource<C> => {
       const config = family.readConfig(folder.config, join(folder.path, "config.json"));

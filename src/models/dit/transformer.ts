@@ -170,7 +170,11 @@ export class DiTTransformer2DModel extends Module {
   ): Promise<DiTTransformer2DModel> {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
-      build: (config, path, warn) => new DiTTransformer2DModel(readDiTConfig(config, path, warn)),
+      read: readDiTConfig,
+      layers: ({ numLayers }) => [
+        { field: "num_layers", says: numLayers, start: "transformer_blocks." },
+      ],
+      build: (config) => new DiTTransformer2DModel(config),
       arrange: (weights, model) =>
         fromDiffusersDiT(weights, model.namedParameters(), model.config.numLayers),
     });

@@ -136,8 +136,11 @@ export class PixArtControlNetAdapterModel extends Module {
   ): Promise<PixArtControlNetAdapterModel> {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
-      build: (config, path, warn) =>
-        new PixArtControlNetAdapterModel(readPixArtControlNetConfig(config, path, warn)),
+      read: readPixArtControlNetConfig,
+      layers: ({ numLayers }) => [
+        { field: "num_layers", says: numLayers, start: "controlnet_blocks." },
+      ],
+      build: (config) => new PixArtControlNetAdapterModel(config),
     });
   }
 

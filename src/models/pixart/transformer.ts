@@ -11,6 +11,7 @@ import {
 import type { ContextKeys } from "../attention.ts";
 import { chunk } from "../chunk.ts";
 import { PatchEmbed, unpatchify } from "../embeddings.ts";
+import type { LayerCount } from "../held-layers.ts";
 import { initialize } from "../initialize.ts";
 import { modulate } from "../modulate.ts";
 import { loadPretrained, loadSingleFile, type QuantizedPretrainedOptions } from "../pretrained.ts";
@@ -196,8 +197,9 @@ export class PixArtTransformer2DModel extends Module {
   ): Promise<PixArtTransformer2DModel> {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
-      build: (config, path, warn) =>
-        new PixArtTransformer2DModel(readPixArtConfig(config, path, warn)),
+      read: readPixArtConfig,
+      layers: blocksOf,
+      build: (config) => new PixArtTransformer2DModel(config),
       quantizable: /^transformer_blocks\./,
     });
   }
@@ -237,6 +239,10 @@ export class PixArtTransformer2DModel extends Module {
     super.dispose();
   }
 }
+
+const blocksOf = ({ numLayers }: PixArtConfig): readonly LayerCount[] => [
+  { field: "num_layers", says: numLayers, start: "transformer_blocks." },
+];
 
 /** A mask of ones and zeros as a bias for attention logits, a bias as it is: (B, L) or (B, 1, L) → (B, 1, 1, L). */
 function maskBias(mask: Tensor, dtype: DType): Tensor {

@@ -84,7 +84,11 @@ export class T5EncoderModel extends Module {
   ): Promise<T5EncoderModel> {
     return loadPretrained(folder, options, {
       baseName: "model",
-      build: (config, path) => new T5EncoderModel(readT5Config(config, path)),
+      read: readT5Config,
+      layers: ({ numLayers }) => [
+        { field: "num_layers", says: numLayers, start: "encoder.block." },
+      ],
+      build: (config) => new T5EncoderModel(config),
       arrange: encoderWeights,
       quantizable: /^encoder\.block\./,
     });

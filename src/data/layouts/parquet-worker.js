@@ -1,0 +1,253 @@
+// What the worker of parquet-thread.ts runs. JavaScript, because a worker thread of Node 20 loads no TypeScript.
+import { closeSync, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
+
+/** @typedef {import("hyparquet").AsyncBuffer} AsyncBuffer */
+/** @typedef {import("hyparquet").FileMetaData} FileMetaData */
+/** @typedef {import("hyparquet").SchemaElement} SchemaElement */
+/** @typedef {import("./parquet-thread.ts").ParquetJob} ParquetJob */
+/** @typedef {import("./parquet-thread.ts").ParquetFooter} ParquetFooter */
+/** @typedef {import("./parquet-thread.ts").RowsJob} RowsJob */
+
+const port = parentPort;
+if (port === null) throw new Error("Expected to be run by a worker thread");
+/** Stands before the text of a value of type JSON, which is parsed where it arrives. */
+const { jsonMark } = /** @type {{ jsonMark: string }} */ (workerData);
+
+let taken = 0;
+let most = Number.POSITIVE_INFINITY;
+
+/** @param {number} bytes that somebody wants */
+function take(bytes) {
+  taken += bytes;
+  if (taken > most) throw new RangeError(`more than ${most} bytes are needed to read it`);
+}
+
+// Memory outside of JavaScript's heap has no limit in a worker: what the reader asks for is counted here.
+for (const kind of [
+  Uint8Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+]) {
+  const counted = new Proxy(kind, {
+    /** @param {typeof kind} target @param {unknown[]} args @returns {object} */
+    construct(target, args) {
+      if (typeof args[0] === "number") take(args[0] * target.BYTES_PER_ELEMENT);
+      return Reflect.construct(target, args);
+    },
+  });
+  Reflect.set(globalThis, kind.name, counted);
+}
+
+const { parquetMetadataAsync, parquetReadObjects } = await import("hyparquet");
+const { compressors } = await import("hyparquet-compressors");
+
+/** Some of them have memory of their own. */
+const countedCompressors = Object.fromEntries(
+  Object.entries(compressors).map(([codec, decompress]) => [
+    codec,
+    (/** @type {Uint8Array} */ input, /** @type {number} */ length) => {
+      take(length);
+      return decompress(input, length);
+    },
+  ]),
+);
+
+/**
+ * Calls `use` with a file's bytes, and closes it afterwards.
+ * @template T
+ * @param {string} path
+ * @param {(file: AsyncBuffer) => Promise<T>} use
+ */
+async function withFile(path, use) {
+  const file = openSync(path, "r");
+  try {
+    const byteLength = fstatSync(file).size;
+    const slice = (/** @type {number} */ start, /** @type {number | undefined} */ end) => {
+      const bytes = new Uint8Array(Math.max(0, Math.min(end ?? byteLength, byteLength) - start));
+      let done = 0;
+      while (done < bytes.length) {
+        const count = readSync(file, bytes, done, bytes.length - done, start + done);
+        if (count === 0) throw new Error("the file was cut while it was read");
+        done += count;
+      }
+      return bytes.buffer;
+    };
+    return await use({ byteLength, slice });
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** @type {Map<string, FileMetaData>} */
+const footers = new Map();
+const MOST_FOOTERS = 16;
+
+/** @param {string} path @param {AsyncBuffer} file */
+async function footerOf(path, file) {
+  const known = footers.get(path);
+  if (known !== undefined) return known;
+  const footer = await parquetMetadataAsync(file);
+  const [oldest] = footers.keys();
+  if (footers.size >= MOST_FOOTERS && oldest !== undefined) footers.delete(oldest);
+  footers.set(path, footer);
+  return footer;
+}
+
+const DEEPEST = 100;
+
+/**
+ * The schema is a tree written in depth-first order; its first element is the root.
+ * @param {readonly SchemaElement[]} schema
+ */
+function leavesOf(schema) {
+  /** @type {{ path: string[], element: SchemaElement }[]} */
+  const leaves = [];
+  let at = 0;
+  /** @param {readonly string[]} parents @param {number} depth */
+  const visit = (parents, depth) => {
+    const element = schema[at];
+    if (element === undefined) throw new RangeError("the schema ends before its last element");
+    if (depth > DEEPEST) throw new RangeError(`columns nested deeper than ${DEEPEST}`);
+    at += 1;
+    const path = depth === 0 ? [] : [...parents, element.name];
+    if (element.num_children === undefined) leaves.push({ path, element });
+    for (let child = 0; child < (element.num_children ?? 0); child += 1) visit(path, depth + 1);
+  };
+  visit([], 0);
+  return leaves;
+}
+
+/** @param {readonly string[] | undefined} path */
+const nameOf = (path) => path?.join("\0") ?? "";
+
+/** @param {string} path @returns {Promise<ParquetFooter>} */
+const open = (path) =>
+  withFile(path, async (file) => {
+    footers.delete(path); // another file may have its name by now
+    const { schema, row_groups } = await footerOf(path, file);
+    return {
+      byteLength: file.byteLength,
+      leaves: leavesOf(schema),
+      groups: row_groups.map(({ num_rows, columns }) => ({
+        rows: Number(num_rows),
+        chunks: new Map(
+          columns.map(({ meta_data: chunk, offset_index_offset }) => [
+            nameOf(chunk?.path_in_schema),
+            {
+              bytes: Number(chunk?.total_uncompressed_size ?? 0),
+              stored: Number(chunk?.total_compressed_size ?? 0),
+              hasPageIndex: offset_index_offset !== undefined,
+            },
+          ]),
+        ),
+      })),
+    };
+  });
+
+/**
+ * The same file as if it had the given leaves alone: a struct's path can be read without its bytes.
+ * @param {FileMetaData} metadata @param {ReadonlySet<string>} kept @param {ReadonlySet<string>} plain those read as they are stored
+ * @returns {FileMetaData}
+ */
+function only(metadata, kept, plain) {
+  const { schema } = metadata;
+  let at = 0;
+  /** @param {readonly string[]} parents @returns {SchemaElement[]} */
+  const visit = (parents) => {
+    const element = /** @type {SchemaElement} */ (schema[at]);
+    const path = at === 0 ? [] : [...parents, element.name];
+    at += 1;
+    if (element.num_children === undefined) {
+      const { converted_type: _, logical_type: __, ...stored } = element;
+      if (!kept.has(nameOf(path))) return [];
+      return [plain.has(nameOf(path)) ? /** @type {SchemaElement} */ (stored) : element];
+    }
+    const children = Array.from({ length: element.num_children }, () => visit(path));
+    const rest = children.filter((child) => child.length > 0);
+    return rest.length === 0 && path.length > 0
+      ? []
+      : [{ ...element, num_children: rest.length }, ...rest.flat()];
+  };
+  return {
+    ...metadata,
+    schema: visit([]),
+    row_groups: metadata.row_groups.map((group) => ({
+      ...group,
+      columns: group.columns.filter((column) => kept.has(nameOf(column.meta_data?.path_in_schema))),
+    })),
+  };
+}
+
+/** A time since 1970 in units of so many digits below a second; its number where a calendar has no such day. */
+/** @param {bigint} time @param {number} digits */
+function isoTime(time, digits) {
+  const perSecond = 10n ** BigInt(digits);
+  const fraction = ((time % perSecond) + perSecond) % perSecond;
+  const date = new Date(Number((time - fraction) / perSecond) * 1000);
+  if (Number.isNaN(date.getTime())) return String(time);
+  return date.toISOString().replace("000Z", `${String(fraction).padStart(digits, "0")}Z`);
+}
+
+/** Parsers that lose no digit of times; days and times become text of ISO 8601. */
+const exactParsers = {
+  timestampFromMilliseconds: (/** @type {bigint} */ time) => isoTime(time, 3),
+  timestampFromMicroseconds: (/** @type {bigint} */ time) => isoTime(time, 6),
+  timestampFromNanoseconds: (/** @type {bigint} */ time) => isoTime(time, 9),
+  dateFromDays: (/** @type {number} */ days) =>
+    isoTime(BigInt(days) * 86_400n, 0).replace(/T.*$/, ""),
+  jsonFromBytes: (/** @type {Uint8Array} */ bytes) => jsonMark + new TextDecoder().decode(bytes),
+};
+
+/** @param {RowsJob} job */
+const rows = ({ path, leaves, plain, start, end }) =>
+  withFile(path, async (file) =>
+    parquetReadObjects({
+      file,
+      metadata: only(await footerOf(path, file), new Set(leaves), new Set(plain)),
+      rowStart: start,
+      rowEnd: end,
+      compressors: countedCompressors,
+      // Else pictures would be decoded as text; what says of itself that it is text still is.
+      utf8: false,
+      useOffsetIndex: true,
+      parsers: exactParsers,
+    }),
+  );
+
+/**
+ * Where pictures lie, which is handed over and not copied.
+ * @param {unknown} value @param {Set<ArrayBuffer>} found
+ */
+function buffersIn(value, found) {
+  if (typeof value !== "object" || value === null) return found;
+  if (ArrayBuffer.isView(value)) {
+    if (value.buffer instanceof ArrayBuffer) found.add(value.buffer);
+  } else for (const inner of Object.values(value)) buffersIn(inner, found);
+  return found;
+}
+
+port.on("message", async (/** @type {ParquetJob} */ job) => {
+  taken = 0;
+  most = job.mostBytes;
+  try {
+    const value = job.kind === "open" ? await open(job.path) : await rows(job);
+    const found = job.kind === "open" ? [] : [...buffersIn(value, new Set())];
+    port.postMessage({ value }, found);
+  } catch (error) {
+    port.postMessage({ error: error instanceof Error ? error.message : String(error) });
+  }
+});
+
+/** By which the system says how long this thread has computed. */
+function threadPlace() {
+  try {
+    return readlinkSync("/proc/thread-self");
+  } catch {
+    return undefined; // no Linux
+  }
+}
+port.postMessage({ started: threadPlace() ?? "" });

@@ -1,0 +1,111 @@
+import type { FileHandle } from "node:fs/promises";
+import { crc32 } from "node:zlib";
+import { openRegular, readFrom } from "../weights/whole-file.ts";
+
+/** What a search for a text in a PNG may meet. */
+export interface PngLimits {
+  /** Bytes of the whole file. */
+  readonly file: number;
+  /** Bytes of the text. */
+  readonly text: number;
+}
+
+const SIGNATURE = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
+/** Of a chunk before its data, length and name, and behind it, the checksum. */
+const HEAD = 8;
+const CHECKSUM = 4;
+const PIECE = 2 ** 20;
+const AHEAD = 2 ** 16;
+/** Encoders write pictures of 64 megapixels in 8 KB a chunk, and not in less. */
+const MOST_CHUNKS = 2 ** 18;
+
+/**
+ * The text of the tEXt chunk with this keyword, Latin-1; undefined where a PNG has none. Reads the file piece by piece, comparing
+ * every chunk's checksum, and keeps none but that text. Throws BadFileError for what is no regular file or too large, and Error
+ * for what is no whole PNG.
+ */
+export async function readPngText(
+  path: string,
+  keyword: string,
+  { file: atMost, text }: PngLimits,
+): Promise<string | undefined> {
+  const file = await openRegular(path, { expected: "a PNG", atMost });
+  try {
+    return await findText(file, Buffer.from(`${keyword}\0`, "latin1"), text);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Bytes of a file from a place on. */
+type ReadAt = (from: number, length: number) => Promise<Buffer>;
+
+/** Reads ahead: a file may have a quarter of a million small chunks. */
+function readingAhead(file: FileHandle): ReadAt {
+  let start = 0;
+  let held: Buffer = Buffer.alloc(0);
+  return async (from, length) => {
+    if (from < start || from + length > start + held.length) {
+      held = await readFrom(file, from, Math.max(length, AHEAD));
+      start = from;
+    }
+    return held.subarray(from - start, from - start + length);
+  };
+}
+
+async function findText(
+  file: FileHandle,
+  prefix: Buffer,
+  longest: number,
+): Promise<string | undefined> {
+  const { size } = await file.stat();
+  const readAt = readingAhead(file);
+  const signature = await readAt(0, SIGNATURE.length);
+  if (!signature.equals(SIGNATURE)) throw new Error("it does not begin like one");
+  let found: string | undefined;
+  let at = SIGNATURE.length;
+  for (let count = 0; at < size; count += 1) {
+    if (count === MOST_CHUNKS) throw new Error(`it has more than ${MOST_CHUNKS} chunks`);
+    const head = await readAt(at, HEAD + prefix.length);
+    const length = head.length < HEAD ? size : head.readUInt32BE(0);
+    const end = at + HEAD + length + CHECKSUM;
+    if (end > size) throw new Error("a chunk is longer than the file");
+    const name = head.toString("latin1", 4, HEAD);
+    const isWanted =
+      found === undefined &&
+      name === "tEXt" &&
+      length >= prefix.length &&
+      head.subarray(HEAD).equals(prefix);
+    if (isWanted && length > longest) {
+      throw new Error(`its text has ${length} bytes, at most ${longest} are read`);
+    }
+    const data = await checked(readAt, at + 4, length + 4, name, isWanted);
+    if (data !== undefined) found = data.toString("latin1", 4 + prefix.length);
+    at = end;
+  }
+  return found;
+}
+
+/** Compares the checksum of a chunk's name and data; gives them back where they are wanted. */
+async function checked(
+  readAt: ReadAt,
+  from: number,
+  length: number,
+  name: string,
+  isWanted: boolean,
+): Promise<Buffer | undefined> {
+  let sum = 0;
+  let kept: Buffer | undefined;
+  for (let done = 0; done < length; ) {
+    const piece = await readAt(from + done, isWanted ? length : Math.min(PIECE, length - done));
+    if (piece.length === 0) throw new Error("it was cut while it was read");
+    sum = crc32(piece, sum);
+    if (isWanted) kept = piece;
+    done += piece.length;
+  }
+  const stored = await readAt(from + length, CHECKSUM);
+  if (stored.length < CHECKSUM || stored.readUInt32BE(0) !== sum) {
+    throw new Error(`the checksum of a chunk ${name} is wrong`);
+  }
+  return kept;
+}

@@ -1,0 +1,65 @@
+import { BadFileError } from "../weights/index.ts";
+
+/** How many layers of a kind a configuration says that there are, and how the keys of their weights begin, before their number. */
+export interface LayerCount {
+  /** In `config.json`. */
+  readonly field: string;
+  readonly says: number;
+  /** `transformer_blocks.` */
+  readonly start: string;
+}
+
+/**
+ * Throws BadFileError where weights hold another number of layers than their configuration, `path`, says: before a model is
+ * built, which takes for ever if it says a billion.
+ */
+export function requireHeld(
+  path: string,
+  keys: Iterable<string>,
+  counts: readonly LayerCount[],
+): void {
+  const numbers = counts.map(() => new Set<string>());
+  for (const key of keys) {
+    for (const [i, { start }] of counts.entries()) {
+      if (!key.startsWith(start)) continue;
+      const end = key.indexOf(".", start.length);
+      if (end > start.length) numbers[i]?.add(key.slice(start.length, end));
+    }
+  }
+  for (const [i, { field, says, start }] of counts.entries()) {
+    const held = numbers[i]?.size ?? 0;
+    if (held === says) continue;
+    throw new BadFileError(
+      path,
+      field,
+      `the ${held} that the weights hold (${start}*)`,
+      `${says}`,
+      "the configuration is another model's, or part of the weights is missing",
+    );
+  }
+}
+
+/** Parameters beyond those that weights hold which may be missing, so that they are listed by name. */
+const MISSING = 200;
+/** Elements of one parameter: a million times those of the largest layer of any model that fits a machine. */
+const MOST_ELEMENTS = 2 ** 48;
+
+/**
+ * What is asked before each parameter is made of a model whose weights have `held` tensors. Throws BadFileError for many more,
+ * and for one whose size no weights can have.
+ */
+export function parameterLimit(path: string, held: number): (shape: readonly number[]) => void {
+  const most = 2 * held + MISSING;
+  let count = 0;
+  return (shape) => {
+    count += 1;
+    if (count > most) {
+      const wanted = `a model of the ${held} tensors that the weights hold`;
+      throw new BadFileError(path, "file", wanted, `one of more than ${most}`);
+    }
+    if (!(shape.reduce((product, extent) => product * extent, 1) <= MOST_ELEMENTS)) {
+      const wanted = "sizes that weights can have";
+      throw new BadFileError(path, "file", wanted, `a tensor of [${shape.join(", ")}]`);
+    }
+  };
+}
