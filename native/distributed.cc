@@ -3,6 +3,7 @@
 #include "distributed.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -150,9 +151,15 @@ static napi_value TcpStore(napi_env env, napi_callback_info info) {
 // (path, timeout in ms): a store in a file, for processes that share a disk.
 static napi_value FileStore(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
+  const std::string path = to_string(env, args[0], "path");
+  const auto timeout = to_milliseconds(env, args[1], "timeout");
+  // c10d tries for five minutes to open what cannot be opened.
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (file < 0) throw std::runtime_error("The store " + path + " cannot be opened: " + std::strerror(errno));
+  ::close(file);
   auto handle = std::make_unique<StoreHandle>();
-  handle->store = c10::make_intrusive<c10d::FileStore>(to_string(env, args[0], "path"), -1);
-  handle->store->setTimeout(to_milliseconds(env, args[1], "timeout"));
+  handle->store = c10::make_intrusive<c10d::FileStore>(path, -1);
+  handle->store->setTimeout(timeout);
   return own(env, std::move(handle));
 }
 
@@ -451,7 +458,13 @@ static napi_value ReduceScatter(napi_env env, napi_callback_info info) {
   at::Tensor input = tensor_of(env, args[2], "input");
   c10d::ReduceScatterOptions options;
   options.reduceOp = reduce_op(env, args[3]);
-  group_of(env, args[0])._reduce_scatter_base(output, input, options)->wait();
+  auto& group = group_of(env, args[0]);
+  // Gloo only looks at what it is given in checks that end the process.
+  const bool has_rows = output.dim() > 0 && input.dim() == output.dim();
+  if (!has_rows || output.sizes().slice(1) != input.sizes().slice(1) || output.size(0) * group.getSize() != input.size(0) ||
+      output.scalar_type() != input.scalar_type() || output.device() != input.device())
+    throw std::invalid_argument("Expected an output of the input's type, with its rows divided by the number of ranks");
+  group._reduce_scatter_base(output, input, options)->wait();
   return nullptr;
 }
 
@@ -465,6 +478,13 @@ static napi_value ReducerNew(napi_env env, napi_callback_info info) {
   auto parameters = tensors_of(env, args[1], "parameters");
   auto names = to_strings(env, args[2], "names");
   const int64_t bytes = to_int64(env, args[3], "bucket bytes");
+  // libtorch takes all of this for granted.
+  if (parameters.empty() || names.size() != parameters.size())
+    throw std::invalid_argument("Expected one or more parameters, with a name each");
+  for (const auto& parameter : parameters)
+    if (!parameter.requires_grad() || !parameter.is_leaf() || parameter.device().is_meta())
+      throw std::invalid_argument("Expected parameters that are leaves with requiresGrad");
+  if (bytes < 1) throw std::invalid_argument("Expected 1 or more for bucket bytes but received " + std::to_string(bytes));
   const auto first_bytes = std::min<int64_t>(bytes, c10d::kDefaultFirstBucketBytes);
   const std::vector<bool> sparse(parameters.size(), false);
   c10d::verify_params_across_processes(group, parameters, std::nullopt);
@@ -485,11 +505,17 @@ static napi_value ReducerNew(napi_env env, napi_callback_info info) {
   return own(env, std::move(handle));
 }
 
+static c10d::Reducer& reducer_of(napi_env env, napi_value value) {
+  auto& reducer = owned<ReducerHandle>(env, value, "a reducer").reducer;
+  if (!reducer) throw std::invalid_argument("Expected a reducer that was not freed");
+  return *reducer;
+}
+
 // Before a forward pass: the backward after it leaves averages over all ranks in the parameters' grad. Backward passes
 // without this leave, or add, the rank's own.
 static napi_value ReducerPrepare(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  auto& reducer = *owned<ReducerHandle>(env, args[0], "a reducer").reducer;
+  auto& reducer = reducer_of(env, args[0]);
   reducer.prepare_for_forward();
   reducer.prepare_for_backward({});
   return nullptr;
@@ -498,7 +524,7 @@ static napi_value ReducerPrepare(napi_env env, napi_callback_info info) {
 // Throws where a parameter got no gradient in the backward pass that was announced.
 static napi_value ReducerCheck(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  owned<ReducerHandle>(env, args[0], "a reducer").reducer->check_finalized();
+  reducer_of(env, args[0]).check_finalized();
   return nullptr;
 }
 

@@ -243,6 +243,7 @@ async function checkPixels(
   format: ImageFormat,
   maxPixels: number,
 ): Promise<Metadata> {
+  if (format === "png") refuseEndless(name, bytes);
   let size: Metadata;
   try {
     size = await sharp(bytes, { limitInputPixels: false }).metadata();
@@ -257,6 +258,21 @@ async function checkPixels(
     );
   }
   return size;
+}
+
+/** The longest side that libvips knows; of a PNG that claims more it would print GLib's own warnings. */
+const LONGEST_SIDE = 10_000_000;
+
+/** Throws for a PNG whose first chunk, IHDR, claims a side that no picture has. */
+function refuseEndless(name: string, bytes: Uint8Array): void {
+  if (bytes.byteLength < 24) return; // sharp says that it is cut off
+  const header = new DataView(bytes.buffer, bytes.byteOffset);
+  const [width, height] = [header.getUint32(16), header.getUint32(20)];
+  if (Math.max(width, height) <= LONGEST_SIDE) return;
+  throw new ImageError(
+    name,
+    `expected sides of at most ${LONGEST_SIDE} pixels but found ${width}x${height}`,
+  );
 }
 
 /**

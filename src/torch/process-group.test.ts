@@ -31,6 +31,13 @@ describe("a store", () => {
     },
   );
 
+  it("says at once that its file cannot be", () => {
+    const path = join(folder, "nowhere", "store");
+    expect(() => torch.Store.file(path, TIMEOUT)).toThrow(
+      `The store ${path} cannot be opened: No such file or directory`,
+    );
+  });
+
   it("takes a port of the system's choice, and listens at its address alone", () => {
     const store = torch.Store.tcp({ host: "127.0.0.1", port: 0, isServer: true, timeout: TIMEOUT });
     expect(store.port).toBeGreaterThan(0);
@@ -110,5 +117,62 @@ describe("a group of one", () => {
     const membership = { store, rank: 0, size: 1, timeout: TIMEOUT };
     if (native.hasNccl()) return;
     expect(() => torch.ProcessGroup.nccl(membership)).toThrow("This addon has no NCCL");
+  });
+});
+
+describe("what libtorch takes for granted", () => {
+  const group = (name: string): torch.ProcessGroup =>
+    torch.ProcessGroup.gloo(
+      {
+        store: torch.Store.file(join(folder, name), TIMEOUT),
+        rank: 0,
+        size: 1,
+        timeout: TIMEOUT,
+      },
+      { address: "127.0.0.1" },
+    );
+
+  it("is asked of a reducer, whose process would end", () => {
+    const { handle } = group("reducer");
+    using leaf = torch.zeros([2]).requiresGrad_();
+    using plain = torch.zeros([2]);
+    const of = (tensors: readonly torch.Tensor[], names: readonly string[], bytes = 1024) =>
+      native.reducerNew(
+        handle,
+        tensors.map((tensor) => tensor.handle),
+        names,
+        bytes,
+      );
+    expect(() => of([], [])).toThrow("Expected one or more parameters, with a name each");
+    expect(() => of([leaf], [])).toThrow("Expected one or more parameters, with a name each");
+    expect(() => of([plain], ["w"])).toThrow(
+      "Expected parameters that are leaves with requiresGrad",
+    );
+    expect(() => of([leaf], ["w"], 0)).toThrow(
+      "Expected 1 or more for bucket bytes but received 0",
+    );
+    const reducer = of([leaf], ["w"]);
+    native.reducerFree(reducer);
+    for (const call of [native.reducerPrepare, native.reducerCheck]) {
+      expect(() => call(reducer)).toThrow("Expected a reducer that was not freed");
+    }
+  });
+
+  it("is asked of slices, which Gloo would end the process over", () => {
+    const { handle } = group("slices");
+    using scalar = torch.zeros([]);
+    using rows = torch.zeros([2, 3]);
+    using others = torch.zeros([2, 3], { dtype: "int64" });
+    using more = torch.zeros([3, 3]);
+    for (const [output, input] of [
+      [scalar, scalar],
+      [scalar, rows],
+      [rows, others],
+      [rows, more],
+    ] as const) {
+      expect(() => native.reduceScatter(handle, output.handle, input.handle, "sum")).toThrow(
+        "Expected an output of the input's type, with its rows divided by the number of ranks",
+      );
+    }
   });
 });

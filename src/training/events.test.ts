@@ -85,6 +85,15 @@ describe("formatEvent and parseEvent", () => {
     expect(parseEvent(formatEvent(event))).toEqual(event);
   });
 
+  it.each([
+    '{"type":"step","loss":1,"gradNorm":1}',
+    '{"type":"step","loss":1,"gradNorm":1,"lossParts":null}',
+    '{"type":"validation","bands":{}}',
+    '{"type":"validation","losses":{},"bands":{"heldout":null}}',
+  ])("take no line for an event that lacks what is read of it: %s", (line) => {
+    expect(parseEvent(line)).toBeUndefined();
+  });
+
   it("read losses of an earlier release, which have no bands", () => {
     const line = '{"type":"validation","time":"","stage":"a","step":1,"losses":{"train":0.1}}';
     expect(parseEvent(line)).toMatchObject({ losses: { train: 0.1 }, bands: {} });

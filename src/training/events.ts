@@ -163,6 +163,7 @@ export function parseEvent(line: string): RunEvent | undefined {
   if (!Object.hasOwn(types, Object(event).type) || !isWhole(event)) return undefined;
   if (event.type === "validation") {
     const bands = Object.entries(event.bands ?? {}); // runs of earlier releases have none
+    if (!bands.every(([, losses]) => isObject(losses))) return undefined;
     return {
       ...event,
       losses: numbers(event.losses),
@@ -180,11 +181,12 @@ function isWhole(event: RunEvent): boolean {
   if (typeof event.time !== "string") return false;
   if (event.type === "run-start") return true;
   if (typeof event.stage !== "string" || !Number.isSafeInteger(event.step)) return false;
-  const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
   if (event.type === "step") return isObject(event.lossParts) && isObject(event.seconds);
   if (event.type === "validation") return isObject(event.losses);
   return event.type !== "sample" || typeof event.file === "string";
 }
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 /** The values as numbers, also those that JSON cannot hold. */
 function numbers<K extends string>(values: Readonly<Record<K, number>>): Record<K, number> {

@@ -51,6 +51,8 @@ export interface StageListener {
   onStep(report: StepReport): void;
   onWarning(message: string): void;
   onSample(step: number, sheet: SampleSheet): Promise<void>;
+  /** Whether the sheet of a step that is done is not there; where left out, all are. */
+  lacksSample?(step: number): boolean;
   onValidation(step: number, losses: Readonly<Partial<Record<Split, MeasuredLoss>>>): void;
   /** Saves. `best` is the step of the checkpoint that had the lowest loss on held-out pictures so far, this one or an earlier. */
   onCheckpoint(state: StageState, best: number | undefined): Promise<void>;

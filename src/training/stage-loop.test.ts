@@ -121,6 +121,32 @@ it("a stage that was stopped at its last step does what follows once more, and n
   task.dispose();
 });
 
+it.each([
+  [true, ["sheet 2", "step 3"]],
+  [false, ["step 3"]],
+])(
+  "a stage that goes on draws the sheet of its step where that is not there: %s",
+  async (lacks, told) => {
+    const first = telling();
+    const task = new SlowTask(first.stop);
+    task.slowFrom = 1;
+    const loop = new StageLoop(1, stage, task);
+    expect(await loop.run(first.listener)).toBe(false);
+    task.slowFrom = Number.POSITIVE_INFINITY;
+    const { listener, lines } = telling();
+    const asked: number[] = [];
+    const lacksSample = (step: number): boolean => {
+      asked.push(step);
+      return lacks;
+    };
+    expect(await loop.run({ ...listener, lacksSample })).toBe(true);
+    expect(asked).toEqual([2]);
+    expect(lines).toEqual([...told, "step 4", "measured 4", "saved 4", "sheet 4"]);
+    loop.dispose();
+    task.dispose();
+  },
+);
+
 it("a sheet that was done when the signal came is kept", async () => {
   const { listener, lines, stop } = telling();
   const task = new LineTask();

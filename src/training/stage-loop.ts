@@ -147,13 +147,17 @@ export class StageLoop {
 
   /**
    * Runs from the current step to the stage's end, or until the listener wants to stop. True when the stage is complete. One that
-   * begins at its last step, because it was stopped there, does once more what follows that step.
+   * begins at its last step, because it was stopped there, does once more what follows that step; one that ended between another
+   * step's checkpoint and its sheet draws that.
    */
   async run(listener: StageListener): Promise<boolean> {
-    const { steps } = this.#stage;
+    const { steps, sampleEvery } = this.#stage;
     torch.pageOut(this.#task.idle ?? []);
     if (this.#step === 0 && !(await this.#sample(listener))) return false;
     if (this.#step === steps) return this.#afterStep(listener);
+    const isDue = this.#step > 0 && sampleEvery !== null && this.#step % sampleEvery === 0;
+    const isLacking = isDue && this.#world.any(listener.lacksSample?.(this.#step) ?? false);
+    if (isLacking && !(await this.#sample(listener))) return false;
     while (this.#step < steps) {
       const wentBack = !(await this.#trainStep(listener));
       if (!wentBack && !(await this.#afterStep(listener))) return false;

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { ResolvedStage } from "../config/index.ts";
 import { replaceFile } from "../files/replace-file.ts";
@@ -100,6 +101,10 @@ export class StageRecorder implements StageListener, Disposable {
     this.#journal.append({ type: "sample", ...this.#journal.place, step, file });
     this.#progress.clear();
     this.#journal.say(`Samples of step ${step}: ${path}`);
+  }
+
+  lacksSample(step: number): boolean {
+    return !existsSync(join(this.#journal.run.samples, sheetName(this.#stage.name, step)));
   }
 
   onValidation(step: number, losses: Parameters<StageListener["onValidation"]>[1]): void {

@@ -8,12 +8,14 @@ import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { DiskFullError, FileWriteError } from "../../src/files/write-error.ts";
 import { stepName } from "../../src/training/checkpoint-folder.ts";
+import { tries } from "../reliability/counts.ts";
 import { type DiskImage, DiskModel, writeImage } from "./disk-model.ts";
 import { type FileSystemCall, interceptCalls, systemError } from "./file-system-calls.ts";
 import { prepare, restart, type Scenario, save, scenarios } from "./scenario.ts";
 
 // A release is checked with all layouts.
-const KILLED = process.env.PIXART_ALL_FAULTS === "1" ? scenarios : scenarios.slice(0, 1);
+const KILLED = scenarios.slice(0, tries(1, scenarios.length));
+const TIMEOUT = tries(300_000, 3_600_000);
 const CHILDREN_AT_ONCE = 3;
 
 const temporary = mkdtempSync(join(tmpdir(), "pixart-crash-"));
@@ -65,31 +67,35 @@ async function expectGoingOn(root: string, scenario: Scenario): Promise<void> {
 }
 
 describe.each(KILLED)("SIGKILL, $name", (scenario) => {
-  it("leaves the old or the new checkpoint at every change to the disk and inside every write", async () => {
-    const pristine = await prepare(temporary, scenario);
-    const calls = await callsOf(copy(pristine, "measured"), scenario);
-    const points = calls.flatMap(({ kind }, i) =>
-      (kind === "write" ? ["before", "inside"] : ["before"]).map((where) => [`${i + 1}`, where]),
-    );
-    const script = fileURLToPath(new URL("save-and-die.ts", import.meta.url));
-    const outcomes = { old: 0, new: 0 };
-    const remaining = points.values();
-    const killSome = async (): Promise<void> => {
-      for (const point of remaining) {
-        const root = copy(pristine, point.join("-"));
-        const args = ["--import", "tsx", script, root, scenario.name, ...point];
-        const signal = await new Promise((resolve) => {
-          execFile(process.execPath, args, (error) => resolve(error?.signal));
-        });
-        expect(signal, `${point}`).toBe("SIGKILL");
-        outcomes[await expectOldOrNew(root, scenario)]++;
-        await expectGoingOn(root, scenario);
-      }
-    };
-    await Promise.all(Array.from({ length: CHILDREN_AT_ONCE }, killSome));
-    expect(outcomes.old).toBeGreaterThan(10);
-    expect(outcomes.new).toBeGreaterThan(3);
-  });
+  it(
+    "leaves the old or the new checkpoint at every change to the disk and inside every write",
+    async () => {
+      const pristine = await prepare(temporary, scenario);
+      const calls = await callsOf(copy(pristine, "measured"), scenario);
+      const points = calls.flatMap(({ kind }, i) =>
+        (kind === "write" ? ["before", "inside"] : ["before"]).map((where) => [`${i + 1}`, where]),
+      );
+      const script = fileURLToPath(new URL("save-and-die.ts", import.meta.url));
+      const outcomes = { old: 0, new: 0 };
+      const remaining = points.values();
+      const killSome = async (): Promise<void> => {
+        for (const point of remaining) {
+          const root = copy(pristine, point.join("-"));
+          const args = ["--import", "tsx", script, root, scenario.name, ...point];
+          const signal = await new Promise((resolve) => {
+            execFile(process.execPath, args, (error) => resolve(error?.signal));
+          });
+          expect(signal, `${point}`).toBe("SIGKILL");
+          outcomes[await expectOldOrNew(root, scenario)]++;
+          await expectGoingOn(root, scenario);
+        }
+      };
+      await Promise.all(Array.from({ length: CHILDREN_AT_ONCE }, killSome));
+      expect(outcomes.old).toBeGreaterThan(10);
+      expect(outcomes.new).toBeGreaterThan(3);
+    },
+    TIMEOUT,
+  );
 });
 
 describe.each(scenarios)("power cut, $name", (scenario) => {

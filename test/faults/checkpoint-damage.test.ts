@@ -19,10 +19,10 @@ import {
 } from "../../src/training/checkpoint-folder.ts";
 import { BadFileError } from "../../src/weights/errors.ts";
 import { SafetensorsBytes } from "../../src/weights/safetensors-bytes.ts";
+import { tries } from "../reliability/counts.ts";
 import { content, prepare, save, scenarios } from "./scenario.ts";
 
-// A release is checked with 2,000.
-const FLIPS = Number(process.env.PIXART_FLIPS ?? 200);
+const FLIPS = tries(200, 2_000);
 
 const temporary = mkdtempSync(join(tmpdir(), "pixart-damage-"));
 afterAll(() => rmSync(temporary, { recursive: true }));

@@ -19,13 +19,13 @@ import {
   startRun,
   writeTinyRun,
 } from "../fixtures/tiny-run.ts";
+import { tries } from "../reliability/counts.ts";
 
-// Ranks are killed, stopped and asked to leave, again and again: PIXART_ALL_FAULTS=1 does it more often.
-const ALL = process.env.PIXART_ALL_FAULTS === "1";
-const REQUESTS = ALL ? 50 : 20;
-const KILLS = ALL ? 34 : 6;
-const STOPS = ALL ? 6 : 2;
-const TIMEOUT = ALL ? 3_600_000 : 900_000;
+// Ranks are killed, stopped and asked to leave, again and again.
+const REQUESTS = tries(20, 50);
+const KILLS = tries(6, 34);
+const STOPS = tries(2, 6);
+const TIMEOUT = tries(900_000, 7_200_000);
 const folder = mkdtempSync(join(tmpdir(), "pixart-processes-"));
 afterAll(() => rmSync(folder, { recursive: true, maxRetries: 3 }));
 

@@ -16,12 +16,12 @@ import {
   startRun,
   writeTinyRun,
 } from "../fixtures/tiny-run.ts";
+import { tries } from "../reliability/counts.ts";
 
-// A run is killed, and asked to stop, again and again until it is done: PIXART_ALL_FAULTS=1 does it more often.
-const ALL = process.env.PIXART_ALL_FAULTS === "1";
-const KILLS = ALL ? 200 : 20;
-const REQUESTS = ALL ? 50 : 20;
-const TIMEOUT = ALL ? 3_600_000 : 600_000;
+// A run is killed, and asked to stop, again and again until it is done.
+const KILLS = tries(20, 200);
+const REQUESTS = tries(20, 50);
+const TIMEOUT = tries(600_000, 7_200_000);
 const folder = mkdtempSync(join(tmpdir(), "pixart-kills-"));
 afterAll(() => rmSync(folder, { recursive: true, maxRetries: 3 }));
 

@@ -17,15 +17,18 @@ import { loadTrainingData } from "../../src/training/training-data.ts";
 import { collectGarbage } from "../collect-garbage.ts";
 import { tinyConfig } from "../fixtures/tiny-config.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
+import { tries } from "../reliability/counts.ts";
 
-const STEPS = 2000;
-const PICTURES = 200;
+const STEPS = tries(2_000, 10_000);
+const PICTURES = tries(200, 2_000);
+/** Short runs are measured less exactly. */
+const GROWTH = tries(1.03, 1.02);
 const WARM_UP = 0.25;
 
 const folder = mkdtempSync(join(tmpdir(), "pixart-memory-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it("2,000 training steps and 200 pictures leave memory as it was after the warm-up", async () => {
+it(`${STEPS} training steps and ${PICTURES} pictures leave memory as it was after the warm-up`, async () => {
   await writeTinyDataset(folder);
   const config = configFromJson(JSON.stringify(tinyConfig(folder)), "tiny");
   const stage = config.stages[2];
@@ -109,13 +112,13 @@ it("2,000 training steps and 200 pictures leave memory as it was after the warm-
     if (i % 10 === 9) note();
   }
   expectFlat(counts, rss);
-});
+}, 7_200_000);
 
-/** No more tensors, and at most 3 % more memory, than once the warm-up was over. */
+/** No more tensors, and hardly more memory, than once the warm-up was over. */
 function expectFlat(counts: readonly number[], rss: readonly number[]): void {
   const first = Math.ceil(counts.length * WARM_UP);
   expect(counts.length - first).toBeGreaterThanOrEqual(10);
   expect(Math.max(...counts.slice(first))).toBe(Math.min(...counts.slice(first)));
   const last = rss.at(-1) ?? Number.NaN;
-  expect(last / (rss[first] ?? 0)).toBeLessThan(1.03);
+  expect(last / (rss[first] ?? 0)).toBeLessThan(GROWTH);
 }

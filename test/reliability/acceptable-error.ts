@@ -1,0 +1,24 @@
+import { ConfigError } from "../../src/config/index.ts";
+import { HubError } from "../../src/hub/index.ts";
+import { ImageError } from "../../src/images/index.ts";
+import { MissingFactError } from "../../src/models/index.ts";
+import { BadFileError } from "../../src/weights/index.ts";
+
+/** Classes that always say what is wrong with a file, and where. */
+const TYPED = [BadFileError, ImageError, ConfigError, MissingFactError, HubError];
+/** Sentences of arguments that are wrong, whatever the class. */
+const ARGUMENT = /\bexpected\b|^The weights do not fit /i;
+
+/** What is wrong with an error as an answer to a damaged file; undefined for a sentence that says what was expected, or where. */
+export function faultOf(error: unknown, folder: string): string | undefined {
+  if (!(error instanceof Error)) return `threw ${String(error)}`;
+  const { name, message } = error;
+  const shown = `${name}: ${message.split("\n")[0]?.slice(0, 200).replaceAll(folder, "FOLDER")}`;
+  if (TYPED.some((type) => error instanceof type)) return undefined;
+  // What Node and the system say when they are asked for what they can't do.
+  if ("code" in error || "errno" in error) return `raw error of the system: ${shown}`;
+  const isRaw = error instanceof SyntaxError || error instanceof ReferenceError;
+  const isSentence =
+    ARGUMENT.test(message) || (error.constructor === Error && message.includes(folder));
+  return !isRaw && isSentence ? undefined : `no sentence: ${shown}`;
+}

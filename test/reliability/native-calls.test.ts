@@ -1,0 +1,15 @@
+import { expect, it } from "vitest";
+import { callNative } from "./run-native.ts";
+
+// A release is checked with 1,000 of each under AddressSanitizer: npm run test:reliability -- native
+const CALLS = 60;
+
+it(`${CALLS} calls of each native function with arguments of all kinds end in a result or an error`, async () => {
+  const reports = await callNative(CALLS);
+  expect(reports.length).toBeGreaterThan(60);
+  const failures = reports.flatMap(({ reader, failures: found }) =>
+    found.map((failure) => ({ reader, ...failure })),
+  );
+  expect(failures).toEqual([]);
+  expect(reports.map(({ files }) => files)).toEqual(reports.map(() => CALLS));
+}, 600_000);

@@ -1,0 +1,63 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import { fileURLToPath } from "node:url";
+
+/** What a section of the reliability tests showed when it last ran to its end. */
+export interface Result {
+  readonly section: string;
+  readonly date: string;
+  readonly commit: string;
+  readonly machine: string;
+  readonly minutes: number;
+  /** What was done, with counts. */
+  readonly tried: readonly string[];
+  /** What broke a promise; empty where nothing did. */
+  readonly failures: readonly string[];
+}
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const FILE = fileURLToPath(new URL("../../bench/results/reliability.json", import.meta.url));
+const DOCUMENT = fileURLToPath(new URL("../../docs/reliability.md", import.meta.url));
+const [BEGIN, END] = ["<!-- results: written by npm run test:reliability -->", "<!-- end -->"];
+
+/** The checkout's commit; a `+` says that files differ from it. */
+export function currentCommit(): string {
+  const git = (...args: string[]): string =>
+    execFileSync("git", args, { cwd: ROOT, encoding: "utf8" }).trim();
+  const changed = git("status", "--porcelain", "--", "src", "native", "test");
+  return `${git("rev-parse", "--short=10", "HEAD")}${changed === "" ? "" : "+"}`;
+}
+
+export const readResults = (): Result[] =>
+  existsSync(FILE) ? (JSON.parse(readFileSync(FILE, "utf8")) as Result[]) : [];
+
+/** Puts a section's result in place of its earlier one, and into the table of docs/reliability.md. */
+export function writeResult(result: Omit<Result, "date" | "commit" | "machine">): void {
+  const full: Result = {
+    ...result,
+    date: new Date().toISOString().slice(0, 10),
+    commit: currentCommit(),
+    machine: `${os.cpus()[0]?.model ?? "unknown"}, ${os.cpus().length} threads, Node ${process.version}`,
+  };
+  const others = readResults().filter(({ section }) => section !== result.section);
+  const all = [...others, full].sort((a, b) => (a.section < b.section ? -1 : 1));
+  writeFileSync(FILE, `${JSON.stringify(all, undefined, 2)}\n`);
+  writeTable(all);
+}
+
+function writeTable(results: readonly Result[]): void {
+  const text = readFileSync(DOCUMENT, "utf8");
+  const [before, rest] = text.split(BEGIN);
+  const after = rest?.split(END)[1];
+  if (before === undefined || after === undefined) throw new Error(`${DOCUMENT}: no marks`);
+  const rows = results.map(({ section, date, commit, minutes, tried, failures }) => {
+    const found = failures.length === 0 ? "0" : `${failures.length}: ${failures[0]}`;
+    return `| \`${section}\` | ${tried.join("; ")} | ${inCell(found)} | ${date}, ${commit} | ${minutes} |`;
+  });
+  const head = ["| section | tried | failures | last run | minutes |", "|--|--|--|--|--|"];
+  const table = [...head, ...rows].join("\n");
+  writeFileSync(DOCUMENT, `${before}${BEGIN}\n${table}\n${END}${after}`);
+}
+
+const inCell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
