@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { tinyConfig } from "../../test/fixtures/tiny-config.ts";
-import { resolveConfig } from "../config/index.ts";
+import { resolveConfig, settleConfig } from "../config/index.ts";
 import { temporaryName } from "../files/temporary-name.ts";
 import { RunFolder } from "./run-folder.ts";
 import { cleanRun } from "./run-leftovers.ts";
@@ -13,8 +13,9 @@ afterAll(() => rmSync(top, { recursive: true }));
 
 it("what killed processes left of a run's own files goes, and nothing else", async () => {
   const path = join(top, "run");
-  const config = resolveConfig({ ...tinyConfig(join(top, "data")), workDir: path }, "tiny.json");
-  using run = RunFolder.create(path, config, "again");
+  const checked = resolveConfig({ ...tinyConfig(join(top, "data")), workDir: path }, "tiny.json");
+  const config = settleConfig(checked, () => 0);
+  using run = await RunFolder.create(path, config, "again");
   const losses = join(path, "losses");
   mkdirSync(losses);
   const before = readdirSync(path).sort();
