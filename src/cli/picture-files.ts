@@ -1,8 +1,9 @@
 import { statSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { makeFolder } from "../files/make-folder.ts";
-import { claimFile } from "../files/new-file.ts";
-import { removeFile } from "../files/remove.ts";
+import { renameToFree } from "../files/rename.ts";
+import { Staging } from "../files/staging.ts";
+import { syncFolder } from "../files/sync-folder.ts";
 import type { RgbImage } from "../images/index.ts";
 import type { DrawJob } from "./draw-jobs.ts";
 import { say } from "./talk.ts";
@@ -93,13 +94,11 @@ export async function savePicture(
   output: PictureOutput,
   job: DrawJob,
 ): Promise<number> {
-  if ("file" in output) {
-    if (!(await claimFile(output.file)))
-      throw new Error(`Expected a new file for --out but ${output.file} has appeared meanwhile`);
-    await saveClaimed(image, output.file);
-    return 1;
-  }
-  return saveNumbered(image, output.folder, nameOf(job));
+  if (!("file" in output)) return saveNumbered(image, output.folder, nameOf(job));
+  await using staging = await Staging.beside(output.file);
+  await image.save(staging.path);
+  if (await takesName(staging.path, output.file)) return 1;
+  throw new Error(`Expected a new file for --out but ${output.file} has appeared meanwhile`);
 }
 
 /** Saves the sheet of a command's pictures beside those of earlier commands. Returns its file. */
@@ -108,17 +107,21 @@ export async function saveSheetFile(image: RgbImage, folder: string): Promise<st
 }
 
 async function saveNumbered(image: RgbImage, folder: string, name: string): Promise<number> {
+  await using staging = await Staging.beside(numbered(folder, name, 1));
+  await image.save(staging.path);
   let number = 1;
-  while (!(await claimFile(numbered(folder, name, number)))) number++;
-  await saveClaimed(image, numbered(folder, name, number));
+  while (!(await takesName(staging.path, numbered(folder, name, number)))) number++;
   return number;
 }
 
-async function saveClaimed(image: RgbImage, path: string): Promise<void> {
+/** Gives a picture its name; false where another has it. */
+async function takesName(path: string, name: string): Promise<boolean> {
   try {
-    await image.save(path);
+    await renameToFree(path, name);
+    await syncFolder(dirname(name));
+    return true;
   } catch (error) {
-    await removeFile(path);
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { linkSync, renameSync } from "node:fs";
-import { link, lstat, rename, unlink } from "node:fs/promises";
-import { FileWriteError, writing, writingSync } from "./write-error.ts";
+import { link, lstat, open, rename, unlink } from "node:fs/promises";
+import { writing, writingSync } from "./write-error.ts";
 
 const aimOf = (to: string): string => `rename it to ${to}`;
 
@@ -39,18 +39,13 @@ export async function renameToFree(from: string, to: string): Promise<void> {
       await link(from, to); // rename() would replace what is there
     } catch (error) {
       if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
-      if ((await lstat(to).catch(() => undefined)) !== undefined) throw taken(to);
+      const claimed = await open(to, "wx"); // an empty file of our own, which may be replaced
+      await claimed.close();
       return rename(from, to);
     }
     await unlink(from);
   });
 }
-
-const taken = (path: string): FileWriteError =>
-  new FileWriteError(
-    { path, aim: "give what was written this name" },
-    { code: "EEXIST", found: "that there is one already (EEXIST)", advice: "choose another name" },
-  );
 
 /** Runs `action`; false where it fails with `code`. */
 function unless(
