@@ -99,6 +99,15 @@ describe("resolveRequest", () => {
       "Expected 2 (the timesteps given) for numInferenceSteps but received 3",
     ],
     [
+      { width: 10_000, height: 10_000 },
+      "Expected at most 64 megapixels for width and height but received 10000 and 10000",
+    ],
+    [{ maxSequenceLength: 5000 }, "Expected at most 4096 for maxSequenceLength but received 5000"],
+    [
+      { numImagesPerPrompt: 1e9 },
+      "at once, which is what this machine's memory holds, for the number of prompts times numImagesPerPrompt but received 1000000000",
+    ],
+    [
       { sigmas: [14.6, 3, 0.5, 0], numInferenceSteps: 20 },
       "Expected 3 (the noise levels given) for numInferenceSteps but received 20",
     ],

@@ -8,7 +8,7 @@ import { collectGarbage } from "../../test/collect-garbage.ts";
 import { readPictureMetadata } from "../images/index.ts";
 import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../models/index.ts";
 import { Module } from "../nn/index.ts";
-import { DPMSolverMultistepScheduler } from "../schedulers/index.ts";
+import { DPMSolverMultistepScheduler, EulerDiscreteScheduler } from "../schedulers/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { PixArtAlphaPipeline } from "./from-pretrained.ts";
@@ -104,6 +104,35 @@ describe("PixArtAlphaPipeline", () => {
     const { images } = await pipe("a red fox", { ...fast, width: 24, height: 16 });
     expect(images.map(({ width, height }) => [width, height])).toEqual([[24, 16]]);
     expect(new Set(images[0]?.data).size).toBeGreaterThan(10);
+  });
+
+  it("counts the steps through noise levels as the sampler takes them", async () => {
+    const own = tinyPipeline();
+    own.scheduler = EulerDiscreteScheduler.fromConfig({});
+    const levels = [14.6, 3, 0.5];
+    for (const sigmas of [levels, [...levels, 0]]) {
+      const request = own.checkInputs("a fox", { sigmas });
+      expect(request.numInferenceSteps).toBe(sigmas.length - 1);
+      const steps: number[] = [];
+      const { images } = await own("a fox", {
+        sigmas,
+        onStep: ({ step }) => void steps.push(step),
+      });
+      expect(steps).toHaveLength(sigmas.length - 1);
+      expect(images[0]?.metadata?.steps).toBe(sigmas.length - 1);
+    }
+    own.dispose();
+  });
+
+  it("refuses more steps than there are timesteps, before the first", () => {
+    for (const [steps, most] of [
+      [1001, "999 (the training timesteps)"],
+      [1_000_000_000, "100000"],
+    ] as const) {
+      expect(() => pipe.checkInputs("a fox", { numInferenceSteps: steps })).toThrow(
+        `Expected at most ${most} for number of inference steps but received ${steps}`,
+      );
+    }
   });
 
   it("gives one picture for one seed", async () => {

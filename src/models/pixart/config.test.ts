@@ -56,7 +56,7 @@ describe("readPixArtConfig", () => {
       'Expected PixArtTransformer2DModel, or Transformer2DModel with norm_type "ada_norm_single", for _class_name in model/transformer/config.json but received "Transformer2DModel" with norm_type "ada_norm_zero"',
     );
     expect(() => readPixArtConfig({ _class_name: "UNet2DConditionModel" }, path)).toThrow(
-      'but received "UNet2DConditionModel" with norm_type undefined',
+      'but received "UNet2DConditionModel" with norm_type nothing',
     );
   });
 

@@ -65,7 +65,7 @@ describe("t5Config", () => {
           "Unknown field numLayer. Did you mean numLayers?",
           "Expected a positive integer for dModel but received 0",
           "Expected a positive multiple of 4 for relativeAttentionNumBuckets but received 6",
-          'Expected a number of at least 0 for dropoutRate but received "NaN"',
+          "Expected a number of at least 0 for dropoutRate but received NaN",
           "Expected a token id for padTokenId but received -1",
         ].join("\n"),
       ),
