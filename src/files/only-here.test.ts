@@ -22,6 +22,7 @@ const READS = new Set(
 );
 /** What only reads when it is told so. */
 const OPENS = new Set(["open", "openSync"]);
+const READ_FLAGS = /^constants\.O_RDONLY( \| constants\.O_NONBLOCK)?$/;
 /** Of other packages, what writes files. */
 const OTHERS: Readonly<Record<string, readonly string[] | "all">> = {
   "hyparquet-writer": ["fileWriter", "parquetWriteFile"],
@@ -70,7 +71,8 @@ function writesIn(name: string, text: string): string[] {
     const call = callee.parent;
     if (!ts.isCallExpression(call) || call.expression !== callee) return false;
     const [, flags] = call.arguments;
-    return flags === undefined || (ts.isStringLiteral(flags) && flags.text === "r");
+    if (flags === undefined) return true;
+    return ts.isStringLiteral(flags) ? flags.text === "r" : READ_FLAGS.test(flags.getText(source));
   };
   const readName = (node: ts.Identifier): void => {
     const { parent } = node;
@@ -137,6 +139,10 @@ describe("the search", () => {
     ['import { open } from "node:fs/promises";\nawait open(a, flags);', ["open"]],
     ['import { openSync as o } from "node:fs";\nconst other = o;', ["o"]],
     ['import fs from "node:fs";\nfs.openSync(a, "r+");', ["openSync"]],
+    [
+      'import fs from "node:fs";\nfs.openSync(a, constants.O_RDONLY | constants.O_CREAT);',
+      ["openSync"],
+    ],
     ['import { createWriteStream } from "node:fs";', ["createWriteStream"]],
     [
       'import { link, truncate, mkdtemp, rmdir, writeFile } from "node:fs/promises";',
@@ -159,6 +165,7 @@ describe("the search", () => {
     'import type { FileHandle } from "node:fs/promises";',
     'import { type FileHandle, open } from "node:fs/promises";\nawait open(a); await open(a, "r");',
     'import fs from "node:fs";\nfs.statSync(a); fs.openSync(a, "r");',
+    'import { open } from "node:fs/promises";\nawait open(a, constants.O_RDONLY | constants.O_NONBLOCK);',
     'import { rm } from "./mine.ts";\nrm(a);',
     "vocabulary.open(a, b); rename(a);",
     'import { open } from "node:fs/promises";\nclass A { static open(): void {} }',

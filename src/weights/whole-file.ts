@@ -25,9 +25,6 @@ export interface WholeFileOptions {
   readonly atMost: number;
 }
 
-/** Without waiting: opening a pipe that nobody writes to would wait for ever. */
-const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
-
 /** What stands in a file's place. */
 export const kindOf = (found: Stats): string =>
   found.isDirectory() ? "a folder" : "a device, pipe or socket";
@@ -45,13 +42,13 @@ export function requireRegular(
   }
 }
 
-/** Opens a file without waiting for a pipe's writer. Throws BadFileError for what is no regular file. */
+/** Opens a file without waiting for a pipe's writer, as O_NONBLOCK does. Throws BadFileError for what is no regular file. */
 export function openRegularSync(path: string, expected: string): number {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) throw new BadFileError(path, "file", expected, "nothing of that name");
   // Before opening: some devices do something when they are opened.
   if (!found.isFile()) throw new BadFileError(path, "file", expected, kindOf(found));
-  const file = openSync(path, FLAGS);
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const opened = fstatSync(file); // what was opened may be another file by now
   if (opened.isFile()) return file;
   closeSync(file);
@@ -83,7 +80,7 @@ export function readWholeSync(path: string, options: WholeFileOptions): Buffer {
  */
 export async function openRegular(path: string, options: WholeFileOptions): Promise<FileHandle> {
   requireRegular(path, await stat(path), options); // before opening, as above
-  const file = await open(path, FLAGS);
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     requireRegular(path, await file.stat(), options);
     return file;
