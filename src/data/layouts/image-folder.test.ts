@@ -464,7 +464,7 @@ describe.runIf(process.platform === "linux")("a caption file that can't be read"
     expect(entries).toMatchObject([{ file: "a.png" }]);
     expect(unreadable.map(({ reason }) => reason)).toEqual([
       `its caption can't be read: ${root}/b.txt: expected a file or folder but found nothing (ENOENT)`,
-      `its caption ${root}/c.txt is no file`,
+      `its caption can't be read: ${root}/c.txt: file: expected a caption but found a device, pipe or socket`,
       `its caption can't be read: ${root}/d.txt: expected a file or folder but its symbolic links lead round in a circle (ELOOP)`,
     ]);
   });

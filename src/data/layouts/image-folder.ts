@@ -79,8 +79,7 @@ async function readRegular(path: string): Promise<Uint8Array | Error> {
   try {
     return await readWhole(path, { expected: "a caption", atMost: LARGEST_FILE.caption });
   } catch (error) {
-    if (error instanceof BadFileError) return error;
-    const sentence = systemSentence(error);
+    const sentence = error instanceof BadFileError ? error.message : systemSentence(error);
     if (sentence === undefined) throw error;
     return new Error(`its caption can't be read: ${sentence}`);
   }
