@@ -1,12 +1,12 @@
 // Proves the promises of docs/reliability.md at full counts, which takes hours. Each section is a job of its own: it writes its
-// result when it ends, and is skipped where the present commit has one, so that a call that was cut off can be made again.
+// result when it ends, and is skipped where the present sources have one, so that a call that was cut off can be made again.
 import { parseArgs } from "node:util";
 import { currentCommit, readResults, writeResult } from "../test/reliability/results.ts";
 import { sectionFolder, sections } from "../test/reliability/sections.ts";
 
 const USAGE = `npm run test:reliability -- [section…] [--shard i/n] [--again] [--list]
   --shard i/n  of the sections that have many points, every n-th point from the i-th
-  --again      also the sections that have a result of this commit
+  --again      also the sections that have a result of these sources
   --list       the sections, and about how many minutes each takes on two idle cores`;
 
 const { values, positionals } = parseArgs({

@@ -21,12 +21,14 @@ const FILE = fileURLToPath(new URL("../../bench/results/reliability.json", impor
 const DOCUMENT = fileURLToPath(new URL("../../docs/reliability.md", import.meta.url));
 const [BEGIN, END] = ["<!-- results: written by npm run test:reliability -->", "<!-- end -->"];
 
-/** The checkout's commit; a `+` says that files differ from it. */
+/** The newest commit that changed the sources or the tests; a `+` says that files differ from it. */
 export function currentCommit(): string {
   const git = (...args: string[]): string =>
     execFileSync("git", args, { cwd: ROOT, encoding: "utf8" }).trim();
-  const changed = git("status", "--porcelain", "--", "src", "native", "test");
-  return `${git("rev-parse", "--short=10", "HEAD")}${changed === "" ? "" : "+"}`;
+  const folders = ["src", "native", "test"];
+  const changed = git("status", "--porcelain", "--", ...folders);
+  const commit = git("log", "-1", "--format=%h", "--abbrev=10", "--", ...folders);
+  return `${commit}${changed === "" ? "" : "+"}`;
 }
 
 export const readResults = (): Result[] =>
