@@ -15,6 +15,7 @@ import type { PixArtConfig } from "../../src/config/index.ts";
 import { temporaryName } from "../../src/files/temporary-name.ts";
 import { T5EncoderModel } from "../../src/models/index.ts";
 import { readEvents } from "../../src/training/event-log.ts";
+import { machineMemory } from "../../src/training/memory-space.ts";
 import { compareStage } from "../../src/training/prove-resume.ts";
 import { pretrainedConfig, writeTinyEncoders } from "../fixtures/pretrained-config.ts";
 import { tinyConfig } from "../fixtures/tiny-config.ts";
@@ -68,9 +69,12 @@ describe("pixart train --dry-run", () => {
   });
 
   it("refuses what memory and disk cannot hold, all at once and with what to do, before anything is made", async () => {
+    const layerBytes = 4 * 16 * (32 * 72) ** 2;
+    // Its weights alone would fit into the machine.
+    const numLayers = Math.floor((0.8 * machineMemory()) / layerBytes);
     const huge = write("huge", {
       ...base,
-      transformer: { numLayers: 60, numAttentionHeads: 128, attentionHeadDim: 72, patchSize: 2 },
+      transformer: { numLayers, numAttentionHeads: 32, attentionHeadDim: 72, patchSize: 2 },
       stages: base.stages.map((stage) => ({ ...stage, keepCheckpoints: 100 })),
     });
     for (const flag of ["--dry-run", "--rehearsal"]) {
