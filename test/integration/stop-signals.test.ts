@@ -13,7 +13,7 @@ import { startRun, writeTinyRun } from "../fixtures/tiny-run.ts";
 const root = mkdtempSync(join(tmpdir(), "pixart-stop-"));
 const at = (name: string): string => join(root, name);
 /** Far more than a whole tiny run takes. */
-const SLOW_STEPS = 1000;
+const SLOW_STEPS = 900;
 const WITHIN_MS = 20_000;
 let slow = "";
 let quick = "";
