@@ -23,7 +23,7 @@ export function startBeat(path: string, content: string): () => void {
 }
 
 function startThread(): Worker {
-  const script = new URL("./lock-beat.js", import.meta.url);
+  const script = new URL("./lock-beat-worker.js", import.meta.url);
   const worker = new Worker(script, { workerData: BEAT_MS, execArgv: [] });
   worker.unref();
   return worker;

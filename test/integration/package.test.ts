@@ -96,6 +96,32 @@ it("loads a user's config that imports pixart/config", async () => {
   expect(JSON.parse(stdout)).toMatchObject({ name: "own", seed: 5 });
 });
 
+it("holds a lock with the beat of its own thread", async () => {
+  const source = join(project, "node_modules", "pixart", "dist", "files");
+  writeFileSync(
+    join(project, "lock.mjs"),
+    `import { statSync } from "node:fs";
+import { FileLock } from ${JSON.stringify(join(source, "file-lock.js"))};
+import { BEAT_MS } from ${JSON.stringify(join(source, "lock-beat.js"))};
+const lock = await FileLock.acquire("a.lock", { waitsFor: () => false });
+const before = statSync("a.lock").mtimeMs;
+const end = Date.now() + 4 * BEAT_MS;
+while (statSync("a.lock").mtimeMs === before && Date.now() < end)
+  await new Promise((later) => setTimeout(later, 100));
+console.log(statSync("a.lock").mtimeMs > before ? "beats" : "stands still");
+lock.release();
+`,
+  );
+  expect((await run("node", ["lock.mjs"])).stdout).toBe("beats");
+});
+
+it("compiles every source to a file of its own", () => {
+  const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.[jt]s$/.test(name))
+    .map((name) => name.replace(/\.[jt]s$/, ""));
+  expect(sources.filter((name, i) => sources.indexOf(name) !== i)).toEqual([]);
+});
+
 it("ships what it needs and nothing of the tests", () => {
   const installed = join(project, "node_modules", "pixart");
   for (const name of [
