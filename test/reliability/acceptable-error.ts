@@ -6,6 +6,9 @@ import { BadFileError } from "../../src/weights/index.ts";
 
 /** Classes that always say what is wrong with a file, and where. */
 const TYPED = [BadFileError, ImageError, ConfigError, MissingFactError, HubError];
+/** What the language says of a value that it did not expect, wherever that is repeated. */
+const RAW =
+  /Cannot (read|set|convert|destructure|mix)|is not (a function|iterable|defined|a constructor)|Invalid (array|typed array|string|array buffer) length|outside the bounds|out of bounds|Maximum call stack|Unexpected (token|end|non-whitespace)|BigInt|Offset is/;
 /** Sentences of arguments that are wrong, whatever the class. */
 const ARGUMENT = /\bexpected\b|^The weights do not fit /i;
 
@@ -14,6 +17,7 @@ export function faultOf(error: unknown, folder: string): string | undefined {
   if (!(error instanceof Error)) return `threw ${String(error)}`;
   const { name, message } = error;
   const shown = `${name}: ${message.split("\n")[0]?.slice(0, 200).replaceAll(folder, "FOLDER")}`;
+  if (RAW.test(message)) return `repeats what the language says: ${shown}`;
   if (TYPED.some((type) => error instanceof type)) return undefined;
   // What Node and the system say when they are asked for what they can't do.
   if ("code" in error || "errno" in error) return `raw error of the system: ${shown}`;

@@ -512,7 +512,10 @@ export const readers: readonly FuzzedReader[] = [
     "events.jsonl",
     lines(
       { type: "checkpoint", time, stage: "a", step: 1, path: "x" },
-      { type: "step", time, stage: "a", step: 1, loss: 0.5, lossParts: { mse: 0.5 }, gradNorm: 1 },
+      {
+        ...{ type: "step", time, stage: "a", step: 1, loss: 0.5, lossParts: { mse: 0.5 } },
+        ...{ gradNorm: 1, seconds: { forward: 0.1 } },
+      },
       { type: "validation", time, stage: "a", step: 1, losses: { heldout: 0.5 }, bands: {} },
       { type: "resume", time, stage: "a", step: 1 },
     ),

@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** What a section of the reliability tests showed when it last ran to its end. */
@@ -21,14 +23,19 @@ const FILE = fileURLToPath(new URL("../../bench/results/reliability.json", impor
 const DOCUMENT = fileURLToPath(new URL("../../docs/reliability.md", import.meta.url));
 const [BEGIN, END] = ["<!-- results: written by npm run test:reliability -->", "<!-- end -->"];
 
-/** The newest commit that changed the sources or the tests; a `+` says that files differ from it. */
+/** The newest commit that changed the sources or the tests; behind a `+` stands the digest of what differs from it. */
 export function currentCommit(): string {
   const git = (...args: string[]): string =>
     execFileSync("git", args, { cwd: ROOT, encoding: "utf8" }).trim();
   const folders = ["src", "native", "test"];
-  const changed = git("status", "--porcelain", "--", ...folders);
   const commit = git("log", "-1", "--format=%h", "--abbrev=10", "--", ...folders);
-  return `${commit}${changed === "" ? "" : "+"}`;
+  const added = git("ls-files", "-o", "--exclude-standard", "-z", "--", ...folders)
+    .split("\0")
+    .filter((name) => name !== "")
+    .map((name) => `${name}\n${readFileSync(join(ROOT, name), "utf8")}`);
+  const changed = [git("diff", "HEAD", "--", ...folders), ...added].join("");
+  if (changed === "") return commit;
+  return `${commit}+${createHash("sha256").update(changed).digest("hex").slice(0, 8)}`;
 }
 
 export const readResults = (): Result[] =>

@@ -146,13 +146,28 @@ export class WholeRun {
     return contents;
   }
 
+  /** What tells this run from all others; made anew where nothing was begun. */
+  get #id(): string {
+    const text = readFileSync(join(this.run, "run.json"), "utf8");
+    return (JSON.parse(text) as { readonly id: string }).id;
+  }
+
   #digest(path: string): string {
     if (path === join(this.run, "events.jsonl")) return JSON.stringify(losses(this.run));
     const bytes = readFileSync(path);
+    if (path === join(this.run, "run.json")) {
+      return JSON.stringify({ ...(JSON.parse(bytes.toString()) as object), id: undefined });
+    }
     if (path.endsWith("manifest.json")) {
       // Without the moment, and the hash that covers it.
-      const whole = JSON.parse(bytes.toString()) as Record<string, unknown>;
-      return JSON.stringify({ ...whole, createdAt: undefined, sha256: undefined });
+      const whole = JSON.parse(bytes.toString()) as { readonly run?: { readonly id?: string } };
+      const isOwn = whole.run?.id === this.#id;
+      return JSON.stringify({
+        ...whole,
+        run: { ...whole.run, id: isOwn ? "of this run" : "of another" },
+        createdAt: undefined,
+        sha256: undefined,
+      });
     }
     return createHash("sha256").update(bytes).digest("hex");
   }
