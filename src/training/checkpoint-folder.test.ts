@@ -98,6 +98,27 @@ describe("saveCheckpointBytes", () => {
     });
   });
 
+  it.each([
+    ["run", "run"],
+    ["./run", "run/checkpoints/a"],
+    ["run/", "run/checkpoints"],
+    ["a//run", "a/run/checkpoints"],
+    [".", "checkpoints"],
+    [undefined, "x"],
+    [undefined, "./x//y/"],
+  ])("makes what is missing to the checkpoints, in %s at %s", async (within, checkpoints) => {
+    const before = process.cwd();
+    process.chdir(root);
+    try {
+      if (within !== undefined) mkdirSync(within, { recursive: true });
+      root = checkpoints;
+      const path = await save(1, within === undefined ? {} : { within });
+      expect((await listCheckpoints(checkpoints))[0]?.path).toBe(path);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
   it("keeps as many as it is told, the newest ones", async () => {
     for (const step of [1, 2, 3, 4, 5]) await save(step, { keep: 2 });
     expect((await listCheckpoints(root)).map(({ step }) => step)).toEqual([4, 5]);

@@ -173,17 +173,24 @@ const manifestOf = (
 });
 
 async function makeRoot(root: string, within: string | undefined): Promise<void> {
-  if (within !== undefined) {
-    if (existsSync(root)) return;
-    makeBelow(within, ...relative(within, root).split(sep));
-    for (let folder = root; folder !== within; folder = dirname(folder))
-      await syncFolder(dirname(folder));
-    return;
+  if (within === undefined) {
+    const made = await makeFolder(root);
+    if (made !== undefined) await syncBelow(dirname(made), root);
+  } else if (!existsSync(root)) {
+    makeBelow(within, ...namesBelow(within, root));
+    await syncBelow(within, root);
   }
-  const made = await makeFolder(root);
-  if (made === undefined) return;
-  for (let folder = root; folder.length >= made.length; folder = dirname(folder)) {
-    await syncFolder(dirname(folder));
+}
+
+/** By names and not by comparing paths: `./run/` is `run` too. */
+const namesBelow = (base: string, path: string): string[] => relative(base, path).split(sep);
+
+/** Puts the names on the disk that lead from one folder to another below it. */
+async function syncBelow(base: string, path: string): Promise<void> {
+  let folder = base;
+  for (const name of namesBelow(base, path)) {
+    await syncFolder(folder);
+    folder = join(folder, name);
   }
 }
 
