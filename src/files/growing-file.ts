@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync } from "node:fs";
+import { writeAllSync } from "./write-all.ts";
 import { writeBytes, writingSync } from "./write-error.ts";
 
 /** A file that grows by whole records: one is there with all its bytes or not at all, also where the disk is full. */
@@ -34,7 +35,7 @@ export class GrowingFile implements Disposable {
   append(record: Uint8Array): void {
     this.#writing(record.length, () => {
       try {
-        for (let done = 0; done < record.length; ) done += writeSync(this.#file, record, done);
+        writeAllSync(this.#file, record);
       } catch (error) {
         this.#forget(); // a half record would spoil the next one
         throw error;

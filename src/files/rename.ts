@@ -28,6 +28,10 @@ const NO_LINKS: ReadonlySet<string> = new Set([
   "EMLINK",
 ]);
 
+/** Whether a file can't be given a second name because its file system knows none. */
+export const hasNoLinks = (error: unknown): boolean =>
+  NO_LINKS.has((error as NodeJS.ErrnoException).code ?? "");
+
 /**
  * Renames to a name that is free, or that an empty folder has where `from` is a folder: a file that has appeared there is never
  * replaced. Throws FileWriteError.
@@ -38,7 +42,7 @@ export async function renameToFree(from: string, to: string): Promise<void> {
     try {
       await link(from, to); // rename() would replace what is there
     } catch (error) {
-      if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+      if (!hasNoLinks(error)) throw error;
       const claimed = await open(to, "wx"); // an empty file of our own, which may be replaced
       await claimed.close();
       return rename(from, to);

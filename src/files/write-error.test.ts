@@ -8,7 +8,9 @@ import {
   type SmallDisk,
   smallDisk,
 } from "../../test/fixtures/small-disk.ts";
+import { FileLock } from "./file-lock.ts";
 import { GrowingFile } from "./growing-file.ts";
+import { makeBelow } from "./make-below.ts";
 import { makeFolder, makeFolderSync } from "./make-folder.ts";
 import { writeNewFile, writeNewFileSync } from "./new-file.ts";
 import { replaceFile, replaceFileSync } from "./replace-file.ts";
@@ -99,6 +101,24 @@ describe("makeFolder", () => {
   });
 });
 
+describe("makeBelow", () => {
+  it("makes what is missing in a folder that is there, and never that one", () => {
+    const base = join(top, "below");
+    expect(() => makeBelow(base, "a")).toThrow(
+      `${join(base, "a")}: expected to make this folder but found a place that is not there`,
+    );
+    mkdirSync(base);
+    for (const _ of [1, 2]) expect(makeBelow(base, "a", "b")).toBe(join(base, "a", "b"));
+  });
+
+  it("says where a file is in the way", () => {
+    writeFileSync(join(top, "plain"), "mine");
+    expect(() => makeBelow(top, "plain", "x")).toThrow(
+      `${join(top, "plain")}: expected to make this folder but found a file of that name; choose another name`,
+    );
+  });
+});
+
 describe.skipIf(!canMount)("on a real disk that is full", () => {
   let disk: SmallDisk;
   beforeEach(() => {
@@ -139,6 +159,31 @@ describe.skipIf(!canMount)("on a real disk that is full", () => {
     file.append(Buffer.from("second\n"));
     file.sync();
     expect(readFileSync(path, "utf8")).toBe("first\nsecond\n");
+  });
+
+  it("locks and folders are named, and nothing is left", async () => {
+    const few = smallDisk(64, 2);
+    try {
+      writeFileSync(join(few.path, "a"), "");
+      const room =
+        "but found no room for another file (ENOSPC); remove files there or write elsewhere";
+      const lock = join(few.path, "run.lock");
+      await expect(FileLock.acquire(lock, { waitsFor: () => false })).rejects.toThrow(
+        `${lock}: expected to take this lock ${room}`,
+      );
+      expect(() => makeBelow(few.path, "b")).toThrow(
+        `${join(few.path, "b")}: expected to make this folder ${room}`,
+      );
+      expect(readdirSync(few.path)).toEqual(["a"]);
+    } finally {
+      few.detach();
+    }
+    writeFileSync(join(disk.path, "filler"), Buffer.alloc(64 * 1024));
+    const lock = join(disk.path, "run.lock");
+    await expect(FileLock.acquire(lock, { waitsFor: () => false })).rejects.toThrow(
+      `${lock}: expected to take this lock ${found}`,
+    );
+    expect(readdirSync(disk.path)).toEqual(["filler"]);
   });
 
   it("a staging leaves nothing", async () => {

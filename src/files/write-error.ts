@@ -1,4 +1,5 @@
 import { type FreeSpace, freeSpace, freeSpaceSync } from "./free-space.ts";
+import { unlessItFails } from "./unless-it-fails.ts";
 
 /** What was to be done where it failed. */
 export interface WriteAttempt {
@@ -137,12 +138,4 @@ function explained(
     freeBytes: OF_THE_DISK.has(code) ? free?.bytes : undefined,
     cause,
   });
-}
-
-function unlessItFails<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch {
-    return undefined;
-  }
 }
