@@ -88,14 +88,3 @@ export function writeNewFileSync(path: string, bytes: Uint8Array): void {
     throw error;
   }
 }
-
-/** Makes a file that holds the text; false, and nothing is changed, where there is one of that name. */
-export async function claimFile(path: string, text = ""): Promise<boolean> {
-  try {
-    await writeNewFile(path, [Buffer.from(text)], { durable: false });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  }
-}

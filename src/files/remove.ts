@@ -14,13 +14,6 @@ export async function removeFile(path: string): Promise<void> {
   await writing({ path, aim: AIM }, () => unlink(path).catch(ignoreMissing));
 }
 
-/** Removes a file that several processes may want to: one gets it, and the others find nothing to remove. */
-export async function discardFile(path: string): Promise<void> {
-  const trash = join(dirname(path), temporaryName(basename(path), "trash"));
-  await writing({ path, aim: AIM }, () => rename(path, trash).catch(ignoreMissing));
-  await removeFile(trash);
-}
-
 /** {@link removeFile} for what must not wait. */
 export function removeFileSync(path: string): void {
   writingSync({ path, aim: AIM }, () => {

@@ -110,6 +110,8 @@ const REASONS: Readonly<Record<string, readonly [found: string, advice?: string]
   ENAMETOOLONG: ["a name that is too long for the file system", "choose a shorter one"],
   ELOOP: ["links that go round in a circle"],
   ENOENT: ["a place that is not there, or in which nothing can be made", "write elsewhere"],
+  EBUSY: ["something that is in use, or mounted", "choose another name"],
+  EXDEV: ["another file system than it is on", "choose a place on the same one"],
   EFBIG: ["a file larger than the file system allows", "write elsewhere"],
 };
 
