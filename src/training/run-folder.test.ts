@@ -107,27 +107,25 @@ describe("RunFolder.create", () => {
 });
 
 describe("a run folder that was begun and killed at once", () => {
-  it.each([
-    ["config.json.1609716152"],
-    [".tmp-config.json-0123456789ab"],
-    [".tmp-run.json-0123456789ab"],
-    ["run.lock"],
-  ])("can be begun again where it holds only %s", async (name) => {
-    mkdirSync(path, { recursive: true });
-    const holder = { pid: 2 ** 22 + 1, since: "then", id: "1" };
-    writeFileSync(join(path, name), JSON.stringify({ ...ownIdentity(), ...holder }));
-    RunFolder.requireNew(path, command);
-    await expect(RunFolder.open(path)).rejects.toThrow(
-      `${path} is not a run folder: it has no config.json`,
-    );
-    using run = await RunFolder.create(path, config, command);
-    expect(run.config).toEqual(config);
-    expect(readdirSync(path).filter((each) => each === name)).toEqual(
-      name === "run.lock" ? [name] : [],
-    );
-  });
+  it.each([[".tmp-config.json-0123456789ab"], [".tmp-run.json-0123456789ab"], ["run.lock"]])(
+    "can be begun again where it holds only %s",
+    async (name) => {
+      mkdirSync(path, { recursive: true });
+      const holder = { pid: 2 ** 22 + 1, since: "then", id: "1" };
+      writeFileSync(join(path, name), JSON.stringify({ ...ownIdentity(), ...holder }));
+      RunFolder.requireNew(path, command);
+      await expect(RunFolder.open(path)).rejects.toThrow(
+        `${path} is not a run folder: it has no config.json`,
+      );
+      using run = await RunFolder.create(path, config, command);
+      expect(run.config).toEqual(config);
+      expect(readdirSync(path).filter((each) => each === name)).toEqual(
+        name === "run.lock" ? [name] : [],
+      );
+    },
+  );
 
-  it.each(["config.json.old", "config.json-0123456789ab", "mine.json.12"])(
+  it.each(["config.json.1", "README.md.12", "config.json.old", "config.json-0123456789ab"])(
     "is refused where it holds %s, which no process left",
     async (name) => {
       mkdirSync(path, { recursive: true });

@@ -13,21 +13,20 @@ import { replaceFileSync } from "../files/replace-file.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
 import { EventLog } from "./event-log.ts";
 import type { NewEvent } from "./events.ts";
+import {
+  CONFIG_FILE,
+  IDENTITY_FILE,
+  isOwnLeftover,
+  README_FILE,
+  RECIPE_FILE,
+} from "./run-files.ts";
 import { acquireRunLock, describeLoss } from "./run-lock.ts";
 import { RunLostError } from "./run-lost-error.ts";
 import { runReadme } from "./run-readme.ts";
 
-const CONFIG_FILE = "config.json";
 /** Where a run folder keeps the checkpoints of its stages. */
 export const CHECKPOINTS_FOLDER = "checkpoints";
 const CACHE_FOLDER = "cache";
-/** What the run's config file held when it began. */
-const RECIPE_FILE = "recipe.json";
-
-const README_FILE = "README.md";
-/** What tells this run from all others. */
-const IDENTITY_FILE = "run.json";
-
 /** Where a run folder keeps its events, for those who only read. */
 export const EVENTS_FILE = "events.jsonl";
 
@@ -87,7 +86,7 @@ export class RunFolder implements Disposable {
     refuseContent(path, resumeCommand);
     return locked(path, say, (held) => {
       refuseContent(path, resumeCommand); // somebody else's run may have begun and ended since
-      for (const name of readdirSync(path).filter(isLeftover)) removeFileSync(join(path, name));
+      for (const name of readdirSync(path).filter(isOwnLeftover)) removeFileSync(join(path, name));
       replaceFileSync(join(path, CONFIG_FILE), configToJson(config));
       writeIdentity(path, { id: randomUUID(), config: hashOf(configToJson(config)) });
       if (recipe !== undefined)
@@ -301,18 +300,10 @@ function moveOf(folder: OpenFolder): string | undefined {
     : `The run folder ${folder.path} was moved to ${place}`;
 }
 
-/** What a process leaves that was killed before it had begun the run: the temporary names of its first files. */
-const FIRST_FILES: readonly string[] = [CONFIG_FILE, IDENTITY_FILE, RECIPE_FILE, README_FILE];
-const TEMPORARY = /^\.tmp-(.+)-[0-9a-f]{12}$|^(.+)\.\d+$/;
-function isLeftover(name: string): boolean {
-  const [, hidden, numbered] = TEMPORARY.exec(name) ?? [];
-  return FIRST_FILES.includes(hidden ?? numbered ?? "");
-}
-
 function refuseContent(path: string, resumeCommand: string): void {
-  // Features may have been made before the run.
+  // Features may have been made before the run; and a process may have been killed before it had begun.
   const names = readdirSync(path).filter(
-    (name) => !name.startsWith(LOCK_FILE) && name !== CACHE_FOLDER && !isLeftover(name),
+    (name) => !name.startsWith(LOCK_FILE) && name !== CACHE_FOLDER && !isOwnLeftover(name),
   );
   if (names.length === 0) return;
   const [found, advice] = names.includes(CONFIG_FILE)

@@ -31,6 +31,7 @@ import {
   recordPath,
   requireKnownStages,
 } from "./resume-check.ts";
+import { TOKENIZER_FOLDER } from "./run-files.ts";
 import { EVENTS_FILE, isConfigOwn, type RunFolder } from "./run-folder.ts";
 import { RunJournal, type RunPlace } from "./run-journal.ts";
 import { cleanRun } from "./run-leftovers.ts";
@@ -314,11 +315,12 @@ export class TrainSession {
   async #tokenizer(data: TrainingData): Promise<T5Tokenizer> {
     const { tokenizer } = this.#config;
     if ("pretrained" in tokenizer) return pretrainedTokenizer(tokenizer);
-    const folder = join(this.#run.path, "tokenizer");
+    const folder = join(this.#run.path, TOKENIZER_FOLDER);
     await this.#world.first(async () => {
       if (existsSync(join(folder, "tokenizer_config.json"))) return;
       const captions = data.train.flatMap(captionsOfExample).map(prepareCaption);
       const made = T5Tokenizer.fromCaptions(captions, { vocabSize: tokenizer.vocabSize });
+      makeBelow(this.#run.path, TOKENIZER_FOLDER); // never the run folder anew
       await made.savePretrained(folder);
     });
     return T5Tokenizer.fromPretrained(folder);
