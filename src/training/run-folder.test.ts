@@ -9,12 +9,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { configFromJson } from "../config/index.ts";
 import { ownIdentity } from "../files/process-identity.ts";
 import { readEvents } from "./event-log.ts";
 import { EVENTS_FILE, RunFolder } from "./run-folder.ts";
+import { lossOf } from "./run-lost.ts";
 import { RunLostError } from "./run-lost-error.ts";
 
 const config = configFromJson(
@@ -165,6 +166,37 @@ describe("a run folder that is written", () => {
     mkdirSync(path);
     expect(() => run.append(event)).toThrow("was moved to");
     expect(readdirSync(path)).toEqual([]);
+  });
+
+  it("is lost to those who follow it, too", async () => {
+    using _held = await RunFolder.create(path, config, command);
+    using run = RunFolder.follow(path);
+    run.append(event);
+    expect(readEvents(join(path, EVENTS_FILE))).toEqual([]);
+    const moved = join(parent, "moved");
+    renameSync(path, moved);
+    expect(() => run.append(event)).toThrow(
+      new RunLostError(`The run folder ${path} was moved to ${moved}`),
+    );
+    expect(run.place()).toBe(moved);
+    const cause = new Error("ENOENT");
+    expect(await lossOf(run, cause)).toMatchObject({
+      message: `The run folder ${path} was moved to ${moved}; it has no checkpoint yet, so that it begins anew there with --work-dir ${moved} --resume`,
+      cause,
+    });
+  });
+
+  it("is lost where a file is what it was in, and where nothing can be read any more", async () => {
+    using run = await RunFolder.create(path, config, command);
+    const moved = join(parent, "moved");
+    renameSync(dirname(path), moved);
+    writeFileSync(dirname(path), "mine");
+    rmSync(join(moved, "fox", "checkpoints"), { recursive: true });
+    mkdirSync(join(moved, "fox", "checkpoints"));
+    writeFileSync(join(moved, "fox", "checkpoints", "a"), "no folder");
+    expect(await lossOf(run, undefined)).toMatchObject({
+      message: `The run folder ${path} was moved to ${join(moved, "fox")}; nothing more is written`,
+    });
   });
 
   it("is lost where it was removed", async () => {

@@ -9,6 +9,7 @@ import { World } from "../distributed/index.ts";
 import { makeBelow } from "../files/make-below.ts";
 import { makeFolderSync } from "../files/make-folder.ts";
 import { replaceFile } from "../files/replace-file.ts";
+import { unlessItFails } from "../files/unless-it-fails.ts";
 import { DiskFullError } from "../files/write-error.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
@@ -139,8 +140,9 @@ export class TrainSession {
 
   /** Keeps what models and samplers warn of when they are loaded; Node has shown it already. */
   readonly #noteWarning = ({ name, message }: Error): void => {
-    if (name !== "Warning" || this.#run.lossReason() !== undefined) return;
-    this.#journal.append({ type: "warning", ...this.#journal.place, message });
+    if (name !== "Warning") return;
+    // No step waits for it: a failure would be nobody's to catch.
+    unlessItFails(() => this.#journal.append({ type: "warning", ...this.#journal.place, message }));
   };
 
   #stopped(): false {
