@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { makeOneFolderSync } from "./make-folder.ts";
 
 /**
@@ -12,4 +12,10 @@ export function makeBelow(base: string, ...names: readonly string[]): string {
     makeOneFolderSync(path);
   }
   return path;
+}
+
+/** Makes a folder and the one that it is in, and none above: those are {@link makeBelow}'s base. */
+export function makeWithParent(path: string): string {
+  const parent = dirname(path);
+  return makeBelow(dirname(parent), basename(parent), basename(path));
 }

@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -157,8 +165,10 @@ describe.skipIf(!canMount)("on a real disk that is full", () => {
     expect(readFileSync(path, "utf8")).toBe("first\n");
     rmSync(join(disk.path, "filler"));
     file.append(Buffer.from("second\n"));
+    appendFileSync(path, "another's\n");
+    expect(() => file.append(big)).toThrow(found);
     file.sync();
-    expect(readFileSync(path, "utf8")).toBe("first\nsecond\n");
+    expect(readFileSync(path, "utf8")).toBe("first\nsecond\nanother's\n");
   });
 
   it("locks and folders are named, and nothing is left", async () => {

@@ -15,9 +15,9 @@ import { type LazyTensor, safetensorsPieces } from "../weights/lazy-tensors.ts";
 import { byteSize, formatHeader, type TensorSpec } from "../weights/safetensors-header.ts";
 import {
   BEST_POINTER_NAME,
+  isWhole,
   listCheckpoints,
   POINTER_NAME,
-  readCheckpoint,
   stepName,
   type Warn,
   warnOnStderr,
@@ -256,13 +256,7 @@ async function writeHashed(folder: string, { name, chunks }: StagedFile): Promis
 /** Whole checkpoints, oldest first; damaged ones are evidence and stay. */
 async function wholeCheckpoints(root: string): Promise<string[]> {
   const whole: string[] = [];
-  for (const { path } of await listCheckpoints(root)) {
-    const isWhole = await readCheckpoint(path).then(
-      () => true,
-      () => false,
-    );
-    if (isWhole) whole.push(path);
-  }
+  for (const { path } of await listCheckpoints(root)) if (await isWhole(path)) whole.push(path);
   return whole;
 }
 

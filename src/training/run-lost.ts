@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { unlessItFails } from "../files/unless-it-fails.ts";
-import { listCheckpoints, readCheckpoint } from "./checkpoint-folder.ts";
+import { isWhole, listCheckpoints } from "./checkpoint-folder.ts";
 import { CHECKPOINTS_FOLDER, type RunFolder } from "./run-folder.ts";
 import { RunLostError } from "./run-lost-error.ts";
 import { stageCheckpoints } from "./stage-models.ts";
@@ -31,13 +31,7 @@ async function howToGoOn(run: RunFolder): Promise<string> {
 async function newestIn(place: string, run: RunFolder): Promise<string | undefined> {
   for (const { name } of run.config.stages.toReversed()) {
     const listed = await listCheckpoints(stageCheckpoints(join(place, CHECKPOINTS_FOLDER), name));
-    for (const { path } of listed.toReversed()) {
-      const isWhole = await readCheckpoint(path).then(
-        () => true,
-        () => false,
-      );
-      if (isWhole) return path;
-    }
+    for (const { path } of listed.toReversed()) if (await isWhole(path)) return path;
   }
   return undefined;
 }
