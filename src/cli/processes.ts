@@ -109,7 +109,7 @@ export async function endingWithOthers<T>(
     return await body();
   } catch (error) {
     if (error instanceof RunLostError) {
-      say(`pixart: ${error.message}`);
+      if (world.isFirst || !isLostRank(error.cause)) say(`pixart: ${error.message}`);
       process.exitCode = RUN_LOST;
       return undefined;
     }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { CheckedConfig } from "../config/index.ts";
 import { configOf, loadRecipe, workDirOf } from "../config/load-config.ts";
 import { dryResume, dryRun } from "../training/before-run.ts";
@@ -111,7 +112,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
   if (outcome.finished) {
     say(`Done. Draw pictures: npx pixart sample ${quoted(outcome.folder)} "a prompt"`);
     say(
-      `Publish:             npx pixart publish ${quoted(outcome.folder)} ${quoted(`${outcome.folder}/published`)}`,
+      `Publish:             npx pixart publish ${quoted(outcome.folder)} ${quoted(join(outcome.folder, "published"))}`,
     );
   }
   printResult(outcome.folder);

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { makeBelow } from "../files/make-below.ts";
+import { join } from "node:path";
+import { makeWithParent } from "../files/make-below.ts";
 import { removeFile } from "../files/remove.ts";
 import { replaceFile } from "../files/replace-file.ts";
 import { parseTemporaryName } from "../files/temporary-name.ts";
@@ -53,8 +53,7 @@ export class FeatureStore {
     shardBytes: number = SHARD_BYTES,
   ): Promise<FeatureStore> {
     const store = new FeatureStore(folder, shardBytes);
-    const cache = dirname(folder);
-    makeBelow(dirname(cache), basename(cache), basename(folder));
+    makeWithParent(folder);
     for (const name of (await readdir(folder)).sort()) {
       const path = join(folder, name);
       if (isUnfinished(name)) await removeAbandoned(path);

@@ -97,7 +97,7 @@ async function runOnce(
     const stopCode = ranks
       .map(({ child }) => child.exitCode)
       .find((code) => STOPPED.includes(code ?? 0));
-    const code = firstCause(failures)?.code ?? failures[0]?.code ?? stopCode ?? 0;
+    const code = (firstCause(failures) ?? failures[0])?.code ?? stopCode ?? 0;
     return { code, wasStopped: failures.length === 0 || wasAsked };
   } finally {
     for (const signal of signals) process.off(signal, handOn);
@@ -161,9 +161,9 @@ function failureOf(
   return { rank, how, code: code ?? 1 };
 }
 
-/** The first that did not end because of another. */
+/** The first that did not end because of another; before it one whose run is lost, whatever others failed with because of it. */
 const firstCause = (failures: readonly Failure[]): Failure | undefined =>
-  failures.find(({ code }) => code !== LOST_RANK);
+  failures.find(({ code }) => code === RUN_LOST) ?? failures.find(({ code }) => code !== LOST_RANK);
 
 function report(
   failures: readonly Failure[],

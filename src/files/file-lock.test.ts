@@ -65,8 +65,8 @@ async function holder(before: readonly string[] = []): Promise<ChildProcess> {
 const held = (): { readonly pid: number; readonly id: string } =>
   JSON.parse(readFileSync(path, "utf8"));
 /** A lock as a process would leave it that was this one but for some changes. */
-const leave = (changes: object): void =>
-  writeFileSync(path, JSON.stringify({ ...ownIdentity(), since: "then", id: "x", ...changes }));
+const leave = (changes: object, at = path): void =>
+  writeFileSync(at, JSON.stringify({ ...ownIdentity(), since: "then", id: "x", ...changes }));
 
 /** Whether processes can be put into namespaces of their own here. */
 const isolates = ((): boolean => {

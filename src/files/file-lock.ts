@@ -1,31 +1,29 @@
-import { createHash, randomUUID } from "node:crypto";
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { lstatSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startBeat } from "./lock-beat.ts";
-import { ownIdentity, type ProcessIdentity, stateOf } from "./process-identity.ts";
+import {
+  clearLeftovers,
+  type FoundLock,
+  guardOf,
+  isLock,
+  type LockHolder,
+  newContent,
+  parseHolder,
+  readLock,
+  removeGuarded,
+  removeLock,
+  timesOf,
+  tryTake,
+} from "./lock-file.ts";
+import { stateOf } from "./process-identity.ts";
+import { writing } from "./write-error.ts";
 
-/** The process that holds a lock. */
-export interface LockHolder extends ProcessIdentity {
-  /** In ISO 8601. */
-  readonly since: string;
-  /** No two locks have the same, also of one process. */
-  readonly id: string;
-}
+export type { LockHolder } from "./lock-file.ts";
 
 /** Looks at the lock of a process that cannot be seen are this far apart. */
 const LOOK_MS = 500;
+/** What was given back is tried again after. */
+const RETRY_MS = 10;
 /** So long its times must stand still before it is taken over: twelve beats. */
 export const STILL_MS = 60_000;
 
@@ -44,18 +42,23 @@ export interface LockWaiting {
   readonly stillMs?: number;
 }
 
-/** A lock is held by a process that runs, or whose lock cannot be understood. */
+/** A lock is held by a process that runs, or cannot be understood. */
 export class LockHeldError extends Error {
   override readonly name: string = "LockHeldError";
+  readonly path: string;
   readonly holder: LockHolder | undefined;
-  /** What its file holds; undefined where it is no file. */
-  readonly content: string | undefined;
+  readonly found: FoundLock;
 
-  constructor(path: string, holder: LockHolder | undefined, content: string | undefined) {
-    const who = holder === undefined ? "something else" : `process ${holder.pid} on ${holder.host}`;
-    super(`The lock ${path} is held by ${who}`);
+  constructor(path: string, holder: LockHolder | undefined, found: FoundLock) {
+    const what = found.isFile ? "a file that no process wrote as its lock" : found.text;
+    super(
+      holder === undefined
+        ? `The lock ${path} cannot be taken: ${what} has its name; remove it`
+        : `The lock ${path} is held by process ${holder.pid} on ${holder.host}`,
+    );
+    this.path = path;
     this.holder = holder;
-    this.content = content;
+    this.found = found;
   }
 }
 
@@ -80,28 +83,30 @@ export class FileLock implements Disposable {
     this.#endBeat = startBeat(path, content);
   }
 
-  /** Takes the lock. Throws {@link LockHeldError}. */
+  /** Takes the lock. Throws {@link LockHeldError} and FileWriteError. */
   static async acquire(path: string, waiting: LockWaiting): Promise<FileLock> {
     const content = newContent();
-    await take(path, content, waiting);
-    await clearLeftovers(path);
-    return new FileLock(path, content);
+    const attempt = { path, aim: "take this lock", neededBytes: content.length };
+    await writing(attempt, () => take(path, content, waiting));
+    const lock = new FileLock(path, content); // beats from here on
+    clearLeftovers(path);
+    return lock;
   }
 
   /** Whether this process still has it; at another place where its folder was moved to. */
   isHeld(path: string = this.#path): boolean {
-    return readLock(path) === this.#content;
+    return isLock(path, this.#content);
   }
 
   /** Gives it back, at another place where its folder was moved to. */
   release(path: string = this.#path): void {
     this.#endBeat();
-    if (readLock(path) !== this.#content) return;
-    const guard = guardOf(path, this.#content);
-    // Where another process is about to take it away, it is not there for long.
-    if (!canRemove(guard)) return;
-    removeIf(path, this.#content);
-    rmSync(guard, { force: true });
+    try {
+      if (this.isHeld(path)) removeLock(path, this.#content);
+    } catch (error) {
+      // What the work came to, or why it failed, matters more; and it falls to the next one when this process is gone.
+      process.emitWarning(String(error));
+    }
   }
 
   [Symbol.dispose](): void {
@@ -113,57 +118,53 @@ export class FileLock implements Disposable {
 export function holderOf(
   path: string,
 ): { readonly holder: LockHolder | undefined; readonly isAtWork: boolean } | undefined {
-  const content = readLock(path);
-  if (content === undefined) return undefined;
-  const holder = parseHolder(content);
+  const found = readLock(path);
+  if (found === undefined) return undefined;
+  const holder = found.isFile ? parseHolder(found.text) : undefined;
   const state = holder === undefined ? "running" : stateOf(holder);
   return { holder, isAtWork: state === "unseen" ? beatsByClock(path) : state === "running" };
 }
 
 /** By the clocks of both machines, which may differ by as much again. */
 function beatsByClock(path: string): boolean {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = lstatSync(path, { throwIfNoEntry: false });
   return found !== undefined && Date.now() - found.mtimeMs < 2 * STILL_MS;
 }
 
-/** What {@link readLock} gives for a folder, which no file holds. */
-const FOLDER = "\0folder";
-
-const newContent = (): string => {
-  const holder: LockHolder = {
-    ...ownIdentity(),
-    since: new Date().toISOString(),
-    id: randomUUID(),
-  };
-  return `${JSON.stringify(holder)}\n`;
-};
-
-/** The lock that is held by who removes the lock of this content. */
-const guardOf = (path: string, content: string): string =>
-  `${path}.${createHash("sha256").update(content).digest("hex").slice(0, 16)}`;
-
 async function take(path: string, content: string, waiting: LockWaiting): Promise<void> {
   let hasSaid = false;
-  while (!tryTake(path, content)) {
+  for (let vanished = 0; !tryTake(path, content); ) {
     const found = readLock(path);
-    if (found === undefined) continue; // just given back
-    if (found === FOLDER) throw new LockHeldError(path, undefined, undefined);
-    const holder = parseHolder(found);
-    const state = holder === undefined ? "unseen" : stateOf(holder);
+    if (found === undefined) {
+      // Just given back; or the file system has a name for which it finds nothing.
+      if (++vanished * RETRY_MS > STILL_MS) throw new LockHeldError(path, undefined, NOTHING);
+      await sleep(RETRY_MS);
+      continue;
+    }
+    vanished = 0;
+    if (!found.isFile) throw new LockHeldError(path, undefined, found);
+    const holder = parseHolder(found.text);
     const refuse = (): void => {
       if (!waiting.waitsFor(holder)) throw new LockHeldError(path, holder, found);
       if (!hasSaid) waiting.onWait?.();
       hasSaid = true;
     };
-    if (holder === undefined) refuse();
+    if (holder === undefined) {
+      await sleep(LOOK_MS); // where no links can be made, it may be half written
+      if (!isLock(path, found.text)) continue;
+      refuse();
+    }
+    const state = holder === undefined ? "unseen" : stateOf(holder);
     if (state === "running") {
       refuse();
       await sleep(LOOK_MS / 5);
-    } else if (state === "gone" || (await standsStill(path, found, waiting, refuse))) {
-      await evict(path, found);
+    } else if (state === "gone" || (await standsStill(path, found.text, waiting, refuse))) {
+      await evict(path, found.text);
     }
   }
 }
+
+const NOTHING: FoundLock = { isFile: false, text: "something that cannot be opened" };
 
 /** Watches a lock: true once it has stood still for long enough, false where it was given back. */
 async function standsStill(
@@ -176,7 +177,7 @@ async function standsStill(
   let mark = timesOf(path);
   for (let looks = 0; looks * LOOK_MS < stillMs; looks++) {
     await sleep(Math.min(LOOK_MS, stillMs));
-    if (readLock(path) !== content) return false;
+    if (!isLock(path, content)) return false;
     const now = timesOf(path);
     if (now === mark) continue;
     onBeat();
@@ -188,101 +189,8 @@ async function standsStill(
 /** Takes a lock away, if it is still that of this content. */
 async function evict(path: string, content: string): Promise<void> {
   const guard = guardOf(path, content);
-  await take(guard, newContent(), { waitsFor: () => true });
-  removeIf(path, content);
-  rmSync(guard, { force: true });
-}
-
-/** Takes the lock of a removal. Where no file can be made, nobody else has it or gets it either. */
-function canRemove(guard: string): boolean {
-  try {
-    return tryTake(guard, newContent());
-  } catch {
-    return true;
-  }
-}
-
-function removeIf(path: string, content: string): void {
-  if (readLock(path) === content) rmSync(path, { force: true });
-}
-
-/** Links rather than creates, so that the file never shows without its content. */
-function tryTake(path: string, content: string): boolean {
-  const staged = `${path}.${randomUUID()}.new`;
-  const file = openSync(staged, "wx");
-  try {
-    writeSync(file, content);
-    fsyncSync(file);
-    linkSync(staged, path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    // A server whose answer was lost is asked again, and finds the link that it has made itself.
-    return fstatSync(file).nlink === 2;
-  } finally {
-    closeSync(file);
-    rmSync(staged, { force: true });
-  }
-}
-
-/** Removes what processes left that were killed while they took or gave back this lock. */
-async function clearLeftovers(path: string): Promise<void> {
-  const folder = dirname(path);
-  for (const name of readdirSync(folder)) {
-    if (!name.startsWith(basename(path))) continue;
-    const match = LEFTOVER.exec(name.slice(basename(path).length));
-    if (match === null) continue;
-    const left = join(folder, name);
-    const content = readLock(left);
-    const holder = content === undefined ? undefined : parseHolder(content);
-    if (content === undefined || holder === undefined || stateOf(holder) !== "gone") continue;
-    if (match[1] !== undefined) rmSync(left, { force: true });
-    else await evict(left, content);
-  }
-}
-
-/** Behind a lock's name: its guard's, or with a group what one of them was linked from. */
-const LEFTOVER =
-  /^(?:\.[0-9a-f]{16})*(?:\.[0-9a-f]{16}|\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.new)$/;
-
-/** Undefined for what no lock holds. */
-function parseHolder(content: string): LockHolder | undefined {
-  let value: Partial<Record<keyof LockHolder, unknown>> | null;
-  try {
-    value = JSON.parse(content);
-  } catch {
-    return undefined;
-  }
-  const { pid, host, boot, namespace, started, since, id } = Object(value) as NonNullable<
-    typeof value
-  >;
-  const isTextOrNull = (field: unknown): field is string | null =>
-    field === null || typeof field === "string";
-  return Number.isSafeInteger(pid) &&
-    typeof host === "string" &&
-    isTextOrNull(boot) &&
-    isTextOrNull(namespace) &&
-    isTextOrNull(started) &&
-    typeof since === "string" &&
-    typeof id === "string"
-    ? { pid: pid as number, host, boot, namespace, started, since, id }
-    : undefined;
-}
-
-/** Opens the file, so that a file system of the network asks its server. Undefined where there is none. */
-function readLock(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR" || code === "ESTALE") return undefined;
-    if (code === "EISDIR") return FOLDER;
-    throw error;
-  }
-}
-
-/** What a beat changes. */
-function timesOf(path: string): string {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found === undefined ? "" : `${found.ino} ${found.mtimeNs} ${found.ctimeNs}`;
+  const own = newContent();
+  await take(guard, own, { waitsFor: () => true });
+  removeGuarded(path, content);
+  removeGuarded(guard, own);
 }

@@ -1,20 +1,21 @@
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync } from "node:fs";
+import { unlessItFails } from "./unless-it-fails.ts";
+import { writeAllSync } from "./write-all.ts";
 import { writeBytes, writingSync } from "./write-error.ts";
 
-/** A file that grows by whole records: one is there with all its bytes or not at all, also where the disk is full. */
+/**
+ * A file that grows by whole records: one is there with all its bytes or not at all, also where the disk is full. Where another
+ * process has appended meanwhile its records stay.
+ */
 export class GrowingFile implements Disposable {
   readonly #path: string;
   readonly #file: number;
   readonly #advice: string | undefined;
-  #size: number;
 
   private constructor(path: string, flags: "a" | "ax", advice: string | undefined) {
     this.#path = path;
     this.#advice = advice;
-    [this.#file, this.#size] = writingSync({ path, aim: "append to this file" }, () => {
-      const file = openSync(path, flags);
-      return [file, fstatSync(file).size];
-    });
+    this.#file = writingSync({ path, aim: "append to this file" }, () => openSync(path, flags));
   }
 
   /**
@@ -33,20 +34,20 @@ export class GrowingFile implements Disposable {
   /** Adds a record. It survives the death of the process from here on, and a power cut after {@link sync}. */
   append(record: Uint8Array): void {
     this.#writing(record.length, () => {
+      const { size } = fstatSync(this.#file);
       try {
-        for (let done = 0; done < record.length; ) done += writeSync(this.#file, record, done);
+        writeAllSync(this.#file, record);
       } catch (error) {
-        this.#forget(); // a half record would spoil the next one
+        // A half record would spoil the next one; why it could not be written matters more.
+        unlessItFails(() => ftruncateSync(this.#file, size));
         throw error;
       }
     });
-    this.#size += record.length;
   }
 
   /** Forgets what is beyond so many bytes. */
   cut(size: number): void {
     writingSync({ path: this.#path, aim: "cut this file" }, () => ftruncateSync(this.#file, size));
-    this.#size = size;
   }
 
   /** Returns when all that was added is on the disk. */
@@ -65,13 +66,5 @@ export class GrowingFile implements Disposable {
       this.#advice === undefined ? attempt : { ...attempt, whenFull: this.#advice },
       action,
     );
-  }
-
-  #forget(): void {
-    try {
-      ftruncateSync(this.#file, this.#size);
-    } catch {
-      // Why the record could not be written matters more.
-    }
   }
 }

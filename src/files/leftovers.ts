@@ -1,5 +1,5 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { namesIn } from "./names-in.ts";
 import { removeTree } from "./remove.ts";
 import { parseTemporaryName, type TemporaryKind } from "./temporary-name.ts";
 
@@ -14,11 +14,7 @@ export interface Leftover {
 
 /** What lies in a folder under a hidden name of ours; nothing where there is no such folder. */
 export async function leftoversIn(folder: string): Promise<Leftover[]> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException): string[] => {
-    if (error.code === "ENOENT") return [];
-    throw error;
-  });
-  return names.flatMap((hidden) => {
+  return (await namesIn(folder)).flatMap((hidden) => {
     const parsed = parseTemporaryName(hidden);
     return parsed === undefined ? [] : [{ hidden, ...parsed }];
   });

@@ -1,39 +1,51 @@
 // The worker of lock-beat.ts. JavaScript, because a worker thread of Node 20 loads no TypeScript.
-import { closeSync, futimesSync, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, futimesSync, openSync, readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 
 /** @typedef {import("./lock-beat.ts").BeatMessage} BeatMessage */
 
 const port = parentPort;
 if (port === null) throw new Error("Expected to be run by a worker thread");
-/** Open lock files by their content. A file that was taken over is another one, and is left alone. @type {Map<string, number>} */
+/** Where locks lie, by their content. @type {Map<string, string>} */
 const held = new Map();
+/** Their open files. A lock that was taken over is another one, and is left alone. @type {Map<string, number>} */
+const open = new Map();
 
 port.on("message", (/** @type {BeatMessage} */ { content, path }) => {
-  const file = held.get(content);
+  const file = open.get(content);
   if (file !== undefined) closeSync(file);
+  open.delete(content);
   held.delete(content);
-  if (path !== null) hold(path, content);
+  if (path === null) return;
+  held.set(content, path);
+  beat(content, path);
 });
 
-/** @param {string} path @param {string} content */
-function hold(path, content) {
+setInterval(() => {
+  for (const [content, path] of held) beat(content, path);
+}, workerData);
+
+/** @param {string} content @param {string} path */
+function beat(content, path) {
+  const now = new Date();
   try {
-    const file = openSync(path, "r+");
-    if (readFileSync(file, "utf8") === content) held.set(content, file);
-    else closeSync(file);
+    const file = open.get(content) ?? openLock(content, path);
+    if (file !== undefined) futimesSync(file, now, now);
   } catch {
-    // Gone already: its holder finds out before it writes.
+    // What fails for a moment, a disk or for want of handles, may be back at the next beat; and its holder asks before it writes.
   }
 }
 
-setInterval(() => {
-  for (const file of held.values()) {
-    const now = new Date();
-    try {
-      futimesSync(file, now, now);
-    } catch {
-      // As above; and a disk that fails for a moment may be back at the next beat.
+/** @param {string} content @param {string} path @returns {number | undefined} */
+function openLock(content, path) {
+  const file = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  try {
+    if (readFileSync(file, "utf8") === content) {
+      open.set(content, file);
+      return file;
     }
+  } finally {
+    if (!open.has(content)) closeSync(file);
   }
-}, workerData);
+  return undefined;
+}

@@ -9,6 +9,8 @@ export interface BeatMessage {
   readonly path: string | null;
 }
 
+/** Where the locks of this process lie, by their content. */
+const held = new Map<string, string>();
 let thread: Worker | undefined;
 
 /**
@@ -16,15 +18,31 @@ let thread: Worker | undefined;
  * what ends that.
  */
 export function startBeat(path: string, content: string): () => void {
-  thread ??= startThread();
-  const own = thread;
-  own.postMessage({ content, path } satisfies BeatMessage);
-  return () => own.postMessage({ content, path: null } satisfies BeatMessage);
+  held.set(content, path);
+  if (thread === undefined) startThread();
+  else tell(content, path);
+  return () => {
+    held.delete(content);
+    tell(content, null);
+  };
 }
 
-function startThread(): Worker {
+function tell(content: string, path: string | null): void {
+  thread?.postMessage({ content, path } satisfies BeatMessage);
+}
+
+/** Starts the thread, and one beat later another where it ends: for want of memory, or of processes. */
+function startThread(): void {
   const script = new URL("./lock-beat-worker.js", import.meta.url);
   const worker = new Worker(script, { workerData: BEAT_MS, execArgv: [] });
   worker.unref();
-  return worker;
+  worker.once("error", (error) => process.emitWarning(`Locks had no sign of life: ${error}`));
+  worker.once("exit", () => {
+    thread = undefined;
+    setTimeout(() => {
+      if (thread === undefined && held.size > 0) startThread();
+    }, BEAT_MS).unref();
+  });
+  thread = worker;
+  for (const [content, path] of held) tell(content, path);
 }

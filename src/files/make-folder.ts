@@ -28,12 +28,19 @@ export function makeFolderSync(path: string): string | undefined {
   return writingSync({ path, aim: AIM }, () => {
     if (isFolder(path, statIfThere(path))) return undefined;
     const first = isTop(path) ? undefined : makeFolderSync(dirname(path));
+    return makeOneFolderSync(path) ? (first ?? path) : first;
+  });
+}
+
+/** Makes one folder, and none above it; false where there is one already. */
+export function makeOneFolderSync(path: string): boolean {
+  return writingSync({ path, aim: AIM }, () => {
     try {
       mkdirSync(path);
-      return first ?? path;
+      return true;
     } catch (error) {
       requireExisting(path, error, statIfThere(path));
-      return first; // another process was faster
+      return false;
     }
   });
 }

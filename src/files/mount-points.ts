@@ -1,5 +1,5 @@
-import { readFile, realpath } from "node:fs/promises";
-import { sep } from "node:path";
+import { readFile, realpath, stat } from "node:fs/promises";
+import { dirname, sep } from "node:path";
 
 /** Where other file systems, or other folders of this one, are mounted at or below a folder; none where there is no /proc. */
 export async function mountPointsIn(folder: string): Promise<string[]> {
@@ -16,4 +16,12 @@ export async function mountPointsIn(folder: string): Promise<string[]> {
       ).toString(),
     )
     .filter((path) => path === place || path.startsWith(place + sep));
+}
+
+/** Whether a folder is one that something is mounted at; false where there is no such folder. */
+export async function isMountPoint(folder: string): Promise<boolean> {
+  const place = await realpath(folder).catch(() => undefined);
+  if (place === undefined) return false;
+  const [own, above] = await Promise.all([stat(place), stat(dirname(place))]);
+  return own.dev !== above.dev || (await mountPointsIn(place)).includes(place);
 }

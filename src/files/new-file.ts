@@ -1,6 +1,8 @@
-import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { removeFile, removeFileSync } from "./remove.ts";
+import { unlessItFails } from "./unless-it-fails.ts";
+import { writeAllSync } from "./write-all.ts";
 import { writeBytes, writing, writingSync } from "./write-error.ts";
 
 // Large enough for full disk speed, small enough that timers and signals run in between.
@@ -75,7 +77,7 @@ export function writeNewFileSync(path: string, bytes: Uint8Array): void {
   try {
     writingSync({ path, aim: writeBytes(bytes.length), neededBytes: bytes.length }, () => {
       try {
-        for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+        writeAllSync(file, bytes);
         fsyncSync(file);
       } finally {
         closeSync(file);
@@ -84,24 +86,5 @@ export function writeNewFileSync(path: string, bytes: Uint8Array): void {
   } catch (error) {
     unlessItFails(() => removeFileSync(path));
     throw error;
-  }
-}
-
-/** Makes a file that holds the text; false, and nothing is changed, where there is one of that name. */
-export async function claimFile(path: string, text = ""): Promise<boolean> {
-  try {
-    await writeNewFile(path, [Buffer.from(text)], { durable: false });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  }
-}
-
-function unlessItFails(action: () => void): void {
-  try {
-    action();
-  } catch {
-    // What failed before matters more.
   }
 }

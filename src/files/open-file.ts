@@ -1,5 +1,5 @@
 import { constants, createWriteStream, type WriteStream } from "node:fs";
-import { type FileHandle, open, truncate, unlink, utimes } from "node:fs/promises";
+import { type FileHandle, open, truncate, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryName } from "./temporary-name.ts";
 import { writing } from "./write-error.ts";
@@ -39,9 +39,3 @@ export async function syncFile(path: string): Promise<void> {
     }
   });
 }
-
-/** Sets a file's times to now: a sign of life. */
-export const touchFile = (path: string): Promise<void> => {
-  const now = new Date();
-  return utimes(path, now, now);
-};

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readlinkSync, statSync } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync, openSync, readlinkSync, statSync } from "node:fs";
 
 /** A folder that is kept open, so that it is known by itself and not by its name alone. */
 export class OpenFolder implements Disposable {
@@ -28,7 +28,12 @@ export class OpenFolder implements Disposable {
   }
 
   #isAt(path: string): boolean {
-    const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+    let found: BigIntStats | undefined;
+    try {
+      found = statSync(path, { bigint: true, throwIfNoEntry: false });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOTDIR") throw error; // a file is where one above it was
+    }
     if (found === undefined) return false;
     const { dev, ino } = fstatSync(this.#file, { bigint: true });
     return found.dev === dev && found.ino === ino;

@@ -14,13 +14,6 @@ export async function removeFile(path: string): Promise<void> {
   await writing({ path, aim: AIM }, () => unlink(path).catch(ignoreMissing));
 }
 
-/** Removes a file that several processes may want to: one gets it, and the others find nothing to remove. */
-export async function discardFile(path: string): Promise<void> {
-  const trash = join(dirname(path), temporaryName(basename(path), "trash"));
-  await writing({ path, aim: AIM }, () => rename(path, trash).catch(ignoreMissing));
-  await removeFile(trash);
-}
-
 /** {@link removeFile} for what must not wait. */
 export function removeFileSync(path: string): void {
   writingSync({ path, aim: AIM }, () => {
@@ -33,8 +26,10 @@ export function removeFileSync(path: string): void {
 }
 
 /**
- * Removes a file, or a folder with all that is in it. Links are removed and never followed. Nothing is removed where another
- * file system, or another folder, is mounted in it: what lies there is not the folder's own. Throws FileWriteError.
+ * Removes a file, or a folder with all that is in it. Links are removed and never followed, but for one that somebody puts in
+ * a folder's place at the very moment. Nothing is removed where another file system, or another folder, is mounted in it: what
+ * lies there is not the folder's own. On systems that don't list what is mounted, another file system is met on the way: it stays,
+ * and what came before it is gone. Throws FileWriteError.
  */
 export async function removeTree(path: string): Promise<void> {
   const found = await lstat(path).catch(ignoreMissing);

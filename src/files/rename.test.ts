@@ -5,14 +5,18 @@ import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { renameToFree } from "./rename.ts";
 
 // A file system such as FAT, where a file has one name alone.
-const disk = vi.hoisted(() => ({ hasLinks: true }));
+const disk = vi.hoisted(() => ({ hasLinks: true, renames: true }));
 vi.mock("node:fs/promises", async (original) => {
   const fs = await original<typeof import("node:fs/promises")>();
   const link = async (from: string, to: string): Promise<void> => {
     if (disk.hasLinks) return fs.link(from, to);
     throw Object.assign(new Error("EPERM: operation not permitted, link"), { code: "EPERM" });
   };
-  return { ...fs, link };
+  const rename = async (from: string, to: string): Promise<void> => {
+    if (disk.renames) return fs.rename(from, to);
+    throw Object.assign(new Error("EIO: i/o error, rename"), { code: "EIO" });
+  };
+  return { ...fs, link, rename };
 });
 
 const top = mkdtempSync(join(tmpdir(), "pixart-rename-"));
@@ -45,4 +49,15 @@ describe.each([true, false])("renameToFree, where files can have two names: %s",
       `${join(work, "to")}: expected to give what was written this name but found that there is one already (EEXIST); choose another name`,
     );
   });
+});
+
+it("renameToFree leaves no empty file where the rename fails", async () => {
+  const work = mkdtempSync(join(top, "case-"));
+  writeFileSync(join(work, "from"), "x");
+  Object.assign(disk, { hasLinks: false, renames: false });
+  await expect(renameToFree(join(work, "from"), join(work, "to"))).rejects.toThrow("(EIO)");
+  expect(readdirSync(work)).toEqual(["from"]);
+  disk.renames = true;
+  await renameToFree(join(work, "from"), join(work, "to"));
+  expect(readdirSync(work)).toEqual(["to"]);
 });

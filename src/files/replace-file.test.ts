@@ -14,8 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { claimFile, writeNewFile, writeNewFileSync } from "./new-file.ts";
-import { linkFileSync, renamePathSync } from "./rename.ts";
+import { writeNewFile, writeNewFileSync } from "./new-file.ts";
 import { replaceFile, replaceFileSync, replaceLink } from "./replace-file.ts";
 
 const top = mkdtempSync(join(tmpdir(), "pixart-replace-"));
@@ -70,7 +69,6 @@ describe("writeNewFile", () => {
       const found = `${to}: expected to make this file but found that there is one already (EEXIST); choose another name`;
       await expect(writeNewFile(to, [Buffer.from("new")])).rejects.toThrow(found);
       expect(() => writeNewFileSync(to, Buffer.from("new"))).toThrow(found);
-      expect(await claimFile(to)).toBe(false);
     }
     expect(read()).toBe("mine");
     expect(readdirSync(work).sort()).toEqual(["file", "link"]);
@@ -84,12 +82,6 @@ describe("writeNewFile", () => {
     await expect(writeNewFile(path, chunks())).rejects.toThrow("no more");
     expect(readdirSync(work)).toEqual([]);
   });
-
-  it("claims a name once", async () => {
-    const claims = await Promise.all(Array.from({ length: 8 }, (_, i) => claimFile(path, `${i}`)));
-    expect(claims.filter(Boolean)).toHaveLength(1);
-    expect(read()).toBe(`${claims.indexOf(true)}`);
-  });
 });
 
 it("replaceLink takes the place of a link, also of one that leads nowhere", async () => {
@@ -97,15 +89,4 @@ it("replaceLink takes the place of a link, also of one that leads nowhere", asyn
   await replaceLink(path, "other");
   expect(readlinkSync(path)).toBe("other");
   expect(readdirSync(work)).toEqual(["file"]);
-});
-
-it("linkFileSync and renamePathSync say whether they could", () => {
-  writeFileSync(path, "x");
-  const other = join(work, "other");
-  expect(linkFileSync(path, other)).toBe(true);
-  expect(linkFileSync(path, other)).toBe(false);
-  expect(renamePathSync(other, join(work, "third"))).toBe(true);
-  expect(renamePathSync(other, join(work, "fourth"))).toBe(false);
-  expect(readdirSync(work).sort()).toEqual(["file", "third"]);
-  expect(() => linkFileSync(join(work, "nothing"), other)).toThrow(`${other}: expected to link it`);
 });

@@ -5,6 +5,7 @@ import { writeNewFile, writeNewFileSync } from "./new-file.ts";
 import { removeFile, removeFileSync } from "./remove.ts";
 import { syncFolder, syncFolderSync } from "./sync-folder.ts";
 import { temporaryName } from "./temporary-name.ts";
+import { unlessItFails } from "./unless-it-fails.ts";
 import { writing, writingSync } from "./write-error.ts";
 
 const AIM = "put a new file in its place";
@@ -42,11 +43,7 @@ export function replaceFileSync(path: string, content: string | Uint8Array): voi
       renameSync(temporary, path);
     });
   } catch (error) {
-    try {
-      removeFileSync(temporary);
-    } catch {
-      // What failed matters more than whether its remains could be removed.
-    }
+    unlessItFails(() => removeFileSync(temporary));
     throw error;
   }
   syncFolderSync(dirname(path));

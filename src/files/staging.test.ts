@@ -11,6 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { bindMount, canMount, smallDisk } from "../../test/fixtures/small-disk.ts";
 import { Staging } from "./staging.ts";
 import { parseTemporaryName, temporaryName } from "./temporary-name.ts";
 
@@ -74,18 +75,39 @@ describe("Staging", () => {
     write(staging.path);
     appear(target);
     await expect(staging.publish()).rejects.toThrow(
-      `${target}: expected to give what was written this name but found `,
+      `${target}: expected to give what was written, which stays at ${staging.path}, this name but found `,
     );
     if (existsSync(target)) expect(readFileSync(target, "utf8")).toBe("mine");
   });
 
   it("never puts a folder over one that holds something", async () => {
     folder(target);
-    await expect(publish((path) => mkdirSync(path))).rejects.toThrow(
-      `${target}: expected to give what was written this name but found a folder with something in it (ENOTEMPTY); choose another name`,
+    let kept = "";
+    const failing = publish((path) => {
+      kept = path;
+      mkdirSync(path);
+    });
+    await expect(failing).rejects.toThrow(
+      /this name but found a folder with something in it \(ENOTEMPTY\); choose another name$/,
     );
-    expect(readdirSync(work)).toEqual(["out.bin"]);
     expect(readdirSync(target)).toEqual(["inner"]);
+    expect(existsSync(kept)).toBe(true);
+  });
+
+  it.skipIf(!canMount)("is refused at once where something is mounted", async () => {
+    const other = join(work, "other");
+    mkdirSync(other);
+    for (const disk of [smallDisk(64), bindMount(other, join(work, "volume"))]) {
+      try {
+        await expect(Staging.beside(disk.path)).rejects.toThrow(
+          `${disk.path}: expected to put what is to be written in its place but found another folder mounted there; choose a name in it`,
+        );
+        expect(await publish(folder, join(disk.path, "in"))).toBe(join(disk.path, "in"));
+        expect(readdirSync(disk.path)).toEqual(["in"]);
+      } finally {
+        disk.detach();
+      }
+    }
   });
 
   it("removes what it made, and only that, where it is not published", async () => {

@@ -1,14 +1,17 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { makeFolder, makeTemporaryFolder } from "./make-folder.ts";
+import { isMountPoint } from "./mount-points.ts";
 import { removeTree } from "./remove.ts";
 import { renameToFree } from "./rename.ts";
 import { syncFolder } from "./sync-folder.ts";
+import { FileWriteError } from "./write-error.ts";
 
 /**
  * A place beside a file or folder that is to be made, in a hidden folder that is new and this process's own, so that nothing
  * of anybody else's is ever in the way. What is written to {@link path} takes the target's name by {@link publish}, whole or
- * not at all; without that it is removed when the staging is disposed. A killed process leaves `.tmp-NAME-…` behind.
+ * not at all; where only that fails it stays. Without that it is removed when the staging is disposed. A killed process leaves
+ * `.tmp-NAME-…` behind.
  */
 export class Staging implements AsyncDisposable {
   /** Where to write: nothing is there yet. Has the target's own name. */
@@ -28,6 +31,7 @@ export class Staging implements AsyncDisposable {
   static async beside(target: string): Promise<Staging> {
     const path = resolve(target);
     await makeFolder(dirname(path));
+    if (await isMountPoint(path)) throw mounted(path);
     return new Staging(path, await makeTemporaryFolder(dirname(path), basename(path)));
   }
 
@@ -39,7 +43,13 @@ export class Staging implements AsyncDisposable {
 
   async #publish(): Promise<string> {
     if ((await stat(this.path)).isDirectory()) await syncFolder(this.path);
-    await renameToFree(this.path, this.#target);
+    try {
+      const aim = `give what was written, which stays at ${this.path}, this name`;
+      await renameToFree(this.path, this.#target, aim);
+    } catch (error) {
+      this.keep(); // hours of work may lie there
+      throw error;
+    }
     await syncFolder(dirname(this.#target));
     return this.#target;
   }
@@ -57,3 +67,10 @@ export class Staging implements AsyncDisposable {
     await removeTree(this.#folder).catch((error: unknown) => process.emitWarning(String(error)));
   }
 }
+
+/** Nothing can be renamed to a name that something is mounted at, such as a container's volume. */
+const mounted = (path: string): FileWriteError =>
+  new FileWriteError(
+    { path, aim: "put what is to be written in its place" },
+    { code: "EBUSY", found: "another folder mounted there", advice: "choose a name in it" },
+  );

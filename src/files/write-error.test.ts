@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -8,7 +16,9 @@ import {
   type SmallDisk,
   smallDisk,
 } from "../../test/fixtures/small-disk.ts";
+import { FileLock } from "./file-lock.ts";
 import { GrowingFile } from "./growing-file.ts";
+import { makeBelow } from "./make-below.ts";
 import { makeFolder, makeFolderSync } from "./make-folder.ts";
 import { writeNewFile, writeNewFileSync } from "./new-file.ts";
 import { replaceFile, replaceFileSync } from "./replace-file.ts";
@@ -99,6 +109,24 @@ describe("makeFolder", () => {
   });
 });
 
+describe("makeBelow", () => {
+  it("makes what is missing in a folder that is there, and never that one", () => {
+    const base = join(top, "below");
+    expect(() => makeBelow(base, "a")).toThrow(
+      `${join(base, "a")}: expected to make this folder but found a place that is not there`,
+    );
+    mkdirSync(base);
+    for (const _ of [1, 2]) expect(makeBelow(base, "a", "b")).toBe(join(base, "a", "b"));
+  });
+
+  it("says where a file is in the way", () => {
+    writeFileSync(join(top, "plain"), "mine");
+    expect(() => makeBelow(top, "plain", "x")).toThrow(
+      `${join(top, "plain")}: expected to make this folder but found a file of that name; choose another name`,
+    );
+  });
+});
+
 describe.skipIf(!canMount)("on a real disk that is full", () => {
   let disk: SmallDisk;
   beforeEach(() => {
@@ -137,8 +165,35 @@ describe.skipIf(!canMount)("on a real disk that is full", () => {
     expect(readFileSync(path, "utf8")).toBe("first\n");
     rmSync(join(disk.path, "filler"));
     file.append(Buffer.from("second\n"));
+    appendFileSync(path, "another's\n");
+    expect(() => file.append(big)).toThrow(found);
     file.sync();
-    expect(readFileSync(path, "utf8")).toBe("first\nsecond\n");
+    expect(readFileSync(path, "utf8")).toBe("first\nsecond\nanother's\n");
+  });
+
+  it("locks and folders are named, and nothing is left", async () => {
+    const few = smallDisk(64, 2);
+    try {
+      writeFileSync(join(few.path, "a"), "");
+      const room =
+        "but found no room for another file (ENOSPC); remove files there or write elsewhere";
+      const lock = join(few.path, "run.lock");
+      await expect(FileLock.acquire(lock, { waitsFor: () => false })).rejects.toThrow(
+        `${lock}: expected to take this lock ${room}`,
+      );
+      expect(() => makeBelow(few.path, "b")).toThrow(
+        `${join(few.path, "b")}: expected to make this folder ${room}`,
+      );
+      expect(readdirSync(few.path)).toEqual(["a"]);
+    } finally {
+      few.detach();
+    }
+    writeFileSync(join(disk.path, "filler"), Buffer.alloc(64 * 1024));
+    const lock = join(disk.path, "run.lock");
+    await expect(FileLock.acquire(lock, { waitsFor: () => false })).rejects.toThrow(
+      `${lock}: expected to take this lock ${found}`,
+    );
+    expect(readdirSync(disk.path)).toEqual(["filler"]);
   });
 
   it("a staging leaves nothing", async () => {

@@ -1,4 +1,5 @@
 import { type FreeSpace, freeSpace, freeSpaceSync } from "./free-space.ts";
+import { unlessItFails } from "./unless-it-fails.ts";
 
 /** What was to be done where it failed. */
 export interface WriteAttempt {
@@ -109,6 +110,8 @@ const REASONS: Readonly<Record<string, readonly [found: string, advice?: string]
   ENAMETOOLONG: ["a name that is too long for the file system", "choose a shorter one"],
   ELOOP: ["links that go round in a circle"],
   ENOENT: ["a place that is not there, or in which nothing can be made", "write elsewhere"],
+  EBUSY: ["something that is in use, or mounted", "choose another name"],
+  EXDEV: ["another file system than it is on", "choose a place on the same one"],
   EFBIG: ["a file larger than the file system allows", "write elsewhere"],
 };
 
@@ -137,12 +140,4 @@ function explained(
     freeBytes: OF_THE_DISK.has(code) ? free?.bytes : undefined,
     cause,
   });
-}
-
-function unlessItFails<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch {
-    return undefined;
-  }
 }

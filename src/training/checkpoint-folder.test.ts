@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
@@ -98,9 +106,53 @@ describe("saveCheckpointBytes", () => {
     });
   });
 
+  it.each([
+    ["run", "run"],
+    ["./run", "run/checkpoints/a"],
+    ["run/", "run/checkpoints"],
+    ["a//run", "a/run/checkpoints"],
+    [".", "checkpoints"],
+    [undefined, "x"],
+    [undefined, "./x//y/"],
+  ])("makes what is missing to the checkpoints, in %s at %s", async (within, checkpoints) => {
+    const before = process.cwd();
+    process.chdir(root);
+    try {
+      if (within !== undefined) mkdirSync(within, { recursive: true });
+      root = checkpoints;
+      const path = await save(1, within === undefined ? {} : { within });
+      expect((await listCheckpoints(checkpoints))[0]?.path).toBe(path);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
   it("keeps as many as it is told, the newest ones", async () => {
     for (const step of [1, 2, 3, 4, 5]) await save(step, { keep: 2 });
     expect((await listCheckpoints(root)).map(({ step }) => step)).toEqual([4, 5]);
+  });
+
+  it("deletes nothing once it may not write any more", async () => {
+    for (const step of [1, 2, 3]) await save(step);
+    let asked = 0;
+    const huge: LazyTensor = { dtype: "uint8", shape: [2 ** 50], bytes: () => new Uint8Array() };
+    const full = save(4, {
+      groups: new Map([["model", new Map([["w", huge]])]]),
+      whenFull: "prune",
+      warn: () => {},
+      mayWrite: () => {
+        if (++asked > 1) throw new Error("taken over");
+      },
+    });
+    await expect(full).rejects.toThrow("taken over");
+    const pruning = save(4, {
+      keep: 1,
+      mayWrite: () => {
+        if (readFileSync(join(root, "latest"), "utf8").includes("4")) throw new Error("taken over");
+      },
+    });
+    await expect(pruning).rejects.toThrow("taken over");
+    expect((await listCheckpoints(root)).map(({ step }) => step)).toEqual([1, 2, 3, 4]);
   });
 
   it("never deletes what it has just saved, though a later step lies there", async () => {

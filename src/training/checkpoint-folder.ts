@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type Leftover, leftoversIn } from "../files/leftovers.ts";
+import { namesIn } from "../files/names-in.ts";
 import { removeTree } from "../files/remove.ts";
 import { renamePath } from "../files/rename.ts";
 import { syncFolder } from "../files/sync-folder.ts";
@@ -71,6 +72,13 @@ export async function readCheckpoint(path: string): Promise<VerifiedCheckpoint> 
   return { ...manifest, path };
 }
 
+/** Whether {@link readCheckpoint} finds nothing wrong. */
+export const isWhole = (path: string): Promise<boolean> =>
+  readCheckpoint(path).then(
+    () => true,
+    () => false,
+  );
+
 /** Reads a checkpoint and compares every byte with the manifest's hashes. Throws BadFileError naming the file for any defect. */
 export async function verifyCheckpoint(path: string): Promise<VerifiedCheckpoint> {
   const checkpoint = await readCheckpoint(path);
@@ -135,10 +143,3 @@ export async function cleanLeftovers(root: string): Promise<string[]> {
 
 const isOurs = ({ kind, name }: Leftover): boolean =>
   STEP_NAME.test(name) || (kind === "tmp" && (name === POINTER_NAME || name === BEST_POINTER_NAME));
-
-async function namesIn(root: string): Promise<string[]> {
-  return readdir(root).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw error;
-  });
-}

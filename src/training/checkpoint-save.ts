@@ -15,9 +15,9 @@ import { type LazyTensor, safetensorsPieces } from "../weights/lazy-tensors.ts";
 import { byteSize, formatHeader, type TensorSpec } from "../weights/safetensors-header.ts";
 import {
   BEST_POINTER_NAME,
+  isWhole,
   listCheckpoints,
   POINTER_NAME,
-  readCheckpoint,
   stepName,
   type Warn,
   warnOnStderr,
@@ -54,7 +54,7 @@ export interface SaveOptions<T> {
   readonly run?: RunMark | undefined;
   /** A folder that is there: what is missing from it to the checkpoints is made, and never itself. */
   readonly within?: string;
-  /** Throws where nothing may be written any more; asked before each thing that readers see. */
+  /** Throws where nothing may be written any more; asked before each thing that readers see, and before each deletion. */
   readonly mayWrite?: () => void;
 }
 
@@ -94,7 +94,7 @@ export async function saveCheckpointBytes(
       const failure = await describeWriteFailure(error, path, neededBytes);
       if (!(failure instanceof DiskFullError) || whenFull === "stop") throw failure;
       if (whenFull === "prune") {
-        if (!(await discardOldest(root, best, warn))) throw failure;
+        if (!(await discardOldest(root, options))) throw failure;
       } else {
         if (!warned) warn(`${failure.message}; trying again every ${whenFull.waitMs / 1000} s`);
         warned = true;
@@ -108,8 +108,11 @@ export async function saveCheckpointBytes(
   }
   mayWrite();
   await point(root, POINTER_NAME, name);
-  if (best !== undefined) await point(root, BEST_POINTER_NAME, stepName(best));
-  await prune(root, path, { keep, best }, warn);
+  if (best !== undefined) {
+    mayWrite();
+    await point(root, BEST_POINTER_NAME, stepName(best));
+  }
+  await prune(root, path, options);
   return path;
 }
 
@@ -173,17 +176,24 @@ const manifestOf = (
 });
 
 async function makeRoot(root: string, within: string | undefined): Promise<void> {
-  if (within !== undefined) {
-    if (existsSync(root)) return;
-    makeBelow(within, ...relative(within, root).split(sep));
-    for (let folder = root; folder !== within; folder = dirname(folder))
-      await syncFolder(dirname(folder));
-    return;
+  if (within === undefined) {
+    const made = await makeFolder(root);
+    if (made !== undefined) await syncBelow(dirname(made), root);
+  } else if (!existsSync(root)) {
+    makeBelow(within, ...namesBelow(within, root));
+    await syncBelow(within, root);
   }
-  const made = await makeFolder(root);
-  if (made === undefined) return;
-  for (let folder = root; folder.length >= made.length; folder = dirname(folder)) {
-    await syncFolder(dirname(folder));
+}
+
+/** By names and not by comparing paths: `./run/` is `run` too. */
+const namesBelow = (base: string, path: string): string[] => relative(base, path).split(sep);
+
+/** Puts the names on the disk that lead from one folder to another below it. */
+async function syncBelow(base: string, path: string): Promise<void> {
+  let folder = base;
+  for (const name of namesBelow(base, path)) {
+    await syncFolder(folder);
+    folder = join(folder, name);
   }
 }
 
@@ -246,13 +256,7 @@ async function writeHashed(folder: string, { name, chunks }: StagedFile): Promis
 /** Whole checkpoints, oldest first; damaged ones are evidence and stay. */
 async function wholeCheckpoints(root: string): Promise<string[]> {
   const whole: string[] = [];
-  for (const { path } of await listCheckpoints(root)) {
-    const isWhole = await readCheckpoint(path).then(
-      () => true,
-      () => false,
-    );
-    if (isWhole) whole.push(path);
-  }
+  for (const { path } of await listCheckpoints(root)) if (await isWhole(path)) whole.push(path);
   return whole;
 }
 
@@ -263,26 +267,33 @@ const isBest = (path: string, best: number | undefined): boolean =>
 async function prune(
   root: string,
   saved: string,
-  { keep, best }: Pick<SaveOptions<unknown>, "keep" | "best">,
-  warn: Warn,
+  { keep, best, warn = warnOnStderr, mayWrite = () => {} }: PruneOptions,
 ): Promise<void> {
-  try {
-    const others = (await wholeCheckpoints(root)).filter(
-      (path) => path !== saved && !isBest(path, best),
-    );
-    const surplus = others.slice(0, Math.max(0, others.length - (keep - 1)));
-    for (const path of surplus) await discardTree(path);
-  } catch (error) {
-    // The new checkpoint is safe already; what stays behind is deleted at the next save or start.
-    warn(`Could not delete an older checkpoint: ${(error as Error).message}`);
+  // The new checkpoint is safe already; what stays behind is deleted at the next save or start.
+  const warns = (error: Error): void =>
+    warn(`Could not delete an older checkpoint: ${error.message}`);
+  const others = await wholeCheckpoints(root).catch((error: Error): string[] => {
+    warns(error);
+    return [];
+  });
+  const deletable = others.filter((path) => path !== saved && !isBest(path, best));
+  for (const path of deletable.slice(0, Math.max(0, deletable.length - (keep - 1)))) {
+    mayWrite();
+    await discardTree(path).catch(warns);
   }
 }
 
+type PruneOptions = Pick<SaveOptions<unknown>, "keep" | "best" | "warn" | "mayWrite">;
+
 /** Deletes the oldest whole checkpoint that is neither the newest nor the best; says whether there was one. */
-async function discardOldest(root: string, best: number | undefined, warn: Warn): Promise<boolean> {
+async function discardOldest(
+  root: string,
+  { best, warn = warnOnStderr, mayWrite = () => {} }: PruneOptions,
+): Promise<boolean> {
   const older = (await wholeCheckpoints(root)).slice(0, -1);
   const oldest = older.find((path) => !isBest(path, best));
   if (oldest === undefined) return false;
+  mayWrite();
   warn(`Deleting ${oldest} to make room`);
   await discardTree(oldest);
   return true;

@@ -12,7 +12,7 @@ import type { JsonValue } from "./checkpoint-manifest.ts";
 import { type SaveOptions, saveCheckpointBytes } from "./checkpoint-save.ts";
 import type { RunMark } from "./run-mark.ts";
 
-export { cleanLeftovers, type ListedCheckpoint, listCheckpoints } from "./checkpoint-folder.ts";
+export { type ListedCheckpoint, listCheckpoints } from "./checkpoint-folder.ts";
 export type { JsonValue } from "./checkpoint-manifest.ts";
 export { forecastBytes, type SaveOptions } from "./checkpoint-save.ts";
 export { requireDiskSpace } from "./disk-space.ts";

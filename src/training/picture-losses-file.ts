@@ -15,16 +15,17 @@ export interface PictureLosses {
   readonly pictures: readonly PictureLoss[];
 }
 
-const FOLDER = "losses";
+/** In a run folder. */
+export const LOSSES_FOLDER = "losses";
 /** `losses/<stage>.jsonl` in a run folder. */
-const fileOf = (run: string, stage: string): string => join(run, FOLDER, `${stage}.jsonl`);
+const fileOf = (run: string, stage: string): string => join(run, LOSSES_FOLDER, `${stage}.jsonl`);
 
 /** Writes what is known of a stage's pictures: a line with its step, then one a picture. */
 export function writePictureLosses(
   run: string,
   { stage, step, since, pictures }: PictureLosses,
 ): void {
-  makeBelow(run, FOLDER);
+  makeBelow(run, LOSSES_FOLDER);
   const lines = [{ stage, step, since }, ...pictures].map((line) => `${JSON.stringify(line)}\n`);
   replaceFileSync(fileOf(run, stage), lines.join(""));
 }

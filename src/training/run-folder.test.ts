@@ -9,12 +9,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { configFromJson } from "../config/index.ts";
 import { ownIdentity } from "../files/process-identity.ts";
 import { readEvents } from "./event-log.ts";
 import { EVENTS_FILE, RunFolder } from "./run-folder.ts";
+import { lossOf } from "./run-lost.ts";
 import { RunLostError } from "./run-lost-error.ts";
 
 const config = configFromJson(
@@ -107,27 +108,25 @@ describe("RunFolder.create", () => {
 });
 
 describe("a run folder that was begun and killed at once", () => {
-  it.each([
-    ["config.json.1609716152"],
-    [".tmp-config.json-0123456789ab"],
-    [".tmp-run.json-0123456789ab"],
-    ["run.lock"],
-  ])("can be begun again where it holds only %s", async (name) => {
-    mkdirSync(path, { recursive: true });
-    const holder = { pid: 2 ** 22 + 1, since: "then", id: "1" };
-    writeFileSync(join(path, name), JSON.stringify({ ...ownIdentity(), ...holder }));
-    RunFolder.requireNew(path, command);
-    await expect(RunFolder.open(path)).rejects.toThrow(
-      `${path} is not a run folder: it has no config.json`,
-    );
-    using run = await RunFolder.create(path, config, command);
-    expect(run.config).toEqual(config);
-    expect(readdirSync(path).filter((each) => each === name)).toEqual(
-      name === "run.lock" ? [name] : [],
-    );
-  });
+  it.each([[".tmp-config.json-0123456789ab"], [".tmp-run.json-0123456789ab"], ["run.lock"]])(
+    "can be begun again where it holds only %s",
+    async (name) => {
+      mkdirSync(path, { recursive: true });
+      const holder = { pid: 2 ** 22 + 1, since: "then", id: "1" };
+      writeFileSync(join(path, name), JSON.stringify({ ...ownIdentity(), ...holder }));
+      RunFolder.requireNew(path, command);
+      await expect(RunFolder.open(path)).rejects.toThrow(
+        `${path} is not a run folder: it has no config.json`,
+      );
+      using run = await RunFolder.create(path, config, command);
+      expect(run.config).toEqual(config);
+      expect(readdirSync(path).filter((each) => each === name)).toEqual(
+        name === "run.lock" ? [name] : [],
+      );
+    },
+  );
 
-  it.each(["config.json.old", "config.json-0123456789ab", "mine.json.12"])(
+  it.each(["config.json.1", "README.md.12", "config.json.old", "config.json-0123456789ab"])(
     "is refused where it holds %s, which no process left",
     async (name) => {
       mkdirSync(path, { recursive: true });
@@ -167,6 +166,37 @@ describe("a run folder that is written", () => {
     mkdirSync(path);
     expect(() => run.append(event)).toThrow("was moved to");
     expect(readdirSync(path)).toEqual([]);
+  });
+
+  it("is lost to those who follow it, too", async () => {
+    using _held = await RunFolder.create(path, config, command);
+    using run = RunFolder.follow(path);
+    run.append(event);
+    expect(readEvents(join(path, EVENTS_FILE))).toEqual([]);
+    const moved = join(parent, "moved");
+    renameSync(path, moved);
+    expect(() => run.append(event)).toThrow(
+      new RunLostError(`The run folder ${path} was moved to ${moved}`),
+    );
+    expect(run.place()).toBe(moved);
+    const cause = new Error("ENOENT");
+    expect(await lossOf(run, cause)).toMatchObject({
+      message: `The run folder ${path} was moved to ${moved}; it has no checkpoint yet, so that it begins anew there with --work-dir ${moved} --resume`,
+      cause,
+    });
+  });
+
+  it("is lost where a file is what it was in, and where nothing can be read any more", async () => {
+    using run = await RunFolder.create(path, config, command);
+    const moved = join(parent, "moved");
+    renameSync(dirname(path), moved);
+    writeFileSync(dirname(path), "mine");
+    rmSync(join(moved, "fox", "checkpoints"), { recursive: true });
+    mkdirSync(join(moved, "fox", "checkpoints"));
+    writeFileSync(join(moved, "fox", "checkpoints", "a"), "no folder");
+    expect(await lossOf(run, undefined)).toMatchObject({
+      message: `The run folder ${path} was moved to ${join(moved, "fox")}; nothing more is written`,
+    });
   });
 
   it("is lost where it was removed", async () => {

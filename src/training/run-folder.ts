@@ -13,21 +13,20 @@ import { replaceFileSync } from "../files/replace-file.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
 import { EventLog } from "./event-log.ts";
 import type { NewEvent } from "./events.ts";
+import {
+  CONFIG_FILE,
+  IDENTITY_FILE,
+  isOwnLeftover,
+  README_FILE,
+  RECIPE_FILE,
+} from "./run-files.ts";
 import { acquireRunLock, describeLoss } from "./run-lock.ts";
 import { RunLostError } from "./run-lost-error.ts";
 import { runReadme } from "./run-readme.ts";
 
-const CONFIG_FILE = "config.json";
 /** Where a run folder keeps the checkpoints of its stages. */
 export const CHECKPOINTS_FOLDER = "checkpoints";
 const CACHE_FOLDER = "cache";
-/** What the run's config file held when it began. */
-const RECIPE_FILE = "recipe.json";
-
-const README_FILE = "README.md";
-/** What tells this run from all others. */
-const IDENTITY_FILE = "run.json";
-
 /** Where a run folder keeps its events, for those who only read. */
 export const EVENTS_FILE = "events.jsonl";
 
@@ -44,7 +43,6 @@ interface CreateOptions {
 
 /** What a process has that writes a run folder. */
 interface Held {
-  readonly folder: OpenFolder;
   readonly lock: FileLock;
   readonly log: EventLog;
 }
@@ -59,16 +57,19 @@ export class RunFolder implements Disposable {
   /** Folder of the TensorBoard files. */
   readonly tensorboard: string;
   #config: ResolvedConfig;
+  readonly #folder: OpenFolder;
   readonly #held: Held | undefined;
 
-  private constructor(path: string, config: ResolvedConfig, hold?: Omit<Held, "log">) {
+  private constructor(folder: OpenFolder, config: ResolvedConfig, lock?: FileLock) {
+    const { path } = folder;
     this.path = path;
+    this.#folder = folder;
     this.#config = config;
     this.samples = join(path, "samples");
     this.checkpoints = join(path, CHECKPOINTS_FOLDER);
     this.tensorboard = join(path, "tensorboard");
-    if (hold === undefined) return;
-    this.#held = { ...hold, log: new EventLog(join(path, EVENTS_FILE)) };
+    if (lock === undefined) return;
+    this.#held = { lock, log: new EventLog(join(path, EVENTS_FILE)) };
     for (const folder of [this.samples, this.checkpoints, this.tensorboard])
       makeBelow(path, basename(folder));
   }
@@ -85,15 +86,15 @@ export class RunFolder implements Disposable {
   ): Promise<RunFolder> {
     makeFolderSync(path);
     refuseContent(path, resumeCommand);
-    return locked(path, say, (held) => {
+    return locked(path, say, (folder, lock) => {
       refuseContent(path, resumeCommand); // somebody else's run may have begun and ended since
-      for (const name of readdirSync(path).filter(isLeftover)) removeFileSync(join(path, name));
+      for (const name of readdirSync(path).filter(isOwnLeftover)) removeFileSync(join(path, name));
       replaceFileSync(join(path, CONFIG_FILE), configToJson(config));
       writeIdentity(path, { id: randomUUID(), config: hashOf(configToJson(config)) });
       if (recipe !== undefined)
         replaceFileSync(join(path, RECIPE_FILE), `${JSON.stringify(recipe.value, null, 2)}\n`);
       replaceFileSync(join(path, README_FILE), runReadme(config.name, resumeCommand));
-      return new RunFolder(path, config, held);
+      return new RunFolder(folder, config, lock);
     });
   }
 
@@ -105,12 +106,13 @@ export class RunFolder implements Disposable {
   /** Opens a run to go on with it. Throws where the folder holds none, or another process writes it. */
   static async open(path: string, say: (line: string) => void = () => {}): Promise<RunFolder> {
     requireRun(path); // a lock can only be made where there is a folder
-    return locked(path, say, (held) => new RunFolder(path, readRunConfig(path), held));
+    return locked(path, say, (folder, lock) => new RunFolder(folder, readRunConfig(path), lock));
   }
 
   /** Opens a run that another process of the same run holds: to read its checkpoints and write nothing. */
   static follow(path: string): RunFolder {
-    return new RunFolder(path, readRunConfig(path));
+    const config = readRunConfig(path);
+    return new RunFolder(new OpenFolder(path), config);
   }
 
   /** The config as the run uses it. */
@@ -161,7 +163,7 @@ export class RunFolder implements Disposable {
 
   /**
    * Throws RunLostError where this process may not write here any more: the folder was moved or removed, or another process has
-   * taken it over. Nothing where another process of the same run holds it.
+   * taken it over. One that only follows the run asks whether the folder is in its place.
    */
   requireHeld(): void {
     const reason = this.lossReason();
@@ -170,19 +172,20 @@ export class RunFolder implements Disposable {
 
   /** Why this process may not write here any more; undefined where it may. */
   lossReason(): string | undefined {
-    if (this.#held === undefined) return undefined;
-    const { folder, lock } = this.#held;
-    const moved = moveOf(folder);
-    if (moved !== undefined || lock.isHeld()) return moved;
+    const moved = moveOf(this.#folder);
+    if (moved !== undefined || this.#isHeldAt(this.path)) return moved;
     return describeLoss(join(this.path, LOCK_FILE));
   }
 
   /** Where the folder is now; undefined where it was removed or taken over. */
   place(): string | undefined {
-    const place = this.#held?.folder.place();
-    return place !== undefined && this.#held?.lock.isHeld(join(place, LOCK_FILE))
-      ? place
-      : undefined;
+    const place = this.#folder.place();
+    return place !== undefined && this.#isHeldAt(place) ? place : undefined;
+  }
+
+  /** Whether it is still this process's, or it is another's that this one follows. */
+  #isHeldAt(place: string): boolean {
+    return this.#held?.lock.isHeld(join(place, LOCK_FILE)) ?? true;
   }
 
   /** Adds an event to `events.jsonl`; nothing where another process holds the folder. Throws RunLostError. */
@@ -198,11 +201,9 @@ export class RunFolder implements Disposable {
 
   /** Lets go of the folder. */
   [Symbol.dispose](): void {
-    if (this.#held === undefined) return;
-    const { folder, lock, log } = this.#held;
-    log[Symbol.dispose]();
-    lock.release(join(folder.place() ?? this.path, LOCK_FILE));
-    folder[Symbol.dispose]();
+    this.#held?.log[Symbol.dispose]();
+    this.#held?.lock.release(join(this.#folder.place() ?? this.path, LOCK_FILE));
+    this.#folder[Symbol.dispose]();
   }
 }
 
@@ -274,13 +275,13 @@ export function readRunConfig(path: string): ResolvedConfig {
 async function locked(
   path: string,
   say: (line: string) => void,
-  open: (held: Omit<Held, "log">) => RunFolder,
+  open: (folder: OpenFolder, lock: FileLock) => RunFolder,
 ): Promise<RunFolder> {
   const folder = new OpenFolder(path);
   try {
     const lock = await acquireRunLock(join(path, LOCK_FILE), { say });
     try {
-      return open({ folder, lock });
+      return open(folder, lock);
     } catch (error) {
       lock.release(join(folder.place() ?? path, LOCK_FILE));
       throw error;
@@ -301,18 +302,10 @@ function moveOf(folder: OpenFolder): string | undefined {
     : `The run folder ${folder.path} was moved to ${place}`;
 }
 
-/** What a process leaves that was killed before it had begun the run: the temporary names of its first files. */
-const FIRST_FILES: readonly string[] = [CONFIG_FILE, IDENTITY_FILE, RECIPE_FILE, README_FILE];
-const TEMPORARY = /^\.tmp-(.+)-[0-9a-f]{12}$|^(.+)\.\d+$/;
-function isLeftover(name: string): boolean {
-  const [, hidden, numbered] = TEMPORARY.exec(name) ?? [];
-  return FIRST_FILES.includes(hidden ?? numbered ?? "");
-}
-
 function refuseContent(path: string, resumeCommand: string): void {
-  // Features may have been made before the run.
+  // Features may have been made before the run; and a process may have been killed before it had begun.
   const names = readdirSync(path).filter(
-    (name) => !name.startsWith(LOCK_FILE) && name !== CACHE_FOLDER && !isLeftover(name),
+    (name) => !name.startsWith(LOCK_FILE) && name !== CACHE_FOLDER && !isOwnLeftover(name),
   );
   if (names.length === 0) return;
   const [found, advice] = names.includes(CONFIG_FILE)

@@ -19,15 +19,18 @@ it("what killed processes left of a run's own files goes, and nothing else", asy
   mkdirSync(losses);
   const data = join(path, "data");
   mkdirSync(data);
+  const tokenizer = join(path, "tokenizer");
+  mkdirSync(tokenizer);
   const before = readdirSync(path).sort();
-  for (const name of ["config.json", "recipe.json", "README.md"])
+  for (const name of ["config.json", "recipe.json", "run.json", "README.md"])
     writeFileSync(join(path, temporaryName(name)), "half");
   writeFileSync(join(losses, temporaryName("captions.jsonl")), "half");
+  writeFileSync(join(tokenizer, temporaryName("tokenizer.json")), "half");
   writeFileSync(join(data, temporaryName("known.json")), "half");
   writeFileSync(join(run.samples, temporaryName("captions-00000004.png")), "half");
   const others = [temporaryName("notes.txt"), ".tmp-README.md", "config.json.12345"];
   for (const name of others) symlinkSync(top, join(path, name));
   await cleanRun(run);
   expect(readdirSync(path).sort()).toEqual([...before, ...others].sort());
-  expect([losses, data, run.samples].flatMap((folder) => readdirSync(folder))).toEqual([]);
+  expect([losses, data, tokenizer, run.samples].flatMap((each) => readdirSync(each))).toEqual([]);
 });

@@ -29,12 +29,12 @@ export async function acquireRunLock(
     });
   } catch (error) {
     if (!(error instanceof LockHeldError)) throw error;
-    const { holder, content } = error;
+    const { holder, found } = error;
     if (holder !== undefined)
       throw new Error(`${whoWrites(run, holder)}. Wait for it, or stop it first.`);
-    const found = content === undefined ? "a folder" : quote(content);
+    const what = found.isFile ? quote(found.text) : found.text;
     const advice = "delete it if no process writes the run";
-    throw new BadFileError(path, "lock", "the process that holds it", found, advice);
+    throw new BadFileError(error.path, "lock", "the process that holds it", what, advice);
   }
 }
 

@@ -8,6 +8,7 @@ import type { Device } from "../torch/index.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { MANIFEST_NAME } from "./checkpoint-manifest.ts";
 import { pretrainedTokenizer } from "./models.ts";
+import { TOKENIZER_FOLDER } from "./run-files.ts";
 import { readRunConfig } from "./run-folder.ts";
 import { samplerOf } from "./sampler.ts";
 import { StageModels } from "./stage-models.ts";
@@ -59,7 +60,7 @@ export async function pipelineFromRun(
   const tokenizer =
     "pretrained" in config.tokenizer
       ? await pretrainedTokenizer(config.tokenizer)
-      : await T5Tokenizer.fromPretrained(join(run, "tokenizer"));
+      : await T5Tokenizer.fromPretrained(join(run, TOKENIZER_FOLDER));
   const vae = await models.autoencoder();
   const { transformer, controlnet, textEncoder, ...adapters } = await models.textToImage(
     stage,

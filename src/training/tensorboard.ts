@@ -1,9 +1,9 @@
 import { hostname } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { crc32c } from "@aws-crypto/crc32c";
 import protobuf from "protobufjs";
 import { GrowingFile } from "../files/growing-file.ts";
-import { makeBelow } from "../files/make-below.ts";
+import { makeWithParent } from "../files/make-below.ts";
 
 // The fields in use of tensorflow's core/util/event.proto and core/framework/summary.proto.
 const eventType = protobuf
@@ -38,8 +38,7 @@ export class TensorBoardWriter implements Disposable {
    * @param resumedAfter the step after which a resumed run goes on: TensorBoard forgets what earlier files say beyond it
    */
   constructor(folder: string, resumedAfter?: number) {
-    const above = dirname(folder);
-    makeBelow(dirname(above), basename(above), basename(folder));
+    makeWithParent(folder);
     const seconds = Math.floor(Date.now() / 1000);
     const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${filesMade++}`;
     this.#file = GrowingFile.create(join(folder, name));

@@ -9,6 +9,7 @@ import { World } from "../distributed/index.ts";
 import { makeBelow } from "../files/make-below.ts";
 import { makeFolderSync } from "../files/make-folder.ts";
 import { replaceFile } from "../files/replace-file.ts";
+import { unlessItFails } from "../files/unless-it-fails.ts";
 import { DiskFullError } from "../files/write-error.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
@@ -31,6 +32,7 @@ import {
   recordPath,
   requireKnownStages,
 } from "./resume-check.ts";
+import { TOKENIZER_FOLDER } from "./run-files.ts";
 import { EVENTS_FILE, isConfigOwn, type RunFolder } from "./run-folder.ts";
 import { RunJournal, type RunPlace } from "./run-journal.ts";
 import { cleanRun } from "./run-leftovers.ts";
@@ -138,8 +140,9 @@ export class TrainSession {
 
   /** Keeps what models and samplers warn of when they are loaded; Node has shown it already. */
   readonly #noteWarning = ({ name, message }: Error): void => {
-    if (name !== "Warning" || this.#run.lossReason() !== undefined) return;
-    this.#journal.append({ type: "warning", ...this.#journal.place, message });
+    if (name !== "Warning") return;
+    // No step waits for it: a failure would be nobody's to catch.
+    unlessItFails(() => this.#journal.append({ type: "warning", ...this.#journal.place, message }));
   };
 
   #stopped(): false {
@@ -314,11 +317,12 @@ export class TrainSession {
   async #tokenizer(data: TrainingData): Promise<T5Tokenizer> {
     const { tokenizer } = this.#config;
     if ("pretrained" in tokenizer) return pretrainedTokenizer(tokenizer);
-    const folder = join(this.#run.path, "tokenizer");
+    const folder = join(this.#run.path, TOKENIZER_FOLDER);
     await this.#world.first(async () => {
       if (existsSync(join(folder, "tokenizer_config.json"))) return;
       const captions = data.train.flatMap(captionsOfExample).map(prepareCaption);
       const made = T5Tokenizer.fromCaptions(captions, { vocabSize: tokenizer.vocabSize });
+      makeBelow(this.#run.path, TOKENIZER_FOLDER); // never the run folder anew
       await made.savePretrained(folder);
     });
     return T5Tokenizer.fromPretrained(folder);

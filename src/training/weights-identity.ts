@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { hostname } from "node:os";
-import { basename, dirname, join } from "node:path";
-import { makeBelow } from "../files/make-below.ts";
+import { join } from "node:path";
+import { makeWithParent } from "../files/make-below.ts";
 import { replaceFile } from "../files/replace-file.ts";
 
 /** A file that was changed so shortly before it was looked at may change again within one tick of its times. */
@@ -46,8 +46,7 @@ export async function weightsIdentity(folder: string, memory: string): Promise<s
     }
   }
   if (isNew) {
-    const cache = dirname(memory);
-    makeBelow(dirname(cache), basename(cache), basename(memory));
+    makeWithParent(memory);
     await replaceFile(notePath, [Buffer.from(`${JSON.stringify(notes)}\n`)]);
   }
   return whole.digest("hex");

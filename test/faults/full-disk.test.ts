@@ -126,11 +126,13 @@ const writers: readonly (readonly [name: string, write: (folder: string) => Prom
     "losses",
     async (folder) => {
       const pictures = Array.from({ length: 4000 }, (_, i) => ({
-        file: `${i}.png`,
-        loss: i,
+        picture: `${i}.png`,
         seen: 1,
+        loss: i,
+        expected: 0,
+        score: 0,
       }));
-      writePictureLosses(folder, { stage: "a", step: 1, since: 0, pictures: pictures as never });
+      writePictureLosses(folder, { stage: "a", step: 1, since: 0, pictures });
     },
   ],
   [

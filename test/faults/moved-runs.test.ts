@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { listCheckpoints, verifyCheckpoint } from "../../src/training/checkpoint-folder.ts";
-import { checkpointsOf, isSaving, startRun, writeTinyRun } from "../fixtures/tiny-run.ts";
+import { checkpointsOf, hasMade, isSaving, startRun, writeTinyRun } from "../fixtures/tiny-run.ts";
 
 // A run folder is moved while its run writes it: PIXART_ALL_FAULTS=1 does it more often.
 const MOVES = process.env.PIXART_ALL_FAULTS === "1" ? 20 : 4;
@@ -63,3 +63,18 @@ it(
   },
   MOVES * 60_000,
 );
+
+it("a run of two processes that is moved is not begun anew in its old place", async () => {
+  const [run, moved] = [join(folder, "run-of-two"), join(folder, "moved-of-two")];
+  const flags = ["--gpus", "2", "--launcher", "pytorch", "--max-restarts", "1"];
+  const child = startRun({ configFile, run, steps: 100_000, flags }, "pipe");
+  const ended = endOf(child);
+  expect(await hasMade(child, run, 12)).toBe(true);
+  renameSync(run, moved);
+  const { code, said } = await ended;
+  expect(code, said).toBe(77);
+  expect(said).not.toContain("Starting all processes again");
+  const lines = said.split("\n").filter((line) => line.startsWith("pixart: "));
+  expect(lines, said).toEqual([expect.stringContaining(`was moved to ${moved}; its newest whole`)]);
+  expect(existsSync(run)).toBe(false);
+}, 120_000);
