@@ -6,9 +6,9 @@ import { BadFileError } from "../../src/weights/index.ts";
 
 /** Classes that always say what is wrong with a file, and where. */
 const TYPED = [BadFileError, ImageError, ConfigError, MissingFactError, HubError];
-/** What the language says of a value that it did not expect, wherever that is repeated. */
+/** What the language says of a value that it did not expect, wherever that is repeated; of JSON it says where it is none. */
 const RAW =
-  /Cannot (read|set|convert|destructure|mix)|is not (a function|iterable|defined|a constructor)|Invalid (array|typed array|string|array buffer) length|outside the bounds|out of bounds|Maximum call stack|Unexpected (token|end|non-whitespace)|BigInt|Offset is/;
+  /Cannot (read|set|convert|destructure|mix)|is not (a function|iterable|defined|a constructor)|Invalid (array|typed array|string|array buffer) length|outside the bounds|out of bounds|Maximum call stack|BigInt|Offset is/;
 /** Sentences of arguments that are wrong, whatever the class. */
 const ARGUMENT = /\bexpected\b|^The weights do not fit /i;
 
