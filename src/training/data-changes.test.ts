@@ -70,6 +70,17 @@ describe("dataChanges", () => {
     expect(onlyGrew({ ...changes, edited: [] })).toBe(true);
   });
 
+  it("tells pictures of one name apart, as rows of a table may name one file twice", () => {
+    const before = record(one("a", "1", "x"), one("a", "1", "y"));
+    const grown = dataChanges(before, record(...before.pictures, one("a", "1", "z")));
+    expect(describeDataChanges(grown)).toBe("1 added (a (number 3 of that name))");
+    expect(onlyGrew(grown)).toBe(true);
+    const edited = dataChanges(before, record(one("a", "1", "x"), one("a", "1", "z")));
+    expect(describeDataChanges(edited)).toBe(
+      "1 edited (a (number 2 of that name): its caption, class or split)",
+    );
+  });
+
   it("finds nothing where nothing changed", () => {
     const same = record(one("a", "1"), one("b", null));
     expect(describeDataChanges(dataChanges(same, same))).toBeUndefined();
