@@ -38,6 +38,7 @@ describe("dataChanges", () => {
         ["c", "the picture"],
       ],
       renamed: new Map([["d", "dd"]]),
+      isReordered: false,
     });
     expect(describeDataChanges(changes)).toBe(
       "1 added (f), 1 removed (e), 2 edited (b: its caption, class or split; c: the picture), 1 renamed (d to dd)",
@@ -81,9 +82,20 @@ describe("dataChanges", () => {
     );
   });
 
+  it("takes no other order for growth", () => {
+    const before = record(one("a", "1"), one("b", "2"));
+    const turned = dataChanges(before, record(one("b", "2"), one("a", "1")));
+    expect(describeDataChanges(turned)).toBe("its pictures are in another order");
+    const more = dataChanges(before, record(one("b", "2"), one("c", "3"), one("a", "1")));
+    expect(describeDataChanges(more)).toBe("1 added (c), its pictures are in another order");
+    expect([turned, more].map(onlyGrew)).toEqual([false, false]);
+    const among = dataChanges(before, record(one("a", "1"), one("aa", "3"), one("b", "2")));
+    expect(onlyGrew(among)).toBe(true);
+  });
+
   it("finds nothing where nothing changed", () => {
     const same = record(one("a", "1"), one("b", null));
-    expect(describeDataChanges(dataChanges(same, same))).toBeUndefined();
+    expect(describeDataChanges(dataChanges(same, same))).toBe("");
   });
 });
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { DataRecord, RecordedPicture } from "./data-record.ts";
 import { describeKey, pictureKeys } from "./picture-keys.ts";
 
@@ -9,6 +10,8 @@ export interface DataChanges {
   readonly edited: readonly (readonly [key: string, what: string])[];
   /** Pictures of the same bytes under another name. */
   readonly renamed: ReadonlyMap<string, string>;
+  /** Whether those that kept their names stand in another order among themselves. */
+  readonly isReordered: boolean;
 }
 
 /** Compares what a data set was with what it is. */
@@ -35,6 +38,10 @@ export function dataChanges(before: DataRecord, now: DataRecord): DataChanges {
       return what.length === 0 ? [] : [[key, what.join(" and ")] as const];
     }),
     renamed,
+    isReordered: !isDeepStrictEqual(
+      [...were.keys()].filter((key) => are.has(key)),
+      [...are.keys()].filter((key) => were.has(key)),
+    ),
   };
 }
 
@@ -49,15 +56,19 @@ const differences = (was: RecordedPicture, is: RecordedPicture): string[] => [
   ...(was.control === is.control ? [] : ["its control picture"]),
 ];
 
-/** Whether nothing but more pictures is new. */
-export const onlyGrew = ({ removed, edited, renamed }: DataChanges): boolean =>
-  removed.length === 0 && edited.length === 0 && renamed.size === 0;
+/** Whether there are more pictures, and those that were there are as they were. */
+export const onlyGrew = ({ added, removed, edited, renamed, isReordered }: DataChanges): boolean =>
+  added.length > 0 &&
+  removed.length === 0 &&
+  edited.length === 0 &&
+  renamed.size === 0 &&
+  !isReordered;
 
 const SHOWN = 3;
 
-/** For people; undefined where nothing changed. */
-export function describeDataChanges(changes: DataChanges): string | undefined {
-  const { added, removed, edited, renamed } = changes;
+/** For people; empty where nothing changed. */
+export function describeDataChanges(changes: DataChanges): string {
+  const { added, removed, edited, renamed, isReordered } = changes;
   const listed = <T>(what: string, list: readonly T[], describe: (each: T) => string): string[] => {
     const shown = list.slice(0, SHOWN).map(describe).join("; ");
     return list.length === 0
@@ -73,6 +84,7 @@ export function describeDataChanges(changes: DataChanges): string | undefined {
       [...renamed],
       ([from, to]) => `${describeKey(from)} to ${describeKey(to)}`,
     ),
+    ...(isReordered ? ["its pictures are in another order"] : []),
   ];
-  return parts.length === 0 ? undefined : parts.join(", ");
+  return parts.join(", ");
 }

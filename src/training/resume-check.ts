@@ -118,7 +118,7 @@ export function compareData(
   const named =
     changes === undefined
       ? `what is another is not known, since ${file} is missing`
-      : (describeDataChanges(changes) ?? "its pictures are in another order");
+      : describeDataChanges(changes);
   const isGrown = changes !== undefined && onlyGrew(changes);
   if (!accepted.changedData && !(config.dataset.grows && isGrown)) {
     const grows = isGrown ? ", or let it grow with --cfg-options dataset.grows=true" : "";
