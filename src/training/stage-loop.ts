@@ -47,6 +47,8 @@ export class StageLoop {
   #step = 0;
   #skipped = 0;
   #hasCheckpoint = false;
+  /** New keys of pictures, by those that they have in the newest checkpoint. */
+  #renamed: ReadonlyMap<string, string> = new Map();
   /** To the newest checkpoint. */
   #rollbacks = 0;
 
@@ -116,9 +118,12 @@ export class StageLoop {
 
   /**
    * Copies a checkpoint's state, and disposes of its tensors. Throws where a part is missing or does not fit.
-   * @param renamed new names of pictures, by the ones that they had in the checkpoint
+   * @param renamed new keys of pictures, by the ones that they had in the checkpoint: see pictureKeys
    */
-  restore({ step, groups, state }: StageState, renamed?: ReadonlyMap<string, string>): void {
+  restore(
+    { step, groups, state }: StageState,
+    renamed: ReadonlyMap<string, string> = new Map(),
+  ): void {
     // Each part goes when it has been copied: mapped and copied, all of them would be twice in memory.
     const take = (name: string, copy: (tensors: ReadonlyMap<string, Tensor>) => void): void => {
       const tensors = groups.get(name);
@@ -136,6 +141,7 @@ export class StageLoop {
     // A checkpoint of an earlier release may have no ledger that fits.
     const losses = groups.get("losses");
     if (losses === undefined || !this.#ledger.restore(losses, renamed)) this.#ledger.begin(step);
+    this.#renamed = renamed;
     this.#step = step;
     this.#skipped = Number(state.skippedInARow ?? 0);
     this.#batches.skipped.restore(state.skippedBatches ?? []);
@@ -197,6 +203,7 @@ export class StageLoop {
     const state = this.#state();
     await this.#world.first(() => listener.onCheckpoint(state, this.#measure.best?.step));
     this.#hasCheckpoint = true;
+    this.#renamed = new Map(); // it has the new names
   }
 
   /** Does a step. False where its loss leapt: the step before it is then that of the newest checkpoint. */
@@ -269,7 +276,7 @@ export class StageLoop {
     const spikeBatch = this.#batches.skipped.at(this.#step);
     const pictures = this.#batches.pictures(this.#step);
     this.#optimizer.zeroGrad();
-    this.restore(newest);
+    this.restore(newest, this.#renamed);
     const skipped = [this.#batches.skipped.at(this.#step), spikeBatch + 1] as const;
     this.#batches.skip(...skipped);
     this.#rollbacks += 1;
