@@ -10,7 +10,7 @@ export interface DataChanges {
   readonly edited: readonly (readonly [key: string, what: string])[];
   /** Pictures of the same bytes under another name. */
   readonly renamed: ReadonlyMap<string, string>;
-  /** Whether those that kept their names stand in another order among themselves. */
+  /** Whether those that are as they were stand in another order among themselves. */
   readonly isReordered: boolean;
 }
 
@@ -29,19 +29,20 @@ export function dataChanges(before: DataRecord, now: DataRecord): DataChanges {
     if (found !== undefined) renamed.set(key, found);
   }
   const names = new Set(renamed.values());
+  const edited = [...were].flatMap(([key, was]) => {
+    const is = are.get(renamed.get(key) ?? key);
+    const what = is === undefined ? [] : differences(was, is);
+    return what.length === 0 ? [] : [[key, what.join(" and ")] as const];
+  });
+  const others = new Set(edited.map(([key]) => key));
+  const kept = (keys: Iterable<string>): string[] =>
+    [...keys].filter((key) => were.has(key) && are.has(key) && !others.has(key));
   return {
     added: come.flatMap(([key]) => (names.has(key) ? [] : [key])),
     removed: gone.flatMap(([key]) => (renamed.has(key) ? [] : [key])),
-    edited: [...were].flatMap(([key, was]) => {
-      const is = are.get(renamed.get(key) ?? key);
-      const what = is === undefined ? [] : differences(was, is);
-      return what.length === 0 ? [] : [[key, what.join(" and ")] as const];
-    }),
+    edited,
     renamed,
-    isReordered: !isDeepStrictEqual(
-      [...were.keys()].filter((key) => are.has(key)),
-      [...are.keys()].filter((key) => were.has(key)),
-    ),
+    isReordered: !isDeepStrictEqual(kept(were.keys()), kept(are.keys())),
   };
 }
 

@@ -225,6 +225,9 @@ interface RunIdentity {
   readonly config: string | null;
 }
 
+/** Where a run folder keeps its config. */
+export const configPath = (run: string): string => join(run, CONFIG_FILE);
+
 const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /** Whether a run's config is as the run itself has written it. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { removeLeftovers } from "../files/leftovers.ts";
 import { cleanLeftovers } from "./checkpoint-folder.ts";
-import { DATA_FOLDER } from "./resume-check.ts";
+import { DATA_FOLDER } from "./run-data.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { stageCheckpoints } from "./stage-models.ts";
 

@@ -6,32 +6,23 @@ import type { ConfigDifference } from "../config/config-differences.ts";
 import { configToJson, type ResolvedConfig, type ResolvedStage } from "../config/index.ts";
 import type { Recipe } from "../config/load-config.ts";
 import { World } from "../distributed/index.ts";
-import { makeBelow } from "../files/make-below.ts";
 import { makeFolderSync } from "../files/make-folder.ts";
-import { replaceFile } from "../files/replace-file.ts";
 import { DiskFullError } from "../files/write-error.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { aspectPlan, describePlan } from "./aspect-plan.ts";
 import { cacheFolder, planRun } from "./before-run.ts";
 import { type Checkpoint, forecastBytes, requireDiskSpace } from "./checkpoint.ts";
-import { DataRecord } from "./data-record.ts";
 import { reportOf } from "./data-report.ts";
 import { parseEvent } from "./events.ts";
 import { captionsOfExample } from "./example-captions.ts";
+import { firstForLong } from "./first-for-long.ts";
 import { pretrainedTokenizer } from "./models.ts";
 import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
 import { clearRehearsal, describeRehearsal, largeStages, rehearse } from "./rehearsal.ts";
-import {
-  type Accepted,
-  compareData,
-  configDrift,
-  DATA_FOLDER,
-  foreignCheckpoints,
-  recordPath,
-  requireKnownStages,
-} from "./resume-check.ts";
-import { EVENTS_FILE, isConfigOwn, type RunFolder } from "./run-folder.ts";
+import { type Accepted, compareRun, requireKnownStages, requireOwn } from "./resume-check.ts";
+import { RunData } from "./run-data.ts";
+import { EVENTS_FILE, type RunFolder } from "./run-folder.ts";
 import { RunJournal, type RunPlace } from "./run-journal.ts";
 import { cleanRun } from "./run-leftovers.ts";
 import type { RunMark } from "./run-mark.ts";
@@ -102,7 +93,7 @@ export class TrainSession {
   #large: ReadonlySet<string>;
   /** Undefined until it is known what its data is, and in processes that save nothing. */
   #mark: RunMark | undefined;
-  #record: DataRecord | undefined;
+  readonly #runData: RunData;
   #renamed: ReadonlyMap<string, string> = new Map();
 
   constructor(
@@ -120,6 +111,7 @@ export class TrainSession {
     this.#world = options.world ?? World.solo;
     this.#device = device;
     this.#journal = new RunJournal(run, options.say);
+    this.#runData = new RunData(run, data, options.say);
   }
 
   /** True when all stages are complete, false where a signal asked to stop before. */
@@ -198,7 +190,7 @@ export class TrainSession {
         `Going on with stage "${this.#journal.place.stage}" after step ${this.#journal.place.step}`,
       );
       const done = latest.reduce((sum, checkpoint) => sum + (checkpoint?.step ?? 0), 0);
-      await this.#world.first(() => this.#compareData(latest[begun]));
+      await this.#firstForLong((signal) => this.#compare(latest[begun], signal));
       await this.#world.first(() => this.#planRest(done));
       this.#adopt();
       const changes = this.#changes.map(({ place, values: [from, to] }) => ({ place, from, to }));
@@ -217,54 +209,41 @@ export class TrainSession {
 
   /** Throws where a checkpoint is another run's; gives the run its identity where it has none yet. */
   #requireOwn(checkpoints: readonly (Checkpoint | undefined)[]): void {
-    const marks = checkpoints.flatMap((checkpoint) => checkpoint?.run ?? []);
-    if (this.#run.id === undefined) this.#run.identify(marks.at(-1)?.id ?? randomUUID());
-    const accepted = this.#options.accepted ?? NOTHING_ACCEPTED;
-    for (const line of foreignCheckpoints(checkpoints, this.#run.id ?? "", accepted))
-      this.#journal.warn(line);
+    const { id, lines } = requireOwn(this.#run.id, checkpoints, this.#accepted);
+    if (this.#run.id === undefined) this.#run.identify(id ?? randomUUID());
+    for (const line of lines) this.#journal.warn(line);
   }
 
   /** Throws where the data is another than a checkpoint's, or the config is: says so where that is no reason not to go on. */
-  async #compareData(checkpoint: Checkpoint | undefined): Promise<void> {
+  async #compare(checkpoint: Checkpoint | undefined, signal: AbortSignal): Promise<void> {
     if (checkpoint === undefined) return;
-    const changed = isConfigOwn(this.#run.path)
-      ? undefined
-      : configDrift(checkpoint, this.#run.config, join(this.#run.path, "config.json"));
-    if (changed !== undefined) this.#journal.warn(changed);
-    const { lines, renamed } = compareData(this.#run.path, {
-      config: this.#config,
+    const { lines, renamed } = await compareRun(this.#run.path, {
       checkpoint,
-      record: await this.#recordOf(),
-      accepted: this.#options.accepted ?? NOTHING_ACCEPTED,
+      own: this.#run.config,
+      grows: this.#config.dataset.grows,
+      record: await this.#runData.record(signal),
       location: this.#data.dataset.location,
+      accepted: this.#accepted,
     });
     for (const line of lines) this.#journal.warn(line);
     this.#renamed = renamed;
   }
 
-  async #recordOf(): Promise<DataRecord> {
-    if (this.#record !== undefined) return this.#record;
-    const { contents } = this.#data;
-    const notes = join(this.#run.path, DATA_FOLDER, "known.json");
-    await contents.recall(notes);
-    // Of several processes none may leave while the others wait for it.
-    const signal = this.#world.size === 1 ? this.#stop.signal : undefined;
-    const record = await DataRecord.of(this.#data, this.#options.say, signal);
-    this.#run.requireHeld();
-    makeBelow(this.#run.path, DATA_FOLDER);
-    await contents.note(notes);
-    this.#record = record;
-    return record;
+  /** Keeps what the data is, for the checkpoints to come. */
+  async #recordData(signal: AbortSignal): Promise<void> {
+    if (this.#mark !== undefined) return;
+    const data = await this.#runData.keep(signal);
+    const config: object = JSON.parse(configToJson(this.#config));
+    this.#mark = { id: this.#run.id ?? "", data, config };
   }
 
-  /** Keeps what the data is, for the checkpoints to come. */
-  async #recordData(): Promise<void> {
-    if (this.#mark !== undefined) return;
-    const record = await this.#recordOf();
-    const file = recordPath(this.#run.path, record.digest);
-    if (!existsSync(file)) await replaceFile(file, [Buffer.from(record.text)]);
-    const config: object = JSON.parse(configToJson(this.#config));
-    this.#mark = { id: this.#run.id ?? "", data: record.digest, config };
+  /** Does in the first process what may take hours; a signal to any of them ends it in all. */
+  #firstForLong(body: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    return firstForLong(this.#world, this.#stop.signal, body);
+  }
+
+  get #accepted(): Accepted {
+    return this.#options.accepted ?? NOTHING_ACCEPTED;
   }
 
   /** Whether all that follows a stage's last step was done. */
@@ -330,7 +309,7 @@ export class TrainSession {
     const task = await prepareStage(context, stage);
     const checkpoint = await context.models.latest(stage);
     // Now: what was prepared has read the pictures, so that hardly any is read for it.
-    await this.#world.first(() => this.#recordData());
+    await this.#firstForLong((signal) => this.#recordData(signal));
     await this.#world.first(async () => {
       if (checkpoint !== undefined || this.#stop.signal.aborted) return;
       if (!(this.#options.rehearsal ?? this.#large.has(stage.name))) return;
