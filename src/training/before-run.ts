@@ -19,7 +19,7 @@ import {
 import { requireReadable } from "./readable-pictures.ts";
 import { type Accepted, compareRun, requireKnownStages, requireOwn } from "./resume-check.ts";
 import { recordOf } from "./run-data.ts";
-import { CHECKPOINTS_FOLDER, RunFolder, readIdentity, readRunConfig } from "./run-folder.ts";
+import { CHECKPOINTS_FOLDER, RunFolder, readRunConfig } from "./run-folder.ts";
 import {
   describeForecast,
   diskMisfits,
@@ -27,6 +27,7 @@ import {
   memoryMisfit,
   type RunForecast,
 } from "./run-forecast.ts";
+import { readIdentity } from "./run-identity.ts";
 import { describeRun } from "./run-plan.ts";
 import { settleNew } from "./settle-new.ts";
 import { stageCheckpoints } from "./stage-models.ts";

@@ -8,7 +8,7 @@ import { makeBelow } from "../files/make-below.ts";
 import { DataRecord } from "./data-record.ts";
 import { type Compared, compareRun, type MarkedCheckpoint, requireOwn } from "./resume-check.ts";
 import { DATA_FOLDER, recordPath } from "./run-data.ts";
-import { configPath } from "./run-folder.ts";
+import { CONFIG_FILE } from "./run-identity.ts";
 
 const NOTHING = { changedData: false, otherRun: false };
 const digest = "a".repeat(64);
@@ -38,7 +38,7 @@ describe("compareRun", () => {
   const run = mkdtempSync(join(tmpdir(), "pixart-compare-"));
   beforeAll(() => {
     makeBelow(run, DATA_FOLDER);
-    writeFileSync(configPath(run), "{}");
+    writeFileSync(join(run, CONFIG_FILE), "{}");
   });
   afterAll(() => rmSync(run, { recursive: true }));
 

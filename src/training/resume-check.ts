@@ -9,7 +9,7 @@ import { listCheckpoints } from "./checkpoint-folder.ts";
 import { dataChanges, describeDataChanges, onlyGrew } from "./data-changes.ts";
 import { DataRecord } from "./data-record.ts";
 import { recordPath } from "./run-data.ts";
-import { configPath, isConfigOwn } from "./run-folder.ts";
+import { CONFIG_FILE, isConfigOwn } from "./run-identity.ts";
 
 /** What a resumed run is told to take as it is. */
 export interface Accepted {
@@ -124,7 +124,8 @@ export interface Compared {
 /** Compares the config and the data of a run folder with those of a checkpoint. Throws where the data changed, unless that is accepted. */
 export async function compareRun(run: string, comparison: Comparison): Promise<Compared> {
   const { checkpoint, own } = comparison;
-  const drift = isConfigOwn(run) ? undefined : configDrift(checkpoint, own, configPath(run));
+  const file = join(run, CONFIG_FILE);
+  const drift = isConfigOwn(run) ? undefined : configDrift(checkpoint, own, file);
   const { lines, renamed } = await compareData(run, comparison);
   return { lines: [...(drift === undefined ? [] : [drift]), ...lines], renamed };
 }
