@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { makeFolder, makeTemporaryFolder } from "./make-folder.ts";
 import { removeTree } from "./remove.ts";
 import { renameToFree } from "./rename.ts";
-import { syncFolder } from "./sync-folder.ts";
+import { syncFolder, syncFolders } from "./sync-folder.ts";
 
 /**
  * A place beside a file or folder that is to be made, in a hidden folder that is new and this process's own, so that nothing
@@ -38,7 +38,7 @@ export class Staging implements AsyncDisposable {
   }
 
   async #publish(): Promise<string> {
-    if ((await stat(this.path)).isDirectory()) await syncFolder(this.path);
+    if ((await stat(this.path)).isDirectory()) await syncFolders(this.path);
     await renameToFree(this.path, this.#target);
     await syncFolder(dirname(this.#target));
     return this.#target;
