@@ -5,7 +5,7 @@ import {
 } from "../curation/caption-dataset.ts";
 import { ChatEndpoint } from "../curation/chat-endpoint.ts";
 import { endpointAddress, keyFrom, shownAddress } from "../curation/endpoint-address.ts";
-import { stopSignals } from "../distributed/stop-signals.ts";
+import { heedNohup } from "../distributed/stop-signals.ts";
 import { type ReadOptions, readOptions } from "./dataset-check.ts";
 import { printResult } from "./output.ts";
 import { PictureProgress } from "./picture-progress.ts";
@@ -121,7 +121,7 @@ function exitCode({ stopped, failures }: CaptionReport): number {
 /** The first Ctrl+C, SIGTERM or SIGHUP ends the run with what has come; the next one ends the process. */
 class Interrupt implements Disposable {
   readonly #controller = new AbortController();
-  readonly #signals = stopSignals();
+  readonly #signals = heedNohup();
 
   constructor() {
     for (const signal of this.#signals) process.once(signal, this.#stop);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from "commander";
-import { keepNohup } from "../distributed/stop-signals.ts";
+import { heedNohup } from "../distributed/stop-signals.ts";
 import { describeError } from "./describe-error.ts";
 import { guardOutput } from "./output.ts";
 import { createProgram, usageMessage } from "./program.ts";
@@ -21,7 +21,7 @@ function complain(error: unknown): void {
 }
 
 guardOutput();
-keepNohup();
+heedNohup();
 // What is thrown where nothing waits for it.
 process.on("uncaughtException", (error) => {
   complain(error);

@@ -114,14 +114,14 @@ export async function endingWithOthers<T>(
       return undefined;
     }
     if (!isLostRank(error)) throw error;
-    say(describeLoss(world, error.message));
+    say(describeLostRank(world, error.message));
     process.exitCode = LOST_RANK;
     return undefined;
   }
 }
 
 /** A process that hangs keeps its connections, and only does not come. */
-function describeLoss(world: World, message: string): string {
+function describeLostRank(world: World, message: string): string {
   if (!/time[d ]?\s?out/i.test(message)) return `Another process of this run is gone. ${message}`;
   const missing = world.behind();
   const who = missing.length > 0 ? `rank ${missing.join(", ")}` : "other ranks";

@@ -25,4 +25,15 @@ describe("mapConcurrent", () => {
     await expect(mapConcurrent([1, 2, 3], 2, call)).rejects.toThrow("two");
     expect(await mapConcurrent([], 2, call)).toEqual([]);
   });
+
+  it("has nothing under way when it rejects", async () => {
+    const ended: number[] = [];
+    const call = async (item: number): Promise<void> => {
+      if (item === 1) throw new Error("one");
+      await wait(20);
+      ended.push(item);
+    };
+    await expect(mapConcurrent([1, 2, 3], 2, call)).rejects.toThrow("one");
+    expect(ended).toEqual([2]);
+  });
 });

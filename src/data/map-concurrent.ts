@@ -1,4 +1,7 @@
-/** `Promise.all` over a function with at most `limit` calls under way; results keep their order, and none is begun after one failed. */
+/**
+ * Calls a function on every item, a limited number at a time, and gives the results in order. Rejects with the first failure, when
+ * those that were under way have ended: none is begun after it, and nothing is still being done.
+ */
 export async function mapConcurrent<T, R>(
   items: readonly T[],
   limit: number,
@@ -6,18 +9,18 @@ export async function mapConcurrent<T, R>(
 ): Promise<R[]> {
   const results = new Array<R>(items.length);
   const queue = items.entries();
-  let hasFailed = false;
+  let failure: { readonly error: unknown } | undefined;
   const worker = async (): Promise<void> => {
     for (const [index, item] of queue) {
-      if (hasFailed) return;
+      if (failure !== undefined) return;
       try {
         results[index] = await call(item, index);
       } catch (error) {
-        hasFailed = true;
-        throw error;
+        failure ??= { error };
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  if (failure !== undefined) throw failure.error;
   return results;
 }

@@ -77,7 +77,9 @@ async function readListing(
   const { layout, notes } = await layoutOf(listing, options);
   const found = await list(layout, listing, options);
   const placed = placeInSplits(found.pictures);
-  const pictures = placed.pictures.toSorted((a, b) => (a.file < b.file ? -1 : 1));
+  const pictures = placed.pictures.toSorted((a, b) =>
+    a.file < b.file ? -1 : Number(a.file > b.file),
+  );
   const texts = pictures.map(
     ({ text = "" }) => instancePrompt ?? (isBlank(text) ? undefined : text),
   );

@@ -7,10 +7,10 @@ export const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"
 /** One of the signals that ask a run to stop. */
 export type StopSignal = (typeof STOP_SIGNALS)[number];
 
-/** The signals that a process listens to. Under `nohup` the terminal may go away: SIGHUP is then none of them, and ignored. */
-export function stopSignals(): readonly StopSignal[] {
+/** Lets SIGHUP end nothing where `nohup` says that the terminal may go away. Gives the signals that are left to listen to. */
+export function heedNohup(): readonly StopSignal[] {
   if (!isUnderNohup()) return STOP_SIGNALS;
-  ignoreHangup();
+  if (!process.listeners("SIGHUP").includes(ignore)) process.on("SIGHUP", ignore);
   return STOP_SIGNALS.filter((signal) => signal !== "SIGHUP");
 }
 
@@ -39,13 +39,4 @@ function hasUnreadableNull(): boolean {
   }
 }
 
-/** Lets SIGHUP end nothing where `nohup` says so. */
-export function keepNohup(): void {
-  if (isUnderNohup()) ignoreHangup();
-}
-
 const ignore = (): void => {};
-
-function ignoreHangup(): void {
-  if (!process.listeners("SIGHUP").includes(ignore)) process.on("SIGHUP", ignore);
-}

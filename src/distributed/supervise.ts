@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline";
 import { INTERRUPTED, LOST_RANK, PREEMPTED, RUN_LOST } from "./exit-codes.ts";
 import { freePort } from "./free-port.ts";
-import { stopSignals } from "./stop-signals.ts";
+import { heedNohup } from "./stop-signals.ts";
 
 /** What {@link supervise} starts. */
 export interface SuperviseOptions {
@@ -68,7 +68,7 @@ async function runOnce(
     wasAsked = true;
     for (const { child } of ranks) child.kill(signal);
   };
-  const signals = stopSignals();
+  const signals = heedNohup();
   for (const signal of signals) process.on(signal, handOn);
   try {
     const failures: Failure[] = [];

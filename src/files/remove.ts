@@ -7,7 +7,6 @@ import { temporaryName } from "./temporary-name.ts";
 import { FileWriteError, writing, writingSync } from "./write-error.ts";
 
 const AIM = "remove it";
-const TRIES = 5;
 
 /** Removes a file, or a link and never what it points to. Nothing is done where there is none of that name. */
 export async function removeFile(path: string): Promise<void> {
@@ -51,25 +50,16 @@ export async function discardTree(path: string): Promise<void> {
 
 /** @param device the one that the whole tree lies on, for systems that don't list what is mounted */
 async function removeFolder(path: string, device: number): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    const names = await writing({ path, aim: AIM }, () => readdir(path));
-    for (const name of names) {
-      const inner = join(path, name);
-      const found = await lstat(inner).catch(ignoreMissing);
-      if (found?.isDirectory()) {
-        if (found.dev !== device) throw refused(path, inner);
-        await removeFolder(inner, device);
-      } else await removeFile(inner);
-    }
-    try {
-      await writing({ path, aim: AIM }, () => rmdir(path).catch(ignoreMissing));
-      return;
-    } catch (error) {
-      // A write of ours that was under way when another failed may have ended since.
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== "ENOTEMPTY" || tries === TRIES) throw error;
-    }
+  const names = await writing({ path, aim: AIM }, () => readdir(path));
+  for (const name of names) {
+    const inner = join(path, name);
+    const found = await lstat(inner).catch(ignoreMissing);
+    if (found?.isDirectory()) {
+      if (found.dev !== device) throw refused(path, inner);
+      await removeFolder(inner, device);
+    } else await removeFile(inner);
   }
+  await writing({ path, aim: AIM }, () => rmdir(path).catch(ignoreMissing));
 }
 
 const refused = (path: string, mounted: string): FileWriteError =>

@@ -4,7 +4,7 @@ import { makeFolder, makeTemporaryFolder } from "./make-folder.ts";
 import { isMountPoint } from "./mount-points.ts";
 import { removeTree } from "./remove.ts";
 import { renameToFree } from "./rename.ts";
-import { syncFolder } from "./sync-folder.ts";
+import { syncFolder, syncFolders } from "./sync-folder.ts";
 import { FileWriteError } from "./write-error.ts";
 
 /**
@@ -42,7 +42,7 @@ export class Staging implements AsyncDisposable {
   }
 
   async #publish(): Promise<string> {
-    if ((await stat(this.path)).isDirectory()) await syncFolder(this.path);
+    if ((await stat(this.path)).isDirectory()) await syncFolders(this.path);
     try {
       const aim = `give what was written, which stays at ${this.path}, this name`;
       await renameToFree(this.path, this.#target, aim);

@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, openSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { writing, writingSync } from "./write-error.ts";
 
 const AIM = "put its entries on the disk";
@@ -14,6 +15,13 @@ export async function syncFolder(path: string): Promise<void> {
       await folder.close();
     }
   });
+}
+
+/** {@link syncFolder} for a folder of ours and all folders in it; links are not followed. */
+export async function syncFolders(path: string): Promise<void> {
+  for (const entry of await readdir(path, { withFileTypes: true }))
+    if (entry.isDirectory()) await syncFolders(join(path, entry.name));
+  await syncFolder(path);
 }
 
 /** {@link syncFolder} for what must not wait. */

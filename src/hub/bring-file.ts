@@ -1,10 +1,10 @@
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { makeFolder } from "../files/make-folder.ts";
+import { withLock } from "../files/with-lock.ts";
 import type { CachedRepository } from "./cache.ts";
 import type { HubClient } from "./client.ts";
 import { download } from "./download.ts";
-import { withLock } from "./lock.ts";
 import type { FileProgress } from "./progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
 import type { Repository } from "./repository-name.ts";

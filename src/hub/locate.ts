@@ -92,9 +92,12 @@ function explained(error: unknown, name: string, { cacheFolder }: HubEnvironment
   const code = (error as NodeJS.ErrnoException).code ?? "";
   if (error instanceof DiskFullError) {
     const { path, neededBytes, freeBytes } = error;
-    const need = neededBytes === undefined ? "" : ` needs ${neededBytes} bytes more and`;
+    const room = [
+      ...(neededBytes === undefined ? [] : [`needs ${neededBytes} bytes more`]),
+      ...(freeBytes === undefined ? [] : [`has ${freeBytes} bytes free`]),
+    ].join(" and ");
     return new HubError(
-      `${name}: the disk of ${cacheFolder} is full (${code}); make room, or set HF_HUB_CACHE to a folder of another disk: what has arrived is kept. ${path}${need} has ${freeBytes} bytes free`,
+      `${name}: the disk of ${cacheFolder} is full (${code}); make room, or set HF_HUB_CACHE to a folder of another disk: what has arrived is kept${room === "" ? "" : `. ${path} ${room}`}`,
       { cause: error },
     );
   }

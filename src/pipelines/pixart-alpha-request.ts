@@ -158,7 +158,7 @@ export function resolveRequest(
     sizes.size.height / limits.vaeScaleFactor,
     sizes.size.width / limits.vaeScaleFactor,
   ];
-  requireRoom(latentShape[0] ?? 0, sizes);
+  requirePicturesFit(latentShape[0] ?? 0, sizes);
   checkLatents(options.latents, latentShape);
   return {
     texts,
@@ -223,7 +223,7 @@ function resolveSizes(
 }
 
 /** Throws where the decoded pictures of a call, three float32 numbers a pixel, are more than all memory of the machine. */
-function requireRoom(
+function requirePicturesFit(
   count: number,
   { size, outputSize }: Pick<PixArtAlphaRequest, "size" | "outputSize">,
 ): void {

@@ -8,7 +8,6 @@ import { uncachedTexts } from "./captions.ts";
 import { changeRun, stepsDone } from "./change-run.ts";
 import { newestCheckpoint } from "./checkpoint-folder.ts";
 import { requireControlPictures } from "./control-pictures.ts";
-import { DataRecord } from "./data-record.ts";
 import { reportOf } from "./data-report.ts";
 import { tooFewSteps } from "./few-steps.ts";
 import {
@@ -18,21 +17,9 @@ import {
   trainsTextEncoder,
 } from "./models.ts";
 import { requireReadable } from "./readable-pictures.ts";
-import {
-  type Accepted,
-  compareData,
-  configDrift,
-  DATA_FOLDER,
-  foreignCheckpoints,
-  requireKnownStages,
-} from "./resume-check.ts";
-import {
-  CHECKPOINTS_FOLDER,
-  isConfigOwn,
-  RunFolder,
-  readIdentity,
-  readRunConfig,
-} from "./run-folder.ts";
+import { type Accepted, compareRun, requireKnownStages, requireOwn } from "./resume-check.ts";
+import { recordOf } from "./run-data.ts";
+import { CHECKPOINTS_FOLDER, RunFolder, readRunConfig } from "./run-folder.ts";
 import {
   describeForecast,
   diskMisfits,
@@ -40,6 +27,7 @@ import {
   memoryMisfit,
   type RunForecast,
 } from "./run-forecast.ts";
+import { readIdentity } from "./run-identity.ts";
 import { describeRun } from "./run-plan.ts";
 import { settleNew } from "./settle-new.ts";
 import { stageCheckpoints } from "./stage-models.ts";
@@ -174,7 +162,7 @@ export async function dryResume(
   const own = readRunConfig(folder);
   const data = await dryData(own);
   const { config, lines } = await changeRun(folder, own, options, data);
-  for (const line of await compareRun(folder, { own, config, data, accepted, say }))
+  for (const line of await lookBack(folder, { own, config, data, accepted, say }))
     say(`Warning: ${line}`);
   for (const line of lines) say(line);
   const device = firstDevice(asked ?? config.device, processes);
@@ -189,7 +177,7 @@ export async function dryResume(
 }
 
 /** What a resumed run would say of its checkpoints and its data. Throws where it would be refused for them. */
-async function compareRun(
+async function lookBack(
   folder: string,
   { own, config, data, accepted, say }: ComparedRun,
 ): Promise<string[]> {
@@ -198,18 +186,14 @@ async function compareRun(
   const latest = await Promise.all(
     own.stages.map(({ name }) => newestCheckpoint(stageCheckpoints(checkpoints, name), say)),
   );
-  const id = readIdentity(folder)?.id;
-  const lines = id === undefined ? [] : foreignCheckpoints(latest, id, accepted);
+  const { lines } = requireOwn(readIdentity(folder)?.id, latest, accepted);
   const checkpoint = latest.findLast((each) => each !== undefined);
-  if (checkpoint === undefined) return lines;
-  const drift = isConfigOwn(folder)
-    ? undefined
-    : configDrift(checkpoint, own, join(folder, "config.json"));
-  await data.contents.recall(join(folder, DATA_FOLDER, "known.json"));
-  const record = await DataRecord.of(data, say);
+  if (checkpoint === undefined) return [...lines];
+  const record = await recordOf(folder, data, { say });
   const { location } = data.dataset;
-  const compared = compareData(folder, { config, checkpoint, record, accepted, location });
-  return [...lines, ...(drift === undefined ? [] : [drift]), ...compared.lines];
+  const { grows } = config.dataset;
+  const comparison = { checkpoint, own, grows, record, location, accepted };
+  return [...lines, ...(await compareRun(folder, comparison)).lines];
 }
 
 interface ComparedRun {

@@ -23,6 +23,15 @@ describe("a manifest", () => {
     }
   });
 
+  it("reads back whose it is, and is refused where that is none or names a file elsewhere", () => {
+    const run = { id: "r", data: "0".repeat(64), config: {} };
+    expect(parseManifest("m", format({ run })).run).toEqual(run);
+    for (const changes of [{ data: "../../../secret.jsonl" }, { id: 7 }, { config: null }])
+      expect(() => parseManifest("m", format({ run: { ...run, ...changes } }))).toThrow(
+        /^m: run: expected an id, the SHA-256 of its data and a config but found \{/,
+      );
+  });
+
   it("is refused where a single character differs", () => {
     const text = formatManifest(manifest);
     for (let i = 0; i < text.length; i++) {

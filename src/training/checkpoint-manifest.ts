@@ -92,7 +92,7 @@ export function parseManifest(path: string, text: string): CheckpointManifest {
     createdAt,
     files: checked,
     state: state as JsonValue,
-    run: parseRunMark(run),
+    run: parseRunMark(path, run),
   };
 }
 

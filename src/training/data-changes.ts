@@ -1,45 +1,55 @@
+import { isDeepStrictEqual } from "node:util";
 import type { DataRecord, RecordedPicture } from "./data-record.ts";
+import { describeKey, pictureKeys } from "./picture-keys.ts";
 
-/** What is another in a data set than it was, by name. */
+/** What is another in a data set than it was, by {@link pictureKeys}. */
 export interface DataChanges {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   /** And what of it: its caption, or another word about it; its picture; its control picture. */
-  readonly edited: readonly (readonly [file: string, what: string])[];
+  readonly edited: readonly (readonly [key: string, what: string])[];
   /** Pictures of the same bytes under another name. */
   readonly renamed: ReadonlyMap<string, string>;
+  /** Whether those that are as they were stand in another order among themselves. */
+  readonly isReordered: boolean;
 }
 
 /** Compares what a data set was with what it is. */
 export function dataChanges(before: DataRecord, now: DataRecord): DataChanges {
-  const were = byName(before);
-  const are = byName(now);
-  const gone = before.pictures.filter(({ file }) => !are.has(file));
-  const come = now.pictures.filter(({ file }) => !were.has(file));
+  const were = byKey(before);
+  const are = byKey(now);
+  const gone = [...were].filter(([key]) => !are.has(key));
+  const come = [...are].filter(([key]) => !were.has(key));
+  const open = new Map<string, string[]>();
+  for (const [key, { bytes }] of come)
+    if (bytes !== null) open.set(bytes, [...(open.get(bytes) ?? []), key]);
   const renamed = new Map<string, string>();
-  const open = new Map<string, RecordedPicture[]>();
-  for (const picture of come)
-    if (picture.bytes !== null)
-      open.set(picture.bytes, [...(open.get(picture.bytes) ?? []), picture]);
-  for (const { file, bytes } of gone) {
+  for (const [key, { bytes }] of gone) {
     const found = bytes === null ? undefined : open.get(bytes)?.shift();
-    if (found !== undefined) renamed.set(file, found.file);
+    if (found !== undefined) renamed.set(key, found);
   }
   const names = new Set(renamed.values());
+  const edited = [...were].flatMap(([key, was]) => {
+    const is = are.get(renamed.get(key) ?? key);
+    const what = is === undefined ? [] : differences(was, is);
+    return what.length === 0 ? [] : [[key, what.join(" and ")] as const];
+  });
+  const others = new Set(edited.map(([key]) => key));
+  const kept = (keys: Iterable<string>): string[] =>
+    [...keys].filter((key) => were.has(key) && are.has(key) && !others.has(key));
   return {
-    added: come.flatMap(({ file }) => (names.has(file) ? [] : [file])),
-    removed: gone.flatMap(({ file }) => (renamed.has(file) ? [] : [file])),
-    edited: before.pictures.flatMap((was) => {
-      const is = are.get(renamed.get(was.file) ?? was.file);
-      const what = is === undefined ? [] : differences(was, is);
-      return what.length === 0 ? [] : [[was.file, what.join(" and ")] as const];
-    }),
+    added: come.flatMap(([key]) => (names.has(key) ? [] : [key])),
+    removed: gone.flatMap(([key]) => (renamed.has(key) ? [] : [key])),
+    edited,
     renamed,
+    isReordered: !isDeepStrictEqual(kept(were.keys()), kept(are.keys())),
   };
 }
 
-const byName = ({ pictures }: DataRecord): Map<string, RecordedPicture> =>
-  new Map(pictures.map((picture) => [picture.file, picture]));
+function byKey({ pictures }: DataRecord): Map<string, RecordedPicture> {
+  const keys = pictureKeys(pictures.map(({ file }) => file));
+  return new Map(pictures.map((picture, i) => [keys[i] ?? picture.file, picture]));
+}
 
 const differences = (was: RecordedPicture, is: RecordedPicture): string[] => [
   ...(was.words === is.words ? [] : ["its caption, class or split"]),
@@ -47,32 +57,35 @@ const differences = (was: RecordedPicture, is: RecordedPicture): string[] => [
   ...(was.control === is.control ? [] : ["its control picture"]),
 ];
 
-/** Whether nothing but more pictures is new. */
-export const onlyGrew = ({ removed, edited, renamed }: DataChanges): boolean =>
-  removed.length === 0 && edited.length === 0 && renamed.size === 0;
+/** Whether there are more pictures, and those that were there are as they were. */
+export const onlyGrew = ({ added, removed, edited, renamed, isReordered }: DataChanges): boolean =>
+  added.length > 0 &&
+  removed.length === 0 &&
+  edited.length === 0 &&
+  renamed.size === 0 &&
+  !isReordered;
 
 const SHOWN = 3;
 
-/** For people; undefined where nothing changed. */
-export function describeDataChanges(changes: DataChanges): string | undefined {
-  const { added, removed, edited, renamed } = changes;
-  const listed = (what: string, names: readonly string[]): string[] =>
-    names.length === 0
+/** For people; empty where nothing changed. */
+export function describeDataChanges(changes: DataChanges): string {
+  const { added, removed, edited, renamed, isReordered } = changes;
+  const listed = <T>(what: string, list: readonly T[], describe: (each: T) => string): string[] => {
+    const shown = list.slice(0, SHOWN).map(describe).join("; ");
+    return list.length === 0
       ? []
-      : [
-          `${names.length} ${what} (${names.slice(0, SHOWN).join("; ")}${names.length > SHOWN ? "; …" : ""})`,
-        ];
+      : [`${list.length} ${what} (${shown}${list.length > SHOWN ? "; …" : ""})`];
+  };
   const parts = [
-    ...listed("added", added),
-    ...listed("removed", removed),
-    ...listed(
-      "edited",
-      edited.map(([file, what]) => `${file}: ${what}`),
-    ),
+    ...listed("added", added, describeKey),
+    ...listed("removed", removed, describeKey),
+    ...listed("edited", edited, ([key, what]) => `${describeKey(key)}: ${what}`),
     ...listed(
       "renamed",
-      [...renamed].map(([from, to]) => `${from} to ${to}`),
+      [...renamed],
+      ([from, to]) => `${describeKey(from)} to ${describeKey(to)}`,
     ),
+    ...(isReordered ? ["its pictures are in another order"] : []),
   ];
-  return parts.length === 0 ? undefined : parts.join(", ");
+  return parts.join(", ");
 }

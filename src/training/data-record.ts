@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mapConcurrent } from "../data/map-concurrent.ts";
 import { BadFileError } from "../weights/errors.ts";
 import { EncodingProgress } from "./encoding-progress.ts";
+import { linesToBytes, readLines } from "./line-file.ts";
 import type { Example, TrainingData } from "./training-data.ts";
 
 /** Small files wait for the disk more than for anything else. */
@@ -19,25 +20,38 @@ export interface RecordedPicture {
   readonly control?: string | null;
 }
 
+/** How {@link DataRecord.of} goes about it. */
+export interface RecordOptions {
+  /** Told how far it is, where it takes long. */
+  readonly say?: (line: string) => void;
+  /** Ends it: its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
+  /** Awaited after each picture. */
+  readonly afterEach?: () => Promise<void>;
+}
+
 /** What a run learnt from: each picture's name, words and bytes. Equal records are equal data, on whichever machine. */
 export class DataRecord {
   readonly pictures: readonly RecordedPicture[];
-  /** One line a picture. */
-  readonly text: string;
-  /** SHA-256 of the text, hexadecimal. */
+  /** SHA-256 of the lines, hexadecimal. */
   readonly digest: string;
 
-  private constructor(pictures: readonly RecordedPicture[]) {
+  constructor(pictures: readonly RecordedPicture[]) {
     this.pictures = pictures;
-    this.text = pictures.map((picture) => `${JSON.stringify(picture)}\n`).join("");
-    this.digest = createHash("sha256").update(this.text).digest("hex");
+    const hash = createHash("sha256");
+    for (const bytes of linesToBytes(this.lines())) hash.update(bytes);
+    this.digest = hash.digest("hex");
+  }
+
+  /** What it is kept as: one line a picture. */
+  *lines(): Generator<string> {
+    for (const picture of this.pictures) yield JSON.stringify(picture);
   }
 
   /** Records what a data set is now. Reads those pictures whose bytes are not known. */
   static async of(
     data: TrainingData,
-    say?: (line: string) => void,
-    signal?: AbortSignal,
+    { say, signal, afterEach }: RecordOptions = {},
   ): Promise<DataRecord> {
     const { train, heldout, prior, contents } = data;
     const listed = [
@@ -55,6 +69,7 @@ export class DataRecord {
         const bytes = await contents.hash(example);
         const shown = control === undefined ? {} : { control: await contents.hash(control) };
         progress.done(1);
+        await afterEach?.();
         return { file, words, bytes, ...shown };
       },
     );
@@ -73,17 +88,21 @@ export class DataRecord {
     return hash.digest("hex");
   }
 
-  /** Reads what {@link text} was written to. Throws BadFileError where it is not of this digest. */
-  static parse(path: string, text: string, digest: string): DataRecord {
-    const found = createHash("sha256").update(text).digest("hex");
-    if (found !== digest)
-      throw new BadFileError(path, "sha256", `${digest}, as its name says`, found);
-    return new DataRecord(
-      text
-        .trimEnd()
-        .split("\n")
-        .map((line): RecordedPicture => JSON.parse(line)),
-    );
+  /** Reads the {@link lines} of a file. Throws BadFileError where they are not of this digest. */
+  static async read(path: string, digest: string): Promise<DataRecord> {
+    const pictures: RecordedPicture[] = [];
+    const hash = createHash("sha256");
+    try {
+      for await (const lines of readLines(path)) {
+        for (const bytes of linesToBytes(lines)) hash.update(bytes);
+        for (const line of lines) pictures.push(JSON.parse(line));
+      }
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+    const found = hash.digest("hex");
+    if (found === digest) return new DataRecord(pictures);
+    throw new BadFileError(path, "sha256", `${digest}, as the checkpoint has it,`, found);
   }
 }
 

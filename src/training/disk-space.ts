@@ -6,7 +6,7 @@ const OVERHEAD_BYTES = 2 ** 20;
 
 const WHEN_FULL = "free some space, keep fewer checkpoints or write elsewhere";
 
-/** Throws DiskFullError where `neededBytes` more do not fit. A run asks for twice its forecast before it starts. */
+/** Throws DiskFullError where `neededBytes` more do not fit. */
 export async function requireDiskSpace(path: string, neededBytes: number): Promise<void> {
   const free = await freeBytes(path);
   if (free >= neededBytes + OVERHEAD_BYTES) return;

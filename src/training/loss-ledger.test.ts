@@ -85,6 +85,13 @@ describe("LossLedger", () => {
     ]);
   });
 
+  it("keeps the losses of pictures that have one name apart", () => {
+    const [before, after] = [ledger(["a.png", "a.png"]), ledger(["a.png", "a.png", "a.png"])];
+    for (const id of [0, 1, 1]) before.add(id, { loss: id + 1, timestep: 10 });
+    expect(after.restore(before.tensors())).toBe(true);
+    expect(after.pictures()).toEqual(before.pictures());
+  });
+
   it("takes those of an earlier release, without names, by their places, where their number is the same", () => {
     const [old, same, larger, other] = [ledger(40), ledger(40), ledger(41), ledger(41)];
     seen(old, 3);

@@ -1,5 +1,6 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { pictureKeys } from "./picture-keys.ts";
 import { bandOf, type SeenLoss } from "./timestep-bands.ts";
 
 /** What was seen of one training picture. */
@@ -101,9 +102,10 @@ export class LossLedger {
   }
 
   /**
-   * Takes what {@link tensors} gave, each picture's by its name: what is new begins at nothing, what is gone is forgotten. That of
-   * an earlier release, which has no names, is taken where it is of as many pictures; otherwise nothing is, and it gives false.
-   * @param renamed new names of pictures by their old ones
+   * Takes what {@link tensors} gave, each picture's by its name, and by its place among those of one name: what is new begins at
+   * nothing, what is gone is forgotten. That of an earlier release, which has no names, is taken where it is of as many pictures;
+   * otherwise nothing is, and it gives false.
+   * @param renamed new keys of pictures by their old ones: see pictureKeys
    */
   restore(
     tensors: ReadonlyMap<string, Tensor>,
@@ -117,10 +119,10 @@ export class LossLedger {
     }) as [Float64Array, Float64Array, Float64Array];
     const names = namesIn(tensors.get("names"));
     if (names === undefined && pictures.length !== this.#pictures.length) return false;
-    const places = new Map(this.#names.map((name, id) => [name, id]));
+    const places = new Map(pictureKeys(this.#names).map((key, id) => [key, id]));
     this.#pictures.fill(0);
-    for (const [was, name] of (names ?? this.#names).entries()) {
-      const id = places.get(renamed.get(name) ?? name);
+    for (const [was, key] of pictureKeys(names ?? this.#names).entries()) {
+      const id = places.get(renamed.get(key) ?? key);
       if (id === undefined) continue;
       const row = pictures.subarray(was * PICTURE_FIELDS, (was + 1) * PICTURE_FIELDS);
       this.#pictures.set(row, id * PICTURE_FIELDS);

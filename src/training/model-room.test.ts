@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { PixArtTransformer2DModel } from "../models/index.ts";
 import { machineMemory } from "./memory-space.ts";
-import { requireBatch, requireRoom } from "./model-room.ts";
+import { requireBatch, requireModelFits } from "./model-room.ts";
 
 const small = {
   ...{ numAttentionHeads: 1, attentionHeadDim: 8, crossAttentionDim: 8, captionChannels: 8 },
@@ -14,18 +14,18 @@ const build = (numLayers: number): PixArtTransformer2DModel => {
 };
 const depth = (layers: number) => ({ name: "transformer.numLayers", layers });
 
-describe("requireRoom", () => {
+describe("requireModelFits", () => {
   it("builds two layers at most, whatever is asked for", () => {
     built.length = 0;
-    for (const layers of [1, 2, 1000]) requireRoom(depth(layers), build);
-    expect(() => requireRoom(depth(1e12), build)).toThrow();
+    for (const layers of [1, 2, 1000]) requireModelFits(depth(layers), build);
+    expect(() => requireModelFits(depth(1e12), build)).toThrow();
     expect(Math.max(...built)).toBe(2);
   });
 
   it("says what a model of too many layers would take", () => {
     const one = build(1).parameters().length;
     const tensors = one + 99_999 * (build(2).parameters().length - one);
-    expect(() => requireRoom(depth(100_000), build)).toThrow(
+    expect(() => requireModelFits(depth(100_000), build)).toThrow(
       new RegExp(
         `^Expected a model that .* of memory hold, of at most 100000 tensors, for transformer.numLayers but received 100000, which makes one of .* and ${tensors} tensors$`,
       ),
@@ -35,7 +35,7 @@ describe("requireRoom", () => {
   it("refuses sizes that make a tensor beyond counting", () => {
     const wide = (): PixArtTransformer2DModel =>
       new PixArtTransformer2DModel({ ...small, numLayers: 1, captionChannels: 2 ** 51 });
-    expect(() => requireRoom(depth(1), wide)).toThrow(
+    expect(() => requireModelFits(depth(1), wide)).toThrow(
       "Expected sizes for transformer that a machine can hold but received some that make a tensor of [8, 2251799813685248]",
     );
   });

@@ -23,7 +23,7 @@ const MOST_TENSORS = 100_000;
  * one of a million layers is built, were it of shapes alone.
  * @param build makes the model with so many layers
  */
-export function requireRoom({ name, layers }: Depth, build: (layers: number) => Module): void {
+export function requireModelFits({ name, layers }: Depth, build: (layers: number) => Module): void {
   const one = sizeOf(name, () => build(1));
   const two = layers > 1 ? sizeOf(name, () => build(2)) : one;
   const grown = (of: keyof Size): number => one[of] + (layers - 1) * (two[of] - one[of]);

@@ -17,7 +17,7 @@ let folder: string;
 let notes: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "pixart-contents-"));
-  notes = join(folder, "known.json");
+  notes = join(folder, "known.jsonl");
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -92,7 +92,7 @@ describe("PictureContents", () => {
     const contents = new PictureContents();
     await contents.hash(file);
     await contents.note(notes);
-    expect(JSON.parse(readFileSync(notes, "utf8"))).toEqual([]);
+    expect(readFileSync(notes, "utf8")).toBe("");
   });
 
   it("looks at a shard in place of what is in it, and reads rows of tables each time", async () => {
@@ -107,6 +107,34 @@ describe("PictureContents", () => {
     const second = await later();
     for (const each of [inShard, row]) await second.hash(each);
     expect([inShard.reads, row.reads]).toEqual([1, 2]);
+  });
+
+  it("knows that a picture could not be read when it was to be learnt from, though it can be now", async () => {
+    const path = join(folder, "a.png");
+    writeFileSync(path, "a");
+    let reads = 0;
+    const read = (): Promise<Uint8Array> =>
+      reads++ === 0
+        ? Promise.reject(new ImageError(path, "can't be opened (EIO)"))
+        : Promise.resolve(new Uint8Array(1));
+    const contents = await later();
+    const remembering = contents.remembering({ path, read });
+    await expect(remembering()).rejects.toThrow("EIO");
+    await remembering();
+    expect(await contents.hash({ path, read })).toBeNull();
+  });
+
+  it("blames no picture for what the system cannot do at the moment", async () => {
+    const path = join(folder, "a.png");
+    const failing = (code: string): ReadFile => ({
+      path,
+      read: () =>
+        Promise.reject(new ImageError(path, code, { cause: Object.assign(new Error(), { code }) })),
+    });
+    for (const code of ["EIO", "EMFILE", "ESTALE"])
+      await expect(new PictureContents().hash(failing(code))).rejects.toThrow(code);
+    for (const code of ["ENOENT", "EACCES", "Z_DATA_ERROR"])
+      expect(await new PictureContents().hash(failing(code))).toBeNull();
   });
 
   it("knows nothing of what cannot be read", async () => {

@@ -1,7 +1,8 @@
-import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
 import { replaceFile } from "../files/replace-file.ts";
 import { ImageError } from "../images/index.ts";
+import { contentHash } from "./content-hash.ts";
+import { fileStamp } from "./file-stamp.ts";
+import { linesToBytes, readLines } from "./line-file.ts";
 
 /** What is read of a data set: a picture, or what a ControlNet is shown of it. */
 export interface ReadFile {
@@ -12,89 +13,116 @@ export interface ReadFile {
 
 /** What was known of a file's content, and what tells that the file is still the same. */
 interface KnownContent {
-  /** Inode, length, and when content and inode were last changed, in nanoseconds; of its container where it is in one. */
+  /** Of its container where it is in one. */
   readonly stamp: string;
   readonly hash: string;
 }
 
-/** A file that was changed so shortly before it was looked at may change again within one tick of its times. */
-const SETTLED_MS = 2000;
-
-/** Half of the SHA-256 of some bytes, hexadecimal. */
-const hashOf = (bytes: Uint8Array): string =>
-  createHash("sha256").update(bytes).digest("hex").slice(0, 32);
-
 /**
  * Hashes of the bytes of a data set's pictures, each of which is read once in the life of its file: by whoever needs it first,
- * and again only where inode, length or times of its file differ from what was noted. After a copy all are read again, and are
- * found equal: times prove nothing.
+ * and again only where the stamp of its file differs from what was noted. After a copy all are read again, and are found equal:
+ * times prove nothing.
  */
 export class PictureContents {
-  readonly #read = new Map<string, string>();
+  /** What this process has read, as it was then: null where it could not be, so that it was left out. */
+  readonly #read = new Map<string, string | null>();
   #known = new Map<string, KnownContent>();
-  readonly #files = new Map<string, Promise<string | undefined>>();
+  readonly #shards = new Map<string, Promise<string | undefined>>();
   readonly #begun: number = Date.now();
 
   /** Takes over what an earlier process noted in a file; nothing where it is missing or damaged: then all is read. */
   async recall(notes: string): Promise<void> {
-    try {
-      this.#known = new Map(JSON.parse(await readFile(notes, "utf8")));
-    } catch {
-      this.#known = new Map();
-    }
+    this.#known = await readNotes(notes).catch(() => new Map());
   }
 
   /** Keeps what is known, in a folder that is there. */
   async note(notes: string): Promise<void> {
-    await replaceFile(notes, [Buffer.from(`${JSON.stringify([...this.#known])}\n`)]);
+    await replaceFile(notes, linesToBytes(this.#lines()));
   }
 
-  /** The same file, the hash of whose bytes is remembered when they are first read. */
+  *#lines(): Generator<string> {
+    for (const [path, { stamp, hash }] of this.#known) yield JSON.stringify([path, stamp, hash]);
+  }
+
+  /** The same file; what came of it when it was first read is remembered. */
   remembering(file: ReadFile): () => Promise<Uint8Array> {
+    const note = (hash: string | null): void => {
+      if (!this.#read.has(file.path)) this.#read.set(file.path, hash);
+    };
     return async () => {
-      const bytes = await file.read();
-      if (!this.#read.has(file.path)) this.#read.set(file.path, hashOf(bytes));
-      return bytes;
+      try {
+        const bytes = await file.read();
+        if (!this.#read.has(file.path)) note(contentHash(bytes));
+        return bytes;
+      } catch (error) {
+        if (error instanceof ImageError) note(null);
+        throw error;
+      }
     };
   }
 
-  /** The hash of a file's bytes; null where it cannot be read. */
+  /**
+   * The hash of a file's bytes; null where it is damaged or missing, or could not be read when it was to be learnt from. Throws
+   * where the system cannot say.
+   */
   async hash(file: ReadFile): Promise<string | null> {
-    const stamp = await this.#stampOf(file.path);
-    const known = this.#known.get(file.path);
+    const { path } = file;
+    const read = this.#read.get(path);
+    if (read === null) return null;
+    const stamp = await this.#stampOf(path);
+    const known = this.#known.get(path);
     if (stamp !== undefined && known?.stamp === stamp) return known.hash;
-    const hash = this.#read.get(file.path) ?? (await this.#hashNow(file));
-    if (stamp === undefined || hash === null) this.#known.delete(file.path);
-    else this.#known.set(file.path, { stamp, hash });
+    const hash = read ?? (await hashNow(file));
+    if (stamp === undefined || hash === null) this.#known.delete(path);
+    else this.#known.set(path, { stamp, hash });
     return hash;
-  }
-
-  async #hashNow(file: ReadFile): Promise<string | null> {
-    try {
-      return hashOf(await file.read());
-    } catch (error) {
-      if (error instanceof ImageError) return null;
-      throw error;
-    }
   }
 
   /** Undefined where the file cannot be looked at, or may have changed since this process began. */
   #stampOf(path: string): Promise<string | undefined> {
-    const file = fileOf(path);
-    const found = this.#files.get(file);
-    if (found !== undefined) return found;
-    const asked = stampOfFile(file, this.#begun).catch(() => undefined);
-    this.#files.set(file, asked);
-    return asked;
+    const shard = shardOf(path);
+    if (shard === undefined) return stampBefore(path, this.#begun);
+    const found = this.#shards.get(shard) ?? stampBefore(shard, this.#begun);
+    this.#shards.set(shard, found);
+    return found;
   }
 }
 
-/** The shard of `shard.tar#name`; a picture's own file otherwise. A row of a table may stand for a file beside it, and is no file. */
-const fileOf = (path: string): string => /^(.*?\.tar)#/is.exec(path)?.[1] ?? path;
-
-async function stampOfFile(path: string, begun: number): Promise<string | undefined> {
-  // Follows links: the Hub's cache names blobs by them.
-  const { ino, size, mtimeNs, ctimeNs, ctimeMs } = await stat(path, { bigint: true });
-  if (Number(ctimeMs) > begun - SETTLED_MS) return undefined;
-  return [ino, size, mtimeNs, ctimeNs].join("-");
+async function readNotes(notes: string): Promise<Map<string, KnownContent>> {
+  const known = new Map<string, KnownContent>();
+  for await (const lines of readLines(notes)) {
+    for (const line of lines) {
+      const [path, stamp, hash] = JSON.parse(line);
+      known.set(path, { stamp, hash });
+    }
+  }
+  return known;
 }
+
+/** The shard of `shard.tar#name`; a picture is its own file otherwise. A row of a table may stand for a file beside it, and is no file. */
+const shardOf = (path: string): string | undefined => /^(.*?\.tar)#/is.exec(path)?.[1];
+
+async function stampBefore(path: string, begun: number): Promise<string | undefined> {
+  const found = await fileStamp(path).catch(() => undefined);
+  return found?.isSettledBy(begun) ? found.stamp : undefined;
+}
+
+/** What a picture's own file or name can be blamed for; anything else may be over in a moment, and says nothing of it. */
+const OF_THE_FILE: ReadonlySet<string> = new Set([
+  ...["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG"],
+  ...["EACCES", "EPERM"],
+]);
+
+async function hashNow(file: ReadFile): Promise<string | null> {
+  try {
+    return contentHash(await file.read());
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    const { code } = Object(error.cause) as NodeJS.ErrnoException;
+    if (code !== undefined && SYSTEM_CODE.test(code) && !OF_THE_FILE.has(code)) throw error;
+    return null;
+  }
+}
+
+/** Those of Node.js and zlib begin otherwise. */
+const SYSTEM_CODE = /^E(?!RR_)/;

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { ResolvedStage } from "../config/index.ts";
 import type { Bucket } from "../data/buckets.ts";
 import { coverPicture } from "../data/cover-picture.ts";
@@ -10,6 +9,7 @@ import {
   RgbImage,
   sobelEdges,
 } from "../images/index.ts";
+import { contentHash } from "./content-hash.ts";
 import type { Example } from "./training-data.ts";
 
 const KERNELS: Readonly<Record<ResolvedStage["transform"]["resample"], ResizeKernel>> = {
@@ -69,7 +69,7 @@ export class PictureSource {
   }
 
   #keyOf(bytes: Uint8Array, { width, height }: OriginalSize): string {
-    const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
+    const hash = contentHash(bytes);
     if (this.#condition === undefined) return hash;
     return this.#condition === "edges" ? `${hash}.edges` : `${hash}.over-${width}x${height}`;
   }

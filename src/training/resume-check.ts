@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { differencesOf } from "../config/config-differences.ts";
 import { configFromJson, type ResolvedConfig } from "../config/index.ts";
@@ -8,6 +8,9 @@ import type { VerifiedCheckpoint } from "./checkpoint-folder.ts";
 import { listCheckpoints } from "./checkpoint-folder.ts";
 import { dataChanges, describeDataChanges, onlyGrew } from "./data-changes.ts";
 import { DataRecord } from "./data-record.ts";
+import { recordPath } from "./run-data.ts";
+import { CONFIG_FILE } from "./run-files.ts";
+import { isConfigOwn } from "./run-identity.ts";
 
 /** What a resumed run is told to take as it is. */
 export interface Accepted {
@@ -19,12 +22,6 @@ export interface Accepted {
 
 /** A checkpoint that a run goes on from, as far as it is asked for what it belongs to. */
 export type MarkedCheckpoint = Pick<VerifiedCheckpoint, "path" | "step" | "stage" | "run">;
-
-/** Where a run folder keeps what its pictures were, by digest. */
-export const recordPath = (run: string, digest: string): string =>
-  join(run, DATA_FOLDER, `${digest.slice(0, 16)}.jsonl`);
-
-export const DATA_FOLDER = "data";
 
 /**
  * Throws where a run folder has checkpoints of a stage that its config does not name: one that was renamed would begin at step 0
@@ -50,30 +47,42 @@ export async function requireKnownStages(
   }
 }
 
-/** Throws where one of the checkpoints was saved by another run, unless that is accepted: then it gives a sentence for each. */
-export function foreignCheckpoints(
+/** Whose checkpoints a run's are. */
+export interface Belonging {
+  /** The run's own identity, else that of its newest checkpoint; undefined where neither has one. */
+  readonly id: string | undefined;
+  /** What people should know. */
+  readonly lines: readonly string[];
+}
+
+/**
+ * Throws where one of a run's checkpoints was saved by another run, unless that is accepted.
+ * @param own the run's identity, where it has one
+ * @param checkpoints the newest of each stage, in their order
+ */
+export function requireOwn(
+  own: string | undefined,
   checkpoints: readonly (MarkedCheckpoint | undefined)[],
-  id: string,
   { otherRun }: Accepted,
-): string[] {
-  return checkpoints.flatMap((checkpoint) => {
+): Belonging {
+  const id = own ?? checkpoints.flatMap((checkpoint) => checkpoint?.run ?? []).at(-1)?.id;
+  const lines = checkpoints.flatMap((checkpoint) => {
     const other = checkpoint?.run?.id;
     if (checkpoint === undefined || other === undefined || other === id) return [];
     if (otherRun) return [`${checkpoint.path} was saved by another run (${other})`];
-    const advice = "move it away, or go on from it with --accept-other-run";
-    const found = `one that the run ${other} saved`;
     throw new BadFileError(
       checkpoint.path,
       "run",
       `a checkpoint of this run, ${id},`,
-      found,
-      advice,
+      `one that the run ${other} saved`,
+      "move it away, or go on from it with --accept-other-run",
     );
   });
+  return { id, lines };
 }
 
 /** What was changed by hand in a run's config since a checkpoint was saved; undefined where nothing was. */
-export function configDrift(
+function configDrift(
   { run, step, stage }: MarkedCheckpoint,
   own: ResolvedConfig,
   file: string,
@@ -90,61 +99,76 @@ export function configDrift(
   return `${file} was changed by hand after step ${step} of stage "${stage}": ${differences.map(describeChange).join("; ")}. What was done before stays; from here on the run is another than it would have been`;
 }
 
-/** What a resumed run found out about its data. */
-export interface ComparedData {
+/** What is compared before a run goes on. */
+export interface Comparison {
+  /** The one that it goes on from. */
+  readonly checkpoint: MarkedCheckpoint;
+  /** The config that the run folder holds. */
+  readonly own: ResolvedConfig;
+  /** Whether the run, as it goes on, takes more pictures than there were. */
+  readonly grows: boolean;
+  /** What the data is now. */
   readonly record: DataRecord;
+  /** Of the data set. */
+  readonly location: string;
+  readonly accepted: Accepted;
+}
+
+/** What a resumed run found out about its config and its data. */
+export interface Compared {
   /** What people should know. */
   readonly lines: readonly string[];
-  /** New names of pictures by the ones that they had. */
+  /** New keys of pictures by the ones that they had: see pictureKeys. */
   readonly renamed: ReadonlyMap<string, string>;
 }
 
-/** Compares the data with what a checkpoint's run had learnt from. Throws where it changed, unless that is accepted. */
-export function compareData(
+/** Compares the config and the data of a run folder with those of a checkpoint. Throws where the data changed, unless that is accepted. */
+export async function compareRun(run: string, comparison: Comparison): Promise<Compared> {
+  const { checkpoint, own } = comparison;
+  const file = join(run, CONFIG_FILE);
+  const drift = isConfigOwn(run) ? undefined : configDrift(checkpoint, own, file);
+  const { lines, renamed } = await compareData(run, comparison);
+  return { lines: [...(drift === undefined ? [] : [drift]), ...lines], renamed };
+}
+
+async function compareData(
   run: string,
-  { config, checkpoint, record, accepted, location }: DataComparison,
-): ComparedData {
-  const none = { record, lines: [], renamed: new Map<string, string>() };
+  { grows, checkpoint, record, accepted, location }: Comparison,
+): Promise<Compared> {
+  const none = { lines: [], renamed: new Map<string, string>() };
   const { path, step, stage, run: mark } = checkpoint;
   if (mark === undefined) {
     const line = `${path} is of an earlier release, which kept nothing of the run's pictures: whether they are the same is not known`;
     return { ...none, lines: [line] };
   }
   if (mark.data === record.digest) return none;
-  const file = recordPath(run, mark.data);
   const what = `The data set ${location} is not what the run was trained on until step ${step} of stage "${stage}"`;
-  const before = readRecord(file, mark.data);
-  const changes = before === undefined ? undefined : dataChanges(before, record);
+  const before = await readRecord(recordPath(run, mark.data), mark.data);
+  const changes = before instanceof DataRecord ? dataChanges(before, record) : undefined;
   const named =
     changes === undefined
-      ? `what is another is not known, since ${file} is missing`
-      : (describeDataChanges(changes) ?? "its pictures are in another order");
+      ? `what is another is not known, since ${before}`
+      : describeDataChanges(changes);
   const isGrown = changes !== undefined && onlyGrew(changes);
-  if (!accepted.changedData && !(config.dataset.grows && isGrown)) {
-    const grows = isGrown ? ", or let it grow with --cfg-options dataset.grows=true" : "";
+  if (!accepted.changedData && !(grows && isGrown)) {
+    const orGrow = isGrown ? ", or let it grow with --cfg-options dataset.grows=true" : "";
     throw new Error(
-      `${what}: ${named}. Put it back, or go on with it as it is with --accept-changed-data${grows}`,
+      `${what}: ${named}. Put it back, or go on with it as it is with --accept-changed-data${orGrow}`,
     );
   }
   return {
-    record,
     lines: [`${what}: ${named}. From here on the run learns from it as it is`],
     renamed: changes?.renamed ?? none.renamed,
   };
 }
 
-/** What is compared. */
-export interface DataComparison {
-  readonly config: Pick<ResolvedConfig, "dataset">;
-  readonly checkpoint: MarkedCheckpoint;
-  /** What the data is now. */
-  readonly record: DataRecord;
-  readonly accepted: Accepted;
-  /** Of the data set. */
-  readonly location: string;
-}
-
-function readRecord(file: string, digest: string): DataRecord | undefined {
-  if (!existsSync(file)) return undefined;
-  return DataRecord.parse(file, readFileSync(file, "utf8"), digest);
+/** What the pictures were, or why that is not known. */
+async function readRecord(file: string, digest: string): Promise<DataRecord | string> {
+  if (!existsSync(file)) return `${file} is missing`;
+  try {
+    return await DataRecord.read(file, digest);
+  } catch (error) {
+    if (error instanceof BadFileError) return `a file is damaged: ${error.message}`;
+    throw error;
+  }
 }

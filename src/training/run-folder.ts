@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseConfigJson } from "../config/config-json.ts";
@@ -10,16 +10,10 @@ import { makeFolderSync } from "../files/make-folder.ts";
 import { OpenFolder } from "../files/open-folder.ts";
 import { removeFileSync } from "../files/remove.ts";
 import { replaceFileSync } from "../files/replace-file.ts";
-import { BadFileError, quote } from "../weights/errors.ts";
 import { EventLog } from "./event-log.ts";
 import type { NewEvent } from "./events.ts";
-import {
-  CONFIG_FILE,
-  IDENTITY_FILE,
-  isOwnLeftover,
-  README_FILE,
-  RECIPE_FILE,
-} from "./run-files.ts";
+import { CONFIG_FILE, isOwnLeftover, README_FILE, RECIPE_FILE } from "./run-files.ts";
+import { readIdentity, writeIdentity } from "./run-identity.ts";
 import { acquireRunLock, describeLoss } from "./run-lock.ts";
 import { RunLostError } from "./run-lost-error.ts";
 import { runReadme } from "./run-readme.ts";
@@ -89,8 +83,9 @@ export class RunFolder implements Disposable {
     return locked(path, say, (folder, lock) => {
       refuseContent(path, resumeCommand); // somebody else's run may have begun and ended since
       for (const name of readdirSync(path).filter(isOwnLeftover)) removeFileSync(join(path, name));
-      replaceFileSync(join(path, CONFIG_FILE), configToJson(config));
-      writeIdentity(path, { id: randomUUID(), config: hashOf(configToJson(config)) });
+      const text = configToJson(config);
+      replaceFileSync(join(path, CONFIG_FILE), text);
+      writeIdentity(path, randomUUID(), text);
       if (recipe !== undefined)
         replaceFileSync(join(path, RECIPE_FILE), `${JSON.stringify(recipe.value, null, 2)}\n`);
       replaceFileSync(join(path, README_FILE), runReadme(config.name, resumeCommand));
@@ -125,9 +120,10 @@ export class RunFolder implements Disposable {
     if (this.#held !== undefined) {
       this.requireHeld();
       const text = configToJson(config);
-      replaceFileSync(join(this.path, CONFIG_FILE), text);
       const { id } = this;
-      if (id !== undefined) writeIdentity(this.path, { id, config: hashOf(text) });
+      // First: a config that is still the old one differs from no checkpoint, so that nobody is said to have changed it.
+      if (id !== undefined) writeIdentity(this.path, id, text);
+      replaceFileSync(join(this.path, CONFIG_FILE), text);
     }
     this.#config = config;
   }
@@ -146,7 +142,7 @@ export class RunFolder implements Disposable {
   /** Gives a run an identity that has none. */
   identify(id: string): void {
     this.requireHeld();
-    writeIdentity(this.path, { id, config: null });
+    writeIdentity(this.path, id);
   }
 
   /** The sample sheet that was drawn last, of the last stage that has any. */
@@ -218,37 +214,6 @@ export const sheetName = (stage: string, step: number): string =>
 export const isRunFolder = (path: string): boolean =>
   existsSync(join(path, EVENTS_FILE)) ||
   (existsSync(join(path, CONFIG_FILE)) && existsSync(join(path, CHECKPOINTS_FOLDER)));
-
-/** What a run folder says of itself. */
-interface RunIdentity {
-  readonly id: string;
-  /** Hash of its config as the run itself has written it; null where that is not known. */
-  readonly config: string | null;
-}
-
-const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
-
-/** Whether a run's config is as the run itself has written it. */
-export const isConfigOwn = (run: string): boolean =>
-  readIdentity(run)?.config === hashOf(readFileSync(join(run, CONFIG_FILE), "utf8"));
-
-/** What tells the run of a folder from all others; undefined where an earlier release began it. Throws BadFileError. */
-export function readIdentity(run: string): RunIdentity | undefined {
-  const path = join(run, IDENTITY_FILE);
-  if (!existsSync(path)) return undefined;
-  const text = readFileSync(path, "utf8");
-  try {
-    const { id, config } = JSON.parse(text) as Partial<Record<keyof RunIdentity, unknown>>;
-    if (typeof id === "string") return { id, config: typeof config === "string" ? config : null };
-  } catch {
-    // As for what is no text.
-  }
-  const advice = "delete it: the run then takes the identity of its newest checkpoint";
-  throw new BadFileError(path, "id", "the identity of the run", quote(text), advice);
-}
-
-const writeIdentity = (run: string, identity: RunIdentity): void =>
-  replaceFileSync(join(run, IDENTITY_FILE), `${JSON.stringify(identity)}\n`);
 
 function requireRun(path: string): void {
   if (existsSync(join(path, CONFIG_FILE))) return;

@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
-import { opendir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import { freeBytes } from "../files/free-space.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import type { Device } from "../torch/index.ts";
-import { forecastBytes } from "./checkpoint.ts";
+import { bytesBelow } from "./bytes-below.ts";
+import { checkpointBytes } from "./checkpoint-room.ts";
 import { type FeatureForecast, forecastFeatures } from "./feature-forecast.ts";
 import { memoryOf } from "./memory-space.ts";
 import { formatBytes } from "./quantities.ts";
@@ -67,7 +68,7 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
   }
   const features = forecastFeatures(config, data, shapes, tokenizer);
   const checkpoints = [...shapes].reduce(
-    (sum, [stage, each]) => sum + checkpointsOf(stage, each),
+    (sum, [stage, { checkpoint }]) => sum + checkpointBytes(stage, checkpoint),
     0,
   );
   const wanted = features.latents + features.captions;
@@ -88,11 +89,6 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
     ]),
   };
 }
-
-/** Bytes of the checkpoints that stay, and of the one that is being written. */
-const checkpointsOf = (stage: ResolvedStage, { checkpoint }: StageShapes): number =>
-  forecastBytes(checkpoint, {}) *
-  (stage.keepCheckpoints + (stage.keepBest && stage.validateEvery !== null ? 2 : 1));
 
 /** Bytes that stay in memory while a stage trains. */
 export const trainingMemory = ({ memory }: StageShapes): number =>
@@ -128,15 +124,6 @@ async function disksOf(wants: readonly (readonly [string, number])[]): Promise<D
 }
 
 const nearest = (path: string): string => (existsSync(path) ? path : nearest(dirname(path)));
-
-async function bytesBelow(folder: string): Promise<number> {
-  if (!existsSync(folder)) return 0;
-  let bytes = 0;
-  for await (const entry of await opendir(folder, { recursive: true })) {
-    if (entry.isFile()) bytes += (await stat(join(entry.parentPath, entry.name))).size;
-  }
-  return bytes;
-}
 
 /** The forecast for people. */
 export function describeForecast(forecast: RunForecast): string[] {

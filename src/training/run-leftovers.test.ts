@@ -26,7 +26,7 @@ it("what killed processes left of a run's own files goes, and nothing else", asy
     writeFileSync(join(path, temporaryName(name)), "half");
   writeFileSync(join(losses, temporaryName("captions.jsonl")), "half");
   writeFileSync(join(tokenizer, temporaryName("tokenizer.json")), "half");
-  writeFileSync(join(data, temporaryName("known.json")), "half");
+  writeFileSync(join(data, temporaryName("known.jsonl")), "half");
   writeFileSync(join(run.samples, temporaryName("captions-00000004.png")), "half");
   const others = [temporaryName("notes.txt"), ".tmp-README.md", "config.json.12345"];
   for (const name of others) symlinkSync(top, join(path, name));

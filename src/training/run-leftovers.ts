@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { removeLeftovers } from "../files/leftovers.ts";
 import { cleanLeftovers } from "./checkpoint-folder.ts";
 import { LOSSES_FOLDER } from "./picture-losses-file.ts";
-import { DATA_FOLDER } from "./resume-check.ts";
+import { DATA_FOLDER } from "./run-data.ts";
 import { isOwnFile, TOKENIZER_FOLDER } from "./run-files.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { stageCheckpoints } from "./stage-models.ts";
@@ -15,7 +15,7 @@ export async function cleanRun({ path, samples, checkpoints, config }: RunFolder
   await removeLeftovers(path, isOwnFile);
   await removeLeftovers(join(path, TOKENIZER_FOLDER), (name) => name.endsWith(".json"));
   await removeLeftovers(join(path, LOSSES_FOLDER), (name) => name.endsWith(".jsonl"));
-  await removeLeftovers(join(path, DATA_FOLDER), (name) => /\.jsonl?$/.test(name));
+  await removeLeftovers(join(path, DATA_FOLDER), (name) => name.endsWith(".jsonl"));
   await removeLeftovers(samples, (name) => name.endsWith(".png"));
   for (const { name } of config.stages) await cleanLeftovers(stageCheckpoints(checkpoints, name));
 }

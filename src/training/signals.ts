@@ -1,5 +1,5 @@
 import { INTERRUPTED, PREEMPTED } from "../distributed/exit-codes.ts";
-import { type StopSignal, stopSignals } from "../distributed/stop-signals.ts";
+import { heedNohup, type StopSignal } from "../distributed/stop-signals.ts";
 
 export type { StopSignal } from "../distributed/stop-signals.ts";
 
@@ -12,7 +12,7 @@ export class StopRequest implements Disposable {
   #requested: StopSignal | undefined;
   #interrupts = 0;
   readonly #abort = new AbortController();
-  readonly #signals = stopSignals();
+  readonly #signals = heedNohup();
 
   /** Listens from now on, also for SIGUSR1, which would open Node's inspector. */
   constructor(

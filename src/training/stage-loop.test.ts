@@ -5,7 +5,7 @@ import { lineStage } from "../../test/fixtures/line-stage.ts";
 import { LineTask } from "../../test/fixtures/line-task.ts";
 import * as torch from "../torch/index.ts";
 import type { StageListener } from "./stage-listener.ts";
-import { StageLoop } from "./stage-loop.ts";
+import { StageLoop, type StageState } from "./stage-loop.ts";
 import type { SampleSheet } from "./stage-task.ts";
 
 const SLOW_MS = 60_000;
@@ -159,4 +159,42 @@ it("a sheet that was done when the signal came is kept", async () => {
   expect(lines).toEqual(["sheet 0", "step 1", "step 2", "sheet 2", "step 3", "saved 3"]);
   loop.dispose();
   task.dispose();
+});
+
+it("a run that goes back before its first save keeps the losses of pictures that were renamed", async () => {
+  const spiky = { ...stage, steps: 12, checkpointEvery: 12, spikes: { factor: 10, window: 5 } };
+  const saved: StageState[] = [];
+  const onCheckpoint: StageListener["onCheckpoint"] = async (state) =>
+    void saved.push(copyOf(state));
+  const before = new LineTask();
+  const first = new StageLoop(1, { ...spiky, steps: 8 }, before);
+  await first.run({ ...telling().listener, onCheckpoint });
+
+  const after = new LineTask((losses, { index }) => (index === 9 ? losses.mul(1000) : losses));
+  after.describe = (id) => `new-${id}.png`;
+  const second = new StageLoop(1, spiky, after);
+  const renamed = new Map(Array.from({ length: 20 }, (_, id) => [`${id}.png`, `new-${id}.png`]));
+  const [newest] = saved;
+  if (newest === undefined) throw new Error("Expected a checkpoint");
+  second.restore(copyOf(newest), renamed);
+  const newestState = async (): Promise<StageState> => copyOf(newest);
+  await second.run({ ...telling().listener, onCheckpoint, newestState });
+
+  const lossesIn = (state: StageState | undefined): unknown =>
+    state?.groups.get("losses")?.get("pictures")?.toTypedArray();
+  expect(saved).toHaveLength(3);
+  expect(lossesIn(saved[1])).toEqual(lossesIn(newest));
+  for (const { groups } of saved)
+    for (const tensors of groups.values()) for (const each of tensors.values()) each.dispose();
+  for (const each of [first, second, before, after]) each.dispose();
+});
+
+const copyOf = ({ groups, ...state }: StageState): StageState => ({
+  ...state,
+  groups: new Map(
+    [...groups].map(([name, tensors]) => [
+      name,
+      new Map([...tensors].map(([key, tensor]) => [key, tensor.detach().clone()])),
+    ]),
+  ),
 });

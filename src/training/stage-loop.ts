@@ -9,9 +9,9 @@ import { ALONE, passesOf, type Sharing } from "./sharing.ts";
 import { SpikeGuard } from "./spike-guard.ts";
 import { StageBatches } from "./stage-batches.ts";
 import type { Rollback, StageListener, StageState } from "./stage-listener.ts";
-import { type Best, inPrecision, StageMeasure } from "./stage-measure.ts";
+import { type Best, StageMeasure } from "./stage-measure.ts";
 import { prefixed, type StageTask, unprefixed } from "./stage-task.ts";
-import { StepLosses } from "./step-losses.ts";
+import { StepPasses } from "./step-passes.ts";
 import { isStop } from "./stopped.ts";
 
 export type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
@@ -20,8 +20,6 @@ export type { Rollback, StageListener, StageState, StepReport } from "./stage-li
 const MAX_SKIPPED = 5;
 /** Times that a run goes back to the same checkpoint before it gives up. */
 const MAX_ROLLBACKS = 10;
-
-const seconds = (since: number): number => (performance.now() - since) / 1000;
 
 /** A training run became meaningless: losses or gradients that are not finite, or losses that leap, again and again. */
 export class DivergedError extends Error {
@@ -37,9 +35,7 @@ export class StageLoop {
   readonly #batches: StageBatches;
   readonly #trainable: readonly Tensor[];
   readonly #world: World;
-  readonly #passes: number;
-  /** Averages gradients over the processes. */
-  readonly #reducer: torch.GradientReducer | undefined;
+  readonly #passes: StepPasses;
   readonly #ledger: LossLedger;
   readonly #guard: SpikeGuard | undefined;
   readonly #measure: StageMeasure;
@@ -47,6 +43,8 @@ export class StageLoop {
   #step = 0;
   #skipped = 0;
   #hasCheckpoint = false;
+  /** New keys of pictures, by those that they have in the newest checkpoint. */
+  #renamed: ReadonlyMap<string, string> = new Map();
   /** To the newest checkpoint. */
   #rollbacks = 0;
 
@@ -59,7 +57,7 @@ export class StageLoop {
   ) {
     const trainable = new Map(task.groups.flatMap(({ parameters }) => [...parameters]));
     this.#world = world;
-    this.#passes = passesOf(stage, { world, processes });
+    const passes = passesOf(stage, { world, processes });
     this.#stage = stage;
     this.#task = task;
     this.#trainable = [...trainable.values()];
@@ -71,10 +69,11 @@ export class StageLoop {
       stage.shardOptimizer && world.size > 1
         ? new ShardedOptimizer(world, task.groups, create)
         : create(task.groups);
-    this.#reducer = world.reducer(trainable);
     this.#ema = stage.ema === null ? undefined : new Ema(trainable, stage.ema);
-    const share = { passes: this.#passes, first: world.rank, stride: world.size };
+    const share = { passes, first: world.rank, stride: world.size };
     this.#batches = new StageBatches(seed, stage, task, share);
+    const [batches, ema, device] = [this.#batches, this.#ema, this.#device];
+    this.#passes = new StepPasses({ stage, world, trainable, batches, ema, device, count: passes });
     this.#ledger = new LossLedger(
       Array.from({ length: task.counts.train }, (_, id) => task.describe(id)),
     );
@@ -116,9 +115,12 @@ export class StageLoop {
 
   /**
    * Copies a checkpoint's state, and disposes of its tensors. Throws where a part is missing or does not fit.
-   * @param renamed new names of pictures, by the ones that they had in the checkpoint
+   * @param renamed new keys of pictures, by the ones that they had in the checkpoint: see pictureKeys
    */
-  restore({ step, groups, state }: StageState, renamed?: ReadonlyMap<string, string>): void {
+  restore(
+    { step, groups, state }: StageState,
+    renamed: ReadonlyMap<string, string> = new Map(),
+  ): void {
     // Each part goes when it has been copied: mapped and copied, all of them would be twice in memory.
     const take = (name: string, copy: (tensors: ReadonlyMap<string, Tensor>) => void): void => {
       const tensors = groups.get(name);
@@ -136,6 +138,7 @@ export class StageLoop {
     // A checkpoint of an earlier release may have no ledger that fits.
     const losses = groups.get("losses");
     if (losses === undefined || !this.#ledger.restore(losses, renamed)) this.#ledger.begin(step);
+    this.#renamed = renamed;
     this.#step = step;
     this.#skipped = Number(state.skippedInARow ?? 0);
     this.#batches.skipped.restore(state.skippedBatches ?? []);
@@ -197,38 +200,15 @@ export class StageLoop {
     const state = this.#state();
     await this.#world.first(() => listener.onCheckpoint(state, this.#measure.best?.step));
     this.#hasCheckpoint = true;
+    this.#renamed = new Map(); // it has the new names
   }
 
   /** Does a step. False where its loss leapt: the step before it is then that of the newest checkpoint. */
   async #trainStep(listener: StageListener): Promise<boolean> {
     const { batchSize, gradientClip, schedule, steps, optimizer } = this.#stage;
     const lr = optimizer.lr * lrFactor(schedule, this.#step, steps);
-    const time = { data: 0, forward: 0, backward: 0, optimizer: 0 };
-    const losses = new StepLosses(this.#passes);
     this.#optimizer.zeroGrad();
-    const own = this.#batches.own();
-    for (const micro of own) {
-      const waiting = performance.now();
-      const { ids, batch } = await this.#batches.take(this.#step, micro);
-      time.data += seconds(waiting);
-      // Gradients travel in the last pass, when they are whole.
-      if (micro === own.at(-1)) this.#reducer?.announce();
-      torch.tidy(() => {
-        const start = performance.now();
-        const result = inPrecision(this.#stage, this.#device, () =>
-          batch.loss((body) => (this.#ema === undefined ? body() : this.#ema.during(body))),
-        );
-        time.forward += seconds(start);
-        const middle = performance.now();
-        // The processes' gradients are averaged: each brings the sum over its passes, as a share of an average one.
-        const share = this.#passes / this.#world.size;
-        if (micro === own.at(-1)) this.#world.arrive();
-        torch.backward(share === 1 ? result.loss : result.loss.div(share));
-        time.backward += seconds(middle);
-        losses.add(ids, result);
-      });
-    }
-    this.#reducer?.check();
+    const { losses, time } = await this.#passes.run(this.#step);
     const start = performance.now();
     const { loss, parts, samples } = losses.ofAll(this.#world, batchSize);
     const gradNorm = clipGradNorm_(this.#trainable, gradientClip);
@@ -246,11 +226,11 @@ export class StageLoop {
       for (const { id, ...seen } of samples) this.#ledger.add(id, seen);
     }
     this.#optimizer.zeroGrad();
-    time.optimizer = seconds(start);
+    const seconds = { ...time, optimizer: (performance.now() - start) / 1000 };
     this.#step += 1;
     this.#skipped = applied ? 0 : this.#skipped + 1;
-    const images = batchSize * this.#passes;
-    const report = { step: this.#step, loss, parts, gradNorm, lr, images, applied, seconds: time };
+    const images = batchSize * this.#passes.count;
+    const report = { step: this.#step, loss, parts, gradNorm, lr, images, applied, seconds };
     listener.onStep(report);
     if (!applied) this.#noteSkipped(listener);
     return true;
@@ -269,7 +249,7 @@ export class StageLoop {
     const spikeBatch = this.#batches.skipped.at(this.#step);
     const pictures = this.#batches.pictures(this.#step);
     this.#optimizer.zeroGrad();
-    this.restore(newest);
+    this.restore(newest, this.#renamed);
     const skipped = [this.#batches.skipped.at(this.#step), spikeBatch + 1] as const;
     this.#batches.skip(...skipped);
     this.#rollbacks += 1;
@@ -338,6 +318,6 @@ export class StageLoop {
     this.#optimizer.dispose();
     this.#ema?.dispose();
     this.#ledger.dispose();
-    this.#reducer?.dispose();
+    this.#passes.dispose();
   }
 }

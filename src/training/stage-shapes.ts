@@ -19,7 +19,7 @@ import * as torch from "../torch/index.ts";
 import { type ConfigObject, readConfig } from "../weights/index.ts";
 import { byteSize, type TensorSpec } from "../weights/safetensors-header.ts";
 import { adapterOptions } from "./adapters.ts";
-import { requireBatch, requireRoom } from "./model-room.ts";
+import { requireBatch, requireModelFits } from "./model-room.ts";
 import {
   autoencoderFactor,
   buildDiT,
@@ -90,7 +90,7 @@ export async function configOf(
 async function autoencoderOf(config: ResolvedConfig): Promise<AutoencoderKL> {
   const { autoencoder } = config;
   if (!("pretrained" in autoencoder)) {
-    requireRoom(
+    requireModelFits(
       { name: "autoencoder.layersPerBlock", layers: autoencoder.layersPerBlock },
       (layersPerBlock) => newAutoencoder(config, { ...autoencoder, layersPerBlock }),
     );
@@ -98,7 +98,7 @@ async function autoencoderOf(config: ResolvedConfig): Promise<AutoencoderKL> {
   }
   const [stored, path] = await configOf(autoencoder);
   const shape = readAutoencoderKLConfig(stored, path);
-  requireRoom(
+  requireModelFits(
     { name: `layers_per_block in ${path}`, layers: shape.layersPerBlock },
     (layersPerBlock) => new AutoencoderKL({ ...shape, layersPerBlock }),
   );
@@ -108,14 +108,15 @@ async function autoencoderOf(config: ResolvedConfig): Promise<AutoencoderKL> {
 async function textEncoderOf(config: ResolvedConfig, vocabSize: number): Promise<T5EncoderModel> {
   const { textEncoder } = config;
   if (!("pretrained" in textEncoder)) {
-    requireRoom({ name: "textEncoder.numLayers", layers: textEncoder.numLayers }, (numLayers) =>
-      newTextEncoder(config, { ...textEncoder, numLayers }, vocabSize),
+    requireModelFits(
+      { name: "textEncoder.numLayers", layers: textEncoder.numLayers },
+      (numLayers) => newTextEncoder(config, { ...textEncoder, numLayers }, vocabSize),
     );
     return onMeta(() => newTextEncoder(config, textEncoder, vocabSize));
   }
   const [stored, path] = await configOf(textEncoder);
   const shape = readT5Config(stored, path);
-  requireRoom(
+  requireModelFits(
     { name: `num_layers in ${path}`, layers: shape.numLayers },
     (numLayers) => new T5EncoderModel({ ...shape, numLayers }),
   );
@@ -130,15 +131,16 @@ async function transformerOf(
 ): Promise<PixArtTransformer2DModel> {
   const { transformer } = config;
   if (!("pretrained" in transformer)) {
-    requireRoom({ name: "transformer.numLayers", layers: transformer.numLayers }, (numLayers) =>
-      newTransformer(withLayers(config, numLayers), stage, latents, captionChannels),
+    requireModelFits(
+      { name: "transformer.numLayers", layers: transformer.numLayers },
+      (numLayers) => newTransformer(withLayers(config, numLayers), stage, latents, captionChannels),
     );
     return onMeta(() => newTransformer(config, stage, latents, captionChannels));
   }
   const [stored, path] = await configOf(transformer);
   const shape = readPixArtConfig(stored, path);
   // Without layers that are compressed: the two that are counted may not be among them.
-  requireRoom(
+  requireModelFits(
     { name: `num_layers in ${path}`, layers: shape.numLayers },
     (numLayers) => new PixArtTransformer2DModel({ ...shape, numLayers, kvCompressConfig: null }),
   );
@@ -207,8 +209,9 @@ async function shapesWith(
     const classes = Math.max(1, classCount);
     const { transformer } = config;
     if (!("pretrained" in transformer)) {
-      requireRoom({ name: "transformer.numLayers", layers: transformer.numLayers }, (numLayers) =>
-        buildDiT(withLayers(config, numLayers), latents, classes),
+      requireModelFits(
+        { name: "transformer.numLayers", layers: transformer.numLayers },
+        (numLayers) => buildDiT(withLayers(config, numLayers), latents, classes),
       );
     }
     const dit = onMeta(() => buildDiT(config, latents, classes));

@@ -8,43 +8,30 @@ import type { Recipe } from "../config/load-config.ts";
 import { World } from "../distributed/index.ts";
 import { makeBelow } from "../files/make-below.ts";
 import { makeFolderSync } from "../files/make-folder.ts";
-import { replaceFile } from "../files/replace-file.ts";
 import { unlessItFails } from "../files/unless-it-fails.ts";
-import { DiskFullError } from "../files/write-error.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
-import * as torch from "../torch/index.ts";
-import { aspectPlan, describePlan } from "./aspect-plan.ts";
+import type { Device } from "../torch/index.ts";
 import { cacheFolder, planRun } from "./before-run.ts";
-import { type Checkpoint, forecastBytes, requireDiskSpace } from "./checkpoint.ts";
-import { DataRecord } from "./data-record.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { reportOf } from "./data-report.ts";
 import { parseEvent } from "./events.ts";
 import { captionsOfExample } from "./example-captions.ts";
+import { firstForLong } from "./first-for-long.ts";
 import { pretrainedTokenizer } from "./models.ts";
-import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
-import { clearRehearsal, describeRehearsal, largeStages, rehearse } from "./rehearsal.ts";
-import {
-  type Accepted,
-  compareData,
-  configDrift,
-  DATA_FOLDER,
-  foreignCheckpoints,
-  recordPath,
-  requireKnownStages,
-} from "./resume-check.ts";
+import type { CurriculumContext } from "./prepare-stage.ts";
+import { clearRehearsal, largeStages } from "./rehearsal.ts";
+import { type Accepted, compareRun, requireKnownStages, requireOwn } from "./resume-check.ts";
+import { RunData } from "./run-data.ts";
 import { TOKENIZER_FOLDER } from "./run-files.ts";
-import { EVENTS_FILE, isConfigOwn, type RunFolder } from "./run-folder.ts";
+import { EVENTS_FILE, type RunFolder } from "./run-folder.ts";
 import { RunJournal, type RunPlace } from "./run-journal.ts";
 import { cleanRun } from "./run-leftovers.ts";
 import type { RunMark } from "./run-mark.ts";
-import { requireSameWeights } from "./same-weights.ts";
 import { requireSameWords } from "./same-words.ts";
 import type { StopRequest } from "./signals.ts";
-import { StageFollower } from "./stage-follower.ts";
-import { StageLoop, type StageState } from "./stage-loop.ts";
 import { StageModels } from "./stage-models.ts";
-import { StageRecorder, stateOf } from "./stage-recorder.ts";
 import { isStop } from "./stopped.ts";
+import { type StageTraining, trainStage } from "./train-stage.ts";
 import type { TrainingData } from "./training-data.ts";
 
 /** What `train()` may be told. */
@@ -83,7 +70,7 @@ export interface BegunRun {
   readonly changes: readonly ConfigDifference[];
   readonly data: TrainingData;
   /** What this process computes on. */
-  readonly device: torch.Device;
+  readonly device: Device;
   /** Names of the stages that are rehearsed unless told otherwise. */
   readonly large: ReadonlySet<string>;
 }
@@ -100,11 +87,11 @@ export class TrainSession {
   readonly #stop: StopRequest;
   readonly #options: TrainOptions;
   readonly #world: World;
-  readonly #device: torch.Device;
+  readonly #device: Device;
   #large: ReadonlySet<string>;
   /** Undefined until it is known what its data is, and in processes that save nothing. */
   #mark: RunMark | undefined;
-  #record: DataRecord | undefined;
+  readonly #runData: RunData;
   #renamed: ReadonlyMap<string, string> = new Map();
 
   constructor(
@@ -122,6 +109,7 @@ export class TrainSession {
     this.#world = options.world ?? World.solo;
     this.#device = device;
     this.#journal = new RunJournal(run, options.say);
+    this.#runData = new RunData(run, data, options.say);
   }
 
   /** True when all stages are complete, false where a signal asked to stop before. */
@@ -150,11 +138,6 @@ export class TrainSession {
     return false;
   }
 
-  /** Whether any of the processes was asked to stop. All ask together. */
-  #isToStop(): boolean {
-    return this.#world.any(this.#stop.requested !== undefined);
-  }
-
   async #runStages(): Promise<boolean> {
     const { say, resume } = this.#options;
     const data = this.#data;
@@ -181,93 +164,102 @@ export class TrainSession {
     await this.#world.first(() => requireKnownStages(this.#run.checkpoints, this.#config));
     requireSameWords(this.#world, data);
     const latest = await Promise.all(this.#config.stages.map((stage) => models.latest(stage)));
-    const begun = latest.findLastIndex((checkpoint) => checkpoint !== undefined);
+    const first = this.#firstOpen(latest);
+    // Where none is open the last one is where the run stands.
+    const { name = "" } = this.#config.stages.at(first) ?? {};
+    this.#journal.place = { stage: name, step: latest.at(first)?.step ?? 0 };
     await this.#world.first(async () => this.#requireOwn(latest));
-    // A stage that was left at its last step may lack what comes after that; the next one's beginning says that it does not.
-    const isComplete = (stage: ResolvedStage, i: number): boolean =>
-      latest[i]?.step === stage.steps && (i < begun || this.#hasEnded(stage));
-    const first = this.#config.stages.findIndex((stage, i) => !isComplete(stage, i));
     if (first < 0) {
       say(
-        `All stages of ${this.#run.path} are complete already. To train on: ${this.#options.resumeCommand} --cfg-options stages.${latest.length - 1}.steps=${2 * (latest.at(-1)?.step ?? 0)}`,
+        `All stages of ${this.#run.path} are complete already. To train on: ${this.#options.resumeCommand} --cfg-options stages.${latest.length - 1}.steps=${2 * this.#journal.place.step}`,
       );
       this.#adopt();
       return true;
     }
-    if (resume) {
-      const stage = this.#config.stages[first];
-      this.#journal.place = { stage: stage?.name ?? "", step: latest[first]?.step ?? 0 };
-      say(
-        `Going on with stage "${this.#journal.place.stage}" after step ${this.#journal.place.step}`,
-      );
-      const done = latest.reduce((sum, checkpoint) => sum + (checkpoint?.step ?? 0), 0);
-      await this.#world.first(() => this.#compareData(latest[begun]));
-      await this.#world.first(() => this.#planRest(done));
-      this.#adopt();
-      const changes = this.#changes.map(({ place, values: [from, to] }) => ({ place, from, to }));
-      this.#journal.append({
-        type: "resume",
-        ...this.#journal.place,
-        ...(changes.length > 0 && { changes }),
-      });
-    }
+    if (resume) await this.#goOn(latest);
+    const training: StageTraining = {
+      context,
+      journal: this.#journal,
+      stop: this.#stop,
+      device: this.#device,
+      isRehearsed: (stage) => this.#options.rehearsal ?? this.#large.has(stage.name),
+      mark: async () => {
+        await this.#firstForLong((signal) => this.#recordData(signal));
+        return this.#mark;
+      },
+      renamed: this.#renamed,
+      onStep: this.#options.onStep,
+    };
     for (const stage of this.#config.stages.slice(first)) {
-      if (!(await this.#stage(context, stage))) return this.#stopped();
+      if (!(await trainStage(training, stage))) return this.#stopped();
     }
     this.#journal.end("finished", null);
     return true;
   }
 
+  /** Number of the first stage that is not complete; -1 where all are. */
+  #firstOpen(latest: readonly (Checkpoint | undefined)[]): number {
+    const begun = latest.findLastIndex((checkpoint) => checkpoint !== undefined);
+    // A stage that was left at its last step may lack what comes after that; the next one's beginning says that it does not.
+    const isComplete = (stage: ResolvedStage, i: number): boolean =>
+      latest[i]?.step === stage.steps && (i < begun || this.#hasEnded(stage));
+    return this.#config.stages.findIndex((stage, i) => !isComplete(stage, i));
+  }
+
+  /** Looks at what the run goes on from, and at what lies before it. */
+  async #goOn(latest: readonly (Checkpoint | undefined)[]): Promise<void> {
+    const { stage, step } = this.#journal.place;
+    this.#options.say(`Going on with stage "${stage}" after step ${step}`);
+    const newest = latest.findLast((checkpoint) => checkpoint !== undefined);
+    const done = latest.reduce((sum, checkpoint) => sum + (checkpoint?.step ?? 0), 0);
+    await this.#firstForLong((signal) => this.#compare(newest, signal));
+    await this.#world.first(() => this.#planRest(done));
+    this.#adopt();
+    const changes = this.#changes.map(({ place, values: [from, to] }) => ({ place, from, to }));
+    this.#journal.append({
+      type: "resume",
+      ...this.#journal.place,
+      ...(changes.length > 0 && { changes }),
+    });
+  }
+
   /** Throws where a checkpoint is another run's; gives the run its identity where it has none yet. */
   #requireOwn(checkpoints: readonly (Checkpoint | undefined)[]): void {
-    const marks = checkpoints.flatMap((checkpoint) => checkpoint?.run ?? []);
-    if (this.#run.id === undefined) this.#run.identify(marks.at(-1)?.id ?? randomUUID());
-    const accepted = this.#options.accepted ?? NOTHING_ACCEPTED;
-    for (const line of foreignCheckpoints(checkpoints, this.#run.id ?? "", accepted))
-      this.#journal.warn(line);
+    const { id, lines } = requireOwn(this.#run.id, checkpoints, this.#accepted);
+    if (this.#run.id === undefined) this.#run.identify(id ?? randomUUID());
+    for (const line of lines) this.#journal.warn(line);
   }
 
   /** Throws where the data is another than a checkpoint's, or the config is: says so where that is no reason not to go on. */
-  async #compareData(checkpoint: Checkpoint | undefined): Promise<void> {
+  async #compare(checkpoint: Checkpoint | undefined, signal: AbortSignal): Promise<void> {
     if (checkpoint === undefined) return;
-    const changed = isConfigOwn(this.#run.path)
-      ? undefined
-      : configDrift(checkpoint, this.#run.config, join(this.#run.path, "config.json"));
-    if (changed !== undefined) this.#journal.warn(changed);
-    const { lines, renamed } = compareData(this.#run.path, {
-      config: this.#config,
+    const { lines, renamed } = await compareRun(this.#run.path, {
       checkpoint,
-      record: await this.#recordOf(),
-      accepted: this.#options.accepted ?? NOTHING_ACCEPTED,
+      own: this.#run.config,
+      grows: this.#config.dataset.grows,
+      record: await this.#runData.record(signal),
       location: this.#data.dataset.location,
+      accepted: this.#accepted,
     });
     for (const line of lines) this.#journal.warn(line);
     this.#renamed = renamed;
   }
 
-  async #recordOf(): Promise<DataRecord> {
-    if (this.#record !== undefined) return this.#record;
-    const { contents } = this.#data;
-    const notes = join(this.#run.path, DATA_FOLDER, "known.json");
-    await contents.recall(notes);
-    // Of several processes none may leave while the others wait for it.
-    const signal = this.#world.size === 1 ? this.#stop.signal : undefined;
-    const record = await DataRecord.of(this.#data, this.#options.say, signal);
-    this.#run.requireHeld();
-    makeBelow(this.#run.path, DATA_FOLDER);
-    await contents.note(notes);
-    this.#record = record;
-    return record;
+  /** Keeps what the data is, for the checkpoints to come. */
+  async #recordData(signal: AbortSignal): Promise<void> {
+    if (this.#mark !== undefined) return;
+    const data = await this.#runData.keep(signal);
+    const config: object = JSON.parse(configToJson(this.#config));
+    this.#mark = { id: this.#run.id ?? "", data, config };
   }
 
-  /** Keeps what the data is, for the checkpoints to come. */
-  async #recordData(): Promise<void> {
-    if (this.#mark !== undefined) return;
-    const record = await this.#recordOf();
-    const file = recordPath(this.#run.path, record.digest);
-    if (!existsSync(file)) await replaceFile(file, [Buffer.from(record.text)]);
-    const config: object = JSON.parse(configToJson(this.#config));
-    this.#mark = { id: this.#run.id ?? "", data: record.digest, config };
+  /** Does in the first process what may take hours; a signal to any of them ends it in all. */
+  #firstForLong(body: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    return firstForLong(this.#world, this.#stop.signal, body);
+  }
+
+  get #accepted(): Accepted {
+    return this.#options.accepted ?? NOTHING_ACCEPTED;
   }
 
   /** Whether all that follows a stage's last step was done. */
@@ -326,77 +318,6 @@ export class TrainSession {
       await made.savePretrained(folder);
     });
     return T5Tokenizer.fromPretrained(folder);
-  }
-
-  async #stage(context: CurriculumContext, stage: ResolvedStage): Promise<boolean> {
-    const { say } = this.#options;
-    if (this.#isToStop()) return false;
-    const task = await prepareStage(context, stage);
-    const checkpoint = await context.models.latest(stage);
-    // Now: what was prepared has read the pictures, so that hardly any is read for it.
-    await this.#world.first(() => this.#recordData());
-    await this.#world.first(async () => {
-      if (checkpoint !== undefined || this.#stop.signal.aborted) return;
-      if (!(this.#options.rehearsal ?? this.#large.has(stage.name))) return;
-      say(`Rehearsal of stage "${stage.name}": a save, a sample and a step, which leave no trace`);
-      const { seed } = this.#config;
-      const { signal } = this.#stop;
-      const taken = await rehearse(this.#run.path, seed, stage, task, this.#device, signal);
-      if (!signal.aborted) say(describeRehearsal(stage, taken));
-    });
-    if (this.#isToStop()) {
-      task.dispose();
-      return false;
-    }
-    torch.releaseMemory(); // of the encoders and the rehearsal
-    const { seed, processes } = this.#config;
-    const loop = new StageLoop(seed, stage, task, { world: this.#world, processes });
-    if (checkpoint !== undefined) loop.restore(stateOf(checkpoint), this.#renamed);
-    requireSameWeights(this.#world, task);
-    const tensors = loop.tensors();
-    await this.#world.first(() => this.#requireRoom(stage, tensors));
-    this.#journal.place = { stage: stage.name, step: loop.step };
-    const trained = task.groups.reduce(
-      (sum, { parameters }) => sum + [...parameters.values()].reduce((n, p) => n + p.numel, 0),
-      0,
-    );
-    say(
-      `Stage "${stage.name}": ${stage.resolution} px, ${task.counts.train} pictures, ${(trained / 1e6).toFixed(2)} M weights, batch ${stage.batchSize * stage.gradientAccumulation * processes}, ${stage.steps} steps`,
-    );
-    const plan = await aspectPlan(stage, this.#data);
-    for (const line of plan === undefined ? [] : describePlan(stage, plan)) say(line);
-    if (loop.step === 0)
-      this.#journal.append({ type: "stage-start", ...this.#journal.place, steps: stage.steps });
-    const options = { journal: this.#journal, stop: this.#stop, onStep: this.#options.onStep };
-    using listener = this.#mark
-      ? new StageRecorder(stage, { ...options, firstStep: checkpoint?.step, mark: this.#mark })
-      : new StageFollower(stage, options);
-    try {
-      const finished = await loop.run(listener);
-      if (finished) this.#journal.append({ type: "stage-end", ...this.#journal.place });
-      return finished;
-    } finally {
-      loop.dispose();
-      task.dispose();
-    }
-  }
-
-  /** Refuses to begin what the disk has no room for: the checkpoints that stay, and the one being written. */
-  async #requireRoom(stage: ResolvedStage, groups: StageState["groups"]): Promise<void> {
-    const specs = new Map(
-      [...groups].map(([stem, tensors]) => [
-        stem,
-        new Map([...tensors].map(([key, { dtype, shape }]) => [key, { dtype, shape }])),
-      ]),
-    );
-    const keepsBest = stage.keepBest && stage.validateEvery !== null;
-    const bytes = forecastBytes(specs, {}) * (stage.keepCheckpoints + (keepsBest ? 2 : 1));
-    try {
-      await requireDiskSpace(this.#run.checkpoints, bytes);
-    } catch (error) {
-      if (!(error instanceof DiskFullError) || this.#config.whenFull === "stop") throw error;
-      this.#journal.warn(error.message);
-    }
   }
 
   /** Notes that the run ended by an error. */

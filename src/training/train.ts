@@ -8,6 +8,7 @@ import { fitToBase } from "./base-fit.ts";
 import { planRun } from "./before-run.ts";
 import { changeRun, describeDrift } from "./change-run.ts";
 import { drawClassPictures } from "./class-pictures.ts";
+import { firstForLong } from "./first-for-long.ts";
 import { largeStages } from "./rehearsal.ts";
 import { RunFolder } from "./run-folder.ts";
 import { lossOf } from "./run-lost.ts";
@@ -98,7 +99,7 @@ async function begin(
   const folder = config.workDir;
   // Before all else: it is refused at once where it is not here.
   const device = world.useDevice(config.device);
-  await world.first(async () => {
+  await firstForLong(world, undefined, async () => {
     RunFolder.requireNew(folder, resumeCommand);
     await drawClassPictures({ ...config, device }, say);
   });
@@ -140,7 +141,7 @@ async function goOn(
     // Known before the other changes are: what follows is computed on it.
     const changed = options.findLast((each) => each.startsWith(DEVICE))?.slice(DEVICE.length);
     const device = world.useDevice(asked ?? changed ?? run.config.device);
-    await world.first(() => drawClassPictures({ ...run.config, device }, say));
+    await firstForLong(world, undefined, () => drawClassPictures({ ...run.config, device }, say));
     const data = await loadTrainingData(run.config.dataset);
     const drifted = await drift(run, data);
     if (drifted !== undefined) say(drifted);

@@ -1,26 +1,24 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { readdir, readFile, realpath } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { makeWithParent } from "../files/make-below.ts";
 import { replaceFile } from "../files/replace-file.ts";
+import { fileStamp } from "./file-stamp.ts";
 
-/** A file that was changed so shortly before it was looked at may change again within one tick of its times. */
-const SETTLED_MS = 2000;
 const WEIGHTS = /\.(safetensors|bin|json|model)$/;
 
 /** What tells that a file is still the one whose bytes were hashed. */
 interface KnownFile {
-  /** Device, inode, length, and when content and inode were last changed, in nanoseconds. */
   readonly stamp: string;
   readonly sha256: string;
 }
 
 /**
  * SHA-256 over the names and bytes of a model's files, hexadecimal: its configuration, weights, and vocabulary where it is a
- * tokenizer. Nothing is loaded. What the bytes hashed to is kept in `memory`, and a file whose device, inode, length or times
- * differ is hashed again: a program may set back the time of its content, but not that of its inode.
+ * tokenizer. Nothing is loaded. What the bytes hashed to is kept in `memory`, and a file whose stamp
+ * differs is hashed again.
  * @param folder as a component's `fromPretrained` finds it, subfolder included
  */
 export async function weightsIdentity(folder: string, memory: string): Promise<string> {
@@ -34,13 +32,14 @@ export async function weightsIdentity(folder: string, memory: string): Promise<s
   let isNew = false;
   for (const name of names) {
     const path = join(place, name);
-    const { stamp, settled } = await lookAt(path);
+    const { stamp, isSettledBy } = await fileStamp(path);
+    const isSettled = isSettledBy(Date.now());
     const earlier = known[name];
     const isKnown = earlier?.stamp === stamp;
     const sha256 = isKnown ? earlier.sha256 : await hashOf(path);
     whole.update(`${name} ${sha256}\n`);
     // One that changes under our eyes, or has only just changed, is hashed anew next time.
-    if (settled && (isKnown || (await lookAt(path)).stamp === stamp)) {
+    if (isSettled && (isKnown || (await fileStamp(path)).stamp === stamp)) {
       notes[name] = { stamp, sha256 };
       isNew ||= !isKnown;
     }
@@ -50,15 +49,6 @@ export async function weightsIdentity(folder: string, memory: string): Promise<s
     await replaceFile(notePath, [Buffer.from(`${JSON.stringify(notes)}\n`)]);
   }
   return whole.digest("hex");
-}
-
-async function lookAt(path: string): Promise<{ stamp: string; settled: boolean }> {
-  // Follows links: the Hub's cache names blobs by them.
-  const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = await stat(path, { bigint: true });
-  return {
-    stamp: [dev, ino, size, mtimeNs, ctimeNs].join("-"),
-    settled: Date.now() - Number(ctimeMs) > SETTLED_MS,
-  };
 }
 
 /** What was noted before; nothing where the note is missing or damaged: then all is hashed. */

@@ -36,7 +36,9 @@ describe("the judges", () => {
     const of = (error: unknown): string | undefined => faultOf(error, "/folder");
     expect(of(new Error("Expected a positive integer for steps but received 0"))).toBeUndefined();
     expect(of(new Error("/folder/x: there is no such file"))).toBeUndefined();
-    expect(of(new TypeError("Cannot read properties of undefined"))).toContain("what the language says");
+    expect(of(new TypeError("Cannot read properties of undefined"))).toContain(
+      "what the language says",
+    );
     expect(of(new RangeError("Invalid array length"))).toContain("what the language says");
     expect(of(new SyntaxError("Unexpected token in /folder/x"))).toContain("no sentence");
     expect(of(Object.assign(new Error("ENOENT: /folder"), { code: "ENOENT" }))).toContain("raw");

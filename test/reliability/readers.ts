@@ -40,6 +40,7 @@ import { T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { parseManifest } from "../../src/training/checkpoint-manifest.ts";
 import { readEvents } from "../../src/training/event-log.ts";
+import { PictureContents } from "../../src/training/picture-contents.ts";
 import { readPictureLosses } from "../../src/training/picture-losses-file.ts";
 import { readRunConfig } from "../../src/training/run-folder.ts";
 import { isLockHeld } from "../../src/training/run-lock.ts";
@@ -526,6 +527,12 @@ export const readers: readonly FuzzedReader[] = [
     "losses/a.jsonl",
     lines({ stage: "a", step: 2, since: 0 }, { file: "x.png", seen: 1, loss: 0.5 }),
     (_, folder) => void readPictureLosses(folder, "a"),
+  ),
+  text(
+    "known-pictures",
+    "data/known.jsonl",
+    lines(["/data/x.png", "1-2-3-4", "0".repeat(32)]),
+    (path) => new PictureContents().recall(path),
   ),
   text(
     "caption-journal",

@@ -67,7 +67,8 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
       continue;
     }
     const table = innerName(listing.root, path);
-    await mapConcurrent(
+    // In the order of the rows, of which several may name one file.
+    const found = await mapConcurrent(
       described,
       OPEN_FILES,
       async ({ given = "", row, text, columns, control }) => {
@@ -77,13 +78,15 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
         const reason = isInside
           ? await refusedFile(target, { where })
           : `its path leads out of the folder (named at ${where})`;
-        if (reason !== undefined) unreadable.push({ path: isInside ? target : where, reason });
-        else
-          named.push(
-            new PictureFile(innerName(listing.root, target), target, text, columns, control, table),
-          );
+        if (reason !== undefined) return { path: isInside ? target : where, reason };
+        const name = innerName(listing.root, target);
+        return new PictureFile(name, target, text, columns, control, table);
       },
     );
+    for (const each of found) {
+      if (each instanceof PictureFile) named.push(each);
+      else unreadable.push(each);
+    }
   }
   const files = uniqueNames(
     rows,

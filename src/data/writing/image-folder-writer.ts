@@ -5,7 +5,7 @@ import { formatPythonJson } from "../../weights/python-json.ts";
 import { MISSING_CELLS } from "../layouts/csv-rows.ts";
 import { stemOf } from "../layouts/picture-names.ts";
 import { captionsOf } from "../layouts/several-captions.ts";
-import { allWritten } from "./all-written.ts";
+import { mapConcurrent } from "../map-concurrent.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 /** How a folder of pictures keeps its captions. */
@@ -25,14 +25,12 @@ export class ImageFolderWriter implements DatasetWriter {
   }
 
   async add(pictures: readonly WrittenPicture[]): Promise<void> {
-    await allWritten(
-      pictures.map(async ({ file, bytes, text }) => {
-        const path = join(this.#folder, ...file.split("/"));
-        await makeFolder(dirname(path));
-        await writeNewFile(path, [bytes]);
-        if (this.#table === "side-cars") await writeText(`${stemOf(path)}.txt`, `${text}\n`);
-      }),
-    );
+    await mapConcurrent(pictures, pictures.length, async ({ file, bytes, text }) => {
+      const path = join(this.#folder, ...file.split("/"));
+      await makeFolder(dirname(path));
+      await writeNewFile(path, [bytes]);
+      if (this.#table === "side-cars") await writeText(`${stemOf(path)}.txt`, `${text}\n`);
+    });
     if (this.#table === "side-cars") return;
     this.#rows.push(...pictures.map(({ file, text, columns }) => ({ file, text, columns })));
   }

@@ -3,7 +3,7 @@ import { makeFolder } from "../../files/make-folder.ts";
 import { writeNewFile } from "../../files/new-file.ts";
 import { pictureSize } from "../../images/index.ts";
 import { formatPythonJson } from "../../weights/python-json.ts";
-import { allWritten } from "./all-written.ts";
+import { mapConcurrent } from "../map-concurrent.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 /** PixArt's own layout, as its tools/convert_images_to_json.py writes it: a list in `InternData`, pictures in `InternImgs`. */
@@ -16,8 +16,10 @@ export class PixArtJsonWriter implements DatasetWriter {
   }
 
   async add(pictures: readonly WrittenPicture[]): Promise<void> {
-    const items = await allWritten(
-      pictures.map(async ({ file, bytes, text, columns }) => {
+    const items = await mapConcurrent(
+      pictures,
+      pictures.length,
+      async ({ file, bytes, text, columns }) => {
         const path = join(this.#folder, "InternImgs", ...file.split("/"));
         await makeFolder(dirname(path));
         await writeNewFile(path, [bytes]);
@@ -32,7 +34,7 @@ export class PixArtJsonWriter implements DatasetWriter {
           ratio: Number((height / width).toFixed(4)),
           sharegpt4v: typeof dense === "string" ? dense : "",
         };
-      }),
+      },
     );
     this.#items.push(...items);
   }

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
-import { FileLock } from "../files/file-lock.ts";
-import { makeFolder } from "../files/make-folder.ts";
+import { FileLock } from "./file-lock.ts";
+import { makeFolder } from "./make-folder.ts";
 
 /**
  * Runs `work` while no other process does under the same lock file, and waits for one that does: `onWait` is told so once. See

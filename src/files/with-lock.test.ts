@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { ownIdentity } from "../files/process-identity.ts";
-import { withLock } from "./lock.ts";
+import { ownIdentity } from "./process-identity.ts";
+import { withLock } from "./with-lock.ts";
 
 const top = mkdtempSync(join(tmpdir(), "pixart-lock-"));
 afterAll(() => rmSync(top, { recursive: true }));

@@ -1,0 +1,13 @@
+import { existsSync } from "node:fs";
+import { opendir, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+/** How many bytes the files of a folder hold, at any depth; none where it is not there. */
+export async function bytesBelow(folder: string): Promise<number> {
+  if (!existsSync(folder)) return 0;
+  let bytes = 0;
+  for await (const entry of await opendir(folder, { recursive: true })) {
+    if (entry.isFile()) bytes += (await stat(join(entry.parentPath, entry.name))).size;
+  }
+  return bytes;
+}
