@@ -110,6 +110,13 @@ async function readText(path: string): Promise<string | undefined> {
 function parseJson(path: string, text: string): unknown {
   try {
     requireShallow(text, DEEPEST);
+  } catch (error) {
+    throw new Error(
+      `${path}: the "${KEYWORD}" text does not hold a record: it has more than ${DEEPEST} levels`,
+      { cause: error },
+    );
+  }
+  try {
     return JSON.parse(text);
   } catch (error) {
     throw new Error(`${path}: the "${KEYWORD}" text is not JSON`, { cause: error });
