@@ -55,11 +55,12 @@ const LONGEST_PIECE = 512;
 const MOST_EXTRA_IDS = 32_128;
 
 const text = z.string("a string");
+const notEmpty = "a string that is not empty";
 const score = z.number("a number");
 const addedToken = z.looseObject(
   {
     id: z.int("an integer of at least 0").min(0, "an integer of at least 0"),
-    content: text.min(1, "a string that is not empty"),
+    content: text.min(1, notEmpty),
   },
   "an object",
 );
@@ -129,13 +130,16 @@ export async function readTokenizerFiles(folder: string): Promise<T5Vocabulary> 
   throw new BadFileError(folder, "files", "tokenizer.json or spiece.model", "neither");
 }
 
-/** Looking for a word's pieces takes time in proportion to the longest. */
+/** Looking for a word's pieces takes time in proportion to the longest, and so does looking for added tokens. */
 function requireUsable(path: string, { pieces, addedTokens }: T5Vocabulary): void {
   requireFew(path, "added tokens", addedTokens.length);
-  const long = pieces.findIndex(([piece]) => piece.length > LONGEST_PIECE);
-  if (long < 0) return;
-  const found = `${pieces[long]?.[0].length}`;
-  throw new BadFileError(path, `piece ${long}`, `at most ${LONGEST_PIECE} characters`, found);
+  for (const [id, [piece]] of pieces.entries()) requireShort(path, `piece ${id}`, piece);
+  for (const { id, content } of addedTokens) requireShort(path, `added token ${id}`, content);
+}
+
+function requireShort(path: string, place: string, { length }: string): void {
+  if (length <= LONGEST_PIECE) return;
+  throw new BadFileError(path, place, `at most ${LONGEST_PIECE} characters`, `${length}`);
 }
 
 function requireFew(path: string, place: string, count: number): void {
@@ -186,6 +190,7 @@ async function readSpieceModel(folder: string): Promise<T5Vocabulary> {
   const addedPath = join(folder, "added_tokens.json");
   const added = (await readJsonIfThere(addedPath, addedTokensFile)) ?? {};
   for (const [content, id] of Object.entries(added).sort(([, a], [, b]) => a - b)) {
+    if (content === "") throw new BadFileError(addedPath, '""', notEmpty, '""');
     if (id === pieces.length) add(content);
     else if (pieces[id]?.[0] !== content) {
       const found = pieces[id] === undefined ? "nothing" : quote(pieces[id][0]);
