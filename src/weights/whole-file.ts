@@ -13,7 +13,7 @@ export const LARGEST_FILE = {
   tokenizer: 24 * 2 ** 20,
   /** One caption, or one line of a table: a long book has 3 MB of text. */
   caption: 16 * 2 ** 20,
-  /** A table of captions becomes one text, and Node has none that is longer. */
+  /** A table in CSV or JSON becomes one text, and Node.js has none that is longer. */
   table: bufferConstants.MAX_STRING_LENGTH,
 } as const;
 
@@ -23,6 +23,8 @@ export interface WholeFileOptions {
   readonly expected: string;
   /** In bytes. */
   readonly atMost: number;
+  /** What to do where it has more. */
+  readonly advice?: string;
 }
 
 /** What stands in a file's place. */
@@ -33,12 +35,12 @@ export const kindOf = (found: Stats): string =>
 export function requireRegular(
   path: string,
   found: Stats,
-  { expected, atMost }: WholeFileOptions,
+  { expected, atMost, advice }: WholeFileOptions,
 ): void {
   if (!found.isFile()) throw new BadFileError(path, "file", expected, kindOf(found));
   if (found.size > atMost) {
     const wanted = `${expected} of at most ${atMost} bytes`;
-    throw new BadFileError(path, "file", wanted, `${found.size} bytes`);
+    throw new BadFileError(path, "file", wanted, `${found.size} bytes`, advice);
   }
 }
 
@@ -114,7 +116,7 @@ export async function readStart(path: string, length: number): Promise<Buffer> {
 
 /** Bytes of a file from a place on, fewer where it ends before. */
 export async function readFrom(file: FileHandle, from: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(length);
+  const bytes = Buffer.allocUnsafe(length);
   let done = 0;
   while (done < length) {
     const { bytesRead } = await file.read(bytes, done, length - done, from + done);
