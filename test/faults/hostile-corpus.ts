@@ -360,7 +360,8 @@ export async function hostileCases(root: string): Promise<readonly HostileCase[]
   data("parquet: a pipe", { "train.parquet": pipe }, /Expected|expected|found/);
   data("table: a pipe", { "a.png": png, "metadata.jsonl": pipe }, /found a device/);
   data("table: /dev/zero", { "a.png": png, "metadata.csv": zeros }, /found a device/);
-  data("table: 10 GB", { "a.png": png, "metadata.jsonl": sparse(1e10) }, /found 10000000000 bytes/);
+  data("table: 10 GB", { "a.png": png, "metadata.csv": sparse(1e10) }, /found 10000000000 bytes/);
+  data("lines: 10 GB", { "a.png": png, "metadata.jsonl": sparse(1e10) }, /at most 16777216 bytes/);
   data(
     "table: a line of 20 MB",
     { "a.png": png, "metadata.jsonl": text(`{"file_name":"a.png","text":"${"x".repeat(2e7)}"}\n`) },
