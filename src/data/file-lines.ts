@@ -52,7 +52,7 @@ export async function* linesOf(path: string): AsyncGenerator<FileLine> {
 /** The bytes of a file: what is UTF-16 in UTF-8, anything else as it is. */
 async function* piecesOf(path: string): AsyncGenerator<Buffer> {
   const limits = { expected: "a table of captions", atMost: Number.POSITIVE_INFINITY };
-  const file = await openRegular(path, limits);
+  const { file } = await openRegular(path, limits);
   try {
     const encoding = utf16Of(await readFrom(file, 0, 4));
     if (encoding === undefined) yield* rawPieces(file);

@@ -3,6 +3,7 @@ import encodeChunks from "png-chunks-encode";
 import { z } from "zod";
 import { BadFileError } from "../weights/errors.ts";
 import { requireShallow } from "../weights/python-json.ts";
+import { LARGEST_FILE } from "../weights/whole-file.ts";
 import { readPngText } from "./png-text.ts";
 
 const pictureMetadata = z.object({
@@ -95,7 +96,7 @@ export async function readPictureMetadata(path: string): Promise<SavedPictureMet
 }
 
 /** What is read of files: as large as pictures may be, with a text of as many prompts as a book has. */
-const LIMITS = { file: 512 * 2 ** 20, text: 16 * 2 ** 20 };
+const LIMITS = { file: LARGEST_FILE.picture, text: LARGEST_FILE.caption };
 
 async function readText(path: string): Promise<string | undefined> {
   try {

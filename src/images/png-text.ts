@@ -29,7 +29,7 @@ export async function readPngText(
   keyword: string,
   { file: atMost, text }: PngLimits,
 ): Promise<string | undefined> {
-  const file = await openRegular(path, { expected: "a PNG", atMost });
+  const { file } = await openRegular(path, { expected: "a PNG", atMost });
   try {
     return await findText(file, Buffer.from(`${keyword}\0`, "latin1"), text);
   } finally {

@@ -20,8 +20,9 @@ export class RegularFile {
    */
   constructor(path: string, expected: string) {
     this.path = path;
-    this.#descriptor = openRegularSync(path, expected);
-    this.size = fstatSync(this.#descriptor).size;
+    const opened = openRegularSync(path, { expected, atMost: Number.POSITIVE_INFINITY });
+    this.#descriptor = opened.file;
+    this.size = opened.size;
     try {
       refuseStandIn(path, expected, this.read(0, Math.min(this.size, SHOWING_BYTES)));
     } catch (error) {

@@ -57,8 +57,8 @@ export class ParquetFile {
   /** Reads the footer. Throws BadFileError. */
   static async open(path: string): Promise<ParquetFile> {
     const limits = { expected: "a parquet file", atMost: Number.POSITIVE_INFINITY };
-    const file = await openRegular(path, limits);
-    const { size } = await file.stat().finally(() => file.close());
+    const { file, size } = await openRegular(path, limits);
+    await file.close();
     const footer = await readFooter(path, size).catch((error: Error) => {
       throw new BadFileError(path, "footer", "a parquet file", error.message);
     });

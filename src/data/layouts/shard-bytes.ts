@@ -19,12 +19,12 @@ export interface ShardBytes {
  * regular file, and does not wait for a pipe's writer.
  */
 export async function openShard(path: string): Promise<ShardBytes> {
-  const file = await openRegular(path, { expected: "a tar", atMost: Number.POSITIVE_INFINITY });
+  const limits = { expected: "a tar", atMost: Number.POSITIVE_INFINITY };
+  const { file, size } = await openRegular(path, limits);
   let isOurs = true;
   try {
     const head = await readFrom(file, 0, 2);
     if (head[0] === 0x1f && head[1] === 0x8b) return await unpacked(path, file);
-    const { size } = await file.stat();
     isOurs = false;
     return {
       size,
