@@ -13,6 +13,8 @@ export const MOST = {
   steps: 100_000,
   /** Of a command: each is planned before the first is drawn. */
   pictures: 100_000,
+  /** In a sheet: 200 rows of five. */
+  thumbnails: 1000,
   /** In pixels. Pictures have at most 64 megapixels, and no kind of them is longer than this. */
   side: 65_535,
   /** In tokens. Attention over them takes their square; released models have at most 300. */
