@@ -17,8 +17,8 @@ export const MOST = {
   epochs: 1_000_000,
   /** Steps of a stage: at a thousand a second, eleven days. */
   steps: 1_000_000_000,
-  /** Steps that a sample is drawn in: as many as timesteps that PixArt is trained with. */
-  sampling: 1000,
+  /** Steps that a sample is drawn in: of the 1000 timesteps that PixArt is trained with, DPM-Solver++ can use all but one. */
+  sampling: 999,
   /** Losses that are remembered to say what is usual. */
   window: 1_000_000,
   /** Pictures that are drawn before a DreamBooth run: its authors take 1,000. */
