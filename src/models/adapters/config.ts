@@ -147,13 +147,13 @@ const isNames = (value: unknown): boolean =>
 
 const names: Field<readonly string[] | string> = {
   initial: [],
-  expected: "a list of names or a regular expression",
+  expected: `a list of at most ${MOST_NAMES} names or a regular expression`,
   accepts: isNames,
 };
 
 const endsOfNames: Field<readonly string[]> = {
   initial: [],
-  expected: "a list of names",
+  expected: `a list of at most ${MOST_NAMES} names`,
   accepts: isNameList,
 };
 
@@ -186,7 +186,7 @@ const size = (initial: number): Field<number> => ({
 
 const byLayer = (item: Field<number>): Field<Readonly<Record<string, number>>> => ({
   initial: {},
-  expected: `an object of layer names with ${item.expected} each`,
+  expected: `an object of at most ${MOST_NAMES} layer names with ${item.expected} each`,
   accepts: (value) =>
     typeof value === "object" &&
     value !== null &&
