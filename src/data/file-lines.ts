@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { LARGEST_FILE, openRegular, readFrom } from "../weights/whole-file.ts";
+import { LARGEST_FILE, type OpenedFile, openRegular, readFrom } from "../weights/whole-file.ts";
 import { decodeCaption, utf16Of } from "./caption-text.ts";
 
 /** A line of a file, without white space at its ends. */
@@ -52,34 +52,34 @@ export async function* linesOf(path: string): AsyncGenerator<FileLine> {
 /** The bytes of a file: what is UTF-16 in UTF-8, anything else as it is. */
 async function* piecesOf(path: string): AsyncGenerator<Buffer> {
   const limits = { expected: "a table of captions", atMost: Number.POSITIVE_INFINITY };
-  const { file } = await openRegular(path, limits);
+  const opened = await openRegular(path, limits);
   try {
-    const encoding = utf16Of(await readFrom(file, 0, 4));
-    if (encoding === undefined) yield* rawPieces(file);
-    else yield* decoded(path, encoding, file);
+    const encoding = utf16Of(await readFrom(opened, 0, 4));
+    if (encoding === undefined) yield* rawPieces(opened);
+    else yield* decoded(opened, encoding);
   } finally {
-    await file.close();
+    await opened.file.close();
   }
 }
 
-async function* rawPieces(file: FileHandle): AsyncGenerator<Buffer> {
+async function* rawPieces(opened: OpenedFile<FileHandle>): AsyncGenerator<Buffer> {
   for (let at = 0; ; ) {
-    const piece = await readFrom(file, at, PIECE);
+    const piece = await readFrom(opened, at, PIECE);
     if (piece.length === 0) return;
     yield piece;
     at += piece.length;
   }
 }
 
-async function* decoded(path: string, encoding: string, file: FileHandle): AsyncGenerator<Buffer> {
+async function* decoded(opened: OpenedFile<FileHandle>, encoding: string): AsyncGenerator<Buffer> {
   const decoder = new TextDecoder(encoding, { fatal: true });
   const decode = (piece?: Buffer): Buffer => {
     try {
       return Buffer.from(decoder.decode(piece, { stream: piece !== undefined }));
     } catch (error) {
-      throw new Error(`${path}: expected UTF-16 but found other bytes`, { cause: error });
+      throw new Error(`${opened.path}: expected UTF-16 but found other bytes`, { cause: error });
     }
   };
-  for await (const piece of rawPieces(file)) yield decode(piece);
+  for await (const piece of rawPieces(opened)) yield decode(piece);
   yield decode();
 }

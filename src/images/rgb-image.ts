@@ -205,18 +205,18 @@ function fromSharp(data: Buffer, { width, height }: { width: number; height: num
 /** A picture's file as it is; the start alone of what is none. Throws ImageError naming the path. */
 export async function readPicture(path: string): Promise<Uint8Array> {
   try {
-    const { file, size } = await openRegular(path, {
+    const opened = await openRegular(path, {
       expected: "a file",
       atMost: Number.POSITIVE_INFINITY,
     });
     try {
-      const head = await readFrom(file, 0, SNIFFED_BYTES);
+      const head = await readFrom(opened, 0, SNIFFED_BYTES);
       // What is no picture need not be read whole to be refused by its first bytes.
       if (!("format" in sniffImage(head))) return head;
-      requireSize(path, size, { expected: ACCEPTED_FORMATS, atMost: LARGEST_FILE.picture });
-      return await readFrom(file, 0, size);
+      requireSize(path, opened.size, { expected: ACCEPTED_FORMATS, atMost: LARGEST_FILE.picture });
+      return await readFrom(opened, 0, opened.size);
     } finally {
-      await file.close();
+      await opened.file.close();
     }
   } catch (error) {
     if (error instanceof MissingFileError)

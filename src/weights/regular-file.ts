@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, readSync } from "node:fs";
 import { BadFileError } from "./errors.ts";
 import { refuseStandIn, SHOWING_BYTES } from "./stand-in.ts";
+import { withPath } from "./system-error.ts";
 import { openRegularSync } from "./whole-file.ts";
 
 // readSync takes at most 2^31-1 bytes a call.
@@ -42,7 +43,9 @@ export class RegularFile {
     let position = 0;
     while (position < length) {
       const wanted = Math.min(LARGEST_READ, length - position);
-      const count = readSync(file, bytes, position, wanted, offset + position);
+      const count = withPath(this.path, () =>
+        readSync(file, bytes, position, wanted, offset + position),
+      );
       if (count === 0) throw this.#short(offset, length, `${position}`, CUT_MEANWHILE);
       position += count;
     }

@@ -2,6 +2,7 @@ import { constants as bufferConstants } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { BadFileError, MissingFileError } from "./errors.ts";
+import { namingPath, withPath } from "./system-error.ts";
 
 /** Bytes that files may have which are read whole. */
 export const LARGEST_FILE = {
@@ -61,6 +62,7 @@ function explain(error: unknown, path: string, { expected }: WholeFileOptions): 
 
 /** A file that is open, and what it was when it was opened. */
 export interface OpenedFile<F> {
+  readonly path: string;
   readonly file: F;
   readonly size: number;
 }
@@ -76,7 +78,7 @@ export function openRegularSync(path: string, options: WholeFileOptions): Opened
     file = openSync(path, READ);
     const found = fstatSync(file); // what was opened may be another file by now
     requireRegular(path, found, options);
-    return { file, size: found.size };
+    return { path, file, size: found.size };
   } catch (error) {
     if (file !== undefined) closeSync(file);
     return explain(error, path, options);
@@ -94,7 +96,7 @@ export async function openRegular(
     file = await open(path, READ);
     const found = await file.stat();
     requireRegular(path, found, options);
-    return { file, size: found.size };
+    return { path, file, size: found.size };
   } catch (error) {
     await file?.close();
     return explain(error, path, options);
@@ -108,7 +110,9 @@ export function readWholeSync(path: string, options: WholeFileOptions): Buffer {
     const bytes = Buffer.allocUnsafe(size);
     let length = 0;
     while (length < bytes.length) {
-      const count = readSync(file, bytes, length, bytes.length - length, length);
+      const count = withPath(path, () =>
+        readSync(file, bytes, length, bytes.length - length, length),
+      );
       if (count === 0) break; // cut meanwhile
       length += count;
     }
@@ -120,33 +124,36 @@ export function readWholeSync(path: string, options: WholeFileOptions): Buffer {
 
 /** {@link readWholeSync} for what can wait. */
 export async function readWhole(path: string, options: WholeFileOptions): Promise<Buffer> {
-  const { file, size } = await openRegular(path, options);
+  const opened = await openRegular(path, options);
   try {
-    return await readFrom(file, 0, size);
+    return await readFrom(opened, 0, opened.size);
   } finally {
-    await file.close();
+    await opened.file.close();
   }
 }
 
 /** The first bytes of a regular file, at most `length`. Throws as {@link openRegular} does. */
 export async function readStart(path: string, length: number): Promise<Buffer> {
-  const { file } = await openRegular(path, {
-    expected: "a file",
-    atMost: Number.POSITIVE_INFINITY,
-  });
+  const opened = await openRegular(path, { expected: "a file", atMost: Number.POSITIVE_INFINITY });
   try {
-    return await readFrom(file, 0, length);
+    return await readFrom(opened, 0, length);
   } finally {
-    await file.close();
+    await opened.file.close();
   }
 }
 
 /** Bytes of a file from a place on, fewer where it ends before. */
-export async function readFrom(file: FileHandle, from: number, length: number): Promise<Buffer> {
+export async function readFrom(
+  { path, file }: Pick<OpenedFile<FileHandle>, "path" | "file">,
+  from: number,
+  length: number,
+): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length);
   let done = 0;
   while (done < length) {
-    const { bytesRead } = await file.read(bytes, done, length - done, from + done);
+    const { bytesRead } = await file
+      .read(bytes, done, length - done, from + done)
+      .catch(namingPath(path));
     if (bytesRead === 0) break;
     done += bytesRead;
   }

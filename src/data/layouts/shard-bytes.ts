@@ -20,15 +20,16 @@ export interface ShardBytes {
  */
 export async function openShard(path: string): Promise<ShardBytes> {
   const limits = { expected: "a tar", atMost: Number.POSITIVE_INFINITY };
-  const { file, size } = await openRegular(path, limits);
+  const opened = await openRegular(path, limits);
+  const { file, size } = opened;
   let isOurs = true;
   try {
-    const head = await readFrom(file, 0, 2);
+    const head = await readFrom(opened, 0, 2);
     if (head[0] === 0x1f && head[1] === 0x8b) return await unpacked(path, file);
     isOurs = false;
     return {
       size,
-      readAt: (position, length) => readFrom(file, position, length),
+      readAt: (position, length) => readFrom(opened, position, length),
       close: () => file.close(),
     };
   } finally {
@@ -105,7 +106,7 @@ async function unpack(path: string, packed: FileHandle, most: number): Promise<S
     size,
     readAt: (position, length) => {
       const within = Math.max(0, Math.min(length, size - position));
-      return readFrom(file, start + position, within);
+      return readFrom({ path, file }, start + position, within);
     },
     close: async () => {},
   };
