@@ -98,6 +98,7 @@ export class ParquetFile {
       records = await readRows(
         {
           path: this.path,
+          identity: this.#footer.identity,
           leaves: leaves.map(nameOf),
           plain: decimals.map(nameOf),
           start,

@@ -21,11 +21,10 @@ import {
 } from "./found-picture.ts";
 import { innerName, type Listing } from "./list-files.ts";
 import { ParquetFile, type ParquetLeaf } from "./parquet-file.ts";
+import { MOST_GROUP_BYTES } from "./parquet-thread.ts";
 import { uniqueNames } from "./unique-names.ts";
 
 const OPEN_FILES = 16;
-/** What is unpacked at once to get at a picture; the Hub's row groups hold a hundred pictures. */
-const MOST_GROUP_BYTES = 2 ** 30;
 
 /** The picture's column of a file. */
 interface ImageColumn {
