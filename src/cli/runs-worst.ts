@@ -3,7 +3,7 @@ import { contactSheet, fitted, RgbImage } from "../images/index.ts";
 import { type PictureLosses, readPictureLosses } from "../training/picture-losses-file.ts";
 import { readRunConfig } from "../training/run-folder.ts";
 import { loadTrainingData } from "../training/training-data.ts";
-import { MOST } from "./arguments.ts";
+import { FLAG_LIMITS } from "./arguments.ts";
 import { lossText } from "./runs.ts";
 import { table } from "./table.ts";
 import { say } from "./talk.ts";
@@ -27,9 +27,9 @@ export async function runsWorst(
   run: string,
   { count, stage, sheet, json }: RunsWorstOptions,
 ): Promise<void> {
-  if (sheet !== undefined && count > MOST.thumbnails) {
+  if (sheet !== undefined && count > FLAG_LIMITS.thumbnails) {
     throw new UsageError(
-      `Expected at most ${MOST.thumbnails} for --count, beside --sheet, but received ${count}`,
+      `Expected at most ${FLAG_LIMITS.thumbnails} for --count, beside --sheet, but received ${count}`,
     );
   }
   const losses = lossesOf(run, stage);

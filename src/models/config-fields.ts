@@ -30,8 +30,8 @@ export const countUpTo = (initial: number, most: number): Field<number> => ({
   accepts: (value) => count(1).accepts(value) && Number(value) <= most,
 });
 
-/** Side of a latent picture: with 8 pixels a latent, the pictures of more have more than the 64 megapixels that are drawn. */
-export const MOST_SAMPLE_SIZE = 1024;
+/** Side of a latent picture: with 8 pixels a latent, squares of more have more than the 64 megapixels that are drawn. */
+export const MOST_SAMPLE_SIZE = 1000;
 
 /** A finite number above 0. */
 export const positive = (initial: number): Field<number> => ({

@@ -108,7 +108,7 @@ export async function hostileCases(root: string): Promise<readonly HostileCase[]
   addConfig("transformer", { cross_attention_dim: 1e14 }, misfit);
   addConfig("transformer", { patch_size: 1e6 }, misfit);
   addConfig("transformer", { out_channels: 1e15 }, misfit);
-  addConfig("transformer", { sample_size: 1e6 }, /an integer from 1 to 1024 for sample_size/);
+  addConfig("transformer", { sample_size: 1e6 }, /an integer from 1 to 1000 for sample_size/);
   addConfig("transformer", { mlp_ratio: 1e300 }, misfit);
   addConfig("vae", { layers_per_block: 1e9 }, /layers_per_block: expected the \d that the weights/);
   const many = Array.from({ length: 100_000 }, () => 32);
@@ -430,7 +430,7 @@ export async function hostileCases(root: string): Promise<readonly HostileCase[]
     /a number up to 1000000 for stages.0.steps.epochs/,
   );
   recipe("steps", ["stages.0.steps=10000000000"], /an integer up to 1000000000 for stages.0.steps/);
-  recipe("resolution", ["stages.0.resolution=1000000000"], /an integer up to 8192/);
+  recipe("resolution", ["stages.0.resolution=1000000000"], /an integer up to 8000/);
   recipe("vocabulary", ["tokenizer.vocabSize=1000000000"], /an integer up to 524288/);
   return cases;
 }
