@@ -177,5 +177,5 @@ describe("RgbImage", () => {
     }
     expect(outcomes.picture + outcomes.refused).toBe(4 * ROUNDS);
     expect(outcomes.refused).toBeGreaterThan(ROUNDS);
-  }, 3_600_000);
+  }, tries(60_000, 3_600_000));
 });
