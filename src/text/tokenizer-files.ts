@@ -6,13 +6,12 @@ import { removeFile } from "../files/remove.ts";
 import { replaceFile } from "../files/replace-file.ts";
 import type { WantedFile } from "../hub/index.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
-import { requireShallow } from "../weights/python-json.ts";
 import { refuseStandIn } from "../weights/stand-in.ts";
-import { listsIn } from "../weights/strict-json.ts";
 import { LARGEST_FILE, readWhole } from "../weights/whole-file.ts";
 import { type ParsedNormalizer, parseNormalizer } from "./normalizer.ts";
 import type { SentencePieceRules } from "./sentencepiece.ts";
 import { countPieces, parseCharsmap, parseSentencePieceFile } from "./sentencepiece-file.ts";
+import { readJson, readJsonIfThere, requireFew } from "./tokenizer-json.ts";
 import type { Piece } from "./unigram.ts";
 
 /** What sets one T5 tokenizer apart from another; the rest of `tokenizer.json` is the same for all. */
@@ -47,8 +46,6 @@ const fileNames = [
   "tokenizer_config.json",
 ] as const;
 
-/** Twice the pieces of umT5, which has the largest vocabulary of this kind: 256,384. */
-const MOST_PIECES = 2 ** 19;
 /** UTF-16 units of a piece: SentencePiece makes none of more than 16 characters unless it is told to. */
 const LONGEST_PIECE = 512;
 /** T5's whole vocabulary has no more tokens, of which 100 are extra ids. */
@@ -142,11 +139,6 @@ function requireShort(path: string, place: string, { length }: string): void {
   throw new BadFileError(path, place, `at most ${LONGEST_PIECE} characters`, `${length}`);
 }
 
-function requireFew(path: string, place: string, count: number): void {
-  if (count <= MOST_PIECES) return;
-  throw new BadFileError(path, place, `at most ${MOST_PIECES}`, `${count}`);
-}
-
 async function readTokenizerJson(folder: string): Promise<T5Vocabulary> {
   const path = join(folder, "tokenizer.json");
   const file = await readJson(path, tokenizerFile);
@@ -203,48 +195,6 @@ async function readSpieceModel(folder: string): Promise<T5Vocabulary> {
     }
   }
   return { pieces, addedTokens, rules, spieceModel };
-}
-
-/** A list for each piece, and some more. */
-const MOST_LISTS = MOST_PIECES + 1000;
-
-function requireFewLists(path: string, content: string): void {
-  const lists = listsIn(content);
-  if (lists <= MOST_LISTS) return;
-  throw new BadFileError(path, "the whole file", `at most ${MOST_PIECES} lists`, `${lists}`);
-}
-
-/** Those that may be long, which are counted before they are looked at one by one. */
-function listsOf(value: unknown): readonly (readonly unknown[])[] {
-  const { added_tokens: added, model } = Object(value) as Readonly<Record<string, unknown>>;
-  const { vocab } = Object(model) as Readonly<Record<string, unknown>>;
-  return [added, vocab].filter((list) => Array.isArray(list));
-}
-
-async function readJsonIfThere<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
-  return existsSync(path) ? await readJson(path, schema) : undefined;
-}
-
-async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-  const limits = { expected: "a JSON file", atMost: LARGEST_FILE.tokenizer };
-  const value = ((content: string): unknown => {
-    refuseStandIn(path, "a JSON file", content);
-    try {
-      requireShallow(content);
-      requireFewLists(path, content);
-      return JSON.parse(content);
-    } catch (error) {
-      if (error instanceof BadFileError) throw error;
-      const found = error instanceof Error ? error.message : quote(error);
-      throw new BadFileError(path, "the whole file", "JSON", found);
-    }
-  })((await readWhole(path, limits)).toString("utf8"));
-  for (const list of listsOf(value)) requireFew(path, "list", list.length);
-  const parsed = schema.safeParse(value, { reportInput: true });
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const place = issue?.path.join(".") || "the whole file";
-  throw new BadFileError(path, place, issue?.message ?? "another value", quote(issue?.input));
 }
 
 /**
