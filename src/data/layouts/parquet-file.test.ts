@@ -40,6 +40,31 @@ describe("ParquetFile", () => {
     }
   });
 
+  it("decodes a group once for all of its parts", async () => {
+    const count = 140_000;
+    const path = at("parts.parquet");
+    const numbers = Array.from({ length: count }, (_, i) => i);
+    parquetWriteFile({
+      filename: path,
+      columnData: [
+        { name: "text", data: numbers.map((i) => `caption ${i}`), type: "STRING" },
+        { name: "tags", data: numbers.map((i) => [`a${i}`, "b"]), type: "JSON" },
+        { name: "id", data: numbers, type: "INT32" },
+      ],
+      rowGroupSize: count,
+    });
+    const file = await ParquetFile.open(path);
+    const found: Record<string, unknown>[] = [];
+    for await (const part of file.parts(file.leaves, 0)) {
+      found.push(...part);
+      rmSync(path, { force: true }); // the others come from what is decoded
+    }
+    expect(found).toHaveLength(count);
+    for (const i of [0, 65_535, 65_536, 139_999])
+      expect(found[i]).toEqual({ text: `caption ${i}`, tags: [`a${i}`, "b"], id: i });
+    expect(Object.keys(found[0] ?? {})).toEqual(["text", "tags", "id"]);
+  });
+
   it("counts once what is unpacked, whatever packed it", async () => {
     const path = at("gzip.parquet");
     const picture = new Uint8Array(60 * 2 ** 20); // of 96 MiB that little bytes may become

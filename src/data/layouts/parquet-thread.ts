@@ -57,6 +57,8 @@ export interface RowsJob extends Limits {
   readonly plain: readonly string[];
   readonly start: number;
   readonly end: number;
+  /** The rows of a group that they are a part of, which is decoded once for all its parts. */
+  readonly group?: { readonly start: number; readonly end: number };
 }
 
 /** What the worker is asked; "place" by which the system says how long the thread has computed, `123/task/456`. */
@@ -177,7 +179,9 @@ export const readFooter = (path: string, size: number): Promise<ParquetFooter> =
 export const readRows = (
   job: Omit<RowsJob, "kind" | keyof Limits>,
   stored: number,
-): Promise<Record<string, unknown>[]> =>
-  thread.ask({ kind: "rows", ...job, ...limitsOf(stored, job.end - job.start) }) as Promise<
+): Promise<Record<string, unknown>[]> => {
+  const { start, end } = job.group ?? job;
+  return thread.ask({ kind: "rows", ...job, ...limitsOf(stored, end - start) }) as Promise<
     Record<string, unknown>[]
   >;
+};

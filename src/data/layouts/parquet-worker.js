@@ -50,7 +50,7 @@ for (const kind of [
   Reflect.set(globalThis, kind.name, counted);
 }
 
-const { parquetMetadataAsync, parquetReadObjects } = await import("hyparquet");
+const { parquetMetadataAsync, parquetRead, parquetReadObjects } = await import("hyparquet");
 const { compressors } = await import("hyparquet-compressors");
 
 /** Snappy's has memory of its own, in WebAssembly; what the others unpack into is counted above. */
@@ -226,15 +226,17 @@ const exactParsers = {
   jsonFromBytes: (/** @type {Uint8Array} */ bytes) => jsonMark + new TextDecoder().decode(bytes),
 };
 
-/** @param {RowsJob} job */
-const rows = ({ path, identity, leaves, plain, start, end }) =>
+/**
+ * @template T
+ * @param {RowsJob} job
+ * @param {(options: import("hyparquet").ParquetReadOptions) => Promise<T>} read
+ */
+const reading = ({ path, identity, leaves, plain }, read) =>
   withFile(path, async (file, found) => {
     if (found !== identity) throw new Error("a file that was changed after it was listed");
-    return parquetReadObjects({
+    return read({
       file,
       metadata: only(await footerOf(file, identity), new Set(leaves), new Set(plain)),
-      rowStart: start,
-      rowEnd: end,
       compressors: countedCompressors,
       // Else pictures would be decoded as text; what says of itself that it is text still is.
       utf8: false,
@@ -242,6 +244,48 @@ const rows = ({ path, identity, leaves, plain, start, end }) =>
       parsers: exactParsers,
     });
   });
+
+/** @param {RowsJob} job @returns {Promise<Record<string, unknown>[]>} */
+const rows = (job) =>
+  reading(job, (options) =>
+    parquetReadObjects({ ...options, rowStart: job.start, rowEnd: job.end }),
+  );
+
+/** The group that parts are taken from, by columns. @type {{ key: string, columns: Map<string, unknown[]> } | undefined} */
+let held;
+
+/**
+ * Rows of a group that is asked for in parts: it is decoded once, since most columns can't be decoded in parts.
+ * @param {RowsJob} job @param {{ start: number, end: number }} group
+ */
+async function part(job, group) {
+  const key = [job.identity, group.start, ...job.leaves].join("\0\0");
+  if (held?.key !== key) {
+    held = undefined;
+    /** @type {Map<string, unknown[]>} */
+    const columns = new Map(job.leaves.map((leaf) => [leaf.split("\0")[0] ?? "", []]));
+    const { start: rowStart, end: rowEnd } = group;
+    await reading(job, (options) =>
+      parquetRead({
+        ...options,
+        rowStart,
+        rowEnd,
+        onChunk: ({ columnName, columnData, rowStart: first }) => {
+          const column = columns.get(columnName) ?? [];
+          for (let i = 0; i < columnData.length; i++) column[first - rowStart + i] = columnData[i];
+        },
+      }),
+    );
+    held = { key, columns };
+  }
+  const { columns } = held;
+  if (job.end === group.end) held = undefined;
+  return Array.from({ length: job.end - job.start }, (_, i) =>
+    Object.fromEntries(
+      Array.from(columns, ([name, values]) => [name, values[job.start - group.start + i]]),
+    ),
+  );
+}
 
 /**
  * Where pictures lie, which is handed over and not copied.
@@ -270,6 +314,7 @@ port.on("message", async (/** @type {ParquetJob} */ job) => {
   try {
     if (job.kind === "place") port.postMessage({ value: threadPlace() });
     else if (job.kind === "open") port.postMessage({ value: await open(job.path) });
+    else if (job.group !== undefined) port.postMessage({ value: await part(job, job.group) });
     else {
       const value = await rows(job);
       port.postMessage({ value }, [...buffersIn(value, new Set())]);
