@@ -51,9 +51,6 @@ export function requireSize(
   throw new BadFileError(path, "file", wanted, `${size} bytes`, advice);
 }
 
-/** For reading, and without waiting for a pipe's writer. */
-const READ = constants.O_RDONLY | constants.O_NONBLOCK;
-
 /** Throws what an open file's path and purpose say better than the system. */
 function explain(error: unknown, path: string, { expected }: WholeFileOptions): never {
   const { code } = error as NodeJS.ErrnoException;
@@ -75,7 +72,7 @@ export function openRegularSync(path: string, options: WholeFileOptions): Opened
   let file: number | undefined;
   try {
     requireRegular(path, statSync(path), options); // before: some devices do something when they are opened
-    file = openSync(path, READ);
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const found = fstatSync(file); // what was opened may be another file by now
     requireRegular(path, found, options);
     return { path, file, size: found.size };
@@ -93,7 +90,7 @@ export async function openRegular(
   let file: FileHandle | undefined;
   try {
     requireRegular(path, await stat(path), options);
-    file = await open(path, READ);
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const found = await file.stat();
     requireRegular(path, found, options);
     return { path, file, size: found.size };
