@@ -481,9 +481,11 @@ static napi_value ReducerNew(napi_env env, napi_callback_info info) {
   // libtorch takes all of this for granted.
   if (parameters.empty() || names.size() != parameters.size())
     throw std::invalid_argument("Expected one or more parameters, with a name each");
-  for (const auto& parameter : parameters)
-    if (!parameter.requires_grad() || !parameter.is_leaf() || parameter.device().is_meta())
+  for (const auto& parameter : parameters) {
+    if (!parameter.requires_grad() || !parameter.is_leaf())
       throw std::invalid_argument("Expected parameters that are leaves with requiresGrad");
+    if (parameter.device().is_meta()) throw std::invalid_argument("Expected parameters with memory but received one on meta");
+  }
   if (bytes < 1) throw std::invalid_argument("Expected 1 or more for bucket bytes but received " + std::to_string(bytes));
   const auto first_bytes = std::min<int64_t>(bytes, c10d::kDefaultFirstBucketBytes);
   const std::vector<bool> sparse(parameters.size(), false);

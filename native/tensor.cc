@@ -83,18 +83,23 @@ void TensorTable::link(Slot& slot, Scope* scope) {
   scope->count++;
 }
 
-// Memory that is freed with a tensor: views hold no more than they show, and meta tensors nothing.
+// Memory that is freed with a tensor: the whole storage where nobody else has it, of which a view may show one row. One
+// whose base is there is reckoned with what it shows, since the base frees the rest; meta tensors hold nothing.
 static int64_t bytes_behind(const at::Tensor& tensor) {
   if (tensor.is_meta() || !tensor.has_storage()) return 0;
-  return static_cast<int64_t>(std::min<size_t>(tensor.nbytes(), tensor.storage().nbytes()));
+  const auto& storage = tensor.storage();
+  const size_t stored = storage.nbytes();
+  // Autograd's record of a view holds the base, whether gradients are wanted or not.
+  const size_t own = tensor.is_view() && tensor._base().use_count() == 1 ? 2 : 1;
+  return static_cast<int64_t>(storage.use_count() <= own ? stored : std::min<size_t>(tensor.nbytes(), stored));
 }
 
 void TensorTable::note_guard(double handle) {
   Slot* slot = find(handle);
   if (!slot || slot->guarded > 0) return;
   slot->guarded = bytes_behind(slot->tensor);
-  guarded += slot->guarded;
-  const int64_t may_be_lost = std::clamp(guarded / 4, kLeastLost, kMostLost);
+  guarded_ += slot->guarded;
+  const int64_t may_be_lost = std::clamp(guarded_ / 4, kLeastLost, kMostLost);
   slot->reported = static_cast<int64_t>(static_cast<double>(slot->guarded) * kCollectedAt / may_be_lost);
   unreported_ += slot->reported;
 }
@@ -110,7 +115,7 @@ void TensorTable::release(Slot& slot, int32_t ended_by) {
   epitaph.ended_by = ended_by;
   unlink(slot);
   live--;
-  guarded -= std::exchange(slot.guarded, 0);
+  guarded_ -= std::exchange(slot.guarded, 0);
   unreported_ -= std::exchange(slot.reported, 0);
   // A slot whose generations are used up is retired: a stale handle must never mean a later tensor.
   if (slot.generation + 1 < kGenerations) vacant_.push_back(&slot);

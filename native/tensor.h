@@ -69,17 +69,15 @@ class TensorTable {
   void unlink(Slot& slot);
   void link(Slot& slot, Scope* scope);
   void free_all(Scope& scope);
-  // What is still known of a tensor that is gone.
   // Notes that only the garbage collector frees a tensor from now on.
   void note_guard(double handle);
   // What V8 is still to be told: bytes that came under guards, less those that are freed.
   int64_t take_report();
+  // What is still known of a tensor that is gone.
   std::string epitaph(double handle, const std::vector<std::string>& scope_names) const;
 
   Scope* current = nullptr;
   int64_t live = 0;
-  // Of all tensors under guards.
-  int64_t guarded = 0;
 
  private:
   static constexpr uint32_t kChunk = 1024;
@@ -96,6 +94,8 @@ class TensorTable {
   std::vector<Slot*> vacant_;
   std::array<Epitaph, kEpitaphs> epitaphs_;
   size_t next_epitaph_ = 0;
+  // Of all tensors under guards.
+  int64_t guarded_ = 0;
   int64_t unreported_ = 0;
 };
 

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { MOST_TIMESTEPS } from "../schedulers/most-timesteps.ts";
 
 /** Digits as people write them: what else JavaScript takes for a number, such as 0x10, 0b1 or nothing, is a slip here. */
 const WHOLE = /^[-+]?\d+(?:\.0*)?$/;
@@ -8,13 +9,20 @@ const DECIMAL = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i;
  * The most that flags may ask for, where a larger number could only fill the memory or the disk; the machine and the model may
  * set less.
  */
-export const MOST = {
-  /** As samplers take: MOST_TIMESTEPS, which stands where the engine is loaded. */
-  steps: 100_000,
+export const FLAG_LIMITS = {
+  steps: MOST_TIMESTEPS,
   /** Of a command: each is planned before the first is drawn. */
   pictures: 100_000,
-  /** In pixels. Pictures have at most 64 megapixels, and no kind of them is longer than this. */
+  /** In a sheet: 200 rows of five. */
+  thumbnails: 1000,
+  /** In pixels: no JPEG has more, and one that has is 976 wide at 64 megapixels. */
   side: 65_535,
+  /** Of a picture in the latent space: MOST_SAMPLE_SIZE, which stands where the engine is loaded. */
+  latentSide: 1000,
+  /** Of attention: PixArt has 16, the widest released transformers 128. */
+  heads: 1024,
+  /** Of a DiT: ImageNet's whole hierarchy has 21,841. */
+  classes: 1_000_000,
   /** In tokens. Attention over them takes their square; released models have at most 300. */
   length: 4096,
   /** Files and connections that a process may have open at once are 1,024 in most systems. */

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { DATASET, MOST, wholeNumber, withExamples } from "./arguments.ts";
+import { DATASET, FLAG_LIMITS, wholeNumber, withExamples } from "./arguments.ts";
 import { readable } from "./dataset-commands.ts";
 
 /** The paper's words to LLaVA (2310.00426, section 2.4). */
@@ -23,14 +23,19 @@ export function addCaptionCommands(program: Command): void {
     .requiredOption("--model <name>", "the model's name there")
     .option("--api-key-env <variable>", "the environment variable that holds the key")
     .option("--prompt <text>", "what is asked; {} stands for the raw caption", PAPER_PROMPT)
-    .option("--concurrency <n>", "requests under way at once", wholeNumber(1, MOST.concurrency), 8)
+    .option(
+      "--concurrency <n>",
+      "requests under way at once",
+      wholeNumber(1, FLAG_LIMITS.concurrency),
+      8,
+    )
     .option("--budget <n>", "requests, repeated ones included, to stop at", wholeNumber(1))
     .option("--token-budget <n>", "tokens to stop at, as the server counts them", wholeNumber(1))
-    .option("--max-tokens <n>", "longest answer", wholeNumber(1, MOST.answer), 1024)
+    .option("--max-tokens <n>", "longest answer", wholeNumber(1, FLAG_LIMITS.answer), 1024)
     .option(
       "--max-side <pixels>",
       "pictures are sent no larger than this",
-      wholeNumber(8, MOST.side),
+      wholeNumber(8, FLAG_LIMITS.side),
       768,
     )
     .option("--timeout <seconds>", "for one answer, up to 300", wholeNumber(1), 300)

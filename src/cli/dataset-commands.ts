@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { DATASET, MOST, wholeNumber, withExamples } from "./arguments.ts";
+import { DATASET, FLAG_LIMITS, wholeNumber, withExamples } from "./arguments.ts";
 
 /** Adds how a data set is told to be read. */
 export const readable = (command: Command): Command =>
@@ -37,11 +37,11 @@ export function addDatasetCommands(dataset: Command): void {
     .option(
       "--size <pixels>",
       "resolution of the training (default: 1024)",
-      wholeNumber(8, MOST.side),
+      wholeNumber(8, FLAG_LIMITS.side),
     )
-    .option("--batch <n>", "pictures a step (default: 1)", wholeNumber(1, MOST.pictures))
+    .option("--batch <n>", "pictures a step (default: 1)", wholeNumber(1, FLAG_LIMITS.pictures))
     .option("--tokenizer <folder>", "count captions in its tokens: a folder or a name on the Hub")
-    .option("--max-length <tokens>", "longest caption", wholeNumber(1, MOST.length), 120)
+    .option("--max-length <tokens>", "longest caption", wholeNumber(1, FLAG_LIMITS.length), 120)
     .option("--sheet <file>", "a PNG with thumbnails and captions")
     .option("--json", "as JSON")
     .action(async (location: string, options: import("./dataset-check.ts").DatasetCheckOptions) =>
@@ -79,7 +79,7 @@ export function addDatasetCommands(dataset: Command): void {
   )
     .description("render the open emoji sets into a folder of captioned pictures")
     .argument("<out>", "a new folder")
-    .option("--size <pixels>", "side of the pictures", wholeNumber(8, MOST.side), 64)
+    .option("--size <pixels>", "side of the pictures", wholeNumber(8, FLAG_LIMITS.side), 64)
     .option("--style <name>", "one style only, which captions then don't name")
     .option("--limit <n>", "at most so many pictures, spread evenly", wholeNumber(1))
     .action(async (out: string, options: import("./dataset.ts").DatasetEmojiOptions) =>

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { readPictureMetadata, type SavedPictureMetadata } from "../images/index.ts";
+import { MOST_TIMESTEPS } from "../schedulers/most-timesteps.ts";
+import { quote } from "../weights/errors.ts";
 
 /** One picture to draw. */
 export interface DrawJob {
@@ -26,19 +28,25 @@ export const inBatches = (jobs: readonly DrawJob[], size: number): DrawJob[][] =
 /** What a picture may say that it was drawn from. */
 const FROM = ["picture", "picture and mask"] as const;
 
+const MANY = `a list of at most ${MOST_TIMESTEPS} numbers`;
 /** Timesteps that a record may name: as many as samplers take. */
-const timesteps = z.array(z.number()).max(100_000).optional();
+const timesteps = z.array(z.number("a number"), MANY).max(MOST_TIMESTEPS, MANY).optional();
+const flag = z.boolean("true or false").optional();
+const from = (least: number): z.ZodOptional<z.ZodInt> => {
+  const expected = `an integer of at least ${least}`;
+  return z.int(expected).min(least, expected).optional();
+};
 
 /** The parts of a record's `extra` that decide what is drawn. */
 const repeatable = z.looseObject({
-  cleanCaption: z.boolean().optional(),
-  useResolutionBinning: z.boolean().optional(),
-  maxSequenceLength: z.int().min(1).optional(),
+  cleanCaption: flag,
+  useResolutionBinning: flag,
+  maxSequenceLength: from(1),
   timesteps,
   sigmas: timesteps,
-  eta: z.number().optional(),
-  batchIndex: z.int().min(0).optional(),
-  batchSize: z.int().min(1).optional(),
+  eta: z.number("a number").optional(),
+  batchIndex: from(0),
+  batchSize: from(1),
 });
 
 /** The record of a picture that can be drawn again. Throws for a file without one, and where it alone does not suffice. */
@@ -48,10 +56,10 @@ export async function recordToRepeat(path: string): Promise<SavedPictureMetadata
     throw new Error(`${path} does not say how it was made: only PNG files that pixart wrote do`);
   }
   const { extra = {} } = record;
-  const [issue] = repeatable.safeParse(extra).error?.issues ?? [];
+  const [issue] = repeatable.safeParse(extra, { reportInput: true }).error?.issues ?? [];
   if (issue !== undefined) {
     throw new Error(
-      `${path}: its record cannot be repeated: extra.${issue.path.join(".")}: ${issue.message}`,
+      `${path}: its record cannot be repeated: extra.${issue.path.join(".")}: expected ${issue.message} but found ${quote(issue.input)}`,
     );
   }
   if (extra.from !== undefined) {

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import {
   DEVICE,
+  FLAG_LIMITS,
   givenFlags,
   MODEL,
-  MOST,
   number,
   numbers,
   QUANTIZE,
@@ -25,7 +25,7 @@ export function addDrawingCommands(program: Command): void {
     .description("draw pictures from prompts")
     .argument("<model>", MODEL)
     .argument("[prompts...]", "one picture each")
-    .option("--steps <n>", "denoising steps", wholeNumber(1, MOST.steps), 20)
+    .option("--steps <n>", "denoising steps", wholeNumber(1, FLAG_LIMITS.steps), 20)
     .option("--guidance <scale>", "classifier-free guidance; 1 is none", number, 4.5)
     .option(
       "--seed <n>",
@@ -34,10 +34,10 @@ export function addDrawingCommands(program: Command): void {
       0,
     )
     .option("--negative <prompt>", "what to keep away from", "")
-    .option("--width <pixels>", "width of the pictures", wholeNumber(8, MOST.side))
-    .option("--height <pixels>", "height of the pictures", wholeNumber(8, MOST.side))
-    .option("--images <n>", "pictures of each prompt", wholeNumber(1, MOST.pictures), 1)
-    .option("--batch <n>", "pictures drawn at once", wholeNumber(1, MOST.pictures), 1)
+    .option("--width <pixels>", "width of the pictures", wholeNumber(8, FLAG_LIMITS.side))
+    .option("--height <pixels>", "height of the pictures", wholeNumber(8, FLAG_LIMITS.side))
+    .option("--images <n>", "pictures of each prompt", wholeNumber(1, FLAG_LIMITS.pictures), 1)
+    .option("--batch <n>", "pictures drawn at once", wholeNumber(1, FLAG_LIMITS.pictures), 1)
     .option(
       "--gpus <n>",
       "processes of this machine, which share the pictures; two share a single one",
@@ -72,7 +72,7 @@ export function addDrawingCommands(program: Command): void {
     .option(
       "--max-length <tokens>",
       "longest prompt (default: the model's)",
-      wholeNumber(1, MOST.length),
+      wholeNumber(1, FLAG_LIMITS.length),
     )
     .option("--no-resolution-binning", "draw at the very size asked for")
     .option("--no-clean-caption", "only lower-case and trim prompts")
@@ -112,7 +112,7 @@ export function addDrawingCommands(program: Command): void {
     .option(
       "--max-length <tokens>",
       "longest prompt (default: the model's)",
-      wholeNumber(1, MOST.length),
+      wholeNumber(1, FLAG_LIMITS.length),
     )
     .option("--no-clean-caption", "only lower-case and trim prompts")
     .option("--dtype <type>", "float32 or bfloat16, of the encoder and the file", "float32")
@@ -144,10 +144,14 @@ export function addDrawingCommands(program: Command): void {
     .option(
       "--sample-size <n>",
       "where the input does not show it: pixels of the picture divided by 8",
-      wholeNumber(1, MOST.side),
+      wholeNumber(1, FLAG_LIMITS.latentSide),
     )
     .option("--interpolation-scale <n>", "where the input does not show it", number)
-    .option("--heads <n>", "attention heads of a model of unusual width", wholeNumber(1, MOST.side))
+    .option(
+      "--heads <n>",
+      "attention heads of a model of unusual width",
+      wholeNumber(1, FLAG_LIMITS.heads),
+    )
     .option(
       "--kv-compression-sampling <way>",
       "PixArt-Σ's compression of keys and values without weights, which no file shows: uniform, ave or uniform_every",
@@ -155,13 +159,13 @@ export function addDrawingCommands(program: Command): void {
     .option(
       "--kv-compression-scale <n>",
       "by how much it makes a side shorter (default: 2)",
-      wholeNumber(2, MOST.side),
+      wholeNumber(2, FLAG_LIMITS.latentSide),
     )
     .option("--kv-compression-layers <list>", "the layers that do it, from 0 (default: 14-27)")
     .option(
       "--classes <n>",
       'classes of a DiT (default: one less than its class table has rows, the last being "no class")',
-      wholeNumber(1, MOST.pictures),
+      wholeNumber(1, FLAG_LIMITS.classes),
     )
     .option("--json", "what was found, assumed, left out and compared, as JSON")
     .action(async (input: string, output: string, options: import("./convert.ts").ConvertOptions) =>
@@ -183,10 +187,11 @@ export function addDrawingCommands(program: Command): void {
     )
     .option(
       "--things <choice>",
-      "\"demo\" for the demo's 64 things (default: the run's choice, else all)",
+      "\"demo\" for the demo's 64 things, or how many (default: the run's choice, else all)",
+      (text) => (text === "demo" ? text : wholeNumber(1)(text)),
     )
-    .option("--count <n>", "prompts of seen pairs", wholeNumber(1, MOST.pictures), 200)
-    .option("--steps <n>", "denoising steps", wholeNumber(1, MOST.steps), 20)
+    .option("--count <n>", "prompts of seen pairs", wholeNumber(1, FLAG_LIMITS.pictures), 200)
+    .option("--steps <n>", "denoising steps", wholeNumber(1, FLAG_LIMITS.steps), 20)
     .option("--guidance <scale>", "classifier-free guidance", number, 4.5)
     .option("--seed <n>", "seed of the noise and of the choice of prompts", wholeNumber(0), 0)
     .option("--device <name>", DEVICE, "auto")

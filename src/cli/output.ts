@@ -5,18 +5,18 @@ import { shownLine, visible } from "./visible-text.ts";
 const SIGPIPE_EXIT = 128 + 13;
 const FAILED = 1;
 
-/** Nobody reads on: the pipe's reader has ended, or the terminal is closed. */
-const GONE: ReadonlySet<string | undefined> = new Set(["EPIPE", "EIO", "ECONNRESET"]);
+/** Nobody reads on: the pipe's reader has ended, or the terminal is closed. An input error of a file is the disk's. */
+const isGone = (stream: NodeJS.WriteStream, code: string | undefined): boolean =>
+  code === "EPIPE" || code === "ECONNRESET" || (code === "EIO" && stream.isTTY === true);
 
 const ESC = "\u001b";
-/** The cursor's moves of a progress bar, which come in a chunk of their own. */
-const CURSOR = new RegExp(
-  String.raw`^(?:\r|\n|${ESC}[78]|${ESC}\[\d*(?:;\d+)?[A-HJK]|${ESC}\[\?(?:7|25)[hl])+$`,
+/**
+ * What bars, the progress line and the lines that take its place do to a terminal. They do it in writes of their own, and all
+ * text of others is written together with a line's end or with words of ours.
+ */
+const OWN_MOVES = new RegExp(
+  String.raw`^(?:\r|${ESC}[78]|${ESC}\[(?:1|22)m|${ESC}\[\d*[ABGJK]|${ESC}\[\?(?:7|25)[hl])+$`,
 );
-/** What the progress line and the lines that take its place begin with. */
-const CLEAR_LINE = `\r${ESC}[2K`;
-/** The beginning and the end of bold letters. */
-const BOLD = new RegExp(String.raw`(${ESC}\[(?:1|22)m)`);
 
 let isWorkDone = false;
 
@@ -41,10 +41,10 @@ export function keepWorking(): void {
  */
 export function guardOutput(): void {
   guard(process.stdout, 1, visible, (error) => {
-    const isGone = GONE.has(error.code);
-    if (!isGone)
+    const isUnread = isGone(process.stdout, error.code);
+    if (!isUnread)
       process.stderr.write(`pixart: stdout cannot be written (${error.code}); send it elsewhere\n`);
-    if (!isWorkDone) process.exit(isGone ? SIGPIPE_EXIT : FAILED);
+    if (!isWorkDone) process.exit(isUnread ? SIGPIPE_EXIT : FAILED);
   });
   // What is said here is only for people.
   guard(
@@ -71,27 +71,17 @@ function guard(
   stream.on("error", lose);
   stream.write = ((chunk: string | Uint8Array, ...rest: never[]): boolean => {
     const text = typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk);
-    const clean = stream.isTTY === true ? onTerminal(text, shown) : shown(text);
+    const clean = stream.isTTY === true && OWN_MOVES.test(text) ? text : shown(text);
     if (lost === undefined) return write(clean, ...rest);
-    retry(fd, clean, lost);
+    if (!isGone(stream, lost.code)) retry(fd, clean);
     const done: unknown = rest.at(-1);
     if (typeof done === "function") process.nextTick(done);
     return true;
   }) as typeof stream.write;
 }
 
-/** The program's own moves of the cursor and bold letters stay. */
-function onTerminal(text: string, shown: (text: string) => string): string {
-  if (CURSOR.test(text)) return text;
-  const isFresh = text.startsWith(CLEAR_LINE);
-  const parts = (isFresh ? text.slice(CLEAR_LINE.length) : text).split(BOLD);
-  const clean = parts.map((part, i) => (i % 2 === 1 ? part : shown(part))).join("");
-  return isFresh ? CLEAR_LINE + clean : clean;
-}
-
 /** A device that was full may have room again, and a log go on; Node.js has given the stream up. */
-function retry(fd: number, text: string, { code }: NodeJS.ErrnoException): void {
-  if (GONE.has(code)) return;
+function retry(fd: number, text: string): void {
   try {
     writeSync(fd, text);
   } catch {

@@ -1,13 +1,13 @@
 import { availableParallelism } from "node:os";
 import { describe, expect, it } from "vitest";
-import { placeOf } from "./processes.ts";
+import { launch, placeOf } from "./processes.ts";
 
-describe("placeOf", () => {
-  it("starts several processes a core, and no more", () => {
+describe("processes of a command", () => {
+  it("are several a core, and no more, but in a plan for another machine", async () => {
     const most = 4 * availableParallelism();
-    expect(placeOf({ gpus: most })).toBe("launch");
+    for (const gpus of [most, most + 1]) expect(placeOf({ gpus })).toBe("launch");
     for (const gpus of [most + 1, 99_999_999]) {
-      expect(() => placeOf({ gpus })).toThrow(
+      await expect(launch({ gpus })).rejects.toThrow(
         new RegExp(
           `^Expected at most \\d+ for --gpus on this machine of \\d+ GPUs and \\d+ cores, which may have 4 processes each, but received ${gpus}$`,
         ),

@@ -42,7 +42,6 @@ export function placeOf(options: ProcessOptions): Processes | "launch" {
   const launcher = launcherOf(options);
   const place = findPlace(launcher, process.env);
   if (place === undefined) {
-    requireFew(gpus);
     if (gpus === 1) return { restarts: 0, join: async () => World.solo };
     if (launcher === undefined || launcher === "pytorch") return "launch";
     throw new UsageError(
@@ -85,8 +84,12 @@ function launcherOf({ launcher }: ProcessOptions): Launcher | undefined {
   throw new UsageError(`Expected ${LAUNCHERS.join(", ")} for --launcher but received ${launcher}`);
 }
 
-/** Starts this command once a process, and stays until they end. Returns the exit code. */
-export function launch({ gpus = 1, maxRestarts = 0 }: ProcessOptions): Promise<number> {
+/**
+ * Starts this command once a process, and stays until they end. Returns the exit code. Throws where they are too many for this
+ * machine; a plan for another one may have more.
+ */
+export async function launch({ gpus = 1, maxRestarts = 0 }: ProcessOptions): Promise<number> {
+  requireFew(gpus);
   keepWorking();
   const [script = "", ...args] = process.argv.slice(1);
   return supervise({

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { MOST, wholeNumber, withExamples } from "./arguments.ts";
+import { FLAG_LIMITS, wholeNumber, withExamples } from "./arguments.ts";
 
 /** Adds what `pixart runs` does. */
 export function addRunsCommands(runs: Command): void {
@@ -24,7 +24,7 @@ export function addRunsCommands(runs: Command): void {
   withExamples(runs.command("worst"), "runs worst work_dirs/mine --count 10 --sheet worst.png")
     .description("the training pictures that are learnt worst: wrong captions, damage, outliers")
     .argument("<run>", "a run folder")
-    .option("--count <n>", "how many", wholeNumber(1, MOST.pictures), 20)
+    .option("--count <n>", "how many", wholeNumber(1, FLAG_LIMITS.pictures), 20)
     .option("--stage <name>", "of this stage (default: the last one that was trained)")
     .option("--sheet <file>", "a PNG with thumbnails and captions")
     .option("--json", "as JSON")

@@ -24,12 +24,13 @@ export async function runsCompare(
 ): Promise<void> {
   const runs = [summarizeRun(a), summarizeRun(b)] as const;
   const differences = configDifferences(readRunConfig(a), readRunConfig(b));
+  // Before anything is printed: a reader that goes away ends a command that prints.
+  if (sheet !== undefined) await saveSheet(runs, sheet);
   process.stdout.write(
     json
       ? `${JSON.stringify({ differences, runs })}\n`
       : `${describeComparison(differences, runs).join("\n")}\n`,
   );
-  if (sheet !== undefined) await saveSheet(runs, sheet);
 }
 
 /** Where two configs differ, by path; where the runs are kept does not count. Stages are told apart by name. */

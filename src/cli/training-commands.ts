@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { DEVICE, MOST, wholeNumber, withExamples } from "./arguments.ts";
+import { DEVICE, FLAG_LIMITS, wholeNumber, withExamples } from "./arguments.ts";
 
 /** Adds the commands that train, and that write what was trained. */
 export function addTrainingCommands(program: Command): void {
@@ -46,7 +46,7 @@ export function addTrainingCommands(program: Command): void {
     .option(
       "--prove-resume [n]",
       "train n steps, kill, resume and n more; compare with 2n unbroken ones (n: 4)",
-      wholeNumber(1, MOST.steps),
+      wholeNumber(1, FLAG_LIMITS.steps),
     )
     .option(
       "--accept-changed-data",
@@ -63,7 +63,7 @@ export function addTrainingCommands(program: Command): void {
     .option(
       "--max-restarts <n>",
       "with --gpus: start all again so often after a failure",
-      wholeNumber(0, MOST.restarts),
+      wholeNumber(0, FLAG_LIMITS.restarts),
     )
     .option(
       "--cfg-options <key=value...>",

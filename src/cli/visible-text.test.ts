@@ -55,5 +55,6 @@ describe("shownLine", () => {
     expect(shownLine(`${"a".repeat(4000)}${"b".repeat(1_000_000)}`)).toBe(
       `${"a".repeat(4000)}… (1000000 more characters)`,
     );
+    expect(shownLine(`${"a".repeat(3999)}🦊b`)).toBe(`${"a".repeat(3999)}… (3 more characters)`);
   });
 });

@@ -17,6 +17,6 @@ const LONGEST_LINE = 4000;
 /** The same, of a line for people, which is cut where it is very long. */
 export const shownLine = (line: string): string => {
   if (line.length <= LONGEST_LINE) return visible(line);
-  const left = line.length - LONGEST_LINE;
-  return `${visible(line.slice(0, LONGEST_LINE))}… (${left} more characters)`;
+  const shown = line.slice(0, LONGEST_LINE).replace(/[\ud800-\udbff]$/, ""); // no half of a letter
+  return `${visible(shown)}… (${line.length - shown.length} more characters)`;
 };

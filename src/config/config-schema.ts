@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type SchemaOf, schemaOf } from "./filled.ts";
-import { MOST } from "./limits.ts";
+import { CONFIG_LIMITS } from "./limits.ts";
 import {
   autoencoderSchema,
   textEncoderSchema,
@@ -36,8 +36,8 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
         seed: wholeNumber.default(0),
         workDir: text,
         device: text.default("auto"),
-        threads: countUpTo(MOST.threads).nullable().default(null),
-        processes: countUpTo(MOST.processes).default(1),
+        threads: countUpTo(CONFIG_LIMITS.threads).nullable().default(null),
+        processes: countUpTo(CONFIG_LIMITS.processes).default(1),
         whenFull: oneOf("stop", "wait", "prune").default("stop"),
         base: text.nullable().default(null),
         dataset: z.strictObject(
@@ -63,7 +63,7 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
             instancePrompt: text.nullable().default(null),
             classFolder: text.nullable().default(null),
             classPrompt: text.nullable().default(null),
-            classImages: countUpTo(MOST.classImages).nullable().default(null),
+            classImages: countUpTo(CONFIG_LIMITS.classImages).nullable().default(null),
             maxUnreadable: probability.default(0.05),
             grows: flag.default(false),
             things: z
@@ -102,7 +102,7 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
               .array(text, "a list of prompts")
               .min(1, "at least one prompt")
               .max(64, "at most 64 prompts"),
-            steps: countUpTo(MOST.sampling).default(20),
+            steps: countUpTo(CONFIG_LIMITS.sampling).default(20),
             guidanceScale: atLeastOne.default(4.5),
             seed: wholeNumber.default(0),
           },

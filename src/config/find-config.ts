@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, extname, join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "./config-error.ts";
@@ -49,7 +49,7 @@ function findByPath(path: string): string {
     throw new ConfigError(path, [`Expected a config file but found nothing.${hint}`]);
   }
   if (!found.isFile() || !extensions.includes(extname(path))) {
-    const kind = found.isFile() ? `a file ending in ${extname(path)}` : "a folder";
+    const kind = found.isFile() ? `a file ending in ${extname(path)}` : kindOf(found);
     const hint = extname(path) === ".py" ? PYTHON : "";
     throw new ConfigError(path, [
       `Expected a file ending in ${extensions.join(", ")} but found ${kind}.${hint}`,
@@ -57,6 +57,9 @@ function findByPath(path: string): string {
   }
   return path;
 }
+
+const kindOf = (found: Stats): string =>
+  found.isDirectory() ? "a folder" : "a device, pipe or socket";
 
 /** Paths of the config files of a folder; none where there is no such folder. */
 function configsIn(folder: string): string[] {

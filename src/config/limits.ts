@@ -2,13 +2,13 @@
  * The most that a config may ask for, where a larger number could only fill the memory or never end. What the machine at hand can
  * hold is asked when a run is planned: a config may be read on another one.
  */
-export const MOST = {
+export const CONFIG_LIMITS = {
   /** Threads of a process: more than any machine has cores. */
   threads: 4096,
   /** Processes of a run: PixArt-α's took 64, the largest runs known 16,384. */
   processes: 65_536,
-  /** Side of pictures: those of more have more than the 64 megapixels that are decoded. */
-  resolution: 8192,
+  /** Side of pictures: squares of more have more than the 64 megapixels that are decoded. */
+  resolution: 8000,
   /** Pictures of a pass, which are in memory together. */
   batchSize: 1_000_000,
   /** Passes of a step: at a tenth of a second each, hours. */
@@ -17,8 +17,8 @@ export const MOST = {
   epochs: 1_000_000,
   /** Steps of a stage: at a thousand a second, eleven days. */
   steps: 1_000_000_000,
-  /** Steps that a sample is drawn in: as many as timesteps that PixArt is trained with. */
-  sampling: 1000,
+  /** Steps that a sample is drawn in: of the 1000 timesteps that PixArt is trained with, DPM-Solver++ can use all but one. */
+  sampling: 999,
   /** Losses that are remembered to say what is usual. */
   window: 1_000_000,
   /** Pictures that are drawn before a DreamBooth run: its authors take 1,000. */

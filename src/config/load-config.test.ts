@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -123,11 +124,15 @@ describe("loadConfig refuses", () => {
     );
   });
 
-  it("a folder and a file of another kind", async () => {
+  it("a folder, a pipe and a file of another kind", async () => {
     const extensions = ".ts, .mts, .js, .mjs, .json";
     write("configs/fox.ts", base);
     await expect(loadConfig("./configs")).rejects.toThrow(
       `./configs: Expected a file ending in ${extensions} but found a folder.`,
+    );
+    execFileSync("mkfifo", ["configs/pipe.json"]);
+    await expect(loadConfig("./configs/pipe.json")).rejects.toThrow(
+      `./configs/pipe.json: Expected a file ending in ${extensions} but found a device, pipe or socket.`,
     );
     await expect(loadConfig(write("a.py", ""))).rejects.toThrow(
       `a.py: Expected a file ending in ${extensions} but found a file ending in .py.`,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type SchemaOf, schemaOf } from "./filled.ts";
-import { MOST } from "./limits.ts";
+import { CONFIG_LIMITS } from "./limits.ts";
 import type {
   AutoencoderConfig,
   Pretrained,
@@ -41,8 +41,8 @@ const newAutoencoder = z.strictObject(
 
 const newTokenizer = z.strictObject(
   {
-    vocabSize: countUpTo(MOST.vocabSize).default(2048),
-    maxLength: countUpTo(MOST.maxLength).default(32),
+    vocabSize: countUpTo(CONFIG_LIMITS.vocabSize).default(2048),
+    maxLength: countUpTo(CONFIG_LIMITS.maxLength).default(32),
   },
   "an object",
 );
@@ -72,7 +72,7 @@ export function autoencoderSchema(value: unknown): SchemaOf<AutoencoderConfig | 
 /** Checks `tokenizer`: as a pretrained or as a new one, whichever `value` is. */
 export function tokenizerSchema(value: unknown): SchemaOf<TokenizerConfig | PretrainedTokenizer> {
   const schema = isPretrained(value)
-    ? pretrained.extend({ maxLength: countUpTo(MOST.maxLength).default(120) })
+    ? pretrained.extend({ maxLength: countUpTo(CONFIG_LIMITS.maxLength).default(120) })
     : newTokenizer;
   return schemaOf<TokenizerConfig | PretrainedTokenizer>()(schema);
 }

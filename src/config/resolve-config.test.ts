@@ -313,6 +313,11 @@ describe("mistakes", () => {
       "Expected a number of at least 0 for stages.0.klWeight but received -1.",
     ],
     [
+      { ...smallest, sampling: { prompts: ["a"], steps: 1000 } },
+      // The sampler would refuse them when the first sheet is drawn.
+      "Expected an integer up to 999 for sampling.steps but received 1000.",
+    ],
+    [
       { ...smallest, sampling: { prompts: ["a"], guidanceScale: 0.5 } },
       "Expected a number of at least 1 for sampling.guidanceScale but received 0.5.",
     ],

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { lossSchema, noiseSchema, timestepsSchema } from "./denoising-schema.ts";
 import { type SchemaOf, schemaOf } from "./filled.ts";
-import { MOST } from "./limits.ts";
+import { CONFIG_LIMITS } from "./limits.ts";
 import {
   optimizerSchema,
   scheduleSchema,
@@ -25,8 +25,10 @@ import {
 
 const interval = z.union(
   [
-    countUpTo(MOST.steps),
-    z.strictObject({ epochs: positive.max(MOST.epochs, `a number up to ${MOST.epochs}`) }),
+    countUpTo(CONFIG_LIMITS.steps),
+    z.strictObject({
+      epochs: positive.max(CONFIG_LIMITS.epochs, `a number up to ${CONFIG_LIMITS.epochs}`),
+    }),
   ],
   "a positive integer or { epochs: a number above 0 }",
 );
@@ -67,12 +69,12 @@ const common = {
     /^[a-z0-9][a-z0-9._-]*$/,
     "lower-case letters, digits, dots, hyphens and underscores",
   ),
-  resolution: countUpTo(MOST.resolution),
-  batchSize: countUpTo(MOST.batchSize),
+  resolution: countUpTo(CONFIG_LIMITS.resolution),
+  batchSize: countUpTo(CONFIG_LIMITS.batchSize),
   steps: interval,
   schedule: scheduleSchema.prefault({}),
   gradientClip: positive.default(1),
-  gradientAccumulation: countUpTo(MOST.gradientAccumulation).default(1),
+  gradientAccumulation: countUpTo(CONFIG_LIMITS.gradientAccumulation).default(1),
   shardOptimizer: flag.default(false),
   gradientCheckpointing: flag.default(false),
   precision: oneOf("float32", "bfloat16").default("float32"),
@@ -87,7 +89,7 @@ const common = {
   validateEvery: interval.nullable().default(null),
   spikes: z
     .strictObject(
-      { factor: aboveOne.default(10), window: countUpTo(MOST.window).default(100) },
+      { factor: aboveOne.default(10), window: countUpTo(CONFIG_LIMITS.window).default(100) },
       "an object",
     )
     .nullable()

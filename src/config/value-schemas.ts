@@ -13,7 +13,7 @@ const orTooLarge =
 export const count: z.ZodInt = z
   .int({ error: orTooLarge("a positive integer") })
   .positive("a positive integer");
-/** A positive integer of at most one of the MOST. */
+/** A positive integer of at most one of the CONFIG_LIMITS. */
 export const countUpTo = (most: number): z.ZodInt =>
   z
     .int({ error: orTooLarge("a positive integer", most) })

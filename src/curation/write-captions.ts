@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { inUtf8 } from "../data/caption-text.ts";
 import type { DatasetEntry, DatasetOptions } from "../data/dataset.ts";
 import { type ColumnNames, describedPicture } from "../data/described-picture.ts";
+import { linesOf } from "../data/file-lines.ts";
 import { innerName } from "../data/layouts/list-files.ts";
 import { convertDataset } from "../data/writing/convert-dataset.ts";
 import { replaceFile } from "../files/replace-file.ts";
@@ -31,9 +31,9 @@ export async function writeCaptionsBeside(
     entries.flatMap((entry) => (captions.has(entry.file) ? [[entry.file, entry] as const] : [])),
   );
   const count = open.size;
-  const before = existsSync(metadata) ? await readFile(metadata) : undefined;
+  const isThere = existsSync(metadata);
   const lines: Buffer[] = [];
-  for (const { text, where } of before === undefined ? [] : linesIn(metadata, inUtf8(before))) {
+  for await (const { text, where } of isThere ? linesOf(metadata) : []) {
     const { fileName } = describedPicture(where, recordOf(text), names);
     // Names may have been written on Windows.
     const files = [fileName, fileName.replaceAll("\\", "/")].map((name) =>
@@ -53,7 +53,7 @@ export async function writeCaptionsBeside(
     lines.push(Buffer.from(`${line}\n`));
   }
   const earlier = join(dirname(metadata), "metadata.before-captions.jsonl");
-  if (before !== undefined && !existsSync(earlier)) await replaceFile(earlier, [before]);
+  if (isThere && !existsSync(earlier)) await replaceFile(earlier, [await readFile(metadata)]);
   await replaceFile(metadata, [Buffer.concat(lines)]);
   return count;
 }
@@ -72,20 +72,6 @@ function said(
   const textColumn = names.textColumn ?? "text";
   if (text === "") return { [textColumn]: dense, [DENSE]: dense };
   return isNewLine ? { [textColumn]: text, [DENSE]: dense } : { [DENSE]: dense };
-}
-
-/** Its lines that hold something. The whole file may be longer than a string can be. */
-function* linesIn(path: string, bytes: Buffer): Generator<{ text: string; where: string }> {
-  for (let start = 0, number = 1; start < bytes.length; number += 1) {
-    const newline = bytes.indexOf(10, start);
-    const end = newline < 0 ? bytes.length : newline;
-    const text = bytes
-      .toString("utf8", start, end)
-      .replace(/^\ufeff/, "")
-      .trim();
-    if (text !== "") yield { text, where: `${path} line ${number}` };
-    start = end + 1;
-  }
 }
 
 /** What `writeCaptionedDataset` may be told. */

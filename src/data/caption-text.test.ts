@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { captionText, decodeCaption, inUtf8, isBlank } from "./caption-text.ts";
+import { captionText, decodeCaption, isBlank } from "./caption-text.ts";
 
 describe("decodeCaption", () => {
   it.each([
@@ -33,13 +33,5 @@ describe("captionText", () => {
   it("takes white space off the ends, and gives nothing where nothing can be seen", () => {
     expect(captionText(" \u00a0a fox\u200b\r\n")).toBe("a fox\u200b");
     expect(captionText("\u200b \n")).toBeUndefined();
-  });
-});
-
-describe("inUtf8", () => {
-  it("brings UTF-16 to UTF-8 and leaves other bytes alone", () => {
-    const latin = Buffer.from("F\xfc", "latin1");
-    expect(inUtf8(latin)).toBe(latin);
-    expect(inUtf8(Buffer.from("\ufeffF\u00fc\n", "utf16le"))).toEqual(Buffer.from("F\u00fc\n"));
   });
 });

@@ -1,12 +1,17 @@
 import { isUtf8 } from "node:buffer";
 import { LARGEST_FILE, readWhole } from "../weights/whole-file.ts";
 
+/** The encoding that a byte order mark of UTF-16 tells of. */
+export function utf16Of([first, second, third, fourth]: Uint8Array): string | undefined {
+  const isUtf32 = third === 0 && fourth === 0;
+  if (first === 0xff && second === 0xfe && !isUtf32) return "utf-16le";
+  return first === 0xfe && second === 0xff ? "utf-16be" : undefined;
+}
+
 /** The text of a caption file: UTF-8, or UTF-16 that begins with its byte order mark, as Windows' Notepad writes it. Undefined for other bytes. */
 export function decodeCaption(bytes: Uint8Array): string | undefined {
-  const [first, second, third, fourth] = bytes;
-  const isUtf32 = third === 0 && fourth === 0;
-  if (first === 0xff && second === 0xfe && !isUtf32) return decode("utf-16le", bytes);
-  if (first === 0xfe && second === 0xff) return decode("utf-16be", bytes);
+  const utf16 = utf16Of(bytes);
+  if (utf16 !== undefined) return decode(utf16, bytes);
   return isUtf8(bytes) ? decode("utf-8", bytes) : undefined;
 }
 
@@ -27,13 +32,10 @@ export const isBlank = (text: string): boolean =>
 export const captionText = (text: string): string | undefined =>
   isBlank(text) ? undefined : text.trim();
 
-/** A file of lines whose ends are found by their byte: one of UTF-16 in UTF-8, any other as it is. */
-export function inUtf8(bytes: Buffer): Buffer {
-  const [first, second] = bytes;
-  const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
-  return isUtf16 ? Buffer.from(decodeCaption(bytes) ?? bytes) : bytes;
-}
-
 /** The bytes of a table of captions, which is read whole. Throws BadFileError for what is no regular file, and for more than one text can have. */
 export const readTable = (path: string): Promise<Buffer> =>
-  readWhole(path, { expected: "a table of captions", atMost: LARGEST_FILE.table });
+  readWhole(path, {
+    expected: "a table of captions",
+    atMost: LARGEST_FILE.table,
+    advice: "split it, or write a metadata.jsonl, tar or parquet files",
+  });

@@ -108,10 +108,11 @@ function layRows(
   return { height, top: (index) => tops[Math.floor(index / across)] as number };
 }
 
-async function fitted(
+/** A picture as it lies in a sheet's cell; many of them are made so small before the sheet is laid. */
+export async function fitted(
   image: RgbImage,
   cell: number,
-  scale: "nearest" | "lanczos",
+  scale: "nearest" | "lanczos" = "nearest",
 ): Promise<RgbImage> {
   const factor = Math.min(cell / image.width, cell / image.height);
   const kernel = factor > 1 && scale === "nearest" ? "nearest" : "lanczos3";

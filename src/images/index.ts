@@ -3,7 +3,7 @@
  * contact sheets.
  * @module
  */
-export { type ContactSheetOptions, contactSheet } from "./contact-sheet.ts";
+export { type ContactSheetOptions, contactSheet, fitted } from "./contact-sheet.ts";
 export { type Cover, type CropPlace, coverOf } from "./cover.ts";
 export {
   ACCEPTED_FORMATS,

@@ -100,7 +100,15 @@ describe("readPictureMetadata", () => {
     );
     await written(JSON.stringify({ ...metadata, width: 64, height: 48, seed: "0" }));
     await expect(readPictureMetadata(path)).rejects.toThrow(
-      `${path}: the "pixart" text does not hold a record: seed: Invalid input: expected`,
+      `${path}: the "pixart" text does not hold a record: seed: expected an integer but found "0"`,
+    );
+    await written(JSON.stringify({ ...metadata, width: 64 }));
+    await expect(readPictureMetadata(path)).rejects.toThrow(
+      "does not hold a record: height: expected an integer of at least 1 but found nothing",
+    );
+    await written("[1]");
+    await expect(readPictureMetadata(path)).rejects.toThrow(
+      "does not hold a record: expected an object but found [1]",
     );
   });
 

@@ -1,32 +1,37 @@
 import textChunk from "png-chunk-text";
 import encodeChunks from "png-chunks-encode";
 import { z } from "zod";
-import { BadFileError } from "../weights/errors.ts";
+import { BadFileError, quote } from "../weights/errors.ts";
 import { requireShallow } from "../weights/python-json.ts";
+import { LARGEST_FILE } from "../weights/whole-file.ts";
 import { readPngText } from "./png-text.ts";
 
+const text = z.string("a string");
+const number = z.number("a number");
+const integer = z.int("an integer");
+const positive = z.int("an integer of at least 1").min(1, "an integer of at least 1");
+
 const pictureMetadata = z.object({
-  prompt: z.string(),
-  negativePrompt: z.string().optional(),
-  steps: z.int(),
-  sampler: z.string(),
-  guidanceScale: z.number(),
-  seed: z.int(),
+  prompt: text,
+  negativePrompt: text.optional(),
+  steps: integer,
+  sampler: text,
+  guidanceScale: number,
+  seed: integer,
   /** A name or path of the weights. */
-  model: z.string().optional(),
+  model: text.optional(),
   /** A hash of the weights. */
-  modelHash: z.string().optional(),
+  modelHash: text.optional(),
   /** Whatever else is needed to make the picture again. */
-  extra: z.record(z.string(), z.json()).optional(),
+  extra: z.record(z.string(), z.json(), "an object").optional(),
 });
 
-const savedMetadata = pictureMetadata.extend({ width: z.int(), height: z.int() });
+const savedMetadata = pictureMetadata.extend({ width: integer, height: integer });
 /** The same of a stranger's file. */
-const readMetadata = savedMetadata.extend({
-  steps: z.int().min(1),
-  width: z.int().min(1),
-  height: z.int().min(1),
-});
+const readMetadata = z.object(
+  { ...savedMetadata.shape, steps: positive, width: positive, height: positive },
+  "an object",
+);
 
 /** How a picture was made; enough to make it again. */
 export type PictureMetadata = Readonly<z.infer<typeof pictureMetadata>>;
@@ -84,18 +89,19 @@ export function embedMetadata(png: Uint8Array, metadata: SavedPictureMetadata): 
 export async function readPictureMetadata(path: string): Promise<SavedPictureMetadata | undefined> {
   const text = await readText(path);
   if (text === undefined) return undefined;
-  const parsed = readMetadata.safeParse(parseJson(path, text));
+  const parsed = readMetadata.safeParse(parseJson(path, text), { reportInput: true });
   if (!parsed.success) {
-    const { path: key, message } = parsed.error.issues[0] ?? { path: [], message: "" };
+    const [issue] = parsed.error.issues;
+    const place = issue?.path.map((key) => `${String(key)}: `).join("") ?? "";
     throw new Error(
-      `${path}: the "${KEYWORD}" text does not hold a record: ${key.join(".")}: ${message}`,
+      `${path}: the "${KEYWORD}" text does not hold a record: ${place}expected ${issue?.message} but found ${quote(issue?.input)}`,
     );
   }
   return parsed.data;
 }
 
 /** What is read of files: as large as pictures may be, with a text of as many prompts as a book has. */
-const LIMITS = { file: 512 * 2 ** 20, text: 16 * 2 ** 20 };
+const LIMITS = { file: LARGEST_FILE.picture, text: LARGEST_FILE.caption };
 
 async function readText(path: string): Promise<string | undefined> {
   try {
@@ -110,6 +116,13 @@ async function readText(path: string): Promise<string | undefined> {
 function parseJson(path: string, text: string): unknown {
   try {
     requireShallow(text, DEEPEST);
+  } catch (error) {
+    throw new Error(
+      `${path}: the "${KEYWORD}" text does not hold a record: it has more than ${DEEPEST} levels`,
+      { cause: error },
+    );
+  }
+  try {
     return JSON.parse(text);
   } catch (error) {
     throw new Error(`${path}: the "${KEYWORD}" text is not JSON`, { cause: error });

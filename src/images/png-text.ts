@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
-import { openRegular, readFrom } from "../weights/whole-file.ts";
+import { type OpenedFile, openRegular, readFrom } from "../weights/whole-file.ts";
 
 /** What a search for a text in a PNG may meet. */
 export interface PngLimits {
@@ -29,11 +29,11 @@ export async function readPngText(
   keyword: string,
   { file: atMost, text }: PngLimits,
 ): Promise<string | undefined> {
-  const file = await openRegular(path, { expected: "a PNG", atMost });
+  const opened = await openRegular(path, { expected: "a PNG", atMost });
   try {
-    return await findText(file, Buffer.from(`${keyword}\0`, "latin1"), text);
+    return await findText(opened, Buffer.from(`${keyword}\0`, "latin1"), text);
   } finally {
-    await file.close();
+    await opened.file.close();
   }
 }
 
@@ -41,12 +41,12 @@ export async function readPngText(
 type ReadAt = (from: number, length: number) => Promise<Buffer>;
 
 /** Reads ahead: a file may have a quarter of a million small chunks. */
-function readingAhead(file: FileHandle): ReadAt {
+function readingAhead(opened: OpenedFile<FileHandle>): ReadAt {
   let start = 0;
   let held: Buffer = Buffer.alloc(0);
   return async (from, length) => {
     if (from < start || from + length > start + held.length) {
-      held = await readFrom(file, from, Math.max(length, AHEAD));
+      held = await readFrom(opened, from, Math.max(length, AHEAD));
       start = from;
     }
     return held.subarray(from - start, from - start + length);
@@ -54,12 +54,12 @@ function readingAhead(file: FileHandle): ReadAt {
 }
 
 async function findText(
-  file: FileHandle,
+  opened: OpenedFile<FileHandle>,
   prefix: Buffer,
   longest: number,
 ): Promise<string | undefined> {
-  const { size } = await file.stat();
-  const readAt = readingAhead(file);
+  const { size } = opened;
+  const readAt = readingAhead(opened);
   const signature = await readAt(0, SIGNATURE.length);
   if (!signature.equals(SIGNATURE)) throw new Error("it does not begin like one");
   let found: string | undefined;

@@ -2,8 +2,8 @@ import { dirname } from "node:path";
 import sharp, { type Metadata, type Sharp } from "sharp";
 import { makeFolder } from "../files/make-folder.ts";
 import { replaceFile } from "../files/replace-file.ts";
-import { BadFileError } from "../weights/errors.ts";
-import { readStart, readWhole } from "../weights/whole-file.ts";
+import { BadFileError, MissingFileError } from "../weights/errors.ts";
+import { LARGEST_FILE, openRegular, readFrom, requireSize } from "../weights/whole-file.ts";
 import { coverOf } from "./cover.ts";
 import { ACCEPTED_FORMATS, type ImageFormat, SNIFFED_BYTES, sniffImage } from "./image-format.ts";
 import { embedMetadata, type PictureMetadata } from "./picture-metadata.ts";
@@ -202,21 +202,28 @@ function fromSharp(data: Buffer, { width, height }: { width: number; height: num
   return new RgbImage(width, height, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-/** Bytes that a picture's file may have: what 64 megapixels, the most that are decoded, take in 16 bits with transparency. */
-const LARGEST_PICTURE = 512 * 2 ** 20;
-
 /** A picture's file as it is; the start alone of what is none. Throws ImageError naming the path. */
 export async function readPicture(path: string): Promise<Uint8Array> {
   try {
-    const head = await readStart(path, SNIFFED_BYTES);
-    // What is no picture need not be read whole to be refused by its first bytes.
-    if (!("format" in sniffImage(head))) return head;
-    return await readWhole(path, { expected: ACCEPTED_FORMATS, atMost: LARGEST_PICTURE });
+    const opened = await openRegular(path, {
+      expected: "a file",
+      atMost: Number.POSITIVE_INFINITY,
+    });
+    try {
+      const head = await readFrom(opened, 0, SNIFFED_BYTES);
+      // What is no picture need not be read whole to be refused by its first bytes.
+      if (!("format" in sniffImage(head))) return head;
+      requireSize(path, opened.size, { expected: ACCEPTED_FORMATS, atMost: LARGEST_FILE.picture });
+      return await readFrom(opened, 0, opened.size);
+    } finally {
+      await opened.file.close();
+    }
   } catch (error) {
+    if (error instanceof MissingFileError)
+      throw new ImageError(path, "there is no such file", { cause: error });
     if (error instanceof BadFileError) throw new ImageError(path, error.reason, { cause: error });
     const { code } = error as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" ? "there is no such file" : `can't be opened (${code})`;
-    throw new ImageError(path, reason, { cause: error });
+    throw new ImageError(path, `can't be opened (${code})`, { cause: error });
   }
 }
 

@@ -1,6 +1,7 @@
 import { closest, distance } from "fastest-levenshtein";
 import { quote } from "../weights/errors.ts";
 import type { ConfigObject } from "../weights/index.ts";
+import { MOST_LISTED, shortName } from "../weights/listed.ts";
 
 /** One field of a model's configuration: its value where nothing is said, and what it may hold. */
 export interface Field<T> {
@@ -8,13 +9,6 @@ export interface Field<T> {
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
 }
-
-/** Of what a file says too much, so many lines are shown. */
-const MOST_LISTED = 20;
-const LONGEST_NAME = 80;
-
-const shortened = (name: string): string =>
-  name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
 
 /** Hears what of a file is passed over. */
 export type Warn = (message: string) => void;
@@ -36,8 +30,8 @@ export const countUpTo = (initial: number, most: number): Field<number> => ({
   accepts: (value) => count(1).accepts(value) && Number(value) <= most,
 });
 
-/** Side of a latent picture: with 8 pixels a latent, the pictures of more have more than the 64 megapixels that are drawn. */
-export const MOST_SAMPLE_SIZE = 1024;
+/** Side of a latent picture: with 8 pixels a latent, squares of more have more than the 64 megapixels that are drawn. */
+export const MOST_SAMPLE_SIZE = 1000;
 
 /** A finite number above 0. */
 export const positive = (initial: number): Field<number> => ({
@@ -112,13 +106,14 @@ export function completeConfig<C extends object>(
 ): C {
   const known = Object.entries<Field<unknown>>(fields);
   const names = known.map(([name]) => name);
-  const problems = Object.keys(given)
-    .filter((name) => !names.includes(name))
+  const unknown = Object.keys(given).filter((name) => !names.includes(name));
+  const problems = unknown
     .slice(0, MOST_LISTED) // looking for the nearest name takes its time
     .map(
       (name) =>
-        `Unknown field ${label(shortened(name))}. Did you mean ${label(closest(shortened(name), names))}?`,
+        `Unknown field ${label(shortName(name))}. Did you mean ${label(closest(shortName(name), names))}?`,
     );
+  const unnamed = unknown.length - problems.length;
   const config = known.map(([name, { initial, expected, accepts }]) => {
     const value = name in given ? given[name] : initial;
     if (!accepts(value)) {
@@ -126,7 +121,10 @@ export function completeConfig<C extends object>(
     }
     return [name, value];
   });
-  if (problems.length > 0) throw new Error(problems.slice(0, MOST_LISTED).join("\n"));
+  const shown = problems.slice(0, MOST_LISTED);
+  const more = unnamed + problems.length - shown.length;
+  if (more > 0) shown.push(`and ${more} more`);
+  if (shown.length > 0) throw new Error(shown.join("\n"));
   return Object.fromEntries(config) as C;
 }
 
@@ -212,11 +210,12 @@ export function readConfig<C extends object>(
   const known = new Set(names);
   const unknown = own.filter(([name]) => !known.has(name));
   for (const [i, [long, , key]] of unknown.slice(0, MOST_LISTED).entries()) {
-    const name = shortened(long);
+    const name = shortName(long);
     const near = closest(name, names);
     const advice = distance(name, near) > MOST_SLIPS ? "" : ` Did you mean ${snakeCase(near)}?`;
-    const more = i + 1 === MOST_LISTED ? ` So were ${unknown.length - MOST_LISTED} more.` : "";
-    warn(`${path}: the field ${shortened(key)} is not known and was ignored.${advice}${more}`);
+    const left = i + 1 === MOST_LISTED ? unknown.length - MOST_LISTED : 0;
+    const more = left > 0 ? ` So were ${left} more.` : "";
+    warn(`${path}: the field ${shortName(key)} is not known and was ignored.${advice}${more}`);
   }
   return completeConfig(
     fields,

@@ -126,7 +126,7 @@ describe("PixArtAlphaPipeline", () => {
 
   it("refuses more steps than there are timesteps, before the first", () => {
     for (const [steps, most] of [
-      [1001, "999 (the training timesteps)"],
+      [1001, "999 (the training timesteps but one)"],
       [1_000_000_000, "100000"],
     ] as const) {
       expect(() => pipe.checkInputs("a fox", { numInferenceSteps: steps })).toThrow(

@@ -7,7 +7,6 @@ import {
   orMeaning,
   positive,
 } from "./config-fields.ts";
-
 import { MOST_TIMESTEPS } from "./most-timesteps.ts";
 
 /** How β grows with the timestep; see `betas.ts`. */
@@ -87,7 +86,7 @@ const isSchedule = (value: unknown): boolean =>
 
 const betas: Field = {
   initial: null,
-  expected: "null or a list of numbers from 0 to 1",
+  expected: `null or a list of at most ${MOST_TIMESTEPS} numbers from 0 to 1`,
   accepts: (value) => value === null || isSchedule(value),
 };
 

@@ -1,5 +1,6 @@
 import { quote } from "../weights/errors.ts";
 import type { ConfigObject } from "../weights/index.ts";
+import { listed } from "../weights/listed.ts";
 import { foreignFields } from "./foreign-fields.ts";
 
 /** The fields of a `scheduler_config.json`, as JSON holds them: snake_case, with `_class_name` in files. */
@@ -100,14 +101,6 @@ function warnOfUnknown(json: SchedulerJson, className: string, fields: object): 
     `${className} has no ${listed(unknown)}: passed over; look for a slip in the name in scheduler_config.json`,
   );
 }
-
-const MOST_LISTED = 20;
-
-const listed = (names: readonly string[]): string => {
-  const shown = names.slice(0, MOST_LISTED).map((name) => name.slice(0, 80));
-  const more = names.length - shown.length;
-  return `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
-};
 
 /** The snake_case form of a config, as `scheduler_config.json` holds it. */
 export function writeFields(config: object): ConfigObject {

@@ -180,7 +180,11 @@ describe("DPMSolverMultistepScheduler", () => {
     ],
     ["use_dynamic_shifting", true, "Expected false for use_dynamic_shifting"],
     ["thresholding", 1, "Expected false or true for thresholding"],
-    ["trained_betas", [2], "Expected null or a list of numbers from 0 to 1 for trained_betas"],
+    [
+      "trained_betas",
+      [2],
+      "Expected null or a list of at most 100000 numbers from 0 to 1 for trained_betas",
+    ],
     ["variance_type", "none", 'Expected null or "learned" or "learned_range"'],
     ["beta_schedule", "sigmoid", 'Expected "linear" or "scaled_linear" or "squaredcos_cap_v2"'],
     [

@@ -24,8 +24,11 @@ export function roundHalfToEven(value: number): number {
  */
 export function spaceTimesteps(count: number, last: number, spacing: Spacing): number[] {
   // Beyond, timesteps repeat, and multistep solvers divide by the distance between two of them.
-  const most = spacing.timestepSpacing === "trailing" ? spacing.numTrainTimesteps : last - 1;
-  if (count > Math.max(1, most)) throw tooManySteps(most, count, "the training timesteps");
+  const isTrailing = spacing.timestepSpacing === "trailing";
+  const [most, what] = isTrailing
+    ? [spacing.numTrainTimesteps, "the training timesteps"]
+    : [last - 1, "the training timesteps but one"];
+  if (count > Math.max(1, most)) throw tooManySteps(most, count, what);
   const descending = Array.from({ length: count }, (_, index) => count - index);
   switch (spacing.timestepSpacing) {
     case "linspace": {

@@ -79,6 +79,8 @@ export function parseSentencePieceFile(path: string, bytes: Uint8Array): Sentenc
   const special = new Set<number>();
   const userDefined: string[] = [];
   for (const [id, { piece, type }] of file.pieces.entries()) {
+    if (piece === "")
+      throw new BadFileError(path, `pieces.${id}`, "a string that is not empty", '""');
     if (type === "CONTROL" || type === "UNKNOWN") special.add(id);
     else if (type === "USER_DEFINED") userDefined.push(piece);
     else expect(`pieces.${id}.type`, "NORMAL", type);

@@ -1,3 +1,4 @@
+import { longestToken } from "./added-tokens.ts";
 import type { Charsmap } from "./charsmap.ts";
 import { type Piece, wordStart } from "./unigram.ts";
 
@@ -27,14 +28,14 @@ const unknownPenalty = 10;
  */
 export class SentencePieceModel {
   readonly #rules: SentencePieceRules;
-  readonly #symbols: readonly string[];
+  readonly #symbolAt: (text: string, at: number) => string | undefined;
   readonly #trie: TrieNode = { children: new Map() };
   readonly #unknownScore: number;
 
   /** `pieces`: those that texts are split into, without the special tokens. */
   constructor(pieces: readonly Piece[], rules: SentencePieceRules) {
     this.#rules = rules;
-    this.#symbols = rules.userDefined.toSorted((a, b) => b.length - a.length);
+    this.#symbolAt = longestToken(rules.userDefined);
     const symbols = new Set(rules.userDefined);
     let lowest = Infinity;
     let highest = 0; // not below: the source begins with FLT_MIN, the smallest positive number
@@ -87,7 +88,7 @@ export class SentencePieceModel {
 
   /** The bytes at a place that are replaced, at least one character, and by what. */
   #match(text: string, at: number, bytes: Uint8Array, byte: number) {
-    const symbol = this.#symbols.find((candidate) => text.startsWith(candidate, at));
+    const symbol = this.#symbolAt(text, at);
     if (symbol !== undefined) return { length: Buffer.byteLength(symbol), replacement: symbol };
     const rule = this.#rules.charsmap.match(bytes, byte);
     if (rule !== undefined) return rule;

@@ -249,6 +249,32 @@ describe("T5Tokenizer from spiece.model", () => {
     expect(idsOf("<extra_id_1><extra_id_0><mine>", found)).toEqual([6, 7, 8, 1]);
   });
 
+  it("refuses empty tokens, which every text has everywhere", async () => {
+    const added = await spieceFolder("empty-added", undefined, {
+      "tokenizer_config.json": { extra_ids: 0 },
+      "added_tokens.json": { "": 6 },
+    });
+    await expect(T5Tokenizer.fromPretrained(added)).rejects.toThrow(
+      `${join(added, "added_tokens.json")}: "": expected a string that is not empty but found ""`,
+    );
+    for (const type of [3, 4]) {
+      const types = { 0: 3, 1: 3, 2: 2, 6: type };
+      const path = await spieceFolder(`empty-${type}`, { pieces: [...pieces, ["", 0]], types });
+      await expect(T5Tokenizer.fromPretrained(path)).rejects.toThrow(
+        `${join(path, "spiece.model")}: pieces.6: expected a string that is not empty but found ""`,
+      );
+    }
+  });
+
+  it("refuses an added token that is a whole book", async () => {
+    const path = await savedWith("long-added", (json) =>
+      json.added_tokens.push({ id: 3, content: "a".repeat(513) }),
+    );
+    await expect(T5Tokenizer.fromPretrained(path)).rejects.toThrow(
+      `${join(path, "tokenizer.json")}: added token 3: expected at most 512 characters but found 513`,
+    );
+  });
+
   it("keeps extra ids where the model has them", async () => {
     const more: [string, number][] = [...pieces, ["<extra_id_0>", 0]];
     const types = { 0: 3, 1: 3, 2: 2, 6: 4 };

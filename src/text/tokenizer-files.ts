@@ -6,13 +6,12 @@ import { removeFile } from "../files/remove.ts";
 import { replaceFile } from "../files/replace-file.ts";
 import type { WantedFile } from "../hub/index.ts";
 import { BadFileError, quote } from "../weights/errors.ts";
-import { requireShallow } from "../weights/python-json.ts";
 import { refuseStandIn } from "../weights/stand-in.ts";
-import { listsIn } from "../weights/strict-json.ts";
 import { LARGEST_FILE, readWhole } from "../weights/whole-file.ts";
 import { type ParsedNormalizer, parseNormalizer } from "./normalizer.ts";
 import type { SentencePieceRules } from "./sentencepiece.ts";
 import { countPieces, parseCharsmap, parseSentencePieceFile } from "./sentencepiece-file.ts";
+import { readJson, readJsonIfThere, requireFew } from "./tokenizer-json.ts";
 import type { Piece } from "./unigram.ts";
 
 /** What sets one T5 tokenizer apart from another; the rest of `tokenizer.json` is the same for all. */
@@ -47,19 +46,18 @@ const fileNames = [
   "tokenizer_config.json",
 ] as const;
 
-/** Twice the pieces of umT5, which has the largest vocabulary of this kind: 256,384. */
-const MOST_PIECES = 2 ** 19;
 /** UTF-16 units of a piece: SentencePiece makes none of more than 16 characters unless it is told to. */
 const LONGEST_PIECE = 512;
 /** T5's whole vocabulary has no more tokens, of which 100 are extra ids. */
 const MOST_EXTRA_IDS = 32_128;
 
 const text = z.string("a string");
+const notEmpty = "a string that is not empty";
 const score = z.number("a number");
 const addedToken = z.looseObject(
   {
     id: z.int("an integer of at least 0").min(0, "an integer of at least 0"),
-    content: text.min(1, "a string that is not empty"),
+    content: text.min(1, notEmpty),
   },
   "an object",
 );
@@ -129,18 +127,16 @@ export async function readTokenizerFiles(folder: string): Promise<T5Vocabulary> 
   throw new BadFileError(folder, "files", "tokenizer.json or spiece.model", "neither");
 }
 
-/** Looking for a word's pieces takes time in proportion to the longest. */
+/** Looking for a word's pieces takes time in proportion to the longest, and so does looking for added tokens. */
 function requireUsable(path: string, { pieces, addedTokens }: T5Vocabulary): void {
   requireFew(path, "added tokens", addedTokens.length);
-  const long = pieces.findIndex(([piece]) => piece.length > LONGEST_PIECE);
-  if (long < 0) return;
-  const found = `${pieces[long]?.[0].length}`;
-  throw new BadFileError(path, `piece ${long}`, `at most ${LONGEST_PIECE} characters`, found);
+  for (const [id, [piece]] of pieces.entries()) requireShort(path, `piece ${id}`, piece);
+  for (const { id, content } of addedTokens) requireShort(path, `added token ${id}`, content);
 }
 
-function requireFew(path: string, place: string, count: number): void {
-  if (count <= MOST_PIECES) return;
-  throw new BadFileError(path, place, `at most ${MOST_PIECES}`, `${count}`);
+function requireShort(path: string, place: string, { length }: string): void {
+  if (length <= LONGEST_PIECE) return;
+  throw new BadFileError(path, place, `at most ${LONGEST_PIECE} characters`, `${length}`);
 }
 
 async function readTokenizerJson(folder: string): Promise<T5Vocabulary> {
@@ -186,6 +182,7 @@ async function readSpieceModel(folder: string): Promise<T5Vocabulary> {
   const addedPath = join(folder, "added_tokens.json");
   const added = (await readJsonIfThere(addedPath, addedTokensFile)) ?? {};
   for (const [content, id] of Object.entries(added).sort(([, a], [, b]) => a - b)) {
+    if (content === "") throw new BadFileError(addedPath, '""', notEmpty, '""');
     if (id === pieces.length) add(content);
     else if (pieces[id]?.[0] !== content) {
       const found = pieces[id] === undefined ? "nothing" : quote(pieces[id][0]);
@@ -198,48 +195,6 @@ async function readSpieceModel(folder: string): Promise<T5Vocabulary> {
     }
   }
   return { pieces, addedTokens, rules, spieceModel };
-}
-
-/** A list for each piece, and some more. */
-const MOST_LISTS = MOST_PIECES + 1000;
-
-function requireFewLists(path: string, content: string): void {
-  const lists = listsIn(content);
-  if (lists <= MOST_LISTS) return;
-  throw new BadFileError(path, "the whole file", `at most ${MOST_PIECES} lists`, `${lists}`);
-}
-
-/** Those that may be long, which are counted before they are looked at one by one. */
-function listsOf(value: unknown): readonly (readonly unknown[])[] {
-  const { added_tokens: added, model } = Object(value) as Readonly<Record<string, unknown>>;
-  const { vocab } = Object(model) as Readonly<Record<string, unknown>>;
-  return [added, vocab].filter((list) => Array.isArray(list));
-}
-
-async function readJsonIfThere<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
-  return existsSync(path) ? await readJson(path, schema) : undefined;
-}
-
-async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-  const limits = { expected: "a JSON file", atMost: LARGEST_FILE.tokenizer };
-  const value = ((content: string): unknown => {
-    refuseStandIn(path, "a JSON file", content);
-    try {
-      requireShallow(content);
-      requireFewLists(path, content);
-      return JSON.parse(content);
-    } catch (error) {
-      if (error instanceof BadFileError) throw error;
-      const found = error instanceof Error ? error.message : quote(error);
-      throw new BadFileError(path, "the whole file", "JSON", found);
-    }
-  })((await readWhole(path, limits)).toString("utf8"));
-  for (const list of listsOf(value)) requireFew(path, "list", list.length);
-  const parsed = schema.safeParse(value, { reportInput: true });
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const place = issue?.path.join(".") || "the whole file";
-  throw new BadFileError(path, place, issue?.message ?? "another value", quote(issue?.input));
 }
 
 /**

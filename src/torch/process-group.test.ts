@@ -148,6 +148,10 @@ describe("what libtorch takes for granted", () => {
     expect(() => of([plain], ["w"])).toThrow(
       "Expected parameters that are leaves with requiresGrad",
     );
+    using meta = torch.zeros([2], { device: "meta" }).requiresGrad_();
+    expect(() => of([meta], ["w"])).toThrow(
+      "Expected parameters with memory but received one on meta",
+    );
     expect(() => of([leaf], ["w"], 0)).toThrow(
       "Expected 1 or more for bucket bytes but received 0",
     );

@@ -1,4 +1,3 @@
-import picocolors from "picocolors";
 import { formatBytes, formatDuration } from "./quantities.ts";
 
 /** What the progress line says of a stage. */
@@ -51,6 +50,8 @@ const plainMs = 10_000;
 
 /** Puts the cursor at the start of the terminal's line and empties that. */
 const clearLine = "\r\u001b[2K";
+const bold = "\u001b[1m";
+const normal = "\u001b[22m";
 
 /** One line on stderr that tells how a stage goes. */
 export class ProgressLine implements Disposable {
@@ -58,7 +59,7 @@ export class ProgressLine implements Disposable {
   readonly #stream: ProgressStream;
   readonly #now: () => number;
   readonly #rewrites: boolean;
-  readonly #bold: (text: string) => string;
+  readonly #isColoured: boolean;
   readonly #start: number;
   readonly #loss = new RunningMean();
   readonly #speed = new RunningMean();
@@ -72,8 +73,7 @@ export class ProgressLine implements Disposable {
     this.#stream = stream;
     this.#now = now;
     this.#rewrites = stream.isTTY === true && env.TERM !== "dumb";
-    const isColoured = this.#rewrites && (env.NO_COLOR ?? "") === "";
-    this.#bold = picocolors.createColors(isColoured).bold;
+    this.#isColoured = this.#rewrites && (env.NO_COLOR ?? "") === "";
     this.#start = now();
   }
 
@@ -112,9 +112,10 @@ export class ProgressLine implements Disposable {
     if (this.#rewrites) {
       const { stage } = this.#pending;
       const fitting = line.slice(0, (this.#stream.columns ?? 80) - 1);
-      this.#stream.write(
-        `${clearLine}${this.#bold(fitting.slice(0, stage.length))}${fitting.slice(stage.length)}`,
-      );
+      const [name, rest] = [fitting.slice(0, stage.length), fitting.slice(stage.length)];
+      // What steers a terminal is written by itself: with a text it would be shown.
+      const pieces = this.#isColoured ? [bold, name, normal, rest] : [fitting];
+      for (const piece of [clearLine, ...pieces]) this.#stream.write(piece);
     } else {
       this.#stream.write(`${line}\n`);
     }

@@ -13,6 +13,13 @@ export class BadFileError extends Error {
   }
 }
 
+/** There is no file of that name. */
+export class MissingFileError extends BadFileError {
+  constructor(path: string, expected: string) {
+    super(path, "file", expected, "nothing of that name");
+  }
+}
+
 const LONGEST_QUOTE = 120;
 
 /** What JSON has no word for, or would show as another value. */

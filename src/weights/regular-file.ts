@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, readSync } from "node:fs";
 import { BadFileError } from "./errors.ts";
 import { refuseStandIn, SHOWING_BYTES } from "./stand-in.ts";
+import { withPath } from "./system-error.ts";
 import { openRegularSync } from "./whole-file.ts";
 
 // readSync takes at most 2^31-1 bytes a call.
@@ -20,8 +21,9 @@ export class RegularFile {
    */
   constructor(path: string, expected: string) {
     this.path = path;
-    this.#descriptor = openRegularSync(path, expected);
-    this.size = fstatSync(this.#descriptor).size;
+    const opened = openRegularSync(path, { expected, atMost: Number.POSITIVE_INFINITY });
+    this.#descriptor = opened.file;
+    this.size = opened.size;
     try {
       refuseStandIn(path, expected, this.read(0, Math.min(this.size, SHOWING_BYTES)));
     } catch (error) {
@@ -41,7 +43,9 @@ export class RegularFile {
     let position = 0;
     while (position < length) {
       const wanted = Math.min(LARGEST_READ, length - position);
-      const count = readSync(file, bytes, position, wanted, offset + position);
+      const count = withPath(this.path, () =>
+        readSync(file, bytes, position, wanted, offset + position),
+      );
       if (count === 0) throw this.#short(offset, length, `${position}`, CUT_MEANWHILE);
       position += count;
     }

@@ -1,9 +1,14 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { open, readdir, readFile } from "node:fs/promises";
+import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
 import { namingPath, systemSentence } from "./system-error.ts";
+import { readFrom } from "./whole-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pixart-system-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -51,9 +56,30 @@ describe("systemSentence", () => {
   });
 
   it("names the path that reading a folder leaves out", async () => {
-    expect(await sentence(readFile(folder))).toBe("expected a file but found a folder (EISDIR)");
+    expect(await sentence(readFile(folder))).toBeUndefined(); // "expected a file" says nothing without it
     expect(await sentence(readFile(folder).catch(namingPath(folder)))).toBe(
       `${folder}: expected a file but found a folder (EISDIR)`,
+    );
+  });
+
+  it("leaves programs and sockets alone, which have other words for the same codes", async () => {
+    const spawned = promisify(execFile)(at("none"));
+    await expect(spawned).rejects.toThrow(`spawn ${at("none")} ENOENT`);
+    expect(await sentence(spawned)).toBeUndefined();
+    const socket = once(createConnection(at("none")), "connect");
+    expect(await sentence(socket)).toBeUndefined();
+  });
+
+  it("names the file that an open one is", async () => {
+    const handle = await open(folder);
+    const opened = { file: handle, path: folder };
+    expect(await sentence(readFrom(opened, 0, 10))).toBe(
+      `${folder}: expected a file but found a folder (EISDIR)`,
+    );
+    await handle.close();
+    const error = Object.assign(new Error("EIO: i/o error, read"), { errno: -5, code: "EIO" });
+    expect(systemSentence(Object.assign(error, { path: "/a" }))).toBe(
+      "/a: a fault of the disk, or of the way to it; look after its health (EIO)",
     );
   });
 

@@ -38,7 +38,7 @@ describe("files that are read whole", () => {
   ])("are not %s, and nothing waits for it", async (path, kind) => {
     const message = `${path}: file: expected a JSON file but found ${kind}`;
     expect(() => readWholeSync(path, limits)).toThrow(message);
-    expect(() => openRegularSync(path, "a JSON file")).toThrow(message);
+    expect(() => openRegularSync(path, limits)).toThrow(message);
     await expect(readWhole(path, limits)).rejects.toThrow(message);
     await expect(readStart(path, 10)).rejects.toThrow(
       `${path}: file: expected a file but found ${kind}`,
@@ -53,9 +53,10 @@ describe("files that are read whole", () => {
 
   it("are there", async () => {
     const missing = join(folder, "missing");
-    expect(() => readWholeSync(missing, limits)).toThrow(
-      `${missing}: file: expected a JSON file but found nothing of that name`,
-    );
-    await expect(readWhole(missing, limits)).rejects.toThrow("ENOENT");
+    for (const path of [missing, join(file, "below")]) {
+      const message = `${path}: file: expected a JSON file but found nothing of that name`;
+      expect(() => readWholeSync(path, limits)).toThrow(message);
+      await expect(readWhole(path, limits)).rejects.toThrow(message);
+    }
   });
 });

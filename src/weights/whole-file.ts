@@ -1,7 +1,8 @@
 import { constants as bufferConstants } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { BadFileError } from "./errors.ts";
+import { BadFileError, MissingFileError } from "./errors.ts";
+import { namingPath, withPath } from "./system-error.ts";
 
 /** Bytes that files may have which are read whole. */
 export const LARGEST_FILE = {
@@ -11,9 +12,11 @@ export const LARGEST_FILE = {
   index: 16 * 2 ** 20,
   /** `tokenizer.json` and `spiece.model`: 2.4 MB in T5, 17 MB in umT5, which has the largest vocabulary of its kind. */
   tokenizer: 24 * 2 ** 20,
+  /** A picture: what 64 megapixels, the most that are decoded, take in 16 bits with transparency. */
+  picture: 512 * 2 ** 20,
   /** One caption, or one line of a table: a long book has 3 MB of text. */
   caption: 16 * 2 ** 20,
-  /** A table of captions becomes one text, and Node has none that is longer. */
+  /** A table in CSV or JSON becomes one text, and Node.js has none that is longer. */
   table: bufferConstants.MAX_STRING_LENGTH,
 } as const;
 
@@ -23,48 +26,90 @@ export interface WholeFileOptions {
   readonly expected: string;
   /** In bytes. */
   readonly atMost: number;
+  /** What to do where it has more. */
+  readonly advice?: string;
 }
 
 /** What stands in a file's place. */
 export const kindOf = (found: Stats): string =>
   found.isDirectory() ? "a folder" : "a device, pipe or socket";
 
-/** Throws BadFileError unless an open file is a regular one of that size. */
-export function requireRegular(
+/** Throws BadFileError unless it is a regular file of that size. */
+function requireRegular(path: string, found: Stats, options: WholeFileOptions): void {
+  if (!found.isFile()) throw new BadFileError(path, "file", options.expected, kindOf(found));
+  requireSize(path, found.size, options);
+}
+
+/** Throws BadFileError for a file that has more bytes than that. */
+export function requireSize(
   path: string,
-  found: Stats,
-  { expected, atMost }: WholeFileOptions,
+  size: number,
+  { expected, atMost, advice }: WholeFileOptions,
 ): void {
-  if (!found.isFile()) throw new BadFileError(path, "file", expected, kindOf(found));
-  if (found.size > atMost) {
-    const wanted = `${expected} of at most ${atMost} bytes`;
-    throw new BadFileError(path, "file", wanted, `${found.size} bytes`);
+  if (size <= atMost) return;
+  const wanted = `${expected} of at most ${atMost} bytes`;
+  throw new BadFileError(path, "file", wanted, `${size} bytes`, advice);
+}
+
+/** Throws what an open file's path and purpose say better than the system. */
+function explain(error: unknown, path: string, { expected }: WholeFileOptions): never {
+  const { code } = error as NodeJS.ErrnoException;
+  throw code === "ENOENT" || code === "ENOTDIR" ? new MissingFileError(path, expected) : error;
+}
+
+/** A file that is open, and what it was when it was opened. */
+export interface OpenedFile<F> {
+  readonly path: string;
+  readonly file: F;
+  readonly size: number;
+}
+
+/**
+ * Opens a regular file that is not too large, without waiting for a pipe's writer. Throws BadFileError, a MissingFileError where
+ * there is none; what else the system has to say is thrown as it is.
+ */
+export function openRegularSync(path: string, options: WholeFileOptions): OpenedFile<number> {
+  let file: number | undefined;
+  try {
+    requireRegular(path, statSync(path), options); // before: some devices do something when they are opened
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const found = fstatSync(file); // what was opened may be another file by now
+    requireRegular(path, found, options);
+    return { path, file, size: found.size };
+  } catch (error) {
+    if (file !== undefined) closeSync(file);
+    return explain(error, path, options);
   }
 }
 
-/** Opens a file without waiting for a pipe's writer, as O_NONBLOCK does. Throws BadFileError for what is no regular file. */
-export function openRegularSync(path: string, expected: string): number {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) throw new BadFileError(path, "file", expected, "nothing of that name");
-  // Before opening: some devices do something when they are opened.
-  if (!found.isFile()) throw new BadFileError(path, "file", expected, kindOf(found));
-  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const opened = fstatSync(file); // what was opened may be another file by now
-  if (opened.isFile()) return file;
-  closeSync(file);
-  throw new BadFileError(path, "file", expected, kindOf(opened));
+/** {@link openRegularSync} for what can wait. */
+export async function openRegular(
+  path: string,
+  options: WholeFileOptions,
+): Promise<OpenedFile<FileHandle>> {
+  let file: FileHandle | undefined;
+  try {
+    requireRegular(path, await stat(path), options);
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const found = await file.stat();
+    requireRegular(path, found, options);
+    return { path, file, size: found.size };
+  } catch (error) {
+    await file?.close();
+    return explain(error, path, options);
+  }
 }
 
 /** The bytes of a regular file that is not too large; nothing beyond the size that it had when it was opened. Throws BadFileError. */
 export function readWholeSync(path: string, options: WholeFileOptions): Buffer {
-  const file = openRegularSync(path, options.expected);
+  const { file, size } = openRegularSync(path, options);
   try {
-    const found = fstatSync(file);
-    requireRegular(path, found, options);
-    const bytes = Buffer.allocUnsafe(found.size);
+    const bytes = Buffer.allocUnsafe(size);
     let length = 0;
     while (length < bytes.length) {
-      const count = readSync(file, bytes, length, bytes.length - length, length);
+      const count = withPath(path, () =>
+        readSync(file, bytes, length, bytes.length - length, length),
+      );
       if (count === 0) break; // cut meanwhile
       length += count;
     }
@@ -74,50 +119,38 @@ export function readWholeSync(path: string, options: WholeFileOptions): Buffer {
   }
 }
 
-/**
- * Opens a regular file that is not too large, without waiting for a pipe's writer. Throws BadFileError; what the system has to
- * say, that there is no such file for one, is thrown as it is.
- */
-export async function openRegular(path: string, options: WholeFileOptions): Promise<FileHandle> {
-  requireRegular(path, await stat(path), options); // before opening, as above
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    requireRegular(path, await file.stat(), options);
-    return file;
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
-}
-
-/** As {@link readWholeSync}, with the errors of {@link openRegular}. */
+/** {@link readWholeSync} for what can wait. */
 export async function readWhole(path: string, options: WholeFileOptions): Promise<Buffer> {
-  const file = await openRegular(path, options);
+  const opened = await openRegular(path, options);
   try {
-    const { size } = await file.stat();
-    return await readFrom(file, 0, Math.min(size, options.atMost));
+    return await readFrom(opened, 0, opened.size);
   } finally {
-    await file.close();
+    await opened.file.close();
   }
 }
 
 /** The first bytes of a regular file, at most `length`. Throws as {@link openRegular} does. */
 export async function readStart(path: string, length: number): Promise<Buffer> {
-  const limits = { expected: "a file", atMost: Number.POSITIVE_INFINITY };
-  const file = await openRegular(path, limits);
+  const opened = await openRegular(path, { expected: "a file", atMost: Number.POSITIVE_INFINITY });
   try {
-    return await readFrom(file, 0, length);
+    return await readFrom(opened, 0, length);
   } finally {
-    await file.close();
+    await opened.file.close();
   }
 }
 
 /** Bytes of a file from a place on, fewer where it ends before. */
-export async function readFrom(file: FileHandle, from: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(length);
+export async function readFrom(
+  { path, file }: Pick<OpenedFile<FileHandle>, "path" | "file">,
+  from: number,
+  length: number,
+): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
   let done = 0;
   while (done < length) {
-    const { bytesRead } = await file.read(bytes, done, length - done, from + done);
+    const { bytesRead } = await file
+      .read(bytes, done, length - done, from + done)
+      .catch(namingPath(path));
     if (bytesRead === 0) break;
     done += bytesRead;
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   cpSync,
   mkdirSync,
@@ -144,8 +145,18 @@ describe("openShard", () => {
 
   it.skipIf(process.platform !== "linux")("leaves no handle of what cannot be read", async () => {
     const before = handles();
-    for (let i = 0; i < 8; i++) await expect(openShard(top)).rejects.toThrow("EISDIR");
+    for (let i = 0; i < 8; i++) {
+      await expect(openShard(top)).rejects.toThrow("expected a tar but found a folder");
+    }
     expect(handles()).toBe(before);
+  });
+
+  it("does not wait for who would write into a pipe", async () => {
+    const path = join(top, "pipe.tar");
+    execFileSync("mkfifo", [path]);
+    await expect(openShard(path)).rejects.toThrow(
+      `${path}: file: expected a tar but found a device, pipe or socket`,
+    );
   });
 
   it("tries again where there was no place to unpack to", async () => {

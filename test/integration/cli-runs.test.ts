@@ -1,6 +1,9 @@
+import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
 import { readEvents } from "../../src/training/event-log.ts";
@@ -210,6 +213,27 @@ describe("pixart runs worst", () => {
     expect(told.pictures.map(({ score }) => score)).toEqual(scores.slice(0, 6));
     const { width, height } = await RgbImage.decode(readFileSync(sheet), { name: sheet });
     expect([width, height > 2 * 128]).toEqual([8 + 5 * (128 + 8), true]);
+  });
+
+  it("saves its sheet although nobody reads what it prints", async () => {
+    for (const runs of [
+      ["worst", first],
+      ["compare", first, second],
+    ]) {
+      const sheet = join(folder, `${runs[0]}-unread.png`);
+      const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+      const words = [process.execPath, "--import", "tsx", main, "runs", ...runs, "--sheet", sheet];
+      const command = `${words.map((word) => `'${word}'`).join(" ")} | true`;
+      await promisify(execFile)("bash", ["-c", command]);
+      expect(existsSync(sheet)).toBe(true);
+    }
+  });
+
+  it("refuses a sheet of more thumbnails than anybody looks at", async () => {
+    const sheet = join(folder, "huge.png");
+    await expect(
+      pixartHere("runs", "worst", first, "--count", "1001", "--sheet", sheet),
+    ).rejects.toThrow("Expected at most 1000 for --count, beside --sheet, but received 1001");
   });
 
   it("says which stages there are, what is missing, and where a line is no JSON", async () => {

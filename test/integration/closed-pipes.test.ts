@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -49,6 +49,21 @@ describe("a reader that has gone", () => {
     const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script], { cwd: ROOT });
     expect([stdout, stderr]).toEqual(["1\n", ""]);
   });
+});
+
+it("tells of a disk that fails behind stdout", async () => {
+  const script = `
+    import { guardOutput } from ${JSON.stringify(join(ROOT, "src/cli/output.ts"))};
+    guardOutput();
+    process.stdout.emit("error", Object.assign(new Error("EIO"), { code: "EIO" }));`;
+  const file = join(folder, "eio.mts");
+  writeFileSync(file, script);
+  const command = `"${process.execPath}" --import tsx ${file} > ${join(folder, "out.json")}; echo $?`;
+  const { stdout, stderr } = await promisify(execFile)("bash", ["-c", command], { cwd: ROOT });
+  expect([stdout, stderr]).toEqual([
+    "1\n",
+    "pixart: stdout cannot be written (EIO); send it elsewhere\n",
+  ]);
 });
 
 describe.runIf(process.platform === "linux")("a full device", () => {

@@ -15,8 +15,9 @@ const folder = mkdtempSync(join(tmpdir(), "pixart-terminal-"));
 const at = (name: string): string => join(folder, name);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Sets a title, hides, erases, goes back, turns the direction round: each of them by a mark that stays to be found. */
-const EVIL = "\u001b]0;owned\u0007\u001b[8m\u001b[2K\r\u009b31m\u202egnp.\u2066\u2028\u0008";
+/** Sets a title, hides, writes bold, erases, goes back, turns the direction round: each of them by a mark that stays to be found. */
+const EVIL =
+  "\u001b]0;owned\u0007\u001b[8m\u001b[1m\u001b[2K\r\u009b31m\u202egnp.\u2066\u2028\u0008";
 /** As it may be in a file's name. */
 const EVIL_NAME = EVIL.replaceAll("/", "");
 
@@ -151,5 +152,27 @@ describe.runIf(hasScript)("on a terminal", () => {
     expect(stdout).toContain("Drawing");
     expect(stdout).toContain("\u001b[?25l");
     expect(STEERING.exec(stdout.replace(OWN, ""))).toBeNull();
+    expect(stdout).not.toContain("\u001b[1m"); // the program's own, but not while it draws
+  });
+
+  it.each([
+    ["that is all of a line", "\u001b[2J\u001b[H\r\u001b[2K", "\u001b[A"],
+    ["at its beginning", "\u001b[2K\u001b[1mx", "\r\u001b[2K\u001b[1my"],
+  ])("what steers is shown, also %s", async (_, said, printed) => {
+    const script = `
+      import { guardOutput } from ${JSON.stringify(join(ROOT, "src/cli/output.ts"))};
+      import { say } from ${JSON.stringify(join(ROOT, "src/cli/talk.ts"))};
+      guardOutput();
+      say(${JSON.stringify(said)});
+      process.stderr.write(${JSON.stringify(`${said}\n`)});
+      process.stdout.write(${JSON.stringify(`${printed}\n`)});`;
+    writeFileSync(at("says.mts"), script);
+    const command = `${process.execPath} --import tsx ${at("says.mts")}`;
+    const { stdout } = await run("script", ["-qec", command, "/dev/null"]);
+    const plain = (text: string): string =>
+      text.replaceAll("\r", "\\u000d").replaceAll(ESC, "\\u001b");
+    expect(stdout.replaceAll("\r\n", "\n")).toBe(
+      `\r${ESC}[2K${[said, said, printed].map((text) => `${plain(text)}\n`).join("")}`,
+    );
   });
 });

@@ -33,6 +33,13 @@ const weights = Array.from({ length: 100 }, () => torch.keep(torch.zeros(LARGE))
 const besideWeights = drop(LARGE_COUNT, LARGE) - weights.length;
 for (const weight of weights) weight.dispose();
 const afterWeights = collected();
+// A view of a few kilobytes keeps all of what it was taken from.
+let rows = 0;
+for (let i = 0; i < LARGE_COUNT; i++) {
+  torch.tidy(() => torch.ones(LARGE).select(0, 0));
+  rows = Math.max(rows, torch.memory().tensors);
+}
+const afterRows = collected();
 const kept = Array.from({ length: 5 }, () => torch.ones([8]));
 const withKept = collected();
 console.log(
@@ -45,6 +52,8 @@ console.log(
     afterLarge,
     besideWeights,
     afterWeights,
+    rows,
+    afterRows,
     withKept,
     sum: kept.reduce((sum, t) => sum + t.sum().item(), 0),
   }),

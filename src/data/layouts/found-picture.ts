@@ -6,7 +6,7 @@ import {
   SNIFFED_BYTES,
   sniffImage,
 } from "../../images/index.ts";
-import { BadFileError, quote } from "../../weights/errors.ts";
+import { BadFileError, MissingFileError, quote } from "../../weights/errors.ts";
 import { readStart } from "../../weights/whole-file.ts";
 import type { ControlPicture, Unreadable } from "../dataset.ts";
 
@@ -92,15 +92,15 @@ export async function refusedFile(
   try {
     return refusedBytes(await readStart(path, SNIFFED_BYTES));
   } catch (error) {
-    if (error instanceof BadFileError) return error.reason;
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" && named !== undefined) {
+    if (error instanceof MissingFileError && named !== undefined) {
       const advice =
         named.suggestion === undefined
           ? ""
           : `; names are relative to the table: write ${quote(named.suggestion)}`;
       return `there is no such file (named at ${named.where})${advice}`;
     }
+    if (error instanceof BadFileError) return error.reason;
+    const { code, message } = error as NodeJS.ErrnoException;
     return `can't be opened (${code ?? message})`;
   }
 }

@@ -238,7 +238,7 @@ describe("readDataset of pictures in files", () => {
     const { entries, unreadable } = await readDataset(root);
     expect(entries.map(({ file }) => file)).toEqual(["a/1.png", "b/2.png", "more/sub/3.png"]);
     expect(unreadable).toEqual([
-      { path: join(root, "gone.png"), reason: "can't be opened (ENOENT)" },
+      { path: join(root, "gone.png"), reason: "expected a file but found nothing of that name" },
     ]);
   });
 
@@ -463,7 +463,7 @@ describe.runIf(process.platform === "linux")("a caption file that can't be read"
     const { entries, unreadable } = await readDataset(root);
     expect(entries).toMatchObject([{ file: "a.png" }]);
     expect(unreadable.map(({ reason }) => reason)).toEqual([
-      `its caption can't be read: ${root}/b.txt: expected a file or folder but found nothing (ENOENT)`,
+      `its caption can't be read: ${root}/b.txt: file: expected a caption but found nothing of that name`,
       `its caption can't be read: ${root}/c.txt: file: expected a caption but found a device, pipe or socket`,
       `its caption can't be read: ${root}/d.txt: expected a file or folder but its symbolic links lead round in a circle (ELOOP)`,
     ]);

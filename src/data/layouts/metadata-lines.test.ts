@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { constants } from "node:buffer";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -63,6 +64,33 @@ describe("readMetadataLines", () => {
     ['{"file_name": "a.png", "text": [7]}', 'line 2: expected a string for "text" but found [7]'],
   ])("names file and line of %s", async (line, message) => {
     await expect(read(`{"file_name": "ok.png"}\n${line}\n`)).rejects.toThrow(`${path} ${message}`);
+  });
+
+  it("reads lines that lie across the pieces that it is read in", async () => {
+    const long = "狐".repeat(500_000);
+    const captions = Array.from({ length: 5 }, (_, i) => `${i}${long}`);
+    const content = captions
+      .map((text, i) => `${JSON.stringify({ file_name: `${i}.png`, text })}\n`)
+      .join("");
+    for (const bytes of [Buffer.from(content), Buffer.from(`\ufeff${content}`, "utf16le")])
+      expect((await read(bytes)).map(({ text }) => text)).toEqual(captions);
+  });
+
+  it("looks at each line's size and not at the file's, which may be more than a text can hold", async () => {
+    await writeFile(path, '{"file_name": "a.png"}\n');
+    await truncate(path, 2 * constants.MAX_STRING_LENGTH);
+    await expect(readMetadataLines(path)).rejects.toThrow(`${path} line 2: expected at most`);
+  });
+
+  it("refuses a line of more bytes than a caption has, a folder, and damaged UTF-16", async () => {
+    await expect(read(`\n{"text": "${"a".repeat(2 ** 24)}"}`)).rejects.toThrow(
+      `${path} line 2: expected at most 16777216 bytes but found more; write an object a line`,
+    );
+    const half = Buffer.concat([Buffer.from("\ufeff{", "utf16le"), Buffer.from([0x3e])]);
+    await expect(read(half)).rejects.toThrow(`${path}: expected UTF-16 but found other bytes`);
+    await expect(readMetadataLines(folder)).rejects.toThrow(
+      `${folder}: file: expected a table of captions but found a folder`,
+    );
   });
 
   it("refuses bytes that are not UTF-8 instead of guessing", async () => {

@@ -21,6 +21,8 @@ export interface RowGroup {
 
 /** Read at once of columns beside pictures: rows, and bytes when unpacked. */
 const PART = { rows: 65_536, bytes: 32 * 2 ** 20 };
+/** Of a group when unpacked, which is kept until its last part is read; of a larger one each part is read by itself. */
+const MOST_HELD_BYTES = 128 * 2 ** 20;
 
 /** A parquet file whose rows are read group by group, and of which columns are read that somebody asks for. */
 export class ParquetFile {
@@ -57,8 +59,8 @@ export class ParquetFile {
   /** Reads the footer. Throws BadFileError. */
   static async open(path: string): Promise<ParquetFile> {
     const limits = { expected: "a parquet file", atMost: Number.POSITIVE_INFINITY };
-    const file = await openRegular(path, limits);
-    const { size } = await file.stat().finally(() => file.close());
+    const { file, size } = await openRegular(path, limits);
+    await file.close();
     const footer = await readFooter(path, size).catch((error: Error) => {
       throw new BadFileError(path, "footer", "a parquet file", error.message);
     });
@@ -80,16 +82,24 @@ export class ParquetFile {
     const bytes = leaves.reduce((sum, leaf) => sum + this.chunk(group, leaf).bytes, 0);
     const fitting = Math.floor((PART.bytes * rows) / Math.max(1, bytes));
     const step = Math.max(1, Math.min(PART.rows, fitting));
-    for (let at = start; at < start + rows; at += step) {
-      yield await this.rows(leaves, at, Math.min(at + step, start + rows));
+    const end = start + rows;
+    const isHeld = step < rows && bytes <= MOST_HELD_BYTES;
+    for (let at = start; at < end; at += step) {
+      yield await this.rows(
+        leaves,
+        at,
+        Math.min(at + step, end),
+        isHeld ? { start, end } : undefined,
+      );
     }
   }
 
-  /** Rows from `start` to before `end`, with the given leaves alone. Throws BadFileError. */
+  /** Rows from `start` to before `end`, with the given leaves alone; `group` has the rows that they are a part of. Throws BadFileError. */
   async rows(
     leaves: readonly ParquetLeaf[],
     start: number,
     end: number,
+    group?: { readonly start: number; readonly end: number },
   ): Promise<Record<string, unknown>[]> {
     const decimals = leaves.filter(hasDecimals);
     const place = `rows ${start} to ${end - 1}`;
@@ -98,10 +108,12 @@ export class ParquetFile {
       records = await readRows(
         {
           path: this.path,
+          identity: this.#footer.identity,
           leaves: leaves.map(nameOf),
           plain: decimals.map(nameOf),
           start,
           end,
+          ...(group !== undefined && { group }),
         },
         this.#storedFor(leaves, start, end),
       );

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import type { SchemaElement } from "hyparquet";
+import { JobThread } from "../../images/job-thread.ts";
 
 /** A part of a column that holds values: its path of names and its description. */
 export interface ParquetLeaf {
@@ -21,6 +22,8 @@ export interface ParquetChunk {
 
 /** What is used of a file's footer. */
 export interface ParquetFooter {
+  /** Tells the file from another one of its name, and from itself when it was changed. */
+  readonly identity: string;
   readonly byteLength: number;
   readonly leaves: readonly ParquetLeaf[];
   /** Chunks by the names of their path with NUL between. */
@@ -46,27 +49,22 @@ interface OpenJob extends Limits {
 export interface RowsJob extends Limits {
   readonly kind: "rows";
   readonly path: string;
+  /** As its footer said. */
+  readonly identity: string;
   /** The names of each leaf's path with NUL between. */
   readonly leaves: readonly string[];
   /** Those of them that are read as they are stored, whatever their type. */
   readonly plain: readonly string[];
   readonly start: number;
   readonly end: number;
+  /** The rows of a group that they are a part of, which is decoded once for all its parts. */
+  readonly group?: { readonly start: number; readonly end: number };
 }
 
-/** What the worker is asked. */
-export type ParquetJob = OpenJob | RowsJob;
+/** What the worker is asked; "place" by which the system says how long the thread has computed, `123/task/456`. */
+export type ParquetJob = OpenJob | RowsJob | { readonly kind: "place" };
 
-type Answer =
-  | { readonly started: string }
-  | { readonly value: unknown }
-  | { readonly error: string };
-
-interface Waiting {
-  readonly job: ParquetJob;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: Error) => void;
-}
+type Answer = { readonly value: unknown } | { readonly error: string };
 
 /** Stands before the text of a value of type JSON; no file can know it. */
 export const JSON_MARK: string = `json:${randomBytes(12).toString("hex")}:`;
@@ -76,113 +74,62 @@ const HEAP = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 32 };
 const LOOK_EVERY_MS = 50;
 /** Where the system does not say how long a thread has computed, other work may have taken this many times as long. */
 const WALL_FACTOR = 10;
-/** A thread that nobody asks anything ends, and gives its memory back. */
-const IDLE_MS = 10_000;
+/** A disk or a server that does not answer for so long and ten times what computing may take does not answer. */
+const PATIENCE_SECONDS = 600;
 
 /**
  * The thread that reads parquet files, one after another: their reader can be made to run for ever, or to fill the memory, and a
  * thread can be ended.
  */
 class ParquetThread {
-  #worker: Worker | undefined;
-  /** `123/task/456`, once it has started. */
-  #place: string | undefined;
-  #current: { readonly waiting: Waiting; readonly start: number } | undefined;
-  readonly #queue: Waiting[] = [];
-  #idle: NodeJS.Timeout | undefined;
-  #watch: NodeJS.Timeout | undefined;
+  readonly #thread = new JobThread<ParquetJob, Answer>(
+    () =>
+      new Worker(new URL("./parquet-worker.js", import.meta.url), {
+        workerData: { jsonMark: JSON_MARK },
+        execArgv: [],
+        resourceLimits: HEAP,
+      }),
+  );
+  #last: Promise<unknown> = Promise.resolve();
 
-  ask(job: ParquetJob): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ job, resolve, reject });
-      this.#next();
-    });
+  ask(job: OpenJob | RowsJob): Promise<unknown> {
+    const asked = this.#last.then(() => this.#run(job));
+    this.#last = asked.catch(() => {}); // told to who asked
+    return asked;
   }
 
-  #next(): void {
-    if (this.#current !== undefined) return;
-    const waiting = this.#queue.shift();
-    if (waiting === undefined) {
-      this.#rest();
-      return;
+  async #run(job: OpenJob | RowsJob): Promise<unknown> {
+    // Before the clock is looked at: what it takes to start is not the file's.
+    const place = answered(await this.#thread.ask({ kind: "place" })) as string;
+    const [start, begun] = [clock(place), performance.now() / 1000];
+    const watch = setInterval(() => {
+      const isLate = clock(place) - start > job.seconds;
+      const isStuck =
+        performance.now() / 1000 - begun > PATIENCE_SECONDS + WALL_FACTOR * job.seconds;
+      if (!isLate && !isStuck) return;
+      const what = isLate ? `${job.seconds.toFixed(1)} s of computing` : "minutes of waiting";
+      this.#thread.end(new Error(`pages that were not read after ${what}`));
+    }, LOOK_EVERY_MS);
+    try {
+      return answered(await this.#thread.ask(job));
+    } catch (error) {
+      const isFull = (error as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY";
+      throw isFull ? new Error("more memory is needed to read it than its rows can take") : error;
+    } finally {
+      clearInterval(watch);
     }
-    clearTimeout(this.#idle);
-    this.#worker ??= this.#start();
-    this.#worker.ref();
-    this.#current = { waiting, start: this.#clock() };
-    this.#watch = setInterval(() => this.#look(), LOOK_EVERY_MS);
-    this.#worker.postMessage(waiting.job);
   }
+}
 
-  #rest(): void {
-    this.#worker?.unref();
-    this.#idle = setTimeout(() => this.#end(), IDLE_MS).unref();
-  }
+function answered(answer: Answer): unknown {
+  if ("error" in answer) throw new Error(answer.error);
+  return answer.value;
+}
 
-  #start(): Worker {
-    const worker = new Worker(new URL("./parquet-worker.js", import.meta.url), {
-      workerData: { jsonMark: JSON_MARK },
-      execArgv: [],
-      resourceLimits: HEAP,
-    });
-    worker.on("message", (answer: Answer) => this.#heard(answer));
-    worker.on("error", (error: NodeJS.ErrnoException) => {
-      const isFull = error.code === "ERR_WORKER_OUT_OF_MEMORY";
-      this.#fail(
-        isFull ? new Error("more memory is needed to read it than its rows can take") : error,
-      );
-    });
-    return worker;
-  }
-
-  #heard(answer: Answer): void {
-    if ("started" in answer) {
-      this.#place = answer.started;
-      // What it took to start is not the file's.
-      if (this.#current !== undefined) this.#current = { ...this.#current, start: this.#clock() };
-      return;
-    }
-    const done = this.#finish();
-    if ("error" in answer) done?.reject(new Error(answer.error));
-    else done?.resolve(answer.value);
-    this.#next();
-  }
-
-  #finish(): Waiting | undefined {
-    clearInterval(this.#watch);
-    const waiting = this.#current?.waiting;
-    this.#current = undefined;
-    return waiting;
-  }
-
-  /** Seconds that the thread has computed, or that have passed where nobody counts that. */
-  #clock(): number {
-    const ticks = this.#place ? threadTicks(this.#place) : undefined;
-    return ticks === undefined ? performance.now() / 1000 / WALL_FACTOR : ticks / 100;
-  }
-
-  #look(): void {
-    if (this.#current === undefined || this.#place === undefined) return;
-    const { waiting, start } = this.#current;
-    const { seconds } = waiting.job;
-    if (this.#clock() - start <= seconds) return;
-    this.#fail(new Error(`pages that were not read after ${seconds.toFixed(1)} s of computing`));
-  }
-
-  #fail(error: Error): void {
-    this.#end();
-    this.#finish()?.reject(error);
-    this.#next();
-  }
-
-  #end(): void {
-    clearTimeout(this.#idle);
-    this.#worker?.removeAllListeners();
-    this.#worker?.on("error", () => {}); // of its end
-    this.#worker?.terminate();
-    this.#worker = undefined;
-    this.#place = undefined;
-  }
+/** Seconds that a thread has computed, or that have passed where nobody counts that. */
+function clock(place: string): number {
+  const ticks = place === "" ? undefined : threadTicks(place);
+  return ticks === undefined ? performance.now() / 1000 / WALL_FACTOR : ticks / 100;
 }
 
 /** Hundredths of a second, Linux' unit for programs, that a thread has computed. */
@@ -200,10 +147,12 @@ function threadTicks(place: string): number | undefined {
 const thread = new ParquetThread();
 
 const MIB = 2 ** 20;
-/** Unpacked, a row group of pictures has at most 1 GiB, and its pages are there twice while they are unpacked. */
-const MOST_BYTES = 3 * 2 ** 30;
 /** What is unpacked of little. Beyond, what grows by more was made to fill the memory. */
 const ALWAYS_UNPACKED = 96 * MIB;
+/** What a row group of pictures may have when unpacked, where all of it must be read for one. */
+export const MOST_GROUP_BYTES: number = 2 ** 30;
+/** A group is there as it is stored, unpacked, and as values. */
+const MOST_BYTES = 3 * MOST_GROUP_BYTES + ALWAYS_UNPACKED;
 const MOST_GROWTH = 200;
 /** Computing that any file may take, and what it may take by what is read. Reading takes a fiftieth of that. */
 const ALWAYS_SECONDS = 1.5;
@@ -230,7 +179,9 @@ export const readFooter = (path: string, size: number): Promise<ParquetFooter> =
 export const readRows = (
   job: Omit<RowsJob, "kind" | keyof Limits>,
   stored: number,
-): Promise<Record<string, unknown>[]> =>
-  thread.ask({ kind: "rows", ...job, ...limitsOf(stored, job.end - job.start) }) as Promise<
+): Promise<Record<string, unknown>[]> => {
+  const { start, end } = job.group ?? job;
+  return thread.ask({ kind: "rows", ...job, ...limitsOf(stored, end - start) }) as Promise<
     Record<string, unknown>[]
   >;
+};

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { SchemaElement } from "hyparquet";
 
 /** Whether a column holds numbers with a fixed number of decimals. */
@@ -21,4 +22,23 @@ export function decimal(
   const plain = scale > 0 ? text.replace(/\.?0+$/, "") : text;
   const value = Number(plain);
   return String(value) === plain ? value : text;
+}
+
+/** A value as JSON has it, large whole numbers as bigints; undefined for none and for bytes that are no text. */
+export function plainValue(value: unknown): unknown {
+  if (value === null || value === undefined) return undefined;
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  if (value instanceof Uint8Array)
+    return isUtf8(value) ? Buffer.from(value).toString("utf8") : undefined;
+  if (ArrayBuffer.isView(value)) return Array.from(value as Float64Array);
+  if (Array.isArray(value)) return value.map((item) => plainValue(item) ?? null);
+  if (typeof value === "object") {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]: [string, unknown]) => [
+        name,
+        plainValue(item) ?? null,
+      ]),
+    );
+  }
+  return value;
 }

@@ -1,5 +1,13 @@
 // What the worker of parquet-thread.ts runs. JavaScript, because a worker thread of Node 20 loads no TypeScript.
-import { closeSync, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  statSync,
+} from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 
 /** @typedef {import("hyparquet").AsyncBuffer} AsyncBuffer */
@@ -42,30 +50,40 @@ for (const kind of [
   Reflect.set(globalThis, kind.name, counted);
 }
 
-const { parquetMetadataAsync, parquetReadObjects } = await import("hyparquet");
+const { parquetMetadataAsync, parquetRead, parquetReadObjects } = await import("hyparquet");
 const { compressors } = await import("hyparquet-compressors");
 
-/** Some of them have memory of their own. */
-const countedCompressors = Object.fromEntries(
-  Object.entries(compressors).map(([codec, decompress]) => [
-    codec,
-    (/** @type {Uint8Array} */ input, /** @type {number} */ length) => {
-      take(length);
-      return decompress(input, length);
-    },
-  ]),
-);
+/** Snappy's has memory of its own, in WebAssembly; what the others unpack into is counted above. */
+const countedCompressors = {
+  ...compressors,
+  SNAPPY: (/** @type {Uint8Array} */ input, /** @type {number} */ length) => {
+    take(length);
+    return /** @type {NonNullable<typeof compressors.SNAPPY>} */ (compressors.SNAPPY)(
+      input,
+      length,
+    );
+  },
+};
+
+/** @param {import("node:fs").Stats} found */
+function requireFile(found) {
+  if (!found.isFile()) throw new Error("no regular file");
+}
 
 /**
- * Calls `use` with a file's bytes, and closes it afterwards.
+ * Calls `use` with a file's bytes and what tells it from another one of its name, and closes it afterwards. As whole-file.ts
+ * opens files: a pipe in its place by now is not waited for.
  * @template T
  * @param {string} path
- * @param {(file: AsyncBuffer) => Promise<T>} use
+ * @param {(file: AsyncBuffer, identity: string) => Promise<T>} use
  */
 async function withFile(path, use) {
-  const file = openSync(path, "r");
+  requireFile(statSync(path));
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const byteLength = fstatSync(file).size;
+    const found = fstatSync(file);
+    requireFile(found);
+    const { size: byteLength, dev, ino, mtimeMs } = found;
     const slice = (/** @type {number} */ start, /** @type {number | undefined} */ end) => {
       const bytes = new Uint8Array(Math.max(0, Math.min(end ?? byteLength, byteLength) - start));
       let done = 0;
@@ -76,24 +94,30 @@ async function withFile(path, use) {
       }
       return bytes.buffer;
     };
-    return await use({ byteLength, slice });
+    return await use({ byteLength, slice }, [dev, ino, byteLength, mtimeMs].join());
   } finally {
     closeSync(file);
   }
 }
 
-/** @type {Map<string, FileMetaData>} */
+/** By identity, those used last at the end: a shuffled training goes from file to file for each picture. @type {Map<string, FileMetaData>} */
 const footers = new Map();
-const MOST_FOOTERS = 16;
+/** Bytes of them in their files, which take ten times as many here. Hundreds of files have fewer. */
+const MOST_FOOTER_BYTES = 8 * 2 ** 20;
+let footerBytes = 0;
 
-/** @param {string} path @param {AsyncBuffer} file */
-async function footerOf(path, file) {
-  const known = footers.get(path);
-  if (known !== undefined) return known;
-  const footer = await parquetMetadataAsync(file);
-  const [oldest] = footers.keys();
-  if (footers.size >= MOST_FOOTERS && oldest !== undefined) footers.delete(oldest);
-  footers.set(path, footer);
+/** @param {AsyncBuffer} file @param {string} identity */
+async function footerOf(file, identity) {
+  const known = footers.get(identity);
+  const footer = known ?? (await parquetMetadataAsync(file));
+  if (known === undefined) footerBytes += footer.metadata_length;
+  footers.delete(identity);
+  footers.set(identity, footer);
+  for (const [oldest, { metadata_length: bytes }] of footers) {
+    if (footerBytes <= MOST_FOOTER_BYTES || footers.size === 1) break;
+    footers.delete(oldest);
+    footerBytes -= bytes;
+  }
   return footer;
 }
 
@@ -126,10 +150,10 @@ const nameOf = (path) => path?.join("\0") ?? "";
 
 /** @param {string} path @returns {Promise<ParquetFooter>} */
 const open = (path) =>
-  withFile(path, async (file) => {
-    footers.delete(path); // another file may have its name by now
-    const { schema, row_groups } = await footerOf(path, file);
+  withFile(path, async (file, identity) => {
+    const { schema, row_groups } = await footerOf(file, identity);
     return {
+      identity,
       byteLength: file.byteLength,
       leaves: leavesOf(schema),
       groups: row_groups.map(({ num_rows, columns }) => ({
@@ -202,21 +226,66 @@ const exactParsers = {
   jsonFromBytes: (/** @type {Uint8Array} */ bytes) => jsonMark + new TextDecoder().decode(bytes),
 };
 
-/** @param {RowsJob} job */
-const rows = ({ path, leaves, plain, start, end }) =>
-  withFile(path, async (file) =>
-    parquetReadObjects({
+/**
+ * @template T
+ * @param {RowsJob} job
+ * @param {(options: import("hyparquet").ParquetReadOptions) => Promise<T>} read
+ */
+const reading = ({ path, identity, leaves, plain }, read) =>
+  withFile(path, async (file, found) => {
+    if (found !== identity) throw new Error("a file that was changed after it was listed");
+    return read({
       file,
-      metadata: only(await footerOf(path, file), new Set(leaves), new Set(plain)),
-      rowStart: start,
-      rowEnd: end,
+      metadata: only(await footerOf(file, identity), new Set(leaves), new Set(plain)),
       compressors: countedCompressors,
       // Else pictures would be decoded as text; what says of itself that it is text still is.
       utf8: false,
       useOffsetIndex: true,
       parsers: exactParsers,
-    }),
+    });
+  });
+
+/** @param {RowsJob} job @returns {Promise<Record<string, unknown>[]>} */
+const rows = (job) =>
+  reading(job, (options) =>
+    parquetReadObjects({ ...options, rowStart: job.start, rowEnd: job.end }),
   );
+
+/** The group that parts are taken from, by columns. @type {{ key: string, columns: Map<string, unknown[]> } | undefined} */
+let held;
+
+/**
+ * Rows of a group that is asked for in parts: it is decoded once, since most columns can't be decoded in parts.
+ * @param {RowsJob} job @param {{ start: number, end: number }} group
+ */
+async function part(job, group) {
+  const key = [job.identity, group.start, ...job.leaves].join("\0\0");
+  if (held?.key !== key) {
+    held = undefined;
+    /** @type {Map<string, unknown[]>} */
+    const columns = new Map(job.leaves.map((leaf) => [leaf.split("\0")[0] ?? "", []]));
+    const { start: rowStart, end: rowEnd } = group;
+    await reading(job, (options) =>
+      parquetRead({
+        ...options,
+        rowStart,
+        rowEnd,
+        onChunk: ({ columnName, columnData, rowStart: first }) => {
+          const column = columns.get(columnName) ?? [];
+          for (let i = 0; i < columnData.length; i++) column[first - rowStart + i] = columnData[i];
+        },
+      }),
+    );
+    held = { key, columns };
+  }
+  const { columns } = held;
+  if (job.end === group.end) held = undefined;
+  return Array.from({ length: job.end - job.start }, (_, i) =>
+    Object.fromEntries(
+      Array.from(columns, ([name, values]) => [name, values[job.start - group.start + i]]),
+    ),
+  );
+}
 
 /**
  * Where pictures lie, which is handed over and not copied.
@@ -230,24 +299,27 @@ function buffersIn(value, found) {
   return found;
 }
 
-port.on("message", async (/** @type {ParquetJob} */ job) => {
-  taken = 0;
-  most = job.mostBytes;
-  try {
-    const value = job.kind === "open" ? await open(job.path) : await rows(job);
-    const found = job.kind === "open" ? [] : [...buffersIn(value, new Set())];
-    port.postMessage({ value }, found);
-  } catch (error) {
-    port.postMessage({ error: error instanceof Error ? error.message : String(error) });
-  }
-});
-
-/** By which the system says how long this thread has computed. */
+/** By which the system says how long this thread has computed; nothing where it does not. */
 function threadPlace() {
   try {
     return readlinkSync("/proc/thread-self");
   } catch {
-    return undefined; // no Linux
+    return ""; // no Linux
   }
 }
-port.postMessage({ started: threadPlace() ?? "" });
+
+port.on("message", async (/** @type {ParquetJob} */ job) => {
+  taken = 0;
+  most = job.kind === "place" ? Number.POSITIVE_INFINITY : job.mostBytes;
+  try {
+    if (job.kind === "place") port.postMessage({ value: threadPlace() });
+    else if (job.kind === "open") port.postMessage({ value: await open(job.path) });
+    else if (job.group !== undefined) port.postMessage({ value: await part(job, job.group) });
+    else {
+      const value = await rows(job);
+      port.postMessage({ value }, [...buffersIn(value, new Set())]);
+    }
+  } catch (error) {
+    port.postMessage({ error: error instanceof Error ? error.message : String(error) });
+  }
+});

@@ -1,10 +1,10 @@
-import { createReadStream } from "node:fs";
-import { type FileHandle, open, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { openNamelessFile } from "../../files/open-file.ts";
 import { BadFileError } from "../../weights/errors.ts";
+import { openRegular, readFrom } from "../../weights/whole-file.ts";
 
 /** The bytes of a tar, wherever they are. */
 export interface ShardBytes {
@@ -14,31 +14,27 @@ export interface ShardBytes {
   close(): Promise<void>;
 }
 
-/** Opens a tar, also one in gzip, whatever its name: `tar czf` is often called .tar too. */
+/**
+ * Opens a tar, also one in gzip, whatever its name: `tar czf` is often called .tar too. Throws BadFileError for what is no
+ * regular file, and does not wait for a pipe's writer.
+ */
 export async function openShard(path: string): Promise<ShardBytes> {
-  const file = await open(path);
+  const limits = { expected: "a tar", atMost: Number.POSITIVE_INFINITY };
+  const opened = await openRegular(path, limits);
+  const { file, size } = opened;
+  let isOurs = true;
   try {
-    const head = await readAt(file, 0, 2);
-    if (head[0] !== 0x1f || head[1] !== 0x8b) {
-      const { size } = await file.stat();
-      return {
-        size,
-        readAt: (position, length) => readAt(file, position, length),
-        close: () => file.close(),
-      };
-    }
-  } catch (error) {
-    await file.close();
-    throw error;
+    const head = await readFrom(opened, 0, 2);
+    if (head[0] === 0x1f && head[1] === 0x8b) return await unpacked(path, file);
+    isOurs = false;
+    return {
+      size,
+      readAt: (position, length) => readFrom(opened, position, length),
+      close: () => file.close(),
+    };
+  } finally {
+    if (isOurs) await file.close();
   }
-  await file.close();
-  return unpacked(path);
-}
-
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(length);
-  const { bytesRead } = await file.read(buffer, 0, length, position);
-  return buffer.subarray(0, bytesRead);
 }
 
 /** Pictures don't shrink: what grows by more was made to fill the disk. */
@@ -58,12 +54,12 @@ const known = new Map<string, Promise<ShardBytes>>();
 /** One at a time is written. */
 let last: Promise<unknown> = Promise.resolve();
 
-async function unpacked(path: string): Promise<ShardBytes> {
-  const { size, mtimeMs } = await stat(path);
+async function unpacked(path: string, packed: FileHandle): Promise<ShardBytes> {
+  const { size, mtimeMs } = await packed.stat();
   const key = `${path}\0${size}\0${mtimeMs}`;
   const earlier = known.get(key);
   if (earlier !== undefined) return earlier;
-  const made = last.then(() => unpack(path, Math.max(ALWAYS_UNPACKED, MOST_GROWTH * size)));
+  const made = last.then(() => unpack(path, packed, Math.max(ALWAYS_UNPACKED, MOST_GROWTH * size)));
   last = made.catch(() => known.delete(key)); // the next one is written all the same
   known.set(key, made);
   return made;
@@ -78,7 +74,7 @@ async function openScratch(): Promise<Scratch> {
   }
 }
 
-async function unpack(path: string, most: number): Promise<ShardBytes> {
+async function unpack(path: string, packed: FileHandle, most: number): Promise<ShardBytes> {
   scratch ??= openScratch();
   const { file, end: start } = await scratch;
   let size = 0;
@@ -97,7 +93,7 @@ async function unpack(path: string, most: number): Promise<ShardBytes> {
   };
   // The pipeline's own error may only say that it was ended.
   let failure: unknown;
-  await pipeline(createReadStream(path), createGunzip(), (plain) =>
+  await pipeline(packed.createReadStream({ start: 0 }), createGunzip(), (plain) =>
     write(plain).catch((error: unknown) => {
       failure = error;
       throw error;
@@ -110,7 +106,7 @@ async function unpack(path: string, most: number): Promise<ShardBytes> {
     size,
     readAt: (position, length) => {
       const within = Math.max(0, Math.min(length, size - position));
-      return readAt(file, start + position, within);
+      return readFrom({ path, file }, start + position, within);
     },
     close: async () => {},
   };

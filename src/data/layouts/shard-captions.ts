@@ -1,10 +1,9 @@
 import { parsePythonJson } from "../../weights/python-json.ts";
+import { LARGEST_FILE } from "../../weights/whole-file.ts";
 import { captionText, decodeCaption } from "../caption-text.ts";
 import { type ColumnNames, describedText } from "../described-picture.ts";
 import { openShard } from "./shard-bytes.ts";
 import { CAPTION_KINDS, type ShardCaptions } from "./shard-samples.ts";
-
-const MOST_CAPTION_BYTES = 2 ** 20;
 
 /** What the captions of a picture in a shard say. */
 export interface ShardText {
@@ -23,7 +22,11 @@ export async function readCaption(
     const member = captions[kind];
     if (member === undefined) continue;
     const { name, size, offset, head } = member;
-    if (size > MOST_CAPTION_BYTES) return new Error(`its caption ${name} has ${size} bytes`);
+    if (size > LARGEST_FILE.caption) {
+      return new Error(
+        `its caption ${name} is too long: expected at most ${LARGEST_FILE.caption} bytes but found ${size}`,
+      );
+    }
     const text = decodeCaption(
       size <= head.length ? head.subarray(0, size) : await readBytes(shard, offset, size),
     );

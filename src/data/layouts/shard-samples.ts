@@ -1,11 +1,11 @@
 import { sniffImage } from "../../images/index.ts";
+import { LARGEST_FILE } from "../../weights/whole-file.ts";
 import type { Unreadable } from "../dataset.ts";
 import { isInnerPath, refusedBytes } from "./found-picture.ts";
 import { OTHER_PICTURE_NAME, PICTURE_NAME } from "./picture-names.ts";
 import { openShard } from "./shard-bytes.ts";
 import { type TarMember, tarMembers } from "./tar-members.ts";
 
-const MOST_PICTURE_BYTES = 512 * 2 ** 20;
 /** Endings of captions, in the order in which they are looked for. */
 export const CAPTION_KINDS = ["txt", "caption", "json"] as const;
 export type CaptionKind = (typeof CAPTION_KINDS)[number];
@@ -148,7 +148,7 @@ function kindOf(
 function refusal({ name, type, size }: TarMember): string | undefined {
   if (!isInnerPath(name)) return "its name leads out of the folder";
   if (type !== "file") return `is a ${type}, which is not followed`;
-  return size > MOST_PICTURE_BYTES && PICTURE_NAME.test(name)
-    ? `expected at most ${MOST_PICTURE_BYTES} bytes but found ${size}`
+  return size > LARGEST_FILE.picture && PICTURE_NAME.test(name)
+    ? `expected at most ${LARGEST_FILE.picture} bytes but found ${size}`
     : undefined;
 }

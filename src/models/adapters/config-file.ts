@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { BadFileError, type ConfigObject, readConfig, writeConfig } from "../../weights/index.ts";
 import { completeConfig, type Field } from "../config-fields.ts";
-import { type AdapterConfig, adapterFields, consistent } from "./config.ts";
+import { adapterFields } from "./adapter-fields.ts";
+import { type AdapterConfig, consistent } from "./config.ts";
 
 /** Where a folder of PEFT describes its adapter. */
 export const CONFIG_FILE = "adapter_config.json";

@@ -49,15 +49,15 @@ describe("adapterConfig", () => {
     };
     expect(message(given).split("\n")).toEqual([
       "Unknown field rank. Did you mean r?",
-      "Expected a list of names or a regular expression for targetModules but received []",
+      "Expected a list of at most 10000 names or a regular expression for targetModules but received []",
       "Expected a number of a block or a list of them or null for layersToTransform but received -1",
-      'Expected a list of names or null for modulesToSave but received "proj_out"',
+      'Expected a list of at most 10000 names or null for modulesToSave but received "proj_out"',
       "Expected a string or null for baseModelNameOrPath but received 1",
       "Expected a positive integer for r but received 0",
       'Expected a number for loraAlpha but received "8"',
       "Expected a number from 0 to 1 for loraDropout but received 2",
       `Expected true or false or "gaussian" or "orthogonal" or "eva" or "mica" or "pissa" or "olora", as the others change the model's weights in ways that the files do not hold (save the adapter with path_initial_model_for_weight_conversion), for initLoraWeights but received "loftq"`,
-      'Expected an object of layer names with a positive integer each for rankPattern but received {"to_q":0.5}',
+      'Expected an object of at most 10000 layer names with a positive integer each for rankPattern but received {"to_q":0.5}',
       'Expected "none" or "all" or "lora_only" for bias but received "oft_only"',
       "Expected false for fanInFanOut but received true",
     ]);

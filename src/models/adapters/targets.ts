@@ -1,22 +1,21 @@
 import { Linear, type Module, ProductLayer } from "../../nn/index.ts";
 import type { AdapterTargets } from "./config.ts";
-import { PatternTime, TimedPattern } from "./timed-pattern.ts";
+import { TimedPatterns } from "./timed-patterns.ts";
 
 /** The patterns of a configuration's fields, which are asked for every layer. */
-const made = new WeakMap<object, Map<string, readonly TimedPattern[]>>();
+const made = new WeakMap<object, Map<string, TimedPatterns>>();
 
 /** The patterns of a field that the object holds, or is. */
 function patternsOf(
   holder: object,
   field: string,
   sources: () => readonly string[],
-): readonly TimedPattern[] {
-  const fields = made.get(holder) ?? new Map<string, readonly TimedPattern[]>();
+): TimedPatterns {
+  const fields = made.get(holder) ?? new Map<string, TimedPatterns>();
   made.set(holder, fields);
   const known = fields.get(field);
   if (known !== undefined) return known;
-  const time = new PatternTime();
-  const patterns = sources().map((source) => new TimedPattern(source, field, time));
+  const patterns = new TimedPatterns(sources(), field);
   fields.set(field, patterns);
   return patterns;
 }
@@ -28,7 +27,7 @@ function matchesNames(
 ): boolean {
   const names = targets[field];
   return typeof names === "string"
-    ? patternsOf(targets, field, () => [names]).some((pattern) => pattern.test(name))
+    ? patternsOf(targets, field, () => [names]).test(name)
     : (names ?? []).some((end) => name === end || name.endsWith(`.${end}`));
 }
 
@@ -40,11 +39,10 @@ function isInLayers(targets: AdapterTargets, name: string): boolean {
   // Without a pattern PEFT takes the first number behind two dots, and so none of a list at the top of the model.
   const starts = layersPattern === null ? [".*?\\.[^.]*"] : [layersPattern].flat();
   const prefix = layersPattern === null ? "" : "(?:|.*?\\.)";
-  const numbers = patternsOf(targets, "layersPattern", () =>
+  const match = patternsOf(targets, "layersPattern", () =>
     starts.map((start) => `${prefix}${start}\\.(?P<index>\\d+)\\..*`),
-  ).map((pattern) => pattern.exec(name)?.groups?.index);
-  const number = numbers.find((found) => found !== undefined);
-  return number !== undefined && wanted.includes(Number(number));
+  ).firstMatch(name);
+  return match !== undefined && wanted.includes(Number(match.found.groups?.index));
 }
 
 /** Whether PEFT puts an adapter on the module of this name (PEFT `tuners/tuners_utils.py` check_target_module_exists). */
@@ -129,6 +127,6 @@ export function valueFor(
   const values = Object.values(patterns);
   const found = patternsOf(patterns, field, () =>
     Object.keys(patterns).map((source) => `(?:.*\\.)?(?:${source})`),
-  ).findIndex((pattern) => pattern.test(name));
-  return values[found] ?? otherwise;
+  ).firstMatch(name);
+  return values[found?.index ?? -1] ?? otherwise;
 }

@@ -1,0 +1,85 @@
+import type { FileHandle } from "node:fs/promises";
+import { LARGEST_FILE, type OpenedFile, openRegular, readFrom } from "../weights/whole-file.ts";
+import { decodeCaption, utf16Of } from "./caption-text.ts";
+
+/** A line of a file, without white space at its ends. */
+export interface FileLine {
+  /** Path and number, counted from 1. */
+  readonly where: string;
+  readonly text: string;
+}
+
+const LINE_FEED = 10;
+const PIECE = 2 ** 20;
+
+/**
+ * The lines of a file that hold something, in UTF-8, or in UTF-16 that begins with its mark. It is read in pieces: millions of
+ * captions are longer than a text of Node.js can be. Throws naming the line, and BadFileError for what is no regular file.
+ */
+export async function* linesOf(path: string): AsyncGenerator<FileLine> {
+  let number = 1;
+  let parts: Buffer[] = [];
+  let length = 0;
+  const add = (part: Buffer): void => {
+    parts.push(part);
+    length += part.length;
+    if (length <= LARGEST_FILE.caption) return;
+    throw new Error(
+      `${path} line ${number}: expected at most ${LARGEST_FILE.caption} bytes but found more; write an object a line`,
+    );
+  };
+  const take = (): FileLine[] => {
+    const where = `${path} line ${number}`;
+    const text = decodeCaption(Buffer.concat(parts, length))?.trim();
+    if (text === undefined) throw new Error(`${where}: expected UTF-8 but found other bytes`);
+    [number, parts, length] = [number + 1, [], 0];
+    return text === "" ? [] : [{ where, text }];
+  };
+  for await (const piece of piecesOf(path)) {
+    let start = 0;
+    for (;;) {
+      const end = piece.indexOf(LINE_FEED, start);
+      if (end < 0) break;
+      add(piece.subarray(start, end));
+      yield* take();
+      start = end + 1;
+    }
+    add(piece.subarray(start));
+  }
+  yield* take();
+}
+
+/** The bytes of a file: what is UTF-16 in UTF-8, anything else as it is. */
+async function* piecesOf(path: string): AsyncGenerator<Buffer> {
+  const limits = { expected: "a table of captions", atMost: Number.POSITIVE_INFINITY };
+  const opened = await openRegular(path, limits);
+  try {
+    const encoding = utf16Of(await readFrom(opened, 0, 4));
+    if (encoding === undefined) yield* rawPieces(opened);
+    else yield* decoded(opened, encoding);
+  } finally {
+    await opened.file.close();
+  }
+}
+
+async function* rawPieces(opened: OpenedFile<FileHandle>): AsyncGenerator<Buffer> {
+  for (let at = 0; ; ) {
+    const piece = await readFrom(opened, at, PIECE);
+    if (piece.length === 0) return;
+    yield piece;
+    at += piece.length;
+  }
+}
+
+async function* decoded(opened: OpenedFile<FileHandle>, encoding: string): AsyncGenerator<Buffer> {
+  const decoder = new TextDecoder(encoding, { fatal: true });
+  const decode = (piece?: Buffer): Buffer => {
+    try {
+      return Buffer.from(decoder.decode(piece, { stream: piece !== undefined }));
+    } catch (error) {
+      throw new Error(`${opened.path}: expected UTF-16 but found other bytes`, { cause: error });
+    }
+  };
+  for await (const piece of rawPieces(opened)) yield decode(piece);
+  yield decode();
+}
