@@ -44,7 +44,10 @@ for (const section of sections) {
   const start = performance.now();
   const report = await section.run(sectionFolder(section.name), { index, count });
   const minutes = Math.round((performance.now() - start) / 6_000) / 10;
-  writeResult({ section: name, minutes, ...report });
+  writeResult(
+    { section: name, minutes, ...report },
+    sections.map((one) => one.name),
+  );
   for (const line of report.tried) console.log(`   ${line}`);
   for (const line of report.failures) console.log(`   FAILED ${line}`);
   failed += report.failures.length;

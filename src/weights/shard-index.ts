@@ -5,6 +5,8 @@ import { byteSize, type TensorSpec } from "./safetensors-header.ts";
 import { isObject, parseStrictJson, type StrictJson } from "./strict-json.ts";
 import { LARGEST_FILE, readWholeSync } from "./whole-file.ts";
 
+/** No file system takes longer ones. */
+const LONGEST_NAME = 255;
 const PLAIN_FILE_NAME = /^[^/\\:\0]+\.(?:safetensors|bin)$/;
 
 /**
@@ -41,7 +43,11 @@ export function parseShardIndex(path: string): ReadonlyMap<string, string> {
   for (const [tensor, file] of Object.entries(weightMap)) {
     const place = `weight_map ${quote(tensor)}`;
     // Every file of an index has the format that the index is named after.
-    if (typeof file !== "string" || !PLAIN_FILE_NAME.test(file) || extname(file) !== format) {
+    const isPlain =
+      typeof file === "string" &&
+      PLAIN_FILE_NAME.test(file) &&
+      Buffer.byteLength(file) <= LONGEST_NAME;
+    if (!isPlain || extname(file) !== format) {
       throw new BadFileError(
         path,
         place,

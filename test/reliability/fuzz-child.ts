@@ -8,8 +8,9 @@ import * as torch from "../../src/torch/index.ts";
 import { collectGarbage } from "../collect-garbage.ts";
 import { faultOf } from "./acceptable-error.ts";
 import type { FuzzJob, FuzzLine } from "./fuzz.ts";
+import type { FuzzedReader } from "./fuzzed-reader.ts";
 import { mutate } from "./mutate.ts";
-import { type FuzzedReader, readers } from "./readers.ts";
+import { readers } from "./readers.ts";
 import { say as sayLine } from "./say.ts";
 
 /** Processor time that no file may take. */

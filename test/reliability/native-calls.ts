@@ -150,8 +150,15 @@ const absurd: Make = (draw) =>
     draw,
   );
 
+/** Functions of one tensor. */
+const OF_A_TENSOR = [
+  ...["shape", "dtype", "device", "isDisposed", "toBytes", "item", "dispose", "keep", "retain"],
+  ...["guard", "requiresGrad", "isLeaf", "grad", "pageOut"],
+];
+
 /** What each function takes, in order. */
 const SIGNATURES: Readonly<Record<string, readonly Make[]>> = {
+  ...Object.fromEntries(OF_A_TENSOR.map((name) => [name, [tensor]])),
   installErrors: [oneOf(TorchError), oneOf(TensorDisposedError)],
   resolve: [oneOf("aten::add.Tensor", "aten::nothing", "add", "aten::", "::", "aten::add.Nothing")],
   schema: [oneOf("aten::add.Tensor", "aten::nothing", "")],
@@ -220,25 +227,64 @@ const SIGNATURES: Readonly<Record<string, readonly Make[]>> = {
   heartbeatStop: [absurd],
 };
 
-function call(name: string, seed: number): string | undefined {
+const floats = (...shape: number[]): Handle => {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  return held(native.fromBytes(new Float32Array(size), FLOAT32, shape));
+};
+const leaf = (...shape: number[]): Handle => {
+  const handle = floats(...shape);
+  native.setRequiresGrad(handle, true);
+  return handle;
+};
+const sum = native.resolve("aten::sum");
+
+/** Whole calls of functions whose arguments depend on one another: drawn one by one they are never right. */
+const RIGHT: Readonly<Record<string, Make>> = {
+  fromBytes: () => [new Float32Array(6), FLOAT32, [2, 3]],
+  gradients: () => {
+    const x = leaf(2, 3);
+    return [[native.call(sum, x)], [x], null, false, false, false];
+  },
+  backward: () => [[native.call(sum, leaf(2, 3))], null, false, false],
+  mapTensor: () => [file, 64, 24, FLOAT32, [2, 3]],
+  tcpStore: () => ["127.0.0.1", 0, true, 1000],
+  glooGroup: (draw) => [store(draw), 0, 1, "127.0.0.1", null, 1000],
+  allReduce: (draw) => [group(draw), floats(2, 3), "sum"],
+  broadcast: (draw) => [group(draw), floats(2, 3), 0],
+  allGather: (draw) => [group(draw), floats(4), floats(4)],
+  reduceScatter: (draw) => [group(draw), floats(4), floats(4), "sum"],
+};
+
+/** How a call ended: whether it gave a result, and what it threw that is no error. */
+interface Called {
+  readonly isAccepted: boolean;
+  readonly problem?: string;
+}
+
+function call(name: string, seed: number): Called {
   const draw = random(seed);
-  const makers = SIGNATURES[name] ?? [tensor];
+  const makers = SIGNATURES[name];
+  if (makers === undefined) throw new Error(`Expected what ${name} takes but SIGNATURES lacks it`);
   // Half of the calls are as they should be but for freed and huge values.
   const isRight = draw(2) === 0;
   const count = isRight ? makers.length : draw(makers.length + 3);
   let args: unknown[];
   try {
-    args = Array.from({ length: count }, (_, i) =>
-      isRight || draw(2) === 0 ? (makers[i] ?? absurd)(draw) : absurd(draw),
-    );
+    const whole = RIGHT[name];
+    if (isRight && whole !== undefined && draw(2) === 0) args = whole(draw) as unknown[];
+    else
+      args = Array.from({ length: count }, (_, i) =>
+        isRight || draw(2) === 0 ? (makers[i] ?? absurd)(draw) : absurd(draw),
+      );
   } catch {
-    return undefined; // an argument that could not be made is no call
+    return { isAccepted: false }; // an argument that could not be made is no call
   }
   try {
     functions[name]?.(...args);
-    return undefined;
+    return { isAccepted: true };
   } catch (error) {
-    return error instanceof Error ? undefined : `threw ${String(error)}`;
+    const isError = error instanceof Error;
+    return { isAccepted: false, ...(isError ? {} : { problem: `threw ${String(error)}` }) };
   } finally {
     native.setGradEnabled(true);
     native.setThreads(1);
@@ -252,13 +298,13 @@ for (const { reader: name, first, end } of JSON.parse(process.argv[2] ?? "[]") a
   for (let seed = first; seed < end; seed++) {
     say({ reader: name, seed });
     native.scopeBegin(native.scopeName("calls"));
-    const problem = call(name, seed);
+    const called = call(name, seed);
     try {
       native.scopeEnd(undefined);
     } catch {
       // The call ended it.
     }
-    say({ reader: name, seed, seconds: 0, ...(problem !== undefined && { problem }) });
+    say({ reader: name, seed, seconds: 0, ...called });
     if (seed % 100 === 99) collectGarbage();
   }
 }

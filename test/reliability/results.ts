@@ -41,31 +41,44 @@ export function currentCommit(): string {
 export const readResults = (): Result[] =>
   existsSync(FILE) ? (JSON.parse(readFileSync(FILE, "utf8")) as Result[]) : [];
 
-/** Puts a section's result in place of its earlier one, and into the table of docs/reliability.md. */
-export function writeResult(result: Omit<Result, "date" | "commit" | "machine">): void {
+/**
+ * Puts a section's result in place of its earlier one, and into the table of docs/reliability.md; one of the whole section also in
+ * place of those of its shards.
+ * @param names of all sections
+ */
+export function writeResult(
+  result: Omit<Result, "date" | "commit" | "machine">,
+  names: readonly string[],
+): void {
   const full: Result = {
     ...result,
     date: new Date().toISOString().slice(0, 10),
     commit: currentCommit(),
     machine: `${os.cpus()[0]?.model ?? "unknown"}, ${os.cpus().length} threads, Node ${process.version}`,
   };
-  const others = readResults().filter(({ section }) => section !== result.section);
+  const others = readResults().filter(
+    ({ section }) => section !== result.section && section.split(" ")[0] !== result.section,
+  );
   const all = [...others, full].sort((a, b) => (a.section < b.section ? -1 : 1));
   writeFileSync(FILE, `${JSON.stringify(all, undefined, 2)}\n`);
-  writeTable(all);
+  writeTable(all, names);
 }
 
-function writeTable(results: readonly Result[]): void {
+/** A row a result, and one for each section that has none. */
+function writeTable(results: readonly Result[], names: readonly string[]): void {
   const text = readFileSync(DOCUMENT, "utf8");
   const [before, rest] = text.split(BEGIN);
   const after = rest?.split(END)[1];
   if (before === undefined || after === undefined) throw new Error(`${DOCUMENT}: no marks`);
+  const known = results.map(({ section }) => section.split(" ")[0]);
+  const missing = names.filter((name) => !known.includes(name));
   const rows = results.map(({ section, date, commit, minutes, tried, failures }) => {
     const found = failures.length === 0 ? "0" : `${failures.length}: ${failures[0]}`;
     return `| \`${section}\` | ${tried.join("; ")} | ${inCell(found)} | ${date}, ${commit} | ${minutes} |`;
   });
   const head = ["| section | tried | failures | last run | minutes |", "|--|--|--|--|--|"];
-  const table = [...head, ...rows].join("\n");
+  const absent = missing.map((name) => `| \`${name}\` | not run yet | | | |`);
+  const table = [...head, ...rows, ...absent].join("\n");
   writeFileSync(DOCUMENT, `${before}${BEGIN}\n${table}\n${END}${after}`);
 }
 

@@ -155,7 +155,7 @@ export const MOST_GROUP_BYTES: number = 2 ** 30;
 const MOST_BYTES = 3 * MOST_GROUP_BYTES + ALWAYS_UNPACKED;
 const MOST_GROWTH = 200;
 /** Computing that any file may take, and what it may take by what is read. Reading takes a fiftieth of that. */
-const ALWAYS_SECONDS = 1.5;
+const ALWAYS_SECONDS = 0.8;
 const BYTES_A_SECOND = 2 * MIB;
 const ROWS_A_SECOND = 10_000;
 

@@ -28,7 +28,7 @@ let most = Number.POSITIVE_INFINITY;
 /** @param {number} bytes that somebody wants */
 function take(bytes) {
   taken += bytes;
-  if (taken > most) throw new RangeError(`more than ${most} bytes are needed to read it`);
+  if (taken > most) throw new Error(`more than ${most} bytes are needed to read it`);
 }
 
 // Memory outside of JavaScript's heap has no limit in a worker: what the reader asks for is counted here.
@@ -134,8 +134,8 @@ function leavesOf(schema) {
   /** @param {readonly string[]} parents @param {number} depth */
   const visit = (parents, depth) => {
     const element = schema[at];
-    if (element === undefined) throw new RangeError("the schema ends before its last element");
-    if (depth > DEEPEST) throw new RangeError(`columns nested deeper than ${DEEPEST}`);
+    if (element === undefined) throw new Error("the schema ends before its last element");
+    if (depth > DEEPEST) throw new Error(`columns nested deeper than ${DEEPEST}`);
     at += 1;
     const path = depth === 0 ? [] : [...parents, element.name];
     if (element.num_children === undefined) leaves.push({ path, element });
@@ -308,6 +308,16 @@ function threadPlace() {
   }
 }
 
+/**
+ * What the file has in place of what was expected: hyparquet's words and ours. Where damage leads it astray the language says of its
+ * variables what nobody can use.
+ * @param {unknown} error
+ */
+function reasonOf(error) {
+  if (!(error instanceof Error)) return String(error);
+  return error instanceof TypeError || error instanceof RangeError ? "damage" : error.message;
+}
+
 port.on("message", async (/** @type {ParquetJob} */ job) => {
   taken = 0;
   most = job.kind === "place" ? Number.POSITIVE_INFINITY : job.mostBytes;
@@ -320,6 +330,6 @@ port.on("message", async (/** @type {ParquetJob} */ job) => {
       port.postMessage({ value }, [...buffersIn(value, new Set())]);
     }
   } catch (error) {
-    port.postMessage({ error: error instanceof Error ? error.message : String(error) });
+    port.postMessage({ error: reasonOf(error) });
   }
 });
