@@ -17,7 +17,7 @@ export interface SuperviseOptions {
   readonly say: (line: string) => void;
 }
 
-/** Exit codes of a run that was asked to stop. */
+/** Exit codes of a run that was asked to stop; of several processes the first of these tells why. */
 const STOPPED: readonly number[] = [INTERRUPTED, PREEMPTED];
 /** Lines of a failed process that are shown again. */
 const LAST_LINES = 20;
@@ -94,9 +94,8 @@ async function runOnce(
       for (const { child } of survivors) child.kill("SIGKILL");
     }
     await allEnded;
-    const stopCode = ranks
-      .map(({ child }) => child.exitCode)
-      .find((code) => STOPPED.includes(code ?? 0));
+    // One that was not asked itself only knows that others were: those that a person interrupted know better.
+    const stopCode = STOPPED.find((code) => ranks.some(({ child }) => child.exitCode === code));
     const code = (firstCause(failures) ?? failures[0])?.code ?? stopCode ?? 0;
     return { code, wasStopped: failures.length === 0 || wasAsked };
   } finally {
