@@ -84,7 +84,7 @@ export class FaultSweep {
         : [
             ...(isKill ? deathProblems(faulty) : this.#refusalProblems(faulty)),
             ...(await this.#checkpointProblems(faulty)),
-            ...(await this.#recoveryProblems(command, faulty)),
+            ...(await this.#recoveryProblems(command, faulty, isKill || isRemoval(met))),
           ];
     return {
       ...point,
@@ -133,21 +133,33 @@ export class FaultSweep {
     }
   }
 
-  /** Going on, or beginning anew where nothing was begun, ends with what the unbroken run has. */
-  async #recoveryProblems(command: Command, { exitCode }: Ending): Promise<string[]> {
+  /**
+   * Going on, or beginning anew where nothing was begun, ends with what the unbroken run has. A publication that was cut off,
+   * or could not remove it, leaves its hidden folder: who calls next can't know that nobody writes there.
+   */
+  async #recoveryProblems(
+    command: Command,
+    { exitCode }: Ending,
+    mayLeave: boolean,
+  ): Promise<string[]> {
     const { whole } = this;
-    if (exitCode !== 0) {
+    if (exitCode !== 0 && !(command === "publish" && whole.isPublished)) {
       const again = await whole.call(command, { resume: command === "train" && whole.isBegun });
       if (again.exitCode !== 0)
         return [`could not go on (${again.exitCode}): ${lastLine(again.stderr)}`];
     }
-    return differences(this.#unbroken[command], whole.contents());
+    const found = [...whole.contents()].filter(
+      ([name]) => !(mayLeave && command === "publish" && name.startsWith(".tmp-published-")),
+    );
+    return differences(this.#unbroken[command], new Map(found));
   }
 }
 
 function requireSuccess(what: string, { exitCode, stderr }: Ending): void {
   if (exitCode !== 0) throw new Error(`${what} ended with ${exitCode}: ${stderr}`);
 }
+
+const isRemoval = ({ call }: LoggedCall): boolean => call === "rmdir" || call === "unlink";
 
 const deathProblems = ({ signal, exitCode }: Ending): string[] =>
   signal === "SIGKILL" ? [] : [`was not killed: ended with ${signal ?? exitCode}`];

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join, relative } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { checkpointsOf, losses, writeTinyRun } from "../fixtures/tiny-run.ts";
 import {
@@ -59,7 +60,10 @@ export class WholeRun {
   /** Writes data set, config and the fault library into a new folder. */
   static async prepare(folder: string): Promise<WholeRun> {
     mkdirSync(folder, { recursive: true });
-    return new WholeRun(folder, await writeTinyRun(folder));
+    const configFile = await writeTinyRun(folder);
+    // Pictures that were written just now may still change within their times: such are read again, and not remembered.
+    await sleep(2_500);
+    return new WholeRun(folder, configFile);
   }
 
   /** Empties the work folder; for `publish` a finished run is put there. */
@@ -77,6 +81,11 @@ export class WholeRun {
   /** Whether a run was begun that can be resumed. */
   get isBegun(): boolean {
     return existsSync(join(this.run, "config.json"));
+  }
+
+  /** Whether the published folder has its name, which it gets when it is whole. */
+  get isPublished(): boolean {
+    return existsSync(join(this.work, "published"));
   }
 
   /** Calls a command to its end. */
