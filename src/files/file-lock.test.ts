@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { CONTAINER, isolates, MACHINE } from "../../test/fixtures/namespaces.ts";
 import { FileLock, LockHeldError } from "./file-lock.ts";
 import { BEAT_MS } from "./lock-beat.ts";
 import { ownIdentity } from "./process-identity.ts";
@@ -67,21 +68,6 @@ const held = (): { readonly pid: number; readonly id: string } =>
 /** A lock as a process would leave it that was this one but for some changes. */
 const leave = (changes: object, at = path): void =>
   writeFileSync(at, JSON.stringify({ ...ownIdentity(), since: "then", id: "x", ...changes }));
-
-/** Whether processes can be put into namespaces of their own here. */
-const isolates = ((): boolean => {
-  try {
-    execFileSync("unshare", ["-p", "-f", "-u", "--mount-proc", "true"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-const CONTAINER = ["unshare", "--kill-child", "-p", "-f", "--mount-proc"];
-const MACHINE = [
-  ...["unshare", "--kill-child", "-p", "-f", "-u", "--mount-proc"],
-  ...["sh", "-c", 'hostname elsewhere && exec "$0" "$@"'],
-];
 
 describe("FileLock", () => {
   it("is there while it is held, and its folder is clean afterwards", async () => {

@@ -36,11 +36,16 @@ export class DataRecord {
   /** SHA-256 of the lines, hexadecimal. */
   readonly digest: string;
 
-  constructor(pictures: readonly RecordedPicture[]) {
+  /** @param digest where it is known already */
+  constructor(pictures: readonly RecordedPicture[], digest?: string) {
     this.pictures = pictures;
+    this.digest = digest ?? this.#hash();
+  }
+
+  #hash(): string {
     const hash = createHash("sha256");
     for (const bytes of linesToBytes(this.lines())) hash.update(bytes);
-    this.digest = hash.digest("hex");
+    return hash.digest("hex");
   }
 
   /** What it is kept as: one line a picture. */
@@ -53,12 +58,8 @@ export class DataRecord {
     data: TrainingData,
     { say, signal, afterEach }: RecordOptions = {},
   ): Promise<DataRecord> {
-    const { train, heldout, prior, contents } = data;
-    const listed = [
-      ...listedAs("train", train),
-      ...listedAs("heldout", heldout),
-      ...listedAs("class", prior),
-    ];
+    const { contents } = data;
+    const listed = listedOf(data);
     const progress = new EncodingProgress("Comparing pictures", listed.length, say);
     const pictures = await mapConcurrent(
       listed,
@@ -77,14 +78,9 @@ export class DataRecord {
   }
 
   /** Hash of the names and words alone, for which nothing is read. */
-  static wordsOf({ train, heldout, prior }: TrainingData): string {
+  static wordsOf(data: TrainingData): string {
     const hash = createHash("sha256");
-    for (const { file, words } of [
-      ...listedAs("train", train),
-      ...listedAs("heldout", heldout),
-      ...listedAs("class", prior),
-    ])
-      hash.update(JSON.stringify([file, words]));
+    for (const { file, words } of listedOf(data)) hash.update(JSON.stringify([file, words]));
     return hash.digest("hex");
   }
 
@@ -101,12 +97,18 @@ export class DataRecord {
       if (!(error instanceof SyntaxError)) throw error;
     }
     const found = hash.digest("hex");
-    if (found === digest) return new DataRecord(pictures);
+    if (found === digest) return new DataRecord(pictures, digest);
     throw new BadFileError(path, "sha256", `${digest}, as the checkpoint has it,`, found);
   }
 }
 
 type Listed = Pick<RecordedPicture, "file" | "words"> & { readonly example: Example };
+
+const listedOf = ({ train, heldout, prior }: TrainingData): Listed[] => [
+  ...listedAs("train", train),
+  ...listedAs("heldout", heldout),
+  ...listedAs("class", prior),
+];
 
 const listedAs = (list: "train" | "heldout" | "class", examples: readonly Example[]): Listed[] =>
   examples.map((example) => ({

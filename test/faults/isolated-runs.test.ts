@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseEvent } from "../../src/training/events.ts";
+import { CONTAINER, isolates, MACHINE } from "../fixtures/namespaces.ts";
 import { hasMade, trainCommand, writeTinyRun } from "../fixtures/tiny-run.ts";
 
 // Runs are started on one folder from several containers and machines, as far as namespaces make them: PIXART_ALL_FAULTS=1
@@ -19,21 +20,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, maxRetries: 3 });
 });
 
-const isolates = ((): boolean => {
-  try {
-    execFileSync("unshare", ["-p", "-f", "-u", "--mount-proc", "true"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
-const UNSHARE = ["unshare", "--kill-child", "-p", "-f", "--mount-proc"];
-const PLACES = [
-  [],
-  UNSHARE, // a container of the same hostname
-  [...UNSHARE, "-u", "sh", "-c", 'hostname elsewhere && exec "$0" "$@"'],
-];
+const PLACES = [[], CONTAINER, MACHINE];
 
 let configFile: string;
 beforeAll(async () => {
