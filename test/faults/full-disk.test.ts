@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -15,7 +15,7 @@ import * as torch from "../../src/torch/index.ts";
 import { saveCheckpoint } from "../../src/training/checkpoint.ts";
 import { writePictureLosses } from "../../src/training/picture-losses-file.ts";
 import { TensorBoardWriter } from "../../src/training/tensorboard.ts";
-import { canMount, type SmallDisk, smallDisk } from "../fixtures/small-disk.ts";
+import { canMount, fill, type SmallDisk, smallDisk } from "../fixtures/small-disk.ts";
 import { hasMade, startRun, writeTinyRun } from "../fixtures/tiny-run.ts";
 
 const top = mkdtempSync(join(tmpdir(), "pixart-full-"));
@@ -171,19 +171,18 @@ describe.skipIf(!canMount)("a disk that fills up under", () => {
 describe.skipIf(!canMount)("a disk that fills up under a run", () => {
   it("is named when the run ends", async () => {
     const disk = smallDisk(8192);
+    const configFile = await writeTinyRun(top);
+    const run = join(disk.path, "run");
+    const options = ["stages.0.checkpointEvery=1000"];
+    const child = startRun({ configFile, run, steps: 20_000, options }, "pipe");
+    const closed = once(child, "close");
     try {
-      const configFile = await writeTinyRun(top);
-      const run = join(disk.path, "run");
-      const options = ["stages.0.checkpointEvery=1000"];
-      const child = startRun({ configFile, run, steps: 20_000, options }, "pipe");
       let said = "";
       child.stderr?.on("data", (chunk) => {
         said += chunk;
       });
-      const closed = once(child, "close");
       expect(await hasMade(child, run, 1010)).toBe(true);
-      const { bavail, bsize } = statfsSync(disk.path);
-      writeFileSync(join(disk.path, "filler"), Buffer.alloc(Number(bavail * bsize)));
+      fill(disk);
       const [code] = await closed;
       expect(code).toBe(1);
       expect(said.trim().split("\n").at(-1)).toMatch(
@@ -192,6 +191,8 @@ describe.skipIf(!canMount)("a disk that fills up under a run", () => {
         ),
       );
     } finally {
+      child.kill("SIGKILL");
+      await closed;
       disk.detach();
     }
   });

@@ -2,7 +2,7 @@ import vm from "node:vm";
 import { pythonPattern } from "./python-pattern.ts";
 
 /** Of all patterns of an adapter's field with all names: what PEFT users write takes a hundredth of it. */
-const MOST_MS = 1500;
+const MOST_MS = 1000;
 const LONGEST = 10_000;
 
 /** What the search goes through, and where it is. */
