@@ -62,8 +62,12 @@ function splitTopLevel(text: string): string[] {
 // Arguments that eager tensors of this library never set.
 const OMITTED = new Set(["layout", "pin_memory", "memory_format", "non_blocking"]);
 
+/** libtorch's own operators go without their namespace. */
+const fullName = (overload: string): string =>
+  overload.includes("::") ? overload : `aten::${overload}`;
+
 function parse(overload: string): Schema {
-  const text = native.schema(`aten::${overload}`);
+  const text = native.schema(fullName(overload));
   const arrow = text.lastIndexOf(" -> ");
   const open = text.indexOf("(");
   const body = text.slice(open + 1, text.lastIndexOf(")", arrow));
@@ -156,7 +160,7 @@ function wrapResult(schema: Schema, call: string): string {
 const constants: string[] = [];
 const constantOf = (overload: string): string => {
   const name = overload.replace(/\W/g, "_").toUpperCase();
-  const line = `const ${name} = native.resolve("aten::${overload}");`;
+  const line = `const ${name} = native.resolve("${fullName(overload)}");`;
   if (!constants.includes(line)) constants.push(line);
   return name;
 };

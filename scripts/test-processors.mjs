@@ -31,6 +31,7 @@ const SETTINGS = [
   ["oneDNN at AVX2", { ONEDNN_MAX_CPU_ISA: "AVX2" }],
   ["oneDNN at AVX-512 without AMX and bfloat16", { ONEDNN_MAX_CPU_ISA: "AVX512_CORE" }],
   ["one thread", { OMP_NUM_THREADS: "1" }],
+  ["all products by oneDNN", { PIXART_PRODUCTS: "onednn" }],
 ];
 
 /** The tests that compare numbers, pictures or files of weights. */

@@ -19,6 +19,7 @@ type EngineReport =
       readonly builtAgainst: string;
       readonly threads: number;
       readonly cpuCapability: string;
+      readonly products: string;
       readonly devices: DeviceReport[];
     }
   | { readonly problem: string };
@@ -88,7 +89,8 @@ async function examine(): Promise<Report> {
 async function examineEngine(): Promise<EngineReport> {
   try {
     const torch = await import("../torch/index.ts");
-    const { libtorch, builtAgainst, threads, cpuCapability, devices } = torch.engineInfo();
+    const { libtorch, builtAgainst, threads, cpuCapability, products, devices } =
+      torch.engineInfo();
     const tryDevice = (device: string): DeviceReport => {
       const works: DType[] = [];
       const fails: { dtype: DType; reason: string }[] = [];
@@ -108,7 +110,8 @@ async function examineEngine(): Promise<EngineReport> {
       }
       return { device, works, fails };
     };
-    return { libtorch, builtAgainst, threads, cpuCapability, devices: devices.map(tryDevice) };
+    const tried = devices.map(tryDevice);
+    return { libtorch, builtAgainst, threads, cpuCapability, products, devices: tried };
   } catch (error) {
     return { problem: messageOf(error) };
   }
@@ -139,6 +142,7 @@ function format(report: Report): string {
       "addon",
       `loads libtorch ${engine.libtorch}, built against ${builtAgainst}; ${threads} threads, ${cpuCapability}`,
     ]);
+    lines.push(["products", engine.products]);
     for (const { device, works, fails } of engine.devices) {
       const failures = fails.map(({ dtype, reason }) => `\nnot in ${dtype}: ${reason}`);
       lines.push([device, `computes in ${works.join(", ") || "no dtype"}${failures.join("")}`]);

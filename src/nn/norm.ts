@@ -49,10 +49,18 @@ export class LayerNorm extends Module {
   override forward(x: Tensor): Tensor {
     return functional.layerNorm(x, this.#shape, this.weight, this.bias, { eps: this.#eps });
   }
+
+  /** Normalises, then scales and shifts, as adaptive layer norm does: (B, N, D) by (B, 1, D) each. */
+  modulated(x: Tensor, shift: Tensor, scale: Tensor): Tensor {
+    if (this.weight !== undefined) return this.forward(x).mul(scale.add(1)).add(shift);
+    return functional.modulatedNorm(x, shift, scale, { eps: this.#eps });
+  }
 }
 
 /** Divides the last dimension by its root mean square, computed in float32 (Zhang and Sennrich, 2019, arXiv 1910.07467). */
 export class RMSNorm extends Module {
+  static override readonly makesTemporaries: boolean = false;
+
   readonly weight: Tensor; // (D)
   readonly #eps: number;
 
@@ -63,8 +71,6 @@ export class RMSNorm extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    const wide = x.float();
-    const scale = wide.square().mean([-1], true).add(this.#eps).rsqrt();
-    return wide.mul(scale).to({ dtype: this.weight.dtype }).mul(this.weight);
+    return functional.rmsNorm(x, this.weight, { eps: this.#eps });
   }
 }

@@ -112,6 +112,7 @@ export interface Native {
     loaded: string;
     config: string;
     cpuCapability: string;
+    products: string;
     threads: number;
     devices: string[];
   };

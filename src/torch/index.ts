@@ -99,6 +99,8 @@ export interface EngineInfo {
   readonly threads: number;
   /** The instruction set that libtorch's own kernels use, such as AVX512. */
   readonly cpuCapability: string;
+  /** Which library multiplies matrices on the CPU; PIXART_PRODUCTS overrides it ("onednn" or "default"). */
+  readonly products: string;
 }
 
 /** Describes the loaded engine. */
@@ -111,6 +113,7 @@ export function engineInfo(): EngineInfo {
     devices: info.devices,
     threads: info.threads,
     cpuCapability: info.cpuCapability,
+    products: info.products,
   };
 }
 

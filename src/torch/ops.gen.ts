@@ -173,13 +173,13 @@ const ZEROS_LIKE = native.resolve("aten::zeros_like");
 const ONES_LIKE = native.resolve("aten::ones_like");
 const EMPTY_LIKE = native.resolve("aten::empty_like");
 const RANDN_LIKE = native.resolve("aten::randn_like");
-const LINEAR = native.resolve("aten::linear");
+const PIXART__LINEAR = native.resolve("pixart::linear");
 const CONV2D = native.resolve("aten::conv2d");
 const GROUP_NORM = native.resolve("aten::group_norm");
 const LAYER_NORM = native.resolve("aten::layer_norm");
-const RMS_NORM = native.resolve("aten::rms_norm");
+const PIXART__RMS_NORM = native.resolve("pixart::rms_norm");
 const EMBEDDING = native.resolve("aten::embedding");
-const GELU = native.resolve("aten::gelu");
+const PIXART__GELU = native.resolve("pixart::gelu");
 const SCALED_DOT_PRODUCT_ATTENTION = native.resolve("aten::scaled_dot_product_attention");
 const MSE_LOSS = native.resolve("aten::mse_loss");
 const L1_LOSS = native.resolve("aten::l1_loss");
@@ -193,7 +193,8 @@ const DROPOUT = native.resolve("aten::dropout");
 const UPSAMPLE_NEAREST2D_VEC = native.resolve("aten::upsample_nearest2d.vec");
 const UPSAMPLE_BILINEAR2D_VEC = native.resolve("aten::upsample_bilinear2d.vec");
 const UPSAMPLE_BICUBIC2D_VEC = native.resolve("aten::upsample_bicubic2d.vec");
-const _ADDMM_ACTIVATION = native.resolve("aten::_addmm_activation");
+const PIXART__MODULATED_NORM = native.resolve("pixart::modulated_norm");
+const PIXART__GATED_RESIDUAL = native.resolve("pixart::gated_residual");
 const _FOREACH_MUL__SCALAR = native.resolve("aten::_foreach_mul_.Scalar");
 const _FOREACH_MUL__TENSOR = native.resolve("aten::_foreach_mul_.Tensor");
 const _FOREACH_ADD__SCALAR = native.resolve("aten::_foreach_add_.Scalar");
@@ -1040,9 +1041,9 @@ export function randnLike(input: Tensor, { dtype, device }: { dtype?: DType | un
   return wrap(native.call(RANDN_LIKE, input.handle, dtypeCode(dtype), undefined, device));
 }
 
-/** `linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor` */
+/** `pixart::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor` */
 export function linear(input: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
-  return wrap(native.call(LINEAR, input.handle, weight.handle, bias?.handle));
+  return wrap(native.call(PIXART__LINEAR, input.handle, weight.handle, bias?.handle));
 }
 
 /** `conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
@@ -1060,9 +1061,9 @@ export function layerNorm(input: Tensor, normalizedShape: readonly number[], wei
   return wrap(native.call(LAYER_NORM, input.handle, normalizedShape, weight?.handle, bias?.handle, eps, cudnnEnable));
 }
 
-/** `rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor` */
-export function rmsNorm(input: Tensor, normalizedShape: readonly number[], weight?: Tensor | null, { eps }: { eps?: number | undefined } = {}): Tensor {
-  return wrap(native.call(RMS_NORM, input.handle, normalizedShape, weight?.handle, eps));
+/** `pixart::rms_norm(Tensor x, Tensor weight, *, float eps) -> Tensor` */
+export function rmsNorm(x: Tensor, weight: Tensor, { eps }: { eps: number }): Tensor {
+  return wrap(native.call(PIXART__RMS_NORM, x.handle, weight.handle, eps));
 }
 
 /** `embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor` */
@@ -1070,9 +1071,9 @@ export function embedding(weight: Tensor, indices: Tensor, { paddingIdx, scaleGr
   return wrap(native.call(EMBEDDING, weight.handle, indices.handle, paddingIdx, scaleGradByFreq, sparse));
 }
 
-/** `gelu(Tensor self, *, str approximate="none") -> Tensor` */
+/** `pixart::gelu(Tensor self, *, str approximate="none") -> Tensor` */
 export function gelu(input: Tensor, { approximate }: { approximate?: string | undefined } = {}): Tensor {
-  return wrap(native.call(GELU, input.handle, approximate));
+  return wrap(native.call(PIXART__GELU, input.handle, approximate));
 }
 
 /** `silu(Tensor self) -> Tensor` */
@@ -1155,9 +1156,14 @@ export function upsampleBicubic2d(input: Tensor, outputSize: readonly number[] |
   return wrap(native.call(UPSAMPLE_BICUBIC2D_VEC, input.handle, outputSize, alignCorners, scaleFactors));
 }
 
-/** `_addmm_activation(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, bool use_gelu=False) -> Tensor` */
-export function linearGelu(input: Tensor, mat1: Tensor, mat2: Tensor, { beta, alpha, useGelu }: { beta?: number | undefined; alpha?: number | undefined; useGelu?: boolean | undefined } = {}): Tensor {
-  return wrap(native.call(_ADDMM_ACTIVATION, input.handle, mat1.handle, mat2.handle, beta, alpha, useGelu));
+/** `pixart::modulated_norm(Tensor x, Tensor shift, Tensor scale, *, float eps) -> Tensor` */
+export function modulatedNorm(x: Tensor, shift: Tensor, scale: Tensor, { eps }: { eps: number }): Tensor {
+  return wrap(native.call(PIXART__MODULATED_NORM, x.handle, shift.handle, scale.handle, eps));
+}
+
+/** `pixart::gated_residual(Tensor x, Tensor gate, Tensor z) -> Tensor` */
+export function gatedResidual(x: Tensor, gate: Tensor, z: Tensor): Tensor {
+  return wrap(native.call(PIXART__GATED_RESIDUAL, x.handle, gate.handle, z.handle));
 }
 
 /** `_foreach_mul_.Tensor(Tensor(a!)[] self, Tensor other) -> ()` */

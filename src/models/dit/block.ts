@@ -3,7 +3,6 @@ import { functional as F, type Tensor } from "../../torch/index.ts";
 import { Attention } from "../attention.ts";
 import { chunk } from "../chunk.ts";
 import { FeedForward, type FeedForwardActivation } from "../feed-forward.ts";
-import { modulate } from "../modulate.ts";
 
 // Shapes: B batch, N image tokens, D hidden width.
 
@@ -60,9 +59,9 @@ export class DiTBlock extends Module {
   override forward(x: Tensor, condition: Tensor): Tensor {
     const modulation = this.norm1.call(condition); // (B, 6, D)
     const [shift1, scale1, gate1, shift2, scale2, gate2] = chunk(modulation, 6, 1); // (B, 1, D) each
-    const attended = this.attn1.call(modulate(this.norm1.norm.call(x), shift1, scale1)); // (B, N, D)
-    const mixed = x.add(gate1.mul(attended)); // (B, N, D)
-    const fed = this.ff.call(modulate(this.norm3.call(mixed), shift2, scale2)); // (B, N, D)
-    return mixed.add(gate2.mul(fed)); // (B, N, D)
+    const attended = this.attn1.call(this.norm1.norm.modulated(x, shift1, scale1)); // (B, N, D)
+    const mixed = F.gatedResidual(x, gate1, attended); // (B, N, D)
+    const fed = this.ff.call(this.norm3.modulated(mixed, shift2, scale2)); // (B, N, D)
+    return F.gatedResidual(mixed, gate2, fed); // (B, N, D)
   }
 }

@@ -6,7 +6,6 @@ import { refuseUnmergedAdapters } from "../adapters/index.ts";
 import { chunk } from "../chunk.ts";
 import { PatchEmbed, TimestepEmbedding, timestepSinusoid, unpatchify } from "../embeddings.ts";
 import { initialize } from "../initialize.ts";
-import { modulate } from "../modulate.ts";
 import { loadPretrained, loadSingleFile, type PretrainedOptions } from "../pretrained.ts";
 import type { SingleFileOptions } from "../single-file.ts";
 import { DiTBlock } from "./block.ts";
@@ -135,7 +134,7 @@ export class DiTTransformer2DModel extends Module {
 
     const modulation = this.projOut1.call(F.silu(condition)).unsqueeze(1); // (B, 1, 2·D)
     const [shift, scale] = chunk(modulation, 2, 2); // (B, 1, D) each
-    const tokens = this.projOut2.call(modulate(this.normOut.call(x), shift, scale)); // (B, N, p·p·C_out)
+    const tokens = this.projOut2.call(this.normOut.modulated(x, shift, scale)); // (B, N, p·p·C_out)
     return unpatchify(tokens, h, w, patchSize); // (B, C_out, H, W)
   }
 

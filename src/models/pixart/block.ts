@@ -1,9 +1,8 @@
 import { init, LayerNorm, Module } from "../../nn/index.ts";
-import { checkpoint, Tensor } from "../../torch/index.ts";
+import { checkpoint, functional as F, Tensor } from "../../torch/index.ts";
 import { Attention, type ContextKeys } from "../attention.ts";
 import { chunk } from "../chunk.ts";
 import { FeedForward, type FeedForwardActivation } from "../feed-forward.ts";
-import { modulate } from "../modulate.ts";
 import type { PatchGrid } from "./kv-compression.ts";
 import { SelfAttention, type SelfAttentionOptions } from "./self-attention.ts";
 
@@ -65,12 +64,12 @@ export class PixArtBlock extends Module {
       6,
       1,
     ); // (B, 1, D) each
-    const attended = this.attn1.call(modulate(this.norm1.call(x), shift1, scale1), grid); // (B, N, D)
-    const image = x.add(gate1.mul(attended)); // (B, N, D)
+    const attended = this.attn1.call(this.norm1.modulated(x, shift1, scale1), grid); // (B, N, D)
+    const image = F.gatedResidual(x, gate1, attended); // (B, N, D)
     // The caption enters by a bare residual: no norm, no modulation and no gate.
     const informed = image.add(this.attn2.call(image, caption, maskBias)); // (B, N, D)
-    const fed = this.ff.call(modulate(this.norm2.call(informed), shift2, scale2)); // (B, N, D)
-    return informed.add(gate2.mul(fed)); // (B, N, D)
+    const fed = this.ff.call(this.norm2.modulated(informed, shift2, scale2)); // (B, N, D)
+    return F.gatedResidual(informed, gate2, fed); // (B, N, D)
   }
 }
 

@@ -13,7 +13,6 @@ import { chunk } from "../chunk.ts";
 import { PatchEmbed, unpatchify } from "../embeddings.ts";
 import type { LayerCount } from "../held-layers.ts";
 import { initialize } from "../initialize.ts";
-import { modulate } from "../modulate.ts";
 import { loadPretrained, loadSingleFile, type QuantizedPretrainedOptions } from "../pretrained.ts";
 import type { SingleFileOptions } from "../single-file.ts";
 import { type BlockConditions, PixArtBlock, runBlock } from "./block.ts";
@@ -155,7 +154,7 @@ export class PixArtTransformer2DModel extends Module {
   project(x: Tensor, time: Tensor, { h, w }: PatchGrid): Tensor {
     // The last layer takes the embedded time itself, not the modulation made from it.
     const [shift, scale] = chunk(this.scaleShiftTable.add(time.unsqueeze(1)), 2, 1); // (B, 1, D) each
-    const tokens = this.projOut.call(modulate(this.normOut.call(x), shift, scale)); // (B, N, p·p·C_out)
+    const tokens = this.projOut.call(this.normOut.modulated(x, shift, scale)); // (B, N, p·p·C_out)
     return unpatchify(tokens, h, w, this.config.patchSize);
   }
 

@@ -1,0 +1,182 @@
+// Where a product of a layer is decided: which of libtorch's libraries multiplies, by processor, type and shape.
+#include "products.h"
+
+#include <ATen/autocast_mode.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/linear.h>
+#include <torch/library.h>
+
+#include <cstdlib>
+
+#include "derivatives.h"
+
+namespace pixart {
+
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::tensor_list;
+
+// Shapes: M rows, K inputs, N outputs; x (…, K), weight (N, K), bias (N).
+
+enum class Maker { kAny, kIntel, kAmd };
+
+// oneDNN multiplies from so many rows on, to so many, where the weight has so many numbers at least; libtorch's own choice (MKL for
+// float32) does elsewhere. `ratio` is what was measured: oneDNN's speed over that choice, and on what.
+struct Rule {
+  Maker maker;
+  at::ScalarType type;
+  bool backward;
+  int64_t least_rows, most_rows, least_numbers;
+  const char* ratio;
+};
+
+constexpr int64_t kAnyRows = int64_t{1} << 62;
+
+// All with AVX-512: without it neither was measured, and libtorch chooses.
+constexpr Rule kRules[] = {
+    {Maker::kAmd, at::kFloat, false, 8, kAnyRows, 0, "2.1 to 2.6, on 17 rows of T5 4.0; Zen 5"},
+    {Maker::kAmd, at::kFloat, true, 64, kAnyRows, 0, "1.6 to 1.95, on 17 rows of T5 below 1; Zen 5"},
+    {Maker::kIntel, at::kFloat, false, 8, 256, int64_t{1} << 24, "1.24 to 1.30 on 17 rows, 1.09 on 120; Xeon with AMX"},
+    {Maker::kAny, at::kBFloat16, false, 2, kAnyRows, 0, "1.02 to 1.44, 0.92 on 17 rows of 4096 x 4096; Xeon with AMX"},
+};
+
+static Maker maker() {
+#ifdef __x86_64__
+  __builtin_cpu_init();
+  if (__builtin_cpu_is("intel")) return Maker::kIntel;
+  if (__builtin_cpu_is("amd")) return Maker::kAmd;
+#endif
+  return Maker::kAny;
+}
+
+static bool has_avx512() {
+#ifdef __x86_64__
+  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+#else
+  return false;
+#endif
+}
+
+using LinearPointwise = Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, c10::string_view,
+                               c10::List<std::optional<at::Scalar>>, std::optional<c10::string_view>);
+
+// What this process multiplies by.
+struct Choice {
+  std::vector<Rule> rules;
+  std::optional<c10::TypedOperatorHandle<LinearPointwise>> onednn;  // builds of libtorch without oneDNN lack it
+  std::string forced;
+
+  Choice() {
+    const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+    if (!found) return;
+    onednn = found->typed<LinearPointwise>();
+    const char* wanted = std::getenv("PIXART_PRODUCTS");
+    forced = wanted ? wanted : "";
+    if (forced == "onednn") {
+      for (const auto type : {at::kFloat, at::kBFloat16}) {
+        for (const bool backward : {false, true}) rules.push_back({Maker::kAny, type, backward, 1, kAnyRows, 0, ""});
+      }
+    } else if (forced != "default" && has_avx512()) {
+      for (const Rule& rule : kRules) {
+        if (rule.maker == Maker::kAny || rule.maker == maker()) rules.push_back(rule);
+      }
+    }
+  }
+
+  bool takes_onednn(at::ScalarType type, bool backward, int64_t rows, int64_t numbers) const {
+    for (const Rule& rule : rules) {
+      if (rule.type == type && rule.backward == backward && rows >= rule.least_rows && rows <= rule.most_rows && numbers >= rule.least_numbers) return true;
+    }
+    return false;
+  }
+};
+
+static const Choice& choice() {
+  static const Choice made;
+  return made;
+}
+
+std::string describe_products() {
+  std::string out;
+  for (const Rule& rule : choice().rules) {
+    out += std::string(out.empty() ? "" : "; ") + "oneDNN for " + (rule.type == at::kFloat ? "float32" : "bfloat16") + (rule.backward ? " gradients" : "") +
+           " from " + std::to_string(rule.least_rows) + (rule.most_rows == kAnyRows ? "" : " to " + std::to_string(rule.most_rows)) + " rows" +
+           (rule.least_numbers == 0 ? "" : " and " + std::to_string(rule.least_numbers) + " weights");
+  }
+  if (out.empty()) return "libtorch's own choice";
+  return out + "; else libtorch's own choice";
+}
+
+static Tensor by_onednn(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
+  return choice().onednn->call(x, weight, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
+}
+
+static Tensor forward_product(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, int64_t rows) {
+  if (choice().takes_onednn(x.scalar_type(), false, rows, weight.numel())) return by_onednn(x, weight, bias);
+  return at::linear(x, weight, bias);
+}
+
+// a b of matrices
+static Tensor backward_product(const Tensor& a, const Tensor& b, bool onednn) {
+  return onednn ? by_onednn(a.contiguous(), b.t().contiguous(), {}) : a.matmul(b);
+}
+
+struct LinearFunction : torch::autograd::Function<LinearFunction> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, int64_t rows) {
+    ctx->save_for_backward({x, weight, bias.value_or(Tensor())});
+    return forward_product(x, weight, bias, rows);
+  }
+
+  static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
+    if (c10::GradMode::is_enabled()) {
+      auto out = again(ctx, grads[0], [](const auto& in) {
+        return at::linear(in[0], in[1], in[2].defined() ? std::optional(in[2]) : std::nullopt);
+      });
+      out.emplace_back();
+      return out;
+    }
+    const auto saved = ctx->get_saved_variables();
+    const Tensor &x = saved[0], &weight = saved[1];
+    const Tensor grad = grads[0].reshape({-1, weight.size(0)});
+    const bool onednn = choice().takes_onednn(x.scalar_type(), true, grad.size(0), weight.numel());
+    tensor_list out(4);
+    if (ctx->needs_input_grad(0)) out[0] = backward_product(grad, weight, onednn).view(x.sizes());
+    if (ctx->needs_input_grad(1)) out[1] = backward_product(grad.t(), x.reshape({-1, weight.size(1)}), onednn);
+    if (saved[2].defined() && ctx->needs_input_grad(2)) out[2] = grad.sum(0);
+    return out;
+  }
+};
+
+// Whether oneDNN may be asked at all: float32 or bfloat16 alike on the CPU, with shapes that libtorch would not refuse.
+static bool is_plain(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
+  const auto fits = [&x](const Tensor& t) { return t.device().is_cpu() && t.layout() == at::kStrided && t.scalar_type() == x.scalar_type(); };
+  if (x.scalar_type() != at::kFloat && x.scalar_type() != at::kBFloat16) return false;
+  if (!fits(x) || !fits(weight) || x.dim() < 2 || weight.dim() != 2 || x.size(-1) != weight.size(1) || x.numel() == 0 || weight.numel() == 0) return false;
+  return !bias || (fits(*bias) && bias->dim() == 1 && bias->size(0) == weight.size(0));
+}
+
+static Tensor linear(const Tensor& given_x, const Tensor& given_weight, const std::optional<Tensor>& given_bias) {
+  Tensor x = given_x, weight = given_weight;
+  std::optional<Tensor> bias = given_bias;
+  if (choice().rules.empty() || !x.device().is_cpu()) return at::linear(x, weight, bias);
+  if (at::autocast::is_autocast_enabled(at::kCPU)) {
+    const auto type = at::autocast::get_autocast_dtype(at::kCPU);
+    x = at::autocast::cached_cast(type, x, at::kCPU);
+    weight = at::autocast::cached_cast(type, weight, at::kCPU);
+    if (bias) bias = at::autocast::cached_cast(type, *bias, at::kCPU);
+  }
+  if (!is_plain(x, weight, bias)) return at::linear(x, weight, bias);
+  const int64_t rows = x.numel() / x.size(-1);
+  const bool asks = wants_grad({&x, &weight, bias ? &*bias : &x});
+  const bool fast = choice().takes_onednn(x.scalar_type(), false, rows, weight.numel());
+  if (!fast && !(asks && choice().takes_onednn(x.scalar_type(), true, rows, weight.numel()))) return at::linear(x, weight, bias);
+  c10::impl::ExcludeDispatchKeyGuard plain(c10::DispatchKey::AutocastCPU);
+  if (asks) return LinearFunction::apply(x, weight, bias, rows);
+  return by_onednn(x, weight, bias);
+}
+
+TORCH_LIBRARY_FRAGMENT(pixart, library) {
+  library.def("linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", &linear);
+}
+
+}  // namespace pixart

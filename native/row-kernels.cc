@@ -1,0 +1,287 @@
+// Everything but the table is internal to this file, and no library's templates are used: the linker would keep one copy of
+// each for all levels, and might keep one that the processor can't run.
+#include "row-kernels.h"
+
+#include <cstring>
+
+namespace pixart {
+namespace {
+
+constexpr int64_t kLanes = 16;
+typedef float Floats __attribute__((vector_size(64)));
+typedef int32_t Ints __attribute__((vector_size(64)));
+typedef uint32_t Words __attribute__((vector_size(64)));
+typedef uint16_t Halves __attribute__((vector_size(32)));
+
+struct BFloat16 {
+  uint16_t bits;
+};
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE Floats spread(float value) {
+  return value - Floats{};
+}
+
+INLINE Floats load_all(const float* from) {
+  Floats out;
+  std::memcpy(&out, from, sizeof out);
+  return out;
+}
+
+INLINE Floats load_all(const BFloat16* from) {
+  Halves halves;
+  std::memcpy(&halves, from, sizeof halves);
+  const Words words = __builtin_convertvector(halves, Words) << 16;
+  return (Floats)words;
+}
+
+INLINE void store_all(float* to, Floats value) {
+  std::memcpy(to, &value, sizeof value);
+}
+
+// To the nearest, to the even one of two.
+INLINE void store_all(BFloat16* to, Floats value) {
+  const Words bits = (Words)value;
+  const Words nearest = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  const Words is_number = (Words)(value == value);
+  const Halves halves = __builtin_convertvector((nearest & is_number) | (0x7fc0 & ~is_number), Halves);
+  std::memcpy(to, &halves, sizeof halves);
+}
+
+// The first `count` of the lanes; the others are 0.
+template <typename T>
+INLINE Floats load(const T* from, int64_t count) {
+  if (count == kLanes) return load_all(from);
+  T lanes[kLanes] = {};
+  std::memcpy(lanes, from, static_cast<size_t>(count) * sizeof(T));
+  return load_all(lanes);
+}
+
+template <typename T>
+INLINE void store(T* to, Floats value, int64_t count) {
+  if (count == kLanes) return store_all(to, value);
+  T lanes[kLanes];
+  store_all(lanes, value);
+  std::memcpy(to, lanes, static_cast<size_t>(count) * sizeof(T));
+}
+
+// body(i, count) for each vector of a row; all but the last are full.
+template <typename Body>
+INLINE void each_vector(int64_t width, const Body& body) {
+  int64_t i = 0;
+  for (; i + kLanes <= width; i += kLanes) body(i, kLanes);
+  if (i < width) body(i, width - i);
+}
+
+INLINE float total(Floats value) {
+  float lanes[kLanes];
+  store_all(lanes, value);
+  for (int64_t half = kLanes / 2; half > 0; half /= 2) {
+    for (int64_t i = 0; i < half; i++) lanes[i] += lanes[i + half];
+  }
+  return lanes[0];
+}
+
+// The sum of term(i, count) over a row, in four sums side by side: one alone waits for itself.
+template <typename Term>
+INLINE float sum(int64_t width, const Term& term) {
+  Floats sums[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= width; i += 4 * kLanes) {
+    for (int64_t j = 0; j < 4; j++) sums[j] += term(i + j * kLanes, kLanes);
+  }
+  for (; i + kLanes <= width; i += kLanes) sums[0] += term(i, kLanes);
+  if (i < width) sums[1] += term(i, width - i);
+  return total((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
+// Ones in the first `count` lanes, zeros in the others.
+INLINE Floats only(int64_t count) {
+  const Ints places = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const Ints is_in = places < (static_cast<int32_t>(count) - Ints{});
+  return (Floats)((Ints)spread(1) & is_in);
+}
+
+template <typename X, typename Y>
+void modulated_norm(const ModulatedNorm& job) {
+  for (int64_t row = 0; row < job.rows; row++) {
+    const X* x = static_cast<const X*>(job.x) + row * job.width;
+    Y* y = static_cast<Y*>(job.y) + row * job.width;
+    const float width = static_cast<float>(job.width);
+    const float mean = sum(job.width, [x](int64_t i, int64_t count) { return load(x + i, count); }) / width;
+    const float variance = sum(job.width, [x, mean](int64_t i, int64_t count) {
+      const Floats off = (load(x + i, count) - mean) * (count == kLanes ? spread(1) : only(count));
+      return off * off;
+    }) / width;
+    const float inverse = 1 / __builtin_sqrtf(variance + job.eps);
+    if (job.stats) {
+      job.stats[2 * row] = mean;
+      job.stats[2 * row + 1] = inverse;
+    }
+    each_vector(job.width, [&](int64_t i, int64_t count) {
+      const Floats normal = (load(x + i, count) - mean) * inverse;
+      store(y + i, normal * (load(job.scale + i, count) + 1) + load(job.shift + i, count), count);
+    });
+  }
+}
+
+template <typename G, typename X>
+void modulated_norm_grad(const ModulatedNormGrad& job) {
+  for (int64_t row = 0; row < job.rows; row++) {
+    const G* grad = static_cast<const G*>(job.grad) + row * job.width;
+    const X* x = static_cast<const X*>(job.x) + row * job.width;
+    X* grad_x = static_cast<X*>(job.grad_x) + row * job.width;
+    const float mean = job.stats[2 * row], inverse = job.stats[2 * row + 1];
+    Floats slopes = {}, products = {};
+    each_vector(job.width, [&](int64_t i, int64_t count) {
+      const Floats g = load(grad + i, count);
+      const Floats normal = (load(x + i, count) - mean) * inverse;
+      const Floats slope = g * (load(job.scale + i, count) + 1);
+      slopes += slope;
+      products += slope * normal;
+      store(job.grad_shift + i, load(job.grad_shift + i, count) + g, count);
+      store(job.grad_scale + i, load(job.grad_scale + i, count) + g * normal, count);
+    });
+    const float width = static_cast<float>(job.width);
+    const float slope_mean = total(slopes) / width, product_mean = total(products) / width;
+    each_vector(job.width, [&](int64_t i, int64_t count) {
+      const Floats normal = (load(x + i, count) - mean) * inverse;
+      const Floats slope = load(grad + i, count) * (load(job.scale + i, count) + 1);
+      store(grad_x + i, (slope - slope_mean - normal * product_mean) * inverse, count);
+    });
+  }
+}
+
+template <typename X, typename Z, typename Y>
+void gated_residual(const GatedResidual& job) {
+  for (int64_t row = 0; row < job.rows; row++) {
+    const X* x = static_cast<const X*>(job.x) + row * job.width;
+    const Z* z = static_cast<const Z*>(job.z) + row * job.width;
+    Y* y = static_cast<Y*>(job.y) + row * job.width;
+    each_vector(job.width, [&](int64_t i, int64_t count) {
+      store(y + i, load(x + i, count) + load(job.gate + i, count) * load(z + i, count), count);
+    });
+  }
+}
+
+template <typename G, typename Z>
+void gated_residual_grad(const GatedResidualGrad& job) {
+  for (int64_t row = 0; row < job.rows; row++) {
+    const G* grad = static_cast<const G*>(job.grad) + row * job.width;
+    const Z* z = static_cast<const Z*>(job.z) + row * job.width;
+    Z* grad_z = static_cast<Z*>(job.grad_z) + row * job.width;
+    each_vector(job.width, [&](int64_t i, int64_t count) {
+      const Floats g = load(grad + i, count);
+      store(grad_z + i, g * load(job.gate + i, count), count);
+      store(job.grad_gate + i, load(job.grad_gate + i, count) + g * load(z + i, count), count);
+    });
+  }
+}
+
+template <typename X, typename Y>
+void rms_norm(const RmsNorm& job) {
+  for (int64_t row = 0; row < job.rows; row++) {
+    const X* x = static_cast<const X*>(job.x) + row * job.width;
+    Y* y = static_cast<Y*>(job.y) + row * job.width;
+    const float squares = sum(job.width, [x](int64_t i, int64_t count) {
+      const Floats value = load(x + i, count);
+      return value * value;
+    });
+    const float inverse = 1 / __builtin_sqrtf(squares / static_cast<float>(job.width) + job.eps);
+    each_vector(job.width, [&](int64_t i, int64_t count) {
+      store(y + i, load(x + i, count) * inverse * load(job.weight + i, count), count);
+    });
+  }
+}
+
+// 2^n e^r for the whole n nearest to x / ln 2 and r what remains, by its series: an error of 1e-7.
+INLINE Floats exponential(Floats x) {
+  x = x < spread(-87) ? spread(-87) : x;
+  x = x > spread(88) ? spread(88) : x;
+  const Floats shifter = spread(12582912);  // 1.5 · 2^23: the sum's lowest bits are the whole number
+  const Floats shifted = x * 1.44269504f + shifter;
+  const Floats n = shifted - shifter;
+  const Floats r = x - n * 0.693145752f - n * 1.42860677e-6f;
+  Floats series = spread(1 / 5040.f);
+  series = series * r + 1 / 720.f;
+  series = series * r + 1 / 120.f;
+  series = series * r + 1 / 24.f;
+  series = series * r + 1 / 6.f;
+  series = series * r + 0.5f;
+  series = series * r + 1;
+  series = series * r + 1;
+  const Ints power = ((Ints)shifted - (Ints)shifter + 127) << 23;
+  return series * (Floats)power;
+}
+
+// tanh's form of GELU is x σ(2u) for u = √(2/π) (x + 0.044715 x³).
+constexpr float kSlope = 1.5957691216057308f;          // 2 √(2/π)
+constexpr float kCubic = 0.044715f * kSlope;
+
+INLINE Floats gelu_gate(Floats x) {
+  return 1 / (1 + exponential(-x * (kSlope + kCubic * x * x)));
+}
+
+template <typename T>
+void gelu(const Gelu& job) {
+  const T* x = static_cast<const T*>(job.x);
+  T* y = static_cast<T*>(job.y);
+  each_vector(job.count, [&](int64_t i, int64_t count) {
+    const Floats value = load(x + i, count);
+    store(y + i, value * gelu_gate(value), count);
+  });
+}
+
+template <typename T>
+void gelu_grad(const GeluGrad& job) {
+  const T* grad = static_cast<const T*>(job.grad);
+  const T* x = static_cast<const T*>(job.x);
+  T* grad_x = static_cast<T*>(job.grad_x);
+  each_vector(job.count, [&](int64_t i, int64_t count) {
+    const Floats value = load(x + i, count);
+    const Floats gate = gelu_gate(value);
+    const Floats slope = gate + value * gate * (1 - gate) * (kSlope + 3 * kCubic * value * value);
+    store(grad_x + i, load(grad + i, count) * slope, count);
+  });
+}
+
+constexpr bool is_float(Number kind) {
+  return kind == Number::kFloat;
+}
+
+}  // namespace
+
+// The level's name in the table's: Base, Avx2 or Avx512.
+#define TABLE_OF(level) k##level##RowKernels
+#define TABLE(level) TABLE_OF(level)
+
+const RowKernels TABLE(PIXART_LEVEL) = {
+    [](const ModulatedNorm& job) {
+      if (is_float(job.x_kind)) return modulated_norm<float, float>(job);
+      if (is_float(job.y_kind)) return modulated_norm<BFloat16, float>(job);
+      modulated_norm<BFloat16, BFloat16>(job);
+    },
+    [](const ModulatedNormGrad& job) {
+      if (is_float(job.x_kind)) return modulated_norm_grad<float, float>(job);
+      if (is_float(job.grad_kind)) return modulated_norm_grad<float, BFloat16>(job);
+      modulated_norm_grad<BFloat16, BFloat16>(job);
+    },
+    [](const GatedResidual& job) {
+      if (!is_float(job.y_kind)) return gated_residual<BFloat16, BFloat16, BFloat16>(job);
+      if (is_float(job.x_kind)) return is_float(job.z_kind) ? gated_residual<float, float, float>(job) : gated_residual<float, BFloat16, float>(job);
+      is_float(job.z_kind) ? gated_residual<BFloat16, float, float>(job) : gated_residual<BFloat16, BFloat16, float>(job);
+    },
+    [](const GatedResidualGrad& job) {
+      if (!is_float(job.grad_kind)) return gated_residual_grad<BFloat16, BFloat16>(job);
+      is_float(job.z_kind) ? gated_residual_grad<float, float>(job) : gated_residual_grad<float, BFloat16>(job);
+    },
+    [](const RmsNorm& job) {
+      if (is_float(job.x_kind)) return is_float(job.y_kind) ? rms_norm<float, float>(job) : rms_norm<float, BFloat16>(job);
+      is_float(job.y_kind) ? rms_norm<BFloat16, float>(job) : rms_norm<BFloat16, BFloat16>(job);
+    },
+    [](const Gelu& job) { is_float(job.kind) ? gelu<float>(job) : gelu<BFloat16>(job); },
+    [](const GeluGrad& job) { is_float(job.kind) ? gelu_grad<float>(job) : gelu_grad<BFloat16>(job); },
+};
+
+}  // namespace pixart

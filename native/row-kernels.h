@@ -1,0 +1,99 @@
+// Passes over rows of numbers in memory, compiled once for each level of vector instructions.
+#pragma once
+
+#include <cstdint>
+
+namespace pixart {
+
+// In memory; in registers all are float32.
+enum class Number : uint8_t { kFloat, kBFloat16 };
+
+// y = norm(x) (1 + scale) + shift, where norm() takes the mean from a row and divides it by its deviation.
+struct ModulatedNorm {
+  const void* x;
+  const float* scale;
+  const float* shift;
+  void* y;
+  float* stats;  // mean and inverse deviation of each row; null where nobody wants them
+  int64_t rows, width;
+  float eps;
+  Number x_kind, y_kind;
+};
+
+// Adds the rows' share to grad_scale and grad_shift.
+struct ModulatedNormGrad {
+  const void* grad;
+  const void* x;
+  const float* stats;
+  const float* scale;
+  void* grad_x;
+  float* grad_scale;
+  float* grad_shift;
+  int64_t rows, width;
+  Number grad_kind, x_kind;
+};
+
+// y = x + gate z
+struct GatedResidual {
+  const void* x;
+  const float* gate;
+  const void* z;
+  void* y;
+  int64_t rows, width;
+  Number x_kind, z_kind, y_kind;
+};
+
+// Adds the rows' share to grad_gate.
+struct GatedResidualGrad {
+  const void* grad;
+  const float* gate;
+  const void* z;
+  void* grad_z;
+  float* grad_gate;
+  int64_t rows, width;
+  Number grad_kind, z_kind;
+};
+
+// y = x weight / the root mean square of x's row
+struct RmsNorm {
+  const void* x;
+  const float* weight;
+  void* y;
+  int64_t rows, width;
+  float eps;
+  Number x_kind, y_kind;
+};
+
+// y = GELU(x) in its tanh form
+struct Gelu {
+  const void* x;
+  void* y;
+  int64_t count;
+  Number kind;
+};
+
+struct GeluGrad {
+  const void* grad;
+  const void* x;
+  void* grad_x;
+  int64_t count;
+  Number kind;
+};
+
+struct RowKernels {
+  void (*modulated_norm)(const ModulatedNorm&);
+  void (*modulated_norm_grad)(const ModulatedNormGrad&);
+  void (*gated_residual)(const GatedResidual&);
+  void (*gated_residual_grad)(const GatedResidualGrad&);
+  void (*rms_norm)(const RmsNorm&);
+  void (*gelu)(const Gelu&);
+  void (*gelu_grad)(const GeluGrad&);
+};
+
+extern const RowKernels kBaseRowKernels;
+#ifdef __x86_64__
+extern const RowKernels kAvx2RowKernels;
+extern const RowKernels kAvx512RowKernels;
+#endif
+
+}  // namespace pixart

@@ -1,0 +1,248 @@
+import { describe, expect, it } from "vitest";
+import * as torch from "./index.ts";
+import { functional as F } from "./index.ts";
+
+// Each fused operator against the composition that it stands for, computed in float64.
+
+type Inputs = readonly torch.Tensor[];
+type Compute = (...inputs: torch.Tensor[]) => torch.Tensor;
+
+interface Fused {
+  readonly name: string;
+  readonly fused: Compute;
+  readonly plain: Compute;
+  readonly shapes: (size: Size) => readonly (readonly number[])[];
+}
+
+interface Size {
+  readonly batch: number;
+  readonly tokens: number;
+  readonly width: number;
+}
+
+const EPS = 1e-6;
+const tokens = ({ batch, tokens, width }: Size): number[] => [batch, tokens, width];
+const row = ({ batch, width }: Size): number[] => [batch, 1, width];
+
+const operators: readonly Fused[] = [
+  {
+    name: "modulatedNorm",
+    fused: (x, shift, scale) => F.modulatedNorm(x, shift, scale, { eps: EPS }),
+    plain: (x, shift, scale) =>
+      F.layerNorm(x, [x.size(-1)], undefined, undefined, { eps: EPS })
+        .mul(scale.add(1))
+        .add(shift),
+    shapes: (size) => [tokens(size), row(size), row(size)],
+  },
+  {
+    name: "gatedResidual",
+    fused: (x, gate, z) => F.gatedResidual(x, gate, z),
+    plain: (x, gate, z) => x.add(gate.mul(z)),
+    shapes: (size) => [tokens(size), row(size), tokens(size)],
+  },
+  {
+    name: "gelu",
+    fused: (x) => F.gelu(x, { approximate: "tanh" }),
+    plain: (x) =>
+      x
+        .pow(3)
+        .mul(0.044715)
+        .add(x)
+        .mul(Math.sqrt(2 / Math.PI))
+        .tanh()
+        .add(1)
+        .mul(x)
+        .mul(0.5),
+    shapes: (size) => [tokens(size)],
+  },
+  {
+    name: "rmsNorm",
+    fused: (x, weight) => F.rmsNorm(x, weight, { eps: EPS }),
+    plain: (x, weight) => x.mul(x.square().mean([-1], true).add(EPS).rsqrt()).mul(weight),
+    shapes: (size) => [tokens(size), [size.width]],
+  },
+  {
+    name: "linear",
+    fused: (x, weight, bias) => F.linear(x, weight, bias),
+    plain: (x, weight, bias) => x.matmul(weight.t()).add(bias),
+    shapes: (size) => [tokens(size), [size.width + 3, size.width], [size.width + 3]],
+  },
+];
+
+const sizes: readonly Size[] = [
+  { batch: 2, tokens: 70, width: 72 },
+  { batch: 1, tokens: 3, width: 1152 },
+  { batch: 3, tokens: 33, width: 17 }, // one vector and one number
+  { batch: 2, tokens: 5, width: 1 },
+];
+
+const cases = operators.flatMap((operator) =>
+  sizes.map((size) => ({
+    ...operator,
+    size,
+    label: `${operator.name} of ${size.batch} x ${size.tokens} x ${size.width}`,
+  })),
+);
+
+function draw(shapes: readonly (readonly number[])[], dtype: torch.DType): torch.Tensor[] {
+  const generator = torch.generator(7);
+  return shapes.map((shape, i) =>
+    torch
+      .randn(shape, { generator })
+      .mul(1.5)
+      .add(i === 0 ? 0.3 : 0)
+      .to({ dtype }),
+  );
+}
+
+const wide = (inputs: Inputs): torch.Tensor[] =>
+  inputs.map((input) => input.to({ dtype: "float64" }));
+
+/** The largest difference over the largest value. */
+const error = (actual: torch.Tensor, expected: torch.Tensor): number =>
+  torch.noGrad(() =>
+    torch.tidy(() => {
+      const difference = actual.to({ dtype: "float64" }).sub(expected).abs().amax().item();
+      return difference / Math.max(expected.abs().amax().item(), 1e-3);
+    }),
+  );
+
+/** Results and gradients of a weighted sum of them. */
+function derive(compute: Compute, inputs: Inputs): { y: torch.Tensor; grads: torch.Tensor[] } {
+  const leaves = inputs.map((input) => input.detach().clone().requiresGrad_());
+  const y = compute(...leaves);
+  const weights = torch
+    .arange(
+      0,
+      y.shape.reduce((a, b) => a * b, 1),
+    )
+    .reshape(y.shape)
+    .mul(0.37)
+    .sin()
+    .to({ dtype: y.dtype });
+  return { y, grads: torch.grad(y.mul(weights).sum(), leaves) as torch.Tensor[] };
+}
+
+describe("fused operators", () => {
+  it.each(cases)("$label: float32 and its gradients", ({ fused, plain, shapes, size }) => {
+    torch.tidy(() => {
+      const inputs = draw(shapes(size), "float32");
+      const expected = derive(plain, wide(inputs));
+      expect(
+        error(
+          torch.noGrad(() => fused(...inputs)),
+          expected.y,
+        ),
+      ).toBeLessThan(1e-6);
+      const actual = derive(fused, inputs);
+      expect(error(actual.y, expected.y)).toBeLessThan(1e-6);
+      expect(actual.grads.length).toBe(inputs.length);
+      for (const [i, grad] of actual.grads.entries()) {
+        const exact = expected.grads[i];
+        if (exact === undefined) throw new Error("a gradient is missing");
+        expect(grad.shape).toEqual(exact.shape);
+        // In rows of one number all that a norm leaves is rounding.
+        if (size.width > 1) expect(error(grad, exact)).toBeLessThan(1e-5);
+      }
+    });
+  });
+
+  it.each(cases)("$label: bfloat16", ({ fused, plain, shapes, size }) => {
+    torch.tidy(() => {
+      const inputs = draw(shapes(size), "bfloat16");
+      const expected = derive(plain, wide(inputs));
+      const actual = derive(fused, inputs);
+      expect(actual.y.dtype).toBe("bfloat16");
+      // Rounded once at the end, and so at most by half a step.
+      expect(
+        error(
+          torch.noGrad(() => fused(...inputs)),
+          expected.y,
+        ),
+      ).toBeLessThan(2 ** -8);
+      for (const [i, grad] of actual.grads.entries()) {
+        expect(grad.dtype).toBe("bfloat16");
+        if (size.width > 1)
+          expect(error(grad, expected.grads[i] as torch.Tensor)).toBeLessThan(0.04);
+      }
+    });
+  });
+
+  const ofTwoTypes = operators.filter(({ name }) => name !== "gelu" && name !== "linear");
+  it.each(ofTwoTypes)("$name takes numbers of two types", ({ fused, plain, shapes }) => {
+    torch.tidy(() => {
+      const [first, ...rest] = draw(shapes(sizes[0] as Size), "bfloat16") as [
+        torch.Tensor,
+        ...torch.Tensor[],
+      ];
+      const inputs = [first, ...rest.map((input) => input.float())];
+      const actual = derive(fused, inputs);
+      expect(actual.y.dtype).toBe("float32");
+      const expected = derive(plain, wide(inputs));
+      // The composition may round between its steps.
+      expect(error(actual.y, expected.y)).toBeLessThan(2 ** -8);
+      expect(actual.grads.map(({ dtype }) => dtype)).toEqual(inputs.map(({ dtype }) => dtype));
+      for (const [i, grad] of actual.grads.entries()) {
+        expect(error(grad, expected.grads[i] as torch.Tensor)).toBeLessThan(0.04);
+      }
+    });
+  });
+
+  it.each(operators.slice(0, 2))("$name spreads one row over a batch", ({ fused, plain }) => {
+    torch.tidy(() => {
+      const [x, a, b] = draw(
+        [[3, 5, 8], [1, 1, 8], fused === operators[0]?.fused ? [1, 1, 8] : [3, 5, 8]],
+        "float32",
+      );
+      const inputs = [x, a, b] as torch.Tensor[];
+      const [actual, expected] = [derive(fused, inputs), derive(plain, wide(inputs))];
+      expect(error(actual.y, expected.y)).toBeLessThan(1e-6);
+      for (const [i, grad] of actual.grads.entries()) {
+        expect(error(grad, expected.grads[i] as torch.Tensor)).toBeLessThan(1e-5);
+      }
+    });
+  });
+
+  it.each(operators)("$name has second derivatives", ({ fused, plain, shapes }) => {
+    const norm = (compute: Compute, inputs: Inputs): torch.Tensor => {
+      const leaves = inputs.map((input) => input.detach().clone().requiresGrad_());
+      const y = compute(...leaves);
+      const firsts = torch.grad(y.mul(y).sum(), leaves, { createGraph: true }) as torch.Tensor[];
+      const sum = firsts.reduce<torch.Tensor>(
+        (all, grad) => all.add(grad.square().sum()),
+        torch.tensor(0, { dtype: y.dtype }),
+      );
+      return torch.grad(sum, leaves.slice(0, 1))[0] as torch.Tensor;
+    };
+    torch.tidy(() => {
+      const inputs = draw(shapes({ batch: 2, tokens: 3, width: 4 }), "float32");
+      expect(error(norm(fused, inputs), norm(plain, wide(inputs)))).toBeLessThan(1e-4);
+    });
+  });
+
+  it.each(operators.slice(0, 4))(
+    "$name gives equal bits with any number of threads",
+    ({ fused, shapes }) => {
+      const threads = torch.engineInfo().threads;
+      torch.tidy(() => {
+        const inputs = draw(shapes({ batch: 2, tokens: 70, width: 40 }), "float32");
+        const bits = [1, 3].map((count) => {
+          torch.setThreads(count);
+          const { y, grads } = derive(fused, inputs);
+          return [y, ...grads].map((tensor) => tensor.detach().toFloat32Array());
+        });
+        torch.setThreads(threads);
+        expect(bits[1]).toEqual(bits[0]);
+      });
+    },
+  );
+
+  it("refuses shapes as the composition does", () => {
+    torch.tidy(() => {
+      const [x, row] = [torch.zeros([2, 3, 4]), torch.zeros([2, 1, 5])];
+      expect(() => F.modulatedNorm(x, row, row, { eps: EPS })).toThrow(/must match the size/);
+      expect(() => F.gatedResidual(x, row, x)).toThrow(/must match the size/);
+      expect(() => F.linear(x, torch.zeros([3, 5]))).toThrow(/linear/);
+    });
+  });
+});
