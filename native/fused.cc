@@ -67,15 +67,24 @@ struct Rows {
 // So many rows make one piece of work. Sums over rows are made piece by piece, so that they don't depend on the number of threads.
 constexpr int64_t kPieceRows = 32;
 
-struct Pieces {
-  int64_t tokens, of_item, count;
+// Numbers that are worth waking another thread for.
+constexpr int64_t kGrain = 32768;
 
-  explicit Pieces(const Tensor& x) : tokens(x.size(1)), of_item((tokens + kPieceRows - 1) / kPieceRows), count(x.size(0) * of_item) {}
+static int64_t grain_of(int64_t numbers) {
+  return std::max<int64_t>(1, kGrain / numbers);
+}
+
+struct Pieces {
+  int64_t tokens, of_item, count, grain;
+
+  explicit Pieces(const Tensor& x)
+      : tokens(x.size(1)), of_item((tokens + kPieceRows - 1) / kPieceRows), count(x.size(0) * of_item),
+        grain(grain_of(std::min(tokens, kPieceRows) * x.size(2))) {}
 
   // work(piece, batch item, first row of all, rows)
   template <typename Work>
   void each(const Work& work) const {
-    at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
       for (int64_t piece = begin; piece < end; piece++) {
         const int64_t item = piece / of_item, first = piece % of_item * kPieceRows;
         work(piece, item, item * tokens + first, std::min(kPieceRows, tokens - first));
@@ -216,14 +225,12 @@ static Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   }
   Tensor y = at::empty(x.sizes(), x.options().dtype(weight.scalar_type()));
   const Tensor weights = weight.to(at::kFloat).contiguous();
-  at::parallel_for(0, x.numel() / x.size(-1), kPieceRows, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, x.numel() / x.size(-1), grain_of(x.size(-1)), [&](int64_t begin, int64_t end) {
     kernels().rms_norm({at_row(x, begin), weights.const_data_ptr<float>(), at_row(y, begin), end - begin, x.size(-1),
                         static_cast<float>(eps), kind_of(x), kind_of(y)});
   });
   return y;
 }
-
-constexpr int64_t kPieceNumbers = 8192;
 
 static char* at_number(const Tensor& t, int64_t i) {
   return static_cast<char*>(t.data_ptr()) + i * t.element_size();
@@ -237,7 +244,7 @@ static bool is_dense(const Tensor& t) {
 struct GeluFunction : torch::autograd::Function<GeluFunction> {
   static Tensor compute(const Tensor& x) {
     Tensor y = at::empty_like(x);
-    at::parallel_for(0, x.numel(), kPieceNumbers, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, x.numel(), kGrain, [&](int64_t begin, int64_t end) {
       kernels().gelu({at_number(x, begin), at_number(y, begin), end - begin, kind_of(x)});
     });
     return y;
@@ -253,7 +260,7 @@ struct GeluFunction : torch::autograd::Function<GeluFunction> {
     const Tensor x = ctx->get_saved_variables()[0];
     Tensor grad_x = at::empty_like(x), grad = grads[0];
     if (grad.strides() != x.strides()) grad = at::empty_like(x).copy_(grad);
-    at::parallel_for(0, x.numel(), kPieceNumbers, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, x.numel(), kGrain, [&](int64_t begin, int64_t end) {
       kernels().gelu_grad({at_number(grad, begin), at_number(x, begin), at_number(grad_x, begin), end - begin, kind_of(x)});
     });
     return {grad_x};

@@ -40,7 +40,8 @@ export class Attention extends Module {
   override forward(x: Tensor, context: Tensor | ContextKeys = x, bias?: Tensor): Tensor {
     const q = this.toQ.call(x); // (B, N, D)
     const { keys, values } = context instanceof Tensor ? this.contextKeys(context) : context;
-    return this.toOut.call(attend(q, keys, values, this.#heads, bias));
+    const attended = F.attention(q, keys, values, { mask: bias, heads: this.#heads }); // (B, N, D)
+    return this.toOut.call(attended);
   }
 
   /** What attention to a context (B, L, contextDim) takes of it. */
@@ -53,24 +54,4 @@ export class Attention extends Module {
 export interface ContextKeys {
   readonly keys: Tensor;
   readonly values: Tensor;
-}
-
-/**
- * Attention in `heads` equal parts of the width: queries (B, N, D) to keys and values (B, L, D) → (B, N, D). `bias` is
- * added to the logits, broadcast to (B, M, N, L).
- */
-export function attend(
-  queries: Tensor,
-  keys: Tensor,
-  values: Tensor,
-  heads: number,
-  bias?: Tensor,
-): Tensor {
-  const split = (x: Tensor): Tensor => x.reshape([x.size(0), x.size(1), heads, -1]).transpose(1, 2);
-  const q = split(queries); // (B, M, N, E)
-  const k = split(keys); // (B, M, L, E)
-  const v = split(values); // (B, M, L, E)
-  const mask = bias === undefined ? {} : { attnMask: bias };
-  const attended = F.scaledDotProductAttention(q, k, v, mask); // (B, M, N, E)
-  return attended.transpose(1, 2).flatten(2, 3);
 }

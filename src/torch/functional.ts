@@ -3,6 +3,7 @@ import { upsampleBicubic2d, upsampleBilinear2d, upsampleNearest2d } from "./ops.
 import type { Tensor } from "./tensor.ts";
 
 export {
+  attention,
   avgPool2d,
   conv2d,
   crossEntropy,

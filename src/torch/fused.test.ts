@@ -7,6 +7,8 @@ import { functional as F } from "./index.ts";
 type Inputs = readonly torch.Tensor[];
 type Compute = (...inputs: torch.Tensor[]) => torch.Tensor;
 
+type Three = [torch.Tensor, torch.Tensor, torch.Tensor];
+
 interface Fused {
   readonly name: string;
   readonly fused: Compute;
@@ -243,6 +245,112 @@ describe("fused operators", () => {
       expect(() => F.modulatedNorm(x, row, row, { eps: EPS })).toThrow(/must match the size/);
       expect(() => F.gatedResidual(x, row, x)).toThrow(/must match the size/);
       expect(() => F.linear(x, torch.zeros([3, 5]))).toThrow(/linear/);
+    });
+  });
+
+  describe("attention", () => {
+    const exact = (
+      q: torch.Tensor,
+      k: torch.Tensor,
+      v: torch.Tensor,
+      heads: number,
+      mask?: torch.Tensor,
+    ) => {
+      const split = (x: torch.Tensor) =>
+        x.reshape([x.size(0), x.size(1), heads, -1]).transpose(1, 2);
+      const logits = split(q)
+        .matmul(split(k).transpose(2, 3))
+        .div(Math.sqrt(q.size(2) / heads));
+      const weights = (mask === undefined ? logits : logits.add(mask)).softmax(-1);
+      return weights.matmul(split(v)).transpose(1, 2).flatten(2, 3);
+    };
+    // What is computed in blocks of 48 queries and 256 keys, and what libtorch computes.
+    const lengths = [
+      { heads: 3, queries: 150, keys: 150, width: 8 },
+      { heads: 2, queries: 49, keys: 300, width: 72 },
+      { heads: 16, queries: 256, keys: 256, width: 72 },
+      { heads: 2, queries: 1, keys: 1030, width: 128 },
+      { heads: 1, queries: 130, keys: 128, width: 17 },
+      { heads: 1, queries: 130, keys: 128, width: 200 },
+      { heads: 4, queries: 16, keys: 16, width: 64 },
+    ];
+    const drawn = ({ heads, queries, keys, width }: (typeof lengths)[number], dtype: torch.DType) =>
+      draw(
+        [queries, keys, keys].map((count) => [2, count, heads * width]),
+        dtype,
+      ) as Three;
+
+    it.each(lengths)("$queries queries, $keys keys, $heads heads of $width", (size) => {
+      torch.tidy(() => {
+        const [q, k, v] = drawn(size, "float32");
+        const [wideQ, wideK, wideV] = wide([q, k, v]) as Three;
+        const expected = exact(wideQ, wideK, wideV, size.heads);
+        const actual = torch.noGrad(() => F.attention(q, k, v, { heads: size.heads }));
+        expect(actual.shape).toEqual(q.shape);
+        expect(error(actual, expected)).toBeLessThan(3e-6);
+        const scale = 1 / Math.sqrt(size.width);
+        const scaled = torch.noGrad(() => F.attention(q, k, v, { heads: size.heads, scale }));
+        expect(error(scaled, expected)).toBeLessThan(3e-6);
+      });
+    });
+
+    it.each(lengths)(
+      "has gradients: $queries queries, $keys keys, $heads heads of $width",
+      (size) => {
+        torch.tidy(() => {
+          for (const [dtype, most] of [
+            ["float32", 1e-5],
+            ["bfloat16", 0.04],
+          ] as const) {
+            const inputs = drawn(size, dtype);
+            const expected = derive((...qkv) => exact(...(qkv as Three), size.heads), wide(inputs));
+            const actual = derive(
+              (...qkv) => F.attention(...(qkv as Three), { heads: size.heads }),
+              inputs,
+            );
+            expect(error(actual.y, expected.y)).toBeLessThan(most);
+            for (const [i, grad] of actual.grads.entries()) {
+              expect(grad.dtype).toBe(dtype);
+              expect(error(grad, expected.grads[i] as torch.Tensor)).toBeLessThan(most);
+            }
+          }
+        });
+      },
+    );
+
+    it("reads tokens that lie apart, and logits of any size", () => {
+      torch.tidy(() => {
+        const all = draw([[1, 200, 3 * 32]], "float32")[0] as torch.Tensor;
+        const [q, k, v] = all.mul(10).chunk(3, 2) as Three;
+        const expected = exact(...(wide([q, k, v]) as Three), 2);
+        const actual = torch.noGrad(() => F.attention(q, k, v, { heads: 2 }));
+        expect(error(actual, expected)).toBeLessThan(1e-4); // float32 logits of 1,000
+      });
+    });
+
+    it("adds a mask, in training in bfloat16 too", () => {
+      torch.tidy(() => {
+        const [q, k, v] = drawn({ heads: 2, queries: 16, keys: 16, width: 8 }, "bfloat16");
+        const mask = torch.zeros([1, 1, 1, 16], { dtype: "bfloat16" });
+        mask.narrow(3, 10, 6).fill_(-10_000);
+        const seen = (x: torch.Tensor) => x.narrow(1, 0, 10);
+        const expected = exact(...(wide([q, seen(k), seen(v)]) as Three), 2);
+        const trained = F.attention(q.clone().requiresGrad_(), k, v, { mask, heads: 2 });
+        expect(error(trained, expected)).toBeLessThan(0.02);
+        expect(
+          error(
+            torch.noGrad(() => F.attention(q, k, v, { mask, heads: 2 })),
+            expected,
+          ),
+        ).toBeLessThan(0.02);
+      });
+    });
+
+    it("refuses widths that heads don't divide", () => {
+      const x = torch.zeros([1, 2, 10]);
+      expect(() => F.attention(x, x, x, { heads: 3 })).toThrow(
+        "Expected a width divisible by 3 heads but received 10",
+      );
     });
   });
 });

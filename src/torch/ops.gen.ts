@@ -193,6 +193,7 @@ const DROPOUT = native.resolve("aten::dropout");
 const UPSAMPLE_NEAREST2D_VEC = native.resolve("aten::upsample_nearest2d.vec");
 const UPSAMPLE_BILINEAR2D_VEC = native.resolve("aten::upsample_bilinear2d.vec");
 const UPSAMPLE_BICUBIC2D_VEC = native.resolve("aten::upsample_bicubic2d.vec");
+const PIXART__ATTENTION = native.resolve("pixart::attention");
 const PIXART__MODULATED_NORM = native.resolve("pixart::modulated_norm");
 const PIXART__GATED_RESIDUAL = native.resolve("pixart::gated_residual");
 const _FOREACH_MUL__SCALAR = native.resolve("aten::_foreach_mul_.Scalar");
@@ -1154,6 +1155,11 @@ export function upsampleBilinear2d(input: Tensor, outputSize: readonly number[] 
 /** `upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
 export function upsampleBicubic2d(input: Tensor, outputSize: readonly number[] | undefined, alignCorners: boolean, scaleFactors?: readonly number[]): Tensor {
   return wrap(native.call(UPSAMPLE_BICUBIC2D_VEC, input.handle, outputSize, alignCorners, scaleFactors));
+}
+
+/** `pixart::attention(Tensor q, Tensor k, Tensor v, Tensor? mask=None, *, int heads, float? scale=None) -> Tensor` */
+export function attention(q: Tensor, k: Tensor, v: Tensor, { mask, heads, scale }: { mask?: Tensor | null | undefined; heads: number; scale?: number | undefined }): Tensor {
+  return wrap(native.call(PIXART__ATTENTION, q.handle, k.handle, v.handle, mask?.handle, heads, scale));
 }
 
 /** `pixart::modulated_norm(Tensor x, Tensor shift, Tensor scale, *, float eps) -> Tensor` */

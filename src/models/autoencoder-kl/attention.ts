@@ -25,10 +25,10 @@ export class SpatialAttention extends Module {
   /** (B, C, H, W) → (B, C, H, W) */
   override forward(x: Tensor): Tensor {
     const h = this.groupNorm.call(x.flatten(2, 3)).transpose(1, 2); // (B, N, C)
-    const q = this.toQ.call(h).unsqueeze(1); // (B, 1, N, C)
-    const k = this.toK.call(h).unsqueeze(1);
-    const v = this.toV.call(h).unsqueeze(1);
-    const attended = F.scaledDotProductAttention(q, k, v).squeeze(1); // (B, N, C)
+    const q = this.toQ.call(h); // (B, N, C)
+    const k = this.toK.call(h);
+    const v = this.toV.call(h);
+    const attended = F.attention(q, k, v, { heads: 1 }); // (B, N, C)
     const residual = this.toOut.call(attended).transpose(1, 2).reshape(x.shape); // (B, C, H, W)
     return residual.add(x);
   }

@@ -1,6 +1,5 @@
 import { Conv2d, init, LayerNorm, Linear, Module } from "../../nn/index.ts";
-import type { Tensor } from "../../torch/index.ts";
-import { attend } from "../attention.ts";
+import { functional as F, type Tensor } from "../../torch/index.ts";
 import {
   everyRowAndColumn,
   everyToken,
@@ -68,7 +67,7 @@ export class SelfAttention extends Module {
     const q = this.qNorm?.call(projected.q) ?? projected.q; // (B, N, D)
     const k = this.#compress(this.kNorm?.call(projected.k) ?? projected.k, grid); // (B, L, D)
     const v = this.#compress(projected.v, grid); // (B, L, D)
-    return this.toOut.call(attend(q, k, v, this.#heads));
+    return this.toOut.call(F.attention(q, k, v, { heads: this.#heads }));
   }
 
   #compress(tokens: Tensor, grid: PatchGrid): Tensor {

@@ -27,11 +27,7 @@ export class T5Attention extends Module {
    * @param bias (1 or B, H, L, L) added to the logits: relative position, and the lowest number at padding
    */
   override forward(x: Tensor, bias: Tensor): Tensor {
-    const heads = [this.#heads, -1];
-    const q = this.q.call(x).unflatten(2, heads).transpose(1, 2); // (B, H, L, K)
-    const k = this.k.call(x).unflatten(2, heads).transpose(1, 2);
-    const v = this.v.call(x).unflatten(2, heads).transpose(1, 2);
-    const attended = F.scaledDotProductAttention(q, k, v, { attnMask: bias, scale: 1 });
-    return this.o.call(attended.transpose(1, 2).flatten(2, 3)); // (B, L, D)
+    const [q, k, v] = [this.q.call(x), this.k.call(x), this.v.call(x)]; // (B, L, H·K) each
+    return this.o.call(F.attention(q, k, v, { mask: bias, heads: this.#heads, scale: 1 })); // (B, L, D)
   }
 }

@@ -1,0 +1,81 @@
+// Sixteen float32 numbers at once, in whatever vectors the compiler was told to use. All is internal to the file that includes this,
+// and no library's templates are used: files are compiled for several levels of instructions, the linker would keep one copy of each
+// template for all of them, and might keep one that the processor can't run.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace pixart {
+namespace {
+
+constexpr int64_t kLanes = 16;
+typedef float Floats __attribute__((vector_size(64)));
+typedef int32_t Ints __attribute__((vector_size(64)));
+typedef uint32_t Words __attribute__((vector_size(64)));
+typedef uint16_t Halves __attribute__((vector_size(32)));
+
+struct BFloat16 {
+  uint16_t bits;
+};
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE Floats spread(float value) {
+  return value - Floats{};
+}
+
+INLINE Floats load_all(const float* from) {
+  Floats out;
+  std::memcpy(&out, from, sizeof out);
+  return out;
+}
+
+INLINE Floats load_all(const BFloat16* from) {
+  Halves halves;
+  std::memcpy(&halves, from, sizeof halves);
+  const Words words = __builtin_convertvector(halves, Words) << 16;
+  return (Floats)words;
+}
+
+INLINE void store_all(float* to, Floats value) {
+  std::memcpy(to, &value, sizeof value);
+}
+
+// To the nearest, to the even one of two.
+INLINE void store_all(BFloat16* to, Floats value) {
+  const Words bits = (Words)value;
+  const Words nearest = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  const Words is_number = (Words)(value == value);
+  const Halves halves = __builtin_convertvector((nearest & is_number) | (0x7fc0 & ~is_number), Halves);
+  std::memcpy(to, &halves, sizeof halves);
+}
+
+// The first `count` of the lanes; the others are 0.
+template <typename T>
+INLINE Floats load(const T* from, int64_t count) {
+  if (count == kLanes) return load_all(from);
+  T lanes[kLanes] = {};
+  std::memcpy(lanes, from, static_cast<size_t>(count) * sizeof(T));
+  return load_all(lanes);
+}
+
+template <typename T>
+INLINE void store(T* to, Floats value, int64_t count) {
+  if (count == kLanes) return store_all(to, value);
+  T lanes[kLanes];
+  store_all(lanes, value);
+  std::memcpy(to, lanes, static_cast<size_t>(count) * sizeof(T));
+}
+
+INLINE float total(Floats value) {
+  float lanes[kLanes];
+  store_all(lanes, value);
+  for (int64_t half = kLanes / 2; half > 0; half /= 2) {
+    for (int64_t i = 0; i < half; i++) lanes[i] += lanes[i + half];
+  }
+  return lanes[0];
+}
+
+}  // namespace
+}  // namespace pixart
