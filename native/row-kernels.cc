@@ -176,6 +176,28 @@ void gelu_grad(const GeluGrad& job) {
   });
 }
 
+template <typename T>
+void moments(const Moments& job) {
+  const T* x = static_cast<const T*>(job.x);
+  const float count = static_cast<float>(job.count);
+  const float mean = sum(job.count, [x](int64_t i, int64_t lanes) { return load(x + i, lanes); }) / count;
+  *job.mean = mean;
+  *job.squares = sum(job.count, [x, mean](int64_t i, int64_t lanes) {
+    const Floats off = (load(x + i, lanes) - mean) * (lanes == kLanes ? spread(1) : only(lanes));
+    return off * off;
+  });
+}
+
+template <typename T>
+void scaled_silu(const ScaledSilu& job) {
+  const T* x = static_cast<const T*>(job.x);
+  T* y = static_cast<T*>(job.y);
+  each_vector(job.count, [&](int64_t i, int64_t count) {
+    const Floats value = load(x + i, count) * job.scale + job.shift;
+    store(y + i, value / (1 + exponential(-value)), count);
+  });
+}
+
 constexpr bool is_float(Number kind) {
   return kind == Number::kFloat;
 }
@@ -212,6 +234,8 @@ const RowKernels TABLE(PIXART_LEVEL) = {
     },
     [](const Gelu& job) { is_float(job.kind) ? gelu<float>(job) : gelu<BFloat16>(job); },
     [](const GeluGrad& job) { is_float(job.kind) ? gelu_grad<float>(job) : gelu_grad<BFloat16>(job); },
+    [](const Moments& job) { is_float(job.kind) ? moments<float>(job) : moments<BFloat16>(job); },
+    [](const ScaledSilu& job) { is_float(job.kind) ? scaled_silu<float>(job) : scaled_silu<BFloat16>(job); },
 };
 
 }  // namespace pixart

@@ -80,6 +80,23 @@ struct GeluGrad {
   Number kind;
 };
 
+// The mean of some numbers, and the sum of their squared distances from it.
+struct Moments {
+  const void* x;
+  int64_t count;
+  Number kind;
+  double *mean, *squares;
+};
+
+// y = SiLU(scale x + shift)
+struct ScaledSilu {
+  const void* x;
+  void* y;
+  int64_t count;
+  float scale, shift;
+  Number kind;
+};
+
 struct RowKernels {
   void (*modulated_norm)(const ModulatedNorm&);
   void (*modulated_norm_grad)(const ModulatedNormGrad&);
@@ -88,6 +105,8 @@ struct RowKernels {
   void (*rms_norm)(const RmsNorm&);
   void (*gelu)(const Gelu&);
   void (*gelu_grad)(const GeluGrad&);
+  void (*moments)(const Moments&);
+  void (*scaled_silu)(const ScaledSilu&);
 };
 
 extern const RowKernels kBaseRowKernels;

@@ -27,6 +27,12 @@ export class GroupNorm extends Module {
   override forward(x: Tensor): Tensor {
     return functional.groupNorm(x, this.#groups, this.weight, this.bias, { eps: this.#eps });
   }
+
+  /** Normalises (B, C, …), then takes SiLU of it. */
+  silu(x: Tensor): Tensor {
+    const { weight, bias } = this;
+    return functional.groupNormSilu(x, this.#groups, weight, bias, { eps: this.#eps });
+  }
 }
 
 /** Normalises the last dimension; `affine: false` has no parameters. */

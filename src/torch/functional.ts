@@ -13,6 +13,7 @@ export {
   gatedResidual,
   gelu,
   groupNorm,
+  groupNormSilu,
   huberLoss,
   l1Loss,
   layerNorm,

@@ -174,7 +174,7 @@ const ONES_LIKE = native.resolve("aten::ones_like");
 const EMPTY_LIKE = native.resolve("aten::empty_like");
 const RANDN_LIKE = native.resolve("aten::randn_like");
 const PIXART__LINEAR = native.resolve("pixart::linear");
-const CONV2D = native.resolve("aten::conv2d");
+const PIXART__CONV2D = native.resolve("pixart::conv2d");
 const GROUP_NORM = native.resolve("aten::group_norm");
 const LAYER_NORM = native.resolve("aten::layer_norm");
 const PIXART__RMS_NORM = native.resolve("pixart::rms_norm");
@@ -194,6 +194,7 @@ const UPSAMPLE_NEAREST2D_VEC = native.resolve("aten::upsample_nearest2d.vec");
 const UPSAMPLE_BILINEAR2D_VEC = native.resolve("aten::upsample_bilinear2d.vec");
 const UPSAMPLE_BICUBIC2D_VEC = native.resolve("aten::upsample_bicubic2d.vec");
 const PIXART__ATTENTION = native.resolve("pixart::attention");
+const PIXART__GROUP_NORM_SILU = native.resolve("pixart::group_norm_silu");
 const PIXART__MODULATED_NORM = native.resolve("pixart::modulated_norm");
 const PIXART__GATED_RESIDUAL = native.resolve("pixart::gated_residual");
 const _FOREACH_MUL__SCALAR = native.resolve("aten::_foreach_mul_.Scalar");
@@ -1047,9 +1048,9 @@ export function linear(input: Tensor, weight: Tensor, bias?: Tensor | null): Ten
   return wrap(native.call(PIXART__LINEAR, input.handle, weight.handle, bias?.handle));
 }
 
-/** `conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
+/** `pixart::conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int groups=1) -> Tensor` */
 export function conv2d(input: Tensor, weight: Tensor, bias?: Tensor | null, { stride, padding, dilation, groups }: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined } = {}): Tensor {
-  return wrap(native.call(CONV2D, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
+  return wrap(native.call(PIXART__CONV2D, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
 }
 
 /** `group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor` */
@@ -1160,6 +1161,11 @@ export function upsampleBicubic2d(input: Tensor, outputSize: readonly number[] |
 /** `pixart::attention(Tensor q, Tensor k, Tensor v, Tensor? mask=None, *, int heads, float? scale=None) -> Tensor` */
 export function attention(q: Tensor, k: Tensor, v: Tensor, { mask, heads, scale }: { mask?: Tensor | null | undefined; heads: number; scale?: number | undefined }): Tensor {
   return wrap(native.call(PIXART__ATTENTION, q.handle, k.handle, v.handle, mask?.handle, heads, scale));
+}
+
+/** `pixart::group_norm_silu(Tensor x, int num_groups, Tensor weight, Tensor bias, *, float eps) -> Tensor` */
+export function groupNormSilu(x: Tensor, numGroups: number, weight: Tensor, bias: Tensor, { eps }: { eps: number }): Tensor {
+  return wrap(native.call(PIXART__GROUP_NORM_SILU, x.handle, numGroups, weight.handle, bias.handle, eps));
 }
 
 /** `pixart::modulated_norm(Tensor x, Tensor shift, Tensor scale, *, float eps) -> Tensor` */

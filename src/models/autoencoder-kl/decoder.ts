@@ -79,6 +79,6 @@ export class Decoder extends Module {
     let x = this.convIn.call(latents); // (B, C, h, w)
     x = this.midBlock.call(x); // (B, C, h, w)
     for (const block of this.upBlocks) x = block.call(x); // … (B, K, H, W)
-    return this.convOut.call(F.silu(this.convNormOut.call(x)));
+    return this.convOut.call(this.convNormOut.silu(x));
   }
 }

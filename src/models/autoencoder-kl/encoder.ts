@@ -81,6 +81,6 @@ export class Encoder extends Module {
     let x = this.convIn.call(images); // (B, C, H, W)
     for (const block of this.downBlocks) x = block.call(x); // … (B, K, h, w)
     x = this.midBlock.call(x); // (B, K, h, w)
-    return this.convOut.call(F.silu(this.convNormOut.call(x)));
+    return this.convOut.call(this.convNormOut.silu(x));
   }
 }

@@ -1,5 +1,5 @@
 import { Conv2d, GroupNorm, Module } from "../../nn/index.ts";
-import { functional as F, type Tensor } from "../../torch/index.ts";
+import type { Tensor } from "../../torch/index.ts";
 
 // Shapes: B batch, C input channels, K output channels, H height, W width.
 
@@ -29,8 +29,8 @@ export class ResnetBlock extends Module {
 
   /** (B, C, H, W) → (B, K, H, W) */
   override forward(x: Tensor): Tensor {
-    const h = this.conv1.call(F.silu(this.norm1.call(x))); // (B, K, H, W)
-    const residual = this.conv2.call(F.silu(this.norm2.call(h))); // (B, K, H, W)
+    const h = this.conv1.call(this.norm1.silu(x)); // (B, K, H, W)
+    const residual = this.conv2.call(this.norm2.silu(h)); // (B, K, H, W)
     const shortcut = this.convShortcut?.call(x) ?? x; // (B, K, H, W)
     return shortcut.add(residual);
   }

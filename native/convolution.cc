@@ -1,0 +1,78 @@
+// Convolutions: those of 3 x 3 by fewer products where that was measured to be faster.
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/empty.h>
+#include <torch/library.h>
+
+#include "derivatives.h"
+#include "winograd-kernel.h"
+
+namespace pixart {
+
+using at::Tensor;
+
+static bool is_ones(at::IntArrayRef values, int64_t one) {
+  return std::all_of(values.begin(), values.end(), [one](int64_t value) { return value == one; });
+}
+
+#ifdef __x86_64__
+static bool is_dense_float(const Tensor& t) {
+  return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided && t.is_contiguous();
+}
+
+// Fewer channels leave too little to multiply beside the transforms.
+constexpr int64_t kFewestChannels = 32;
+
+static bool fits_winograd(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
+  static const bool has_avx512 = at::get_cpu_capability() == "AVX512";
+  if (!has_avx512 || !is_dense_float(x) || !is_dense_float(weight) || (bias && !is_dense_float(*bias))) return false;
+  return x.dim() == 4 && weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3 && weight.size(1) == x.size(1) && x.numel() > 0 &&
+         weight.size(0) >= kFewestChannels && weight.size(1) >= kFewestChannels && (!bias || bias->sizes() == at::IntArrayRef{weight.size(0)});
+}
+
+// So many groups of tiles are worked on at once at most: their products then stay in a large cache.
+constexpr int64_t kBlockGroups = 16;
+
+static Tensor by_winograd(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
+  const int64_t inputs = weight.size(1), outputs = weight.size(0), batch = x.size(0);
+  Tensor filters = at::empty({winograd_filter_numbers(inputs, outputs)}, x.options());
+  at::parallel_for(0, filters.numel() / inputs / 16, 16, [&](int64_t begin, int64_t end) {
+    winograd_filters(weight.const_data_ptr<float>(), inputs, outputs, begin, end, filters.data_ptr<float>());
+  });
+  Tensor y = at::empty({batch, outputs, x.size(2), x.size(3)}, x.options());
+  const auto layer = [&](int64_t item) {
+    return WinogradLayer{x.const_data_ptr<float>() + item * x.stride(0), filters.const_data_ptr<float>(),
+                         bias ? bias->const_data_ptr<float>() : nullptr, y.data_ptr<float>() + item * y.stride(0),
+                         inputs, outputs, x.size(2), x.size(3)};
+  };
+  // Small pictures are shared out among the threads in smaller blocks.
+  const int64_t groups = winograd_groups(layer(0)), threads = at::get_num_threads();
+  const int64_t block = std::clamp<int64_t>(batch * groups / (2 * threads), 2, kBlockGroups);
+  const int64_t blocks = (groups + block - 1) / block;
+  at::parallel_for(0, batch * blocks, 1, [&](int64_t begin, int64_t end) {
+    const Tensor scratch = at::empty({winograd_scratch(layer(0), block)}, x.options());
+    for (int64_t i = begin; i < end; i++) {
+      const int64_t first = i % blocks * block;
+      winograd_avx512(layer(i / blocks), first, std::min(first + block, groups), scratch.data_ptr<float>());
+    }
+  });
+  return y;
+}
+#endif
+
+static Tensor conv2d(const Tensor& input, const Tensor& weight, const std::optional<Tensor>& bias, at::IntArrayRef stride, at::IntArrayRef padding,
+                     at::IntArrayRef dilation, int64_t groups) {
+#ifdef __x86_64__
+  const bool is_plain = groups == 1 && is_ones(stride, 1) && is_ones(padding, 1) && is_ones(dilation, 1) && !at::autocast::is_autocast_enabled(at::kCPU);
+  if (is_plain && fits_winograd(input, weight, bias) && !wants_grad({&input, &weight, bias ? &*bias : &weight})) return by_winograd(input, weight, bias);
+#endif
+  return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
+}
+
+TORCH_LIBRARY_FRAGMENT(pixart, library) {
+  library.def("conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int groups=1) -> Tensor", &conv2d);
+}
+
+}  // namespace pixart
