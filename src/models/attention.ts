@@ -1,5 +1,5 @@
 import { Linear, Module } from "../nn/index.ts";
-import { functional as F, Tensor } from "../torch/index.ts";
+import { cat, functional as F, Tensor } from "../torch/index.ts";
 
 // Shapes: B batch, N queries, L keys, D width, M heads, E = D/M width of a head.
 
@@ -38,20 +38,60 @@ export class Attention extends Module {
    * @returns       (B, N, D)
    */
   override forward(x: Tensor, context: Tensor | ContextKeys = x, bias?: Tensor): Tensor {
-    const q = this.toQ.call(x); // (B, N, D)
-    const { keys, values } = context instanceof Tensor ? this.contextKeys(context) : context;
-    const attended = F.attention(q, keys, values, { mask: bias, heads: this.#heads }); // (B, N, D)
-    return this.toOut.call(attended);
+    if (context instanceof Tensor) return this.#attend(x, this.contextKeys(context), bias);
+    const { constant, isPadded } = context;
+    const mask = isPadded ? bias : undefined;
+    if (constant === undefined) return this.#attend(x, context, mask);
+    const [alone, rest] = [constant.size(0), x.size(0) - constant.size(0)];
+    const same = constant.expand([-1, x.size(1), -1]); // (A, N, D)
+    if (rest === 0) return same;
+    const maskOfRest = mask && mask.size(0) > 1 ? mask.narrow(0, alone, rest) : mask;
+    return cat([same, this.#attend(x.narrow(0, alone, rest), context, maskOfRest)]);
   }
 
-  /** What attention to a context (B, L, contextDim) takes of it. */
-  contextKeys(context: Tensor): ContextKeys {
-    return { keys: this.toK.call(context), values: this.toV.call(context) };
+  #attend(x: Tensor, { keys, values }: ContextKeys, mask: Tensor | undefined): Tensor {
+    const q = this.toQ.call(x); // (B, N, D)
+    return this.toOut.call(F.attention(q, keys, values, { mask, heads: this.#heads })); // (B, N, D)
+  }
+
+  /** What attention to a context (B, L, contextDim) takes of it, where masks say which tokens count. */
+  contextKeys(context: Tensor, { alone, isPadded }: ContextMask = NO_CONTEXT_MASK): ContextKeys {
+    const values = this.toV.call(context); // (B, L, D)
+    const rest = context.size(0) - alone;
+    return {
+      keys: this.toK.call(context.narrow(0, alone, rest)),
+      values: values.narrow(0, alone, rest),
+      // Their weights are 1, whatever the queries are.
+      ...(alone > 0 && { constant: this.toOut.call(values.narrow(0, 0, alone).narrow(1, 0, 1)) }),
+      isPadded,
+    };
   }
 }
 
-/** A context's keys and values, (B, L, D) each. */
+/** What is known of a context's mask. */
+export interface ContextMask {
+  /** So many rows from the first on attend to their first token alone. */
+  readonly alone: number;
+  /** Whether any of the other rows leaves tokens out. */
+  readonly isPadded: boolean;
+}
+
+const NO_CONTEXT_MASK: ContextMask = { alone: 0, isPadded: true };
+
+/** Reads a mask (B, L) of ones, and zeros at padding. */
+export function contextMask(mask: Tensor): ContextMask {
+  const rows = mask.to({ dtype: "float32" }).tolist() as number[][];
+  const others = rows.findIndex((row) => row[0] !== 1 || row.indexOf(1, 1) !== -1);
+  const alone = others === -1 ? rows.length : others;
+  return { alone, isPadded: rows.slice(alone).some((row) => row.some((one) => one !== 1)) };
+}
+
+/** A context's keys and values, (R, L, D) each: those of the last R of B rows. */
 export interface ContextKeys {
   readonly keys: Tensor;
   readonly values: Tensor;
+  /** (B − R, 1, D): what attention gives every query of the other rows, which see one token. */
+  readonly constant?: Tensor;
+  /** Whether a mask has to be added for the last R rows. */
+  readonly isPadded: boolean;
 }

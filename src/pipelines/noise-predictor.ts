@@ -57,14 +57,15 @@ const ORIGINAL_GUIDED_CHANNELS = 3;
 const guided = (away: Tensor, towards: Tensor, scale: number): Tensor =>
   away.add(towards.sub(away).mul(scale));
 
-/** The transformer for pictures of given texts' states (B, L, D), alone or following `control` (B, C, H/f, W/f). */
+/** The transformer for pictures of given texts' states (B, L, D) and mask (B, L), alone or following `control` (B, C, H/f, W/f). */
 function withText(
   { transformer, controlled }: PredictorModels,
   states: Tensor,
+  mask: Tensor,
   control: Tensor | undefined,
 ): (input: Tensor, inputs: Omit<PixArtInputs, "encoderHiddenStates">) => Tensor {
   if (control === undefined) {
-    const encoderHiddenStates = torch.noGrad(() => transformer.prepareCaption(states));
+    const encoderHiddenStates = torch.noGrad(() => transformer.prepareCaption(states, mask));
     return (input, inputs) => transformer.call(input, { ...inputs, encoderHiddenStates });
   }
   if (controlled === undefined)
@@ -89,8 +90,9 @@ export function noisePredictor(
   const shared = both.length > 1 ? branches : undefined;
   const texts = shared === undefined ? both : both.slice(shared.own, shared.own + 1);
   const states = torch.cat(texts.map(({ hiddenStates }) => hiddenStates));
-  const model = withText(models, states, control && torch.cat(texts.map(() => control)));
   const encoderAttentionMask = torch.cat(texts.map(({ attentionMask }) => attentionMask));
+  const controls = control && torch.cat(texts.map(() => control));
+  const model = withText(models, states, encoderAttentionMask, controls);
   const rows = latents.size(0) * texts.length;
   const addedCondKwargs = pixArtDimensions(transformer.config).usesAdditionalConditions
     ? sizeConditions(latents, rows, vaeScaleFactor)

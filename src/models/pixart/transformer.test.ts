@@ -67,6 +67,49 @@ describe("PixArtTransformer2DModel", () => {
     );
   });
 
+  it.each([
+    [
+      "an empty negative prompt first",
+      [
+        [1, 0, 0, 0, 0],
+        [1, 1, 1, 1, 1],
+      ],
+    ],
+    [
+      "padding beside it",
+      [
+        [1, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0],
+      ],
+    ],
+    [
+      "a single token last",
+      [
+        [1, 1, 1, 0, 0],
+        [1, 0, 0, 0, 0],
+      ],
+    ],
+    [
+      "single tokens alone",
+      [
+        [1, 0, 0, 0, 0],
+        [1, 0, 0, 0, 0],
+      ],
+    ],
+  ])("computes less with a mask that was told: %s", (_, rows) => {
+    const model = build();
+    const x = latents();
+    const encoderAttentionMask = torch.tensor(rows, { dtype: "int64" });
+    const given = { ...inputs(), encoderAttentionMask };
+    const direct = model.call(x, given);
+    const prepared = model.prepareCaption(given.encoderHiddenStates, encoderAttentionMask);
+    const firstConstant = prepared[0]?.constant?.size(0) ?? 0;
+    const alone = rows.findIndex((row) => row.filter((one) => one === 1).length > 1);
+    expect(firstConstant).toBe(alone === -1 ? 2 : alone);
+    const drawn = model.call(x, { ...given, encoderHiddenStates: prepared });
+    expect(drawn.allclose(direct, 1e-5, 1e-6)).toBe(true);
+  });
+
   it("does not read caption tokens that are masked", () => {
     const model = build();
     const x = latents();

@@ -8,7 +8,7 @@ import {
   loadAdapter,
   refuseUnmergedAdapters,
 } from "../adapters/index.ts";
-import type { ContextKeys } from "../attention.ts";
+import { type ContextKeys, contextMask } from "../attention.ts";
 import { chunk } from "../chunk.ts";
 import { PatchEmbed, unpatchify } from "../embeddings.ts";
 import type { LayerCount } from "../held-layers.ts";
@@ -141,12 +141,14 @@ export class PixArtTransformer2DModel extends Module {
 
   /**
    * What every block takes of a caption (B, L, captionChannels), to be given in its place at each step of a picture: the
-   * same numbers, computed once. Follows neither later changes of the weights nor gradients to them.
+   * same numbers, computed once. Follows neither later changes of the weights nor gradients to them. Told the mask (B, L) that
+   * goes with it, less is computed where captions of a single token come first, as an empty negative prompt's does.
    */
-  prepareCaption(encoderHiddenStates: Tensor): PreparedCaption {
+  prepareCaption(encoderHiddenStates: Tensor, encoderAttentionMask?: Tensor): PreparedCaption {
+    const mask = encoderAttentionMask?.ndim === 2 ? contextMask(encoderAttentionMask) : undefined;
     return torch.tidy(() => {
       const caption = this.captionProjection?.call(encoderHiddenStates) ?? encoderHiddenStates; // (B, L, D)
-      return Array.from(this.transformerBlocks, (block) => block.attn2.contextKeys(caption));
+      return Array.from(this.transformerBlocks, ({ attn2 }) => attn2.contextKeys(caption, mask));
     });
   }
 
