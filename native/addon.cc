@@ -6,6 +6,7 @@
 #include "distributed.h"
 #include "engine.h"
 #include "mapping.h"
+#include "operators.h"
 #include "tensor.h"
 
 namespace pixart {
@@ -28,6 +29,7 @@ static void add(napi_env env, napi_value exports, const Export& entry) {
 static napi_value init(napi_env env, napi_value exports) {
   keep_freed_memory();
   settle_vector_kernels();
+  define_operators();
   c10::initLogging();  // reads TORCH_CPP_LOG_LEVEL, as Python's torch does
   auto* state = new EnvState;
   state->env = env;

@@ -11,15 +11,6 @@ constexpr int64_t kBlockQueries = 48;
 constexpr int64_t kBlockKeys = 256;
 constexpr int64_t kGroupKeys = 4 * kLanes;  // keys that scores are computed for at once
 constexpr int64_t kScoreRows = 6, kValueRows = 4;
-// Inlined elsewhere, the sums of these loops would not all stay in registers.
-#define NOINLINE static __attribute__((noinline))
-#define UNROLL _Pragma("GCC unroll 16")
-
-constexpr float kLog2E = 1.44269504f;
-
-constexpr int64_t rounded_up(int64_t count, int64_t step) {
-  return (count + step - 1) / step * step;
-}
 
 // Keys as (groups, E, 64), so that a vector holds one channel of 16 keys; missing keys are 0.
 void pack_keys(const HeadTokens& k, int64_t width, float* packed) {
@@ -85,23 +76,6 @@ NOINLINE void add_values(const float* weights, const float* values, int64_t keys
     UNROLL
     for (int64_t j = 0; j < V; j++) store_all(sums + (row * V + j) * kLanes, all[row][j]);
   }
-}
-
-// 2^x for x of at most 0: an error of 1e-7.
-INLINE Floats power_of_two(Floats x) {
-  x = x < spread(-126) ? spread(-126) : x;
-  const Floats shifter = spread(12582912);  // 1.5 · 2^23: the sum's lowest bits are the whole number
-  const Floats shifted = x + shifter;
-  const Floats r = x - (shifted - shifter);
-  Floats series = spread(1.540353e-4f);  // ln(2)^n / n!
-  series = series * r + 1.333355815e-3f;
-  series = series * r + 9.618129108e-3f;
-  series = series * r + 5.550410866e-2f;
-  series = series * r + 0.2402265070f;
-  series = series * r + 0.6931471806f;
-  series = series * r + 1;
-  const Ints power = ((Ints)shifted - (Ints)shifter + 127) << 23;
-  return series * (Floats)power;
 }
 
 INLINE float largest(Floats value) {

@@ -1,6 +1,4 @@
 // Attention in heads, by what is fastest for its length, type and direction.
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
@@ -9,7 +7,9 @@
 #include <cmath>
 
 #include "attention-kernel.h"
+#include "cpu.h"
 #include "derivatives.h"
+#include "operators.h"
 
 namespace pixart {
 
@@ -23,7 +23,7 @@ constexpr int64_t kMostPlainLogits = 64 * 64;
 
 // (B, N, D) → (B, H, N, E)
 static Tensor in_heads(const Tensor& x, int64_t heads) {
-  return x.reshape({x.size(0), x.size(1), heads, -1}).transpose(1, 2);
+  return x.reshape({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
 }
 
 // (B, H, N, E) → (B, N, D)
@@ -38,7 +38,7 @@ static bool computes_in_bfloat16(const Tensor& x) {
 }
 
 static Tensor plain(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, double scale) {
-  Tensor logits = q.mul(scale).matmul(k.transpose(2, 3));
+  Tensor logits = q.matmul(k.transpose(2, 3)).to(at::kFloat).mul(scale);
   if (mask) logits = logits.add(*mask);
   return logits.softmax(-1).to(v.scalar_type()).matmul(v);
 }
@@ -46,15 +46,14 @@ static Tensor plain(const Tensor& q, const Tensor& k, const Tensor& v, const std
 #ifdef __x86_64__
 // Rows of numbers in one piece, tokens anywhere.
 static bool is_head_rows(const Tensor& t) {
-  return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided && t.stride(2) == 1 && t.numel() > 0;
+  return is_float(t) && t.stride(2) == 1;
 }
 
 // Below, libtorch's is as fast.
 constexpr int64_t kFewestBlockKeys = 128;
 
 static bool takes_blocks(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads) {
-  static const bool has_avx512 = at::get_cpu_capability() == "AVX512";
-  return has_avx512 && is_head_rows(q) && is_head_rows(k) && is_head_rows(v) && k.sizes() == v.sizes() && k.size(0) == q.size(0) && k.size(2) == q.size(2) &&
+  return has_avx512() && is_head_rows(q) && is_head_rows(k) && is_head_rows(v) && k.sizes() == v.sizes() && k.size(0) == q.size(0) && k.size(2) == q.size(2) &&
          k.size(1) >= kFewestBlockKeys && q.size(2) / heads <= kWidestHead;
 }
 
@@ -96,7 +95,7 @@ static Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const
   return as_tokens(at::scaled_dot_product_attention(split_q, split_k, split_v, mask, 0, false, scale));
 }
 
-TORCH_LIBRARY_FRAGMENT(pixart, library) {
+void define_attention(torch::Library& library) {
   library.def("attention(Tensor q, Tensor k, Tensor v, Tensor? mask=None, *, int heads, float? scale=None) -> Tensor", &attention);
 }
 

@@ -1,34 +1,35 @@
 // Convolutions: those of 3 x 3 by fewer products where that was measured to be faster.
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
 
+#include <algorithm>
+
+#include "cpu.h"
 #include "derivatives.h"
+#include "operators.h"
 #include "winograd-kernel.h"
 
 namespace pixart {
 
 using at::Tensor;
 
-static bool is_ones(at::IntArrayRef values, int64_t one) {
-  return std::all_of(values.begin(), values.end(), [one](int64_t value) { return value == one; });
+#ifdef __x86_64__
+static bool is_one(at::IntArrayRef values) {
+  return values == at::IntArrayRef{1} || values == at::IntArrayRef{1, 1};
 }
 
-#ifdef __x86_64__
 static bool is_dense_float(const Tensor& t) {
-  return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided && t.is_contiguous();
+  return is_float(t) && t.is_contiguous();
 }
 
 // Fewer channels leave too little to multiply beside the transforms.
 constexpr int64_t kFewestChannels = 32;
 
 static bool fits_winograd(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
-  static const bool has_avx512 = at::get_cpu_capability() == "AVX512";
-  if (!has_avx512 || !is_dense_float(x) || !is_dense_float(weight) || (bias && !is_dense_float(*bias))) return false;
-  return x.dim() == 4 && weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3 && weight.size(1) == x.size(1) && x.numel() > 0 &&
+  if (!has_avx512() || !is_dense_float(x) || !is_dense_float(weight) || (bias && !is_dense_float(*bias))) return false;
+  return x.dim() == 4 && weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3 && weight.size(1) == x.size(1) &&
          weight.size(0) >= kFewestChannels && weight.size(1) >= kFewestChannels && (!bias || bias->sizes() == at::IntArrayRef{weight.size(0)});
 }
 
@@ -65,13 +66,13 @@ static Tensor by_winograd(const Tensor& x, const Tensor& weight, const std::opti
 static Tensor conv2d(const Tensor& input, const Tensor& weight, const std::optional<Tensor>& bias, at::IntArrayRef stride, at::IntArrayRef padding,
                      at::IntArrayRef dilation, int64_t groups) {
 #ifdef __x86_64__
-  const bool is_plain = groups == 1 && is_ones(stride, 1) && is_ones(padding, 1) && is_ones(dilation, 1) && !at::autocast::is_autocast_enabled(at::kCPU);
+  const bool is_plain = groups == 1 && is_one(stride) && is_one(padding) && is_one(dilation) && !at::autocast::is_autocast_enabled(at::kCPU);
   if (is_plain && fits_winograd(input, weight, bias) && !wants_grad({&input, &weight, bias ? &*bias : &weight})) return by_winograd(input, weight, bias);
 #endif
   return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
 }
 
-TORCH_LIBRARY_FRAGMENT(pixart, library) {
+void define_convolution(torch::Library& library) {
   library.def("conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int groups=1) -> Tensor", &conv2d);
 }
 

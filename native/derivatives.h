@@ -16,16 +16,22 @@ inline bool wants_grad(std::initializer_list<const at::Tensor*> inputs) {
 }
 
 // Gradients that can be differentiated once more: those of the composition `plain` of libtorch's operators, for the saved inputs.
+// It is given other names of them: their own history, which one may share with another, is left to the outer pass.
 template <typename Plain>
 torch::autograd::tensor_list again(const torch::autograd::AutogradContext* ctx, const at::Tensor& grad, const Plain& plain) {
-  const auto saved = ctx->get_saved_variables();
-  torch::autograd::tensor_list inputs, out;
-  for (const auto& input : saved) {
-    if (input.defined() && input.requires_grad()) inputs.push_back(input);
+  auto saved = ctx->get_saved_variables();
+  torch::autograd::tensor_list inputs, out(saved.size());
+  for (auto& input : saved) {
+    if (!input.defined() || !input.requires_grad()) continue;
+    input = input.view_as(input);
+    inputs.push_back(input);
   }
+  if (inputs.empty()) return out;
   const auto found = torch::autograd::grad({plain(saved)}, inputs, {grad}, true, true);
   size_t next = 0;
-  for (const auto& input : saved) out.push_back(input.defined() && input.requires_grad() ? found[next++] : at::Tensor());
+  for (size_t i = 0; i < saved.size(); i++) {
+    if (saved[i].defined() && saved[i].requires_grad()) out[i] = found[next++];
+  }
   return out;
 }
 

@@ -52,10 +52,14 @@ static napi_value Info(napi_env env, napi_callback_info) {
   set(env, out, "loaded", from_string(env, loaded_version()));
   set(env, out, "config", from_string(env, at::show_config()));
   set(env, out, "cpuCapability", from_string(env, at::get_cpu_capability()));
-  set(env, out, "products", from_string(env, describe_products()));
   set(env, out, "threads", from_int64(env, at::get_num_threads()));
   set(env, out, "devices", device_names(env));
   return out;
+}
+
+// Which library multiplies matrices on the CPU, for people.
+static napi_value Products(napi_env env, napi_callback_info) {
+  return from_string(env, describe_products());
 }
 
 // Throws where libtorch has no such device; begins to use it otherwise.
@@ -157,6 +161,7 @@ static napi_value ReleaseMemory(napi_env, napi_callback_info) {
 
 const std::vector<Export> kEngineExports = {
     {"engineInfo", guarded<Info>},
+    {"products", guarded<Products>},
     {"setDevice", guarded<SetDevice>},
     {"deviceMemory", guarded<DeviceMemory>},
     {"setThreads", guarded<SetThreads>},

@@ -1,18 +1,15 @@
 // Operators of this project: steps of a transformer's block that libtorch makes in several passes over memory, made in one. Each
 // is the composition of libtorch's own operators (`plain`) wherever it can't be fused: on other devices, in other types and shapes.
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/gelu.h>
-#include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
-#include <ATen/ops/silu.h>
 #include <ATen/ops/zeros.h>
 #include <torch/library.h>
 
 #include "derivatives.h"
-#include "row-kernels.h"
+#include "operators.h"
+#include "rows.h"
 
 namespace pixart {
 
@@ -22,34 +19,14 @@ using torch::autograd::tensor_list;
 
 // Shapes: B batch, N tokens, D width.
 
-static const RowKernels& kernels() {
-#ifdef __x86_64__
-  static const RowKernels& chosen = []() -> const RowKernels& {
-    const std::string level = at::get_cpu_capability();
-    return level == "AVX512" ? kAvx512RowKernels : level == "AVX2" ? kAvx2RowKernels : kBaseRowKernels;
-  }();
-  return chosen;
-#else
-  return kBaseRowKernels;
-#endif
-}
-
-static bool is_row_type(const Tensor& t) {
-  return t.device().is_cpu() && t.layout() == at::kStrided && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16);
-}
-
-static Number kind_of(const Tensor& t) {
-  return t.scalar_type() == at::kFloat ? Number::kFloat : Number::kBFloat16;
-}
-
-// (B, N, D) in one piece of memory.
+// (B, N, D)
 static bool is_tokens(const Tensor& t) {
-  return is_row_type(t) && t.dim() == 3 && t.is_contiguous() && t.numel() > 0;
+  return is_float_or_bfloat16(t) && t.dim() == 3;
 }
 
 // (B or 1, 1, D) beside tokens.
 static bool is_row_of(const Tensor& row, const Tensor& tokens) {
-  return is_row_type(row) && row.dim() == 3 && row.size(1) == 1 && row.size(2) == tokens.size(2) &&
+  return is_float_or_bfloat16(row) && row.dim() == 3 && row.size(1) == 1 && row.size(2) == tokens.size(2) &&
          (row.size(0) == tokens.size(0) || row.size(0) == 1);
 }
 
@@ -68,13 +45,6 @@ struct Rows {
 
 // So many rows make one piece of work. Sums over rows are made piece by piece, so that they don't depend on the number of threads.
 constexpr int64_t kPieceRows = 32;
-
-// Numbers that are worth waking another thread for.
-constexpr int64_t kGrain = 32768;
-
-static int64_t grain_of(int64_t numbers) {
-  return std::max<int64_t>(1, kGrain / numbers);
-}
 
 struct Pieces {
   int64_t tokens, of_item, count, grain;
@@ -160,8 +130,8 @@ struct ModulatedNormFunction : torch::autograd::Function<ModulatedNormFunction> 
 
 static Tensor modulated_norm(const Tensor& x, const Tensor& shift, const Tensor& scale, double eps) {
   if (!is_tokens(x) || !is_row_of(shift, x) || !is_row_of(scale, x)) return ModulatedNormFunction::plain(x, shift, scale, eps);
-  if (wants_grad({&x, &shift, &scale})) return ModulatedNormFunction::apply(x, shift, scale, eps);
-  return ModulatedNormFunction::compute(x, shift, scale, eps, Tensor());
+  if (wants_grad({&x, &shift, &scale})) return ModulatedNormFunction::apply(x.contiguous(), shift, scale, eps);
+  return ModulatedNormFunction::compute(x.contiguous(), shift, scale, eps, Tensor());
 }
 
 // A residual whose new part has a gate for each channel.
@@ -213,13 +183,13 @@ struct GatedResidualFunction : torch::autograd::Function<GatedResidualFunction> 
 
 static Tensor gated_residual(const Tensor& x, const Tensor& gate, const Tensor& z) {
   if (!is_tokens(x) || !is_tokens(z) || x.sizes() != z.sizes() || !is_row_of(gate, x)) return GatedResidualFunction::plain(x, gate, z);
-  if (wants_grad({&x, &gate, &z})) return GatedResidualFunction::apply(x, gate, z);
-  return GatedResidualFunction::compute(x, gate, z);
+  if (wants_grad({&x, &gate, &z})) return GatedResidualFunction::apply(x.contiguous(), gate, z.contiguous());
+  return GatedResidualFunction::compute(x.contiguous(), gate, z.contiguous());
 }
 
 // T5's norm: computed in float32, in the type of the weight.
 static Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
-  const bool fits = is_row_type(x) && x.dim() > 0 && x.is_contiguous() && x.numel() > 0 && is_row_type(weight) && weight.dim() == 1 &&
+  const bool fits = is_float_or_bfloat16(x) && x.dim() > 0 && x.is_contiguous() && is_float_or_bfloat16(weight) && weight.dim() == 1 &&
                     weight.size(0) == x.size(-1);
   if (!fits || wants_grad({&x, &weight})) {
     const Tensor wide = x.to(at::kFloat);
@@ -234,12 +204,8 @@ static Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   return y;
 }
 
-static char* at_number(const Tensor& t, int64_t i) {
-  return static_cast<char*>(t.data_ptr()) + i * t.element_size();
-}
-
 static bool is_dense(const Tensor& t) {
-  return is_row_type(t) && t.is_non_overlapping_and_dense() && t.numel() > 0;
+  return is_float_or_bfloat16(t) && t.is_non_overlapping_and_dense();
 }
 
 // GELU in its tanh form.
@@ -274,53 +240,10 @@ static Tensor gelu(const Tensor& self, c10::string_view approximate) {
   return wants_grad({&self}) ? GeluFunction::apply(self) : GeluFunction::compute(self);
 }
 
-// Moments of `pieces` equally long pieces but for the last → mean and variance of all (Chan, Golub and LeVeque 1979).
-static std::pair<double, double> merged(const double* moments, int64_t pieces, int64_t piece, int64_t all) {
-  double mean = 0, squares = 0, count = 0;
-  for (int64_t i = 0; i < pieces; i++) {
-    const double added = static_cast<double>(std::min(piece, all - i * piece)), off = moments[2 * i] - mean;
-    squares += moments[2 * i + 1] + off * off * count * added / (count + added);
-    mean += off * added / (count + added);
-    count += added;
-  }
-  return {mean, squares / count};
-}
-
-// GroupNorm of (B, C, …), then SiLU: it reads what it normalises twice, and writes once.
-static Tensor group_norm_silu(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias, double eps) {
-  const bool fits = is_row_type(x) && x.dim() > 2 && x.is_contiguous() && x.numel() > 0 && groups > 0 && x.size(1) % groups == 0 && is_row_type(weight) &&
-                    is_row_type(bias) && weight.sizes() == at::IntArrayRef{x.size(1)} && bias.sizes() == weight.sizes() &&
-                    at::promote_types(x.scalar_type(), weight.scalar_type()) == x.scalar_type();
-  if (!fits || wants_grad({&x, &weight, &bias})) return at::silu(at::group_norm(x, groups, weight, bias, eps));
-  const int64_t channels = x.size(1), width = x.numel() / (x.size(0) * channels), of_group = channels / groups * width;
-  const int64_t pieces = (of_group + kGrain - 1) / kGrain;
-  const Tensor found = at::empty({x.size(0) * groups * pieces, 2}, x.options().dtype(at::kDouble));
-  at::parallel_for(0, found.size(0), grain_of(std::min(kGrain, of_group)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      const int64_t first = i % pieces * kGrain;
-      double* to = found.data_ptr<double>() + 2 * i;
-      kernels().moments({at_number(x, i / pieces * of_group + first), std::min(kGrain, of_group - first), kind_of(x), to, to + 1});
-    }
-  });
-  const Tensor weights = weight.to(at::kFloat).contiguous(), biases = bias.to(at::kFloat).contiguous();
-  Tensor y = at::empty_like(x);
-  at::parallel_for(0, x.size(0) * channels, grain_of(width), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      const int64_t group = i / (channels / groups), channel = i % channels;
-      const auto [mean, variance] = merged(found.const_data_ptr<double>() + 2 * group * pieces, pieces, kGrain, of_group);
-      const double scale = weights.const_data_ptr<float>()[channel] / std::sqrt(variance + eps);
-      const double shift = biases.const_data_ptr<float>()[channel] - mean * scale;
-      kernels().scaled_silu({at_number(x, i * width), at_number(y, i * width), width, static_cast<float>(scale), static_cast<float>(shift), kind_of(x)});
-    }
-  });
-  return y;
-}
-
-TORCH_LIBRARY_FRAGMENT(pixart, library) {
+void define_fused(torch::Library& library) {
   library.def("modulated_norm(Tensor x, Tensor shift, Tensor scale, *, float eps) -> Tensor", &modulated_norm);
   library.def("gated_residual(Tensor x, Tensor gate, Tensor z) -> Tensor", &gated_residual);
   library.def("rms_norm(Tensor x, Tensor weight, *, float eps) -> Tensor", &rms_norm);
-  library.def("group_norm_silu(Tensor x, int num_groups, Tensor weight, Tensor bias, *, float eps) -> Tensor", &group_norm_silu);
   library.def("gelu(Tensor self, *, str approximate='none') -> Tensor", &gelu);
 }
 

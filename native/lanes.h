@@ -20,6 +20,13 @@ struct BFloat16 {
 };
 
 #define INLINE static inline __attribute__((always_inline))
+// For loops whose sums would not all stay in registers, were they a part of something larger.
+#define NOINLINE static __attribute__((noinline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+[[maybe_unused]] constexpr int64_t rounded_up(int64_t count, int64_t step) {
+  return (count + step - 1) / step * step;
+}
 
 INLINE Floats spread(float value) {
   return value - Floats{};
@@ -75,6 +82,26 @@ INLINE float total(Floats value) {
     for (int64_t i = 0; i < half; i++) lanes[i] += lanes[i + half];
   }
   return lanes[0];
+}
+
+constexpr float kLog2E = 1.44269504f;
+
+// 2^x: 2^n for the whole n nearest to x, times the series of what remains. An error of 1e-7; from 2^-126 to 2^127.
+INLINE Floats power_of_two(Floats x) {
+  x = x < spread(-126) ? spread(-126) : x;
+  x = x > spread(127) ? spread(127) : x;
+  const Floats shifter = spread(12582912);  // 1.5 · 2^23: the sum's lowest bits are the whole number
+  const Floats shifted = x + shifter;
+  const Floats r = x - (shifted - shifter);
+  Floats series = spread(1.540353e-4f);  // ln(2)^n / n!
+  series = series * r + 1.333355815e-3f;
+  series = series * r + 9.618129108e-3f;
+  series = series * r + 5.550410866e-2f;
+  series = series * r + 0.2402265070f;
+  series = series * r + 0.6931471806f;
+  series = series * r + 1;
+  const Ints power = ((Ints)shifted - (Ints)shifter + 127) << 23;
+  return series * (Floats)power;
 }
 
 }  // namespace

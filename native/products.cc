@@ -7,8 +7,12 @@
 #include <torch/library.h>
 
 #include <cstdlib>
+#include <optional>
+#include <vector>
 
+#include "cpu.h"
 #include "derivatives.h"
+#include "operators.h"
 
 namespace pixart {
 
@@ -49,14 +53,6 @@ static Maker maker() {
   return Maker::kAny;
 }
 
-static bool has_avx512() {
-#ifdef __x86_64__
-  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-#else
-  return false;
-#endif
-}
-
 using LinearPointwise = Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, c10::string_view,
                                c10::List<std::optional<at::Scalar>>, std::optional<c10::string_view>);
 
@@ -64,14 +60,16 @@ using LinearPointwise = Tensor(const Tensor&, const Tensor&, const std::optional
 struct Choice {
   std::vector<Rule> rules;
   std::optional<c10::TypedOperatorHandle<LinearPointwise>> onednn;  // builds of libtorch without oneDNN lack it
-  std::string forced;
 
   Choice() {
     const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
     if (!found) return;
     onednn = found->typed<LinearPointwise>();
     const char* wanted = std::getenv("PIXART_PRODUCTS");
-    forced = wanted ? wanted : "";
+    const std::string forced = wanted ? wanted : "";
+    if (forced != "" && forced != "onednn" && forced != "default") {
+      throw std::invalid_argument("Expected \"onednn\" or \"default\" for PIXART_PRODUCTS but received \"" + forced + "\"");
+    }
     if (forced == "onednn") {
       for (const auto type : {at::kFloat, at::kBFloat16}) {
         for (const bool backward : {false, true}) rules.push_back({Maker::kAny, type, backward, 1, kAnyRows, 0, ""});
@@ -151,6 +149,7 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
 static bool is_plain(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
   const auto fits = [&x](const Tensor& t) { return t.device().is_cpu() && t.layout() == at::kStrided && t.scalar_type() == x.scalar_type(); };
   if (x.scalar_type() != at::kFloat && x.scalar_type() != at::kBFloat16) return false;
+  if (!weight.is_contiguous() && !(weight.dim() == 2 && weight.t().is_contiguous())) return false;
   if (!fits(x) || !fits(weight) || x.dim() < 2 || weight.dim() != 2 || x.size(-1) != weight.size(1) || x.numel() == 0 || weight.numel() == 0) return false;
   return !bias || (fits(*bias) && bias->dim() == 1 && bias->size(0) == weight.size(0));
 }
@@ -175,7 +174,7 @@ static Tensor linear(const Tensor& given_x, const Tensor& given_weight, const st
   return by_onednn(x, weight, bias);
 }
 
-TORCH_LIBRARY_FRAGMENT(pixart, library) {
+void define_products(torch::Library& library) {
   library.def("linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", &linear);
 }
 

@@ -125,32 +125,18 @@ void rms_norm(const RmsNorm& job) {
   }
 }
 
-// 2^n e^r for the whole n nearest to x / ln 2 and r what remains, by its series: an error of 1e-7.
-INLINE Floats exponential(Floats x) {
-  x = x < spread(-87) ? spread(-87) : x;
-  x = x > spread(88) ? spread(88) : x;
-  const Floats shifter = spread(12582912);  // 1.5 · 2^23: the sum's lowest bits are the whole number
-  const Floats shifted = x * 1.44269504f + shifter;
-  const Floats n = shifted - shifter;
-  const Floats r = x - n * 0.693145752f - n * 1.42860677e-6f;
-  Floats series = spread(1 / 5040.f);
-  series = series * r + 1 / 720.f;
-  series = series * r + 1 / 120.f;
-  series = series * r + 1 / 24.f;
-  series = series * r + 1 / 6.f;
-  series = series * r + 0.5f;
-  series = series * r + 1;
-  series = series * r + 1;
-  const Ints power = ((Ints)shifted - (Ints)shifter + 127) << 23;
-  return series * (Floats)power;
-}
-
 // tanh's form of GELU is x σ(2u) for u = √(2/π) (x + 0.044715 x³).
 constexpr float kSlope = 1.5957691216057308f;          // 2 √(2/π)
 constexpr float kCubic = 0.044715f * kSlope;
 
+// σ(x), and 0 where its exponential would overflow
+INLINE Floats sigmoid(Floats x) {
+  const Floats found = 1 / (1 + power_of_two(x * -kLog2E));
+  return x < spread(-87) ? spread(0) : found;
+}
+
 INLINE Floats gelu_gate(Floats x) {
-  return 1 / (1 + exponential(-x * (kSlope + kCubic * x * x)));
+  return sigmoid(x * (kSlope + kCubic * x * x));
 }
 
 template <typename T>
@@ -194,7 +180,7 @@ void scaled_silu(const ScaledSilu& job) {
   T* y = static_cast<T*>(job.y);
   each_vector(job.count, [&](int64_t i, int64_t count) {
     const Floats value = load(x + i, count) * job.scale + job.shift;
-    store(y + i, value / (1 + exponential(-value)), count);
+    store(y + i, value * sigmoid(value), count);
   });
 }
 

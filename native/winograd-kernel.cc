@@ -11,13 +11,6 @@ constexpr int64_t kPlanes = 16;     // products of a tile
 constexpr int64_t kOutputRows = 12; // outputs that are summed side by side
 constexpr int64_t kTiles = 2 * kLanes;  // tiles that are summed side by side
 
-#define NOINLINE static __attribute__((noinline))
-#define UNROLL _Pragma("GCC unroll 16")
-
-constexpr int64_t rounded_up(int64_t count, int64_t step) {
-  return (count + step - 1) / step * step;
-}
-
 INLINE Floats even_lanes(Floats low, Floats high) {
   const __m512i places = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
   return (Floats)_mm512_permutex2var_ps((__m512)low, places, (__m512)high);

@@ -57,12 +57,14 @@ export class Attention extends Module {
   /** What attention to a context (B, L, contextDim) takes of it, where masks say which tokens count. */
   contextKeys(context: Tensor, { alone, isPadded }: ContextMask = NO_CONTEXT_MASK): ContextKeys {
     const values = this.toV.call(context); // (B, L, D)
+    if (alone === 0) return { keys: this.toK.call(context), values, isPadded };
     const rest = context.size(0) - alone;
+    const valuesOfRest = values.narrow(0, alone, rest); // (R, L, D)
     return {
-      keys: this.toK.call(context.narrow(0, alone, rest)),
-      values: values.narrow(0, alone, rest),
+      keys: rest === 0 ? valuesOfRest : this.toK.call(context.narrow(0, alone, rest)),
+      values: valuesOfRest,
       // Their weights are 1, whatever the queries are.
-      ...(alone > 0 && { constant: this.toOut.call(values.narrow(0, 0, alone).narrow(1, 0, 1)) }),
+      constant: this.toOut.call(values.narrow(0, 0, alone).narrow(1, 0, 1)),
       isPadded,
     };
   }
@@ -92,6 +94,6 @@ export interface ContextKeys {
   readonly values: Tensor;
   /** (B − R, 1, D): what attention gives every query of the other rows, which see one token. */
   readonly constant?: Tensor;
-  /** Whether a mask has to be added for the last R rows. */
+  /** Whether the last R rows need their mask; without, none that is given later is added. */
   readonly isPadded: boolean;
 }

@@ -108,7 +108,8 @@ export class PatchEmbed extends Module {
     const grid = this.proj.call(x); // (B, D, h, w)
     const tokens = grid.flatten(2, 3).transpose(1, 2); // (B, N, D)
     const positions = this.#positions(grid.size(2), grid.size(3), x.device); // (1, N, D)
-    return tokens.add(positions).to({ dtype: tokens.dtype });
+    // The first operand's order in memory is the sum's: with the tokens' first every later operator would go across it.
+    return positions.add(tokens).to({ dtype: tokens.dtype });
   }
 
   /** Gives back the memory of the position tables; they are made anew when needed. */

@@ -1,4 +1,5 @@
 import type { Module } from "../nn/index.ts";
+import { releaseMemory } from "../torch/index.ts";
 
 /** A model that is loaded for one use and freed after it: what does not fit into memory beside the others. */
 export class StagedModel<M extends Module> {
@@ -26,6 +27,7 @@ export class StagedModel<M extends Module> {
       return body(model);
     } finally {
       model.dispose();
+      releaseMemory(); // a text encoder's gigabytes are not asked for again soon
     }
   }
 

@@ -112,10 +112,10 @@ export interface Native {
     loaded: string;
     config: string;
     cpuCapability: string;
-    products: string;
     threads: number;
     devices: string[];
   };
+  products(): string;
   setDevice(device: string): void;
   deviceMemory(device: string): { free: number; peak: number } | null;
   setThreads(count: number): void;

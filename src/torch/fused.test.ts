@@ -7,6 +7,7 @@ import { functional as F } from "./index.ts";
 type Inputs = readonly torch.Tensor[];
 type Compute = (...inputs: torch.Tensor[]) => torch.Tensor;
 
+type Two = [torch.Tensor, torch.Tensor];
 type Three = [torch.Tensor, torch.Tensor, torch.Tensor];
 
 interface Fused {
@@ -25,6 +26,9 @@ interface Size {
 const EPS = 1e-6;
 const tokens = ({ batch, tokens, width }: Size): number[] => [batch, tokens, width];
 const row = ({ batch, width }: Size): number[] => [batch, 1, width];
+
+/** Two where channels allow it. */
+const groupsOf = (x: torch.Tensor): number => (x.size(1) % 2 === 0 ? 2 : 1);
 
 const operators: readonly Fused[] = [
   {
@@ -65,8 +69,8 @@ const operators: readonly Fused[] = [
   },
   {
     name: "groupNormSilu",
-    fused: (x, weight, bias) => F.groupNormSilu(x, 1, weight, bias, { eps: EPS }),
-    plain: (x, weight, bias) => F.silu(F.groupNorm(x, 1, weight, bias, { eps: EPS })),
+    fused: (x, ...affine) => F.groupNormSilu(x, groupsOf(x), ...(affine as Two), { eps: EPS }),
+    plain: (x, ...affine) => F.silu(F.groupNorm(x, groupsOf(x), ...(affine as Two), { eps: EPS })),
     shapes: ({ batch, tokens: channels, width }) => [
       [batch, channels, width],
       [channels],
@@ -136,6 +140,18 @@ function derive(compute: Compute, inputs: Inputs): { y: torch.Tensor; grads: tor
   return { y, grads: torch.grad(y.mul(weights).sum(), leaves) as torch.Tensor[] };
 }
 
+/** Gradients of the squares of {@link derive}'s gradients. */
+function deriveTwice(compute: Compute, inputs: Inputs): torch.Tensor[] {
+  const leaves = inputs.map((input) => input.detach().clone().requiresGrad_());
+  const y = compute(...leaves);
+  const firsts = torch.grad(y.mul(y).sum(), leaves, { createGraph: true }) as torch.Tensor[];
+  const sum = firsts.reduce<torch.Tensor>(
+    (all, grad) => all.add(grad.square().sum()),
+    torch.tensor(0, { dtype: y.dtype }),
+  );
+  return torch.grad(sum, leaves) as torch.Tensor[];
+}
+
 describe("fused operators", () => {
   it.each(cases)("$label: float32 and its gradients", ({ fused, plain, shapes, size }) => {
     torch.tidy(() => {
@@ -203,6 +219,22 @@ describe("fused operators", () => {
     });
   });
 
+  it.each(operators.slice(0, 2))(
+    "$name reads tokens in any order in memory",
+    ({ fused, plain, shapes }) => {
+      torch.tidy(() => {
+        const inputs = draw(shapes(sizes[0] as Size), "float32").map((input) =>
+          input.transpose(1, 2).contiguous().transpose(1, 2),
+        );
+        const [actual, expected] = [derive(fused, inputs), derive(plain, wide(inputs))];
+        expect(error(actual.y, expected.y)).toBeLessThan(1e-6);
+        for (const [i, grad] of actual.grads.entries()) {
+          expect(error(grad, expected.grads[i] as torch.Tensor)).toBeLessThan(1e-5);
+        }
+      });
+    },
+  );
+
   it.each(operators.slice(0, 2))("$name spreads one row over a batch", ({ fused, plain }) => {
     torch.tidy(() => {
       const [x, a, b] = draw(
@@ -218,46 +250,149 @@ describe("fused operators", () => {
     });
   });
 
-  it.each(operators)("$name has second derivatives", ({ fused, plain, shapes }) => {
-    const norm = (compute: Compute, inputs: Inputs): torch.Tensor => {
-      const leaves = inputs.map((input) => input.detach().clone().requiresGrad_());
-      const y = compute(...leaves);
-      const firsts = torch.grad(y.mul(y).sum(), leaves, { createGraph: true }) as torch.Tensor[];
-      const sum = firsts.reduce<torch.Tensor>(
-        (all, grad) => all.add(grad.square().sum()),
-        torch.tensor(0, { dtype: y.dtype }),
-      );
-      return torch.grad(sum, leaves.slice(0, 1))[0] as torch.Tensor;
-    };
+  it.each(operators)("$name has second derivatives of every input", ({ fused, plain, shapes }) => {
     torch.tidy(() => {
       const inputs = draw(shapes({ batch: 2, tokens: 3, width: 4 }), "float32");
-      expect(error(norm(fused, inputs), norm(plain, wide(inputs)))).toBeLessThan(1e-4);
+      const [actual, expected] = [deriveTwice(fused, inputs), deriveTwice(plain, wide(inputs))];
+      for (const [i, grad] of actual.entries()) {
+        expect(error(grad, expected[i] as torch.Tensor)).toBeLessThan(1e-4);
+      }
     });
   });
 
-  it.each(operators.slice(0, 4))(
-    "$name gives equal bits with any number of threads",
-    ({ fused, shapes }) => {
-      const threads = torch.engineInfo().threads;
-      torch.tidy(() => {
-        const inputs = draw(shapes({ batch: 2, tokens: 70, width: 40 }), "float32");
-        const bits = [1, 3].map((count) => {
-          torch.setThreads(count);
-          const { y, grads } = derive(fused, inputs);
-          return [y, ...grads].map((tensor) => tensor.detach().toFloat32Array());
+  it.each(operators)("$name derives each input alone", ({ fused, plain, shapes }) => {
+    torch.tidy(() => {
+      const inputs = draw(shapes(sizes[0] as Size), "float32");
+      for (const i of inputs.keys()) {
+        const alone =
+          (compute: Compute, given: Inputs): Compute =>
+          (input) =>
+            compute(...given.with(i, input as torch.Tensor));
+        const one = [inputs[i] as torch.Tensor];
+        const twice = [
+          deriveTwice(alone(fused, inputs), one)[0],
+          deriveTwice(alone(plain, wide(inputs)), wide(one))[0],
+        ] as const;
+        expect(error(twice[0] as torch.Tensor, twice[1] as torch.Tensor)).toBeLessThan(1e-4);
+        // A sum's gradient is one number, spread over all.
+        const sums = [one, wide(one)].map(([input], k) => {
+          const leaf = (input as torch.Tensor).detach().clone().requiresGrad_();
+          const y = k === 0 ? alone(fused, inputs)(leaf) : alone(plain, wide(inputs))(leaf);
+          return torch.grad(y.sum(), [leaf])[0] as torch.Tensor;
         });
-        torch.setThreads(threads);
-        expect(bits[1]).toEqual(bits[0]);
+        const scale = Math.max(1, (inputs[i] as torch.Tensor).shape[0] ?? 1);
+        const [actual, expected] = sums as [torch.Tensor, torch.Tensor];
+        const off = torch.noGrad(() => actual.to({ dtype: "float64" }).sub(expected).abs().amax());
+        expect(off.item() / scale).toBeLessThan(1e-4);
+      }
+    });
+  });
+
+  it("derives an input that is given twice", () => {
+    torch.tidy(() => {
+      const inputs = draw(
+        [
+          [2, 3, 4],
+          [2, 1, 4],
+        ],
+        "float32",
+      );
+      for (const order of [derive, (c: Compute, i: Inputs) => ({ grads: deriveTwice(c, i) })]) {
+        const fused = order(
+          (x, c) =>
+            F.modulatedNorm(x as torch.Tensor, c as torch.Tensor, c as torch.Tensor, { eps: EPS }),
+          inputs,
+        );
+        const norm = operators[0] as Fused;
+        const plain = order(
+          (x, c) => norm.plain(x as torch.Tensor, c as torch.Tensor, c as torch.Tensor),
+          wide(inputs),
+        );
+        for (const [i, grad] of fused.grads.entries()) {
+          expect(error(grad, plain.grads[i] as torch.Tensor)).toBeLessThan(1e-4);
+        }
+      }
+    });
+  });
+
+  const large: Size = { batch: 64, tokens: 70, width: 40 };
+  const onAnyThreads: readonly Pick<Fused, "name" | "fused" | "shapes">[] = [
+    ...operators.filter(({ name }) => name !== "linear"),
+    {
+      name: "attention",
+      fused: (q, k, v) => F.attention(q, k, v, { heads: 5 }),
+      shapes: () => [1, 2, 3].map(() => [1, 200, 40]),
+    },
+    {
+      name: "conv2d",
+      fused: (x, weight, bias) => F.conv2d(x, weight, bias, { padding: 1 }),
+      shapes: () => [[2, 32, 40, 70], [33, 32, 3, 3], [33]],
+    },
+  ];
+  it.each(onAnyThreads)(
+    "$name gives equal bits with any number of threads",
+    ({ name, fused, shapes }) => {
+      const { threads } = torch.engineInfo();
+      // With gradients the others are libtorch's.
+      const isOurs = ["modulatedNorm", "gatedResidual", "gelu"].includes(name);
+      torch.tidy(() => {
+        const inputs = draw(shapes(large), "float32");
+        const compute = (): torch.Tensor[] => {
+          if (!isOurs) return [torch.noGrad(() => fused(...inputs))];
+          const { y, grads } = derive(fused, inputs);
+          return [torch.noGrad(() => fused(...inputs)), y, ...grads];
+        };
+        try {
+          const bits = [1, 2, 3].map((count) => {
+            torch.setThreads(count);
+            return compute().map((tensor) => tensor.detach().toFloat32Array());
+          });
+          expect(bits[1]).toEqual(bits[0]);
+          expect(bits[2]).toEqual(bits[0]);
+        } finally {
+          torch.setThreads(threads);
+        }
       });
     },
   );
+
+  it("gives what its definition gives at the ends of float32", () => {
+    const [gelu, silu] = torch.tidy(() => {
+      const x = torch.tensor([[[-1e18, -1e15, -200, 0, 200, 1e15, Number.NaN]]]);
+      const leaf = x.clone().requiresGrad_();
+      const y = F.gelu(leaf, { approximate: "tanh" });
+      const [grad] = torch.grad(y.sum(), [leaf]);
+      const channel = torch.zeros([1, 4, 1, 1]);
+      const norm = F.groupNormSilu(
+        channel,
+        4,
+        torch.ones([4]),
+        torch.tensor([-1e30, -200, 200, 1e30]),
+        { eps: EPS },
+      );
+      return [
+        [...y.detach().toFloat32Array(), ...(grad as torch.Tensor).toFloat32Array()],
+        norm.toFloat32Array(),
+      ];
+    });
+    const zero = expect.toSatisfy((value: number) => value === 0);
+    expect(gelu?.slice(0, 6)).toEqual([zero, zero, zero, zero, 200, Math.fround(1e15)]);
+    expect(gelu?.slice(7, 13)).toEqual([zero, zero, zero, 0.5, 1, 1]);
+    expect(gelu?.[6]).toBeNaN();
+    expect([...(silu ?? [])]).toEqual([zero, zero, 200, Math.fround(1e30)]);
+  });
 
   it("refuses shapes as the composition does", () => {
     torch.tidy(() => {
       const [x, row] = [torch.zeros([2, 3, 4]), torch.zeros([2, 1, 5])];
       expect(() => F.modulatedNorm(x, row, row, { eps: EPS })).toThrow(/must match the size/);
       expect(() => F.gatedResidual(x, row, x)).toThrow(/must match the size/);
-      expect(() => F.linear(x, torch.zeros([3, 5]))).toThrow(/linear/);
+      expect(() => F.linear(x, torch.zeros([3, 5]))).toThrow(
+        /cannot be multiplied \(6x4 and 5x3\)/,
+      );
+      expect(() => F.groupNormSilu(x, 2, torch.ones([3]), torch.ones([3]), { eps: EPS })).toThrow(
+        /divisible by num_groups/,
+      );
     });
   });
 

@@ -113,7 +113,7 @@ export function engineInfo(): EngineInfo {
     devices: info.devices,
     threads: info.threads,
     cpuCapability: info.cpuCapability,
-    products: info.products,
+    products: native.products(),
   };
 }
 

@@ -145,8 +145,11 @@ export class PixArtTransformer2DModel extends Module {
    * goes with it, less is computed where captions of a single token come first, as an empty negative prompt's does.
    */
   prepareCaption(encoderHiddenStates: Tensor, encoderAttentionMask?: Tensor): PreparedCaption {
-    const mask = encoderAttentionMask?.ndim === 2 ? contextMask(encoderAttentionMask) : undefined;
     return torch.tidy(() => {
+      const mask =
+        encoderAttentionMask?.ndim === 2
+          ? contextMask(encoderAttentionMask.expand([encoderHiddenStates.size(0), -1]))
+          : undefined;
       const caption = this.captionProjection?.call(encoderHiddenStates) ?? encoderHiddenStates; // (B, L, D)
       return Array.from(this.transformerBlocks, ({ attn2 }) => attn2.contextKeys(caption, mask));
     });

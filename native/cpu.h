@@ -1,0 +1,37 @@
+// What this project's own kernels ask before they run.
+#pragma once
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <ATen/core/Tensor.h>
+
+namespace pixart {
+
+// Whether libtorch computes with AVX-512 here, as processor and ATEN_CPU_CAPABILITY have it.
+inline bool has_avx512() {
+#ifdef __x86_64__
+  static const bool has = at::get_cpu_capability() == "AVX512";
+  return has;
+#else
+  return false;
+#endif
+}
+
+// Numbers in memory on the CPU, in an addon whose loops run on all threads: a compiler without OpenMP makes them run on one.
+inline bool is_on_cpu(const at::Tensor& t) {
+#ifdef INTRA_OP_PARALLEL
+  return t.device().is_cpu() && t.layout() == at::kStrided && t.numel() > 0;
+#else
+  return t.defined() && false;
+#endif
+}
+
+inline bool is_float(const at::Tensor& t) {
+  return is_on_cpu(t) && t.scalar_type() == at::kFloat;
+}
+
+inline bool is_float_or_bfloat16(const at::Tensor& t) {
+  return is_on_cpu(t) && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16);
+}
+
+}  // namespace pixart

@@ -1,0 +1,20 @@
+#include "operators.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/library.h>
+
+#include <mutex>
+
+namespace pixart {
+
+void define_operators() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    if (c10::Dispatcher::singleton().findSchema({"pixart::linear", ""})) return;
+    // Never freed: operators may be called while the process ends.
+    auto* library = new torch::Library(torch::Library::FRAGMENT, "pixart", std::nullopt, __FILE__, __LINE__);
+    for (const auto define : {define_attention, define_convolution, define_fused, define_group_norm, define_products}) define(*library);
+  });
+}
+
+}  // namespace pixart
