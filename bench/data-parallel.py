@@ -1,6 +1,6 @@
 """The Python side of data-parallel.ts: a PixArt transformer under DistributedDataParallel over Gloo, with fused AdamW.
 
-Reads {"processes": …, "port": …, "steps": …, "batch": …, "tokens": …, "shape": …} as JSON on stdin and leaves a JSON line on stdout.
+Reads {"processes": …, "port": …, "steps": …, "batch": …, "tokens": …, "threads": …, "shape": …} as JSON on stdin and leaves a JSON line on stdout.
 """
 
 import json
@@ -15,7 +15,7 @@ import torch
 def member(rank, request, out):
     from diffusers import DDPMScheduler, PixArtTransformer2DModel
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(request["threads"])
     size = request["processes"]
     address = f"tcp://127.0.0.1:{request['port']}"
     torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=size)
