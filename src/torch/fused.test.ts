@@ -326,7 +326,7 @@ describe("fused operators", () => {
     {
       name: "conv2d",
       fused: (x, weight, bias) => F.conv2d(x, weight, bias, { padding: 1 }),
-      shapes: () => [[2, 32, 40, 70], [33, 32, 3, 3], [33]],
+      shapes: () => [[2, 32, 50, 70], [33, 32, 3, 3], [33]],
     },
   ];
   it.each(onAnyThreads)(
@@ -505,11 +505,13 @@ describe("fused operators", () => {
   describe("conv2d", () => {
     // Of 3 x 3, and those that are left to libtorch: few channels, strides, no padding.
     const layers = [
-      { inputs: 32, outputs: 40, height: 7, width: 33, options: { padding: 1 } },
+      { inputs: 32, outputs: 40, height: 71, width: 33, options: { padding: 1 } },
       { inputs: 33, outputs: 32, height: 64, width: 64, options: { padding: 1 } },
       { inputs: 48, outputs: 64, height: 1, width: 1, options: { padding: 1 } },
       { inputs: 32, outputs: 32, height: 70, width: 130, options: { padding: 1 } },
-      { inputs: 4, outputs: 32, height: 8, width: 9, options: { padding: 1 } },
+      { inputs: 32, outputs: 32, height: 1, width: 2401, options: { padding: 1 } },
+      { inputs: 4, outputs: 32, height: 50, width: 50, options: { padding: 1 } },
+      { inputs: 32, outputs: 32, height: 8, width: 9, options: { padding: 1 } },
       { inputs: 32, outputs: 32, height: 8, width: 9, options: {} },
       { inputs: 32, outputs: 32, height: 8, width: 9, options: { padding: 1, stride: 2 } },
     ];
