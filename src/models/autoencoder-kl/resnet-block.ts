@@ -1,5 +1,6 @@
 import { Conv2d, GroupNorm, Module } from "../../nn/index.ts";
 import type { Tensor } from "../../torch/index.ts";
+import { consume } from "../consume.ts";
 
 // Shapes: B batch, C input channels, K output channels, H height, W width.
 
@@ -29,8 +30,9 @@ export class ResnetBlock extends Module {
 
   /** (B, C, H, W) → (B, K, H, W) */
   override forward(x: Tensor): Tensor {
-    const h = this.conv1.call(this.norm1.silu(x)); // (B, K, H, W)
-    const residual = this.conv2.call(this.norm2.silu(h)); // (B, K, H, W)
+    const h = consume(this.norm1.silu(x), (normal) => this.conv1.call(normal)); // (B, K, H, W)
+    const normal = consume(h, (features) => this.norm2.silu(features)); // (B, K, H, W)
+    const residual = consume(normal, (features) => this.conv2.call(features)); // (B, K, H, W)
     const shortcut = this.convShortcut?.call(x) ?? x; // (B, K, H, W)
     return shortcut.add(residual);
   }
