@@ -91,7 +91,7 @@ static Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const
 #endif
   const Tensor split_q = in_heads(q, heads), split_k = in_heads(k, heads), split_v = in_heads(v, heads);
   const bool adds_mask = !mask || mask->scalar_type() != at::kBool;
-  if (asks && adds_mask && computes_in_bfloat16(q) && q.size(1) * k.size(1) <= kMostPlainLogits) return as_tokens(plain(split_q, split_k, split_v, mask, scale));
+  if (uses_own_kernels && asks && adds_mask && computes_in_bfloat16(q) && q.size(1) * k.size(1) <= kMostPlainLogits) return as_tokens(plain(split_q, split_k, split_v, mask, scale));
   return as_tokens(at::scaled_dot_product_attention(split_q, split_k, split_v, mask, 0, false, scale));
 }
 

@@ -5,7 +5,12 @@
 #include <ATen/Version.h>
 #include <ATen/core/Tensor.h>
 
+#include <atomic>
+
 namespace pixart {
+
+// Where false, every operator of this project is libtorch's composition: at the start by PIXART_KERNELS=libtorch.
+inline std::atomic<bool> uses_own_kernels = true;
 
 // Whether libtorch computes with AVX-512 here, as processor and ATEN_CPU_CAPABILITY have it.
 inline bool has_avx512() {
@@ -20,7 +25,7 @@ inline bool has_avx512() {
 // Numbers in memory on the CPU, in an addon whose loops run on all threads: a compiler without OpenMP makes them run on one.
 inline bool is_on_cpu(const at::Tensor& t) {
 #ifdef INTRA_OP_PARALLEL
-  return t.device().is_cpu() && t.layout() == at::kStrided && t.numel() > 0;
+  return uses_own_kernels && t.device().is_cpu() && t.layout() == at::kStrided && t.numel() > 0;
 #else
   return t.defined() && false;
 #endif

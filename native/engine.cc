@@ -19,6 +19,7 @@
 #include <cstdlib>
 #endif
 
+#include "cpu.h"
 #include "products.h"
 
 namespace pixart {
@@ -60,6 +61,13 @@ static napi_value Info(napi_env env, napi_callback_info) {
 // Which library multiplies matrices on the CPU, for people.
 static napi_value Products(napi_env env, napi_callback_info) {
   return from_string(env, describe_products());
+}
+
+// Whether this project's operators are more than compositions of libtorch's.
+static napi_value SetOwnKernels(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  uses_own_kernels = to_bool(env, args[0], "enabled");
+  return nullptr;
 }
 
 // Throws where libtorch has no such device; begins to use it otherwise.
@@ -162,6 +170,7 @@ static napi_value ReleaseMemory(napi_env, napi_callback_info) {
 const std::vector<Export> kEngineExports = {
     {"engineInfo", guarded<Info>},
     {"products", guarded<Products>},
+    {"setOwnKernels", guarded<SetOwnKernels>},
     {"setDevice", guarded<SetDevice>},
     {"deviceMemory", guarded<DeviceMemory>},
     {"setThreads", guarded<SetThreads>},

@@ -3,13 +3,19 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>
 
+#include <cstdlib>
 #include <mutex>
+#include <string>
+
+#include "cpu.h"
 
 namespace pixart {
 
 void define_operators() {
   static std::once_flag once;
   std::call_once(once, [] {
+    const char* kernels = std::getenv("PIXART_KERNELS");
+    uses_own_kernels = !kernels || std::string(kernels) != "libtorch";
     if (c10::Dispatcher::singleton().findSchema({"pixart::linear", ""})) return;
     // Never freed: operators may be called while the process ends.
     auto* library = new torch::Library(torch::Library::FRAGMENT, "pixart", std::nullopt, __FILE__, __LINE__);

@@ -157,7 +157,7 @@ static bool is_plain(const Tensor& x, const Tensor& weight, const std::optional<
 static Tensor linear(const Tensor& given_x, const Tensor& given_weight, const std::optional<Tensor>& given_bias) {
   Tensor x = given_x, weight = given_weight;
   std::optional<Tensor> bias = given_bias;
-  if (choice().rules.empty() || !x.device().is_cpu()) return at::linear(x, weight, bias);
+  if (!uses_own_kernels || choice().rules.empty() || !x.device().is_cpu()) return at::linear(x, weight, bias);
   if (at::autocast::is_autocast_enabled(at::kCPU)) {
     const auto type = at::autocast::get_autocast_dtype(at::kCPU);
     x = at::autocast::cached_cast(type, x, at::kCPU);

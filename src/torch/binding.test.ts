@@ -137,7 +137,7 @@ function loader(name: string, addon?: string): URL {
   mkdirSync(join(root, "src/torch"), { recursive: true });
   mkdirSync(join(root, "build"));
   writeFileSync(join(root, "package.json"), '{ "type": "module" }');
-  for (const file of ["binding.ts", "errors.ts"]) {
+  for (const file of ["binding.ts", "errors.ts", "openmp.ts"]) {
     cpSync(fileURLToPath(new URL(file, import.meta.url)), join(root, "src/torch", file));
   }
   if (addon !== undefined) writeFileSync(join(root, "build/pixart.node"), addon);
@@ -175,13 +175,17 @@ describe("loading", () => {
   });
 
   it.each([
-    { name: "unset", env: {}, spins: "10000" },
+    // By what else runs at that moment.
+    { name: "unset", env: {}, spins: expect.stringMatching(/^(undefined|1000)$/) },
     { name: "policy", env: { OMP_WAIT_POLICY: "active" }, spins: "undefined" },
     { name: "count", env: { GOMP_SPINCOUNT: "5" }, spins: "5" },
-  ])("keeps idle threads from spinning, unless told otherwise: $name", async (entry) => {
-    const { exitCode, stdout } = await loadStandIn(entry.name, "2.13.0", entry.env);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: entry.spins });
-  });
+  ])(
+    "keeps idle threads from spinning beside others, unless told otherwise: $name",
+    async (entry) => {
+      const { exitCode, stdout } = await loadStandIn(entry.name, "2.13.0", entry.env);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: entry.spins });
+    },
+  );
 });
 
 /** Loads a module that stands in for the addon, and says of itself what it is told to. */

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TensorDisposedError, TorchError } from "./errors.ts";
+import { spinCount } from "./openmp.ts";
 
 declare const handleBrand: unique symbol;
 /** A native reference to a tensor: a number that is never used twice. */
@@ -116,6 +117,7 @@ export interface Native {
     devices: string[];
   };
   products(): string;
+  setOwnKernels(enabled: boolean): void;
   setDevice(device: string): void;
   deviceMemory(device: string): { free: number; peak: number } | null;
   setThreads(count: number): void;
@@ -170,12 +172,12 @@ export interface Native {
   heartbeatStop(heartbeat: HeartbeatHandle): void;
 }
 
-/**
- * libgomp's threads spin for milliseconds before they sleep. On a machine that others use too they spin against each
- * other: a training step then takes many times as long. A spin of 0.4 ms bridges the pauses inside a matrix product.
- */
+/** Before libgomp loads, and unless the user decided. */
 function tameOpenMP(): void {
-  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= "10000";
+  const { OMP_WAIT_POLICY, GOMP_SPINCOUNT } = process.env;
+  if (OMP_WAIT_POLICY !== undefined || GOMP_SPINCOUNT !== undefined) return;
+  const count = spinCount();
+  if (count !== undefined) process.env.GOMP_SPINCOUNT = count;
 }
 
 /** Where set-up builds the addon: in the package, which is elsewhere where this code was bundled into a program. */

@@ -382,6 +382,29 @@ describe("fused operators", () => {
     expect([...(silu ?? [])]).toEqual([zero, zero, 200, Math.fround(1e30)]);
   });
 
+  it("is libtorch's composition to the bit where that is asked for", () => {
+    torch.tidy(() => {
+      const [x, shift, scale] = draw(
+        [
+          [2, 70, 72],
+          [2, 1, 72],
+          [2, 1, 72],
+        ],
+        "float32",
+      ) as Three;
+      const compose = () =>
+        F.layerNorm(x, [72], undefined, undefined, { eps: EPS }).mul(scale.add(1)).add(shift);
+      const compute = () => F.modulatedNorm(x, shift, scale, { eps: EPS });
+      torch.setOwnKernels(false);
+      try {
+        expect(compute().equal(compose())).toBe(true);
+      } finally {
+        torch.setOwnKernels(true);
+      }
+      expect(compute().equal(compose())).toBe(false);
+    });
+  });
+
   it("refuses shapes as the composition does", () => {
     torch.tidy(() => {
       const [x, row] = [torch.zeros([2, 3, 4]), torch.zeros([2, 1, 5])];

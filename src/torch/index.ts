@@ -120,6 +120,12 @@ export function engineInfo(): EngineInfo {
 /** Threads that one operator may use on the CPU. */
 export const setThreads = (count: number): void => native.setThreads(count);
 
+/**
+ * Whether this project's own kernels compute on the CPU, as they do from the start unless `PIXART_KERNELS` is "libtorch", or
+ * libtorch's operators in their place: to find out which of the two a difference comes from.
+ */
+export const setOwnKernels = (enabled: boolean): void => native.setOwnKernels(enabled);
+
 /** Makes operators that have no deterministic kernel fail instead of giving run-dependent results. */
 export const setDeterministic = (deterministic: boolean): void =>
   native.setDeterministic(deterministic);

@@ -188,6 +188,8 @@ const SIGNATURES: Readonly<Record<string, readonly Make[]>> = {
   setThreads: [oneOf(1, 2, 0, -1, 1025, 1e9)],
   threads: [],
   setDeterministic: [oneOf(false)],
+  setOwnKernels: [oneOf(true)],
+  products: [],
   releaseMemory: [],
   tcpStore: [
     oneOf("127.0.0.1", "", "nowhere.invalid", "\0"),
@@ -289,6 +291,7 @@ function call(name: string, seed: number): Called {
     native.setGradEnabled(true);
     native.setThreads(1);
     native.setDeterministic(false);
+    native.setOwnKernels(true);
     native.installErrors(TorchError, TensorDisposedError);
   }
 }
