@@ -131,7 +131,7 @@ constexpr float kCubic = 0.044715f * kSlope;
 
 // σ(x), and 0 where its exponential would overflow
 INLINE Floats sigmoid(Floats x) {
-  const Floats found = 1 / (1 + power_of_two(x * -kLog2E));
+  const Floats found = 1 / (1 + exponential(-x));
   return x < spread(-87) ? spread(0) : found;
 }
 

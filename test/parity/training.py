@@ -39,7 +39,7 @@ class Models(torch.nn.Module):
         if self.text_encoder is not None:
             states = self.text_encoder(input_ids=batch["ids"], attention_mask=batch["mask"])[0]
         return self.transformer(
-            noised(batch),
+            noised(batch).double(),
             encoder_hidden_states=states,
             encoder_attention_mask=batch["mask"],
             timestep=batch["timesteps"],
@@ -48,9 +48,16 @@ class Models(torch.nn.Module):
         )[0]
 
 
+def wide(rows):
+    return rows.double() if rows.is_floating_point() else rows
+
+
 def run(folder, adapters, first, steps, batches, lr, weight_decay, eps, clip, out, rank=0, size=1):
-    """With several processes each takes its rows of every batch, and DistributedDataParallel averages."""
-    model = Models(folder, adapters).train()
+    """In float64: what float32 rounds to, ten steps later, depends on the order of sums and on which of them are fused.
+
+    With several processes each takes its rows of every batch, and DistributedDataParallel averages.
+    """
+    model = Models(folder, adapters).double().train()
     if adapters:
         start = load_file(first)
         with torch.no_grad():
@@ -64,7 +71,7 @@ def run(folder, adapters, first, steps, batches, lr, weight_decay, eps, clip, ou
     forward = model if size == 1 else torch.nn.parallel.DistributedDataParallel(model)
     for step in range(steps):
         batch = load_file(f"{batches}/{step}.safetensors")
-        batch = {key: rows.chunk(size)[rank] for key, rows in batch.items()}
+        batch = {key: wide(rows.chunk(size)[rank]) for key, rows in batch.items()}
         loss = mean_loss(CASE, batch, forward(batch))
         optimizer.zero_grad()
         loss.backward()
