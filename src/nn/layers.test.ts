@@ -248,7 +248,7 @@ describe("Conv2d", () => {
   it("says what does not fit", () => {
     const conv = new Conv2d(3, 4, 3);
     expect(() => conv.call(torch.zeros([1, 2, 8, 8]))).toThrow(
-      /^aten::conv2d\(input float32\(1, 2, 8, 8\), weight float32\(4, 3, 3, 3\)\): Given groups=1, .*3 channels, but got 2 channels/,
+      /^pixart::conv2d\(input float32\(1, 2, 8, 8\), weight float32\(4, 3, 3, 3\)\): Given groups=1, .*3 channels, but got 2 channels/,
     );
   });
 });

@@ -306,7 +306,7 @@ export async function hostileCases(root: string): Promise<readonly HostileCase[]
     add(`adapter: ${name}`, says, ...sample(MODEL, "--lora", made));
   };
   const evil = "(([a-z0-9_.])+)+!";
-  const slow = /Expected regular expressions that take less than 1.5 s/;
+  const slow = /Expected regular expressions that take less than 1 s/;
   adapter("target_modules", { target_modules: evil }, slow);
   adapter("exclude_modules", { exclude_modules: evil }, slow);
   adapter("rank_pattern", { rank_pattern: { [evil]: 4 } }, slow);
