@@ -114,8 +114,8 @@ const reducer: Make = (draw) =>
 const names: Make = (draw) => Array.from({ length: draw(3) }, () => text(draw));
 const operatorNumbers = Object.values(operators)
   .flat()
-  .flatMap((line) => line.split(":")[1]?.split("|") ?? [])
-  .map((name) => native.resolve(`aten::${name.trim()}`));
+  .flatMap((line) => line.slice(line.indexOf(":") + 1).split("|"))
+  .map((name) => native.resolve(name.includes("::") ? name.trim() : `aten::${name.trim()}`));
 const operator: Make = (draw) => pick(operatorNumbers, draw);
 const anyArgument: Make = (draw) =>
   pick(
