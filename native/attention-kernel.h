@@ -11,7 +11,7 @@ struct HeadTokens {
   int64_t stride, count;
 };
 
-// out = softmax(scale q kᵀ) v for the queries from `begin` on and before `end`. `scratch` has room for scratch_numbers().
+// out = softmax(scale q kᵀ) v for the queries from `begin` on and before `end`. `scratch` has room for attention_scratch() numbers.
 struct HeadAttention {
   HeadTokens q, k, v, out;
   int64_t width, begin, end;

@@ -72,17 +72,17 @@ struct Pieces {
 };
 
 static char* at_row(const Tensor& t, int64_t row) {
-  return static_cast<char*>(t.data_ptr()) + row * t.size(-1) * t.element_size();
+  return at_number(t, row * t.size(-1));
+}
+
+static at::ScalarType result_type(const Tensor& a, const Tensor& b, const Tensor& c) {
+  return at::promote_types(a.scalar_type(), at::promote_types(b.scalar_type(), c.scalar_type()));
 }
 
 // LayerNorm without weights, scaled and shifted: adaLN's.
 struct ModulatedNormFunction : torch::autograd::Function<ModulatedNormFunction> {
   static Tensor plain(const Tensor& x, const Tensor& shift, const Tensor& scale, double eps) {
     return at::layer_norm(x, {x.size(-1)}, {}, {}, eps).mul(scale.add(1)).add(shift);
-  }
-
-  static at::ScalarType result_type(const Tensor& x, const Tensor& shift, const Tensor& scale) {
-    return at::promote_types(x.scalar_type(), at::promote_types(shift.scalar_type(), scale.scalar_type()));
   }
 
   // `stats` is (B, N, 2), or undefined.
@@ -138,10 +138,6 @@ static Tensor modulated_norm(const Tensor& x, const Tensor& shift, const Tensor&
 struct GatedResidualFunction : torch::autograd::Function<GatedResidualFunction> {
   static Tensor plain(const Tensor& x, const Tensor& gate, const Tensor& z) {
     return x.add(gate.mul(z));
-  }
-
-  static at::ScalarType result_type(const Tensor& x, const Tensor& gate, const Tensor& z) {
-    return at::promote_types(x.scalar_type(), at::promote_types(gate.scalar_type(), z.scalar_type()));
   }
 
   static Tensor compute(const Tensor& x, const Tensor& gate, const Tensor& z) {

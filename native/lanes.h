@@ -87,9 +87,7 @@ INLINE float total(Floats value) {
 constexpr float kLog2E = 1.44269504f;
 
 // 1.5 · 2^23: a sum with it has the nearest whole number in its lowest bits.
-INLINE Floats shifted_to_whole(Floats x) {
-  return x + spread(12582912);
-}
+constexpr float kShifter = 12582912;
 
 // 2^(n + r) for r between -1/2 and 1/2, by its series: an error of 1e-8 before rounding.
 INLINE Floats power(Floats shifted_n, Floats r) {
@@ -101,7 +99,7 @@ INLINE Floats power(Floats shifted_n, Floats r) {
   series = series * r + 0.2402265070f;
   series = series * r + 0.6931471806f;
   series = series * r + 1;
-  const Ints n = (Ints)shifted_n - (Ints)spread(12582912);
+  const Ints n = (Ints)shifted_n - (Ints)spread(kShifter);
   return series * (Floats)((n + 127) << 23);
 }
 
@@ -109,16 +107,16 @@ INLINE Floats power(Floats shifted_n, Floats r) {
 INLINE Floats power_of_two(Floats x) {
   x = x < spread(-126) ? spread(-126) : x;
   x = x > spread(127) ? spread(127) : x;
-  const Floats shifted = shifted_to_whole(x);
-  return power(shifted, x - (shifted - spread(12582912)));
+  const Floats shifted = x + kShifter;
+  return power(shifted, x - (shifted - kShifter));
 }
 
 // e^x from e^-87 to e^88. What is left of x beside whole powers of 2 is found in two steps: x log2(e) alone would lose its last digits.
 INLINE Floats exponential(Floats x) {
   x = x < spread(-87) ? spread(-87) : x;
   x = x > spread(88) ? spread(88) : x;
-  const Floats shifted = shifted_to_whole(x * kLog2E);
-  const Floats n = shifted - spread(12582912);
+  const Floats shifted = x * kLog2E + kShifter;
+  const Floats n = shifted - kShifter;
   return power(shifted, (x - n * 0.693145752f - n * 1.42860677e-6f) * kLog2E);
 }
 

@@ -25,23 +25,22 @@ using torch::autograd::tensor_list;
 enum class Maker { kAny, kIntel, kAmd };
 
 // oneDNN multiplies from so many rows on, to so many, where the weight has so many numbers at least; libtorch's own choice (MKL for
-// float32) does elsewhere. `ratio` is what was measured: oneDNN's speed over that choice, and on what.
+// float32) does elsewhere.
 struct Rule {
   Maker maker;
   at::ScalarType type;
   bool backward;
   int64_t least_rows, most_rows, least_numbers;
-  const char* ratio;
 };
 
 constexpr int64_t kAnyRows = int64_t{1} << 62;
 
-// All with AVX-512: without it neither was measured, and libtorch chooses.
+// All with AVX-512: without it neither was measured, and libtorch chooses. Beside each oneDNN's speed over that choice, and where.
 constexpr Rule kRules[] = {
-    {Maker::kAmd, at::kFloat, false, 8, kAnyRows, 0, "2.1 to 2.6, on 17 rows of T5 4.0; Zen 5"},
-    {Maker::kAmd, at::kFloat, true, 64, kAnyRows, 0, "1.6 to 1.95, on 17 rows of T5 below 1; Zen 5"},
-    {Maker::kIntel, at::kFloat, false, 8, 256, int64_t{1} << 24, "1.24 to 1.30 on 17 rows, 1.09 on 120; Xeon with AMX"},
-    {Maker::kAny, at::kBFloat16, false, 2, kAnyRows, 0, "1.02 to 1.44, 0.92 on 17 rows of 4096 x 4096; Xeon with AMX"},
+    {Maker::kAmd, at::kFloat, false, 8, kAnyRows, 0},              // 2.1 to 2.6, on 17 rows of T5 4.0; Zen 5
+    {Maker::kAmd, at::kFloat, true, 64, kAnyRows, 0},              // 1.6 to 1.95, on 17 rows of T5 below 1; Zen 5
+    {Maker::kIntel, at::kFloat, false, 8, 256, int64_t{1} << 24},  // 1.24 to 1.30 on 17 rows, 1.09 on 120; Xeon with AMX
+    {Maker::kAny, at::kBFloat16, false, 2, kAnyRows, 0},           // 1.02 to 1.44, 0.92 on 17 rows of 4096 x 4096; Xeon with AMX
 };
 
 static Maker maker() {
@@ -72,7 +71,7 @@ struct Choice {
     }
     if (forced == "onednn") {
       for (const auto type : {at::kFloat, at::kBFloat16}) {
-        for (const bool backward : {false, true}) rules.push_back({Maker::kAny, type, backward, 1, kAnyRows, 0, ""});
+        for (const bool backward : {false, true}) rules.push_back({Maker::kAny, type, backward, 1, kAnyRows, 0});
       }
     } else if (forced != "default" && has_avx512()) {
       for (const Rule& rule : kRules) {
@@ -109,20 +108,15 @@ static Tensor by_onednn(const Tensor& x, const Tensor& weight, const std::option
   return choice().onednn->call(x, weight, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
 }
 
-static Tensor forward_product(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, int64_t rows) {
-  if (choice().takes_onednn(x.scalar_type(), false, rows, weight.numel())) return by_onednn(x, weight, bias);
-  return at::linear(x, weight, bias);
-}
-
 // a b of matrices
 static Tensor backward_product(const Tensor& a, const Tensor& b, bool onednn) {
   return onednn ? by_onednn(a.contiguous(), b.t().contiguous(), {}) : a.matmul(b);
 }
 
 struct LinearFunction : torch::autograd::Function<LinearFunction> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, int64_t rows) {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, bool onednn) {
     ctx->save_for_backward({x, weight, bias.value_or(Tensor())});
-    return forward_product(x, weight, bias, rows);
+    return onednn ? by_onednn(x, weight, bias) : at::linear(x, weight, bias);
   }
 
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
@@ -170,7 +164,7 @@ static Tensor linear(const Tensor& given_x, const Tensor& given_weight, const st
   const bool fast = choice().takes_onednn(x.scalar_type(), false, rows, weight.numel());
   if (!fast && !(asks && choice().takes_onednn(x.scalar_type(), true, rows, weight.numel()))) return at::linear(x, weight, bias);
   c10::impl::ExcludeDispatchKeyGuard plain(c10::DispatchKey::AutocastCPU);
-  if (asks) return LinearFunction::apply(x, weight, bias, rows);
+  if (asks) return LinearFunction::apply(x, weight, bias, fast);
   return by_onednn(x, weight, bias);
 }
 

@@ -33,17 +33,27 @@ INLINE Floats only(int64_t count) {
   return (Floats)((Ints)spread(1) & is_in);
 }
 
+template <typename T>
+INLINE float mean_of(const T* x, int64_t count) {
+  return sum(count, [x](int64_t i, int64_t lanes) { return load(x + i, lanes); }) / static_cast<float>(count);
+}
+
+// The sum of squared distances from the mean.
+template <typename T>
+INLINE float squares_of(const T* x, int64_t count, float mean) {
+  return sum(count, [x, mean](int64_t i, int64_t lanes) {
+    const Floats off = (load(x + i, lanes) - mean) * (lanes == kLanes ? spread(1) : only(lanes));
+    return off * off;
+  });
+}
+
 template <typename X, typename Y>
 void modulated_norm(const ModulatedNorm& job) {
   for (int64_t row = 0; row < job.rows; row++) {
     const X* x = static_cast<const X*>(job.x) + row * job.width;
     Y* y = static_cast<Y*>(job.y) + row * job.width;
-    const float width = static_cast<float>(job.width);
-    const float mean = sum(job.width, [x](int64_t i, int64_t count) { return load(x + i, count); }) / width;
-    const float variance = sum(job.width, [x, mean](int64_t i, int64_t count) {
-      const Floats off = (load(x + i, count) - mean) * (count == kLanes ? spread(1) : only(count));
-      return off * off;
-    }) / width;
+    const float mean = mean_of(x, job.width);
+    const float variance = squares_of(x, job.width, mean) / static_cast<float>(job.width);
     const float inverse = 1 / __builtin_sqrtf(variance + job.eps);
     if (job.stats) {
       job.stats[2 * row] = mean;
@@ -165,13 +175,9 @@ void gelu_grad(const GeluGrad& job) {
 template <typename T>
 void moments(const Moments& job) {
   const T* x = static_cast<const T*>(job.x);
-  const float count = static_cast<float>(job.count);
-  const float mean = sum(job.count, [x](int64_t i, int64_t lanes) { return load(x + i, lanes); }) / count;
+  const float mean = mean_of(x, job.count);
   *job.mean = mean;
-  *job.squares = sum(job.count, [x, mean](int64_t i, int64_t lanes) {
-    const Floats off = (load(x + i, lanes) - mean) * (lanes == kLanes ? spread(1) : only(lanes));
-    return off * off;
-  });
+  *job.squares = squares_of(x, job.count, mean);
 }
 
 template <typename T>

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 /** Processes that want a processor at this moment, this one among them; undefined where the system doesn't tell. */
 function runnable(): number | undefined {
   try {
-    const line = /^procs_running (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"));
-    return line === null ? undefined : Number(line[1]);
+    const found = / (\d+)\/\d+ /.exec(readFileSync("/proc/loadavg", "utf8"));
+    return found === null ? undefined : Number(found[1]);
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { Conv2d, GroupNorm, Module, ModuleList } from "../../nn/index.ts";
 import { functional as F, type Tensor } from "../../torch/index.ts";
-import { consume } from "../consume.ts";
+import { inSequence } from "../in-sequence.ts";
 import type { AutoencoderKLConfig } from "./config.ts";
 import { MidBlock } from "./mid-block.ts";
 import { ResnetBlock } from "./resnet-block.ts";
@@ -37,15 +37,11 @@ export class UpDecoderBlock extends Module {
 
   /** (B, C, h, w) → (B, K, 2h, 2w), outermost (B, K, h, w) */
   override forward(x: Tensor): Tensor {
-    let h = x;
-    for (const resnet of this.resnets) {
-      h = h === x ? resnet.call(x) : consume(h, (features) => resnet.call(features)); // (B, K, h, w)
-    }
-    const { upsampler } = this;
-    if (upsampler === undefined) return h;
-    const upsample = (features: Tensor): Tensor =>
-      F.interpolate(features, { scaleFactor: 2, mode: "nearest" });
-    return consume(consume(h, upsample), (features) => upsampler.call(features)); // (B, K, 2h, 2w)
+    const { resnets, upsampler } = this;
+    const steps = Array.from(resnets, (resnet) => (h: Tensor) => resnet.call(h)); // (B, K, h, w)
+    if (upsampler === undefined) return inSequence(x, steps);
+    const upsample = (h: Tensor): Tensor => F.interpolate(h, { scaleFactor: 2, mode: "nearest" }); // (B, K, 2h, 2w)
+    return inSequence(x, [...steps, upsample, (h) => upsampler.call(h)]);
   }
 }
 
@@ -84,11 +80,12 @@ export class Decoder extends Module {
 
   /** (B, Z, h, w) → (B, 3, H, W) */
   override forward(latents: Tensor): Tensor {
-    let x = this.convIn.call(latents); // (B, C, h, w)
-    for (const block of [this.midBlock, ...this.upBlocks]) {
-      x = consume(x, (features) => block.call(features)); // (B, C, h, w), … (B, K, H, W)
-    }
-    const normal = consume(x, (features) => this.convNormOut.silu(features)); // (B, K, H, W)
-    return this.convOut.call(normal);
+    return inSequence(latents, [
+      (x) => this.convIn.call(x), // (B, C, h, w)
+      (x) => this.midBlock.call(x),
+      ...Array.from(this.upBlocks, (block) => (x: Tensor) => block.call(x)), // … (B, K, H, W)
+      (x) => this.convNormOut.silu(x),
+      (x) => this.convOut.call(x),
+    ]);
   }
 }

@@ -1,5 +1,6 @@
 import { Conv2d, GroupNorm, Module, ModuleList } from "../../nn/index.ts";
 import { functional as F, type Tensor } from "../../torch/index.ts";
+import { inSequence } from "../in-sequence.ts";
 import type { AutoencoderKLConfig } from "./config.ts";
 import { MidBlock } from "./mid-block.ts";
 import { ResnetBlock } from "./resnet-block.ts";
@@ -38,9 +39,12 @@ export class DownEncoderBlock extends Module {
 
   /** (B, C, H, W) → (B, K, H/2, W/2), innermost (B, K, H, W) */
   override forward(x: Tensor): Tensor {
-    for (const resnet of this.resnets) x = resnet.call(x);
+    const { resnets, downsampler } = this;
+    const steps = Array.from(resnets, (resnet) => (h: Tensor) => resnet.call(h)); // (B, K, H, W)
+    if (downsampler === undefined) return inSequence(x, steps);
     // The original pads on the right and at the bottom only, so the convolution itself has no padding.
-    return this.downsampler?.call(F.pad(x, [0, 1, 0, 1])) ?? x;
+    const pad = (h: Tensor): Tensor => F.pad(h, [0, 1, 0, 1]);
+    return inSequence(x, [...steps, pad, (h) => downsampler.call(h)]);
   }
 }
 
@@ -78,9 +82,12 @@ export class Encoder extends Module {
 
   /** (B, 3, H, W) in [−1, 1] → (B, 2Z, h, w): means, then log variances */
   override forward(images: Tensor): Tensor {
-    let x = this.convIn.call(images); // (B, C, H, W)
-    for (const block of this.downBlocks) x = block.call(x); // … (B, K, h, w)
-    x = this.midBlock.call(x); // (B, K, h, w)
-    return this.convOut.call(this.convNormOut.silu(x));
+    return inSequence(images, [
+      (x) => this.convIn.call(x), // (B, C, H, W)
+      ...Array.from(this.downBlocks, (block) => (x: Tensor) => block.call(x)), // … (B, K, h, w)
+      (x) => this.midBlock.call(x),
+      (x) => this.convNormOut.silu(x),
+      (x) => this.convOut.call(x),
+    ]);
   }
 }

@@ -1,5 +1,6 @@
 import { Module } from "../../nn/index.ts";
 import type { Tensor } from "../../torch/index.ts";
+import { inSequence } from "../in-sequence.ts";
 import { SpatialAttention } from "./attention.ts";
 import { ResnetBlock } from "./resnet-block.ts";
 
@@ -31,8 +32,11 @@ export class MidBlock extends Module {
 
   /** (B, C, H, W) → (B, C, H, W) */
   override forward(x: Tensor): Tensor {
-    x = this.resnet1.call(x);
-    x = this.attention?.call(x) ?? x;
-    return this.resnet2.call(x);
+    const { resnet1, attention, resnet2 } = this;
+    return inSequence(x, [
+      (h) => resnet1.call(h),
+      ...(attention === undefined ? [] : [(h: Tensor) => attention.call(h)]),
+      (h) => resnet2.call(h),
+    ]);
   }
 }

@@ -1,6 +1,6 @@
 import { Conv2d, GroupNorm, Module } from "../../nn/index.ts";
 import type { Tensor } from "../../torch/index.ts";
-import { consume } from "../consume.ts";
+import { inSequence } from "../in-sequence.ts";
 
 // Shapes: B batch, C input channels, K output channels, H height, W width.
 
@@ -30,9 +30,12 @@ export class ResnetBlock extends Module {
 
   /** (B, C, H, W) → (B, K, H, W) */
   override forward(x: Tensor): Tensor {
-    const h = consume(this.norm1.silu(x), (normal) => this.conv1.call(normal)); // (B, K, H, W)
-    const normal = consume(h, (features) => this.norm2.silu(features)); // (B, K, H, W)
-    const residual = consume(normal, (features) => this.conv2.call(features)); // (B, K, H, W)
+    const residual = inSequence(x, [
+      (h) => this.norm1.silu(h), // (B, C, H, W)
+      (h) => this.conv1.call(h), // (B, K, H, W)
+      (h) => this.norm2.silu(h),
+      (h) => this.conv2.call(h),
+    ]);
     const shortcut = this.convShortcut?.call(x) ?? x; // (B, K, H, W)
     return shortcut.add(residual);
   }

@@ -1,5 +1,6 @@
 import { Conv2d, Module, type ModuleList } from "../../nn/index.ts";
 import { functional as F, type Tensor } from "../../torch/index.ts";
+import { inSequence } from "../in-sequence.ts";
 import type { AutoencoderTinyConfig } from "./config.ts";
 
 // Shapes: B batch, C channels, H height, W width.
@@ -75,7 +76,8 @@ export class TinyBlock extends Module {
 export type TinyLayer = Activation | Conv2d | TinyBlock | Upsample;
 
 /** Runs layers one after another. */
-export function runLayers(layers: ModuleList<TinyLayer>, x: Tensor): Tensor {
-  for (const layer of layers) x = layer.call(x);
-  return x;
-}
+export const runLayers = (layers: ModuleList<TinyLayer>, x: Tensor): Tensor =>
+  inSequence(
+    x,
+    Array.from(layers, (layer) => (h: Tensor) => layer.call(h)),
+  );
