@@ -10,6 +10,7 @@ import tempfile
 import time
 
 import torch
+from denoising import predicted
 
 
 def member(rank, request, out):
@@ -34,13 +35,7 @@ def member(rank, request, out):
         states, mask = draw(batch, tokens, request["shape"]["caption_channels"]), torch.ones(batch, tokens)
         times = torch.randint(0, 1000, (batch,), generator=generator)
         start = time.perf_counter()
-        output = forward(
-            schedule.add_noise(latents, noise, times),
-            encoder_hidden_states=states,
-            encoder_attention_mask=mask,
-            timestep=times,
-            added_cond_kwargs={"resolution": None, "aspect_ratio": None},
-        ).sample
+        output = predicted(forward, schedule, latents, noise, times, states, mask)
         loss = torch.nn.functional.mse_loss(output.chunk(2, 1)[0], noise)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import torch
+from denoising import predicted
 from safetensors.torch import load_file, save_file
 
 ANSWERS = os.fdopen(os.dup(1), "w", buffering=1)
@@ -128,13 +129,7 @@ def training():
         with torch.autocast("cpu", torch.bfloat16, enabled=DTYPE == torch.bfloat16):
             if encoder is not None:
                 states = encoder(ids, attention_mask=mask).last_hidden_state
-            output = model(
-                schedule.add_noise(latents, noise, times),
-                encoder_hidden_states=states,
-                encoder_attention_mask=mask,
-                timestep=times,
-                added_cond_kwargs={"resolution": None, "aspect_ratio": None},
-            ).sample
+            output = predicted(model, schedule, latents, noise, times, states, mask)
         velocity = REQUEST["loss"] == "v"
         target = schedule.get_velocity(latents, noise, times) if velocity else noise
         loss = torch.nn.functional.mse_loss(output.chunk(2, 1)[0].float(), target)
