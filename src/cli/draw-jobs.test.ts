@@ -16,6 +16,12 @@ describe("recordToRepeat", () => {
     ],
     [{ sigmas: [1, null] }, "extra.sigmas.1: expected a number but found null"],
     [{ batchSize: 0 }, "extra.batchSize: expected an integer of at least 1 but found 0"],
+    [{ guidanceInterval: [0] }, "extra.guidanceInterval: expected two numbers but found [0]"],
+    [
+      { tgate: { gateStep: 0 } },
+      "extra.tgate.gateStep: expected an integer of at least 1 but found 0",
+    ],
+    [{ tgate: 3 }, "extra.tgate: expected an object but found 3"],
     [{ cleanCaption: 1 }, "extra.cleanCaption: expected true or false but found 1"],
   ])("says of %j what it should be", async (extra, reason) => {
     const path = join(folder, "x.png");

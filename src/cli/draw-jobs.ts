@@ -32,10 +32,12 @@ const MANY = `a list of at most ${MOST_TIMESTEPS} numbers`;
 /** Timesteps that a record may name: as many as samplers take. */
 const timesteps = z.array(z.number("a number"), MANY).max(MOST_TIMESTEPS, MANY).optional();
 const flag = z.boolean("true or false").optional();
-const from = (least: number): z.ZodOptional<z.ZodInt> => {
+const wholeFrom = (least: number): z.ZodInt => {
   const expected = `an integer of at least ${least}`;
-  return z.int(expected).min(least, expected).optional();
+  return z.int(expected).min(least, expected);
 };
+const from = (least: number): z.ZodOptional<z.ZodInt> => wholeFrom(least).optional();
+const PAIR = "two numbers";
 
 /** The parts of a record's `extra` that decide what is drawn. */
 const repeatable = z.looseObject({
@@ -44,6 +46,13 @@ const repeatable = z.looseObject({
   maxSequenceLength: from(1),
   timesteps,
   sigmas: timesteps,
+  guidanceInterval: z.array(z.number("a number"), PAIR).length(2, PAIR).optional(),
+  tgate: z
+    .strictObject(
+      { gateStep: wholeFrom(1), spInterval: from(1), fiInterval: from(1), warmUp: from(0) },
+      "an object",
+    )
+    .optional(),
   eta: z.number("a number").optional(),
   batchIndex: from(0),
   batchSize: from(1),

@@ -28,6 +28,21 @@ export function addDrawingCommands(program: Command): void {
     .option("--steps <n>", "denoising steps", wholeNumber(1, FLAG_LIMITS.steps), 20)
     .option("--guidance <scale>", "classifier-free guidance; 1 is none", number, 4.5)
     .option(
+      "--guidance-interval <from,to>",
+      "the part of the steps that is guided, such as 0,0.5 for the first half; the others take half the work",
+      numbers,
+    )
+    .option(
+      "--gate-step <n>",
+      "T-GATE: from this step on, counted from 0, no guidance and no new cross-attention",
+      wholeNumber(1, FLAG_LIMITS.steps),
+    )
+    .option(
+      "--gate-interval <n>",
+      "T-GATE: before --gate-step, self-attention at each so many steps (default: 5)",
+      wholeNumber(1, FLAG_LIMITS.steps),
+    )
+    .option(
       "--seed <n>",
       "seed of the first picture's noise; each further picture takes the next",
       wholeNumber(0),

@@ -1,6 +1,6 @@
 import type { World } from "../distributed/index.ts";
 import { contactSheet, RgbImage } from "../images/index.ts";
-import type { PixArtAlphaOptions } from "../pipelines/index.ts";
+import type { GuidanceInterval, PixArtAlphaOptions, TgateOptions } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
 import { type DrawJob, drawJobs, inBatches, recordToRepeat } from "./draw-jobs.ts";
 import { drawingDevice, loadPipeline, type PipelineChanges } from "./load-pipeline.ts";
@@ -23,6 +23,9 @@ export interface SampleOptions extends Omit<PipelineChanges, "device"> {
   readonly device: string;
   readonly steps: number;
   readonly guidance: number;
+  readonly guidanceInterval?: readonly number[];
+  readonly gateStep?: number;
+  readonly gateInterval?: number;
   readonly seed: number;
   readonly negative: string;
   readonly images: number;
@@ -53,6 +56,7 @@ export interface SampleOptions extends Omit<PipelineChanges, "device"> {
 /** What a picture remembers, or cannot be drawn again with. */
 const REMEMBERED: ReadonlySet<string> = new Set([
   ...["--steps", "--timesteps", "--sigmas", "--scheduler", "--eta", "--guidance", "--seed"],
+  ...["--guidance-interval", "--gate-step", "--gate-interval"],
   ...["--negative", "--width", "--height", "--no-resolution-binning"],
   ...["--max-length", "--no-clean-caption", "--images"],
   ...["--init-image", "--strength", "--mask", "--control-image"],
@@ -91,8 +95,8 @@ async function draw(
   await makeOutputFolder(output);
   const start = performance.now();
   const batches = inBatches(plan.jobs, options.batch);
-  const isGuided = (plan.call.guidanceScale ?? 0) > 1;
-  const together = batches.length === 1 && world.size === 2 && isGuided;
+  const hasTwoHalves = (plan.call.guidanceScale ?? 0) > 1 && plan.call.tgate === undefined;
+  const together = batches.length === 1 && world.size === 2 && hasTwoHalves;
   const own = together ? batches : world.share(batches);
   const warned = new Set<string>();
   const warnOnce = (message: string): void => {
@@ -160,9 +164,12 @@ async function planOf(prompts: readonly string[], options: SampleOptions): Promi
       `Expected one of --steps, --timesteps and --sigmas but received ${steps.join(" and ")}`,
     );
   }
+  const tgate = tgateOf(options);
   const given: Partial<PixArtAlphaOptions> = {
     ...(options.width !== undefined && { width: options.width }),
     ...(options.height !== undefined && { height: options.height }),
+    ...(options.guidanceInterval && { guidanceInterval: intervalOf(options.guidanceInterval) }),
+    ...(tgate && { tgate }),
     ...(options.eta !== undefined && { eta: options.eta }),
     ...(options.timesteps !== undefined && { timesteps: options.timesteps }),
     ...(options.sigmas !== undefined && { sigmas: options.sigmas }),
@@ -187,6 +194,21 @@ async function planOf(prompts: readonly string[], options: SampleOptions): Promi
     },
     changes: {},
   };
+}
+
+function intervalOf(list: readonly number[]): GuidanceInterval {
+  const [start, stop] = list;
+  if (list.length === 2 && start !== undefined && stop !== undefined) return [start, stop];
+  throw new UsageError(
+    `Expected two numbers for --guidance-interval but received ${list.join(",")}`,
+  );
+}
+
+function tgateOf({ gateStep, gateInterval }: SampleOptions): TgateOptions | undefined {
+  if (gateStep !== undefined)
+    return { gateStep, ...(gateInterval !== undefined && { spInterval: gateInterval }) };
+  if (gateInterval === undefined) return undefined;
+  throw new UsageError("Expected --gate-step beside --gate-interval");
 }
 
 async function repeatPlan(
@@ -220,6 +242,11 @@ async function repeatPlan(
       ...(typeof extra.maxSequenceLength === "number" && {
         maxSequenceLength: extra.maxSequenceLength,
       }),
+      ...(Array.isArray(extra.guidanceInterval) && {
+        guidanceInterval: intervalOf(extra.guidanceInterval.map(Number)),
+      }),
+      // Its fields were checked with the record.
+      ...(extra.tgate !== undefined && { tgate: extra.tgate as unknown as TgateOptions }),
       ...(typeof extra.eta === "number" && { eta: extra.eta }),
       ...(Array.isArray(extra.timesteps) && { timesteps: extra.timesteps.map(Number) }),
       ...(Array.isArray(extra.sigmas) && { sigmas: extra.sigmas.map(Number) }),

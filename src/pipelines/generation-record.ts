@@ -41,6 +41,8 @@ export function generationRecords(
         maxSequenceLength: texts.maxSequenceLength,
         ...(request.timesteps && { timesteps: [...request.timesteps] }),
         ...(request.sigmas && { sigmas: [...request.sigmas] }),
+        ...(request.guidanceInterval && { guidanceInterval: [...request.guidanceInterval] }),
+        ...(request.tgate && { tgate: { ...request.tgate } }),
         ...(request.eta > 0 && { eta: request.eta }),
         ...(start && {
           strength: start.strength,

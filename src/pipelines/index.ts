@@ -30,4 +30,5 @@ export type { EncodedPrompt } from "./prompt-encoding.ts";
 export { PromptPack } from "./prompt-pack.ts";
 export { hasResolutionBins, nearestResolutionBin, type PictureSize } from "./resolution-bins.ts";
 export { StagedModel } from "./staged-model.ts";
+export type { GuidanceInterval, TgateOptions } from "./step-guidance.ts";
 export type { EncodedText, TextEncoder } from "./text-encoding.ts";

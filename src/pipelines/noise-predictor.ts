@@ -4,6 +4,7 @@ import type {
   PixArtInputs,
   PixArtTransformer2DModel,
 } from "../models/index.ts";
+import type { AttentionCache } from "../models/pixart/attention-cache.ts";
 import type { AddedConditions } from "../models/pixart/conditioning.ts";
 import { pixArtDimensions } from "../models/pixart/config.ts";
 import type { Scheduler } from "../schedulers/index.ts";
@@ -11,6 +12,13 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { expected } from "./expected.ts";
 import type { EncodedPrompt } from "./prompt-encoding.ts";
+import {
+  type GuidanceInterval,
+  isGuidedStep,
+  type TgateOptions,
+  tgatePlan,
+} from "./step-guidance.ts";
+import type { EncodedText } from "./text-encoding.ts";
 
 // Shapes: B pictures, L caption tokens, D width of the text encoder's states, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
 
@@ -44,12 +52,20 @@ export interface PredictorInputs {
 export interface Guidance {
   readonly guidanceScale: number;
   readonly scheduler: Scheduler;
+  readonly interval: GuidanceInterval | undefined;
+  readonly tgate: TgateOptions | undefined;
   /** Where two processes share the work. */
   readonly branches: GuidanceBranches | undefined;
 }
 
+/** A step's number, counted from 0, and of how many. */
+export interface StepPlace {
+  readonly step: number;
+  readonly total: number;
+}
+
 /** What the sampler asks for in its input (B, C, H/f, W/f) at a timestep. */
-export type NoisePredictor = (input: Tensor, timestep: number) => Tensor;
+export type NoisePredictor = (input: Tensor, timestep: number, place: StepPlace) => Tensor;
 
 /** PixArt-alpha `diffusion/model/nets/PixArt.py` forward_with_cfg. */
 const ORIGINAL_GUIDED_CHANNELS = 3;
@@ -74,40 +90,57 @@ function withText(
   return (input, inputs) => controlled.call(input, { ...inputs, ...conditions });
 }
 
-/**
- * The predictor of one call, guided where there is a negative prompt. What it keeps from step to step is of the scope that
- * it is made in.
- */
-export function noisePredictor(
+/** Predictions for pictures of `texts` after one another, in one batch: (B, C, H/f, W/f) → (n·B, C_out, H/f, W/f). */
+function batchOf(
   models: PredictorModels,
-  { prompt, latents, control }: PredictorInputs,
-  { guidanceScale, scheduler, branches }: Guidance,
-): NoisePredictor {
-  const { positive, negative } = prompt;
-  const { transformer, vaeScaleFactor } = models;
-  // Both halves go through the model as one batch, the negative one first; or each in a process of its own.
-  const both = negative === undefined ? [positive] : [negative, positive];
-  const shared = both.length > 1 ? branches : undefined;
-  const texts = shared === undefined ? both : both.slice(shared.own, shared.own + 1);
+  texts: readonly EncodedText[],
+  { latents, control }: PredictorInputs,
+  attentionCache: AttentionCache,
+): (input: Tensor, timestep: number) => Tensor {
   const states = torch.cat(texts.map(({ hiddenStates }) => hiddenStates));
   const encoderAttentionMask = torch.cat(texts.map(({ attentionMask }) => attentionMask));
   const controls = control && torch.cat(texts.map(() => control));
   const model = withText(models, states, encoderAttentionMask, controls);
   const rows = latents.size(0) * texts.length;
-  const addedCondKwargs = pixArtDimensions(transformer.config).usesAdditionalConditions
-    ? sizeConditions(latents, rows, vaeScaleFactor)
+  const addedCondKwargs = pixArtDimensions(models.transformer.config).usesAdditionalConditions
+    ? sizeConditions(latents, rows, models.vaeScaleFactor)
     : undefined;
   const { device } = latents;
-  return (input, timestep) => {
-    const predicted = model(torch.cat(texts.map(() => input)), {
+  return (input, timestep) =>
+    model(torch.cat(texts.map(() => input)), {
       encoderAttentionMask,
       timestep: torch.full([rows], timestep, { dtype: "float32", device }),
       addedCondKwargs,
+      attentionCache,
     });
-    const output = shared === undefined ? predicted : shared.gather(predicted);
+}
+
+/**
+ * The predictor of one call, guided where there is a negative prompt. What it keeps from step to step is of the scope that
+ * it is made in, or in `attentionCache`.
+ */
+export function noisePredictor(
+  models: PredictorModels,
+  inputs: PredictorInputs,
+  { guidanceScale, scheduler, branches, interval, tgate }: Guidance,
+  attentionCache: AttentionCache,
+): NoisePredictor {
+  const { positive, negative } = inputs.prompt;
+  // Both halves go through the model as one batch, the negative one first; or each in a process of its own.
+  const both = negative === undefined ? [positive] : [negative, positive];
+  const shared = both.length > 1 ? branches : undefined;
+  const texts = shared === undefined ? both : both.slice(shared.own, shared.own + 1);
+  const together = batchOf(models, texts, inputs, attentionCache);
+  const hasUnguided = negative !== undefined && (interval ?? tgate) !== undefined;
+  const alone = hasUnguided ? batchOf(models, [positive], inputs, attentionCache) : together;
+  return (input, timestep, { step, total }) => {
+    const isGuided = negative !== undefined && isGuidedStep(step, total, interval, tgate);
+    attentionCache.plan = tgate && tgatePlan(step, tgate, isGuided);
+    const predicted = (isGuided ? together : alone)(input, timestep);
+    const output = isGuided && shared !== undefined ? shared.gather(predicted) : predicted;
     // Channels beyond the latents' own predict the variance, which most samplers don't use.
     const prediction = scheduler.usesLearnedVariance ? output : output.narrow(1, 0, input.size(1));
-    if (negative === undefined) return prediction;
+    if (!isGuided) return prediction;
     const [away, towards] = chunk(prediction, 2, 0);
     if (!scheduler.usesLearnedVariance) return guided(away, towards, guidanceScale);
     // The original's ancestral sampler, like DiT's, guides three channels and takes the prompt's own variance.

@@ -93,6 +93,38 @@ describe("resolveRequest", () => {
       "Expected a positive integer for maxSequenceLength but received -1",
     ],
     [{ guidanceScale: Number.NaN }, "Expected a number for guidanceScale but received NaN"],
+    [
+      { guidanceInterval: [0.5, 0.5] },
+      "Expected two numbers from 0 to 1, the first the smaller, for guidanceInterval but received [0.5, 0.5]",
+    ],
+    [
+      { guidanceInterval: [0, 1.5] },
+      "Expected two numbers from 0 to 1, the first the smaller, for guidanceInterval but received [0, 1.5]",
+    ],
+    [
+      { tgate: { gateStep: 0 } },
+      "Expected a whole number of at least 1 for tgate.gateStep but received 0",
+    ],
+    [
+      { tgate: { gateStep: 5, spInterval: 1.5 } },
+      "Expected a whole number of at least 1 for tgate.spInterval but received 1.5",
+    ],
+    [
+      { tgate: { gateStep: 20 } },
+      "Expected a step before the last of 20, counted from 0, for tgate.gateStep but received 20",
+    ],
+    [
+      { tgate: { gateStep: 5, gateInterval: 2 } as object as { gateStep: number } },
+      "Expected known options for tgate but received gateInterval",
+    ],
+    [
+      { tgate: { gateStep: 5 }, guidanceInterval: [0, 0.5] },
+      "Expected nothing beside tgate for guidanceInterval but received [0, 0.5]",
+    ],
+    [
+      { tgate: { gateStep: 5 }, branches: { own: 0, gather: (prediction) => prediction } },
+      "Expected nothing beside tgate for branches but received an Object",
+    ],
     [{ eta: 2 }, "Expected a number from 0 to 1 for eta but received 2"],
     [
       { timesteps: [900, 400], numInferenceSteps: 3 },

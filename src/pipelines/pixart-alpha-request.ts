@@ -15,6 +15,7 @@ import {
 import type { GuidanceBranches } from "./noise-predictor.ts";
 import { type PromptOptions, type RequestTexts, resolveTexts } from "./request-texts.ts";
 import { hasResolutionBins, nearestResolutionBin, type PictureSize } from "./resolution-bins.ts";
+import { checkStepGuidance, type GuidanceInterval, type TgateOptions } from "./step-guidance.ts";
 
 /** What one call of the pipeline may be told. */
 export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
@@ -29,6 +30,10 @@ export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
   readonly sigmas?: readonly number[];
   /** How far each step goes beyond the unconditional prediction; up to 1 there is no guidance. Default 4.5. */
   readonly guidanceScale?: number;
+  /** The part of the steps that is guided: `[0, 0.5]` is the first half. Default all. */
+  readonly guidanceInterval?: GuidanceInterval;
+  /** Fewer attentions than steps, at some change of the picture; off by default. Not beside `guidanceInterval`, `controlImage` or `branches`. */
+  readonly tgate?: TgateOptions;
   /** η of DDIM and TCD, which other samplers don't read: 0 is deterministic, 1 has DDPM's noise. Default 0. */
   readonly eta?: number;
   /** Default 1. */
@@ -73,6 +78,8 @@ export interface PixArtAlphaRequest {
   readonly timesteps: readonly number[] | undefined;
   readonly sigmas: readonly number[] | undefined;
   readonly guidanceScale: number;
+  readonly guidanceInterval: GuidanceInterval | undefined;
+  readonly tgate: TgateOptions | undefined;
   readonly eta: number;
   /** What the pictures are made at. */
   readonly size: PictureSize;
@@ -125,6 +132,8 @@ export function resolveRequest(
     sigmas,
     numInferenceSteps = timesteps?.length ?? (sigmas && limits.stepsThrough(sigmas)) ?? 20,
     guidanceScale = 4.5,
+    guidanceInterval,
+    tgate,
     eta = 0,
     numImagesPerPrompt = 1,
     onWarning = (message) => process.emitWarning(message),
@@ -148,9 +157,14 @@ export function resolveRequest(
     throw expected(`${through} (the noise levels given)`, "numInferenceSteps", numInferenceSteps);
   }
   if (!Number.isFinite(guidanceScale)) throw expected("a number", "guidanceScale", guidanceScale);
+  checkStepGuidance(guidanceInterval, tgate, numInferenceSteps);
   if (!(eta >= 0 && eta <= 1)) throw expected("a number from 0 to 1", "eta", eta);
   const start = resolveImageStart(options, texts.count);
   const controlImages = resolveControlImages(options, texts.count, limits.hasControlNet);
+  for (const [name, given] of Object.entries({ controlImage: controlImages, branches })) {
+    if (tgate !== undefined && given !== undefined)
+      throw expected("nothing beside tgate", name, shownValue(given));
+  }
   const sizes = resolveSizes(options, (start?.images ?? controlImages)?.[0], limits, onWarning);
   const latentShape = [
     texts.count * numImagesPerPrompt,
@@ -167,6 +181,8 @@ export function resolveRequest(
     timesteps,
     sigmas,
     guidanceScale,
+    guidanceInterval,
+    tgate,
     eta,
     ...sizes,
     latentShape,

@@ -6,6 +6,7 @@ import {
   PixArtControlNetTransformerModel,
   type PixArtTransformer2DModel,
 } from "../models/index.ts";
+import { AttentionCache } from "../models/pixart/attention-cache.ts";
 import type { NoiseSource, Scheduler } from "../schedulers/index.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import type { Tensor } from "../torch/index.ts";
@@ -28,6 +29,7 @@ import {
 import type { PromptPack } from "./prompt-pack.ts";
 import { type PictureSize, resizeAndCrop } from "./resolution-bins.ts";
 import { type Kept, startFromPictures } from "./start-latents.ts";
+import type { GuidanceInterval, TgateOptions } from "./step-guidance.ts";
 import { type TextEncoder, TextEncoding } from "./text-encoding.ts";
 
 // Shapes: B pictures, L caption tokens, D width of the text encoder's states, C latent channels, H and W picture
@@ -66,6 +68,8 @@ export interface DenoiseOptions {
   readonly timesteps?: readonly number[] | undefined;
   readonly sigmas?: readonly number[] | undefined;
   readonly guidanceScale: number;
+  readonly guidanceInterval?: GuidanceInterval | undefined;
+  readonly tgate?: TgateOptions | undefined;
   readonly eta: number;
   /** Where two processes predict together; both make the same call. */
   readonly branches?: GuidanceBranches | undefined;
@@ -223,8 +227,11 @@ export class PixArtAlphaStages {
     const { latents } = start;
     using scheduler = this.plan(options);
     using scope = torch.scope("denoise");
+    using attentionCache = new AttentionCache();
+    const { guidanceInterval: interval, tgate } = options;
+    const guidance = { guidanceScale, scheduler, branches, interval, tgate };
     const predict = scope.run(() =>
-      noisePredictor(this, { prompt, latents, control }, { guidanceScale, scheduler, branches }),
+      noisePredictor(this, { prompt, latents, control }, guidance, attentionCache),
     );
     const timesteps = scheduler.timesteps.slice(start.skippedSteps);
     const total = timesteps.length;
@@ -237,7 +244,7 @@ export class PixArtAlphaStages {
           torch.tidy(() => {
             const input = scheduler.scaleModelInput(current, timestep);
             const { prevSample, predOriginalSample } = scheduler.step(
-              predict(input, timestep),
+              predict(input, timestep, { step: index, total }),
               timestep,
               current,
               { generator, eta },

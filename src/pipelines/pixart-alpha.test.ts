@@ -237,8 +237,10 @@ describe("PixArtAlphaPipeline", () => {
 describe("memory", () => {
   it("stays flat over calls, finished, aborted and failed", async () => {
     const before = torch.memory().tensors;
+    const tgate = { gateStep: 2, fiInterval: 2, warmUp: 0 };
     for (let round = 0; round < 3; round++) {
       await pipe("a fox", fast);
+      await pipe("a fox", { ...fast, numInferenceSteps: 5, tgate });
       await pipe(["a", "b"], { ...fast, guidanceScale: 1, numImagesPerPrompt: 2 });
       const { images } = await pipe("a fox", { ...fast, outputType: "latent" });
       images.dispose();
@@ -248,6 +250,7 @@ describe("memory", () => {
         if (step === failing) throw new Error("no more");
       };
       await expect(pipe("a fox", { ...fast, onStep })).rejects.toThrow("no more");
+      await expect(pipe("a fox", { ...fast, tgate, onStep })).rejects.toThrow("no more");
     }
     expect(torch.memory().tensors).toBe(before);
   });
@@ -311,6 +314,16 @@ describe("metadata", () => {
       const differences = data.map((value, i) => Math.abs(value - (again.images[0]?.data[i] ?? 0)));
       expect(Math.max(...differences)).toBeLessThanOrEqual(1);
     }
+  });
+
+  it("says which steps are guided, and which attentions are computed", async () => {
+    const later = { ...fast, numInferenceSteps: 6 };
+    const inPart = await pipe("a fox", { ...later, guidanceInterval: [0, 0.5] });
+    expect(inPart.images[0]?.metadata?.extra).toMatchObject({ guidanceInterval: [0, 0.5] });
+    const gated = await pipe("a fox", { ...later, tgate: { gateStep: 3, spInterval: 2 } });
+    expect(gated.images[0]?.metadata?.extra).toMatchObject({
+      tgate: { gateStep: 3, spInterval: 2 },
+    });
   });
 
   it("is written into the PNG", async () => {

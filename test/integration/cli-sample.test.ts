@@ -162,6 +162,15 @@ it("takes steps in one way", async () => {
   expect(readFileSync(file).equals(readFileSync(plain))).toBe(false);
 });
 
+it("refuses half of what T-GATE needs, and half an interval", async () => {
+  await expect(draw("--gate-interval", "2")).rejects.toThrow(
+    "Expected --gate-step beside --gate-interval",
+  );
+  await expect(draw("--guidance-interval", "0.5")).rejects.toThrow(
+    "Expected two numbers for --guidance-interval but received 0.5",
+  );
+});
+
 describe("pixart sample --from", () => {
   const again = async (file: string): Promise<string> => (await files("--from", file))[0] ?? "";
   const expectRepeated = async (file: string): Promise<void> =>
@@ -174,6 +183,8 @@ describe("pixart sample --from", () => {
     [["--scheduler", "dpm-solver"]],
     [["--scheduler", "dmd", "--steps", "1", "--guidance", "1"]],
     [["--no-clean-caption", "--max-length", "8"]],
+    [["--guidance-interval", "0,0.5"]],
+    [["--steps", "8", "--gate-step", "5", "--gate-interval", "2"]],
   ])("draws the same file as %j", async (args) => {
     const file = await draw(...args);
     expect(readFileSync(file).equals(readFileSync(plain))).toBe(false);

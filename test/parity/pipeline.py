@@ -1,5 +1,6 @@
 """Makes small random PixArt pipelines with diffusers, and renders with pipelines from either side."""
 
+import copy
 import json
 import sys
 from pathlib import Path
@@ -19,8 +20,10 @@ from diffusers import (
     PixArtTransformer2DModel,
     UniPCMultistepScheduler,
 )
+from diffusers.guiders import ClassifierFreeGuidance
 from diffusers.pipelines.pixart_alpha import pipeline_pixart_alpha, pipeline_pixart_sigma
 from diffusers.utils.torch_utils import randn_tensor
+from tgate import TgatePixArtAlphaLoader
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 
@@ -32,6 +35,14 @@ SCHEDULERS = {
     "euler-ancestral": EulerAncestralDiscreteScheduler,
     "lcm": LCMScheduler,
     "unipc": UniPCMultistepScheduler,
+}
+
+
+GATE = {
+    "gateStep": "gate_step",
+    "spInterval": "sp_interval",
+    "fiInterval": "fi_interval",
+    "warmUp": "warm_up",
 }
 
 
@@ -157,8 +168,52 @@ def from_picture(pipeline, call):
     return latents, (pictures / 2 + 0.5).clamp(0, 1)
 
 
+def guided_within(pipeline, call):
+    """Guidance in a part of the steps, by diffusers' guider, which its PixArt pipelines don't take."""
+    start, stop = call["guidanceInterval"]
+    guider = ClassifierFreeGuidance(call["guidanceScale"], start=start, stop=stop)
+    states, mask, away, away_mask = pipeline.encode_prompt(
+        call["prompt"],
+        True,
+        negative_prompt=call["negativePrompt"],
+        num_images_per_prompt=call["numImagesPerPrompt"],
+        device="cpu",
+        clean_caption=call["cleanCaption"],
+        max_sequence_length=call["maxSequenceLength"],
+    )
+    scheduler, steps = pipeline.scheduler, call["numInferenceSteps"]
+    scheduler.set_timesteps(steps)
+    rows, channels = len(states), pipeline.transformer.config.in_channels
+    size = (call["height"], call["width"])
+    dtype, generator = states.dtype, generators(call["seeds"])
+    latents = pipeline.prepare_latents(rows, channels, *size, dtype, "cpu", generator)
+    for step, t in enumerate(scheduler.timesteps):
+        guider.set_state(step=step, num_inference_steps=steps, timestep=t)
+        predict = lambda text, its_mask: pipeline.transformer(
+            scheduler.scale_model_input(latents, t),
+            encoder_hidden_states=text,
+            encoder_attention_mask=its_mask,
+            timestep=t[None].expand(rows),
+            added_cond_kwargs={"resolution": None, "aspect_ratio": None},
+        ).sample.chunk(2, dim=1)[0]
+        guided = guider.forward(predict(states, mask), predict(away, away_mask)).pred
+        latents = scheduler.step(guided, t, latents).prev_sample
+    pictures = pipeline.vae.decode(latents / pipeline.vae.config.scaling_factor).sample
+    return latents, (pictures / 2 + 0.5).clamp(0, 1)
+
+
+def gated(pipeline):
+    """T-GATE's own call. It changes the transformer for good: it has one of its own."""
+    changed = copy.copy(pipeline)
+    changed.transformer = copy.deepcopy(pipeline.transformer)
+    return TgatePixArtAlphaLoader(changed).tgate
+
+
 def from_noise(pipeline, call, output_type):
-    return pipeline(
+    gate = {GATE[name]: value for name, value in call.get("tgate", {}).items()}
+    draw = gated(pipeline) if gate else pipeline
+    return draw(
+        **gate,
         prompt=call["prompt"],
         negative_prompt=call["negativePrompt"],
         num_inference_steps=call["numInferenceSteps"],
@@ -184,6 +239,8 @@ def render(pipeline, call):
         pipeline.scheduler = kind.from_config(own.config, **clips)
     if "image" in call:
         latents, pictures = from_picture(pipeline, call)
+    elif "guidanceInterval" in call:
+        latents, pictures = guided_within(pipeline, call)
     else:
         latents, pictures = (from_noise(pipeline, call, kind) for kind in ("latent", "pt"))
     pipeline.scheduler = own

@@ -8,6 +8,7 @@ import {
   DiffusionPipeline,
   nearestResolutionBin,
   PixArtAlphaPipeline,
+  type TgateOptions,
 } from "../../src/pipelines/index.ts";
 import { schedulerNamed } from "../../src/schedulers/index.ts";
 import { T5Tokenizer } from "../../src/text/index.ts";
@@ -41,6 +42,8 @@ interface Call {
   readonly scheduler?: string;
   readonly timesteps?: readonly number[];
   readonly eta?: number;
+  readonly guidanceInterval?: readonly [number, number];
+  readonly tgate?: TgateOptions;
   /** RGB bytes, row by row, to begin from. */
   readonly image?: readonly number[];
   readonly strength?: number;
@@ -145,6 +148,22 @@ const pipelines: {
         numInferenceSteps: 1,
         guidanceScale: 1,
       },
+      { ...base, name: "guided in the middle", guidanceInterval: [0.3, 0.75] },
+      { ...base, name: "guided at first", guidanceInterval: [0, 0.5], negativePrompt: "birds" },
+      {
+        ...base,
+        name: "T-GATE",
+        numInferenceSteps: 12,
+        tgate: { gateStep: 7, spInterval: 3, fiInterval: 1, warmUp: 2 },
+      },
+      {
+        ...base,
+        name: "T-GATE of two pictures that keeps self-attention behind the gate",
+        prompt: ["a cat with green eyes", "a yellow house"],
+        negativePrompt: "birds",
+        tgate: { gateStep: 3, spInterval: 5, fiInterval: 2, warmUp: 0 },
+      },
+      { ...base, name: "T-GATE's defaults", numInferenceSteps: 20, tgate: { gateStep: 10 } },
       { ...base, ...fromPicture, name: "image to image" },
       { ...base, ...fromPicture, name: "image to image, Euler", scheduler: "euler" },
       { ...base, ...fromPicture, name: "image to image, two pictures", numImagesPerPrompt: 2 },

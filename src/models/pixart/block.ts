@@ -33,7 +33,14 @@ export interface BlockConditions {
   /** (B, 1, 1, L) or (B, 1, N, L), added to the logits of the caption tokens */
   readonly maskBias: Tensor | undefined;
   readonly grid: PatchGrid;
+  /** What a block's attentions give in place of computing it, or keep; they compute where undefined. */
+  readonly attend?: BlockAttention | undefined;
 }
+
+/** See {@link AttentionCache.attend}, for one block. */
+export type BlockAttention = (kind: "self" | "cross", compute: () => Tensor) => Tensor;
+
+const computed: BlockAttention = (_, compute) => compute();
 
 /** Self-attention, cross-attention to the caption and an MLP, under adaLN-single (paper figure 4). */
 export class PixArtBlock extends Module {
@@ -58,16 +65,19 @@ export class PixArtBlock extends Module {
 
   /** Image tokens (B, N, D) → (B, N, D) */
   override forward(x: Tensor, conditions: BlockConditions): Tensor {
-    const { caption, modulation, maskBias, grid } = conditions;
+    const { caption, modulation, maskBias, grid, attend = computed } = conditions;
     const [shift1, scale1, gate1, shift2, scale2, gate2] = chunk(
       this.scaleShiftTable.add(modulation), // (B, 6, D)
       6,
       1,
     ); // (B, 1, D) each
-    const attended = this.attn1.call(this.norm1.modulated(x, shift1, scale1), grid); // (B, N, D)
+    const attended = attend("self", () =>
+      this.attn1.call(this.norm1.modulated(x, shift1, scale1), grid),
+    ); // (B, N, D)
     const image = F.gatedResidual(x, gate1, attended); // (B, N, D)
     // The caption enters by a bare residual: no norm, no modulation and no gate.
-    const informed = image.add(this.attn2.call(image, caption, maskBias)); // (B, N, D)
+    const told = attend("cross", () => this.attn2.call(image, caption, maskBias)); // (B, N, D)
+    const informed = image.add(told); // (B, N, D)
     const fed = this.ff.call(this.norm2.modulated(informed, shift2, scale2)); // (B, N, D)
     return F.gatedResidual(informed, gate2, fed); // (B, N, D)
   }

@@ -15,7 +15,8 @@ import type { LayerCount } from "../held-layers.ts";
 import { initialize } from "../initialize.ts";
 import { loadPretrained, loadSingleFile, type QuantizedPretrainedOptions } from "../pretrained.ts";
 import type { SingleFileOptions } from "../single-file.ts";
-import { type BlockConditions, PixArtBlock, runBlock } from "./block.ts";
+import type { AttentionCache } from "./attention-cache.ts";
+import { type BlockAttention, type BlockConditions, PixArtBlock, runBlock } from "./block.ts";
 import { AdaLayerNormSingle, type AddedConditions, CaptionProjection } from "./conditioning.ts";
 import {
   blockOptions,
@@ -44,6 +45,8 @@ export interface PixArtInputs {
   readonly encoderAttentionMask?: Tensor | undefined;
   /** Needed by models with micro-conditions, not read by others. */
   readonly addedCondKwargs?: AddedConditions | undefined;
+  /** What attentions take again from earlier calls; not with gradient checkpointing. */
+  readonly attentionCache?: AttentionCache | undefined;
 }
 
 /** Keys and values of a caption, block by block: the same at every step of a picture. */
@@ -99,14 +102,17 @@ export class PixArtTransformer2DModel extends Module {
   override forward(hiddenStates: Tensor, inputs: PixArtInputs): Tensor {
     const embedded = this.embed(hiddenStates, inputs);
     const { time, conditions } = embedded;
-    const { encoderHiddenStates: text } = inputs;
+    const { encoderHiddenStates: text, attentionCache } = inputs;
     let x = embedded.x; // (B, N, D)
     for (const [i, block] of [...this.transformerBlocks].entries()) {
       const caption = text instanceof Tensor ? conditions.caption : text[i];
       if (caption === undefined)
         throw new RangeError(`Expected a caption prepared for ${i + 1} blocks`);
       const before = x;
-      x = runBlock(block, x, { ...conditions, caption }, this.gradientCheckpointing); // (B, N, D)
+      const attend: BlockAttention | undefined =
+        attentionCache && ((kind, compute) => attentionCache.attend(kind, i, compute));
+      const given = { ...conditions, caption, attend };
+      x = runBlock(block, x, given, this.gradientCheckpointing); // (B, N, D)
       before.dispose(); // or all blocks' outputs would stay until the last
     }
     return this.project(x, time, conditions.grid); // (B, C_out, H, W)

@@ -1,0 +1,56 @@
+import { keep, type Tensor } from "../../torch/index.ts";
+import { chunk } from "../chunk.ts";
+
+// Shapes: B batch, N image tokens, D hidden width.
+
+/** What happens with the outputs of one kind of attention, in all blocks, during one call of a transformer. */
+export interface AttentionUse {
+  /** The kept outputs are taken; nothing is computed. */
+  readonly reuse: boolean;
+  /** The computed outputs are kept for later calls. */
+  readonly keep: boolean;
+}
+
+/** What one call of a transformer does with its attentions. */
+export interface AttentionPlan {
+  readonly self: AttentionUse;
+  readonly cross: AttentionUse;
+  /** Kept is the mean of a batch's two halves, which fits batches of half the size. */
+  readonly meanOfHalves: boolean;
+}
+
+/** Outputs of attention that are taken again at later steps of a picture, as T-GATE does (arXiv 2404.02747). */
+export class AttentionCache implements Disposable {
+  /** Of the next call. */
+  plan: AttentionPlan | undefined;
+  readonly #outputs = new Map<string, Tensor>(); // (B, N, D)
+
+  /** What the attention of a block gives: `compute`'s output, or the one kept. */
+  attend(kind: "self" | "cross", block: number, compute: () => Tensor): Tensor {
+    const { plan } = this;
+    if (plan === undefined) return compute();
+    const key = `${kind} ${block}`;
+    if (plan[kind].reuse) {
+      const kept = this.#outputs.get(key);
+      if (kept === undefined) throw new RangeError(`Expected kept ${kind}-attention of ${block}`);
+      return kept;
+    }
+    const output = compute();
+    if (plan[kind].keep) {
+      this.#outputs.get(key)?.dispose();
+      this.#outputs.set(key, keep(plan.meanOfHalves ? meanOfHalves(output) : output.detach()));
+    }
+    return output;
+  }
+
+  [Symbol.dispose](): void {
+    for (const output of this.#outputs.values()) output.dispose();
+    this.#outputs.clear();
+  }
+}
+
+/** (2B, N, D) → (B, N, D) */
+function meanOfHalves(output: Tensor): Tensor {
+  const [first, second] = chunk(output, 2, 0);
+  return first.add(second).div(2);
+}
