@@ -217,7 +217,17 @@ const cases: readonly (Adapters & { readonly name: string })[] = [
   ...shared,
   { name: "both", adapter: lora, textEncoderAdapter: { ...lora, targetModules: ["q", "v", "wo"] } },
 ];
-let python: { losses: number[]; norms: number[] }[];
+interface Figures {
+  readonly losses: readonly number[];
+  readonly norms: readonly number[];
+}
+/** PyTorch's, in float64. */
+let python: readonly Figures[];
+/**
+ * PyTorch's in float32, of `cases`. MKL's oldest kernels, which some processors get, are off by 2e-6 in a norm after ten steps: no
+ * more is asked of ours.
+ */
+let rounded: readonly Figures[];
 /** Where two processes of the trainer, each with half of every batch, left what came of it. */
 let together: string;
 const ours: Training[] = [];
@@ -262,10 +272,10 @@ beforeAll(async () => {
       clip: CLIP,
       out: place(name, "processes" in processes ? "ddp.safetensors" : "out.safetensors"),
     }));
-  python = (await runPython(join(dirname(fileURLToPath(import.meta.url)), "training.py"), [
-    ...inPython(cases, {}),
-    ...inPython(shared, { processes: 2, port: await freePort() }),
-  ])) as typeof python;
+  ({ exact: python, rounded } = (await runPython(
+    join(dirname(fileURLToPath(import.meta.url)), "training.py"),
+    [...inPython(cases, {}), ...inPython(shared, { processes: 2, port: await freePort() })],
+  )) as { exact: readonly Figures[]; rounded: readonly Figures[] });
 });
 
 describe.each(cases.map((each, i) => ({ ...each, i })))(
@@ -274,11 +284,12 @@ describe.each(cases.map((each, i) => ({ ...each, i })))(
     it("have Python's losses and gradient norms", () => {
       const [mine, theirs] = [ours[i], python[i]];
       for (const kind of ["losses", "norms"] as const) {
-        for (const [step, value] of (theirs?.[kind] ?? []).entries())
-          expect(
-            Math.abs((mine?.[kind][step] ?? Number.NaN) / value - 1),
-            `${kind} ${step}`,
-          ).toBeLessThan(1e-6);
+        const exact = theirs?.[kind] ?? [];
+        const errors = (figures: readonly number[] = []): number[] =>
+          exact.map((value, step) => Math.abs((figures[step] ?? Number.NaN) / value - 1));
+        const bound = Math.max(1e-6, 1.5 * Math.max(...errors(rounded[i]?.[kind])));
+        for (const [step, error] of errors(mine?.[kind]).entries())
+          expect(error, `${kind} ${step}`).toBeLessThan(bound);
       }
       expect(mine?.losses).toHaveLength(STEPS);
     });
