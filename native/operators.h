@@ -12,6 +12,7 @@ void define_convolution(torch::Library& library);
 void define_fused(torch::Library& library);
 void define_group_norm(torch::Library& library);
 void define_products(torch::Library& library);
+void define_updates(torch::Library& library);
 
 // Once a process, before an operator is looked up. A second copy of the addon finds those of the first.
 void define_operators();

@@ -190,6 +190,41 @@ void scaled_silu(const ScaledSilu& job) {
   });
 }
 
+// From whichever end is nearer, so that the whole way is exact.
+INLINE Floats between(Floats start, Floats end, float weight) {
+  return weight < 0.5f ? start + weight * (end - start) : end - (1 - weight) * (end - start);
+}
+
+INLINE Floats root(Floats x) {
+  for (int64_t i = 0; i < kLanes; i++) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+}
+
+void adamw_step(const AdamWStep& job) {
+  each_vector(job.count, [&](int64_t i, int64_t count) {
+    const Floats grad = load(job.grad + i, count) * job.grad_scale;
+    const Floats average = between(load(job.average + i, count), grad, job.weight);
+    const Floats squares = load(job.average_of_squares + i, count) * job.beta2 + job.weight2 * grad * grad;
+    store(job.average + i, average, count);
+    store(job.average_of_squares + i, squares, count);
+    const Floats parameter = load(job.parameter + i, count) * job.decay;
+    store(job.parameter + i, parameter - job.rate * average / (root(squares) / job.root_of_bias + job.eps), count);
+  });
+}
+
+void lerp(const Lerp& job) {
+  each_vector(job.count, [&](int64_t i, int64_t count) {
+    store(job.start + i, between(load(job.start + i, count), load(job.end + i, count), job.weight), count);
+  });
+}
+
+void squares(const Squares& job) {
+  *job.sum = sum(job.count, [&](int64_t i, int64_t count) {
+    const Floats x = load(job.x + i, count);
+    return x * x;
+  });
+}
+
 constexpr bool is_float(Number kind) {
   return kind == Number::kFloat;
 }
@@ -228,6 +263,9 @@ const RowKernels TABLE(PIXART_LEVEL) = {
     [](const GeluGrad& job) { is_float(job.kind) ? gelu_grad<float>(job) : gelu_grad<BFloat16>(job); },
     [](const Moments& job) { is_float(job.kind) ? moments<float>(job) : moments<BFloat16>(job); },
     [](const ScaledSilu& job) { is_float(job.kind) ? scaled_silu<float>(job) : scaled_silu<BFloat16>(job); },
+    adamw_step,
+    lerp,
+    squares,
 };
 
 }  // namespace pixart

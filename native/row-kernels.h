@@ -97,6 +97,31 @@ struct ScaledSilu {
   Number kind;
 };
 
+// A step of AdamW, as libtorch's fused operator does it.
+struct AdamWStep {
+  float *parameter, *average, *average_of_squares;
+  const float* grad;
+  int64_t count;
+  float grad_scale, decay;  // gradient and parameter are multiplied by these first
+  float weight, beta2, weight2;     // of the gradient in its average; of the average of squares, and of the square in it
+  float rate, root_of_bias, eps;
+};
+
+// start += weight (end - start)
+struct Lerp {
+  float* start;
+  const float* end;
+  int64_t count;
+  float weight;
+};
+
+// The sum of squares.
+struct Squares {
+  const float* x;
+  int64_t count;
+  double* sum;
+};
+
 struct RowKernels {
   void (*modulated_norm)(const ModulatedNorm&);
   void (*modulated_norm_grad)(const ModulatedNormGrad&);
@@ -107,6 +132,9 @@ struct RowKernels {
   void (*gelu_grad)(const GeluGrad&);
   void (*moments)(const Moments&);
   void (*scaled_silu)(const ScaledSilu&);
+  void (*adamw_step)(const AdamWStep&);
+  void (*lerp)(const Lerp&);
+  void (*squares)(const Squares&);
 };
 
 extern const RowKernels kBaseRowKernels;

@@ -44,9 +44,9 @@ export class ShardedOptimizer implements Optimizer {
     );
   }
 
-  step(lr: number): void {
+  step(lr: number, gradientScale = 1): void {
     this.#forget();
-    this.#own.step(lr);
+    this.#own.step(lr, gradientScale);
     for (const [name, owner] of this.#owners) {
       const parameter = this.#parameters.get(name);
       if (parameter !== undefined) this.#world.broadcast(parameter, owner);

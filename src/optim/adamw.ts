@@ -12,7 +12,7 @@ export interface AdamWOptions {
 
 type Moments = Readonly<Record<"expAvg" | "expAvgSq" | "step", Tensor>>;
 
-/** AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101) over libtorch's fused operator: one call a group. */
+/** AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101): one pass over memory a group, gradients scaled on the way. */
 export class AdamW extends BaseOptimizer<Moments> {
   readonly #betas: readonly [number, number];
   readonly #eps: number;
@@ -29,26 +29,24 @@ export class AdamW extends BaseOptimizer<Moments> {
     this.#weightDecay = options.weightDecay ?? 0.03;
   }
 
-  protected update(lr: number): void {
+  protected override readonly scalesGradients = true;
+
+  protected update(lr: number, gradScale: number): void {
     // The operator makes no temporaries, so a batch may be a whole group.
     this.forBatches(({ group, parameters, gradients, states }) => {
-      const steps = states.map(({ step }) => step);
-      torch.foreachAdd_(steps, 1);
-      torch.fusedAdamw_(
+      torch.foreachAdamw_(
         parameters,
         gradients,
         states.map(({ expAvg }) => expAvg),
         states.map(({ expAvgSq }) => expAvgSq),
-        [],
-        steps,
+        states.map(({ step }) => step),
         {
           lr: lr * (group.lrScale ?? 1),
           beta1: this.#betas[0],
           beta2: this.#betas[1],
           weightDecay: group.weightDecay ?? this.#weightDecay,
           eps: this.#eps,
-          amsgrad: false,
-          maximize: false,
+          gradScale,
         },
       );
     }, Number.POSITIVE_INFINITY);

@@ -53,12 +53,22 @@ export abstract class BaseOptimizer<S extends State> implements Optimizer {
     );
   }
 
-  step(lr: number): void {
-    torch.noGrad(() => torch.tidy(() => this.update(lr)));
+  step(lr: number, gradientScale = 1): void {
+    torch.noGrad(() =>
+      torch.tidy(() => {
+        if (gradientScale === 1 || this.scalesGradients) return this.update(lr, gradientScale);
+        const gradients = [...this.#slots()].flatMap(({ parameter }) => parameter.grad ?? []);
+        torch.foreachMul_(gradients, gradientScale);
+        this.update(lr, 1);
+      }),
+    );
   }
 
+  /** Whether {@link update} looks at its `gradientScale`. Gradients are scaled before it otherwise. */
+  protected readonly scalesGradients: boolean = false;
+
   /** One step, without a graph and inside a scope. */
-  protected abstract update(lr: number): void;
+  protected abstract update(lr: number, gradientScale: number): void;
 
   /**
    * Runs `body`, each time in a scope of its own, on parameters of one group that have a gradient: at most `elements` a

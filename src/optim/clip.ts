@@ -1,21 +1,30 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 
+/** The joint L2 norm of the gradients of `parameters`; 0 where none has one. */
+export function gradNorm(parameters: readonly Tensor[]): number {
+  return torch.noGrad(() => torch.tidy(() => torch.totalNorm(gradientsOf(parameters)).item()));
+}
+
+/** What gradients of this norm are multiplied by so that it is at most `maxNorm`; 1 where it is not finite. */
+export function clipScale(norm: number, maxNorm: number): number {
+  if (!Number.isFinite(norm)) return 1;
+  // Rounded as `torch.nn.utils.clip_grad_norm_` rounds: all of it is float32.
+  const inverse = Math.fround(1 / Math.fround(norm + 1e-6));
+  return Math.min(Math.fround(inverse * Math.fround(maxNorm)), 1);
+}
+
 /**
  * Scales gradients in place so that their joint L2 norm is at most `maxNorm`, as `torch.nn.utils.clip_grad_norm_` does.
  * Returns the norm before scaling; a norm that is not finite leaves the gradients as they are.
  */
 export function clipGradNorm_(parameters: readonly Tensor[], maxNorm: number): number {
-  return torch.noGrad(() =>
-    torch.tidy(() => {
-      const gradients = parameters.flatMap((p) => p.grad ?? []);
-      if (gradients.length === 0) return 0;
-      const norm = torch.stack(torch.foreachNorm(gradients)).norm();
-      const total = norm.item();
-      if (!Number.isFinite(total)) return total;
-      const factor = norm.add(1e-6).reciprocal().mul(maxNorm).clamp({ max: 1 });
-      torch.foreachMul_(gradients, factor);
-      return total;
-    }),
-  );
+  const norm = gradNorm(parameters);
+  const scale = clipScale(norm, maxNorm);
+  if (scale !== 1)
+    torch.noGrad(() => torch.tidy(() => torch.foreachMul_(gradientsOf(parameters), scale)));
+  return norm;
 }
+
+const gradientsOf = (parameters: readonly Tensor[]): Tensor[] =>
+  parameters.flatMap((parameter) => parameter.grad ?? []);

@@ -2,7 +2,7 @@
 export { Adafactor, type AdafactorOptions } from "./adafactor.ts";
 export { AdamW, type AdamWOptions } from "./adamw.ts";
 export { Came, type CameOptions } from "./came.ts";
-export { clipGradNorm_ } from "./clip.ts";
+export { clipGradNorm_, clipScale, gradNorm } from "./clip.ts";
 export { createOptimizer, type OptimizerSettings } from "./create-optimizer.ts";
 export { Ema, type EmaOptions, emaDecay } from "./ema.ts";
 export { Lion, type LionOptions } from "./lion.ts";

@@ -10,8 +10,8 @@ export interface ParameterGroup {
 
 /** Turns gradients into new weights. Parameters that want no gradient when it is made are left alone, and have no state. */
 export interface Optimizer {
-  /** Updates every parameter that has a gradient. */
-  step(lr: number): void;
+  /** Updates every parameter that has a gradient, which counts `gradientScale` times: 1 where it is left out. */
+  step(lr: number, gradientScale?: number): void;
   /** Forgets all gradients. */
   zeroGrad(): void;
   /** What a resumed run goes on from, as `<kind>.<name>`; the optimizer's own tensors, not copies. */

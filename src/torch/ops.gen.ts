@@ -201,11 +201,12 @@ const _FOREACH_MUL__SCALAR = native.resolve("aten::_foreach_mul_.Scalar");
 const _FOREACH_MUL__TENSOR = native.resolve("aten::_foreach_mul_.Tensor");
 const _FOREACH_ADD__SCALAR = native.resolve("aten::_foreach_add_.Scalar");
 const _FOREACH_ADD__LIST = native.resolve("aten::_foreach_add_.List");
-const _FOREACH_LERP__SCALAR = native.resolve("aten::_foreach_lerp_.Scalar");
+const PIXART__FOREACH_LERP_ = native.resolve("pixart::foreach_lerp_");
 const _FOREACH_NORM_SCALAR = native.resolve("aten::_foreach_norm.Scalar");
+const PIXART__TOTAL_NORM = native.resolve("pixart::total_norm");
 const _FOREACH_COPY_ = native.resolve("aten::_foreach_copy_");
 const _FOREACH_ZERO_ = native.resolve("aten::_foreach_zero_");
-const _FUSED_ADAMW_ = native.resolve("aten::_fused_adamw_");
+const PIXART__FOREACH_ADAMW_ = native.resolve("pixart::foreach_adamw_");
 const _FOREACH_MUL_LIST = native.resolve("aten::_foreach_mul.List");
 const _FOREACH_MUL__LIST = native.resolve("aten::_foreach_mul_.List");
 const _FOREACH_MUL__SCALARLIST = native.resolve("aten::_foreach_mul_.ScalarList");
@@ -1197,14 +1198,19 @@ export function foreachAddList_(input: readonly Tensor[], other: readonly Tensor
   native.call(_FOREACH_ADD__LIST, handlesOf(input), handlesOf(other), alpha);
 }
 
-/** `_foreach_lerp_.Scalar(Tensor(a!)[] self, Tensor[] tensors1, Scalar weight) -> ()` */
-export function foreachLerp_(input: readonly Tensor[], tensors1: readonly Tensor[], weight: number): void {
-  native.call(_FOREACH_LERP__SCALAR, handlesOf(input), handlesOf(tensors1), weight);
+/** `pixart::foreach_lerp_(Tensor(a!)[] self, Tensor[] ends, float weight) -> ()` */
+export function foreachLerp_(input: readonly Tensor[], ends: readonly Tensor[], weight: number): void {
+  native.call(PIXART__FOREACH_LERP_, handlesOf(input), handlesOf(ends), weight);
 }
 
 /** `_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[]` */
 export function foreachNorm(input: readonly Tensor[], ord?: number, dtype?: DType): Tensor[] {
   return wrapAll(native.call(_FOREACH_NORM_SCALAR, handlesOf(input), ord, dtypeCode(dtype)));
+}
+
+/** `pixart::total_norm(Tensor[] self) -> Tensor` */
+export function totalNorm(input: readonly Tensor[]): Tensor {
+  return wrap(native.call(PIXART__TOTAL_NORM, handlesOf(input)));
 }
 
 /** `_foreach_copy_(Tensor(a!)[] self, Tensor[] src, bool non_blocking=False) -> ()` */
@@ -1217,9 +1223,9 @@ export function foreachZero_(input: readonly Tensor[]): void {
   native.call(_FOREACH_ZERO_, handlesOf(input));
 }
 
-/** `_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` */
-export function fusedAdamw_(input: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], { lr, beta1, beta2, weightDecay, eps, amsgrad, maximize, gradScale, foundInf }: { lr: number; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; gradScale?: Tensor | null | undefined; foundInf?: Tensor | null | undefined }): void {
-  native.call(_FUSED_ADAMW_, handlesOf(input), handlesOf(grads), handlesOf(expAvgs), handlesOf(expAvgSqs), handlesOf(maxExpAvgSqs), handlesOf(stateSteps), lr, beta1, beta2, weightDecay, eps, amsgrad, maximize, gradScale?.handle, foundInf?.handle);
+/** `pixart::foreach_adamw_(Tensor(a!)[] self, Tensor[] grads, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, Tensor(d!)[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, float grad_scale) -> ()` */
+export function foreachAdamw_(input: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], { lr, beta1, beta2, weightDecay, eps, gradScale }: { lr: number; beta1: number; beta2: number; weightDecay: number; eps: number; gradScale: number }): void {
+  native.call(PIXART__FOREACH_ADAMW_, handlesOf(input), handlesOf(grads), handlesOf(expAvgs), handlesOf(expAvgSqs), handlesOf(stateSteps), lr, beta1, beta2, weightDecay, eps, gradScale);
 }
 
 /** `_foreach_mul.List(Tensor[] self, Tensor[] other) -> Tensor[]` */

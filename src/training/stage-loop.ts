@@ -1,7 +1,14 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ResolvedStage } from "../config/index.ts";
 import { ShardedOptimizer, type World } from "../distributed/index.ts";
-import { clipGradNorm_, createOptimizer, Ema, lrFactor, type Optimizer } from "../optim/index.ts";
+import {
+  clipScale,
+  createOptimizer,
+  Ema,
+  gradNorm,
+  lrFactor,
+  type Optimizer,
+} from "../optim/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { LossLedger } from "./loss-ledger.ts";
@@ -211,8 +218,8 @@ export class StageLoop {
     const { losses, time } = await this.#passes.run(this.#step);
     const start = performance.now();
     const { loss, parts, samples } = losses.ofAll(this.#world, batchSize);
-    const gradNorm = clipGradNorm_(this.#trainable, gradientClip);
-    const applied = Number.isFinite(loss) && Number.isFinite(gradNorm);
+    const norm = gradNorm(this.#trainable);
+    const applied = Number.isFinite(loss) && Number.isFinite(norm);
     const ratio = applied && this.#hasCheckpoint ? this.#guard?.spikeOf(samples) : undefined;
     const newest = ratio === undefined ? undefined : await listener.newestState?.();
     if (ratio !== undefined && newest !== undefined) {
@@ -220,7 +227,7 @@ export class StageLoop {
       return false;
     }
     if (applied) {
-      this.#optimizer.step(lr);
+      this.#optimizer.step(lr, clipScale(norm, gradientClip));
       this.#ema?.update(this.#step);
       this.#guard?.add(samples);
       for (const { id, ...seen } of samples) this.#ledger.add(id, seen);
@@ -230,7 +237,7 @@ export class StageLoop {
     this.#step += 1;
     this.#skipped = applied ? 0 : this.#skipped + 1;
     const images = batchSize * this.#passes.count;
-    const report = { step: this.#step, loss, parts, gradNorm, lr, images, applied, seconds };
+    const report = { step: this.#step, loss, parts, gradNorm: norm, lr, images, applied, seconds };
     listener.onStep(report);
     if (!applied) this.#noteSkipped(listener);
     return true;

