@@ -19,7 +19,8 @@ void define_operators() {
     if (c10::Dispatcher::singleton().findSchema({"pixart::linear", ""})) return;
     // Never freed: operators may be called while the process ends.
     auto* library = new torch::Library(torch::Library::FRAGMENT, "pixart", std::nullopt, __FILE__, __LINE__);
-    for (const auto define : {define_attention, define_convolution, define_fused, define_group_norm, define_products, define_updates})
+    for (const auto define :
+         {define_attention, define_convolution, define_fused, define_group_norm, define_int8, define_products, define_updates})
       define(*library);
   });
 }

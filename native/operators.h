@@ -11,6 +11,7 @@ void define_attention(torch::Library& library);
 void define_convolution(torch::Library& library);
 void define_fused(torch::Library& library);
 void define_group_norm(torch::Library& library);
+void define_int8(torch::Library& library);
 void define_products(torch::Library& library);
 void define_updates(torch::Library& library);
 

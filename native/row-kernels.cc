@@ -190,6 +190,56 @@ void scaled_silu(const ScaledSilu& job) {
   });
 }
 
+INLINE Floats magnitude(Floats x) {
+  return (Floats)((Words)x & 0x7fffffff);
+}
+
+// The largest magnitude of a row; none where one isn't a number.
+template <typename T>
+INLINE float largest(const T* x, int64_t width) {
+  Floats most = {};
+  each_vector(width, [&](int64_t i, int64_t count) {
+    const Floats value = magnitude(load(x + i, count));
+    most = ((value > most) | (value != value)) ? value : most;
+  });
+  float found = 0;
+  for (int64_t i = 0; i < kLanes; i++) {
+    if (most[i] > found || most[i] != most[i]) found = most[i];
+  }
+  return found;
+}
+
+template <typename T>
+void rounded_rows(const RoundedRows& job) {
+  typedef uint8_t Bytes __attribute__((vector_size(16)));
+  for (int64_t row = 0; row < job.rows; row++) {
+    const T* x = static_cast<const T*>(job.x) + row * job.width;
+    uint8_t* bytes = job.bytes + row * job.width;
+    const float found = largest(x, job.width) / 127;
+    const float scale = found < 1.1754943508222875e-38f ? 1.1754943508222875e-38f : found;  // not by 0
+    job.scale[row] = scale;
+    each_vector(job.width, [&](int64_t i, int64_t count) {
+      const Ints whole = (Ints)(load(x + i, count) / scale + kShifter) - (Ints)spread(kShifter);
+      const Bytes rounded = __builtin_convertvector((Words)(whole + 128), Bytes);
+      std::memcpy(bytes + i, &rounded, static_cast<size_t>(count));
+    });
+  }
+}
+
+template <typename T>
+void scaled_rows(const ScaledRows& job) {
+  for (int64_t row = 0; row < job.rows; row++) {
+    const float* x = job.x + row * job.width;
+    T* y = static_cast<T*>(job.y) + row * job.width;
+    const float scale = job.scale[row];
+    if (job.bias) {
+      each_vector(job.width, [&](int64_t i, int64_t count) { store(y + i, load(x + i, count) * scale + load(job.bias + i, count), count); });
+    } else {
+      each_vector(job.width, [&](int64_t i, int64_t count) { store(y + i, load(x + i, count) * scale, count); });
+    }
+  }
+}
+
 // From whichever end is nearer, so that the whole way is exact.
 INLINE Floats between(Floats start, Floats end, float weight) {
   return weight < 0.5f ? start + weight * (end - start) : end - (1 - weight) * (end - start);
@@ -263,6 +313,8 @@ const RowKernels TABLE(PIXART_LEVEL) = {
     [](const GeluGrad& job) { is_float(job.kind) ? gelu_grad<float>(job) : gelu_grad<BFloat16>(job); },
     [](const Moments& job) { is_float(job.kind) ? moments<float>(job) : moments<BFloat16>(job); },
     [](const ScaledSilu& job) { is_float(job.kind) ? scaled_silu<float>(job) : scaled_silu<BFloat16>(job); },
+    [](const RoundedRows& job) { is_float(job.kind) ? rounded_rows<float>(job) : rounded_rows<BFloat16>(job); },
+    [](const ScaledRows& job) { is_float(job.kind) ? scaled_rows<float>(job) : scaled_rows<BFloat16>(job); },
     adamw_step,
     lerp,
     squares,

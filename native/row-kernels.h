@@ -97,6 +97,25 @@ struct ScaledSilu {
   Number kind;
 };
 
+// bytes = 128 + x / scale to the nearest whole number, where scale makes the largest of a row 127
+struct RoundedRows {
+  const void* x;
+  uint8_t* bytes;
+  float* scale;  // of each row
+  int64_t rows, width;
+  Number kind;
+};
+
+// y = scale x + bias, with one scale for each row
+struct ScaledRows {
+  const float* x;
+  const float* scale;
+  const float* bias;  // null for none
+  void* y;
+  int64_t rows, width;
+  Number kind;
+};
+
 // A step of AdamW, as libtorch's fused operator does it.
 struct AdamWStep {
   float *parameter, *average, *average_of_squares;
@@ -132,6 +151,8 @@ struct RowKernels {
   void (*gelu_grad)(const GeluGrad&);
   void (*moments)(const Moments&);
   void (*scaled_silu)(const ScaledSilu&);
+  void (*rounded_rows)(const RoundedRows&);
+  void (*scaled_rows)(const ScaledRows&);
   void (*adamw_step)(const AdamWStep&);
   void (*lerp)(const Lerp&);
   void (*squares)(const Squares&);

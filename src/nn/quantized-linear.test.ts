@@ -55,6 +55,13 @@ describe("QuantizedLinear", () => {
     );
   });
 
+  it.each([1, 15, 37, 130])("rounds rows of %d numbers, the last of a vector too", (width) => {
+    const [x, w, b] = [draw([5, width], 3), draw([7, width], 4), draw([7], 5)];
+    const lists = [x, w].map((each) => each.tolist() as number[][]) as [number[][], number[][]];
+    const found = new QuantizedLinear(w, b).call(x).tolist() as number[][];
+    expectEqual(found, expected(...lists, b.tolist() as number[]));
+  });
+
   it("is within two hundredths of the floats' product, whatever the shapes and dtype", () => {
     const w = draw([96, 256], 1);
     const layer = new QuantizedLinear(w);
@@ -64,8 +71,12 @@ describe("QuantizedLinear", () => {
       const distance = layer.call(x).sub(exact).norm().item() / exact.norm().item();
       expect(distance).toBeLessThan(0.02);
       expect(distance).toBeGreaterThan(0.002);
-      const half = layer.call(x.to({ dtype: "bfloat16" }));
-      expect([half.dtype, half.shape]).toEqual(["bfloat16", exact.shape]);
+      for (const dtype of ["bfloat16", "float16", "float64"] as const) {
+        const other = layer.call(x.to({ dtype }));
+        expect([other.dtype, other.shape]).toEqual([dtype, exact.shape]);
+        const off = other.float().sub(exact).norm().item() / exact.norm().item();
+        expect(off).toBeLessThan(0.02);
+      }
     }
   });
 

@@ -38,8 +38,7 @@ export class QuantizedLinear extends Module {
         "Expected an input without gradients for QuantizedLinear but received one that requires them; call the model in torch.noGrad()",
       );
     }
-    const product = int8Linear(x, this);
-    return (this.bias === undefined ? product : product.add_(this.bias)).to({ dtype: x.dtype });
+    return int8Linear(x, this, this.bias);
   }
 }
 

@@ -5,13 +5,15 @@ import { full } from "./factories.ts";
 import { cat, ones, zeros } from "./ops.gen.ts";
 import { tidy } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
-import { wrap } from "./wrap.ts";
+import { wrap, wrapAll } from "./wrap.ts";
 
 // Shapes: I inputs, O outputs.
 
 interface Operators {
   readonly pack: number;
   readonly multiply: number;
+  readonly round: number;
+  readonly scale: number;
 }
 
 let operators: Operators | undefined;
@@ -22,6 +24,8 @@ function resolved(): Operators {
   operators = {
     pack: native.resolve("onednn::qlinear_prepack"),
     multiply: native.resolve("onednn::qlinear_pointwise"),
+    round: native.resolve("pixart::rounded_rows"),
+    scale: native.resolve("pixart::scaled_rows"),
   };
   return operators;
 }
@@ -80,24 +84,29 @@ export function int8Weight(weight: Tensor): Int8Weight {
   });
 }
 
-/** x Wᵀ for floats (…, I): each row of x is rounded to 8-bit integers by a scale of its own. → (…, O) float32 */
-export const int8Linear = (x: Tensor, weight: Int8Weight): Tensor =>
+/**
+ * x Wᵀ + b for floats (…, I) and b (O): each row of x is rounded to 8-bit integers by a scale of its own. → (…, O), in x's dtype
+ */
+export const int8Linear = (x: Tensor, weight: Int8Weight, bias?: Tensor): Tensor =>
   tidy(() => {
-    const { integers, scale } = toInt8(x);
-    return products(integers, weight).mul_(scale);
+    const [bytes, scale] = wrapAll(native.call(resolved().round, x.handle)) as [Tensor, Tensor];
+    const { handle } = products(bytes, weight);
+    const given = [handle, scale.handle, bias?.handle, dtypeCode(x.dtype)] as const;
+    return wrap(native.call(resolved().scale, ...given));
   });
 
+/** The zero of unsigned bytes that stand for whole numbers from -127 to 127. */
+const ZERO = 128;
+
 /**
- * Exact sums of whole numbers x from -127 to 127 with a weight's, times its scale. oneDNN's fast products are those of unsigned
- * with signed integers (of two signed ones some are 100 times slower), so x goes in above a zero of its own.
+ * Exact sums of such bytes with a weight's whole numbers, times its scale. oneDNN's fast products are those of unsigned with signed
+ * integers: of two signed ones some are 100 times slower.
  */
-function products(x: Tensor, weight: Int8Weight): Tensor {
-  const above = (numbers: Tensor, zero: number): Tensor =>
-    multiply(numbers.add(zero).to({ dtype: "uint8" }), zero, weight);
-  if (sumsWholeBytes()) return above(x, 128);
+function products(bytes: Tensor, weight: Int8Weight): Tensor {
+  if (sumsWholeBytes()) return multiply(bytes, ZERO, weight);
   // Two products of halves, 0 to 128 above their zero, fit into 16 bits: 2 · 128 · 127 < 2¹⁵.
-  const half = x.div(2).floor();
-  return above(half, 64).add_(above(x.sub(half), 64));
+  const lower = bytes.floorDivide(2);
+  return multiply(lower, ZERO / 2, weight).add_(multiply(bytes.sub(lower), ZERO / 2, weight));
 }
 
 /** Whole numbers from -127 to 127 along the last dimension, and what one step of each row is worth. */

@@ -1,0 +1,52 @@
+// What comes before and after a product with 8-bit weights on the CPU: oneDNN multiplies, and knows one scale for all rows alone.
+#include <ATen/ops/empty.h>
+#include <torch/library.h>
+
+#include "operators.h"
+#include "rows.h"
+
+namespace pixart {
+
+using at::Tensor;
+
+// Rows of x (…, I) → whole numbers 0 to 255 above a zero of 128 (…, I), and what one step of each row is worth (…, 1).
+static std::tuple<Tensor, Tensor> rounded_rows(const Tensor& x) {
+  const bool fits = is_float_or_bfloat16(x) && x.dim() > 0;
+  const Tensor in = fits ? x.contiguous() : x.to(at::kFloat).contiguous();
+  std::vector<int64_t> rows(in.sizes().begin(), in.sizes().end());
+  TORCH_CHECK(!rows.empty() && in.device().is_cpu() && in.layout() == at::kStrided, "rounded_rows: expected rows of numbers on the CPU");
+  rows.back() = 1;
+  Tensor bytes = at::empty(in.sizes(), in.options().dtype(at::kByte));
+  Tensor scale = at::empty(rows, in.options().dtype(at::kFloat));
+  const int64_t width = in.size(-1);
+  if (in.numel() == 0) return {bytes, scale};
+  at::parallel_for(0, scale.numel(), grain_of(width), [&](int64_t begin, int64_t end) {
+    kernels().rounded_rows({at_number(in, begin * width), bytes.data_ptr<uint8_t>() + begin * width, scale.data_ptr<float>() + begin, end - begin, width, kind_of(in)});
+  });
+  return {bytes, scale};
+}
+
+// Rows of x (…, O) times their scale (…, 1), and the bias (O) added to each.
+static Tensor scaled_rows(const Tensor& x, const Tensor& scale, const std::optional<Tensor>& bias, at::ScalarType dtype) {
+  const bool has_bias = bias.has_value() && bias->defined();
+  const bool fits = is_float(x) && x.is_contiguous() && is_float(scale) && scale.is_contiguous() && x.dim() > 0 && scale.numel() * x.size(-1) == x.numel() &&
+                    (!has_bias || (is_float(*bias) && bias->is_contiguous() && bias->numel() == x.size(-1))) && (dtype == at::kFloat || dtype == at::kBFloat16);
+  if (!fits) {
+    const Tensor product = x.mul(scale);
+    return (has_bias ? product.add(*bias) : product).to(dtype);
+  }
+  const int64_t width = x.size(-1);
+  Tensor y = at::empty(x.sizes(), x.options().dtype(dtype));
+  at::parallel_for(0, scale.numel(), grain_of(width), [&](int64_t begin, int64_t end) {
+    kernels().scaled_rows({x.const_data_ptr<float>() + begin * width, scale.const_data_ptr<float>() + begin, has_bias ? bias->const_data_ptr<float>() : nullptr,
+                           at_number(y, begin * width), end - begin, width, kind_of(y)});
+  });
+  return y;
+}
+
+void define_int8(torch::Library& library) {
+  library.def("rounded_rows(Tensor x) -> (Tensor, Tensor)", &rounded_rows);
+  library.def("scaled_rows(Tensor x, Tensor scale, Tensor? bias, *, ScalarType dtype) -> Tensor", &scaled_rows);
+}
+
+}  // namespace pixart
