@@ -22,6 +22,16 @@ inline bool has_avx512() {
 #endif
 }
 
+// Whether the processor multiplies bfloat16 itself, by AVX512_BF16, which all with AMX have too.
+inline bool multiplies_bfloat16() {
+#ifdef __x86_64__
+  __builtin_cpu_init();
+  return has_avx512() && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 // Numbers in memory on the CPU, in an addon whose loops run on all threads: a compiler without OpenMP makes them run on one.
 inline bool is_on_cpu(const at::Tensor& t) {
 #ifdef INTRA_OP_PARALLEL

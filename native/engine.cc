@@ -49,10 +49,13 @@ static napi_value device_names(napi_env env) {
 static napi_value Info(napi_env env, napi_callback_info) {
   napi_value out;
   check(env, napi_create_object(env, &out));
+  napi_value bfloat16;
+  check(env, napi_get_boolean(env, multiplies_bfloat16(), &bfloat16));
   set(env, out, "builtAgainst", from_string(env, TORCH_VERSION));
   set(env, out, "loaded", from_string(env, loaded_version()));
   set(env, out, "config", from_string(env, at::show_config()));
   set(env, out, "cpuCapability", from_string(env, at::get_cpu_capability()));
+  set(env, out, "multipliesBfloat16", bfloat16);
   set(env, out, "threads", from_int64(env, at::get_num_threads()));
   set(env, out, "devices", device_names(env));
   return out;

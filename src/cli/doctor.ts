@@ -19,6 +19,7 @@ type EngineReport =
       readonly builtAgainst: string;
       readonly threads: number;
       readonly cpuCapability: string;
+      readonly fastest: DType;
       readonly products: string;
       readonly devices: DeviceReport[];
     }
@@ -89,8 +90,7 @@ async function examine(): Promise<Report> {
 async function examineEngine(): Promise<EngineReport> {
   try {
     const torch = await import("../torch/index.ts");
-    const { libtorch, builtAgainst, threads, cpuCapability, products, devices } =
-      torch.engineInfo();
+    const { cuda: _, devices, ...engine } = torch.engineInfo();
     const tryDevice = (device: string): DeviceReport => {
       const works: DType[] = [];
       const fails: { dtype: DType; reason: string }[] = [];
@@ -111,7 +111,7 @@ async function examineEngine(): Promise<EngineReport> {
       return { device, works, fails };
     };
     const tried = devices.map(tryDevice);
-    return { libtorch, builtAgainst, threads, cpuCapability, products, devices: tried };
+    return { ...engine, devices: tried };
   } catch (error) {
     return { problem: messageOf(error) };
   }
@@ -142,6 +142,7 @@ function format(report: Report): string {
       "addon",
       `loads libtorch ${engine.libtorch}, built against ${builtAgainst}; ${threads} threads, ${cpuCapability}`,
     ]);
+    lines.push(["fastest", `--dtype fastest is ${engine.fastest} on the CPU`]);
     lines.push(["products", engine.products]);
     for (const { device, works, fails } of engine.devices) {
       const failures = fails.map(({ dtype, reason }) => `\nnot in ${dtype}: ${reason}`);

@@ -91,7 +91,11 @@ export function addDrawingCommands(program: Command): void {
     )
     .option("--no-resolution-binning", "draw at the very size asked for")
     .option("--no-clean-caption", "only lower-case and trim prompts")
-    .option("--dtype <type>", "float32, bfloat16 or float16", "float32")
+    .option(
+      "--dtype <type>",
+      "float32, bfloat16, float16, or fastest: bfloat16 where the device multiplies it itself",
+      "float32",
+    )
     .option("--device <name>", DEVICE, "auto")
     .option("--quantize <type>", QUANTIZE)
     .option("--variant <name>", "weight files with this in their names, such as fp16")

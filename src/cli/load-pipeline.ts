@@ -11,7 +11,7 @@ import {
   PromptPack,
 } from "../pipelines/index.ts";
 import { schedulerNamed } from "../schedulers/index.ts";
-import type { Device, DType } from "../torch/index.ts";
+import { type Device, type DType, fastestDType } from "../torch/index.ts";
 import { isRun, pipelineFromRun } from "../training/run-pipeline.ts";
 import { type AdapterEntry, adapterAt, adapterEntries } from "./lora-option.ts";
 import { say } from "./talk.ts";
@@ -30,7 +30,7 @@ export interface LoadedPipeline {
 export interface PipelineChanges {
   /** From a run: the weights as trained, not their averages. */
   readonly raw?: boolean;
-  /** float32, bfloat16 or float16; float32 where left out. */
+  /** float32, bfloat16, float16 or fastest; float32 where left out. */
   readonly dtype?: string;
   /** int8: large layers of the transformer and the text encoder with 8-bit weights. */
   readonly quantize?: string;
@@ -172,11 +172,17 @@ async function fromRun(model: string, changes: PipelineChanges): Promise<LoadedP
 
 const warn = (message: string): void => say(`Warning: ${message}`);
 
-function dtypeOf({ dtype }: PipelineChanges): DType | undefined {
-  if (dtype !== undefined && dtype !== "float32" && dtype !== "bfloat16" && dtype !== "float16") {
-    throw new UsageError(`Expected float32, bfloat16 or float16 for --dtype but received ${dtype}`);
+const DTYPES = ["float32", "bfloat16", "float16"] as const;
+
+function dtypeOf({ dtype, device = "cpu" }: PipelineChanges): DType | undefined {
+  if (dtype === "fastest") return fastestDType(device);
+  const found = DTYPES.find((known) => known === dtype);
+  if (found === undefined && dtype !== undefined) {
+    throw new UsageError(
+      `Expected ${DTYPES.join(", ")} or fastest for --dtype but received ${dtype}`,
+    );
   }
-  return dtype;
+  return found;
 }
 
 function optionsOf(changes: PipelineChanges): PixArtAlphaPretrainedOptions {

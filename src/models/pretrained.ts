@@ -1,7 +1,7 @@
 import { join, posix } from "node:path";
 import { resolveModel, type WantedFile } from "../hub/index.ts";
 import { construct, loadQuantized, type Module, type StateSource } from "../nn/index.ts";
-import { type Device, type DType, requireDevice } from "../torch/index.ts";
+import { type Device, type DType, fastestDType, requireDevice } from "../torch/index.ts";
 import {
   type ConfigObject,
   loadModelFolder,
@@ -25,8 +25,11 @@ export interface PretrainedOptions {
   readonly variant?: string | undefined;
   /** Of a model on the Hub: a branch, a tag or a commit; `main` if left out. */
   readonly revision?: string | undefined;
-  /** float32 if left out, whatever the file holds; "auto": what the file holds, which takes no memory until it is used. */
-  readonly dtype?: DType | "auto" | undefined;
+  /**
+   * float32 if left out, whatever the file holds; "auto": what the file holds, which takes no memory until it is used; "fastest":
+   * see {@link fastestDType}.
+   */
+  readonly dtype?: DType | "auto" | "fastest" | undefined;
   /** The CPU if left out. */
   readonly device?: Device | undefined;
   /** Hears which fields of `config.json` are not known and were ignored; a Node warning where nothing is given. */
@@ -88,7 +91,12 @@ export async function loadPretrained<M extends Module, C>(
   using files = loadModelFolder(folder, { baseName, subfolder, variant });
   const stored = weightsOfFile(files, { device });
   const { dtype = "float32" } = options;
-  const wantedDType = dtype === "auto" ? storedDType(stored, files.path) : dtype;
+  const wantedDType =
+    dtype === "auto"
+      ? storedDType(stored, files.path)
+      : dtype === "fastest"
+        ? fastestDType(device ?? "cpu")
+        : dtype;
   const path = join(files.path, "config.json");
   const config = kind.read(files.config, path, onWarning);
   requireHeld(path, files.tensors.keys(), kind.layers(config));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import * as torch from "../torch/index.ts";
 import type { PixArtAlphaPretrainedOptions } from "./from-pretrained.ts";
 import { PixArtAlphaPipeline } from "./from-pretrained.ts";
 
@@ -14,7 +15,7 @@ describe("fromPretrained in plain JavaScript", () => {
     [{ cacheDir: "x" }, "cacheDir (did you mean the variable HF_HUB_CACHE?)"],
     [
       { dtype: "fp16" },
-      'Expected "float32", "float64", "bfloat16", "float16" or "auto" for dtype but received "fp16"',
+      'Expected "float32", "float64", "bfloat16", "float16", "auto" or "fastest" for dtype but received "fp16"',
     ],
     [{ quantize: "int4" }, 'Expected "int8" for quantize but received "int4"'],
     [{ scheduler: "ddimm" }, '(or a class of diffusers) for scheduler but received "ddimm"'],
@@ -38,6 +39,14 @@ describe("fromPretrained in plain JavaScript", () => {
   it("takes what is undefined for left out, and auto for a device", async () => {
     const pipe = await load({ scheduler: undefined, textEncoder: undefined, device: "auto" });
     expect(pipe.textEncoder).not.toBeNull();
+    pipe.dispose();
+  });
+
+  it("loads all parts in the fastest number type", async () => {
+    const pipe = await load({ dtype: "fastest" });
+    const { fastest } = torch.engineInfo();
+    expect(["float32", "bfloat16"]).toContain(fastest);
+    expect([pipe.transformer.dtype, pipe.vae.dtype]).toEqual([fastest, fastest]);
     pipe.dispose();
   });
 });

@@ -34,8 +34,11 @@ const KNOWN: Readonly<Record<keyof PixArtAlphaPretrainedOptions, OptionCheck>> =
   revision: TEXT,
   variant: TEXT,
   dtype: [
-    '"float32", "float64", "bfloat16", "float16" or "auto"',
-    (value) => value === "auto" || isFloatingPoint(value as Parameters<typeof isFloatingPoint>[0]),
+    '"float32", "float64", "bfloat16", "float16", "auto" or "fastest"',
+    (value) =>
+      value === "auto" ||
+      value === "fastest" ||
+      isFloatingPoint(value as Parameters<typeof isFloatingPoint>[0]),
   ],
   device: TEXT,
   onWarning: ["a function", isFunction],

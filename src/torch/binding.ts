@@ -113,6 +113,7 @@ export interface Native {
     loaded: string;
     config: string;
     cpuCapability: string;
+    multipliesBfloat16: boolean;
     threads: number;
     devices: string[];
   };

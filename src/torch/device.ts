@@ -41,6 +41,15 @@ export function requireDevice(wanted: Device): Device {
   return isHere || wanted === "meta" ? wanted : chooseDevice(wanted);
 }
 
+/**
+ * The number type that a device draws fastest in while outputs stay within 2 % of float32's: bfloat16 on GPUs and on processors that
+ * multiply it themselves, float32 elsewhere. What was measured is in docs/performance.md.
+ */
+export function fastestDType(device: Device): "float32" | "bfloat16" {
+  const isFast = deviceKind(device) !== "cpu" || native.engineInfo().multipliesBfloat16;
+  return isFast ? "bfloat16" : "float32";
+}
+
 /** Makes a device the one that this process's own work is on, so that nothing of it lands on the first of several. */
 export function setDevice(device: Device): void {
   if (device !== "cpu") native.setDevice(device);

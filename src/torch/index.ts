@@ -1,5 +1,7 @@
 /** The engine: tensors on libtorch. Importing it loads the native addon. */
 import { native } from "./binding.ts";
+import { fastestDType } from "./device.ts";
+import type { DType } from "./dtype.ts";
 
 export { autocast, withoutAutocast } from "./autocast.ts";
 export * from "./autograd.ts";
@@ -9,6 +11,7 @@ export {
   type DeviceMemory,
   deviceKind,
   deviceMemory,
+  fastestDType,
   requireDevice,
   setDevice,
 } from "./device.ts";
@@ -100,6 +103,8 @@ export interface EngineInfo {
   readonly threads: number;
   /** The instruction set that libtorch's own kernels use, such as AVX512. */
   readonly cpuCapability: string;
+  /** The number type that the CPU draws fastest in: see fastestDType. */
+  readonly fastest: DType;
   /** Which library multiplies matrices on the CPU; PIXART_PRODUCTS overrides it ("onednn" or "default"). */
   readonly products: string;
 }
@@ -114,6 +119,7 @@ export function engineInfo(): EngineInfo {
     devices: info.devices,
     threads: info.threads,
     cpuCapability: info.cpuCapability,
+    fastest: fastestDType("cpu"),
     products: native.products(),
   };
 }

@@ -135,6 +135,13 @@ describe("pixart sample --quantize", () => {
     expect(await draw(MODEL, "--prompts-from", pack)).not.toEqual(plain);
   });
 
+  it("draws nearly the same in the fastest number type", async () => {
+    const { fastest } = torch.engineInfo();
+    const found = await draw(MODEL, "--dtype", "fastest");
+    expect(found).toEqual(await draw(MODEL, "--dtype", fastest));
+    expect(distance(found, plain)).toBeLessThan(4);
+  });
+
   it("refuses other numbers of bits, and adapters on them", async () => {
     await expect(draw(MODEL, "--quantize", "int4")).rejects.toThrow(
       "Expected int8 for --quantize but received int4",
@@ -143,7 +150,7 @@ describe("pixart sample --quantize", () => {
       "Expected --lora or --quantize but received both: an adapter needs the float weights of its layers",
     );
     await expect(draw(MODEL, "--dtype", "int8")).rejects.toThrow(
-      "Expected float32, bfloat16 or float16 for --dtype but received int8",
+      "Expected float32, bfloat16, float16 or fastest for --dtype but received int8",
     );
   });
 });
