@@ -172,7 +172,7 @@ const coldStart: Row = {
     const file = (): string => `${context.scratch}/picture-${pictures++}.png`;
     const script = (): string[] => [here("cold-start.py"), EXAMPLE, prompt, steps, file()];
     const options = (): string[] => ["--steps", steps, "--out", file()];
-    const main = here("../dist/cli/main.js");
+    const main = here("../dist/bundle/main.js");
     const comparison = {
       name: "sample",
       theirs: eachTime(() => runCommand(python, script()), true),

@@ -196,13 +196,16 @@ function venvHas(packages) {
 
 function compileSources() {
   const sources = filesUnder("src").filter((file) => !file.endsWith(".test.ts"));
-  const hash = hashOf(["package-lock.json", "tsconfig.json", "tsconfig.build.json", ...sources]);
+  const bundler = path.join("scripts", "bundle.mjs");
+  const settings = ["package-lock.json", "tsconfig.json", "tsconfig.build.json", bundler];
+  const hash = hashOf([...settings, ...sources]);
   const product = path.join(ROOT, "dist", ".tsbuildinfo");
   if (hash === readStamp("dist", product)) return false;
   say("Compiling src/ into dist/.");
   const tsc = path.join(ROOT, "node_modules", "typescript", "bin", "tsc");
   const failure = "src/ could not be compiled; the reason is above.";
   quietly(process.execPath, [tsc, "-p", "tsconfig.build.json"], failure);
+  quietly(process.execPath, [path.join(ROOT, bundler)], failure);
   writeStamp("dist", { hash });
   return true;
 }

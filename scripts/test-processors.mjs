@@ -112,7 +112,14 @@ for (const [i, [name, variables]] of settings.entries()) {
   console.log(`\n== ${name}: ${shown.join(" ") || "no variables"}`);
   const tests = run("npx", "vitest", "run", "--reporter=dot", ...(isShort ? SHORT : FULL));
   const folder = path.join(work, String(i));
-  const demo = run(process.execPath, "dist/cli/main.js", "demo", "--quick", "--work-dir", folder);
+  const demo = run(
+    process.execPath,
+    "dist/bundle/main.js",
+    "demo",
+    "--quick",
+    "--work-dir",
+    folder,
+  );
   rows.push({ name, tests, demo });
 }
 fs.rmSync(work, { recursive: true });

@@ -12,7 +12,7 @@ import {
 } from "../pipelines/index.ts";
 import { schedulerNamed } from "../schedulers/index.ts";
 import { type Device, type DType, fastestDType } from "../torch/index.ts";
-import { isRun, pipelineFromRun } from "../training/run-pipeline.ts";
+import type * as RunPipeline from "../training/run-pipeline.ts";
 import { type AdapterEntry, adapterAt, adapterEntries } from "./lora-option.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
@@ -23,7 +23,7 @@ const MODEL_INDEX = "model_index.json";
 export interface LoadedPipeline {
   readonly pipe: PixArtAlphaPipeline;
   /** The run that it came from, where it came from one. */
-  readonly run: Awaited<ReturnType<typeof pipelineFromRun>> | undefined;
+  readonly run: Awaited<ReturnType<typeof RunPipeline.pipelineFromRun>> | undefined;
 }
 
 /** What is to be other than the model's files say. */
@@ -94,7 +94,10 @@ export async function loadPipeline(
 async function find(model: string, changes: PipelineChanges): Promise<LoadedPipeline> {
   const options = optionsOf(changes);
   const isPublished = existsSync(join(model, MODEL_INDEX));
-  if (!isPublished && isRun(model)) return fromRun(model, changes);
+  // What trains is loaded for runs alone.
+  const isOther = !isPublished && existsSync(model);
+  const runs = isOther ? await import("../training/run-pipeline.ts") : undefined;
+  if (runs?.isRun(model)) return fromRun(runs, model, changes);
   const shipped = isPublished ? undefined : shippedModel(model);
   if (!isPublished && shipped === undefined && existsSync(model)) {
     const adapter = adapterAt(model);
@@ -146,7 +149,11 @@ function controlNetOf(
     : PixArtControlNetAdapterModel.fromPretrained(place, { dtype, device, onWarning: warn });
 }
 
-async function fromRun(model: string, changes: PipelineChanges): Promise<LoadedPipeline> {
+async function fromRun(
+  { pipelineFromRun }: typeof RunPipeline,
+  model: string,
+  changes: PipelineChanges,
+): Promise<LoadedPipeline> {
   const { raw = false, dtype = "float32", quantize, variant, revision, promptsFrom } = changes;
   const { controlnet } = changes;
   const given = {

@@ -81,7 +81,7 @@ let resolvesOwnName = false;
 function resolveOwnNameOnce(): void {
   if (resolvesOwnName) return;
   resolvesOwnName = true;
-  const own = new URL(`./index${extname(import.meta.url)}`, import.meta.url).href;
+  const own = new URL(`../config/index${extname(import.meta.url)}`, import.meta.url).href;
   const hook = `export async function resolve(specifier, context, next) {
     if (specifier === "pixart/config") return { url: ${JSON.stringify(own)}, format: "module", shortCircuit: true };
     const found = await next(specifier, context);

@@ -1,13 +1,12 @@
-import protobuf from "protobufjs";
+import { createRequire } from "node:module";
+import type protobuf from "protobufjs";
 import { BadFileError, quote } from "../weights/errors.ts";
 import { Charsmap } from "./charsmap.ts";
 import type { SentencePieceRules } from "./sentencepiece.ts";
 import type { Piece } from "./unigram.ts";
 
-// The fields in use of google/sentencepiece src/sentencepiece_model.proto.
-const modelType = protobuf
-  .parse(
-    `
+/** The fields in use of google/sentencepiece src/sentencepiece_model.proto. */
+const MODEL_PROTO = `
     syntax = "proto2";
     message ModelProto {
       repeated SentencePiece pieces = 1;
@@ -31,10 +30,17 @@ const modelType = protobuf
       optional bool remove_extra_whitespaces = 4 [default = true];
       optional bool escape_whitespaces = 5 [default = true];
     }
-  `,
-    { keepCase: true },
-  )
-  .root.lookupType("ModelProto");
+`;
+
+let modelType: protobuf.Type | undefined;
+
+/** Loaded for those who have such a file: most tokenizers have another. */
+const protobufs = (): typeof protobuf => createRequire(import.meta.url)("protobufjs");
+
+function modelProto(): protobuf.Type {
+  modelType ??= protobufs().parse(MODEL_PROTO, { keepCase: true }).root.lookupType("ModelProto");
+  return modelType;
+}
 
 interface ModelFile {
   readonly pieces: readonly {
@@ -103,7 +109,7 @@ export function parseSentencePieceFile(path: string, bytes: Uint8Array): Sentenc
 
 /** How many pieces a SentencePiece model says it has, without taking them apart; what comes before damage where there is some. */
 export function countPieces(bytes: Uint8Array): number {
-  const reader = protobuf.Reader.create(bytes);
+  const reader = protobufs().Reader.create(bytes);
   let count = 0;
   try {
     while (reader.pos < reader.len) {
@@ -131,7 +137,7 @@ function decode(path: string, bytes: Uint8Array): ModelFile {
   const plain = ((): Record<string, unknown> => {
     try {
       const options = { defaults: true, arrays: true, enums: String, bytes: Buffer };
-      return modelType.toObject(modelType.decode(bytes), options);
+      return modelProto().toObject(modelProto().decode(bytes), options);
     } catch (error) {
       const found = quote(error instanceof Error ? error.message : error);
       throw new BadFileError(path, "the whole file", "a SentencePiece model", found);

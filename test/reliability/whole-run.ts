@@ -111,7 +111,7 @@ export class WholeRun {
             ...["train", this.#configFile, "--work-dir", this.run, ...(resume ? ["--resume"] : [])],
             ...["--cfg-options", ...OPTIONS, `dataset.cache.folder=${join(this.work, "cache")}`],
           ];
-    const whole = [...tracer, process.execPath, join(ROOT, "dist/cli/main.js"), ...args];
+    const whole = [...tracer, process.execPath, join(ROOT, "dist/bundle/main.js"), ...args];
     const child = spawn(whole[0] ?? "", whole.slice(1), {
       cwd: ROOT,
       stdio: ["ignore", "ignore", "pipe"],

@@ -1,0 +1,38 @@
+// Makes dist/bundle/ of what tsc made: a few files in place of hundreds, each of which Node finds, reads and links by itself. Packages
+// stay packages. The folder is as deep as the rooms of src/, so that paths to the package's own files hold in both.
+import fs from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const DIST = fileURLToPath(new URL("../dist", import.meta.url));
+const OUT = path.join(DIST, "bundle");
+
+/** By their names in dist/bundle/: what package.json names, and what runs in threads and processes of its own. */
+const ENTRIES = {
+  main: "cli/main.js",
+  index: "index.js",
+  engine: "engine.js",
+  config: "config/index.js",
+  "lock-beat-worker": "files/lock-beat-worker.js",
+  "resample-worker": "images/resample-worker.js",
+  "parquet-worker": "data/layouts/parquet-worker.js",
+  "prove-resume-process": "training/prove-resume-process.js",
+};
+
+fs.rmSync(OUT, { recursive: true, force: true });
+await build({
+  entryPoints: Object.fromEntries(
+    Object.entries(ENTRIES).map(([name, file]) => [name, path.join(DIST, file)]),
+  ),
+  outdir: OUT,
+  chunkNames: "[name]-[hash]",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  packages: "external",
+  keepNames: true, // of classes, which messages show
+  logLevel: "warning",
+});
