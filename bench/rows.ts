@@ -168,6 +168,7 @@ const coldStart: Row = {
     const [prompt, steps] = ["a red apple, noto style", context.tiny ? "2" : "20"];
     const compiler = here("../node_modules/typescript/bin/tsc");
     await runCommand(process.execPath, [compiler, "-p", here("../tsconfig.build.json")]);
+    await runCommand(process.execPath, [here("../scripts/bundle.mjs")]);
     let pictures = 0;
     const file = (): string => `${context.scratch}/picture-${pictures++}.png`;
     const script = (): string[] => [here("cold-start.py"), EXAMPLE, prompt, steps, file()];
