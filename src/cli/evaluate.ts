@@ -1,4 +1,10 @@
 import { loadPictures } from "../data/load-pictures.ts";
+import {
+  type ChoiceResult,
+  type DescribedThing,
+  measureChoice,
+  TooFewCaptionsError,
+} from "../evaluation/measure-choice.ts";
 import { measureRetrieval, type PromptPair } from "../evaluation/measure-retrieval.ts";
 import type { LabelledImage, RetrievalResult } from "../evaluation/retrieval.ts";
 import { RgbImage } from "../images/index.ts";
@@ -25,10 +31,16 @@ export interface EvaluateOptions extends Pick<PipelineChanges, "revision"> {
   readonly json?: boolean;
 }
 
+/** What is measured of some pairs. */
+interface Measured extends RetrievalResult {
+  /** How often the right one of eight captions was chosen for a real picture; left out where there are fewer. */
+  readonly choice?: ChoiceResult | undefined;
+}
+
 /** Rates for pairs that were trained on, and for pairs whose thing and style were seen apart only. */
 export interface Evaluation {
-  readonly seen: RetrievalResult;
-  readonly heldout: RetrievalResult | undefined;
+  readonly seen: Measured;
+  readonly heldout: Measured | undefined;
 }
 
 type Described = Example & { readonly thing: string; readonly style: string };
@@ -80,14 +92,30 @@ export async function evaluate(
   const size =
     run?.stage.resolution ??
     pipe.transformer.config.sampleSize * 2 ** (pipe.vae.config.blockOutChannels.length - 1);
-  const known = await references([...train, ...heldout], size);
-  const measure = (pairs: readonly Described[]): Promise<RetrievalResult> =>
-    measureRetrieval(pipe, pairs.map(pairOf), known, {
-      steps: options.steps,
-      guidanceScale: options.guidance,
-      seed: options.seed,
-      size,
-    });
+  const all = [...train, ...heldout];
+  const known = await references(all, size);
+  const captions = all.map(({ shortCaption: caption, thing, style }) => ({
+    caption,
+    thing,
+    style,
+  }));
+  const { steps, guidance: guidanceScale, seed } = options;
+  const measure = async (pairs: readonly Described[]): Promise<Measured> => {
+    const drawing = { steps, guidanceScale, seed, size };
+    const drawn = await measureRetrieval(pipe, pairs.map(pairOf), known, drawing);
+    const asked = pairs.map((pair) => all.indexOf(pair));
+    const pictures = asked.map((i) => ({
+      ...(known[i] as LabelledImage),
+      ...(captions[i] as DescribedThing),
+    }));
+    try {
+      return { ...drawn, choice: await measureChoice(pipe, pictures, captions, { seed }) };
+    } catch (error) {
+      if (!(error instanceof TooFewCaptionsError)) throw error;
+      say(`Without a choice of captions: ${error.message}`);
+      return drawn;
+    }
+  };
   return {
     seen: await measure(choose(train, options.count, options.seed)),
     heldout:
@@ -99,15 +127,22 @@ export async function evaluate(
 
 const percent = (rate: number): string => `${(100 * rate).toFixed(1)} %`;
 
+const percentOf = (rate: number | undefined): string => (rate === undefined ? "" : percent(rate));
+
 /** The rates as a small table. */
 export function describeEvaluation({ seen, heldout }: Evaluation): string {
-  const row = (name: string, r: RetrievalResult): string =>
-    `${name.padEnd(28)} ${percent(r.thingRate).padStart(8)} ${percent(r.styleRate).padStart(8)} ${percent(r.bothRate).padStart(8)}   (${r.n} pictures)`;
+  const cells = (name: string, ...values: readonly string[]): string =>
+    [name.padEnd(28), ...values.map((value) => value.padStart(8))].join(" ");
+  const row = (name: string, { thingRate, styleRate, bothRate, choice, n }: Measured): string => {
+    const rates = [thingRate, styleRate, bothRate].map(percent);
+    return `${cells(name, ...rates, percentOf(choice?.rate))}   (${n} pictures)`;
+  };
+  const { thing, style } = seen.chance;
   return [
-    `${"nearest picture shows the".padEnd(28)} ${"thing".padStart(8)} ${"style".padStart(8)} ${"both".padStart(8)}`,
+    cells("nearest picture shows the", "thing", "style", "both", "1 of 8"),
     row("pairs trained on", seen),
     ...(heldout === undefined ? [] : [row("pairs held out", heldout)]),
-    `${"by chance".padEnd(28)} ${percent(seen.chance.thing).padStart(8)} ${percent(seen.chance.style).padStart(8)}`,
+    cells("by chance", percent(thing), percent(style), "", percentOf(seen.choice?.chance)),
   ].join("\n");
 }
 

@@ -157,7 +157,11 @@ export function noisePredictor(
 }
 
 /** Size and aspect ratio in pixels, for the transformers that are told them. */
-function sizeConditions(latents: Tensor, rows: number, vaeScaleFactor: number): AddedConditions {
+export function sizeConditions(
+  latents: Tensor,
+  rows: number,
+  vaeScaleFactor: number,
+): AddedConditions {
   const { device, dtype } = latents;
   const height = latents.size(2) * vaeScaleFactor;
   const width = latents.size(3) * vaeScaleFactor;
