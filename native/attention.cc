@@ -37,6 +37,13 @@ static bool computes_in_bfloat16(const Tensor& x) {
   return x.scalar_type() == at::kBFloat16;
 }
 
+// libtorch's fused attention asks the processor whether it has instructions for bfloat16, and its own kernels whether they may use
+// them: where ATEN_CPU_CAPABILITY forbids it, it fails.
+static bool fails_in_libtorch(const Tensor& q) {
+  static const bool has_no_vectors = at::get_cpu_capability() == "DEFAULT";
+  return has_no_vectors && computes_in_bfloat16(q);
+}
+
 static Tensor plain(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, double scale) {
   Tensor logits = q.matmul(k.transpose(2, 3)).to(at::kFloat).mul(scale);
   if (mask) logits = logits.add(*mask);
@@ -91,7 +98,8 @@ static Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const
 #endif
   const Tensor split_q = in_heads(q, heads), split_k = in_heads(k, heads), split_v = in_heads(v, heads);
   const bool adds_mask = !mask || mask->scalar_type() != at::kBool;
-  if (uses_own_kernels && asks && adds_mask && computes_in_bfloat16(q) && q.size(1) * k.size(1) <= kMostPlainLogits) return as_tokens(plain(split_q, split_k, split_v, mask, scale));
+  const bool is_short = uses_own_kernels && asks && computes_in_bfloat16(q) && q.size(1) * k.size(1) <= kMostPlainLogits;
+  if (adds_mask && (is_short || fails_in_libtorch(q))) return as_tokens(plain(split_q, split_k, split_v, mask, scale));
   return as_tokens(at::scaled_dot_product_attention(split_q, split_k, split_v, mask, 0, false, scale));
 }
 

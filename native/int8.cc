@@ -1,4 +1,6 @@
 // What comes before and after a product with 8-bit weights on the CPU: oneDNN multiplies, and knows one scale for all rows alone.
+#include <ATen/ops/abs.h>
+#include <ATen/ops/amax.h>
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
 
@@ -9,19 +11,24 @@ namespace pixart {
 
 using at::Tensor;
 
+constexpr double kLeastScale = 1.1754943508222875e-38;  // the smallest normal number, so that a row of zeros isn't divided by 0
+
 // Rows of x (…, I) → whole numbers 0 to 255 above a zero of 128 (…, I), and what one step of each row is worth (…, 1).
-static std::tuple<Tensor, Tensor> rounded_rows(const Tensor& x) {
-  const bool fits = is_float_or_bfloat16(x) && x.dim() > 0;
-  const Tensor in = fits ? x.contiguous() : x.to(at::kFloat).contiguous();
-  std::vector<int64_t> rows(in.sizes().begin(), in.sizes().end());
-  TORCH_CHECK(!rows.empty() && in.device().is_cpu() && in.layout() == at::kStrided, "rounded_rows: expected rows of numbers on the CPU");
+static std::tuple<Tensor, Tensor> rounded_rows(const Tensor& given) {
+  TORCH_CHECK(given.dim() > 0, "rounded_rows: expected rows but received a single number");
+  const Tensor x = given.contiguous();
+  if (!is_float_or_bfloat16(x)) {
+    const Tensor wide = x.to(at::kFloat);
+    const Tensor scale = wide.abs().amax(-1, true).div(127).clamp_min(kLeastScale);
+    return {wide.div(scale).round().add(128).to(at::kByte), scale};
+  }
+  std::vector<int64_t> rows(x.sizes().begin(), x.sizes().end());
   rows.back() = 1;
-  Tensor bytes = at::empty(in.sizes(), in.options().dtype(at::kByte));
-  Tensor scale = at::empty(rows, in.options().dtype(at::kFloat));
-  const int64_t width = in.size(-1);
-  if (in.numel() == 0) return {bytes, scale};
+  Tensor bytes = at::empty(x.sizes(), x.options().dtype(at::kByte));
+  Tensor scale = at::empty(rows, x.options().dtype(at::kFloat));
+  const int64_t width = x.size(-1);
   at::parallel_for(0, scale.numel(), grain_of(width), [&](int64_t begin, int64_t end) {
-    kernels().rounded_rows({at_number(in, begin * width), bytes.data_ptr<uint8_t>() + begin * width, scale.data_ptr<float>() + begin, end - begin, width, kind_of(in)});
+    kernels().rounded_rows({at_number(x, begin * width), bytes.data_ptr<uint8_t>() + begin * width, scale.data_ptr<float>() + begin, end - begin, width, kind_of(x)});
   });
   return {bytes, scale};
 }

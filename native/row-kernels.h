@@ -121,9 +121,14 @@ struct AdamWStep {
   float *parameter, *average, *average_of_squares;
   const float* grad;
   int64_t count;
-  float grad_scale, decay;  // gradient and parameter are multiplied by these first
-  float weight, beta2, weight2;     // of the gradient in its average; of the average of squares, and of the square in it
-  float rate, root_of_bias, eps;
+  float grad_scale;    // multiplies the gradient first
+  float decay;         // multiplies the parameter first
+  float weight;        // of the gradient in the average: 1 - beta1
+  float beta2;         // of the average of squares in the next one
+  float weight2;       // of the square in it: 1 - beta2
+  float rate;          // learning rate over the average's bias
+  float root_of_bias;  // of the average of squares
+  float eps;
 };
 
 // start += weight (end - start)

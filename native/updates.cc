@@ -1,5 +1,6 @@
 // What happens to all parameters after a step's gradients are there: one pass over memory for all tensors together, where libtorch
-// makes one or more for each. Tensors that are not float32 and dense on the CPU go through libtorch's operators.
+// makes one or more for each. What is not float32 and dense on the CPU, and what autograd follows, goes through libtorch's operators.
+#include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
@@ -8,6 +9,7 @@
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/stack.h>
+#include <c10/core/GradMode.h>
 #include <torch/library.h>
 
 #include <cmath>
@@ -23,13 +25,24 @@ using at::TensorList;
 // Numbers of a piece of work: all that AdamW touches of them stays in the cache of a core.
 constexpr int64_t kPieceNumbers = 16384;
 
-// Equal layouts, so that numbers at equal places belong together.
-static bool is_updatable(std::initializer_list<const Tensor*> tensors) {
+// float32, dense on the CPU and laid out alike, so that numbers at equal places belong together.
+static bool are_alike(std::initializer_list<const Tensor*> tensors) {
   const Tensor& first = **tensors.begin();
   for (const Tensor* t : tensors) {
     if (!is_float(*t) || !t->is_non_overlapping_and_dense() || t->sizes() != first.sizes() || t->strides() != first.strides()) return false;
   }
   return true;
+}
+
+// Whether autograd would have something to note: that is left to libtorch's operators.
+static bool is_tracked(std::initializer_list<TensorList> lists) {
+  if (!c10::GradMode::is_enabled()) return false;
+  for (const TensorList list : lists) {
+    for (const Tensor& t : list) {
+      if (t.requires_grad()) return true;
+    }
+  }
+  return false;
 }
 
 // work(i, first, count) for pieces of tensors 0 to n - 1, which have sizes(i) numbers; piece by piece, whatever the number of threads.
@@ -66,38 +79,30 @@ static void require_lists(const char* name, std::initializer_list<size_t> length
   }
 }
 
-struct AdamWOptions {
-  double lr, beta1, beta2, weight_decay, eps, grad_scale;
-};
-
-// libtorch's operator reads gradients in the order in which parameters lie in memory.
-static void libtorch_adamw(const Tensor& parameter, const Tensor& grad, const Tensor& average, const Tensor& average_of_squares, const Tensor& step,
-                           const AdamWOptions& with) {
-  const Tensor laid_out = grad.strides() == parameter.strides() ? grad : at::empty_like(parameter, grad.options()).copy_(grad);
-  const Tensor scaled = with.grad_scale == 1 ? laid_out : laid_out.mul(with.grad_scale);
-  at::_fused_adamw_(TensorList(parameter), TensorList(scaled), TensorList(average), TensorList(average_of_squares), {}, TensorList(step), with.lr,
-                    with.beta1, with.beta2, with.weight_decay, with.eps, false, false);
-}
-
 // AdamW with gradients multiplied by `grad_scale`, which stay as they are. Steps are counted first.
 static void foreach_adamw_(TensorList parameters, TensorList grads, TensorList averages, TensorList averages_of_squares, TensorList steps, double lr,
                            double beta1, double beta2, double weight_decay, double eps, double grad_scale) {
   require_lists("foreach_adamw_", {parameters.size(), grads.size(), averages.size(), averages_of_squares.size(), steps.size()});
-  const AdamWOptions with{lr, beta1, beta2, weight_decay, eps, grad_scale};
+  if (parameters.empty()) return;
+  at::_foreach_add_(steps, 1);
+  const bool tracked = is_tracked({parameters, grads, averages, averages_of_squares});
   std::vector<AdamWStep> jobs;
+  std::vector<Tensor> others[5];  // that libtorch updates
   for (size_t i = 0; i < parameters.size(); i++) {
-    steps[i].add_(1);
-    const bool fits = is_updatable({&parameters[i], &grads[i], &averages[i], &averages_of_squares[i]}) && steps[i].device().is_cpu();
-    if (!fits) {
-      libtorch_adamw(parameters[i], grads[i], averages[i], averages_of_squares[i], steps[i], with);
+    const Tensor &parameter = parameters[i], &grad = grads[i], &average = averages[i], &squares = averages_of_squares[i], &step = steps[i];
+    if (!tracked && are_alike({&parameter, &grad, &average, &squares}) && step.device().is_cpu()) {
+      const double count = step.item<double>();
+      jobs.push_back({numbers(parameter, 0), numbers(average, 0), numbers(squares, 0), grad.const_data_ptr<float>(), parameter.numel(),
+                      static_cast<float>(grad_scale), static_cast<float>(1 - lr * weight_decay), static_cast<float>(1 - beta1),
+                      static_cast<float>(beta2), static_cast<float>(1 - beta2), static_cast<float>(lr / (1 - std::pow(beta1, count))),
+                      static_cast<float>(std::sqrt(1 - std::pow(beta2, count))), static_cast<float>(eps)});
+      for (const Tensor* t : {&parameter, &average, &squares}) changed(*t);
       continue;
     }
-    const double step = steps[i].item<double>();
-    jobs.push_back({numbers(parameters[i], 0), numbers(averages[i], 0), numbers(averages_of_squares[i], 0), grads[i].const_data_ptr<float>(),
-                    parameters[i].numel(), static_cast<float>(grad_scale), static_cast<float>(1 - lr * weight_decay), static_cast<float>(1 - beta1),
-                    static_cast<float>(beta2), static_cast<float>(1 - beta2), static_cast<float>(lr / (1 - std::pow(beta1, step))),
-                    static_cast<float>(std::sqrt(1 - std::pow(beta2, step))), static_cast<float>(eps)});
-    for (const Tensor* t : {&parameters[i], &averages[i], &averages_of_squares[i]}) changed(*t);
+    // libtorch's operator reads gradients in the order in which parameters lie in memory.
+    const Tensor laid_out = grad.strides() == parameter.strides() ? grad : at::empty_like(parameter, grad.options()).copy_(grad);
+    size_t list = 0;
+    for (const Tensor& t : {parameter, laid_out, average, squares, step}) others[list++].push_back(t);
   }
   each_piece(jobs.size(), [&](size_t i) { return jobs[i].count; }, [&](int64_t, size_t i, int64_t first, int64_t count) {
     AdamWStep job = jobs[i];
@@ -108,30 +113,37 @@ static void foreach_adamw_(TensorList parameters, TensorList grads, TensorList a
     job.count = count;
     kernels().adamw_step(job);
   });
+  if (others[0].empty()) return;
+  if (grad_scale != 1) others[1] = at::_foreach_mul(others[1], grad_scale);
+  at::_fused_adamw_(others[0], others[1], others[2], others[3], {}, others[4], lr, beta1, beta2, weight_decay, eps, false, false);
 }
 
 // start += weight (end - start)
 static void foreach_lerp_(TensorList starts, TensorList ends, double weight) {
   require_lists("foreach_lerp_", {starts.size(), ends.size()});
+  const bool tracked = is_tracked({starts, ends});
   std::vector<size_t> own;
+  std::vector<Tensor> other_starts, other_ends;
   for (size_t i = 0; i < starts.size(); i++) {
-    if (is_updatable({&starts[i], &ends[i]})) {
+    if (!tracked && are_alike({&starts[i], &ends[i]})) {
       own.push_back(i);
       changed(starts[i]);
     } else {
-      at::_foreach_lerp_(TensorList(starts[i]), TensorList(ends[i]), weight);
+      other_starts.push_back(starts[i]);
+      other_ends.push_back(ends[i]);
     }
   }
   each_piece(own.size(), [&](size_t i) { return starts[own[i]].numel(); }, [&](int64_t, size_t i, int64_t first, int64_t count) {
     kernels().lerp({numbers(starts[own[i]], first), ends[own[i]].const_data_ptr<float>() + first, count, static_cast<float>(weight)});
   });
+  if (!other_starts.empty()) at::_foreach_lerp_(other_starts, other_ends, weight);
 }
 
 // The L2 norm of all numbers of all tensors.
 static Tensor total_norm(TensorList tensors) {
-  for (const Tensor& t : tensors) {
-    if (!is_updatable({&t})) return at::linalg_vector_norm(at::stack(at::_foreach_norm(tensors, 2)), 2);
-  }
+  bool are_ours = !is_tracked({tensors});
+  for (const Tensor& t : tensors) are_ours = are_ours && are_alike({&t});
+  if (!are_ours && !tensors.empty()) return at::linalg_vector_norm(at::stack(at::_foreach_norm(tensors, 2)), 2);
   std::vector<double> sums;
   size_t pieces = 0;
   for (const Tensor& t : tensors) pieces += static_cast<size_t>((t.numel() + kPieceNumbers - 1) / kPieceNumbers);

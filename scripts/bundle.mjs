@@ -7,6 +7,8 @@ import { build } from "esbuild";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
 const OUT = path.join(DIST, "bundle");
+/** What runs meanwhile still finds its parts. */
+const UNFINISHED = `${OUT}.part`;
 
 /** By their names in dist/bundle/: what package.json names, and what runs in threads and processes of its own. */
 const ENTRIES = {
@@ -20,12 +22,12 @@ const ENTRIES = {
   "prove-resume-process": "training/prove-resume-process.js",
 };
 
-fs.rmSync(OUT, { recursive: true, force: true });
+fs.rmSync(UNFINISHED, { recursive: true, force: true });
 await build({
   entryPoints: Object.fromEntries(
     Object.entries(ENTRIES).map(([name, file]) => [name, path.join(DIST, file)]),
   ),
-  outdir: OUT,
+  outdir: UNFINISHED,
   chunkNames: "[name]-[hash]",
   bundle: true,
   splitting: true,
@@ -36,3 +38,5 @@ await build({
   keepNames: true, // of classes, which messages show
   logLevel: "warning",
 });
+fs.rmSync(OUT, { recursive: true, force: true });
+fs.renameSync(UNFINISHED, OUT);

@@ -199,7 +199,7 @@ function compileSources() {
   const bundler = path.join("scripts", "bundle.mjs");
   const settings = ["package-lock.json", "tsconfig.json", "tsconfig.build.json", bundler];
   const hash = hashOf([...settings, ...sources]);
-  const product = path.join(ROOT, "dist", ".tsbuildinfo");
+  const product = path.join(ROOT, "dist", "bundle", "main.js");
   if (hash === readStamp("dist", product)) return false;
   say("Compiling src/ into dist/.");
   const tsc = path.join(ROOT, "node_modules", "typescript", "bin", "tsc");

@@ -19,7 +19,7 @@ type EngineReport =
       readonly builtAgainst: string;
       readonly threads: number;
       readonly cpuCapability: string;
-      readonly fastest: DType;
+      readonly fastest: readonly DType[];
       readonly products: string;
       readonly devices: DeviceReport[];
     }
@@ -142,7 +142,8 @@ function format(report: Report): string {
       "addon",
       `loads libtorch ${engine.libtorch}, built against ${builtAgainst}; ${threads} threads, ${cpuCapability}`,
     ]);
-    lines.push(["fastest", `--dtype fastest is ${engine.fastest} on the CPU`]);
+    const fastest = engine.devices.map(({ device }, i) => `${engine.fastest[i]} on ${device}`);
+    lines.push(["fastest", `--dtype fastest is ${fastest.join(", ")}`]);
     lines.push(["products", engine.products]);
     for (const { device, works, fails } of engine.devices) {
       const failures = fails.map(({ dtype, reason }) => `\nnot in ${dtype}: ${reason}`);

@@ -37,6 +37,8 @@ const wholeFrom = (least: number): z.ZodInt => {
   return z.int(expected).min(least, expected);
 };
 const from = (least: number): z.ZodOptional<z.ZodInt> => wholeFrom(least).optional();
+const unknownFields = (names: readonly string[]): string =>
+  names.length === 0 ? "an object" : `an object without ${names.join(" and ")}`;
 const PAIR = "two numbers";
 
 /** The parts of a record's `extra` that decide what is drawn. */
@@ -50,7 +52,7 @@ const repeatable = z.looseObject({
   tgate: z
     .strictObject(
       { gateStep: wholeFrom(1), spInterval: from(1), fiInterval: from(1), warmUp: from(0) },
-      "an object",
+      { error: ({ code, keys }) => unknownFields(code === "unrecognized_keys" ? keys : []) },
     )
     .optional(),
   eta: z.number("a number").optional(),

@@ -39,7 +39,7 @@ export function addDrawingCommands(program: Command): void {
     )
     .option(
       "--gate-interval <n>",
-      "T-GATE: before --gate-step, self-attention at each so many steps (default: 5)",
+      "T-GATE: before --gate-step, self-attention at each so many steps (default: T-GATE's own, 5)",
       wholeNumber(1, FLAG_LIMITS.steps),
     )
     .option(
@@ -93,7 +93,7 @@ export function addDrawingCommands(program: Command): void {
     .option("--no-clean-caption", "only lower-case and trim prompts")
     .option(
       "--dtype <type>",
-      "float32, bfloat16, float16, or fastest: bfloat16 where the device multiplies it itself",
+      "float32, bfloat16, float16, or fastest: bfloat16 on GPUs and on processors that multiply it themselves",
       "float32",
     )
     .option("--device <name>", DEVICE, "auto")
@@ -134,7 +134,11 @@ export function addDrawingCommands(program: Command): void {
       wholeNumber(1, FLAG_LIMITS.length),
     )
     .option("--no-clean-caption", "only lower-case and trim prompts")
-    .option("--dtype <type>", "float32 or bfloat16, of the encoder and the file", "float32")
+    .option(
+      "--dtype <type>",
+      "float32, bfloat16 or fastest, of the encoder and the file",
+      "float32",
+    )
     .option("--device <name>", DEVICE, "auto")
     .option("--quantize <type>", QUANTIZE)
     .option("--revision <name>", REVISION)

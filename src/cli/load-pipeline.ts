@@ -181,7 +181,10 @@ const warn = (message: string): void => say(`Warning: ${message}`);
 
 const DTYPES = ["float32", "bfloat16", "float16"] as const;
 
-function dtypeOf({ dtype, device = "cpu" }: PipelineChanges): DType | undefined {
+function dtypeOf({
+  dtype,
+  device = "cpu",
+}: Pick<PipelineChanges, "dtype" | "device">): DType | undefined {
   if (dtype === "fastest") return fastestDType(device);
   const found = DTYPES.find((known) => known === dtype);
   if (found === undefined && dtype !== undefined) {

@@ -62,6 +62,22 @@ describe("QuantizedLinear", () => {
     expectEqual(found, expected(...lists, b.tolist() as number[]));
   });
 
+  it("is the same with libtorch's operators in place of ours, whatever the dtype", () => {
+    const [x, layer] = [draw([5, 37], 3), new QuantizedLinear(draw([7, 37], 4), draw([7], 5))];
+    const exact = layer.call(x);
+    for (const dtype of ["float32", "bfloat16", "float16"] as const) {
+      const rounded = x.to({ dtype });
+      const wanted = layer.call(rounded).float();
+      torch.setOwnKernels(false);
+      try {
+        expect(layer.call(rounded).float().sub(wanted).abs().amax().item()).toBeLessThan(2e-6);
+      } finally {
+        torch.setOwnKernels(true);
+      }
+      expect(wanted.sub(exact).norm().item() / exact.norm().item()).toBeLessThan(0.02);
+    }
+  });
+
   it("is within two hundredths of the floats' product, whatever the shapes and dtype", () => {
     const w = draw([96, 256], 1);
     const layer = new QuantizedLinear(w);

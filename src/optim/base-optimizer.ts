@@ -58,7 +58,7 @@ export abstract class BaseOptimizer<S extends State> implements Optimizer {
       torch.tidy(() => {
         if (gradientScale === 1 || this.scalesGradients) return this.update(lr, gradientScale);
         const gradients = [...this.#slots()].flatMap(({ parameter }) => parameter.grad ?? []);
-        torch.foreachMul_(gradients, gradientScale);
+        if (gradients.length > 0) torch.foreachMul_(gradients, gradientScale);
         this.update(lr, 1);
       }),
     );

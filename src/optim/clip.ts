@@ -21,7 +21,7 @@ export function clipScale(norm: number, maxNorm: number): number {
 export function clipGradNorm_(parameters: readonly Tensor[], maxNorm: number): number {
   const norm = gradNorm(parameters);
   const scale = clipScale(norm, maxNorm);
-  if (scale !== 1)
+  if (scale !== 1 && norm > 0)
     torch.noGrad(() => torch.tidy(() => torch.foreachMul_(gradientsOf(parameters), scale)));
   return norm;
 }

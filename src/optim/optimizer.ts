@@ -10,7 +10,10 @@ export interface ParameterGroup {
 
 /** Turns gradients into new weights. Parameters that want no gradient when it is made are left alone, and have no state. */
 export interface Optimizer {
-  /** Updates every parameter that has a gradient, which counts `gradientScale` times: 1 where it is left out. */
+  /**
+   * Updates every parameter that has a gradient, which counts `gradientScale` times (1 where it is left out). Gradients may be
+   * changed.
+   */
   step(lr: number, gradientScale?: number): void;
   /** Forgets all gradients. */
   zeroGrad(): void;

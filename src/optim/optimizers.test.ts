@@ -114,6 +114,20 @@ describe.each(types)("%s", (type) => {
     });
   });
 
+  it("counts gradients as often as it is told, also where there are none", () => {
+    torch.tidy(() => {
+      const [whole, scaled] = [parameters(), parameters()].map((weights, i) => {
+        for (const weight of weights.values()) weight.requiresGrad_();
+        const optimizer = createOptimizer({ type }, [{ parameters: weights }]);
+        optimizer.step(0.1, 0.5); // without gradients
+        torch.backward(loss(weights).div(i === 0 ? 4 : 1));
+        optimizer.step(0.1, i === 0 ? 1 : 0.25);
+        return [...weights.values()].flatMap((weight) => [...weight.detach().toFloat32Array()]);
+      }) as [number[], number[]];
+      for (const [i, value] of whole.entries()) expect(scaled[i]).toBeCloseTo(value, 5);
+    });
+  });
+
   describe("memory", () => {
     let before: number;
     beforeEach(() => {

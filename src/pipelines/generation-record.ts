@@ -2,6 +2,7 @@ import type { PictureMetadata } from "../images/index.ts";
 import * as torch from "../torch/index.ts";
 import type { PixArtAlphaRequest } from "./pixart-alpha-request.ts";
 import { isEncoded } from "./request-texts.ts";
+import { completeTgate } from "./step-guidance.ts";
 
 /** Where weights are from: a name for people, and a hash. */
 export interface WeightsRecord {
@@ -42,7 +43,7 @@ export function generationRecords(
         ...(request.timesteps && { timesteps: [...request.timesteps] }),
         ...(request.sigmas && { sigmas: [...request.sigmas] }),
         ...(request.guidanceInterval && { guidanceInterval: [...request.guidanceInterval] }),
-        ...(request.tgate && { tgate: { ...request.tgate } }),
+        ...(request.tgate && { tgate: completeTgate(request.tgate) }),
         ...(request.eta > 0 && { eta: request.eta }),
         ...(start && {
           strength: start.strength,

@@ -12,12 +12,7 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { expected } from "./expected.ts";
 import type { EncodedPrompt } from "./prompt-encoding.ts";
-import {
-  type GuidanceInterval,
-  isGuidedStep,
-  type TgateOptions,
-  tgatePlan,
-} from "./step-guidance.ts";
+import { isGuidedStep, type StepGuidance, tgatePlan } from "./step-guidance.ts";
 import type { EncodedText } from "./text-encoding.ts";
 
 // Shapes: B pictures, L caption tokens, D width of the text encoder's states, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
@@ -49,11 +44,9 @@ export interface PredictorInputs {
 }
 
 /** How predictions are led away from the negative prompt. */
-export interface Guidance {
+export interface Guidance extends StepGuidance {
   readonly guidanceScale: number;
   readonly scheduler: Scheduler;
-  readonly interval: GuidanceInterval | undefined;
-  readonly tgate: TgateOptions | undefined;
   /** Where two processes share the work. */
   readonly branches: GuidanceBranches | undefined;
 }
@@ -122,7 +115,7 @@ function batchOf(
 export function noisePredictor(
   models: PredictorModels,
   inputs: PredictorInputs,
-  { guidanceScale, scheduler, branches, interval, tgate }: Guidance,
+  { guidanceScale, scheduler, branches, ...steps }: Guidance,
   attentionCache: AttentionCache,
 ): NoisePredictor {
   const { positive, negative } = inputs.prompt;
@@ -131,10 +124,13 @@ export function noisePredictor(
   const shared = both.length > 1 ? branches : undefined;
   const texts = shared === undefined ? both : both.slice(shared.own, shared.own + 1);
   const together = batchOf(models, texts, inputs, attentionCache);
-  const hasUnguided = negative !== undefined && (interval ?? tgate) !== undefined;
-  const alone = hasUnguided ? batchOf(models, [positive], inputs, attentionCache) : together;
+  const { guidanceInterval, tgate } = steps;
+  const hasUnguided = negative !== undefined && (guidanceInterval ?? tgate) !== undefined;
+  // Behind T-GATE's gate no caption is attended to: one token is as good as all.
+  const prompt = tgate === undefined ? positive : firstToken(positive);
+  const alone = hasUnguided ? batchOf(models, [prompt], inputs, attentionCache) : together;
   return (input, timestep, { step, total }) => {
-    const isGuided = negative !== undefined && isGuidedStep(step, total, interval, tgate);
+    const isGuided = negative !== undefined && isGuidedStep(steps, step, total);
     attentionCache.plan = tgate && tgatePlan(step, tgate, isGuided);
     const predicted = (isGuided ? together : alone)(input, timestep);
     const output = isGuided && shared !== undefined ? shared.gather(predicted) : predicted;
@@ -155,6 +151,11 @@ export function noisePredictor(
     );
   };
 }
+
+const firstToken = ({ hiddenStates, attentionMask }: EncodedText): EncodedText => ({
+  hiddenStates: hiddenStates.narrow(1, 0, 1),
+  attentionMask: attentionMask.narrow(1, 0, 1),
+});
 
 /** Size and aspect ratio in pixels, for the transformers that are told them. */
 export function sizeConditions(

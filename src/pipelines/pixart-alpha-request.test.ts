@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { RgbImage } from "../images/index.ts";
 import * as torch from "../torch/index.ts";
 import { type PixArtAlphaOptions, resolveRequest } from "./pixart-alpha-request.ts";
+import type { TgateOptions } from "./step-guidance.ts";
 
 const small = {
   sampleSize: 8,
@@ -110,12 +111,25 @@ describe("resolveRequest", () => {
       "Expected a whole number of at least 1 for tgate.spInterval but received 1.5",
     ],
     [
-      { tgate: { gateStep: 20 } },
-      "Expected a step before the last of 20, counted from 0, for tgate.gateStep but received 20",
+      { tgate: {} as TgateOptions },
+      "Expected a whole number of at least 1 for tgate.gateStep but received undefined",
+    ],
+    [{ tgate: [] as object as TgateOptions }, "for tgate.gateStep but received undefined"],
+    [
+      { tgate: { gateStep: "10" } as object as TgateOptions },
+      'Expected a whole number of at least 1 for tgate.gateStep but received "10"',
     ],
     [
-      { tgate: { gateStep: 5, gateInterval: 2 } as object as { gateStep: number } },
-      "Expected known options for tgate but received gateInterval",
+      { tgate: { gateStep: 3, warmUp: -1 } },
+      "Expected a whole number of at least 0 for tgate.warmUp but received -1",
+    ],
+    [
+      { guidanceInterval: [0, 0.5], guidanceScale: 1 },
+      "Expected more than 1 beside guidanceInterval for guidanceScale but received 1",
+    ],
+    [
+      { tgate: { gateStep: 5, gateInterval: 2 } as TgateOptions },
+      "Expected known options for tgate but received gateInterval (did you mean spInterval?)",
     ],
     [
       { tgate: { gateStep: 5 }, guidanceInterval: [0, 0.5] },

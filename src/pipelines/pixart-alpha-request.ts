@@ -157,7 +157,7 @@ export function resolveRequest(
     throw expected(`${through} (the noise levels given)`, "numInferenceSteps", numInferenceSteps);
   }
   if (!Number.isFinite(guidanceScale)) throw expected("a number", "guidanceScale", guidanceScale);
-  checkStepGuidance(guidanceInterval, tgate, numInferenceSteps);
+  checkStepGuidance({ guidanceInterval, tgate }, guidanceScale);
   if (!(eta >= 0 && eta <= 1)) throw expected("a number from 0 to 1", "eta", eta);
   const start = resolveImageStart(options, texts.count);
   const controlImages = resolveControlImages(options, texts.count, limits.hasControlNet);

@@ -29,7 +29,7 @@ import {
 import type { PromptPack } from "./prompt-pack.ts";
 import { type PictureSize, resizeAndCrop } from "./resolution-bins.ts";
 import { type Kept, startFromPictures } from "./start-latents.ts";
-import type { GuidanceInterval, TgateOptions } from "./step-guidance.ts";
+import { checkGuidedSteps, type StepGuidance } from "./step-guidance.ts";
 import { type TextEncoder, TextEncoding } from "./text-encoding.ts";
 
 // Shapes: B pictures, L caption tokens, D width of the text encoder's states, C latent channels, H and W picture
@@ -58,7 +58,7 @@ export interface StartLatents {
   readonly kept: Kept | undefined;
 }
 
-export interface DenoiseOptions {
+export interface DenoiseOptions extends StepGuidance {
   readonly prompt: EncodedPrompt;
   /** Stays the caller's. */
   readonly start: StartLatents;
@@ -68,8 +68,6 @@ export interface DenoiseOptions {
   readonly timesteps?: readonly number[] | undefined;
   readonly sigmas?: readonly number[] | undefined;
   readonly guidanceScale: number;
-  readonly guidanceInterval?: GuidanceInterval | undefined;
-  readonly tgate?: TgateOptions | undefined;
   readonly eta: number;
   /** Where two processes predict together; both make the same call. */
   readonly branches?: GuidanceBranches | undefined;
@@ -144,7 +142,12 @@ export class PixArtAlphaStages {
         return planned.timesteps.length;
       },
     });
-    using _planned = this.plan(request); // throws for steps that the sampler cannot take, before anything is computed
+    using planned = this.plan(request); // throws for steps that the sampler cannot take, before anything is computed
+    if (request.tgate !== undefined && planned.order > 1) {
+      const { samplerName } = planned;
+      throw expected("a sampler with one call of the model a step", "tgate", samplerName);
+    }
+    if (request.start === undefined) checkGuidedSteps(request, planned.timesteps.length);
     if (request.controlImages !== undefined) this.checkControlNet();
     return request;
   }
@@ -228,13 +231,14 @@ export class PixArtAlphaStages {
     using scheduler = this.plan(options);
     using scope = torch.scope("denoise");
     using attentionCache = new AttentionCache();
-    const { guidanceInterval: interval, tgate } = options;
-    const guidance = { guidanceScale, scheduler, branches, interval, tgate };
+    const { guidanceInterval, tgate } = options;
+    const guidance = { guidanceScale, scheduler, branches, guidanceInterval, tgate };
     const predict = scope.run(() =>
       noisePredictor(this, { prompt, latents, control }, guidance, attentionCache),
     );
     const timesteps = scheduler.timesteps.slice(start.skippedSteps);
     const total = timesteps.length;
+    checkGuidedSteps(options, total);
     let current = latents;
     let isHandedOver = false;
     try {

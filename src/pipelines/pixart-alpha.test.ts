@@ -5,10 +5,14 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
-import { readPictureMetadata } from "../images/index.ts";
+import { RgbImage, readPictureMetadata } from "../images/index.ts";
 import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../models/index.ts";
 import { Module } from "../nn/index.ts";
-import { DPMSolverMultistepScheduler, EulerDiscreteScheduler } from "../schedulers/index.ts";
+import {
+  DPMSolverMultistepScheduler,
+  EulerDiscreteScheduler,
+  schedulerNamed,
+} from "../schedulers/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { PixArtAlphaPipeline } from "./from-pretrained.ts";
@@ -234,6 +238,53 @@ describe("PixArtAlphaPipeline", () => {
   });
 });
 
+describe("steps that are guided", () => {
+  const refused = async (options: object, message: string): Promise<void> => {
+    await expect(pipe("a fox", { ...fast, numInferenceSteps: 5, ...options })).rejects.toThrow(
+      message,
+    );
+  };
+
+  it("are there: an interval between two steps and a gate behind all of them are refused", async () => {
+    await refused(
+      { guidanceInterval: [0.3, 0.35] },
+      "Expected an interval that holds one of 5 steps for guidanceInterval but received [0.3, 0.35]",
+    );
+    await refused(
+      { tgate: { gateStep: 5 } },
+      "Expected a whole number from 1 to 4, the steps being 5, for tgate.gateStep but received 5",
+    );
+    await refused(
+      { tgate: { gateStep: 1 }, numInferenceSteps: 1 },
+      "Expected more than one step, the steps being 1, for tgate.gateStep but received 1",
+    );
+  });
+
+  it("are those that are left from a picture on", async () => {
+    const image = RgbImage.filled(16, 16, [9, 99, 200]);
+    const left = { image, strength: 0.4 };
+    await refused(
+      { ...left, tgate: { gateStep: 2 } },
+      "Expected a whole number from 1 to 1, the steps being 2, for tgate.gateStep but received 2",
+    );
+    const options = { ...fast, ...left, numInferenceSteps: 5, tgate: { gateStep: 1 } };
+    expect((await pipe("a fox", options)).images).toHaveLength(1);
+  });
+
+  it("are no halves of steps: T-GATE refuses samplers with two calls a step", async () => {
+    const own = pipe.scheduler;
+    try {
+      pipe.scheduler = schedulerNamed("heun", own.toConfig());
+      await refused(
+        { tgate: { gateStep: 2 } },
+        "Expected a sampler with one call of the model a step for tgate but received",
+      );
+    } finally {
+      pipe.scheduler = own;
+    }
+  });
+});
+
 describe("memory", () => {
   it("stays flat over calls, finished, aborted and failed", async () => {
     const before = torch.memory().tensors;
@@ -317,13 +368,17 @@ describe("metadata", () => {
   });
 
   it("says which steps are guided, and which attentions are computed", async () => {
-    const later = { ...fast, numInferenceSteps: 6 };
+    const later = { ...fast, numInferenceSteps: 6, seed: 1 };
+    const whole = await pipe("a fox", later);
     const inPart = await pipe("a fox", { ...later, guidanceInterval: [0, 0.5] });
     expect(inPart.images[0]?.metadata?.extra).toMatchObject({ guidanceInterval: [0, 0.5] });
-    const gated = await pipe("a fox", { ...later, tgate: { gateStep: 3, spInterval: 2 } });
+    const tgate = { gateStep: 3, spInterval: 2, warmUp: undefined };
+    const gated = await pipe("a fox", { ...later, tgate });
     expect(gated.images[0]?.metadata?.extra).toMatchObject({
-      tgate: { gateStep: 3, spInterval: 2 },
+      tgate: { gateStep: 3, spInterval: 2, fiInterval: 1, warmUp: 2 },
     });
+    const bytes = [whole, inPart, gated].map(({ images }) => `${images[0]?.data}`);
+    expect(new Set(bytes).size).toBe(3);
   });
 
   it("is written into the PNG", async () => {

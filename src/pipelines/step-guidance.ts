@@ -1,86 +1,120 @@
-import type { AttentionPlan } from "../models/pixart/attention-cache.ts";
+import type { AttentionPlan, AttentionUse } from "../models/pixart/attention-cache.ts";
 import { expected, shownValue } from "./expected.ts";
-import { checkOptions, isNumber } from "./known-options.ts";
+import { checkOptions } from "./known-options.ts";
 
 /**
- * From which part of the steps to which pictures are guided, 0 being the first step and 1 the end; the others take the prompt's
- * prediction alone, at half the work (arXiv 2404.07724; diffusers `ClassifierFreeGuidance`, `start` and `stop`).
+ * The part of the steps that is guided, 0 being the first step and 1 the end. The others take the prompt's prediction alone, at half
+ * the work (arXiv 2404.07724; diffusers `ClassifierFreeGuidance`, `start` and `stop`).
  */
 export type GuidanceInterval = readonly [start: number, stop: number];
 
-/** T-GATE (arXiv 2404.02747): attentions whose outputs hardly change are not computed at every step. The names are its authors'. */
+/**
+ * T-GATE (arXiv 2404.02747): attentions whose outputs hardly change are not computed at every step. The names and defaults are its
+ * authors'.
+ */
 export interface TgateOptions {
-  /** From this step on cross-attention is taken from the step before, and pictures are no longer guided. Counted from 0. */
+  /**
+   * The gate: from this step on, counted from 0, cross-attention is that of the step before, and pictures are no longer
+   * guided.
+   */
   readonly gateStep: number;
   /** Before the gate self-attention is computed at each so many steps. Default 5. */
-  readonly spInterval?: number;
+  readonly spInterval?: number | undefined;
   /** From the gate on self-attention is computed at each so many steps. Default 1. */
-  readonly fiInterval?: number;
-  /** So many steps compute all before self-attention is first taken again. Default 2. */
-  readonly warmUp?: number;
+  readonly fiInterval?: number | undefined;
+  /** Self-attention is computed at every step up to this one. Default 2. */
+  readonly warmUp?: number | undefined;
 }
+
+/** Which steps are guided, and which attentions are computed. */
+export interface StepGuidance {
+  readonly guidanceInterval?: GuidanceInterval | undefined;
+  readonly tgate?: TgateOptions | undefined;
+}
+
+/** With the authors' defaults. */
+export const completeTgate = ({
+  gateStep,
+  spInterval,
+  fiInterval,
+  warmUp,
+}: TgateOptions): { [Name in keyof TgateOptions]-?: number } => ({
+  gateStep,
+  spInterval: spInterval ?? 5,
+  fiInterval: fiInterval ?? 1,
+  warmUp: warmUp ?? 2,
+});
 
 const FRACTIONS = "two numbers from 0 to 1, the first the smaller,";
 
 /** Throws for options that mean nothing, and for those that don't go together. */
 export function checkStepGuidance(
-  interval: GuidanceInterval | undefined,
-  tgate: TgateOptions | undefined,
-  numInferenceSteps: number,
+  { guidanceInterval, tgate }: StepGuidance,
+  guidanceScale: number,
 ): void {
-  if (interval !== undefined) {
-    const [start = Number.NaN, stop = Number.NaN] = interval;
-    const isInterval = interval.length === 2 && start >= 0 && start < stop && stop <= 1;
-    if (!isInterval) throw expected(FRACTIONS, "guidanceInterval", shownValue(interval));
+  if (guidanceInterval !== undefined) {
+    const [start = Number.NaN, stop = Number.NaN] = guidanceInterval;
+    const isInterval = guidanceInterval.length === 2 && start >= 0 && start < stop && stop <= 1;
+    if (!isInterval) throw expected(FRACTIONS, "guidanceInterval", shownValue(guidanceInterval));
+    if (guidanceScale <= 1)
+      throw expected("more than 1 beside guidanceInterval", "guidanceScale", guidanceScale);
   }
   if (tgate === undefined) return;
-  if (interval !== undefined)
-    throw expected("nothing beside tgate", "guidanceInterval", shownValue(interval));
-  const known = { gateStep: COUNT, spInterval: COUNT, fiInterval: COUNT, warmUp: COUNT };
-  checkOptions(tgate, "tgate", known, {});
-  const { gateStep } = tgate;
-  const all: Required<TgateOptions> = { ...TGATE_DEFAULTS, ...tgate };
-  for (const [name, value] of Object.entries(all)) {
+  if (guidanceInterval !== undefined)
+    throw expected("nothing beside tgate", "guidanceInterval", shownValue(guidanceInterval));
+  const known = { gateStep: null, spInterval: null, fiInterval: null, warmUp: null };
+  checkOptions(tgate, "tgate", known, { gateInterval: "spInterval" });
+  for (const [name, value] of Object.entries(completeTgate(tgate))) {
     const least = name === "warmUp" ? 0 : 1;
     if (Number.isInteger(value) && value >= least) continue;
     throw expected(`a whole number of at least ${least}`, `tgate.${name}`, shownValue(value));
   }
-  if (gateStep >= numInferenceSteps) {
-    const which = `a step before the last of ${numInferenceSteps}, counted from 0,`;
-    throw expected(which, "tgate.gateStep", gateStep);
-  }
 }
 
-const COUNT = ["a number", isNumber] as const;
-
-const TGATE_DEFAULTS = { spInterval: 5, fiInterval: 1, warmUp: 2 } as const;
+/** Throws where a number of steps leaves none to guide, or none behind the gate. */
+export function checkGuidedSteps({ guidanceInterval, tgate }: StepGuidance, total: number): void {
+  if (tgate !== undefined && tgate.gateStep >= total) {
+    const last = total - 1;
+    const wanted = last < 1 ? "more than one step" : `a whole number from 1 to ${last}`;
+    throw expected(`${wanted}, the steps being ${total},`, "tgate.gateStep", tgate.gateStep);
+  }
+  if (guidanceInterval === undefined) return;
+  const steps = Array.from({ length: total }, (_, step) => step);
+  if (steps.some((step) => isGuidedStep({ guidanceInterval }, step, total))) return;
+  const shown = shownValue(guidanceInterval);
+  throw expected(`an interval that holds one of ${total} steps`, "guidanceInterval", shown);
+}
 
 /** Whether a step, counted from 0, is guided where the call is. */
 export function isGuidedStep(
+  { guidanceInterval, tgate }: StepGuidance,
   step: number,
   total: number,
-  interval: GuidanceInterval | undefined,
-  tgate: TgateOptions | undefined,
 ): boolean {
   if (tgate !== undefined) return step < tgate.gateStep;
-  if (interval === undefined) return true;
-  const [start, stop] = interval;
+  if (guidanceInterval === undefined) return true;
+  const [start, stop] = guidanceInterval;
   return step >= Math.floor(start * total) && step < Math.floor(stop * total);
 }
 
-const COMPUTE = { reuse: false, keep: false } as const;
-const KEEP = { reuse: false, keep: true } as const;
-const REUSE = { reuse: true, keep: false } as const;
+const COMPUTE: AttentionUse = { reuse: false, keep: false };
+const KEEP: AttentionUse = { reuse: false, keep: true };
+const REUSE: AttentionUse = { reuse: true, keep: false };
 
 /** What a step, counted from 0, does with attentions (T-GATE `tgate/tgate_utils.py` tgate_scheduler). */
 export function tgatePlan(step: number, options: TgateOptions, isGuided: boolean): AttentionPlan {
-  const { gateStep, spInterval, fiInterval, warmUp } = { ...TGATE_DEFAULTS, ...options };
+  const { gateStep, spInterval, fiInterval, warmUp } = completeTgate(options);
+  // What no later step takes is not kept: it is as large as all blocks' tokens.
+  const keepIf = (isTaken: boolean): AttentionUse => (isTaken ? KEEP : COMPUTE);
   if (step >= gateStep) {
-    return { self: step % fiInterval === 0 ? KEEP : REUSE, cross: REUSE, meanOfHalves: false };
+    const isComputed = step % fiInterval === 0;
+    const self = isComputed ? keepIf(fiInterval > 1) : REUSE;
+    return { self, cross: REUSE, halvesBecomeOne: false };
   }
   // The last step before the gate keeps what the smaller batches behind it take.
-  if (step === gateStep - 1) return { self: KEEP, cross: KEEP, meanOfHalves: isGuided };
-  const isKept = step === warmUp || step % spInterval === 0;
-  const self = step < warmUp ? COMPUTE : isKept ? KEEP : REUSE;
-  return { self, cross: COMPUTE, meanOfHalves: false };
+  if (step === gateStep - 1)
+    return { self: keepIf(fiInterval > 1), cross: KEEP, halvesBecomeOne: isGuided };
+  const isComputed = step <= warmUp || step % spInterval === 0;
+  const self = step < warmUp ? COMPUTE : isComputed ? keepIf(spInterval > 1) : REUSE;
+  return { self, cross: COMPUTE, halvesBecomeOne: false };
 }

@@ -42,11 +42,17 @@ export function requireDevice(wanted: Device): Device {
 }
 
 /**
- * The number type that a device draws fastest in while outputs stay within 2 % of float32's: bfloat16 on GPUs and on processors that
- * multiply it themselves, float32 elsewhere. What was measured is in docs/performance.md.
+ * The number type that a device draws fastest in, pictures staying nearly the same: bfloat16 on GPUs of CUDA, and on processors that
+ * multiply it themselves; float32 elsewhere.
+ * @param device               "auto" is chosen as {@link chooseDevice} does
+ * @param multipliesBfloat16 whether the processor does
  */
-export function fastestDType(device: Device): "float32" | "bfloat16" {
-  const isFast = deviceKind(device) !== "cpu" || native.engineInfo().multipliesBfloat16;
+export function fastestDType(
+  device: Device,
+  multipliesBfloat16: boolean = native.engineInfo().multipliesBfloat16,
+): "float32" | "bfloat16" {
+  const kind = deviceKind(device === "auto" ? chooseDevice(device) : device);
+  const isFast = kind === "cuda" || (kind === "cpu" && multipliesBfloat16);
   return isFast ? "bfloat16" : "float32";
 }
 

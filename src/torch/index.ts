@@ -103,8 +103,8 @@ export interface EngineInfo {
   readonly threads: number;
   /** The instruction set that libtorch's own kernels use, such as AVX512. */
   readonly cpuCapability: string;
-  /** The number type that the CPU draws fastest in: see fastestDType. */
-  readonly fastest: DType;
+  /** The number type that each of `devices` draws fastest in: see fastestDType. */
+  readonly fastest: readonly DType[];
   /** Which library multiplies matrices on the CPU; PIXART_PRODUCTS overrides it ("onednn" or "default"). */
   readonly products: string;
 }
@@ -119,7 +119,7 @@ export function engineInfo(): EngineInfo {
     devices: info.devices,
     threads: info.threads,
     cpuCapability: info.cpuCapability,
-    fastest: fastestDType("cpu"),
+    fastest: info.devices.map((device) => fastestDType(device)),
     products: native.products(),
   };
 }

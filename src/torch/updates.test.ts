@@ -127,6 +127,16 @@ describe("foreachAdamw_", () => {
     });
   });
 
+  it("tells autograd that its tensors have changed", () => {
+    torch.tidy(() => {
+      const state = stateOf([4], 0);
+      const w = drawn(9, [4]).requiresGrad_();
+      const product = w.mul(state.parameter).sum();
+      torch.noGrad(() => adamw([state]));
+      expect(() => torch.backward(product)).toThrow(/modified by an inplace operation/);
+    });
+  });
+
   it("refuses lists of other lengths", () => {
     torch.tidy(() => {
       const { parameter, grad, mean, square } = stateOf([2], 0);
@@ -153,6 +163,36 @@ describe("foreachLerp_", () => {
     });
   });
 
+  it("takes tensors of other types and layouts among others, and refuses lists of other lengths", () => {
+    torch.tidy(() => {
+      const starts = [
+        drawn(1, [3, 5]),
+        drawn(2, [5, 3]).t(),
+        drawn(3, [4]).to({ dtype: "float64" }),
+      ];
+      const ends = [4, 5].map((seed) => drawn(seed, [3, 5]));
+      const all = [...ends, drawn(6, [4]).to({ dtype: "float64" })];
+      const wanted = starts.map((start, i) => start.lerp(all[i] as torch.Tensor, 0.3));
+      torch.foreachLerp_(starts, all, 0.3);
+      for (const [i, start] of starts.entries())
+        expect(distance(start, wanted[i] as torch.Tensor), `${i}`).toBeLessThan(2e-7);
+      expect(() => torch.foreachLerp_(starts, ends, 0.3)).toThrow(
+        "foreach_lerp_: expected lists of equal length but received [3, 2]",
+      );
+    });
+  });
+
+  it("is refused on leaves that want gradients, as libtorch refuses it", () => {
+    torch.tidy(() => {
+      const leaf = drawn(1, [4]).requiresGrad_();
+      expect(() => torch.foreachLerp_([leaf], [drawn(2, [4])], 0.5)).toThrow(/leaf Variable/);
+      const made = leaf.mul(2);
+      torch.foreachLerp_([made], [torch.zeros([4])], 0.5);
+      torch.backward(made.sum());
+      expect(leaf.grad?.tolist()).toEqual([1, 1, 1, 1]);
+    });
+  });
+
   it("tells autograd that its tensors have changed", () => {
     torch.tidy(() => {
       const [x, y] = [drawn(1, [4]).requiresGrad_(), drawn(2, [4])];
@@ -174,6 +214,8 @@ describe("totalNorm", () => {
       const halves = tensors.map((t) => t.to({ dtype: "bfloat16" }));
       expect(Math.abs(torch.totalNorm(halves).item() / wide.norm().item() - 1)).toBeLessThan(5e-3);
       expect(torch.totalNorm([]).item()).toBe(0);
+      const withNone = [...tensors, torch.zeros([0])];
+      expect(torch.totalNorm(withNone).item()).toBeCloseTo(wide.norm().item(), 3);
     });
   });
 

@@ -55,12 +55,17 @@ it("two processes share prompts, and draw what one draws", async () => {
   ).toBe(0);
 });
 
-it("two processes share the guidance of a single picture", async () => {
+it.each([
+  ["all steps", []],
+  ["half of the steps", ["--guidance-interval", "0,0.5"]],
+  // Not shared: what it keeps is a mean of both halves.
+  ["steps before T-GATE's gate", ["--gate-step", "2"]],
+])("two processes draw a single picture guided in %s", async (name, options) => {
   const [alone, together] = [
-    await sample("one-alone", "a red apple"),
-    await sample("one-together", "a red apple", "--gpus", "2"),
+    await sample(`alone, ${name}`, "a red apple", ...options),
+    await sample(`together, ${name}`, "a red apple", "--gpus", "2", ...options),
   ];
-  const name = "a-red-apple-3.png";
-  expect(readdirSync(together.out)).toEqual([name]);
-  expect(await difference(join(alone.out, name), join(together.out, name))).toBeLessThanOrEqual(1);
+  const file = "a-red-apple-3.png";
+  expect(readdirSync(together.out)).toEqual([file]);
+  expect(await difference(join(alone.out, file), join(together.out, file))).toBeLessThanOrEqual(1);
 });

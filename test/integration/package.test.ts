@@ -115,6 +115,23 @@ lock.release();
   expect((await run("node", ["lock.mjs"])).stdout).toBe("beats");
 });
 
+it("has in its bundle whatever a module runs from beside itself", () => {
+  const named = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+    .flatMap((name) => {
+      const text = readFileSync(join(ROOT, "src", name), "utf8");
+      return [...text.matchAll(/new URL\(\s*["`]\.\/([\w-]+)/g)].map(([, file]) => file);
+    });
+  expect(named.toSorted()).toEqual([
+    "lock-beat-worker",
+    "parquet-worker",
+    "prove-resume-process",
+    "resample-worker",
+  ]);
+  const bundle = readdirSync(join(project, "node_modules", "pixart", "dist", "bundle"));
+  expect(bundle).toEqual(expect.arrayContaining(named.map((name) => `${name}.js`)));
+});
+
 it("compiles every source to a file of its own", () => {
   const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
     .filter((name) => /\.[jt]s$/.test(name))

@@ -51,7 +51,7 @@ class Models(torch.nn.Module):
 def run(
     folder, adapters, first, steps, batches, lr, weight_decay, eps, clip, out, rank=0, size=1, dtype=torch.float64
 ):
-    """In float64: what float32 rounds to, ten steps later, depends on the order of sums and on which of them are fused.
+    """In float64 unless said otherwise: what float32 rounds to, ten steps later, depends on the order of sums and on which of them are fused.
 
     With several processes each takes its rows of every batch, and DistributedDataParallel averages.
     """

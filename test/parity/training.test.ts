@@ -287,7 +287,7 @@ describe.each(cases.map((each, i) => ({ ...each, i })))(
         const exact = theirs?.[kind] ?? [];
         const errors = (figures: readonly number[] = []): number[] =>
           exact.map((value, step) => Math.abs((figures[step] ?? Number.NaN) / value - 1));
-        const bound = Math.max(1e-6, 3 * Math.max(...errors(rounded[i]?.[kind])));
+        const bound = Math.min(6e-6, Math.max(1e-6, 3 * Math.max(...errors(rounded[i]?.[kind]))));
         for (const [step, error] of errors(mine?.[kind]).entries())
           expect(error, `${kind} ${step}`).toBeLessThan(bound);
       }

@@ -103,7 +103,14 @@ describe("a checkout", () => {
     made.copy("tsconfig.build.json");
     made.write("tsconfig.json", '{ "compilerOptions": { "lib": ["ES2023"], "types": [] } }');
     made.write("package-lock.json", "{}");
-    made.write("scripts/bundle.mjs", ""); // of rooms that this one lacks
+    // The project's own is for rooms that this one lacks.
+    made.write(
+      "scripts/bundle.mjs",
+      `import fs from "node:fs";
+       const bundle = new URL("../dist/bundle/", import.meta.url);
+       fs.mkdirSync(bundle, { recursive: true });
+       fs.copyFileSync(new URL("../index.js", bundle), new URL("main.js", bundle));`,
+    );
     return made;
   }
 
@@ -133,7 +140,10 @@ describe("a checkout", () => {
 
     made.write("src/index.ts", "export const one: number = 2;\n");
     expect((await made.setUp({ torch })).said).toEqual([compiling, "Done."]);
-    expect(fs.readFileSync(made.path("dist/index.js"), "utf8")).toContain("one = 2");
+    expect(fs.readFileSync(made.path("dist/bundle/main.js"), "utf8")).toContain("one = 2");
+
+    fs.rmSync(made.path("dist/bundle"), { recursive: true });
+    expect((await made.setUp({ torch })).said).toEqual([compiling, "Done."]);
 
     made.write("src/index.ts", "export const one: number = 'three';\n");
     const { exitCode, said } = await made.setUp({ torch });

@@ -15,8 +15,8 @@ export interface AttentionUse {
 export interface AttentionPlan {
   readonly self: AttentionUse;
   readonly cross: AttentionUse;
-  /** Kept is the mean of a batch's two halves, which fits batches of half the size. */
-  readonly meanOfHalves: boolean;
+  /** What is kept is the mean of a batch's two halves, for batches of half the size. */
+  readonly halvesBecomeOne: boolean;
 }
 
 /** Outputs of attention that are taken again at later steps of a picture, as T-GATE does (arXiv 2404.02747). */
@@ -32,13 +32,14 @@ export class AttentionCache implements Disposable {
     const key = `${kind} ${block}`;
     if (plan[kind].reuse) {
       const kept = this.#outputs.get(key);
-      if (kept === undefined) throw new RangeError(`Expected kept ${kind}-attention of ${block}`);
+      if (kept === undefined)
+        throw new RangeError(`Expected ${kind}-attention kept of block ${block} but received none`);
       return kept;
     }
     const output = compute();
     if (plan[kind].keep) {
       this.#outputs.get(key)?.dispose();
-      this.#outputs.set(key, keep(plan.meanOfHalves ? meanOfHalves(output) : output.detach()));
+      this.#outputs.set(key, keep(plan.halvesBecomeOne ? meanOfHalves(output) : output.detach()));
     }
     return output;
   }

@@ -33,7 +33,7 @@ export interface BlockConditions {
   /** (B, 1, 1, L) or (B, 1, N, L), added to the logits of the caption tokens */
   readonly maskBias: Tensor | undefined;
   readonly grid: PatchGrid;
-  /** What a block's attentions give in place of computing it, or keep; they compute where undefined. */
+  /** Decides whether an attention is computed; where undefined all are. */
   readonly attend?: BlockAttention | undefined;
 }
 
@@ -76,8 +76,8 @@ export class PixArtBlock extends Module {
     ); // (B, N, D)
     const image = F.gatedResidual(x, gate1, attended); // (B, N, D)
     // The caption enters by a bare residual: no norm, no modulation and no gate.
-    const told = attend("cross", () => this.attn2.call(image, caption, maskBias)); // (B, N, D)
-    const informed = image.add(told); // (B, N, D)
+    const fromCaption = attend("cross", () => this.attn2.call(image, caption, maskBias)); // (B, N, D)
+    const informed = image.add(fromCaption); // (B, N, D)
     const fed = this.ff.call(this.norm2.modulated(informed, shift2, scale2)); // (B, N, D)
     return F.gatedResidual(informed, gate2, fed); // (B, N, D)
   }
@@ -93,7 +93,9 @@ export function runBlock(
   conditions: BlockConditions,
   checkpointing: boolean,
 ): Tensor {
-  const { caption, modulation, maskBias, grid } = conditions;
+  const { caption, modulation, maskBias, grid, attend } = conditions;
+  if (checkpointing && attend !== undefined)
+    throw new TypeError("Expected no attentionCache with gradient checkpointing but received one");
   // Keys and values that are at hand are drawn with, not trained on.
   if (!checkpointing || !(caption instanceof Tensor)) return block.call(x, conditions);
   return checkpoint(

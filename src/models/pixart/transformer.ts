@@ -45,7 +45,10 @@ export interface PixArtInputs {
   readonly encoderAttentionMask?: Tensor | undefined;
   /** Needed by models with micro-conditions, not read by others. */
   readonly addedCondKwargs?: AddedConditions | undefined;
-  /** What attentions take again from earlier calls; not with gradient checkpointing. */
+  /**
+   * What attentions take again from earlier calls; not with gradient checkpointing.
+   * @internal
+   */
   readonly attentionCache?: AttentionCache | undefined;
 }
 
