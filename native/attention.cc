@@ -38,10 +38,14 @@ static bool computes_in_bfloat16(const Tensor& x) {
 }
 
 // libtorch's fused attention asks the processor whether it has instructions for bfloat16, and its own kernels whether they may use
-// them: where ATEN_CPU_CAPABILITY forbids it, it fails.
+// AVX-512: where ATEN_CPU_CAPABILITY forbids what the processor has, it fails.
 static bool fails_in_libtorch(const Tensor& q) {
-  static const bool has_no_vectors = at::get_cpu_capability() == "DEFAULT";
-  return has_no_vectors && computes_in_bfloat16(q);
+#ifdef __x86_64__
+  static const bool is_forbidden = !has_avx512() && (__builtin_cpu_init(), __builtin_cpu_supports("avx512bw"));
+  return is_forbidden && computes_in_bfloat16(q);
+#else
+  return q.defined() && false;
+#endif
 }
 
 static Tensor plain(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, double scale) {

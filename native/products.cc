@@ -4,6 +4,7 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/ones.h>
 #include <torch/library.h>
 
 #include <cstdlib>
@@ -55,10 +56,29 @@ static Maker maker() {
 using LinearPointwise = Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, c10::string_view,
                                c10::List<std::optional<at::Scalar>>, std::optional<c10::string_view>);
 
+using Onednn = c10::TypedOperatorHandle<LinearPointwise>;
+
+static Tensor by_onednn(const Onednn& onednn, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
+  return onednn.call(x, weight, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
+}
+
+// Whether oneDNN has a product of this type for this processor: of bfloat16 it has none where ONEDNN_MAX_CPU_ISA forbids AVX-512.
+static bool has_product(const Onednn& onednn, at::ScalarType type) {
+  const c10::impl::ExcludeDispatchKeyGuard plain(c10::DispatchKey::AutocastCPU);
+  const c10::AutoGradMode without(false);
+  const Tensor ones = at::ones({8, 8}, type);
+  try {
+    by_onednn(onednn, ones, ones, {});
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 // What this process multiplies by.
 struct Choice {
   std::vector<Rule> rules;
-  std::optional<c10::TypedOperatorHandle<LinearPointwise>> onednn;  // builds of libtorch without oneDNN lack it
+  std::optional<Onednn> onednn;  // builds of libtorch without oneDNN lack it
 
   Choice() {
     const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
@@ -77,6 +97,9 @@ struct Choice {
       for (const Rule& rule : kRules) {
         if (rule.maker == Maker::kAny || rule.maker == maker()) rules.push_back(rule);
       }
+    }
+    for (const auto type : {at::kFloat, at::kBFloat16}) {
+      if (!has_product(*onednn, type)) std::erase_if(rules, [type](const Rule& rule) { return rule.type == type; });
     }
   }
 
@@ -105,7 +128,7 @@ std::string describe_products() {
 }
 
 static Tensor by_onednn(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
-  return choice().onednn->call(x, weight, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
+  return by_onednn(*choice().onednn, x, weight, bias);
 }
 
 // a b of matrices
