@@ -1,8 +1,8 @@
 /**
  * What do guidance in a part of the steps and T-GATE save, and what do they change? On pictures of the small shipped model, drawn in
  * each way from the same noise; and at XL/2's size, on random weights, what they save.
- * Usage: npx tsx bench/shortcuts.ts FOLDER [MODELS], where `pixart dataset emoji` made FOLDER, and random models are kept in MODELS;
- * writes bench/results/<date>-shortcuts.md.
+ * Usage: npx tsx bench/shortcuts.ts FOLDER [MODELS [ROUNDS]], where `pixart dataset emoji` made FOLDER, and random models are kept in
+ * MODELS; writes bench/results/<date>-shortcuts.md.
  */
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +19,8 @@ import { median } from "./measure.ts";
 import { EXAMPLE, xl2Model } from "./models.ts";
 import { here } from "./processes.ts";
 
-const [folder, models = mkdtempSync(join(tmpdir(), "pixart-shortcuts-"))] = process.argv.slice(2);
+const [folder, models = mkdtempSync(join(tmpdir(), "pixart-shortcuts-")), rounds = "3"] =
+  process.argv.slice(2);
 if (folder === undefined) throw new Error("Expected the folder that `pixart dataset emoji` made");
 
 const STEPS = 20;
@@ -151,7 +152,7 @@ async function timeLines(rounds: number): Promise<string[]> {
 
 torch.setThreads(threads);
 const [date, before] = [new Date().toISOString().slice(0, 10), load()];
-const [changes, times] = [await changeLines(), await timeLines(3)];
+const [changes, times] = [await changeLines(), await timeLines(Number(rounds))];
 const text = [
   `# Less work by choice, ${date}`,
   "",
@@ -164,7 +165,7 @@ const text = [
   "|--|--|--|--|",
   ...changes,
   "",
-  "Denoising of one picture by XL/2 at 256 px, random weights, by the best of 3 rounds and by the median of the rounds' ratios:",
+  `Denoising of one picture by XL/2 at 256 px, random weights, by the best of ${rounds} rounds and by the median of the rounds' ratios:`,
   "",
   "| way | | best | median |",
   "|--|--|--|--|",
