@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadPictures } from "../src/data/load-pictures.ts";
 import { type LabelledImage, retrieval } from "../src/evaluation/retrieval.ts";
+import { psnr } from "../src/evaluation/through-autoencoder.ts";
 import { RgbImage } from "../src/images/index.ts";
 import { PixArtTransformer2DModel } from "../src/models/index.ts";
 import { type PixArtAlphaOptions, PixArtAlphaPipeline } from "../src/pipelines/index.ts";
@@ -51,18 +52,6 @@ async function pictures(side: number): Promise<(LabelledImage & { readonly capti
     const own = data.subarray(i * bytes, (i + 1) * bytes);
     return { image: new RgbImage(side, side, own), thing, style, caption };
   });
-}
-
-/** Peak signal-to-noise ratio in dB of all pictures together. */
-function psnr(found: readonly RgbImage[], wanted: readonly RgbImage[]): number {
-  let [squares, count] = [0, 0];
-  for (const [i, { data }] of found.entries()) {
-    for (const [j, value] of data.entries()) {
-      squares += (value - (wanted[i]?.data[j] ?? Number.NaN)) ** 2;
-      count += 1;
-    }
-  }
-  return 10 * Math.log10(255 ** 2 / (squares / count));
 }
 
 /** Of each way: pictures of all captions, from the same noise. */

@@ -213,6 +213,10 @@ export function addDrawingCommands(program: Command): void {
       "\"demo\" for the demo's 64 things, or how many (default: the run's choice, else all)",
       (text) => (text === "demo" ? text : wholeNumber(1)(text)),
     )
+    .option(
+      "--features <file>",
+      "EfficientNet-lite0's weights (docs/training.md), to compare pictures by what is in them too",
+    )
     .option("--count <n>", "prompts of seen pairs", wholeNumber(1, FLAG_LIMITS.pictures), 200)
     .option("--steps <n>", "denoising steps", wholeNumber(1, FLAG_LIMITS.steps), 20)
     .option("--guidance <scale>", "classifier-free guidance", number, 4.5)

@@ -1,12 +1,22 @@
 import { loadPictures } from "../data/load-pictures.ts";
+import { centred, contentFeatures } from "../evaluation/content-features.ts";
+import { drawPairs, type PromptPair } from "../evaluation/draw-pairs.ts";
+import { EfficientNetLite } from "../evaluation/efficientnet-lite.ts";
 import {
+  type CaptionedPicture,
   type ChoiceResult,
   type DescribedThing,
   measureChoice,
   TooFewCaptionsError,
 } from "../evaluation/measure-choice.ts";
-import { measureRetrieval, type PromptPair } from "../evaluation/measure-retrieval.ts";
-import type { LabelledImage, RetrievalResult } from "../evaluation/retrieval.ts";
+import {
+  type Label,
+  type LabelledImage,
+  type RetrievalResult,
+  retrieval,
+  retrievalByRows,
+} from "../evaluation/retrieval.ts";
+import { psnr, throughAutoencoder } from "../evaluation/through-autoencoder.ts";
 import { RgbImage } from "../images/index.ts";
 import * as torch from "../torch/index.ts";
 import { type DatasetChoice, type Example, loadTrainingData } from "../training/training-data.ts";
@@ -28,13 +38,23 @@ export interface EvaluateOptions extends Pick<PipelineChanges, "revision"> {
   readonly steps: number;
   readonly guidance: number;
   readonly seed: number;
+  readonly features?: string;
   readonly json?: boolean;
 }
 
 /** What is measured of some pairs. */
 interface Measured extends RetrievalResult {
+  /** The same by what a network sees in pictures, where there is one. */
+  readonly content?: RetrievalResult | undefined;
   /** How often the right one of eight captions was chosen for a real picture; left out where there are fewer. */
   readonly choice?: ChoiceResult | undefined;
+  /** The real pictures themselves through the autoencoder: no drawn picture is better. */
+  readonly autoencoder: {
+    /** In dB. */
+    readonly psnr: number;
+    readonly pixels: RetrievalResult;
+    readonly content?: RetrievalResult | undefined;
+  };
 }
 
 /** Rates for pairs that were trained on, and for pairs whose thing and style were seen apart only. */
@@ -75,11 +95,44 @@ function choose(examples: readonly Described[], count: number, seed: number): De
   return order.slice(0, count).flatMap((i) => examples[i] ?? []);
 }
 
+/** Finds the nearest real pictures: by their pixels, and by what a network sees where there is one. */
+class Nearest {
+  readonly #references: readonly LabelledImage[];
+  readonly #network: EfficientNetLite | undefined;
+  #content: Promise<Float32Array[]> | undefined;
+
+  constructor(references: readonly LabelledImage[], network: EfficientNetLite | undefined) {
+    this.#references = references;
+    this.#network = network;
+  }
+
+  pixels(pictures: readonly LabelledImage[]): RetrievalResult {
+    return retrieval(pictures, this.#references);
+  }
+
+  async content(pictures: readonly LabelledImage[]): Promise<RetrievalResult | undefined> {
+    const network = this.#network;
+    if (network === undefined) return undefined;
+    const rowsOf = (some: readonly LabelledImage[]): Promise<Float32Array[]> =>
+      contentFeatures(
+        network,
+        some.map(({ image }) => image),
+      );
+    this.#content ??= rowsOf(this.#references);
+    const [known, found] = [await this.#content, await rowsOf(pictures)];
+    return retrievalByRows(
+      { labels: pictures, rows: centred(found, known) },
+      { labels: this.#references, rows: centred(known, known) },
+    );
+  }
+}
+
 /** Measures a pipeline on a data set, as `pixart evaluate` and the demo do. */
 export async function evaluate(
   { pipe, run }: LoadedPipeline,
   dataset: DatasetChoice,
   options: Pick<EvaluateOptions, "count" | "steps" | "guidance" | "seed">,
+  network?: EfficientNetLite,
 ): Promise<Evaluation> {
   const data = await loadTrainingData(dataset);
   const train = data.train.filter(isDescribed);
@@ -94,55 +147,90 @@ export async function evaluate(
     pipe.transformer.config.sampleSize * 2 ** (pipe.vae.config.blockOutChannels.length - 1);
   const all = [...train, ...heldout];
   const known = await references(all, size);
-  const captions = all.map(({ shortCaption: caption, thing, style }) => ({
-    caption,
-    thing,
-    style,
-  }));
-  const { steps, guidance: guidanceScale, seed } = options;
+  const nearest = new Nearest(known, network);
+  const captions = all.map(captionOf);
+  const { steps, guidance: guidanceScale, seed, count } = options;
   const measure = async (pairs: readonly Described[]): Promise<Measured> => {
+    const real = pairs.map((pair): CaptionedPicture & LabelledImage => {
+      const own = known[all.indexOf(pair)] as LabelledImage;
+      return { ...own, ...captionOf(pair) };
+    });
     const drawing = { steps, guidanceScale, seed, size };
-    const drawn = await measureRetrieval(pipe, pairs.map(pairOf), known, drawing);
-    const asked = pairs.map((pair) => all.indexOf(pair));
-    const pictures = asked.map((i) => ({
-      ...(known[i] as LabelledImage),
-      ...(captions[i] as DescribedThing),
-    }));
-    try {
-      return { ...drawn, choice: await measureChoice(pipe, pictures, captions, { seed }) };
-    } catch (error) {
-      if (!(error instanceof TooFewCaptionsError)) throw error;
-      say(`Without a choice of captions: ${error.message}`);
-      return drawn;
-    }
+    const drawn = await drawPairs(pipe, pairs.map(pairOf), drawing);
+    const images = real.map(({ image }) => image);
+    const again = await throughAutoencoder(pipe.vae, images);
+    const coded = real.map((picture, i) => ({ ...picture, image: again[i] as RgbImage }));
+    return {
+      ...nearest.pixels(drawn),
+      content: await nearest.content(drawn),
+      choice: await choiceOf(pipe, real, captions, seed),
+      autoencoder: {
+        psnr: psnr(again, images),
+        pixels: nearest.pixels(coded),
+        content: await nearest.content(coded),
+      },
+    };
   };
   return {
-    seen: await measure(choose(train, options.count, options.seed)),
-    heldout:
-      heldout.length === 0
-        ? undefined
-        : await measure(choose(heldout, options.count, options.seed)),
+    seen: await measure(choose(train, count, seed)),
+    heldout: heldout.length === 0 ? undefined : await measure(choose(heldout, count, seed)),
   };
 }
 
-const percent = (rate: number): string => `${(100 * rate).toFixed(1)} %`;
+const captionOf = ({ shortCaption: caption, thing, style }: Described): DescribedThing & Label => ({
+  caption,
+  thing,
+  style,
+});
 
-const percentOf = (rate: number | undefined): string => (rate === undefined ? "" : percent(rate));
+async function choiceOf(
+  pipe: LoadedPipeline["pipe"],
+  pictures: readonly CaptionedPicture[],
+  captions: readonly DescribedThing[],
+  seed: number,
+): Promise<ChoiceResult | undefined> {
+  try {
+    return await measureChoice(pipe, pictures, captions, { seed });
+  } catch (error) {
+    if (!(error instanceof TooFewCaptionsError)) throw error;
+    say(`Without a choice of captions: ${error.message}`);
+    return undefined;
+  }
+}
+
+const percent = (rate: number | undefined): string =>
+  rate === undefined ? "" : `${(100 * rate).toFixed(1)} %`;
 
 /** The rates as a small table. */
 export function describeEvaluation({ seen, heldout }: Evaluation): string {
   const cells = (name: string, ...values: readonly string[]): string =>
-    [name.padEnd(28), ...values.map((value) => value.padStart(8))].join(" ");
-  const row = (name: string, { thingRate, styleRate, bothRate, choice, n }: Measured): string => {
-    const rates = [thingRate, styleRate, bothRate].map(percent);
-    return `${cells(name, ...rates, percentOf(choice?.rate))}   (${n} pictures)`;
+    [name.padEnd(28), ...values.map((value) => value.padStart(8))].join(" ").trimEnd();
+  const line = (name: string, found: RetrievalResult | undefined, ...more: string[]): string[] => {
+    if (found === undefined) return [];
+    const { thingRate, thingOfFiveRate, styleRate, bothRate } = found;
+    const rates = [thingRate, thingOfFiveRate, styleRate, bothRate].map(percent);
+    return [cells(name, ...rates, ...more)];
   };
+  const lines = (name: string, found: Measured): string[] => [
+    ...line(name, found, `${percent(found.choice?.rate)}`),
+    ...line("  by content", found.content),
+    ...line("  real ones, encoded", found.autoencoder.pixels),
+    ...line("    by content", found.autoencoder.content),
+  ];
   const { thing, style } = seen.chance;
+  const told = [
+    `${seen.n} pictures of pairs trained on`,
+    ...(heldout ? [`${heldout.n} held out`] : []),
+  ];
+  const quality = [seen, ...(heldout ? [heldout] : [])]
+    .map(({ autoencoder }) => `${autoencoder.psnr.toFixed(1)} dB`)
+    .join(" and ");
   return [
-    cells("nearest picture shows the", "thing", "style", "both", "1 of 8"),
-    row("pairs trained on", seen),
-    ...(heldout === undefined ? [] : [row("pairs held out", heldout)]),
-    cells("by chance", percent(thing), percent(style), "", percentOf(seen.choice?.chance)),
+    cells("nearest picture shows the", "thing", "of five", "style", "both", "1 of 8"),
+    ...lines("pairs trained on", seen),
+    ...(heldout === undefined ? [] : lines("pairs held out", heldout)),
+    cells("by chance", percent(thing), "", percent(style), "", percent(seen.choice?.chance)),
+    `${told.join(", ")}; the autoencoder keeps ${quality} of real ones`,
   ].join("\n");
 }
 
@@ -167,7 +255,9 @@ export async function evaluateCommand(model: string, options: EvaluateOptions): 
     heldoutShare: own?.heldoutShare ?? 0,
   };
   const start = performance.now();
-  const result = await evaluate(loaded, dataset, options);
+  const { features } = options;
+  using network = features === undefined ? undefined : EfficientNetLite.fromFile(features);
+  const result = await evaluate(loaded, dataset, options, network);
   say(`Measured in ${((performance.now() - start) / 1000).toFixed(0)} s`);
   process.stdout.write(`${options.json ? JSON.stringify(result) : describeEvaluation(result)}\n`);
 }

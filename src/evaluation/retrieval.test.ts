@@ -79,6 +79,7 @@ describe("retrieval", () => {
     }));
     expect(retrieval(generated, all)).toEqual({
       thingRate: 1,
+      thingOfFiveRate: 1,
       styleRate: 1,
       bothRate: 1,
       chance: { thing: 1 / 20, style: 1 / 3 },

@@ -1,15 +1,21 @@
 import type { RgbImage } from "../images/index.ts";
 
-/** A picture of a thing in a style. */
-export interface LabelledImage {
-  readonly image: RgbImage;
+/** What a picture is of. */
+export interface Label {
   readonly thing: string;
   readonly style: string;
+}
+
+/** A picture of a thing in a style. */
+export interface LabelledImage extends Label {
+  readonly image: RgbImage;
 }
 
 /** How often the nearest reference picture agrees with what was asked for (shares of `n`). */
 export interface RetrievalResult {
   readonly thingRate: number;
+  /** How often one of the five nearest shows the thing. */
+  readonly thingOfFiveRate: number;
   readonly styleRate: number;
   readonly bothRate: number;
   /** What a reference picked at random would score on the same pictures. */
@@ -31,30 +37,50 @@ export function retrieval(
   generated: readonly LabelledImage[],
   references: readonly LabelledImage[],
 ): RetrievalResult {
-  if (generated.length === 0)
+  const rows = (pictures: readonly LabelledImage[]): Float32Array[] =>
+    pictures.map(({ image }) => averagedDown(image));
+  return retrievalByRows(
+    { labels: generated, rows: rows(generated) },
+    {
+      labels: references,
+      rows: rows(references),
+    },
+  );
+}
+
+/** Pictures as rows of numbers whose distances tell how alike they are. */
+export interface FeatureRows {
+  readonly labels: readonly Label[];
+  readonly rows: readonly Float32Array[];
+}
+
+const NEAREST = 5;
+
+/** The same for rows of any kind. */
+export function retrievalByRows(generated: FeatureRows, references: FeatureRows): RetrievalResult {
+  if (generated.rows.length === 0)
     throw new Error("Expected at least one picture for generated but received none");
-  if (references.length === 0) {
+  if (references.rows.length === 0)
     throw new Error("Expected at least one picture for references but received none");
+  const right = { thing: 0, thingOfFive: 0, style: 0, both: 0 };
+  for (const [i, row] of generated.rows.entries()) {
+    const { thing, style } = generated.labels[i] as Label;
+    const found = nearest(row, references.rows).map((at) => references.labels[at] as Label);
+    const [first] = found;
+    if (first?.thing === thing) right.thing += 1;
+    if (found.some((label) => label.thing === thing)) right.thingOfFive += 1;
+    if (first?.style === style) right.style += 1;
+    if (first?.thing === thing && first.style === style) right.both += 1;
   }
-  const features = new Float32Array(references.length * FEATURES);
-  for (const [index, { image }] of references.entries()) {
-    features.set(averagedDown(image), index * FEATURES);
-  }
-  const right = { thing: 0, style: 0, both: 0 };
-  for (const { image, thing, style } of generated) {
-    const found = references[nearest(averagedDown(image), features)] as LabelledImage;
-    if (found.thing === thing) right.thing += 1;
-    if (found.style === style) right.style += 1;
-    if (found.thing === thing && found.style === style) right.both += 1;
-  }
-  const n = generated.length;
+  const n = generated.rows.length;
   return {
     thingRate: right.thing / n,
+    thingOfFiveRate: right.thingOfFive / n,
     styleRate: right.style / n,
     bothRate: right.both / n,
     chance: {
-      thing: chance(generated, references, (labelled) => labelled.thing),
-      style: chance(generated, references, (labelled) => labelled.style),
+      thing: chance(generated.labels, references.labels, ({ thing }) => thing),
+      style: chance(generated.labels, references.labels, ({ style }) => style),
     },
     n,
   };
@@ -93,30 +119,34 @@ function overlaps(length: number): { from: number; to: number; share: number }[]
   return found;
 }
 
-/** Index of the nearest row of `features`. */
-function nearest(picture: Float32Array, features: Float32Array): number {
-  let best = 0;
-  let least = Number.POSITIVE_INFINITY;
-  for (let row = 0; row * FEATURES < features.length; row += 1) {
-    const start = row * FEATURES;
+/** How many numbers are summed up before it is asked whether they are too many already. */
+const SUMMED = 16;
+
+/** Indices of the nearest rows, the nearest first; of equals the first. */
+function nearest(wanted: Float32Array, rows: readonly Float32Array[]): number[] {
+  const found: { readonly at: number; readonly distance: number }[] = [];
+  for (const [at, row] of rows.entries()) {
+    const most = found.length < NEAREST ? Number.POSITIVE_INFINITY : (found.at(-1)?.distance ?? 0);
     let distance = 0;
-    // A row that is already farther than the best need not be summed up to its end.
-    for (let at = 0; at < FEATURES && distance < least; at += SIDE) {
-      for (let k = at; k < at + SIDE; k += 1) {
-        const difference = (picture[k] as number) - (features[start + k] as number);
-        distance += difference * difference;
-      }
+    // A row that is already farther than all of these need not be summed up to its end.
+    for (let from = 0; from < wanted.length && distance < most; from += SUMMED) {
+      const to = Math.min(from + SUMMED, wanted.length);
+      for (let k = from; k < to; k += 1)
+        distance += ((wanted[k] as number) - (row[k] as number)) ** 2;
     }
-    if (distance < least) [best, least] = [row, distance];
+    if (distance >= most) continue;
+    const place = found.findIndex((other) => other.distance > distance);
+    found.splice(place === -1 ? found.length : place, 0, { at, distance });
+    if (found.length > NEAREST) found.pop();
   }
-  return best;
+  return found.map(({ at }) => at);
 }
 
 /** The mean share of references that carry the generated picture's label. */
 function chance(
-  generated: readonly LabelledImage[],
-  references: readonly LabelledImage[],
-  label: (labelled: LabelledImage) => string,
+  generated: readonly Label[],
+  references: readonly Label[],
+  label: (labelled: Label) => string,
 ): number {
   const counts = new Map<string, number>();
   for (const reference of references) {

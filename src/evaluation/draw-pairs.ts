@@ -1,9 +1,7 @@
 import type { RgbImage } from "../images/index.ts";
 import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
-import { type LabelledImage, type RetrievalResult, retrieval } from "./retrieval.ts";
-
-type Pipeline = Awaited<ReturnType<typeof PixArtAlphaPipeline.fromPretrained>>;
+import type { LabelledImage } from "./retrieval.ts";
 
 /** A caption to draw and what the picture should show. */
 export interface PromptPair {
@@ -12,7 +10,7 @@ export interface PromptPair {
   readonly style: string;
 }
 
-/** How pictures are drawn for the measure. */
+/** How pictures are drawn for a measure. */
 export interface DrawOptions {
   readonly steps: number;
   readonly guidanceScale: number;
@@ -25,13 +23,12 @@ export interface DrawOptions {
 
 const BATCH = 32;
 
-/** Draws every prompt and looks for the nearest of the reference pictures. */
-export async function measureRetrieval(
-  pipe: Pipeline,
+/** Draws a picture of every prompt, labelled with what it should show. */
+export async function drawPairs(
+  pipe: PixArtAlphaPipeline,
   pairs: readonly PromptPair[],
-  references: readonly LabelledImage[],
   { steps, guidanceScale, seed, size, onProgress }: DrawOptions,
-): Promise<RetrievalResult> {
+): Promise<LabelledImage[]> {
   const drawn: LabelledImage[] = [];
   for (let first = 0; first < pairs.length; first += BATCH) {
     const batch = pairs.slice(first, first + BATCH);
@@ -52,5 +49,5 @@ export async function measureRetrieval(
     });
     onProgress?.(drawn.length, pairs.length);
   }
-  return retrieval(drawn, references);
+  return drawn;
 }
