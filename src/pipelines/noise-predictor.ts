@@ -88,7 +88,7 @@ function batchOf(
   models: PredictorModels,
   texts: readonly EncodedText[],
   { latents, control }: PredictorInputs,
-  attentionCache: AttentionCache,
+  attentionCache: AttentionCache | undefined,
 ): (input: Tensor, timestep: number) => Tensor {
   const states = torch.cat(texts.map(({ hiddenStates }) => hiddenStates));
   const encoderAttentionMask = torch.cat(texts.map(({ attentionMask }) => attentionMask));
@@ -123,12 +123,13 @@ export function noisePredictor(
   const both = negative === undefined ? [positive] : [negative, positive];
   const shared = both.length > 1 ? branches : undefined;
   const texts = shared === undefined ? both : both.slice(shared.own, shared.own + 1);
-  const together = batchOf(models, texts, inputs, attentionCache);
   const { guidanceInterval, tgate } = steps;
+  const cache = tgate && attentionCache;
+  const together = batchOf(models, texts, inputs, cache);
   const hasUnguided = negative !== undefined && (guidanceInterval ?? tgate) !== undefined;
   // Behind T-GATE's gate no caption is attended to: one token is as good as all.
   const prompt = tgate === undefined ? positive : firstToken(positive);
-  const alone = hasUnguided ? batchOf(models, [prompt], inputs, attentionCache) : together;
+  const alone = hasUnguided ? batchOf(models, [prompt], inputs, cache) : together;
   return (input, timestep, { step, total }) => {
     const isGuided = negative !== undefined && isGuidedStep(steps, step, total);
     attentionCache.plan = tgate && tgatePlan(step, tgate, isGuided);

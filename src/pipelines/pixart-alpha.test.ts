@@ -271,6 +271,19 @@ describe("steps that are guided", () => {
     expect((await pipe("a fox", options)).images).toHaveLength(1);
   });
 
+  it("are drawn also by a model that recomputes its activations in training", async () => {
+    const { transformer } = pipe;
+    transformer.gradientCheckpointing = true;
+    try {
+      const options = { ...fast, numInferenceSteps: 4, seed: 1 };
+      const gated = await pipe("a fox", { ...options, tgate: { gateStep: 2 } });
+      expect(gated.images).toHaveLength(1);
+      expect((await pipe("a fox", options)).images).toHaveLength(1);
+    } finally {
+      transformer.gradientCheckpointing = false;
+    }
+  });
+
   it("are no halves of steps: T-GATE refuses samplers with two calls a step", async () => {
     const own = pipe.scheduler;
     try {

@@ -94,10 +94,10 @@ export function runBlock(
   checkpointing: boolean,
 ): Tensor {
   const { caption, modulation, maskBias, grid, attend } = conditions;
-  if (checkpointing && attend !== undefined)
-    throw new TypeError("Expected no attentionCache with gradient checkpointing but received one");
   // Keys and values that are at hand are drawn with, not trained on.
   if (!checkpointing || !(caption instanceof Tensor)) return block.call(x, conditions);
+  if (attend !== undefined)
+    throw new TypeError("Expected no attentionCache with gradient checkpointing but received one");
   return checkpoint(
     (image, text, shared, mask) =>
       block.call(image, { caption: text, modulation: shared, maskBias: mask, grid }),
