@@ -98,6 +98,7 @@ async function timeLines(rounds: number): Promise<string[]> {
   const demo = await PixArtAlphaPipeline.fromPretrained(EXAMPLE);
   const transformer = await PixArtTransformer2DModel.fromPretrained(
     await xl2Model({ models, tiny: false }, 256),
+    { dtype: "fastest" },
   );
   const { vae, tokenizer, scheduler } = demo;
   const pipe = PixArtAlphaPipeline.create({
@@ -146,15 +147,15 @@ const text = [
   `# Less work by choice, ${date}`,
   "",
   `\`npx tsx bench/shortcuts.ts\`, ${describeMachine()}, Node ${process.version}. Load ${before} before, ${load()} after.`,
-  `${STEPS} steps of DPM-Solver++, guidance 4.5, float32.`,
+  `${STEPS} steps of DPM-Solver++, guidance 4.5.`,
   "",
-  "Every second picture of the demo's data set, drawn by models/emoji-demo: PSNR to what all of the work draws, and how often the nearest real picture (16x16 pixels) is of the right thing and in the right style:",
+  "Every second picture of the demo's data set, drawn by models/emoji-demo in float32: PSNR to what all of the work draws, and how often the nearest real picture (16x16 pixels) is of the right thing and in the right style:",
   "",
   "| way | PSNR, dB | thing | style |",
   "|--|--|--|--|",
   ...changes,
   "",
-  `Denoising of one picture by XL/2 at 256 px, random weights, by the best of ${rounds} rounds and by the median of the rounds' ratios:`,
+  `Denoising of one picture by XL/2 at 256 px, random weights, ${torch.fastestDType("cpu")}, by the best of ${rounds} rounds and by the median of the rounds' ratios:`,
   "",
   "| way | | best | median |",
   "|--|--|--|--|",
