@@ -7,10 +7,10 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadPictures } from "../src/data/load-pictures.ts";
+import { isLabelled, labelledPictures } from "../src/evaluation/labelled-pictures.ts";
+import { psnr } from "../src/evaluation/psnr.ts";
 import { type LabelledImage, retrieval } from "../src/evaluation/retrieval.ts";
-import { psnr } from "../src/evaluation/through-autoencoder.ts";
-import { RgbImage } from "../src/images/index.ts";
+import type { RgbImage } from "../src/images/index.ts";
 import { PixArtTransformer2DModel } from "../src/models/index.ts";
 import { type PixArtAlphaOptions, PixArtAlphaPipeline } from "../src/pipelines/index.ts";
 import * as torch from "../src/torch/index.ts";
@@ -45,13 +45,9 @@ async function pictures(side: number): Promise<(LabelledImage & { readonly capti
     heldoutShare: 0,
   } as const;
   const { train, heldout } = await loadTrainingData(choice);
-  const examples = [...train, ...heldout];
-  const { data } = await loadPictures(examples, { size: side });
-  const bytes = side * side * 3;
-  return examples.map(({ thing = "", style = "", shortCaption: caption }, i) => {
-    const own = data.subarray(i * bytes, (i + 1) * bytes);
-    return { image: new RgbImage(side, side, own), thing, style, caption };
-  });
+  const examples = [...train, ...heldout].filter(isLabelled);
+  const real = await labelledPictures(examples, side);
+  return real.map((picture, i) => ({ ...picture, caption: examples[i]?.shortCaption ?? "" }));
 }
 
 /** Of each way: pictures of all captions, from the same noise. */

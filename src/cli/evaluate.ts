@@ -1,7 +1,8 @@
-import { loadPictures } from "../data/load-pictures.ts";
+import { throughAutoencoder } from "../evaluation/clean-latents.ts";
 import { centred, contentFeatures } from "../evaluation/content-features.ts";
 import { drawPairs, type PromptPair } from "../evaluation/draw-pairs.ts";
 import { EfficientNetLite } from "../evaluation/efficientnet-lite.ts";
+import { isLabelled, labelledPictures } from "../evaluation/labelled-pictures.ts";
 import {
   type CaptionedPicture,
   type ChoiceResult,
@@ -9,15 +10,17 @@ import {
   measureChoice,
   TooFewCaptionsError,
 } from "../evaluation/measure-choice.ts";
+import { psnr } from "../evaluation/psnr.ts";
+import { randomOrder } from "../evaluation/random-order.ts";
 import {
+  averagedDown,
+  type FeatureRows,
   type Label,
   type LabelledImage,
   type RetrievalResult,
-  retrieval,
   retrievalByRows,
 } from "../evaluation/retrieval.ts";
-import { psnr, throughAutoencoder } from "../evaluation/through-autoencoder.ts";
-import { RgbImage } from "../images/index.ts";
+import type { RgbImage } from "../images/index.ts";
 import * as torch from "../torch/index.ts";
 import { type DatasetChoice, type Example, loadTrainingData } from "../training/training-data.ts";
 import {
@@ -63,9 +66,7 @@ export interface Evaluation {
   readonly heldout: Measured | undefined;
 }
 
-type Described = Example & { readonly thing: string; readonly style: string };
-const isDescribed = (example: Example): example is Described =>
-  example.thing !== undefined && example.style !== undefined;
+type Described = Example & Label;
 
 const pairOf = ({ shortCaption, thing, style }: Described): PromptPair => ({
   prompt: shortCaption,
@@ -73,57 +74,43 @@ const pairOf = ({ shortCaption, thing, style }: Described): PromptPair => ({
   style,
 });
 
-async function references(examples: readonly Described[], size: number): Promise<LabelledImage[]> {
-  const { data } = await loadPictures(examples, { size });
-  const bytes = size * size * 3;
-  return examples.map(({ thing, style }, i) => ({
-    image: new RgbImage(size, size, data.subarray(i * bytes, (i + 1) * bytes)),
-    thing,
-    style,
-  }));
-}
-
 function choose(examples: readonly Described[], count: number, seed: number): Described[] {
-  const order = torch.tidy(() =>
-    Array.from(
-      torch
-        .randperm(examples.length, { generator: torch.stream(seed, "evaluate", 0), dtype: "int64" })
-        .toTypedArray(),
-      Number,
-    ),
-  );
+  const order = randomOrder(examples.length, torch.stream(seed, "evaluate", 0));
   return order.slice(0, count).flatMap((i) => examples[i] ?? []);
 }
+
+const imagesOf = (pictures: readonly LabelledImage[]): RgbImage[] =>
+  pictures.map(({ image }) => image);
 
 /** Finds the nearest real pictures: by their pixels, and by what a network sees where there is one. */
 class Nearest {
   readonly #references: readonly LabelledImage[];
+  readonly #pixels: FeatureRows;
   readonly #network: EfficientNetLite | undefined;
-  #content: Promise<Float32Array[]> | undefined;
+  /** Of the real pictures: as the network gives them, and to be compared with. */
+  #content: { readonly raw: Float32Array[]; readonly known: FeatureRows } | undefined;
 
   constructor(references: readonly LabelledImage[], network: EfficientNetLite | undefined) {
     this.#references = references;
+    this.#pixels = { labels: references, rows: imagesOf(references).map(averagedDown) };
     this.#network = network;
   }
 
   pixels(pictures: readonly LabelledImage[]): RetrievalResult {
-    return retrieval(pictures, this.#references);
+    const rows = imagesOf(pictures).map(averagedDown);
+    return retrievalByRows({ labels: pictures, rows }, this.#pixels);
   }
 
   async content(pictures: readonly LabelledImage[]): Promise<RetrievalResult | undefined> {
     const network = this.#network;
     if (network === undefined) return undefined;
-    const rowsOf = (some: readonly LabelledImage[]): Promise<Float32Array[]> =>
-      contentFeatures(
-        network,
-        some.map(({ image }) => image),
-      );
-    this.#content ??= rowsOf(this.#references);
-    const [known, found] = [await this.#content, await rowsOf(pictures)];
-    return retrievalByRows(
-      { labels: pictures, rows: centred(found, known) },
-      { labels: this.#references, rows: centred(known, known) },
-    );
+    if (this.#content === undefined) {
+      const raw = await contentFeatures(network, imagesOf(this.#references));
+      this.#content = { raw, known: { labels: this.#references, rows: centred(raw, raw) } };
+    }
+    const { raw, known } = this.#content;
+    const rows = centred(await contentFeatures(network, imagesOf(pictures)), raw);
+    return retrievalByRows({ labels: pictures, rows }, known);
   }
 }
 
@@ -135,8 +122,8 @@ export async function evaluate(
   network?: EfficientNetLite,
 ): Promise<Evaluation> {
   const data = await loadTrainingData(dataset);
-  const train = data.train.filter(isDescribed);
-  const heldout = data.heldout.filter(isDescribed);
+  const train = data.train.filter(isLabelled);
+  const heldout = data.heldout.filter(isLabelled);
   if (train.length === 0) {
     throw new Error(
       `Expected "thing" and "style" columns in the metadata.jsonl of ${data.dataset.location} to measure with, but found none`,
@@ -146,7 +133,7 @@ export async function evaluate(
     run?.stage.resolution ??
     pipe.transformer.config.sampleSize * 2 ** (pipe.vae.config.blockOutChannels.length - 1);
   const all = [...train, ...heldout];
-  const known = await references(all, size);
+  const known = await labelledPictures(all, size);
   const nearest = new Nearest(known, network);
   const captions = all.map(captionOf);
   const { steps, guidance: guidanceScale, seed, count } = options;
@@ -157,8 +144,8 @@ export async function evaluate(
     });
     const drawing = { steps, guidanceScale, seed, size };
     const drawn = await drawPairs(pipe, pairs.map(pairOf), drawing);
-    const images = real.map(({ image }) => image);
-    const again = await throughAutoencoder(pipe.vae, images);
+    const images = imagesOf(real);
+    const again = await throughAutoencoder(pipe, images);
     const coded = real.map((picture, i) => ({ ...picture, image: again[i] as RgbImage }));
     return {
       ...nearest.pixels(drawn),

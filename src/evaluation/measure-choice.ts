@@ -1,12 +1,13 @@
 import type { RgbImage } from "../images/index.ts";
 import { pixArtDimensions } from "../models/pixart/config.ts";
-import { pictureTensor } from "../pipelines/image-inputs.ts";
 import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { sizeConditions } from "../pipelines/noise-predictor.ts";
 import { disposeText, type EncodedText } from "../pipelines/text-encoding.ts";
 import { type Scheduler, schedulerNamed } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { cleanLatents } from "./clean-latents.ts";
+import { randomOrder } from "./random-order.ts";
 
 // Shapes: K captions to choose from, N noisy versions of a picture, L caption tokens, C latent channels, h and w size of a latent picture.
 
@@ -71,15 +72,18 @@ export async function measureChoice(
     return [picture, ...wrongAnswers(picture, others, captions - 1, generator)];
   });
   const answers = [...new Set(questions.flat().map(({ caption }) => caption))];
-  using clean = await cleanLatents(pipe, pictures);
+  using clean = await cleanLatents(
+    pipe,
+    pictures.map(({ image }) => image),
+  );
   const text = await textOf(pipe, answers);
-  const scheduler = schedulerNamed("ddim", {
+  using scheduler = schedulerNamed("ddim", {
     ...pipe.scheduler.toConfig(),
     clip_sample: false,
     thresholding: false,
   });
   scheduler.setTimesteps(1);
-  const levels = logSnrs.map((level) => timestepAt(scheduler, level, clean));
+  const levels = timestepsAt(scheduler, logSnrs);
   let chosen = 0;
   try {
     for (const i of pictures.keys()) {
@@ -124,7 +128,7 @@ function wrongAnswers(
   const thingOf = ({ thing, caption }: DescribedThing): string => thing ?? caption;
   const things = new Set([thingOf(own)]);
   const found: DescribedThing[] = [];
-  for (const place of orderOf(others.length, generator)) {
+  for (const place of randomOrder(others.length, generator)) {
     const other = others[place];
     if (other === undefined || found.length === count) break;
     if (other.style !== own.style || things.has(thingOf(other))) continue;
@@ -136,44 +140,6 @@ function wrongAnswers(
   throw new TooFewCaptionsError(
     `Expected captions of ${count + 1} things${kind} to choose from but received ${found.length + 1}`,
   );
-}
-
-const orderOf = (count: number, generator: torch.Generator): number[] =>
-  torch.tidy(() =>
-    Array.from(torch.randperm(count, { generator, dtype: "int64" }).toTypedArray(), Number),
-  );
-
-const ENCODED_AT_ONCE = 32;
-
-/** Means of the pictures' latents (B, C, h, w), as the model was trained on them. */
-async function cleanLatents(
-  { vae, transformer }: PixArtAlphaPipeline,
-  pictures: readonly CaptionedPicture[],
-): Promise<Tensor> {
-  const { device, dtype } = transformer;
-  const parts: Tensor[] = [];
-  for (let from = 0; from < pictures.length; from += ENCODED_AT_ONCE) {
-    const images = pictures.slice(from, from + ENCODED_AT_ONCE).map(({ image }) => image);
-    const [first] = images;
-    if (first === undefined) break;
-    using tensor = await pictureTensor(images, { width: first.width, height: first.height });
-    parts.push(
-      torch.noGrad(() =>
-        vae.upcasted(() =>
-          torch.tidy(() => {
-            const encoded = vae.encode(tensor.to({ device: vae.device, dtype: vae.dtype }));
-            const latents = encoded instanceof torch.Tensor ? encoded : encoded.mean;
-            return vae.toDiffusion(latents).to({ device, dtype, copy: true });
-          }),
-        ),
-      ),
-    );
-  }
-  try {
-    return torch.tidy(() => torch.cat(parts));
-  } finally {
-    for (const part of parts) part.dispose();
-  }
 }
 
 /** The captions' states, a row each. */
@@ -196,16 +162,17 @@ function rowsOf(
   };
 }
 
-/** The timestep whose log(α²/σ²) is nearest. */
-function timestepAt(scheduler: Scheduler, logSnr: number, like: Tensor): number {
-  return torch.tidy(() => {
-    const { device } = like;
-    const [one, zero] = [torch.ones([1, 1], { device }), torch.zeros([1, 1], { device })];
-    const count = Number(scheduler.toConfig().num_train_timesteps);
-    const distances = Array.from({ length: count }, (_, t) => {
-      const alpha = torch.tidy(() => scheduler.addNoise(one, zero, [t]).item());
-      return Math.abs(Math.log(alpha ** 2 / (1 - alpha ** 2)) - logSnr);
-    });
+/** The timesteps whose log(α²/σ²) are nearest to the wanted ones. */
+function timestepsAt(scheduler: Scheduler, logSnrs: readonly number[]): number[] {
+  const count = Number(scheduler.toConfig().num_train_timesteps);
+  const timesteps = Array.from({ length: count }, (_, t) => t);
+  const alphas = torch.tidy(() =>
+    scheduler.addNoise(torch.ones([count, 1]), torch.zeros([count, 1]), timesteps).toFloat32Array(),
+  );
+  return logSnrs.map((wanted) => {
+    const distances = Array.from(alphas, (alpha) =>
+      Math.abs(Math.log(alpha ** 2 / (1 - alpha ** 2)) - wanted),
+    );
     return distances.indexOf(Math.min(...distances));
   });
 }

@@ -38,6 +38,11 @@ function parameters(gradients: readonly (Tensor | undefined)[]): Tensor[] {
     return parameter;
   });
 }
+/** Those of the script. */
+function drawn(): Tensor[] {
+  const generator = torch.generator(3);
+  return parameters(shapes.map((shape) => torch.randn(shape, { generator })));
+}
 const gradientsOf = (list: readonly Tensor[]): (torch.NestedNumbers | undefined)[] =>
   list.map(({ grad }) => grad?.tolist());
 
@@ -46,8 +51,7 @@ describe("clipGradNorm_", () => {
     "is torch.nn.utils.clip_grad_norm_ at $limit, to the bit with libtorch's kernels",
     ({ limit, index }) => {
       torch.tidy(() => {
-        const generator = torch.generator(3);
-        const list = parameters(shapes.map((shape) => torch.randn(shape, { generator })));
+        const list = drawn();
         torch.setOwnKernels(false);
         try {
           expect(clipGradNorm_(list, limit)).toBe(expected[index]?.norm);
@@ -63,8 +67,7 @@ describe("clipGradNorm_", () => {
     "is that up to rounding at $limit",
     ({ limit, index }) => {
       torch.tidy(() => {
-        const generator = torch.generator(3);
-        const list = parameters(shapes.map((shape) => torch.randn(shape, { generator })));
+        const list = drawn();
         const { norm = 0, gradients = [] } = expected[index] ?? {};
         expect(Math.abs(clipGradNorm_(list, limit) / norm - 1)).toBeLessThan(2e-7);
         for (const [i, { grad }] of list.entries()) {

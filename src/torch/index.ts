@@ -119,7 +119,7 @@ export function engineInfo(): EngineInfo {
     devices: info.devices,
     threads: info.threads,
     cpuCapability: info.cpuCapability,
-    fastest: info.devices.map((device) => fastestDType(device)),
+    fastest: info.devices.map((device) => fastestDType(device, info.multipliesBfloat16)),
     products: native.products(),
   };
 }

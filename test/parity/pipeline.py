@@ -115,11 +115,9 @@ def generators(seeds):
     return made if len(made) > 1 else made[0]
 
 
-def from_picture(pipeline, call):
-    """Image-to-image and inpainting as diffusers' Stable Diffusion pipelines do it, with PixArt's parts."""
-    scheduler, vae = pipeline.scheduler, pipeline.vae
-    guidance, rows = call["guidanceScale"], len(call["prompt"]) * call["numImagesPerPrompt"]
-    states, mask, away, away_mask = pipeline.encode_prompt(
+def encoded_prompts(pipeline, call):
+    """States and mask of the prompts, and of what is led away from."""
+    return pipeline.encode_prompt(
         call["prompt"],
         True,
         negative_prompt=call["negativePrompt"],
@@ -128,6 +126,19 @@ def from_picture(pipeline, call):
         clean_caption=call["cleanCaption"],
         max_sequence_length=call["maxSequenceLength"],
     )
+
+
+def decoded(pipeline, latents):
+    """Latents, and the pictures that they are of."""
+    pictures = pipeline.vae.decode(latents / pipeline.vae.config.scaling_factor).sample
+    return latents, (pictures / 2 + 0.5).clamp(0, 1)
+
+
+def from_picture(pipeline, call):
+    """Image-to-image and inpainting as diffusers' Stable Diffusion pipelines do it, with PixArt's parts."""
+    scheduler, vae = pipeline.scheduler, pipeline.vae
+    guidance, rows = call["guidanceScale"], len(call["prompt"]) * call["numImagesPerPrompt"]
+    states, mask, away, away_mask = encoded_prompts(pipeline, call)
     states, mask = torch.cat([away, states]), torch.cat([away_mask, mask])
     picture = torch.tensor(call["image"]).reshape(1, call["height"], call["width"], 3)
     picture = picture.permute(0, 3, 1, 2) / 255 * 2 - 1
@@ -164,23 +175,14 @@ def from_picture(pipeline, call):
             if i + 1 < len(timesteps):
                 stays = scheduler.add_noise(original, noise, timesteps[i + 1 : i + 2])
             latents = (1 - fresh) * stays + fresh * latents
-    pictures = vae.decode(latents / vae.config.scaling_factor).sample
-    return latents, (pictures / 2 + 0.5).clamp(0, 1)
+    return decoded(pipeline, latents)
 
 
 def guided_within(pipeline, call):
     """Guidance in a part of the steps, by diffusers' guider, which its PixArt pipelines don't take."""
     start, stop = call["guidanceInterval"]
     guider = ClassifierFreeGuidance(call["guidanceScale"], start=start, stop=stop)
-    states, mask, away, away_mask = pipeline.encode_prompt(
-        call["prompt"],
-        True,
-        negative_prompt=call["negativePrompt"],
-        num_images_per_prompt=call["numImagesPerPrompt"],
-        device="cpu",
-        clean_caption=call["cleanCaption"],
-        max_sequence_length=call["maxSequenceLength"],
-    )
+    states, mask, away, away_mask = encoded_prompts(pipeline, call)
     scheduler, steps = pipeline.scheduler, call["numInferenceSteps"]
     scheduler.set_timesteps(steps)
     rows, channels = len(states), pipeline.transformer.config.in_channels
@@ -198,8 +200,7 @@ def guided_within(pipeline, call):
         ).sample.chunk(2, dim=1)[0]
         guided = guider.forward(predict(states, mask), predict(away, away_mask)).pred
         latents = scheduler.step(guided, t, latents).prev_sample
-    pictures = pipeline.vae.decode(latents / pipeline.vae.config.scaling_factor).sample
-    return latents, (pictures / 2 + 0.5).clamp(0, 1)
+    return decoded(pipeline, latents)
 
 
 def gated(pipeline):
