@@ -7,9 +7,11 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isLabelled, labelledPictures } from "../src/evaluation/labelled-pictures.ts";
+import { averagedDown } from "../src/evaluation/averaged-down.ts";
+import { drawCaptions } from "../src/evaluation/draw-captions.ts";
 import { psnr } from "../src/evaluation/psnr.ts";
-import { type LabelledImage, retrieval } from "../src/evaluation/retrieval.ts";
+import { readPictures } from "../src/evaluation/read-pictures.ts";
+import { type Label, type LabelledRows, retrieval } from "../src/evaluation/retrieval.ts";
 import type { RgbImage } from "../src/images/index.ts";
 import { PixArtTransformer2DModel } from "../src/models/index.ts";
 import { type PixArtAlphaOptions, PixArtAlphaPipeline } from "../src/pipelines/index.ts";
@@ -25,6 +27,9 @@ const [folder, models = mkdtempSync(join(tmpdir(), "pixart-shortcuts-")), rounds
 if (folder === undefined) throw new Error("Expected the folder that `pixart dataset emoji` made");
 
 const STEPS = 20;
+const GUIDANCE = 4.5;
+/** What the small model draws. */
+const SIDE = 64;
 type Way = Pick<PixArtAlphaOptions, "guidanceInterval" | "tgate">;
 const WAYS: readonly (readonly [name: string, way: Way])[] = [
   ["all of it", {}],
@@ -36,8 +41,8 @@ const WAYS: readonly (readonly [name: string, way: Way])[] = [
   ["T-GATE at 10, self-attention each 5", { tgate: { gateStep: 10, spInterval: 5 } }],
 ];
 
-/** Real pictures of the demo's things. */
-async function pictures(side: number): Promise<(LabelledImage & { readonly caption: string })[]> {
+/** Real pictures of the demo's things: what they show, and their pixels. */
+async function realPictures(side: number): Promise<LabelledRows & { captions: string[] }> {
   const choice = {
     folder: folder as string,
     things: "demo",
@@ -45,42 +50,33 @@ async function pictures(side: number): Promise<(LabelledImage & { readonly capti
     heldoutShare: 0,
   } as const;
   const { train, heldout } = await loadTrainingData(choice);
-  const examples = [...train, ...heldout].filter(isLabelled);
-  const real = await labelledPictures(examples, side);
-  return real.map((picture, i) => ({ ...picture, caption: examples[i]?.shortCaption ?? "" }));
-}
-
-/** Of each way: pictures of all captions, from the same noise. */
-async function drawn(
-  pipe: PixArtAlphaPipeline,
-  captions: readonly string[],
-  way: Way,
-): Promise<RgbImage[]> {
-  const { images } = await pipe(captions, {
-    ...way,
-    numInferenceSteps: STEPS,
-    useResolutionBinning: false,
-    cleanCaption: false,
-    seed: 0,
-  });
-  return [...images];
+  const [labels, captions, rows]: [Label[], string[], Float32Array[]] = [[], [], []];
+  for await (const { entries, images } of readPictures([...train, ...heldout], side)) {
+    for (const { thing = "", style = "", shortCaption } of entries) {
+      labels.push({ thing, style });
+      captions.push(shortCaption);
+    }
+    rows.push(...images.map(averagedDown));
+  }
+  return { labels, captions, rows };
 }
 
 async function changeLines(): Promise<string[]> {
   const pipe = await PixArtAlphaPipeline.fromPretrained(EXAMPLE);
-  const real = await pictures(64);
-  const asked = real.filter((_, i) => i % 2 === 0);
+  const real = await realPictures(SIDE);
+  const asked = [...real.captions.keys()].filter((i) => i % 2 === 0);
+  const captions = asked.map((i) => real.captions[i] ?? "");
+  const labels = asked.map((i) => real.labels[i] as Label);
+  const drawing = { steps: STEPS, guidanceScale: GUIDANCE, seed: 0, size: SIDE };
   const exact: RgbImage[] = [];
   const lines: string[] = [];
   for (const [name, way] of WAYS) {
     const found: RgbImage[] = [];
-    for (let from = 0; from < asked.length; from += 32) {
-      const captions = asked.slice(from, from + 32).map(({ caption }) => caption);
-      found.push(...(await drawn(pipe, captions, way)));
-    }
+    // All ways begin from the same noise.
+    for await (const images of drawCaptions(pipe, captions, { ...drawing, ...way }))
+      found.push(...images);
     if (exact.length === 0) exact.push(...found);
-    const labelled = found.map((image, i) => ({ ...(asked[i] as LabelledImage), image }));
-    const { thingRate, styleRate } = retrieval(labelled, real);
+    const { thingRate, styleRate } = retrieval({ labels, rows: found.map(averagedDown) }, real);
     const distance = name === WAYS[0]?.[0] ? "" : psnr(found, exact).toFixed(1);
     const [thing, style] = [thingRate, styleRate].map((rate) => (100 * rate).toFixed(1));
     lines.push(`| ${name} | ${distance} | ${thing} % | ${style} % |`);

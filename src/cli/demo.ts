@@ -8,7 +8,8 @@ import { publishPipeline } from "../pipelines/publish.ts";
 import * as torch from "../torch/index.ts";
 import { pipelineFromRun } from "../training/run-pipeline.ts";
 import { train } from "../training/train.ts";
-import { describeEvaluation, evaluate } from "./evaluate.ts";
+import { describeEvaluation } from "./describe-evaluation.ts";
+import { evaluate } from "./evaluate.ts";
 import { printResult } from "./output.ts";
 import { cardOfRun } from "./publish.ts";
 import { say } from "./talk.ts";
@@ -93,12 +94,10 @@ export async function demo({ quick = false, ...options }: DemoOptions): Promise<
   await sheet.save(sheetFile);
 
   say("5/5 Measuring: how often is the nearest real picture the right one?");
-  const result = await evaluate({ pipe, run: undefined }, config.dataset, {
-    count: quick ? QUICK.prompts : 200,
-    steps: MEASURE_STEPS,
-    guidance: guidanceScale,
-    seed: 1000,
-  });
+  const measured = { pipe, run: undefined };
+  const count = quick ? QUICK.prompts : 200;
+  const drawing = { steps: MEASURE_STEPS, guidanceScale, seed: 1000 };
+  const result = await evaluate(measured, config.dataset, { count }, drawing);
   say(describeEvaluation(result));
   say(`\nDone in ${minutes(start)}.`);
   say(`  the sheet of pictures:  ${sheetFile}`);

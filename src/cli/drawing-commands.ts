@@ -201,12 +201,12 @@ export function addDrawingCommands(program: Command): void {
     "evaluate emoji-demo --data work_dirs/demo/emoji --things demo --count 50",
   )
     .description(
-      "measure how often pictures drawn from training captions are nearest to the right thing and style; for data sets whose metadata.jsonl has the columns thing and style, such as the emoji's",
+      "measure what a model draws from a data set's captions, and what it makes of its pictures; where the data set has the columns thing and style, such as the emoji's, also how often a drawn picture is nearest to the right thing",
     )
     .argument("<model>", MODEL)
     .option(
       "--data <folder>",
-      "such a data set (default: the run's; required for published models)",
+      "a data set (default: the run's; required for published models)",
     )
     .option(
       "--things <choice>",
@@ -217,10 +217,15 @@ export function addDrawingCommands(program: Command): void {
       "--features <file>",
       "EfficientNet-lite0's weights (docs/training.md), to compare pictures by what is in them too",
     )
-    .option("--count <n>", "prompts of seen pairs", wholeNumber(1, FLAG_LIMITS.pictures), 200)
+    .option(
+      "--count <n>",
+      "captions trained on, and as many held out, to draw",
+      wholeNumber(1, FLAG_LIMITS.pictures),
+      200,
+    )
     .option("--steps <n>", "denoising steps", wholeNumber(1, FLAG_LIMITS.steps), 20)
     .option("--guidance <scale>", "classifier-free guidance", number, 4.5)
-    .option("--seed <n>", "seed of the noise and of the choice of prompts", wholeNumber(0), 0)
+    .option("--seed <n>", "seed of the noise and of the choice of captions", wholeNumber(0), 0)
     .option("--device <name>", DEVICE, "auto")
     .option("--revision <name>", REVISION)
     .option("--json", "as JSON")

@@ -66,6 +66,7 @@ const exampleOf = (name: string): Example => {
     shortCaption: name,
     denseCaption: name,
     thing: undefined,
+    group: undefined,
     style: undefined,
     classLabel: undefined,
   };

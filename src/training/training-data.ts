@@ -32,6 +32,7 @@ export interface Example {
   readonly denseCaption: string;
   /** What is in it, where the data says so. */
   readonly thing: string | undefined;
+  readonly group: string | undefined;
   readonly style: string | undefined;
   /** Number of its class among the classes of the chosen part; undefined where the data has no classes. */
   readonly classLabel: number | undefined;
@@ -152,6 +153,7 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
     ...severalCaptions(entry),
     denseCaption: textColumn(entry, "dense_text") ?? entry.text,
     thing: textColumn(entry, "thing"),
+    group: textColumn(entry, "group"),
     style: textColumn(entry, "style"),
     classLabel: labels.get(entry.columns.class as number | bigint),
   });

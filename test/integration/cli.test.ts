@@ -198,7 +198,7 @@ describe("pixart publish, evaluate, config, doctor", () => {
     );
     const { seen, heldout } = JSON.parse(measured.stdout);
     expect([seen.n, heldout.n]).toEqual([4, 2]);
-    expect(seen.chance.style).toBeGreaterThan(0.2);
+    expect(seen.nearest.pixels.chance.style).toBeGreaterThan(0.2);
   });
 
   it("refuses to publish before it begins, and says as JSON what it did", async () => {

@@ -1,0 +1,61 @@
+import type { Evaluation, Measured } from "../evaluation/measure-model.ts";
+import type { NearestRates } from "../evaluation/nearest-pictures.ts";
+import type { RetrievalResult } from "../evaluation/retrieval.ts";
+import { table } from "./table.ts";
+
+const percent = (rate: number | undefined): string =>
+  rate === undefined ? "" : `${(100 * rate).toFixed(1)} %`;
+
+/** What was measured, as tables. */
+export function describeEvaluation(evaluation: Evaluation): string {
+  const nearest = nearestLines(evaluation);
+  return [...nearest, ...(nearest.length > 0 ? [""] : []), ...otherLines(evaluation)].join("\n");
+}
+
+/** What the nearest real pictures show; nothing where the data set does not say. */
+function nearestLines({ seen, heldout }: Evaluation): string[] {
+  const chance = seen.nearest?.pixels.chance;
+  if (chance === undefined) return [];
+  const { thing, group, style } = chance;
+  return table([
+    ["nearest real picture shows the", "thing", "of five", "group", "style", "pair"],
+    ...measuredRows("trained on", seen),
+    ...(heldout === undefined ? [] : measuredRows("held out", heldout)),
+    ["by chance", percent(thing), "", percent(group), percent(style), ""],
+  ]);
+}
+
+const measuredRows = (name: string, { nearest, autoencoder }: Measured): string[][] => [
+  ...rows(name, nearest),
+  ...rows("  real ones, encoded", autoencoder.nearest),
+];
+
+function rows(name: string, rates: NearestRates | undefined): string[][] {
+  const row = (by: string, found: RetrievalResult | undefined): string[][] => {
+    if (found === undefined) return [];
+    const { thingRate, thingOfFiveRate, groupRate, styleRate, pairRate } = found;
+    return [[by, ...[thingRate, thingOfFiveRate, groupRate, styleRate, pairRate].map(percent)]];
+  };
+  const indent = " ".repeat(name.search(/\S/) + 2);
+  return [
+    ...row(`${name}, by pixels`, rates?.pixels),
+    ...row(`${indent}by content`, rates?.content),
+    ...row(`${indent}by both`, rates?.combined),
+  ];
+}
+
+function otherLines({ seen, heldout }: Evaluation): string[] {
+  const sides = [seen, ...(heldout === undefined ? [] : [heldout])];
+  const row = (name: string, value: (side: Measured) => string): string[][] => {
+    const values = sides.map(value);
+    return values.every((text) => text === "") ? [] : [[name, ...values]];
+  };
+  return table([
+    ["", "trained on", ...(heldout === undefined ? [] : ["held out"])],
+    ...row("pictures drawn", ({ n }) => String(n)),
+    ...row(`right caption of ${captionsOf(seen)} chosen`, ({ choice }) => percent(choice?.rate)),
+    ...row("autoencoder keeps", ({ autoencoder }) => `${autoencoder.psnr.toFixed(1)} dB`),
+  ]);
+}
+
+const captionsOf = ({ choice }: Measured): number => Math.round(1 / (choice?.chance ?? 1));

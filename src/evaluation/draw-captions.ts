@@ -1,0 +1,36 @@
+import type { RgbImage } from "../images/index.ts";
+import type { PixArtAlphaOptions, PixArtAlphaPipeline } from "../pipelines/index.ts";
+import * as torch from "../torch/index.ts";
+import { picturesAtOnce } from "./pictures-at-once.ts";
+
+/** How pictures are drawn for a measure. */
+export interface DrawOptions extends Pick<PixArtAlphaOptions, "guidanceInterval" | "tgate"> {
+  readonly steps: number;
+  readonly guidanceScale: number;
+  /** The first picture's seed; each next one takes the next. */
+  readonly seed: number;
+  /** Side in pixels. */
+  readonly size: number;
+}
+
+/** Draws a picture of every caption, some at a time, in their order. */
+export async function* drawCaptions(
+  pipe: PixArtAlphaPipeline,
+  captions: readonly string[],
+  { steps, seed, size, ...options }: DrawOptions,
+): AsyncGenerator<readonly RgbImage[]> {
+  const atOnce = picturesAtOnce(size);
+  for (let first = 0; first < captions.length; first += atOnce) {
+    const some = captions.slice(first, first + atOnce);
+    const { images } = await pipe(some, {
+      ...options,
+      width: size,
+      height: size,
+      numInferenceSteps: steps,
+      generator: some.map((_, i) => torch.generator(seed + first + i)),
+      useResolutionBinning: false,
+      cleanCaption: false, // these are training's own captions
+    });
+    yield images;
+  }
+}

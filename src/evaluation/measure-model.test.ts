@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RgbImage } from "../images/index.ts";
+import { PixArtAlphaPipeline } from "../pipelines/index.ts";
+import * as torch from "../torch/index.ts";
+import { type CaptionedExample, measureModel } from "./measure-model.ts";
+
+const THINGS = ["red apple", "fox", "banana", "rainbow", "owl", "frog", "sunflower", "strawberry"];
+const DRAWING = { steps: 4, guidanceScale: 3, seed: 5, size: 64 };
+const OPTIONS = { count: 4, drawing: DRAWING };
+
+let pipe: PixArtAlphaPipeline;
+let images: readonly RgbImage[];
+
+beforeAll(async () => {
+  pipe = await PixArtAlphaPipeline.fromPretrained("emoji-demo");
+  const captions = THINGS.map((thing) => `a ${thing}, noto style`);
+  ({ images } = await pipe(captions, { numInferenceSteps: 6, seed: 1, cleanCaption: false }));
+});
+afterAll(() => pipe.dispose());
+
+/** Pictures that the model drew itself, with labels or without. */
+const examples = (label: Partial<CaptionedExample> = { style: "noto" }): CaptionedExample[] =>
+  THINGS.map((thing, i) => ({
+    path: `${thing}.png`,
+    read: () => (images[i] as RgbImage).encodePng(),
+    shortCaption: `a ${thing}, noto style`,
+    thing: "style" in label ? thing : undefined,
+    style: undefined,
+    group: undefined,
+    ...label,
+  }));
+
+describe("measureModel", () => {
+  it("measures what was trained on and what was held out, and leaves nothing behind", async () => {
+    const before = torch.memory().tensors;
+    const all = examples();
+    const data = { train: all.slice(0, 6), heldout: all.slice(6) };
+    const { seen, heldout } = await measureModel(pipe, data, OPTIONS);
+    expect([seen.n, heldout?.n]).toEqual([4, 2]);
+    // What the model draws is nearest to what it drew before from the same caption.
+    expect(seen.nearest?.pixels.thingRate).toBeGreaterThan(0.5);
+    expect(seen.nearest?.pixels.chance.thing).toBe(1 / 8);
+    expect(seen.nearest).toMatchObject({ content: undefined, combined: undefined });
+    expect(seen.choice?.rate).toBeGreaterThan(0.5);
+    expect(seen.autoencoder.psnr).toBeGreaterThan(15);
+    expect(seen.autoencoder.nearest?.pixels.thingRate).toBe(1);
+    expect(torch.memory().tensors).toBe(before);
+  });
+
+  it("measures a data set that has captions alone, and says what it can't", async () => {
+    const notes: string[] = [];
+    const onNote = (note: string): void => void notes.push(note);
+    const data = { train: examples({}).slice(0, 5), heldout: [] };
+    const { seen, heldout } = await measureModel(pipe, data, { ...OPTIONS, onNote });
+    expect(heldout).toBeUndefined();
+    expect(seen).toMatchObject({ n: 4, nearest: undefined, choice: undefined });
+    expect(seen.autoencoder.psnr).toBeGreaterThan(15);
+    expect(notes).toEqual([
+      "Without a choice of captions: Expected captions of 8 things to choose from but received 5",
+    ]);
+  });
+
+  it("names pictures that can't be read, and measures the others", async () => {
+    const notes: string[] = [];
+    const onNote = (note: string): void => void notes.push(note);
+    const all = examples();
+    const damaged = { ...(all[2] as CaptionedExample), read: async () => new Uint8Array(9) };
+    const train = all.map((each, i) => (i === 2 ? damaged : each));
+    const options = { count: 8, drawing: { ...DRAWING, steps: 1 }, onNote };
+    const { seen } = await measureModel(pipe, { train, heldout: [] }, options);
+    expect(seen.n).toBe(8);
+    expect(seen.autoencoder.nearest?.pixels.n).toBe(7);
+    expect(notes).toEqual([expect.stringMatching(/^Left out: banana\.png: /)]);
+  });
+});

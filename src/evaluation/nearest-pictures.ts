@@ -1,0 +1,63 @@
+import { centred } from "./content-features.ts";
+import type { PictureFeatures } from "./picture-features.ts";
+import { type Label, type RetrievalResult, retrieval } from "./retrieval.ts";
+
+/** How often the nearest real pictures are the right ones, by what they are compared by. */
+export interface NearestRates {
+  /** Layout and colours. */
+  readonly pixels: RetrievalResult;
+  /** What is in them; undefined without a network. */
+  readonly content: RetrievalResult | undefined;
+  /** Both, with equal weight. */
+  readonly combined: RetrievalResult | undefined;
+}
+
+/** Finds the nearest real pictures. */
+export class NearestPictures {
+  readonly #labels: readonly Label[];
+  readonly #features: PictureFeatures;
+  readonly #centred: PictureFeatures;
+
+  constructor(labels: readonly Label[], features: PictureFeatures) {
+    this.#labels = labels;
+    this.#features = features;
+    this.#centred = this.#centre(features);
+  }
+
+  /** @param labels what each picture should show */
+  rates(labels: readonly Label[], features: PictureFeatures): NearestRates {
+    const [own, known] = [this.#centre(features), this.#centred];
+    const found = (
+      rows: readonly Float32Array[] | undefined,
+      references: readonly Float32Array[] | undefined,
+    ): RetrievalResult | undefined =>
+      rows && references && retrieval({ labels, rows }, { labels: this.#labels, rows: references });
+    return {
+      pixels: retrieval(
+        { labels, rows: features.pixels },
+        { labels: this.#labels, rows: this.#features.pixels },
+      ),
+      content: found(own.content, known.content),
+      combined: found(joined(own), joined(known)),
+    };
+  }
+
+  /** Rows of length 1 about the mean of the real pictures. */
+  #centre({ pixels, content }: PictureFeatures): PictureFeatures {
+    return {
+      pixels: centred(pixels, this.#features.pixels),
+      content: content && centred(content, this.#features.content ?? content),
+    };
+  }
+}
+
+/** Rows of both kinds, one behind the other: their squared distance is the sum of both. */
+function joined({ pixels, content }: PictureFeatures): Float32Array[] | undefined {
+  return content?.map((row, i) => {
+    const layout = pixels[i] as Float32Array;
+    const both = new Float32Array(layout.length + row.length);
+    both.set(layout);
+    both.set(row, layout.length);
+    return both;
+  });
+}
