@@ -34,8 +34,10 @@ static napi_value init(napi_env env, napi_value exports) {
   auto* state = new EnvState;
   state->env = env;
   state->tensors = new TensorTable;
-  // The state outlives its environment on purpose: guards that are finalized at exit still use it.
+  // The state outlives its environment on purpose: guards that are finalized at exit still use it. Its tensors don't: a worker
+  // that is stopped inside a scope would leave them.
   check(env, napi_set_instance_data(env, state, nullptr, nullptr));
+  check(env, napi_add_env_cleanup_hook(env, [](void* tensors) { static_cast<TensorTable*>(tensors)->free_everything(); }, state->tensors));
   add(env, exports, {"installErrors", guarded<InstallErrors>});
   for (const auto* list : {&kTensorExports, &kDispatchExports, &kAutogradExports, &kEngineExports, &kMappingExports,
                            &kDistributedExports}) {

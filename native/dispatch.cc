@@ -101,8 +101,7 @@ static at::Scalar to_scalar(napi_env env, napi_value value, const char* name) {
   bool flag;
   if (napi_get_value_bool(env, value, &flag) == napi_ok) return flag;
   int64_t big;
-  bool lossless = false;
-  if (napi_get_value_bigint_int64(env, value, &big, &lossless) == napi_ok) return big;
+  if (bigint_to_int64(env, value, name, big)) return big;
   const double number = to_double(env, value, name);
   // Whole numbers go as integers, as a Python int would, so that integer tensors stay integer.
   if (number >= -9007199254740992.0 && number <= 9007199254740992.0 && number == static_cast<double>(static_cast<int64_t>(number))) {
@@ -208,11 +207,17 @@ static c10::OperatorHandle find(const std::string& full_name) {
 }
 
 // ("aten::add.Tensor") → the operator's number for call().
+// A call reads its arguments into an array of this length.
+constexpr size_t kMaxArguments = 32;
+
 static napi_value Resolve(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const std::string name = to_string(env, args[0], "operator");
   auto op = std::make_unique<Op>(Op{find(name), name, {}, false, {}});
   const auto& schema = op->handle.schema();
+  if (schema.arguments().size() > kMaxArguments) {
+    throw std::invalid_argument(name + " takes more than " + std::to_string(kMaxArguments) + " arguments, which is the most of a call");
+  }
   for (const auto& argument : schema.arguments()) op->arguments.push_back(prepare(argument, name));
   const auto& returns = schema.returns();
   op->in_place = returns.empty() || (returns.size() == 1 && returns[0].alias_info() && returns[0].alias_info()->isWrite());
@@ -235,8 +240,6 @@ static std::string failure_context(const Op& op, const torch::jit::Stack& stack)
   }
   return out + "): ";
 }
-
-constexpr size_t kMaxArguments = 32;
 
 // (op, ...arguments): undefined takes the schema's default. In-place operators return undefined.
 static napi_value Call(napi_env env, napi_callback_info info) noexcept {

@@ -68,6 +68,13 @@ double to_double(napi_env env, napi_value value, const char* name) {
   return out;
 }
 
+bool bigint_to_int64(napi_env env, napi_value value, const char* name, int64_t& out) {
+  bool lossless = false;
+  if (napi_get_value_bigint_int64(env, value, &out, &lossless) != napi_ok) return false;
+  if (!lossless) throw std::invalid_argument(std::string("Expected an integer of at most 64 bits for ") + name + " but received a larger one");
+  return true;
+}
+
 int64_t to_int64(napi_env env, napi_value value, const char* name) {
   double number;
   if (napi_get_value_double(env, value, &number) == napi_ok) {
@@ -77,8 +84,7 @@ int64_t to_int64(napi_env env, napi_value value, const char* name) {
     return static_cast<int64_t>(number);
   }
   int64_t big;
-  bool lossless = false;
-  if (napi_get_value_bigint_int64(env, value, &big, &lossless) == napi_ok) return big;
+  if (bigint_to_int64(env, value, name, big)) return big;
   wrong_type(env, value, name, "an integer");
 }
 

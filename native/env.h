@@ -67,6 +67,8 @@ struct Args {
 bool is_nullish(napi_env env, napi_value value);
 double to_double(napi_env env, napi_value value, const char* name);
 int64_t to_int64(napi_env env, napi_value value, const char* name);
+// False where the value is no bigint. Throws where it is one of more than 64 bits.
+bool bigint_to_int64(napi_env env, napi_value value, const char* name, int64_t& out);
 bool to_bool(napi_env env, napi_value value, const char* name);
 std::string to_string(napi_env env, napi_value value, const char* name);
 std::vector<int64_t> to_int64_list(napi_env env, napi_value value, const char* name);

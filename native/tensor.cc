@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
+#include <unordered_map>
 #include <utility>
 
 namespace pixart {
@@ -128,6 +130,14 @@ void TensorTable::remove(double handle, int32_t ended_by) {
 
 void TensorTable::free_all(Scope& scope) {
   while (scope.first) release(*scope.first, scope.name);
+}
+
+void TensorTable::free_everything() {
+  for (auto& chunk : chunks_) {
+    for (Slot& slot : *chunk) {
+      if (slot.tensor.defined()) release(slot, -1);
+    }
+  }
 }
 
 static std::string shape_text(c10::IntArrayRef shape) {
@@ -511,12 +521,54 @@ static napi_value LiveTensors(napi_env env, napi_callback_info) {
   return from_int64(env, state_of(env).tensors->live);
 }
 
+// ---- between environments -----------------------------------------------------------------------------------------
+
+// Tensors that one environment has handed out and none has taken yet.
+struct Handover {
+  std::mutex mutex;
+  std::unordered_map<int64_t, at::Tensor> tensors;
+  int64_t next = 1;
+};
+
+static Handover& handover() {
+  static auto* all = new Handover;  // never destroyed: workers may still run at exit
+  return *all;
+}
+
+// The token by which any environment of this process takes the tensor, without its gradient's history, once.
+static napi_value Share(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  at::Tensor tensor = tensor_of(env, args[0], "tensor").detach();
+  Handover& all = handover();
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  const int64_t token = all.next++;
+  all.tensors.emplace(token, std::move(tensor));
+  return from_int64(env, token);
+}
+
+static napi_value Adopt(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const int64_t token = to_int64(env, args[0], "token");
+  Handover& all = handover();
+  at::Tensor tensor;
+  {
+    const std::lock_guard<std::mutex> lock(all.mutex);
+    auto node = all.tensors.extract(token);
+    if (node.empty()) throw std::invalid_argument("Expected the token of a shared tensor that nobody has taken but received " + std::to_string(token));
+    tensor = std::move(node.mapped());
+  }
+  return wrap(env, state_of(env), std::move(tensor));
+}
+
 // ---- generators ---------------------------------------------------------------------------------------------------
 
 static uint64_t seed_argument(napi_env env, napi_value value) {
   uint64_t big = 0;
   bool lossless = false;
-  if (napi_get_value_bigint_uint64(env, value, &big, &lossless) == napi_ok) return big;
+  if (napi_get_value_bigint_uint64(env, value, &big, &lossless) == napi_ok) {
+    if (!lossless) throw std::invalid_argument("Expected a seed from 0 to 2^64 - 1 but received a bigint beyond it");
+    return big;
+  }
   return static_cast<uint64_t>(to_int64(env, value, "seed"));
 }
 
@@ -559,6 +611,8 @@ const std::vector<Export> kTensorExports = {
     {"scopeEndInto", guarded<ScopeEndInto>},
     {"heldScopeFree", guarded<HeldScopeFree>},
     {"liveTensors", guarded<LiveTensors>},
+    {"share", guarded<Share>},
+    {"adopt", guarded<Adopt>},
     {"generator", guarded<GeneratorNew>},
     {"manualSeed", guarded<ManualSeed>},
 };

@@ -69,6 +69,8 @@ class TensorTable {
   void unlink(Slot& slot);
   void link(Slot& slot, Scope* scope);
   void free_all(Scope& scope);
+  // Frees every tensor, whoever owns it: their environment ends.
+  void free_everything();
   // Notes that only the garbage collector frees a tensor from now on.
   void note_guard(double handle);
   // What V8 is still to be told: bytes that came under guards, less those that are freed.

@@ -73,6 +73,8 @@ export interface Native {
   heldScopeNew(name: number): ScopeHandle;
   heldScopeFree(scope: ScopeHandle): void;
   liveTensors(): number;
+  share(tensor: Handle): number;
+  adopt(token: number): Handle;
   generator(seed: number | bigint, device: string): GeneratorHandle;
   manualSeed(seed: number | bigint): void;
   // autograd.cc

@@ -137,9 +137,13 @@ describe("fromTypedArray", () => {
       text: "Expected non-negative sizes of a possible shape but received (2147483648, 2147483648, 2)",
     },
     { shape: [1.5], text: "Expected an integer for shape but received 1.500000" },
+    {
+      shape: [2n ** 64n + 2n],
+      text: "Expected an integer of at most 64 bits for shape but received a larger one",
+    },
     { shape: [Number.NaN], text: "Expected an integer for shape but received nan" },
   ])("refuses shape $shape for two floats", ({ shape, text }) => {
-    expect(() => torch.fromTypedArray(Float32Array.of(1, 2), shape)).toThrow(
+    expect(() => torch.fromTypedArray(Float32Array.of(1, 2), shape as number[])).toThrow(
       new torch.TorchError(text),
     );
   });

@@ -171,6 +171,8 @@ const SIGNATURES: Readonly<Record<string, readonly Make[]>> = {
   heldScopeNew: [oneOf(0, 1, -1, 1e9)],
   heldScopeFree: [scope],
   liveTensors: [],
+  share: [tensor],
+  adopt: [oneOf(1, 2, 3, 0, -1, 1e9, 0.5)],
   generator: [whole, text],
   manualSeed: [whole],
   setRequiresGrad: [tensor, flag],
