@@ -12,7 +12,7 @@ import {
   TooFewCaptionsError,
 } from "./measure-choice.ts";
 import { NearestPictures, type NearestRates } from "./nearest-pictures.ts";
-import { FeatureRows } from "./picture-features.ts";
+import { FeatureCollector } from "./collected-features.ts";
 import { psnr } from "./psnr.ts";
 import { randomOrder } from "./random-order.ts";
 import { type Readable, readPictures } from "./read-pictures.ts";
@@ -113,7 +113,7 @@ async function knownPictures(
   examples: readonly (CaptionedExample & Label)[],
   { drawing, networks, onNote }: MeasureOptions,
 ): Promise<NearestPictures | undefined> {
-  const rows = new FeatureRows(networks?.content);
+  const rows = new FeatureCollector(networks?.content);
   const labels: Label[] = [];
   for await (const { entries, images, unreadable } of readPictures(examples, drawing.size)) {
     for (const { path, reason } of unreadable) onNote?.(`Left out: ${path}: ${reason}`);
@@ -134,13 +134,13 @@ async function measureCaptions(
   chosen: readonly CaptionedExample[],
   { known, others, networks, drawing, onNote }: MeasuredAgainst,
 ): Promise<Measured> {
-  const drawn = new FeatureRows(networks?.content);
+  const drawn = new FeatureCollector(networks?.content);
   const captions = chosen.map(({ shortCaption }) => shortCaption);
   for await (const images of drawCaptions(pipe, captions, drawing)) await drawn.add(images);
 
   const [real, entries]: [RgbImage[], CaptionedExample[]] = [[], []];
   const encoded: RgbImage[] = [];
-  const encodedRows = new FeatureRows(networks?.content);
+  const encodedRows = new FeatureCollector(networks?.content);
   for await (const some of readPictures(chosen.slice(0, REAL_PICTURES), drawing.size)) {
     real.push(...some.images);
     entries.push(...some.entries);
@@ -160,7 +160,7 @@ async function measureCaptions(
 const nearestOf = (
   known: NearestPictures | undefined,
   examples: readonly CaptionedExample[],
-  { features }: FeatureRows,
+  { features }: FeatureCollector,
 ): NearestRates | undefined => known?.rates(examples.filter(isLabelled), features);
 
 /** Undefined where there are too few captions to choose from. */

@@ -1,5 +1,5 @@
 import { centred } from "./content-features.ts";
-import type { PictureFeatures } from "./picture-features.ts";
+import type { CollectedFeatures } from "./collected-features.ts";
 import { type Label, type RetrievalResult, retrieval } from "./retrieval.ts";
 
 /** How often the nearest real pictures are the right ones, by what they are compared by. */
@@ -15,17 +15,17 @@ export interface NearestRates {
 /** Finds the nearest real pictures. */
 export class NearestPictures {
   readonly #labels: readonly Label[];
-  readonly #features: PictureFeatures;
-  readonly #centred: PictureFeatures;
+  readonly #features: CollectedFeatures;
+  readonly #centred: CollectedFeatures;
 
-  constructor(labels: readonly Label[], features: PictureFeatures) {
+  constructor(labels: readonly Label[], features: CollectedFeatures) {
     this.#labels = labels;
     this.#features = features;
     this.#centred = this.#centre(features);
   }
 
   /** @param labels what each picture should show */
-  rates(labels: readonly Label[], features: PictureFeatures): NearestRates {
+  rates(labels: readonly Label[], features: CollectedFeatures): NearestRates {
     const [own, known] = [this.#centre(features), this.#centred];
     const found = (
       rows: readonly Float32Array[] | undefined,
@@ -43,7 +43,7 @@ export class NearestPictures {
   }
 
   /** Rows of length 1 about the mean of the real pictures. */
-  #centre({ pixels, content }: PictureFeatures): PictureFeatures {
+  #centre({ pixels, content }: CollectedFeatures): CollectedFeatures {
     return {
       pixels: centred(pixels, this.#features.pixels),
       content: content && centred(content, this.#features.content ?? content),
@@ -52,7 +52,7 @@ export class NearestPictures {
 }
 
 /** Rows of both kinds, one behind the other: their squared distance is the sum of both. */
-function joined({ pixels, content }: PictureFeatures): Float32Array[] | undefined {
+function joined({ pixels, content }: CollectedFeatures): Float32Array[] | undefined {
   return content?.map((row, i) => {
     const layout = pixels[i] as Float32Array;
     const both = new Float32Array(layout.length + row.length);

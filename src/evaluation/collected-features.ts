@@ -4,7 +4,7 @@ import { contentFeatures } from "./content-features.ts";
 import type { EfficientNetLite } from "./efficientnet-lite.ts";
 
 /** Pictures as rows of numbers: what is where in them, and what is in them. */
-export interface PictureFeatures {
+export interface CollectedFeatures {
   /** 16x16 RGB, a row a picture. */
   readonly pixels: readonly Float32Array[];
   /** What a network sees; undefined without one. */
@@ -12,7 +12,7 @@ export interface PictureFeatures {
 }
 
 /** Features of pictures that come some at a time, and need not be kept. */
-export class FeatureRows {
+export class FeatureCollector {
   readonly #network: EfficientNetLite | undefined;
   readonly #pixels: Float32Array[] = [];
   readonly #content: Float32Array[] = [];
@@ -28,7 +28,7 @@ export class FeatureRows {
       this.#content.push(...(await contentFeatures(this.#network, images)));
   }
 
-  get features(): PictureFeatures {
+  get features(): CollectedFeatures {
     return {
       pixels: this.#pixels,
       content: this.#network === undefined ? undefined : this.#content,
