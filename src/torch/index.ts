@@ -61,6 +61,8 @@ export {
   foreachSubList_,
   foreachZero_,
   kron,
+  linalgEigh,
+  linalgEigvalsh,
   linalgQr,
   linalgSolve,
   linalgSvd,
