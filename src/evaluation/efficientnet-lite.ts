@@ -1,16 +1,11 @@
-import type { Tensor } from "../torch/index.ts";
+import type { Device, Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { BadFileError } from "../weights/errors.ts";
-import { openWeightsFile, type WeightsFile } from "../weights/index.ts";
+import { disposeConvolutions, type FoldedConvolution, readNetwork } from "./folded-convolutions.ts";
 
-// Shapes: B pictures, C channels, H and W picture size, k kernel size.
+// Shapes: B pictures, C channels, H and W picture size.
 
-/** A convolution with what followed it in training, a batch norm, in its weights. */
-interface Layer {
-  /** (C_out, C_in / groups, k, k) */
-  readonly weight: Tensor;
-  /** (C_out) */
-  readonly bias: Tensor;
+/** A convolution and how it is laid over pictures. */
+interface Layer extends FoldedConvolution {
   readonly stride: 1 | 2;
   readonly groups: number;
 }
@@ -33,8 +28,6 @@ const STAGES = [
   [1, 1],
 ] as const;
 
-const EPS = 1e-3;
-
 /**
  * EfficientNet-lite0 (arXiv 1905.11946; tensorflow/tpu `models/official/efficientnet/lite`), trained on ImageNet: features of pictures that
  * show what is in them and not only where.
@@ -43,25 +36,27 @@ export class EfficientNetLite implements Disposable {
   readonly #stem: Layer;
   readonly #blocks: readonly Block[];
   readonly #head: Layer;
+  readonly #all: readonly FoldedConvolution[];
 
-  private constructor(stem: Layer, blocks: readonly Block[], head: Layer) {
+  private constructor(
+    stem: Layer,
+    blocks: readonly Block[],
+    head: Layer,
+    all: readonly FoldedConvolution[],
+  ) {
     this.#stem = stem;
     this.#blocks = blocks;
     this.#head = head;
+    this.#all = all;
   }
 
-  /** Reads a `.pth` of lite0. Throws BadFileError where it is none. */
-  static fromFile(path: string): EfficientNetLite {
-    using file = openWeightsFile(path);
-    const made: Layer[] = [];
-    const layer = (conv: string, norm: string, stride: 1 | 2, depthwise = false): Layer => {
-      const found = foldedLayer(file, `${conv}.weight`, norm);
-      const groups = depthwise ? found.weight.size(0) : 1;
-      const all = { ...found, stride, groups };
-      made.push(all);
-      return all;
-    };
-    try {
+  /** Reads a `.pth` of lite0, to the CPU unless told otherwise. Throws BadFileError where it is none. */
+  static fromFile(path: string, device?: Device): EfficientNetLite {
+    return readNetwork(path, device, ({ file, read, made }) => {
+      const layer = (conv: string, norm: string, stride: 1 | 2, depthwise = false): Layer => {
+        const found = read(conv, norm);
+        return { ...found, stride, groups: depthwise ? found.weight.size(0) : 1 };
+      };
       const stem = layer("_conv_stem", "_bn0", 2);
       const blocks = STAGES.flatMap(([count, stride]) =>
         Array.from({ length: count }, (_, i) => (i === 0 ? stride : 1)),
@@ -74,18 +69,16 @@ export class EfficientNetLite implements Disposable {
           project: layer(`${name}._project_conv`, `${name}._bn2`, 1),
         };
       });
-      return new EfficientNetLite(stem, blocks, layer("_conv_head", "_bn1", 1));
-    } catch (error) {
-      for (const { weight, bias } of made) for (const tensor of [weight, bias]) tensor.dispose();
-      throw error;
-    }
+      return new EfficientNetLite(stem, blocks, layer("_conv_head", "_bn1", 1), made);
+    });
   }
 
   /** Pictures (B, 3, H, W) in [0, 1] → features (B, 1280). Trained at 224 pixels a side. */
   features(pictures: Tensor): Tensor {
     return torch.noGrad(() =>
       torch.tidy(() => {
-        let x = relu6(convolved(pictures.mul(255).sub(127).div(128), this.#stem)); // (B, C, h, w)
+        const own = pictures.to({ device: this.#stem.weight.device });
+        let x = relu6(convolved(own.mul(255).sub(127).div(128), this.#stem)); // (B, C, h, w)
         for (const { expand, depthwise, project } of this.#blocks) {
           const wide = expand === undefined ? x : relu6(convolved(x, expand));
           const narrow = convolved(relu6(convolved(wide, depthwise)), project);
@@ -98,15 +91,7 @@ export class EfficientNetLite implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    const layers = this.#blocks.flatMap(({ expand, depthwise, project }) => [
-      ...(expand === undefined ? [] : [expand]),
-      depthwise,
-      project,
-    ]);
-    for (const { weight, bias } of [this.#stem, ...layers, this.#head]) {
-      weight.dispose();
-      bias.dispose();
-    }
+    disposeConvolutions(this.#all);
   }
 }
 
@@ -123,32 +108,4 @@ function convolved(x: Tensor, { weight, bias, stride, groups }: Layer): Tensor {
   const padded =
     width + height === 0 ? x : torch.functional.pad(x, [left, width - left, top, height - top]);
   return torch.functional.conv2d(padded, weight, bias, { stride, groups });
-}
-
-/** A convolution's weight, and its norm's γ, β, mean and variance, as one convolution with a bias. The tensors are the caller's. */
-function foldedLayer(file: WeightsFile, key: string, norm: string): Pick<Layer, "weight" | "bias"> {
-  return torch.noGrad(() =>
-    torch.tidy(() => {
-      const weight = file.tensor(key);
-      if (weight.ndim !== 4) {
-        const found = `the shape [${weight.shape.join(", ")}]`;
-        throw new BadFileError(
-          file.path,
-          `tensor ${key}`,
-          "a convolution of two dimensions",
-          found,
-        );
-      }
-      const [gamma, beta, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map(
-        (name) => file.tensor(`${norm}.${name}`).to({ dtype: "float64" }),
-      ) as [Tensor, Tensor, Tensor, Tensor];
-      const scale = gamma.div(variance.add(EPS).sqrt()); // (C_out)
-      const folded = weight.to({ dtype: "float64" }).mul(scale.reshape([-1, 1, 1, 1]));
-      const bias = beta.sub(mean.mul(scale));
-      return {
-        weight: torch.keep(folded.float()),
-        bias: torch.keep(bias.float()),
-      };
-    }),
-  );
 }

@@ -128,6 +128,13 @@ export function completeConfig<C extends object>(
   return Object.fromEntries(config) as C;
 }
 
+/** A token's id. */
+export const tokenId = (initial: number): Field<number> => ({
+  initial,
+  expected: "a token id",
+  accepts: (value) => Number.isSafeInteger(value) && Number(value) >= 0,
+});
+
 const snakeCase = (name: string): string =>
   name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
@@ -223,6 +230,24 @@ export function readConfig<C extends object>(
     (field) => `${snakeCase(field)} in ${path}`,
   );
 }
+
+/**
+ * Reads the snake_case fields of a `config.json` of transformers that belong to `fields`; those of other parts, which such files
+ * have many of, are passed over. `path` names the file, and the part of it, in errors.
+ */
+export function readOwnFields<C extends object>(
+  fields: FieldsOf<C>,
+  json: Readonly<Record<string, unknown>>,
+  path: string,
+): C {
+  const own = Object.keys(fields).filter((field) => snakeCase(field) in json);
+  const given = Object.fromEntries(own.map((field) => [field, json[snakeCase(field)]]));
+  return completeConfig(fields, given, (field) => `${snakeCase(field)} in ${path}`);
+}
+
+/** The fields of a configuration as transformers names them. */
+export const snakeFields = (config: object): ConfigObject =>
+  Object.fromEntries(Object.entries(config).map(([field, value]) => [snakeCase(field), value]));
 
 /** The snake_case form of a configuration, with the class that Python is to build from it. */
 export function writeConfig(config: object, className: string): ConfigObject {

@@ -21,12 +21,15 @@ const gated = (x: Tensor, activation: (gate: Tensor) => Tensor): Tensor => {
   return values.mul(activation(gates));
 };
 
+/** x·σ(1.702 x), near GELU (Hendrycks and Gimpel 2016, arXiv 1606.08415). */
+export const quickGelu = (x: Tensor): Tensor => x.mul(x.mul(1.702).sigmoid());
+
 const activations: Readonly<Record<FeedForwardActivation, (x: Tensor) => Tensor>> = {
   "gelu-approximate": (x) => F.gelu(x, { approximate: "tanh" }),
   gelu: (x) => F.gelu(x),
   geglu: (x) => gated(x, (gate) => F.gelu(gate)),
-  // Despite its name diffusers' ApproximateGELU has no gate: it is x·σ(1.702 x).
-  "geglu-approximate": (x) => x.mul(x.mul(1.702).sigmoid()),
+  // Despite its name diffusers' ApproximateGELU has no gate.
+  "geglu-approximate": quickGelu,
   swiglu: (x) => gated(x, (gate) => F.silu(gate)),
   "linear-silu": (x) => F.silu(x),
 };

@@ -3,6 +3,7 @@ export * from "./adapters/index.ts";
 export { Attention, type AttentionOptions } from "./attention.ts";
 export * from "./autoencoder-kl/index.ts";
 export * from "./autoencoder-tiny/index.ts";
+export * from "./clip/index.ts";
 export * from "./conversion/index.ts";
 export * from "./dit/index.ts";
 export { PatchEmbed, type PatchEmbedOptions, TimestepEmbedding } from "./embeddings.ts";

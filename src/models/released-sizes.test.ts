@@ -3,6 +3,7 @@ import { construct, type Module } from "../nn/index.ts";
 import {
   AutoencoderKL,
   AutoencoderTiny,
+  CLIPModel,
   DiTTransformer2DModel,
   type PixArtConfig,
   PixArtControlNetAdapterModel,
@@ -53,6 +54,7 @@ const released: readonly (readonly [string, () => Module, weights: number, tenso
     248,
   ],
   ["TAESD", () => new AutoencoderTiny(), 2_445_063, 134],
+  ["CLIP ViT-B/32", () => new CLIPModel(), 151_277_313, 398],
   [
     "T5-v1.1-XXL's encoder",
     () =>

@@ -54,7 +54,8 @@ const MOST_EXTRA_IDS = 32_128;
 const text = z.string("a string");
 const notEmpty = "a string that is not empty";
 const score = z.number("a number");
-const addedToken = z.looseObject(
+/** A token that is found in texts as it is. */
+export const addedToken: z.ZodType<AddedToken> = z.looseObject(
   {
     id: z.int("an integer of at least 0").min(0, "an integer of at least 0"),
     content: text.min(1, notEmpty),

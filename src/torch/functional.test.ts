@@ -154,6 +154,31 @@ describe("linalgSvd and linalgQr", () => {
   });
 });
 
+describe("linalgEigh and linalgEigvalsh", () => {
+  it("take a symmetric matrix apart into eigenvalues, the least first, and directions", () => {
+    const x = torch.tensor([
+      [2, 1],
+      [1, 2],
+    ]);
+    const [values, vectors] = torch.linalgEigh(x);
+    for (const found of [values, torch.linalgEigvalsh(x)]) {
+      const [least = 0, largest = 0] = found.tolist() as number[];
+      expect(least).toBeCloseTo(1, 6);
+      expect(largest).toBeCloseTo(3, 6);
+    }
+    expect(vectors.mul(values).mm(vectors.t()).sub(x).norm().item()).toBeLessThan(1e-5);
+  });
+});
+
+describe("maxPool2d", () => {
+  it("takes the largest number under a kernel, at a stride, of what is there at the edges", () => {
+    const x = torch.arange(-9, 0).reshape([1, 1, 3, 3]).float();
+    expect(functional.maxPool2d(x, 2, { stride: 1 }).flatten().tolist()).toEqual([-5, -4, -2, -1]);
+    const padded = functional.maxPool2d(x, 3, { stride: 2, padding: 1 });
+    expect(padded.flatten().tolist()).toEqual([-5, -4, -2, -1]);
+  });
+});
+
 describe("unfold and fold", () => {
   it("lay the patches under a kernel side by side, and add them up again", () => {
     const x = torch.arange(0, 9).reshape([1, 1, 3, 3]).float();

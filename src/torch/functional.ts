@@ -18,6 +18,7 @@ export {
   l1Loss,
   layerNorm,
   linear,
+  maxPool2d,
   modulatedNorm,
   mseLoss,
   pad,

@@ -62,6 +62,8 @@ export {
   foreachSubList_,
   foreachZero_,
   kron,
+  linalgEigh,
+  linalgEigvalsh,
   linalgQr,
   linalgSolve,
   linalgSvd,

@@ -156,6 +156,8 @@ const OUTER = native.resolve("aten::outer");
 const LINALG_SOLVE = native.resolve("aten::linalg_solve");
 const LINALG_SVD = native.resolve("aten::linalg_svd");
 const LINALG_QR = native.resolve("aten::linalg_qr");
+const LINALG_EIGH = native.resolve("aten::linalg_eigh");
+const LINALG_EIGVALSH = native.resolve("aten::linalg_eigvalsh");
 const BUCKETIZE_TENSOR = native.resolve("aten::bucketize.Tensor");
 const SEARCHSORTED_TENSOR = native.resolve("aten::searchsorted.Tensor");
 const ZEROS = native.resolve("aten::zeros");
@@ -189,6 +191,7 @@ const PAD = native.resolve("aten::pad");
 const IM2COL = native.resolve("aten::im2col");
 const COL2IM = native.resolve("aten::col2im");
 const AVG_POOL2D = native.resolve("aten::avg_pool2d");
+const MAX_POOL2D = native.resolve("aten::max_pool2d");
 const DROPOUT = native.resolve("aten::dropout");
 const UPSAMPLE_NEAREST2D_VEC = native.resolve("aten::upsample_nearest2d.vec");
 const UPSAMPLE_BILINEAR2D_VEC = native.resolve("aten::upsample_bilinear2d.vec");
@@ -959,6 +962,16 @@ export function linalgQr(A: Tensor, mode?: string): [Tensor, Tensor] {
   return wrapAll(native.call(LINALG_QR, A.handle, mode)) as [Tensor, Tensor];
 }
 
+/** `linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)` */
+export function linalgEigh(input: Tensor, UPLO?: string): [Tensor, Tensor] {
+  return wrapAll(native.call(LINALG_EIGH, input.handle, UPLO)) as [Tensor, Tensor];
+}
+
+/** `linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor` */
+export function linalgEigvalsh(input: Tensor, UPLO?: string): Tensor {
+  return wrap(native.call(LINALG_EIGVALSH, input.handle, UPLO));
+}
+
 /** `bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor` */
 export function bucketize(input: Tensor, boundaries: Tensor, { outInt32, right }: { outInt32?: boolean | undefined; right?: boolean | undefined } = {}): Tensor {
   return wrap(native.call(BUCKETIZE_TENSOR, input.handle, boundaries.handle, outInt32, right));
@@ -1137,6 +1150,11 @@ export function fold(input: Tensor, outputSize: number | readonly number[], kern
 /** `avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
 export function avgPool2d(input: Tensor, kernelSize: number | readonly number[], { stride, padding, ceilMode, countIncludePad, divisorOverride }: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceilMode?: boolean | undefined; countIncludePad?: boolean | undefined; divisorOverride?: number | undefined } = {}): Tensor {
   return wrap(native.call(AVG_POOL2D, input.handle, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride));
+}
+
+/** `max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
+export function maxPool2d(input: Tensor, kernelSize: number | readonly number[], { stride, padding, dilation, ceilMode }: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined } = {}): Tensor {
+  return wrap(native.call(MAX_POOL2D, input.handle, kernelSize, stride, padding, dilation, ceilMode));
 }
 
 /** `dropout(Tensor input, float p, bool train) -> Tensor` */

@@ -1,9 +1,12 @@
 import { cpSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FeatureStore } from "../../src/data/feature-store.ts";
+import { clipScore, loadCLIP } from "../../src/evaluation/clip-score.ts";
+import { RgbImage } from "../../src/images/index.ts";
 import {
   AutoencoderKL,
   addAdapter,
+  CLIPModel,
   loadAdapter,
   loadLoraFile,
   PixArtTransformer2DModel,
@@ -94,6 +97,49 @@ const kohya: FuzzedReader = {
   },
 };
 
+/** A tiny CLIP with its tokenizer and its preprocessor. */
+const clip: FuzzedReader = {
+  name: "clip",
+  prepare: async (folder) => {
+    const tower = {
+      hiddenSize: 4,
+      intermediateSize: 4,
+      numHiddenLayers: 1,
+      numAttentionHeads: 2,
+    };
+    const textConfig = { ...tower, vocabSize: 6, maxPositionEmbeddings: 5, eosTokenId: 4 };
+    const visionConfig = { ...tower, imageSize: 8, patchSize: 4 };
+    const made = new CLIPModel({ textConfig, visionConfig, projectionDim: 4 });
+    await made.savePretrained(folder);
+    made.dispose();
+    const vocab = { a: 0, "a</w>": 1, "aa</w>": 2, "<|startoftext|>": 3, "<|endoftext|>": 4 };
+    const json = {
+      added_tokens: [{ id: 4, content: "<|endoftext|>", special: true }],
+      model: { type: "BPE", vocab, merges: ["a a</w>"] },
+    };
+    const files = {
+      "tokenizer.json": json,
+      "tokenizer_config.json": { pad_token: "a" },
+      "preprocessor_config.json": {
+        size: { shortest_edge: 8 },
+        crop_size: 8,
+        image_mean: [0, 1, 0],
+      },
+    };
+    for (const [name, content] of Object.entries(files))
+      writeFileSync(join(folder, name), JSON.stringify(content));
+    return ["config.json", ...Object.keys(files)];
+  },
+  read: async (folder) => {
+    const loaded = await loadCLIP(folder);
+    try {
+      await clipScore(loaded, [RgbImage.filled(9, 12, [1, 2, 3])], ["a aa <|endoftext|> b"]);
+    } finally {
+      loaded.model.dispose();
+    }
+  },
+};
+
 /** Models, adapters, tokenizers and samplers. */
 export const readersOfModels: readonly FuzzedReader[] = [
   tokenizer("tokenizer-json", async (folder) => {
@@ -127,6 +173,7 @@ export const readersOfModels: readonly FuzzedReader[] = [
   ),
   model("vae-config", "vae", (folder) => AutoencoderKL.fromPretrained(folder)),
   model("t5-config", "text_encoder", (folder) => T5EncoderModel.fromPretrained(folder)),
+  clip,
   {
     name: "scheduler-config",
     prepare: async (folder) => {

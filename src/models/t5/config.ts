@@ -8,7 +8,10 @@ import {
   type FieldsOf,
   oneOf,
   positive,
+  readOwnFields,
   refuseQuantized,
+  snakeFields,
+  tokenId,
 } from "../config-fields.ts";
 
 /** Configuration of {@link T5EncoderModel}: transformers' fields that concern the encoder, in camelCase. */
@@ -42,12 +45,6 @@ const number = (initial: number): Field<number> => ({
   accepts: (value) => Number.isFinite(value) && Number(value) >= 0,
 });
 
-const token = (initial: number): Field<number> => ({
-  initial,
-  expected: "a token id",
-  accepts: (value) => Number.isSafeInteger(value) && Number(value) >= 0,
-});
-
 const fields: FieldsOf<T5Config> = {
   vocabSize: count(32128),
   dModel: count(512),
@@ -66,12 +63,9 @@ const fields: FieldsOf<T5Config> = {
   initializerFactor: number(1),
   feedForwardProj: oneOf("relu", "gated-gelu"),
   dropoutRate: number(0.1),
-  padTokenId: token(0),
-  eosTokenId: token(1),
+  padTokenId: tokenId(0),
+  eosTokenId: tokenId(1),
 };
-
-const fileKey = (field: string): string =>
-  field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
 export const t5Config = (given: Partial<T5Config>): T5Config =>
@@ -83,9 +77,7 @@ export function readT5Config(json: Readonly<Record<string, unknown>>, path: stri
     throw new Error(`Expected t5 for model_type in ${path} but received ${quote(json.model_type)}`);
   }
   refuseQuantized(json, path);
-  const own = Object.keys(fields).filter((field) => fileKey(field) in json);
-  const given = Object.fromEntries(own.map((field) => [field, json[fileKey(field)]]));
-  return consistent(completeConfig(fields, given, (field) => `${fileKey(field)} in ${path}`));
+  return consistent(readOwnFields(fields, json, path));
 }
 
 /** What transformers writes into `config.json` for a `T5EncoderModel` with weights of `dtype`. */
@@ -93,12 +85,11 @@ export function writeT5Config(config: T5Config, dtype: DType): ConfigObject {
   // transformers wants 1.0 for the factor of new weights and refuses the 1 that JavaScript makes of it.
   const { initializerFactor: _, ...lasting } = config;
   const isGated = config.feedForwardProj === "gated-gelu";
-  const own = Object.entries(lasting).map(([field, value]) => [fileKey(field), value]);
   return {
     architectures: ["T5EncoderModel"],
     model_type: "t5",
     dtype,
-    ...Object.fromEntries(own),
+    ...snakeFields(lasting),
     num_decoder_layers: config.numLayers,
     dense_act_fn: isGated ? "gelu_new" : "relu",
     is_gated_act: isGated,

@@ -3,6 +3,7 @@ import type { Device, DType, Tensor } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
 import { refuseUnmergedAdapters } from "../adapters/index.ts";
 import { initialize } from "../initialize.ts";
+import { LOWEST } from "../lowest.ts";
 import { loadPretrained, type QuantizedPretrainedOptions } from "../pretrained.ts";
 import { T5Block } from "./block.ts";
 import { readT5Config, type T5Config, t5Config, writeT5Config } from "./config.ts";
@@ -10,9 +11,6 @@ import { encoderWeights } from "./encoder-weights.ts";
 import { relativePositionBuckets } from "./relative-position.ts";
 
 // Shapes: B batch, L tokens, D hidden width, H heads.
-
-/** Stands for minus infinity in front of a softmax: the lowest bfloat16, which wider floats hold too. */
-const LOWEST = -3.3895313892515355e38;
 
 export interface T5Inputs {
   /** (B, L), 0 at padding; all are tokens if left out. */
