@@ -4,6 +4,9 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const LINE_FEED = 0x0a;
 const LONGEST_LINE = 200;
 
+/** The bytes end before the pickle does. */
+export class PickleEnd extends PickleRefusal {}
+
 /** Reads a pickle's operands from front to back. Throws {@link PickleRefusal} where the bytes end or are no such thing. */
 export class PickleCursor {
   readonly #bytes: Uint8Array;
@@ -77,7 +80,10 @@ export class PickleCursor {
   line(): string {
     const start = this.#position;
     const end = this.#bytes.subarray(start, start + LONGEST_LINE).indexOf(LINE_FEED);
-    if (end < 0) throw new PickleRefusal(`a name at byte ${start}`, "no end of one");
+    if (end < 0) {
+      const Refusal = this.rest < LONGEST_LINE ? PickleEnd : PickleRefusal;
+      throw new Refusal(`a name at byte ${start}`, "no end of one");
+    }
     const text = this.text(end);
     this.#take(1);
     return text;
@@ -87,7 +93,7 @@ export class PickleCursor {
   #take(count: number): number {
     const start = this.#position;
     if (count > this.rest) {
-      throw new PickleRefusal(`${count} bytes at byte ${start}`, "the end of the pickle");
+      throw new PickleEnd(`${count} bytes at byte ${start}`, "the end of the pickle");
     }
     this.#position = start + count;
     return start;

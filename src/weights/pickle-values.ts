@@ -72,7 +72,7 @@ export class PickleObject {
   }
 }
 
-/** One `data/<key>` entry of a torch archive. */
+/** A storage of a torch checkpoint: one `data/<key>` entry of an archive. */
 export class TorchStorage {
   readonly key: string;
   readonly dtype: DType;
@@ -86,7 +86,7 @@ export class TorchStorage {
   }
 }
 
-/** A tensor of a torch archive: a view of a storage whose bounds have been checked. */
+/** A tensor of a torch checkpoint: a view of a storage whose bounds have been checked. */
 export class StoredTensor {
   readonly storage: TorchStorage;
   /** In elements. */

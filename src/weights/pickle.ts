@@ -1,4 +1,4 @@
-import { PickleCursor } from "./pickle-cursor.ts";
+import { PickleCursor, PickleEnd } from "./pickle-cursor.ts";
 import {
   describeValue,
   OrderedPickleDict,
@@ -31,8 +31,15 @@ const STOP = 0x2e;
  * {@link PickleRefusal} for anything else than what Python's pickler writes for plain data at protocol 2 to 5.
  */
 export function readPickle(bytes: Uint8Array, rules: PickleRules): PickleValue {
-  return new PickleMachine(new PickleCursor(bytes), rules).run();
+  const input = new PickleCursor(bytes);
+  const value = readNextPickle(input, rules);
+  if (input.rest > 0) throw new PickleRefusal("nothing after the end", `${input.rest} bytes`);
+  return value;
 }
+
+/** {@link readPickle} for one that others may follow: afterwards the cursor stands behind it. Throws {@link PickleEnd} where it is cut. */
+export const readNextPickle = (input: PickleCursor, rules: PickleRules): PickleValue =>
+  new PickleMachine(input, rules).run();
 
 class PickleMachine {
   readonly #input: PickleCursor;
@@ -116,9 +123,6 @@ class PickleMachine {
     const value = this.#pop();
     if (this.#stack.length > 0 || this.#marks.length > 0) {
       throw new PickleRefusal("one value at the end", "others below it");
-    }
-    if (this.#input.rest > 0) {
-      throw new PickleRefusal("nothing after the end", `${this.#input.rest} bytes`);
     }
     return value;
   }
@@ -218,7 +222,7 @@ class PickleMachine {
   #frame(): void {
     const length = this.#input.uint64();
     const { rest } = this.#input;
-    if (length > rest) throw new PickleRefusal(`a frame of at most ${rest} bytes`, `${length}`);
+    if (length > rest) throw new PickleEnd(`a frame of at most ${rest} bytes`, `${length}`);
   }
 
   #push(value: PickleValue): void {

@@ -104,8 +104,8 @@ export function storageOf(id: PickleValue): TorchStorage {
     kind !== "storage" ||
     dtype === undefined ||
     typeof key !== "string" ||
-    // Names of entries: nothing but the numbers that torch gives.
-    !/^\d{1,10}$/.test(key) ||
+    // Names of entries: nothing but the numbers that torch gives; addresses in its older format.
+    !/^\d{1,20}$/.test(key) ||
     typeof location !== "string" ||
     !isIndex(length)
   ) {

@@ -46,7 +46,7 @@ describe("openWeightsFile", () => {
     using file = openWeightsFile(path);
     expect(file.tensor("w").item()).toBe(7);
     await writeFile(path, Buffer.from("something else that is no file of weights"));
-    expect(() => openWeightsFile(path)).toThrow("expected a zip, as torch.save writes since");
+    expect(() => openWeightsFile(path)).toThrow("expected a zip or a pickle, as torch.save writes");
   });
 
   it.each([

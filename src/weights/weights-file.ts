@@ -4,7 +4,8 @@ import { PickleDict, StoredTensor } from "./pickle-values.ts";
 import { RegularFile } from "./regular-file.ts";
 import { type ReadOptions, SafetensorsFile } from "./safetensors.ts";
 import type { TensorSpec } from "./safetensors-header.ts";
-import { isZip, TorchFile } from "./torch-file.ts";
+import { isZip } from "./torch-archive.ts";
+import { TorchFile } from "./torch-file.ts";
 
 /** An open file of named tensors, of whichever format; data is read when asked for. */
 export interface WeightsFile {

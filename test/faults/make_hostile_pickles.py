@@ -269,7 +269,35 @@ write("zip: nothing", b"PK\x05\x06" + b"\0" * 18)
 write("zip: four bytes", b"PK\x03\x04")
 write("file: empty", b"")
 write("file: bare pickle", dumps(os.system, command))
-write("file: older torch format", pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2))
+
+# The format before torch 1.6: five pickles, and the storages as numbers of elements and elements.
+MACHINE = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+
+
+def older(magic=0x1950A86A20F9469CFC6C, version=1001, machine=MACHINE, data=GOOD, keys=["0"], count=4, behind=b""):
+    before = b"".join(pickle.dumps(value, 2) for value in (magic, version, machine))
+    return before + data + pickle.dumps(keys, 2) + struct.pack("<q", count) + STORAGE + behind
+
+
+view = GOOD.replace(b"K\x04tQ", b"K\x04(X\x01\x00\x00\x001K\x00K\x04ttQ", 1)
+assert view != GOOD
+write("older: another magic number", older(magic=0x1950A86A20F9469CFC6D))
+write("older: another version", older(version=1000))
+write("older: big-endian", older(machine={**MACHINE, "little_endian": False}))
+write("older: no machine", older(machine=[]))
+write("older: os.system", older(data=dumps(os.system, command)))
+write("older: os.system as the machine", older(machine=Reduces(os.system, (command,))))
+write("older: a view of a storage", older(data=view))
+write("older: a storage that nobody knows", older(keys=["1"]))
+write("older: a storage twice", older(keys=["0", "0"]))
+write("older: no storage", older(keys=[]))
+write("older: keys that are no list", older(keys="0"))
+write("older: fewer elements", older(count=3))
+write("older: 2^62 elements", older(count=2**62))
+write("older: negative elements", older(count=-1))
+write("older: cut in the pickles", older()[:200])
+write("older: cut in the storage", older()[:-1])
+write("older: one byte more", older(behind=b"\0"))
 write("file: tar", b"storages\0" + b"\0" * 2000)
 write("file: text", b"version https://git-lfs.github.com/spec/v1\n")
 assert not os.path.exists(marker)
@@ -277,4 +305,5 @@ assert not os.path.exists(marker)
 # What all of these are variations of is read.
 hostile = list(names)
 write("good", good)
+write("good, older", older())
 print(json.dumps(hostile))

@@ -42,7 +42,7 @@ async function work(reader: FuzzedReader, { first, end }: FuzzJob, folder: strin
   const targets = await reader.prepare(folder);
   const intact = targets.map((target) => readFileSync(join(folder, target)));
   // What is intact is read; which also loads what is loaded once.
-  if (reader.isRefused !== true) await reader.read(folder);
+  await reader.read(folder);
   collectGarbage();
   let usual = process.memoryUsage().rss;
   let { tensors } = torch.memory();

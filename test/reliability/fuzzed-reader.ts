@@ -8,8 +8,6 @@ export interface FuzzedReader {
   readonly name: string;
   /** Writes what it reads, intact, and gives the paths, below the folder, that are to be damaged. */
   prepare(folder: string): Promise<readonly string[]>;
-  /** Whether it is refused even where it is intact. */
-  readonly isRefused?: boolean;
   /** What a damaged file becomes before it is written: for formats that guard themselves by a checksum. */
   readonly seal?: (damaged: Buffer, folder: string) => Buffer;
   /** Reads all of it, to the end. */

@@ -46,12 +46,9 @@ export const readersOfWeights: readonly FuzzedReader[] = [
     return writeTorchFile(path, new Map([["w", { dtype: "uint8", shape: [3, 4], bytes }]]));
   }),
   weights("pth-mmengine", "x.pth", (path) => cpSync(MMENGINE, path)),
-  {
-    ...weights("pth-legacy", "x.pth", (path) => {
-      runPython("../reliability/write_legacy_checkpoint.py", path);
-    }),
-    isRefused: true,
-  },
+  weights("pth-older", "x.pth", (path) => {
+    runPython("../reliability/write_older_checkpoint.py", path);
+  }),
   {
     name: "shard-index",
     prepare: async (folder) => {
