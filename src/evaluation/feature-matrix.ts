@@ -2,10 +2,26 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 
 /**
- * Rows of features of one length as a matrix in float64 (N, D). Throws where there are fewer than two, which have no spread, and
- * where a row has another length; `name` says whose they are.
+ * Rows of features of drawn and of real pictures as matrices in float64 (N, D). Throws where either side has fewer than two, which
+ * have no spread, and where rows are of different lengths.
  */
-export function featureMatrix(rows: readonly Float32Array[], name: string): Tensor {
+export function featureMatrices(
+  generated: readonly Float32Array[],
+  references: readonly Float32Array[],
+): [generated: Tensor, references: Tensor] {
+  const matrices = [
+    featureMatrix(generated, "generated"),
+    featureMatrix(references, "references"),
+  ] as const;
+  const [own, other] = matrices.map((matrix) => matrix.size(1));
+  if (own !== other) {
+    throw new Error(`Expected rows of ${other} features for generated but received rows of ${own}`);
+  }
+  return [...matrices];
+}
+
+/** Rows of one length as a matrix (N, D); `name` says whose they are. */
+function featureMatrix(rows: readonly Float32Array[], name: string): Tensor {
   if (rows.length < 2) {
     throw new Error(`Expected at least two pictures for ${name} but received ${rows.length}`);
   }
@@ -20,20 +36,4 @@ export function featureMatrix(rows: readonly Float32Array[], name: string): Tens
     all.set(row, i * width);
   }
   return torch.fromTypedArray(all, [rows.length, width]);
-}
-
-/** The matrices of drawn and of real pictures. Throws as {@link featureMatrix} does, and where they are of different networks. */
-export function featureMatrices(
-  generated: readonly Float32Array[],
-  references: readonly Float32Array[],
-): [generated: Tensor, references: Tensor] {
-  const matrices = [
-    featureMatrix(generated, "generated"),
-    featureMatrix(references, "references"),
-  ] as const;
-  const [own, other] = matrices.map((matrix) => matrix.size(1));
-  if (own !== other) {
-    throw new Error(`Expected rows of ${other} features for generated but received rows of ${own}`);
-  }
-  return [...matrices];
 }
