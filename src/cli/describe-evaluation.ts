@@ -1,4 +1,6 @@
-import type { Evaluation, Measured } from "../evaluation/measure-model.ts";
+import type { CLIPScore } from "../evaluation/clip-score.ts";
+import type { Measured } from "../evaluation/measure-captions.ts";
+import type { Evaluation } from "../evaluation/measure-model.ts";
 import type { NearestRates } from "../evaluation/nearest-pictures.ts";
 import type { RetrievalResult } from "../evaluation/retrieval.ts";
 import { table } from "./table.ts";
@@ -9,8 +11,26 @@ const percent = (rate: number | undefined): string =>
 /** What was measured, as tables. */
 export function describeEvaluation(evaluation: Evaluation): string {
   const nearest = nearestLines(evaluation);
-  return [...nearest, ...(nearest.length > 0 ? [""] : []), ...otherLines(evaluation)].join("\n");
+  const blank = nearest.length > 0 ? [""] : [];
+  return [...nearest, ...blank, ...otherLines(evaluation), ...warnings(evaluation)].join("\n");
 }
+
+/** Why a number says less than it seems to. */
+function warnings({ seen, heldout }: Evaluation): string[] {
+  const told = [seen, heldout].flatMap((side) => [
+    ...(side?.frechetDistance?.warning === undefined
+      ? []
+      : [`FID: ${side.frechetDistance.warning}`]),
+    ...cutCaptions(side?.clipScore),
+  ]);
+  return [...new Set(told)];
+}
+
+/** That CLIP has not read all of some captions. */
+export const cutCaptions = (score: CLIPScore | undefined): string[] =>
+  score === undefined || score.truncated === 0
+    ? []
+    : [`CLIP score: of ${score.truncated} captions CLIP read the beginning alone`];
 
 /** What the nearest real pictures show; nothing where the data set does not say. */
 function nearestLines({ seen, heldout }: Evaluation): string[] {
@@ -54,6 +74,15 @@ function otherLines({ seen, heldout }: Evaluation): string[] {
     ["", "trained on", ...(heldout === undefined ? [] : ["held out"])],
     ...row("pictures drawn", ({ n }) => String(n)),
     ...row(`right caption of ${captionsOf(seen)} chosen`, ({ choice }) => percent(choice?.rate)),
+    ...row("FID", ({ frechetDistance: found }) =>
+      found === undefined ? "" : found.distance.toFixed(2),
+    ),
+    ...row(
+      seen.frechetDistance === undefined ? "kernel distance by content" : "KID",
+      ({ kernelDistance: found }) =>
+        found === undefined ? "" : `${found.distance.toFixed(4)} ± ${found.std.toFixed(4)}`,
+    ),
+    ...row("CLIP score", ({ clipScore }) => clipScore?.mean.toFixed(2) ?? ""),
     ...row("autoencoder keeps", ({ autoencoder }) => `${autoencoder.psnr.toFixed(1)} dB`),
   ]);
 }

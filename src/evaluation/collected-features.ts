@@ -2,36 +2,49 @@ import type { RgbImage } from "../images/index.ts";
 import { averagedDown } from "./averaged-down.ts";
 import { contentFeatures } from "./content-features.ts";
 import type { EfficientNetLite } from "./efficientnet-lite.ts";
+import { type InceptionV3, inceptionFeatures } from "./inception-v3.ts";
 
-/** Pictures as rows of numbers: what is where in them, and what is in them. */
+/** The networks that see pictures, where there are some. */
+export interface PictureNetworks {
+  /** What is in pictures, small ones too. */
+  readonly content?: EfficientNetLite | undefined;
+  /** What FID and KID are defined by. */
+  readonly inception?: InceptionV3 | undefined;
+}
+
+/** Pictures as rows of numbers, of each network that there is. */
 export interface CollectedFeatures {
-  /** 16x16 RGB, a row a picture. */
+  /** 16x16 RGB: what is where. */
   readonly pixels: readonly Float32Array[];
-  /** What a network sees; undefined without one. */
   readonly content: readonly Float32Array[] | undefined;
+  readonly inception: readonly Float32Array[] | undefined;
 }
 
 /** Features of pictures that come some at a time, and need not be kept. */
 export class FeatureCollector {
-  readonly #network: EfficientNetLite | undefined;
+  readonly #networks: PictureNetworks;
   readonly #pixels: Float32Array[] = [];
   readonly #content: Float32Array[] = [];
+  readonly #inception: Float32Array[] = [];
 
-  /** @param network what sees the content, where there is one */
-  constructor(network: EfficientNetLite | undefined) {
-    this.#network = network;
+  constructor(networks: PictureNetworks = {}) {
+    this.#networks = networks;
   }
 
   async add(images: readonly RgbImage[]): Promise<void> {
+    const { content, inception } = this.#networks;
     this.#pixels.push(...images.map(averagedDown));
-    if (this.#network !== undefined)
-      this.#content.push(...(await contentFeatures(this.#network, images)));
+    if (content !== undefined) this.#content.push(...(await contentFeatures(content, images)));
+    if (inception !== undefined)
+      this.#inception.push(...(await inceptionFeatures(inception, images)));
   }
 
   get features(): CollectedFeatures {
+    const { content, inception } = this.#networks;
     return {
       pixels: this.#pixels,
-      content: this.#network === undefined ? undefined : this.#content,
+      content: content && this.#content,
+      inception: inception && this.#inception,
     };
   }
 }

@@ -1,8 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { writeTinyClip } from "../../test/fixtures/tiny-clip.ts";
 import type { RgbImage } from "../images/index.ts";
 import { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
-import { type CaptionedExample, measureModel } from "./measure-model.ts";
+import { loadCLIP } from "./clip-score.ts";
+import type { CaptionedExample } from "./measure-captions.ts";
+import { measureModel } from "./measure-model.ts";
 
 const THINGS = ["red apple", "fox", "banana", "rainbow", "owl", "frog", "sunflower", "strawberry"];
 const DRAWING = { steps: 4, guidanceScale: 3, seed: 5, size: 64 };
@@ -58,6 +64,19 @@ describe("measureModel", () => {
     expect(notes).toEqual([
       "Without a choice of captions: Expected captions of 8 things to choose from but received 5",
     ]);
+  });
+
+  it("scores pictures by CLIP where there is one", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "pixart-measure-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    await writeTinyClip(folder);
+    const networks = { clip: await loadCLIP(folder) };
+    const data = { train: examples(), heldout: [] };
+    const { seen } = await measureModel(pipe, data, { ...OPTIONS, networks });
+    expect(seen.clipScore?.scores).toHaveLength(4);
+    expect(seen.clipScore?.mean).toBeLessThanOrEqual(100);
+    expect(seen).toMatchObject({ frechetDistance: undefined, kernelDistance: undefined });
+    networks.clip.model.dispose();
   });
 
   it("names pictures that can't be read, and measures the others", async () => {

@@ -1,6 +1,9 @@
-import { centred } from "./content-features.ts";
 import type { CollectedFeatures } from "./collected-features.ts";
+import { centred } from "./content-features.ts";
 import { type Label, type RetrievalResult, retrieval } from "./retrieval.ts";
+
+/** What pictures are compared by. */
+type ComparedFeatures = Pick<CollectedFeatures, "pixels" | "content">;
 
 /** How often the nearest real pictures are the right ones, by what they are compared by. */
 export interface NearestRates {
@@ -15,17 +18,17 @@ export interface NearestRates {
 /** Finds the nearest real pictures. */
 export class NearestPictures {
   readonly #labels: readonly Label[];
-  readonly #features: CollectedFeatures;
-  readonly #centred: CollectedFeatures;
+  readonly #features: ComparedFeatures;
+  readonly #centred: ComparedFeatures;
 
-  constructor(labels: readonly Label[], features: CollectedFeatures) {
+  constructor(labels: readonly Label[], features: ComparedFeatures) {
     this.#labels = labels;
     this.#features = features;
     this.#centred = this.#centre(features);
   }
 
   /** @param labels what each picture should show */
-  rates(labels: readonly Label[], features: CollectedFeatures): NearestRates {
+  rates(labels: readonly Label[], features: ComparedFeatures): NearestRates {
     const [own, known] = [this.#centre(features), this.#centred];
     const found = (
       rows: readonly Float32Array[] | undefined,
@@ -43,7 +46,7 @@ export class NearestPictures {
   }
 
   /** Rows of length 1 about the mean of the real pictures. */
-  #centre({ pixels, content }: CollectedFeatures): CollectedFeatures {
+  #centre({ pixels, content }: ComparedFeatures): ComparedFeatures {
     return {
       pixels: centred(pixels, this.#features.pixels),
       content: content && centred(content, this.#features.content ?? content),
@@ -52,7 +55,7 @@ export class NearestPictures {
 }
 
 /** Rows of both kinds, one behind the other: their squared distance is the sum of both. */
-function joined({ pixels, content }: CollectedFeatures): Float32Array[] | undefined {
+function joined({ pixels, content }: ComparedFeatures): Float32Array[] | undefined {
   return content?.map((row, i) => {
     const layout = pixels[i] as Float32Array;
     const both = new Float32Array(layout.length + row.length);

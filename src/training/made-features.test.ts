@@ -24,7 +24,7 @@ const example = (file: string, shortCaption: string, denseCaption = shortCaption
   shortCaption,
   denseCaption,
   thing: undefined,
-    group: undefined,
+  group: undefined,
   style: undefined,
   classLabel: undefined,
 });

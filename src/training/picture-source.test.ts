@@ -24,7 +24,7 @@ const exampleOf = (picture: RgbImage, control?: RgbImage): Example => ({
   shortCaption: "a fox",
   denseCaption: "a fox",
   thing: undefined,
-    group: undefined,
+  group: undefined,
   style: undefined,
   classLabel: undefined,
 });

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPictureMetadata } from "../../src/images/index.ts";
+import { writeTinyClip } from "../fixtures/tiny-clip.ts";
 import { tinyConfig } from "../fixtures/tiny-config.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 
@@ -199,6 +200,23 @@ describe("pixart publish, evaluate, config, doctor", () => {
     const { seen, heldout } = JSON.parse(measured.stdout);
     expect([seen.n, heldout.n]).toEqual([4, 2]);
     expect(seen.nearest.pixels.chance.style).toBeGreaterThan(0.2);
+  });
+
+  it("measures how well pictures fit prompts, of which there need be no pictures", async () => {
+    const clip = join(folder, "clip");
+    await writeTinyClip(clip);
+    const prompts = join(folder, "prompts.txt");
+    writeFileSync(prompts, "a\n\na a a a a\n");
+    const measure = (...more: string[]) =>
+      pixart("evaluate", "emoji-demo", "--prompts", prompts, "--steps", "1", ...more);
+    const { stdout } = await measure("--clip", clip);
+    expect(stdout).toMatch(
+      /^CLIP score of 2 prompts: \d+\.\d\d\nCLIP score: of 1 captions CLIP read the beginning alone$/,
+    );
+    expect(await measure()).toMatchObject({
+      exitCode: 2,
+      stderr: "pixart: Expected --prompts with --clip and without --data",
+    });
   });
 
   it("refuses to publish before it begins, and says as JSON what it did", async () => {

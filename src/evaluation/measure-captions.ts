@@ -1,0 +1,215 @@
+import type { Unreadable } from "../data/dataset.ts";
+import type { RgbImage } from "../images/index.ts";
+import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
+import { throughAutoencoder } from "./clean-latents.ts";
+import { type CLIP, type CLIPScore, clipScore } from "./clip-score.ts";
+import {
+  type CollectedFeatures,
+  FeatureCollector,
+  type PictureNetworks,
+} from "./collected-features.ts";
+import { type DrawOptions, drawCaptions } from "./draw-captions.ts";
+import { type FrechetResult, frechetDistance } from "./frechet-distance.ts";
+import { type KernelDistanceResult, kernelDistance } from "./kernel-distance.ts";
+import {
+  type CaptionedPicture,
+  type ChoiceResult,
+  type DescribedThing,
+  measureChoice,
+  TooFewCaptionsError,
+} from "./measure-choice.ts";
+import type { NearestPictures, NearestRates } from "./nearest-pictures.ts";
+import { psnr } from "./psnr.ts";
+import { type Readable, readPictures } from "./read-pictures.ts";
+import type { Label } from "./retrieval.ts";
+
+/** A picture of a data set and what is said of it. */
+export interface CaptionedExample extends Readable {
+  readonly shortCaption: string;
+  readonly thing: string | undefined;
+  readonly style: string | undefined;
+  readonly group: string | undefined;
+}
+
+/** The networks that judge, where there are some. */
+export interface Networks extends PictureNetworks {
+  /** How well pictures fit their captions. */
+  readonly clip?: CLIP | undefined;
+}
+
+/** What drawn pictures are compared with, and by what. */
+export interface Judges {
+  readonly networks: Networks;
+  /** All real pictures, where they say what they are of. */
+  readonly known: NearestPictures | undefined;
+  /** What wrong captions are taken from. */
+  readonly others: readonly DescribedThing[];
+  /** Hears what could not be measured or read, in sentences. */
+  readonly onNote: (note: string) => void;
+}
+
+/** What is measured of some captions and their pictures. */
+export interface Measured {
+  /** Pictures drawn. */
+  readonly n: number;
+  /** How often the nearest real picture of a drawn one is the right one; undefined where the data don't say thing and style. */
+  readonly nearest: NearestRates | undefined;
+  /** How often the right one of eight captions was chosen for a real picture; undefined where there are fewer. */
+  readonly choice: ChoiceResult | undefined;
+  /** FID between the drawn pictures and the real ones of the same captions; undefined without Inception. */
+  readonly frechetDistance: FrechetResult | undefined;
+  /** The kernel distance between them: KID with Inception, over content features without; undefined where there is neither. */
+  readonly kernelDistance: KernelDistanceResult | undefined;
+  /** How well they fit their captions; undefined without CLIP. */
+  readonly clipScore: CLIPScore | undefined;
+  /** The real pictures themselves through the autoencoder: no drawn picture is better. */
+  readonly autoencoder: {
+    /** In dB. */
+    readonly psnr: number;
+    readonly nearest: NearestRates | undefined;
+  };
+}
+
+/** So many real pictures are encoded, and chosen captions for, at most. */
+const REAL_PICTURES = 200;
+
+/** Whether it says what it is of. */
+export const isLabelled = (example: CaptionedExample): example is CaptionedExample & Label =>
+  example.thing !== undefined && example.style !== undefined;
+
+/** What {@link measureChoice} is told of an example. */
+export const described = ({
+  shortCaption: caption,
+  thing,
+  style,
+}: CaptionedExample): DescribedThing => ({ caption, thing, style });
+
+/** Draws pictures of captions, and compares them with the real ones. */
+export async function measureCaptions(
+  pipe: PixArtAlphaPipeline,
+  examples: readonly CaptionedExample[],
+  drawing: DrawOptions,
+  judges: Judges,
+): Promise<Measured> {
+  const { networks, known, others, onNote } = judges;
+  const captions = examples.map(({ shortCaption }) => shortCaption);
+  const drawn = await drawAndSee(pipe, captions, drawing, networks);
+  const real = await seeReal(pipe, examples, drawing.size, judges);
+  const choice = { seed: drawing.seed, onNote };
+  return {
+    n: examples.length,
+    nearest: known?.rates(examples.filter(isLabelled), drawn.features),
+    choice: await choiceOf(pipe, real.pictures, others, choice),
+    ...distances(drawn.features, real.features),
+    clipScore: drawn.clipScore,
+    autoencoder: real.autoencoder,
+  };
+}
+
+/** What is seen in drawn pictures, and how well they fit their captions. */
+export async function drawAndSee(
+  pipe: PixArtAlphaPipeline,
+  captions: readonly string[],
+  drawing: DrawOptions,
+  networks: Networks,
+): Promise<{ readonly features: CollectedFeatures; readonly clipScore: CLIPScore | undefined }> {
+  const drawn = new FeatureCollector(networks);
+  const scores: number[] = [];
+  let truncated = 0;
+  let done = 0;
+  for await (const images of drawCaptions(pipe, captions, drawing)) {
+    await drawn.add(images);
+    const own = captions.slice(done, done + images.length);
+    done += images.length;
+    if (networks.clip === undefined) continue;
+    const found = await clipScore(networks.clip, images, own);
+    scores.push(...found.scores);
+    truncated += found.truncated;
+  }
+  const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
+  return { features: drawn.features, clipScore: networks.clip && { scores, mean, truncated } };
+}
+
+/** Says which pictures are left out. */
+export function noteUnreadable(unreadable: readonly Unreadable[], onNote: Judges["onNote"]): void {
+  for (const { path, reason } of unreadable) onNote(`Left out: ${path}: ${reason}`);
+}
+
+interface RealPictures extends Pick<Measured, "autoencoder"> {
+  readonly features: CollectedFeatures;
+  /** Some of them. */
+  readonly pictures: readonly CaptionedPicture[];
+}
+
+/** What is seen in the real pictures, and what the autoencoder makes of some. */
+async function seeReal(
+  pipe: PixArtAlphaPipeline,
+  examples: readonly CaptionedExample[],
+  size: number,
+  { networks, known, onNote }: Judges,
+): Promise<RealPictures> {
+  const seen = new FeatureCollector(networks);
+  const encodedSeen = new FeatureCollector(networks);
+  const pictures: (CaptionedPicture & { readonly example: CaptionedExample })[] = [];
+  const encoded: RgbImage[] = [];
+  const wanted = networks.content ?? networks.inception;
+  const read = wanted === undefined ? examples.slice(0, REAL_PICTURES) : examples;
+  for await (const { entries, images, unreadable } of readPictures(read, size)) {
+    // Where all pictures were read before, this has been said.
+    if (known === undefined) noteUnreadable(unreadable, onNote);
+    await seen.add(images);
+    const some = images.slice(0, Math.max(0, REAL_PICTURES - pictures.length));
+    if (some.length === 0) continue;
+    const again = await throughAutoencoder(pipe, some);
+    encoded.push(...again);
+    await encodedSeen.add(again);
+    for (const [i, image] of some.entries()) {
+      const example = entries[i] as CaptionedExample;
+      pictures.push({ ...described(example), image, example });
+    }
+  }
+  const labels = pictures.map(({ example }) => example).filter(isLabelled);
+  const originals = pictures.map(({ image }) => image);
+  return {
+    features: seen.features,
+    pictures,
+    autoencoder: {
+      psnr: psnr(encoded, originals),
+      nearest: known?.rates(labels, encodedSeen.features),
+    },
+  };
+}
+
+/** How far drawn pictures are from real ones, as far as networks see them and there are two at least. */
+function distances(
+  drawn: CollectedFeatures,
+  real: CollectedFeatures,
+): Pick<Measured, "frechetDistance" | "kernelDistance"> {
+  const isEnough = Math.min(drawn.pixels.length, real.pixels.length) > 1;
+  const [own, other] = drawn.inception
+    ? [drawn.inception, real.inception]
+    : [drawn.content, real.content];
+  return {
+    frechetDistance:
+      drawn.inception && real.inception && isEnough
+        ? frechetDistance(drawn.inception, real.inception)
+        : undefined,
+    kernelDistance: own && other && isEnough ? kernelDistance(own, other) : undefined,
+  };
+}
+
+/** Undefined where there are too few captions to choose from. */
+async function choiceOf(
+  pipe: PixArtAlphaPipeline,
+  pictures: readonly CaptionedPicture[],
+  others: readonly DescribedThing[],
+  { seed, onNote }: Pick<DrawOptions, "seed"> & Pick<Judges, "onNote">,
+): Promise<ChoiceResult | undefined> {
+  try {
+    return await measureChoice(pipe, pictures, others, { seed });
+  } catch (error) {
+    if (!(error instanceof TooFewCaptionsError)) throw error;
+    onNote(`Without a choice of captions: ${error.message}`);
+    return undefined;
+  }
+}
