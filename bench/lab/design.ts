@@ -2,12 +2,17 @@ import type { TextToImageStageConfig } from "../../src/config/index.ts";
 import type { StageModels } from "../../src/training/stage-models.ts";
 
 /** What a stage may have other than the lab's usual. */
-export type StageChanges = Partial<
-  Pick<
-    TextToImageStageConfig,
-    "batchSize" | "optimizer" | "schedule" | "loss" | "timesteps" | "ema" | "precision"
-  >
->;
+export interface StageChanges
+  extends Partial<
+    Pick<
+      TextToImageStageConfig,
+      "batchSize" | "schedule" | "loss" | "timesteps" | "ema" | "precision"
+    >
+  > {
+  readonly optimizer?: "muon" | "lion";
+  /** Factor on the learning rate. */
+  readonly rate?: number;
+}
 
 /** A stage of a run. */
 export interface Part {
