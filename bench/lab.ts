@@ -12,6 +12,7 @@
  * --seeds 0,1,2       controls have the first alone
  * --jobs N            runs side by side, a thread each: 2
  * --to FOLDER         with --report: where efficiency.md and its pictures lie: docs
+ * --results FOLDER    with --report: where what all runs came to is kept as JSON: bench/results
  */
 import { parseArgs } from "node:util";
 import { ARMS, CONTROLS } from "./lab/arms.ts";
@@ -37,6 +38,7 @@ const { values } = parseArgs({
     jobs: { type: "string", default: "2" },
     report: { type: "boolean", default: false },
     to: { type: "string", default: "docs" },
+    results: { type: "string", default: "bench/results" },
   },
 });
 
@@ -84,5 +86,7 @@ async function runAll(folder: string): Promise<void> {
   if (failed.length > 0) process.exitCode = 1;
 }
 
-if (values.report) process.stdout.write(await writeReport(values.out, values.to));
-else await runAll(values.out);
+if (values.report) {
+  const places = { documents: values.to, results: values.results };
+  process.stdout.write(await writeReport(values.out, places));
+} else await runAll(values.out);

@@ -16,6 +16,7 @@ export const ARMS: readonly Design[] = [
   {
     ...FULL,
     name: "A1",
+    without: "A pixel stage",
     what: "no pixel stage: its share goes to captions",
     parts: [
       { learns: "captions", side: 32, twentieths: 14 },
@@ -31,23 +32,26 @@ export const ARMS: readonly Design[] = [
   {
     ...FULL,
     name: "A2",
+    without: "Training in stages",
     what: "64 px from the first step, no stages",
     parts: [{ learns: "captions", side: 64, twentieths: 20 }],
   },
   {
     ...FULL,
     name: "B1",
+    without: "Re-parameterisation",
     what: "no re-parameterisation: DiT's trunk, and adaLN-single fresh",
     models: FreshModulation,
   },
   {
     ...FULL,
     name: "B2",
+    without: "adaLN-single",
     what: "adaLN in each block, as DiT has it, and all of DiT's taken over",
     models: PerBlockModels,
     perBlock: true,
   },
-  { ...FULL, name: "C1", what: "never dense captions", dense: 0 },
+  { ...FULL, name: "C1", without: "Dense captions", what: "never dense captions", dense: 0 },
   { ...FULL, name: "C2", what: "always dense captions", dense: 1 },
 ];
 

@@ -33,6 +33,8 @@ export interface Design {
   /** Also the name of its folder. */
   readonly name: string;
   readonly what: string;
+  /** The design of the paper's that it does without. */
+  readonly without?: string;
   readonly parts: readonly Part[];
   /** Share of the batches that are trained on dense captions. */
   readonly dense: number;

@@ -35,6 +35,13 @@ export interface MeasuredAtEnd {
   readonly rightValidation: readonly number[];
 }
 
+/** Pictures in a row. */
+export interface Strip {
+  readonly prompts: readonly string[];
+  readonly real: readonly RgbImage[];
+  readonly drawn: readonly RgbImage[];
+}
+
 type RealPair = Pair & CaptionedPicture;
 
 /** Measures pipelines on a lab's pairs, always with the same noise. */
@@ -113,13 +120,10 @@ export class Measure {
     };
   }
 
-  /** Pictures of the first held-out pairs' captions, with their captions. */
-  async strip(
-    pipe: PixArtAlphaPipeline,
-  ): Promise<{ readonly prompts: readonly string[]; readonly images: readonly RgbImage[] }> {
-    const prompts = this.#of("heldout")
-      .slice(0, STRIP)
-      .map(({ text }) => text);
+  /** Of the first held-out pairs: captions, real pictures, and drawn ones. */
+  async strip(pipe: PixArtAlphaPipeline): Promise<Strip> {
+    const shown = this.#of("heldout").slice(0, STRIP);
+    const prompts = shown.map(({ text }) => text);
     const { images } = await pipe(prompts, {
       ...DRAWING,
       width: SIDE,
@@ -127,6 +131,6 @@ export class Measure {
       useResolutionBinning: false,
       cleanCaption: false,
     });
-    return { prompts, images };
+    return { prompts, real: shown.map(({ image }) => image), drawn: images };
   }
 }

@@ -30,6 +30,8 @@ export interface RunResult extends MeasuredAtEnd {
   readonly points: readonly Point[];
   /** Of one thread, in training. */
   readonly cpuSeconds: number;
+  /** Of the pictures in its strip. */
+  readonly prompts: readonly string[];
   /** SHA-256 of the transformer's averaged weights as it ends. */
   readonly hash: string;
   readonly machine: string;
@@ -75,8 +77,14 @@ export class RunFiles {
     return join(this.folder, "result.json");
   }
 
+  /** Of drawn pictures. */
   get strip(): string {
     return join(this.folder, "strip.png");
+  }
+
+  /** Of the real ones in their place. */
+  get real(): string {
+    return join(this.folder, "real.png");
   }
 
   get points(): Point[] {

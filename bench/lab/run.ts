@@ -10,7 +10,7 @@ import { train } from "../../src/training/train.ts";
 import { describeMachine } from "../machine.ts";
 import type { Design } from "./design.ts";
 import { designNamed } from "./designs.ts";
-import { Measure } from "./measured.ts";
+import { Measure, SIDE } from "./measured.ts";
 import { readOptions } from "./options.ts";
 import { latentShape, type Plan, planRun } from "./plan.ts";
 import { LabData } from "./prepare.ts";
@@ -74,9 +74,14 @@ async function finish(
   measure: Measure,
 ): Promise<void> {
   const { pipe } = await pipelineFromRun(files.run, true, "cpu", design.models ?? StageModels);
-  const { prompts, images } = await measure.strip(pipe);
-  const sheet = await contactSheet(images, { columns: images.length, cell: 64, labels: prompts });
-  await sheet.save(files.strip);
+  const { prompts, real, drawn } = await measure.strip(pipe);
+  for (const [path, images] of [
+    [files.real, real],
+    [files.strip, drawn],
+  ] as const) {
+    const sheet = await contactSheet(images, { columns: images.length, cell: SIDE });
+    await sheet.save(path);
+  }
   const { transformer } = pipe;
   const { sessions } = files;
   const [counted, cpu] = [sessions.map((s) => s.steps), sessions.map((s) => s.cpuSeconds)];
@@ -98,6 +103,7 @@ async function finish(
     ...(await measure.atEnd(pipe)),
     // Killed processes did not tell; what they did counts as what the others did.
     cpuSeconds: (sum(cpu) * steps) / sum(counted),
+    prompts,
     hash: stateHash(transformer),
     machine: describeMachine(),
     date: new Date().toISOString(),
