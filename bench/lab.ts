@@ -74,13 +74,16 @@ async function runAll(folder: string): Promise<void> {
     budget: positive("budget"),
     lr: positive("lr"),
     precision: precision(),
+    threads: 1,
+    split: "heldout",
+    features: null,
   } as const;
   keepOptions(folder, options);
   await prepare(folder, options);
   const open = wantedRuns().filter(
     ({ design, seed }) => new RunFiles(folder, design, seed).result === undefined,
   );
-  const failed = await new Children(folder).run(open, positive("jobs"));
+  const failed = await new Children(folder, options.threads).run(open, positive("jobs"));
   for (const { design, seed } of failed)
     process.stderr.write(`Not done: ${design}, seed ${seed}; see ${folder}/logs\n`);
   if (failed.length > 0) process.exitCode = 1;

@@ -13,14 +13,16 @@ export interface Wanted {
 
 const stops = ["SIGINT", "SIGTERM"] as const;
 
-/** Does runs in processes of one thread each, so many at a time, in order; what they say goes to `FOLDER/logs`. */
+/** Does runs in processes of their own, so many at a time, in order; what they say goes to `FOLDER/logs`. */
 export class Children {
   readonly #folder: string;
+  readonly #threads: number;
   readonly #running = new Set<ChildProcess>();
   #isStopped = false;
 
-  constructor(folder: string) {
+  constructor(folder: string, threads: number) {
     this.#folder = folder;
+    this.#threads = threads;
   }
 
   /** Resolves to the runs that failed or were stopped. A signal stops all, so that they can go on later. */
@@ -49,7 +51,7 @@ export class Children {
     const begin = performance.now();
     process.stderr.write(`${design}, seed ${seed}\n`);
     const child = spawn(process.execPath, args, {
-      env: { ...process.env, OMP_NUM_THREADS: "1" },
+      env: { ...process.env, OMP_NUM_THREADS: `${this.#threads}` },
       stdio: ["ignore", log, log],
     });
     closeSync(log);

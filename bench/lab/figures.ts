@@ -42,7 +42,8 @@ function panels(
       return arm === undefined ? [] : [{ arm, colour: COLOURS[which] ?? "#999" }];
     });
     const legend = drawn.map(({ arm, colour }, at) => {
-      const x = left + at * 86;
+      const before = drawn.slice(0, at).map((each) => each.arm.name.length);
+      const x = left + before.reduce((sum, length) => sum + 44 + 8 * length, 0);
       return (
         line([x, 458], [x + 16, 458], colour, 'stroke-width="3"') + words(x + 21, 463, arm.name)
       );

@@ -8,6 +8,8 @@ import { measureErrors } from "../../src/evaluation/measure-errors.ts";
 import type { RgbImage } from "../../src/images/index.ts";
 import type { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import { loadTrainingData } from "../../src/training/training-data.ts";
+import { ContentMeasure } from "./content.ts";
+import type { LabOptions } from "./options.ts";
 import type { Pair } from "./pairs.ts";
 import { dataFolder } from "./prepare.ts";
 
@@ -21,18 +23,20 @@ const DRAWING = { numInferenceSteps: 10, guidanceScale: 3, seed: 0 } as const;
 
 /** What is measured at a point of a run. */
 export interface Measured {
-  /** For each held-out pair 1 where its own short caption was chosen of eight. */
+  /** For each pair of the lab's split 1 where its own short caption was chosen of eight. */
   readonly right: readonly number[];
-  /** Of the picture found, at each of {@link LOG_SNRS}, in the mean over held-out pairs under their short captions. */
+  /** Of the picture found, at each of {@link LOG_SNRS}, in the mean over the same pairs under their short captions. */
   readonly errors: readonly number[];
+  /** Share of these pairs whose drawn picture is nearest to one of the thing; left out where no network sees that. */
+  readonly content?: number;
 }
 
 /** What is measured beside that at a run's end. */
 export interface MeasuredAtEnd {
   /** As `right`, under dense captions. */
   readonly rightDense: readonly number[];
-  /** As `right`, of the pairs that settings are chosen on. */
-  readonly rightValidation: readonly number[];
+  /** As `right`, of the pairs of the other split. */
+  readonly rightOther: readonly number[];
 }
 
 /** Pictures in a row. */
@@ -46,28 +50,29 @@ type RealPair = Pair & CaptionedPicture;
 
 /** Measures pipelines on a lab's pairs, always with the same noise. */
 export class Measure {
+  readonly #options: LabOptions;
   readonly #pairs: readonly Pair[];
   readonly #real: readonly RealPair[];
-  readonly #precision: "float32" | "bfloat16";
+  readonly #content: ContentMeasure | undefined;
 
   private constructor(
+    options: LabOptions,
     pairs: readonly Pair[],
     real: readonly RealPair[],
-    precision: "float32" | "bfloat16",
+    content: ContentMeasure | undefined,
   ) {
+    this.#options = options;
     this.#pairs = pairs;
     this.#real = real;
-    this.#precision = precision;
+    this.#content = content;
   }
 
-  /** Loads the pictures that a lab keeps from training. */
-  static async open(
-    folder: string,
-    pairs: readonly Pair[],
-    precision: "float32" | "bfloat16",
-  ): Promise<Measure> {
+  /** Loads the pictures that a lab keeps from training; all where a network looks for the nearest. */
+  static async open(folder: string, pairs: readonly Pair[], options: LabOptions): Promise<Measure> {
     const choice = { folder: dataFolder(folder, "own"), things: null, styles: null };
-    const examples = (await loadTrainingData(choice)).heldout.filter(isLabelled);
+    const { train, heldout } = await loadTrainingData(choice);
+    const { features } = options;
+    const examples = [...heldout, ...(features === null ? [] : train)].filter(isLabelled);
     const images = await labelledPictures(examples, SIDE);
     const real = examples.flatMap(({ file }, i): RealPair[] => {
       const pair = pairs.find(({ file_name }) => file_name === file);
@@ -76,7 +81,8 @@ export class Measure {
         ? []
         : [{ ...pair, image, caption: pair.text }];
     });
-    return new Measure(pairs, real, precision);
+    const content = features === null ? undefined : await ContentMeasure.open(features, real);
+    return new Measure(options, pairs, real, content);
   }
 
   #of(split: Pair["split"]): RealPair[] {
@@ -92,45 +98,56 @@ export class Measure {
       ...pair,
       caption: captionOf(pair),
     });
-    const options = { precision: this.#precision };
+    const { precision } = this.#options;
     const chosen = await chooseCaptions(
       pipe,
       this.#of(split).map(described),
       this.#pairs.map(described),
-      options,
+      { precision },
     );
     return chosen.map(Number);
   }
 
   /** At a point of a run. */
   async of(pipe: PixArtAlphaPipeline): Promise<Measured> {
-    const noise = { logSnrs: LOG_SNRS, noises: 1, seed: 0, precision: this.#precision };
-    const errors = await measureErrors(pipe, this.#of("heldout"), noise);
-    return {
-      right: await this.#right(pipe, "heldout", ({ text }) => text),
+    const { split, precision } = this.#options;
+    const pairs = this.#of(split);
+    const noise = { logSnrs: LOG_SNRS, noises: 1, seed: 0, precision };
+    const errors = await measureErrors(pipe, pairs, noise);
+    const measured = {
+      right: await this.#right(pipe, split, ({ text }) => text),
       errors: errors.map((level) => level.reduce((sum, each) => sum + each, 0) / level.length),
     };
+    if (this.#content === undefined) return measured;
+    return { ...measured, content: await this.#content.rate(await draw(pipe, pairs), pairs) };
   }
 
   /** At its end. */
   async atEnd(pipe: PixArtAlphaPipeline): Promise<MeasuredAtEnd> {
+    const { split } = this.#options;
+    const other = split === "heldout" ? "validation" : "heldout";
     return {
-      rightDense: await this.#right(pipe, "heldout", ({ dense_text }) => dense_text),
-      rightValidation: await this.#right(pipe, "validation", ({ text }) => text),
+      rightDense: await this.#right(pipe, split, ({ dense_text }) => dense_text),
+      rightOther: await this.#right(pipe, other, ({ text }) => text),
     };
   }
 
   /** Of the first held-out pairs: captions, real pictures, and drawn ones. */
   async strip(pipe: PixArtAlphaPipeline): Promise<Strip> {
     const shown = this.#of("heldout").slice(0, STRIP);
-    const prompts = shown.map(({ text }) => text);
-    const { images } = await pipe(prompts, {
-      ...DRAWING,
-      width: SIDE,
-      height: SIDE,
-      useResolutionBinning: false,
-      cleanCaption: false,
-    });
-    return { prompts, real: shown.map(({ image }) => image), drawn: images };
+    return {
+      prompts: shown.map(({ text }) => text),
+      real: shown.map(({ image }) => image),
+      drawn: await draw(pipe, shown),
+    };
   }
+}
+
+/** Pictures of pairs' short captions. */
+async function draw(pipe: PixArtAlphaPipeline, pairs: readonly Pair[]): Promise<RgbImage[]> {
+  const { images } = await pipe(
+    pairs.map(({ text }) => text),
+    { ...DRAWING, width: SIDE, height: SIDE, useResolutionBinning: false, cleanCaption: false },
+  );
+  return [...images];
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-/** What all runs of a lab share; runs of other options go to another folder. */
+/** What all runs of a lab, or of a speedrun, share; runs of other options go to another folder. */
 export interface LabOptions {
   /** What `pixart dataset emoji` made. */
   readonly data: string;
@@ -13,6 +13,12 @@ export interface LabOptions {
   readonly budget: number;
   readonly lr: number;
   readonly precision: "float32" | "bfloat16";
+  /** A run's. */
+  readonly threads: number;
+  /** The pairs that curves are measured on: those that settings are chosen on where they serve for that. */
+  readonly split: "heldout" | "validation";
+  /** The file of a network that sees what is in pictures; null does not ask it. */
+  readonly features: string | null;
 }
 
 /** Keeps the options in a lab's folder. Throws where that holds another lab's. */

@@ -70,7 +70,7 @@ export function planRun(
     seed,
     workDir: run,
     device: "cpu",
-    threads: 1,
+    threads: options.threads,
     dataset: {
       folder: dataFolder(folder, design.labels),
       denseCaptionProbability: design.dense,

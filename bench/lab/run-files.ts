@@ -28,7 +28,9 @@ export interface RunResult extends MeasuredAtEnd {
   readonly weights: number;
   /** Oldest first; none of a stage that learns classes, which knows no captions. */
   readonly points: readonly Point[];
-  /** Of one thread, in training. */
+  /** In steps up to each point, by the clock. */
+  readonly seconds: readonly number[];
+  /** In training, of all threads. */
   readonly cpuSeconds: number;
   /** Of the pictures in its strip. */
   readonly prompts: readonly string[];

@@ -1,8 +1,9 @@
 /** Trains and measures one run of a lab: npx tsx bench/lab/run.ts FOLDER DESIGN SEED. Goes on where an earlier process ended. */
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { contactSheet } from "../../src/images/index.ts";
 import { listCheckpoints } from "../../src/training/checkpoint.ts";
+import { parseEvent } from "../../src/training/events.ts";
 import { pipelineFromRun } from "../../src/training/run-pipeline.ts";
 import { StageModels, stageCheckpoints } from "../../src/training/stage-models.ts";
 import { stateHash } from "../../src/training/state-hash.ts";
@@ -61,7 +62,7 @@ async function measured(
       pipe.dispose();
       files.addPoint(point);
       const rate = point.right.reduce((sum, one) => sum + one, 0) / point.right.length;
-      say(`${tflop.toFixed(2)} TFLOP: ${(100 * rate).toFixed(1)} % of held-out pairs`);
+      say(`${tflop.toFixed(2)} TFLOP: ${(100 * rate).toFixed(1)} % of pairs`);
     }
     before += steps * operations;
   }
@@ -101,6 +102,7 @@ async function finish(
     weights: transformer.numParameters(),
     points: files.points,
     ...(await measure.atEnd(pipe)),
+    seconds: secondsAt(files),
     // Killed processes did not tell; what they did counts as what the others did.
     cpuSeconds: (sum(cpu) * steps) / sum(counted),
     prompts,
@@ -109,6 +111,20 @@ async function finish(
     date: new Date().toISOString(),
   });
   pipe.dispose();
+}
+
+/** Seconds in steps up to each point of the curve. */
+function secondsAt(files: RunFiles): number[] {
+  const { points } = files;
+  const at = new Map<string, number>();
+  let seconds = 0;
+  for (const line of readFileSync(join(files.run, "events.jsonl"), "utf8").split("\n")) {
+    const event = line.includes('"step"') ? parseEvent(line) : undefined;
+    if (event?.type !== "step") continue;
+    seconds += Object.values(event.seconds).reduce((sum, part) => sum + part, 0);
+    at.set(`${event.stage}/${event.step}`, seconds);
+  }
+  return points.map(({ stage, step }) => at.get(`${stage}/${step}`) ?? Number.NaN);
 }
 
 /** Removes what a run that is done has no more use for. */
@@ -130,7 +146,7 @@ const data = await LabData.open(folder);
 const place = { folder, run: files.run, seed: Number(seed) };
 const plan = planRun(place, design, options, await latentShape(options.vae), data);
 if (files.result === undefined && (await trained(files, plan, design))) {
-  const measure = await Measure.open(folder, data.pairs, options.precision);
+  const measure = await Measure.open(folder, data.pairs, options);
   await measured(files, plan, design, measure);
   await finish(files, plan, design, measure);
 }

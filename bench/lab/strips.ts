@@ -19,7 +19,7 @@ export function stripFigure(folder: string, { arms, seeds: [seed = 0] }: Compari
   );
   const { prompts = [] } = arms.find(({ name }) => name === "FULL")?.runs[0] ?? {};
   const captions = prompts.flatMap((prompt, i) =>
-    captionLines(prompt, 13, 3).map((line, at) =>
+    captionLines(prompt, 10, 3).map((line, at) =>
       words(LEFT + (i + 0.5) * CELL, 64 + 16 * at, line, {
         "text-anchor": "middle",
         "font-size": 12,
