@@ -51,7 +51,13 @@ export const ARMS: readonly Design[] = [
     models: PerBlockModels,
     perBlock: true,
   },
-  { ...FULL, name: "C1", without: "Training on dense captions", what: "never dense captions", dense: 0 },
+  {
+    ...FULL,
+    name: "C1",
+    without: "Training on dense captions",
+    what: "never dense captions",
+    dense: 0,
+  },
   { ...FULL, name: "C2", what: "always dense captions", dense: 1 },
 ];
 

@@ -106,7 +106,7 @@ function stageConfig(
     loss: { type: "v" },
     schedule: { type: "cosine", warmupSteps },
     checkpointEvery: every,
-    keepCheckpoints: TWENTIETHS,
+    keepCheckpoints: 1000, // all: they are measured when the run is done, and then removed
     keepBest: false,
     sampleEvery: null,
     spikes: null, // what went back would count twice

@@ -8,7 +8,7 @@ import { projection } from "./projection.ts";
 import { RunFiles, type RunResult } from "./run-files.ts";
 import { stripFigure } from "./strips.ts";
 import { toPng } from "./svg.ts";
-import { armTable, circumstances, controls, stageTable, verdicts } from "./tables.ts";
+import { armTable, circumstances, controls, errorTable, stageTable, verdicts } from "./tables.ts";
 
 /** Where a report goes. */
 export interface ReportPlaces {
@@ -56,6 +56,8 @@ function labText(folder: string, comparison: Comparison, results: readonly RunRe
     armTable(comparison),
     "",
     "![Errors at equal operations](pictures/lab-errors.png)",
+    "",
+    errorTable(comparison),
     "",
     "The same held-out captions drawn by each arm at its end (10 steps, guidance 3, one seed):",
     "",

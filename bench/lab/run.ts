@@ -36,7 +36,7 @@ async function trained(files: RunFiles, { config }: Plan, { models }: Design): P
     ...(models !== undefined && { models }),
   });
   const { user, system } = process.cpuUsage(before);
-  files.addSession({ steps, cpuSeconds: (user + system) / 1e6 });
+  if (steps > 0) files.addSession({ steps, cpuSeconds: (user + system) / 1e6 });
   if (!outcome.finished) process.exitCode = outcome.exitCode;
   return outcome.finished;
 }
@@ -51,11 +51,12 @@ async function measured(
   const { models = StageModels } = design;
   const known = new Set(files.points.map(({ stage, step }) => `${stage}/${step}`));
   let before = 0;
-  for (const { name: stage, part, steps, operations } of plan.stages) {
+  for (const { name: stage, part, steps, every, operations } of plan.stages) {
     const root = stageCheckpoints(join(files.run, "checkpoints"), stage);
     const checkpoints = part.learns === "captions" ? await listCheckpoints(root) : [];
     for (const { path, step } of checkpoints) {
-      if (known.has(`${stage}/${step}`)) continue;
+      // A run that was stopped has checkpoints of other steps too.
+      if (step % every !== 0 || known.has(`${stage}/${step}`)) continue;
       const { pipe } = await pipelineFromRun(path, true, "cpu", models);
       const tflop = (before + step * operations) / 1e12;
       const point = { stage, step, tflop, ...(await measure.of(pipe)) };
@@ -83,10 +84,13 @@ async function finish(
     const sheet = await contactSheet(images, { columns: images.length, cell: SIDE });
     await sheet.save(path);
   }
+  const ended = await measure.atEnd(pipe);
+  const sum = (values: readonly number[]): number => values.reduce((all, each) => all + each, 0);
+  const other = sum(ended.rightOther) / ended.rightOther.length;
+  say(`At the end ${(100 * other).toFixed(1)} % of the other split's pairs`);
   const { transformer } = pipe;
   const { sessions } = files;
   const [counted, cpu] = [sessions.map((s) => s.steps), sessions.map((s) => s.cpuSeconds)];
-  const sum = (values: readonly number[]): number => values.reduce((all, each) => all + each, 0);
   const steps = sum(plan.stages.map((stage) => stage.steps));
   files.finish({
     design: design.name,
@@ -101,7 +105,7 @@ async function finish(
     })),
     weights: transformer.numParameters(),
     points: files.points,
-    ...(await measure.atEnd(pipe)),
+    ...ended,
     seconds: secondsAt(files),
     // Killed processes did not tell; what they did counts as what the others did.
     cpuSeconds: (sum(cpu) * steps) / sum(counted),

@@ -1,5 +1,6 @@
 import type { ComparedArm, Comparison } from "./compare.ts";
 import { type Interval, median } from "./curves.ts";
+import { LOG_SNRS } from "./measured.ts";
 import { readOptions } from "./options.ts";
 import type { RunResult } from "./run-files.ts";
 
@@ -59,6 +60,16 @@ export function armTable({ arms, budget }: Comparison): string {
   ];
   return table(head, rows);
 }
+
+/** Errors of the picture found at each noise level at the end, in the median over the seeds. */
+export const errorTable = ({ arms }: Comparison): string =>
+  table(
+    ["log(α²/σ²)", ...LOG_SNRS.map(String)],
+    arms.map(({ name, errors }) => [
+      name,
+      ...LOG_SNRS.map((_, level) => median(errors.map((own) => own[level] ?? 0)).toPrecision(3)),
+    ]),
+  );
 
 /** What an arm says of the design that it does without. */
 function verdict({ name, what, without, ratio, gain }: ComparedArm): string {
