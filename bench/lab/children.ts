@@ -53,6 +53,7 @@ export class Children {
     const child = spawn(process.execPath, args, {
       env: { ...process.env, OMP_NUM_THREADS: `${this.#threads}` },
       stdio: ["ignore", log, log],
+      detached: true, // a terminal's Ctrl+C would reach it beside the one that is passed on, and a second ends it at once
     });
     closeSync(log);
     this.#running.add(child);
