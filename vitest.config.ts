@@ -17,7 +17,7 @@ export default defineConfig({
     maxWorkers: 2,
     // Two workers and their children share two cores: one thread each, or their OpenMP teams wait for each other.
     env: { OMP_NUM_THREADS: "1" },
-    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 300_000,
   },

@@ -1,15 +1,11 @@
 import type { RgbImage } from "../images/index.ts";
-import { pixArtDimensions } from "../models/pixart/config.ts";
 import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
-import { sizeConditions } from "../pipelines/noise-predictor.ts";
-import { disposeText, type EncodedText } from "../pipelines/text-encoding.ts";
-import { type Scheduler, schedulerNamed } from "../schedulers/index.ts";
-import type { Tensor } from "../torch/index.ts";
+import { disposeText } from "../pipelines/text-encoding.ts";
 import * as torch from "../torch/index.ts";
+import { captionStates, rowsOf } from "./caption-states.ts";
 import { cleanLatents } from "./clean-latents.ts";
+import { DenoisingErrors, type FixedNoise } from "./denoising-errors.ts";
 import { randomOrder } from "./random-order.ts";
-
-// Shapes: K captions to choose from, N noisy versions of a picture, L caption tokens, C latent channels, h and w size of a latent picture.
 
 /** What is said of a picture. */
 export interface DescribedThing {
@@ -25,16 +21,13 @@ export interface CaptionedPicture extends DescribedThing {
   readonly image: RgbImage;
 }
 
-/** How {@link measureChoice} asks. */
-export interface ChoiceOptions {
+/**
+ * How {@link measureChoice} asks. Noise levels are −3 and −1 unless given, with two noises each; the seed, 0 unless given, is also
+ * that of the wrong captions.
+ */
+export interface ChoiceOptions extends Partial<FixedNoise> {
   /** Captions to choose from, the right one among them. Default 8. */
   readonly captions?: number;
-  /** Noise levels as log(α²/σ²). Default −3 and −1. */
-  readonly logSnrs?: readonly number[];
-  /** Noises at each level, the same for all pictures. Default 2. */
-  readonly noises?: number;
-  /** Of the noises and the wrong captions. Default 0. */
-  readonly seed?: number;
   /** Asks each picture another's question: what is found then is chance. */
   readonly shuffled?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
@@ -66,9 +59,22 @@ export async function measureChoice(
   others: readonly DescribedThing[],
   options: ChoiceOptions = {},
 ): Promise<ChoiceResult> {
-  const { captions, logSnrs, noises, seed, shuffled } = { ...DEFAULTS, ...options };
+  const right = await chooseCaptions(pipe, pictures, others, options);
+  const { captions } = { ...DEFAULTS, ...options };
+  const count = right.filter((one) => one).length;
+  return { rate: count / right.length, chance: 1 / captions, n: right.length };
+}
+
+/** The same, picture by picture: whether its own caption was chosen. */
+export async function chooseCaptions(
+  pipe: PixArtAlphaPipeline,
+  pictures: readonly CaptionedPicture[],
+  others: readonly DescribedThing[],
+  options: ChoiceOptions = {},
+): Promise<boolean[]> {
+  const { captions, shuffled, onProgress, ...noise } = { ...DEFAULTS, ...options };
   const questions = pictures.map((picture, i) => {
-    const generator = torch.stream(seed, "choice/captions", i);
+    const generator = torch.stream(noise.seed, "choice/captions", i);
     return [picture, ...wrongAnswers(picture, others, captions - 1, generator)];
   });
   const answers = [...new Set(questions.flat().map(({ caption }) => caption))];
@@ -76,46 +82,26 @@ export async function measureChoice(
     pipe,
     pictures.map(({ image }) => image),
   );
-  const text = await textOf(pipe, answers);
-  using scheduler = schedulerNamed("ddim", {
-    ...pipe.scheduler.toConfig(),
-    clip_sample: false,
-    thresholding: false,
-  });
-  scheduler.setTimesteps(1);
-  const levels = timestepsAt(scheduler, logSnrs);
-  let chosen = 0;
+  const text = await captionStates(pipe, answers);
+  using denoising = new DenoisingErrors(pipe, noise);
   try {
-    for (const i of pictures.keys()) {
+    return pictures.map((_, i) => {
       // Half of all pictures further on is another picture, whose captions have nothing to do with this one.
       const asked = shuffled ? (i + Math.ceil(pictures.length / 2)) % pictures.length : i;
       const rows = questions[asked]?.map(({ caption }) => answers.indexOf(caption)) ?? [];
-      const errors = torch.noGrad(() =>
-        torch.tidy(() => {
-          const original = clean.narrow(0, i, 1); // (1, C, h, w)
-          const states = rowsOf(text, rows);
-          const each = levels.flatMap((timestep, level) =>
-            Array.from({ length: noises }, (_, k) => {
-              const generator = torch.stream(seed, "choice/noise", level * noises + k);
-              const noise = torch.randn(original.shape, { generator }).to({
-                device: original.device,
-                dtype: original.dtype,
-              });
-              const noisy = scheduler.addNoise(original, noise, [timestep]);
-              return errorsOf(pipe, scheduler, { noisy, original, states, timestep });
-            }),
-          );
-          return torch.stack(each).sum([0]).toFloat32Array(); // (K)
-        }),
+      const errors = torch.tidy(() =>
+        denoising
+          .of(clean.narrow(0, i, 1), rowsOf(text, rows))
+          .sum([0])
+          .toFloat32Array(),
       );
+      onProgress?.(i + 1, pictures.length);
       const least = Math.min(...errors);
-      if (errors[0] === least && errors.indexOf(least, 1) === -1) chosen += 1;
-      options.onProgress?.(i + 1, pictures.length);
-    }
+      return errors[0] === least && errors.indexOf(least, 1) === -1;
+    });
   } finally {
     disposeText(text);
   }
-  return { rate: chosen / pictures.length, chance: 1 / captions, n: pictures.length };
 }
 
 /** Captions of other things, in the same style where there are styles. */
@@ -140,71 +126,4 @@ function wrongAnswers(
   throw new TooFewCaptionsError(
     `Expected captions of ${count + 1} things${kind} to choose from but received ${found.length + 1}`,
   );
-}
-
-/** The captions' states, a row each. */
-async function textOf(
-  pipe: PixArtAlphaPipeline,
-  captions: readonly string[],
-): Promise<EncodedText> {
-  const request = pipe.checkInputs(captions, { guidanceScale: 1, cleanCaption: false });
-  return (await pipe.encodePrompt(request)).positive;
-}
-
-function rowsOf(
-  { hiddenStates, attentionMask }: EncodedText,
-  rows: readonly number[],
-): EncodedText {
-  const index = torch.tensor([...rows], { dtype: "int64", device: hiddenStates.device });
-  return {
-    hiddenStates: hiddenStates.indexSelect(0, index),
-    attentionMask: attentionMask.indexSelect(0, index),
-  };
-}
-
-/** The timesteps whose log(α²/σ²) are nearest to the wanted ones. */
-function timestepsAt(scheduler: Scheduler, logSnrs: readonly number[]): number[] {
-  const count = Number(scheduler.toConfig().num_train_timesteps);
-  const timesteps = Array.from({ length: count }, (_, t) => t);
-  const alphas = torch.tidy(() =>
-    scheduler.addNoise(torch.ones([count, 1]), torch.zeros([count, 1]), timesteps).toFloat32Array(),
-  );
-  return logSnrs.map((wanted) => {
-    const distances = Array.from(alphas, (alpha) =>
-      Math.abs(Math.log(alpha ** 2 / (1 - alpha ** 2)) - wanted),
-    );
-    return distances.indexOf(Math.min(...distances));
-  });
-}
-
-interface Question {
-  /** (1, C, h, w) */
-  readonly noisy: Tensor;
-  /** (1, C, h, w) */
-  readonly original: Tensor;
-  /** Of K captions. */
-  readonly states: EncodedText;
-  readonly timestep: number;
-}
-
-/** Mean squared errors (K) of the picture that the model finds under each caption. */
-function errorsOf(
-  { transformer, vaeScaleFactor }: PixArtAlphaPipeline,
-  scheduler: Scheduler,
-  { noisy, original, states, timestep }: Question,
-): Tensor {
-  const rows = states.hiddenStates.size(0);
-  const input = torch.cat(Array.from({ length: rows }, () => noisy)); // (K, C, h, w)
-  const output = transformer.call(input, {
-    encoderHiddenStates: states.hiddenStates,
-    encoderAttentionMask: states.attentionMask,
-    timestep: torch.full([rows], timestep, { dtype: "float32", device: input.device }),
-    addedCondKwargs: pixArtDimensions(transformer.config).usesAdditionalConditions
-      ? sizeConditions(input, rows, vaeScaleFactor)
-      : undefined,
-  });
-  const prediction = output.narrow(1, 0, input.size(1));
-  const { predOriginalSample } = scheduler.step(prediction, timestep, input);
-  if (predOriginalSample === undefined) throw new Error("Expected DDIM to find the picture");
-  return predOriginalSample.float().sub(original.float()).square().flatten(1).mean([1]);
 }

@@ -60,7 +60,9 @@ export interface ForecastOptions {
 /** Forecasts memory and disk from the shapes of all stages. */
 export async function forecastRun(options: ForecastOptions): Promise<RunForecast> {
   const { config, data, folder, cache, device, processes, tokenizer, captionsCached } = options;
-  const vocabSize = "vocabSize" in config.tokenizer ? config.tokenizer.vocabSize : 0;
+  // A tokenizer that is made from the captions is not there yet, and has at most so many pieces.
+  const vocabSize =
+    "vocabSize" in config.tokenizer ? config.tokenizer.vocabSize : (tokenizer?.vocabSize ?? 0);
   const shapes = new Map<ResolvedStage, StageShapes>();
   for (const stage of config.stages) {
     const facts = { classCount: data.classCount, vocabSize };

@@ -43,17 +43,19 @@ export const runFolderOf = (path: string): string =>
 /**
  * The text-to-image pipeline of a run folder's newest checkpoint, or of one checkpoint of a run, with averaged weights
  * unless `averaged` is false.
+ * @param Models what the run's models were built with
  */
 export async function pipelineFromRun(
   path: string,
   averaged: boolean,
   device: Device = "cpu",
+  Models: typeof StageModels = StageModels,
 ): Promise<RunPipeline> {
   const given = resolve(path);
   const isCheckpoint = isCheckpointFolder(given);
   const run = runFolderOf(given);
   const config = readRunConfig(run);
-  const models = new StageModels(config, join(run, "checkpoints"), device);
+  const models = new Models(config, join(run, "checkpoints"), device);
   const { stage, checkpoint } = isCheckpoint
     ? await explicitCheckpoint(config, given)
     : await newestCheckpoint(config, models, run);

@@ -5,6 +5,7 @@ import {
   type AutoencoderKL,
   addAdapter,
   type DiTTransformer2DModel,
+  type FromDiTOptions,
   PixArtControlNetAdapterModel,
   type PixArtTransformer2DModel,
   pixArtFromDiT,
@@ -176,13 +177,25 @@ export class StageModels {
       const dit = this.dit(before, vae, await this.finished(before), true);
       const generator = torch.stream(seed, "init/re-parametrisation", 0);
       const captionChannels = await widthOf(textEncoder);
-      const converted = pixArtFromDiT(dit, { captionChannels, generator });
+      const converted = this.fromDiT(dit, { captionChannels, generator });
       // What DiT has no counterpart of, the micro-conditions' embedders, keeps its first weights.
       transformer.loadStateDict(new Map([...transformer.stateDict(), ...converted.stateDict()]));
       converted.dispose();
       dit.dispose();
     }
     return this.#withParts(stage, transformer, textEncoder, tokenizer);
+  }
+
+  /** What a class-conditional stage hands on to the transformer after it. To be overridden by experiments. */
+  protected fromDiT(dit: DiTTransformer2DModel, options: FromDiTOptions): PixArtTransformer2DModel {
+    return pixArtFromDiT(dit, options);
+  }
+
+  /** A stage's transformer as it is before any training. To be overridden by experiments. */
+  protected buildTransformer(
+    ...given: Parameters<typeof buildTransformer>
+  ): ReturnType<typeof buildTransformer> {
+    return buildTransformer(...given);
   }
 
   /** With the weights that the config gives them. */
@@ -219,7 +232,8 @@ export class StageModels {
     textEncoder: TextToImageModels["textEncoder"],
   ): Promise<PixArtTransformer2DModel> {
     const latents = this.#latents(stage, vae);
-    const made = await buildTransformer(this.#config, stage, latents, () => widthOf(textEncoder));
+    const width = (): Promise<number> => widthOf(textEncoder);
+    const made = await this.buildTransformer(this.#config, stage, latents, width);
     return made.to({ device: this.device });
   }
 

@@ -59,6 +59,8 @@ export interface TrainOptions {
   readonly recipe?: Recipe | undefined;
   /** Called after each step. */
   readonly onStep?: (place: RunPlace) => void;
+  /** What builds the stages' models: another class for experiments with models that no config names. */
+  readonly models?: typeof StageModels;
 }
 
 /** A run folder, held by this process, and what it learns from. */
@@ -139,13 +141,13 @@ export class TrainSession {
   }
 
   async #runStages(): Promise<boolean> {
-    const { say, resume } = this.#options;
+    const { say, resume, models: Models = StageModels } = this.#options;
     const data = this.#data;
     this.#reportData(data);
     // The run's own is made in the run folder, where that still is.
     const { folder: sharedCache } = this.#config.dataset.cache;
     if (sharedCache !== null) makeFolderSync(sharedCache);
-    const models = new StageModels(this.#config, this.#run.checkpoints, this.#device, (message) => {
+    const models = new Models(this.#config, this.#run.checkpoints, this.#device, (message) => {
       if (this.#world.isFirst) this.#journal.warn(message);
     });
     const context: CurriculumContext = {

@@ -68,6 +68,13 @@ describe("pixart train --dry-run", () => {
     expect(existsSync(inRoot("dry"))).toBe(false);
   });
 
+  it("plans a new text encoder for a tokenizer that is there", async () => {
+    const tokenizer = { pretrained: encoders, subfolder: "tokenizer", maxLength: 32 };
+    const path = write("other-words", { ...base, tokenizer });
+    const { stderr } = await pixartHere("train", path, "--work-dir", inRoot("w"), "--dry-run");
+    expect(stderr).toContain("Plan: 4 stages, 48 steps in total");
+  });
+
   it("refuses what memory and disk cannot hold, all at once and with what to do, before anything is made", async () => {
     const layerBytes = 4 * 16 * (32 * 72) ** 2;
     // Its weights alone would fit into the machine.

@@ -4,6 +4,7 @@ import * as torch from "../../torch/index.ts";
 import type { DiTConfig } from "../dit/config.ts";
 import { DiTTransformer2DModel } from "../dit/transformer.ts";
 import { pixArtFromDiT } from "./from-dit.ts";
+import { PixArtTransformer2DModel } from "./transformer.ts";
 
 const tiny: Partial<DiTConfig> = {
   sampleSize: 8,
@@ -90,6 +91,18 @@ describe("pixArtFromDiT", () => {
     expect(block.attn2.toOut.weight.grad?.abs().amax().item()).toBeGreaterThan(0);
     const { linear1 } = model.captionProjection ?? {};
     expect(linear1?.weight.detach().std().item()).toBeCloseTo(0.02, 2);
+  });
+
+  it("takes over the trunk alone where the modulation is to be fresh", () => {
+    const options = { captionChannels: 32, generator: torch.generator(1) };
+    const fresh = pixArtFromDiT(dit, { ...options, modulation: "fresh" });
+    const first = new PixArtTransformer2DModel(fresh.config).initializeWeights(torch.generator(1));
+    const [taken, drawn] = [model.namedParameters(), first.namedParameters()];
+    const isModulation = (key: string): boolean => /^adaln_single|scale_shift_table$/.test(key);
+    for (const [key, parameter] of fresh.namedParameters()) {
+      const wanted = isModulation(key) ? drawn.get(key) : taken.get(key);
+      expect(wanted?.detach().equal(parameter.detach()), key).toBe(true);
+    }
   });
 
   it("refuses a DiT that PixArt cannot take over", () => {

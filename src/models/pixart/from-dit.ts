@@ -12,6 +12,11 @@ export interface FromDiTOptions {
   readonly captionChannels: number;
   /** The time at which both models are to agree. */
   readonly timestep?: number;
+  /**
+   * `matched`: shifts, scales and gates are DiT's at `timestep`. `fresh`: all that adaLN-single has keeps the paper's first weights,
+   * its embedding of time too, as in the paper's ablation without re-parameterisation. Default `matched`.
+   */
+  readonly modulation?: "matched" | "fresh";
   /** What the layers that DiT lacks are drawn from. */
   readonly generator?: Generator | undefined;
 }
@@ -19,8 +24,10 @@ export interface FromDiTOptions {
 /** Parameters that PixArt takes over from DiT as they are: the start of their key here and there. */
 const carriedOver: readonly (readonly [pixArt: RegExp, diT: string])[] = [
   [/^(?:pos_embed|transformer_blocks\.\d+\.(?:attn1|ff))\./, "$&"],
-  [/^adaln_single\.emb\.timestep_embedder\./, "timestep_embedder."],
   [/^proj_out\./, "proj_out_2."],
+];
+const timeCarriedOver: typeof carriedOver = [
+  [/^adaln_single\.emb\.timestep_embedder\./, "timestep_embedder."],
 ];
 
 /**
@@ -30,7 +37,7 @@ const carriedOver: readonly (readonly [pixArt: RegExp, diT: string])[] = [
  */
 export function pixArtFromDiT(
   dit: DiTTransformer2DModel,
-  { captionChannels, timestep = 500, generator }: FromDiTOptions,
+  { captionChannels, timestep = 500, modulation = "matched", generator }: FromDiTOptions,
 ): PixArtTransformer2DModel {
   const { config } = dit;
   if (config.timestepFreqShift !== 0) {
@@ -63,17 +70,23 @@ export function pixArtFromDiT(
   );
   torch.noGrad(() =>
     torch.tidy(() => {
-      carryOver(dit, model);
+      carryOver(dit, model, carriedOver);
+      if (modulation === "fresh") return;
+      carryOver(dit, model, timeCarriedOver);
       matchModulation(dit, model, timestep);
     }),
   );
   return model;
 }
 
-function carryOver(dit: DiTTransformer2DModel, model: PixArtTransformer2DModel): void {
+function carryOver(
+  dit: DiTTransformer2DModel,
+  model: PixArtTransformer2DModel,
+  rules: typeof carriedOver,
+): void {
   const source = dit.namedParameters();
   for (const [key, parameter] of model.namedParameters()) {
-    const rule = carriedOver.find(([pattern]) => pattern.test(key));
+    const rule = rules.find(([pattern]) => pattern.test(key));
     const value = rule && source.get(key.replace(...rule));
     if (value !== undefined) parameter.copy_(value);
   }
