@@ -1,14 +1,16 @@
-import { isLabelled, labelledPictures } from "../../src/evaluation/labelled-pictures.ts";
+import { FeatureCollector } from "../../src/evaluation/collected-features.ts";
+import { EfficientNetLite } from "../../src/evaluation/efficientnet-lite.ts";
 import {
   type CaptionedPicture,
   chooseCaptions,
   type DescribedThing,
 } from "../../src/evaluation/measure-choice.ts";
 import { measureErrors } from "../../src/evaluation/measure-errors.ts";
+import { NearestPictures } from "../../src/evaluation/nearest-pictures.ts";
+import { readPictures } from "../../src/evaluation/read-pictures.ts";
 import type { RgbImage } from "../../src/images/index.ts";
 import type { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import { loadTrainingData } from "../../src/training/training-data.ts";
-import { ContentMeasure } from "./content.ts";
 import type { LabOptions } from "./options.ts";
 import type { Pair } from "./pairs.ts";
 import { dataFolder } from "./prepare.ts";
@@ -48,18 +50,24 @@ export interface Strip {
 
 type RealPair = Pair & CaptionedPicture;
 
+/** What sees the content of pictures, and the real ones as it sees them. */
+interface ContentJudge {
+  readonly network: EfficientNetLite;
+  readonly known: NearestPictures;
+}
+
 /** Measures pipelines on a lab's pairs, always with the same noise. */
 export class Measure {
   readonly #options: LabOptions;
   readonly #pairs: readonly Pair[];
   readonly #real: readonly RealPair[];
-  readonly #content: ContentMeasure | undefined;
+  readonly #content: ContentJudge | undefined;
 
   private constructor(
     options: LabOptions,
     pairs: readonly Pair[],
     real: readonly RealPair[],
-    content: ContentMeasure | undefined,
+    content: ContentJudge | undefined,
   ) {
     this.#options = options;
     this.#pairs = pairs;
@@ -72,16 +80,21 @@ export class Measure {
     const choice = { folder: dataFolder(folder, "own"), things: null, styles: null };
     const { train, heldout } = await loadTrainingData(choice);
     const { features } = options;
-    const examples = [...heldout, ...(features === null ? [] : train)].filter(isLabelled);
-    const images = await labelledPictures(examples, SIDE);
-    const real = examples.flatMap(({ file }, i): RealPair[] => {
-      const pair = pairs.find(({ file_name }) => file_name === file);
-      const image = images[i]?.image;
-      return pair === undefined || image === undefined
-        ? []
-        : [{ ...pair, image, caption: pair.text }];
-    });
-    const content = features === null ? undefined : await ContentMeasure.open(features, real);
+    const network = features === null ? undefined : EfficientNetLite.fromFile(features);
+    const seen = new FeatureCollector({ content: network });
+    const real: RealPair[] = [];
+    const examples = [...heldout, ...(network === undefined ? [] : train)];
+    for await (const { entries, images } of readPictures(examples, SIDE)) {
+      const known = entries.flatMap(({ file }, i): RealPair[] => {
+        const pair = pairs.find(({ file_name }) => file_name === file);
+        return pair === undefined
+          ? []
+          : [{ ...pair, image: images[i] as RgbImage, caption: pair.text }];
+      });
+      real.push(...known);
+      await seen.add(known.map(({ image }) => image));
+    }
+    const content = network && { network, known: new NearestPictures(real, seen.features) };
     return new Measure(options, pairs, real, content);
   }
 
@@ -119,7 +132,10 @@ export class Measure {
       errors: errors.map((level) => level.reduce((sum, each) => sum + each, 0) / level.length),
     };
     if (this.#content === undefined) return measured;
-    return { ...measured, content: await this.#content.rate(await draw(pipe, pairs), pairs) };
+    const { network, known } = this.#content;
+    const drawn = new FeatureCollector({ content: network });
+    await drawn.add(await draw(pipe, pairs));
+    return { ...measured, content: known.rates(pairs, drawn.features).content?.thingRate ?? 0 };
   }
 
   /** At its end. */
