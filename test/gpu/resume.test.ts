@@ -27,7 +27,7 @@ async function trainAndResume(name: string): Promise<void> {
   expect(existsSync(last)).toBe(true);
 }
 
-/** Steps of a run that went on at 3 of 6 are told twice. */
+/** Of the steps after the checkpoint. */
 const lastLosses = (run: string): number[] => both.lossesOf(run).slice(-3);
 
 describe(`a run on ${DEVICE}`, () => {
