@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import config from "./vitest.config.ts";
 
@@ -11,6 +12,8 @@ export default defineConfig({
     ...config.test,
     // cuBLAS sums in one order only with a workspace of its own (docs.nvidia.com/cuda/cublas, "results reproducibility").
     env: { ...config.test?.env, CUBLAS_WORKSPACE_CONFIG: ":4096:8" },
+    // A GPU takes turns, and what keeps it waiting is the processor.
+    maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
     include: ["test/gpu/**/*.test.ts"],
     exclude: ["node_modules/**"],
   },

@@ -38,7 +38,7 @@ export async function xl2Training(
   const { checkpointing = precision === "bfloat16" } = given;
   const base = given.base ?? (await pipelineModel(place, 1));
   const [data, cache] = [join(place.scratch, "data"), join(place.scratch, "cache")];
-  await makePictures(data, 256, Math.max(8, batch));
+  await makePictures(data, 256, Math.max(8, 2 * batch)); // some are held out
   const config = "pixart_alpha_1024_pokemon_blip";
   const options = [
     "--cfg-options",

@@ -52,6 +52,8 @@ async function measure(row: GpuRow, context: GpuContext, left: number): Promise<
       measured: [],
       reason: `${Math.floor(left)} s were left, and it takes ${least}`,
     };
+  if (row.isOfDiffusers && !context.hasDiffusers)
+    return { ...told, measured: [], reason: "Python has no diffusers" };
   mkdirSync(context.scratch);
   try {
     const measured = await row.measure(context);
@@ -78,7 +80,8 @@ async function measureAll(results: string, folder: string): Promise<void> {
     const left = end - performance.now() / 1000;
     process.stderr.write(`${row.name}, ${Math.floor(left)} s left\n`);
     const scratch = join(folder, row.name);
-    rows.push(await measure(row, { device, models, scratch, tiny, hasDiffusers }, left));
+    const { rounds } = row;
+    rows.push(await measure(row, { device, models, scratch, rounds, tiny, hasDiffusers }, left));
     writeResults(results, { device, tiny, versions, rows });
   }
 }

@@ -2,18 +2,16 @@
 import { join } from "node:path";
 import type { Device } from "../../src/torch/index.ts";
 import { threads } from "../machine.ts";
-import { type Comparison, compareSides, type Measured } from "../measure.ts";
+import { type Comparison, compareSides, type Measured, type MeasureOptions } from "../measure.ts";
 import { type Side, type WorkerRequest, worker } from "../sides.ts";
 import { xl2Training } from "../training-rows.ts";
 import { forwardFlops, trainingFlops } from "./flops.ts";
 import type { Pixels, RandomModels } from "./models.ts";
 
-/** What a row is measured with. */
-export interface GpuContext {
+/** What a row is measured with. `scratch` is the row's own. */
+export interface GpuContext extends MeasureOptions {
   readonly device: Device;
   readonly models: RandomModels;
-  /** The row's own folder, which is there. */
-  readonly scratch: string;
   readonly tiny: boolean;
   readonly hasDiffusers: boolean;
 }
@@ -27,6 +25,8 @@ export interface GpuRow {
   readonly pictures?: number;
   /** Seconds that it should be given; with fewer left it is not begun. */
   readonly least: number;
+  /** Whether there is nothing to measure without diffusers. */
+  readonly isOfDiffusers?: boolean;
   /** Floating-point operations of a run, where they are counted. */
   flops?(context: GpuContext): number;
   measure(context: GpuContext): Promise<Measured[]>;
@@ -61,17 +61,9 @@ const product: GpuRow = {
       repeat: 10,
     } as const;
     const [ours, python] = [side(context, "typescript", request), side(context, "python", request)];
-    return compareSides([{ name: "eager", theirs: python, ours }], measuring(context, 5));
+    return compareSides([{ name: "eager", theirs: python, ours }], context);
   },
 };
-
-const measuring = (
-  { scratch }: GpuContext,
-  rounds: number,
-): { rounds: number; scratch: string } => ({
-  scratch,
-  rounds,
-});
 
 const forwardText = (pixels: Pixels): string =>
   `A forward pass of XL/2 at ${pixels} px for one picture with guidance (batch 2), captions of 120 tokens of which 17 are real; diffusers' padded, ours without the padding.`;
@@ -97,44 +89,49 @@ const forward = (pixels: Pixels): GpuRow => ({
       { name: "eager", theirs: eager, ours: side(context, "typescript", ours) },
       { name: "graph", theirs: eager, ours: graph, mayFail: true },
     ];
-    return compareSides(comparisons, measuring(context, 5));
+    return compareSides(comparisons, context);
   },
 });
 
 /** Ours beside torch.compile, which takes a minute or two by itself. */
 const compiledForward = (pixels: Pixels): GpuRow => ({
   name: `forward-${pixels}-compiled`,
-  what: `${forwardText(pixels)} diffusers' by torch.compile with graphs (reduce-overhead); ours as a graph, or as it is without graphs.`,
+  what: `${forwardText(pixels)} diffusers' by torch.compile with graphs (reduce-overhead), ours as it is and as a graph.`,
   rounds: 5,
   least: 75,
+  isOfDiffusers: true,
   pictures: 1,
   flops: ({ models }) => WITH_GUIDANCE * forwardFlops(models.sizeAt(pixels)),
   measure: async (context) => {
     const request = await forwardRequest(context, pixels);
-    const compiled = theirs(context, { ...request, compiled: true });
-    if (compiled === undefined)
-      throw new Error("Python has no diffusers, which torch.compile is for");
-    const graph = context.device.startsWith("cuda");
-    const ours = side(context, "typescript", { ...request, trims: true, graph });
-    return compareSides([{ name: "compiled", theirs: compiled, ours }], measuring(context, 5));
+    const compiled = side(context, "python", { ...request, compiled: true });
+    const ours = { ...request, trims: true };
+    const graph = side(context, "typescript", { ...ours, graph: true });
+    const comparisons: Comparison[] = [
+      { name: "eager", theirs: compiled, ours: side(context, "typescript", ours) },
+      { name: "graph", theirs: compiled, ours: graph, mayFail: true },
+    ];
+    return compareSides(comparisons, context);
   },
 });
 
-const drawing: GpuRow = {
-  name: "steps-20-1024",
-  what: "A whole call at 1024 px: captions by one layer of T5-XXL, 20 steps of DPM-Solver++ with guidance 4.5 through XL/2, and the autoencoder, to a picture in floats.",
+const drawing = (compiled: boolean): GpuRow => ({
+  name: compiled ? "steps-20-1024-compiled" : "steps-20-1024",
+  what: `A whole call at 1024 px: captions by one layer of T5-XXL, 20 steps of DPM-Solver++ with guidance 4.5 through XL/2, and the autoencoder, to a picture in floats${compiled ? "; diffusers' transformer by torch.compile" : ""}.`,
   rounds: 3,
-  least: 40,
+  least: compiled ? 90 : 40,
+  isOfDiffusers: compiled,
   pictures: 1,
   measure: async (context) => {
     const folder = await context.models.pipeline(1024);
     const steps = context.tiny ? 2 : 20;
     const request = { model: "pipeline", folder, prompts: PROMPTS, steps } as const;
+    const python = theirs(context, { ...request, compiled });
     const ours = side(context, "typescript", request);
-    const name = "eager";
-    return compareSides([{ name, theirs: theirs(context, request), ours }], measuring(context, 3));
+    const name = compiled ? "compiled" : "eager";
+    return compareSides([{ name, theirs: python, ours }], context);
   },
-};
+});
 
 /** Pictures a step: as many as make a GPU busy and leave the smaller cards room. */
 const BATCH = 64;
@@ -144,16 +141,15 @@ const training = (compiled: boolean): GpuRow => ({
   what: `A training step of XL/2 at 256 px in bfloat16 (autocast) without checkpointing, batch ${BATCH}: AdamW, gradients clipped. Ours is \`pixart train\` with cached features; Python's a loop that does the step alone, on random features, fused AdamW${compiled ? ", by torch.compile" : ""}.`,
   rounds: 1,
   least: compiled ? 120 : 80,
+  isOfDiffusers: compiled,
   pictures: BATCH,
   flops: ({ models }) => BATCH * trainingFlops(models.sizeAt(256), false),
   measure: async (context) => {
-    const { device, models, tiny, scratch, hasDiffusers } = context;
-    if (compiled && !hasDiffusers)
-      throw new Error("Python has no diffusers, which torch.compile is for");
+    const { device, models, tiny, scratch, rounds, hasDiffusers } = context;
     const [steps, warm, batch] = tiny ? [3, 1, 2] : [25, 5, BATCH];
     const base = await models.pipeline(256);
     const given = { base, device, steps, warm, batch, checkpointing: false };
-    const place = { models: join(scratch, "models"), tiny, ...measuring(context, 1) };
+    const place = { models: join(scratch, "models"), tiny, scratch, rounds };
     const sides = await xl2Training(place, "bfloat16", given);
     const python = compiled ? sides.compiled : hasDiffusers ? sides.theirs : undefined;
     const name = compiled ? "compiled" : "eager";
@@ -166,11 +162,12 @@ export const gpuRows: readonly GpuRow[] = [
   product,
   forward(256),
   forward(1024),
-  drawing,
+  drawing(false),
   training(false),
   forward(512),
   compiledForward(256),
   compiledForward(1024),
+  drawing(true),
   compiledForward(512),
   training(true),
 ];
