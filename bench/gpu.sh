@@ -9,7 +9,7 @@
 #
 # It builds the addon against the torch of the python3 on the PATH (or of PIXART_PYTHON), runs test/gpu, measures rows beside PyTorch and
 # diffusers, and trains models/emoji-small's recipe for the time that is left. OUT, a new or empty folder, gets report.md, report.json, a log
-# of each part, and the model as pieces of a tar (cat emoji.tar.* | tar -x). A part that fails leaves the others alone.
+# of each part, and pictures and model as pieces of a tar (cat made.tar.* | tar -x). A part that fails leaves the others alone.
 # What a bare machine lacks can be carried there: bench/gpu-pack.ts.
 #
 # Exit codes: 0 where every part passed, 1 where one failed or had no time, 2 where nothing could begin.
@@ -142,7 +142,8 @@ build() {
 gpu_tests() {
   local files=()
   if [[ -n $tiny ]]; then files=(forward graph picture); fi
-  PIXART_TEST_DEVICE=$device node node_modules/vitest/vitest.mjs run --config vitest.gpu.config.ts \
+  PIXART_TEST_DEVICE=$device PIXART_TEST_PICTURES=$work/made/pictures \
+    node node_modules/vitest/vitest.mjs run --config vitest.gpu.config.ts \
     --reporter=verbose --reporter=json --outputFile.json="$work/tests.json" "${files[@]}"
 }
 
@@ -154,13 +155,12 @@ measure_rows() {
 }
 
 train() {
-  node --import tsx bench/gpu/train-emoji.ts "$work/emoji" --device "$device" --seconds "$1" ${tiny:+"$tiny"}
-  tar -C "$work/emoji" -cf - . | split -b 15000000 -a 2 -d - "$out/emoji.tar."
+  node --import tsx bench/gpu/train-emoji.ts "$work/made" --device "$device" --seconds "$1" ${tiny:+"$tiny"}
 }
 
 # timeout runs programs, and these are functions.
 export -f build gpu_tests measure_rows train
-export work out device tiny rows
+export work device tiny rows
 
 part build "$(budget_of 180 100)" bash -euo pipefail -c build
 part tests "$(budget_of 150 50)" bash -euo pipefail -c gpu_tests
@@ -169,6 +169,9 @@ part rows "$budget" bash -euo pipefail -c 'measure_rows "$1"' gpu.sh "$((budget 
 budget=$(budget_of 400 100)
 part train "$budget" bash -euo pipefail -c 'train "$1"' gpu.sh "$((budget - 5))"
 
+if [[ -d $work/made ]]; then
+  tar -C "$work/made" -cf - . | split -b 15000000 -a 2 -d - "$out/made.tar."
+fi
 nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader >"$work/gpu.txt" 2>/dev/null || true
 node --import tsx bench/gpu/report.ts "$work" "$out" --device "$device" ${tiny:+"$tiny"} || failed=1
 say "$out/report.md"

@@ -138,7 +138,7 @@ function rowLines({ rows, versions }: GpuResults): string[] {
 const parts = readParts();
 const tests = readTests();
 const rows = existsSync(join(work, "rows.json")) ? readResults(join(work, "rows.json")) : undefined;
-const training = jsonOf("emoji/training.json");
+const training = jsonOf("made/training.json");
 const doctor = jsonOf("doctor.json");
 const gpu = textOf("gpu.txt") || "no NVIDIA GPU";
 const date = new Date().toISOString().slice(0, 10);
@@ -156,7 +156,7 @@ const text = [
   "",
   training === undefined
     ? "No model was trained."
-    : `A model by \`configs/emoji_full.ts\`, in \`emoji.tar.*\`: \`${JSON.stringify(training)}\``,
+    : `A model by \`configs/emoji_full.ts\`, in \`made.tar.*\`: \`${JSON.stringify(training)}\``,
   "",
 ].join("\n");
 writeFileSync(join(out, "report.md"), text);

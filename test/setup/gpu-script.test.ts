@@ -45,8 +45,10 @@ describe("bench/gpu.sh on a CPU", () => {
     const { exitCode, stderr } = await run([out, "--device", "cpu", "--tiny", ...parts]);
     expect(stderr).toContain("rows: 0");
     expect(exitCode).toBe(0);
-    const wanted = ["report.json", "report.md", "rows.log", "tests.log"];
+    const wanted = ["made.tar.00", "report.json", "report.md", "rows.log", "tests.log"];
     expect(readdirSync(out).toSorted()).toEqual(wanted);
+    const made = execFileSync("tar", ["-tf", join(out, "made.tar.00")], { encoding: "utf8" });
+    expect(made).toContain("./pictures/bfloat16.png");
     const { parts: ended, tests, rows } = reportIn(out);
     expect(ended.map(({ name, code }) => [name, code])).toEqual([
       ["tests", 0],
