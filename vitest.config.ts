@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
 const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
 
@@ -18,6 +18,8 @@ export default defineConfig({
     // Two workers and their children share two cores: one thread each, or their OpenMP teams wait for each other.
     env: { OMP_NUM_THREADS: "1" },
     include: ["src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
+    // They want a GPU: vitest.gpu.config.ts.
+    exclude: [...configDefaults.exclude, "test/gpu/**"],
     testTimeout: 120_000,
     hookTimeout: 300_000,
   },

@@ -6,13 +6,14 @@ import type { Run, RunningSide, Side } from "./sides.ts";
 /** Python and us at the same work. */
 export interface Comparison {
   readonly name: string;
-  readonly theirs: Side;
+  /** Left out where Python has not what it takes: ours is measured alone. */
+  readonly theirs?: Side | undefined;
   readonly ours: Side;
   /** Whether a failure is told in the report, and the row goes on. */
   readonly mayFail?: boolean;
 }
 
-/** What came of a comparison: a run of each side for each round. */
+/** What came of a comparison: a run of each side for each round, none of Python's where ours was measured alone. */
 export interface Measured {
   readonly name: string;
   readonly theirs: readonly Run[];
@@ -63,7 +64,7 @@ export async function compareSides(
     for (const [i, comparison] of comparisons.entries()) {
       measured.push(await compare(comparison, running, options));
       const later = comparisons.slice(i + 1).flatMap(({ theirs, ours }) => [theirs, ours]);
-      await closeAllBut(new Set(later));
+      await closeAllBut(new Set(later.filter((side) => side !== undefined)));
     }
   } finally {
     await closeAllBut(new Set());
@@ -78,7 +79,7 @@ async function compare(
 ): Promise<Measured> {
   const { name, mayFail = false } = comparison;
   try {
-    const theirs = await started(comparison.theirs, running);
+    const theirs = comparison.theirs && (await started(comparison.theirs, running));
     const ours = await started(comparison.ours, running);
     return { name, ...(await byTurns(name, theirs, ours, options)) };
   } catch (error) {
@@ -99,18 +100,19 @@ async function started(side: Side, running: Map<Side, RunningSide>): Promise<Run
 
 async function byTurns(
   name: string,
-  theirs: RunningSide,
+  theirs: RunningSide | undefined,
   ours: RunningSide,
   { rounds, scratch }: MeasureOptions,
 ): Promise<Omit<Measured, "name">> {
   const runs: { theirs: Run[]; ours: Run[] } = { theirs: [], ours: [] };
   for (let turn = 1; turn <= rounds; turn++) {
-    const [their, our] = [await theirs.run(turn), await ours.run(turn)];
-    runs.theirs.push(their);
+    const their = await theirs?.run(turn);
+    const our = await ours.run(turn);
+    if (their !== undefined) runs.theirs.push(their);
     runs.ours.push(our);
-    process.stderr.write(`${name}, round ${turn}: ${their.seconds} ${our.seconds}\n`);
+    process.stderr.write(`${name}, round ${turn}: ${their?.seconds ?? ""} ${our.seconds}\n`);
   }
-  if (theirs.save === undefined || ours.errorFrom === undefined) return runs;
+  if (theirs?.save === undefined || ours.errorFrom === undefined) return runs;
   const output = join(scratch, "output.safetensors");
   await theirs.save(output);
   const error = await ours.errorFrom(output);

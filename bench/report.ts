@@ -2,6 +2,7 @@
 import { describeMachine } from "./machine.ts";
 import { best, bestRatio, type Measured, median, roundRatios } from "./measure.ts";
 import type { Bar, Row } from "./rows.ts";
+import type { Run } from "./sides.ts";
 
 /** What came of a row: its comparisons, or why there are none. */
 export interface Outcome {
@@ -10,6 +11,13 @@ export interface Outcome {
   readonly measured: readonly Measured[];
   /** Why there is no number: what the machine lacks, or what went wrong. */
   readonly reason?: string;
+}
+
+/** What the table of comparisons shows of a row. */
+export interface Compared {
+  readonly row: Pick<Row, "name" | "what"> & { readonly pictures?: number | undefined };
+  readonly rounds: number;
+  readonly measured: readonly Measured[];
 }
 
 /** The comparison that a bar is judged by. */
@@ -63,22 +71,36 @@ function barLines({ row, measured, reason }: Outcome): [order: number, line: str
   });
 }
 
-function comparisonLine(row: Row, each: Measured): string {
+function comparisonLine(row: Compared["row"], each: Measured): string {
   if (each.failure !== undefined) return `| ${row.name} | ${each.name} | failed: ${each.failure} |`;
   const { theirs, ours, error } = each;
   const ratios = roundRatios(each);
+  const told = (runs: readonly Run[], value: (runs: readonly Run[]) => string): string =>
+    runs.length === 0 ? "" : value(runs);
+  const sides = (value: (runs: readonly Run[]) => string): string[] =>
+    [theirs, ours].map((runs) => told(runs, value));
+  const { pictures } = row;
   const cells = [
-    ...[theirs, ours].map((runs) => shownTime(best(runs))),
-    times(bestRatio(each)),
-    times(median(ratios)),
+    ...sides((runs) => shownTime(best(runs))),
+    told(theirs, () => times(bestRatio(each))),
+    told(theirs, () => times(median(ratios))),
     ratios.map((ratio) => ratio.toFixed(2)).join(", "),
     error === undefined ? "" : error.toExponential(1),
-    ...[theirs, ours].map((runs) => gigabytes(Math.max(...runs.map(({ peak }) => peak)))),
-    ...[theirs, ours].map((runs) =>
-      row.pictures === undefined ? "" : (row.pictures / best(runs)).toPrecision(3),
-    ),
+    ...sides((runs) => gigabytes(Math.max(...runs.map(({ peak }) => peak)))),
+    ...sides((runs) => (pictures === undefined ? "" : (pictures / best(runs)).toPrecision(3))),
   ];
   return `| ${row.name} | ${each.name} | ${cells.join(" | ")} |`;
+}
+
+/** Each comparison as a table, with what each row is beneath it. */
+export function comparisonTable(outcomes: readonly Compared[]): string[] {
+  return [
+    "| row | comparison | Python | ours | best | median | rounds | error | Python's peak | our peak | Python's pictures/s | ours |",
+    "|--|--|--|--|--|--|--|--|--|--|--|--|",
+    ...outcomes.flatMap(({ row, measured }) => measured.map((each) => comparisonLine(row, each))),
+    "",
+    ...outcomes.map(({ row, rounds }) => `- ${row.name} (${rounds} rounds): ${row.what}`),
+  ];
 }
 
 /** Of a whole run. */
@@ -92,9 +114,6 @@ export interface ReportContext {
 /** The report as Markdown, rows that lose first. */
 export function report(outcomes: readonly Outcome[], context: ReportContext): string {
   const bars = outcomes.flatMap(barLines).toSorted(([a], [b]) => a - b);
-  const lines = outcomes.flatMap(({ row, measured }) =>
-    measured.map((each) => comparisonLine(row, each)),
-  );
   return [
     `# Beside Python, ${context.date}`,
     "",
@@ -107,11 +126,7 @@ export function report(outcomes: readonly Outcome[], context: ReportContext): st
     "",
     "Each comparison, with peaks of resident memory in GB and the error ‖ours − theirs‖ ÷ ‖theirs‖:",
     "",
-    "| row | comparison | Python | ours | best | median | rounds | error | Python's peak | our peak | Python's pictures/s | ours |",
-    "|--|--|--|--|--|--|--|--|--|--|--|--|",
-    ...lines,
-    "",
-    ...outcomes.map(({ row, rounds }) => `- ${row.name} (${rounds} rounds): ${row.what}`),
+    ...comparisonTable(outcomes),
     "",
   ].join("\n");
 }

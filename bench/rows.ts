@@ -193,8 +193,10 @@ const trainXl2 = (precision: "float32" | "bfloat16"): Row => ({
   bars: [{ least: isAmd ? 1.5 : 1.2, of: ["step"] }],
   needs: { memory: 14e9, disk: 22e9, bfloat16: precision === "bfloat16" },
   pictures: 2,
-  measure: async (context) =>
-    compareSides([{ name: "step", ...(await xl2Training(context, precision)) }], context),
+  measure: async (context) => {
+    const { theirs, ours } = await xl2Training(context, precision);
+    return compareSides([{ name: "step", theirs, ours }], context);
+  },
 });
 
 const trainSmall = (precision: "float32" | "bfloat16"): Row => ({

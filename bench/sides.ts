@@ -1,11 +1,11 @@
 /** The sides of a comparison: what is started once and run by turns. */
-import type { DType } from "../src/torch/index.ts";
+import type { Device, DType } from "../src/torch/index.ts";
 import { Worker } from "./processes.ts";
 
 /** What a run took. */
 export interface Run {
   readonly seconds: number;
-  /** Most resident bytes of its process so far; 0 where nobody looks. */
+  /** Most resident bytes of its process so far, or of a device's tensors; 0 where nobody looks. */
   readonly peak: number;
 }
 
@@ -29,16 +29,24 @@ export interface Side {
 
 /** What worker.py and worker.ts are told. */
 export interface WorkerRequest {
-  /** `training` is for worker.py alone: here `pixart train` does that. */
-  readonly model: "transformer" | "vae" | "t5" | "pipeline";
+  /** `training` is for worker.py alone: here `pixart train` does that. `product` is of two square matrices, without a folder. */
+  readonly model: "transformer" | "vae" | "t5" | "pipeline" | "product";
   readonly folder: string;
   readonly threads: number;
+  /** The CPU where left out. */
+  readonly device?: Device;
   readonly dtype?: DType;
   readonly quantize?: "int8";
   /** Whether padding is left out of the caption. */
   readonly trims?: boolean;
-  /** torch.compile with freezing. */
+  /** torch.compile: with freezing on the CPU, with graphs on a GPU. */
   readonly compiled?: boolean;
+  /** Whether the work is recorded as a graph of CUDA and replayed. */
+  readonly graph?: boolean;
+  /** How often it is done in a run, whose seconds are those of one; once where left out. */
+  readonly repeat?: number;
+  /** Rows and columns of a `product`'s matrices. */
+  readonly side?: number;
   /** Prompt and negative prompt, in which TURN stands for the number of the run. */
   readonly prompts?: readonly string[];
   /** Of drawing. */
@@ -51,7 +59,11 @@ export interface TrainingRequest {
   /** A pipeline's. */
   readonly folder: string;
   readonly threads: number;
+  /** The CPU where left out. */
+  readonly device?: Device;
   readonly dtype: DType;
+  /** torch.compile. */
+  readonly compiled?: boolean;
   /** Of the latents. */
   readonly side: number;
   readonly batch: number;
@@ -73,8 +85,8 @@ export const worker = (language: "python" | "typescript", request: WorkerRequest
     const process = await Worker.start(language, request);
     return {
       run: async (turn) => {
-        const { seconds = Number.NaN } = await process.ask({ run: turn });
-        return { seconds, peak: process.peak };
+        const { seconds = Number.NaN, peak = process.peak } = await process.ask({ run: turn });
+        return { seconds, peak };
       },
       save: async (path) => {
         await process.ask({ save: path });
@@ -96,8 +108,8 @@ export const pythonTraining = (request: TrainingRequest): Side =>
   eachTime(async () => {
     const process = await Worker.start("python", request);
     try {
-      const { seconds = Number.NaN } = await process.ask({ run: 0 });
-      return { seconds, peak: process.peak };
+      const { seconds = Number.NaN, peak = process.peak } = await process.ask({ run: 0 });
+      return { seconds, peak };
     } finally {
       await process.close();
     }

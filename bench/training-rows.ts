@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import emojiDemo, { alignment } from "../configs/emoji_demo.ts";
+import type { Device } from "../src/torch/index.ts";
 import { threads } from "./machine.ts";
 import type { MeasureOptions } from "./measure.ts";
 import { EXAMPLE, type ModelPlace, pipelineModel } from "./models.ts";
@@ -15,16 +16,29 @@ type Place = ModelPlace & MeasureOptions;
 const trains = (place: Place, config: string, options: readonly string[], warm: number): Side =>
   eachTime(() => trainingRun(place.scratch, config, options, warm));
 
-/** The Pokémon recipe at 256 px on XL/2. Of T5-XXL one layer: its width is what matters here. */
+/** What a training of XL/2 is like; on the CPU as it can be there. */
+export interface Xl2Training {
+  /** A pipeline's folder for 256 px; one with a single layer of T5-XXL, whose width is what matters here, where left out. */
+  readonly base?: string;
+  readonly device?: Device;
+  readonly steps?: number;
+  /** Steps at the start that don't count. */
+  readonly warm?: number;
+  readonly batch?: number;
+  readonly checkpointing?: boolean;
+}
+
+/** The Pokémon recipe at 256 px on XL/2. */
 export async function xl2Training(
   place: Place,
   precision: Precision,
-): Promise<{ readonly theirs: Side; readonly ours: Side }> {
-  const base = await pipelineModel(place, 1);
+  given: Xl2Training = {},
+): Promise<{ readonly theirs: Side; readonly compiled: Side; readonly ours: Side }> {
+  const { device = "cpu", steps = 4, warm = 1, batch = 2 } = given;
+  const { checkpointing = precision === "bfloat16" } = given;
+  const base = given.base ?? (await pipelineModel(place, 1));
   const [data, cache] = [join(place.scratch, "data"), join(place.scratch, "cache")];
-  const [steps, warm, batch] = [4, 1, 2];
-  const checkpointing = precision === "bfloat16";
-  await makePictures(data, 256, 8);
+  await makePictures(data, 256, Math.max(8, 2 * batch)); // some are held out
   const config = "pixart_alpha_1024_pokemon_blip";
   const options = [
     "--cfg-options",
@@ -33,6 +47,7 @@ export async function xl2Training(
     "autoencoder.subfolder=vae",
     `dataset.folder=${data}`,
     `dataset.cache.folder=${cache}`,
+    `device=${device}`,
     `threads=${threads}`,
     "stages.0.resolution=256",
     `stages.0.batchSize=${batch}`,
@@ -49,6 +64,7 @@ export async function xl2Training(
     model: "training",
     folder: base,
     threads,
+    device,
     dtype: precision,
     side: 32,
     batch,
@@ -61,7 +77,11 @@ export async function xl2Training(
     trainsTextEncoder: false,
     averages: false,
   };
-  return { theirs: pythonTraining(request), ours: trains(place, config, options, warm) };
+  return {
+    theirs: pythonTraining(request),
+    compiled: pythonTraining({ ...request, compiled: true }),
+    ours: trains(place, config, options, warm),
+  };
 }
 
 /** The emoji demo's stage that learns captions, from the demo's own model; Python's in float32 and in autocast. */

@@ -9,6 +9,7 @@ import os
 import statistics
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,26 +21,36 @@ os.dup2(2, 1)  # what libraries print goes to stderr
 REQUEST = json.loads(sys.argv[1])
 FOLDER = Path(REQUEST["folder"])
 DTYPE = getattr(torch, REQUEST.get("dtype", "float32"))
+DEVICE = REQUEST.get("device", "cpu")
+IS_GPU = DEVICE.startswith("cuda")
+PLACE = {"dtype": DTYPE, "device": DEVICE}
 
 
 def inputs():
-    return load_file(FOLDER / "inputs.safetensors")
+    return load_file(FOLDER / "inputs.safetensors", device=DEVICE)
+
+
+def compiled(model):
+    """As a user would have it: constants folded on a CPU, graphs of CUDA on a GPU."""
+    if IS_GPU:
+        return torch.compile(model, mode="reduce-overhead")
+    import torch._inductor.config
+
+    torch._inductor.config.freezing = True
+    return torch.compile(model)
 
 
 def transformer():
     from diffusers import PixArtTransformer2DModel
 
-    model = PixArtTransformer2DModel.from_pretrained(FOLDER, dtype=DTYPE).eval()
+    model = PixArtTransformer2DModel.from_pretrained(FOLDER, dtype=DTYPE).to(DEVICE).eval()
     given = inputs()
     added = {"resolution": None, "aspect_ratio": None}
     if model.use_additional_conditions:
         added = {key: given[key].to(DTYPE) for key in added}
     latents, caption = given["latents"].to(DTYPE), given["caption"].to(DTYPE)
     if REQUEST.get("compiled"):
-        import torch._inductor.config
-
-        torch._inductor.config.freezing = True
-        model = torch.compile(model)
+        model = compiled(model)
     return lambda _: model(
         latents,
         encoder_hidden_states=caption,
@@ -52,7 +63,7 @@ def transformer():
 def vae():
     from diffusers import AutoencoderKL
 
-    model = AutoencoderKL.from_pretrained(FOLDER, dtype=DTYPE).eval()
+    model = AutoencoderKL.from_pretrained(FOLDER, dtype=DTYPE).to(DEVICE).eval()
     latents = inputs()["latents"].to(DTYPE)
     return lambda _: model.decode(latents).sample
 
@@ -60,7 +71,7 @@ def vae():
 def t5():
     from transformers import T5EncoderModel
 
-    model = T5EncoderModel.from_pretrained(FOLDER, dtype=DTYPE).eval()
+    model = T5EncoderModel.from_pretrained(FOLDER, dtype=DTYPE).to(DEVICE).eval()
     ids, mask = inputs()["ids"], inputs()["mask"]
     if REQUEST.get("trims"):
         ids, mask = ids[:, : mask.sum()], mask[:, : mask.sum()]
@@ -72,8 +83,10 @@ def pipeline():
     from diffusers import PixArtAlphaPipeline
     from transformers import T5EncoderModel
 
-    encoder = T5EncoderModel.from_pretrained(FOLDER / "text_encoder", dtype=torch.bfloat16)
-    pipe = PixArtAlphaPipeline.from_pretrained(FOLDER, dtype=DTYPE, text_encoder=None)
+    encoder = T5EncoderModel.from_pretrained(FOLDER / "text_encoder", dtype=torch.bfloat16).to(DEVICE)
+    pipe = PixArtAlphaPipeline.from_pretrained(FOLDER, dtype=DTYPE, text_encoder=None).to(DEVICE)
+    if REQUEST.get("compiled"):
+        pipe.transformer = compiled(pipe.transformer)
     # diffusers rounds what a pipeline draws from to its text encoder's type, so that one encodes and another draws.
     encoding = PixArtAlphaPipeline(**{**pipe.components, "text_encoder": encoder})
     pipe.set_progress_bar_config(disable=True)
@@ -98,6 +111,13 @@ def pipeline():
     return draw
 
 
+def product():
+    """Of two square matrices."""
+    shape = [REQUEST["side"]] * 2
+    x, y = (torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(**PLACE) for seed in (1, 2))
+    return lambda _: x @ y
+
+
 def training():
     """Median seconds of a step, the first WARM left out: a loop that does no more than the step."""
     from diffusers import DDPMScheduler, PixArtTransformer2DModel
@@ -107,29 +127,33 @@ def training():
     side, batch, tokens = REQUEST["side"], REQUEST["batch"], REQUEST["tokens"]
     model = PixArtTransformer2DModel.from_pretrained(
         FOLDER, subfolder="transformer", sample_size=side, dtype=torch.float32
-    ).train()
+    )
+    model = model.to(DEVICE).train()
     if REQUEST["checkpointing"]:
         model.enable_gradient_checkpointing()
     parameters, encoder, vocabulary = list(model.parameters()), None, 4
     if REQUEST["trainsTextEncoder"]:
-        encoder = T5EncoderModel.from_pretrained(FOLDER / "text_encoder", dtype=torch.float32)  # without dropout
+        encoder = T5EncoderModel.from_pretrained(FOLDER / "text_encoder", dtype=torch.float32)
+        encoder = encoder.to(DEVICE)  # without dropout
         parameters += encoder.parameters()
         vocabulary = encoder.config.vocab_size
     optimizer = torch.optim.AdamW(parameters, lr=2e-6, weight_decay=3e-2, fused=True)
     average = EMAModel(parameters, decay=0.995, foreach=True) if REQUEST["averages"] else None
     schedule = DDPMScheduler(beta_start=1e-4, beta_end=0.02)
-    mask = torch.ones(batch, tokens, dtype=torch.int64)
+    mask = torch.ones(batch, tokens, dtype=torch.int64, device=DEVICE)
+    width = model.config.caption_channels
+    run = torch.compile(model) if REQUEST.get("compiled") else model
 
     def step(draw):
         latents, noise = draw(batch, 4, side, side), draw(batch, 4, side, side)
-        times = torch.randint(0, 1000, (batch,))
-        states = draw(batch, tokens, model.config.caption_channels)
-        ids = torch.randint(3, vocabulary, (batch, tokens))
+        times = torch.randint(0, 1000, (batch,), device=DEVICE)
+        states = draw(batch, tokens, width)
+        ids = torch.randint(3, vocabulary, (batch, tokens), device=DEVICE)
         start = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=DTYPE == torch.bfloat16):
+        with torch.autocast(torch.device(DEVICE).type, torch.bfloat16, enabled=DTYPE == torch.bfloat16):
             if encoder is not None:
                 states = encoder(ids, attention_mask=mask).last_hidden_state
-            output = predicted(model, schedule, latents, noise, times, states, mask)
+            output = predicted(run, schedule, latents, noise, times, states, mask)
         velocity = REQUEST["loss"] == "v"
         target = schedule.get_velocity(latents, noise, times) if velocity else noise
         loss = torch.nn.functional.mse_loss(output.chunk(2, 1)[0].float(), target)
@@ -144,10 +168,16 @@ def training():
 
     def steps(_):
         with torch.enable_grad():
-            seconds = [step(torch.randn) for _ in range(REQUEST["steps"])]
+            seconds = [step(partial(torch.randn, device=DEVICE)) for _ in range(REQUEST["steps"])]
         return statistics.median(seconds[REQUEST["warm"] :])
 
     return steps
+
+
+def settle():
+    """Waits until a device has done what was asked of it."""
+    if IS_GPU:
+        torch.cuda.synchronize()
 
 
 def answer(**values):
@@ -158,21 +188,25 @@ def answer(**values):
 def main():
     torch.set_num_threads(REQUEST["threads"])
     torch.manual_seed(0)
-    kinds = {"transformer": transformer, "vae": vae, "t5": t5, "pipeline": pipeline}
+    kinds = {"transformer": transformer, "vae": vae, "t5": t5, "pipeline": pipeline, "product": product}
     run = {**kinds, "training": training}[REQUEST["model"]]()
+    repeat = REQUEST.get("repeat", 1)
     output = None
     answer()
     for line in sys.stdin:
         question = json.loads(line)
         if "save" in question:
-            save_file({"output": output.contiguous()}, question["save"])
+            save_file({"output": output.contiguous().cpu()}, question["save"])
             answer()
             continue
         output = None
         start = time.perf_counter()
-        output = run(question["run"])
-        is_measured = isinstance(output, float)
-        answer(seconds=output if is_measured else time.perf_counter() - start)
+        for _ in range(repeat):
+            output = run(question["run"])
+        settle()
+        seconds = output if isinstance(output, float) else (time.perf_counter() - start) / repeat
+        peak = {"peak": torch.cuda.max_memory_allocated()} if IS_GPU else {}
+        answer(seconds=seconds, **peak)
 
 
 try:

@@ -5,6 +5,7 @@
 #include "dispatch.h"
 #include "distributed.h"
 #include "engine.h"
+#include "graph.h"
 #include "mapping.h"
 #include "operators.h"
 #include "tensor.h"
@@ -40,7 +41,7 @@ static napi_value init(napi_env env, napi_value exports) {
   check(env, napi_add_env_cleanup_hook(env, [](void* tensors) { static_cast<TensorTable*>(tensors)->free_everything(); }, state->tensors));
   add(env, exports, {"installErrors", guarded<InstallErrors>});
   for (const auto* list : {&kTensorExports, &kDispatchExports, &kAutogradExports, &kEngineExports, &kMappingExports,
-                           &kDistributedExports}) {
+                           &kDistributedExports, &kGraphExports}) {
     for (const auto& entry : *list) add(env, exports, entry);
   }
   return exports;

@@ -20,6 +20,7 @@ enum class Tag : uint64_t {
   Group = 0x7069786172745031,
   Reducer = 0x7069786172745231,
   Heartbeat = 0x7069786172744831,
+  Graph = 0x7069786172744331,
 };
 
 // What an external value of this addon points to; null where it is another's, or of another kind.

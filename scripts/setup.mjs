@@ -175,7 +175,8 @@ function buildAddon(torch) {
   const headers = createRequire(import.meta.url)("node-api-headers").include_dir;
   const folders = [`-DTORCH_DIR=${torch.folder}`, `-DNODE_API_HEADERS=${headers}`];
   const failure = "The addon could not be built; the reason is above.";
-  quietly("cmake", ["-S", ROOT, "-B", BUILD, "-G", "Unix Makefiles", ...folders], failure);
+  const generator = works("make", "--version") ? "Unix Makefiles" : "Ninja";
+  quietly("cmake", ["-S", ROOT, "-B", BUILD, "-G", generator, ...folders], failure);
   quietly("cmake", ["--build", BUILD, "--parallel", `${os.availableParallelism()}`], failure);
   writeStamp("stamp", { hash, torch });
 }
@@ -221,7 +222,8 @@ function checkTools({ build, venv }) {
     const compiler = compilers.some((name) => works(name, "--version"));
     need(compiler, "a C++ compiler", "g++", "xcode-select --install");
     need(works("cmake", "--version"), "CMake", "cmake", "brew install cmake");
-    need(works("make", "--version"), "make", "make", "xcode-select --install");
+    const builder = works("make", "--version") || works("ninja", "--version");
+    need(builder, "make", "make", "xcode-select --install");
   }
   if (venv) {
     const python = works("python3", "-c", "import venv, ensurepip");

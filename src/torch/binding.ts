@@ -39,6 +39,11 @@ declare const heartbeatBrand: unique symbol;
 export interface HeartbeatHandle {
   readonly [heartbeatBrand]: "heartbeat";
 }
+declare const graphBrand: unique symbol;
+/** An opaque native recording of a GPU's work. */
+export interface GraphHandle {
+  readonly [graphBrand]: "graph";
+}
 declare const reducerBrand: unique symbol;
 /** An opaque native averager of gradients. */
 export interface ReducerHandle {
@@ -173,6 +178,13 @@ export interface Native {
   ): HeartbeatHandle;
   heartbeatArrive(heartbeat: HeartbeatHandle): void;
   heartbeatStop(heartbeat: HeartbeatHandle): void;
+  // graph.cc
+  graphNew(device: string): GraphHandle;
+  graphBegin(graph: GraphHandle): void;
+  graphEnd(graph: GraphHandle): void;
+  graphLeave(graph: GraphHandle): void;
+  graphReplay(graph: GraphHandle): void;
+  graphFree(graph: GraphHandle): void;
 }
 
 /** Before libgomp loads, and unless the user decided. */

@@ -26,6 +26,7 @@ export {
 export { TensorDisposedError, TorchError } from "./errors.ts";
 export * from "./factories.ts";
 export * as functional from "./functional.ts";
+export { RecordedGraph } from "./graph.ts";
 export { adopt, share, type TensorToken } from "./handover.ts";
 export {
   addmm,

@@ -4,14 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { PixArtConfig } from "../../src/config/index.ts";
 import { RgbImage } from "../../src/images/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { latestCheckpoint } from "../../src/training/checkpoint.ts";
-import { readEvents } from "../../src/training/event-log.ts";
-import { pretrainedConfig, writeTinyEncoders } from "../fixtures/pretrained-config.ts";
+import { writeTinyEncoders } from "../fixtures/pretrained-config.ts";
 import { tinyConfig } from "../fixtures/tiny-config.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
+import { TwoDevices } from "../fixtures/two-devices.ts";
 import { pixartHere } from "./in-process.ts";
 
 // A GPU cannot be had everywhere. This device refuses what one would refuse: operators on tensors of two places.
@@ -20,7 +18,12 @@ const BUILD = fileURLToPath(new URL("../../build", import.meta.url));
 const BASE = fileURLToPath(new URL("../../models/emoji-demo", import.meta.url));
 const DEVICE = "second:0";
 const folder = mkdtempSync(join(tmpdir(), "pixart-second-device-"));
-const at = (name: string): string => join(folder, name);
+// They differ by no more than the rounding of sums in another order.
+const both = new TwoDevices(folder, DEVICE, {
+  lossDigits: 5,
+  weights: { relative: 1e-3, absolute: 1e-5 },
+});
+const at = (name: string): string => both.at(name);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 beforeAll(async () => {
@@ -29,81 +32,6 @@ beforeAll(async () => {
   await writeTinyDataset(at("data"));
   await writeTinyEncoders(at("encoders"), ["a ball, red style", "a ring, blue style"]);
 });
-
-const write = (name: string, config: PixArtConfig): string => {
-  writeFileSync(at(`${name}.json`), JSON.stringify({ ...config, name }));
-  return at(`${name}.json`);
-};
-
-/** What a run's steps and measurements lost. */
-const lossesOf = (run: string): number[] =>
-  readEvents(join(at(run), "events.jsonl")).flatMap((event) => {
-    if (event.type === "step") return [event.loss];
-    if (event.type === "validation") return Object.values(event.losses);
-    return [];
-  });
-
-/** Weights, averages and optimizer state at the end of a run's stage. */
-async function endOf(run: string, stage: string): Promise<Map<string, torch.Tensor>> {
-  const checkpoint = await latestCheckpoint(join(at(run), "checkpoints", stage));
-  if (checkpoint === undefined)
-    throw new Error(`expected a checkpoint of stage ${stage} in ${run}`);
-  return new Map(
-    checkpoint.groups.flatMap((group) =>
-      [...checkpoint.read(group)].map(([key, tensor]) => [`${group}/${key}`, tensor] as const),
-    ),
-  );
-}
-
-/** The runs differ by no more than the rounding of sums in another order. */
-async function expectEqual(run: string, other: string, stages: readonly string[]): Promise<void> {
-  const [losses, others] = [lossesOf(run), lossesOf(other)];
-  expect(losses.length).toBeGreaterThan(0);
-  expect(losses.length).toBe(others.length);
-  for (const [i, loss] of losses.entries()) expect(loss).toBeCloseTo(others[i] ?? Number.NaN, 5);
-  for (const stage of stages) {
-    const [tensors, wanted] = [await endOf(run, stage), await endOf(other, stage)];
-    expect([...tensors.keys()].toSorted()).toEqual([...wanted.keys()].toSorted());
-    for (const [key, tensor] of tensors) {
-      // A bias of all keys moves no attention: its gradient is rounding alone, which some optimizers enlarge.
-      if (/to_k\.bias$/.test(key)) continue;
-      const reference = wanted.get(key) ?? tensor;
-      expect(
-        tensor.to({ dtype: "float64" }).allclose(reference.to({ dtype: "float64" }), 1e-3, 1e-5),
-        key,
-      ).toBe(true);
-    }
-  }
-}
-
-/** Trains a config on both devices, each with features that it made itself unless it shares the CPU's, and compares. */
-async function trainOnBoth(name: string, config: PixArtConfig, shares = false): Promise<void> {
-  const file = write(name, config);
-  for (const device of ["cpu", DEVICE]) {
-    const run = ["--work-dir", at(`${name}-${device}`), "--device", device];
-    const cache = config.dataset.cache?.folder;
-    const own =
-      cache && !shares ? ["--cfg-options", `dataset.cache.folder=${cache}-${device}`] : [];
-    await pixartHere("train", file, ...run, ...own);
-  }
-  await expectEqual(
-    `${name}-${DEVICE}`,
-    `${name}-cpu`,
-    config.stages.map((stage) => stage.name ?? ""),
-  );
-}
-
-/** A fine-tuning on frozen encoders, changed. */
-function fineTuning(
-  changes: object,
-  more: Partial<PixArtConfig> = {},
-  cache: string | null = at("cache"),
-): PixArtConfig {
-  const plain = pretrainedConfig(at("data"), at("encoders"), cache);
-  const [stage] = plain.stages;
-  if (stage?.kind !== "text-to-image") throw new Error("expected a text-to-image stage");
-  return { ...plain, ...more, stages: [{ ...stage, ...changes }] };
-}
 
 describe("a device that is not the CPU", () => {
   it("is one of the engine's", () => {
@@ -140,18 +68,18 @@ describe("a device that is not the CPU", () => {
   });
 
   it("trains the whole curriculum", async () => {
-    await trainOnBoth("curriculum", tinyConfig(at("data")));
+    await both.train("curriculum", tinyConfig(at("data")));
   });
 
   it("fine-tunes, measures held-out loss and samples", async () => {
     const changes = { validateEvery: 2, sampleEvery: 2, ema: { decay: 0.9 } };
     const dataset = { folder: at("data"), heldoutShare: 0.2, cache: { folder: at("cache") } };
-    await trainOnBoth("finetune", fineTuning(changes, { dataset }));
-    const names = readdirSync(at(`finetune-${DEVICE}/samples`));
+    await both.train("finetune", both.fineTuning(changes, { dataset }));
+    const names = readdirSync(at("finetune-there/samples"));
     expect(names.length).toBeGreaterThan(1);
     for (const name of names) {
       const [there, here] = await Promise.all(
-        [DEVICE, "cpu"].map((device) => RgbImage.decode(at(`finetune-${device}/samples/${name}`))),
+        ["there", "here"].map((place) => RgbImage.decode(at(`finetune-${place}/samples/${name}`))),
       );
       expect(there?.data).toEqual(here?.data);
     }
@@ -185,7 +113,7 @@ describe("a device that is not the CPU", () => {
     // Muon makes the small singular values of a gradient, rounding among them, as large as the others: both round alike then.
     torch.setOwnKernels(name !== "muon");
     try {
-      await trainOnBoth(name, fineTuning(changes), name === "muon");
+      await both.train(name, both.fineTuning(changes), name === "muon");
     } finally {
       torch.setOwnKernels(true);
     }
@@ -195,18 +123,22 @@ describe("a device that is not the CPU", () => {
     ["dora", { adapter: { type: "dora", r: 2 }, gradientCheckpointing: true }],
     ["controlnet", { controlnet: { blocks: 1, condition: "edges" } }],
   ])("trains with %s on what it trained before", async (name, changes) => {
-    const transformer = { numLayers: 2, numAttentionHeads: 2, attentionHeadDim: 12 };
-    const plain = fineTuning({ steps: 2 }, { transformer });
-    const [stage] = plain.stages;
-    const stages = [...plain.stages, { ...stage, name: "part", ...changes }];
-    await trainOnBoth(name, { ...plain, stages } as PixArtConfig);
+    await both.train(name, both.onTrained(changes));
   });
 
   it("trains in mixed precision", async () => {
-    const file = write("mixed", fineTuning({ precision: "bfloat16", gradientCheckpointing: true }));
+    const file = both.write(
+      "mixed",
+      both.fineTuning({ precision: "bfloat16", gradientCheckpointing: true }),
+    );
     await pixartHere("train", file, "--work-dir", at("mixed"), "--device", DEVICE);
-    await pixartHere("train", write("float32", fineTuning({})), "--work-dir", at("float32"));
-    const [mixed, exact] = [lossesOf("mixed"), lossesOf("float32")];
+    await pixartHere(
+      "train",
+      both.write("float32", both.fineTuning({})),
+      "--work-dir",
+      at("float32"),
+    );
+    const [mixed, exact] = [both.lossesOf("mixed"), both.lossesOf("float32")];
     expect(mixed).not.toEqual(exact);
     for (const [i, loss] of mixed.entries()) expect(loss).toBeCloseTo(exact[i] ?? Number.NaN, 1);
   });
@@ -227,7 +159,7 @@ describe("a device that is not the CPU", () => {
       join(made, `${picture?.replace(".png", "")}.npy`),
       Buffer.concat([header, values]),
     );
-    const file = write("features", fineTuning({}, {}, at("features-cache")));
+    const file = both.write("features", both.fineTuning({}, {}, at("features-cache")));
     const { stderr } = await pixartHere(
       ...["precompute", file, "--device", DEVICE, "--latent-features", made],
     );
@@ -235,18 +167,18 @@ describe("a device that is not the CPU", () => {
   });
 
   it("encodes in every step", async () => {
-    await trainOnBoth("online", fineTuning({}, {}, null));
+    await both.train("online", both.fineTuning({}, {}, null));
   });
 
   it("goes on with a run that began on another one", async () => {
-    const file = write("moved", fineTuning({ steps: 4, checkpointEvery: 2 }));
+    const file = both.write("moved", both.fineTuning({ steps: 4, checkpointEvery: 2 }));
     await pixartHere("train", file, "--work-dir", at("unmoved"), "--device", "cpu");
     await pixartHere("train", file, "--work-dir", at("moved"), "--device", DEVICE);
     rmSync(at("moved/checkpoints/captions/step-00000004"), { recursive: true });
     await pixartHere("train", file, "--work-dir", at("moved"), "--device", "cpu", "--resume");
-    const tail = lossesOf("moved").slice(-2);
+    const tail = both.lossesOf("moved").slice(-2);
     for (const [i, loss] of tail.entries())
-      expect(loss).toBeCloseTo(lossesOf("unmoved").slice(-2)[i] ?? Number.NaN, 5);
+      expect(loss).toBeCloseTo(both.lossesOf("unmoved").slice(-2)[i] ?? Number.NaN, 5);
   });
 
   it("draws the same picture, from a published model, a run and with an adapter", async () => {
@@ -266,7 +198,7 @@ describe("a device that is not the CPU", () => {
       [BASE, "--scheduler", "lcm"],
       [BASE, "--scheduler", "ddim", "--eta", "1", "--images", "2", "--batch", "2"],
       [BASE, "--init-image", at("picture.png"), "--strength", "0.6", "--mask", at("mask.png")],
-      [at(`lora-${DEVICE}`)],
+      [at("lora-there")],
     ];
     for (const [model, ...more] of samples) {
       const [there, here] = [await draw(DEVICE, model, ...more), await draw("cpu", model, ...more)];

@@ -7,6 +7,7 @@ const CALLS = 60;
 const REFUSED = [
   ...["setDevice", "deviceMemory", "ncclGroup"],
   ...["heartbeatNew", "heartbeatArrive", "heartbeatStop"],
+  ...["graphNew", "graphBegin", "graphEnd", "graphLeave", "graphReplay", "graphFree"],
 ];
 
 it(`${CALLS} calls of each native function with arguments of all kinds end in a result or an error`, async () => {

@@ -229,6 +229,12 @@ const SIGNATURES: Readonly<Record<string, readonly Make[]>> = {
   heartbeatNew: [absurd, whole, text, whole, whole, timeout, timeout, whole, whole],
   heartbeatArrive: [absurd],
   heartbeatStop: [absurd],
+  graphNew: [oneOf("cuda:0", "cuda", "cpu", "nowhere")],
+  graphBegin: [absurd],
+  graphEnd: [absurd],
+  graphLeave: [absurd],
+  graphReplay: [absurd],
+  graphFree: [absurd],
 };
 
 const floats = (...shape: number[]): Handle => {

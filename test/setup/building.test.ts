@@ -72,6 +72,15 @@ describe("an installed package", () => {
     ]);
   });
 
+  it("builds with Ninja where there is no make", async () => {
+    const made = new MadeUpPackage().without("make", "cmake").withTool("ninja", "exit 0");
+    made.withTool("cmake", `echo "$@" >> cmake-called`);
+    const { exitCode, said } = await made.setUp({ torch: madeUpTorch() });
+    expect(said.at(-1)).toBe("Done.");
+    expect(exitCode).toBe(0);
+    expect(fs.readFileSync(made.path("cmake-called"), "utf8")).toContain(" -G Ninja ");
+  });
+
   it("lets a second set-up wait for the first", async () => {
     const made = new MadeUpPackage();
     const torch = madeUpTorch();
