@@ -19,6 +19,7 @@ const ENTRIES = {
   "lock-beat-worker": "files/lock-beat-worker.js",
   "resample-worker": "images/resample-worker.js",
   "parquet-worker": "data/layouts/parquet-worker.js",
+  "engine-process": "cli/engine-process.js",
   "prove-resume-process": "training/prove-resume-process.js",
 };
 

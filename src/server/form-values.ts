@@ -1,0 +1,36 @@
+import type { z } from "zod";
+
+/** A form's texts as the values that a schema wants: numbers, true and false, and JSON for lists. */
+export function formValues(
+  schema: z.ZodObject,
+  fields: Readonly<Record<string, string>>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, text]) => [name, valueFrom(schema.shape[name], text)]),
+  );
+}
+
+function valueFrom(field: z.core.$ZodType | undefined, text: string): unknown {
+  switch (kindOf(field)) {
+    case "number":
+      return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+    case "boolean":
+      return text === "true" ? true : text === "false" ? false : text;
+    case "array":
+      try {
+        return JSON.parse(text);
+      } catch {
+        return text; // the schema says what it should have been
+      }
+    default:
+      return text;
+  }
+}
+
+/** The kind of value below what makes a field optional. */
+function kindOf(field: z.core.$ZodType | undefined): string | undefined {
+  const { def } = field?._zod ?? {};
+  if (def === undefined) return undefined;
+  const inner = "innerType" in def ? (def.innerType as z.core.$ZodType) : undefined;
+  return inner === undefined ? def.type : kindOf(inner);
+}
