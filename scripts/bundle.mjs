@@ -16,6 +16,7 @@ const ENTRIES = {
   index: "index.js",
   engine: "engine.js",
   config: "config/index.js",
+  client: "client/index.js",
   "lock-beat-worker": "files/lock-beat-worker.js",
   "resample-worker": "images/resample-worker.js",
   "parquet-worker": "data/layouts/parquet-worker.js",

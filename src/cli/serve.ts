@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { extname } from "node:path";
 import { pino } from "pino";
@@ -67,33 +67,47 @@ export async function serveCommand(
     engines: setups,
     log,
   });
-  const ended = endedBySignal(server.stop);
-  say(
-    `Listening at ${server.url}; loading ${setups[0]?.models.map(({ name }) => name).join(", ")}`,
-  );
+  const signals = new EndingSignals(server.stop);
   try {
-    await Promise.race([server.ready, ended]);
+    say(
+      `Listening at ${server.url}; loading ${setups[0]?.models.map(({ name }) => name).join(", ")}`,
+    );
+    await Promise.race([server.ready, signals.ended]);
+    log.info({ url: server.url, models: [...server.context.models().values()] }, "ready");
+    await signals.ended;
   } catch (error) {
     await server.stop(0);
     throw error;
+  } finally {
+    signals.ignore();
   }
-  log.info({ url: server.url, models: [...server.context.models().values()] }, "ready");
-  await ended;
 }
 
-/** Settles when the server has ended after a signal. A second one ends the process at once. */
-function endedBySignal(stop: () => Promise<void>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let isAsked = false;
-    const hear = (signal: NodeJS.Signals): void => {
-      if (isAsked) process.exit(1);
-      isAsked = true;
-      say(`${signal}: finishing what was begun; once more ends at once`);
-      stop().then(resolve, reject);
-    };
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, hear);
-  });
+/** Lets a signal end the server, and a second one the process at once. */
+class EndingSignals {
+  /** Settles when the server has ended. */
+  readonly ended: Promise<void>;
+  #hear: (signal: NodeJS.Signals) => void = () => {};
+
+  constructor(stop: () => Promise<void>) {
+    this.ended = new Promise((resolve, reject) => {
+      let isAsked = false;
+      this.#hear = (signal) => {
+        if (isAsked) process.exit(1);
+        isAsked = true;
+        say(`${signal}: finishing what was begun; once more ends at once`);
+        stop().then(resolve, reject);
+      };
+    });
+    for (const signal of ENDING) process.on(signal, this.#hear);
+  }
+
+  ignore(): void {
+    for (const signal of ENDING) process.off(signal, this.#hear);
+  }
 }
+
+const ENDING = ["SIGINT", "SIGTERM"] as const;
 
 function isLoopback(host: string): boolean {
   if (host === "localhost" || host === "::1") return true;
@@ -140,7 +154,7 @@ const NAMED = /^([\w][\w.-]*)=(.+)$/s;
 function namedPlace(text: string): NamedPlace {
   const [, name, place] = NAMED.exec(text) ?? [];
   if (name !== undefined && place !== undefined) return { name, place };
-  const isHubName = /^[\w.-]+\/[\w.-]+$/.test(text);
+  const isHubName = /^[\w.-]+\/[\w.-]+$/.test(text) && !existsSync(text);
   const last = text.replace(/\/+$/, "").split("/").at(-1) ?? text;
   return { name: isHubName ? text : last, place: text };
 }

@@ -57,6 +57,9 @@ const STEPS: Readonly<Record<string, number>> = { low: 10, high: 40, hd: 40 };
 const DEFAULT_STEPS = 20;
 const DEFAULT_GUIDANCE = 4.5;
 const DEFAULT_COMPRESSION = 90;
+/** WebP's, the least of the formats'. */
+const LONGEST_SIDE = 16_383;
+const LONGEST_SHAPE = 16;
 /** Seeds that are drawn for those who give none: as many digits as people copy. */
 const SEEDS = 2 ** 32;
 
@@ -133,8 +136,9 @@ function answerSize(fields: SharedFields, { model, maxPixels, ownSize }: Request
   const [w = 0, h = 0] = named?.split("x").map(Number) ?? [];
   if (sides && named && sizeText(sides) !== named)
     throw badValue("nothing beside width and height", "size", named, "invalid_size");
-  const native = { width: model.nativeSide, height: model.nativeSide };
-  const size = sides ?? (named ? { width: w, height: h } : (ownSize ?? native));
+  const own = within(ownSize ?? { width: model.nativeSide, height: model.nativeSide }, maxPixels);
+  const size = sides ?? (named ? { width: w, height: h } : own);
+  requireShape(size);
   if (size.width * size.height <= maxPixels) return size;
   throw badValue(
     `at most ${maxPixels} pixels, such as ${sizeText(within(size, maxPixels))},`,
@@ -144,9 +148,21 @@ function answerSize(fields: SharedFields, { model, maxPixels, ownSize }: Request
   );
 }
 
+/** Throws for sides that no format holds, and for shapes of which nearly all that is drawn would be cut away. */
+function requireShape(size: Size): void {
+  const [shorter, longer] = [Math.min(size.width, size.height), Math.max(size.width, size.height)];
+  if (longer <= LONGEST_SIDE && longer <= LONGEST_SHAPE * shorter) return;
+  throw badValue(
+    `sides of at most ${LONGEST_SIDE} pixels, one at most ${LONGEST_SHAPE} times the other,`,
+    "size",
+    sizeText(size),
+    "invalid_size",
+  );
+}
+
 /** The same shape with at most so many pixels. */
 function within({ width, height }: Size, maxPixels: number): Size {
-  const scale = Math.sqrt(maxPixels / (width * height));
+  const scale = Math.min(1, Math.sqrt(maxPixels / (width * height)));
   return {
     width: Math.max(1, Math.floor(width * scale)),
     height: Math.max(1, Math.floor(height * scale)),

@@ -4,7 +4,7 @@ import { z } from "zod";
 export const MOST_PICTURES = 10;
 const LONGEST_PROMPT = 32_000;
 const MOST_STEPS = 1000;
-const LONGEST_SIDE = 16_384;
+const LONGEST_SIDE = 16_383;
 
 // Clients send null for what they leave out, and OpenAI's types allow it: so does every field that may be absent.
 

@@ -1,3 +1,4 @@
+import { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Logger } from "pino";
@@ -49,12 +50,16 @@ const GRACE_MS = 30_000;
 /** Time in which answers that are ready must have been taken. */
 const FLUSH_MS = 5000;
 
-/** Lets answers that are under way go out, and closes what stays open after them. */
+/** How often it is looked for connections over which nothing comes any more. */
+const IDLE_CHECK_MS = 20;
+
+/** Lets answers that are under way go out, and closes each connection after them. */
 async function closeServer(server: ReturnType<typeof createAdaptorServer>): Promise<void> {
-  const late = setTimeout(() => {
-    if ("closeAllConnections" in server) server.closeAllConnections();
-  }, FLUSH_MS);
+  if (!(server instanceof Server)) throw new Error("Expected a server of HTTP/1");
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+  const late = setTimeout(() => server.closeAllConnections(), FLUSH_MS);
   await new Promise<void>((resolve) => server.close(() => resolve()));
+  clearInterval(idle);
   clearTimeout(late);
 }
 

@@ -76,6 +76,12 @@ describe("a request that can't be drawn is refused with a sentence", () => {
       "height",
       "Expected width and height together for height but received nothing",
     ],
+    [
+      { prompt: "a", size: "1x99999" },
+      "invalid_size",
+      "size",
+      'Expected sides of at most 16383 pixels, one at most 16 times the other, for size but received "1x99999"',
+    ],
     [{ prompt: "a", sead: 1 }, "unknown_field", "sead", "Unknown field sead. Did you mean seed?"],
     [
       { prompt: "a", quality: "best" },
