@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^pixart$/, replacement: source("index.ts") },
       { find: /^pixart\/torch$/, replacement: source("engine.ts") },
       { find: /^pixart\/config$/, replacement: source("config/index.ts") },
+      { find: /^pixart\/client$/, replacement: source("client/index.ts") },
     ],
   },
   test: {

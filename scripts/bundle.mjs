@@ -16,9 +16,11 @@ const ENTRIES = {
   index: "index.js",
   engine: "engine.js",
   config: "config/index.js",
+  client: "client/index.js",
   "lock-beat-worker": "files/lock-beat-worker.js",
   "resample-worker": "images/resample-worker.js",
   "parquet-worker": "data/layouts/parquet-worker.js",
+  "engine-process": "cli/engine-process.js",
   "prove-resume-process": "training/prove-resume-process.js",
 };
 

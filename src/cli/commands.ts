@@ -5,6 +5,7 @@ import { addDatasetCommands } from "./dataset-commands.ts";
 import { addDrawingCommands } from "./drawing-commands.ts";
 import { addRunsCommands } from "./runs-commands.ts";
 import { addScaleCommands } from "./scale-commands.ts";
+import { addServeCommands } from "./serve-commands.ts";
 import { addTrainingCommands } from "./training-commands.ts";
 
 // Each command's code is loaded when it is called: --help, setup and doctor must work where the engine does not.
@@ -50,5 +51,6 @@ export function addCommands(program: Command): void {
     ),
   );
   addDrawingCommands(program);
+  addServeCommands(program);
   addScaleCommands(program);
 }

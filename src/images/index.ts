@@ -12,7 +12,9 @@ export {
   type Sniffed,
   sniffImage,
 } from "./image-format.ts";
+export { decodeMask } from "./mask.ts";
 export {
+  embedMetadata,
   type PictureMetadata,
   readPictureMetadata,
   type SavedPictureMetadata,

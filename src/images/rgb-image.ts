@@ -173,6 +173,11 @@ export class RgbImage {
     return this.#sharp().jpeg({ quality }).toBuffer();
   }
 
+  /** WebP bytes, for sending and showing; `quality` is 1 to 100. */
+  async encodeWebp(quality = 90): Promise<Uint8Array> {
+    return this.#sharp().webp({ quality }).toBuffer();
+  }
+
   /** Writes a PNG through a temporary sibling and a rename, so that no half picture is ever seen. */
   async save(path: string, metadata?: PictureMetadata): Promise<void> {
     if (!/\.png$/i.test(path)) {

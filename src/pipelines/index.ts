@@ -28,7 +28,13 @@ export type {
 } from "./pixart-alpha-stages.ts";
 export type { EncodedPrompt } from "./prompt-encoding.ts";
 export { PromptPack } from "./prompt-pack.ts";
-export { hasResolutionBins, nearestResolutionBin, type PictureSize } from "./resolution-bins.ts";
+export {
+  hasResolutionBins,
+  nearestResolutionBin,
+  type PictureSize,
+  type TrainedSize,
+  trainedSizes,
+} from "./resolution-bins.ts";
 export { StagedModel } from "./staged-model.ts";
 export type { GuidanceInterval, TgateOptions } from "./step-guidance.ts";
 export type { EncodedText, TextEncoder } from "./text-encoding.ts";

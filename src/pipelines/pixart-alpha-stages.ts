@@ -83,6 +83,8 @@ export interface DenoiseStep {
   readonly timestep: number;
   /** (B, C, H/f, W/f). Valid until the next step is asked for; those of the last step are the caller's to dispose. */
   readonly latents: Tensor;
+  /** (B, C, H/f, W/f): what the model takes for the picture at this step, without noise. Valid until the next step is asked for. */
+  readonly original: Tensor;
 }
 
 /** The stages of a call to `PixArtAlphaPipeline`, in their order; each can be used by itself. */
@@ -244,7 +246,7 @@ export class PixArtAlphaStages {
     try {
       for (const [index, timestep] of timesteps.entries()) {
         signal?.throwIfAborted();
-        const next = torch.noGrad(() =>
+        const [next, original] = torch.noGrad(() =>
           torch.tidy(() => {
             const input = scheduler.scaleModelInput(current, timestep);
             const { prevSample, predOriginalSample } = scheduler.step(
@@ -254,17 +256,19 @@ export class PixArtAlphaStages {
               { generator, eta },
             );
             // One step leads straight to what the model takes for the picture, as in one-step distilled models.
-            const isOneStep = scheduler.timesteps.length === 1 && predOriginalSample !== undefined;
+            const isOneStep = scheduler.timesteps.length === 1 && scheduler.endsAtOriginal;
             const stepped = isOneStep ? predOriginalSample : prevSample;
             const result = start.kept?.restore(stepped, scheduler, timesteps[index + 1]) ?? stepped;
             requireFinite(result, "The transformer", `at step ${index + 1} of ${total}`);
-            return result;
+            // A handle of its own: the result may be this very tensor, and outlives the step.
+            return [result, predOriginalSample.detach()] as const;
           }),
         );
         if (current !== latents) current.dispose();
         current = next;
         isHandedOver = index === total - 1;
-        yield { step: index + 1, total, timestep, latents: current };
+        using clean = original;
+        yield { step: index + 1, total, timestep, latents: current, original: clean };
         await setImmediate();
       }
     } finally {

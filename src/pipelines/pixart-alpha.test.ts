@@ -85,8 +85,8 @@ describe("PixArtAlphaPipeline", () => {
     const { images } = await pipe("a fox", {
       ...fast,
       seed: 1,
-      onStep: ({ latents }) => {
-        using pictures = pipe.decode(latents);
+      onStep: ({ original }) => {
+        using pictures = pipe.decode(original);
         previews.push(...imagesFromTensor(pictures));
       },
     });

@@ -29,6 +29,23 @@ const TABLE_SCALE = 8;
 export const hasResolutionBins = (sampleSize: number, vaeScaleFactor: number): boolean =>
   tables.has(sampleSize) && vaeScaleFactor === TABLE_SCALE;
 
+/** A size that a model was trained on, with its height over its width as the table has it. */
+export interface TrainedSize extends PictureSize {
+  readonly ratio: number;
+}
+
+/** All sizes that a transformer of this `sampleSize` was trained on; none where no table is known. */
+export function trainedSizes(sampleSize: number, vaeScaleFactor: number): TrainedSize[] {
+  const table = tables.get(sampleSize);
+  if (table === undefined || vaeScaleFactor !== TABLE_SCALE) return [];
+  const { bins, scale } = table;
+  return bins.map(([ratio, height, width]) => ({
+    ratio,
+    width: width * scale,
+    height: height * scale,
+  }));
+}
+
 /** The trained size whose aspect ratio is nearest; on a tie the wider one. */
 export function nearestResolutionBin(
   { width, height }: PictureSize,

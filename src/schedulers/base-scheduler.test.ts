@@ -72,6 +72,22 @@ describe("samplers", () => {
     expect(torch.memory().tensors).toBe(before);
   });
 
+  it.each(schedulerNames)("hand out what they take for the clean sample: %s", (name) => {
+    using scheduler = schedulerNamed(name);
+    scheduler.setTimesteps(stepsOf(name));
+    const [first = 0] = scheduler.timesteps;
+    torch.tidy(() => {
+      const clean = torch.tensor([[0.75], [-0.25]]);
+      const noise = torch.tensor([[0.5], [-1.5]]);
+      const noisy = scheduler.addNoise(clean, noise, [first, first]);
+      const output = scheduler.usesLearnedVariance ? torch.cat([noise, noise], 1) : noise;
+      const { predOriginalSample } = scheduler.step(output, first, noisy);
+      const found = predOriginalSample.toFloat32Array();
+      expect(found[0]).toBeCloseTo(0.75, 2);
+      expect(found[1]).toBeCloseTo(-0.25, 2);
+    });
+  });
+
   // The Runge-Kutta steps of PNDM are its first, and the stochastic DPM-Solver adds noise in its last step too.
   const beginLater = schedulerNames.filter((name) => name !== "pndm" && name !== "sde-dpm-solver");
 

@@ -21,6 +21,7 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
   readonly config: Config;
   readonly usesLearnedVariance: boolean = false;
   readonly order: number = 1;
+  readonly endsAtOriginal: boolean = true;
   protected readonly position: StepPosition = new StepPosition();
 
   constructor(config: Config) {

@@ -48,6 +48,7 @@ const LEAST_LAMBDA = -5.1;
  */
 export class ContinuousDPMSolverScheduler extends TrainedScheduler<ContinuousDPMSolverConfig> {
   override readonly className = NAME;
+  override readonly endsAtOriginal = false;
   /** ln α at the timesteps that count. */
   readonly #logAlphas: readonly number[];
   #levels: readonly LogNoiseLevel[] = [];
@@ -105,7 +106,7 @@ export class ContinuousDPMSolverScheduler extends TrainedScheduler<ContinuousDPM
     const remaining = this.timesteps.length - index;
     const { predictionType, solverOrder, lowerOrderFinal } = this.config;
     const isShort = lowerOrderFinal && this.timesteps.length < 10;
-    const [prevSample, latest] = torch.tidy(() => {
+    const [prevSample, predOriginalSample, latest] = torch.tidy(() => {
       const latest = predictOriginal(predictionType, modelOutput, sample, levels[1]);
       const predictions = [latest, ...this.#history.tensors];
       const known = Math.min(solverOrder, predictions.length);
@@ -116,12 +117,12 @@ export class ContinuousDPMSolverScheduler extends TrainedScheduler<ContinuousDPM
         levels,
         arithmetic: float64,
       });
-      return [updated, latest] as const;
+      return [updated, latest.detach(), latest] as const;
     });
     this.#history.push(latest);
     if (remaining === 1) this.#history.clear();
     this.position.advance(index);
-    return { prevSample };
+    return { prevSample, predOriginalSample };
   }
 
   /** `original` with `noise` at one timestep a row, which may be fractional. */

@@ -99,18 +99,18 @@ export class DEISMultistepScheduler extends SolverScheduler<DEISMultistepConfig>
 
   override step(modelOutput: Tensor, timestep: number, sample: Tensor): SchedulerStep {
     const index = this.position.indexOf(timestep);
-    const [prevSample, latest] = torch.tidy(() => {
+    const [prevSample, predOriginalSample, latest] = torch.tidy(() => {
       const { alpha, spread } = this.level(index);
       const original = this.predictOriginal(modelOutput, sample, index);
       const latest = sample.sub(original.mul(alpha)).div(spread);
       const predictions = [latest, ...this.history.tensors];
       const order = this.#orderAt(index, predictions.length);
-      return [this.#move(index, sample, predictions.slice(0, order)), latest] as const;
+      return [this.#move(index, sample, predictions.slice(0, order)), original, latest] as const;
     });
     this.history.push(latest);
     if (index === this.timesteps.length - 1) this.history.clear();
     this.position.advance(index);
-    return { prevSample };
+    return { prevSample, predOriginalSample };
   }
 
   #orderAt(index: number, predictions: number): number {

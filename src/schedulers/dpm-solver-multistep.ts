@@ -87,7 +87,7 @@ export class DPMSolverMultistepScheduler extends SolverScheduler<DPMSolverMultis
     const { algorithmType, solverType } = this.config;
     const integratesNoise = algorithmType === "dpmsolver" || algorithmType === "sde-dpmsolver";
     const isStochastic = algorithmType.startsWith("sde-");
-    const [prevSample, latest] = torch.tidy(() => {
+    const [prevSample, predOriginalSample, latest] = torch.tidy(() => {
       const latest = integratesNoise
         ? this.predictNoise(modelOutput, sample, index)
         : this.predictOriginal(modelOutput, sample, index);
@@ -97,11 +97,12 @@ export class DPMSolverMultistepScheduler extends SolverScheduler<DPMSolverMultis
       const levels = this.levelsAt(index);
       const step = { algorithmType, solverType, order, levels, arithmetic: float32 };
       const updated = dpmSolverUpdate(sample.float(), predictions, step, noise);
-      return [updated.to({ dtype: modelOutput.dtype }), latest] as const;
+      const original = integratesNoise ? this.originalOf(latest, sample, index) : latest.detach();
+      return [updated.to({ dtype: modelOutput.dtype }), original, latest] as const;
     });
     this.history.push(latest);
     if (index === this.timesteps.length - 1) this.history.clear();
     this.position.advance(index);
-    return { prevSample };
+    return { prevSample, predOriginalSample };
   }
 }

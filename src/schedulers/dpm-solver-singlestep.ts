@@ -81,11 +81,11 @@ export class DPMSolverSinglestepScheduler extends SolverScheduler<DPMSolverSingl
     const wanted = this.#orderAt(index);
     const order = Math.min(wanted, this.history.length + 1);
     if (order === 1) this.#keepStart(sample);
-    const [prevSample, latest] = torch.tidy(() => {
-      const latest =
-        algorithmType === "dpmsolver"
-          ? this.predictNoise(modelOutput, sample, index)
-          : this.predictOriginal(modelOutput, sample, index);
+    const [prevSample, predOriginalSample, latest] = torch.tidy(() => {
+      const integratesNoise = algorithmType === "dpmsolver";
+      const latest = integratesNoise
+        ? this.predictNoise(modelOutput, sample, index)
+        : this.predictOriginal(modelOutput, sample, index);
       const noise = algorithmType === "sde-dpmsolver++" ? drawNoise(latest, generator) : undefined;
       const predictions = [latest, ...this.history.tensors];
       const step = {
@@ -96,12 +96,14 @@ export class DPMSolverSinglestepScheduler extends SolverScheduler<DPMSolverSingl
         levels: this.levelsAt(index),
         arithmetic: float32,
       };
-      return [dpmSolverUpdate(this.#start ?? sample, predictions, step, noise), latest] as const;
+      const original = integratesNoise ? this.originalOf(latest, sample, index) : latest.detach();
+      const updated = dpmSolverUpdate(this.#start ?? sample, predictions, step, noise);
+      return [updated, original, latest] as const;
     });
     this.history.push(latest);
     if (index === this.timesteps.length - 1) this.forget();
     this.position.advance(index);
-    return { prevSample };
+    return { prevSample, predOriginalSample };
   }
 
   /** The order at a timestep: 1, 2, … up to the solver's, again and again, and lower where that ends the schedule better. */

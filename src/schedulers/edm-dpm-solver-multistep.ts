@@ -37,6 +37,7 @@ const NAME = "EDMDPMSolverMultistepScheduler";
 /** DPM-Solver++ multistep for models trained as Karras et al. 2022 (arXiv 2206.00364) propose, with the configuration file of diffusers' class. */
 export class EDMDPMSolverMultistepScheduler extends EDMScheduler<EDMDPMSolverMultistepConfig> {
   override readonly className = NAME;
+  override readonly endsAtOriginal = false;
   readonly #history: TensorHistory;
 
   constructor(config: EDMDPMSolverMultistepConfig) {
@@ -75,7 +76,7 @@ export class EDMDPMSolverMultistepScheduler extends EDMScheduler<EDMDPMSolverMul
   ): SchedulerStep {
     const index = this.position.indexOf(timestep);
     const { algorithmType, solverType } = this.config;
-    const [prevSample, latest] = torch.tidy(() => {
+    const [prevSample, predOriginalSample, latest] = torch.tidy(() => {
       const original = this.predictOriginal(modelOutput, sample, this.sigmaAt(index));
       const latest = restrictOriginal(original, this.config);
       const predictions = [latest, ...this.#history.tensors];
@@ -83,12 +84,13 @@ export class EDMDPMSolverMultistepScheduler extends EDMScheduler<EDMDPMSolverMul
       const noise = algorithmType === "sde-dpmsolver++" ? drawNoise(latest, generator) : undefined;
       const levels = this.#levelsAt(index);
       const step = { algorithmType, solverType, order, levels, arithmetic: float32 };
-      return [dpmSolverUpdate(sample, predictions, step, noise), latest] as const;
+      const updated = dpmSolverUpdate(sample, predictions, step, noise);
+      return [updated, latest.detach(), latest] as const;
     });
     this.#history.push(latest);
     if (index === this.timesteps.length - 1) this.#history.clear();
     this.position.advance(index);
-    return { prevSample };
+    return { prevSample, predOriginalSample };
   }
 
   #levelsAt(index: number): DPMSolverLevels {

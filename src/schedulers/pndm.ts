@@ -9,7 +9,7 @@ import {
 } from "./common-fields.ts";
 import { type Fields, flag, oneOf, readFields, type SchedulerJson } from "./config-fields.ts";
 import { levelOfSignal } from "./noise-level.ts";
-import { predictNoise } from "./prediction.ts";
+import { predictNoise, predictOriginal } from "./prediction.ts";
 import type { SchedulerStep } from "./scheduler.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./scheduler-file.ts";
 import { TensorHistory } from "./tensor-history.ts";
@@ -49,6 +49,7 @@ const ADAMS: readonly (readonly [weights: readonly number[], divisor: number])[]
  */
 export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
   override readonly className = NAME;
+  override readonly endsAtOriginal = false;
   readonly #predictions = new TensorHistory(4);
   /** How many steps have been taken, whatever timestep they began at. */
   #taken = 0;
@@ -107,12 +108,20 @@ export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
   override step(modelOutput: Tensor, timestep: number, sample: Tensor): SchedulerStep {
     this.#requirePlanned(timestep);
     const isRungeKutta = this.#taken < this.#rungeKuttaSteps;
+    const predOriginalSample = torch.tidy(() =>
+      predictOriginal(
+        this.config.predictionType,
+        modelOutput,
+        sample,
+        levelOfSignal(this.schedule.at(timestep).acp),
+      ),
+    );
     const prevSample = isRungeKutta
       ? this.#stepRungeKutta(modelOutput, timestep, sample)
       : this.#stepMultistep(modelOutput, timestep, sample);
     this.#taken++;
     if (this.#taken === this.timesteps.length) this.#free();
-    return { prevSample };
+    return { prevSample, predOriginalSample };
   }
 
   /** Throws where `timestep` is not of the schedule, and in the Runge-Kutta steps where it is not the next. */

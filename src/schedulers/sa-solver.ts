@@ -147,7 +147,10 @@ export class SASolverScheduler extends SolverScheduler<SASolverConfig> {
         predictions.slice(0, order),
         tau,
       );
-      return { prevSample, latest, corrected, noise };
+      const original = this.#predictsOriginal
+        ? latest.detach()
+        : this.originalOf(latest, sample, index);
+      return { prevSample, original, latest, corrected, noise };
     });
     const most = lowerOrderFinal ? Math.min(correctorOrder, remaining + 1) : correctorOrder;
     this.#forgetLast();
@@ -161,7 +164,7 @@ export class SASolverScheduler extends SolverScheduler<SASolverConfig> {
     this.history.push(result.latest);
     if (remaining === 1) this.forget();
     this.position.advance(index);
-    return { prevSample: result.prevSample };
+    return { prevSample: result.prevSample, predOriginalSample: result.original };
   }
 
   /** `original` with `noise` at one training timestep a row, as diffusers' class has it. */

@@ -14,6 +14,8 @@ export interface Scheduler extends Disposable {
   readonly timesteps: readonly number[];
   /** Standard deviation of the noise that sampling starts from. For some samplers it depends on the schedule: ask after `setTimesteps`. */
   readonly initNoiseSigma: number;
+  /** Whether a schedule of one step ends at `predOriginalSample`, as diffusers' pipelines have it where its class hands that out. */
+  readonly endsAtOriginal: boolean;
   /** Whether `step` wants the channels in which the model predicts the variance, after those of the noise. */
   readonly usesLearnedVariance: boolean;
   /** Plans a number of steps, or steps of one's own where the sampler can, and forgets what earlier steps left behind. */
@@ -65,6 +67,6 @@ export interface SchedulerStepOptions {
 
 export interface SchedulerStep {
   readonly prevSample: Tensor;
-  /** The clean sample that this step expects, from the samplers of which diffusers gives it. */
-  readonly predOriginalSample?: Tensor;
+  /** The clean sample that this step expects of the model. */
+  readonly predOriginalSample: Tensor;
 }

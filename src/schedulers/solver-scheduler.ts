@@ -52,6 +52,7 @@ export interface SolverConfig
 export abstract class SolverScheduler<
   Config extends SolverConfig,
 > extends TrainedScheduler<Config> {
+  override readonly endsAtOriginal: boolean = false;
   protected override readonly position: StepPosition = new StepPosition({ unplanned: "last" });
   /** Predictions of x0 or of the noise, newest first. */
   protected readonly history: TensorHistory;
@@ -177,11 +178,14 @@ export abstract class SolverScheduler<
     const level = this.level(index);
     const noise = predictNoise(this.config.predictionType, output, sample, level);
     if (!this.config.thresholding) return noise;
-    const original = restrictOriginal(
-      sample.sub(noise.mul(level.spread)).div(level.alpha),
-      this.config,
-    );
+    const original = restrictOriginal(this.originalOf(noise, sample, index), this.config);
     return sample.sub(original.mul(level.alpha)).div(level.spread);
+  }
+
+  /** x0 by a prediction of the noise before the step at `index`. */
+  protected originalOf(noise: Tensor, sample: Tensor, index: number): Tensor {
+    const { alpha, spread } = this.level(index);
+    return sample.sub(noise.mul(spread)).div(alpha);
   }
 
   /** The model's output without what it predicts of the variance. */

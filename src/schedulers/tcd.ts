@@ -22,6 +22,7 @@ const NAME = "TCDScheduler";
  */
 export class TCDScheduler extends TrainedScheduler<TCDConfig> {
   override readonly className = NAME;
+  override readonly endsAtOriginal = false;
 
   constructor(config: TCDConfig) {
     super(config);
@@ -71,15 +72,16 @@ export class TCDScheduler extends TrainedScheduler<TCDConfig> {
     const { acp: acpDown } = this.schedule.at(Math.floor(f32(f32(1 - eta) * target)));
     const down = levelOfSignal(acpDown);
     const kept = f32(this.schedule.at(target).acp / acpDown);
-    const prevSample = torch.tidy(() => {
+    const result = torch.tidy(() => {
       const original = predictOriginal(predictionType, modelOutput, sample, level);
       const noise = predictNoise(predictionType, modelOutput, sample, level);
       const lowered = original.mul(down.alpha).add(noise.mul(down.spread));
-      if (eta === 0 || isLast) return lowered;
+      if (eta === 0 || isLast) return { prevSample: lowered, predOriginalSample: original };
       const drawn = drawNoise(modelOutput, generator, lowered.dtype);
-      return lowered.mul(sqrt32(kept)).add(drawn.mul(sqrt32(f32(1 - kept))));
+      const prevSample = lowered.mul(sqrt32(kept)).add(drawn.mul(sqrt32(f32(1 - kept))));
+      return { prevSample, predOriginalSample: original };
     });
     this.position.advance(index);
-    return { prevSample };
+    return result;
   }
 }

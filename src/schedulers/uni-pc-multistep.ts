@@ -113,13 +113,14 @@ export class UniPCMultistepScheduler extends SolverScheduler<UniPCMultistepConfi
       lowerOrderFinal ? Math.min(solverOrder, remaining) : solverOrder,
       this.history.length + 1,
     );
-    const [prevSample, latest, corrected] = torch.tidy(() => {
+    const [prevSample, predOriginalSample, latest, corrected] = torch.tidy(() => {
       const latest = predictX0
         ? this.predictOriginal(modelOutput, sample, index)
         : this.#predictNoise(modelOutput, sample, index);
       const corrected = last === undefined ? sample : this.#correct(index, last, latest);
       const predictions = [latest, ...this.history.tensors].slice(0, order);
-      return [this.#predict(index, corrected, predictions), latest, corrected] as const;
+      const original = predictX0 ? latest.detach() : this.originalOf(latest, sample, index);
+      return [this.#predict(index, corrected, predictions), original, latest, corrected] as const;
     });
     this.#last?.sample.dispose();
     this.#last = { sample: torch.retain(corrected), order };
@@ -127,7 +128,7 @@ export class UniPCMultistepScheduler extends SolverScheduler<UniPCMultistepConfi
     this.history.push(latest);
     if (remaining === 1) this.forget();
     this.position.advance(index);
-    return { prevSample };
+    return { prevSample, predOriginalSample };
   }
 
   /** The noise, of which diffusers' class knows no threshold. */

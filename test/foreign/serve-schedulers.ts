@@ -108,7 +108,7 @@ function answer(message: Message): unknown {
     });
     return {
       sample: toWire(prevSample),
-      original: predOriginalSample && toWire(predOriginalSample),
+      original: scheduler.endsAtOriginal ? toWire(predOriginalSample) : undefined,
     };
   });
 }

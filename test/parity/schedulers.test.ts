@@ -155,8 +155,8 @@ describe("schedulers against diffusers", () => {
           });
           compare(result.prevSample, theirs.trajectory[step]);
           const original = theirs.originals[step] ?? undefined;
-          expect(result.predOriginalSample === undefined).toBe(original === undefined);
-          if (result.predOriginalSample) compare(result.predOriginalSample, original);
+          expect(scheduler.endsAtOriginal).toBe(original !== undefined);
+          if (original) compare(result.predOriginalSample, original);
           given = asTensor(theirs.trajectory[step], dtype);
         }
         expect(worst).toBeLessThanOrEqual(tolerance);

@@ -1,0 +1,29 @@
+import { setPriority } from "node:os";
+import { EngineLoop } from "../drawing/engine-loop.ts";
+import { preferToEnd } from "../files/prefer-to-end.ts";
+import type { FromEngine, ToEngine } from "../server/engine-messages.ts";
+import { drawingDevice, loadPipeline } from "./load-pipeline.ts";
+
+// What `pixart serve` forks for each device: loads models and draws, and ends with the server.
+
+/** Behind the server and whatever else the machine is for. */
+const NICENESS = 10;
+
+setPriority(NICENESS);
+preferToEnd();
+process.on("disconnect", () => process.exit());
+// A terminal's Ctrl+C reaches both; the server says when it is time to go.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+
+const loop = new EngineLoop({
+  load: async (place, { device, dtype, quantize }) => {
+    const changes = {
+      ...(dtype !== undefined && { dtype }),
+      ...(quantize !== undefined && { quantize }),
+    };
+    const own = drawingDevice(device, changes);
+    return (await loadPipeline(place, { ...changes, device: own })).pipe;
+  },
+  tell: (message: FromEngine) => void process.send?.(message),
+});
+process.on("message", (message: ToEngine) => loop.hear(message));

@@ -1,0 +1,160 @@
+import { existsSync, readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { extname } from "node:path";
+import { pino } from "pino";
+import type { EngineSetup, NamedPlace, PreviewWay } from "../server/engine-messages.ts";
+import { startServer } from "../server/start-server.ts";
+import { keepWorking } from "./output.ts";
+import { say } from "./talk.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** Options of `pixart serve`. */
+export interface ServeCommandOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly apiKey?: readonly string[];
+  readonly apiKeyFile?: string;
+  readonly allowHost?: readonly string[];
+  readonly allowOrigin?: readonly string[];
+  readonly publicUrl?: string;
+  readonly maxQueue: number;
+  readonly maxPixels: number;
+  readonly batch: number | "auto";
+  readonly modelsMemory?: number;
+  readonly preview: PreviewWay | "auto";
+  readonly taesd?: string;
+  readonly adapter?: readonly string[];
+  readonly device: string;
+  readonly dtype: string;
+  readonly quantize?: string;
+  readonly lenient?: boolean;
+  readonly logLevel: string;
+}
+
+const { version } = JSON.parse(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+) as { version: string };
+
+/** `pixart serve MODELS…`: listens until a signal ends it. */
+export async function serveCommand(
+  places: readonly string[],
+  options: ServeCommandOptions,
+): Promise<void> {
+  const keys = keysOf(options);
+  if (!isLoopback(options.host) && keys.length === 0) {
+    throw new UsageError(
+      `Expected --api-key or --api-key-file beside --host ${options.host}, which others can reach, but received none`,
+    );
+  }
+  const setups = setupsOf(places, options);
+  keepWorking();
+  const log = pino(
+    { level: options.logLevel, base: null },
+    { write: (line) => void process.stderr.write(line) },
+  );
+  const server = await startServer({
+    version,
+    host: options.host,
+    port: options.port,
+    keys,
+    allowHosts: options.allowHost ?? [],
+    allowOrigins: options.allowOrigin ?? [],
+    publicUrl: options.publicUrl?.replace(/\/$/, ""),
+    maxQueue: options.maxQueue,
+    maxPixels: options.maxPixels,
+    isLenient: options.lenient ?? false,
+    engineScript: new URL(`./engine-process${extname(import.meta.url)}`, import.meta.url),
+    engines: setups,
+    log,
+  });
+  const signals = new EndingSignals(server.stop);
+  try {
+    say(
+      `Listening at ${server.url}; loading ${setups[0]?.models.map(({ name }) => name).join(", ")}`,
+    );
+    await Promise.race([server.ready, signals.ended]);
+    log.info({ url: server.url, models: [...server.context.models().values()] }, "ready");
+    await signals.ended;
+  } catch (error) {
+    await server.stop(0);
+    throw error;
+  } finally {
+    signals.ignore();
+  }
+}
+
+/** Lets a signal end the server, and a second one the process at once. */
+class EndingSignals {
+  /** Settles when the server has ended. */
+  readonly ended: Promise<void>;
+  #hear: (signal: NodeJS.Signals) => void = () => {};
+
+  constructor(stop: () => Promise<void>) {
+    this.ended = new Promise((resolve, reject) => {
+      let isAsked = false;
+      this.#hear = (signal) => {
+        if (isAsked) process.exit(1);
+        isAsked = true;
+        say(`${signal}: finishing what was begun; once more ends at once`);
+        stop().then(resolve, reject);
+      };
+    });
+    for (const signal of ENDING) process.on(signal, this.#hear);
+  }
+
+  ignore(): void {
+    for (const signal of ENDING) process.off(signal, this.#hear);
+  }
+}
+
+const ENDING = ["SIGINT", "SIGTERM"] as const;
+
+function isLoopback(host: string): boolean {
+  if (host === "localhost" || host === "::1") return true;
+  return isIP(host) === 4 && host.startsWith("127.");
+}
+
+function keysOf({ apiKey = [], apiKeyFile }: ServeCommandOptions): string[] {
+  const ofFile = apiKeyFile === undefined ? [] : readFileSync(apiKeyFile, "utf8").split("\n");
+  const ofEnvironment = (process.env.PIXART_API_KEY ?? "").split(",");
+  const keys = [...apiKey, ...ofFile, ...ofEnvironment].map((key) => key.trim());
+  return [...new Set(keys.filter((key) => key !== ""))];
+}
+
+function setupsOf(places: readonly string[], options: ServeCommandOptions): EngineSetup[] {
+  const models = places.map(namedPlace);
+  const double = models.find(({ name }, i) => models.findIndex((one) => one.name === name) < i);
+  if (double !== undefined) {
+    throw new UsageError(
+      `Expected models of different names but received ${double.name} twice; give one another: other=${double.place}`,
+    );
+  }
+  const adapters = (options.adapter ?? []).map((text) => {
+    if (/^[\w.-]+=./.test(text)) return namedPlace(text);
+    throw new UsageError(`Expected name=place for --adapter but received ${text}`);
+  });
+  const memoryBytes =
+    options.modelsMemory === undefined ? undefined : options.modelsMemory * 2 ** 30;
+  return options.device.split(",").map((device) => ({
+    models,
+    adapters,
+    device: device.trim(),
+    dtype: options.dtype === "float32" ? undefined : options.dtype,
+    quantize: options.quantize,
+    taesd: options.taesd,
+    preview: options.preview,
+    batch: options.batch,
+    memoryBytes,
+  }));
+}
+
+const NAMED = /^([\w][\w.-]*)=(.+)$/s;
+
+/** `name=place`; a place alone is called as its last part. */
+function namedPlace(text: string): NamedPlace {
+  const [, name, place] = NAMED.exec(text) ?? [];
+  if (name !== undefined && place !== undefined) return { name, place };
+  const isHubName = /^[\w.-]+\/[\w.-]+$/.test(text) && !existsSync(text);
+  const last = text.replace(/\/+$/, "").split("/").at(-1) ?? text;
+  return { name: isHubName ? text : last, place: text };
+}

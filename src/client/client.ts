@@ -1,0 +1,150 @@
+import { errorOf, PixartError } from "./pixart-error.ts";
+import { type CallOptions, type EditOptions, editBody, type GenerateOptions } from "./requests.ts";
+import {
+  bytesOf,
+  type DrawEvent,
+  type DrawnPictures,
+  drawnPictures,
+  type ImagesAnswer,
+  type JobAnswer,
+} from "./results.ts";
+import { serverEvents } from "./server-events.ts";
+
+/** Where a server is, and how it lets one in. */
+export interface PixartClientOptions {
+  /** `http://127.0.0.1:7470` */
+  readonly baseUrl: string;
+  readonly apiKey?: string;
+  /** In place of the global one. */
+  readonly fetch?: typeof fetch;
+}
+
+/** What a watched call may be told. */
+interface WatchOptions extends CallOptions {
+  /** Previews a picture; none where left out. */
+  readonly previews?: number;
+}
+
+const GENERATIONS = "/v1/images/generations";
+const EDITS = "/v1/images/edits";
+
+/**
+ * A server of `pixart serve`. Calls throw {@link PixartError} where it refuses or fails, and the signal's reason where they are
+ * ended.
+ * @example
+ * ```ts
+ * const client = new PixartClient({ baseUrl: "http://127.0.0.1:7470" });
+ * for await (const event of client.watch({ prompt: "a fox" }, { previews: 3 }))
+ *   if (event.type === "progress") console.log(`${event.step} of ${event.total}`);
+ * ```
+ */
+export class PixartClient {
+  readonly #base: string;
+  readonly #key: string | undefined;
+  readonly #fetch: typeof fetch;
+
+  constructor({ baseUrl, apiKey, fetch: given }: PixartClientOptions) {
+    this.#base = baseUrl.replace(/\/(v1\/?)?$/, "");
+    this.#key = apiKey;
+    // A browser's fetch wants its window.
+    this.#fetch = given ?? ((input, init) => fetch(input, init));
+  }
+
+  /** Draws pictures from a prompt. */
+  async generate(options: GenerateOptions, { signal }: CallOptions = {}): Promise<DrawnPictures> {
+    return drawnPictures(await this.#post<ImagesAnswer>(GENERATIONS, options, signal));
+  }
+
+  /** Draws pictures from a picture and a prompt, all of it or where a mask says. */
+  async edit(options: EditOptions, { signal }: CallOptions = {}): Promise<DrawnPictures> {
+    return drawnPictures(await this.#post<ImagesAnswer>(EDITS, await editBody(options), signal));
+  }
+
+  /** Draws pictures, telling of all that happens meanwhile. Leaving the loop cancels it. */
+  watch(
+    options: GenerateOptions,
+    call: WatchOptions = {},
+  ): AsyncGenerator<DrawEvent, DrawnPictures, void> {
+    return this.#watch(GENERATIONS, options, call);
+  }
+
+  /** The same for an edit. */
+  async *watchEdit(
+    options: EditOptions,
+    call: WatchOptions = {},
+  ): AsyncGenerator<DrawEvent, DrawnPictures, void> {
+    return yield* this.#watch(EDITS, await editBody(options), call);
+  }
+
+  /** Names of the server's models, its default first. */
+  async models(): Promise<string[]> {
+    const { data } = await this.#json<{ data: { id: string }[] }>("/v1/models", {});
+    return data.map(({ id }) => id);
+  }
+
+  async *#watch(
+    path: string,
+    options: object,
+    { signal, previews = 0 }: WatchOptions,
+  ): AsyncGenerator<DrawEvent, DrawnPictures, void> {
+    const body = { ...options, partial_images: previews };
+    const job = await this.#post<JobAnswer>(path, body, signal, { prefer: "respond-async" });
+    const place = `/v1/jobs/${job.id}`;
+    let isOver = false;
+    try {
+      const events = await this.#send(`${place}/events`, signalled(signal));
+      for await (const { name, data } of serverEvents(events.body ?? new ReadableStream())) {
+        const event = JSON.parse(data);
+        if (name === "queued") yield { type: name, position: event.position };
+        if (name === "progress") yield { type: name, step: event.step, total: event.total };
+        if (name === "preview") {
+          const { picture, step, total } = event;
+          const mediaType = `image/${event.output_format}`;
+          yield { type: name, picture, step, total, bytes: bytesOf(event.b64_json), mediaType };
+        }
+        isOver = name === "completed" || name === "failed" || name === "cancelled";
+        if (isOver) break;
+      }
+      const { result, error, status } = await this.#json<JobAnswer>(place, signalled(signal));
+      if (error !== null) throw new PixartError(0, error);
+      if (result === null) {
+        const message = `Expected pictures but the job is ${status}`;
+        throw new PixartError(0, { message, code: status, param: null });
+      }
+      const drawn = drawnPictures(result);
+      yield { type: "completed", result: drawn };
+      return drawn;
+    } finally {
+      if (!isOver) await this.#send(place, { method: "DELETE" }).catch(() => {});
+    }
+  }
+
+  #post<T>(
+    path: string,
+    body: object,
+    signal: AbortSignal | undefined,
+    headers: Record<string, string> = {},
+  ): Promise<T> {
+    return this.#json<T>(path, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+      ...signalled(signal),
+    });
+  }
+
+  async #json<T>(path: string, init: RequestInit): Promise<T> {
+    return (await this.#send(path, init)).json() as Promise<T>;
+  }
+
+  async #send(path: string, init: RequestInit): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (this.#key !== undefined) headers.set("authorization", `Bearer ${this.#key}`);
+    const response = await this.#fetch(`${this.#base}${path}`, { ...init, headers });
+    if (!response.ok) throw await errorOf(response);
+    return response;
+  }
+}
+
+const signalled = (signal: AbortSignal | undefined): RequestInit =>
+  signal === undefined ? {} : { signal };

@@ -1,0 +1,8 @@
+/**
+ * `pixart/client`: calls a server that `pixart serve` started. For Node.js and browsers, without a dependency.
+ * @module
+ */
+export { PixartClient, type PixartClientOptions } from "./client.ts";
+export { PixartError } from "./pixart-error.ts";
+export type { EditOptions, GenerateOptions } from "./requests.ts";
+export type { ClientPicture, DrawEvent, DrawnPictures } from "./results.ts";

@@ -1,0 +1,44 @@
+import type { EditRequest, GenerationRequest } from "../server/request-schemas.ts";
+
+/** What this client decides itself. */
+type Own = "stream" | "response_format" | "partial_images";
+
+/** Fields of POST /v1/images/generations. */
+export interface GenerateOptions extends Omit<GenerationRequest, Own> {}
+
+/** Fields of POST /v1/images/edits, with pictures as bytes or blobs. */
+export interface EditOptions extends Omit<EditRequest, Own | "image" | "images" | "mask"> {
+  /** The picture to begin from. */
+  readonly image: Blob | Uint8Array;
+  /** Transparent where it is drawn anew. */
+  readonly mask?: Blob | Uint8Array;
+}
+
+/** How a call ends early, and what it shows meanwhile. */
+export interface CallOptions {
+  /** Ends the call, and what is drawn for it before its next step. */
+  readonly signal?: AbortSignal;
+}
+
+/** Bytes in base64, in browsers too. */
+export async function base64Of(picture: Blob | Uint8Array): Promise<string> {
+  const bytes =
+    picture instanceof Uint8Array ? picture : new Uint8Array(await picture.arrayBuffer());
+  let binary = "";
+  for (let at = 0; at < bytes.length; at += 0x8000)
+    binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  return btoa(binary);
+}
+
+/** An edit as JSON. */
+export async function editBody({
+  image,
+  mask,
+  ...fields
+}: EditOptions): Promise<Record<string, unknown>> {
+  return {
+    ...fields,
+    image: await base64Of(image),
+    ...(mask !== undefined && { mask: await base64Of(mask) }),
+  };
+}

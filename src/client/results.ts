@@ -1,0 +1,56 @@
+import type { ImagesAnswer, JobAnswer } from "../server/answer-schemas.ts";
+
+/** A picture, or a preview of one. */
+export interface ClientPicture {
+  /** The file's bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** `image/png`, `image/jpeg` or `image/webp`. */
+  readonly mediaType: string;
+  /** Draws the picture again. */
+  readonly seed: number;
+}
+
+/** Drawn pictures, and how they were drawn. */
+export interface DrawnPictures {
+  readonly pictures: readonly ClientPicture[];
+  /** `512x512` */
+  readonly size: string;
+  readonly details: ImagesAnswer["pixart"];
+}
+
+/** What happens while pictures are drawn. */
+export type DrawEvent =
+  /** How many pictures are before the first of these. */
+  | { readonly type: "queued"; readonly position: number }
+  | { readonly type: "progress"; readonly step: number; readonly total: number }
+  | {
+      readonly type: "preview";
+      /** Which of the pictures. */
+      readonly picture: number;
+      readonly step: number;
+      readonly total: number;
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      readonly mediaType: string;
+    }
+  | { readonly type: "completed"; readonly result: DrawnPictures };
+
+/** The bytes of base64, in browsers too. */
+export function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(base64);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+/** An answer with its pictures as bytes. */
+export const drawnPictures = (answer: ImagesAnswer): DrawnPictures => ({
+  pictures: answer.data.map(({ b64_json = "", seed }) => ({
+    bytes: bytesOf(b64_json),
+    mediaType: `image/${answer.output_format}`,
+    seed,
+  })),
+  size: answer.size,
+  details: answer.pixart,
+});
+
+export type { ImagesAnswer, JobAnswer };

@@ -1,0 +1,33 @@
+import { adaptersOf } from "../models/adapters/adapter.ts";
+import { T5EncoderModel } from "../models/index.ts";
+import { loadAdapters, type PixArtAlphaPipeline, StagedModel } from "../pipelines/index.ts";
+import type { DrawSettings, NamedPlace } from "../server/engine-messages.ts";
+
+/** Loads adapters under their names, none of which has an effect until {@link applyAdapters} gives it one. */
+export async function addNamedAdapters(
+  pipe: PixArtAlphaPipeline,
+  places: readonly NamedPlace[],
+  onWarning: (message: string) => void,
+): Promise<void> {
+  for (const { name, place } of places) {
+    await loadAdapters(pipe, place, { name, onWarning });
+    const { textEncoder } = pipe;
+    if (textEncoder instanceof StagedModel && textEncoder.changes > 0) {
+      throw new Error(
+        `Expected an adapter of the transformer alone for ${name}, since the text encoder is loaded for each prompt, but received ${place}`,
+      );
+    }
+  }
+  applyAdapters(pipe, []);
+}
+
+/** Gives the adapters that are named their scales, and no effect to all others. */
+export function applyAdapters(pipe: PixArtAlphaPipeline, wanted: DrawSettings["adapters"]): void {
+  const { transformer, textEncoder } = pipe;
+  const models = textEncoder instanceof T5EncoderModel ? [transformer, textEncoder] : [transformer];
+  for (const adapter of models.flatMap((model) => adaptersOf(model))) {
+    const scale = wanted.find(({ name }) => name === adapter.name)?.scale;
+    adapter.enabled = scale !== undefined;
+    if (scale !== undefined) adapter.scale = scale;
+  }
+}

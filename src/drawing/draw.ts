@@ -1,0 +1,78 @@
+import type { PixArtAlphaCallOptions, PixArtAlphaPipeline } from "../pipelines/index.ts";
+import { schedulerNamed } from "../schedulers/index.ts";
+import type {
+  DrawImages,
+  DrawnPicture,
+  DrawOrder,
+  DrawSettings,
+} from "../server/engine-messages.ts";
+import type { Tensor } from "../torch/index.ts";
+import { applyAdapters } from "./adapters.ts";
+import { measurePrompt } from "./measure-prompt.ts";
+import { pictureOf, rawPicture } from "./raw-picture.ts";
+
+/** Where a drawing stands. */
+export interface DrawProgress {
+  readonly step: number;
+  readonly total: number;
+  /** (B, C, h, w) without noise, as the model sees it at this step. Valid until the call returns. */
+  readonly original: Tensor;
+}
+
+/** What a drawing tells and hears meanwhile. */
+export interface DrawHooks {
+  readonly onStep?: (progress: DrawProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Draws the pictures of an order at once. The pipeline is afterwards as it was before. */
+export async function draw(
+  pipe: PixArtAlphaPipeline,
+  { pictures, settings, images }: Omit<DrawOrder, "id" | "model">,
+  { onStep, signal }: DrawHooks = {},
+): Promise<DrawnPicture[]> {
+  const own = pipe.scheduler;
+  if (settings.scheduler !== undefined)
+    pipe.scheduler = schedulerNamed(settings.scheduler, own.toConfig());
+  try {
+    applyAdapters(pipe, settings.adapters);
+    const result = await pipe(
+      pictures.map(({ prompt }) => prompt),
+      {
+        ...callOptions(settings, images),
+        negativePrompt: pictures.map(({ negativePrompt }) => negativePrompt),
+        seed: pictures.map(({ seed }) => seed),
+        onWarning: () => {}, // each picture's own are measured below
+        ...(onStep !== undefined && { onStep: (step) => onStep(step) }),
+        ...(signal !== undefined && { signal }),
+      },
+    );
+    return result.images.map((image, i) => ({
+      ...rawPicture(image),
+      metadata: image.metadata,
+      ...measurePrompt(pipe, pictures[i]?.prompt ?? "", settings),
+    }));
+  } finally {
+    pipe.scheduler = own;
+  }
+}
+
+/** A call's options without what is undefined. */
+function callOptions(settings: DrawSettings, images: DrawImages): PixArtAlphaCallOptions<"image"> {
+  const { eta, maxSequenceLength, cleanCaption } = settings;
+  const { image, mask, strength, controlImage } = images;
+  return {
+    numInferenceSteps: settings.steps,
+    guidanceScale: settings.guidanceScale,
+    width: settings.width,
+    height: settings.height,
+    useResolutionBinning: false, // the server has chosen the size
+    ...(eta !== undefined && { eta }),
+    ...(maxSequenceLength !== undefined && { maxSequenceLength }),
+    ...(cleanCaption !== undefined && { cleanCaption }),
+    ...(image !== undefined && { image: pictureOf(image) }),
+    ...(mask !== undefined && { maskImage: pictureOf(mask) }),
+    ...(strength !== undefined && { strength }),
+    ...(controlImage !== undefined && { controlImage: pictureOf(controlImage) }),
+  };
+}

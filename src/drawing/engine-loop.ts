@@ -1,0 +1,155 @@
+import { freemem } from "node:os";
+import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
+import type {
+  DrawOrder,
+  EngineSetup,
+  FromEngine,
+  ModelFacts,
+  NamedPlace,
+  PreviewWay,
+  ToEngine,
+} from "../server/engine-messages.ts";
+import { memory, tidy } from "../torch/index.ts";
+import { addNamedAdapters } from "./adapters.ts";
+import { draw } from "./draw.ts";
+import { engineFailure } from "./engine-failure.ts";
+import { factsOf } from "./model-facts.ts";
+import { ModelShelf } from "./model-shelf.ts";
+import { type PreviewMaker, previewMaker } from "./preview-maker.ts";
+import { choosePreview, profileModel } from "./profile-model.ts";
+
+/** Share of the free memory that models may take where nobody says. */
+const DEFAULT_SHARE = 0.6;
+
+/** What the loop is given by the process that it runs in. */
+export interface EngineLoopOptions {
+  readonly load: (place: string, setup: EngineSetup) => Promise<PixArtAlphaPipeline>;
+  readonly tell: (message: FromEngine) => void;
+}
+
+/** Adapters are the first model's. */
+const adaptersOf = (name: string, { models, adapters }: EngineSetup): readonly NamedPlace[] =>
+  name === models[0]?.name ? adapters : [];
+
+/** Draws for a server: one order at a time, hearing messages between the steps. */
+export class EngineLoop {
+  readonly #options: EngineLoopOptions;
+  readonly #running = new Map<number, AbortController>();
+  readonly #previews = new Map<string, PreviewMaker>();
+  readonly #facts = new Map<string, ModelFacts>();
+  #taesd: string | undefined;
+  #shelf: ModelShelf | undefined;
+  /** Orders follow each other, and the set-up. */
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(options: EngineLoopOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a message; what it asks for happens after what was asked before, but for an abort. */
+  hear(message: ToEngine): void {
+    switch (message.type) {
+      case "setup":
+        this.#next(() => this.#setUp(message.setup));
+        break;
+      case "draw":
+        this.#running.set(message.order.id, new AbortController());
+        this.#next(() => this.#draw(message.order));
+        break;
+      case "abort":
+        this.#running.get(message.order)?.abort();
+        break;
+    }
+  }
+
+  #next(work: () => Promise<void>): void {
+    this.#work = this.#work.then(work);
+  }
+
+  async #setUp(setup: EngineSetup): Promise<void> {
+    const { tell } = this.#options;
+    const { memoryBytes = Math.floor(DEFAULT_SHARE * freemem()), known = [] } = setup;
+    const placeOf = (name: string): string =>
+      setup.models.find((model) => model.name === name)?.place ?? name;
+    this.#shelf = new ModelShelf(memoryBytes, async (name) => {
+      const pipe = await this.#options.load(placeOf(name), setup);
+      await addNamedAdapters(pipe, adaptersOf(name, setup), () => {});
+      return pipe;
+    });
+    this.#taesd = setup.taesd;
+    try {
+      // The first is loaded last, so that it is there when requests come.
+      for (const { name } of [...setup.models].reverse()) {
+        const facts =
+          known.find((model) => model.name === name) ??
+          (await this.#learn(name, setup, this.#shelf));
+        this.#facts.set(name, facts);
+        tell({ type: "loaded", facts });
+      }
+      await this.#shelf.get(setup.models[0]?.name ?? "");
+      tell({ type: "ready" });
+    } catch (error) {
+      tell({ type: "refused", message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  async #learn(name: string, setup: EngineSetup, shelf: ModelShelf): Promise<ModelFacts> {
+    const pipe = await shelf.get(name);
+    const facts = await factsOf(name, pipe, adaptersOf(name, setup));
+    const profile = await profileModel(pipe, facts.nativeSide, setup.batch);
+    const chosen = choosePreview(profile, setup.taesd !== undefined);
+    const preview = setup.preview === "auto" ? chosen : setup.preview;
+    await this.#makerOf(name, preview, pipe);
+    const { batch, stepSeconds } = profile;
+    return { ...facts, bytes: shelf.bytesOf(name), batch, stepSeconds, preview };
+  }
+
+  /** What makes a model's previews, made when it is first asked for. */
+  async #makerOf(
+    name: string,
+    way: PreviewWay,
+    pipe: PixArtAlphaPipeline,
+  ): Promise<PreviewMaker | undefined> {
+    const made = this.#previews.get(name) ?? (await previewMaker(way, pipe, this.#taesd));
+    if (made !== undefined) this.#previews.set(name, made);
+    return made;
+  }
+
+  async #draw(order: DrawOrder): Promise<void> {
+    const { tell } = this.#options;
+    const signal = this.#running.get(order.id)?.signal;
+    const start = performance.now();
+    try {
+      signal?.throwIfAborted();
+      const pipe = await this.#shelf?.get(order.model);
+      const way = this.#facts.get(order.model)?.preview;
+      if (pipe === undefined || way === undefined)
+        throw new Error("Expected a set-up before an order");
+      const isPreviewed = order.pictures.some(({ previewSteps }) => previewSteps.length > 0);
+      const make = isPreviewed ? await this.#makerOf(order.model, way, pipe) : undefined;
+      const pictures = await draw(pipe, order, {
+        ...(signal !== undefined && { signal }),
+        onStep: ({ step, total, original }) => {
+          const rows = [...order.pictures.keys()].filter((row) =>
+            order.pictures[row]?.previewSteps.includes(step),
+          );
+          const images =
+            make === undefined || rows.length === 0 ? [] : tidy(() => make(pipe, original, rows));
+          const previews = images.flatMap((image, i) => {
+            const picture = rows[i];
+            return picture === undefined ? [] : [{ picture, image }];
+          });
+          tell({ type: "step", order: order.id, step, total, previews });
+        },
+      });
+      const seconds = (performance.now() - start) / 1000;
+      tell({ type: "drawn", order: order.id, pictures, seconds });
+    } catch (error) {
+      tell({ type: "failed", order: order.id, failure: engineFailure(error) });
+    } finally {
+      this.#running.delete(order.id);
+    }
+    const { tensors, rss } = memory();
+    tell({ type: "memory", tensors, bytes: rss });
+  }
+}

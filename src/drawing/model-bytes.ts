@@ -1,0 +1,23 @@
+import type { Module } from "../nn/index.ts";
+import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
+import { PromptPack, StagedModel } from "../pipelines/index.ts";
+import { bytesPerElement } from "../torch/index.ts";
+
+/** Bytes that a pipeline's weights take while it is loaded; a text encoder that is loaded for each prompt counts nothing. */
+export function pipelineBytes({
+  transformer,
+  controlnet,
+  vae,
+  textEncoder,
+}: PixArtAlphaPipeline): number {
+  const isStill =
+    textEncoder === null || textEncoder instanceof StagedModel || textEncoder instanceof PromptPack;
+  const models = [transformer, controlnet, vae, isStill ? undefined : textEncoder];
+  return models.reduce((sum, model) => sum + (model === undefined ? 0 : moduleBytes(model)), 0);
+}
+
+const moduleBytes = (model: Module): number =>
+  [...model.stateDict().values()].reduce(
+    (sum, tensor) => sum + tensor.numel * bytesPerElement(tensor.dtype),
+    0,
+  );

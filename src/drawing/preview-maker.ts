@@ -1,0 +1,102 @@
+import type { RgbImage } from "../images/index.ts";
+import { AutoencoderTiny } from "../models/index.ts";
+import { imagesFromTensor, type PixArtAlphaPipeline } from "../pipelines/index.ts";
+import { pictureLatents } from "../pipelines/picture-latents.ts";
+import type { PreviewWay, RawPicture } from "../server/engine-messages.ts";
+import * as torch from "../torch/index.ts";
+import { fittingPictures } from "./fitting-pictures.ts";
+import { type LatentValues, LinearPreview } from "./linear-preview.ts";
+import { rawPicture } from "./raw-picture.ts";
+
+// Shapes: B pictures, C latent channels, h and w size of a latent picture.
+
+/**
+ * Small or whole pictures of some rows of latents (B, C, h, w) without noise, while a drawing goes on. The pipeline is given each
+ * time: it may have been unloaded and loaded again.
+ */
+export type PreviewMaker = (
+  pipe: PixArtAlphaPipeline,
+  latents: torch.Tensor,
+  rows: readonly number[],
+) => RawPicture[];
+
+/** What makes the previews of a model; undefined where there are none. */
+export async function previewMaker(
+  way: PreviewWay,
+  pipe: PixArtAlphaPipeline,
+  taesd: string | undefined,
+): Promise<PreviewMaker | undefined> {
+  switch (way) {
+    case "off":
+      return undefined;
+    case "full":
+      return decodedPreviews;
+    case "linear":
+      return linearPreviews(pipe);
+    case "taesd": {
+      if (taesd === undefined)
+        throw new Error("Expected the place of a TAESD for --taesd but received nothing");
+      const { device, dtype } = pipe.transformer;
+      const tiny = await AutoencoderTiny.fromPretrained(taesd, { device, dtype });
+      return (_, latents, rows) =>
+        torch.noGrad(() =>
+          torch.tidy(() => {
+            const decoded = tiny.decode(tiny.fromDiffusion(chosen(latents, rows)));
+            const pictures = decoded.float().mul(0.5).add(0.5).clamp({ min: 0, max: 1 });
+            return imagesFromTensor(pictures).map(rawPicture);
+          }),
+        );
+    }
+  }
+}
+
+const chosen = (latents: torch.Tensor, rows: readonly number[]): torch.Tensor =>
+  torch.cat(rows.map((row) => latents.narrow(0, row, 1)));
+
+const decodedPreviews: PreviewMaker = (pipe, latents, rows) =>
+  torch.tidy(() => imagesFromTensor(pipe.decode(chosen(latents, rows))).map(rawPicture));
+
+/** By a linear map, fitted on pictures that the model's autoencoder encodes now: a second or two for a large one. */
+export async function linearPreviews(pipe: PixArtAlphaPipeline): Promise<PreviewMaker> {
+  const { vae, vaeScaleFactor } = pipe;
+  const cells = 16;
+  const side = cells * vaeScaleFactor;
+  const pictures = fittingPictures(side);
+  const { device, dtype } = pipe.transformer;
+  const channels = pipe.transformer.config.inChannels;
+  using latents = await pictureLatents(
+    pictures,
+    {
+      size: { width: side, height: side },
+      latentShape: [pictures.length, channels, cells, cells],
+      generator: pictures.map((_, seed) => torch.generator(seed)),
+      numImagesPerPrompt: 1,
+    },
+    { vae, device, dtype },
+  );
+  const map = LinearPreview.fit(valuesOf(latents), meanColours(pictures, cells));
+  return (_, latents, rows) => {
+    const values = valuesOf(latents);
+    return rows.map((row) => map.draw(values, row));
+  };
+}
+
+const valuesOf = (latents: torch.Tensor): LatentValues => ({
+  shape: latents.shape,
+  values: torch.tidy(() => latents.to({ device: "cpu" }).float().toFloat32Array()),
+});
+
+/** (B, 3, cells, cells), 0 to 1: mean colours of equal squares. */
+export function meanColours(pictures: readonly RgbImage[], cells: number): Float32Array {
+  const means = new Float32Array(pictures.length * 3 * cells * cells);
+  for (const [b, { width, data }] of pictures.entries()) {
+    const side = width / cells;
+    for (let i = 0; i < data.length; i++) {
+      const pixel = Math.floor(i / 3);
+      const [x, y] = [Math.floor((pixel % width) / side), Math.floor(pixel / width / side)];
+      const at = ((b * 3 + (i % 3)) * cells + y) * cells + x;
+      means[at] = (means[at] ?? 0) + (data[i] ?? 0) / (255 * side * side);
+    }
+  }
+  return means;
+}

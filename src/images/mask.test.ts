@@ -1,0 +1,30 @@
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import { decodeMask } from "./mask.ts";
+
+/** A PNG of one row of RGBA pixels. */
+const row = (...pixels: readonly (readonly number[])[]): Promise<Buffer> =>
+  sharp(Buffer.from(pixels.flat()), { raw: { width: pixels.length, height: 1, channels: 4 } })
+    .png()
+    .toBuffer();
+const reds = async (png: Buffer): Promise<number[]> => {
+  const { data } = await decodeMask(png, { name: "mask" });
+  return [...data].filter((_, i) => i % 3 === 0);
+};
+
+describe("a mask", () => {
+  it("is white where the file is transparent, whatever its colours", async () => {
+    const png = await row([255, 255, 255, 255], [0, 0, 0, 0], [255, 255, 255, 0], [9, 9, 9, 200]);
+    expect(await reds(png)).toEqual([0, 255, 255, 0]);
+  });
+
+  it("is what is white where nothing is transparent", async () => {
+    expect(await reds(await row([255, 255, 255, 255], [0, 0, 0, 255]))).toEqual([255, 0]);
+  });
+
+  it("is refused where it is no picture", async () => {
+    await expect(decodeMask(Buffer.from("GIF89a"), { name: "mask" })).rejects.toThrow(
+      "mask: expected a JPEG, PNG, WebP or AVIF picture but found a GIF",
+    );
+  });
+});

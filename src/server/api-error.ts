@@ -1,0 +1,91 @@
+/** What an error answer may carry beside its sentence. */
+export interface ApiErrorOptions {
+  /** The field that is wrong. */
+  readonly param?: string | undefined;
+  /** Seconds after which it is worth another try. */
+  readonly retryAfter?: number | undefined;
+  /** Whether OpenAI's clients, which retry 500 by themselves, should. */
+  readonly shouldRetry?: boolean | undefined;
+  /** Methods that a path is there for. */
+  readonly allow?: readonly string[] | undefined;
+}
+
+/** OpenAI's kinds of errors, by status. */
+const TYPES: Readonly<Record<number, string>> = {
+  401: "authentication_error",
+  403: "permission_error",
+  429: "rate_limit_error",
+};
+
+/** An error answer in OpenAI's shape, which its clients read code, parameter and sentence from. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly status: number;
+  readonly code: string;
+  readonly param: string | undefined;
+  readonly retryAfter: number | undefined;
+  readonly shouldRetry: boolean | undefined;
+  readonly allow: readonly string[] | undefined;
+
+  constructor(status: number, code: string, message: string, options: ApiErrorOptions = {}) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.param = options.param;
+    this.retryAfter = options.retryAfter;
+    this.shouldRetry = options.shouldRetry;
+    this.allow = options.allow;
+  }
+
+  /** The body. */
+  toJSON(): ErrorBody {
+    const type =
+      TYPES[this.status] ?? (this.status < 500 ? "invalid_request_error" : "server_error");
+    return {
+      error: { message: this.message, type, param: this.param ?? null, code: this.code },
+    };
+  }
+
+  /** Headers by which clients decide whether and when they try again. */
+  get headers(): Record<string, string> {
+    const { retryAfter, shouldRetry, allow } = this;
+    return {
+      ...(allow !== undefined && { allow: allow.join(", ") }),
+      ...(retryAfter !== undefined && {
+        "retry-after": String(Math.ceil(retryAfter)),
+        "retry-after-ms": String(Math.ceil(retryAfter * 1000)),
+      }),
+      ...(shouldRetry !== undefined && { "x-should-retry": String(shouldRetry) }),
+    };
+  }
+}
+
+/** The body of every error answer. */
+export interface ErrorBody {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string;
+  };
+}
+
+/** `Expected {what} for {param} but received {received}`, as an answer of status 400. */
+export const badValue = (
+  what: string,
+  param: string,
+  received: unknown,
+  code = "invalid_value",
+): ApiError =>
+  new ApiError(400, code, `Expected ${what} for ${param} but received ${shown(received)}`, {
+    param,
+  });
+
+const LONGEST = 60;
+
+/** A value as a message shows it: short, texts in quotes. */
+function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}

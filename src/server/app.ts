@@ -1,0 +1,122 @@
+import { randomUUID } from "node:crypto";
+import { Hono } from "hono";
+import { ApiError } from "./api-error.ts";
+import type { App, AppContext, AppEnv } from "./app-types.ts";
+import { corsHeaders, guard } from "./guard.ts";
+import { addDocumentRoutes } from "./routes/documents.ts";
+import { addImageRoutes } from "./routes/images.ts";
+import { addJobRoutes } from "./routes/jobs.ts";
+import { addModelRoutes } from "./routes/models.ts";
+import { addStateRoutes } from "./routes/state.ts";
+import type { ServerContext } from "./server-context.ts";
+
+/** What needs no key: it says nothing, or its address is the key. */
+const OPEN = /^\/(health|ready|docs|openapi\.json|files\/[^/]+)?$/;
+
+/** Of middleware. */
+const EVERYWHERE = "/*";
+
+const SAFE_HEADERS: Readonly<Record<string, string>> = {
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+};
+
+/** The server's routes behind its guard. Others may add their own to what this gives: the guard is before them too. */
+export function createApp(server: ServerContext): App {
+  const app: App = new Hono<AppEnv>();
+  app.use(async (c, next) => {
+    const start = performance.now();
+    const requestId = randomUUID();
+    c.set("requestId", requestId);
+    await next();
+    c.res.headers.set("x-request-id", requestId);
+    for (const [name, value] of Object.entries(SAFE_HEADERS))
+      if (!c.res.headers.has(name)) c.res.headers.set(name, value);
+    const cors = corsHeaders(c.req.header("origin"), server.guard);
+    for (const [name, value] of Object.entries(cors)) c.res.headers.set(name, value);
+    const milliseconds = performance.now() - start;
+    const { status } = c.res;
+    const route = routeOf(c);
+    server.metrics.requests.observe({ route, status: String(status) }, milliseconds / 1000);
+    const level = route === "/health" || route === "/ready" ? "debug" : "info";
+    server.log[level](
+      { requestId, method: c.req.method, route, status, ms: Math.round(milliseconds) },
+      "request",
+    );
+  });
+  app.use(async (c, next) => {
+    requireMethod(c, app);
+    guard(
+      { method: c.req.method, path: c.req.path, header: (name) => c.req.header(name) },
+      server.guard,
+    );
+    if (c.req.method === "OPTIONS") return c.body(null, 204);
+    c.set("client", clientOf(c, server));
+    return next();
+  });
+  addStateRoutes(app, server);
+  addDocumentRoutes(app, server.version);
+  addModelRoutes(app, server);
+  addImageRoutes(app, server);
+  addJobRoutes(app, server);
+  const unknown = (): never => {
+    throw new ApiError(404, "not_found", "Expected one of the paths that /openapi.json lists");
+  };
+  // What is there for another method is told from what is not there.
+  for (const path of new Set(app.routes.map((route) => route.path)))
+    if (path !== EVERYWHERE) app.all(path, unknown);
+  app.notFound(unknown);
+  app.onError((error, c) => answerError(error, c, server));
+  return app;
+}
+
+/** Throws an ApiError where a path is there for other methods alone. */
+function requireMethod({ req }: AppContext, app: App): void {
+  const paths = req.matchedRoutes.map(({ path }) => path).filter((path) => path !== EVERYWHERE);
+  const known = app.routes.filter(({ path, method }) => paths.includes(path) && method !== "ALL");
+  const allow = [...new Set(known.map(({ method }) => method))];
+  const wanted = req.method === "HEAD" ? "GET" : req.method;
+  if (paths.length === 0 || wanted === "OPTIONS" || allow.includes(wanted)) return;
+  throw new ApiError(405, "method_not_allowed", `Expected one of ${allow.join(", ")} here`, {
+    allow,
+  });
+}
+
+/** The pattern of the path that was asked for, so that ids make no metric of their own. */
+function routeOf(c: AppContext): string {
+  const known = c.req.matchedRoutes.map(({ path }) => path).filter((path) => path !== EVERYWHERE);
+  return known.at(-1) ?? "other";
+}
+
+/** Whose request it is. Throws an ApiError where a key is needed and none of them is given. */
+function clientOf(c: AppContext, { keys }: ServerContext): string {
+  if (!keys.isNeeded) return c.env.incoming.socket.remoteAddress ?? "local";
+  const [, bearer] = /^Bearer\s+(.+)$/i.exec(c.req.header("authorization") ?? "") ?? [];
+  const owner = keys.ownerOf(bearer ?? c.req.header("api-key") ?? "");
+  if (owner !== undefined) return owner;
+  if (OPEN.test(c.req.path)) return "anybody";
+  throw new ApiError(
+    401,
+    "invalid_api_key",
+    "Expected one of this server's keys in Authorization: Bearer KEY, or in api-key",
+  );
+}
+
+/** Every error in one shape; of what nobody foresaw, nothing but that it happened. */
+function answerError(error: Error, c: AppContext, { log }: ServerContext): Response {
+  const known = error instanceof ApiError ? error : undefined;
+  if (known === undefined && !c.req.raw.signal.aborted)
+    log.error({ requestId: c.get("requestId"), error: error.stack }, "unforeseen error");
+  const answer =
+    known ??
+    new ApiError(500, "internal_error", "Something went wrong; the server's log says what", {
+      shouldRetry: false,
+    });
+  const headers = new Headers(answer.headers);
+  // What is left of a body is not waited for.
+  if (answer.status === 413) headers.set("connection", "close");
+  headers.set("content-type", "application/json");
+  return new Response(JSON.stringify(answer), { status: answer.status, headers });
+}

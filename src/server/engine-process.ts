@@ -1,0 +1,212 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type {
+  DrawnPicture,
+  DrawOrder,
+  EngineFailure,
+  EngineSetup,
+  FromEngine,
+  ModelFacts,
+  RawPicture,
+  ToEngine,
+} from "./engine-messages.ts";
+
+/** The process that drew is gone, and with it what it drew. */
+export class EngineLostError extends Error {
+  override readonly name = "EngineLostError";
+}
+
+/** The process said why an order came to nothing. */
+export class EngineFailureError extends Error {
+  override readonly name = "EngineFailureError";
+  readonly failure: EngineFailure;
+
+  constructor(failure: EngineFailure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** What is heard of an order while it is drawn. */
+export type OnStep = (progress: {
+  readonly step: number;
+  readonly total: number;
+  readonly previews: readonly { readonly picture: number; readonly image: RawPicture }[];
+}) => void;
+
+/** How an engine is made, and who is told of it. */
+export interface EngineProcessOptions {
+  /** The module that is forked. */
+  readonly script: URL;
+  readonly setup: EngineSetup;
+  /** Told whenever it can take an order: after its start, after each restart. */
+  readonly onReady: () => void;
+  /** Told of each model that was loaded. */
+  readonly onModel?: (facts: ModelFacts) => void;
+  /** Told of restarts, of what the process writes on stderr, and of what it holds. */
+  readonly onRestart?: (code: string) => void;
+  readonly onLine?: (line: string) => void;
+  readonly onMemory?: (held: { readonly tensors: number; readonly bytes: number }) => void;
+}
+
+const FIRST_BACK_OFF_MS = 200;
+const MOST_BACK_OFF_MS = 10_000;
+
+interface Running {
+  readonly order: DrawOrder;
+  readonly onStep: OnStep;
+  readonly resolve: (result: { pictures: readonly DrawnPicture[]; seconds: number }) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A process that draws, one order at a time. It is started anew whenever it ends. */
+export class EngineProcess {
+  readonly device: string;
+  readonly #options: EngineProcessOptions;
+  #child: ChildProcess | undefined;
+  #running: Running | undefined;
+  #isReady = false;
+  #isStopped = false;
+  #backOff = FIRST_BACK_OFF_MS;
+  #restart: NodeJS.Timeout | undefined;
+  #refused: ((error: Error) => void) | undefined;
+  /** Of models that were loaded and tried. */
+  readonly #known = new Map<string, ModelFacts>();
+
+  constructor(options: EngineProcessOptions) {
+    this.#options = options;
+    this.device = options.setup.device;
+  }
+
+  /** Whether it can take an order. */
+  get isIdle(): boolean {
+    return this.#isReady && this.#running === undefined;
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Starts the process. Resolves when it has loaded and tried its models; rejects where it refuses them. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { onReady } = this.#options;
+      this.#refused = reject;
+      this.#launch(() => {
+        this.#refused = undefined;
+        resolve();
+        onReady();
+      });
+    });
+  }
+
+  /** Draws; rejects with EngineLostError or EngineFailureError. */
+  draw(
+    order: DrawOrder,
+    onStep: OnStep,
+  ): Promise<{ readonly pictures: readonly DrawnPicture[]; readonly seconds: number }> {
+    if (!this.isIdle) throw new Error("Expected an idle engine for an order");
+    return new Promise((resolve, reject) => {
+      this.#running = { order, onStep, resolve, reject };
+      this.#send({ type: "draw", order });
+    });
+  }
+
+  /** Ends an order before its next step; it rejects then. */
+  abort(order: number): void {
+    this.#send({ type: "abort", order });
+  }
+
+  /** Ends the process for good. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#restart);
+    const child = this.#child;
+    if (child === undefined) return;
+    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    child.kill("SIGKILL");
+    await ended;
+  }
+
+  #launch(onReady: () => void): void {
+    const { script, setup, onLine, onRestart } = this.#options;
+    const path = fileURLToPath(script);
+    // From the sources it takes what this process may have been given by a test runner.
+    const loader = path.endsWith(".ts") ? ["--import", import.meta.resolve("tsx")] : [];
+    const child = fork(path, [], {
+      execArgv: loader,
+      serialization: "advanced",
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream) createInterface({ input: stream }).on("line", (line) => onLine?.(line));
+    }
+    child.on("message", (message) => this.#hear(message as FromEngine, onReady));
+    child.on("error", () => {}); // "exit" follows, or the channel is closed already
+    child.on("exit", (code, signal) => {
+      this.#isReady = false;
+      this.#child = undefined;
+      const how = signal ?? `exit code ${code}`;
+      this.#settle()?.reject(new EngineLostError(`The process that draws has ended (${how})`));
+      this.#refused?.(new Error(`The process that draws has ended before it was ready (${how})`));
+      this.#refused = undefined;
+      if (this.#isStopped) return;
+      onRestart?.(how);
+      this.#restart = setTimeout(() => this.#launch(this.#options.onReady), this.#backOff);
+      this.#backOff = Math.min(2 * this.#backOff, MOST_BACK_OFF_MS);
+    });
+    this.#send({ type: "setup", setup: { ...setup, known: [...this.#known.values()] } });
+  }
+
+  #send(message: ToEngine): void {
+    this.#child?.send(message, () => {}); // where it has ended, "exit" says so
+  }
+
+  #hear(message: FromEngine, onReady: () => void): void {
+    switch (message.type) {
+      case "loaded":
+        this.#known.set(message.facts.name, message.facts);
+        this.#options.onModel?.(message.facts);
+        break;
+      case "ready":
+        this.#isReady = true;
+        onReady();
+        break;
+      case "refused":
+        this.#isStopped = this.#refused !== undefined;
+        this.#refused?.(new Error(message.message));
+        this.#refused = undefined;
+        this.#options.onLine?.(message.message);
+        this.#child?.kill("SIGKILL");
+        break;
+      case "step":
+        if (this.#running?.order.id === message.order) this.#running.onStep(message);
+        break;
+      case "drawn":
+        this.#backOff = FIRST_BACK_OFF_MS;
+        this.#settle(message.order)?.resolve(message);
+        break;
+      case "failed":
+        this.#settle(message.order)?.reject(new EngineFailureError(message.failure));
+        break;
+      case "memory":
+        this.#options.onMemory?.(message);
+        break;
+    }
+  }
+
+  /** What is drawn, which it is no longer; undefined where it is another order. */
+  #settle(order?: number): Running | undefined {
+    const running = this.#running;
+    if (running === undefined || (order !== undefined && running.order.id !== order))
+      return undefined;
+    this.#running = undefined;
+    return running;
+  }
+}

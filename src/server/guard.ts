@@ -1,0 +1,95 @@
+import { isIP } from "node:net";
+import { hostname } from "node:os";
+import { ApiError } from "./api-error.ts";
+
+/** What of a request decides whether it is let in. */
+export interface GuardedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly header: (name: string) => string | undefined;
+}
+
+/** Who may ask beside this machine's own names. */
+export interface GuardOptions {
+  readonly allowHosts: readonly string[];
+  /** Other pages' origins whose scripts may call. */
+  readonly allowOrigins: readonly string[];
+}
+
+/** Only these may be opened from another site, by a link. */
+const LINKED: ReadonlySet<string> = new Set(["/", "/docs"]);
+const OWN_SITES: ReadonlySet<string> = new Set(["none", "same-origin"]);
+const READS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+const BODY_TYPES = /^(application\/json|multipart\/form-data)\s*(;|$)/i;
+
+/**
+ * Refuses what a foreign page could send: other names for this address (DNS rebinding), other origins, and forms that need no
+ * script's permission. Throws an ApiError.
+ */
+export function guard(
+  { method, path, header }: GuardedRequest,
+  { allowHosts, allowOrigins }: GuardOptions,
+): void {
+  const host = header("host") ?? "";
+  if (!isOwnHost(host, allowHosts)) {
+    throw new ApiError(
+      403,
+      "forbidden_host",
+      "Expected a name of this machine for Host; let others in with --allow-host",
+    );
+  }
+  const origin = header("origin");
+  const isAllowed = origin !== undefined && allowOrigins.includes(origin);
+  if (origin !== undefined && !isAllowed && !isSameOrigin(origin, host)) {
+    throw new ApiError(
+      403,
+      "forbidden_origin",
+      "Expected this server's own origin; let other pages in with --allow-origin",
+    );
+  }
+  const site = header("sec-fetch-site");
+  const isLink = method === "GET" && LINKED.has(path);
+  if (site !== undefined && !OWN_SITES.has(site) && !isAllowed && !isLink) {
+    throw new ApiError(403, "forbidden_origin", "Expected a request of this server's own pages");
+  }
+  if (READS.has(method) || method === "DELETE") return;
+  if (!BODY_TYPES.test(header("content-type") ?? "")) {
+    throw new ApiError(
+      415,
+      "unsupported_media_type",
+      "Expected application/json or multipart/form-data for Content-Type",
+    );
+  }
+}
+
+/** A name of this machine, an address (which no foreign name server can stand behind), or one that was let in. */
+function isOwnHost(host: string, allowed: readonly string[]): boolean {
+  const [, name = ""] = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::\d+)?$/i.exec(host) ?? [];
+  const plain = name.toLowerCase();
+  if (plain === "") return false;
+  if (isIP(plain.replace(/^\[|\]$/g, "")) !== 0) return true;
+  return [
+    "localhost",
+    hostname().toLowerCase(),
+    ...allowed.map((one) => one.toLowerCase()),
+  ].includes(plain);
+}
+
+const isSameOrigin = (origin: string, host: string): boolean =>
+  origin === `http://${host}` || origin === `https://${host}`;
+
+/** Headers by which a browser lets an allowed page's script read an answer. */
+export function corsHeaders(
+  origin: string | undefined,
+  { allowOrigins }: GuardOptions,
+): Record<string, string> {
+  if (origin === undefined || !allowOrigins.includes(origin)) return {};
+  return {
+    "access-control-allow-origin": origin,
+    "access-control-allow-methods": "GET, POST, DELETE",
+    "access-control-allow-headers": "authorization, api-key, content-type, prefer",
+    "access-control-expose-headers":
+      "x-request-id, location, retry-after, pixart-seconds, pixart-job",
+    vary: "origin",
+  };
+}

@@ -1,0 +1,94 @@
+import { ApiError } from "./api-error.ts";
+
+/** The most that is read of a body: a picture of 25 MB in base64, and a prompt. */
+export const MOST_BODY_BYTES = 36 * 2 ** 20;
+const MOST_FORM_PARTS = 64;
+
+const tooLarge = (): ApiError =>
+  new ApiError(
+    413,
+    "body_too_large",
+    `Expected a body of at most ${MOST_BODY_BYTES / 2 ** 20} MB, which holds a picture of 25 MB`,
+  );
+
+/** Of all bodies that are read at the same time. */
+const MOST_BYTES_AT_ONCE = 8 * MOST_BODY_BYTES;
+let atOnce = 0;
+
+/** A body's bytes. Throws an ApiError for one that is too large: by its declared length before anything is read. */
+async function bytesOf(request: Request): Promise<Buffer> {
+  const declared = Number(request.headers.get("content-length") ?? MOST_BODY_BYTES);
+  if (declared > MOST_BODY_BYTES) throw tooLarge();
+  if (atOnce + declared > MOST_BYTES_AT_ONCE) {
+    throw new ApiError(429, "too_many_bodies", "Too many large requests come at once", {
+      retryAfter: 1,
+    });
+  }
+  atOnce += declared;
+  try {
+    return await readAll(request);
+  } finally {
+    atOnce -= declared;
+  }
+}
+
+async function readAll(request: Request): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of request.body ?? []) {
+    total += chunk.byteLength;
+    if (total > MOST_BODY_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The value of a JSON body. */
+export async function readJson(request: Request): Promise<unknown> {
+  const bytes = await bytesOf(request);
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch {
+    throw new ApiError(400, "invalid_json", "Expected JSON for the body but received other text");
+  }
+}
+
+/** A form's fields: texts, and files by the name of their field. */
+export interface FormBody {
+  readonly fields: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, readonly Uint8Array[]>>;
+}
+
+/** The parts of a multipart body; `name[]` is `name`. */
+export async function readForm(request: Request): Promise<FormBody> {
+  const bytes = await bytesOf(request);
+  const type = request.headers.get("content-type") ?? "";
+  let form: FormData;
+  try {
+    form = await new Response(new Uint8Array(bytes), {
+      headers: { "content-type": type },
+    }).formData();
+  } catch {
+    throw new ApiError(
+      400,
+      "invalid_form",
+      "Expected multipart/form-data for the body but its parts can't be read",
+    );
+  }
+  const fields: Record<string, string> = Object.create(null);
+  const files: Record<string, Uint8Array[]> = Object.create(null);
+  let parts = 0;
+  for (const [key, value] of form) {
+    parts += 1;
+    if (parts > MOST_FORM_PARTS)
+      throw new ApiError(
+        400,
+        "invalid_form",
+        `Expected at most ${MOST_FORM_PARTS} parts of a form`,
+      );
+    const name = key.replace(/\[\d*\]$/, "");
+    if (typeof value === "string") fields[name] = value;
+    else files[name] = [...(files[name] ?? []), new Uint8Array(await value.arrayBuffer())];
+  }
+  return { fields, files };
+}

@@ -1,0 +1,51 @@
+/** How long results stay, and how much of them. */
+export interface ResultLimits {
+  readonly milliseconds: number;
+  readonly bytes: number;
+}
+
+export const RESULT_LIMITS: ResultLimits = { milliseconds: 3_600_000, bytes: 256 * 2 ** 20 };
+
+interface Kept<T> {
+  readonly value: T;
+  readonly bytes: number;
+  readonly until: number;
+}
+
+/** Keeps what was made for a while: the oldest goes where time or room runs out. */
+export class ResultStore<T> {
+  readonly #limits: ResultLimits;
+  readonly #kept = new Map<string, Kept<T>>();
+  #bytes = 0;
+
+  constructor(limits: ResultLimits = RESULT_LIMITS) {
+    this.#limits = limits;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Keeps a value that takes so many bytes. */
+  set(key: string, value: T, bytes: number): void {
+    this.delete(key);
+    this.#kept.set(key, { value, bytes, until: Date.now() + this.#limits.milliseconds });
+    this.#bytes += bytes;
+    for (const [oldest, { until }] of this.#kept) {
+      if (this.#bytes <= this.#limits.bytes && until > Date.now()) break;
+      this.delete(oldest);
+    }
+  }
+
+  get(key: string): T | undefined {
+    const kept = this.#kept.get(key);
+    if (kept === undefined || kept.until > Date.now()) return kept?.value;
+    this.delete(key);
+    return undefined;
+  }
+
+  delete(key: string): void {
+    this.#bytes -= this.#kept.get(key)?.bytes ?? 0;
+    this.#kept.delete(key);
+  }
+}

@@ -1,0 +1,108 @@
+import { randomBytes } from "node:crypto";
+import { base64Of, type Handover, imagesAnswerOf, jobAnswerOf } from "../answers.ts";
+import { ApiError } from "../api-error.ts";
+import type { App, AppContext } from "../app-types.ts";
+import type { DrawRequest, Endpoint } from "../draw-request.ts";
+import { Job } from "../job.ts";
+import { readEdit, readGeneration } from "../read-drawing.ts";
+import type { ServerContext } from "../server-context.ts";
+import { hasRoomForStream } from "../sse.ts";
+import { cancelled, streamPictures } from "../stream-pictures.ts";
+
+/** Adds OpenAI's two ways of drawing. */
+export function addImageRoutes(app: App, server: ServerContext): void {
+  const draw =
+    (endpoint: Endpoint, read: typeof readGeneration) =>
+    async (c: AppContext): Promise<Response> => {
+      requireServing(server);
+      const client = c.get("client");
+      server.dispatcher.requireRoom(client, 1); // before a body is read
+      const drawing = await read(c.req.raw, server);
+      server.dispatcher.requireRoom(client, drawing.request.count); // before anything is decoded
+      const request = { ...drawing.request, endpoint, images: await drawing.decode() };
+      return answer(c, server, request);
+    };
+  app.post("/v1/images/generations", draw("image_generation", readGeneration));
+  app.post("/v1/images/edits", draw("image_edit", readEdit));
+}
+
+/** Throws while models are loaded, and once the server is to end. */
+function requireServing({ models, firstModel, isDraining }: ServerContext): void {
+  if (isDraining()) {
+    throw new ApiError(503, "shutting_down", "The server is about to end", { retryAfter: 5 });
+  }
+  if (models().has(firstModel)) return;
+  throw new ApiError(503, "model_loading", "The models are being loaded", { retryAfter: 2 });
+}
+
+async function answer(
+  c: AppContext,
+  server: ServerContext,
+  request: DrawRequest,
+): Promise<Response> {
+  const { dispatcher, running, results } = server;
+  const client = c.get("client");
+  const isAsync = /(^|[,;\s])respond-async\b/i.test(c.req.header("prefer") ?? "");
+  if (request.isStreamed && !isAsync && !hasRoomForStream())
+    throw new ApiError(429, "too_many_streams", "Too many streams are open", { retryAfter: 5 });
+  dispatcher.requireRoom(client, request.count);
+  const job = new Job(client, request);
+  running.set(job.id, job);
+  void job.end.then(() => {
+    running.delete(job.id);
+    server.metrics.jobs.inc({ status: job.status });
+    if (isAsync) results.set(job.id, job, bytesOf(job));
+  });
+  const headers = { "pixart-job": job.id };
+  if (isAsync) {
+    dispatcher.add(job);
+    return c.json(jobAnswer(server, c, job), 202, {
+      ...headers,
+      location: `/v1/jobs/${job.id}`,
+      "preference-applied": "respond-async",
+    });
+  }
+  // Whoever hangs up wants no picture any more.
+  const hangUp = (): void => dispatcher.cancel(job);
+  c.req.raw.signal.addEventListener("abort", hangUp, { once: true });
+  if (request.isStreamed) {
+    const response = streamPictures(job, { headers, onGone: hangUp });
+    dispatcher.add(job);
+    return response;
+  }
+  dispatcher.add(job);
+  await job.end;
+  if (job.error !== undefined) throw job.error;
+  if (job.status === "cancelled") throw cancelled();
+  return c.json(imagesAnswerOf(job, handover(server, c)), 200, {
+    ...headers,
+    "pixart-seconds": job.seconds.toFixed(3),
+  });
+}
+
+/** What is said of a job to one who may fetch its pictures. */
+export const jobAnswer = (
+  server: ServerContext,
+  c: AppContext,
+  job: Job,
+): ReturnType<typeof jobAnswerOf> => {
+  const { dispatcher } = server;
+  const queue = { position: dispatcher.position(job), seconds: dispatcher.estimate(job) };
+  return jobAnswerOf(job, queue, handover(server, c));
+};
+
+/** Pictures in base64, or kept for an hour under an address that nobody can guess. */
+function handover({ files, publicUrl }: ServerContext, c: AppContext): Handover {
+  return (job, index) => {
+    const { bytes } = job.pictures[index] ?? { bytes: new Uint8Array() };
+    if (!job.request.asUrl) return { b64_json: base64Of(bytes) };
+    const { format } = job.request;
+    const name = job.fileNames[index] ?? `${randomBytes(16).toString("hex")}.${format}`;
+    job.fileNames[index] = name;
+    files.set(name, { bytes, format }, bytes.byteLength);
+    return { url: `${publicUrl ?? new URL(c.req.url).origin}/files/${name}` };
+  };
+}
+
+const bytesOf = ({ pictures }: Job): number =>
+  pictures.reduce((sum, picture) => sum + (picture?.bytes.byteLength ?? 0), 4096);

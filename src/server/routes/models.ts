@@ -1,0 +1,31 @@
+import type { z } from "zod";
+import type { ModelAnswer, modelsAnswer } from "../answer-schemas.ts";
+import type { App } from "../app-types.ts";
+import { modelOf } from "../model-of.ts";
+import type { ServerContext } from "../server-context.ts";
+
+/** Adds the list of models. */
+export function addModelRoutes(app: App, server: ServerContext): void {
+  const created = Math.floor(Date.now() / 1000);
+  const answer = (id: string): ModelAnswer => ({
+    id,
+    object: "model",
+    created,
+    owned_by: "local",
+  });
+  app.get("/v1/models", (c) => {
+    const names = [...server.models().keys()];
+    const own = names.filter((name) => name === server.firstModel);
+    const others = names.filter((name) => name !== server.firstModel);
+    const list: z.output<typeof modelsAnswer> = {
+      object: "list",
+      data: [...own, ...others].map(answer),
+    };
+    return c.json(list);
+  });
+  // Names may have a slash, as on the Hub.
+  app.get("/v1/models/:id{.+}", (c) => {
+    const { name } = modelOf(c.req.param("id"), server.models(), server.firstModel);
+    return c.json(answer(name));
+  });
+}

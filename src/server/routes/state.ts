@@ -1,0 +1,36 @@
+import { ApiError } from "../api-error.ts";
+import type { App } from "../app-types.ts";
+import { MEDIA_TYPES } from "../encode-picture.ts";
+import type { ServerContext } from "../server-context.ts";
+
+/** Adds what balancers, monitors and readers of addresses ask for. */
+export function addStateRoutes(app: App, server: ServerContext): void {
+  app.get("/health", (c) => c.json({ status: "alive", version: server.version }));
+  app.get("/ready", (c) => {
+    if (server.isDraining()) {
+      throw new ApiError(503, "shutting_down", "The server is about to end", { retryAfter: 5 });
+    }
+    if (!server.engines.some(({ isReady }) => isReady)) {
+      throw new ApiError(503, "model_loading", "The models are being loaded", { retryAfter: 2 });
+    }
+    return c.json({ status: "ready", models: [...server.models().keys()] });
+  });
+  app.get("/metrics", async (c) => {
+    const { registry } = server.metrics;
+    return c.body(await registry.metrics(), 200, { "content-type": registry.contentType });
+  });
+  app.get("/files/:name", (c) => {
+    const file = server.files.get(c.req.param("name"));
+    if (file === undefined)
+      throw new ApiError(
+        404,
+        "file_not_found",
+        "Expected the name of a file that is here for its hour",
+      );
+    return c.body(new Uint8Array(file.bytes), 200, {
+      "content-type": MEDIA_TYPES[file.format],
+      "content-disposition": "inline",
+      "cache-control": "private, max-age=3600, immutable",
+    });
+  });
+}

@@ -1,0 +1,43 @@
+import type { Logger } from "pino";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { PictureFormat } from "./encode-picture.ts";
+import type { ModelFacts } from "./engine-messages.ts";
+import type { EngineProcess } from "./engine-process.ts";
+import type { GuardOptions } from "./guard.ts";
+import type { Job } from "./job.ts";
+import type { Keys } from "./keys.ts";
+import type { ResultStore } from "./result-store.ts";
+import type { ServerMetrics } from "./server-metrics.ts";
+
+/** A file that was asked for as an address. */
+export interface ServedFile {
+  readonly bytes: Uint8Array;
+  readonly format: PictureFormat;
+}
+
+/** What all routes share. */
+export interface ServerContext {
+  readonly version: string;
+  readonly engines: readonly EngineProcess[];
+  readonly dispatcher: Dispatcher;
+  /** Of all engines: what one has learnt of a model holds for the others. */
+  readonly models: () => ReadonlyMap<string, ModelFacts>;
+  /** The model of requests that name none. */
+  readonly firstModel: string;
+  readonly guard: GuardOptions;
+  readonly keys: Keys;
+  /** Under which callers reach this server, where that is not what they ask it by. */
+  readonly publicUrl: string | undefined;
+  readonly maxPixels: number;
+  /** Whether unknown fields are warnings. */
+  readonly isLenient: boolean;
+  readonly metrics: ServerMetrics;
+  readonly log: Logger;
+  /** Jobs that are on their way. */
+  readonly running: Map<string, Job>;
+  /** Jobs that are over, of callers who did not wait. */
+  readonly results: ResultStore<Job>;
+  readonly files: ResultStore<ServedFile>;
+  /** Set once the server is to end: nothing new is taken. */
+  readonly isDraining: () => boolean;
+}

@@ -1,0 +1,159 @@
+import { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
+import type { Logger } from "pino";
+import { ApiError } from "./api-error.ts";
+import { createApp } from "./app.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import type { EngineSetup, ModelFacts } from "./engine-messages.ts";
+import { EngineProcess } from "./engine-process.ts";
+import type { GuardOptions } from "./guard.ts";
+import type { Job } from "./job.ts";
+import { Keys } from "./keys.ts";
+import { ResultStore } from "./result-store.ts";
+import type { ServerContext } from "./server-context.ts";
+import { ServerMetrics } from "./server-metrics.ts";
+
+/** How a server is started. */
+export interface ServeOptions extends GuardOptions {
+  readonly version: string;
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  readonly keys: readonly string[];
+  readonly publicUrl: string | undefined;
+  readonly maxQueue: number;
+  readonly maxPixels: number;
+  readonly isLenient: boolean;
+  /** The module of the processes that draw, and what each is told. */
+  readonly engineScript: URL;
+  readonly engines: readonly EngineSetup[];
+  readonly log: Logger;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly url: string;
+  readonly context: ServerContext;
+  /** Settles once the models are loaded and tried; rejects where they are refused. */
+  readonly ready: Promise<void>;
+  /** Takes nothing new, lets what is drawn end within `graceMs`, and ends. */
+  readonly stop: (graceMs?: number) => Promise<void>;
+}
+
+/** Time in which headers must have come, and a whole body. */
+const HEADERS_MS = 15_000;
+const REQUEST_MS = 120_000;
+const MOST_HEADER_BYTES = 16_384;
+const GRACE_MS = 30_000;
+
+/** Time in which answers that are ready must have been taken. */
+const FLUSH_MS = 5000;
+
+/** How often it is looked for connections over which nothing comes any more. */
+const IDLE_CHECK_MS = 20;
+
+/** Lets answers that are under way go out, and closes each connection after them. */
+async function closeServer(server: ReturnType<typeof createAdaptorServer>): Promise<void> {
+  if (!(server instanceof Server)) throw new Error("Expected a server of HTTP/1");
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+  const late = setTimeout(() => server.closeAllConnections(), FLUSH_MS);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  clearInterval(idle);
+  clearTimeout(late);
+}
+
+/** Starts to listen, and the processes that draw beside it. */
+export async function startServer(options: ServeOptions): Promise<RunningServer> {
+  const { log, keys, maxQueue } = options;
+  const metrics = new ServerMetrics();
+  const models = new Map<string, ModelFacts>();
+  let isDraining = false;
+  const engines = options.engines.map((setup, index) => {
+    const about = { engine: index, device: setup.device };
+    const engine: EngineProcess = new EngineProcess({
+      script: options.engineScript,
+      setup,
+      onReady: () => dispatcher.pump(),
+      onModel: (facts) => models.set(facts.name, facts),
+      onRestart: (how) => {
+        metrics.restarts.inc();
+        log.error({ ...about, how }, "the process that draws has ended; another is started");
+      },
+      onLine: (line) => log.info({ ...about, line }, "engine"),
+      onMemory: ({ tensors, bytes }) => {
+        metrics.engineTensors.set(tensors);
+        metrics.engineBytes.set(bytes);
+      },
+    });
+    return engine;
+  });
+  const dispatcher = new Dispatcher({
+    engines,
+    maxQueue,
+    hasShares: keys.length > 1,
+    onDrawn: ({ pictures, seconds, steps }) => {
+      metrics.pictures.inc(pictures);
+      metrics.batches.observe(pictures);
+      metrics.steps.observe(seconds / steps);
+    },
+    onFailed: (error, pictures) =>
+      log.error({ error: String(error), pictures }, "an order came to nothing"),
+  });
+  metrics.observe({
+    queued: () => dispatcher.waiting,
+    inUse: () => dispatcher.pictures,
+    readyEngines: () => engines.filter(({ isReady }) => isReady).length,
+  });
+  const context: ServerContext = {
+    version: options.version,
+    engines,
+    dispatcher,
+    models: () => models,
+    firstModel: options.engines[0]?.models[0]?.name ?? "",
+    guard: { allowHosts: options.allowHosts, allowOrigins: options.allowOrigins },
+    keys: new Keys(keys),
+    publicUrl: options.publicUrl,
+    maxPixels: options.maxPixels,
+    isLenient: options.isLenient,
+    metrics,
+    log,
+    running: new Map<string, Job>(),
+    results: new ResultStore(),
+    files: new ResultStore(),
+    isDraining: () => isDraining,
+  };
+  const app = createApp(context);
+  const server = createAdaptorServer({
+    fetch: app.fetch as Parameters<typeof createAdaptorServer>[0]["fetch"],
+    serverOptions: {
+      maxHeaderSize: MOST_HEADER_BYTES,
+      headersTimeout: HEADERS_MS,
+      requestTimeout: REQUEST_MS,
+    },
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+  const stop = async (graceMs = GRACE_MS): Promise<void> => {
+    isDraining = true;
+    const late = setTimeout(() => {
+      const error = new ApiError(503, "shutting_down", "The server had to end", { retryAfter: 5 });
+      dispatcher.failAll(error);
+    }, graceMs);
+    while (context.running.size > 0)
+      await Promise.all([...context.running.values()].map(({ end }) => end));
+    clearTimeout(late);
+    await closeServer(server);
+    await Promise.all(engines.map((engine) => engine.stop()));
+  };
+  return {
+    url: `http://${host}:${port}`,
+    context,
+    ready: Promise.all(engines.map((engine) => engine.start())).then(() => {}),
+    stop,
+  };
+}

@@ -1,0 +1,88 @@
+import { base64Of, usageOf } from "./answers.ts";
+import { ApiError } from "./api-error.ts";
+import { encodePicture } from "./encode-picture.ts";
+import type { Job, JobEvent } from "./job.ts";
+import { sizeText } from "./picture-size.ts";
+import { EventStream } from "./sse.ts";
+
+/** What a stream tells of itself and of its end. */
+export interface StreamOptions {
+  readonly headers: Record<string, string>;
+  /** The reader has gone. */
+  readonly onGone: () => void;
+}
+
+/** Previews are small or passing: they need no care. */
+const PREVIEW_QUALITY = 80;
+
+/** OpenAI's events of a job: partial pictures, and each finished one. */
+export function streamPictures(job: Job, { headers, onGone }: StreamOptions): Response {
+  const { request } = job;
+  const stream = new EventStream(onGone);
+  const common = {
+    created_at: Math.floor(job.created / 1000),
+    quality: request.quality,
+    background: "opaque",
+    output_format: request.format,
+  };
+  // Encoding takes its time in other threads; events keep their order.
+  let order = Promise.resolve();
+  const next = (work: () => Promise<void> | void): void => {
+    order = order.then(work).catch(() => stream.close());
+  };
+  const preview = async (event: Extract<JobEvent, { type: "preview" }>): Promise<void> => {
+    if (!stream.keepsUp || job.pictures[event.picture] !== undefined) return;
+    const { image } = event;
+    const options = { format: request.format, quality: PREVIEW_QUALITY };
+    const bytes = await encodePicture(image, undefined, options);
+    stream.send(`${request.endpoint}.partial_image`, {
+      type: `${request.endpoint}.partial_image`,
+      b64_json: base64Of(bytes),
+      partial_image_index: event.index,
+      ...common,
+      size: sizeText(image),
+      image_index: event.picture,
+      step: event.step,
+      total: event.total,
+    });
+  };
+  const completed = (picture: number): void => {
+    const finished = job.pictures[picture];
+    if (finished === undefined) return;
+    stream.send(`${request.endpoint}.completed`, {
+      type: `${request.endpoint}.completed`,
+      b64_json: base64Of(finished.bytes),
+      ...common,
+      size: sizeText(request.size),
+      usage: usageOf(job),
+      image_index: picture,
+      seed: finished.seed,
+    });
+  };
+  job.listen((event) => {
+    switch (event.type) {
+      case "preview":
+        next(() => preview(event));
+        break;
+      case "picture":
+        next(() => completed(event.picture));
+        break;
+      case "failed":
+        next(() => stream.send("error", event.error.toJSON()));
+        next(() => stream.close());
+        break;
+      case "cancelled":
+        next(() => stream.send("error", cancelled().toJSON()));
+        next(() => stream.close());
+        break;
+      case "completed":
+        next(() => stream.close());
+        break;
+    }
+  });
+  return stream.response(headers);
+}
+
+/** What a caller is told whose job somebody else has cancelled. */
+export const cancelled = (): ApiError =>
+  new ApiError(409, "cancelled", "The job was cancelled", { shouldRetry: false });

@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import type { ErrorBody } from "../../src/server/api-error.ts";
+import type { RunningServer } from "../../src/server/start-server.ts";
+import { startTestServer } from "../fixtures/test-server.ts";
+import { tries } from "../reliability/counts.ts";
+
+const post = ({ url }: RunningServer, body: unknown): Promise<Response> =>
+  fetch(`${url}/v1/images/generations`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+
+const codeOf = async (response: Response | undefined): Promise<string | undefined> =>
+  ((await response?.json()) as ErrorBody | undefined)?.error.code;
+
+describe("a process that ends while it draws", () => {
+  let server: RunningServer;
+  beforeAll(async () => {
+    server = await startTestServer({ models: [{ name: "stand-in", place: "step=5,batch=4" }] });
+  });
+  afterAll(() => server.stop(0));
+  const count = tries(4, 50);
+
+  it(`fails its own job after two tries, and no neighbour: ${count} crashes`, async () => {
+    for (let i = 0; i < count; i++) {
+      const start = performance.now();
+      const [bad, ...good] = await Promise.all([
+        post(server, { prompt: "crash", steps: 3 }),
+        post(server, { prompt: "a", steps: 3 }),
+        post(server, { prompt: "b", steps: 3, n: 2 }),
+      ]);
+      expect(await codeOf(bad)).toBe("worker_lost");
+      for (const response of good) expect(response.status).toBe(200);
+      expect(performance.now() - start).toBeLessThan(10_000);
+    }
+    expect(await server.context.metrics.restarts.get()).toMatchObject({
+      values: [{ value: expect.toSatisfy((restarts: number) => restarts >= 2 * count) }],
+    });
+  });
+
+  it("is replaced when it is killed from outside, and what it drew is drawn", async () => {
+    const drawing = post(server, { prompt: "a", steps: 60 });
+    await vi.waitFor(() => expect(server.context.dispatcher.pictures).toBe(1));
+    process.kill(server.context.engines[0]?.pid ?? 0, "SIGKILL");
+    await vi.waitFor(async () => expect((await fetch(`${server.url}/ready`)).status).toBe(503));
+    expect((await fetch(`${server.url}/health`)).status).toBe(200);
+    expect((await drawing).status).toBe(200);
+    expect((await fetch(`${server.url}/ready`)).status).toBe(200);
+  });
+
+  it("no memory for one job is no failure of those drawn with it", async () => {
+    const [bad, good] = await Promise.all([
+      post(server, { prompt: "no memory", steps: 3 }),
+      post(server, { prompt: "a", steps: 3 }),
+    ]);
+    expect(await codeOf(bad)).toBe("out_of_memory");
+    expect(good?.status).toBe(200);
+  });
+});
+
+describe("an end that was asked for", () => {
+  it("takes nothing new, finishes what was begun, and leaves no process", async () => {
+    const server = await startTestServer({ models: [{ name: "stand-in", place: "step=20" }] });
+    const pid = server.context.engines[0]?.pid ?? 0;
+    const begun = [1, 2, 3].map(() => post(server, { prompt: "a", steps: 8, n: 2 }));
+    await vi.waitFor(() => expect(server.context.dispatcher.pictures).toBe(6));
+    const kept = await fetch(`${server.url}/ready`, { headers: { connection: "keep-alive" } });
+    expect(kept.status).toBe(200);
+    const start = performance.now();
+    const stopped = server.stop();
+    const ready = await fetch(`${server.url}/ready`);
+    expect([ready.status, performance.now() - start < 100]).toEqual([503, true]);
+    const late = await post(server, { prompt: "b" });
+    expect(late.status).toBe(503);
+    expect(late.headers.get("retry-after")).toBe("5");
+    expect(await codeOf(late)).toBe("shutting_down");
+    for (const response of await Promise.all(begun)) {
+      expect(response.status).toBe(200);
+      expect(((await response.json()) as { data: unknown[] }).data).toHaveLength(2);
+    }
+    await stopped;
+    expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+    await expect(fetch(`${server.url}/health`)).rejects.toThrow("fetch failed");
+  });
+
+  it("answers what can't be finished in time", async () => {
+    const server = await startTestServer({ models: [{ name: "stand-in", place: "step=50" }] });
+    const begun = post(server, { prompt: "a", steps: 400 });
+    await vi.waitFor(() => expect(server.context.dispatcher.pictures).toBe(1));
+    const stopped = server.stop(100);
+    const response = await begun;
+    expect([response.status, await codeOf(response)]).toEqual([503, "shutting_down"]);
+    await stopped;
+  });
+});
+
+describe("a start", () => {
+  it("says why the models are refused", async () => {
+    await expect(
+      startTestServer({ models: [{ name: "none", place: "refuse/this" }] }),
+    ).rejects.toThrow("Expected a model but received refuse/this");
+  });
+
+  it("is two processes side by side where there are two devices", async () => {
+    const server = await startTestServer({
+      models: [{ name: "stand-in", place: "step=50" }],
+      engineCount: 2,
+    });
+    const start = performance.now();
+    await Promise.all([1, 2].map(() => post(server, { prompt: "a", steps: 10 })));
+    expect(performance.now() - start).toBeLessThan(900);
+    await server.stop(0);
+  });
+});
+
+describe("a full queue", () => {
+  const count = tries(100, 500);
+
+  it(`refuses the rest of ${count} clients at once, and draws what it took`, async () => {
+    const server = await startTestServer({ models: [{ name: "stand-in", place: "step=40" }] });
+    const times: number[] = [];
+    const statuses = await Promise.all(
+      Array.from({ length: count }, async () => {
+        const start = performance.now();
+        const response = await post(server, { prompt: "a", steps: 1 });
+        await response.text();
+        if (response.status === 429) times.push(performance.now() - start);
+        return response.status;
+      }),
+    );
+    expect(new Set(statuses)).toEqual(new Set([200, 429]));
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(64);
+    const worst = times.sort((a, b) => a - b).at(-1) ?? 0;
+    console.info(`${times.length} of ${count} refused, the slowest after ${worst.toFixed(0)} ms`);
+    await server.stop(0);
+  });
+});
