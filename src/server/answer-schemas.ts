@@ -57,7 +57,7 @@ export const jobAnswer = z
     total: z.int().nullable(),
     pictures_done: z.int(),
     pictures: z.int(),
-    result: imagesAnswer.nullable(),
+    result: z.union([imagesAnswer, z.null()]),
     error: z
       .strictObject({
         message: z.string(),

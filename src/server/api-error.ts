@@ -6,6 +6,8 @@ export interface ApiErrorOptions {
   readonly retryAfter?: number | undefined;
   /** Whether OpenAI's clients, which retry 500 by themselves, should. */
   readonly shouldRetry?: boolean | undefined;
+  /** Methods that a path is there for. */
+  readonly allow?: readonly string[] | undefined;
 }
 
 /** OpenAI's kinds of errors, by status. */
@@ -23,6 +25,7 @@ export class ApiError extends Error {
   readonly param: string | undefined;
   readonly retryAfter: number | undefined;
   readonly shouldRetry: boolean | undefined;
+  readonly allow: readonly string[] | undefined;
 
   constructor(status: number, code: string, message: string, options: ApiErrorOptions = {}) {
     super(message);
@@ -31,6 +34,7 @@ export class ApiError extends Error {
     this.param = options.param;
     this.retryAfter = options.retryAfter;
     this.shouldRetry = options.shouldRetry;
+    this.allow = options.allow;
   }
 
   /** The body. */
@@ -44,8 +48,9 @@ export class ApiError extends Error {
 
   /** Headers by which clients decide whether and when they try again. */
   get headers(): Record<string, string> {
-    const { retryAfter, shouldRetry } = this;
+    const { retryAfter, shouldRetry, allow } = this;
     return {
+      ...(allow !== undefined && { allow: allow.join(", ") }),
       ...(retryAfter !== undefined && {
         "retry-after": String(Math.ceil(retryAfter)),
         "retry-after-ms": String(Math.ceil(retryAfter * 1000)),

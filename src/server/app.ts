@@ -13,6 +13,9 @@ import type { ServerContext } from "./server-context.ts";
 /** What needs no key: it says nothing, or its address is the key. */
 const OPEN = /^\/(health|ready|docs|openapi\.json|files\/[^/]+)?$/;
 
+/** Of middleware. */
+const EVERYWHERE = "/*";
+
 const SAFE_HEADERS: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -44,6 +47,7 @@ export function createApp(server: ServerContext): App {
     );
   });
   app.use(async (c, next) => {
+    requireMethod(c, app);
     guard(
       { method: c.req.method, path: c.req.path, header: (name) => c.req.header(name) },
       server.guard,
@@ -57,16 +61,32 @@ export function createApp(server: ServerContext): App {
   addModelRoutes(app, server);
   addImageRoutes(app, server);
   addJobRoutes(app, server);
-  app.notFound(() => {
+  const unknown = (): never => {
     throw new ApiError(404, "not_found", "Expected one of the paths that /openapi.json lists");
-  });
+  };
+  // What is there for another method is told from what is not there.
+  for (const path of new Set(app.routes.map((route) => route.path)))
+    if (path !== EVERYWHERE) app.all(path, unknown);
+  app.notFound(unknown);
   app.onError((error, c) => answerError(error, c, server));
   return app;
 }
 
+/** Throws an ApiError where a path is there for other methods alone. */
+function requireMethod({ req }: AppContext, app: App): void {
+  const paths = req.matchedRoutes.map(({ path }) => path).filter((path) => path !== EVERYWHERE);
+  const known = app.routes.filter(({ path, method }) => paths.includes(path) && method !== "ALL");
+  const allow = [...new Set(known.map(({ method }) => method))];
+  const wanted = req.method === "HEAD" ? "GET" : req.method;
+  if (paths.length === 0 || wanted === "OPTIONS" || allow.includes(wanted)) return;
+  throw new ApiError(405, "method_not_allowed", `Expected one of ${allow.join(", ")} here`, {
+    allow,
+  });
+}
+
 /** The pattern of the path that was asked for, so that ids make no metric of their own. */
 function routeOf(c: AppContext): string {
-  const known = c.req.matchedRoutes.map(({ path }) => path).filter((path) => path !== "/*");
+  const known = c.req.matchedRoutes.map(({ path }) => path).filter((path) => path !== EVERYWHERE);
   return known.at(-1) ?? "other";
 }
 

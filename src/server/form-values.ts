@@ -10,18 +10,27 @@ export function formValues(
   );
 }
 
+const WORDS: ReadonlyMap<string, boolean | null> = new Map([
+  ["true", true],
+  ["false", false],
+  ["null", null],
+]);
+
 function valueFrom(field: z.core.$ZodType | undefined, text: string): unknown {
   switch (kindOf(field)) {
     case "number":
+      if (text === "null") return null;
       return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
     case "boolean":
-      return text === "true" ? true : text === "false" ? false : text;
+      return WORDS.has(text) ? WORDS.get(text) : text;
     case "array":
       try {
         return JSON.parse(text);
       } catch {
         return text; // the schema says what it should have been
       }
+    case "enum":
+      return text === "null" ? null : text;
     default:
       return text;
   }
