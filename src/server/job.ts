@@ -36,7 +36,7 @@ export class Job {
   readonly id: string = `job_${randomUUID().replaceAll("-", "")}`;
   /** Whose it is: shares of the queue are counted by this. */
   readonly client: string;
-  readonly request: DrawRequest;
+  #request: DrawRequest;
   /** Unix time in milliseconds. */
   readonly created: number = Date.now();
   readonly pictures: (FinishedPicture | undefined)[];
@@ -62,13 +62,18 @@ export class Job {
 
   constructor(client: string, request: DrawRequest) {
     this.client = client;
-    this.request = request;
+    this.#request = request;
     this.waiting = Array.from({ length: request.count }, (_, i) => i);
     this.pictures = this.waiting.map(() => undefined);
     this.#previews = this.waiting.map(() => 0);
     this.end = new Promise((resolve) => {
       this.#resolveEnd = resolve;
     });
+  }
+
+  /** Without its pictures once the job is over. */
+  get request(): DrawRequest {
+    return this.#request;
   }
 
   get status(): JobStatus {
@@ -131,6 +136,7 @@ export class Job {
   #close(status: JobStatus, event: JobEvent): void {
     this.#status = status;
     this.waiting.length = 0;
+    this.#request = { ...this.#request, images: {} };
     this.#tell(event);
     this.#listeners.clear();
     this.#resolveEnd();

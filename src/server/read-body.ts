@@ -11,9 +11,28 @@ const tooLarge = (): ApiError =>
     `Expected a body of at most ${MOST_BODY_BYTES / 2 ** 20} MB, which holds a picture of 25 MB`,
   );
 
+/** Of all bodies that are read at the same time. */
+const MOST_BYTES_AT_ONCE = 8 * MOST_BODY_BYTES;
+let atOnce = 0;
+
 /** A body's bytes. Throws an ApiError for one that is too large: by its declared length before anything is read. */
 async function bytesOf(request: Request): Promise<Buffer> {
-  if (Number(request.headers.get("content-length") ?? 0) > MOST_BODY_BYTES) throw tooLarge();
+  const declared = Number(request.headers.get("content-length") ?? MOST_BODY_BYTES);
+  if (declared > MOST_BODY_BYTES) throw tooLarge();
+  if (atOnce + declared > MOST_BYTES_AT_ONCE) {
+    throw new ApiError(429, "too_many_bodies", "Too many large requests come at once", {
+      retryAfter: 1,
+    });
+  }
+  atOnce += declared;
+  try {
+    return await readAll(request);
+  } finally {
+    atOnce -= declared;
+  }
+}
+
+async function readAll(request: Request): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let total = 0;
   for await (const chunk of request.body ?? []) {

@@ -35,7 +35,9 @@ export async function readGeneration(request: Request, server: Reading): Promise
   await sizeOfPicture(bytes, "control_image");
   return {
     request: plain,
-    decode: async () => ({ controlImage: await decodePicture(bytes, "control_image") }),
+    decode: async () => ({
+      controlImage: await decodePicture(bytes, "control_image", plain.settings),
+    }),
   };
 }
 
@@ -54,11 +56,12 @@ export async function readEdit(request: Request, server: Reading): Promise<Drawi
   const ownSize = await sizeOfPicture(bytes, "image");
   const plain = plainRequest("image_edit", { body, warnings }, server, ownSize);
   const [mask] = masks;
+  if (mask !== undefined) await sizeOfPicture(mask, "mask");
   return {
     request: plain,
     decode: async () => ({
-      image: await decodePicture(bytes, "image"),
-      mask: mask && (await decodeMaskOf(mask, ownSize)),
+      image: await decodePicture(bytes, "image", plain.settings),
+      mask: mask && (await decodeMaskOf(mask, ownSize, plain.settings)),
       strength: strengthOf(body.strength, mask !== undefined),
     }),
   };

@@ -43,24 +43,42 @@ export function sizeOfPicture(bytes: Uint8Array, param: string): Promise<Size> {
   });
 }
 
-/** A picture's pixels, upright and without transparency. */
-export const decodePicture = (bytes: Uint8Array, param: string): Promise<RawPicture> =>
-  telling(param, () => RgbImage.decode(bytes, { maxPixels: MOST_PIXELS, name: param }));
+/** Pictures are decoded by turns: each may be 64 megapixels for a moment. */
+let turn: Promise<unknown> = Promise.resolve();
 
-/** A mask's pixels, white where the picture is drawn anew. Throws an ApiError where its size is another. */
-export const decodeMaskOf = (bytes: Uint8Array, image: Size): Promise<RawPicture> => {
-  requireBytes(bytes, "mask");
-  return telling("mask", async () => {
-    const mask = await decodeMask(bytes, { maxPixels: MOST_PIXELS, name: "mask" });
-    if (mask.width === image.width && mask.height === image.height) return mask;
-    throw badValue(
-      `the size of image, ${image.width}x${image.height},`,
-      "mask",
-      `${mask.width}x${mask.height}`,
-      "invalid_image",
-    );
-  });
-};
+function byTurns<T>(work: () => Promise<T>): Promise<T> {
+  const result = turn.then(work);
+  turn = result.catch(() => {});
+  return result;
+}
+
+/** A picture's pixels, upright and without transparency, at the size that is drawn: what it covers, and the middle of it. */
+export const decodePicture = (bytes: Uint8Array, param: string, drawn: Size): Promise<RawPicture> =>
+  telling(param, () =>
+    byTurns(async () => {
+      const picture = await RgbImage.decode(bytes, { maxPixels: MOST_PIXELS, name: param });
+      return picture.resize(drawn.width, drawn.height, "lanczos3", "cover");
+    }),
+  );
+
+/**
+ * A mask's pixels, white where the picture is drawn anew, at the size that is drawn. Throws an ApiError where its size is not the
+ * picture's.
+ */
+export const decodeMaskOf = (bytes: Uint8Array, image: Size, drawn: Size): Promise<RawPicture> =>
+  telling("mask", () =>
+    byTurns(async () => {
+      const mask = await decodeMask(bytes, { maxPixels: MOST_PIXELS, name: "mask" });
+      if (mask.width === image.width && mask.height === image.height)
+        return mask.resize(drawn.width, drawn.height, "nearest", "cover");
+      throw badValue(
+        `the size of image, ${image.width}x${image.height},`,
+        "mask",
+        `${mask.width}x${mask.height}`,
+        "invalid_image",
+      );
+    }),
+  );
 
 function requireBytes({ byteLength }: Uint8Array, param: string): void {
   if (byteLength <= MOST_BYTES) return;

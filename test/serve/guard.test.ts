@@ -1,4 +1,5 @@
-import { request } from "node:http";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunningServer } from "../../src/server/start-server.ts";
@@ -180,6 +181,59 @@ describe("a server with keys", () => {
     const path = `/v1/jobs/${JSON.parse(text).id}`;
     expect((await ask(locked, path, { headers: { "api-key": "another" } })).status).toBe(404);
     expect((await ask(locked, path, { headers: { "api-key": KEY } })).status).toBe(200);
+  });
+});
+
+describe("addresses of pictures", () => {
+  it("are never fetched, in whatever form", async () => {
+    let hits = 0;
+    const bait = createServer((_, response) => {
+      hits += 1;
+      response.end();
+    });
+    await new Promise<void>((resolve) => bait.listen(0, "127.0.0.1", resolve));
+    const { port } = bait.address() as AddressInfo;
+    const hosts = [
+      "127.0.0.1",
+      "localhost",
+      "[::1]",
+      "0.0.0.0",
+      "2130706433",
+      "0x7f.1",
+      "127.1",
+      "[::ffff:127.0.0.1]",
+      "localtest.me",
+      "a@127.0.0.1",
+    ];
+    const schemes = [
+      "http://",
+      "HTTP://",
+      "https://",
+      "//",
+      "ftp://",
+      "file:///",
+      "gopher://",
+      "data:text/html;base64,",
+      "blob:http://",
+      " http://",
+    ];
+    const forms = hosts.flatMap((name) =>
+      schemes.map((scheme) => `${scheme}${name}:${port}/a.png`),
+    );
+    for (const image of forms) {
+      for (const form of [{ image }, { images: [{ image_url: image }] }]) {
+        const headers = { ...json };
+        const sent = JSON.stringify({ prompt: "a", ...form });
+        const { status } = await ask(open, "/v1/images/edits", {
+          method: "POST",
+          headers,
+          body: sent,
+        });
+        expect(status, image).toBe(400);
+      }
+    }
+    expect([forms.length, hits]).toEqual([100, 0]);
+    bait.close();
   });
 });
 
