@@ -5,6 +5,8 @@ import type {
   EngineSetup,
   FromEngine,
   ModelFacts,
+  NamedPlace,
+  PreviewWay,
   ToEngine,
 } from "../server/engine-messages.ts";
 import { memory, tidy } from "../torch/index.ts";
@@ -25,11 +27,17 @@ export interface EngineLoopOptions {
   readonly tell: (message: FromEngine) => void;
 }
 
+/** Adapters are the first model's. */
+const adaptersOf = (name: string, { models, adapters }: EngineSetup): readonly NamedPlace[] =>
+  name === models[0]?.name ? adapters : [];
+
 /** Draws for a server: one order at a time, hearing messages between the steps. */
 export class EngineLoop {
   readonly #options: EngineLoopOptions;
   readonly #running = new Map<number, AbortController>();
-  readonly #previews = new Map<string, PreviewMaker | undefined>();
+  readonly #previews = new Map<string, PreviewMaker>();
+  readonly #facts = new Map<string, ModelFacts>();
+  #taesd: string | undefined;
   #shelf: ModelShelf | undefined;
   /** Orders follow each other, and the set-up. */
   #work: Promise<void> = Promise.resolve();
@@ -60,44 +68,51 @@ export class EngineLoop {
 
   async #setUp(setup: EngineSetup): Promise<void> {
     const { tell } = this.#options;
-    const { memoryBytes = Math.floor(DEFAULT_SHARE * freemem()) } = setup;
+    const { memoryBytes = Math.floor(DEFAULT_SHARE * freemem()), known = [] } = setup;
     const placeOf = (name: string): string =>
       setup.models.find((model) => model.name === name)?.place ?? name;
-    const [first] = setup.models;
-    const shelf = new ModelShelf(memoryBytes, async (name) => {
+    this.#shelf = new ModelShelf(memoryBytes, async (name) => {
       const pipe = await this.#options.load(placeOf(name), setup);
-      const adapters = name === first?.name ? setup.adapters : [];
-      await addNamedAdapters(pipe, adapters, () => {});
+      await addNamedAdapters(pipe, adaptersOf(name, setup), () => {});
       return pipe;
     });
-    this.#shelf = shelf;
+    this.#taesd = setup.taesd;
     try {
       // The first is loaded last, so that it is there when requests come.
       for (const { name } of [...setup.models].reverse()) {
-        const pipe = await shelf.get(name);
-        const facts = await this.#learn(name, pipe, setup, shelf.bytesOf(name));
+        const facts =
+          known.find((model) => model.name === name) ??
+          (await this.#learn(name, setup, this.#shelf));
+        this.#facts.set(name, facts);
         tell({ type: "loaded", facts });
       }
+      await this.#shelf.get(setup.models[0]?.name ?? "");
       tell({ type: "ready" });
     } catch (error) {
       tell({ type: "refused", message: error instanceof Error ? error.message : String(error) });
     }
   }
 
-  async #learn(
-    name: string,
-    pipe: PixArtAlphaPipeline,
-    setup: EngineSetup,
-    bytes: number,
-  ): Promise<ModelFacts> {
-    const isFirst = name === setup.models[0]?.name;
-    const facts = await factsOf(name, pipe, isFirst ? setup.adapters : []);
+  async #learn(name: string, setup: EngineSetup, shelf: ModelShelf): Promise<ModelFacts> {
+    const pipe = await shelf.get(name);
+    const facts = await factsOf(name, pipe, adaptersOf(name, setup));
     const profile = await profileModel(pipe, facts.nativeSide, setup.batch);
     const chosen = choosePreview(profile, setup.taesd !== undefined);
     const preview = setup.preview === "auto" ? chosen : setup.preview;
-    this.#previews.set(name, await previewMaker(preview, pipe, setup.taesd));
+    await this.#makerOf(name, preview, pipe);
     const { batch, stepSeconds } = profile;
-    return { ...facts, bytes, batch, stepSeconds, preview };
+    return { ...facts, bytes: shelf.bytesOf(name), batch, stepSeconds, preview };
+  }
+
+  /** What makes a model's previews, made when it is first asked for. */
+  async #makerOf(
+    name: string,
+    way: PreviewWay,
+    pipe: PixArtAlphaPipeline,
+  ): Promise<PreviewMaker | undefined> {
+    const made = this.#previews.get(name) ?? (await previewMaker(way, pipe, this.#taesd));
+    if (made !== undefined) this.#previews.set(name, made);
+    return made;
   }
 
   async #draw(order: DrawOrder): Promise<void> {
@@ -107,15 +122,19 @@ export class EngineLoop {
     try {
       signal?.throwIfAborted();
       const pipe = await this.#shelf?.get(order.model);
-      if (pipe === undefined) throw new Error("Expected a set-up before an order");
+      const way = this.#facts.get(order.model)?.preview;
+      if (pipe === undefined || way === undefined)
+        throw new Error("Expected a set-up before an order");
+      const isPreviewed = order.pictures.some(({ previewSteps }) => previewSteps.length > 0);
+      const make = isPreviewed ? await this.#makerOf(order.model, way, pipe) : undefined;
       const pictures = await draw(pipe, order, {
         ...(signal !== undefined && { signal }),
         onStep: ({ step, total, original }) => {
           const rows = [...order.pictures.keys()].filter((row) =>
             order.pictures[row]?.previewSteps.includes(step),
           );
-          const make = rows.length > 0 ? this.#previews.get(order.model) : undefined;
-          const images = make === undefined ? [] : tidy(() => make(pipe, original, rows));
+          const images =
+            make === undefined || rows.length === 0 ? [] : tidy(() => make(pipe, original, rows));
           const previews = images.flatMap((image, i) => {
             const picture = rows[i];
             return picture === undefined ? [] : [{ picture, image }];

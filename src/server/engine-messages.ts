@@ -26,6 +26,8 @@ export interface EngineSetup {
   readonly batch: number | "auto";
   /** Bytes that the models may take together; a share of what is free where left out. */
   readonly memoryBytes: number | undefined;
+  /** What an earlier process found out of the models: they need not be tried again. */
+  readonly known?: readonly ModelFacts[];
 }
 
 /** What is known of a model once it was loaded. */

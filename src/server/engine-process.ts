@@ -71,6 +71,8 @@ export class EngineProcess {
   #backOff = FIRST_BACK_OFF_MS;
   #restart: NodeJS.Timeout | undefined;
   #refused: ((error: Error) => void) | undefined;
+  /** Of models that were loaded and tried. */
+  readonly #known = new Map<string, ModelFacts>();
 
   constructor(options: EngineProcessOptions) {
     this.#options = options;
@@ -159,7 +161,7 @@ export class EngineProcess {
       this.#restart = setTimeout(() => this.#launch(this.#options.onReady), this.#backOff);
       this.#backOff = Math.min(2 * this.#backOff, MOST_BACK_OFF_MS);
     });
-    this.#send({ type: "setup", setup });
+    this.#send({ type: "setup", setup: { ...setup, known: [...this.#known.values()] } });
   }
 
   #send(message: ToEngine): void {
@@ -169,6 +171,7 @@ export class EngineProcess {
   #hear(message: FromEngine, onReady: () => void): void {
     switch (message.type) {
       case "loaded":
+        this.#known.set(message.facts.name, message.facts);
         this.#options.onModel?.(message.facts);
         break;
       case "ready":

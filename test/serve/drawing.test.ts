@@ -1,7 +1,12 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
-import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
+import { adaptersOf, addAdapter } from "../../src/models/index.ts";
+import { loadAdapters, PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import type { ImagesAnswer, JobAnswer } from "../../src/server/answer-schemas.ts";
+import type { ErrorBody } from "../../src/server/api-error.ts";
 import type { RunningServer } from "../../src/server/start-server.ts";
 import { startDrawingServer } from "../fixtures/test-server.ts";
 import { tries } from "../reliability/counts.ts";
@@ -10,14 +15,30 @@ import { tries } from "../reliability/counts.ts";
 
 let server: RunningServer;
 let pipe: PixArtAlphaPipeline;
+const folder = mkdtempSync(join(tmpdir(), "pixart-drawing-"));
 beforeAll(async () => {
-  [server, pipe] = await Promise.all([
-    startDrawingServer({ engine: { batch: 4 }, maxQueue: 1000 }),
-    PixArtAlphaPipeline.fromPretrained("emoji-demo"),
-  ]);
+  pipe = await PixArtAlphaPipeline.fromPretrained("emoji-demo");
+  const options = { targetModules: ["to_q", "to_v"], initLoraWeights: false } as const;
+  const adapter = await addAdapter(pipe.transformer, { peftType: "LORA", ...options });
+  await adapter.save(folder);
+  adapter.remove();
+  server = await startDrawingServer({
+    models: [
+      { name: "emoji-demo", place: "emoji-demo" },
+      { name: "other", place: "emoji-demo" },
+    ],
+    engine: {
+      batch: 4,
+      // There is room for one of the two.
+      memoryBytes: 30e6,
+      adapters: [{ name: "blur", place: folder }],
+    },
+    maxQueue: 1000,
+  });
 });
 afterAll(async () => {
   pipe.dispose();
+  rmSync(folder, { recursive: true });
   await server.stop(0);
 });
 
@@ -122,6 +143,42 @@ describe("pictures that are drawn at once", () => {
     }
     expect(company).toBeGreaterThan(0);
     console.info(`${differing} pictures of ${count} jobs differ, by 1 of 255 at most`);
+  });
+});
+
+describe("models and adapters", () => {
+  const drawn = async (body: object): Promise<Uint8Array> => {
+    const answer = (await (
+      await post({ prompt: "a fox", seed: 3, steps: 3, ...body })
+    ).json()) as ImagesAnswer;
+    return (await pixelsOf(answer))[0] ?? new Uint8Array();
+  };
+
+  it("are loaded in turn where there is room for one, and draw the same", async () => {
+    const before = await drawn({});
+    expect(await drawn({ model: "other" })).toEqual(before);
+    expect(await drawn({ model: "emoji-demo" })).toEqual(before);
+    expect((await held()).bytes).toBeGreaterThan(0);
+  });
+
+  it("change the picture of a request that names them, by their scale, and no other", async () => {
+    const plain = await drawn({});
+    const adapted = await drawn({ adapters: [{ name: "blur" }] });
+    expect(largest(adapted, plain)).toBeGreaterThan(5);
+    expect(await drawn({ adapters: [{ name: "blur", scale: 0 }] })).toEqual(plain);
+    expect(await drawn({})).toEqual(plain);
+    await loadAdapters(pipe, folder, { name: "blur" });
+    const { images } = await pipe("a fox", { seed: 3, numInferenceSteps: 3 });
+    expect(largest(adapted, images[0]?.data)).toBeLessThanOrEqual(1);
+    for (const adapter of adaptersOf(pipe.transformer)) adapter.remove();
+  });
+
+  it("are refused where a sampler can't take so many steps", async () => {
+    const response = await post({ prompt: "a fox", steps: 1, scheduler: "pndm" });
+    expect([response.status, ((await response.json()) as ErrorBody).error.message]).toEqual([
+      400,
+      "Expected at least 4 (for its multistep method to begin) for number of inference steps but received 1",
+    ]);
   });
 });
 

@@ -118,7 +118,7 @@ describe("a full queue", () => {
   const count = tries(100, 500);
 
   it(`refuses the rest of ${count} clients at once, and draws what it took`, async () => {
-    const server = await startTestServer({ models: [{ name: "stand-in", place: "step=10" }] });
+    const server = await startTestServer({ models: [{ name: "stand-in", place: "step=40" }] });
     const times: number[] = [];
     const statuses = await Promise.all(
       Array.from({ length: count }, async () => {
