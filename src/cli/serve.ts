@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { extname } from "node:path";
 import { pino } from "pino";
+import { heedNohup } from "../distributed/stop-signals.ts";
 import type { EngineSetup, NamedPlace, PreviewWay } from "../server/engine-messages.ts";
 import { startServer } from "../server/start-server.ts";
 import { keepWorking } from "./output.ts";
@@ -107,7 +108,8 @@ class EndingSignals {
   }
 }
 
-const ENDING = ["SIGINT", "SIGTERM"] as const;
+/** Ctrl+C, what service managers send, and a terminal that goes away. */
+const ENDING = heedNohup().filter((signal) => !signal.startsWith("SIGUSR"));
 
 function isLoopback(host: string): boolean {
   if (host === "localhost" || host === "::1") return true;

@@ -50,7 +50,7 @@ export interface EngineProcessOptions {
   readonly onMemory?: (held: { readonly tensors: number; readonly bytes: number }) => void;
 }
 
-const FIRST_BACK_OFF_MS = 200;
+const FIRST_BACK_OFF_MS = 100;
 const MOST_BACK_OFF_MS = 10_000;
 
 interface Running {

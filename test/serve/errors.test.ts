@@ -206,6 +206,17 @@ describe("a request that can't be drawn is refused with a sentence", () => {
     expect(JSON.parse(answer.text).error.code).toBe("body_too_large");
   });
 
+  it("megabytes of slips, at once", async () => {
+    const start = performance.now();
+    const name = await post(generations, { prompt: "a", ["x".repeat(2 ** 21)]: 1 });
+    expect(name.message).toBe(`Unknown field ${"x".repeat(60)}….`);
+    const spaces = await post(edits, { prompt: "a", image: `${" ".repeat(2 ** 22)}!` });
+    expect(spaces).toMatchObject({ status: 400, param: "image" });
+    const deep = await post(generations, `{"prompt":${"[".repeat(2 ** 20)}`);
+    expect(deep).toMatchObject({ status: 400, code: "invalid_json" });
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+
   it("a model that is not here, with those that are", async () => {
     expect(await post(generations, { prompt: "a", model: "sdxl" })).toMatchObject({
       status: 404,
