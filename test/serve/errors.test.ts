@@ -1,4 +1,5 @@
 import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
@@ -215,6 +216,29 @@ describe("a request that can't be drawn is refused with a sentence", () => {
     const deep = await post(generations, `{"prompt":${"[".repeat(2 ** 20)}`);
     expect(deep).toMatchObject({ status: 400, code: "invalid_json" });
     expect(performance.now() - start).toBeLessThan(2000);
+  });
+
+  it.each([
+    ["no HTTP\r\n\r\n", 400, "invalid_request"],
+    [
+      `GET /health HTTP/1.1\r\nhost: localhost\r\nx: ${"x".repeat(20_000)}\r\n\r\n`,
+      431,
+      "headers_too_large",
+    ],
+  ])("what is no request at all: %.30s", async (text, status, code) => {
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(Number(new URL(server.url).port), "127.0.0.1", () =>
+        socket.write(text),
+      );
+      let all = "";
+      socket.on("data", (chunk) => {
+        all += chunk;
+      });
+      socket.on("close", () => resolve(all));
+      socket.on("error", reject);
+    });
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(JSON.parse(answer.split("\r\n\r\n")[1] ?? "").error).toMatchObject({ code });
   });
 
   it("a model that is not here, with those that are", async () => {

@@ -64,10 +64,10 @@ describe("an end that was asked for", () => {
 
   it(`takes nothing new, finishes what was begun, and leaves no process: ${count} times`, async () => {
     for (let i = 0; i < count; i++) {
-      const server = await startTestServer({ models: [{ name: "stand-in", place: "step=10" }] });
+      const server = await startTestServer({ models: [{ name: "stand-in", place: "step=30" }] });
       const pid = server.context.engines[0]?.pid ?? 0;
       const begun = [1, 2, 3].map(() => post(server, { prompt: "a", steps: 4, n: 2 }));
-      await vi.waitFor(() => expect(server.context.dispatcher.pictures).toBe(6));
+      await vi.waitFor(() => expect(server.context.running.size).toBe(3), { interval: 10 });
       await new Promise((resolve) => setTimeout(resolve, 10 * i));
       expect((await fetch(`${server.url}/ready`)).status).toBe(200);
       const start = performance.now();
