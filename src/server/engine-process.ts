@@ -125,6 +125,7 @@ export class EngineProcess {
   /** Ends the process for good. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#refused = undefined; // whoever waits for its start has been told of the end
     clearTimeout(this.#restart);
     const child = this.#child;
     if (child === undefined) return;
