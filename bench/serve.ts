@@ -1,4 +1,5 @@
-// How a server answers while it draws, and what it costs: npx tsx bench/serve.ts [seconds], on a quiet machine, after `npm run build`.
+// How a server answers while it draws, and what it costs: npx tsx bench/serve.ts [seconds] [pictures] [rounds], on a quiet
+// machine, after `npm run build`.
 // It speaks to `pixart serve emoji-demo` in processes of its own, as a user's clients would.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -10,9 +11,7 @@ import { median } from "./measure.ts";
 
 const MAIN = fileURLToPath(new URL("../dist/bundle/main.js", import.meta.url));
 const MODEL = "emoji-demo";
-const PICTURES = 100;
-const ROUNDS = 3;
-const seconds = Number(process.argv[2] ?? 20);
+const [seconds = 20, pictures = 100, rounds = 3] = process.argv.slice(2).map(Number);
 
 interface Server {
   readonly url: string;
@@ -136,7 +135,7 @@ async function serveAll(url: string): Promise<number> {
   const begin = performance.now();
   let next = 0;
   const client = async (): Promise<void> => {
-    while (next < PICTURES)
+    while (next < pictures)
       await (await post(url, { prompt: "a fox", seed: next++ })).arrayBuffer();
   };
   await Promise.all([client(), client()]);
@@ -146,7 +145,7 @@ async function serveAll(url: string): Promise<number> {
 /** Seconds that `pixart sample` says it needed for the same pictures, its start left out. */
 async function sampleAll(): Promise<number> {
   const out = mkdtempSync(join(tmpdir(), "pixart-bench-"));
-  const args = [MAIN, "sample", MODEL, "a fox", "--images", String(PICTURES), "--out", out];
+  const args = [MAIN, "sample", MODEL, "a fox", "--images", String(pictures), "--out", out];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr.on("data", (chunk) => {
@@ -158,7 +157,7 @@ async function sampleAll(): Promise<number> {
 }
 
 const cold: number[] = [];
-for (let round = 0; round < ROUNDS; round++) {
+for (let round = 0; round < rounds; round++) {
   const server = await start("--batch", "auto");
   cold.push(server.readyMs);
   await stop(server);
@@ -181,10 +180,10 @@ print(
 );
 print("500 clients at once, the queue being 64", await flood(url));
 const ratios: number[] = [];
-for (let round = 0; round < ROUNDS; round++) {
+for (let round = 0; round < rounds; round++) {
   const [served, sampled] = [await serveAll(url), await sampleAll()];
   ratios.push(served / sampled);
-  print(`${PICTURES} pictures`, `served ${served.toFixed(1)} s, sampled ${sampled.toFixed(1)} s`);
+  print(`${pictures} pictures`, `served ${served.toFixed(1)} s, sampled ${sampled.toFixed(1)} s`);
 }
 print("served over sampled (bar 1.03)", median(ratios).toFixed(3));
 await stop(server);

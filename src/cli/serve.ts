@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { extname } from "node:path";
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
+import { heedNohup } from "../distributed/stop-signals.ts";
 import type { EngineSetup, NamedPlace, PreviewWay } from "../server/engine-messages.ts";
-import { startServer } from "../server/start-server.ts";
+import { type RunningServer, startServer } from "../server/start-server.ts";
 import { keepWorking } from "./output.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
@@ -73,7 +74,7 @@ export async function serveCommand(
       `Listening at ${server.url}; loading ${setups[0]?.models.map(({ name }) => name).join(", ")}`,
     );
     await Promise.race([server.ready, signals.ended]);
-    log.info({ url: server.url, models: [...server.context.models().values()] }, "ready");
+    if (!server.context.isDraining()) logReady(log, server);
     await signals.ended;
   } catch (error) {
     await server.stop(0);
@@ -81,6 +82,14 @@ export async function serveCommand(
   } finally {
     signals.ignore();
   }
+}
+
+function logReady(log: Logger, { url, context }: RunningServer): void {
+  const models = [...context.models().values()].map((facts) => {
+    const { name, bytes, batch, stepSeconds, preview } = facts;
+    return { name, bytes, batch, stepSeconds, preview };
+  });
+  log.info({ url, models }, "ready");
 }
 
 /** Lets a signal end the server, and a second one the process at once. */
@@ -107,7 +116,8 @@ class EndingSignals {
   }
 }
 
-const ENDING = ["SIGINT", "SIGTERM"] as const;
+/** Ctrl+C, what service managers send, and a terminal that goes away. */
+const ENDING = heedNohup().filter((signal) => !signal.startsWith("SIGUSR"));
 
 function isLoopback(host: string): boolean {
   if (host === "localhost" || host === "::1") return true;

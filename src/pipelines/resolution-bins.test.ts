@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import * as torch from "../torch/index.ts";
-import { hasResolutionBins, nearestResolutionBin, resizeAndCrop } from "./resolution-bins.ts";
+import {
+  hasResolutionBins,
+  nearestResolutionBin,
+  resizeAndCrop,
+  trainedSizes,
+} from "./resolution-bins.ts";
 
 describe("nearestResolutionBin", () => {
   it.each([
@@ -46,6 +51,21 @@ describe("nearestResolutionBin", () => {
     expect(() => nearestResolutionBin({ width: 1, height: 1 }, 16)).toThrow(
       "Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize 360, 256, 128, 64, 32, not for 16.",
     );
+  });
+});
+
+describe("trainedSizes", () => {
+  it("are the sizes that the nearest one is chosen from", () => {
+    const sizes = trainedSizes(64, 8);
+    expect(sizes).toHaveLength(33);
+    expect(sizes).toContainEqual({ ratio: 1, width: 512, height: 512 });
+    for (const { width, height } of sizes)
+      expect(nearestResolutionBin({ width, height }, 64)).toEqual({ width, height });
+  });
+
+  it("are none where no table is known", () => {
+    expect(trainedSizes(16, 4)).toEqual([]);
+    expect(trainedSizes(64, 4)).toEqual([]);
   });
 });
 

@@ -21,24 +21,27 @@ export function checkBody<S extends z.ZodObject>(
     throw badValue("a JSON object", "the body", given);
   const known = Object.keys(schema.shape);
   const entries = Object.entries(given);
-  const warnings = entries
-    .filter(([key]) => !known.includes(key))
-    .map(([key]) => unknownField(key, known));
+  const unknown = entries.filter(([key]) => !known.includes(key)).map(([key]) => key);
+  const warnings = unknown.slice(0, MOST_WARNINGS).map((key) => unknownField(key, known));
   const [first] = warnings;
-  if (first !== undefined && !isLenient) {
-    const param = entries.find(([key]) => !known.includes(key))?.[0];
-    throw new ApiError(400, "unknown_field", first, { param });
-  }
+  if (first !== undefined && !isLenient)
+    throw new ApiError(400, "unknown_field", first, { param: shortened(unknown[0] ?? "") });
   const kept = Object.fromEntries(entries.filter(([key]) => known.includes(key)));
   const parsed = schema.safeParse(kept, { reportInput: true });
   if (!parsed.success) throw issueError(parsed.error.issues[0]);
   return { body: parsed.data, warnings };
 }
 
+const MOST_WARNINGS = 10;
+/** No field's name is nearly as long: what is longer has no nearest, which would take long to find. */
+const LONGEST_NAME = 60;
+
+const shortened = (name: string): string =>
+  name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
+
 function unknownField(key: string, known: readonly string[]): string {
-  const near = nearest(key, known);
-  const name = key.length > 60 ? `${key.slice(0, 60)}…` : key;
-  return `Unknown field ${name}.${near === undefined ? "" : ` Did you mean ${near}?`}`;
+  const near = key.length > LONGEST_NAME ? undefined : nearest(key, known);
+  return `Unknown field ${shortened(key)}.${near === undefined ? "" : ` Did you mean ${near}?`}`;
 }
 
 type Issue = z.core.$ZodIssue;

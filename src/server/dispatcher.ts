@@ -13,6 +13,9 @@ const MOST_TRIES = 2;
 /** Share of the queue that one client may take where several keys are known. */
 const LARGEST_SHARE = 0.5;
 
+/** Of the newest order in what is expected of the next. */
+const NEWEST_SHARE = 0.3;
+
 /** What a dispatcher works with, and who is told of it. */
 export interface DispatcherOptions {
   readonly engines: readonly EngineProcess[];
@@ -35,7 +38,8 @@ export class Dispatcher {
   /** What each engine draws. */
   readonly #running = new Map<EngineProcess, { readonly id: number; readonly batch: Batch }>();
   #lastOrder = 0;
-  #idle: (() => void)[] = [];
+  /** Seconds of a step of one picture, by model, as they were lately. */
+  readonly #pace = new Map<string, number>();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -97,12 +101,6 @@ export class Dispatcher {
     return this.#secondsOf([...before, job]);
   }
 
-  /** Settles when nothing waits and nothing is drawn. */
-  whenIdle(): Promise<void> {
-    if (this.pictures === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
-  }
-
   /** Fails all that waits or is drawn. */
   failAll(error: ApiError): void {
     const running = [...this.#running.values()].flatMap(({ batch }) => batch.map(({ job }) => job));
@@ -142,18 +140,41 @@ export class Dispatcher {
       });
       this.#running.delete(engine);
       for (const job of jobs) job.seconds += seconds;
-      const steps = batch[0]?.job.request.settings.steps ?? 1;
-      this.#options.onDrawn?.({ pictures: batch.length, seconds, steps });
+      this.#learn(batch, seconds);
       for (const [i, { job, picture }] of batch.entries()) {
         const drawn = pictures[i];
-        if (drawn !== undefined && !job.isOver) void finish(job, picture, drawn);
+        if (drawn !== undefined && !job.isOver) void this.#finish(job, picture, drawn);
       }
     } catch (error) {
       this.#running.delete(engine);
       this.#retry(batch, jobs, error);
     }
     this.pump();
-    if (this.pictures === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Counts what was drawn, and how long it took. */
+  #learn(batch: Batch, seconds: number): void {
+    const { request } = batch[0]?.job ?? {};
+    if (request === undefined) return;
+    const { model, settings } = request;
+    this.#options.onDrawn?.({ pictures: batch.length, seconds, steps: settings.steps });
+    const before = this.#pace.get(model.name) ?? model.stepSeconds;
+    const now = seconds / settings.steps / batch.length;
+    this.#pace.set(model.name, before + NEWEST_SHARE * (now - before));
+  }
+
+  /** Makes the file of a drawn picture and hands it to its job. */
+  async #finish(job: Job, picture: number, drawn: DrawnPicture): Promise<void> {
+    const { format, compression, size, seed } = job.request;
+    try {
+      const options = { format, quality: compression, size };
+      const bytes = await encodePicture(drawn, drawn.metadata, options);
+      const { tokens, warnings } = drawn;
+      job.finish(picture, { bytes, seed: seed + picture, tokens, warnings });
+    } catch (error) {
+      this.#options.onFailed?.(error, 1);
+      job.fail(jobError(error));
+    }
   }
 
   /** Puts what failed back into the line, each job by itself, or fails it. */
@@ -194,7 +215,9 @@ export class Dispatcher {
   /** What jobs take on all engines together, and what is drawn now half of itself. */
   #secondsOf(jobs: readonly Job[]): number {
     const secondsOf = ({ request }: Job, pictures: number): number =>
-      pictures * request.settings.steps * request.model.stepSeconds;
+      pictures *
+      request.settings.steps *
+      (this.#pace.get(request.model.name) ?? request.model.stepSeconds);
     const running = [...this.#running.values()].reduce(
       (sum, { batch }) => sum + batch.reduce((all, { job }) => all + secondsOf(job, 0.5), 0),
       0,
@@ -220,20 +243,4 @@ function orderOf(id: number, batch: Batch): DrawOrder {
       previewSteps: previewSteps(job.request.partialImages, settings.steps),
     })),
   };
-}
-
-/** Makes the file of a drawn picture and hands it to its job. */
-async function finish(job: Job, picture: number, drawn: DrawnPicture): Promise<void> {
-  const { format, compression, size, seed } = job.request;
-  try {
-    const bytes = await encodePicture(drawn, drawn.metadata, {
-      format,
-      quality: compression,
-      size,
-    });
-    const { tokens, warnings } = drawn;
-    job.finish(picture, { bytes, seed: seed + picture, tokens, warnings });
-  } catch (error) {
-    job.fail(jobError(error));
-  }
 }

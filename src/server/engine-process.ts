@@ -50,7 +50,7 @@ export interface EngineProcessOptions {
   readonly onMemory?: (held: { readonly tensors: number; readonly bytes: number }) => void;
 }
 
-const FIRST_BACK_OFF_MS = 200;
+const FIRST_BACK_OFF_MS = 100;
 const MOST_BACK_OFF_MS = 10_000;
 
 interface Running {
@@ -125,6 +125,7 @@ export class EngineProcess {
   /** Ends the process for good. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#refused = undefined; // whoever waits for its start has been told of the end
     clearTimeout(this.#restart);
     const child = this.#child;
     if (child === undefined) return;
@@ -134,7 +135,7 @@ export class EngineProcess {
   }
 
   #launch(onReady: () => void): void {
-    const { script, setup, onLine, onRestart } = this.#options;
+    const { script, setup, onLine } = this.#options;
     const path = fileURLToPath(script);
     // From the sources it takes what this process may have been given by a test runner.
     const loader = path.endsWith(".ts") ? ["--import", import.meta.resolve("tsx")] : [];
@@ -148,20 +149,30 @@ export class EngineProcess {
       if (stream) createInterface({ input: stream }).on("line", (line) => onLine?.(line));
     }
     child.on("message", (message) => this.#hear(message as FromEngine, onReady));
-    child.on("error", () => {}); // "exit" follows, or the channel is closed already
-    child.on("exit", (code, signal) => {
-      this.#isReady = false;
-      this.#child = undefined;
-      const how = signal ?? `exit code ${code}`;
-      this.#settle()?.reject(new EngineLostError(`The process that draws has ended (${how})`));
-      this.#refused?.(new Error(`The process that draws has ended before it was ready (${how})`));
-      this.#refused = undefined;
-      if (this.#isStopped) return;
-      onRestart?.(how);
-      this.#restart = setTimeout(() => this.#launch(this.#options.onReady), this.#backOff);
-      this.#backOff = Math.min(2 * this.#backOff, MOST_BACK_OFF_MS);
+    let isOver = false;
+    const over = (how: string): void => {
+      if (!isOver) this.#ended(how);
+      isOver = true;
+    };
+    child.on("exit", (code, signal) => over(signal ?? `exit code ${code}`));
+    // What was never started does not exit; else "exit" follows.
+    child.on("error", (error) => {
+      if (child.pid === undefined) over(error.message);
     });
     this.#send({ type: "setup", setup: { ...setup, known: [...this.#known.values()] } });
+  }
+
+  /** The process is gone: fails what it drew, and starts another unless it is to be over. */
+  #ended(how: string): void {
+    this.#isReady = false;
+    this.#child = undefined;
+    this.#settle()?.reject(new EngineLostError(`The process that draws has ended (${how})`));
+    this.#refused?.(new Error(`The process that draws has ended before it was ready (${how})`));
+    this.#refused = undefined;
+    if (this.#isStopped) return;
+    this.#options.onRestart?.(how);
+    this.#restart = setTimeout(() => this.#launch(this.#options.onReady), this.#backOff);
+    this.#backOff = Math.min(2 * this.#backOff, MOST_BACK_OFF_MS);
   }
 
   #send(message: ToEngine): void {

@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { badValue } from "./api-error.ts";
 import { type CheckedBody, checkBody } from "./check-body.ts";
 import type { PlainRequest } from "./draw-request.ts";
@@ -5,8 +6,8 @@ import type { DrawImages } from "./engine-messages.ts";
 import { formValues } from "./form-values.ts";
 import { modelOf } from "./model-of.ts";
 import { readForm, readJson } from "./read-body.ts";
-import { readRequest, type SharedFields } from "./read-request.ts";
-import { editRequest, generationRequest } from "./request-schemas.ts";
+import { readRequest } from "./read-request.ts";
+import { editRequest, generationRequest, type SharedFields } from "./request-schemas.ts";
 import type { ServerContext } from "./server-context.ts";
 import { bytesOfText, decodeMaskOf, decodePicture, sizeOfPicture } from "./source-pictures.ts";
 
@@ -68,7 +69,7 @@ export async function readEdit(request: Request, server: Reading): Promise<Drawi
 }
 
 interface EditParts {
-  readonly fields: CheckedBody<SharedFields & { readonly strength?: number | null | undefined }>;
+  readonly fields: CheckedBody<z.output<typeof editRequest>>;
   readonly images: readonly Uint8Array[];
   readonly masks: readonly Uint8Array[];
 }

@@ -3,44 +3,7 @@ import { ApiError, badValue } from "./api-error.ts";
 import type { Endpoint, PlainRequest } from "./draw-request.ts";
 import type { ModelFacts } from "./engine-messages.ts";
 import { drawnSize, exactSize, type Size, sizeText } from "./picture-size.ts";
-import { IGNORED_FIELDS } from "./request-schemas.ts";
-
-/** Fields that both ways of drawing share, as they were checked. */
-export interface SharedFields {
-  readonly prompt: string;
-  readonly model?: string | null | undefined;
-  readonly n?: number | null | undefined;
-  readonly size?: string | null | undefined;
-  readonly width?: number | null | undefined;
-  readonly height?: number | null | undefined;
-  readonly response_format?: "b64_json" | "url" | null | undefined;
-  readonly output_format?: "png" | "jpeg" | "webp" | null | undefined;
-  readonly output_compression?: number | null | undefined;
-  readonly quality?: string | null | undefined;
-  readonly background?: string | null | undefined;
-  readonly stream?: boolean | null | undefined;
-  readonly partial_images?: number | null | undefined;
-  readonly seed?: number | null | undefined;
-  readonly steps?: number | null | undefined;
-  readonly num_inference_steps?: number | null | undefined;
-  readonly guidance_scale?: number | null | undefined;
-  readonly cfg_scale?: number | null | undefined;
-  readonly cfg?: number | null | undefined;
-  readonly negative_prompt?: string | null | undefined;
-  readonly scheduler?: string | null | undefined;
-  readonly eta?: number | null | undefined;
-  readonly adapters?:
-    | readonly { readonly name: string; readonly scale?: number | null | undefined }[]
-    | null
-    | undefined;
-  readonly max_sequence_length?: number | null | undefined;
-  readonly clean_caption?: boolean | null | undefined;
-  readonly resolution_binning?: boolean | null | undefined;
-  readonly user?: string | null | undefined;
-  readonly style?: string | null | undefined;
-  readonly moderation?: string | null | undefined;
-  readonly input_fidelity?: string | null | undefined;
-}
+import { IGNORED_FIELDS, type SharedFields } from "./request-schemas.ts";
 
 /** What a request is read against. */
 export interface RequestContext {

@@ -136,5 +136,8 @@ export const editRequest = z
 /** Fields that are taken and change nothing. */
 export const IGNORED_FIELDS = ["user", "style", "moderation", "input_fidelity"] as const;
 
+/** What both bodies have, once they were checked. */
+export type SharedFields = z.output<z.ZodObject<typeof shared>> &
+  Pick<z.output<typeof editRequest>, "input_fidelity">;
 export type GenerationRequest = z.input<typeof generationRequest>;
 export type EditRequest = z.input<typeof editRequest>;

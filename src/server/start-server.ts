@@ -4,6 +4,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import type { Logger } from "pino";
 import { ApiError } from "./api-error.ts";
 import { createApp } from "./app.ts";
+import { answerBrokenRequest } from "./broken-request.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { EngineSetup, ModelFacts } from "./engine-messages.ts";
 import { EngineProcess } from "./engine-process.ts";
@@ -132,6 +133,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
       requestTimeout: REQUEST_MS,
     },
   });
+  server.on("clientError", answerBrokenRequest);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port, options.host, resolve);

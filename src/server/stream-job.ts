@@ -38,7 +38,7 @@ export function streamJob(job: Job, position: number | undefined): Response {
       order = order.then(() => preview(event)).catch(() => stream.close());
       return;
     }
-    order = order.then(() => tell(stream, job, event));
+    order = order.then(() => tell(stream, job, event)).catch(() => stream.close());
   };
   stop = job.listen(hear);
   hear(stateOf(job, position));

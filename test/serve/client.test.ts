@@ -1,6 +1,9 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { execa } from "execa";
 import { PixartClient, PixartError } from "pixart/client";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
@@ -94,6 +97,21 @@ describe("pixart/client", () => {
     ).rejects.toMatchObject({ code: "not_finite" });
     const stranger = new PixartClient({ baseUrl: server.url });
     await expect(stranger.models()).rejects.toMatchObject({ status: 401, code: "invalid_api_key" });
+  });
+
+  it("runs the example", async () => {
+    const open = await startTestServer();
+    const folder = mkdtempSync(join(tmpdir(), "pixart-client-"));
+    const [script, file] = [
+      new URL("../../examples/client.ts", import.meta.url),
+      join(folder, "a.png"),
+    ];
+    const args = ["--import", "tsx", fileURLToPath(script), open.url, "a fox", file];
+    const { stdout } = await execa(process.execPath, args);
+    expect(stdout).toMatch(/^step \d+ of 20$/m);
+    expect((await RgbImage.decode(file)).data[0]).toBe(7);
+    rmSync(folder, { recursive: true });
+    await open.stop(0);
   });
 
   it("imports nothing when it runs", async () => {

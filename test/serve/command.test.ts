@@ -50,6 +50,19 @@ it("serves at a port of the system's choice, and ends by SIGTERM with exit code 
   expect(lines.join("\n")).not.toContain("secret");
 });
 
+it("ends by SIGTERM while it loads, too", async () => {
+  const args = ["--import", "tsx", MAIN, "serve", "emoji-demo", "--port", "0"];
+  const server = execa(process.execPath, args, { reject: false });
+  server.stderr.once("data", () => server.kill("SIGTERM"));
+  const { exitCode, stderr } = await server;
+  expect([exitCode, stderr]).toEqual([
+    0,
+    expect.stringMatching(
+      /^Listening at .*\nSIGTERM: finishing what was begun; once more ends at once$/,
+    ),
+  ]);
+});
+
 it("refuses another address without a key, and what it can't read", async () => {
   for (const [args, message] of [
     [

@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -7,12 +9,16 @@ import { pythonPath } from "../parity/python.ts";
 import { tries } from "../reliability/counts.ts";
 
 let server: RunningServer;
+const folder = mkdtempSync(join(tmpdir(), "pixart-fuzz-"));
 const lines: string[] = [];
 beforeAll(async () => {
   const models = [{ name: "stand-in", place: "step=1,batch=4" }];
   server = await startTestServer({ models, lines, maxPixels: 65_536 });
 });
-afterAll(() => server.stop(0));
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await server.stop(0);
+});
 
 /**
  * Of schemathesis' checks those that this API does not promise: fields that exclude each other have no form in a schema, and a
@@ -28,7 +34,8 @@ it("keeps to its OpenAPI document, whatever schemathesis makes of it", async () 
       ...["--max-examples", String(tries(10, 400)), "--seed", "1", "--request-timeout", "20"],
       ...["--exclude-path", "/v1/jobs/{id}/events", "--generation-database", "none", "--no-color"],
     ],
-    { reject: false },
+    // It keeps what it found where it runs.
+    { reject: false, cwd: folder },
   );
   console.info(/Test cases:\n.*/.exec(stdout)?.[0] ?? stdout.slice(-300));
   expect(exitCode, stdout).toBe(0);

@@ -1,0 +1,32 @@
+import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { ApiError } from "./api-error.ts";
+
+/** What Node.js says of bytes that are no request, as an answer. */
+const ANSWERS: Readonly<Record<string, ApiError>> = {
+  HPE_HEADER_OVERFLOW: new ApiError(431, "headers_too_large", "Expected headers of at most 16 kB"),
+  ERR_HTTP_REQUEST_TIMEOUT: new ApiError(
+    408,
+    "request_timeout",
+    "The request did not come in time",
+  ),
+};
+const NO_REQUEST = new ApiError(400, "invalid_request", "Expected a request of HTTP/1.1");
+
+/** Answers, in the shape of all errors, what never became a request. */
+export function answerBrokenRequest(error: Error, socket: Duplex): void {
+  const { code = "" } = error as NodeJS.ErrnoException;
+  if (!socket.writable || code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const answer = ANSWERS[code] ?? NO_REQUEST;
+  const body = JSON.stringify(answer);
+  const head = [
+    `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}`,
+    "content-type: application/json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
