@@ -116,7 +116,9 @@ const operatorNumbers = Object.values(operators)
   .flat()
   .flatMap((line) => line.slice(line.indexOf(":") + 1).split("|"))
   .map((name) => native.resolve(name.includes("::") ? name.trim() : `aten::${name.trim()}`));
-const operator: Make = (draw) => pick(operatorNumbers, draw);
+const negation = native.resolve("aten::neg");
+/** Often one that takes a tensor and nothing else: the arguments beside it are drawn without it, and seldom fit. */
+const operator: Make = (draw) => (draw(3) === 0 ? negation : pick(operatorNumbers, draw));
 const anyArgument: Make = (draw) =>
   pick(
     [tensor, tensor, tensor, whole, sizes, real, flag, tensors, text, nullish, generator, dtype],
