@@ -56,7 +56,10 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 [[ -z $(ls -A "$out") ]] || refuse "Expected an empty folder but received $out"
 work=$(mktemp -d "${TMPDIR:-/tmp}/pixart-gpu-XXXXXX")
+running=''
 trap 'rm -rf "$work"' EXIT
+# timeout hands a signal on to all that a part started.
+trap 'if [[ -n $running ]]; then kill "$running"; fi; exit 143' INT TERM
 cd "$ROOT"
 
 # ---- what is there ----------------------------------------------------------------------------------------------
@@ -125,7 +128,10 @@ part() {
     code=no-time
   else
     say "$name, at most $budget s"
-    timeout --kill-after=10 "$budget" "$@" >"$out/$name.log" 2>&1 || code=$?
+    timeout --kill-after=10 "$budget" "$@" >"$out/$name.log" 2>&1 &
+    running=$!
+    wait "$running" || code=$?
+    running=''
   fi
   if [[ $code != 0 ]]; then failed=1; fi
   printf '%s\t%s\t%s\t%s\n' "$name" "$((SECONDS - start))" "$budget" "$code" >>"$work/parts.tsv"
