@@ -32,6 +32,9 @@ export interface MeasureOptions {
 
 const seconds = (runs: readonly Run[]): number[] => runs.map((run) => run.seconds);
 
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
 /** Of an odd number of values the middle one, of an even one the upper of the two. */
 export const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;

@@ -111,7 +111,7 @@ function rateLines(rows: readonly GpuResult[]): string[] {
       ? ""
       : `${rate.toPrecision(3)}${peak === undefined ? "" : ` (${((100 * rate) / peak).toFixed(0)} %)`}`;
   return [
-    "TFLOP/s, counted from shapes (`bench/gpu/flops.ts`), and their share of the fastest matrix product measured here:",
+    "TFLOP/s, counted from shapes (`bench/flops.ts`), and their share of the fastest matrix product measured here:",
     "",
     "| row | Python | ours |",
     "|--|--|--|",

@@ -1,8 +1,9 @@
 import { randomOrder } from "../../src/evaluation/random-order.ts";
 import { prepareCaption } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
+import { diTForward, pixArtForward, textEncoderForward, withBackward } from "../flops.ts";
+import { mean } from "../measure.ts";
 import type { Design, Part } from "./design.ts";
-import { diTForward, pixArtForward, textEncoderForward, withBackward } from "./flops.ts";
 import type { LabData } from "./prepare.ts";
 
 /** Of a caption, `</s>` included. */
@@ -36,9 +37,6 @@ function paddedLengths({ tokenizer, train }: LabData, isDense: boolean, batch: n
     return Math.max(...order.slice(0, batch).map((place) => lengths[place] ?? 0));
   });
 }
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Counted operations of a picture in a stage, forward and backward; captions' padding in the mean over batches. */
 export function operationsOf(

@@ -1,5 +1,7 @@
 /** What curves of runs say: how many operations they take to a target, and how sure that is. */
 
+import { mean } from "../measure.ts";
+
 /** A run as it is compared: after each of its points, whether each picture's caption was chosen. */
 export interface Curve {
   readonly seed: number;
@@ -28,9 +30,6 @@ export const smoothed = (values: readonly number[]): number[] =>
       ? value
       : median(values.slice(Math.max(0, Math.min(i - 1, values.length - 3))).slice(0, 3)),
   );
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Share of these pictures that are right, at each point, smoothed. */
 export const rates = ({ right }: Curve, pictures: readonly number[]): number[] =>

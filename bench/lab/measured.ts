@@ -11,6 +11,7 @@ import { readPictures } from "../../src/evaluation/read-pictures.ts";
 import type { RgbImage } from "../../src/images/index.ts";
 import type { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import { loadTrainingData } from "../../src/training/training-data.ts";
+import { mean } from "../measure.ts";
 import type { LabOptions } from "./options.ts";
 import type { Pair } from "./pairs.ts";
 import { dataFolder } from "./prepare.ts";
@@ -129,7 +130,7 @@ export class Measure {
     const errors = await measureErrors(pipe, pairs, noise);
     const measured = {
       right: await this.#right(pipe, split, ({ text }) => text),
-      errors: errors.map((level) => level.reduce((sum, each) => sum + each, 0) / level.length),
+      errors: errors.map((level) => mean([...level])),
     };
     if (this.#content === undefined) return measured;
     const { network, known } = this.#content;

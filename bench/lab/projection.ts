@@ -1,6 +1,6 @@
 import { PIXART_ALPHA, V100_DAYS_PER_A100_DAY } from "../../src/scale/pixart-alpha.ts";
+import { diTForward, pixArtForward, withBackward } from "../flops.ts";
 import type { Comparison } from "./compare.ts";
-import { diTForward, pixArtForward, withBackward } from "./flops.ts";
 import { table } from "./tables.ts";
 
 /** Days as table 2 of the paper states them, PixArt-α's as its versions do. */

@@ -9,6 +9,7 @@ import { StageModels, stageCheckpoints } from "../../src/training/stage-models.t
 import { stateHash } from "../../src/training/state-hash.ts";
 import { train } from "../../src/training/train.ts";
 import { describeMachine } from "../machine.ts";
+import { mean } from "../measure.ts";
 import type { Design } from "./design.ts";
 import { designNamed } from "./designs.ts";
 import { Measure, SIDE } from "./measured.ts";
@@ -62,7 +63,7 @@ async function measured(
       const point = { stage, step, tflop, ...(await measure.of(pipe)) };
       pipe.dispose();
       files.addPoint(point);
-      const rate = point.right.reduce((sum, one) => sum + one, 0) / point.right.length;
+      const rate = mean(point.right);
       say(`${tflop.toFixed(2)} TFLOP: ${(100 * rate).toFixed(1)} % of pairs`);
     }
     before += steps * operations;

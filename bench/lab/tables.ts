@@ -1,3 +1,4 @@
+import { mean } from "../measure.ts";
 import type { ComparedArm, Comparison } from "./compare.ts";
 import { type Interval, median } from "./curves.ts";
 import { LOG_SNRS } from "./measured.ts";
@@ -8,8 +9,6 @@ import type { RunResult } from "./run-files.ts";
 export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => "--"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
 const points = (value: number): string => `${value > 0 ? "+" : ""}${(100 * value).toFixed(1)}`;
 

@@ -3,10 +3,8 @@ import { join } from "node:path";
 import { median, smoothed, toTarget } from "../lab/curves.ts";
 import type { RunResult } from "../lab/run-files.ts";
 import { table } from "../lab/tables.ts";
+import { mean } from "../measure.ts";
 import { TARGET } from "./recipes.ts";
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** What a recipe came to: one seed. */
 export interface SeedRecord {
