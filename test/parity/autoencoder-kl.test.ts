@@ -1,13 +1,12 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { AutoencoderKL } from "../../src/models/autoencoder-kl/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
 import { expectClose, expectSameGradients } from "./compare.ts";
+import { madeCases } from "./made-cases.ts";
 import { runPython } from "./python.ts";
 
 const script = fileURLToPath(new URL("autoencoder-kl.py", import.meta.url));
@@ -83,14 +82,7 @@ const cases = [
   },
 ].map((one, seed) => ({ ...one, seed }));
 
-let root = "";
-const folderOf = (name: string): string => join(root, name);
-beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), "pixart-parity-"));
-  const made = cases.map(({ name, ...one }) => ({ ...one, folder: folderOf(name) }));
-  await runPython(script, { action: "make", cases: made });
-});
-afterAll(() => rm(root, { recursive: true }));
+const folderOf = madeCases(script, cases);
 
 describe.each(cases)("AutoencoderKL against diffusers: $name", ({ name, seed }) => {
   const open = () => readSafetensors(join(folderOf(name), "io.safetensors"));

@@ -1,14 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { CLIPModel } from "../../src/models/clip/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
 import { expectClose } from "./compare.ts";
-import { runPython } from "./python.ts";
+import { expectReloaded, madeCases } from "./made-cases.ts";
 
 const script = fileURLToPath(new URL("clip.py", import.meta.url));
 
@@ -55,14 +53,7 @@ const cases = [
   },
 ].map((one, seed) => ({ ...one, seed }));
 
-let root = "";
-const folderOf = (name: string): string => join(root, name);
-beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), "pixart-parity-"));
-  const made = cases.map(({ name, ...one }) => ({ ...one, folder: folderOf(name) }));
-  await runPython(script, { action: "make", cases: made });
-});
-afterAll(() => rm(root, { recursive: true }));
+const folderOf = madeCases(script, cases);
 
 const configIn = (folder: string): Record<string, unknown> =>
   JSON.parse(readFileSync(join(folder, "config.json"), "utf8"));
@@ -107,26 +98,14 @@ describe.each(cases)("CLIPModel against transformers: $name", ({ name }) => {
 });
 
 describe("what savePretrained writes", () => {
-  interface Reloaded {
-    readonly distance: number;
-    readonly loading: Readonly<Record<string, readonly string[]>>;
-    readonly said: string;
-  }
-
   it("is loaded by transformers without a word and gives the same output", async () => {
     for (const { name } of cases) {
       const model = await CLIPModel.fromPretrained(folderOf(name));
       await model.savePretrained(join(folderOf(name), "ours"));
     }
-    const reloaded = await runPython(script, {
-      action: "reload",
-      cases: cases.map(({ name }) => ({ folder: folderOf(name) })),
-    });
-    for (const [i, { distance, loading, said }] of (reloaded as Reloaded[]).entries()) {
-      const folder = folderOf(cases[i]?.name ?? "");
-      expect(distance).toBe(0);
-      expect(Object.values(loading).flat()).toEqual([]);
-      expect(said).toBe("");
+    const folders = cases.map(({ name }) => folderOf(name));
+    await expectReloaded(script, folders);
+    for (const folder of folders) {
       const [ours, theirs] = [join(folder, "ours"), folder].map((one) => {
         const file = readSafetensors(join(one, "model.safetensors"));
         const specs = [...file.tensors].map(([key, { dtype, shape }]) => ({ key, dtype, shape }));

@@ -1,14 +1,13 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { T5EncoderModel } from "../../src/models/t5/index.ts";
 import { relativePositionBuckets } from "../../src/models/t5/relative-position.ts";
 import * as torch from "../../src/torch/index.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
 import { expectClose, expectSameGradients } from "./compare.ts";
+import { expectReloaded, madeCases } from "./made-cases.ts";
 import { runPython } from "./python.ts";
 
 const script = fileURLToPath(new URL("t5.py", import.meta.url));
@@ -47,14 +46,7 @@ const cases = [
   },
 ].map((one, seed) => ({ ...one, seed }));
 
-let root = "";
-const folderOf = (name: string): string => join(root, name);
-beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), "pixart-parity-"));
-  const made = cases.map(({ name, ...one }) => ({ ...one, folder: folderOf(name) }));
-  await runPython(script, { action: "make", cases: made });
-});
-afterAll(() => rm(root, { recursive: true }));
+const folderOf = madeCases(script, cases);
 
 describe.each(cases)("T5EncoderModel against transformers: $name", ({ name }) => {
   const open = () => {
@@ -94,12 +86,6 @@ describe.each(cases)("T5EncoderModel against transformers: $name", ({ name }) =>
 });
 
 describe("what savePretrained writes", () => {
-  interface Reloaded {
-    readonly distance: number;
-    readonly loading: Readonly<Record<string, readonly string[]>>;
-    readonly said: string;
-  }
-
   /** What transformers adds when it saves the model again. */
   const notOurs = {
     classifier_dropout: 0,
@@ -117,15 +103,9 @@ describe("what savePretrained writes", () => {
       const model = await T5EncoderModel.fromPretrained(folderOf(name));
       await model.savePretrained(join(folderOf(name), "ours"));
     }
-    const reloaded = await runPython(script, {
-      action: "reload",
-      cases: cases.map(({ name }) => ({ folder: folderOf(name) })),
-    });
-    for (const [i, { distance, loading, said }] of (reloaded as Reloaded[]).entries()) {
-      const folder = folderOf(cases[i]?.name ?? "");
-      expect(distance).toBe(0);
-      expect(Object.values(loading).flat()).toEqual([]);
-      expect(said).toBe("");
+    const folders = cases.map(({ name }) => folderOf(name));
+    await expectReloaded(script, folders);
+    for (const folder of folders) {
       expect(configIn(join(folder, "theirs"))).toEqual({
         ...configIn(join(folder, "ours")),
         ...notOurs,
