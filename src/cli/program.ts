@@ -1,10 +1,6 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError, Help, Option } from "commander";
 import { addCommands } from "./commands.ts";
-
-const { version, description } = JSON.parse(
-  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
-) as { version: string; description: string };
+import { description, version } from "./package-info.ts";
 
 /** The whole command line. Parsing rejects with a CommanderError where it ends early: after help, or for a usage error. */
 export function createProgram(): Command {

@@ -6,6 +6,7 @@ import { heedNohup } from "../distributed/stop-signals.ts";
 import type { EngineSetup, NamedPlace, PreviewWay } from "../server/engine-messages.ts";
 import { type RunningServer, startServer } from "../server/start-server.ts";
 import { keepWorking } from "./output.ts";
+import { version } from "./package-info.ts";
 import { say } from "./talk.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -31,10 +32,6 @@ export interface ServeCommandOptions {
   readonly lenient?: boolean;
   readonly logLevel: string;
 }
-
-const { version } = JSON.parse(
-  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
-) as { version: string };
 
 /** `pixart serve MODELS…`: listens until a signal ends it. */
 export async function serveCommand(

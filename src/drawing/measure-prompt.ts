@@ -1,6 +1,6 @@
 import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { preparation } from "../pipelines/prompt-encoding.ts";
-import { shorten } from "../pipelines/shorten.ts";
+import { tokenized } from "../pipelines/text-encoding.ts";
 import type { DrawSettings } from "../server/engine-messages.ts";
 
 /** A prompt in tokens. */
@@ -20,14 +20,7 @@ export function measurePrompt(
     maxSequenceLength = pipe.maxSequenceLength,
   }: Pick<DrawSettings, "cleanCaption" | "maxSequenceLength">,
 ): PromptMeasure {
-  const { shape, truncated } = pipe.tokenizer.encode([preparation({ cleanCaption })(prompt)], {
-    maxLength: maxSequenceLength,
-    padding: "longest",
-    truncation: true,
-  });
-  const warnings = truncated.map(
-    ({ dropped }) =>
-      `The prompt is longer than ${maxSequenceLength} tokens. This part was left out: ${shorten(dropped)}`,
-  );
-  return { tokens: shape[1], warnings };
+  const prepared = preparation({ cleanCaption })(prompt);
+  const { tokens, warnings } = tokenized(pipe.tokenizer, [prepared], maxSequenceLength);
+  return { tokens: tokens.shape[1], warnings };
 }

@@ -1,5 +1,6 @@
 import type { RgbImage } from "../images/index.ts";
 import { AutoencoderTiny } from "../models/index.ts";
+import { toUnitRange } from "../pipelines/generated-image.ts";
 import { imagesFromTensor, type PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { pictureLatents } from "../pipelines/picture-latents.ts";
 import type { PreviewWay, RawPicture } from "../server/engine-messages.ts";
@@ -42,8 +43,7 @@ export async function previewMaker(
         torch.noGrad(() =>
           torch.tidy(() => {
             const decoded = tiny.decode(tiny.fromDiffusion(chosen(latents, rows)));
-            const pictures = decoded.float().mul(0.5).add(0.5).clamp({ min: 0, max: 1 });
-            return imagesFromTensor(pictures).map(rawPicture);
+            return imagesFromTensor(toUnitRange(decoded)).map(rawPicture);
           }),
         );
     }

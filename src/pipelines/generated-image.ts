@@ -21,6 +21,10 @@ export class GeneratedImage extends RgbImage {
   }
 }
 
+/** What an autoencoder decodes, about in [−1, 1], as pictures in [0, 1] in float32. */
+export const toUnitRange = (decoded: Tensor): Tensor =>
+  decoded.float().mul(0.5).add(0.5).clamp({ min: 0, max: 1 });
+
 /**
  * 8-bit images of pictures (B, 3, H, W) in [0, 1], such as `pipe.decode(latents)` gives, with one record each where there are
  * some.

@@ -13,6 +13,7 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { expected } from "./expected.ts";
 import { requireFinite } from "./finite.ts";
+import { toUnitRange } from "./generated-image.ts";
 import { type GuidanceBranches, noisePredictor } from "./noise-predictor.ts";
 import { noiseOf, pictureLatents } from "./picture-latents.ts";
 import {
@@ -289,7 +290,7 @@ export class PixArtAlphaStages {
           const pictures = vae.decode(vae.fromDiffusion(latents.to({ device, dtype })));
           requireFinite(pictures, "The autoencoder", "when it decoded");
           const fitted = size === undefined ? pictures : resizeAndCrop(pictures, size);
-          return fitted.float().mul(0.5).add(0.5).clamp({ min: 0, max: 1 });
+          return toUnitRange(fitted);
         }),
       ),
     );

@@ -28,6 +28,16 @@ export interface TextLimits {
 /** Where texts' states are from: a model, one that is loaded for each use, a pack, or nowhere: then calls bring their own. */
 export type TextEncoder = T5EncoderModel | StagedModel<T5EncoderModel> | PromptPack | null;
 
+/** Texts as tokens for the encoder, and what is odd about them: that one is too long. */
+export function tokenized(tokenizer: T5Tokenizer, texts: readonly string[], maxLength: number) {
+  const tokens = tokenizer.encode(texts, { maxLength, padding: "longest", truncation: true });
+  const warnings = tokens.truncated.map(
+    ({ dropped }) =>
+      `The prompt is longer than ${maxLength} tokens. This part was left out: ${shorten(dropped)}`,
+  );
+  return { tokens, warnings };
+}
+
 /** Texts whose states are kept in place of an encoder that is not. */
 const KEPT_TEXTS = 64;
 
@@ -74,16 +84,8 @@ export class TextEncoding {
 
   #run(encoder: T5EncoderModel, texts: readonly string[], limits: TextLimits): EncodedText {
     const { maxSequenceLength, onWarning } = limits;
-    const tokens = this.#tokenizer.encode(texts, {
-      maxLength: maxSequenceLength,
-      padding: "longest",
-      truncation: true,
-    });
-    for (const { dropped } of tokens.truncated) {
-      onWarning(
-        `The prompt is longer than ${maxSequenceLength} tokens. This part was left out: ${shorten(dropped)}`,
-      );
-    }
+    const { tokens, warnings } = tokenized(this.#tokenizer, texts, maxSequenceLength);
+    for (const warning of warnings) onWarning(warning);
     const { device } = encoder;
     return torch.noGrad(() =>
       torch.tidy(() => {

@@ -20,6 +20,13 @@ export interface EncodeOptions {
   readonly size?: Size;
 }
 
+/** Previews are small or passing: they need no care. */
+const PREVIEW_QUALITY = 80;
+
+/** A file of a preview. */
+export const encodePreview = (image: RawPicture, format: PictureFormat): Promise<Uint8Array> =>
+  encodePicture(image, undefined, { format, quality: PREVIEW_QUALITY });
+
 /**
  * A file of a picture. A PNG remembers how it was drawn, with the size that it was drawn at: so `pixart sample --from` draws it
  * again. Works in threads of its own.

@@ -16,6 +16,7 @@ export class EventStream {
   readonly #body: ReadableStream<Uint8Array>;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #isOpen = true;
+  #order = Promise.resolve();
   readonly #keepAlive: NodeJS.Timeout;
 
   /** @param onGone told when the reader has gone before the end */
@@ -56,6 +57,11 @@ export class EventStream {
         "x-accel-buffering": "no",
       },
     });
+  }
+
+  /** Runs work when what was given before is done: encoding takes its time in other threads. Where it fails the stream ends. */
+  inOrder(work: () => Promise<void> | void): void {
+    this.#order = this.#order.then(work).catch(() => this.close());
   }
 
   send(event: string, data: unknown): void {

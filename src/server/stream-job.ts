@@ -1,25 +1,20 @@
 import { base64Of } from "./answers.ts";
-import { encodePicture } from "./encode-picture.ts";
+import { encodePreview } from "./encode-picture.ts";
 import type { Job, JobEvent } from "./job.ts";
 import { sizeText } from "./picture-size.ts";
 import { EventStream } from "./sse.ts";
 
 /** Least time between two previews of a job: a reader sees no more. */
 const PREVIEW_MS = 200;
-const PREVIEW_QUALITY = 80;
 
 /** Events of a job to somebody who watches it; they may come late, and go when they like. */
 export function streamJob(job: Job, position: number | undefined): Response {
   let stop = (): void => {};
   const stream = new EventStream(() => stop());
-  let order = Promise.resolve();
   let lastPreview = Number.NEGATIVE_INFINITY;
   const preview = async (event: Extract<JobEvent, { type: "preview" }>): Promise<void> => {
     if (!stream.keepsUp) return;
-    const bytes = await encodePicture(event.image, undefined, {
-      format: "webp",
-      quality: PREVIEW_QUALITY,
-    });
+    const bytes = await encodePreview(event.image, "webp");
     stream.send("preview", {
       picture: event.picture,
       index: event.index,
@@ -35,10 +30,10 @@ export function streamJob(job: Job, position: number | undefined): Response {
       const now = performance.now();
       if (now - lastPreview < PREVIEW_MS) return;
       lastPreview = now;
-      order = order.then(() => preview(event)).catch(() => stream.close());
+      stream.inOrder(() => preview(event));
       return;
     }
-    order = order.then(() => tell(stream, job, event)).catch(() => stream.close());
+    stream.inOrder(() => tell(stream, job, event));
   };
   stop = job.listen(hear);
   hear(stateOf(job, position));

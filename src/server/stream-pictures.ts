@@ -1,6 +1,6 @@
 import { base64Of, usageOf } from "./answers.ts";
 import { ApiError } from "./api-error.ts";
-import { encodePicture } from "./encode-picture.ts";
+import { encodePreview } from "./encode-picture.ts";
 import type { Job, JobEvent } from "./job.ts";
 import { sizeText } from "./picture-size.ts";
 import { EventStream } from "./sse.ts";
@@ -12,9 +12,6 @@ export interface StreamOptions {
   readonly onGone: () => void;
 }
 
-/** Previews are small or passing: they need no care. */
-const PREVIEW_QUALITY = 80;
-
 /** OpenAI's events of a job: partial pictures, and each finished one. */
 export function streamPictures(job: Job, { headers, onGone }: StreamOptions): Response {
   const { request } = job;
@@ -25,16 +22,10 @@ export function streamPictures(job: Job, { headers, onGone }: StreamOptions): Re
     background: "opaque",
     output_format: request.format,
   };
-  // Encoding takes its time in other threads; events keep their order.
-  let order = Promise.resolve();
-  const next = (work: () => Promise<void> | void): void => {
-    order = order.then(work).catch(() => stream.close());
-  };
   const preview = async (event: Extract<JobEvent, { type: "preview" }>): Promise<void> => {
     if (!stream.keepsUp || job.pictures[event.picture] !== undefined) return;
     const { image } = event;
-    const options = { format: request.format, quality: PREVIEW_QUALITY };
-    const bytes = await encodePicture(image, undefined, options);
+    const bytes = await encodePreview(image, request.format);
     stream.send(`${request.endpoint}.partial_image`, {
       type: `${request.endpoint}.partial_image`,
       b64_json: base64Of(bytes),
@@ -62,21 +53,21 @@ export function streamPictures(job: Job, { headers, onGone }: StreamOptions): Re
   job.listen((event) => {
     switch (event.type) {
       case "preview":
-        next(() => preview(event));
+        stream.inOrder(() => preview(event));
         break;
       case "picture":
-        next(() => completed(event.picture));
+        stream.inOrder(() => completed(event.picture));
         break;
       case "failed":
-        next(() => stream.send("error", event.error.toJSON()));
-        next(() => stream.close());
+        stream.inOrder(() => stream.send("error", event.error.toJSON()));
+        stream.inOrder(() => stream.close());
         break;
       case "cancelled":
-        next(() => stream.send("error", cancelled().toJSON()));
-        next(() => stream.close());
+        stream.inOrder(() => stream.send("error", cancelled().toJSON()));
+        stream.inOrder(() => stream.close());
         break;
       case "completed":
-        next(() => stream.close());
+        stream.inOrder(() => stream.close());
         break;
     }
   });
