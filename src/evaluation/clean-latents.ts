@@ -3,8 +3,11 @@ import { pictureTensor } from "../pipelines/image-inputs.ts";
 import { imagesFromTensor, type PixArtAlphaPipeline } from "../pipelines/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { picturesAtOnce } from "./pictures-at-once.ts";
 
-const AT_ONCE = 32;
+/** How many of these pictures are worked on at once. */
+const atOnceOf = ([first]: readonly RgbImage[]): number =>
+  picturesAtOnce(Math.max(first?.width ?? 1, first?.height ?? 1));
 
 /** Means of the latents of pictures of one size (B, C, h, w), as the model was trained on them. The tensor is the caller's. */
 export async function cleanLatents(
@@ -12,10 +15,11 @@ export async function cleanLatents(
   images: readonly RgbImage[],
 ): Promise<Tensor> {
   const { device, dtype } = transformer;
+  const atOnce = atOnceOf(images);
   const parts: Tensor[] = [];
   try {
-    for (let from = 0; from < images.length; from += AT_ONCE) {
-      const some = images.slice(from, from + AT_ONCE);
+    for (let from = 0; from < images.length; from += atOnce) {
+      const some = images.slice(from, from + atOnce);
       using pictures = await pictureTensor(some, some[0] as RgbImage); // (b, 3, H, W)
       parts.push(
         torch.noGrad(() =>
@@ -42,6 +46,8 @@ export async function throughAutoencoder(
 ): Promise<RgbImage[]> {
   using latents = await cleanLatents(pipe, images);
   return torch.tidy(() =>
-    latents.split(AT_ONCE).flatMap((some) => torch.tidy(() => imagesFromTensor(pipe.decode(some)))),
+    latents
+      .split(atOnceOf(images))
+      .flatMap((some) => torch.tidy(() => imagesFromTensor(pipe.decode(some)))),
   );
 }

@@ -81,9 +81,15 @@ export async function clipScore(
     read.push(...rows);
   }
   const scores = seen.map((row, i) => Math.max(100 * cosine(row, read[i] ?? row), 0));
-  const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
-  return { scores, mean, truncated };
+  return clipScoreOf(scores, truncated);
 }
+
+/** A score of all these pictures together. */
+export const clipScoreOf = (scores: readonly number[], truncated: number): CLIPScore => ({
+  scores,
+  mean: scores.reduce((sum, score) => sum + score, 0) / scores.length,
+  truncated,
+});
 
 function cosine(a: Float32Array, b: Float32Array): number {
   let product = 0;

@@ -2,7 +2,7 @@ import type { Unreadable } from "../data/dataset.ts";
 import type { RgbImage } from "../images/index.ts";
 import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { throughAutoencoder } from "./clean-latents.ts";
-import { type CLIP, type CLIPScore, clipScore } from "./clip-score.ts";
+import { type CLIP, type CLIPScore, clipScore, clipScoreOf } from "./clip-score.ts";
 import {
   type CollectedFeatures,
   FeatureCollector,
@@ -126,8 +126,10 @@ export async function drawAndSee(
     scores.push(...found.scores);
     truncated += found.truncated;
   }
-  const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
-  return { features: drawn.features, clipScore: networks.clip && { scores, mean, truncated } };
+  return {
+    features: drawn.features,
+    clipScore: networks.clip && clipScoreOf(scores, truncated),
+  };
 }
 
 /** Says which pictures are left out. */
@@ -148,12 +150,12 @@ async function seeReal(
   size: number,
   { networks, known, onNote }: Judges,
 ): Promise<RealPictures> {
-  const seen = new FeatureCollector(networks);
-  const encodedSeen = new FeatureCollector(networks);
+  const judge = distanceNetwork(networks);
+  const seen = new FeatureCollector(judge);
+  const encodedSeen = new FeatureCollector({ content: networks.content });
   const pictures: (CaptionedPicture & { readonly example: CaptionedExample })[] = [];
   const encoded: RgbImage[] = [];
-  const wanted = networks.content ?? networks.inception;
-  const read = wanted === undefined ? examples.slice(0, REAL_PICTURES) : examples;
+  const read = judge === undefined ? examples.slice(0, REAL_PICTURES) : examples;
   for await (const { entries, images, unreadable } of readPictures(read, size)) {
     // Where all pictures were read before, this has been said.
     if (known === undefined) noteUnreadable(unreadable, onNote);
@@ -178,6 +180,12 @@ async function seeReal(
       nearest: known?.rates(labels, encodedSeen.features),
     },
   };
+}
+
+/** What distances between drawn and real pictures are taken by: Inception where it is there. */
+function distanceNetwork({ content, inception }: PictureNetworks): PictureNetworks | undefined {
+  if (inception !== undefined) return { inception };
+  return content && { content };
 }
 
 /** How far drawn pictures are from real ones, as far as networks see them and there are two at least. */
