@@ -10,6 +10,7 @@ import type { ErrorBody } from "../../src/server/api-error.ts";
 import type { RunningServer } from "../../src/server/start-server.ts";
 import { startDrawingServer } from "../fixtures/test-server.ts";
 import { tries } from "../reliability/counts.ts";
+import { random } from "../reliability/mutate.ts";
 
 // With the real engine, four pictures at once.
 
@@ -55,18 +56,13 @@ interface Wanted {
   readonly guidance_scale: number;
 }
 
-/** Numbers from 0 to 1 that are the same in every run (a linear congruential generator, Knuth 1981). */
-let state = 12345;
-const random = (): number => {
-  state = (state * 1664525 + 1013904223) % 2 ** 32;
-  return state / 2 ** 32;
-};
-const oneOf = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T;
+const below = random(12345);
+const oneOf = <T>(choices: readonly T[]): T => choices[below(choices.length)] as T;
 const wanted = (): Wanted => ({
-  prompt: `${oneOf(THINGS)} ${"in the snow ".repeat(Math.floor(random() * 3))}`,
+  prompt: `${oneOf(THINGS)} ${"in the snow ".repeat(below(3))}`,
   negative_prompt: oneOf(["", "", "blue"]),
-  seed: Math.floor(random() * 1e6),
-  n: 1 + Math.floor(random() * 3),
+  seed: below(1e6),
+  n: 1 + below(3),
   steps: oneOf([2, 3, 3]),
   size: oneOf(SIZES),
   guidance_scale: oneOf([4.5, 4.5, 1]),
@@ -197,9 +193,9 @@ describe("cancelling", () => {
     }));
     const results = await Promise.all(
       jobs.map(async ({ way, ...body }) => {
-        await new Promise((resolve) => setTimeout(resolve, random() * 600));
+        await new Promise((resolve) => setTimeout(resolve, below(600)));
         const pause = (): Promise<void> =>
-          new Promise((resolve) => setTimeout(resolve, random() * 500));
+          new Promise((resolve) => setTimeout(resolve, below(500)));
         if (way === "is deleted") {
           const started = await post(body, { headers: { prefer: "respond-async" } });
           const { id } = (await started.json()) as JobAnswer;

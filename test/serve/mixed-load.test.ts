@@ -4,6 +4,7 @@ import type { RunningServer } from "../../src/server/start-server.ts";
 import { collectGarbage } from "../collect-garbage.ts";
 import { startTestServer } from "../fixtures/test-server.ts";
 import { IS_FULL } from "../reliability/counts.ts";
+import { random } from "../reliability/mutate.ts";
 
 // Everything that goes wrong in a server's day, at once. Before a release for half an hour.
 
@@ -19,12 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop(0));
 
-/** Numbers from 0 to 1 that are the same in every run (a linear congruential generator, Knuth 1981). */
-let state = 99;
-const random = (): number => {
-  state = (state * 1664525 + 1013904223) % 2 ** 32;
-  return state / 2 ** 32;
-};
+const below = random(99);
 /** Bytes that are held, without results, which stay for a while on purpose. What is free already, but not yet given back, is no loss. */
 function heldBytes(): number {
   collectGarbage();
@@ -37,14 +33,14 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 /** One request of a random kind. Gives its status; 0 where the client hung up. */
 async function ask(): Promise<number> {
-  const kind = Math.floor(random() * 6);
+  const kind = below(6);
   const leaving = new AbortController();
-  if (kind === 1) setTimeout(() => leaving.abort(), random() * 100);
+  if (kind === 1) setTimeout(() => leaving.abort(), below(100));
   const prompt = kind === 2 ? "x".repeat(3 * 2 ** 20) : "a fox";
   const body = {
     prompt,
-    steps: 1 + Math.floor(random() * 10),
-    n: 1 + Math.floor(random() * 3),
+    steps: 1 + below(10),
+    n: 1 + below(3),
     stream: kind === 4,
   };
   try {
@@ -75,7 +71,7 @@ it(
       while (performance.now() < end) {
         const status = await ask();
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
-        await pause(random() * 20);
+        await pause(below(20));
       }
     };
     const killer = async (): Promise<void> => {
