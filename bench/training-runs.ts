@@ -2,7 +2,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { prepareCaption, T5Tokenizer } from "../src/text/index.ts";
-import { parseEvent } from "../src/training/events.ts";
+import { parseEvent } from "../src/training/run-folder/events.ts";
 import { median } from "./measure.ts";
 import { EXAMPLE } from "./models.ts";
 import { pixart, runCommand } from "./processes.ts";

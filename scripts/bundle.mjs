@@ -17,9 +17,9 @@ const ENTRIES = {
   engine: "engine.js",
   config: "config/index.js",
   client: "client/index.js",
-  "lock-beat-worker": "files/lock-beat-worker.js",
+  "lock-beat-worker": "files/locks/lock-beat-worker.js",
   "resample-worker": "images/resample-worker.js",
-  "parquet-worker": "data/layouts/parquet-worker.js",
+  "parquet-worker": "data/layouts/parquet/parquet-worker.js",
   "engine-process": "cli/engine-process.js",
   "prove-resume-process": "training/prove-resume-process.js",
 };

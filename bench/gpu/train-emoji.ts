@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import emojiFull from "../../configs/emoji_full.ts";
-import { readEvents } from "../../src/training/event-log.ts";
+import { readEvents } from "../../src/training/run-folder/event-log.ts";
 import { threads } from "../machine.ts";
 import { median } from "../measure.ts";
 import { pixart } from "../processes.ts";

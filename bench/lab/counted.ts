@@ -1,4 +1,4 @@
-import { randomOrder } from "../../src/evaluation/random-order.ts";
+import { randomOrder } from "../../src/evaluation/distances/random-order.ts";
 import { prepareCaption } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { diTForward, pixArtForward, textEncoderForward, withBackward } from "../flops.ts";

@@ -1,5 +1,5 @@
 import type { TextToImageStageConfig } from "../../src/config/index.ts";
-import type { StageModels } from "../../src/training/stage-models.ts";
+import type { StageModels } from "../../src/training/models/stage-models.ts";
 
 /** What a stage may have other than the lab's usual. */
 export interface StageChanges

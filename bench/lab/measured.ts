@@ -1,16 +1,16 @@
-import { FeatureCollector } from "../../src/evaluation/collected-features.ts";
-import { EfficientNetLite } from "../../src/evaluation/efficientnet-lite.ts";
 import {
   type CaptionedPicture,
   chooseCaptions,
   type DescribedThing,
-} from "../../src/evaluation/measure-choice.ts";
-import { measureErrors } from "../../src/evaluation/measure-errors.ts";
+} from "../../src/evaluation/choice/measure-choice.ts";
+import { measureErrors } from "../../src/evaluation/choice/measure-errors.ts";
+import { FeatureCollector } from "../../src/evaluation/collected-features.ts";
 import { NearestPictures } from "../../src/evaluation/nearest-pictures.ts";
+import { EfficientNetLite } from "../../src/evaluation/networks/efficientnet-lite.ts";
 import { readPictures } from "../../src/evaluation/read-pictures.ts";
 import type { RgbImage } from "../../src/images/index.ts";
 import type { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
-import { loadTrainingData } from "../../src/training/training-data.ts";
+import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
 import { mean } from "../measure.ts";
 import type { LabOptions } from "./options.ts";
 import type { Pair } from "./pairs.ts";

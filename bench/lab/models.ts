@@ -5,7 +5,7 @@ import {
   pixArtFromDiT,
 } from "../../src/models/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { StageModels } from "../../src/training/stage-models.ts";
+import { StageModels } from "../../src/training/models/stage-models.ts";
 import { PerBlockTransformer } from "./per-block.ts";
 
 /** Hands over DiT's trunk without its modulation. */

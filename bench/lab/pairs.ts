@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEMO_THINGS } from "../../src/data/emoji/demo-things.ts";
-import { randomOrder } from "../../src/evaluation/random-order.ts";
+import { randomOrder } from "../../src/evaluation/distances/random-order.ts";
 import * as torch from "../../src/torch/index.ts";
 import type { Labels } from "./design.ts";
 

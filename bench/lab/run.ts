@@ -1,12 +1,14 @@
 /** Trains and measures one run of a lab: npx tsx bench/lab/run.ts FOLDER DESIGN SEED. Goes on where an earlier process ended. */
+
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { contactSheet } from "../../src/images/index.ts";
-import { listCheckpoints } from "../../src/training/checkpoint.ts";
-import { parseEvent } from "../../src/training/events.ts";
+import { listCheckpoints } from "../../src/training/checkpoints/checkpoint.ts";
+import { stageCheckpoints } from "../../src/training/checkpoints/checkpoint-folder.ts";
+import { StageModels } from "../../src/training/models/stage-models.ts";
+import { stateHash } from "../../src/training/models/state-hash.ts";
+import { parseEvent } from "../../src/training/run-folder/events.ts";
 import { pipelineFromRun } from "../../src/training/run-pipeline.ts";
-import { StageModels, stageCheckpoints } from "../../src/training/stage-models.ts";
-import { stateHash } from "../../src/training/state-hash.ts";
 import { train } from "../../src/training/train.ts";
 import { describeMachine } from "../machine.ts";
 import { mean } from "../measure.ts";

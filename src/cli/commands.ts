@@ -1,12 +1,12 @@
 import type { Command } from "commander";
-import { withExamples } from "./arguments.ts";
-import { addCaptionCommands } from "./caption-commands.ts";
-import { addDatasetCommands } from "./dataset-commands.ts";
-import { addDrawingCommands } from "./drawing-commands.ts";
-import { addRunsCommands } from "./runs-commands.ts";
-import { addScaleCommands } from "./scale-commands.ts";
-import { addServeCommands } from "./serve-commands.ts";
-import { addTrainingCommands } from "./training-commands.ts";
+import { addCaptionCommands } from "./datasets/caption-commands.ts";
+import { addDatasetCommands } from "./datasets/dataset-commands.ts";
+import { addDrawingCommands } from "./drawing/drawing-commands.ts";
+import { addServeCommands } from "./drawing/serve-commands.ts";
+import { addRunsCommands } from "./runs/runs-commands.ts";
+import { addScaleCommands } from "./scale/scale-commands.ts";
+import { withExamples } from "./terminal/arguments.ts";
+import { addTrainingCommands } from "./training/training-commands.ts";
 
 // Each command's code is loaded when it is called: --help, setup and doctor must work where the engine does not.
 

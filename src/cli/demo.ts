@@ -4,15 +4,15 @@ import { type CheckedConfig, loadConfig } from "../config/index.ts";
 import { renderEmojiDataset } from "../data/emoji/index.ts";
 import { contactSheet } from "../images/index.ts";
 import { PixArtAlphaPipeline } from "../pipelines/index.ts";
-import { publishPipeline } from "../pipelines/publish.ts";
+import { publishPipeline } from "../pipelines/published/publish.ts";
 import * as torch from "../torch/index.ts";
 import { pipelineFromRun } from "../training/run-pipeline.ts";
 import { train } from "../training/train.ts";
-import { describeEvaluation } from "./describe-evaluation.ts";
-import { evaluate } from "./evaluate.ts";
-import { printResult } from "./output.ts";
-import { cardOfRun } from "./publish.ts";
-import { say } from "./talk.ts";
+import { describeEvaluation } from "./drawing/describe-evaluation.ts";
+import { evaluate } from "./drawing/evaluate.ts";
+import { printResult } from "./terminal/output.ts";
+import { say } from "./terminal/talk.ts";
+import { cardOfRun } from "./training/publish.ts";
 
 /** Half of the sheet's: the measure looks at 16x16 pixels, and 219 pictures take a while. */
 const MEASURE_STEPS = 10;

@@ -1,8 +1,8 @@
 import { setPriority } from "node:os";
 import { EngineLoop } from "../drawing/engine-loop.ts";
 import { preferToEnd } from "../files/prefer-to-end.ts";
-import type { FromEngine, ToEngine } from "../server/engine-messages.ts";
-import { drawingDevice, loadPipeline } from "./load-pipeline.ts";
+import type { FromEngine, ToEngine } from "../server/engine/engine-messages.ts";
+import { drawingDevice, loadPipeline } from "./drawing/load-pipeline.ts";
 
 // What `pixart serve` forks for each device: loads models and draws, and ends with the server.
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { CommanderError } from "commander";
 import { heedNohup } from "../distributed/stop-signals.ts";
-import { describeError } from "./describe-error.ts";
-import { guardOutput } from "./output.ts";
 import { createProgram, usageMessage } from "./program.ts";
-import { UsageError } from "./usage-error.ts";
+import { describeError } from "./terminal/describe-error.ts";
+import { guardOutput } from "./terminal/output.ts";
+import { UsageError } from "./terminal/usage-error.ts";
 
 const EXIT = { failed: 1, usage: 2 } as const;
 

@@ -13,10 +13,10 @@ import {
   World,
 } from "../distributed/index.ts";
 import { engineInfo } from "../torch/index.ts";
-import { RunLostError } from "../training/run-lost-error.ts";
-import { keepWorking } from "./output.ts";
-import { say } from "./talk.ts";
-import { UsageError } from "./usage-error.ts";
+import { RunLostError } from "../training/run-folder/run-lost-error.ts";
+import { keepWorking } from "./terminal/output.ts";
+import { say } from "./terminal/talk.ts";
+import { UsageError } from "./terminal/usage-error.ts";
 
 /** What commands of several processes may be told. */
 export interface ProcessOptions {

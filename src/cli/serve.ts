@@ -3,12 +3,12 @@ import { isIP } from "node:net";
 import { extname } from "node:path";
 import { type Logger, pino } from "pino";
 import { heedNohup } from "../distributed/stop-signals.ts";
-import type { EngineSetup, NamedPlace, PreviewWay } from "../server/engine-messages.ts";
+import type { EngineSetup, NamedPlace, PreviewWay } from "../server/engine/engine-messages.ts";
 import { type RunningServer, startServer } from "../server/start-server.ts";
-import { keepWorking } from "./output.ts";
 import { version } from "./package-info.ts";
-import { say } from "./talk.ts";
-import { UsageError } from "./usage-error.ts";
+import { keepWorking } from "./terminal/output.ts";
+import { say } from "./terminal/talk.ts";
+import { UsageError } from "./terminal/usage-error.ts";
 
 /** Options of `pixart serve`. */
 export interface ServeCommandOptions {

@@ -1,4 +1,4 @@
-import type { EditRequest, GenerationRequest } from "../server/request-schemas.ts";
+import type { EditRequest, GenerationRequest } from "../server/requests/request-schemas.ts";
 
 /** What this client decides itself. */
 type Own = "stream" | "response_format" | "partial_images";

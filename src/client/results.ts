@@ -1,4 +1,4 @@
-import type { ImagesAnswer, JobAnswer } from "../server/answer-schemas.ts";
+import type { ImagesAnswer, JobAnswer } from "../server/answers/answer-schemas.ts";
 
 /** A picture, or a preview of one. */
 export interface ClientPicture {

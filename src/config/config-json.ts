@@ -1,5 +1,5 @@
 import { ConfigError } from "./config-error.ts";
-import type { CheckedConfig, ResolvedConfig } from "./pixart-config.ts";
+import type { CheckedConfig, ResolvedConfig } from "./options/pixart-config.ts";
 import { parseConfig } from "./resolve-config.ts";
 import { settledConfig } from "./settle-config.ts";
 

@@ -1,4 +1,4 @@
-import type { PixArtConfig } from "./pixart-config.ts";
+import type { PixArtConfig } from "./options/pixart-config.ts";
 
 /**
  * Types a config file and returns the config as it is; it is checked when it is loaded.

@@ -1,8 +1,8 @@
 import { readdirSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, extname, join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
+import { nearest } from "./checks/did-you-mean.ts";
 import { ConfigError } from "./config-error.ts";
-import { nearest } from "./did-you-mean.ts";
 
 const extensions = [".ts", ".mts", ".js", ".mjs", ".json"];
 

@@ -1,12 +1,12 @@
 export { ConfigError } from "./config-error.ts";
 export { configFromJson, configToJson } from "./config-json.ts";
 export { defineConfig } from "./define-config.ts";
-export type * from "./denoising-config.ts";
-export type { Filled } from "./filled.ts";
 export { loadConfig } from "./load-config.ts";
-export type * from "./model-config.ts";
-export type * from "./optimizer-config.ts";
-export type * from "./pixart-config.ts";
+export type * from "./options/denoising-config.ts";
+export type { Filled } from "./options/filled.ts";
+export type * from "./options/model-config.ts";
+export type * from "./options/optimizer-config.ts";
+export type * from "./options/pixart-config.ts";
+export type * from "./options/stage-config.ts";
 export { resolveConfig } from "./resolve-config.ts";
 export { settleConfig } from "./settle-config.ts";
-export type * from "./stage-config.ts";

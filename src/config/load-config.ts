@@ -5,8 +5,8 @@ import { pathToFileURL } from "node:url";
 import { ConfigError } from "./config-error.ts";
 import { parseConfigJson } from "./config-json.ts";
 import { findConfig } from "./find-config.ts";
+import type { CheckedConfig } from "./options/pixart-config.ts";
 import { applyOverrides } from "./overrides.ts";
-import type { CheckedConfig } from "./pixart-config.ts";
 import { resolveConfig } from "./resolve-config.ts";
 
 /** What a config file holds, before anything is changed, checked or filled in. */

@@ -1,5 +1,5 @@
+import { expected } from "./checks/mistakes.ts";
 import { ConfigError } from "./config-error.ts";
-import { expected } from "./mistakes.ts";
 
 /**
  * A config with dotted paths set, as `--cfg-options seed=1 stages.0.steps=10 sampling.prompts=[a fox,an owl]` names them.

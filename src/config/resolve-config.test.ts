@@ -2,7 +2,7 @@ import { describe, expect, expectTypeOf, it } from "vitest";
 import { ConfigError } from "./config-error.ts";
 import { configFromJson, configToJson } from "./config-json.ts";
 import { defineConfig } from "./define-config.ts";
-import type { PixArtConfig, ResolvedConfig } from "./pixart-config.ts";
+import type { PixArtConfig, ResolvedConfig } from "./options/pixart-config.ts";
 import { resolveConfig } from "./resolve-config.ts";
 
 const smallest = defineConfig({

@@ -1,9 +1,9 @@
 import { parse } from "node:path";
+import { crossChecks } from "./checks/cross-checks.ts";
+import { mistakesOf } from "./checks/mistakes.ts";
 import { ConfigError } from "./config-error.ts";
-import { configSchema } from "./config-schema.ts";
-import { crossChecks } from "./cross-checks.ts";
-import { mistakesOf } from "./mistakes.ts";
-import type { CheckedConfig } from "./pixart-config.ts";
+import type { CheckedConfig } from "./options/pixart-config.ts";
+import { configSchema } from "./schema/config-schema.ts";
 import { withLossTypes } from "./settle-config.ts";
 
 /** Where a pipeline's folder has the components of a config. */

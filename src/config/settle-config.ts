@@ -1,6 +1,11 @@
 import { ConfigError } from "./config-error.ts";
-import type { CheckedConfig, LossType, ResolvedConfig, ResolvedStage } from "./pixart-config.ts";
-import type { Epochs } from "./stage-config.ts";
+import type {
+  CheckedConfig,
+  LossType,
+  ResolvedConfig,
+  ResolvedStage,
+} from "./options/pixart-config.ts";
+import type { Epochs } from "./options/stage-config.ts";
 
 type CheckedStage = CheckedConfig["stages"][number];
 

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { DatasetEntry, DatasetLayout, DatasetOptions, Unreadable } from "../data/dataset.ts";
 import { readDataset } from "../data/read-dataset.ts";
-import { withLock } from "../files/with-lock.ts";
+import { withLock } from "../files/locks/with-lock.ts";
 import { ImageError, RgbImage } from "../images/index.ts";
 import { CaptionJournal } from "./caption-journal.ts";
 import {

@@ -3,8 +3,8 @@ import { dirname } from "node:path";
 import { GrowingFile } from "../files/growing-file.ts";
 import { makeFolder } from "../files/make-folder.ts";
 import { cutFile } from "../files/open-file.ts";
-import { BadFileError, quote } from "../weights/errors.ts";
-import { namingPath } from "../weights/system-error.ts";
+import { BadFileError, quote } from "../files/reading/errors.ts";
+import { namingPath } from "../files/reading/system-error.ts";
 
 /** One answer: a line of the journal. */
 export interface JournalLine {

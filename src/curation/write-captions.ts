@@ -6,9 +6,13 @@ import { type ColumnNames, describedPicture } from "../data/described-picture.ts
 import { linesOf } from "../data/file-lines.ts";
 import { innerName } from "../data/layouts/list-files.ts";
 import { convertDataset } from "../data/writing/convert-dataset.ts";
+import {
+  formatPythonJson,
+  parsePythonJson,
+  type ReadNumber,
+} from "../files/reading/python-json.ts";
+import { RawNumber } from "../files/reading/strict-json.ts";
 import { replaceFile } from "../files/replace-file.ts";
-import { formatPythonJson, parsePythonJson, type ReadNumber } from "../weights/python-json.ts";
-import { RawNumber } from "../weights/strict-json.ts";
 
 /** Dense captions by the picture's name. */
 export type DenseCaptions = ReadonlyMap<string, { readonly caption: string }>;

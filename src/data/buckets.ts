@@ -1,4 +1,4 @@
-import { allBins1024, bins2880 } from "../pipelines/resolution-table.ts";
+import { allBins1024, bins2880 } from "../images/resolution-table.ts";
 
 /** Width and height in pixels. */
 export interface PictureSize {

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { LARGEST_FILE, readWhole } from "../weights/whole-file.ts";
+import { LARGEST_FILE, readWhole } from "../files/reading/whole-file.ts";
 
 /** The encoding that a byte order mark of UTF-16 tells of. */
 export function utf16Of([first, second, third, fourth]: Uint8Array): string | undefined {

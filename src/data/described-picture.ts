@@ -1,4 +1,4 @@
-import { quote } from "../weights/errors.ts";
+import { quote } from "../files/reading/errors.ts";
 import { captionText } from "./caption-text.ts";
 import type { DatasetOptions } from "./dataset.ts";
 

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, parse } from "node:path/posix";
-import { BadFileError, quote } from "../weights/errors.ts";
+import { BadFileError, quote } from "../files/reading/errors.ts";
 
 /** What a feature file's name ends with: captions' and pictures'. */
 export type FeatureExtension = ".npz" | ".npy";

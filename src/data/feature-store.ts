@@ -13,7 +13,7 @@ import {
   type SafetensorsFile,
   toTensorBytes,
 } from "../weights/index.ts";
-import { encodeSafetensors, type TensorBytes } from "../weights/safetensors-bytes.ts";
+import { encodeSafetensors, type TensorBytes } from "../weights/safetensors/safetensors-bytes.ts";
 
 /** Bytes gathered before they are written: what a killed run loses at most. */
 const SHARD_BYTES = 64 * 2 ** 20;

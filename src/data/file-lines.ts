@@ -1,5 +1,10 @@
 import type { FileHandle } from "node:fs/promises";
-import { LARGEST_FILE, type OpenedFile, openRegular, readFrom } from "../weights/whole-file.ts";
+import {
+  LARGEST_FILE,
+  type OpenedFile,
+  openRegular,
+  readFrom,
+} from "../files/reading/whole-file.ts";
 import { decodeCaption, utf16Of } from "./caption-text.ts";
 
 /** A line of a file, without white space at its ends. */

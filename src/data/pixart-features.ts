@@ -1,9 +1,9 @@
 import type { DType, Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { BadFileError } from "../weights/index.ts";
-import { readNpy } from "../weights/npy.ts";
-import { readNpz } from "../weights/npz.ts";
-import type { TensorBytes } from "../weights/safetensors-bytes.ts";
+import { readNpy } from "../weights/numpy/npy.ts";
+import { readNpz } from "../weights/numpy/npz.ts";
+import type { TensorBytes } from "../weights/safetensors/safetensors-bytes.ts";
 
 // Features as tools/extract_features.py of PixArt-alpha and PixArt-sigma leaves them.
 // Shapes: L tokens with padding, n real ones, D width of the text encoder, C channels of a latent of h × w.

@@ -22,11 +22,11 @@ import { controlFile, type FoundPicture, type FoundPictures } from "./layouts/fo
 import { listImageFolder } from "./layouts/image-folder.ts";
 import { innerName, type Listing, listFiles, type UnnamedEntry } from "./layouts/list-files.ts";
 import { adviceFor } from "./layouts/other-data.ts";
-import { listParquet, parquetContent } from "./layouts/parquet.ts";
+import { listParquet, parquetContent } from "./layouts/parquet/parquet.ts";
 import { isStrange, OTHER_PICTURE_NAME, PICTURE_NAME, stemOf } from "./layouts/picture-names.ts";
 import { listPixArtJson } from "./layouts/pixart-json.ts";
 import { countSplits, placeInSplits } from "./layouts/splits.ts";
-import { holdsPictures, listWebDataset } from "./layouts/webdataset.ts";
+import { holdsPictures, listWebDataset } from "./layouts/webdataset/webdataset.ts";
 import { describeReasons } from "./reasons.ts";
 import { recipeFolderAdvice } from "./recipe-folders.ts";
 

@@ -1,7 +1,7 @@
 import { adaptersOf } from "../models/adapters/adapter.ts";
 import { T5EncoderModel } from "../models/index.ts";
 import { loadAdapters, type PixArtAlphaPipeline, StagedModel } from "../pipelines/index.ts";
-import type { DrawSettings, NamedPlace } from "../server/engine-messages.ts";
+import type { DrawSettings, NamedPlace } from "../server/engine/engine-messages.ts";
 
 /** Loads adapters under their names, none of which has an effect until {@link applyAdapters} gives it one. */
 export async function addNamedAdapters(

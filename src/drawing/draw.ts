@@ -5,7 +5,7 @@ import type {
   DrawnPicture,
   DrawOrder,
   DrawSettings,
-} from "../server/engine-messages.ts";
+} from "../server/engine/engine-messages.ts";
 import type { Tensor } from "../torch/index.ts";
 import { applyAdapters } from "./adapters.ts";
 import { measurePrompt } from "./measure-prompt.ts";

@@ -1,5 +1,5 @@
 import { NonFiniteError } from "../pipelines/index.ts";
-import type { EngineFailure } from "../server/engine-messages.ts";
+import type { EngineFailure } from "../server/engine/engine-messages.ts";
 import { TorchError } from "../torch/index.ts";
 
 /** How libtorch's allocators, and V8's for typed arrays, say that there is no memory. */

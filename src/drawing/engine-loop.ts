@@ -8,7 +8,7 @@ import type {
   NamedPlace,
   PreviewWay,
   ToEngine,
-} from "../server/engine-messages.ts";
+} from "../server/engine/engine-messages.ts";
 import { memory, tidy } from "../torch/index.ts";
 import { addNamedAdapters } from "./adapters.ts";
 import { draw } from "./draw.ts";

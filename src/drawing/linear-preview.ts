@@ -1,4 +1,4 @@
-import type { RawPicture } from "../server/engine-messages.ts";
+import type { RawPicture } from "../server/engine/engine-messages.ts";
 
 // Shapes: B pictures, C latent channels, h and w size of a latent picture.
 

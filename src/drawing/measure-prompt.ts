@@ -1,7 +1,7 @@
 import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { preparation } from "../pipelines/prompt-encoding.ts";
-import { tokenized } from "../pipelines/text-encoding.ts";
-import type { DrawSettings } from "../server/engine-messages.ts";
+import { tokenized } from "../pipelines/prompts/text-encoding.ts";
+import type { DrawSettings } from "../server/engine/engine-messages.ts";
 
 /** A prompt in tokens. */
 export interface PromptMeasure {

@@ -1,6 +1,6 @@
 import { type PixArtAlphaPipeline, trainedSizes } from "../pipelines/index.ts";
 import { schedulerNames } from "../schedulers/index.ts";
-import type { ModelFacts, NamedPlace } from "../server/engine-messages.ts";
+import type { ModelFacts, NamedPlace } from "../server/engine/engine-messages.ts";
 
 /** What a pipeline itself says of its model. */
 export async function factsOf(

@@ -3,7 +3,7 @@ import { AutoencoderTiny } from "../models/index.ts";
 import { toUnitRange } from "../pipelines/generated-image.ts";
 import { imagesFromTensor, type PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { pictureLatents } from "../pipelines/picture-latents.ts";
-import type { PreviewWay, RawPicture } from "../server/engine-messages.ts";
+import type { PreviewWay, RawPicture } from "../server/engine/engine-messages.ts";
 import * as torch from "../torch/index.ts";
 import { fittingPictures } from "./fitting-pictures.ts";
 import { type LatentValues, LinearPreview } from "./linear-preview.ts";

@@ -1,5 +1,5 @@
 import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
-import type { DrawOrder, PreviewWay } from "../server/engine-messages.ts";
+import type { DrawOrder, PreviewWay } from "../server/engine/engine-messages.ts";
 import { draw } from "./draw.ts";
 
 /** Numbers of pictures at once that are tried. */

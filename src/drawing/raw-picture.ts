@@ -1,5 +1,5 @@
 import { RgbImage } from "../images/index.ts";
-import type { RawPicture } from "../server/engine-messages.ts";
+import type { RawPicture } from "../server/engine/engine-messages.ts";
 
 /** A picture's size and bytes alone, as they travel. */
 export const rawPicture = ({ width, height, data }: RgbImage): RawPicture => ({

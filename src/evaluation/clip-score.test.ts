@@ -6,8 +6,8 @@ import { collectGarbage } from "../../test/collect-garbage.ts";
 import { writeTinyClip, writeTinyTokenizer } from "../../test/fixtures/tiny-clip.ts";
 import { RgbImage } from "../images/index.ts";
 import * as torch from "../torch/index.ts";
-import { CLIPImageProcessor } from "./clip-image-processor.ts";
 import { clipScore, loadCLIP } from "./clip-score.ts";
+import { CLIPImageProcessor } from "./networks/clip-image-processor.ts";
 
 const red = RgbImage.filled(9, 7, [255, 0, 0]);
 

@@ -1,10 +1,10 @@
 import type { RgbImage } from "../images/index.ts";
 import { CLIPModel } from "../models/clip/index.ts";
 import type { PretrainedOptions } from "../models/index.ts";
-import { CLIPTokenizer } from "../text/clip-tokenizer.ts";
+import { CLIPTokenizer } from "../text/tokenizer/clip-tokenizer.ts";
 import * as torch from "../torch/index.ts";
-import { CLIPImageProcessor } from "./clip-image-processor.ts";
-import { AT_ONCE, pictureFeatures, rowsOf } from "./picture-features.ts";
+import { CLIPImageProcessor } from "./networks/clip-image-processor.ts";
+import { AT_ONCE, pictureFeatures, rowsOf } from "./networks/picture-features.ts";
 
 /** A CLIP with what prepares texts and pictures for it. */
 export interface CLIP {

@@ -1,8 +1,8 @@
 import type { RgbImage } from "../images/index.ts";
-import { averagedDown } from "./averaged-down.ts";
-import { contentFeatures } from "./content-features.ts";
-import type { EfficientNetLite } from "./efficientnet-lite.ts";
-import { type InceptionV3, inceptionFeatures } from "./inception-v3.ts";
+import { averagedDown } from "./distances/averaged-down.ts";
+import { contentFeatures } from "./networks/content-features.ts";
+import type { EfficientNetLite } from "./networks/efficientnet-lite.ts";
+import { type InceptionV3, inceptionFeatures } from "./networks/inception-v3.ts";
 
 /** The networks that see pictures, where there are some. */
 export interface PictureNetworks {

@@ -1,7 +1,7 @@
 import type { RgbImage } from "../images/index.ts";
 import type { PixArtAlphaOptions, PixArtAlphaPipeline } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
-import { picturesAtOnce } from "./pictures-at-once.ts";
+import { picturesAtOnce } from "./choice/pictures-at-once.ts";
 
 /** How pictures are drawn for a measure. */
 export interface DrawOptions extends Pick<PixArtAlphaOptions, "guidanceInterval" | "tgate"> {

@@ -1,27 +1,27 @@
 import type { Unreadable } from "../data/dataset.ts";
 import type { RgbImage } from "../images/index.ts";
 import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
-import { throughAutoencoder } from "./clean-latents.ts";
-import { type CLIP, type CLIPScore, clipScore, clipScoreOf } from "./clip-score.ts";
-import {
-  type CollectedFeatures,
-  FeatureCollector,
-  type PictureNetworks,
-} from "./collected-features.ts";
-import { type DrawOptions, drawCaptions } from "./draw-captions.ts";
-import { type FrechetResult, frechetDistance } from "./frechet-distance.ts";
-import { type KernelDistanceResult, kernelDistance } from "./kernel-distance.ts";
+import { throughAutoencoder } from "./choice/clean-latents.ts";
 import {
   type CaptionedPicture,
   type ChoiceResult,
   type DescribedThing,
   measureChoice,
   TooFewCaptionsError,
-} from "./measure-choice.ts";
+} from "./choice/measure-choice.ts";
+import { type CLIP, type CLIPScore, clipScore, clipScoreOf } from "./clip-score.ts";
+import {
+  type CollectedFeatures,
+  FeatureCollector,
+  type PictureNetworks,
+} from "./collected-features.ts";
+import { type FrechetResult, frechetDistance } from "./distances/frechet-distance.ts";
+import { type KernelDistanceResult, kernelDistance } from "./distances/kernel-distance.ts";
+import { psnr } from "./distances/psnr.ts";
+import type { Label } from "./distances/retrieval.ts";
+import { type DrawOptions, drawCaptions } from "./draw-captions.ts";
 import type { NearestPictures, NearestRates } from "./nearest-pictures.ts";
-import { psnr } from "./psnr.ts";
 import { type Readable, readPictures } from "./read-pictures.ts";
-import type { Label } from "./retrieval.ts";
 
 /** A picture of a data set and what is said of it. */
 export interface CaptionedExample extends Readable {

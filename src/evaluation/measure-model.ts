@@ -1,6 +1,8 @@
 import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
 import { FeatureCollector } from "./collected-features.ts";
+import { randomOrder } from "./distances/random-order.ts";
+import type { Label } from "./distances/retrieval.ts";
 import type { DrawOptions } from "./draw-captions.ts";
 import {
   type CaptionedExample,
@@ -13,9 +15,7 @@ import {
   noteUnreadable,
 } from "./measure-captions.ts";
 import { NearestPictures } from "./nearest-pictures.ts";
-import { randomOrder } from "./random-order.ts";
 import { readPictures } from "./read-pictures.ts";
-import type { Label } from "./retrieval.ts";
 
 /** How a model is measured. */
 export interface MeasureOptions {

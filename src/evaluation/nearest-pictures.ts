@@ -1,6 +1,6 @@
 import type { CollectedFeatures } from "./collected-features.ts";
-import { centred } from "./content-features.ts";
-import { type Label, type RetrievalResult, retrieval } from "./retrieval.ts";
+import { type Label, type RetrievalResult, retrieval } from "./distances/retrieval.ts";
+import { centred } from "./networks/content-features.ts";
 
 /** What pictures are compared by. */
 type ComparedFeatures = Pick<CollectedFeatures, "pixels" | "content">;

@@ -1,7 +1,7 @@
 import type { DatasetEntry, Unreadable } from "../data/dataset.ts";
 import { loadPictures } from "../data/load-pictures.ts";
 import { RgbImage } from "../images/index.ts";
-import { picturesAtOnce } from "./pictures-at-once.ts";
+import { picturesAtOnce } from "./choice/pictures-at-once.ts";
 
 /** What a picture is read from. */
 export type Readable = Pick<DatasetEntry, "path" | "read">;

@@ -8,7 +8,8 @@ const src = fileURLToPath(new URL("..", import.meta.url));
 
 /** What may stay outside this room: a file's name and what it takes, and why. */
 const ALLOWED: Readonly<Record<string, string>> = {
-  "cli/output.ts: writeSync": "only to standard output and standard error, which are open already",
+  "cli/terminal/output.ts: writeSync":
+    "only to standard output and standard error, which are open already",
   "data/writing/parquet-writer.ts: fileWriter":
     "the library's own way to disk; only into a staging folder, and its failures are explained",
 };

@@ -16,8 +16,8 @@ import {
   type SmallDisk,
   smallDisk,
 } from "../../test/fixtures/small-disk.ts";
-import { FileLock } from "./file-lock.ts";
 import { GrowingFile } from "./growing-file.ts";
+import { FileLock } from "./locks/file-lock.ts";
 import { makeBelow } from "./make-below.ts";
 import { makeFolder, makeFolderSync } from "./make-folder.ts";
 import { writeNewFile, writeNewFileSync } from "./new-file.ts";

@@ -1,11 +1,11 @@
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { withLock } from "../files/locks/with-lock.ts";
 import { makeFolder } from "../files/make-folder.ts";
-import { withLock } from "../files/with-lock.ts";
 import type { CachedRepository } from "./cache.ts";
 import type { HubClient } from "./client.ts";
 import { download } from "./download.ts";
-import type { FileProgress } from "./progress.ts";
+import type { FileProgress } from "./progress/progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
 import type { Repository } from "./repository-name.ts";
 

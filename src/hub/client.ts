@@ -7,7 +7,7 @@ import {
 } from "./errors.ts";
 import { readBody } from "./limited-body.ts";
 import { HUB_ANSWER_BYTES, HUB_ANSWER_MS, HUB_LISTING, MAX_REDIRECTS } from "./network-limits.ts";
-import { inUnits } from "./progress.ts";
+import { inUnits } from "./progress/progress.ts";
 import { GIT_HASH, INNER_PATH, type RemoteFile, SHA256 } from "./remote-file.ts";
 import { KINDS, type Repository } from "./repository-name.ts";
 

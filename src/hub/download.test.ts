@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { download } from "./download.ts";
 import { HubError, HubUnreachableError } from "./errors.ts";
-import { noProgress } from "./progress.ts";
+import { noProgress } from "./progress/progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
 
 const pauses = vi.hoisted((): number[] => []);

@@ -8,7 +8,7 @@ import { writeBytes, writing } from "../files/write-error.ts";
 import { HubError, HubUnreachableError } from "./errors.ts";
 import { STALL_MS } from "./network-limits.ts";
 import { PartialFile } from "./partial-file.ts";
-import type { FileProgress } from "./progress.ts";
+import type { FileProgress } from "./progress/progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
 
 /** A file and where its bytes come from. */

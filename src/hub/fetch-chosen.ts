@@ -1,5 +1,5 @@
 import { bringFile, type FetchPlace, isStored } from "./bring-file.ts";
-import { noProgress, partOf } from "./progress.ts";
+import { noProgress, partOf } from "./progress/progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
 
 /** So many files come at once: a data set may have thousands of small ones. */
@@ -38,7 +38,7 @@ async function download(files: readonly RemoteFile[], place: FetchPlace): Promis
   const { repository, revision, showsProgress } = place;
   const label = `${repository.name} at ${revision}, ${lacking.length === 1 ? first.path : `${lacking.length} files`}`;
   const bytes = lacking.reduce((sum, { size }) => sum + size, 0);
-  const { showProgress } = await import("./progress-bar.ts");
+  const { showProgress } = await import("./progress/progress-bar.ts");
   const whole = showsProgress ? showProgress(label, bytes) : noProgress;
   const part = partOf(whole);
   let waits = false;

@@ -1,7 +1,7 @@
 import { join, posix } from "node:path";
 import { bringFile, type FetchPlace } from "./bring-file.ts";
 import { HubError } from "./errors.ts";
-import { noProgress } from "./progress.ts";
+import { noProgress } from "./progress/progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
 import { shardsOf, type WantedFile } from "./wanted-files.ts";
 
@@ -40,7 +40,7 @@ function chosenFrom(
 
 /** The bar is loaded where it is shown: a program that bundles the package and downloads nothing does without it. */
 async function bring(file: RemoteFile, place: FetchPlace): Promise<void> {
-  const { showProgress } = await import("./progress-bar.ts");
+  const { showProgress } = await import("./progress/progress-bar.ts");
   await bringFile(file, place, {
     onStart: () => (place.showsProgress ? showProgress(file.path, file.size) : noProgress),
     onWait: () => {

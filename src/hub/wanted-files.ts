@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, posix } from "node:path";
-import { parseShardIndex } from "../weights/shard-index.ts";
+import { parseShardIndex } from "../weights/safetensors/shard-index.ts";
 
 /** A file that a caller needs, under the names that it may have in a repository, the best first. */
 export interface WantedFile {

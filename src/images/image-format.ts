@@ -1,4 +1,4 @@
-import { HTML_PAGE, LFS_POINTER } from "../weights/stand-in.ts";
+import { HTML_PAGE, LFS_POINTER } from "../files/reading/stand-in.ts";
 
 /** The formats that are read from users' files. */
 export type ImageFormat = "jpeg" | "png" | "webp" | "avif";

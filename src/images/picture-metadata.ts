@@ -1,9 +1,9 @@
 import textChunk from "png-chunk-text";
 import encodeChunks from "png-chunks-encode";
 import { z } from "zod";
-import { BadFileError, quote } from "../weights/errors.ts";
-import { requireShallow } from "../weights/python-json.ts";
-import { LARGEST_FILE } from "../weights/whole-file.ts";
+import { BadFileError, quote } from "../files/reading/errors.ts";
+import { requireShallow } from "../files/reading/python-json.ts";
+import { LARGEST_FILE } from "../files/reading/whole-file.ts";
 import { readPngText } from "./png-text.ts";
 
 const text = z.string("a string");

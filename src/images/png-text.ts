@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
-import { type OpenedFile, openRegular, readFrom } from "../weights/whole-file.ts";
+import { type OpenedFile, openRegular, readFrom } from "../files/reading/whole-file.ts";
 
 /** What a search for a text in a PNG may meet. */
 export interface PngLimits {

@@ -1,9 +1,9 @@
 import { dirname } from "node:path";
 import sharp, { type Metadata, type Sharp } from "sharp";
 import { makeFolder } from "../files/make-folder.ts";
+import { BadFileError, MissingFileError } from "../files/reading/errors.ts";
+import { LARGEST_FILE, openRegular, readFrom, requireSize } from "../files/reading/whole-file.ts";
 import { replaceFile } from "../files/replace-file.ts";
-import { BadFileError, MissingFileError } from "../weights/errors.ts";
-import { LARGEST_FILE, openRegular, readFrom, requireSize } from "../weights/whole-file.ts";
 import { coverOf } from "./cover.ts";
 import { ACCEPTED_FORMATS, type ImageFormat, SNIFFED_BYTES, sniffImage } from "./image-format.ts";
 import { embedMetadata, type PictureMetadata } from "./picture-metadata.ts";

@@ -1,5 +1,5 @@
 import { closest, distance } from "fastest-levenshtein";
-import { quote } from "../weights/errors.ts";
+import { quote } from "../files/reading/errors.ts";
 import type { ConfigObject } from "../weights/index.ts";
 import { MOST_LISTED, shortName } from "../weights/listed.ts";
 

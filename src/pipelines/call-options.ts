@@ -7,7 +7,7 @@ import {
   isNumber,
   isObject,
   type OptionCheck,
-} from "./known-options.ts";
+} from "./checks/known-options.ts";
 import type { PixArtAlphaCallOptions } from "./pixart-alpha.ts";
 
 const isTensor = (value: unknown): boolean => value instanceof torch.Tensor;

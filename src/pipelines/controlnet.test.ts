@@ -10,8 +10,8 @@ import { construct } from "../nn/index.ts";
 import { DPMSolverMultistepScheduler } from "../schedulers/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
-import { PixArtAlphaPipeline } from "./from-pretrained.ts";
 import { generationRecords } from "./generation-record.ts";
+import { PixArtAlphaPipeline } from "./published/from-pretrained.ts";
 
 const tokenizer = T5Tokenizer.fromCaptions(["a red fox in the snow"], { vocabSize: 40 });
 

@@ -1,8 +1,8 @@
 import type { Module } from "../nn/index.ts";
 import type { PixArtAlpha } from "./pixart-alpha.ts";
-import { PromptPack } from "./prompt-pack.ts";
-import { StagedModel } from "./staged-model.ts";
-import type { TextEncoder } from "./text-encoding.ts";
+import { PromptPack } from "./prompts/prompt-pack.ts";
+import { StagedModel } from "./prompts/staged-model.ts";
+import type { TextEncoder } from "./prompts/text-encoding.ts";
 
 /** A pipeline's parts, a line each, for people. */
 export function describePipeline(pipe: PixArtAlpha): string {

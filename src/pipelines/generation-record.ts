@@ -1,7 +1,7 @@
 import type { PictureMetadata } from "../images/index.ts";
 import * as torch from "../torch/index.ts";
 import type { PixArtAlphaRequest } from "./pixart-alpha-request.ts";
-import { isEncoded } from "./request-texts.ts";
+import { isEncoded } from "./prompts/request-texts.ts";
 import { completeTgate } from "./step-guidance.ts";
 
 /** Where weights are from: a name for people, and a hash. */

@@ -1,14 +1,7 @@
 /** What turns prompts into pictures. */
 
-export { NonFiniteError } from "./finite.ts";
-export {
-  DiffusionPipeline,
-  PixArtAlphaPipeline,
-  type PixArtAlphaPretrainedOptions,
-  PixArtSigmaPipeline,
-} from "./from-pretrained.ts";
+export { NonFiniteError } from "./checks/finite.ts";
 export { GeneratedImage, imagesFromTensor } from "./generated-image.ts";
-export { loadAdapters } from "./load-adapters.ts";
 export type { GuidanceBranches } from "./noise-predictor.ts";
 export {
   type PipelineKind,
@@ -27,14 +20,21 @@ export type {
   StartLatents,
 } from "./pixart-alpha-stages.ts";
 export type { EncodedPrompt } from "./prompt-encoding.ts";
-export { PromptPack } from "./prompt-pack.ts";
+export { PromptPack } from "./prompts/prompt-pack.ts";
+export { StagedModel } from "./prompts/staged-model.ts";
+export type { EncodedText, TextEncoder } from "./prompts/text-encoding.ts";
+export {
+  DiffusionPipeline,
+  PixArtAlphaPipeline,
+  type PixArtAlphaPretrainedOptions,
+  PixArtSigmaPipeline,
+} from "./published/from-pretrained.ts";
+export { loadAdapters } from "./published/load-adapters.ts";
 export {
   hasResolutionBins,
   nearestResolutionBin,
   type PictureSize,
   type TrainedSize,
   trainedSizes,
-} from "./resolution-bins.ts";
-export { StagedModel } from "./staged-model.ts";
+} from "./sizes/resolution-bins.ts";
 export type { GuidanceInterval, TgateOptions } from "./step-guidance.ts";
-export type { EncodedText, TextEncoder } from "./text-encoding.ts";

@@ -10,10 +10,10 @@ import { pixArtDimensions } from "../models/pixart/config.ts";
 import type { Scheduler } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { expected } from "./expected.ts";
+import { expected } from "./checks/expected.ts";
 import type { EncodedPrompt } from "./prompt-encoding.ts";
+import type { EncodedText } from "./prompts/text-encoding.ts";
 import { isGuidedStep, type StepGuidance, tgatePlan } from "./step-guidance.ts";
-import type { EncodedText } from "./text-encoding.ts";
 
 // Shapes: B pictures, L caption tokens, D width of the text encoder's states, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
 

@@ -4,8 +4,8 @@ import { RgbImage } from "../images/index.ts";
 import { AutoencoderKL, type AutoencoderKLConfig } from "../models/index.ts";
 import { construct } from "../nn/index.ts";
 import * as torch from "../torch/index.ts";
-import { pictureTensor } from "./image-inputs.ts";
 import { pictureLatents } from "./picture-latents.ts";
+import { pictureTensor } from "./sizes/image-inputs.ts";
 
 const size = { width: 8, height: 8 };
 const build = (config: Partial<AutoencoderKLConfig> = {}): AutoencoderKL =>

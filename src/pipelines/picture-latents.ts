@@ -3,8 +3,8 @@ import { type AutoencoderKL, AutoencoderTiny } from "../models/index.ts";
 import { drawNoise, type NoiseSource } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { pictureTensor } from "./image-inputs.ts";
 import type { PixArtAlphaRequest } from "./pixart-alpha-request.ts";
+import { pictureTensor } from "./sizes/image-inputs.ts";
 
 // Shapes: P prompts, B pictures, C latent channels, H and W size in pixels, h and w size of a latent picture.
 

@@ -5,16 +5,20 @@ import type { NoiseSource } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { checkCallOptions } from "./call-options.ts";
-import { checkCount, expected, shownValue } from "./expected.ts";
+import { checkCount, expected, shownValue } from "./checks/expected.ts";
+import type { GuidanceBranches } from "./noise-predictor.ts";
+import { type PromptOptions, type RequestTexts, resolveTexts } from "./prompts/request-texts.ts";
 import {
   type ImageOptions,
   type ImageStart,
   resolveControlImages,
   resolveImageStart,
-} from "./image-inputs.ts";
-import type { GuidanceBranches } from "./noise-predictor.ts";
-import { type PromptOptions, type RequestTexts, resolveTexts } from "./request-texts.ts";
-import { hasResolutionBins, nearestResolutionBin, type PictureSize } from "./resolution-bins.ts";
+} from "./sizes/image-inputs.ts";
+import {
+  hasResolutionBins,
+  nearestResolutionBin,
+  type PictureSize,
+} from "./sizes/resolution-bins.ts";
 import { checkStepGuidance, type GuidanceInterval, type TgateOptions } from "./step-guidance.ts";
 
 /** What one call of the pipeline may be told. */

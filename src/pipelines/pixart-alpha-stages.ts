@@ -11,8 +11,8 @@ import type { NoiseSource, Scheduler } from "../schedulers/index.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { expected } from "./expected.ts";
-import { requireFinite } from "./finite.ts";
+import { expected } from "./checks/expected.ts";
+import { requireFinite } from "./checks/finite.ts";
 import { toUnitRange } from "./generated-image.ts";
 import { type GuidanceBranches, noisePredictor } from "./noise-predictor.ts";
 import { noiseOf, pictureLatents } from "./picture-latents.ts";
@@ -27,11 +27,11 @@ import {
   encodePrompt,
   preparation,
 } from "./prompt-encoding.ts";
-import type { PromptPack } from "./prompt-pack.ts";
-import { type PictureSize, resizeAndCrop } from "./resolution-bins.ts";
+import type { PromptPack } from "./prompts/prompt-pack.ts";
+import { type TextEncoder, TextEncoding } from "./prompts/text-encoding.ts";
+import { type PictureSize, resizeAndCrop } from "./sizes/resolution-bins.ts";
 import { type Kept, startFromPictures } from "./start-latents.ts";
 import { checkGuidedSteps, type StepGuidance } from "./step-guidance.ts";
-import { type TextEncoder, TextEncoding } from "./text-encoding.ts";
 
 // Shapes: B pictures, L caption tokens, D width of the text encoder's states, C latent channels, H and W picture
 // size in pixels, f pixels on a side of a latent pixel.

@@ -15,10 +15,10 @@ import {
 } from "../schedulers/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
-import { PixArtAlphaPipeline } from "./from-pretrained.ts";
 import { type GeneratedImage, imagesFromTensor } from "./generated-image.ts";
 import { PixArtAlpha } from "./pixart-alpha.ts";
 import type { DenoiseStep } from "./pixart-alpha-stages.ts";
+import { PixArtAlphaPipeline } from "./published/from-pretrained.ts";
 
 beforeEach(collectGarbage);
 

@@ -3,8 +3,8 @@ import { inspect } from "node:util";
 import { AutoencoderTiny } from "../models/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
+import { disposable } from "./checks/disposable.ts";
 import { describePipeline } from "./describe-pipeline.ts";
-import { disposable } from "./disposable.ts";
 import { type GeneratedImage, imagesFromTensor } from "./generated-image.ts";
 import { generationRecords } from "./generation-record.ts";
 import { writeModelIndex } from "./model-index.ts";
@@ -16,9 +16,9 @@ import {
   type StartLatents,
 } from "./pixart-alpha-stages.ts";
 import type { EncodedPrompt } from "./prompt-encoding.ts";
-import { PromptPack } from "./prompt-pack.ts";
-import { StagedModel } from "./staged-model.ts";
-import { disposeText } from "./text-encoding.ts";
+import { PromptPack } from "./prompts/prompt-pack.ts";
+import { StagedModel } from "./prompts/staged-model.ts";
+import { disposeText } from "./prompts/text-encoding.ts";
 
 /** What each `outputType` gives. */
 export interface PixArtAlphaOutputs {

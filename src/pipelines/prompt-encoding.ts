@@ -1,8 +1,13 @@
 import { cleanCaption, prepareCaption } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import type { PixArtAlphaRequest } from "./pixart-alpha-request.ts";
-import { isEncoded, type RequestTexts, type TextSource } from "./request-texts.ts";
-import { disposeText, type EncodedText, padText, type TextEncoding } from "./text-encoding.ts";
+import { isEncoded, type RequestTexts, type TextSource } from "./prompts/request-texts.ts";
+import {
+  disposeText,
+  type EncodedText,
+  padText,
+  type TextEncoding,
+} from "./prompts/text-encoding.ts";
 
 /** Encoded texts, a row for each picture. */
 export interface EncodedPrompt {

@@ -2,11 +2,11 @@ import type { AutoencoderKL, AutoencoderTiny } from "../models/index.ts";
 import type { Scheduler } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { expected } from "./expected.ts";
-import { type ImageStart, latentMasks } from "./image-inputs.ts";
+import { expected } from "./checks/expected.ts";
 import { noiseOf, pictureLatents } from "./picture-latents.ts";
 import type { PixArtAlphaRequest } from "./pixart-alpha-request.ts";
 import type { StartLatents } from "./pixart-alpha-stages.ts";
+import { type ImageStart, latentMasks } from "./sizes/image-inputs.ts";
 
 // Shapes: B pictures, C latent channels, h and w size of a latent picture.
 

@@ -1,6 +1,6 @@
 import type { AttentionPlan, AttentionUse } from "../models/pixart/attention-cache.ts";
-import { expected, shownValue } from "./expected.ts";
-import { checkOptions } from "./known-options.ts";
+import { expected, shownValue } from "./checks/expected.ts";
+import { checkOptions } from "./checks/known-options.ts";
 
 /**
  * The part of the steps that is guided, 0 being the first step and 1 the end. The others take the prompt's prediction alone, at half

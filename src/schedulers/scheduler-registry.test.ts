@@ -2,7 +2,6 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { DPMSolverMultistepScheduler } from "./dpm-solver-multistep.ts";
 import {
   schedulerClassNames,
   schedulerFromConfig,
@@ -11,6 +10,7 @@ import {
   schedulerNames,
   schedulerOfClass,
 } from "./scheduler-registry.ts";
+import { DPMSolverMultistepScheduler } from "./solvers/dpm-solver-multistep.ts";
 
 // What differs from other samplers in the scheduler file of the released PixArt pipelines.
 const released = {

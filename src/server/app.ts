@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { Hono } from "hono";
-import { ApiError } from "./api-error.ts";
 import type { App, AppContext, AppEnv } from "./app-types.ts";
-import { corsHeaders, guard } from "./guard.ts";
+import { ApiError } from "./http/api-error.ts";
+import { corsHeaders, guard } from "./http/guard.ts";
 import { addDocumentRoutes } from "./routes/documents.ts";
 import { addImageRoutes } from "./routes/images.ts";
 import { addJobRoutes } from "./routes/jobs.ts";

@@ -10,8 +10,8 @@ import {
   jobAnswer,
   modelAnswer,
   modelsAnswer,
-} from "./answer-schemas.ts";
-import { editRequest, generationRequest } from "./request-schemas.ts";
+} from "./answers/answer-schemas.ts";
+import { editRequest, generationRequest } from "./requests/request-schemas.ts";
 
 type Responses = RouteConfig["responses"];
 type Document = ReturnType<OpenApiGeneratorV31["generateDocument"]>;

@@ -1,12 +1,12 @@
 import type { Logger } from "pino";
-import type { Dispatcher } from "./dispatcher.ts";
-import type { PictureFormat } from "./encode-picture.ts";
-import type { ModelFacts } from "./engine-messages.ts";
-import type { EngineProcess } from "./engine-process.ts";
-import type { GuardOptions } from "./guard.ts";
-import type { Job } from "./job.ts";
-import type { Keys } from "./keys.ts";
-import type { ResultStore } from "./result-store.ts";
+import type { ModelFacts } from "./engine/engine-messages.ts";
+import type { EngineProcess } from "./engine/engine-process.ts";
+import type { GuardOptions } from "./http/guard.ts";
+import type { Keys } from "./http/keys.ts";
+import type { Dispatcher } from "./jobs/dispatcher.ts";
+import type { Job } from "./jobs/job.ts";
+import type { ResultStore } from "./jobs/result-store.ts";
+import type { PictureFormat } from "./pictures/encode-picture.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
 
 /** A file that was asked for as an address. */

@@ -3,9 +3,9 @@ import { native } from "./binding.ts";
 import { fastestDType } from "./device.ts";
 import type { DType } from "./dtype.ts";
 
-export { autocast, withoutAutocast } from "./autocast.ts";
-export * from "./autograd.ts";
-export { checkpoint, discardCheckpoints } from "./checkpoint.ts";
+export { autocast, withoutAutocast } from "./autograd/autocast.ts";
+export * from "./autograd/autograd.ts";
+export { checkpoint, discardCheckpoints } from "./autograd/checkpoint.ts";
 export {
   chooseDevice,
   type DeviceMemory,

@@ -5,28 +5,33 @@ import { makeFolder } from "../files/make-folder.ts";
 import { preparation } from "../pipelines/prompt-encoding.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { settleForData, stageBuckets } from "./aspect-plan.ts";
-import { cacheFolder } from "./before-run.ts";
-import { FrozenCaptions, uncachedTexts } from "./captions.ts";
-import { drawClassPictures } from "./class-pictures.ts";
-import { requireControlPictures } from "./control-pictures.ts";
-import type { MadeMoments } from "./latent-store.ts";
-import { Latents, type LatentsOptions } from "./latents.ts";
-import { type FeatureFolders, MadeCaptions, MadeLatents, requireUse } from "./made-features.ts";
+import { settleForData, stageBuckets } from "./dataset/aspect-plan.ts";
+import { requireControlPictures } from "./dataset/control-pictures.ts";
+import { stageTexts } from "./dataset/stage-texts.ts";
+import {
+  type Example,
+  loadTrainingData,
+  stageExamples,
+  type TrainingData,
+} from "./dataset/training-data.ts";
+import { FrozenCaptions, uncachedTexts } from "./features/captions.ts";
+import { drawClassPictures } from "./features/class-pictures.ts";
+import type { MadeMoments } from "./features/latent-store.ts";
+import { Latents, type LatentsOptions } from "./features/latents.ts";
+import {
+  type FeatureFolders,
+  MadeCaptions,
+  MadeLatents,
+  requireUse,
+} from "./features/made-features.ts";
 import {
   buildAutoencoder,
   frozenTextEncoder,
   holdsTextEncoder,
   pretrainedTokenizer,
   trainsTextEncoder,
-} from "./models.ts";
-import { stageTexts } from "./stage-texts.ts";
-import {
-  type Example,
-  loadTrainingData,
-  stageExamples,
-  type TrainingData,
-} from "./training-data.ts";
+} from "./models/models.ts";
+import { cacheFolder } from "./preflight/before-run.ts";
 
 /** Which part of the work one of several processes does: number `index`, from 1, of `count`. */
 export interface Shard {

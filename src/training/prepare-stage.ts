@@ -6,26 +6,31 @@ import { StagedModel } from "../pipelines/index.ts";
 import { preparation } from "../pipelines/prompt-encoding.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
-import { stageBuckets } from "./aspect-plan.ts";
-import { FrozenCaptions, type FrozenCaptionsOptions, LiveCaptions } from "./captions.ts";
-import { captionsOfExample } from "./example-captions.ts";
-import { Latents, type LatentsOptions } from "./latents.ts";
-import { autoencoderFactor, buildAutoencoder, buildDiT, trainsTextEncoder } from "./models.ts";
-import { PriorPictures } from "./prior-pictures.ts";
-import { samplerOf } from "./sampler.ts";
-import type { StageModels } from "./stage-models.ts";
-import type { StageTask } from "./stage-task.ts";
-import { AutoencoderTask } from "./stages/autoencoder.ts";
-import { ClassConditionalTask } from "./stages/class-conditional.ts";
-import { TextToImageTask } from "./stages/text-to-image.ts";
-import type { ControlNetParts, TextToImageParts } from "./stages/text-to-image-parts.ts";
-import { isStop, StoppedElsewhere } from "./stopped.ts";
+import type { StageTask } from "./contract/stage-task.ts";
+import { isStop, StoppedElsewhere } from "./contract/stopped.ts";
+import { stageBuckets } from "./dataset/aspect-plan.ts";
+import { captionsOfExample } from "./dataset/example-captions.ts";
 import {
   type Example,
   type StageExamples,
   stageExamples,
   type TrainingData,
-} from "./training-data.ts";
+} from "./dataset/training-data.ts";
+import { FrozenCaptions, type FrozenCaptionsOptions, LiveCaptions } from "./features/captions.ts";
+import { Latents, type LatentsOptions } from "./features/latents.ts";
+import { PriorPictures } from "./features/prior-pictures.ts";
+import {
+  autoencoderFactor,
+  buildAutoencoder,
+  buildDiT,
+  trainsTextEncoder,
+} from "./models/models.ts";
+import type { StageModels } from "./models/stage-models.ts";
+import { AutoencoderTask } from "./stages/autoencoder.ts";
+import { ClassConditionalTask } from "./stages/class-conditional.ts";
+import { samplerOf } from "./stages/sampler.ts";
+import { TextToImageTask } from "./stages/text-to-image.ts";
+import type { ControlNetParts, TextToImageParts } from "./stages/text-to-image-parts.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 

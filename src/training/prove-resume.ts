@@ -7,13 +7,12 @@ import { type CheckedConfig, configToJson, settleConfig } from "../config/index.
 import { makeFolder, makeTemporaryFolder } from "../files/make-folder.ts";
 import { writeNewFile } from "../files/new-file.ts";
 import { removeTree } from "../files/remove.ts";
-import { fitToBase } from "./base-fit.ts";
-import { stepName } from "./checkpoint-folder.ts";
-import { MANIFEST_NAME, parseManifest } from "./checkpoint-manifest.ts";
-import { readEvents } from "./event-log.ts";
-import { foldEvents } from "./events.ts";
-import { EVENTS_FILE } from "./run-folder.ts";
-import { stageCheckpoints } from "./stage-models.ts";
+import { stageCheckpoints, stepName } from "./checkpoints/checkpoint-folder.ts";
+import { MANIFEST_NAME, parseManifest } from "./contract/checkpoint-manifest.ts";
+import { fitToBase } from "./preflight/base-fit.ts";
+import { readEvents } from "./run-folder/event-log.ts";
+import { foldEvents } from "./run-folder/events.ts";
+import { EVENTS_FILE } from "./run-folder/run-folder.ts";
 
 /** What a process of a proof is to do. */
 export interface ProofRun {

@@ -5,14 +5,14 @@ import type { Adapter } from "../models/index.ts";
 import { DiffusionPipeline, PixArtAlphaPipeline, weightsSource } from "../pipelines/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import type { Device } from "../torch/index.ts";
-import { openCheckpoint } from "./checkpoint.ts";
-import { MANIFEST_NAME } from "./checkpoint-manifest.ts";
-import { pretrainedTokenizer } from "./models.ts";
-import { TOKENIZER_FOLDER } from "./run-files.ts";
-import { readRunConfig } from "./run-folder.ts";
-import { samplerOf } from "./sampler.ts";
-import { StageModels } from "./stage-models.ts";
-import { stateHash } from "./state-hash.ts";
+import { openCheckpoint } from "./checkpoints/checkpoint.ts";
+import { MANIFEST_NAME } from "./contract/checkpoint-manifest.ts";
+import { pretrainedTokenizer } from "./models/models.ts";
+import { StageModels } from "./models/stage-models.ts";
+import { stateHash } from "./models/state-hash.ts";
+import { TOKENIZER_FOLDER } from "./run-folder/run-files.ts";
+import { readRunConfig } from "./run-folder/run-folder.ts";
+import { samplerOf } from "./stages/sampler.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { ConfigDifference } from "../config/config-differences.ts";
+import type { ConfigDifference } from "../config/checks/config-differences.ts";
 import { configToJson, type ResolvedConfig, type ResolvedStage } from "../config/index.ts";
 import type { Recipe } from "../config/load-config.ts";
 import { World } from "../distributed/index.ts";
@@ -11,28 +11,33 @@ import { makeFolderSync } from "../files/make-folder.ts";
 import { unlessItFails } from "../files/unless-it-fails.ts";
 import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import type { Device } from "../torch/index.ts";
-import { cacheFolder, planRun } from "./before-run.ts";
-import type { Checkpoint } from "./checkpoint.ts";
-import { reportOf } from "./data-report.ts";
-import { parseEvent } from "./events.ts";
-import { captionsOfExample } from "./example-captions.ts";
-import { firstForLong } from "./first-for-long.ts";
-import { pretrainedTokenizer } from "./models.ts";
+import type { Checkpoint } from "./checkpoints/checkpoint.ts";
+import type { RunMark } from "./contract/run-mark.ts";
+import { isStop } from "./contract/stopped.ts";
+import { reportOf } from "./dataset/data-report.ts";
+import { captionsOfExample } from "./dataset/example-captions.ts";
+import { RunData } from "./dataset/run-data.ts";
+import { requireSameWords } from "./dataset/same-words.ts";
+import type { TrainingData } from "./dataset/training-data.ts";
+import { firstForLong } from "./loop/first-for-long.ts";
+import type { StopRequest } from "./loop/signals.ts";
+import { pretrainedTokenizer } from "./models/models.ts";
+import { StageModels } from "./models/stage-models.ts";
+import { cacheFolder, planRun } from "./preflight/before-run.ts";
+import { clearRehearsal, largeStages } from "./preflight/rehearsal.ts";
+import {
+  type Accepted,
+  compareRun,
+  requireKnownStages,
+  requireOwn,
+} from "./preflight/resume-check.ts";
+import { cleanRun } from "./preflight/run-leftovers.ts";
 import type { CurriculumContext } from "./prepare-stage.ts";
-import { clearRehearsal, largeStages } from "./rehearsal.ts";
-import { type Accepted, compareRun, requireKnownStages, requireOwn } from "./resume-check.ts";
-import { RunData } from "./run-data.ts";
-import { TOKENIZER_FOLDER } from "./run-files.ts";
-import { EVENTS_FILE, type RunFolder } from "./run-folder.ts";
-import { RunJournal, type RunPlace } from "./run-journal.ts";
-import { cleanRun } from "./run-leftovers.ts";
-import type { RunMark } from "./run-mark.ts";
-import { requireSameWords } from "./same-words.ts";
-import type { StopRequest } from "./signals.ts";
-import { StageModels } from "./stage-models.ts";
-import { isStop } from "./stopped.ts";
+import { parseEvent } from "./run-folder/events.ts";
+import { TOKENIZER_FOLDER } from "./run-folder/run-files.ts";
+import { EVENTS_FILE, type RunFolder } from "./run-folder/run-folder.ts";
+import { RunJournal, type RunPlace } from "./run-folder/run-journal.ts";
 import { type StageTraining, trainStage } from "./train-stage.ts";
-import type { TrainingData } from "./training-data.ts";
 
 /** What `train()` may be told. */
 export interface TrainOptions {

@@ -1,19 +1,19 @@
 import type { ResolvedStage } from "../config/index.ts";
 import { DiskFullError } from "../files/write-error.ts";
-import { disposable } from "../pipelines/disposable.ts";
+import { disposable } from "../pipelines/checks/disposable.ts";
 import * as torch from "../torch/index.ts";
-import { aspectPlan, describePlan } from "./aspect-plan.ts";
-import { type CheckpointTensors, requireCheckpointRoom } from "./checkpoint-room.ts";
+import type { RunMark } from "./contract/run-mark.ts";
+import type { StageTask } from "./contract/stage-task.ts";
+import { aspectPlan, describePlan } from "./dataset/aspect-plan.ts";
+import type { StopRequest } from "./loop/signals.ts";
+import { StageFollower } from "./loop/stage-follower.ts";
+import { StageLoop } from "./loop/stage-loop.ts";
+import { type RecorderOptions, StageRecorder, stateOf } from "./loop/stage-recorder.ts";
+import { requireSameWeights } from "./models/same-weights.ts";
+import { type CheckpointTensors, requireCheckpointRoom } from "./preflight/checkpoint-room.ts";
+import { describeRehearsal, rehearse } from "./preflight/rehearsal.ts";
 import { type CurriculumContext, prepareStage } from "./prepare-stage.ts";
-import { describeRehearsal, rehearse } from "./rehearsal.ts";
-import type { RunJournal } from "./run-journal.ts";
-import type { RunMark } from "./run-mark.ts";
-import { requireSameWeights } from "./same-weights.ts";
-import type { StopRequest } from "./signals.ts";
-import { StageFollower } from "./stage-follower.ts";
-import { StageLoop } from "./stage-loop.ts";
-import { type RecorderOptions, StageRecorder, stateOf } from "./stage-recorder.ts";
-import type { StageTask } from "./stage-task.ts";
+import type { RunJournal } from "./run-folder/run-journal.ts";
 
 /** What the stages of a run are trained with. */
 export interface StageTraining {

@@ -1,21 +1,21 @@
-import { differencesOf } from "../config/config-differences.ts";
+import { differencesOf } from "../config/checks/config-differences.ts";
 import type { CheckedConfig } from "../config/index.ts";
 import type { Recipe } from "../config/load-config.ts";
 import { PREEMPTED, World } from "../distributed/index.ts";
 import * as torch from "../torch/index.ts";
-import { settleForData } from "./aspect-plan.ts";
-import { fitToBase } from "./base-fit.ts";
-import { planRun } from "./before-run.ts";
-import { changeRun, describeDrift } from "./change-run.ts";
-import { drawClassPictures } from "./class-pictures.ts";
-import { firstForLong } from "./first-for-long.ts";
-import { largeStages } from "./rehearsal.ts";
-import { RunFolder } from "./run-folder.ts";
-import { lossOf } from "./run-lost.ts";
-import { settleNew } from "./settle-new.ts";
-import { StopRequest } from "./signals.ts";
+import { settleForData } from "./dataset/aspect-plan.ts";
+import { loadTrainingData, type TrainingData } from "./dataset/training-data.ts";
+import { drawClassPictures } from "./features/class-pictures.ts";
+import { firstForLong } from "./loop/first-for-long.ts";
+import { StopRequest } from "./loop/signals.ts";
+import { fitToBase } from "./preflight/base-fit.ts";
+import { planRun } from "./preflight/before-run.ts";
+import { changeRun, describeDrift } from "./preflight/change-run.ts";
+import { largeStages } from "./preflight/rehearsal.ts";
+import { settleNew } from "./preflight/settle-new.ts";
+import { RunFolder } from "./run-folder/run-folder.ts";
+import { lossOf } from "./run-folder/run-lost.ts";
 import { type BegunRun, type TrainOptions, TrainSession } from "./train-session.ts";
-import { loadTrainingData, type TrainingData } from "./training-data.ts";
 
 export type { TrainOptions } from "./train-session.ts";
 

@@ -13,7 +13,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { loadModelFolder, type ModelFolderContent, saveModelFolder } from "./diffusers-folder.ts";
-import { writeSafetensors } from "./safetensors.ts";
+import { writeSafetensors } from "./safetensors/safetensors.ts";
 
 const top = mkdtempSync(join(tmpdir(), "pixart-folder-"));
 afterAll(() => rmSync(top, { recursive: true }));

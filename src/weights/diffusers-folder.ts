@@ -2,16 +2,16 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolder } from "../files/make-folder.ts";
+import { type ConfigObject, readConfig, writeConfig } from "../files/reading/config-json.ts";
+import { BadFileError, quote } from "../files/reading/errors.ts";
 import { removeFile } from "../files/remove.ts";
 import { replaceFile } from "../files/replace-file.ts";
 import { syncFolder } from "../files/sync-folder.ts";
 import type { Tensor } from "../torch/index.ts";
-import { type ConfigObject, readConfig, writeConfig } from "./config-json.ts";
-import { BadFileError, quote } from "./errors.ts";
-import { type ReadOptions, toTensorBytes } from "./safetensors.ts";
-import { encodeSafetensors } from "./safetensors-bytes.ts";
-import { byteSize, type TensorSpec } from "./safetensors-header.ts";
-import { readShardIndex, splitShards } from "./shard-index.ts";
+import { type ReadOptions, toTensorBytes } from "./safetensors/safetensors.ts";
+import { encodeSafetensors } from "./safetensors/safetensors-bytes.ts";
+import { byteSize, type TensorSpec } from "./safetensors/safetensors-header.ts";
+import { readShardIndex, splitShards } from "./safetensors/shard-index.ts";
 import { openWeightsFile, type WeightsFile } from "./weights-file.ts";
 
 /** The weight files' stem: diffusers' models have the first, transformers' the second. */

@@ -5,7 +5,8 @@ export {
   parseConfig,
   readConfig,
   writeConfig,
-} from "./config-json.ts";
+} from "../files/reading/config-json.ts";
+export { BadFileError } from "../files/reading/errors.ts";
 export {
   loadModelFolder,
   ModelFolder,
@@ -15,7 +16,6 @@ export {
   type WeightsBaseName,
   weightsFileNames,
 } from "./diffusers-folder.ts";
-export { BadFileError } from "./errors.ts";
 export {
   joinWeights,
   type KeyRule,
@@ -32,7 +32,7 @@ export {
   SafetensorsFile,
   toTensorBytes,
   writeSafetensors,
-} from "./safetensors.ts";
-export type { TensorEntry, TensorSpec } from "./safetensors-header.ts";
-export { writeTorchFile } from "./torch-file-writer.ts";
+} from "./safetensors/safetensors.ts";
+export type { TensorEntry, TensorSpec } from "./safetensors/safetensors-header.ts";
+export { writeTorchFile } from "./torch-file/torch-file-writer.ts";
 export { openWeightsFile, type WeightsFile, type WeightsFileOptions } from "./weights-file.ts";

@@ -2,8 +2,8 @@ import { replaceFile } from "../files/replace-file.ts";
 import type { DType } from "../torch/dtype.ts";
 import * as torch from "../torch/index.ts";
 import type { TypedWeights } from "./key-table.ts";
-import { checkedBytes } from "./safetensors-bytes.ts";
-import { formatHeader, layoutOrder, type TensorSpec } from "./safetensors-header.ts";
+import { checkedBytes } from "./safetensors/safetensors-bytes.ts";
+import { formatHeader, layoutOrder, type TensorSpec } from "./safetensors/safetensors-header.ts";
 
 /** A tensor that is made when a file wants it. */
 export interface LazyTensor extends TensorSpec {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { quote } from "./errors.ts";
+import { quote } from "../files/reading/errors.ts";
 
 describe("quote", () => {
   it.each([

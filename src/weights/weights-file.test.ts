@@ -2,9 +2,9 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readConfig } from "../files/reading/config-json.ts";
 import * as torch from "../torch/index.ts";
-import { readConfig } from "./config-json.ts";
-import { writeSafetensors } from "./safetensors.ts";
+import { writeSafetensors } from "./safetensors/safetensors.ts";
 import { openWeightsFile } from "./weights-file.ts";
 
 let folder = "";

@@ -1,11 +1,11 @@
+import { BadFileError, quote } from "../files/reading/errors.ts";
+import { RegularFile } from "../files/reading/regular-file.ts";
 import type { Tensor } from "../torch/index.ts";
-import { BadFileError, quote } from "./errors.ts";
-import { PickleDict, StoredTensor } from "./pickle-values.ts";
-import { RegularFile } from "./regular-file.ts";
-import { type ReadOptions, SafetensorsFile } from "./safetensors.ts";
-import type { TensorSpec } from "./safetensors-header.ts";
-import { isZip } from "./torch-archive.ts";
-import { TorchFile } from "./torch-file.ts";
+import { type ReadOptions, SafetensorsFile } from "./safetensors/safetensors.ts";
+import type { TensorSpec } from "./safetensors/safetensors-header.ts";
+import { PickleDict, StoredTensor } from "./torch-file/pickle-values.ts";
+import { isZip } from "./torch-file/torch-archive.ts";
+import { TorchFile } from "./torch-file/torch-file.ts";
 
 /** An open file of named tensors, of whichever format; data is read when asked for. */
 export interface WeightsFile {

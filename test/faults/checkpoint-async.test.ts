@@ -8,7 +8,7 @@ import {
   latestCheckpoint,
   listCheckpoints,
   saveCheckpoint,
-} from "../../src/training/checkpoint.ts";
+} from "../../src/training/checkpoints/checkpoint.ts";
 import { interceptCalls } from "./file-system-calls.ts";
 
 const SAVES = 30;

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { DiskFullError, FileWriteError } from "../../src/files/write-error.ts";
-import { stepName } from "../../src/training/checkpoint-folder.ts";
+import { stepName } from "../../src/training/checkpoints/checkpoint-folder.ts";
 import { tries } from "../reliability/counts.ts";
 import { type DiskImage, DiskModel, writeImage } from "./disk-model.ts";
 import { type FileSystemCall, interceptCalls, systemError } from "./file-system-calls.ts";

@@ -12,13 +12,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BadFileError } from "../../src/files/reading/errors.ts";
 import {
   newestCheckpoint,
   readCheckpoint,
   verifyCheckpoint,
-} from "../../src/training/checkpoint-folder.ts";
-import { BadFileError } from "../../src/weights/errors.ts";
-import { SafetensorsBytes } from "../../src/weights/safetensors-bytes.ts";
+} from "../../src/training/checkpoints/checkpoint-folder.ts";
+import { SafetensorsBytes } from "../../src/weights/safetensors/safetensors-bytes.ts";
 import { tries } from "../reliability/counts.ts";
 import { content, prepare, save, scenarios } from "./scenario.ts";
 

@@ -5,13 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DiskFullError } from "../../src/files/write-error.ts";
-import { newestCheckpoint } from "../../src/training/checkpoint-folder.ts";
+import { newestCheckpoint } from "../../src/training/checkpoints/checkpoint-folder.ts";
 import {
   forecastBytes,
   type SaveOptions,
   saveCheckpointBytes,
-} from "../../src/training/checkpoint-save.ts";
-import { requireDiskSpace } from "../../src/training/disk-space.ts";
+} from "../../src/training/checkpoints/checkpoint-save.ts";
+import { requireDiskSpace } from "../../src/training/checkpoints/disk-space.ts";
 import type { LazyTensor } from "../../src/weights/lazy-tensors.ts";
 
 const temporary = mkdtempSync(join(tmpdir(), "pixart-full-"));

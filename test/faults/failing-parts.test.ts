@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { openShard } from "../../src/data/layouts/shard-bytes.ts";
+import { openShard } from "../../src/data/layouts/webdataset/shard-bytes.ts";
 import { DiskFullError } from "../../src/files/write-error.ts";
 import {
   AutoencoderKL,
@@ -20,8 +20,8 @@ import {
   PixArtTransformer2DModel,
   T5EncoderModel,
 } from "../../src/models/index.ts";
-import { PixArtAlphaPipeline } from "../../src/pipelines/from-pretrained.ts";
-import { publishAdapters, publishPipeline } from "../../src/pipelines/publish.ts";
+import { PixArtAlphaPipeline } from "../../src/pipelines/published/from-pretrained.ts";
+import { publishAdapters, publishPipeline } from "../../src/pipelines/published/publish.ts";
 import { DPMSolverMultistepScheduler } from "../../src/schedulers/index.ts";
 import { T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";

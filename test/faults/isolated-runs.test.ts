@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parseEvent } from "../../src/training/events.ts";
+import { parseEvent } from "../../src/training/run-folder/events.ts";
 import { CONTAINER, isolates, MACHINE } from "../fixtures/namespaces.ts";
 import { hasMade, trainCommand, writeTinyRun } from "../fixtures/tiny-run.ts";
 

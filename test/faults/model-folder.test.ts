@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadModelFolder, parseConfig, saveModelFolder } from "../../src/weights/index.ts";
-import { SafetensorsBytes } from "../../src/weights/safetensors-bytes.ts";
+import { SafetensorsBytes } from "../../src/weights/safetensors/safetensors-bytes.ts";
 import { runPython } from "./python.ts";
 
 const top = mkdtempSync(join(tmpdir(), "pixart-diffusers-"));

@@ -4,7 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { listCheckpoints, verifyCheckpoint } from "../../src/training/checkpoint-folder.ts";
+import {
+  listCheckpoints,
+  verifyCheckpoint,
+} from "../../src/training/checkpoints/checkpoint-folder.ts";
 import { checkpointsOf, hasMade, isSaving, startRun, writeTinyRun } from "../fixtures/tiny-run.ts";
 
 // A run folder is moved while its run writes it: PIXART_ALL_FAULTS=1 does it more often.

@@ -9,8 +9,12 @@ import {
   listCheckpoints,
   openCheckpoint,
   saveCheckpointInPlace,
-} from "../../src/training/checkpoint.ts";
-import { DivergedError, type StageListener, StageLoop } from "../../src/training/stage-loop.ts";
+} from "../../src/training/checkpoints/checkpoint.ts";
+import {
+  DivergedError,
+  type StageListener,
+  StageLoop,
+} from "../../src/training/loop/stage-loop.ts";
 import { lineStage } from "../fixtures/line-stage.ts";
 import { LineTask, type Tamper } from "../fixtures/line-task.ts";
 

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { makeOutputFolder } from "../../src/cli/picture-files.ts";
+import { makeOutputFolder } from "../../src/cli/drawing/picture-files.ts";
 import { renderEmojiDataset } from "../../src/data/emoji/render.ts";
 import { convertDataset } from "../../src/data/writing/convert-dataset.ts";
 import {
@@ -21,9 +21,12 @@ import {
   PixArtControlNetAdapterModel,
   PixArtTransformer2DModel,
 } from "../../src/models/index.ts";
-import { publishControlNet } from "../../src/pipelines/publish.ts";
-import { cleanLeftovers, newestCheckpoint } from "../../src/training/checkpoint-folder.ts";
-import { saveCheckpointBytes } from "../../src/training/checkpoint-save.ts";
+import { publishControlNet } from "../../src/pipelines/published/publish.ts";
+import {
+  cleanLeftovers,
+  newestCheckpoint,
+} from "../../src/training/checkpoints/checkpoint-folder.ts";
+import { saveCheckpointBytes } from "../../src/training/checkpoints/checkpoint-save.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 
 const top = mkdtempSync(join(tmpdir(), "pixart-own-"));

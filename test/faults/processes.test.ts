@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { newestCheckpoint } from "../../src/training/checkpoint-folder.ts";
-import { StageBatches } from "../../src/training/stage-batches.ts";
+import { newestCheckpoint } from "../../src/training/checkpoints/checkpoint-folder.ts";
+import { StageBatches } from "../../src/training/loop/stage-batches.ts";
 import { lineStage } from "../fixtures/line-stage.ts";
 import { LineTask } from "../fixtures/line-task.ts";
 import {

@@ -8,11 +8,11 @@ import { configFromJson, type TextToImageStageConfig } from "../../src/config/in
 import { World } from "../../src/distributed/index.ts";
 import { T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
+import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
+import type { StageListener, StageState } from "../../src/training/loop/stage-listener.ts";
+import { StageLoop } from "../../src/training/loop/stage-loop.ts";
+import { StageModels } from "../../src/training/models/stage-models.ts";
 import { prepareStage } from "../../src/training/prepare-stage.ts";
-import type { StageListener, StageState } from "../../src/training/stage-listener.ts";
-import { StageLoop } from "../../src/training/stage-loop.ts";
-import { StageModels } from "../../src/training/stage-models.ts";
-import { loadTrainingData } from "../../src/training/training-data.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 
 const BASE = fileURLToPath(new URL("../../models/emoji-demo", import.meta.url));

@@ -4,14 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { BadFileError } from "../../src/files/reading/errors.ts";
 import type { DType } from "../../src/torch/dtype.ts";
-import { BadFileError } from "../../src/weights/errors.ts";
 import {
   SafetensorsBytes,
   type TensorBytes,
   writeSafetensorsBytes,
-} from "../../src/weights/safetensors-bytes.ts";
-import { byteSize } from "../../src/weights/safetensors-header.ts";
+} from "../../src/weights/safetensors/safetensors-bytes.ts";
+import { byteSize } from "../../src/weights/safetensors/safetensors-header.ts";
 import { tries } from "../reliability/counts.ts";
 import { hostileFile } from "./hostile-safetensors.ts";
 import { runPython } from "./python.ts";

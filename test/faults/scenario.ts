@@ -7,10 +7,13 @@ import {
   newestCheckpoint,
   POINTER_NAME,
   verifyCheckpoint,
-} from "../../src/training/checkpoint-folder.ts";
-import { saveCheckpointBytes } from "../../src/training/checkpoint-save.ts";
+} from "../../src/training/checkpoints/checkpoint-folder.ts";
+import { saveCheckpointBytes } from "../../src/training/checkpoints/checkpoint-save.ts";
 import type { LazyTensor } from "../../src/weights/lazy-tensors.ts";
-import { SafetensorsBytes, type TensorBytes } from "../../src/weights/safetensors-bytes.ts";
+import {
+  SafetensorsBytes,
+  type TensorBytes,
+} from "../../src/weights/safetensors/safetensors-bytes.ts";
 
 /** What is on the disk before, and the save that is to be disturbed. */
 export interface Scenario {

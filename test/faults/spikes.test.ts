@@ -3,13 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { ResolvedStage } from "../../src/config/index.ts";
-import { latestCheckpoint, saveCheckpointInPlace } from "../../src/training/checkpoint.ts";
+import {
+  latestCheckpoint,
+  saveCheckpointInPlace,
+} from "../../src/training/checkpoints/checkpoint.ts";
 import {
   DivergedError,
   type Rollback,
   StageLoop,
   type StageState,
-} from "../../src/training/stage-loop.ts";
+} from "../../src/training/loop/stage-loop.ts";
 import { lineStage } from "../fixtures/line-stage.ts";
 import { LineTask, type Tamper } from "../fixtures/line-task.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { newestCheckpoint } from "../../src/training/checkpoint-folder.ts";
+import { newestCheckpoint } from "../../src/training/checkpoints/checkpoint-folder.ts";
 import {
   checkpointsOf,
   EVERY,

@@ -10,11 +10,11 @@ import { trainingBuckets } from "../../src/data/buckets.ts";
 import { RgbImage } from "../../src/images/index.ts";
 import { AutoencoderKL, PixArtTransformer2DModel } from "../../src/models/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { SampleDraws } from "../../src/training/draws.ts";
-import { readEvents } from "../../src/training/event-log.ts";
-import { Latents } from "../../src/training/latents.ts";
+import { SampleDraws } from "../../src/training/contract/draws.ts";
+import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
+import { Latents } from "../../src/training/features/latents.ts";
+import { readEvents } from "../../src/training/run-folder/event-log.ts";
 import { train } from "../../src/training/train.ts";
-import { loadTrainingData } from "../../src/training/training-data.ts";
 import { writeTinyAutoencoder } from "../fixtures/tiny-models.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

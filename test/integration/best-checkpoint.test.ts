@@ -4,9 +4,12 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { ResolvedStage } from "../../src/config/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { listCheckpoints, saveCheckpointInPlace } from "../../src/training/checkpoint.ts";
-import type { MeasuredLoss } from "../../src/training/measure-loss.ts";
-import { StageLoop } from "../../src/training/stage-loop.ts";
+import {
+  listCheckpoints,
+  saveCheckpointInPlace,
+} from "../../src/training/checkpoints/checkpoint.ts";
+import type { MeasuredLoss } from "../../src/training/loop/measure-loss.ts";
+import { StageLoop } from "../../src/training/loop/stage-loop.ts";
 import { lineStage } from "../fixtures/line-stage.ts";
 import { LineTask } from "../fixtures/line-task.ts";
 

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
-import { readEvents } from "../../src/training/event-log.ts";
+import { readEvents } from "../../src/training/run-folder/event-log.ts";
 import { checkpointsOf, finalFiles, losses, writeTinyRun } from "../fixtures/tiny-run.ts";
 import { type CommandOutput, pixartHere } from "./in-process.ts";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { SAMPLERS } from "../../src/cli/arguments.ts";
+import { SAMPLERS } from "../../src/cli/terminal/arguments.ts";
 import { RgbImage, readPictureMetadata } from "../../src/images/index.ts";
 import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import { schedulerNamed, schedulerNames } from "../../src/schedulers/index.ts";

@@ -53,7 +53,7 @@ describe("a reader that has gone", () => {
 
 it("tells of a disk that fails behind stdout", async () => {
   const script = `
-    import { guardOutput } from ${JSON.stringify(join(ROOT, "src/cli/output.ts"))};
+    import { guardOutput } from ${JSON.stringify(join(ROOT, "src/cli/terminal/output.ts"))};
     guardOutput();
     process.stdout.emit("error", Object.assign(new Error("EIO"), { code: "EIO" }));`;
   const file = join(folder, "eio.mts");

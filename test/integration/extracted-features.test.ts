@@ -17,7 +17,7 @@ import type { PixArtConfig } from "../../src/config/index.ts";
 import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../../src/models/index.ts";
 import { construct } from "../../src/nn/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { readEvents } from "../../src/training/event-log.ts";
+import { readEvents } from "../../src/training/run-folder/event-log.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
 import { pretrainedConfig, writeTinyEncoders } from "../fixtures/pretrained-config.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { readDataset } from "../../src/data/read-dataset.ts";
 import { convertDataset } from "../../src/data/writing/convert-dataset.ts";
 import { RgbImage } from "../../src/images/index.ts";
-import { loadTrainingData } from "../../src/training/training-data.ts";
+import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
 import { filesIn, name, type TestHub, testHub, treeOf } from "./hub-fixture.ts";
 import { pixartHere } from "./in-process.ts";
 

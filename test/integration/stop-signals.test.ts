@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readEvents } from "../../src/training/event-log.ts";
-import type { RunEvent } from "../../src/training/events.ts";
+import { readEvents } from "../../src/training/run-folder/event-log.ts";
+import type { RunEvent } from "../../src/training/run-folder/events.ts";
 import { tinyConfig } from "../fixtures/tiny-config.ts";
 import { startRun, writeTinyRun } from "../fixtures/tiny-run.ts";
 

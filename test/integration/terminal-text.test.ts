@@ -160,8 +160,8 @@ describe.runIf(hasScript)("on a terminal", () => {
     ["at its beginning", "\u001b[2K\u001b[1mx", "\r\u001b[2K\u001b[1my"],
   ])("what steers is shown, also %s", async (_, said, printed) => {
     const script = `
-      import { guardOutput } from ${JSON.stringify(join(ROOT, "src/cli/output.ts"))};
-      import { say } from ${JSON.stringify(join(ROOT, "src/cli/talk.ts"))};
+      import { guardOutput } from ${JSON.stringify(join(ROOT, "src/cli/terminal/output.ts"))};
+      import { say } from ${JSON.stringify(join(ROOT, "src/cli/terminal/talk.ts"))};
       guardOutput();
       say(${JSON.stringify(said)});
       process.stderr.write(${JSON.stringify(`${said}\n`)});

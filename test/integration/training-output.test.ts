@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readEvents } from "../../src/training/event-log.ts";
+import { readEvents } from "../../src/training/run-folder/event-log.ts";
 import {
   checkpointsOf,
   hasMade,

@@ -8,12 +8,16 @@ import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import { DPMSolverMultistepScheduler } from "../../src/schedulers/index.ts";
 import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { LiveCaptions } from "../../src/training/captions.ts";
-import { Latents } from "../../src/training/latents.ts";
-import { buildAutoencoder, buildTextEncoder, buildTransformer } from "../../src/training/models.ts";
-import { StageLoop } from "../../src/training/stage-loop.ts";
+import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
+import { LiveCaptions } from "../../src/training/features/captions.ts";
+import { Latents } from "../../src/training/features/latents.ts";
+import { StageLoop } from "../../src/training/loop/stage-loop.ts";
+import {
+  buildAutoencoder,
+  buildTextEncoder,
+  buildTransformer,
+} from "../../src/training/models/models.ts";
 import { TextToImageTask } from "../../src/training/stages/text-to-image.ts";
-import { loadTrainingData } from "../../src/training/training-data.ts";
 import { collectGarbage } from "../collect-garbage.ts";
 import { tinyConfig } from "../fixtures/tiny-config.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";

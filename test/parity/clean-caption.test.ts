@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { bareHtmlEntities, htmlEntities } from "../../src/text/html-entities.ts";
-import { unescapeHtml } from "../../src/text/html-references.ts";
-import { htmlText } from "../../src/text/html-text.ts";
+import { bareHtmlEntities, htmlEntities } from "../../src/text/captions/html-entities.ts";
+import { unescapeHtml } from "../../src/text/captions/html-references.ts";
+import { htmlText } from "../../src/text/captions/html-text.ts";
+import { pythonRegExp } from "../../src/text/captions/python-regexp.ts";
+import { repairText } from "../../src/text/captions/repair-text.ts";
 import { cleanCaption, prepareCaption } from "../../src/text/index.ts";
-import { pythonRegExp } from "../../src/text/python-regexp.ts";
-import { repairText } from "../../src/text/repair-text.ts";
 import { runPython } from "./python.ts";
 
 const script = fileURLToPath(new URL("clean-caption.py", import.meta.url));

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CLIPTokenizer } from "../../src/text/clip-tokenizer.ts";
+import { CLIPTokenizer } from "../../src/text/tokenizer/clip-tokenizer.ts";
 import { runPython } from "./python.ts";
 
 const words =

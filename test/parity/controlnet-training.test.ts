@@ -8,20 +8,20 @@ import {
   PixArtControlNetAdapterModel,
   PixArtControlNetTransformerModel,
 } from "../../src/models/index.ts";
-import { publishControlNet } from "../../src/pipelines/publish.ts";
+import { publishControlNet } from "../../src/pipelines/published/publish.ts";
 import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { FrozenCaptions } from "../../src/training/captions.ts";
-import { SampleDraws, SampleOrder } from "../../src/training/draws.ts";
-import { Latents } from "../../src/training/latents.ts";
-import { frozenTextEncoder } from "../../src/training/models.ts";
-import type { Condition } from "../../src/training/picture-source.ts";
-import { StageLoop } from "../../src/training/stage-loop.ts";
-import { StageModels } from "../../src/training/stage-models.ts";
-import { unprefixed } from "../../src/training/stage-task.ts";
+import { SampleDraws, SampleOrder } from "../../src/training/contract/draws.ts";
+import { unprefixed } from "../../src/training/contract/stage-task.ts";
+import type { Condition } from "../../src/training/dataset/picture-source.ts";
+import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
+import { FrozenCaptions } from "../../src/training/features/captions.ts";
+import { Latents } from "../../src/training/features/latents.ts";
+import { StageLoop } from "../../src/training/loop/stage-loop.ts";
+import { frozenTextEncoder } from "../../src/training/models/models.ts";
+import { StageModels } from "../../src/training/models/stage-models.ts";
 import { samplerFor } from "../../src/training/stages/denoising.ts";
 import { TextToImageTask } from "../../src/training/stages/text-to-image.ts";
-import { loadTrainingData } from "../../src/training/training-data.ts";
 import { readSafetensors, writeSafetensors } from "../../src/weights/index.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 import { runPython } from "./python.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { EfficientNetLite } from "../../src/evaluation/efficientnet-lite.ts";
+import { EfficientNetLite } from "../../src/evaluation/networks/efficientnet-lite.ts";
 import * as torch from "../../src/torch/index.ts";
 import { writeSafetensors } from "../../src/weights/index.ts";
 import { runPython } from "./python.ts";

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { frechetDistance } from "../../src/evaluation/frechet-distance.ts";
-import { kernelDistance } from "../../src/evaluation/kernel-distance.ts";
+import { frechetDistance } from "../../src/evaluation/distances/frechet-distance.ts";
+import { kernelDistance } from "../../src/evaluation/distances/kernel-distance.ts";
 import * as torch from "../../src/torch/index.ts";
 import { runPython } from "./python.ts";
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
 import type { TextEncoder } from "../../src/pipelines/index.ts";
-import { TextEncoding } from "../../src/pipelines/text-encoding.ts";
+import { TextEncoding } from "../../src/pipelines/prompts/text-encoding.ts";
 import type { T5Tokenizer } from "../../src/text/index.ts";
 import { pipelineFromRun } from "../../src/training/run-pipeline.ts";
 import { readSafetensors } from "../../src/weights/index.ts";

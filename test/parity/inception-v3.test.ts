@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { InceptionV3, inceptionFeatures } from "../../src/evaluation/inception-v3.ts";
+import { InceptionV3, inceptionFeatures } from "../../src/evaluation/networks/inception-v3.ts";
 import { RgbImage } from "../../src/images/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { writeSafetensors } from "../../src/weights/index.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { convertCommand } from "../../src/cli/convert.ts";
+import { convertCommand } from "../../src/cli/drawing/convert.ts";
 import { DiTTransformer2DModel } from "../../src/models/dit/transformer.ts";
 import { convertCheckpoint, type SingleFileFacts } from "../../src/models/index.ts";
 import {

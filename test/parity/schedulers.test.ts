@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { betaQuantile } from "../../src/schedulers/beta-quantile.ts";
-import { foreignFields } from "../../src/schedulers/foreign-fields.ts";
+import { foreignFields } from "../../src/schedulers/config/foreign-fields.ts";
 import {
   DPMSolverMultistepScheduler,
   NoiseSchedule,
@@ -12,6 +11,7 @@ import {
   schedulerFromConfig,
   schedulerFromPretrained,
 } from "../../src/schedulers/index.ts";
+import { betaQuantile } from "../../src/schedulers/noise/beta-quantile.ts";
 import * as torch from "../../src/torch/index.ts";
 import { runPython } from "./python.ts";
 import { type Case, cases, kinds } from "./schedulers-cases.ts";

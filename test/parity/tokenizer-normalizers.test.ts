@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { T5Tokenizer } from "../../src/text/tokenizer.ts";
+import { T5Tokenizer } from "../../src/text/tokenizer/tokenizer.ts";
 import { emojiCaptions } from "../fixtures/emoji-captions.ts";
 import { runPython } from "./python.ts";
 

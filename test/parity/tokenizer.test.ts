@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { prepareCaption } from "../../src/text/captions.ts";
-import { T5Tokenizer } from "../../src/text/tokenizer.ts";
+import { prepareCaption } from "../../src/text/captions/captions.ts";
+import { T5Tokenizer } from "../../src/text/tokenizer/tokenizer.ts";
 import { emojiCaptions } from "../fixtures/emoji-captions.ts";
 import { runPython } from "./python.ts";
 

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ResolvedStage } from "../../src/config/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { SampleDraws } from "../../src/training/draws.ts";
+import { SampleDraws } from "../../src/training/contract/draws.ts";
 import { drawNoise, drawTimesteps } from "../../src/training/objectives/index.ts";
 import { expectClose } from "./compare.ts";
 import { runPython } from "./python.ts";

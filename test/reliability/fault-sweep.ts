@@ -2,7 +2,7 @@ import {
   listCheckpoints,
   newestCheckpoint,
   verifyCheckpoint,
-} from "../../src/training/checkpoint-folder.ts";
+} from "../../src/training/checkpoints/checkpoint-folder.ts";
 import type { FaultKind, LoggedCall } from "./file-faults.ts";
 import { type Command, type Contents, type Ending, WholeRun } from "./whole-run.ts";
 

@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import encodeChunks from "png-chunks-encode";
 import extractChunks from "png-chunks-extract";
 import sharp from "sharp";
-import { recordToRepeat } from "../../src/cli/draw-jobs.ts";
+import { recordToRepeat } from "../../src/cli/drawing/draw-jobs.ts";
 import { readDataset } from "../../src/data/read-dataset.ts";
 import { convertDataset } from "../../src/data/writing/convert-dataset.ts";
 import { RgbImage } from "../../src/images/index.ts";

@@ -13,7 +13,7 @@ import {
   T5EncoderModel,
 } from "../../src/models/index.ts";
 import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
-import { PromptPack } from "../../src/pipelines/prompt-pack.ts";
+import { PromptPack } from "../../src/pipelines/prompts/prompt-pack.ts";
 import { schedulerFromPretrained } from "../../src/schedulers/index.ts";
 import { T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";

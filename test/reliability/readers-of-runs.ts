@@ -5,14 +5,14 @@ import { fileURLToPath } from "node:url";
 import { configFromJson, configToJson } from "../../src/config/index.ts";
 import { CaptionJournal } from "../../src/curation/caption-journal.ts";
 import { parseTree } from "../../src/hub/tree-file.ts";
-import { parseManifest } from "../../src/training/checkpoint-manifest.ts";
-import { DataRecord } from "../../src/training/data-record.ts";
-import { readEvents } from "../../src/training/event-log.ts";
-import { PictureContents } from "../../src/training/picture-contents.ts";
-import { readPictureLosses } from "../../src/training/picture-losses-file.ts";
-import { readRunConfig } from "../../src/training/run-folder.ts";
-import { readIdentity } from "../../src/training/run-identity.ts";
-import { isLockHeld } from "../../src/training/run-lock.ts";
+import { parseManifest } from "../../src/training/contract/checkpoint-manifest.ts";
+import { DataRecord } from "../../src/training/dataset/data-record.ts";
+import { PictureContents } from "../../src/training/dataset/picture-contents.ts";
+import { readPictureLosses } from "../../src/training/loop/picture-losses-file.ts";
+import { readEvents } from "../../src/training/run-folder/event-log.ts";
+import { readRunConfig } from "../../src/training/run-folder/run-folder.ts";
+import { readIdentity } from "../../src/training/run-folder/run-identity.ts";
+import { isLockHeld } from "../../src/training/run-folder/run-lock.ts";
 import type { FuzzedReader } from "./fuzzed-reader.ts";
 
 const manifest: FuzzedReader = {

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
-import type { ErrorBody } from "../../src/server/api-error.ts";
+import type { ErrorBody } from "../../src/server/http/api-error.ts";
 import type { RunningServer } from "../../src/server/start-server.ts";
 import { startTestServer } from "../fixtures/test-server.ts";
 

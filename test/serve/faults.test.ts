@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { ErrorBody } from "../../src/server/api-error.ts";
+import type { ErrorBody } from "../../src/server/http/api-error.ts";
 import type { RunningServer } from "../../src/server/start-server.ts";
 import { startTestServer } from "../fixtures/test-server.ts";
 import { tries } from "../reliability/counts.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
-import type { ImagesAnswer } from "../../src/server/answer-schemas.ts";
+import type { ImagesAnswer } from "../../src/server/answers/answer-schemas.ts";
 import type { RunningServer } from "../../src/server/start-server.ts";
 import { startTestServer } from "../fixtures/test-server.ts";
 

@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
-import type { JobAnswer } from "../../src/server/answer-schemas.ts";
+import type { JobAnswer } from "../../src/server/answers/answer-schemas.ts";
 import type { RunningServer } from "../../src/server/start-server.ts";
 import { startTestServer } from "../fixtures/test-server.ts";
 

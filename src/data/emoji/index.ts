@@ -4,10 +4,6 @@
  */
 export { chooseDemoThings, DEMO_THINGS } from "./demo-things.ts";
 export { EMOJI_STYLES, type EmojiStyle } from "./packages.ts";
-export {
-  type EmojiDataset,
-  type EmojiRecord,
-  type RenderEmojiOptions,
-  renderEmojiDataset,
-} from "./render.ts";
+export type { EmojiRecord } from "./record.ts";
+export { type EmojiDataset, type RenderEmojiOptions, renderEmojiDataset } from "./render.ts";
 export { HELD_OUT_SHARE } from "./split.ts";

@@ -1,5 +1,5 @@
 import type { EmojiSet } from "./packages.ts";
-import type { EmojiRecord } from "./render.ts";
+import type { EmojiRecord } from "./record.ts";
 
 /** Full names for the SPDX names that the packages state. */
 const LICENCE_NAMES: Readonly<Record<string, string>> = {

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../images/index.ts";
 import { readDataset } from "../read-dataset.ts";
 import { DEMO_THINGS } from "./demo-things.ts";
-import { type EmojiDataset, type EmojiRecord, renderEmojiDataset } from "./render.ts";
+import type { EmojiRecord } from "./record.ts";
+import { type EmojiDataset, renderEmojiDataset } from "./render.ts";
 
 const SIZE = 16;
 let work: string;

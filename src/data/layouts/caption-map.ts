@@ -1,5 +1,5 @@
-import { BadFileError, quote } from "../../weights/errors.ts";
-import { parsePythonJson } from "../../weights/python-json.ts";
+import { BadFileError, quote } from "../../files/reading/errors.ts";
+import { parsePythonJson } from "../../files/reading/python-json.ts";
 import { captionText, decodeCaption, readTable } from "../caption-text.ts";
 import { type ColumnNames, type DescribedPicture, describedText } from "../described-picture.ts";
 

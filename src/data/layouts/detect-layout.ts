@@ -1,4 +1,4 @@
-import { BadFileError } from "../../weights/errors.ts";
+import { BadFileError } from "../../files/reading/errors.ts";
 import type { DatasetLayout } from "../dataset.ts";
 import { innerName, type Listing } from "./list-files.ts";
 import { PICTURE_NAME, stemOf } from "./picture-names.ts";

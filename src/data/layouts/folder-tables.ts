@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { quote } from "../../weights/errors.ts";
+import { quote } from "../../files/reading/errors.ts";
 import type { DatasetLayout } from "../dataset.ts";
 import { type ColumnNames, controlColumnOf, type DescribedPicture } from "../described-picture.ts";
 import { readCaptionMap } from "./caption-map.ts";

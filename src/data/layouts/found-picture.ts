@@ -1,4 +1,6 @@
 import { isAbsolute } from "node:path";
+import { BadFileError, MissingFileError, quote } from "../../files/reading/errors.ts";
+import { readStart } from "../../files/reading/whole-file.ts";
 import {
   ACCEPTED_FORMATS,
   type ImageFormat,
@@ -6,8 +8,6 @@ import {
   SNIFFED_BYTES,
   sniffImage,
 } from "../../images/index.ts";
-import { BadFileError, MissingFileError, quote } from "../../weights/errors.ts";
-import { readStart } from "../../weights/whole-file.ts";
 import type { ControlPicture, Unreadable } from "../dataset.ts";
 
 /** A picture that a layout lists: an entry, once it has a caption. */

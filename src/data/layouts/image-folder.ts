@@ -1,6 +1,6 @@
-import { BadFileError } from "../../weights/errors.ts";
-import { systemSentence } from "../../weights/system-error.ts";
-import { LARGEST_FILE, readWhole } from "../../weights/whole-file.ts";
+import { BadFileError } from "../../files/reading/errors.ts";
+import { systemSentence } from "../../files/reading/system-error.ts";
+import { LARGEST_FILE, readWhole } from "../../files/reading/whole-file.ts";
 import { captionText, decodeCaption } from "../caption-text.ts";
 import type { DatasetLayout, Unreadable } from "../dataset.ts";
 import type { ColumnNames } from "../described-picture.ts";

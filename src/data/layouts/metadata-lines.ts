@@ -1,5 +1,5 @@
-import { quote } from "../../weights/errors.ts";
-import { parsePythonJson } from "../../weights/python-json.ts";
+import { quote } from "../../files/reading/errors.ts";
+import { parsePythonJson } from "../../files/reading/python-json.ts";
 import { type ColumnNames, type DescribedPicture, describedPicture } from "../described-picture.ts";
 import { linesOf } from "../file-lines.ts";
 

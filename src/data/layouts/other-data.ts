@@ -1,4 +1,4 @@
-import { readStart } from "../../weights/whole-file.ts";
+import { readStart } from "../../files/reading/whole-file.ts";
 import { SHARD_NAME } from "./detect-layout.ts";
 import { innerName, type Listing } from "./list-files.ts";
 import { PICTURE_NAME, stemOf } from "./picture-names.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join, posix, sep } from "node:path";
-import { BadFileError, quote } from "../../weights/errors.ts";
-import { parsePythonJson } from "../../weights/python-json.ts";
+import { BadFileError, quote } from "../../files/reading/errors.ts";
+import { parsePythonJson } from "../../files/reading/python-json.ts";
 import { captionText, decodeCaption, readTable } from "../caption-text.ts";
 import type { Unreadable } from "../dataset.ts";
 import type { DescribedPicture } from "../described-picture.ts";

@@ -1,5 +1,5 @@
-import { quote } from "../../weights/errors.ts";
-import { formatPythonJson } from "../../weights/python-json.ts";
+import { quote } from "../../files/reading/errors.ts";
+import { formatPythonJson } from "../../files/reading/python-json.ts";
 import { captionText } from "../caption-text.ts";
 import type { DescribedPicture } from "../described-picture.ts";
 

@@ -1,4 +1,4 @@
-import { quote } from "../../weights/errors.ts";
+import { quote } from "../../files/reading/errors.ts";
 import type { DatasetEntry, SplitCount } from "../dataset.ts";
 import type { FoundPicture } from "./found-picture.ts";
 

@@ -1,5 +1,5 @@
 import type { SchemaElement } from "hyparquet";
-import { formatPythonJson } from "../../weights/python-json.ts";
+import { formatPythonJson } from "../../files/reading/python-json.ts";
 
 type Scalar = "string" | "int64" | "uint64" | "float64" | "bool";
 

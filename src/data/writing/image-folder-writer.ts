@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { makeFolder } from "../../files/make-folder.ts";
 import { writeNewFile } from "../../files/new-file.ts";
-import { formatPythonJson } from "../../weights/python-json.ts";
+import { formatPythonJson } from "../../files/reading/python-json.ts";
 import { MISSING_CELLS } from "../layouts/csv-rows.ts";
 import { stemOf } from "../layouts/picture-names.ts";
 import { captionsOf } from "../layouts/several-captions.ts";

@@ -1,8 +1,8 @@
 import { dirname, join } from "node:path";
 import { makeFolder } from "../../files/make-folder.ts";
 import { writeNewFile } from "../../files/new-file.ts";
+import { formatPythonJson } from "../../files/reading/python-json.ts";
 import { pictureSize } from "../../images/index.ts";
-import { formatPythonJson } from "../../weights/python-json.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 

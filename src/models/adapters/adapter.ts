@@ -3,11 +3,11 @@ import { makeFolder } from "../../files/make-folder.ts";
 import type { Module, ProductLayer } from "../../nn/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { writeSafetensors } from "../../weights/index.ts";
-import type { AdapterConfig } from "./config.ts";
-import { writeAdapterConfig } from "./config-file.ts";
-import type { AdapterPart, AdapterState } from "./part.ts";
+import type { AdapterConfig } from "./config/config.ts";
+import { writeAdapterConfig } from "./config/config-file.ts";
+import { productLayers } from "./config/targets.ts";
+import type { AdapterPart, AdapterState } from "./kinds/part.ts";
 import { stackOn } from "./stack.ts";
-import { productLayers } from "./targets.ts";
 
 /** The file of an adapter's weights in a folder of PEFT. */
 export const WEIGHTS_FILE = "adapter_model.safetensors";

@@ -2,10 +2,11 @@ import { construct, type Module, type ProductLayer } from "../../nn/index.ts";
 import type { Generator, Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { Adapter, adaptersOf, refuseMergedLayers } from "./adapter.ts";
-import { type AdapterConfig, type AdapterOptions, adapterConfig } from "./config.ts";
+import { adapterConfig } from "./config/complete-config.ts";
+import type { AdapterConfig, AdapterOptions } from "./config/config.ts";
+import { isPrincipal } from "./kinds/lora.ts";
+import type { AdapterPart, PartPlan } from "./kinds/part.ts";
 import { type Layout, layoutOf } from "./layout.ts";
-import { isPrincipal } from "./lora.ts";
-import type { AdapterPart, PartPlan } from "./part.ts";
 import { AdapterStack, stackOn } from "./stack.ts";
 
 /** How {@link addAdapter} makes an adapter. */

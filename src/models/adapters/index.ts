@@ -9,9 +9,9 @@ export type {
   LoraConfig,
   LycorisConfig,
   OFTConfig,
-} from "./config.ts";
-export { type LoadAdapterOptions, loadAdapter } from "./load-adapter.ts";
-export { type LoadLoraFileOptions, loadLoraFile } from "./load-lora-file.ts";
+} from "./config/config.ts";
+export { type LoadAdapterOptions, loadAdapter } from "./files/load-adapter.ts";
+export { type LoadLoraFileOptions, loadLoraFile } from "./files/load-lora-file.ts";
 export {
   type MergeOptions,
   mergeAdapters,

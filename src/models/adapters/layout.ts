@@ -1,9 +1,9 @@
 import type { Module, ProductLayer } from "../../nn/index.ts";
-import type { AdapterConfig } from "./config.ts";
-import { planReplaced } from "./own-tensors.ts";
-import type { PartPlan } from "./part.ts";
-import { planPart } from "./plan.ts";
-import { findModulesToSave, findTargets, productLayers } from "./targets.ts";
+import type { AdapterConfig } from "./config/config.ts";
+import { findModulesToSave, findTargets, productLayers } from "./config/targets.ts";
+import { planReplaced } from "./kinds/own-tensors.ts";
+import type { PartPlan } from "./kinds/part.ts";
+import { planPart } from "./kinds/plan.ts";
 
 /** What sits on one layer. */
 export interface LayerLayout {

@@ -1,7 +1,7 @@
 import type { Module, ProductLayer } from "../../nn/index.ts";
 import { adaptersOf } from "./adapter.ts";
+import { productLayers } from "./config/targets.ts";
 import { type AdapterStack, stackOn } from "./stack.ts";
-import { productLayers } from "./targets.ts";
 
 /** How {@link mergeAdapters} leaves the model. */
 export interface MergeOptions {

@@ -1,7 +1,7 @@
 import { LayerAdapters, Module, ModuleList, type ProductLayer } from "../../nn/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { AdapterPart, AdapterState, Compute } from "./part.ts";
+import type { AdapterPart, AdapterState, Compute } from "./kinds/part.ts";
 
 /** A layer's tensors as they were before adapters were merged into them. They follow it to its device and dtype. */
 class KeptTensors extends Module {

@@ -1,5 +1,5 @@
+import { quote } from "../../files/reading/errors.ts";
 import type { DType } from "../../torch/index.ts";
-import { quote } from "../../weights/errors.ts";
 import type { ConfigObject } from "../../weights/index.ts";
 import {
   completeConfig,

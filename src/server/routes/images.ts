@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { base64Of, type Handover, imagesAnswerOf, jobAnswerOf } from "../answers.ts";
-import { ApiError } from "../api-error.ts";
+import { base64Of, type Handover, imagesAnswerOf, jobAnswerOf } from "../answers/answers.ts";
+import { cancelled, streamPictures } from "../answers/stream-pictures.ts";
 import type { App, AppContext } from "../app-types.ts";
-import type { DrawRequest, Endpoint } from "../draw-request.ts";
-import { Job } from "../job.ts";
-import { readEdit, readGeneration } from "../read-drawing.ts";
+import { ApiError } from "../http/api-error.ts";
+import { hasRoomForStream } from "../http/sse.ts";
+import { Job } from "../jobs/job.ts";
+import type { DrawRequest, Endpoint } from "../requests/draw-request.ts";
 import type { ServerContext } from "../server-context.ts";
-import { hasRoomForStream } from "../sse.ts";
-import { cancelled, streamPictures } from "../stream-pictures.ts";
+import { readEdit, readGeneration } from "./read-drawing.ts";
 
 /** Adds OpenAI's two ways of drawing. */
 export function addImageRoutes(app: App, server: ServerContext): void {

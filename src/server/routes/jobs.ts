@@ -1,9 +1,9 @@
-import { ApiError } from "../api-error.ts";
+import { streamJob } from "../answers/stream-job.ts";
 import type { App, AppContext } from "../app-types.ts";
-import type { Job } from "../job.ts";
+import { ApiError } from "../http/api-error.ts";
+import { hasRoomForStream } from "../http/sse.ts";
+import type { Job } from "../jobs/job.ts";
 import type { ServerContext } from "../server-context.ts";
-import { hasRoomForStream } from "../sse.ts";
-import { streamJob } from "../stream-job.ts";
 import { jobAnswer } from "./images.ts";
 
 /** Adds what is asked of a job by its id. */

@@ -1,7 +1,7 @@
 import type { z } from "zod";
-import type { ModelAnswer, modelsAnswer } from "../answer-schemas.ts";
+import type { ModelAnswer, modelsAnswer } from "../answers/answer-schemas.ts";
 import type { App } from "../app-types.ts";
-import { modelOf } from "../model-of.ts";
+import { modelOf } from "../requests/model-of.ts";
 import type { ServerContext } from "../server-context.ts";
 
 /** Adds the list of models. */

@@ -1,6 +1,6 @@
-import { ApiError } from "../api-error.ts";
 import type { App } from "../app-types.ts";
-import { MEDIA_TYPES } from "../encode-picture.ts";
+import { ApiError } from "../http/api-error.ts";
+import { MEDIA_TYPES } from "../pictures/encode-picture.ts";
 import type { ServerContext } from "../server-context.ts";
 
 /** Adds what balancers, monitors and readers of addresses ask for. */

@@ -1,7 +1,7 @@
 import type { ResolvedStage } from "../../config/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { SampleDraws } from "../draws.ts";
+import type { SampleDraws } from "../contract/draws.ts";
 
 type NoiseConfig = ResolvedStage<"text-to-image">["noise"];
 type PyramidConfig = Omit<Extract<NoiseConfig, { readonly type: "pyramid" }>, "inputPerturbation">;

@@ -1,5 +1,5 @@
 import type { ResolvedStage } from "../../config/index.ts";
-import type { SampleDraws } from "../draws.ts";
+import type { SampleDraws } from "../contract/draws.ts";
 
 type TimestepsConfig = ResolvedStage<"text-to-image">["timesteps"];
 

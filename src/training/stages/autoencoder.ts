@@ -11,8 +11,8 @@ import {
   type Split,
   type StageLoss,
   type StageTask,
-} from "../stage-task.ts";
-import { Pictures, type TrainingData } from "../training-data.ts";
+} from "../contract/stage-task.ts";
+import { Pictures, type TrainingData } from "../dataset/training-data.ts";
 
 type AutoencoderStage = ResolvedStage<"autoencoder">;
 

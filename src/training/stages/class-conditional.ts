@@ -2,7 +2,6 @@ import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
 import type { AutoencoderKL, DiTTransformer2DModel } from "../../models/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { Latents } from "../latents.ts";
 import {
   type Batch,
   type LoadedBatch,
@@ -10,9 +9,10 @@ import {
   type SampleSheet,
   type Split,
   type StageTask,
-} from "../stage-task.ts";
-import { untilStopped } from "../stopped.ts";
-import type { Example } from "../training-data.ts";
+} from "../contract/stage-task.ts";
+import { untilStopped } from "../contract/stopped.ts";
+import type { Example } from "../dataset/training-data.ts";
+import type { Latents } from "../features/latents.ts";
 import { toImages } from "./autoencoder.ts";
 import { Denoising, samplerFor } from "./denoising.ts";
 

@@ -1,9 +1,9 @@
 import type { ResolvedStage } from "../../config/index.ts";
 import { NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
-import type { SampleDraws } from "../draws.ts";
+import type { SampleDraws } from "../contract/draws.ts";
+import type { StageLoss } from "../contract/stage-task.ts";
 import { latentConsistencyLoss, type PredictNoise } from "../objectives/index.ts";
-import type { StageLoss } from "../stage-task.ts";
 
 type Stage = ResolvedStage<"text-to-image">;
 

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { ResolvedStage } from "../../config/index.ts";
 import { NoiseSchedule } from "../../schedulers/index.ts";
 import * as torch from "../../torch/index.ts";
-import { SampleDraws } from "../draws.ts";
-import type { StageLoss } from "../stage-task.ts";
+import { SampleDraws } from "../contract/draws.ts";
+import type { StageLoss } from "../contract/stage-task.ts";
 import { Denoising } from "./denoising.ts";
 
 type DiffusionStage = Pick<ResolvedStage<"text-to-image">, "loss" | "noise" | "timesteps">;

@@ -2,7 +2,8 @@ import type { ResolvedStage } from "../../config/index.ts";
 import { DPMSolverMultistepScheduler, NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { SampleDraws } from "../draws.ts";
+import type { SampleDraws } from "../contract/draws.ts";
+import type { StageLoss } from "../contract/stage-task.ts";
 import {
   drawNoise,
   drawTimesteps,
@@ -10,7 +11,6 @@ import {
   noisePredictionLoss,
   type ObjectiveOutput,
 } from "../objectives/index.ts";
-import type { StageLoss } from "../stage-task.ts";
 
 type DiffusionStage = Pick<ResolvedStage<"text-to-image">, "loss" | "noise" | "timesteps">;
 type LossConfig = DiffusionStage["loss"];

@@ -8,11 +8,11 @@ import type {
 } from "../../models/index.ts";
 import type { Scheduler } from "../../schedulers/index.ts";
 import type { T5Tokenizer } from "../../text/index.ts";
-import type { Captions } from "../captions.ts";
-import type { Latents } from "../latents.ts";
-import type { PriorPictures } from "../prior-pictures.ts";
-import type { Split } from "../stage-task.ts";
-import type { Example } from "../training-data.ts";
+import type { Split } from "../contract/stage-task.ts";
+import type { Example } from "../dataset/training-data.ts";
+import type { Captions } from "../features/captions.ts";
+import type { Latents } from "../features/latents.ts";
+import type { PriorPictures } from "../features/prior-pictures.ts";
 
 /** A ControlNet, and what it is shown of pictures. */
 export interface ControlNetParts {

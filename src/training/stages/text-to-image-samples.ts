@@ -2,7 +2,7 @@ import type { ResolvedStage } from "../../config/index.ts";
 import type { RgbImage } from "../../images/index.ts";
 import { PixArtAlphaPipeline } from "../../pipelines/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { SampleSheet } from "../stage-task.ts";
+import type { SampleSheet } from "../contract/stage-task.ts";
 import type { TextToImageParts } from "./text-to-image-parts.ts";
 
 /** The run's prompts as a text-to-image stage draws them now; under a ControlNet also what they follow. */

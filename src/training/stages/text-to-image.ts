@@ -6,11 +6,7 @@ import {
 } from "../../models/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import { SampleDraws } from "../draws.ts";
-import { chosenCaption } from "../example-captions.ts";
-import type { LoadedPicture } from "../latents.ts";
-import { trainsTextEncoder } from "../models.ts";
-import type { LoadedPrior, PriorPictures } from "../prior-pictures.ts";
+import { SampleDraws } from "../contract/draws.ts";
 import {
   type Batch,
   type LoadedBatch,
@@ -20,8 +16,12 @@ import {
   type StageTask,
   type Weights,
   type WithAverages,
-} from "../stage-task.ts";
-import { textEncoderPart, trainedPart } from "../text-to-image-models.ts";
+} from "../contract/stage-task.ts";
+import { chosenCaption } from "../dataset/example-captions.ts";
+import type { LoadedPicture } from "../features/latents.ts";
+import type { LoadedPrior, PriorPictures } from "../features/prior-pictures.ts";
+import { trainsTextEncoder } from "../models/models.ts";
+import { textEncoderPart, trainedPart } from "../models/text-to-image-models.ts";
 import { Consistency } from "./consistency.ts";
 import { Denoising } from "./denoising.ts";
 import type { TextToImageParts } from "./text-to-image-parts.ts";

@@ -1,0 +1,88 @@
+import type { Command } from "commander";
+import { DATASET, FLAG_LIMITS, wholeNumber, withExamples } from "../terminal/arguments.ts";
+
+/** Adds how a data set is told to be read. */
+export const readable = (command: Command): Command =>
+  command
+    .option("--revision <name>", "of a data set on the Hub: a branch, a tag or a commit")
+    .option("--layout <name>", "which one to read where a folder holds several")
+    .option("--image-column <name>", "where it is not file_name, image or file")
+    .option("--text-column <name>", "where it is not text, caption or prompt");
+
+/** Adds what `pixart dataset` does. */
+export function addDatasetCommands(dataset: Command): void {
+  const trainable = (command: Command): Command =>
+    readable(command).option(
+      "--instance-prompt <caption>",
+      "one caption for all pictures, as in DreamBooth",
+    );
+
+  trainable(
+    withExamples(
+      dataset.command("check"),
+      "dataset check my-pictures --size 512 --sheet sheet.png",
+      "dataset check lambdalabs/naruto-blip-captions",
+    )
+      .description(
+        "look at every picture and caption: counts, sizes, buckets, duplicates, what can't be read",
+      )
+      .argument("<location>", DATASET),
+  )
+    .option(
+      "--control-column <name>",
+      "of a ControlNet's pictures, where it is not control_image or conditioning_image",
+    )
+    .option("--control-folder <folder>", "of a ControlNet's pictures, under the pictures' names")
+    .option("--for <recipe>", "take size and batch of this recipe or config")
+    .option(
+      "--size <pixels>",
+      "resolution of the training (default: 1024)",
+      wholeNumber(8, FLAG_LIMITS.side),
+    )
+    .option("--batch <n>", "pictures a step (default: 1)", wholeNumber(1, FLAG_LIMITS.pictures))
+    .option("--tokenizer <folder>", "count captions in its tokens: a folder or a name on the Hub")
+    .option("--max-length <tokens>", "longest caption", wholeNumber(1, FLAG_LIMITS.length), 120)
+    .option("--sheet <file>", "a PNG with thumbnails and captions")
+    .option("--json", "as JSON")
+    .action(async (location: string, options: import("./dataset-check.ts").DatasetCheckOptions) =>
+      (await import("./dataset-check.ts")).datasetCheck(location, options),
+    );
+
+  trainable(
+    withExamples(
+      dataset.command("convert"),
+      "dataset convert my-pictures my-tars --to webdataset",
+      "dataset convert data/openmoji data/openmoji-parquet --to parquet",
+    )
+      .description("write a data set in another layout; the pictures' bytes stay as they are")
+      .argument("<in>", DATASET)
+      .argument("<out>", "a new folder"),
+  )
+    .requiredOption(
+      "--to <layout>",
+      "side-cars, jsonl, csv, captions, parquet, webdataset or pixart-json",
+    )
+    .option("--max-shard-mb <n>", "size of a parquet file or tar (default: 500)", wholeNumber(1))
+    .option("--json", "what was written, as JSON")
+    .action(
+      async (
+        location: string,
+        out: string,
+        options: import("./dataset-convert.ts").DatasetConvertOptions,
+      ) => (await import("./dataset-convert.ts")).datasetConvert(location, out, options),
+    );
+
+  withExamples(
+    dataset.command("emoji"),
+    "dataset emoji data/emoji",
+    "dataset emoji data/openmoji --style openmoji --limit 800",
+  )
+    .description("render the open emoji sets into a folder of captioned pictures")
+    .argument("<out>", "a new folder")
+    .option("--size <pixels>", "side of the pictures", wholeNumber(8, FLAG_LIMITS.side), 64)
+    .option("--style <name>", "one style only, which captions then don't name")
+    .option("--limit <n>", "at most so many pictures, spread evenly", wholeNumber(1))
+    .action(async (out: string, options: import("./dataset.ts").DatasetEmojiOptions) =>
+      (await import("./dataset.ts")).datasetEmoji(out, options),
+    );
+}

@@ -1,0 +1,90 @@
+import type { CLIPScore } from "../../evaluation/clip-score.ts";
+import type { RetrievalResult } from "../../evaluation/distances/retrieval.ts";
+import type { Measured } from "../../evaluation/measure-captions.ts";
+import type { Evaluation } from "../../evaluation/measure-model.ts";
+import type { NearestRates } from "../../evaluation/nearest-pictures.ts";
+import { table } from "../terminal/table.ts";
+
+const percent = (rate: number | undefined): string =>
+  rate === undefined ? "" : `${(100 * rate).toFixed(1)} %`;
+
+/** What was measured, as tables. */
+export function describeEvaluation(evaluation: Evaluation): string {
+  const nearest = nearestLines(evaluation);
+  const blank = nearest.length > 0 ? [""] : [];
+  return [...nearest, ...blank, ...otherLines(evaluation), ...warnings(evaluation)].join("\n");
+}
+
+/** Why a number says less than it seems to. */
+function warnings({ seen, heldout }: Evaluation): string[] {
+  const told = [seen, heldout].flatMap((side) => [
+    ...(side?.frechetDistance?.warning === undefined
+      ? []
+      : [`FID: ${side.frechetDistance.warning}`]),
+    ...cutCaptions(side?.clipScore),
+  ]);
+  return [...new Set(told)];
+}
+
+/** That CLIP has not read all of some captions. */
+export const cutCaptions = (score: CLIPScore | undefined): string[] =>
+  score === undefined || score.truncated === 0
+    ? []
+    : [`CLIP score: of ${score.truncated} captions CLIP read the beginning alone`];
+
+/** What the nearest real pictures show; nothing where the data set does not say. */
+function nearestLines({ seen, heldout }: Evaluation): string[] {
+  const chance = seen.nearest?.pixels.chance;
+  if (chance === undefined) return [];
+  const { thing, group, style } = chance;
+  return table([
+    ["nearest real picture shows the", "thing", "of five", "group", "style", "pair"],
+    ...measuredRows("trained on", seen),
+    ...(heldout === undefined ? [] : measuredRows("held out", heldout)),
+    ["by chance", percent(thing), "", percent(group), percent(style), ""],
+  ]);
+}
+
+const measuredRows = (name: string, { nearest, autoencoder }: Measured): string[][] => [
+  ...rows(name, nearest),
+  ...rows("  real ones, encoded", autoencoder.nearest),
+];
+
+function rows(name: string, rates: NearestRates | undefined): string[][] {
+  const row = (by: string, found: RetrievalResult | undefined): string[][] => {
+    if (found === undefined) return [];
+    const { thingRate, thingOfFiveRate, groupRate, styleRate, pairRate } = found;
+    return [[by, ...[thingRate, thingOfFiveRate, groupRate, styleRate, pairRate].map(percent)]];
+  };
+  const indent = " ".repeat(name.search(/\S/) + 2);
+  return [
+    ...row(`${name}, by pixels`, rates?.pixels),
+    ...row(`${indent}by content`, rates?.content),
+    ...row(`${indent}by both`, rates?.combined),
+  ];
+}
+
+function otherLines({ seen, heldout }: Evaluation): string[] {
+  const sides = [seen, ...(heldout === undefined ? [] : [heldout])];
+  const row = (name: string, value: (side: Measured) => string): string[][] => {
+    const values = sides.map(value);
+    return values.every((text) => text === "") ? [] : [[name, ...values]];
+  };
+  return table([
+    ["", "trained on", ...(heldout === undefined ? [] : ["held out"])],
+    ...row("pictures drawn", ({ n }) => String(n)),
+    ...row(`right caption of ${captionsOf(seen)} chosen`, ({ choice }) => percent(choice?.rate)),
+    ...row("FID", ({ frechetDistance: found }) =>
+      found === undefined ? "" : found.distance.toFixed(2),
+    ),
+    ...row(
+      seen.frechetDistance === undefined ? "kernel distance by content" : "KID",
+      ({ kernelDistance: found }) =>
+        found === undefined ? "" : `${found.distance.toFixed(4)} ± ${found.std.toFixed(4)}`,
+    ),
+    ...row("CLIP score", ({ clipScore }) => clipScore?.mean.toFixed(2) ?? ""),
+    ...row("autoencoder keeps", ({ autoencoder }) => `${autoencoder.psnr.toFixed(1)} dB`),
+  ]);
+}
+
+const captionsOf = ({ choice }: Measured): number => Math.round(1 / (choice?.chance ?? 1));

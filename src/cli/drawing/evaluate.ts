@@ -1,0 +1,145 @@
+import { loadCLIP } from "../../evaluation/clip-score.ts";
+import type { DrawOptions } from "../../evaluation/draw-captions.ts";
+import { drawAndSee, type Networks } from "../../evaluation/measure-captions.ts";
+import {
+  type Evaluation,
+  type MeasureOptions,
+  measureModel,
+} from "../../evaluation/measure-model.ts";
+import { EfficientNetLite } from "../../evaluation/networks/efficientnet-lite.ts";
+import { InceptionV3 } from "../../evaluation/networks/inception-v3.ts";
+import { LARGEST_FILE, readWholeSync } from "../../files/reading/whole-file.ts";
+import { type DatasetChoice, loadTrainingData } from "../../training/dataset/training-data.ts";
+import { say } from "../terminal/talk.ts";
+import { UsageError } from "../terminal/usage-error.ts";
+import { cutCaptions, describeEvaluation } from "./describe-evaluation.ts";
+import { findFeatures } from "./find-features.ts";
+import {
+  drawingDevice,
+  type LoadedPipeline,
+  loadPipeline,
+  type PipelineChanges,
+} from "./load-pipeline.ts";
+
+/** Options of `pixart evaluate`. */
+export interface EvaluateOptions extends Pick<PipelineChanges, "revision"> {
+  readonly device: string;
+  readonly data?: string;
+  readonly prompts?: string;
+  readonly things?: "demo" | number;
+  readonly count: number;
+  readonly steps: number;
+  readonly guidance: number;
+  readonly seed: number;
+  readonly features?: string;
+  readonly inception?: string;
+  readonly clip?: string;
+  readonly json?: boolean;
+}
+
+/** Side in pixels of the pictures that a pipeline draws. */
+const sizeOf = ({ pipe, run }: LoadedPipeline): number =>
+  run?.stage.resolution ?? pipe.transformer.config.sampleSize * pipe.vaeScaleFactor;
+
+/** Measures a pipeline on a data set at the size it draws, as `pixart evaluate` and the demo do. */
+export async function evaluate(
+  loaded: LoadedPipeline,
+  dataset: DatasetChoice,
+  options: Omit<MeasureOptions, "drawing" | "onNote">,
+  drawing: Omit<DrawOptions, "size">,
+): Promise<Evaluation> {
+  const data = await loadTrainingData(dataset);
+  return await measureModel(loaded.pipe, data, {
+    ...options,
+    drawing: { ...drawing, size: sizeOf(loaded) },
+    onNote: say,
+  });
+}
+
+/** `pixart evaluate MODEL` */
+export async function evaluateCommand(model: string, options: EvaluateOptions): Promise<void> {
+  const { revision, prompts } = options;
+  const device = drawingDevice(options.device, {});
+  const loaded = await loadPipeline(model, {
+    device,
+    ...(revision !== undefined && { revision }),
+  });
+  const start = performance.now();
+  const networks = await loadNetworks(options, device);
+  try {
+    const report =
+      prompts === undefined
+        ? await evaluateOnData(loaded, networks, options)
+        : await evaluateOnPrompts(loaded, networks, prompts, options);
+    say(`Measured in ${((performance.now() - start) / 1000).toFixed(0)} s`);
+    process.stdout.write(`${options.json ? JSON.stringify(report.result) : report.text}\n`);
+  } finally {
+    networks.content?.[Symbol.dispose]();
+    networks.inception?.[Symbol.dispose]();
+    networks.clip?.model.dispose();
+  }
+}
+
+/** What is printed, for people and for programs. */
+interface Report {
+  readonly text: string;
+  readonly result: unknown;
+}
+
+async function evaluateOnData(
+  loaded: LoadedPipeline,
+  networks: Networks,
+  options: EvaluateOptions,
+): Promise<Report> {
+  const { count, steps, guidance: guidanceScale, seed } = options;
+  const own = loaded.run?.config.dataset;
+  const folder = options.data ?? own?.folder;
+  if (folder === undefined)
+    throw new UsageError(
+      "Expected --data with a data set, or --prompts with --clip: a published model does not say what it was trained on",
+    );
+  const dataset: DatasetChoice = {
+    folder,
+    things: options.things === "demo" ? "demo" : (options.things ?? own?.things ?? null),
+    styles: own?.styles ?? null,
+    heldoutShare: own?.heldoutShare ?? 0,
+  };
+  const drawing = { steps, guidanceScale, seed };
+  const result = await evaluate(loaded, dataset, { count, networks }, drawing);
+  return { text: describeEvaluation(result), result };
+}
+
+/** There are no real pictures of prompts, so how well drawn ones fit is all that can be asked. */
+async function evaluateOnPrompts(
+  loaded: LoadedPipeline,
+  { clip }: Networks,
+  path: string,
+  { data, steps, guidance: guidanceScale, seed }: EvaluateOptions,
+): Promise<Report> {
+  if (clip === undefined || data !== undefined)
+    throw new UsageError("Expected --prompts with --clip and without --data");
+  const file = readWholeSync(path, { expected: "a text file", atMost: LARGEST_FILE.caption });
+  const prompts = file
+    .toString()
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== "");
+  if (prompts.length === 0)
+    throw new UsageError(`Expected a prompt a line in ${path} but found none`);
+  const drawing = { steps, guidanceScale, seed, size: sizeOf(loaded) };
+  const { clipScore } = await drawAndSee(loaded.pipe, prompts, drawing, { clip });
+  const lines = [`CLIP score of ${prompts.length} prompts: ${clipScore?.mean.toFixed(2)}`];
+  return { text: [...lines, ...cutCaptions(clipScore)].join("\n"), result: { clipScore } };
+}
+
+async function loadNetworks(
+  { features, inception, clip, prompts }: EvaluateOptions,
+  device: string,
+): Promise<Networks> {
+  const content = prompts === undefined ? (features ?? (await findFeatures())) : undefined;
+  if (features === undefined && content !== undefined) say(`Comparing by content with ${content}`);
+  return {
+    content: content === undefined ? undefined : EfficientNetLite.fromFile(content, device),
+    inception: inception === undefined ? undefined : InceptionV3.fromFile(inception, device),
+    clip: clip === undefined ? undefined : await loadCLIP(clip, { device }),
+  };
+}

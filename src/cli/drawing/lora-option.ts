@@ -1,0 +1,70 @@
+import { existsSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { CONFIG_FILE } from "../../models/adapters/config/config-file.ts";
+import { componentsOf } from "../../models/adapters/files/load-lora-file.ts";
+import { BadFileError, readConfig } from "../../weights/index.ts";
+
+/** One value of `--lora`. */
+export interface AdapterEntry {
+  /** A folder or a file. */
+  readonly place: string;
+  readonly scale: number;
+}
+
+const SCALED = /^(.+)=([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)$/i;
+
+/**
+ * `place` or `place=scale`, each place once. A path that is there is a path, whatever it looks like. Throws for what is not
+ * there.
+ */
+export function adapterEntries(values: readonly string[]): AdapterEntry[] {
+  const entries = values.map((value): AdapterEntry => {
+    if (existsSync(value)) return { place: value, scale: 1 };
+    const [, place = value, scale = "1"] = SCALED.exec(value) ?? [];
+    if (existsSync(place)) return { place, scale: Number(scale) };
+    const [, before] = /^(.+)=[^=]*$/.exec(value) ?? [];
+    const advice =
+      before !== undefined && existsSync(before)
+        ? `${before} is there, and what follows it is no number`
+        : "no such folder or file is here";
+    throw new Error(
+      `Expected a folder of PEFT or a LoRA file, with =scale or without, for --lora but received ${value}: ${advice}`,
+    );
+  });
+  const places = new Set<string>();
+  for (const { place } of entries) {
+    const real = realpathSync(place);
+    if (places.has(real)) {
+      throw new Error(
+        `Expected every adapter once for --lora but received ${place} twice; for twice its effect: ${place}=2`,
+      );
+    }
+    places.add(real);
+  }
+  return entries;
+}
+
+/** What is at a path, if that is an adapter and no model, and which model it names as its own. */
+export function adapterAt(path: string): { readonly base: string | undefined } | undefined {
+  const config = join(path, CONFIG_FILE);
+  if (existsSync(config)) return { base: baseIn(config) };
+  if (existsSync(join(path, "pytorch_lora_weights.safetensors"))) return { base: undefined };
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return undefined;
+  try {
+    return componentsOf(path) === undefined ? undefined : { base: undefined };
+  } catch (error) {
+    if (error instanceof BadFileError) return undefined; // a file of anything else
+    throw error;
+  }
+}
+
+/** The model that a configuration names, for advice alone: one that can't be read names none. */
+function baseIn(config: string): string | undefined {
+  try {
+    const { base_model_name_or_path: base } = readConfig(config);
+    return typeof base === "string" && base !== "" ? base : undefined;
+  } catch (error) {
+    if (error instanceof BadFileError) return undefined;
+    throw error;
+  }
+}

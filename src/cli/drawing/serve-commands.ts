@@ -1,0 +1,95 @@
+import { type Command, Option } from "commander";
+import {
+  DEVICE,
+  FLAG_LIMITS,
+  number,
+  QUANTIZE,
+  wholeNumber,
+  withExamples,
+} from "../terminal/arguments.ts";
+
+/** Adds the server. */
+export function addServeCommands(program: Command): void {
+  withExamples(
+    program.command("serve"),
+    "serve emoji-demo",
+    "serve emoji-small work_dirs/mine --port 8080",
+    "serve fox=my-models/fox emoji-demo --api-key-file keys.txt --host 0.0.0.0",
+    "serve my-model --device cuda:0,cuda:1 --dtype fastest --batch 8",
+  )
+    .description("an image server that OpenAI's clients can talk to: change their base URL")
+    .argument(
+      "<models...>",
+      "what sample takes, each with name= before it where it is to have another; the first is the default",
+    )
+    .option(
+      "--host <address>",
+      "the address to listen at; another than this machine needs a key",
+      "127.0.0.1",
+    )
+    .option(
+      "--port <n>",
+      "the port to listen at; 0 lets the system choose",
+      wholeNumber(0, 65_535),
+      7470,
+    )
+    .option("--api-key <key...>", "keys that callers must send (also PIXART_API_KEY)")
+    .option("--api-key-file <file>", "the same from a file, one a line")
+    .option(
+      "--allow-host <name...>",
+      "names that this server is asked by beside its own, as behind a proxy",
+    )
+    .option(
+      "--allow-origin <origin...>",
+      "pages whose scripts may call, such as https://app.example",
+    )
+    .option("--public-url <address>", "what addresses of pictures begin with, as behind a proxy")
+    .option(
+      "--max-queue <n>",
+      "pictures that may wait or be drawn",
+      wholeNumber(1, FLAG_LIMITS.pictures),
+      64,
+    )
+    .option(
+      "--max-pixels <n>",
+      "pixels of a picture at most",
+      wholeNumber(1, 64_000_000),
+      4_194_304,
+    )
+    .option(
+      "--batch <n>",
+      'pictures drawn at once, or "auto": as many as gain by it',
+      batch,
+      "auto",
+    )
+    .option(
+      "--models-memory <gb>",
+      "what models may take together (default: 60 % of what is free)",
+      number,
+    )
+    .addOption(
+      new Option("--preview <way>", "how previews are made")
+        .choices(["auto", "full", "taesd", "linear", "off"])
+        .default("auto"),
+    )
+    .option("--taesd <place>", "a TAESD, a folder or a name on the Hub, for previews")
+    .option(
+      "--adapter <name=place...>",
+      "adapters that requests may draw with, for the first model",
+    )
+    .option("--device <names>", `${DEVICE}; several with commas draw side by side`, "auto")
+    .option("--dtype <type>", "float32, bfloat16, float16 or fastest, as for sample", "float32")
+    .option("--quantize <type>", QUANTIZE)
+    .option("--lenient", "take unknown fields with a warning")
+    .addOption(
+      new Option("--log-level <level>", "what is logged on stderr, as JSON lines")
+        .choices(["debug", "info", "warn", "error", "silent"])
+        .default("info"),
+    )
+    .action(async (models: string[], options: import("../serve.ts").ServeCommandOptions) =>
+      (await import("../serve.ts")).serveCommand(models, options),
+    );
+}
+
+const batch = (text: string): number | "auto" =>
+  text === "auto" ? text : wholeNumber(1, FLAG_LIMITS.pictures)(text);

@@ -1,0 +1,93 @@
+import { mapConcurrent } from "../../data/map-concurrent.ts";
+import { contactSheet, fitted, RgbImage } from "../../images/index.ts";
+import { loadTrainingData } from "../../training/dataset/training-data.ts";
+import { type PictureLosses, readPictureLosses } from "../../training/loop/picture-losses-file.ts";
+import { readRunConfig } from "../../training/run-folder/run-folder.ts";
+import { FLAG_LIMITS } from "../terminal/arguments.ts";
+import { table } from "../terminal/table.ts";
+import { say } from "../terminal/talk.ts";
+import { UsageError } from "../terminal/usage-error.ts";
+import { lossText } from "./runs.ts";
+
+/** Options of `pixart runs worst`. */
+export interface RunsWorstOptions {
+  readonly count: number;
+  readonly stage?: string;
+  readonly sheet?: string;
+  readonly json?: boolean;
+}
+
+const THUMBNAIL = 128;
+const COLUMNS = 5;
+/** A picture takes up to 200 MB until it is made small. */
+const DECODED_AT_ONCE = 4;
+
+/** `pixart runs worst RUN`: the training pictures that are learnt worst, those whose losses are furthest above the usual. */
+export async function runsWorst(
+  run: string,
+  { count, stage, sheet, json }: RunsWorstOptions,
+): Promise<void> {
+  if (sheet !== undefined && count > FLAG_LIMITS.thumbnails) {
+    throw new UsageError(
+      `Expected at most ${FLAG_LIMITS.thumbnails} for --count, beside --sheet, but received ${count}`,
+    );
+  }
+  const losses = lossesOf(run, stage);
+  const worst = [...losses.pictures].sort((a, b) => b.score - a.score).slice(0, count);
+  // Before anything is printed: a reader that goes away ends a command that prints.
+  if (sheet !== undefined) await saveSheet(run, worst, sheet);
+  if (json) {
+    const { stage: name, step, since } = losses;
+    process.stdout.write(`${JSON.stringify({ stage: name, step, since, pictures: worst })}\n`);
+    return;
+  }
+  const rows = worst.map(({ picture, seen, loss, expected, score }) => [
+    picture,
+    score.toFixed(2),
+    lossText(loss),
+    lossText(expected),
+    String(seen),
+  ]);
+  const title = `Stage "${losses.stage}", steps ${losses.since + 1} to ${losses.step}: ${worst.length} of ${losses.pictures.length} pictures`;
+  const lines = table([["picture", "score", "loss", "expected", "seen"], ...rows]);
+  process.stdout.write(`${[title, ...lines].join("\n")}\n`);
+}
+
+async function saveSheet(
+  run: string,
+  worst: PictureLosses["pictures"],
+  file: string,
+): Promise<void> {
+  const { train } = await loadTrainingData(readRunConfig(run).dataset);
+  const examples = new Map(train.map((example) => [example.file, example]));
+  const shown = await mapConcurrent(worst, DECODED_AT_ONCE, async ({ picture, score }) => {
+    const example = examples.get(picture);
+    if (example === undefined)
+      throw new Error(`The picture ${picture} of the run ${run} is no longer in its data set`);
+    const image = await RgbImage.decode(await example.read(), { name: example.path });
+    return {
+      image: await fitted(image, THUMBNAIL),
+      label: `${score.toFixed(2)} ${example.shortCaption}`,
+    };
+  });
+  const picture = await contactSheet(
+    shown.map(({ image }) => image),
+    { columns: COLUMNS, labels: shown.map(({ label }) => label), cell: THUMBNAIL },
+  );
+  await picture.save(file);
+  say(`${shown.length} thumbnails: ${file}`);
+}
+
+/** Those of a stage, or of the last one that has any. */
+function lossesOf(run: string, stage: string | undefined): PictureLosses {
+  const names = readRunConfig(run).stages.map(({ name }) => name);
+  if (stage !== undefined && !names.includes(stage))
+    throw new Error(`Expected ${names.join(", ")} for --stage but received ${stage}`);
+  for (const name of stage === undefined ? names.reverse() : [stage]) {
+    const losses = readPictureLosses(run, name);
+    if (losses !== undefined) return losses;
+  }
+  throw new Error(
+    `The run ${run} has no losses of pictures yet: they are written with each checkpoint. Let it train further`,
+  );
+}

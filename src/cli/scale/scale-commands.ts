@@ -1,0 +1,41 @@
+import { type Command, Option } from "commander";
+import { INPUTS, type InputFact } from "../../scale/inputs.ts";
+import { number, withExamples } from "../terminal/arguments.ts";
+import { REPORT_PARTS } from "./report-parts.ts";
+
+/** Adds `pixart simulate`. */
+export function addScaleCommands(program: Command): void {
+  const simulate = withExamples(
+    program.command("simulate"),
+    "simulate --gpus 8 64 --mtbf-hours 1000",
+    "simulate --gpus 64 --show time checkpoints",
+  )
+    .description(
+      "reckon a large run before it is begun: time, stops, checkpoints, storage (docs/scale.md). Arithmetic and random numbers; nothing is trained",
+    )
+    .requiredOption("--gpus <n...>", "how many; several numbers are compared", collected)
+    .option("--recipe <name>", "pixart-alpha, or a JSON file like docs/scale.md's", "pixart-alpha")
+    .option("--pictures <n>", "of each captioned data set, in place of the recipe's", number)
+    .option("--gpu-days <n>", "that the recipe's steps take together, to scale its speeds", number)
+    .option("--images-per-second <n...>", "of one GPU, one number a stage", collected);
+  for (const [name, fact] of Object.entries<InputFact>(INPUTS))
+    simulate.option(`--${flagOf(name)} <n>`, fact.what, number, fact.default);
+  simulate
+    .addOption(
+      new Option("--show <parts...>", "only these, of one number of GPUs").choices(REPORT_PARTS),
+    )
+    .option("--json", "as JSON: a list, one report for each number of GPUs")
+    .action(async (options: import("./simulate.ts").SimulateOptions) =>
+      (await import("./simulate.ts")).simulateCommand(options),
+    );
+}
+
+/** `mtbfHours` is `--mtbf-hours`. */
+const flagOf = (name: string): string =>
+  name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** Gathers a flag's numbers. */
+const collected = (text: string, before: readonly number[] = []): number[] => [
+  ...before,
+  number(text),
+];

@@ -1,0 +1,143 @@
+import { join } from "node:path";
+import type { CheckedConfig } from "../../config/index.ts";
+import { configOf, loadRecipe, workDirOf } from "../../config/load-config.ts";
+import { dryResume, dryRun } from "../../training/preflight/before-run.ts";
+import { planReport } from "../../training/preflight/plan-report.ts";
+import { proveResume } from "../../training/prove-resume.ts";
+import { readRunConfig } from "../../training/run-folder/run-folder.ts";
+import { runFolderOf } from "../../training/run-pipeline.ts";
+import { resumeRun, train } from "../../training/train.ts";
+import { endingWithOthers, isResumed, launch, placeOf } from "../processes.ts";
+import { printResult } from "../terminal/output.ts";
+import { say } from "../terminal/talk.ts";
+import { UsageError } from "../terminal/usage-error.ts";
+
+/** Options of `pixart train`. */
+export interface TrainCommandOptions {
+  readonly workDir?: string;
+  /** True or "auto": the run folder's own; otherwise a run folder or its newest checkpoint. */
+  readonly resume?: boolean | string;
+  readonly amp?: boolean;
+  /** As the config says unless given. */
+  readonly device?: string;
+  readonly gpus?: number;
+  readonly launcher?: string;
+  readonly maxRestarts?: number;
+  readonly cfgOptions?: readonly string[];
+  readonly acceptChangedData?: boolean;
+  readonly acceptOtherRun?: boolean;
+  readonly dryRun?: boolean;
+  /** With a dry run: its plan as data on stdout. */
+  readonly json?: boolean;
+  /** By the size of the models unless given. */
+  readonly rehearsal?: boolean;
+  /** True: with the usual number of steps. */
+  readonly proveResume?: number | true;
+}
+
+/** Steps before and after the kill. */
+const PROOF_STEPS = 4;
+
+const quoted = (word: string): string =>
+  /^[\w./=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
+/** `pixart train CONFIG` */
+export async function trainCommand(name: string, options: TrainCommandOptions): Promise<void> {
+  const processes = placeOf(options);
+  const { gpus = 1, rehearsal, dryRun: isDry, proveResume: proof } = options;
+  if (processes === "launch" && !isDry && proof === undefined) {
+    process.exitCode = await launch(options);
+    return;
+  }
+  if (options.json && !isDry)
+    throw new UsageError("Expected --dry-run with --json, its plan as data, but received --json");
+  const { resume = false, workDir, cfgOptions = [] } = options;
+  const recipe = await loadRecipe(name);
+  const elsewhere = typeof resume === "string" && resume !== "auto" ? runFolderOf(resume) : workDir;
+  const folder = elsewhere ?? workDirOf(recipe, cfgOptions);
+  const fresh = (): CheckedConfig => {
+    const config = configOf(recipe, cfgOptions);
+    return { ...(options.amp ? inBfloat16(config) : config), workDir: folder };
+  };
+  const changes = (): string[] => [...cfgOptions, ...(options.amp ? bfloat16Changes(folder) : [])];
+  const accepted = {
+    changedData: options.acceptChangedData ?? false,
+    otherRun: options.acceptOtherRun ?? false,
+  };
+  const resumeCommand = [
+    "npx pixart train",
+    quoted(name),
+    "--work-dir",
+    quoted(folder),
+    ...(gpus > 1 ? [`--gpus ${gpus}`] : []),
+    ...(options.device === undefined ? [] : [`--device ${quoted(options.device)}`]),
+    ...(rehearsal === false ? ["--no-rehearsal"] : []),
+    "--resume",
+  ].join(" ");
+  if (proof !== undefined) {
+    const config = fresh();
+    const { device = config.device } = options;
+    await prove({ ...config, device }, proof === true ? PROOF_STEPS : proof);
+    return;
+  }
+  if (isDry || processes === "launch") {
+    const strict = rehearsal !== false;
+    const chosen = { strict, processes: gpus, device: options.device, say };
+    const plan =
+      resume === false
+        ? await dryRun(fresh(), resumeCommand, chosen)
+        : await dryResume(folder, changes(), { ...chosen, accepted });
+    if (options.json) process.stdout.write(`${JSON.stringify(planReport(plan))}\n`);
+    return;
+  }
+  const config = isResumed(resume, processes, folder) ? undefined : fresh();
+  const world = await processes.join();
+  const run = {
+    resumeCommand,
+    say: world.isFirst ? say : () => {},
+    rehearsal,
+    device: options.device,
+    recipe,
+    world,
+    accepted,
+  };
+  const outcome = await endingWithOthers(world, () =>
+    config === undefined
+      ? resumeRun(folder, { ...run, changes: changes() })
+      : train(config, { ...run, resume: false }),
+  );
+  if (outcome === undefined) return;
+  process.exitCode = outcome.exitCode;
+  if (!world.isFirst) return;
+  if (outcome.finished) {
+    say(`Done. Draw pictures: npx pixart sample ${quoted(outcome.folder)} "a prompt"`);
+    say(
+      `Publish:             npx pixart publish ${quoted(outcome.folder)} ${quoted(join(outcome.folder, "published"))}`,
+    );
+  }
+  printResult(outcome.folder);
+}
+
+/** Says whether a resumed run equals an unbroken one; the exit code is 1 where it does not. */
+async function prove(config: CheckedConfig, steps: number): Promise<void> {
+  const verdicts = await proveResume(config, steps, say);
+  for (const { stage, differs } of verdicts) {
+    process.stdout.write(
+      differs.length === 0
+        ? `Stage "${stage}": weights, moments, averages and losses are equal to the last bit\n`
+        : `Stage "${stage}": DIFFERENT in ${differs.join(", ")}\n`,
+    );
+  }
+  const isProven = verdicts.every(({ differs }) => differs.length === 0);
+  process.stdout.write(isProven ? "Resume is proven for this config\n" : "Resume is NOT proven\n");
+  if (!isProven) process.exitCode = 1;
+}
+
+const inBfloat16 = (config: CheckedConfig): CheckedConfig => ({
+  ...config,
+  stages: config.stages.map((stage) => ({ ...stage, precision: "bfloat16" as const })),
+});
+
+/** The same as changes of a run that goes on. */
+const bfloat16Changes = (folder: string): string[] =>
+  readRunConfig(folder).stages.map((_, i) => `stages.${i}.precision=bfloat16`);

@@ -1,0 +1,126 @@
+import type { Command } from "commander";
+import { DEVICE, FLAG_LIMITS, wholeNumber, withExamples } from "../terminal/arguments.ts";
+
+/** Adds the commands that train, and that write what was trained. */
+export function addTrainingCommands(program: Command): void {
+  withExamples(program.command("configs"), "configs", "configs --json")
+    .description("list the recipes that come with the package: what each is for, and its data")
+    .option("--json", "as JSON")
+    .action(async (options: { json?: boolean }) =>
+      (await import("../configs.ts")).listConfigs(options),
+    );
+
+  withExamples(
+    program.command("config"),
+    "config pixart_alpha_64_emoji_blip > mine.json",
+    "config mine.json --cfg-options stages.0.steps=100",
+  )
+    .description("print a recipe with every default written out")
+    .argument("<config>", "a file, or the name of a recipe")
+    .option("--cfg-options <key=value...>", "changes to the config, such as stages.0.steps=100")
+    .action(async (config: string, options: { cfgOptions?: string[] }) =>
+      (await import("../configs.ts")).printConfig(config, options.cfgOptions),
+    );
+
+  withExamples(
+    program.command("train"),
+    "train pixart_alpha_64_emoji_blip --cfg-options dataset.folder=my-pictures",
+    "train mine.ts --dry-run --json",
+    "train mine.ts --work-dir work_dirs/mine --resume",
+    'train emoji_full --cfg-options stages.0.steps=100 \'sampling.prompts=["a fox","a cat"]\'',
+  )
+    .description("train the stages of a config")
+    .argument("<config>", "a file, or the name of a recipe (see: pixart configs)")
+    .option("--work-dir <folder>", "the run folder (default: work_dirs/<name>)")
+    .option(
+      "--resume [place]",
+      "go on from the newest checkpoint of the run folder, or of the run at this place, with its own config",
+    )
+    .option(
+      "--dry-run",
+      "print the plan and the forecast of memory and disk, look at every picture, and end",
+    )
+    .option("--json", "with --dry-run: the plan as JSON on stdout")
+    .option("--rehearsal", "before each stage a save, a sample and a step (default: large models)")
+    .option("--no-rehearsal", "none, and begin what does not seem to fit")
+    .option(
+      "--prove-resume [n]",
+      "train n steps, kill, resume and n more; compare with 2n unbroken ones (n: 4)",
+      wholeNumber(1, FLAG_LIMITS.steps),
+    )
+    .option(
+      "--accept-changed-data",
+      "with --resume: go on though pictures or captions are others than they were",
+    )
+    .option("--accept-other-run", "with --resume: go on from checkpoints that another run saved")
+    .option("--amp", "large products in bfloat16 in every stage; weights stay float32")
+    .option("--device <name>", `${DEVICE} (default: as the config says)`)
+    .option("--gpus <n>", "processes of this machine, each with batches of its own", wholeNumber(1))
+    .option(
+      "--launcher <name>",
+      "who starts them: pytorch (this command, or torchrun), slurm, mpi or none (default: whoever has)",
+    )
+    .option(
+      "--max-restarts <n>",
+      "with --gpus: start all again so often after a failure",
+      wholeNumber(0, FLAG_LIMITS.restarts),
+    )
+    .option(
+      "--cfg-options <key=value...>",
+      "changes to the config, such as stages.0.steps=100; with --resume: to the run's own, where it can change",
+    )
+    .action(async (config: string, options: import("./train.ts").TrainCommandOptions) =>
+      (await import("./train.ts")).trainCommand(config, options),
+    );
+
+  withExamples(
+    program.command("precompute"),
+    "precompute mine.ts --cfg-options dataset.cache.folder=features",
+    "precompute mine.ts --shard 2/4 --cfg-options dataset.cache.folder=features",
+  )
+    .description("fill the feature cache of a config without training, on one machine or many")
+    .argument("<config>", "a file, or the name of a recipe")
+    .option(
+      "--shard <i/n>",
+      "only the part of process i of n; all write into one dataset.cache.folder",
+      "1/1",
+    )
+    .option(
+      "--caption-features <folder>",
+      "captions as PixArt's extract_features.py encoded them (.npz): taken where they fit",
+    )
+    .option("--dense-caption-features <folder>", "likewise of dense captions, Σ's sharegpt4v")
+    .option(
+      "--latent-features <folder>",
+      "pictures as PixArt's extract_features.py encoded them (.npy): taken where they fit",
+    )
+    .option("--device <name>", `${DEVICE} (default: as the config says)`)
+    .option("--work-dir <folder>", "the run folder, where the config names no dataset.cache.folder")
+    .option("--cfg-options <key=value...>", "changes to the config, as for train")
+    .action(async (config: string, options: import("./precompute.ts").PrecomputeCommandOptions) =>
+      (await import("./precompute.ts")).precomputeCommand(config, options),
+    );
+
+  withExamples(
+    program.command("publish"),
+    "publish work_dirs/mine my-model",
+    "publish work_dirs/mine/checkpoints/finetune/step-00000200 my-model",
+    "publish work_dirs/mine out --save-keys transformer",
+  )
+    .alias("publish_model2diffusers")
+    .description(
+      "write a run as a pipeline folder that Python's diffusers loads unchanged, or its adapters as PEFT's folders",
+    )
+    .argument(
+      "<places...>",
+      "RUN OUT, or CONFIG RUN OUT: a run folder or one of its checkpoints, and a new folder",
+    )
+    .option("--save-keys <names...>", "only these: transformer, vae, text_encoder")
+    .option("--merge", "of an adapter's run: the whole pipeline with its adapters merged into it")
+    .option("--dtype <type>", "float32 or bfloat16 (default: as the config says)")
+    .option("--raw", "the weights as trained, not their averages")
+    .option("--json", "what was published and how it compares, as JSON")
+    .action(async (places: string[], options: import("./publish.ts").PublishCommandOptions) =>
+      (await import("./publish.ts")).publishCommand(places, options),
+    );
+}

@@ -1,0 +1,72 @@
+import { dirname, resolve, sep } from "node:path";
+import { ImageError, readPicture } from "../../../images/index.ts";
+import { innerName } from "../list-files.ts";
+import type { ParquetFile, ParquetLeaf } from "./parquet-file.ts";
+
+/** The pictures of one file. Unpacked row groups are kept, two of them: rows are mostly read in order. */
+export class PictureSource {
+  /** Path of the file below the folder. */
+  readonly container: string;
+  /** The same without its extension. */
+  readonly name: string;
+  readonly path: string;
+  readonly #file: ParquetFile;
+  readonly #column: string;
+  readonly #bytes: ParquetLeaf;
+  readonly #leaves: readonly ParquetLeaf[];
+  readonly #root: string;
+  readonly #unpacked = new Map<number, Promise<Record<string, unknown>[]>>();
+
+  constructor(file: ParquetFile, column: string, bytes: ParquetLeaf, root: string) {
+    this.container = innerName(root, file.path);
+    this.name = this.container.replace(/\.parquet$/i, "");
+    this.path = file.path;
+    this.#file = file;
+    this.#column = column;
+    this.#bytes = bytes;
+    this.#root = root;
+    this.#leaves = file.leaves.filter(({ path }) => path[0] === column);
+  }
+
+  /** Throws ImageError. */
+  async read(group: number, row: number): Promise<Uint8Array> {
+    try {
+      return await this.#read(group, row);
+    } catch (error) {
+      if (error instanceof ImageError) throw error;
+      throw new ImageError(`${this.path}#${row}`, (error as Error).message, { cause: error });
+    }
+  }
+
+  async #read(group: number, row: number): Promise<Uint8Array> {
+    const place = `${this.path}#${row}`;
+    const record = await this.#record(group, row);
+    const value = record?.[this.#column] as
+      | Uint8Array
+      | { readonly bytes?: unknown; readonly path?: unknown }
+      | null
+      | undefined;
+    const bytes = value instanceof Uint8Array ? value : value?.bytes;
+    if (bytes instanceof Uint8Array) return bytes;
+    const path = value instanceof Uint8Array ? undefined : value?.path;
+    if (typeof path !== "string") throw new ImageError(place, "has neither bytes nor a path");
+    const target = resolve(dirname(this.path), path);
+    if (!target.startsWith(this.#root + sep) || path.includes("\0")) {
+      throw new ImageError(place, "has no bytes, and its path leads out of the folder");
+    }
+    return readPicture(target);
+  }
+
+  async #record(group: number, row: number): Promise<Record<string, unknown> | undefined> {
+    if (this.#file.chunk(group, this.#bytes).hasPageIndex) {
+      return (await this.#file.rows(this.#leaves, row, row + 1))[0];
+    }
+    const { start, rows } = this.#file.groups[group] ?? { start: 0, rows: 0 };
+    const kept = this.#unpacked.get(group) ?? this.#file.rows(this.#leaves, start, start + rows);
+    this.#unpacked.delete(group);
+    this.#unpacked.set(group, kept);
+    const [oldest] = this.#unpacked.keys();
+    if (this.#unpacked.size > 2 && oldest !== undefined) this.#unpacked.delete(oldest);
+    return (await kept)[row - start];
+  }
+}

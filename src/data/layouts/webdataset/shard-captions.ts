@@ -1,0 +1,58 @@
+import { parsePythonJson } from "../../../files/reading/python-json.ts";
+import { LARGEST_FILE } from "../../../files/reading/whole-file.ts";
+import { captionText, decodeCaption } from "../../caption-text.ts";
+import { type ColumnNames, describedText } from "../../described-picture.ts";
+import { openShard } from "./shard-bytes.ts";
+import { CAPTION_KINDS, type ShardCaptions } from "./shard-samples.ts";
+
+/** What the captions of a picture in a shard say. */
+export interface ShardText {
+  readonly text: string | undefined;
+  readonly columns: Readonly<Record<string, unknown>>;
+}
+
+/** `.txt` before the field of `.json`, whose other fields are columns. An Error says why it can't be read. */
+export async function readCaption(
+  shard: string,
+  captions: ShardCaptions,
+  names: ColumnNames,
+): Promise<ShardText | Error> {
+  const contents = new Map<string, string>();
+  for (const kind of CAPTION_KINDS) {
+    const member = captions[kind];
+    if (member === undefined) continue;
+    const { name, size, offset, head } = member;
+    if (size > LARGEST_FILE.caption) {
+      return new Error(
+        `its caption ${name} is too long: expected at most ${LARGEST_FILE.caption} bytes but found ${size}`,
+      );
+    }
+    const text = decodeCaption(
+      size <= head.length ? head.subarray(0, size) : await readBytes(shard, offset, size),
+    );
+    if (text === undefined) return new Error(`its caption ${name} is not UTF-8`);
+    contents.set(kind, text);
+  }
+  const json = contents.get("json");
+  const plain = captionText(contents.get("txt") ?? contents.get("caption") ?? "");
+  if (json === undefined) return { text: plain, columns: {} };
+  try {
+    const record = parsePythonJson(json);
+    if (typeof record !== "object" || record === null || Array.isArray(record)) {
+      return new Error(`its caption ${captions.json?.name} is no JSON object`);
+    }
+    const described = describedText("json", record as Record<string, unknown>, names);
+    return { text: plain ?? described.text, columns: described.columns };
+  } catch (error) {
+    return new Error(`its caption ${captions.json?.name}: ${(error as Error).message}`);
+  }
+}
+
+async function readBytes(shard: string, offset: number, size: number): Promise<Uint8Array> {
+  const bytes = await openShard(shard);
+  try {
+    return await bytes.readAt(offset, size);
+  } finally {
+    await bytes.close();
+  }
+}

@@ -1,0 +1,24 @@
+import type { PixArtAlphaPipeline } from "../../pipelines/index.ts";
+import type { EncodedText } from "../../pipelines/prompts/text-encoding.ts";
+import * as torch from "../../torch/index.ts";
+
+/** The captions' states, a row each. The caller disposes of them. */
+export async function captionStates(
+  pipe: PixArtAlphaPipeline,
+  captions: readonly string[],
+): Promise<EncodedText> {
+  const request = pipe.checkInputs(captions, { guidanceScale: 1, cleanCaption: false });
+  return (await pipe.encodePrompt(request)).positive;
+}
+
+/** Some rows of states, also several times. */
+export function rowsOf(
+  { hiddenStates, attentionMask }: EncodedText,
+  rows: readonly number[],
+): EncodedText {
+  const index = torch.tensor([...rows], { dtype: "int64", device: hiddenStates.device });
+  return {
+    hiddenStates: hiddenStates.indexSelect(0, index),
+    attentionMask: attentionMask.indexSelect(0, index),
+  };
+}

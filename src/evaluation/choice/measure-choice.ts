@@ -1,0 +1,129 @@
+import type { RgbImage } from "../../images/index.ts";
+import type { PixArtAlphaPipeline } from "../../pipelines/index.ts";
+import { disposeText } from "../../pipelines/prompts/text-encoding.ts";
+import * as torch from "../../torch/index.ts";
+import { randomOrder } from "../distances/random-order.ts";
+import { captionStates, rowsOf } from "./caption-states.ts";
+import { cleanLatents } from "./clean-latents.ts";
+import { DenoisingErrors, type FixedNoise } from "./denoising-errors.ts";
+
+/** What is said of a picture. */
+export interface DescribedThing {
+  readonly caption: string;
+  /** Captions of the same thing are no wrong answers; the caption itself where it is left out. */
+  readonly thing?: string | undefined;
+  /** Wrong answers are captions of pictures in the same style. */
+  readonly style?: string | undefined;
+}
+
+/** A real picture and what is said of it. */
+export interface CaptionedPicture extends DescribedThing {
+  readonly image: RgbImage;
+}
+
+/**
+ * How {@link measureChoice} asks. Noise levels are −3 and −1 unless given, with two noises each; the seed, 0 unless given, is also
+ * that of the wrong captions.
+ */
+export interface ChoiceOptions extends Partial<FixedNoise> {
+  /** Captions to choose from, the right one among them. Default 8. */
+  readonly captions?: number;
+  /** Asks each picture another's question: what is found then is chance. */
+  readonly shuffled?: boolean;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** How often the right caption was chosen. */
+export interface ChoiceResult {
+  readonly rate: number;
+  readonly chance: number;
+  readonly n: number;
+}
+
+/** There are not enough captions of other things to choose from. */
+export class TooFewCaptionsError extends Error {
+  override readonly name: string = "TooFewCaptionsError";
+}
+
+const DEFAULTS = { captions: 8, logSnrs: [-3, -1], noises: 2, seed: 0, shuffled: false } as const;
+
+/**
+ * Whether a model knows which of some captions a real picture has: the one under which it takes the noise away with the least error
+ * (diffusion classifiers: arXiv 2303.16203 and 2303.15233). Needs no second network, and no picture is drawn. Throws a
+ * {@link TooFewCaptionsError} where there are not as many captions of other things.
+ * @param others what wrong captions are taken from
+ */
+export async function measureChoice(
+  pipe: PixArtAlphaPipeline,
+  pictures: readonly CaptionedPicture[],
+  others: readonly DescribedThing[],
+  options: ChoiceOptions = {},
+): Promise<ChoiceResult> {
+  const right = await chooseCaptions(pipe, pictures, others, options);
+  const { captions } = { ...DEFAULTS, ...options };
+  const count = right.filter((one) => one).length;
+  return { rate: count / right.length, chance: 1 / captions, n: right.length };
+}
+
+/** The same, picture by picture: whether its own caption was chosen. */
+export async function chooseCaptions(
+  pipe: PixArtAlphaPipeline,
+  pictures: readonly CaptionedPicture[],
+  others: readonly DescribedThing[],
+  options: ChoiceOptions = {},
+): Promise<boolean[]> {
+  const { captions, shuffled, onProgress, ...noise } = { ...DEFAULTS, ...options };
+  const questions = pictures.map((picture, i) => {
+    const generator = torch.stream(noise.seed, "choice/captions", i);
+    return [picture, ...wrongAnswers(picture, others, captions - 1, generator)];
+  });
+  const answers = [...new Set(questions.flat().map(({ caption }) => caption))];
+  using clean = await cleanLatents(
+    pipe,
+    pictures.map(({ image }) => image),
+  );
+  const text = await captionStates(pipe, answers);
+  using denoising = new DenoisingErrors(pipe, noise);
+  try {
+    return pictures.map((_, i) => {
+      // Half of all pictures further on is another picture, whose captions have nothing to do with this one.
+      const asked = shuffled ? (i + Math.ceil(pictures.length / 2)) % pictures.length : i;
+      const rows = questions[asked]?.map(({ caption }) => answers.indexOf(caption)) ?? [];
+      const errors = torch.tidy(() =>
+        denoising
+          .of(clean.narrow(0, i, 1), rowsOf(text, rows))
+          .sum([0])
+          .toFloat32Array(),
+      );
+      onProgress?.(i + 1, pictures.length);
+      const least = Math.min(...errors);
+      return errors[0] === least && errors.indexOf(least, 1) === -1;
+    });
+  } finally {
+    disposeText(text);
+  }
+}
+
+/** Captions of other things, in the same style where there are styles. */
+function wrongAnswers(
+  own: DescribedThing,
+  others: readonly DescribedThing[],
+  count: number,
+  generator: torch.Generator,
+): DescribedThing[] {
+  const thingOf = ({ thing, caption }: DescribedThing): string => thing ?? caption;
+  const things = new Set([thingOf(own)]);
+  const found: DescribedThing[] = [];
+  for (const place of randomOrder(others.length, generator)) {
+    const other = others[place];
+    if (other === undefined || found.length === count) break;
+    if (other.style !== own.style || things.has(thingOf(other))) continue;
+    things.add(thingOf(other));
+    found.push(other);
+  }
+  if (found.length === count) return found;
+  const kind = own.style === undefined ? "" : ` in the style "${own.style}"`;
+  throw new TooFewCaptionsError(
+    `Expected captions of ${count + 1} things${kind} to choose from but received ${found.length + 1}`,
+  );
+}

@@ -1,0 +1,81 @@
+import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import { featureMatrices } from "./feature-matrix.ts";
+import { randomOrder } from "./random-order.ts";
+
+// Shapes: M pictures of a subset, D features.
+
+/** How {@link kernelDistance} draws subsets. */
+export interface KernelDistanceOptions {
+  /** Default 100. */
+  readonly subsets?: number;
+  /** Pictures of a subset, from each side. Default 1000, or half of the smaller side where that is less. */
+  readonly subsetSize?: number;
+  /** Of which pictures a subset has. Default 0. */
+  readonly seed?: number;
+}
+
+/** How far two sets of pictures are apart. */
+export interface KernelDistanceResult {
+  /** The mean over the subsets. Without bias: 0 on average for equal distributions, and so below 0 at times. */
+  readonly distance: number;
+  /** The standard deviation of the subsets' distances. */
+  readonly std: number;
+  readonly subsets: number;
+  readonly subsetSize: number;
+}
+
+/**
+ * The kernel distance of features (arXiv 1801.01401): the squared maximum mean discrepancy under the kernel (x·y/D + 1)³, estimated
+ * without bias on random subsets of both sides, each picture once in a subset, as the paper and torch-fidelity do. Unlike the
+ * Fréchet distance it can be estimated from few pictures. Over Inception's features it is KID. All in float64. Throws where a
+ * side has fewer than two pictures or fewer than a subset, or rows are of different lengths.
+ */
+export function kernelDistance(
+  generated: readonly Float32Array[],
+  references: readonly Float32Array[],
+  { subsets = 100, subsetSize, seed = 0 }: KernelDistanceOptions = {},
+): KernelDistanceResult {
+  if (!Number.isInteger(subsets) || subsets < 1) {
+    throw new Error(`Expected a positive integer for subsets but received ${subsets}`);
+  }
+  const fewest = Math.min(generated.length, references.length);
+  const size = subsetSize ?? Math.max(2, Math.min(1000, Math.floor(fewest / 2)));
+  const distances = torch.noGrad(() =>
+    torch.tidy(() => {
+      const matrices = featureMatrices(generated, references);
+      if (!Number.isInteger(size) || size < 2 || size > fewest) {
+        throw new Error(
+          `Expected an integer from 2 to ${fewest}, the pictures of the smaller side, for subsetSize but received ${size}`,
+        );
+      }
+      return Array.from({ length: subsets }, (_, i) => {
+        const generator = torch.stream(seed, "kernel-distance", i);
+        return torch.tidy(() => {
+          const [x, y] = matrices.map((rows) => {
+            const chosen = randomOrder(rows.size(0), generator).slice(0, size);
+            return rows.indexSelect(0, torch.tensor(chosen, { dtype: "int64" }));
+          }) as [Tensor, Tensor]; // (M, D) each
+          return squaredDiscrepancy(x, y);
+        });
+      });
+    }),
+  );
+  const mean = distances.reduce((sum, one) => sum + one, 0) / subsets;
+  const variance = distances.reduce((sum, one) => sum + (one - mean) ** 2, 0) / subsets;
+  return { distance: mean, std: Math.sqrt(variance), subsets, subsetSize: size };
+}
+
+/** Two sets of M rows (M, D): the mean kernel within each, pairs of a row with itself left out, less twice that across. */
+function squaredDiscrepancy(x: Tensor, y: Tensor): number {
+  const count = x.size(0);
+  const within = (rows: Tensor): number => {
+    const all = kernel(rows, rows);
+    const own = all.mul(torch.eye(count)).sum().item();
+    return (all.sum().item() - own) / (count * (count - 1));
+  };
+  return within(x) + within(y) - 2 * (kernel(x, y).sum().item() / count ** 2);
+}
+
+/** (x·y/D + 1)³ of all pairs (M, M). */
+const kernel = (x: Tensor, y: Tensor): Tensor => x.mm(y.t()).div(x.size(1)).add(1).pow(3);

@@ -1,0 +1,196 @@
+import { lstatSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { writing } from "../write-error.ts";
+import { startBeat } from "./lock-beat.ts";
+import {
+  clearLeftovers,
+  type FoundLock,
+  guardOf,
+  isLock,
+  type LockHolder,
+  newContent,
+  parseHolder,
+  readLock,
+  removeGuarded,
+  removeLock,
+  timesOf,
+  tryTake,
+} from "./lock-file.ts";
+import { stateOf } from "./process-identity.ts";
+
+export type { LockHolder } from "./lock-file.ts";
+
+/** Looks at the lock of a process that cannot be seen are this far apart. */
+const LOOK_MS = 500;
+/** What was given back is tried again after. */
+const RETRY_MS = 10;
+/** So long its times must stand still before it is taken over: twelve beats. */
+export const STILL_MS = 60_000;
+
+/** How a lock is waited for. */
+export interface LockWaiting {
+  /**
+   * Asked for each process that holds it: true waits until it is given back, false throws {@link LockHeldError}. Undefined is
+   * one whose lock says nothing that can be understood.
+   */
+  readonly waitsFor: (holder: LockHolder | undefined) => boolean;
+  /** A process holds it that cannot be seen from here: whether it lives is found out by watching, for so long. */
+  readonly onWatch?: (holder: LockHolder | undefined, forMs: number) => void;
+  /** A process holds it that is waited for. */
+  readonly onWait?: () => void;
+  /** Default {@link STILL_MS}. */
+  readonly stillMs?: number;
+}
+
+/** A lock is held by a process that runs, or cannot be understood. */
+export class LockHeldError extends Error {
+  override readonly name: string = "LockHeldError";
+  readonly path: string;
+  readonly holder: LockHolder | undefined;
+  readonly found: FoundLock;
+
+  constructor(path: string, holder: LockHolder | undefined, found: FoundLock) {
+    const what = found.isFile ? "a file that no process wrote as its lock" : found.text;
+    super(
+      holder === undefined
+        ? `The lock ${path} cannot be taken: ${what} has its name; remove it`
+        : `The lock ${path} is held by process ${holder.pid} on ${holder.host}`,
+    );
+    this.path = path;
+    this.holder = holder;
+    this.found = found;
+  }
+}
+
+/**
+ * A lock file: while it is held, no other process gets it, wherever it runs. The lock of a process that is gone is taken over:
+ * at once where that can be seen, by the boot of the machine, the namespace and the start of the process. Where it cannot, on
+ * another machine or in another container, the holder's beat decides: it renews the file's times, and one who comes watches
+ * until they have stood still for a minute. That minute is the watcher's own, since clocks of machines differ, and is counted in
+ * looks: one that was itself suspended has not watched.
+ *
+ * Made by a link and removed by none but the one who holds the lock of its removal, so that of many who find it abandoned at once
+ * one gets it. A holder that was suspended for longer than that minute may have lost it: {@link isHeld} before each write.
+ */
+export class FileLock implements Disposable {
+  readonly #path: string;
+  readonly #content: string;
+  readonly #endBeat: () => void;
+
+  private constructor(path: string, content: string) {
+    this.#path = path;
+    this.#content = content;
+    this.#endBeat = startBeat(path, content);
+  }
+
+  /** Takes the lock. Throws {@link LockHeldError} and FileWriteError. */
+  static async acquire(path: string, waiting: LockWaiting): Promise<FileLock> {
+    const content = newContent();
+    const attempt = { path, aim: "take this lock", neededBytes: content.length };
+    await writing(attempt, () => take(path, content, waiting));
+    const lock = new FileLock(path, content); // beats from here on
+    clearLeftovers(path);
+    return lock;
+  }
+
+  /** Whether this process still has it; at another place where its folder was moved to. */
+  isHeld(path: string = this.#path): boolean {
+    return isLock(path, this.#content);
+  }
+
+  /** Gives it back, at another place where its folder was moved to. */
+  release(path: string = this.#path): void {
+    this.#endBeat();
+    try {
+      if (this.isHeld(path)) removeLock(path, this.#content);
+    } catch (error) {
+      // What the work came to, or why it failed, matters more; and it falls to the next one when this process is gone.
+      process.emitWarning(String(error));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
+/** The process that holds a lock, and whether it is at work as far as can be told at once; undefined where none does. */
+export function holderOf(
+  path: string,
+): { readonly holder: LockHolder | undefined; readonly isAtWork: boolean } | undefined {
+  const found = readLock(path);
+  if (found === undefined) return undefined;
+  const holder = found.isFile ? parseHolder(found.text) : undefined;
+  const state = holder === undefined ? "running" : stateOf(holder);
+  return { holder, isAtWork: state === "unseen" ? beatsByClock(path) : state === "running" };
+}
+
+/** By the clocks of both machines, which may differ by as much again. */
+function beatsByClock(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found !== undefined && Date.now() - found.mtimeMs < 2 * STILL_MS;
+}
+
+async function take(path: string, content: string, waiting: LockWaiting): Promise<void> {
+  let hasSaid = false;
+  for (let vanished = 0; !tryTake(path, content); ) {
+    const found = readLock(path);
+    if (found === undefined) {
+      // Just given back; or the file system has a name for which it finds nothing.
+      if (++vanished * RETRY_MS > STILL_MS) throw new LockHeldError(path, undefined, NOTHING);
+      await sleep(RETRY_MS);
+      continue;
+    }
+    vanished = 0;
+    if (!found.isFile) throw new LockHeldError(path, undefined, found);
+    const holder = parseHolder(found.text);
+    const refuse = (): void => {
+      if (!waiting.waitsFor(holder)) throw new LockHeldError(path, holder, found);
+      if (!hasSaid) waiting.onWait?.();
+      hasSaid = true;
+    };
+    if (holder === undefined) {
+      await sleep(LOOK_MS); // where no links can be made, it may be half written
+      if (!isLock(path, found.text)) continue;
+      refuse();
+    }
+    const state = holder === undefined ? "unseen" : stateOf(holder);
+    if (state === "running") {
+      refuse();
+      await sleep(LOOK_MS / 5);
+    } else if (state === "gone" || (await standsStill(path, found.text, waiting, refuse))) {
+      await evict(path, found.text);
+    }
+  }
+}
+
+const NOTHING: FoundLock = { isFile: false, text: "something that cannot be opened" };
+
+/** Watches a lock: true once it has stood still for long enough, false where it was given back. */
+async function standsStill(
+  path: string,
+  content: string,
+  { onWatch, stillMs = STILL_MS }: LockWaiting,
+  onBeat: () => void,
+): Promise<boolean> {
+  onWatch?.(parseHolder(content), stillMs);
+  let mark = timesOf(path);
+  for (let looks = 0; looks * LOOK_MS < stillMs; looks++) {
+    await sleep(Math.min(LOOK_MS, stillMs));
+    if (!isLock(path, content)) return false;
+    const now = timesOf(path);
+    if (now === mark) continue;
+    onBeat();
+    [mark, looks] = [now, 0];
+  }
+  return true;
+}
+
+/** Takes a lock away, if it is still that of this content. */
+async function evict(path: string, content: string): Promise<void> {
+  const guard = guardOf(path, content);
+  const own = newContent();
+  await take(guard, own, { waitsFor: () => true });
+  removeGuarded(path, content);
+  removeGuarded(guard, own);
+}

@@ -1,0 +1,37 @@
+import { completeConfig } from "../../config-fields.ts";
+import { adapterFields } from "./adapter-fields.ts";
+import type { AdapterConfig, AdapterOptions } from "./config.ts";
+
+/**
+ * The whole configuration from the fields given. Throws for another kind of adapter, and with a list of every field that
+ * isn't known or understood.
+ */
+export function adapterConfig(given: AdapterOptions): AdapterConfig {
+  const fields = adapterFields(given.peftType, "peftType");
+  return consistent(completeConfig(fields, { ...given }) as unknown as AdapterConfig);
+}
+
+/** Throws where fields contradict each other. */
+export function consistent(config: AdapterConfig): AdapterConfig {
+  const { targetModules, layersToTransform, layersPattern } = config;
+  const isPattern = typeof targetModules === "string";
+  if (isPattern && (layersToTransform !== null || layersPattern !== null)) {
+    throw new Error(
+      "Expected a list of names for targetModules, beside layersToTransform or layersPattern, but received a string",
+    );
+  }
+  if (layersPattern !== null && layersToTransform === null) {
+    throw new Error(
+      "Expected numbers for layersToTransform, beside layersPattern, but received null",
+    );
+  }
+  if (config.peftType === "LORA" && config.loraBias && config.useDora) {
+    throw new Error("Expected false for one of loraBias and useDora but received true for both");
+  }
+  if (config.peftType === "OFT" && (config.r === 0) === (config.oftBlockSize === 0)) {
+    throw new Error(
+      `Expected 0 for one of r and oftBlockSize, and not for the other, but received ${config.r} and ${config.oftBlockSize}`,
+    );
+  }
+  return config;
+}

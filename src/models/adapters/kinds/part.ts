@@ -1,0 +1,90 @@
+import { type init, Module, type ProductLayer } from "../../../nn/index.ts";
+import type { Tensor } from "../../../torch/index.ts";
+
+/** What all parts of one adapter share and may change. */
+export interface AdapterState {
+  readonly name: string;
+  readonly enabled: boolean;
+  /** Factor on what the adapter adds. */
+  readonly scale: number;
+}
+
+/** A layer's output for an input, by the layer itself or with the adapters before this one. */
+export type Compute = (x: Tensor) => Tensor;
+
+/** A tensor of a part: its shape, and how it starts in a new adapter, given those before it. */
+export interface TensorPlan {
+  readonly shape: readonly number[];
+  readonly initialize: (
+    tensor: Tensor,
+    made: ReadonlyMap<string, Tensor>,
+  ) => ReturnType<init.Initializer>;
+}
+
+/** A part that is to be made: its tensors by the end of their key in PEFT's files, and what they are put into. */
+export interface PartPlan<P extends AdapterPart = AdapterPart> {
+  readonly tensors: ReadonlyMap<string, TensorPlan>;
+  readonly build: (state: AdapterState, tensors: ReadonlyMap<string, Tensor>) => P;
+}
+
+/**
+ * What an adapter does on one layer. Its tensors are buffers, under the end of their key in PEFT's files: they train and
+ * follow the layer to its device, and are no weights of the model. They are float32 whatever the model is, as in PEFT.
+ */
+export abstract class AdapterPart extends Module {
+  readonly state: AdapterState;
+  readonly #keys: readonly string[];
+
+  constructor(state: AdapterState, tensors: ReadonlyMap<string, Tensor>) {
+    super();
+    this.state = state;
+    this.#keys = [...tensors.keys()];
+    const fields = this as unknown as Record<string, Tensor>;
+    for (const [key, tensor] of tensors) fields[key] = this.buffer(tensor);
+  }
+
+  /** The part's tensors by the end of their key in PEFT's files. */
+  tensors(): Map<string, Tensor> {
+    return new Map(this.#keys.map((key) => [key, this.tensor(key)]));
+  }
+
+  protected has(key: string): boolean {
+    return this.#keys.includes(key);
+  }
+
+  protected tensor(key: string): Tensor {
+    return (this as unknown as Record<string, Tensor>)[key] as Tensor;
+  }
+
+  /** The layer's output with this part, `before` being without it. Runs in the scope of its caller. */
+  abstract override forward(x: Tensor, before: Compute, layer: ProductLayer): Tensor;
+
+  /** The layer's weight with this part in it; `weight` is the layer's own with the parts before this one in it. */
+  abstract merged(weight: Tensor, layer: ProductLayer): Tensor;
+
+  /** The layer's bias with this part in it, likewise. */
+  mergedBias(bias: Tensor | undefined, _layer: ProductLayer): Tensor | undefined {
+    return bias;
+  }
+}
+
+/** A part that adds a matrix to the weight. */
+export abstract class AddedPart extends AdapterPart {
+  /** What is added, in the shape of the layer's weight. */
+  abstract delta(layer: ProductLayer): Tensor;
+
+  /** What that adds to the output. */
+  added(x: Tensor, layer: ProductLayer): Tensor {
+    const delta = this.delta(layer);
+    return layer.product(x.to({ dtype: delta.dtype }), delta);
+  }
+
+  override forward(x: Tensor, before: Compute, layer: ProductLayer): Tensor {
+    const y = before(x);
+    return y.add(this.added(x, layer)).to({ dtype: y.dtype });
+  }
+
+  override merged(weight: Tensor, layer: ProductLayer): Tensor {
+    return weight.add(this.delta(layer));
+  }
+}

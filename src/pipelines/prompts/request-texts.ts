@@ -1,0 +1,109 @@
+import type { Tensor } from "../../torch/index.ts";
+import { checkCount, expected } from "../checks/expected.ts";
+import type { EncodedText } from "./text-encoding.ts";
+
+/** What of a call concerns its texts. */
+export interface PromptOptions {
+  /** What the picture is led away from; one for all prompts or one each. Default "", the trained unconditional. */
+  readonly negativePrompt?: string | readonly string[];
+  /** (P, L, D) states in place of P prompts, which must be null then. */
+  readonly promptEmbeds?: Tensor;
+  /** (P, L) of `promptEmbeds`, 1 where a token counts. */
+  readonly promptAttentionMask?: Tensor;
+  /** (1 or P, L', D) states in place of negative prompts. */
+  readonly negativePromptEmbeds?: Tensor;
+  readonly negativePromptAttentionMask?: Tensor;
+  /** Whether prompts are cleaned of addresses, markup and the like as in training; if not, lower-cased and trimmed. Default true. */
+  readonly cleanCaption?: boolean;
+  /** Longest prompt in tokens, its end mark included. Default: what the pipeline was trained with, 120 or 300. */
+  readonly maxSequenceLength?: number;
+}
+
+/** Texts to encode, or ones that are encoded already. */
+export type TextSource = readonly string[] | EncodedText;
+
+/** The texts of a request. */
+export interface RequestTexts {
+  readonly count: number;
+  readonly positive: TextSource;
+  /** One for each of the positive ones. */
+  readonly negative: TextSource;
+  readonly cleanCaption: boolean;
+  readonly maxSequenceLength: number;
+}
+
+/** Whether texts are encoded already. */
+export const isEncoded = (source: TextSource): source is EncodedText => "hiddenStates" in source;
+
+/** Tokens of a prompt: T5's attention takes their square, 64 times. Released models have at most 300. */
+const MOST_TOKENS = 4096;
+
+/** Fills in what is left out. Throws on texts that don't go together. */
+export function resolveTexts(
+  prompt: string | readonly string[] | null,
+  options: PromptOptions,
+  defaultLength: number,
+): RequestTexts {
+  const { negativePrompt, cleanCaption = true, maxSequenceLength = defaultLength } = options;
+  if (typeof cleanCaption !== "boolean") throw expected("a boolean", "cleanCaption", cleanCaption);
+  checkCount("maxSequenceLength", maxSequenceLength);
+  if (maxSequenceLength > MOST_TOKENS)
+    throw expected(`at most ${MOST_TOKENS}`, "maxSequenceLength", maxSequenceLength);
+  const embeds = encodedText("promptEmbeds", options.promptEmbeds, options.promptAttentionMask);
+  if (embeds !== undefined && prompt !== null) {
+    throw expected("null (promptEmbeds are given)", "prompt", JSON.stringify(prompt));
+  }
+  const positive = embeds ?? checkTexts("prompt", typeof prompt === "string" ? [prompt] : prompt);
+  const count = isEncoded(positive) ? positive.hiddenStates.size(0) : positive.length;
+  const away = encodedText(
+    "negativePromptEmbeds",
+    options.negativePromptEmbeds,
+    options.negativePromptAttentionMask,
+  );
+  if (away !== undefined && negativePrompt !== undefined) {
+    const received = JSON.stringify(negativePrompt);
+    throw expected("nothing (negativePromptEmbeds are given)", "negativePrompt", received);
+  }
+  const texts = negativePrompt ?? "";
+  const negative =
+    away ??
+    checkTexts("negativePrompt", typeof texts === "string" ? repeated(texts, count) : texts);
+  const found = isEncoded(negative) ? negative.hiddenStates.size(0) : negative.length;
+  if (found !== count && !(isEncoded(negative) && found === 1)) {
+    const name = isEncoded(negative) ? "negativePromptEmbeds" : "negativePrompt";
+    throw expected(`${count} texts, one a prompt,`, name, found);
+  }
+  return { count, positive, negative, cleanCaption, maxSequenceLength };
+}
+
+const repeated = (text: string, count: number): string[] =>
+  Array.from({ length: count }, () => text);
+
+function encodedText(
+  name: string,
+  states: Tensor | undefined,
+  mask: Tensor | undefined,
+): EncodedText | undefined {
+  const maskName = name.replace(/Embeds$/, "AttentionMask");
+  if (states === undefined) {
+    if (mask === undefined) return undefined;
+    throw expected(`nothing without ${name}`, maskName, `[${mask.shape.join(", ")}]`);
+  }
+  const { shape } = states;
+  if (shape.length !== 3)
+    throw expected("a tensor [prompts, tokens, width]", name, `[${shape.join(", ")}]`);
+  const wanted = shape.slice(0, 2);
+  if (mask?.shape.join() !== wanted.join()) {
+    const received = mask === undefined ? "none" : `[${mask.shape.join(", ")}]`;
+    throw expected(`a mask [${wanted.join(", ")}]`, maskName, received);
+  }
+  return { hiddenStates: states, attentionMask: mask };
+}
+
+function checkTexts(name: string, texts: readonly string[] | null): readonly string[] {
+  const isList = Array.isArray(texts) && texts.length > 0;
+  if (!isList || texts.some((text) => typeof text !== "string")) {
+    throw expected("a text or a list of texts", name, JSON.stringify(texts));
+  }
+  return texts;
+}

@@ -1,0 +1,211 @@
+import { basename, join, resolve } from "node:path";
+import { resolveModel, type WantedFile } from "../../hub/index.ts";
+import {
+  AutoencoderKL,
+  AutoencoderTiny,
+  PixArtTransformer2DModel,
+  T5EncoderModel,
+} from "../../models/index.ts";
+import { pretrainedFiles, type QuantizedPretrainedOptions } from "../../models/pretrained.ts";
+import { Module } from "../../nn/index.ts";
+import { readSchedulerFile, schedulerFiles } from "../../schedulers/config/scheduler-file.ts";
+import {
+  completedForClass,
+  requireSchedulerName,
+  type Scheduler,
+  schedulerClassNames,
+  schedulerNamed,
+  schedulerOfClass,
+} from "../../schedulers/index.ts";
+import { T5Tokenizer } from "../../text/index.ts";
+import { tokenizerFiles } from "../../text/tokenizer/tokenizer-files.ts";
+import type { WeightsBaseName } from "../../weights/index.ts";
+import { componentClass, readModelIndex } from "../model-index.ts";
+import {
+  createPipeline,
+  type PixArtAlphaPipeline as Pipeline,
+  type PipelineKind,
+  type WeightsSource,
+  weightsSource,
+} from "../pixart-alpha.ts";
+import type { PixArtAlphaComponents } from "../pixart-alpha-stages.ts";
+import { StagedModel } from "../prompts/staged-model.ts";
+import { checkedPretrainedOptions } from "./pretrained-options.ts";
+import { weightsBytes, weightsHash } from "./weights-hash.ts";
+
+/** Components to use in place of a folder's own, and how to load the others. `quantize` is for all but the autoencoder. */
+export interface PixArtAlphaPretrainedOptions
+  extends Partial<Omit<PixArtAlphaComponents, "scheduler">>,
+    Omit<QuantizedPretrainedOptions, "subfolder"> {
+  /**
+   * In place of the folder's own: a sampler, or the name of one for {@link schedulerNamed}, which takes its noise schedule from the
+   * folder's `scheduler_config.json`. With a name the folder's own may be one that isn't known here.
+   */
+  readonly scheduler?: Scheduler | string | undefined;
+  /**
+   * Whether the text encoder stays in memory between calls. Otherwise it is loaded for each new prompt and freed before
+   * denoising. Default: only one whose files have less than 1 GiB stays.
+   */
+  readonly keepTextEncoder?: boolean;
+  /** Where a given transformer is from, for pictures' metadata. */
+  readonly source?: WeightsSource;
+}
+
+const alpha: PipelineKind = { className: "PixArtAlphaPipeline", maxSequenceLength: 120 };
+const sigma: PipelineKind = { className: "PixArtSigmaPipeline", maxSequenceLength: 300 };
+
+/** What every folder has; a controlnet is loaded by itself and given. */
+type FolderComponent = Exclude<keyof PixArtAlphaComponents, "controlnet">;
+
+const autoencoders = { AutoencoderKL, AutoencoderTiny } as const;
+
+/** The key of each component in the index and on disk, and the classes that may stand there. */
+const components: Readonly<
+  Record<FolderComponent, { readonly key: string; readonly classes: readonly string[] }>
+> = {
+  scheduler: { key: "scheduler", classes: schedulerClassNames },
+  textEncoder: { key: "text_encoder", classes: ["T5EncoderModel"] },
+  tokenizer: { key: "tokenizer", classes: ["T5Tokenizer", "T5TokenizerFast"] },
+  transformer: { key: "transformer", classes: ["PixArtTransformer2DModel", "Transformer2DModel"] },
+  vae: { key: "vae", classes: Object.keys(autoencoders) },
+};
+
+const KEPT_ENCODER_BYTES = 2 ** 30;
+
+/** The files of a pipeline in a repository, without those of components that the caller has. */
+function wantedFiles(options: PixArtAlphaPretrainedOptions): readonly WantedFile[] {
+  const model = (baseName: WeightsBaseName, subfolder: string): readonly WantedFile[] =>
+    pretrainedFiles(baseName, { subfolder, variant: options.variant });
+  const files: Record<FolderComponent, readonly WantedFile[]> = {
+    scheduler: schedulerFiles("scheduler"),
+    tokenizer: tokenizerFiles("tokenizer"),
+    textEncoder: model("model", "text_encoder"),
+    transformer: model("diffusion_pytorch_model", "transformer"),
+    vae: model("diffusion_pytorch_model", "vae"),
+  };
+  const own = Object.entries(files).filter(([name]) => isFromFolder(name, options));
+  return [{ names: ["model_index.json"] }, ...own.flatMap(([, wanted]) => wanted)];
+}
+
+/** Whether something of a component's folder is read. */
+const isFromFolder = (name: string, options: PixArtAlphaPretrainedOptions): boolean =>
+  !(name in options) || (name === "scheduler" && typeof options.scheduler !== "object");
+
+async function load(
+  folderOrName: string,
+  kinds: readonly PipelineKind[],
+  given: PixArtAlphaPretrainedOptions,
+): Promise<Pipeline> {
+  const { revision, ...options } = checkedPretrainedOptions(given);
+  if (typeof options.scheduler === "string") requireSchedulerName(options.scheduler);
+  const folder = await resolveModel(folderOrName, { revision, files: wantedFiles(options) });
+  const { variant } = options;
+  const own = Object.entries(components)
+    .filter(([name]) => !(name in options) || (name === "scheduler" && !options.scheduler))
+    .map(([, { key, classes }]) => [key, classes] as const);
+  const names = kinds.map(({ className }) => className);
+  const index = readModelIndex(folder, names, Object.fromEntries(own), {
+    scheduler: "pass --scheduler, or scheduler in code, to draw with another",
+  });
+  const kind = kinds.find(({ className }) => className === index.pipeline) ?? alpha;
+  const { quantize, ...asFloats } = options;
+  const scheduler = await schedulerOf(folder, index.components.scheduler, options);
+  const tokenizer =
+    options.tokenizer ?? (await T5Tokenizer.fromPretrained(folder, { subfolder: "tokenizer" }));
+  const loaded: Module[] = [];
+  const loading = async <M>(part: Promise<M>): Promise<M> => {
+    const model = await part;
+    if (model instanceof Module) loaded.push(model);
+    return model;
+  };
+  try {
+    const textEncoder =
+      options.textEncoder === undefined
+        ? await loading(textEncoderIn(folder, options))
+        : options.textEncoder;
+    const transformer =
+      options.transformer ??
+      (await loading(
+        PixArtTransformer2DModel.fromPretrained(folder, { ...options, subfolder: "transformer" }),
+      ));
+    const vaeClass = index.components.vae === "AutoencoderTiny" ? AutoencoderTiny : AutoencoderKL;
+    const vae =
+      options.vae ??
+      (await loading<AutoencoderKL | AutoencoderTiny>(
+        vaeClass.fromPretrained(folder, { ...asFloats, subfolder: "vae" }),
+      ));
+    const source =
+      options.transformer === undefined
+        ? weightsSource(basename(resolve(folderOrName)), () =>
+            weightsHash(join(folder, "transformer"), variant),
+          )
+        : options.source;
+    const { controlnet } = options;
+    const parts = { transformer, controlnet, vae, textEncoder, tokenizer, scheduler };
+    return createPipeline(parts, kind, source);
+  } catch (error) {
+    for (const model of loaded) model.dispose(); // a part that fails must not keep those before it
+    throw error;
+  }
+}
+
+/** The scheduler that is given, that a given name and the folder's noise schedule make, or the folder's own. */
+async function schedulerOf(
+  folder: string,
+  className: string | undefined,
+  { scheduler, onWarning = emitWarning }: PixArtAlphaPretrainedOptions,
+): Promise<Scheduler> {
+  if (typeof scheduler === "object") return scheduler;
+  const subfolder = "scheduler";
+  return readSchedulerFile(folder, { subfolder }, (json) => {
+    if (className !== undefined) {
+      const path = join(folder, subfolder, "scheduler_config.json");
+      return schedulerOfClass(className, json, (text) => onWarning(`${path}: ${text}`));
+    }
+    const own = componentClass(folder, "scheduler");
+    const isKnown = typeof own === "string" && schedulerClassNames.includes(own);
+    return schedulerNamed(scheduler ?? "", isKnown ? completedForClass(own, json) : json);
+  });
+}
+
+const emitWarning = (message: string): void => process.emitWarning(message);
+
+async function textEncoderIn(
+  folder: string,
+  { keepTextEncoder, ...options }: PixArtAlphaPretrainedOptions,
+): Promise<T5EncoderModel | StagedModel<T5EncoderModel>> {
+  // T5 overflows float16; in bfloat16 it has the range, and no more bytes.
+  const dtype = options.dtype === "float16" ? "bfloat16" : options.dtype;
+  const loadEncoder = (): Promise<T5EncoderModel> =>
+    T5EncoderModel.fromPretrained(folder, { ...options, dtype, subfolder: "text_encoder" });
+  const isSmall = weightsBytes(join(folder, "text_encoder"), "model") < KEPT_ENCODER_BYTES;
+  return (keepTextEncoder ?? isSmall) ? loadEncoder() : new StagedModel(loadEncoder);
+}
+
+interface PipelineMaker {
+  /** A pipeline of given components. `source` tells pictures' metadata where the transformer is from. */
+  create(components: PixArtAlphaComponents, source?: WeightsSource): Pipeline;
+  /**
+   * Loads a folder that diffusers or `savePretrained` wrote, or a name on the Hub. Throws BadFileError where it is no such pipeline or names
+   * classes that aren't known here.
+   */
+  fromPretrained(folderOrName: string, options?: PixArtAlphaPretrainedOptions): Promise<Pipeline>;
+}
+
+const makerOf = (kind: PipelineKind): PipelineMaker => ({
+  create: (parts, source) => createPipeline(parts, kind, source),
+  fromPretrained: (folder, options = {}) => load(folder, [kind], options),
+});
+
+/** PixArt-α: prompts of up to 120 tokens (diffusers `PixArtAlphaPipeline`; arXiv 2310.00426). */
+export const PixArtAlphaPipeline: PipelineMaker = makerOf(alpha);
+export type PixArtAlphaPipeline = Pipeline;
+
+/** PixArt-Σ: prompts of up to 300 tokens, and bins for 2048 px (diffusers `PixArtSigmaPipeline`; arXiv 2403.04692). */
+export const PixArtSigmaPipeline: PipelineMaker = makerOf(sigma);
+export type PixArtSigmaPipeline = Pipeline;
+
+/** Loads a folder of either kind, as its index says (diffusers `DiffusionPipeline`). */
+export const DiffusionPipeline: Pick<PipelineMaker, "fromPretrained"> = {
+  fromPretrained: (folder, options = {}) => load(folder, [alpha, sigma], options),
+};

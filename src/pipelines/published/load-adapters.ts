@@ -1,0 +1,104 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { CONFIG_FILE } from "../../models/adapters/config/config-file.ts";
+import { folderOf } from "../../models/adapters/files/load-adapter.ts";
+import { attachFile, componentsOf } from "../../models/adapters/files/load-lora-file.ts";
+import {
+  type Adapter,
+  type LoadLoraFileOptions,
+  loadAdapter,
+  loadLoraFile,
+  T5EncoderModel,
+} from "../../models/index.ts";
+import type { PixArtAlphaPipeline } from "../pixart-alpha.ts";
+import { StagedModel } from "../prompts/staged-model.ts";
+
+/** Where a folder of the transformer's adapter has the one of the text encoder that belongs to it. */
+export const TEXT_ENCODER_ADAPTER = "text_encoder";
+
+/** What diffusers calls a LoRA in a folder. */
+const DIFFUSERS_FILES = ["pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin"];
+
+/** How {@link loadAdapters} takes an adapter. */
+export type LoadAdaptersOptions = Omit<LoadLoraFileOptions, "trainable">;
+
+/** How an adapter comes onto one model. */
+type Load<M> = (model: M) => Promise<Adapter>;
+
+/** How the parts of an adapter come onto the models of a pipeline. */
+interface Parts {
+  readonly transformer: Load<PixArtAlphaPipeline["transformer"]> | undefined;
+  readonly textEncoder: Load<T5EncoderModel> | undefined;
+  /** Where the text encoder's is. */
+  readonly textPlace: string;
+}
+
+/**
+ * Puts an adapter on a pipeline: a folder of PEFT on the transformer and, where it has one in `text_encoder`, another on the
+ * text encoder; or a file, or a folder of diffusers' with one, each of whose tensors goes where its key says. Throws as
+ * `loadAdapter()` and `loadLoraFile()` do, for a text encoder that is loaded for each use when it is loaded next; and where
+ * there is an adapter of a text encoder but none to put it on.
+ */
+export async function loadAdapters(
+  pipe: PixArtAlphaPipeline,
+  place: string,
+  options: LoadAdaptersOptions = {},
+): Promise<void> {
+  const parts = partsOf(place, options);
+  const { textEncoder } = pipe;
+  if (
+    parts.textEncoder !== undefined &&
+    !(textEncoder instanceof T5EncoderModel || textEncoder instanceof StagedModel)
+  ) {
+    throw new Error(
+      `Expected a text encoder for the adapter in ${parts.textPlace} but received ${textEncoder === null ? "none" : "encoded prompts"}, which were made without it`,
+    );
+  }
+  const onTransformer = await parts.transformer?.(pipe.transformer);
+  if (parts.textEncoder === undefined) return;
+  if (textEncoder instanceof T5EncoderModel) {
+    try {
+      await parts.textEncoder(textEncoder);
+    } catch (error) {
+      onTransformer?.remove(); // both or none
+      throw error;
+    }
+  }
+  if (textEncoder instanceof StagedModel) textEncoder.change(parts.textEncoder);
+}
+
+function partsOf(place: string, options: LoadAdaptersOptions): Parts {
+  const isFile = statSync(place, { throwIfNoEntry: false })?.isFile() ?? false;
+  const folder = isFile ? folderOf(place) : place;
+  if (folder === undefined) return partsOfFile(place, options);
+  if (!existsSync(join(folder, CONFIG_FILE))) {
+    const file = DIFFUSERS_FILES.map((name) => join(folder, name)).find(existsSync);
+    if (file !== undefined) return partsOfFile(file, options);
+  }
+  const textFolder = join(folder, TEXT_ENCODER_ADAPTER);
+  return {
+    transformer: (model) =>
+      isFile ? loadLoraFile(model, place, options) : model.loadAdapter(place, options),
+    textEncoder: existsSync(join(textFolder, CONFIG_FILE))
+      ? (model) => loadAdapter(model, textFolder, options)
+      : undefined,
+    textPlace: textFolder,
+  };
+}
+
+function partsOfFile(path: string, options: LoadAdaptersOptions): Parts {
+  const components = componentsOf(path) ?? new Set([undefined]);
+  const isForText = components.has("text_encoder");
+  const isForTransformer = !isForText || components.size > 1;
+  const { onWarning = (message: string) => process.emitWarning(message) } = options;
+  return {
+    transformer: isForTransformer
+      ? async (model) => attachFile(model, path, { ...options, onWarning }).adapter
+      : undefined,
+    textEncoder: isForText
+      ? async (model) =>
+          attachFile(model, path, { ...options, onWarning, only: "text_encoder" }).adapter
+      : undefined,
+    textPlace: path,
+  };
+}

@@ -1,0 +1,139 @@
+import type { Tensor } from "../../torch/index.ts";
+import type { ConfigObject } from "../../weights/index.ts";
+import { writeFields } from "../config/config-fields.ts";
+import { MOST_TIMESTEPS } from "../config/most-timesteps.ts";
+import { writeSchedulerFile } from "../config/scheduler-file.ts";
+import { tooManySteps } from "../noise/timestep-spacing.ts";
+import type {
+  CustomSigmas,
+  CustomTimesteps,
+  Scheduler,
+  SchedulerStep,
+  SchedulerStepOptions,
+} from "./scheduler.ts";
+import { StepPosition } from "./step-position.ts";
+
+/** What all samplers share: the config and its file, and the order of the steps. */
+export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps: number }>
+  implements Scheduler
+{
+  abstract readonly className: string;
+  readonly config: Config;
+  readonly usesLearnedVariance: boolean = false;
+  readonly order: number = 1;
+  readonly endsAtOriginal: boolean = true;
+  protected readonly position: StepPosition = new StepPosition();
+
+  constructor(config: Config) {
+    this.config = config;
+  }
+
+  abstract step(
+    modelOutput: Tensor,
+    timestep: number,
+    sample: Tensor,
+    options?: SchedulerStepOptions,
+  ): SchedulerStep;
+
+  abstract addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor;
+
+  abstract clone(): Scheduler;
+
+  /** Plans `count` steps, checked to be a positive integer. */
+  protected abstract planCount(count: number): void;
+
+  /** Plans given steps, checked to be descending timesteps. */
+  protected planTimesteps(timesteps: readonly number[]): void {
+    this.refuseTimesteps(timesteps);
+  }
+
+  /** Throws: this sampler chooses its timesteps. */
+  protected refuseTimesteps(timesteps: readonly number[]): never {
+    throw new Error(
+      `Expected a number of steps for ${this.className}, which takes no timesteps of one's own, but received [${timesteps}]`,
+    );
+  }
+
+  /** Plans steps at given noise levels, checked to be descending. */
+  protected planSigmas(sigmas: readonly number[]): void {
+    throw new Error(
+      `Expected a number of steps for ${this.className}, which takes no noise levels of one's own, but received [${sigmas}]`,
+    );
+  }
+
+  /** Frees what earlier steps left behind. */
+  protected forget(): void {}
+
+  get samplerName(): string {
+    return this.className;
+  }
+
+  get timesteps(): readonly number[] {
+    return this.position.timesteps;
+  }
+
+  get initNoiseSigma(): number {
+    return 1;
+  }
+
+  setTimesteps(plan: number | CustomTimesteps | CustomSigmas): void {
+    this.forget();
+    if (typeof plan === "number") {
+      if (!Number.isInteger(plan) || plan < 1) {
+        throw new Error(
+          `Expected a positive integer for number of inference steps but received ${plan}`,
+        );
+      }
+      if (plan > MOST_TIMESTEPS) throw tooManySteps(MOST_TIMESTEPS, plan);
+      this.planCount(plan);
+    } else if ("sigmas" in plan) {
+      if (plan.sigmas.length > MOST_TIMESTEPS)
+        throw tooManySteps(MOST_TIMESTEPS, plan.sigmas.length);
+      requireSigmas(plan.sigmas);
+      this.planSigmas(plan.sigmas);
+    } else {
+      if (plan.timesteps.length > MOST_TIMESTEPS)
+        throw tooManySteps(MOST_TIMESTEPS, plan.timesteps.length);
+      requireTimesteps(plan.timesteps, this.config.numTrainTimesteps - 1);
+      this.planTimesteps(plan.timesteps);
+    }
+  }
+
+  scaleModelInput(sample: Tensor, _timestep: number): Tensor {
+    return sample;
+  }
+
+  toConfig(): ConfigObject {
+    return { _class_name: this.className, ...writeFields(this.config) };
+  }
+
+  async savePretrained(folder: string): Promise<void> {
+    await writeSchedulerFile(folder, this.toConfig());
+  }
+
+  /** Frees what earlier steps left behind and goes back to before the first. */
+  [Symbol.dispose](): void {
+    this.forget();
+    this.position.rewind();
+  }
+}
+
+/** Throws unless timesteps descend from at most `last` to 0. */
+function requireTimesteps(timesteps: readonly number[], last: number): void {
+  const isDescending = timesteps.every(
+    (t, i) => t >= 0 && t <= last && t < (timesteps[i - 1] ?? Number.POSITIVE_INFINITY),
+  );
+  if (timesteps.length > 0 && isDescending) return;
+  throw new RangeError(
+    `Expected descending numbers from ${last} to 0 for timesteps but received [${timesteps}]`,
+  );
+}
+
+/** Throws unless noise levels do not rise and end at 0 or above. */
+function requireSigmas(sigmas: readonly number[]): void {
+  const isFalling = sigmas.every((s, i) => s >= 0 && s <= (sigmas[i - 1] ?? Number.MAX_VALUE));
+  if (sigmas.length > 0 && isFalling) return;
+  throw new RangeError(
+    `Expected numbers above or at 0 that do not rise for sigmas but received [${sigmas}]`,
+  );
+}

@@ -1,0 +1,110 @@
+import { quote } from "../../files/reading/errors.ts";
+import type { ConfigObject } from "../../weights/index.ts";
+import { listed } from "../../weights/listed.ts";
+import { foreignFields } from "./foreign-fields.ts";
+
+/** The fields of a `scheduler_config.json`, as JSON holds them: snake_case, with `_class_name` in files. */
+export type SchedulerJson = Readonly<Record<string, unknown>>;
+
+/** One field of a config: its value where the file is silent, and which values can be honoured. */
+export interface Field {
+  readonly initial: unknown;
+  readonly expected: string;
+  readonly accepts: (value: unknown) => boolean;
+  /** What other samplers' values mean here. */
+  readonly meanings?: ReadonlyMap<unknown, unknown>;
+}
+
+/** A field for each name in a config. */
+export type Fields<Config> = Readonly<Record<keyof Config, Field>>;
+
+/** One of a few values, the default first. */
+export const oneOf = (initial: unknown, ...others: unknown[]): Field => ({
+  initial,
+  expected: [initial, ...others].map((value) => JSON.stringify(value)).join(" or "),
+  accepts: (value) => value === initial || others.includes(value),
+});
+
+/** null, the default, or what `field` accepts. */
+export const optional = (field: Field): Field => ({
+  initial: null,
+  expected: `null or ${field.expected}`,
+  accepts: (value) => value === null || field.accepts(value),
+});
+
+/** `field`, which also takes the values of other samplers in `others`, as that value of its own which diffusers takes for them. */
+export const orMeaning = (field: Field, value: unknown, ...others: unknown[]): Field => ({
+  ...field,
+  meanings: new Map(others.map((other) => [other, value])),
+});
+
+/** A number, of a kind where `test` is given. */
+export const number = (
+  initial: number,
+  expected = "a number",
+  test: (value: number) => boolean = () => true,
+): Field => ({
+  initial,
+  expected,
+  accepts: (value) => typeof value === "number" && test(value),
+});
+
+/** A finite number above 0. */
+export const positive = (initial: number): Field =>
+  number(initial, "a positive number", (value) => value > 0 && Number.isFinite(value));
+
+/** true or false. */
+export const flag = (initial: boolean): Field => oneOf(initial, !initial);
+
+const snakeCase = (name: string): string =>
+  name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/**
+ * Reads the snake_case fields of a scheduler file; absent ones take diffusers' defaults, keys of other schedulers are
+ * passed over and those of none with a warning, as diffusers does. Throws on a value that this scheduler can't honour.
+ *
+ * A file written for another class (its `_class_name` says so) may lack a field, or use its name for something else. Where
+ * it does, the field has its value in `foreign`, if it is there.
+ */
+export function readFields<Config extends object>(
+  json: SchedulerJson,
+  className: string,
+  fields: Fields<Config>,
+  foreign: Partial<Config> = {},
+): Config {
+  warnOfUnknown(json, className, fields);
+  const isForeign = typeof json._class_name === "string" && json._class_name !== className;
+  const entries = Object.entries<Field>(fields).map(([name, field]) => {
+    const key = snakeCase(name);
+    const given = key in json ? json[key] : field.initial;
+    const isMeant = key in json && field.accepts(given);
+    if (isForeign && name in foreign && !isMeant) return [name, foreign[name as keyof Config]];
+    const value = field.meanings?.has(given) ? field.meanings.get(given) : given;
+    if (!field.accepts(value)) {
+      throw new Error(`Expected ${field.expected} for ${key} but received ${quote(value)}`);
+    }
+    return [name, value];
+  });
+  return Object.fromEntries(entries) as Config;
+}
+
+/** The fields of a file that neither a sampler with the fields `own` nor any other has: slips in names, most likely. */
+export function unknownFields(json: SchedulerJson, own: readonly string[]): string[] {
+  const isKnown = (key: string): boolean => own.includes(key) || foreignFields.has(key);
+  return Object.keys(json).filter((key) => !key.startsWith("_") && !isKnown(key));
+}
+
+function warnOfUnknown(json: SchedulerJson, className: string, fields: object): void {
+  const unknown = unknownFields(json, Object.keys(fields).map(snakeCase));
+  if (unknown.length === 0) return;
+  process.emitWarning(
+    `${className} has no ${listed(unknown)}: passed over; look for a slip in the name in scheduler_config.json`,
+  );
+}
+
+/** The snake_case form of a config, as `scheduler_config.json` holds it. */
+export function writeFields(config: object): ConfigObject {
+  return Object.fromEntries(
+    Object.entries(config).map(([name, value]) => [snakeCase(name), value]),
+  );
+}

@@ -1,0 +1,41 @@
+import { join, posix } from "node:path";
+import { makeFolder } from "../../files/make-folder.ts";
+import { resolveModel, type WantedFile } from "../../hub/index.ts";
+import { type ConfigObject, readConfig, writeConfig } from "../../weights/index.ts";
+
+const FILE = "scheduler_config.json";
+
+export interface SchedulerFolderOptions {
+  /** The folder inside the folder; a pipeline's is "scheduler". */
+  readonly subfolder?: string;
+  /** Of a scheduler on the Hub: a branch, a tag or a commit; `main` if left out. */
+  readonly revision?: string | undefined;
+}
+
+/** The files of a scheduler in a repository. */
+export const schedulerFiles = (subfolder = ""): readonly WantedFile[] => [
+  { names: [posix.join(subfolder, FILE)] },
+];
+
+/** Builds what the `scheduler_config.json` of a folder or a name on the Hub describes. Errors name the file. */
+export async function readSchedulerFile<Built>(
+  folderOrName: string,
+  { subfolder = "", revision }: SchedulerFolderOptions,
+  build: (json: ConfigObject) => Built,
+): Promise<Built> {
+  const wanted = { revision, files: schedulerFiles(subfolder) };
+  const folder = await resolveModel(folderOrName, wanted);
+  const path = join(folder, subfolder, FILE);
+  const json = readConfig(path);
+  try {
+    return build(json);
+  } catch (cause) {
+    throw new Error(`${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}
+
+/** Writes `scheduler_config.json` into `folder`, which is made where it is missing. */
+export async function writeSchedulerFile(folder: string, config: ConfigObject): Promise<void> {
+  await makeFolder(folder);
+  await writeConfig(join(folder, FILE), config);
+}

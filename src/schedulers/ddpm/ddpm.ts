@@ -1,0 +1,172 @@
+import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
+import { TrainedScheduler } from "../base/trained-scheduler.ts";
+import {
+  type ClippingConfig,
+  clippingFields,
+  type PredictionType,
+  predictionField,
+  type ScheduleConfig,
+  type SpacingConfig,
+  scheduleFields,
+  spacingFields,
+  type ThresholdingConfig,
+  thresholdingFields,
+  type ZeroSnrConfig,
+  zeroSnrFields,
+} from "../config/common-fields.ts";
+import {
+  type Fields,
+  oneOf,
+  orMeaning,
+  readFields,
+  type SchedulerJson,
+} from "../config/config-fields.ts";
+import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { exp32, f32, log32, sqrt32 } from "../noise/arithmetic.ts";
+import { drawNoise } from "../noise/draw-noise.ts";
+import { restrictOriginal } from "../noise/dynamic-threshold.ts";
+import { deviationBetween, learnedParts } from "../noise/learned-variance.ts";
+import { levelOfSignal } from "../noise/noise-level.ts";
+import { predictOriginal } from "../noise/prediction.ts";
+import { spaceIntegers } from "../noise/timestep-spacing.ts";
+
+/** The fields of diffusers' `DDPMScheduler`, in camelCase. */
+export interface DDPMConfig
+  extends ScheduleConfig,
+    SpacingConfig,
+    ThresholdingConfig,
+    ClippingConfig,
+    ZeroSnrConfig {
+  readonly predictionType: PredictionType;
+  /** Deviation of the noise: by the lower or the upper bound of the variance, or as the model predicts it in further channels. */
+  readonly varianceType:
+    | "fixed_small"
+    | "fixed_small_log"
+    | "fixed_large"
+    | "learned"
+    | "learned_range";
+}
+
+export const ddpmFields: Fields<DDPMConfig> = {
+  ...scheduleFields,
+  betaSchedule: oneOf("linear", "scaled_linear", "squaredcos_cap_v2", "laplace", "sigmoid"),
+  varianceType: orMeaning(
+    oneOf("fixed_small", "fixed_small_log", "fixed_large", "learned", "learned_range"),
+    "fixed_small",
+    null,
+  ),
+  ...clippingFields,
+  predictionType: predictionField,
+  ...thresholdingFields,
+  ...spacingFields,
+  timestepSpacing: oneOf("leading", "linspace", "trailing"),
+  ...zeroSnrFields,
+};
+
+const NAME = "DDPMScheduler";
+
+/** Ancestral sampling (Ho et al. 2020, arXiv 2006.11239), with the configuration file and the float32 arithmetic of diffusers' class. */
+export class DDPMScheduler extends TrainedScheduler<DDPMConfig> {
+  override readonly className = NAME;
+  override readonly usesLearnedVariance: boolean = this.config.varianceType.startsWith("learned");
+
+  /**
+   * Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. x0 is clipped to ±1
+   * by default, but not where the file is another sampler's that knows no clipping, as PixArt's is: latents lie outside ±1.
+   */
+  static fromConfig(json: SchedulerJson = {}): DDPMScheduler {
+    const foreign = { clipSample: false, varianceType: "fixed_small" } as const;
+    return new DDPMScheduler(readFields<DDPMConfig>(json, NAME, ddpmFields, foreign));
+  }
+
+  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
+  static async fromPretrained(
+    folder: string,
+    options: SchedulerFolderOptions = {},
+  ): Promise<DDPMScheduler> {
+    return readSchedulerFile(folder, options, DDPMScheduler.fromConfig);
+  }
+
+  override clone(): DDPMScheduler {
+    return new DDPMScheduler(this.config);
+  }
+
+  protected override planCount(count: number): void {
+    this.position.plan(spaceIntegers(count, this.config));
+  }
+
+  protected override planTimesteps(timesteps: readonly number[]): void {
+    this.planTrained(timesteps);
+  }
+
+  override step(
+    modelOutput: Tensor,
+    timestep: number,
+    sample: Tensor,
+    { generator }: SchedulerStepOptions = {},
+  ): SchedulerStep {
+    const isPlanned = this.timesteps.length > 0;
+    const index = isPlanned ? this.position.indexOf(timestep) : 0;
+    const { acp } = this.schedule.at(timestep);
+    // Without a plan every training timestep is one.
+    const target = isPlanned ? (this.timesteps[index + 1] ?? -1) : timestep - 1;
+    const acpTarget = target < 0 ? 1 : this.schedule.at(target).acp;
+    const [rest, restTarget] = [f32(1 - acp), f32(1 - acpTarget)];
+    const alpha = f32(acp / acpTarget);
+    const beta = f32(1 - alpha);
+    const bounds = {
+      least: Math.max(f32(f32(restTarget / rest) * beta), f32(1e-20)),
+      largest: beta,
+    };
+    const result = torch.tidy(() => {
+      const [output, variance] = this.#parts(modelOutput, sample);
+      const predOriginalSample = this.predictOriginal(output, timestep, sample);
+      const mean = predOriginalSample
+        .mul(f32(f32(sqrt32(acpTarget) * beta) / rest))
+        .add(sample.mul(f32(f32(sqrt32(alpha) * restTarget) / rest)));
+      if (timestep === 0) return { prevSample: mean, predOriginalSample };
+      const noise = drawNoise(output, generator);
+      return { prevSample: mean.add(this.#scaled(noise, variance, bounds)), predOriginalSample };
+    });
+    if (isPlanned) this.position.advance(index);
+    return result;
+  }
+
+  /** What the model predicts of the mean, and of the variance. */
+  #parts(modelOutput: Tensor, sample: Tensor): readonly [mean: Tensor, variance: Tensor] {
+    if (!this.usesLearnedVariance) return [modelOutput, modelOutput];
+    return learnedParts(modelOutput, sample.size(1));
+  }
+
+  /** `noise` with the deviation of the step, whose variance is between `least` and `largest`. */
+  #scaled(
+    noise: Tensor,
+    variance: Tensor,
+    { least, largest }: { readonly least: number; readonly largest: number },
+  ): Tensor {
+    switch (this.config.varianceType) {
+      case "fixed_small":
+        return noise.mul(sqrt32(least));
+      case "fixed_small_log":
+        return noise.mul(exp32(f32(0.5 * log32(least))));
+      case "fixed_large":
+        return noise.mul(sqrt32(largest));
+      case "learned":
+        return noise.mul(variance.sqrt());
+      case "learned_range":
+        return noise.mul(deviationBetween(variance, log32(least), log32(largest)));
+    }
+  }
+
+  /** x0 at `timestep`, clipped where the config says so. */
+  protected predictOriginal(modelOutput: Tensor, timestep: number, sample: Tensor): Tensor {
+    const { predictionType } = this.config;
+    const level = levelOfSignal(this.schedule.at(timestep).acp);
+    return restrictOriginal(
+      predictOriginal(predictionType, modelOutput, sample, level),
+      this.config,
+    );
+  }
+}

@@ -1,0 +1,155 @@
+import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
+import { TrainedScheduler } from "../base/trained-scheduler.ts";
+import {
+  type ClippingConfig,
+  clippingFields,
+  type PredictionType,
+  predictionField,
+  type ScheduleConfig,
+  type SpacingConfig,
+  scheduleFields,
+  spacingFields,
+  type ThresholdingConfig,
+  thresholdingFields,
+  type ZeroSnrConfig,
+  zeroSnrFields,
+} from "../config/common-fields.ts";
+import {
+  type Fields,
+  flag,
+  number,
+  oneOf,
+  positive,
+  readFields,
+  type SchedulerJson,
+} from "../config/config-fields.ts";
+import { MOST_TIMESTEPS } from "../config/most-timesteps.ts";
+import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { f32, sqrt32 } from "../noise/arithmetic.ts";
+import { drawNoise } from "../noise/draw-noise.ts";
+import { restrictOriginal } from "../noise/dynamic-threshold.ts";
+import { levelOfSignal } from "../noise/noise-level.ts";
+import { predictOriginal } from "../noise/prediction.ts";
+import { spaceDistilled } from "../noise/timestep-spacing.ts";
+
+/** The fields of diffusers' `LCMScheduler`, in camelCase. */
+export interface LCMConfig
+  extends ScheduleConfig,
+    SpacingConfig,
+    ThresholdingConfig,
+    ClippingConfig,
+    ZeroSnrConfig {
+  /** Steps of the solver that the model was distilled from. */
+  readonly originalInferenceSteps: number;
+  readonly setAlphaToOne: boolean;
+  readonly predictionType: PredictionType;
+  /** How steeply the output turns from the sample to the prediction with the timestep. */
+  readonly timestepScaling: number;
+}
+
+/** The fields of samplers from consistency models, which diffusers' `TCDScheduler` shares. */
+export const lcmFields: Fields<LCMConfig> = {
+  ...scheduleFields,
+  betaStart: positive(0.00085),
+  betaEnd: positive(0.012),
+  betaSchedule: oneOf("scaled_linear", "linear", "squaredcos_cap_v2"),
+  originalInferenceSteps: number(
+    50,
+    `an integer from 1 to ${MOST_TIMESTEPS}`,
+    (n) => Number.isInteger(n) && n > 0 && n <= MOST_TIMESTEPS,
+  ),
+  ...clippingFields,
+  clipSample: flag(false),
+  setAlphaToOne: flag(true),
+  ...spacingFields,
+  predictionType: predictionField,
+  ...thresholdingFields,
+  timestepSpacing: oneOf("leading", "linspace", "trailing"),
+  timestepScaling: positive(10),
+  ...zeroSnrFields,
+};
+
+const NAME = "LCMScheduler";
+/** Of the data, as the boundary condition of consistency models takes it (Luo et al. 2023, arXiv 2310.04378). */
+const DEVIATION_SQUARED = 0.25;
+
+/**
+ * Sampling from latent consistency models, which PixArt-δ is: predict x0, add noise again for the next timestep. With the
+ * configuration file and the float32 arithmetic of diffusers' class.
+ */
+export class LCMScheduler extends TrainedScheduler<LCMConfig> {
+  override readonly className = NAME;
+
+  constructor(config: LCMConfig) {
+    super(config);
+    requireDistilled(config);
+  }
+
+  /**
+   * Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults, of which the noise
+   * schedule is Stable Diffusion's and not PixArt's.
+   */
+  static fromConfig(json: SchedulerJson = {}): LCMScheduler {
+    return new LCMScheduler(readFields<LCMConfig>(json, NAME, lcmFields));
+  }
+
+  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
+  static async fromPretrained(
+    folder: string,
+    options: SchedulerFolderOptions = {},
+  ): Promise<LCMScheduler> {
+    return readSchedulerFile(folder, options, LCMScheduler.fromConfig);
+  }
+
+  override clone(): LCMScheduler {
+    return new LCMScheduler(this.config);
+  }
+
+  protected override planCount(count: number): void {
+    const { originalInferenceSteps, numTrainTimesteps } = this.config;
+    this.position.plan(spaceDistilled(count, originalInferenceSteps, numTrainTimesteps));
+  }
+
+  protected override planTimesteps(timesteps: readonly number[]): void {
+    this.planTrained(timesteps);
+  }
+
+  /** One step; `predOriginalSample` is x0 after the boundary condition, which diffusers calls `denoised`. */
+  override step(
+    modelOutput: Tensor,
+    timestep: number,
+    sample: Tensor,
+    { generator }: SchedulerStepOptions = {},
+  ): SchedulerStep {
+    const index = this.position.indexOf(timestep);
+    const { predictionType, timestepScaling } = this.config;
+    const target = this.timesteps[index + 1];
+    const scaled = f32(timestep * f32(timestepScaling));
+    const total = f32(f32(scaled * scaled) + DEVIATION_SQUARED);
+    const result = torch.tidy(() => {
+      const level = levelOfSignal(this.schedule.at(timestep).acp);
+      const original = predictOriginal(predictionType, modelOutput, sample, level);
+      const kept = restrictOriginal(original, this.config);
+      const denoised = kept
+        .mul(f32(scaled / sqrt32(total)))
+        .add(sample.mul(f32(DEVIATION_SQUARED / total)));
+      if (target === undefined) return { prevSample: denoised, predOriginalSample: denoised };
+      const { alpha, spread } = levelOfSignal(this.schedule.at(target).acp);
+      const noise = drawNoise(modelOutput, generator, denoised.dtype);
+      const prevSample = denoised.mul(alpha).add(noise.mul(spread));
+      return { prevSample, predOriginalSample: denoised };
+    });
+    this.position.advance(index);
+    return result;
+  }
+}
+
+/** Throws where a model was distilled from more steps than there are. */
+export function requireDistilled(config: LCMConfig): void {
+  if (config.originalInferenceSteps <= config.numTrainTimesteps) return;
+  throw new RangeError(
+    `Expected at most ${config.numTrainTimesteps} (num_train_timesteps) for original_inference_steps but received ${config.originalInferenceSteps}`,
+  );
+}

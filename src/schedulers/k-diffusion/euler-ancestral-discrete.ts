@@ -1,0 +1,86 @@
+import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
+import {
+  scheduleFields,
+  spacingFields,
+  type ZeroSnrConfig,
+  zeroSnrFields,
+} from "../config/common-fields.ts";
+import { type Fields, oneOf, readFields, type SchedulerJson } from "../config/config-fields.ts";
+import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { f32 } from "../noise/arithmetic.ts";
+import { drawNoise } from "../noise/draw-noise.ts";
+import { predictOriginalFromSigma } from "../noise/prediction.ts";
+import type { SigmaPlan } from "../noise/sigma-spacing.ts";
+import { ancestralStep } from "./ancestral-step.ts";
+import { type SigmaConfig, SigmaScheduler } from "./sigma-scheduler.ts";
+
+/** The fields of diffusers' `EulerAncestralDiscreteScheduler`, in camelCase. */
+export interface EulerAncestralDiscreteConfig extends SigmaConfig, ZeroSnrConfig {
+  readonly predictionType: "epsilon" | "v_prediction";
+}
+
+const fields: Fields<EulerAncestralDiscreteConfig> = {
+  ...scheduleFields,
+  predictionType: oneOf("epsilon", "v_prediction"),
+  ...spacingFields,
+  ...zeroSnrFields,
+};
+
+const NAME = "EulerAncestralDiscreteScheduler";
+
+/** Euler's method that goes further down than it should and adds noise anew, with the configuration file and the float32 arithmetic of diffusers' class. */
+export class EulerAncestralDiscreteScheduler extends SigmaScheduler<EulerAncestralDiscreteConfig> {
+  override readonly className = NAME;
+  protected override readonly respacing = undefined;
+
+  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
+  static fromConfig(json: SchedulerJson = {}): EulerAncestralDiscreteScheduler {
+    const config = readFields<EulerAncestralDiscreteConfig>(json, NAME, fields);
+    return new EulerAncestralDiscreteScheduler(config);
+  }
+
+  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
+  static async fromPretrained(
+    folder: string,
+    options: SchedulerFolderOptions = {},
+  ): Promise<EulerAncestralDiscreteScheduler> {
+    return readSchedulerFile(folder, options, EulerAncestralDiscreteScheduler.fromConfig);
+  }
+
+  override clone(): EulerAncestralDiscreteScheduler {
+    return new EulerAncestralDiscreteScheduler(this.config);
+  }
+
+  protected override start({ timesteps, sigmas }: SigmaPlan): void {
+    this.setPlan(timesteps, [...sigmas, 0]);
+  }
+
+  override step(
+    modelOutput: Tensor,
+    timestep: number,
+    sample: Tensor,
+    { generator }: SchedulerStepOptions = {},
+  ): SchedulerStep {
+    const index = this.position.indexOf(timestep);
+    const [sigma, target] = [this.sigmaAt(index), this.sigmaAt(index + 1)];
+    const { down, up } = ancestralStep(sigma, target);
+    const result = torch.tidy(() => {
+      const x = sample.float();
+      const predOriginalSample = predictOriginalFromSigma(
+        this.config.predictionType,
+        modelOutput,
+        x,
+        sigma,
+      );
+      const derivative = x.sub(predOriginalSample).div(sigma);
+      const prevSample = x
+        .add(derivative.mul(f32(down - sigma)))
+        .add(drawNoise(modelOutput, generator).mul(up));
+      return { prevSample: prevSample.to({ dtype: modelOutput.dtype }), predOriginalSample };
+    });
+    this.position.advance(index);
+    return result;
+  }
+}

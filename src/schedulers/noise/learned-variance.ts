@@ -1,0 +1,29 @@
+import type { Tensor } from "../../torch/index.ts";
+
+/** What a model that predicts the variance says of the mean (B, C, …) and of the variance (B, C, …); throws unless it has 2·C channels. */
+export function learnedParts(
+  modelOutput: Tensor,
+  channels: number,
+): readonly [mean: Tensor, variance: Tensor] {
+  requireChannels(modelOutput, 2 * channels, "with");
+  return [modelOutput.narrow(1, 0, channels), modelOutput.narrow(1, channels, channels)];
+}
+
+/** Throws unless a model's output has as many channels. */
+export function requireChannels(
+  output: Tensor,
+  wanted: number,
+  variance: "with" | "without",
+): void {
+  if (output.size(1) === wanted) return;
+  throw new RangeError(
+    `Expected ${wanted} channels (${variance} the variance, as variance_type says) for model output but received ${output.size(1)}`,
+  );
+}
+
+/** The deviation where `share`, from -1 to 1, says where ln of the variance lies between two bounds (Nichol and Dhariwal 2021, eq. 15). */
+export function deviationBetween(share: Tensor, smallest: number, largest: number): Tensor {
+  const part = share.add(1).div(2);
+  const logarithm = part.mul(largest).add(part.neg().add(1).mul(smallest));
+  return logarithm.mul(0.5).exp();
+}

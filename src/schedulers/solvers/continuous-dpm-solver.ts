@@ -1,0 +1,168 @@
+import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import type { SchedulerStep } from "../base/scheduler.ts";
+import { TensorHistory } from "../base/tensor-history.ts";
+import { TrainedScheduler } from "../base/trained-scheduler.ts";
+import {
+  type PredictionType,
+  predictionField,
+  type ScheduleConfig,
+  scheduleFields,
+} from "../config/common-fields.ts";
+import {
+  type Fields,
+  flag,
+  oneOf,
+  readFields,
+  type SchedulerJson,
+} from "../config/config-fields.ts";
+import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { float64 } from "../noise/arithmetic.ts";
+import { columnOf } from "../noise/column.ts";
+import type { LogNoiseLevel } from "../noise/noise-level.ts";
+import { NoiseSchedule } from "../noise/noise-schedule.ts";
+import { predictOriginal } from "../noise/prediction.ts";
+import { type DPMSolverLevels, dpmSolverUpdate } from "./dpm-solver-update.ts";
+
+/** The settings of the paper's DPM-Solver++. */
+export interface ContinuousDPMSolverConfig extends ScheduleConfig {
+  readonly betaSchedule: "linear";
+  readonly trainedBetas: null;
+  readonly solverOrder: 1 | 2 | 3;
+  readonly predictionType: PredictionType;
+  readonly lowerOrderFinal: boolean;
+}
+
+const fields: Fields<ContinuousDPMSolverConfig> = {
+  ...scheduleFields,
+  betaSchedule: oneOf("linear"),
+  trainedBetas: oneOf(null),
+  solverOrder: oneOf(2, 1, 3),
+  predictionType: predictionField,
+  lowerOrderFinal: flag(true),
+};
+
+const NAME = "ContinuousDPMSolverScheduler";
+
+/** λ below which the schedule is cut off, as unstable. */
+const LEAST_LAMBDA = -5.1;
+
+/**
+ * DPM-Solver++ as the paper's code runs it (PixArt-alpha, diffusion/model/dpm_solver.py): times are continuous and evenly
+ * spaced, so timesteps are fractional, and the way ends at the least noisy timestep instead of at no noise. Scalars are
+ * float64. diffusers has no class of this name; 20 steps are the paper's.
+ */
+export class ContinuousDPMSolverScheduler extends TrainedScheduler<ContinuousDPMSolverConfig> {
+  override readonly className = NAME;
+  override readonly endsAtOriginal = false;
+  /** ln α at the timesteps that count. */
+  readonly #logAlphas: readonly number[];
+  #levels: readonly LogNoiseLevel[] = [];
+  readonly #history: TensorHistory;
+
+  constructor(config: ContinuousDPMSolverConfig) {
+    super(config);
+    const { alphasCumprod } = NoiseSchedule.linear(config);
+    this.#logAlphas = Array.from(alphasCumprod, (acp) => 0.5 * Math.log(acp)).filter(
+      (logAlpha) => levelOf(logAlpha).lambda >= LEAST_LAMBDA,
+    );
+    this.#history = new TensorHistory(config.solverOrder - 1);
+  }
+
+  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
+  static fromConfig(json: SchedulerJson = {}): ContinuousDPMSolverScheduler {
+    const config = readFields<ContinuousDPMSolverConfig>(json, NAME, fields);
+    return new ContinuousDPMSolverScheduler(config);
+  }
+
+  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
+  static async fromPretrained(
+    folder: string,
+    options: SchedulerFolderOptions = {},
+  ): Promise<ContinuousDPMSolverScheduler> {
+    return readSchedulerFile(folder, options, ContinuousDPMSolverScheduler.fromConfig);
+  }
+
+  override clone(): ContinuousDPMSolverScheduler {
+    return new ContinuousDPMSolverScheduler(this.config);
+  }
+
+  protected override planCount(count: number): void {
+    const { solverOrder, numTrainTimesteps } = this.config;
+    if (count < solverOrder) {
+      throw new RangeError(
+        `Expected at least ${solverOrder} (the solver's order) for number of inference steps but received ${count}`,
+      );
+    }
+    // Time t from 1 down to 1/N stands at place t·N − 1 among the N knots.
+    const knots = this.#logAlphas.length;
+    const places = Array.from({ length: count + 1 }, (_, i) => ((knots - 1) * (count - i)) / count);
+    this.#levels = places.map((place) => levelOf(this.#logAlphaAt(place)));
+    this.position.plan(places.slice(0, -1).map((place) => (place / knots) * numTrainTimesteps));
+  }
+
+  /** Where a timestep stands among the knots. */
+  #placeOf(timestep: number): number {
+    return (timestep / this.config.numTrainTimesteps) * this.#logAlphas.length;
+  }
+
+  override step(modelOutput: Tensor, timestep: number, sample: Tensor): SchedulerStep {
+    const index = this.position.indexOf(timestep);
+    const levels = this.#levelsAt(index);
+    const remaining = this.timesteps.length - index;
+    const { predictionType, solverOrder, lowerOrderFinal } = this.config;
+    const isShort = lowerOrderFinal && this.timesteps.length < 10;
+    const [prevSample, predOriginalSample, latest] = torch.tidy(() => {
+      const latest = predictOriginal(predictionType, modelOutput, sample, levels[1]);
+      const predictions = [latest, ...this.#history.tensors];
+      const known = Math.min(solverOrder, predictions.length);
+      const updated = dpmSolverUpdate(sample, predictions, {
+        algorithmType: "dpmsolver++",
+        solverType: "midpoint",
+        order: isShort ? Math.min(known, remaining) : known,
+        levels,
+        arithmetic: float64,
+      });
+      return [updated, latest.detach(), latest] as const;
+    });
+    this.#history.push(latest);
+    if (remaining === 1) this.#history.clear();
+    this.position.advance(index);
+    return { prevSample, predOriginalSample };
+  }
+
+  /** `original` with `noise` at one timestep a row, which may be fractional. */
+  override addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor {
+    const levels = timesteps.map((timestep) => levelOf(this.#logAlphaAt(this.#placeOf(timestep))));
+    return torch.tidy(() => {
+      const column = (values: number[]): Tensor => columnOf(values, original);
+      const signal = original.mul(column(levels.map(({ alpha }) => alpha)));
+      return signal.add(noise.mul(column(levels.map(({ spread }) => spread))));
+    });
+  }
+
+  protected override forget(): void {
+    this.#history.clear();
+  }
+
+  #logAlphaAt(place: number): number {
+    const low = Math.min(Math.floor(place), this.#logAlphas.length - 2);
+    const [a, b] = [this.#logAlphas[low] ?? 0, this.#logAlphas[low + 1] ?? 0];
+    return a + (place - low) * (b - a);
+  }
+
+  #levelsAt(index: number): DPMSolverLevels {
+    const [target, source, ...earlier] = this.#levels
+      .slice(Math.max(index - 2, 0), index + 2)
+      .reverse();
+    if (target === undefined || source === undefined) {
+      throw new Error(`Expected a step of the schedule but received ${index}`);
+    }
+    return [target, source, ...earlier];
+  }
+}
+
+function levelOf(logAlpha: number): LogNoiseLevel {
+  const spread = Math.sqrt(-Math.expm1(2 * logAlpha));
+  return { alpha: Math.exp(logAlpha), spread, lambda: logAlpha - Math.log(spread) };
+}

@@ -1,0 +1,129 @@
+import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
+import { readFields, type SchedulerJson } from "../config/config-fields.ts";
+import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { float32 } from "../noise/arithmetic.ts";
+import { drawNoise } from "../noise/draw-noise.ts";
+import type { Respacing } from "../noise/sigma-spacing.ts";
+import { roundHalfToEven } from "../noise/timestep-spacing.ts";
+import {
+  type DPMSolverSinglestepConfig,
+  dpmSolverForeign,
+  dpmSolverSinglestepFields,
+  requireSolvable,
+} from "./dpm-solver-config.ts";
+import { dpmSolverUpdate } from "./dpm-solver-update.ts";
+import { SolverScheduler } from "./solver-scheduler.ts";
+
+const NAME = "DPMSolverSinglestepScheduler";
+
+/**
+ * DPM-Solver++ singlestep, the plain DPM-Solver and the stochastic form (Lu et al. 2022, arXiv 2206.00927 and 2211.01095): a step
+ * of order k begins anew after k timesteps. With the configuration file and the float32 arithmetic of diffusers' class.
+ *
+ * Numbers of steps that the order does not divide, and levels that end at 0, take lower orders at the end whatever
+ * `lower_order_final` says, as in diffusers.
+ */
+export class DPMSolverSinglestepScheduler extends SolverScheduler<DPMSolverSinglestepConfig> {
+  override readonly className = NAME;
+  /** Where the current step of a higher order began. */
+  #start: Tensor | undefined;
+
+  constructor(config: DPMSolverSinglestepConfig) {
+    super(config, config.solverOrder - 1);
+    requireSolvable(config);
+  }
+
+  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
+  static fromConfig(json: SchedulerJson = {}): DPMSolverSinglestepScheduler {
+    const config = readFields<DPMSolverSinglestepConfig>(
+      json,
+      NAME,
+      dpmSolverSinglestepFields,
+      dpmSolverForeign,
+    );
+    return new DPMSolverSinglestepScheduler(config);
+  }
+
+  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
+  static async fromPretrained(
+    folder: string,
+    options: SchedulerFolderOptions = {},
+  ): Promise<DPMSolverSinglestepScheduler> {
+    return readSchedulerFile(folder, options, DPMSolverSinglestepScheduler.fromConfig);
+  }
+
+  override clone(): DPMSolverSinglestepScheduler {
+    return new DPMSolverSinglestepScheduler(this.config);
+  }
+
+  protected override finalSigma(): number {
+    return this.config.finalSigmasType === "zero" ? 0 : (this.trainSigmas[0] ?? 0);
+  }
+
+  protected override roundingOf(respacing: Respacing): (timestep: number) => number {
+    return respacing === "karras" ? roundHalfToEven : Math.trunc;
+  }
+
+  protected override planTimesteps(timesteps: readonly number[]): void {
+    this.planGiven(timesteps);
+  }
+
+  override step(
+    modelOutput: Tensor,
+    timestep: number,
+    sample: Tensor,
+    { generator }: SchedulerStepOptions = {},
+  ): SchedulerStep {
+    const index = this.position.indexOf(timestep);
+    const { algorithmType, solverType } = this.config;
+    const wanted = this.#orderAt(index);
+    const order = Math.min(wanted, this.history.length + 1);
+    if (order === 1) this.#keepStart(sample);
+    const [prevSample, predOriginalSample, latest] = torch.tidy(() => {
+      const integratesNoise = algorithmType === "dpmsolver";
+      const latest = integratesNoise
+        ? this.predictNoise(modelOutput, sample, index)
+        : this.predictOriginal(modelOutput, sample, index);
+      const noise = algorithmType === "sde-dpmsolver++" ? drawNoise(latest, generator) : undefined;
+      const predictions = [latest, ...this.history.tensors];
+      const step = {
+        algorithmType,
+        solverType,
+        form: "singlestep" as const,
+        order,
+        levels: this.levelsAt(index),
+        arithmetic: float32,
+      };
+      const original = integratesNoise ? this.originalOf(latest, sample, index) : latest.detach();
+      const updated = dpmSolverUpdate(this.#start ?? sample, predictions, step, noise);
+      return [updated, original, latest] as const;
+    });
+    this.history.push(latest);
+    if (index === this.timesteps.length - 1) this.forget();
+    this.position.advance(index);
+    return { prevSample, predOriginalSample };
+  }
+
+  /** The order at a timestep: 1, 2, … up to the solver's, again and again, and lower where that ends the schedule better. */
+  #orderAt(index: number): number {
+    const { solverOrder, lowerOrderFinal, finalSigmasType } = this.config;
+    const count = this.timesteps.length;
+    const order = (index % solverOrder) + 1;
+    if (index < count - 1) return order;
+    if (finalSigmasType === "zero") return 1;
+    return lowerOrderFinal && order === solverOrder ? 1 : order;
+  }
+
+  #keepStart(sample: Tensor): void {
+    this.#start?.dispose();
+    this.#start = torch.retain(sample);
+  }
+
+  protected override forget(): void {
+    super.forget();
+    this.#start?.dispose();
+    this.#start = undefined;
+  }
+}

@@ -1,0 +1,99 @@
+import {
+  type FlowConfig,
+  flowFields,
+  type RespacingConfig,
+  respacingFields,
+  type ScheduleConfig,
+  type ShiftingConfig,
+  type SolverPredictionType,
+  type SpacingConfig,
+  scheduleFields,
+  shiftingFields,
+  solverPredictionField,
+  spacingFields,
+  type ThresholdingConfig,
+  thresholdingFields,
+  type ZeroSnrConfig,
+  zeroSnrFields,
+} from "../config/common-fields.ts";
+import {
+  type Field,
+  type Fields,
+  flag,
+  oneOf,
+  optional,
+  orMeaning,
+  positive,
+} from "../config/config-fields.ts";
+
+/** The fields of diffusers' `UniPCMultistepScheduler`, in camelCase. */
+export interface UniPCMultistepConfig
+  extends ScheduleConfig,
+    SpacingConfig,
+    ThresholdingConfig,
+    RespacingConfig,
+    FlowConfig,
+    ShiftingConfig,
+    ZeroSnrConfig {
+  readonly solverOrder: 1 | 2 | 3;
+  readonly predictionType: SolverPredictionType;
+  readonly predictX0: boolean;
+  readonly solverType: "bh1" | "bh2";
+  readonly lowerOrderFinal: boolean;
+  /** Steps, counted from 0, after which the sample is not corrected. */
+  readonly disableCorrector: readonly number[];
+  readonly solverP: null;
+  readonly finalSigmasType: "zero" | "sigma_min";
+  /** The least and the largest level where levels are respaced; those of the training unless given. */
+  readonly sigmaMin: number | null;
+  readonly sigmaMax: number | null;
+  /** The level to which those of a flow are stretched. */
+  readonly shiftTerminal: number | null;
+}
+
+const stepNumbers: Field = {
+  initial: [],
+  expected: "a list of integers",
+  accepts: (value) => Array.isArray(value) && value.every(Number.isInteger),
+};
+
+export const uniPCFields: Fields<UniPCMultistepConfig> = {
+  ...scheduleFields,
+  solverOrder: oneOf(2, 1, 3),
+  predictionType: solverPredictionField,
+  ...thresholdingFields,
+  predictX0: flag(true),
+  solverType: orMeaning(oneOf("bh2", "bh1"), "bh2", "midpoint", "heun", "logrho"),
+  lowerOrderFinal: flag(true),
+  disableCorrector: stepNumbers,
+  solverP: oneOf(null),
+  ...respacingFields,
+  ...flowFields,
+  ...shiftingFields,
+  ...spacingFields,
+  finalSigmasType: oneOf("zero", "sigma_min"),
+  ...zeroSnrFields,
+  sigmaMin: optional(positive(1)),
+  sigmaMax: optional(positive(1)),
+  shiftTerminal: optional(positive(1)),
+};
+
+/** Throws on a combination of fields of which diffusers' class has no meaning. */
+export function requireSolvableUniPC(config: UniPCMultistepConfig): void {
+  const { finalSigmasType, predictX0, lowerOrderFinal, predictionType } = config;
+  if (finalSigmasType === "zero" && !(predictX0 && lowerOrderFinal)) {
+    throw new Error(
+      'Expected "sigma_min" for final_sigmas_type where predict_x0 or lower_order_final is false but received "zero"',
+    );
+  }
+  if (predictionType === "flow_prediction" && !predictX0) {
+    throw new Error(
+      'Expected true for predict_x0 where prediction_type is "flow_prediction" but received false',
+    );
+  }
+  if (config.shiftTerminal !== null && !config.useFlowSigmas) {
+    throw new Error(
+      `Expected true for use_flow_sigmas where shift_terminal is ${config.shiftTerminal} but received false`,
+    );
+  }
+}

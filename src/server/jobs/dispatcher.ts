@@ -1,0 +1,246 @@
+import type { DrawnPicture, DrawOrder } from "../engine/engine-messages.ts";
+import { EngineFailureError, type EngineProcess } from "../engine/engine-process.ts";
+import { ApiError } from "../http/api-error.ts";
+import { encodePicture } from "../pictures/encode-picture.ts";
+import { batchKey } from "./batch-key.ts";
+import { type Batch, FairLine } from "./fair-line.ts";
+import type { Job } from "./job.ts";
+import { jobError } from "./job-error.ts";
+import { previewSteps } from "./preview-steps.ts";
+
+/** An order is tried so often before its job fails. */
+const MOST_TRIES = 2;
+/** Share of the queue that one client may take where several keys are known. */
+const LARGEST_SHARE = 0.5;
+
+/** Of the newest order in what is expected of the next. */
+const NEWEST_SHARE = 0.3;
+
+/** What a dispatcher works with, and who is told of it. */
+export interface DispatcherOptions {
+  readonly engines: readonly EngineProcess[];
+  /** Pictures that may wait or be drawn at once. */
+  readonly maxQueue: number;
+  /** Whether clients have keys of their own, so that none may fill the queue alone. */
+  readonly hasShares: boolean;
+  readonly onDrawn?: (drawn: {
+    readonly pictures: number;
+    readonly seconds: number;
+    readonly steps: number;
+  }) => void;
+  readonly onFailed?: (error: unknown, pictures: number) => void;
+}
+
+/** Brings jobs and engines together: a bounded line of pictures, fair between clients, and batches of what waits anyway. */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #line = new FairLine();
+  /** What each engine draws. */
+  readonly #running = new Map<EngineProcess, { readonly id: number; readonly batch: Batch }>();
+  #lastOrder = 0;
+  /** Seconds of a step of one picture, by model, as they were lately. */
+  readonly #pace = new Map<string, number>();
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Pictures that wait or are drawn. */
+  get pictures(): number {
+    const running = [...this.#running.values()].reduce((sum, { batch }) => sum + batch.length, 0);
+    return this.#line.pictures + running;
+  }
+
+  get waiting(): number {
+    return this.#line.pictures;
+  }
+
+  /** Throws an ApiError where `count` more pictures have no place. */
+  requireRoom(client: string, count: number): void {
+    const { maxQueue, hasShares } = this.#options;
+    const running = [...this.#running.values()].flatMap(({ batch }) => batch);
+    const own =
+      this.#line.picturesOf(client) + running.filter(({ job }) => job.client === client).length;
+    const share = hasShares ? Math.ceil(maxQueue * LARGEST_SHARE) : maxQueue;
+    if (this.pictures + count <= maxQueue && own + count <= share) return;
+    const room = Math.max(0, Math.min(maxQueue - this.pictures, share - own));
+    throw new ApiError(
+      429,
+      "queue_full",
+      `Expected at most ${room} pictures, for which the queue of ${maxQueue} has room now, but received ${count}; try again later`,
+      { retryAfter: Math.min(60, Math.max(1, this.#secondsOf(this.#line.jobs))) },
+    );
+  }
+
+  /** Takes a job whose place was required before. */
+  add(job: Job): void {
+    this.#line.add(job);
+    this.pump();
+    if (job.status === "queued") job.moved(this.#line.before(job) ?? 0);
+  }
+
+  /** Takes a job out wherever it is; what is drawn for nobody else ends before its next step. */
+  cancel(job: Job): void {
+    if (job.isOver) return;
+    this.#line.remove(job);
+    job.cancel();
+    this.#stopIdle();
+    this.#tellPositions();
+  }
+
+  /** Pictures before a job's first; undefined once it is drawn. */
+  position(job: Job): number | undefined {
+    return this.#line.before(job);
+  }
+
+  /** Seconds until a job is done, by what models took so far. */
+  estimate(job: Job): number {
+    const { jobs } = this.#line;
+    const place = jobs.indexOf(job);
+    const before = place < 0 ? [] : jobs.slice(0, place);
+    return this.#secondsOf([...before, job]);
+  }
+
+  /** Fails all that waits or is drawn. */
+  failAll(error: ApiError): void {
+    const running = [...this.#running.values()].flatMap(({ batch }) => batch.map(({ job }) => job));
+    for (const job of [...this.#line.jobs, ...running]) {
+      this.#line.remove(job);
+      job.fail(error);
+    }
+  }
+
+  /** Gives each idle engine its next pictures. */
+  pump(): void {
+    for (const engine of this.#options.engines) {
+      if (!engine.isIdle) continue;
+      const batch = this.#line.take((job) => job.request.model.batch, batchKey);
+      if (batch.length === 0) break;
+      void this.#draw(engine, batch);
+    }
+    this.#tellPositions();
+  }
+
+  async #draw(engine: EngineProcess, batch: Batch): Promise<void> {
+    const id = ++this.#lastOrder;
+    this.#running.set(engine, { id, batch });
+    const jobs = new Set(batch.map(({ job }) => job));
+    for (const job of jobs) {
+      job.start();
+      const others = batch.filter((one) => one.job !== job).length;
+      job.company = Math.max(job.company, others);
+    }
+    try {
+      const { pictures, seconds } = await engine.draw(orderOf(id, batch), (progress) => {
+        for (const job of jobs) job.progress(progress.step, progress.total);
+        for (const { picture, image } of progress.previews) {
+          const row = batch[picture];
+          row?.job.preview(row.picture, image, progress.step, progress.total);
+        }
+      });
+      this.#running.delete(engine);
+      for (const job of jobs) job.seconds += seconds;
+      this.#learn(batch, seconds);
+      for (const [i, { job, picture }] of batch.entries()) {
+        const drawn = pictures[i];
+        if (drawn !== undefined && !job.isOver) void this.#finish(job, picture, drawn);
+      }
+    } catch (error) {
+      this.#running.delete(engine);
+      this.#retry(batch, jobs, error);
+    }
+    this.pump();
+  }
+
+  /** Counts what was drawn, and how long it took. */
+  #learn(batch: Batch, seconds: number): void {
+    const { request } = batch[0]?.job ?? {};
+    if (request === undefined) return;
+    const { model, settings } = request;
+    this.#options.onDrawn?.({ pictures: batch.length, seconds, steps: settings.steps });
+    const before = this.#pace.get(model.name) ?? model.stepSeconds;
+    const now = seconds / settings.steps / batch.length;
+    this.#pace.set(model.name, before + NEWEST_SHARE * (now - before));
+  }
+
+  /** Makes the file of a drawn picture and hands it to its job. */
+  async #finish(job: Job, picture: number, drawn: DrawnPicture): Promise<void> {
+    const { format, compression, size, seed } = job.request;
+    try {
+      const options = { format, quality: compression, size };
+      const bytes = await encodePicture(drawn, drawn.metadata, options);
+      const { tokens, warnings } = drawn;
+      job.finish(picture, { bytes, seed: seed + picture, tokens, warnings });
+    } catch (error) {
+      this.#options.onFailed?.(error, 1);
+      job.fail(jobError(error));
+    }
+  }
+
+  /** Puts what failed back into the line, each job by itself, or fails it. */
+  #retry(batch: Batch, jobs: ReadonlySet<Job>, error: unknown): void {
+    const failure = error instanceof EngineFailureError ? error.failure : undefined;
+    if (failure?.code !== "aborted") this.#options.onFailed?.(error, batch.length);
+    for (const job of jobs) {
+      if (job.isOver) continue;
+      job.tries += 1;
+      const isHopeless =
+        job.tries >= MOST_TRIES || (jobs.size === 1 && failure?.code === "invalid_value");
+      if (isHopeless) {
+        this.#line.remove(job);
+        job.fail(jobError(error));
+        continue;
+      }
+      job.isAlone = true;
+      const own = batch.filter((one) => one.job === job).map(({ picture }) => picture);
+      this.#line.giveBack(job, own);
+    }
+    this.#stopIdle();
+  }
+
+  #stopIdle(): void {
+    for (const [engine, { id, batch }] of this.#running) {
+      if (batch.every(({ job }) => job.isOver)) engine.abort(id);
+    }
+  }
+
+  #tellPositions(): void {
+    let before = 0;
+    for (const job of this.#line.jobs) {
+      job.moved(before);
+      before += job.waiting.length;
+    }
+  }
+
+  /** What jobs take on all engines together, and what is drawn now half of itself. */
+  #secondsOf(jobs: readonly Job[]): number {
+    const secondsOf = ({ request }: Job, pictures: number): number =>
+      pictures *
+      request.settings.steps *
+      (this.#pace.get(request.model.name) ?? request.model.stepSeconds);
+    const running = [...this.#running.values()].reduce(
+      (sum, { batch }) => sum + batch.reduce((all, { job }) => all + secondsOf(job, 0.5), 0),
+      0,
+    );
+    const waiting = jobs.reduce((sum, job) => sum + secondsOf(job, job.waiting.length), running);
+    return waiting / Math.max(1, this.#options.engines.length);
+  }
+}
+
+function orderOf(id: number, batch: Batch): DrawOrder {
+  const [first] = batch;
+  if (first === undefined) throw new Error("Expected pictures for an order but received none");
+  const { model, settings, images } = first.job.request;
+  return {
+    id,
+    model: model.name,
+    settings,
+    images,
+    pictures: batch.map(({ job, picture }) => ({
+      prompt: job.request.prompt,
+      negativePrompt: job.request.negativePrompt,
+      seed: job.request.seed + picture,
+      previewSteps: previewSteps(job.request.partialImages, settings.steps),
+    })),
+  };
+}

@@ -1,0 +1,57 @@
+import type { ModelFacts } from "../engine/engine-messages.ts";
+import { badValue } from "../http/api-error.ts";
+
+/** Width and height in pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** "512x512" */
+export const sizeText = ({ width, height }: Size): string => `${width}x${height}`;
+
+/** Beyond this a model without a table draws its longest shape, of which the middle is cut out. */
+const LONGEST_SHAPE = 4;
+
+/** What of a model decides its sizes. */
+type SizeFacts = Pick<ModelFacts, "nativeSide" | "multiple" | "trainedSizes">;
+
+/**
+ * The size at which a picture is drawn that is then resized to `asked` and cut: the trained one of the nearest shape, or where a model
+ * knows one area alone, that area in the asked shape.
+ */
+export function drawnSize(asked: Size, { nativeSide, multiple, trainedSizes }: SizeFacts): Size {
+  const ratio = asked.height / asked.width;
+  const [first, ...others] = trainedSizes;
+  if (first !== undefined) {
+    const { width, height } = others.reduce(
+      (best, one) => (Math.abs(one.ratio - ratio) < Math.abs(best.ratio - ratio) ? one : best),
+      first,
+    );
+    return { width, height };
+  }
+  const shape = Math.sqrt(Math.min(Math.max(ratio, 1 / LONGEST_SHAPE), LONGEST_SHAPE));
+  return {
+    width: nearestMultiple(nativeSide / shape, multiple),
+    height: nearestMultiple(nativeSide * shape, multiple),
+  };
+}
+
+/** `asked` itself. Throws where the model can't draw it. */
+export function exactSize(asked: Size, { multiple }: SizeFacts): Size {
+  const fits = asked.width % multiple === 0 && asked.height % multiple === 0;
+  if (fits) return asked;
+  const nearest = {
+    width: nearestMultiple(asked.width, multiple),
+    height: nearestMultiple(asked.height, multiple),
+  };
+  throw badValue(
+    `sides that are multiples of ${multiple} where resolution_binning is false, such as ${sizeText(nearest)},`,
+    "size",
+    sizeText(asked),
+    "invalid_size",
+  );
+}
+
+const nearestMultiple = (side: number, multiple: number): number =>
+  Math.max(1, Math.round(side / multiple)) * multiple;

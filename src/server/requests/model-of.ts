@@ -1,0 +1,24 @@
+import type { ModelFacts } from "../engine/engine-messages.ts";
+import { ApiError } from "../http/api-error.ts";
+
+/** Names that OpenAI's clients send where nobody chose one. */
+const OPENAI_NAMES = /^(dall-e-[\w-]+|gpt-image-[\w.-]+|chatgpt-image-latest)$/;
+
+/** The model that a request means: the first where it names none, or one of OpenAI's. Throws for one that is not here. */
+export function modelOf(
+  name: string | null | undefined,
+  models: ReadonlyMap<string, ModelFacts>,
+  first: string,
+): ModelFacts {
+  const found = models.get(name == null || name === "" ? first : name);
+  if (found !== undefined) return found;
+  const standIn = name != null && OPENAI_NAMES.test(name) ? models.get(first) : undefined;
+  if (standIn !== undefined) return standIn;
+  const shown = JSON.stringify(String(name).slice(0, 60));
+  throw new ApiError(
+    404,
+    "model_not_found",
+    `Expected one of ${[...models.keys()].join(", ")} for model but received ${shown}`,
+    { param: "model" },
+  );
+}

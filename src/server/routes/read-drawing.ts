@@ -1,0 +1,109 @@
+import type { z } from "zod";
+import type { DrawImages } from "../engine/engine-messages.ts";
+import { badValue } from "../http/api-error.ts";
+import { type CheckedBody, checkBody } from "../http/check-body.ts";
+import { formValues } from "../http/form-values.ts";
+import { readForm, readJson } from "../http/read-body.ts";
+import {
+  bytesOfText,
+  decodeMaskOf,
+  decodePicture,
+  sizeOfPicture,
+} from "../pictures/source-pictures.ts";
+import type { PlainRequest } from "../requests/draw-request.ts";
+import { modelOf } from "../requests/model-of.ts";
+import { readRequest } from "../requests/read-request.ts";
+import { editRequest, generationRequest, type SharedFields } from "../requests/request-schemas.ts";
+import type { ServerContext } from "../server-context.ts";
+
+/** A request that was read, and how its pictures are decoded once it has a place. */
+export interface Drawing {
+  readonly request: PlainRequest;
+  readonly decode: () => Promise<DrawImages>;
+}
+
+/** What of a server requests are read against. */
+type Reading = Pick<ServerContext, "models" | "firstModel" | "maxPixels" | "isLenient">;
+
+/** Reads the body of POST /v1/images/generations. Throws an ApiError. */
+export async function readGeneration(request: Request, server: Reading): Promise<Drawing> {
+  const given = isForm(request)
+    ? formValues(generationRequest, (await readForm(request)).fields)
+    : await readJson(request);
+  const { body, warnings } = checkBody(generationRequest, given, server.isLenient);
+  const model = modelOf(body.model, server.models(), server.firstModel);
+  const plain = plainRequest("image_generation", { body, warnings }, server);
+  const { control_image: control } = body;
+  if (control == null) return { request: plain, decode: async () => ({}) };
+  if (!model.hasControlNet)
+    throw badValue(`nothing, since ${model.name} has no ControlNet,`, "control_image", "a picture");
+  const bytes = bytesOfText(control, "control_image");
+  await sizeOfPicture(bytes, "control_image");
+  return {
+    request: plain,
+    decode: async () => ({
+      controlImage: await decodePicture(bytes, "control_image", plain.settings),
+    }),
+  };
+}
+
+/** A mask leaves the rest as it is, so that all of what it shows may be new. */
+const strengthOf = (given: number | null | undefined, hasMask: boolean): number =>
+  given ?? (hasMask ? 1 : 0.6);
+
+/** Reads the body of POST /v1/images/edits, JSON or a form. Throws an ApiError. */
+export async function readEdit(request: Request, server: Reading): Promise<Drawing> {
+  const { fields, images, masks } = await editParts(request, server.isLenient);
+  const { body, warnings } = fields;
+  const [bytes] = images;
+  if (bytes === undefined || images.length !== 1)
+    throw badValue("exactly one picture", "image", images.length === 0 ? undefined : images.length);
+  if (masks.length > 1) throw badValue("at most one picture", "mask", masks.length);
+  const ownSize = await sizeOfPicture(bytes, "image");
+  const plain = plainRequest("image_edit", { body, warnings }, server, ownSize);
+  const [mask] = masks;
+  if (mask !== undefined) await sizeOfPicture(mask, "mask");
+  return {
+    request: plain,
+    decode: async () => ({
+      image: await decodePicture(bytes, "image", plain.settings),
+      mask: mask && (await decodeMaskOf(mask, ownSize, plain.settings)),
+      strength: strengthOf(body.strength, mask !== undefined),
+    }),
+  };
+}
+
+interface EditParts {
+  readonly fields: CheckedBody<z.output<typeof editRequest>>;
+  readonly images: readonly Uint8Array[];
+  readonly masks: readonly Uint8Array[];
+}
+
+async function editParts(request: Request, isLenient: boolean): Promise<EditParts> {
+  const form = isForm(request) ? await readForm(request) : undefined;
+  const { image: imageFiles = [], mask: maskFiles = [], ...others } = form?.files ?? {};
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw badValue("no file", other, "a file");
+  const given = form ? formValues(editRequest, form.fields) : await readJson(request);
+  const fields = checkBody(editRequest, given, isLenient);
+  const { image, images, mask } = fields.body;
+  const sources = [image ?? [], images ?? []].flat();
+  return {
+    fields,
+    images: [...imageFiles, ...sources.map((source) => bytesOfText(source, "image"))],
+    masks: [...maskFiles, ...(mask == null ? [] : [bytesOfText(mask, "mask")])],
+  };
+}
+
+function plainRequest(
+  endpoint: PlainRequest["endpoint"],
+  { body, warnings }: CheckedBody<SharedFields>,
+  { models, firstModel, maxPixels }: Reading,
+  ownSize?: PlainRequest["size"],
+): PlainRequest {
+  const model = modelOf(body.model, models(), firstModel);
+  return readRequest(body, { endpoint, model, maxPixels, warnings, ownSize });
+}
+
+const isForm = (request: Request): boolean =>
+  /^multipart\/form-data/i.test(request.headers.get("content-type") ?? "");

@@ -1,0 +1,105 @@
+import { join } from "node:path";
+import type { Tensor } from "../../torch/index.ts";
+import type { LazyTensor } from "../../weights/lazy-tensors.ts";
+import { type ReadOptions, readSafetensors } from "../../weights/safetensors/safetensors.ts";
+import type { JsonValue } from "../contract/checkpoint-manifest.ts";
+import type { RunMark } from "../contract/run-mark.ts";
+import {
+  newestCheckpoint,
+  type VerifiedCheckpoint,
+  verifyCheckpoint,
+  type Warn,
+} from "./checkpoint-folder.ts";
+import { type SaveOptions, saveCheckpointBytes } from "./checkpoint-save.ts";
+
+export type { JsonValue } from "../contract/checkpoint-manifest.ts";
+export { type ListedCheckpoint, listCheckpoints } from "./checkpoint-folder.ts";
+export { forecastBytes, type SaveOptions } from "./checkpoint-save.ts";
+export { requireDiskSpace } from "./disk-space.ts";
+
+/** A checkpoint whose every byte has been compared with its manifest. */
+export class Checkpoint {
+  readonly path: string;
+  readonly step: number;
+  readonly stage: string;
+  readonly state: JsonValue;
+  /** File stems, as given to saveCheckpoint(). */
+  readonly groups: readonly string[];
+  /** The run that it belongs to, where it says so. */
+  readonly run: RunMark | undefined;
+
+  constructor({ path, step, stage, state, files, run }: VerifiedCheckpoint) {
+    this.path = path;
+    this.step = step;
+    this.stage = stage;
+    this.state = state;
+    this.run = run;
+    this.groups = files.map(({ name }) => name.slice(0, -".safetensors".length));
+  }
+
+  /** The tensors of one group by name. Throws where the checkpoint has no such group. */
+  read(group: string, options?: ReadOptions): Map<string, Tensor> {
+    if (!this.groups.includes(group)) {
+      throw new Error(
+        `Expected one of ${this.groups.join(", ")} for group but received ${group} (${this.path})`,
+      );
+    }
+    using file = readSafetensors(join(this.path, `${group}.safetensors`));
+    return new Map([...file.tensors.keys()].map((name) => [name, file.tensor(name, options)]));
+  }
+}
+
+/**
+ * Saves a checkpoint under `root` and gives its path; see saveCheckpointBytes() for the protocol. All values are copied
+ * before it returns its promise: training may go on while the disk works. Await it before the next save.
+ */
+export async function saveCheckpoint(root: string, options: SaveOptions<Tensor>): Promise<string> {
+  return saveCheckpointBytes(root, { ...options, groups: bytesOf(options, copied) });
+}
+
+/**
+ * The same without a copy of everything in memory: one tensor at a time is copied, so that none may change until the
+ * promise settles.
+ */
+export async function saveCheckpointInPlace(
+  root: string,
+  options: SaveOptions<Tensor>,
+): Promise<string> {
+  return saveCheckpointBytes(root, { ...options, groups: bytesOf(options, inPlace) });
+}
+
+function copied(tensor: Tensor): () => Uint8Array {
+  const bytes = tensor.toBytes();
+  return () => bytes;
+}
+
+const inPlace =
+  (tensor: Tensor): (() => Uint8Array) =>
+  () =>
+    tensor.toBytes();
+
+const bytesOf = (
+  { groups }: SaveOptions<Tensor>,
+  read: (tensor: Tensor) => () => Uint8Array,
+): Map<string, Map<string, LazyTensor>> =>
+  new Map(
+    [...groups].map(([stem, tensors]) => [
+      stem,
+      new Map(
+        [...tensors].map(([key, tensor]) => [
+          key,
+          { dtype: tensor.dtype, shape: tensor.shape, bytes: read(tensor) },
+        ]),
+      ),
+    ]),
+  );
+
+/** Opens one checkpoint folder. Throws BadFileError naming file, expected and found for any defect. */
+export const openCheckpoint = async (path: string): Promise<Checkpoint> =>
+  new Checkpoint(await verifyCheckpoint(path));
+
+/** The newest whole checkpoint under `root`, undefined where there are none; see newestCheckpoint(). */
+export async function latestCheckpoint(root: string, warn?: Warn): Promise<Checkpoint | undefined> {
+  const newest = await newestCheckpoint(root, warn);
+  return newest === undefined ? undefined : new Checkpoint(newest);
+}

@@ -1,0 +1,70 @@
+import { type CheckedConfig, type ResolvedConfig, settleConfig } from "../../config/index.ts";
+import {
+  type Bucket,
+  type BucketPlan,
+  type PictureSize,
+  planBuckets,
+  trainingBuckets,
+} from "../../data/buckets.ts";
+import { mapConcurrent } from "../../data/map-concurrent.ts";
+import { ImageError } from "../../images/index.ts";
+import { type Example, stageExamples, type TrainingData } from "./training-data.ts";
+
+type CheckedStage = CheckedConfig["stages"][number];
+
+const HEADERS_AT_ONCE = 16;
+
+/** The sizes that a stage trains its pictures at, of which each gets the nearest in shape; undefined where all become squares. */
+export const stageBuckets = (stage: CheckedStage): readonly Bucket[] | undefined =>
+  stage.kind === "text-to-image" && stage.aspectRatios
+    ? trainingBuckets(stage.resolution)
+    : undefined;
+
+/** How a stage's pictures fall into batches of one size each; undefined where they all become squares. */
+export async function aspectPlan(
+  stage: CheckedStage,
+  data: TrainingData,
+): Promise<BucketPlan | undefined> {
+  const buckets = stageBuckets(stage);
+  if (buckets === undefined) return undefined;
+  const sizes = await mapConcurrent(stageExamples(stage, data).train, HEADERS_AT_ONCE, sizeOf);
+  return planBuckets(sizes.flat(), buckets, stage.batchSize);
+}
+
+/** Nothing where the picture cannot be read: it is left out and told of when the stage begins. */
+async function sizeOf(example: Example): Promise<PictureSize[]> {
+  try {
+    return [await example.size()];
+  } catch (error) {
+    if (error instanceof ImageError) return [];
+    throw error;
+  }
+}
+
+/** Turns a config's epochs into steps: an epoch shows each picture once, and some again where buckets fill up their batches. */
+export async function settleForData(
+  config: CheckedConfig,
+  data: TrainingData,
+): Promise<ResolvedConfig> {
+  const samples = new Map<string, number>();
+  for (const stage of config.stages) {
+    const plan = await aspectPlan(stage, data);
+    const inEpoch = plan && plan.batches * stage.batchSize;
+    samples.set(stage.name, inEpoch ?? stageExamples(stage, data).train.length);
+  }
+  return settleConfig(config, ({ name }) => samples.get(name) ?? 0);
+}
+
+/** What each bucket of a stage has, for people. */
+export function describePlan({ name, batchSize }: CheckedStage, plan: BucketPlan): string[] {
+  const { buckets, batches, effectiveBatch, repeats, dropped } = plan;
+  return [
+    `Aspect ratios of stage "${name}", batches of ${batchSize}:`,
+    "  width × height   ratio   pictures   batches",
+    ...buckets.map(
+      ({ width, height, ratio, images, batches: own }) =>
+        `  ${`${width} × ${height}`.padEnd(15)}${ratio.toFixed(2).padStart(7)}${`${images}`.padStart(11)}${`${own}`.padStart(10)}`,
+    ),
+    `  an epoch: ${batches} batches, ${effectiveBatch.toFixed(2)} different pictures in each in the mean, ${repeats} shown once more to fill batches, ${dropped} dropped`,
+  ];
+}

@@ -1,0 +1,127 @@
+import { createHash } from "node:crypto";
+import { mapConcurrent } from "../../data/map-concurrent.ts";
+import { BadFileError } from "../../files/reading/errors.ts";
+import { EncodingProgress } from "../progress/encoding-progress.ts";
+import { linesToBytes, readLines } from "../run-folder/line-file.ts";
+import type { Example, TrainingData } from "./training-data.ts";
+
+/** Small files wait for the disk more than for anything else. */
+const READ_AT_ONCE = 8;
+
+/** A picture of a run, as it was. */
+export interface RecordedPicture {
+  /** Its name in the data set; of a class picture with that said. */
+  readonly file: string;
+  /** Hash of what is said about it: captions, class, thing, style and split. */
+  readonly words: string;
+  /** Hash of its bytes; null where it cannot be read. */
+  readonly bytes: string | null;
+  /** Likewise of its control picture, where it has one. */
+  readonly control?: string | null;
+}
+
+/** How {@link DataRecord.of} goes about it. */
+export interface RecordOptions {
+  /** Told how far it is, where it takes long. */
+  readonly say?: (line: string) => void;
+  /** Ends it: its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
+  /** Awaited after each picture. */
+  readonly afterEach?: () => Promise<void>;
+}
+
+/** What a run learnt from: each picture's name, words and bytes. Equal records are equal data, on whichever machine. */
+export class DataRecord {
+  readonly pictures: readonly RecordedPicture[];
+  /** SHA-256 of the lines, hexadecimal. */
+  readonly digest: string;
+
+  /** @param digest where it is known already */
+  constructor(pictures: readonly RecordedPicture[], digest?: string) {
+    this.pictures = pictures;
+    this.digest = digest ?? this.#hash();
+  }
+
+  #hash(): string {
+    const hash = createHash("sha256");
+    for (const bytes of linesToBytes(this.lines())) hash.update(bytes);
+    return hash.digest("hex");
+  }
+
+  /** What it is kept as: one line a picture. */
+  *lines(): Generator<string> {
+    for (const picture of this.pictures) yield JSON.stringify(picture);
+  }
+
+  /** Records what a data set is now. Reads those pictures whose bytes are not known. */
+  static async of(
+    data: TrainingData,
+    { say, signal, afterEach }: RecordOptions = {},
+  ): Promise<DataRecord> {
+    const { contents } = data;
+    const listed = listedOf(data);
+    const progress = new EncodingProgress("Comparing pictures", listed.length, say);
+    const pictures = await mapConcurrent(
+      listed,
+      READ_AT_ONCE,
+      async ({ file, words, example }): Promise<RecordedPicture> => {
+        signal?.throwIfAborted();
+        const { control } = example;
+        const bytes = await contents.hash(example);
+        const shown = control === undefined ? {} : { control: await contents.hash(control) };
+        progress.done(1);
+        await afterEach?.();
+        return { file, words, bytes, ...shown };
+      },
+    );
+    return new DataRecord(pictures);
+  }
+
+  /** Hash of the names and words alone, for which nothing is read. */
+  static wordsOf(data: TrainingData): string {
+    const hash = createHash("sha256");
+    for (const { file, words } of listedOf(data)) hash.update(JSON.stringify([file, words]));
+    return hash.digest("hex");
+  }
+
+  /** Reads the {@link lines} of a file. Throws BadFileError where they are not of this digest. */
+  static async read(path: string, digest: string): Promise<DataRecord> {
+    const pictures: RecordedPicture[] = [];
+    const hash = createHash("sha256");
+    try {
+      for await (const lines of readLines(path)) {
+        for (const bytes of linesToBytes(lines)) hash.update(bytes);
+        for (const line of lines) pictures.push(JSON.parse(line));
+      }
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+    const found = hash.digest("hex");
+    if (found === digest) return new DataRecord(pictures, digest);
+    throw new BadFileError(path, "sha256", `${digest}, as the checkpoint has it,`, found);
+  }
+}
+
+type Listed = Pick<RecordedPicture, "file" | "words"> & { readonly example: Example };
+
+const listedOf = ({ train, heldout, prior }: TrainingData): Listed[] => [
+  ...listedAs("train", train),
+  ...listedAs("heldout", heldout),
+  ...listedAs("class", prior),
+];
+
+const listedAs = (list: "train" | "heldout" | "class", examples: readonly Example[]): Listed[] =>
+  examples.map((example) => ({
+    file: list === "class" ? `${example.file} (class picture)` : example.file,
+    words: wordsOf(list, example),
+    example,
+  }));
+
+function wordsOf(list: string, example: Example): string {
+  const { shortCaption, shortCaptions, denseCaption, thing, style, classLabel } = example;
+  const words = [
+    ...[list, shortCaption, shortCaptions ?? [], denseCaption],
+    ...[thing ?? null, style ?? null, classLabel ?? null],
+  ];
+  return createHash("sha256").update(JSON.stringify(words)).digest("hex").slice(0, 16);
+}

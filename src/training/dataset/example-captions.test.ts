@@ -1,0 +1,71 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { RgbImage } from "../../images/index.ts";
+import { SampleDraws } from "../contract/draws.ts";
+import { captionsOfExample, chosenCaption } from "./example-captions.ts";
+import { type Example, loadTrainingData } from "./training-data.ts";
+
+const work = await mkdtemp(join(tmpdir(), "pixart-captions-"));
+afterAll(() => rm(work, { recursive: true }));
+
+async function examples(lines: readonly object[], instancePrompt?: string): Promise<Example[]> {
+  const folder = join(work, String(instancePrompt));
+  await mkdir(folder);
+  const png = await RgbImage.filled(4, 4, [1, 2, 3]).encodePng();
+  await Promise.all(lines.map((_, i) => writeFile(join(folder, `${i}.png`), png)));
+  const table = lines.map((line, i) => JSON.stringify({ file_name: `${i}.png`, ...line }));
+  await writeFile(join(folder, "metadata.jsonl"), table.join("\n"));
+  const choice = { folder, things: null, styles: null, instancePrompt: instancePrompt ?? null };
+  return [...(await loadTrainingData(choice)).train];
+}
+
+const LINES = [
+  { text: ["a", "b", "c"] },
+  { text: "one", dense_text: "a long one" },
+  { text: ["x", "y"], dense_text: "long" },
+];
+
+describe("captions of examples", () => {
+  it("are all known, and DreamBooth's alone where there is one", async () => {
+    const all = await examples(LINES);
+    expect(all.map(captionsOfExample)).toEqual([
+      ["a", "b", "c", "a"],
+      ["one", "a long one"],
+      ["x", "y", "long"],
+    ]);
+    const own = await examples(LINES.slice(0, 1), "sks");
+    expect(own.map(captionsOfExample)).toEqual([["sks", "sks"]]);
+  });
+
+  it("are dense where a picture has that and the batch takes them, else one of several", () => {
+    const several = { shortCaption: "a", shortCaptions: ["a", "b", "c"], denseCaption: "a" };
+    const both = { ...several, denseCaption: "long" };
+    const single = { shortCaption: "a", denseCaption: "long" };
+    const shares = [0, 0.34, 0.67, 0.9999999];
+    expect(shares.map((share) => chosenCaption(several, false, share))).toEqual([..."abcc"]);
+    expect(shares.map((share) => chosenCaption(several, true, share))).toEqual([..."abcc"]);
+    expect(chosenCaption(both, true, 0.5)).toBe("long");
+    expect(chosenCaption(both, false, 0.5)).toBe("b");
+    expect([chosenCaption(single, true, 0.9), chosenCaption(single, false, 0.9)]).toEqual([
+      "long",
+      "a",
+    ]);
+  });
+
+  it("are drawn evenly, and the same again for the same seed and positions", () => {
+    const several = { shortCaption: "a", shortCaptions: ["a", "b", "c"], denseCaption: "a" };
+    const drawn = (): string[] =>
+      new SampleDraws(1, "stage/caption", [...Array(300).keys()])
+        .uniform()
+        .map((share) => chosenCaption(several, false, share));
+    const first = drawn();
+    expect(drawn()).toEqual(first);
+    for (const caption of several.shortCaptions) {
+      const count = first.filter((text) => text === caption).length;
+      expect(count).toBeGreaterThan(70);
+      expect(count).toBeLessThan(130);
+    }
+  });
+});

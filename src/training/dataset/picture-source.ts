@@ -1,0 +1,92 @@
+import type { ResolvedStage } from "../../config/index.ts";
+import type { Bucket } from "../../data/buckets.ts";
+import { coverPicture } from "../../data/cover-picture.ts";
+import type { ControlPicture } from "../../data/dataset.ts";
+import {
+  type CropPlace,
+  pictureSize,
+  type ResizeKernel,
+  RgbImage,
+  sobelEdges,
+} from "../../images/index.ts";
+import { contentHash } from "./content-hash.ts";
+import type { Example } from "./training-data.ts";
+
+const KERNELS: Readonly<Record<ResolvedStage["transform"]["resample"], ResizeKernel>> = {
+  bilinear: "linear",
+  bicubic: "cubic",
+  lanczos: "lanczos3",
+};
+
+/** What a ControlNet is shown of a picture: the control picture that it was given, or its own edges. */
+export type Condition = NonNullable<ResolvedStage<"text-to-image">["controlnet"]>["condition"];
+
+/** Height and width of a picture as its file has it. */
+export interface OriginalSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** How a picture, or what a ControlNet is shown of it, is brought to its size. */
+export interface Sight {
+  readonly bucket: Bucket;
+  readonly place: CropPlace;
+  readonly mirrored: boolean;
+}
+
+/** A file that is encoded. */
+export interface SourceFile {
+  /** What keys of features that are made of it begin with. */
+  key(): string;
+  /** Of the picture that it is, or belongs to. */
+  readonly originalSize: OriginalSize;
+  /** Throws ImageError naming the file. */
+  decode(): Promise<RgbImage>;
+}
+
+/** The pixels that are encoded of a stage's pictures: their own, or what a ControlNet is shown of them. */
+export class PictureSource {
+  readonly #kernel: ResizeKernel;
+  readonly #condition: Condition | undefined;
+
+  constructor({ transform }: Pick<ResolvedStage, "transform">, condition: Condition | undefined) {
+    this.#kernel = KERNELS[transform.resample];
+    this.#condition = condition;
+  }
+
+  /** Throws ImageError naming the file. */
+  async read(example: Example): Promise<SourceFile> {
+    const isGiven = this.#condition === "given";
+    const source = isGiven ? controlOf(example) : example;
+    const { path } = source;
+    const bytes = await source.read();
+    const originalSize = isGiven ? await example.size() : await pictureSize(bytes, path);
+    return {
+      key: () => this.#keyOf(bytes, originalSize),
+      originalSize,
+      decode: () => RgbImage.decode(bytes, { name: path }),
+    };
+  }
+
+  #keyOf(bytes: Uint8Array, { width, height }: OriginalSize): string {
+    const hash = contentHash(bytes);
+    if (this.#condition === undefined) return hash;
+    return this.#condition === "edges" ? `${hash}.edges` : `${hash}.over-${width}x${height}`;
+  }
+
+  /** Brings what {@link SourceFile.decode} gave to the size of its bucket, as the picture itself would be. */
+  async bring(
+    image: RgbImage,
+    { originalSize: over }: Pick<SourceFile, "originalSize">,
+    { bucket: { width, height }, place, mirrored }: Sight,
+  ): Promise<RgbImage> {
+    const kernel = this.#kernel;
+    const covered = await coverPicture(image, { width, height, kernel, place, mirrored, over });
+    return this.#condition === "edges" ? sobelEdges(covered) : covered;
+  }
+}
+
+function controlOf({ path, control }: Example): ControlPicture {
+  if (control === undefined) throw new RangeError(`Expected a control picture for ${path}`);
+  return control;
+}

@@ -1,0 +1,87 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { makeBelow } from "../../files/make-below.ts";
+import { replaceFile } from "../../files/replace-file.ts";
+import { isStop } from "../contract/stopped.ts";
+import { linesToBytes } from "../run-folder/line-file.ts";
+import type { RunFolder } from "../run-folder/run-folder.ts";
+import { DataRecord, type RecordOptions } from "./data-record.ts";
+import type { TrainingData } from "./training-data.ts";
+
+/** Where a run folder keeps what its data was. */
+export const DATA_FOLDER = "data";
+
+/** Where a run folder keeps what its pictures were, by digest. */
+export const recordPath = (run: string, digest: string): string =>
+  join(run, DATA_FOLDER, `${digest.slice(0, 16)}.jsonl`);
+
+/** Records what the data of a run is, of which its folder may know much. Writes nothing. */
+export async function recordOf(
+  run: string,
+  data: TrainingData,
+  options: RecordOptions,
+): Promise<DataRecord> {
+  await data.contents.recall(knownPath(run));
+  return DataRecord.of(data, options);
+}
+
+const knownPath = (run: string): string => join(run, DATA_FOLDER, "known.jsonl");
+
+/** While pictures are read: what is known by then need not be read again, however the process ends. */
+const NOTED_EVERY_MS = 5 * 60_000;
+
+/** What a run learns from, by names and hashes, and what its folder keeps of that. */
+export class RunData {
+  readonly #run: RunFolder;
+  readonly #data: TrainingData;
+  readonly #say: (line: string) => void;
+  #record: DataRecord | undefined;
+
+  constructor(run: RunFolder, data: TrainingData, say: (line: string) => void) {
+    this.#run = run;
+    this.#data = data;
+    this.#say = say;
+  }
+
+  /** What the data is, from the first call on. Throws the reason of a signal that is aborted. */
+  async record(signal: AbortSignal): Promise<DataRecord> {
+    if (this.#record !== undefined) return this.#record;
+    let noted = performance.now();
+    const afterEach = async (): Promise<void> => {
+      if (performance.now() - noted < NOTED_EVERY_MS) return;
+      noted = performance.now();
+      await this.#note();
+    };
+    try {
+      this.#record = await recordOf(this.#run.path, this.#data, {
+        say: this.#say,
+        signal,
+        afterEach,
+      });
+    } catch (error) {
+      if (isStop(error, signal)) await this.#note();
+      throw error;
+    }
+    await this.#note();
+    return this.#record;
+  }
+
+  async #note(): Promise<void> {
+    this.#makeFolder();
+    await this.#data.contents.note(knownPath(this.#run.path));
+  }
+
+  /** Keeps the record for the checkpoints to come, and gives its digest. */
+  async keep(signal: AbortSignal): Promise<string> {
+    const record = await this.record(signal);
+    const file = recordPath(this.#run.path, record.digest);
+    this.#makeFolder();
+    if (!existsSync(file)) await replaceFile(file, linesToBytes(record.lines()));
+    return record.digest;
+  }
+
+  #makeFolder(): void {
+    this.#run.requireHeld();
+    makeBelow(this.#run.path, DATA_FOLDER);
+  }
+}

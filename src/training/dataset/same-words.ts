@@ -1,0 +1,16 @@
+import type { World } from "../../distributed/index.ts";
+import { DataRecord } from "./data-record.ts";
+import type { TrainingData } from "./training-data.ts";
+
+/** Throws in every process where one of them has pictures of other names, or other words about them, than the first one. */
+export function requireSameWords(world: World, data: TrainingData): void {
+  if (world.size === 1) return;
+  const own = DataRecord.wordsOf(data);
+  const differs = world.broadcastText(own, 0) !== own;
+  if (!world.any(differs)) return;
+  throw new Error(
+    differs
+      ? `Rank ${world.rank} found other pictures or captions in ${data.dataset.location} than rank 0. Let all processes read one copy of the data set, or equal ones`
+      : `Another process of this run found other pictures or captions than rank 0`,
+  );
+}

@@ -1,0 +1,235 @@
+import { createHash } from "node:crypto";
+import type { CheckedConfig, ResolvedConfig } from "../../config/index.ts";
+import type { PictureSize } from "../../data/buckets.ts";
+import type { ControlPicture, Dataset, DatasetEntry } from "../../data/dataset.ts";
+import { DEMO_THINGS } from "../../data/emoji/demo-things.ts";
+import { captionsOf } from "../../data/layouts/several-captions.ts";
+import { isHeldOut } from "../../data/layouts/splits.ts";
+import { loadPictures } from "../../data/load-pictures.ts";
+import { readDataset } from "../../data/read-dataset.ts";
+import { describeSplits } from "../../data/reasons.ts";
+import { pictureSize } from "../../images/index.ts";
+import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import type { Split } from "../contract/stage-task.ts";
+import { PictureContents } from "./picture-contents.ts";
+
+/** One picture to learn from. */
+export interface Example {
+  /** Path below the data folder. */
+  readonly file: string;
+  readonly path: string;
+  /** The bytes of its file, read anew at every call. */
+  read(): Promise<Uint8Array>;
+  /** Its size as it stands upright, from its file's header; read once. Throws ImageError naming it. */
+  size(): Promise<PictureSize>;
+  /** What a ControlNet is shown of it, where the data set has that. */
+  readonly control?: ControlPicture | undefined;
+  readonly shortCaption: string;
+  /** All its short captions, that one first, where the data set has several. */
+  readonly shortCaptions?: readonly string[] | undefined;
+  /** The short one where the data has no other. */
+  readonly denseCaption: string;
+  /** What is in it, where the data says so. */
+  readonly thing: string | undefined;
+  readonly group: string | undefined;
+  readonly style: string | undefined;
+  /** Number of its class among the classes of the chosen part; undefined where the data has no classes. */
+  readonly classLabel: number | undefined;
+}
+
+/** What decides which pictures of a data set are trained on. */
+export type DatasetChoice = Pick<ResolvedConfig["dataset"], "folder" | "things" | "styles"> &
+  Partial<
+    Pick<
+      ResolvedConfig["dataset"],
+      | "heldoutShare"
+      | "revision"
+      | "layout"
+      | "imageColumn"
+      | "textColumn"
+      | "controlColumn"
+      | "controlFolder"
+      | "instancePrompt"
+      | "classFolder"
+      | "classPrompt"
+    >
+  >;
+
+/** The chosen part of a data set. */
+export interface TrainingData {
+  readonly train: readonly Example[];
+  /** Never trained on. */
+  readonly heldout: readonly Example[];
+  /** Pictures of DreamBooth's class, beside the data set; none where the config names no folder of them. */
+  readonly prior: readonly Example[];
+  readonly classCount: number;
+  readonly dataset: Dataset;
+  /** What the bytes of its pictures hash to. */
+  readonly contents: PictureContents;
+}
+
+const textColumn = (entry: DatasetEntry, name: string): string | undefined => {
+  const value = entry.columns[name];
+  return typeof value === "string" && value.trim() !== "" ? value : undefined;
+};
+
+function chooseEntries(config: DatasetChoice, { entries, location }: Dataset): DatasetEntry[] {
+  const { things, styles } = config;
+  const all = [...new Set(entries.flatMap((e) => textColumn(e, "thing") ?? []))].sort();
+  const chosen =
+    things === null
+      ? undefined
+      : things === "demo"
+        ? DEMO_THINGS
+        : typeof things === "number"
+          ? all.slice(0, things)
+          : things;
+  const unknown = chosen?.filter((thing) => !all.includes(thing)) ?? [];
+  if (unknown.length > 0) {
+    throw new Error(
+      `The data set ${location} has no pictures of: ${unknown.join(", ")}. Name things that its "thing" column lists`,
+    );
+  }
+  return entries.filter(
+    (entry) =>
+      (chosen === undefined || chosen.includes(textColumn(entry, "thing") ?? "")) &&
+      (styles === null || styles.includes(textColumn(entry, "style") ?? "")),
+  );
+}
+
+function severalCaptions(entry: DatasetEntry): Pick<Example, "shortCaptions"> {
+  const shortCaptions = captionsOf(entry);
+  return shortCaptions.length > 1 ? { shortCaptions } : {};
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** A number in [0, 1) that belongs to a picture's name: a set that grows keeps what it held out. */
+const shareOf = (file: string): number =>
+  createHash("sha256").update(file).digest().readUInt32BE() / 2 ** 32;
+
+/** Reads the data set and takes the part that the config names. Throws where that part is empty. */
+export async function loadTrainingData(config: DatasetChoice): Promise<TrainingData> {
+  const { revision, layout, imageColumn, textColumn: captions, instancePrompt } = config;
+  const { classFolder, classPrompt } = config;
+  const dataset = await readDataset(config.folder, {
+    revision: revision ?? undefined,
+    layout: layout ?? undefined,
+    imageColumn: imageColumn ?? undefined,
+    textColumn: captions ?? undefined,
+    controlColumn: config.controlColumn ?? undefined,
+    controlFolder: config.controlFolder ?? undefined,
+    instancePrompt: instancePrompt ?? undefined,
+    classFolder: classFolder ?? undefined,
+    classPrompt: classPrompt ?? undefined,
+  });
+  const entries = chooseEntries(config, dataset);
+  const classes = [
+    ...new Set(
+      entries.flatMap(({ columns: { class: label } }) =>
+        Number.isFinite(label) || typeof label === "bigint" ? (label as number | bigint) : [],
+      ),
+    ),
+  ].sort((a, b) => (a < b ? -1 : 1));
+  const labels = new Map(classes.map((value, label) => [value, label]));
+  const contents = new PictureContents();
+  const example = (entry: DatasetEntry): Example => ({
+    file: entry.file,
+    path: entry.path,
+    read: contents.remembering(entry),
+    control: entry.control && {
+      path: entry.control.path,
+      read: contents.remembering(entry.control),
+    },
+    size: once(async () => pictureSize(await entry.read(), entry.path)),
+    shortCaption: entry.text,
+    ...severalCaptions(entry),
+    denseCaption: textColumn(entry, "dense_text") ?? entry.text,
+    thing: textColumn(entry, "thing"),
+    group: textColumn(entry, "group"),
+    style: textColumn(entry, "style"),
+    classLabel: labels.get(entry.columns.class as number | bigint),
+  });
+  const isMarked = entries.some(isHeldOut);
+  const isKept = (entry: DatasetEntry): boolean =>
+    isMarked ? isHeldOut(entry) : shareOf(entry.file) < (config.heldoutShare ?? 0);
+  const train = entries.filter((entry) => !isKept(entry)).map(example);
+  if (train.length === 0) {
+    throw new Error(
+      `Nothing to train on is left of ${dataset.location} (${dataset.captioned} captioned pictures) after choosing things and styles and what is held out${dataset.splits.length > 0 ? `. Its splits: ${describeSplits(dataset.splits)}` : ""}`,
+    );
+  }
+  return {
+    train,
+    heldout: entries.filter(isKept).map(example),
+    prior: dataset.classEntries.map(example),
+    classCount: classes.length,
+    dataset,
+    contents,
+  };
+}
+
+/** The pictures of a stage. */
+export type StageExamples = Readonly<Record<Split, readonly Example[]>>;
+
+/** What a stage takes of the chosen part. */
+export function stageExamples(
+  stage: CheckedConfig["stages"][number],
+  { train, heldout }: Pick<TrainingData, Split>,
+): StageExamples {
+  if (stage.kind !== "text-to-image" || !stage.curated) return { train, heldout };
+  const all = [...train, ...heldout];
+  return { train: curated(train, all), heldout: curated(heldout, all) };
+}
+
+/** The curated part: things that were drawn in every style, the common and well-drawn ones. All of it where there are no styles. */
+export function curated(examples: readonly Example[], all: readonly Example[]): Example[] {
+  const styles = new Set(all.flatMap(({ style }) => style ?? []));
+  const seen = new Map<string, Set<string>>();
+  for (const { thing, style } of all) {
+    if (thing === undefined || style === undefined) continue;
+    const own = seen.get(thing) ?? new Set<string>();
+    seen.set(thing, own.add(style));
+  }
+  return examples.filter(
+    ({ thing }) => thing === undefined || seen.get(thing)?.size === styles.size,
+  );
+}
+
+/** Pictures in memory: 8-bit, so that a whole data set of small ones fits. */
+export class Pictures {
+  readonly #data: Tensor; // (N, H, W, 3) uint8
+
+  private constructor(bytes: Uint8Array, shape: readonly number[]) {
+    this.#data = torch.keep(torch.fromTypedArray(bytes, shape));
+  }
+
+  /** Decodes and resizes examples to squares. Throws UnreadablePicturesError, which lists every bad file. */
+  static async load(examples: readonly Example[], size: number): Promise<Pictures> {
+    const { data, shape } = await loadPictures(examples, { size });
+    return new Pictures(data, shape);
+  }
+
+  get length(): number {
+    return this.#data.size(0);
+  }
+
+  /** (B, 3, H, W) in [-1, 1]. */
+  batch(ids: readonly number[]): Tensor {
+    return torch.tidy(() => {
+      const rows = this.#data.indexSelect(0, torch.tensor([...ids], { dtype: "int64" }));
+      return rows.permute([0, 3, 1, 2]).float().div(127.5).sub(1).contiguous();
+    });
+  }
+
+  dispose(): void {
+    this.#data.dispose();
+  }
+}

@@ -1,0 +1,241 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { FeatureStore } from "../../data/feature-store.ts";
+import { T5EncoderModel } from "../../models/index.ts";
+import { PromptPack, type TextEncoder } from "../../pipelines/index.ts";
+import { stackTexts } from "../../pipelines/prompts/text-encoding.ts";
+import type { T5Tokenizer } from "../../text/index.ts";
+import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import type { StagedTextEncoder } from "../models/staged-text-encoder.ts";
+import { stateHash } from "../models/state-hash.ts";
+import { EncodingProgress } from "../progress/encoding-progress.ts";
+
+/** What a transformer's cross-attention takes: (B, L, D) states and the (B, L) mask of their real tokens. */
+export interface CaptionStates {
+  readonly states: Tensor;
+  readonly mask: Tensor;
+}
+
+/** Where a stage's captions become states. */
+export interface Captions {
+  /** States of prepared texts, padded to the longest of them. */
+  states(texts: readonly string[]): CaptionStates;
+  /** What a pipeline draws the sample prompts with. */
+  readonly encoder: TextEncoder;
+  dispose(): void;
+}
+
+/** Captions under a text encoder that is in memory: encoded in every step, as one that is trained has to be. */
+export class LiveCaptions implements Captions {
+  readonly encoder: T5EncoderModel;
+  readonly #tokenizer: T5Tokenizer;
+  readonly #maxLength: number;
+
+  constructor(encoder: T5EncoderModel, tokenizer: T5Tokenizer, maxLength: number) {
+    this.encoder = encoder;
+    this.#tokenizer = tokenizer;
+    this.#maxLength = maxLength;
+  }
+
+  states(texts: readonly string[]): CaptionStates {
+    return torch.tidy(() => {
+      const { ids, mask } = tokens(texts, this.#tokenizer, this.#maxLength, this.encoder.device);
+      return { states: this.encoder.call(ids, { attentionMask: mask }).float(), mask };
+    });
+  }
+
+  dispose(): void {
+    this.encoder.dispose();
+  }
+}
+
+/** What {@link FrozenCaptions} works on. */
+export interface FrozenCaptionsOptions {
+  /** Loaded only where the cache lacks something, or where there is none. */
+  readonly encoder: StagedTextEncoder | T5EncoderModel;
+  readonly tokenizer: T5Tokenizer;
+  readonly maxLength: number;
+  /** Every prepared text that will be asked for. */
+  readonly texts: readonly string[];
+  /** Prepared texts that pipelines draw samples of. */
+  readonly prompts: readonly string[];
+  /** States (1, L, D) of a text of L tokens that were made elsewhere, to be cached in place of the encoder's; they become this class's. */
+  readonly made?: ((text: string, tokens: number) => Tensor | undefined) | undefined;
+  /** Folder for cached states; null encodes captions anew in every step. */
+  readonly cache: string | null;
+  readonly warn: (message: string) => void;
+  /** Ends encoding once it is aborted; what was encoded by then is kept. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told how encoding goes, where something has to be encoded. */
+  readonly say?: ((line: string) => void) | undefined;
+}
+
+/**
+ * Captions under a frozen text encoder. Each text is encoded alone and without padding, so that a cached one and one
+ * encoded in its step are equal to the last bit. With a cache the encoder is gone from memory before training begins, and not
+ * even loaded where nothing is missing. The store is named after the encoder and its keys after the tokens that it gets, so
+ * that a changed encoder or tokenizer never meets what another one made.
+ */
+export class FrozenCaptions implements Captions {
+  readonly encoder: TextEncoder;
+  /** How many texts were encoded to be cached when it was opened. */
+  readonly encoded: number;
+  readonly #stateOf: (text: string) => Tensor;
+  readonly #dispose: () => void;
+
+  private constructor(
+    encoder: TextEncoder,
+    encoded: number,
+    stateOf: (text: string) => Tensor,
+    dispose: () => void,
+  ) {
+    this.encoder = encoder;
+    this.encoded = encoded;
+    this.#stateOf = stateOf;
+    this.#dispose = dispose;
+  }
+
+  /** Encodes what the cache lacks. Throws the reason of a signal that is aborted. */
+  static async open(options: FrozenCaptionsOptions): Promise<FrozenCaptions> {
+    const { encoder, tokenizer, maxLength, texts, prompts, made, cache, warn, say, signal } =
+      options;
+    const load = async (): Promise<T5EncoderModel> =>
+      encoder instanceof T5EncoderModel ? encoder : await encoder.load();
+    const encode =
+      (model: T5EncoderModel) =>
+      (text: string): Tensor =>
+        encodeAlone(model, tokenizer, maxLength, text);
+    if (cache === null) {
+      const model = await load();
+      return new FrozenCaptions(model, 0, encode(model), () => model.dispose());
+    }
+    const store = await FeatureStore.open(await captionFolder(encoder, cache), warn);
+    const seen = (text: string): SeenTokens => seenTokens(tokenizer, maxLength, text);
+    const missing = [...new Set([...texts, ...prompts])].filter(
+      (text) => !store.has(seen(text).key),
+    );
+    const progress = new EncodingProgress("Encoding captions", missing.length, say);
+    let model: T5EncoderModel | undefined;
+    let encoded = 0;
+    try {
+      for (const text of missing) {
+        await nextTurn(); // encoding is synchronous, and would leave signals unheard
+        if (signal?.aborted) break;
+        const { key, count } = seen(text);
+        let states = made?.(text, count);
+        if (states === undefined) {
+          model ??= await load();
+          states = encode(model)(text);
+          encoded++;
+        }
+        await store.put(new Map([[key, states]]));
+        states.dispose();
+        progress.done(1);
+      }
+    } finally {
+      if (model !== encoder) model?.dispose();
+    }
+    await store.flush();
+    if (signal?.aborted) store.dispose();
+    signal?.throwIfAborted();
+    const cached = (text: string): Tensor => store.get(seen(text).key);
+    const pack = PromptPack.of(
+      new Map(prompts.map((text) => [text, cached(text)] as const)),
+      maxLength,
+    );
+    return new FrozenCaptions(pack, encoded, cached, () => {
+      pack.dispose();
+      store.dispose();
+      if (encoder instanceof T5EncoderModel) encoder.dispose();
+    });
+  }
+
+  states(texts: readonly string[]): CaptionStates {
+    return torch.tidy(() => {
+      const { hiddenStates, attentionMask } = stackTexts(texts.map(this.#stateOf));
+      return { states: hiddenStates.float(), mask: attentionMask };
+    });
+  }
+
+  dispose(): void {
+    this.#dispose();
+  }
+}
+
+/** Folder of all captions under one encoder; what the encoder's files hashed to is kept beside it. */
+async function captionFolder(
+  encoder: StagedTextEncoder | T5EncoderModel,
+  cache: string,
+): Promise<string> {
+  const made =
+    encoder instanceof T5EncoderModel
+      ? `${stateHash(encoder)}/${encoder.dtype}/${JSON.stringify(encoder.config)}`
+      : await encoder.identity(join(cache, "encoders"));
+  const name = createHash("sha256").update(made).digest("hex").slice(0, 16);
+  return join(cache, `captions-${name}`);
+}
+
+/** Which of the texts are not cached, by what the files say of themselves; damaged ones are found when the cache is opened. */
+export async function uncachedTexts({
+  encoder,
+  tokenizer,
+  maxLength,
+  texts,
+  cache,
+}: {
+  readonly encoder: StagedTextEncoder;
+  readonly tokenizer: T5Tokenizer;
+  readonly maxLength: number;
+  readonly texts: readonly string[];
+  readonly cache: string;
+}): Promise<string[]> {
+  const keys = await FeatureStore.keysIn(await captionFolder(encoder, cache));
+  return texts.filter((text) => !keys.has(seenTokens(tokenizer, maxLength, text).key));
+}
+
+/** What an encoder is given of a text. */
+interface SeenTokens {
+  /** Of its states in the store. */
+  readonly key: string;
+  readonly count: number;
+}
+
+/** An encoder sees tokens, not texts: those that are cut off make no difference, another vocabulary does. */
+function seenTokens(tokenizer: T5Tokenizer, maxLength: number, text: string): SeenTokens {
+  const { inputIds } = tokenizer.encode([text], {
+    maxLength,
+    padding: "longest",
+    truncation: true,
+  });
+  const key = createHash("sha256").update(inputIds.join()).digest("hex").slice(0, 32);
+  return { key, count: inputIds.length };
+}
+
+function tokens(
+  texts: readonly string[],
+  tokenizer: T5Tokenizer,
+  maxLength: number,
+  device: torch.Device,
+): { ids: Tensor; mask: Tensor } {
+  const made = tokenizer.encode(texts, { maxLength, padding: "longest", truncation: true });
+  return {
+    ids: torch.fromTypedArray(made.inputIds, made.shape, { device }),
+    mask: torch.fromTypedArray(made.attentionMask, made.shape, { device }),
+  };
+}
+
+/** (1, L, D) in the encoder's dtype, in which it computes, whatever a step's autocast. */
+const encodeAlone = (
+  encoder: T5EncoderModel,
+  tokenizer: T5Tokenizer,
+  maxLength: number,
+  text: string,
+): Tensor => {
+  const encoded = (): Tensor => {
+    const { ids, mask } = tokens([text], tokenizer, maxLength, encoder.device);
+    return encoder.call(ids, { attentionMask: mask });
+  };
+  return torch.noGrad(() => torch.withoutAutocast(() => torch.tidy(encoded)));
+};

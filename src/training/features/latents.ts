@@ -1,0 +1,312 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ResolvedStage } from "../../config/index.ts";
+import { type Bucket, nearestBucket } from "../../data/buckets.ts";
+import { hasOneCover } from "../../data/cover-picture.ts";
+import { UnreadablePicturesError } from "../../data/load-pictures.ts";
+import { mapConcurrent } from "../../data/map-concurrent.ts";
+import { type CropPlace, ImageError, type RgbImage } from "../../images/index.ts";
+import type { AutoencoderKL } from "../../models/index.ts";
+import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import type { SampleDraws } from "../contract/draws.ts";
+import { type Condition, type OriginalSize, PictureSource } from "../dataset/picture-source.ts";
+import type { Example } from "../dataset/training-data.ts";
+import { EncodingProgress } from "../progress/encoding-progress.ts";
+import { LatentStore, latentKey, type MadeMoments, type Moments } from "./latent-store.ts";
+
+/** Decoded pictures of any size may be large, so few are held at once. */
+const DECODED_AT_ONCE = 4;
+
+/** One picture as one sample of a batch sees it. */
+export interface Seen {
+  readonly example: Example;
+  readonly place: CropPlace;
+  readonly mirrored: boolean;
+}
+
+/** A picture of a batch: where its latents are cached, or its pixels. */
+export type LoadedPicture = {
+  readonly originalSize: OriginalSize;
+  /** The size that it is trained at. */
+  readonly bucket: Bucket;
+} & ({ readonly key: string } | { readonly pixels: RgbImage });
+
+/** What of a picture holds for all sights of it. */
+interface KnownPicture {
+  /** Hash of its file: the start of its keys in the store. */
+  readonly content: string;
+  readonly originalSize: OriginalSize;
+  readonly bucket: Bucket;
+  /** Whether every crop of it is the same. */
+  readonly hasOneCrop: boolean;
+}
+
+/** What {@link Latents} works on. */
+export interface LatentsOptions {
+  readonly examples: readonly Example[];
+  readonly stage: Pick<ResolvedStage, "resolution" | "transform">;
+  /** Sizes around the stage's resolution, of which each picture gets the nearest in shape; without them all become squares. */
+  readonly buckets?: readonly Bucket[] | undefined;
+  /** Frozen; stays the caller's. */
+  readonly vae: AutoencoderKL;
+  /**
+   * Encodes what a ControlNet is shown of each picture in place of the picture itself, brought to the same size and cut at the
+   * same place.
+   */
+  readonly control?: Condition | undefined;
+  /**
+   * Moments of a picture that were made elsewhere, of this shape (C, h, w), to be cached in place of those of the picture
+   * unmirrored; undefined where there are none. They become this class's. `encode` makes the latter, to compare with.
+   */
+  readonly made?: MadeMoments | undefined;
+  /** Folder for cached latents; null encodes pictures anew whenever they are seen. */
+  readonly cache: string | null;
+  /** Share of the pictures that may be unreadable: those are left out. */
+  readonly maxUnreadable: number;
+  readonly warn: (message: string) => void;
+  /** Ends encoding once it is aborted; what was encoded by then is kept. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told how encoding goes. */
+  readonly say?: ((line: string) => void) | undefined;
+}
+
+/** (B, 3, H, W) in [-1, 1]. */
+export const pixelsOf = (images: readonly RgbImage[]): Tensor =>
+  torch.tidy(() => {
+    const rows = images.map(({ data, width, height }) =>
+      torch.fromTypedArray(data, [1, height, width, 3]),
+    );
+    return torch.cat(rows).permute([0, 3, 1, 2]).float().div(127.5).sub(1).contiguous();
+  });
+
+/**
+ * The distributions of pictures' latents under a frozen autoencoder: mean and deviation, from which every sight of a
+ * picture draws anew. Each picture is encoded alone, so that a cached one and one encoded in its step are equal to the
+ * last bit. Random crops of pictures that are not square cannot be cached and are encoded in their step.
+ */
+export class Latents {
+  readonly #options: LatentsOptions;
+  readonly #source: PictureSource;
+  /** The pictures that can be read, in the given order. */
+  readonly examples: readonly Example[];
+  readonly #store: LatentStore | undefined;
+  /** Only with a store. */
+  readonly #known = new Map<Example, KnownPicture>();
+  #encoded = 0;
+  /** The bucket of each of `examples`, by its ratio; undefined where all are squares. Pictures of one batch have one bucket. */
+  readonly buckets: readonly number[] | undefined;
+
+  private constructor(
+    options: LatentsOptions,
+    examples: readonly Example[],
+    {
+      store,
+      buckets,
+    }: { store?: LatentStore | undefined; buckets?: readonly number[] | undefined } = {},
+  ) {
+    this.#options = options;
+    this.#source = new PictureSource(options.stage, options.control);
+    this.examples = examples;
+    this.#store = store;
+    this.buckets = buckets;
+  }
+
+  /**
+   * Finds each picture's bucket and encodes what the cache lacks; pictures that cannot be read are left out and told of.
+   * Throws UnreadablePicturesError where they are too many, and the reason of a signal that is aborted. Without cache and buckets it is a picture's first use that
+   * throws ImageError.
+   */
+  static async open(options: LatentsOptions): Promise<Latents> {
+    const { examples, buckets, cache, warn, signal } = options;
+    if (cache === null && buckets === undefined) return new Latents(options, examples);
+    const unreadable = new Map<Example, ImageError>();
+    const ratios = new Map<Example, number>();
+    const store = cache === null ? undefined : await LatentStore.open(cache, options);
+    const filling = new Latents(options, [], { store });
+    const progress = new EncodingProgress("Encoding pictures", examples.length, options.say);
+    await mapConcurrent(examples, DECODED_AT_ONCE, async (example) => {
+      await nextTurn(); // encoding is synchronous, and would leave signals unheard
+      if (signal?.aborted) return;
+      try {
+        if (buckets !== undefined)
+          ratios.set(example, nearestBucket(await example.size(), buckets).ratio);
+        if (store !== undefined) await filling.#fill(store, example);
+      } catch (error) {
+        if (!(error instanceof ImageError)) throw error;
+        unreadable.set(example, error);
+      }
+      progress.done(1);
+    });
+    await store?.flush();
+    if (signal?.aborted) store?.dispose();
+    signal?.throwIfAborted();
+    requireReadable(unreadable, options);
+    for (const { source, reason } of unreadable.values()) warn(`${source} is left out: ${reason}`);
+    const readable = examples.filter((example) => !unreadable.has(example));
+    const latents = new Latents(options, readable, {
+      store,
+      buckets: buckets && readable.map((example) => ratios.get(example) ?? 1),
+    });
+    for (const [example, known] of filling.#known) latents.#known.set(example, known);
+    latents.#encoded = filling.#encoded;
+    return latents;
+  }
+
+  /** How often a picture was encoded to be cached when it was opened, each way round by itself. */
+  get encoded(): number {
+    return this.#encoded;
+  }
+
+  /** Learns what holds for all sights of a picture, and fetches or encodes those that the store lacks. */
+  async #fill(store: LatentStore, example: Example): Promise<void> {
+    const { horizontalFlip, crop } = this.#options.stage.transform;
+    const file = await this.#source.read(example);
+    const { originalSize } = file;
+    const content = file.key();
+    const bucket = this.#bucketOf(originalSize);
+    const hasOneCrop = crop === "center" || hasOneCover(originalSize, bucket);
+    this.#known.set(example, { content, originalSize, bucket, hasOneCrop });
+    if (!hasOneCrop) return;
+    let image: RgbImage | undefined;
+    const encode = async (mirrored: boolean): Promise<Moments> => {
+      image ??= await file.decode();
+      const sight = { bucket, place: "center", mirrored } as const;
+      return this.#moments(await this.#source.bring(image, file, sight));
+    };
+    for (const mirrored of horizontalFlip > 0 ? [false, true] : [false]) {
+      const key = latentKey({ content, bucket, mirrored });
+      if (store.has(key)) continue;
+      const found = mirrored
+        ? undefined
+        : await this.#options.made?.(example, this.#shapeOf(bucket), () => encode(false));
+      if (found === undefined) this.#encoded++;
+      await putOnce(store, key, found ?? (await encode(mirrored)));
+    }
+  }
+
+  /** (1, C, h, w) each, in the autoencoder's own precision: a step's autocast is not for it. */
+  #moments(picture: RgbImage): Moments {
+    const { dtype, device } = this.#options.vae;
+    const encoded = (): Moments => {
+      const { mean, logvar } = this.#options.vae.encode(pixelsOf([picture]).to({ dtype, device }));
+      return [mean.contiguous(), logvar.mul(0.5).exp()];
+    };
+    return torch.noGrad(() => torch.withoutAutocast(() => torch.tidy(encoded)));
+  }
+
+  #bucketOf(size: OriginalSize): Bucket {
+    const { buckets, stage } = this.#options;
+    const { resolution } = stage;
+    return buckets === undefined
+      ? { ratio: 1, width: resolution, height: resolution }
+      : nearestBucket(size, buckets);
+  }
+
+  /** Whether all were encoded before training. */
+  get isCached(): boolean {
+    return this.#store !== undefined && [...this.#known.values()].every((each) => each.hasOneCrop);
+  }
+
+  /** (C, h, w) of one square latent. */
+  get shape(): number[] {
+    const { resolution } = this.#options.stage;
+    return this.#shapeOf({ width: resolution, height: resolution });
+  }
+
+  #shapeOf({ width, height }: OriginalSize): number[] {
+    const { latentChannels, blockOutChannels } = this.#options.vae.config;
+    const factor = 2 ** (blockOutChannels.length - 1);
+    return [latentChannels, height / factor, width / factor];
+  }
+
+  /** Draws how each picture is seen, and loads what its latents are made of. */
+  load(ids: readonly number[], draws: SampleDraws): Promise<LoadedPicture[]> {
+    return this.loadSeen(this.see(ids, draws));
+  }
+
+  /** Draws how each picture is seen. */
+  see(ids: readonly number[], draws: SampleDraws): Seen[] {
+    const { horizontalFlip, crop } = this.#options.stage.transform;
+    // What a transform does not need is not drawn: the numbers after it stay the same.
+    const flips = horizontalFlip > 0 ? draws.uniform().map((u) => u < horizontalFlip) : [];
+    const places = crop === "random" ? draws.uniform() : [];
+    return ids.map((id, i): Seen => {
+      const example = this.examples[id];
+      if (example === undefined) throw new RangeError(`Expected an example ${id}`);
+      return { example, place: places[i] ?? "center", mirrored: flips[i] ?? false };
+    });
+  }
+
+  /** Loads what the latents of pictures are made of. */
+  loadSeen(seen: readonly Seen[]): Promise<LoadedPicture[]> {
+    return mapConcurrent(seen, DECODED_AT_ONCE, (each) => this.#loadOne(each));
+  }
+
+  async #loadOne({ example, place, mirrored }: Seen): Promise<LoadedPicture> {
+    const known = this.#known.get(example);
+    if (known?.hasOneCrop) {
+      const { content, originalSize, bucket } = known;
+      return { key: latentKey({ content, bucket, mirrored }), originalSize, bucket };
+    }
+    const file = await this.#source.read(example);
+    const { originalSize } = file;
+    const bucket = this.#bucketOf(originalSize);
+    const image = await file.decode();
+    const pixels = await this.#source.bring(image, file, { bucket, place, mirrored });
+    return { pixels, originalSize, bucket };
+  }
+
+  /** A picture as it is encoded where nothing is drawn: a square of the stage's resolution, cut out in the middle. */
+  async square(example: Example): Promise<RgbImage> {
+    const { resolution } = this.#options.stage;
+    const file = await this.#source.read(example);
+    const bucket = { ratio: 1, width: resolution, height: resolution };
+    const sight = { bucket, place: "center", mirrored: false } as const;
+    return this.#source.bring(await file.decode(), file, sight);
+  }
+
+  /** Latents (B, C, h, w) of loaded pictures of one bucket, as the diffusion model takes them. */
+  draw(pictures: readonly LoadedPicture[], draws: SampleDraws): Tensor {
+    return torch.noGrad(() =>
+      torch.tidy(() => {
+        const [first] = pictures;
+        if (first === undefined) throw new RangeError("Expected at least one picture");
+        const { device } = this.#options.vae;
+        const noise = draws.normal(this.#shapeOf(first.bucket), device);
+        const moments = pictures.map((picture) =>
+          "pixels" in picture ? this.#moments(picture.pixels) : this.#cached(picture.key),
+        );
+        const mean = torch.cat(moments.map(([m]) => m.to({ device }))).float();
+        const std = torch.cat(moments.map(([, s]) => s.to({ device }))).float();
+        return this.#options.vae.toDiffusion(mean.add(std.mul(noise)));
+      }),
+    );
+  }
+
+  #cached(key: string): Moments {
+    if (this.#store === undefined) throw new Error("Expected latents that are cached");
+    return this.#store.get(key);
+  }
+
+  dispose(): void {
+    this.#store?.dispose();
+  }
+}
+
+function requireReadable(
+  unreadable: ReadonlyMap<Example, ImageError>,
+  { examples, maxUnreadable }: LatentsOptions,
+): void {
+  if (unreadable.size <= maxUnreadable * examples.length) return;
+  const list = [...unreadable.values()].map(({ source, reason }) => ({ path: source, reason }));
+  throw new UnreadablePicturesError(list, examples.length, maxUnreadable);
+}
+
+/** Puts moments and gives their memory back. */
+async function putOnce(store: LatentStore, key: string, moments: Moments): Promise<void> {
+  try {
+    await store.put(key, moments);
+  } finally {
+    for (const each of moments) each.dispose();
+  }
+}

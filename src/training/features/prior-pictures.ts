@@ -1,0 +1,41 @@
+import { SampleDraws, SampleOrder } from "../contract/draws.ts";
+import type { Latents, LoadedPicture } from "./latents.ts";
+
+/** The class pictures of a batch, and the random numbers that are theirs. */
+export interface LoadedPrior {
+  readonly pictures: readonly LoadedPicture[];
+  readonly captions: readonly string[];
+  readonly draws: SampleDraws;
+}
+
+/**
+ * DreamBooth's prior preservation (Ruiz et al. 2023, section 3.2): next to each picture of the thing that is learnt, one of
+ * its class. Which one follows from the seed and the position alone; all of them come before any comes again.
+ */
+export class PriorPictures {
+  readonly latents: Latents;
+  /** What a class picture's loss counts for. */
+  readonly weight: number;
+  readonly #seed: number;
+  readonly #purpose: string;
+  readonly #order: SampleOrder;
+
+  constructor(
+    latents: Latents,
+    { seed, stage, weight }: { seed: number; stage: string; weight: number },
+  ) {
+    this.latents = latents;
+    this.weight = weight;
+    this.#seed = seed;
+    this.#purpose = `${stage}/class`;
+    this.#order = new SampleOrder(seed, `${this.#purpose}/order`, latents.examples.length);
+  }
+
+  /** One for each position of a batch. */
+  async load(positions: readonly number[]): Promise<LoadedPrior> {
+    const draws = new SampleDraws(this.#seed, this.#purpose, positions);
+    const ids = positions.map((position) => this.#order.at(position));
+    const captions = ids.map((id) => this.latents.examples[id]?.shortCaption ?? "");
+    return { pictures: await this.latents.load(ids, draws), captions, draws };
+  }
+}

@@ -1,0 +1,155 @@
+import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import { bandOf, type SeenLoss } from "../contract/timestep-bands.ts";
+import { pictureKeys } from "../dataset/picture-keys.ts";
+
+/** What was seen of one training picture. */
+export interface PictureLoss {
+  readonly picture: string;
+  /** How often it was trained on. */
+  readonly seen: number;
+  /** Mean of its losses. */
+  readonly loss: number;
+  /** Mean of what all pictures' losses were at such timesteps at that time. */
+  readonly expected: number;
+  /** Mean of how many standard deviations its losses were above that. */
+  readonly score: number;
+}
+
+/** Narrow, so that what is expected in a band holds for all of its timesteps. */
+const NARROW_BANDS = 20;
+/** Losses of a band that its mean and deviation look back on: both follow what is learnt. */
+const HORIZON = 1000;
+
+const PICTURE_FIELDS = 4; // seen; sums of losses, of expected ones, of scores
+const BAND_FIELDS = 3; // losses seen, mean, variance
+
+/** Losses of each training picture, and what was to be expected, so that pictures compare whatever timesteps they drew. */
+export class LossLedger {
+  readonly #pictures: Float64Array;
+  readonly #bands: Float64Array = new Float64Array(NARROW_BANDS * BAND_FIELDS);
+  /** What checkpoints hold of it: copies, made when they are asked for. */
+  readonly #saved: Readonly<Record<"pictures" | "bands" | "since" | "names", Tensor>>;
+  readonly #names: readonly string[];
+  #since = 0;
+
+  /** @param names of the stage's pictures */
+  constructor(names: readonly string[]) {
+    const count = names.length;
+    this.#names = names;
+    this.#pictures = new Float64Array(count * PICTURE_FIELDS);
+    const zeros = (shape: readonly number[]): Tensor =>
+      torch.keep(torch.zeros(shape, { dtype: "float64" }));
+    this.#saved = {
+      pictures: zeros([count, PICTURE_FIELDS]),
+      bands: zeros([NARROW_BANDS, BAND_FIELDS]),
+      since: zeros([1]),
+      names: torch.keep(textTensor(JSON.stringify(names))),
+    };
+  }
+
+  /** Step after which it began: 0, unless it was {@link begin | begun anew}. */
+  get since(): number {
+    return this.#since;
+  }
+
+  /** Notes a loss of a picture. */
+  add(id: number, { loss, timestep }: SeenLoss): void {
+    const [mean, deviation] = this.#learn(bandOf(timestep, NARROW_BANDS), loss);
+    const score = deviation === 0 ? 0 : (loss - mean) / deviation;
+    for (const [i, value] of [1, loss, mean, score].entries()) {
+      const at = id * PICTURE_FIELDS + i;
+      this.#pictures[at] = (this.#pictures[at] ?? 0) + value;
+    }
+  }
+
+  /** Takes a loss into a band's mean and deviation (West 1979, weighing the old ones less once there are enough). */
+  #learn(band: number, loss: number): [mean: number, deviation: number] {
+    const at = band * BAND_FIELDS;
+    const [seen = 0, mean = 0, variance = 0] = this.#bands.subarray(at);
+    const share = 1 / Math.min(seen + 1, HORIZON);
+    const change = loss - mean;
+    const learnt = [
+      seen + 1,
+      mean + share * change,
+      (1 - share) * (variance + share * change * change),
+    ] as const;
+    this.#bands.set(learnt, at);
+    return [learnt[1], Math.sqrt(learnt[2])];
+  }
+
+  /** What is known of each picture that was seen. */
+  pictures(): PictureLoss[] {
+    return this.#names
+      .map((picture, id) => {
+        const [seen = 0, loss = 0, expected = 0, score = 0] = this.#pictures.subarray(
+          id * PICTURE_FIELDS,
+        );
+        return { picture, seen, loss: loss / seen, expected: expected / seen, score: score / seen };
+      })
+      .filter(({ seen }) => seen > 0);
+  }
+
+  /** What a checkpoint holds of it, brought up to date. They stay the ledger's. */
+  tensors(): ReadonlyMap<string, Tensor> {
+    const { pictures, bands, since } = this.#saved;
+    torch.tidy(() => {
+      pictures.copy_(torch.fromTypedArray(this.#pictures, pictures.shape));
+      bands.copy_(torch.fromTypedArray(this.#bands, bands.shape));
+      since.fill_(this.#since);
+    });
+    return new Map(Object.entries(this.#saved));
+  }
+
+  /**
+   * Takes what {@link tensors} gave, each picture's by its name, and by its place among those of one name: what is new begins at
+   * nothing, what is gone is forgotten. That of an earlier release, which has no names, is taken where it is of as many pictures;
+   * otherwise nothing is, and it gives false.
+   * @param renamed new keys of pictures by their old ones: see pictureKeys
+   */
+  restore(
+    tensors: ReadonlyMap<string, Tensor>,
+    renamed: ReadonlyMap<string, string> = new Map(),
+  ): boolean {
+    const [pictures, bands, since] = ["pictures", "bands", "since"].map((name) => {
+      const array = tensors.get(name)?.toTypedArray();
+      if (!(array instanceof Float64Array))
+        throw new Error(`The checkpoint lacks "${name}" of its part "losses"`);
+      return array;
+    }) as [Float64Array, Float64Array, Float64Array];
+    const names = namesIn(tensors.get("names"));
+    if (names === undefined && pictures.length !== this.#pictures.length) return false;
+    const places = new Map(pictureKeys(this.#names).map((key, id) => [key, id]));
+    this.#pictures.fill(0);
+    for (const [was, key] of pictureKeys(names ?? this.#names).entries()) {
+      const id = places.get(renamed.get(key) ?? key);
+      if (id === undefined) continue;
+      const row = pictures.subarray(was * PICTURE_FIELDS, (was + 1) * PICTURE_FIELDS);
+      this.#pictures.set(row, id * PICTURE_FIELDS);
+    }
+    this.#bands.set(bands);
+    this.#since = since[0] ?? 0;
+    return true;
+  }
+
+  /** Forgets everything: it begins after this step. */
+  begin(step: number): void {
+    this.#pictures.fill(0);
+    this.#bands.fill(0);
+    this.#since = step;
+  }
+
+  dispose(): void {
+    for (const tensor of Object.values(this.#saved)) tensor.dispose();
+  }
+}
+
+/** A text as a tensor of bytes. */
+function textTensor(text: string): Tensor {
+  const bytes = new TextEncoder().encode(text);
+  return torch.fromTypedArray(bytes, [bytes.length]);
+}
+
+function namesIn(tensor: Tensor | undefined): readonly string[] | undefined {
+  return tensor === undefined ? undefined : JSON.parse(new TextDecoder().decode(tensor.toBytes()));
+}

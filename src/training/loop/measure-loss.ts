@@ -1,0 +1,69 @@
+import * as torch from "../../torch/index.ts";
+import { SampleDraws } from "../contract/draws.ts";
+import type { Split, StageLoss, StageTask } from "../contract/stage-task.ts";
+import { untilStopped } from "../contract/stopped.ts";
+import { BANDS, bandName, bandOf } from "../contract/timestep-bands.ts";
+import { batchesOfOneKind } from "../dataset/bucket-order.ts";
+
+/** The loss on some pictures at fixed timesteps and noise. */
+export interface MeasuredLoss {
+  readonly loss: number;
+  /** By band of timesteps, such as `0-249`; empty where the stage has no timesteps. */
+  readonly bands: Readonly<Record<string, number>>;
+}
+
+/** How a loss is measured. */
+export interface MeasureOptions {
+  readonly seed: number;
+  readonly batchSize: number;
+  /** Computes a batch's loss in the precision of the training. */
+  readonly compute: (loss: () => StageLoss) => StageLoss;
+  /** Ends it between two batches. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Pictures whose loss is measured, each at one timestep and noise of its own. */
+const SAMPLES = 256;
+
+/** Measures a split: the same pictures, timesteps and noise at every call. Throws the reason of a signal that is aborted. */
+export async function measureLoss(
+  task: StageTask,
+  split: Split,
+  { seed, batchSize, compute, signal }: MeasureOptions,
+): Promise<MeasuredLoss> {
+  const count = task.counts[split];
+  const buckets = task.buckets?.[split];
+  const batches = batchesOfOneKind(
+    Array.from({ length: SAMPLES }, (_, i) => i),
+    (position) => buckets?.[position % count],
+    batchSize,
+  );
+  let sum = 0;
+  const sums = new Map<number, { sum: number; count: number }>();
+  for (const [index, positions] of batches.entries()) {
+    await untilStopped(signal);
+    const batch = await task.load({
+      split,
+      index,
+      ids: positions.map((position) => position % count),
+      draws: new SampleDraws(seed, "validation", positions),
+      isMeasured: true,
+    });
+    torch.noGrad(() =>
+      torch.tidy(() => {
+        const { loss, samples } = compute(() => batch.loss());
+        sum += loss.item() * positions.length;
+        const values = samples.values.toFloat32Array();
+        for (const [i, timestep] of (samples.timesteps ?? []).entries()) {
+          const band = bandOf(timestep, BANDS);
+          const own = sums.get(band) ?? { sum: 0, count: 0 };
+          sums.set(band, { sum: own.sum + (values[i] ?? 0), count: own.count + 1 });
+        }
+      }),
+    );
+  }
+  const bands = [...sums]
+    .sort(([a], [b]) => a - b)
+    .map(([band, own]) => [bandName(band), own.sum / own.count] as const);
+  return { loss: sum / SAMPLES, bands: Object.fromEntries(bands) };
+}

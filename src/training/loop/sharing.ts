@@ -1,0 +1,24 @@
+import type { ResolvedStage } from "../../config/index.ts";
+import { World } from "../../distributed/index.ts";
+
+/** The processes that share a stage's steps. */
+export interface Sharing {
+  readonly world: World;
+  /** As many as the run began with: a step has so many times the stage's passes, however many there are now. */
+  readonly processes: number;
+}
+
+/** One process does all. */
+export const ALONE: Sharing = { world: World.solo, processes: 1 };
+
+/** Forward passes of a step, of all processes. Throws where the processes are more. */
+export function passesOf(
+  { name, batchSize, gradientAccumulation }: ResolvedStage,
+  { world, processes }: Sharing,
+): number {
+  const passes = gradientAccumulation * processes;
+  if (passes >= world.size) return passes;
+  throw new Error(
+    `Stage "${name}": a step has ${passes} batches of ${batchSize}, which ${world.size} processes cannot share. Take ${passes} or fewer with --gpus, or begin a run with more`,
+  );
+}

@@ -1,0 +1,60 @@
+import { INTERRUPTED, PREEMPTED } from "../../distributed/exit-codes.ts";
+import { heedNohup, type StopSignal } from "../../distributed/stop-signals.ts";
+
+export type { StopSignal } from "../../distributed/stop-signals.ts";
+
+/**
+ * Listens for the wish to stop and only notes it: the training loop looks at `requested` after each step, saves, and
+ * leaves with `exitCode`; what takes long between steps is ended by `signal`. A second Ctrl+C leaves at once with 130, unsaved.
+ */
+export class StopRequest implements Disposable {
+  readonly #say: (sentence: string) => void;
+  #requested: StopSignal | undefined;
+  #interrupts = 0;
+  readonly #abort = new AbortController();
+  readonly #signals = heedNohup();
+
+  /** Listens from now on, also for SIGUSR1, which would open Node's inspector. */
+  constructor(
+    say: (sentence: string) => void = (sentence) => process.stderr.write(`${sentence}\n`),
+  ) {
+    this.#say = say;
+    for (const signal of this.#signals) process.on(signal, this.#note);
+  }
+
+  /** The first signal that came. */
+  get requested(): StopSignal | undefined {
+    return this.#requested;
+  }
+
+  /** Ends what waits for something, once there is a wish to stop. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** 130 after Ctrl+C, 75 ("try again") for a run that was pre-empted, undefined where nothing came. */
+  get exitCode(): number | undefined {
+    if (this.#requested === undefined) return undefined;
+    return this.#requested === "SIGINT" ? INTERRUPTED : PREEMPTED;
+  }
+
+  /** Stops listening. */
+  [Symbol.dispose](): void {
+    for (const signal of this.#signals) process.off(signal, this.#note);
+  }
+
+  readonly #note = (signal: StopSignal): void => {
+    if (signal === "SIGINT" && ++this.#interrupts === 2) {
+      this.#say("Left at once. The newest checkpoint is from before this moment.");
+      process.exit(INTERRUPTED);
+    }
+    if (this.#requested !== undefined) return;
+    this.#requested = signal;
+    this.#abort.abort();
+    this.#say(
+      signal === "SIGINT"
+        ? "Saving, then leaving. Press Ctrl+C again to leave at once without saving."
+        : `${signal}: saving, then leaving.`,
+    );
+  };
+}

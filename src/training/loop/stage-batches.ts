@@ -1,0 +1,118 @@
+import type { ResolvedStage } from "../../config/index.ts";
+import { type Order, SampleDraws, SampleOrder } from "../contract/draws.ts";
+import type { LoadedBatch, StageTask } from "../contract/stage-task.ts";
+import { BucketOrder } from "../dataset/bucket-order.ts";
+import { SkippedBatches } from "./skipped-batches.ts";
+
+/** A forward pass's pictures that are being read. */
+interface PendingPass {
+  readonly step: number;
+  /** Which of the step's passes. */
+  readonly micro: number;
+  readonly ids: readonly number[];
+  readonly batch: Promise<LoadedBatch>;
+}
+
+/** The sequence of a stage's pictures: with batches of one bucket each where they have buckets. */
+function orderOf(seed: number, { name, batchSize }: ResolvedStage, task: StageTask): Order {
+  const buckets = task.buckets?.train;
+  return buckets === undefined
+    ? new SampleOrder(seed, `${name}/order`, task.counts.train)
+    : new BucketOrder(seed, `${name}/order`, buckets, batchSize);
+}
+
+/** Which of a step's forward passes are this process's. */
+export interface PassShare {
+  /** In a step, of all processes. */
+  readonly passes: number;
+  /** The first that is its own; every `stride`-th after it is too. */
+  readonly first: number;
+  readonly stride: number;
+}
+
+/** The training pictures of a stage, pass after pass: a function of seed and step alone, but for what is passed over. */
+export class StageBatches {
+  /** What is passed over, in steps' worth of pictures. */
+  readonly skipped: SkippedBatches = new SkippedBatches();
+  readonly #seed: number;
+  readonly #stage: ResolvedStage;
+  readonly #task: StageTask;
+  readonly #order: Order;
+  readonly #share: PassShare;
+  /** Read while the pass before it is computed. */
+  #pending: PendingPass | undefined;
+
+  constructor(seed: number, stage: ResolvedStage, task: StageTask, share: PassShare) {
+    this.#seed = seed;
+    this.#share = share;
+    this.#stage = stage;
+    this.#task = task;
+    this.#order = orderOf(seed, stage, task);
+  }
+
+  /** Numbers of this process's passes in a step. */
+  own(): number[] {
+    const { passes, first, stride } = this.#share;
+    return Array.from(
+      { length: Math.ceil((passes - first) / stride) },
+      (_, i) => first + i * stride,
+    );
+  }
+
+  /** The pictures of one of a step's passes, and their numbers. Begins to read those of the pass after it. */
+  async take(
+    step: number,
+    micro: number,
+  ): Promise<{ readonly ids: readonly number[]; readonly batch: LoadedBatch }> {
+    const isRead = this.#pending?.step === step && this.#pending.micro === micro;
+    const { ids, batch } = (isRead && this.#pending) || this.#load(step, micro);
+    const loaded = await batch;
+    this.#pending = this.#loadNext(step, micro);
+    return { ids, batch: loaded };
+  }
+
+  /** Passes over these steps' worth of pictures from now on. */
+  skip(from: number, to: number): void {
+    this.skipped.add([from, to]);
+    this.#pending = undefined;
+  }
+
+  /** Names of a step's pictures, of all processes. */
+  pictures(step: number): string[] {
+    return Array.from({ length: this.#share.passes }, (_, micro) => this.#positions(step, micro))
+      .flat()
+      .map((position) => this.#task.describe(this.#order.at(position)));
+  }
+
+  #positions(step: number, micro: number): number[] {
+    const { batchSize } = this.#stage;
+    const first = this.#pass(step, micro) * batchSize;
+    return Array.from({ length: batchSize }, (_, i) => first + i);
+  }
+
+  /** Number of a forward pass in the sequence of the stage's pictures. */
+  #pass(step: number, micro: number): number {
+    return this.skipped.at(step) * this.#share.passes + micro;
+  }
+
+  #load(step: number, micro: number): PendingPass {
+    const positions = this.#positions(step, micro);
+    const ids = positions.map((position) => this.#order.at(position));
+    const batch = this.#task.load({
+      split: "train",
+      index: this.#pass(step, micro),
+      ids,
+      draws: new SampleDraws(this.#seed, this.#stage.name, positions),
+    });
+    // What fails here is thrown where the batch is waited for.
+    batch.catch(() => {});
+    return { step, micro, ids, batch };
+  }
+
+  /** None follows the stage's last pass. */
+  #loadNext(step: number, micro: number): PendingPass | undefined {
+    const { passes, first, stride } = this.#share;
+    if (micro + stride < passes) return this.#load(step, micro + stride);
+    return step + 1 < this.#stage.steps ? this.#load(step + 1, first) : undefined;
+  }
+}

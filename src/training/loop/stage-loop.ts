@@ -1,0 +1,330 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ResolvedStage } from "../../config/index.ts";
+import { ShardedOptimizer, type World } from "../../distributed/index.ts";
+import {
+  clipScale,
+  createOptimizer,
+  Ema,
+  gradNorm,
+  lrFactor,
+  type Optimizer,
+} from "../../optim/index.ts";
+import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import { prefixed, type StageTask, unprefixed } from "../contract/stage-task.ts";
+import { isStop } from "../contract/stopped.ts";
+import { LossLedger } from "./loss-ledger.ts";
+import { ALONE, passesOf, type Sharing } from "./sharing.ts";
+import { SpikeGuard } from "./spike-guard.ts";
+import { StageBatches } from "./stage-batches.ts";
+import type { Rollback, StageListener, StageState } from "./stage-listener.ts";
+import { type Best, StageMeasure } from "./stage-measure.ts";
+import { StepPasses } from "./step-passes.ts";
+
+export type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
+
+/** Bad steps in a row after which the run gives up. */
+const MAX_SKIPPED = 5;
+/** Times that a run goes back to the same checkpoint before it gives up. */
+const MAX_ROLLBACKS = 10;
+
+/** A training run became meaningless: losses or gradients that are not finite, or losses that leap, again and again. */
+export class DivergedError extends Error {
+  override readonly name: string = "DivergedError";
+}
+
+/** Trains one stage: the optimizer, the averages, and the loop over steps. */
+export class StageLoop {
+  readonly #stage: ResolvedStage;
+  readonly #task: StageTask;
+  readonly #optimizer: Optimizer;
+  readonly #ema: Ema | undefined;
+  readonly #batches: StageBatches;
+  readonly #trainable: readonly Tensor[];
+  readonly #world: World;
+  readonly #passes: StepPasses;
+  readonly #ledger: LossLedger;
+  readonly #guard: SpikeGuard | undefined;
+  readonly #measure: StageMeasure;
+  readonly #device: torch.Device;
+  #step = 0;
+  #skipped = 0;
+  #hasCheckpoint = false;
+  /** New keys of pictures, by those that they have in the newest checkpoint. */
+  #renamed: ReadonlyMap<string, string> = new Map();
+  /** To the newest checkpoint. */
+  #rollbacks = 0;
+
+  /** Throws where the processes are more than a step has passes. */
+  constructor(
+    seed: number,
+    stage: ResolvedStage,
+    task: StageTask,
+    { world, processes }: Sharing = ALONE,
+  ) {
+    const trainable = new Map(task.groups.flatMap(({ parameters }) => [...parameters]));
+    this.#world = world;
+    const passes = passesOf(stage, { world, processes });
+    this.#stage = stage;
+    this.#task = task;
+    this.#trainable = [...trainable.values()];
+    this.#device = this.#trainable[0]?.device ?? "cpu";
+    this.#measure = new StageMeasure(seed, stage, task, this.#device);
+    const create = (groups: StageTask["groups"]): Optimizer =>
+      createOptimizer(stage.optimizer, groups);
+    this.#optimizer =
+      stage.shardOptimizer && world.size > 1
+        ? new ShardedOptimizer(world, task.groups, create)
+        : create(task.groups);
+    this.#ema = stage.ema === null ? undefined : new Ema(trainable, stage.ema);
+    const share = { passes, first: world.rank, stride: world.size };
+    this.#batches = new StageBatches(seed, stage, task, share);
+    const [batches, ema, device] = [this.#batches, this.#ema, this.#device];
+    this.#passes = new StepPasses({ stage, world, trainable, batches, ema, device, count: passes });
+    this.#ledger = new LossLedger(
+      Array.from({ length: task.counts.train }, (_, id) => task.describe(id)),
+    );
+    this.#guard = stage.spikes === null ? undefined : new SpikeGuard(stage.spikes);
+  }
+
+  /** Steps done. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** What a checkpoint of this moment holds: the live tensors, not copies. All processes ask together. */
+  tensors(): StageState["groups"] {
+    const weights = new Map(
+      [...this.#task.models].flatMap(([prefix, model]) => [...prefixed(prefix, model)]),
+    );
+    return new Map<string, ReadonlyMap<string, Tensor>>([
+      ["weights", weights],
+      ...(this.#ema === undefined ? [] : ([["ema", this.#ema.stateDict()]] as const)),
+      ["optimizer", this.#optimizer.stateDict()],
+      ["losses", this.#ledger.tensors()],
+    ]);
+  }
+
+  #state(): StageState {
+    return {
+      step: this.#step,
+      groups: this.tensors(),
+      state: {
+        skippedInARow: this.#skipped,
+        skippedBatches: this.#batches.skipped.state(),
+        rollbacks: this.#rollbacks,
+        ...(this.#guard === undefined ? {} : { spikeWindow: this.#guard.state() }),
+        ...(this.#measure.best === undefined ? {} : { best: { ...this.#measure.best } }),
+        ...(this.#step === this.#stage.steps ? this.#task.facts() : {}),
+      },
+    };
+  }
+
+  /**
+   * Copies a checkpoint's state, and disposes of its tensors. Throws where a part is missing or does not fit.
+   * @param renamed new keys of pictures, by the ones that they had in the checkpoint: see pictureKeys
+   */
+  restore(
+    { step, groups, state }: StageState,
+    renamed: ReadonlyMap<string, string> = new Map(),
+  ): void {
+    // Each part goes when it has been copied: mapped and copied, all of them would be twice in memory.
+    const take = (name: string, copy: (tensors: ReadonlyMap<string, Tensor>) => void): void => {
+      const tensors = groups.get(name);
+      if (tensors === undefined)
+        throw new Error(`The checkpoint of step ${step} lacks its part "${name}"`);
+      copy(tensors);
+      for (const tensor of tensors.values()) tensor.dispose();
+    };
+    take("weights", (weights) => {
+      for (const [prefix, model] of this.#task.models)
+        model.loadStateDict(unprefixed(prefix, weights));
+    });
+    if (this.#ema !== undefined) take("ema", (tensors) => this.#ema?.loadStateDict(tensors));
+    take("optimizer", (tensors) => this.#optimizer.loadStateDict(tensors));
+    // A checkpoint of an earlier release may have no ledger that fits.
+    const losses = groups.get("losses");
+    if (losses === undefined || !this.#ledger.restore(losses, renamed)) this.#ledger.begin(step);
+    this.#renamed = renamed;
+    this.#step = step;
+    this.#skipped = Number(state.skippedInARow ?? 0);
+    this.#batches.skipped.restore(state.skippedBatches ?? []);
+    this.#rollbacks = Number(state.rollbacks ?? 0);
+    this.#guard?.restore(state.spikeWindow ?? []);
+    this.#measure.best = state.best as Best | undefined;
+    this.#hasCheckpoint = true;
+  }
+
+  /**
+   * Runs from the current step to the stage's end, or until the listener wants to stop. True when the stage is complete. One that
+   * begins at its last step, because it was stopped there, does once more what follows that step; one that ended between another
+   * step's checkpoint and its sheet draws that.
+   */
+  async run(listener: StageListener): Promise<boolean> {
+    const { steps, sampleEvery } = this.#stage;
+    torch.pageOut(this.#task.idle ?? []);
+    if (this.#step === 0 && !(await this.#sample(listener))) return false;
+    if (this.#step === steps) return this.#afterStep(listener);
+    const isDue = this.#step > 0 && sampleEvery !== null && this.#step % sampleEvery === 0;
+    const isLacking = isDue && this.#world.any(listener.lacksSample?.(this.#step) ?? false);
+    if (isLacking && !(await this.#sample(listener))) return false;
+    while (this.#step < steps) {
+      const wentBack = !(await this.#trainStep(listener));
+      if (!wentBack && !(await this.#afterStep(listener))) return false;
+    }
+    return true;
+  }
+
+  /** Measures, saves and draws what is due after a step. False where the run is to stop: then the step is saved. */
+  async #afterStep(listener: StageListener): Promise<boolean> {
+    const { steps, sampleEvery, checkpointEvery, validateEvery } = this.#stage;
+    const isLast = this.#step === steps;
+    const isDue = (every: number | null): boolean =>
+      isLast || (every !== null && this.#step % every === 0);
+    // The loop turns once a step, so that signals and timers get their turn.
+    await nextTurn();
+    let stop = this.#world.any(listener.shouldStop()) && !isLast;
+    const saves = stop || isDue(checkpointEvery);
+    const validates = isDue(validateEvery) && this.#measure.isWanted;
+    if (!stop && (validates || (saves && this.#measure.keepsBest)))
+      stop = !(await this.#validate(listener, saves));
+    if (saves || stop) await this.#save(listener);
+    if (stop) return false;
+    if (!isDue(sampleEvery) || (await this.#sample(listener))) return true;
+    if (!saves) await this.#save(listener);
+    return false;
+  }
+
+  async #save(listener: StageListener): Promise<void> {
+    this.#rollbacks = 0;
+    await this.#writeCheckpoint(listener);
+    const { since } = this.#ledger;
+    const pictures = this.#ledger.pictures();
+    listener.onPictureLosses?.(this.#step, since, pictures);
+  }
+
+  async #writeCheckpoint(listener: StageListener): Promise<void> {
+    const state = this.#state();
+    await this.#world.first(() => listener.onCheckpoint(state, this.#measure.best?.step));
+    this.#hasCheckpoint = true;
+    this.#renamed = new Map(); // it has the new names
+  }
+
+  /** Does a step. False where its loss leapt: the step before it is then that of the newest checkpoint. */
+  async #trainStep(listener: StageListener): Promise<boolean> {
+    const { batchSize, gradientClip, schedule, steps, optimizer } = this.#stage;
+    const lr = optimizer.lr * lrFactor(schedule, this.#step, steps);
+    this.#optimizer.zeroGrad();
+    const { losses, time } = await this.#passes.run(this.#step);
+    const start = performance.now();
+    const { loss, parts, samples } = losses.ofAll(this.#world, batchSize);
+    const norm = gradNorm(this.#trainable);
+    const applied = Number.isFinite(loss) && Number.isFinite(norm);
+    const ratio = applied && this.#hasCheckpoint ? this.#guard?.spikeOf(samples) : undefined;
+    const newest = ratio === undefined ? undefined : await listener.newestState?.();
+    if (ratio !== undefined && newest !== undefined) {
+      await this.#rollBack(listener, newest, { loss, ratio });
+      return false;
+    }
+    if (applied) {
+      this.#optimizer.step(lr, clipScale(norm, gradientClip));
+      this.#ema?.update(this.#step);
+      this.#guard?.add(samples);
+      for (const { id, ...seen } of samples) this.#ledger.add(id, seen);
+    }
+    this.#optimizer.zeroGrad();
+    const seconds = { ...time, optimizer: (performance.now() - start) / 1000 };
+    this.#step += 1;
+    this.#skipped = applied ? 0 : this.#skipped + 1;
+    const images = batchSize * this.#passes.count;
+    const report = { step: this.#step, loss, parts, gradNorm: norm, lr, images, applied, seconds };
+    listener.onStep(report);
+    if (!applied) this.#noteSkipped(listener);
+    return true;
+  }
+
+  /**
+   * Goes back to the newest checkpoint and passes over the batches from there to the one whose loss leapt. That checkpoint
+   * is saved anew with what is passed over, so that a resumed run does the same.
+   */
+  async #rollBack(
+    listener: StageListener,
+    newest: StageState,
+    spike: Pick<Rollback, "loss" | "ratio">,
+  ): Promise<void> {
+    const spikeStep = this.#step + 1;
+    const spikeBatch = this.#batches.skipped.at(this.#step);
+    const pictures = this.#batches.pictures(this.#step);
+    this.#optimizer.zeroGrad();
+    this.restore(newest, this.#renamed);
+    const skipped = [this.#batches.skipped.at(this.#step), spikeBatch + 1] as const;
+    this.#batches.skip(...skipped);
+    this.#rollbacks += 1;
+    this.#world.barrier(); // all have read the checkpoint that is written anew
+    listener.onRollback?.({ ...spike, step: this.#step, spikeStep, skipped, pictures });
+    await this.#writeCheckpoint(listener);
+    if (this.#rollbacks < MAX_ROLLBACKS) return;
+    throw new DivergedError(
+      `The loss leapt ${MAX_ROLLBACKS} times after the checkpoint of step ${this.#step}, each time at other pictures. Lower the learning rate, look at the pictures that the events of type "rollback" name, or train on without this guard: "spikes": null in stage "${this.#stage.name}".`,
+    );
+  }
+
+  #noteSkipped(listener: StageListener): void {
+    const ids = this.#batches.pictures(this.#step - 1);
+    const what = `Step ${this.#step}: the loss or the gradient is not finite; nothing was changed. Its pictures: ${ids.join(", ")}`;
+    listener.onWarning(what);
+    if (this.#skipped >= MAX_SKIPPED) {
+      throw new DivergedError(
+        `${MAX_SKIPPED} steps in a row had no finite loss or gradient. The newest checkpoint is from before them. Lower the learning rate, or look at the pictures that the warnings name.`,
+      );
+    }
+  }
+
+  /** Draws with the averaged weights in place. False where the listener ended that. */
+  #sample(listener: StageListener): Promise<boolean> {
+    return this.#unlessStopped(listener, async () => {
+      torch.releaseMemory(); // what steps freed makes room for what only samples need
+      try {
+        const sheet = await this.#averaged(() => this.#task.sample(listener.signal));
+        await listener.onSample(this.#step, sheet);
+      } finally {
+        torch.pageOut(this.#task.idle ?? []);
+      }
+    });
+  }
+
+  /** Does in the first process what the listener may end. False in all of them where it did. */
+  async #unlessStopped(listener: StageListener, body: () => Promise<void>): Promise<boolean> {
+    let wasStopped = false;
+    await this.#world.first(async () => {
+      try {
+        await body();
+      } catch (error) {
+        if (!isStop(error, listener.signal)) throw error;
+        wasStopped = true;
+      }
+    });
+    return !this.#world.any(wasStopped);
+  }
+
+  #averaged<T>(body: () => Promise<T>): Promise<T> {
+    return this.#ema === undefined ? body() : this.#ema.swapped(body);
+  }
+
+  /** The averaged weights' loss. False where the listener ended that. */
+  #validate(listener: StageListener, saves: boolean): Promise<boolean> {
+    return this.#unlessStopped(listener, async () => {
+      const losses = await this.#averaged(() => this.#measure.losses(listener.signal));
+      listener.onValidation(this.#step, losses);
+      if (saves) this.#measure.consider(this.#step, losses);
+    });
+  }
+
+  /** Gives back the optimizer's and the averages' memory. */
+  dispose(): void {
+    this.#optimizer.dispose();
+    this.#ema?.dispose();
+    this.#ledger.dispose();
+    this.#passes.dispose();
+  }
+}

@@ -1,0 +1,70 @@
+import type { ResolvedStage } from "../../config/index.ts";
+import * as torch from "../../torch/index.ts";
+import type { Split, StageTask } from "../contract/stage-task.ts";
+import { type MeasuredLoss, measureLoss } from "./measure-loss.ts";
+
+/** Held-out loss of the best checkpoint so far. */
+export interface Best {
+  readonly step: number;
+  readonly loss: number;
+}
+
+/** Runs a stage's computation in its precision, on the device of its weights. */
+export function inPrecision<T>(
+  { precision }: ResolvedStage,
+  device: torch.Device,
+  body: () => T,
+): T {
+  return precision === "float32"
+    ? body()
+    : torch.autocast(torch.deviceKind(device), precision, body);
+}
+
+/** Measures a stage's losses, always on the same pictures, timesteps and noise, and remembers which checkpoint's was the best. */
+export class StageMeasure {
+  readonly #seed: number;
+  readonly #stage: ResolvedStage;
+  readonly #task: StageTask;
+  readonly #device: torch.Device;
+  best: Best | undefined;
+
+  constructor(seed: number, stage: ResolvedStage, task: StageTask, device: torch.Device) {
+    this.#seed = seed;
+    this.#stage = stage;
+    this.#task = task;
+    this.#device = device;
+  }
+
+  /** Whether a checkpoint's loss is to be known, because the best one stays. */
+  get keepsBest(): boolean {
+    const { keepBest, validateEvery } = this.#stage;
+    return keepBest && validateEvery !== null && this.#task.counts.heldout > 0;
+  }
+
+  /** Whether to measure where the stage's own interval says so: at the end of one that was not told to, the training pictures alone say little and may take hours. */
+  get isWanted(): boolean {
+    return this.#stage.validateEvery !== null || this.#task.counts.heldout > 0;
+  }
+
+  /** The loss of the models' present weights on each split that has pictures. Throws the reason of a signal that is aborted. */
+  async losses(signal?: AbortSignal): Promise<Partial<Record<Split, MeasuredLoss>>> {
+    const losses: Partial<Record<Split, MeasuredLoss>> = {};
+    for (const split of ["train", "heldout"] as const) {
+      if (this.#task.counts[split] === 0) continue;
+      losses[split] = await measureLoss(this.#task, split, {
+        seed: this.#seed,
+        batchSize: this.#stage.batchSize,
+        compute: (loss) => inPrecision(this.#stage, this.#device, loss),
+        signal,
+      });
+    }
+    return losses;
+  }
+
+  /** Notes the loss of a step whose checkpoint is about to be written. */
+  consider(step: number, { heldout }: Partial<Record<Split, MeasuredLoss>>): void {
+    if (!this.keepsBest || heldout === undefined) return;
+    if (heldout.loss < (this.best?.loss ?? Number.POSITIVE_INFINITY))
+      this.best = { step, loss: heldout.loss };
+  }
+}

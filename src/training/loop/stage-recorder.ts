@@ -1,0 +1,198 @@
+import { existsSync } from "node:fs";
+import { join, relative } from "node:path";
+import type { ResolvedStage } from "../../config/index.ts";
+import { replaceFile } from "../../files/replace-file.ts";
+import { contactSheet } from "../../images/index.ts";
+import {
+  type Checkpoint,
+  latestCheckpoint,
+  saveCheckpointInPlace,
+} from "../checkpoints/checkpoint.ts";
+import { stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
+import type { RunMark } from "../contract/run-mark.ts";
+import type { SampleSheet } from "../contract/stage-task.ts";
+import { ProgressLine } from "../progress/progress.ts";
+import { sheetName } from "../run-folder/run-folder.ts";
+import type { RunJournal, RunPlace } from "../run-folder/run-journal.ts";
+import { TensorBoardWriter } from "../run-folder/tensorboard.ts";
+import type { PictureLoss } from "./loss-ledger.ts";
+import { writePictureLosses } from "./picture-losses-file.ts";
+import type { StopRequest } from "./signals.ts";
+import type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
+
+/** Between two attempts to save on a full disk. */
+const WAIT_MS = 30_000;
+
+/** What a {@link StageRecorder} writes to, and asks. */
+export interface RecorderOptions {
+  readonly journal: RunJournal;
+  readonly stop: StopRequest;
+  /** Step of the checkpoint that the stage goes on from. */
+  readonly firstStep: number | undefined;
+  /** What checkpoints say of their run. */
+  readonly mark: RunMark;
+  readonly onStep: ((place: RunPlace) => void) | undefined;
+}
+
+/** Keeps what a stage tells in the run folder: events, curves, sheets, checkpoints; and shows how far it is. */
+export class StageRecorder implements StageListener, Disposable {
+  readonly #stage: ResolvedStage;
+  readonly #options: RecorderOptions;
+  readonly #journal: RunJournal;
+  readonly #board: TensorBoardWriter;
+  readonly #progress: ProgressLine;
+
+  constructor(stage: ResolvedStage, options: RecorderOptions) {
+    const { journal, firstStep } = options;
+    this.#stage = stage;
+    this.#options = options;
+    this.#journal = journal;
+    // TensorBoard counts steps a folder.
+    this.#board = new TensorBoardWriter(join(journal.run.tensorboard, stage.name), firstStep);
+    const { name, steps } = stage;
+    this.#progress = new ProgressLine({ stage: name, steps, firstStep: firstStep ?? 0 });
+  }
+
+  get #checkpoints(): string {
+    return stageCheckpoints(this.#journal.run.checkpoints, this.#stage.name);
+  }
+
+  get signal(): AbortSignal {
+    return this.#options.stop.signal;
+  }
+
+  shouldStop(): boolean {
+    return this.#options.stop.requested !== undefined;
+  }
+
+  onWarning(message: string): void {
+    this.#progress.clear();
+    this.#journal.warn(message);
+  }
+
+  onStep(report: StepReport): void {
+    const { step, loss, parts, gradNorm, lr, images, seconds } = report;
+    const total = Object.values(seconds).reduce((sum, s) => sum + s, 0);
+    const imagesPerSecond = images / total;
+    this.#journal.place = { stage: this.#stage.name, step };
+    this.#journal.append({
+      type: "step",
+      ...this.#journal.place,
+      loss,
+      lossParts: parts,
+      gradNorm,
+      lr,
+      imagesPerSecond,
+      seconds,
+    });
+    this.#board.scalar("loss", step, loss);
+    this.#board.scalar("lr", step, lr);
+    this.#board.scalar("grad-norm", step, gradNorm);
+    this.#progress.update({ step, loss, imagesPerSecond });
+    this.#options.onStep?.(this.#journal.place);
+  }
+
+  async onSample(step: number, { images, labels }: SampleSheet): Promise<void> {
+    const { run } = this.#journal;
+    const columns = Math.ceil(Math.sqrt(images.length));
+    const sheet = await contactSheet(images, { columns, labels, cell: 128 });
+    const path = join(run.samples, sheetName(this.#stage.name, step));
+    const png = await sheet.encodePng();
+    run.requireHeld();
+    await replaceFile(path, [png]); // makes no folder, as sheet.save() would
+    this.#board.image("samples", step, png, sheet);
+    const file = relative(run.path, path);
+    this.#journal.append({ type: "sample", ...this.#journal.place, step, file });
+    this.#progress.clear();
+    this.#journal.say(`Samples of step ${step}: ${path}`);
+  }
+
+  lacksSample(step: number): boolean {
+    return !existsSync(join(this.#journal.run.samples, sheetName(this.#stage.name, step)));
+  }
+
+  onValidation(step: number, losses: Parameters<StageListener["onValidation"]>[1]): void {
+    const measured = Object.entries(losses);
+    this.#journal.append({
+      type: "validation",
+      ...this.#journal.place,
+      step,
+      losses: Object.fromEntries(measured.map(([split, { loss }]) => [split, loss])),
+      bands: Object.fromEntries(measured.map(([split, { bands }]) => [split, bands])),
+    });
+    for (const [split, { loss, bands }] of measured) {
+      this.#board.scalar(`loss-${split}`, step, loss);
+      for (const [band, own] of Object.entries(bands))
+        this.#board.scalar(`loss-${split}/${band}`, step, own);
+    }
+  }
+
+  async onCheckpoint({ step, groups, state }: StageState, best: number | undefined): Promise<void> {
+    const { run } = this.#journal;
+    const stage = this.#stage;
+    const { whenFull } = run.config;
+    const folder = await saveCheckpointInPlace(this.#checkpoints, {
+      step,
+      stage: stage.name,
+      state,
+      groups,
+      keep: stage.keepCheckpoints,
+      best,
+      whenFull: whenFull === "wait" ? { waitMs: WAIT_MS } : whenFull,
+      signal: this.#options.stop.signal,
+      run: this.#options.mark,
+      within: run.path,
+      mayWrite: () => run.requireHeld(),
+      warn: (message) => this.#journal.warn(message),
+    });
+    this.#journal.append({
+      type: "checkpoint",
+      ...this.#journal.place,
+      step,
+      folder: relative(run.path, folder),
+    });
+  }
+
+  onPictureLosses(step: number, since: number, pictures: readonly PictureLoss[]): void {
+    const stage = this.#stage.name;
+    this.#journal.run.requireHeld();
+    writePictureLosses(this.#journal.run.path, { stage, step, since, pictures });
+  }
+
+  onRollback(rollback: Rollback): void {
+    const { step, spikeStep, loss, ratio, skipped, pictures } = rollback;
+    this.#progress.clear();
+    this.#journal.say(
+      `Warning: Step ${spikeStep}: loss ${loss.toPrecision(4)}, ${ratio.toPrecision(3)} times the usual. Going on after step ${step} without batches ${skipped[0]} to ${skipped[1] - 1}. Its pictures: ${pictures.join(", ")}`,
+    );
+    this.#journal.place = { ...this.#journal.place, step };
+    this.#journal.append({ type: "rollback", ...this.#journal.place, ...rollback });
+    this.#board.goBack(step);
+  }
+
+  async newestState(): Promise<StageState> {
+    return newestStateIn(this.#checkpoints, (message) => this.#journal.warn(message));
+  }
+
+  [Symbol.dispose](): void {
+    this.#progress[Symbol.dispose]();
+    this.#board[Symbol.dispose]();
+  }
+}
+
+/** What a checkpoint holds, as a stage's loop takes it. */
+export const stateOf = (checkpoint: Checkpoint): StageState => ({
+  step: checkpoint.step,
+  groups: new Map(checkpoint.groups.map((group) => [group, checkpoint.read(group)])),
+  state: checkpoint.state as StageState["state"],
+});
+
+/** The state of the newest checkpoint of a stage. Throws where there is none any more. */
+export async function newestStateIn(
+  root: string,
+  warn?: (message: string) => void,
+): Promise<StageState> {
+  const checkpoint = await latestCheckpoint(root, warn);
+  if (checkpoint === undefined) throw new Error(`The checkpoints are gone from ${root}`);
+  return stateOf(checkpoint);
+}

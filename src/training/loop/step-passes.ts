@@ -1,0 +1,82 @@
+import type { ResolvedStage } from "../../config/index.ts";
+import type { World } from "../../distributed/index.ts";
+import type { Ema } from "../../optim/index.ts";
+import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import type { StageBatches } from "./stage-batches.ts";
+import { inPrecision } from "./stage-measure.ts";
+import { StepLosses } from "./step-losses.ts";
+
+const seconds = (since: number): number => (performance.now() - since) / 1000;
+
+/** What {@link StepPasses} work with. */
+export interface PassesOptions {
+  readonly stage: ResolvedStage;
+  readonly world: World;
+  /** What is trained, by key. */
+  readonly trainable: ReadonlyMap<string, Tensor>;
+  readonly batches: StageBatches;
+  readonly ema: Ema | undefined;
+  readonly device: torch.Device;
+  /** Of a step, in all processes. */
+  readonly count: number;
+}
+
+/** What came of a step's passes. */
+export interface StepResult {
+  /** Of this process's passes. */
+  readonly losses: StepLosses;
+  /** Seconds. */
+  readonly time: { readonly data: number; readonly forward: number; readonly backward: number };
+}
+
+/** The forward and backward passes of a step, of which each process does its own: gradients are averaged over all. */
+export class StepPasses {
+  readonly #options: PassesOptions;
+  readonly #reducer: torch.GradientReducer | undefined;
+
+  constructor(options: PassesOptions) {
+    this.#options = options;
+    this.#reducer = options.world.reducer(options.trainable);
+  }
+
+  /** Of a step, in all processes. */
+  get count(): number {
+    return this.#options.count;
+  }
+
+  /** Adds the gradients of the step after `step` to those of the weights. */
+  async run(step: number): Promise<StepResult> {
+    const { stage, world, batches, ema, device, count } = this.#options;
+    const time = { data: 0, forward: 0, backward: 0 };
+    const losses = new StepLosses(count);
+    const own = batches.own();
+    for (const micro of own) {
+      const waiting = performance.now();
+      const { ids, batch } = await batches.take(step, micro);
+      time.data += seconds(waiting);
+      // Gradients travel in the last pass, when they are whole.
+      if (micro === own.at(-1)) this.#reducer?.announce();
+      torch.tidy(() => {
+        const start = performance.now();
+        const result = inPrecision(stage, device, () =>
+          batch.loss((body) => (ema === undefined ? body() : ema.during(body))),
+        );
+        time.forward += seconds(start);
+        const middle = performance.now();
+        // The processes' gradients are averaged: each brings the sum over its passes, as a share of an average one.
+        const share = count / world.size;
+        if (micro === own.at(-1)) world.arrive();
+        torch.backward(share === 1 ? result.loss : result.loss.div(share));
+        time.backward += seconds(middle);
+        losses.add(ids, result);
+      });
+    }
+    this.#reducer?.check();
+    return { losses, time };
+  }
+
+  dispose(): void {
+    this.#reducer?.dispose();
+  }
+}

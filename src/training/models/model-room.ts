@@ -1,0 +1,70 @@
+import { construct, type Module } from "../../nn/index.ts";
+import { formatBytes } from "../progress/quantities.ts";
+import { machineMemory } from "./memory-space.ts";
+
+/** The field of a config that says how many layers a new model has, and its value. */
+export interface Depth {
+  readonly name: string;
+  readonly layers: number;
+}
+
+interface Size {
+  readonly tensors: number;
+  readonly bytes: number;
+}
+
+/** What a tensor takes beside its numbers, in JavaScript and in libtorch: 3 KB were measured. */
+const TENSOR_BYTES = 3000;
+/** Every step visits each, and the optimizer keeps two more: the deepest models that were ever trained have about 50,000. */
+const MOST_TENSORS = 100_000;
+
+/**
+ * Throws where a new model has more weights than this machine's memory and swap space can hold, by its first two layers: before
+ * one of a million layers is built, were it of shapes alone.
+ * @param build makes the model with so many layers
+ */
+export function requireModelFits({ name, layers }: Depth, build: (layers: number) => Module): void {
+  const one = sizeOf(name, () => build(1));
+  const two = layers > 1 ? sizeOf(name, () => build(2)) : one;
+  const grown = (of: keyof Size): number => one[of] + (layers - 1) * (two[of] - one[of]);
+  const [tensors, bytes] = [grown("tensors"), grown("bytes")];
+  const room = machineMemory();
+  if (tensors <= MOST_TENSORS && bytes <= room) return;
+  throw new Error(
+    `Expected a model that ${formatBytes(room)} of memory hold, of at most ${MOST_TENSORS} tensors, for ${name} but received ${layers}, which makes one of ${formatBytes(bytes)} and ${tensors} tensors`,
+  );
+}
+
+/** A GPU may have several times the memory of its machine. */
+const MOST_DEVICE_SHARE = 4;
+
+/**
+ * Throws where the inputs of a model's layers alone, which stay until backward even with gradient checkpointing, are more than
+ * this machine, or a GPU of it, can hold.
+ */
+export function requireBatch(stage: string, batchSize: number, bytesEach: number): void {
+  const room = MOST_DEVICE_SHARE * machineMemory();
+  const bytes = batchSize * bytesEach;
+  if (bytes <= room) return;
+  throw new Error(
+    `Expected at most ${Math.max(1, Math.floor(room / bytesEach))} for batchSize of stage ${JSON.stringify(stage)} but received ${batchSize}: its activations take ${formatBytes(bytes)} at least`,
+  );
+}
+
+function sizeOf(name: string, build: () => Module): Size {
+  let tensors = 0;
+  let bytes = 0;
+  const onParameter = (shape: readonly number[]): void => {
+    const numbers = shape.reduce((product, extent) => product * extent, 1);
+    if (numbers > Number.MAX_SAFE_INTEGER) {
+      const model = name.replace(/\..*$/, "");
+      throw new Error(
+        `Expected sizes for ${model} that a machine can hold but received some that make a tensor of [${shape.join(", ")}]`,
+      );
+    }
+    tensors += 1;
+    bytes += 4 * numbers + TENSOR_BYTES;
+  };
+  construct({ device: "meta", onParameter }, build).dispose();
+  return { tensors, bytes };
+}

@@ -1,0 +1,210 @@
+import type {
+  AutoencoderConfig,
+  CheckedConfig,
+  Filled,
+  Pretrained,
+  ResolvedConfig,
+  ResolvedStage,
+  TextEncoderConfig,
+  TransformerConfig,
+} from "../../config/index.ts";
+import {
+  AutoencoderKL,
+  DiTTransformer2DModel,
+  PixArtTransformer2DModel,
+  T5EncoderModel,
+} from "../../models/index.ts";
+import { construct } from "../../nn/index.ts";
+import { T5Tokenizer } from "../../text/index.ts";
+import * as torch from "../../torch/index.ts";
+import { StagedTextEncoder } from "./staged-text-encoder.ts";
+
+type TextToImageStage = ResolvedStage<"text-to-image">;
+
+/** Pixels of a latent's side: 2 for every halving. */
+export const autoencoderFactor = (vae: AutoencoderKL): number =>
+  2 ** (vae.config.blockOutChannels.length - 1);
+
+/** What a component's `fromPretrained` is told. */
+export const placeOf = ({
+  pretrained,
+  subfolder,
+  revision,
+}: Filled<Pretrained>): [string, { readonly subfolder?: string; readonly revision?: string }] => [
+  pretrained,
+  {
+    ...(subfolder !== null && { subfolder }),
+    ...(revision !== null && { revision }),
+  },
+];
+
+/** The stream that a model's first weights are drawn from. */
+const initialDraws = (config: ResolvedConfig, name: string): torch.Generator =>
+  torch.stream(config.seed, `init/${name}`, 0);
+
+/** The autoencoder that the config describes, with fresh weights, or the pretrained one. */
+export async function buildAutoencoder(
+  config: ResolvedConfig,
+  scalingFactor?: number,
+): Promise<AutoencoderKL> {
+  const { autoencoder } = config;
+  return "pretrained" in autoencoder
+    ? AutoencoderKL.fromPretrained(...placeOf(autoencoder))
+    : newAutoencoder(config, autoencoder, scalingFactor);
+}
+
+/** An autoencoder of this shape with fresh weights. */
+export function newAutoencoder(
+  config: ResolvedConfig,
+  shape: Filled<AutoencoderConfig>,
+  scalingFactor?: number,
+): AutoencoderKL {
+  const [first, ...rest] = shape.blockOutChannels;
+  const levels = [first, ...rest];
+  const resolution = Math.max(...config.stages.map((stage) => stage.resolution));
+  return construct(
+    { generator: initialDraws(config, "autoencoder") },
+    () =>
+      new AutoencoderKL({
+        ...shape,
+        blockOutChannels: [first, ...rest],
+        downBlockTypes: levels.map(() => "DownEncoderBlock2D" as const),
+        upBlockTypes: levels.map(() => "UpDecoderBlock2D" as const),
+        sampleSize: resolution,
+        scalingFactor: scalingFactor ?? shape.scalingFactor ?? 1,
+      }),
+  );
+}
+
+/** Whether the run's checkpoints hold the text encoder itself: it trains it, or has made it. */
+export const holdsTextEncoder = ({
+  textEncoder,
+  stages,
+}: Pick<CheckedConfig, "textEncoder" | "stages">): boolean =>
+  !("pretrained" in textEncoder) ||
+  stages.some((stage) => stage.kind === "text-to-image" && stage.trainTextEncoder);
+
+/** Whether a stage changes what captions mean to it, so that they are encoded in every step. */
+export const trainsTextEncoder = ({
+  trainTextEncoder,
+  textEncoderAdapter,
+}: Pick<TextToImageStage, "trainTextEncoder" | "textEncoderAdapter">): boolean =>
+  trainTextEncoder || textEncoderAdapter !== null;
+
+/** The text encoder that the config describes, with fresh weights, or the pretrained one in float32, for training. */
+export async function buildTextEncoder(
+  config: ResolvedConfig,
+  vocabSize: number,
+): Promise<T5EncoderModel> {
+  const { textEncoder } = config;
+  return "pretrained" in textEncoder
+    ? T5EncoderModel.fromPretrained(...placeOf(textEncoder))
+    : newTextEncoder(config, textEncoder, vocabSize);
+}
+
+/** A text encoder of this shape with fresh weights. */
+export const newTextEncoder = (
+  config: ResolvedConfig,
+  shape: Filled<TextEncoderConfig>,
+  vocabSize: number,
+): T5EncoderModel =>
+  construct(
+    { generator: initialDraws(config, "text-encoder") },
+    () => new T5EncoderModel({ ...shape, vocabSize }),
+  );
+
+/** The pretrained text encoder of a stage that leaves it as it is. */
+export const frozenTextEncoder = (
+  textEncoder: Filled<Pretrained>,
+  { precision }: Pick<TextToImageStage, "precision">,
+  device: torch.Device = "cpu",
+): StagedTextEncoder => new StagedTextEncoder(textEncoder, precision, device);
+
+/** The tokenizer of a folder. */
+export function pretrainedTokenizer(tokenizer: Filled<Pretrained>): Promise<T5Tokenizer> {
+  const [folder, options] = placeOf(tokenizer);
+  return T5Tokenizer.fromPretrained(folder, options);
+}
+
+/** What latents of a stage's pictures are like. */
+export interface LatentShape {
+  readonly channels: number;
+  /** Side of the square latents. */
+  readonly size: number;
+}
+
+/** The shape of the run's own transformer. Throws where it is a pretrained one. */
+function transformerShape({ transformer }: ResolvedConfig): Filled<TransformerConfig> {
+  if (!("pretrained" in transformer)) return transformer;
+  throw new Error("Expected the shape of a new transformer but the config names a pretrained one");
+}
+
+/** The class-conditional DiT of the pixel-dependency stage, with the original's first weights. */
+export function buildDiT(
+  config: ResolvedConfig,
+  latents: LatentShape,
+  classCount: number,
+): DiTTransformer2DModel {
+  const { useAdditionalConditions, normEps, ...shape } = transformerShape(config);
+  return new DiTTransformer2DModel({
+    ...shape,
+    inChannels: latents.channels,
+    outChannels: shape.outChannels ?? 2 * latents.channels,
+    sampleSize: latents.size,
+    numEmbedsAdaNorm: classCount,
+  }).initializeWeights(initialDraws(config, "transformer"));
+}
+
+/**
+ * The PixArt transformer of a text-to-image stage: the pretrained one, or one with the paper's first weights.
+ * @param captionChannels width of the text encoder's states
+ */
+export async function buildTransformer(
+  config: ResolvedConfig,
+  stage: TextToImageStage,
+  latents: LatentShape,
+  captionChannels: () => Promise<number>,
+): Promise<PixArtTransformer2DModel> {
+  const { transformer } = config;
+  const model =
+    "pretrained" in transformer
+      ? await pretrainedTransformer(transformer, stage)
+      : newTransformer(config, stage, latents, await captionChannels());
+  model.gradientCheckpointing = stage.gradientCheckpointing;
+  return model;
+}
+
+async function pretrainedTransformer(
+  transformer: Filled<Pretrained>,
+  { interpolationScale }: TextToImageStage,
+): Promise<PixArtTransformer2DModel> {
+  const stored = await PixArtTransformer2DModel.fromPretrained(...placeOf(transformer));
+  if (interpolationScale === null || interpolationScale === stored.config.interpolationScale)
+    return stored;
+  const scaled = construct(
+    { device: "meta" },
+    () => new PixArtTransformer2DModel({ ...stored.config, interpolationScale }),
+  );
+  scaled.loadStateDict(stored.stateDict());
+  stored.dispose();
+  return scaled;
+}
+
+/** A PixArt transformer of the config's shape, with the paper's first weights. */
+export function newTransformer(
+  config: ResolvedConfig,
+  { interpolationScale }: TextToImageStage,
+  latents: LatentShape,
+  captionChannels: number,
+): PixArtTransformer2DModel {
+  const shape = transformerShape(config);
+  return new PixArtTransformer2DModel({
+    ...shape,
+    crossAttentionDim: shape.numAttentionHeads * shape.attentionHeadDim,
+    inChannels: latents.channels,
+    outChannels: shape.outChannels ?? 2 * latents.channels,
+    sampleSize: latents.size,
+    interpolationScale: interpolationScale ?? 1,
+    captionChannels,
+  }).initializeWeights(initialDraws(config, "transformer"));
+}

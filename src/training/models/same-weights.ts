@@ -1,0 +1,20 @@
+import type { World } from "../../distributed/index.ts";
+import type { StageTask } from "../contract/stage-task.ts";
+import { tensorsHash } from "./state-hash.ts";
+
+/** Bytes of a hash that a float64 holds exactly. */
+const BYTES = 6;
+
+/** Throws where the processes of a run begin a stage with different weights: averaged gradients would mean nothing then. */
+export function requireSameWeights(world: World, { models }: StageTask): void {
+  if (world.size === 1) return;
+  const hashes = [...models.values()].map((model) =>
+    Number.parseInt(tensorsHash(model.namedParameters()).slice(0, 2 * BYTES), 16),
+  );
+  const all = world.gather(hashes, hashes.length);
+  const others = all.flatMap((row, rank) => (row.join() === all[0]?.join() ? [] : [rank]));
+  if (others.length === 0) return;
+  throw new Error(
+    `Expected the same weights in all processes but those of rank ${others.join(", ")} differ from rank 0's. Do all machines see the same run folder and the same pretrained files?`,
+  );
+}

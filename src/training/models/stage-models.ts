@@ -1,0 +1,278 @@
+import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
+import {
+  type Adapter,
+  type AutoencoderKL,
+  addAdapter,
+  type DiTTransformer2DModel,
+  type FromDiTOptions,
+  PixArtControlNetAdapterModel,
+  type PixArtTransformer2DModel,
+  pixArtFromDiT,
+  T5EncoderModel,
+} from "../../models/index.ts";
+import type { Module } from "../../nn/index.ts";
+import type { T5Tokenizer } from "../../text/index.ts";
+import type { Tensor } from "../../torch/index.ts";
+import * as torch from "../../torch/index.ts";
+import { type Checkpoint, latestCheckpoint } from "../checkpoints/checkpoint.ts";
+import { stageCheckpoints, type Warn, warnOnStderr } from "../checkpoints/checkpoint-folder.ts";
+import { unprefixed } from "../contract/stage-task.ts";
+import { adapterOptions } from "./adapters.ts";
+import {
+  autoencoderFactor,
+  buildAutoencoder,
+  buildDiT,
+  buildTextEncoder,
+  buildTransformer,
+  frozenTextEncoder,
+  holdsTextEncoder,
+} from "./models.ts";
+import {
+  type TextToImageModels,
+  textEncoderPart,
+  trainedPart,
+  widthOf,
+} from "./text-to-image-models.ts";
+
+type TextToImageStage = ResolvedStage<"text-to-image">;
+
+const numberFact = (checkpoint: Checkpoint, name: string): number => {
+  const { state } = checkpoint;
+  const value =
+    typeof state === "object" && state !== null && !Array.isArray(state)
+      ? (state as Record<string, unknown>)[name]
+      : undefined;
+  if (typeof value !== "number")
+    throw new Error(`The checkpoint ${checkpoint.path} lacks the fact "${name}"`);
+  return value;
+};
+
+/** A checkpoint's weights: averaged where there are averages, unless the raw ones are asked for. */
+function weightsOf(checkpoint: Checkpoint, averaged: boolean): Map<string, Tensor> {
+  const weights = checkpoint.read("weights");
+  if (!averaged || !checkpoint.groups.includes("ema")) return weights;
+  return new Map([...weights, ...checkpoint.read("ema")]);
+}
+
+/** Models rebuilt from the checkpoints of a run's stages, on one device. */
+export class StageModels {
+  readonly device: torch.Device;
+  readonly #config: ResolvedConfig;
+  readonly #checkpoints: string;
+  readonly #warn: Warn;
+
+  /** @param warn told once of each checkpoint that is damaged, however often it is looked at; stderr unless given */
+  constructor(
+    config: ResolvedConfig,
+    checkpoints: string,
+    device: torch.Device = "cpu",
+    warn: Warn = warnOnStderr,
+  ) {
+    this.device = device;
+    this.#config = config;
+    this.#checkpoints = checkpoints;
+    const told = new Set<string>();
+    this.#warn = (message) => {
+      if (!told.has(message)) warn(message);
+      told.add(message);
+    };
+  }
+
+  /** The newest checkpoint of a stage; undefined where it was not begun. */
+  latest(stage: ResolvedStage): Promise<Checkpoint | undefined> {
+    return latestCheckpoint(stageCheckpoints(this.#checkpoints, stage.name), this.#warn);
+  }
+
+  /** The checkpoint that a complete stage ended with. Throws where the stage is not complete. */
+  async finished(stage: ResolvedStage): Promise<Checkpoint> {
+    const checkpoint = await this.latest(stage);
+    if (checkpoint?.step !== stage.steps) {
+      throw new Error(
+        `Stage "${stage.name}" is not complete: its newest checkpoint is ${checkpoint === undefined ? "missing" : `of step ${checkpoint.step} of ${stage.steps}`} (${stageCheckpoints(this.#checkpoints, stage.name)}). Train it first`,
+      );
+    }
+    return checkpoint;
+  }
+
+  /** The autoencoder for a stage: the pretrained one, or what its own stage ended with. */
+  async autoencoder(): Promise<AutoencoderKL> {
+    const { device } = this;
+    const stage = this.#config.stages.find((s) => s.kind === "autoencoder");
+    if (stage === undefined) {
+      const vae = await buildAutoencoder(this.#config);
+      return vae.to({ device }).requiresGrad_(false);
+    }
+    const checkpoint = await this.finished(stage);
+    const vae = await buildAutoencoder(this.#config, numberFact(checkpoint, "scalingFactor"));
+    return torch.tidy(() => {
+      vae.loadStateDict(unprefixed("vae", weightsOf(checkpoint, true)));
+      return vae.to({ device }).requiresGrad_(false);
+    });
+  }
+
+  /** The class-conditional transformer of a stage, from a checkpoint. */
+  dit(
+    stage: ResolvedStage,
+    vae: AutoencoderKL,
+    checkpoint: Checkpoint,
+    averaged: boolean,
+  ): DiTTransformer2DModel {
+    const dit = buildDiT(
+      this.#config,
+      this.#latents(stage, vae),
+      numberFact(checkpoint, "classCount"),
+    ).to({ device: this.device });
+    torch.tidy(() => dit.loadStateDict(unprefixed("transformer", weightsOf(checkpoint, averaged))));
+    return dit;
+  }
+
+  /** The text-to-image models of a stage, from a checkpoint. */
+  async textToImage(
+    stage: TextToImageStage,
+    vae: AutoencoderKL,
+    tokenizer: T5Tokenizer,
+    checkpoint: Checkpoint,
+    averaged: boolean,
+  ): Promise<TextToImageModels> {
+    const { adapter, textEncoderAdapter, controlnet } = stage;
+    const isPart = [adapter, textEncoderAdapter, controlnet].some((part) => part !== null);
+    // A checkpoint that holds a part lacks what it was trained on.
+    const models = isPart
+      ? await this.startTextToImage(stage, vae, tokenizer)
+      : await this.#newModels(stage, vae, tokenizer);
+    torch.tidy(() => {
+      const weights = weightsOf(checkpoint, averaged);
+      for (const part of [trainedPart(models), textEncoderPart(models)])
+        part?.[1].loadStateDict(unprefixed(part[0], weights));
+    });
+    return models;
+  }
+
+  /**
+   * What a text-to-image stage starts from: the models of the stage before it; the re-parametrised transformer if that
+   * was class-conditional; pretrained or fresh ones if there is none. Averaged weights throughout.
+   */
+  async startTextToImage(
+    stage: TextToImageStage,
+    vae: AutoencoderKL,
+    tokenizer: T5Tokenizer,
+  ): Promise<TextToImageModels> {
+    const { stages, seed } = this.#config;
+    const before = stages.slice(0, stages.indexOf(stage)).findLast((s) => s.kind !== "autoencoder");
+    if (before?.kind === "text-to-image") {
+      const checkpoint = await this.finished(before);
+      const models = await this.textToImage(before, vae, tokenizer, checkpoint, true);
+      const transformer = await this.#newTransformer(stage, vae, models.textEncoder);
+      transformer.loadStateDict(models.transformer.stateDict());
+      models.transformer.dispose();
+      return this.#withParts(stage, transformer, models.textEncoder, tokenizer);
+    }
+    const { transformer, textEncoder } = await this.#newModels(stage, vae, tokenizer);
+    if (before?.kind === "class-conditional") {
+      const dit = this.dit(before, vae, await this.finished(before), true);
+      const generator = torch.stream(seed, "init/re-parametrisation", 0);
+      const captionChannels = await widthOf(textEncoder);
+      const converted = this.fromDiT(dit, { captionChannels, generator });
+      // What DiT has no counterpart of, the micro-conditions' embedders, keeps its first weights.
+      transformer.loadStateDict(new Map([...transformer.stateDict(), ...converted.stateDict()]));
+      converted.dispose();
+      dit.dispose();
+    }
+    return this.#withParts(stage, transformer, textEncoder, tokenizer);
+  }
+
+  /** What a class-conditional stage hands on to the transformer after it. To be overridden by experiments. */
+  protected fromDiT(dit: DiTTransformer2DModel, options: FromDiTOptions): PixArtTransformer2DModel {
+    return pixArtFromDiT(dit, options);
+  }
+
+  /** A stage's transformer as it is before any training. To be overridden by experiments. */
+  protected buildTransformer(
+    ...given: Parameters<typeof buildTransformer>
+  ): ReturnType<typeof buildTransformer> {
+    return buildTransformer(...given);
+  }
+
+  /** With the weights that the config gives them. */
+  async #newModels(
+    stage: TextToImageStage,
+    vae: AutoencoderKL,
+    tokenizer: T5Tokenizer,
+  ): Promise<TextToImageModels> {
+    const textEncoder = await this.#newTextEncoder(stage, tokenizer);
+    const transformer = await this.#newTransformer(stage, vae, textEncoder);
+    const none = { adapter: undefined, controlnet: undefined, textEncoderAdapter: undefined };
+    return { transformer, textEncoder, ...none };
+  }
+
+  /** In memory where checkpoints hold it; otherwise a frozen one, which is loaded when it is needed. */
+  async #newTextEncoder(
+    stage: TextToImageStage,
+    tokenizer: T5Tokenizer,
+  ): Promise<TextToImageModels["textEncoder"]> {
+    const { textEncoder } = this.#config;
+    return "pretrained" in textEncoder && !holdsTextEncoder(this.#config)
+      ? frozenTextEncoder(textEncoder, stage, this.device)
+      : this.#ownTextEncoder(tokenizer);
+  }
+
+  async #ownTextEncoder(tokenizer: T5Tokenizer): Promise<T5EncoderModel> {
+    const made = await buildTextEncoder(this.#config, tokenizer.vocabSize);
+    return made.to({ device: this.device });
+  }
+
+  async #newTransformer(
+    stage: TextToImageStage,
+    vae: AutoencoderKL,
+    textEncoder: TextToImageModels["textEncoder"],
+  ): Promise<PixArtTransformer2DModel> {
+    const latents = this.#latents(stage, vae);
+    const width = (): Promise<number> => widthOf(textEncoder);
+    const made = await this.buildTransformer(this.#config, stage, latents, width);
+    return made.to({ device: this.device });
+  }
+
+  /** With what a stage trains in place of the models' own weights, untrained. Freezes those. */
+  async #withParts(
+    { name, adapter, textEncoderAdapter, controlnet }: TextToImageStage,
+    transformer: PixArtTransformer2DModel,
+    given: TextToImageModels["textEncoder"],
+    tokenizer: T5Tokenizer,
+  ): Promise<TextToImageModels> {
+    // An adapter needs a model that stays.
+    const textEncoder =
+      textEncoderAdapter === null || given instanceof T5EncoderModel
+        ? given
+        : await this.#ownTextEncoder(tokenizer);
+    const added = (
+      model: Module,
+      options: TextToImageStage["adapter"],
+      draws: string,
+    ): Adapter | undefined => {
+      const generator = torch.stream(this.#config.seed, `${name}/${draws}`, 0);
+      return options === null
+        ? undefined
+        : addAdapter(model, adapterOptions(options), { generator });
+    };
+    if (controlnet !== null) transformer.requiresGrad_(false);
+    return {
+      transformer,
+      textEncoder,
+      adapter: added(transformer, adapter, "adapter"),
+      textEncoderAdapter:
+        textEncoder instanceof T5EncoderModel
+          ? added(textEncoder, textEncoderAdapter, "text-encoder-adapter")
+          : undefined,
+      controlnet:
+        controlnet === null
+          ? undefined
+          : PixArtControlNetAdapterModel.fromTransformer(transformer, {
+              numLayers: controlnet.blocks,
+            }),
+    };
+  }
+
+  #latents(stage: ResolvedStage, vae: AutoencoderKL): { channels: number; size: number } {
+    return { channels: vae.config.latentChannels, size: stage.resolution / autoencoderFactor(vae) };
+  }
+}

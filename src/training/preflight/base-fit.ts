@@ -1,0 +1,123 @@
+import { expected } from "../../config/checks/mistakes.ts";
+import type { CheckedConfig } from "../../config/index.ts";
+import type { LossType } from "../../config/options/pixart-config.ts";
+import { withLossTypes } from "../../config/settle-config.ts";
+import { readAutoencoderKLConfig } from "../../models/autoencoder-kl/config.ts";
+import { readPixArtConfig } from "../../models/pixart/config.ts";
+import { schedulerFromPretrained } from "../../schedulers/index.ts";
+import { configOf } from "../models/stage-shapes.ts";
+import { predictionType } from "../stages/denoising.ts";
+
+/** A config fitted to the models that it begins with. */
+export interface BaseFit {
+  /** With the base's target where a loss names none. */
+  readonly config: CheckedConfig;
+  /** What will probably not do what was meant, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** What the files of the models that a run begins with say of them. */
+interface BaseFacts {
+  /** Pixels of a latent's side. */
+  readonly factor: number;
+  /** Latents of a token's side. */
+  readonly patch: number;
+  /** Side in pixels that the transformer was trained at; undefined where it is a new one. */
+  readonly resolution: number | undefined;
+  /** Whether the transformer predicts a variance too. */
+  readonly hasVariance: boolean;
+}
+
+/**
+ * Takes from the base what the config leaves to it, and compares the rest with what the pretrained models' files say, before any
+ * weight is read. Throws where a loss trains towards another target than the base predicts, and where pictures of a stage's
+ * resolution are no whole number of tokens; all mistakes at once.
+ */
+export async function fitToBase(config: CheckedConfig): Promise<BaseFit> {
+  const { base, stages } = config;
+  const facts = await factsOf(config);
+  const draws = stages.some(({ kind }) => kind === "text-to-image");
+  const predicts = base === null || !draws ? undefined : await predictionOf(base);
+  const mistakes = [
+    ...(base === null || predicts === undefined ? [] : wrongTargets(config, base, predicts)),
+    ...wrongSides(config, facts),
+  ];
+  if (mistakes.length > 0) throw new Error(mistakes.join("\n"));
+  const type: LossType =
+    predicts === "v_prediction" ? "v" : facts.hasVariance ? "epsilon+vlb" : "epsilon";
+  return { config: withLossTypes(config, type), warnings: farResolutions(config, facts) };
+}
+
+/** What the sampler of a pipeline takes its model to predict. */
+async function predictionOf(base: string): Promise<string> {
+  const scheduler = await schedulerFromPretrained(base, { subfolder: "scheduler" });
+  return String(scheduler.toConfig().prediction_type ?? "epsilon");
+}
+
+async function factsOf({ autoencoder, transformer }: CheckedConfig): Promise<BaseFacts> {
+  const vae =
+    "pretrained" in autoencoder
+      ? readAutoencoderKLConfig(...(await configOf(autoencoder)))
+      : autoencoder;
+  const factor = 2 ** (vae.blockOutChannels.length - 1);
+  if (!("pretrained" in transformer)) {
+    const { outChannels, patchSize } = transformer;
+    const hasVariance = outChannels !== vae.latentChannels;
+    return { factor, patch: patchSize, resolution: undefined, hasVariance };
+  }
+  const model = readPixArtConfig(...(await configOf(transformer)));
+  return {
+    factor,
+    patch: model.patchSize,
+    resolution: model.sampleSize * factor,
+    hasVariance: (model.outChannels ?? model.inChannels) !== model.inChannels,
+  };
+}
+
+function* wrongTargets(
+  { stages }: CheckedConfig,
+  base: string,
+  predicts: string,
+): Generator<string> {
+  for (const stage of stages) {
+    if (stage.kind !== "text-to-image") continue;
+    const { type } = stage.loss;
+    const given = type ?? (predicts === "v_prediction" ? "v" : "epsilon");
+    if (predicts === predictionType(given)) continue;
+    const types = predicts === "v_prediction" ? '"v"' : '"epsilon" or "epsilon+vlb"';
+    yield `Expected ${types} for loss.type of stage "${stage.name}", because ${base} was trained to predict ${predicts}, but received ${JSON.stringify(type)}`;
+  }
+}
+
+/** Where all models are new ones the config's own checks have looked at it. */
+function* wrongSides(
+  { stages, autoencoder, transformer }: CheckedConfig,
+  { factor, patch }: BaseFacts,
+): Generator<string> {
+  if (!("pretrained" in autoencoder) && !("pretrained" in transformer)) return;
+  for (const [i, { kind, resolution }] of stages.entries()) {
+    const token = kind === "autoencoder" ? factor : factor * patch;
+    if (resolution % token === 0) continue;
+    const reason = kind === "autoencoder" ? "" : ` times the transformer's patch (${patch})`;
+    const what = `a multiple of ${token}, the autoencoder's factor (${factor})${reason},`;
+    yield expected(what, ["stages", i, "resolution"], resolution);
+  }
+}
+
+/** Beyond this factor a model sees pictures of another kind than it knows. */
+const FAR = 2;
+
+function farResolutions(
+  { stages, transformer }: CheckedConfig,
+  { resolution: known }: BaseFacts,
+): string[] {
+  if (known === undefined || !("pretrained" in transformer)) return [];
+  return stages.flatMap((stage, i) => {
+    if (stage.kind !== "text-to-image" || stage.interpolationScale !== null) return [];
+    const { name, resolution } = stage;
+    if (Math.max(resolution / known, known / resolution) < FAR) return [];
+    return [
+      `Stage "${name}" trains at ${resolution} px, but ${transformer.pretrained} was made for ${known} px: it has much to learn anew and draws poorly for long. To train at its size: stages.${i}.resolution=${known}`,
+    ];
+  });
+}

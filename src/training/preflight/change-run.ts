@@ -1,0 +1,113 @@
+import { join } from "node:path";
+import { type ConfigDifference, valueText } from "../../config/checks/config-differences.ts";
+import { resumeChanges } from "../../config/checks/resume-changes.ts";
+import { ConfigError, type ResolvedConfig } from "../../config/index.ts";
+import { applyOverrides } from "../../config/overrides.ts";
+import { parseConfig } from "../../config/resolve-config.ts";
+import { shortenedWarmups } from "../../config/settle-config.ts";
+import { lrFactor } from "../../optim/lr-schedule.ts";
+import { listCheckpoints } from "../checkpoints/checkpoint.ts";
+import { stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
+import { settleForData } from "../dataset/aspect-plan.ts";
+import type { TrainingData } from "../dataset/training-data.ts";
+import { fitToBase } from "./base-fit.ts";
+
+/** A run's config, as it goes on. */
+export interface ChangedRun {
+  readonly config: ResolvedConfig;
+  readonly changes: readonly ConfigDifference[];
+  /** What changes, in lines for people. */
+  readonly lines: readonly string[];
+}
+
+/** Steps of the newest checkpoint of each of a run's stages; undefined where a stage has none. */
+export const stepsDone = (
+  folder: string,
+  { stages }: ResolvedConfig,
+): Promise<(number | undefined)[]> =>
+  Promise.all(
+    stages.map(async ({ name }) => {
+      const list = await listCheckpoints(stageCheckpoints(join(folder, "checkpoints"), name));
+      return list.at(-1)?.step;
+    }),
+  );
+
+/**
+ * The config of a run that goes on, with options such as `stages.0.steps=12` taken over.
+ * Throws ConfigError that lists those that would make what was done untrue, or cannot be.
+ */
+export async function changeRun(
+  folder: string,
+  own: ResolvedConfig,
+  options: readonly string[],
+  data: TrainingData,
+): Promise<ChangedRun> {
+  if (options.length === 0) return { config: own, changes: [], lines: [] };
+  const source = join(folder, "config.json");
+  const parsed = parseConfig(applyOverrides(withTypes(own, options), options, source), source);
+  const fit = await fitToBase(parsed);
+  const config = { ...(await settleForData(fit.config, data)), workDir: own.workDir };
+  const done = await stepsDone(folder, own);
+  const { changes, mistakes } = resumeChanges(own, config, done);
+  if (mistakes.length > 0) throw new ConfigError(source, mistakes);
+  if (changes.length === 0) return { config: own, changes, lines: [] };
+  const warnings = [...fit.warnings, ...shortenedWarmups(parsed, config)];
+  return {
+    config,
+    changes,
+    lines: [
+      `Changed from here on: ${changes.map(describeChange).join("; ")}`,
+      ...rateChanges(own, config, done),
+      ...warnings.map((each) => `Warning: ${each}`),
+    ],
+  };
+}
+
+/** The config without the fields of optimizers in whose place another type is to come: that has its own, and their defaults. */
+function withTypes(own: ResolvedConfig, options: readonly string[]): object {
+  const replaced = options.flatMap((option) => {
+    const [, number, type] = /^stages\.(\d+)\.optimizer\.type="?(\w+)"?$/.exec(option) ?? [];
+    if (number === undefined) return [];
+    return own.stages[Number(number)]?.optimizer.type === type ? [] : [Number(number)];
+  });
+  const stages = own.stages.map((stage, i) => {
+    if (!replaced.includes(i)) return stage;
+    const { lr, textEncoderLr } = { textEncoderLr: undefined, ...stage.optimizer };
+    return { ...stage, optimizer: { lr, ...(textEncoderLr !== undefined && { textEncoderLr }) } };
+  });
+  return { ...own, stages };
+}
+
+/** A change of a config, for people. */
+export const describeChange = ({ place, values: [before, after] }: ConfigDifference): string =>
+  `${place} ${valueText(before)} -> ${valueText(after)}`;
+
+/** A schedule runs over all steps of its stage, so that other steps are other rates at each of them. */
+function rateChanges(
+  own: ResolvedConfig,
+  changed: ResolvedConfig,
+  done: readonly (number | undefined)[],
+): string[] {
+  return changed.stages.flatMap((stage, i) => {
+    const before = own.stages[i];
+    const step = done[i];
+    if (before === undefined || step === undefined || stage.schedule.type === "constant") return [];
+    if (before.steps === stage.steps || step >= stage.steps) return [];
+    const rate = ({ optimizer, schedule, steps }: typeof stage, at: number): string =>
+      String(Number((optimizer.lr * lrFactor(schedule, at, steps)).toPrecision(2)));
+    return [
+      `The learning rate of stage "${stage.name}" follows its ${stage.schedule.type} schedule over ${stage.steps} steps from here on: ${rate(stage, step)} in step ${step + 1}, after ${rate(before, step - 1)} in step ${step}`,
+    ];
+  });
+}
+
+/** What differs from what a run began with, or goes on with, for people; undefined where nothing does. */
+export function describeDrift(
+  what: string,
+  differences: readonly ConfigDifference[],
+  folder: string,
+): string | undefined {
+  const shown = differences.slice(0, 5).map(describeChange).join("; ");
+  if (differences.length === 0) return undefined;
+  return `${what} (${shown}${differences.length > 5 ? "; …" : ""}), which does not count: the run goes on with its own config, ${join(folder, "config.json")}. Give changes with --cfg-options`;
+}

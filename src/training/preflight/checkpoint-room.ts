@@ -1,0 +1,28 @@
+import type { ResolvedStage } from "../../config/index.ts";
+import type { TensorSpec } from "../../weights/safetensors/safetensors-header.ts";
+import { bytesBelow } from "../checkpoints/bytes-below.ts";
+import { forecastBytes, requireDiskSpace } from "../checkpoints/checkpoint.ts";
+import { stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
+
+/** What a checkpoint holds, by group and name. */
+export type CheckpointTensors = ReadonlyMap<string, ReadonlyMap<string, TensorSpec>>;
+
+/** Bytes of the checkpoints of a stage that stay, and of the one that is being written. */
+export const checkpointBytes = (stage: ResolvedStage, groups: CheckpointTensors): number =>
+  forecastBytes(groups, {}) *
+  (stage.keepCheckpoints + (stage.keepBest && stage.validateEvery !== null ? 2 : 1));
+
+/**
+ * Refuses to begin, or to go on with, what the disk has no room for: the checkpoints of a stage that are not there yet, and at
+ * least the one being written.
+ * @param checkpoints the run's folder of them
+ */
+export async function requireCheckpointRoom(
+  checkpoints: string,
+  stage: ResolvedStage,
+  groups: CheckpointTensors,
+): Promise<void> {
+  const saved = await bytesBelow(stageCheckpoints(checkpoints, stage.name));
+  const missing = checkpointBytes(stage, groups) - saved;
+  await requireDiskSpace(checkpoints, Math.max(missing, forecastBytes(groups, {})));
+}

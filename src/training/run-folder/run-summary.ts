@@ -1,0 +1,138 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { ResolvedConfig } from "../../config/index.ts";
+import { BadFileError } from "../../files/reading/errors.ts";
+import { BEST_POINTER_NAME, stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
+import { readEvents } from "./event-log.ts";
+import type { Losses, RunEvent, SampleEvent, StepEvent, ValidationEvent } from "./events.ts";
+import { EVENTS_FILE, isRunFolder, LOCK_FILE, readRunConfig } from "./run-folder.ts";
+import { isLockHeld } from "./run-lock.ts";
+
+/** A loss and the step that it was measured after. */
+export interface LossAt {
+  readonly step: number;
+  readonly loss: number;
+}
+
+/** How one stage of a run went, so far. */
+export interface StageSummary {
+  readonly stage: string;
+  /** Steps done, of `steps`. */
+  readonly step: number;
+  readonly steps: number;
+  /** Mean training loss of the last {@link RECENT} steps; null before the first. */
+  readonly loss: number | null;
+  /** The newest loss on held-out pictures and the lowest; null where none was measured. */
+  readonly heldout: LossAt | null;
+  readonly lowestHeldout: LossAt | null;
+  /** The newest one by band of timesteps. */
+  readonly bands: Losses;
+  /** Name of the best checkpoint's folder; null where none is kept. */
+  readonly bestCheckpoint: string | null;
+  /** Median; null before the first step. */
+  readonly imagesPerSecond: number | null;
+  /** Time in steps, without samples, measuring and saving. */
+  readonly seconds: number;
+  /** Steps gone back from because their loss leapt. */
+  readonly rollbacks: number;
+}
+
+/** What a run folder tells of its run. */
+export interface RunSummary {
+  readonly path: string;
+  readonly name: string;
+  /** `broken off`: neither ended nor being written. `unreadable`: nothing else is known of it. */
+  readonly state: "finished" | "stopped" | "failed" | "running" | "broken off" | "unreadable";
+  /** Why it ended, where it was not finished, or why it cannot be read. */
+  readonly message: string | null;
+  /** When it began, in ISO 8601. */
+  readonly begun: string | null;
+  readonly stages: readonly StageSummary[];
+  /** Its sample sheets, oldest first. */
+  readonly sheets: readonly Pick<SampleEvent, "stage" | "step" | "file">[];
+}
+
+/** Steps whose mean loss a summary gives. */
+export const RECENT = 50;
+
+/** How the runs in a folder went, newest first. One that cannot be read is among them, last, and says why. */
+export function summarizeRuns(folder: string): RunSummary[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter(isRunFolder)
+    .map(summaryOrReason)
+    .sort((a, b) => (b.begun ?? "").localeCompare(a.begun ?? ""));
+}
+
+function summaryOrReason(path: string): RunSummary {
+  try {
+    return summarizeRun(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return {
+      path,
+      name: basename(path),
+      state: "unreadable",
+      message: reason.replaceAll(/\s*\n\s*/g, "; "),
+      begun: null,
+      stages: [],
+      sheets: [],
+    };
+  }
+}
+
+/** Reads how a run went. Throws for what is no run folder. */
+export function summarizeRun(path: string): RunSummary {
+  const config = readRunConfig(path);
+  const log = join(path, EVENTS_FILE);
+  if (!existsSync(log)) throw new BadFileError(path, EVENTS_FILE, "the events of a run", "nothing");
+  const events = readEvents(log);
+  const end = events.findLast((event) => event.type === "run-end");
+  const isHeld = isLockHeld(join(path, LOCK_FILE));
+  return {
+    path,
+    name: config.name,
+    state: isHeld ? "running" : (end?.reason ?? "broken off"),
+    message: isHeld ? null : (end?.message ?? null),
+    begun: events[0]?.time ?? null,
+    stages: config.stages.map((stage) => summarizeStage(path, stage, events)),
+    sheets: events.flatMap((event) => {
+      if (event.type !== "sample") return [];
+      const { stage, step, file } = event;
+      return [{ stage, step, file }];
+    }),
+  };
+}
+
+function summarizeStage(
+  path: string,
+  { name, steps }: ResolvedConfig["stages"][number],
+  events: readonly RunEvent[],
+): StageSummary {
+  const own = events.filter((event) => "stage" in event && event.stage === name);
+  const done = own.filter((event): event is StepEvent => event.type === "step");
+  const measured = own.filter((event): event is ValidationEvent => event.type === "validation");
+  const losses = measured.flatMap(({ step, losses: { heldout } }): LossAt[] =>
+    heldout === undefined ? [] : [{ step, loss: heldout }],
+  );
+  const recent = done.slice(-RECENT).map(({ loss }) => loss);
+  const pointer = join(stageCheckpoints(join(path, "checkpoints"), name), BEST_POINTER_NAME);
+  return {
+    stage: name,
+    step: done.at(-1)?.step ?? 0,
+    steps,
+    loss: recent.length === 0 ? null : sumOf(recent) / recent.length,
+    heldout: losses.at(-1) ?? null,
+    lowestHeldout: losses.length === 0 ? null : losses.reduce((a, b) => (b.loss < a.loss ? b : a)),
+    bands: measured.at(-1)?.bands.heldout ?? {},
+    bestCheckpoint: existsSync(pointer) ? basename(readFileSync(pointer, "utf8").trim()) : null,
+    imagesPerSecond: median(done.map(({ imagesPerSecond }) => imagesPerSecond)),
+    seconds: sumOf(done.flatMap(({ seconds }) => Object.values(seconds))),
+    rollbacks: own.filter(({ type }) => type === "rollback").length,
+  };
+}
+
+const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+
+const median = (values: readonly number[]): number | null =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? null;

@@ -1,0 +1,31 @@
+import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
+import { LCMScheduler, type Scheduler, schedulerFromPretrained } from "../../schedulers/index.ts";
+import { predictionType, samplerFor } from "./denoising.ts";
+
+type Stage = ResolvedStage<"text-to-image">;
+
+/**
+ * What a run draws its samples with: the base pipeline's own sampler, or DPM-Solver++ of PixArt's files; LCM where the stage
+ * distils.
+ */
+export async function samplerOf(
+  { base }: ResolvedConfig,
+  { loss, consistency }: Stage,
+): Promise<Scheduler> {
+  if (consistency !== null) return consistencySampler(loss, consistency);
+  return base === null
+    ? samplerFor(loss)
+    : schedulerFromPretrained(base, { subfolder: "scheduler" });
+}
+
+const consistencySampler = (
+  { type }: Stage["loss"],
+  { solverSteps }: NonNullable<Stage["consistency"]>,
+): Scheduler =>
+  LCMScheduler.fromConfig({
+    beta_start: 1e-4,
+    beta_end: 0.02,
+    beta_schedule: "linear",
+    original_inference_steps: solverSteps,
+    prediction_type: predictionType(type),
+  });
