@@ -12,7 +12,7 @@ import type { EncodedPrompt } from "./prompts/prompt-encoder.ts";
 
 // Shapes: B pictures, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
 
-/** What {@link denoise} begins from and how it goes on. */
+/** What denoising begins from, and its steps. */
 export interface DenoiseOptions extends StepGuidance {
   readonly prompt: EncodedPrompt;
   /** Stays the caller's. */

@@ -17,7 +17,7 @@ export interface PixArtAlphaPretrainedOptions
   extends Partial<Omit<PixArtAlphaComponents, "scheduler">>,
     Omit<QuantizedPretrainedOptions, "subfolder"> {
   /**
-   * In place of the folder's own: a sampler, or the name of one for {@link schedulerNamed}, which takes its noise schedule from the
+   * In place of the folder's own: a sampler, or the name of one for `schedulerNamed`, which takes its noise schedule from the
    * folder's `scheduler_config.json`. With a name the folder's own may be one that isn't known here.
    */
   readonly scheduler?: Scheduler | string | undefined;
