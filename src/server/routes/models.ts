@@ -14,7 +14,7 @@ export function addModelRoutes(app: App, server: ServerContext): void {
     owned_by: "local",
   });
   app.get("/v1/models", (c) => {
-    const names = [...server.models().keys()];
+    const names = [...new Set([...server.models().keys(), ...(server.loader?.names ?? [])])];
     const own = names.filter((name) => name === server.firstModel);
     const others = names.filter((name) => name !== server.firstModel);
     const list: z.output<typeof modelsAnswer> = {
@@ -25,7 +25,8 @@ export function addModelRoutes(app: App, server: ServerContext): void {
   });
   // Names may have a slash, as on the Hub.
   app.get("/v1/models/:id{.+}", (c) => {
-    const { name } = modelOf(c.req.param("id"), server.models(), server.firstModel);
-    return c.json(answer(name));
+    const id = c.req.param("id");
+    if (server.loader?.names.includes(id)) return c.json(answer(id));
+    return c.json(answer(modelOf(id, server.models(), server.firstModel).name));
   });
 }
