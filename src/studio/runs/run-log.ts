@@ -1,0 +1,76 @@
+import { stat } from "node:fs/promises";
+import type { ResolvedConfig } from "../../config/index.ts";
+import { EventTail } from "../../training/run-folder/event-tail.ts";
+import type { RunEvent } from "../../training/run-folder/events.ts";
+
+/** What is known of a run by its events. */
+export interface RunHistory {
+  readonly tail: EventTail;
+  /** Seconds by what they went into, steps that no longer count included. */
+  readonly time: ReadonlyMap<string, number>;
+}
+
+/** Parts of a step that take time. */
+const PARTS = ["data", "forward", "backward", "optimizer"] as const;
+
+/** A pause in the events is no work: a run that was broken off goes on days later. */
+const LONGEST_ACTIVITY_S = 6 * 3600;
+
+/** A run's events as they grow, and where its time went. */
+export class RunLog implements RunHistory {
+  readonly tail: EventTail;
+  readonly #path: string;
+  #time = new Map<string, number>();
+  #activity: { readonly what: string; readonly since: number } | undefined;
+  #stamp = "";
+
+  /** @param path of `events.jsonl` */
+  constructor(path: string) {
+    this.#path = path;
+    this.tail = new EventTail(path);
+  }
+
+  get time(): ReadonlyMap<string, number> {
+    return this.#time;
+  }
+
+  /** Reads what has come, where anything has. True where it had. Throws where the file can't be read. */
+  async refresh(onEvent: (event: RunEvent) => void = () => {}): Promise<boolean> {
+    const found = await stat(this.#path).catch(() => undefined);
+    const stamp = found === undefined ? "gone" : `${found.ino} ${found.size} ${found.mtimeMs}`;
+    if (stamp === this.#stamp) return false;
+    this.#stamp = stamp;
+    const isNew = this.tail.count === 0;
+    await this.tail.read((event) => {
+      if (event.type === "run-start") this.#begin();
+      this.#count(event);
+      if (!isNew) onEvent(event);
+    });
+    return true;
+  }
+
+  #begin(): void {
+    this.#time = new Map();
+    this.#activity = undefined;
+  }
+
+  #count(event: RunEvent): void {
+    const now = Date.parse(event.time) / 1000;
+    const activity = this.#activity;
+    if (activity !== undefined && event.type !== "warning") {
+      const seconds = now - activity.since;
+      if (seconds > 0 && seconds < LONGEST_ACTIVITY_S) this.#add(activity.what, seconds);
+      this.#activity = undefined;
+    }
+    if (event.type === "activity") this.#activity = { what: event.what, since: now };
+    if (event.type !== "step") return;
+    for (const part of PARTS) this.#add(part, event.seconds[part] ?? 0);
+  }
+
+  #add(what: string, seconds: number): void {
+    this.#time.set(what, (this.#time.get(what) ?? 0) + seconds);
+  }
+}
+
+/** A run's config, in so far as is told of it without more. */
+export type RunConfig = Pick<ResolvedConfig, "name" | "stages">;
