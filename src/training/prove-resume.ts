@@ -11,7 +11,7 @@ import { stageCheckpoints, stepName } from "./checkpoints/checkpoint-folder.ts";
 import { MANIFEST_NAME, parseManifest } from "./contract/checkpoint-manifest.ts";
 import { fitToBase } from "./preflight/base-fit.ts";
 import { readEvents } from "./run-folder/event-log.ts";
-import { foldEvents } from "./run-folder/events.ts";
+import { foldEvents } from "./run-folder/fold-events.ts";
 import { EVENTS_FILE } from "./run-folder/run-folder.ts";
 
 /** What a process of a proof is to do. */

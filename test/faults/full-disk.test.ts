@@ -13,7 +13,7 @@ import { convertCheckpoint, PixArtTransformer2DModel } from "../../src/models/in
 import { T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { saveCheckpoint } from "../../src/training/checkpoints/checkpoint.ts";
-import { writePictureLosses } from "../../src/training/loop/picture-losses-file.ts";
+import { writePictureLosses } from "../../src/training/run-folder/picture-losses-file.ts";
 import { TensorBoardWriter } from "../../src/training/run-folder/tensorboard.ts";
 import { canMount, fill, type SmallDisk, smallDisk } from "../fixtures/small-disk.ts";
 import { hasMade, startRun, writeTinyRun } from "../fixtures/tiny-run.ts";

@@ -1,21 +1,19 @@
-import { execa } from "execa";
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-
-/** What a process has mapped after it imported a module of src/. */
-async function mapped(module: string): Promise<string> {
-  const url = new URL(`../../src/${module}`, import.meta.url).href;
-  const code = `await import(${JSON.stringify(url)}); console.log((await import("node:fs")).readFileSync("/proc/self/maps", "utf8"));`;
-  const { stdout } = await execa(process.execPath, [
-    "--import",
-    "tsx",
-    "--input-type=module",
-    "-e",
-    code,
-  ]);
-  return stdout;
-}
+import { ENGINE, mappedAfter } from "../fixtures/mapped-libraries.ts";
 
 it("the process that speaks HTTP maps no library of the engine", async () => {
-  expect(await mapped("cli/serve.ts")).not.toMatch(/libtorch|pixart\.node/);
-  expect(await mapped("torch/index.ts")).toMatch(/libtorch/);
+  expect(await mappedAfter("cli/serve.ts")).not.toMatch(ENGINE);
+  expect(await mappedAfter("torch/index.ts")).toMatch(/libtorch/);
+});
+
+it("nor does one that looks at runs, whatever of the run folder it imports", async () => {
+  const room = "training/run-folder";
+  const folder = fileURLToPath(new URL(`../../src/${room}`, import.meta.url));
+  const modules = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+    .map((name) => `${room}/${name}`);
+  expect(modules).toContain(`${room}/run-summary.ts`);
+  expect(await mappedAfter(...modules)).not.toMatch(ENGINE);
 });

@@ -1,7 +1,10 @@
 import { mapConcurrent } from "../../data/map-concurrent.ts";
 import { contactSheet, fitted, RgbImage } from "../../images/index.ts";
 import { loadTrainingData } from "../../training/dataset/training-data.ts";
-import { type PictureLosses, readPictureLosses } from "../../training/loop/picture-losses-file.ts";
+import {
+  type PictureLosses,
+  readPictureLosses,
+} from "../../training/run-folder/picture-losses-file.ts";
 import { readRunConfig } from "../../training/run-folder/run-folder.ts";
 import { FLAG_LIMITS } from "../terminal/arguments.ts";
 import { table } from "../terminal/table.ts";

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import * as torch from "../../torch/index.ts";
-import { LossLedger, type PictureLoss } from "./loss-ledger.ts";
+import type { PictureLoss } from "../run-folder/picture-losses-file.ts";
+import { LossLedger } from "./loss-ledger.ts";
 
 const name = (id: number): string => `${id}.png`;
 const uniform = (seed: number, count: number): Float32Array =>

@@ -2,19 +2,7 @@ import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { bandOf, type SeenLoss } from "../contract/timestep-bands.ts";
 import { pictureKeys } from "../dataset/picture-keys.ts";
-
-/** What was seen of one training picture. */
-export interface PictureLoss {
-  readonly picture: string;
-  /** How often it was trained on. */
-  readonly seen: number;
-  /** Mean of its losses. */
-  readonly loss: number;
-  /** Mean of what all pictures' losses were at such timesteps at that time. */
-  readonly expected: number;
-  /** Mean of how many standard deviations its losses were above that. */
-  readonly score: number;
-}
+import type { PictureLoss } from "../run-folder/picture-losses-file.ts";
 
 /** Narrow, so that what is expected in a band holds for all of its timesteps. */
 const NARROW_BANDS = 20;

@@ -1,7 +1,7 @@
 import type { Tensor } from "../../torch/index.ts";
 import type { JsonValue } from "../contract/checkpoint-manifest.ts";
 import type { SampleSheet, Split } from "../contract/stage-task.ts";
-import type { PictureLoss } from "./loss-ledger.ts";
+import type { PictureLoss } from "../run-folder/picture-losses-file.ts";
 import type { MeasuredLoss } from "./measure-loss.ts";
 import type { BatchRange } from "./skipped-batches.ts";
 

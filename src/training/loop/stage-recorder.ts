@@ -12,11 +12,10 @@ import { stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
 import type { RunMark } from "../contract/run-mark.ts";
 import type { SampleSheet } from "../contract/stage-task.ts";
 import { ProgressLine } from "../progress/progress.ts";
+import { type PictureLoss, writePictureLosses } from "../run-folder/picture-losses-file.ts";
 import { sheetName } from "../run-folder/run-folder.ts";
 import type { RunJournal, RunPlace } from "../run-folder/run-journal.ts";
 import { TensorBoardWriter } from "../run-folder/tensorboard.ts";
-import type { PictureLoss } from "./loss-ledger.ts";
-import { writePictureLosses } from "./picture-losses-file.ts";
 import type { StopRequest } from "./signals.ts";
 import type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
 

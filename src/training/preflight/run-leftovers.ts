@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { removeLeftovers } from "../../files/leftovers.ts";
 import { cleanLeftovers, stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
 import { DATA_FOLDER } from "../dataset/run-data.ts";
-import { LOSSES_FOLDER } from "../loop/picture-losses-file.ts";
+import { LOSSES_FOLDER } from "../run-folder/picture-losses-file.ts";
 import { isOwnFile, TOKENIZER_FOLDER } from "../run-folder/run-files.ts";
 import type { RunFolder } from "../run-folder/run-folder.ts";
 

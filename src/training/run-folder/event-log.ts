@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { GrowingFile } from "../../files/growing-file.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
-import { foldEvents, formatEvent, type NewEvent, parseEvent, type RunEvent } from "./events.ts";
+import { formatEvent, type NewEvent, parseEvent, type RunEvent } from "./events.ts";
+import { foldEvents } from "./fold-events.ts";
 
 const newline = "\n".charCodeAt(0);
 
@@ -19,12 +20,12 @@ export class EventLog implements Disposable {
     else if (tail.length > 0) this.#file.cut(bytes.length - tail.length);
   }
 
-  /** Adds an event and its time; when it returns, all but steps have reached the disk. */
+  /** Adds an event and its time; when it returns, all but steps and activities have reached the disk. */
   append(event: NewEvent): void {
     const { type, ...fields } = event;
     const timed = { type, time: new Date().toISOString(), ...fields } as RunEvent;
     this.#file.append(Buffer.from(`${formatEvent(timed)}\n`));
-    if (type !== "step") this.#file.sync();
+    if (type !== "step" && type !== "activity") this.#file.sync();
   }
 
   [Symbol.dispose](): void {

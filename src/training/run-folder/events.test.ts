@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { foldEvents, formatEvent, parseEvent, type RunEvent, type StepEvent } from "./events.ts";
+import { formatEvent, parseEvent, type RunEvent, type StepEvent } from "./events.ts";
 
 const time = "2026-01-02T03:04:05.678Z";
 const stepEvent = (stage: string, step: number, loss = step): StepEvent => ({
@@ -15,14 +15,6 @@ const stepEvent = (stage: string, step: number, loss = step): StepEvent => ({
   imagesPerSecond: 10,
   seconds: { data: 0.1, forward: 0.2, backward: 0.3, optimizer: 0.1 },
 });
-const start = (stage: string): RunEvent => ({
-  type: "stage-start",
-  time,
-  stage,
-  step: 0,
-  steps: 9,
-});
-const resume = (stage: string, step: number): RunEvent => ({ type: "resume", time, stage, step });
 
 describe("formatEvent and parseEvent", () => {
   it("keep every number to the bit", () => {
@@ -54,7 +46,23 @@ describe("formatEvent and parseEvent", () => {
 
   it.each<RunEvent>([
     { type: "run-start", time, name: "fox" },
+    {
+      type: "run-start",
+      time,
+      name: "fox",
+      facts: {
+        device: "cpu",
+        host: "here",
+        versions: { node: "20.20.2" },
+        threads: 2,
+        argv: ["pixart", "train", "fox.json"],
+        cwd: "/runs",
+      },
+    },
     { type: "resume", time, stage: "a", step: 4 },
+    { type: "plan", time, stage: "a", step: 0, plan: { steps: 10 } },
+    { type: "activity", time, stage: "a", step: 0, what: "encoding captions", done: 3, total: 9 },
+    { ...stepEvent("a", 3), bands: { "0-249": Number.NaN, "250-499": 0.5 }, memory: { rss: 1e9 } },
     { type: "stage-start", time, stage: "a", step: 0, steps: 10 },
     {
       type: "validation",
@@ -76,6 +84,14 @@ describe("formatEvent and parseEvent", () => {
       pictures: ["a.png"],
     },
     { type: "sample", time, stage: "a", step: 1, file: "samples/a-1.png" },
+    {
+      type: "sample",
+      time,
+      stage: "a",
+      step: 1,
+      file: "samples/a-1.png",
+      pictures: [{ file: "samples/a/1/0.png", prompt: "a fox", seed: 7 }],
+    },
     { type: "checkpoint", time, stage: "a", step: 1, folder: "checkpoints/step-00000001" },
     { type: "warning", time, stage: "a", step: 1, message: "NaN" },
     { type: "stage-end", time, stage: "a", step: 10 },
@@ -105,126 +121,11 @@ describe("formatEvent and parseEvent", () => {
     '{"type":"step","time":"","stage":"a","step":7,"loss":1,"lossParts":{}}',
     '{"type":"validation","time":"","stage":"a","step":7}',
     '{"type":"sample","time":"","stage":"a","step":7}',
+    '{"type":"sample","time":"","stage":"a","step":7,"file":"a.png","pictures":7}',
+    '{"type":"plan","time":"","stage":"a","step":7}',
+    '{"type":"activity","time":"","stage":"a","step":7,"done":1}',
     '{"type":"run-start","name":"a"}',
   ])("find no event in %j", (line) => {
     expect(parseEvent(line)).toBeUndefined();
-  });
-});
-
-describe("foldEvents", () => {
-  const steps = (events: readonly RunEvent[]): string[] =>
-    events.flatMap((event) =>
-      event.type === "step" ? `${event.stage}${event.step}:${event.loss}` : [],
-    );
-
-  it("leaves a run alone that was never resumed", () => {
-    const events = [
-      start("a"),
-      stepEvent("a", 1),
-      stepEvent("a", 2),
-      start("b"),
-      stepEvent("b", 1),
-    ];
-    expect(foldEvents(events)).toEqual(events);
-  });
-
-  it("drops the steps beyond a resume", () => {
-    const events = [
-      ...[start("a"), stepEvent("a", 1, 1), stepEvent("a", 2, 2), stepEvent("a", 3, 3)],
-      ...[resume("a", 1), stepEvent("a", 2, 20), stepEvent("a", 3, 30)],
-      ...[resume("a", 2), stepEvent("a", 3, 300)],
-    ];
-    expect(steps(foldEvents(events))).toEqual(["a1:1", "a2:20", "a3:300"]);
-  });
-
-  it("drops later stages, and keeps earlier ones whose steps count higher", () => {
-    const events = [
-      ...[start("a"), stepEvent("a", 8), start("b"), stepEvent("b", 1), stepEvent("b", 2)],
-      ...[start("c"), stepEvent("c", 1), resume("b", 1), stepEvent("b", 2, 20)],
-    ];
-    const folded = foldEvents(events);
-    expect(steps(folded)).toEqual(["a8:8", "b1:1", "b2:20"]);
-    expect(folded.filter(({ type }) => type === "stage-start")).toEqual([start("a"), start("b")]);
-  });
-
-  it("keeps everything when a stage begins that nothing was done of", () => {
-    const events = [start("a"), stepEvent("a", 1), resume("b", 0), start("b"), stepEvent("b", 1)];
-    expect(foldEvents(events)).toEqual(events);
-  });
-
-  it("takes the later of two events at the step of the resume, in its later place", () => {
-    const sample = (file: string): RunEvent => ({
-      type: "sample",
-      time,
-      stage: "a",
-      step: 1,
-      file,
-    });
-    const events = [start("a"), stepEvent("a", 1), sample("old"), resume("a", 1), sample("new")];
-    expect(foldEvents(events)).toEqual([
-      start("a"),
-      stepEvent("a", 1),
-      resume("a", 1),
-      sample("new"),
-    ]);
-  });
-
-  it("drops the end of a run that goes on, and keeps two equal warnings", () => {
-    const end: RunEvent = {
-      type: "run-end",
-      time,
-      stage: "a",
-      step: 1,
-      reason: "stopped",
-      message: "SIGTERM",
-    };
-    const warning: RunEvent = { type: "warning", time, stage: "a", step: 1, message: "slow" };
-    const events = [stepEvent("a", 1), warning, warning, end, resume("a", 1), stepEvent("a", 2)];
-    expect(foldEvents(events)).toEqual([
-      ...[stepEvent("a", 1), warning, warning],
-      ...[resume("a", 1), stepEvent("a", 2)],
-    ]);
-  });
-
-  it("drops what a rollback went back from, and keeps two rollbacks to one step", () => {
-    const back: RunEvent = {
-      type: "rollback",
-      time,
-      stage: "b",
-      step: 1,
-      spikeStep: 3,
-      loss: 9,
-      ratio: 90,
-      skipped: [1, 3],
-      pictures: [],
-    };
-    const events = [
-      ...[stepEvent("a", 8), stepEvent("b", 1), stepEvent("b", 2), back],
-      ...[stepEvent("b", 2, 20), back, stepEvent("b", 2, 200)],
-    ];
-    expect(foldEvents(events)).toEqual([
-      ...[stepEvent("a", 8), stepEvent("b", 1), back, back, stepEvent("b", 2, 200)],
-    ]);
-  });
-
-  it("shows each step once, however a run was killed and resumed", () => {
-    fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(8), fc.nat(8)), { maxLength: 12 }), (lives) => {
-        const events: RunEvent[] = [];
-        let done = 0;
-        const truth: number[] = [];
-        for (const [back, forward] of lives) {
-          const from = Math.max(0, done - back);
-          events.push(resume("a", from));
-          for (let step = from + 1; step <= from + forward; step++) {
-            truth[step - 1] = events.length;
-            events.push(stepEvent("a", step, events.length));
-          }
-          done = from + forward;
-          truth.length = done;
-        }
-        expect(steps(foldEvents(events))).toEqual(truth.map((loss, i) => `a${i + 1}:${loss}`));
-      }),
-    );
   });
 });

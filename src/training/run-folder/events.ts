@@ -13,10 +13,27 @@ interface Placed extends Timed {
   readonly step: number;
 }
 
+/** What a process of a run was started with: how its pictures came about. */
+export interface RunFacts {
+  /** What it computes on. */
+  readonly device: string;
+  readonly host: string;
+  /** Of `pixart`, `node` and `torch`. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** Threads of the engine. */
+  readonly threads: number;
+  /** The command, without words that look like keys. */
+  readonly argv: readonly string[];
+  /** The folder that the command was called in. */
+  readonly cwd: string;
+}
+
 /** A new run. */
 export interface RunStartEvent extends Timed {
   readonly type: "run-start";
   readonly name: string;
+  /** Undefined in runs of earlier releases. */
+  readonly facts?: RunFacts;
 }
 
 /** A value of the run's config that was changed, by its path; a side is left out where it has none. */
@@ -31,6 +48,26 @@ export interface ResumeEvent extends Placed {
   readonly type: "resume";
   /** What of the config is another from here on. */
   readonly changes?: readonly ConfigChange[];
+  /** Of the process that goes on. */
+  readonly facts?: RunFacts;
+}
+
+/** What will be done from here on and what that takes, as `pixart train --dry-run --json` prints it. */
+export interface PlanEvent extends Placed {
+  readonly type: "plan";
+  readonly plan: object;
+}
+
+/**
+ * What the run does between steps, at most once a second: `encoding captions`, `sampling`, `saving`. It is over when anything but
+ * a warning follows.
+ */
+export interface ActivityEvent extends Placed {
+  readonly type: "activity";
+  readonly what: string;
+  readonly done: number;
+  /** Null where nobody knows. */
+  readonly total: number | null;
 }
 
 /** A stage of `steps` steps begins. */
@@ -44,6 +81,8 @@ export interface StepEvent extends Placed {
   readonly type: "step";
   readonly loss: number;
   readonly lossParts: Losses;
+  /** The loss by band of timesteps, such as `0-249`, of those that the step drew; undefined where the stage has none. */
+  readonly bands?: Losses;
   /** Global norm before clipping. */
   readonly gradNorm: number;
   readonly lr: number;
@@ -55,6 +94,16 @@ export interface StepEvent extends Placed {
     readonly backward: number;
     readonly optimizer: number;
   };
+  /** At most every ten seconds. */
+  readonly memory?: MemoryUse;
+}
+
+/** Memory of the run's first process, in bytes. */
+export interface MemoryUse {
+  /** Resident. */
+  readonly rss: number;
+  /** The most that was taken of the device so far; undefined on the CPU. */
+  readonly device?: number;
 }
 
 /** Losses at fixed timesteps and noise, by set of pictures (`train`, `heldout`). */
@@ -80,10 +129,21 @@ export interface RollbackEvent extends Placed {
   readonly pictures: readonly string[];
 }
 
+/** One drawn picture in full size. */
+export interface SampledPicture {
+  /** Relative to the run folder. */
+  readonly file: string;
+  readonly prompt: string;
+  /** With it `pixart sample` draws this picture alone; null where it is drawn with others only. */
+  readonly seed: number | null;
+}
+
 /** A sample sheet; `file` is relative to the run folder. */
 export interface SampleEvent extends Placed {
   readonly type: "sample";
   readonly file: string;
+  /** The drawn ones in it, by prompt. Undefined in runs of earlier releases. */
+  readonly pictures?: readonly SampledPicture[];
 }
 
 /** A finished checkpoint; `folder` is relative to the run folder. */
@@ -115,6 +175,8 @@ export interface RunEndEvent extends Placed {
 export type RunEvent =
   | RunStartEvent
   | ResumeEvent
+  | PlanEvent
+  | ActivityEvent
   | StageStartEvent
   | StepEvent
   | ValidationEvent
@@ -133,6 +195,8 @@ export type NewEvent = WithoutTime<RunEvent>;
 const types: Readonly<Record<RunEvent["type"], true>> = {
   "run-start": true,
   resume: true,
+  plan: true,
+  activity: true,
   "stage-start": true,
   step: true,
   validation: true,
@@ -171,9 +235,16 @@ export function parseEvent(line: string): RunEvent | undefined {
     };
   }
   if (event.type !== "step") return event;
-  const { lossParts, seconds, ...fields } = event;
+  const { lossParts, bands, seconds, ...fields } = event;
   const { loss, gradNorm } = numbers({ loss: event.loss, gradNorm: event.gradNorm });
-  return { ...fields, loss, gradNorm, lossParts: numbers(lossParts), seconds };
+  return {
+    ...fields,
+    loss,
+    gradNorm,
+    lossParts: numbers(lossParts),
+    ...(bands !== undefined && { bands: numbers(bands) }),
+    seconds,
+  };
 }
 
 /** Whether an event has what is read of its type: a line may be JSON and damaged all the same. */
@@ -181,9 +252,15 @@ function isWhole(event: RunEvent): boolean {
   if (typeof event.time !== "string") return false;
   if (event.type === "run-start") return true;
   if (typeof event.stage !== "string" || !Number.isSafeInteger(event.step)) return false;
-  if (event.type === "step") return isObject(event.lossParts) && isObject(event.seconds);
+  if (event.type === "step") {
+    const { lossParts, seconds, bands = {}, memory = {} } = event;
+    return [lossParts, seconds, bands, memory].every(isObject);
+  }
   if (event.type === "validation") return isObject(event.losses);
-  return event.type !== "sample" || typeof event.file === "string";
+  if (event.type === "plan") return isObject(event.plan);
+  if (event.type === "activity") return typeof event.what === "string";
+  if (event.type !== "sample") return true;
+  return typeof event.file === "string" && Array.isArray(event.pictures ?? []);
 }
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
@@ -192,39 +269,4 @@ const isObject = (value: unknown): value is object => typeof value === "object" 
 function numbers<K extends string>(values: Readonly<Record<K, number>>): Record<K, number> {
   const entries = Object.entries(values).map(([name, value]) => [name, Number(value)]);
   return Object.fromEntries(entries) as Record<K, number>;
-}
-
-/**
- * Drops what a `resume` or a `rollback` superseded: what was done beyond its step and in later stages, and the end of the run. Where a
- * resumed run does something at its first step once more, the later event counts.
- */
-export function foldEvents(events: Iterable<RunEvent>): RunEvent[] {
-  const kept = new Map<string, RunEvent>();
-  let count = 0;
-  for (const event of events) {
-    if (event.type === "resume" || event.type === "rollback") {
-      const isSuperseded = superseded(kept.values(), event);
-      for (const [key, earlier] of kept) if (isSuperseded(earlier)) kept.delete(key);
-    }
-    const happensOnce = "step" in event && !["resume", "rollback", "warning"].includes(event.type);
-    const key = happensOnce ? `${event.type} ${event.stage} ${event.step}` : String(count++);
-    kept.delete(key);
-    kept.set(key, event);
-  }
-  return [...kept.values()];
-}
-
-function superseded(
-  events: Iterable<RunEvent>,
-  { stage, step }: ResumeEvent | RollbackEvent,
-): (event: RunEvent) => boolean {
-  const stages = [
-    ...new Set([...events].flatMap((event) => ("stage" in event ? event.stage : []))),
-  ];
-  const later = new Set(stages.slice(stages.indexOf(stage) + 1 || stages.length));
-  return (event) =>
-    "step" in event &&
-    (later.has(event.stage) ||
-      (event.stage === stage && event.step > step) ||
-      event.type === "run-end");
 }

@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ResolvedConfig } from "../../config/index.ts";
 import { BadFileError } from "../../files/reading/errors.ts";
-import { BEST_POINTER_NAME, stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
 import { readEvents } from "./event-log.ts";
 import type { Losses, RunEvent, SampleEvent, StepEvent, ValidationEvent } from "./events.ts";
+import { bestCheckpoint } from "./run-checkpoints.ts";
 import { EVENTS_FILE, isRunFolder, LOCK_FILE, readRunConfig } from "./run-folder.ts";
 import { isLockHeld } from "./run-lock.ts";
 
@@ -116,7 +116,6 @@ function summarizeStage(
     heldout === undefined ? [] : [{ step, loss: heldout }],
   );
   const recent = done.slice(-RECENT).map(({ loss }) => loss);
-  const pointer = join(stageCheckpoints(join(path, "checkpoints"), name), BEST_POINTER_NAME);
   return {
     stage: name,
     step: done.at(-1)?.step ?? 0,
@@ -125,7 +124,7 @@ function summarizeStage(
     heldout: losses.at(-1) ?? null,
     lowestHeldout: losses.length === 0 ? null : losses.reduce((a, b) => (b.loss < a.loss ? b : a)),
     bands: measured.at(-1)?.bands.heldout ?? {},
-    bestCheckpoint: existsSync(pointer) ? basename(readFileSync(pointer, "utf8").trim()) : null,
+    bestCheckpoint: bestCheckpoint(path, name),
     imagesPerSecond: median(done.map(({ imagesPerSecond }) => imagesPerSecond)),
     seconds: sumOf(done.flatMap(({ seconds }) => Object.values(seconds))),
     rollbacks: own.filter(({ type }) => type === "rollback").length,

@@ -3,7 +3,19 @@ import { join } from "node:path";
 import { makeBelow } from "../../files/make-below.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 import { replaceFileSync } from "../../files/replace-file.ts";
-import type { PictureLoss } from "./loss-ledger.ts";
+
+/** What was seen of one training picture. */
+export interface PictureLoss {
+  readonly picture: string;
+  /** How often it was trained on. */
+  readonly seen: number;
+  /** Mean of its losses. */
+  readonly loss: number;
+  /** Mean of what all pictures' losses were at such timesteps at that time. */
+  readonly expected: number;
+  /** Mean of how many standard deviations its losses were above that. */
+  readonly score: number;
+}
 
 /** What a run folder says of a stage's training pictures. */
 export interface PictureLosses {

@@ -1,0 +1,51 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { ResolvedConfig } from "../../config/index.ts";
+import {
+  BEST_POINTER_NAME,
+  listCheckpoints,
+  readCheckpoint,
+  stageCheckpoints,
+} from "../checkpoints/checkpoint-folder.ts";
+import { CHECKPOINTS_FOLDER } from "./run-folder.ts";
+
+/** A checkpoint that a run keeps. */
+export interface KeptCheckpoint {
+  readonly stage: string;
+  readonly step: number;
+  /** Of its folder. */
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+  /** When it was saved, in ISO 8601. */
+  readonly saved: string;
+  /** Whether it had the lowest loss on held-out pictures. */
+  readonly isBest: boolean;
+}
+
+/** Name of the folder of a stage's best checkpoint; null where none is kept. */
+export function bestCheckpoint(run: string, stage: string): string | null {
+  const pointer = join(stageCheckpoints(join(run, CHECKPOINTS_FOLDER), stage), BEST_POINTER_NAME);
+  return existsSync(pointer) ? basename(readFileSync(pointer, "utf8").trim()) : null;
+}
+
+/** The checkpoints that a run keeps, by stage and step; those whose manifest or lengths are wrong are left out. */
+export async function keptCheckpoints(
+  run: string,
+  { stages }: Pick<ResolvedConfig, "stages">,
+): Promise<KeptCheckpoint[]> {
+  const all: KeptCheckpoint[] = [];
+  for (const { name: stage } of stages) {
+    const best = bestCheckpoint(run, stage);
+    for (const { path, step } of await listCheckpoints(
+      stageCheckpoints(join(run, CHECKPOINTS_FOLDER), stage),
+    )) {
+      const found = await readCheckpoint(path).catch(() => undefined); // damaged, or pruned meanwhile
+      if (found === undefined) continue;
+      const name = basename(path);
+      const bytes = found.files.reduce((sum, file) => sum + file.bytes, 0);
+      all.push({ stage, step, name, path, bytes, saved: found.createdAt, isBest: name === best });
+    }
+  }
+  return all;
+}
