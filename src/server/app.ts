@@ -27,9 +27,11 @@ export interface AppExtension {
   readonly isPage: (path: string) => boolean;
   /** Adds its routes, before the server's own. */
   readonly addRoutes: (app: App, server: ServerContext) => void;
+  /** Ends what it does by itself, and its streams, which would keep the server from its end. */
+  readonly stop: () => void;
 }
 
-const NO_PAGE: AppExtension = { isPage: () => false, addRoutes: () => {} };
+const NO_PAGE: AppExtension = { isPage: () => false, addRoutes: () => {}, stop: () => {} };
 
 /** The server's routes behind its guard, and others'. */
 export function createApp(server: ServerContext, extension: AppExtension = NO_PAGE): App {

@@ -155,6 +155,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   const stop = async (graceMs = GRACE_MS): Promise<void> => {
     isDraining = true;
+    options.extension?.stop();
     const late = setTimeout(() => {
       const error = new ApiError(503, "shutting_down", "The server had to end", { retryAfter: 5 });
       dispatcher.failAll(error);

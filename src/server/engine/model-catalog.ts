@@ -5,9 +5,9 @@ import type { EngineProcess } from "./engine-process.ts";
 
 /** What can be drawn with beside what is loaded from the start. */
 export interface ModelCatalog {
-  readonly names: () => readonly string[];
+  names(): Promise<readonly string[]>;
   /** Where a model is, by its name; by none, of what is drawn with where nobody chose. Undefined where there is no such model. */
-  find(name: string | undefined): NamedPlace | undefined;
+  find(name: string | undefined): Promise<NamedPlace | undefined>;
 }
 
 /** Loads models of a catalog when they are asked for. */
@@ -20,7 +20,7 @@ export class ModelLoader {
     this.#engines = engines;
   }
 
-  get names(): readonly string[] {
+  names(): Promise<readonly string[]> {
     return this.#catalog.names();
   }
 
@@ -33,7 +33,7 @@ export class ModelLoader {
     name: string | null | undefined,
     known: ReadonlyMap<string, ModelFacts>,
   ): Promise<string | undefined> {
-    const model = this.#catalog.find(isAnyModel(name) ? undefined : (name ?? undefined));
+    const model = await this.#catalog.find(isAnyModel(name) ? undefined : (name ?? undefined));
     if (model === undefined || known.has(model.name)) return model?.name;
     try {
       await Promise.all(this.#engines.map((engine) => engine.load(model)));

@@ -1,5 +1,3 @@
-import { stat } from "node:fs/promises";
-import type { ResolvedConfig } from "../../config/index.ts";
 import { EventTail } from "../../training/run-folder/event-tail.ts";
 import type { RunEvent } from "../../training/run-folder/events.ts";
 
@@ -19,14 +17,11 @@ const LONGEST_ACTIVITY_S = 6 * 3600;
 /** A run's events as they grow, and where its time went. */
 export class RunLog implements RunHistory {
   readonly tail: EventTail;
-  readonly #path: string;
   #time = new Map<string, number>();
   #activity: { readonly what: string; readonly since: number } | undefined;
-  #stamp = "";
 
   /** @param path of `events.jsonl` */
   constructor(path: string) {
-    this.#path = path;
     this.tail = new EventTail(path);
   }
 
@@ -34,19 +29,14 @@ export class RunLog implements RunHistory {
     return this.#time;
   }
 
-  /** Reads what has come, where anything has. True where it had. Throws where the file can't be read. */
-  async refresh(onEvent: (event: RunEvent) => void = () => {}): Promise<boolean> {
-    const found = await stat(this.#path).catch(() => undefined);
-    const stamp = found === undefined ? "gone" : `${found.ino} ${found.size} ${found.mtimeMs}`;
-    if (stamp === this.#stamp) return false;
-    this.#stamp = stamp;
+  /** Reads what has come. Throws where the file can't be read. */
+  async refresh(onEvent: (event: RunEvent) => void): Promise<void> {
     const isNew = this.tail.count === 0;
     await this.tail.read((event) => {
       if (event.type === "run-start") this.#begin();
       this.#count(event);
       if (!isNew) onEvent(event);
     });
-    return true;
   }
 
   #begin(): void {
@@ -71,6 +61,3 @@ export class RunLog implements RunHistory {
     this.#time.set(what, (this.#time.get(what) ?? 0) + seconds);
   }
 }
-
-/** A run's config, in so far as is told of it without more. */
-export type RunConfig = Pick<ResolvedConfig, "name" | "stages">;
