@@ -20,7 +20,15 @@ function eventsOf(step: number): RunEvent[] {
   const bands = { "0-249": loss / 7, "250-499": loss, "500-749": loss / 3, "750-999": loss / 9 };
   const seconds = { data: loss / 13, forward: loss / 3, backward: loss, optimizer: loss / 11 };
   const rates = { gradNorm: loss * 3, lr: 1e-3 / (1 + step), imagesPerSecond: 64 / loss };
-  const done: RunEvent = { type: "step", ...place, loss, lossParts: parts, bands, ...rates, seconds };
+  const done: RunEvent = {
+    type: "step",
+    ...place,
+    loss,
+    lossParts: parts,
+    bands,
+    ...rates,
+    seconds,
+  };
   if (step % EVERY !== 0) return [done];
   const losses = { train: loss, heldout: loss * 1.1 };
   return [

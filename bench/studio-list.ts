@@ -30,7 +30,8 @@ try {
   await runs.scan();
   await timed("first list", () => runs.lines());
   await timed("all read", async () => {
-    while (runs.all.some((run) => run.isCold)) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (runs.all.some((run) => run.isCold))
+      await new Promise((resolve) => setTimeout(resolve, 20));
   });
   await timed("list", () => runs.lines());
 } finally {

@@ -93,7 +93,13 @@ const WORK_DIRS = "work_dirs";
 
 /** The studio's page beside a server of models: it draws, and shows runs and leaves them alone. */
 const pageBeside = (workDirs: readonly string[]): Studio =>
-  new Studio({ workDirs, dataRoots: [], isReadOnly: true, program: ownProgram(), offersModels: false });
+  new Studio({
+    workDirs,
+    dataRoots: [],
+    isReadOnly: true,
+    program: ownProgram(),
+    offersModels: false,
+  });
 
 /** Says what a server has loaded. */
 export function logReady(log: Logger, { url, context }: RunningServer): void {

@@ -60,7 +60,10 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 
 const append = (...events: readonly RunEvent[]): void =>
-  appendFileSync(join(run, "events.jsonl"), events.map((each) => `${formatEvent(each)}\n`).join(""));
+  appendFileSync(
+    join(run, "events.jsonl"),
+    events.map((each) => `${formatEvent(each)}\n`).join(""),
+  );
 
 it("tells those who watch a run of its steps, the newest of many, and of all else", async () => {
   const [watching, other] = [await listen(id), await listen("")];

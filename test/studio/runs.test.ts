@@ -1,4 +1,11 @@
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -88,7 +95,14 @@ describe("the list of runs", () => {
   it("notices what is appended", async () => {
     const run = join(runs, "gone");
     const time = "2026-01-02T04:00:00.000Z";
-    const event = { type: "run-end", time, stage: MADE_STAGE, step: 20, reason: "stopped", message: "SIGINT" };
+    const event = {
+      type: "run-end",
+      time,
+      stage: MADE_STAGE,
+      step: 20,
+      reason: "stopped",
+      message: "SIGINT",
+    };
     appendFileSync(join(run, "events.jsonl"), `${JSON.stringify(event)}\n`);
     expect(await studio.get<RunDetails>(`/api/runs/${ids.gone}`)).toMatchObject({
       state: "stopped",
@@ -135,7 +149,9 @@ describe("a run", () => {
   });
 
   it("has its sheets, and single pictures where it kept them", async () => {
-    const { samples } = await studio.get<{ samples: SampleSet[] }>(`/api/runs/${ids.learns}/samples`);
+    const { samples } = await studio.get<{ samples: SampleSet[] }>(
+      `/api/runs/${ids.learns}/samples`,
+    );
     expect(samples.map(({ step }) => step)).toEqual([100, 300]);
     expect(samples[0]?.pictures).toEqual([
       { url: `/api/runs/${ids.learns}/samples/${MADE_STAGE}/100/0`, prompt: "a ball", seed: 7 },
@@ -149,14 +165,21 @@ describe("a run", () => {
       [`${samples[0]?.sheet}?w=48`, "image/webp", 64], // nothing is enlarged
     ] as const) {
       const { status, headers: got, text } = await studio.ask(address ?? "", { headers });
-      expect([status, got["content-type"], got["x-content-type-options"]]).toEqual([200, type, "nosniff"]);
+      expect([status, got["content-type"], got["x-content-type-options"]]).toEqual([
+        200,
+        type,
+        "nosniff",
+      ]);
       expect((await pictureSize(Buffer.from(text, "latin1"), "answer")).width).toBe(width);
     }
     expect((await studio.ask(`${samples[0]?.sheet}9`, { headers })).status).toBe(404);
   });
 
   it("has the pictures that it learns worst, where its data set may be looked at", async () => {
-    type Worst = { pictures: { name: string; caption: string; url: string | null }[]; reason: string | null };
+    type Worst = {
+      pictures: { name: string; caption: string; url: string | null }[];
+      reason: string | null;
+    };
     const worst = await studio.get<Worst>(`/api/runs/${ids.learns}/worst`);
     expect(worst.pictures.map(({ name, caption }) => [name, caption])).toEqual([
       ["dot-blue.png", "a dot, blue style"],
@@ -175,7 +198,10 @@ describe("a run", () => {
     const first = await studio.get<LogPart>(path);
     expect(first).toEqual({ lines: ["first", "second"], next: 13 });
     appendFileSync(join(runs, "learns", "log.txt"), " done\n");
-    expect(await studio.get<LogPart>(`${path}?after=13`)).toEqual({ lines: ["half done"], next: 23 });
+    expect(await studio.get<LogPart>(`${path}?after=13`)).toEqual({
+      lines: ["half done"],
+      next: 23,
+    });
     expect(await studio.get<LogPart>(`/api/runs/${ids.gone}/log`)).toEqual({ lines: [], next: 0 });
   });
 

@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -22,9 +30,17 @@ beforeAll(async () => {
   await writeMadeRun(join(runs, "mine"), {
     steps: 20,
     samples: [10],
-    more: ["../../secret.png", "samples/link.png", "/etc/passwd", "samples\0.png"].map((file, i) => ({
-      ...{ type: "sample", time: "2026-01-02T04:00:00.000Z", stage: MADE_STAGE, step: 11 + i, file },
-    })) as never,
+    more: ["../../secret.png", "samples/link.png", "/etc/passwd", "samples\0.png"].map(
+      (file, i) => ({
+        ...{
+          type: "sample",
+          time: "2026-01-02T04:00:00.000Z",
+          stage: MADE_STAGE,
+          step: 11 + i,
+          file,
+        },
+      }),
+    ) as never,
   });
   mkdirSync(join(folder, "data"));
   writeFileSync(join(folder, "secret.png"), `\x89PNG\r\n\x1a\n${SECRET}`, "latin1");
@@ -75,23 +91,31 @@ const START = {
   ...{ minutes: 1, dry: false },
 };
 
-/** Names and times of all that lies in the runs. */
-const onDisk = (): unknown =>
-  readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .sort()
-    .map((name) => [name, statSync(join(folder, name)).mtimeMs]);
+/** Names and times of all that lies in a folder, links as such. */
+const onDisk = (path: string = folder): unknown[] =>
+  readdirSync(path, { withFileTypes: true }).flatMap((entry) => {
+    const inner = join(path, entry.name);
+    const own = [inner, lstatSync(inner).mtimeMs];
+    return entry.isDirectory() ? [own, ...onDisk(inner)] : [own];
+  });
 
 describe("without a key", () => {
   it("nothing is told but the page, which is empty", async () => {
     for (const [method, path, body] of routes()) {
       const headers = { "content-type": "application/json" };
-      const { status } = await studio.ask(path, { method, headers, body: JSON.stringify(body) ?? "" });
+      const { status } = await studio.ask(path, {
+        method,
+        headers,
+        body: JSON.stringify(body) ?? "",
+      });
       expect(status, `${method} ${path}`).toBe(401);
     }
     for (const path of ["/", "/runs/latest", "/draw", "/compare", "/assets/app-1.js"]) {
       const { status, headers } = await studio.ask(path);
       expect(status, path).toBe(200);
-      expect(headers["content-security-policy"]).toMatch(/^default-src 'self'; img-src 'self' blob: data:/);
+      expect(headers["content-security-policy"]).toMatch(
+        /^default-src 'self'; img-src 'self' blob: data:/,
+      );
       expect(headers["x-content-type-options"]).toBe("nosniff");
     }
   });
@@ -128,8 +152,15 @@ describe("a session", () => {
     expect(header).not.toContain(CONTROL_KEY);
     expect((await studio.ask("/api/session", { headers: { cookie } })).status).toBe(200);
     expect((await studio.ask("/v1/models", { headers: { cookie } })).status).toBe(200);
-    for (const bad of [`${cookie}x`, cookie.replace(/=\d/, "=9"), cookie.split("=")[0] ?? "", "a=b"])
-      expect((await studio.ask("/api/session", { headers: { cookie: bad } })).status, bad).toBe(401);
+    for (const bad of [
+      `${cookie}x`,
+      cookie.replace(/=\d/, "=9"),
+      cookie.split("=")[0] ?? "",
+      "a=b",
+    ])
+      expect((await studio.ask("/api/session", { headers: { cookie: bad } })).status, bad).toBe(
+        401,
+      );
   });
 
   it("changes something only from this server's own page", async () => {
@@ -164,8 +195,14 @@ describe("a session", () => {
       const sent = { method: "POST", headers, body: JSON.stringify(body) };
       expect((await studio.ask(path, sent)).status, path).toBe(403);
     }
-    const { status, headers: got } = await studio.ask("/api/session", { method: "DELETE", headers });
-    expect([status, String(got["set-cookie"])]).toEqual([204, expect.stringContaining("Max-Age=0")]);
+    const { status, headers: got } = await studio.ask("/api/session", {
+      method: "DELETE",
+      headers,
+    });
+    expect([status, String(got["set-cookie"])]).toEqual([
+      204,
+      expect.stringContaining("Max-Age=0"),
+    ]);
   });
 
   it("is refused for no key of this server", async () => {
@@ -218,7 +255,9 @@ describe("paths", () => {
     ];
     for (const prefix of prefixes) {
       const answers = await Promise.all(
-        HOSTILE_PATHS.map((path) => studio.ask(`${prefix}${path}`, { headers }).catch(() => undefined)),
+        HOSTILE_PATHS.map((path) =>
+          studio.ask(`${prefix}${path}`, { headers }).catch(() => undefined),
+        ),
       );
       for (const [i, answer] of answers.entries()) {
         if (answer === undefined) continue; // Node refused to send it
@@ -245,23 +284,31 @@ describe("paths", () => {
       ...[`${folder}/data/out/data`, "..", "../..", "data\0", "~", "//etc", `${folder}/data2`],
     ]) {
       const query = `/api/folders?path=${encodeURIComponent(path)}`;
-      expect((await studio.ask(query, { headers: { "api-key": CONTROL_KEY } })).status, path).toBe(404);
+      expect((await studio.ask(query, { headers: { "api-key": CONTROL_KEY } })).status, path).toBe(
+        404,
+      );
       expect((await studio.post("/api/data/check", { folder: path })).status, path).toBe(404);
       expect((await studio.post("/api/runs", { ...START, folder: path })).status, path).toBe(404);
     }
     const roots = [join(folder, "data"), runs];
     const listed = await studio.get<{ folders: string[] }>("/api/folders");
     expect(listed).toEqual({ path: "", parent: null, folders: roots, pictures: 0 });
-    const inside = await studio.get<object>(`/api/folders?path=${encodeURIComponent(roots[0] ?? "")}`);
+    const inside = await studio.get<object>(
+      `/api/folders?path=${encodeURIComponent(roots[0] ?? "")}`,
+    );
     expect(inside).toEqual({ path: roots[0], parent: null, folders: [], pictures: 0 });
   });
 
   it("of what is begun are names, and overrides set nothing that is read, written or run", async () => {
     for (const change of [
       ...["../new", "a/b", ".hidden", "", "-x", "a".repeat(99)].map((name) => ({ name })),
-      ...["dataset.folder", "workDir", "base", "dataset.cache.folder", "autoencoder.pretrained"].map(
-        (path) => ({ overrides: { [path]: "/etc" } }),
-      ),
+      ...[
+        "dataset.folder",
+        "workDir",
+        "base",
+        "dataset.cache.folder",
+        "autoencoder.pretrained",
+      ].map((path) => ({ overrides: { [path]: "/etc" } })),
       ...["configs/evil.ts", "../../x", "a/b"].map((base) => ({ base })),
       { unknown: 1 },
     ]) {

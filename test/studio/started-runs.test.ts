@@ -3,7 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { CheckState, LogPart, RunLine, StartPlan, Starts } from "../../src/studio/api-types.ts";
+import type {
+  CheckState,
+  LogPart,
+  RunLine,
+  StartPlan,
+  Starts,
+} from "../../src/studio/api-types.ts";
 import { startTestStudio, type TestStudio } from "../fixtures/studio-server.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 
@@ -78,7 +84,9 @@ it("begins a run that outlives the server, and ends it by a signal that saves", 
   expect(await lineOf()).toMatchObject({ id, state: "running", activity: { what: "starting" } });
   expect((await studio.post("/api/runs", { ...START, dry: false })).status).toBe(409);
   await until(async () => ((await lineOf())?.stage?.step ?? 0) > 0);
-  expect((await studio.get<LogPart>(`/api/runs/${id}/log`)).lines.join("\n")).toContain("A step takes");
+  expect((await studio.get<LogPart>(`/api/runs/${id}/log`)).lines.join("\n")).toContain(
+    "A step takes",
+  );
   await studio.stop();
   const lines = (): number => readFileSync(join(run, "events.jsonl"), "utf8").split("\n").length;
   const before = lines();

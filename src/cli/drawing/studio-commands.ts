@@ -24,7 +24,10 @@ export function addStudioCommands(program: Command): void {
       "--allow-host <name...>",
       "names that this server is asked by beside its own, as behind a proxy",
     )
-    .option("--lan", "for a phone in the same network: listens there, with a key that may only look")
+    .option(
+      "--lan",
+      "for a phone in the same network: listens there, with a key that may only look",
+    )
     .option(
       "--data-root <folder...>",
       "folders that pictures to learn from may lie in (default: the current folder)",
@@ -46,7 +49,11 @@ export function addStudioCommands(program: Command): void {
       (await import("../studio.ts")).studioCommand(workDirs, options),
     );
 
-  withExamples(program.command("report"), "report work_dirs/mine", "report work_dirs/mine -o mine.html")
+  withExamples(
+    program.command("report"),
+    "report work_dirs/mine",
+    "report work_dirs/mine -o mine.html",
+  )
     .description("a run as one HTML file to keep or send: curves, samples, config")
     .argument("<run>", "a run folder")
     .option("-o, --out <file>", "the file (default: <run>/report.html)")

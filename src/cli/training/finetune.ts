@@ -56,11 +56,18 @@ export async function finetuneCommand(
   const resumeCommand = `npx pixart train ${join(workDir, "recipe.json")} --work-dir ${workDir} --resume`;
   const chosen = { strict: true, processes: 1, device, say };
   // What can't fit is said before anything is loaded.
-  const first = await dryRun(fill(FEWEST_STEPS).config, resumeCommand, { ...chosen, say: () => {} });
+  const first = await dryRun(fill(FEWEST_STEPS).config, resumeCommand, {
+    ...chosen,
+    say: () => {},
+  });
   say("Measuring how long a step takes here");
   const cache = isDry ? undefined : join(workDir, "cache");
   const device_ = { device: device ?? first.device };
-  const stepSeconds = await measureStep({ ...fill(FEWEST_STEPS).config, ...device_ }, () => {}, cache);
+  const stepSeconds = await measureStep(
+    { ...fill(FEWEST_STEPS).config, ...device_ },
+    () => {},
+    cache,
+  );
   const steps = stepsIn(options.minutes, stepSeconds);
   const { value, config } = fill(steps);
   say(
@@ -73,8 +80,11 @@ export async function finetuneCommand(
       say(line);
     };
     const plan = planReport(await dryRun(config, resumeCommand, { ...chosen, say: note }));
-    const seconds = steps * stepSeconds / SHARE_OF_STEPS;
-    if (json) process.stdout.write(`${JSON.stringify({ ...plan, lines, stepSeconds, seconds, config: value })}\n`);
+    const seconds = (steps * stepSeconds) / SHARE_OF_STEPS;
+    if (json)
+      process.stdout.write(
+        `${JSON.stringify({ ...plan, lines, stepSeconds, seconds, config: value })}\n`,
+      );
     return;
   }
   say(`The config, which is kept as ${join(workDir, "recipe.json")}:`);
@@ -94,7 +104,9 @@ async function requestOf(
 ): Promise<GoalRequest> {
   const place = existsSync(base) ? resolve(base) : (shippedModel(base) ?? base);
   const own = word?.trim() || name;
-  const { entries, missingCaption, location } = await readDataset(folder, { acceptUncaptioned: true });
+  const { entries, missingCaption, location } = await readDataset(folder, {
+    acceptUncaptioned: true,
+  });
   if (entries.length === 0)
     throw new UsageError(`Expected a folder with pictures but received ${folder}, which has none`);
   const captions = entries.flatMap(({ text }) => (text === "" ? [] : [text]));

@@ -79,8 +79,13 @@ export function addTrainingCommands(program: Command): void {
     'finetune PixArt-alpha/PixArt-XL-2-512x512 my-dog --goal subject --minutes 60 --word "sks dog"',
     "finetune emoji-small my-drawings --goal style --minutes 20 --dry-run --json",
   )
-    .description("train on a folder of pictures by what you want of them, in the time that you give")
-    .argument("<base>", "what to begin from: a pipeline's folder, a model of the package or of the Hub")
+    .description(
+      "train on a folder of pictures by what you want of them, in the time that you give",
+    )
+    .argument(
+      "<base>",
+      "what to begin from: a pipeline's folder, a model of the package or of the Hub",
+    )
     .argument("<folder>", "captioned pictures; for one thing, pictures alone")
     .addOption(
       new Option("--goal <goal>", "style: a LoRA; subject: one thing or person; full: all weights")

@@ -17,7 +17,9 @@ const request = (change: Partial<GoalRequest> = {}): GoalRequest => ({
 
 describe("a goal's config", () => {
   it.each(
-    GOALS.flatMap((goal) => [64, 512].flatMap((side) => [1, 5000].map((steps) => [goal, side, steps] as const))),
+    GOALS.flatMap((goal) =>
+      [64, 512].flatMap((side) => [1, 5000].map((steps) => [goal, side, steps] as const)),
+    ),
   )("%s at %i px for %i steps is one that trains", (goal, resolution, steps) => {
     const config = resolveConfig(goalConfig(request({ goal, resolution, steps })), "test");
     const [stage] = config.stages;
@@ -35,7 +37,10 @@ describe("a goal's config", () => {
       "a picture in inky style",
     );
     const subject = goalConfig(request({ goal: "subject", word: "sks dog" }));
-    expect(subject.dataset).toMatchObject({ instancePrompt: "a photo of sks dog", captionDropout: 0 });
+    expect(subject.dataset).toMatchObject({
+      instancePrompt: "a photo of sks dog",
+      captionDropout: 0,
+    });
     expect(subject.sampling.prompts[0]).toBe("a photo of sks dog");
   });
 

@@ -41,7 +41,10 @@ export class TrainingPictures {
       .map((name) => readPictureLosses(place.path, name))
       .find((each) => each !== undefined);
     if (losses === undefined)
-      return { pictures: [], reason: "Losses of pictures are written with each checkpoint: there is none yet" };
+      return {
+        pictures: [],
+        reason: "Losses of pictures are written with each checkpoint: there is none yet",
+      };
     const worst = losses.pictures.toSorted((a, b) => b.score - a.score).slice(0, count);
     const entries = await this.#entriesOf(run);
     const known = typeof entries === "string" ? undefined : entries;
@@ -59,7 +62,10 @@ export class TrainingPictures {
   async read(run: LiveRun, key: string): Promise<Uint8Array | undefined> {
     const entries = await this.#entriesOf(run);
     if (typeof entries === "string") return undefined;
-    return entries.get(key)?.read().catch(() => undefined);
+    return entries
+      .get(key)
+      ?.read()
+      .catch(() => undefined);
   }
 
   /** A run's pictures, or why they can't be shown. */
@@ -84,7 +90,8 @@ export class TrainingPictures {
   /** Relative folders are meant from where the run was begun. */
   async #folderOf(run: LiveRun, folder: string): Promise<string | undefined> {
     const { tail } = await run.history();
-    const begun = tail.eventsOf("run-start")[0]?.facts?.cwd ?? readmeCommand(run.place.path)?.folder;
+    const begun =
+      tail.eventsOf("run-start")[0]?.facts?.cwd ?? readmeCommand(run.place.path)?.folder;
     const path = isAbsolute(folder) ? folder : resolve(begun ?? process.cwd(), folder);
     const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
     if (!isFile) return this.#roots.find(path);

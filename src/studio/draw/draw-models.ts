@@ -34,7 +34,10 @@ export class DrawModels implements ModelCatalog {
   async find(name: string | undefined): Promise<NamedPlace | undefined> {
     const offered = await this.#offered();
     if (name === undefined) return offered[0];
-    return offered.find((model) => model.name === name) ?? offered.find(({ label }) => label.split(" ")[0] === name);
+    return (
+      offered.find((model) => model.name === name) ??
+      offered.find(({ label }) => label.split(" ")[0] === name)
+    );
   }
 
   /** All of them, as the page shows them. */

@@ -6,7 +6,10 @@ import { readJson } from "../../server/http/read-body.ts";
 import type { StudioContext } from "../studio-context.ts";
 
 /** The body of a request by its schema. Throws an ApiError. */
-export async function bodyOf<S extends z.ZodObject>(c: AppContext, schema: S): Promise<z.output<S>> {
+export async function bodyOf<S extends z.ZodObject>(
+  c: AppContext,
+  schema: S,
+): Promise<z.output<S>> {
   return checkBody(schema, await readJson(c.req.raw), false).body;
 }
 

@@ -2,13 +2,13 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { App } from "../../server/app-types.ts";
 import { ApiError } from "../../server/http/api-error.ts";
+import { CONFIG_FILE, RECIPE_FILE } from "../../training/run-folder/run-files.ts";
 import { controlRun } from "../runs/control-run.ts";
 import { readmeCommand } from "../runs/run-details.ts";
 import { runCommand } from "../start/own-command.ts";
 import { controlRequest, publishRequest } from "../start/start-request.ts";
 import type { StudioContext } from "../studio-context.ts";
 import { bodyOf, requireChange } from "./requests.ts";
-import { CONFIG_FILE, RECIPE_FILE } from "../../training/run-folder/run-files.ts";
 
 /** Adds what changes a run. */
 export function addRunControlRoutes(app: App, studio: StudioContext): void {

@@ -8,6 +8,7 @@ import { logPart } from "../runs/log-part.ts";
 import { runDetails } from "../runs/run-details.ts";
 import { sampleSets } from "../runs/samples.ts";
 import { seriesOf } from "../runs/series.ts";
+import { startedDetails } from "../start/started-runs.ts";
 import type { StudioContext } from "../studio-context.ts";
 import { mayChange, numberOf } from "./requests.ts";
 
@@ -32,6 +33,9 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
   });
 
   app.get("/api/runs/:id", async (c) => {
+    const begun = started.find(c.req.param("id"));
+    if (begun !== undefined && !(await runs.has(begun.place.id)))
+      return c.json(await startedDetails(begun));
     const run = await runOf(c);
     const line = await runs.line(run);
     if (line.state === "unreadable") throw badValue("a run that can be read", "id", line.name);
@@ -44,7 +48,7 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
     const query = c.req.query();
     const stage = await stageOf(studio, run, query.stage);
     return c.json<Series>(
-      seriesOf(run.config, tail, {
+      await seriesOf(run.config, tail, {
         stage,
         keys: (query.keys ?? "loss,heldout").split(",").slice(0, MOST_KEYS),
         from: optionalNumber(query.from),
@@ -72,12 +76,12 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
     const id = c.req.param("id");
     const after = numberOf(c.req.query("after"), 0, 0, Number.MAX_SAFE_INTEGER);
     const before = started.find(id);
-    const run = before === undefined ? await runOf(c) : await runOf(c).catch(() => undefined);
-    const own = run === undefined ? undefined : await logPart(join(run.place.path, LOG_FILE), after);
+    const hasFolder = before === undefined || (await runs.has(id));
+    const own = hasFolder
+      ? await logPart(join((await runOf(c)).place.path, LOG_FILE), after)
+      : { lines: [], next: 0 };
     // What it said before it had a folder.
-    if (before !== undefined && (own === undefined || own.next === 0))
-      return c.json(await logPart(before.log, after));
-    return c.json(own ?? { lines: [], next: 0 });
+    return c.json(own.next === 0 && before !== undefined ? await logPart(before.log, after) : own);
   });
 
   app.get("/api/compare", async (c) => {

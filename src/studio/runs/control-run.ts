@@ -9,7 +9,11 @@ import type { LiveRun } from "./live-run.ts";
 export function controlRun(run: LiveRun, what: ControlRequest["do"]): void {
   const { process: found } = run;
   if (found === undefined)
-    throw new ApiError(409, "run_not_at_work", "No process writes this run, so that none can be asked");
+    throw new ApiError(
+      409,
+      "run_not_at_work",
+      "No process writes this run, so that none can be asked",
+    );
   const { pid, isHere } = found;
   if (!isHere || pid === null) {
     throw new ApiError(

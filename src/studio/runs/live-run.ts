@@ -43,7 +43,10 @@ export class LiveRun {
   /** Rows of its curves that are in memory. */
   get rows(): number {
     const { tail } = this.#log ?? {};
-    return (tail?.stages ?? []).reduce((sum, name) => sum + (tail?.stage(name).steps.length ?? 0), 0);
+    return (tail?.stages ?? []).reduce(
+      (sum, name) => sum + (tail?.stage(name).steps.length ?? 0),
+      0,
+    );
   }
 
   /** Its config. Throws where it can't be read. */
@@ -112,7 +115,11 @@ export class LiveRun {
   }
 
   /** What tells that anything has come, without reading it. */
-  #found(): { readonly size: number; readonly stamp: string; readonly process: RunProcess | undefined } {
+  #found(): {
+    readonly size: number;
+    readonly stamp: string;
+    readonly process: RunProcess | undefined;
+  } {
     const { process } = this;
     const found = statSync(join(this.place.path, EVENTS_FILE), { throwIfNoEntry: false });
     const stamp = `${found?.ino} ${found?.size} ${found?.mtimeMs} ${process?.pid} ${process?.host}`;

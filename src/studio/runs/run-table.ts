@@ -46,7 +46,8 @@ export class RunTable {
   /** Looks at the folders again. True where other runs are there than before. */
   async scan(): Promise<boolean> {
     const found = new Map<string, RunPlace>();
-    for (const root of this.#roots) for (const place of await runsIn(root)) found.set(place.id, place);
+    for (const root of this.#roots)
+      for (const place of await runsIn(root)) found.set(place.id, place);
     const isSame =
       found.size === this.#places.size && [...found.keys()].every((id) => this.#places.has(id));
     this.#places = found;

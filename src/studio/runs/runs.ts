@@ -60,10 +60,16 @@ export class Runs {
    * is none.
    */
   async find(id: string): Promise<LiveRun> {
-    if (!this.#runs.has(id)) await this.scan(); // it may have begun just now
+    await this.has(id);
     const run = id === "latest" ? await this.#latest() : this.#runs.get(id);
     if (run !== undefined) return run;
     throw new ApiError(404, "run_not_found", "Expected the id of a run that is here");
+  }
+
+  /** Whether a run is there, also one that has begun just now. */
+  async has(id: string): Promise<boolean> {
+    if (!this.#runs.has(id)) await this.scan();
+    return this.#runs.has(id);
   }
 
   async #latest(): Promise<LiveRun | undefined> {
@@ -122,5 +128,9 @@ export class Runs {
   }
 }
 
-const RANKS: Partial<Readonly<Record<RunLine["state"], number>>> = { running: 0, elsewhere: 0, unreadable: 2 };
+const RANKS: Partial<Readonly<Record<RunLine["state"], number>>> = {
+  running: 0,
+  elsewhere: 0,
+  unreadable: 2,
+};
 const rankOf = ({ state }: RunLine): number => RANKS[state] ?? 1;

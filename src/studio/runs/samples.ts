@@ -28,9 +28,7 @@ export function sampleFile(
   { stage, step }: Pick<SampleEvent, "stage" | "step">,
   which: string,
 ): string | undefined {
-  const event = tail
-    .eventsOf("sample")
-    .find((each) => each.stage === stage && each.step === step);
+  const event = tail.eventsOf("sample").find((each) => each.stage === stage && each.step === step);
   if (event === undefined || which === "sheet") return event?.file;
   return /^\d{1,4}$/.test(which) ? event.pictures?.[Number(which)]?.file : undefined;
 }

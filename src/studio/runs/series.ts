@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ResolvedConfig } from "../../config/index.ts";
 import type { EventTail } from "../../training/run-folder/event-tail.ts";
 import type { Series } from "../api-types.ts";
@@ -11,19 +12,24 @@ export interface SeriesQuery {
   readonly points: number;
 }
 
-/** A stage's curves. */
-export function seriesOf(
+/** A stage's curves. Each of a long run takes milliseconds: others have their turns between. */
+export async function seriesOf(
   { stages, processes }: Pick<ResolvedConfig, "stages" | "processes">,
   tail: EventTail,
   { stage, keys, from, to, points }: SeriesQuery,
-): Series {
+): Promise<Series> {
   const trace = tail.stage(stage);
   const clock = trace.clock(points);
   const config = stages.find(({ name }) => name === stage);
   const range = { from, to, points };
+  const curves: Record<string, Series["keys"][string]> = Object.create(null); // whatever keys are asked for
+  for (const key of keys) {
+    curves[key] = trace.series(key, range);
+    await nextTurn();
+  }
   return {
     stage,
-    keys: Object.fromEntries(keys.map((key) => [key, trace.series(key, range)])),
+    keys: curves,
     seconds: clock.seconds,
     secondsAt: clock.steps,
     imagesPerStep:

@@ -30,10 +30,7 @@ export const stageStates = (
 };
 
 /** The newest loss on held-out pictures and the lowest; null where none was measured. */
-function heldoutOf(
-  tail: EventTail,
-  stage: string,
-): Pick<StageState, "heldout" | "lowestHeldout"> {
+function heldoutOf(tail: EventTail, stage: string): Pick<StageState, "heldout" | "lowestHeldout"> {
   const measured = heldoutLosses(tail, stage);
   const lowest = measured.reduce<LossAt | null>(
     (least, each) => (least === null || each.loss < least.loss ? each : least),

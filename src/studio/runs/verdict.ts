@@ -53,6 +53,5 @@ const meanOf = (values: Float64Array): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
 const shown = (loss: number): string => loss.toPrecision(4);
-const percent = (share: number): string =>
-  `${Number((100 * share).toPrecision(2))} %`;
+const percent = (share: number): string => `${Number((100 * share).toPrecision(2))} %`;
 const count = (steps: number): string => steps.toLocaleString("en-US");

@@ -8,8 +8,10 @@ type Base = Starts["bases"][number];
 
 /** What the models that come with the package are there for. */
 const SHIPPED: Readonly<Record<string, string>> = {
-  "emoji-small": "Comes with the package: 9 million weights at 64 px that know emoji. Minutes on any machine",
-  "emoji-demo": "Comes with the package: knows 64 emoji well, and nothing else. Minutes on any machine",
+  "emoji-small":
+    "Comes with the package: 9 million weights at 64 px that know emoji. Minutes on any machine",
+  "emoji-demo":
+    "Comes with the package: knows 64 emoji well, and nothing else. Minutes on any machine",
 };
 
 /** What fine-tuning can begin from. */

@@ -18,7 +18,15 @@ export async function planRun(program: Program, args: readonly string[]): Promis
   const { code, stdout, lines } = await runCommand(program, [...args, "--dry-run", "--json"]);
   if (code !== 0) {
     const problem = lines.slice(-6).join("\n") || `The command has ended with ${code}`;
-    return { lines: [], memoryBytes: 0, diskBytes: 0, seconds: null, steps: 0, problems: [problem], command };
+    return {
+      lines: [],
+      memoryBytes: 0,
+      diskBytes: 0,
+      seconds: null,
+      steps: 0,
+      problems: [problem],
+      command,
+    };
   }
   const plan = JSON.parse(stdout) as PrintedPlan;
   return {
@@ -27,7 +35,9 @@ export async function planRun(program: Program, args: readonly string[]): Promis
     diskBytes: plan.disks.reduce((sum, { bytes }) => sum + bytes, 0),
     seconds: plan.seconds,
     steps: plan.steps,
-    problems: plan.lines.filter((line) => WARNING.test(line)).map((line) => line.replace(WARNING, "")),
+    problems: plan.lines
+      .filter((line) => WARNING.test(line))
+      .map((line) => line.replace(WARNING, "")),
     command,
   };
 }

@@ -68,6 +68,8 @@ export function finetuneArguments(
     ...["finetune", base, folder, "--goal", goal, "--minutes", String(minutes)],
     ...(word === undefined ? [] : [`--word=${word}`]),
     ...["--work-dir", join(root, name)],
-    ...(pairs.length === 0 ? [] : ["--cfg-options", ...pairs.map(([path, value]) => `${path}=${value}`)]),
+    ...(pairs.length === 0
+      ? []
+      : ["--cfg-options", ...pairs.map(([path, value]) => `${path}=${value}`)]),
   ];
 }

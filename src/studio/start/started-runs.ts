@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { startDetached } from "../../files/detached.ts";
+import { startDetached } from "../../files/processes/start-detached.ts";
 import { makeFolder } from "../../files/make-folder.ts";
-import type { RunLine } from "../api-types.ts";
+import type { RunDetails, RunLine } from "../api-types.ts";
 import { logPart } from "../runs/log-part.ts";
 import type { RunPlace } from "../runs/run-table.ts";
 import type { Program } from "./own-command.ts";
@@ -56,6 +56,25 @@ export class StartedRuns {
     const open = [...this.#started.values()].filter(({ place }) => !known.has(place.id));
     return Promise.all(open.map(lineOf));
   }
+}
+
+/** What can be told of a run that has no folder yet. */
+export async function startedDetails(run: StartedRun): Promise<RunDetails> {
+  const line = await lineOf(run);
+  return {
+    ...line,
+    all: [],
+    verdict: run.ended === undefined ? "It is about to begin." : "It has ended before it began.",
+    checkpoints: [],
+    marks: [],
+    config: null,
+    differences: [],
+    plan: null,
+    facts: null,
+    time: [],
+    resumeCommand: null,
+    canControl: false,
+  };
 }
 
 async function lineOf({ place, log, begun, ended }: StartedRun): Promise<RunLine> {

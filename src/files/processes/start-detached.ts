@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { writingSync } from "./write-error.ts";
+import { writingSync } from "../write-error.ts";
 
 /** What {@link startDetached} starts. */
 export interface DetachedCommand {
