@@ -25,7 +25,7 @@ export function addRunControlRoutes(app: App, studio: StudioContext): void {
     requireChange(c, studio);
     const run = await runs.find(c.req.param("id"));
     const { path, id } = run.place;
-    if (run.process !== undefined)
+    if (run.process !== undefined || started.isAtWork(id))
       throw new ApiError(409, "run_at_work", "A process writes this run already");
     // The run brings its own config; what it was begun with is only compared with it.
     const recipe = [RECIPE_FILE, CONFIG_FILE].find((name) => existsSync(join(path, name)));

@@ -41,8 +41,8 @@ export function addStartRoutes(app: App, studio: StudioContext): void {
     const folder = await roots.require(request.folder);
     const root = workDirOf(runs.roots);
     const args = finetuneArguments(request, folder, root);
-    const path = join(root, request.name);
-    if (existsSync(path)) {
+    const path = join(await realpath(root).catch(() => root), request.name);
+    if (existsSync(path) || started.isAtWork(idOf(path))) {
       throw new ApiError(409, "name_taken", "Expected a name that no run has yet for name", {
         param: "name",
       });

@@ -35,6 +35,12 @@ export class StartedRuns {
     return this.#started.get(id);
   }
 
+  /** Whether a process that was started for a run is at work: it may not have its folder, or its lock, yet. */
+  isAtWork(id: string): boolean {
+    const run = this.#started.get(id);
+    return run !== undefined && run.ended === undefined;
+  }
+
   /** Calls a command of this program that writes a run. */
   async start(place: RunPlace, args: readonly string[], cwd: string): Promise<StartedRun> {
     await makeFolder(this.#folder);
