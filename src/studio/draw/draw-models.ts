@@ -5,6 +5,7 @@ import type { ModelCatalog } from "../../server/engine/model-catalog.ts";
 import { keptCheckpoints } from "../../training/run-folder/run-checkpoints.ts";
 import type { DrawModel } from "../api-types.ts";
 import type { Runs } from "../runs/runs.ts";
+import { sideOf } from "../start/bases.ts";
 
 /** As the server draws where a request says nothing. */
 const STEPS = 20;
@@ -66,7 +67,7 @@ export class DrawModels implements ModelCatalog {
       label: name,
       run: null,
       step: null,
-      resolution: null,
+      resolution: sideOf(shippedModel(name) ?? ""),
     }));
     return [...ofRuns, ...shipped];
   }

@@ -22,6 +22,8 @@ const LONGEST_FIRST = 2 ** 16;
 export class LiveRun {
   readonly place: RunPlace;
   #log: RunLog | undefined;
+  /** Whether all that was there has been read once. */
+  #isRead = false;
   #config: { readonly stamp: string; readonly value: ResolvedConfig } | undefined;
   #line: RunLine | undefined;
   /** Of the events and the process that the line tells of. */
@@ -75,6 +77,7 @@ export class LiveRun {
     this.#log ??= new RunLog(join(this.place.path, EVENTS_FILE));
     const log = this.#log;
     await log.refresh(this.#onEvent);
+    this.#isRead = true;
     return log;
   }
 
@@ -84,7 +87,7 @@ export class LiveRun {
    */
   get isCold(): boolean {
     const { size, stamp } = this.#found();
-    return this.#log === undefined && size > LARGE_BYTES && this.#told !== stamp;
+    return !this.#isRead && size > LARGE_BYTES && this.#told !== stamp;
   }
 
   /** The line of the list; the same object until anything in it changes. */
@@ -129,5 +132,6 @@ export class LiveRun {
   /** Forgets its curves. */
   forget(): void {
     this.#log = undefined;
+    this.#isRead = false;
   }
 }

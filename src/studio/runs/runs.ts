@@ -4,8 +4,8 @@ import type { RunLine } from "../api-types.ts";
 import { LiveRun } from "./live-run.ts";
 import { type RunPlace, RunTable } from "./run-table.ts";
 
-/** Rows of curves that are kept for all runs together: some 50 MB. */
-const MOST_ROWS = 400_000;
+/** Rows of curves that are kept for all runs together: some 40 MB. */
+const MOST_ROWS = 250_000;
 
 /** Which event of which run. */
 export type OnRunEvent = (run: LiveRun, event: RunEvent) => void;

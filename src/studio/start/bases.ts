@@ -27,7 +27,7 @@ export const bases = (): Base[] => [
 ];
 
 /** Side in pixels that a pipeline's folder was made for, by its config files; 0 where they don't say. */
-function sideOf(folder: string): number {
+export function sideOf(folder: string): number {
   const read = (part: string): Readonly<Record<string, unknown>> =>
     Object(JSON.parse(readFileSync(join(folder, part, "config.json"), "utf8")));
   try {
