@@ -87,7 +87,7 @@ try {
   const start = performance.now();
   const loss = trace.series("loss", { points: 1000 });
   console.log(
-    `1000 points of the loss: ${(performance.now() - start).toFixed(1)} ms, ${mb(JSON.stringify(loss).length * 1000)} bytes / 1000`,
+    `1000 points of the loss: ${(performance.now() - start).toFixed(1)} ms, ${JSON.stringify(loss).length} bytes`,
   );
 } finally {
   rmSync(folder, { recursive: true });

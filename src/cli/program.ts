@@ -1,6 +1,6 @@
 import { Command, CommanderError, Help, Option } from "commander";
+import { description, version } from "../config/package-info.ts";
 import { addCommands } from "./commands.ts";
-import { description, version } from "./package-info.ts";
 
 /** The whole command line. Parsing rejects with a CommanderError where it ends early: after help, or for a usage error. */
 export function createProgram(): Command {

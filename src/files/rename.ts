@@ -1,9 +1,15 @@
+import { renameSync } from "node:fs";
 import { link, lstat, open, rename, unlink } from "node:fs/promises";
-import { writing } from "./write-error.ts";
+import { writing, writingSync } from "./write-error.ts";
 
 /** Renames within one file system. What has the new name is replaced if it is a file or an empty folder as `from` is. */
 export async function renamePath(from: string, to: string): Promise<void> {
   await writing({ path: from, aim: `rename it to ${to}` }, () => rename(from, to));
+}
+
+/** {@link renamePath} for what must not wait. */
+export function renamePathSync(from: string, to: string): void {
+  writingSync({ path: from, aim: `rename it to ${to}` }, () => renameSync(from, to));
 }
 
 /** Where a file system knows no second name for a file, as FAT. */

@@ -26,6 +26,7 @@ import {
   trainsTextEncoder,
 } from "./models/models.ts";
 import type { StageModels } from "./models/stage-models.ts";
+import type { ProgressTold } from "./progress/encoding-progress.ts";
 import { AutoencoderTask } from "./stages/autoencoder.ts";
 import { ClassConditionalTask } from "./stages/class-conditional.ts";
 import { samplerOf } from "./stages/sampler.ts";
@@ -35,7 +36,7 @@ import type { ControlNetParts, TextToImageParts } from "./stages/text-to-image-p
 type TextToImageStage = ResolvedStage<"text-to-image">;
 
 /** What all stages of a run share. */
-export interface CurriculumContext {
+export interface CurriculumContext extends ProgressTold {
   readonly config: ResolvedConfig;
   readonly data: TrainingData;
   readonly tokenizer: T5Tokenizer;
@@ -47,8 +48,6 @@ export interface CurriculumContext {
   readonly onWarning: (message: string) => void;
   /** Ends the preparation once it is aborted. */
   readonly signal?: AbortSignal | undefined;
-  /** Told how encoding goes. */
-  readonly say?: ((line: string) => void) | undefined;
 }
 
 /** Builds a stage's models, from the stages before it, and loads its data. Throws the reason of a signal that is aborted. */
@@ -79,6 +78,7 @@ export async function prepareStage(
       // Of several processes none may leave while the others wait for it.
       signal: context.world.size === 1 ? context.signal : undefined,
       say: context.say,
+      onProgress: context.onProgress,
     };
     await together(context, options.cache, async () => {
       const examples = context.world.share(list);
@@ -159,6 +159,7 @@ async function textToImage(
           warn: context.onWarning,
           signal: context.world.size === 1 ? context.signal : undefined,
           say: context.say,
+          onProgress: context.onProgress,
         });
   return new TextToImageTask(stage, {
     ...pictures,

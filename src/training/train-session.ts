@@ -1,29 +1,26 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ConfigDifference } from "../config/checks/config-differences.ts";
 import { configToJson, type ResolvedConfig, type ResolvedStage } from "../config/index.ts";
 import type { Recipe } from "../config/load-config.ts";
 import { World } from "../distributed/index.ts";
-import { makeBelow } from "../files/make-below.ts";
 import { makeFolderSync } from "../files/make-folder.ts";
 import { unlessItFails } from "../files/unless-it-fails.ts";
-import { prepareCaption, T5Tokenizer } from "../text/index.ts";
 import type { Device } from "../torch/index.ts";
 import type { Checkpoint } from "./checkpoints/checkpoint.ts";
 import type { RunMark } from "./contract/run-mark.ts";
 import { isStop } from "./contract/stopped.ts";
 import { reportOf } from "./dataset/data-report.ts";
-import { captionsOfExample } from "./dataset/example-captions.ts";
 import { RunData } from "./dataset/run-data.ts";
 import { requireSameWords } from "./dataset/same-words.ts";
 import type { TrainingData } from "./dataset/training-data.ts";
 import { firstForLong } from "./loop/first-for-long.ts";
 import type { StopRequest } from "./loop/signals.ts";
-import { pretrainedTokenizer } from "./models/models.ts";
+import { runTokenizer } from "./models/run-tokenizer.ts";
 import { StageModels } from "./models/stage-models.ts";
 import { cacheFolder, planRun } from "./preflight/before-run.ts";
+import { planReport } from "./preflight/plan-report.ts";
 import { clearRehearsal, largeStages } from "./preflight/rehearsal.ts";
 import {
   type Accepted,
@@ -31,10 +28,11 @@ import {
   requireKnownStages,
   requireOwn,
 } from "./preflight/resume-check.ts";
+import { runFacts } from "./preflight/run-facts.ts";
+import type { RunForecast } from "./preflight/run-forecast.ts";
 import { cleanRun } from "./preflight/run-leftovers.ts";
 import type { CurriculumContext } from "./prepare-stage.ts";
-import { parseEvent } from "./run-folder/events.ts";
-import { TOKENIZER_FOLDER } from "./run-folder/run-files.ts";
+import { hasStageEnded } from "./run-folder/event-log.ts";
 import { EVENTS_FILE, type RunFolder } from "./run-folder/run-folder.ts";
 import { RunJournal, type RunPlace } from "./run-folder/run-journal.ts";
 import { type StageTraining, trainStage } from "./train-stage.ts";
@@ -78,8 +76,8 @@ export interface BegunRun {
   readonly data: TrainingData;
   /** What this process computes on. */
   readonly device: Device;
-  /** Names of the stages that are rehearsed unless told otherwise. */
-  readonly large: ReadonlySet<string>;
+  /** What it will take, in the process that has planned it; a run that goes on is planned once its checkpoints are known. */
+  readonly forecast: RunForecast | undefined;
 }
 
 const NOTHING_ACCEPTED: Accepted = { changedData: false, otherRun: false };
@@ -95,20 +93,20 @@ export class TrainSession {
   readonly #options: TrainOptions;
   readonly #world: World;
   readonly #device: Device;
-  #large: ReadonlySet<string>;
+  #forecast: RunForecast | undefined;
   /** Undefined until it is known what its data is, and in processes that save nothing. */
   #mark: RunMark | undefined;
   readonly #runData: RunData;
   #renamed: ReadonlyMap<string, string> = new Map();
 
   constructor(
-    { run, config, changes, data, device, large }: BegunRun,
+    { run, config, changes, data, device, forecast }: BegunRun,
     stop: StopRequest,
     options: TrainOptions,
   ) {
     this.#run = run;
     this.#data = data;
-    this.#large = large;
+    this.#forecast = forecast;
     this.#config = config;
     this.#changes = changes;
     this.#stop = stop;
@@ -159,14 +157,19 @@ export class TrainSession {
       config: this.#config,
       data,
       models,
-      tokenizer: await this.#tokenizer(data),
+      tokenizer: await runTokenizer(this.#config, data, this.#run.path, this.#world),
       cache: cacheFolder(this.#config, this.#run.path),
       world: this.#world,
       onWarning: (message) => this.#journal.warn(message),
       signal: this.#stop.signal,
       say,
+      onProgress: (...done) => this.#journal.doing(...done),
     };
-    if (!resume) this.#journal.append({ type: "run-start", name: this.#config.name });
+    if (!resume) {
+      const facts = runFacts(this.#device);
+      this.#journal.append({ type: "run-start", name: this.#config.name, facts });
+      this.#notePlan(0);
+    }
     await this.#world.first(() => cleanRun(this.#run));
     await this.#world.first(() => requireKnownStages(this.#run.checkpoints, this.#config));
     requireSameWords(this.#world, data);
@@ -189,7 +192,7 @@ export class TrainSession {
       journal: this.#journal,
       stop: this.#stop,
       device: this.#device,
-      isRehearsed: (stage) => this.#options.rehearsal ?? this.#large.has(stage.name),
+      isRehearsed: (stage) => this.#options.rehearsal ?? this.#isLarge(stage),
       mark: async () => {
         await this.#firstForLong((signal) => this.#recordData(signal));
         return this.#mark;
@@ -204,12 +207,17 @@ export class TrainSession {
     return true;
   }
 
+  get #events(): string {
+    return join(this.#run.path, EVENTS_FILE);
+  }
+
   /** Number of the first stage that is not complete; -1 where all are. */
   #firstOpen(latest: readonly (Checkpoint | undefined)[]): number {
     const begun = latest.findLastIndex((checkpoint) => checkpoint !== undefined);
     // A stage that was left at its last step may lack what comes after that; the next one's beginning says that it does not.
     const isComplete = (stage: ResolvedStage, i: number): boolean =>
-      latest[i]?.step === stage.steps && (i < begun || this.#hasEnded(stage));
+      latest[i]?.step === stage.steps &&
+      (i < begun || hasStageEnded(this.#events, stage.name, stage.steps));
     return this.#config.stages.findIndex((stage, i) => !isComplete(stage, i));
   }
 
@@ -227,7 +235,9 @@ export class TrainSession {
       type: "resume",
       ...this.#journal.place,
       ...(changes.length > 0 && { changes }),
+      facts: runFacts(this.#device),
     });
+    this.#notePlan(done);
   }
 
   /** Throws where a checkpoint is another run's; gives the run its identity where it has none yet. */
@@ -269,16 +279,6 @@ export class TrainSession {
     return this.#options.accepted ?? NOTHING_ACCEPTED;
   }
 
-  /** Whether all that follows a stage's last step was done. */
-  #hasEnded({ name, steps }: ResolvedStage): boolean {
-    // Line by line: one that is damaged is no reason not to go on.
-    const lines = readFileSync(join(this.#run.path, EVENTS_FILE), "utf8").split("\n");
-    return lines.some((line) => {
-      const event = line.includes('"stage-end"') ? parseEvent(line) : undefined;
-      return event?.type === "stage-end" && event.stage === name && event.step === steps;
-    });
-  }
-
   /** Keeps what changes of the config in the run folder. */
   #adopt(): void {
     if (this.#changes.length > 0) this.#run.changeConfig(this.#config);
@@ -293,7 +293,7 @@ export class TrainSession {
     }
     const strict = rehearsal !== false;
     const folder = this.#run.path;
-    const { shapes } = await planRun({
+    this.#forecast = await planRun({
       config: this.#config,
       data: this.#data,
       folder,
@@ -303,28 +303,28 @@ export class TrainSession {
       strict,
       say,
     });
-    this.#large = largeStages(shapes);
+  }
+
+  #isLarge({ name }: ResolvedStage): boolean {
+    return this.#forecast !== undefined && largeStages(this.#forecast.shapes).has(name);
+  }
+
+  #notePlan(done: number): void {
+    const [config, data, device, forecast] = [
+      this.#config,
+      this.#data,
+      this.#device,
+      this.#forecast,
+    ];
+    if (forecast === undefined) return;
+    const plan = planReport({ config, data, done, device, forecast });
+    this.#journal.append({ type: "plan", ...this.#journal.place, plan });
   }
 
   #reportData(data: TrainingData): void {
     const { line, warnings } = reportOf(data);
     this.#options.say(line);
     for (const each of warnings) this.#journal.warn(each);
-  }
-
-  /** The pretrained tokenizer, or one made from all captions and kept in the run folder. */
-  async #tokenizer(data: TrainingData): Promise<T5Tokenizer> {
-    const { tokenizer } = this.#config;
-    if ("pretrained" in tokenizer) return pretrainedTokenizer(tokenizer);
-    const folder = join(this.#run.path, TOKENIZER_FOLDER);
-    await this.#world.first(async () => {
-      if (existsSync(join(folder, "tokenizer_config.json"))) return;
-      const captions = data.train.flatMap(captionsOfExample).map(prepareCaption);
-      const made = T5Tokenizer.fromCaptions(captions, { vocabSize: tokenizer.vocabSize });
-      makeBelow(this.#run.path, TOKENIZER_FOLDER); // never the run folder anew
-      await made.savePretrained(folder);
-    });
-    return T5Tokenizer.fromPretrained(folder);
   }
 
   /** Notes that the run ended by an error. */

@@ -33,7 +33,7 @@ export interface StageTraining {
 
 /** Trains a stage from its newest checkpoint, or from its beginning. False where a signal to any of the processes ended it. */
 export async function trainStage(training: StageTraining, stage: ResolvedStage): Promise<boolean> {
-  const { context, journal, stop, onStep } = training;
+  const { context, journal, stop, device, onStep } = training;
   const { world, say } = context;
   const { seed, processes } = context.config;
   const isToStop = (): boolean => world.any(stop.requested !== undefined);
@@ -67,7 +67,7 @@ export async function trainStage(training: StageTraining, stage: ResolvedStage):
   using listener =
     mark === undefined
       ? new StageFollower(stage, options)
-      : new StageRecorder(stage, { ...options, firstStep: checkpoint?.step, mark });
+      : new StageRecorder(stage, { ...options, device, firstStep: checkpoint?.step, mark });
   const finished = await loop.run(listener);
   if (finished) journal.append({ type: "stage-end", ...journal.place });
   return finished;
@@ -80,6 +80,8 @@ async function rehearseStage(
 ): Promise<void> {
   const { say } = context;
   if (signal.aborted) return;
+  journal.place = { stage: stage.name, step: 0 };
+  journal.doing("rehearsal");
   say?.(`Rehearsal of stage "${stage.name}": a save, a sample and a step, which leave no trace`);
   const taken = await rehearse(journal.run.path, context.config.seed, stage, task, device, signal);
   if (!signal.aborted) say?.(describeRehearsal(stage, taken));

@@ -11,9 +11,9 @@ import { StopRequest } from "./loop/signals.ts";
 import { fitToBase } from "./preflight/base-fit.ts";
 import { planRun } from "./preflight/before-run.ts";
 import { changeRun, describeDrift } from "./preflight/change-run.ts";
-import { largeStages } from "./preflight/rehearsal.ts";
 import { settleNew } from "./preflight/settle-new.ts";
 import { RunFolder } from "./run-folder/run-folder.ts";
+import { RunLog } from "./run-folder/run-log.ts";
 import { lossOf } from "./run-folder/run-lost.ts";
 import { type BegunRun, type TrainOptions, TrainSession } from "./train-session.ts";
 
@@ -32,7 +32,9 @@ export interface TrainOutcome {
  * run's processes. A run that is resumed goes on with its own config, and says what differs in this one.
  */
 export async function train(config: CheckedConfig, options: TrainOptions): Promise<TrainOutcome> {
-  if (!options.resume) return carryOut(await begin(config, options), options);
+  const log = new RunLog(options.say);
+  const told = { ...options, say: log.say };
+  if (!options.resume) return carryOut(await begin(config, told), told, log);
   const drift = async (run: RunFolder, data: TrainingData): Promise<string | undefined> => {
     // The processes may have become more or fewer.
     const { workDir, processes } = run.config;
@@ -41,7 +43,7 @@ export async function train(config: CheckedConfig, options: TrainOptions): Promi
     const differences = differencesOf(run.config, { ...given, workDir });
     return describeDrift("The config is not that of the run", differences, run.path);
   };
-  return carryOut(await goOn(config.workDir, options, drift), options);
+  return carryOut(await goOn(config.workDir, told, drift), told, log);
 }
 
 /** Goes on with the run of a folder, which brings its own config. */
@@ -55,8 +57,9 @@ export async function resumeRun(
       ? undefined
       : recipeDrift(before, recipe, run.path);
   };
-  const all = { ...options, resume: true };
-  return carryOut(await goOn(folder, all, drift), all);
+  const log = new RunLog(options.say);
+  const all = { ...options, resume: true, say: log.say };
+  return carryOut(await goOn(folder, all, drift), all, log);
 }
 
 function recipeDrift(before: unknown, { file, value }: Recipe, run: string): string | undefined {
@@ -66,9 +69,14 @@ function recipeDrift(before: unknown, { file, value }: Recipe, run: string): str
   return describeDrift(`${file} has changed since this run began`, differences, run);
 }
 
-async function carryOut(begun: BegunRun, options: TrainOptions): Promise<TrainOutcome> {
+async function carryOut(
+  begun: BegunRun,
+  options: TrainOptions,
+  log: RunLog,
+): Promise<TrainOutcome> {
   const { resumeCommand, say, world = World.solo } = options;
   using run = begun.run;
+  if (world.isFirst) log.keepIn(run);
   using stop = new StopRequest(say);
   if (begun.config.threads !== null) torch.setThreads(begun.config.threads);
   const session = new TrainSession(begun, stop, options);
@@ -86,6 +94,7 @@ async function carryOut(begun: BegunRun, options: TrainOptions): Promise<TrainOu
     // Whatever failed first: where the folder is gone, that is why.
     const lost = await lossOf(run, error);
     session.fail(lost ?? error);
+    log.note(`Failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     throw lost ?? error;
   }
 }
@@ -107,11 +116,11 @@ async function begin(
   if (!world.isFirst) {
     world.barrier(); // the first has made the folder
     const run = RunFolder.follow(folder);
-    return { run, config: run.config, changes: [], data, device, large: new Set() };
+    return { run, config: run.config, changes: [], data, device, forecast: undefined };
   }
   const { config: settled, warnings } = await settleNew(config, data);
   const strict = rehearsal !== false;
-  const { shapes } = await planRun({
+  const forecast = await planRun({
     config: settled,
     data,
     folder,
@@ -122,10 +131,9 @@ async function begin(
     warnings,
     say,
   });
-  const large = largeStages(shapes);
   const run = await RunFolder.create(folder, settled, resumeCommand, { recipe, say });
   world.barrier();
-  return { run, config: settled, changes: [], data, device, large };
+  return { run, config: settled, changes: [], data, device, forecast };
 }
 
 /** How an option that changes the device begins. */
@@ -147,7 +155,7 @@ async function goOn(
     if (drifted !== undefined) say(drifted);
     const { config, changes, lines } = await changeRun(run.path, run.config, options, data);
     for (const line of lines) say(line);
-    return { run, config, changes, data, device, large: new Set() };
+    return { run, config, changes, data, device, forecast: undefined };
   } catch (error) {
     const lost = await lossOf(run, error);
     run[Symbol.dispose]();

@@ -127,7 +127,10 @@ describe("a rehearsal", () => {
       );
       expect(compareStage(plain, rehearsed, stage, 12)).toEqual({ stage, differs: [] });
     }
-    const samples = readdirSync(join(plain, "samples"));
+    const samples = readdirSync(join(plain, "samples"), {
+      recursive: true,
+      encoding: "utf8",
+    }).filter((name) => name.endsWith(".png"));
     for (const name of samples) {
       const [a, b] = [plain, rehearsed].map((run) => readFileSync(join(run, "samples", name)));
       expect(b?.equals(a ?? Buffer.alloc(0))).toBe(true);

@@ -114,7 +114,7 @@ describe("a run that trains a ControlNet", () => {
 
   it("shows on its last sample sheet what the pictures follow", async () => {
     const samples = readdirSync(join(at("given"), "samples"), { recursive: true }).map(String);
-    const sheet = samples.filter((name) => /controlnet.*\.png$/.test(name)).toSorted()[0] ?? "";
+    const sheet = samples.filter((name) => /^controlnet-\d+\.png$/.test(name)).toSorted()[0] ?? "";
     const { width, height } = await RgbImage.decode(join(at("given"), "samples", sheet));
     expect(Math.max(width, height)).toBeGreaterThan(2 * 32);
   });

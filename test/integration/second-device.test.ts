@@ -75,7 +75,10 @@ describe("a device that is not the CPU", () => {
     const changes = { validateEvery: 2, sampleEvery: 2, ema: { decay: 0.9 } };
     const dataset = { folder: at("data"), heldoutShare: 0.2, cache: { folder: at("cache") } };
     await both.train("finetune", both.fineTuning(changes, { dataset }));
-    const names = readdirSync(at("finetune-there/samples"));
+    const names = readdirSync(at("finetune-there/samples"), {
+      recursive: true,
+      encoding: "utf8",
+    }).filter((name) => name.endsWith(".png"));
     expect(names.length).toBeGreaterThan(1);
     for (const name of names) {
       const [there, here] = await Promise.all(

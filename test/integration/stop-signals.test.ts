@@ -84,6 +84,7 @@ describe("a signal that comes while a sheet is drawn", () => {
     const [ended] = await once(child, "close");
     expect(ended).toBe(0);
     expect(readdirSync(join(run, "samples")).sort()).toEqual([
+      "captions",
       "captions-00000000.png",
       "captions-00000002.png",
     ]);

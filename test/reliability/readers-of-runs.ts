@@ -8,7 +8,9 @@ import { parseTree } from "../../src/hub/tree-file.ts";
 import { parseManifest } from "../../src/training/contract/checkpoint-manifest.ts";
 import { DataRecord } from "../../src/training/dataset/data-record.ts";
 import { PictureContents } from "../../src/training/dataset/picture-contents.ts";
+import { ControlFolder } from "../../src/training/run-folder/control.ts";
 import { readEvents } from "../../src/training/run-folder/event-log.ts";
+import { EventTail } from "../../src/training/run-folder/event-tail.ts";
 import { readPictureLosses } from "../../src/training/run-folder/picture-losses-file.ts";
 import { readRunConfig } from "../../src/training/run-folder/run-folder.ts";
 import { readIdentity } from "../../src/training/run-folder/run-identity.ts";
@@ -77,22 +79,26 @@ const RECIPE = {
   sampling: { prompts: ["a ball"], steps: 1 },
 } as const;
 
+const EVENTS = lines(
+  { type: "checkpoint", time, stage: "a", step: 1, path: "x" },
+  {
+    ...{ type: "step", time, stage: "a", step: 1, loss: 0.5, lossParts: { mse: 0.5 } },
+    ...{ gradNorm: 1, seconds: { forward: 0.1 } },
+  },
+  { type: "validation", time, stage: "a", step: 1, losses: { heldout: 0.5 }, bands: {} },
+  { type: "resume", time, stage: "a", step: 1 },
+);
+
 /** What runs, caches and the Hub leave. */
 export const readersOfRuns: readonly FuzzedReader[] = [
   manifest,
+  text("events", "events.jsonl", EVENTS, (path) => void readEvents(path)),
+  text("event-tail", "events.jsonl", EVENTS, (path) => new EventTail(path).read()),
   text(
-    "events",
-    "events.jsonl",
-    lines(
-      { type: "checkpoint", time, stage: "a", step: 1, path: "x" },
-      {
-        ...{ type: "step", time, stage: "a", step: 1, loss: 0.5, lossParts: { mse: 0.5 } },
-        ...{ gradNorm: 1, seconds: { forward: 0.1 } },
-      },
-      { type: "validation", time, stage: "a", step: 1, losses: { heldout: 0.5 }, bands: {} },
-      { type: "resume", time, stage: "a", step: 1 },
-    ),
-    (path) => void readEvents(path),
+    "control",
+    "control/a.json",
+    JSON.stringify({ do: "save" }),
+    (_, folder) => void new ControlFolder(folder).take(),
   ),
   text(
     "picture-losses",

@@ -146,6 +146,8 @@ export class WholeRun {
     for (const entry of readdirSync(this.work, { recursive: true, withFileTypes: true })) {
       const path = join(entry.parentPath, entry.name);
       const name = relative(this.work, path);
+      // It tells the time, and of each of a run's processes.
+      if (name === join("run", "log.txt")) continue;
       // Named by the moment, and written again in part where a run goes on.
       if (name.startsWith(join("run", "tensorboard"))) continue;
       // Other runs may write there too: what one that died left is removed when it is an hour old.

@@ -6,7 +6,9 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type {
   CheckState,
   LogPart,
+  RunDetails,
   RunLine,
+  SampleSet,
   StartPlan,
   Starts,
 } from "../../src/studio/api-types.ts";
@@ -85,7 +87,7 @@ it("begins a run that outlives the server, and ends it by a signal that saves", 
   expect((await studio.post("/api/runs", { ...START, dry: false })).status).toBe(409);
   await until(async () => ((await lineOf())?.stage?.step ?? 0) > 0);
   expect((await studio.get<LogPart>(`/api/runs/${id}/log`)).lines.join("\n")).toContain(
-    "A step takes",
+    "Plan: 1 stage, ",
   );
   await studio.stop();
   const lines = (): number => readFileSync(join(run, "events.jsonl"), "utf8").split("\n").length;
@@ -93,6 +95,20 @@ it("begins a run that outlives the server, and ends it by a signal that saves", 
   await until(() => lines() > before + 3);
   studio = await startTestStudio(folder);
   await until(async () => (await lineOf())?.state === "running");
+  const details = await studio.get<RunDetails>(`/api/runs/${id}`);
+  expect(details.facts?.cwd).toBe(process.cwd());
+  expect(details.plan).toMatchObject({ stages: [{ name: "style" }] });
+  const drawn = async (): Promise<number> =>
+    (await studio.get<{ samples: SampleSet[] }>(`/api/runs/${id}/samples`)).samples.length;
+  const [sheets, saved] = [await drawn(), details.checkpoints.length];
+  for (const what of ["save", "sample"])
+    expect((await studio.post(`/api/runs/${id}/control`, { do: what })).status).toBe(202);
+  await until(async () => (await drawn()) > sheets);
+  await until(
+    async () => (await studio.get<RunDetails>(`/api/runs/${id}`)).checkpoints.length > saved,
+  );
+  const { samples } = await studio.get<{ samples: SampleSet[] }>(`/api/runs/${id}/samples`);
+  expect(samples.at(-1)?.pictures.length).toBeGreaterThan(0);
   expect((await studio.post(`/api/runs/${id}/control`, { do: "stop" })).status).toBe(202);
   await until(async () => (await lineOf())?.state === "stopped");
   expect(JSON.parse(readFileSync(join(run, "recipe.json"), "utf8"))).toMatchObject({

@@ -1,5 +1,5 @@
 import { writeSync } from "node:fs";
-import { shownLine, visible } from "./visible-text.ts";
+import { shownLine, visible } from "../../files/reading/visible-text.ts";
 
 /** What a shell gives for a process that SIGPIPE ended, which Node.js ignores. */
 const SIGPIPE_EXIT = 128 + 13;

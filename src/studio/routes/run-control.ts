@@ -17,7 +17,7 @@ export function addRunControlRoutes(app: App, studio: StudioContext): void {
   app.post("/api/runs/:id/control", async (c) => {
     requireChange(c, studio);
     const { do: what } = await bodyOf(c, controlRequest);
-    controlRun(await runs.find(c.req.param("id")), what);
+    await controlRun(await runs.find(c.req.param("id")), what);
     return c.json({}, 202);
   });
 

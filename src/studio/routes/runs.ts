@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { App, AppContext } from "../../server/app-types.ts";
 import { badValue } from "../../server/http/api-error.ts";
+import { LOG_FILE } from "../../training/run-folder/run-log.ts";
 import type { Comparison, RunLine, Series } from "../api-types.ts";
 import { compareRuns } from "../runs/compare-runs.ts";
 import type { LiveRun } from "../runs/live-run.ts";
@@ -12,7 +13,6 @@ import { startedDetails } from "../start/started-runs.ts";
 import type { StudioContext } from "../studio-context.ts";
 import { mayChange, numberOf } from "./requests.ts";
 
-const LOG_FILE = "log.txt";
 const MOST_POINTS = 5000;
 const USUAL_POINTS = 1000;
 const MOST_KEYS = 64;

@@ -7,8 +7,8 @@ import { parseEvent, type RunEvent } from "../../training/run-folder/events.ts";
 import { CONFIG_FILE } from "../../training/run-folder/run-files.ts";
 import { EVENTS_FILE, readRunConfig } from "../../training/run-folder/run-folder.ts";
 import type { RunLine } from "../api-types.ts";
+import { EventHistory } from "./event-history.ts";
 import { runLine, unreadableLine } from "./run-line.ts";
-import { RunLog } from "./run-log.ts";
 import { processOf, type RunProcess } from "./run-process.ts";
 import type { RunPlace } from "./run-table.ts";
 
@@ -21,7 +21,7 @@ const LONGEST_FIRST = 2 ** 16;
 /** One run as it goes on. Its curves are forgotten when others need the room, and read again when they are asked for. */
 export class LiveRun {
   readonly place: RunPlace;
-  #log: RunLog | undefined;
+  #history: EventHistory | undefined;
   /** Whether all that was there has been read once. */
   #isRead = false;
   #config: { readonly stamp: string; readonly value: ResolvedConfig } | undefined;
@@ -44,7 +44,7 @@ export class LiveRun {
 
   /** Rows of its curves that are in memory. */
   get rows(): number {
-    const { tail } = this.#log ?? {};
+    const { tail } = this.#history ?? {};
     return (tail?.stages ?? []).reduce(
       (sum, name) => sum + (tail?.stage(name).steps.length ?? 0),
       0,
@@ -72,13 +72,13 @@ export class LiveRun {
   }
 
   /** What is known by its events, read up to now. Throws where they can't be read. */
-  async history(): Promise<RunLog> {
+  async history(): Promise<EventHistory> {
     this.#used = performance.now();
-    this.#log ??= new RunLog(join(this.place.path, EVENTS_FILE));
-    const log = this.#log;
-    await log.refresh(this.#onEvent);
+    this.#history ??= new EventHistory(join(this.place.path, EVENTS_FILE));
+    const history = this.#history;
+    await history.refresh(this.#onEvent);
     this.#isRead = true;
-    return log;
+    return history;
   }
 
   /**
@@ -131,7 +131,7 @@ export class LiveRun {
 
   /** Forgets its curves. */
   forget(): void {
-    this.#log = undefined;
+    this.#history = undefined;
     this.#isRead = false;
   }
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { startDetached } from "../../files/processes/start-detached.ts";
 import { makeFolder } from "../../files/make-folder.ts";
+import { startDetached } from "../../files/processes/start-detached.ts";
 import type { RunDetails, RunLine } from "../api-types.ts";
 import { logPart } from "../runs/log-part.ts";
 import type { RunPlace } from "../runs/run-table.ts";

@@ -35,11 +35,24 @@ export interface StageLoss {
   readonly samples: SampleLosses;
 }
 
+/** A picture that the models drew. */
+export interface DrawnPicture {
+  readonly image: RgbImage;
+  readonly prompt: string;
+  /** With it this picture can be drawn alone; null where its noise is drawn with that of others. */
+  readonly seed: number | null;
+}
+
 /** Pictures and a caption for each. */
 export interface SampleSheet {
   readonly images: readonly RgbImage[];
   readonly labels: readonly string[];
+  /** Those of them that the models drew. */
+  readonly drawn: readonly DrawnPicture[];
 }
+
+/** Told how much of how much is done. */
+export type OnProgress = (done: number, total: number) => void;
 
 /** Weights that a checkpoint holds: a model's, or an adapter's. */
 export interface Weights {
@@ -72,7 +85,7 @@ export interface StageTask {
   /** Reads what a batch needs, while the one before it may still be computed. Makes no tensors. */
   load(batch: Batch): Promise<LoadedBatch>;
   /** Pictures from the models as they are, always the same prompts and noise. Throws the reason of a signal that is aborted. */
-  sample(signal?: AbortSignal): Promise<SampleSheet>;
+  sample(signal?: AbortSignal, onProgress?: OnProgress): Promise<SampleSheet>;
   /** Facts that later stages cannot rebuild the models without; asked for when the stage is complete, and kept in its checkpoint. */
   facts(): Readonly<Record<string, JsonValue>>;
   dispose(): void;

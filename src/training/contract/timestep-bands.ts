@@ -15,6 +15,19 @@ const { length: timesteps } = NoiseSchedule.linear();
 export const bandOf = (timestep: number | undefined, bands: number): number =>
   timestep === undefined ? 0 : Math.floor((timestep * bands) / timesteps);
 
+/** The mean loss of each band, of {@link BANDS}, by its {@link bandName}; of samples without timesteps none. */
+export function bandMeans(seen: Iterable<SeenLoss>): Record<string, number> {
+  const sums = new Map<number, { sum: number; count: number }>();
+  for (const { loss, timestep } of seen) {
+    if (timestep === undefined) continue;
+    const band = bandOf(timestep, BANDS);
+    const { sum, count } = sums.get(band) ?? { sum: 0, count: 0 };
+    sums.set(band, { sum: sum + loss, count: count + 1 });
+  }
+  const sorted = [...sums].sort(([a], [b]) => a - b);
+  return Object.fromEntries(sorted.map(([band, { sum, count }]) => [bandName(band), sum / count]));
+}
+
 /** `0-249`: the timesteps of a band, of {@link BANDS}. */
 export const bandName = (band: number): string =>
   `${(band * timesteps) / BANDS}-${((band + 1) * timesteps) / BANDS - 1}`;

@@ -60,7 +60,7 @@ export class DataRecord {
   ): Promise<DataRecord> {
     const { contents } = data;
     const listed = listedOf(data);
-    const progress = new EncodingProgress("Comparing pictures", listed.length, say);
+    const progress = new EncodingProgress("Comparing pictures", listed.length, { say });
     const pictures = await mapConcurrent(
       listed,
       READ_AT_ONCE,

@@ -26,7 +26,7 @@ export async function requireReadable(
   const all = [...new Set(lists.flatMap(({ examples }) => examples))];
   const controls = lists.some((list) => list.controls);
   const unreadable = new Map<Example, ImageError>();
-  const progress = new EncodingProgress("Looking at pictures", all.length, say);
+  const progress = new EncodingProgress("Looking at pictures", all.length, { say });
   await mapConcurrent(all, DECODED_AT_ONCE, async (example) => {
     try {
       await RgbImage.decode(await example.read(), { name: example.path });

@@ -10,7 +10,7 @@ import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { StagedTextEncoder } from "../models/staged-text-encoder.ts";
 import { stateHash } from "../models/state-hash.ts";
-import { EncodingProgress } from "../progress/encoding-progress.ts";
+import { EncodingProgress, type ProgressTold } from "../progress/encoding-progress.ts";
 
 /** What a transformer's cross-attention takes: (B, L, D) states and the (B, L) mask of their real tokens. */
 export interface CaptionStates {
@@ -52,7 +52,7 @@ export class LiveCaptions implements Captions {
 }
 
 /** What {@link FrozenCaptions} works on. */
-export interface FrozenCaptionsOptions {
+export interface FrozenCaptionsOptions extends ProgressTold {
   /** Loaded only where the cache lacks something, or where there is none. */
   readonly encoder: StagedTextEncoder | T5EncoderModel;
   readonly tokenizer: T5Tokenizer;
@@ -68,8 +68,6 @@ export interface FrozenCaptionsOptions {
   readonly warn: (message: string) => void;
   /** Ends encoding once it is aborted; what was encoded by then is kept. */
   readonly signal?: AbortSignal | undefined;
-  /** Told how encoding goes, where something has to be encoded. */
-  readonly say?: ((line: string) => void) | undefined;
 }
 
 /**
@@ -99,8 +97,7 @@ export class FrozenCaptions implements Captions {
 
   /** Encodes what the cache lacks. Throws the reason of a signal that is aborted. */
   static async open(options: FrozenCaptionsOptions): Promise<FrozenCaptions> {
-    const { encoder, tokenizer, maxLength, texts, prompts, made, cache, warn, say, signal } =
-      options;
+    const { encoder, tokenizer, maxLength, texts, prompts, made, cache, warn, signal } = options;
     const load = async (): Promise<T5EncoderModel> =>
       encoder instanceof T5EncoderModel ? encoder : await encoder.load();
     const encode =
@@ -116,7 +113,7 @@ export class FrozenCaptions implements Captions {
     const missing = [...new Set([...texts, ...prompts])].filter(
       (text) => !store.has(seen(text).key),
     );
-    const progress = new EncodingProgress("Encoding captions", missing.length, say);
+    const progress = new EncodingProgress("Encoding captions", missing.length, options);
     let model: T5EncoderModel | undefined;
     let encoded = 0;
     try {

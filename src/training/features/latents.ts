@@ -11,7 +11,7 @@ import * as torch from "../../torch/index.ts";
 import type { SampleDraws } from "../contract/draws.ts";
 import { type Condition, type OriginalSize, PictureSource } from "../dataset/picture-source.ts";
 import type { Example } from "../dataset/training-data.ts";
-import { EncodingProgress } from "../progress/encoding-progress.ts";
+import { EncodingProgress, type ProgressTold } from "../progress/encoding-progress.ts";
 import { LatentStore, latentKey, type MadeMoments, type Moments } from "./latent-store.ts";
 
 /** Decoded pictures of any size may be large, so few are held at once. */
@@ -42,7 +42,7 @@ interface KnownPicture {
 }
 
 /** What {@link Latents} works on. */
-export interface LatentsOptions {
+export interface LatentsOptions extends ProgressTold {
   readonly examples: readonly Example[];
   readonly stage: Pick<ResolvedStage, "resolution" | "transform">;
   /** Sizes around the stage's resolution, of which each picture gets the nearest in shape; without them all become squares. */
@@ -66,8 +66,6 @@ export interface LatentsOptions {
   readonly warn: (message: string) => void;
   /** Ends encoding once it is aborted; what was encoded by then is kept. */
   readonly signal?: AbortSignal | undefined;
-  /** Told how encoding goes. */
-  readonly say?: ((line: string) => void) | undefined;
 }
 
 /** (B, 3, H, W) in [-1, 1]. */
@@ -123,7 +121,7 @@ export class Latents {
     const ratios = new Map<Example, number>();
     const store = cache === null ? undefined : await LatentStore.open(cache, options);
     const filling = new Latents(options, [], { store });
-    const progress = new EncodingProgress("Encoding pictures", examples.length, options.say);
+    const progress = new EncodingProgress("Encoding pictures", examples.length, options);
     await mapConcurrent(examples, DECODED_AT_ONCE, async (example) => {
       await nextTurn(); // encoding is synchronous, and would leave signals unheard
       if (signal?.aborted) return;

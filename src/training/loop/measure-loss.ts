@@ -1,8 +1,8 @@
 import * as torch from "../../torch/index.ts";
 import { SampleDraws } from "../contract/draws.ts";
-import type { Split, StageLoss, StageTask } from "../contract/stage-task.ts";
+import type { OnProgress, Split, StageLoss, StageTask } from "../contract/stage-task.ts";
 import { untilStopped } from "../contract/stopped.ts";
-import { BANDS, bandName, bandOf } from "../contract/timestep-bands.ts";
+import { bandMeans, type SeenLoss } from "../contract/timestep-bands.ts";
 import { batchesOfOneKind } from "../dataset/bucket-order.ts";
 
 /** The loss on some pictures at fixed timesteps and noise. */
@@ -18,6 +18,8 @@ export interface MeasureOptions {
   readonly batchSize: number;
   /** Computes a batch's loss in the precision of the training. */
   readonly compute: (loss: () => StageLoss) => StageLoss;
+  /** Told how many of how many pictures are measured. */
+  readonly onProgress?: OnProgress | undefined;
   /** Ends it between two batches. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -29,7 +31,7 @@ const SAMPLES = 256;
 export async function measureLoss(
   task: StageTask,
   split: Split,
-  { seed, batchSize, compute, signal }: MeasureOptions,
+  { seed, batchSize, compute, onProgress, signal }: MeasureOptions,
 ): Promise<MeasuredLoss> {
   const count = task.counts[split];
   const buckets = task.buckets?.[split];
@@ -39,7 +41,8 @@ export async function measureLoss(
     batchSize,
   );
   let sum = 0;
-  const sums = new Map<number, { sum: number; count: number }>();
+  let measured = 0;
+  const seen: SeenLoss[] = [];
   for (const [index, positions] of batches.entries()) {
     await untilStopped(signal);
     const batch = await task.load({
@@ -54,16 +57,12 @@ export async function measureLoss(
         const { loss, samples } = compute(() => batch.loss());
         sum += loss.item() * positions.length;
         const values = samples.values.toFloat32Array();
-        for (const [i, timestep] of (samples.timesteps ?? []).entries()) {
-          const band = bandOf(timestep, BANDS);
-          const own = sums.get(band) ?? { sum: 0, count: 0 };
-          sums.set(band, { sum: own.sum + (values[i] ?? 0), count: own.count + 1 });
-        }
+        for (const [i, timestep] of (samples.timesteps ?? []).entries())
+          seen.push({ loss: values[i] ?? 0, timestep });
       }),
     );
+    measured += positions.length;
+    onProgress?.(measured, SAMPLES);
   }
-  const bands = [...sums]
-    .sort(([a], [b]) => a - b)
-    .map(([band, own]) => [bandName(band), own.sum / own.count] as const);
-  return { loss: sum / SAMPLES, bands: Object.fromEntries(bands) };
+  return { loss: sum / SAMPLES, bands: bandMeans(seen) };
 }

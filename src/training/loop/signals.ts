@@ -1,6 +1,9 @@
 import { INTERRUPTED, PREEMPTED } from "../../distributed/exit-codes.ts";
 import { heedNohup, type StopSignal } from "../../distributed/stop-signals.ts";
 
+/** What asked a run to stop: a signal, or the file of that name in the run folder. */
+export type StopReason = StopSignal | "control/stop";
+
 export type { StopSignal } from "../../distributed/stop-signals.ts";
 
 /**
@@ -9,7 +12,7 @@ export type { StopSignal } from "../../distributed/stop-signals.ts";
  */
 export class StopRequest implements Disposable {
   readonly #say: (sentence: string) => void;
-  #requested: StopSignal | undefined;
+  #requested: StopReason | undefined;
   #interrupts = 0;
   readonly #abort = new AbortController();
   readonly #signals = heedNohup();
@@ -22,8 +25,8 @@ export class StopRequest implements Disposable {
     for (const signal of this.#signals) process.on(signal, this.#note);
   }
 
-  /** The first signal that came. */
-  get requested(): StopSignal | undefined {
+  /** What came first. */
+  get requested(): StopReason | undefined {
     return this.#requested;
   }
 
@@ -48,13 +51,18 @@ export class StopRequest implements Disposable {
       this.#say("Left at once. The newest checkpoint is from before this moment.");
       process.exit(INTERRUPTED);
     }
+    this.ask(signal);
+  };
+
+  /** Notes the wish to stop, unless there is one. */
+  ask(reason: StopReason): void {
     if (this.#requested !== undefined) return;
-    this.#requested = signal;
+    this.#requested = reason;
     this.#abort.abort();
     this.#say(
-      signal === "SIGINT"
+      reason === "SIGINT"
         ? "Saving, then leaving. Press Ctrl+C again to leave at once without saving."
-        : `${signal}: saving, then leaving.`,
+        : `${reason}: saving, then leaving.`,
     );
-  };
+  }
 }

@@ -6,9 +6,12 @@ import { newestStateIn, type RecorderOptions } from "./stage-recorder.ts";
 /** Listens to a stage in a process that records nothing, because the run's first one does. */
 export class StageFollower implements StageListener, Disposable {
   readonly #stage: ResolvedStage;
-  readonly #options: Omit<RecorderOptions, "firstStep" | "mark">;
+  readonly #options: Omit<RecorderOptions, "firstStep" | "mark" | "device">;
 
-  constructor(stage: ResolvedStage, options: Omit<RecorderOptions, "firstStep" | "mark">) {
+  constructor(
+    stage: ResolvedStage,
+    options: Omit<RecorderOptions, "firstStep" | "mark" | "device">,
+  ) {
     this.#stage = stage;
     this.#options = options;
   }

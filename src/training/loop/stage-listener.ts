@@ -11,6 +11,8 @@ export interface StepReport {
   readonly step: number;
   readonly loss: number;
   readonly parts: Readonly<Record<string, number>>;
+  /** The loss by band of timesteps; empty where the stage has none. */
+  readonly bands: Readonly<Record<string, number>>;
   readonly gradNorm: number;
   readonly lr: number;
   readonly images: number;
@@ -64,6 +66,10 @@ export interface StageListener {
    * keeps checkpoints, losses that leap go unguarded.
    */
   newestState?(): Promise<StageState>;
+  /** What takes long between steps, and how much of it is done, where that is known. */
+  onActivity?(what: "sampling" | "validation" | "saving", done?: number, total?: number): void;
+  /** What is wanted at this step's end beside what is due. Asked once a step, before {@link shouldStop}. */
+  asked?(): { readonly save: boolean; readonly sample: boolean };
   /** Whether to save and stop at this step's end. */
   shouldStop(): boolean;
   /** Ends what takes long between steps, a sheet or a measurement, once it is asked for. */

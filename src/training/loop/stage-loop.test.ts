@@ -26,7 +26,7 @@ class SlowTask extends LineTask {
       setTimeout(this.#stop, 20);
       await sleep(SLOW_MS, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
     }
-    return { images: [], labels: [] };
+    return { images: [], labels: [], drawn: [] };
   }
 }
 
@@ -197,4 +197,32 @@ const copyOf = ({ groups, ...state }: StageState): StageState => ({
       new Map([...tensors].map(([key, tensor]) => [key, tensor.detach().clone()])),
     ]),
   ),
+});
+
+it("saves and draws after a step where it is asked to, and tells what it does", async () => {
+  const { listener, lines } = telling();
+  const task = new LineTask();
+  const loop = new StageLoop(1, { ...stage, sampleEvery: null }, task);
+  const asks = [
+    { save: true, sample: false },
+    { save: false, sample: true },
+  ];
+  const bands: unknown[] = [];
+  await loop.run({
+    ...listener,
+    asked: () => asks.shift() ?? { save: false, sample: false },
+    onActivity: (what, done) => done === undefined && lines.push(what),
+    onStep: (report) => {
+      bands.push(Object.keys(report.bands).length > 0);
+      listener.onStep(report);
+    },
+  });
+  expect(lines).toEqual([
+    ...["sampling", "sheet 0", "step 1", "measured 1", "saving", "saved 1"],
+    ...["step 2", "sampling", "sheet 2"],
+    ...["step 3", "step 4", "measured 4", "saving", "saved 4", "sampling", "sheet 4"],
+  ]);
+  expect(bands).toEqual([true, true, true, true]);
+  loop.dispose();
+  task.dispose();
 });

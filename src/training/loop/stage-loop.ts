@@ -11,8 +11,11 @@ import {
 } from "../../optim/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import { prefixed, type StageTask, unprefixed } from "../contract/stage-task.ts";
+import { type OnProgress, prefixed, type StageTask, unprefixed } from "../contract/stage-task.ts";
 import { isStop } from "../contract/stopped.ts";
+import { bandMeans } from "../contract/timestep-bands.ts";
+import { askedOfAny } from "./asked.ts";
+import { requireProgress, requireSteps } from "./diverged.ts";
 import { LossLedger } from "./loss-ledger.ts";
 import { ALONE, passesOf, type Sharing } from "./sharing.ts";
 import { SpikeGuard } from "./spike-guard.ts";
@@ -21,17 +24,8 @@ import type { Rollback, StageListener, StageState } from "./stage-listener.ts";
 import { type Best, StageMeasure } from "./stage-measure.ts";
 import { StepPasses } from "./step-passes.ts";
 
+export { DivergedError } from "./diverged.ts";
 export type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
-
-/** Bad steps in a row after which the run gives up. */
-const MAX_SKIPPED = 5;
-/** Times that a run goes back to the same checkpoint before it gives up. */
-const MAX_ROLLBACKS = 10;
-
-/** A training run became meaningless: losses or gradients that are not finite, or losses that leap, again and again. */
-export class DivergedError extends Error {
-  override readonly name: string = "DivergedError";
-}
 
 /** Trains one stage: the optimizer, the averages, and the loop over steps. */
 export class StageLoop {
@@ -183,20 +177,22 @@ export class StageLoop {
       isLast || (every !== null && this.#step % every === 0);
     // The loop turns once a step, so that signals and timers get their turn.
     await nextTurn();
-    let stop = this.#world.any(listener.shouldStop()) && !isLast;
-    const saves = stop || isDue(checkpointEvery);
+    const asked = askedOfAny(this.#world, listener);
+    let stop = asked.stop && !isLast;
+    const saves = stop || asked.save || isDue(checkpointEvery);
     const validates = isDue(validateEvery) && this.#measure.isWanted;
     if (!stop && (validates || (saves && this.#measure.keepsBest)))
       stop = !(await this.#validate(listener, saves));
     if (saves || stop) await this.#save(listener);
     if (stop) return false;
-    if (!isDue(sampleEvery) || (await this.#sample(listener))) return true;
+    if (!(asked.sample || isDue(sampleEvery)) || (await this.#sample(listener))) return true;
     if (!saves) await this.#save(listener);
     return false;
   }
 
   async #save(listener: StageListener): Promise<void> {
     this.#rollbacks = 0;
+    listener.onActivity?.("saving");
     await this.#writeCheckpoint(listener);
     const { since } = this.#ledger;
     const pictures = this.#ledger.pictures();
@@ -237,8 +233,9 @@ export class StageLoop {
     this.#step += 1;
     this.#skipped = applied ? 0 : this.#skipped + 1;
     const images = batchSize * this.#passes.count;
-    const report = { step: this.#step, loss, parts, gradNorm: norm, lr, images, applied, seconds };
-    listener.onStep(report);
+    const bands = bandMeans(samples);
+    const known = { step: this.#step, loss, parts, bands, lr, images, applied, seconds };
+    listener.onStep({ ...known, gradNorm: norm });
     if (!applied) this.#noteSkipped(listener);
     return true;
   }
@@ -263,21 +260,14 @@ export class StageLoop {
     this.#world.barrier(); // all have read the checkpoint that is written anew
     listener.onRollback?.({ ...spike, step: this.#step, spikeStep, skipped, pictures });
     await this.#writeCheckpoint(listener);
-    if (this.#rollbacks < MAX_ROLLBACKS) return;
-    throw new DivergedError(
-      `The loss leapt ${MAX_ROLLBACKS} times after the checkpoint of step ${this.#step}, each time at other pictures. Lower the learning rate, look at the pictures that the events of type "rollback" name, or train on without this guard: "spikes": null in stage "${this.#stage.name}".`,
-    );
+    requireProgress(this.#rollbacks, this.#step, this.#stage.name);
   }
 
   #noteSkipped(listener: StageListener): void {
     const ids = this.#batches.pictures(this.#step - 1);
     const what = `Step ${this.#step}: the loss or the gradient is not finite; nothing was changed. Its pictures: ${ids.join(", ")}`;
     listener.onWarning(what);
-    if (this.#skipped >= MAX_SKIPPED) {
-      throw new DivergedError(
-        `${MAX_SKIPPED} steps in a row had no finite loss or gradient. The newest checkpoint is from before them. Lower the learning rate, or look at the pictures that the warnings name.`,
-      );
-    }
+    requireSteps(this.#skipped);
   }
 
   /** Draws with the averaged weights in place. False where the listener ended that. */
@@ -285,7 +275,9 @@ export class StageLoop {
     return this.#unlessStopped(listener, async () => {
       torch.releaseMemory(); // what steps freed makes room for what only samples need
       try {
-        const sheet = await this.#averaged(() => this.#task.sample(listener.signal));
+        const onProgress: OnProgress = (...how) => listener.onActivity?.("sampling", ...how);
+        listener.onActivity?.("sampling");
+        const sheet = await this.#averaged(() => this.#task.sample(listener.signal, onProgress));
         await listener.onSample(this.#step, sheet);
       } finally {
         torch.pageOut(this.#task.idle ?? []);
@@ -314,7 +306,8 @@ export class StageLoop {
   /** The averaged weights' loss. False where the listener ended that. */
   #validate(listener: StageListener, saves: boolean): Promise<boolean> {
     return this.#unlessStopped(listener, async () => {
-      const losses = await this.#averaged(() => this.#measure.losses(listener.signal));
+      const onProgress: OnProgress = (...how) => listener.onActivity?.("validation", ...how);
+      const losses = await this.#averaged(() => this.#measure.losses(listener.signal, onProgress));
       listener.onValidation(this.#step, losses);
       if (saves) this.#measure.consider(this.#step, losses);
     });

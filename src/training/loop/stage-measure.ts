@@ -1,6 +1,6 @@
 import type { ResolvedStage } from "../../config/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { Split, StageTask } from "../contract/stage-task.ts";
+import type { OnProgress, Split, StageTask } from "../contract/stage-task.ts";
 import { type MeasuredLoss, measureLoss } from "./measure-loss.ts";
 
 /** Held-out loss of the best checkpoint so far. */
@@ -47,7 +47,10 @@ export class StageMeasure {
   }
 
   /** The loss of the models' present weights on each split that has pictures. Throws the reason of a signal that is aborted. */
-  async losses(signal?: AbortSignal): Promise<Partial<Record<Split, MeasuredLoss>>> {
+  async losses(
+    signal?: AbortSignal,
+    onProgress?: OnProgress,
+  ): Promise<Partial<Record<Split, MeasuredLoss>>> {
     const losses: Partial<Record<Split, MeasuredLoss>> = {};
     for (const split of ["train", "heldout"] as const) {
       if (this.#task.counts[split] === 0) continue;
@@ -56,6 +59,7 @@ export class StageMeasure {
         batchSize: this.#stage.batchSize,
         compute: (loss) => inPrecision(this.#stage, this.#device, loss),
         signal,
+        onProgress,
       });
     }
     return losses;

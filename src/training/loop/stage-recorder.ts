@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { ResolvedStage } from "../../config/index.ts";
+import { makeBelow } from "../../files/make-below.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import { contactSheet } from "../../images/index.ts";
+import * as torch from "../../torch/index.ts";
 import {
   type Checkpoint,
   latestCheckpoint,
@@ -10,10 +12,12 @@ import {
 } from "../checkpoints/checkpoint.ts";
 import { stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
 import type { RunMark } from "../contract/run-mark.ts";
-import type { SampleSheet } from "../contract/stage-task.ts";
+import type { DrawnPicture, SampleSheet } from "../contract/stage-task.ts";
 import { ProgressLine } from "../progress/progress.ts";
+import { ControlFolder } from "../run-folder/control.ts";
+import type { MemoryUse, SampledPicture } from "../run-folder/events.ts";
 import { type PictureLoss, writePictureLosses } from "../run-folder/picture-losses-file.ts";
-import { sheetName } from "../run-folder/run-folder.ts";
+import { sampleFolder, sheetName } from "../run-folder/run-folder.ts";
 import type { RunJournal, RunPlace } from "../run-folder/run-journal.ts";
 import { TensorBoardWriter } from "../run-folder/tensorboard.ts";
 import type { StopRequest } from "./signals.ts";
@@ -21,11 +25,15 @@ import type { Rollback, StageListener, StageState, StepReport } from "./stage-li
 
 /** Between two attempts to save on a full disk. */
 const WAIT_MS = 30_000;
+/** Between two steps that tell of memory. */
+const MEMORY_MS = 10_000;
 
 /** What a {@link StageRecorder} writes to, and asks. */
 export interface RecorderOptions {
   readonly journal: RunJournal;
   readonly stop: StopRequest;
+  /** What this process computes on. */
+  readonly device: torch.Device;
   /** Step of the checkpoint that the stage goes on from. */
   readonly firstStep: number | undefined;
   /** What checkpoints say of their run. */
@@ -40,6 +48,8 @@ export class StageRecorder implements StageListener, Disposable {
   readonly #journal: RunJournal;
   readonly #board: TensorBoardWriter;
   readonly #progress: ProgressLine;
+  readonly #control: ControlFolder;
+  #memoryAt = Number.NEGATIVE_INFINITY;
 
   constructor(stage: ResolvedStage, options: RecorderOptions) {
     const { journal, firstStep } = options;
@@ -49,6 +59,7 @@ export class StageRecorder implements StageListener, Disposable {
     // TensorBoard counts steps a folder.
     this.#board = new TensorBoardWriter(join(journal.run.tensorboard, stage.name), firstStep);
     const { name, steps } = stage;
+    this.#control = new ControlFolder(journal.run.path);
     this.#progress = new ProgressLine({ stage: name, steps, firstStep: firstStep ?? 0 });
   }
 
@@ -64,13 +75,28 @@ export class StageRecorder implements StageListener, Disposable {
     return this.#options.stop.requested !== undefined;
   }
 
+  asked(): ReturnType<NonNullable<StageListener["asked"]>> {
+    const asked = this.#control.take();
+    const [save, sample] = [asked.has("save"), asked.has("sample")];
+    if (asked.size > 0) this.#progress.clear();
+    if (save) this.#journal.say("control/save: saving after this step");
+    if (sample) this.#journal.say("control/sample: drawing samples after this step");
+    if (asked.has("stop")) this.#options.stop.ask("control/stop");
+    return { save, sample };
+  }
+
+  onActivity(...what: Parameters<NonNullable<StageListener["onActivity"]>>): void {
+    this.#journal.doing(...what);
+  }
+
   onWarning(message: string): void {
     this.#progress.clear();
     this.#journal.warn(message);
   }
 
   onStep(report: StepReport): void {
-    const { step, loss, parts, gradNorm, lr, images, seconds } = report;
+    const { step, loss, parts, bands, gradNorm, lr, images, seconds } = report;
+    const memory = this.#memory();
     const total = Object.values(seconds).reduce((sum, s) => sum + s, 0);
     const imagesPerSecond = images / total;
     this.#journal.place = { stage: this.#stage.name, step };
@@ -79,10 +105,12 @@ export class StageRecorder implements StageListener, Disposable {
       ...this.#journal.place,
       loss,
       lossParts: parts,
+      ...(Object.keys(bands).length > 0 && { bands }),
       gradNorm,
       lr,
       imagesPerSecond,
       seconds,
+      ...(memory !== undefined && { memory }),
     });
     this.#board.scalar("loss", step, loss);
     this.#board.scalar("lr", step, lr);
@@ -91,8 +119,18 @@ export class StageRecorder implements StageListener, Disposable {
     this.#options.onStep?.(this.#journal.place);
   }
 
-  async onSample(step: number, { images, labels }: SampleSheet): Promise<void> {
+  /** Undefined where it was told of not long ago. */
+  #memory(): MemoryUse | undefined {
+    const now = performance.now();
+    if (now - this.#memoryAt < MEMORY_MS) return undefined;
+    this.#memoryAt = now;
+    const device = torch.deviceMemory(this.#options.device)?.peak;
+    return { rss: process.memoryUsage.rss(), ...(device !== undefined && { device }) };
+  }
+
+  async onSample(step: number, { images, labels, drawn }: SampleSheet): Promise<void> {
     const { run } = this.#journal;
+    const pictures = await this.#keepPictures(step, drawn);
     const columns = Math.ceil(Math.sqrt(images.length));
     const sheet = await contactSheet(images, { columns, labels, cell: 128 });
     const path = join(run.samples, sheetName(this.#stage.name, step));
@@ -101,9 +139,23 @@ export class StageRecorder implements StageListener, Disposable {
     await replaceFile(path, [png]); // makes no folder, as sheet.save() would
     this.#board.image("samples", step, png, sheet);
     const file = relative(run.path, path);
-    this.#journal.append({ type: "sample", ...this.#journal.place, step, file });
+    this.#journal.append({ type: "sample", ...this.#journal.place, step, file, pictures });
     this.#progress.clear();
     this.#journal.say(`Samples of step ${step}: ${path}`);
+  }
+
+  /** Writes what was drawn in full size. The sheet comes after: where that is, these are too. */
+  async #keepPictures(step: number, drawn: readonly DrawnPicture[]): Promise<SampledPicture[]> {
+    const { run } = this.#journal;
+    run.requireHeld();
+    const folder = makeBelow(run.path, ...sampleFolder(this.#stage.name, step));
+    const kept: SampledPicture[] = [];
+    for (const [i, { image, prompt, seed }] of drawn.entries()) {
+      const path = join(folder, `${i}.png`);
+      await replaceFile(path, [await image.encodePng()]);
+      kept.push({ file: relative(run.path, path), prompt, seed });
+    }
+    return kept;
   }
 
   lacksSample(step: number): boolean {

@@ -7,7 +7,7 @@ it("tells every ten seconds how far encoding is, and at its end", () => {
   const progress = new EncodingProgress(
     "Encoding pictures",
     500,
-    (line) => lines.push(line),
+    { say: (line) => lines.push(line) },
     () => now,
   );
   for (let done = 0; done < 500; done += 4) {
@@ -28,9 +28,23 @@ it("says nothing of what takes no time", () => {
   const progress = new EncodingProgress(
     "Encoding captions",
     2,
-    (line) => lines.push(line),
+    { say: (line) => lines.push(line) },
     () => 0,
   );
   progress.done(2);
   expect(lines).toEqual([]);
+});
+
+it("tells at each one what is done, from the beginning on", () => {
+  const told: unknown[] = [];
+  const onProgress = (...all: unknown[]): number => told.push(all);
+  const progress = new EncodingProgress("Encoding captions", 2, { onProgress });
+  progress.done(1);
+  progress.done(1);
+  new EncodingProgress("Encoding pictures", 0, { onProgress });
+  expect(told).toEqual([
+    ["encoding captions", 0, 2],
+    ["encoding captions", 1, 2],
+    ["encoding captions", 2, 2],
+  ]);
 });

@@ -2,11 +2,19 @@ import { formatDuration } from "./quantities.ts";
 
 const EVERY_MS = 10_000;
 
+/** Who is told how long work goes. */
+export interface ProgressTold {
+  /** Lines for people, every ten seconds. */
+  readonly say?: ((line: string) => void) | undefined;
+  /** What is done, and how many of how many are done, at each. */
+  readonly onProgress?: ((what: string, done: number, total: number) => void) | undefined;
+}
+
 /** Tells every ten seconds how far long work on many things is, how fast, and how long it will take. */
 export class EncodingProgress {
   readonly #doing: string;
   readonly #total: number;
-  readonly #say: ((line: string) => void) | undefined;
+  readonly #told: ProgressTold;
   readonly #now: () => number;
   readonly #start: number;
   #done = 0;
@@ -20,20 +28,22 @@ export class EncodingProgress {
   constructor(
     doing: string,
     total: number,
-    say: ((line: string) => void) | undefined,
+    told: ProgressTold,
     now: () => number = () => performance.now(),
   ) {
     this.#doing = doing;
     this.#total = total;
-    this.#say = say;
+    this.#told = told;
     this.#now = now;
     this.#start = now();
     this.#toldAt = this.#start;
+    if (total > 0) this.#note();
   }
 
   /** So many more are done. */
   done(count: number): void {
     this.#done += count;
+    this.#note();
     const now = this.#now();
     if (now - this.#toldAt < EVERY_MS && this.#done < this.#total) return;
     // What took no time to speak of is not spoken of.
@@ -41,12 +51,16 @@ export class EncodingProgress {
     this.#toldAt = now;
     const rate = (1000 * this.#done) / (now - this.#start);
     const left = this.#total - this.#done;
-    this.#say?.(
+    this.#told.say?.(
       [
         `${this.#doing}: ${this.#done} of ${this.#total}`,
         `${Number(rate.toPrecision(3))}/s`,
         ...(left > 0 ? [`${formatDuration(left / rate)} left`] : []),
       ].join(", "),
     );
+  }
+
+  #note(): void {
+    this.#told.onProgress?.(this.#doing.toLowerCase(), this.#done, this.#total);
   }
 }

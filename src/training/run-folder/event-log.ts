@@ -33,6 +33,16 @@ export class EventLog implements Disposable {
   }
 }
 
+/** Whether all that follows a stage's last step was done. Line by line: one that is damaged is no reason not to go on. */
+export function hasStageEnded(path: string, stage: string, steps: number): boolean {
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .some((line) => {
+      const event = line.includes('"stage-end"') ? parseEvent(line) : undefined;
+      return event?.type === "stage-end" && event.stage === stage && event.step === steps;
+    });
+}
+
 /**
  * The events in a run's `events.jsonl`, each step once however often the run was resumed. A torn last line is passed
  * over; any other line that is no event throws.

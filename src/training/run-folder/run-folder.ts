@@ -25,6 +25,7 @@ import { runReadme } from "./run-readme.ts";
 
 /** Where a run folder keeps the checkpoints of its stages. */
 export const CHECKPOINTS_FOLDER = "checkpoints";
+const SAMPLES_FOLDER = "samples";
 const CACHE_FOLDER = "cache";
 /** Where a run folder keeps its events, for those who only read. */
 export const EVENTS_FILE = "events.jsonl";
@@ -49,7 +50,7 @@ interface Held {
 /** The folder of a run, held by the one process that writes it until it is disposed; others may follow it. */
 export class RunFolder implements Disposable {
   readonly path: string;
-  /** Folder of the sample sheets. */
+  /** Folder of the sample sheets, and below it of single samples. */
   readonly samples: string;
   /** Folder of the checkpoints. */
   readonly checkpoints: string;
@@ -64,7 +65,7 @@ export class RunFolder implements Disposable {
     this.path = path;
     this.#folder = folder;
     this.#config = config;
-    this.samples = join(path, "samples");
+    this.samples = join(path, SAMPLES_FOLDER);
     this.checkpoints = join(path, CHECKPOINTS_FOLDER);
     this.tensorboard = join(path, "tensorboard");
     if (lock === undefined) return;
@@ -214,6 +215,13 @@ const SHEET_END = /^-\d{8}\.png$/;
 /** Name of the sheet of a stage after some of its steps. */
 export const sheetName = (stage: string, step: number): string =>
   `${stage}-${String(step).padStart(8, "0")}.png`;
+
+/** Names of the folders, one in the other, in a run's, that hold what was drawn after a step of a stage. */
+export const sampleFolder = (stage: string, step: number): [string, string, string] => [
+  SAMPLES_FOLDER,
+  stage,
+  String(step).padStart(8, "0"),
+];
 
 /** Whether a folder is one that a run was written to, also where a part of it is gone. */
 export const isRunFolder = (path: string): boolean =>

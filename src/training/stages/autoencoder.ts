@@ -130,17 +130,21 @@ export class AutoencoderTask implements StageTask {
 
   async sample(): Promise<SampleSheet> {
     const shown = this.#data.train.slice(0, SHOWN);
-    const images = torch.noGrad(() =>
+    const { given, decoded } = torch.noGrad(() =>
       torch.tidy(() => {
         const pictures = this.#batch(
           "train",
           shown.map((_, i) => i),
         );
-        return [...toImages(pictures), ...toImages(this.#vae.call(pictures))];
+        return { given: toImages(pictures), decoded: toImages(this.#vae.call(pictures)) };
       }),
     );
     const captions = shown.map((e) => e.shortCaption);
-    return { images, labels: [...captions, ...captions.map(() => "decoded")] };
+    return {
+      images: [...given, ...decoded],
+      labels: [...captions, ...captions.map(() => "decoded")],
+      drawn: decoded.map((image, i) => ({ image, prompt: captions[i] ?? "", seed: null })),
+    };
   }
 
   /** The factor that gives latents unit variance, as the paper's autoencoder has its 0.18215. */

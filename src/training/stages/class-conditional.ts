@@ -5,6 +5,7 @@ import * as torch from "../../torch/index.ts";
 import {
   type Batch,
   type LoadedBatch,
+  type OnProgress,
   prefixed,
   type SampleSheet,
   type Split,
@@ -74,7 +75,7 @@ export class ClassConditionalTask implements StageTask {
     return { loss };
   }
 
-  async sample(signal?: AbortSignal): Promise<SampleSheet> {
+  async sample(signal?: AbortSignal, onProgress?: OnProgress): Promise<SampleSheet> {
     const { dit, vae, latents, examples, classCount, sampling } = this.#parts;
     const count = Math.min(SHOWN, classCount);
     const classes = Array.from({ length: count }, (_, i) => Math.floor((i * classCount) / count));
@@ -88,8 +89,9 @@ export class ClassConditionalTask implements StageTask {
     const generator = torch.generator(sampling.seed);
     let x = kept(() => torch.randn([count, channels, height, width], { generator }).to({ device }));
     try {
-      for (const t of scheduler.timesteps) {
+      for (const [i, t] of scheduler.timesteps.entries()) {
         await untilStopped(signal);
+        onProgress?.(i, scheduler.timesteps.length);
         const next = kept(() => {
           const classLabels = torch.tensor([...classes.map(() => dit.noClass), ...classes], {
             dtype: "int64",
@@ -109,7 +111,9 @@ export class ClassConditionalTask implements StageTask {
       const images = torch.noGrad(() =>
         torch.tidy(() => toImages(vae.decode(vae.fromDiffusion(x)))),
       );
-      return { images, labels: classes.map(thing) };
+      const labels = classes.map(thing);
+      const drawn = images.map((image, i) => ({ image, prompt: labels[i] ?? "", seed: null }));
+      return { images, labels, drawn };
     } finally {
       x.dispose();
     }

@@ -1,15 +1,20 @@
 import type { ResolvedStage } from "../../config/index.ts";
 import type { RgbImage } from "../../images/index.ts";
 import { PixArtAlphaPipeline } from "../../pipelines/index.ts";
-import * as torch from "../../torch/index.ts";
-import type { SampleSheet } from "../contract/stage-task.ts";
+import type { OnProgress, SampleSheet } from "../contract/stage-task.ts";
 import type { TextToImageParts } from "./text-to-image-parts.ts";
+
+/** How samples are drawn. */
+interface SampleOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnProgress | undefined;
+}
 
 /** The run's prompts as a text-to-image stage draws them now; under a ControlNet also what they follow. */
 export async function textToImageSamples(
   { resolution }: Pick<ResolvedStage<"text-to-image">, "resolution">,
   parts: TextToImageParts,
-  signal?: AbortSignal,
+  { signal, onProgress }: SampleOptions = {},
 ): Promise<SampleSheet> {
   const { transformer, control, captions, tokenizer, vae, scheduler, config } = parts;
   const { prompts, steps, guidanceScale, seed } = config.sampling;
@@ -27,16 +32,18 @@ export async function textToImageSamples(
     height: resolution,
     numInferenceSteps: steps,
     guidanceScale,
-    generator: torch.generator(seed),
+    seed, // each prompt its own, from this one on: any picture can be drawn alone
     useResolutionBinning: false,
     maxSequenceLength: config.tokenizer.maxLength,
     cleanCaption: config.dataset.cleanCaptions, // as the captions that it learns from
     ...(controlImage.length > 0 && { controlImage }),
     ...(signal !== undefined && { signal }),
+    onStep: ({ step, total }) => onProgress?.(step, total),
   });
   return {
     images: [...controlImage, ...images],
     labels: [...controlImage.map(() => "to follow"), ...prompts],
+    drawn: images.map((image, i) => ({ image, prompt: prompts[i] ?? "", seed: seed + i })),
   };
 }
 

@@ -10,6 +10,7 @@ import { SampleDraws } from "../contract/draws.ts";
 import {
   type Batch,
   type LoadedBatch,
+  type OnProgress,
   prefixed,
   type SampleSheet,
   type StageLoss,
@@ -216,8 +217,8 @@ export class TextToImageTask implements StageTask {
     return { ...loss, samples: { values, timesteps: samples.timesteps?.slice(0, count) } };
   }
 
-  sample(signal?: AbortSignal): Promise<SampleSheet> {
-    return textToImageSamples(this.#stage, this.#parts, signal);
+  sample(signal?: AbortSignal, onProgress?: OnProgress): Promise<SampleSheet> {
+    return textToImageSamples(this.#stage, this.#parts, { signal, onProgress });
   }
 
   facts(): Readonly<Record<string, number>> {

@@ -1,13 +1,6 @@
 import { EventTail } from "../../training/run-folder/event-tail.ts";
 import type { RunEvent } from "../../training/run-folder/events.ts";
 
-/** What is known of a run by its events. */
-export interface RunHistory {
-  readonly tail: EventTail;
-  /** Seconds by what they went into, steps that no longer count included. */
-  readonly time: ReadonlyMap<string, number>;
-}
-
 /** Parts of a step that take time. */
 const PARTS = ["data", "forward", "backward", "optimizer"] as const;
 
@@ -15,7 +8,7 @@ const PARTS = ["data", "forward", "backward", "optimizer"] as const;
 const LONGEST_ACTIVITY_S = 6 * 3600;
 
 /** A run's events as they grow, and where its time went. */
-export class RunLog implements RunHistory {
+export class EventHistory {
   readonly tail: EventTail;
   #time = new Map<string, number>();
   #activity: { readonly what: string; readonly since: number } | undefined;

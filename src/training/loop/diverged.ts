@@ -1,0 +1,25 @@
+/** Bad steps in a row after which the run gives up. */
+const MAX_SKIPPED = 5;
+/** Times that a run goes back to the same checkpoint before it gives up. */
+const MAX_ROLLBACKS = 10;
+
+/** A training run became meaningless: losses or gradients that are not finite, or losses that leap, again and again. */
+export class DivergedError extends Error {
+  override readonly name: string = "DivergedError";
+}
+
+/** Throws where too many steps in a row changed nothing. */
+export function requireSteps(skippedInARow: number): void {
+  if (skippedInARow < MAX_SKIPPED) return;
+  throw new DivergedError(
+    `${MAX_SKIPPED} steps in a row had no finite loss or gradient. The newest checkpoint is from before them. Lower the learning rate, or look at the pictures that the warnings name.`,
+  );
+}
+
+/** Throws where the run has gone back to the checkpoint of a step too often. */
+export function requireProgress(rollbacks: number, step: number, stage: string): void {
+  if (rollbacks < MAX_ROLLBACKS) return;
+  throw new DivergedError(
+    `The loss leapt ${MAX_ROLLBACKS} times after the checkpoint of step ${step}, each time at other pictures. Lower the learning rate, look at the pictures that the events of type "rollback" name, or train on without this guard: "spikes": null in stage "${stage}".`,
+  );
+}

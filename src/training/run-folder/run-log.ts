@@ -1,0 +1,62 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { GrowingFile } from "../../files/growing-file.ts";
+import { visible } from "../../files/reading/visible-text.ts";
+import { renamePathSync } from "../../files/rename.ts";
+import { unlessItFails } from "../../files/unless-it-fails.ts";
+import type { RunFolder } from "./run-folder.ts";
+
+/** What a run has said for people. */
+export const LOG_FILE = "log.txt";
+/** What it said before the newest {@link LARGEST} bytes or fewer. */
+export const OLDER_LOG_FILE = "log.1.txt";
+const LARGEST = 10e6;
+
+/**
+ * Says lines for people and keeps them in the run folder with their time, from the moment on that there is one: those said before
+ * are kept too. What cannot be kept, on a full disk or in a folder that is another's, is only said.
+ */
+export class RunLog {
+  readonly #say: (line: string) => void;
+  readonly #largest: number;
+  #waiting = "";
+  #run: RunFolder | undefined;
+
+  constructor(say: (line: string) => void, largest: number = LARGEST) {
+    this.#say = say;
+    this.#largest = largest;
+  }
+
+  /** Says a line, and keeps it. */
+  readonly say = (line: string): void => {
+    this.#say(line);
+    this.note(line);
+  };
+
+  /** Keeps what was said elsewhere. */
+  note(line: string): void {
+    this.#waiting += `${new Date().toISOString()} ${visible(line)}\n`;
+    if (this.#run !== undefined) this.#flush(this.#run);
+  }
+
+  /** Keeps it in a run's folder from now on: for the process that holds the run. */
+  keepIn(run: RunFolder): void {
+    this.#run = run;
+    this.#flush(run);
+  }
+
+  #flush(run: RunFolder): void {
+    const text = Buffer.from(this.#waiting);
+    this.#waiting = "";
+    const folder = run.place();
+    if (folder === undefined || text.length === 0) return;
+    unlessItFails(() => {
+      const path = join(folder, LOG_FILE);
+      const { size } = statSync(path, { throwIfNoEntry: false }) ?? { size: 0 };
+      if (size > 0 && size + text.length > this.#largest)
+        renamePathSync(path, join(folder, OLDER_LOG_FILE));
+      using file = GrowingFile.open(path);
+      file.append(text);
+    });
+  }
+}
