@@ -236,9 +236,12 @@ export interface Starts {
   readonly dataRoots: readonly string[];
 }
 
-/** `GET /folders?path=` → `{ path, parent, folders: string[], pictures: number }`; only below the data roots. */
+/**
+ * `GET /folders?path=` → `{ path, parent, folders: string[], pictures: number }`; only below the data roots. `folders` are names; without
+ * a path they are the data roots' paths, and `path` is empty. `parent` is null at the top of one.
+ */
 
-/** `POST /data/check` with `{ folder }` → 202 `{ job }`; `GET /jobs/{job}` → this. */
+/** `POST /data/check` with `{ folder, base? }` (whose tokens and size count; the first of the bases unless given) → 202 `{ job }`; `GET /jobs/{job}` → this. */
 export interface CheckState {
   readonly state: "running" | "done" | "failed";
   readonly done: number;
@@ -338,7 +341,7 @@ export interface SessionState {
   readonly canControl: boolean;
 }
 
-/** `GET /models`: what the page can draw with: served models, and runs' checkpoints, which load when they are first asked for. */
+/** `GET /models` → `{ models: DrawModel[] }`: what the page can draw with: served models, and runs' checkpoints, which load when they are first asked for. */
 export interface DrawModel {
   readonly id: string;
   readonly label: string;

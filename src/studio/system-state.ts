@@ -23,7 +23,8 @@ export class SystemReport {
     this.#askDoctor();
     const { server, runs, models } = this.#studio;
     const loaded = new Set(server.loadedModels());
-    const offered = (await models?.list(server.models())) ?? [];
+    const known = server.models();
+    const offered = (await models?.list(known)) ?? [];
     const labels = new Map(offered.map(({ id, label }) => [id, label]));
     return {
       version: server.version,
@@ -37,11 +38,11 @@ export class SystemReport {
         server: process.memoryUsage.rss(),
       },
       disk: await disksOf(runs.roots),
-      models: [...server.models().values()].map(({ name, bytes }) => ({
-        id: name,
-        name: labels.get(name) ?? name,
-        isLoaded: loaded.has(name),
-        bytes,
+      models: [...new Set([...known.keys(), ...labels.keys()])].map((id) => ({
+        id,
+        name: labels.get(id) ?? id,
+        isLoaded: loaded.has(id),
+        bytes: known.get(id)?.bytes ?? null,
       })),
       queue: [...server.running.values()].map(queued),
       doctor: this.#doctor,

@@ -293,10 +293,11 @@ describe("paths", () => {
     const roots = [join(folder, "data"), runs];
     const listed = await studio.get<{ folders: string[] }>("/api/folders");
     expect(listed).toEqual({ path: "", parent: null, folders: roots, pictures: 0 });
+    mkdirSync(join(folder, "data", "inner"), { recursive: true });
     const inside = await studio.get<object>(
       `/api/folders?path=${encodeURIComponent(roots[0] ?? "")}`,
     );
-    expect(inside).toEqual({ path: roots[0], parent: null, folders: [], pictures: 0 });
+    expect(inside).toEqual({ path: roots[0], parent: null, folders: ["inner"], pictures: 0 });
   });
 
   it("of what is begun are names, and overrides set nothing that is read, written or run", async () => {

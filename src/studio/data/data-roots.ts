@@ -1,5 +1,5 @@
 import { readdir, realpath, stat } from "node:fs/promises";
-import { dirname, extname, join, normalize, resolve, sep } from "node:path";
+import { dirname, extname, normalize, resolve, sep } from "node:path";
 import { ApiError } from "../../server/http/api-error.ts";
 
 /** Files that are pictures, by their names. */
@@ -14,7 +14,7 @@ export interface ListedFolder {
   readonly path: string;
   /** Null at the top of one of those. */
   readonly parent: string | null;
-  /** Paths. */
+  /** Names; of the list, paths. */
   readonly folders: readonly string[];
   /** How many pictures are in the folder itself. */
   readonly pictures: number;
@@ -70,7 +70,7 @@ export class DataRoots {
     const entries = await readdir(path, { withFileTypes: true });
     const folders = entries
       .filter((entry) => entry.isDirectory() && !PASSED_OVER.test(entry.name))
-      .map(({ name }) => join(path, name))
+      .map(({ name }) => name)
       .sort()
       .slice(0, MOST_FOLDERS);
     const pictures = entries.filter((entry) => entry.isFile() && PICTURE.test(extname(entry.name)));
