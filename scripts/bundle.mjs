@@ -21,6 +21,7 @@ const ENTRIES = {
   "resample-worker": "images/resample-worker.js",
   "parquet-worker": "data/layouts/parquet/parquet-worker.js",
   "engine-process": "cli/engine-process.js",
+  "check-process": "studio/data/check-process.js",
   "prove-resume-process": "training/prove-resume-process.js",
 };
 

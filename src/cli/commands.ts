@@ -3,6 +3,7 @@ import { addCaptionCommands } from "./datasets/caption-commands.ts";
 import { addDatasetCommands } from "./datasets/dataset-commands.ts";
 import { addDrawingCommands } from "./drawing/drawing-commands.ts";
 import { addServeCommands } from "./drawing/serve-commands.ts";
+import { addStudioCommands } from "./drawing/studio-commands.ts";
 import { addRunsCommands } from "./runs/runs-commands.ts";
 import { addScaleCommands } from "./scale/scale-commands.ts";
 import { withExamples } from "./terminal/arguments.ts";
@@ -52,5 +53,6 @@ export function addCommands(program: Command): void {
   );
   addDrawingCommands(program);
   addServeCommands(program);
+  addStudioCommands(program);
   addScaleCommands(program);
 }

@@ -1,7 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type CheckedConfig, configToJson, loadConfig } from "../config/index.ts";
+import { type ListedRecipe, listRecipes } from "../config/list-recipes.ts";
 import { shippedModel } from "../hub/index.ts";
 
 /** A recipe of the package, as `pixart configs --json` gives it. */
@@ -20,36 +19,24 @@ interface Recipe {
   }[];
 }
 
-const FOLDER = fileURLToPath(new URL("../../configs/", import.meta.url));
-
 /** `pixart configs`: what each recipe is for, what it begins from, its data and its stages. */
 export async function listConfigs({ json = false }: { readonly json?: boolean }): Promise<void> {
-  // The folder in it holds what several recipes share.
-  const files = readdirSync(FOLDER).filter((name) => name.endsWith(".ts"));
-  const recipes: Recipe[] = [];
-  for (const file of files.sort()) recipes.push(await readRecipe(`${FOLDER}${file}`));
+  const recipes = (await listRecipes()).map(recipeOf);
   process.stdout.write(
     json ? `${JSON.stringify(recipes)}\n` : `${recipes.map(describeRecipe).join("\n")}\n`,
   );
 }
 
-async function readRecipe(file: string): Promise<Recipe> {
-  const { base, transformer, dataset, stages } = await loadConfig(file);
+function recipeOf({ name, about, config }: ListedRecipe): Recipe {
+  const { base, transformer, dataset, stages } = config;
   const begins = base ?? ("pretrained" in transformer ? transformer.pretrained : null);
   return {
-    name: basename(file, ".ts"),
-    about: purposeIn(readFileSync(file, "utf8")),
+    name,
+    about,
     base: begins !== null && shippedModel(basename(begins)) === begins ? basename(begins) : begins,
     data: dataset.folder,
     stages: stages.map(({ name, resolution, steps }) => ({ name, resolution, steps })),
   };
-}
-
-/** The first sentence of the comment above a recipe. */
-function purposeIn(source: string): string {
-  const [, comment = ""] = /\/\*\*((?:(?!\*\/).)*)\*\/\s*export default/s.exec(source) ?? [];
-  const text = comment.replace(/\s*\n\s*\*\s?/g, " ").trim();
-  return /^.*?\.(?=\s|$)/s.exec(text)?.[0] ?? text;
 }
 
 function describeRecipe({ name, about, base, data, stages }: Recipe): string {

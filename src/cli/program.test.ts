@@ -51,6 +51,7 @@ describe("every command's help", () => {
     expect(required).toEqual([
       "pixart dataset convert",
       "pixart caption",
+      "pixart finetune",
       "pixart embed",
       "pixart convert",
       "pixart simulate",

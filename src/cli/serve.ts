@@ -6,6 +6,8 @@ import { version } from "../config/package-info.ts";
 import { heedNohup } from "../distributed/stop-signals.ts";
 import type { EngineSetup, NamedPlace, PreviewWay } from "../server/engine/engine-messages.ts";
 import { type RunningServer, startServer } from "../server/start-server.ts";
+import { Studio } from "../studio/studio.ts";
+import { ownProgram } from "./own-program.ts";
 import { keepWorking } from "./terminal/output.ts";
 import { say } from "./terminal/talk.ts";
 import { UsageError } from "./terminal/usage-error.ts";
@@ -32,6 +34,10 @@ export interface ServeCommandOptions {
   readonly lenient?: boolean;
   readonly logLevel: string;
 }
+
+/** Pictures that may wait or be drawn, and pixels of one, where nobody says. */
+export const MOST_QUEUED = 64;
+export const MOST_PIXELS = 4_194_304;
 
 /** `pixart serve MODELS…`: listens until a signal ends it. */
 export async function serveCommand(
@@ -64,6 +70,7 @@ export async function serveCommand(
     engineScript: new URL(`./engine-process${extname(import.meta.url)}`, import.meta.url),
     engines: setups,
     log,
+    extension: pageBeside(existsSync(WORK_DIRS) ? [WORK_DIRS] : []),
   });
   const signals = new EndingSignals(server.stop);
   try {
@@ -81,7 +88,21 @@ export async function serveCommand(
   }
 }
 
-function logReady(log: Logger, { url, context }: RunningServer): void {
+/** Where runs are unless somebody says otherwise. */
+const WORK_DIRS = "work_dirs";
+
+/** The studio's page beside a server of models: it draws, and shows runs and leaves them alone. */
+const pageBeside = (workDirs: readonly string[]): Studio =>
+  new Studio({
+    workDirs,
+    dataRoots: [],
+    isReadOnly: true,
+    program: ownProgram(),
+    offersModels: false,
+  });
+
+/** Says what a server has loaded. */
+export function logReady(log: Logger, { url, context }: RunningServer): void {
   const models = [...context.models().values()].map((facts) => {
     const { name, bytes, batch, stepSeconds, preview } = facts;
     return { name, bytes, batch, stepSeconds, preview };
@@ -90,7 +111,7 @@ function logReady(log: Logger, { url, context }: RunningServer): void {
 }
 
 /** Lets a signal end the server, and a second one the process at once. */
-class EndingSignals {
+export class EndingSignals {
   /** Settles when the server has ended. */
   readonly ended: Promise<void>;
   #hear: (signal: NodeJS.Signals) => void = () => {};
@@ -116,12 +137,17 @@ class EndingSignals {
 /** Ctrl+C, what service managers send, and a terminal that goes away. */
 const ENDING = heedNohup().filter((signal) => !signal.startsWith("SIGUSR"));
 
-function isLoopback(host: string): boolean {
+/** Whether only this machine can reach an address. */
+export function isLoopback(host: string): boolean {
   if (host === "localhost" || host === "::1") return true;
   return isIP(host) === 4 && host.startsWith("127.");
 }
 
-function keysOf({ apiKey = [], apiKeyFile }: ServeCommandOptions): string[] {
+/** The keys of flags, of a file and of the environment. */
+export function keysOf({
+  apiKey = [],
+  apiKeyFile,
+}: Pick<ServeCommandOptions, "apiKey" | "apiKeyFile">): string[] {
   const ofFile = apiKeyFile === undefined ? [] : readFileSync(apiKeyFile, "utf8").split("\n");
   const ofEnvironment = (process.env.PIXART_API_KEY ?? "").split(",");
   const keys = [...apiKey, ...ofFile, ...ofEnvironment].map((key) => key.trim());

@@ -93,11 +93,20 @@ interface Seen extends PictureSize {
 const CONCURRENCY = 4;
 const THUMBNAIL_PX = 128;
 
+/** What a look at every picture gives. */
+export interface DatasetCheck {
+  readonly report: DatasetReport;
+  /** Thumbnails by file. */
+  readonly sheet: ReadonlyMap<string, RgbImage>;
+  /** Of the pictures that could be decoded, by file. */
+  readonly sizes: ReadonlyMap<string, PictureSize>;
+}
+
 /** Decodes every picture of a data set once and tells what training would make of it. */
 export async function checkDataset(
   dataset: Dataset,
   { size, batch, tokenizer, maxLength, thumbnails = 0, onProgress }: CheckDatasetOptions,
-): Promise<{ readonly report: DatasetReport; readonly sheet: ReadonlyMap<string, RgbImage> }> {
+): Promise<DatasetCheck> {
   const { entries } = dataset;
   const sheet = new Map<string, RgbImage>();
   const shown = new Set(
@@ -164,7 +173,8 @@ export async function checkDataset(
     similar: similar.map(names),
     fingerprint: fingerprint.digest("hex"),
   };
-  return { report, sheet };
+  const sizes = new Map(seen.map(({ entry, width, height }) => [entry.file, { width, height }]));
+  return { report, sheet, sizes };
 }
 
 /** Throws ImageError where a picture has a control picture that cannot be decoded: training leaves both out. */

@@ -37,7 +37,8 @@ export class EngineLoop {
   readonly #running = new Map<number, AbortController>();
   readonly #previews = new Map<string, PreviewMaker>();
   readonly #facts = new Map<string, ModelFacts>();
-  #taesd: string | undefined;
+  readonly #places = new Map<string, string>();
+  #setup: EngineSetup | undefined;
   #shelf: ModelShelf | undefined;
   /** Orders follow each other, and the set-up. */
   #work: Promise<void> = Promise.resolve();
@@ -51,6 +52,9 @@ export class EngineLoop {
     switch (message.type) {
       case "setup":
         this.#next(() => this.#setUp(message.setup));
+        break;
+      case "load":
+        this.#next(() => this.#load(message.model));
         break;
       case "draw":
         this.#running.set(message.order.id, new AbortController());
@@ -68,29 +72,51 @@ export class EngineLoop {
 
   async #setUp(setup: EngineSetup): Promise<void> {
     const { tell } = this.#options;
-    const { memoryBytes = Math.floor(DEFAULT_SHARE * freemem()), known = [] } = setup;
-    const placeOf = (name: string): string =>
-      setup.models.find((model) => model.name === name)?.place ?? name;
-    this.#shelf = new ModelShelf(memoryBytes, async (name) => {
-      const pipe = await this.#options.load(placeOf(name), setup);
+    const { memoryBytes = Math.floor(DEFAULT_SHARE * freemem()), known = [], isLazy } = setup;
+    for (const { name, place } of setup.models) this.#places.set(name, place);
+    const shelf = new ModelShelf(memoryBytes, async (name) => {
+      const pipe = await this.#options.load(this.#places.get(name) ?? name, setup);
       await addNamedAdapters(pipe, adaptersOf(name, setup), () => {});
       return pipe;
     });
-    this.#taesd = setup.taesd;
+    this.#setup = setup;
+    this.#shelf = shelf;
+    for (const facts of known) this.#facts.set(facts.name, facts);
     try {
-      // The first is loaded last, so that it is there when requests come.
-      for (const { name } of [...setup.models].reverse()) {
-        const facts =
-          known.find((model) => model.name === name) ??
-          (await this.#learn(name, setup, this.#shelf));
-        this.#facts.set(name, facts);
-        tell({ type: "loaded", facts });
+      if (isLazy !== true) {
+        // The first is loaded last, so that it is there when requests come.
+        for (const { name } of [...setup.models].reverse()) await this.#know(name, setup, shelf);
+        await shelf.get(setup.models[0]?.name ?? "");
       }
-      await this.#shelf.get(setup.models[0]?.name ?? "");
       tell({ type: "ready" });
     } catch (error) {
-      tell({ type: "refused", message: error instanceof Error ? error.message : String(error) });
+      tell({ type: "refused", message: messageOf(error) });
     }
+  }
+
+  /** Loads another model, and says what it found, or that it could not. */
+  async #load({ name, place }: NamedPlace): Promise<void> {
+    this.#places.set(name, place);
+    try {
+      if (this.#setup === undefined || this.#shelf === undefined)
+        throw new Error("Expected a set-up before a model");
+      await this.#know(name, this.#setup, this.#shelf);
+    } catch (error) {
+      this.#options.tell({ type: "unloadable", name, message: messageOf(error) });
+    }
+    this.#tellMemory();
+  }
+
+  async #know(name: string, setup: EngineSetup, shelf: ModelShelf): Promise<void> {
+    const facts = this.#facts.get(name) ?? (await this.#learn(name, setup, shelf));
+    this.#facts.set(name, facts);
+    this.#options.tell({ type: "loaded", facts });
+  }
+
+  #tellMemory(): void {
+    const { tensors, rss } = memory();
+    const models = this.#shelf?.names ?? [];
+    this.#options.tell({ type: "memory", tensors, bytes: rss, models });
   }
 
   async #learn(name: string, setup: EngineSetup, shelf: ModelShelf): Promise<ModelFacts> {
@@ -110,7 +136,7 @@ export class EngineLoop {
     way: PreviewWay,
     pipe: PixArtAlphaPipeline,
   ): Promise<PreviewMaker | undefined> {
-    const made = this.#previews.get(name) ?? (await previewMaker(way, pipe, this.#taesd));
+    const made = this.#previews.get(name) ?? (await previewMaker(way, pipe, this.#setup?.taesd));
     if (made !== undefined) this.#previews.set(name, made);
     return made;
   }
@@ -149,7 +175,9 @@ export class EngineLoop {
     } finally {
       this.#running.delete(order.id);
     }
-    const { tensors, rss } = memory();
-    tell({ type: "memory", tensors, bytes: rss });
+    this.#tellMemory();
   }
 }
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);

@@ -29,3 +29,4 @@ export {
   readPicture,
 } from "./rgb-image.ts";
 export { sobelEdges } from "./sobel-edges.ts";
+export { thumbnail } from "./thumbnail.ts";

@@ -7,6 +7,8 @@ export interface AppEnv {
   Variables: {
     /** Whose request it is: a key's short name, or an address. */
     client: string;
+    /** Whether the caller may do more than look. */
+    canControl: boolean;
     requestId: string;
   };
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Hono } from "hono";
 import type { App, AppContext, AppEnv } from "./app-types.ts";
 import { ApiError } from "./http/api-error.ts";
+import { callerOf } from "./http/caller.ts";
 import { corsHeaders, guard } from "./http/guard.ts";
 import { addDocumentRoutes } from "./routes/documents.ts";
 import { addImageRoutes } from "./routes/images.ts";
@@ -9,9 +10,6 @@ import { addJobRoutes } from "./routes/jobs.ts";
 import { addModelRoutes } from "./routes/models.ts";
 import { addStateRoutes } from "./routes/state.ts";
 import type { ServerContext } from "./server-context.ts";
-
-/** What needs no key: it says nothing, or its address is the key. */
-const OPEN = /^\/(health|ready|docs|openapi\.json|files\/[^/]+)?$/;
 
 /** Of middleware. */
 const EVERYWHERE = "/*";
@@ -23,8 +21,20 @@ const SAFE_HEADERS: Readonly<Record<string, string>> = {
   "cross-origin-resource-policy": "same-origin",
 };
 
-/** The server's routes behind its guard. Others may add their own to what this gives: the guard is before them too. */
-export function createApp(server: ServerContext): App {
+/** What else an app serves, behind the same guard. */
+export interface AppExtension {
+  /** Whether what lies there may be opened from other sites by a link, and read without a key: a page, which says nothing by itself. */
+  readonly isPage: (path: string) => boolean;
+  /** Adds its routes, before the server's own. */
+  readonly addRoutes: (app: App, server: ServerContext) => void;
+  /** Ends what it does by itself, and its streams, which would keep the server from its end. */
+  readonly stop: () => void;
+}
+
+const NO_PAGE: AppExtension = { isPage: () => false, addRoutes: () => {}, stop: () => {} };
+
+/** The server's routes behind its guard, and others'. */
+export function createApp(server: ServerContext, extension: AppExtension = NO_PAGE): App {
   const app: App = new Hono<AppEnv>();
   app.use(async (c, next) => {
     const start = performance.now();
@@ -50,12 +60,15 @@ export function createApp(server: ServerContext): App {
     requireMethod(c, app);
     guard(
       { method: c.req.method, path: c.req.path, header: (name) => c.req.header(name) },
-      server.guard,
+      { ...server.guard, isPage: extension.isPage },
     );
     if (c.req.method === "OPTIONS") return c.body(null, 204);
-    c.set("client", clientOf(c, server));
+    const { name, canControl } = callerOf(c, server.keys, extension.isPage);
+    c.set("client", name);
+    c.set("canControl", canControl);
     return next();
   });
+  extension.addRoutes(app, server);
   addStateRoutes(app, server);
   addDocumentRoutes(app, server.version);
   addModelRoutes(app, server);
@@ -88,20 +101,6 @@ function requireMethod({ req }: AppContext, app: App): void {
 function routeOf(c: AppContext): string {
   const known = c.req.matchedRoutes.map(({ path }) => path).filter((path) => path !== EVERYWHERE);
   return known.at(-1) ?? "other";
-}
-
-/** Whose request it is. Throws an ApiError where a key is needed and none of them is given. */
-function clientOf(c: AppContext, { keys }: ServerContext): string {
-  if (!keys.isNeeded) return c.env.incoming.socket.remoteAddress ?? "local";
-  const [, bearer] = /^Bearer\s+(.+)$/i.exec(c.req.header("authorization") ?? "") ?? [];
-  const owner = keys.ownerOf(bearer ?? c.req.header("api-key") ?? "");
-  if (owner !== undefined) return owner;
-  if (OPEN.test(c.req.path)) return "anybody";
-  throw new ApiError(
-    401,
-    "invalid_api_key",
-    "Expected one of this server's keys in Authorization: Bearer KEY, or in api-key",
-  );
 }
 
 /** Every error in one shape; of what nobody foresaw, nothing but that it happened. */

@@ -1,3 +1,4 @@
+import { escaped } from "./http/escaped.ts";
 import type { openApiDocument } from "./openapi.ts";
 
 type Document = ReturnType<typeof openApiDocument>;
@@ -53,12 +54,3 @@ function kindOf(field: Field): string {
   const limits = minimum === undefined && maximum === undefined ? "" : ` ${minimum} to ${maximum}`;
   return types.length > 0 ? `${types.join(" or ")}${limits}` : [...new Set(inner)].join(" or ");
 }
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-};
-
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (sign) => ENTITIES[sign] ?? sign);

@@ -2,9 +2,10 @@ import { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Logger } from "pino";
-import { createApp } from "./app.ts";
+import { type AppExtension, createApp } from "./app.ts";
 import type { EngineSetup, ModelFacts } from "./engine/engine-messages.ts";
 import { EngineProcess } from "./engine/engine-process.ts";
+import { type ModelCatalog, ModelLoader } from "./engine/model-catalog.ts";
 import { ApiError } from "./http/api-error.ts";
 import { answerBrokenRequest } from "./http/broken-request.ts";
 import type { GuardOptions } from "./http/guard.ts";
@@ -22,6 +23,8 @@ export interface ServeOptions extends GuardOptions {
   /** 0 lets the system choose. */
   readonly port: number;
   readonly keys: readonly string[];
+  /** Keys that may only look. */
+  readonly viewKeys?: readonly string[];
   readonly publicUrl: string | undefined;
   readonly maxQueue: number;
   readonly maxPixels: number;
@@ -30,6 +33,10 @@ export interface ServeOptions extends GuardOptions {
   readonly engineScript: URL;
   readonly engines: readonly EngineSetup[];
   readonly log: Logger;
+  /** Models that load when they are first asked for, beside those of the engines. */
+  readonly catalog?: ModelCatalog;
+  /** What else is served. */
+  readonly extension?: AppExtension;
 }
 
 /** A server that listens. */
@@ -69,6 +76,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const { log, keys, maxQueue } = options;
   const metrics = new ServerMetrics();
   const models = new Map<string, ModelFacts>();
+  let loaded: readonly string[] | undefined;
   let isDraining = false;
   const engines = options.engines.map((setup, index) => {
     const about = { engine: index, device: setup.device };
@@ -82,7 +90,8 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
         log.error({ ...about, how }, "the process that draws has ended; another is started");
       },
       onLine: (line) => log.info({ ...about, line }, "engine"),
-      onMemory: ({ tensors, bytes }) => {
+      onMemory: ({ tensors, bytes, models: held }) => {
+        loaded = held;
         metrics.engineTensors.set(tensors);
         metrics.engineBytes.set(bytes);
       },
@@ -112,8 +121,10 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     dispatcher,
     models: () => models,
     firstModel: options.engines[0]?.models[0]?.name ?? "",
+    loader: options.catalog && new ModelLoader(options.catalog, engines),
+    loadedModels: () => loaded ?? [...models.keys()],
     guard: { allowHosts: options.allowHosts, allowOrigins: options.allowOrigins },
-    keys: new Keys(keys),
+    keys: new Keys(keys, options.viewKeys),
     publicUrl: options.publicUrl,
     maxPixels: options.maxPixels,
     isLenient: options.isLenient,
@@ -124,7 +135,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     files: new ResultStore(),
     isDraining: () => isDraining,
   };
-  const app = createApp(context);
+  const app = createApp(context, options.extension);
   const server = createAdaptorServer({
     fetch: app.fetch as Parameters<typeof createAdaptorServer>[0]["fetch"],
     serverOptions: {
@@ -139,9 +150,12 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     server.listen(options.port, options.host, resolve);
   });
   const { port } = server.address() as AddressInfo;
+  // One that loads models when they are asked for is started then.
+  const eager = engines.filter((_, i) => options.engines[i]?.isLazy !== true);
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   const stop = async (graceMs = GRACE_MS): Promise<void> => {
     isDraining = true;
+    options.extension?.stop();
     const late = setTimeout(() => {
       const error = new ApiError(503, "shutting_down", "The server had to end", { retryAfter: 5 });
       dispatcher.failAll(error);
@@ -155,7 +169,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   return {
     url: `http://${host}:${port}`,
     context,
-    ready: Promise.all(engines.map((engine) => engine.start())).then(() => {}),
+    ready: Promise.all(eager.map((engine) => engine.start())).then(() => {}),
     stop,
   };
 }

@@ -1,11 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  type ConfigDifference,
-  differencesOf,
-  valueText,
-} from "../../config/checks/config-differences.ts";
-import type { ResolvedConfig } from "../../config/index.ts";
+import { type ConfigDifference, valueText } from "../../config/checks/config-differences.ts";
+import { configDifferences } from "../../config/checks/run-differences.ts";
 import { contactSheet, RgbImage } from "../../images/index.ts";
 import { formatDuration } from "../../training/progress/quantities.ts";
 import { readRunConfig } from "../../training/run-folder/run-folder.ts";
@@ -39,15 +35,6 @@ export async function runsCompare(
       ? `${JSON.stringify({ differences, runs })}\n`
       : `${describeComparison(differences, runs).join("\n")}\n`,
   );
-}
-
-/** Where two configs differ, by path; where the runs are kept does not count. Stages are told apart by name. */
-export function configDifferences(a: ResolvedConfig, b: ResolvedConfig): ConfigDifference[] {
-  const byName = ({ workDir: _, stages, ...config }: ResolvedConfig): object => ({
-    ...config,
-    stages: Object.fromEntries(stages.map(({ name, ...stage }) => [name, stage])),
-  });
-  return differencesOf(byName(a), byName(b));
 }
 
 function describeComparison(

@@ -1,5 +1,5 @@
-import type { Command } from "commander";
-import { DEVICE, FLAG_LIMITS, wholeNumber, withExamples } from "../terminal/arguments.ts";
+import { type Command, Option } from "commander";
+import { DEVICE, FLAG_LIMITS, number, wholeNumber, withExamples } from "../terminal/arguments.ts";
 
 /** Adds the commands that train, and that write what was trained. */
 export function addTrainingCommands(program: Command): void {
@@ -71,6 +71,40 @@ export function addTrainingCommands(program: Command): void {
     )
     .action(async (config: string, options: import("./train.ts").TrainCommandOptions) =>
       (await import("./train.ts")).trainCommand(config, options),
+    );
+
+  withExamples(
+    program.command("finetune"),
+    "finetune emoji-small my-drawings --goal style --minutes 20",
+    'finetune PixArt-alpha/PixArt-XL-2-512x512 my-dog --goal subject --minutes 60 --word "sks dog"',
+    "finetune emoji-small my-drawings --goal style --minutes 20 --dry-run --json",
+  )
+    .description(
+      "train on a folder of pictures by what you want of them, in the time that you give",
+    )
+    .argument(
+      "<base>",
+      "what to begin from: a pipeline's folder, a model of the package or of the Hub",
+    )
+    .argument("<folder>", "captioned pictures; for one thing, pictures alone")
+    .addOption(
+      new Option("--goal <goal>", "style: a LoRA; subject: one thing or person; full: all weights")
+        .choices(["style", "subject", "full"])
+        .makeOptionMandatory(),
+    )
+    .requiredOption("--minutes <n>", "how long it may take", number)
+    .option("--word <word>", "what stands for the style or thing (default: the folder's name)")
+    .option("--work-dir <folder>", "the run folder (default: work_dirs/<folder>-<goal>)")
+    .option("--device <name>", `${DEVICE} (default: as the config says)`)
+    .option("--dry-run", "measure a step, print the plan and the config, and end")
+    .option("--json", "with --dry-run: both as JSON on stdout")
+    .option("--cfg-options <key=value...>", "changes to the config that is made, as for train")
+    .action(
+      async (
+        base: string,
+        folder: string,
+        options: import("./finetune.ts").FinetuneCommandOptions,
+      ) => (await import("./finetune.ts")).finetuneCommand(base, folder, options),
     );
 
   withExamples(

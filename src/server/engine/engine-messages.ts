@@ -28,6 +28,8 @@ export interface EngineSetup {
   readonly memoryBytes: number | undefined;
   /** What an earlier process found out of the models: they need not be tried again. */
   readonly known?: readonly ModelFacts[];
+  /** Loads no model before it is asked for. */
+  readonly isLazy?: boolean;
 }
 
 /** What is known of a model once it was loaded. */
@@ -109,6 +111,8 @@ export interface DrawOrder {
 
 export type ToEngine =
   | { readonly type: "setup"; readonly setup: EngineSetup }
+  /** Another model, to be loaded and tried. */
+  | { readonly type: "load"; readonly model: NamedPlace }
   | { readonly type: "draw"; readonly order: DrawOrder }
   | { readonly type: "abort"; readonly order: number };
 
@@ -130,6 +134,8 @@ export type FromEngine =
   /** Setting up failed; the process ends. */
   | { readonly type: "refused"; readonly message: string }
   | { readonly type: "loaded"; readonly facts: ModelFacts }
+  /** A model that was asked for could not be loaded. */
+  | { readonly type: "unloadable"; readonly name: string; readonly message: string }
   | { readonly type: "ready" }
   | {
       readonly type: "step";
@@ -146,5 +152,13 @@ export type FromEngine =
       readonly seconds: number;
     }
   | { readonly type: "failed"; readonly order: number; readonly failure: EngineFailure }
-  /** What the process holds, told after each order: live tensors and resident bytes. */
-  | { readonly type: "memory"; readonly tensors: number; readonly bytes: number };
+  /** What the process holds, told after each order and each model: live tensors, resident bytes and loaded models. */
+  | ({ readonly type: "memory" } & HeldMemory);
+
+/** What the process that draws holds. */
+export interface HeldMemory {
+  readonly tensors: number;
+  readonly bytes: number;
+  /** Names of the loaded models. */
+  readonly models: readonly string[];
+}

@@ -7,7 +7,9 @@ import type {
   EngineFailure,
   EngineSetup,
   FromEngine,
+  HeldMemory,
   ModelFacts,
+  NamedPlace,
   RawPicture,
   ToEngine,
 } from "./engine-messages.ts";
@@ -47,7 +49,7 @@ export interface EngineProcessOptions {
   /** Told of restarts, of what the process writes on stderr, and of what it holds. */
   readonly onRestart?: (code: string) => void;
   readonly onLine?: (line: string) => void;
-  readonly onMemory?: (held: { readonly tensors: number; readonly bytes: number }) => void;
+  readonly onMemory?: (held: HeldMemory) => void;
 }
 
 const FIRST_BACK_OFF_MS = 100;
@@ -57,6 +59,12 @@ interface Running {
   readonly order: DrawOrder;
   readonly onStep: OnStep;
   readonly resolve: (result: { pictures: readonly DrawnPicture[]; seconds: number }) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Loading {
+  readonly end: Promise<ModelFacts>;
+  readonly resolve: (facts: ModelFacts) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -73,6 +81,10 @@ export class EngineProcess {
   #refused: ((error: Error) => void) | undefined;
   /** Of models that were loaded and tried. */
   readonly #known = new Map<string, ModelFacts>();
+  /** Models beside those of the set-up, by the names that they were asked for. */
+  readonly #added = new Map<string, NamedPlace>();
+  readonly #loading = new Map<string, Loading>();
+  #started: Promise<void> | undefined;
 
   constructor(options: EngineProcessOptions) {
     this.#options = options;
@@ -94,7 +106,7 @@ export class EngineProcess {
 
   /** Starts the process. Resolves when it has loaded and tried its models; rejects where it refuses them. */
   start(): Promise<void> {
-    return new Promise((resolve, reject) => {
+    this.#started ??= new Promise((resolve, reject) => {
       const { onReady } = this.#options;
       this.#refused = reject;
       this.#launch(() => {
@@ -103,6 +115,19 @@ export class EngineProcess {
         onReady();
       });
     });
+    return this.#started;
+  }
+
+  /** Loads another model, after what is drawn; starts the process where it is not. Rejects where it can't be loaded. */
+  async load(model: NamedPlace): Promise<ModelFacts> {
+    await this.start();
+    const known = this.#loading.get(model.name);
+    if (known !== undefined) return known.end;
+    const loading = newLoading();
+    this.#loading.set(model.name, loading);
+    this.#added.set(model.name, model);
+    this.#send({ type: "load", model });
+    return loading.end.finally(() => this.#loading.delete(model.name));
   }
 
   /** Draws; rejects with EngineLostError or EngineFailureError. */
@@ -159,16 +184,24 @@ export class EngineProcess {
     child.on("error", (error) => {
       if (child.pid === undefined) over(error.message);
     });
-    this.#send({ type: "setup", setup: { ...setup, known: [...this.#known.values()] } });
+    const models = [...setup.models, ...this.#added.values()];
+    this.#send({ type: "setup", setup: { ...setup, models, known: [...this.#known.values()] } });
   }
 
   /** The process is gone: fails what it drew, and starts another unless it is to be over. */
   #ended(how: string): void {
     this.#isReady = false;
     this.#child = undefined;
-    this.#settle()?.reject(new EngineLostError(`The process that draws has ended (${how})`));
-    this.#refused?.(new Error(`The process that draws has ended before it was ready (${how})`));
-    this.#refused = undefined;
+    const lost = new EngineLostError(`The process that draws has ended (${how})`);
+    this.#settle()?.reject(lost);
+    for (const { reject } of this.#loading.values()) reject(lost);
+    const refused = this.#refused;
+    if (refused !== undefined) {
+      this.#refused = undefined;
+      this.#started = undefined; // whoever asks next tries again
+      refused(new Error(`The process that draws has ended before it was ready (${how})`));
+      return;
+    }
     if (this.#isStopped) return;
     this.#options.onRestart?.(how);
     this.#restart = setTimeout(() => this.#launch(this.#options.onReady), this.#backOff);
@@ -184,6 +217,11 @@ export class EngineProcess {
       case "loaded":
         this.#known.set(message.facts.name, message.facts);
         this.#options.onModel?.(message.facts);
+        this.#loading.get(message.facts.name)?.resolve(message.facts);
+        break;
+      case "unloadable":
+        this.#added.delete(message.name);
+        this.#loading.get(message.name)?.reject(new Error(message.message));
         break;
       case "ready":
         this.#isReady = true;
@@ -220,4 +258,13 @@ export class EngineProcess {
     this.#running = undefined;
     return running;
   }
+}
+
+function newLoading(): Loading {
+  const settle: Partial<Pick<Loading, "resolve" | "reject">> = {};
+  const end = new Promise<ModelFacts>((resolve, reject) =>
+    Object.assign(settle, { resolve, reject }),
+  );
+  const { resolve = () => {}, reject = () => {} } = settle;
+  return { end, resolve, reject };
 }

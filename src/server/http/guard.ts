@@ -14,6 +14,8 @@ export interface GuardOptions {
   readonly allowHosts: readonly string[];
   /** Other pages' origins whose scripts may call. */
   readonly allowOrigins: readonly string[];
+  /** What may be opened from another site by a link, beside `/`. */
+  readonly isPage?: (path: string) => boolean;
 }
 
 /** Only these may be opened from another site, by a link. */
@@ -28,7 +30,7 @@ const BODY_TYPES = /^(application\/json|multipart\/form-data)\s*(;|$)/i;
  */
 export function guard(
   { method, path, header }: GuardedRequest,
-  { allowHosts, allowOrigins }: GuardOptions,
+  { allowHosts, allowOrigins, isPage = () => false }: GuardOptions,
 ): void {
   const host = header("host") ?? "";
   if (!isOwnHost(host, allowHosts)) {
@@ -48,7 +50,7 @@ export function guard(
     );
   }
   const site = header("sec-fetch-site");
-  const isLink = method === "GET" && LINKED.has(path);
+  const isLink = method === "GET" && (LINKED.has(path) || isPage(path));
   if (site !== undefined && !OWN_SITES.has(site) && !isAllowed && !isLink) {
     throw new ApiError(403, "forbidden_origin", "Expected a request of this server's own pages");
   }

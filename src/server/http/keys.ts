@@ -1,24 +1,70 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
 
-/** The keys that open a server, of which only hashes are kept. */
-export class Keys {
-  readonly #digests: readonly Buffer[];
+/** Whose a key is. */
+export interface KeyHolder {
+  /** Short, of the key's hash. */
+  readonly name: string;
+  /** Whether it may do more than look. */
+  readonly canControl: boolean;
+}
 
-  constructor(keys: readonly string[]) {
-    this.#digests = keys.map(digest);
+interface KnownKey extends KeyHolder {
+  readonly digest: Buffer;
+}
+
+/** How long a session lasts. */
+const SESSION_SECONDS = 30 * 24 * 3600;
+
+/** The keys that open a server, of which only hashes are kept, and the sessions that are opened with them. */
+export class Keys {
+  readonly #known: readonly KnownKey[];
+
+  /** @param viewKeys those that may only look */
+  constructor(keys: readonly string[], viewKeys: readonly string[] = []) {
+    const known = (key: string, canControl: boolean): KnownKey => {
+      const own = digest(key);
+      return { digest: own, name: own.toString("hex").slice(0, 12), canControl };
+    };
+    this.#known = [
+      ...keys.map((key) => known(key, true)),
+      ...viewKeys.map((key) => known(key, false)),
+    ];
   }
 
   /** Whether a key is needed at all. */
   get isNeeded(): boolean {
-    return this.#digests.length > 0;
+    return this.#known.length > 0;
   }
 
-  /** A short name of the caller whose key this is; undefined where it is none. All are compared, in constant time. */
-  ownerOf(key: string): string | undefined {
+  /** Whose key this is; undefined where it is none. All are compared, in constant time. */
+  holderOf(key: string): KeyHolder | undefined {
     const given = digest(key);
-    const found = this.#digests.filter((known) => timingSafeEqual(known, given));
-    return found[0]?.toString("hex").slice(0, 12);
+    return this.#known.filter((known) => timingSafeEqual(known.digest, given))[0];
+  }
+
+  /** What a browser shows in place of a key, which it need not keep then: it ends by itself, or with the key. */
+  openSession(key: string): { readonly session: string; readonly seconds: number } | undefined {
+    const given = digest(key);
+    const found = this.#known.filter((known) => timingSafeEqual(known.digest, given))[0];
+    if (found === undefined) return undefined;
+    const ends = Math.floor(Date.now() / 1000) + SESSION_SECONDS;
+    const open = `${ends}.${randomBytes(12).toString("base64url")}`;
+    return { session: `${open}.${signature(found, open)}`, seconds: SESSION_SECONDS };
+  }
+
+  /** Whose session this is; undefined where it is none, or over. */
+  sessionHolder(session: string): KeyHolder | undefined {
+    const end = session.lastIndexOf(".");
+    const [open, signed] = [session.slice(0, Math.max(0, end)), session.slice(end + 1)];
+    const given = digest(signed);
+    const found = this.#known.filter((known) =>
+      timingSafeEqual(digest(signature(known, open)), given),
+    )[0];
+    return Number.parseInt(open, 10) * 1000 > Date.now() ? found : undefined;
   }
 }
+
+const signature = ({ digest: key }: KnownKey, open: string): string =>
+  createHmac("sha256", key).update(`session ${open}`).digest("base64url");

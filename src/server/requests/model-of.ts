@@ -4,6 +4,10 @@ import { ApiError } from "../http/api-error.ts";
 /** Names that OpenAI's clients send where nobody chose one. */
 const OPENAI_NAMES = /^(dall-e-[\w-]+|gpt-image-[\w.-]+|chatgpt-image-latest)$/;
 
+/** Whether a request leaves the model to the server: it names none, or one of OpenAI's. */
+export const isAnyModel = (name: string | null | undefined): boolean =>
+  name == null || name === "" || OPENAI_NAMES.test(name);
+
 /** The model that a request means: the first where it names none, or one of OpenAI's. Throws for one that is not here. */
 export function modelOf(
   name: string | null | undefined,
@@ -12,7 +16,7 @@ export function modelOf(
 ): ModelFacts {
   const found = models.get(name == null || name === "" ? first : name);
   if (found !== undefined) return found;
-  const standIn = name != null && OPENAI_NAMES.test(name) ? models.get(first) : undefined;
+  const standIn = isAnyModel(name) ? models.get(first) : undefined;
   if (standIn !== undefined) return standIn;
   const shown = JSON.stringify(String(name).slice(0, 60));
   throw new ApiError(

@@ -27,11 +27,11 @@ export function addImageRoutes(app: App, server: ServerContext): void {
 }
 
 /** Throws while models are loaded, and once the server is to end. */
-function requireServing({ models, firstModel, isDraining }: ServerContext): void {
+function requireServing({ models, firstModel, loader, isDraining }: ServerContext): void {
   if (isDraining()) {
     throw new ApiError(503, "shutting_down", "The server is about to end", { retryAfter: 5 });
   }
-  if (models().has(firstModel)) return;
+  if (loader !== undefined || models().has(firstModel)) return;
   throw new ApiError(503, "model_loading", "The models are being loaded", { retryAfter: 2 });
 }
 

@@ -13,8 +13,9 @@ export function addModelRoutes(app: App, server: ServerContext): void {
     created,
     owned_by: "local",
   });
-  app.get("/v1/models", (c) => {
-    const names = [...server.models().keys()];
+  app.get("/v1/models", async (c) => {
+    const offered = (await server.loader?.names()) ?? [];
+    const names = [...new Set([...server.models().keys(), ...offered])];
     const own = names.filter((name) => name === server.firstModel);
     const others = names.filter((name) => name !== server.firstModel);
     const list: z.output<typeof modelsAnswer> = {
@@ -24,8 +25,9 @@ export function addModelRoutes(app: App, server: ServerContext): void {
     return c.json(list);
   });
   // Names may have a slash, as on the Hub.
-  app.get("/v1/models/:id{.+}", (c) => {
-    const { name } = modelOf(c.req.param("id"), server.models(), server.firstModel);
-    return c.json(answer(name));
+  app.get("/v1/models/:id{.+}", async (c) => {
+    const id = c.req.param("id");
+    if ((await server.loader?.names())?.includes(id)) return c.json(answer(id));
+    return c.json(answer(modelOf(id, server.models(), server.firstModel).name));
   });
 }

@@ -23,14 +23,16 @@ export interface Drawing {
 }
 
 /** What of a server requests are read against. */
-type Reading = Pick<ServerContext, "models" | "firstModel" | "maxPixels" | "isLenient">;
+type Reading = Pick<ServerContext, "models" | "firstModel" | "loader" | "maxPixels" | "isLenient">;
 
 /** Reads the body of POST /v1/images/generations. Throws an ApiError. */
 export async function readGeneration(request: Request, server: Reading): Promise<Drawing> {
   const given = isForm(request)
     ? formValues(generationRequest, (await readForm(request)).fields)
     : await readJson(request);
-  const { body, warnings } = checkBody(generationRequest, given, server.isLenient);
+  const checked = checkBody(generationRequest, given, server.isLenient);
+  const { warnings } = checked;
+  const body = await withModel(checked.body, server);
   const model = modelOf(body.model, server.models(), server.firstModel);
   const plain = plainRequest("image_generation", { body, warnings }, server);
   const { control_image: control } = body;
@@ -54,7 +56,8 @@ const strengthOf = (given: number | null | undefined, hasMask: boolean): number 
 /** Reads the body of POST /v1/images/edits, JSON or a form. Throws an ApiError. */
 export async function readEdit(request: Request, server: Reading): Promise<Drawing> {
   const { fields, images, masks } = await editParts(request, server.isLenient);
-  const { body, warnings } = fields;
+  const { warnings } = fields;
+  const body = await withModel(fields.body, server);
   const [bytes] = images;
   if (bytes === undefined || images.length !== 1)
     throw badValue("exactly one picture", "image", images.length === 0 ? undefined : images.length);
@@ -71,6 +74,12 @@ export async function readEdit(request: Request, server: Reading): Promise<Drawi
       strength: strengthOf(body.strength, mask !== undefined),
     }),
   };
+}
+
+/** The same with the name of a model that is known by now, where a catalog has it. */
+async function withModel<T extends SharedFields>(body: T, { loader, models }: Reading): Promise<T> {
+  const name = await loader?.prepare(body.model, models());
+  return name === undefined ? body : { ...body, model: name };
 }
 
 interface EditParts {

@@ -10,7 +10,7 @@ export function addStateRoutes(app: App, server: ServerContext): void {
     if (server.isDraining()) {
       throw new ApiError(503, "shutting_down", "The server is about to end", { retryAfter: 5 });
     }
-    if (!server.engines.some(({ isReady }) => isReady)) {
+    if (server.loader === undefined && !server.engines.some(({ isReady }) => isReady)) {
       throw new ApiError(503, "model_loading", "The models are being loaded", { retryAfter: 2 });
     }
     return c.json({ status: "ready", models: [...server.models().keys()] });

@@ -54,7 +54,20 @@ async function predictionOf(base: string): Promise<string> {
   return String(scheduler.toConfig().prediction_type ?? "epsilon");
 }
 
-async function factsOf({ autoencoder, transformer }: CheckedConfig): Promise<BaseFacts> {
+/** Side in pixels that a pipeline was made for. */
+export async function baseResolution(base: string): Promise<number> {
+  const part = { pretrained: base, revision: null };
+  const { resolution } = await factsOf({
+    autoencoder: { ...part, subfolder: "vae" },
+    transformer: { ...part, subfolder: "transformer" },
+  });
+  return resolution ?? 0;
+}
+
+async function factsOf({
+  autoencoder,
+  transformer,
+}: Pick<CheckedConfig, "autoencoder" | "transformer">): Promise<BaseFacts> {
   const vae =
     "pretrained" in autoencoder
       ? readAutoencoderKLConfig(...(await configOf(autoencoder)))

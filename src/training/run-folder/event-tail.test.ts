@@ -173,6 +173,18 @@ describe("EventTail", () => {
     expect(tail.stage("a").steps.length).toBe(2);
   });
 
+  it("looks at the end of a long file alone where that is enough, and goes on from there", async () => {
+    const [line = ""] = text(steps(1, 1)).split("\n");
+    writeFileSync(path, text([started, ...steps(100, 1)]));
+    const tail = new EventTail(path, 3 * line.length);
+    await tail.read();
+    expect([...tail.stage("a").steps.column("step")]).toEqual([99, 100]);
+    appendFileSync(path, text([stepEvent("a", 101)]));
+    await tail.read();
+    expect([...tail.stage("a").steps.column("step")]).toEqual([99, 100, 101]);
+    expect(tail.eventsOf("run-start")).toEqual([]);
+  });
+
   it("keeps no line that has no end", async () => {
     writeFileSync(path, Buffer.alloc(9 * 2 ** 20, "x"));
     const tail = new EventTail(path);

@@ -46,12 +46,16 @@ export class EventTail {
   #reading: Promise<void> = Promise.resolve();
   #onEvent: ((event: RunEvent) => void) | undefined;
 
-  /** @param path of `events.jsonl`, which need not be there yet */
-  constructor(path: string) {
-    this.#lines = new TailedLines(path, {
+  /**
+   * @param path of `events.jsonl`, which need not be there yet
+   * @param lastBytes of a longer file only so many at its end count, for a quick look
+   */
+  constructor(path: string, lastBytes?: number) {
+    const reader = {
       onBegin: () => this.#forget(),
-      onLine: (line) => this.#take(line),
-    });
+      onLine: (line: string | undefined) => this.#take(line),
+    };
+    this.#lines = new TailedLines(path, reader, lastBytes);
   }
 
   /**

@@ -24,6 +24,7 @@ export interface LineReader {
 export class TailedLines {
   readonly #path: string;
   readonly #reader: LineReader;
+  readonly #lastBytes: number;
   /** Where the first line begins that was not read. */
   #offset = 0;
   /** What stands before that. */
@@ -33,9 +34,11 @@ export class TailedLines {
   /** What the system said of the file when it was read last. */
   #stamp = "";
 
-  constructor(path: string, reader: LineReader) {
+  /** @param lastBytes of a file that has more, only so many are read of what is there at first */
+  constructor(path: string, reader: LineReader, lastBytes: number = Number.POSITIVE_INFINITY) {
     this.#path = path;
     this.#reader = reader;
+    this.#lastBytes = lastBytes;
   }
 
   /** Reads what has come since. Throws where the file is there and cannot be read. */
@@ -52,6 +55,10 @@ export class TailedLines {
       atMost: Number.POSITIVE_INFINITY,
     });
     try {
+      if (this.#offset === 0 && opened.size > this.#lastBytes) {
+        this.#offset = opened.size - this.#lastBytes;
+        this.#isSkipping = true; // the end of a line
+      }
       const before = this.#offset - this.#known.length;
       const same = await readFrom(opened, before, this.#known.length);
       if (!same.equals(this.#known)) this.#begin();

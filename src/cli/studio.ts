@@ -1,0 +1,128 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { networkInterfaces } from "node:os";
+import { extname, resolve } from "node:path";
+import { pino } from "pino";
+import { version } from "../config/package-info.ts";
+import { startServer } from "../server/start-server.ts";
+import { Studio } from "../studio/studio.ts";
+import { ownProgram } from "./own-program.ts";
+import { EndingSignals, isLoopback, keysOf, MOST_PIXELS, MOST_QUEUED } from "./serve.ts";
+import { keepWorking, printResult } from "./terminal/output.ts";
+import { say } from "./terminal/talk.ts";
+import { UsageError } from "./terminal/usage-error.ts";
+
+/** Options of `pixart studio`. */
+export interface StudioCommandOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly apiKey?: readonly string[];
+  readonly viewKey?: readonly string[];
+  readonly allowHost?: readonly string[];
+  readonly lan?: boolean;
+  readonly dataRoot?: readonly string[];
+  readonly readOnly?: boolean;
+  readonly open?: boolean;
+  readonly device: string;
+  readonly modelsMemory?: number;
+  readonly logLevel: string;
+}
+
+const EVERY_ADDRESS = "0.0.0.0";
+
+/** `pixart studio [WORK_DIRS…]`: shows the page until a signal ends it. */
+export async function studioCommand(
+  workDirs: readonly string[],
+  options: StudioCommandOptions,
+): Promise<void> {
+  const { lan = false, port, viewKey = [], readOnly = false } = options;
+  const given = keysOf(options);
+  const host = lan ? EVERY_ADDRESS : options.host;
+  if (!isLoopback(host) && !lan && given.length === 0) {
+    throw new UsageError(
+      `Expected --lan, or --api-key beside --host ${host}, which others can reach, but received neither`,
+    );
+  }
+  const key = given[0] ?? drawnKey();
+  const viewKeys = lan && viewKey.length === 0 ? [drawnKey()] : viewKey;
+  const dirs = workDirs.length === 0 ? ["work_dirs"] : workDirs;
+  const studio = new Studio({
+    workDirs: dirs,
+    dataRoots: options.dataRoot ?? [process.cwd()],
+    isReadOnly: readOnly,
+    program: ownProgram(),
+    offersModels: true,
+  });
+  keepWorking();
+  const log = pino(
+    { level: options.logLevel, base: null },
+    { write: (line) => void process.stderr.write(line) },
+  );
+  const { modelsMemory } = options;
+  const server = await startServer({
+    version,
+    host,
+    port,
+    keys: given.length === 0 ? [key] : given,
+    viewKeys,
+    allowHosts: options.allowHost ?? [],
+    allowOrigins: [],
+    publicUrl: undefined,
+    maxQueue: MOST_QUEUED,
+    maxPixels: MOST_PIXELS,
+    isLenient: false,
+    engineScript: new URL(`./engine-process${extname(import.meta.url)}`, import.meta.url),
+    engines: [
+      {
+        models: [],
+        adapters: [],
+        device: options.device,
+        dtype: undefined,
+        quantize: undefined,
+        taesd: undefined,
+        preview: "auto",
+        batch: 1,
+        memoryBytes: modelsMemory === undefined ? undefined : modelsMemory * 2 ** 30,
+        isLazy: true,
+      },
+    ],
+    log,
+    ...(studio.catalog !== undefined && { catalog: studio.catalog }),
+    extension: studio,
+  });
+  const signals = new EndingSignals(server.stop);
+  try {
+    say(`Showing the runs in ${dirs.map((dir) => resolve(dir)).join(", ")}. Open:`);
+    const { port: own } = new URL(server.url);
+    const here = lan ? `http://127.0.0.1:${own}` : server.url;
+    printResult(`${here}/#k=${key}`);
+    for (const address of lan ? lanAddresses() : [])
+      say(`On a phone, to look: http://${address}:${own}/#k=${viewKeys[0]}`);
+    if (options.open) openBrowser(`${here}/#k=${key}`);
+    await signals.ended;
+  } finally {
+    signals.ignore();
+  }
+}
+
+const drawnKey = (): string => randomBytes(18).toString("base64url");
+
+/** Under which others in the same network reach this machine. */
+const lanAddresses = (): string[] =>
+  Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .filter(({ family, internal }) => family === "IPv4" && !internal)
+    .map(({ address }) => address);
+
+const OPENERS: Partial<Readonly<Record<NodeJS.Platform, readonly [string, ...string[]]>>> = {
+  darwin: ["open"],
+  win32: ["cmd", "/c", "start", ""],
+};
+
+/** Opens the system's browser; nothing where there is none, since the address is printed. */
+function openBrowser(address: string): void {
+  const [file, ...args] = OPENERS[process.platform] ?? ["xdg-open"];
+  spawn(file, [...args, address], { stdio: "ignore", detached: true })
+    .on("error", () => {})
+    .unref();
+}

@@ -1,0 +1,11 @@
+import type { ResolvedConfig } from "../options/pixart-config.ts";
+import { type ConfigDifference, differencesOf } from "./config-differences.ts";
+
+/** Where two configs differ, by path; where the runs are kept does not count. Stages are told apart by name. */
+export function configDifferences(a: ResolvedConfig, b: ResolvedConfig): ConfigDifference[] {
+  const byName = ({ workDir: _, stages, ...config }: ResolvedConfig): object => ({
+    ...config,
+    stages: Object.fromEntries(stages.map(({ name, ...stage }) => [name, stage])),
+  });
+  return differencesOf(byName(a), byName(b));
+}

@@ -1,0 +1,119 @@
+import type { PixArtConfig } from "../options/pixart-config.ts";
+import type { TextToImageStageConfig } from "../options/stage-config.ts";
+
+/** What somebody wants of a folder of pictures. */
+export const GOALS = ["style", "subject", "full"] as const;
+export type Goal = (typeof GOALS)[number];
+
+/** A goal for people. */
+export interface GoalText {
+  readonly goal: Goal;
+  readonly title: string;
+  readonly text: string;
+}
+
+export const GOAL_TEXTS: readonly GoalText[] = [
+  {
+    goal: "style",
+    title: "A style",
+    text: "The base draws whatever it knows as these pictures are drawn. 20 pictures or more, with captions where they differ in what they show; a small adapter (LoRA) is trained.",
+  },
+  {
+    goal: "subject",
+    title: "One thing or person",
+    text: "The base learns a word for what is on these pictures, and draws it elsewhere. 4 to 30 pictures, without captions (DreamBooth); a small adapter (LoRA) is trained.",
+  },
+  {
+    goal: "full",
+    title: "A whole subject area",
+    text: "All weights learn from these pictures and their captions: for hundreds of pictures and more. Takes the most memory, disk and time.",
+  },
+];
+
+/** What a goal is made a config of. */
+export interface GoalRequest {
+  readonly goal: Goal;
+  /** A pipeline, as a folder or by its name on the Hub. */
+  readonly base: string;
+  readonly folder: string;
+  /** Side in pixels that the base was made for. */
+  readonly resolution: number;
+  readonly steps: number;
+  /** What stands for the style or the thing. */
+  readonly word: string;
+  /** Pictures in the folder, and whether they have captions. */
+  readonly pictures: number;
+  readonly hasCaptions: boolean;
+  /** Some of the captions. */
+  readonly captions: readonly string[];
+}
+
+/** Models of a larger side have hundreds of millions of weights: bfloat16, and activations made twice. */
+const SMALL_SIDE = 256;
+/** Below so many, each counts more in training than as a measure. */
+const FEWEST_TO_HOLD_OUT = 40;
+const HELD_OUT_SHARE = 0.05;
+const MOST_PROMPTS = 4;
+
+/** The config of a fine-tuning that somebody can go on from: what nobody chose is left to the defaults. */
+export function goalConfig(request: GoalRequest): PixArtConfig {
+  const { goal, base, folder, pictures } = request;
+  const instancePrompt = promptOfAll(request);
+  return {
+    base,
+    dataset: {
+      folder,
+      ...(instancePrompt !== undefined && { instancePrompt }),
+      captionDropout: goal === "subject" ? 0 : 0.1,
+      denseCaptionProbability: 0,
+      ...(goal !== "subject" && pictures >= FEWEST_TO_HOLD_OUT && { heldoutShare: HELD_OUT_SHARE }),
+    },
+    stages: [stageOf(request)],
+    sampling: { prompts: promptsOf(request, instancePrompt), steps: 20 },
+  };
+}
+
+/** One caption for all pictures; undefined where each has its own. */
+function promptOfAll({ goal, word, hasCaptions }: GoalRequest): string | undefined {
+  if (goal === "subject") return `a photo of ${word}`;
+  return hasCaptions ? undefined : `a picture in ${word} style`;
+}
+
+function stageOf({ goal, resolution, steps, pictures }: GoalRequest): TextToImageStageConfig {
+  const isSmall = resolution < SMALL_SIDE;
+  const batchSize = Math.max(1, Math.min(isSmall ? 16 : 1, pictures));
+  const every = Math.max(1, Math.ceil(steps / 5));
+  return {
+    kind: "text-to-image",
+    name: goal,
+    resolution,
+    batchSize,
+    steps,
+    optimizer: {
+      lr: goal === "full" ? (isSmall ? 2e-4 : 1e-5) : isSmall ? 1e-3 : 1e-4,
+      weightDecay: 1e-2,
+    },
+    schedule: { type: "cosine", warmupSteps: Math.min(20, Math.floor(steps / 10)) },
+    ...(goal !== "full" && { adapter: { type: "lora", r: 16, alpha: 16 } }),
+    gradientCheckpointing: !isSmall,
+    precision: isSmall ? "float32" : "bfloat16",
+    // An average of few steps would keep next to nothing of them.
+    ema: goal === "full" && steps >= 500 ? { decay: 0.99 } : null,
+    transform: { crop: "random", horizontalFlip: goal === "subject" ? 0 : 0.5 },
+    checkpointEvery: every,
+    sampleEvery: every,
+    validateEvery: every,
+    keepCheckpoints: 2,
+  };
+}
+
+function promptsOf(
+  { goal, word, captions }: GoalRequest,
+  instancePrompt: string | undefined,
+): readonly string[] {
+  if (goal === "subject")
+    return [`a photo of ${word}`, `${word} in the snow`, `a drawing of ${word}`];
+  if (instancePrompt !== undefined)
+    return ["a red apple", "a house", "a cat"].map((thing) => `${thing}, in ${word} style`);
+  return [...new Set(captions)].slice(0, MOST_PROMPTS);
+}

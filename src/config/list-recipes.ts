@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { loadConfig } from "./load-config.ts";
+import type { CheckedConfig } from "./options/pixart-config.ts";
+
+/** A recipe of the package. */
+export interface ListedRecipe {
+  readonly name: string;
+  /** What it is for: the first sentence of its file's comment. */
+  readonly about: string;
+  readonly config: CheckedConfig;
+}
+
+const FOLDER = fileURLToPath(new URL("../../configs/", import.meta.url));
+
+/** The recipes that come with the package, by name. */
+export async function listRecipes(): Promise<ListedRecipe[]> {
+  const recipes: ListedRecipe[] = [];
+  for (const { name, about } of recipeTexts())
+    recipes.push({ name, about, config: await loadConfig(`${FOLDER}${name}.ts`) });
+  return recipes;
+}
+
+/** Their names and what they are for, without reading what they say. */
+export const recipeTexts = (): Omit<ListedRecipe, "config">[] =>
+  // The folder in it holds what several recipes share.
+  readdirSync(FOLDER)
+    .filter((name) => name.endsWith(".ts"))
+    .sort()
+    .map((file) => ({
+      name: basename(file, ".ts"),
+      about: purposeIn(readFileSync(`${FOLDER}${file}`, "utf8")),
+    }));
+
+/** The first sentence of the comment above a recipe. */
+function purposeIn(source: string): string {
+  const [, comment = ""] = /\/\*\*((?:(?!\*\/).)*)\*\/\s*export default/s.exec(source) ?? [];
+  const text = comment.replace(/\s*\n\s*\*\s?/g, " ").trim();
+  return /^.*?\.(?=\s|$)/s.exec(text)?.[0] ?? text;
+}

@@ -1,0 +1,55 @@
+import { ApiError } from "../http/api-error.ts";
+import { isAnyModel } from "../requests/model-of.ts";
+import type { ModelFacts, NamedPlace } from "./engine-messages.ts";
+import type { EngineProcess } from "./engine-process.ts";
+
+/** What can be drawn with beside what is loaded from the start. */
+export interface ModelCatalog {
+  names(): Promise<readonly string[]>;
+  /** Where a model is, by its name; by none, of what is drawn with where nobody chose. Undefined where there is no such model. */
+  find(name: string | undefined): Promise<NamedPlace | undefined>;
+}
+
+/** Loads models of a catalog when they are asked for. */
+export class ModelLoader {
+  readonly #catalog: ModelCatalog;
+  readonly #engines: readonly EngineProcess[];
+
+  constructor(catalog: ModelCatalog, engines: readonly EngineProcess[]) {
+    this.#catalog = catalog;
+    this.#engines = engines;
+  }
+
+  names(): Promise<readonly string[]> {
+    return this.#catalog.names();
+  }
+
+  /**
+   * Sees to it that a model is known to those who draw; nothing where no catalog has it. Throws an ApiError where it can't be loaded.
+   * @param known models that were loaded before
+   * @returns the name that the catalog gives it
+   */
+  async prepare(
+    name: string | null | undefined,
+    known: ReadonlyMap<string, ModelFacts>,
+  ): Promise<string | undefined> {
+    const model = await this.#catalog.find(isAnyModel(name) ? undefined : (name ?? undefined));
+    if (model === undefined || known.has(model.name)) return model?.name;
+    try {
+      await Promise.all(this.#engines.map((engine) => engine.load(model)));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ApiError(
+        500,
+        "model_unloadable",
+        `The model ${model.name} could not be loaded: ${withoutPlace(reason, model.place)}`,
+        { param: "model", shouldRetry: false },
+      );
+    }
+    return model.name;
+  }
+}
+
+/** Answers tell nothing of where things lie. */
+const withoutPlace = (message: string, place: string): string =>
+  message.replaceAll(place, "it").replace(/(^|[\s"'(])\/[^\s"'():,]+/g, "$1…");

@@ -1,0 +1,36 @@
+import { setPriority } from "node:os";
+import { checkDataset } from "../../data/check-dataset.ts";
+import { readDataset } from "../../data/read-dataset.ts";
+import { T5Tokenizer } from "../../text/index.ts";
+import type { CheckMessage, CheckOrder } from "./check-messages.ts";
+import { dataReport } from "./data-report.ts";
+
+// What the studio forks to look at a data set: decoding and comparing thousands of pictures would hold up the server.
+
+const NICENESS = 10;
+/** PixArt-α's. */
+const MOST_TOKENS = 120;
+
+const tell = (message: CheckMessage): void => void process.send?.(message);
+
+async function check({ folder, size, tokenizer, job }: CheckOrder): Promise<void> {
+  const dataset = await readDataset(folder, { acceptUncaptioned: true });
+  const checked = await checkDataset(dataset, {
+    size,
+    batch: 1,
+    maxLength: MOST_TOKENS,
+    tokenizer: tokenizer === undefined ? undefined : await T5Tokenizer.fromPretrained(tokenizer),
+    onProgress: (done, total) => tell({ type: "progress", done, total }),
+  });
+  tell({ type: "done", report: dataReport(job, dataset, checked) });
+}
+
+setPriority(NICENESS);
+process.on("disconnect", () => process.exit());
+process.once("message", (order: CheckOrder) => {
+  check(order)
+    .catch((error: unknown) =>
+      tell({ type: "failed", message: error instanceof Error ? error.message : String(error) }),
+    )
+    .finally(() => process.disconnect());
+});

@@ -1,0 +1,79 @@
+import { fork } from "node:child_process";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { DatasetEntry } from "../../data/dataset.ts";
+import { readDataset } from "../../data/read-dataset.ts";
+import { ApiError } from "../../server/http/api-error.ts";
+import { pictureKey } from "../runs/addresses.ts";
+import type { CheckMessage } from "./check-messages.ts";
+import type { StudioJob, StudioJobs } from "./studio-jobs.ts";
+
+const SCRIPT = new URL(`./check-process${extname(import.meta.url)}`, import.meta.url);
+/** Looks at data sets, and published folders, at once. */
+const MOST_RUNNING = 3;
+
+/** Looks at data sets in processes of their own. */
+export class DataChecks {
+  readonly #jobs: StudioJobs;
+  /** Pictures by job, once any was asked for. */
+  readonly #entries = new Map<StudioJob, Promise<ReadonlyMap<string, DatasetEntry>>>();
+
+  constructor(jobs: StudioJobs) {
+    this.#jobs = jobs;
+  }
+
+  /** Begins to look at a folder. Throws an ApiError where others are being looked at. */
+  begin(folder: string, size: number, tokenizer: string | undefined): StudioJob {
+    if (this.#jobs.running >= MOST_RUNNING)
+      throw new ApiError(429, "too_many_jobs", "Too many jobs run at once", { retryAfter: 5 });
+    return this.#jobs.begin((job) => look(job, { folder, size, tokenizer }), folder);
+  }
+
+  /** The bytes of a picture of a data set that is looked at; undefined where it can't be had. */
+  async read(job: StudioJob, key: string): Promise<Uint8Array | undefined> {
+    const { folder } = job;
+    if (folder === undefined) return undefined;
+    const known = this.#entries.get(job) ?? entriesIn(folder);
+    this.#entries.set(job, known);
+    for (const old of this.#entries.keys())
+      if (this.#jobs.find(old.id) === undefined) this.#entries.delete(old);
+    try {
+      return await (await known).get(key)?.read();
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+async function entriesIn(folder: string): Promise<ReadonlyMap<string, DatasetEntry>> {
+  const { entries } = await readDataset(folder, { acceptUncaptioned: true });
+  return new Map(entries.map((entry) => [pictureKey(entry.file), entry]));
+}
+
+function look(
+  job: StudioJob,
+  order: {
+    readonly folder: string;
+    readonly size: number;
+    readonly tokenizer: string | undefined;
+  },
+): Promise<void> {
+  const path = fileURLToPath(SCRIPT);
+  // From the sources it takes what this process may have been given by a test runner.
+  const execArgv = path.endsWith(".ts") ? ["--import", import.meta.resolve("tsx")] : [];
+  const child = fork(path, [], { execArgv, stdio: ["ignore", "ignore", "ignore", "ipc"] });
+  child.send({ ...order, job: job.id });
+  return new Promise((resolve, reject) => {
+    child.on("message", (message: CheckMessage) => {
+      if (message.type === "progress") job.note({ done: message.done, total: message.total });
+      else if (message.type === "done") job.note({ state: "done", report: message.report });
+      else reject(new Error(message.message));
+    });
+    child.once("error", reject);
+    child.once("exit", (code, signal) => {
+      if (job.state.state === "running")
+        reject(new Error(`The process that looked at the pictures has ended (${signal ?? code})`));
+      resolve();
+    });
+  });
+}

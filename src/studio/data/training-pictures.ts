@@ -1,0 +1,112 @@
+import { statSync } from "node:fs";
+import { isAbsolute, resolve } from "node:path";
+import type { ResolvedConfig } from "../../config/index.ts";
+import type { DatasetEntry } from "../../data/dataset.ts";
+import { readDataset } from "../../data/read-dataset.ts";
+import { readPictureLosses } from "../../training/run-folder/picture-losses-file.ts";
+import type { WorstPicture } from "../api-types.ts";
+import { pictureKey, trainingPictureAddress } from "../runs/addresses.ts";
+import type { LiveRun } from "../runs/live-run.ts";
+import { readmeCommand } from "../runs/run-details.ts";
+import type { DataRoots } from "./data-roots.ts";
+
+/** Data sets whose lists are kept. */
+const MOST_KEPT = 4;
+
+/** The answer of `GET /api/runs/{id}/worst`. */
+export interface WorstPictures {
+  readonly pictures: readonly WorstPicture[];
+  /** Why there are none, or why they can't be shown. */
+  readonly reason: string | null;
+}
+
+/** Pictures by their key. */
+type Entries = ReadonlyMap<string, DatasetEntry>;
+
+/** The pictures that runs learn from, where their data sets are still there and this server may look at them. */
+export class TrainingPictures {
+  readonly #roots: DataRoots;
+  readonly #sets = new Map<string, Promise<Entries>>();
+
+  constructor(roots: DataRoots) {
+    this.#roots = roots;
+  }
+
+  /** Those of a stage that are learnt worst, or of the last stage that has any. */
+  async worst(run: LiveRun, stage: string | undefined, count: number): Promise<WorstPictures> {
+    const { place, config } = run;
+    const names = config.stages.map(({ name }) => name).reverse();
+    const losses = names
+      .filter((name) => stage === undefined || name === stage)
+      .map((name) => readPictureLosses(place.path, name))
+      .find((each) => each !== undefined);
+    if (losses === undefined)
+      return {
+        pictures: [],
+        reason: "Losses of pictures are written with each checkpoint: there is none yet",
+      };
+    const worst = losses.pictures.toSorted((a, b) => b.score - a.score).slice(0, count);
+    const entries = await this.#entriesOf(run);
+    const known = typeof entries === "string" ? undefined : entries;
+    return {
+      reason: typeof entries === "string" ? entries : null,
+      pictures: worst.map(({ picture, loss, seen }) => {
+        const entry = known?.get(pictureKey(picture));
+        const url = entry === undefined ? null : trainingPictureAddress(place.id, picture);
+        return { name: picture, caption: entry?.text ?? "", loss, seen, url };
+      }),
+    };
+  }
+
+  /** The bytes of a picture by its key; undefined where it can't be had. */
+  async read(run: LiveRun, key: string): Promise<Uint8Array | undefined> {
+    const entries = await this.#entriesOf(run);
+    if (typeof entries === "string") return undefined;
+    return entries
+      .get(key)
+      ?.read()
+      .catch(() => undefined);
+  }
+
+  /** A run's pictures, or why they can't be shown. */
+  async #entriesOf(run: LiveRun): Promise<Entries | string> {
+    const { dataset } = run.config;
+    const folder = await this.#folderOf(run, dataset.folder);
+    if (folder === undefined)
+      return "The data set is not there any more, or outside of what this server may look at (--data-root)";
+    const key = JSON.stringify([folder, dataset.layout, dataset.imageColumn, dataset.textColumn]);
+    const known = this.#sets.get(key) ?? entriesIn(folder, dataset);
+    this.#sets.delete(key);
+    this.#sets.set(key, known);
+    for (const old of [...this.#sets.keys()].slice(0, -MOST_KEPT)) this.#sets.delete(old);
+    try {
+      return await known;
+    } catch {
+      this.#sets.delete(key);
+      return "The data set can't be read any more";
+    }
+  }
+
+  /** Relative folders are meant from where the run was begun. */
+  async #folderOf(run: LiveRun, folder: string): Promise<string | undefined> {
+    const { tail } = await run.history();
+    const begun =
+      tail.eventsOf("run-start")[0]?.facts?.cwd ?? readmeCommand(run.place.path)?.folder;
+    const path = isAbsolute(folder) ? folder : resolve(begun ?? process.cwd(), folder);
+    const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+    if (!isFile) return this.#roots.find(path);
+    const parent = await this.#roots.find(resolve(path, ".."));
+    return parent === undefined ? undefined : path;
+  }
+}
+
+async function entriesIn(folder: string, dataset: ResolvedConfig["dataset"]): Promise<Entries> {
+  const { layout, imageColumn, textColumn, instancePrompt } = dataset;
+  const { entries } = await readDataset(folder, {
+    layout: layout ?? undefined,
+    imageColumn: imageColumn ?? undefined,
+    textColumn: textColumn ?? undefined,
+    instancePrompt: instancePrompt ?? undefined,
+  });
+  return new Map(entries.map((entry) => [pictureKey(entry.file), entry]));
+}

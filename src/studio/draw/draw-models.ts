@@ -1,0 +1,109 @@
+import { basename } from "node:path";
+import { shippedModel, shippedModels } from "../../hub/index.ts";
+import type { ModelFacts, NamedPlace } from "../../server/engine/engine-messages.ts";
+import type { ModelCatalog } from "../../server/engine/model-catalog.ts";
+import { keptCheckpoints } from "../../training/run-folder/run-checkpoints.ts";
+import type { DrawModel } from "../api-types.ts";
+import type { Runs } from "../runs/runs.ts";
+import { sideOf } from "../start/bases.ts";
+
+/** As the server draws where a request says nothing. */
+const STEPS = 20;
+const GUIDANCE = 4.5;
+
+/** A model that can be drawn with, and where it is. */
+interface OfferedModel extends NamedPlace {
+  readonly label: string;
+  readonly run: string | null;
+  readonly step: number | null;
+  readonly resolution: number | null;
+}
+
+/** The models that come with the package, and the checkpoints of runs that draw from prompts. */
+export class DrawModels implements ModelCatalog {
+  readonly #runs: Runs;
+
+  constructor(runs: Runs) {
+    this.#runs = runs;
+  }
+
+  async names(): Promise<readonly string[]> {
+    return (await this.#offered()).map(({ name }) => name);
+  }
+
+  /** The run's name means its newest checkpoint; none the newest checkpoint of all, or what comes with the package. */
+  async find(name: string | undefined): Promise<NamedPlace | undefined> {
+    const offered = await this.#offered();
+    if (name === undefined) return offered[0];
+    return (
+      offered.find((model) => model.name === name) ??
+      offered.find(({ label }) => label.split(" ")[0] === name)
+    );
+  }
+
+  /** All of them, as the page shows them. */
+  async list(known: ReadonlyMap<string, ModelFacts>): Promise<DrawModel[]> {
+    return (await this.#offered()).map(({ name, label, run, step, resolution }) => ({
+      id: name,
+      label,
+      run,
+      step,
+      resolution,
+      ...drawnAs(known.get(name)),
+    }));
+  }
+
+  async #offered(): Promise<OfferedModel[]> {
+    const lines = await this.#runs.lines();
+    const ofRuns: OfferedModel[] = [];
+    for (const { id, state } of lines) {
+      if (state === "unreadable") continue;
+      const run = await this.#runs.find(id);
+      ofRuns.push(...(await checkpointsOf(run)));
+    }
+    const shipped = shippedModels().map((name) => ({
+      name,
+      place: shippedModel(name) ?? name,
+      label: name,
+      run: null,
+      step: null,
+      resolution: sideOf(shippedModel(name) ?? ""),
+    }));
+    return [...ofRuns, ...shipped];
+  }
+}
+
+async function checkpointsOf(run: Awaited<ReturnType<Runs["find"]>>): Promise<OfferedModel[]> {
+  const { id, name, path } = run.place;
+  const { config } = run;
+  const stages = config.stages.filter(({ kind }) => kind === "text-to-image");
+  const kept = await keptCheckpoints(path, { stages });
+  return kept.reverse().map(({ stage, step, path: place, isBest }) => ({
+    name: `${id}/${stage}/${step}`,
+    place,
+    label: `${name} ${stages.length > 1 ? `${stage} ` : ""}@${step.toLocaleString("en-US")}${isBest ? " ★" : ""}`,
+    run: id,
+    step,
+    resolution: stages.find((each) => each.name === stage)?.resolution ?? null,
+  }));
+}
+
+/** What is known of a model once it was loaded. */
+const drawnAs = (
+  facts: ModelFacts | undefined,
+): Pick<DrawModel, "steps" | "guidanceScale" | "schedulers" | "adapters"> => ({
+  steps: STEPS,
+  guidanceScale: GUIDANCE,
+  schedulers: facts?.samplers ?? [],
+  adapters: facts?.adapters ?? [],
+});
+
+/** A served model as the page shows it. */
+export const servedModel = (facts: ModelFacts): DrawModel => ({
+  id: facts.name,
+  label: basename(facts.name),
+  run: null,
+  step: null,
+  resolution: facts.nativeSide,
+  ...drawnAs(facts),
+});

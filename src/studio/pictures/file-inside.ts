@@ -1,0 +1,16 @@
+import { realpath } from "node:fs/promises";
+import { join, normalize, sep } from "node:path";
+import { LARGEST_FILE, readWhole } from "../../files/reading/whole-file.ts";
+
+/**
+ * The bytes of a picture's file in a folder. Undefined where there is none, and where its name leads out of the folder or over a link:
+ * names come from files that others may have written.
+ * @param folder without links
+ */
+export async function readInside(folder: string, name: string): Promise<Buffer | undefined> {
+  const path = join(folder, normalize(name));
+  if (name.includes("\0") || !path.startsWith(folder + sep)) return undefined;
+  if ((await realpath(path).catch(() => undefined)) !== path) return undefined;
+  const options = { expected: "a picture", atMost: LARGEST_FILE.picture };
+  return readWhole(path, options).catch(() => undefined);
+}

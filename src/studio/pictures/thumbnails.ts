@@ -1,0 +1,101 @@
+import { createHash } from "node:crypto";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { makeFolder } from "../../files/make-folder.ts";
+import { removeFile } from "../../files/remove.ts";
+import { replaceFile } from "../../files/replace-file.ts";
+import { thumbnail } from "../../images/index.ts";
+
+/** Sides in pixels that thumbnails have: what is asked for is one of them, or the next larger. */
+const SIDES = [96, 192, 256, 384, 512, 768, 1024, 1536] as const;
+const LARGEST = 1536;
+const MOST_BYTES = 256 * 2 ** 20;
+/** Of what may be kept, when some must go. */
+const KEPT_SHARE = 0.9;
+/** Each takes a decoded picture's memory for a moment. */
+const AT_ONCE = 2;
+
+/** The side that is made for one that was asked for; undefined where the text is no number. */
+export function sideOf(asked: string | undefined): number | undefined {
+  const wanted = Number(asked);
+  if (asked === undefined || !Number.isFinite(wanted) || wanted <= 0) return undefined;
+  return SIDES.find((side) => side >= wanted) ?? LARGEST;
+}
+
+/** Small pictures, kept in a folder for the next time; the oldest go when they become too many. */
+export class Thumbnails {
+  readonly #folder: string;
+  readonly #mostBytes: number;
+  /** Bytes by name, the oldest first; undefined until the folder was looked at. */
+  #kept: Promise<Map<string, number>> | undefined;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(folder: string, mostBytes: number = MOST_BYTES) {
+    this.#folder = folder;
+    this.#mostBytes = mostBytes;
+  }
+
+  /** A picture as WebP, at most so wide and high; undefined for what is no picture. */
+  async get(bytes: Uint8Array, side: number): Promise<Uint8Array | undefined> {
+    const stamp = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
+    const name = `${stamp}-${side}.webp`;
+    const kept = await this.#names();
+    if (kept.has(name)) {
+      const known = await readFile(join(this.#folder, name)).catch(() => undefined);
+      if (known !== undefined) return known;
+    }
+    const made = await this.#byTurns(() => thumbnail(bytes, side));
+    if (made !== undefined) await this.#keep(name, made, kept);
+    return made;
+  }
+
+  /** A cache that can't be written is none; the picture is made again the next time. */
+  async #keep(name: string, bytes: Uint8Array, kept: Map<string, number>): Promise<void> {
+    try {
+      await makeFolder(this.#folder);
+      await replaceFile(join(this.#folder, name), [bytes]);
+      kept.set(name, bytes.byteLength);
+      let sum = [...kept.values()].reduce((total, size) => total + size, 0);
+      if (sum <= this.#mostBytes) return;
+      for (const [old, size] of [...kept]) {
+        if (sum <= KEPT_SHARE * this.#mostBytes) break;
+        await removeFile(join(this.#folder, old));
+        kept.delete(old);
+        sum -= size;
+      }
+    } catch {}
+  }
+
+  #names(): Promise<Map<string, number>> {
+    this.#kept ??= namesByAge(this.#folder);
+    return this.#kept;
+  }
+
+  async #byTurns<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running >= AT_ONCE)
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    this.#running += 1;
+    try {
+      return await work();
+    } finally {
+      this.#running -= 1;
+      this.#waiting.shift()?.();
+    }
+  }
+}
+
+async function namesByAge(folder: string): Promise<Map<string, number>> {
+  const names = await readdir(folder).catch(() => []);
+  const files = await Promise.all(
+    names
+      .filter((name) => /^[0-9a-f]{32}-\d+\.webp$/.test(name))
+      .map(async (name) => {
+        const found = await stat(join(folder, name)).catch(() => undefined);
+        return { name, size: found?.size ?? 0, time: found?.mtimeMs ?? 0 };
+      }),
+  );
+  return new Map(files.sort((a, b) => a.time - b.time).map(({ name, size }) => [name, size]));
+}

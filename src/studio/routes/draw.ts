@@ -1,0 +1,14 @@
+import type { App } from "../../server/app-types.ts";
+import { servedModel } from "../draw/draw-models.ts";
+import type { StudioContext } from "../studio-context.ts";
+
+/** Adds the list of what can be drawn with. */
+export function addModelListRoutes(app: App, { models, server }: StudioContext): void {
+  app.get("/api/models", async (c) => {
+    const known = server.models();
+    const offered = (await models?.list(known)) ?? [];
+    const ids = new Set(offered.map(({ id }) => id));
+    const served = [...known.values()].filter(({ name }) => !ids.has(name)).map(servedModel);
+    return c.json({ models: [...served, ...offered] });
+  });
+}

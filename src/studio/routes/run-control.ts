@@ -1,0 +1,53 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { App } from "../../server/app-types.ts";
+import { ApiError } from "../../server/http/api-error.ts";
+import { CONFIG_FILE, RECIPE_FILE } from "../../training/run-folder/run-files.ts";
+import { controlRun } from "../runs/control-run.ts";
+import { readmeCommand } from "../runs/run-details.ts";
+import { runCommand } from "../start/own-command.ts";
+import { controlRequest, publishRequest } from "../start/start-request.ts";
+import type { StudioContext } from "../studio-context.ts";
+import { bodyOf, requireChange } from "./requests.ts";
+
+/** Adds what changes a run. */
+export function addRunControlRoutes(app: App, studio: StudioContext): void {
+  const { runs, started, jobs, options } = studio;
+
+  app.post("/api/runs/:id/control", async (c) => {
+    requireChange(c, studio);
+    const { do: what } = await bodyOf(c, controlRequest);
+    await controlRun(await runs.find(c.req.param("id")), what);
+    return c.json({}, 202);
+  });
+
+  app.post("/api/runs/:id/resume", async (c) => {
+    requireChange(c, studio);
+    const run = await runs.find(c.req.param("id"));
+    const { path, id } = run.place;
+    if (run.process !== undefined || started.isAtWork(id))
+      throw new ApiError(409, "run_at_work", "A process writes this run already");
+    // The run brings its own config; what it was begun with is only compared with it.
+    const recipe = [RECIPE_FILE, CONFIG_FILE].find((name) => existsSync(join(path, name)));
+    const args = ["train", join(path, recipe ?? CONFIG_FILE), "--work-dir", path, "--resume"];
+    const folder = readmeCommand(path)?.folder;
+    const cwd = folder !== undefined && existsSync(folder) ? folder : process.cwd();
+    await started.start(run.place, args, cwd);
+    return c.json({ id }, 202);
+  });
+
+  app.post("/api/runs/:id/publish", async (c) => {
+    requireChange(c, studio);
+    const { name } = await bodyOf(c, publishRequest);
+    const { path } = (await runs.find(c.req.param("id"))).place;
+    const out = join(path, "published", name);
+    const job = jobs.begin(async (own) => {
+      const end = await runCommand(options.program, ["publish", path, out], (message) =>
+        own.note({ message }),
+      );
+      if (end.code !== 0) throw new Error(end.lines.slice(-3).join("\n"));
+      own.note({ state: "done", message: out });
+    });
+    return c.json({ job: job.id }, 202);
+  });
+}

@@ -1,0 +1,31 @@
+import type { App, AppContext } from "../../server/app-types.ts";
+import { ApiError } from "../../server/http/api-error.ts";
+import { SESSION_PATH, sessionCookie } from "../../server/http/caller.ts";
+import type { ServerContext } from "../../server/server-context.ts";
+import type { SessionState } from "../api-types.ts";
+import { sessionRequest } from "../start/start-request.ts";
+import { bodyOf } from "./requests.ts";
+
+/** Adds how a browser shows a key once: EventSource and pictures of a page can send none. */
+export function addSessionRoutes(app: App, { keys }: ServerContext): void {
+  const setCookie = (c: AppContext, value: string, seconds: number): void =>
+    c.header(
+      "set-cookie",
+      `${sessionCookie(c)}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict`,
+    );
+  app.get(SESSION_PATH, (c) => c.json<SessionState>({ canControl: c.get("canControl") }));
+  app.post(SESSION_PATH, async (c) => {
+    const { key } = await bodyOf(c, sessionRequest);
+    if (!keys.isNeeded) return c.json<SessionState>({ canControl: true });
+    const opened = keys.openSession(key);
+    const holder = keys.holderOf(key);
+    if (opened === undefined || holder === undefined)
+      throw new ApiError(401, "invalid_api_key", "Expected one of this server's keys for key");
+    setCookie(c, opened.session, opened.seconds);
+    return c.json<SessionState>({ canControl: holder.canControl });
+  });
+  app.delete(SESSION_PATH, (c) => {
+    setCookie(c, "", 0);
+    return c.body(null, 204);
+  });
+}

@@ -1,0 +1,41 @@
+import { ApiError } from "../../server/http/api-error.ts";
+import { requestControl } from "../../training/run-folder/control.ts";
+import type { ControlRequest } from "../api-types.ts";
+import type { LiveRun } from "./live-run.ts";
+
+/**
+ * Asks the process that writes a run to do something. Throws an ApiError where none does, or one of another machine: who that is can't
+ * be seen from here.
+ */
+export async function controlRun(run: LiveRun, what: ControlRequest["do"]): Promise<void> {
+  const { process: found } = run;
+  if (found === undefined)
+    throw new ApiError(
+      409,
+      "run_not_at_work",
+      "No process writes this run, so that none can be asked",
+    );
+  const { pid, isHere } = found;
+  if (!isHere || pid === null) {
+    throw new ApiError(
+      409,
+      "run_elsewhere",
+      `A process on ${found.host} writes this run: stop it there`,
+    );
+  }
+  if (what === "stop" && process.platform !== "win32") {
+    // Whose start was just compared with the lock's: no other process has this number.
+    process.kill(pid, "SIGTERM");
+    return;
+  }
+  const { tail } = await run.history();
+  const begun = tail.events.findLast(({ type }) => type === "run-start" || type === "resume");
+  if (begun === undefined || !("facts" in begun)) {
+    throw new ApiError(
+      409,
+      "older_release",
+      "This run's process is of an older release, which can only be stopped",
+    );
+  }
+  requestControl(run.place.path, what);
+}

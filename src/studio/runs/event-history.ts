@@ -1,0 +1,56 @@
+import { EventTail } from "../../training/run-folder/event-tail.ts";
+import type { RunEvent } from "../../training/run-folder/events.ts";
+
+/** Parts of a step that take time. */
+const PARTS = ["data", "forward", "backward", "optimizer"] as const;
+
+/** A pause in the events is no work: a run that was broken off goes on days later. */
+const LONGEST_ACTIVITY_S = 6 * 3600;
+
+/** A run's events as they grow, and where its time went. */
+export class EventHistory {
+  readonly tail: EventTail;
+  #time = new Map<string, number>();
+  #activity: { readonly what: string; readonly since: number } | undefined;
+
+  /** @param path of `events.jsonl` */
+  constructor(path: string) {
+    this.tail = new EventTail(path);
+  }
+
+  get time(): ReadonlyMap<string, number> {
+    return this.#time;
+  }
+
+  /** Reads what has come. Throws where the file can't be read. */
+  async refresh(onEvent: (event: RunEvent) => void): Promise<void> {
+    const isNew = this.tail.count === 0;
+    await this.tail.read((event) => {
+      if (event.type === "run-start") this.#begin();
+      this.#count(event);
+      if (!isNew) onEvent(event);
+    });
+  }
+
+  #begin(): void {
+    this.#time = new Map();
+    this.#activity = undefined;
+  }
+
+  #count(event: RunEvent): void {
+    const now = Date.parse(event.time) / 1000;
+    const activity = this.#activity;
+    if (activity !== undefined && event.type !== "warning") {
+      const seconds = now - activity.since;
+      if (seconds > 0 && seconds < LONGEST_ACTIVITY_S) this.#add(activity.what, seconds);
+      this.#activity = undefined;
+    }
+    if (event.type === "activity") this.#activity = { what: event.what, since: now };
+    if (event.type !== "step") return;
+    for (const part of PARTS) this.#add(part, event.seconds[part] ?? 0);
+  }
+
+  #add(what: string, seconds: number): void {
+    this.#time.set(what, (this.#time.get(what) ?? 0) + seconds);
+  }
+}

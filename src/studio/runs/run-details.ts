@@ -1,0 +1,85 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { differencesOf } from "../../config/checks/config-differences.ts";
+import { parseConfigJson } from "../../config/config-json.ts";
+import { type ResolvedConfig, resolveConfig } from "../../config/index.ts";
+import type { EventTail } from "../../training/run-folder/event-tail.ts";
+import { keptCheckpoints } from "../../training/run-folder/run-checkpoints.ts";
+import { README_FILE, RECIPE_FILE } from "../../training/run-folder/run-files.ts";
+import type { CheckpointLine, RunDetails, RunFacts, RunLine } from "../api-types.ts";
+import type { LiveRun } from "./live-run.ts";
+import { marksOf } from "./marks.ts";
+import { stageStates } from "./stage-state.ts";
+import { verdict } from "./verdict.ts";
+
+/** All that the page tells of a run but its curves and pictures. */
+export async function runDetails(
+  run: LiveRun,
+  line: RunLine,
+  canControl: boolean,
+): Promise<RunDetails> {
+  const { path } = run.place;
+  const { tail, time } = await run.history();
+  const { config } = run;
+  const checkpoints = await checkpointLines(path, config);
+  return {
+    ...line,
+    all: stageStates(config, tail),
+    verdict: verdict(line.stage ?? undefined, tail),
+    checkpoints,
+    marks: marksOf(tail, checkpoints),
+    config: run.configText,
+    differences: fromRecipe(path, config),
+    plan: tail.eventsOf("plan").at(-1)?.plan ?? null,
+    facts: factsOf(tail),
+    time: [...time].map(([what, seconds]) => ({ what, seconds })),
+    resumeCommand: resumeCommand(path),
+    canControl: canControl && (run.process?.isHere ?? true),
+  };
+}
+
+const checkpointLines = async (run: string, config: ResolvedConfig): Promise<CheckpointLine[]> =>
+  (await keptCheckpoints(run, config)).map(({ path: _, ...line }) => line);
+
+/** Of the process that was last begun. */
+function factsOf(tail: EventTail): RunFacts | null {
+  const begun = tail.events.findLast(({ type }) => type === "run-start" || type === "resume");
+  return begun !== undefined && "facts" in begun ? (begun.facts ?? null) : null;
+}
+
+/** Where a run's config differs from the recipe that it was begun with; nothing where that was not kept, or is no config any more. */
+function fromRecipe(run: string, config: ResolvedConfig): RunDetails["differences"] {
+  const file = join(run, RECIPE_FILE);
+  try {
+    const recipe = resolveConfig(parseConfigJson(readFileSync(file, "utf8"), file), config.name);
+    const { workDir: _, ...own } = config;
+    const { workDir: __, ...before } = recipe;
+    return differencesOf(before, own).map(({ place, values: [from, to] }) => ({
+      path: place,
+      from: from ?? null,
+      to: to ?? null,
+    }));
+  } catch {
+    return [];
+  }
+}
+
+/** The command that the run's README gives, from the folder that it names. */
+function resumeCommand(run: string): string | null {
+  const found = readmeCommand(run);
+  if (found === undefined) return null;
+  return found.folder === process.cwd() ? found.command : `cd ${found.folder}\n${found.command}`;
+}
+
+/** What a run's README says of how to go on; undefined where it has none. */
+export function readmeCommand(
+  run: string,
+): { readonly folder: string; readonly command: string } | undefined {
+  try {
+    const text = readFileSync(join(run, README_FILE), "utf8");
+    const [, folder, command] = /\n`(.+)`:\n\n```sh\n(.+)\n```/.exec(text) ?? [];
+    return folder === undefined || command === undefined ? undefined : { folder, command };
+  } catch {
+    return undefined;
+  }
+}

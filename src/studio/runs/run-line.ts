@@ -1,0 +1,71 @@
+import type { ResolvedConfig } from "../../config/index.ts";
+import type { EventTail } from "../../training/run-folder/event-tail.ts";
+import type { RunLine, RunState } from "../api-types.ts";
+import { sheetAddress } from "./addresses.ts";
+import type { RunProcess } from "./run-process.ts";
+import type { RunPlace } from "./run-table.ts";
+import { currentStage, secondsLeft, stageStates } from "./stage-state.ts";
+
+/** What a line about a run is made of. */
+export interface RunFindings {
+  readonly place: RunPlace;
+  readonly config: Pick<ResolvedConfig, "stages">;
+  readonly tail: EventTail;
+  /** Who writes it. */
+  readonly process: RunProcess | undefined;
+}
+
+/** A run in one line. */
+export function runLine({ place, config, tail, process }: RunFindings): RunLine {
+  const all = stageStates(config, tail);
+  const sample = tail.eventsOf("sample").at(-1);
+  const end = tail.eventsOf("run-end").at(-1);
+  const { activity } = tail;
+  const isAtWork = process !== undefined;
+  const { done = null, total = null } = activity ?? {};
+  return {
+    id: place.id,
+    name: place.name,
+    ...stateOf(tail, process),
+    begun: tail.events[0]?.time ?? null,
+    ended: isAtWork ? null : (end?.time ?? tail.newest ?? null),
+    stage: currentStage(all) ?? null,
+    stages: config.stages.length,
+    activity:
+      isAtWork && activity !== undefined
+        ? { what: activity.what, done, total, since: activity.time }
+        : null,
+    secondsLeft: isAtWork ? secondsLeft(config, all, tail) : null,
+    sheet: sample === undefined ? null : sheetAddress(place.id, sample),
+  };
+}
+
+function stateOf(
+  tail: EventTail,
+  process: RunProcess | undefined,
+): { readonly state: RunState; readonly message: string | null } {
+  if (process?.isHere) return { state: "running", message: null };
+  if (process !== undefined) {
+    const { pid, host } = process;
+    const message = pid === null ? `on ${host}` : `process ${pid} on ${host}`;
+    return { state: "elsewhere", message };
+  }
+  const end = tail.eventsOf("run-end").at(-1);
+  if (end !== undefined) return { state: end.reason, message: end.message };
+  return { state: "broken off", message: "Its process is gone without having said why" };
+}
+
+/** A run of which nothing can be told but why. */
+export const unreadableLine = ({ id, name }: RunPlace, error: unknown): RunLine => ({
+  id,
+  name,
+  state: "unreadable",
+  message: error instanceof Error ? error.message.replaceAll(/\s*\n\s*/g, "; ") : String(error),
+  begun: null,
+  ended: null,
+  stage: null,
+  stages: 0,
+  activity: null,
+  secondsLeft: null,
+  sheet: null,
+});

@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { isRunFolder } from "../../training/run-folder/run-folder.ts";
+
+/** A run folder that a scan has found. */
+export interface RunPlace {
+  /** Tells nothing of where it is. */
+  readonly id: string;
+  /** Without links. */
+  readonly path: string;
+  readonly name: string;
+}
+
+/** The id of whatever lies at a path without links. */
+export const idOf = (path: string): string =>
+  createHash("sha256").update(path).digest("base64url").slice(0, 16);
+
+const placeOf = (path: string): RunPlace => ({ id: idOf(path), path, name: basename(path) });
+
+/**
+ * The runs in some folders, or that some folders are. Whoever asks names them by their ids, so that no path of his is ever opened; a
+ * link in one of the folders is no run.
+ */
+export class RunTable {
+  readonly #roots: readonly string[];
+  #places = new Map<string, RunPlace>();
+
+  /** @param roots folders, which need not be there yet */
+  constructor(roots: readonly string[]) {
+    this.#roots = roots;
+  }
+
+  get roots(): readonly string[] {
+    return this.#roots;
+  }
+
+  get places(): readonly RunPlace[] {
+    return [...this.#places.values()];
+  }
+
+  find(id: string): RunPlace | undefined {
+    return this.#places.get(id);
+  }
+
+  /** Looks at the folders again. True where other runs are there than before. */
+  async scan(): Promise<boolean> {
+    const found = new Map<string, RunPlace>();
+    for (const root of this.#roots)
+      for (const place of await runsIn(root)) found.set(place.id, place);
+    const isSame =
+      found.size === this.#places.size && [...found.keys()].every((id) => this.#places.has(id));
+    this.#places = found;
+    return !isSame;
+  }
+}
+
+async function runsIn(root: string): Promise<RunPlace[]> {
+  const real = await realpath(root).catch(() => undefined);
+  if (real === undefined || !(await stat(real)).isDirectory()) return [];
+  if (isRunFolder(real)) return [placeOf(real)];
+  const entries = await readdir(real, { withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+    .map(({ name }) => join(real, name))
+    .filter(isRunFolder)
+    .map(placeOf);
+}

@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import { MADE_STAGE, writeMadeRun } from "../../../test/fixtures/made-run.ts";
+import { LiveRun } from "./live-run.ts";
+import { stageStates } from "./stage-state.ts";
+import { verdict } from "./verdict.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "pixart-verdict-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it.each([
+  [0, {}, "It has made no step yet."],
+  [60, {}, "Too few steps to say whether it learns."],
+  [
+    300,
+    {},
+    "Nothing is held out, so only the training loss tells: it has fallen 67 % since the beginning.",
+  ],
+  [
+    300,
+    { 100: 0.5 },
+    "Held-out loss is 0.5000 at step 100; the next measurement will show whether it learns.",
+  ],
+  [
+    300,
+    { 100: 0.5, 200: 0.4 },
+    "Learning: held-out loss fell 20 % in the last 100 steps; the newest is the best.",
+  ],
+  [
+    300,
+    { 100: 0.5, 200: 0.4, 300: 0.399 },
+    "Learning slowly: held-out loss fell 0.25 % in the last 100 steps, and 20 % in all.",
+  ],
+  [
+    300,
+    { 100: 0.4, 200: 0.402 },
+    "Level: held-out loss is about as low as its lowest, 0.4000 at step 100.",
+  ],
+  [
+    300,
+    { 100: 0.4, 200: 0.5 },
+    "No longer learning: held-out loss has risen 25 % since its lowest, 0.4000 at step 100.",
+  ],
+] as const)("of %i steps with %j says so", async (steps, heldout, sentence) => {
+  const path = join(folder, sentence.replace(/\W/g, "").slice(0, 60));
+  await writeMadeRun(path, { steps, heldout });
+  const run = new LiveRun({ id: "x", path, name: "x" }, () => {});
+  const { tail } = await run.history();
+  const [stage] = stageStates(run.config, tail);
+  expect(stage?.stage).toBe(MADE_STAGE);
+  expect(verdict(stage, tail)).toBe(sentence);
+});

@@ -1,0 +1,57 @@
+import type { EventTail } from "../../training/run-folder/event-tail.ts";
+import type { LossAt, StageState } from "../api-types.ts";
+import { heldoutLosses } from "./stage-state.ts";
+
+/** A loss that has changed by less than this share of it is level: as much is chance. */
+const LEVEL = 0.01;
+/** Steps at both ends whose training losses are compared where nothing is held out. */
+const COMPARED = 50;
+
+/** A sentence about a stage: whether it learns. */
+export function verdict(stage: StageState | undefined, tail: EventTail): string {
+  if (stage === undefined || stage.step === 0) return "It has made no step yet.";
+  const measured = heldoutLosses(tail, stage.stage);
+  if (stage.loss === null) return "The loss is no number any more: a lower learning rate may help.";
+  const [first, last] = [measured[0], measured.at(-1)];
+  if (first === undefined || last === undefined) return byTraining(stage, tail);
+  if (measured.length === 1)
+    return `Held-out loss is ${shown(last.loss)} at step ${count(last.step)}; the next measurement will show whether it learns.`;
+  return byHeldout(measured, stage.lowestHeldout ?? last, last);
+}
+
+function byHeldout(measured: readonly LossAt[], lowest: LossAt, last: LossAt): string {
+  if (lowest.step === last.step) {
+    const before = measured.at(-2) ?? last;
+    const fell = (before.loss - last.loss) / before.loss;
+    const [earlier] = measured;
+    const whole = earlier === undefined ? 0 : (earlier.loss - last.loss) / earlier.loss;
+    if (fell < LEVEL && whole < LEVEL)
+      return `Level: held-out loss has fallen by ${percent(whole)} since step ${count(earlier?.step ?? 0)}.`;
+    return fell >= LEVEL
+      ? `Learning: held-out loss fell ${percent(fell)} in the last ${count(last.step - before.step)} steps; the newest is the best.`
+      : `Learning slowly: held-out loss fell ${percent(fell)} in the last ${count(last.step - before.step)} steps, and ${percent(whole)} in all.`;
+  }
+  const rose = (last.loss - lowest.loss) / lowest.loss;
+  const since = `its lowest, ${shown(lowest.loss)} at step ${count(lowest.step)}`;
+  return rose < LEVEL
+    ? `Level: held-out loss is about as low as ${since}.`
+    : `No longer learning: held-out loss has risen ${percent(rose)} since ${since}.`;
+}
+
+function byTraining({ stage }: StageState, tail: EventTail): string {
+  const losses = tail.stage(stage).steps.column("loss");
+  if (losses.length < 2 * COMPARED) return "Too few steps to say whether it learns.";
+  const begin = meanOf(losses.subarray(0, COMPARED));
+  const end = meanOf(losses.subarray(losses.length - COMPARED));
+  const fell = (begin - end) / begin;
+  const what = "Nothing is held out, so only the training loss tells";
+  if (Math.abs(fell) < LEVEL) return `${what}: it is level.`;
+  return `${what}: it has ${fell > 0 ? "fallen" : "risen"} ${percent(Math.abs(fell))} since the beginning.`;
+}
+
+const meanOf = (values: Float64Array): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+const shown = (loss: number): string => loss.toPrecision(4);
+const percent = (share: number): string => `${Number((100 * share).toPrecision(2))} %`;
+const count = (steps: number): string => steps.toLocaleString("en-US");

@@ -1,0 +1,46 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { RELEASED_BASES } from "../../config/goals/bases.ts";
+import { shippedModel, shippedModels } from "../../hub/index.ts";
+import type { Starts } from "../api-types.ts";
+
+type Base = Starts["bases"][number];
+
+/** What the models that come with the package are there for. */
+const SHIPPED: Readonly<Record<string, string>> = {
+  "emoji-small":
+    "Comes with the package: 9 million weights at 64 px that know emoji. Minutes on any machine",
+  "emoji-demo":
+    "Comes with the package: knows 64 emoji well, and nothing else. Minutes on any machine",
+};
+
+/** What fine-tuning can begin from. */
+export const bases = (): Base[] => [
+  ...shippedModels()
+    .toSorted((a, b) => Number(b === "emoji-small") - Number(a === "emoji-small"))
+    .map((name) => ({
+      name,
+      text: SHIPPED[name] ?? "Comes with the package",
+      resolution: sideOf(shippedModel(name) ?? ""),
+    })),
+  ...RELEASED_BASES,
+];
+
+/** Side in pixels that a pipeline's folder was made for, by its config files; 0 where they don't say. */
+export function sideOf(folder: string): number {
+  const read = (part: string): Readonly<Record<string, unknown>> =>
+    Object(JSON.parse(readFileSync(join(folder, part, "config.json"), "utf8")));
+  try {
+    const { sample_size: size } = read("transformer");
+    const { block_out_channels: levels } = read("vae");
+    return Array.isArray(levels) ? Number(size) * 2 ** (levels.length - 1) : 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** The folder of a base's tokenizer, where it comes with the package. */
+export function tokenizerOf(base: string): string | undefined {
+  const folder = shippedModel(base);
+  return folder === undefined ? undefined : join(folder, "tokenizer");
+}

@@ -1,0 +1,43 @@
+import type { StartPlan } from "../api-types.ts";
+import { commandText, type Program, runCommand } from "./own-command.ts";
+
+/** What the command's dry run prints, in so far as it is told. */
+interface PrintedPlan {
+  readonly lines: readonly string[];
+  readonly seconds: number;
+  readonly steps: number;
+  readonly memory: { readonly bytes: number };
+  readonly disks: readonly { readonly bytes: number }[];
+}
+
+const WARNING = /^Warning: /;
+
+/** What a run would do and take, by the command's own dry run: it measures a step, so that it takes as long as a few. */
+export async function planRun(program: Program, args: readonly string[]): Promise<StartPlan> {
+  const command = commandText(args);
+  const { code, stdout, lines } = await runCommand(program, [...args, "--dry-run", "--json"]);
+  if (code !== 0) {
+    const problem = lines.slice(-6).join("\n") || `The command has ended with ${code}`;
+    return {
+      lines: [],
+      memoryBytes: 0,
+      diskBytes: 0,
+      seconds: null,
+      steps: 0,
+      problems: [problem],
+      command,
+    };
+  }
+  const plan = JSON.parse(stdout) as PrintedPlan;
+  return {
+    lines: plan.lines.filter((line) => !WARNING.test(line)),
+    memoryBytes: plan.memory.bytes,
+    diskBytes: plan.disks.reduce((sum, { bytes }) => sum + bytes, 0),
+    seconds: plan.seconds,
+    steps: plan.steps,
+    problems: plan.lines
+      .filter((line) => WARNING.test(line))
+      .map((line) => line.replace(WARNING, "")),
+    command,
+  };
+}

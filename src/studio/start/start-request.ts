@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { GOALS } from "../../config/goals/goal-config.ts";
+import { badValue } from "../../server/http/api-error.ts";
+import type { StartRequest } from "../api-types.ts";
+import { bases } from "./bases.ts";
+
+const MOST_MINUTES = 60 * 24 * 30;
+const LONGEST = 200;
+/** A folder's name on every system, which no other folder can be meant by. */
+const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/i;
+/** Paths of a config that nobody but its owner sets: they say what is read, written and run. */
+const NOT_FROM_A_PAGE =
+  /^(name|workDir|base|device|processes|dataset|autoencoder|tokenizer|textEncoder|transformer|stages\.\d+\.(kind|name))(\.|$)/;
+/** Of these, what says only how pictures are taken. */
+const OF_THE_DATA =
+  /^dataset\.(captionDropout|denseCaptionProbability|cleanCaptions|heldoutShare|maxUnreadable)$/;
+
+const NAMED = "a name of letters, digits, dots, hyphens and underscores";
+
+/** The body of `POST /api/runs`. */
+export const startRequest = z.strictObject({
+  name: z.string().regex(NAME, NAMED),
+  folder: z.string().min(1).max(4096),
+  base: z.string().min(1).max(LONGEST),
+  goal: z.enum(GOALS),
+  minutes: z.number().min(1).max(MOST_MINUTES),
+  word: z.string().trim().min(1).max(LONGEST).optional(),
+  overrides: z.record(z.string().max(LONGEST), z.string().max(LONGEST)).optional(),
+  dry: z.boolean(),
+});
+
+/** The body of `POST /api/runs/{id}/publish`. */
+export const publishRequest = z.strictObject({ name: z.string().regex(NAME, NAMED) });
+
+/** The body of `POST /api/data/check`. */
+export const checkRequest = z.strictObject({
+  folder: z.string().min(1).max(4096),
+  /** Whose text encoder and size count; the first unless given. */
+  base: z.string().max(LONGEST).optional(),
+});
+
+/** The body of `POST /api/runs/{id}/control`. */
+export const controlRequest = z.strictObject({ do: z.enum(["stop", "save", "sample"]) });
+
+/** The body of `POST /api/session`. */
+export const sessionRequest = z.strictObject({ key: z.string().min(1).max(1024) });
+
+/**
+ * The arguments of the command that does what was asked for. Throws an ApiError for a base that is not offered, and for overrides that
+ * no page may set.
+ * @param folder of the pictures, which was found to be one that may be looked at
+ * @param root in which the run folder is made
+ */
+export function finetuneArguments(
+  { name, base, goal, minutes, word, overrides = {} }: StartRequest,
+  folder: string,
+  root: string,
+): string[] {
+  const known = bases().map((each) => each.name);
+  if (!known.includes(base)) throw badValue(`one of ${known.join(", ")}`, "base", base);
+  const pairs = Object.entries(overrides);
+  for (const [path] of pairs) {
+    if (!/^[\w.]+$/.test(path) || (NOT_FROM_A_PAGE.test(path) && !OF_THE_DATA.test(path)))
+      throw badValue("paths of a config that a page may set", "overrides", path);
+  }
+  return [
+    ...["finetune", base, folder, "--goal", goal, "--minutes", String(minutes)],
+    ...(word === undefined ? [] : [`--word=${word}`]),
+    ...["--work-dir", join(root, name)],
+    ...(pairs.length === 0
+      ? []
+      : ["--cfg-options", ...pairs.map(([path, value]) => `${path}=${value}`)]),
+  ];
+}

@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import { makeFolder } from "../../files/make-folder.ts";
+import { startDetached } from "../../files/processes/start-detached.ts";
+import type { RunDetails, RunLine } from "../api-types.ts";
+import { logPart } from "../runs/log-part.ts";
+import type { RunPlace } from "../runs/run-table.ts";
+import type { Program } from "./own-command.ts";
+
+/** A run that this server has started, before it has a folder or after. */
+export interface StartedRun {
+  readonly place: RunPlace;
+  /** What it says. */
+  readonly log: string;
+  readonly begun: string;
+  /** Undefined while it runs. */
+  ended: { readonly time: string; readonly code: number | null } | undefined;
+}
+
+/** Lines of what a run that ended at once has said. */
+const LAST_LINES = 3;
+
+/** Starts runs as processes of their own, which go on when the server ends. */
+export class StartedRuns {
+  readonly #program: Program;
+  readonly #folder: string;
+  readonly #started = new Map<string, StartedRun>();
+
+  /** @param folder for what they say until they have a folder of their own */
+  constructor(program: Program, folder: string) {
+    this.#program = program;
+    this.#folder = folder;
+  }
+
+  find(id: string): StartedRun | undefined {
+    return this.#started.get(id);
+  }
+
+  /** Whether a process that was started for a run is at work: it may not have its folder, or its lock, yet. */
+  isAtWork(id: string): boolean {
+    const run = this.#started.get(id);
+    return run !== undefined && run.ended === undefined;
+  }
+
+  /** Calls a command of this program that writes a run. */
+  async start(place: RunPlace, args: readonly string[], cwd: string): Promise<StartedRun> {
+    await makeFolder(this.#folder);
+    const [file, ...before] = this.#program;
+    const log = join(this.#folder, `${place.id}.log`);
+    const child = startDetached({ file, args: [...before, ...args], cwd, output: log });
+    const run: StartedRun = { place, log, begun: new Date().toISOString(), ended: undefined };
+    const end = (code: number | null): void => {
+      run.ended ??= { time: new Date().toISOString(), code };
+    };
+    child.once("error", () => end(null));
+    child.once("exit", end);
+    this.#started.set(place.id, run);
+    return run;
+  }
+
+  /** Lines of those that are not among the runs yet: they prepare, or have ended before they had a folder. */
+  async lines(known: ReadonlySet<string>): Promise<RunLine[]> {
+    const open = [...this.#started.values()].filter(({ place }) => !known.has(place.id));
+    return Promise.all(open.map(lineOf));
+  }
+}
+
+/** What can be told of a run that has no folder yet. */
+export async function startedDetails(run: StartedRun): Promise<RunDetails> {
+  const line = await lineOf(run);
+  return {
+    ...line,
+    all: [],
+    verdict: run.ended === undefined ? "It is about to begin." : "It has ended before it began.",
+    checkpoints: [],
+    marks: [],
+    config: null,
+    differences: [],
+    plan: null,
+    facts: null,
+    time: [],
+    resumeCommand: null,
+    canControl: false,
+  };
+}
+
+async function lineOf({ place, log, begun, ended }: StartedRun): Promise<RunLine> {
+  const { id, name } = place;
+  const said = ended === undefined ? [] : (await logPart(log, 0)).lines.slice(-LAST_LINES);
+  return {
+    id,
+    name,
+    state: ended === undefined ? "running" : "failed",
+    message: ended === undefined ? null : said.join("; "),
+    begun,
+    ended: ended?.time ?? null,
+    stage: null,
+    stages: 0,
+    activity:
+      ended === undefined ? { what: "starting", done: null, total: null, since: begun } : null,
+    secondsLeft: null,
+    sheet: null,
+  };
+}

@@ -1,0 +1,88 @@
+import { join, resolve } from "node:path";
+import type { AppExtension } from "../server/app.ts";
+import type { ModelCatalog } from "../server/engine/model-catalog.ts";
+import { DataChecks } from "./data/data-checks.ts";
+import { DataRoots } from "./data/data-roots.ts";
+import { StudioJobs } from "./data/studio-jobs.ts";
+import { TrainingPictures } from "./data/training-pictures.ts";
+import { DrawModels } from "./draw/draw-models.ts";
+import { PAGE_FOLDER, PageFiles } from "./page/page-files.ts";
+import { cacheFolder } from "./pictures/cache-folder.ts";
+import { Thumbnails } from "./pictures/thumbnails.ts";
+import { addDataRoutes } from "./routes/data.ts";
+import { addModelListRoutes } from "./routes/draw.ts";
+import { addEventRoutes } from "./routes/events.ts";
+import { addPageRoutes } from "./routes/page.ts";
+import { addRunControlRoutes } from "./routes/run-control.ts";
+import { addRunPictureRoutes } from "./routes/run-pictures.ts";
+import { addRunRoutes } from "./routes/runs.ts";
+import { addSessionRoutes } from "./routes/session.ts";
+import { addStartRoutes } from "./routes/starts.ts";
+import { addSystemRoutes } from "./routes/system.ts";
+import { Runs } from "./runs/runs.ts";
+import { endCommands } from "./start/own-command.ts";
+import { StartedRuns } from "./start/started-runs.ts";
+import type { StudioContext, StudioOptions } from "./studio-context.ts";
+import { Watcher } from "./watch/watcher.ts";
+
+/** The page, what it asks for, and what it changes: runs, their pictures and curves, data sets, and drawing. */
+export class Studio implements AppExtension {
+  readonly #options: StudioOptions;
+  readonly #runs: Runs;
+  readonly #page: PageFiles;
+  readonly #models: DrawModels | undefined;
+  #watcher: Watcher | undefined;
+
+  constructor(options: StudioOptions) {
+    const workDirs = options.workDirs.map((folder) => resolve(folder));
+    this.#options = { ...options, workDirs };
+    this.#runs = new Runs(workDirs, (run, event) => this.#watcher?.hear(run, event));
+    this.#page = new PageFiles(options.pageFolder ?? PAGE_FOLDER);
+    this.#models = options.offersModels ? new DrawModels(this.#runs) : undefined;
+  }
+
+  /** Models that load when they are asked for. */
+  get catalog(): ModelCatalog | undefined {
+    return this.#models;
+  }
+
+  readonly isPage = (path: string): boolean => this.#page.at(path) !== undefined;
+
+  readonly addRoutes: AppExtension["addRoutes"] = (app, server) => {
+    const options = this.#options;
+    const cache = options.cacheFolder ?? cacheFolder("studio");
+    const roots = new DataRoots([...options.dataRoots, ...options.workDirs]);
+    const jobs = new StudioJobs();
+    this.#watcher = new Watcher(this.#runs, server.dispatcher);
+    const studio: StudioContext = {
+      options,
+      server,
+      runs: this.#runs,
+      watcher: this.#watcher,
+      models: this.#models,
+      roots,
+      jobs,
+      checks: new DataChecks(jobs),
+      pictures: new TrainingPictures(roots),
+      thumbnails: new Thumbnails(join(cache, "thumbnails")),
+      started: new StartedRuns(options.program, join(cache, "starts")),
+    };
+    addSessionRoutes(app, server);
+    addRunRoutes(app, studio);
+    addRunPictureRoutes(app, studio);
+    addRunControlRoutes(app, studio);
+    addEventRoutes(app, studio);
+    addStartRoutes(app, studio);
+    addDataRoutes(app, studio);
+    addModelListRoutes(app, studio);
+    addSystemRoutes(app, studio);
+    addPageRoutes(app, this.#page);
+    this.#watcher.start();
+  };
+
+  /** Ends all streams, and commands that were not to outlive the server. */
+  stop(): void {
+    this.#watcher?.stop();
+    endCommands();
+  }
+}

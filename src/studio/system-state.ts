@@ -1,0 +1,83 @@
+import { statfs } from "node:fs/promises";
+import { availableParallelism, cpus, totalmem } from "node:os";
+import type { Job } from "../server/jobs/job.ts";
+import type { SystemState } from "./api-types.ts";
+import { runCommand } from "./start/own-command.ts";
+import type { StudioContext } from "./studio-context.ts";
+
+/** A report is asked for anew after. */
+const REPORT_MS = 10 * 60_000;
+const LONGEST_PROMPT = 300;
+
+/** What `GET /api/system` tells, of this machine and what is drawn on it. */
+export class SystemReport {
+  readonly #studio: StudioContext;
+  #doctor: string | null = null;
+  #asked = Number.NEGATIVE_INFINITY;
+
+  constructor(studio: StudioContext) {
+    this.#studio = studio;
+  }
+
+  async state(canControl: boolean): Promise<SystemState> {
+    this.#askDoctor();
+    const { server, runs, models } = this.#studio;
+    const loaded = new Set(server.loadedModels());
+    const known = server.models();
+    const offered = (await models?.list(known)) ?? [];
+    const labels = new Map(offered.map(({ id, label }) => [id, label]));
+    return {
+      version: server.version,
+      node: process.versions.node,
+      processor: cpus()[0]?.model.trim() ?? "unknown",
+      cores: availableParallelism(),
+      memory: {
+        // A container's limit, where there is one.
+        total: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
+        free: process.availableMemory(),
+        server: process.memoryUsage.rss(),
+      },
+      disk: await disksOf(runs.roots),
+      models: [...new Set([...known.keys(), ...labels.keys()])].map((id) => ({
+        id,
+        name: labels.get(id) ?? id,
+        isLoaded: loaded.has(id),
+        bytes: known.get(id)?.bytes ?? null,
+      })),
+      queue: [...server.running.values()].map(queued),
+      doctor: this.#doctor,
+      canControl,
+    };
+  }
+
+  /** It takes seconds and loads the engine, so that nobody waits for it: the next who asks is told. */
+  #askDoctor(): void {
+    if (performance.now() - this.#asked < REPORT_MS) return;
+    this.#asked = performance.now();
+    runCommand(this.#studio.options.program, ["doctor"]).then(
+      ({ stdout }) => {
+        this.#doctor = stdout.trim();
+      },
+      () => {},
+    );
+  }
+}
+
+const queued = ({ id, request, status, step }: Job): SystemState["queue"][number] => ({
+  id,
+  prompt: request.prompt.slice(0, LONGEST_PROMPT),
+  state: status,
+  step: step?.step ?? 0,
+  steps: step?.total ?? request.settings.steps,
+});
+
+async function disksOf(folders: readonly string[]): Promise<SystemState["disk"]> {
+  const disks = await Promise.all(
+    folders.map(async (path) => {
+      const found = await statfs(path).catch(() => undefined);
+      if (found === undefined) return [];
+      return [{ path, free: found.bavail * found.bsize, total: found.blocks * found.bsize }];
+    }),
+  );
+  return disks.flat();
+}

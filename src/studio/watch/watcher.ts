@@ -1,0 +1,111 @@
+import type { Dispatcher } from "../../server/jobs/dispatcher.ts";
+import type { RunEvent } from "../../training/run-folder/events.ts";
+import type { RunLine } from "../api-types.ts";
+import type { LiveRun } from "../runs/live-run.ts";
+import type { Runs } from "../runs/runs.ts";
+import { Reader } from "./reader.ts";
+
+/** Between two looks at runs that somebody watches: their steps are told so often at most. */
+const WATCHED_MS = 500;
+/** Between two looks at all runs while somebody listens, and while nobody does. */
+const LISTENED_MS = 2000;
+const ALONE_MS = 10_000;
+
+/** Looks at the runs as they go on, more often where somebody listens, and tells those. Nothing but `stat` works on every file system. */
+export class Watcher {
+  readonly #runs: Runs;
+  readonly #dispatcher: Dispatcher;
+  readonly #readers = new Set<Reader>();
+  readonly #told = new Map<string, RunLine>();
+  #drawing = "";
+  #timer: NodeJS.Timeout | undefined;
+  #looked = Number.NEGATIVE_INFINITY;
+  #isOver = false;
+
+  constructor(runs: Runs, dispatcher: Dispatcher) {
+    this.#runs = runs;
+    this.#dispatcher = dispatcher;
+  }
+
+  /** Begins to look. */
+  start(): void {
+    void this.#go();
+  }
+
+  /** A stream of what happens from now on, with the steps of these runs. */
+  listen(ids: ReadonlySet<string>): Response {
+    const reader: Reader = new Reader(ids, () => this.#readers.delete(reader));
+    this.#readers.add(reader);
+    reader.tell("drawing", this.#queue());
+    reader.flush();
+    this.#soon();
+    return reader.stream.response({});
+  }
+
+  /** Tells of an event that a run has just had. */
+  hear(run: LiveRun, event: RunEvent): void {
+    for (const reader of this.#readers) reader.tellEvent(run.place.id, event);
+  }
+
+  /** Ends, and all streams with it. */
+  stop(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    for (const { stream } of this.#readers) stream.close();
+    this.#readers.clear();
+  }
+
+  /** Looks at once, where the next look is not due yet. */
+  #soon(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#go(), 0);
+  }
+
+  async #go(): Promise<void> {
+    clearTimeout(this.#timer);
+    // A folder that can't be read now may be read the next time.
+    await this.#look().catch(() => {});
+    if (this.#isOver) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#go(), this.#readers.size > 0 ? WATCHED_MS : ALONE_MS);
+    this.#timer.unref();
+  }
+
+  async #look(): Promise<void> {
+    const isDue = performance.now() - this.#looked >= LISTENED_MS - WATCHED_MS / 2;
+    if (isDue) {
+      this.#looked = performance.now();
+      const hasChanged = await this.#runs.scan();
+      if (hasChanged) for (const reader of this.#readers) reader.tell("runs", {});
+    }
+    for (const run of this.#runs.all) if (isDue || this.#isWatched(run)) await this.#tellLine(run);
+    this.#tellDrawing();
+    for (const reader of this.#readers) reader.flush();
+  }
+
+  #isWatched({ place }: LiveRun): boolean {
+    return [...this.#readers].some((reader) => reader.watches(place.id));
+  }
+
+  async #tellLine(run: LiveRun): Promise<void> {
+    const line = await this.#runs.line(run);
+    const { id } = run.place;
+    if (this.#told.get(id) === line) return;
+    const isNews = this.#told.has(id);
+    this.#told.set(id, line);
+    if (isNews) for (const reader of this.#readers) reader.tell("run", { id, line });
+  }
+
+  #queue(): { readonly waiting: number; readonly running: number } {
+    const { waiting, pictures } = this.#dispatcher;
+    return { waiting, running: pictures - waiting };
+  }
+
+  #tellDrawing(): void {
+    const queue = this.#queue();
+    const shown = JSON.stringify(queue);
+    if (shown === this.#drawing) return;
+    this.#drawing = shown;
+    for (const reader of this.#readers) reader.tell("drawing", queue);
+  }
+}

@@ -1,0 +1,55 @@
+import { basename, dirname, join, resolve } from "node:path";
+import type { CheckedConfig } from "../config/index.ts";
+import { makeFolder, makeTemporaryFolder } from "../files/make-folder.ts";
+import { removeTree } from "../files/remove.ts";
+import { train } from "./train.ts";
+
+/** The first step takes longer than those that follow. */
+const STEPS = 5;
+
+/**
+ * Seconds of a step of a config's only stage on this machine, by a few steps of a run whose folder lies beside the run folder and is
+ * deleted.
+ * @param cache where what frozen encoders make is kept, so that it is made once; with the run's folder where left out
+ */
+export async function measureStep(
+  config: CheckedConfig,
+  say: (line: string) => void,
+  cache?: string,
+): Promise<number> {
+  const parent = dirname(resolve(config.workDir));
+  await makeFolder(parent);
+  const folder = await makeTemporaryFolder(parent, `${basename(config.workDir)}-measure`);
+  const times: number[] = [];
+  try {
+    await train(shortened(config, folder, cache ?? join(folder, "cache")), {
+      resume: false,
+      resumeCommand: "",
+      say,
+      rehearsal: false,
+      onStep: () => times.push(performance.now()),
+    });
+  } finally {
+    await removeTree(folder);
+  }
+  const [first = 0, last = 0] = [times[0], times.at(-1)];
+  return (last - first) / 1000 / Math.max(1, times.length - 1);
+}
+
+function shortened(config: CheckedConfig, folder: string, cache: string): CheckedConfig {
+  const [prompt = ""] = config.sampling.prompts;
+  return {
+    ...config,
+    workDir: join(folder, "run"),
+    dataset: { ...config.dataset, cache: { ...config.dataset.cache, folder: cache } },
+    stages: config.stages.map((stage) => ({
+      ...stage,
+      steps: STEPS,
+      schedule: { ...stage.schedule, warmupSteps: 0 },
+      checkpointEvery: STEPS,
+      sampleEvery: null,
+      validateEvery: null,
+    })),
+    sampling: { ...config.sampling, prompts: [prompt], steps: 1 },
+  };
+}

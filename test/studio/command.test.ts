@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { afterAll, expect, it } from "vitest";
+import { writeMadeRun } from "../fixtures/made-run.ts";
+import { pixartHere } from "../integration/in-process.ts";
+
+const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "pixart-studio-command-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it("prints an address with a key that opens it, and ends by SIGTERM with an open stream", async () => {
+  await writeMadeRun(join(folder, "runs", "mine"), { steps: 3 });
+  const loader = ["--import", import.meta.resolve("tsx"), MAIN];
+  const flags = ["--port", "0", "--read-only", "--view-key", "look"];
+  const studio = execa(process.execPath, [...loader, "studio", join(folder, "runs"), ...flags], {
+    reject: false,
+  });
+  const address = await new Promise<string>((resolve) =>
+    studio.stdout.once("data", (text) => resolve(String(text).trim())),
+  );
+  expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#k=[\w-]{24}$/);
+  const { origin, hash } = new URL(address);
+  const key = hash.slice("#k=".length);
+  const list = async (own: string): Promise<{ status: number; body: unknown }> => {
+    const answer = await fetch(`${origin}/api/runs`, { headers: { "api-key": own } });
+    return { status: answer.status, body: await answer.json() };
+  };
+  expect(await list(key)).toMatchObject({
+    status: 200,
+    body: { runs: [{ name: "mine", state: "finished" }], canControl: false },
+  });
+  expect((await list("look")).status).toBe(200);
+  expect((await list("other")).status).toBe(401);
+  const stream = await fetch(`${origin}/api/events`, { headers: { "api-key": key } });
+  expect(stream.status).toBe(200);
+  const begun = performance.now();
+  studio.kill("SIGTERM");
+  const { exitCode, stderr } = await studio;
+  expect(exitCode).toBe(0);
+  expect(performance.now() - begun).toBeLessThan(4000);
+  expect(stderr).toContain("SIGTERM");
+  expect(stderr).not.toContain(key);
+});
+
+it("refuses another address without a key", async () => {
+  await expect(pixartHere("studio", "--host", "0.0.0.0")).rejects.toThrow(
+    "Expected --lan, or --api-key beside --host 0.0.0.0, which others can reach, but received neither",
+  );
+});
+
+it("fine-tunes only towards goals that there are, in a time that was said", async () => {
+  for (const [args, message] of [
+    [["finetune", "a", "b", "--goal", "any", "--minutes", "1"], /style, subject, full/],
+    [["finetune", "a", "b", "--goal", "full"], /--minutes/],
+    [["finetune", "emoji-small", folder, "--goal", "full", "--minutes", "1", "--json"], /--dry-run/],
+  ] as const)
+    await expect(pixartHere(...args)).rejects.toThrow(message);
+});
