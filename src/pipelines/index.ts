@@ -38,3 +38,11 @@ export {
   trainedSizes,
 } from "./sizes/resolution-bins.ts";
 export type { GuidanceInterval, TgateOptions } from "./step-guidance.ts";
+export type { PipelineInWorker } from "./worker/in-worker.ts";
+export type { WorkerMemory } from "./worker/pipeline-thread.ts";
+export { WorkerEndedError } from "./worker/worker-ended-error.ts";
+export type {
+  WorkerCallOptions,
+  WorkerPretrainedOptions,
+  WorkerStep,
+} from "./worker/worker-options.ts";
