@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type CheckedConfig, configToJson, loadConfig } from "../config/index.ts";
 import { shippedModel } from "../hub/index.ts";
 
-/** A recipe of the package, as `pixart configs --json` gives it. */
+/** A recipe of the package, as `pixart recipes --json` gives it. */
 interface Recipe {
   readonly name: string;
   /** What it is for: the first sentence of its file's comment. */
@@ -22,7 +22,7 @@ interface Recipe {
 
 const FOLDER = fileURLToPath(new URL("../../configs/", import.meta.url));
 
-/** `pixart configs`: what each recipe is for, what it begins from, its data and its stages. */
+/** `pixart recipes`: what each recipe is for, what it begins from, its data and its stages. */
 export async function listConfigs({ json = false }: { readonly json?: boolean }): Promise<void> {
   // The folder in it holds what several recipes share.
   const files = readdirSync(FOLDER).filter((name) => name.endsWith(".ts"));
