@@ -3,6 +3,7 @@
  * `npx tsx bench/in-worker.ts [model] [pictures] [steps]`. Delays beyond a timer's 5 ms, in milliseconds.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout } from "node:timers/promises";
 import { PixArtAlphaPipeline } from "../src/pipelines/index.ts";
 
 const [model = "emoji-demo", pictures = "4", steps = "20"] = process.argv.slice(2);
@@ -13,6 +14,9 @@ const options = {
 };
 const prompt = "a fox, noto style";
 const RESOLUTION_MS = 5;
+
+/** As long as nothing is drawn: what others on the machine do to the delays. */
+const IDLE_MS = 5000;
 
 type Draw = (prompt: string, options: object) => Promise<unknown>;
 
@@ -30,6 +34,7 @@ async function measure(where: string, draw: Draw): Promise<void> {
   console.log(`${where}: ${seconds.toFixed(2)} s; delay p50 ${half}, p99 ${most}, max ${max} ms`);
 }
 
+await measure("nothing    ", () => setTimeout(IDLE_MS));
 const here = await PixArtAlphaPipeline.fromPretrained(model);
 await measure("this thread", here);
 here.dispose();
