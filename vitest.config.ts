@@ -1,18 +1,17 @@
 import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 import LongestFirst from "./test/longest-first.ts";
+import tsconfig from "./tsconfig.json" with { type: "json" };
 
-const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
+const { paths } = tsconfig.compilerOptions;
 
 export default defineConfig({
   resolve: {
     // The package's own public names, so that tests and configs read as a user's code does.
-    alias: [
-      { find: /^pixart$/, replacement: source("index.ts") },
-      { find: /^pixart\/torch$/, replacement: source("engine.ts") },
-      { find: /^pixart\/config$/, replacement: source("config/index.ts") },
-      { find: /^pixart\/client$/, replacement: source("client/index.ts") },
-    ],
+    alias: Object.entries(paths).map(([name, [file = ""]]) => ({
+      find: new RegExp(`^${name}$`),
+      replacement: fileURLToPath(new URL(file, import.meta.url)),
+    })),
   },
   test: {
     pool: "forks",

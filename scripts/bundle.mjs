@@ -10,13 +10,22 @@ const OUT = path.join(DIST, "bundle");
 /** What runs meanwhile still finds its parts. */
 const UNFINISHED = `${OUT}.part`;
 
-/** By their names in dist/bundle/: what package.json names, and what runs in threads and processes of its own. */
+/** What programs import: package.json names each one's bundle, and its types, which lie where tsc has put its code. */
+const { exports } = JSON.parse(
+  fs.readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+);
+const IMPORTED = Object.values(exports)
+  .filter((entry) => typeof entry === "object")
+  .map((entry) => [
+    path.basename(entry.default, ".js"),
+    path.relative("dist", entry.types).replace(/\.d\.ts$/, ".js"),
+  ]);
+
+/** By their names in dist/bundle/: that, the command line, and what runs in threads and processes of its own. */
 const ENTRIES = {
+  ...Object.fromEntries(IMPORTED),
   main: "cli/main.js",
-  index: "index.js",
-  engine: "engine.js",
-  config: "config/index.js",
-  client: "client/index.js",
+  "pipeline-worker": "pipelines/worker/pipeline-worker.js",
   "lock-beat-worker": "files/locks/lock-beat-worker.js",
   "resample-worker": "images/resample-worker.js",
   "parquet-worker": "data/layouts/parquet/parquet-worker.js",

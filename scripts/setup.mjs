@@ -18,7 +18,11 @@ const SUPPORTED_TORCH = { first: [2, 11], last: [2, 13], text: "2.11 to 2.13" };
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BUILD = path.join(ROOT, "build");
 const ADDON = path.join(BUILD, "pixart.node");
-const VENV = path.join(ROOT, ".pixart", "python");
+/** npm removes what a package was given after its installation, so what took long is kept elsewhere. */
+const IS_INSTALLED = path.basename(path.dirname(ROOT)) === "node_modules";
+const STATE = IS_INSTALLED ? cacheFolder() : path.join(ROOT, ".pixart");
+const VENV = path.join(STATE, "python");
+const VENV_NAME = IS_INSTALLED ? VENV : ".pixart/python";
 const VENV_PYTHON = path.join(VENV, "bin", "python");
 
 /** Something that the user can cure; the message is one sentence that says how. */
@@ -30,7 +34,7 @@ class SetupError extends Error {}
  */
 export function setUp({ test = false } = {}) {
   checkHost();
-  const unlock = lock(path.join(ROOT, ".pixart", "setup.lock"), say);
+  const unlock = lock(path.join(STATE, "setup.lock"), say);
   try {
     // npm leaves the lockfile out of what it publishes.
     const checkout = fs.existsSync(path.join(ROOT, "package-lock.json"));
@@ -74,6 +78,7 @@ function installPackages() {
 
 function prepareEngine(test) {
   let torch = findTorch();
+  const restored = IS_INSTALLED && torch !== undefined && restoreAddon(torch);
   const build = torch === undefined || addonHash(torch) !== readStamp("stamp", ADDON);
   const packages = test ? [`torch==${TORCH}`, ...parityPackages()] : [`torch==${TORCH}`];
   const install = torch === undefined || (test && !venvHas(packages));
@@ -81,11 +86,11 @@ function prepareEngine(test) {
   // Before the long downloads, so that nobody waits for them only to learn that CMake is missing.
   checkTools({ build, venv });
   if (venv) {
-    say("Making a Python environment in .pixart/python.");
+    say(`Making a Python environment in ${VENV_NAME}.`);
     stream("python3", ["-m", "venv", "--clear", VENV], "Python could not make it; see above.");
   }
   if (install) {
-    say(`Installing ${packages.join(", ")} into .pixart/python; torch may be gigabytes.`);
+    say(`Installing ${packages.join(", ")} into ${VENV_NAME}; torch may be gigabytes.`);
     const failure = "pip could not install the packages; its reason is above.";
     const talk = process.stderr.isTTY ? [] : ["--quiet"];
     stream(VENV_PYTHON, ["-m", "pip", "install", ...talk, ...packages], failure);
@@ -93,11 +98,12 @@ function prepareEngine(test) {
   torch ??= ownTorch();
   if (torch === undefined) {
     throw new SetupError(
-      "The torch package in .pixart/python is damaged: delete that folder and run set-up again.",
+      `The torch package in ${VENV_NAME} is damaged: delete that folder and run set-up again.`,
     );
   }
   if (build) buildAddon(torch);
-  return build || install;
+  if (IS_INSTALLED && build) copyAddon(BUILD, keptFolder());
+  return restored || build || install;
 }
 
 /** The libtorch to build against: the one that the user names, else python3's, else the project's own. */
@@ -126,7 +132,7 @@ function findTorch() {
   return ownTorch();
 }
 
-/** The torch in .pixart/python, once pip has finished installing it. */
+/** The torch in VENV, once pip has finished installing it. */
 function ownTorch() {
   const lib = path.join(VENV, "lib");
   const [python] = fs.existsSync(lib) ? fs.readdirSync(lib) : [];
@@ -140,7 +146,7 @@ function ownTorch() {
   if (!finished) return undefined;
   const torch = inspectTorch(path.join(packages, "torch"));
   if (torch.version?.split("+")[0] !== TORCH) return undefined;
-  return { ...torch, source: ".pixart/python" };
+  return { ...torch, source: VENV_NAME };
 }
 
 /** The version of the libtorch in a folder, or the problem with it. */
@@ -161,9 +167,15 @@ function inspectTorch(folder) {
   return { folder: fs.realpathSync(folder), version };
 }
 
-/** What a finished build is known by. */
+/** What a finished build is known by. Where it is installed is no matter: the same addon serves all projects. */
 function addonHash(torch) {
-  const facts = [ROOT, torch.folder, torch.version, process.platform, process.arch];
+  const facts = [
+    IS_INSTALLED ? "" : ROOT,
+    torch.folder,
+    torch.version,
+    process.platform,
+    process.arch,
+  ];
   return hashOf(["CMakeLists.txt", ...filesUnder("native")], facts);
 }
 
@@ -179,6 +191,43 @@ function buildAddon(torch) {
   quietly("cmake", ["-S", ROOT, "-B", BUILD, "-G", generator, ...folders], failure);
   quietly("cmake", ["--build", BUILD, "--parallel", `${os.availableParallelism()}`], failure);
   writeStamp("stamp", { hash, torch });
+}
+
+// What outlives a clean install
+
+/** As src/files/package/engine-folder.ts, which finds the addon there where npm has removed build/. */
+function cacheFolder() {
+  const { PIXART_CACHE, XDG_CACHE_HOME } = process.env;
+  const system =
+    process.platform === "darwin"
+      ? path.join(os.homedir(), "Library", "Caches")
+      : XDG_CACHE_HOME || path.join(os.homedir(), ".cache");
+  return PIXART_CACHE || path.join(system, "pixart");
+}
+
+function keptFolder() {
+  const { version } = JSON.parse(fs.readFileSync(path.join(ROOT, "package.json"), "utf8"));
+  return path.join(STATE, `${version}-${process.platform}-${process.arch}`);
+}
+
+/** Whether build/ had none and has now the addon that an earlier set-up made of the same sources and libtorch. */
+function restoreAddon(torch) {
+  if (fs.existsSync(ADDON)) return false;
+  const kept = keptFolder();
+  if (readStamp("stamp", path.join(kept, "pixart.node"), kept) !== addonHash(torch)) return false;
+  say(`Taking the addon that an earlier set-up built, from ${kept}.`);
+  copyAddon(kept, BUILD);
+  return true;
+}
+
+/** The stamp last: without it there is no finished build. */
+function copyAddon(from, to) {
+  fs.mkdirSync(to, { recursive: true });
+  fs.rmSync(path.join(to, "stamp.json"), { force: true });
+  for (const name of ["pixart.node", "stamp.json"]) {
+    fs.copyFileSync(path.join(from, name), path.join(to, `${name}.new`));
+    fs.renameSync(path.join(to, `${name}.new`), path.join(to, name));
+  }
 }
 
 function parityPackages() {
@@ -198,7 +247,13 @@ function venvHas(packages) {
 function compileSources() {
   const sources = filesUnder("src").filter((file) => !file.endsWith(".test.ts"));
   const bundler = path.join("scripts", "bundle.mjs");
-  const settings = ["package-lock.json", "tsconfig.json", "tsconfig.build.json", bundler];
+  const settings = [
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "tsconfig.build.json",
+    bundler,
+  ];
   const hash = hashOf([...settings, ...sources]);
   const product = path.join(ROOT, "dist", "bundle", "main.js");
   if (hash === readStamp("dist", product)) return false;
@@ -291,8 +346,8 @@ function hashOf(files, facts = []) {
 }
 
 /** The hash of what `product` was made from; undefined when it was not made. */
-function readStamp(name, product) {
-  const file = path.join(BUILD, `${name}.json`);
+function readStamp(name, product, folder = BUILD) {
+  const file = path.join(folder, `${name}.json`);
   if (!fs.existsSync(product) || !fs.existsSync(file)) return undefined;
   return JSON.parse(fs.readFileSync(file, "utf8")).hash;
 }

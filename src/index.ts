@@ -16,6 +16,5 @@ export * from "./pipelines/index.ts";
 export * from "./schedulers/index.ts";
 export { cleanCaption, prepareCaption, T5Tokenizer } from "./text/index.ts";
 export { TensorDisposedError, TorchError } from "./torch/index.ts";
-export { pipelineFromRun } from "./training/run-pipeline.ts";
-export { train } from "./training/train.ts";
+export { pipelineFromRun, train } from "./training/on-demand.ts";
 export { BadFileError, readSafetensors, writeSafetensors } from "./weights/index.ts";

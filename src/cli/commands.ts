@@ -31,10 +31,11 @@ export function addCommands(program: Command): void {
 
   withExamples(program.command("demo"), "demo", "demo --work-dir work_dirs/demo-2")
     .description(
-      "learn from emoji on this machine and draw a sheet of pictures from prompts, in about 15 minutes; needs the emoji packages, which a checkout has",
+      "learn from emoji on this machine and draw a sheet of pictures from prompts, in about 15 minutes; where the emoji packages are not installed it says how to get them",
     )
     .option("--work-dir <folder>", "where everything goes (default: work_dirs/demo)")
     .option("--quick", "a minute of training: shows that every part works here, and learns nothing")
+    .option("--json", "where the sheet and the model are, and the evaluation, as JSON")
     .action(async (options: import("./demo.ts").DemoOptions) =>
       (await import("./demo.ts")).demo(options),
     );

@@ -7,9 +7,9 @@ interface Recipe {
   readonly base: string | null;
 }
 
-describe("pixart configs", () => {
+describe("pixart recipes", () => {
   it("says what each recipe is for, what it begins from, and its data and stages", async () => {
-    const { stdout } = await pixartHere("configs");
+    const { stdout } = await pixartHere("recipes");
     expect(stdout).toMatch(
       /^emoji_demo: PixArt-α's whole curriculum .*\n {2}from new weights, on data\/emoji; autoencoder .*\nemoji_full: /,
     );
@@ -19,7 +19,7 @@ describe("pixart configs", () => {
   });
 
   it("gives the same as JSON, each recipe with a sentence that stands by itself", async () => {
-    const { stdout } = await pixartHere("configs", "--json");
+    const { stdout } = await pixartHere("recipes", "--json");
     const recipes = JSON.parse(stdout) as Recipe[];
     expect(recipes.length).toBeGreaterThan(20);
     const unclear = recipes.filter(({ about }) => !/^(?!The same).{30,}\.$/s.test(about));

@@ -3,7 +3,7 @@ import { type CheckedConfig, configToJson, loadConfig } from "../config/index.ts
 import { type ListedRecipe, listRecipes } from "../config/list-recipes.ts";
 import { shippedModel } from "../hub/index.ts";
 
-/** A recipe of the package, as `pixart configs --json` gives it. */
+/** A recipe of the package, as `pixart recipes --json` gives it. */
 interface Recipe {
   readonly name: string;
   /** What it is for: the first sentence of its file's comment. */
@@ -19,7 +19,7 @@ interface Recipe {
   }[];
 }
 
-/** `pixart configs`: what each recipe is for, what it begins from, its data and its stages. */
+/** `pixart recipes`: what each recipe is for, what it begins from, its data and its stages. */
 export async function listConfigs({ json = false }: { readonly json?: boolean }): Promise<void> {
   const recipes = (await listRecipes()).map(recipeOf);
   process.stdout.write(

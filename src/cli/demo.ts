@@ -11,6 +11,7 @@ import { train } from "../training/train.ts";
 import { describeEvaluation } from "./drawing/describe-evaluation.ts";
 import { evaluate } from "./drawing/evaluate.ts";
 import { printResult } from "./terminal/output.ts";
+import { shellWord } from "./terminal/shell-word.ts";
 import { say } from "./terminal/talk.ts";
 import { cardOfRun } from "./training/publish.ts";
 
@@ -27,13 +28,18 @@ export interface DemoOptions {
   /** Default: work_dirs/demo, or work_dirs/demo-quick. */
   readonly workDir?: string;
   readonly quick?: boolean;
+  readonly json?: boolean;
 }
 
 /** What `--quick` trains and measures: enough to see every part work, and too little to learn from. */
 const QUICK = { steps: 20, warmupSteps: 5, prompts: 16 };
 
 /** `pixart demo`: data, the whole curriculum, a published folder, a sheet of pictures and how good they are. */
-export async function demo({ quick = false, ...options }: DemoOptions): Promise<void> {
+export async function demo({
+  quick = false,
+  json = false,
+  ...options
+}: DemoOptions): Promise<void> {
   const start = performance.now();
   const workDir = options.workDir ?? join("work_dirs", quick ? "demo-quick" : "demo");
   const data = join(workDir, "emoji");
@@ -60,7 +66,11 @@ export async function demo({ quick = false, ...options }: DemoOptions): Promise<
     dataset: { ...loaded.dataset, folder: data },
     stages: quick ? loaded.stages.map(shortened) : loaded.stages,
   };
-  const resumeCommand = quick ? "npm run demo -- --quick" : "npm run demo";
+  const resumeCommand = [
+    "npx pixart demo",
+    ...(quick ? ["--quick"] : []),
+    ...(options.workDir === undefined ? [] : ["--work-dir", shellWord(options.workDir)]),
+  ].join(" ");
   const outcome = await train(config, {
     resume: existsSync(join(run, "config.json")),
     resumeCommand,
@@ -103,7 +113,11 @@ export async function demo({ quick = false, ...options }: DemoOptions): Promise<
   say(`  the sheet of pictures:  ${sheetFile}`);
   say(`  the published folder:   ${published}`);
   say(`  draw your own:          npx pixart sample ${published} "a yellow star, noto style"`);
-  printResult(`${sheetFile}\n${published}`);
+  printResult(
+    json
+      ? JSON.stringify({ sheet: sheetFile, published, evaluation: result })
+      : `${sheetFile}\n${published}`,
+  );
 }
 
 const shortened = <S extends CheckedConfig["stages"][number]>(stage: S): S => ({

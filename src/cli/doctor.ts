@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
-import { fileURLToPath } from "node:url";
+import path from "node:path";
+import { version } from "../config/package-info.ts";
+import { engineFolder } from "../files/package/engine-folder.ts";
 import type { DType } from "../torch/index.ts";
-
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** What one device can compute, tried with a small matrix product per dtype. */
 interface DeviceReport {
@@ -62,7 +62,7 @@ export function shortenHome(text: string, home: string): string {
 async function examine(): Promise<Report> {
   const { bavail, bsize } = fs.statfsSync(process.cwd());
   return {
-    pixart: (readJson("package.json") as { version: string }).version,
+    pixart: version,
     node: process.versions.node,
     system: `${systemName()}, ${os.type()} ${os.release()} ${process.arch}`,
     processor: `${os.cpus()[0]?.model.trim() ?? "unknown"}, ${os.availableParallelism()} threads`,
@@ -161,13 +161,12 @@ const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
-function readJson(path: string): unknown {
-  return JSON.parse(fs.readFileSync(`${ROOT}${path}`, "utf8"));
-}
-
 function stampedTorch(): Report["libtorch"] {
-  if (!fs.existsSync(`${ROOT}build/stamp.json`)) return null;
-  const { torch } = readJson("build/stamp.json") as { torch: NonNullable<Report["libtorch"]> };
+  const stamp = path.join(engineFolder(), "stamp.json");
+  if (!fs.existsSync(stamp)) return null;
+  const { torch } = JSON.parse(fs.readFileSync(stamp, "utf8")) as {
+    torch: NonNullable<Report["libtorch"]>;
+  };
   return torch;
 }
 

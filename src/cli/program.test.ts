@@ -1,4 +1,5 @@
 import { type Command, CommanderError } from "commander";
+import { distance } from "fastest-levenshtein";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createProgram, usageMessage } from "./program.ts";
 
@@ -58,6 +59,26 @@ describe("every command's help", () => {
     ]);
     expect(helpOf(commands[0]?.[1] ?? createProgram())).toMatch(/-V, --version/);
   });
+});
+
+it("gives its reports as JSON, where a command is not one for people alone", () => {
+  const without = commands.flatMap(([path, command]) =>
+    command.commands.length > 0 || command.options.some(({ long }) => long === "--json")
+      ? []
+      : [path],
+  );
+  // The second prints JSON, and the third logs it.
+  expect(without).toEqual(["pixart setup", "pixart config", "pixart serve"]);
+});
+
+it("has no two commands of nearly the same name", () => {
+  const names = commands
+    .filter(([, command]) => command.parent?.parent === null)
+    .map(([, command]) => command.name());
+  const near = names.flatMap((a, i) =>
+    names.slice(i + 1).flatMap((b) => (distance(a, b) < 3 ? [`${a} and ${b}`] : [])),
+  );
+  expect(near).toEqual([]);
 });
 
 describe("a usage error", () => {

@@ -8,7 +8,7 @@ const extensions = [".ts", ".mts", ".js", ".mjs", ".json"];
 
 /** Said to those who come from diffengine. */
 const PYTHON =
-  " Configs are TypeScript or JSON here: `pixart configs` lists diffengine's under their names, and docs/from-diffengine.md has their keys.";
+  " Configs are TypeScript or JSON here: `pixart recipes` lists diffengine's under their names, and docs/from-diffengine.md has their keys.";
 
 /** The recipes that come with the package. */
 const packageConfigs = fileURLToPath(new URL("../../configs", import.meta.url));

@@ -99,7 +99,7 @@ describe("loadConfig refuses", () => {
 
   it("a config of diffengine's, with where to go on", async () => {
     const advice =
-      "Configs are TypeScript or JSON here: `pixart configs` lists diffengine's under their names, and docs/from-diffengine.md has their keys.";
+      "Configs are TypeScript or JSON here: `pixart recipes` lists diffengine's under their names, and docs/from-diffengine.md has their keys.";
     await expect(loadConfig("pixart.py")).rejects.toThrow(
       `pixart.py: Expected a config file but found nothing. ${advice}`,
     );

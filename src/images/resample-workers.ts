@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { threadScript } from "../files/package/package-folder.ts";
 import { JobThread } from "./job-thread.ts";
 import type { Taps } from "./resample-taps.ts";
 import { RESAMPLE_WASM } from "./resample-wasm.gen.ts";
@@ -24,7 +25,7 @@ let module: WebAssembly.Module | undefined;
 const newThread = (): JobThread<ResampleJob, Uint8Array<ArrayBuffer>> =>
   new JobThread(() => {
     module ??= new WebAssembly.Module(Buffer.from(RESAMPLE_WASM, "base64"));
-    const script = new URL("./resample-worker.js", import.meta.url);
+    const script = threadScript(new URL("./resample-worker.js", import.meta.url));
     return new Worker(script, { workerData: module, execArgv: [] });
   });
 const crew = Array.from({ length: MOST_WORKERS }, newThread);

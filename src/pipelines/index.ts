@@ -34,3 +34,11 @@ export {
   type TrainedSize,
   trainedSizes,
 } from "./sizes/resolution-bins.ts";
+export type { PipelineInWorker } from "./worker/in-worker.ts";
+export type { WorkerMemory } from "./worker/pipeline-thread.ts";
+export { WorkerEndedError } from "./worker/worker-ended-error.ts";
+export type {
+  WorkerCallOptions,
+  WorkerPretrainedOptions,
+  WorkerStep,
+} from "./worker/worker-options.ts";

@@ -128,17 +128,26 @@ describe("engineInfo", () => {
   });
 });
 
+/** What the loader is made of, below src/. */
+const LOADER = [
+  "files/package/engine-folder.ts",
+  "files/package/package-folder.ts",
+  "torch/binding.ts",
+  "torch/errors.ts",
+  "torch/openmp.ts",
+];
+
 /** A folder with the loader alone, and whatever is to be found as its addon. */
 const folder = mkdtempSync(join(tmpdir(), "pixart-binding-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function loader(name: string, addon?: string): URL {
   const root = join(folder, name);
-  mkdirSync(join(root, "src/torch"), { recursive: true });
-  mkdirSync(join(root, "build"));
-  writeFileSync(join(root, "package.json"), '{ "type": "module" }');
-  for (const file of ["binding.ts", "errors.ts", "openmp.ts"]) {
-    cpSync(fileURLToPath(new URL(file, import.meta.url)), join(root, "src/torch", file));
+  mkdirSync(join(root, "build"), { recursive: true });
+  writeFileSync(join(root, "package.json"), '{ "name": "pixart", "type": "module" }');
+  for (const file of LOADER) {
+    const source = fileURLToPath(new URL(`../${file}`, import.meta.url));
+    cpSync(source, join(root, "src", file));
   }
   if (addon !== undefined) writeFileSync(join(root, "build/pixart.node"), addon);
   return pathToFileURL(join(root, "src/torch/binding.ts"));

@@ -1,7 +1,6 @@
-import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { ADDON, engineFolder } from "../files/package/engine-folder.ts";
 import { TensorDisposedError, TorchError } from "./errors.ts";
 import { spinCount } from "./openmp.ts";
 
@@ -195,21 +194,9 @@ function tameOpenMP(): void {
   if (count !== undefined) process.env.GOMP_SPINCOUNT = count;
 }
 
-/** Where set-up builds the addon: in the package, which is elsewhere where this code was bundled into a program. */
-function addonPath(): string {
-  const own = fileURLToPath(new URL("../../build/pixart.node", import.meta.url));
-  if (existsSync(own)) return own;
-  const { resolve } = createRequire(import.meta.url);
-  try {
-    return join(dirname(resolve("pixart/package.json")), "build", "pixart.node");
-  } catch {
-    return own; // not installed: the message names the place where set-up would build it
-  }
-}
-
 function load(): Native {
   tameOpenMP();
-  const path = addonPath();
+  const path = join(engineFolder(), ADDON);
   let native: Native;
   try {
     native = createRequire(import.meta.url)(path) as Native;

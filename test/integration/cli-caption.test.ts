@@ -74,9 +74,9 @@ describe("pixart caption", () => {
     );
   });
 
-  it("ends with 2 at the budget, and with 1 and one line where it can't go on", async () => {
+  it("ends with 75 at the budget, and with 1 and one line where it can't go on", async () => {
     await pixartHere(...command("--budget", "5"));
-    expect(process.exitCode).toBe(2);
+    expect(process.exitCode).toBe(75);
     server.reply = () => ({ status: 403, body: "" });
     const { stderr } = await pixartHere(...command());
     expect(process.exitCode).toBe(1);
@@ -134,15 +134,15 @@ describe("pixart caption", () => {
   });
 });
 
-describe("pixart captions stats", () => {
+describe("pixart dataset nouns", () => {
   it("prints the paper's table, and as JSON", async () => {
     const sheet = join(work, "density.png");
-    const { stdout } = await pixartHere("captions", "stats", folder, "--sheet", sheet);
+    const { stdout } = await pixartHere("dataset", "nouns", folder, "--sheet", sheet);
     // 18 captions "a ball, red style": two nouns each, of which "style" alone is there more than 10 times.
     expect(stdout).toMatch(/^valid nouns, more than 10 times \(VN\)\s+1\s+\d+$/m);
     expect(stdout).toMatch(/^captions\s+18\s+18$/m);
     expect(existsSync(sheet)).toBe(true);
-    const json = await pixartHere("captions", "stats", folder, "--json");
+    const json = await pixartHere("dataset", "nouns", folder, "--json");
     expect(JSON.parse(json.stdout)).toMatchObject({
       pictures: 18,
       raw: { words: 72, validNouns: 1 },

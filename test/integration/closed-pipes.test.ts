@@ -21,7 +21,7 @@ async function piped(command: string, reader: string): Promise<{ code: number; s
 
 describe("a reader that has gone", () => {
   it.each([
-    "configs",
+    "recipes",
     "config emoji_full",
     "--help",
     "sample --help",
@@ -34,8 +34,8 @@ describe("a reader that has gone", () => {
     expect([0, 141]).toContain(code); // 0 where all was written before the reader went
   });
 
-  it("ends `pixart configs | head -1` after the first line", async () => {
-    expect(await piped("configs", "| head -1 > /dev/null")).toMatchObject({ stderr: "" });
+  it("ends `pixart recipes | head -1` after the first line", async () => {
+    expect(await piped("recipes", "| head -1 > /dev/null")).toMatchObject({ stderr: "" });
   });
 
   it("of stderr alone keeps a command from nothing", async () => {
@@ -67,7 +67,7 @@ it("tells of a disk that fails behind stdout", async () => {
 });
 
 describe.runIf(process.platform === "linux")("a full device", () => {
-  it.each(["configs", "config emoji_full", "--help", "simulate --gpus 1 2 --json"])(
+  it.each(["recipes", "config emoji_full", "--help", "simulate --gpus 1 2 --json"])(
     "behind stdout ends `pixart %s` with a sentence",
     async (command) => {
       const { code, stderr } = await piped(command, "> /dev/full");
@@ -77,7 +77,7 @@ describe.runIf(process.platform === "linux")("a full device", () => {
   );
 
   it("behind both ends it with the exit code alone", async () => {
-    expect(await piped("configs", "> /dev/full 2>&1")).toEqual({ code: 1, stderr: "" });
+    expect(await piped("recipes", "> /dev/full 2>&1")).toEqual({ code: 1, stderr: "" });
   });
 
   it("behind stderr keeps a command from nothing", async () => {

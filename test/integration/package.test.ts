@@ -26,7 +26,10 @@ const libtorch = (): string => {
 };
 
 const run = (command: string, args: readonly string[], env: Record<string, string> = {}) =>
-  execa(command, [...args], { cwd: project, env: { PIXART_LIBTORCH: libtorch(), ...env } });
+  execa(command, [...args], {
+    cwd: project,
+    env: { PIXART_LIBTORCH: libtorch(), PIXART_CACHE: join(folder, "cache"), ...env },
+  });
 
 beforeAll(async () => {
   mkdirSync(project);
@@ -52,6 +55,32 @@ it("the packed package, installed and set up elsewhere, runs the README's librar
   cpSync(join(ROOT, "examples", "draw.ts"), join(project, "draw.ts"));
   await run("npx", ["tsx", "draw.ts"]);
   expect(readdirSync(project).filter((name) => name.endsWith(".png"))).toHaveLength(1);
+});
+
+it("draws in a worker, also after a clean install has removed what set-up built", async () => {
+  writeFileSync(
+    join(project, "worker.ts"),
+    `import { PixArtAlphaPipeline } from "pixart";
+import { RgbImage } from "pixart/images";
+import { PixArtTransformer2DModel } from "pixart/models";
+import { schedulerNamed } from "pixart/schedulers";
+await using there = await PixArtAlphaPipeline.inWorker("emoji-demo", { scheduler: "euler" });
+const here = await PixArtAlphaPipeline.fromPretrained("emoji-demo");
+here.scheduler = schedulerNamed("euler", here.scheduler.toConfig());
+const options = { numInferenceSteps: 3, seed: 0 };
+const [a, b] = await Promise.all([there("a fox", options), here("a fox", options)]);
+const [ours, theirs] = [a, b].map(({ images: [image] }) => image);
+console.log(
+  Buffer.compare(ours?.data ?? Buffer.of(0), theirs?.data ?? Buffer.of(1)),
+  ours instanceof RgbImage,
+  here.transformer instanceof PixArtTransformer2DModel,
+);
+`,
+  );
+  rmSync(join(project, "node_modules", "pixart", "build"), { recursive: true });
+  const { stdout } = await run("npx", ["tsx", "worker.ts"]);
+  expect(stdout).toBe("0 true true");
+  expect((await run("npx", ["pixart", "setup"])).stderr).toMatch(/Taking the addon.*\n.*Done\.$/);
 });
 
 it("draws with a fine-tuned transformer, an autoencoder of its own and an adapter", async () => {
@@ -126,6 +155,7 @@ it("has in its bundle whatever a module runs from beside itself", () => {
     "engine-process",
     "lock-beat-worker",
     "parquet-worker",
+    "pipeline-worker",
     "prove-resume-process",
     "resample-worker",
   ]);

@@ -93,7 +93,13 @@ describe("pixart precompute", () => {
     await pixartHere("precompute", config);
     const text = vi.spyOn(T5EncoderModel, "fromPretrained");
     const picture = vi.spyOn(AutoencoderKL.prototype, "encode");
-    const { stderr } = await pixartHere("precompute", config);
+    const { stdout, stderr } = await pixartHere("precompute", config, "--json");
+    expect(JSON.parse(stdout)).toEqual({
+      folder: join(root, "again"),
+      shard: "1/1",
+      pictures: expect.any(Number),
+      texts: expect.any(Number),
+    });
     expect([text.mock.calls.length, picture.mock.calls.length]).toEqual([0, 0]);
     expect(stderr).toContain("37 of 37 are this shard's, 0 of them not in the cache");
   });

@@ -65,12 +65,17 @@ export interface SetupResult {
   readonly milliseconds: number;
 }
 
-/** A copy of the package as npm installs it, with a small addon, in an environment of its own. */
+/** A copy of the package, in node_modules where asked for, with a small addon, in an environment of its own. */
 export class MadeUpPackage {
-  readonly folder: string = temporaryFolder();
+  readonly folder: string;
+  /** What outlives the package. */
+  readonly cache: string = temporaryFolder();
   readonly #bin: string = temporaryFolder();
 
-  constructor() {
+  constructor({ installed = false } = {}) {
+    this.folder = installed
+      ? path.join(temporaryFolder(), "node_modules", "pixart")
+      : temporaryFolder();
     for (const part of ["scripts", "CMakeLists.txt", "package.json"]) this.copy(part);
     fs.symlinkSync(path.join(ROOT, "node_modules"), this.path("node_modules"));
     this.write("native/addon.cc", addonSource("first"));
@@ -114,7 +119,11 @@ export class MadeUpPackage {
       process.execPath,
       [...nodeArgs, this.path("scripts", "setup.mjs"), ...args],
       {
-        env: { PATH: this.#bin, ...(torch === undefined ? {} : { PIXART_LIBTORCH: torch }) },
+        env: {
+          PATH: this.#bin,
+          PIXART_CACHE: this.cache,
+          ...(torch === undefined ? {} : { PIXART_LIBTORCH: torch }),
+        },
         extendEnv: false,
         reject: false,
         timeout: 100_000,

@@ -55,7 +55,10 @@ it("fine-tunes only towards goals that there are, in a time that was said", asyn
   for (const [args, message] of [
     [["finetune", "a", "b", "--goal", "any", "--minutes", "1"], /style, subject, full/],
     [["finetune", "a", "b", "--goal", "full"], /--minutes/],
-    [["finetune", "emoji-small", folder, "--goal", "full", "--minutes", "1", "--json"], /--dry-run/],
+    [
+      ["finetune", "emoji-small", folder, "--goal", "full", "--minutes", "1", "--json"],
+      /--dry-run/,
+    ],
   ] as const)
     await expect(pixartHere(...args)).rejects.toThrow(message);
 });

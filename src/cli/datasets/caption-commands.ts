@@ -5,7 +5,7 @@ import { readable } from "./dataset-commands.ts";
 /** The paper's words to LLaVA (2310.00426, section 2.4). */
 const PAPER_PROMPT = "Describe this image and its style in a very detailed manner";
 
-/** Adds `pixart caption` and `pixart captions stats`. */
+/** Adds `pixart caption`. */
 export function addCaptionCommands(program: Command): void {
   readable(
     withExamples(
@@ -47,21 +47,5 @@ export function addCaptionCommands(program: Command): void {
     .option("--json", "as JSON")
     .action(async (location: string, options: import("./caption.ts").CaptionOptions) =>
       (await import("./caption.ts")).captionCommand(location, options),
-    );
-
-  readable(
-    withExamples(
-      withExamples(program.command("captions"), "captions stats my-pictures")
-        .description("look at the captions of a data set")
-        .command("stats"),
-      "captions stats my-pictures --sheet nouns.png",
-    )
-      .description("count nouns, the paper's measure of how much captions say")
-      .argument("<location>", DATASET),
-  )
-    .option("--sheet <file>", "a PNG with the counts and the nouns per caption")
-    .option("--json", "as JSON")
-    .action(async (location: string, options: import("./captions-stats.ts").CaptionsStatsOptions) =>
-      (await import("./captions-stats.ts")).captionsStats(location, options),
     );
 }

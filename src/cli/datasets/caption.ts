@@ -32,11 +32,11 @@ export interface CaptionOptions extends Omit<ReadOptions, "instancePrompt"> {
   readonly json?: boolean;
 }
 
-const EXIT = { done: 0, failed: 1, budget: 2, interrupted: 130 } as const;
+const EXIT = { done: 0, failed: 1, budget: 75, interrupted: 130 } as const;
 
 /**
  * `pixart caption LOCATION`; exit status 0 where every picture has a dense caption, 1 where some
- * failed or the run could not go on, 2 where the budget ended it, 130 after Ctrl+C.
+ * failed or the run could not go on, 75 where the budget ended it, 130 after Ctrl+C.
  */
 export async function captionCommand(location: string, options: CaptionOptions): Promise<void> {
   const { apiKeyEnv, maxTokens, timeout, body, json } = options;

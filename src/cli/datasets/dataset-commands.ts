@@ -72,6 +72,21 @@ export function addDatasetCommands(dataset: Command): void {
       ) => (await import("./dataset-convert.ts")).datasetConvert(location, out, options),
     );
 
+  readable(
+    withExamples(
+      dataset.command("nouns"),
+      "dataset nouns my-pictures",
+      "dataset nouns my-pictures --sheet nouns.png",
+    )
+      .description("count the nouns of captions, the paper's measure of how much they say")
+      .argument("<location>", DATASET),
+  )
+    .option("--sheet <file>", "a PNG with the counts and the nouns per caption")
+    .option("--json", "as JSON")
+    .action(async (location: string, options: import("./dataset-nouns.ts").DatasetNounsOptions) =>
+      (await import("./dataset-nouns.ts")).datasetNouns(location, options),
+    );
+
   withExamples(
     dataset.command("emoji"),
     "dataset emoji data/emoji",
@@ -82,6 +97,7 @@ export function addDatasetCommands(dataset: Command): void {
     .option("--size <pixels>", "side of the pictures", wholeNumber(8, FLAG_LIMITS.side), 64)
     .option("--style <name>", "one style only, which captions then don't name")
     .option("--limit <n>", "at most so many pictures, spread evenly", wholeNumber(1))
+    .option("--json", "what was drawn, as JSON")
     .action(async (out: string, options: import("./dataset.ts").DatasetEmojiOptions) =>
       (await import("./dataset.ts")).datasetEmoji(out, options),
     );

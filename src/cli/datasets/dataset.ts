@@ -8,12 +8,13 @@ export interface DatasetEmojiOptions {
   readonly size: number;
   readonly style?: string;
   readonly limit?: number;
+  readonly json?: boolean;
 }
 
 /** `pixart dataset emoji OUT` */
 export async function datasetEmoji(
   out: string,
-  { size, style, limit }: DatasetEmojiOptions,
+  { size, style, limit, json = false }: DatasetEmojiOptions,
 ): Promise<void> {
   const start = performance.now();
   const data = await renderEmojiDataset(out, {
@@ -25,7 +26,9 @@ export async function datasetEmoji(
   say(
     `Rendered ${data.records.length} pictures of ${data.things} things in ${seconds} s; ${data.heldOut} (thing, style) pairs are held out of training. Licences are listed in ${data.folder}/README.md`,
   );
-  printResult(data.folder);
+  const { folder, things, heldOut } = data;
+  const report = { folder, pictures: data.records.length, things, heldOut };
+  printResult(json ? JSON.stringify(report) : folder);
 }
 
 function styleNamed(name: string): EmojiStyle {

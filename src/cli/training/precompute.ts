@@ -14,12 +14,13 @@ export interface PrecomputeCommandOptions extends FeatureFolders {
   readonly device?: string;
   readonly workDir?: string;
   readonly cfgOptions?: readonly string[];
+  readonly json?: boolean;
 }
 
 /** `pixart precompute CONFIG` */
 export async function precomputeCommand(
   name: string,
-  { shard, workDir, device, cfgOptions = [], ...features }: PrecomputeCommandOptions,
+  { shard, workDir, device, cfgOptions = [], json = false, ...features }: PrecomputeCommandOptions,
 ): Promise<void> {
   const part = parseShard(shard);
   requireFolder("--caption-features", features.captionFeatures);
@@ -33,7 +34,7 @@ export async function precomputeCommand(
   };
   const { folder, pictures, texts } = await precompute(config, { shard: part, features, say });
   say(`Done: ${pictures} pictures and ${texts} texts of shard ${shard} are in the cache`);
-  printResult(folder);
+  printResult(json ? JSON.stringify({ folder, shard, pictures, texts }) : folder);
 }
 
 function requireFolder(option: string, path: string | undefined): void {

@@ -9,8 +9,8 @@ import { runFolderOf } from "../../training/run-pipeline.ts";
 import { resumeRun, train } from "../../training/train.ts";
 import { endingWithOthers, isResumed, launch, placeOf } from "../processes.ts";
 import { printResult } from "../terminal/output.ts";
+import { shellWord } from "../terminal/shell-word.ts";
 import { say } from "../terminal/talk.ts";
-import { UsageError } from "../terminal/usage-error.ts";
 
 /** Options of `pixart train`. */
 export interface TrainCommandOptions {
@@ -27,7 +27,7 @@ export interface TrainCommandOptions {
   readonly acceptChangedData?: boolean;
   readonly acceptOtherRun?: boolean;
   readonly dryRun?: boolean;
-  /** With a dry run: its plan as data on stdout. */
+  /** How it ended as data on stdout; of a dry run its plan, of a proof what differs. */
   readonly json?: boolean;
   /** By the size of the models unless given. */
   readonly rehearsal?: boolean;
@@ -38,19 +38,14 @@ export interface TrainCommandOptions {
 /** Steps before and after the kill. */
 const PROOF_STEPS = 4;
 
-const quoted = (word: string): string =>
-  /^[\w./=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-
 /** `pixart train CONFIG` */
 export async function trainCommand(name: string, options: TrainCommandOptions): Promise<void> {
   const processes = placeOf(options);
-  const { gpus = 1, rehearsal, dryRun: isDry, proveResume: proof } = options;
+  const { gpus = 1, rehearsal, dryRun: isDry, proveResume: proof, json = false } = options;
   if (processes === "launch" && !isDry && proof === undefined) {
     process.exitCode = await launch(options);
     return;
   }
-  if (options.json && !isDry)
-    throw new UsageError("Expected --dry-run with --json, its plan as data, but received --json");
   const { resume = false, workDir, cfgOptions = [] } = options;
   const recipe = await loadRecipe(name);
   const elsewhere = typeof resume === "string" && resume !== "auto" ? runFolderOf(resume) : workDir;
@@ -66,18 +61,18 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
   };
   const resumeCommand = [
     "npx pixart train",
-    quoted(name),
+    shellWord(name),
     "--work-dir",
-    quoted(folder),
+    shellWord(folder),
     ...(gpus > 1 ? [`--gpus ${gpus}`] : []),
-    ...(options.device === undefined ? [] : [`--device ${quoted(options.device)}`]),
+    ...(options.device === undefined ? [] : [`--device ${shellWord(options.device)}`]),
     ...(rehearsal === false ? ["--no-rehearsal"] : []),
     "--resume",
   ].join(" ");
   if (proof !== undefined) {
     const config = fresh();
     const { device = config.device } = options;
-    await prove({ ...config, device }, proof === true ? PROOF_STEPS : proof);
+    await prove({ ...config, device }, proof === true ? PROOF_STEPS : proof, json);
     return;
   }
   if (isDry || processes === "launch") {
@@ -87,7 +82,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
       resume === false
         ? await dryRun(fresh(), resumeCommand, chosen)
         : await dryResume(folder, changes(), { ...chosen, accepted });
-    if (options.json) process.stdout.write(`${JSON.stringify(planReport(plan))}\n`);
+    if (json) process.stdout.write(`${JSON.stringify(planReport(plan))}\n`);
     return;
   }
   const config = isResumed(resume, processes, folder) ? undefined : fresh();
@@ -110,26 +105,25 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
   process.exitCode = outcome.exitCode;
   if (!world.isFirst) return;
   if (outcome.finished) {
-    say(`Done. Draw pictures: npx pixart sample ${quoted(outcome.folder)} "a prompt"`);
+    say(`Done. Draw pictures: npx pixart sample ${shellWord(outcome.folder)} "a prompt"`);
     say(
-      `Publish:             npx pixart publish ${quoted(outcome.folder)} ${quoted(join(outcome.folder, "published"))}`,
+      `Publish:             npx pixart publish ${shellWord(outcome.folder)} ${shellWord(join(outcome.folder, "published"))}`,
     );
   }
-  printResult(outcome.folder);
+  printResult(json ? JSON.stringify(outcome) : outcome.folder);
 }
 
 /** Says whether a resumed run equals an unbroken one; the exit code is 1 where it does not. */
-async function prove(config: CheckedConfig, steps: number): Promise<void> {
-  const verdicts = await proveResume(config, steps, say);
-  for (const { stage, differs } of verdicts) {
-    process.stdout.write(
-      differs.length === 0
-        ? `Stage "${stage}": weights, moments, averages and losses are equal to the last bit\n`
-        : `Stage "${stage}": DIFFERENT in ${differs.join(", ")}\n`,
-    );
-  }
-  const isProven = verdicts.every(({ differs }) => differs.length === 0);
-  process.stdout.write(isProven ? "Resume is proven for this config\n" : "Resume is NOT proven\n");
+async function prove(config: CheckedConfig, steps: number, json: boolean): Promise<void> {
+  const stages = await proveResume(config, steps, say);
+  const isProven = stages.every(({ differs }) => differs.length === 0);
+  const lines = stages.map(({ stage, differs }) =>
+    differs.length === 0
+      ? `Stage "${stage}": weights, moments, averages and losses are equal to the last bit`
+      : `Stage "${stage}": DIFFERENT in ${differs.join(", ")}`,
+  );
+  lines.push(isProven ? "Resume is proven for this config" : "Resume is NOT proven");
+  process.stdout.write(`${json ? JSON.stringify({ isProven, stages }) : lines.join("\n")}\n`);
   if (!isProven) process.exitCode = 1;
 }
 

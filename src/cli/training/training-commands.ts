@@ -3,7 +3,7 @@ import { DEVICE, FLAG_LIMITS, number, wholeNumber, withExamples } from "../termi
 
 /** Adds the commands that train, and that write what was trained. */
 export function addTrainingCommands(program: Command): void {
-  withExamples(program.command("configs"), "configs", "configs --json")
+  withExamples(program.command("recipes"), "recipes", "recipes --json")
     .description("list the recipes that come with the package: what each is for, and its data")
     .option("--json", "as JSON")
     .action(async (options: { json?: boolean }) =>
@@ -30,7 +30,7 @@ export function addTrainingCommands(program: Command): void {
     'train emoji_full --cfg-options stages.0.steps=100 \'sampling.prompts=["a fox","a cat"]\'',
   )
     .description("train the stages of a config")
-    .argument("<config>", "a file, or the name of a recipe (see: pixart configs)")
+    .argument("<config>", "a file, or the name of a recipe (see: pixart recipes)")
     .option("--work-dir <folder>", "the run folder (default: work_dirs/<name>)")
     .option(
       "--resume [place]",
@@ -40,7 +40,10 @@ export function addTrainingCommands(program: Command): void {
       "--dry-run",
       "print the plan and the forecast of memory and disk, look at every picture, and end",
     )
-    .option("--json", "with --dry-run: the plan as JSON on stdout")
+    .option(
+      "--json",
+      "how it ended, with --dry-run the plan, with --prove-resume what differs: as JSON",
+    )
     .option("--rehearsal", "before each stage a save, a sample and a step (default: large models)")
     .option("--no-rehearsal", "none, and begin what does not seem to fit")
     .option(
@@ -131,6 +134,7 @@ export function addTrainingCommands(program: Command): void {
     .option("--device <name>", `${DEVICE} (default: as the config says)`)
     .option("--work-dir <folder>", "the run folder, where the config names no dataset.cache.folder")
     .option("--cfg-options <key=value...>", "changes to the config, as for train")
+    .option("--json", "what is in the cache, as JSON")
     .action(async (config: string, options: import("./precompute.ts").PrecomputeCommandOptions) =>
       (await import("./precompute.ts")).precomputeCommand(config, options),
     );

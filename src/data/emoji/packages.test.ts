@@ -1,5 +1,8 @@
 import { expect, it, vi } from "vitest";
+import own from "../../../package.json" with { type: "json" };
 import { EMOJI_STYLES, loadEmojibase, loadEmojiSet } from "./packages.ts";
+
+const devDependencies: Readonly<Record<string, string>> = own.devDependencies;
 
 it("finds drawings by code point, with or without the variation selector", () => {
   for (const style of EMOJI_STYLES) {
@@ -14,7 +17,7 @@ it("finds drawings by code point, with or without the variation selector", () =>
   }
 });
 
-it("names the command that installs what is missing", async () => {
+it("names the command that installs what is missing, as it is tested", async () => {
   vi.resetModules();
   vi.doMock("node:module", () => ({
     createRequire: () => ({
@@ -24,9 +27,11 @@ it("names the command that installs what is missing", async () => {
     }),
   }));
   const alone = await import("./packages.ts");
-  const command =
-    "Install them with: npm install --save-dev @iconify-json/noto @iconify-json/openmoji " +
-    "@iconify-json/twemoji @iconify-json/fluent-emoji-flat emojibase-data";
+  const packages = ["noto", "openmoji", "twemoji", "fluent-emoji-flat"]
+    .map((name) => `@iconify-json/${name}`)
+    .map((name) => `${name}@${devDependencies[name]}`);
+  const labels = `emojibase-data@${devDependencies["emojibase-data"]}`;
+  const command = `Install them with: npm install --save-dev ${[...packages, labels].join(" ")}`;
   expect(() => alone.loadEmojiSet("noto")).toThrow(
     `The emoji pictures are made from packages that are not installed: @iconify-json/noto was not found. ${command}`,
   );

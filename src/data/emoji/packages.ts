@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
+import { packageFolder } from "../../files/package/package-folder.ts";
 
 /** The four drawing styles, in the order in which they are listed everywhere. */
 export const EMOJI_STYLES = ["noto", "openmoji", "twemoji", "fluent"] as const;
@@ -114,9 +117,19 @@ function readJson<T>(name: string, file: string): T {
   return require(found);
 }
 
+/** The versions that this package is tested with: others have other pictures. */
+function ownVersions(): Readonly<Record<string, string>> {
+  if (packageFolder === undefined) return {};
+  const text = readFileSync(join(packageFolder, "package.json"), "utf8");
+  return JSON.parse(text).devDependencies ?? {};
+}
+
 /** The refusal for drawings or labels that are not installed. */
 function missingPackage(name: string, cause: unknown): Error {
-  const all = [...Object.values(PACKAGES), LABELS_PACKAGE].join(" ");
+  const versions = ownVersions();
+  const all = [...Object.values(PACKAGES), LABELS_PACKAGE]
+    .map((each) => (versions[each] === undefined ? each : `${each}@${versions[each]}`))
+    .join(" ");
   return new Error(
     `The emoji pictures are made from packages that are not installed: ${name} was not found. ` +
       `Install them with: npm install --save-dev ${all}`,

@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { threadScript } from "../package/package-folder.ts";
 
 /** Between two signs of life. */
 export const BEAT_MS = 5_000;
@@ -33,7 +34,7 @@ function tell(content: string, path: string | null): void {
 
 /** Starts the thread, and one beat later another where it ends: for want of memory, or of processes. */
 function startThread(): void {
-  const script = new URL("./lock-beat-worker.js", import.meta.url);
+  const script = threadScript(new URL("./lock-beat-worker.js", import.meta.url));
   const worker = new Worker(script, { workerData: BEAT_MS, execArgv: [] });
   worker.unref();
   worker.once("error", (error) => process.emitWarning(`Locks had no sign of life: ${error}`));

@@ -25,6 +25,9 @@ import { componentClass, readModelIndex } from "../model-index.ts";
 import { createPipeline, type PixArtAlphaPipeline as Pipeline } from "../pixart-alpha.ts";
 import type { PipelineKind, PixArtAlphaComponents } from "../pixart-alpha-components.ts";
 import { StagedModel } from "../prompts/staged-model.ts";
+import { loadInWorker, type PipelineInWorker } from "../worker/in-worker.ts";
+import type { PipelineClass } from "../worker/worker-messages.ts";
+import type { WorkerPretrainedOptions } from "../worker/worker-options.ts";
 import {
   checkedPretrainedOptions,
   type PixArtAlphaPretrainedOptions,
@@ -170,11 +173,22 @@ interface PipelineMaker {
    * classes that aren't known here.
    */
   fromPretrained(folderOrName: string, options?: PixArtAlphaPretrainedOptions): Promise<Pipeline>;
+  /**
+   * Loads it in a worker thread, so that this one's event loop goes on while pictures are drawn. All components are loaded there,
+   * so none can be given.
+   */
+  inWorker(folderOrName: string, options?: WorkerPretrainedOptions): Promise<PipelineInWorker>;
 }
+
+const inWorkerOf =
+  (pipeline: PipelineClass): PipelineMaker["inWorker"] =>
+  (folder, options = {}) =>
+    loadInWorker(pipeline, folder, options);
 
 const makerOf = (kind: PipelineKind): PipelineMaker => ({
   create: (parts, source) => createPipeline(parts, kind, source),
   fromPretrained: (folder, options = {}) => load(folder, [kind], options),
+  inWorker: inWorkerOf(kind.className),
 });
 
 /** PixArt-α: prompts of up to 120 tokens (diffusers `PixArtAlphaPipeline`; arXiv 2310.00426). */
@@ -186,6 +200,7 @@ export const PixArtSigmaPipeline: PipelineMaker = makerOf(sigma);
 export type PixArtSigmaPipeline = Pipeline;
 
 /** Loads a folder of either kind, as its index says (diffusers `DiffusionPipeline`). */
-export const DiffusionPipeline: Pick<PipelineMaker, "fromPretrained"> = {
+export const DiffusionPipeline: Pick<PipelineMaker, "fromPretrained" | "inWorker"> = {
   fromPretrained: (folder, options = {}) => load(folder, [alpha, sigma], options),
+  inWorker: inWorkerOf("DiffusionPipeline"),
 };

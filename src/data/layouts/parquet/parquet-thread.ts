@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import type { SchemaElement } from "hyparquet";
+import { threadScript } from "../../../files/package/package-folder.ts";
 import { JobThread } from "../../../images/job-thread.ts";
 
 /** A part of a column that holds values: its path of names and its description. */
@@ -84,7 +85,7 @@ const PATIENCE_SECONDS = 600;
 class ParquetThread {
   readonly #thread = new JobThread<ParquetJob, Answer>(
     () =>
-      new Worker(new URL("./parquet-worker.js", import.meta.url), {
+      new Worker(threadScript(new URL("./parquet-worker.js", import.meta.url)), {
         workerData: { jsonMark: JSON_MARK },
         execArgv: [],
         resourceLimits: HEAP,

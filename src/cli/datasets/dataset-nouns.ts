@@ -10,17 +10,14 @@ import { table } from "../terminal/table.ts";
 import { say } from "../terminal/talk.ts";
 import { type ReadOptions, readOptions } from "./dataset-check.ts";
 
-/** Options of `pixart captions stats`. */
-export interface CaptionsStatsOptions extends Omit<ReadOptions, "instancePrompt"> {
+/** Options of `pixart dataset nouns`. */
+export interface DatasetNounsOptions extends Omit<ReadOptions, "instancePrompt"> {
   readonly sheet?: string;
   readonly json?: boolean;
 }
 
-/** `pixart captions stats LOCATION` */
-export async function captionsStats(
-  location: string,
-  options: CaptionsStatsOptions,
-): Promise<void> {
+/** `pixart dataset nouns LOCATION` */
+export async function datasetNouns(location: string, options: DatasetNounsOptions): Promise<void> {
   const dataset = await readDataset(location, readOptions(options));
   using progress = new PictureProgress("Reading");
   const statistics = await captionStatistics(dataset, (done, total) =>

@@ -1,0 +1,12 @@
+import type * as RunPipeline from "./run-pipeline.ts";
+import type * as Train from "./train.ts";
+
+// What trains is loaded when it is called: a program that draws has no use for it.
+
+/** As `train` of ./train.ts. */
+export const train: typeof Train.train = async (config, options) =>
+  (await import("./train.ts")).train(config, options);
+
+/** As `pipelineFromRun` of ./run-pipeline.ts. */
+export const pipelineFromRun: typeof RunPipeline.pipelineFromRun = async (...args) =>
+  (await import("./run-pipeline.ts")).pipelineFromRun(...args);
