@@ -21,7 +21,7 @@ import {
 } from "./sizes/resolution-bins.ts";
 import { checkStepGuidance, type GuidanceInterval, type TgateOptions } from "./step-guidance.ts";
 
-/** What one call of the pipeline may be told. */
+/** Options of one call of the pipeline. */
 export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
   /** Default 20. */
   readonly numInferenceSteps?: number;

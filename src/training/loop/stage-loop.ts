@@ -28,7 +28,7 @@ const MAX_SKIPPED = 5;
 /** Times that a run goes back to the same checkpoint before it gives up. */
 const MAX_ROLLBACKS = 10;
 
-/** A training run became meaningless: losses or gradients that are not finite, or losses that leap, again and again. */
+/** A training run became meaningless: losses or gradients that are not finite, or loss spikes, again and again. */
 export class DivergedError extends Error {
   override readonly name: string = "DivergedError";
 }
@@ -210,7 +210,7 @@ export class StageLoop {
     this.#renamed = new Map(); // it has the new names
   }
 
-  /** Does a step. False where its loss leapt: the step before it is then that of the newest checkpoint. */
+  /** Does a step. False if its loss spiked: the step before it is then that of the newest checkpoint. */
   async #trainStep(listener: StageListener): Promise<boolean> {
     const { batchSize, gradientClip, schedule, steps, optimizer } = this.#stage;
     const lr = optimizer.lr * lrFactor(schedule, this.#step, steps);
