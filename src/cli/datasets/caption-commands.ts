@@ -30,7 +30,11 @@ export function addCaptionCommands(program: Command): void {
       8,
     )
     .option("--budget <n>", "stop after this many requests, repeated ones included", wholeNumber(1))
-    .option("--token-budget <n>", "stop after this many tokens, as the server counts them", wholeNumber(1))
+    .option(
+      "--token-budget <n>",
+      "stop after this many tokens, as the server counts them",
+      wholeNumber(1),
+    )
     .option("--max-tokens <n>", "longest answer", wholeNumber(1, FLAG_LIMITS.answer), 1024)
     .option(
       "--max-side <pixels>",

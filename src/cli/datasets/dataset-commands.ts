@@ -32,7 +32,10 @@ export function addDatasetCommands(dataset: Command): void {
       "--control-column <name>",
       "column of the control pictures, if not control_image or conditioning_image",
     )
-    .option("--control-folder <folder>", "folder of the control pictures, which have the pictures' names")
+    .option(
+      "--control-folder <folder>",
+      "folder of the control pictures, which have the pictures' names",
+    )
     .option("--for <recipe>", "take size and batch from this recipe or config")
     .option(
       "--size <pixels>",
@@ -40,7 +43,10 @@ export function addDatasetCommands(dataset: Command): void {
       wholeNumber(8, FLAG_LIMITS.side),
     )
     .option("--batch <n>", "pictures per step (default: 1)", wholeNumber(1, FLAG_LIMITS.pictures))
-    .option("--tokenizer <folder>", "count tokens of captions with it: a folder or a name on the Hub")
+    .option(
+      "--tokenizer <folder>",
+      "count tokens of captions with it: a folder or a name on the Hub",
+    )
     .option("--max-length <tokens>", "longest caption", wholeNumber(1, FLAG_LIMITS.length), 120)
     .option("--sheet <file>", "a PNG with thumbnails and captions")
     .option("--json", "as JSON")

@@ -22,7 +22,9 @@ export function addRunsCommands(runs: Command): void {
     );
 
   withExamples(runs.command("worst"), "runs worst work_dirs/mine --count 10 --sheet worst.png")
-    .description("list the training pictures with the highest losses: wrong captions, damage, outliers")
+    .description(
+      "list the training pictures with the highest losses: wrong captions, damage, outliers",
+    )
     .argument("<run>", "a run folder")
     .option("--count <n>", "how many", wholeNumber(1, FLAG_LIMITS.pictures), 20)
     .option("--stage <name>", "the stage (default: the last one that was trained)")

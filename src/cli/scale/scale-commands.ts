@@ -15,14 +15,20 @@ export function addScaleCommands(program: Command): void {
     )
     .requiredOption("--gpus <n...>", "number of GPUs; several numbers are compared", collected)
     .option("--recipe <name>", "pixart-alpha, or a JSON file like docs/scale.md's", "pixart-alpha")
-    .option("--pictures <n>", "pictures in each captioned data set, instead of the recipe's", number)
+    .option(
+      "--pictures <n>",
+      "pictures in each captioned data set, instead of the recipe's",
+      number,
+    )
     .option("--gpu-days <n>", "GPU days of all the recipe's steps, to scale its speeds", number)
     .option("--images-per-second <n...>", "speed of one GPU, one number per stage", collected);
   for (const [name, fact] of Object.entries<InputFact>(INPUTS))
     simulate.option(`--${flagOf(name)} <n>`, fact.what, number, fact.default);
   simulate
     .addOption(
-      new Option("--show <parts...>", "only these parts, for a single number of GPUs").choices(REPORT_PARTS),
+      new Option("--show <parts...>", "only these parts, for a single number of GPUs").choices(
+        REPORT_PARTS,
+      ),
     )
     .option("--json", "as JSON: a list, one report for each number of GPUs")
     .action(async (options: import("./simulate.ts").SimulateOptions) =>

@@ -41,7 +41,10 @@ export function addTrainingCommands(program: Command): void {
       "print the plan and the forecast of memory and disk, check every picture, and stop",
     )
     .option("--json", "with --dry-run: the plan as JSON on stdout")
-    .option("--rehearsal", "try a save, a sample and a step before each stage (default: large models only)")
+    .option(
+      "--rehearsal",
+      "try a save, a sample and a step before each stage (default: large models only)",
+    )
     .option("--no-rehearsal", "never rehearse, and start even what does not seem to fit")
     .option(
       "--prove-resume [n]",
@@ -53,7 +56,10 @@ export function addTrainingCommands(program: Command): void {
       "with --resume: continue although pictures or captions have changed",
     )
     .option("--accept-other-run", "with --resume: continue from checkpoints that another run saved")
-    .option("--amp", "mixed precision: large products in bfloat16 in every stage; weights stay float32")
+    .option(
+      "--amp",
+      "mixed precision: large products in bfloat16 in every stage; weights stay float32",
+    )
     .option("--device <name>", `${DEVICE} (default: as the config says)`)
     .option("--gpus <n>", "processes on this machine, each with its own batches", wholeNumber(1))
     .option(
