@@ -23,12 +23,7 @@ export function addCaptionCommands(program: Command): void {
     .requiredOption("--model <name>", "the model's name there")
     .option("--api-key-env <variable>", "the environment variable that holds the key")
     .option("--prompt <text>", "what is asked; {} stands for the raw caption", PAPER_PROMPT)
-    .option(
-      "--concurrency <n>",
-      "concurrent requests",
-      wholeNumber(1, FLAG_LIMITS.concurrency),
-      8,
-    )
+    .option("--concurrency <n>", "concurrent requests", wholeNumber(1, FLAG_LIMITS.concurrency), 8)
     .option("--budget <n>", "stop after this many requests, repeated ones included", wholeNumber(1))
     .option(
       "--token-budget <n>",

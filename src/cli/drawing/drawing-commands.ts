@@ -64,11 +64,7 @@ export function addDrawingCommands(program: Command): void {
       `sampler (default: the model's): ${SAMPLERS}, or a class of diffusers`,
     )
     .option("--timesteps <list>", "timesteps instead of --steps, such as 999,750,500,250", numbers)
-    .option(
-      "--sigmas <list>",
-      "noise levels instead of --steps, such as 100,14.6,3,0.5,0",
-      numbers,
-    )
+    .option("--sigmas <list>", "noise levels instead of --steps, such as 100,14.6,3,0.5,0", numbers)
     .option("--eta <n>", "noise of DDIM and TCD, 0 to 1", number)
     .option(
       "--init-image <file>",

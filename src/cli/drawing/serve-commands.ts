@@ -50,12 +50,7 @@ export function addServeCommands(program: Command): void {
       wholeNumber(1, FLAG_LIMITS.pictures),
       64,
     )
-    .option(
-      "--max-pixels <n>",
-      "most pixels of a picture",
-      wholeNumber(1, 64_000_000),
-      4_194_304,
-    )
+    .option("--max-pixels <n>", "most pixels of a picture", wholeNumber(1, 64_000_000), 4_194_304)
     .option(
       "--batch <n>",
       'pictures drawn at once, or "auto": as many as make it faster',
