@@ -1,6 +1,5 @@
 import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
-import { preparation } from "../pipelines/prompt-encoding.ts";
-import { tokenized } from "../pipelines/prompts/text-encoding.ts";
+import { preparation, tokenized } from "../pipelines/prompts/prompt-encoder.ts";
 import type { DrawSettings } from "../server/engine/engine-messages.ts";
 
 /** A prompt in tokens. */

@@ -2,7 +2,7 @@ import type { RgbImage } from "../images/index.ts";
 import { AutoencoderTiny } from "../models/index.ts";
 import { toUnitRange } from "../pipelines/generated-image.ts";
 import { imagesFromTensor, type PixArtAlphaPipeline } from "../pipelines/index.ts";
-import { pictureLatents } from "../pipelines/picture-latents.ts";
+import { pictureLatents } from "../pipelines/latents.ts";
 import type { PreviewWay, RawPicture } from "../server/engine/engine-messages.ts";
 import * as torch from "../torch/index.ts";
 import { fittingPictures } from "./fitting-pictures.ts";

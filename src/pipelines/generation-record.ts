@@ -1,10 +1,28 @@
 import type { PictureMetadata } from "../images/index.ts";
 import * as torch from "../torch/index.ts";
+import { completeTgate } from "./guidance.ts";
 import type { PixArtAlphaRequest } from "./pixart-alpha-request.ts";
 import { isEncoded } from "./prompts/request-texts.ts";
-import { completeTgate } from "./step-guidance.ts";
 
-/** Where weights are from: a name for people, and a hash. */
+/** The files that a transformer came from: a name for people, and a hash of the weights. */
+export interface WeightsSource {
+  readonly name: string;
+  readonly hash: () => Promise<string>;
+}
+
+/** Weights by a name, whose hash is computed when it is first asked for. */
+export function weightsSource(name: string, compute: () => Promise<string>): WeightsSource {
+  let hash: Promise<string> | undefined;
+  return {
+    name,
+    hash: () => {
+      hash ??= compute();
+      return hash;
+    },
+  };
+}
+
+/** A {@link WeightsSource} whose hash is known. */
 export interface WeightsRecord {
   readonly model: string;
   readonly modelHash: string;

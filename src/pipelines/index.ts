@@ -1,35 +1,32 @@
 /** What turns prompts into pictures. */
 
 export { NonFiniteError } from "./checks/finite.ts";
+export type { DenoiseOptions } from "./denoise.ts";
 export { GeneratedImage, imagesFromTensor } from "./generated-image.ts";
-export type { GuidanceBranches } from "./noise-predictor.ts";
-export {
-  type PipelineKind,
-  PixArtAlpha,
-  type PixArtAlphaCallOptions,
-  type PixArtAlphaOutput,
-  type PixArtAlphaOutputs,
-  type WeightsSource,
-  weightsSource,
-} from "./pixart-alpha.ts";
-export type { PixArtAlphaOptions, PixArtAlphaRequest } from "./pixart-alpha-request.ts";
+export { type WeightsSource, weightsSource } from "./generation-record.ts";
+export type { GuidanceBranches, GuidanceInterval, TgateOptions } from "./guidance.ts";
+export type { StartLatents } from "./latents.ts";
+export { PixArtAlpha } from "./pixart-alpha.ts";
+export type { PipelineKind, PixArtAlphaComponents } from "./pixart-alpha-components.ts";
 export type {
-  DenoiseOptions,
   DenoiseStep,
-  PixArtAlphaComponents,
-  StartLatents,
-} from "./pixart-alpha-stages.ts";
-export type { EncodedPrompt } from "./prompt-encoding.ts";
+  PixArtAlphaCallOptions,
+  PixArtAlphaOptions,
+  PixArtAlphaOutput,
+  PixArtAlphaOutputs,
+} from "./pixart-alpha-options.ts";
+export type { PixArtAlphaRequest } from "./pixart-alpha-request.ts";
+export type { EncodedText } from "./prompts/encoded-text.ts";
+export type { EncodedPrompt, TextEncoder } from "./prompts/prompt-encoder.ts";
 export { PromptPack } from "./prompts/prompt-pack.ts";
 export { StagedModel } from "./prompts/staged-model.ts";
-export type { EncodedText, TextEncoder } from "./prompts/text-encoding.ts";
 export {
   DiffusionPipeline,
   PixArtAlphaPipeline,
-  type PixArtAlphaPretrainedOptions,
   PixArtSigmaPipeline,
 } from "./published/from-pretrained.ts";
 export { loadAdapters } from "./published/load-adapters.ts";
+export type { PixArtAlphaPretrainedOptions } from "./published/pretrained-options.ts";
 export {
   hasResolutionBins,
   nearestResolutionBin,
@@ -37,4 +34,3 @@ export {
   type TrainedSize,
   trainedSizes,
 } from "./sizes/resolution-bins.ts";
-export type { GuidanceInterval, TgateOptions } from "./step-guidance.ts";

@@ -11,19 +11,11 @@ import type { Scheduler } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { expected } from "./checks/expected.ts";
-import type { EncodedPrompt } from "./prompt-encoding.ts";
-import type { EncodedText } from "./prompts/text-encoding.ts";
-import { isGuidedStep, type StepGuidance, tgatePlan } from "./step-guidance.ts";
+import { type GuidanceBranches, isGuidedStep, type StepGuidance, tgatePlan } from "./guidance.ts";
+import type { EncodedText } from "./prompts/encoded-text.ts";
+import type { EncodedPrompt } from "./prompts/prompt-encoder.ts";
 
 // Shapes: B pictures, L caption tokens, D width of the text encoder's states, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
-
-/** Two processes that predict a picture together: one away from the negative prompt, one towards the prompt. */
-export interface GuidanceBranches {
-  /** Which of the two is this process's: 0 for the negative prompt's. */
-  readonly own: 0 | 1;
-  /** (B, …) of this process → (2B, …) of both, the negative prompt's first. */
-  readonly gather: (prediction: Tensor) => Tensor;
-}
 
 /** What of a pipeline predicts. */
 export interface PredictorModels {
@@ -47,39 +39,36 @@ export interface PredictorInputs {
 export interface Guidance extends StepGuidance {
   readonly guidanceScale: number;
   readonly scheduler: Scheduler;
+  /** Of the whole loop. */
+  readonly numSteps: number;
   /** Where two processes share the work. */
   readonly branches: GuidanceBranches | undefined;
 }
 
-/** A step's number, counted from 0, and of how many. */
-export interface StepPlace {
-  readonly step: number;
-  readonly total: number;
-}
-
-/** What the sampler asks for in its input (B, C, H/f, W/f) at a timestep. */
-export type NoisePredictor = (input: Tensor, timestep: number, place: StepPlace) => Tensor;
+/** What the sampler asks for in its input (B, C, H/f, W/f) at a timestep, which is that of a step counted from 0. */
+export type NoisePredictor = (input: Tensor, timestep: number, stepIndex: number) => Tensor;
 
 /** PixArt-alpha `diffusion/model/nets/PixArt.py` forward_with_cfg. */
 const ORIGINAL_GUIDED_CHANNELS = 3;
 
-const guided = (away: Tensor, towards: Tensor, scale: number): Tensor =>
-  away.add(towards.sub(away).mul(scale));
+const guided = (negative: Tensor, positive: Tensor, scale: number): Tensor =>
+  negative.add(positive.sub(negative).mul(scale));
 
-/** The transformer for pictures of given texts' states (B, L, D) and mask (B, L), alone or following `control` (B, C, H/f, W/f). */
+/** The transformer for pictures of a text, alone or following `control` (B, C, H/f, W/f). */
 function withText(
   { transformer, controlled }: PredictorModels,
-  states: Tensor,
-  mask: Tensor,
+  { hiddenStates, attentionMask }: EncodedText,
   control: Tensor | undefined,
 ): (input: Tensor, inputs: Omit<PixArtInputs, "encoderHiddenStates">) => Tensor {
   if (control === undefined) {
-    const encoderHiddenStates = torch.noGrad(() => transformer.prepareCaption(states, mask));
+    const encoderHiddenStates = torch.noGrad(() =>
+      transformer.prepareCaption(hiddenStates, attentionMask),
+    );
     return (input, inputs) => transformer.call(input, { ...inputs, encoderHiddenStates });
   }
   if (controlled === undefined)
     throw expected("nothing without a controlnet", "control", "a tensor");
-  const conditions = { encoderHiddenStates: states, controlnetCond: control };
+  const conditions = { encoderHiddenStates: hiddenStates, controlnetCond: control };
   return (input, inputs) => controlled.call(input, { ...inputs, ...conditions });
 }
 
@@ -90,10 +79,10 @@ function batchOf(
   { latents, control }: PredictorInputs,
   attentionCache: AttentionCache | undefined,
 ): (input: Tensor, timestep: number) => Tensor {
-  const states = torch.cat(texts.map(({ hiddenStates }) => hiddenStates));
-  const encoderAttentionMask = torch.cat(texts.map(({ attentionMask }) => attentionMask));
+  const hiddenStates = torch.cat(texts.map((text) => text.hiddenStates));
+  const attentionMask = torch.cat(texts.map((text) => text.attentionMask));
   const controls = control && torch.cat(texts.map(() => control));
-  const model = withText(models, states, encoderAttentionMask, controls);
+  const model = withText(models, { hiddenStates, attentionMask }, controls);
   const rows = latents.size(0) * texts.length;
   const addedCondKwargs = pixArtDimensions(models.transformer.config).usesAdditionalConditions
     ? sizeConditions(latents, rows, models.vaeScaleFactor)
@@ -101,7 +90,7 @@ function batchOf(
   const { device } = latents;
   return (input, timestep) =>
     model(torch.cat(texts.map(() => input)), {
-      encoderAttentionMask,
+      encoderAttentionMask: attentionMask,
       timestep: torch.full([rows], timestep, { dtype: "float32", device }),
       addedCondKwargs,
       attentionCache,
@@ -115,7 +104,7 @@ function batchOf(
 export function noisePredictor(
   models: PredictorModels,
   inputs: PredictorInputs,
-  { guidanceScale, scheduler, branches, ...steps }: Guidance,
+  { guidanceScale, scheduler, numSteps, branches, ...steps }: Guidance,
   attentionCache: AttentionCache,
 ): NoisePredictor {
   const { positive, negative } = inputs.prompt;
@@ -130,23 +119,27 @@ export function noisePredictor(
   // Behind T-GATE's gate no caption is attended to: one token is as good as all.
   const prompt = tgate === undefined ? positive : firstToken(positive);
   const alone = hasUnguided ? batchOf(models, [prompt], inputs, cache) : together;
-  return (input, timestep, { step, total }) => {
-    const isGuided = negative !== undefined && isGuidedStep(steps, step, total);
-    attentionCache.plan = tgate && tgatePlan(step, tgate, isGuided);
+  return (input, timestep, stepIndex) => {
+    const isGuided = negative !== undefined && isGuidedStep(steps, stepIndex, numSteps);
+    attentionCache.plan = tgate && tgatePlan(stepIndex, tgate, isGuided);
     const predicted = (isGuided ? together : alone)(input, timestep);
     const output = isGuided && shared !== undefined ? shared.gather(predicted) : predicted;
     // Channels beyond the latents' own predict the variance, which most samplers don't use.
     const prediction = scheduler.usesLearnedVariance ? output : output.narrow(1, 0, input.size(1));
     if (!isGuided) return prediction;
-    const [away, towards] = chunk(prediction, 2, 0);
-    if (!scheduler.usesLearnedVariance) return guided(away, towards, guidanceScale);
+    const [negativeHalf, positiveHalf] = chunk(prediction, 2, 0);
+    if (!scheduler.usesLearnedVariance) return guided(negativeHalf, positiveHalf, guidanceScale);
     // The original's ancestral sampler, like DiT's, guides three channels and takes the prompt's own variance.
-    const free = towards.size(1) - ORIGINAL_GUIDED_CHANNELS;
+    const free = positiveHalf.size(1) - ORIGINAL_GUIDED_CHANNELS;
     const [first, rest] = [0, ORIGINAL_GUIDED_CHANNELS];
     return torch.cat(
       [
-        guided(away.narrow(1, first, rest), towards.narrow(1, first, rest), guidanceScale),
-        towards.narrow(1, rest, free),
+        guided(
+          negativeHalf.narrow(1, first, rest),
+          positiveHalf.narrow(1, first, rest),
+          guidanceScale,
+        ),
+        positiveHalf.narrow(1, rest, free),
       ],
       1,
     );

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { RgbImage } from "../images/index.ts";
 import * as torch from "../torch/index.ts";
-import { type PixArtAlphaOptions, resolveRequest } from "./pixart-alpha-request.ts";
-import type { TgateOptions } from "./step-guidance.ts";
+import type { TgateOptions } from "./guidance.ts";
+import type { PixArtAlphaOptions } from "./pixart-alpha-options.ts";
+import { resolveRequest } from "./pixart-alpha-request.ts";
 
 const small = {
   sampleSize: 8,

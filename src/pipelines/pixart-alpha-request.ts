@@ -4,74 +4,21 @@ import type { RgbImage } from "../images/index.ts";
 import type { NoiseSource } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { checkCallOptions } from "./call-options.ts";
 import { checkCount, expected, shownValue } from "./checks/expected.ts";
-import type { GuidanceBranches } from "./noise-predictor.ts";
-import { type PromptOptions, type RequestTexts, resolveTexts } from "./prompts/request-texts.ts";
 import {
-  type ImageOptions,
-  type ImageStart,
-  resolveControlImages,
-  resolveImageStart,
-} from "./sizes/image-inputs.ts";
+  checkStepGuidance,
+  type GuidanceBranches,
+  type GuidanceInterval,
+  type TgateOptions,
+} from "./guidance.ts";
+import { checkCallOptions, type PixArtAlphaOptions } from "./pixart-alpha-options.ts";
+import { type RequestTexts, resolveTexts } from "./prompts/request-texts.ts";
+import { type ImageStart, resolveControlImages, resolveImageStart } from "./sizes/image-inputs.ts";
 import {
   hasResolutionBins,
   nearestResolutionBin,
   type PictureSize,
 } from "./sizes/resolution-bins.ts";
-import { checkStepGuidance, type GuidanceInterval, type TgateOptions } from "./step-guidance.ts";
-
-/** Options of one call of the pipeline. */
-export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
-  /** Default 20. */
-  readonly numInferenceSteps?: number;
-  /** The timesteps to go through, noisiest first, in place of a number of steps. */
-  readonly timesteps?: readonly number[];
-  /**
-   * The noise levels σ to go through, in place of a number of steps, for samplers that take them: `EulerDiscreteScheduler`, where
-   * the last is what the last step arrives at, and `UniPCMultistepScheduler` over a flow's levels.
-   */
-  readonly sigmas?: readonly number[];
-  /** How far each step goes beyond the unconditional prediction; up to 1 there is no guidance. Default 4.5. */
-  readonly guidanceScale?: number;
-  /** The part of the steps that is guided: `[0, 0.5]` is the first half. Default all. */
-  readonly guidanceInterval?: GuidanceInterval;
-  /** Fewer attentions than steps, at some change of the picture; off by default. Not beside `guidanceInterval`, `controlImage` or `branches`. */
-  readonly tgate?: TgateOptions;
-  /** η of DDIM and TCD, which other samplers don't read: 0 is deterministic, 1 has DDPM's noise. Default 0. */
-  readonly eta?: number;
-  /** Default 1. */
-  readonly numImagesPerPrompt?: number;
-  /**
-   * In pixels; where left out those of `image` or `controlImage`, rounded down to what the model can draw, or the
-   * transformer's own.
-   */
-  readonly width?: number;
-  readonly height?: number;
-  /**
-   * Where the noise begins: the seed of the first picture, of which each further one takes the next, as with `pixart sample
-   * --seed`; or one a picture. Not beside `generator`, which it stands for: `seed: 7` is `torch.generator(7)`.
-   */
-  readonly seed?: number | readonly number[];
-  /**
-   * The source of the noise: one that all pictures of the call draw from, as in diffusers, or one each. Where left
-   * out, each picture has a seed of its own, told in its metadata.
-   */
-  readonly generator?: NoiseSource;
-  /** (B, C, H/f, W/f) noise to begin with, in place of drawn noise. */
-  readonly latents?: Tensor;
-  /**
-   * Makes the picture at the trained size of the nearest aspect ratio, then resizes and crops it to the size asked
-   * for. Default true where such sizes are known: transformers of sampleSize 32, 64, 128 and 256 at 8 pixels a latent.
-   */
-  readonly useResolutionBinning?: boolean;
-  /** Told what is odd but no error: a prompt that is too long, a picture whose size cannot be drawn. Default: a process warning, on stderr. */
-  readonly onWarning?: (message: string) => void;
-  /** Stops the call before its next step. */
-  readonly signal?: AbortSignal;
-  /** Where two processes predict together: both make the same call, and both get the pictures. */
-  readonly branches?: GuidanceBranches;
-}
 
 /** A request whose every value is known and fits the pipeline. */
 export interface PixArtAlphaRequest {

@@ -17,7 +17,7 @@ import { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { type GeneratedImage, imagesFromTensor } from "./generated-image.ts";
 import { PixArtAlpha } from "./pixart-alpha.ts";
-import type { DenoiseStep } from "./pixart-alpha-stages.ts";
+import type { DenoiseStep } from "./pixart-alpha-options.ts";
 import { PixArtAlphaPipeline } from "./published/from-pretrained.ts";
 
 beforeEach(collectGarbage);

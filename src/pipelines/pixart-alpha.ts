@@ -1,88 +1,100 @@
-import { join } from "node:path";
 import { inspect } from "node:util";
-import { AutoencoderTiny } from "../models/index.ts";
+import {
+  type AutoencoderKL,
+  type AutoencoderTiny,
+  type PixArtControlNetAdapterModel,
+  PixArtControlNetTransformerModel,
+  type PixArtTransformer2DModel,
+} from "../models/index.ts";
+import type { Scheduler } from "../schedulers/index.ts";
+import type { T5Tokenizer } from "../text/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { disposable } from "./checks/disposable.ts";
-import { describePipeline } from "./describe-pipeline.ts";
-import { type GeneratedImage, imagesFromTensor } from "./generated-image.ts";
-import { generationRecords } from "./generation-record.ts";
-import { writeModelIndex } from "./model-index.ts";
-import type { PixArtAlphaOptions, PixArtAlphaRequest } from "./pixart-alpha-request.ts";
+import { expected } from "./checks/expected.ts";
+import { requireFinite } from "./checks/finite.ts";
+import { type DenoiseOptions, denoise, planSteps } from "./denoise.ts";
+import { imagesFromTensor, toUnitRange } from "./generated-image.ts";
+import { generationRecords, type WeightsSource } from "./generation-record.ts";
+import { checkGuidedSteps } from "./guidance.ts";
+import { pictureLatents, prepareLatents, type StartLatents } from "./latents.ts";
 import {
-  type DenoiseStep,
+  describePipeline,
+  type PipelineKind,
   type PixArtAlphaComponents,
-  PixArtAlphaStages,
-  type StartLatents,
-} from "./pixart-alpha-stages.ts";
-import type { EncodedPrompt } from "./prompt-encoding.ts";
-import { PromptPack } from "./prompts/prompt-pack.ts";
-import { StagedModel } from "./prompts/staged-model.ts";
-import { disposeText } from "./prompts/text-encoding.ts";
+  savePipeline,
+} from "./pixart-alpha-components.ts";
+import type {
+  DenoiseStep,
+  PixArtAlphaCallOptions,
+  PixArtAlphaOptions,
+  PixArtAlphaOutput,
+  PixArtAlphaOutputs,
+} from "./pixart-alpha-options.ts";
+import { type PixArtAlphaRequest, resolveRequest } from "./pixart-alpha-request.ts";
+import { disposeText } from "./prompts/encoded-text.ts";
+import {
+  type EncodedPrompt,
+  type EncodePromptRequest,
+  encodePrompt,
+  PromptEncoder,
+  preparation,
+  type TextEncoder,
+} from "./prompts/prompt-encoder.ts";
+import type { PromptPack } from "./prompts/prompt-pack.ts";
+import { type PictureSize, resizeAndCrop } from "./sizes/resolution-bins.ts";
 
-/** What each `outputType` gives. */
-export interface PixArtAlphaOutputs {
-  /** Finished pictures. */
-  readonly image: readonly GeneratedImage[];
-  /** (B, 3, H, W) in [0, 1], not rounded to 8 bits. */
-  readonly float: Tensor;
-  /** (B, C, H/f, W/f) before decoding. */
-  readonly latent: Tensor;
-}
+// Shapes: B pictures, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
 
-/** Options of a whole call. */
-export interface PixArtAlphaCallOptions<T extends keyof PixArtAlphaOutputs>
-  extends PixArtAlphaOptions {
-  /** Default "image". */
-  readonly outputType?: T;
-  /** Told after every step; the call waits for it. */
-  readonly onStep?: (step: DenoiseStep) => void | Promise<void>;
-}
-
-/** What a call gives, in the order of the prompts and, for each, of its pictures. */
-export interface PixArtAlphaOutput<T extends keyof PixArtAlphaOutputs> {
-  readonly images: PixArtAlphaOutputs[T];
-}
-
-/** The files that a transformer came from: a name for people, and a hash of the weights. */
-export interface WeightsSource {
-  readonly name: string;
-  readonly hash: () => Promise<string>;
-}
-
-/** Weights by a name, whose hash is computed when it is first asked for. */
-export function weightsSource(name: string, compute: () => Promise<string>): WeightsSource {
-  let hash: Promise<string> | undefined;
-  return {
-    name,
-    hash: () => {
-      hash ??= compute();
-      return hash;
-    },
-  };
-}
-
-/** What tells PixArt-α's pipeline and PixArt-Σ's apart. */
-export interface PipelineKind {
-  /** diffusers' name, which `model_index.json` holds. */
-  readonly className: "PixArtAlphaPipeline" | "PixArtSigmaPipeline";
-  /** Longest prompt in tokens that the transformer was trained with. */
-  readonly maxSequenceLength: number;
-}
-
-/** A pipeline's stages and what they add up to. Made by `PixArtAlphaPipeline` and `PixArtSigmaPipeline`, which make it callable. */
-export class PixArtAlpha extends PixArtAlphaStages {
+/**
+ * From prompts to pictures. Down to `decode` the methods stand in the order in which `generate` goes through them; each can be
+ * used by itself. Made by `PixArtAlphaPipeline` and `PixArtSigmaPipeline`, which make it callable.
+ */
+export class PixArtAlpha implements PixArtAlphaComponents {
   readonly kind: PipelineKind;
   /** Undefined where the transformer did not come from files. */
   readonly source: WeightsSource | undefined;
+  readonly transformer: PixArtTransformer2DModel;
+  /** The transformer with its controlnet, where there is one. */
+  readonly controlled: PixArtControlNetTransformerModel | undefined;
+  readonly vae: AutoencoderKL | AutoencoderTiny;
+  readonly tokenizer: T5Tokenizer;
+  /** May be replaced by another between calls. */
+  scheduler: Scheduler;
+  private readonly promptEncoder: PromptEncoder;
 
+  /** Throws where the controlnet does not fit the transformer. */
   constructor(components: PixArtAlphaComponents, kind: PipelineKind, source?: WeightsSource) {
-    super(components, kind.maxSequenceLength);
+    const { transformer, controlnet, vae, textEncoder, tokenizer, scheduler } = components;
     this.kind = kind;
     this.source = source;
+    this.transformer = transformer;
+    this.controlled = controlnet && new PixArtControlNetTransformerModel(transformer, controlnet);
+    this.vae = vae;
+    this.tokenizer = tokenizer;
+    this.scheduler = scheduler;
+    this.promptEncoder = new PromptEncoder(tokenizer, textEncoder);
   }
 
-  /** All stages in a row: what calling the pipeline does. */
+  get textEncoder(): TextEncoder {
+    return this.promptEncoder.encoder;
+  }
+
+  get controlnet(): PixArtControlNetAdapterModel | undefined {
+    return this.controlled?.controlnet;
+  }
+
+  /** Longest prompt in tokens that the transformer was trained with. */
+  get maxSequenceLength(): number {
+    return this.kind.maxSequenceLength;
+  }
+
+  /** Pixels on a side of a latent pixel. */
+  get vaeScaleFactor(): number {
+    return 2 ** (this.vae.config.blockOutChannels.length - 1);
+  }
+
+  /** From prompts to pictures: what calling the pipeline does. */
   async generate<T extends keyof PixArtAlphaOutputs = "image">(
     prompt: string | readonly string[] | null,
     options: PixArtAlphaCallOptions<T> = {},
@@ -94,14 +106,51 @@ export class PixArtAlpha extends PixArtAlphaStages {
     return { images: images as PixArtAlphaOutputs[T] };
   }
 
-  /** Runs the denoising loop; the latents that it ends with are the caller's. */
+  /** Everything that a call will use, with defaults filled in. Throws on the first value that can't be used. */
+  checkInputs(
+    prompt: string | readonly string[] | null,
+    options: PixArtAlphaOptions = {},
+  ): PixArtAlphaRequest {
+    const { sampleSize, patchSize, inChannels: latentChannels } = this.transformer.config;
+    const { vaeScaleFactor, maxSequenceLength, controlnet } = this;
+    const request = resolveRequest(prompt, options, {
+      sampleSize,
+      patchSize,
+      latentChannels,
+      vaeScaleFactor,
+      maxSequenceLength,
+      hasControlNet: controlnet !== undefined,
+      stepsThrough: (sigmas) => {
+        using planned = planSteps(this.scheduler, { numInferenceSteps: 0, sigmas });
+        return planned.timesteps.length;
+      },
+    });
+    using planned = planSteps(this.scheduler, request); // throws for steps that the sampler cannot take, before anything is computed
+    if (request.tgate !== undefined && planned.order > 1) {
+      const { samplerName } = planned;
+      throw expected("a sampler with one call of the model a step", "tgate", samplerName);
+    }
+    if (request.start === undefined) checkGuidedSteps(request, planned.timesteps.length);
+    if (request.controlImages !== undefined) this.checkControlNet();
+    return request;
+  }
+
+  private checkControlNet(): void {
+    const [wanted, found] = [this.transformer, this.controlnet].map(
+      (model) => model && `${model.dtype} on ${model.device}`,
+    );
+    if (found === wanted) return;
+    throw expected(`the transformer's dtype and device, ${wanted},`, "controlnet", found);
+  }
+
+  /** Text states, latents and the denoising loop; the latents that it ends with are the caller's. */
   private async sample(
     request: PixArtAlphaRequest,
     onStep: PixArtAlphaCallOptions<"image">["onStep"],
   ): Promise<Tensor> {
     using prompt = disposable(await this.encodePrompt(request), disposePrompt);
     using start = disposable(await this.prepareLatents(request), disposeStart);
-    using control = disposable(await this.prepareControl(request), (made) => made?.dispose());
+    using control = disposable(await this.prepareControl(request), (latents) => latents?.dispose());
     let latents: Tensor | undefined;
     try {
       const steps = this.denoise({
@@ -122,6 +171,41 @@ export class PixArtAlpha extends PixArtAlphaStages {
     return latents;
   }
 
+  /**
+   * Encodes prompts, and where `guidanceScale` asks for it what to lead away from; a row for each picture, all of one
+   * length, on the transformer's device and in its dtype. The tensors are the caller's.
+   */
+  encodePrompt(request: EncodePromptRequest): Promise<EncodedPrompt> {
+    const { device, dtype } = this.transformer;
+    return encodePrompt(this.promptEncoder, request, { device, dtype });
+  }
+
+  /** What to begin with: noise, as PyTorch draws it on the CPU, or pictures with noise. The tensors are the caller's. */
+  async prepareLatents(request: PixArtAlphaRequest): Promise<StartLatents> {
+    using scheduler = planSteps(this.scheduler, request);
+    const { vae, vaeScaleFactor, transformer } = this;
+    const { device, dtype } = transformer;
+    return await prepareLatents(request, { vae, vaeScaleFactor, scheduler, device, dtype });
+  }
+
+  /**
+   * Latents (B, C, H/f, W/f) of what the pictures follow, which are the caller's; undefined where they follow nothing. What
+   * is drawn for them comes after the noise of `prepareLatents`, which is the same with them and without.
+   */
+  async prepareControl(request: PixArtAlphaRequest): Promise<Tensor | undefined> {
+    const { controlImages } = request;
+    if (controlImages === undefined) return undefined;
+    const { vae, transformer } = this;
+    const { device, dtype } = transformer;
+    return pictureLatents(controlImages, request, { vae, device, dtype });
+  }
+
+  /** Denoises step by step, leaving the event loop free between steps. An aborted `signal` ends it with its reason. */
+  denoise(options: DenoiseOptions): AsyncGenerator<DenoiseStep, void, void> {
+    return denoise(this, options);
+  }
+
+  /** What a call returns of the latents that it ends with. */
   private async render(
     latents: Tensor,
     request: PixArtAlphaRequest,
@@ -137,43 +221,46 @@ export class PixArtAlpha extends PixArtAlphaStages {
   }
 
   /**
+   * Latents (B, C, H/f, W/f) → pictures (B, 3, H, W) in [0, 1], resized and cropped where a size is given. In float32 where
+   * the autoencoder's activations overflow its float16.
+   */
+  decode(latents: Tensor, size?: PictureSize): Tensor {
+    const { vae } = this;
+    return torch.noGrad(() =>
+      vae.upcasted(() =>
+        torch.tidy(() => {
+          const { device, dtype } = vae;
+          const pictures = vae.decode(vae.fromDiffusion(latents.to({ device, dtype })));
+          requireFinite(pictures, "The autoencoder", "when it decoded");
+          const fitted = size === undefined ? pictures : resizeAndCrop(pictures, size);
+          return toUnitRange(fitted);
+        }),
+      ),
+    );
+  }
+
+  /** Prompts, and "" for guidance, as a pack that draws pictures without a text encoder. */
+  async packPrompts(
+    prompts: readonly string[],
+    options: Pick<PixArtAlphaOptions, "cleanCaption" | "maxSequenceLength" | "onWarning"> = {},
+  ): Promise<PromptPack> {
+    const { texts, onWarning } = this.checkInputs([...prompts, ""], options);
+    const { maxSequenceLength } = texts;
+    const prepared = [...prompts, ""].map(preparation(texts));
+    return this.promptEncoder.pack(prepared, { maxSequenceLength, onWarning });
+  }
+
+  /**
    * Writes the whole pipeline as diffusers' `save_pretrained` does, its index last. A controlnet is written beside it, into
    * `controlnet`; the index leaves it out, because diffusers' pipelines of PixArt have none.
    */
-  async savePretrained(folder: string): Promise<void> {
-    await this.scheduler.savePretrained(join(folder, "scheduler"));
-    await this.tokenizer.savePretrained(join(folder, "tokenizer"));
-    const hasEncoder = await this.saveTextEncoder(join(folder, "text_encoder"));
-    await this.transformer.savePretrained(join(folder, "transformer"));
-    await this.vae.savePretrained(join(folder, "vae"));
-    await this.controlnet?.savePretrained(join(folder, "controlnet"));
-    const isTiny = this.vae instanceof AutoencoderTiny;
-    await writeModelIndex(folder, this.kind.className, {
-      scheduler: ["diffusers", this.scheduler.className],
-      text_encoder: hasEncoder ? ["transformers", "T5EncoderModel"] : [null, null],
-      tokenizer: ["transformers", "T5Tokenizer"],
-      transformer: ["diffusers", "PixArtTransformer2DModel"],
-      vae: ["diffusers", isTiny ? "AutoencoderTiny" : "AutoencoderKL"],
-    });
-  }
-
-  /** False where the pipeline has none. */
-  private async saveTextEncoder(folder: string): Promise<boolean> {
-    const { textEncoder } = this;
-    if (textEncoder === null || textEncoder instanceof PromptPack) return false;
-    const isStaged = textEncoder instanceof StagedModel;
-    const model = isStaged ? await textEncoder.load() : textEncoder;
-    try {
-      await model.savePretrained(folder);
-    } finally {
-      if (isStaged) model.dispose();
-    }
-    return true;
+  savePretrained(folder: string): Promise<void> {
+    return savePipeline(folder, this, this.kind);
   }
 
   /** What `console.log` shows: the parts, and what they take. */
   [inspect.custom](): string {
-    return describePipeline(this);
+    return describePipeline(this, this.kind, this.source);
   }
 
   /** Gives back the memory of all models; the pipeline cannot be used afterwards. */
@@ -181,7 +268,7 @@ export class PixArtAlpha extends PixArtAlphaStages {
     this.transformer.dispose();
     this.controlnet?.dispose();
     this.vae.dispose();
-    this.texts.dispose();
+    this.promptEncoder.dispose();
   }
 }
 

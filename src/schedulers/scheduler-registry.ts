@@ -1,3 +1,4 @@
+import { buildScheduler, type SchedulerClass } from "./base/base-scheduler.ts";
 import type { Scheduler } from "./base/scheduler.ts";
 import { type SchedulerJson, unknownFields } from "./config/config-fields.ts";
 import { readSchedulerFile, type SchedulerFolderOptions } from "./config/scheduler-file.ts";
@@ -25,27 +26,36 @@ import { UniPCMultistepScheduler } from "./solvers/uni-pc-multistep.ts";
 
 type Build = (json: SchedulerJson) => Scheduler;
 
-const classes: ReadonlyMap<string, Build> = new Map<string, Build>([
-  ["DPMSolverMultistepScheduler", DPMSolverMultistepScheduler.fromConfig],
-  ["DPMSolverSinglestepScheduler", DPMSolverSinglestepScheduler.fromConfig],
-  ["DDIMScheduler", DDIMScheduler.fromConfig],
-  ["DDPMScheduler", DDPMScheduler.fromConfig],
-  ["PNDMScheduler", PNDMScheduler.fromConfig],
-  ["EulerDiscreteScheduler", EulerDiscreteScheduler.fromConfig],
-  ["EulerAncestralDiscreteScheduler", EulerAncestralDiscreteScheduler.fromConfig],
-  ["HeunDiscreteScheduler", HeunDiscreteScheduler.fromConfig],
-  ["LMSDiscreteScheduler", LMSDiscreteScheduler.fromConfig],
-  ["KDPM2DiscreteScheduler", KDPM2DiscreteScheduler.fromConfig],
-  ["KDPM2AncestralDiscreteScheduler", KDPM2AncestralDiscreteScheduler.fromConfig],
-  ["DEISMultistepScheduler", DEISMultistepScheduler.fromConfig],
-  ["UniPCMultistepScheduler", UniPCMultistepScheduler.fromConfig],
-  ["SASolverScheduler", SASolverScheduler.fromConfig],
-  ["LCMScheduler", LCMScheduler.fromConfig],
-  ["TCDScheduler", TCDScheduler.fromConfig],
-  ["EDMEulerScheduler", EDMEulerScheduler.fromConfig],
-  ["EDMDPMSolverMultistepScheduler", EDMDPMSolverMultistepScheduler.fromConfig],
-  ["IDDPMScheduler", IDDPMScheduler.fromConfig],
-  ["ContinuousDPMSolverScheduler", ContinuousDPMSolverScheduler.fromConfig],
+const builderOf =
+  <Config extends object>(one: SchedulerClass<Config, Scheduler>): Build =>
+  (json) =>
+    buildScheduler(one, json);
+
+const byClassName = <Config extends object>(
+  one: SchedulerClass<Config, Scheduler>,
+): [string, Build] => [one.className, builderOf(one)];
+
+const classes: ReadonlyMap<string, Build> = new Map([
+  byClassName(DPMSolverMultistepScheduler),
+  byClassName(DPMSolverSinglestepScheduler),
+  byClassName(DDIMScheduler),
+  byClassName(DDPMScheduler),
+  byClassName(PNDMScheduler),
+  byClassName(EulerDiscreteScheduler),
+  byClassName(EulerAncestralDiscreteScheduler),
+  byClassName(HeunDiscreteScheduler),
+  byClassName(LMSDiscreteScheduler),
+  byClassName(KDPM2DiscreteScheduler),
+  byClassName(KDPM2AncestralDiscreteScheduler),
+  byClassName(DEISMultistepScheduler),
+  byClassName(UniPCMultistepScheduler),
+  byClassName(SASolverScheduler),
+  byClassName(LCMScheduler),
+  byClassName(TCDScheduler),
+  byClassName(EDMEulerScheduler),
+  byClassName(EDMDPMSolverMultistepScheduler),
+  byClassName(IDDPMScheduler),
+  byClassName(ContinuousDPMSolverScheduler),
 ]);
 
 const dpmSolver =
@@ -61,25 +71,25 @@ const names: ReadonlyMap<string, Build> = new Map<string, Build>([
   ["sde-dpm-solver++", dpmSolver({ algorithm_type: "sde-dpmsolver++" })],
   ["dpm-solver", dpmSolver({ algorithm_type: "dpmsolver", ...notToZero })],
   ["sde-dpm-solver", dpmSolver({ algorithm_type: "sde-dpmsolver", ...notToZero })],
-  ["dpm-solver-singlestep", DPMSolverSinglestepScheduler.fromConfig],
-  ["dpm-solver-original", ContinuousDPMSolverScheduler.fromConfig],
-  ["ddim", DDIMScheduler.fromConfig],
-  ["ddpm", DDPMScheduler.fromConfig],
-  ["pndm", PNDMScheduler.fromConfig],
+  ["dpm-solver-singlestep", builderOf(DPMSolverSinglestepScheduler)],
+  ["dpm-solver-original", builderOf(ContinuousDPMSolverScheduler)],
+  ["ddim", builderOf(DDIMScheduler)],
+  ["ddpm", builderOf(DDPMScheduler)],
+  ["pndm", builderOf(PNDMScheduler)],
   ["plms", (json) => PNDMScheduler.fromConfig({ ...json, skip_prk_steps: true })],
-  ["euler", EulerDiscreteScheduler.fromConfig],
-  ["euler-ancestral", EulerAncestralDiscreteScheduler.fromConfig],
-  ["heun", HeunDiscreteScheduler.fromConfig],
-  ["lms", LMSDiscreteScheduler.fromConfig],
-  ["kdpm2", KDPM2DiscreteScheduler.fromConfig],
-  ["kdpm2-ancestral", KDPM2AncestralDiscreteScheduler.fromConfig],
-  ["deis", DEISMultistepScheduler.fromConfig],
-  ["unipc", UniPCMultistepScheduler.fromConfig],
-  ["sa-solver", SASolverScheduler.fromConfig],
-  ["lcm", LCMScheduler.fromConfig],
-  ["tcd", TCDScheduler.fromConfig],
-  ["dmd", DMDScheduler.fromConfig],
-  ["iddpm", IDDPMScheduler.fromConfig],
+  ["euler", builderOf(EulerDiscreteScheduler)],
+  ["euler-ancestral", builderOf(EulerAncestralDiscreteScheduler)],
+  ["heun", builderOf(HeunDiscreteScheduler)],
+  ["lms", builderOf(LMSDiscreteScheduler)],
+  ["kdpm2", builderOf(KDPM2DiscreteScheduler)],
+  ["kdpm2-ancestral", builderOf(KDPM2AncestralDiscreteScheduler)],
+  ["deis", builderOf(DEISMultistepScheduler)],
+  ["unipc", builderOf(UniPCMultistepScheduler)],
+  ["sa-solver", builderOf(SASolverScheduler)],
+  ["lcm", builderOf(LCMScheduler)],
+  ["tcd", builderOf(TCDScheduler)],
+  ["dmd", builderOf(DMDScheduler)],
+  ["iddpm", builderOf(IDDPMScheduler)],
 ]);
 
 /** The classes that `schedulerFromConfig` knows, by diffusers' names. */

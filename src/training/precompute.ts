@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { CheckedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import { World } from "../distributed/index.ts";
 import { makeFolder } from "../files/make-folder.ts";
-import { preparation } from "../pipelines/prompt-encoding.ts";
+import { preparation } from "../pipelines/prompts/prompt-encoder.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { settleForData, stageBuckets } from "./dataset/aspect-plan.ts";

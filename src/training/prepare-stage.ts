@@ -3,7 +3,7 @@ import type { World } from "../distributed/index.ts";
 import { PixArtTransformer2DModel } from "../models/index.ts";
 import { construct } from "../nn/index.ts";
 import { StagedModel } from "../pipelines/index.ts";
-import { preparation } from "../pipelines/prompt-encoding.ts";
+import { preparation } from "../pipelines/prompts/prompt-encoder.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import type { StageTask } from "./contract/stage-task.ts";

@@ -19,8 +19,8 @@ import {
 import { tries } from "../reliability/counts.ts";
 
 // A run is killed, and asked to stop, again and again until it is done.
-const KILLS = tries(20, 200);
-const REQUESTS = tries(20, 50);
+const KILLS = tries(10, 200);
+const REQUESTS = tries(10, 50);
 const TIMEOUT = tries(600_000, 7_200_000);
 const folder = mkdtempSync(join(tmpdir(), "pixart-kills-"));
 afterAll(() => rmSync(folder, { recursive: true, maxRetries: 3 }));

@@ -97,7 +97,7 @@ it("loads a user's config that imports pixart/config", async () => {
 });
 
 it("holds a lock with the beat of its own thread", async () => {
-  const source = join(project, "node_modules", "pixart", "dist", "files");
+  const source = join(project, "node_modules", "pixart", "dist", "files", "locks");
   writeFileSync(
     join(project, "lock.mjs"),
     `import { statSync } from "node:fs";

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
 import type { TextEncoder } from "../../src/pipelines/index.ts";
-import { TextEncoding } from "../../src/pipelines/prompts/text-encoding.ts";
+import { PromptEncoder } from "../../src/pipelines/prompts/prompt-encoder.ts";
 import type { T5Tokenizer } from "../../src/text/index.ts";
 import { pipelineFromRun } from "../../src/training/run-pipeline.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
@@ -133,7 +133,7 @@ describe("a fine-tuned model", () => {
     const limits = { maxSequenceLength: 120, onWarning: () => {} };
     const states = async (tokenizer: T5Tokenizer, encoder: TextEncoder): Promise<Float32Array> =>
       (
-        await new TextEncoding(tokenizer, encoder).encode(["a ring"], limits)
+        await new PromptEncoder(tokenizer, encoder).encode(["a ring"], limits)
       ).hiddenStates.toFloat32Array();
     const mine = await states(pipe.tokenizer, pipe.textEncoder);
     const [theirs = [], base = []] = [python.at(-1)?.states, python.at(-2)?.states];

@@ -7,7 +7,7 @@ import { FaultSweep, type Point } from "./fault-sweep.ts";
 import type { FaultKind } from "./file-faults.ts";
 
 // A release is checked at every point: npm run test:reliability -- sweep-kill sweep-torn sweep-ENOSPC sweep-EDQUOT sweep-EIO
-const POINTS = 30;
+const POINTS = 16;
 /** The kinds meet different calls. */
 const KINDS: readonly FaultKind[] = ["kill", "ENOSPC", "EIO"];
 

@@ -1,5 +1,5 @@
 import type { PixArtAlphaPipeline } from "../../pipelines/index.ts";
-import type { EncodedText } from "../../pipelines/prompts/text-encoding.ts";
+import type { EncodedText } from "../../pipelines/prompts/encoded-text.ts";
 import * as torch from "../../torch/index.ts";
 
 /** The captions' states, a row each. The caller disposes of them. */

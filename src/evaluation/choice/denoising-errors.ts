@@ -1,7 +1,7 @@
 import { pixArtDimensions } from "../../models/pixart/config.ts";
 import type { PixArtAlphaPipeline } from "../../pipelines/index.ts";
 import { sizeConditions } from "../../pipelines/noise-predictor.ts";
-import type { EncodedText } from "../../pipelines/prompts/text-encoding.ts";
+import type { EncodedText } from "../../pipelines/prompts/encoded-text.ts";
 import { type Scheduler, schedulerNamed } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RgbImage } from "../../images/index.ts";
 import { PixArtAlphaPipeline } from "../../pipelines/index.ts";
-import { disposeText } from "../../pipelines/prompts/text-encoding.ts";
+import { disposeText } from "../../pipelines/prompts/encoded-text.ts";
 import { NoiseSchedule } from "../../schedulers/index.ts";
 import * as torch from "../../torch/index.ts";
 import { captionStates } from "./caption-states.ts";

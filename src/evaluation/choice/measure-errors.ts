@@ -1,6 +1,6 @@
 import type { RgbImage } from "../../images/index.ts";
 import type { PixArtAlphaPipeline } from "../../pipelines/index.ts";
-import { disposeText } from "../../pipelines/prompts/text-encoding.ts";
+import { disposeText } from "../../pipelines/prompts/encoded-text.ts";
 import * as torch from "../../torch/index.ts";
 import { captionStates, rowsOf } from "./caption-states.ts";
 import { cleanLatents } from "./clean-latents.ts";

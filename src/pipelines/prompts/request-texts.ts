@@ -1,6 +1,6 @@
 import type { Tensor } from "../../torch/index.ts";
 import { checkCount, expected } from "../checks/expected.ts";
-import type { EncodedText } from "./text-encoding.ts";
+import type { EncodedText } from "./encoded-text.ts";
 
 /** What of a call concerns its texts. */
 export interface PromptOptions {
@@ -55,18 +55,18 @@ export function resolveTexts(
   }
   const positive = embeds ?? checkTexts("prompt", typeof prompt === "string" ? [prompt] : prompt);
   const count = isEncoded(positive) ? positive.hiddenStates.size(0) : positive.length;
-  const away = encodedText(
+  const negativeEmbeds = encodedText(
     "negativePromptEmbeds",
     options.negativePromptEmbeds,
     options.negativePromptAttentionMask,
   );
-  if (away !== undefined && negativePrompt !== undefined) {
+  if (negativeEmbeds !== undefined && negativePrompt !== undefined) {
     const received = JSON.stringify(negativePrompt);
     throw expected("nothing (negativePromptEmbeds are given)", "negativePrompt", received);
   }
   const texts = negativePrompt ?? "";
   const negative =
-    away ??
+    negativeEmbeds ??
     checkTexts("negativePrompt", typeof texts === "string" ? repeated(texts, count) : texts);
   const found = isEncoded(negative) ? negative.hiddenStates.size(0) : negative.length;
   if (found !== count && !(isEncoded(negative) && found === 1)) {

@@ -6,7 +6,7 @@ import {
   PixArtTransformer2DModel,
   T5EncoderModel,
 } from "../../models/index.ts";
-import { pretrainedFiles, type QuantizedPretrainedOptions } from "../../models/pretrained.ts";
+import { pretrainedFiles } from "../../models/pretrained.ts";
 import { Module } from "../../nn/index.ts";
 import { readSchedulerFile, schedulerFiles } from "../../schedulers/config/scheduler-file.ts";
 import {
@@ -20,36 +20,16 @@ import {
 import { T5Tokenizer } from "../../text/index.ts";
 import { tokenizerFiles } from "../../text/tokenizer/tokenizer-files.ts";
 import type { WeightsBaseName } from "../../weights/index.ts";
+import { type WeightsSource, weightsSource } from "../generation-record.ts";
 import { componentClass, readModelIndex } from "../model-index.ts";
-import {
-  createPipeline,
-  type PixArtAlphaPipeline as Pipeline,
-  type PipelineKind,
-  type WeightsSource,
-  weightsSource,
-} from "../pixart-alpha.ts";
-import type { PixArtAlphaComponents } from "../pixart-alpha-stages.ts";
+import { createPipeline, type PixArtAlphaPipeline as Pipeline } from "../pixart-alpha.ts";
+import type { PipelineKind, PixArtAlphaComponents } from "../pixart-alpha-components.ts";
 import { StagedModel } from "../prompts/staged-model.ts";
-import { checkedPretrainedOptions } from "./pretrained-options.ts";
+import {
+  checkedPretrainedOptions,
+  type PixArtAlphaPretrainedOptions,
+} from "./pretrained-options.ts";
 import { weightsBytes, weightsHash } from "./weights-hash.ts";
-
-/** Components to use in place of a folder's own, and how to load the others. `quantize` is for all but the autoencoder. */
-export interface PixArtAlphaPretrainedOptions
-  extends Partial<Omit<PixArtAlphaComponents, "scheduler">>,
-    Omit<QuantizedPretrainedOptions, "subfolder"> {
-  /**
-   * In place of the folder's own: a sampler, or the name of one for {@link schedulerNamed}, which takes its noise schedule from the
-   * folder's `scheduler_config.json`. With a name the folder's own may be one that isn't known here.
-   */
-  readonly scheduler?: Scheduler | string | undefined;
-  /**
-   * Whether the text encoder stays in memory between calls. Otherwise it is loaded for each new prompt and freed before
-   * denoising. Default: only one whose files have less than 1 GiB stays.
-   */
-  readonly keepTextEncoder?: boolean;
-  /** Where a given transformer is from, for pictures' metadata. */
-  readonly source?: WeightsSource;
-}
 
 const alpha: PipelineKind = { className: "PixArtAlphaPipeline", maxSequenceLength: 120 };
 const sigma: PipelineKind = { className: "PixArtSigmaPipeline", maxSequenceLength: 300 };

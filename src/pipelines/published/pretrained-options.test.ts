@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as torch from "../../torch/index.ts";
-import type { PixArtAlphaPretrainedOptions } from "./from-pretrained.ts";
 import { PixArtAlphaPipeline } from "./from-pretrained.ts";
+import type { PixArtAlphaPretrainedOptions } from "./pretrained-options.ts";
 
 const load = (options: object) =>
   PixArtAlphaPipeline.fromPretrained("emoji-demo", options as PixArtAlphaPretrainedOptions);

@@ -1,3 +1,5 @@
+import type { QuantizedPretrainedOptions } from "../../models/pretrained.ts";
+import type { Scheduler } from "../../schedulers/index.ts";
 import { isFloatingPoint, requireDevice } from "../../torch/index.ts";
 import {
   checkOptions,
@@ -7,7 +9,26 @@ import {
   isText,
   type OptionCheck,
 } from "../checks/known-options.ts";
-import type { PixArtAlphaPretrainedOptions } from "./from-pretrained.ts";
+import type { WeightsSource } from "../generation-record.ts";
+import type { PixArtAlphaComponents } from "../pixart-alpha-components.ts";
+
+/** Components to use in place of a folder's own, and how to load the others. `quantize` is for all but the autoencoder. */
+export interface PixArtAlphaPretrainedOptions
+  extends Partial<Omit<PixArtAlphaComponents, "scheduler">>,
+    Omit<QuantizedPretrainedOptions, "subfolder"> {
+  /**
+   * In place of the folder's own: a sampler, or the name of one for `schedulerNamed`, which takes its noise schedule from the
+   * folder's `scheduler_config.json`. With a name the folder's own may be one that isn't known here.
+   */
+  readonly scheduler?: Scheduler | string | undefined;
+  /**
+   * Whether the text encoder stays in memory between calls. Otherwise it is loaded for each new prompt and freed before
+   * denoising. Default: only one whose files have less than 1 GiB stays.
+   */
+  readonly keepTextEncoder?: boolean;
+  /** Where a given transformer is from, for pictures' metadata. */
+  readonly source?: WeightsSource;
+}
 
 const component = (example: string): OptionCheck => [
   `a loaded component, such as ${example},`,

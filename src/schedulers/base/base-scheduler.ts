@@ -1,8 +1,17 @@
 import type { Tensor } from "../../torch/index.ts";
 import type { ConfigObject } from "../../weights/index.ts";
-import { writeFields } from "../config/config-fields.ts";
+import {
+  type Fields,
+  readFields,
+  type SchedulerJson,
+  writeFields,
+} from "../config/config-fields.ts";
 import { MOST_TIMESTEPS } from "../config/most-timesteps.ts";
-import { writeSchedulerFile } from "../config/scheduler-file.ts";
+import {
+  readSchedulerFile,
+  type SchedulerFolderOptions,
+  writeSchedulerFile,
+} from "../config/scheduler-file.ts";
 import { tooManySteps } from "../noise/timestep-spacing.ts";
 import type {
   CustomSigmas,
@@ -13,11 +22,29 @@ import type {
 } from "./scheduler.ts";
 import { StepPosition } from "./step-position.ts";
 
+/** What the class of a sampler says of itself. */
+export interface SchedulerClass<Config extends object, Built> {
+  new (config: Config): Built;
+  /** diffusers' name for it. */
+  readonly className: string;
+  /** What `scheduler_config.json` may hold, with diffusers' defaults. */
+  readonly fields: Fields<Config>;
+  /** Values in place of what another sampler's file leaves out or means otherwise. */
+  readonly foreign?: Partial<Config>;
+}
+
+/** A sampler of a class from the fields of a `scheduler_config.json`; absent ones take diffusers' defaults. */
+export function buildScheduler<Config extends object, Built>(
+  Sampler: SchedulerClass<Config, Built>,
+  json: SchedulerJson,
+): Built {
+  return new Sampler(readFields(json, Sampler.className, Sampler.fields, Sampler.foreign));
+}
+
 /** What all samplers share: the config and its file, and the order of the steps. */
 export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps: number }>
   implements Scheduler
 {
-  abstract readonly className: string;
   readonly config: Config;
   readonly usesLearnedVariance: boolean = false;
   readonly order: number = 1;
@@ -28,6 +55,37 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
     this.config = config;
   }
 
+  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take diffusers' defaults. */
+  static fromConfig<Config extends object, Built>(
+    this: SchedulerClass<Config, Built>,
+    json: SchedulerJson = {},
+  ): Built {
+    // biome-ignore lint/complexity/noThisInStatic: `this` is the subclass that it is called on.
+    return buildScheduler(this, json);
+  }
+
+  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
+  static async fromPretrained<Config extends object, Built>(
+    this: SchedulerClass<Config, Built>,
+    folder: string,
+    options: SchedulerFolderOptions = {},
+  ): Promise<Built> {
+    // biome-ignore lint/complexity/noThisInStatic: `this` is the subclass that it is called on.
+    return readSchedulerFile(folder, options, (json) => buildScheduler(this, json));
+  }
+
+  get className(): string {
+    return this.#class.className;
+  }
+
+  get #class(): SchedulerClass<Config, this> {
+    return this.constructor as unknown as SchedulerClass<Config, this>;
+  }
+
+  clone(): this {
+    return new this.#class(this.config);
+  }
+
   abstract step(
     modelOutput: Tensor,
     timestep: number,
@@ -36,8 +94,6 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
   ): SchedulerStep;
 
   abstract addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor;
-
-  abstract clone(): Scheduler;
 
   /** Plans `count` steps, checked to be a positive integer. */
   protected abstract planCount(count: number): void;

@@ -16,14 +16,7 @@ import {
   type ZeroSnrConfig,
   zeroSnrFields,
 } from "../config/common-fields.ts";
-import {
-  type Fields,
-  flag,
-  oneOf,
-  readFields,
-  type SchedulerJson,
-} from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { type Fields, flag, oneOf } from "../config/config-fields.ts";
 import { f32, sqrt32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { restrictOriginal } from "../noise/dynamic-threshold.ts";
@@ -53,32 +46,13 @@ const fields: Fields<DDIMConfig> = {
   ...zeroSnrFields,
 };
 
-const NAME = "DDIMScheduler";
-
 /** DDIM (Song et al. 2020, arXiv 2010.02502), with the configuration file and the float32 arithmetic of diffusers' class. */
 export class DDIMScheduler extends TrainedScheduler<DDIMConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "DDIMScheduler";
+  static readonly fields: Fields<DDIMConfig> = fields;
+  /** No clipping by default where the file is another sampler's that knows none, as PixArt's is: latents lie outside ±1. */
+  static readonly foreign: Partial<DDIMConfig> = { clipSample: false };
   #stride = 0;
-
-  /**
-   * Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. x0 is clipped to ±1
-   * by default, but not where the file is another sampler's that knows no clipping, as PixArt's is: latents lie outside ±1.
-   */
-  static fromConfig(json: SchedulerJson = {}): DDIMScheduler {
-    return new DDIMScheduler(readFields<DDIMConfig>(json, NAME, fields, { clipSample: false }));
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<DDIMScheduler> {
-    return readSchedulerFile(folder, options, DDIMScheduler.fromConfig);
-  }
-
-  override clone(): DDIMScheduler {
-    return new DDIMScheduler(this.config);
-  }
 
   protected override planCount(count: number): void {
     this.position.plan(spaceIntegers(count, this.config));

@@ -16,14 +16,7 @@ import {
   type ZeroSnrConfig,
   zeroSnrFields,
 } from "../config/common-fields.ts";
-import {
-  type Fields,
-  oneOf,
-  orMeaning,
-  readFields,
-  type SchedulerJson,
-} from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { type Fields, oneOf, orMeaning } from "../config/config-fields.ts";
 import { exp32, f32, log32, sqrt32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { restrictOriginal } from "../noise/dynamic-threshold.ts";
@@ -65,33 +58,13 @@ export const ddpmFields: Fields<DDPMConfig> = {
   ...zeroSnrFields,
 };
 
-const NAME = "DDPMScheduler";
-
 /** Ancestral sampling (Ho et al. 2020, arXiv 2006.11239), with the configuration file and the float32 arithmetic of diffusers' class. */
 export class DDPMScheduler extends TrainedScheduler<DDPMConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "DDPMScheduler";
+  static readonly fields: Fields<DDPMConfig> = ddpmFields;
+  /** No clipping by default where the file is another sampler's that knows none, as PixArt's is: latents lie outside ±1. */
+  static readonly foreign: Partial<DDPMConfig> = { clipSample: false, varianceType: "fixed_small" };
   override readonly usesLearnedVariance: boolean = this.config.varianceType.startsWith("learned");
-
-  /**
-   * Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. x0 is clipped to ±1
-   * by default, but not where the file is another sampler's that knows no clipping, as PixArt's is: latents lie outside ±1.
-   */
-  static fromConfig(json: SchedulerJson = {}): DDPMScheduler {
-    const foreign = { clipSample: false, varianceType: "fixed_small" } as const;
-    return new DDPMScheduler(readFields<DDPMConfig>(json, NAME, ddpmFields, foreign));
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<DDPMScheduler> {
-    return readSchedulerFile(folder, options, DDPMScheduler.fromConfig);
-  }
-
-  override clone(): DDPMScheduler {
-    return new DDPMScheduler(this.config);
-  }
 
   protected override planCount(count: number): void {
     this.position.plan(spaceIntegers(count, this.config));

@@ -1,8 +1,7 @@
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { CustomTimesteps, SchedulerStep } from "../base/scheduler.ts";
-import { flag, readFields, type SchedulerJson } from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { type Fields, flag } from "../config/config-fields.ts";
 import { type DDPMConfig, DDPMScheduler, ddpmFields } from "./ddpm.ts";
 
 /** Where one-step PixArt starts: models of this kind did worse from 999 (PixArt-sigma, scripts/DMD, `one_step_maxt`). */
@@ -13,27 +12,12 @@ const START = 400;
  * timestep 400, and the predicted x0 is the picture. Its file is that of a `DDPMScheduler`, which is its class in diffusers.
  */
 export class DMDScheduler extends DDPMScheduler {
-  /** Builds the scheduler from the fields of a `scheduler_config.json`. x0 is clipped only where they say so. */
-  static override fromConfig(json: SchedulerJson = {}): DMDScheduler {
-    const fields = { ...ddpmFields, clipSample: flag(false) };
-    const foreign = { varianceType: "fixed_small" } as const;
-    return new DMDScheduler(readFields<DDPMConfig>(json, "DDPMScheduler", fields, foreign));
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static override async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<DMDScheduler> {
-    return readSchedulerFile(folder, options, DMDScheduler.fromConfig);
-  }
+  /** x0 is clipped only where the file says so. */
+  static override readonly fields: Fields<DDPMConfig> = { ...ddpmFields, clipSample: flag(false) };
+  static override readonly foreign: Partial<DDPMConfig> = { varianceType: "fixed_small" };
 
   override get samplerName(): string {
     return "dmd";
-  }
-
-  override clone(): DMDScheduler {
-    return new DMDScheduler(this.config);
   }
 
   /** Plans the one step, at timestep 400 or at a single one that is given. */

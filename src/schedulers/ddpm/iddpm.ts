@@ -8,8 +8,7 @@ import {
   type ScheduleConfig,
   scheduleFields,
 } from "../config/common-fields.ts";
-import { type Fields, oneOf, readFields, type SchedulerJson } from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { type Fields, oneOf } from "../config/config-fields.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { deviationBetween, learnedParts, requireChannels } from "../noise/learned-variance.ts";
 import { NoiseSchedule } from "../noise/noise-schedule.ts";
@@ -33,8 +32,6 @@ const fields: Fields<IDDPMConfig> = {
   varianceType: oneOf("learned_range", "fixed_large", "fixed_small"),
 };
 
-const NAME = "IDDPMScheduler";
-
 /** One step of the respaced chain. */
 interface ChainStep {
   /** acp at its timestep. */
@@ -53,28 +50,13 @@ interface ChainStep {
  * bounds. Tables are float64. diffusers has no class of this name; 100 steps are the paper's.
  */
 export class IDDPMScheduler extends TrainedScheduler<IDDPMConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "IDDPMScheduler";
+  static readonly fields: Fields<IDDPMConfig> = fields;
+  /** Files of other samplers say null, or which bound to take where the variance is not predicted. */
+  /** No clipping by default where the file is another sampler's that knows none, as PixArt's is: latents lie outside ±1. */
+  static readonly foreign: Partial<IDDPMConfig> = { varianceType: "learned_range" };
   override readonly usesLearnedVariance: boolean = this.config.varianceType === "learned_range";
   #chain: readonly ChainStep[] = [];
-
-  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
-  static fromConfig(json: SchedulerJson = {}): IDDPMScheduler {
-    // Files of other samplers say null, or which bound to take where the variance is not predicted.
-    const foreign = { varianceType: "learned_range" } as const;
-    return new IDDPMScheduler(readFields<IDDPMConfig>(json, NAME, fields, foreign));
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<IDDPMScheduler> {
-    return readSchedulerFile(folder, options, IDDPMScheduler.fromConfig);
-  }
-
-  override clone(): IDDPMScheduler {
-    return new IDDPMScheduler(this.config);
-  }
 
   protected override planCount(count: number): void {
     const { numTrainTimesteps: total } = this.config;

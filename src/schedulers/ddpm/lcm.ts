@@ -16,17 +16,8 @@ import {
   type ZeroSnrConfig,
   zeroSnrFields,
 } from "../config/common-fields.ts";
-import {
-  type Fields,
-  flag,
-  number,
-  oneOf,
-  positive,
-  readFields,
-  type SchedulerJson,
-} from "../config/config-fields.ts";
+import { type Fields, flag, number, oneOf, positive } from "../config/config-fields.ts";
 import { MOST_TIMESTEPS } from "../config/most-timesteps.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
 import { f32, sqrt32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { restrictOriginal } from "../noise/dynamic-threshold.ts";
@@ -71,7 +62,6 @@ export const lcmFields: Fields<LCMConfig> = {
   ...zeroSnrFields,
 };
 
-const NAME = "LCMScheduler";
 /** Of the data, as the boundary condition of consistency models takes it (Luo et al. 2023, arXiv 2310.04378). */
 const DEVIATION_SQUARED = 0.25;
 
@@ -80,31 +70,13 @@ const DEVIATION_SQUARED = 0.25;
  * configuration file and the float32 arithmetic of diffusers' class.
  */
 export class LCMScheduler extends TrainedScheduler<LCMConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "LCMScheduler";
+  /** The default noise schedule is Stable Diffusion's and not PixArt's. */
+  static readonly fields: Fields<LCMConfig> = lcmFields;
 
   constructor(config: LCMConfig) {
     super(config);
     requireDistilled(config);
-  }
-
-  /**
-   * Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults, of which the noise
-   * schedule is Stable Diffusion's and not PixArt's.
-   */
-  static fromConfig(json: SchedulerJson = {}): LCMScheduler {
-    return new LCMScheduler(readFields<LCMConfig>(json, NAME, lcmFields));
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<LCMScheduler> {
-    return readSchedulerFile(folder, options, LCMScheduler.fromConfig);
-  }
-
-  override clone(): LCMScheduler {
-    return new LCMScheduler(this.config);
   }
 
   protected override planCount(count: number): void {

@@ -9,14 +9,7 @@ import {
   scheduleFields,
   spacingFields,
 } from "../config/common-fields.ts";
-import {
-  type Fields,
-  flag,
-  oneOf,
-  readFields,
-  type SchedulerJson,
-} from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { type Fields, flag, oneOf } from "../config/config-fields.ts";
 import { f32, sqrt32 } from "../noise/arithmetic.ts";
 import { levelOfSignal } from "../noise/noise-level.ts";
 import { predictNoise, predictOriginal } from "../noise/prediction.ts";
@@ -39,8 +32,6 @@ const fields: Fields<PNDMConfig> = {
   timestepSpacing: oneOf("leading", "linspace", "trailing"),
 };
 
-const NAME = "PNDMScheduler";
-
 /** Adams-Bashforth weights of the last predictions, newest first. */
 const ADAMS: readonly (readonly [weights: readonly number[], divisor: number])[] = [
   [[1], 1],
@@ -54,7 +45,8 @@ const ADAMS: readonly (readonly [weights: readonly number[], divisor: number])[]
  * one step that is taken twice. With the configuration file and the float32 arithmetic of diffusers' class.
  */
 export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "PNDMScheduler";
+  static readonly fields: Fields<PNDMConfig> = fields;
   override readonly endsAtOriginal = false;
   readonly #predictions = new TensorHistory(4);
   /** How many steps have been taken, whatever timestep they began at. */
@@ -66,25 +58,8 @@ export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
   /** The weighted sum of a Runge-Kutta step's stages so far. */
   #stages: Tensor | undefined;
 
-  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
-  static fromConfig(json: SchedulerJson = {}): PNDMScheduler {
-    return new PNDMScheduler(readFields<PNDMConfig>(json, NAME, fields));
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<PNDMScheduler> {
-    return readSchedulerFile(folder, options, PNDMScheduler.fromConfig);
-  }
-
   override get samplerName(): string {
     return this.config.skipPrkSteps ? "plms" : "pndm";
-  }
-
-  override clone(): PNDMScheduler {
-    return new PNDMScheduler(this.config);
   }
 
   protected override planCount(count: number): void {

@@ -2,8 +2,7 @@ import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
 import { TrainedScheduler } from "../base/trained-scheduler.ts";
-import { readFields, type SchedulerJson } from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { f32, sqrt32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { levelOfSignal } from "../noise/noise-level.ts";
@@ -14,39 +13,19 @@ import { type LCMConfig, lcmFields, requireDistilled } from "./lcm.ts";
 /** The fields of diffusers' `TCDScheduler`, in camelCase; x0 is neither clipped nor thresholded whatever they say. */
 export type TCDConfig = LCMConfig;
 
-const NAME = "TCDScheduler";
-
 /**
  * Trajectory consistency sampling (Zheng et al. 2024, arXiv 2402.19159): a step down to less noise than wanted, by the share
  * `eta`, and up again with new noise. With the configuration file and the float32 arithmetic of diffusers' class.
  */
 export class TCDScheduler extends TrainedScheduler<TCDConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "TCDScheduler";
+  /** The default noise schedule is Stable Diffusion's and not PixArt's. */
+  static readonly fields: Fields<TCDConfig> = lcmFields;
   override readonly endsAtOriginal = false;
 
   constructor(config: TCDConfig) {
     super(config);
     requireDistilled(config);
-  }
-
-  /**
-   * Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults, of which the noise
-   * schedule is Stable Diffusion's and not PixArt's.
-   */
-  static fromConfig(json: SchedulerJson = {}): TCDScheduler {
-    return new TCDScheduler(readFields<TCDConfig>(json, NAME, lcmFields));
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<TCDScheduler> {
-    return readSchedulerFile(folder, options, TCDScheduler.fromConfig);
-  }
-
-  override clone(): TCDScheduler {
-    return new TCDScheduler(this.config);
   }
 
   protected override planCount(count: number): void {

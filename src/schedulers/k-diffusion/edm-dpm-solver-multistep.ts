@@ -3,14 +3,7 @@ import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
 import { TensorHistory } from "../base/tensor-history.ts";
 import { type ThresholdingConfig, thresholdingFields } from "../config/common-fields.ts";
-import {
-  type Fields,
-  flag,
-  oneOf,
-  readFields,
-  type SchedulerJson,
-} from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { type Fields, flag, oneOf } from "../config/config-fields.ts";
 import { float32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { restrictOriginal } from "../noise/dynamic-threshold.ts";
@@ -42,11 +35,10 @@ const fields: Fields<EDMDPMSolverMultistepConfig> = {
   eulerAtFinal: flag(false),
 };
 
-const NAME = "EDMDPMSolverMultistepScheduler";
-
 /** DPM-Solver++ multistep for models trained as Karras et al. 2022 (arXiv 2206.00364) propose, with the configuration file of diffusers' class. */
 export class EDMDPMSolverMultistepScheduler extends EDMScheduler<EDMDPMSolverMultistepConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "EDMDPMSolverMultistepScheduler";
+  static readonly fields: Fields<EDMDPMSolverMultistepConfig> = fields;
   override readonly endsAtOriginal = false;
   readonly #history: TensorHistory;
 
@@ -58,24 +50,6 @@ export class EDMDPMSolverMultistepScheduler extends EDMScheduler<EDMDPMSolverMul
       );
     }
     this.#history = new TensorHistory(config.solverOrder - 1);
-  }
-
-  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
-  static fromConfig(json: SchedulerJson = {}): EDMDPMSolverMultistepScheduler {
-    const config = readFields<EDMDPMSolverMultistepConfig>(json, NAME, fields);
-    return new EDMDPMSolverMultistepScheduler(config);
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<EDMDPMSolverMultistepScheduler> {
-    return readSchedulerFile(folder, options, EDMDPMSolverMultistepScheduler.fromConfig);
-  }
-
-  override clone(): EDMDPMSolverMultistepScheduler {
-    return new EDMDPMSolverMultistepScheduler(this.config);
   }
 
   override step(

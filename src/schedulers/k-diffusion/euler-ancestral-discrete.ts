@@ -7,8 +7,7 @@ import {
   type ZeroSnrConfig,
   zeroSnrFields,
 } from "../config/common-fields.ts";
-import { type Fields, oneOf, readFields, type SchedulerJson } from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { type Fields, oneOf } from "../config/config-fields.ts";
 import { f32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { predictOriginalFromSigma } from "../noise/prediction.ts";
@@ -28,30 +27,11 @@ const fields: Fields<EulerAncestralDiscreteConfig> = {
   ...zeroSnrFields,
 };
 
-const NAME = "EulerAncestralDiscreteScheduler";
-
 /** Euler's method that goes further down than it should and adds noise anew, with the configuration file and the float32 arithmetic of diffusers' class. */
 export class EulerAncestralDiscreteScheduler extends SigmaScheduler<EulerAncestralDiscreteConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "EulerAncestralDiscreteScheduler";
+  static readonly fields: Fields<EulerAncestralDiscreteConfig> = fields;
   protected override readonly respacing = undefined;
-
-  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
-  static fromConfig(json: SchedulerJson = {}): EulerAncestralDiscreteScheduler {
-    const config = readFields<EulerAncestralDiscreteConfig>(json, NAME, fields);
-    return new EulerAncestralDiscreteScheduler(config);
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<EulerAncestralDiscreteScheduler> {
-    return readSchedulerFile(folder, options, EulerAncestralDiscreteScheduler.fromConfig);
-  }
-
-  override clone(): EulerAncestralDiscreteScheduler {
-    return new EulerAncestralDiscreteScheduler(this.config);
-  }
 
   protected override start({ timesteps, sigmas }: SigmaPlan): void {
     this.setPlan(timesteps, [...sigmas, 0]);

@@ -10,15 +10,7 @@ import {
   type ZeroSnrConfig,
   zeroSnrFields,
 } from "../config/common-fields.ts";
-import {
-  type Fields,
-  oneOf,
-  optional,
-  positive,
-  readFields,
-  type SchedulerJson,
-} from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { type Fields, oneOf, optional, positive } from "../config/config-fields.ts";
 import { f32, log32 } from "../noise/arithmetic.ts";
 import { predictOriginalFromSigma } from "../noise/prediction.ts";
 import { type Respacing, respacingOf, type SigmaPlan } from "../noise/sigma-spacing.ts";
@@ -49,29 +41,11 @@ const fields: Fields<EulerDiscreteConfig> = {
   finalSigmasType: oneOf("zero", "sigma_min"),
 };
 
-const NAME = "EulerDiscreteScheduler";
-
 /** Euler's method on the noise level (Karras et al. 2022, algorithm 2 without churn), with the configuration file and the float32 arithmetic of diffusers' class. */
 export class EulerDiscreteScheduler extends SigmaScheduler<EulerDiscreteConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "EulerDiscreteScheduler";
+  static readonly fields: Fields<EulerDiscreteConfig> = fields;
   protected override readonly respacing: Respacing | undefined = respacingOf(this.config);
-
-  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
-  static fromConfig(json: SchedulerJson = {}): EulerDiscreteScheduler {
-    return new EulerDiscreteScheduler(readFields<EulerDiscreteConfig>(json, NAME, fields));
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<EulerDiscreteScheduler> {
-    return readSchedulerFile(folder, options, EulerDiscreteScheduler.fromConfig);
-  }
-
-  override clone(): EulerDiscreteScheduler {
-    return new EulerDiscreteScheduler(this.config);
-  }
 
   protected override start({ timesteps, sigmas }: SigmaPlan): void {
     const final = this.config.finalSigmasType === "zero" ? 0 : (this.trainSigmas[0] ?? 0);

@@ -10,15 +10,7 @@ import {
   scheduleFields,
   spacingFields,
 } from "../config/common-fields.ts";
-import {
-  type Fields,
-  flag,
-  oneOf,
-  positive,
-  readFields,
-  type SchedulerJson,
-} from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { type Fields, flag, oneOf, positive } from "../config/config-fields.ts";
 import { f32 } from "../noise/arithmetic.ts";
 import { restrictOriginal } from "../noise/dynamic-threshold.ts";
 import { predictOriginalFromSigma } from "../noise/prediction.ts";
@@ -40,8 +32,6 @@ const fields: Fields<HeunDiscreteConfig> = {
   ...spacingFields,
 };
 
-const NAME = "HeunDiscreteScheduler";
-
 /** Where a step began, until its second half. */
 interface FirstHalf {
   readonly sample: Tensor;
@@ -53,30 +43,12 @@ interface FirstHalf {
  * float32 arithmetic of diffusers' class. Each step but the last asks the model twice, so N steps are 2N − 1 timesteps.
  */
 export class HeunDiscreteScheduler extends SigmaScheduler<HeunDiscreteConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "HeunDiscreteScheduler";
+  /** The defaults of `beta_start` and `beta_end` are not PixArt's. */
+  static readonly fields: Fields<HeunDiscreteConfig> = fields;
   override readonly order = 2;
   protected override readonly respacing: Respacing | undefined = respacingOf(this.config);
   #firstHalf: FirstHalf | undefined;
-
-  /**
-   * Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults, of which `beta_start`
-   * and `beta_end` are not PixArt's.
-   */
-  static fromConfig(json: SchedulerJson = {}): HeunDiscreteScheduler {
-    return new HeunDiscreteScheduler(readFields<HeunDiscreteConfig>(json, NAME, fields));
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<HeunDiscreteScheduler> {
-    return readSchedulerFile(folder, options, HeunDiscreteScheduler.fromConfig);
-  }
-
-  override clone(): HeunDiscreteScheduler {
-    return new HeunDiscreteScheduler(this.config);
-  }
 
   protected override start({ timesteps, sigmas }: SigmaPlan): void {
     const twiceButFirst = (values: readonly number[]): number[] =>

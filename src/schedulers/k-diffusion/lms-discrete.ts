@@ -9,8 +9,7 @@ import {
   scheduleFields,
   spacingFields,
 } from "../config/common-fields.ts";
-import { type Fields, readFields, type SchedulerJson } from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { predictOriginalFromSigma } from "../noise/prediction.ts";
 import { type Respacing, respacingOf, type SigmaPlan } from "../noise/sigma-spacing.ts";
 import { type SigmaConfig, SigmaScheduler } from "./sigma-scheduler.ts";
@@ -25,7 +24,6 @@ const fields: Fields<LMSDiscreteConfig> = {
   ...spacingFields,
 };
 
-const NAME = "LMSDiscreteScheduler";
 const ORDER = 4;
 /** Points and weights of Gauss' quadrature on [-1, 1], exact for the cubic polynomials here. */
 const GAUSS = [
@@ -36,26 +34,10 @@ const GAUSS = [
 
 /** A linear multistep method of fourth order on the noise level, with the configuration file of diffusers' class. */
 export class LMSDiscreteScheduler extends SigmaScheduler<LMSDiscreteConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "LMSDiscreteScheduler";
+  static readonly fields: Fields<LMSDiscreteConfig> = fields;
   protected override readonly respacing: Respacing | undefined = respacingOf(this.config);
   readonly #derivatives = new TensorHistory(ORDER);
-
-  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
-  static fromConfig(json: SchedulerJson = {}): LMSDiscreteScheduler {
-    return new LMSDiscreteScheduler(readFields<LMSDiscreteConfig>(json, NAME, fields));
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<LMSDiscreteScheduler> {
-    return readSchedulerFile(folder, options, LMSDiscreteScheduler.fromConfig);
-  }
-
-  override clone(): LMSDiscreteScheduler {
-    return new LMSDiscreteScheduler(this.config);
-  }
 
   protected override planTimesteps(timesteps: readonly number[]): void {
     this.refuseTimesteps(timesteps);

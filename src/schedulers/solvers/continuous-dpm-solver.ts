@@ -9,14 +9,7 @@ import {
   type ScheduleConfig,
   scheduleFields,
 } from "../config/common-fields.ts";
-import {
-  type Fields,
-  flag,
-  oneOf,
-  readFields,
-  type SchedulerJson,
-} from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { type Fields, flag, oneOf } from "../config/config-fields.ts";
 import { float64 } from "../noise/arithmetic.ts";
 import { columnOf } from "../noise/column.ts";
 import type { LogNoiseLevel } from "../noise/noise-level.ts";
@@ -42,8 +35,6 @@ const fields: Fields<ContinuousDPMSolverConfig> = {
   lowerOrderFinal: flag(true),
 };
 
-const NAME = "ContinuousDPMSolverScheduler";
-
 /** λ below which the schedule is cut off, as unstable. */
 const LEAST_LAMBDA = -5.1;
 
@@ -53,7 +44,8 @@ const LEAST_LAMBDA = -5.1;
  * float64. diffusers has no class of this name; 20 steps are the paper's.
  */
 export class ContinuousDPMSolverScheduler extends TrainedScheduler<ContinuousDPMSolverConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "ContinuousDPMSolverScheduler";
+  static readonly fields: Fields<ContinuousDPMSolverConfig> = fields;
   override readonly endsAtOriginal = false;
   /** ln α at the timesteps that count. */
   readonly #logAlphas: readonly number[];
@@ -67,24 +59,6 @@ export class ContinuousDPMSolverScheduler extends TrainedScheduler<ContinuousDPM
       (logAlpha) => levelOf(logAlpha).lambda >= LEAST_LAMBDA,
     );
     this.#history = new TensorHistory(config.solverOrder - 1);
-  }
-
-  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
-  static fromConfig(json: SchedulerJson = {}): ContinuousDPMSolverScheduler {
-    const config = readFields<ContinuousDPMSolverConfig>(json, NAME, fields);
-    return new ContinuousDPMSolverScheduler(config);
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<ContinuousDPMSolverScheduler> {
-    return readSchedulerFile(folder, options, ContinuousDPMSolverScheduler.fromConfig);
-  }
-
-  override clone(): ContinuousDPMSolverScheduler {
-    return new ContinuousDPMSolverScheduler(this.config);
   }
 
   protected override planCount(count: number): void {

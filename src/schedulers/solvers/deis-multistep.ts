@@ -17,15 +17,7 @@ import {
   type ThresholdingConfig,
   thresholdingFields,
 } from "../config/common-fields.ts";
-import {
-  type Fields,
-  flag,
-  oneOf,
-  orMeaning,
-  readFields,
-  type SchedulerJson,
-} from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { type Fields, flag, oneOf, orMeaning } from "../config/config-fields.ts";
 import { exp32, f32 } from "../noise/arithmetic.ts";
 import { deisWeights } from "./deis-weights.ts";
 import { SolverScheduler } from "./solver-scheduler.ts";
@@ -59,37 +51,21 @@ const fields: Fields<DEISMultistepConfig> = {
   ...shiftingFields,
 };
 
-const NAME = "DEISMultistepScheduler";
-
 /**
  * DEIS with polynomials in ln ρ (Zhang and Chen 2022, arXiv 2204.13902), first to third order on predictions of the noise.
  * With the configuration file and the float32 arithmetic of diffusers' class; ends at the least training level, not at none.
  */
 export class DEISMultistepScheduler extends SolverScheduler<DEISMultistepConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "DEISMultistepScheduler";
+  static readonly fields: Fields<DEISMultistepConfig> = fields;
+  /** Other samplers have other algorithm and solver types. */
+  static readonly foreign: Partial<DEISMultistepConfig> = {
+    algorithmType: "deis",
+    solverType: "logrho",
+  };
 
   constructor(config: DEISMultistepConfig) {
     super(config, config.solverOrder - 1);
-  }
-
-  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
-  static fromConfig(json: SchedulerJson = {}): DEISMultistepScheduler {
-    // Other samplers have other algorithm and solver types.
-    const foreign = { algorithmType: "deis", solverType: "logrho" } as const;
-    const config = readFields<DEISMultistepConfig>(json, NAME, fields, foreign);
-    return new DEISMultistepScheduler(config);
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<DEISMultistepScheduler> {
-    return readSchedulerFile(folder, options, DEISMultistepScheduler.fromConfig);
-  }
-
-  override clone(): DEISMultistepScheduler {
-    return new DEISMultistepScheduler(this.config);
   }
 
   /** Equal levels at the end where they are spaced: the last step leaves the sample as it is, as in diffusers. */

@@ -1,8 +1,7 @@
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
-import { readFields, type SchedulerJson } from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { float32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import type { Respacing } from "../noise/sigma-spacing.ts";
@@ -16,7 +15,6 @@ import {
 import { type DPMSolverAlgorithm, dpmSolverUpdate } from "./dpm-solver-update.ts";
 import { SolverScheduler } from "./solver-scheduler.ts";
 
-const NAME = "DPMSolverMultistepScheduler";
 const SHORT_NAMES: Readonly<Record<DPMSolverAlgorithm, string>> = {
   "dpmsolver++": "dpm-solver++",
   "sde-dpmsolver++": "sde-dpm-solver++",
@@ -29,38 +27,17 @@ const SHORT_NAMES: Readonly<Record<DPMSolverAlgorithm, string>> = {
  * forms of both, with the configuration file and the float32 arithmetic of diffusers' class of the same name.
  */
 export class DPMSolverMultistepScheduler extends SolverScheduler<DPMSolverMultistepConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "DPMSolverMultistepScheduler";
+  static readonly fields: Fields<DPMSolverMultistepConfig> = dpmSolverMultistepFields;
+  static readonly foreign: Partial<DPMSolverMultistepConfig> = dpmSolverForeign;
 
   constructor(config: DPMSolverMultistepConfig) {
     super(config, config.solverOrder - 1);
     requireSolvable(config);
   }
 
-  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
-  static fromConfig(json: SchedulerJson = {}): DPMSolverMultistepScheduler {
-    const config = readFields<DPMSolverMultistepConfig>(
-      json,
-      NAME,
-      dpmSolverMultistepFields,
-      dpmSolverForeign,
-    );
-    return new DPMSolverMultistepScheduler(config);
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<DPMSolverMultistepScheduler> {
-    return readSchedulerFile(folder, options, DPMSolverMultistepScheduler.fromConfig);
-  }
-
   override get samplerName(): string {
     return SHORT_NAMES[this.config.algorithmType];
-  }
-
-  override clone(): DPMSolverMultistepScheduler {
-    return new DPMSolverMultistepScheduler(this.config);
   }
 
   protected override finalSigma(): number {

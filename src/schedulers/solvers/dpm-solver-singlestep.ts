@@ -1,8 +1,7 @@
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
-import { readFields, type SchedulerJson } from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { float32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import type { Respacing } from "../noise/sigma-spacing.ts";
@@ -16,8 +15,6 @@ import {
 import { dpmSolverUpdate } from "./dpm-solver-update.ts";
 import { SolverScheduler } from "./solver-scheduler.ts";
 
-const NAME = "DPMSolverSinglestepScheduler";
-
 /**
  * DPM-Solver++ singlestep, the plain DPM-Solver and the stochastic form (Lu et al. 2022, arXiv 2206.00927 and 2211.01095): a step
  * of order k begins anew after k timesteps. With the configuration file and the float32 arithmetic of diffusers' class.
@@ -26,36 +23,15 @@ const NAME = "DPMSolverSinglestepScheduler";
  * `lower_order_final` says, as in diffusers.
  */
 export class DPMSolverSinglestepScheduler extends SolverScheduler<DPMSolverSinglestepConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "DPMSolverSinglestepScheduler";
+  static readonly fields: Fields<DPMSolverSinglestepConfig> = dpmSolverSinglestepFields;
+  static readonly foreign: Partial<DPMSolverSinglestepConfig> = dpmSolverForeign;
   /** Where the current step of a higher order began. */
   #start: Tensor | undefined;
 
   constructor(config: DPMSolverSinglestepConfig) {
     super(config, config.solverOrder - 1);
     requireSolvable(config);
-  }
-
-  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
-  static fromConfig(json: SchedulerJson = {}): DPMSolverSinglestepScheduler {
-    const config = readFields<DPMSolverSinglestepConfig>(
-      json,
-      NAME,
-      dpmSolverSinglestepFields,
-      dpmSolverForeign,
-    );
-    return new DPMSolverSinglestepScheduler(config);
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<DPMSolverSinglestepScheduler> {
-    return readSchedulerFile(folder, options, DPMSolverSinglestepScheduler.fromConfig);
-  }
-
-  override clone(): DPMSolverSinglestepScheduler {
-    return new DPMSolverSinglestepScheduler(this.config);
   }
 
   protected override finalSigma(): number {

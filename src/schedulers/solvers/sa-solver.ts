@@ -16,15 +16,7 @@ import {
   type ThresholdingConfig,
   thresholdingFields,
 } from "../config/common-fields.ts";
-import {
-  type Fields,
-  flag,
-  number,
-  oneOf,
-  readFields,
-  type SchedulerJson,
-} from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import { type Fields, flag, number, oneOf } from "../config/config-fields.ts";
 import { exp32, f32, sqrt32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { exponentialWeights, type SAKind, secondOrderShift } from "./sa-solver-coefficients.ts";
@@ -64,8 +56,6 @@ const fields: Fields<SASolverConfig> = {
   ...spacingFields,
 };
 
-const NAME = "SASolverScheduler";
-
 /** τ of the paper: noise is added in the middle of the way. */
 const tauAt = (timestep: number): number => (timestep >= 200 && timestep <= 800 ? 1 : 0);
 
@@ -82,7 +72,13 @@ interface LastStep {
  * and the float32 arithmetic of diffusers' class; ends at the least training level, not at none.
  */
 export class SASolverScheduler extends SolverScheduler<SASolverConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "SASolverScheduler";
+  static readonly fields: Fields<SASolverConfig> = fields;
+  /** DPM-Solver has other algorithm types. */
+  static readonly foreign: Partial<SASolverConfig> = {
+    algorithmType: "data_prediction",
+    varianceType: null,
+  };
   #last: LastStep | undefined;
 
   constructor(config: SASolverConfig) {
@@ -92,25 +88,6 @@ export class SASolverScheduler extends SolverScheduler<SASolverConfig> {
         'Expected "data_prediction" for algorithm_type where prediction_type is "flow_prediction" but received "noise_prediction"',
       );
     }
-  }
-
-  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
-  static fromConfig(json: SchedulerJson = {}): SASolverScheduler {
-    // DPM-Solver has other algorithm types.
-    const foreign = { algorithmType: "data_prediction", varianceType: null } as const;
-    return new SASolverScheduler(readFields<SASolverConfig>(json, NAME, fields, foreign));
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<SASolverScheduler> {
-    return readSchedulerFile(folder, options, SASolverScheduler.fromConfig);
-  }
-
-  override clone(): SASolverScheduler {
-    return new SASolverScheduler(this.config);
   }
 
   /** Equal levels at the end where they are spaced: the last step leaves the sample as it is, as in diffusers. */

@@ -1,8 +1,7 @@
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep } from "../base/scheduler.ts";
-import { readFields, type SchedulerJson } from "../config/config-fields.ts";
-import { readSchedulerFile, type SchedulerFolderOptions } from "../config/scheduler-file.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { f32 } from "../noise/arithmetic.ts";
 import { predictNoise } from "../noise/prediction.ts";
 import {
@@ -17,8 +16,6 @@ import { SolverScheduler } from "./solver-scheduler.ts";
 import { uniPCCoefficients } from "./uni-pc-coefficients.ts";
 import { requireSolvableUniPC, type UniPCMultistepConfig, uniPCFields } from "./uni-pc-config.ts";
 
-const NAME = "UniPCMultistepScheduler";
-
 /** The step before: where it began, and the order that corrects it. */
 interface LastStep {
   readonly sample: Tensor;
@@ -30,32 +27,15 @@ interface LastStep {
  * With the configuration file and the float32 arithmetic of diffusers' class.
  */
 export class UniPCMultistepScheduler extends SolverScheduler<UniPCMultistepConfig> {
-  override readonly className = NAME;
+  static readonly className: string = "UniPCMultistepScheduler";
+  static readonly fields: Fields<UniPCMultistepConfig> = uniPCFields;
+  /** Other samplers have other solver types. */
+  static readonly foreign: Partial<UniPCMultistepConfig> = { solverType: "bh2" };
   #last: LastStep | undefined;
 
   constructor(config: UniPCMultistepConfig) {
     super(config, config.solverOrder);
     requireSolvableUniPC(config);
-  }
-
-  /** Builds the scheduler from the fields of a `scheduler_config.json`; absent ones take their defaults. */
-  static fromConfig(json: SchedulerJson = {}): UniPCMultistepScheduler {
-    // Other samplers have other solver types.
-    const foreign = { solverType: "bh2" } as const;
-    const config = readFields<UniPCMultistepConfig>(json, NAME, uniPCFields, foreign);
-    return new UniPCMultistepScheduler(config);
-  }
-
-  /** Reads `scheduler_config.json` from `folder`, or from its `subfolder`. */
-  static async fromPretrained(
-    folder: string,
-    options: SchedulerFolderOptions = {},
-  ): Promise<UniPCMultistepScheduler> {
-    return readSchedulerFile(folder, options, UniPCMultistepScheduler.fromConfig);
-  }
-
-  override clone(): UniPCMultistepScheduler {
-    return new UniPCMultistepScheduler(this.config);
   }
 
   protected override finalSigma(least: number): number {

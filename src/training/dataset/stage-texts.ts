@@ -1,5 +1,5 @@
 import type { ResolvedConfig } from "../../config/index.ts";
-import { preparation } from "../../pipelines/prompt-encoding.ts";
+import { preparation } from "../../pipelines/prompts/prompt-encoder.ts";
 import { captionsOfExample } from "./example-captions.ts";
 import type { StageExamples, TrainingData } from "./training-data.ts";
 

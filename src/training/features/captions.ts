@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { FeatureStore } from "../../data/feature-store.ts";
 import { T5EncoderModel } from "../../models/index.ts";
 import { PromptPack, type TextEncoder } from "../../pipelines/index.ts";
-import { stackTexts } from "../../pipelines/prompts/text-encoding.ts";
+import { stackTexts } from "../../pipelines/prompts/encoded-text.ts";
 import type { T5Tokenizer } from "../../text/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";

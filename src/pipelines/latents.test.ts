@@ -4,7 +4,7 @@ import { RgbImage } from "../images/index.ts";
 import { AutoencoderKL, type AutoencoderKLConfig } from "../models/index.ts";
 import { construct } from "../nn/index.ts";
 import * as torch from "../torch/index.ts";
-import { pictureLatents } from "./picture-latents.ts";
+import { pictureLatents } from "./latents.ts";
 import { pictureTensor } from "./sizes/image-inputs.ts";
 
 const size = { width: 8, height: 8 };

@@ -1,4 +1,5 @@
 import type { AttentionPlan, AttentionUse } from "../models/pixart/attention-cache.ts";
+import type { Tensor } from "../torch/index.ts";
 import { expected, shownValue } from "./checks/expected.ts";
 import { checkOptions } from "./checks/known-options.ts";
 
@@ -30,6 +31,14 @@ export interface TgateOptions {
 export interface StepGuidance {
   readonly guidanceInterval?: GuidanceInterval | undefined;
   readonly tgate?: TgateOptions | undefined;
+}
+
+/** Two processes that predict a picture together: one away from the negative prompt, one towards the prompt. */
+export interface GuidanceBranches {
+  /** Which of the two is this process's: 0 for the negative prompt's. */
+  readonly own: 0 | 1;
+  /** (B, …) of this process → (2B, …) of both, the negative prompt's first. */
+  readonly gather: (prediction: Tensor) => Tensor;
 }
 
 /** With the authors' defaults. */
@@ -72,29 +81,32 @@ export function checkStepGuidance(
 }
 
 /** Throws where a number of steps leaves none to guide, or none behind the gate. */
-export function checkGuidedSteps({ guidanceInterval, tgate }: StepGuidance, total: number): void {
-  if (tgate !== undefined && tgate.gateStep >= total) {
-    const last = total - 1;
+export function checkGuidedSteps(
+  { guidanceInterval, tgate }: StepGuidance,
+  numSteps: number,
+): void {
+  if (tgate !== undefined && tgate.gateStep >= numSteps) {
+    const last = numSteps - 1;
     const wanted = last < 1 ? "more than one step" : `a whole number from 1 to ${last}`;
-    throw expected(`${wanted}, the steps being ${total},`, "tgate.gateStep", tgate.gateStep);
+    throw expected(`${wanted}, the steps being ${numSteps},`, "tgate.gateStep", tgate.gateStep);
   }
   if (guidanceInterval === undefined) return;
-  const steps = Array.from({ length: total }, (_, step) => step);
-  if (steps.some((step) => isGuidedStep({ guidanceInterval }, step, total))) return;
+  const steps = Array.from({ length: numSteps }, (_, index) => index);
+  if (steps.some((index) => isGuidedStep({ guidanceInterval }, index, numSteps))) return;
   const shown = shownValue(guidanceInterval);
-  throw expected(`an interval that holds one of ${total} steps`, "guidanceInterval", shown);
+  throw expected(`an interval that holds one of ${numSteps} steps`, "guidanceInterval", shown);
 }
 
 /** Whether a step, counted from 0, is guided where the call is. */
 export function isGuidedStep(
   { guidanceInterval, tgate }: StepGuidance,
-  step: number,
-  total: number,
+  stepIndex: number,
+  numSteps: number,
 ): boolean {
-  if (tgate !== undefined) return step < tgate.gateStep;
+  if (tgate !== undefined) return stepIndex < tgate.gateStep;
   if (guidanceInterval === undefined) return true;
   const [start, stop] = guidanceInterval;
-  return step >= Math.floor(start * total) && step < Math.floor(stop * total);
+  return stepIndex >= Math.floor(start * numSteps) && stepIndex < Math.floor(stop * numSteps);
 }
 
 const COMPUTE: AttentionUse = { reuse: false, keep: false };
@@ -102,19 +114,23 @@ const KEEP: AttentionUse = { reuse: false, keep: true };
 const REUSE: AttentionUse = { reuse: true, keep: false };
 
 /** What a step, counted from 0, does with attentions (T-GATE `tgate/tgate_utils.py` tgate_scheduler). */
-export function tgatePlan(step: number, options: TgateOptions, isGuided: boolean): AttentionPlan {
+export function tgatePlan(
+  stepIndex: number,
+  options: TgateOptions,
+  isGuided: boolean,
+): AttentionPlan {
   const { gateStep, spInterval, fiInterval, warmUp } = completeTgate(options);
   // What no later step takes is not kept: it is as large as all blocks' tokens.
   const keepIf = (isTaken: boolean): AttentionUse => (isTaken ? KEEP : COMPUTE);
-  if (step >= gateStep) {
-    const isComputed = step % fiInterval === 0;
+  if (stepIndex >= gateStep) {
+    const isComputed = stepIndex % fiInterval === 0;
     const self = isComputed ? keepIf(fiInterval > 1) : REUSE;
     return { self, cross: REUSE, halvesBecomeOne: false };
   }
   // The last step before the gate keeps what the smaller batches behind it take.
-  if (step === gateStep - 1)
+  if (stepIndex === gateStep - 1)
     return { self: keepIf(fiInterval > 1), cross: KEEP, halvesBecomeOne: isGuided };
-  const isComputed = step <= warmUp || step % spInterval === 0;
-  const self = step < warmUp ? COMPUTE : isComputed ? keepIf(spInterval > 1) : REUSE;
+  const isComputed = stepIndex <= warmUp || stepIndex % spInterval === 0;
+  const self = stepIndex < warmUp ? COMPUTE : isComputed ? keepIf(spInterval > 1) : REUSE;
   return { self, cross: COMPUTE, halvesBecomeOne: false };
 }

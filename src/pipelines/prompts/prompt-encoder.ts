@@ -1,21 +1,17 @@
 import type { T5EncoderModel } from "../../models/index.ts";
-import type { T5Tokenizer } from "../../text/index.ts";
+import type { Module } from "../../nn/index.ts";
+import { cleanCaption, prepareCaption, type T5Tokenizer } from "../../text/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { requireFinite } from "../checks/finite.ts";
+import type { PixArtAlphaRequest } from "../pixart-alpha-request.ts";
+import { disposeText, type EncodedText, padText, stackTexts } from "./encoded-text.ts";
 import { PromptPack } from "./prompt-pack.ts";
+import { isEncoded, type RequestTexts, type TextSource } from "./request-texts.ts";
 import { shorten } from "./shorten.ts";
 import { StagedModel } from "./staged-model.ts";
 
 // Shapes: B texts, L tokens of the longest one, D width of the encoder's states.
-
-/** Text as the transformer takes it: real tokens, and padding only where a text of the batch is shorter than another. */
-export interface EncodedText {
-  /** (B, L, D) */
-  readonly hiddenStates: Tensor;
-  /** (B, L) int64, 1 where a token counts. */
-  readonly attentionMask: Tensor;
-}
 
 /** How texts become tokens. */
 export interface TextLimits {
@@ -29,11 +25,19 @@ export interface TextLimits {
 export type TextEncoder = T5EncoderModel | StagedModel<T5EncoderModel> | PromptPack | null;
 
 /** Texts as tokens for the encoder, and what is odd about them: that one is too long. */
-export function tokenized(tokenizer: T5Tokenizer, texts: readonly string[], maxLength: number) {
-  const tokens = tokenizer.encode(texts, { maxLength, padding: "longest", truncation: true });
+export function tokenized(
+  tokenizer: T5Tokenizer,
+  texts: readonly string[],
+  maxSequenceLength: number,
+) {
+  const tokens = tokenizer.encode(texts, {
+    maxLength: maxSequenceLength,
+    padding: "longest",
+    truncation: true,
+  });
   const warnings = tokens.truncated.map(
     ({ dropped }) =>
-      `The prompt is longer than ${maxLength} tokens. This part was left out: ${shorten(dropped)}`,
+      `The prompt is longer than ${maxSequenceLength} tokens. This part was left out: ${shorten(dropped)}`,
   );
   return { tokens, warnings };
 }
@@ -45,7 +49,7 @@ const KEPT_TEXTS = 64;
  * Turns texts into states. They are not padded to the maximum as in diffusers: padding is masked out everywhere, so
  * leaving it out changes nothing but the time.
  */
-export class TextEncoding {
+export class PromptEncoder {
   readonly encoder: TextEncoder;
   readonly #tokenizer: T5Tokenizer;
   /** By length limit and text, oldest first: (1, L, D) each. Only for a staged encoder, which says how often it changed. */
@@ -130,39 +134,70 @@ export class TextEncoding {
   }
 }
 
-/** Texts of (1, L, D) states each as one batch, padded on the right to the longest. */
-export function stackTexts(states: readonly Tensor[]): EncodedText {
-  return torch.tidy(() => {
-    const length = Math.max(...states.map((text) => text.size(1)));
-    const rows = states.map((text) => {
-      const { device } = text;
-      const mask = torch.ones([1, text.size(1)], { dtype: "int64", device });
-      return padText({ hiddenStates: text, attentionMask: mask }, length);
-    });
-    return {
-      hiddenStates: torch.cat(rows.map(({ hiddenStates }) => hiddenStates)),
-      attentionMask: torch.cat(rows.map(({ attentionMask }) => attentionMask)),
-    };
-  });
+/** Encoded texts, a row for each picture. */
+export interface EncodedPrompt {
+  readonly positive: EncodedText;
+  /** What guidance leads away from; no guidance where undefined. */
+  readonly negative: EncodedText | undefined;
 }
 
-/** The same text with masked zeros up to `length` tokens. */
-export function padText(text: EncodedText, length: number): EncodedText {
-  const [rows = 0, present = 0, width = 0] = text.hiddenStates.shape;
-  if (present === length) return text;
-  return torch.tidy(() => {
-    const { dtype, device } = text.hiddenStates;
-    const missing = [rows, length - present];
-    const blank = torch.zeros([...missing, width], { dtype, device });
-    const unmarked = torch.zeros(missing, { dtype: text.attentionMask.dtype, device });
-    return {
-      hiddenStates: torch.cat([text.hiddenStates, blank], 1),
-      attentionMask: torch.cat([text.attentionMask, unmarked], 1),
-    };
-  });
+/** What of a request concerns its texts. */
+export type EncodePromptRequest = Pick<
+  PixArtAlphaRequest,
+  "texts" | "numImagesPerPrompt" | "guidanceScale" | "onWarning"
+>;
+
+/** Prompts as they are encoded. Cleaned twice, as diffusers does: the second time finds what the first uncovered. */
+export const preparation = ({
+  cleanCaption: cleans,
+}: Pick<RequestTexts, "cleanCaption">): ((text: string) => string) =>
+  cleans ? (text) => cleanCaption(cleanCaption(text)) : prepareCaption;
+
+/**
+ * Encodes the prompts of a request, and where its `guidanceScale` asks for it what to lead away from; a row for each
+ * picture, all of one length, on the device and in the dtype of the model that takes them. The tensors are the caller's.
+ */
+export async function encodePrompt(
+  encoder: PromptEncoder,
+  request: EncodePromptRequest,
+  placement: Pick<Module, "device" | "dtype">,
+): Promise<EncodedPrompt> {
+  const { texts, guidanceScale, onWarning } = request;
+  const { maxSequenceLength } = texts;
+  const encoded: EncodedText[] = [];
+  const encode = async (source: TextSource): Promise<EncodedText> => {
+    if (isEncoded(source)) return source;
+    const prepared = source.map(preparation(texts));
+    const text = await encoder.encode(prepared, { maxSequenceLength, onWarning });
+    encoded.push(text);
+    return text;
+  };
+  try {
+    const positive = await encode(texts.positive);
+    const negative = guidanceScale > 1 ? await encode(texts.negative) : undefined;
+    return torch.noGrad(() =>
+      torch.tidy(() => {
+        const lengths = [positive, negative].map((text) => text?.hiddenStates.size(1) ?? 0);
+        const rows = (text: EncodedText): EncodedText =>
+          toRows(padText(text, Math.max(...lengths)), request, placement);
+        return { positive: rows(positive), negative: negative && rows(negative) };
+      }),
+    );
+  } finally {
+    for (const text of encoded) disposeText(text);
+  }
 }
 
-export function disposeText({ hiddenStates, attentionMask }: EncodedText): void {
-  hiddenStates.dispose();
-  attentionMask.dispose();
+/** A row for each picture of each prompt; a single negative text serves all. */
+function toRows(
+  { hiddenStates, attentionMask }: EncodedText,
+  { texts, numImagesPerPrompt }: EncodePromptRequest,
+  { device, dtype }: Pick<Module, "device" | "dtype">,
+): EncodedText {
+  const isOneEach = hiddenStates.size(0) === texts.count;
+  const times = isOneEach ? numImagesPerPrompt : texts.count * numImagesPerPrompt;
+  return {
+    hiddenStates: hiddenStates.to({ device, dtype }).repeatInterleave(times, 0),
+    attentionMask: attentionMask.to({ device }).repeatInterleave(times, 0),
+  };
 }

@@ -6,9 +6,10 @@ import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { T5EncoderModel } from "../../models/index.ts";
 import { T5Tokenizer } from "../../text/index.ts";
 import * as torch from "../../torch/index.ts";
+import { type EncodedText, padText, stackTexts } from "./encoded-text.ts";
+import { PromptEncoder } from "./prompt-encoder.ts";
 import { PromptPack } from "./prompt-pack.ts";
 import { StagedModel } from "./staged-model.ts";
-import { type EncodedText, padText, stackTexts, TextEncoding } from "./text-encoding.ts";
 
 beforeEach(collectGarbage);
 
@@ -59,10 +60,10 @@ const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number =
   return Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] ?? 0))), 0);
 };
 
-describe("TextEncoding", () => {
+describe("PromptEncoder", () => {
   it("gives the real tokens the states that they have where the text is padded to the limit", async () => {
     const [first = "", second = ""] = captions;
-    const texts = new TextEncoding(tokenizer, encoder);
+    const texts = new PromptEncoder(tokenizer, encoder);
     const alone = await texts.encode([first], limits);
     expect(alone.hiddenStates.size(1)).toBeLessThan(30);
     expect(alone.attentionMask.sum().item()).toBe(alone.hiddenStates.size(1));
@@ -88,14 +89,14 @@ describe("TextEncoding", () => {
       return model;
     });
     const before = torch.memory().tensors;
-    const texts = new TextEncoding(tokenizer, staged);
+    const texts = new PromptEncoder(tokenizer, staged);
     const first = await texts.encode(["a fox", ""], limits);
     const again = await texts.encode(["", "a fox"], limits);
     expect(loads).toBe(1);
     const other = await texts.encode(["a bird"], limits);
     expect(loads).toBe(2);
     expect(() => loaded[0]?.shared.weight.shape).toThrow("disposed");
-    const resident = await new TextEncoding(tokenizer, encoder).encode(["a fox", ""], limits);
+    const resident = await new PromptEncoder(tokenizer, encoder).encode(["a fox", ""], limits);
     expect(
       largestDifference(
         torch.tidy(() => first.hiddenStates.narrow(0, 0, 1).contiguous().toFloat32Array()),
@@ -111,7 +112,7 @@ describe("TextEncoding", () => {
   it("encodes anew what a staged encoder's change concerns, and frees one that cannot be changed", async () => {
     const before = torch.memory().tensors;
     const staged = new StagedModel(async () => makeEncoder());
-    const texts = new TextEncoding(tokenizer, staged);
+    const texts = new PromptEncoder(tokenizer, staged);
     const first = await texts.encode(["a fox"], limits);
     staged.change(async (model) => {
       torch.noGrad(() => model.finalLayerNorm.weight.mul_(2));
@@ -133,7 +134,7 @@ describe("TextEncoding", () => {
       torch.noGrad(() => model.finalLayerNorm.weight.fill_(Number.NaN));
       return model;
     });
-    const texts = new TextEncoding(tokenizer, staged);
+    const texts = new PromptEncoder(tokenizer, staged);
     await expect(texts.encode(["a fox"], limits)).rejects.toThrow(
       'The text encoder gave NaN for "a fox" (computed in float32): its weights are damaged, or do not belong to this pipeline',
     );
@@ -143,7 +144,7 @@ describe("TextEncoding", () => {
 
   it("names what was cut off", async () => {
     const warnings: string[] = [];
-    const texts = new TextEncoding(tokenizer, encoder);
+    const texts = new PromptEncoder(tokenizer, encoder);
     const cut = await texts.encode(["a red fox in the snow"], {
       maxSequenceLength: 4,
       onWarning: (message) => warnings.push(message),
@@ -158,7 +159,7 @@ describe("TextEncoding", () => {
   });
 
   it("says what is missing where there is no encoder", async () => {
-    await expect(new TextEncoding(tokenizer, null).encode(["a"], limits)).rejects.toThrow(
+    await expect(new PromptEncoder(tokenizer, null).encode(["a"], limits)).rejects.toThrow(
       "Expected promptEmbeds (and negativePromptEmbeds for guidance) because this pipeline has no text encoder",
     );
   });
@@ -166,7 +167,7 @@ describe("TextEncoding", () => {
 
 describe("PromptPack", () => {
   it("stands in for the encoder, to the bit", async () => {
-    const texts = new TextEncoding(tokenizer, encoder);
+    const texts = new PromptEncoder(tokenizer, encoder);
     const pack = await texts.pack(["a fox", "", "a fox"], limits);
     const path = join(folder, "prompts.safetensors");
     await pack.save(path);
@@ -174,11 +175,11 @@ describe("PromptPack", () => {
     const read = PromptPack.open(path);
     expect(read.prompts).toEqual(["a fox", ""]);
     expect(read.maxSequenceLength).toBe(40);
-    const fromPack = await new TextEncoding(tokenizer, read).encode(["a fox"], limits);
+    const fromPack = await new PromptEncoder(tokenizer, read).encode(["a fox"], limits);
     const fromModel = await texts.encode(["a fox"], limits);
     expect(fromPack.hiddenStates.toFloat32Array()).toEqual(fromModel.hiddenStates.toFloat32Array());
     expect(fromPack.attentionMask.toTypedArray()).toEqual(fromModel.attentionMask.toTypedArray());
-    await expect(new TextEncoding(tokenizer, read).encode(["a bird"], limits)).rejects.toThrow(
+    await expect(new PromptEncoder(tokenizer, read).encode(["a bird"], limits)).rejects.toThrow(
       `Expected a prompt of ${path} ("a fox", "") for prompt but received "a bird"`,
     );
     dispose(fromPack);

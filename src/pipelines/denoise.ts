@@ -1,0 +1,104 @@
+import { setImmediate } from "node:timers/promises";
+import { AttentionCache } from "../models/pixart/attention-cache.ts";
+import type { NoiseSource, Scheduler } from "../schedulers/index.ts";
+import type { Tensor } from "../torch/index.ts";
+import * as torch from "../torch/index.ts";
+import { requireFinite } from "./checks/finite.ts";
+import { checkGuidedSteps, type GuidanceBranches, type StepGuidance } from "./guidance.ts";
+import type { StartLatents } from "./latents.ts";
+import { noisePredictor, type PredictorModels } from "./noise-predictor.ts";
+import type { DenoiseStep } from "./pixart-alpha-options.ts";
+import type { EncodedPrompt } from "./prompts/prompt-encoder.ts";
+
+// Shapes: B pictures, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
+
+/** What denoising begins from, and its steps. */
+export interface DenoiseOptions extends StepGuidance {
+  readonly prompt: EncodedPrompt;
+  /** Stays the caller's. */
+  readonly start: StartLatents;
+  /** (B, C, H/f, W/f): what the pictures follow. Stays the caller's. */
+  readonly control?: Tensor | undefined;
+  readonly numInferenceSteps: number;
+  readonly timesteps?: readonly number[] | undefined;
+  readonly sigmas?: readonly number[] | undefined;
+  readonly guidanceScale: number;
+  readonly eta: number;
+  /** Where two processes predict together; both make the same call. */
+  readonly branches?: GuidanceBranches | undefined;
+  /** For samplers that add noise. */
+  readonly generator: NoiseSource;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What of a pipeline denoises. */
+export interface DenoiseModels extends PredictorModels {
+  readonly scheduler: Scheduler;
+}
+
+/** A copy of a sampler for one call, with its timesteps set. Throws for steps that it cannot take. */
+export function planSteps(
+  scheduler: Scheduler,
+  {
+    numInferenceSteps,
+    timesteps,
+    sigmas,
+  }: Pick<DenoiseOptions, "numInferenceSteps" | "timesteps" | "sigmas">,
+): Scheduler {
+  const planned = scheduler.clone();
+  if (timesteps !== undefined) planned.setTimesteps({ timesteps });
+  else planned.setTimesteps(sigmas === undefined ? numInferenceSteps : { sigmas });
+  return planned;
+}
+
+/** Denoises step by step, leaving the event loop free between steps. An aborted `signal` ends it with its reason. */
+export async function* denoise(
+  models: DenoiseModels,
+  options: DenoiseOptions,
+): AsyncGenerator<DenoiseStep, void, void> {
+  const { prompt, start, control, guidanceScale, branches, eta, generator, signal } = options;
+  const { guidanceInterval, tgate } = options;
+  using scheduler = planSteps(models.scheduler, options);
+  using scope = torch.scope("denoise");
+  using attentionCache = new AttentionCache();
+  const timesteps = scheduler.timesteps.slice(start.skippedSteps);
+  const total = timesteps.length;
+  const guidance = { guidanceScale, guidanceInterval, tgate, branches, scheduler, numSteps: total };
+  const predict = scope.run(() =>
+    noisePredictor(models, { prompt, latents: start.latents, control }, guidance, attentionCache),
+  );
+  checkGuidedSteps(options, total);
+  let latents = start.latents;
+  let isHandedOver = false;
+  try {
+    for (const [index, timestep] of timesteps.entries()) {
+      signal?.throwIfAborted();
+      const [next, original] = torch.noGrad(() =>
+        torch.tidy(() => {
+          const input = scheduler.scaleModelInput(latents, timestep);
+          const { prevSample, predOriginalSample } = scheduler.step(
+            predict(input, timestep, index),
+            timestep,
+            latents,
+            { generator, eta },
+          );
+          // One step leads straight to what the model takes for the picture, as in one-step distilled models.
+          const isOneStep = scheduler.timesteps.length === 1 && scheduler.endsAtOriginal;
+          const stepped = isOneStep ? predOriginalSample : prevSample;
+          const result = start.kept?.restore(stepped, scheduler, timesteps[index + 1]) ?? stepped;
+          requireFinite(result, "The transformer", `at step ${index + 1} of ${total}`);
+          // A handle of its own: the result may be this very tensor, and outlives the step.
+          return [result, predOriginalSample.detach()] as const;
+        }),
+      );
+      if (latents !== start.latents) latents.dispose();
+      latents = next;
+      isHandedOver = index === total - 1;
+      using clean = original;
+      yield { step: index + 1, total, timestep, latents, original: clean };
+      await setImmediate();
+    }
+  } finally {
+    if (!isHandedOver && latents !== start.latents) latents.dispose();
+  }
+}
