@@ -31,7 +31,7 @@ export function addCommands(program: Command): void {
 
   withExamples(program.command("demo"), "demo", "demo --work-dir work_dirs/demo-2")
     .description(
-      "learn from emoji on this machine and draw a sheet of pictures from prompts, in about 15 minutes; where the emoji packages are not installed it says how to get them",
+      "train a small model on emoji on this machine and draw a sheet of pictures, in about 15 minutes; says how to get the emoji packages if they are missing",
     )
     .option("--work-dir <folder>", "where everything goes (default: work_dirs/demo)")
     .option("--quick", "a minute of training: shows that every part works here, and learns nothing")

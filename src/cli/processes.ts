@@ -18,7 +18,7 @@ import { keepWorking } from "./terminal/output.ts";
 import { say } from "./terminal/talk.ts";
 import { UsageError } from "./terminal/usage-error.ts";
 
-/** What commands of several processes may be told. */
+/** Options of commands of several processes. */
 export interface ProcessOptions {
   readonly gpus?: number;
   readonly launcher?: string;

@@ -19,7 +19,7 @@ export interface PixartClientOptions {
   readonly fetch?: typeof fetch;
 }
 
-/** What a watched call may be told. */
+/** Options of a watched call. */
 interface WatchOptions extends CallOptions {
   /** Previews a picture; none where left out. */
   readonly previews?: number;

@@ -18,7 +18,7 @@ import {
   writeCaptionsBeside,
 } from "./write-captions.ts";
 
-/** What `captionDataset` may be told. */
+/** Options of `captionDataset`. */
 export interface CaptionDatasetOptions extends CaptionPicturesOptions {
   /** How the data set is read. */
   readonly read?: DatasetOptions;

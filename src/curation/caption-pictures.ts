@@ -11,7 +11,7 @@ import { EndpointError } from "./endpoint-error.ts";
 /** Where in a prompt the picture's raw caption goes, as in PixArt-alpha's tools/VLM_caption_lightning.py. */
 const CAPTION_PLACE = "{}";
 
-/** What `captionPictures` may be told. */
+/** Options of `captionPictures`. */
 export interface CaptionPicturesOptions {
   readonly prompt: string;
   /** Requests under way at once. */

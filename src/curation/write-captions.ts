@@ -78,7 +78,7 @@ function said(
   return isNewLine ? { [textColumn]: text, [DENSE]: dense } : { [DENSE]: dense };
 }
 
-/** What `writeCaptionedDataset` may be told. */
+/** Options of `writeCaptionedDataset`. */
 export interface CaptionedDatasetOptions {
   /** How the data set is read. */
   readonly read: DatasetOptions;

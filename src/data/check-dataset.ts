@@ -14,7 +14,7 @@ import { countSplits, isHeldOut } from "./layouts/splits.ts";
 import { MAX_UNREADABLE } from "./load-pictures.ts";
 import { mapConcurrent } from "./map-concurrent.ts";
 
-/** What `checkDataset` may be told. */
+/** Options of `checkDataset`. */
 export interface CheckDatasetOptions {
   /** Side in pixels of the square pictures of training. */
   readonly size: number;

@@ -54,7 +54,7 @@ export interface SplitCount {
   readonly isHeldOut: boolean;
 }
 
-/** What `readDataset` may be told; nothing is needed for the usual layouts. */
+/** Options of `readDataset`; nothing is needed for the usual layouts. */
 export interface DatasetOptions {
   /** Of a data set on the Hub: a branch, a tag or a commit. Default `main`, or what the Hub made of it in parquet. */
   readonly revision?: string | undefined;

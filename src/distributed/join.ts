@@ -20,7 +20,7 @@ const TIMES = {
   collective: 60 * 60_000,
 };
 
-/** What {@link join} may be told. */
+/** Options of {@link join}. */
 export interface JoinOptions {
   /** Milliseconds that a collective waits. */
   readonly collective?: number;

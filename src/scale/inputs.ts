@@ -142,7 +142,7 @@ export const INPUTS = {
 /** Numbers that have a default: see {@link INPUTS}. */
 export type ScaleNumbers = { readonly [Name in keyof typeof INPUTS]: number };
 
-/** What {@link simulateRun} may be told beside the recipe. */
+/** Options of {@link simulateRun} besides the recipe. */
 export interface ScaleInputs extends Partial<ScaleNumbers> {
   readonly gpus: number;
   /** Pictures of each captioned data set, in place of the recipe's. */

@@ -39,7 +39,7 @@ export interface Shard {
   readonly count: number;
 }
 
-/** What {@link precompute} may be told. */
+/** Options of {@link precompute}. */
 export interface PrecomputeOptions {
   readonly shard: Shard;
   /** Where features are that other tools made: those that fit are taken, and not encoded. */

@@ -37,7 +37,7 @@ import { EVENTS_FILE, type RunFolder } from "./run-folder/run-folder.ts";
 import { RunJournal, type RunPlace } from "./run-folder/run-journal.ts";
 import { type StageTraining, trainStage } from "./train-stage.ts";
 
-/** What `train()` may be told. */
+/** Options of `train()`. */
 export interface TrainOptions {
   /** Goes on with the run of the folder instead of beginning one. */
   readonly resume: boolean;

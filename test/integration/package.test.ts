@@ -178,12 +178,15 @@ it("ships what it needs and nothing of the tests", () => {
     "CMakeLists.txt",
     "configs",
     "models",
+    "docs/index.md",
+    "docs/pictures",
+    "examples/draw.ts",
     "LICENSE",
     "NOTICE.md",
   ]) {
     expect(existsSync(join(installed, name)), name).toBe(true);
   }
-  for (const name of ["src", "test", "bench"])
+  for (const name of ["src", "test", "bench", "docs/api", "docs/.vitepress"])
     expect(existsSync(join(installed, name)), name).toBe(false);
   // They would name sources that are not there.
   const maps = readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" }).filter(

@@ -23,14 +23,13 @@ export function addCaptionCommands(program: Command): void {
     .requiredOption("--model <name>", "the model's name there")
     .option("--api-key-env <variable>", "the environment variable that holds the key")
     .option("--prompt <text>", "what is asked; {} stands for the raw caption", PAPER_PROMPT)
+    .option("--concurrency <n>", "concurrent requests", wholeNumber(1, FLAG_LIMITS.concurrency), 8)
+    .option("--budget <n>", "stop after this many requests, repeated ones included", wholeNumber(1))
     .option(
-      "--concurrency <n>",
-      "requests under way at once",
-      wholeNumber(1, FLAG_LIMITS.concurrency),
-      8,
+      "--token-budget <n>",
+      "stop after this many tokens, as the server counts them",
+      wholeNumber(1),
     )
-    .option("--budget <n>", "requests, repeated ones included, to stop at", wholeNumber(1))
-    .option("--token-budget <n>", "tokens to stop at, as the server counts them", wholeNumber(1))
     .option("--max-tokens <n>", "longest answer", wholeNumber(1, FLAG_LIMITS.answer), 1024)
     .option(
       "--max-side <pixels>",
@@ -39,11 +38,11 @@ export function addCaptionCommands(program: Command): void {
       768,
     )
     .option("--timeout <seconds>", "for one answer, up to 300", wholeNumber(1), 300)
-    .option("--body <json>", "further fields of the requests; null leaves one out")
-    .option("--out <folder>", "a new data set with the captions, in place of metadata.jsonl")
-    .option("--journal <file>", "where answers are kept as they come")
-    .option("--overwrite", "ask for pictures that have a dense caption too")
-    .option("--sheet <file>", "an HTML page to look raw and dense captions over")
+    .option("--body <json>", "extra fields of the requests; null removes one")
+    .option("--out <folder>", "a new data set with the captions, instead of metadata.jsonl")
+    .option("--journal <file>", "the file that keeps answers as they come")
+    .option("--overwrite", "also ask for pictures that have a dense caption")
+    .option("--sheet <file>", "an HTML page to review raw and dense captions")
     .option("--json", "as JSON")
     .action(async (location: string, options: import("./caption.ts").CaptionOptions) =>
       (await import("./caption.ts")).captionCommand(location, options),

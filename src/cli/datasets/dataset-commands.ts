@@ -5,9 +5,9 @@ import { DATASET, FLAG_LIMITS, wholeNumber, withExamples } from "../terminal/arg
 export const readable = (command: Command): Command =>
   command
     .option("--revision <name>", "of a data set on the Hub: a branch, a tag or a commit")
-    .option("--layout <name>", "which one to read where a folder holds several")
-    .option("--image-column <name>", "where it is not file_name, image or file")
-    .option("--text-column <name>", "where it is not text, caption or prompt");
+    .option("--layout <name>", "the layout to read if a folder holds several")
+    .option("--image-column <name>", "column of the picture, if not file_name, image or file")
+    .option("--text-column <name>", "column of the caption, if not text, caption or prompt");
 
 /** Adds what `pixart dataset` does. */
 export function addDatasetCommands(dataset: Command): void {
@@ -24,23 +24,29 @@ export function addDatasetCommands(dataset: Command): void {
       "dataset check lambdalabs/naruto-blip-captions",
     )
       .description(
-        "look at every picture and caption: counts, sizes, buckets, duplicates, what can't be read",
+        "check every picture and caption: counts, sizes, buckets, duplicates, what can't be read",
       )
       .argument("<location>", DATASET),
   )
     .option(
       "--control-column <name>",
-      "of a ControlNet's pictures, where it is not control_image or conditioning_image",
+      "column of the control pictures, if not control_image or conditioning_image",
     )
-    .option("--control-folder <folder>", "of a ControlNet's pictures, under the pictures' names")
-    .option("--for <recipe>", "take size and batch of this recipe or config")
+    .option(
+      "--control-folder <folder>",
+      "folder of the control pictures, which have the pictures' names",
+    )
+    .option("--for <recipe>", "take size and batch from this recipe or config")
     .option(
       "--size <pixels>",
-      "resolution of the training (default: 1024)",
+      "training resolution (default: 1024)",
       wholeNumber(8, FLAG_LIMITS.side),
     )
-    .option("--batch <n>", "pictures a step (default: 1)", wholeNumber(1, FLAG_LIMITS.pictures))
-    .option("--tokenizer <folder>", "count captions in its tokens: a folder or a name on the Hub")
+    .option("--batch <n>", "pictures per step (default: 1)", wholeNumber(1, FLAG_LIMITS.pictures))
+    .option(
+      "--tokenizer <folder>",
+      "count tokens of captions with it: a folder or a name on the Hub",
+    )
     .option("--max-length <tokens>", "longest caption", wholeNumber(1, FLAG_LIMITS.length), 120)
     .option("--sheet <file>", "a PNG with thumbnails and captions")
     .option("--json", "as JSON")
@@ -96,7 +102,7 @@ export function addDatasetCommands(dataset: Command): void {
     .argument("<out>", "a new folder")
     .option("--size <pixels>", "side of the pictures", wholeNumber(8, FLAG_LIMITS.side), 64)
     .option("--style <name>", "one style only, which captions then don't name")
-    .option("--limit <n>", "at most so many pictures, spread evenly", wholeNumber(1))
+    .option("--limit <n>", "at most this many pictures, spread evenly", wholeNumber(1))
     .option("--json", "what was drawn, as JSON")
     .action(async (out: string, options: import("./dataset.ts").DatasetEmojiOptions) =>
       (await import("./dataset.ts")).datasetEmoji(out, options),

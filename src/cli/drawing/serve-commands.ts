@@ -20,16 +20,16 @@ export function addServeCommands(program: Command): void {
     .description("an image server that OpenAI's clients can talk to: change their base URL")
     .argument(
       "<models...>",
-      "what sample takes, each with name= before it where it is to have another; the first is the default",
+      "models as for sample, each with name= before it to rename it; the first is the default",
     )
     .option(
       "--host <address>",
-      "the address to listen at; another than this machine needs a key",
+      "the address to listen on; any other than this machine's own needs a key",
       "127.0.0.1",
     )
     .option(
       "--port <n>",
-      "the port to listen at; 0 lets the system choose",
+      "the port to listen on; 0 lets the system choose",
       wholeNumber(0, 65_535),
       7470,
     )
@@ -37,34 +37,29 @@ export function addServeCommands(program: Command): void {
     .option("--api-key-file <file>", "the same from a file, one a line")
     .option(
       "--allow-host <name...>",
-      "names that this server is asked by beside its own, as behind a proxy",
+      "other names that requests may address this server by, as behind a proxy",
     )
     .option(
       "--allow-origin <origin...>",
       "pages whose scripts may call, such as https://app.example",
     )
-    .option("--public-url <address>", "what addresses of pictures begin with, as behind a proxy")
+    .option("--public-url <address>", "the start of pictures' addresses, as behind a proxy")
     .option(
       "--max-queue <n>",
-      "pictures that may wait or be drawn",
+      "most pictures that wait or are being drawn",
       wholeNumber(1, FLAG_LIMITS.pictures),
       64,
     )
-    .option(
-      "--max-pixels <n>",
-      "pixels of a picture at most",
-      wholeNumber(1, 64_000_000),
-      4_194_304,
-    )
+    .option("--max-pixels <n>", "most pixels of a picture", wholeNumber(1, 64_000_000), 4_194_304)
     .option(
       "--batch <n>",
-      'pictures drawn at once, or "auto": as many as gain by it',
+      'pictures drawn at once, or "auto": as many as make it faster',
       batch,
       "auto",
     )
     .option(
       "--models-memory <gb>",
-      "what models may take together (default: 60 % of what is free)",
+      "memory that all models may use (default: 60 % of what is free)",
       number,
     )
     .addOption(
@@ -80,7 +75,7 @@ export function addServeCommands(program: Command): void {
     .option("--device <names>", `${DEVICE}; several with commas draw side by side`, "auto")
     .option("--dtype <type>", "float32, bfloat16, float16 or fastest, as for sample", "float32")
     .option("--quantize <type>", QUANTIZE)
-    .option("--lenient", "take unknown fields with a warning")
+    .option("--lenient", "accept unknown fields with a warning")
     .addOption(
       new Option("--log-level <level>", "what is logged on stderr, as JSON lines")
         .choices(["debug", "info", "warn", "error", "silent"])

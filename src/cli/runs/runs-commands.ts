@@ -4,7 +4,7 @@ import { FLAG_LIMITS, wholeNumber, withExamples } from "../terminal/arguments.ts
 /** Adds what `pixart runs` does. */
 export function addRunsCommands(runs: Command): void {
   withExamples(runs.command("list"), "runs list", "runs list work_dirs --json")
-    .description("where the runs of a folder stand, newest first")
+    .description("list the runs of a folder and their state, newest first")
     .argument("[folder]", "the folder that the run folders are in", "work_dirs")
     .option("--json", "as JSON")
     .action(async (folder: string, options: import("./runs.ts").RunsListOptions) =>
@@ -12,7 +12,7 @@ export function addRunsCommands(runs: Command): void {
     );
 
   withExamples(runs.command("compare"), "runs compare work_dirs/a work_dirs/b --sheet both.png")
-    .description("two runs: what their configs differ in, losses, speed")
+    .description("compare two runs: differences of their configs, losses, speed")
     .argument("<a>", "a run folder")
     .argument("<b>", "another one")
     .option("--sheet <file>", "a PNG with both runs' sample sheets side by side")
@@ -22,10 +22,12 @@ export function addRunsCommands(runs: Command): void {
     );
 
   withExamples(runs.command("worst"), "runs worst work_dirs/mine --count 10 --sheet worst.png")
-    .description("the training pictures that are learnt worst: wrong captions, damage, outliers")
+    .description(
+      "list the training pictures with the highest losses: wrong captions, damage, outliers",
+    )
     .argument("<run>", "a run folder")
     .option("--count <n>", "how many", wholeNumber(1, FLAG_LIMITS.pictures), 20)
-    .option("--stage <name>", "of this stage (default: the last one that was trained)")
+    .option("--stage <name>", "the stage (default: the last one that was trained)")
     .option("--sheet <file>", "a PNG with thumbnails and captions")
     .option("--json", "as JSON")
     .action(async (run: string, options: import("./runs-worst.ts").RunsWorstOptions) =>

@@ -11,18 +11,24 @@ export function addScaleCommands(program: Command): void {
     "simulate --gpus 64 --show time checkpoints",
   )
     .description(
-      "reckon a large run before it is begun: time, stops, checkpoints, storage (docs/scale.md). Arithmetic and random numbers; nothing is trained",
+      "estimate a large run before it starts: time, failures, checkpoints, storage (docs/scale.md). Arithmetic and random numbers; nothing is trained",
     )
-    .requiredOption("--gpus <n...>", "how many; several numbers are compared", collected)
+    .requiredOption("--gpus <n...>", "number of GPUs; several numbers are compared", collected)
     .option("--recipe <name>", "pixart-alpha, or a JSON file like docs/scale.md's", "pixart-alpha")
-    .option("--pictures <n>", "of each captioned data set, in place of the recipe's", number)
-    .option("--gpu-days <n>", "that the recipe's steps take together, to scale its speeds", number)
-    .option("--images-per-second <n...>", "of one GPU, one number a stage", collected);
+    .option(
+      "--pictures <n>",
+      "pictures in each captioned data set, instead of the recipe's",
+      number,
+    )
+    .option("--gpu-days <n>", "GPU days of all the recipe's steps, to scale its speeds", number)
+    .option("--images-per-second <n...>", "speed of one GPU, one number per stage", collected);
   for (const [name, fact] of Object.entries<InputFact>(INPUTS))
     simulate.option(`--${flagOf(name)} <n>`, fact.what, number, fact.default);
   simulate
     .addOption(
-      new Option("--show <parts...>", "only these, of one number of GPUs").choices(REPORT_PARTS),
+      new Option("--show <parts...>", "only these parts, for a single number of GPUs").choices(
+        REPORT_PARTS,
+      ),
     )
     .option("--json", "as JSON: a list, one report for each number of GPUs")
     .action(async (options: import("./simulate.ts").SimulateOptions) =>

@@ -86,4 +86,4 @@ export const SAMPLERS: string =
 export const QUANTIZE: string =
   "int8: 8-bit weights in the large layers of transformer and text encoder, a quarter of float32's memory";
 export const DEVICE: string =
-  "auto (a GPU of CUDA where there is one), cpu, cuda, or one of several: cuda:1";
+  "auto (a CUDA GPU if there is one), cpu, cuda, or one of several: cuda:1";

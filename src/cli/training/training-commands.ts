@@ -34,38 +34,44 @@ export function addTrainingCommands(program: Command): void {
     .option("--work-dir <folder>", "the run folder (default: work_dirs/<name>)")
     .option(
       "--resume [place]",
-      "go on from the newest checkpoint of the run folder, or of the run at this place, with its own config",
+      "continue from the newest checkpoint of the run folder, or of the run at this place, with its own config",
     )
     .option(
       "--dry-run",
-      "print the plan and the forecast of memory and disk, look at every picture, and end",
+      "print the plan and the forecast of memory and disk, check every picture, and stop",
     )
     .option(
       "--json",
-      "how it ended, with --dry-run the plan, with --prove-resume what differs: as JSON",
+      "as JSON: how it ended, with --dry-run the plan, with --prove-resume the differences",
     )
-    .option("--rehearsal", "before each stage a save, a sample and a step (default: large models)")
-    .option("--no-rehearsal", "none, and begin what does not seem to fit")
+    .option(
+      "--rehearsal",
+      "try a save, a sample and a step before each stage (default: large models only)",
+    )
+    .option("--no-rehearsal", "never rehearse, and start even what does not seem to fit")
     .option(
       "--prove-resume [n]",
-      "train n steps, kill, resume and n more; compare with 2n unbroken ones (n: 4)",
+      "train n steps, kill, resume for n more, and compare with 2n uninterrupted ones (n: 4)",
       wholeNumber(1, FLAG_LIMITS.steps),
     )
     .option(
       "--accept-changed-data",
-      "with --resume: go on though pictures or captions are others than they were",
+      "with --resume: continue although pictures or captions have changed",
     )
-    .option("--accept-other-run", "with --resume: go on from checkpoints that another run saved")
-    .option("--amp", "large products in bfloat16 in every stage; weights stay float32")
+    .option("--accept-other-run", "with --resume: continue from checkpoints that another run saved")
+    .option(
+      "--amp",
+      "mixed precision: large products in bfloat16 in every stage; weights stay float32",
+    )
     .option("--device <name>", `${DEVICE} (default: as the config says)`)
-    .option("--gpus <n>", "processes of this machine, each with batches of its own", wholeNumber(1))
+    .option("--gpus <n>", "processes on this machine, each with its own batches", wholeNumber(1))
     .option(
       "--launcher <name>",
-      "who starts them: pytorch (this command, or torchrun), slurm, mpi or none (default: whoever has)",
+      "what starts them: pytorch (this command, or torchrun), slurm, mpi or none (default: detected)",
     )
     .option(
       "--max-restarts <n>",
-      "with --gpus: start all again so often after a failure",
+      "with --gpus: restart all of them up to n times after a failure",
       wholeNumber(0, FLAG_LIMITS.restarts),
     )
     .option(
@@ -119,20 +125,20 @@ export function addTrainingCommands(program: Command): void {
     .argument("<config>", "a file, or the name of a recipe")
     .option(
       "--shard <i/n>",
-      "only the part of process i of n; all write into one dataset.cache.folder",
+      "only part i of n; all parts write into one dataset.cache.folder",
       "1/1",
     )
     .option(
       "--caption-features <folder>",
-      "captions as PixArt's extract_features.py encoded them (.npz): taken where they fit",
+      "captions encoded by PixArt's extract_features.py (.npz), used if they fit",
     )
-    .option("--dense-caption-features <folder>", "likewise of dense captions, Σ's sharegpt4v")
+    .option("--dense-caption-features <folder>", "the same for dense captions, Σ's sharegpt4v")
     .option(
       "--latent-features <folder>",
-      "pictures as PixArt's extract_features.py encoded them (.npy): taken where they fit",
+      "pictures encoded by PixArt's extract_features.py (.npy), used if they fit",
     )
     .option("--device <name>", `${DEVICE} (default: as the config says)`)
-    .option("--work-dir <folder>", "the run folder, where the config names no dataset.cache.folder")
+    .option("--work-dir <folder>", "the run folder, if the config has no dataset.cache.folder")
     .option("--cfg-options <key=value...>", "changes to the config, as for train")
     .option("--json", "what is in the cache, as JSON")
     .action(async (config: string, options: import("./precompute.ts").PrecomputeCommandOptions) =>
@@ -154,7 +160,7 @@ export function addTrainingCommands(program: Command): void {
       "RUN OUT, or CONFIG RUN OUT: a run folder or one of its checkpoints, and a new folder",
     )
     .option("--save-keys <names...>", "only these: transformer, vae, text_encoder")
-    .option("--merge", "of an adapter's run: the whole pipeline with its adapters merged into it")
+    .option("--merge", "for a run that trained adapters: the whole pipeline with them merged in")
     .option("--dtype <type>", "float32 or bfloat16 (default: as the config says)")
     .option("--raw", "the weights as trained, not their averages")
     .option("--json", "what was published and how it compares, as JSON")

@@ -109,7 +109,7 @@ export interface StageConfig {
   readonly sampleEvery?: number | Epochs | null;
   /** Steps or epochs between losses on held-out pictures; null measures at the stage's end only, where pictures are held out. Default null. */
   readonly validateEvery?: number | Epochs | null;
-  /** Guards against losses that leap; null does not. */
+  /** Guards against loss spikes; null does not. */
   readonly spikes?: SpikesConfig | null;
   /** How pictures become squares of the resolution. */
   readonly transform?: TransformConfig;

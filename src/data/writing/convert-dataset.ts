@@ -22,7 +22,7 @@ import { ParquetDatasetWriter } from "./parquet-writer.ts";
 import { PixArtJsonWriter } from "./pixart-json-writer.ts";
 import { WebDatasetWriter } from "./webdataset-writer.ts";
 
-/** What `convertDataset` may be told. */
+/** Options of `convertDataset`. */
 export interface ConvertDatasetOptions {
   readonly to: WrittenLayout;
   /** Size of a parquet file or tar beyond which the next is begun. Default 500 MB, as the Hub has it. */

@@ -13,9 +13,9 @@ export interface ImageOptions {
    * its own where no width and height are given.
    */
   readonly image?: RgbImage | readonly RgbImage[];
-  /** How much of `image` is drawn anew: 1 leaves nothing of it, 0.1 nearly all. Default 0.8. */
+  /** How much of `image` is redrawn: 1 leaves nothing of it, 0.1 nearly all. Default 0.8. */
   readonly strength?: number;
-  /** Inpainting: white where `image` is drawn anew, black where it stays. Of another size, it is stretched over `image`, over each of several. */
+  /** Inpainting: white where `image` is redrawn, black where it stays. Of another size, it is stretched over `image`, over each of several. */
   readonly maskImage?: RgbImage;
   /**
    * What the pictures follow, for all prompts or one each: an edge map (HED) where the controlnet is PixArt-δ's. It is

@@ -22,7 +22,7 @@ export const enableGrad = <T>(body: () => T): T => withGradMode(true, body);
 /** Whether operators record gradients now. */
 export const isGradEnabled = (): boolean => native.isGradEnabled();
 
-/** What {@link backward} may be told. */
+/** Options of {@link backward}. */
 export interface BackwardOptions {
   /** Gradients of the tensors; ones for one-element tensors if left out. */
   readonly gradients?: readonly Tensor[];
@@ -43,7 +43,7 @@ export function backward(tensors: Tensor | readonly Tensor[], options: BackwardO
 
 registerBackward((tensor) => backward(tensor));
 
-/** What {@link grad} may be told. */
+/** Options of {@link grad}. */
 export interface GradOptions extends BackwardOptions {
   readonly createGraph?: boolean;
   /** Gives undefined for inputs that the outputs do not depend on, instead of failing. */

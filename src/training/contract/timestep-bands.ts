@@ -6,7 +6,7 @@ export interface SeenLoss {
   readonly timestep: number | undefined;
 }
 
-/** Ranges of equal size that what is told of losses is split into. */
+/** Ranges of equal size that losses are reported by. */
 export const BANDS = 4;
 
 const { length: timesteps } = NoiseSchedule.linear();

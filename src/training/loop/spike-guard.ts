@@ -13,7 +13,7 @@ export interface SpikeOptions {
 type StepLosses = readonly [sums: readonly number[], counts: readonly number[]];
 
 /**
- * Tells a step whose loss leaps. What is usual at its timesteps counts, since a diffusion model's loss at small ones is many
+ * Detects loss spikes. What is usual at its timesteps counts, since a diffusion model's loss at small ones is many
  * times that at large ones and a small batch draws few: the loss is divided by what its bands' losses are on average in
  * the window, and compared with the median of that ratio over the window.
  */

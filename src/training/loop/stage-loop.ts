@@ -206,7 +206,7 @@ export class StageLoop {
     this.#renamed = new Map(); // it has the new names
   }
 
-  /** Does a step. False where its loss leapt: the step before it is then that of the newest checkpoint. */
+  /** Does a step. False if its loss spiked: the step before it is then that of the newest checkpoint. */
   async #trainStep(listener: StageListener): Promise<boolean> {
     const { batchSize, gradientClip, schedule, steps, optimizer } = this.#stage;
     const lr = optimizer.lr * lrFactor(schedule, this.#step, steps);

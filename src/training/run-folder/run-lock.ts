@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { FileLock, holderOf, LockHeldError, type LockHolder } from "../../files/locks/file-lock.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 
-/** What taking a run's lock may be told. */
+/** Options of taking a run's lock. */
 export interface RunLockOptions {
   /** Lines for people, while it is found out whether a process that cannot be seen still writes the run. */
   readonly say: (line: string) => void;

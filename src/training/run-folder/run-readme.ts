@@ -1,8 +1,8 @@
-/** The README of a run folder: how to go on, and what lies where. */
+/** The README of a run folder: how to continue, and what is where. */
 export function runReadme(name: string, resumeCommand: string): string {
   return `# ${name}
 
-A training run of PixArt-α. It can be stopped at any time (Ctrl+C saves first) and goes on with this command, from
+A training run of PixArt-α. It can be stopped at any time (Ctrl+C saves first) and continues with this command, run in
 \`${process.cwd()}\`:
 
 \`\`\`sh
@@ -13,16 +13,16 @@ ${resumeCommand}
 |--|--|
 | \`config.json\` | the config as this run uses it, every default written out |
 | \`run.json\` | what tells this run from all others |
-| \`events.jsonl\` | all that happened, one JSON object a line: each step's loss, samples, checkpoints, warnings |
-| \`log.txt\` | what the run has said |
-| \`samples/\` | the same prompts from the same noise, drawn as the run goes on: sheets, and single pictures by stage and step |
-| \`losses/\` | how each training picture is learnt: \`pixart runs worst\` |
+| \`events.jsonl\` | everything that happened, one JSON object a line: each step's loss, samples, checkpoints, warnings |
+| \`log.txt\` | what the run printed |
+| \`samples/\` | the same prompts from the same noise, drawn during the run: sheets, and single pictures by stage and step |
+| \`losses/\` | the losses of each training picture: \`pixart runs worst\` |
 | \`checkpoints/\` | weights, averaged weights and optimizer; each folder is whole once its \`manifest.json\` is there |
-| \`tokenizer/\` | the tokenizer, where it was made from this run's captions |
-| \`data/\` | what the pictures and captions were, by hashes: a resumed run says what changed |
-| \`cache/\` | encoded pictures; made again where missing |
+| \`tokenizer/\` | the tokenizer, if it was made from this run's captions |
+| \`data/\` | hashes of the pictures and captions: a resumed run says what changed |
+| \`cache/\` | encoded pictures; recomputed if missing |
 | \`tensorboard/\` | the curves and samples for \`tensorboard --logdir .\` |
-| \`control/\` | a file called \`stop\`, \`save\` or \`sample\` put here asks the run for that after its next step |
-| \`run.lock\` | there while a process writes this folder |
+| \`control/\` | a file named \`stop\`, \`save\` or \`sample\` in here asks the run for that after its next step |
+| \`run.lock\` | present while a process writes this folder |
 `;
 }

@@ -33,7 +33,7 @@ const METADATA = "lora_adapter_metadata";
 
 /**
  * Puts an adapter on a model that is one file: as diffusers, kohya's scripts, OneTrainer, SimpleTuner, LyCORIS, ComfyUI and
- * the script of PixArt-alpha write it (`README.md` beside this lists the forms). Tensors for the text encoder in a file for
+ * the script of PixArt-alpha write it (docs/adapters.md lists the forms). Tensors for the text encoder in a file for
  * the transformer, and the other way round, are left out with a warning: `loadAdapters()` puts both on. A file in a folder of
  * PEFT goes by the configuration beside it. Throws as {@link loadAdapter} does.
  */
