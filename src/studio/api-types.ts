@@ -95,6 +95,8 @@ export interface RunDetails extends RunLine {
   readonly plan: unknown;
   /** Device, versions, command and folder that it was started with; null for runs that wrote none. */
   readonly facts: RunFacts | null;
+  /** Where its time went: data, forward, backward, optimizer, saving, … Empty before the first step. */
+  readonly time: readonly { readonly what: string; readonly seconds: number }[];
   /** How to go on from a terminal. */
   readonly resumeCommand: string | null;
   readonly canControl: boolean;
@@ -160,6 +162,12 @@ export interface WorstPicture {
   readonly url: string | null;
 }
 
+/** `GET /runs/{id}/log?after=0`: whole lines from that byte on, at most a thousand, the newest; `next` is where the following ones begin. */
+export interface LogPart {
+  readonly lines: readonly string[];
+  readonly next: number;
+}
+
 /** `GET /compare?a=&b=`. The page asks for the series of both by themselves. */
 export interface Comparison {
   readonly a: RunLine;
@@ -171,12 +179,28 @@ export interface Comparison {
   }[];
 }
 
+/** Events of a run that come as they are in its journal. */
+export type PlacedEvent =
+  | "validation"
+  | "sample"
+  | "checkpoint"
+  | "warning"
+  | "rollback"
+  | "run-end";
+
+/** Where in which run an event happened. */
+export interface Placed {
+  readonly id: string;
+  readonly stage: string;
+  readonly step: number;
+}
+
 /**
  * `GET /events?runs=ID,ID`: one stream a tab. Events by name: `runs` (the list changed: ask again), `run` (`{id, line: RunLine}`), `step`
  * (`{id, stage, step, loss, gradNorm, lr, imagesPerSecond}`, at most 4 a second a run, the newest), `validation`, `sample`, `checkpoint`,
  * `warning`, `rollback`, `run-end` (each `{id, …the event}`), `drawing` (queue), and a comment every 10 s.
  */
-export interface StreamEvents {
+export interface StreamEvents extends Record<PlacedEvent, Placed> {
   readonly runs: Record<string, never>;
   readonly run: { readonly id: string; readonly line: RunLine };
   readonly step: {
@@ -324,4 +348,6 @@ export interface DrawModel {
   readonly steps: number;
   readonly guidanceScale: number;
   readonly schedulers: readonly string[];
+  /** Names of adapters that it can be drawn with. */
+  readonly adapters: readonly string[];
 }
