@@ -18,7 +18,12 @@ export default defineConfig({
     maxWorkers: 2,
     // Two workers and their children share two cores: one thread each, or their OpenMP teams wait for each other.
     env: { OMP_NUM_THREADS: "1" },
-    include: ["src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
+    include: [
+      "src/**/*.test.ts",
+      "test/**/*.test.ts",
+      "bench/**/*.test.ts",
+      "page/src/**/*.test.ts",
+    ],
     // They want a GPU: vitest.gpu.config.ts.
     exclude: [...configDefaults.exclude, "test/gpu/**"],
     sequence: { sequencer: LongestFirst },

@@ -1,14 +1,16 @@
-// Makes dist/bundle/ of what tsc made: a few files in place of hundreds, each of which Node finds, reads and links by itself. Packages
+// Makes dist/bundle/ of what tsc made, and dist/page/ of page/. The bundle: a few files in place of hundreds, each of which Node finds, reads and links by itself. Packages
 // stay packages. The folder is as deep as the rooms of src/, so that paths to the package's own files hold in both.
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { build as buildPage } from "vite";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
 const OUT = path.join(DIST, "bundle");
+const PAGE_OUT = path.join(DIST, "page");
 /** What runs meanwhile still finds its parts. */
-const UNFINISHED = `${OUT}.part`;
+const unfinished = (folder) => `${folder}.part`;
 
 /** What programs import: package.json names each one's bundle, and its types, which lie where tsc has put its code. */
 const { exports } = JSON.parse(
@@ -34,12 +36,12 @@ const ENTRIES = {
   "prove-resume-process": "training/prove-resume-process.js",
 };
 
-fs.rmSync(UNFINISHED, { recursive: true, force: true });
+fs.rmSync(unfinished(OUT), { recursive: true, force: true });
 await build({
   entryPoints: Object.fromEntries(
     Object.entries(ENTRIES).map(([name, file]) => [name, path.join(DIST, file)]),
   ),
-  outdir: UNFINISHED,
+  outdir: unfinished(OUT),
   chunkNames: "[name]-[hash]",
   bundle: true,
   splitting: true,
@@ -50,5 +52,12 @@ await build({
   keepNames: true, // of classes, which messages show
   logLevel: "warning",
 });
-fs.rmSync(OUT, { recursive: true, force: true });
-fs.renameSync(UNFINISHED, OUT);
+await buildPage({
+  configFile: fileURLToPath(new URL("../page/vite.config.ts", import.meta.url)),
+  build: { outDir: unfinished(PAGE_OUT) },
+  logLevel: "warn",
+});
+for (const folder of [OUT, PAGE_OUT]) {
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.renameSync(unfinished(folder), folder);
+}

@@ -245,7 +245,7 @@ function venvHas(packages) {
 // dist/
 
 function compileSources() {
-  const sources = filesUnder("src").filter((file) => !file.endsWith(".test.ts"));
+  const sources = ["src", "page"].flatMap(filesUnder).filter((file) => !file.endsWith(".test.ts"));
   const bundler = path.join("scripts", "bundle.mjs");
   const settings = [
     "package.json",

@@ -109,6 +109,7 @@ describe("a checkout", () => {
     const made = new MadeUpPackage();
     made.write("src/index.ts", "export const one: number = 1;\n");
     made.write("src/index.test.ts", "throw new Error('not compiled');\n");
+    made.write("page/index.html", "");
     made.copy("tsconfig.build.json");
     made.write("tsconfig.json", '{ "compilerOptions": { "lib": ["ES2023"], "types": [] } }');
     made.write("package-lock.json", "{}");

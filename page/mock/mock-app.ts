@@ -1,0 +1,172 @@
+import { type Context, Hono } from "hono";
+import type { CheckState, RunLine } from "../../src/studio/api-types.ts";
+import { EventStreams } from "./event-streams.ts";
+import { mockModels, mockPlan, mockReport, mockStarts, mockSystem } from "./mock-data.ts";
+import { addMockDrawing } from "./mock-drawing.ts";
+import { picture, sheet } from "./mock-pictures.ts";
+import { LIVE_FROM, LIVE_ID, mockDetails, mockRuns, mockSamples, mockWorst } from "./mock-runs.ts";
+import { mockSeries, mockStep } from "./mock-series.ts";
+
+export interface MockOptions {
+  /** A studio in which nothing was trained. */
+  readonly isEmpty?: boolean;
+  /** As with a key that may only look. */
+  readonly isViewOnly?: boolean;
+  /** Asked for before all else, where given. */
+  readonly key?: string;
+  /** Milliseconds a step of drawing takes. */
+  readonly stepMs?: number;
+}
+
+/** A made-up studio: answers of the real one's shape, and what was asked of it. */
+export interface MockStudio {
+  readonly app: Hono;
+  readonly streams: EventStreams;
+  /** Bodies of what changes something, by path. */
+  readonly asked: { readonly path: string; readonly body: unknown }[];
+  /** Does one step of the run that goes on. */
+  readonly step: () => void;
+}
+
+export function mockStudio(options: MockOptions = {}): MockStudio {
+  const { isEmpty = false, isViewOnly = false, key, stepMs = 90 } = options;
+  const app = new Hono();
+  const streams = new EventStreams();
+  const asked: MockStudio["asked"] = [];
+  let liveStep = LIVE_FROM;
+  const runs = (): RunLine[] => (isEmpty ? [] : mockRuns(liveStep));
+  const runOf = (c: Context): RunLine | undefined => {
+    const id = c.req.param("id");
+    return runs().find((run) => run.id === id || id === "latest");
+  };
+  const error = (c: Context, status: 401 | 404, code: string, message: string): Response =>
+    c.json({ error: { message, type: "invalid_request_error", param: null, code } }, status);
+  const noRun = (c: Context): Response =>
+    error(
+      c,
+      404,
+      "run_not_found",
+      "Expected the id of a run that is in one of the studio's folders",
+    );
+
+  app.use("/api/*", async (c, next) => {
+    const isOpen = key === undefined || (c.req.header("cookie") ?? "").includes("pixart=yes");
+    if (isOpen || c.req.path === "/api/session") return next();
+    return error(c, 401, "no_session", "Expected a session");
+  });
+  app.get("/api/session", (c) => {
+    const isOpen = key === undefined || (c.req.header("cookie") ?? "").includes("pixart=yes");
+    if (!isOpen) return error(c, 401, "no_session", "Expected a session");
+    return c.json({ canControl: !isViewOnly });
+  });
+  app.post("/api/session", async (c) => {
+    const body = (await c.req.json()) as { key: string };
+    if (key !== undefined && body.key !== key)
+      return error(c, 401, "invalid_key", "This is not the key that the terminal printed");
+    return c.json({ canControl: !isViewOnly }, 200, {
+      "set-cookie": "pixart=yes; HttpOnly; SameSite=Strict; Path=/",
+    });
+  });
+  app.get("/api/runs", (c) =>
+    c.json({ runs: runs(), roots: ["/home/ada/emoji/work_dirs"], canControl: !isViewOnly }),
+  );
+  app.get("/api/runs/:id", (c) => {
+    const run = runOf(c);
+    return run === undefined ? noRun(c) : c.json(mockDetails(run));
+  });
+  app.get("/api/runs/:id/series", (c) => {
+    const run = runOf(c);
+    if (run === undefined) return noRun(c);
+    const stage = c.req.query("stage") ?? run.stage?.stage ?? "";
+    const until = run.stage === null ? 0 : stage === run.stage.stage ? run.stage.step : 2000;
+    const [from, to] = [c.req.query("from"), c.req.query("to")];
+    return c.json(mockSeries(stage, until, Number(from ?? 1), Number(to ?? until)));
+  });
+  app.get("/api/runs/:id/samples", (c) => {
+    const run = runOf(c);
+    return run === undefined ? noRun(c) : c.json({ samples: mockSamples(run) });
+  });
+  app.get("/api/runs/:id/worst", (c) => {
+    const run = runOf(c);
+    return run === undefined ? noRun(c) : c.json(mockWorst(run));
+  });
+  app.get("/api/runs/:id/log", (c) => {
+    const after = Number(c.req.query("after"));
+    const lines = Array.from(
+      { length: 40 },
+      (_, i) => `step ${1200 + i}/3000  loss 0.2${i}  84 pictures/s`,
+    );
+    return c.json(after > 0 ? { lines: [], next: after } : { lines, next: 2000 });
+  });
+  app.get("/api/compare", (c) => {
+    const byId = (id: string | undefined): RunLine | undefined =>
+      runs().find((run) => run.id === id);
+    const [a, b] = [byId(c.req.query("a")), byId(c.req.query("b"))];
+    if (a === undefined || b === undefined) return noRun(c);
+    return c.json({
+      a,
+      b,
+      differences: [
+        { path: "optimizer.lr", a: 2e-4, b: 1e-4 },
+        { path: "stages.0.steps", a: 3000, b: 600 },
+      ],
+    });
+  });
+  const takes = (path: string, status: 200 | 202, answer: (body: unknown) => object): void => {
+    app.post(path, async (c) => {
+      const body: unknown = await c.req.json();
+      asked.push({ path: c.req.path, body });
+      return c.json(answer(body), status);
+    });
+  };
+  takes("/api/runs/:id/control", 202, () => ({}));
+  takes("/api/runs/:id/resume", 202, () => ({ id: "r5" }));
+  takes("/api/runs/:id/publish", 202, () => ({ job: "publish_1" }));
+  takes("/api/data/check", 202, () => ({ job: "check_1" }));
+  takes("/api/runs", 202, (body) => ((body as { dry: boolean }).dry ? mockPlan : { id: LIVE_ID }));
+  let looks = 0;
+  app.get("/api/jobs/:job", (c) => {
+    looks += 1;
+    const isDone = looks % 3 === 0;
+    const state: CheckState = {
+      state: isDone ? "done" : "running",
+      done: isDone ? 214 : 90,
+      total: 214,
+      message: null,
+      report: isDone ? mockReport : null,
+    };
+    return c.json(state);
+  });
+  app.get("/api/starts", (c) => c.json(mockStarts));
+  app.get("/api/folders", (c) => {
+    const path = c.req.query("path") || "/home/ada/pictures";
+    const isRoot = path === "/home/ada/pictures";
+    return c.json({
+      path,
+      parent: isRoot ? null : "/home/ada/pictures",
+      folders: isRoot ? ["grandfather", "cat", "holiday-2026"] : [],
+      pictures: isRoot ? 0 : 214,
+    });
+  });
+  app.get("/api/models", (c) => c.json({ models: isEmpty ? [] : mockModels }));
+  app.get("/api/system", (c) => c.json({ ...mockSystem, canControl: !isViewOnly }));
+  app.get("/api/thumb/:name", async (c) => {
+    const [kind, a = "0", b = "10"] = c.req.param("name").split("-");
+    const side = Number(c.req.query("w") ?? 512);
+    const bytes =
+      kind === "sheet"
+        ? await sheet(Number(a) / 10)
+        : await picture(Number(a), Number(b) / 10, side);
+    return c.body(new Uint8Array(bytes), 200, { "content-type": "image/webp" });
+  });
+  app.get("/api/events", (c) => streams.open(c));
+  addMockDrawing(app, stepMs);
+  const step = (): void => {
+    liveStep += 1;
+    const place = { id: LIVE_ID, stage: "alignment", step: liveStep };
+    streams.send("step", { ...place, ...mockStep(liveStep) });
+    const [line] = mockRuns(liveStep);
+    streams.send("run", { id: LIVE_ID, line });
+  };
+  return { app, streams, asked, step };
+}

@@ -1,0 +1,36 @@
+import { signal } from "@preact/signals";
+import { errorOf, PixartError } from "../../../src/client/pixart-error.ts";
+
+/** Whether the server refused this tab for want of a session; the form that asks for a key is shown then. */
+export const isLockedOut = signal(false);
+
+/** What the studio answers at a path below `/api`. Throws PixartError where it refuses, or doesn't answer. */
+export const getJson = <T>(path: string, signal?: AbortSignal): Promise<T> =>
+  ask<T>(`/api${path}`, signal === undefined ? {} : { signal });
+
+/** The same of a POST. */
+export const postJson = <T>(path: string, body: object): Promise<T> =>
+  ask<T>(`/api${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+
+/** Cancels what is drawn or waits, by its id. Throws as the others do. */
+export const cancelJob = (id: string): Promise<unknown> =>
+  ask(`/v1/jobs/${encodeURIComponent(id)}`, { method: "DELETE" });
+
+async function ask<T>(path: string, init: RequestInit): Promise<T> {
+  const response = await fetch(path, init).catch((error: unknown) => {
+    if (init.signal?.aborted) throw error;
+    const message = "The server does not answer. Is `pixart studio` still running?";
+    throw new PixartError(0, { message, code: "no_answer", param: null });
+  });
+  if (response.status === 401) isLockedOut.value = true;
+  if (!response.ok) throw await errorOf(response);
+  return response.json() as Promise<T>;
+}
+
+/** What to tell of anything that was thrown. */
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);

@@ -1,0 +1,22 @@
+import type { SampleSet } from "../../../src/studio/api-types.ts";
+
+/** Samples of one step of a, and of b those of the nearest step. */
+export interface SamplePair {
+  readonly a: SampleSet;
+  readonly b: SampleSet;
+}
+
+/** For every step of the run that has more of them, the nearest of the other. */
+export function pairSamples(a: readonly SampleSet[], b: readonly SampleSet[]): SamplePair[] {
+  const [longer, shorter] = a.length >= b.length ? [a, b] : [b, a];
+  return longer.flatMap((set) => {
+    const other = nearest(shorter, set.step);
+    if (other === undefined) return [];
+    return longer === a ? [{ a: set, b: other }] : [{ a: other, b: set }];
+  });
+}
+
+function nearest(sets: readonly SampleSet[], step: number): SampleSet | undefined {
+  const distance = (set: SampleSet): number => Math.abs(set.step - step);
+  return [...sets].sort((x, y) => distance(x) - distance(y))[0];
+}

@@ -1,0 +1,90 @@
+import type { DrawForm } from "./draw-form.ts";
+import { drawRequest } from "./draw-request.ts";
+
+export type Language = "curl" | "TypeScript" | "Python";
+
+/** What is asked for beside the form. */
+export interface SnippetPlace {
+  /** `http://127.0.0.1:7470` */
+  readonly origin: string;
+  readonly hasStart: boolean;
+  readonly hasMask: boolean;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The form as code that draws the same, ready to run. */
+export function codeSnippet(language: Language, form: DrawForm, place: SnippetPlace): string {
+  const fields: Fields = {
+    ...drawRequest(form),
+    ...(place.hasStart && { strength: form.strength }),
+  };
+  switch (language) {
+    case "curl":
+      return curl(fields, place);
+    case "TypeScript":
+      return typeScript(fields, place);
+    case "Python":
+      return python(fields, place);
+  }
+}
+
+/** For a POSIX shell: nothing within single quotes is special but their end. */
+const shellQuoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+function curl(fields: Fields, { origin, hasStart, hasMask }: SnippetPlace): string {
+  if (!hasStart)
+    return [
+      `curl ${origin}/v1/images/generations \\`,
+      "  -H 'content-type: application/json' \\",
+      `  -d ${shellQuoted(JSON.stringify(fields))}`,
+    ].join("\n");
+  const form = Object.entries(fields).map(
+    ([name, value]) =>
+      `  -F ${shellQuoted(`${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)}`,
+  );
+  const files = ["  -F image=@start.png", ...(hasMask ? ["  -F mask=@mask.png"] : [])];
+  return [`curl ${origin}/v1/images/edits`, ...files, ...form].join(" \\\n");
+}
+
+function typeScript(fields: Fields, { origin, hasStart, hasMask }: SnippetPlace): string {
+  const files = [
+    ...(hasStart ? ['  image: await readFile("start.png"),'] : []),
+    ...(hasMask ? ['  mask: await readFile("mask.png"),'] : []),
+  ];
+  return [
+    `import { ${hasStart ? "readFile, " : ""}writeFile } from "node:fs/promises";`,
+    'import { PixartClient } from "pixart/client";',
+    "",
+    `const client = new PixartClient({ baseUrl: ${JSON.stringify(origin)} });`,
+    `const { pictures } = await client.${hasStart ? "edit" : "generate"}({`,
+    ...files,
+    ...Object.entries(fields).map(([name, value]) => `  ${name}: ${JSON.stringify(value)},`),
+    "});",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is code that is shown
+    "for (const { bytes, seed } of pictures) await writeFile(`${seed}.png`, bytes);",
+  ].join("\n");
+}
+
+/** Arguments that OpenAI's client knows; others go into `extra_body`. */
+const OPENAI: ReadonlySet<string> = new Set(["model", "prompt", "n", "size"]);
+
+function python(fields: Fields, { origin, hasStart, hasMask }: SnippetPlace): string {
+  const entries = Object.entries({ model: "gpt-image-1", ...fields });
+  const own = entries.filter(([name]) => OPENAI.has(name));
+  const extra = Object.fromEntries(entries.filter(([name]) => !OPENAI.has(name)));
+  return [
+    "import base64",
+    "from openai import OpenAI",
+    "",
+    `client = OpenAI(base_url=${JSON.stringify(`${origin}/v1`)}, api_key="none")`,
+    `answer = client.images.${hasStart ? "edit" : "generate"}(`,
+    ...(hasStart ? ['    image=open("start.png", "rb"),'] : []),
+    ...(hasMask ? ['    mask=open("mask.png", "rb"),'] : []),
+    ...own.map(([name, value]) => `    ${name}=${JSON.stringify(value)},`),
+    `    extra_body=${JSON.stringify(extra)},`,
+    ")",
+    "for i, picture in enumerate(answer.data):",
+    '    open(f"{i}.png", "wb").write(base64.b64decode(picture.b64_json))',
+  ].join("\n");
+}

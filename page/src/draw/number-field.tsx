@@ -1,0 +1,34 @@
+import type { JSX } from "preact";
+
+interface NumberFieldProps {
+  readonly label: string;
+  /** Null takes the model's own. */
+  readonly value: number | null;
+  readonly own: number;
+  readonly least: number;
+  readonly most: number;
+  readonly step?: number;
+  readonly onChange: (value: number | null) => void;
+}
+
+/** A number that a model has its own value for, shown while the field is empty. */
+export function NumberField(props: NumberFieldProps): JSX.Element {
+  const { label, value, own, least, most, step = 1, onChange } = props;
+  return (
+    <label class="field">
+      <span>{label}</span>
+      <input
+        type="number"
+        min={least}
+        max={most}
+        step={step}
+        placeholder={String(own)}
+        value={value === null ? "" : String(value)}
+        onInput={(event) => {
+          const typed = event.currentTarget.valueAsNumber;
+          onChange(Number.isNaN(typed) ? null : Math.min(Math.max(typed, least), most));
+        }}
+      />
+    </label>
+  );
+}

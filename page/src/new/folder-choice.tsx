@@ -1,0 +1,72 @@
+import type { JSX } from "preact";
+import { Icon } from "../parts/icon.tsx";
+import { ProgressBar } from "../parts/progress-bar.tsx";
+import { countText, manyText } from "../words/numbers.ts";
+import { check, checkFolder, goTo, isAsking, place, starts } from "./new-store.ts";
+
+/** Goes through the folders that data may lie in. */
+export function FolderChoice(): JSX.Element {
+  const { value: here } = place;
+  const { value: state } = check;
+  const roots = starts.value?.dataRoots ?? [];
+  return (
+    <section class="card stack" aria-labelledby="folder-title">
+      <h2 id="folder-title">1. A folder of pictures</h2>
+      {roots.length === 0 && starts.value !== undefined && (
+        <p class="note">
+          The studio was given no folder for data. Start it with <code>--data-root FOLDER</code>.
+        </p>
+      )}
+      {here !== undefined && (
+        <>
+          <p class="row">
+            {here.parent !== null && (
+              <button type="button" class="small" onClick={() => void goTo(here.parent ?? "")}>
+                <Icon name="left" />
+                Up
+              </button>
+            )}
+            <code class="path">{here.path}</code>
+            <span class="soft">{manyText(here.pictures, "picture")}</span>
+          </p>
+          {here.folders.length > 0 && (
+            <ul class="folders">
+              {here.folders.map((folder) => (
+                <li key={folder}>
+                  <button
+                    type="button"
+                    onClick={() => void goTo(`${here.path.replace(/\/$/, "")}/${folder}`)}
+                  >
+                    <Icon name="folder" />
+                    {folder}
+                  </button>
+                </li>
+              ))}
+            </ul>
+          )}
+          <div class="row">
+            <button
+              type="button"
+              class="main"
+              disabled={here.pictures === 0 || isAsking.value}
+              onClick={() => void checkFolder()}
+            >
+              Check these pictures
+            </button>
+            {here.pictures === 0 && <span class="soft">No pictures lie in this folder itself.</span>}
+          </div>
+        </>
+      )}
+      {state?.state === "running" && (
+        <div class="stack" role="status">
+          <span class="soft numeric">
+            Looking at {countText(state.done)}
+            {state.total !== null && ` of ${countText(state.total)}`}
+          </span>
+          <ProgressBar done={state.done} total={state.total} label="Pictures looked at" />
+        </div>
+      )}
+      {state?.state === "failed" && <p class="problem">{state.message}</p>}
+    </section>
+  );
+}

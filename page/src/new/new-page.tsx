@@ -1,0 +1,40 @@
+import "./new.css";
+import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import { Problem } from "../parts/problem.tsx";
+import { session } from "../session/session.ts";
+import { useTitle } from "../shell/use-title.ts";
+import { DataReportView } from "./data-report.tsx";
+import { FolderChoice } from "./folder-choice.tsx";
+import { GoalFields } from "./goal-fields.tsx";
+import { check, openNew, plan, problem } from "./new-store.ts";
+import { PlanView } from "./plan-view.tsx";
+
+/** From a folder of pictures to a run: look at the data, say what is wanted, see what it takes, begin. */
+export function NewPage(): JSX.Element {
+  useTitle("Data");
+  useEffect(() => {
+    void openNew();
+  }, []);
+  const report = check.value?.report ?? undefined;
+  const canControl = session.value?.canControl === true;
+  return (
+    <div class="new">
+      <div class="page-head">
+        <h1>Train with your pictures</h1>
+      </div>
+      <Problem message={problem.value} />
+      {canControl ? (
+        <FolderChoice />
+      ) : (
+        <p class="note">
+          This key may watch and draw. Data are checked and runs begun with the control key, which the
+          terminal printed.
+        </p>
+      )}
+      {report !== undefined && <DataReportView report={report} />}
+      {report !== undefined && <GoalFields />}
+      {plan.value !== undefined && <PlanView plan={plan.value} />}
+    </div>
+  );
+}

@@ -1,0 +1,12 @@
+import type { JSX } from "preact";
+import { CopyButton } from "./copy-button.tsx";
+
+/** A command for a terminal, ready to be copied. */
+export function Command({ text }: { readonly text: string }): JSX.Element {
+  return (
+    <div class="command">
+      <code>{text}</code>
+      <CopyButton text={text} />
+    </div>
+  );
+}

@@ -1,0 +1,26 @@
+import type { Series, StreamEvents } from "../../../src/studio/api-types.ts";
+
+type Columns = Series["keys"][string];
+type Step = StreamEvents["step"];
+
+const LIVE_KEYS = ["loss", "gradNorm", "lr", "imagesPerSecond"] as const;
+const NONE: Columns = { step: [], mean: [], min: [], max: [] };
+
+/** The series with one more step at its end; the same series where the step is of another stage or already in it. */
+export function withStep(series: Series, step: Step): Series {
+  if (step.stage !== series.stage) return series;
+  const last = series.keys.loss?.step.at(-1) ?? -1;
+  if (step.step <= last) return series;
+  const keys: Record<string, Columns> = { ...series.keys };
+  for (const key of LIVE_KEYS) {
+    const value = step[key];
+    const { step: steps, mean, min, max } = keys[key] ?? NONE;
+    keys[key] = {
+      step: [...steps, step.step],
+      mean: [...mean, value],
+      min: [...min, value],
+      max: [...max, value],
+    };
+  }
+  return { ...series, keys };
+}

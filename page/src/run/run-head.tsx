@@ -1,0 +1,43 @@
+import type { JSX } from "preact";
+import type { RunDetails } from "../../../src/studio/api-types.ts";
+import { Command } from "../parts/command.tsx";
+import { StateChip } from "../parts/state-chip.tsx";
+import { goesOn } from "../runs/runs-store.ts";
+import { momentText } from "../words/times.ts";
+import { RunControls } from "./run-controls.tsx";
+import { RunProgress } from "./run-progress.tsx";
+import type { RunStore } from "./run-store.ts";
+
+interface RunHeadProps {
+  readonly store: RunStore;
+  readonly details: RunDetails;
+}
+
+/** Name, state, progress, what can be asked of the run, and in one sentence whether it learns. */
+export function RunHead({ store, details }: RunHeadProps): JSX.Element {
+  const { name, state, begun, message } = details;
+  return (
+    <section class="run-head" aria-label="State">
+      <div class="page-head">
+        <h1>{name}</h1>
+        <StateChip state={state} />
+        {begun !== null && <span class="soft small-text">begun {momentText(begun)}</span>}
+        <span class="push">
+          <RunControls store={store} details={details} />
+        </span>
+      </div>
+      {goesOn(details) && <RunProgress details={details} />}
+      {!goesOn(details) && message !== null && <p class="note">{message}</p>}
+      {state === "elsewhere" && (
+        <p class="note">
+          {message ?? "Another machine writes this run"}. It can be watched here, and stopped there.
+        </p>
+      )}
+      {(state === "broken off" || state === "stopped" || state === "failed") &&
+        details.resumeCommand !== null && <Command text={details.resumeCommand} />}
+      <p class="verdict" aria-live="polite">
+        {details.verdict}
+      </p>
+    </section>
+  );
+}

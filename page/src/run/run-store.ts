@@ -1,0 +1,254 @@
+import { computed, signal } from "@preact/signals";
+import type {
+  ControlRequest,
+  PlacedEvent,
+  RunDetails,
+  SampleSet,
+  Series,
+} from "../../../src/studio/api-types.ts";
+import { listen, returns, watchRun } from "../api/live.ts";
+import { getJson, messageOf, postJson } from "../api/request.ts";
+import type { Zoom } from "../charts/plot.ts";
+import { withStep } from "./live-series.ts";
+
+const BANDS = ["0-249", "250-499", "500-749", "750-999"] as const;
+const KEYS = [
+  "loss",
+  "gradNorm",
+  "lr",
+  "imagesPerSecond",
+  "memory",
+  ...["heldout", "train"].flatMap((key) => [key, ...BANDS.map((band) => `${key}/${band}`)]),
+];
+const POINTS = 1000;
+/** Live steps after which the curves are asked for anew, in buckets. */
+const MOST_LIVE = 500;
+const SETTLE_MS = 300;
+
+/** Events after which details, curves or samples are another. */
+const NEWS: readonly PlacedEvent[] = [
+  "validation",
+  "sample",
+  "checkpoint",
+  "warning",
+  "rollback",
+  "run-end",
+];
+
+export { BANDS };
+
+/** One run as it is looked at: what the server tells of it, and what is chosen. Lives until `close`. */
+export class RunStore {
+  readonly details = signal<RunDetails | undefined>(undefined);
+  readonly series = signal<Series | undefined>(undefined);
+  readonly samples = signal<readonly SampleSet[]>([]);
+  readonly problem = signal<string | undefined>(undefined);
+  /** What was last asked of the run and how that went. */
+  readonly notice = signal<string | undefined>(undefined);
+  /** The stage that was chosen; undefined follows the run. */
+  readonly chosenStage = signal<string | undefined>(undefined);
+  /** Steps that are zoomed into. */
+  readonly zoom = signal<Zoom | undefined>(undefined);
+  /** The step whose samples are shown; undefined follows the newest. */
+  readonly chosenStep = signal<number | undefined>(undefined);
+
+  readonly stage = computed(() => {
+    const details = this.details.value;
+    return this.chosenStage.value ?? details?.stage?.stage ?? details?.all[0]?.stage;
+  });
+  /** Which of the samples is shown. */
+  readonly sampleIndex = computed(() => {
+    const { value: step } = this.chosenStep;
+    const last = this.samples.value.length - 1;
+    if (step === undefined) return last;
+    return nearestIndex(
+      this.samples.value.map((set) => set.step),
+      step,
+    );
+  });
+
+  readonly #place: string;
+  readonly #ends: (() => void)[] = [];
+  readonly #abort = new AbortController();
+  #live = 0;
+  #settling: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param place a run's id, or `latest` */
+  constructor(place: string) {
+    this.#place = place;
+    void this.#begin();
+  }
+
+  close(): void {
+    this.#abort.abort();
+    clearTimeout(this.#settling);
+    for (const end of this.#ends) end();
+  }
+
+  /** Looks at another stage. */
+  chooseStage(stage: string): void {
+    this.chosenStage.value = stage;
+    this.chosenStep.value = undefined;
+    this.zoom.value = undefined;
+    this.series.value = undefined;
+    void this.#loadCurves();
+    void this.#loadSamples();
+  }
+
+  /** Shows the samples nearest to a step. */
+  chooseStep(step: number): void {
+    const { value: samples } = this.samples;
+    const index = nearestIndex(
+      samples.map((set) => set.step),
+      step,
+    );
+    this.showSample(index);
+  }
+
+  /** Shows the samples by their place in the list. */
+  showSample(index: number): void {
+    const { value: samples } = this.samples;
+    const inside = Math.min(Math.max(index, 0), samples.length - 1);
+    this.chosenStep.value = inside === samples.length - 1 ? undefined : samples[inside]?.step;
+  }
+
+  /** Zooms into steps; asks for the curves of that part, which then has finer buckets. */
+  zoomTo(zoom: Zoom | undefined): void {
+    this.zoom.value = zoom;
+    this.#settle();
+  }
+
+  /** Asks the run to stop, save or sample. */
+  async control(request: ControlRequest["do"]): Promise<void> {
+    const words = { stop: "It saves, then stops.", save: "It saves.", sample: "It draws samples." };
+    await this.#send(`control`, { do: request }, `Asked. ${words[request]}`);
+  }
+
+  /** Goes on where the run was broken off. */
+  async resume(): Promise<void> {
+    await this.#send("resume", {}, "It goes on.");
+    await this.#loadDetails();
+  }
+
+  async #send(what: string, body: object, done: string): Promise<void> {
+    const { value: details } = this.details;
+    if (details === undefined) return;
+    this.notice.value = "Asking…";
+    try {
+      await postJson(`/runs/${encodeURIComponent(details.id)}/${what}`, body);
+      this.notice.value = done;
+    } catch (error) {
+      this.notice.value = messageOf(error);
+    }
+  }
+
+  async #begin(): Promise<void> {
+    await this.#loadDetails();
+    const id = this.details.value?.id;
+    if (id === undefined || this.#abort.signal.aborted) return;
+    await Promise.all([this.#loadCurves(), this.#loadSamples()]);
+    if (this.#abort.signal.aborted) return;
+    this.#ends.push(
+      watchRun(id),
+      listen("run", (event) => {
+        const { value: details } = this.details;
+        if (event.id === id && details !== undefined)
+          this.details.value = { ...details, ...event.line };
+      }),
+      listen("step", (event) => {
+        if (event.id === id) this.#hearStep(event);
+      }),
+      ...NEWS.map((name) =>
+        listen(name, (event) => {
+          if (event.id === id) this.#hearNews(name);
+        }),
+      ),
+      this.#onReturn(),
+    );
+  }
+
+  /** Asks for everything anew. */
+  reload(): void {
+    if (this.details.value === undefined) {
+      void this.#begin();
+      return;
+    }
+    void this.#loadDetails();
+    void this.#loadSamples();
+    this.#settle();
+  }
+
+  /** Asks for everything when the stream came back, from now on. */
+  #onReturn(): () => void {
+    const before = returns.peek();
+    return returns.subscribe((count) => {
+      if (count > before) this.reload();
+    });
+  }
+
+  #hearStep(event: Parameters<typeof withStep>[1]): void {
+    const { value: series } = this.series;
+    if (series === undefined || this.zoom.value !== undefined) return;
+    this.series.value = withStep(series, event);
+    this.#live += 1;
+    if (this.#live >= MOST_LIVE) this.#settle();
+  }
+
+  #hearNews(name: PlacedEvent): void {
+    void this.#loadDetails();
+    if (name === "sample") void this.#loadSamples();
+    if (name === "validation" || name === "rollback") this.#settle();
+  }
+
+  /** Asks for the curves when it has been still for a moment. */
+  #settle(): void {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => void this.#loadCurves(), SETTLE_MS);
+  }
+
+  #loadDetails(): Promise<void> {
+    return this.#load<RunDetails>("", (details) => {
+      this.details.value = details;
+    });
+  }
+
+  #loadCurves(): Promise<void> {
+    const query = new URLSearchParams({ keys: KEYS.join(","), points: String(POINTS) });
+    const { value: stage } = this.stage;
+    const { value: zoom } = this.zoom;
+    if (stage !== undefined) query.set("stage", stage);
+    if (zoom !== undefined) {
+      query.set("from", String(Math.floor(zoom.from)));
+      query.set("to", String(Math.ceil(zoom.to)));
+    }
+    this.#live = 0;
+    return this.#load<Series>(`/series?${query}`, (series) => {
+      if (series.stage === this.stage.value) this.series.value = series;
+    });
+  }
+
+  #loadSamples(): Promise<void> {
+    const query = new URLSearchParams({ stage: this.stage.value ?? "" });
+    return this.#load<{ samples: SampleSet[] }>(`/samples?${query}`, ({ samples }) => {
+      this.samples.value = samples;
+    });
+  }
+
+  async #load<T>(what: string, take: (answer: T) => void): Promise<void> {
+    const place = this.details.value?.id ?? this.#place;
+    try {
+      take(await getJson<T>(`/runs/${encodeURIComponent(place)}${what}`, this.#abort.signal));
+      this.problem.value = undefined;
+    } catch (error) {
+      if (!this.#abort.signal.aborted) this.problem.value = messageOf(error);
+    }
+  }
+}
+
+/** Index of the value that is nearest; of equally near ones the first. -1 where there is none. */
+function nearestIndex(values: readonly number[], wanted: number): number {
+  let best = -1;
+  for (const [index, value] of values.entries())
+    if (best < 0 || Math.abs(value - wanted) < Math.abs((values[best] ?? 0) - wanted)) best = index;
+  return best;
+}

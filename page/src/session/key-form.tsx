@@ -1,0 +1,47 @@
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { Command } from "../parts/command.tsx";
+import { sessionProblem, signIn } from "./session.ts";
+
+/** Asks for the key that the terminal printed. */
+export function KeyForm(): JSX.Element {
+  const [key, setKey] = useState("");
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    void signIn(key.trim());
+  };
+  return (
+    <main class="lone" id="main">
+      <form class="card stack" onSubmit={submit}>
+        <h1>This studio wants its key</h1>
+        <p>
+          The terminal that runs it printed an address that ends in <code>#k=…</code>. Open that
+          address, or paste what comes after <code>k=</code>.
+        </p>
+        <label class="field">
+          <span>Key</span>
+          <input
+            type="password"
+            autocomplete="current-password"
+            required
+            value={key}
+            onInput={(event) => setKey(event.currentTarget.value)}
+          />
+        </label>
+        {sessionProblem.value !== undefined && (
+          <p class="problem" role="alert">
+            {sessionProblem.value}
+          </p>
+        )}
+        <button type="submit" class="main">
+          Open the studio
+        </button>
+        <details>
+          <summary>No terminal at hand?</summary>
+          <p>Start the studio again; it prints the address anew:</p>
+          <Command text="npx pixart studio" />
+        </details>
+      </form>
+    </main>
+  );
+}

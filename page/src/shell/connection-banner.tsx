@@ -1,0 +1,21 @@
+import type { JSX } from "preact";
+import { link, retryNow } from "../api/live.ts";
+
+/** Told while the server is gone. What the page has stays. */
+export function ConnectionBanner(): JSX.Element {
+  return (
+    <div class="banner-place" role="status" aria-live="polite">
+      {link.value === "lost" && (
+        <div class="banner">
+          <span>
+            <strong>The server is gone.</strong> What you see is what it told last; a run that goes
+            on is not harmed. Trying again…
+          </span>
+          <button type="button" onClick={retryNow}>
+            Try now
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,53 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import type { SystemState } from "../../../src/studio/api-types.ts";
+import { cancelJob, messageOf } from "../api/request.ts";
+import { Problem } from "../parts/problem.tsx";
+import { ProgressBar } from "../parts/progress-bar.tsx";
+
+interface QueueListProps {
+  readonly queue: SystemState["queue"];
+  readonly canControl: boolean;
+  readonly onChange: () => Promise<void>;
+}
+
+/** What is drawn and what waits, of everybody. */
+export function QueueList({ queue, canControl, onChange }: QueueListProps): JSX.Element {
+  const problem = useSignal<string | undefined>(undefined);
+  if (queue.length === 0) return <p class="soft">Nothing waits.</p>;
+  const cancel = async (id: string): Promise<void> => {
+    try {
+      await cancelJob(id);
+      problem.value = undefined;
+    } catch (error) {
+      problem.value = messageOf(error);
+    }
+    await onChange();
+  };
+  return (
+    <>
+      <Problem message={problem.value} />
+      <ul class="plain">
+      {queue.map(({ id, prompt, state, step, steps }) => (
+        <li key={id} class="queued">
+          <span class="clipped">{prompt}</span>
+          <span class="soft numeric small-text">
+            {state === "running" ? `step ${step} of ${steps}` : state}
+          </span>
+          {canControl && (
+            <button
+              type="button"
+              class="quiet small"
+              aria-label={`Cancel ${prompt}`}
+              onClick={() => void cancel(id)}
+            >
+              Cancel
+            </button>
+          )}
+          <ProgressBar done={step} total={steps} label={`${prompt}: steps drawn`} />
+        </li>
+      ))}
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,159 @@
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openBrowser } from "./browser.ts";
+import { openStudio } from "./studio-page.ts";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await openBrowser();
+});
+afterAll(() => browser.close());
+
+describe("the list of runs", () => {
+  it("has every state, those that go on first", async () => {
+    await using studio = await openStudio(browser, "/");
+    const rows = studio.page.locator(".run-row");
+    await rows.first().waitFor();
+    const texts = await rows.allInnerTexts();
+    expect(texts.map((text) => text.split("\n")[0])).toEqual([
+      "emoji_full",
+      "watercolours-of-grandfather",
+      "museum-xl",
+      "demo",
+      "fox-lora",
+      "sigma-trial",
+    ]);
+    expect(texts[0]).toContain("alignment 1,240 of 3,000");
+    expect(texts[0]).toContain("18 min left");
+    expect(texts[1]).toContain("encoding captions 1,120 of 6,000");
+    expect(texts[2]).toContain("running elsewhere");
+  });
+
+  it("shows the two commands where nothing was trained yet", async () => {
+    await using studio = await openStudio(browser, "/", { isEmpty: true });
+    await studio.page.getByText("npx pixart demo").waitFor();
+    await studio.page.getByText("npx pixart train emoji_full").waitFor();
+  });
+
+  it("compares two that are ticked", async () => {
+    await using studio = await openStudio(browser, "/");
+    const { page } = studio;
+    await page.getByLabel("Compare emoji_full").check();
+    await page.getByLabel("Compare demo").check();
+    await page.getByRole("link", { name: "Compare the two" }).click();
+    await page.getByRole("heading", { name: "What differs" }).waitFor();
+    await page.getByText("optimizer.lr").waitFor();
+    expect(new URL(page.url()).search).toBe("?a=r1&b=r4");
+    expect(studio.errors).toEqual([]);
+  });
+});
+
+describe("a run", () => {
+  it("says first whether it learns, and shows a step within two seconds", async () => {
+    await using studio = await openStudio(browser, "/runs/latest");
+    const { page, mock } = studio;
+    await page.getByText("Learning: held-out loss fell 3 %").waitFor();
+    await page.getByRole("figure", { name: "Loss", exact: true }).waitFor();
+    await page.waitForLoadState("networkidle").catch(() => {});
+    mock.step();
+    await page.getByText("alignment 1,241").waitFor({ timeout: 2000 });
+  });
+
+  it("goes through its samples by keys, and a mark shows those of its step", async () => {
+    await using studio = await openStudio(browser, "/runs/r1");
+    const { page } = studio;
+    const slider = page.getByLabel("Step of the samples");
+    await slider.focus();
+    expect(await slider.getAttribute("aria-valuetext")).toBe("step 1,200");
+    await page.keyboard.press("ArrowLeft");
+    await page.getByText("step 1,000", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "400 went on after a stop" }).click();
+    await page.getByText("step 400", { exact: true }).waitFor();
+  });
+
+  it("keeps its zoom while steps come", async () => {
+    await using studio = await openStudio(browser, "/runs/r1");
+    const { page, mock } = studio;
+    const plot = page.getByRole("figure", { name: "Loss", exact: true }).locator(".u-over");
+    const box = await plot.boundingBox();
+    if (box === null) throw new Error("Expected a plot");
+    await page.mouse.move(box.x + box.width * 0.4, box.y + 60);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 60, { steps: 5 });
+    await page.mouse.up();
+    const unzoom = page.getByRole("button", { name: "Show all" });
+    await unzoom.waitFor();
+    for (let i = 0; i < 5; i++) mock.step();
+    await page.getByText("alignment 1,245").waitFor();
+    expect(await unzoom.isVisible()).toBe(true);
+    await unzoom.click();
+    await unzoom.waitFor({ state: "detached" });
+    expect(studio.errors).toEqual([]);
+  });
+
+  it("has its curves as tables for who doesn't see them", async () => {
+    await using studio = await openStudio(browser, "/runs/r1");
+    const table = studio.page.getByRole("table", { name: "Loss: held out" });
+    await table.waitFor();
+    expect(await table.getByRole("row").count()).toBe(13);
+  });
+
+  it("shows prompts by steps, and the picture's seed to draw it with", async () => {
+    await using studio = await openStudio(browser, "/runs/r1");
+    const { page } = studio;
+    await page.getByText("matrix", { exact: true }).click();
+    const cell = page.getByRole("button", { name: "a fox, noto style, step 800" });
+    await cell.click();
+    await page.getByRole("link", { name: "Draw this" }).click();
+    await page.getByLabel("Prompt", { exact: true }).waitFor();
+    expect(await page.getByLabel("Prompt", { exact: true }).inputValue()).toBe("a fox, noto style");
+    expect(await page.getByLabel(/^Seed/).inputValue()).toBe("8");
+  });
+
+  it("stops only when that is meant", async () => {
+    await using studio = await openStudio(browser, "/runs/r1");
+    const { page, mock } = studio;
+    await page.getByRole("button", { name: "Stop after saving" }).click();
+    const dialog = page.getByRole("dialog", { name: "Stop this run?" });
+    await dialog.getByRole("button", { name: "Let it run" }).click();
+    await dialog.waitFor({ state: "detached" });
+    expect(mock.asked).toEqual([]);
+    await page.getByRole("button", { name: "Stop after saving" }).click();
+    await dialog.getByRole("button", { name: "Stop after saving" }).click();
+    await page.getByText("It saves, then stops.").waitFor();
+    expect(mock.asked).toEqual([{ path: "/api/runs/r1/control", body: { do: "stop" } }]);
+  });
+
+  it.each([
+    ["elsewhere", "/runs/r3", {}, "museum-xl"],
+    ["behind a key that may only look", "/runs/r1", { isViewOnly: true }, "emoji_full"],
+  ])("%s has no buttons that change it", async (_, address, options, name) => {
+    await using studio = await openStudio(browser, address, options);
+    const { page } = studio;
+    await page.getByRole("heading", { name }).waitFor();
+    expect(await page.getByRole("button", { name: /Stop|Save now|Sample now/ }).count()).toBe(0);
+  });
+
+  it("that was broken off says how to go on", async () => {
+    await using studio = await openStudio(browser, "/runs/r5");
+    const { page, mock } = studio;
+    await page.getByText("--resume work_dirs/fox-lora").waitFor();
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.getByText("It goes on.").waitFor();
+    expect(mock.asked).toEqual([{ path: "/api/runs/r5/resume", body: {} }]);
+  });
+
+  it("that has done no step says what it does", async () => {
+    await using studio = await openStudio(browser, "/runs/r2");
+    await studio.page.getByText("encoding captions").first().waitFor();
+    await studio.page.getByText("No step is done yet.").waitFor();
+  });
+
+  it("whose data are elsewhere shows its worst pictures by name, and why", async () => {
+    await using studio = await openStudio(browser, "/runs/r3");
+    const { page } = studio;
+    await page.getByRole("heading", { name: "Worst pictures" }).click();
+    await page.getByText("The data folder /data/museum is not on this machine").waitFor();
+    await page.getByText("noto/fox.png").waitFor();
+  });
+});
