@@ -1,9 +1,15 @@
 import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 import LongestFirst from "./test/longest-first.ts";
+import { browserProgram } from "./test/page/browser.ts";
 import tsconfig from "./tsconfig.json" with { type: "json" };
 
 const { paths } = tsconfig.compilerOptions;
+
+/** Those that look at the studio's page in a browser; its size is tested without one. */
+const PAGE_TESTS = "test/page/!(size).test.ts";
+const hasBrowser = browserProgram() !== undefined;
+if (!hasBrowser) console.warn("No Chromium on the PATH: the studio's page is not looked at.");
 
 export default defineConfig({
   resolve: {
@@ -25,7 +31,7 @@ export default defineConfig({
       "page/src/**/*.test.ts",
     ],
     // They want a GPU: vitest.gpu.config.ts.
-    exclude: [...configDefaults.exclude, "test/gpu/**"],
+    exclude: [...configDefaults.exclude, "test/gpu/**", ...(hasBrowser ? [] : [PAGE_TESTS])],
     sequence: { sequencer: LongestFirst },
     testTimeout: 120_000,
     hookTimeout: 300_000,

@@ -4,11 +4,11 @@ import { type Browser, chromium } from "playwright-core";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/** The program of a browser that is installed. Throws an error that says what to install. */
-function browserProgram(): string {
+/** The program of a browser that is installed; undefined where there is none. */
+export function browserProgram(): string | undefined {
   const folders = (process.env.PATH ?? "").split(path.delimiter);
   const places = NAMES.flatMap((name) => folders.map((folder) => path.join(folder, name)));
-  const found = places.find((place) => {
+  return places.find((place) => {
     try {
       accessSync(place, constants.X_OK);
       return true;
@@ -16,16 +16,19 @@ function browserProgram(): string {
       return false;
     }
   });
-  if (found !== undefined) return found;
-  throw new Error(
-    `The page's tests need Chromium, and none of ${NAMES.join(", ")} is on the PATH: apt-get install chromium`,
-  );
 }
 
-/** A browser without a window. */
-export const openBrowser = (): Promise<Browser> =>
-  chromium.launch({
-    executablePath: browserProgram(),
+/** A browser without a window. Throws an error that says what to install. */
+export async function openBrowser(): Promise<Browser> {
+  const program = browserProgram();
+  if (program === undefined) {
+    throw new Error(
+      `The page's tests need Chromium, and none of ${NAMES.join(", ")} is on the PATH: apt-get install chromium`,
+    );
+  }
+  return chromium.launch({
+    executablePath: program,
     // Chromium refuses its sandbox to root, as whom containers run.
     args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
   });
+}
