@@ -67,8 +67,14 @@ it("gives its reports as JSON, where a command is not one for people alone", () 
       ? []
       : [path],
   );
-  // The second prints JSON, and the third logs it.
-  expect(without).toEqual(["pixart setup", "pixart config", "pixart serve"]);
+  // The second prints JSON, the third logs it, and the last writes a page for people.
+  expect(without).toEqual([
+    "pixart setup",
+    "pixart config",
+    "pixart serve",
+    "pixart studio",
+    "pixart report",
+  ]);
 });
 
 it("has no two commands of nearly the same name", () => {

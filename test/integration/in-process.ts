@@ -1,5 +1,4 @@
-import { Command } from "commander";
-import { addCommands } from "../../src/cli/commands.ts";
+import { createProgram } from "../../src/cli/program.ts";
 
 /** What a command wrote. */
 export interface CommandOutput {
@@ -9,8 +8,7 @@ export interface CommandOutput {
 
 /** Runs `pixart …` in this process, with its flags read as on a command line. Rejects with the command's own error. */
 export async function pixartHere(...args: readonly string[]): Promise<CommandOutput> {
-  const program = new Command("pixart");
-  addCommands(program);
+  const program = createProgram();
   const stdout = capture(process.stdout);
   const stderr = capture(process.stderr);
   try {
