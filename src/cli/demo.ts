@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type CheckedConfig, loadConfig } from "../config/index.ts";
 import { renderEmojiDataset } from "../data/emoji/index.ts";
+import { shellWord } from "../files/processes/shell-word.ts";
 import { contactSheet } from "../images/index.ts";
 import { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { publishPipeline } from "../pipelines/published/publish.ts";
@@ -11,7 +12,6 @@ import { train } from "../training/train.ts";
 import { describeEvaluation } from "./drawing/describe-evaluation.ts";
 import { evaluate } from "./drawing/evaluate.ts";
 import { printResult } from "./terminal/output.ts";
-import { shellWord } from "./terminal/shell-word.ts";
 import { say } from "./terminal/talk.ts";
 import { cardOfRun } from "./training/publish.ts";
 

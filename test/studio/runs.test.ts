@@ -119,7 +119,7 @@ describe("a run", () => {
       "Learning: held-out loss fell 25 % in the last 100 steps; the newest is the best.",
     );
     expect(details.differences).toContainEqual({ path: "seed", from: 1, to: 7 });
-    expect(details.resumeCommand).toBe("cd /somewhere\nnpx pixart train tiny --resume");
+    expect(details.resumeCommand).toBe("cd /somewhere && npx pixart train tiny --resume");
     const seconds = Object.fromEntries(details.time.map((each) => [each.what, each.seconds]));
     expect(seconds.backward).toBeCloseTo(160);
     expect(details).toMatchObject({ facts: null, plan: null, checkpoints: [], canControl: true });

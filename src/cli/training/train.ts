@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { CheckedConfig } from "../../config/index.ts";
 import { configOf, loadRecipe, workDirOf } from "../../config/load-config.ts";
+import { shellWord } from "../../files/processes/shell-word.ts";
 import { dryResume, dryRun } from "../../training/preflight/before-run.ts";
 import { planReport } from "../../training/preflight/plan-report.ts";
 import { proveResume } from "../../training/prove-resume.ts";
@@ -9,7 +10,6 @@ import { runFolderOf } from "../../training/run-pipeline.ts";
 import { resumeRun, train } from "../../training/train.ts";
 import { endingWithOthers, isResumed, launch, placeOf } from "../processes.ts";
 import { printResult } from "../terminal/output.ts";
-import { shellWord } from "../terminal/shell-word.ts";
 import { say } from "../terminal/talk.ts";
 
 /** Options of `pixart train`. */

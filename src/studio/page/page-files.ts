@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { packageFolder } from "../../files/package/package-folder.ts";
 
 /** A file of the page as it is sent. */
 export interface PageFile {
@@ -21,7 +21,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** Where the build puts the page. */
-export const PAGE_FOLDER: string = fileURLToPath(new URL("../../../dist/page/", import.meta.url));
+export const PAGE_FOLDER: string = join(packageFolder ?? "", "dist", "page");
 
 /** The addresses at which the page itself is: it shows one part or another by them. */
 const SHELL = /^\/(runs\/[\w-]{1,64}|compare|draw|new|data|system)?$/;

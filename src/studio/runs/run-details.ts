@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { differencesOf } from "../../config/checks/config-differences.ts";
 import { parseConfigJson } from "../../config/config-json.ts";
 import { type ResolvedConfig, resolveConfig } from "../../config/index.ts";
+import { shellWord } from "../../files/processes/shell-word.ts";
 import type { EventTail } from "../../training/run-folder/event-tail.ts";
 import { keptCheckpoints } from "../../training/run-folder/run-checkpoints.ts";
 import { README_FILE, RECIPE_FILE } from "../../training/run-folder/run-files.ts";
@@ -68,7 +69,9 @@ function fromRecipe(run: string, config: ResolvedConfig): RunDetails["difference
 function resumeCommand(run: string): string | null {
   const found = readmeCommand(run);
   if (found === undefined) return null;
-  return found.folder === process.cwd() ? found.command : `cd ${found.folder}\n${found.command}`;
+  return found.folder === process.cwd()
+    ? found.command
+    : `cd ${shellWord(found.folder)} && ${found.command}`;
 }
 
 /** What a run's README says of how to go on; undefined where it has none. */
