@@ -45,15 +45,28 @@ const lines = (from: number, to: number): string =>
     .map((event) => `${formatEvent(event)}\n`)
     .join("");
 
-/** Milliseconds that something took, and the longest time in it without a turn of the event loop. */
-async function watched(body: () => Promise<void>): Promise<{ ms: number; stall: number }> {
+/** Milliseconds. */
+interface Watched {
+  readonly ms: number;
+  /** The longest time without a turn of the event loop; others that want the processor make it longer. */
+  readonly stall: number;
+  /** The most processor time of all threads between two turns, garbage collection's included. */
+  readonly work: number;
+}
+
+async function watched(body: () => Promise<void>): Promise<Watched> {
   let stall = 0;
+  let work = 0;
   let last = performance.now();
+  let usage = process.cpuUsage();
   let isOver = false;
   const tick = (): void => {
     const now = performance.now();
     stall = Math.max(stall, now - last);
     last = now;
+    const { user, system } = process.cpuUsage(usage);
+    work = Math.max(work, (user + system) / 1000);
+    usage = process.cpuUsage();
     if (!isOver) setImmediate(tick);
   };
   setImmediate(tick);
@@ -62,7 +75,7 @@ async function watched(body: () => Promise<void>): Promise<{ ms: number; stall: 
   const ms = performance.now() - start;
   isOver = true;
   tick();
-  return { ms, stall };
+  return { ms, stall, work };
 }
 
 const folder = mkdtempSync(join(tmpdir(), "pixart-tail-"));
@@ -78,7 +91,7 @@ try {
   const index = await watched(() => tail.read());
   const mb = (bytes: number): string => (bytes / 1e6).toFixed(0);
   console.log(
-    `${steps} steps, ${mb(statSync(path).size)} MB: index ${index.ms.toFixed(0)} ms, longest stall ${index.stall.toFixed(1)} ms, ${mb(process.memoryUsage.rss() - before)} MB more`,
+    `${steps} steps, ${mb(statSync(path).size)} MB: index ${index.ms.toFixed(0)} ms, longest stall ${index.stall.toFixed(1)} ms, of work ${index.work.toFixed(1)} ms, ${mb(process.memoryUsage.rss() - before)} MB more`,
   );
   appendFileSync(path, lines(steps, steps + 4));
   const update = await watched(() => tail.read());

@@ -61,11 +61,11 @@ export class PixartClient {
   }
 
   /** Draws pictures, telling of all that happens meanwhile. Leaving the loop cancels it. */
-  watch(
+  async *watch(
     options: GenerateOptions,
     call: WatchOptions = {},
   ): AsyncGenerator<DrawEvent, DrawnPictures, void> {
-    return this.#watch(GENERATIONS, options, call);
+    return yield* this.follow(await this.begin(options, call), call);
   }
 
   /** The same for an edit. */
@@ -73,24 +73,30 @@ export class PixartClient {
     options: EditOptions,
     call: WatchOptions = {},
   ): AsyncGenerator<DrawEvent, DrawnPictures, void> {
-    return yield* this.#watch(EDITS, await editBody(options), call);
+    return yield* this.follow(await this.beginEdit(options, call), call);
   }
 
-  /** Names of the server's models, its default first. */
-  async models(): Promise<string[]> {
-    const { data } = await this.#json<{ data: { id: string }[] }>("/v1/models", {});
-    return data.map(({ id }) => id);
+  /** Has pictures drawn, whoever stays to watch. Gives the job's id, which is known to the server for an hour. */
+  begin(options: GenerateOptions, call: WatchOptions = {}): Promise<string> {
+    return this.#begin(GENERATIONS, options, call);
   }
 
-  async *#watch(
-    path: string,
-    options: object,
-    { signal, previews = 0 }: WatchOptions,
+  /** The same for an edit. */
+  async beginEdit(options: EditOptions, call: WatchOptions = {}): Promise<string> {
+    return this.#begin(EDITS, await editBody(options), call);
+  }
+
+  /**
+   * Tells of a job that was begun, from where it is to its pictures. Leaving the loop cancels it; where the connection breaks it goes on, and
+   * can be followed again.
+   */
+  async *follow(
+    id: string,
+    { signal }: CallOptions = {},
   ): AsyncGenerator<DrawEvent, DrawnPictures, void> {
-    const body = { ...options, partial_images: previews };
-    const job = await this.#post<JobAnswer>(path, body, signal, { prefer: "respond-async" });
-    const place = `/v1/jobs/${job.id}`;
+    const place = `/v1/jobs/${id}`;
     let isOver = false;
+    let isBroken = false;
     try {
       const events = await this.#send(`${place}/events`, signalled(signal));
       for await (const { name, data } of serverEvents(events.body ?? new ReadableStream())) {
@@ -114,9 +120,28 @@ export class PixartClient {
       const drawn = drawnPictures(result);
       yield { type: "completed", result: drawn };
       return drawn;
+    } catch (error) {
+      isBroken = signal?.aborted !== true;
+      throw error;
     } finally {
-      if (!isOver) await this.#send(place, { method: "DELETE" }).catch(() => {});
+      if (!isOver && !isBroken) await this.#send(place, { method: "DELETE" }).catch(() => {});
     }
+  }
+
+  /** Names of the server's models, its default first. */
+  async models(): Promise<string[]> {
+    const { data } = await this.#json<{ data: { id: string }[] }>("/v1/models", {});
+    return data.map(({ id }) => id);
+  }
+
+  async #begin(
+    path: string,
+    options: object,
+    { signal, previews = 0 }: WatchOptions,
+  ): Promise<string> {
+    const body = { ...options, partial_images: previews };
+    const { id } = await this.#post<JobAnswer>(path, body, signal, { prefer: "respond-async" });
+    return id;
   }
 
   #post<T>(

@@ -19,7 +19,7 @@ it("goes from a folder over its check and the plan to a run", async () => {
   expect(await page.locator("s").first().innerText()).toBe(
     "with a small flag at the mast, painted in 1962",
   );
-  await page.getByText("One thing").click();
+  await page.getByRole("radio", { name: /One thing/ }).check();
   await page.getByRole("button", { name: "Show the plan" }).click();
   await page.getByText("1,900 steps, 71 epochs").waitFor();
   await page.getByRole("button", { name: "Begin training" }).click();

@@ -45,14 +45,19 @@ async function findings(page: Page): Promise<string[]> {
 
 describe.each(SIZES)("at a width of %d", (width) => {
   it.each(PAGES)("%s fits, breaks no rule of axe in light and dark", async (address, ready) => {
-    const size = { viewport: { width, height: 900 }, colorScheme: "light" as const };
-    await using studio = await openStudio(browser, address, {}, size);
+    await using studio = await openStudio(
+      browser,
+      address,
+      {},
+      // Colours that are on their way to others have any contrast.
+      { viewport: { width, height: 900 }, colorScheme: "light", reducedMotion: "reduce" },
+    );
     const { page } = studio;
     await page.locator(ready).first().waitFor();
     const tooWide = await page.evaluate<number>(
       "document.documentElement.scrollWidth - document.documentElement.clientWidth",
     );
-    expect(tooWide).toBe(0);
+    expect(tooWide).toBeLessThanOrEqual(0);
     expect(await findings(page)).toEqual([]);
     await page.emulateMedia({ colorScheme: "dark" });
     expect(await findings(page)).toEqual([]);

@@ -101,7 +101,7 @@ describe("a run", () => {
   it("shows prompts by steps, and the picture's seed to draw it with", async () => {
     await using studio = await openStudio(browser, "/runs/r1");
     const { page } = studio;
-    await page.getByText("matrix", { exact: true }).click();
+    await page.getByRole("radio", { name: "matrix" }).check();
     const cell = page.getByRole("button", { name: "a fox, noto style, step 800" });
     await cell.click();
     await page.getByRole("link", { name: "Draw this" }).click();

@@ -83,6 +83,19 @@ describe("pixart/client", () => {
     await vi.waitFor(() => expect(server.context.dispatcher.pictures).toBe(0), 2000);
   });
 
+  it("goes on with a job that was begun before", async () => {
+    const id = await client.begin({ prompt: "a fox", steps: 12, seed: 4 });
+    const types: string[] = [];
+    for await (const event of client.follow(id)) types.push(event.type);
+    expect(types.at(-1)).toBe("completed");
+    // Who comes when it is over is told the pictures alone.
+    for await (const event of client.follow(id))
+      if (event.type === "completed") expect(event.result.pictures[0]?.seed).toBe(4);
+    await expect(client.follow("job_none").next()).rejects.toMatchObject({
+      code: "job_not_found",
+    });
+  });
+
   it("throws what the server says", async () => {
     const failed = await client
       .generate({ prompt: "a fox", size: "1x99999" })

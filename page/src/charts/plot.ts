@@ -36,8 +36,6 @@ const colourOf = (name: string): string =>
 /** Plots share where the pointer is; a zoom they are told by their settings. */
 const isMove = (type: string): boolean => type === "mousemove" || type === "mouseleave";
 
-const AXIS_FONT = "12px ui-sans-serif, system-ui, sans-serif";
-
 /** Curves on a canvas: uPlot with our colours, marks, zoom that stays while data come, and fingers. */
 export class Plot {
   readonly #plot: uPlot;
@@ -99,7 +97,7 @@ export class Plot {
     const { series, bands } = seriesOf(this.#lines, colour);
     const axis = {
       stroke: colourOf("text"),
-      font: AXIS_FONT,
+      font: `12px ${getComputedStyle(document.documentElement).fontFamily}`,
       ticks: { show: false },
       grid: { stroke: colourOf("grid"), width: 1 },
     };
@@ -109,7 +107,7 @@ export class Plot {
       height: this.#settings.height,
       series,
       bands,
-      padding: [10, 8, 0, 0],
+      padding: [10, 16, 0, 0],
       legend: { show: false },
       cursor: {
         drag: { x: true, y: false, dist: 6 },

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { Chart } from "../charts/chart.tsx";
 import type { Zoom } from "../charts/plot.ts";
-import { BAND_WORDS } from "../run/band-charts.tsx";
+import { BAND_WORDS } from "../run/loss/band-charts.tsx";
 import { BANDS } from "../run/run-store.ts";
 import { countText, lossText } from "../words/numbers.ts";
 import { linesOfBoth } from "./compare-lines.ts";

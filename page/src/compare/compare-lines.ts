@@ -1,7 +1,7 @@
 import type { Series } from "../../../src/studio/api-types.ts";
 import type { ChartColour, ChartLine } from "../charts/chart-line.ts";
 import { stepsThemselves } from "../charts/step-axis.ts";
-import { measured } from "../run/loss-lines.ts";
+import { measured } from "../run/loss/loss-lines.ts";
 
 /** One curve of both runs, where they have it. */
 export function linesOfBoth(

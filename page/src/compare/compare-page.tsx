@@ -1,7 +1,7 @@
 import "./compare.css";
 import type { JSX } from "preact";
-import { useLocation } from "preact-iso";
 import { useEffect, useMemo } from "preact/hooks";
+import { useLocation } from "preact-iso";
 import { Differences } from "../parts/differences.tsx";
 import { Problem } from "../parts/problem.tsx";
 import { StateChip } from "../parts/state-chip.tsx";

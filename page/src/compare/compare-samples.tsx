@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { SampleSet } from "../../../src/studio/api-types.ts";
 import { Segmented } from "../parts/segmented.tsx";
-import { StepSlider } from "../run/step-slider.tsx";
+import { StepSlider } from "../run/samples/step-slider.tsx";
 import { countText } from "../words/numbers.ts";
 import type { Side } from "./compare-store.ts";
 import { pairSamples } from "./pair-samples.ts";

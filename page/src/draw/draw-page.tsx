@@ -2,14 +2,14 @@ import "./draw.css";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { useTitle } from "../shell/use-title.ts";
-import { ActiveDrawings } from "./active-drawings.tsx";
-import { DrawFormPanel } from "./draw-form-panel.tsx";
-import { cancelNewest, drawForm } from "./drawings.ts";
-import { DropPlace } from "./drop-place.tsx";
-import { keepAddress, openForm } from "./form-store.ts";
-import { loadHistory } from "./history.ts";
-import { HistoryStrip } from "./history-strip.tsx";
-import { ShownPictures } from "./shown-pictures.tsx";
+import { DrawFormPanel } from "./form/draw-form-panel.tsx";
+import { keepAddress, openForm } from "./form/form-store.ts";
+import { ActiveDrawings } from "./pictures/active-drawings.tsx";
+import { cancelNewest, drawForm, resumeDrawings } from "./pictures/drawings.ts";
+import { loadHistory } from "./pictures/history.ts";
+import { HistoryStrip } from "./pictures/history-strip.tsx";
+import { ShownPictures } from "./pictures/shown-pictures.tsx";
+import { DropPlace } from "./start/drop-place.tsx";
 
 /** Ctrl+Enter draws, Escape cancels what was begun last, unless a dialog is open, whose key it then is. */
 function hearKeys(event: KeyboardEvent): void {
@@ -27,7 +27,7 @@ export function DrawPage(): JSX.Element {
   useEffect(() => {
     let stopKeeping = (): void => {};
     let isGone = false;
-    void loadHistory();
+    void loadHistory().then(resumeDrawings);
     void openForm().then(() => {
       if (!isGone) stopKeeping = keepAddress();
     });

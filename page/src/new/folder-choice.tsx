@@ -53,7 +53,9 @@ export function FolderChoice(): JSX.Element {
             >
               Check these pictures
             </button>
-            {here.pictures === 0 && <span class="soft">No pictures lie in this folder itself.</span>}
+            {here.pictures === 0 && (
+              <span class="soft">No pictures lie in this folder itself.</span>
+            )}
           </div>
         </>
       )}

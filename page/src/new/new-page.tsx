@@ -23,13 +23,17 @@ export function NewPage(): JSX.Element {
       <div class="page-head">
         <h1>Train with your pictures</h1>
       </div>
+      <p class="soft lead">
+        Look at what a folder holds, say what you want of it, see what that takes. Nothing begins
+        before you say so.
+      </p>
       <Problem message={problem.value} />
       {canControl ? (
         <FolderChoice />
       ) : (
         <p class="note">
-          This key may watch and draw. Data are checked and runs begun with the control key, which the
-          terminal printed.
+          This key may watch and draw. Data are checked and runs begun with the control key, which
+          the terminal printed.
         </p>
       )}
       {report !== undefined && <DataReportView report={report} />}

@@ -1,20 +1,20 @@
 import "./run.css";
-import "./samples.css";
+import "./samples/samples.css";
 import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { useRoute } from "preact-iso";
 import { Problem } from "../parts/problem.tsx";
 import { useTitle } from "../shell/use-title.ts";
 import { percentText } from "../words/numbers.ts";
-import { CheckpointsSection } from "./checkpoints-section.tsx";
-import { ConfigSection } from "./config-section.tsx";
-import { LogSection } from "./log-section.tsx";
-import { LossSection } from "./loss-section.tsx";
+import { CheckpointsSection } from "./folds/checkpoints-section.tsx";
+import { ConfigSection } from "./folds/config-section.tsx";
+import { LogSection } from "./folds/log-section.tsx";
+import { TimeSection } from "./folds/time-section.tsx";
+import { WorstSection } from "./folds/worst-section.tsx";
+import { LossSection } from "./loss/loss-section.tsx";
 import { RunHead } from "./run-head.tsx";
 import { RunStore } from "./run-store.ts";
-import { SamplesSection } from "./samples-section.tsx";
-import { TimeSection } from "./time-section.tsx";
-import { WorstSection } from "./worst-section.tsx";
+import { SamplesSection } from "./samples/samples-section.tsx";
 
 /** One run: whether it learns, what it draws, and all that is known of it. */
 export function RunPage(): JSX.Element {

@@ -11,7 +11,8 @@ import { getJson, messageOf, postJson } from "../api/request.ts";
 import type { Zoom } from "../charts/plot.ts";
 import { withStep } from "./live-series.ts";
 
-const BANDS = ["0-249", "250-499", "500-749", "750-999"] as const;
+/** Bands of timesteps that validations tell losses of. */
+export const BANDS = ["0-249", "250-499", "500-749", "750-999"] as const;
 const KEYS = [
   "loss",
   "gradNorm",
@@ -34,8 +35,6 @@ const NEWS: readonly PlacedEvent[] = [
   "rollback",
   "run-end",
 ];
-
-export { BANDS };
 
 /** One run as it is looked at: what the server tells of it, and what is chosen. Lives until `close`. */
 export class RunStore {
@@ -223,7 +222,8 @@ export class RunStore {
     }
     this.#live = 0;
     return this.#load<Series>(`/series?${query}`, (series) => {
-      if (series.stage === this.stage.value) this.series.value = series;
+      // Of a run that has done no step the stage is not known yet.
+      if (series.stage === (this.stage.value ?? "")) this.series.value = series;
     });
   }
 

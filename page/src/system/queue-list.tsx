@@ -28,25 +28,25 @@ export function QueueList({ queue, canControl, onChange }: QueueListProps): JSX.
     <>
       <Problem message={problem.value} />
       <ul class="plain">
-      {queue.map(({ id, prompt, state, step, steps }) => (
-        <li key={id} class="queued">
-          <span class="clipped">{prompt}</span>
-          <span class="soft numeric small-text">
-            {state === "running" ? `step ${step} of ${steps}` : state}
-          </span>
-          {canControl && (
-            <button
-              type="button"
-              class="quiet small"
-              aria-label={`Cancel ${prompt}`}
-              onClick={() => void cancel(id)}
-            >
-              Cancel
-            </button>
-          )}
-          <ProgressBar done={step} total={steps} label={`${prompt}: steps drawn`} />
-        </li>
-      ))}
+        {queue.map(({ id, prompt, state, step, steps }) => (
+          <li key={id} class="queued">
+            <span class="clipped">{prompt}</span>
+            <span class="soft numeric small-text">
+              {state === "running" ? `step ${step} of ${steps}` : state}
+            </span>
+            {canControl && (
+              <button
+                type="button"
+                class="quiet small"
+                aria-label={`Cancel ${prompt}`}
+                onClick={() => void cancel(id)}
+              >
+                Cancel
+              </button>
+            )}
+            <ProgressBar done={step} total={steps} label={`${prompt}: steps drawn`} />
+          </li>
+        ))}
       </ul>
     </>
   );

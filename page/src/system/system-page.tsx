@@ -36,8 +36,7 @@ export function SystemPage(): JSX.Element {
     };
   }, []);
   const { value: system } = state;
-  if (system === undefined)
-    return <Problem message={problem.value} onRetry={() => void load()} />;
+  if (system === undefined) return <Problem message={problem.value} onRetry={() => void load()} />;
   const { memory, disk, models, doctor } = system;
   return (
     <>
@@ -84,7 +83,9 @@ export function SystemPage(): JSX.Element {
             <pre class="log" tabIndex={0}>
               {doctor}
             </pre>
-            <CopyButton text={doctor} label="Copy the report" />
+            <span>
+              <CopyButton text={doctor} label="Copy the report" />
+            </span>
           </Part>
         )}
       </div>

@@ -68,8 +68,9 @@ export class ColumnTable {
     }
     if (column.values.length <= this.#length) {
       const room = FIRST_ROOM * 2 ** Math.ceil(Math.log2((this.#length + 1) / FIRST_ROOM));
-      const grown = new Float64Array(room).fill(Number.NaN);
+      const grown = new Float64Array(room);
       grown.set(column.values);
+      grown.fill(Number.NaN, column.values.length);
       column.values = grown;
     }
     column.values[this.#length] = value;

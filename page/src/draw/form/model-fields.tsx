@@ -1,0 +1,79 @@
+import type { JSX } from "preact";
+import { chosenModel, form, models, setForm } from "./form-store.ts";
+import { NumberField } from "./number-field.tsx";
+import { sizesOf } from "./sizes.ts";
+
+/** The model, and what it has values of its own for. */
+export function ModelFields(): JSX.Element {
+  const { value } = form;
+  const { value: model } = chosenModel;
+  const sizes = sizesOf(model?.resolution ?? null);
+  const hasOtherSize = value.size !== "" && !sizes.some(({ size }) => size === value.size);
+  return (
+    <>
+      <label class="field">
+        <span>Model</span>
+        <select
+          value={model?.id}
+          onChange={(event) => setForm({ model: event.currentTarget.value, adapters: [] })}
+        >
+          {models.value?.map(({ id, label }) => (
+            <option key={id} value={id}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+      <div class="field-pair">
+        <NumberField
+          label="Steps"
+          value={value.steps}
+          own={model?.steps ?? 20}
+          least={1}
+          most={1000}
+          onChange={(steps) => setForm({ steps })}
+        />
+        <NumberField
+          label="Guidance"
+          value={value.guidance}
+          own={model?.guidanceScale ?? 4.5}
+          least={0}
+          most={100}
+          step={0.1}
+          onChange={(guidance) => setForm({ guidance })}
+        />
+      </div>
+      <div class="field-pair">
+        <label class="field">
+          <span>Size</span>
+          <select
+            value={value.size}
+            onChange={(event) => setForm({ size: event.currentTarget.value })}
+          >
+            <option value="">as the model draws</option>
+            {sizes.map(({ size, text }) => (
+              <option key={size} value={size}>
+                {text}
+              </option>
+            ))}
+            {hasOtherSize && <option value={value.size}>{value.size.replace("x", " × ")}</option>}
+          </select>
+        </label>
+        <label class="field">
+          <span>Sampler</span>
+          <select
+            value={value.scheduler}
+            onChange={(event) => setForm({ scheduler: event.currentTarget.value })}
+          >
+            <option value="">the model's own</option>
+            {model?.schedulers.map((name) => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,71 @@
+import type { JSX } from "preact";
+import { Icon } from "../../parts/icon.tsx";
+import { newSeed } from "../form/draw-form.ts";
+import { setForm, startPicture } from "../form/form-store.ts";
+import { draw } from "./drawings.ts";
+import { addressOf, type DrawnPicture, forgetPicture } from "./history.ts";
+
+/** What can be done with a picture. */
+export function PictureActions({ picture }: { readonly picture: DrawnPicture }): JSX.Element {
+  const { form, blob } = picture;
+  const again = (): void => setForm({ ...form, count: 1 });
+  const vary = (): void => {
+    const varied = { ...form, seed: newSeed(), count: 4, keepsSeed: false };
+    setForm(varied);
+    void draw(varied, startPicture.value);
+  };
+  const start = (): void => {
+    startPicture.value = { blob, mask: undefined };
+    setForm({ prompt: form.prompt });
+  };
+  const extension = blob.type.split("/")[1] ?? "png";
+  return (
+    <div class="picture-actions">
+      <span class="numeric soft">seed {form.seed}</span>
+      <span class="push">
+        <button
+          type="button"
+          class="quiet small"
+          title="Seed and settings into the form"
+          onClick={again}
+        >
+          Again
+        </button>
+        <button
+          type="button"
+          class="quiet small"
+          title="The same with four new seeds"
+          onClick={vary}
+        >
+          Vary
+        </button>
+        <button
+          type="button"
+          class="quiet small"
+          title="Begin from this picture, or draw a part of it anew"
+          onClick={start}
+        >
+          As start
+        </button>
+        <a
+          class="button quiet small icon-button"
+          href={addressOf(blob)}
+          download={`${form.seed}.${extension}`}
+          aria-label="Save the file"
+          title="Save the file"
+        >
+          <Icon name="save" />
+        </a>
+        <button
+          type="button"
+          class="quiet small icon-button"
+          aria-label="Remove from this browser"
+          title="Remove from this browser"
+          onClick={() => void forgetPicture(picture.id)}
+        >
+          <Icon name="close" />
+        </button>
+      </span>
+    </div>
+  );
+}

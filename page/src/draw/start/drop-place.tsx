@@ -1,0 +1,51 @@
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import { dropNotice, setForm, startPicture } from "../form/form-store.ts";
+import { pngSettings } from "./png-settings.ts";
+
+/** A dropped picture of ours brings its settings back; any other one is where drawing begins. */
+export async function takeFile(file: File): Promise<void> {
+  if (!file.type.startsWith("image/")) {
+    dropNotice.value = `${file.name} is no picture.`;
+    return;
+  }
+  const settings = pngSettings(new Uint8Array(await file.arrayBuffer()));
+  if (settings === undefined) {
+    startPicture.value = { blob: file, mask: undefined };
+    dropNotice.value = `${file.name} is where drawing begins.`;
+    return;
+  }
+  setForm(settings);
+  dropNotice.value = `The settings of ${file.name} are in the form: Draw draws it again.`;
+}
+
+/** Takes files that are dropped anywhere on the page, or pasted. */
+export function DropPlace({ children }: { readonly children: ComponentChildren }): JSX.Element {
+  useEffect(() => {
+    const over = (event: DragEvent): void => event.preventDefault();
+    const take = (transfer: DataTransfer | null, event: Event): void => {
+      const [file] = transfer?.files ?? [];
+      if (file === undefined) return;
+      event.preventDefault();
+      void takeFile(file);
+    };
+    const drop = (event: DragEvent): void => take(event.dataTransfer, event);
+    const paste = (event: ClipboardEvent): void => take(event.clipboardData, event);
+    document.addEventListener("dragover", over);
+    document.addEventListener("drop", drop);
+    document.addEventListener("paste", paste);
+    return () => {
+      document.removeEventListener("dragover", over);
+      document.removeEventListener("drop", drop);
+      document.removeEventListener("paste", paste);
+    };
+  }, []);
+  return (
+    <>
+      <p class={dropNotice.value === undefined ? "unseen" : "drop-notice"} role="status">
+        {dropNotice.value}
+      </p>
+      {children}
+    </>
+  );
+}

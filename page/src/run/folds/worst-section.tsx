@@ -1,0 +1,66 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import type { WorstPicture } from "../../../../src/studio/api-types.ts";
+import { getJson, messageOf } from "../../api/request.ts";
+import { Fold } from "../../parts/fold.tsx";
+import { Problem } from "../../parts/problem.tsx";
+import { lossText, manyText } from "../../words/numbers.ts";
+import type { RunStore } from "../run-store.ts";
+
+const COUNT = 24;
+
+/** Pictures that the model finds hardest: broken ones and wrong captions are among them. */
+export const WorstSection = ({ store }: { readonly store: RunStore }): JSX.Element => (
+  <Fold title="Worst pictures" aside="highest loss first: look here for wrong captions">
+    {() => <WorstList store={store} />}
+  </Fold>
+);
+
+interface Answer {
+  readonly pictures: readonly WorstPicture[];
+  readonly reason: string | null;
+}
+
+function WorstList({ store }: { readonly store: RunStore }): JSX.Element {
+  const answer = useSignal<Answer | undefined>(undefined);
+  const problem = useSignal<string | undefined>(undefined);
+  const id = store.details.value?.id ?? "";
+  const stage = store.stage.value ?? "";
+  useEffect(() => {
+    const query = new URLSearchParams({ stage, count: String(COUNT) });
+    getJson<Answer>(`/runs/${encodeURIComponent(id)}/worst?${query}`).then(
+      (told) => {
+        answer.value = told;
+      },
+      (error: unknown) => {
+        problem.value = messageOf(error);
+      },
+    );
+  }, [id, stage]);
+  const { value: told } = answer;
+  if (problem.value !== undefined) return <Problem message={problem.value} />;
+  if (told === undefined) return <p class="soft">Looking…</p>;
+  return (
+    <div class="stack">
+      {told.reason !== null && <p class="note">{told.reason}</p>}
+      {told.pictures.length === 0 && <p class="soft">No loss by picture was written yet.</p>}
+      <ul class="worst">
+        {told.pictures.map(({ name, caption, loss, seen, url }) => (
+          <li key={name}>
+            <span class="thumb">
+              {url !== null && <img src={`${url}?w=256`} alt="" loading="lazy" />}
+            </span>
+            <div>
+              <p class="small-text">{caption}</p>
+              <p class="soft small-text numeric">
+                <b>{lossText(loss)}</b> · seen {manyText(seen, "time")}
+              </p>
+              <p class="soft small-text clipped">{name}</p>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

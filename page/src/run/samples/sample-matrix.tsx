@@ -1,0 +1,70 @@
+import type { JSX } from "preact";
+import type { SamplePicture, SampleSet } from "../../../../src/studio/api-types.ts";
+import { spreadOut } from "../../charts/spread-out.ts";
+import { countText } from "../../words/numbers.ts";
+
+interface SampleMatrixProps {
+  readonly samples: readonly SampleSet[];
+  readonly index: number;
+  readonly onOpen: (picture: SamplePicture, step: number) => void;
+  readonly onStep: (step: number) => void;
+}
+
+const MOST_COLUMNS = 9;
+
+/** Prompts down, steps across; the slider's step is among them and marked. */
+export function SampleMatrix({ samples, index, onOpen, onStep }: SampleMatrixProps): JSX.Element {
+  const shown = [...new Set([...spreadOut(samples.length, MOST_COLUMNS), index])]
+    .sort((a, b) => a - b)
+    .flatMap((place) => {
+      const set = samples[place];
+      return set === undefined ? [] : [{ place, set }];
+    });
+  const prompts = samples[index]?.pictures.map(({ prompt }) => prompt) ?? [];
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
+    <section class="matrix scroll-x" tabIndex={0} aria-label="Prompts by steps">
+      <table>
+        <thead>
+          <tr>
+            <td />
+            {shown.map(({ place, set }) => (
+              <th key={set.step} scope="col" aria-current={place === index ? "step" : undefined}>
+                <button type="button" class="quiet small numeric" onClick={() => onStep(set.step)}>
+                  {countText(set.step)}
+                </button>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {prompts.map((prompt, row) => (
+            <tr key={`${row} ${prompt}`}>
+              <th scope="row">{prompt}</th>
+              {shown.map(({ place, set }) => {
+                const picture = set.pictures[row];
+                return (
+                  <td key={set.step} class={place === index ? "chosen" : ""}>
+                    {picture !== undefined && (
+                      <button
+                        type="button"
+                        class="picture"
+                        onClick={() => onOpen(picture, set.step)}
+                      >
+                        <img
+                          src={`${picture.url}?w=256`}
+                          alt={`${prompt}, step ${set.step}`}
+                          loading="lazy"
+                        />
+                      </button>
+                    )}
+                  </td>
+                );
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
