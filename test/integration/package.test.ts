@@ -152,6 +152,7 @@ it("has in its bundle whatever a module runs from beside itself", () => {
       return [...text.matchAll(/new URL\(\s*["`]\.\/([\w-]+)/g)].map(([, file]) => file);
     });
   expect(named.toSorted()).toEqual([
+    "check-process",
     "engine-process",
     "lock-beat-worker",
     "parquet-worker",
