@@ -23,7 +23,7 @@ import { tries } from "../reliability/counts.ts";
 
 // Ranks are killed, stopped and asked to leave, again and again.
 const REQUESTS = tries(10, 50);
-const KILLS = tries(4, 34);
+const KILLS = tries(5, 34);
 const STOPS = tries(1, 6);
 const TIMEOUT = tries(900_000, 7_200_000);
 const folder = mkdtempSync(join(tmpdir(), "pixart-processes-"));
