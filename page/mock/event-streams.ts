@@ -5,7 +5,8 @@ type Send = (event: string, data: unknown) => void;
 
 /** Open streams of events, to which all that happens is told. */
 export class EventStreams {
-  readonly #open = new Set<Send>();
+  /** With the runs that each watches. */
+  readonly #open = new Map<Send, string>();
   readonly #ends = new Set<() => void>();
 
   /** A new reader. */
@@ -13,7 +14,7 @@ export class EventStreams {
     return streamSSE(c, async (stream) => {
       const send: Send = (event, data) =>
         void stream.writeSSE({ event, data: JSON.stringify(data) }).catch(() => {});
-      this.#open.add(send);
+      this.#open.set(send, c.req.query("runs") ?? "");
       await stream.write(": here\n\n");
       await new Promise<void>((resolve) => {
         this.#ends.add(resolve);
@@ -23,8 +24,13 @@ export class EventStreams {
     });
   }
 
+  /** What each reader watches: ids with commas between. */
+  get watched(): string[] {
+    return [...this.#open.values()];
+  }
+
   send(event: string, data: unknown): void {
-    for (const send of this.#open) send(event, data);
+    for (const send of this.#open.keys()) send(event, data);
   }
 
   close(): void {

@@ -55,6 +55,7 @@ it("is answered in a seventh tab while six others are hidden", async () => {
     }),
   );
   for (const tab of hidden) await tab.getByText("emoji_full").first().waitFor();
+  expect(mock.streams.watched).toEqual([""]);
   mock.step();
   await page.getByText("alignment 1,241").waitFor({ timeout: 2000 });
 });

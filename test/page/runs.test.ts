@@ -1,5 +1,5 @@
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openBrowser } from "./browser.ts";
 import { openStudio } from "./studio-page.ts";
 
@@ -54,7 +54,7 @@ describe("a run", () => {
     const { page, mock } = studio;
     await page.getByText("Learning: held-out loss fell 3 %").waitFor();
     await page.getByRole("figure", { name: "Loss", exact: true }).waitFor();
-    await page.waitForLoadState("networkidle").catch(() => {});
+    await vi.waitFor(() => expect(mock.streams.watched).toEqual(["r1"]), 15_000);
     mock.step();
     await page.getByText("alignment 1,241").waitFor({ timeout: 2000 });
   });

@@ -23,6 +23,8 @@ const listeners = new Map<Name, Set<Listener>>();
 /** How many parts of the page watch each run. */
 const watched = new Map<string, number>();
 let source: EventSource | undefined;
+/** The one that `source` takes the place of, kept until that is open, so that nothing is missed between. */
+let replaced: EventSource | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let resting: ReturnType<typeof setTimeout> | undefined;
 let failures = 0;
@@ -83,7 +85,9 @@ function rest(): void {
 function close(): void {
   clearTimeout(timer);
   source?.close();
+  replaced?.close();
   source = undefined;
+  replaced = undefined;
 }
 
 const address = (): string => {
@@ -97,11 +101,15 @@ function reopen(): void {
 }
 
 function open(): void {
-  close();
+  clearTimeout(timer);
+  replaced?.close();
+  replaced = source;
   const opened = new EventSource(address());
   source = opened;
   for (const name of listeners.keys()) attach(opened, name);
   opened.onopen = () => {
+    replaced?.close();
+    replaced = undefined;
     failures = 0;
     if (link.peek() !== "connecting" && link.peek() !== "open") returns.value += 1;
     link.value = "open";
