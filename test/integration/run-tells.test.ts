@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
+import { stageStates } from "../../src/studio/runs/stage-state.ts";
 import { type Control, requestControl } from "../../src/training/run-folder/control.ts";
 import { EventTail } from "../../src/training/run-folder/event-tail.ts";
 import { readRunConfig } from "../../src/training/run-folder/run-folder.ts";
-import { summarizeRun, summarizeTail } from "../../src/training/run-folder/run-summary.ts";
+import { summarizeRun } from "../../src/training/run-folder/run-summary.ts";
 import { hasMade, startRun, writeTinyRun } from "../fixtures/tiny-run.ts";
 import { pixartHere } from "./in-process.ts";
 
@@ -63,7 +64,13 @@ describe("a run folder", () => {
   });
 
   it("is summarized from its events as they were followed as from the whole file", () => {
-    expect(summarizeTail(run, readRunConfig(run), tail)).toEqual(summarizeRun(run));
+    const followed = stageStates(readRunConfig(run), tail).map(({ kind: _, ...state }) => state);
+    const { stages, begun, sheets } = summarizeRun(run);
+    expect(stages).toEqual(followed.map((state) => expect.objectContaining(state)));
+    expect(tail.events[0]?.time).toBe(begun);
+    expect(tail.eventsOf("sample").map(({ stage, step, file }) => ({ stage, step, file }))).toEqual(
+      sheets,
+    );
   });
 
   it("keeps what the run said", () => {

@@ -1,9 +1,8 @@
 import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
 import type { EventTail } from "../../training/run-folder/event-tail.ts";
+import { RECENT } from "../../training/run-folder/run-summary.ts";
 import type { LossAt, StageState } from "../api-types.ts";
 
-/** Steps whose mean loss is told. */
-const RECENT = 50;
 /** Steps whose speed is looked at. */
 const PACED = 100;
 

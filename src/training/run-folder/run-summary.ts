@@ -3,12 +3,10 @@ import { basename, join } from "node:path";
 import type { ResolvedConfig } from "../../config/index.ts";
 import { BadFileError } from "../../files/reading/errors.ts";
 import { readEvents } from "./event-log.ts";
-import type { EventTail } from "./event-tail.ts";
 import type { Losses, RunEvent, SampleEvent, StepEvent, ValidationEvent } from "./events.ts";
 import { bestCheckpoint } from "./run-checkpoints.ts";
 import { EVENTS_FILE, isRunFolder, LOCK_FILE, readRunConfig } from "./run-folder.ts";
 import { isLockHeld } from "./run-lock.ts";
-import type { StageTrace } from "./tail/stage-trace.ts";
 
 /** A loss and the step that it was measured after. */
 export interface LossAt {
@@ -89,71 +87,6 @@ export function summarizeRun(path: string): RunSummary {
   const log = join(path, EVENTS_FILE);
   if (!existsSync(log)) throw new BadFileError(path, EVENTS_FILE, "the events of a run", "nothing");
   const events = readEvents(log);
-  return summaryOf(path, config, events, (stage) =>
-    curvesIn(events.filter((event) => "stage" in event && event.stage === stage)),
-  );
-}
-
-/** The same of a run whose events are followed, without reading any: as far as they were read. */
-export const summarizeTail = (path: string, config: ResolvedConfig, tail: EventTail): RunSummary =>
-  summaryOf(path, config, tail.events, (stage) => curvesOf(tail.stage(stage)));
-
-/** What a summary takes of a stage's steps and measurements, oldest first. */
-interface StageCurves {
-  readonly steps: ArrayLike<number>;
-  readonly losses: ArrayLike<number>;
-  readonly imagesPerSecond: ArrayLike<number>;
-  readonly seconds: ArrayLike<number>;
-  readonly heldout: readonly LossAt[];
-  readonly bands: Losses;
-}
-
-function curvesIn(events: readonly RunEvent[]): StageCurves {
-  const done = events.filter((event): event is StepEvent => event.type === "step");
-  const measured = events.filter((event): event is ValidationEvent => event.type === "validation");
-  return {
-    steps: done.map(({ step }) => step),
-    losses: done.map(({ loss }) => loss),
-    imagesPerSecond: done.map(({ imagesPerSecond }) => imagesPerSecond),
-    seconds: done.map(({ seconds }) => sumOf(Object.values(seconds))),
-    heldout: measured.flatMap(({ step, losses: { heldout } }): LossAt[] =>
-      heldout === undefined ? [] : [{ step, loss: heldout }],
-    ),
-    bands: measured.at(-1)?.bands.heldout ?? {},
-  };
-}
-
-const HELDOUT = "heldout";
-
-function curvesOf({ steps, validations }: StageTrace): StageCurves {
-  const losses = validations.column(HELDOUT);
-  const bands = validations.names.filter((name) => name.startsWith(`${HELDOUT}/`));
-  const newest = bands.map(
-    (name) => [name, validations.column(name).at(-1) ?? Number.NaN] as const,
-  );
-  return {
-    steps: steps.column("step"),
-    losses: steps.column("loss"),
-    imagesPerSecond: steps.column("imagesPerSecond"),
-    seconds: steps.column("seconds"),
-    heldout: Array.from(validations.column("step"), (step, i) => ({
-      step,
-      loss: losses[i] ?? Number.NaN,
-    })).filter(({ loss }) => !Number.isNaN(loss)),
-    bands: Object.fromEntries(
-      newest
-        .filter(([, loss]) => !Number.isNaN(loss))
-        .map(([name, loss]) => [name.slice(HELDOUT.length + 1), loss]),
-    ),
-  };
-}
-
-function summaryOf(
-  path: string,
-  config: ResolvedConfig,
-  events: readonly RunEvent[],
-  curvesFor: (stage: string) => StageCurves,
-): RunSummary {
   const end = events.findLast((event) => event.type === "run-end");
   const isHeld = isLockHeld(join(path, LOCK_FILE));
   return {
@@ -162,12 +95,7 @@ function summaryOf(
     state: isHeld ? "running" : (end?.reason ?? "broken off"),
     message: isHeld ? null : (end?.message ?? null),
     begun: events[0]?.time ?? null,
-    stages: config.stages.map(({ name, steps }) => ({
-      ...summarizeStage(steps, curvesFor(name)),
-      stage: name,
-      bestCheckpoint: bestCheckpoint(path, name),
-      rollbacks: events.filter((event) => event.type === "rollback" && event.stage === name).length,
-    })),
+    stages: config.stages.map((stage) => summarizeStage(path, stage, events)),
     sheets: events.flatMap((event) => {
       if (event.type !== "sample") return [];
       const { stage, step, file } = event;
@@ -177,20 +105,29 @@ function summaryOf(
 }
 
 function summarizeStage(
-  steps: number,
-  { steps: done, losses, imagesPerSecond, seconds, heldout, bands }: StageCurves,
-): Omit<StageSummary, "stage" | "bestCheckpoint" | "rollbacks"> {
-  const recent = Array.from(losses).slice(-RECENT);
+  path: string,
+  { name, steps }: ResolvedConfig["stages"][number],
+  events: readonly RunEvent[],
+): StageSummary {
+  const own = events.filter((event) => "stage" in event && event.stage === name);
+  const done = own.filter((event): event is StepEvent => event.type === "step");
+  const measured = own.filter((event): event is ValidationEvent => event.type === "validation");
+  const losses = measured.flatMap(({ step, losses: { heldout } }): LossAt[] =>
+    heldout === undefined ? [] : [{ step, loss: heldout }],
+  );
+  const recent = done.slice(-RECENT).map(({ loss }) => loss);
   return {
-    step: done[done.length - 1] ?? 0,
+    stage: name,
+    step: done.at(-1)?.step ?? 0,
     steps,
     loss: recent.length === 0 ? null : sumOf(recent) / recent.length,
-    heldout: heldout.at(-1) ?? null,
-    lowestHeldout:
-      heldout.length === 0 ? null : heldout.reduce((a, b) => (b.loss < a.loss ? b : a)),
-    bands,
-    imagesPerSecond: median(Array.from(imagesPerSecond)),
-    seconds: sumOf(Array.from(seconds)),
+    heldout: losses.at(-1) ?? null,
+    lowestHeldout: losses.length === 0 ? null : losses.reduce((a, b) => (b.loss < a.loss ? b : a)),
+    bands: measured.at(-1)?.bands.heldout ?? {},
+    bestCheckpoint: bestCheckpoint(path, name),
+    imagesPerSecond: median(done.map(({ imagesPerSecond }) => imagesPerSecond)),
+    seconds: sumOf(done.flatMap(({ seconds }) => Object.values(seconds))),
+    rollbacks: own.filter(({ type }) => type === "rollback").length,
   };
 }
 
