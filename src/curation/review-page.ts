@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { makeFolder } from "../files/make-folder.ts";
 import { replaceFile } from "../files/replace-file.ts";
+import { escaped } from "../images/escaped.ts";
 import type { RgbImage } from "../images/index.ts";
 import { shrunk } from "./caption-pictures.ts";
 
@@ -28,7 +29,7 @@ export async function writeReviewPage(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>${escapeHtml(title)}</title>
+<title>${escaped(title)}</title>
 <style>
   body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1b1b1b; background: #fff }
   article { display: grid; grid-template-columns: ${THUMBNAIL_PX}px 1fr; gap: 1.5rem; padding: 1.2rem 0; border-top: 1px solid #ccc }
@@ -40,7 +41,7 @@ export async function writeReviewPage(
   @media (max-width: 40rem) { article { grid-template-columns: 1fr } }
   @media (prefers-color-scheme: dark) { body { color: #eee; background: #1b1b1b } h2, .raw { color: #aaa } .cut { color: #ff8a80 } }
 </style>
-<h1>${escapeHtml(title)}</h1>
+<h1>${escaped(title)}</h1>
 ${rows.join("\n")}
 </html>
 `;
@@ -54,15 +55,8 @@ async function rowOf({ file, image, raw, dense, cut }: ReviewedPicture): Promise
   const size = `width="${thumbnail.width}" height="${thumbnail.height}"`;
   return `<article>
 <img ${size} alt="" src="data:image/jpeg;base64,${jpeg}">
-<div><h2>${escapeHtml(file)}</h2>
-<p class="raw">${raw === "" ? "(no raw caption)" : escapeHtml(raw)}</p>
-<p>${escapeHtml(dense)}</p>${cut ? '\n<p class="cut">cut at the limit of tokens</p>' : ""}</div>
+<div><h2>${escaped(file)}</h2>
+<p class="raw">${raw === "" ? "(no raw caption)" : escaped(raw)}</p>
+<p>${escaped(dense)}</p>${cut ? '\n<p class="cut">cut at the limit of tokens</p>' : ""}</div>
 </article>`;
 }
-
-const escapeHtml = (text: string): string =>
-  text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");

@@ -1,4 +1,4 @@
-import { escaped } from "./http/escaped.ts";
+import { escaped } from "../images/escaped.ts";
 import type { openApiDocument } from "./openapi.ts";
 
 type Document = ReturnType<typeof openApiDocument>;

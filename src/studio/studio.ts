@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { cacheFolder } from "../files/package/cache-folder.ts";
 import type { AppExtension } from "../server/app.ts";
 import type { ModelCatalog } from "../server/engine/model-catalog.ts";
 import { DataChecks } from "./data/data-checks.ts";
@@ -7,7 +8,6 @@ import { StudioJobs } from "./data/studio-jobs.ts";
 import { TrainingPictures } from "./data/training-pictures.ts";
 import { DrawModels } from "./draw/draw-models.ts";
 import { PAGE_FOLDER, PageFiles } from "./page/page-files.ts";
-import { cacheFolder } from "./pictures/cache-folder.ts";
 import { Thumbnails } from "./pictures/thumbnails.ts";
 import { addDataRoutes } from "./routes/data.ts";
 import { addModelListRoutes } from "./routes/draw.ts";
@@ -50,7 +50,7 @@ export class Studio implements AppExtension {
 
   readonly addRoutes: AppExtension["addRoutes"] = (app, server) => {
     const options = this.#options;
-    const cache = options.cacheFolder ?? cacheFolder("studio");
+    const cache = options.cacheFolder ?? join(cacheFolder(), "studio");
     const roots = new DataRoots([...options.dataRoots, ...options.workDirs]);
     const jobs = new StudioJobs();
     this.#watcher = new Watcher(this.#runs, server.dispatcher);

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { cacheFolder } from "./cache-folder.ts";
 import { packageFolder } from "./package-folder.ts";
 
 export const ADDON = "pixart.node";
@@ -16,13 +16,4 @@ export function engineFolder(root: string = packageFolder ?? "."): string {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const kept = join(cacheFolder(), `${version}-${process.platform}-${process.arch}`);
   return existsSync(join(kept, ADDON)) ? kept : own;
-}
-
-function cacheFolder(): string {
-  const { PIXART_CACHE, XDG_CACHE_HOME } = process.env;
-  const system =
-    process.platform === "darwin"
-      ? join(homedir(), "Library", "Caches")
-      : XDG_CACHE_HOME || join(homedir(), ".cache");
-  return PIXART_CACHE || join(system, "pixart");
 }

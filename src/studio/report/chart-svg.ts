@@ -1,4 +1,4 @@
-import { escaped } from "../../server/http/escaped.ts";
+import { escaped } from "../../images/escaped.ts";
 
 /** A curve of a chart. */
 export interface ChartLine {

@@ -1,4 +1,4 @@
-import { escaped } from "../../server/http/escaped.ts";
+import { escaped } from "../../images/escaped.ts";
 import { formatDuration } from "../../training/progress/quantities.ts";
 import type { RunDetails } from "../api-types.ts";
 

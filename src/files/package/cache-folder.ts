@@ -1,0 +1,12 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+/** Where this system keeps what can be made again: the folder of `PIXART_CACHE`, or this package's in the user's cache. */
+export function cacheFolder(): string {
+  const { PIXART_CACHE, XDG_CACHE_HOME } = process.env;
+  const system =
+    process.platform === "darwin"
+      ? join(homedir(), "Library", "Caches")
+      : XDG_CACHE_HOME || join(homedir(), ".cache");
+  return PIXART_CACHE || join(system, "pixart");
+}
