@@ -52,10 +52,7 @@ export async function serveCommand(
   }
   const setups = setupsOf(places, options);
   keepWorking();
-  const log = pino(
-    { level: options.logLevel, base: null },
-    { write: (line) => void process.stderr.write(line) },
-  );
+  const log = serverLog(options.logLevel);
   const server = await startServer({
     version,
     host: options.host,
@@ -102,13 +99,17 @@ const pageBeside = (workDirs: readonly string[]): Studio =>
   });
 
 /** Says what a server has loaded. */
-export function logReady(log: Logger, { url, context }: RunningServer): void {
+function logReady(log: Logger, { url, context }: RunningServer): void {
   const models = [...context.models().values()].map((facts) => {
     const { name, bytes, batch, stepSeconds, preview } = facts;
     return { name, bytes, batch, stepSeconds, preview };
   });
   log.info({ url, models }, "ready");
 }
+
+/** What a server tells of itself, as JSON lines on stderr. */
+export const serverLog = (level: string): Logger =>
+  pino({ level, base: null }, { write: (line) => void process.stderr.write(line) });
 
 /** Lets a signal end the server, and a second one the process at once. */
 export class EndingSignals {

@@ -2,12 +2,11 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { extname, resolve } from "node:path";
-import { pino } from "pino";
 import { version } from "../config/package-info.ts";
 import { startServer } from "../server/start-server.ts";
 import { Studio } from "../studio/studio.ts";
 import { ownProgram } from "./own-program.ts";
-import { EndingSignals, isLoopback, keysOf, MOST_PIXELS, MOST_QUEUED } from "./serve.ts";
+import { EndingSignals, isLoopback, keysOf, MOST_PIXELS, MOST_QUEUED, serverLog } from "./serve.ts";
 import { keepWorking, printResult } from "./terminal/output.ts";
 import { say } from "./terminal/talk.ts";
 import { UsageError } from "./terminal/usage-error.ts";
@@ -54,10 +53,7 @@ export async function studioCommand(
     offersModels: true,
   });
   keepWorking();
-  const log = pino(
-    { level: options.logLevel, base: null },
-    { write: (line) => void process.stderr.write(line) },
-  );
+  const log = serverLog(options.logLevel);
   const { modelsMemory } = options;
   const server = await startServer({
     version,

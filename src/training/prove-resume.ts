@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { type CheckedConfig, configToJson, settleConfig } from "../config/index.ts";
 import { makeFolder, makeTemporaryFolder } from "../files/make-folder.ts";
 import { writeNewFile } from "../files/new-file.ts";
+import { moduleArguments } from "../files/processes/module-arguments.ts";
 import { removeTree } from "../files/remove.ts";
 import { stageCheckpoints, stepName } from "./checkpoints/checkpoint-folder.ts";
 import { MANIFEST_NAME, parseManifest } from "./contract/checkpoint-manifest.ts";
@@ -95,9 +95,7 @@ function shortened(config: CheckedConfig, steps: number, folder: string): Checke
 /** Ends when the process has; throws with its last words where it ended otherwise than it was to. */
 async function runProcess(run: ProofRun): Promise<void> {
   const script = new URL(`./prove-resume-process${extname(import.meta.url)}`, import.meta.url);
-  // From the sources it takes what this process may have been given by a test runner.
-  const loader = script.pathname.endsWith(".ts") ? ["--import", import.meta.resolve("tsx")] : [];
-  const child = spawn(process.execPath, [...loader, fileURLToPath(script), JSON.stringify(run)], {
+  const child = spawn(process.execPath, [...moduleArguments(script), JSON.stringify(run)], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   let said = "";

@@ -62,12 +62,8 @@ export async function finetuneCommand(
   });
   say("Measuring how long a step takes here");
   const cache = isDry ? undefined : join(workDir, "cache");
-  const device_ = { device: device ?? first.device };
-  const stepSeconds = await measureStep(
-    { ...fill(FEWEST_STEPS).config, ...device_ },
-    () => {},
-    cache,
-  );
+  const measured = { ...fill(FEWEST_STEPS).config, device: device ?? first.device };
+  const stepSeconds = await measureStep(measured, () => {}, cache);
   const steps = stepsIn(options.minutes, stepSeconds);
   const { value, config } = fill(steps);
   say(

@@ -1,8 +1,8 @@
 import { fork } from "node:child_process";
 import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { DatasetEntry } from "../../data/dataset.ts";
 import { readDataset } from "../../data/read-dataset.ts";
+import { loaderOf } from "../../files/processes/module-arguments.ts";
 import { ApiError } from "../../server/http/api-error.ts";
 import { pictureKey } from "../runs/addresses.ts";
 import type { CheckMessage } from "./check-messages.ts";
@@ -58,10 +58,10 @@ function look(
     readonly tokenizer: string | undefined;
   },
 ): Promise<void> {
-  const path = fileURLToPath(SCRIPT);
-  // From the sources it takes what this process may have been given by a test runner.
-  const execArgv = path.endsWith(".ts") ? ["--import", import.meta.resolve("tsx")] : [];
-  const child = fork(path, [], { execArgv, stdio: ["ignore", "ignore", "ignore", "ipc"] });
+  const child = fork(SCRIPT, [], {
+    execArgv: loaderOf(SCRIPT),
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
   child.send({ ...order, job: job.id });
   return new Promise((resolve, reject) => {
     child.on("message", (message: CheckMessage) => {

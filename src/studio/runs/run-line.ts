@@ -55,12 +55,11 @@ function stateOf(
   return { state: "broken off", message: "Its process is gone without having said why" };
 }
 
-/** A run of which nothing can be told but why. */
-export const unreadableLine = ({ id, name }: RunPlace, error: unknown): RunLine => ({
-  id,
-  name,
-  state: "unreadable",
-  message: error instanceof Error ? error.message.replaceAll(/\s*\n\s*/g, "; ") : String(error),
+/** What is told of a run without events. */
+export const NOTHING_KNOWN: Pick<
+  RunLine,
+  "begun" | "ended" | "stage" | "stages" | "activity" | "secondsLeft" | "sheet"
+> = {
   begun: null,
   ended: null,
   stage: null,
@@ -68,4 +67,13 @@ export const unreadableLine = ({ id, name }: RunPlace, error: unknown): RunLine 
   activity: null,
   secondsLeft: null,
   sheet: null,
+};
+
+/** A run of which nothing can be told but why. */
+export const unreadableLine = ({ id, name }: RunPlace, error: unknown): RunLine => ({
+  id,
+  name,
+  state: "unreadable",
+  message: error instanceof Error ? error.message.replaceAll(/\s*\n\s*/g, "; ") : String(error),
+  ...NOTHING_KNOWN,
 });

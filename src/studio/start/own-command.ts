@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { shellWord } from "../../files/processes/shell-word.ts";
 
 /** How this program is called: what comes before its arguments. */
 export type Program = readonly [file: string, ...args: string[]];
@@ -14,12 +15,10 @@ export interface CommandEnd {
 
 const MOST_LINES = 200;
 const MOST_OUTPUT = 4 * 2 ** 20;
-const quoted = (word: string): string =>
-  /^[\w./=,:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 /** A command as somebody would type it. */
 export const commandText = (args: readonly string[]): string =>
-  ["npx", "pixart", ...args.map(quoted)].join(" ");
+  ["npx", "pixart", ...args.map(shellWord)].join(" ");
 
 /** Commands that run at this moment, which end with the server. */
 const running = new Set<ChildProcess>();

@@ -3,6 +3,7 @@ import { makeFolder } from "../../files/make-folder.ts";
 import { startDetached } from "../../files/processes/start-detached.ts";
 import type { RunDetails, RunLine } from "../api-types.ts";
 import { logPart } from "../runs/log-part.ts";
+import { NOTHING_KNOWN } from "../runs/run-line.ts";
 import type { RunPlace } from "../runs/run-table.ts";
 import type { Program } from "./own-command.ts";
 
@@ -87,17 +88,14 @@ async function lineOf({ place, log, begun, ended }: StartedRun): Promise<RunLine
   const { id, name } = place;
   const said = ended === undefined ? [] : (await logPart(log, 0)).lines.slice(-LAST_LINES);
   return {
+    ...NOTHING_KNOWN,
     id,
     name,
     state: ended === undefined ? "running" : "failed",
     message: ended === undefined ? null : said.join("; "),
     begun,
     ended: ended?.time ?? null,
-    stage: null,
-    stages: 0,
     activity:
       ended === undefined ? { what: "starting", done: null, total: null, since: begun } : null,
-    secondsLeft: null,
-    sheet: null,
   };
 }
