@@ -130,6 +130,7 @@ describe("engineInfo", () => {
 
 /** What the loader is made of, below src/. */
 const LOADER = [
+  "files/package/cache-folder.ts",
   "files/package/engine-folder.ts",
   "files/package/package-folder.ts",
   "torch/binding.ts",

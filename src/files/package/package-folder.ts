@@ -35,7 +35,7 @@ function installedFolder(): string | undefined {
 /**
  * A script that threads run: beside the module that names it, or in the installed package where that module was bundled into a
  * program.
- * @param beside `new URL("./x-worker.js", import.meta.url)`, which bundling looks for
+ * @param beside its address beside `import.meta.url`, written out there, for bundling looks for it
  */
 export function threadScript(beside: URL): URL {
   const own = fileURLToPath(beside);
