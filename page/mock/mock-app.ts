@@ -90,6 +90,9 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
     const run = runOf(c);
     return run === undefined ? noRun(c) : c.json(mockWorst(run));
   });
+  app.get("/api/runs/:id/report", (c) =>
+    c.html("<!doctype html><title>A run</title>", 200, { "content-disposition": "attachment" }),
+  );
   app.get("/api/runs/:id/log", (c) => {
     const after = Number(c.req.query("after"));
     const lines = Array.from(

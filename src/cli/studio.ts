@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { extname, resolve } from "node:path";
+import { renderUnicodeCompact } from "uqr";
 import { version } from "../config/package-info.ts";
 import { startServer } from "../server/start-server.ts";
 import { Studio } from "../studio/studio.ts";
@@ -93,7 +94,7 @@ export async function studioCommand(
     const here = lan ? `http://127.0.0.1:${own}` : server.url;
     printResult(`${here}/#k=${key}`);
     for (const address of lan ? lanAddresses() : [])
-      say(`On a phone, to look: http://${address}:${own}/#k=${viewKeys[0]}`);
+      sayOnPhones(`http://${address}:${own}/#k=${viewKeys[0]}`);
     if (options.open) openBrowser(`${here}/#k=${key}`);
     await signals.ended;
   } finally {
@@ -102,6 +103,12 @@ export async function studioCommand(
 }
 
 const drawnKey = (): string => randomBytes(18).toString("base64url");
+
+/** An address, and on a terminal also as a code that a phone's camera reads. */
+function sayOnPhones(address: string): void {
+  say(`On a phone, to look: ${address}`);
+  if (process.stderr.isTTY) say(renderUnicodeCompact(address));
+}
 
 /** Under which others in the same network reach this machine. */
 const lanAddresses = (): string[] =>

@@ -98,19 +98,31 @@ it("takes settings from a PNG that was drawn here, and begins from any other pic
   expect(body.strength).toBe(0.6);
 });
 
-it("draws anew only what was painted", async () => {
+const PAINTING: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+  "a mouse": async (page) => {
+    const box = await page.locator(".mask-place canvas").boundingBox();
+    if (box === null) throw new Error("Expected a canvas");
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width / 2 + 40, box.y + box.height / 2, { steps: 4 });
+    await page.mouse.up();
+  },
+  keys: async (page) => {
+    await page.getByRole("application", { name: "Arrow keys move the brush" }).focus();
+    for (const key of ["ArrowLeft", "Space", "ArrowRight", "ArrowRight", "Space"])
+      await page.keyboard.press(key);
+  },
+};
+
+it.each(Object.entries(PAINTING))("draws anew only what was painted with %s", async (_, paint) => {
   await using studio = await openStudio(browser, "/draw?prompt=a+fox", QUICK);
   const { page } = studio;
   await page.getByText("Start picture").click();
   const file = new URL("../../docs/pictures/emoji-demo.png", import.meta.url);
   await page.locator('input[type="file"]').setInputFiles(file.pathname);
   await page.getByRole("button", { name: "Only a part" }).click();
-  const box = await page.locator(".mask-place canvas").boundingBox();
-  if (box === null) throw new Error("Expected a canvas");
-  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-  await page.mouse.down();
-  await page.mouse.move(box.x + box.width / 2 + 40, box.y + box.height / 2, { steps: 4 });
-  await page.mouse.up();
+  await page.locator('.mask-place canvas:not([width="0"])').waitFor();
+  await paint(page);
   await page.getByRole("button", { name: "Only what is painted" }).click();
   await page.getByRole("button", { name: "Change the part" }).waitFor();
   const asked = page.waitForRequest((request) => request.url().endsWith("/v1/images/edits"));

@@ -49,6 +49,15 @@ describe("the list of runs", () => {
 });
 
 describe("a run", () => {
+  it("gives a report to keep", async () => {
+    await using studio = await openStudio(browser, "/runs/latest");
+    const [download] = await Promise.all([
+      studio.page.waitForEvent("download"),
+      studio.page.getByRole("link", { name: "Report" }).click(),
+    ]);
+    expect(new URL(download.url()).pathname).toBe("/api/runs/r1/report");
+  });
+
   it("says first whether it learns, and shows a step within two seconds", async () => {
     await using studio = await openStudio(browser, "/runs/latest");
     const { page, mock } = studio;

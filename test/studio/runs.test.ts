@@ -193,6 +193,16 @@ describe("a run", () => {
     expect(moved.pictures.map(({ url }) => url)).toEqual([null, null]);
   });
 
+  it("gives a report to keep, which a browser does not open", async () => {
+    const { status, headers, text } = await studio.ask(`/api/runs/${ids.learns}/report`, {
+      headers: { "api-key": CONTROL_KEY },
+    });
+    expect(status).toBe(200);
+    expect(headers["content-type"]).toMatch(/^text\/html/);
+    expect(headers["content-disposition"]).toBe("attachment; filename*=UTF-8''learns.html");
+    expect(text).toContain("<h1>learns</h1>");
+  });
+
   it("has what it said, from where the reader stopped", async () => {
     const path = `/api/runs/${ids.learns}/log`;
     const first = await studio.get<LogPart>(path);

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import type { RunDetails } from "../../../src/studio/api-types.ts";
 import { Command } from "../parts/command.tsx";
+import { Icon } from "../parts/icon.tsx";
 import { StateChip } from "../parts/state-chip.tsx";
 import { goesOn } from "../runs/runs-store.ts";
 import { momentText } from "../words/times.ts";
@@ -24,6 +25,12 @@ export function RunHead({ store, details }: RunHeadProps): JSX.Element {
         {begun !== null && <span class="soft small-text">begun {momentText(begun)}</span>}
         <span class="push">
           <RunControls store={store} details={details} />
+          {begun !== null && (
+            <a class="button" href={`/api/runs/${encodeURIComponent(details.id)}/report`} download>
+              <Icon name="save" />
+              Report
+            </a>
+          )}
         </span>
       </div>
       {goesOn(details) && <RunProgress details={details} />}

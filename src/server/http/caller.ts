@@ -1,11 +1,10 @@
 import type { AppContext } from "../app-types.ts";
 import { ApiError } from "./api-error.ts";
+import { isSameOrigin, READS } from "./guard.ts";
 import type { KeyHolder, Keys } from "./keys.ts";
 
 /** What needs no key: it says nothing, or its address is the key. */
 const OPEN = /^\/(health|ready|docs|openapi\.json|files\/[^/]+)?$/;
-
-const READS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** Where a browser begins and ends a session: whoever has a key may, also one that only looks. */
 export const SESSION_PATH = "/api/session";
@@ -51,8 +50,7 @@ function ofSession(c: AppContext, keys: Keys, isRead: boolean): KeyHolder | unde
 /** By what a browser says of where a request comes from, and no page can. */
 function isOwnPage(c: AppContext): boolean {
   const origin = c.req.header("origin");
-  const host = c.req.header("host");
-  if (origin !== undefined) return origin === `http://${host}` || origin === `https://${host}`;
+  if (origin !== undefined) return isSameOrigin(origin, c.req.header("host") ?? "");
   return c.req.header("sec-fetch-site") === "same-origin";
 }
 

@@ -21,7 +21,8 @@ export interface GuardOptions {
 /** Only these may be opened from another site, by a link. */
 const LINKED: ReadonlySet<string> = new Set(["/", "/docs"]);
 const OWN_SITES: ReadonlySet<string> = new Set(["none", "same-origin"]);
-const READS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+/** The methods that change nothing. */
+export const READS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 const BODY_TYPES = /^(application\/json|multipart\/form-data)\s*(;|$)/i;
 
 /**
@@ -77,7 +78,8 @@ function isOwnHost(host: string, allowed: readonly string[]): boolean {
   ].includes(plain);
 }
 
-const isSameOrigin = (origin: string, host: string): boolean =>
+/** Whether a page of `origin` is one of the server that is reached as `host`. */
+export const isSameOrigin = (origin: string, host: string): boolean =>
   origin === `http://${host}` || origin === `https://${host}`;
 
 /** Headers by which a browser lets an allowed page's script read an answer. */

@@ -40,14 +40,12 @@ export class Keys {
 
   /** Whose key this is; undefined where it is none. All are compared, in constant time. */
   holderOf(key: string): KeyHolder | undefined {
-    const given = digest(key);
-    return this.#known.filter((known) => timingSafeEqual(known.digest, given))[0];
+    return this.#knownBy((known) => known.digest, key);
   }
 
   /** What a browser shows in place of a key, which it need not keep then: it ends by itself, or with the key. */
   openSession(key: string): { readonly session: string; readonly seconds: number } | undefined {
-    const given = digest(key);
-    const found = this.#known.filter((known) => timingSafeEqual(known.digest, given))[0];
+    const found = this.#knownBy((known) => known.digest, key);
     if (found === undefined) return undefined;
     const ends = Math.floor(Date.now() / 1000) + SESSION_SECONDS;
     const open = `${ends}.${randomBytes(12).toString("base64url")}`;
@@ -58,11 +56,13 @@ export class Keys {
   sessionHolder(session: string): KeyHolder | undefined {
     const end = session.lastIndexOf(".");
     const [open, signed] = [session.slice(0, Math.max(0, end)), session.slice(end + 1)];
-    const given = digest(signed);
-    const found = this.#known.filter((known) =>
-      timingSafeEqual(digest(signature(known, open)), given),
-    )[0];
+    const found = this.#knownBy((known) => digest(signature(known, open)), signed);
     return Number.parseInt(open, 10) * 1000 > Date.now() ? found : undefined;
+  }
+
+  #knownBy(digestOf: (known: KnownKey) => Buffer, given: string): KnownKey | undefined {
+    const wanted = digest(given);
+    return this.#known.filter((known) => timingSafeEqual(digestOf(known), wanted))[0];
   }
 }
 

@@ -3,6 +3,7 @@ import type { App, AppContext } from "../../server/app-types.ts";
 import { badValue } from "../../server/http/api-error.ts";
 import { LOG_FILE } from "../../training/run-folder/run-log.ts";
 import type { Comparison, RunLine, Series } from "../api-types.ts";
+import { runReport } from "../report/run-report.ts";
 import { compareRuns } from "../runs/compare-runs.ts";
 import type { LiveRun } from "../runs/live-run.ts";
 import { logPart } from "../runs/log-part.ts";
@@ -70,6 +71,15 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
     const { stage = "", count } = c.req.query();
     const most = numberOf(count, USUAL_WORST, 1, MOST_WORST);
     return c.json(await pictures.worst(run, stage === "" ? undefined : stage, most));
+  });
+
+  app.get("/api/runs/:id/report", async (c) => {
+    const { place } = await runOf(c);
+    const name = encodeURIComponent(`${place.name}.html`);
+    return c.html(await runReport(place.path), 200, {
+      // To be kept, not shown: it may have been written by another's run.
+      "content-disposition": `attachment; filename*=UTF-8''${name}`,
+    });
   });
 
   app.get("/api/runs/:id/log", async (c) => {

@@ -4,7 +4,8 @@ import { useEffect, useRef } from "preact/hooks";
 import { Dialog } from "../../parts/dialog.tsx";
 import type { StartPicture } from "../form/form-store.ts";
 import { addressOf } from "../pictures/history.ts";
-import { maskOf, type Stroke, showStrokes } from "./mask-painting.ts";
+import { brushAfter } from "./keyboard-brush.ts";
+import { maskOf, type Point, type Stroke, showBrush, showStrokes } from "./mask-painting.ts";
 
 interface MaskDialogProps {
   readonly start: StartPicture;
@@ -12,18 +13,25 @@ interface MaskDialogProps {
   readonly onClose: () => void;
 }
 
-/** Paints over what is to be drawn anew, by mouse, pen or finger. */
+/** Paints over what is to be drawn anew, by mouse, pen, finger or keys. */
 export function MaskDialog({ start, onDone, onClose }: MaskDialogProps): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
   const strokes = useSignal<readonly Stroke[]>([]);
   /** Of the picture's shorter side. */
   const brush = useSignal(0.12);
-  const size = useSignal<readonly [width: number, height: number] | undefined>(undefined);
+  const size = useSignal<Point | undefined>(undefined);
+  /** Where keys have moved the brush; undefined while they have not. */
+  const place = useSignal<Point | undefined>(undefined);
+  const isDown = useSignal(false);
+  const [width = 0, height = 0] = size.value ?? [];
+  const brushWidth = Math.max(brush.value * Math.min(width, height), 1);
   useEffect(() => {
-    if (canvas.current !== null) showStrokes(canvas.current, strokes.value);
-  }, [strokes.value, size.value]);
+    if (canvas.current === null) return;
+    showStrokes(canvas.current, strokes.value);
+    if (place.value !== undefined) showBrush(canvas.current, place.value, brushWidth);
+  }, [strokes.value, size.value, place.value, brushWidth]);
 
-  const placeOf = ({ clientX, clientY }: PointerEvent): readonly [number, number] => {
+  const placeOf = ({ clientX, clientY }: PointerEvent): Point => {
     const { current: element } = canvas;
     const box = element?.getBoundingClientRect();
     if (element === null || box === undefined) return [0, 0];
@@ -31,11 +39,11 @@ export function MaskDialog({ start, onDone, onClose }: MaskDialogProps): JSX.Ele
     return [(clientX - box.left) * scale, (clientY - box.top) * scale];
   };
   const begin = (event: PointerEvent): void => {
-    const { value: pixels } = size;
-    if (pixels === undefined) return;
+    if (size.value === undefined) return;
     canvas.current?.setPointerCapture(event.pointerId);
-    const width = Math.max(brush.value * Math.min(...pixels), 1);
-    strokes.value = [...strokes.value, { width, points: [placeOf(event)] }];
+    place.value = undefined;
+    isDown.value = false;
+    strokes.value = [...strokes.value, { width: brushWidth, points: [placeOf(event)] }];
   };
   const go = (event: PointerEvent): void => {
     const last = strokes.value.at(-1);
@@ -43,12 +51,32 @@ export function MaskDialog({ start, onDone, onClose }: MaskDialogProps): JSX.Ele
     const longer = { ...last, points: [...last.points, placeOf(event)] };
     strokes.value = [...strokes.value.slice(0, -1), longer];
   };
-  const [width = 0, height = 0] = size.value ?? [];
+  const press = (event: KeyboardEvent): void => {
+    if (size.value === undefined) return;
+    const before = {
+      place: place.value ?? ([width / 2, height / 2] as const),
+      isDown: isDown.value,
+      strokes: strokes.value,
+    };
+    const after = brushAfter(event.key, before, brushWidth, size.value);
+    if (after === undefined) return;
+    event.preventDefault(); // the page would scroll
+    place.value = after.place;
+    isDown.value = after.isDown;
+    strokes.value = after.strokes;
+  };
 
   return (
     <Dialog title="Paint over what is to be drawn anew" onClose={onClose}>
       <div class="stack">
-        <div class="mask-place">
+        <div
+          class="mask-place"
+          role="application"
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: keys paint in it
+          tabIndex={0}
+          aria-label="Arrow keys move the brush, the space bar sets it down and lifts it"
+          onKeyDown={press}
+        >
           <img
             src={addressOf(start.blob)}
             alt="What drawing begins from"

@@ -1,7 +1,10 @@
+/** In pixels of the picture. */
+export type Point = readonly [x: number, y: number];
+
 /** A stroke of the brush, in pixels of the picture. */
 export interface Stroke {
   readonly width: number;
-  readonly points: readonly (readonly [x: number, y: number])[];
+  readonly points: readonly Point[];
 }
 
 function trace(context: CanvasRenderingContext2D, { width, points }: Stroke): void {
@@ -24,6 +27,23 @@ export function showStrokes(canvas: HTMLCanvasElement, strokes: readonly Stroke[
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.strokeStyle = "#e5484d";
   for (const stroke of strokes) trace(context, stroke);
+}
+
+/** Shows where the brush is that keys move, as wide as it paints. */
+export function showBrush(canvas: HTMLCanvasElement, [x, y]: Point, width: number): void {
+  const context = canvas.getContext("2d");
+  if (context === null) return;
+  const hair = Math.max(canvas.width / 200, 1);
+  for (const [color, radius] of [
+    ["#fff", width / 2 + hair],
+    ["#111", width / 2],
+  ] as const) {
+    context.strokeStyle = color;
+    context.lineWidth = hair;
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.stroke();
+  }
 }
 
 /** The mask as a PNG: opaque where the picture stays, transparent where it was painted. Undefined without a stroke. */
