@@ -11,6 +11,9 @@ const DYLIB = process.platform === "darwin" ? "dylib" : "so";
 /** What set-up and the programs that it starts need from the PATH, but python3 and npm. */
 const TOOLS = ["node", "c++", "as", "ld", "cmake", "make", "sh", "uname", "cat", "mkdir", "chmod"];
 
+/** Where nothing answers. */
+const NOWHERE = "http://127.0.0.1:9";
+
 export const DARWIN: boolean = process.platform === "darwin";
 
 /** A folder that is deleted when the test ends. */
@@ -111,9 +114,9 @@ export class MadeUpPackage {
   }
 
   async setUp(
-    options: { args?: string[]; torch?: string; nodeArgs?: string[] } = {},
+    options: { args?: string[]; torch?: string; nodeArgs?: string[]; torchIndex?: string } = {},
   ): Promise<SetupResult> {
-    const { args = [], torch, nodeArgs = [] } = options;
+    const { args = [], torch, nodeArgs = [], torchIndex = NOWHERE } = options;
     const start = performance.now();
     const { exitCode, stdout, stderr } = await execa(
       process.execPath,
@@ -122,6 +125,7 @@ export class MadeUpPackage {
         env: {
           PATH: this.#bin,
           PIXART_CACHE: this.cache,
+          PIXART_TORCH_INDEX: torchIndex,
           ...(torch === undefined ? {} : { PIXART_LIBTORCH: torch }),
         },
         extendEnv: false,
