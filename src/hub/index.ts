@@ -2,5 +2,5 @@ export { HubError, HubUnreachableError, UnknownRevisionError } from "./errors.ts
 export { isRepositoryName, nearestFolder, placeOf, refuseRevision } from "./repository-name.ts";
 export { type ResolvedFiles, type ResolveFilesOptions, resolveFiles } from "./resolve-files.ts";
 export { type ResolveOptions, resolveModel } from "./resolve-model.ts";
-export { shippedModel, shippedModels } from "./shipped-models.ts";
+export { shippedModel, shippedModels, shippedPipelines } from "./shipped-models.ts";
 export type { WantedFile } from "./wanted-files.ts";

@@ -13,6 +13,10 @@ export const shippedModels = (): readonly string[] =>
         .sort()
     : [];
 
+/** Those that draw from prompts, the others being parts to train with. */
+export const shippedPipelines = (): readonly string[] =>
+  shippedModels().filter((name) => existsSync(join(FOLDER, name, "model_index.json")));
+
 /** The folder of a model that comes with the package. */
 export const shippedModel = (name: string): string | undefined =>
   shippedModels().includes(name) ? join(FOLDER, name) : undefined;

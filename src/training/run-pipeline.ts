@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
-import type { Adapter } from "../models/index.ts";
+import type { Adapter, AutoencoderKL } from "../models/index.ts";
 import { DiffusionPipeline, PixArtAlphaPipeline, weightsSource } from "../pipelines/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import type { Device } from "../torch/index.ts";
@@ -79,6 +79,28 @@ export async function pipelineFromRun(
       ? PixArtAlphaPipeline.create(parts, source)
       : await DiffusionPipeline.fromPretrained(config.base, { ...parts, source });
   return { pipe, ...adapters, config, stage, step: checkpoint.step, checkpoint: checkpoint.path };
+}
+
+/** An autoencoder rebuilt from a run that trained nothing else, and where it stood. */
+export interface RunAutoencoder {
+  readonly vae: AutoencoderKL;
+  readonly config: ResolvedConfig;
+  readonly stage: ResolvedStage<"autoencoder">;
+  readonly checkpoint: string;
+}
+
+/**
+ * The autoencoder, with averaged weights, of a run whose stages are no others; undefined for other runs. Throws where its stage is
+ * not complete.
+ */
+export async function autoencoderFromRun(path: string): Promise<RunAutoencoder | undefined> {
+  const run = runFolderOf(resolve(path));
+  const config = readRunConfig(run);
+  const [stage, ...others] = config.stages;
+  if (stage?.kind !== "autoencoder" || others.length > 0) return undefined;
+  const models = new StageModels(config, join(run, "checkpoints"));
+  const checkpoint = await models.finished(stage);
+  return { vae: await models.autoencoder(), config, stage, checkpoint: checkpoint.path };
 }
 
 type Found = { stage: TextToImageStage; checkpoint: Awaited<ReturnType<typeof openCheckpoint>> };

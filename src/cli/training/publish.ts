@@ -7,13 +7,19 @@ import type { ModelCard } from "../../pipelines/published/model-card.ts";
 import {
   type Publishable,
   publishAdapters,
+  publishAutoencoder,
   publishable,
   publishComponents,
   publishControlNet,
   publishPipeline,
   requireFree,
 } from "../../pipelines/published/publish.ts";
-import { pipelineFromRun, type RunPipeline } from "../../training/run-pipeline.ts";
+import {
+  autoencoderFromRun,
+  pipelineFromRun,
+  type RunAutoencoder,
+  type RunPipeline,
+} from "../../training/run-pipeline.ts";
 import { printResult } from "../terminal/output.ts";
 import { say } from "../terminal/talk.ts";
 import { UsageError } from "../terminal/usage-error.ts";
@@ -44,6 +50,11 @@ export async function publishCommand(
     );
   }
   const averaged = options.raw !== true;
+  const autoencoder = await autoencoderFromRun(run);
+  if (autoencoder !== undefined) {
+    await publishFoundAutoencoder(autoencoder, out, { ...options, dtype: asked });
+    return;
+  }
   const found = await pipelineFromRun(run, averaged);
   const { pipe, adapter, textEncoderAdapter, config, stage, step, checkpoint } = found;
   if (configName !== undefined && configName !== config.name) {
@@ -109,6 +120,44 @@ export async function publishCommand(
   const pictures = largestDifference === 0 ? "equal" : "equal to 1 of 255 a channel";
   say(`Read back: every weight is equal. Drew "${prompt}" with both: the pictures are ${pictures}`);
   done(report.folder, { kind: "pipeline", dtype, prompt, largestDifference });
+}
+
+/** Where a run trained nothing else. */
+async function publishFoundAutoencoder(
+  { vae, config, stage, checkpoint }: RunAutoencoder,
+  out: string,
+  { dtype = config.publish.dtype, raw, merge, saveKeys, json }: AutoencoderOptions,
+): Promise<void> {
+  const other = saveKeys?.find((key) => key !== "vae");
+  if (other !== undefined || raw === true || merge === true) {
+    throw new UsageError(
+      `Expected --save-keys vae, --dtype or nothing for a run that trained an autoencoder alone but received ${other === undefined ? (raw === true ? "--raw" : "--merge") : `--save-keys ${other}`}`,
+    );
+  }
+  say(`Publishing the autoencoder of ${checkpoint} as ${dtype}`);
+  const folder = await publishAutoencoder(vae, out, {
+    dtype,
+    card: {
+      kind: "components",
+      components: ["vae"],
+      title: basename(resolve(out)),
+      className: "AutoencoderKL",
+      base: null,
+      recipe: config.name,
+      dataset: config.dataset.folder,
+      training: `The averaged (EMA) weights after ${stage.steps} steps at ${stage.resolution} px`,
+      prompts: [],
+      hasResolutionBins: false,
+    },
+  });
+  say("Read back: every weight is equal. A config trains on its latents with");
+  say(`autoencoder: { pretrained: ${JSON.stringify(folder)}, subfolder: "vae" }`);
+  const facts = { folder, checkpoint, stage: stage.name, step: stage.steps, kind: "components" };
+  printResult(json ? JSON.stringify({ ...facts, components: ["vae"], dtype }) : folder);
+}
+
+interface AutoencoderOptions extends Omit<PublishCommandOptions, "dtype"> {
+  readonly dtype: "float32" | "bfloat16" | undefined;
 }
 
 /** What the published folder's README says of the run that it comes from. */

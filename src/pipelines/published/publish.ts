@@ -103,6 +103,17 @@ export async function publishComponents(
   });
 }
 
+/** Writes an autoencoder alone, as {@link publishComponents} does. */
+export const publishAutoencoder = (
+  vae: AutoencoderKL,
+  folder: string,
+  { dtype, card }: Pick<PublishOptions, "dtype" | "card">,
+): Promise<string> =>
+  staged(folder, async (path) => {
+    await writeComponent(vae, "vae", { dtype, path });
+    if (card !== undefined) await writeModelCard(path, card);
+  });
+
 const loaders = {
   transformer: PixArtTransformer2DModel,
   vae: AutoencoderKL,
@@ -119,6 +130,16 @@ async function publishComponent(
   const model = own ?? (textEncoder instanceof StagedModel ? await textEncoder.load() : undefined);
   if (model === undefined) throw new Error(`Expected a pipeline with a ${component} to publish`);
   using _loaded = disposable(model, () => own ?? model.dispose());
+  await writeComponent(model, component, { dtype, path });
+}
+
+type Savable = Module & { savePretrained(folder: string): Promise<void> };
+
+async function writeComponent(
+  model: Savable,
+  component: Publishable,
+  { dtype, path }: { readonly dtype: PublishOptions["dtype"]; readonly path: string },
+): Promise<void> {
   const target = join(path, component);
   await inDType([model], dtype, () => model.savePretrained(target));
   const loader = model instanceof AutoencoderTiny ? AutoencoderTiny : loaders[component];

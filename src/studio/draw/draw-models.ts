@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { shippedModel, shippedModels } from "../../hub/index.ts";
+import { shippedModel, shippedPipelines } from "../../hub/index.ts";
 import type { ModelFacts, NamedPlace } from "../../server/engine/engine-messages.ts";
 import type { ModelCatalog } from "../../server/engine/model-catalog.ts";
 import { keptCheckpoints } from "../../training/run-folder/run-checkpoints.ts";
@@ -61,7 +61,7 @@ export class DrawModels implements ModelCatalog {
       const run = await this.#runs.find(id);
       ofRuns.push(...(await checkpointsOf(run)));
     }
-    const shipped = shippedModels().map((name) => ({
+    const shipped = shippedPipelines().map((name) => ({
       name,
       place: shippedModel(name) ?? name,
       label: name,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { RELEASED_BASES } from "../../config/goals/bases.ts";
-import { shippedModel, shippedModels } from "../../hub/index.ts";
+import { shippedModel, shippedPipelines } from "../../hub/index.ts";
 import type { Starts } from "../api-types.ts";
 
 type Base = Starts["bases"][number];
@@ -16,7 +16,7 @@ const SHIPPED: Readonly<Record<string, string>> = {
 
 /** What fine-tuning can begin from. */
 export const bases = (): Base[] => [
-  ...shippedModels()
+  ...shippedPipelines()
     .toSorted((a, b) => Number(b === "emoji-small") - Number(a === "emoji-small"))
     .map((name) => ({
       name,
