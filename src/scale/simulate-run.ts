@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../errors/index.ts";
 import { dalyInterval, expectedSeconds, youngInterval } from "./checkpointing.ts";
 import { fillInputs, type ScaleInputs, type ScaleNumbers } from "./inputs.ts";
 import { Random } from "./random.ts";
@@ -171,7 +172,7 @@ function requireProgress(name: string, plan: StagePlan, step: number): void {
   const seconds = stepsPerCheckpoint * step + save;
   if (Math.exp((seconds + restart) / mtbf) <= MOST_TRIES) return;
   const minutes = (s: number): string => (s / 60).toPrecision(3);
-  throw new RangeError(
+  throw new InvalidValueError(
     `Stage "${name}" would hardly get on: ${ranks} GPUs stop every ${minutes(mtbf)} minutes on average, a checkpoint takes ${minutes(seconds)} to reach and a restart ${minutes(restart)}. Lower checkpointMinutes (Daly's optimum is ${minutes(dalyInterval(save, mtbf))}) or restartMinutes, or raise mtbfHours`,
   );
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { expectedType } from "../../errors/index.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 import { parseRunMark, type RunMark } from "./run-mark.ts";
 
@@ -124,5 +125,5 @@ function requireJson(value: unknown, place: string): void {
     for (const [key, item] of Object.entries(value)) requireJson(item, `${place}.${key}`);
     return;
   }
-  throw new TypeError(`Expected a JSON value for ${place} but received ${String(value)}`);
+  throw expectedType("a JSON value", place, String(value));
 }

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 import { RegularFile } from "../../files/reading/regular-file.ts";
 import { replaceFile } from "../../files/replace-file.ts";
@@ -104,7 +105,7 @@ export function encodeSafetensors(
 /** The bytes of a tensor. Throws TypeError where they are not those of its shape. */
 export function checkedBytes(name: string, spec: TensorSpec, bytes: Uint8Array): Uint8Array {
   if (bytes.length === byteSize(spec)) return bytes;
-  throw new TypeError(
+  throw new InvalidValueError(
     `Expected ${byteSize(spec)} bytes for ${quote(name)}, ${spec.dtype} of shape [${spec.shape.join(", ")}], but received ${bytes.length}`,
   );
 }

@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { expected } from "../../errors/index.ts";
 import { quote } from "../../files/reading/errors.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import type { DType } from "../../torch/dtype.ts";
@@ -35,7 +36,7 @@ export async function writeTorchFile(
   for (const [name, tensor] of tensors) {
     const size = byteSize(tensor) ?? Number.POSITIVE_INFINITY;
     if (size <= LARGEST_STORAGE) continue;
-    throw new TypeError(`Expected less than 4 GiB for ${quote(name)} but received ${size} bytes`);
+    throw expected("less than 4 GiB", quote(name), `${size} bytes`);
   }
   await replaceFile(path, archive(tensors));
 }
