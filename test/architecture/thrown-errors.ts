@@ -31,54 +31,109 @@ export interface ErrorsOfSources {
   readonly known: ReadonlySet<string>;
 }
 
-/** Helpers that make an error of `what`, `name` and `received`. */
-const HELPERS: ReadonlyMap<string, string> = new Map([
-  ["expected", "InvalidValueError"],
-  ["expectedType", "InvalidTypeError"],
-]);
 const CODE = /ERR_[A-Z_]+/g;
 const isErrorName = (name: string): boolean => /(Error|Refusal)$/.test(name);
 
-/** The text of a literal, with a mark for what is put in; undefined for all else. */
-function literal(node: ts.Expression): string | undefined {
+/** What makes an error of `what`, `name` and `received`, by the module that it is imported from. */
+const HELPERS: readonly (readonly [name: string, module: RegExp, className: string])[] = [
+  ["expected", /errors\/(index|expected)\.ts$/, "InvalidValueError"],
+  ["expectedType", /errors\/(index|expected)\.ts$/, "InvalidTypeError"],
+  ["expected", /\/mistakes\.ts$/, "ConfigError"],
+];
+
+const WHATEVER = `\${…}`;
+
+/** What a text says, with a mark for what is put in; undefined for what is no text. */
+function wordsOf(node: ts.Expression): string | undefined {
   if (ts.isStringLiteralLike(node)) return node.text;
   if (ts.isTemplateExpression(node))
     return (
-      node.head.text + node.templateSpans.map(({ literal: { text } }) => `\${…}${text}`).join("")
+      node.head.text + node.templateSpans.map(({ literal }) => WHATEVER + literal.text).join("")
     );
+  if (ts.isParenthesizedExpression(node)) return wordsOf(node.expression);
   if (ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.PlusToken)
     return shown(node.left) + shown(node.right);
-  if (ts.isParenthesizedExpression(node)) return literal(node.expression);
+  if (ts.isConditionalExpression(node)) {
+    const ways = [node.whenTrue, node.whenFalse].map(wordsOf);
+    return ways.every((each) => each === undefined)
+      ? undefined
+      : ways.map((each) => each ?? WHATEVER).join(" / ");
+  }
+  if (ts.isArrayLiteralExpression(node)) return node.elements.map(shown).join("."); // a place in a config
+  if (ts.isSpreadElement(node)) return wordsOf(node.expression);
+  if (ts.isCallExpression(node)) return joinedWords(node);
+  if (ts.isIdentifier(node)) return constantWords(node);
   return undefined;
 }
 
-const shown = (node: ts.Expression): string => literal(node) ?? `\${…}`;
+const shown = (node: ts.Expression): string => wordsOf(node) ?? WHATEVER;
+
+/** The words of `[…].join("\n")`. */
+function joinedWords({
+  expression,
+  arguments: [separator],
+}: ts.CallExpression): string | undefined {
+  if (!ts.isPropertyAccessExpression(expression) || expression.name.text !== "join")
+    return undefined;
+  const list = expression.expression;
+  if (!ts.isArrayLiteralExpression(list) || separator === undefined) return undefined;
+  return list.elements.map(shown).join(shown(separator));
+}
+
+/** The words of a constant that stands in a block around its use, or in the module. */
+function constantWords({ parent, text }: ts.Identifier): string | undefined {
+  for (let at: ts.Node = parent; at !== undefined; at = at.parent) {
+    if (!(ts.isBlock(at) || ts.isSourceFile(at) || ts.isCaseClause(at))) continue;
+    for (const statement of at.statements) {
+      if (!ts.isVariableStatement(statement)) continue;
+      const found = statement.declarationList.declarations.find(
+        ({ name }) => name.getText() === text,
+      );
+      if (found?.initializer !== undefined) return wordsOf(found.initializer);
+    }
+  }
+  return undefined;
+}
+
+/** The class that a helper makes errors of, where the file imports it. */
+function helperClass(name: string, source: ts.SourceFile): string | undefined {
+  const from = source.statements.filter(ts.isImportDeclaration).find(({ importClause }) => {
+    const named = importClause?.namedBindings;
+    return (
+      named && ts.isNamedImports(named) && named.elements.some((each) => each.name.text === name)
+    );
+  });
+  const module = from === undefined ? "" : (from.moduleSpecifier as ts.StringLiteral).text;
+  return HELPERS.find(([helper, of]) => helper === name && of.test(module))?.[2];
+}
 
 function madeBy(file: string, node: ts.Node): MadeError | undefined {
   if (!(ts.isNewExpression(node) || ts.isCallExpression(node))) return undefined;
-  if (!ts.isIdentifier(node.expression)) return undefined;
-  const name = node.expression.text;
-  const args = [...(node.arguments ?? [])];
-  const helper = ts.isCallExpression(node) ? HELPERS.get(name) : undefined;
+  const name = node.expression.getText();
+  const args = (node.arguments ?? []).filter((each) => !ts.isObjectLiteralExpression(each));
+  const helper = ts.isCallExpression(node) ? helperClass(name, node.getSourceFile()) : undefined;
   if (helper !== undefined) {
     const [what = "", whose = "", received = ""] = args.map(shown);
     const wording = `Expected ${what} for ${whose} but received ${received}`;
     return { file, className: helper, code: undefined, wording };
   }
-  if (!isErrorName(name) || (ts.isCallExpression(node) && !RAW.has(name))) return undefined;
-  const [first] = args;
-  const code = first === undefined ? undefined : first.getText().match(CODE)?.join(" or ");
-  const texts = args.slice(
-    code === undefined || literal(first as ts.Expression) === undefined ? 0 : 1,
-  );
-  const wording = texts
-    .filter((each) => !isOptions(each))
-    .map(shown)
-    .join(" | ");
-  return { file, className: name, code, wording };
+  const isClass = ts.isNewExpression(node) ? isErrorName(name) : RAW.has(name);
+  if (!isClass) return madeByCall(file, name, node);
+  const codeIn = (each: ts.Expression): string | undefined =>
+    each.getText().match(CODE)?.join(" or ");
+  const code = args.map(codeIn).find((each) => each !== undefined);
+  const texts = args.filter((each) => codeIn(each) === undefined);
+  return { file, className: name, code, wording: texts.map(shown).join(" | ") };
 }
 
-const isOptions = (node: ts.Expression): boolean => ts.isObjectLiteralExpression(node);
+/** What is thrown by a helper of the module's own, such as `fail("…")`. */
+function madeByCall(file: string, name: string, node: ts.Expression): MadeError | undefined {
+  if (!ts.isCallExpression(node) || !ts.isThrowStatement(node.parent)) return undefined;
+  const texts = node.arguments.map(wordsOf);
+  if (texts.every((each) => each === undefined)) return undefined;
+  const wording = texts.map((each) => each ?? WHATEVER).join(" | ");
+  return { file, className: `${name}()`, code: undefined, wording };
+}
 
 /** The language's own, which the product does not throw. */
 export const RAW: ReadonlySet<string> = new Set(

@@ -18,6 +18,7 @@ import type {
 /** The process that drew is gone, and with it what it drew. */
 export class EngineLostError extends WorkerEndedError {
   override readonly name = "EngineLostError";
+  declare readonly code: "ERR_WORKER_ENDED";
 }
 
 knownClasses(EngineLostError);
