@@ -170,7 +170,7 @@ const SAID: Record<InputFact["range"], string> = {
   "whole from 1": "a whole number from 1",
 };
 
-/** Fills in defaults. Throws a RangeError for a number that makes no sense. */
+/** Fills in defaults. Throws InvalidValueError for a number that makes no sense. */
 export function fillInputs(inputs: ScaleInputs, stages: number): ScaleInputs & ScaleNumbers {
   const numbers = Object.fromEntries(
     Object.entries(INPUTS).map(([name, fact]) => {

@@ -58,7 +58,7 @@ export interface ScaleReport {
 
 /**
  * Simulates a run of `recipe` some times, each a function of the seed and its number. Arithmetic and random numbers: nothing is
- * trained, no engine is loaded. Throws a RangeError for inputs that make no sense, or under which the run hardly gets on.
+ * trained, no engine is loaded. Throws InvalidValueError for inputs that make no sense, or under which the run hardly gets on.
  */
 export function simulateRun(given: ScaleRecipe, options: ScaleInputs): ScaleReport {
   const inputs = fillInputs(options, given.stages.length);

@@ -205,9 +205,7 @@ function load(): Native {
     throw new ResourceError(
       "ERR_ENGINE",
       loadHelp(path, error instanceof Error ? error.message : String(error)),
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
   const { builtAgainst, loaded } = native.engineInfo();

@@ -34,9 +34,7 @@ export async function listFiles(location: string): Promise<Listing> {
     if (path === root) {
       throw new DatasetError(
         `Expected a folder of pictures for folder but received ${root} (${code})`,
-        {
-          cause: error,
-        },
+        { cause: error },
       );
     }
     throw new DatasetError(`${path}: expected a folder that can be read but found ${code}`, {

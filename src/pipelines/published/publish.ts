@@ -275,9 +275,7 @@ async function staged(folder: string, write: (path: string) => Promise<void>): P
     const reason = error instanceof Error ? error.message : String(error);
     throw new VerificationError(
       `${reason}. What was written stays at ${staging.path} for inspection`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
   return await staging.publish(); // in the place of an empty folder too

@@ -131,7 +131,7 @@ async function point(root: string, pointer: string, name: string): Promise<void>
 
 /**
  * Bytes that a checkpoint of these tensors and this state takes, from shapes and element types alone.
- * Throws TypeError for what cannot be saved.
+ * Throws InvalidValueError or InvalidTypeError for what cannot be saved.
  */
 export function forecastBytes(
   groups: ReadonlyMap<string, ReadonlyMap<string, TensorSpec>>,

@@ -113,7 +113,7 @@ function parseFile(path: string, value: unknown): CheckpointFile {
   return { name, bytes: bytes as number, sha256: hash };
 }
 
-/** Throws TypeError where JSON would change the value without a word: NaN, undefined, functions, bigint, class instances. */
+/** Throws InvalidTypeError where JSON would change the value without a word: NaN, undefined, functions, bigint, class instances. */
 function requireJson(value: unknown, place: string): void {
   if (typeof value === "string" || typeof value === "boolean" || value === null) return;
   if (typeof value === "number" && Number.isFinite(value)) return;

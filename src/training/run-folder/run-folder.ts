@@ -247,9 +247,7 @@ export function readRunConfig(path: string): ResolvedConfig {
     throw new RunError(
       "ERR_NO_RUN",
       `${path} is not a run folder: its ${CONFIG_FILE} is not the config of a run`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
 }

@@ -90,7 +90,7 @@ export async function writeSafetensorsBytes(
   await replaceFile(path, encodeSafetensors(tensors, metadata));
 }
 
-/** The pieces of a safetensors file in order; only the header is new memory. Throws TypeError where bytes and shape disagree. */
+/** The pieces of a safetensors file in order; only the header is new memory. Throws InvalidValueError where bytes and shape disagree. */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, TensorBytes>,
   metadata?: Readonly<Record<string, string>>,
@@ -102,7 +102,7 @@ export function encodeSafetensors(
   return [header, ...data];
 }
 
-/** The bytes of a tensor. Throws TypeError where they are not those of its shape. */
+/** The bytes of a tensor. Throws InvalidValueError where they are not those of its shape. */
 export function checkedBytes(name: string, spec: TensorSpec, bytes: Uint8Array): Uint8Array {
   if (bytes.length === byteSize(spec)) return bytes;
   throw new InvalidValueError(

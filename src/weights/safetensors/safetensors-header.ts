@@ -220,7 +220,7 @@ const ALIGNMENT = 64;
 
 /**
  * The tensors in the order of their data: first those that leave the next one aligned, then the others, whose sizes are odd and
- * mostly small; within each by dtype and by the bytes of the name, as the reference writer has it. Throws TypeError for what the
+ * mostly small; within each by dtype and by the bytes of the name, as the reference writer has it. Throws InvalidValueError for what the
  * format cannot hold.
  */
 export function layoutOrder<T extends TensorSpec>(tensors: ReadonlyMap<string, T>): [string, T][] {
@@ -238,7 +238,7 @@ export function layoutOrder<T extends TensorSpec>(tensors: ReadonlyMap<string, T
 
 /**
  * The 8-byte prefix and the header of a file that holds these tensors. It is as long as a multiple of 64 bytes, where the
- * reference writer takes 8, so that a mapped file gives aligned tensors. Throws TypeError for what the format cannot hold.
+ * reference writer takes 8, so that a mapped file gives aligned tensors. Throws InvalidValueError for what the format cannot hold.
  */
 export function formatHeader(
   tensors: ReadonlyMap<string, TensorSpec>,

@@ -27,7 +27,7 @@ const LARGEST_STORAGE = 2 ** 32 - 2;
 
 /**
  * Writes `{"state_dict": {…}}` as `torch.save` would, durably and atomically, one tensor in memory at a time; Python reads it
- * with `weights_only=True`. The same tensors give the same bytes. Throws TypeError for a tensor of 4 GiB or more.
+ * with `weights_only=True`. The same tensors give the same bytes. Throws InvalidValueError for a tensor of 4 GiB or more.
  */
 export async function writeTorchFile(
   path: string,

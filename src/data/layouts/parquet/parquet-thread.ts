@@ -168,7 +168,7 @@ const limitsOf = (stored: number, rows: number): Limits => ({
   seconds: ALWAYS_SECONDS + stored / BYTES_A_SECOND + rows / ROWS_A_SECOND,
 });
 
-/** Reads the footer of a file of `size` bytes. Throws Error for damage. */
+/** Reads the footer of a file of `size` bytes. Throws DatasetError for damage. */
 export const readFooter = (path: string, size: number): Promise<ParquetFooter> =>
   thread.ask({
     kind: "open",
@@ -177,7 +177,7 @@ export const readFooter = (path: string, size: number): Promise<ParquetFooter> =
   }) as Promise<ParquetFooter>;
 
 /**
- * Reads rows; values of type JSON are text behind {@link JSON_MARK}. Throws Error for damage.
+ * Reads rows; values of type JSON are text behind {@link JSON_MARK}. Throws DatasetError for damage.
  * @param stored bytes of the file that are read for them
  */
 export const readRows = (
