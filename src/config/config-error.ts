@@ -1,6 +1,9 @@
+import { type ErrorCode, knownClasses } from "../errors/index.ts";
+
 /** Everything that is wrong with one config; the message is ready to print. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
+  readonly code = "ERR_CONFIG" satisfies ErrorCode;
 
   /** @param source the file, and what changed it @param mistakes one or more sentences */
   constructor(
@@ -16,3 +19,5 @@ export class ConfigError extends Error {
     );
   }
 }
+
+knownClasses(ConfigError);

@@ -1,3 +1,4 @@
+export * from "../errors/public.ts";
 export { ConfigError } from "./config-error.ts";
 export { configFromJson, configToJson } from "./config-json.ts";
 export { defineConfig } from "./define-config.ts";

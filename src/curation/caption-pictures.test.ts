@@ -15,6 +15,7 @@ import {
   captionPictures,
 } from "./caption-pictures.ts";
 import { ChatEndpoint, type ChatEndpointOptions } from "./chat-endpoint.ts";
+import { EndpointError } from "./endpoint-error.ts";
 
 const pauses = vi.hoisted((): number[] => []);
 vi.mock("node:timers/promises", () => ({
@@ -254,7 +255,8 @@ describe("captionPictures", () => {
       index === 5 ? completion("one") : { status: 400, body: { message: "no pictures here" } };
     const { stopped, answered, failures, left } = await run(30);
     expect(stopped).toEqual(
-      new Error(
+      new EndpointError(
+        "endpoint",
         `Stopped after 10 pictures in a row without a caption; the last: ${where()} answers 400 (no pictures here)`,
       ),
     );

@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DatasetEntry, Unreadable } from "../data/dataset.ts";
 import { mapConcurrent } from "../data/map-concurrent.ts";
+import { InternalError } from "../errors/index.ts";
 import { ImageError, RgbImage } from "../images/index.ts";
 import type { CaptionJournal } from "./caption-journal.ts";
 import type { ChatAnswer } from "./chat-answer.ts";
@@ -77,7 +78,7 @@ export async function captionPictures(
         failed.push({ path: entry.path, reason: error.message });
         inARow += 1;
         if (inARow === MOST_FAILURES_IN_A_ROW) run.stop(tooMany(inARow, error));
-      } else return run.stop(error instanceof Error ? error : new Error(String(error)));
+      } else return run.stop(error instanceof Error ? error : new InternalError(String(error)));
     }
     done += 1;
     options.onProgress?.(done, entries.length);
@@ -93,7 +94,10 @@ export async function captionPictures(
 }
 
 const tooMany = (count: number, { message }: Error): Error =>
-  new Error(`Stopped after ${count} pictures in a row without a caption; the last: ${message}`);
+  new EndpointError(
+    "endpoint",
+    `Stopped after ${count} pictures in a row without a caption; the last: ${message}`,
+  );
 
 /** What all requests of a run share: the budget, the pause that the endpoint asked for, and why it ended. */
 class Run {

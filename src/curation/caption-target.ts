@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import type { Dataset, DatasetOptions } from "../data/dataset.ts";
 import { filesOf } from "../data/layouts/detect-layout.ts";
 import { listFiles } from "../data/layouts/list-files.ts";
+import { InvalidValueError, TargetExistsError } from "../errors/index.ts";
 import { placeOf } from "../hub/index.ts";
 
 /** Where captions go: into the `metadata.jsonl` of the data set's own folder, or into a new data set. */
@@ -26,7 +27,7 @@ export async function captionTarget(
   if (out !== undefined) {
     const folder = resolve(out);
     if ((await lstat(folder).catch(() => undefined)) === undefined) return { kind: "out", folder };
-    throw new Error(
+    throw new TargetExistsError(
       `Expected a new folder for the captioned data set but received ${folder}, which exists; ` +
         "name another, and where captions were paid for already their journal with --journal",
     );
@@ -38,14 +39,14 @@ export async function captionTarget(
       : await whyNotBeside(root, layout, read, metadata);
   if (reason === undefined) {
     await access(root, constants.W_OK).catch((error: unknown) => {
-      throw new Error(
+      throw new InvalidValueError(
         `Expected a folder that can be written to, or --out with a new one, but received ${root}`,
         { cause: error },
       );
     });
     return { kind: "beside", metadata };
   }
-  throw new Error(
+  throw new InvalidValueError(
     `Expected a new folder for the captioned data set, --out, because ${reason}: captions can't be written beside its pictures`,
   );
 }

@@ -1,3 +1,4 @@
+import { expected } from "../errors/index.ts";
 import { readBody } from "../hub/limited-body.ts";
 import { CHAT_ANSWER_BYTES, CHAT_REFUSAL_BYTES } from "../hub/network-limits.ts";
 import { type ChatAnswer, readChatAnswer, shortened } from "./chat-answer.ts";
@@ -45,9 +46,7 @@ export class ChatEndpoint {
     body = {},
   }: ChatEndpointOptions) {
     if (!(timeoutSeconds > 0 && timeoutSeconds <= 300)) {
-      throw new Error(
-        `Expected a number of seconds up to 300 for timeoutSeconds but received ${timeoutSeconds}`,
-      );
+      throw expected("a number of seconds up to 300", "timeoutSeconds", timeoutSeconds);
     }
     this.model = model;
     this.#url = endpointAddress(url);

@@ -1,3 +1,5 @@
+import { expected, InvalidValueError } from "../errors/index.ts";
+
 const ROUTE = "/chat/completions";
 
 /**
@@ -7,12 +9,14 @@ const ROUTE = "/chat/completions";
 export function endpointAddress(given: string): URL {
   const url = URL.canParse(given) ? new URL(given) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new Error(
-      `Expected an address such as http://localhost:8000/v1 for endpoint but received ${JSON.stringify(given)}`,
+    throw expected(
+      "an address such as http://localhost:8000/v1",
+      "endpoint",
+      JSON.stringify(given),
     );
   }
   if (url.username !== "" || url.password !== "") {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected an address without user name and password for endpoint but received one for ${url.host} that has them; give a key through an environment variable`,
     );
   }
@@ -29,12 +33,12 @@ export const shownAddress = ({ origin, pathname }: URL): string => origin + path
 export function keyFrom(variable: string, environment: NodeJS.ProcessEnv = process.env): string {
   const key = environment[variable]?.trim() ?? "";
   if (key === "") {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected a key in the environment variable ${variable} but it is ${environment[variable] === undefined ? "not set" : "empty"}`,
     );
   }
   if (!/^[\x21-\x7e]+$/.test(key)) {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected one word of plain ASCII in the environment variable ${variable} but it holds blanks or other letters`,
     );
   }

@@ -1,3 +1,4 @@
+import { expected } from "../errors/index.ts";
 import { allBins1024, bins2880 } from "../images/resolution-table.ts";
 
 /** Width and height in pixels. */
@@ -18,7 +19,7 @@ export const BUCKET_SIZES: readonly number[] = [256, 512, 1024, 2048, 2880];
 /** The 40 training sizes around a square one, by rising ratio. Throws for a size without a table. */
 export function trainingBuckets(size: number): readonly Bucket[] {
   if (!BUCKET_SIZES.includes(size)) {
-    throw new Error(`Expected one of ${BUCKET_SIZES.join(", ")} for size but received ${size}`);
+    throw expected(`one of ${BUCKET_SIZES.join(", ")}`, "size", size);
   }
   const [bins, scale] = size === 2880 ? [bins2880, 1] : [allBins1024, size / 1024];
   return bins.map(([ratio, height, width]) => ({
@@ -64,7 +65,7 @@ export function planBuckets(
   batch: number,
 ): BucketPlan {
   if (!(Number.isInteger(batch) && batch > 0)) {
-    throw new Error(`Expected a whole number above 0 for batch but received ${batch}`);
+    throw expected("a whole number above 0", "batch", batch);
   }
   const counts = new Map<Bucket, number>();
   for (const size of sizes) {

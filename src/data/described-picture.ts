@@ -1,3 +1,4 @@
+import { DatasetError } from "../errors/index.ts";
 import { quote } from "../files/reading/errors.ts";
 import { captionText } from "./caption-text.ts";
 import type { DatasetOptions } from "./dataset.ts";
@@ -56,7 +57,9 @@ export function describedPicture(
   const imageColumn = imageColumnOf(keys, names) ?? names.imageColumn ?? IMAGE_COLUMNS[0];
   const fileName = record[imageColumn];
   if (typeof fileName !== "string" || fileName === "") {
-    throw new Error(`${where}: expected a path for "${imageColumn}" but found ${quote(fileName)}`);
+    throw new DatasetError(
+      `${where}: expected a path for "${imageColumn}" but found ${quote(fileName)}`,
+    );
   }
   return { where, fileName, ...describedText(where, record, names, imageColumn) };
 }
@@ -86,7 +89,7 @@ function captionsIn(where: string, column: string, value: unknown): string[] {
   // pandas and Python's json write NaN for a caption that is missing.
   const texts = list.filter((text) => text !== undefined && text !== null && !Number.isNaN(text));
   if (!texts.every((text) => typeof text === "string")) {
-    throw new Error(`${where}: expected a string for "${column}" but found ${quote(value)}`);
+    throw new DatasetError(`${where}: expected a string for "${column}" but found ${quote(value)}`);
   }
   return texts.flatMap((text) => captionText(text) ?? []);
 }

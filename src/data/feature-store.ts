@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { InternalError } from "../errors/index.ts";
 import { makeWithParent } from "../files/make-below.ts";
 import { removeFile } from "../files/remove.ts";
 import { replaceFile } from "../files/replace-file.ts";
@@ -97,7 +98,7 @@ export class FeatureStore {
   /** A tensor of the file, mapped; the caller's to dispose. Throws where {@link flush} has not been called since it came. */
   get(key: string): Tensor {
     const file = this.#owners.get(key);
-    if (file === undefined) throw new RangeError(`Expected features under the key ${key}`);
+    if (file === undefined) throw new InternalError(`Expected features under the key ${key}`);
     return file.tensor(key);
   }
 

@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import { DatasetError } from "../errors/index.ts";
 import {
   LARGEST_FILE,
   type OpenedFile,
@@ -29,14 +30,15 @@ export async function* linesOf(path: string): AsyncGenerator<FileLine> {
     parts.push(part);
     length += part.length;
     if (length <= LARGEST_FILE.caption) return;
-    throw new Error(
+    throw new DatasetError(
       `${path} line ${number}: expected at most ${LARGEST_FILE.caption} bytes but found more; write an object a line`,
     );
   };
   const take = (): FileLine[] => {
     const where = `${path} line ${number}`;
     const text = decodeCaption(Buffer.concat(parts, length))?.trim();
-    if (text === undefined) throw new Error(`${where}: expected UTF-8 but found other bytes`);
+    if (text === undefined)
+      throw new DatasetError(`${where}: expected UTF-8 but found other bytes`);
     [number, parts, length] = [number + 1, [], 0];
     return text === "" ? [] : [{ where, text }];
   };
@@ -82,7 +84,9 @@ async function* decoded(opened: OpenedFile<FileHandle>, encoding: string): Async
     try {
       return Buffer.from(decoder.decode(piece, { stream: piece !== undefined }));
     } catch (error) {
-      throw new Error(`${opened.path}: expected UTF-16 but found other bytes`, { cause: error });
+      throw new DatasetError(`${opened.path}: expected UTF-16 but found other bytes`, {
+        cause: error,
+      });
     }
   };
   for await (const piece of rawPieces(opened)) yield decode(piece);

@@ -1,3 +1,4 @@
+import { DatasetError, expected, knownClasses } from "../errors/index.ts";
 import { ImageError, type ResizeFit, RgbImage } from "../images/index.ts";
 import type { DatasetEntry, Unreadable } from "./dataset.ts";
 import { mapConcurrent } from "./map-concurrent.ts";
@@ -25,7 +26,7 @@ export interface LoadedPictures<Entry> {
 }
 
 /** More pictures failed to decode than was allowed; `unreadable` lists every one. */
-export class UnreadablePicturesError extends Error {
+export class UnreadablePicturesError extends DatasetError {
   override readonly name = "UnreadablePicturesError";
   readonly unreadable: readonly Unreadable[];
 
@@ -45,6 +46,8 @@ export class UnreadablePicturesError extends Error {
   }
 }
 
+knownClasses(UnreadablePicturesError);
+
 /** What training allows unless told: so many damaged files happen, more are a fault. */
 export const MAX_UNREADABLE = 0.05;
 
@@ -60,12 +63,10 @@ export async function loadPictures<Entry extends Pick<DatasetEntry, "path" | "re
   { size, fit = "cover", maxUnreadable = 0, known = [] }: LoadPicturesOptions,
 ): Promise<LoadedPictures<Entry>> {
   if (!(Number.isInteger(size) && size > 0)) {
-    throw new Error(`Expected a whole number above 0 for size but received ${size}`);
+    throw expected("a whole number above 0", "size", size);
   }
   if (!(maxUnreadable >= 0 && maxUnreadable <= 1)) {
-    throw new Error(
-      `Expected a fraction from 0 to 1 for maxUnreadable but received ${maxUnreadable}`,
-    );
+    throw expected("a fraction from 0 to 1", "maxUnreadable", maxUnreadable);
   }
   const bytes = size * size * 3;
   const data = new Uint8Array(entries.length * bytes);

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { DatasetError, expected, InvalidValueError } from "../errors/index.ts";
 import { placeOf, refuseRevision } from "../hub/index.ts";
 import { isBlank } from "./caption-text.ts";
 import type {
@@ -43,12 +44,12 @@ export async function readDataset(
 ): Promise<Dataset> {
   const { instancePrompt, classFolder, classPrompt } = options;
   if ((classFolder === undefined) !== (classPrompt === undefined)) {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected classFolder and classPrompt together but received ${classFolder === undefined ? "classPrompt" : "classFolder"} alone`,
     );
   }
   if (instancePrompt?.trim() === "") {
-    throw new Error('Expected a caption for instancePrompt but received ""');
+    throw expected("a caption", "instancePrompt", '""');
   }
   const classEntries =
     classFolder === undefined
@@ -92,7 +93,7 @@ async function readListing(
   const leftOut = [...found.leftOut, ...looseFiles(layout, listing, found), ...unnamed.leftOut];
   const images = pictures.length + unreadable.length + leftOut.length;
   if (images === 0) {
-    throw new Error(
+    throw new DatasetError(
       [
         `${resolve(location)} holds no pictures. ${ACCEPTED_LAYOUTS}.`,
         ...(await adviceFor(listing, images)),
@@ -110,7 +111,7 @@ async function readListing(
       ...captionAdvice(pictures, options),
       ...(await adviceFor(listing, images)),
     ];
-    throw new Error(
+    throw new DatasetError(
       [
         `${resolve(location)} (${layout}) holds ${images} picture${images === 1 ? "" : "s"} but none that can be used: ${counts}. ${ACCEPTED_LAYOUTS}.`,
         ...lines,
@@ -226,7 +227,7 @@ async function controlsIn(folder: string): Promise<Map<string, ControlPicture>> 
     const stem = stemOf(innerName(root, path));
     const earlier = controls.get(stem);
     if (earlier !== undefined) {
-      throw new Error(
+      throw new DatasetError(
         `Expected one control picture of each name but found ${earlier.path} and ${path}. Keep one of them`,
       );
     }

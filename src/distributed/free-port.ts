@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { InternalError } from "../errors/index.ts";
 
 /** A port of loopback that nobody has at this moment. */
 export async function freePort(): Promise<number> {
@@ -6,6 +7,7 @@ export async function freePort(): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("The system gave no port");
+  if (address === null || typeof address === "string")
+    throw new InternalError("The system gave no port");
   return address.port;
 }

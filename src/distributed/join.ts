@@ -2,6 +2,7 @@ import { createSocket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { hostname } from "node:os";
+import { DistributedError, InvalidValueError, ResourceError } from "../errors/index.ts";
 import * as torch from "../torch/index.ts";
 import { awaitPort } from "./await-port.ts";
 import { LOST_RANK } from "./exit-codes.ts";
@@ -75,7 +76,8 @@ export async function join(place: Place, options: JoinOptions = {}): Promise<Wor
   const groupOn = (device: torch.Device): torch.ProcessGroup => {
     if (torch.deviceKind(device) === "cuda" && torch.hasNccl())
       return torch.ProcessGroup.nccl({ ...membership, store: store.prefixed("nccl") });
-    throw new Error(
+    throw new ResourceError(
+      "ERR_DEVICE",
       `Expected the CPU, or CUDA with an addon that was built with NCCL, for tensors of ${size} processes but received ${device}. Give --device cpu, or put NCCL's headers beside libtorch and run: npx pixart setup`,
     );
   };
@@ -95,7 +97,7 @@ async function addressOf(name: string): Promise<string> {
     return (await lookup(name)).address;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new Error(
+    throw new InvalidValueError(
       `Expected the address of rank 0's machine, or a name that this machine can resolve, for MASTER_ADDR but received ${name} (${code}). Check its spelling, or give the number`,
       { cause: error },
     );
@@ -112,7 +114,7 @@ const silent = (host: string, port: number, timeout: number): string =>
 async function requireStore(host: string, port: number, timeout: number): Promise<void> {
   const failure = await awaitPort(host, port, timeout);
   if (failure !== undefined)
-    throw new Error(`${silent(host, port, timeout)}? The last attempt: ${failure}`);
+    throw new DistributedError(`${silent(host, port, timeout)}? The last attempt: ${failure}`);
 }
 
 function connect(options: Parameters<typeof torch.Store.tcp>[0]): torch.Store {
@@ -123,7 +125,7 @@ function connect(options: Parameters<typeof torch.Store.tcp>[0]): torch.Store {
     const what = isServer
       ? `Rank 0 cannot serve the run's store at ${host}:${port}. Another run may have that port: set MASTER_PORT to a free one; or MASTER_ADDR is another machine's`
       : silent(host, port, timeout);
-    throw new Error(`${what}. ${firstLine(error)}`, { cause: error });
+    throw new DistributedError(`${what}. ${firstLine(error)}`, { cause: error });
   }
 }
 
@@ -141,7 +143,7 @@ function requireAll(store: torch.Store, { rank, size }: Place, arrival: number):
   } catch (error) {
     const missing = all.flatMap((key, each) => (store.has(key) ? [] : [each]));
     if (missing.length === 0) throw error;
-    throw new Error(
+    throw new DistributedError(
       `${size - missing.length} of ${size} processes came within ${arrival / 1000} s; missing: rank ${missing.join(", ")}. Look at what those printed`,
       { cause: error },
     );

@@ -1,3 +1,4 @@
+import { DistributedError, expected } from "../errors/index.ts";
 import { firstHost } from "./host-list.ts";
 
 /** Who started the processes: nobody, torchrun or our own launcher, Slurm's srun, or MPI's mpirun. */
@@ -65,7 +66,7 @@ export function findPlace(launcher: Launcher | undefined, env: Environment): Pla
   if (name === undefined || (name === "pytorch" && !found.includes(name))) return undefined;
   if (!found.includes(name)) {
     const { rank, size } = VARIABLES[name];
-    throw new Error(
+    throw new DistributedError(
       `Expected the variables of --launcher ${name} (${rank.join(" or ")}, ${size.join(" or ")}) but they are not set. Start the command with ${name === "slurm" ? "srun" : "mpirun"}`,
     );
   }
@@ -92,7 +93,7 @@ function placeBy(name: keyof typeof VARIABLES, env: Environment): Place {
   const rank = wholeNumber(names.rank, env, 0);
   const size = wholeNumber(names.size, env, 1);
   if (rank >= size) {
-    throw new Error(
+    throw new DistributedError(
       `Expected a rank below ${size}, the number of processes, but ${value(names.rank, env)?.[0]} is ${rank}`,
     );
   }
@@ -113,9 +114,7 @@ function placeBy(name: keyof typeof VARIABLES, env: Environment): Place {
 function port(env: Environment): number {
   const given = wholeNumber(["MASTER_PORT"], env, 1, DEFAULT_PORT);
   if (given <= HIGHEST_PORT) return given;
-  throw new Error(
-    `Expected a port up to ${HIGHEST_PORT} for the variable MASTER_PORT but received ${given}`,
-  );
+  throw expected(`a port up to ${HIGHEST_PORT}`, "the variable MASTER_PORT", given);
 }
 
 function wholeNumber(
@@ -128,9 +127,7 @@ function wholeNumber(
   if (text === undefined && otherwise !== undefined) return otherwise;
   const number = /^\d+$/.test(text ?? "") ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(number) || number < least) {
-    throw new Error(
-      `Expected an integer of at least ${least} for the variable ${name} but received ${text}`,
-    );
+    throw expected(`an integer of at least ${least}`, `the variable ${name}`, text);
   }
   return number;
 }
@@ -146,7 +143,7 @@ function masterAddress(name: keyof typeof VARIABLES, size: number, env: Environm
   if (isOneMachine) return "127.0.0.1";
   const hosts = name === "slurm" ? (env.SLURM_STEP_NODELIST ?? env.SLURM_JOB_NODELIST) : undefined;
   if (hosts !== undefined) return firstHost(hosts);
-  throw new Error(
+  throw new DistributedError(
     "Expected MASTER_ADDR, the address of rank 0's machine, but it is not set. Set it to a name or address that all machines can reach, and MASTER_PORT to a free port",
   );
 }

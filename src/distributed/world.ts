@@ -1,3 +1,4 @@
+import { expected } from "../errors/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 
@@ -69,8 +70,10 @@ export class World {
     const { devices } = torch.engineInfo();
     const several = devices.filter((device) => torch.deviceKind(device) === kind).length > 1;
     if (several && this.localSize > 1 && wanted !== kind) {
-      throw new Error(
-        `Expected ${kind}, of which each of ${this.localSize} processes takes its own, for the device but received ${wanted}`,
+      throw expected(
+        `${kind}, of which each of ${this.localSize} processes takes its own,`,
+        "the device",
+        wanted,
       );
     }
     const device = torch.chooseDevice(wanted, this.localRank);

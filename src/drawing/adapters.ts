@@ -1,3 +1,4 @@
+import { IncompatibleError } from "../errors/index.ts";
 import { adaptersOf } from "../models/adapters/adapter.ts";
 import { T5EncoderModel } from "../models/index.ts";
 import { loadAdapters, type PixArtAlphaPipeline, StagedModel } from "../pipelines/index.ts";
@@ -13,7 +14,7 @@ export async function addNamedAdapters(
     await loadAdapters(pipe, place, { name, onWarning });
     const { textEncoder } = pipe;
     if (textEncoder instanceof StagedModel && textEncoder.changes > 0) {
-      throw new Error(
+      throw new IncompatibleError(
         `Expected an adapter of the transformer alone for ${name}, since the text encoder is loaded for each prompt, but received ${place}`,
       );
     }

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { InvalidValueError } from "../errors/index.ts";
 import { NonFiniteError } from "../pipelines/index.ts";
 import { TorchError } from "../torch/index.ts";
 import { engineFailure } from "./engine-failure.ts";
@@ -15,7 +16,7 @@ it.each([
   [new TorchError("CUDA out of memory. Tried to allocate 2.00 GiB"), "out_of_memory"],
   [new RangeError("Array buffer allocation failed"), "out_of_memory"],
   [
-    new Error("Expected at most 999 for number of inference steps but received 1000"),
+    new InvalidValueError("Expected at most 999 for number of inference steps but received 1000"),
     "invalid_value",
   ],
   [new TorchError("add(): Expected 3 channels but received 4"), "drawing_failed"],

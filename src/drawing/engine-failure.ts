@@ -1,12 +1,14 @@
+import { InvalidTypeError, InvalidValueError } from "../errors/index.ts";
 import { NonFiniteError } from "../pipelines/index.ts";
 import type { EngineFailure } from "../server/engine/engine-messages.ts";
-import { TorchError } from "../torch/index.ts";
 
 /** How libtorch's allocators, and V8's for typed arrays, say that there is no memory. */
 const NO_MEMORY = /out of memory|can't allocate memory|not enough memory|Array buffer allocation/i;
 
-/** A request that does not fit: nothing was computed, and the sentence is for whoever sent it. */
-const BAD_ARGUMENT = /^Expected .+ but received /s;
+/** A request that does not fit: nothing was computed, and the sentence, which names no operator, is for whoever sent it. */
+const isTheirs = (error: Error): boolean =>
+  (error instanceof InvalidValueError || error instanceof InvalidTypeError) &&
+  error.message.startsWith("Expected ");
 
 /** An error of drawing as the server is told of it. What only this machine's owner should read stays in the log. */
 export function engineFailure(error: unknown): EngineFailure {
@@ -15,6 +17,5 @@ export function engineFailure(error: unknown): EngineFailure {
   if (error.name === "AbortError") return { code: "aborted", message };
   if (NO_MEMORY.test(message)) return { code: "out_of_memory", message };
   if (error instanceof NonFiniteError) return { code: "not_finite", message };
-  const isTheirs = !(error instanceof TorchError) && BAD_ARGUMENT.test(message);
-  return { code: isTheirs ? "invalid_value" : "drawing_failed", message };
+  return { code: isTheirs(error) ? "invalid_value" : "drawing_failed", message };
 }

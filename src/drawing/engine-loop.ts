@@ -1,4 +1,5 @@
 import { freemem } from "node:os";
+import { InternalError } from "../errors/index.ts";
 import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import type {
   DrawOrder,
@@ -99,7 +100,7 @@ export class EngineLoop {
     this.#places.set(name, place);
     try {
       if (this.#setup === undefined || this.#shelf === undefined)
-        throw new Error("Expected a set-up before a model");
+        throw new InternalError("Expected a set-up before a model");
       await this.#know(name, this.#setup, this.#shelf);
     } catch (error) {
       this.#options.tell({ type: "unloadable", name, message: messageOf(error) });
@@ -150,7 +151,7 @@ export class EngineLoop {
       const pipe = await this.#shelf?.get(order.model);
       const way = this.#facts.get(order.model)?.preview;
       if (pipe === undefined || way === undefined)
-        throw new Error("Expected a set-up before an order");
+        throw new InternalError("Expected a set-up before an order");
       const isPreviewed = order.pictures.some(({ previewSteps }) => previewSteps.length > 0);
       const make = isPreviewed ? await this.#makerOf(order.model, way, pipe) : undefined;
       const pictures = await draw(pipe, order, {

@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../errors/index.ts";
 import type { RawPicture } from "../server/engine/engine-messages.ts";
 
 // Shapes: B pictures, C latent channels, h and w size of a latent picture.
@@ -85,7 +86,7 @@ function solve(matrix: readonly (readonly number[])[], right: readonly number[])
     const pivot = rows[column] ?? [];
     const head = pivot[column] ?? 0;
     if (Math.abs(head) < 1e-9) {
-      throw new Error(
+      throw new UnsupportedError(
         `Expected latents of which each channel tells something but channel ${column} is a sum of others`,
       );
     }

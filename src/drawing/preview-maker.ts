@@ -1,3 +1,4 @@
+import { expected } from "../errors/index.ts";
 import type { RgbImage } from "../images/index.ts";
 import { AutoencoderTiny } from "../models/index.ts";
 import { toUnitRange } from "../pipelines/generated-image.ts";
@@ -35,8 +36,7 @@ export async function previewMaker(
     case "linear":
       return linearPreviews(pipe);
     case "taesd": {
-      if (taesd === undefined)
-        throw new Error("Expected the place of a TAESD for --taesd but received nothing");
+      if (taesd === undefined) throw expected("the place of a TAESD", "--taesd", "nothing");
       const { device, dtype } = pipe.transformer;
       const tiny = await AutoencoderTiny.fromPretrained(taesd, { device, dtype });
       return (_, latents, rows) =>

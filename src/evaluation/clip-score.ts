@@ -1,3 +1,4 @@
+import { expected, IncompatibleError } from "../errors/index.ts";
 import type { RgbImage } from "../images/index.ts";
 import { CLIPModel } from "../models/clip/index.ts";
 import type { PretrainedOptions } from "../models/index.ts";
@@ -36,7 +37,7 @@ export async function loadCLIP(
   const { vocabSize } = model.config.textConfig;
   if (tokenizer.vocabSize > vocabSize) {
     model.dispose();
-    throw new Error(
+    throw new IncompatibleError(
       `Expected a tokenizer of at most the model's ${vocabSize} tokens in ${folderOrName} but received one of ${tokenizer.vocabSize}`,
     );
   }
@@ -53,12 +54,9 @@ export async function clipScore(
   images: readonly RgbImage[],
   prompts: readonly string[],
 ): Promise<CLIPScore> {
-  if (images.length === 0)
-    throw new Error("Expected at least one picture for images but received none");
+  if (images.length === 0) throw expected("at least one picture", "images", "none");
   if (prompts.length !== images.length) {
-    throw new Error(
-      `Expected a prompt for each of ${images.length} pictures for prompts but received ${prompts.length}`,
-    );
+    throw expected(`a prompt for each of ${images.length} pictures`, "prompts", prompts.length);
   }
   const { device } = model;
   const seen = await pictureFeatures(images, {

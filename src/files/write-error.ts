@@ -1,3 +1,4 @@
+import { knownClasses } from "../errors/index.ts";
 import { type FreeSpace, freeSpace, freeSpaceSync } from "./free-space.ts";
 import { unlessItFails } from "./unless-it-fails.ts";
 
@@ -40,6 +41,8 @@ export class FileWriteError extends Error {
 export class DiskFullError extends FileWriteError {
   override readonly name: string = "DiskFullError";
 }
+
+knownClasses(FileWriteError, DiskFullError);
 
 /** Why an attempt failed, for {@link FileWriteError}. */
 export interface Failure {

@@ -1,4 +1,9 @@
-export { HubError, HubUnreachableError, UnknownRevisionError } from "./errors.ts";
+export {
+  HubError,
+  HubUnreachableError,
+  UnknownRepositoryError,
+  UnknownRevisionError,
+} from "./errors.ts";
 export { isRepositoryName, nearestFolder, placeOf, refuseRevision } from "./repository-name.ts";
 export { type ResolvedFiles, type ResolveFilesOptions, resolveFiles } from "./resolve-files.ts";
 export { type ResolveOptions, resolveModel } from "./resolve-model.ts";

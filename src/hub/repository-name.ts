@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { distance } from "fastest-levenshtein";
+import { expected, InvalidValueError } from "../errors/index.ts";
 import { shippedModel, shippedModels } from "./shipped-models.ts";
 
 /** huggingface_hub's rule (`utils/_validators.py`). A namespace is required: a bare word is more likely a mistyped folder. */
@@ -57,8 +58,10 @@ export function placeOf(given: string, type: RepositoryType, advice?: string): R
     if (shipped !== undefined) return { path: shipped };
     if (isRepositoryName(given)) return { name: given };
   }
-  throw new Error(
-    `Expected ${wanted(given, type)} for the ${KINDS[type]} but received ${JSON.stringify(given)}${found === undefined ? hint(given, advice) : ", which is a file"}`,
+  throw expected(
+    wanted(given, type),
+    `the ${KINDS[type]}`,
+    `${JSON.stringify(given)}${found === undefined ? hint(given, advice) : ", which is a file"}`,
   );
 }
 
@@ -86,7 +89,7 @@ export const missingHere = ({ name, type, advice }: Repository): string =>
 export function refuseRevision(path: string, revision: string | undefined): void {
   if (revision === undefined) return;
   const what = statSync(path).isDirectory() ? "folder" : "file";
-  throw new Error(
+  throw new InvalidValueError(
     `Expected a name on the Hub to go with revision ${JSON.stringify(revision)} but received the ${what} ${path}`,
   );
 }
@@ -94,9 +97,7 @@ export function refuseRevision(path: string, revision: string | undefined): void
 /** Throws for what cannot be a branch, a tag or a commit, and would leave the cache's folder of references. */
 export function checkRevision(revision: string): void {
   if (!REVISION.test(revision) || revision.includes("..")) {
-    throw new Error(
-      `Expected a branch, a tag or a commit for revision but received ${JSON.stringify(revision)}`,
-    );
+    throw expected("a branch, a tag or a commit", "revision", JSON.stringify(revision));
   }
 }
 

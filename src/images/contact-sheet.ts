@@ -1,4 +1,5 @@
 import sharp from "sharp";
+import { expected } from "../errors/index.ts";
 import { captionLines } from "./caption-lines.ts";
 import { escaped } from "./escaped.ts";
 import { RgbImage } from "./rgb-image.ts";
@@ -34,18 +35,15 @@ export async function contactSheet(
     cell = defaultCell(images),
   }: ContactSheetOptions,
 ): Promise<RgbImage> {
-  if (images.length === 0)
-    throw new Error("Expected at least one picture for images but received none");
+  if (images.length === 0) throw expected("at least one picture", "images", "none");
   if (!(Number.isInteger(columns) && columns > 0)) {
-    throw new Error(`Expected a whole number above 0 for columns but received ${columns}`);
+    throw expected("a whole number above 0", "columns", columns);
   }
   if (!(Number.isInteger(cell) && cell > 0)) {
-    throw new Error(`Expected a whole number above 0 for cell but received ${cell}`);
+    throw expected("a whole number above 0", "cell", cell);
   }
   if (labels !== undefined && labels.length !== images.length) {
-    throw new Error(
-      `Expected one label a picture (${images.length}) for labels but received ${labels.length}`,
-    );
+    throw expected(`one label a picture (${images.length})`, "labels", labels.length);
   }
   const across = Math.min(columns, images.length);
   const fontPx = cell < NARROW_CELL ? 10 : 12;

@@ -3,6 +3,8 @@
  * contact sheets.
  * @module
  */
+export { ImageError } from "../errors/index.ts";
+export * from "../errors/public.ts";
 export { type ContactSheetOptions, contactSheet, fitted } from "./contact-sheet.ts";
 export { type Cover, type CropPlace, coverOf } from "./cover.ts";
 export {
@@ -22,7 +24,6 @@ export {
 export type { ResizeKernel } from "./resample-taps.ts";
 export {
   type DecodeOptions,
-  ImageError,
   pictureSize,
   type ResizeFit,
   RgbImage,

@@ -1,4 +1,5 @@
 import type { Transferable, Worker } from "node:worker_threads";
+import { InternalError, WorkerEndedError } from "../errors/index.ts";
 
 /** A thread that nobody asks anything ends, and gives its memory back. */
 const IDLE_MS = 10_000;
@@ -67,7 +68,7 @@ export class JobThread<Job, Answer> {
     worker.on("error", (error: Error) => this.end(error));
     worker.on("messageerror", (error) => this.end(error));
     worker.on("exit", (code) => {
-      this.end(new Error(`a thread ended with code ${code} before it had answered`));
+      this.end(new WorkerEndedError(`a thread ended with code ${code} before it had answered`));
     });
     return worker;
   }
@@ -75,6 +76,6 @@ export class JobThread<Job, Answer> {
   #rest(): void {
     clearTimeout(this.#idle);
     this.#worker?.unref();
-    this.#idle = setTimeout(() => this.end(new Error("idle")), IDLE_MS).unref();
+    this.#idle = setTimeout(() => this.end(new InternalError("idle")), IDLE_MS).unref();
   }
 }

@@ -1,5 +1,6 @@
 import sharp from "sharp";
-import { type DecodeOptions, ImageError, RgbImage } from "./rgb-image.ts";
+import { ImageError } from "../errors/index.ts";
+import { type DecodeOptions, RgbImage } from "./rgb-image.ts";
 
 /** From this opacity on, of 255, a pixel of a mask counts as covered. */
 const COVERED = 128;

@@ -1,7 +1,8 @@
 import textChunk from "png-chunk-text";
 import encodeChunks from "png-chunks-encode";
 import { z } from "zod";
-import { BadFileError, quote } from "../files/reading/errors.ts";
+import { ImageError } from "../errors/index.ts";
+import { quote } from "../files/reading/errors.ts";
 import { requireShallow } from "../files/reading/python-json.ts";
 import { LARGEST_FILE } from "../files/reading/whole-file.ts";
 import { readPngText } from "./png-text.ts";
@@ -84,17 +85,18 @@ export function embedMetadata(png: Uint8Array, metadata: SavedPictureMetadata): 
 
 /**
  * Reads back what `RgbImage.save` wrote of how the picture was made; undefined for a PNG that
- * does not say. Throws an error naming the file where it is no PNG or the record is damaged.
+ * does not say. Throws ImageError where it is no PNG or the record is damaged, and BadFileError where there is no such file.
  */
 export async function readPictureMetadata(path: string): Promise<SavedPictureMetadata | undefined> {
-  const text = await readText(path);
+  const text = await readPngText(path, KEYWORD, LIMITS);
   if (text === undefined) return undefined;
   const parsed = readMetadata.safeParse(parseJson(path, text), { reportInput: true });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const place = issue?.path.map((key) => `${String(key)}: `).join("") ?? "";
-    throw new Error(
-      `${path}: the "${KEYWORD}" text does not hold a record: ${place}expected ${issue?.message} but found ${quote(issue?.input)}`,
+    throw new ImageError(
+      path,
+      `the "${KEYWORD}" text does not hold a record: ${place}expected ${issue?.message} but found ${quote(issue?.input)}`,
     );
   }
   return parsed.data;
@@ -103,29 +105,20 @@ export async function readPictureMetadata(path: string): Promise<SavedPictureMet
 /** What is read of files: as large as pictures may be, with a text of as many prompts as a book has. */
 const LIMITS = { file: LARGEST_FILE.picture, text: LARGEST_FILE.caption };
 
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readPngText(path, KEYWORD, LIMITS);
-  } catch (error) {
-    if (error instanceof BadFileError || (error as NodeJS.ErrnoException).code !== undefined)
-      throw error;
-    throw new Error(`${path}: not a whole PNG: ${(error as Error).message}`, { cause: error });
-  }
-}
-
 function parseJson(path: string, text: string): unknown {
   try {
     requireShallow(text, DEEPEST);
   } catch (error) {
-    throw new Error(
-      `${path}: the "${KEYWORD}" text does not hold a record: it has more than ${DEEPEST} levels`,
+    throw new ImageError(
+      path,
+      `the "${KEYWORD}" text does not hold a record: it has more than ${DEEPEST} levels`,
       { cause: error },
     );
   }
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`${path}: the "${KEYWORD}" text is not JSON`, { cause: error });
+    throw new ImageError(path, `the "${KEYWORD}" text is not JSON`, { cause: error });
   }
 }
 

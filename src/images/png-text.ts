@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
+import { ImageError } from "../errors/index.ts";
 import { type OpenedFile, openRegular, readFrom } from "../files/reading/whole-file.ts";
 
 /** What a search for a text in a PNG may meet. */
@@ -21,8 +22,8 @@ const MOST_CHUNKS = 2 ** 18;
 
 /**
  * The text of the tEXt chunk with this keyword, Latin-1; undefined where a PNG has none. Reads the file piece by piece, comparing
- * every chunk's checksum, and keeps none but that text. Throws BadFileError for what is no regular file or too large, and Error
- * for what is no whole PNG.
+ * every chunk's checksum, and keeps none but that text. Throws BadFileError for what is no regular file or too large, and
+ * ImageError for what is no whole PNG, which is a SyntaxError within this module.
  */
 export async function readPngText(
   path: string,
@@ -32,6 +33,9 @@ export async function readPngText(
   const opened = await openRegular(path, { expected: "a PNG", atMost });
   try {
     return await findText(opened, Buffer.from(`${keyword}\0`, "latin1"), text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new ImageError(path, `not a whole PNG: ${error.message}`, { cause: error });
   } finally {
     await opened.file.close();
   }
@@ -61,15 +65,15 @@ async function findText(
   const { size } = opened;
   const readAt = readingAhead(opened);
   const signature = await readAt(0, SIGNATURE.length);
-  if (!signature.equals(SIGNATURE)) throw new Error("it does not begin like one");
+  if (!signature.equals(SIGNATURE)) throw new SyntaxError("it does not begin like one");
   let found: string | undefined;
   let at = SIGNATURE.length;
   for (let count = 0; at < size; count += 1) {
-    if (count === MOST_CHUNKS) throw new Error(`it has more than ${MOST_CHUNKS} chunks`);
+    if (count === MOST_CHUNKS) throw new SyntaxError(`it has more than ${MOST_CHUNKS} chunks`);
     const head = await readAt(at, HEAD + prefix.length);
     const length = head.length < HEAD ? size : head.readUInt32BE(0);
     const end = at + HEAD + length + CHECKSUM;
-    if (end > size) throw new Error("a chunk is longer than the file");
+    if (end > size) throw new SyntaxError("a chunk is longer than the file");
     const name = head.toString("latin1", 4, HEAD);
     const isWanted =
       found === undefined &&
@@ -77,7 +81,7 @@ async function findText(
       length >= prefix.length &&
       head.subarray(HEAD).equals(prefix);
     if (isWanted && length > longest) {
-      throw new Error(`its text has ${length} bytes, at most ${longest} are read`);
+      throw new SyntaxError(`its text has ${length} bytes, at most ${longest} are read`);
     }
     const data = await checked(readAt, at + 4, length + 4, name, isWanted);
     if (data !== undefined) found = data.toString("latin1", 4 + prefix.length);
@@ -98,14 +102,14 @@ async function checked(
   let kept: Buffer | undefined;
   for (let done = 0; done < length; ) {
     const piece = await readAt(from + done, isWanted ? length : Math.min(PIECE, length - done));
-    if (piece.length === 0) throw new Error("it was cut while it was read");
+    if (piece.length === 0) throw new SyntaxError("it was cut while it was read");
     sum = crc32(piece, sum);
     if (isWanted) kept = piece;
     done += piece.length;
   }
   const stored = await readAt(from + length, CHECKSUM);
   if (stored.length < CHECKSUM || stored.readUInt32BE(0) !== sum) {
-    throw new Error(`the checksum of a chunk ${name} is wrong`);
+    throw new SyntaxError(`the checksum of a chunk ${name} is wrong`);
   }
   return kept;
 }

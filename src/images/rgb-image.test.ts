@@ -6,7 +6,8 @@ import extractChunks from "png-chunks-extract";
 import sharp, { type Sharp } from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tries } from "../../test/reliability/counts.ts";
-import { ImageError, RgbImage } from "./rgb-image.ts";
+import { ImageError } from "../errors/index.ts";
+import { RgbImage } from "./rgb-image.ts";
 
 /** Mutated files of each format. */
 const ROUNDS = tries(500, 5_000);

@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import sharp, { type Metadata, type Sharp } from "sharp";
+import { expected, ImageError, InvalidValueError } from "../errors/index.ts";
 import { makeFolder } from "../files/make-folder.ts";
 import { BadFileError, MissingFileError } from "../files/reading/errors.ts";
 import { LARGEST_FILE, openRegular, readFrom, requireSize } from "../files/reading/whole-file.ts";
@@ -20,19 +21,6 @@ export interface DecodeOptions {
   readonly name?: string;
 }
 
-/** A picture that can't be read: `source` names the file, `reason` says why. */
-export class ImageError extends Error {
-  override readonly name = "ImageError";
-  readonly source: string;
-  readonly reason: string;
-
-  constructor(source: string, reason: string, options?: ErrorOptions) {
-    super(`${source}: ${reason}`, options);
-    this.source = source;
-    this.reason = reason;
-  }
-}
-
 /** An 8-bit sRGB picture: `data` holds rows from the top, three bytes (R, G, B) a pixel. */
 export class RgbImage {
   readonly width: number;
@@ -42,9 +30,7 @@ export class RgbImage {
   constructor(width: number, height: number, data: Uint8Array) {
     checkSize(width, height);
     if (data.length !== width * height * 3) {
-      throw new Error(
-        `Expected ${width * height * 3} bytes (${width}x${height}, RGB) for data but received ${data.length}`,
-      );
+      throw expected(`${width * height * 3} bytes (${width}x${height}, RGB)`, "data", data.length);
     }
     this.width = width;
     this.height = height;
@@ -135,7 +121,7 @@ export class RgbImage {
   crop(left: number, top: number, width: number, height: number): RgbImage {
     if (left === 0 && top === 0 && width === this.width && height === this.height) return this;
     if (left < 0 || top < 0 || left + width > this.width || top + height > this.height) {
-      throw new RangeError(
+      throw new InvalidValueError(
         `Expected a rectangle inside ${this.width}x${this.height} but received ${width}x${height} at (${left}, ${top})`,
       );
     }
@@ -181,7 +167,7 @@ export class RgbImage {
   /** Writes a PNG through a temporary sibling and a rename, so that no half picture is ever seen. */
   async save(path: string, metadata?: PictureMetadata): Promise<void> {
     if (!/\.png$/i.test(path)) {
-      throw new Error(`Expected a name that ends in .png for path but received ${path}`);
+      throw expected("a name that ends in .png", "path", path);
     }
     const png = await this.encodePng(metadata);
     await makeFolder(dirname(path));
@@ -195,9 +181,7 @@ export class RgbImage {
 
 function checkSize(width: number, height: number): void {
   if (Number.isInteger(width) && width > 0 && Number.isInteger(height) && height > 0) return;
-  throw new Error(
-    `Expected whole positive numbers for width and height but received ${width} and ${height}`,
-  );
+  throw expected("whole positive numbers", "width and height", `${width} and ${height}`);
 }
 
 const nameOf = (source: Uint8Array | string): string =>

@@ -1,4 +1,5 @@
 import { closest, distance } from "fastest-levenshtein";
+import { IncompatibleError, InvalidValueError, UnsupportedError } from "../errors/index.ts";
 import { quote } from "../files/reading/errors.ts";
 import type { ConfigObject } from "../weights/index.ts";
 import { MOST_LISTED, shortName } from "../weights/listed.ts";
@@ -124,7 +125,7 @@ export function completeConfig<C extends object>(
   const shown = problems.slice(0, MOST_LISTED);
   const more = unnamed + problems.length - shown.length;
   if (more > 0) shown.push(`and ${more} more`);
-  if (shown.length > 0) throw new Error(shown.join("\n"));
+  if (shown.length > 0) throw new InvalidValueError(shown.join("\n"));
   return Object.fromEntries(config) as C;
 }
 
@@ -160,12 +161,12 @@ export function requireClass(
   const { _class_name: found, norm_type: normType } = json;
   if (found === className || found === undefined) return;
   if (olderNormType === undefined) {
-    throw new Error(
+    throw new IncompatibleError(
       `Expected ${className} for _class_name in ${path} but received ${quote(found)}`,
     );
   }
   if (found === "Transformer2DModel" && normType === olderNormType) return;
-  throw new Error(
+  throw new IncompatibleError(
     `Expected ${className}, or Transformer2DModel with norm_type "${olderNormType}", for _class_name in ${path} but received ${quote(found)} with norm_type ${quote(normType)}`,
   );
 }
@@ -194,7 +195,7 @@ export function refuseQuantized(json: Readonly<Record<string, unknown>>, path: s
   const { quantization_config: packed } = json;
   if (packed === undefined || packed === null) return;
   const method = (packed as Record<string, unknown>).quant_method ?? "an unknown method";
-  throw new Error(
+  throw new UnsupportedError(
     `Expected weights that are not quantized for ${path} but received quantization_config of ${method}. Load the model that they were made from; \`quantize: "int8"\` makes it small.`,
   );
 }

@@ -1,4 +1,5 @@
 /** Models, one folder each, under the class names and parameter keys of diffusers and transformers. */
+export * from "../errors/public.ts";
 export * from "./adapters/index.ts";
 export { Attention, type AttentionOptions } from "./attention.ts";
 export * from "./autoencoder-kl/index.ts";

@@ -1,4 +1,5 @@
 import { join, posix } from "node:path";
+import { expected } from "../errors/index.ts";
 import { resolveModel, type WantedFile } from "../hub/index.ts";
 import { construct, loadQuantized, type Module, type StateSource } from "../nn/index.ts";
 import { type Device, type DType, fastestDType, requireDevice } from "../torch/index.ts";
@@ -113,10 +114,10 @@ export async function loadPretrained<M extends Module, C>(
 /** Quantized layers are for the CPU; asked before anything is downloaded. */
 function requireCpu({ quantize, device = "cpu" }: QuantizedPretrainedOptions): void {
   if (quantize !== undefined && quantize !== "int8") {
-    throw new TypeError(`Expected "int8" for quantize but received ${JSON.stringify(quantize)}`);
+    throw expected('"int8"', "quantize", JSON.stringify(quantize));
   }
   if (quantize !== undefined && device !== "cpu") {
-    throw new Error(`Expected cpu for device with quantize but received ${device}`);
+    throw expected("cpu", "device with quantize", device);
   }
 }
 

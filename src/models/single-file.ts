@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { type ErrorCode, knownClasses, UnsupportedError } from "../errors/index.ts";
 import type { Device, DType } from "../torch/index.ts";
 import {
   BadFileError,
@@ -43,7 +44,10 @@ export interface SingleFileOptions extends WeightsFileOptions, SingleFileFacts {
 /** A file of weights does not tell what one of the {@link SingleFileFacts} would. */
 export class MissingFactError extends Error {
   override readonly name: string = "MissingFactError";
+  readonly code = "ERR_MISSING_FACT" satisfies ErrorCode;
 }
+
+knownClasses(MissingFactError);
 
 /** A model that was found in a file. */
 export interface FoundModel<C> {
@@ -109,7 +113,7 @@ export class WeightShapes {
     const hidden = this.extent("transformer_blocks.0.ff.net.2.weight", 1);
     const gated = this.extent("transformer_blocks.0.ff.net.0.proj.weight", 0) !== hidden;
     if (gated) {
-      throw new Error(
+      throw new UnsupportedError(
         `Expected an MLP without gate for the weights of ${this.path}, as all published models have, but received one with. Which activation it has can only be read from a config.json beside the file.`,
       );
     }

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../errors/index.ts";
 import { type DType, isFloatingPoint } from "../torch/index.ts";
 import type { TypedWeights } from "../weights/index.ts";
 
@@ -11,7 +12,7 @@ export function storedDType(weights: TypedWeights, path: string): DType {
   const [only = "float32", ...others] = dtypes.keys();
   if (others.length === 0) return only;
   const found = [...dtypes].map(([dtype, key]) => `${dtype} (${key})`).join(" and ");
-  throw new Error(
+  throw new InvalidValueError(
     `Expected weights of one dtype in ${path} for dtype "auto" but received ${found}; say which dtype is wanted`,
   );
 }

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { runPython } from "../../test/parity/python.ts";
+import { InvalidValueError } from "../errors/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import {
@@ -230,7 +231,7 @@ describe("init", () => {
 describe("GroupNorm", () => {
   it("refuses channels that do not divide", () => {
     expect(() => new GroupNorm(4, 6)).toThrow(
-      new RangeError("Expected channels divisible by 4 groups but received 6"),
+      new InvalidValueError("Expected channels divisible by 4 groups but received 6"),
     );
   });
 });

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { beforeEach, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
+import { InvalidTypeError, InvalidValueError, UnsupportedError } from "../errors/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { construct, constructOptions, init, Linear, Module, ModuleList } from "./index.ts";
@@ -96,7 +97,9 @@ describe("keys", () => {
       override forward(): void {}
     }
     expect(() => new Outer().parameters()).toThrow(
-      new TypeError("Expected this.parameter() or this.buffer() for the tensor in Careless.table"),
+      new InvalidTypeError(
+        "Expected this.parameter() or this.buffer() for the tensor in Careless.table",
+      ),
     );
   });
 
@@ -106,7 +109,7 @@ describe("keys", () => {
       override forward(): void {}
     }
     expect(() => new Careless().stateDict()).toThrow(
-      new TypeError("Expected a ModuleList for the modules in Careless.blocks"),
+      new InvalidTypeError("Expected a ModuleList for the modules in Careless.blocks"),
     );
   });
 });
@@ -138,13 +141,17 @@ describe("ModuleList", () => {
   it("is iterable and indexed from both ends", () => {
     expect([...list]).toEqual([a, b]);
     expect([list.length, list.at(0), list.at(-1)]).toEqual([2, a, b]);
-    expect(() => list.at(2)).toThrow(new RangeError("Expected an index below 2 but received 2"));
-    expect(() => list.at(-3)).toThrow(new RangeError("Expected an index below 2 but received -3"));
+    expect(() => list.at(2)).toThrow(
+      new InvalidValueError("Expected an index below 2 but received 2"),
+    );
+    expect(() => list.at(-3)).toThrow(
+      new InvalidValueError("Expected an index below 2 but received -3"),
+    );
   });
 
   it("has no forward", () => {
     expect(() => list.call()).toThrow(
-      new TypeError("A ModuleList has no forward of its own: call its members"),
+      new UnsupportedError("A ModuleList has no forward of its own: call its members"),
     );
   });
 });

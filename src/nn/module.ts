@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { InvalidTypeError, InvalidValueError, UnsupportedError } from "../errors/index.ts";
 import * as torch from "../torch/index.ts";
 import { Tensor } from "../torch/index.ts";
 import { constructOptions } from "./construct.ts";
@@ -85,12 +86,12 @@ export abstract class Module {
         } else if (this.#buffers.has(value)) {
           if (buffers) yield { owner: this, field, key };
         } else {
-          throw new TypeError(
+          throw new InvalidTypeError(
             `Expected this.parameter() or this.buffer() for the tensor in ${this.constructor.name}.${field}`,
           );
         }
       } else if (Array.isArray(value) && value.some((item) => item instanceof Module)) {
-        throw new TypeError(
+        throw new InvalidTypeError(
           `Expected a ModuleList for the modules in ${this.constructor.name}.${field}`,
         );
       }
@@ -134,7 +135,7 @@ export abstract class Module {
   #refuseFixed(wanted: string): void {
     for (const [name, { fixed }] of this.namedModules()) {
       if (fixed === undefined) continue;
-      throw new Error(
+      throw new UnsupportedError(
         `Expected ${this.constructor.name} with the weights that it was loaded from for ${wanted} but received one with ${fixed} in ${name}; load it again without quantize`,
       );
     }
@@ -241,7 +242,7 @@ export class ModuleList<M extends Module> extends Module implements Iterable<M> 
   at(index: number): M {
     const module = (this as unknown as Record<number, M>)[index < 0 ? this.length + index : index];
     if (module === undefined)
-      throw new RangeError(`Expected an index below ${this.length} but received ${index}`);
+      throw new InvalidValueError(`Expected an index below ${this.length} but received ${index}`);
     return module;
   }
 
@@ -250,6 +251,6 @@ export class ModuleList<M extends Module> extends Module implements Iterable<M> 
   }
 
   override forward(): never {
-    throw new TypeError("A ModuleList has no forward of its own: call its members");
+    throw new UnsupportedError("A ModuleList has no forward of its own: call its members");
   }
 }

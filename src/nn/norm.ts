@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../errors/index.ts";
 import { functional, type Tensor } from "../torch/index.ts";
 import { ones, zeros } from "./init.ts";
 import { Module } from "./module.ts";
@@ -14,7 +15,7 @@ export class GroupNorm extends Module {
   constructor(groups: number, channels: number, { eps = 1e-5 }: { eps?: number } = {}) {
     super();
     if (channels % groups !== 0) {
-      throw new RangeError(
+      throw new InvalidValueError(
         `Expected channels divisible by ${groups} groups but received ${channels}`,
       );
     }

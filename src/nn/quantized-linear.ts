@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../errors/index.ts";
 import { isGradEnabled, noGrad, type Tensor, tidy } from "../torch/index.ts";
 import { int8Linear, int8Weight } from "../torch/int8.ts";
 import { Linear } from "./linear.ts";
@@ -34,7 +35,7 @@ export class QuantizedLinear extends Module {
   /** (…, I) → (…, O), in the dtype of x. Throws where a gradient is wanted, which rounding has none of. */
   override forward(x: Tensor): Tensor {
     if (isGradEnabled() && x.requiresGrad) {
-      throw new Error(
+      throw new InvalidValueError(
         "Expected an input without gradients for QuantizedLinear but received one that requires them; call the model in torch.noGrad()",
       );
     }

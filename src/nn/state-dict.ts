@@ -1,3 +1,4 @@
+import { IncompatibleError, InvalidValueError } from "../errors/index.ts";
 import type { Tensor } from "../torch/index.ts";
 
 /** Weights by key, read when asked for: a file, or tensors in memory. */
@@ -12,7 +13,7 @@ export function sourceOf(state: StateSource | ReadonlyMap<string, Tensor>): Stat
   if (!(state instanceof Map)) return state as StateSource;
   const get = (key: string): Tensor => {
     const tensor = state.get(key) as Tensor | undefined;
-    if (tensor === undefined) throw new RangeError(`Expected weights under the key ${key}`);
+    if (tensor === undefined) throw new InvalidValueError(`Expected weights under the key ${key}`);
     return tensor;
   };
   return { keys: () => state.keys(), shape: (key) => get(key).shape, tensor: get };
@@ -46,7 +47,7 @@ export function checkKeys(
     return [`${key}: expected [${shape.join(", ")}], found [${actual.join(", ")}]`];
   });
   if (missing.length + unexpected.length + misshaped.length === 0) return;
-  throw new Error(
+  throw new IncompatibleError(
     [
       `The weights do not fit ${owner}; nothing was loaded.`,
       ...list("missing", missing),

@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
 import { runPython } from "../../test/parity/python.ts";
+import { IncompatibleError } from "../errors/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { AdamW, type AdamWOptions, lrFactor, type ParameterGroup } from "./index.ts";
@@ -201,7 +202,7 @@ describe("AdamW", () => {
     const saved = new Map(optimizer.stateDict());
     saved.delete("exp_avg_sq.w");
     expect(() => optimizer.loadStateDict(saved)).toThrow(
-      new Error("The saved optimizer state lacks exp_avg_sq.w"),
+      new IncompatibleError("The saved optimizer state lacks exp_avg_sq.w"),
     );
   });
 

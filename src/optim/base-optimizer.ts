@@ -1,3 +1,4 @@
+import { IncompatibleError } from "../errors/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import type { Optimizer, ParameterGroup } from "./optimizer.ts";
@@ -131,7 +132,8 @@ export abstract class BaseOptimizer<S extends State> implements Optimizer {
     for (const key of state.keys()) {
       if (!own.has(key)) mistakes.push(`has ${key}, which this optimizer does not keep`);
     }
-    if (mistakes.length > 0) throw new Error(`The saved optimizer state ${mistakes.join("; ")}`);
+    if (mistakes.length > 0)
+      throw new IncompatibleError(`The saved optimizer state ${mistakes.join("; ")}`);
     torch.noGrad(() => {
       for (const [key, tensor] of own) tensor.copy_(state.get(key) ?? tensor);
     });

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
+import { IncompatibleError } from "../errors/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { Ema, emaDecay } from "./index.ts";
@@ -65,7 +66,9 @@ describe("Ema", () => {
     other.loadStateDict(ema.stateDict());
     for (const each of [ema, other]) each.update(1);
     expect(first(other.stateDict().get("p"))).toBe(first(ema.stateDict().get("p")));
-    expect(() => other.loadStateDict(new Map())).toThrow(new Error("The saved averages lack p"));
+    expect(() => other.loadStateDict(new Map())).toThrow(
+      new IncompatibleError("The saved averages lack p"),
+    );
   });
 
   it("copies a saved state", () => {

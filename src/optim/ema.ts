@@ -1,3 +1,4 @@
+import { IncompatibleError } from "../errors/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 
@@ -43,7 +44,7 @@ export class Ema {
     torch.noGrad(() => {
       for (const [name, average] of this.stateDict()) {
         const saved = state.get(name);
-        if (saved === undefined) throw new Error(`The saved averages lack ${name}`);
+        if (saved === undefined) throw new IncompatibleError(`The saved averages lack ${name}`);
         average.copy_(saved);
       }
     });

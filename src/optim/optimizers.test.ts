@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
+import { IncompatibleError, InvalidValueError } from "../errors/index.ts";
 import * as torch from "../torch/index.ts";
 import {
   createOptimizer,
@@ -74,7 +75,7 @@ describe.each(types)("%s", (type) => {
         "has exp_avg.b, which this optimizer does not keep",
       ];
       expect(() => optimizer.loadStateDict(saved)).toThrow(
-        new Error(`The saved optimizer state ${mistakes.join("; ")}`),
+        new IncompatibleError(`The saved optimizer state ${mistakes.join("; ")}`),
       );
       expect(optimizer.stateDict().get(first)?.tolist()).toEqual(before);
     });
@@ -166,7 +167,7 @@ describe("Prodigy", () => {
   it("refuses a group with a rate of its own", () => {
     const group = { parameters: new Map<string, torch.Tensor>(), lrScale: 0.5 };
     expect(() => new Prodigy([{ parameters: new Map() }, group])).toThrow(
-      new Error(
+      new InvalidValueError(
         "Expected the same learning rate for all groups, since Prodigy estimates one for all, but received lrScale 0.5",
       ),
     );

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../errors/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { BaseOptimizer, inFloat32, zerosOf } from "./base-optimizer.ts";
@@ -47,7 +48,7 @@ export class Prodigy extends BaseOptimizer<ProdigyState> {
   constructor(groups: readonly ParameterGroup[], options: ProdigyOptions = {}) {
     const scale = groups.find(({ lrScale = 1 }) => lrScale !== 1)?.lrScale;
     if (scale !== undefined) {
-      throw new Error(
+      throw new InvalidValueError(
         `Expected the same learning rate for all groups, since Prodigy estimates one for all, but received lrScale ${scale}`,
       );
     }

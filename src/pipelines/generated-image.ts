@@ -1,3 +1,4 @@
+import { expected } from "../errors/index.ts";
 import { type PictureMetadata, RgbImage } from "../images/index.ts";
 import type { Tensor } from "../torch/index.ts";
 
@@ -35,8 +36,10 @@ export function imagesFromTensor(
 ): GeneratedImage[] {
   const [count = 0, channels, height = 0, width = 0] = pictures.shape;
   if (pictures.shape.length !== 4 || channels !== 3) {
-    throw new Error(
-      `Expected [pictures, 3, height, width] for the shape of pictures but received [${pictures.shape.join(", ")}]`,
+    throw expected(
+      "[pictures, 3, height, width]",
+      "the shape of pictures",
+      `[${pictures.shape.join(", ")}]`,
     );
   }
   const bytes = pictures.permute([0, 2, 3, 1]).mul(255).round().to({ dtype: "uint8" }).toBytes();

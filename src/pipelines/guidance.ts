@@ -1,7 +1,8 @@
+import { expected } from "../errors/index.ts";
 import type { AttentionPlan, AttentionUse } from "../models/pixart/attention-cache.ts";
 import type { Tensor } from "../torch/index.ts";
-import { expected, shownValue } from "./checks/expected.ts";
 import { checkOptions } from "./checks/known-options.ts";
+import { shownValue } from "./checks/shown-value.ts";
 
 /**
  * The part of the steps that is guided, 0 being the first step and 1 the end. The others take the prompt's prediction alone, at half

@@ -36,7 +36,6 @@ export {
 } from "./sizes/resolution-bins.ts";
 export type { PipelineInWorker } from "./worker/in-worker.ts";
 export type { WorkerMemory } from "./worker/pipeline-thread.ts";
-export { WorkerEndedError } from "./worker/worker-ended-error.ts";
 export type {
   WorkerCallOptions,
   WorkerPretrainedOptions,

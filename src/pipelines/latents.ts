@@ -1,10 +1,10 @@
+import { expected } from "../errors/index.ts";
 import type { RgbImage } from "../images/index.ts";
 import { type AutoencoderKL, AutoencoderTiny } from "../models/index.ts";
 import type { Module } from "../nn/index.ts";
 import { drawNoise, type NoiseSource, type Scheduler } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { expected } from "./checks/expected.ts";
 import type { PixArtAlphaRequest } from "./pixart-alpha-request.ts";
 import { type ImageStart, latentMasks, pictureTensor } from "./sizes/image-inputs.ts";
 

@@ -1,3 +1,4 @@
+import { expected } from "../errors/index.ts";
 import { chunk } from "../models/chunk.ts";
 import type {
   PixArtControlNetTransformerModel,
@@ -10,7 +11,6 @@ import { pixArtDimensions } from "../models/pixart/config.ts";
 import type { Scheduler } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { expected } from "./checks/expected.ts";
 import { type GuidanceBranches, isGuidedStep, type StepGuidance, tgatePlan } from "./guidance.ts";
 import type { EncodedText } from "./prompts/encoded-text.ts";
 import type { EncodedPrompt } from "./prompts/prompt-encoder.ts";

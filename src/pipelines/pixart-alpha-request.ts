@@ -1,10 +1,11 @@
 import { randomInt } from "node:crypto";
 import { totalmem } from "node:os";
+import { expected, expectedType, InvalidValueError } from "../errors/index.ts";
 import type { RgbImage } from "../images/index.ts";
 import type { NoiseSource } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { checkCount, expected, shownValue } from "./checks/expected.ts";
+import { checkCount, shownValue } from "./checks/shown-value.ts";
 import {
   checkStepGuidance,
   type GuidanceBranches,
@@ -173,7 +174,7 @@ function resolveSizes(
   for (const [name, value] of Object.entries(outputSize)) {
     if (value % multiple === 0) continue;
     const nearest = Math.max(Math.round(value / multiple), 1) * multiple;
-    throw new Error(
+    throw new InvalidValueError(
       `Expected a multiple of ${multiple} for ${name} but received ${value}. The nearest is ${nearest}.`,
     );
   }
@@ -231,7 +232,7 @@ function resolveGenerator(
   if (!all.every((each) => each instanceof torch.Generator)) {
     const advice = typeof generator === "number" ? `; for a seed, give { seed: ${generator} }` : "";
     const what = "a torch.Generator, or a list of one a picture,";
-    throw expected(what, "generator", `${shownValue(generator)}${advice}`);
+    throw expectedType(what, "generator", `${shownValue(generator)}${advice}`);
   }
   if (Array.isArray(generator) && generator.length !== count) {
     throw expected(`${count} generators, one a picture,`, "generator", generator.length);

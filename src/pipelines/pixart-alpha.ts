@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { expected, InvalidValueError } from "../errors/index.ts";
 import {
   type AutoencoderKL,
   type AutoencoderTiny,
@@ -11,7 +12,6 @@ import type { T5Tokenizer } from "../text/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { disposable } from "./checks/disposable.ts";
-import { expected } from "./checks/expected.ts";
 import { requireFinite } from "./checks/finite.ts";
 import { type DenoiseOptions, denoise, planSteps } from "./denoise.ts";
 import { imagesFromTensor, toUnitRange } from "./generated-image.ts";
@@ -167,7 +167,7 @@ export class PixArtAlpha implements PixArtAlphaComponents {
       latents?.dispose();
       throw error;
     }
-    if (latents === undefined) throw new Error("Expected at least one denoising step");
+    if (latents === undefined) throw new InvalidValueError("Expected at least one denoising step");
     return latents;
   }
 

@@ -1,3 +1,4 @@
+import { expected, InvalidValueError } from "../errors/index.ts";
 import { V100_DAYS_PER_A100_DAY } from "./pixart-alpha.ts";
 
 /** One number that a simulation takes. */
@@ -169,7 +170,7 @@ const SAID: Record<InputFact["range"], string> = {
   "whole from 1": "a whole number from 1",
 };
 
-/** Fills in defaults. Throws a RangeError for a number that makes no sense. */
+/** Fills in defaults. Throws InvalidValueError for a number that makes no sense. */
 export function fillInputs(inputs: ScaleInputs, stages: number): ScaleInputs & ScaleNumbers {
   const numbers = Object.fromEntries(
     Object.entries(INPUTS).map(([name, fact]) => {
@@ -184,17 +185,14 @@ export function fillInputs(inputs: ScaleInputs, stages: number): ScaleInputs & S
   const { imagesPerSecond } = inputs;
   for (const speed of imagesPerSecond ?? []) requireNumber("imagesPerSecond", speed, "above 0");
   if (imagesPerSecond !== undefined && imagesPerSecond.length !== stages) {
-    throw new RangeError(
-      `Expected ${stages} numbers, one a stage, for imagesPerSecond but received ${imagesPerSecond.length}`,
-    );
+    throw expected(`${stages} numbers, one a stage,`, "imagesPerSecond", imagesPerSecond.length);
   }
   if (imagesPerSecond !== undefined && inputs.gpuDays !== undefined) {
-    throw new RangeError("Expected imagesPerSecond or gpuDays but received both");
+    throw new InvalidValueError("Expected imagesPerSecond or gpuDays but received both");
   }
   return { ...inputs, ...numbers };
 }
 
 function requireNumber(name: string, value: number, range: InputFact["range"]): void {
-  if (!Number.isFinite(value) || !holds[range](value))
-    throw new RangeError(`Expected ${SAID[range]} for ${name} but received ${value}`);
+  if (!Number.isFinite(value) || !holds[range](value)) throw expected(SAID[range], name, value);
 }

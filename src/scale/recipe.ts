@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { InvalidValueError } from "../errors/index.ts";
 
 const positive = z.number({ error: "a number above 0" }).positive({ error: "a number above 0" });
 const count = z
@@ -56,7 +57,7 @@ export function parseScaleRecipe(json: string, source: string): ScaleRecipe {
   try {
     value = JSON.parse(json);
   } catch (error) {
-    throw new Error(`${source}: expected JSON but found: ${(error as Error).message}`, {
+    throw new InvalidValueError(`${source}: expected JSON but found: ${(error as Error).message}`, {
       cause: error,
     });
   }
@@ -68,5 +69,5 @@ export function parseScaleRecipe(json: string, source: string): ScaleRecipe {
     const found = issue.path.reduce<unknown>((at, key) => Object(at)[key], value);
     return `${place}: expected ${issue.message} but found ${JSON.stringify(found) ?? "nothing"}`;
   });
-  throw new Error(`${source}: ${mistakes.join("; ")}`);
+  throw new InvalidValueError(`${source}: ${mistakes.join("; ")}`);
 }

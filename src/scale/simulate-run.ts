@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../errors/index.ts";
 import { dalyInterval, expectedSeconds, youngInterval } from "./checkpointing.ts";
 import { fillInputs, type ScaleInputs, type ScaleNumbers } from "./inputs.ts";
 import { Random } from "./random.ts";
@@ -57,7 +58,7 @@ export interface ScaleReport {
 
 /**
  * Simulates a run of `recipe` some times, each a function of the seed and its number. Arithmetic and random numbers: nothing is
- * trained, no engine is loaded. Throws a RangeError for inputs that make no sense, or under which the run hardly gets on.
+ * trained, no engine is loaded. Throws InvalidValueError for inputs that make no sense, or under which the run hardly gets on.
  */
 export function simulateRun(given: ScaleRecipe, options: ScaleInputs): ScaleReport {
   const inputs = fillInputs(options, given.stages.length);
@@ -171,7 +172,7 @@ function requireProgress(name: string, plan: StagePlan, step: number): void {
   const seconds = stepsPerCheckpoint * step + save;
   if (Math.exp((seconds + restart) / mtbf) <= MOST_TRIES) return;
   const minutes = (s: number): string => (s / 60).toPrecision(3);
-  throw new RangeError(
+  throw new InvalidValueError(
     `Stage "${name}" would hardly get on: ${ranks} GPUs stop every ${minutes(mtbf)} minutes on average, a checkpoint takes ${minutes(seconds)} to reach and a restart ${minutes(restart)}. Lower checkpointMinutes (Daly's optimum is ${minutes(dalyInterval(save, mtbf))}) or restartMinutes, or raise mtbfHours`,
   );
 }

@@ -1,3 +1,4 @@
+export * from "../errors/public.ts";
 export type {
   CustomSigmas,
   CustomTimesteps,

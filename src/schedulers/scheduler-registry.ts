@@ -1,3 +1,4 @@
+import { expected } from "../errors/index.ts";
 import { buildScheduler, type SchedulerClass } from "./base/base-scheduler.ts";
 import type { Scheduler } from "./base/scheduler.ts";
 import { type SchedulerJson, unknownFields } from "./config/config-fields.ts";
@@ -110,8 +111,10 @@ export function schedulerFromConfig(json: SchedulerJson, className?: string): Sc
     name === "DPMSolverSDEScheduler"
       ? "; its noise comes from the Python package torchsde: sde-dpm-solver++ is near"
       : "";
-  throw new Error(
-    `Expected one of ${schedulerClassNames.join(", ")} for _class_name but received ${JSON.stringify(name) ?? "nothing"}${reason}`,
+  throw expected(
+    `one of ${schedulerClassNames.join(", ")}`,
+    "_class_name",
+    `${JSON.stringify(name) ?? "nothing"}${reason}`,
   );
 }
 
@@ -170,8 +173,10 @@ export const requireSchedulerName = (name: string): void => void builderNamed(na
 function builderNamed(name: string): Build {
   const build = names.get(name) ?? classes.get(name);
   if (build === undefined) {
-    throw new Error(
-      `Expected one of ${schedulerNames.join(", ")} (or a class of diffusers) for scheduler but received ${JSON.stringify(name)}`,
+    throw expected(
+      `one of ${schedulerNames.join(", ")} (or a class of diffusers)`,
+      "scheduler",
+      JSON.stringify(name),
     );
   }
   return build;

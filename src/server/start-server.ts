@@ -2,6 +2,7 @@ import { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Logger } from "pino";
+import { InternalError } from "../errors/index.ts";
 import { type AppExtension, createApp } from "./app.ts";
 import type { EngineSetup, ModelFacts } from "./engine/engine-messages.ts";
 import { EngineProcess } from "./engine/engine-process.ts";
@@ -63,7 +64,7 @@ const IDLE_CHECK_MS = 20;
 
 /** Lets answers that are under way go out, and closes each connection after them. */
 async function closeServer(server: ReturnType<typeof createAdaptorServer>): Promise<void> {
-  if (!(server instanceof Server)) throw new Error("Expected a server of HTTP/1");
+  if (!(server instanceof Server)) throw new InternalError("Expected a server of HTTP/1");
   const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
   const late = setTimeout(() => server.closeAllConnections(), FLUSH_MS);
   await new Promise<void>((resolve) => server.close(() => resolve()));

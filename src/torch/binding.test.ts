@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { type Ending, runChild } from "../../test/child.ts";
+import { InvalidTypeError } from "../errors/index.ts";
 import { type Handle, native } from "./binding.ts";
 import * as torch from "./index.ts";
 
@@ -80,7 +81,7 @@ describe("native functions", () => {
     const scope = native.heldScopeNew(torch.scopeName("s"));
     const rand = native.resolve("aten::rand.generator");
     expect(() => call(rand, [1], scope)).toThrow(
-      new torch.TorchError(
+      new InvalidTypeError(
         "aten::rand.generator(): Expected a Generator for generator but received something else",
       ),
     );
@@ -130,6 +131,12 @@ describe("engineInfo", () => {
 
 /** What the loader is made of, below src/. */
 const LOADER = [
+  "errors/codes.ts",
+  "errors/error-classes.ts",
+  "errors/errors.ts",
+  "errors/expected.ts",
+  "errors/index.ts",
+  "errors/public.ts",
   "files/package/cache-folder.ts",
   "files/package/engine-folder.ts",
   "files/package/package-folder.ts",

@@ -1,7 +1,8 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { ResourceError } from "../errors/index.ts";
 import { ADDON, engineFolder } from "../files/package/engine-folder.ts";
-import { TensorDisposedError, TorchError } from "./errors.ts";
+import { NativeFailure, TensorDisposedError } from "./errors.ts";
 import { spinCount } from "./openmp.ts";
 
 declare const handleBrand: unique symbol;
@@ -51,7 +52,7 @@ export interface ReducerHandle {
 
 /** What `native/` exports; see the C++ file of each group for the exact meaning. */
 export interface Native {
-  installErrors(torchError: unknown, disposedError: unknown): void;
+  installErrors(failure: unknown, disposedError: unknown): void;
   // dispatch.cc
   resolve(operator: string): number;
   schema(operator: string): string;
@@ -201,17 +202,20 @@ function load(): Native {
   try {
     native = createRequire(import.meta.url)(path) as Native;
   } catch (error) {
-    throw new Error(loadHelp(path, error instanceof Error ? error.message : String(error)), {
-      cause: error,
-    });
+    throw new ResourceError(
+      "ERR_ENGINE",
+      loadHelp(path, error instanceof Error ? error.message : String(error)),
+      { cause: error },
+    );
   }
   const { builtAgainst, loaded } = native.engineInfo();
   if (!builtAgainst.startsWith(`${loaded}.`)) {
-    throw new Error(
+    throw new ResourceError(
+      "ERR_ENGINE",
       `The addon was built against libtorch ${builtAgainst}, but libtorch ${loaded} was loaded; rebuild it with: npx pixart setup`,
     );
   }
-  native.installErrors(TorchError, TensorDisposedError);
+  native.installErrors(NativeFailure, TensorDisposedError);
   return native;
 }
 

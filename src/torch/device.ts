@@ -1,3 +1,4 @@
+import { ResourceError } from "../errors/index.ts";
 import { native } from "./binding.ts";
 import type { Device } from "./dtype.ts";
 
@@ -24,7 +25,10 @@ export function chooseDevice(wanted: string, place = 0): Device {
         ? `This process sees ${all.join(", ")}: start no more processes on a machine than it has, and where each is shown one alone, name that, such as ${all[0]}`
         : `The loaded libtorch ${loaded} has ${devices.join(", ")}: is it a build for that device, and is its driver here? npx pixart doctor tells`;
   const whose = place > 0 ? ` for process ${place} of this machine` : "";
-  throw new Error(`Expected a device that is here${whose} but received ${wanted}. ${advice}`);
+  throw new ResourceError(
+    "ERR_DEVICE",
+    `Expected a device that is here${whose} but received ${wanted}. ${advice}`,
+  );
 }
 
 /** What others call devices. */

@@ -1,3 +1,5 @@
+import { expected, expectedType, UnsupportedError } from "../errors/index.ts";
+
 /** Element types, named as NumPy and PyTorch name them. */
 export type DType =
   | "float32"
@@ -58,9 +60,7 @@ export function dtypeCode(dtype: DType | undefined): number | undefined {
   if (dtype === undefined) return undefined;
   const info = INFO[dtype];
   if (info === undefined) {
-    throw new TypeError(
-      `Expected one of ${dtypes.join(", ")} for dtype but received ${String(dtype)}`,
-    );
+    throw expected(`one of ${dtypes.join(", ")}`, "dtype", String(dtype));
   }
   return info.code;
 }
@@ -71,7 +71,8 @@ export const bytesPerElement = (dtype: DType): number => INFO[dtype].bytes;
 /** The dtype behind libtorch's number. Throws on complex, quantised and other types that this library does not use. */
 export function dtypeFromCode(code: number): DType {
   const dtype = BY_CODE.get(code);
-  if (dtype === undefined) throw new TypeError(`libtorch's scalar type ${code} is not supported`);
+  if (dtype === undefined)
+    throw new UnsupportedError(`libtorch's scalar type ${code} is not supported`);
   return dtype;
 }
 
@@ -88,8 +89,10 @@ export function dtypeOfArray(array: TypedArray): DType {
   if (array instanceof Int16Array) return "int16";
   if (array instanceof Int8Array) return "int8";
   if (array instanceof Uint8Array) return "uint8";
-  throw new TypeError(
-    `Expected an array of floats, signed integers or bytes for data but received a ${array.constructor.name}`,
+  throw expectedType(
+    "an array of floats, signed integers or bytes",
+    "data",
+    `a ${array.constructor.name}`,
   );
 }
 

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { InvalidTypeError } from "../errors/index.ts";
 import { native } from "./binding.ts";
 import * as torch from "./index.ts";
 
@@ -23,21 +24,21 @@ describe("TorchError", () => {
     );
   });
 
-  it("names the arguments that are no tensors by their kind", () => {
+  it("is an InvalidTypeError for arguments of another type, which it names", () => {
     const x = torch.zeros([2]);
     const wrong = (value: unknown): number => value as number;
     expect(() => x.softmax(wrong("last"))).toThrow(
-      new torch.TorchError(
+      new InvalidTypeError(
         "aten::softmax.int(self float32(2)): Expected an integer for dim but received string",
       ),
     );
     expect(() => x.softmax(wrong(undefined))).toThrow(
-      new torch.TorchError(
+      new InvalidTypeError(
         "aten::softmax.int(self float32(2)): Expected a value for dim but received none",
       ),
     );
     expect(() => x.add(wrong({}))).toThrow(
-      new torch.TorchError(
+      new InvalidTypeError(
         "aten::add.Tensor(self float32(2)): Expected a value for other but received none",
       ),
     );

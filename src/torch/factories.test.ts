@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
+import { InvalidTypeError, InvalidValueError } from "../errors/index.ts";
 import * as torch from "./index.ts";
 
 describe("tensor", () => {
@@ -29,10 +30,10 @@ describe("tensor", () => {
 
   it("refuses rows of different shapes", () => {
     expect(() => torch.tensor([[1, 2], [3]])).toThrow(
-      new TypeError("Expected rows of equal shape for data but received [2] beside [1]"),
+      new InvalidValueError("Expected rows of equal shape for data but received [2] beside [1]"),
     );
     expect(() => torch.tensor([[1], 2])).toThrow(
-      new TypeError("Expected rows of equal shape for data but received [1] beside []"),
+      new InvalidValueError("Expected rows of equal shape for data but received [1] beside []"),
     );
   });
 
@@ -66,7 +67,7 @@ describe("tensor", () => {
 
   it("refuses a dtype that there is not", () => {
     expect(() => torch.zeros([1], { dtype: "float8" as torch.DType })).toThrow(
-      new TypeError(
+      new InvalidValueError(
         "Expected one of uint8, int8, int16, int32, int64, float16, float32, float64, bool, bfloat16 for dtype but received float8",
       ),
     );
@@ -150,7 +151,7 @@ describe("fromTypedArray", () => {
 
   it("refuses arrays without a dtype of their own", () => {
     expect(() => torch.tensor(Uint32Array.of(1) as unknown as Uint8Array)).toThrow(
-      new TypeError(
+      new InvalidTypeError(
         "Expected an array of floats, signed integers or bytes for data but received a Uint32Array",
       ),
     );

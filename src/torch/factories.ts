@@ -1,3 +1,4 @@
+import { expected } from "../errors/index.ts";
 import { native } from "./binding.ts";
 import { type Device, type DType, dtypeCode, dtypeOfArray, type TypedArray } from "./dtype.ts";
 import { empty } from "./ops.gen.ts";
@@ -28,9 +29,7 @@ function shapeOf(data: NestedNumbers): number[] {
   const first = inner[0] ?? [];
   for (const other of inner) {
     if (other.length !== first.length || other.some((size, i) => size !== first[i])) {
-      throw new TypeError(
-        `Expected rows of equal shape for data but received [${first}] beside [${other}]`,
-      );
+      throw expected("rows of equal shape", "data", `[${first}] beside [${other}]`);
     }
   }
   return [data.length, ...first];

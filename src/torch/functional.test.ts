@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { InvalidValueError } from "../errors/index.ts";
 import * as torch from "./index.ts";
 
 const { functional } = torch;
@@ -52,7 +53,7 @@ describe("interpolate", () => {
 
   it.each([{}, { size: [2, 2] as const, scaleFactor: 2 }])("refuses %j", (options) => {
     expect(() => functional.interpolate(picture, options)).toThrow(
-      new TypeError("Expected either size or scaleFactor for interpolate()"),
+      new InvalidValueError("Expected either size or scaleFactor for interpolate()"),
     );
   });
 });

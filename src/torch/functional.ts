@@ -1,4 +1,5 @@
 /** Operators that take their parameters as arguments, as `torch.nn.functional` does. */
+import { InvalidValueError } from "../errors/index.ts";
 import { upsampleBicubic2d, upsampleBilinear2d, upsampleNearest2d } from "./ops.gen.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -43,7 +44,7 @@ export function interpolate(
   { size, scaleFactor, mode = "nearest" }: InterpolateOptions,
 ): Tensor {
   if ((size === undefined) === (scaleFactor === undefined)) {
-    throw new TypeError("Expected either size or scaleFactor for interpolate()");
+    throw new InvalidValueError("Expected either size or scaleFactor for interpolate()");
   }
   const factors = scaleFactor === undefined ? undefined : [scaleFactor, scaleFactor];
   if (mode === "nearest") return upsampleNearest2d(x, size, factors);

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../errors/index.ts";
 import {
   type GroupHandle,
   type HeartbeatHandle,
@@ -168,7 +169,7 @@ export class ProcessGroup {
   reduceScatter(tensor: Tensor, reduction: Reduction = "sum"): Tensor {
     const [rows = 0, ...rest] = tensor.shape;
     if (rows % this.size !== 0) {
-      throw new RangeError(
+      throw new InvalidValueError(
         `Expected rows that ${this.size} ranks can share but received a tensor of ${rows}`,
       );
     }

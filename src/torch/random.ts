@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
+import { expected, InvalidValueError } from "../errors/index.ts";
 import { type GeneratorHandle, native } from "./binding.ts";
 import type { Device } from "./dtype.ts";
 
 function checkSeed(seed: number | bigint): void {
   if (seed < 0 || seed >= 2n ** 64n) {
-    throw new RangeError(`Expected 0 to 2**64 - 1 for seed but received ${seed}`);
+    throw expected("0 to 2**64 - 1", "seed", seed);
   }
   if (typeof seed === "number" && seed > Number.MAX_SAFE_INTEGER) {
-    throw new RangeError(
+    throw new InvalidValueError(
       `Expected a number up to 2**53 - 1 for seed but received ${seed}, which may be rounded; pass a bigint`,
     );
   }

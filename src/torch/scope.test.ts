@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
+import { InvalidStateError, InvalidTypeError } from "../errors/index.ts";
 import * as torch from "./index.ts";
 
 let before: number;
@@ -130,7 +131,7 @@ describe("tidy", () => {
 
   it("refuses a promise", () => {
     expect(() => torch.tidy(async () => void torch.ones([1]))).toThrow(
-      new TypeError(
+      new InvalidTypeError(
         "A scope's body must be synchronous: its tensors are freed before a promise settles. Use `using scope = torch.scope()` and scope.run() around each synchronous part.",
       ),
     );
@@ -233,14 +234,16 @@ describe("a scope for async code", () => {
   it("refuses a promise, and work after its end", () => {
     const scope = torch.scope();
     expect(() => scope.run(async () => void torch.ones([1]))).toThrow(
-      new TypeError("Expected a synchronous function for scope.run() but received a promise"),
+      new InvalidTypeError(
+        "Expected a synchronous function for scope.run() but received a promise",
+      ),
     );
     expect(alive()).toBe(1);
     scope[Symbol.dispose]();
     scope[Symbol.dispose]();
     expect(alive()).toBe(0);
     expect(() => scope.run(() => 1)).toThrow(
-      new TypeError("Expected an open scope but this one was disposed"),
+      new InvalidStateError("Expected an open scope but this one was disposed"),
     );
   });
 

@@ -1,3 +1,4 @@
+import { expectedType, InvalidStateError, InvalidTypeError } from "../errors/index.ts";
 import { native, type ScopeHandle } from "./binding.ts";
 import { Tensor } from "./tensor.ts";
 import { handlesOf } from "./wrap.ts";
@@ -39,7 +40,7 @@ export function runInScope<T>(name: number, body: () => T): T {
   try {
     const result = body();
     if (result instanceof Promise) {
-      throw new TypeError(
+      throw new InvalidTypeError(
         "A scope's body must be synchronous: its tensors are freed before a promise settles. Use `using scope = torch.scope()` and scope.run() around each synchronous part.",
       );
     }
@@ -71,14 +72,13 @@ export class Scope implements Disposable {
 
   /** Runs a synchronous part; what it makes belongs to this scope. */
   run<T>(body: () => T): T {
-    if (!this.#open) throw new TypeError("Expected an open scope but this one was disposed");
+    if (!this.#open)
+      throw new InvalidStateError("Expected an open scope but this one was disposed");
     native.scopeBegin(this.#name);
     try {
       const result = body();
       if (result instanceof Promise) {
-        throw new TypeError(
-          "Expected a synchronous function for scope.run() but received a promise",
-        );
+        throw expectedType("a synchronous function", "scope.run()", "a promise");
       }
       return result;
     } finally {

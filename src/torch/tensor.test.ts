@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
+import { InvalidValueError } from "../errors/index.ts";
 import * as torch from "./index.ts";
 
 /** The number of tensors that `body` leaves alive beyond what it returns. */
@@ -23,7 +24,7 @@ describe("what a tensor says of itself", () => {
     ]);
     expect([t.size(0), t.size(-1)]).toEqual([2, 3]);
     expect(() => t.size(3)).toThrow(
-      new RangeError("Expected a dimension of a 3-dimensional tensor but received 3"),
+      new InvalidValueError("Expected a dimension of a 3-dimensional tensor but received 3"),
     );
   });
 

@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { expected, InvalidValueError } from "../errors/index.ts";
 import { type Guard, type Handle, native } from "./binding.ts";
 import {
   arrayOver,
@@ -64,7 +65,7 @@ export class Tensor extends TensorOps {
     const shape = this.shape;
     const size = shape.at(dim);
     if (size === undefined) {
-      throw new RangeError(
+      throw new InvalidValueError(
         `Expected a dimension of a ${shape.length}-dimensional tensor but received ${dim}`,
       );
     }
@@ -105,7 +106,7 @@ export class Tensor extends TensorOps {
 
   set grad(value: Tensor | undefined) {
     if (value !== undefined && kind(value) !== kind(this)) {
-      throw new TypeError(`Expected ${kind(this)} for grad but received ${kind(value)}`);
+      throw expected(kind(this), "grad", kind(value));
     }
     native.setGrad(this.handle, value?.handle ?? null);
   }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CheckedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import { World } from "../distributed/index.ts";
+import { InvalidValueError } from "../errors/index.ts";
 import { makeFolder } from "../files/make-folder.ts";
 import { preparation } from "../pipelines/prompts/prompt-encoder.ts";
 import type { Tensor } from "../torch/index.ts";
@@ -66,7 +67,7 @@ export async function precompute(
 ): Promise<PrecomputeOutcome> {
   const { autoencoder } = checked;
   if (!("pretrained" in autoencoder)) {
-    throw new Error(
+    throw new InvalidValueError(
       "Expected a pretrained autoencoder but the config trains its own: its latents are not known before. Train that stage first, and name its published folder as autoencoder.pretrained",
     );
   }

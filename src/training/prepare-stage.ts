@@ -1,5 +1,6 @@
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import type { World } from "../distributed/index.ts";
+import { DatasetError } from "../errors/index.ts";
 import { PixArtTransformer2DModel } from "../models/index.ts";
 import { construct } from "../nn/index.ts";
 import { StagedModel } from "../pipelines/index.ts";
@@ -117,7 +118,7 @@ export async function prepareStage(
       prior: data.prior.length === 0 ? undefined : await openPrior(),
     });
   if (data.classCount === 0) {
-    throw new Error(
+    throw new DatasetError(
       `Stage "${stage.name}" needs classes, but the data set ${config.dataset.folder} has no "class" column. Add one, or leave the stage out`,
     );
   }

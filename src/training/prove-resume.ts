@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type CheckedConfig, configToJson, settleConfig } from "../config/index.ts";
+import { WorkerEndedError } from "../errors/index.ts";
 import { makeFolder, makeTemporaryFolder } from "../files/make-folder.ts";
 import { writeNewFile } from "../files/new-file.ts";
 import { moduleArguments } from "../files/processes/module-arguments.ts";
@@ -109,7 +110,9 @@ async function runProcess(run: ProofRun): Promise<void> {
   const wanted = run.killAfter === null ? "0" : "SIGKILL";
   if (outcome === wanted) return;
   const last = said.trim().split("\n").slice(-10).join("\n");
-  throw new Error(`Expected the run to end with ${wanted} but it ended with ${outcome}:\n${last}`);
+  throw new WorkerEndedError(
+    `Expected the run to end with ${wanted} but it ended with ${outcome}:\n${last}`,
+  );
 }
 
 /** Compares the last checkpoints' files by their hashes, and every step's losses. */

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import { RunError } from "../errors/index.ts";
 import type { Adapter, AutoencoderKL } from "../models/index.ts";
 import { DiffusionPipeline, PixArtAlphaPipeline, weightsSource } from "../pipelines/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
@@ -109,7 +110,8 @@ async function explicitCheckpoint(config: ResolvedConfig, path: string): Promise
   const checkpoint = await openCheckpoint(path);
   const stage = config.stages.find((s) => s.name === checkpoint.stage);
   if (stage?.kind !== "text-to-image") {
-    throw new Error(
+    throw new RunError(
+      "ERR_NO_CHECKPOINT",
       `${path} is a checkpoint of stage "${checkpoint.stage}", which cannot draw from prompts. Name one of a text-to-image stage (beside ${basename(dirname(path))}/)`,
     );
   }
@@ -126,7 +128,8 @@ async function newestCheckpoint(
     const checkpoint = await models.latest(stage);
     if (checkpoint !== undefined) return { stage, checkpoint };
   }
-  throw new Error(
+  throw new RunError(
+    "ERR_NO_CHECKPOINT",
     `The run ${run} has no checkpoint of a text-to-image stage yet. Let it train further`,
   );
 }

@@ -6,7 +6,7 @@ export {
   readConfig,
   writeConfig,
 } from "../files/reading/config-json.ts";
-export { BadFileError } from "../files/reading/errors.ts";
+export { BadFileError, MissingFileError } from "../files/reading/errors.ts";
 export {
   loadModelFolder,
   ModelFolder,

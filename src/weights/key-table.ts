@@ -1,3 +1,4 @@
+import { IncompatibleError, InternalError } from "../errors/index.ts";
 import type { StateSource } from "../nn/index.ts";
 import type { DType } from "../torch/dtype.ts";
 import * as torch from "../torch/index.ts";
@@ -22,7 +23,7 @@ export function weightsOfFile(
   const spec = (key: string) => {
     const found = file.tensors.get(prefix + key);
     if (found === undefined)
-      throw new RangeError(`Expected a key of ${file.path} but received ${key}`);
+      throw new InternalError(`Expected a key of ${file.path} but received ${key}`);
     return found;
   };
   return {
@@ -51,7 +52,7 @@ export function splitWeights(weights: TypedWeights, rules: readonly KeyRule[]): 
     const here = lookUp(there, rules) ?? [there];
     for (const [part, key] of here.entries()) {
       if (places.has(key)) {
-        throw new Error(
+        throw new IncompatibleError(
           `Expected one tensor for ${key} but received ${places.get(key)?.there} and ${there}`,
         );
       }
@@ -60,14 +61,14 @@ export function splitWeights(weights: TypedWeights, rules: readonly KeyRule[]): 
   }
   const place = (key: string) => {
     const found = places.get(key);
-    if (found === undefined) throw new RangeError(`Expected a known key but received ${key}`);
+    if (found === undefined) throw new InternalError(`Expected a known key but received ${key}`);
     return found;
   };
   const rowsOf = (key: string): number => {
     const { there, parts } = place(key);
     const rows = weights.shape(there)[0] ?? 0;
     if (rows % parts !== 0) {
-      throw new Error(
+      throw new IncompatibleError(
         `Expected ${parts} equal parts along the first dimension of ${there} but received ${rows} rows`,
       );
     }
@@ -110,7 +111,7 @@ export function joinWeights(weights: TypedWeights, rules: readonly KeyRule[]): T
   const incomplete = [...parts].flatMap(([key, from]) => (from.includes(undefined) ? [key] : []));
   if (unknown.length > 0 || incomplete.length > 0) {
     const first = [...unknown, ...incomplete].slice(0, 5).join(", ");
-    throw new Error(
+    throw new IncompatibleError(
       `Expected weights that the other layout has a place for but received ${unknown.length} without one and parts of ${incomplete.length}: ${first}`,
     );
   }

@@ -33,7 +33,7 @@ export async function writeLazySafetensors(
   await replaceFile(path, safetensorsPieces(tensors, metadata));
 }
 
-/** A safetensors file piece by piece, each tensor made when its turn comes. Throws TypeError where bytes and shape disagree. */
+/** A safetensors file piece by piece, each tensor made when its turn comes. Throws InvalidValueError where bytes and shape disagree. */
 export function* safetensorsPieces(
   tensors: ReadonlyMap<string, LazyTensor>,
   metadata?: Readonly<Record<string, string>>,

@@ -70,7 +70,7 @@ describe("what programs import", () => {
     expect(found).toEqual({
       pixart: {
         rooms: [
-          ..."files hub images models nn optim pipelines schedulers text torch training weights".split(
+          ..."errors files hub images models nn optim pipelines schedulers text torch training weights".split(
             " ",
           ),
         ],
@@ -84,20 +84,20 @@ describe("what programs import", () => {
           "zod",
         ],
       },
-      "pixart/torch": { rooms: ["files", "nn", "torch"], packages: [] },
+      "pixart/torch": { rooms: ["errors", "files", "nn", "torch"], packages: [] },
       "pixart/models": {
-        rooms: ["files", "hub", "models", "nn", "torch", "weights"],
+        rooms: ["errors", "files", "hub", "models", "nn", "torch", "weights"],
         packages: ["fastest-levenshtein", "lossless-json", "yauzl"],
       },
       "pixart/schedulers": {
-        rooms: ["files", "hub", "schedulers", "torch", "weights"],
+        rooms: ["errors", "files", "hub", "schedulers", "torch", "weights"],
         packages: ["fastest-levenshtein", "lossless-json", "yauzl"],
       },
       "pixart/images": {
-        rooms: ["files", "images"],
+        rooms: ["errors", "files", "images"],
         packages: ["lossless-json", "png-chunk-text", "png-chunks-encode", "sharp", "zod"],
       },
-      "pixart/config": { rooms: ["config"], packages: ["fastest-levenshtein", "zod"] },
+      "pixart/config": { rooms: ["config", "errors"], packages: ["fastest-levenshtein", "zod"] },
       "pixart/client": { rooms: ["client"], packages: [] },
     });
   });

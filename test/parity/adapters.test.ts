@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { UnsupportedError } from "../../src/errors/index.ts";
 import {
   type Adapter,
   type AdapterOptions,
@@ -496,7 +497,7 @@ describe.each(onlyLoaded)("%s, made by PEFT", (name, { peftType }) => {
     expectClose(output, tensorOf(join(root, kebab(name), "output.safetensors"), "output"));
     if (peftType === "OFT") {
       expect(() => mergeAdapters(model)).toThrow(
-        new Error(
+        new UnsupportedError(
           "Expected no convolution with a kernel of [2, 2] to merge an OFT adapter into but received one: no kernel computes what PEFT does with the patches under it",
         ),
       );

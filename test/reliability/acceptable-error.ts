@@ -1,4 +1,5 @@
 import { ConfigError } from "../../src/config/index.ts";
+import { ERROR_CODES, InternalError } from "../../src/errors/index.ts";
 import { HubError } from "../../src/hub/index.ts";
 import { ImageError } from "../../src/images/index.ts";
 import { MissingFactError } from "../../src/models/index.ts";
@@ -18,11 +19,14 @@ export function faultOf(error: unknown, folder: string): string | undefined {
   const { name, message } = error;
   const shown = `${name}: ${message.split("\n")[0]?.slice(0, 200).replaceAll(folder, "FOLDER")}`;
   if (RAW.test(message)) return `repeats what the language says: ${shown}`;
+  if (error instanceof InternalError) return `blames itself: ${shown}`;
   if (TYPED.some((type) => error instanceof type)) return undefined;
   // What Node and the system say when they are asked for what they can't do.
-  if ("code" in error || "errno" in error) return `raw error of the system: ${shown}`;
+  const { code } = error as NodeJS.ErrnoException;
+  const isOwn = code !== undefined && Object.hasOwn(ERROR_CODES, code);
+  if ("errno" in error || (code !== undefined && !isOwn))
+    return `raw error of the system: ${shown}`;
   const isRaw = error instanceof SyntaxError || error instanceof ReferenceError;
-  const isSentence =
-    ARGUMENT.test(message) || (error.constructor === Error && message.includes(folder));
+  const isSentence = ARGUMENT.test(message) || (isOwn && message.includes(folder));
   return !isRaw && isSentence ? undefined : `no sentence: ${shown}`;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { DatasetError, InternalError, InvalidValueError } from "../../src/errors/index.ts";
 import { faultOf } from "./acceptable-error.ts";
 import { fuzz } from "./fuzz.ts";
 import { mutate } from "./mutate.ts";
@@ -34,14 +35,17 @@ describe("the judges", () => {
 
   it("take sentences, and no errors of the language or the system", () => {
     const of = (error: unknown): string | undefined => faultOf(error, "/folder");
-    expect(of(new Error("Expected a positive integer for steps but received 0"))).toBeUndefined();
-    expect(of(new Error("/folder/x: there is no such file"))).toBeUndefined();
+    expect(
+      of(new InvalidValueError("Expected a positive integer for steps but received 0")),
+    ).toBeUndefined();
+    expect(of(new DatasetError("/folder/x: there is no such file"))).toBeUndefined();
     expect(of(new TypeError("Cannot read properties of undefined"))).toContain(
       "what the language says",
     );
     expect(of(new RangeError("Invalid array length"))).toContain("what the language says");
     expect(of(new SyntaxError("Unexpected token in /folder/x"))).toContain("no sentence");
     expect(of(Object.assign(new Error("ENOENT: /folder"), { code: "ENOENT" }))).toContain("raw");
+    expect(of(new InternalError("Expected a known key but received x"))).toContain("blames itself");
     expect(of("text")).toBe("threw text");
   });
 });

@@ -54,7 +54,7 @@ export async function convertCommand(
     kvCompressConfig: compressionOf(options),
   }).catch((error: unknown) => {
     if (!(error instanceof MissingFactError)) throw error;
-    throw new Error(
+    throw new MissingFactError(
       error.message.replace(/^Expected (\w+)/, (text, name) => `Expected ${FLAGS[name] ?? text}`),
       { cause: error },
     );

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { InvalidValueError, UnsupportedError } from "../../errors/index.ts";
 import { quote } from "../../files/reading/errors.ts";
 import { readPictureMetadata, type SavedPictureMetadata } from "../../images/index.ts";
 import { MOST_TIMESTEPS } from "../../schedulers/config/most-timesteps.ts";
@@ -64,24 +65,26 @@ const repeatable = z.looseObject({
 export async function recordToRepeat(path: string): Promise<SavedPictureMetadata> {
   const record = await readPictureMetadata(path);
   if (record === undefined) {
-    throw new Error(`${path} does not say how it was made: only PNG files that pixart wrote do`);
+    throw new InvalidValueError(
+      `${path} does not say how it was made: only PNG files that pixart wrote do`,
+    );
   }
   const { extra = {} } = record;
   const [issue] = repeatable.safeParse(extra, { reportInput: true }).error?.issues ?? [];
   if (issue !== undefined) {
-    throw new Error(
+    throw new InvalidValueError(
       `${path}: its record cannot be repeated: extra.${issue.path.join(".")}: expected ${issue.message} but found ${quote(issue.input)}`,
     );
   }
   if (extra.from !== undefined) {
     // Somebody else's text: only what this program writes is repeated.
     const from = FROM.find((known) => known === extra.from) ?? "picture";
-    throw new Error(
+    throw new InvalidValueError(
       `${path} was drawn from a ${from}, which it does not hold. Repeat it with --init-image`,
     );
   }
   if (extra.controlImage === true) {
-    throw new Error(
+    throw new InvalidValueError(
       `${path} was drawn along a control picture, which it does not hold. Repeat it with --control-image`,
     );
   }
@@ -91,7 +94,9 @@ export async function recordToRepeat(path: string): Promise<SavedPictureMetadata
       typeof batchIndex === "number" && typeof batchSize === "number"
         ? `picture ${batchIndex + 1} of ${batchSize}`
         : "one of several";
-    throw new Error(`${path} is ${which} that shared one generator, so it cannot be drawn alone`);
+    throw new UnsupportedError(
+      `${path} is ${which} that shared one generator, so it cannot be drawn alone`,
+    );
   }
   return record;
 }

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { World } from "../../distributed/index.ts";
+import { InvalidValueError } from "../../errors/index.ts";
 import { shippedModel } from "../../hub/index.ts";
 import { PixArtControlNetAdapterModel } from "../../models/index.ts";
 import {
@@ -102,11 +103,11 @@ async function find(model: string, changes: PipelineChanges): Promise<LoadedPipe
   if (!isPublished && shipped === undefined && existsSync(model)) {
     const adapter = adapterAt(model);
     if (adapter !== undefined) {
-      throw new Error(
+      throw new InvalidValueError(
         `Expected a model but received ${model}, an adapter for one: npx pixart sample ${adapter.base ?? "MODEL"} --lora ${model}`,
       );
     }
-    throw new Error(`Expected a model but received ${model}: ${whyNoModel(model)}`);
+    throw new InvalidValueError(`Expected a model but received ${model}: ${whyNoModel(model)}`);
   }
   return published(shipped ?? model, changes, options);
 }

@@ -1,5 +1,6 @@
 import { existsSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { InvalidValueError } from "../../errors/index.ts";
 import { CONFIG_FILE } from "../../models/adapters/config/config-file.ts";
 import { componentsOf } from "../../models/adapters/files/load-lora-file.ts";
 import { BadFileError, readConfig } from "../../weights/index.ts";
@@ -27,7 +28,7 @@ export function adapterEntries(values: readonly string[]): AdapterEntry[] {
       before !== undefined && existsSync(before)
         ? `${before} is there, and what follows it is no number`
         : "no such folder or file is here";
-    throw new Error(
+    throw new InvalidValueError(
       `Expected a folder of PEFT or a LoRA file, with =scale or without, for --lora but received ${value}: ${advice}`,
     );
   });
@@ -35,7 +36,7 @@ export function adapterEntries(values: readonly string[]): AdapterEntry[] {
   for (const { place } of entries) {
     const real = realpathSync(place);
     if (places.has(real)) {
-      throw new Error(
+      throw new InvalidValueError(
         `Expected every adapter once for --lora but received ${place} twice; for twice its effect: ${place}=2`,
       );
     }

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
+import { TargetExistsError } from "../../errors/index.ts";
 import { makeFolder } from "../../files/make-folder.ts";
 import { renameToFree } from "../../files/rename.ts";
 import { Staging } from "../../files/staging.ts";
@@ -98,7 +99,9 @@ export async function savePicture(
   await using staging = await Staging.beside(output.file);
   await image.save(staging.path);
   if (await takesName(staging.path, output.file)) return 1;
-  throw new Error(`Expected a new file for --out but ${output.file} has appeared meanwhile`);
+  throw new TargetExistsError(
+    `Expected a new file for --out but ${output.file} has appeared meanwhile`,
+  );
 }
 
 /** Saves the sheet of a command's pictures beside those of earlier commands. Returns its file. */

@@ -1,4 +1,5 @@
 import { mapConcurrent } from "../../data/map-concurrent.ts";
+import { expected, RunError } from "../../errors/index.ts";
 import { contactSheet, fitted, RgbImage } from "../../images/index.ts";
 import { loadTrainingData } from "../../training/dataset/training-data.ts";
 import {
@@ -66,7 +67,10 @@ async function saveSheet(
   const shown = await mapConcurrent(worst, DECODED_AT_ONCE, async ({ picture, score }) => {
     const example = examples.get(picture);
     if (example === undefined)
-      throw new Error(`The picture ${picture} of the run ${run} is no longer in its data set`);
+      throw new RunError(
+        "ERR_DATA_CHANGED",
+        `The picture ${picture} of the run ${run} is no longer in its data set`,
+      );
     const image = await RgbImage.decode(await example.read(), { name: example.path });
     return {
       image: await fitted(image, THUMBNAIL),
@@ -85,12 +89,13 @@ async function saveSheet(
 function lossesOf(run: string, stage: string | undefined): PictureLosses {
   const names = readRunConfig(run).stages.map(({ name }) => name);
   if (stage !== undefined && !names.includes(stage))
-    throw new Error(`Expected ${names.join(", ")} for --stage but received ${stage}`);
+    throw expected(names.join(", "), "--stage", stage);
   for (const name of stage === undefined ? names.reverse() : [stage]) {
     const losses = readPictureLosses(run, name);
     if (losses !== undefined) return losses;
   }
-  throw new Error(
+  throw new RunError(
+    "ERR_NO_CHECKPOINT",
     `The run ${run} has no losses of pictures yet: they are written with each checkpoint. Let it train further`,
   );
 }

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { expected } from "../../errors/index.ts";
 import { type RunSummary, summarizeRuns } from "../../training/run-folder/run-summary.ts";
 import { table } from "../terminal/table.ts";
 import { say } from "../terminal/talk.ts";
@@ -20,7 +21,7 @@ export const speedText = (speed: number | null): string =>
 export async function runsList(folder: string, { json }: RunsListOptions): Promise<void> {
   const place = statSync(folder, { throwIfNoEntry: false });
   if (place !== undefined && !place.isDirectory())
-    throw new Error(`Expected a folder of runs for FOLDER but received the file ${folder}`);
+    throw expected("a folder of runs", "FOLDER", `the file ${folder}`);
   const runs = place === undefined ? [] : summarizeRuns(folder);
   if (json) process.stdout.write(`${JSON.stringify(runs)}\n`);
   else if (runs.length === 0) say(`No runs yet in ${folder}`);

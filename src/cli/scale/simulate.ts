@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { InternalError } from "../../errors/index.ts";
 import {
   type Assumption,
   assumptionsOf,
@@ -35,7 +36,7 @@ export async function simulateCommand(options: SimulateOptions): Promise<void> {
     return;
   }
   const [first] = reports;
-  if (first === undefined) throw new RangeError("Expected a number of GPUs");
+  if (first === undefined) throw new InternalError("Expected a number of GPUs");
   const lines =
     reports.length === 1 ? describeRun(first, show) : describeComparison(reports, first);
   process.stdout.write(`${lines.join("\n")}\n`);

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
+import { expected } from "../../errors/index.ts";
 import { nearestFolder } from "../../hub/index.ts";
 import { mergeAdapters, T5EncoderModel } from "../../models/index.ts";
 import { hasResolutionBins } from "../../pipelines/index.ts";
@@ -58,8 +59,10 @@ export async function publishCommand(
   const found = await pipelineFromRun(run, averaged);
   const { pipe, adapter, textEncoderAdapter, config, stage, step, checkpoint } = found;
   if (configName !== undefined && configName !== config.name) {
-    throw new Error(
-      `Expected ${config.name}, the config that ${run} was trained with, for the config but received ${configName}`,
+    throw expected(
+      `${config.name}, the config that ${run} was trained with,`,
+      "the config",
+      configName,
     );
   }
   const dtype = asked ?? config.publish.dtype;

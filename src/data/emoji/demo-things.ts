@@ -1,3 +1,5 @@
+import { expected, InvalidValueError } from "../../errors/index.ts";
+
 /** Well-known things that look unlike each other and that all four sets draw. */
 export const DEMO_THINGS: readonly string[] = [
   ...["red apple", "banana", "watermelon", "strawberry", "pineapple", "lemon", "grapes", "carrot"],
@@ -28,9 +30,7 @@ export function chooseDemoThings(
   count = DEMO_THINGS.length,
 ): string[] {
   if (!(Number.isInteger(count) && count > 0 && count <= DEMO_THINGS.length)) {
-    throw new Error(
-      `Expected a whole number from 1 to ${DEMO_THINGS.length} for count but received ${count}`,
-    );
+    throw expected(`a whole number from 1 to ${DEMO_THINGS.length}`, "count", count);
   }
   const chosen = DEMO_THINGS.slice(0, count);
   const styles = new Set(metadata.map((entry) => entry.style));
@@ -39,7 +39,7 @@ export function chooseDemoThings(
     [...styles].some((style) => !pairs.has(`${thing}\0${style}`)),
   );
   if (lacking.length > 0 || styles.size === 0) {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected metadata with all demo things in every style but these lack one: ` +
         `${styles.size === 0 ? "all (the metadata is empty)" : lacking.join(", ")}`,
     );

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { UnsupportedError } from "../../errors/index.ts";
 import { packageFolder } from "../../files/package/package-folder.ts";
 
 /** The four drawing styles, in the order in which they are listed everywhere. */
@@ -130,7 +131,7 @@ function missingPackage(name: string, cause: unknown): Error {
   const all = [...Object.values(PACKAGES), LABELS_PACKAGE]
     .map((each) => (versions[each] === undefined ? each : `${each}@${versions[each]}`))
     .join(" ");
-  return new Error(
+  return new UnsupportedError(
     `The emoji pictures are made from packages that are not installed: ${name} was not found. ` +
       `Install them with: npm install --save-dev ${all}`,
     { cause },

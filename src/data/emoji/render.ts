@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import sharp from "sharp";
+import { expected, TargetExistsError } from "../../errors/index.ts";
 import { makeFolder } from "../../files/make-folder.ts";
 import { writeNewFile } from "../../files/new-file.ts";
 import { Staging } from "../../files/staging.ts";
@@ -171,20 +172,18 @@ function onWhite(rgba: Uint8Array, size: number): RgbImage {
 
 function checkOptions(size: number, sets: readonly EmojiStyle[]): void {
   if (!(Number.isInteger(size) && size >= 8 && size <= 2048)) {
-    throw new Error(`Expected a whole number from 8 to 2048 for size but received ${size}`);
+    throw expected("a whole number from 8 to 2048", "size", size);
   }
   const unknown = sets.find((set) => !EMOJI_STYLES.includes(set));
   if (unknown !== undefined || sets.length === 0) {
-    throw new Error(
-      `Expected some of ${EMOJI_STYLES.join(", ")} for sets but received ${unknown ?? "none"}`,
-    );
+    throw expected(`some of ${EMOJI_STYLES.join(", ")}`, "sets", unknown ?? "none");
   }
 }
 
 async function checkNew(folder: string): Promise<void> {
   const entries = existsSync(folder) ? await readdir(folder) : [];
   if (entries.length > 0) {
-    throw new Error(
+    throw new TargetExistsError(
       `Expected a new or empty folder for out but received ${folder}, which holds ` +
         `${entries.length} entries; delete it or choose another`,
     );

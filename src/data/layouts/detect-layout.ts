@@ -1,3 +1,4 @@
+import { DatasetError } from "../../errors/index.ts";
 import { BadFileError } from "../../files/reading/errors.ts";
 import type { DatasetLayout } from "../dataset.ts";
 import { innerName, type Listing } from "./list-files.ts";
@@ -56,7 +57,7 @@ export const signedLayouts = (listing: Listing): LayoutSign[] =>
 export function refuseMixed(place: string, found: readonly LayoutSign[]): void {
   if (found.length < 2) return;
   const list = found.map(({ layout, file }) => `${layout} (${file})`);
-  throw new Error(
+  throw new DatasetError(
     `${place} holds several layouts: ${list.join(", ")}. Say which one to read: layout (--layout, dataset.layout)`,
   );
 }

@@ -1,4 +1,5 @@
 import { basename, dirname, join } from "node:path";
+import { DatasetError } from "../../errors/index.ts";
 import { quote } from "../../files/reading/errors.ts";
 import type { DatasetLayout } from "../dataset.ts";
 import { type ColumnNames, controlColumnOf, type DescribedPicture } from "../described-picture.ts";
@@ -40,7 +41,7 @@ export async function readFolderTables(
       const path = files.expected(folder, name);
       if (path !== undefined) return path;
       const instead = files.suggest(folder, name);
-      throw new Error(
+      throw new DatasetError(
         `${where}: expected a path inside ${listing.root} but found ${quote(name)}${instead === undefined ? "" : `; write ${quote(instead)}`}`,
       );
     };

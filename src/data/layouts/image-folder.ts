@@ -1,3 +1,4 @@
+import { DatasetError } from "../../errors/index.ts";
 import { BadFileError } from "../../files/reading/errors.ts";
 import { systemSentence } from "../../files/reading/system-error.ts";
 import { LARGEST_FILE, readWhole } from "../../files/reading/whole-file.ts";
@@ -71,7 +72,9 @@ async function readSideCar(path: string | undefined): Promise<string | undefined
   const bytes = await readRegular(path);
   if (bytes instanceof Error) return bytes;
   const text = decodeCaption(bytes);
-  return text === undefined ? new Error(`its caption ${path} is not UTF-8`) : captionText(text);
+  return text === undefined
+    ? new DatasetError(`its caption ${path} is not UTF-8`)
+    : captionText(text);
 }
 
 /** One caption that can't be read leaves one picture out; a link may lead nowhere, and a pipe would be waited for. */
@@ -81,6 +84,6 @@ async function readRegular(path: string): Promise<Uint8Array | Error> {
   } catch (error) {
     const sentence = error instanceof BadFileError ? error.message : systemSentence(error);
     if (sentence === undefined) throw error;
-    return new Error(`its caption can't be read: ${sentence}`);
+    return new DatasetError(`its caption can't be read: ${sentence}`);
   }
 }

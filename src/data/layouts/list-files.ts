@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
+import { DatasetError } from "../../errors/index.ts";
 
 /** The files of a data set. */
 export interface Listing {
@@ -31,11 +32,12 @@ export async function listFiles(location: string): Promise<Listing> {
   } catch (error) {
     const { code, path = root } = error as NodeJS.ErrnoException;
     if (path === root) {
-      throw new Error(`Expected a folder of pictures for folder but received ${root} (${code})`, {
-        cause: error,
-      });
+      throw new DatasetError(
+        `Expected a folder of pictures for folder but received ${root} (${code})`,
+        { cause: error },
+      );
     }
-    throw new Error(`${path}: expected a folder that can be read but found ${code}`, {
+    throw new DatasetError(`${path}: expected a folder that can be read but found ${code}`, {
       cause: error,
     });
   }

@@ -1,3 +1,4 @@
+import { DatasetError } from "../../errors/index.ts";
 import { quote } from "../../files/reading/errors.ts";
 import { parsePythonJson } from "../../files/reading/python-json.ts";
 import { type ColumnNames, type DescribedPicture, describedPicture } from "../described-picture.ts";
@@ -15,7 +16,7 @@ export async function readMetadataLines(
   for await (const { where, text } of linesOf(path)) {
     const record = parseJson(where, text);
     if (typeof record !== "object" || record === null || Array.isArray(record)) {
-      throw new Error(`${where}: expected a JSON object but found ${quote(record)}`);
+      throw new DatasetError(`${where}: expected a JSON object but found ${quote(record)}`);
     }
     lines.push(describedPicture(where, record as Record<string, unknown>, names));
   }
@@ -26,6 +27,6 @@ function parseJson(where: string, json: string): unknown {
   try {
     return parsePythonJson(json);
   } catch (error) {
-    throw new Error(`${where}: expected JSON but found ${quote(json)}`, { cause: error });
+    throw new DatasetError(`${where}: expected JSON but found ${quote(json)}`, { cause: error });
   }
 }

@@ -1,4 +1,5 @@
 import { extname } from "node:path";
+import { DatasetError } from "../../errors/index.ts";
 import { captionText, decodeCaption, readTable } from "../caption-text.ts";
 import {
   type ColumnNames,
@@ -45,7 +46,7 @@ export async function readCaptionLines(
     const where = `${path} line ${index + 1}`;
     const tab = line.indexOf("\t");
     if (tab < 1)
-      throw new Error(
+      throw new DatasetError(
         `${where}: expected a path, a tab and a caption but found "${line.slice(0, 60)}"`,
       );
     const text = captionText(line.slice(tab + 1));
@@ -55,7 +56,7 @@ export async function readCaptionLines(
 
 async function readText(path: string): Promise<string> {
   const text = decodeCaption(await readTable(path));
-  if (text === undefined) throw new Error(`${path}: expected UTF-8 but found other bytes`);
+  if (text === undefined) throw new DatasetError(`${path}: expected UTF-8 but found other bytes`);
   return text;
 }
 
@@ -70,7 +71,7 @@ function describedRows(
   const columns = columnNames(header.cells);
   const imageColumn = imageColumnOf(columns, names);
   if (imageColumn === undefined) {
-    throw new Error(
+    throw new DatasetError(
       `${path} line ${header.line}: expected a column ${names.imageColumn ?? "file_name or image"} but found ${columns.join(", ")}${separatorAdvice(columns)}`,
     );
   }
@@ -153,7 +154,7 @@ function splitTable(path: string, text: string, delimiter: string): CsvRow[] {
   try {
     rows = csvRows(text, delimiter);
   } catch (error) {
-    throw new Error(
+    throw new DatasetError(
       `${path}: expected a table of separated values but ${(error as Error).message}`,
       { cause: error },
     );
@@ -161,7 +162,7 @@ function splitTable(path: string, text: string, delimiter: string): CsvRow[] {
   const count = rows[0]?.cells.length ?? 0;
   const long = rows.find(({ cells }) => cells.length > count);
   if (long !== undefined) {
-    throw new Error(
+    throw new DatasetError(
       `${path} line ${long.line}: expected ${count} fields, as in the header, but found ${long.cells.length}; put quotes round a text that has ${delimiter === "\t" ? "tabs" : "commas"}`,
     );
   }

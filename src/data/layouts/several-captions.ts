@@ -1,3 +1,4 @@
+import { DatasetError } from "../../errors/index.ts";
 import { quote } from "../../files/reading/errors.ts";
 import { formatPythonJson } from "../../files/reading/python-json.ts";
 import { captionText } from "../caption-text.ts";
@@ -46,7 +47,7 @@ export function joinLines(
     );
     if (other === undefined) return [name, values[0]];
     if (single.includes(name)) {
-      throw new Error(
+      throw new DatasetError(
         `${other.where}: expected the "${name}" of "${other.fileName}" at ${having[0]?.where}, ${quote(values[0])}, but found ${quote(other.columns[name])}`,
       );
     }

@@ -1,5 +1,6 @@
 import { lstat } from "node:fs/promises";
 import { resolve } from "node:path";
+import { DatasetError, expected, TargetExistsError } from "../../errors/index.ts";
 import { makeFolder } from "../../files/make-folder.ts";
 import { Staging } from "../../files/staging.ts";
 import { ACCEPTED_FORMATS, ImageError, type ImageFormat, sniffImage } from "../../images/index.ts";
@@ -68,10 +69,12 @@ export async function convertDataset(
 ): Promise<ConvertedDataset> {
   const folder = resolve(out);
   if ((await lstat(folder).catch(() => undefined)) !== undefined) {
-    throw new Error(`Expected a new folder for the data set but received ${folder}, which exists`);
+    throw new TargetExistsError(
+      `Expected a new folder for the data set but received ${folder}, which exists`,
+    );
   }
   if (!(maxShardBytes > 0)) {
-    throw new Error(`Expected a number above 0 for maxShardBytes but received ${maxShardBytes}`);
+    throw expected("a number above 0", "maxShardBytes", maxShardBytes);
   }
   const dataset = await readDataset(location, read);
   const entries = describe === undefined ? dataset.entries : dataset.entries.map(told(describe));
@@ -97,7 +100,8 @@ export async function convertDataset(
     await writer.add(named);
     onProgress?.(Math.min(from + AT_ONCE, entries.length), entries.length);
   }
-  if (names.count === 0) throw new Error(`${dataset.location} holds no picture that can be read`);
+  if (names.count === 0)
+    throw new DatasetError(`${dataset.location} holds no picture that can be read`);
   await writer.finish();
   return {
     folder: await staging.publish(),
@@ -189,7 +193,7 @@ class Names {
   add(file: string): void {
     const name = this.#sharesCaption ? stemOf(file) : file;
     if (this.#names.has(name)) {
-      throw new Error(
+      throw new DatasetError(
         `${file} would share its ${this.#sharesCaption ? "caption's " : ""}name with another picture in this layout. Rename one, or take another layout`,
       );
     }

@@ -1,3 +1,4 @@
+import { DatasetError, knownClasses } from "../../errors/index.ts";
 import type { RgbImage } from "../../images/index.ts";
 import type { PixArtAlphaPipeline } from "../../pipelines/index.ts";
 import { disposeText } from "../../pipelines/prompts/encoded-text.ts";
@@ -41,9 +42,11 @@ export interface ChoiceResult {
 }
 
 /** There are not enough captions of other things to choose from. */
-export class TooFewCaptionsError extends Error {
+export class TooFewCaptionsError extends DatasetError {
   override readonly name: string = "TooFewCaptionsError";
 }
+
+knownClasses(TooFewCaptionsError);
 
 const DEFAULTS = { captions: 8, logSnrs: [-3, -1], noises: 2, seed: 0, shuffled: false } as const;
 

@@ -1,3 +1,4 @@
+import { expected, InvalidValueError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 
@@ -15,7 +16,7 @@ export function featureMatrices(
   ] as const;
   const [own, other] = matrices.map((matrix) => matrix.size(1));
   if (own !== other) {
-    throw new Error(`Expected rows of ${other} features for generated but received rows of ${own}`);
+    throw expected(`rows of ${other} features`, "generated", `rows of ${own}`);
   }
   return [...matrices];
 }
@@ -23,13 +24,13 @@ export function featureMatrices(
 /** Rows of one length as a matrix (N, D); `name` says whose they are. */
 function featureMatrix(rows: readonly Float32Array[], name: string): Tensor {
   if (rows.length < 2) {
-    throw new Error(`Expected at least two pictures for ${name} but received ${rows.length}`);
+    throw expected("at least two pictures", name, rows.length);
   }
   const width = rows[0]?.length ?? 0;
   const all = new Float64Array(rows.length * width);
   for (const [i, row] of rows.entries()) {
     if (row.length !== width) {
-      throw new Error(
+      throw new InvalidValueError(
         `Expected ${width} features in row ${i} of ${name} but received ${row.length}`,
       );
     }

@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { featureMatrices } from "./feature-matrix.ts";
@@ -37,7 +38,7 @@ export function kernelDistance(
   { subsets = 100, subsetSize, seed = 0 }: KernelDistanceOptions = {},
 ): KernelDistanceResult {
   if (!Number.isInteger(subsets) || subsets < 1) {
-    throw new Error(`Expected a positive integer for subsets but received ${subsets}`);
+    throw expected("a positive integer", "subsets", subsets);
   }
   const fewest = Math.min(generated.length, references.length);
   const size = subsetSize ?? Math.max(2, Math.min(1000, Math.floor(fewest / 2)));
@@ -45,8 +46,10 @@ export function kernelDistance(
     torch.tidy(() => {
       const matrices = featureMatrices(generated, references);
       if (!Number.isInteger(size) || size < 2 || size > fewest) {
-        throw new Error(
-          `Expected an integer from 2 to ${fewest}, the pictures of the smaller side, for subsetSize but received ${size}`,
+        throw expected(
+          `an integer from 2 to ${fewest}, the pictures of the smaller side,`,
+          "subsetSize",
+          size,
         );
       }
       return Array.from({ length: subsets }, (_, i) => {

@@ -1,3 +1,5 @@
+import { expected } from "../../errors/index.ts";
+
 /** What a picture is of. */
 export interface Label {
   readonly thing: string;
@@ -38,10 +40,8 @@ const NEAREST = 5;
  * of all things and styles. Call it once for seen and once for held-out pairs.
  */
 export function retrieval(generated: LabelledRows, references: LabelledRows): RetrievalResult {
-  if (generated.rows.length === 0)
-    throw new Error("Expected at least one picture for generated but received none");
-  if (references.rows.length === 0)
-    throw new Error("Expected at least one picture for references but received none");
+  if (generated.rows.length === 0) throw expected("at least one picture", "generated", "none");
+  if (references.rows.length === 0) throw expected("at least one picture", "references", "none");
   const right = { thing: 0, thingOfFive: 0, group: 0, style: 0, pair: 0 };
   for (const [i, row] of generated.rows.entries()) {
     const { thing, style, group } = generated.labels[i] as Label;

@@ -1,5 +1,6 @@
 import { lstatSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type ErrorCode, knownClasses } from "../../errors/index.ts";
 import { writing } from "../write-error.ts";
 import { startBeat } from "./lock-beat.ts";
 import {
@@ -45,6 +46,7 @@ export interface LockWaiting {
 /** A lock is held by a process that runs, or cannot be understood. */
 export class LockHeldError extends Error {
   override readonly name: string = "LockHeldError";
+  readonly code = "ERR_LOCK_HELD" satisfies ErrorCode;
   readonly path: string;
   readonly holder: LockHolder | undefined;
   readonly found: FoundLock;
@@ -61,6 +63,8 @@ export class LockHeldError extends Error {
     this.found = found;
   }
 }
+
+knownClasses(LockHeldError);
 
 /**
  * A lock file: while it is held, no other process gets it, wherever it runs. The lock of a process that is gone is taken over:

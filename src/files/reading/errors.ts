@@ -1,6 +1,9 @@
+import { type ErrorCode, knownClasses } from "../../errors/index.ts";
+
 /** A file that does not hold what its format promises: names the file, the place in it, what was expected and what was found. */
 export class BadFileError extends Error {
   override readonly name: string = "BadFileError";
+  readonly code: ErrorCode = "ERR_BAD_FILE";
   readonly path: string;
   /** The message without the path and the place. */
   readonly reason: string;
@@ -15,10 +18,14 @@ export class BadFileError extends Error {
 
 /** There is no file of that name. */
 export class MissingFileError extends BadFileError {
+  override readonly name = "MissingFileError";
+  override readonly code = "ERR_MISSING_FILE" satisfies ErrorCode;
   constructor(path: string, expected: string) {
     super(path, "file", expected, "nothing of that name");
   }
 }
+
+knownClasses(BadFileError, MissingFileError);
 
 const LONGEST_QUOTE = 120;
 

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, readSync } from "node:fs";
+import { InvalidStateError } from "../../errors/index.ts";
 import { BadFileError } from "./errors.ts";
 import { refuseStandIn, SHOWING_BYTES } from "./stand-in.ts";
 import { withPath } from "./system-error.ts";
@@ -62,7 +63,9 @@ export class RegularFile {
 
   #open(): number {
     if (this.#descriptor === undefined) {
-      throw new Error(`Expected an open file for ${this.path} but close() was called before`);
+      throw new InvalidStateError(
+        `Expected an open file for ${this.path} but close() was called before`,
+      );
     }
     return this.#descriptor;
   }

@@ -134,7 +134,7 @@ function atOnce<T>(
     answer = { error, result };
   });
   // yauzl puts off its answer only where there is nothing to read: an empty name.
-  if (answer === undefined) throw broken(new Error("an entry has no name"));
+  if (answer === undefined) throw broken(new SyntaxError("an entry has no name"));
   if (answer.error) throw broken(answer.error);
   return answer.result;
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { expectEqualTensors } from "../../../test/fixtures/equal-tensors.ts";
+import { IncompatibleError, InvalidStateError, InvalidValueError } from "../../errors/index.ts";
 import { construct, Linear, Module, ProductLayer } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import {
@@ -101,7 +102,7 @@ describe("several adapters", () => {
     const model = make();
     addAdapter(model, lora);
     expect(() => addAdapter(model, loha)).toThrow(
-      new Error('Expected a name that no other adapter has but received "default"'),
+      new InvalidValueError('Expected a name that no other adapter has but received "default"'),
     );
   });
 
@@ -109,7 +110,7 @@ describe("several adapters", () => {
     const model = make();
     addAdapter(model, oft);
     expect(() => addAdapter(model, oft, { name: "second" })).toThrow(
-      new Error(
+      new IncompatibleError(
         'Expected one OFT adapter at most on to_q, because rotations do not add up, but received "second" beside "default"',
       ),
     );
@@ -145,12 +146,12 @@ describe("scale and enabled", () => {
     const adapter = addAdapter(make(), lora);
     expect(() => {
       adapter.scale = Number.NaN;
-    }).toThrow(new RangeError("Expected a number for scale but received NaN"));
+    }).toThrow(new InvalidValueError("Expected a number for scale but received NaN"));
     const rotation = addAdapter(make(), oft);
     expect(() => {
       rotation.scale = 0.5;
     }).toThrow(
-      new Error(
+      new InvalidValueError(
         "Expected 1 for the scale of an OFT adapter, which turns its input and adds nothing, but received 0.5",
       ),
     );
@@ -167,17 +168,19 @@ describe("merging", () => {
     mergeAdapters(model, { keepOriginals: false });
     expect(distance(model.call(x), adapted)).toBeLessThan(1e-5);
     expect(adaptersOf(model)).toEqual([idle]);
-    expect(() => adapter.parameters()).toThrow(new Error('The adapter "default" was removed'));
+    expect(() => adapter.parameters()).toThrow(
+      new InvalidStateError('The adapter "default" was removed'),
+    );
     idle.remove();
     expect(model.toQ.adapters).toBeUndefined();
     expect(() => unmergeAdapters(model)).toThrow(
-      new Error("Expected merged adapters on Model but received none"),
+      new InvalidStateError("Expected merged adapters on Model but received none"),
     );
   });
 
   it("needs an adapter that is not merged", () => {
     const model = make();
-    const refusal = new Error(
+    const refusal = new InvalidStateError(
       "Expected an enabled adapter that is not merged on Model but received none",
     );
     expect(() => mergeAdapters(model)).toThrow(refusal);
@@ -196,7 +199,9 @@ describe("merging", () => {
     const adapter = addAdapter(model, lora);
     mergeAdapters(model);
     const refusal = (change: string): Error =>
-      new Error(`Expected no merged adapters on to_q for ${change}; call unmergeAdapters() first`);
+      new InvalidStateError(
+        `Expected no merged adapters on to_q for ${change}; call unmergeAdapters() first`,
+      );
     expect(() => {
       adapter.scale = 2;
     }).toThrow(refusal('scale of the adapter "default"'));
@@ -300,7 +305,7 @@ describe("a model with adapters", () => {
     const model = make();
     const adapter = addAdapter(model, lora);
     expect(() => refuseUnmergedAdapters(model)).toThrow(
-      new Error(
+      new InvalidStateError(
         'Expected merged or disabled adapters for savePretrained() but received "default" unmerged; adapter.save() writes an adapter, and mergeAdapters() puts it into the weights',
       ),
     );
@@ -336,7 +341,7 @@ describe("an adapter that trains", () => {
   it("has no dropout", () => {
     const options: AdapterOptions = { peftType: "LOHA", targetModules: ["to_q"], rankDropout: 0.1 };
     expect(() => addAdapter(make(), options)).toThrow(
-      new Error(
+      new InvalidValueError(
         "Expected 0 for rankDropout of an adapter that trains, as nothing drops out here, but received 0.1",
       ),
     );
@@ -349,7 +354,7 @@ describe("an adapter that trains", () => {
       initLoraWeights: "eva",
     };
     expect(() => addAdapter(make(), options)).toThrow(
-      new Error(
+      new InvalidValueError(
         'Expected true, false or "gaussian" for initLoraWeights of a new adapter but received "eva"',
       ),
     );
@@ -390,7 +395,7 @@ describe("loadAdapter", () => {
     );
     const model = make();
     await expect(loadAdapter(model, broken)).rejects.toThrow(
-      new Error(
+      new IncompatibleError(
         [
           `The weights do not fit Model as the adapter in ${broken}; nothing was loaded.`,
           "  missing (1):",

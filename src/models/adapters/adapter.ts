@@ -1,4 +1,10 @@
 import { join } from "node:path";
+import {
+  expected,
+  InvalidStateError,
+  InvalidValueError,
+  UnsupportedError,
+} from "../../errors/index.ts";
 import { makeFolder } from "../../files/make-folder.ts";
 import type { Module, ProductLayer } from "../../nn/index.ts";
 import type { Tensor } from "../../torch/index.ts";
@@ -58,10 +64,10 @@ export class Adapter implements AdapterState {
 
   set scale(scale: number) {
     if (!Number.isFinite(scale)) {
-      throw new RangeError(`Expected a number for scale but received ${scale}`);
+      throw expected("a number", "scale", scale);
     }
     if (this.config?.peftType === "OFT" && scale !== 1) {
-      throw new Error(
+      throw new InvalidValueError(
         `Expected 1 for the scale of an OFT adapter, which turns its input and adds nothing, but received ${scale}`,
       );
     }
@@ -96,7 +102,7 @@ export class Adapter implements AdapterState {
   #parts(): [layer: string, part: AdapterPart][] {
     return [...this.#layers].flatMap(([name, layer]) => {
       const parts = stackOn(layer)?.partsOf(this) ?? [];
-      if (parts.length === 0) throw new Error(`The adapter "${this.name}" was removed`);
+      if (parts.length === 0) throw new InvalidStateError(`The adapter "${this.name}" was removed`);
       return parts.map((part): [string, AdapterPart] => [name, part]);
     });
   }
@@ -114,7 +120,7 @@ export class Adapter implements AdapterState {
   async save(folder: string, { base }: SaveAdapterOptions = {}): Promise<void> {
     const { config } = this;
     if (config === undefined) {
-      throw new Error(
+      throw new UnsupportedError(
         `Expected an adapter that PEFT has a form for to save() but received "${this.name}", from a file of another kind; keep the file, or mergeAdapters() and save the model`,
       );
     }
@@ -148,7 +154,7 @@ export function refuseMergedLayers(
 ): void {
   for (const [name, layer] of layers) {
     if (!stackOn(layer)?.isMerged) continue;
-    throw new Error(
+    throw new InvalidStateError(
       `Expected no merged adapters on ${name} for ${change}; call unmergeAdapters() first`,
     );
   }

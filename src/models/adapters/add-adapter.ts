@@ -1,3 +1,4 @@
+import { IncompatibleError, InvalidValueError } from "../../errors/index.ts";
 import { construct, type Module, type ProductLayer } from "../../nn/index.ts";
 import type { Generator, Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
@@ -31,7 +32,7 @@ export function addAdapter(
   refuseUntrainable(config);
   const start = config.peftType === "LORA" ? config.initLoraWeights : true;
   if (typeof start === "string" && start !== "gaussian") {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected true, false or "gaussian" for initLoraWeights of a new adapter but received "${start}"`,
     );
   }
@@ -60,14 +61,14 @@ export function train(model: Module, adapter: Adapter): Adapter {
 /** Throws for what training needs and is not there. */
 export function refuseUntrainable(config: AdapterConfig): void {
   if (config.peftType === "LORA" && config.initLoraWeights === "mica") {
-    throw new Error(
+    throw new InvalidValueError(
       'Expected another start than "mica" for initLoraWeights of an adapter that trains, because it trains one matrix of two',
     );
   }
   const rates = Object.entries(config).filter(([field]) => field.endsWith("Dropout"));
   for (const [field, rate] of rates) {
     if (rate === 0) continue;
-    throw new Error(
+    throw new InvalidValueError(
       `Expected 0 for ${field} of an adapter that trains, as nothing drops out here, but received ${rate}`,
     );
   }
@@ -97,7 +98,7 @@ export function attachLayout(
   make: MakeTensors,
 ): Adapter {
   if (adaptersOf(model).some((adapter) => adapter.name === name)) {
-    throw new Error(`Expected a name that no other adapter has but received "${name}"`);
+    throw new InvalidValueError(`Expected a name that no other adapter has but received "${name}"`);
   }
   const layers = new Map([...layout].map(([layerName, { layer }]) => [layerName, layer]));
   refuseMergedLayers(layers, `another adapter, "${name}"`);
@@ -150,7 +151,7 @@ function refuseSecond(
         ({ state }) => state instanceof Adapter && state.config !== undefined && is(state.config),
       );
       if (other === undefined) continue;
-      throw new Error(
+      throw new IncompatibleError(
         `Expected one ${kind} adapter at most on ${layerName}, because ${why}, but received "${name}" beside "${other.state.name}"`,
       );
     }

@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { IncompatibleError } from "../../errors/index.ts";
 import { Conv2d, construct, Linear, Module } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { writeSafetensors } from "../../weights/index.ts";
@@ -326,7 +327,7 @@ describe("a transformer's file", () => {
     );
     const reason = "it was made for a PixArtTransformer2DModel 12 wide, and this one is 8";
     await expect(loadAdapter(transformer(), place)).rejects.toThrow(
-      new Error(`The adapter in ${place} does not fit: ${reason}`),
+      new IncompatibleError(`The adapter in ${place} does not fit: ${reason}`),
     );
     const fitting = { "lora_A.weight": random(2, 8), "lora_B.weight": random(8, 2) };
     const deep = await write(

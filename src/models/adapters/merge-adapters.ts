@@ -1,3 +1,4 @@
+import { InvalidStateError } from "../../errors/index.ts";
 import type { Module, ProductLayer } from "../../nn/index.ts";
 import { adaptersOf } from "./adapter.ts";
 import { productLayers } from "./config/targets.ts";
@@ -25,7 +26,7 @@ const stacks = (model: Module): [stack: AdapterStack, layer: ProductLayer][] =>
 export function mergeAdapters(model: Module, { keepOriginals = true }: MergeOptions = {}): void {
   const active = stacks(model).filter(([stack]) => stack.isActive);
   if (active.length === 0) {
-    throw new Error(
+    throw new InvalidStateError(
       `Expected an enabled adapter that is not merged on ${model.constructor.name} but received none`,
     );
   }
@@ -43,7 +44,9 @@ export function mergeAdapters(model: Module, { keepOriginals = true }: MergeOpti
 export function unmergeAdapters(model: Module): void {
   const merged = stacks(model).filter(([stack]) => stack.isMerged);
   if (merged.length === 0) {
-    throw new Error(`Expected merged adapters on ${model.constructor.name} but received none`);
+    throw new InvalidStateError(
+      `Expected merged adapters on ${model.constructor.name} but received none`,
+    );
   }
   for (const [stack, layer] of merged) stack.unmerge(layer);
 }
@@ -55,7 +58,7 @@ export function unmergeAdapters(model: Module): void {
 export function refuseUnmergedAdapters(model: Module): void {
   if (!stacks(model).some(([stack]) => stack.isActive)) return;
   const names = adaptersOf(model).filter(({ enabled, isMerged }) => enabled && !isMerged);
-  throw new Error(
+  throw new InvalidStateError(
     `Expected merged or disabled adapters for savePretrained() but received ${names.map(({ name }) => `"${name}"`).join(", ")} unmerged; adapter.save() writes an adapter, and mergeAdapters() puts it into the weights`,
   );
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { InvalidValueError } from "../../errors/index.ts";
 import {
   type AutoencoderKLConfig,
   autoencoderKLConfig,
@@ -60,7 +61,7 @@ describe("autoencoderKLConfig", () => {
       latentsMean: ["a"],
     };
     expect(() => autoencoderKLConfig(wrong as unknown as Partial<AutoencoderKLConfig>)).toThrow(
-      new Error(
+      new InvalidValueError(
         [
           "Unknown field blockOutChannel. Did you mean blockOutChannels?",
           "Expected a positive integer for latentChannels but received 0",
@@ -117,7 +118,7 @@ describe("readAutoencoderKLConfig", () => {
     const read = (change: object) => () =>
       readAutoencoderKLConfig({ ...fineTuned, ...change }, "vae/config.json");
     expect(read({ down_block_types: ["AttnDownEncoderBlock2D"], act_fn: "mish" })).toThrow(
-      new Error(
+      new InvalidValueError(
         [
           'Expected a list of "DownEncoderBlock2D" for down_block_types in vae/config.json but received ["AttnDownEncoderBlock2D"]',
           'Expected "silu" or "swish" for act_fn in vae/config.json but received "mish"',

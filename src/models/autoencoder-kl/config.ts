@@ -1,3 +1,4 @@
+import { expected, InvalidValueError } from "../../errors/index.ts";
 import type { ConfigObject } from "../../weights/index.ts";
 import {
   completeConfig,
@@ -103,7 +104,7 @@ function consistent(config: AutoencoderKLConfig): AutoencoderKLConfig {
   const { blockOutChannels: widths, normNumGroups, latentChannels } = config;
   for (const field of ["downBlockTypes", "upBlockTypes"] as const) {
     if (config[field].length !== widths.length) {
-      throw new Error(
+      throw new InvalidValueError(
         `Expected as many ${field} as blockOutChannels, ${widths.length}, but received ${config[field].length}`,
       );
     }
@@ -111,21 +112,21 @@ function consistent(config: AutoencoderKLConfig): AutoencoderKLConfig {
   for (const field of ["latentsMean", "latentsStd"] as const) {
     const values = config[field];
     if (values !== null && values.length !== latentChannels) {
-      throw new Error(
-        `Expected a number for each of the latentChannels, ${latentChannels}, for ${field} but received ${values.length}`,
+      throw expected(
+        `a number for each of the latentChannels, ${latentChannels},`,
+        field,
+        values.length,
       );
     }
   }
   if ((config.latentsMean === null) !== (config.latentsStd === null)) {
-    throw new Error(
+    throw new InvalidValueError(
       "Expected both or neither of latentsMean and latentsStd but received one: latents are normalised with the two together",
     );
   }
   const uneven = widths.find((width) => width % normNumGroups !== 0);
   if (uneven !== undefined) {
-    throw new Error(
-      `Expected multiples of normNumGroups, ${normNumGroups}, for blockOutChannels but received ${uneven}`,
-    );
+    throw expected(`multiples of normNumGroups, ${normNumGroups},`, "blockOutChannels", uneven);
   }
   return config;
 }

@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import { cat, fromTypedArray, type Tensor, tidy } from "../../torch/index.ts";
 
 // Shapes: B batch, C channels, H height, W width; f pixels of a latent's side.
@@ -50,8 +51,10 @@ export function planTiling(
     encode.stride === encode.kept * f &&
     decode.kept === decode.stride * f;
   if (!isExact) {
-    throw new Error(
-      `Expected tiles and overlaps of whole latents, ${f} pixels each, for tileSampleMinSize and tileOverlapFactor but received ${pixels} and ${overlap}`,
+    throw expected(
+      `tiles and overlaps of whole latents, ${f} pixels each,`,
+      "tileSampleMinSize and tileOverlapFactor",
+      `${pixels} and ${overlap}`,
     );
   }
   return { encode, decode };

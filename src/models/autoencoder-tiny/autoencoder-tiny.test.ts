@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../../test/collect-garbage.ts";
+import { InvalidValueError } from "../../errors/index.ts";
 import { construct } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { AutoencoderTiny } from "./autoencoder-tiny.ts";
@@ -92,7 +93,7 @@ describe("the configuration", () => {
       "Expected equal widths for decoderBlockOutChannels but received 64 and 32: no layer of it changes the width",
     );
     expect(of({ actFn: "mish", upsampleFn: "area", forceUpcast: true } as never)).toThrow(
-      new Error(
+      new InvalidValueError(
         [
           'Expected "relu" or "silu" or "swish" or "gelu" for actFn but received "mish"',
           'Expected "nearest" or "bilinear" or "bicubic" for upsampleFn but received "area"',

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import type { ConfigObject } from "../../weights/index.ts";
 import {
   completeConfig,
@@ -93,13 +94,13 @@ function consistent(config: AutoencoderTinyConfig): AutoencoderTinyConfig {
     const widths = config[widthField];
     const blocks = config[blockField];
     if (widths.length !== blocks.length) {
-      throw new Error(
+      throw new InvalidValueError(
         `Expected as many ${blockField} as ${widthField}, ${widths.length}, but received ${blocks.length}`,
       );
     }
     const other = widths.find((width) => width !== widths[0]);
     if (other !== undefined) {
-      throw new Error(
+      throw new InvalidValueError(
         `Expected equal widths for ${widthField} but received ${widths[0]} and ${other}: no layer of it changes the width`,
       );
     }

@@ -1,3 +1,4 @@
+import { expected, IncompatibleError } from "../../errors/index.ts";
 import { quote } from "../../files/reading/errors.ts";
 import type { DType } from "../../torch/index.ts";
 import type { ConfigObject } from "../../weights/index.ts";
@@ -114,7 +115,7 @@ export function clipConfig({ textConfig, visionConfig, ...own }: GivenCLIPConfig
 /** Reads `config.json` of a CLIP, which `path` names in errors; what belongs to other uses of it is passed over. */
 export function readCLIPConfig(json: Readonly<Record<string, unknown>>, path: string): CLIPConfig {
   if (json.model_type !== "clip") {
-    throw new Error(
+    throw new IncompatibleError(
       `Expected clip for model_type in ${path} but received ${quote(json.model_type)}`,
     );
   }
@@ -135,7 +136,7 @@ function readPart<C extends object>(
 ): C {
   const part = json[`${key}_dict`] ?? json[key] ?? {};
   if (typeof part !== "object" || Array.isArray(part)) {
-    throw new Error(`Expected an object for ${key} in ${path} but received ${quote(part)}`);
+    throw expected("an object", `${key} in ${path}`, quote(part));
   }
   return readOwnFields(fields, part as Readonly<Record<string, unknown>>, `${key} of ${path}`);
 }
@@ -162,13 +163,13 @@ function consistent(config: CLIPConfig): CLIPConfig {
     ["visionConfig", visionConfig],
   ] as const) {
     if (hiddenSize % numAttentionHeads === 0) continue;
-    throw new Error(
-      `Expected a multiple of ${numAttentionHeads} heads for hiddenSize of ${name} but received ${hiddenSize}`,
-    );
+    throw expected(`a multiple of ${numAttentionHeads} heads`, `hiddenSize of ${name}`, hiddenSize);
   }
   if (visionConfig.patchSize > visionConfig.imageSize) {
-    throw new Error(
-      `Expected at most imageSize, ${visionConfig.imageSize}, for patchSize of visionConfig but received ${visionConfig.patchSize}`,
+    throw expected(
+      `at most imageSize, ${visionConfig.imageSize},`,
+      "patchSize of visionConfig",
+      visionConfig.patchSize,
     );
   }
   return config;

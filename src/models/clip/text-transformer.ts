@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import { Embedding, LayerNorm, Module, ModuleList } from "../../nn/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
@@ -45,9 +46,7 @@ export class CLIPTextTransformer extends Module {
     const length = inputIds.size(1);
     const { maxPositionEmbeddings, hiddenSize } = this.#config;
     if (length > maxPositionEmbeddings) {
-      throw new Error(
-        `Expected at most ${maxPositionEmbeddings} tokens a text for inputIds but received ${length}`,
-      );
+      throw expected(`at most ${maxPositionEmbeddings} tokens a text`, "inputIds", length);
     }
     const positions = this.positionEmbedding.weight.narrow(0, 0, length); // (L, D)
     const embedded = this.tokenEmbedding.call(inputIds).add(positions); // (B, L, D)

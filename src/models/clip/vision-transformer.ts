@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import { Conv2d, Embedding, init, LayerNorm, Module, ModuleList } from "../../nn/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
@@ -49,8 +50,10 @@ export class CLIPVisionTransformer extends Module {
     const { imageSize, numChannels } = this.#config;
     const [batch = 0, ...size] = pixelValues.shape;
     if (String(size) !== String([numChannels, imageSize, imageSize])) {
-      throw new Error(
-        `Expected pictures of [${numChannels}, ${imageSize}, ${imageSize}] for pixelValues but received [${size.join(", ")}]`,
+      throw expected(
+        `pictures of [${numChannels}, ${imageSize}, ${imageSize}]`,
+        "pixelValues",
+        `[${size.join(", ")}]`,
       );
     }
     const patches = this.patchEmbedding.call(pixelValues.to({ dtype: this.classEmbedding.dtype }));

@@ -1,6 +1,7 @@
 import { lstatSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { TargetExistsError, UnsupportedError, VerificationError } from "../../errors/index.ts";
 import { makeFolder } from "../../files/make-folder.ts";
 import { Staging } from "../../files/staging.ts";
 import type { DType } from "../../torch/index.ts";
@@ -54,7 +55,9 @@ export async function convertCheckpoint(
 ): Promise<ConversionReport> {
   const path = resolve(output);
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
-    throw new Error(`Expected a new path to write to but received ${output}, which exists`);
+    throw new TargetExistsError(
+      `Expected a new path to write to but received ${output}, which exists`,
+    );
   }
   return withSource(input, options, async (source) => {
     await using staging = await Staging.beside(path);
@@ -74,7 +77,7 @@ async function write<C>(
   if (to === "diffusers") {
     const reason = family.notDiffusers(config);
     if (reason !== undefined) {
-      throw new Error(
+      throw new UnsupportedError(
         `Expected a model that diffusers can compute but received one with ${reason}; load the file itself, or convert it to original or single-file`,
       );
     }
@@ -105,7 +108,7 @@ function originalTensors<C>(
 ): Map<string, LazyTensor> {
   const reason = family.notOriginal(config);
   if (reason !== undefined) {
-    throw new Error(
+    throw new UnsupportedError(
       `Expected a model that the original code can compute but received one with ${reason}`,
     );
   }
@@ -133,7 +136,9 @@ async function compare<C>(
 ): Promise<number> {
   const { family, config } = source;
   const differ = (what: string): Error =>
-    new Error(`Expected what was written to read back the same but found another ${what}`);
+    new VerificationError(
+      `Expected what was written to read back the same but found another ${what}`,
+    );
   return withSource(path, family.facts(config), async (again) => {
     if (!isDeepStrictEqual(again.family.essence(again.config), family.essence(config))) {
       throw differ("configuration");

@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { ConfigObject } from "../../weights/index.ts";
 import {
   completeConfig,
@@ -94,9 +95,7 @@ export function diTConfig(given: Partial<DiTConfig>): DiTConfig {
   const config = completeConfig(fields, given as Record<string, unknown>);
   const width = config.numAttentionHeads * config.attentionHeadDim;
   if (width % 4 !== 0) {
-    throw new Error(
-      `Expected a multiple of 4 for numAttentionHeads times attentionHeadDim but received ${width}`,
-    );
+    throw expected("a multiple of 4", "numAttentionHeads times attentionHeadDim", width);
   }
   return config;
 }

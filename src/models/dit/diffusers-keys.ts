@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../../errors/index.ts";
 import { checkKeys } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { TypedWeights } from "../../weights/index.ts";
@@ -38,7 +39,7 @@ export function fromDiffusersDiT(
     for (let block = 1; block < numLayers; block++) {
       const other = copyIn(block, key);
       if (torch.tidy(() => weights.tensor(stored(key)).equal(weights.tensor(other)))) continue;
-      throw new Error(
+      throw new UnsupportedError(
         `Expected the values of ${stored(key)} for ${other} but received others. DiT embeds time and class once for all blocks; weights that were trained with an embedding in each block can't be loaded.`,
       );
     }

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import type { Device } from "../../torch/index.ts";
 import { BadFileError, selectKeys, splitWeights, type WeightsFile } from "../../weights/index.ts";
 import { findLayout } from "../checkpoint-layout.ts";
@@ -57,7 +58,7 @@ export function readDiTFile(
   const rows = shapes.extent(isOriginal ? CLASS_TABLE : SHARED_IN_FIRST, 0);
   const { numClasses = rows - 1 } = facts;
   if (numClasses !== rows && numClasses !== rows - 1) {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected ${rows - 1} or ${rows} for numClasses, after the class table of ${file.path}, but received ${numClasses}`,
     );
   }

@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../../errors/index.ts";
 import { Embedding, init, LayerNorm, Linear, Module, ModuleList } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { functional as F, type Generator, type Tensor } from "../../torch/index.ts";
@@ -97,7 +98,7 @@ export class DiTTransformer2DModel extends Module {
    */
   get noClass(): number {
     if (!this.config.hasNoClass) {
-      throw new Error(
+      throw new UnsupportedError(
         'Expected a DiT that was trained to know "no class" but received one with class_dropout_prob 0: it draws by class alone, without guidance',
       );
     }

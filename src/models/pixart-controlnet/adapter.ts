@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import { construct, init, Linear, Module, ModuleList } from "../../nn/index.ts";
 import { type Tensor, tidy, zeros } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
@@ -175,7 +176,7 @@ export function requireBlocksBehind(
   numLayers: number,
 ): void {
   if (numLayers < blocks) return;
-  throw new Error(
+  throw new InvalidValueError(
     `Expected fewer control blocks than the transformer's ${blocks} for numLayers but received ${numLayers}: each leads to the block behind the one that it copies`,
   );
 }

@@ -1,3 +1,4 @@
+import { expected, IncompatibleError } from "../../errors/index.ts";
 import { Module } from "../../nn/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { runBlock } from "../pixart/block.ts";
@@ -30,7 +31,7 @@ export class PixArtControlNetTransformerModel extends Module {
     for (const field of ["numAttentionHeads", "attentionHeadDim", "crossAttentionDim"] as const) {
       const [wanted, found] = [transformer.config[field], controlnet.config[field]];
       if (wanted !== found) {
-        throw new Error(
+        throw new IncompatibleError(
           `Expected the transformer's ${field}, ${wanted}, for the control blocks but received ${found}`,
         );
       }
@@ -79,7 +80,9 @@ export class PixArtControlNetTransformerModel extends Module {
 
 function requireSameShape({ shape }: Tensor, { shape: wanted }: Tensor): void {
   if (shape.join() === wanted.join()) return;
-  throw new Error(
-    `Expected the shape of hiddenStates, [${wanted.join(", ")}], for controlnetCond but received [${shape.join(", ")}]`,
+  throw expected(
+    `the shape of hiddenStates, [${wanted.join(", ")}],`,
+    "controlnetCond",
+    `[${shape.join(", ")}]`,
   );
 }

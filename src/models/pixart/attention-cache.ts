@@ -1,3 +1,4 @@
+import { InvalidStateError } from "../../errors/index.ts";
 import { keep, type Tensor } from "../../torch/index.ts";
 import { chunk } from "../chunk.ts";
 
@@ -33,7 +34,9 @@ export class AttentionCache implements Disposable {
     if (plan[kind].reuse) {
       const kept = this.#outputs.get(key);
       if (kept === undefined)
-        throw new RangeError(`Expected ${kind}-attention kept of block ${block} but received none`);
+        throw new InvalidStateError(
+          `Expected ${kind}-attention kept of block ${block} but received none`,
+        );
       return kept;
     }
     const output = compute();

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import { init, LayerNorm, Module } from "../../nn/index.ts";
 import { checkpoint, functional as F, Tensor } from "../../torch/index.ts";
 import { Attention, type ContextKeys } from "../attention.ts";
@@ -97,7 +98,9 @@ export function runBlock(
   // Keys and values that are at hand are drawn with, not trained on.
   if (!checkpointing || !(caption instanceof Tensor)) return block.call(x, conditions);
   if (attend !== undefined)
-    throw new TypeError("Expected no attentionCache with gradient checkpointing but received one");
+    throw new InvalidValueError(
+      "Expected no attentionCache with gradient checkpointing but received one",
+    );
   return checkpoint(
     (image, text, shared, mask) =>
       block.call(image, { caption: text, modulation: shared, maskBias: mask, grid }),

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import { Linear, Module } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { type DType, functional as F, type Tensor } from "../../torch/index.ts";
@@ -38,7 +39,7 @@ export class TimestepSizeEmbedding extends Module {
       return time;
     }
     if (added === undefined) {
-      throw new Error(
+      throw new InvalidValueError(
         "Expected resolution and aspectRatio for addedCondKwargs but received undefined. This model is conditioned on the size of the picture.",
       );
     }

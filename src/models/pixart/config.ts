@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { ConfigObject } from "../../weights/index.ts";
 import {
   completeConfig,
@@ -157,9 +158,7 @@ export function pixArtDimensions(config: PixArtConfig): PixArtDimensions {
   // Positions take a quarter of the width each for sine and cosine of two axes; sizes a third for each of three numbers.
   const divisor = usesAdditionalConditions ? 12 : 4;
   if (width % divisor !== 0) {
-    throw new Error(
-      `Expected a multiple of ${divisor} for numAttentionHeads times attentionHeadDim but received ${width}`,
-    );
+    throw expected(`a multiple of ${divisor}`, "numAttentionHeads times attentionHeadDim", width);
   }
   requireLayers(config);
   return {

@@ -1,3 +1,4 @@
+import { IncompatibleError } from "../../errors/index.ts";
 import { construct } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { functional as F, type Generator, type Tensor } from "../../torch/index.ts";
@@ -41,12 +42,12 @@ export function pixArtFromDiT(
 ): PixArtTransformer2DModel {
   const { config } = dit;
   if (config.timestepFreqShift !== 0) {
-    throw new Error(
+    throw new IncompatibleError(
       `Expected 0 for timestepFreqShift but received ${config.timestepFreqShift}. PixArt embeds time at the original DiT's frequencies; if the weights were trained with those, set "timestep_freq_shift" to 0 in their config.json.`,
     );
   }
   if (config.normElementwiseAffine) {
-    throw new Error(
+    throw new IncompatibleError(
       "Expected false for normElementwiseAffine but received true. PixArt has no counterpart of DiT's one affine norm.",
     );
   }

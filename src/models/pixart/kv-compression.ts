@@ -1,3 +1,4 @@
+import { expected, InvalidValueError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { count, type Field } from "../config-fields.ts";
 
@@ -55,9 +56,7 @@ export function requireLayers(config: {
   const { kvCompressConfig, numLayers } = config;
   const absent = kvCompressConfig?.kvCompressLayer.find((layer) => layer >= numLayers);
   if (absent === undefined) return;
-  throw new Error(
-    `Expected layers below numLayers, ${numLayers}, for kvCompressLayer but received ${absent}`,
-  );
+  throw expected(`layers below numLayers, ${numLayers},`, "kvCompressLayer", absent);
 }
 
 /** Height and width of a picture in patches. */
@@ -74,7 +73,7 @@ export function requireDivisible(
   const sides = sampling === "uniform_every" ? [h * w] : [h, w];
   if (sides.every((side) => side % scaleFactor === 0)) return;
   const what = sampling === "uniform_every" ? "a number of patches" : "height and width in patches";
-  throw new Error(
+  throw new InvalidValueError(
     `Expected ${what} divisible by kvCompressConfig's scaleFactor, ${scaleFactor}, but received ${h} × ${w}`,
   );
 }

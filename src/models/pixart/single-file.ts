@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { IncompatibleError } from "../../errors/index.ts";
 import { type Device, tidy } from "../../torch/index.ts";
 import {
   BadFileError,
@@ -111,7 +112,7 @@ function compressionOf(
     kvCompressLayer: compressed,
   };
   if (told === undefined || isDeepStrictEqual(told, found)) return found;
-  throw new Error(
+  throw new IncompatibleError(
     `Expected no kvCompressConfig for ${shapes.path}, whose weights show a learned compression (conv), but received ${JSON.stringify(told)}`,
   );
 }

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import { init, LayerNorm, Linear, Module, ModuleList } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { type DType, type Generator, Tensor } from "../../torch/index.ts";
@@ -110,7 +111,7 @@ export class PixArtTransformer2DModel extends Module {
     for (const [i, block] of [...this.transformerBlocks].entries()) {
       const caption = text instanceof Tensor ? conditions.caption : text[i];
       if (caption === undefined)
-        throw new RangeError(`Expected a caption prepared for ${i + 1} blocks`);
+        throw new InvalidValueError(`Expected a caption prepared for ${i + 1} blocks`);
       const before = x;
       const attend: BlockAttention | undefined =
         attentionCache && ((kind, compute) => attentionCache.attend(kind, i, compute));
@@ -144,7 +145,7 @@ export class PixArtTransformer2DModel extends Module {
     if (text instanceof Tensor) return this.captionProjection?.call(text) ?? text;
     const [first] = text;
     if (first === undefined)
-      throw new RangeError("Expected a prepared caption of at least one block");
+      throw new InvalidValueError("Expected a prepared caption of at least one block");
     return first;
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { InvalidValueError } from "../../errors/index.ts";
 import { readT5Config, t5Config, writeT5Config } from "./config.ts";
 
 /** The text encoder's config.json in the released PixArt pipelines. */
@@ -60,7 +61,7 @@ describe("t5Config", () => {
       dropoutRate: Number.NaN,
     };
     expect(() => t5Config(wrong)).toThrow(
-      new Error(
+      new InvalidValueError(
         [
           "Unknown field numLayer. Did you mean numLayers?",
           "Expected a positive integer for dModel but received 0",

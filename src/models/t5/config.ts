@@ -1,3 +1,4 @@
+import { expected, IncompatibleError } from "../../errors/index.ts";
 import { quote } from "../../files/reading/errors.ts";
 import type { DType } from "../../torch/index.ts";
 import type { ConfigObject } from "../../weights/index.ts";
@@ -74,7 +75,9 @@ export const t5Config = (given: Partial<T5Config>): T5Config =>
 /** Reads `config.json` of a T5, which `path` names in errors; fields of the decoder and of others are passed over. */
 export function readT5Config(json: Readonly<Record<string, unknown>>, path: string): T5Config {
   if (json.model_type !== "t5") {
-    throw new Error(`Expected t5 for model_type in ${path} but received ${quote(json.model_type)}`);
+    throw new IncompatibleError(
+      `Expected t5 for model_type in ${path} but received ${quote(json.model_type)}`,
+    );
   }
   refuseQuantized(json, path);
   return consistent(readOwnFields(fields, json, path));
@@ -102,8 +105,10 @@ export function writeT5Config(config: T5Config, dtype: DType): ConfigObject {
 function consistent(config: T5Config): T5Config {
   const exact = config.relativeAttentionNumBuckets / 4;
   if (config.relativeAttentionMaxDistance <= exact) {
-    throw new Error(
-      `Expected more than a quarter of relativeAttentionNumBuckets, ${exact}, for relativeAttentionMaxDistance but received ${config.relativeAttentionMaxDistance}`,
+    throw expected(
+      `more than a quarter of relativeAttentionNumBuckets, ${exact},`,
+      "relativeAttentionMaxDistance",
+      config.relativeAttentionMaxDistance,
     );
   }
   return config;

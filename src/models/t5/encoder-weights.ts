@@ -1,3 +1,4 @@
+import { IncompatibleError } from "../../errors/index.ts";
 import type { StateSource } from "../../nn/index.ts";
 import { tidy } from "../../torch/index.ts";
 
@@ -15,7 +16,7 @@ export function encoderWeights(weights: StateSource): StateSource {
   if (hasShared && keys.includes(TIED)) {
     const isTied = tidy(() => weights.tensor(SHARED).equal(weights.tensor(TIED)));
     if (!isTied) {
-      throw new Error(
+      throw new IncompatibleError(
         `Expected equal tensors for ${SHARED} and ${TIED}, which T5 ties, but they differ; remove the one that is not in use`,
       );
     }

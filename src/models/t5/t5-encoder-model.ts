@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import { Embedding, init, Module, ModuleList, RMSNorm } from "../../nn/index.ts";
 import type { Device, DType, Tensor } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
@@ -125,7 +126,7 @@ export class T5EncoderModel extends Module {
 /** T5's activations overflow float16 and turn every later number into NaN without an error, so it is refused. */
 function refuseFloat16(dtype: DType | undefined): void {
   if (dtype !== "float16") return;
-  throw new Error(
+  throw new InvalidValueError(
     'Expected bfloat16 or float32 for the dtype of T5EncoderModel but received float16, in which T5 overflows. Load it with { dtype: "bfloat16" }.',
   );
 }

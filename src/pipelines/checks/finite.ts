@@ -1,9 +1,13 @@
+import { type ErrorCode, knownClasses } from "../../errors/index.ts";
 import { type Tensor, tidy } from "../../torch/index.ts";
 
 /** A part of a pipeline gave numbers that no picture can be made of. */
 export class NonFiniteError extends Error {
   override readonly name = "NonFiniteError";
+  readonly code = "ERR_NON_FINITE" satisfies ErrorCode;
 }
+
+knownClasses(NonFiniteError);
 
 /** Throws where `values` holds NaN or an infinity; `part` and `when` say whose they are. */
 export function requireFinite(values: Tensor, part: string, when: string): void {

@@ -1,5 +1,6 @@
 import { distance } from "fastest-levenshtein";
-import { expected, shownValue } from "./expected.ts";
+import { expected, expectedType } from "../../errors/index.ts";
+import { shownValue } from "./shown-value.ts";
 
 /** What a value must be, in words and as a test; null where it is checked at its use. */
 export type OptionCheck = readonly [what: string, fits: (value: unknown) => boolean] | null;
@@ -22,7 +23,7 @@ export function checkOptions(
   known: Readonly<Record<string, OptionCheck>>,
   meant: Readonly<Record<string, string>>,
 ): void {
-  if (!isObject(given)) throw expected(`an object of options`, whose, shownValue(given));
+  if (!isObject(given)) throw expectedType("an object of options", whose, shownValue(given));
   const entries = Object.entries(given as object);
   const unknown = entries.filter(([name]) => !Object.hasOwn(known, name));
   if (unknown.length > 0) {
@@ -32,7 +33,7 @@ export function checkOptions(
   for (const [name, value] of entries) {
     const [what, fits] = known[name] ?? [];
     if (value !== undefined && what !== undefined && !fits?.(value))
-      throw expected(what, name, shownValue(value));
+      throw expectedType(what, name, shownValue(value));
   }
 }
 

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import type { T5EncoderModel } from "../../models/index.ts";
 import type { Module } from "../../nn/index.ts";
 import { cleanCaption, prepareCaption, type T5Tokenizer } from "../../text/index.ts";
@@ -64,7 +65,7 @@ export class PromptEncoder {
   async encode(texts: readonly string[], limits: TextLimits): Promise<EncodedText> {
     const { encoder } = this;
     if (encoder === null) {
-      throw new Error(
+      throw new InvalidValueError(
         "Expected promptEmbeds (and negativePromptEmbeds for guidance) because this pipeline has no text encoder",
       );
     }

@@ -1,7 +1,7 @@
+import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { BadFileError, readSafetensors, writeSafetensors } from "../../weights/index.ts";
-import { expected } from "../checks/expected.ts";
 import { shorten } from "./shorten.ts";
 
 // Shapes: L tokens of a prompt, D width of the text encoder's states.

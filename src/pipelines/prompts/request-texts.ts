@@ -1,5 +1,6 @@
+import { expected, expectedType } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
-import { checkCount, expected } from "../checks/expected.ts";
+import { checkCount } from "../checks/shown-value.ts";
 import type { EncodedText } from "./encoded-text.ts";
 
 /** What of a call concerns its texts. */
@@ -45,7 +46,8 @@ export function resolveTexts(
   defaultLength: number,
 ): RequestTexts {
   const { negativePrompt, cleanCaption = true, maxSequenceLength = defaultLength } = options;
-  if (typeof cleanCaption !== "boolean") throw expected("a boolean", "cleanCaption", cleanCaption);
+  if (typeof cleanCaption !== "boolean")
+    throw expectedType("a boolean", "cleanCaption", cleanCaption);
   checkCount("maxSequenceLength", maxSequenceLength);
   if (maxSequenceLength > MOST_TOKENS)
     throw expected(`at most ${MOST_TOKENS}`, "maxSequenceLength", maxSequenceLength);
@@ -103,7 +105,7 @@ function encodedText(
 function checkTexts(name: string, texts: readonly string[] | null): readonly string[] {
   const isList = Array.isArray(texts) && texts.length > 0;
   if (!isList || texts.some((text) => typeof text !== "string")) {
-    throw expected("a text or a list of texts", name, JSON.stringify(texts));
+    throw expectedType("a text or a list of texts", name, JSON.stringify(texts));
   }
   return texts;
 }

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { IncompatibleError } from "../../errors/index.ts";
 import { CONFIG_FILE } from "../../models/adapters/config/config-file.ts";
 import { folderOf } from "../../models/adapters/files/load-adapter.ts";
 import { attachFile, componentsOf } from "../../models/adapters/files/load-lora-file.ts";
@@ -50,7 +51,7 @@ export async function loadAdapters(
     parts.textEncoder !== undefined &&
     !(textEncoder instanceof T5EncoderModel || textEncoder instanceof StagedModel)
   ) {
-    throw new Error(
+    throw new IncompatibleError(
       `Expected a text encoder for the adapter in ${parts.textPlace} but received ${textEncoder === null ? "none" : "encoded prompts"}, which were made without it`,
     );
   }

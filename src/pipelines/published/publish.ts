@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { InvalidValueError, TargetExistsError, VerificationError } from "../../errors/index.ts";
 import { Staging } from "../../files/staging.ts";
 import { FileWriteError } from "../../files/write-error.ts";
 import { WEIGHTS_FILE } from "../../models/adapters/adapter.ts";
@@ -56,7 +57,7 @@ export async function publishPipeline(
   { dtype, prompt, card }: PublishOptions,
 ): Promise<PublishReport> {
   if (pipe.textEncoder === null || pipe.textEncoder instanceof PromptPack) {
-    throw new Error("Expected a pipeline with a text encoder");
+    throw new InvalidValueError("Expected a pipeline with a text encoder");
   }
   let largestDifference = Number.NaN;
   const target = await staged(folder, async (path) => {
@@ -74,7 +75,7 @@ export async function publishPipeline(
       requireSame(originals.get(name), model, name);
     largestDifference = difference(expected, await draw(reloaded.value, prompt)).largest;
     if (largestDifference > TOLERANCE) {
-      throw new Error(
+      throw new VerificationError(
         `The published folder draws another picture than the run: channels differ by up to ${largestDifference} of 255`,
       );
     }
@@ -128,7 +129,8 @@ async function publishComponent(
   const own = modelsInMemory(pipe).get(component);
   const { textEncoder } = pipe;
   const model = own ?? (textEncoder instanceof StagedModel ? await textEncoder.load() : undefined);
-  if (model === undefined) throw new Error(`Expected a pipeline with a ${component} to publish`);
+  if (model === undefined)
+    throw new InvalidValueError(`Expected a pipeline with a ${component} to publish`);
   using _loaded = disposable(model, () => own ?? model.dispose());
   await writeComponent(model, component, { dtype, path });
 }
@@ -171,7 +173,8 @@ function requireSame(model: Module | undefined, reloaded: Module, name: string):
   for (const [key, tensor] of reloaded.stateDict()) {
     const original = originals.get(key);
     const isEqual = torch.tidy(() => original?.float().equal(tensor.float()) ?? false);
-    if (!isEqual) throw new Error(`The published ${name} has other weights under ${key}`);
+    if (!isEqual)
+      throw new VerificationError(`The published ${name} has other weights under ${key}`);
   }
 }
 
@@ -234,11 +237,11 @@ async function writeAdapter(
   for (const [key, tensor] of wanted) {
     const isEqual = torch.tidy(() => file.tensors.has(key) && tensor.equal(file.tensor(key)));
     if (!isWhole || !isEqual)
-      throw new Error(`The published adapter has other weights under ${key}`);
+      throw new VerificationError(`The published adapter has other weights under ${key}`);
   }
   const named = base === undefined ? {} : { baseModelNameOrPath: base };
   if (!isDeepStrictEqual(readAdapterConfig(path), { ...adapter.config, ...named }))
-    throw new Error("The published adapter has another configuration");
+    throw new VerificationError("The published adapter has another configuration");
 }
 
 type Publishing = PixArtTransformer2DModel | PixArtAlphaPipeline["vae"] | T5EncoderModel;
@@ -272,7 +275,7 @@ async function inDType(
 export function requireFree(folder: string): void {
   const found = statSync(folder, { throwIfNoEntry: false });
   if (found === undefined || (found.isDirectory() && readdirSync(folder).length === 0)) return;
-  throw new Error(
+  throw new TargetExistsError(
     `Expected a new or empty folder to publish to but received ${folder}${found.isDirectory() ? "" : ", which is a file"}. Choose another, or remove it first`,
   );
 }
@@ -291,9 +294,10 @@ async function staged(folder: string, write: (path: string) => Promise<void>): P
     if (error instanceof FileWriteError) throw error;
     staging.keep();
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`${reason}. What was written stays at ${staging.path} for inspection`, {
-      cause: error,
-    });
+    throw new VerificationError(
+      `${reason}. What was written stays at ${staging.path} for inspection`,
+      { cause: error },
+    );
   }
   return await staging.publish(); // in the place of an empty folder too
 }

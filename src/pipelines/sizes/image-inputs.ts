@@ -1,7 +1,7 @@
+import { expected, InvalidValueError } from "../../errors/index.ts";
 import { coverOf, RgbImage } from "../../images/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import { expected } from "../checks/expected.ts";
 import type { PictureSize } from "./resolution-bins.ts";
 
 // Shapes: P pictures, H and W size in pixels.
@@ -55,7 +55,7 @@ export function resolveControlImages(
 ): readonly RgbImage[] | undefined {
   if (controlImage === undefined) return undefined;
   if (!hasControlNet) {
-    throw new Error(
+    throw new InvalidValueError(
       "Expected nothing without a controlnet for controlImage but received a picture; load the pipeline with { controlnet }",
     );
   }

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import {
   allBins1024,
   bins1024,
@@ -58,7 +59,7 @@ export function nearestResolutionBin(
 ): PictureSize {
   const table = tables.get(sampleSize);
   if (table === undefined) {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize ${[...tables.keys()].join(", ")}, not for ${sampleSize}.`,
     );
   }

@@ -6,6 +6,7 @@ import { inspect } from "node:util";
 import { Worker } from "node:worker_threads";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { collectGarbage } from "../../../test/collect-garbage.ts";
+import { WorkerEndedError } from "../../errors/index.ts";
 import { RgbImage } from "../../images/index.ts";
 import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../../models/index.ts";
 import { DPMSolverMultistepScheduler } from "../../schedulers/index.ts";
@@ -14,7 +15,6 @@ import * as torch from "../../torch/index.ts";
 import { BadFileError } from "../../weights/index.ts";
 import { DiffusionPipeline, PixArtAlphaPipeline } from "../published/from-pretrained.ts";
 import type { PipelineInWorker } from "./in-worker.ts";
-import { WorkerEndedError } from "./worker-ended-error.ts";
 import type { WorkerCallOptions, WorkerStep } from "./worker-options.ts";
 
 /** Writes a pipeline of random weights. */
@@ -238,6 +238,8 @@ describe("a pipeline in a worker", () => {
     await expect(pipe("a fox", { ...fast, latents: disposed })).rejects.toBeInstanceOf(
       torch.TensorDisposedError,
     );
+    const invalid = { name: "InvalidValueError", code: "ERR_INVALID_VALUE" };
+    await expect(pipe("a fox", { ...fast, width: 17 })).rejects.toMatchObject(invalid);
     const other = await mkdtemp(join(folder, "other-"));
     const index = join(other, "model_index.json");
     await writeFile(index, '{"_class_name": "StableDiffusionPipeline"}');

@@ -1,11 +1,11 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { WorkerEndedError } from "../../errors/index.ts";
 import { threadScript } from "../../files/package/package-folder.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { GeneratedImage } from "../generated-image.ts";
 import { disposeUnpacked, Packing, unpack } from "./packing.ts";
 import { receiveError } from "./sent-error.ts";
-import { WorkerEndedError } from "./worker-ended-error.ts";
 import type { FromWorker, StepMessage, ToWorker, WorkerSetup } from "./worker-messages.ts";
 import type { DividedOptions } from "./worker-options.ts";
 
@@ -110,7 +110,8 @@ export class PipelineThread {
   /** Ends the call under way before its next step, and the thread; resolves once its memory is given back. */
   dispose(): Promise<void> {
     if (this.#ended === undefined) {
-      this.#fail(new WorkerEndedError(this.#place, undefined));
+      const message = `The pipeline of ${this.#place} in a worker was disposed`;
+      this.#fail(new WorkerEndedError(message, "ERR_PIPELINE_DISPOSED"));
       this.#worker.ref();
       this.#tell({ type: "end" });
     }
@@ -229,7 +230,9 @@ export class PipelineThread {
   }
 
   #end(why: string): void {
-    if (this.#ended === undefined) this.#fail(new WorkerEndedError(this.#place, why));
+    if (this.#ended !== undefined) return;
+    const message = `The thread that drew with ${this.#place} ended: ${why}. Load the pipeline again with inWorker()`;
+    this.#fail(new WorkerEndedError(message));
   }
 
   #fail(error: WorkerEndedError): void {

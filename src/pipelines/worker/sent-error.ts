@@ -1,34 +1,9 @@
-import { BadFileError, MissingFileError } from "../../files/reading/errors.ts";
-import {
-  HubError,
-  HubUnreachableError,
-  UnknownRepositoryError,
-  UnknownRevisionError,
-} from "../../hub/errors.ts";
-import { ImageError } from "../../images/index.ts";
-import { TensorDisposedError, TorchError } from "../../torch/index.ts";
-import { NonFiniteError } from "../checks/finite.ts";
-
-/** The classes that arrive as what they were, those of others before these. */
-const CLASSES = {
-  MissingFileError,
-  BadFileError,
-  HubUnreachableError,
-  UnknownRepositoryError,
-  UnknownRevisionError,
-  HubError,
-  ImageError,
-  NonFiniteError,
-  TensorDisposedError,
-  TorchError,
-  RangeError,
-  TypeError,
-  Error,
-} as const;
+import { classNamed, classNameOf } from "../../errors/index.ts";
 
 /** An error as it is posted to another thread: structured clone would drop its class, and what it holds beside its message. */
 export interface SentError {
-  readonly type: keyof typeof CLASSES;
+  /** The nearest class that both threads know. */
+  readonly type: string;
   readonly name: string;
   readonly message: string;
   readonly stack: string | undefined;
@@ -40,10 +15,9 @@ export interface SentError {
 /** Makes an error fit to be posted. */
 export function sendError(thrown: unknown): SentError {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const types = Object.keys(CLASSES) as (keyof typeof CLASSES)[];
   const { name, message, stack, cause } = error;
   return {
-    type: types.find((type) => error instanceof CLASSES[type]) ?? "Error",
+    type: classNameOf(error),
     name,
     message,
     stack,
@@ -60,7 +34,10 @@ export function sendError(thrown: unknown): SentError {
 export function receiveError({ type, name, message, stack, cause, facts }: SentError): Error {
   const options = cause === undefined ? undefined : { cause: receiveError(cause) };
   // Not by its own constructor, which makes a message of other things.
-  const error: Error = Object.setPrototypeOf(new Error(message, options), CLASSES[type].prototype);
+  const error: Error = Object.setPrototypeOf(
+    new Error(message, options),
+    classNamed(type).prototype,
+  );
   const hidden = { writable: true, configurable: true, enumerable: false };
   if (stack !== undefined) Object.defineProperty(error, "stack", { ...hidden, value: stack });
   Object.assign(error, facts);

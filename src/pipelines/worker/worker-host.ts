@@ -1,4 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
+import { InternalError } from "../../errors/index.ts";
 import { memory, type Tensor } from "../../torch/index.ts";
 import { imagesFromTensor } from "../generated-image.ts";
 import {
@@ -13,7 +14,7 @@ import type { DrawMessage, FromWorker, ToWorker, WorkerSetup } from "./worker-me
 // What runs in the thread of a pipeline in a worker.
 
 const port = parentPort;
-if (port === null) throw new Error("Expected to be run by a worker thread");
+if (port === null) throw new InternalError("Expected to be run by a worker thread");
 const tell = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer);
 const onWarning = (message: string): void => tell({ type: "warning", message });

@@ -1,6 +1,7 @@
+import { expected, expectedType } from "../../errors/index.ts";
 import type { QuantizedPretrainedOptions } from "../../models/index.ts";
-import { expected, shownValue } from "../checks/expected.ts";
 import { isObject } from "../checks/known-options.ts";
+import { shownValue } from "../checks/shown-value.ts";
 import type { GeneratedImage } from "../generated-image.ts";
 import type {
   DenoiseStep,
@@ -59,7 +60,7 @@ export interface DividedOptions {
 /** Divides a call's options. Throws for what cannot be sent to the worker. */
 export function dividedOptions(options: object): DividedOptions {
   if (!isObject(options))
-    throw expected("an object of options", "the call of a pipeline", shownValue(options));
+    throw expectedType("an object of options", "the call of a pipeline", shownValue(options));
   const { onStep, onWarning, signal, previewSteps, ...sent } =
     options as WorkerCallOptions<"image"> & {
       readonly generator?: unknown;
@@ -67,10 +68,10 @@ export function dividedOptions(options: object): DividedOptions {
     };
   for (const [name, value] of Object.entries({ onStep, onWarning })) {
     if (value !== undefined && typeof value !== "function")
-      throw expected("a function", name, shownValue(value));
+      throw expectedType("a function", name, shownValue(value));
   }
   if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw expected("an AbortSignal", "signal", shownValue(signal));
+    throw expectedType("an AbortSignal", "signal", shownValue(signal));
   if (sent.generator !== undefined) {
     const what = "nothing in a worker, which takes a seed in its place,";
     throw expected(what, "generator", shownValue(sent.generator));

@@ -1,3 +1,4 @@
+import { expected, InvalidValueError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { ConfigObject } from "../../weights/index.ts";
 import {
@@ -105,14 +106,14 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
 
   /** Throws: this sampler chooses its timesteps. */
   protected refuseTimesteps(timesteps: readonly number[]): never {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected a number of steps for ${this.className}, which takes no timesteps of one's own, but received [${timesteps}]`,
     );
   }
 
   /** Plans steps at given noise levels, checked to be descending. */
   protected planSigmas(sigmas: readonly number[]): void {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected a number of steps for ${this.className}, which takes no noise levels of one's own, but received [${sigmas}]`,
     );
   }
@@ -136,9 +137,7 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
     this.forget();
     if (typeof plan === "number") {
       if (!Number.isInteger(plan) || plan < 1) {
-        throw new Error(
-          `Expected a positive integer for number of inference steps but received ${plan}`,
-        );
+        throw expected("a positive integer", "number of inference steps", plan);
       }
       if (plan > MOST_TIMESTEPS) throw tooManySteps(MOST_TIMESTEPS, plan);
       this.planCount(plan);
@@ -180,16 +179,12 @@ function requireTimesteps(timesteps: readonly number[], last: number): void {
     (t, i) => t >= 0 && t <= last && t < (timesteps[i - 1] ?? Number.POSITIVE_INFINITY),
   );
   if (timesteps.length > 0 && isDescending) return;
-  throw new RangeError(
-    `Expected descending numbers from ${last} to 0 for timesteps but received [${timesteps}]`,
-  );
+  throw expected(`descending numbers from ${last} to 0`, "timesteps", `[${timesteps}]`);
 }
 
 /** Throws unless noise levels do not rise and end at 0 or above. */
 function requireSigmas(sigmas: readonly number[]): void {
   const isFalling = sigmas.every((s, i) => s >= 0 && s <= (sigmas[i - 1] ?? Number.MAX_VALUE));
   if (sigmas.length > 0 && isFalling) return;
-  throw new RangeError(
-    `Expected numbers above or at 0 that do not rise for sigmas but received [${sigmas}]`,
-  );
+  throw expected("numbers above or at 0 that do not rise", "sigmas", `[${sigmas}]`);
 }

@@ -1,3 +1,4 @@
+import { expected, InvalidStateError } from "../../errors/index.ts";
 export interface StepPositionOptions {
   /** What a first step at a timestep that was not planned means: an error, or the last step as in diffusers' multistep solvers. */
   readonly unplanned?: "refused" | "last";
@@ -37,18 +38,20 @@ export class StepPosition {
   /** The index of the step at `timestep`. The first step may be any of the schedule, as in image-to-image. Later ones come in turn. */
   indexOf(timestep: number): number {
     const { length } = this.#timesteps;
-    if (length === 0) throw new Error("Expected setTimesteps to be called before step");
+    if (length === 0) throw new InvalidStateError("Expected setTimesteps to be called before step");
     if (this.#next === undefined) {
       const first = this.find(timestep);
       if (first >= 0) return first;
-      throw new Error(`Expected a timestep of the schedule for timestep but received ${timestep}`);
+      throw expected("a timestep of the schedule", "timestep", timestep);
     }
     const index = this.#next;
     if (index === length) {
-      throw new Error(`Expected no more than ${length} steps: call setTimesteps to start again`);
+      throw new InvalidStateError(
+        `Expected no more than ${length} steps: call setTimesteps to start again`,
+      );
     }
     if (this.#timesteps[index] !== timestep) {
-      throw new Error(`Expected ${this.#timesteps[index]} for timestep but received ${timestep}`);
+      throw expected(`${this.#timesteps[index]}`, "timestep", timestep);
     }
     return index;
   }

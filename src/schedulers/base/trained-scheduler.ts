@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { ScheduleConfig, ZeroSnrConfig } from "../config/common-fields.ts";
 import { NoiseSchedule } from "../noise/noise-schedule.ts";
@@ -23,8 +24,10 @@ export abstract class TrainedScheduler<
   override setTimesteps(plan: number | CustomTimesteps | CustomSigmas): void {
     const { numTrainTimesteps } = this.config;
     if (this.schedule.length !== numTrainTimesteps) {
-      throw new RangeError(
-        `Expected ${numTrainTimesteps} values (num_train_timesteps) for trained_betas but received ${this.schedule.length}`,
+      throw expected(
+        `${numTrainTimesteps} values (num_train_timesteps)`,
+        "trained_betas",
+        this.schedule.length,
       );
     }
     super.setTimesteps(plan);

@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import { quote } from "../../files/reading/errors.ts";
 import type { ConfigObject } from "../../weights/index.ts";
 import { listed } from "../../weights/listed.ts";
@@ -81,7 +82,7 @@ export function readFields<Config extends object>(
     if (isForeign && name in foreign && !isMeant) return [name, foreign[name as keyof Config]];
     const value = field.meanings?.has(given) ? field.meanings.get(given) : given;
     if (!field.accepts(value)) {
-      throw new Error(`Expected ${field.expected} for ${key} but received ${quote(value)}`);
+      throw expected(field.expected, key, quote(value));
     }
     return [name, value];
   });

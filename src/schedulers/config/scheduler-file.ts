@@ -1,4 +1,5 @@
 import { join, posix } from "node:path";
+import { InvalidValueError } from "../../errors/index.ts";
 import { makeFolder } from "../../files/make-folder.ts";
 import { resolveModel, type WantedFile } from "../../hub/index.ts";
 import { type ConfigObject, readConfig, writeConfig } from "../../weights/index.ts";
@@ -30,7 +31,9 @@ export async function readSchedulerFile<Built>(
   try {
     return build(json);
   } catch (cause) {
-    throw new Error(`${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new InvalidValueError(`${path}: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import { InvalidStateError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
@@ -67,7 +68,7 @@ export class DDIMScheduler extends TrainedScheduler<DDIMConfig> {
     { generator, eta = 0 }: SchedulerStepOptions = {},
   ): SchedulerStep {
     if (this.timesteps.length === 0) {
-      throw new Error("Expected setTimesteps to be called before step");
+      throw new InvalidStateError("Expected setTimesteps to be called before step");
     }
     const { predictionType } = this.config;
     const { acp } = this.schedule.at(timestep);

@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { CustomTimesteps, SchedulerStep } from "../base/scheduler.ts";
@@ -24,8 +25,10 @@ export class DMDScheduler extends DDPMScheduler {
   override setTimesteps(plan: number | CustomTimesteps): void {
     const count = typeof plan === "number" ? plan : plan.timesteps.length;
     if (count !== 1) {
-      throw new Error(
-        `Expected 1 (the model makes a picture in one step) for number of inference steps but received ${count}`,
+      throw expected(
+        "1 (the model makes a picture in one step)",
+        "number of inference steps",
+        count,
       );
     }
     super.setTimesteps(typeof plan === "number" ? { timesteps: [START] } : plan);

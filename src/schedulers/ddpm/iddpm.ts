@@ -1,3 +1,4 @@
+import { expected, InternalError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
@@ -61,8 +62,10 @@ export class IDDPMScheduler extends TrainedScheduler<IDDPMConfig> {
   protected override planCount(count: number): void {
     const { numTrainTimesteps: total } = this.config;
     if (count < 2 || count > total) {
-      throw new RangeError(
-        `Expected from 2 to ${total} (the training timesteps) for number of inference steps but received ${count}`,
+      throw expected(
+        `from 2 to ${total} (the training timesteps)`,
+        "number of inference steps",
+        count,
       );
     }
     const stride = (total - 1) / (count - 1);
@@ -83,7 +86,7 @@ export class IDDPMScheduler extends TrainedScheduler<IDDPMConfig> {
     const index = this.position.indexOf(timestep);
     const step = this.#chain[index];
     if (step === undefined)
-      throw new Error(`Expected a step of the schedule but received ${index}`);
+      throw new InternalError(`Expected a step of the schedule but received ${index}`);
     const channels = sample.size(1);
     if (!this.usesLearnedVariance) requireChannels(modelOutput, channels, "without");
     const result = torch.tidy(() => {

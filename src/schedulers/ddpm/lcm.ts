@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
@@ -121,7 +122,9 @@ export class LCMScheduler extends TrainedScheduler<LCMConfig> {
 /** Throws where a model was distilled from more steps than there are. */
 export function requireDistilled(config: LCMConfig): void {
   if (config.originalInferenceSteps <= config.numTrainTimesteps) return;
-  throw new RangeError(
-    `Expected at most ${config.numTrainTimesteps} (num_train_timesteps) for original_inference_steps but received ${config.originalInferenceSteps}`,
+  throw expected(
+    `at most ${config.numTrainTimesteps} (num_train_timesteps)`,
+    "original_inference_steps",
+    config.originalInferenceSteps,
   );
 }

@@ -1,3 +1,4 @@
+import { expected, InvalidStateError, InvalidValueError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep } from "../base/scheduler.ts";
@@ -66,8 +67,10 @@ export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
     const { skipPrkSteps, numTrainTimesteps } = this.config;
     const least = skipPrkSteps ? 2 : 4;
     if (count < least) {
-      throw new RangeError(
-        `Expected at least ${least} (for its multistep method to begin) for number of inference steps but received ${count}`,
+      throw expected(
+        `at least ${least} (for its multistep method to begin)`,
+        "number of inference steps",
+        count,
       );
     }
     this.#stride = Math.floor(numTrainTimesteps / count);
@@ -108,18 +111,20 @@ export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
   /** Throws where `timestep` is not of the schedule, and in the Runge-Kutta steps where it is not the next. */
   #requirePlanned(timestep: number): void {
     const { length } = this.timesteps;
-    if (length === 0) throw new Error("Expected setTimesteps to be called before step");
+    if (length === 0) throw new InvalidStateError("Expected setTimesteps to be called before step");
     if (this.#taken === length) {
-      throw new Error(`Expected no more than ${length} steps: call setTimesteps to start again`);
+      throw new InvalidStateError(
+        `Expected no more than ${length} steps: call setTimesteps to start again`,
+      );
     }
     const next = this.timesteps[this.#taken];
     if (this.#taken < this.#rungeKuttaSteps && timestep !== next) {
-      throw new Error(
+      throw new InvalidValueError(
         `Expected ${next} for timestep where skip_prk_steps is false (the Runge-Kutta steps can't begin later) but received ${timestep}`,
       );
     }
     if (!this.timesteps.includes(timestep)) {
-      throw new Error(`Expected a timestep of the schedule for timestep but received ${timestep}`);
+      throw expected("a timestep of the schedule", "timestep", timestep);
     }
   }
 

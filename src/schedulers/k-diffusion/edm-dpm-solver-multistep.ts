@@ -1,3 +1,4 @@
+import { InternalError, InvalidValueError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
@@ -45,7 +46,7 @@ export class EDMDPMSolverMultistepScheduler extends EDMScheduler<EDMDPMSolverMul
   constructor(config: EDMDPMSolverMultistepConfig) {
     super(config);
     if (config.algorithmType === "sde-dpmsolver++" && config.solverOrder === 3) {
-      throw new Error(
+      throw new InvalidValueError(
         'Expected 1 or 2 for solver_order where algorithm_type is "sde-dpmsolver++" but received 3',
       );
     }
@@ -85,7 +86,7 @@ export class EDMDPMSolverMultistepScheduler extends EDMScheduler<EDMDPMSolverMul
     );
     const [target, source, ...earlier] = levels;
     if (target === undefined || source === undefined)
-      throw new Error(`Expected a step of the schedule but received ${index}`);
+      throw new InternalError(`Expected a step of the schedule but received ${index}`);
     return [target, source, ...earlier];
   }
 

@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { BaseScheduler } from "../base/base-scheduler.ts";
@@ -82,9 +83,7 @@ export abstract class EDMScheduler<Config extends EDMConfig> extends BaseSchedul
     const sigmas = timesteps.map((timestep) => {
       const index = this.timesteps.indexOf(timestep);
       if (index >= 0) return this.sigmaAt(index);
-      throw new RangeError(
-        `Expected a timestep of the schedule (call setTimesteps first) for timesteps but received ${timestep}`,
-      );
+      throw expected("a timestep of the schedule (call setTimesteps first)", "timesteps", timestep);
     });
     return torch.tidy(() => original.add(noise.mul(columnOf(sigmas, original))));
   }

@@ -1,3 +1,4 @@
+import { expected, InvalidValueError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep } from "../base/scheduler.ts";
@@ -54,7 +55,7 @@ export class EulerDiscreteScheduler extends SigmaScheduler<EulerDiscreteConfig> 
 
   protected override planTimesteps(timesteps: readonly number[]): void {
     if (this.#feedsSigma) {
-      throw new Error(
+      throw new InvalidValueError(
         `Expected a number of steps where timestep_type is "continuous" but received [${timesteps}]`,
       );
     }
@@ -64,8 +65,10 @@ export class EulerDiscreteScheduler extends SigmaScheduler<EulerDiscreteConfig> 
   /** Plans noise levels of which the last is what the last step arrives at. */
   protected override planSigmas(sigmas: readonly number[]): void {
     if (sigmas.length < 2) {
-      throw new RangeError(
-        `Expected at least 2 noise levels (the last step arrives at the last) for sigmas but received [${sigmas}]`,
+      throw expected(
+        "at least 2 noise levels (the last step arrives at the last)",
+        "sigmas",
+        `[${sigmas}]`,
       );
     }
     this.#plan(this.timestepsOf(sigmas.slice(0, -1).map(f32)), sigmas);

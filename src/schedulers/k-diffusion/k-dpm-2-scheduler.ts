@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
@@ -124,7 +125,7 @@ export abstract class KDPM2Scheduler extends SigmaScheduler<KDPM2Config> {
     const step = this.#steps[Math.floor(index / 2)];
     const isSecondHalf = index % 2 === 1;
     if (step === undefined || isSecondHalf !== (this.#begun !== undefined)) {
-      throw new Error(
+      throw new InvalidValueError(
         `Expected a timestep at which a whole step begins but received ${this.timesteps[index]}`,
       );
     }

@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { TrainedScheduler } from "../base/trained-scheduler.ts";
@@ -102,7 +103,7 @@ export abstract class SigmaScheduler<Config extends SigmaConfig> extends Trained
         : this.trainSigmas[timestep];
       if (sigma !== undefined) return sigma;
       const which = isPlanned ? "of the schedule" : "of the training (setTimesteps was not called)";
-      throw new RangeError(`Expected a timestep ${which} for timesteps but received ${timestep}`);
+      throw expected(`a timestep ${which}`, "timesteps", timestep);
     });
     return torch.tidy(() => original.add(noise.mul(columnOf(sigmas, original))));
   }

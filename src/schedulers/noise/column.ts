@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 
@@ -5,9 +6,7 @@ import * as torch from "../../torch/index.ts";
 export function columnOf(values: readonly number[], like: Tensor): Tensor {
   const [rows, ...rest] = like.shape;
   if (values.length !== rows) {
-    throw new RangeError(
-      `Expected ${rows} values (one a row) for timesteps but received ${values.length}`,
-    );
+    throw expected(`${rows} values (one a row)`, "timesteps", values.length);
   }
   return torch
     .fromTypedArray(Float32Array.from(values), [rows, ...rest.map(() => 1)])

@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { Generator, Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 
@@ -20,9 +21,7 @@ export function drawNoise(
     return draw(rows, source).to({ device: like.device });
   }
   if (source.length !== rows) {
-    throw new RangeError(
-      `Expected ${rows} generators (one a row) for generator but received ${source.length}`,
-    );
+    throw expected(`${rows} generators (one a row)`, "generator", source.length);
   }
   return torch.cat(source.map((generator) => draw(1, generator))).to({ device: like.device });
 }

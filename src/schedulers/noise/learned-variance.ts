@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 
 /** What a model that predicts the variance says of the mean (B, C, …) and of the variance (B, C, …); throws unless it has 2·C channels. */
@@ -16,8 +17,10 @@ export function requireChannels(
   variance: "with" | "without",
 ): void {
   if (output.size(1) === wanted) return;
-  throw new RangeError(
-    `Expected ${wanted} channels (${variance} the variance, as variance_type says) for model output but received ${output.size(1)}`,
+  throw expected(
+    `${wanted} channels (${variance} the variance, as variance_type says)`,
+    "model output",
+    output.size(1),
   );
 }
 

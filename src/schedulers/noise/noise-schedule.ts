@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { BetaSchedule } from "../config/common-fields.ts";
@@ -90,9 +91,7 @@ export class NoiseSchedule {
     const acp = this.alphasCumprod[t];
     const acpPrevious = t === 0 ? 1 : this.alphasCumprod[t - 1];
     if (beta === undefined || acp === undefined || acpPrevious === undefined) {
-      throw new RangeError(
-        `Expected an integer from 0 to ${this.length - 1} for timestep but received ${t}`,
-      );
+      throw expected(`an integer from 0 to ${this.length - 1}`, "timestep", t);
     }
     return { beta, acp, acpPrevious };
   }

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import type { FlowConfig, RespacingConfig } from "../config/common-fields.ts";
 import { f32 } from "./arithmetic.ts";
 import { betaQuantile } from "./beta-quantile.ts";
@@ -19,7 +20,7 @@ export type NoiseLevelConfig = RespacingConfig &
 /** Throws where the config spaces the noise levels: timesteps of one's own would have no say. */
 export function refuseRespaced(spaced: boolean, timesteps: readonly number[]): void {
   if (!spaced) return;
-  throw new Error(
+  throw new InvalidValueError(
     `Expected a number of steps where the config spaces the noise levels but received [${timesteps}]`,
   );
 }
@@ -36,7 +37,9 @@ export function respacingOf(config: NoiseLevelConfig): Respacing | undefined {
   const on = wanted.filter(([, , isOn]) => isOn);
   if (on.length > 1) {
     const keys = on.map(([key]) => key).join(" and ");
-    throw new Error(`Expected at most one spacing of noise levels but received ${keys}`);
+    throw new InvalidValueError(
+      `Expected at most one spacing of noise levels but received ${keys}`,
+    );
   }
   return on[0]?.[1];
 }

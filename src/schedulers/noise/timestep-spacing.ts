@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { ScheduleConfig, SpacingConfig } from "../config/common-fields.ts";
 import { f32 } from "./arithmetic.ts";
 
@@ -5,8 +6,10 @@ type Spacing = SpacingConfig & Pick<ScheduleConfig, "numTrainTimesteps">;
 
 /** The error of more steps than a sampler has timesteps for; `what` says what there are `most` of. */
 export const tooManySteps = (most: number, count: number, what?: string): RangeError =>
-  new RangeError(
-    `Expected at most ${most}${what === undefined ? "" : ` (${what})`} for number of inference steps but received ${count}`,
+  expected(
+    `at most ${most}${what === undefined ? "" : ` (${what})`}`,
+    "number of inference steps",
+    count,
   );
 
 /** Rounds to the nearest integer, halves to the even one, as NumPy does. */
@@ -90,8 +93,10 @@ export function spaceDistilled(
   numTrainTimesteps: number,
 ): number[] {
   if (count > original) {
-    throw new RangeError(
-      `Expected at most ${original} (original_inference_steps) for number of inference steps but received ${count}`,
+    throw expected(
+      `at most ${original} (original_inference_steps)`,
+      "number of inference steps",
+      count,
     );
   }
   const stride = Math.floor(numTrainTimesteps / original);

@@ -1,3 +1,4 @@
+import { expected, InternalError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep } from "../base/scheduler.ts";
@@ -64,8 +65,10 @@ export class ContinuousDPMSolverScheduler extends TrainedScheduler<ContinuousDPM
   protected override planCount(count: number): void {
     const { solverOrder, numTrainTimesteps } = this.config;
     if (count < solverOrder) {
-      throw new RangeError(
-        `Expected at least ${solverOrder} (the solver's order) for number of inference steps but received ${count}`,
+      throw expected(
+        `at least ${solverOrder} (the solver's order)`,
+        "number of inference steps",
+        count,
       );
     }
     // Time t from 1 down to 1/N stands at place t·N − 1 among the N knots.
@@ -130,7 +133,7 @@ export class ContinuousDPMSolverScheduler extends TrainedScheduler<ContinuousDPM
       .slice(Math.max(index - 2, 0), index + 2)
       .reverse();
     if (target === undefined || source === undefined) {
-      throw new Error(`Expected a step of the schedule but received ${index}`);
+      throw new InternalError(`Expected a step of the schedule but received ${index}`);
     }
     return [target, source, ...earlier];
   }

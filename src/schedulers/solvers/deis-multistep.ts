@@ -1,3 +1,4 @@
+import { InternalError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep } from "../base/scheduler.ts";
@@ -99,7 +100,7 @@ export class DEISMultistepScheduler extends SolverScheduler<DEISMultistepConfig>
   #move(index: number, sample: Tensor, predictions: readonly Tensor[]): Tensor {
     const [target, source, ...earlier] = this.levelsAt(index);
     const [newest] = predictions;
-    if (newest === undefined) throw new Error("Expected a prediction but found none");
+    if (newest === undefined) throw new InternalError("Expected a prediction but found none");
     if (predictions.length === 1) {
       const growth = f32(exp32(f32(target.lambda - source.lambda)) - 1);
       const kept = sample.mul(f32(target.alpha / source.alpha));

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import {
   type FlowConfig,
   flowFields,
@@ -96,17 +97,17 @@ export function requireSolvable(config: DPMSolverConfig): void {
   const { algorithmType, finalSigmasType, predictionType, solverOrder } = config;
   const integratesNoise = algorithmType === "dpmsolver" || algorithmType === "sde-dpmsolver";
   if (integratesNoise && finalSigmasType === "zero") {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected "sigma_min" for final_sigmas_type where algorithm_type is "${algorithmType}" but received "zero"`,
     );
   }
   if (integratesNoise && predictionType === "flow_prediction") {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected "dpmsolver++" or "sde-dpmsolver++" for algorithm_type where prediction_type is "flow_prediction" but received "${algorithmType}"`,
     );
   }
   if (algorithmType === "sde-dpmsolver" && solverOrder === 3) {
-    throw new Error(
+    throw new InvalidValueError(
       'Expected 1 or 2 for solver_order where algorithm_type is "sde-dpmsolver" but received 3',
     );
   }

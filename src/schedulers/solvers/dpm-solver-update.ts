@@ -1,3 +1,4 @@
+import { InternalError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { Arithmetic } from "../noise/arithmetic.ts";
 import type { LogNoiseLevel } from "../noise/noise-level.ts";
@@ -50,7 +51,8 @@ function expansion(
   step: DPMSolverStep,
 ): readonly [start: LogNoiseLevel, terms: readonly Term[]] {
   const [m0, m1, m2] = predictions;
-  if (m0 === undefined) throw new Error("Expected a prediction for the update but received none");
+  if (m0 === undefined)
+    throw new InternalError("Expected a prediction for the update but received none");
   const { form = "multistep", order, solverType } = step;
   const { round: f } = step.arithmetic;
   const [target, source, before, first] = step.levels;

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
@@ -84,7 +85,7 @@ export class SASolverScheduler extends SolverScheduler<SASolverConfig> {
   constructor(config: SASolverConfig) {
     super(config, Math.max(config.predictorOrder, config.correctorOrder - 1));
     if (config.predictionType === "flow_prediction" && config.algorithmType !== "data_prediction") {
-      throw new Error(
+      throw new InvalidValueError(
         'Expected "data_prediction" for algorithm_type where prediction_type is "flow_prediction" but received "noise_prediction"',
       );
     }

@@ -1,3 +1,4 @@
+import { InternalError, InvalidValueError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { StepPosition } from "../base/step-position.ts";
@@ -71,7 +72,7 @@ export abstract class SolverScheduler<
   constructor(config: Config, remembered: number) {
     super(config, LEAST_SIGNAL);
     if (config.predictionType === "flow_prediction" && !config.useFlowSigmas) {
-      throw new Error(
+      throw new InvalidValueError(
         'Expected true for use_flow_sigmas where prediction_type is "flow_prediction" but received false',
       );
     }
@@ -159,7 +160,7 @@ export abstract class SolverScheduler<
   protected level(index: number): LogNoiseLevel {
     const level = this.#levels[index];
     if (level === undefined)
-      throw new Error(`Expected a step of the schedule but received ${index}`);
+      throw new InternalError(`Expected a step of the schedule but received ${index}`);
     return level;
   }
 

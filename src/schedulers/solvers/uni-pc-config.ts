@@ -1,3 +1,4 @@
+import { expected, InvalidValueError } from "../../errors/index.ts";
 import {
   type FlowConfig,
   flowFields,
@@ -82,18 +83,22 @@ export const uniPCFields: Fields<UniPCMultistepConfig> = {
 export function requireSolvableUniPC(config: UniPCMultistepConfig): void {
   const { finalSigmasType, predictX0, lowerOrderFinal, predictionType } = config;
   if (finalSigmasType === "zero" && !(predictX0 && lowerOrderFinal)) {
-    throw new Error(
-      'Expected "sigma_min" for final_sigmas_type where predict_x0 or lower_order_final is false but received "zero"',
+    throw expected(
+      '"sigma_min"',
+      "final_sigmas_type where predict_x0 or lower_order_final is false",
+      '"zero"',
     );
   }
   if (predictionType === "flow_prediction" && !predictX0) {
-    throw new Error(
+    throw new InvalidValueError(
       'Expected true for predict_x0 where prediction_type is "flow_prediction" but received false',
     );
   }
   if (config.shiftTerminal !== null && !config.useFlowSigmas) {
-    throw new Error(
-      `Expected true for use_flow_sigmas where shift_terminal is ${config.shiftTerminal} but received false`,
+    throw expected(
+      "true",
+      `use_flow_sigmas where shift_terminal is ${config.shiftTerminal}`,
+      "false",
     );
   }
 }

@@ -1,3 +1,4 @@
+import { InternalError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep } from "../base/scheduler.ts";
@@ -152,7 +153,7 @@ export class UniPCMultistepScheduler extends SolverScheduler<UniPCMultistepConfi
     ratios: readonly number[],
     atTarget?: Tensor,
   ): Tensor {
-    if (newest === undefined) throw new Error("Expected a prediction but found none");
+    if (newest === undefined) throw new InternalError("Expected a prediction but found none");
     const [from, to] = [this.level(source), this.level(target)];
     const { predictX0, solverType } = this.config;
     const h = f32(to.lambda - from.lambda);

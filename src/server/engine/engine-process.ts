@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { InternalError, knownClasses, WorkerEndedError } from "../../errors/index.ts";
 import type {
   DrawnPicture,
   DrawOrder,
@@ -15,9 +16,12 @@ import type {
 } from "./engine-messages.ts";
 
 /** The process that drew is gone, and with it what it drew. */
-export class EngineLostError extends Error {
+export class EngineLostError extends WorkerEndedError {
   override readonly name = "EngineLostError";
+  declare readonly code: "ERR_WORKER_ENDED";
 }
+
+knownClasses(EngineLostError);
 
 /** The process said why an order came to nothing. */
 export class EngineFailureError extends Error {
@@ -135,7 +139,7 @@ export class EngineProcess {
     order: DrawOrder,
     onStep: OnStep,
   ): Promise<{ readonly pictures: readonly DrawnPicture[]; readonly seconds: number }> {
-    if (!this.isIdle) throw new Error("Expected an idle engine for an order");
+    if (!this.isIdle) throw new InternalError("Expected an idle engine for an order");
     return new Promise((resolve, reject) => {
       this.#running = { order, onStep, resolve, reject };
       this.#send({ type: "draw", order });
@@ -199,7 +203,7 @@ export class EngineProcess {
     if (refused !== undefined) {
       this.#refused = undefined;
       this.#started = undefined; // whoever asks next tries again
-      refused(new Error(`The process that draws has ended before it was ready (${how})`));
+      refused(new EngineLostError(`The process that draws has ended before it was ready (${how})`));
       return;
     }
     if (this.#isStopped) return;
@@ -221,7 +225,9 @@ export class EngineProcess {
         break;
       case "unloadable":
         this.#added.delete(message.name);
-        this.#loading.get(message.name)?.reject(new Error(message.message));
+        this.#loading
+          .get(message.name)
+          ?.reject(new EngineFailureError({ code: "drawing_failed", message: message.message }));
         break;
       case "ready":
         this.#isReady = true;
@@ -229,7 +235,7 @@ export class EngineProcess {
         break;
       case "refused":
         this.#isStopped = this.#refused !== undefined;
-        this.#refused?.(new Error(message.message));
+        this.#refused?.(new EngineLostError(message.message));
         this.#refused = undefined;
         this.#options.onLine?.(message.message);
         this.#child?.kill("SIGKILL");

@@ -1,3 +1,4 @@
+import { InternalError } from "../../errors/index.ts";
 import type { DrawnPicture, DrawOrder } from "../engine/engine-messages.ts";
 import { EngineFailureError, type EngineProcess } from "../engine/engine-process.ts";
 import { ApiError } from "../http/api-error.ts";
@@ -229,7 +230,8 @@ export class Dispatcher {
 
 function orderOf(id: number, batch: Batch): DrawOrder {
   const [first] = batch;
-  if (first === undefined) throw new Error("Expected pictures for an order but received none");
+  if (first === undefined)
+    throw new InternalError("Expected pictures for an order but received none");
   const { model, settings, images } = first.job.request;
   return {
     id,

@@ -2,6 +2,7 @@ import { fork } from "node:child_process";
 import { extname } from "node:path";
 import type { DatasetEntry } from "../../data/dataset.ts";
 import { readDataset } from "../../data/read-dataset.ts";
+import { DatasetError, WorkerEndedError } from "../../errors/index.ts";
 import { loaderOf } from "../../files/processes/module-arguments.ts";
 import { ApiError } from "../../server/http/api-error.ts";
 import { pictureKey } from "../runs/addresses.ts";
@@ -67,12 +68,16 @@ function look(
     child.on("message", (message: CheckMessage) => {
       if (message.type === "progress") job.note({ done: message.done, total: message.total });
       else if (message.type === "done") job.note({ state: "done", report: message.report });
-      else reject(new Error(message.message));
+      else reject(new DatasetError(message.message));
     });
     child.once("error", reject);
     child.once("exit", (code, signal) => {
       if (job.state.state === "running")
-        reject(new Error(`The process that looked at the pictures has ended (${signal ?? code})`));
+        reject(
+          new WorkerEndedError(
+            `The process that looked at the pictures has ended (${signal ?? code})`,
+          ),
+        );
       resolve();
     });
   });

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { WorkerEndedError } from "../../errors/index.ts";
 import type { App } from "../../server/app-types.ts";
 import { ApiError } from "../../server/http/api-error.ts";
 import { CONFIG_FILE, RECIPE_FILE } from "../../training/run-folder/run-files.ts";
@@ -45,7 +46,7 @@ export function addRunControlRoutes(app: App, studio: StudioContext): void {
       const end = await runCommand(options.program, ["publish", path, out], (message) =>
         own.note({ message }),
       );
-      if (end.code !== 0) throw new Error(end.lines.slice(-3).join("\n"));
+      if (end.code !== 0) throw new WorkerEndedError(end.lines.slice(-3).join("\n"));
       own.note({ state: "done", message: out });
     });
     return c.json({ job: job.id }, 202);

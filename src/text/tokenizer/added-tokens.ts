@@ -1,3 +1,5 @@
+import { InvalidValueError } from "../../errors/index.ts";
+
 /**
  * Gives the longest token that a text has at a place, where one is there. Where there are hundreds of thousands of them, no
  * regular expression of them all can be made, and trying one after another takes milliseconds a place: it takes as many looks as
@@ -7,7 +9,8 @@ export function longestToken(
   tokens: Iterable<string>,
 ): (text: string, at: number) => string | undefined {
   const known = new Set(tokens);
-  if (known.has("")) throw new Error('Expected tokens that are not empty but received ""');
+  if (known.has(""))
+    throw new InvalidValueError('Expected tokens that are not empty but received ""');
   const byStart = new Map<string, Set<number>>();
   for (const token of known) {
     const start = firstCharacter(token, 0);

@@ -1,3 +1,5 @@
+import { InvalidValueError } from "../../errors/index.ts";
+
 /** The longest rule that fits at a place of a text. */
 export interface CharsmapMatch {
   /** Bytes that the rule replaces. */
@@ -24,7 +26,9 @@ export class Charsmap {
     const size = bytes.length < 4 ? 0 : bytes.readUInt32LE(0);
     const isWhole = size > 0 && size % 4 === 0 && 4 + size < bytes.length && bytes.at(-1) === 0;
     if (bytes.length > 0 && !isWhole) {
-      throw new RangeError(`${bytes.length} bytes for a trie of ${size} and its replacements`);
+      throw new InvalidValueError(
+        `${bytes.length} bytes for a trie of ${size} and its replacements`,
+      );
     }
     this.#trie = Uint32Array.from({ length: size / 4 }, (_, unit) =>
       bytes.readUInt32LE(4 + 4 * unit),
@@ -72,7 +76,7 @@ function requireShort(replacements: Buffer): void {
   for (let start = 0; start < replacements.length; ) {
     const end = replacements.indexOf(0, start);
     if (end - start > LONGEST_REPLACEMENT) {
-      throw new RangeError(
+      throw new InvalidValueError(
         `a replacement of ${end - start} bytes, more than ${LONGEST_REPLACEMENT}`,
       );
     }

@@ -1,6 +1,7 @@
 import { join, posix } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
+import { expected } from "../../errors/index.ts";
 import { BadFileError } from "../../files/reading/errors.ts";
 import { resolveModel } from "../../hub/index.ts";
 import { addedToken } from "./tokenizer-files.ts";
@@ -115,7 +116,7 @@ export class CLIPTokenizer {
     { maxLength = MAX_LENGTH }: { readonly maxLength?: number } = {},
   ): CLIPTextEncoding {
     if (!Number.isInteger(maxLength) || maxLength < 2) {
-      throw new Error(`Expected an integer of at least 2 for maxLength but received ${maxLength}`);
+      throw expected("an integer of at least 2", "maxLength", maxLength);
     }
     const inputIds = new BigInt64Array(texts.length * maxLength).fill(BigInt(this.#padId));
     const truncated: number[] = [];

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 
 /** A text made ready for its vocabulary. */
@@ -26,7 +27,7 @@ export function normalized(text: string, steps: readonly NormalizeText[]): strin
   return steps.reduce((made, step) => {
     const longer = step(made);
     if (longer.length <= most) return longer;
-    throw new Error(
+    throw new InvalidValueError(
       `Expected a tokenizer whose normalizer makes at most ${most} characters of ${text.length} but received one that makes ${longer.length}`,
     );
   }, text);

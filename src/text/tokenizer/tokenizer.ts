@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { expected } from "../../errors/index.ts";
 import { resolveModel } from "../../hub/index.ts";
 import { prepareCaption } from "../captions/captions.ts";
 import { addedSplitter } from "./added-tokens.ts";
@@ -110,7 +111,7 @@ export class T5Tokenizer {
    */
   encode(texts: readonly string[], { maxLength, padding }: EncodeOptions): TextEncoding {
     if (!Number.isInteger(maxLength) || maxLength < 1) {
-      throw new Error(`Expected a positive integer for maxLength but received ${maxLength}`);
+      throw expected("a positive integer", "maxLength", maxLength);
     }
     const rows = texts.map((text) => this.#tokensOf(text));
     const lengths = rows.map(({ ids }) => Math.min(ids.length, maxLength));

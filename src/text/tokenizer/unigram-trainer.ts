@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import { codePointOffsets, type Piece, segment, type UnigramModel, wordStart } from "./unigram.ts";
 
 export interface UnigramTrainerOptions {
@@ -39,8 +40,10 @@ export function trainUnigram(texts: readonly string[], options: UnigramTrainerOp
   const words = allWords.filter((word) => word.offsets.length <= longestWord);
   const fewest = specialTokens.length + characters.size;
   if (!Number.isInteger(vocabSize) || vocabSize < fewest) {
-    throw new Error(
-      `Expected an integer of at least ${fewest} (${specialTokens.length} special tokens and the ${characters.size} characters of the texts) for vocabSize but received ${vocabSize}`,
+    throw expected(
+      `an integer of at least ${fewest} (${specialTokens.length} special tokens and the ${characters.size} characters of the texts)`,
+      "vocabSize",
+      vocabSize,
     );
   }
   const size = vocabSize - specialTokens.length;

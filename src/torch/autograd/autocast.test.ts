@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { InvalidTypeError } from "../../errors/index.ts";
 import * as torch from "../index.ts";
 
 const { linear, softmax } = torch.functional;
@@ -66,7 +67,7 @@ describe("autocast", () => {
 
   it("refuses a promise", () => {
     expect(() => torch.autocast("cpu", "bfloat16", async () => product())).toThrow(
-      new TypeError(
+      new InvalidTypeError(
         "Autocast belongs to a synchronous part: wrap each part of an async function by itself.",
       ),
     );

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { InvalidTypeError, InvalidValueError, UnsupportedError } from "../../errors/index.ts";
 import * as torch from "../index.ts";
 
 const leaf = (data: torch.NestedNumbers): torch.Tensor => torch.tensor(data).requiresGrad_();
@@ -66,13 +67,13 @@ describe("backward", () => {
       w.grad = gradient;
     };
     expect(give(torch.zeros([3]))).toThrow(
-      new TypeError("Expected float32 [2] for grad but received float32 [3]"),
+      new InvalidValueError("Expected float32 [2] for grad but received float32 [3]"),
     );
     expect(give(torch.zeros([2], { dtype: "bfloat16" }))).toThrow(
-      new TypeError("Expected float32 [2] for grad but received bfloat16 [2]"),
+      new InvalidValueError("Expected float32 [2] for grad but received bfloat16 [2]"),
     );
     expect(give(torch.zeros([2], { device: "meta" }))).toThrow(
-      new TypeError("Expected float32 [2] for grad but received float32 [2], meta"),
+      new InvalidValueError("Expected float32 [2] for grad but received float32 [2], meta"),
     );
   });
 });
@@ -127,7 +128,9 @@ describe("grad", () => {
     const w = leaf([2]);
     const y = torch.checkpoint((x) => x.square(), [w]);
     expect(() => torch.grad(y, [w])).toThrow(
-      new TypeError("grad() cannot pass through checkpoint(): use backward() and read .grad"),
+      new UnsupportedError(
+        "grad() cannot pass through checkpoint(): use backward() and read .grad",
+      ),
     );
     torch.discardCheckpoints();
     expect(torch.grad(w.mul(2), [w])[0]?.item()).toBe(2);
@@ -162,8 +165,8 @@ describe("noGrad and enableGrad", () => {
   it("refuse a promise", () => {
     const text =
       "Grad mode belongs to a synchronous part: wrap each part of an async function by itself.";
-    expect(() => torch.noGrad(async () => 1)).toThrow(new TypeError(text));
+    expect(() => torch.noGrad(async () => 1)).toThrow(new InvalidTypeError(text));
     expect(torch.isGradEnabled()).toBe(true);
-    expect(() => torch.enableGrad(async () => 1)).toThrow(new TypeError(text));
+    expect(() => torch.enableGrad(async () => 1)).toThrow(new InvalidTypeError(text));
   });
 });

@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../../errors/index.ts";
 import { type Handle, native } from "../binding.ts";
 import { Tensor } from "../tensor.ts";
 import { handlesOf, registerBackward, wrap } from "../wrap.ts";
@@ -57,7 +58,9 @@ export function grad(
   options: GradOptions = {},
 ): (Tensor | undefined)[] {
   if (activeTape.length > 0) {
-    throw new TypeError("grad() cannot pass through checkpoint(): use backward() and read .grad");
+    throw new UnsupportedError(
+      "grad() cannot pass through checkpoint(): use backward() and read .grad",
+    );
   }
   const handles: (Handle | null)[] = native.gradients(
     handlesOf(outputs instanceof Tensor ? [outputs] : outputs),

@@ -1,7 +1,9 @@
+import { InvalidTypeError } from "../../errors/index.ts";
+
 /** The result of a body that must not be asynchronous, because `what` is the thread's and ends before a promise settles. */
 export function assertSynchronous<T>(result: T, what: string): T {
   if (result instanceof Promise) {
-    throw new TypeError(
+    throw new InvalidTypeError(
       `${what} belongs to a synchronous part: wrap each part of an async function by itself.`,
     );
   }

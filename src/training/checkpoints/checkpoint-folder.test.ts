@@ -174,7 +174,7 @@ describe("saveCheckpointBytes", () => {
     "refuses %o before it touches the disk",
     async (more, message) => {
       rmSync(root, { recursive: true });
-      await expect(save(1, more)).rejects.toThrow(new TypeError(message));
+      await expect(save(1, more)).rejects.toThrow(message);
       expect(existsSync(root)).toBe(false);
     },
   );

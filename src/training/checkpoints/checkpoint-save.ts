@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { expected } from "../../errors/index.ts";
 import { makeBelow } from "../../files/make-below.ts";
 import { makeFolder, makeTemporaryFolder } from "../../files/make-folder.ts";
 import { inPieces, writeNewFile } from "../../files/new-file.ts";
@@ -130,7 +131,7 @@ async function point(root: string, pointer: string, name: string): Promise<void>
 
 /**
  * Bytes that a checkpoint of these tensors and this state takes, from shapes and element types alone.
- * Throws TypeError for what cannot be saved.
+ * Throws InvalidValueError or InvalidTypeError for what cannot be saved.
  */
 export function forecastBytes(
   groups: ReadonlyMap<string, ReadonlyMap<string, TensorSpec>>,
@@ -148,18 +149,14 @@ export function forecastBytes(
 
 function fileName(stem: string): string {
   if (!FILE_STEM.test(stem)) {
-    throw new TypeError(
-      `Expected lower-case letters, digits, . _ - for a group but received ${stem}`,
-    );
+    throw expected("lower-case letters, digits, . _ -", "a group", stem);
   }
   return `${stem}.safetensors`;
 }
 
 function requireInteger(name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) {
-    throw new TypeError(
-      `Expected an integer of at least ${least} for ${name} but received ${value}`,
-    );
+    throw expected(`an integer of at least ${least}`, name, value);
   }
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { InvalidValueError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { LazyTensor } from "../../weights/lazy-tensors.ts";
 import { type ReadOptions, readSafetensors } from "../../weights/safetensors/safetensors.ts";
@@ -40,7 +41,7 @@ export class Checkpoint {
   /** The tensors of one group by name. Throws where the checkpoint has no such group. */
   read(group: string, options?: ReadOptions): Map<string, Tensor> {
     if (!this.groups.includes(group)) {
-      throw new Error(
+      throw new InvalidValueError(
         `Expected one of ${this.groups.join(", ")} for group but received ${group} (${this.path})`,
       );
     }

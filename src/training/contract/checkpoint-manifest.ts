@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { expectedType } from "../../errors/index.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 import { parseRunMark, type RunMark } from "./run-mark.ts";
 
@@ -112,7 +113,7 @@ function parseFile(path: string, value: unknown): CheckpointFile {
   return { name, bytes: bytes as number, sha256: hash };
 }
 
-/** Throws TypeError where JSON would change the value without a word: NaN, undefined, functions, bigint, class instances. */
+/** Throws InvalidTypeError where JSON would change the value without a word: NaN, undefined, functions, bigint, class instances. */
 function requireJson(value: unknown, place: string): void {
   if (typeof value === "string" || typeof value === "boolean" || value === null) return;
   if (typeof value === "number" && Number.isFinite(value)) return;
@@ -124,5 +125,5 @@ function requireJson(value: unknown, place: string): void {
     for (const [key, item] of Object.entries(value)) requireJson(item, `${place}.${key}`);
     return;
   }
-  throw new TypeError(`Expected a JSON value for ${place} but received ${String(value)}`);
+  throw expectedType("a JSON value", place, String(value));
 }

@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 
@@ -67,8 +68,7 @@ export class SampleOrder implements Order {
   #permutation: BigInt64Array = new BigInt64Array();
 
   constructor(seed: number, purpose: string, count: number) {
-    if (count < 1)
-      throw new RangeError(`Expected at least one sample for ${purpose} but received ${count}`);
+    if (count < 1) throw expected("at least one sample", purpose, count);
     this.#seed = seed;
     this.#purpose = purpose;
     this.#count = count;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { InvalidValueError } from "../../errors/index.ts";
 import { type Order, SampleOrder } from "../contract/draws.ts";
 import { BucketOrder, batchesOfOneKind } from "./bucket-order.ts";
 
@@ -25,7 +26,7 @@ describe("SampleOrder", () => {
 
   it("refuses no samples", () => {
     expect(() => new SampleOrder(5, "words/order", 0)).toThrow(
-      new RangeError("Expected at least one sample for words/order but received 0"),
+      new InvalidValueError("Expected at least one sample for words/order but received 0"),
     );
   });
 });
@@ -70,12 +71,14 @@ describe("BucketOrder", () => {
 
   it("refuses no samples", () => {
     expect(() => new BucketOrder(5, "words/order", [], 4)).toThrow(
-      new RangeError("Expected at least one sample for words/order but received 0"),
+      new InvalidValueError("Expected at least one sample for words/order but received 0"),
     );
   });
 
   it("names a position that is none", () => {
-    expect(() => bucketed().at(-1)).toThrow(new RangeError("Expected a position but received -1"));
+    expect(() => bucketed().at(-1)).toThrow(
+      new InvalidValueError("Expected a position but received -1"),
+    );
   });
 });
 

@@ -1,3 +1,4 @@
+import { expected, InvalidValueError } from "../../errors/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { Order } from "../contract/draws.ts";
 
@@ -17,7 +18,7 @@ export class BucketOrder implements Order {
   /** @param buckets the bucket of each sample, by any numbers */
   constructor(seed: number, purpose: string, buckets: readonly number[], batch: number) {
     if (buckets.length < 1) {
-      throw new RangeError(`Expected at least one sample for ${purpose} but received 0`);
+      throw expected("at least one sample", purpose, "0");
     }
     this.#seed = seed;
     this.#purpose = purpose;
@@ -29,7 +30,8 @@ export class BucketOrder implements Order {
     // Any epoch has as many positions as the first one.
     const length = this.#ids.length || this.#inEpoch(0).length;
     const id = this.#inEpoch(Math.floor(position / length))[position % length];
-    if (id === undefined) throw new RangeError(`Expected a position but received ${position}`);
+    if (id === undefined)
+      throw new InvalidValueError(`Expected a position but received ${position}`);
     return id;
   }
 

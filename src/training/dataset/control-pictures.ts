@@ -1,4 +1,5 @@
 import type { ResolvedConfig } from "../../config/index.ts";
+import { DatasetError } from "../../errors/index.ts";
 import { stageExamples, type TrainingData } from "./training-data.ts";
 
 const SHOWN = 5;
@@ -15,7 +16,7 @@ export function requireControlPictures({ stages }: ResolvedConfig, data: Trainin
     if (without.length === 0) continue;
     const names = without.slice(0, SHOWN).map(({ path }) => `  ${path}`);
     const more = without.length > SHOWN ? [`  and ${without.length - SHOWN} more`] : [];
-    throw new Error(
+    throw new DatasetError(
       [
         `Expected a control picture for every picture, since stage "${stage.name}" trains a ControlNet, but ${without.length} of ${all.length} have none. ` +
           'Name them in a column "control_image" (dataset.controlColumn for another), put them into a folder under the same names (dataset.controlFolder), ' +

@@ -2,6 +2,7 @@ import type { ResolvedStage } from "../../config/index.ts";
 import type { Bucket } from "../../data/buckets.ts";
 import { coverPicture } from "../../data/cover-picture.ts";
 import type { ControlPicture } from "../../data/dataset.ts";
+import { InternalError } from "../../errors/index.ts";
 import {
   type CropPlace,
   pictureSize,
@@ -87,6 +88,6 @@ export class PictureSource {
 }
 
 function controlOf({ path, control }: Example): ControlPicture {
-  if (control === undefined) throw new RangeError(`Expected a control picture for ${path}`);
+  if (control === undefined) throw new InternalError(`Expected a control picture for ${path}`);
   return control;
 }

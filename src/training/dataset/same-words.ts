@@ -1,4 +1,5 @@
 import type { World } from "../../distributed/index.ts";
+import { DistributedError } from "../../errors/index.ts";
 import { DataRecord } from "./data-record.ts";
 import type { TrainingData } from "./training-data.ts";
 
@@ -8,7 +9,7 @@ export function requireSameWords(world: World, data: TrainingData): void {
   const own = DataRecord.wordsOf(data);
   const differs = world.broadcastText(own, 0) !== own;
   if (!world.any(differs)) return;
-  throw new Error(
+  throw new DistributedError(
     differs
       ? `Rank ${world.rank} found other pictures or captions in ${data.dataset.location} than rank 0. Let all processes read one copy of the data set, or equal ones`
       : `Another process of this run found other pictures or captions than rank 0`,

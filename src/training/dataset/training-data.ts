@@ -8,6 +8,7 @@ import { isHeldOut } from "../../data/layouts/splits.ts";
 import { loadPictures } from "../../data/load-pictures.ts";
 import { readDataset } from "../../data/read-dataset.ts";
 import { describeSplits } from "../../data/reasons.ts";
+import { DatasetError } from "../../errors/index.ts";
 import { pictureSize } from "../../images/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
@@ -87,7 +88,7 @@ function chooseEntries(config: DatasetChoice, { entries, location }: Dataset): D
           : things;
   const unknown = chosen?.filter((thing) => !all.includes(thing)) ?? [];
   if (unknown.length > 0) {
-    throw new Error(
+    throw new DatasetError(
       `The data set ${location} has no pictures of: ${unknown.join(", ")}. Name things that its "thing" column lists`,
     );
   }
@@ -162,7 +163,7 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
     isMarked ? isHeldOut(entry) : shareOf(entry.file) < (config.heldoutShare ?? 0);
   const train = entries.filter((entry) => !isKept(entry)).map(example);
   if (train.length === 0) {
-    throw new Error(
+    throw new DatasetError(
       `Nothing to train on is left of ${dataset.location} (${dataset.captioned} captioned pictures) after choosing things and styles and what is held out${dataset.splits.length > 0 ? `. Its splits: ${describeSplits(dataset.splits)}` : ""}`,
     );
   }

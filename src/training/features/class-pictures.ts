@@ -3,6 +3,7 @@ import type { CheckedConfig } from "../../config/index.ts";
 import { listFiles } from "../../data/layouts/list-files.ts";
 import { PICTURE_NAME } from "../../data/layouts/picture-names.ts";
 import { World } from "../../distributed/index.ts";
+import { DatasetError } from "../../errors/index.ts";
 import { makeFolder } from "../../files/make-folder.ts";
 import { readPictureMetadata } from "../../images/index.ts";
 import { DiffusionPipeline } from "../../pipelines/index.ts";
@@ -46,7 +47,7 @@ async function requirePrompt(pictures: readonly string[], classPrompt: string): 
   for (const path of pictures.filter((file) => OWN_NAME.test(basename(file)))) {
     const prompt = (await readPictureMetadata(path))?.prompt;
     if (prompt === undefined || prompt === classPrompt) continue;
-    throw new Error(
+    throw new DatasetError(
       `${path}: expected a picture of dataset.classPrompt ${JSON.stringify(classPrompt)} but found one that was drawn of ${JSON.stringify(prompt)}; delete such pictures, or name another dataset.classFolder`,
     );
   }

@@ -4,6 +4,7 @@ import { type Bucket, nearestBucket } from "../../data/buckets.ts";
 import { hasOneCover } from "../../data/cover-picture.ts";
 import { UnreadablePicturesError } from "../../data/load-pictures.ts";
 import { mapConcurrent } from "../../data/map-concurrent.ts";
+import { InternalError } from "../../errors/index.ts";
 import { type CropPlace, ImageError, type RgbImage } from "../../images/index.ts";
 import type { AutoencoderKL } from "../../models/index.ts";
 import type { Tensor } from "../../torch/index.ts";
@@ -230,7 +231,7 @@ export class Latents {
     const places = crop === "random" ? draws.uniform() : [];
     return ids.map((id, i): Seen => {
       const example = this.examples[id];
-      if (example === undefined) throw new RangeError(`Expected an example ${id}`);
+      if (example === undefined) throw new InternalError(`Expected an example ${id}`);
       return { example, place: places[i] ?? "center", mirrored: flips[i] ?? false };
     });
   }
@@ -268,7 +269,7 @@ export class Latents {
     return torch.noGrad(() =>
       torch.tidy(() => {
         const [first] = pictures;
-        if (first === undefined) throw new RangeError("Expected at least one picture");
+        if (first === undefined) throw new InternalError("Expected at least one picture");
         const { device } = this.#options.vae;
         const noise = draws.normal(this.#shapeOf(first.bucket), device);
         const moments = pictures.map((picture) =>
@@ -282,7 +283,7 @@ export class Latents {
   }
 
   #cached(key: string): Moments {
-    if (this.#store === undefined) throw new Error("Expected latents that are cached");
+    if (this.#store === undefined) throw new InternalError("Expected latents that are cached");
     return this.#store.get(key);
   }
 

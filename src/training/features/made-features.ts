@@ -1,6 +1,7 @@
 import type { CheckedConfig } from "../../config/index.ts";
 import { FeatureFiles } from "../../data/feature-files.ts";
 import { readCaptionFeature, readLatentFeature } from "../../data/pixart-features.ts";
+import { InvalidValueError } from "../../errors/index.ts";
 import type { DType, Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { Example, TrainingData } from "../dataset/training-data.ts";
@@ -152,14 +153,16 @@ export function requireUse(
   { captionFeatures, denseCaptionFeatures, latentFeatures }: FeatureFolders,
 ): void {
   if (latentFeatures !== undefined && !config.dataset.cache.latents) {
-    throw new Error(
+    throw new InvalidValueError(
       "Expected a config that caches latents for --latent-features but its dataset.cache.latents is false",
     );
   }
   const unused = whyCaptionsAreUnused(config);
   const option = captionFeatures === undefined ? "--dense-caption-features" : "--caption-features";
   if ((captionFeatures ?? denseCaptionFeatures) !== undefined && unused !== undefined)
-    throw new Error(`Expected a config that caches captions for ${option} but ${unused}`);
+    throw new InvalidValueError(
+      `Expected a config that caches captions for ${option} but ${unused}`,
+    );
 }
 
 function whyCaptionsAreUnused(config: CheckedConfig): string | undefined {

@@ -1,3 +1,5 @@
+import { type ErrorCode, knownClasses } from "../../errors/index.ts";
+
 /** Bad steps in a row after which the run gives up. */
 const MAX_SKIPPED = 5;
 /** Times that a run goes back to the same checkpoint before it gives up. */
@@ -6,7 +8,10 @@ const MAX_ROLLBACKS = 10;
 /** A training run became meaningless: losses or gradients that are not finite, or losses that leap, again and again. */
 export class DivergedError extends Error {
   override readonly name: string = "DivergedError";
+  readonly code = "ERR_DIVERGED" satisfies ErrorCode;
 }
+
+knownClasses(DivergedError);
 
 /** Throws where too many steps in a row changed nothing. */
 export function requireSteps(skippedInARow: number): void {

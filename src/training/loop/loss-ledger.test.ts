@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { IncompatibleError } from "../../errors/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { PictureLoss } from "../run-folder/picture-losses-file.ts";
 import { LossLedger } from "./loss-ledger.ts";
@@ -108,7 +109,7 @@ describe("LossLedger", () => {
 
   it("refuses tensors of which one is missing", () => {
     expect(() => ledger(1).restore(new Map())).toThrow(
-      new Error('The checkpoint lacks "pictures" of its part "losses"'),
+      new IncompatibleError('The checkpoint lacks "pictures" of its part "losses"'),
     );
   });
 });

@@ -1,3 +1,4 @@
+import { IncompatibleError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { bandOf, type SeenLoss } from "../contract/timestep-bands.ts";
@@ -102,7 +103,7 @@ export class LossLedger {
     const [pictures, bands, since] = ["pictures", "bands", "since"].map((name) => {
       const array = tensors.get(name)?.toTypedArray();
       if (!(array instanceof Float64Array))
-        throw new Error(`The checkpoint lacks "${name}" of its part "losses"`);
+        throw new IncompatibleError(`The checkpoint lacks "${name}" of its part "losses"`);
       return array;
     }) as [Float64Array, Float64Array, Float64Array];
     const names = namesIn(tensors.get("names"));

@@ -1,5 +1,6 @@
 import type { ResolvedStage } from "../../config/index.ts";
 import { World } from "../../distributed/index.ts";
+import { IncompatibleError } from "../../errors/index.ts";
 
 /** The processes that share a stage's steps. */
 export interface Sharing {
@@ -18,7 +19,7 @@ export function passesOf(
 ): number {
   const passes = gradientAccumulation * processes;
   if (passes >= world.size) return passes;
-  throw new Error(
+  throw new IncompatibleError(
     `Stage "${name}": a step has ${passes} batches of ${batchSize}, which ${world.size} processes cannot share. Take ${passes} or fewer with --gpus, or begin a run with more`,
   );
 }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ResolvedStage } from "../../config/index.ts";
 import { ShardedOptimizer, type World } from "../../distributed/index.ts";
+import { IncompatibleError } from "../../errors/index.ts";
 import {
   clipScale,
   createOptimizer,
@@ -126,7 +127,7 @@ export class StageLoop {
     const take = (name: string, copy: (tensors: ReadonlyMap<string, Tensor>) => void): void => {
       const tensors = groups.get(name);
       if (tensors === undefined)
-        throw new Error(`The checkpoint of step ${step} lacks its part "${name}"`);
+        throw new IncompatibleError(`The checkpoint of step ${step} lacks its part "${name}"`);
       copy(tensors);
       for (const tensor of tensors.values()) tensor.dispose();
     };

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { ResolvedStage } from "../../config/index.ts";
+import { RunError } from "../../errors/index.ts";
 import { makeBelow } from "../../files/make-below.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import { contactSheet } from "../../images/index.ts";
@@ -244,6 +245,7 @@ export async function newestStateIn(
   warn?: (message: string) => void,
 ): Promise<StageState> {
   const checkpoint = await latestCheckpoint(root, warn);
-  if (checkpoint === undefined) throw new Error(`The checkpoints are gone from ${root}`);
+  if (checkpoint === undefined)
+    throw new RunError("ERR_NO_CHECKPOINT", `The checkpoints are gone from ${root}`);
   return stateOf(checkpoint);
 }

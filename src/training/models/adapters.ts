@@ -1,4 +1,5 @@
 import type { ResolvedStage } from "../../config/index.ts";
+import { IncompatibleError } from "../../errors/index.ts";
 import type { Adapter, AdapterOptions } from "../../models/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { Weights } from "../contract/stage-task.ts";
@@ -41,7 +42,7 @@ export const adapterWeights = (adapter: Adapter): Weights => ({
     torch.noGrad(() => {
       for (const [key, parameter] of adapter.parameters()) {
         const saved = state.get(key);
-        if (saved === undefined) throw new Error(`The saved adapter lacks ${key}`);
+        if (saved === undefined) throw new IncompatibleError(`The saved adapter lacks ${key}`);
         parameter.copy_(saved);
       }
     });

@@ -1,3 +1,4 @@
+import { ResourceError } from "../../errors/index.ts";
 import { construct, type Module } from "../../nn/index.ts";
 import { formatBytes } from "../progress/quantities.ts";
 import { machineMemory } from "./memory-space.ts";
@@ -30,7 +31,8 @@ export function requireModelFits({ name, layers }: Depth, build: (layers: number
   const [tensors, bytes] = [grown("tensors"), grown("bytes")];
   const room = machineMemory();
   if (tensors <= MOST_TENSORS && bytes <= room) return;
-  throw new Error(
+  throw new ResourceError(
+    "ERR_MEMORY",
     `Expected a model that ${formatBytes(room)} of memory hold, of at most ${MOST_TENSORS} tensors, for ${name} but received ${layers}, which makes one of ${formatBytes(bytes)} and ${tensors} tensors`,
   );
 }
@@ -46,7 +48,8 @@ export function requireBatch(stage: string, batchSize: number, bytesEach: number
   const room = MOST_DEVICE_SHARE * machineMemory();
   const bytes = batchSize * bytesEach;
   if (bytes <= room) return;
-  throw new Error(
+  throw new ResourceError(
+    "ERR_MEMORY",
     `Expected at most ${Math.max(1, Math.floor(room / bytesEach))} for batchSize of stage ${JSON.stringify(stage)} but received ${batchSize}: its activations take ${formatBytes(bytes)} at least`,
   );
 }
@@ -58,7 +61,8 @@ function sizeOf(name: string, build: () => Module): Size {
     const numbers = shape.reduce((product, extent) => product * extent, 1);
     if (numbers > Number.MAX_SAFE_INTEGER) {
       const model = name.replace(/\..*$/, "");
-      throw new Error(
+      throw new ResourceError(
+        "ERR_MEMORY",
         `Expected sizes for ${model} that a machine can hold but received some that make a tensor of [${shape.join(", ")}]`,
       );
     }

@@ -8,6 +8,7 @@ import type {
   TextEncoderConfig,
   TransformerConfig,
 } from "../../config/index.ts";
+import { InternalError } from "../../errors/index.ts";
 import {
   AutoencoderKL,
   DiTTransformer2DModel,
@@ -136,7 +137,9 @@ export interface LatentShape {
 /** The shape of the run's own transformer. Throws where it is a pretrained one. */
 function transformerShape({ transformer }: ResolvedConfig): Filled<TransformerConfig> {
   if (!("pretrained" in transformer)) return transformer;
-  throw new Error("Expected the shape of a new transformer but the config names a pretrained one");
+  throw new InternalError(
+    "Expected the shape of a new transformer but the config names a pretrained one",
+  );
 }
 
 /** The class-conditional DiT of the pixel-dependency stage, with the original's first weights. */

@@ -1,4 +1,5 @@
 import type { World } from "../../distributed/index.ts";
+import { DistributedError } from "../../errors/index.ts";
 import type { StageTask } from "../contract/stage-task.ts";
 import { tensorsHash } from "./state-hash.ts";
 
@@ -14,7 +15,7 @@ export function requireSameWeights(world: World, { models }: StageTask): void {
   const all = world.gather(hashes, hashes.length);
   const others = all.flatMap((row, rank) => (row.join() === all[0]?.join() ? [] : [rank]));
   if (others.length === 0) return;
-  throw new Error(
+  throw new DistributedError(
     `Expected the same weights in all processes but those of rank ${others.join(", ")} differ from rank 0's. Do all machines see the same run folder and the same pretrained files?`,
   );
 }

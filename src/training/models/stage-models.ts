@@ -1,4 +1,5 @@
 import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
+import { IncompatibleError, RunError } from "../../errors/index.ts";
 import {
   type Adapter,
   type AutoencoderKL,
@@ -43,7 +44,7 @@ const numberFact = (checkpoint: Checkpoint, name: string): number => {
       ? (state as Record<string, unknown>)[name]
       : undefined;
   if (typeof value !== "number")
-    throw new Error(`The checkpoint ${checkpoint.path} lacks the fact "${name}"`);
+    throw new IncompatibleError(`The checkpoint ${checkpoint.path} lacks the fact "${name}"`);
   return value;
 };
 
@@ -87,7 +88,8 @@ export class StageModels {
   async finished(stage: ResolvedStage): Promise<Checkpoint> {
     const checkpoint = await this.latest(stage);
     if (checkpoint?.step !== stage.steps) {
-      throw new Error(
+      throw new RunError(
+        "ERR_NO_CHECKPOINT",
         `Stage "${stage.name}" is not complete: its newest checkpoint is ${checkpoint === undefined ? "missing" : `of step ${checkpoint.step} of ${stage.steps}`} (${stageCheckpoints(this.#checkpoints, stage.name)}). Train it first`,
       );
     }

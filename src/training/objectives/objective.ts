@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 
 /** What a diffusion loss is computed from. Shapes: B batch, C latent channels, H and W latent size. */
@@ -32,9 +33,7 @@ export function splitPrediction({ modelOutput, original }: ObjectiveInput): {
   const channels = original.shape[1] ?? 0;
   const outputs = modelOutput.shape[1];
   if (outputs !== channels && outputs !== 2 * channels) {
-    throw new Error(
-      `Expected ${channels} or ${2 * channels} channels for model output but received ${outputs}`,
-    );
+    throw expected(`${channels} or ${2 * channels} channels`, "model output", outputs);
   }
   const output = modelOutput.float();
   return {

@@ -1,3 +1,4 @@
+import { expected, InvalidValueError } from "../../errors/index.ts";
 import type { NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 
@@ -18,7 +19,8 @@ export function timestepWeight(
   like: Tensor,
 ): Tensor | undefined {
   if (debiased) {
-    if (minSnrGamma !== null) throw new Error("Expected minSnrGamma or debiased but received both");
+    if (minSnrGamma !== null)
+      throw new InvalidValueError("Expected minSnrGamma or debiased but received both");
     return debiasedWeight(schedule, predictionType, timesteps, like);
   }
   if (minSnrGamma === null) return undefined;
@@ -51,7 +53,7 @@ export function minSnrWeight(
   like: Tensor,
 ): Tensor {
   if (!(gamma > 0)) {
-    throw new Error(`Expected a positive number for minSnrGamma but received ${gamma}`);
+    throw expected("a positive number", "minSnrGamma", gamma);
   }
   const offset = predictionType === "epsilon" ? 0 : 1;
   return schedule.gather(

@@ -2,6 +2,7 @@ import { expected } from "../../config/checks/mistakes.ts";
 import type { CheckedConfig } from "../../config/index.ts";
 import type { LossType } from "../../config/options/pixart-config.ts";
 import { withLossTypes } from "../../config/settle-config.ts";
+import { IncompatibleError } from "../../errors/index.ts";
 import { readAutoencoderKLConfig } from "../../models/autoencoder-kl/config.ts";
 import { readPixArtConfig } from "../../models/pixart/config.ts";
 import { schedulerFromPretrained } from "../../schedulers/index.ts";
@@ -42,7 +43,7 @@ export async function fitToBase(config: CheckedConfig): Promise<BaseFit> {
     ...(base === null || predicts === undefined ? [] : wrongTargets(config, base, predicts)),
     ...wrongSides(config, facts),
   ];
-  if (mistakes.length > 0) throw new Error(mistakes.join("\n"));
+  if (mistakes.length > 0) throw new IncompatibleError(mistakes.join("\n"));
   const type: LossType =
     predicts === "v_prediction" ? "v" : facts.hasVariance ? "epsilon+vlb" : "epsilon";
   return { config: withLossTypes(config, type), warnings: farResolutions(config, facts) };

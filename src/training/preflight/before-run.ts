@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { CheckedConfig, ResolvedConfig } from "../../config/index.ts";
+import { InvalidValueError, ResourceError } from "../../errors/index.ts";
 import { T5Tokenizer } from "../../text/index.ts";
 import { chooseDevice, type Device } from "../../torch/index.ts";
 import { newestCheckpoint, stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
@@ -89,7 +90,8 @@ export async function planRun(options: PlanOptions): Promise<RunForecast> {
     ? [...(memory === undefined ? [] : [memory]), ...(config.whenFull === "stop" ? disks : [])]
     : [];
   if (refused.length > 0) {
-    throw new Error(
+    throw new ResourceError(
+      memory === undefined ? "ERR_NO_ROOM" : "ERR_MEMORY",
       [...refused, "To try all the same, with swap space for instance: --no-rehearsal"].join("\n"),
     );
   }
@@ -104,7 +106,7 @@ const THREADS_A_CORE = 8;
 function requireFewThreads({ threads }: ResolvedConfig): void {
   const cores = availableParallelism();
   if (threads === null || threads <= THREADS_A_CORE * cores) return;
-  throw new Error(
+  throw new InvalidValueError(
     `Expected at most ${THREADS_A_CORE * cores} for threads on this machine, ${THREADS_A_CORE} for each of its ${cores} cores, but received ${threads}`,
   );
 }

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { differencesOf } from "../../config/checks/config-differences.ts";
 import { configFromJson, type ResolvedConfig } from "../../config/index.ts";
+import { RunError } from "../../errors/index.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 import type { VerifiedCheckpoint } from "../checkpoints/checkpoint-folder.ts";
 import { listCheckpoints } from "../checkpoints/checkpoint-folder.ts";
@@ -152,7 +153,8 @@ async function compareData(
   const isGrown = changes !== undefined && onlyGrew(changes);
   if (!accepted.changedData && !(grows && isGrown)) {
     const orGrow = isGrown ? ", or let it grow with --cfg-options dataset.grows=true" : "";
-    throw new Error(
+    throw new RunError(
+      "ERR_DATA_CHANGED",
       `${what}: ${named}. Put it back, or go on with it as it is with --accept-changed-data${orGrow}`,
     );
   }

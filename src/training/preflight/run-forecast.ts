@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
+import { InternalError } from "../../errors/index.ts";
 import { freeBytes } from "../../files/free-space.ts";
 import type { T5Tokenizer } from "../../text/index.ts";
 import type { Device } from "../../torch/index.ts";
@@ -147,7 +148,7 @@ export function describeForecast(forecast: RunForecast): string[] {
 function wordsOf({ memory, shapes }: RunForecast): string {
   const { stage, isEncoding } = memory;
   const each = shapes.get(stage);
-  if (each === undefined) throw new Error(`Expected the shapes of stage "${stage.name}"`);
+  if (each === undefined) throw new InternalError(`Expected the shapes of stage "${stage.name}"`);
   const { models, gradients, optimizer, averages } = each.memory;
   if (isEncoding) {
     return `for encoding the captions of stage "${stage.name}" (text encoder ${formatBytes(each.encoder)}, other models ${formatBytes(models)})`;

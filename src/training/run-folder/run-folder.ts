@@ -9,6 +9,7 @@ import {
   type ResolvedConfig,
 } from "../../config/index.ts";
 import type { Recipe } from "../../config/load-config.ts";
+import { RunError, TargetExistsError } from "../../errors/index.ts";
 import type { FileLock } from "../../files/locks/file-lock.ts";
 import { makeBelow } from "../../files/make-below.ts";
 import { makeFolderSync } from "../../files/make-folder.ts";
@@ -231,7 +232,7 @@ export const isRunFolder = (path: string): boolean =>
 function requireRun(path: string): void {
   if (existsSync(join(path, CONFIG_FILE))) return;
   const reason = existsSync(path) ? `it has no ${CONFIG_FILE}` : "there is no such folder";
-  throw new Error(`${path} is not a run folder: ${reason}`);
+  throw new RunError("ERR_NO_RUN", `${path} is not a run folder: ${reason}`);
 }
 
 /** The config of a run folder. Throws where it is none. */
@@ -243,9 +244,11 @@ export function readRunConfig(path: string): ResolvedConfig {
   } catch (error) {
     // Models have a file of this name too.
     if (!(error instanceof ConfigError) || isRunFolder(path)) throw error;
-    throw new Error(`${path} is not a run folder: its ${CONFIG_FILE} is not the config of a run`, {
-      cause: error,
-    });
+    throw new RunError(
+      "ERR_NO_RUN",
+      `${path} is not a run folder: its ${CONFIG_FILE} is not the config of a run`,
+      { cause: error },
+    );
   }
 }
 
@@ -289,7 +292,7 @@ function refuseContent(path: string, resumeCommand: string): void {
   const [found, advice] = names.includes(CONFIG_FILE)
     ? ["a run", `To go on with that run: ${resumeCommand}\nTo begin another one, choose`]
     : [names.slice(0, 3).join(", "), "Choose"];
-  throw new Error(
+  throw new TargetExistsError(
     `Expected a new or empty folder for the run but received ${path}, which holds ${found}. ${advice} another folder with --work-dir.`,
   );
 }

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { RunError } from "../../errors/index.ts";
 import { FileLock, holderOf, LockHeldError, type LockHolder } from "../../files/locks/file-lock.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 
@@ -31,7 +32,10 @@ export async function acquireRunLock(
     if (!(error instanceof LockHeldError)) throw error;
     const { holder, found } = error;
     if (holder !== undefined)
-      throw new Error(`${whoWrites(run, holder)}. Wait for it, or stop it first.`);
+      throw new RunError(
+        "ERR_LOCK_HELD",
+        `${whoWrites(run, holder)}. Wait for it, or stop it first.`,
+      );
     const what = found.isFile ? quote(found.text) : found.text;
     const advice = "delete it if no process writes the run";
     throw new BadFileError(error.path, "lock", "the process that holds it", what, advice);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ResolvedStage } from "../../config/index.ts";
+import { InvalidValueError } from "../../errors/index.ts";
 import { NoiseSchedule } from "../../schedulers/index.ts";
 import * as torch from "../../torch/index.ts";
 import { SampleDraws } from "../contract/draws.ts";
@@ -119,7 +120,7 @@ describe("Denoising", () => {
   it("says how many weights it wants", () => {
     torch.tidy(() => {
       expect(() => denoise(epsilon, [1])).toThrow(
-        new Error("Expected 3 numbers, one a sample, for weights but received 1"),
+        new InvalidValueError("Expected 3 numbers, one a sample, for weights but received 1"),
       );
     });
   });

@@ -1,4 +1,5 @@
 import type { ResolvedStage } from "../../config/index.ts";
+import { expected } from "../../errors/index.ts";
 import { DPMSolverMultistepScheduler, NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
@@ -80,9 +81,7 @@ function meanOf(losses: Tensor, weights: readonly number[] | undefined): Tensor 
   if (weights === undefined) return losses.mean();
   const [count] = losses.shape;
   if (weights.length !== count) {
-    throw new Error(
-      `Expected ${count} numbers, one a sample, for weights but received ${weights.length}`,
-    );
+    throw expected(`${count} numbers, one a sample,`, "weights", weights.length);
   }
   return losses.mul(torch.tensor([...weights], { device: losses.device })).mean();
 }

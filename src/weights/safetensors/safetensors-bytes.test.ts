@@ -10,6 +10,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { InvalidValueError } from "../../errors/index.ts";
 import { BadFileError } from "../../files/reading/errors.ts";
 import {
   encodeSafetensors,
@@ -287,7 +288,9 @@ describe("writing", () => {
       'Expected 8 bytes for "w", float32 of shape [2], but received 3',
     ],
   ])("refuses what the format cannot hold: %s %o", (name, tensor, message) => {
-    expect(() => encodeSafetensors(new Map([[name, tensor]]))).toThrow(new TypeError(message));
+    expect(() => encodeSafetensors(new Map([[name, tensor]]))).toThrow(
+      new InvalidValueError(message),
+    );
   });
 
   it("refuses headers beyond the format's limit", () => {

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../errors/index.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 import { RegularFile } from "../../files/reading/regular-file.ts";
 import { replaceFile } from "../../files/replace-file.ts";
@@ -89,7 +90,7 @@ export async function writeSafetensorsBytes(
   await replaceFile(path, encodeSafetensors(tensors, metadata));
 }
 
-/** The pieces of a safetensors file in order; only the header is new memory. Throws TypeError where bytes and shape disagree. */
+/** The pieces of a safetensors file in order; only the header is new memory. Throws InvalidValueError where bytes and shape disagree. */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, TensorBytes>,
   metadata?: Readonly<Record<string, string>>,
@@ -101,10 +102,10 @@ export function encodeSafetensors(
   return [header, ...data];
 }
 
-/** The bytes of a tensor. Throws TypeError where they are not those of its shape. */
+/** The bytes of a tensor. Throws InvalidValueError where they are not those of its shape. */
 export function checkedBytes(name: string, spec: TensorSpec, bytes: Uint8Array): Uint8Array {
   if (bytes.length === byteSize(spec)) return bytes;
-  throw new TypeError(
+  throw new InvalidValueError(
     `Expected ${byteSize(spec)} bytes for ${quote(name)}, ${spec.dtype} of shape [${spec.shape.join(", ")}], but received ${bytes.length}`,
   );
 }

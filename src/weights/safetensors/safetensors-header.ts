@@ -1,3 +1,4 @@
+import { expected } from "../../errors/index.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 import { isObject, parseStrictJson, type StrictJson } from "../../files/reading/strict-json.ts";
 import { bytesPerElement, type DType } from "../../torch/dtype.ts";
@@ -219,7 +220,7 @@ const ALIGNMENT = 64;
 
 /**
  * The tensors in the order of their data: first those that leave the next one aligned, then the others, whose sizes are odd and
- * mostly small; within each by dtype and by the bytes of the name, as the reference writer has it. Throws TypeError for what the
+ * mostly small; within each by dtype and by the bytes of the name, as the reference writer has it. Throws InvalidValueError for what the
  * format cannot hold.
  */
 export function layoutOrder<T extends TensorSpec>(tensors: ReadonlyMap<string, T>): [string, T][] {
@@ -237,7 +238,7 @@ export function layoutOrder<T extends TensorSpec>(tensors: ReadonlyMap<string, T
 
 /**
  * The 8-byte prefix and the header of a file that holds these tensors. It is as long as a multiple of 64 bytes, where the
- * reference writer takes 8, so that a mapped file gives aligned tensors. Throws TypeError for what the format cannot hold.
+ * reference writer takes 8, so that a mapped file gives aligned tensors. Throws InvalidValueError for what the format cannot hold.
  */
 export function formatHeader(
   tensors: ReadonlyMap<string, TensorSpec>,
@@ -260,8 +261,10 @@ export function formatHeader(
   const json = Buffer.from(`{${entries.join(",")}}`);
   const length = Math.ceil((PREFIX_BYTES + json.length) / ALIGNMENT) * ALIGNMENT - PREFIX_BYTES;
   if (length > HEADER_LIMIT) {
-    throw new TypeError(
-      `Expected names and shapes that fit a header of ${HEADER_LIMIT} bytes for tensors but received ${length} bytes`,
+    throw expected(
+      `names and shapes that fit a header of ${HEADER_LIMIT} bytes`,
+      "tensors",
+      `${length} bytes`,
     );
   }
   const header = Buffer.alloc(PREFIX_BYTES + length, " ");
@@ -272,18 +275,22 @@ export function formatHeader(
 
 function checkedSize(name: string, spec: TensorSpec): number {
   if (name === METADATA_KEY) {
-    throw new TypeError(`Expected another name for a tensor but received ${METADATA_KEY}`);
+    throw expected("another name", "a tensor", METADATA_KEY);
   }
   if (!FORMAT_NAMES.has(spec.dtype)) {
-    throw new TypeError(
-      `Expected one of ${LAYOUT_ORDER.join(", ")} for the dtype of ${quote(name)} but received ${quote(spec.dtype)}`,
+    throw expected(
+      `one of ${LAYOUT_ORDER.join(", ")}`,
+      `the dtype of ${quote(name)}`,
+      quote(spec.dtype),
     );
   }
   const whole = spec.shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0);
   const size = whole ? byteSize(spec) : undefined;
   if (size === undefined) {
-    throw new TypeError(
-      `Expected non-negative integers with a product below 2^53 for the shape of ${quote(name)} but received [${spec.shape.join(", ")}]`,
+    throw expected(
+      "non-negative integers with a product below 2^53",
+      `the shape of ${quote(name)}`,
+      `[${spec.shape.join(", ")}]`,
     );
   }
   return size;
@@ -291,9 +298,7 @@ function checkedSize(name: string, spec: TensorSpec): number {
 
 function jsonString(text: string | undefined): string {
   if (typeof text !== "string" || /\p{Surrogate}/u.test(text)) {
-    throw new TypeError(
-      `Expected well-formed text for a name or metadata but received ${quote(text)}`,
-    );
+    throw expected("well-formed text", "a name or metadata", quote(text));
   }
   return JSON.stringify(text);
 }

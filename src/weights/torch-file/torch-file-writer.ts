@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { expected } from "../../errors/index.ts";
 import { quote } from "../../files/reading/errors.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import type { DType } from "../../torch/dtype.ts";
@@ -26,7 +27,7 @@ const LARGEST_STORAGE = 2 ** 32 - 2;
 
 /**
  * Writes `{"state_dict": {…}}` as `torch.save` would, durably and atomically, one tensor in memory at a time; Python reads it
- * with `weights_only=True`. The same tensors give the same bytes. Throws TypeError for a tensor of 4 GiB or more.
+ * with `weights_only=True`. The same tensors give the same bytes. Throws InvalidValueError for a tensor of 4 GiB or more.
  */
 export async function writeTorchFile(
   path: string,
@@ -35,7 +36,7 @@ export async function writeTorchFile(
   for (const [name, tensor] of tensors) {
     const size = byteSize(tensor) ?? Number.POSITIVE_INFINITY;
     if (size <= LARGEST_STORAGE) continue;
-    throw new TypeError(`Expected less than 4 GiB for ${quote(name)} but received ${size} bytes`);
+    throw expected("less than 4 GiB", quote(name), `${size} bytes`);
   }
   await replaceFile(path, archive(tensors));
 }

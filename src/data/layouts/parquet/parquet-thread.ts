@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import type { SchemaElement } from "hyparquet";
+import { DatasetError } from "../../../errors/index.ts";
 import { threadScript } from "../../../files/package/package-folder.ts";
 import { JobThread } from "../../../images/job-thread.ts";
 
@@ -109,13 +110,15 @@ class ParquetThread {
         performance.now() / 1000 - begun > PATIENCE_SECONDS + WALL_FACTOR * job.seconds;
       if (!isLate && !isStuck) return;
       const what = isLate ? `${job.seconds.toFixed(1)} s of computing` : "minutes of waiting";
-      this.#thread.end(new Error(`pages that were not read after ${what}`));
+      this.#thread.end(new DatasetError(`pages that were not read after ${what}`));
     }, LOOK_EVERY_MS);
     try {
       return answered(await this.#thread.ask(job));
     } catch (error) {
       const isFull = (error as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY";
-      throw isFull ? new Error("more memory is needed to read it than its rows can take") : error;
+      throw isFull
+        ? new DatasetError("more memory is needed to read it than its rows can take")
+        : error;
     } finally {
       clearInterval(watch);
     }
@@ -123,7 +126,7 @@ class ParquetThread {
 }
 
 function answered(answer: Answer): unknown {
-  if ("error" in answer) throw new Error(answer.error);
+  if ("error" in answer) throw new DatasetError(answer.error);
   return answer.value;
 }
 
@@ -165,7 +168,7 @@ const limitsOf = (stored: number, rows: number): Limits => ({
   seconds: ALWAYS_SECONDS + stored / BYTES_A_SECOND + rows / ROWS_A_SECOND,
 });
 
-/** Reads the footer of a file of `size` bytes. Throws Error for damage. */
+/** Reads the footer of a file of `size` bytes. Throws DatasetError for damage. */
 export const readFooter = (path: string, size: number): Promise<ParquetFooter> =>
   thread.ask({
     kind: "open",
@@ -174,7 +177,7 @@ export const readFooter = (path: string, size: number): Promise<ParquetFooter> =
   }) as Promise<ParquetFooter>;
 
 /**
- * Reads rows; values of type JSON are text behind {@link JSON_MARK}. Throws Error for damage.
+ * Reads rows; values of type JSON are text behind {@link JSON_MARK}. Throws DatasetError for damage.
  * @param stored bytes of the file that are read for them
  */
 export const readRows = (

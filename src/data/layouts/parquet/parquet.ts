@@ -1,4 +1,5 @@
 import { dirname, resolve, sep } from "node:path";
+import { DatasetError } from "../../../errors/index.ts";
 import { BadFileError, quote } from "../../../files/reading/errors.ts";
 import type { ControlPicture, Unreadable } from "../../dataset.ts";
 import {
@@ -185,7 +186,7 @@ function controlsOf(
       if (typeof given !== "string") return undefined;
       const target = resolve(dirname(file.path), given);
       if (target.startsWith(root + sep) && !given.includes("\0")) return controlFile(target);
-      throw new Error(
+      throw new DatasetError(
         `${file.path} row ${row}: expected a path inside ${root} but found ${quote(given)}`,
       );
     };

@@ -2,6 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
+import { ResourceError } from "../../../errors/index.ts";
 import { openNamelessFile } from "../../../files/open-file.ts";
 import { BadFileError } from "../../../files/reading/errors.ts";
 import { openRegular, readFrom } from "../../../files/reading/whole-file.ts";
@@ -115,7 +116,8 @@ async function unpack(path: string, packed: FileHandle, most: number): Promise<S
 function explained(path: string, error: unknown): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "ENOSPC" || code === "EDQUOT") {
-    return new Error(
+    return new ResourceError(
+      "ERR_NO_ROOM",
       `${path}: ${tmpdir()} has no room to unpack it; unpack it with gunzip, or name a folder with more room in TMPDIR`,
       { cause: error },
     );

@@ -1,3 +1,4 @@
+import { DatasetError } from "../../../errors/index.ts";
 import { parsePythonJson } from "../../../files/reading/python-json.ts";
 import { LARGEST_FILE } from "../../../files/reading/whole-file.ts";
 import { captionText, decodeCaption } from "../../caption-text.ts";
@@ -23,14 +24,14 @@ export async function readCaption(
     if (member === undefined) continue;
     const { name, size, offset, head } = member;
     if (size > LARGEST_FILE.caption) {
-      return new Error(
+      return new DatasetError(
         `its caption ${name} is too long: expected at most ${LARGEST_FILE.caption} bytes but found ${size}`,
       );
     }
     const text = decodeCaption(
       size <= head.length ? head.subarray(0, size) : await readBytes(shard, offset, size),
     );
-    if (text === undefined) return new Error(`its caption ${name} is not UTF-8`);
+    if (text === undefined) return new DatasetError(`its caption ${name} is not UTF-8`);
     contents.set(kind, text);
   }
   const json = contents.get("json");
@@ -39,12 +40,12 @@ export async function readCaption(
   try {
     const record = parsePythonJson(json);
     if (typeof record !== "object" || record === null || Array.isArray(record)) {
-      return new Error(`its caption ${captions.json?.name} is no JSON object`);
+      return new DatasetError(`its caption ${captions.json?.name} is no JSON object`);
     }
     const described = describedText("json", record as Record<string, unknown>, names);
     return { text: plain ?? described.text, columns: described.columns };
   } catch (error) {
-    return new Error(`its caption ${captions.json?.name}: ${(error as Error).message}`);
+    return new DatasetError(`its caption ${captions.json?.name}: ${(error as Error).message}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../../../errors/index.ts";
 import { quote } from "../../../files/reading/errors.ts";
 import {
   count,
@@ -176,7 +177,7 @@ export function adapterFields(peftType: unknown, label: string): Record<string, 
   const known: ReadonlyMap<unknown, object> = new Map(Object.entries(fieldsOf));
   const fields = known.get(peftType);
   if (fields === undefined) {
-    throw new Error(
+    throw new UnsupportedError(
       `Expected ${[...known.keys()].join(", ")} for ${label} but received ${quote(peftType)}`,
     );
   }

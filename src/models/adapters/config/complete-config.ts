@@ -1,3 +1,4 @@
+import { expected, InvalidTypeError, InvalidValueError } from "../../../errors/index.ts";
 import { completeConfig } from "../../config-fields.ts";
 import { adapterFields } from "./adapter-fields.ts";
 import type { AdapterConfig, AdapterOptions } from "./config.ts";
@@ -16,20 +17,20 @@ export function consistent(config: AdapterConfig): AdapterConfig {
   const { targetModules, layersToTransform, layersPattern } = config;
   const isPattern = typeof targetModules === "string";
   if (isPattern && (layersToTransform !== null || layersPattern !== null)) {
-    throw new Error(
+    throw new InvalidTypeError(
       "Expected a list of names for targetModules, beside layersToTransform or layersPattern, but received a string",
     );
   }
   if (layersPattern !== null && layersToTransform === null) {
-    throw new Error(
+    throw new InvalidValueError(
       "Expected numbers for layersToTransform, beside layersPattern, but received null",
     );
   }
   if (config.peftType === "LORA" && config.loraBias && config.useDora) {
-    throw new Error("Expected false for one of loraBias and useDora but received true for both");
+    throw expected("false", "one of loraBias and useDora", "true for both");
   }
   if (config.peftType === "OFT" && (config.r === 0) === (config.oftBlockSize === 0)) {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected 0 for one of r and oftBlockSize, and not for the other, but received ${config.r} and ${config.oftBlockSize}`,
     );
   }

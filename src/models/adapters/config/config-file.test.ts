@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { InvalidValueError, UnsupportedError } from "../../../errors/index.ts";
 import { readAdapterConfig } from "./config-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pixart-adapter-config-"));
@@ -48,7 +49,7 @@ describe("readAdapterConfig", () => {
     };
     const off = "Expected null, false or nothing, because it is not supported,";
     expect(() => read(json)).toThrow(
-      new Error(
+      new InvalidValueError(
         [
           `Expected true or false or "gaussian" or "orthogonal" or "eva" or "mica" or "pissa" or "olora", as the others change the model's weights in ways that the files do not hold (save the adapter with path_initial_model_for_weight_conversion), for init_lora_weights in ${path} but received "pissa_niter_4"`,
           `Expected "none" or "all" or "lora_only" for bias in ${path} but received "some"`,
@@ -62,7 +63,9 @@ describe("readAdapterConfig", () => {
 
   it("refuses other kinds of adapter", () => {
     expect(() => read({ peft_type: "IA3" })).toThrow(
-      new Error(`Expected LORA, LOHA, LOKR, OFT for peft_type in ${path} but received "IA3"`),
+      new UnsupportedError(
+        `Expected LORA, LOHA, LOKR, OFT for peft_type in ${path} but received "IA3"`,
+      ),
     );
   });
 

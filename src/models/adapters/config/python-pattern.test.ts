@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { InvalidValueError } from "../../../errors/index.ts";
 import { pythonPattern } from "./python-pattern.ts";
 
 const names = [
@@ -63,7 +64,7 @@ describe("pythonPattern", () => {
     ["a{2,1}", "numbers out of order in {} quantifier"],
   ])("refuses %s", (pattern, reason) => {
     expect(() => pythonPattern(pattern, "targetModules")).toThrow(
-      new Error(
+      new InvalidValueError(
         `Expected a regular expression of Python's that JavaScript can follow for targetModules but received ${JSON.stringify(pattern)}: ${reason}`,
       ),
     );

@@ -1,3 +1,5 @@
+import { InvalidValueError } from "../../../errors/index.ts";
+
 /** Escapes of letters that mean the same in both languages, on names of ASCII letters. */
 const sharedEscapes = new Set("dDwWsSbBfnrtv");
 /** Characters that JavaScript lets one escape outside of a class; others stand for themselves. */
@@ -20,7 +22,7 @@ const END = "(?![\\s\\S])";
  */
 export function pythonPattern(source: string, field: string): RegExp {
   const fail = (reason: string): Error =>
-    new Error(
+    new InvalidValueError(
       `Expected a regular expression of Python's that JavaScript can follow for ${field} but received ${JSON.stringify(source)}: ${reason}`,
     );
   const [, flags = ""] = /^\(\?([aiLmsux]+)\)/.exec(source) ?? [];

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { IncompatibleError, InvalidValueError } from "../../../errors/index.ts";
 import { Conv2d, construct, Embedding, Linear, Module, ModuleList } from "../../../nn/index.ts";
 import { planPart } from "../kinds/plan.ts";
 import { adapterConfig } from "./complete-config.ts";
@@ -65,7 +66,7 @@ describe("findTargets", () => {
 
   it("refuses what names no layer", () => {
     expect(() => named({ targetModules: ["to_v"] })).toThrow(
-      new Error(
+      new InvalidValueError(
         'Expected names of layers of Model for targetModules but received ["to_v"], which names none; its layers are pos_embed.proj, blocks.0.to_q, blocks.0.to_k, blocks.1.to_q, blocks.1.to_k, …',
       ),
     );
@@ -73,7 +74,7 @@ describe("findTargets", () => {
 
   it("refuses what names other modules too", () => {
     expect(() => named({ targetModules: ["to_q", "shared", "1"] })).toThrow(
-      new Error(
+      new InvalidValueError(
         'Expected names of Linear and Conv2d layers for targetModules but received ["to_q","shared","1"], which also names shared (Embedding), blocks.1 (Block)',
       ),
     );
@@ -81,7 +82,7 @@ describe("findTargets", () => {
 
   it("refuses expressions that JavaScript has no form for", () => {
     expect(() => named({ targetModules: "(?>to)_q" })).toThrow(
-      new Error(
+      new InvalidValueError(
         'Expected a regular expression of Python\'s that JavaScript can follow for targetModules but received "(?>to)_q": (?>t… has no counterpart',
       ),
     );
@@ -110,7 +111,7 @@ describe("planPart", () => {
     expect(() =>
       plan({ peftType: "LORA", targetModules }, new Conv2d(4, 4, 3, { groups: 2 })),
     ).toThrow(
-      new Error(
+      new IncompatibleError(
         "Expected Linear and ungrouped Conv2d layers for targetModules of a LORA adapter but received proj, a convolution in groups",
       ),
     );

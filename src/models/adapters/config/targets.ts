@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../../errors/index.ts";
 import { Linear, type Module, ProductLayer } from "../../../nn/index.ts";
 import type { AdapterTargets } from "./config.ts";
 import { TimedPatterns } from "./timed-patterns.ts";
@@ -79,13 +80,13 @@ export function findTargets(model: Module, targets: AdapterTargets): Map<string,
   }
   const given = JSON.stringify(targets.targetModules);
   if (others.length > 0) {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected names of Linear and Conv2d layers for targetModules but received ${given}, which also names ${others.slice(0, 5).join(", ")}`,
     );
   }
   if (found.size === 0) {
     const layers = productLayers(model).map(([name]) => name);
-    throw new Error(
+    throw new InvalidValueError(
       `Expected names of layers of ${model.constructor.name} for targetModules but received ${given}, which names none; its layers are ${layers.slice(0, 5).join(", ")}${layers.length > 5 ? ", …" : ""}`,
     );
   }
@@ -110,7 +111,7 @@ export function findModulesToSave(
     (key) => isInside(key) && !layers.has(key.replace(/\.(weight|bias)$/, "")),
   );
   if (others.length > 0) {
-    throw new Error(
+    throw new InvalidValueError(
       `Expected modules of Linear and Conv2d layers alone for modulesToSave but received ${JSON.stringify(ends)}, which have ${others.slice(0, 5).join(", ")} too`,
     );
   }

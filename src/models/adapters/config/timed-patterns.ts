@@ -1,4 +1,5 @@
 import vm from "node:vm";
+import { expected, InvalidValueError } from "../../../errors/index.ts";
 import { pythonPattern } from "./python-pattern.ts";
 
 /** Of all patterns of an adapter's field with all names: what PEFT users write takes a hundredth of it. */
@@ -35,8 +36,10 @@ export class TimedPatterns {
     this.#sources = sources;
     this.#patterns = sources.map((source) => {
       if (source.length <= LONGEST) return pythonPattern(source, field);
-      throw new Error(
-        `Expected a regular expression of at most ${LONGEST} characters for ${field} but received one of ${source.length}`,
+      throw expected(
+        `a regular expression of at most ${LONGEST} characters`,
+        field,
+        `one of ${source.length}`,
       );
     });
   }
@@ -74,7 +77,7 @@ export class TimedPatterns {
   #tooLong({ at }: Search): Error {
     const source = this.#sources[Math.min(at, this.#sources.length - 1)] ?? "";
     this.#leftMs = 0;
-    return new Error(
+    return new InvalidValueError(
       `Expected regular expressions that take less than ${MOST_MS / 1000} s for ${this.#field} but received ${JSON.stringify(source.slice(0, 120))}: write them without repeating what is repeated already`,
     );
   }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { IncompatibleError, InternalError } from "../../../errors/index.ts";
 import { checkKeys, type Module, type StateSource } from "../../../nn/index.ts";
 import * as torch from "../../../torch/index.ts";
 import { BadFileError, openWeightsFile } from "../../../weights/index.ts";
@@ -109,7 +110,9 @@ export function attachArranged(
   } catch (error) {
     const reason = otherBase(model, arranged, layout);
     if (reason === undefined) throw error;
-    throw new Error(`The adapter in ${place} does not fit: ${reason}`, { cause: error });
+    throw new IncompatibleError(`The adapter in ${place} does not fit: ${reason}`, {
+      cause: error,
+    });
   }
   const adapter = attachLayout(
     model,
@@ -180,7 +183,7 @@ function sourceOf(
     shape,
     tensor: (key) => {
       const tensor = tensors.get(key);
-      if (tensor === undefined) throw new RangeError(`Expected a known key but received ${key}`);
+      if (tensor === undefined) throw new InternalError(`Expected a known key but received ${key}`);
       return tensor.read().reshape(shape(key));
     },
   };

@@ -1,3 +1,4 @@
+import { InvalidValueError } from "../../../errors/index.ts";
 import type { Module } from "../../../nn/index.ts";
 import {
   BadFileError,
@@ -161,5 +162,7 @@ function metadataConfig(
 
 function refuseAlpha(path: string, alpha: number | undefined): void {
   if (alpha === undefined) return;
-  throw new Error(`Expected no alpha for a file that has its own, ${path}, but received ${alpha}`);
+  throw new InvalidValueError(
+    `Expected no alpha for a file that has its own, ${path}, but received ${alpha}`,
+  );
 }

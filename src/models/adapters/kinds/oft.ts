@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../../../errors/index.ts";
 import { init, Linear, type ProductLayer } from "../../../nn/index.ts";
 import * as torch from "../../../torch/index.ts";
 import { functional as F, type Tensor } from "../../../torch/index.ts";
@@ -52,7 +53,7 @@ class OFTPart extends AdapterPart {
 
   override merged(weight: Tensor, layer: ProductLayer): Tensor {
     if (hasKernel(layer)) {
-      throw new Error(
+      throw new UnsupportedError(
         `Expected no convolution with a kernel of [${weight.shape.slice(2).join(", ")}] to merge an OFT adapter into but received one: no kernel computes what PEFT does with the patches under it`,
       );
     }

@@ -1,3 +1,4 @@
+import { IncompatibleError } from "../../../errors/index.ts";
 import { init, Linear, type ProductLayer } from "../../../nn/index.ts";
 import type { Tensor } from "../../../torch/index.ts";
 import * as torch from "../../../torch/index.ts";
@@ -81,7 +82,7 @@ export function addedBias(
 ): Tensor | undefined {
   if (change === undefined) return bias;
   if (bias !== undefined) return bias.add(change);
-  throw new Error(
+  throw new IncompatibleError(
     `Expected layers with a bias to merge an adapter that adds to it but received a ${layer.constructor.name} without one`,
   );
 }

@@ -1,3 +1,4 @@
+import { IncompatibleError } from "../../../errors/index.ts";
 import { Conv2d, type ProductLayer } from "../../../nn/index.ts";
 import type { AdapterConfig } from "../config/config.ts";
 import { planLoHa } from "./loha.ts";
@@ -23,7 +24,7 @@ export function planPart(config: AdapterConfig, name: string, layer: ProductLaye
 
 function refuseGroups({ peftType }: AdapterConfig, name: string, layer: Conv2d): void {
   if (layer.groups === 1) return;
-  throw new Error(
+  throw new IncompatibleError(
     `Expected Linear and ungrouped Conv2d layers for targetModules of a ${peftType} adapter but received ${name}, a convolution in groups`,
   );
 }

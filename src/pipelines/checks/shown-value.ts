@@ -1,6 +1,4 @@
-/** The error of an argument that cannot be used: `Expected {what} for {name} but received {received}`. */
-export const expected = (what: string, name: string, received: unknown): Error =>
-  new Error(`Expected ${what} for ${name} but received ${received}`);
+import { expected } from "../../errors/index.ts";
 
 const LONGEST = 60;
 

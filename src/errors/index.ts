@@ -1,0 +1,13 @@
+/** Errors: their codes, the classes that several rooms throw, and what makes them. */
+export { classNamed, classNameOf, knownClasses } from "./error-classes.ts";
+export {
+  DatasetError,
+  DistributedError,
+  ImageError,
+  RunError,
+  type RunErrorCode,
+  VerificationError,
+  WorkerEndedError,
+} from "./errors.ts";
+export { expected, expectedType } from "./expected.ts";
+export * from "./public.ts";

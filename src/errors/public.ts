@@ -1,0 +1,13 @@
+/** What every entry of the package exports of errors: the codes, and the classes that any part may throw. */
+export { ERROR_CODES, type ErrorCode } from "./codes.ts";
+export {
+  IncompatibleError,
+  InternalError,
+  InvalidStateError,
+  InvalidTypeError,
+  InvalidValueError,
+  ResourceError,
+  type ResourceErrorCode,
+  TargetExistsError,
+  UnsupportedError,
+} from "./errors.ts";
