@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import type { StartPlan } from "../../../src/studio/api-types.ts";
 import { Command } from "../parts/command.tsx";
@@ -10,13 +11,15 @@ import { beginRun, isAsking } from "./new-store.ts";
 /** What the run will do and take, and the button that begins it. */
 export function PlanView({ plan }: { readonly plan: StartPlan }): JSX.Element {
   const { route } = useLocation();
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => section.current?.scrollIntoView({ block: "nearest" }), [plan]);
   const begin = async (): Promise<void> => {
     const id = await beginRun();
     if (id !== undefined) route(`/runs/${encodeURIComponent(id)}`);
   };
   const { lines, problems, memoryBytes, diskBytes, seconds, steps, command } = plan;
   return (
-    <section class="card stack" aria-labelledby="plan-title">
+    <section ref={section} class="card stack" aria-labelledby="plan-title">
       <h2 id="plan-title">3. The plan</h2>
       <ul class="counts">
         <li>
