@@ -1,23 +1,8 @@
 import {
-  type AutoencoderStageConfig,
   type ClassConditionalStageConfig,
   defineConfig,
   type TextToImageStageConfig,
 } from "pixart/config";
-
-/** Stage 0: what latents are. */
-export const autoencoder: AutoencoderStageConfig = {
-  kind: "autoencoder",
-  name: "autoencoder",
-  resolution: 64,
-  batchSize: 16,
-  steps: 600,
-  optimizer: { lr: 2e-3, weightDecay: 0.01 },
-  schedule: { type: "cosine", warmupSteps: 20 },
-  ema: { decay: 0.99 },
-  checkpointEvery: 300,
-  sampleEvery: null,
-};
 
 /** Stage 1, pixel dependency: what pictures of a class look like. */
 export const pixels: ClassConditionalStageConfig = {
@@ -56,26 +41,26 @@ export const aesthetics: TextToImageStageConfig = {
   name: "aesthetics",
   resolution: 64,
   batchSize: 16,
-  steps: 400,
+  steps: 1200,
   curated: true,
   interpolationScale: 2, // twice the side of the stage before
   loss: { type: "v" },
   optimizer: { lr: 5e-4 },
   schedule: { type: "cosine", warmupSteps: 20 },
-  ema: { decay: 0.99 },
-  checkpointEvery: 200,
-  sampleEvery: 200,
+  ema: { decay: 0.995 },
+  checkpointEvery: 300,
+  sampleEvery: 600,
 };
 
 /** PixArt-α's whole curriculum on 64 emoji in four styles: about a quarter of an hour on two cores. */
 export default defineConfig({
   threads: 2,
   dataset: { folder: "data/emoji", things: "demo", denseCaptionProbability: 0.3 },
-  autoencoder: { latentChannels: 4, blockOutChannels: [16, 32, 64], normNumGroups: 8 },
+  autoencoder: { pretrained: "emoji-vae" }, // made by emoji_vae
   tokenizer: { vocabSize: 2048, maxLength: 64 },
   textEncoder: { dModel: 128, dKv: 32, numHeads: 4, dFf: 256, numLayers: 2 },
   transformer: { numLayers: 6, numAttentionHeads: 3, attentionHeadDim: 64, patchSize: 2 },
-  stages: [autoencoder, pixels, alignment, aesthetics],
+  stages: [pixels, alignment, aesthetics],
   sampling: {
     prompts: [
       "a red apple, noto style",

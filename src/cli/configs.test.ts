@@ -11,7 +11,7 @@ describe("pixart recipes", () => {
   it("says what each recipe is for, what it begins from, and its data and stages", async () => {
     const { stdout } = await pixartHere("recipes");
     expect(stdout).toMatch(
-      /^emoji_demo: PixArt-α's whole curriculum .*\n {2}from new weights, on data\/emoji; autoencoder .*\nemoji_full: /,
+      /^emoji_demo: PixArt-α's whole curriculum .*\n {2}from new weights, on data\/emoji; pixels .*\nemoji_full: /,
     );
     expect(stdout).toContain(
       "  from emoji-small, on data/openmoji-parquet; finetune 64 px × 4 epochs\n",

@@ -58,7 +58,7 @@ export async function demo({
     const made = await renderEmojiDataset(data, { size: 64 });
     say(`    ${made.records.length} pictures of ${made.things} things [${minutes(start)}]`);
   }
-  say("2/5 Training: the autoencoder, then pixels by class, then captions at 32 px, then 64 px");
+  say("2/5 Training: pixels by class, then captions at 32 px, then at 64 px");
   const loaded = await loadConfig("emoji_demo");
   const config = {
     ...loaded,

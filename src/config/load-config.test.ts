@@ -70,7 +70,7 @@ describe("loadConfig", () => {
   it("finds a bare name in configs/, before the package's own of that name", async () => {
     write("configs/mine.ts", base);
     expect((await loadConfig("mine")).name).toBe("mine");
-    expect((await loadConfig("emoji_demo")).stages).toHaveLength(4);
+    expect((await loadConfig("emoji_demo")).stages).toHaveLength(3);
     write("configs/emoji_demo.ts", base);
     expect((await loadConfig("emoji_demo")).stages).toHaveLength(1);
   });

@@ -34,7 +34,7 @@ describe("placeOf", () => {
     "refuses %j, which is neither",
     (given) => {
       expect(() => placeOf(given, "model")).toThrow(
-        `Expected an existing folder, a model of this package (emoji-demo, emoji-small) or a name on the Hub such as "PixArt-alpha/PixArt-XL-2-1024-MS" for the model but received ${JSON.stringify(given)}`,
+        `Expected an existing folder, a model of this package (emoji-demo, emoji-small, emoji-vae) or a name on the Hub such as "PixArt-alpha/PixArt-XL-2-1024-MS" for the model but received ${JSON.stringify(given)}`,
       );
     },
   );

@@ -227,7 +227,7 @@ describe("a model", () => {
       `Expected a model but received ${folder}: it has no model_index.json, and is no run folder and no checkpoint`,
     );
     await expect(draw("emoji-dmo")).rejects.toThrow(
-      'Expected an existing folder, a model of this package (emoji-demo, emoji-small) or a name on the Hub such as "PixArt-alpha/PixArt-XL-2-1024-MS" for the model but received "emoji-dmo" (did you mean "emoji-demo"?)',
+      'Expected an existing folder, a model of this package (emoji-demo, emoji-small, emoji-vae) or a name on the Hub such as "PixArt-alpha/PixArt-XL-2-1024-MS" for the model but received "emoji-dmo" (did you mean "emoji-demo"?)',
     );
     const adapter = join(folder, "adapter-alone");
     mkdirSync(adapter);

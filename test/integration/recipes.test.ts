@@ -8,10 +8,11 @@ import { EMOJI_STYLES } from "../../src/data/emoji/packages.ts";
 import { heldOutStyle } from "../../src/data/emoji/split.ts";
 
 describe("the recipes in configs/", () => {
-  it("go through the paper's curriculum", async () => {
-    const { stages } = await loadConfig("emoji_demo");
+  it("go through the paper's curriculum, on the latents of an autoencoder that is there", async () => {
+    const { stages, autoencoder } = await loadConfig("emoji_demo");
+    expect(autoencoder).toMatchObject({ pretrained: "emoji-vae" });
+    expect((await loadConfig("emoji_vae")).stages.map(({ kind }) => kind)).toEqual(["autoencoder"]);
     expect(stages.map(({ kind, resolution }) => [kind, resolution])).toEqual([
-      ["autoencoder", 64],
       ["class-conditional", 32],
       ["text-to-image", 32],
       ["text-to-image", 64],
