@@ -6,7 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { addonSources, BUILD, hashOf, ROOT } from "./setup/files.mjs";
 import { prebuiltFolder } from "./setup/prebuilt.mjs";
-import { inspectTorch } from "./setup/torch.mjs";
+import { inspectTorch, isForCuda } from "./setup/torch.mjs";
 
 /** The newest symbols that a supported system has: those of Debian 12, Ubuntu 22.04 and RHEL 9. */
 const NEWEST = { GLIBC: [2, 34], GLIBCXX: [3, 4, 29], CXXABI: [1, 3, 13] };
@@ -14,7 +14,7 @@ const NEWEST = { GLIBC: [2, 34], GLIBCXX: [3, 4, 29], CXXABI: [1, 3, 13] };
 function prebuild(named) {
   const torch = named ? { folder: path.resolve(named), ...inspectTorch(named) } : ofSetUp();
   if (torch.problem !== undefined) throw new Error(`${torch.folder} ${torch.problem}`);
-  if (fs.existsSync(path.join(torch.folder, "lib", "libtorch_cuda.so")))
+  if (isForCuda(torch))
     throw new Error(`${torch.folder} is a build for CUDA: name the folder of one for the CPU`);
   const work = fs.mkdtempSync(path.join(os.tmpdir(), "pixart-prebuild-"));
   try {

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { addonSources, hashOf, IS_INSTALLED, ROOT } from "./files.mjs";
+import { isForCuda } from "./torch.mjs";
 
 /** The link beside a prebuilt addon through which it finds libtorch. */
 export const LIBTORCH_LINK = "libtorch";
@@ -24,8 +25,7 @@ export function hasPrebuilt(version) {
 }
 
 /** Whether this libtorch can be used with one: it was built without the parts for CUDA, which need CUDA's own headers. */
-export const fitsPrebuilt = ({ folder, version }) =>
-  !fs.existsSync(path.join(folder, "lib", "libtorch_cuda.so")) && hasPrebuilt(version);
+export const fitsPrebuilt = (torch) => !isForCuda(torch) && hasPrebuilt(torch.version);
 
 /** Puts it into `build`, and returns why it does not load there; undefined where it does. */
 export function takePrebuilt(torch, build) {

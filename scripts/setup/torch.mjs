@@ -70,6 +70,10 @@ export function inspectTorch(folder) {
   return { folder: fs.realpathSync(folder), version };
 }
 
+/** Whether a libtorch has the parts for CUDA. */
+export const isForCuda = ({ folder }) =>
+  fs.existsSync(path.join(folder, "lib", "libtorch_cuda.so"));
+
 /** Whether there is a driver of NVIDIA's, without which torch's build for CUDA is gigabytes for nothing. */
 export const hasGpu = () =>
   fs.existsSync("/proc/driver/nvidia/version") || works("nvidia-smi", "-L");

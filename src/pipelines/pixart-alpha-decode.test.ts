@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
+import { TINY_TRANSFORMER } from "../../test/fixtures/tiny-pipeline.ts";
 import {
   AutoencoderKL,
   type AutoencoderKLConfig,
@@ -18,14 +19,7 @@ const around = (vae: AutoencoderKL): PixArtAlphaPipeline =>
   PixArtAlphaPipeline.create({
     tokenizer,
     textEncoder: null,
-    transformer: new PixArtTransformer2DModel({
-      sampleSize: 8,
-      numLayers: 1,
-      attentionHeadDim: 8,
-      numAttentionHeads: 2,
-      captionChannels: 16,
-      crossAttentionDim: 16,
-    }),
+    transformer: new PixArtTransformer2DModel(TINY_TRANSFORMER),
     vae,
     scheduler: DPMSolverMultistepScheduler.fromConfig(),
   });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
+import { TINY_TEXT_ENCODER, TINY_TRANSFORMER } from "../../test/fixtures/tiny-pipeline.ts";
 import { RgbImage, readPictureMetadata } from "../images/index.ts";
 import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../models/index.ts";
 import { Module } from "../nn/index.ts";
@@ -31,22 +32,9 @@ function tinyPipeline(): PixArtAlphaPipeline {
     tokenizer,
     textEncoder: new T5EncoderModel({
       vocabSize: tokenizer.vocabSize,
-      dModel: 16,
-      dKv: 8,
-      dFf: 16,
-      numLayers: 1,
-      numHeads: 2,
-      relativeAttentionNumBuckets: 8,
-      feedForwardProj: "gated-gelu",
+      ...TINY_TEXT_ENCODER,
     }),
-    transformer: new PixArtTransformer2DModel({
-      sampleSize: 8,
-      numLayers: 1,
-      attentionHeadDim: 8,
-      numAttentionHeads: 2,
-      captionChannels: 16,
-      crossAttentionDim: 16,
-    }),
+    transformer: new PixArtTransformer2DModel(TINY_TRANSFORMER),
     vae: new AutoencoderKL({ blockOutChannels: [8, 8], normNumGroups: 4 }),
     scheduler: DPMSolverMultistepScheduler.fromConfig(),
   });

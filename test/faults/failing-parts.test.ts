@@ -27,6 +27,7 @@ import { T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { collectGarbage } from "../collect-garbage.ts";
 import { canMount, smallDisk } from "../fixtures/small-disk.ts";
+import { TINY_TEXT_ENCODER, TINY_TRANSFORMER } from "../fixtures/tiny-pipeline.ts";
 
 const top = mkdtempSync(join(tmpdir(), "pixart-parts-"));
 afterAll(() => rmSync(top, { recursive: true }));
@@ -52,22 +53,9 @@ beforeAll(async () => {
     tokenizer,
     textEncoder: new T5EncoderModel({
       vocabSize: tokenizer.vocabSize,
-      dModel: 16,
-      dKv: 8,
-      dFf: 16,
-      numLayers: 1,
-      numHeads: 2,
-      relativeAttentionNumBuckets: 8,
-      feedForwardProj: "gated-gelu",
+      ...TINY_TEXT_ENCODER,
     }),
-    transformer: new TiringTransformer({
-      sampleSize: 8,
-      numLayers: 1,
-      attentionHeadDim: 8,
-      numAttentionHeads: 2,
-      captionChannels: 16,
-      crossAttentionDim: 16,
-    }),
+    transformer: new TiringTransformer(TINY_TRANSFORMER),
     vae: new AutoencoderKL({ blockOutChannels: [8, 8], normNumGroups: 4 }),
     scheduler: DPMSolverMultistepScheduler.fromConfig(),
   });

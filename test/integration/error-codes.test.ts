@@ -15,6 +15,7 @@ import {
 } from "pixart";
 import * as entry from "pixart/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { TINY_TRANSFORMER } from "../fixtures/tiny-pipeline.ts";
 
 const { torch } = entry;
 let folder: string;
@@ -25,14 +26,7 @@ beforeAll(() => {
   pipe = PixArtAlphaPipeline.create({
     tokenizer: T5Tokenizer.fromCaptions(["a fox"], { vocabSize: 20 }),
     textEncoder: null,
-    transformer: new PixArtTransformer2DModel({
-      sampleSize: 8,
-      numLayers: 1,
-      attentionHeadDim: 8,
-      numAttentionHeads: 2,
-      captionChannels: 16,
-      crossAttentionDim: 16,
-    }),
+    transformer: new PixArtTransformer2DModel(TINY_TRANSFORMER),
     vae: new AutoencoderKL({ blockOutChannels: [8, 8], normNumGroups: 4 }),
     scheduler: DPMSolverMultistepScheduler.fromConfig(),
   });

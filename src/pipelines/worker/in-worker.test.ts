@@ -6,6 +6,7 @@ import { inspect } from "node:util";
 import { Worker } from "node:worker_threads";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { collectGarbage } from "../../../test/collect-garbage.ts";
+import { TINY_TEXT_ENCODER, TINY_TRANSFORMER } from "../../../test/fixtures/tiny-pipeline.ts";
 import { WorkerEndedError } from "../../errors/index.ts";
 import { RgbImage } from "../../images/index.ts";
 import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../../models/index.ts";
@@ -25,22 +26,9 @@ async function writeTinyPipeline(folder: string): Promise<void> {
     tokenizer,
     textEncoder: new T5EncoderModel({
       vocabSize: tokenizer.vocabSize,
-      dModel: 16,
-      dKv: 8,
-      dFf: 16,
-      numLayers: 1,
-      numHeads: 2,
-      relativeAttentionNumBuckets: 8,
-      feedForwardProj: "gated-gelu",
+      ...TINY_TEXT_ENCODER,
     }),
-    transformer: new PixArtTransformer2DModel({
-      sampleSize: 8,
-      numLayers: 1,
-      attentionHeadDim: 8,
-      numAttentionHeads: 2,
-      captionChannels: 16,
-      crossAttentionDim: 16,
-    }),
+    transformer: new PixArtTransformer2DModel(TINY_TRANSFORMER),
     vae: new AutoencoderKL({ blockOutChannels: [8, 8], normNumGroups: 4 }),
     scheduler: DPMSolverMultistepScheduler.fromConfig(),
   });
