@@ -30,6 +30,9 @@ it("refuses what a run of an autoencoder alone has not", async () => {
     "Expected --save-keys vae, --dtype or nothing for a run that trained an autoencoder alone but received --save-keys transformer",
   );
   await expect(pixartHere("publish", run, out, "--raw")).rejects.toThrow(/but received --raw$/);
+  await expect(pixartHere("publish", "other", run, out)).rejects.toThrow(
+    `Expected tiny, the config that ${run} was trained with, for the config but received other`,
+  );
 });
 
 it("publishes the averaged weights, on whose latents another run trains", async () => {

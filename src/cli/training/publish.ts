@@ -53,18 +53,13 @@ export async function publishCommand(
   const averaged = options.raw !== true;
   const autoencoder = await autoencoderFromRun(run);
   if (autoencoder !== undefined) {
+    requireConfig(configName, autoencoder.config, run);
     await publishFoundAutoencoder(autoencoder, out, { ...options, dtype: asked });
     return;
   }
   const found = await pipelineFromRun(run, averaged);
   const { pipe, adapter, textEncoderAdapter, config, stage, step, checkpoint } = found;
-  if (configName !== undefined && configName !== config.name) {
-    throw expected(
-      `${config.name}, the config that ${run} was trained with,`,
-      "the config",
-      configName,
-    );
-  }
+  requireConfig(configName, config, run);
   const dtype = asked ?? config.publish.dtype;
   const prompt = config.sampling.prompts[0] ?? "";
   const place = `${checkpoint} (stage "${stage.name}", step ${step} of ${stage.steps})`;
@@ -125,16 +120,32 @@ export async function publishCommand(
   done(report.folder, { kind: "pipeline", dtype, prompt, largestDifference });
 }
 
+/** Throws where a config is named that the run was not trained with. */
+function requireConfig(
+  configName: string | undefined,
+  config: RunPipeline["config"],
+  run: string,
+): void {
+  if (configName !== undefined && configName !== config.name) {
+    throw expected(
+      `${config.name}, the config that ${run} was trained with,`,
+      "the config",
+      configName,
+    );
+  }
+}
+
 /** Where a run trained nothing else. */
 async function publishFoundAutoencoder(
   { vae, config, stage, checkpoint }: RunAutoencoder,
   out: string,
   { dtype = config.publish.dtype, raw, merge, saveKeys, json }: AutoencoderOptions,
 ): Promise<void> {
-  const other = saveKeys?.find((key) => key !== "vae");
-  if (other !== undefined || raw === true || merge === true) {
+  const key = saveKeys?.find((one) => one !== "vae");
+  const unfit = [key && `--save-keys ${key}`, raw && "--raw", merge && "--merge"].find(Boolean);
+  if (unfit) {
     throw new UsageError(
-      `Expected --save-keys vae, --dtype or nothing for a run that trained an autoencoder alone but received ${other === undefined ? (raw === true ? "--raw" : "--merge") : `--save-keys ${other}`}`,
+      `Expected --save-keys vae, --dtype or nothing for a run that trained an autoencoder alone but received ${unfit}`,
     );
   }
   say(`Publishing the autoencoder of ${checkpoint} as ${dtype}`);
