@@ -4,12 +4,22 @@ import { EventStreams } from "./event-streams.ts";
 import { mockModels, mockPlan, mockReport, mockStarts, mockSystem } from "./mock-data.ts";
 import { addMockDrawing } from "./mock-drawing.ts";
 import { picture, sheet } from "./mock-pictures.ts";
-import { LIVE_FROM, LIVE_ID, mockDetails, mockRuns, mockSamples, mockWorst } from "./mock-runs.ts";
+import {
+  LIVE_FROM,
+  LIVE_ID,
+  mockDetails,
+  mockRuns,
+  mockSamples,
+  mockStarted,
+  mockWorst,
+} from "./mock-runs.ts";
 import { mockSeries, mockStep } from "./mock-series.ts";
 
 export interface MockOptions {
   /** A studio in which nothing was trained. */
   readonly isEmpty?: boolean;
+  /** The run that goes on has no folder yet, until its first step. */
+  readonly isStarting?: boolean;
   /** As with a key that may only look. */
   readonly isViewOnly?: boolean;
   /** Asked for before all else, where given. */
@@ -29,15 +39,22 @@ export interface MockStudio {
 }
 
 export function mockStudio(options: MockOptions = {}): MockStudio {
-  const { isEmpty = false, isViewOnly = false, key, stepMs = 90 } = options;
+  const { isEmpty = false, isStarting = false, isViewOnly = false, key, stepMs = 90 } = options;
   const app = new Hono();
   const streams = new EventStreams();
   const asked: MockStudio["asked"] = [];
   let liveStep = LIVE_FROM;
+  const hasNoFolder = (id: string): boolean =>
+    isStarting && id === LIVE_ID && liveStep === LIVE_FROM;
   const runs = (): RunLine[] => (isEmpty ? [] : mockRuns(liveStep));
   const runOf = (c: Context): RunLine | undefined => {
     const id = c.req.param("id");
     return runs().find((run) => run.id === id || id === "latest");
+  };
+  /** The run that is asked for, where it has a folder. */
+  const writtenRunOf = (c: Context): RunLine | undefined => {
+    const run = runOf(c);
+    return run === undefined || hasNoFolder(run.id) ? undefined : run;
   };
   const error = (c: Context, status: 401 | 404, code: string, message: string): Response =>
     c.json({ error: { message, type: "invalid_request_error", param: null, code } }, status);
@@ -72,10 +89,11 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
   );
   app.get("/api/runs/:id", (c) => {
     const run = runOf(c);
-    return run === undefined ? noRun(c) : c.json(mockDetails(run));
+    if (run === undefined) return noRun(c);
+    return c.json(hasNoFolder(run.id) ? mockStarted(run) : mockDetails(run));
   });
   app.get("/api/runs/:id/series", (c) => {
-    const run = runOf(c);
+    const run = writtenRunOf(c);
     if (run === undefined) return noRun(c);
     const stage = c.req.query("stage") ?? run.stage?.stage ?? "";
     const until = run.stage === null ? 0 : stage === run.stage.stage ? run.stage.step : 2000;
@@ -83,11 +101,11 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
     return c.json(mockSeries(stage, until, Number(from ?? 1), Number(to ?? until)));
   });
   app.get("/api/runs/:id/samples", (c) => {
-    const run = runOf(c);
+    const run = writtenRunOf(c);
     return run === undefined ? noRun(c) : c.json({ samples: mockSamples(run) });
   });
   app.get("/api/runs/:id/worst", (c) => {
-    const run = runOf(c);
+    const run = writtenRunOf(c);
     return run === undefined ? noRun(c) : c.json(mockWorst(run));
   });
   app.get("/api/runs/:id/report", (c) =>

@@ -102,6 +102,15 @@ const VERDICTS: Readonly<Record<string, string>> = {
 };
 
 /** All of one run. */
+/** A run that was started and has no folder yet. */
+export const mockStarted = (run: RunLine): RunDetails => ({
+  ...run,
+  ...{ stage: null, activity: { what: "starting", done: null, total: null, since: ago(0) } },
+  ...{ all: [], checkpoints: [], marks: [], differences: [], time: [] },
+  ...{ config: null, plan: null, facts: null, resumeCommand: null, canControl: false },
+  verdict: "It is about to begin.",
+});
+
 export function mockDetails(run: RunLine): RunDetails {
   const isBegun = run.stage !== null;
   const stages = ["pretraining", "alignment", "refinement"].slice(0, run.stages);

@@ -68,6 +68,20 @@ describe("a run", () => {
     await page.getByText("alignment 1,241").waitFor({ timeout: 2000 });
   });
 
+  it("is looked at from before it has a folder, and can be asked for things once it has", async () => {
+    await using studio = await openStudio(browser, "/runs/r1", { isStarting: true });
+    const { page, mock } = studio;
+    await page.getByText("It is about to begin.").waitFor();
+    await vi.waitFor(() => expect(mock.streams.watched).toEqual(["r1"]), 15_000);
+    expect(await page.getByRole("button", { name: "Sample now" }).count()).toBe(0);
+    mock.step();
+    await page.getByRole("button", { name: "Sample now" }).click();
+    await page.getByText("Asked. It draws samples.").waitFor();
+    await page.getByRole("figure", { name: "Loss", exact: true }).waitFor();
+    await page.getByLabel("Step of the samples").waitFor();
+    expect(studio.errors).toEqual([]);
+  });
+
   it("goes through its samples by keys, and a mark shows those of its step", async () => {
     await using studio = await openStudio(browser, "/runs/r1");
     const { page } = studio;

@@ -3,6 +3,7 @@ import type {
   ControlRequest,
   PlacedEvent,
   RunDetails,
+  RunLine,
   SampleSet,
   Series,
 } from "../../../src/studio/api-types.ts";
@@ -143,16 +144,15 @@ export class RunStore {
 
   async #begin(): Promise<void> {
     await this.#loadDetails();
-    const id = this.details.value?.id;
-    if (id === undefined || this.#abort.signal.aborted) return;
-    await Promise.all([this.#loadCurves(), this.#loadSamples()]);
+    const { value: details } = this.details;
+    if (details === undefined || this.#abort.signal.aborted) return;
+    const { id } = details;
+    if (hasFolder(details)) await Promise.all([this.#loadCurves(), this.#loadSamples()]);
     if (this.#abort.signal.aborted) return;
     this.#ends.push(
       watchRun(id),
       listen("run", (event) => {
-        const { value: details } = this.details;
-        if (event.id === id && details !== undefined)
-          this.details.value = { ...details, ...event.line };
+        if (event.id === id) this.#hearLine(event.line);
       }),
       listen("step", (event) => {
         if (event.id === id) this.#hearStep(event);
@@ -183,6 +183,15 @@ export class RunStore {
     return returns.subscribe((count) => {
       if (count > before) this.reload();
     });
+  }
+
+  /** What a line does not tell is another too where the run has got its folder, or begins or ends. */
+  #hearLine(line: RunLine): void {
+    const { value: before } = this.details;
+    if (before === undefined) return;
+    this.details.value = { ...before, ...line };
+    if (!hasFolder(before)) this.reload();
+    else if (before.state !== line.state) void this.#loadDetails();
   }
 
   #hearStep(event: Parameters<typeof withStep>[1]): void {
@@ -244,6 +253,9 @@ export class RunStore {
     }
   }
 }
+
+/** Whether a run has begun to write its folder; before that the server tells only that it was started. */
+const hasFolder = ({ config }: RunDetails): boolean => config !== null;
 
 /** Index of the value that is nearest; of equally near ones the first. -1 where there is none. */
 function nearestIndex(values: readonly number[], wanted: number): number {
