@@ -3,18 +3,8 @@ import * as torch from "../torch/index.ts";
 import { BaseOptimizer, inFloat32, splitByRank, zerosOf } from "./base-optimizer.ts";
 import { factorShapes, factorsOf } from "./factored-square.ts";
 import type { ParameterGroup } from "./optimizer.ts";
+import { ADAFACTOR_DEFAULTS, type AdafactorOptions, withDefaults } from "./optimizer-options.ts";
 import { clipRootMeanSquare_, rootMeanSquares } from "./root-mean-square.ts";
-
-/** Settings of {@link Adafactor}, with the defaults of torch.optim.Adafactor. */
-export interface AdafactorOptions {
-  /** The squared gradient's running mean forgets at step t by t to this power. */
-  readonly beta2Decay?: number;
-  /** Least root of the squared gradient's mean; least root mean square of a parameter that its step is measured by. */
-  readonly eps?: readonly [number, number];
-  /** Root mean square above which an update is scaled down. */
-  readonly clipThreshold?: number;
-  readonly weightDecay?: number;
-}
 
 type MatrixState = Readonly<Record<"rowVar" | "colVar" | "step", Tensor>>;
 type VectorState = Readonly<Record<"variance" | "step", Tensor>>;
@@ -35,17 +25,11 @@ function newState(parameter: Tensor): AdafactorState {
  * rate is relative to the size of each parameter, and falls as 1/√t where that is less than the rate given.
  */
 export class Adafactor extends BaseOptimizer<AdafactorState> {
-  readonly #beta2Decay: number;
-  readonly #eps: readonly [number, number];
-  readonly #clipThreshold: number;
-  readonly #weightDecay: number;
+  readonly #options: Required<AdafactorOptions>;
 
   constructor(groups: readonly ParameterGroup[], options: AdafactorOptions = {}) {
     super(splitByRank(groups), newState);
-    this.#beta2Decay = options.beta2Decay ?? -0.8;
-    this.#eps = options.eps ?? [2 ** -23, 1e-3];
-    this.#clipThreshold = options.clipThreshold ?? 1;
-    this.#weightDecay = options.weightDecay ?? 0;
+    this.#options = withDefaults(options, ADAFACTOR_DEFAULTS);
   }
 
   protected update(lr: number): void {
@@ -55,25 +39,25 @@ export class Adafactor extends BaseOptimizer<AdafactorState> {
       const counters = states.map(({ step }) => step);
       torch.foreachAdd_(counters, 1);
       const steps = Array.from(torch.stack(counters).toFloat32Array());
-      const shares = steps.map((step) => step ** this.#beta2Decay);
+      const shares = steps.map((step) => step ** this.#options.beta2Decay);
       const rate = lr * (group.lrScale ?? 1);
       const sizes = rootMeanSquares(inFloat32(parameters));
-      torch.foreachClampMin_(sizes, this.#eps[1]);
+      torch.foreachClampMin_(sizes, this.#options.eps[1]);
       torch.foreachMulScalars_(
         sizes,
         steps.map((step) => -Math.min(rate, 1 / Math.sqrt(step))),
       );
-      const decay = group.weightDecay ?? this.#weightDecay;
+      const decay = group.weightDecay ?? this.#options.weightDecay;
       if (decay !== 0) torch.foreachMul_(parameters, 1 - rate * decay);
       const matrices = states.filter(isMatrix);
       const updates =
         matrices.length > 0
           ? this.#variances(gradients, matrices, shares)
           : vectorVariances(gradients, states.filter(isVector), shares);
-      torch.foreachClampMin_(updates, this.#eps[0] ** 2);
+      torch.foreachClampMin_(updates, this.#options.eps[0] ** 2);
       torch.foreachRsqrt_(updates);
       torch.foreachMulList_(updates, gradients);
-      clipRootMeanSquare_(updates, this.#clipThreshold);
+      clipRootMeanSquare_(updates, this.#options.clipThreshold);
       torch.foreachMulList_(updates, sizes);
       torch.foreachAddList_(parameters, updates);
     });
@@ -99,7 +83,7 @@ export class Adafactor extends BaseOptimizer<AdafactorState> {
       shares,
     );
     const means = rows.map((row) => row.mean([-2], true));
-    torch.foreachClampMin_(means, this.#eps[0]);
+    torch.foreachClampMin_(means, this.#options.eps[0]);
     return torch.foreachMul(torch.foreachDiv(rows, means), columns);
   }
 }

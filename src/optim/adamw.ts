@@ -2,21 +2,13 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { BaseOptimizer } from "./base-optimizer.ts";
 import type { ParameterGroup } from "./optimizer.ts";
-
-/** Settings of {@link AdamW}, with the defaults of the paper's recipe (PixArt-alpha, configs/PixArt_xl2_internal.py). */
-export interface AdamWOptions {
-  readonly betas?: readonly [number, number];
-  readonly eps?: number;
-  readonly weightDecay?: number;
-}
+import { ADAMW_DEFAULTS, type AdamWOptions, withDefaults } from "./optimizer-options.ts";
 
 type Moments = Readonly<Record<"expAvg" | "expAvgSq" | "step", Tensor>>;
 
 /** AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101): one pass over memory a group, gradients scaled on the way. */
 export class AdamW extends BaseOptimizer<Moments> {
-  readonly #betas: readonly [number, number];
-  readonly #eps: number;
-  readonly #weightDecay: number;
+  readonly #options: Required<AdamWOptions>;
 
   constructor(groups: readonly ParameterGroup[], options: AdamWOptions = {}) {
     super(groups, (parameter) => ({
@@ -24,9 +16,7 @@ export class AdamW extends BaseOptimizer<Moments> {
       expAvgSq: torch.zerosLike(parameter),
       step: torch.zeros([], { device: parameter.device }), // where the fused operator wants it
     }));
-    this.#betas = options.betas ?? [0.9, 0.999];
-    this.#eps = options.eps ?? 1e-8;
-    this.#weightDecay = options.weightDecay ?? 0.03;
+    this.#options = withDefaults(options, ADAMW_DEFAULTS);
   }
 
   protected override readonly scalesGradients = true;
@@ -42,10 +32,10 @@ export class AdamW extends BaseOptimizer<Moments> {
         states.map(({ step }) => step),
         {
           lr: lr * (group.lrScale ?? 1),
-          beta1: this.#betas[0],
-          beta2: this.#betas[1],
-          weightDecay: group.weightDecay ?? this.#weightDecay,
-          eps: this.#eps,
+          beta1: this.#options.betas[0],
+          beta2: this.#options.betas[1],
+          weightDecay: group.weightDecay ?? this.#options.weightDecay,
+          eps: this.#options.eps,
           gradScale,
         },
       );

@@ -3,18 +3,8 @@ import * as torch from "../torch/index.ts";
 import { BaseOptimizer, inFloat32, splitByRank, zerosOf } from "./base-optimizer.ts";
 import { factorShapes, factorsOf, overRoot } from "./factored-square.ts";
 import type { ParameterGroup } from "./optimizer.ts";
+import { CAME_DEFAULTS, type CameOptions, withDefaults } from "./optimizer-options.ts";
 import { clipRootMeanSquare_ } from "./root-mean-square.ts";
-
-/** Settings of {@link Came}, with the defaults of came-pytorch. */
-export interface CameOptions {
-  /** Decay of the mean update, of the squared gradient and of the update's instability. */
-  readonly betas?: readonly [number, number, number];
-  /** Added to the squared gradient and to the instability. */
-  readonly eps?: readonly [number, number];
-  /** Root mean square above which an update is scaled down. */
-  readonly clipThreshold?: number;
-  readonly weightDecay?: number;
-}
 
 /** Of a parameter with two dimensions or more: `res` is the instability. */
 type MatrixState = Readonly<
@@ -46,17 +36,11 @@ function newState(parameter: Tensor): CameState {
  * correction.
  */
 export class Came extends BaseOptimizer<CameState> {
-  readonly #betas: readonly [number, number, number];
-  readonly #eps: readonly [number, number];
-  readonly #clipThreshold: number;
-  readonly #weightDecay: number;
+  readonly #options: Required<CameOptions>;
 
   constructor(groups: readonly ParameterGroup[], options: CameOptions = {}) {
     super(splitByRank(groups), newState);
-    this.#betas = options.betas ?? [0.9, 0.999, 0.9999];
-    this.#eps = options.eps ?? [1e-30, 1e-16];
-    this.#clipThreshold = options.clipThreshold ?? 1;
-    this.#weightDecay = options.weightDecay ?? 0;
+    this.#options = withDefaults(options, CAME_DEFAULTS);
   }
 
   protected update(lr: number): void {
@@ -66,12 +50,12 @@ export class Came extends BaseOptimizer<CameState> {
         matrices.length > 0
           ? this.#scaled(inFloat32(gradients), matrices)
           : this.#scaledVectors(inFloat32(gradients), states.filter(isVector));
-      clipRootMeanSquare_(updates, this.#clipThreshold);
+      clipRootMeanSquare_(updates, this.#options.clipThreshold);
       const means = states.map(({ expAvg }) => expAvg);
-      torch.foreachLerp_(means, updates, 1 - this.#betas[0]);
+      torch.foreachLerp_(means, updates, 1 - this.#options.betas[0]);
       const steps = matrices.length > 0 ? this.#steadied(updates, means, matrices) : means;
       const rate = lr * (group.lrScale ?? 1);
-      const decay = group.weightDecay ?? this.#weightDecay;
+      const decay = group.weightDecay ?? this.#options.weightDecay;
       if (decay !== 0) torch.foreachMul_(parameters, 1 - rate * decay);
       torch.foreachAddList_(parameters, steps, { alpha: -rate });
     });
@@ -81,15 +65,15 @@ export class Came extends BaseOptimizer<CameState> {
   #scaled(gradients: readonly Tensor[], states: readonly MatrixState[]): Tensor[] {
     const running = states.map((s) => ({ row: s.expAvgSqRow, column: s.expAvgSqCol }));
     const squares = torch.foreachMul(gradients, gradients);
-    follow(running, squares, this.#eps[0], this.#betas[1]);
+    follow(running, squares, this.#options.eps[0], this.#options.betas[1]);
     return overRoot(gradients, running);
   }
 
   #scaledVectors(gradients: readonly Tensor[], states: readonly VectorState[]): Tensor[] {
     const running = states.map(({ expAvgSq }) => expAvgSq);
     const squares = torch.foreachMul(gradients, gradients);
-    torch.foreachAdd_(squares, this.#eps[0]);
-    torch.foreachLerp_(running, squares, 1 - this.#betas[1]);
+    torch.foreachAdd_(squares, this.#options.eps[0]);
+    torch.foreachLerp_(running, squares, 1 - this.#options.betas[1]);
     const updates = torch.foreachRsqrt(running);
     torch.foreachMulList_(updates, gradients);
     return updates;
@@ -100,7 +84,7 @@ export class Came extends BaseOptimizer<CameState> {
     const running = states.map((s) => ({ row: s.expAvgResRow, column: s.expAvgResCol }));
     torch.foreachSubList_(updates, means);
     torch.foreachMulList_(updates, updates);
-    follow(running, updates, this.#eps[1], this.#betas[2]);
+    follow(running, updates, this.#options.eps[1], this.#options.betas[2]);
     return overRoot(means, running);
   }
 }

@@ -1,10 +1,18 @@
-import { Adafactor, type AdafactorOptions } from "./adafactor.ts";
-import { AdamW, type AdamWOptions } from "./adamw.ts";
-import { Came, type CameOptions } from "./came.ts";
-import { Lion, type LionOptions } from "./lion.ts";
-import { Muon, type MuonOptions } from "./muon.ts";
+import { Adafactor } from "./adafactor.ts";
+import { AdamW } from "./adamw.ts";
+import { Came } from "./came.ts";
+import { Lion } from "./lion.ts";
+import { Muon } from "./muon.ts";
 import type { Optimizer, ParameterGroup } from "./optimizer.ts";
-import { Prodigy, type ProdigyOptions } from "./prodigy.ts";
+import type {
+  AdafactorOptions,
+  AdamWOptions,
+  CameOptions,
+  LionOptions,
+  MuonOptions,
+  ProdigyOptions,
+} from "./optimizer-options.ts";
+import { Prodigy } from "./prodigy.ts";
 
 /** Which optimizer, with its settings. */
 export type OptimizerSettings =

@@ -1,12 +1,20 @@
 /** Optimizers, learning-rate schedules, gradient clipping and parameter averages. */
-export { Adafactor, type AdafactorOptions } from "./adafactor.ts";
-export { AdamW, type AdamWOptions } from "./adamw.ts";
-export { Came, type CameOptions } from "./came.ts";
+export { Adafactor } from "./adafactor.ts";
+export { AdamW } from "./adamw.ts";
+export { Came } from "./came.ts";
 export { clipGradNorm_, clipScale, gradNorm } from "./clip.ts";
 export { createOptimizer, type OptimizerSettings } from "./create-optimizer.ts";
 export { Ema, type EmaOptions, emaDecay } from "./ema.ts";
-export { Lion, type LionOptions } from "./lion.ts";
+export { Lion } from "./lion.ts";
 export { type LrSchedule, lrFactor } from "./lr-schedule.ts";
-export { isHiddenMatrix, Muon, type MuonOptions } from "./muon.ts";
+export { isHiddenMatrix, Muon } from "./muon.ts";
 export type { Optimizer, ParameterGroup } from "./optimizer.ts";
-export { Prodigy, type ProdigyOptions } from "./prodigy.ts";
+export type {
+  AdafactorOptions,
+  AdamWOptions,
+  CameOptions,
+  LionOptions,
+  MuonOptions,
+  ProdigyOptions,
+} from "./optimizer-options.ts";
+export { Prodigy } from "./prodigy.ts";

@@ -3,24 +3,7 @@ import * as torch from "../torch/index.ts";
 import { AdamW } from "./adamw.ts";
 import { BaseOptimizer, inFloat32, zerosOf } from "./base-optimizer.ts";
 import type { ParameterGroup } from "./optimizer.ts";
-
-/** Settings of {@link Muon}, with the defaults of "Muon is scalable for LLM training" (Liu et al. 2025, arXiv 2502.16982). */
-export interface MuonOptions {
-  readonly momentum?: number;
-  /** Looks one step ahead along the momentum. */
-  readonly nesterov?: boolean;
-  /** Newton-Schulz iterations, which bring an update's singular values near one. */
-  readonly nsSteps?: number;
-  readonly weightDecay?: number;
-  /**
-   * How the rate of a matrix follows from its shape: `match-rms-adamw`, so that a rate for AdamW fits, or `original`,
-   * which wants one near 0.02.
-   */
-  readonly adjustLr?: "match-rms-adamw" | "original";
-  /** AdamW's, for everything else; its weight decay is the same. */
-  readonly betas?: readonly [number, number];
-  readonly eps?: number;
-}
+import { MUON_DEFAULTS, type MuonOptions, withDefaults } from "./optimizer-options.ts";
 
 /** Jordan's coefficients of the quintic (https://kellerjordan.github.io/posts/muon/). */
 const COEFFICIENTS = [3.4445, -4.775, 2.0315] as const;
@@ -38,11 +21,7 @@ export const isHiddenMatrix = (name: string, parameter: Tensor): boolean =>
  * convolutions, biases, tables and the last layer are AdamW's, as its author advises; see {@link isHiddenMatrix}.
  */
 export class Muon extends BaseOptimizer<{ readonly momentumBuffer: Tensor }> {
-  readonly #momentum: number;
-  readonly #nesterov: boolean;
-  readonly #nsSteps: number;
-  readonly #weightDecay: number;
-  readonly #adjustLr: "match-rms-adamw" | "original";
+  readonly #options: Required<MuonOptions>;
   readonly #rest: AdamW;
 
   constructor(groups: readonly ParameterGroup[], options: MuonOptions = {}) {
@@ -56,15 +35,8 @@ export class Muon extends BaseOptimizer<{ readonly momentumBuffer: Tensor }> {
         ),
       }));
     super(part(true), (parameter) => ({ momentumBuffer: zerosOf(parameter) }));
-    this.#rest = new AdamW(part(false), {
-      ...options,
-      weightDecay: options.weightDecay ?? 0.1,
-    });
-    this.#momentum = options.momentum ?? 0.95;
-    this.#nesterov = options.nesterov ?? true;
-    this.#nsSteps = options.nsSteps ?? 5;
-    this.#weightDecay = options.weightDecay ?? 0.1;
-    this.#adjustLr = options.adjustLr ?? "match-rms-adamw";
+    this.#options = withDefaults(options, MUON_DEFAULTS);
+    this.#rest = new AdamW(part(false), this.#options);
   }
 
   override zeroGrad(): void {
@@ -82,16 +54,16 @@ export class Muon extends BaseOptimizer<{ readonly momentumBuffer: Tensor }> {
       const { group, parameters, states } = batch;
       const gradients = inFloat32(batch.gradients);
       const buffers = states.map(({ momentumBuffer }) => momentumBuffer);
-      torch.foreachLerp_(buffers, gradients, 1 - this.#momentum);
-      const updates = this.#nesterov
-        ? torch.foreachLerp(gradients, buffers, this.#momentum)
+      torch.foreachLerp_(buffers, gradients, 1 - this.#options.momentum);
+      const updates = this.#options.nesterov
+        ? torch.foreachLerp(gradients, buffers, this.#options.momentum)
         : buffers;
       const rate = lr * (group.lrScale ?? 1);
-      const decay = group.weightDecay ?? this.#weightDecay;
+      const decay = group.weightDecay ?? this.#options.weightDecay;
       if (decay !== 0) torch.foreachMul_(parameters, 1 - rate * decay);
       for (const [i, update] of updates.entries()) {
         torch.tidy(() => {
-          const step = orthogonal(update, this.#nsSteps);
+          const step = orthogonal(update, this.#options.nsSteps);
           parameters[i]?.add_(step, { alpha: -rate * this.#scale(update.shape) });
         });
       }
@@ -99,7 +71,7 @@ export class Muon extends BaseOptimizer<{ readonly momentumBuffer: Tensor }> {
   }
 
   #scale([rows = 1, columns = 1]: readonly number[]): number {
-    return this.#adjustLr === "original"
+    return this.#options.adjustLr === "original"
       ? Math.sqrt(Math.max(1, rows / columns))
       : 0.2 * Math.sqrt(Math.max(rows, columns));
   }

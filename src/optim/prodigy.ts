@@ -3,25 +3,7 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { BaseOptimizer, inFloat32, zerosOf } from "./base-optimizer.ts";
 import type { ParameterGroup } from "./optimizer.ts";
-
-/** Settings of {@link Prodigy}, with the defaults of prodigyopt. */
-export interface ProdigyOptions {
-  readonly betas?: readonly [number, number];
-  /** Decay of the sums that D is estimated from; null takes the root of the second beta. */
-  readonly beta3?: number | null;
-  readonly eps?: number;
-  readonly weightDecay?: number;
-  /** The first estimate of D. */
-  readonly d0?: number;
-  /** Factor on the estimate of D: what to tune instead of a rate. */
-  readonly dCoef?: number;
-  /** Largest growth of D a step, as a factor; null does not limit it. */
-  readonly growthRate?: number | null;
-  /** Adam's correction of the first steps. */
-  readonly biasCorrection?: boolean;
-  /** Keeps the rate out of D's denominator, for schedules with a warm-up. */
-  readonly safeguardWarmup?: boolean;
-}
+import { PRODIGY_DEFAULTS, type ProdigyOptions, withDefaults } from "./optimizer-options.ts";
 
 /** `s` is the running sum of gradients; `p0` are the weights that training began with. */
 type ProdigyState = Readonly<Record<"expAvg" | "expAvgSq" | "s" | "p0", Tensor>>;
@@ -32,15 +14,9 @@ type ProdigyState = Readonly<Record<"expAvg" | "expAvgSq" | "s" | "p0", Tensor>>
  * parameter. `p0` are the weights at the time when the optimizer is made.
  */
 export class Prodigy extends BaseOptimizer<ProdigyState> {
-  readonly #betas: readonly [number, number];
+  readonly #options: Required<ProdigyOptions>;
   readonly #beta3: number;
-  readonly #eps: number;
-  readonly #weightDecay: number;
-  readonly #d0: number;
-  readonly #dCoef: number;
   readonly #growthRate: number;
-  readonly #biasCorrection: boolean;
-  readonly #safeguardWarmup: boolean;
   /** One number each in float64, tensors so that a checkpoint holds them to the bit. */
   readonly #estimate: Readonly<Record<"d" | "dMax" | "dNumerator" | "step", Tensor>>;
 
@@ -58,20 +34,14 @@ export class Prodigy extends BaseOptimizer<ProdigyState> {
       s: zerosOf(parameter),
       p0: parameter.detach().float().clone(),
     }));
-    this.#betas = options.betas ?? [0.9, 0.999];
-    this.#beta3 = options.beta3 ?? Math.sqrt(this.#betas[1]);
-    this.#eps = options.eps ?? 1e-8;
-    this.#weightDecay = options.weightDecay ?? 0;
-    this.#d0 = options.d0 ?? 1e-6;
-    this.#dCoef = options.dCoef ?? 1;
-    this.#growthRate = options.growthRate ?? Number.POSITIVE_INFINITY;
-    this.#biasCorrection = options.biasCorrection ?? false;
-    this.#safeguardWarmup = options.safeguardWarmup ?? false;
+    this.#options = withDefaults(options, PRODIGY_DEFAULTS);
+    this.#beta3 = this.#options.beta3 ?? Math.sqrt(this.#options.betas[1]);
+    this.#growthRate = this.#options.growthRate ?? Number.POSITIVE_INFINITY;
     const number = (value: number): Tensor =>
       torch.keep(torch.full([], value, { dtype: "float64" }));
     this.#estimate = {
-      d: number(this.#d0),
-      dMax: number(this.#d0),
+      d: number(this.#options.d0),
+      dMax: number(this.#options.d0),
       dNumerator: number(0),
       step: number(0),
     };
@@ -95,16 +65,18 @@ export class Prodigy extends BaseOptimizer<ProdigyState> {
   protected update(lr: number): void {
     if (lr === 0) return; // as prodigyopt: nothing is learnt about D then
     const { step } = this.#estimate;
-    const [beta1, beta2] = this.#betas;
+    const [beta1, beta2] = this.#options.betas;
     const k = step.item() + 1;
-    const correction = this.#biasCorrection ? Math.sqrt(1 - beta2 ** k) / (1 - beta1 ** k) : 1;
+    const correction = this.#options.biasCorrection
+      ? Math.sqrt(1 - beta2 ** k) / (1 - beta1 ** k)
+      : 1;
     const rate = this.d * lr * correction;
     if (!this.#estimateD(rate)) return;
     const { d } = this;
     this.forBatches(({ group, parameters, states }) => {
       const roots = torch.foreachSqrt(states.map(({ expAvgSq }) => expAvgSq));
-      torch.foreachAdd_(roots, d * this.#eps);
-      const decay = group.weightDecay ?? this.#weightDecay;
+      torch.foreachAdd_(roots, d * this.#options.eps);
+      const decay = group.weightDecay ?? this.#options.weightDecay;
       if (decay !== 0) torch.foreachMul_(parameters, 1 - decay * rate);
       torch.foreachAddcdiv_(
         parameters,
@@ -118,9 +90,9 @@ export class Prodigy extends BaseOptimizer<ProdigyState> {
 
   /** Moves the running means and sums and, from those, the estimate of D. False where no gradient was anything but zero. */
   #estimateD(rate: number): boolean {
-    const [beta1, beta2] = this.#betas;
+    const [beta1, beta2] = this.#options.betas;
     const d = this.d;
-    const relative = d / this.#d0; // keeps the sums in the range of float32
+    const relative = d / this.#options.d0; // keeps the sums in the range of float32
     let progress = 0;
     let size = 0;
     this.forBatches(({ parameters, gradients: given, states }) => {
@@ -139,15 +111,15 @@ export class Prodigy extends BaseOptimizer<ProdigyState> {
       torch.foreachAddcmul_(squares, gradients, gradients, d * d * (1 - beta2));
       const sums = states.map(({ s }) => s);
       torch.foreachMul_(sums, this.#beta3);
-      const weight = relative * (this.#safeguardWarmup ? d : rate);
+      const weight = relative * (this.#options.safeguardWarmup ? d : rate);
       torch.foreachAddList_(sums, gradients, { alpha: weight });
       size += total(torch.foreachNorm(sums, 1));
     });
     if (size === 0) return false;
     const numerator = this.#beta3 * this.#estimate.dNumerator.item() + relative * rate * progress;
-    const found = (this.#dCoef * numerator) / size;
+    const found = (this.#options.dCoef * numerator) / size;
     const largest = Math.max(this.#estimate.dMax.item(), found);
-    const start = d === this.#d0 ? Math.max(d, found) : d;
+    const start = d === this.#options.d0 ? Math.max(d, found) : d;
     this.#estimate.dNumerator.fill_(numerator);
     this.#estimate.dMax.fill_(largest);
     this.#estimate.d.fill_(Math.min(largest, start * this.#growthRate));

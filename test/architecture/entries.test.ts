@@ -97,7 +97,10 @@ describe("what programs import", () => {
         rooms: ["errors", "files", "images"],
         packages: ["lossless-json", "png-chunk-text", "png-chunks-encode", "sharp", "zod"],
       },
-      "pixart/config": { rooms: ["config", "errors"], packages: ["fastest-levenshtein", "zod"] },
+      "pixart/config": {
+        rooms: ["config", "errors", "optim"], // of optim the options alone
+        packages: ["fastest-levenshtein", "zod"],
+      },
       "pixart/client": { rooms: ["client"], packages: [] },
     });
   });

@@ -1,4 +1,12 @@
 import { z } from "zod";
+import {
+  ADAFACTOR_DEFAULTS,
+  ADAMW_DEFAULTS,
+  CAME_DEFAULTS,
+  LION_DEFAULTS,
+  MUON_DEFAULTS,
+  PRODIGY_DEFAULTS,
+} from "../../optim/optimizer-options.ts";
 import { type SchemaOf, schemaOf } from "../options/filled.ts";
 import type {
   OptimizerConfig,
@@ -17,8 +25,9 @@ import {
   wholeNumber,
 } from "./value-schemas.ts";
 
-const twoDecays = z.tuple([decay, decay], "two numbers from 0 to below 1");
-const twoEps = z.tuple([atLeastZero, atLeastZero], "two numbers of at least 0");
+const twoDecays = z.tuple([decay, decay], "two numbers from 0 to below 1").readonly();
+const twoEps = z.tuple([atLeastZero, atLeastZero], "two numbers of at least 0").readonly();
+const aboveOne = z.number("a number above 1").gt(1, "a number above 1");
 const belowZero = z.number("a number below 0").negative("a number below 0");
 
 const types = ["adamw", "came", "adafactor", "lion", "prodigy", "muon"] as const;
@@ -27,57 +36,58 @@ const fields = {
   adamw: {
     type: z.literal(types[0]).default("adamw"),
     lr: positive,
-    betas: twoDecays.default([0.9, 0.999]),
-    weightDecay: atLeastZero.default(0.03),
-    eps: positive.default(1e-8),
+    betas: twoDecays.default(ADAMW_DEFAULTS.betas),
+    weightDecay: atLeastZero.default(ADAMW_DEFAULTS.weightDecay),
+    eps: positive.default(ADAMW_DEFAULTS.eps),
   },
   came: {
     type: z.literal(types[1]),
     lr: positive,
     betas: z
       .tuple([decay, decay, decay], "three numbers from 0 to below 1")
-      .default([0.9, 0.999, 0.9999]),
-    weightDecay: atLeastZero.default(0),
-    eps: twoEps.default([1e-30, 1e-16]),
-    clipThreshold: positive.default(1),
+      .readonly()
+      .default(CAME_DEFAULTS.betas),
+    weightDecay: atLeastZero.default(CAME_DEFAULTS.weightDecay),
+    eps: twoEps.default(CAME_DEFAULTS.eps),
+    clipThreshold: positive.default(CAME_DEFAULTS.clipThreshold),
   },
   adafactor: {
     type: z.literal(types[2]),
     lr: positive,
-    beta2Decay: belowZero.default(-0.8),
-    weightDecay: atLeastZero.default(0),
-    eps: twoEps.default([2 ** -23, 1e-3]),
-    clipThreshold: positive.default(1),
+    beta2Decay: belowZero.default(ADAFACTOR_DEFAULTS.beta2Decay),
+    weightDecay: atLeastZero.default(ADAFACTOR_DEFAULTS.weightDecay),
+    eps: twoEps.default(ADAFACTOR_DEFAULTS.eps),
+    clipThreshold: positive.default(ADAFACTOR_DEFAULTS.clipThreshold),
   },
   lion: {
     type: z.literal(types[3]),
     lr: positive,
-    betas: twoDecays.default([0.9, 0.99]),
-    weightDecay: atLeastZero.default(0),
+    betas: twoDecays.default(LION_DEFAULTS.betas),
+    weightDecay: atLeastZero.default(LION_DEFAULTS.weightDecay),
   },
   prodigy: {
     type: z.literal(types[4]),
     lr: positive.default(1),
-    betas: twoDecays.default([0.9, 0.999]),
-    beta3: decay.nullable().default(null),
-    weightDecay: atLeastZero.default(0),
-    eps: positive.default(1e-8),
-    d0: positive.default(1e-6),
-    dCoef: positive.default(1),
-    growthRate: z.number("a number above 1").gt(1, "a number above 1").nullable().default(null),
-    biasCorrection: flag.default(false),
-    safeguardWarmup: flag.default(false),
+    betas: twoDecays.default(PRODIGY_DEFAULTS.betas),
+    beta3: decay.nullable().default(PRODIGY_DEFAULTS.beta3),
+    weightDecay: atLeastZero.default(PRODIGY_DEFAULTS.weightDecay),
+    eps: positive.default(PRODIGY_DEFAULTS.eps),
+    d0: positive.default(PRODIGY_DEFAULTS.d0),
+    dCoef: positive.default(PRODIGY_DEFAULTS.dCoef),
+    growthRate: aboveOne.nullable().default(PRODIGY_DEFAULTS.growthRate),
+    biasCorrection: flag.default(PRODIGY_DEFAULTS.biasCorrection),
+    safeguardWarmup: flag.default(PRODIGY_DEFAULTS.safeguardWarmup),
   },
   muon: {
     type: z.literal(types[5]),
     lr: positive,
-    momentum: decay.default(0.95),
-    nesterov: flag.default(true),
-    nsSteps: count.default(5),
-    weightDecay: atLeastZero.default(0.1),
-    adjustLr: oneOf("match-rms-adamw", "original").default("match-rms-adamw"),
-    betas: twoDecays.default([0.9, 0.999]),
-    eps: positive.default(1e-8),
+    momentum: decay.default(MUON_DEFAULTS.momentum),
+    nesterov: flag.default(MUON_DEFAULTS.nesterov),
+    nsSteps: count.default(MUON_DEFAULTS.nsSteps),
+    weightDecay: atLeastZero.default(MUON_DEFAULTS.weightDecay),
+    adjustLr: oneOf("match-rms-adamw", "original").default(MUON_DEFAULTS.adjustLr),
+    betas: twoDecays.default(MUON_DEFAULTS.betas),
+    eps: positive.default(MUON_DEFAULTS.eps),
   },
 };
 
