@@ -1,16 +1,20 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
 import { Runs } from "../src/studio/runs/runs.ts";
 import { writeMadeRun } from "../test/fixtures/made-run.ts";
 
-// How long the studio's list of runs takes, what it holds in memory, and how long it holds up the event loop:
-// npx tsx bench/studio-list.ts [runs] [steps]
+// How long the studio's list of runs takes, how long it holds up the event loop, and what the built server holds in memory:
+// npm run build && npx tsx bench/studio-list.ts [runs] [steps]
+
+const SERVER = new URL("../dist/bundle/main.js", import.meta.url).pathname;
 
 const [count = 50, steps = 20_000] = process.argv.slice(2).map(Number);
 const folder = mkdtempSync(join(tmpdir(), "pixart-bench-studio-"));
-const megabytes = (): number => Math.round(process.memoryUsage.rss() / 2 ** 20);
 
 async function timed(what: string, work: () => Promise<unknown>): Promise<void> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
@@ -20,20 +24,58 @@ async function timed(what: string, work: () => Promise<unknown>): Promise<void> 
   const ms = Math.round(performance.now() - start);
   delay.disable();
   const longest = (delay.max / 1e6).toFixed(1);
-  console.log(`${what}: ${ms} ms, longest stall ${longest} ms, ${megabytes()} MB resident`);
+  console.log(`${what}: ${ms} ms, longest stall ${longest} ms`);
+}
+
+const KEY = "a-key-of-the-bench";
+
+const residentMegabytes = (pid: number | undefined): number => {
+  const [, kilobytes = "0"] =
+    /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return Math.round(Number(kilobytes) / 1024);
+};
+
+/** The list as a page asks for it at once, from a server that has just started. */
+async function serve(): Promise<void> {
+  const server = execa(
+    process.execPath,
+    [SERVER, "studio", folder, "--port", "0", "--api-key", KEY],
+    {
+      reject: false,
+      cwd: folder,
+    },
+  );
+  try {
+    const [line] = await once(server.stdout, "data");
+    const headers = { authorization: `Bearer ${KEY}` };
+    const address = new URL("/api/runs", String(line).trim());
+    for (const [what, waitMs] of [
+      ["server, first list", 0],
+      ["server, list after half a minute", 30_000],
+    ] as const) {
+      await sleep(waitMs);
+      const start = performance.now();
+      const { runs } = (await (await fetch(address, { headers })).json()) as { runs: unknown[] };
+      const ms = Math.round(performance.now() - start);
+      console.log(`${what}: ${runs.length} runs in ${ms} ms, ${residentMegabytes(server.pid)} MB`);
+    }
+  } finally {
+    server.kill("SIGTERM");
+    await server;
+  }
 }
 
 try {
   for (let i = 0; i < count; i++) await writeMadeRun(join(folder, `run-${i}`), { steps });
-  console.log(`${count} runs of ${steps} steps; ${megabytes()} MB resident`);
+  console.log(`${count} runs of ${steps} steps`);
   const runs = new Runs([folder]);
   await runs.scan();
   await timed("first list", () => runs.lines());
   await timed("all read", async () => {
-    while (runs.all.some((run) => run.isCold))
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    while (runs.all.some((run) => run.isCold)) await sleep(20);
   });
   await timed("list", () => runs.lines());
+  await serve();
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -15,7 +15,7 @@ import type { RunPlace } from "./run-table.ts";
 /** Events that are read at once, without a quick look before. */
 const LARGE_BYTES = 2 ** 21;
 /** Of a quick look: some hundred steps. */
-const PEEKED_BYTES = 2 ** 17;
+const PEEKED_BYTES = 2 ** 16;
 const LONGEST_FIRST = 2 ** 16;
 
 /** One run as it goes on. Its curves are forgotten when others need the room, and read again when they are asked for. */

@@ -1,11 +1,12 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { ApiError } from "../../server/http/api-error.ts";
 import type { RunEvent } from "../../training/run-folder/events.ts";
 import type { RunLine } from "../api-types.ts";
 import { LiveRun } from "./live-run.ts";
 import { type RunPlace, RunTable } from "./run-table.ts";
 
-/** Rows of curves that are kept for all runs together: some 40 MB. */
-const MOST_ROWS = 250_000;
+/** Rows of curves that are kept for all runs together: some 25 MB. */
+const MOST_ROWS = 150_000;
 
 /** Which event of which run. */
 export type OnRunEvent = (run: LiveRun, event: RunEvent) => void;
@@ -17,6 +18,8 @@ export class Runs {
   readonly #onEvent: OnRunEvent;
   #scanned: Promise<boolean> | undefined;
   readonly #warming = new Set<LiveRun>();
+  /** Quick looks that go on. */
+  readonly #peeks = new Set<Promise<RunLine>>();
   #turn: Promise<void> = Promise.resolve();
 
   /** @param onEvent told of events that come while the studio runs */
@@ -81,18 +84,26 @@ export class Runs {
   async line(run: LiveRun): Promise<RunLine> {
     if (!run.isCold) return this.#read(run);
     this.#warm(run);
+    const peek = run.peek();
+    this.#peeks.add(peek);
     try {
-      return await run.peek();
+      return await peek;
     } catch {
       return this.#read(run); // which says why
+    } finally {
+      this.#peeks.delete(peek);
     }
   }
 
-  /** Reads a run behind all others that wait, so that whoever asks for other things is not kept. */
+  /** Reads a run behind all others and all quick looks that wait, so that whoever asks for other things is not kept. */
   #warm(run: LiveRun): void {
     if (this.#warming.has(run)) return;
     this.#warming.add(run);
     this.#turn = this.#turn.then(async () => {
+      while (this.#peeks.size > 0) {
+        await Promise.allSettled(this.#peeks);
+        await nextTurn(); // in which the next look of a list begins
+      }
       await this.#read(run);
       this.#warming.delete(run);
     });
