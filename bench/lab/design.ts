@@ -1,5 +1,5 @@
 import type { TextToImageStageConfig } from "../../src/config/index.ts";
-import type { StageModels } from "../../src/training/models/stage-models.ts";
+import type { RunModelLoader } from "../../src/training/models/run-model-loader.ts";
 
 /** What a stage may have other than the lab's usual. */
 export interface StageChanges
@@ -40,7 +40,7 @@ export interface Design {
   readonly dense: number;
   readonly labels: Labels;
   /** What builds the models where the product's own would not do. */
-  readonly models?: typeof StageModels;
+  readonly models?: typeof RunModelLoader;
   /** Whether each block makes its own modulation: it takes more operations. */
   readonly perBlock?: boolean;
 }

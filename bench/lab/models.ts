@@ -5,11 +5,11 @@ import {
   pixArtFromDiT,
 } from "../../src/models/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { StageModels } from "../../src/training/models/stage-models.ts";
+import { RunModelLoader } from "../../src/training/models/run-model-loader.ts";
 import { PerBlockTransformer } from "./per-block.ts";
 
 /** Hands over DiT's trunk without its modulation. */
-export class FreshModulation extends StageModels {
+export class FreshModulation extends RunModelLoader {
   protected override fromDiT(
     dit: DiTTransformer2DModel,
     options: FromDiTOptions,
@@ -19,7 +19,7 @@ export class FreshModulation extends StageModels {
 }
 
 /** Keeps DiT's modulation in each block. */
-export class PerBlockModels extends StageModels {
+export class PerBlockModels extends RunModelLoader {
   protected override fromDiT(
     dit: DiTTransformer2DModel,
     options: FromDiTOptions,
@@ -39,7 +39,7 @@ export class PerBlockModels extends StageModels {
   }
 
   protected override async buildTransformer(
-    ...given: Parameters<StageModels["buildTransformer"]>
+    ...given: Parameters<RunModelLoader["buildTransformer"]>
   ): Promise<PixArtTransformer2DModel> {
     return PerBlockTransformer.from(await super.buildTransformer(...given));
   }

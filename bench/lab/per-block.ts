@@ -1,8 +1,8 @@
 import {
   type EmbeddedInputs,
-  type PixArtConfig,
   type PixArtInputs,
   PixArtTransformer2DModel,
+  type PixArtTransformerConfig,
 } from "../../src/models/index.ts";
 import { TimestepSizeEmbedding } from "../../src/models/pixart/conditioning.ts";
 import { Linear, Module } from "../../src/nn/index.ts";
@@ -32,7 +32,7 @@ class BlockModulations extends Module {
 export class PerBlockTransformer extends PixArtTransformer2DModel {
   override readonly adalnSingle: BlockModulations;
 
-  constructor(config: Partial<PixArtConfig>) {
+  constructor(config: Partial<PixArtTransformerConfig>) {
     super(config);
     const { numAttentionHeads, attentionHeadDim, numLayers } = this.config;
     this.adalnSingle = new BlockModulations(numAttentionHeads * attentionHeadDim, numLayers);

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import {
-  type CheckedConfig,
   type ClassConditionalStageConfig,
+  type ParsedConfig,
   resolveConfig,
   type TextToImageStageConfig,
 } from "../../src/config/index.ts";
@@ -35,7 +35,7 @@ export interface PlannedStage {
 
 /** A run as it is to be run. */
 export interface Plan {
-  readonly config: CheckedConfig;
+  readonly config: ParsedConfig;
   readonly stages: readonly PlannedStage[];
 }
 

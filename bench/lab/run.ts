@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { contactSheet } from "../../src/images/index.ts";
 import { listCheckpoints } from "../../src/training/checkpoints/checkpoint.ts";
 import { stageCheckpoints } from "../../src/training/checkpoints/checkpoint-folder.ts";
-import { StageModels } from "../../src/training/models/stage-models.ts";
+import { RunModelLoader } from "../../src/training/models/run-model-loader.ts";
 import { stateHash } from "../../src/training/models/state-hash.ts";
 import { parseEvent } from "../../src/training/run-folder/events.ts";
 import { pipelineFromRun } from "../../src/training/run-pipeline.ts";
@@ -51,7 +51,7 @@ async function measured(
   design: Design,
   measure: Measure,
 ): Promise<void> {
-  const { models = StageModels } = design;
+  const { models = RunModelLoader } = design;
   const known = new Set(files.points.map(({ stage, step }) => `${stage}/${step}`));
   let before = 0;
   for (const { name: stage, part, steps, every, operations } of plan.stages) {
@@ -78,7 +78,7 @@ async function finish(
   design: Design,
   measure: Measure,
 ): Promise<void> {
-  const { pipe } = await pipelineFromRun(files.run, true, "cpu", design.models ?? StageModels);
+  const { pipe } = await pipelineFromRun(files.run, true, "cpu", design.models ?? RunModelLoader);
   const { prompts, real, drawn } = await measure.strip(pipe);
   for (const [path, images] of [
     [files.real, real],

@@ -1,4 +1,4 @@
-import type { PixArtConfig, TextToImageStageConfig } from "pixart/config";
+import type { TextToImageStageConfig, TrainConfig } from "pixart/config";
 import { paper } from "./paper.ts";
 
 /**
@@ -21,7 +21,7 @@ export const controlnet: TextToImageStageConfig = {
 };
 
 /** The released 1024 px model on one's own captioned pictures. */
-export const pictures: PixArtConfig = {
+export const pictures: TrainConfig = {
   base: "PixArt-alpha/PixArt-XL-2-1024-MS",
   dataset: { folder: "data/pictures", cleanCaptions: true },
   stages: [controlnet],

@@ -1,4 +1,4 @@
-import type { PixArtConfig, TextToImageStageConfig } from "pixart/config";
+import type { TextToImageStageConfig, TrainConfig } from "pixart/config";
 
 /** diffengine's fine-tuning of the 1024 px model: no averages, no bound on the variance, no dropped captions. */
 export const finetune: TextToImageStageConfig = {
@@ -22,7 +22,7 @@ export const finetune: TextToImageStageConfig = {
  * The released 1024 px model on captioned pictures of Pokémon. The data set was taken down from the Hub in April 2024.
  * One of the same form is there: --cfg-options dataset.folder=lambdalabs/naruto-blip-captions; so is a folder of one's own.
  */
-export const pokemonBlip: PixArtConfig = {
+export const pokemonBlip: TrainConfig = {
   base: "PixArt-alpha/PixArt-XL-2-1024-MS",
   autoencoder: { pretrained: "stabilityai/sd-vae-ft-ema" },
   dataset: { folder: "lambdalabs/pokemon-blip-captions", cleanCaptions: true, captionDropout: 0 },
@@ -45,7 +45,7 @@ export const dreambooth: TextToImageStageConfig = {
  * The 1024 px model on five pictures of a dog:
  * hf download diffusers/dog-example --repo-type dataset --local-dir diffusers/dog-example
  */
-export const dogExample: PixArtConfig = {
+export const dogExample: TrainConfig = {
   base: "PixArt-alpha/PixArt-XL-2-1024-MS",
   autoencoder: { pretrained: "stabilityai/sd-vae-ft-ema" },
   dataset: {

@@ -1,4 +1,4 @@
-import type { PixArtConfig, TextToImageStageConfig } from "pixart/config";
+import type { TextToImageStageConfig, TrainConfig } from "pixart/config";
 import { paper } from "./paper.ts";
 
 /** Pictures of all shapes, each at the nearest of the 40 sizes of PixArt's tables: the released `internalms` configs. */
@@ -10,7 +10,7 @@ export const multiscale: Omit<TextToImageStageConfig, "resolution" | "batchSize"
 };
 
 /** One's own pictures. */
-export const pictures: PixArtConfig["dataset"] = {
+export const pictures: TrainConfig["dataset"] = {
   folder: "data/pictures",
   denseCaptionProbability: 1,
   cleanCaptions: true,
@@ -24,7 +24,7 @@ export const sigma: Omit<TextToImageStageConfig, "resolution" | "batchSize" | "s
 };
 
 /** What a PixArt-Σ pipeline has beside the transformer; its autoencoder is SDXL's. */
-export const sigmaParts: Pick<PixArtConfig, "base" | "tokenizer" | "dataset"> = {
+export const sigmaParts: Pick<TrainConfig, "base" | "tokenizer" | "dataset"> = {
   base: "PixArt-alpha/pixart_sigma_sdxlvae_T5_diffusers",
   tokenizer: {
     pretrained: "PixArt-alpha/pixart_sigma_sdxlvae_T5_diffusers",

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { type CheckedConfig, configToJson, loadConfig } from "../config/index.ts";
+import { configToJson, loadConfig, type ParsedConfig } from "../config/index.ts";
 import { type ListedRecipe, listRecipes } from "../config/list-recipes.ts";
 import { shippedModel } from "../hub/index.ts";
 
@@ -15,7 +15,7 @@ interface Recipe {
   readonly stages: readonly {
     readonly name: string;
     readonly resolution: number;
-    readonly steps: CheckedConfig["stages"][number]["steps"];
+    readonly steps: ParsedConfig["stages"][number]["steps"];
   }[];
 }
 

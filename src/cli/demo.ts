@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type CheckedConfig, loadConfig } from "../config/index.ts";
+import { loadConfig, type ParsedConfig } from "../config/index.ts";
 import { renderEmojiDataset } from "../data/emoji/index.ts";
 import { shellWord } from "../files/processes/shell-word.ts";
 import { contactSheet } from "../images/index.ts";
@@ -120,7 +120,7 @@ export async function demo({
   );
 }
 
-const shortened = <S extends CheckedConfig["stages"][number]>(stage: S): S => ({
+const shortened = <S extends ParsedConfig["stages"][number]>(stage: S): S => ({
   ...stage,
   steps: QUICK.steps,
   schedule: { ...stage.schedule, warmupSteps: QUICK.warmupSteps },

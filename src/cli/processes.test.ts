@@ -1,11 +1,11 @@
 import { availableParallelism } from "node:os";
 import { describe, expect, it } from "vitest";
-import { launch, placeOf } from "./processes.ts";
+import { launch, processesOf } from "./processes.ts";
 
 describe("processes of a command", () => {
   it("are several a core, and no more, but in a plan for another machine", async () => {
     const most = 4 * availableParallelism();
-    for (const gpus of [most, most + 1]) expect(placeOf({ gpus })).toBe("launch");
+    for (const gpus of [most, most + 1]) expect(processesOf({ gpus })).toBe("launch");
     for (const gpus of [most + 1, 99_999_999]) {
       await expect(launch({ gpus })).rejects.toThrow(
         new RegExp(

@@ -37,7 +37,7 @@ export interface Processes {
  * This process among those that somebody has started; "launch" where this command is to start them itself. Throws where the
  * options contradict each other or what a launcher did.
  */
-export function placeOf(options: ProcessOptions): Processes | "launch" {
+export function processesOf(options: ProcessOptions): Processes | "launch" {
   const { gpus = 1 } = options;
   const launcher = launcherOf(options);
   const place = findPlace(launcher, process.env);
@@ -104,7 +104,7 @@ export async function launch({ gpus = 1, maxRestarts = 0 }: ProcessOptions): Pro
  * What `body` gives; undefined where another process of the run is gone, or the run's folder is: this one then ends with the exit
  * code that says so. Where a process is gone, the one that failed has more to say.
  */
-export async function endingWithOthers<T>(
+export async function exitIfRankLost<T>(
   world: World,
   body: () => Promise<T>,
 ): Promise<T | undefined> {

@@ -1,10 +1,10 @@
 import { ConfigError } from "./config-error.ts";
-import type { CheckedConfig, ResolvedConfig } from "./options/pixart-config.ts";
+import type { ParsedConfig, ResolvedConfig } from "./options/train-config.ts";
 import { parseConfig } from "./resolve-config.ts";
-import { settledConfig } from "./settle-config.ts";
+import { withoutEpochs } from "./resolve-epochs.ts";
 
 /** A resolved config as a run folder keeps it. */
-export function configToJson(config: CheckedConfig): string {
+export function configToJson(config: ParsedConfig): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
@@ -13,7 +13,7 @@ export function configToJson(config: CheckedConfig): string {
  * to, such as a warm-up that ends before its stage does, is not asked of one that a run was made with.
  */
 export function configFromJson(json: string, source: string): ResolvedConfig {
-  return settledConfig(parseConfig(parseConfigJson(json, source), source), source);
+  return withoutEpochs(parseConfig(parseConfigJson(json, source), source), source);
 }
 
 /** Parses a config file in JSON. */

@@ -1,10 +1,10 @@
-import type { PixArtConfig } from "./options/pixart-config.ts";
+import type { TrainConfig } from "./options/train-config.ts";
 
 /**
  * Types a config file and returns the config as it is; it is checked when it is loaded.
  * @example
  * export default defineConfig({ ...base, seed: 1 });
  */
-export function defineConfig(config: PixArtConfig): PixArtConfig {
+export function defineConfig(config: TrainConfig): TrainConfig {
   return config;
 }

@@ -2,14 +2,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadConfig } from "./load-config.ts";
-import type { CheckedConfig } from "./options/pixart-config.ts";
+import type { ParsedConfig } from "./options/train-config.ts";
 
 /** A recipe of the package. */
 export interface ListedRecipe {
   readonly name: string;
   /** What it is for: the first sentence of its file's comment. */
   readonly about: string;
-  readonly config: CheckedConfig;
+  readonly config: ParsedConfig;
 }
 
 const FOLDER = fileURLToPath(new URL("../../configs/", import.meta.url));

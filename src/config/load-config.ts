@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { ConfigError } from "./config-error.ts";
 import { parseConfigJson } from "./config-json.ts";
 import { findConfig } from "./find-config.ts";
-import type { CheckedConfig } from "./options/pixart-config.ts";
+import type { ParsedConfig } from "./options/train-config.ts";
 import { applyOverrides } from "./overrides.ts";
 import { resolveConfig } from "./resolve-config.ts";
 
@@ -32,7 +32,7 @@ export async function loadRecipe(pathOrName: string): Promise<Recipe> {
 export const configOf = (
   { file, value }: Recipe,
   overrides: readonly string[] = [],
-): CheckedConfig => resolveConfig(applyOverrides(value, overrides, file), file);
+): ParsedConfig => resolveConfig(applyOverrides(value, overrides, file), file);
 
 /** The run folder of a recipe, right or wrong as the rest of it may be. */
 export function workDirOf({ file, value }: Recipe, overrides: readonly string[] = []): string {
@@ -50,7 +50,7 @@ export function workDirOf({ file, value }: Recipe, overrides: readonly string[] 
 export async function loadConfig(
   pathOrName: string,
   overrides: readonly string[] = [],
-): Promise<CheckedConfig> {
+): Promise<ParsedConfig> {
   return configOf(await loadRecipe(pathOrName), overrides);
 }
 

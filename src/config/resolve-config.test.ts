@@ -2,7 +2,7 @@ import { describe, expect, expectTypeOf, it } from "vitest";
 import { ConfigError } from "./config-error.ts";
 import { configFromJson, configToJson } from "./config-json.ts";
 import { defineConfig } from "./define-config.ts";
-import type { PixArtConfig, ResolvedConfig } from "./options/pixart-config.ts";
+import type { ResolvedConfig, TrainConfig } from "./options/train-config.ts";
 import { resolveConfig } from "./resolve-config.ts";
 
 const smallest = defineConfig({
@@ -208,7 +208,7 @@ describe("resolveConfig", () => {
   });
 
   it("types what is written and what comes back", () => {
-    expectTypeOf<PixArtConfig["seed"]>().toEqualTypeOf<number | undefined>();
+    expectTypeOf<TrainConfig["seed"]>().toEqualTypeOf<number | undefined>();
     expectTypeOf<ResolvedConfig["seed"]>().toEqualTypeOf<number>();
     expectTypeOf<ResolvedConfig["name"]>().toEqualTypeOf<string>();
     // @ts-expect-error: a misspelt key

@@ -2,9 +2,9 @@ import { parse } from "node:path";
 import { crossChecks } from "./checks/cross-checks.ts";
 import { mistakesOf } from "./checks/mistakes.ts";
 import { ConfigError } from "./config-error.ts";
-import type { CheckedConfig } from "./options/pixart-config.ts";
+import type { ParsedConfig } from "./options/train-config.ts";
+import { withLossTypes } from "./resolve-epochs.ts";
 import { configSchema } from "./schema/config-schema.ts";
-import { withLossTypes } from "./settle-config.ts";
 
 /** Where a pipeline's folder has the components of a config. */
 const SUBFOLDERS = {
@@ -19,7 +19,7 @@ const SUBFOLDERS = {
  * @param source the file that the config is from
  * @throws ConfigError that lists all mistakes: those of single fields or, where there are none, those between fields
  */
-export function resolveConfig(value: unknown, source: string): CheckedConfig {
+export function resolveConfig(value: unknown, source: string): ParsedConfig {
   const config = parseConfig(value, source);
   const mistakes = crossChecks(config);
   if (mistakes.length > 0) throw new ConfigError(source, mistakes);
@@ -30,7 +30,7 @@ export function resolveConfig(value: unknown, source: string): CheckedConfig {
  * The same without the checks between fields: a run that was made stays readable, whatever a new config of its kind is told.
  * @throws ConfigError that lists all mistakes of single fields
  */
-export function parseConfig(value: unknown, source: string): CheckedConfig {
+export function parseConfig(value: unknown, source: string): ParsedConfig {
   const named = withBase(withNames(value, parse(source).name));
   const result = configSchema(named).safeParse(named);
   if (!result.success) throw new ConfigError(source, mistakesOf(result.error.issues, value));

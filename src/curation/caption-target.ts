@@ -4,7 +4,7 @@ import type { Dataset, DatasetOptions } from "../data/dataset.ts";
 import { filesOf } from "../data/layouts/detect-layout.ts";
 import { listFiles } from "../data/layouts/list-files.ts";
 import { InvalidValueError, TargetExistsError } from "../errors/index.ts";
-import { placeOf } from "../hub/index.ts";
+import { parseRepository } from "../hub/index.ts";
 
 /** Where captions go: into the `metadata.jsonl` of the data set's own folder, or into a new data set. */
 export type CaptionTarget =
@@ -34,7 +34,7 @@ export async function captionTarget(
   }
   const metadata = join(root, "metadata.jsonl");
   const reason =
-    "name" in placeOf(location, "dataset")
+    "name" in parseRepository(location, "dataset")
       ? `${location} is a data set on the Hub`
       : await whyNotBeside(root, layout, read, metadata);
   if (reason === undefined) {

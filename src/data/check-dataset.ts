@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { ImageError, RgbImage } from "../images/index.ts";
-import { prepareCaption, type T5Tokenizer, type TextEncoding } from "../text/index.ts";
+import { type BatchEncoding, prepareCaption, type T5Tokenizer } from "../text/index.ts";
 import {
   BUCKET_SIZES,
   type BucketPlan,
@@ -206,7 +206,7 @@ function countTokens(
       typeof caption === "string" ? { file, text: prepareCaption(caption) } : [],
     ),
   );
-  const encode = (text: string, most: number): TextEncoding =>
+  const encode = (text: string, most: number): BatchEncoding =>
     tokenizer.encode([text], { maxLength: most, padding: "longest", truncation: true });
   const lengths = captions.map(({ text }) => encode(text, Number.MAX_SAFE_INTEGER).lengths[0] ?? 0);
   const cut = captions.flatMap(({ file, text }, index) =>

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { DatasetError, expected, InvalidValueError } from "../errors/index.ts";
-import { placeOf, refuseRevision } from "../hub/index.ts";
+import { parseRepository, refuseRevision } from "../hub/index.ts";
 import { isBlank } from "./caption-text.ts";
 import type {
   ControlPicture,
@@ -59,7 +59,7 @@ export async function readDataset(
             instancePrompt: classPrompt,
           })
         ).entries;
-  const place = placeOf(location, "dataset", recipeFolderAdvice(location));
+  const place = parseRepository(location, "dataset", recipeFolderAdvice(location));
   if ("path" in place) {
     refuseRevision(place.path, options.revision);
     const listing = await listFiles(place.path);

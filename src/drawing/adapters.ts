@@ -1,7 +1,7 @@
 import { IncompatibleError } from "../errors/index.ts";
 import { adaptersOf } from "../models/adapters/adapter.ts";
 import { T5EncoderModel } from "../models/index.ts";
-import { loadAdapters, type PixArtAlphaPipeline, StagedModel } from "../pipelines/index.ts";
+import { LazyModel, loadAdapters, type PixArtAlphaPipeline } from "../pipelines/index.ts";
 import type { DrawSettings, NamedPlace } from "../server/engine/engine-messages.ts";
 
 /** Loads adapters under their names, none of which has an effect until {@link applyAdapters} gives it one. */
@@ -13,7 +13,7 @@ export async function addNamedAdapters(
   for (const { name, place } of places) {
     await loadAdapters(pipe, place, { name, onWarning });
     const { textEncoder } = pipe;
-    if (textEncoder instanceof StagedModel && textEncoder.changes > 0) {
+    if (textEncoder instanceof LazyModel && textEncoder.changes > 0) {
       throw new IncompatibleError(
         `Expected an adapter of the transformer alone for ${name}, since the text encoder is loaded for each prompt, but received ${place}`,
       );

@@ -1,6 +1,6 @@
 import type { Module } from "../nn/index.ts";
 import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
-import { PromptPack, StagedModel } from "../pipelines/index.ts";
+import { LazyModel, PromptPack } from "../pipelines/index.ts";
 import { bytesPerElement } from "../torch/index.ts";
 
 /** Bytes that a pipeline's weights take while it is loaded; a text encoder that is loaded for each prompt counts nothing. */
@@ -11,7 +11,7 @@ export function pipelineBytes({
   textEncoder,
 }: PixArtAlphaPipeline): number {
   const isStill =
-    textEncoder === null || textEncoder instanceof StagedModel || textEncoder instanceof PromptPack;
+    textEncoder === null || textEncoder instanceof LazyModel || textEncoder instanceof PromptPack;
   const models = [transformer, controlnet, vae, isStill ? undefined : textEncoder];
   return models.reduce((sum, model) => sum + (model === undefined ? 0 : moduleBytes(model)), 0);
 }

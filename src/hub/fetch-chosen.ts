@@ -1,4 +1,4 @@
-import { bringFile, type FetchPlace, isStored } from "./bring-file.ts";
+import { downloadFile, type FetchPlace, isStored } from "./download-file.ts";
 import { noProgress, partOf } from "./progress/progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
 
@@ -26,7 +26,7 @@ export async function fetchChosen(place: FetchPlace, choose: Choose): Promise<vo
   // Files of one content are one download.
   const contents = new Map(chosen.map((file) => [file.etag, file]));
   await download([...contents.values()], place);
-  for (const file of chosen) await bringFile(file, place, silent);
+  for (const file of chosen) await downloadFile(file, place, silent);
 }
 
 const silent = { onStart: () => noProgress, onWait: () => {} };
@@ -51,7 +51,7 @@ async function download(files: readonly RemoteFile[], place: FetchPlace): Promis
     yield* lacking;
   })();
   const worker = async (): Promise<void> => {
-    for (const file of queue) await bringFile(file, place, { onStart: part, onWait });
+    for (const file of queue) await downloadFile(file, place, { onStart: part, onWait });
   };
   const endings = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
   const failed = endings.find((ending) => ending.status === "rejected");

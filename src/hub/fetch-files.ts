@@ -1,5 +1,5 @@
 import { join, posix } from "node:path";
-import { bringFile, type FetchPlace } from "./bring-file.ts";
+import { downloadFile, type FetchPlace } from "./download-file.ts";
 import { HubError } from "./errors.ts";
 import { noProgress } from "./progress/progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
@@ -41,7 +41,7 @@ function chosenFrom(
 /** The bar is loaded where it is shown: a program that bundles the package and downloads nothing does without it. */
 async function bring(file: RemoteFile, place: FetchPlace): Promise<void> {
   const { showProgress } = await import("./progress/progress-bar.ts");
-  await bringFile(file, place, {
+  await downloadFile(file, place, {
     onStart: () => (place.showsProgress ? showProgress(file.path, file.size) : noProgress),
     onWait: () => {
       if (place.showsProgress) process.stderr.write(`${file.path}: another process downloads it\n`);

@@ -1,13 +1,13 @@
 import { DiskFullError } from "../files/write-error.ts";
-import type { FetchPlace } from "./bring-file.ts";
 import { CachedRepository, isCommit } from "./cache.ts";
 import { HubClient } from "./client.ts";
+import type { FetchPlace } from "./download-file.ts";
 import { type HubEnvironment, readHubEnvironment } from "./environment.ts";
 import { HubError, HubUnreachableError, UnknownRepositoryError } from "./errors.ts";
 import { missingHere, type Repository } from "./repository-name.ts";
 
 /** What is wanted of a repository. */
-export interface Wish {
+export interface SnapshotQuery {
   /** What a commit in the cache lacks of it, as words for a message; none where it is whole. */
   readonly lacking: (commit: string) => readonly string[];
   /** Whether a commit in the cache has all of it, and there is something. */
@@ -17,7 +17,7 @@ export interface Wish {
 }
 
 /** Where a wish is fulfilled. */
-export interface Located {
+export interface FoundSnapshot {
   readonly cached: CachedRepository;
   readonly commit: string;
 }
@@ -31,8 +31,8 @@ const SHOWN = 5;
 export async function locate(
   repository: Repository,
   revision: string,
-  wishOf: (cached: CachedRepository) => Wish,
-): Promise<Located> {
+  wishOf: (cached: CachedRepository) => SnapshotQuery,
+): Promise<FoundSnapshot> {
   const { name } = repository;
   const environment = readHubEnvironment();
   const cached = new CachedRepository(environment.cacheFolder, repository);

@@ -2,29 +2,31 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { missingHere, placeOf } from "./repository-name.ts";
+import { missingHere, parseRepository } from "./repository-name.ts";
 
 const top = mkdtempSync(join(tmpdir(), "pixart-names-"));
 mkdirSync(join(top, "emoji-small"));
 writeFileSync(join(top, "model.safetensors"), "");
 afterAll(() => rmSync(top, { recursive: true }));
 
-describe("placeOf", () => {
+describe("parseRepository", () => {
   it("takes what exists for a folder, and the form of a name for a name", () => {
-    expect(placeOf(top, "model")).toEqual({ path: top });
-    expect(placeOf("src/hub", "model")).toEqual({ path: "src/hub" });
+    expect(parseRepository(top, "model")).toEqual({ path: top });
+    expect(parseRepository("src/hub", "model")).toEqual({ path: "src/hub" });
     const name = "PixArt-alpha/PixArt-XL-2-1024-MS";
-    expect(placeOf(name, "model")).toEqual({ name });
+    expect(parseRepository(name, "model")).toEqual({ name });
   });
 
   it("takes a bare word for a model of the package, unless a folder of that name is here", () => {
-    const shipped = placeOf("emoji-demo", "model");
+    const shipped = parseRepository("emoji-demo", "model");
     expect("path" in shipped && existsSync(join(shipped.path, "model_index.json"))).toBe(true);
-    expect(() => placeOf("emoji-demo", "dataset")).toThrow("Expected an existing folder or file");
+    expect(() => parseRepository("emoji-demo", "dataset")).toThrow(
+      "Expected an existing folder or file",
+    );
     const here = process.cwd();
     process.chdir(top);
     try {
-      expect(placeOf("emoji-small", "model")).toEqual({ path: "emoji-small" });
+      expect(parseRepository("emoji-small", "model")).toEqual({ path: "emoji-small" });
     } finally {
       process.chdir(here);
     }
@@ -33,7 +35,7 @@ describe("placeOf", () => {
   it.each(["word", "", "a--b/c", "a/..", "a/b.git", "-a/b", "a/é"])(
     "refuses %j, which is neither",
     (given) => {
-      expect(() => placeOf(given, "model")).toThrow(
+      expect(() => parseRepository(given, "model")).toThrow(
         `Expected an existing folder, a model of this package (emoji-demo, emoji-small, emoji-vae) or a name on the Hub such as "PixArt-alpha/PixArt-XL-2-1024-MS" for the model but received ${JSON.stringify(given)}`,
       );
     },
@@ -46,7 +48,7 @@ describe("placeOf", () => {
         ["model", "folder"],
         ["dataset", "folder or file"],
       ] as const) {
-        expect(() => placeOf(given, type)).toThrow(
+        expect(() => parseRepository(given, type)).toThrow(
           `Expected an existing ${what} for the ${type === "model" ? "model" : "data set"} but received ${JSON.stringify(given)}`,
         );
       }
@@ -54,10 +56,12 @@ describe("placeOf", () => {
   );
 
   it("says how to come by what is missing", () => {
-    expect(() => placeOf("./data/emoji", "dataset", "make it with: x")).toThrow(
+    expect(() => parseRepository("./data/emoji", "dataset", "make it with: x")).toThrow(
       'received "./data/emoji" (make it with: x)',
     );
-    expect(() => placeOf("~/a", "model")).toThrow('("~" is the shell\'s: write the whole path)');
+    expect(() => parseRepository("~/a", "model")).toThrow(
+      '("~" is the shell\'s: write the whole path)',
+    );
     expect(missingHere({ type: "dataset", name: "data/emoji", advice: "make it with: x" })).toBe(
       "no folder or file data/emoji here (make it with: x)",
     );
@@ -73,16 +77,16 @@ describe("placeOf", () => {
   });
 
   it("suggests the folder that was meant", () => {
-    expect(() => placeOf("modles", "model")).toThrow(
+    expect(() => parseRepository("modles", "model")).toThrow(
       'received "modles" (did you mean "./models"?)',
     );
-    expect(() => placeOf(join(top, "emoij-small"), "model")).toThrow(
+    expect(() => parseRepository(join(top, "emoij-small"), "model")).toThrow(
       `did you mean ${JSON.stringify(join(top, "emoji-small"))}?`,
     );
     const file = join(top, "model.safetensors");
-    expect(() => placeOf(file, "model")).toThrow(
+    expect(() => parseRepository(file, "model")).toThrow(
       `received ${JSON.stringify(file)}, which is a file`,
     );
-    expect(placeOf(file, "dataset")).toEqual({ path: file });
+    expect(parseRepository(file, "dataset")).toEqual({ path: file });
   });
 });

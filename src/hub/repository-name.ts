@@ -50,7 +50,11 @@ const isPath = (text: string): boolean => /^[.~]|^\/|\/$|\/.*\//.test(text);
  * Tells folders from names: what exists is no name, a data set may be a file, and a bare word may be a model of the package.
  * Throws for what is none of them; `advice` then says how to come by the folder.
  */
-export function placeOf(given: string, type: RepositoryType, advice?: string): RepositoryPlace {
+export function parseRepository(
+  given: string,
+  type: RepositoryType,
+  advice?: string,
+): RepositoryPlace {
   const found = statSync(given, { throwIfNoEntry: false });
   if (found?.isDirectory() || (found && type === "dataset")) return { path: given };
   if (found === undefined) {

@@ -1,6 +1,6 @@
 import { fetchFiles } from "./fetch-files.ts";
 import { locate } from "./locate.ts";
-import { checkRevision, placeOf, refuseRevision } from "./repository-name.ts";
+import { checkRevision, parseRepository, refuseRevision } from "./repository-name.ts";
 import { missingFrom, type WantedFile } from "./wanted-files.ts";
 
 /** What is wanted of a model. */
@@ -19,7 +19,7 @@ export async function resolveModel(
   folderOrName: string,
   { revision, files }: ResolveOptions,
 ): Promise<string> {
-  const place = placeOf(folderOrName, "model");
+  const place = parseRepository(folderOrName, "model");
   if ("path" in place) {
     refuseRevision(place.path, revision);
     return place.path;

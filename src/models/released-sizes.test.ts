@@ -5,13 +5,13 @@ import {
   AutoencoderTiny,
   CLIPModel,
   DiTTransformer2DModel,
-  type PixArtConfig,
   PixArtControlNetAdapterModel,
   PixArtTransformer2DModel,
+  type PixArtTransformerConfig,
   T5EncoderModel,
 } from "./index.ts";
 
-const pixArt = (given: Partial<PixArtConfig>) => () =>
+const pixArt = (given: Partial<PixArtTransformerConfig>) => () =>
   new PixArtTransformer2DModel({ captionChannels: 4096, ...given });
 
 /** Σ's models have no micro-conditions at any size. */

@@ -17,9 +17,9 @@ export type {
 } from "./pixart-alpha-options.ts";
 export type { PixArtAlphaRequest } from "./pixart-alpha-request.ts";
 export type { EncodedText } from "./prompts/encoded-text.ts";
+export { LazyModel } from "./prompts/lazy-model.ts";
 export type { EncodedPrompt, TextEncoder } from "./prompts/prompt-encoder.ts";
 export { PromptPack } from "./prompts/prompt-pack.ts";
-export { StagedModel } from "./prompts/staged-model.ts";
 export {
   DiffusionPipeline,
   PixArtAlphaPipeline,

@@ -10,9 +10,9 @@ import type { Scheduler } from "../schedulers/index.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import type { WeightsSource } from "./generation-record.ts";
 import { writeModelIndex } from "./model-index.ts";
+import { LazyModel } from "./prompts/lazy-model.ts";
 import type { TextEncoder } from "./prompts/prompt-encoder.ts";
 import { PromptPack } from "./prompts/prompt-pack.ts";
-import { StagedModel } from "./prompts/staged-model.ts";
 
 /** What a pipeline is made of. */
 export interface PixArtAlphaComponents {
@@ -60,7 +60,7 @@ export async function savePipeline(
 /** False where there is none. */
 async function saveTextEncoder(folder: string, encoder: TextEncoder): Promise<boolean> {
   if (encoder === null || encoder instanceof PromptPack) return false;
-  const isStaged = encoder instanceof StagedModel;
+  const isStaged = encoder instanceof LazyModel;
   const model = isStaged ? await encoder.load() : encoder;
   try {
     await model.savePretrained(folder);
@@ -96,5 +96,5 @@ function describeModel(model: Module): string {
 function describeTextEncoder(encoder: TextEncoder): string {
   if (encoder === null) return "none: prompts come encoded";
   if (encoder instanceof PromptPack) return `prompts of ${encoder.name}`;
-  return encoder instanceof StagedModel ? "loaded for each new prompt" : describeModel(encoder);
+  return encoder instanceof LazyModel ? "loaded for each new prompt" : describeModel(encoder);
 }

@@ -188,7 +188,7 @@ export interface Native {
 }
 
 /** Before libgomp loads, and unless the user decided. */
-function tameOpenMP(): void {
+function limitOpenMpSpin(): void {
   const { OMP_WAIT_POLICY, GOMP_SPINCOUNT } = process.env;
   if (OMP_WAIT_POLICY !== undefined || GOMP_SPINCOUNT !== undefined) return;
   const count = spinCount();
@@ -196,7 +196,7 @@ function tameOpenMP(): void {
 }
 
 function load(): Native {
-  tameOpenMP();
+  limitOpenMpSpin();
   const path = join(engineFolder(), ADDON);
   let native: Native;
   try {

@@ -1,5 +1,5 @@
 import { basename, dirname, join, resolve } from "node:path";
-import type { CheckedConfig } from "../config/index.ts";
+import type { ParsedConfig } from "../config/index.ts";
 import { makeFolder, makeTemporaryFolder } from "../files/make-folder.ts";
 import { removeTree } from "../files/remove.ts";
 import { train } from "./train.ts";
@@ -13,7 +13,7 @@ const STEPS = 5;
  * @param cache where what frozen encoders make is kept, so that it is made once; with the run's folder where left out
  */
 export async function measureStep(
-  config: CheckedConfig,
+  config: ParsedConfig,
   say: (line: string) => void,
   cache?: string,
 ): Promise<number> {
@@ -36,7 +36,7 @@ export async function measureStep(
   return (last - first) / 1000 / Math.max(1, times.length - 1);
 }
 
-function shortened(config: CheckedConfig, folder: string, cache: string): CheckedConfig {
+function shortened(config: ParsedConfig, folder: string, cache: string): ParsedConfig {
   const [prompt = ""] = config.sampling.prompts;
   return {
     ...config,

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import type { CheckedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import type { ParsedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import { World } from "../distributed/index.ts";
 import { InvalidValueError } from "../errors/index.ts";
 import { makeFolder } from "../files/make-folder.ts";
 import { preparation } from "../pipelines/prompts/prompt-encoder.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
-import { settleForData, stageBuckets } from "./dataset/aspect-plan.ts";
+import { resolveEpochsForData, stageBuckets } from "./dataset/aspect-plan.ts";
 import { requireControlPictures } from "./dataset/control-pictures.ts";
 import { stageTexts } from "./dataset/stage-texts.ts";
 import {
@@ -17,14 +17,14 @@ import {
 } from "./dataset/training-data.ts";
 import { FrozenCaptions, uncachedTexts } from "./features/captions.ts";
 import { drawClassPictures } from "./features/class-pictures.ts";
-import type { MadeMoments } from "./features/latent-store.ts";
-import { Latents, type LatentsOptions } from "./features/latents.ts";
 import {
   type FeatureFolders,
-  MadeCaptions,
-  MadeLatents,
+  ImportedCaptions,
+  ImportedLatents,
   requireUse,
-} from "./features/made-features.ts";
+} from "./features/imported-features.ts";
+import type { MadeMoments } from "./features/latent-store.ts";
+import { Latents, type LatentsOptions } from "./features/latents.ts";
 import {
   buildAutoencoder,
   frozenTextEncoder,
@@ -62,7 +62,7 @@ export interface PrecomputeOutcome {
  * or does not keep what features are given for.
  */
 export async function precompute(
-  checked: CheckedConfig,
+  checked: ParsedConfig,
   { shard, features, say }: PrecomputeOptions,
 ): Promise<PrecomputeOutcome> {
   const { autoencoder } = checked;
@@ -75,7 +75,7 @@ export async function precompute(
   const device = World.solo.useDevice(checked.device);
   await drawClassPictures(checked, say);
   const data = await loadTrainingData(checked.dataset);
-  const config = await settleForData(checked, data);
+  const config = await resolveEpochsForData(checked, data);
   requireControlPictures(config, data);
   if (config.threads !== null) torch.setThreads(config.threads);
   const cache = cacheFolder(config, config.workDir);
@@ -94,7 +94,7 @@ interface Work extends PrecomputeOptions {
 }
 
 /** Whether a name falls to a shard: any number of processes agree on it without a word. */
-const fallsTo = ({ index, count }: Shard, name: string): boolean =>
+const belongsTo = ({ index, count }: Shard, name: string): boolean =>
   createHash("sha256").update(name).digest().readUInt32BE() % count === index - 1;
 
 const warnTo =
@@ -123,13 +123,13 @@ async function encodeTexts(work: Work): Promise<number> {
         stageTexts(config, { ...stageExamples(stage, data), prior: data.prior }),
       ),
     );
-    const texts = [...all].filter((text) => fallsTo(shard, text));
+    const texts = [...all].filter((text) => belongsTo(shard, text));
     const encoder = frozenTextEncoder(textEncoder, { precision }, device);
     const missing = await uncachedTexts({ encoder, tokenizer, maxLength, texts, cache });
     say(
       `Captions in ${precision}: ${texts.length} of ${all.size} are this shard's, ${missing.length} of them not in the cache`,
     );
-    const from = new MadeCaptions(features, data, {
+    const from = new ImportedCaptions(features, data, {
       prepare: preparation({ cleanCaption: dataset.cleanCaptions }),
       width: (await encoder.config()).dModel,
       dtype: precision,
@@ -159,11 +159,11 @@ async function encodePictures(work: Work): Promise<number> {
       const { train, heldout } = stageExamples(stage, data);
       const prior = stage.kind === "text-to-image" ? data.prior : [];
       const all = [...train, ...heldout, ...prior];
-      const examples = all.filter(({ file }) => fallsTo(shard, file));
+      const examples = all.filter(({ file }) => belongsTo(shard, file));
       say(
         `Pictures of stage "${stage.name}": ${examples.length} of ${all.length} are this shard's`,
       );
-      const from = new MadeLatents(features, data, { dtype: vae.dtype });
+      const from = new ImportedLatents(features, data, { dtype: vae.dtype });
       const made: MadeMoments = (...asked) => from.take(...asked);
       const open = (
         list: readonly Example[],

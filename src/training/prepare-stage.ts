@@ -3,7 +3,7 @@ import type { World } from "../distributed/index.ts";
 import { DatasetError } from "../errors/index.ts";
 import { PixArtTransformer2DModel } from "../models/index.ts";
 import { construct } from "../nn/index.ts";
-import { StagedModel } from "../pipelines/index.ts";
+import { LazyModel } from "../pipelines/index.ts";
 import { preparation } from "../pipelines/prompts/prompt-encoder.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
@@ -26,7 +26,7 @@ import {
   buildDiT,
   trainsTextEncoder,
 } from "./models/models.ts";
-import type { StageModels } from "./models/stage-models.ts";
+import type { RunModelLoader } from "./models/run-model-loader.ts";
 import type { ProgressTold } from "./progress/encoding-progress.ts";
 import { AutoencoderTask } from "./stages/autoencoder.ts";
 import { ClassConditionalTask } from "./stages/class-conditional.ts";
@@ -41,7 +41,7 @@ export interface CurriculumContext extends ProgressTold {
   readonly config: ResolvedConfig;
   readonly data: TrainingData;
   readonly tokenizer: T5Tokenizer;
-  readonly models: StageModels;
+  readonly models: RunModelLoader;
   /** Folder for cached features. */
   readonly cache: string;
   /** The processes that fill the cache together. */
@@ -148,7 +148,7 @@ async function textToImage(
   const texts = captionsOf({ ...pictures.examples, prior: context.data.prior }).map(prepare);
   warnOfLongCaptions(context, texts);
   const captions =
-    trainsTextEncoder(stage) && !(textEncoder instanceof StagedModel)
+    trainsTextEncoder(stage) && !(textEncoder instanceof LazyModel)
       ? new LiveCaptions(textEncoder, tokenizer, maxLength)
       : await frozenCaptions(context, {
           encoder: textEncoder,
@@ -168,7 +168,7 @@ async function textToImage(
     adapter,
     control: controlnet && controls && { controlnet, latents: controls },
     teacher: stage.consistency === null || adapter !== undefined ? undefined : copyOf(transformer),
-    textEncoder: textEncoder instanceof StagedModel ? undefined : textEncoder,
+    textEncoder: textEncoder instanceof LazyModel ? undefined : textEncoder,
     textEncoderAdapter,
     tokenizer,
     captions,
@@ -200,7 +200,7 @@ async function frozenCaptions(
   const { encoder, texts, prompts, cache } = options;
   await together(context, cache, async () => {
     // One that is in memory already is small, and is given back with the captions.
-    if (!(encoder instanceof StagedModel)) return;
+    if (!(encoder instanceof LazyModel)) return;
     const share = context.world.share([...new Set([...texts, ...prompts])]);
     const own = { texts: share, prompts: [], signal: context.signal };
     (await FrozenCaptions.open({ ...options, ...own })).dispose();

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { type CheckedConfig, configToJson, settleConfig } from "../config/index.ts";
+import { configToJson, type ParsedConfig, resolveEpochs } from "../config/index.ts";
 import { WorkerEndedError } from "../errors/index.ts";
 import { makeFolder, makeTemporaryFolder } from "../files/make-folder.ts";
 import { writeNewFile } from "../files/new-file.ts";
@@ -36,7 +36,7 @@ export interface StageVerdict {
  * touch training. The folder lies beside the run folder and is deleted.
  */
 export async function proveResume(
-  config: CheckedConfig,
+  config: ParsedConfig,
   steps: number,
   say: (line: string) => void,
 ): Promise<StageVerdict[]> {
@@ -45,7 +45,7 @@ export async function proveResume(
   const folder = await makeTemporaryFolder(parent, `${basename(config.workDir)}-prove-resume`);
   try {
     const { config: fitted } = await fitToBase(config);
-    const short = settleConfig(shortened(fitted, steps, folder), () => 0);
+    const short = resolveEpochs(shortened(fitted, steps, folder), () => 0);
     const file = join(folder, "config.json");
     await writeNewFile(file, [Buffer.from(configToJson(short))]);
     const straight = join(folder, "straight");
@@ -66,7 +66,7 @@ export async function proveResume(
   }
 }
 
-function shortened(config: CheckedConfig, steps: number, folder: string): CheckedConfig {
+function shortened(config: ParsedConfig, steps: number, folder: string): ParsedConfig {
   const [prompt = ""] = config.sampling.prompts;
   return {
     ...config,

@@ -9,7 +9,7 @@ import type { Device } from "../torch/index.ts";
 import { openCheckpoint } from "./checkpoints/checkpoint.ts";
 import { MANIFEST_NAME } from "./contract/checkpoint-manifest.ts";
 import { pretrainedTokenizer } from "./models/models.ts";
-import { StageModels } from "./models/stage-models.ts";
+import { RunModelLoader } from "./models/run-model-loader.ts";
 import { stateHash } from "./models/state-hash.ts";
 import { TOKENIZER_FOLDER } from "./run-folder/run-files.ts";
 import { readRunConfig } from "./run-folder/run-folder.ts";
@@ -50,7 +50,7 @@ export async function pipelineFromRun(
   path: string,
   averaged: boolean,
   device: Device = "cpu",
-  Models: typeof StageModels = StageModels,
+  Models: typeof RunModelLoader = RunModelLoader,
 ): Promise<RunPipeline> {
   const given = resolve(path);
   const isCheckpoint = isCheckpointFolder(given);
@@ -99,7 +99,7 @@ export async function autoencoderFromRun(path: string): Promise<RunAutoencoder |
   const config = readRunConfig(run);
   const [stage, ...others] = config.stages;
   if (stage?.kind !== "autoencoder" || others.length > 0) return undefined;
-  const models = new StageModels(config, join(run, "checkpoints"));
+  const models = new RunModelLoader(config, join(run, "checkpoints"));
   const checkpoint = await models.finished(stage);
   return { vae: await models.autoencoder(), config, stage, checkpoint: checkpoint.path };
 }
@@ -120,7 +120,7 @@ async function explicitCheckpoint(config: ResolvedConfig, path: string): Promise
 
 async function newestCheckpoint(
   config: ResolvedConfig,
-  models: StageModels,
+  models: RunModelLoader,
   run: string,
 ): Promise<Found> {
   for (const stage of [...config.stages].reverse()) {

@@ -17,8 +17,8 @@ import { requireSameWords } from "./dataset/same-words.ts";
 import type { TrainingData } from "./dataset/training-data.ts";
 import { firstForLong } from "./loop/first-for-long.ts";
 import type { StopRequest } from "./loop/signals.ts";
+import { RunModelLoader } from "./models/run-model-loader.ts";
 import { runTokenizer } from "./models/run-tokenizer.ts";
-import { StageModels } from "./models/stage-models.ts";
 import { cacheFolder, planRun } from "./preflight/before-run.ts";
 import { planReport } from "./preflight/plan-report.ts";
 import { clearRehearsal, largeStages } from "./preflight/rehearsal.ts";
@@ -63,7 +63,7 @@ export interface TrainOptions {
   /** Called after each step. */
   readonly onStep?: (place: RunPlace) => void;
   /** What builds the stages' models: another class for experiments with models that no config names. */
-  readonly models?: typeof StageModels;
+  readonly models?: typeof RunModelLoader;
 }
 
 /** A run folder, held by this process, and what it learns from. */
@@ -144,7 +144,7 @@ export class TrainSession {
   }
 
   async #runStages(): Promise<boolean> {
-    const { say, resume, models: Models = StageModels } = this.#options;
+    const { say, resume, models: Models = RunModelLoader } = this.#options;
     const data = this.#data;
     this.#reportData(data);
     // The run's own is made in the run folder, where that still is.
@@ -186,7 +186,7 @@ export class TrainSession {
       this.#adopt();
       return true;
     }
-    if (resume) await this.#goOn(latest);
+    if (resume) await this.#continueRun(latest);
     const training: StageTraining = {
       context,
       journal: this.#journal,
@@ -222,7 +222,7 @@ export class TrainSession {
   }
 
   /** Looks at what the run goes on from, and at what lies before it. */
-  async #goOn(latest: readonly (Checkpoint | undefined)[]): Promise<void> {
+  async #continueRun(latest: readonly (Checkpoint | undefined)[]): Promise<void> {
     const { stage, step } = this.#journal.place;
     this.#options.say(`Going on with stage "${stage}" after step ${step}`);
     const newest = latest.findLast((checkpoint) => checkpoint !== undefined);

@@ -5,10 +5,10 @@ import * as torch from "../torch/index.ts";
 import type { RunMark } from "./contract/run-mark.ts";
 import type { StageTask } from "./contract/stage-task.ts";
 import { aspectPlan, describePlan } from "./dataset/aspect-plan.ts";
+import { FollowingListener } from "./loop/following-listener.ts";
+import { type RecorderOptions, RunLogger, stateOf } from "./loop/run-logger.ts";
 import type { StopRequest } from "./loop/signals.ts";
-import { StageFollower } from "./loop/stage-follower.ts";
 import { StageLoop } from "./loop/stage-loop.ts";
-import { type RecorderOptions, StageRecorder, stateOf } from "./loop/stage-recorder.ts";
 import { requireSameWeights } from "./models/same-weights.ts";
 import { type CheckpointTensors, requireCheckpointRoom } from "./preflight/checkpoint-room.ts";
 import { describeRehearsal, rehearse } from "./preflight/rehearsal.ts";
@@ -66,8 +66,8 @@ export async function trainStage(training: StageTraining, stage: ResolvedStage):
   const options = { journal, stop, onStep };
   using listener =
     mark === undefined
-      ? new StageFollower(stage, options)
-      : new StageRecorder(stage, { ...options, device, firstStep: checkpoint?.step, mark });
+      ? new FollowingListener(stage, options)
+      : new RunLogger(stage, { ...options, device, firstStep: checkpoint?.step, mark });
   const finished = await loop.run(listener);
   if (finished) journal.append({ type: "stage-end", ...journal.place });
   return finished;

@@ -1,9 +1,9 @@
 import { differencesOf } from "../config/checks/config-differences.ts";
-import type { CheckedConfig } from "../config/index.ts";
+import type { ParsedConfig } from "../config/index.ts";
 import type { Recipe } from "../config/load-config.ts";
 import { PREEMPTED, World } from "../distributed/index.ts";
 import * as torch from "../torch/index.ts";
-import { settleForData } from "./dataset/aspect-plan.ts";
+import { resolveEpochsForData } from "./dataset/aspect-plan.ts";
 import { loadTrainingData, type TrainingData } from "./dataset/training-data.ts";
 import { drawClassPictures } from "./features/class-pictures.ts";
 import { firstForLong } from "./loop/first-for-long.ts";
@@ -11,7 +11,7 @@ import { StopRequest } from "./loop/signals.ts";
 import { fitToBase } from "./preflight/base-fit.ts";
 import { planRun } from "./preflight/before-run.ts";
 import { changeRun, describeDrift } from "./preflight/change-run.ts";
-import { settleNew } from "./preflight/settle-new.ts";
+import { resolveNewRun } from "./preflight/resolve-new-run.ts";
 import { RunFolder } from "./run-folder/run-folder.ts";
 import { RunLog } from "./run-folder/run-log.ts";
 import { lossOf } from "./run-folder/run-lost.ts";
@@ -31,7 +31,7 @@ export interface TrainOutcome {
  * Trains the stages of a config one after the other in its run folder. Returns early where a signal asked for it, in any of the
  * run's processes. A run that is resumed goes on with its own config, and says what differs in this one.
  */
-export async function train(config: CheckedConfig, options: TrainOptions): Promise<TrainOutcome> {
+export async function train(config: ParsedConfig, options: TrainOptions): Promise<TrainOutcome> {
   const log = new RunLog(options.say);
   const told = { ...options, say: log.say };
   if (!options.resume) return carryOut(await begin(config, told), told, log);
@@ -39,11 +39,11 @@ export async function train(config: CheckedConfig, options: TrainOptions): Promi
     // The processes may have become more or fewer.
     const { workDir, processes } = run.config;
     const { config: fitted } = await fitToBase({ ...config, processes });
-    const given = await settleForData(fitted, data);
+    const given = await resolveEpochsForData(fitted, data);
     const differences = differencesOf(run.config, { ...given, workDir });
     return describeDrift("The config is not that of the run", differences, run.path);
   };
-  return carryOut(await goOn(config.workDir, told, drift), told, log);
+  return carryOut(await continueRun(config.workDir, told, drift), told, log);
 }
 
 /** Goes on with the run of a folder, which brings its own config. */
@@ -59,7 +59,7 @@ export async function resumeRun(
   };
   const log = new RunLog(options.say);
   const all = { ...options, resume: true, say: log.say };
-  return carryOut(await goOn(folder, all, drift), all, log);
+  return carryOut(await continueRun(folder, all, drift), all, log);
 }
 
 function recipeDrift(before: unknown, { file, value }: Recipe, run: string): string | undefined {
@@ -100,7 +100,7 @@ async function carryOut(
 }
 
 async function begin(
-  given: CheckedConfig,
+  given: ParsedConfig,
   { resumeCommand, say, rehearsal, device: asked, recipe, world = World.solo }: TrainOptions,
 ): Promise<BegunRun> {
   const own = { ...given, device: asked ?? given.device };
@@ -118,7 +118,7 @@ async function begin(
     const run = RunFolder.follow(folder);
     return { run, config: run.config, changes: [], data, device, forecast: undefined };
   }
-  const { config: settled, warnings } = await settleNew(config, data);
+  const { config: settled, warnings } = await resolveNewRun(config, data);
   const strict = rehearsal !== false;
   const forecast = await planRun({
     config: settled,
@@ -139,7 +139,7 @@ async function begin(
 /** How an option that changes the device begins. */
 const DEVICE = "device=";
 
-async function goOn(
+async function continueRun(
   folder: string,
   { say, world = World.solo, device: asked, changes: options = [] }: TrainOptions,
   drift: (run: RunFolder, data: TrainingData) => Promise<string | undefined>,

@@ -11,7 +11,7 @@ import * as torch from "../../src/torch/index.ts";
 import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
 import type { StageListener, StageState } from "../../src/training/loop/stage-listener.ts";
 import { StageLoop } from "../../src/training/loop/stage-loop.ts";
-import { StageModels } from "../../src/training/models/stage-models.ts";
+import { RunModelLoader } from "../../src/training/models/run-model-loader.ts";
 import { prepareStage } from "../../src/training/prepare-stage.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 
@@ -135,7 +135,7 @@ it.each(stages)(
         data: await loadTrainingData(config.dataset),
         tokenizer: await T5Tokenizer.fromPretrained(BASE, { subfolder: "tokenizer" }),
         world: World.solo,
-        models: new StageModels(config, join(folder, "checkpoints")),
+        models: new RunModelLoader(config, join(folder, "checkpoints")),
         cache: join(folder, "cache"),
         onWarning: (message) => {
           throw new Error(message);

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { type PixArtConfig, resolveConfig } from "../../src/config/index.ts";
+import { resolveConfig, type TrainConfig } from "../../src/config/index.ts";
 import { train } from "../../src/training/train.ts";
 import { pretrainedConfig, writeTinyEncoders } from "../fixtures/pretrained-config.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
@@ -35,7 +35,7 @@ const steps = (run: string): string[] =>
 
 /** Trains 4 steps with a checkpoint after each; `onStep` comes before the step's checkpoint. */
 function run(
-  whenFull: PixArtConfig["whenFull"],
+  whenFull: TrainConfig["whenFull"],
   onStep: (step: number) => void,
 ): { lines: string[]; ended: Promise<unknown> } {
   const lines: string[] = [];

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { PixArtConfig } from "../../src/config/index.ts";
+import type { TrainConfig } from "../../src/config/index.ts";
 import { freePort } from "../../src/distributed/free-port.ts";
 import * as torch from "../../src/torch/index.ts";
 import { pixartHere } from "../integration/in-process.ts";
@@ -11,7 +11,7 @@ const both = tinyTrainings();
 const NEAR = IS_GPU ? { lossDigits: 3 } : { lossDigits: 12, weights: { relative: 0, absolute: 0 } };
 const EQUAL = { lossDigits: 12, weights: { relative: 0, absolute: 0 } };
 
-const config = (): PixArtConfig =>
+const config = (): TrainConfig =>
   both.fineTuning({ steps: 6, checkpointEvery: 3, ema: { decay: 0.9 } });
 
 /** Trains to the end, then once more from the checkpoint in the middle of a copy of that run. */

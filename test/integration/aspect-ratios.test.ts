@@ -4,14 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { configFromJson, type PixArtConfig } from "../../src/config/index.ts";
+import { configFromJson, type TrainConfig } from "../../src/config/index.ts";
 import { resolveConfig } from "../../src/config/resolve-config.ts";
 import { trainingBuckets } from "../../src/data/buckets.ts";
 import { InternalError } from "../../src/errors/index.ts";
 import { RgbImage } from "../../src/images/index.ts";
 import { AutoencoderKL, PixArtTransformer2DModel } from "../../src/models/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { SampleDraws } from "../../src/training/contract/draws.ts";
+import { SampleRng } from "../../src/training/contract/sample-rng.ts";
 import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
 import { Latents } from "../../src/training/features/latents.ts";
 import { readEvents } from "../../src/training/run-folder/event-log.ts";
@@ -32,7 +32,7 @@ const SIZES = [
 /** In an epoch. */
 const BATCHES = 6;
 
-const configOf = (autoencoder: string): PixArtConfig => ({
+const configOf = (autoencoder: string): TrainConfig => ({
   name: "shapes",
   seed: 4,
   threads: 1,
@@ -218,7 +218,7 @@ describe("training at several aspect ratios", () => {
         maxUnreadable: 0,
         warn: () => {},
       });
-      const draws = new SampleDraws(1, "cache", [0]);
+      const draws = new SampleRng(1, "cache", [0]);
       expect(() => latents.draw([], draws)).toThrow(
         new InternalError("Expected at least one picture"),
       );

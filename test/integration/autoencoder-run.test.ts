@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type PixArtConfig, resolveConfig } from "../../src/config/index.ts";
+import { resolveConfig, type TrainConfig } from "../../src/config/index.ts";
 import { AutoencoderKL } from "../../src/models/index.ts";
 import { autoencoderFromRun } from "../../src/training/run-pipeline.ts";
 import { train } from "../../src/training/train.ts";
@@ -15,7 +15,7 @@ const run = join(folder, "run");
 const out = join(folder, "published");
 const data = join(folder, "data");
 const quiet = { resume: false, resumeCommand: "", say: (): void => {} };
-const trained = (config: PixArtConfig) => train(resolveConfig(config, "tiny"), quiet);
+const trained = (config: TrainConfig) => train(resolveConfig(config, "tiny"), quiet);
 
 beforeAll(async () => {
   await writeTinyDataset(data);

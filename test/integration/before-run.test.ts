@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { PixArtConfig } from "../../src/config/index.ts";
+import type { TrainConfig } from "../../src/config/index.ts";
 import { temporaryName } from "../../src/files/temporary-name.ts";
 import { T5EncoderModel } from "../../src/models/index.ts";
 import { machineMemory } from "../../src/training/models/memory-space.ts";
@@ -27,7 +27,7 @@ const data = join(root, "data");
 const encoders = join(root, "encoders");
 const base = tinyConfig(data);
 const STAGES = base.stages.map(({ name }) => name);
-const write = (name: string, config: PixArtConfig): string => {
+const write = (name: string, config: TrainConfig): string => {
   const path = join(root, `${name}.json`);
   writeFileSync(path, JSON.stringify(config));
   return path;

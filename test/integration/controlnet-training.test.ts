@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ControlNetConfig, PixArtConfig } from "../../src/config/index.ts";
+import type { ControlNetConfig, TrainConfig } from "../../src/config/index.ts";
 import { RgbImage, sobelEdges } from "../../src/images/index.ts";
 import { openCheckpoint } from "../../src/training/checkpoints/checkpoint.ts";
 import { readEvents } from "../../src/training/run-folder/event-log.ts";
@@ -26,7 +26,7 @@ function configFile(
   const plain = pretrainedConfig(at("data"), at("encoders"), at("cache"));
   const [stage] = plain.stages;
   if (stage?.kind !== "text-to-image") throw new Error("expected a text-to-image stage");
-  const config: PixArtConfig = {
+  const config: TrainConfig = {
     ...plain,
     name,
     dataset: {

@@ -3,18 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { PixArtConfig, ResolvedConfig } from "../../src/config/index.ts";
+import type { ResolvedConfig, TrainConfig } from "../../src/config/index.ts";
 import { configFromJson } from "../../src/config/index.ts";
 import { resolveConfig } from "../../src/config/resolve-config.ts";
 import { World } from "../../src/distributed/index.ts";
 import { readPictureMetadata } from "../../src/images/index.ts";
 import { T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { SampleDraws } from "../../src/training/contract/draws.ts";
+import { SampleRng } from "../../src/training/contract/sample-rng.ts";
 import type { StageTask } from "../../src/training/contract/stage-task.ts";
 import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
 import { drawClassPictures } from "../../src/training/features/class-pictures.ts";
-import { StageModels } from "../../src/training/models/stage-models.ts";
+import { RunModelLoader } from "../../src/training/models/run-model-loader.ts";
 import { prepareStage } from "../../src/training/prepare-stage.ts";
 import { readEvents } from "../../src/training/run-folder/event-log.ts";
 import { train } from "../../src/training/train.ts";
@@ -26,10 +26,7 @@ const classFolder = join(folder, "class");
 const PROMPT = "a ball";
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const configOf = (
-  dataset: Partial<PixArtConfig["dataset"]>,
-  priorLossWeight = 1,
-): PixArtConfig => ({
+const configOf = (dataset: Partial<TrainConfig["dataset"]>, priorLossWeight = 1): TrainConfig => ({
   name: "thing",
   seed: 2,
   threads: 1,
@@ -61,7 +58,7 @@ const configOf = (
 });
 
 const withClass = { classFolder, classPrompt: PROMPT, classImages: 3 };
-const resolved = (config: PixArtConfig): ResolvedConfig =>
+const resolved = (config: TrainConfig): ResolvedConfig =>
   configFromJson(JSON.stringify(config), "thing.json");
 
 beforeAll(() => writeTinyDataset(join(folder, "data")));
@@ -117,7 +114,7 @@ async function taskOf(config: ResolvedConfig): Promise<StageTask> {
       data: await loadTrainingData(config.dataset),
       tokenizer: await T5Tokenizer.fromPretrained(BASE, { subfolder: "tokenizer" }),
       world: World.solo,
-      models: new StageModels(config, join(folder, "none")),
+      models: new RunModelLoader(config, join(folder, "none")),
       cache: join(folder, "cache"),
       onWarning: (message) => {
         throw new Error(message);
@@ -129,13 +126,13 @@ async function taskOf(config: ResolvedConfig): Promise<StageTask> {
 
 /** The loss of the batch at these positions, and the losses of its samples. */
 async function lossAt(
-  config: PixArtConfig,
+  config: TrainConfig,
   positions: readonly number[],
   isMeasured = false,
 ): Promise<{ loss: number; samples: number[] }> {
   const task = await taskOf(resolved(config));
   try {
-    const draws = new SampleDraws(2, "thing", positions);
+    const draws = new SampleRng(2, "thing", positions);
     const batch = await task.load({ split: "train", index: 0, ids: [0, 1], draws, isMeasured });
     return torch.noGrad(() =>
       torch.tidy(() => {

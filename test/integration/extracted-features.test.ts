@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import type { PixArtConfig } from "../../src/config/index.ts";
+import type { TrainConfig } from "../../src/config/index.ts";
 import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../../src/models/index.ts";
 import { construct } from "../../src/nn/index.ts";
 import * as torch from "../../src/torch/index.ts";
@@ -81,7 +81,7 @@ async function writeTransformer(): Promise<void> {
 
 function configFile(name: string, horizontalFlip: number, more: object = {}): string {
   const path = join(root, `${name}.json`);
-  const config: PixArtConfig = pretrainedConfig(data, encoders, join(root, `cache-${name}`));
+  const config: TrainConfig = pretrainedConfig(data, encoders, join(root, `cache-${name}`));
   const stages = config.stages.map((stage) => ({ ...stage, transform: { horizontalFlip } }));
   const transformer = { pretrained: encoders, subfolder: "transformer" };
   writeFileSync(path, JSON.stringify({ ...config, transformer, stages, ...more }));

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { PixArtConfig } from "../../src/config/index.ts";
+import type { TrainConfig } from "../../src/config/index.ts";
 import { type Adapter, addAdapter, type T5EncoderModel } from "../../src/models/index.ts";
 import { DiffusionPipeline, loadAdapters } from "../../src/pipelines/index.ts";
 import type { Tensor } from "../../src/torch/index.ts";
@@ -126,7 +126,7 @@ describe("--lora", () => {
 
   it("is named where an adapter is given for a model, with the model that it is for", async () => {
     await writeTinyDataset(at("data"));
-    const config: PixArtConfig = {
+    const config: TrainConfig = {
       name: "style",
       threads: 1,
       base: BASE,

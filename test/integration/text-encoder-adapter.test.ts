@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { PixArtConfig, TextToImageStageConfig } from "../../src/config/index.ts";
+import type { TextToImageStageConfig, TrainConfig } from "../../src/config/index.ts";
 import { RgbImage } from "../../src/images/index.ts";
 import { T5EncoderModel } from "../../src/models/index.ts";
 import { DiffusionPipeline, loadAdapters } from "../../src/pipelines/index.ts";
@@ -52,8 +52,8 @@ const stage: TextToImageStageConfig = {
   keepCheckpoints: STEPS,
 };
 
-function configFile(name: string, stages: PixArtConfig["stages"]): string {
-  const config: PixArtConfig = {
+function configFile(name: string, stages: TrainConfig["stages"]): string {
+  const config: TrainConfig = {
     name,
     threads: 1,
     base: BASE,

@@ -11,7 +11,7 @@ import {
 import { publishControlNet } from "../../src/pipelines/published/publish.ts";
 import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { SampleDraws, SampleOrder } from "../../src/training/contract/draws.ts";
+import { SampleOrder, SampleRng } from "../../src/training/contract/sample-rng.ts";
 import { unprefixed } from "../../src/training/contract/stage-task.ts";
 import type { Condition } from "../../src/training/dataset/picture-source.ts";
 import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
@@ -19,7 +19,7 @@ import { FrozenCaptions } from "../../src/training/features/captions.ts";
 import { Latents } from "../../src/training/features/latents.ts";
 import { StageLoop } from "../../src/training/loop/stage-loop.ts";
 import { frozenTextEncoder } from "../../src/training/models/models.ts";
-import { StageModels } from "../../src/training/models/stage-models.ts";
+import { RunModelLoader } from "../../src/training/models/run-model-loader.ts";
 import { samplerFor } from "../../src/training/stages/denoising.ts";
 import { TextToImageTask } from "../../src/training/stages/text-to-image.ts";
 import { readSafetensors, writeSafetensors } from "../../src/weights/index.ts";
@@ -67,7 +67,7 @@ async function train() {
     throw new Error("expected a text-to-image stage of a released model");
   const { train: examples } = await loadTrainingData(config.dataset);
   const tokenizer = await T5Tokenizer.fromPretrained(BASE, { subfolder: "tokenizer" });
-  const models = new StageModels(config, at("checkpoints"));
+  const models = new RunModelLoader(config, at("checkpoints"));
   const vae = await models.autoencoder();
   const { transformer, controlnet } = await models.startTextToImage(stage, vae, tokenizer);
   if (controlnet === undefined) throw new Error("expected a ControlNet");
@@ -106,12 +106,12 @@ async function train() {
   for (let step = 0; step < STEPS; step++) {
     const positions = Array.from({ length: BATCH }, (_, i) => step * BATCH + i);
     const ids = positions.map((position) => order.at(position));
-    const draws = new SampleDraws(SEED, "control", positions);
+    const draws = new SampleRng(SEED, "control", positions);
     const seen = latents.see(ids, draws);
     const [pictures, shown] = [await latents.loadSeen(seen), await controls.loadSeen(seen)];
     const tensors = torch.tidy(() => {
       const original = latents.draw(pictures, draws);
-      const condition = controls.draw(shown, new SampleDraws(SEED, "control/control", positions));
+      const condition = controls.draw(shown, new SampleRng(SEED, "control/control", positions));
       draws.uniform(); // whether a caption is dropped
       const texts = ids.map((id) => prepareCaption(examples[id]?.shortCaption ?? ""));
       const { states, mask } = captions.states(texts);

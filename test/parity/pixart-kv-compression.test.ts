@@ -3,7 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type PixArtConfig, PixArtTransformer2DModel } from "../../src/models/pixart/index.ts";
+import {
+  PixArtTransformer2DModel,
+  type PixArtTransformerConfig,
+} from "../../src/models/pixart/index.ts";
 import { construct } from "../../src/nn/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
@@ -12,7 +15,7 @@ import { runPython } from "./python.ts";
 
 const script = fileURLToPath(new URL("pixart-kv-compression.py", import.meta.url));
 
-const tiny: Partial<PixArtConfig> = {
+const tiny: Partial<PixArtTransformerConfig> = {
   sampleSize: 8,
   numLayers: 3,
   attentionHeadDim: 8,
@@ -26,7 +29,7 @@ const tiny: Partial<PixArtConfig> = {
 const compress = (
   sampling: "conv" | "ave" | "uniform" | "uniform_every",
   scaleFactor = 2,
-): Partial<PixArtConfig> => ({
+): Partial<PixArtTransformerConfig> => ({
   ...tiny,
   kvCompressConfig: { sampling, scaleFactor, kvCompressLayer: [1, 2] },
 });

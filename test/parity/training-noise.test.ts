@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ResolvedStage } from "../../src/config/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { SampleDraws } from "../../src/training/contract/draws.ts";
+import { SampleRng } from "../../src/training/contract/sample-rng.ts";
 import { drawNoise, drawTimesteps } from "../../src/training/objectives/index.ts";
 import { expectClose } from "./compare.ts";
 import { runPython } from "./python.ts";
@@ -36,7 +36,7 @@ const biased: readonly TimestepsConfig[] = [
   { type: "range", biasMultiplier: 0.3, biasBegin: 0.1, biasEnd: 0.4567 },
 ];
 const many = Array.from({ length: 4000 }, (_, i) => i);
-const drawsOf = (samples: readonly number[]): SampleDraws => new SampleDraws(5, "noise", samples);
+const drawsOf = (samples: readonly number[]): SampleRng => new SampleRng(5, "noise", samples);
 
 let answer: { noise: torch.NestedNumbers[]; timesteps: number[][] };
 beforeAll(async () => {

@@ -13,13 +13,13 @@ import { freePort } from "../../src/distributed/free-port.ts";
 import { T5EncoderModel } from "../../src/models/index.ts";
 import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
-import { SampleDraws, SampleOrder } from "../../src/training/contract/draws.ts";
+import { SampleOrder, SampleRng } from "../../src/training/contract/sample-rng.ts";
 import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
 import { FrozenCaptions, LiveCaptions } from "../../src/training/features/captions.ts";
 import { Latents } from "../../src/training/features/latents.ts";
 import { StageLoop } from "../../src/training/loop/stage-loop.ts";
 import { frozenTextEncoder } from "../../src/training/models/models.ts";
-import { StageModels } from "../../src/training/models/stage-models.ts";
+import { RunModelLoader } from "../../src/training/models/run-model-loader.ts";
 import { samplerFor } from "../../src/training/stages/denoising.ts";
 import { TextToImageTask } from "../../src/training/stages/text-to-image.ts";
 import { readSafetensors, writeSafetensors } from "../../src/weights/index.ts";
@@ -105,7 +105,7 @@ async function trained(
     throw new Error("expected a text-to-image stage of a released model");
   const { train } = await loadTrainingData(config.dataset);
   const tokenizer = await T5Tokenizer.fromPretrained(BASE, { subfolder: "tokenizer" });
-  const models = new StageModels(config, join(folder, "checkpoints"));
+  const models = new RunModelLoader(config, join(folder, "checkpoints"));
   const vae = await models.autoencoder();
   const {
     transformer,
@@ -158,7 +158,7 @@ async function trained(
     for (let step = 0; step < STEPS; step++) {
       const positions = Array.from({ length: BATCH }, (_, i) => step * BATCH + i);
       const ids = positions.map((position) => order.at(position));
-      const draws = new SampleDraws(SEED, "finetune", positions);
+      const draws = new SampleRng(SEED, "finetune", positions);
       const pictures = await latents.load(ids, draws);
       const tensors = new Map<string, torch.Tensor>();
       torch.tidy(() => {

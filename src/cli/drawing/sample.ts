@@ -2,7 +2,7 @@ import type { World } from "../../distributed/index.ts";
 import { contactSheet, RgbImage } from "../../images/index.ts";
 import type { GuidanceInterval, PixArtAlphaOptions, TgateOptions } from "../../pipelines/index.ts";
 import * as torch from "../../torch/index.ts";
-import { endingWithOthers, launch, placeOf } from "../processes.ts";
+import { exitIfRankLost, launch, processesOf } from "../processes.ts";
 import { printResult } from "../terminal/output.ts";
 import { StepProgress } from "../terminal/step-progress.ts";
 import { say } from "../terminal/talk.ts";
@@ -68,13 +68,13 @@ export async function sampleCommand(
   prompts: readonly string[],
   options: SampleOptions,
 ): Promise<void> {
-  const processes = placeOf(options);
+  const processes = processesOf(options);
   if (processes === "launch") {
     process.exitCode = await launch(options);
     return;
   }
   const world = await processes.join();
-  await endingWithOthers(world, () => draw(world, model, prompts, options));
+  await exitIfRankLost(world, () => draw(world, model, prompts, options));
 }
 
 /** In each of several processes its share of the pictures, or of the work on a single one. */

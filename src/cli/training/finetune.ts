@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { type Goal, type GoalRequest, goalConfig } from "../../config/goals/goal-config.ts";
-import { type CheckedConfig, type PixArtConfig, resolveConfig } from "../../config/index.ts";
+import { type ParsedConfig, resolveConfig, type TrainConfig } from "../../config/index.ts";
 import { applyOverrides } from "../../config/overrides.ts";
 import { readDataset } from "../../data/read-dataset.ts";
 import { shippedModel } from "../../hub/index.ts";
@@ -45,12 +45,12 @@ export async function finetuneCommand(
   const name = slug(basename(resolve(folder)));
   const workDir = options.workDir ?? join("work_dirs", `${name}-${options.goal}`);
   const request = await requestOf(base, folder, { ...options, name });
-  const fill = (steps: number): { value: PixArtConfig; config: CheckedConfig } => {
+  const fill = (steps: number): { value: TrainConfig; config: ParsedConfig } => {
     const value = applyOverrides(
       goalConfig({ ...request, steps }),
       options.cfgOptions ?? [],
       name,
-    ) as PixArtConfig;
+    ) as TrainConfig;
     return { value, config: { ...resolveConfig(value, name), workDir } };
   };
   const resumeCommand = `npx pixart train ${join(workDir, "recipe.json")} --work-dir ${workDir} --resume`;

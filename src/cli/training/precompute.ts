@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { loadConfig } from "../../config/index.ts";
-import type { FeatureFolders } from "../../training/features/made-features.ts";
+import type { FeatureFolders } from "../../training/features/imported-features.ts";
 import { precompute, type Shard } from "../../training/precompute.ts";
 import { printResult } from "../terminal/output.ts";
 import { say } from "../terminal/talk.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { CheckedConfig } from "../../config/index.ts";
+import type { ParsedConfig } from "../../config/index.ts";
 import { configOf, loadRecipe, workDirOf } from "../../config/load-config.ts";
 import { shellWord } from "../../files/processes/shell-word.ts";
 import { dryResume, dryRun } from "../../training/preflight/before-run.ts";
@@ -8,7 +8,7 @@ import { proveResume } from "../../training/prove-resume.ts";
 import { readRunConfig } from "../../training/run-folder/run-folder.ts";
 import { runFolderOf } from "../../training/run-pipeline.ts";
 import { resumeRun, train } from "../../training/train.ts";
-import { endingWithOthers, isResumed, launch, placeOf } from "../processes.ts";
+import { exitIfRankLost, isResumed, launch, processesOf } from "../processes.ts";
 import { printResult } from "../terminal/output.ts";
 import { say } from "../terminal/talk.ts";
 
@@ -40,7 +40,7 @@ const PROOF_STEPS = 4;
 
 /** `pixart train CONFIG` */
 export async function trainCommand(name: string, options: TrainCommandOptions): Promise<void> {
-  const processes = placeOf(options);
+  const processes = processesOf(options);
   const { gpus = 1, rehearsal, dryRun: isDry, proveResume: proof, json = false } = options;
   if (processes === "launch" && !isDry && proof === undefined) {
     process.exitCode = await launch(options);
@@ -50,7 +50,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
   const recipe = await loadRecipe(name);
   const elsewhere = typeof resume === "string" && resume !== "auto" ? runFolderOf(resume) : workDir;
   const folder = elsewhere ?? workDirOf(recipe, cfgOptions);
-  const fresh = (): CheckedConfig => {
+  const fresh = (): ParsedConfig => {
     const config = configOf(recipe, cfgOptions);
     return { ...(options.amp ? inBfloat16(config) : config), workDir: folder };
   };
@@ -96,7 +96,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     world,
     accepted,
   };
-  const outcome = await endingWithOthers(world, () =>
+  const outcome = await exitIfRankLost(world, () =>
     config === undefined
       ? resumeRun(folder, { ...run, changes: changes() })
       : train(config, { ...run, resume: false }),
@@ -114,7 +114,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
 }
 
 /** Says whether a resumed run equals an unbroken one; the exit code is 1 where it does not. */
-async function prove(config: CheckedConfig, steps: number, json: boolean): Promise<void> {
+async function prove(config: ParsedConfig, steps: number, json: boolean): Promise<void> {
   const stages = await proveResume(config, steps, say);
   const isProven = stages.every(({ differs }) => differs.length === 0);
   const lines = stages.map(({ stage, differs }) =>
@@ -127,7 +127,7 @@ async function prove(config: CheckedConfig, steps: number, json: boolean): Promi
   if (!isProven) process.exitCode = 1;
 }
 
-const inBfloat16 = (config: CheckedConfig): CheckedConfig => ({
+const inBfloat16 = (config: ParsedConfig): ParsedConfig => ({
   ...config,
   stages: config.stages.map((stage) => ({ ...stage, precision: "bfloat16" as const })),
 });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { ConfigError } from "../config-error.ts";
-import type { PixArtConfig } from "../options/pixart-config.ts";
 import type { AnyStageConfig } from "../options/stage-config.ts";
+import type { TrainConfig } from "../options/train-config.ts";
 import { resolveConfig } from "../resolve-config.ts";
 
 const stage = { resolution: 32, batchSize: 4, steps: 10, optimizer: { lr: 1e-3 } };
@@ -20,14 +20,14 @@ const pictured: AnyStageConfig = {
   controlnet: { blocks: 1 },
 };
 const transformer = { numLayers: 1, numAttentionHeads: 2, attentionHeadDim: 8 };
-const good: PixArtConfig = {
+const good: TrainConfig = {
   dataset: { folder: "data" },
   transformer,
   stages: [autoencoder, pixels, words],
   sampling: { prompts: ["a fox"] },
 };
 
-it.each<[string, Partial<PixArtConfig>, readonly string[]]>([
+it.each<[string, Partial<TrainConfig>, readonly string[]]>([
   ["nothing", {}, []],
   [
     "stages that predict different quantities",

@@ -1,10 +1,10 @@
-import type { CheckedConfig } from "../options/pixart-config.ts";
+import type { ParsedConfig } from "../options/train-config.ts";
 import { aspectRatios, classPictures, controlPictures } from "./data-checks.ts";
 import { denoisingChecks } from "./denoising-checks.ts";
 import { expected } from "./mistakes.ts";
 
 /** One sentence for each field that does not go with another one; on its own every field is right by now. */
-export function crossChecks(config: CheckedConfig): string[] {
+export function crossChecks(config: ParsedConfig): string[] {
   return [
     ...widths(config),
     ...components(config),
@@ -20,7 +20,7 @@ export function crossChecks(config: CheckedConfig): string[] {
   ];
 }
 
-function* widths({ autoencoder, transformer }: CheckedConfig): Generator<string> {
+function* widths({ autoencoder, transformer }: ParsedConfig): Generator<string> {
   if ("pretrained" in transformer) return; // its shape is in the folder
   const { numAttentionHeads, attentionHeadDim, useAdditionalConditions, outChannels } = transformer;
   const width = numAttentionHeads * attentionHeadDim;
@@ -47,7 +47,7 @@ function* widths({ autoencoder, transformer }: CheckedConfig): Generator<string>
 }
 
 /** Every component is either read from a folder or trained by some stage. */
-function* components(config: CheckedConfig): Generator<string> {
+function* components(config: ParsedConfig): Generator<string> {
   const { autoencoder, tokenizer, textEncoder, stages } = config;
   if (!("pretrained" in autoencoder) && !stages.some(({ kind }) => kind === "autoencoder")) {
     const what = 'a stage of kind "autoencoder", since autoencoder.pretrained is not given,';
@@ -75,7 +75,7 @@ function* components(config: CheckedConfig): Generator<string> {
 }
 
 /** What a pretrained transformer, and adapters, leave for the stages to do. */
-function* pretrainedStages({ stages, transformer }: CheckedConfig): Generator<string> {
+function* pretrainedStages({ stages, transformer }: ParsedConfig): Generator<string> {
   for (const [i, stage] of stages.entries()) {
     if (stage.kind === "class-conditional" && "pretrained" in transformer) {
       const what = '"text-to-image" or "autoencoder", since transformer.pretrained is given,';
@@ -97,12 +97,12 @@ function* pretrainedStages({ stages, transformer }: CheckedConfig): Generator<st
   }
 }
 
-type TextToImageStage = Extract<CheckedConfig["stages"][number], { kind: "text-to-image" }>;
+type TextToImageStage = Extract<ParsedConfig["stages"][number], { kind: "text-to-image" }>;
 
 function* controlNet(
   { controlnet, adapter, textEncoderAdapter, consistency, trainTextEncoder }: TextToImageStage,
   i: number,
-  { stages, transformer }: Pick<CheckedConfig, "stages" | "transformer">,
+  { stages, transformer }: Pick<ParsedConfig, "stages" | "transformer">,
 ): Generator<string> {
   if (controlnet === null) return;
   if (i < stages.length - 1) {
@@ -160,7 +160,7 @@ function* distillation(stage: TextToImageStage, i: number): Generator<string> {
   }
 }
 
-function* stageNames({ stages }: CheckedConfig): Generator<string> {
+function* stageNames({ stages }: ParsedConfig): Generator<string> {
   for (const [i, { name }] of stages.entries()) {
     const first = stages.findIndex((stage) => stage.name === name);
     if (first < i)
@@ -169,7 +169,7 @@ function* stageNames({ stages }: CheckedConfig): Generator<string> {
 }
 
 /** The curriculum: pictures, then classes, then captions. */
-function* stageOrder({ stages }: CheckedConfig): Generator<string> {
+function* stageOrder({ stages }: ParsedConfig): Generator<string> {
   const order = ["autoencoder", "class-conditional", "text-to-image"];
   for (const [i, { kind }] of stages.entries()) {
     const later = stages
@@ -186,7 +186,7 @@ function* stageOrder({ stages }: CheckedConfig): Generator<string> {
 }
 
 /** All diffusion stages must predict the same quantity: each starts from the weights of the one before. */
-function* lossTypes({ stages }: CheckedConfig): Generator<string> {
+function* lossTypes({ stages }: ParsedConfig): Generator<string> {
   // Those that take their base's target agree by that.
   const isVelocity = stages.map((s) =>
     s.kind === "autoencoder" || s.loss.type === null ? undefined : s.loss.type === "v",
@@ -201,7 +201,7 @@ function* lossTypes({ stages }: CheckedConfig): Generator<string> {
   }
 }
 
-function* stageFields({ stages, transformer, autoencoder }: CheckedConfig): Generator<string> {
+function* stageFields({ stages, transformer, autoencoder }: ParsedConfig): Generator<string> {
   for (const [i, stage] of stages.entries()) {
     const { warmupSteps } = stage.schedule;
     if (typeof stage.steps === "number" && warmupSteps > stage.steps) {
@@ -248,7 +248,7 @@ function* stageFields({ stages, transformer, autoencoder }: CheckedConfig): Gene
   }
 }
 
-function* resolutions({ stages, autoencoder, transformer }: CheckedConfig): Generator<string> {
+function* resolutions({ stages, autoencoder, transformer }: ParsedConfig): Generator<string> {
   if ("pretrained" in autoencoder) return; // its factor is in the folder, which the trainer reads
   if ("pretrained" in transformer) return;
   const factor = 2 ** (autoencoder.blockOutChannels.length - 1);

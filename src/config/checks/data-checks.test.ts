@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { ConfigError } from "../config-error.ts";
-import type { DatasetConfig, PixArtConfig } from "../options/pixart-config.ts";
 import type { TextToImageStageConfig } from "../options/stage-config.ts";
+import type { DatasetConfig, TrainConfig } from "../options/train-config.ts";
 import { resolveConfig } from "../resolve-config.ts";
 
 const words: TextToImageStageConfig = {
@@ -17,7 +17,7 @@ const words: TextToImageStageConfig = {
 const config = (
   dataset: Partial<DatasetConfig>,
   stage: Partial<TextToImageStageConfig> = {},
-): PixArtConfig => ({
+): TrainConfig => ({
   base: "somewhere",
   dataset: { folder: "data", ...dataset },
   stages: [{ ...words, ...stage }],
@@ -27,7 +27,7 @@ const config = (
 const square = { aspectRatios: false };
 const classes = { classFolder: "dogs", classPrompt: "a photo of a dog" };
 
-it.each<[string, PixArtConfig, readonly string[]]>([
+it.each<[string, TrainConfig, readonly string[]]>([
   ["aspect ratios", config({}), []],
   ["class pictures", config({ ...classes, classImages: 100 }, square), []],
   ["control pictures in a folder", config({ controlFolder: "maps" }, { controlnet: {} }), []],

@@ -1,9 +1,9 @@
 import { relative } from "node:path";
-import type { CheckedConfig } from "../options/pixart-config.ts";
+import type { ParsedConfig } from "../options/train-config.ts";
 import { expected } from "./mistakes.ts";
 
 /** One sentence for each field of prior preservation that lacks another one. */
-export function* classPictures({ base, dataset }: CheckedConfig): Generator<string> {
+export function* classPictures({ base, dataset }: ParsedConfig): Generator<string> {
   const { folder, classFolder, classPrompt, classImages } = dataset;
   if (classFolder !== null && !relative(folder, classFolder).startsWith("..")) {
     const what = "a folder outside of dataset.folder, whose pictures are all trained on,";
@@ -32,7 +32,7 @@ const TABLES: readonly number[] = [256, 512, 1024, 2048, 2880];
 const TABLE_GRID = 16;
 
 /** One sentence for each reason why a stage cannot train at several aspect ratios. */
-export function* aspectRatios(config: CheckedConfig): Generator<string> {
+export function* aspectRatios(config: ParsedConfig): Generator<string> {
   const { stages, dataset, autoencoder, transformer } = config;
   for (const [i, stage] of stages.entries()) {
     if (stage.kind !== "text-to-image" || !stage.aspectRatios) continue;
@@ -56,7 +56,7 @@ export function* aspectRatios(config: CheckedConfig): Generator<string> {
 }
 
 /** One sentence for each reason why the data do not go with a stage that trains a ControlNet. */
-export function* controlPictures({ stages, dataset }: CheckedConfig): Generator<string> {
+export function* controlPictures({ stages, dataset }: ParsedConfig): Generator<string> {
   const { folder, controlFolder, controlColumn, classFolder } = dataset;
   if (controlFolder !== null && !relative(folder, controlFolder).startsWith("..")) {
     const what = "a folder outside of dataset.folder, whose pictures are all trained on,";

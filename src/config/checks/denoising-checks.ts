@@ -1,7 +1,7 @@
-import type { CheckedConfig } from "../options/pixart-config.ts";
+import type { ParsedConfig } from "../options/train-config.ts";
 import { expected } from "./mistakes.ts";
 
-type ClassStage = Extract<CheckedConfig["stages"][number], { kind: "class-conditional" }>;
+type ClassStage = Extract<ParsedConfig["stages"][number], { kind: "class-conditional" }>;
 type DiffusionStage = Pick<ClassStage, "loss" | "noise" | "timesteps">;
 
 /** One sentence for each field of how diffusion stage number `i` trains that does not go with another one. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { configFromJson, configToJson } from "../config-json.ts";
-import type { ResolvedConfig } from "../options/pixart-config.ts";
+import type { ResolvedConfig } from "../options/train-config.ts";
 import { applyOverrides } from "../overrides.ts";
 import { resumeChanges } from "./resume-changes.ts";
 

@@ -1,4 +1,4 @@
-import type { ResolvedConfig } from "../options/pixart-config.ts";
+import type { ResolvedConfig } from "../options/train-config.ts";
 import { type ConfigDifference, differencesOf } from "./config-differences.ts";
 import { crossChecks } from "./cross-checks.ts";
 import { expected } from "./mistakes.ts";

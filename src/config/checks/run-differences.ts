@@ -1,4 +1,4 @@
-import type { ResolvedConfig } from "../options/pixart-config.ts";
+import type { ResolvedConfig } from "../options/train-config.ts";
 import { type ConfigDifference, differencesOf } from "./config-differences.ts";
 
 /** Where two configs differ, by path; where the runs are kept does not count. Stages are told apart by name. */

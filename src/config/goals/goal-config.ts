@@ -1,5 +1,5 @@
-import type { PixArtConfig } from "../options/pixart-config.ts";
 import type { TextToImageStageConfig } from "../options/stage-config.ts";
+import type { TrainConfig } from "../options/train-config.ts";
 
 /** What somebody wants of a folder of pictures. */
 export const GOALS = ["style", "subject", "full"] as const;
@@ -56,7 +56,7 @@ const HELD_OUT_SHARE = 0.05;
 const MOST_PROMPTS = 4;
 
 /** The config of a fine-tuning that somebody can go on from: what nobody chose is left to the defaults. */
-export function goalConfig(request: GoalRequest): PixArtConfig {
+export function goalConfig(request: GoalRequest): TrainConfig {
   const { goal, base, folder, pictures } = request;
   const instancePrompt = promptOfAll(request);
   return {

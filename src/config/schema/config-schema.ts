@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type SchemaOf, schemaOf } from "../options/filled.ts";
 import { CONFIG_LIMITS } from "../options/limits.ts";
-import type { PixArtConfig } from "../options/pixart-config.ts";
+import type { TrainConfig } from "../options/train-config.ts";
 import {
   autoencoderSchema,
   textEncoderSchema,
@@ -24,7 +24,7 @@ import {
 const names = z.array(text, "a list of names").min(1, "a list of at least one name");
 
 /** A config whose name, run folder and transformer are settled: they follow from its file's name and its base where it gives none. */
-type NamedConfig = PixArtConfig & Required<Pick<PixArtConfig, "name" | "workDir" | "transformer">>;
+type NamedConfig = TrainConfig & Required<Pick<TrainConfig, "name" | "workDir" | "transformer">>;
 
 /** Checks a whole config field by field and fills in the other defaults; `value` says which components are pretrained. */
 export function configSchema(value: unknown): SchemaOf<NamedConfig> {

@@ -68,13 +68,13 @@ export interface PlacedPictures {
  * is taken for a subject.
  */
 export function placeInSplits(pictures: readonly FoundPicture[]): PlacedPictures {
-  const folders = new SplitFolders(pictures.filter(hasNoSplit).map(placeOf));
+  const folders = new SplitFolders(pictures.filter(hasNoSplit).map(folderOf));
   const notes = new Set<string>();
   const placed = pictures.map((picture) => {
     if (!hasNoSplit(picture)) return picture;
     const { container } = picture;
     const ofFile = container === undefined ? undefined : splitOf(container);
-    const split = ofFile ?? folders.splitOf(placeOf(picture));
+    const split = ofFile ?? folders.splitOf(folderOf(picture));
     if (split === undefined) return picture;
     notes.add(`Splits were read off the names of ${ofFile === undefined ? "folders" : "files"}`);
     return withSplit(picture, split);
@@ -86,7 +86,7 @@ export function placeInSplits(pictures: readonly FoundPicture[]): PlacedPictures
 const hasNoSplit = ({ columns: { split } }: FoundPicture): boolean =>
   split === undefined || split === null;
 
-const placeOf = ({ container, file }: FoundPicture): string =>
+const folderOf = ({ container, file }: FoundPicture): string =>
   container === undefined ? file : `${container}/${file}`;
 
 function withSplit(picture: FoundPicture, split: string): FoundPicture {

@@ -6,7 +6,7 @@ import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { construct } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { PixArtBlock } from "../pixart/block.ts";
-import { type PixArtConfig, PixArtTransformer2DModel } from "../pixart/index.ts";
+import { PixArtTransformer2DModel, type PixArtTransformerConfig } from "../pixart/index.ts";
 import { PixArtControlNetAdapterModel } from "./adapter.ts";
 import {
   pixArtControlNetConfig,
@@ -15,7 +15,7 @@ import {
 } from "./config.ts";
 import { PixArtControlNetTransformerModel } from "./transformer.ts";
 
-const tiny: Partial<PixArtConfig> = {
+const tiny: Partial<PixArtTransformerConfig> = {
   sampleSize: 8,
   numLayers: 3,
   attentionHeadDim: 8,
@@ -24,7 +24,7 @@ const tiny: Partial<PixArtConfig> = {
   crossAttentionDim: 24,
 };
 
-const build = (given: Partial<PixArtConfig> = {}): PixArtTransformer2DModel =>
+const build = (given: Partial<PixArtTransformerConfig> = {}): PixArtTransformer2DModel =>
   construct(
     { generator: torch.generator(0) },
     () => new PixArtTransformer2DModel({ ...tiny, ...given }),

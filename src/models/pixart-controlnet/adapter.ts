@@ -4,7 +4,7 @@ import { type Tensor, tidy, zeros } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
 import { refuseUnmergedAdapters } from "../adapters/index.ts";
 import { type BlockConditions, PixArtBlock, runBlock } from "../pixart/block.ts";
-import { blockOptions, type PixArtConfig } from "../pixart/config.ts";
+import { blockOptions, type PixArtTransformerConfig } from "../pixart/config.ts";
 import type { PixArtTransformer2DModel } from "../pixart/transformer.ts";
 import { loadPretrained, loadSingleFile, type PretrainedOptions } from "../pretrained.ts";
 import type { SingleFileOptions } from "../single-file.ts";
@@ -172,7 +172,7 @@ export class PixArtControlNetAdapterModel extends Module {
 
 /** Throws where a transformer lacks the block that the last of `numLayers` control blocks is to lead to. */
 export function requireBlocksBehind(
-  { numLayers: blocks }: Pick<PixArtConfig, "numLayers">,
+  { numLayers: blocks }: Pick<PixArtTransformerConfig, "numLayers">,
   numLayers: number,
 ): void {
   if (numLayers < blocks) return;
@@ -182,7 +182,7 @@ export function requireBlocksBehind(
 }
 
 /** How blocks are made that copy a transformer's first `numLayers`. */
-function copiedConfig(config: PixArtConfig, numLayers: number): PixArtControlNetConfig {
+function copiedConfig(config: PixArtTransformerConfig, numLayers: number): PixArtControlNetConfig {
   const layers = config.kvCompressConfig?.kvCompressLayer.filter((layer) => layer < numLayers);
   return {
     numLayers,

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { pixArtConfig, pixArtDimensions, readPixArtConfig, writePixArtConfig } from "./config.ts";
+import {
+  pixArtDimensions,
+  pixArtTransformerConfig,
+  readPixArtTransformerConfig,
+  writePixArtTransformerConfig,
+} from "./config.ts";
 
 const path = "model/transformer/config.json";
 
@@ -32,10 +37,10 @@ const released = {
   use_linear_projection: false,
 };
 
-describe("readPixArtConfig", () => {
+describe("readPixArtTransformerConfig", () => {
   it("reads the released file of the older class", () => {
-    const config = readPixArtConfig(released, path);
-    expect(config).toEqual(pixArtConfig({ captionChannels: 4096 }));
+    const config = readPixArtTransformerConfig(released, path);
+    expect(config).toEqual(pixArtTransformerConfig({ captionChannels: 4096 }));
     expect(pixArtDimensions(config)).toEqual({
       width: 1152,
       outChannels: 8,
@@ -47,30 +52,34 @@ describe("readPixArtConfig", () => {
 
   it("passes over what diffusers and its EMA add", () => {
     const json = { ...released, _name_or_path: "x", decay: 0.999, power: 0.75, inv_gamma: 1.0 };
-    expect(readPixArtConfig(json, path)).toEqual(readPixArtConfig(released, path));
+    expect(readPixArtTransformerConfig(json, path)).toEqual(
+      readPixArtTransformerConfig(released, path),
+    );
   });
 
   it("refuses another model", () => {
     const json = { _class_name: "Transformer2DModel", norm_type: "ada_norm_zero" };
-    expect(() => readPixArtConfig(json, path)).toThrow(
+    expect(() => readPixArtTransformerConfig(json, path)).toThrow(
       'Expected PixArtTransformer2DModel, or Transformer2DModel with norm_type "ada_norm_single", for _class_name in model/transformer/config.json but received "Transformer2DModel" with norm_type "ada_norm_zero"',
     );
-    expect(() => readPixArtConfig({ _class_name: "UNet2DConditionModel" }, path)).toThrow(
-      'but received "UNet2DConditionModel" with norm_type nothing',
-    );
+    expect(() =>
+      readPixArtTransformerConfig({ _class_name: "UNet2DConditionModel" }, path),
+    ).toThrow('but received "UNet2DConditionModel" with norm_type nothing');
   });
 
   it("takes a file that names no class", () => {
     const { _class_name: _, ...json } = released;
-    expect(readPixArtConfig(json, path)).toEqual(readPixArtConfig(released, path));
+    expect(readPixArtTransformerConfig(json, path)).toEqual(
+      readPixArtTransformerConfig(released, path),
+    );
   });
 
   it("ignores fields that nobody knows, and dropout, aloud", () => {
     const warnings: string[] = [];
     const json = { ...released, num_layer: 2, window_size: 7, dropout: 0.1 };
-    const config = readPixArtConfig(json, path, (text) => warnings.push(text));
-    expect(config).toEqual({ ...readPixArtConfig(released, path), dropout: 0.1 });
-    expect(writePixArtConfig(config)).toMatchObject({ dropout: 0.1 });
+    const config = readPixArtTransformerConfig(json, path, (text) => warnings.push(text));
+    expect(config).toEqual({ ...readPixArtTransformerConfig(released, path), dropout: 0.1 });
+    expect(writePixArtTransformerConfig(config)).toMatchObject({ dropout: 0.1 });
     expect(warnings).toEqual([
       "model/transformer/config.json: the field num_layer is not known and was ignored. Did you mean num_layers?",
       "model/transformer/config.json: the field window_size is not known and was ignored.",
@@ -80,16 +89,18 @@ describe("readPixArtConfig", () => {
 
   it("refuses quantized weights, which have another layout", () => {
     const json = { ...released, quantization_config: null };
-    expect(readPixArtConfig(json, path)).toEqual(readPixArtConfig(released, path));
+    expect(readPixArtTransformerConfig(json, path)).toEqual(
+      readPixArtTransformerConfig(released, path),
+    );
     const packed = { ...released, quantization_config: { quant_method: "bitsandbytes" } };
-    expect(() => readPixArtConfig(packed, path)).toThrow(
+    expect(() => readPixArtTransformerConfig(packed, path)).toThrow(
       'Expected weights that are not quantized for model/transformer/config.json but received quantization_config of bitsandbytes. Load the model that they were made from; `quantize: "int8"` makes it small.',
     );
   });
 
   it("lists every value that it does not understand", () => {
     const json = { ...released, activation_fn: "mish", attention_type: "gated", dropout: 1 };
-    expect(() => readPixArtConfig(json, path)).toThrow(
+    expect(() => readPixArtTransformerConfig(json, path)).toThrow(
       [
         "Expected a number from 0 up to 1 for dropout in model/transformer/config.json but received 1",
         'Expected "gelu-approximate" or "gelu" or "geglu" or "geglu-approximate" or "swiglu" or "linear-silu" for activation_fn in model/transformer/config.json but received "mish"',
@@ -99,19 +110,21 @@ describe("readPixArtConfig", () => {
   });
 });
 
-describe("pixArtConfig", () => {
+describe("pixArtTransformerConfig", () => {
   it("names fields as TypeScript does", () => {
-    expect(() => pixArtConfig({ numLayers: 0, normEps: -1, attentionBias: null as never })).toThrow(
+    expect(() =>
+      pixArtTransformerConfig({ numLayers: 0, normEps: -1, attentionBias: null as never }),
+    ).toThrow(
       [
         "Expected a positive integer for numLayers but received 0",
         "Expected true or false for attentionBias but received null",
         "Expected a positive number for normEps but received -1",
       ].join("\n"),
     );
-    expect(() => pixArtConfig({ captionChannels: 1.5 })).toThrow(
+    expect(() => pixArtTransformerConfig({ captionChannels: 1.5 })).toThrow(
       "Expected a positive integer or null for captionChannels but received 1.5",
     );
-    expect(() => pixArtConfig({ sampelSize: 8 } as never)).toThrow(
+    expect(() => pixArtTransformerConfig({ sampelSize: 8 } as never)).toThrow(
       "Unknown field sampelSize. Did you mean sampleSize?",
     );
   });
@@ -121,17 +134,17 @@ describe("PixArt-Σ's fields", () => {
   const kvCompressConfig = { sampling: "conv", scaleFactor: 2, kvCompressLayer: [14, 27] } as const;
 
   it("are written under Σ's names where they are in use, and read back", () => {
-    const config = pixArtConfig({ kvCompressConfig, qkNorm: true });
-    const json = writePixArtConfig(config);
+    const config = pixArtTransformerConfig({ kvCompressConfig, qkNorm: true });
+    const json = writePixArtTransformerConfig(config);
     expect(json).toMatchObject({
       kv_compress_config: { sampling: "conv", scale_factor: 2, kv_compress_layer: [14, 27] },
       qk_norm: true,
     });
-    expect(readPixArtConfig(json, path)).toEqual(config);
+    expect(readPixArtTransformerConfig(json, path)).toEqual(config);
   });
 
   it("stay out of the file where they are not", () => {
-    const json = writePixArtConfig(pixArtConfig({}));
+    const json = writePixArtTransformerConfig(pixArtTransformerConfig({}));
     expect(json).not.toHaveProperty("kv_compress_config");
     expect(json).not.toHaveProperty("qk_norm");
   });
@@ -145,20 +158,21 @@ describe("PixArt-Σ's fields", () => {
     { ...kvCompressConfig, layers: [] },
     "conv",
   ])("are refused as %o", (wrong) => {
-    expect(() => pixArtConfig({ kvCompressConfig: wrong as never })).toThrow(
+    expect(() => pixArtTransformerConfig({ kvCompressConfig: wrong as never })).toThrow(
       `Expected the sampling (conv, ave, uniform, uniform_every), the scale factor (an integer above 1) and the list of layers or null for kvCompressConfig but received ${JSON.stringify(wrong)}`,
     );
   });
 
   it("name layers that are there", () => {
-    expect(() => pixArtDimensions(pixArtConfig({ kvCompressConfig, numLayers: 27 }))).toThrow(
-      "Expected layers below numLayers, 27, for kvCompressLayer but received 27",
-    );
+    expect(() =>
+      pixArtDimensions(pixArtTransformerConfig({ kvCompressConfig, numLayers: 27 })),
+    ).toThrow("Expected layers below numLayers, 27, for kvCompressLayer but received 27");
   });
 });
 
 describe("pixArtDimensions", () => {
-  const of = (given: Parameters<typeof pixArtConfig>[0]) => pixArtDimensions(pixArtConfig(given));
+  const of = (given: Parameters<typeof pixArtTransformerConfig>[0]) =>
+    pixArtDimensions(pixArtTransformerConfig(given));
 
   it("works out what is null from the sample size", () => {
     expect(of({ sampleSize: 32 })).toMatchObject({
@@ -191,16 +205,16 @@ describe("pixArtDimensions", () => {
   });
 });
 
-describe("writePixArtConfig", () => {
+describe("writePixArtTransformerConfig", () => {
   it("keeps nulls and reads back the same", () => {
-    const config = pixArtConfig({ sampleSize: 32, captionChannels: 32 });
-    const json = writePixArtConfig(config);
+    const config = pixArtTransformerConfig({ sampleSize: 32, captionChannels: 32 });
+    const json = writePixArtTransformerConfig(config);
     expect(json).toMatchObject({
       _class_name: "PixArtTransformer2DModel",
       interpolation_scale: null,
       use_additional_conditions: null,
       num_embeds_ada_norm: 1000,
     });
-    expect(readPixArtConfig(json, path)).toEqual(config);
+    expect(readPixArtTransformerConfig(json, path)).toEqual(config);
   });
 });

@@ -22,7 +22,7 @@ import type { PixArtBlockOptions } from "./block.ts";
 import { type KVCompressConfig, kvCompression, requireLayers } from "./kv-compression.ts";
 
 /** Configuration of {@link PixArtTransformer2DModel}: diffusers' fields in camelCase, diffusers' defaults (XL/2). */
-export interface PixArtConfig {
+export interface PixArtTransformerConfig {
   readonly numAttentionHeads: number;
   /** Width of one head; the model is `numAttentionHeads · attentionHeadDim` wide. */
   readonly attentionHeadDim: number;
@@ -66,7 +66,7 @@ export interface PixArtConfig {
 
 /** The part of a configuration that its blocks follow. */
 export type PixArtBlockConfig = Pick<
-  PixArtConfig,
+  PixArtTransformerConfig,
   | "numAttentionHeads"
   | "attentionHeadDim"
   | "crossAttentionDim"
@@ -79,8 +79,8 @@ export type PixArtBlockConfig = Pick<
   | "mlpRatio"
 >;
 
-/** The fields of a {@link PixArtConfig}, with diffusers' defaults. */
-export const pixArtFields: FieldsOf<PixArtConfig> = {
+/** The fields of a {@link PixArtTransformerConfig}, with diffusers' defaults. */
+export const pixArtFields: FieldsOf<PixArtTransformerConfig> = {
   numAttentionHeads: count(16),
   attentionHeadDim: count(72),
   inChannels: count(4),
@@ -108,19 +108,20 @@ export const pixArtFields: FieldsOf<PixArtConfig> = {
 };
 
 /** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
-export const pixArtConfig = (given: Partial<PixArtConfig>): PixArtConfig =>
-  completeConfig(pixArtFields, given as Record<string, unknown>);
+export const pixArtTransformerConfig = (
+  given: Partial<PixArtTransformerConfig>,
+): PixArtTransformerConfig => completeConfig(pixArtFields, given as Record<string, unknown>);
 
 /**
  * Reads `config.json` of a PixArt transformer, of the older class `Transformer2DModel` too. `path` names the file in
  * errors and in what `warn` hears of unknown fields. Throws where it describes another model or holds a value that isn't
  * understood.
  */
-export function readPixArtConfig(
+export function readPixArtTransformerConfig(
   json: Readonly<Record<string, unknown>>,
   path: string,
   warn?: Warn,
-): PixArtConfig {
+): PixArtTransformerConfig {
   requireClass(json, path, "PixArtTransformer2DModel", "ada_norm_single");
   const config = readConfig(pixArtFields, json, path, warn);
   warnOfDropout(config, path, warn);
@@ -128,7 +129,7 @@ export function readPixArtConfig(
 }
 
 /** What diffusers writes into `config.json` for this configuration, and PixArt-Σ's and our own fields where they are in use. */
-export function writePixArtConfig(config: PixArtConfig): ConfigObject {
+export function writePixArtTransformerConfig(config: PixArtTransformerConfig): ConfigObject {
   const { kvCompressConfig, qkNorm, mlpRatio, ...own } = config;
   const sigma = {
     ...(kvCompressConfig === null ? {} : { kvCompressConfig }),
@@ -152,7 +153,7 @@ export interface PixArtDimensions {
  * Works out what a configuration leaves open. Throws where the width does not fit the embeddings, and where a layer is to
  * be compressed that isn't there.
  */
-export function pixArtDimensions(config: PixArtConfig): PixArtDimensions {
+export function pixArtDimensions(config: PixArtTransformerConfig): PixArtDimensions {
   const width = config.numAttentionHeads * config.attentionHeadDim;
   const usesAdditionalConditions = config.useAdditionalConditions ?? config.sampleSize === 128;
   // Positions take a quarter of the width each for sine and cosine of two axes; sizes a third for each of three numbers.

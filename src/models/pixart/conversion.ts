@@ -1,9 +1,9 @@
 import type { ConversionFamily } from "../conversion/family.ts";
 import {
-  type PixArtConfig,
+  type PixArtTransformerConfig,
   pixArtDimensions,
-  readPixArtConfig,
-  writePixArtConfig,
+  readPixArtTransformerConfig,
+  writePixArtTransformerConfig,
 } from "./config.ts";
 import { isWeightless } from "./kv-compression.ts";
 import { pixArtOriginalKeys } from "./original-keys.ts";
@@ -13,11 +13,11 @@ import { readPixArtFile } from "./single-file.ts";
 const VAE_SCALE = 8;
 
 /** PixArt, for conversion between layouts. */
-export const pixArtConversion: ConversionFamily<PixArtConfig> = {
+export const pixArtConversion: ConversionFamily<PixArtTransformerConfig> = {
   name: "PixArt",
   readFile: readPixArtFile,
-  readConfig: readPixArtConfig,
-  writeConfig: writePixArtConfig,
+  readConfig: readPixArtTransformerConfig,
+  writeConfig: writePixArtTransformerConfig,
   own: (weights) => weights,
   toDiffusers: (tensors) => tensors,
   originalKeys: pixArtOriginalKeys,

@@ -9,7 +9,7 @@ export {
   CaptionProjection,
   TimestepSizeEmbedding,
 } from "./conditioning.ts";
-export type { PixArtBlockConfig, PixArtConfig } from "./config.ts";
+export type { PixArtBlockConfig, PixArtTransformerConfig } from "./config.ts";
 export { type FromDiTOptions, pixArtFromDiT } from "./from-dit.ts";
 export {
   type KVCompressConfig,

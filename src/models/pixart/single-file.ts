@@ -18,7 +18,11 @@ import {
   sizeUnknown,
   WeightShapes,
 } from "../single-file.ts";
-import { type PixArtConfig, pixArtConfig, readPixArtConfig } from "./config.ts";
+import {
+  type PixArtTransformerConfig,
+  pixArtTransformerConfig,
+  readPixArtTransformerConfig,
+} from "./config.ts";
 import type { KVCompressConfig } from "./kv-compression.ts";
 import { pixArtOriginalKeys } from "./original-keys.ts";
 import { positionScale } from "./position-scale.ts";
@@ -39,7 +43,7 @@ export function readPixArtFile(
   file: WeightsFile,
   facts: SingleFileFacts = {},
   device?: Device,
-): FoundModel<PixArtConfig> {
+): FoundModel<PixArtTransformerConfig> {
   const { family, layout, weights: stored, others } = findLayout(file, device);
   if (family !== "PixArt") {
     const advice = `use ${family}Transformer2DModel`;
@@ -59,7 +63,7 @@ export function readPixArtFile(
 
   const beside = isOriginal ? undefined : configBeside(file.path);
   if (beside !== undefined) {
-    return { ...shared, config: readPixArtConfig(...beside), assumptions: [] };
+    return { ...shared, config: readPixArtTransformerConfig(...beside), assumptions: [] };
   }
   const shapes = new WeightShapes(file.path, weights);
   const assumptions: string[] = [];
@@ -74,12 +78,15 @@ export function readPixArtFile(
   const size = readSize(shapes, only(POSITIONS), nullCaption, facts, assumptions);
   return {
     ...shared,
-    config: pixArtConfig({ ...shape, ...size }),
+    config: pixArtTransformerConfig({ ...shape, ...size }),
     assumptions,
   };
 }
 
-function shapeConfig(shapes: WeightShapes, facts: SingleFileFacts): Partial<PixArtConfig> {
+function shapeConfig(
+  shapes: WeightShapes,
+  facts: SingleFileFacts,
+): Partial<PixArtTransformerConfig> {
   const { keys } = shapes;
   const common = shapes.common("proj_out.weight", facts);
   const block = "transformer_blocks.0";
@@ -127,7 +134,7 @@ function readSize(
   nullCaption: TypedWeights | undefined,
   facts: SingleFileFacts,
   assumptions: string[],
-): Pick<PixArtConfig, "sampleSize" | "interpolationScale"> {
+): Pick<PixArtTransformerConfig, "sampleSize" | "interpolationScale"> {
   const patchSize = shapes.extent("pos_embed.proj.weight", 2);
   if (positions !== undefined) {
     const grid = shapes.grid(positions.shape(POSITIONS));

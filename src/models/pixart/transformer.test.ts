@@ -7,12 +7,12 @@ import { expectEqualTensors } from "../../../test/fixtures/equal-tensors.ts";
 import { construct, QuantizedLinear } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
-import { type PixArtConfig, writePixArtConfig } from "./config.ts";
+import { type PixArtTransformerConfig, writePixArtTransformerConfig } from "./config.ts";
 import { type PixArtInputs, PixArtTransformer2DModel } from "./transformer.ts";
 
 beforeEach(collectGarbage);
 
-const tiny: Partial<PixArtConfig> = {
+const tiny: Partial<PixArtTransformerConfig> = {
   sampleSize: 8,
   numLayers: 2,
   attentionHeadDim: 8,
@@ -21,7 +21,7 @@ const tiny: Partial<PixArtConfig> = {
   crossAttentionDim: 24,
 };
 
-const build = (given: Partial<PixArtConfig> = {}, seed = 0): PixArtTransformer2DModel =>
+const build = (given: Partial<PixArtTransformerConfig> = {}, seed = 0): PixArtTransformer2DModel =>
   construct(
     { generator: torch.generator(seed) },
     () => new PixArtTransformer2DModel({ ...tiny, ...given }),
@@ -290,7 +290,7 @@ describe("fromPretrained", () => {
     tensors.delete("proj_out.bias");
     tensors.set("y_embedder.y_embedding", torch.zeros([1]));
     tensors.set("adaln_single.linear.bias", torch.zeros([24]));
-    const config = writePixArtConfig(model.config);
+    const config = writePixArtTransformerConfig(model.config);
     await saveModelFolder(folder, { baseName: "diffusion_pytorch_model", config, tensors });
     await expect(PixArtTransformer2DModel.fromPretrained(folder)).rejects.toThrow(
       [

@@ -21,11 +21,11 @@ import { type BlockAttention, type BlockConditions, PixArtBlock, runBlock } from
 import { AdaLayerNormSingle, type AddedConditions, CaptionProjection } from "./conditioning.ts";
 import {
   blockOptions,
-  type PixArtConfig,
-  pixArtConfig,
+  type PixArtTransformerConfig,
   pixArtDimensions,
-  readPixArtConfig,
-  writePixArtConfig,
+  pixArtTransformerConfig,
+  readPixArtTransformerConfig,
+  writePixArtTransformerConfig,
 } from "./config.ts";
 import type { PatchGrid } from "./kv-compression.ts";
 import { readPixArtFile } from "./single-file.ts";
@@ -67,7 +67,7 @@ export interface EmbeddedInputs {
 
 /** The text-to-image diffusion transformer of PixArt-α (arXiv 2310.00426), under diffusers' names and parameter keys. */
 export class PixArtTransformer2DModel extends Module {
-  readonly config: PixArtConfig;
+  readonly config: PixArtTransformerConfig;
   /** Whether blocks are computed a second time in backward instead of keeping their activations. */
   gradientCheckpointing = false;
 
@@ -80,9 +80,9 @@ export class PixArtTransformer2DModel extends Module {
   readonly projOut: Linear;
 
   /** Parameters start as diffusers' do; {@link initializeWeights} gives those that the paper trains from. */
-  constructor(given: Partial<PixArtConfig> = {}) {
+  constructor(given: Partial<PixArtTransformerConfig> = {}) {
     super();
-    const config = pixArtConfig(given);
+    const config = pixArtTransformerConfig(given);
     const { width, outChannels, baseSize, interpolationScale, usesAdditionalConditions } =
       pixArtDimensions(config);
     const { inChannels, patchSize, captionChannels } = config;
@@ -211,7 +211,7 @@ export class PixArtTransformer2DModel extends Module {
   ): Promise<PixArtTransformer2DModel> {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
-      read: readPixArtConfig,
+      read: readPixArtTransformerConfig,
       layers: blocksOf,
       build: (config) => new PixArtTransformer2DModel(config),
       quantizable: /^transformer_blocks\./,
@@ -243,7 +243,7 @@ export class PixArtTransformer2DModel extends Module {
     refuseUnmergedAdapters(this);
     await saveModelFolder(folder, {
       baseName: "diffusion_pytorch_model",
-      config: writePixArtConfig(this.config),
+      config: writePixArtTransformerConfig(this.config),
       tensors: this.stateDict(),
     });
   }
@@ -254,7 +254,7 @@ export class PixArtTransformer2DModel extends Module {
   }
 }
 
-const blocksOf = ({ numLayers }: PixArtConfig): readonly LayerCount[] => [
+const blocksOf = ({ numLayers }: PixArtTransformerConfig): readonly LayerCount[] => [
   { field: "num_layers", says: numLayers, start: "transformer_blocks." },
 ];
 

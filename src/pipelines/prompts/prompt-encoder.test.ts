@@ -7,9 +7,9 @@ import { T5EncoderModel } from "../../models/index.ts";
 import { T5Tokenizer } from "../../text/index.ts";
 import * as torch from "../../torch/index.ts";
 import { type EncodedText, padText, stackTexts } from "./encoded-text.ts";
+import { LazyModel } from "./lazy-model.ts";
 import { PromptEncoder } from "./prompt-encoder.ts";
 import { PromptPack } from "./prompt-pack.ts";
-import { StagedModel } from "./staged-model.ts";
 
 beforeEach(collectGarbage);
 
@@ -82,7 +82,7 @@ describe("PromptEncoder", () => {
   it("loads a staged encoder once for texts that it has seen, and frees it each time", async () => {
     let loads = 0;
     const loaded: T5EncoderModel[] = [];
-    const staged = new StagedModel(async () => {
+    const staged = new LazyModel(async () => {
       loads++;
       const model = makeEncoder();
       loaded.push(model);
@@ -111,7 +111,7 @@ describe("PromptEncoder", () => {
 
   it("encodes anew what a staged encoder's change concerns, and frees one that cannot be changed", async () => {
     const before = torch.memory().tensors;
-    const staged = new StagedModel(async () => makeEncoder());
+    const staged = new LazyModel(async () => makeEncoder());
     const texts = new PromptEncoder(tokenizer, staged);
     const first = await texts.encode(["a fox"], limits);
     staged.change(async (model) => {
@@ -129,7 +129,7 @@ describe("PromptEncoder", () => {
 
   it("frees a staged encoder where encoding fails", async () => {
     const before = torch.memory().tensors;
-    const staged = new StagedModel(async () => {
+    const staged = new LazyModel(async () => {
       const model = makeEncoder();
       torch.noGrad(() => model.finalLayerNorm.weight.fill_(Number.NaN));
       return model;

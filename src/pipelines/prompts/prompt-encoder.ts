@@ -7,10 +7,10 @@ import * as torch from "../../torch/index.ts";
 import { requireFinite } from "../checks/finite.ts";
 import type { PixArtAlphaRequest } from "../pixart-alpha-request.ts";
 import { disposeText, type EncodedText, padText, stackTexts } from "./encoded-text.ts";
+import { LazyModel } from "./lazy-model.ts";
 import { PromptPack } from "./prompt-pack.ts";
 import { isEncoded, type RequestTexts, type TextSource } from "./request-texts.ts";
 import { shorten } from "./shorten.ts";
-import { StagedModel } from "./staged-model.ts";
 
 // Shapes: B texts, L tokens of the longest one, D width of the encoder's states.
 
@@ -23,7 +23,7 @@ export interface TextLimits {
 }
 
 /** Where texts' states are from: a model, one that is loaded for each use, a pack, or nowhere: then calls bring their own. */
-export type TextEncoder = T5EncoderModel | StagedModel<T5EncoderModel> | PromptPack | null;
+export type TextEncoder = T5EncoderModel | LazyModel<T5EncoderModel> | PromptPack | null;
 
 /** Texts as tokens for the encoder, and what is odd about them: that one is too long. */
 export function tokenized(
@@ -70,7 +70,7 @@ export class PromptEncoder {
       );
     }
     if (encoder instanceof PromptPack) return stackTexts(texts.map((text) => encoder.states(text)));
-    if (!(encoder instanceof StagedModel)) return this.#run(encoder, texts, limits);
+    if (!(encoder instanceof LazyModel)) return this.#run(encoder, texts, limits);
     this.#forgetOldest();
     const keyOf = (text: string): string =>
       `${encoder.changes} ${limits.maxSequenceLength} ${text}`;
@@ -131,7 +131,7 @@ export class PromptEncoder {
   dispose(): void {
     for (const states of this.#kept.values()) states.dispose();
     this.#kept.clear();
-    if (!(this.encoder instanceof StagedModel)) this.encoder?.dispose();
+    if (!(this.encoder instanceof LazyModel)) this.encoder?.dispose();
   }
 }
 

@@ -24,7 +24,7 @@ import { type WeightsSource, weightsSource } from "../generation-record.ts";
 import { componentClass, readModelIndex } from "../model-index.ts";
 import { createPipeline, type PixArtAlphaPipeline as Pipeline } from "../pixart-alpha.ts";
 import type { PipelineKind, PixArtAlphaComponents } from "../pixart-alpha-components.ts";
-import { StagedModel } from "../prompts/staged-model.ts";
+import { LazyModel } from "../prompts/lazy-model.ts";
 import { loadInWorker, type PipelineInWorker } from "../worker/in-worker.ts";
 import type { PipelineClass } from "../worker/worker-messages.ts";
 import type { WorkerPretrainedOptions } from "../worker/worker-options.ts";
@@ -156,13 +156,13 @@ const emitWarning = (message: string): void => process.emitWarning(message);
 async function textEncoderIn(
   folder: string,
   { keepTextEncoder, ...options }: PixArtAlphaPretrainedOptions,
-): Promise<T5EncoderModel | StagedModel<T5EncoderModel>> {
+): Promise<T5EncoderModel | LazyModel<T5EncoderModel>> {
   // T5 overflows float16; in bfloat16 it has the range, and no more bytes.
   const dtype = options.dtype === "float16" ? "bfloat16" : options.dtype;
   const loadEncoder = (): Promise<T5EncoderModel> =>
     T5EncoderModel.fromPretrained(folder, { ...options, dtype, subfolder: "text_encoder" });
   const isSmall = weightsBytes(join(folder, "text_encoder"), "model") < KEPT_ENCODER_BYTES;
-  return (keepTextEncoder ?? isSmall) ? loadEncoder() : new StagedModel(loadEncoder);
+  return (keepTextEncoder ?? isSmall) ? loadEncoder() : new LazyModel(loadEncoder);
 }
 
 interface PipelineMaker {

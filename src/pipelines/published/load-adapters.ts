@@ -12,7 +12,7 @@ import {
   T5EncoderModel,
 } from "../../models/index.ts";
 import type { PixArtAlphaPipeline } from "../pixart-alpha.ts";
-import { StagedModel } from "../prompts/staged-model.ts";
+import { LazyModel } from "../prompts/lazy-model.ts";
 
 /** Where a folder of the transformer's adapter has the one of the text encoder that belongs to it. */
 export const TEXT_ENCODER_ADAPTER = "text_encoder";
@@ -49,7 +49,7 @@ export async function loadAdapters(
   const { textEncoder } = pipe;
   if (
     parts.textEncoder !== undefined &&
-    !(textEncoder instanceof T5EncoderModel || textEncoder instanceof StagedModel)
+    !(textEncoder instanceof T5EncoderModel || textEncoder instanceof LazyModel)
   ) {
     throw new IncompatibleError(
       `Expected a text encoder for the adapter in ${parts.textPlace} but received ${textEncoder === null ? "none" : "encoded prompts"}, which were made without it`,
@@ -65,7 +65,7 @@ export async function loadAdapters(
       throw error;
     }
   }
-  if (textEncoder instanceof StagedModel) textEncoder.change(parts.textEncoder);
+  if (textEncoder instanceof LazyModel) textEncoder.change(parts.textEncoder);
 }
 
 function partsOf(place: string, options: LoadAdaptersOptions): Parts {

@@ -18,8 +18,8 @@ import type { Module } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import { readSafetensors } from "../../weights/index.ts";
 import { disposable } from "../checks/disposable.ts";
+import { LazyModel } from "../prompts/lazy-model.ts";
 import { PromptPack } from "../prompts/prompt-pack.ts";
-import { StagedModel } from "../prompts/staged-model.ts";
 import { DiffusionPipeline, type PixArtAlphaPipeline } from "./from-pretrained.ts";
 import { TEXT_ENCODER_ADAPTER } from "./load-adapters.ts";
 import { type ModelCard, writeModelCard } from "./model-card.ts";
@@ -66,7 +66,7 @@ export async function publishPipeline(
     // One that is loaded for each use may run in another dtype than the reloaded pipeline's default.
     const { textEncoder } = pipe;
     const asWritten =
-      textEncoder instanceof StagedModel ? { textEncoder } : { keepTextEncoder: true };
+      textEncoder instanceof LazyModel ? { textEncoder } : { keepTextEncoder: true };
     using reloaded = disposable(await DiffusionPipeline.fromPretrained(path, asWritten), (made) =>
       made.dispose(),
     );
@@ -128,7 +128,7 @@ async function publishComponent(
 ): Promise<void> {
   const own = modelsInMemory(pipe).get(component);
   const { textEncoder } = pipe;
-  const model = own ?? (textEncoder instanceof StagedModel ? await textEncoder.load() : undefined);
+  const model = own ?? (textEncoder instanceof LazyModel ? await textEncoder.load() : undefined);
   if (model === undefined)
     throw new InvalidValueError(`Expected a pipeline with a ${component} to publish`);
   using _loaded = disposable(model, () => own ?? model.dispose());

@@ -25,7 +25,7 @@ export interface EncodeOptions {
 }
 
 /** A batch of B texts, padded on the right to L tokens. */
-export interface TextEncoding {
+export interface BatchEncoding {
   /** (B, L) row by row, 0 where padded. */
   readonly inputIds: BigInt64Array;
   /** (B, L) row by row, 1 for real tokens, `</s>` included. */
@@ -109,7 +109,7 @@ export class T5Tokenizer {
    * Token ids of texts. With the rules of a `spiece.model` they are SentencePiece's, without them transformers'.
    * Special tokens are found in the text, as transformers does. Texts are not prepared: see `prepareCaption`.
    */
-  encode(texts: readonly string[], { maxLength, padding }: EncodeOptions): TextEncoding {
+  encode(texts: readonly string[], { maxLength, padding }: EncodeOptions): BatchEncoding {
     if (!Number.isInteger(maxLength) || maxLength < 1) {
       throw expected("a positive integer", "maxLength", maxLength);
     }

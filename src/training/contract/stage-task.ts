@@ -2,7 +2,7 @@ import type { RgbImage } from "../../images/index.ts";
 import type { ParameterGroup } from "../../optim/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { JsonValue } from "./checkpoint-manifest.ts";
-import type { SampleDraws } from "./draws.ts";
+import type { SampleRng } from "./sample-rng.ts";
 
 /** Which pictures: those trained on, or those kept out to measure on. */
 export type Split = "train" | "heldout";
@@ -13,7 +13,7 @@ export interface Batch {
   /** Its number in the stage, the same on every rank. */
   readonly index: number;
   readonly ids: readonly number[];
-  readonly draws: SampleDraws;
+  readonly draws: SampleRng;
   /** Whether its loss is measured and not trained on: no caption or class is dropped then, and class pictures stay away. */
   readonly isMeasured?: boolean;
 }

@@ -1,7 +1,7 @@
 import { NoiseSchedule } from "../../schedulers/index.ts";
 
 /** A sample's loss, and where on the noise schedule; no timestep where the stage has none. */
-export interface SeenLoss {
+export interface TimestepLoss {
   readonly loss: number;
   readonly timestep: number | undefined;
 }
@@ -16,7 +16,7 @@ export const bandOf = (timestep: number | undefined, bands: number): number =>
   timestep === undefined ? 0 : Math.floor((timestep * bands) / timesteps);
 
 /** The mean loss of each band, of {@link BANDS}, by its {@link bandName}; of samples without timesteps none. */
-export function bandMeans(seen: Iterable<SeenLoss>): Record<string, number> {
+export function bandMeans(seen: Iterable<TimestepLoss>): Record<string, number> {
   const sums = new Map<number, { sum: number; count: number }>();
   for (const { loss, timestep } of seen) {
     if (timestep === undefined) continue;

@@ -1,4 +1,4 @@
-import { type CheckedConfig, type ResolvedConfig, settleConfig } from "../../config/index.ts";
+import { type ParsedConfig, type ResolvedConfig, resolveEpochs } from "../../config/index.ts";
 import {
   type Bucket,
   type BucketPlan,
@@ -10,7 +10,7 @@ import { mapConcurrent } from "../../data/map-concurrent.ts";
 import { ImageError } from "../../images/index.ts";
 import { type Example, stageExamples, type TrainingData } from "./training-data.ts";
 
-type CheckedStage = CheckedConfig["stages"][number];
+type CheckedStage = ParsedConfig["stages"][number];
 
 const HEADERS_AT_ONCE = 16;
 
@@ -42,8 +42,8 @@ async function sizeOf(example: Example): Promise<PictureSize[]> {
 }
 
 /** Turns a config's epochs into steps: an epoch shows each picture once, and some again where buckets fill up their batches. */
-export async function settleForData(
-  config: CheckedConfig,
+export async function resolveEpochsForData(
+  config: ParsedConfig,
   data: TrainingData,
 ): Promise<ResolvedConfig> {
   const samples = new Map<string, number>();
@@ -52,7 +52,7 @@ export async function settleForData(
     const inEpoch = plan && plan.batches * stage.batchSize;
     samples.set(stage.name, inEpoch ?? stageExamples(stage, data).train.length);
   }
-  return settleConfig(config, ({ name }) => samples.get(name) ?? 0);
+  return resolveEpochs(config, ({ name }) => samples.get(name) ?? 0);
 }
 
 /** What each bucket of a stage has, for people. */

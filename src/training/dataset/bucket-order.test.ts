@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InvalidValueError } from "../../errors/index.ts";
-import { type Order, SampleOrder } from "../contract/draws.ts";
+import { type Order, SampleOrder } from "../contract/sample-rng.ts";
 import { BucketOrder, batchesOfOneKind } from "./bucket-order.ts";
 
 // 7 squares, 4 wide and 1 tall sample: 2 + 1 + 1 batches of 4.

@@ -1,6 +1,6 @@
 import { expected, InvalidValueError } from "../../errors/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { Order } from "../contract/draws.ts";
+import type { Order } from "../contract/sample-rng.ts";
 
 /**
  * An order for samples of several sizes, where each batch has samples of one bucket. An epoch shows every sample, in a

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../images/index.ts";
-import { SampleDraws } from "../contract/draws.ts";
+import { SampleRng } from "../contract/sample-rng.ts";
 import { captionsOfExample, chosenCaption } from "./example-captions.ts";
 import { type Example, loadTrainingData } from "./training-data.ts";
 
@@ -57,7 +57,7 @@ describe("captions of examples", () => {
   it("are drawn evenly, and the same again for the same seed and positions", () => {
     const several = { shortCaption: "a", shortCaptions: ["a", "b", "c"], denseCaption: "a" };
     const drawn = (): string[] =>
-      new SampleDraws(1, "stage/caption", [...Array(300).keys()])
+      new SampleRng(1, "stage/caption", [...Array(300).keys()])
         .uniform()
         .map((share) => chosenCaption(several, false, share));
     const first = drawn();

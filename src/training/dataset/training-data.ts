@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { CheckedConfig, ResolvedConfig } from "../../config/index.ts";
+import type { ParsedConfig, ResolvedConfig } from "../../config/index.ts";
 import type { PictureSize } from "../../data/buckets.ts";
 import type { ControlPicture, Dataset, DatasetEntry } from "../../data/dataset.ts";
 import { DEMO_THINGS } from "../../data/emoji/demo-things.ts";
@@ -182,7 +182,7 @@ export type StageExamples = Readonly<Record<Split, readonly Example[]>>;
 
 /** What a stage takes of the chosen part. */
 export function stageExamples(
-  stage: CheckedConfig["stages"][number],
+  stage: ParsedConfig["stages"][number],
   { train, heldout }: Pick<TrainingData, Split>,
 ): StageExamples {
   if (stage.kind !== "text-to-image" || !stage.curated) return { train, heldout };

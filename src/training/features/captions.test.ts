@@ -18,7 +18,7 @@ import { T5EncoderModel } from "../../models/index.ts";
 import { construct } from "../../nn/index.ts";
 import { T5Tokenizer } from "../../text/index.ts";
 import * as torch from "../../torch/index.ts";
-import { StagedTextEncoder } from "../models/staged-text-encoder.ts";
+import { LazyTextEncoder } from "../models/lazy-text-encoder.ts";
 import { FrozenCaptions } from "./captions.ts";
 
 const root = mkdtempSync(join(tmpdir(), "pixart-captions-"));
@@ -53,7 +53,7 @@ async function encode(
   const warnings: string[] = [];
   const encoder =
     model?.() ??
-    new StagedTextEncoder({ pretrained: folder, subfolder: null, revision: null }, precision);
+    new LazyTextEncoder({ pretrained: folder, subfolder: null, revision: null }, precision);
   const load =
     encoder instanceof T5EncoderModel ? vi.spyOn(encoder, "forward") : vi.spyOn(encoder, "load");
   const captions = await FrozenCaptions.open({
@@ -293,7 +293,7 @@ describe("cached captions", () => {
   it("are encoded until a signal comes, and those by then are kept", async () => {
     const setting = settings();
     const { folder, cache, precision, maxLength } = setting;
-    const encoder = new StagedTextEncoder(
+    const encoder = new LazyTextEncoder(
       { pretrained: folder, subfolder: null, revision: null },
       precision,
     );

@@ -8,7 +8,7 @@ import { stackTexts } from "../../pipelines/prompts/encoded-text.ts";
 import type { T5Tokenizer } from "../../text/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { StagedTextEncoder } from "../models/staged-text-encoder.ts";
+import type { LazyTextEncoder } from "../models/lazy-text-encoder.ts";
 import { stateHash } from "../models/state-hash.ts";
 import { EncodingProgress, type ProgressTold } from "../progress/encoding-progress.ts";
 
@@ -54,7 +54,7 @@ export class LiveCaptions implements Captions {
 /** What {@link FrozenCaptions} works on. */
 export interface FrozenCaptionsOptions extends ProgressTold {
   /** Loaded only where the cache lacks something, or where there is none. */
-  readonly encoder: StagedTextEncoder | T5EncoderModel;
+  readonly encoder: LazyTextEncoder | T5EncoderModel;
   readonly tokenizer: T5Tokenizer;
   readonly maxLength: number;
   /** Every prepared text that will be asked for. */
@@ -163,7 +163,7 @@ export class FrozenCaptions implements Captions {
 
 /** Folder of all captions under one encoder; what the encoder's files hashed to is kept beside it. */
 async function captionFolder(
-  encoder: StagedTextEncoder | T5EncoderModel,
+  encoder: LazyTextEncoder | T5EncoderModel,
   cache: string,
 ): Promise<string> {
   const made =
@@ -182,7 +182,7 @@ export async function uncachedTexts({
   texts,
   cache,
 }: {
-  readonly encoder: StagedTextEncoder;
+  readonly encoder: LazyTextEncoder;
   readonly tokenizer: T5Tokenizer;
   readonly maxLength: number;
   readonly texts: readonly string[];

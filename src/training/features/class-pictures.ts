@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import type { CheckedConfig } from "../../config/index.ts";
+import type { ParsedConfig } from "../../config/index.ts";
 import { listFiles } from "../../data/layouts/list-files.ts";
 import { PICTURE_NAME } from "../../data/layouts/picture-names.ts";
 import { World } from "../../distributed/index.ts";
@@ -20,7 +20,7 @@ const OWN_NAME = /^class-\d{5,}\.png$/;
  * that were drawn for another prompt.
  */
 export async function drawClassPictures(
-  config: CheckedConfig,
+  config: ParsedConfig,
   say: (line: string) => void,
 ): Promise<void> {
   const { base, dataset } = config;
@@ -65,7 +65,7 @@ interface Wanted {
 const TOLD_EVERY = 10;
 
 async function draw(
-  { stages, sampling, tokenizer, dataset, threads, device: wanted }: CheckedConfig,
+  { stages, sampling, tokenizer, dataset, threads, device: wanted }: ParsedConfig,
   { base, classPrompt, classFolder, seeds, say }: Wanted,
 ): Promise<void> {
   if (threads !== null) torch.setThreads(threads);

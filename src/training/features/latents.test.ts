@@ -14,7 +14,7 @@ import { RgbImage, readPicture } from "../../images/index.ts";
 import { AutoencoderKL, type AutoencoderKLConfig } from "../../models/index.ts";
 import { construct } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
-import { SampleDraws } from "../contract/draws.ts";
+import { SampleRng } from "../contract/sample-rng.ts";
 import type { Example } from "../dataset/training-data.ts";
 import { stateHash } from "../models/state-hash.ts";
 import { Latents, type LatentsOptions, pixelsOf } from "./latents.ts";
@@ -117,7 +117,7 @@ const open = async (
 /** The drawn latents of pictures 0, 1, … at one position. */
 async function drawn(latents: Latents, position = 0): Promise<number[]> {
   const ids = latents.examples.map((_, i) => i);
-  const draws = new SampleDraws(
+  const draws = new SampleRng(
     1,
     "test",
     ids.map((i) => position + i),

@@ -9,7 +9,7 @@ import { type CropPlace, ImageError, type RgbImage } from "../../images/index.ts
 import type { AutoencoderKL } from "../../models/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { SampleDraws } from "../contract/draws.ts";
+import type { SampleRng } from "../contract/sample-rng.ts";
 import { type Condition, type OriginalSize, PictureSource } from "../dataset/picture-source.ts";
 import type { Example } from "../dataset/training-data.ts";
 import { EncodingProgress, type ProgressTold } from "../progress/encoding-progress.ts";
@@ -219,12 +219,12 @@ export class Latents {
   }
 
   /** Draws how each picture is seen, and loads what its latents are made of. */
-  load(ids: readonly number[], draws: SampleDraws): Promise<LoadedPicture[]> {
+  load(ids: readonly number[], draws: SampleRng): Promise<LoadedPicture[]> {
     return this.loadSeen(this.see(ids, draws));
   }
 
   /** Draws how each picture is seen. */
-  see(ids: readonly number[], draws: SampleDraws): Seen[] {
+  see(ids: readonly number[], draws: SampleRng): Seen[] {
     const { horizontalFlip, crop } = this.#options.stage.transform;
     // What a transform does not need is not drawn: the numbers after it stay the same.
     const flips = horizontalFlip > 0 ? draws.uniform().map((u) => u < horizontalFlip) : [];
@@ -265,7 +265,7 @@ export class Latents {
   }
 
   /** Latents (B, C, h, w) of loaded pictures of one bucket, as the diffusion model takes them. */
-  draw(pictures: readonly LoadedPicture[], draws: SampleDraws): Tensor {
+  draw(pictures: readonly LoadedPicture[], draws: SampleRng): Tensor {
     return torch.noGrad(() =>
       torch.tidy(() => {
         const [first] = pictures;

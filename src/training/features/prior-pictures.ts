@@ -1,11 +1,11 @@
-import { SampleDraws, SampleOrder } from "../contract/draws.ts";
+import { SampleOrder, SampleRng } from "../contract/sample-rng.ts";
 import type { Latents, LoadedPicture } from "./latents.ts";
 
 /** The class pictures of a batch, and the random numbers that are theirs. */
 export interface LoadedPrior {
   readonly pictures: readonly LoadedPicture[];
   readonly captions: readonly string[];
-  readonly draws: SampleDraws;
+  readonly draws: SampleRng;
 }
 
 /**
@@ -33,7 +33,7 @@ export class PriorPictures {
 
   /** One for each position of a batch. */
   async load(positions: readonly number[]): Promise<LoadedPrior> {
-    const draws = new SampleDraws(this.#seed, this.#purpose, positions);
+    const draws = new SampleRng(this.#seed, this.#purpose, positions);
     const ids = positions.map((position) => this.#order.at(position));
     const captions = ids.map((id) => this.latents.examples[id]?.shortCaption ?? "");
     return { pictures: await this.latents.load(ids, draws), captions, draws };

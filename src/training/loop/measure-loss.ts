@@ -1,8 +1,8 @@
 import * as torch from "../../torch/index.ts";
-import { SampleDraws } from "../contract/draws.ts";
+import { SampleRng } from "../contract/sample-rng.ts";
 import type { OnProgress, Split, StageLoss, StageTask } from "../contract/stage-task.ts";
 import { untilStopped } from "../contract/stopped.ts";
-import { bandMeans, type SeenLoss } from "../contract/timestep-bands.ts";
+import { bandMeans, type TimestepLoss } from "../contract/timestep-bands.ts";
 import { batchesOfOneKind } from "../dataset/bucket-order.ts";
 
 /** The loss on some pictures at fixed timesteps and noise. */
@@ -42,14 +42,14 @@ export async function measureLoss(
   );
   let sum = 0;
   let measured = 0;
-  const seen: SeenLoss[] = [];
+  const seen: TimestepLoss[] = [];
   for (const [index, positions] of batches.entries()) {
     await untilStopped(signal);
     const batch = await task.load({
       split,
       index,
       ids: positions.map((position) => position % count),
-      draws: new SampleDraws(seed, "validation", positions),
+      draws: new SampleRng(seed, "validation", positions),
       isMeasured: true,
     });
     torch.noGrad(() =>

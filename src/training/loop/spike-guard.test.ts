@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { SeenLoss } from "../contract/timestep-bands.ts";
+import type { TimestepLoss } from "../contract/timestep-bands.ts";
 import { SpikeGuard } from "./spike-guard.ts";
 
-const at = (timestep: number | undefined, ...losses: number[]): SeenLoss[] =>
+const at = (timestep: number | undefined, ...losses: number[]): TimestepLoss[] =>
   losses.map((loss) => ({ loss, timestep }));
 
-function filled(window: number, step: (i: number) => SeenLoss[]): SpikeGuard {
+function filled(window: number, step: (i: number) => TimestepLoss[]): SpikeGuard {
   const guard = new SpikeGuard({ factor: 10, window });
   for (let i = 0; i < window; i++) guard.add(step(i));
   return guard;
@@ -58,7 +58,7 @@ describe("SpikeGuard", () => {
   });
 
   it("goes on from its state, as JSON has it, as if nothing had happened", () => {
-    const step = (i: number): SeenLoss[] => at((i * 397) % 1000, 0.1 / (i + 3), 0.7 / (i + 1));
+    const step = (i: number): TimestepLoss[] => at((i * 397) % 1000, 0.1 / (i + 3), 0.7 / (i + 1));
     const guard = filled(20, step);
     const other = new SpikeGuard({ factor: 10, window: 20 });
     other.restore(JSON.parse(JSON.stringify(guard.state())));

@@ -1,5 +1,5 @@
 import type { JsonValue } from "../contract/checkpoint-manifest.ts";
-import { BANDS, bandOf, type SeenLoss } from "../contract/timestep-bands.ts";
+import { BANDS, bandOf, type TimestepLoss } from "../contract/timestep-bands.ts";
 
 /** When a step's loss is a spike. */
 export interface SpikeOptions {
@@ -26,7 +26,7 @@ export class SpikeGuard {
   }
 
   /** How many times the usual these losses of a step are where that makes a spike. */
-  spikeOf(losses: readonly SeenLoss[]): number | undefined {
+  spikeOf(losses: readonly TimestepLoss[]): number | undefined {
     const { factor, window } = this.#options;
     if (this.#window.length < window) return undefined;
     const usual = this.#usualByBand();
@@ -36,7 +36,7 @@ export class SpikeGuard {
   }
 
   /** Takes a step that was no spike into the window. */
-  add(losses: readonly SeenLoss[]): void {
+  add(losses: readonly TimestepLoss[]): void {
     this.#window.push(stepOf(losses));
     if (this.#window.length > this.#options.window) this.#window.shift();
   }
@@ -64,7 +64,7 @@ export class SpikeGuard {
   }
 }
 
-function stepOf(losses: readonly SeenLoss[]): StepLosses {
+function stepOf(losses: readonly TimestepLoss[]): StepLosses {
   const sums = Array<number>(BANDS).fill(0);
   const counts = Array<number>(BANDS).fill(0);
   for (const { loss, timestep } of losses) {

@@ -1,5 +1,5 @@
 import type { ResolvedStage } from "../../config/index.ts";
-import { type Order, SampleDraws, SampleOrder } from "../contract/draws.ts";
+import { type Order, SampleOrder, SampleRng } from "../contract/sample-rng.ts";
 import type { LoadedBatch, StageTask } from "../contract/stage-task.ts";
 import { BucketOrder } from "../dataset/bucket-order.ts";
 import { SkippedBatches } from "./skipped-batches.ts";
@@ -102,7 +102,7 @@ export class StageBatches {
       split: "train",
       index: this.#pass(step, micro),
       ids,
-      draws: new SampleDraws(this.#seed, this.#stage.name, positions),
+      draws: new SampleRng(this.#seed, this.#stage.name, positions),
     });
     // What fails here is thrown where the batch is waited for.
     batch.catch(() => {});

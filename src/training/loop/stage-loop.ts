@@ -17,7 +17,7 @@ import { isStop } from "../contract/stopped.ts";
 import { bandMeans } from "../contract/timestep-bands.ts";
 import { askedOfAny } from "./asked.ts";
 import { requireProgress, requireSteps } from "./diverged.ts";
-import { LossLedger } from "./loss-ledger.ts";
+import { PictureLossTracker } from "./picture-loss-tracker.ts";
 import { ALONE, passesOf, type Sharing } from "./sharing.ts";
 import { SpikeGuard } from "./spike-guard.ts";
 import { StageBatches } from "./stage-batches.ts";
@@ -38,7 +38,7 @@ export class StageLoop {
   readonly #trainable: readonly Tensor[];
   readonly #world: World;
   readonly #passes: StepPasses;
-  readonly #ledger: LossLedger;
+  readonly #ledger: PictureLossTracker;
   readonly #guard: SpikeGuard | undefined;
   readonly #measure: StageMeasure;
   readonly #device: torch.Device;
@@ -76,7 +76,7 @@ export class StageLoop {
     this.#batches = new StageBatches(seed, stage, task, share);
     const [batches, ema, device] = [this.#batches, this.#ema, this.#device];
     this.#passes = new StepPasses({ stage, world, trainable, batches, ema, device, count: passes });
-    this.#ledger = new LossLedger(
+    this.#ledger = new PictureLossTracker(
       Array.from({ length: task.counts.train }, (_, id) => task.describe(id)),
     );
     this.#guard = stage.spikes === null ? undefined : new SpikeGuard(stage.spikes);

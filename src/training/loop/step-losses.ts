@@ -1,9 +1,9 @@
 import type { World } from "../../distributed/index.ts";
 import type { StageLoss } from "../contract/stage-task.ts";
-import type { SeenLoss } from "../contract/timestep-bands.ts";
+import type { TimestepLoss } from "../contract/timestep-bands.ts";
 
 /** A picture's loss in a step. */
-export interface SampleLoss extends SeenLoss {
+export interface SampleLoss extends TimestepLoss {
   readonly id: number;
 }
 

@@ -1,7 +1,7 @@
 import type {
   AutoencoderConfig,
-  CheckedConfig,
   Filled,
+  ParsedConfig,
   Pretrained,
   ResolvedConfig,
   ResolvedStage,
@@ -18,7 +18,7 @@ import {
 import { construct } from "../../nn/index.ts";
 import { T5Tokenizer } from "../../text/index.ts";
 import * as torch from "../../torch/index.ts";
-import { StagedTextEncoder } from "./staged-text-encoder.ts";
+import { LazyTextEncoder } from "./lazy-text-encoder.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 
@@ -26,8 +26,8 @@ type TextToImageStage = ResolvedStage<"text-to-image">;
 export const autoencoderFactor = (vae: AutoencoderKL): number =>
   2 ** (vae.config.blockOutChannels.length - 1);
 
-/** What a component's `fromPretrained` is told. */
-export const placeOf = ({
+/** Arguments of a component's `fromPretrained`. */
+export const pretrainedArguments = ({
   pretrained,
   subfolder,
   revision,
@@ -50,7 +50,7 @@ export async function buildAutoencoder(
 ): Promise<AutoencoderKL> {
   const { autoencoder } = config;
   return "pretrained" in autoencoder
-    ? AutoencoderKL.fromPretrained(...placeOf(autoencoder))
+    ? AutoencoderKL.fromPretrained(...pretrainedArguments(autoencoder))
     : newAutoencoder(config, autoencoder, scalingFactor);
 }
 
@@ -81,7 +81,7 @@ export function newAutoencoder(
 export const holdsTextEncoder = ({
   textEncoder,
   stages,
-}: Pick<CheckedConfig, "textEncoder" | "stages">): boolean =>
+}: Pick<ParsedConfig, "textEncoder" | "stages">): boolean =>
   !("pretrained" in textEncoder) ||
   stages.some((stage) => stage.kind === "text-to-image" && stage.trainTextEncoder);
 
@@ -99,7 +99,7 @@ export async function buildTextEncoder(
 ): Promise<T5EncoderModel> {
   const { textEncoder } = config;
   return "pretrained" in textEncoder
-    ? T5EncoderModel.fromPretrained(...placeOf(textEncoder))
+    ? T5EncoderModel.fromPretrained(...pretrainedArguments(textEncoder))
     : newTextEncoder(config, textEncoder, vocabSize);
 }
 
@@ -119,11 +119,11 @@ export const frozenTextEncoder = (
   textEncoder: Filled<Pretrained>,
   { precision }: Pick<TextToImageStage, "precision">,
   device: torch.Device = "cpu",
-): StagedTextEncoder => new StagedTextEncoder(textEncoder, precision, device);
+): LazyTextEncoder => new LazyTextEncoder(textEncoder, precision, device);
 
 /** The tokenizer of a folder. */
 export function pretrainedTokenizer(tokenizer: Filled<Pretrained>): Promise<T5Tokenizer> {
-  const [folder, options] = placeOf(tokenizer);
+  const [folder, options] = pretrainedArguments(tokenizer);
   return T5Tokenizer.fromPretrained(folder, options);
 }
 
@@ -181,7 +181,7 @@ async function pretrainedTransformer(
   transformer: Filled<Pretrained>,
   { interpolationScale }: TextToImageStage,
 ): Promise<PixArtTransformer2DModel> {
-  const stored = await PixArtTransformer2DModel.fromPretrained(...placeOf(transformer));
+  const stored = await PixArtTransformer2DModel.fromPretrained(...pretrainedArguments(transformer));
   if (interpolationScale === null || interpolationScale === stored.config.interpolationScale)
     return stored;
   const scaled = construct(

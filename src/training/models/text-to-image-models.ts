@@ -6,7 +6,7 @@ import {
 } from "../../models/index.ts";
 import type { Weights } from "../contract/stage-task.ts";
 import { adapterWeights } from "./adapters.ts";
-import { StagedTextEncoder } from "./staged-text-encoder.ts";
+import { LazyTextEncoder } from "./lazy-text-encoder.ts";
 
 /** What a text-to-image stage draws with. */
 export interface TextToImageModels {
@@ -16,7 +16,7 @@ export interface TextToImageModels {
   /** Beside the transformer, where the stage trains one. */
   readonly controlnet: PixArtControlNetAdapterModel | undefined;
   /** In memory where the run trains it, has made it, or trains an adapter of it. */
-  readonly textEncoder: T5EncoderModel | StagedTextEncoder;
+  readonly textEncoder: T5EncoderModel | LazyTextEncoder;
   /** On the text encoder, where the stage trains one. */
   readonly textEncoderAdapter: Adapter | undefined;
 }
@@ -47,4 +47,4 @@ export function textEncoderPart({
 
 /** Width of a text encoder's states; nothing is loaded to know it. */
 export const widthOf = async (encoder: TextToImageModels["textEncoder"]): Promise<number> =>
-  (encoder instanceof StagedTextEncoder ? await encoder.config() : encoder.config).dModel;
+  (encoder instanceof LazyTextEncoder ? await encoder.config() : encoder.config).dModel;

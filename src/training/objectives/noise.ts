@@ -1,17 +1,13 @@
 import type { ResolvedStage } from "../../config/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { SampleDraws } from "../contract/draws.ts";
+import type { SampleRng } from "../contract/sample-rng.ts";
 
 type NoiseConfig = ResolvedStage<"text-to-image">["noise"];
 type PyramidConfig = Omit<Extract<NoiseConfig, { readonly type: "pyramid" }>, "inputPerturbation">;
 
 /** ε of `shape` (C, H, W) for each sample: (B, C, H, W) (diffengine, models/utils/noise.py). */
-export function drawNoise(
-  config: NoiseConfig,
-  draws: SampleDraws,
-  shape: readonly number[],
-): Tensor {
+export function drawNoise(config: NoiseConfig, draws: SampleRng, shape: readonly number[]): Tensor {
   return torch.tidy(() => {
     if (config.type === "pyramid") {
       return draws.each((generator) => pyramidNoise(shape, generator, config));

@@ -1,5 +1,5 @@
 import type { ResolvedStage } from "../../config/index.ts";
-import type { SampleDraws } from "../contract/draws.ts";
+import type { SampleRng } from "../contract/sample-rng.ts";
 
 type TimestepsConfig = ResolvedStage<"text-to-image">["timesteps"];
 
@@ -7,11 +7,7 @@ type TimestepsConfig = ResolvedStage<"text-to-image">["timesteps"];
  * A timestep below `count` for each sample (diffengine, models/utils/timesteps.py). The distributions that are not
  * uniform are drawn by inverting their cumulative distribution at one uniform number a sample.
  */
-export function drawTimesteps(
-  config: TimestepsConfig,
-  draws: SampleDraws,
-  count: number,
-): number[] {
+export function drawTimesteps(config: TimestepsConfig, draws: SampleRng, count: number): number[] {
   switch (config.type) {
     case "uniform":
       return draws.integers(count);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
-import { type CheckedConfig, resolveConfig } from "../../config/index.ts";
+import { type ParsedConfig, resolveConfig } from "../../config/index.ts";
 import { fitToBase } from "./base-fit.ts";
 
 const SHIPPED = fileURLToPath(new URL("../../../models/emoji-small", import.meta.url));
@@ -26,7 +26,7 @@ function baseWith(name: string, scheduler: object, transformer: object): string 
   return base;
 }
 
-const config = (base: string, fields: object = {}): CheckedConfig =>
+const config = (base: string, fields: object = {}): ParsedConfig =>
   resolveConfig(
     {
       base,
@@ -46,7 +46,7 @@ const config = (base: string, fields: object = {}): CheckedConfig =>
     },
     "fox.ts",
   );
-const lossOf = async (given: CheckedConfig): Promise<unknown> => {
+const lossOf = async (given: ParsedConfig): Promise<unknown> => {
   const { config: fitted } = await fitToBase(given);
   return fitted.stages.map((stage) => "loss" in stage && stage.loss.type);
 };

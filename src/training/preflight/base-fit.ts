@@ -1,18 +1,18 @@
 import { expected } from "../../config/checks/mistakes.ts";
-import type { CheckedConfig } from "../../config/index.ts";
-import type { LossType } from "../../config/options/pixart-config.ts";
-import { withLossTypes } from "../../config/settle-config.ts";
+import type { ParsedConfig } from "../../config/index.ts";
+import type { LossType } from "../../config/options/train-config.ts";
+import { withLossTypes } from "../../config/resolve-epochs.ts";
 import { IncompatibleError } from "../../errors/index.ts";
 import { readAutoencoderKLConfig } from "../../models/autoencoder-kl/config.ts";
-import { readPixArtConfig } from "../../models/pixart/config.ts";
+import { readPixArtTransformerConfig } from "../../models/pixart/config.ts";
 import { schedulerFromPretrained } from "../../schedulers/index.ts";
-import { configOf } from "../models/stage-shapes.ts";
+import { configOf } from "../models/stage-footprint.ts";
 import { predictionType } from "../stages/denoising.ts";
 
 /** A config fitted to the models that it begins with. */
 export interface BaseFit {
   /** With the base's target where a loss names none. */
-  readonly config: CheckedConfig;
+  readonly config: ParsedConfig;
   /** What will probably not do what was meant, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -34,7 +34,7 @@ interface BaseFacts {
  * weight is read. Throws where a loss trains towards another target than the base predicts, and where pictures of a stage's
  * resolution are no whole number of tokens; all mistakes at once.
  */
-export async function fitToBase(config: CheckedConfig): Promise<BaseFit> {
+export async function fitToBase(config: ParsedConfig): Promise<BaseFit> {
   const { base, stages } = config;
   const facts = await factsOf(config);
   const draws = stages.some(({ kind }) => kind === "text-to-image");
@@ -68,7 +68,7 @@ export async function baseResolution(base: string): Promise<number> {
 async function factsOf({
   autoencoder,
   transformer,
-}: Pick<CheckedConfig, "autoencoder" | "transformer">): Promise<BaseFacts> {
+}: Pick<ParsedConfig, "autoencoder" | "transformer">): Promise<BaseFacts> {
   const vae =
     "pretrained" in autoencoder
       ? readAutoencoderKLConfig(...(await configOf(autoencoder)))
@@ -79,7 +79,7 @@ async function factsOf({
     const hasVariance = outChannels !== vae.latentChannels;
     return { factor, patch: patchSize, resolution: undefined, hasVariance };
   }
-  const model = readPixArtConfig(...(await configOf(transformer)));
+  const model = readPixArtTransformerConfig(...(await configOf(transformer)));
   return {
     factor,
     patch: model.patchSize,
@@ -89,7 +89,7 @@ async function factsOf({
 }
 
 function* wrongTargets(
-  { stages }: CheckedConfig,
+  { stages }: ParsedConfig,
   base: string,
   predicts: string,
 ): Generator<string> {
@@ -105,7 +105,7 @@ function* wrongTargets(
 
 /** Where all models are new ones the config's own checks have looked at it. */
 function* wrongSides(
-  { stages, autoencoder, transformer }: CheckedConfig,
+  { stages, autoencoder, transformer }: ParsedConfig,
   { factor, patch }: BaseFacts,
 ): Generator<string> {
   if (!("pretrained" in autoencoder) && !("pretrained" in transformer)) return;
@@ -122,7 +122,7 @@ function* wrongSides(
 const FAR = 2;
 
 function farResolutions(
-  { stages, transformer }: CheckedConfig,
+  { stages, transformer }: ParsedConfig,
   { resolution: known }: BaseFacts,
 ): string[] {
   if (known === undefined || !("pretrained" in transformer)) return [];

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import type { CheckedConfig, ResolvedConfig } from "../../config/index.ts";
+import type { ParsedConfig, ResolvedConfig } from "../../config/index.ts";
 import { InvalidValueError, ResourceError } from "../../errors/index.ts";
 import { T5Tokenizer } from "../../text/index.ts";
 import { chooseDevice, type Device } from "../../torch/index.ts";
@@ -23,6 +23,7 @@ import {
 import { CHECKPOINTS_FOLDER, RunFolder, readRunConfig } from "../run-folder/run-folder.ts";
 import { readIdentity } from "../run-folder/run-identity.ts";
 import { changeRun, stepsDone } from "./change-run.ts";
+import { resolveNewRun } from "./resolve-new-run.ts";
 import { type Accepted, compareRun, requireKnownStages, requireOwn } from "./resume-check.ts";
 import {
   describeForecast,
@@ -32,7 +33,6 @@ import {
   type RunForecast,
 } from "./run-forecast.ts";
 import { describeRun } from "./run-plan.ts";
-import { settleNew } from "./settle-new.ts";
 
 /** What {@link planRun} looks at. */
 export interface PlanOptions {
@@ -129,7 +129,7 @@ export interface DryRunOptions extends Pick<PlanOptions, "processes" | "strict" 
  * @param resumeCommand as for the run
  */
 export async function dryRun(
-  given: CheckedConfig,
+  given: ParsedConfig,
   resumeCommand: string,
   { processes, strict, say, device: asked }: DryRunOptions,
 ): Promise<DryRun> {
@@ -138,7 +138,7 @@ export async function dryRun(
   const device = firstDevice(asked ?? config.device, processes);
   RunFolder.requireNew(folder, resumeCommand);
   const data = await dryData(config);
-  const settled = await settleNew(config, data);
+  const settled = await resolveNewRun(config, data);
   const plan = { ...settled, data, done: 0, device };
   const forecast = await planRun({ ...plan, folder, processes, strict, say });
   await sayData(settled.config, data, say);
@@ -211,7 +211,7 @@ function firstDevice(wanted: string, processes: number): Device {
   return device;
 }
 
-function dryData({ dataset }: CheckedConfig): Promise<TrainingData> {
+function dryData({ dataset }: ParsedConfig): Promise<TrainingData> {
   const { classFolder } = dataset;
   const isDrawn = classFolder !== null && existsSync(classFolder);
   return loadTrainingData(isDrawn ? dataset : { ...dataset, classFolder: null });

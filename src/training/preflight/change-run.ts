@@ -4,11 +4,11 @@ import { resumeChanges } from "../../config/checks/resume-changes.ts";
 import { ConfigError, type ResolvedConfig } from "../../config/index.ts";
 import { applyOverrides } from "../../config/overrides.ts";
 import { parseConfig } from "../../config/resolve-config.ts";
-import { shortenedWarmups } from "../../config/settle-config.ts";
+import { shortenedWarmups } from "../../config/resolve-epochs.ts";
 import { lrFactor } from "../../optim/lr-schedule.ts";
 import { listCheckpoints } from "../checkpoints/checkpoint.ts";
 import { stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
-import { settleForData } from "../dataset/aspect-plan.ts";
+import { resolveEpochsForData } from "../dataset/aspect-plan.ts";
 import type { TrainingData } from "../dataset/training-data.ts";
 import { fitToBase } from "./base-fit.ts";
 
@@ -46,7 +46,7 @@ export async function changeRun(
   const source = join(folder, "config.json");
   const parsed = parseConfig(applyOverrides(withTypes(own, options), options, source), source);
   const fit = await fitToBase(parsed);
-  const config = { ...(await settleForData(fit.config, data)), workDir: own.workDir };
+  const config = { ...(await resolveEpochsForData(fit.config, data)), workDir: own.workDir };
   const done = await stepsDone(folder, own);
   const { changes, mistakes } = resumeChanges(own, config, done);
   if (mistakes.length > 0) throw new ConfigError(source, mistakes);

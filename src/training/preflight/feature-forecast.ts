@@ -2,7 +2,7 @@ import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
 import type { T5Tokenizer } from "../../text/index.ts";
 import { stageTexts } from "../dataset/stage-texts.ts";
 import { type Example, stageExamples, type TrainingData } from "../dataset/training-data.ts";
-import type { StageShapes } from "../models/stage-shapes.ts";
+import type { StageFootprint } from "../models/stage-footprint.ts";
 
 /** Bytes of what frozen encoders make of a data set. */
 export interface FeatureForecast {
@@ -22,7 +22,7 @@ const BYTES_OF = { float32: 4, bfloat16: 2 } as const;
 export function forecastFeatures(
   config: ResolvedConfig,
   data: TrainingData,
-  shapes: ReadonlyMap<ResolvedStage, StageShapes>,
+  shapes: ReadonlyMap<ResolvedStage, StageFootprint>,
   tokenizer: T5Tokenizer | undefined,
 ): FeatureForecast {
   // Stages that see their pictures alike share their features.

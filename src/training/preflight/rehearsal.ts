@@ -7,14 +7,14 @@ import { openCheckpoint, saveCheckpointInPlace } from "../checkpoints/checkpoint
 import { type StageTask, unprefixed } from "../contract/stage-task.ts";
 import { StageLoop } from "../loop/stage-loop.ts";
 import { memoryOf } from "../models/memory-space.ts";
-import type { StageShapes } from "../models/stage-shapes.ts";
+import type { StageFootprint } from "../models/stage-footprint.ts";
 import { formatBytes, formatDuration } from "../progress/quantities.ts";
 
 /** Stages whose models have more weights than this are rehearsed unless told otherwise: a failure there costs hours. */
 const LARGE_WEIGHTS = 200e6;
 
 /** Names of the stages that are worth a rehearsal; those with small models fail, or not, within seconds anyway. */
-export const largeStages = (shapes: ReadonlyMap<ResolvedStage, StageShapes>): Set<string> =>
+export const largeStages = (shapes: ReadonlyMap<ResolvedStage, StageFootprint>): Set<string> =>
   new Set(
     [...shapes].flatMap(([{ name }, { model, memory }]) =>
       Math.max(model, memory.models / 4) > LARGE_WEIGHTS ? [name] : [],

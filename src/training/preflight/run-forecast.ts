@@ -9,14 +9,14 @@ import type { Device } from "../../torch/index.ts";
 import { bytesBelow } from "../checkpoints/bytes-below.ts";
 import type { TrainingData } from "../dataset/training-data.ts";
 import { memoryOf } from "../models/memory-space.ts";
-import { type StageShapes, stageShapes } from "../models/stage-shapes.ts";
+import { type StageFootprint, stageShapes } from "../models/stage-footprint.ts";
 import { formatBytes } from "../progress/quantities.ts";
 import { checkpointBytes } from "./checkpoint-room.ts";
 import { type FeatureForecast, forecastFeatures } from "./feature-forecast.ts";
 
 /** What a run will take, known before anything large is read. */
 export interface RunForecast {
-  readonly shapes: ReadonlyMap<ResolvedStage, StageShapes>;
+  readonly shapes: ReadonlyMap<ResolvedStage, StageFootprint>;
   /** That share the machine's memory. */
   readonly processes: number;
   /** Of the stage that takes most: activations come on top. */
@@ -64,7 +64,7 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
   // A tokenizer that is made from the captions is not there yet, and has at most so many pieces.
   const vocabSize =
     "vocabSize" in config.tokenizer ? config.tokenizer.vocabSize : (tokenizer?.vocabSize ?? 0);
-  const shapes = new Map<ResolvedStage, StageShapes>();
+  const shapes = new Map<ResolvedStage, StageFootprint>();
   for (const stage of config.stages) {
     const facts = { classCount: data.classCount, vocabSize };
     shapes.set(stage, await stageShapes(config, stage, facts));
@@ -94,7 +94,7 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
 }
 
 /** Bytes that stay in memory while a stage trains. */
-export const trainingMemory = ({ memory }: StageShapes): number =>
+export const trainingMemory = ({ memory }: StageFootprint): number =>
   memory.models + memory.gradients + memory.optimizer + memory.averages;
 
 function largest(

@@ -3,14 +3,14 @@ import { describeSplits } from "../../data/reasons.ts";
 import { forecastBytes } from "../checkpoints/checkpoint.ts";
 import { aspectPlan } from "../dataset/aspect-plan.ts";
 import { stageExamples, type TrainingData } from "../dataset/training-data.ts";
-import type { StageShapes } from "../models/stage-shapes.ts";
+import type { StageFootprint } from "../models/stage-footprint.ts";
 import { formatBytes } from "../progress/quantities.ts";
 
 /** What a run will do, in lines for people. `done` counts the steps that earlier processes did, of all stages. */
 export async function describeRun(
   config: ResolvedConfig,
   data: TrainingData,
-  shapes: ReadonlyMap<ResolvedStage, StageShapes>,
+  shapes: ReadonlyMap<ResolvedStage, StageFootprint>,
   done: number,
 ): Promise<string[]> {
   const total = config.stages.reduce((sum, { steps }) => sum + steps, 0);
@@ -36,7 +36,7 @@ async function describeStage(
   number: number,
   { stage, processes }: { stage: ResolvedStage; processes: number },
   data: TrainingData,
-  shapes: StageShapes,
+  shapes: StageFootprint,
 ): Promise<string[]> {
   const { batchSize, gradientAccumulation, steps } = stage;
   const factors = [batchSize, gradientAccumulation, processes].filter((n, i) => i === 0 || n > 1);

@@ -1,7 +1,7 @@
 import type { ResolvedStage } from "../../config/index.ts";
 import { NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
-import type { SampleDraws } from "../contract/draws.ts";
+import type { SampleRng } from "../contract/sample-rng.ts";
 import type { StageLoss } from "../contract/stage-task.ts";
 import { latentConsistencyLoss, type PredictNoise } from "../objectives/index.ts";
 
@@ -29,7 +29,7 @@ export class Consistency {
   }
 
   /** @param original (B, C, h, w) scaled latents */
-  loss(original: Tensor, draws: SampleDraws, networks: ConsistencyNetworks): StageLoss {
+  loss(original: Tensor, draws: SampleRng, networks: ConsistencyNetworks): StageLoss {
     const solverIndices = draws.integers(this.#options.solverSteps);
     const noise = draws.normal(original.shape.slice(1), original.device);
     const { student, teacher, target } = networks;

@@ -3,7 +3,7 @@ import type { ResolvedStage } from "../../config/index.ts";
 import { InvalidValueError } from "../../errors/index.ts";
 import { NoiseSchedule } from "../../schedulers/index.ts";
 import * as torch from "../../torch/index.ts";
-import { SampleDraws } from "../contract/draws.ts";
+import { SampleRng } from "../contract/sample-rng.ts";
 import type { StageLoss } from "../contract/stage-task.ts";
 import { Denoising } from "./denoising.ts";
 
@@ -27,7 +27,7 @@ interface Seen {
 
 /** A loss of the stand-in model ε̂ = x_t/2, v = 0.2, and what it was given; to be called in a scope. */
 function denoise(stage: DiffusionStage, weights?: readonly number[]): Seen {
-  const draws = new SampleDraws(7, "words", positions);
+  const draws = new SampleRng(7, "words", positions);
   draws.uniform(); // which captions are dropped
   const original = torch.randn(shape, { generator: torch.generator(2) });
   let seen: Pick<Seen, "timesteps" | "noisy"> = { timesteps: [], noisy: original };

@@ -3,7 +3,7 @@ import { expected } from "../../errors/index.ts";
 import { DPMSolverMultistepScheduler, NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { SampleDraws } from "../contract/draws.ts";
+import type { SampleRng } from "../contract/sample-rng.ts";
 import type { StageLoss } from "../contract/stage-task.ts";
 import {
   drawNoise,
@@ -41,7 +41,7 @@ export class Denoising {
    */
   loss(
     original: Tensor,
-    draws: SampleDraws,
+    draws: SampleRng,
     predict: (noisy: Tensor, timesteps: readonly number[]) => Tensor,
     weights?: readonly number[],
   ): StageLoss {

@@ -6,7 +6,7 @@ import {
 } from "../../models/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import { SampleDraws } from "../contract/draws.ts";
+import { SampleRng } from "../contract/sample-rng.ts";
 import {
   type Batch,
   type LoadedBatch,
@@ -36,7 +36,7 @@ interface Denoised {
   readonly pictures: readonly LoadedPicture[];
   /** As they are encoded. */
   readonly texts: readonly string[];
-  readonly draws: SampleDraws;
+  readonly draws: SampleRng;
   /** (B, C, h, w): latents of what a ControlNet follows */
   readonly condition?: Tensor | undefined;
 }
@@ -104,12 +104,12 @@ export class TextToImageTask implements StageTask {
   }
 
   /** One number in [0, 1) a sample, of a stream of their own: noise and timesteps are those of pictures with one caption. */
-  #captionDraws({ positions }: SampleDraws): number[] {
+  #captionDraws({ positions }: SampleRng): number[] {
     const { seed } = this.#parts.config;
-    return new SampleDraws(seed, `${this.#stage.name}/caption`, positions).uniform();
+    return new SampleRng(seed, `${this.#stage.name}/caption`, positions).uniform();
   }
 
-  #prepared(captions: readonly string[], draws: SampleDraws, dropout: number): string[] {
+  #prepared(captions: readonly string[], draws: SampleRng, dropout: number): string[] {
     const dropped = draws.uniform().map((u) => u < dropout);
     return captions.map((caption, i) => (dropped[i] ? "" : this.#parts.prepare(caption)));
   }
@@ -138,7 +138,7 @@ export class TextToImageTask implements StageTask {
   /** Drawn from streams of their own: the pictures' noise and timesteps are those of training without a ControlNet. */
   #condition({ split, draws }: Batch, controls: readonly LoadedPicture[]): Tensor | undefined {
     const { control, config } = this.#parts;
-    const own = new SampleDraws(config.seed, `${this.#stage.name}/control`, draws.positions);
+    const own = new SampleRng(config.seed, `${this.#stage.name}/control`, draws.positions);
     return control?.latents[split].draw(controls, own);
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { configFromJson } from "./config-json.ts";
 import { resolveConfig } from "./resolve-config.ts";
-import { settleConfig, shortenedWarmups } from "./settle-config.ts";
+import { resolveEpochs, shortenedWarmups } from "./resolve-epochs.ts";
 
 const config = (fields: object) =>
   resolveConfig(
@@ -30,7 +30,7 @@ it.each([
   ["part of a pass", 0.5, 80, 5],
   ["less than a batch", 0.01, 80, 1],
 ])("counts the steps of %s", (_, epochs, pictures, steps) => {
-  const { stages } = settleConfig(config({ steps: { epochs } }), () => pictures);
+  const { stages } = resolveEpochs(config({ steps: { epochs } }), () => pictures);
   expect(stages[0]?.steps).toBe(steps);
 });
 
@@ -41,7 +41,7 @@ it("turns every interval into steps, and leaves those that are", () => {
     sampleEvery: null,
     validateEvery: 7,
   });
-  expect(settleConfig(given, () => 80).stages[0]).toMatchObject({
+  expect(resolveEpochs(given, () => 80).stages[0]).toMatchObject({
     steps: 100,
     checkpointEvery: 10,
     sampleEvery: null,
@@ -53,7 +53,7 @@ it("is not asked how many pictures there are where nothing counts in epochs", ()
   const unknown = (): number => {
     throw new Error("asked");
   };
-  expect(settleConfig(config({ steps: 5 }), unknown).stages[0]?.steps).toBe(5);
+  expect(resolveEpochs(config({ steps: 5 }), unknown).stages[0]?.steps).toBe(5);
 });
 
 it("must have happened to the config of a run folder", () => {
@@ -75,7 +75,7 @@ it("takes what a config does not name from its base", () => {
 describe("a warm-up that the epochs leave no room for", () => {
   const fox = (fields: object, pictures: number) => {
     const given = config(fields);
-    const settled = settleConfig(given, () => pictures);
+    const settled = resolveEpochs(given, () => pictures);
     const [stage] = settled.stages;
     return { warmup: stage?.schedule.warmupSteps, told: shortenedWarmups(given, settled) };
   };
@@ -114,6 +114,6 @@ describe("a warm-up that the epochs leave no room for", () => {
 it("takes for losses without a target what it is told that the base predicts", () => {
   const given = config({ steps: 1 });
   const types = (predicts?: "v") =>
-    settleConfig(given, () => 1, predicts).stages.map((s) => "loss" in s && s.loss.type);
+    resolveEpochs(given, () => 1, predicts).stages.map((s) => "loss" in s && s.loss.type);
   expect([types(), types("v")]).toEqual([["epsilon+vlb"], ["v"]]);
 });

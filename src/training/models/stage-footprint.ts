@@ -10,7 +10,10 @@ import {
   PixArtTransformer2DModel,
   T5EncoderModel,
 } from "../../models/index.ts";
-import { type PixArtConfig, readPixArtConfig } from "../../models/pixart/config.ts";
+import {
+  type PixArtTransformerConfig,
+  readPixArtTransformerConfig,
+} from "../../models/pixart/config.ts";
 import { readT5Config } from "../../models/t5/config.ts";
 import { construct, type Module } from "../../nn/index.ts";
 import { createOptimizer } from "../../optim/index.ts";
@@ -29,7 +32,7 @@ import {
   newAutoencoder,
   newTextEncoder,
   newTransformer,
-  placeOf,
+  pretrainedArguments,
   trainsTextEncoder,
 } from "./models.ts";
 import { textEncoderPart, trainedPart } from "./text-to-image-models.ts";
@@ -37,7 +40,7 @@ import { textEncoderPart, trainedPart } from "./text-to-image-models.ts";
 type Specs = ReadonlyMap<string, TensorSpec>;
 
 /** Shapes of all that a stage holds, known before anything is read or drawn. */
-export interface StageShapes {
+export interface StageFootprint {
   /** Numbers that are trained, and those of the model that they are part of, or are added to. */
   readonly trained: number;
   readonly model: number;
@@ -80,7 +83,7 @@ const count = (tensors: Iterable<{ readonly shape: readonly number[] }>): number
 export async function configOf(
   place: Filled<Pretrained>,
 ): Promise<[config: ConfigObject, path: string]> {
-  const [name, { subfolder = "", revision }] = placeOf(place);
+  const [name, { subfolder = "", revision }] = pretrainedArguments(place);
   const file = subfolder === "" ? "config.json" : `${subfolder}/config.json`;
   const folder = await resolveModel(name, { revision, files: [{ names: [file] }] });
   const path = join(folder, file);
@@ -138,7 +141,7 @@ async function transformerOf(
     return onMeta(() => newTransformer(config, stage, latents, captionChannels));
   }
   const [stored, path] = await configOf(transformer);
-  const shape = readPixArtConfig(stored, path);
+  const shape = readPixArtTransformerConfig(stored, path);
   // Without layers that are compressed: the two that are counted may not be among them.
   requireModelFits(
     { name: `num_layers in ${path}`, layers: shape.numLayers },
@@ -156,7 +159,10 @@ const withLayers = (config: ResolvedConfig, numLayers: number): ResolvedConfig =
 /** Bytes of the tokens that enter the layers of a transformer, for one picture, in half precision. */
 const layerInputs = (
   { size }: LatentShape,
-  model: Pick<PixArtConfig, "numLayers" | "numAttentionHeads" | "attentionHeadDim" | "patchSize">,
+  model: Pick<
+    PixArtTransformerConfig,
+    "numLayers" | "numAttentionHeads" | "attentionHeadDim" | "patchSize"
+  >,
 ): number =>
   2 *
   model.numLayers *
@@ -181,7 +187,7 @@ export async function stageShapes(
   config: ResolvedConfig,
   stage: ResolvedStage,
   facts: ShapeFacts,
-): Promise<StageShapes> {
+): Promise<StageFootprint> {
   const vae = await autoencoderOf(config);
   try {
     return await shapesWith(vae, config, stage, facts);
@@ -195,7 +201,7 @@ async function shapesWith(
   config: ResolvedConfig,
   stage: ResolvedStage,
   { classCount, vocabSize }: ShapeFacts,
-): Promise<StageShapes> {
+): Promise<StageFootprint> {
   const size = stage.resolution / autoencoderFactor(vae);
   const latents = { channels: vae.config.latentChannels, size };
   const none = new Map<string, Tensor>();
@@ -275,8 +281,8 @@ async function shapesWith(
 function shapesOf(
   stage: ResolvedStage,
   { model, held, trained, models, added }: Parts,
-  features: Pick<StageShapes, "encoder" | "latents" | "captions">,
-): StageShapes {
+  features: Pick<StageFootprint, "encoder" | "latents" | "captions">,
+): StageFootprint {
   const optimizer = createOptimizer(stage.optimizer, [{ parameters: trained }]);
   const state = specsOf(optimizer.stateDict());
   optimizer.dispose();

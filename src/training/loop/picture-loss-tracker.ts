@@ -1,7 +1,7 @@
 import { IncompatibleError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import { bandOf, type SeenLoss } from "../contract/timestep-bands.ts";
+import { bandOf, type TimestepLoss } from "../contract/timestep-bands.ts";
 import { pictureKeys } from "../dataset/picture-keys.ts";
 import type { PictureLoss } from "../run-folder/picture-losses-file.ts";
 
@@ -14,7 +14,7 @@ const PICTURE_FIELDS = 4; // seen; sums of losses, of expected ones, of scores
 const BAND_FIELDS = 3; // losses seen, mean, variance
 
 /** Losses of each training picture, and what was to be expected, so that pictures compare whatever timesteps they drew. */
-export class LossLedger {
+export class PictureLossTracker {
   readonly #pictures: Float64Array;
   readonly #bands: Float64Array = new Float64Array(NARROW_BANDS * BAND_FIELDS);
   /** What checkpoints hold of it: copies, made when they are asked for. */
@@ -43,7 +43,7 @@ export class LossLedger {
   }
 
   /** Notes a loss of a picture. */
-  add(id: number, { loss, timestep }: SeenLoss): void {
+  add(id: number, { loss, timestep }: TimestepLoss): void {
     const [mean, deviation] = this.#learn(bandOf(timestep, NARROW_BANDS), loss);
     const score = deviation === 0 ? 0 : (loss - mean) / deviation;
     for (const [i, value] of [1, loss, mean, score].entries()) {

@@ -10,8 +10,8 @@ import { T5Tokenizer } from "../../text/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { Example } from "../dataset/training-data.ts";
 import { FrozenCaptions } from "./captions.ts";
+import { ImportedCaptions, ImportedLatents } from "./imported-features.ts";
 import type { Moments } from "./latent-store.ts";
-import { MadeCaptions, MadeLatents } from "./made-features.ts";
 
 const root = mkdtempSync(join(tmpdir(), "pixart-made-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -50,7 +50,7 @@ const options = {
   dtype: "float32",
 } as const;
 
-describe("MadeCaptions", () => {
+describe("ImportedCaptions", () => {
   it("takes the first file that fits of the pictures that share a caption", () => {
     const folder = folderOf("captions");
     writeCaption(folder, "a.npz", 4, 1);
@@ -60,7 +60,7 @@ describe("MadeCaptions", () => {
       example("b.png", "a fox"),
       example("c.png", "?"),
     );
-    const made = new MadeCaptions({ captionFeatures: folder }, data, options);
+    const made = new ImportedCaptions({ captionFeatures: folder }, data, options);
     const states = made.take("a fox", 3);
     expect([states?.shape, states?.amax().item()]).toEqual([[1, 3, 16], 2]);
     expect([made.take("?", 3), made.take("of no picture", 3)]).toEqual([undefined, undefined]);
@@ -73,7 +73,7 @@ describe("MadeCaptions", () => {
     writeCaption(long, "a.npz", 5, 2);
     const folders = { captionFeatures: short, denseCaptionFeatures: long };
     const data = dataOf(example("a.png", "a fox", "a fox in the snow"));
-    const made = new MadeCaptions(folders, data, options);
+    const made = new ImportedCaptions(folders, data, options);
     expect(made.take("a fox", 3)?.amax().item()).toBe(1);
     expect(made.take("a fox in the snow", 5)?.amax().item()).toBe(2);
     expect(made.report()).toEqual([
@@ -83,12 +83,12 @@ describe("MadeCaptions", () => {
   });
 
   it("without folders has nothing to take, and nothing to tell", () => {
-    const made = new MadeCaptions({}, dataOf(example("a.png", "a fox")), options);
+    const made = new ImportedCaptions({}, dataOf(example("a.png", "a fox")), options);
     expect([made.take("a fox", 3), made.report()]).toEqual([undefined, []]);
   });
 });
 
-describe("MadeLatents", () => {
+describe("ImportedLatents", () => {
   const folder = folderOf("latents");
   /** Means of 2 in two channels and of 0 in two, and deviations of 1. */
   const values = Float32Array.from({ length: 32 }, (_, i) => (i < 8 ? 2 : i < 16 ? 0 : 1));
@@ -103,8 +103,8 @@ describe("MadeLatents", () => {
       const means = Float32Array.from(values.subarray(0, 16), (value) => value * factor + more);
       return [torch.fromTypedArray(means, [1, ...shape]), torch.ones([1, ...shape])];
     });
-  const latents = (...data: Example[]): MadeLatents =>
-    new MadeLatents({ latentFeatures: folder }, dataOf(...data), { dtype: "float32" });
+  const latents = (...data: Example[]): ImportedLatents =>
+    new ImportedLatents({ latentFeatures: folder }, dataOf(...data), { dtype: "float32" });
 
   it("are of the data set's pictures, and not of class pictures of the same name", async () => {
     const made = latents(a);

@@ -6,7 +6,7 @@ import * as torch from "../../torch/index.ts";
  * The random numbers of a batch. Every sample draws from a stream of its own, named by the run's seed, a purpose and the
  * sample's position in the stage: what a sample gets does not depend on its batch, its rank or where a run was resumed.
  */
-export class SampleDraws {
+export class SampleRng {
   #positions: readonly number[];
   #generators: readonly torch.Generator[];
 
@@ -21,8 +21,8 @@ export class SampleDraws {
   }
 
   /** The draws of a batch that has the samples of both, these first; their streams go on as one. */
-  joined(other: SampleDraws): SampleDraws {
-    const both = new SampleDraws(0, "", []);
+  joined(other: SampleRng): SampleRng {
+    const both = new SampleRng(0, "", []);
     both.#positions = [...this.#positions, ...other.#positions];
     both.#generators = [...this.#generators, ...other.#generators];
     return both;

@@ -100,7 +100,7 @@ export interface PublishConfig {
 }
 
 /** One training run: the data, the models' shapes and the stages. Every file in `configs/` exports one. */
-export interface PixArtConfig {
+export interface TrainConfig {
   /** Name of the run; the config file's name unless given. */
   readonly name?: string;
   /** Seed of every draw in the run. Default 0. */
@@ -139,7 +139,7 @@ export interface PixArtConfig {
 }
 
 /** A checked config with every default written out; null means "not set". */
-export type CheckedConfig = Filled<PixArtConfig>;
+export type ParsedConfig = Filled<TrainConfig>;
 
 /** `T` with steps in place of epochs and with losses that say their target, at every depth. */
 type Settled<T> = T extends Epochs
@@ -154,7 +154,7 @@ type Settled<T> = T extends Epochs
 export type LossType = NonNullable<LossConfig["type"]>;
 
 /** A checked config as a run uses it: epochs have become steps, and losses say their target. */
-export type ResolvedConfig = Settled<CheckedConfig>;
+export type ResolvedConfig = Settled<ParsedConfig>;
 
 /** A stage of a run's config, of one kind or of any. */
 export type ResolvedStage<

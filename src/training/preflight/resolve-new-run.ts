@@ -1,12 +1,12 @@
 import { crossChecks } from "../../config/checks/cross-checks.ts";
-import { type CheckedConfig, ConfigError, type ResolvedConfig } from "../../config/index.ts";
-import { shortenedWarmups } from "../../config/settle-config.ts";
-import { settleForData } from "../dataset/aspect-plan.ts";
+import { ConfigError, type ParsedConfig, type ResolvedConfig } from "../../config/index.ts";
+import { shortenedWarmups } from "../../config/resolve-epochs.ts";
+import { resolveEpochsForData } from "../dataset/aspect-plan.ts";
 import type { TrainingData } from "../dataset/training-data.ts";
 import { fitToBase } from "./base-fit.ts";
 
 /** The config of a new run. */
-export interface SettledRun {
+export interface NewRun {
   readonly config: ResolvedConfig;
   /** What the user should know before it begins, one sentence each. */
   readonly warnings: readonly string[];
@@ -16,9 +16,9 @@ export interface SettledRun {
  * A new run's config, once its data and the models that it begins with are known: epochs are steps, and losses train towards what
  * the base predicts. Throws ConfigError for what does not go together only then.
  */
-export async function settleNew(config: CheckedConfig, data: TrainingData): Promise<SettledRun> {
+export async function resolveNewRun(config: ParsedConfig, data: TrainingData): Promise<NewRun> {
   const fit = await fitToBase(config);
-  const settled = await settleForData(fit.config, data);
+  const settled = await resolveEpochsForData(fit.config, data);
   const mistakes = crossChecks(settled);
   if (mistakes.length > 0) throw new ConfigError(config.name, mistakes);
   return { config: settled, warnings: [...fit.warnings, ...shortenedWarmups(config, settled)] };

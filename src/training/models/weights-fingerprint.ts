@@ -21,7 +21,7 @@ interface KnownFile {
  * differs is hashed again.
  * @param folder as a component's `fromPretrained` finds it, subfolder included
  */
-export async function weightsIdentity(folder: string, memory: string): Promise<string> {
+export async function weightsFingerprint(folder: string, memory: string): Promise<string> {
   const place = await realpath(folder);
   const names = (await readdir(place)).filter((name) => WEIGHTS.test(name)).sort();
   const noteName = createHash("sha256").update(`${hostname()} ${place}`).digest("hex").slice(0, 16);

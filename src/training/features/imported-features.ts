@@ -1,4 +1,4 @@
-import type { CheckedConfig } from "../../config/index.ts";
+import type { ParsedConfig } from "../../config/index.ts";
 import { FeatureFiles } from "../../data/feature-files.ts";
 import { readCaptionFeature, readLatentFeature } from "../../data/pixart-features.ts";
 import { InvalidValueError } from "../../errors/index.ts";
@@ -24,7 +24,7 @@ type Featured = Pick<TrainingData, "train" | "heldout" | "dataset">;
 const picturesOf = ({ dataset }: Featured): string[] => dataset.entries.map(({ file }) => file);
 
 /** What captions' features are for. */
-export interface MadeCaptionsOptions {
+export interface ImportedCaptionsOptions {
   /** A caption as it is encoded. */
   readonly prepare: (caption: string) => string;
   /** Of the text encoder's states. */
@@ -33,15 +33,15 @@ export interface MadeCaptionsOptions {
 }
 
 /** Captions that PixArt's tools encoded, found by the picture that they belong to. */
-export class MadeCaptions {
+export class ImportedCaptions {
   readonly #sources: readonly {
     readonly files: FeatureFiles;
     /** By prepared caption. */
     readonly pictures: ReadonlyMap<string, ReadonlySet<string>>;
   }[];
-  readonly #options: MadeCaptionsOptions;
+  readonly #options: ImportedCaptionsOptions;
 
-  constructor(folders: FeatureFolders, data: Featured, options: MadeCaptionsOptions) {
+  constructor(folders: FeatureFolders, data: Featured, options: ImportedCaptionsOptions) {
     const sources = [
       { folder: folders.captionFeatures, captionOf: (e: Example) => e.shortCaption },
       { folder: folders.denseCaptionFeatures, captionOf: (e: Example) => e.denseCaption },
@@ -85,7 +85,7 @@ export class MadeCaptions {
 const SUSPICIOUS = 0.5;
 
 /** Pictures that PixArt's tools encoded. The first that fits is compared with what the run's own autoencoder makes of it. */
-export class MadeLatents {
+export class ImportedLatents {
   readonly #files: FeatureFiles | undefined;
   readonly #dtype: DType;
   readonly #featured: ReadonlySet<Example>;
@@ -149,7 +149,7 @@ const distanceOf = (latent: Tensor, other: Tensor): number =>
 
 /** Throws where features are given that no run of this config would read. */
 export function requireUse(
-  config: CheckedConfig,
+  config: ParsedConfig,
   { captionFeatures, denseCaptionFeatures, latentFeatures }: FeatureFolders,
 ): void {
   if (latentFeatures !== undefined && !config.dataset.cache.latents) {
@@ -165,7 +165,7 @@ export function requireUse(
     );
 }
 
-function whyCaptionsAreUnused(config: CheckedConfig): string | undefined {
+function whyCaptionsAreUnused(config: ParsedConfig): string | undefined {
   if (!config.dataset.cache.texts) return "its dataset.cache.texts is false";
   if (holdsTextEncoder(config)) return "it trains its text encoder";
   const stages = config.stages.filter((stage) => stage.kind === "text-to-image");

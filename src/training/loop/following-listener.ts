@@ -1,10 +1,10 @@
 import type { ResolvedStage } from "../../config/index.ts";
 import { stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
+import { newestStateIn, type RecorderOptions } from "./run-logger.ts";
 import type { StageListener, StageState, StepReport } from "./stage-listener.ts";
-import { newestStateIn, type RecorderOptions } from "./stage-recorder.ts";
 
 /** Listens to a stage in a process that records nothing, because the run's first one does. */
-export class StageFollower implements StageListener, Disposable {
+export class FollowingListener implements StageListener, Disposable {
   readonly #stage: ResolvedStage;
   readonly #options: Omit<RecorderOptions, "firstStep" | "mark" | "device">;
 

@@ -2,15 +2,15 @@ import { afterEach, describe, expect, it } from "vitest";
 import { IncompatibleError } from "../../errors/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { PictureLoss } from "../run-folder/picture-losses-file.ts";
-import { LossLedger } from "./loss-ledger.ts";
+import { PictureLossTracker } from "./picture-loss-tracker.ts";
 
 const name = (id: number): string => `${id}.png`;
 const uniform = (seed: number, count: number): Float32Array =>
   torch.tidy(() => torch.rand([count], { generator: torch.generator(seed) }).toFloat32Array());
 
-let ledgers: LossLedger[] = [];
-const ledger = (count: number | readonly string[]): LossLedger => {
-  const made = new LossLedger(
+let ledgers: PictureLossTracker[] = [];
+const ledger = (count: number | readonly string[]): PictureLossTracker => {
+  const made = new PictureLossTracker(
     typeof count === "number" ? Array.from({ length: count }, (_, id) => name(id)) : count,
   );
   ledgers.push(made);
@@ -22,7 +22,7 @@ afterEach(() => {
 });
 
 /** 40 pictures, each seen 25 times at random timesteps with a loss that falls with t by far more than pictures differ. */
-function seen(into: LossLedger, harder: number, from = 0, to = 1000): void {
+function seen(into: PictureLossTracker, harder: number, from = 0, to = 1000): void {
   const [times, noise] = [uniform(1, 1000), uniform(2, 1000)];
   for (let i = from; i < to; i++) {
     const [timestep, id] = [Math.floor((times[i] ?? 0) * 1000), i % 40];
@@ -34,7 +34,7 @@ function seen(into: LossLedger, harder: number, from = 0, to = 1000): void {
 const worst = (list: readonly PictureLoss[], by: (one: PictureLoss) => number): string =>
   list.reduce((a, b) => (by(b) > by(a) ? b : a)).picture;
 
-describe("LossLedger", () => {
+describe("PictureLossTracker", () => {
   it("finds the picture that is harder at its timesteps, where the mean loss does not", () => {
     const own = ledger(40);
     seen(own, 17);

@@ -1,13 +1,13 @@
 import { ConfigError } from "./config-error.ts";
+import type { Epochs } from "./options/stage-config.ts";
 import type {
-  CheckedConfig,
   LossType,
+  ParsedConfig,
   ResolvedConfig,
   ResolvedStage,
-} from "./options/pixart-config.ts";
-import type { Epochs } from "./options/stage-config.ts";
+} from "./options/train-config.ts";
 
-type CheckedStage = CheckedConfig["stages"][number];
+type CheckedStage = ParsedConfig["stages"][number];
 
 /** Steps of so many passes over a stage's samples: the last batch of a pass is filled from the next. */
 const stepsOf = ({ epochs }: Epochs, samples: number, batch: number): number =>
@@ -25,8 +25,8 @@ const fittingWarmup = (warmupSteps: number, steps: number): number =>
  * @param samplesOf how many samples an epoch of a stage has: its pictures, and those that it shows more than once
  * @param predicts  what stages learn to predict that don't say it
  */
-export function settleConfig(
-  config: CheckedConfig,
+export function resolveEpochs(
+  config: ParsedConfig,
   samplesOf: (stage: CheckedStage) => number,
   predicts: LossType = "epsilon+vlb",
 ): ResolvedConfig {
@@ -54,8 +54,8 @@ export function settleConfig(
   return { ...config, stages };
 }
 
-/** One sentence for each warm-up that {@link settleConfig} shortened. */
-export function shortenedWarmups(config: CheckedConfig, settled: ResolvedConfig): string[] {
+/** One sentence for each warm-up that {@link resolveEpochs} shortened. */
+export function shortenedWarmups(config: ParsedConfig, settled: ResolvedConfig): string[] {
   return settled.stages.flatMap(({ name, steps, schedule: { warmupSteps } }, i) => {
     const wanted = config.stages[i]?.schedule.warmupSteps;
     return wanted === undefined || wanted === warmupSteps
@@ -72,7 +72,7 @@ const withType = <T extends { readonly type: LossType | null }>(
 ): Omit<T, "type"> & { readonly type: LossType } => ({ ...loss, type: loss.type ?? type });
 
 /** The config with `type` as the target of all losses that name none. */
-export const withLossTypes = (config: CheckedConfig, type: LossType): CheckedConfig => ({
+export const withLossTypes = (config: ParsedConfig, type: LossType): ParsedConfig => ({
   ...config,
   stages: config.stages.map((stage) =>
     stage.kind === "autoencoder" ? stage : { ...stage, loss: withType(stage.loss, type) },
@@ -80,8 +80,8 @@ export const withLossTypes = (config: CheckedConfig, type: LossType): CheckedCon
 });
 
 /** A config that has no epochs, as run folders keep it. Throws ConfigError for one that has. */
-export const settledConfig = (config: CheckedConfig, source: string): ResolvedConfig =>
-  settleConfig(config, ({ name }) => {
+export const withoutEpochs = (config: ParsedConfig, source: string): ResolvedConfig =>
+  resolveEpochs(config, ({ name }) => {
     throw new ConfigError(source, [
       `Expected steps in place of epochs in stage ${JSON.stringify(name)} of a run's config.`,
     ]);

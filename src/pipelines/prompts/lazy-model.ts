@@ -2,7 +2,7 @@ import type { Module } from "../../nn/index.ts";
 import { releaseMemory } from "../../torch/index.ts";
 
 /** A model that is loaded for one use and freed after it: what does not fit into memory beside the others. */
-export class StagedModel<M extends Module> {
+export class LazyModel<M extends Module> {
   readonly #load: () => Promise<M>;
   readonly #changes: ((model: M) => Promise<unknown>)[] = [];
 

@@ -29,7 +29,7 @@ const WAIT_MS = 30_000;
 /** Between two steps that tell of memory. */
 const MEMORY_MS = 10_000;
 
-/** What a {@link StageRecorder} writes to, and asks. */
+/** What a {@link RunLogger} writes to, and asks. */
 export interface RecorderOptions {
   readonly journal: RunJournal;
   readonly stop: StopRequest;
@@ -43,7 +43,7 @@ export interface RecorderOptions {
 }
 
 /** Keeps what a stage tells in the run folder: events, curves, sheets, checkpoints; and shows how far it is. */
-export class StageRecorder implements StageListener, Disposable {
+export class RunLogger implements StageListener, Disposable {
   readonly #stage: ResolvedStage;
   readonly #options: RecorderOptions;
   readonly #journal: RunJournal;

@@ -4,16 +4,16 @@ import { resolveModel } from "../../hub/index.ts";
 import { T5EncoderModel } from "../../models/index.ts";
 import { pretrainedFiles } from "../../models/pretrained.ts";
 import { readT5Config, type T5Config } from "../../models/t5/config.ts";
-import { StagedModel } from "../../pipelines/index.ts";
+import { LazyModel } from "../../pipelines/index.ts";
 import type { Device } from "../../torch/index.ts";
 import { readConfig } from "../../weights/index.ts";
-import { weightsIdentity } from "./weights-identity.ts";
+import { weightsFingerprint } from "./weights-fingerprint.ts";
 
 /**
  * A pretrained text encoder that is loaded for each use: T5-XXL takes more memory than all else. What it is can be told from
  * its files alone.
  */
-export class StagedTextEncoder extends StagedModel<T5EncoderModel> {
+export class LazyTextEncoder extends LazyModel<T5EncoderModel> {
   readonly #place: Filled<Pretrained>;
   readonly #precision: "float32" | "bfloat16";
 
@@ -41,9 +41,9 @@ export class StagedTextEncoder extends StagedModel<T5EncoderModel> {
     return readT5Config(readConfig(path), path);
   }
 
-  /** Names the function that it computes: its files' content and the precision. `memory` is a folder for {@link weightsIdentity}. */
+  /** Names the function that it computes: its files' content and the precision. `memory` is a folder for {@link weightsFingerprint}. */
   async identity(memory: string): Promise<string> {
-    return `${await weightsIdentity(await this.#folder(), memory)}/${this.#precision}`;
+    return `${await weightsFingerprint(await this.#folder(), memory)}/${this.#precision}`;
   }
 
   async #folder(): Promise<string> {

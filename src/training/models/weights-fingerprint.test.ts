@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { weightsIdentity } from "./weights-identity.ts";
+import { weightsFingerprint } from "./weights-fingerprint.ts";
 
 const root = mkdtempSync(join(tmpdir(), "pixart-identity-"));
 const memory = join(root, "memory");
@@ -34,10 +34,10 @@ const folders = Object.fromEntries(names.map((name) => [name, make(name)]));
 const folderOf = (name: string): string => folders[name] ?? "";
 const before = new Map<string, string>();
 
-describe("weightsIdentity", () => {
+describe("weightsFingerprint", () => {
   beforeAll(async () => {
     await sleep(2100); // until the files' times count
-    for (const name of names) before.set(name, await weightsIdentity(folderOf(name), memory));
+    for (const name of names) before.set(name, await weightsFingerprint(folderOf(name), memory));
   });
 
   it("is that of the content, whatever the folder's name and its other files", () => {
@@ -55,9 +55,9 @@ describe("weightsIdentity", () => {
     // A note that says otherwise shows that it is believed.
     const text = readFileSync(path, "utf8");
     writeFileSync(path, text.replace(/"sha256":"..../, '"sha256":"beef'));
-    expect(await weightsIdentity(folderOf("same"), memory)).not.toBe(before.get("same"));
+    expect(await weightsFingerprint(folderOf("same"), memory)).not.toBe(before.get("same"));
     writeFileSync(path, text.slice(0, 40)); // damaged: all is hashed
-    expect(await weightsIdentity(folderOf("same"), memory)).toBe(before.get("same"));
+    expect(await weightsFingerprint(folderOf("same"), memory)).toBe(before.get("same"));
   });
 
   const changes: Record<string, (folder: string, file: string) => void> = {
@@ -86,13 +86,13 @@ describe("weightsIdentity", () => {
     async (name) => {
       const folder = folderOf(name);
       changes[name]?.(folder, join(folder, "model.safetensors"));
-      expect(await weightsIdentity(folder, memory)).not.toBe(before.get(name));
+      expect(await weightsFingerprint(folder, memory)).not.toBe(before.get(name));
     },
   );
 
   it("does not trust the times of a file that has only just been written", async () => {
     const folder = make("young");
-    await weightsIdentity(folder, join(root, "young-memory"));
+    await weightsFingerprint(folder, join(root, "young-memory"));
     expect(() => readdirSync(join(root, "young-memory"))).toThrow("ENOENT");
   });
 });

@@ -56,7 +56,7 @@ function weightsOf(checkpoint: Checkpoint, averaged: boolean): Map<string, Tenso
 }
 
 /** Models rebuilt from the checkpoints of a run's stages, on one device. */
-export class StageModels {
+export class RunModelLoader {
   readonly device: torch.Device;
   readonly #config: ResolvedConfig;
   readonly #checkpoints: string;

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tinyConfig } from "../../../test/fixtures/tiny-config.ts";
 import { writeTinyDataset } from "../../../test/fixtures/tiny-dataset.ts";
 import { pixartHere } from "../../../test/integration/in-process.ts";
-import { type PixArtConfig, resolveConfig, settleConfig } from "../../config/index.ts";
+import { resolveConfig, resolveEpochs, type TrainConfig } from "../../config/index.ts";
 import { forecastBytes } from "../checkpoints/checkpoint.ts";
-import { stageShapes } from "./stage-shapes.ts";
+import { stageShapes } from "./stage-footprint.ts";
 
 const root = mkdtempSync(join(tmpdir(), "pixart-shapes-"));
 const data = join(root, "data");
@@ -19,7 +19,7 @@ const optimizers = [
   { type: "muon", lr: 1e-3 },
 ] as const;
 const base = tinyConfig(data);
-const config: PixArtConfig = {
+const config: TrainConfig = {
   ...base,
   stages: base.stages.map((stage, i) => ({
     ...stage,
@@ -41,7 +41,7 @@ describe("stageShapes", () => {
   it.each(base.stages.map(({ name }, i) => [name, i] as const))(
     "forecasts the size of stage %s's checkpoints within 2 percent",
     async (name, i) => {
-      const resolved = settleConfig(resolveConfig(config, "tiny.json"), () => 16);
+      const resolved = resolveEpochs(resolveConfig(config, "tiny.json"), () => 16);
       const stage = resolved.stages[i];
       if (stage === undefined) throw new Error("no such stage");
       const shapes = await stageShapes(resolved, stage, { classCount: 6, vocabSize: 64 });
@@ -58,7 +58,7 @@ describe("stageShapes", () => {
 
   // Counts from the released files: diffusers' PixArt-XL-2, its autoencoder and T5-XXL's encoder.
   const released = (...stages: readonly object[]): ReturnType<typeof stageShapes> => {
-    const resolved = settleConfig(
+    const resolved = resolveEpochs(
       resolveConfig(
         {
           ...base,

@@ -22,7 +22,7 @@ export interface FetchPlace {
 }
 
 /** What is told while a file is brought. */
-export interface Bringing {
+export interface DownloadEvents {
   /** Called where it is downloaded, before the first byte. */
   readonly onStart: () => FileProgress;
   /** Called where another process downloads it already. */
@@ -34,10 +34,10 @@ export const isStored = (file: RemoteFile, cached: CachedRepository): boolean =>
   sizeOf(cached.blob(file.etag)) === file.size;
 
 /** Brings one file of a commit into the cache; one that is there already is not asked for. */
-export async function bringFile(
+export async function downloadFile(
   file: RemoteFile,
   { commit, client, cached }: FetchPlace,
-  { onStart, onWait }: Bringing,
+  { onStart, onWait }: DownloadEvents,
 ): Promise<void> {
   if (sizeOf(join(cached.snapshot(commit), file.path)) === file.size) return;
   if (!isStored(file, cached)) {
