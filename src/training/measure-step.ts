@@ -4,13 +4,14 @@ import { makeFolder, makeTemporaryFolder } from "../files/make-folder.ts";
 import { removeTree } from "../files/remove.ts";
 import { train } from "./train.ts";
 
-/** The first step takes longer than those that follow. */
+/** The first step takes longer than the rest. */
 const STEPS = 5;
 
 /**
- * Seconds of a step of a config's only stage on this machine, by a few steps of a run whose folder lies beside the run folder and is
- * deleted.
- * @param cache where what frozen encoders make is kept, so that it is made once; with the run's folder where left out
+ * Measures seconds per step of a config's only stage on this machine, with a few steps of a run in a temporary folder next to the
+ * run folder.
+ * @param cache where to keep the frozen encoders' output, so that it is computed once; discarded with the temporary run by
+ *   default
  */
 export async function measureStep(
   config: ParsedConfig,

@@ -1,7 +1,7 @@
 import type * as RunPipeline from "./run-pipeline.ts";
 import type * as Train from "./train.ts";
 
-// What trains is loaded when it is called: a program that draws has no use for it.
+// Training code is loaded on first use: a program that only draws does not need it.
 
 /** As `train` of ./train.ts. */
 export const train: typeof Train.train = async (config, options) =>

@@ -34,7 +34,7 @@ import {
 } from "./models/models.ts";
 import { cacheFolder } from "./preflight/before-run.ts";
 
-/** Which part of the work one of several processes does: number `index`, from 1, of `count`. */
+/** The share of the work that one of several processes does: number `index`, from 1, of `count`. */
 export interface Shard {
   readonly index: number;
   readonly count: number;
@@ -43,12 +43,12 @@ export interface Shard {
 /** Options of {@link precompute}. */
 export interface PrecomputeOptions {
   readonly shard: Shard;
-  /** Where features are that other tools made: those that fit are taken, and not encoded. */
+  /** Features made by other tools: those that fit are imported instead of encoded. */
   readonly features: FeatureFolders;
   readonly say: (line: string) => void;
 }
 
-/** What {@link precompute} left in the cache, of its own shard. */
+/** What {@link precompute} left in the cache, for its own shard. */
 export interface PrecomputeOutcome {
   readonly folder: string;
   readonly pictures: number;
@@ -56,10 +56,10 @@ export interface PrecomputeOutcome {
 }
 
 /**
- * Fills the cache that a run of this config reads, without training: latents of all pictures, states of all texts. Each of
- * several processes takes its own part by the name of picture or text; they may share one folder. What is there already is
- * not made again, so that a process that was killed goes on where it was. Throws where the config trains the encoders itself,
- * or does not keep what features are given for.
+ * Fills the cache that a run of this config reads, without training: latents of all pictures and states of all texts. Several
+ * processes split the work by the names of pictures and texts, and may share one folder. Existing entries are kept, so a process
+ * that was killed can be restarted. Throws if the config trains the encoders itself, or does not cache what the given features
+ * are for.
  */
 export async function precompute(
   checked: ParsedConfig,
@@ -93,7 +93,7 @@ interface Work extends PrecomputeOptions {
   readonly cache: string;
 }
 
-/** Whether a name falls to a shard: any number of processes agree on it without a word. */
+/** Whether a name falls to a shard: processes agree on this without communicating. */
 const belongsTo = ({ index, count }: Shard, name: string): boolean =>
   createHash("sha256").update(name).digest().readUInt32BE() % count === index - 1;
 

@@ -47,11 +47,11 @@ export interface CurriculumContext extends ProgressTold {
   /** The processes that fill the cache together. */
   readonly world: World;
   readonly onWarning: (message: string) => void;
-  /** Ends the preparation once it is aborted. */
+  /** Aborting it ends the preparation. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Builds a stage's models, from the stages before it, and loads its data. Throws the reason of a signal that is aborted. */
+/** Builds a stage's models from the stages before it and loads its data. Throws the signal's reason if it is aborted. */
 export async function prepareStage(
   context: CurriculumContext,
   stage: ResolvedStage,
@@ -76,7 +76,7 @@ export async function prepareStage(
       cache: config.dataset.cache.latents ? context.cache : null,
       maxUnreadable: config.dataset.maxUnreadable,
       warn: context.onWarning,
-      // Of several processes none may leave while the others wait for it.
+      // With several processes, none may leave while the others wait for it.
       signal: context.world.size === 1 ? context.signal : undefined,
       say: context.say,
       onProgress: context.onProgress,
@@ -99,7 +99,7 @@ export async function prepareStage(
     train: await openLatents(wanted.train, condition),
     heldout: await openLatents(wanted.heldout, condition),
   };
-  // Pictures whose control picture cannot be read are left out too.
+  // Pictures whose control picture cannot be read are skipped too.
   const usable = {
     train: controls?.train.examples ?? wanted.train,
     heldout: controls?.heldout.examples ?? wanted.heldout,
@@ -178,7 +178,7 @@ async function textToImage(
   });
 }
 
-/** Lets the processes fill a cache together: each its share, before all open the whole. All leave where one was asked to. */
+/** Has the processes fill a cache together, each its share, before all of them open it. All leave if one was asked to stop. */
 async function together(
   { world, signal }: CurriculumContext,
   cache: string | null,
@@ -199,7 +199,7 @@ async function frozenCaptions(
 ): Promise<FrozenCaptions> {
   const { encoder, texts, prompts, cache } = options;
   await together(context, cache, async () => {
-    // One that is in memory already is small, and is given back with the captions.
+    // An encoder that is already in memory is small and is freed with the captions.
     if (!(encoder instanceof LazyModel)) return;
     const share = context.world.share([...new Set([...texts, ...prompts])]);
     const own = { texts: share, prompts: [], signal: context.signal };

@@ -3,7 +3,7 @@ import { configFromJson } from "../config/index.ts";
 import type { ProofRun } from "./prove-resume.ts";
 import { train } from "./train.ts";
 
-// One process of `proveResume`: trains, and kills itself where it is told to, as if the machine had gone.
+// One process of `proveResume`: trains, and kills itself at the given step, like a machine failure.
 const { config, workDir, resume, killAfter } = JSON.parse(process.argv[2] ?? "") as ProofRun;
 const { exitCode } = await train(
   { ...configFromJson(readFileSync(config, "utf8"), config), workDir },

@@ -15,7 +15,7 @@ import { readEvents } from "./run-folder/event-log.ts";
 import { foldEvents } from "./run-folder/fold-events.ts";
 import { EVENTS_FILE } from "./run-folder/run-folder.ts";
 
-/** What a process of a proof is to do. */
+/** What one process of a proof has to do. */
 export interface ProofRun {
   readonly config: string;
   readonly workDir: string;
@@ -24,16 +24,16 @@ export interface ProofRun {
   readonly killAfter: { readonly stage: string; readonly step: number } | null;
 }
 
-/** What differs between a broken run and a straight one, of a stage; nothing where they are equal to the last bit. */
+/** What differs between an interrupted run and an uninterrupted one, for one stage; empty if they are equal to the last bit. */
 export interface StageVerdict {
   readonly stage: string;
   readonly differs: readonly string[];
 }
 
 /**
- * Trains every stage of a config for 2 · `steps` steps twice, once straight on and once killed (SIGKILL) in each stage and
- * resumed, each in processes of its own, and compares what they leave. Samples are one picture of one step, as they do not
- * touch training. The folder lies beside the run folder and is deleted.
+ * Trains every stage of a config for 2 · `steps` steps twice, each time in separate processes: once without interruption, and
+ * once killed (SIGKILL) in each stage and resumed. Then compares the results. Samples are reduced to one picture of one step,
+ * since they do not affect training. The temporary folder lies next to the run folder and is deleted afterwards.
  */
 export async function proveResume(
   config: ParsedConfig,
@@ -93,7 +93,7 @@ function shortened(config: ParsedConfig, steps: number, folder: string): ParsedC
   };
 }
 
-/** Ends when the process has; throws with its last words where it ended otherwise than it was to. */
+/** Resolves when the process ends; throws with its last output if it ended in an unexpected way. */
 async function runProcess(run: ProofRun): Promise<void> {
   const script = new URL(`./prove-resume-process${extname(import.meta.url)}`, import.meta.url);
   const child = spawn(process.execPath, [...moduleArguments(script), JSON.stringify(run)], {
@@ -115,7 +115,7 @@ async function runProcess(run: ProofRun): Promise<void> {
   );
 }
 
-/** Compares the last checkpoints' files by their hashes, and every step's losses. */
+/** Compares the last checkpoints' files by hash, and the losses of every step. */
 export function compareStage(
   straight: string,
   broken: string,

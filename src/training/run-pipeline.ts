@@ -17,12 +17,12 @@ import { samplerOf } from "./stages/sampler.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 
-/** A pipeline rebuilt from a run, and where it stood. */
+/** A pipeline rebuilt from a run, and how far the run was. */
 export interface RunPipeline {
   readonly pipe: Awaited<ReturnType<typeof PixArtAlphaPipeline.fromPretrained>>;
-  /** On the pipeline's transformer, where the run trained one. A ControlNet that it trained is the pipeline's. */
+  /** On the pipeline's transformer, if the run trained one. A trained ControlNet is part of the pipeline. */
   readonly adapter: Adapter | undefined;
-  /** On the pipeline's text encoder, where the run trained one. */
+  /** On the pipeline's text encoder, if the run trained one. */
   readonly textEncoderAdapter: Adapter | undefined;
   readonly config: ResolvedConfig;
   readonly stage: TextToImageStage;
@@ -30,21 +30,21 @@ export interface RunPipeline {
   readonly checkpoint: string;
 }
 
-/** Whether a path is a run folder or a checkpoint in one. */
+/** Whether a path is a run folder or a checkpoint inside one. */
 export const isRun = (path: string): boolean =>
   existsSync(join(path, MANIFEST_NAME)) ||
   (existsSync(join(path, "config.json")) && existsSync(join(path, "checkpoints")));
 
 const isCheckpointFolder = (path: string): boolean => existsSync(join(path, MANIFEST_NAME));
 
-/** The run folder that a path names, or that a checkpoint is in: `<run>/checkpoints/<stage>/step-…`. */
+/** The run folder that a path names or that contains the checkpoint: `<run>/checkpoints/<stage>/step-…`. */
 export const runFolderOf = (path: string): string =>
   isCheckpointFolder(path) ? dirname(dirname(dirname(resolve(path)))) : path;
 
 /**
- * The text-to-image pipeline of a run folder's newest checkpoint, or of one checkpoint of a run, with averaged weights
- * unless `averaged` is false.
- * @param Models what the run's models were built with
+ * The text-to-image pipeline of a run folder's newest checkpoint, or of a single checkpoint, with averaged weights unless
+ * `averaged` is false.
+ * @param Models the class that built the run's models
  */
 export async function pipelineFromRun(
   path: string,
@@ -82,7 +82,7 @@ export async function pipelineFromRun(
   return { pipe, ...adapters, config, stage, step: checkpoint.step, checkpoint: checkpoint.path };
 }
 
-/** An autoencoder rebuilt from a run that trained nothing else, and where it stood. */
+/** An autoencoder rebuilt from a run that trained nothing else, and how far the run was. */
 export interface RunAutoencoder {
   readonly vae: AutoencoderKL;
   readonly config: ResolvedConfig;
@@ -91,8 +91,8 @@ export interface RunAutoencoder {
 }
 
 /**
- * The autoencoder, with averaged weights, of a run whose stages are no others; undefined for other runs. Throws where its stage is
- * not complete.
+ * The autoencoder, with averaged weights, of a run that has only autoencoder stages; undefined for other runs. Throws if its
+ * stage is not complete.
  */
 export async function autoencoderFromRun(path: string): Promise<RunAutoencoder | undefined> {
   const run = runFolderOf(resolve(path));

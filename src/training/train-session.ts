@@ -39,44 +39,44 @@ import { type StageTraining, trainStage } from "./train-stage.ts";
 
 /** Options of `train()`. */
 export interface TrainOptions {
-  /** Goes on with the run of the folder instead of beginning one. */
+  /** Resumes the run of the folder instead of starting a new one. */
   readonly resume: boolean;
   /** The command that resumes this run, for its README and messages. */
   readonly resumeCommand: string;
-  /** Lines for people. */
+  /** Prints a line for the user. */
   readonly say: (line: string) => void;
   /**
-   * Whether stages are rehearsed before they begin, and runs refused that cannot fit: by their size unless given. False does
-   * neither.
+   * Whether to rehearse stages before they start and to refuse runs that cannot fit. By default this depends on their size; false
+   * does neither.
    */
   readonly rehearsal?: boolean | undefined;
-  /** What to compute on, in place of the config's, also of a run that goes on. */
+  /** Device to compute on instead of the config's, for resumed runs too. */
   readonly device?: string | undefined;
-  /** The processes that train together; one alone unless given. All are told the same but for {@link say}. */
+  /** The processes that train together; just this one by default. All get the same options except {@link say}. */
   readonly world?: World;
-  /** What a run that goes on changes of its config, such as `stages.0.steps=12`; see docs/training.md for what can change. */
+  /** Changes to a resumed run's config, such as `stages.0.steps=12`; docs/training.md lists what can change. */
   readonly changes?: readonly string[];
-  /** What a run that goes on takes as it is. */
+  /** Differences that a resumed run accepts. */
   readonly accepted?: Accepted;
-  /** The file that the config was made of, as it is read: a run that is resumed tells what has changed there. */
+  /** The config file as read: a resumed run reports what has changed in it. */
   readonly recipe?: Recipe | undefined;
   /** Called after each step. */
   readonly onStep?: (place: RunPlace) => void;
-  /** What builds the stages' models: another class for experiments with models that no config names. */
+  /** Builds the stages' models; pass another class to experiment with models that no config names. */
   readonly models?: typeof RunModelLoader;
 }
 
-/** A run folder, held by this process, and what it learns from. */
+/** A run folder held by this process, and the data it trains on. */
 export interface BegunRun {
   readonly run: RunFolder;
-  /** As it goes on; kept in the folder once it is known to fit. */
+  /** The config in effect; written to the folder once it is known to fit. */
   readonly config: ResolvedConfig;
-  /** Where that is another than the folder's. */
+  /** How it differs from the folder's config. */
   readonly changes: readonly ConfigDifference[];
   readonly data: TrainingData;
-  /** What this process computes on. */
+  /** The device this process computes on. */
   readonly device: Device;
-  /** What it will take, in the process that has planned it; a run that goes on is planned once its checkpoints are known. */
+  /** The forecast, in the process that planned the run; a resumed run is planned once its checkpoints are known. */
   readonly forecast: RunForecast | undefined;
 }
 
@@ -94,7 +94,7 @@ export class TrainSession {
   readonly #world: World;
   readonly #device: Device;
   #forecast: RunForecast | undefined;
-  /** Undefined until it is known what its data is, and in processes that save nothing. */
+  /** Undefined until the data has been recorded, and in processes that save nothing. */
   #mark: RunMark | undefined;
   readonly #runData: RunData;
   #renamed: ReadonlyMap<string, string> = new Map();
@@ -117,7 +117,7 @@ export class TrainSession {
     this.#runData = new RunData(run, data, options.say);
   }
 
-  /** True when all stages are complete, false where a signal asked to stop before. */
+  /** True if all stages are complete, false if a signal stopped the run early. */
   async run(): Promise<boolean> {
     process.on("warning", this.#noteWarning);
     try {
@@ -126,15 +126,15 @@ export class TrainSession {
       if (!isStop(error, this.#stop.signal)) throw error;
       return this.#stopped();
     } finally {
-      await nextTurn(); // warnings are told of in a later turn
+      await nextTurn(); // warnings are emitted in a later turn
       process.off("warning", this.#noteWarning);
     }
   }
 
-  /** Keeps what models and samplers warn of when they are loaded; Node has shown it already. */
+  /** Records warnings that models and samplers emit while loading; Node has printed them already. */
   readonly #noteWarning = ({ name, message }: Error): void => {
     if (name !== "Warning") return;
-    // No step waits for it: a failure would be nobody's to catch.
+    // Nothing awaits this, so nothing could catch a failure.
     unlessItFails(() => this.#journal.append({ type: "warning", ...this.#journal.place, message }));
   };
 
@@ -147,7 +147,7 @@ export class TrainSession {
     const { say, resume, models: Models = RunModelLoader } = this.#options;
     const data = this.#data;
     this.#reportData(data);
-    // The run's own is made in the run folder, where that still is.
+    // The run's own cache is created in the run folder, if that still exists.
     const { folder: sharedCache } = this.#config.dataset.cache;
     if (sharedCache !== null) makeFolderSync(sharedCache);
     const models = new Models(this.#config, this.#run.checkpoints, this.#device, (message) => {
@@ -175,7 +175,7 @@ export class TrainSession {
     requireSameWords(this.#world, data);
     const latest = await Promise.all(this.#config.stages.map((stage) => models.latest(stage)));
     const first = this.#firstOpen(latest);
-    // Where none is open the last one is where the run stands.
+    // If no stage is open, the run stands at its last one.
     const { name = "" } = this.#config.stages.at(first) ?? {};
     this.#journal.place = { stage: name, step: latest.at(first)?.step ?? 0 };
     await this.#world.first(async () => this.#requireOwn(latest));
@@ -211,17 +211,17 @@ export class TrainSession {
     return join(this.#run.path, EVENTS_FILE);
   }
 
-  /** Number of the first stage that is not complete; -1 where all are. */
+  /** Index of the first incomplete stage; -1 if all are complete. */
   #firstOpen(latest: readonly (Checkpoint | undefined)[]): number {
     const begun = latest.findLastIndex((checkpoint) => checkpoint !== undefined);
-    // A stage that was left at its last step may lack what comes after that; the next one's beginning says that it does not.
+    // A stage stopped at its last step may still lack the work that follows; once the next stage has begun, it does not.
     const isComplete = (stage: ResolvedStage, i: number): boolean =>
       latest[i]?.step === stage.steps &&
       (i < begun || hasStageEnded(this.#events, stage.name, stage.steps));
     return this.#config.stages.findIndex((stage, i) => !isComplete(stage, i));
   }
 
-  /** Looks at what the run goes on from, and at what lies before it. */
+  /** Checks the checkpoint that the run resumes from and the ones before it. */
   async #continueRun(latest: readonly (Checkpoint | undefined)[]): Promise<void> {
     const { stage, step } = this.#journal.place;
     this.#options.say(`Going on with stage "${stage}" after step ${step}`);
@@ -240,14 +240,14 @@ export class TrainSession {
     this.#notePlan(done);
   }
 
-  /** Throws where a checkpoint is another run's; gives the run its identity where it has none yet. */
+  /** Throws if a checkpoint belongs to another run; gives the run an identity if it has none yet. */
   #requireOwn(checkpoints: readonly (Checkpoint | undefined)[]): void {
     const { id, lines } = requireOwn(this.#run.id, checkpoints, this.#accepted);
     if (this.#run.id === undefined) this.#run.identify(id ?? randomUUID());
     for (const line of lines) this.#journal.warn(line);
   }
 
-  /** Throws where the data is another than a checkpoint's, or the config is: says so where that is no reason not to go on. */
+  /** Compares data and config with a checkpoint's: warns of differences that are acceptable, and throws for the rest. */
   async #compare(checkpoint: Checkpoint | undefined, signal: AbortSignal): Promise<void> {
     if (checkpoint === undefined) return;
     const { lines, renamed } = await compareRun(this.#run.path, {
@@ -262,7 +262,7 @@ export class TrainSession {
     this.#renamed = renamed;
   }
 
-  /** Keeps what the data is, for the checkpoints to come. */
+  /** Records the data for the checkpoints to come. */
   async #recordData(signal: AbortSignal): Promise<void> {
     if (this.#mark !== undefined) return;
     const data = await this.#runData.keep(signal);
@@ -270,7 +270,7 @@ export class TrainSession {
     this.#mark = { id: this.#run.id ?? "", data, config };
   }
 
-  /** Does in the first process what may take hours; a signal to any of them ends it in all. */
+  /** Runs slow work in the first process; a signal to any process ends it in all of them. */
   #firstForLong(body: (signal: AbortSignal) => Promise<void>): Promise<void> {
     return firstForLong(this.#world, this.#stop.signal, body);
   }
@@ -279,7 +279,7 @@ export class TrainSession {
     return this.#options.accepted ?? NOTHING_ACCEPTED;
   }
 
-  /** Keeps what changes of the config in the run folder. */
+  /** Writes the changed config to the run folder. */
   #adopt(): void {
     if (this.#changes.length > 0) this.#run.changeConfig(this.#config);
   }
@@ -327,12 +327,12 @@ export class TrainSession {
     for (const each of warnings) this.#journal.warn(each);
   }
 
-  /** Notes that the run ended by an error. */
+  /** Records that the run ended with an error. */
   fail(error: unknown): void {
     try {
       this.#journal.end("failed", error instanceof Error ? error.message : String(error));
     } catch {
-      // On a full disk: why it ended matters more than that this cannot be noted.
+      // The disk may be full: the original error matters more than failing to record it.
     }
   }
 }

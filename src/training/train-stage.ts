@@ -20,18 +20,21 @@ export interface StageTraining {
   readonly context: CurriculumContext;
   readonly journal: RunJournal;
   readonly stop: StopRequest;
-  /** What this process computes on. */
+  /** The device this process computes on. */
   readonly device: torch.Device;
-  /** Whether a stage that begins is rehearsed. Asked in the first process. */
+  /** Whether to rehearse a stage that is about to start. Called in the first process. */
   readonly isRehearsed: (stage: ResolvedStage) => boolean;
-  /** What checkpoints say of their run, in the process that saves them. All ask together, once the pictures have been read. */
+  /**
+   * The run mark for checkpoints, in the process that saves them. All processes call it together, once the pictures have been
+   * read.
+   */
   readonly mark: () => Promise<RunMark | undefined>;
-  /** New keys of pictures by those of the checkpoint that the run goes on from. */
+  /** New keys of pictures by their keys in the checkpoint that the run resumes from. */
   readonly renamed: ReadonlyMap<string, string>;
   readonly onStep: RecorderOptions["onStep"];
 }
 
-/** Trains a stage from its newest checkpoint, or from its beginning. False where a signal to any of the processes ended it. */
+/** Trains a stage from its newest checkpoint, or from the start. False if a signal to any of the processes ended it. */
 export async function trainStage(training: StageTraining, stage: ResolvedStage): Promise<boolean> {
   const { context, journal, stop, device, onStep } = training;
   const { world, say } = context;
@@ -41,14 +44,14 @@ export async function trainStage(training: StageTraining, stage: ResolvedStage):
   using prepared = disposable(await prepareStage(context, stage), (each) => each.dispose());
   const task = prepared.value;
   const checkpoint = await context.models.latest(stage);
-  // Now: what was prepared has read the pictures, so that hardly any is read for it.
+  // Now, because preparing has read the pictures: hardly any need reading again.
   const mark = await training.mark();
   await world.first(async () => {
     if (checkpoint === undefined && training.isRehearsed(stage))
       await rehearseStage(training, stage, task);
   });
   if (isToStop()) return false;
-  torch.releaseMemory(); // of the encoders and the rehearsal
+  torch.releaseMemory(); // held by the encoders and the rehearsal
   using running = disposable(new StageLoop(seed, stage, task, { world, processes }), (each) =>
     each.dispose(),
   );
@@ -87,7 +90,7 @@ async function rehearseStage(
   if (!signal.aborted) say?.(describeRehearsal(stage, taken));
 }
 
-/** A run that waits for room, or makes some, may begin without it. */
+/** A run that waits for room or frees some may start without it. */
 async function askForRoom(
   { context, journal }: StageTraining,
   stage: ResolvedStage,

@@ -23,20 +23,20 @@ export type { TrainOptions } from "./train-session.ts";
 export interface TrainOutcome {
   readonly folder: string;
   readonly finished: boolean;
-  /** What the process should exit with: 0, or how a signal asked it to stop. */
+  /** Exit code for the process: 0, or the code for the way a signal stopped the run. */
   readonly exitCode: number;
 }
 
 /**
- * Trains the stages of a config one after the other in its run folder. Returns early where a signal asked for it, in any of the
- * run's processes. A run that is resumed goes on with its own config, and says what differs in this one.
+ * Trains the stages of a config one after the other in its run folder. Returns early if a signal to any of the run's processes
+ * asked it to stop. A resumed run continues with its own config and reports how the given one differs.
  */
 export async function train(config: ParsedConfig, options: TrainOptions): Promise<TrainOutcome> {
   const log = new RunLog(options.say);
   const told = { ...options, say: log.say };
   if (!options.resume) return carryOut(await begin(config, told), told, log);
   const drift = async (run: RunFolder, data: TrainingData): Promise<string | undefined> => {
-    // The processes may have become more or fewer.
+    // The number of processes may have changed.
     const { workDir, processes } = run.config;
     const { config: fitted } = await fitToBase({ ...config, processes });
     const given = await resolveEpochsForData(fitted, data);
@@ -46,7 +46,7 @@ export async function train(config: ParsedConfig, options: TrainOptions): Promis
   return carryOut(await continueRun(config.workDir, told, drift), told, log);
 }
 
-/** Goes on with the run of a folder, which brings its own config. */
+/** Resumes the run of a folder, with the config stored there. */
 export async function resumeRun(
   folder: string,
   { recipe, ...options }: Omit<TrainOptions, "resume">,
@@ -63,7 +63,7 @@ export async function resumeRun(
 }
 
 function recipeDrift(before: unknown, { file, value }: Recipe, run: string): string | undefined {
-  // As JSON has it: what is undefined is not there.
+  // As JSON stores it: undefined values are dropped.
   const now: unknown = JSON.parse(JSON.stringify(value));
   const differences = differencesOf(Object(before), Object(now));
   return describeDrift(`${file} has changed since this run began`, differences, run);
@@ -88,10 +88,10 @@ async function carryOut(
       say(`Stopped. To go on: ${resumeCommand}`);
     }
     world.leave();
-    // A process that saw no signal itself stops because another one of its run did.
+    // A process that received no signal itself stops because another process of its run did.
     return { folder: run.path, finished, exitCode: finished ? 0 : (stop.exitCode ?? PREEMPTED) };
   } catch (error) {
-    // Whatever failed first: where the folder is gone, that is why.
+    // If the folder is gone, that is the cause, whatever failed first.
     const lost = await lossOf(run, error);
     session.fail(lost ?? error);
     log.note(`Failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
@@ -106,7 +106,7 @@ async function begin(
   const own = { ...given, device: asked ?? given.device };
   const config = own.processes > 1 ? own : { ...own, processes: world.size };
   const folder = config.workDir;
-  // Before all else: it is refused at once where it is not here.
+  // First of all: fails immediately if the device is not available here.
   const device = world.useDevice(config.device);
   await firstForLong(world, undefined, async () => {
     RunFolder.requireNew(folder, resumeCommand);
@@ -114,7 +114,7 @@ async function begin(
   });
   const data = await loadTrainingData(config.dataset);
   if (!world.isFirst) {
-    world.barrier(); // the first has made the folder
+    world.barrier(); // the first process has created the folder
     const run = RunFolder.follow(folder);
     return { run, config: run.config, changes: [], data, device, forecast: undefined };
   }
@@ -136,7 +136,7 @@ async function begin(
   return { run, config: settled, changes: [], data, device, forecast };
 }
 
-/** How an option that changes the device begins. */
+/** Start of an option that changes the device. */
 const DEVICE = "device=";
 
 async function continueRun(
@@ -146,7 +146,7 @@ async function continueRun(
 ): Promise<BegunRun> {
   const run = world.isFirst ? await RunFolder.open(folder, say) : RunFolder.follow(folder);
   try {
-    // Known before the other changes are: what follows is computed on it.
+    // Needed before the other changes: everything below runs on this device.
     const changed = options.findLast((each) => each.startsWith(DEVICE))?.slice(DEVICE.length);
     const device = world.useDevice(asked ?? changed ?? run.config.device);
     await firstForLong(world, undefined, () => drawClassPictures({ ...run.config, device }, say));

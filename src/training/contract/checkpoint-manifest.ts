@@ -3,7 +3,7 @@ import { expectedType } from "../../errors/index.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 import { parseRunMark, type RunMark } from "./run-mark.ts";
 
-/** A value that JSON keeps as it is. */
+/** A value that survives a JSON round trip. */
 export type JsonValue =
   | string
   | number
@@ -19,7 +19,7 @@ export interface CheckpointFile {
   readonly sha256: string;
 }
 
-/** What `manifest.json` says of a checkpoint. */
+/** Contents of a checkpoint's `manifest.json`. */
 export interface CheckpointManifest {
   readonly format: "pixart-checkpoint";
   readonly version: 1;
@@ -28,29 +28,29 @@ export interface CheckpointManifest {
   /** ISO 8601, UTC. */
   readonly createdAt: string;
   readonly files: readonly CheckpointFile[];
-  /** Everything but tensors that a resumed run needs. */
+  /** Everything except tensors that a resumed run needs. */
   readonly state: JsonValue;
-  /** Undefined in manifests of earlier releases, and of checkpoints that belong to no run. */
+  /** Undefined in manifests of earlier releases and in checkpoints that belong to no run. */
   readonly run?: RunMark | undefined;
 }
 
 export const MANIFEST_NAME = "manifest.json";
 const FORMAT = "pixart-checkpoint";
 const VERSION = 1;
-/** Plain file names of one folder, the same on every file system. */
+/** Plain file names within one folder, the same on every file system. */
 export const FILE_STEM = /^[a-z0-9][a-z0-9._-]*$/;
 const OWN_HASH = /,\n {2}"sha256": "([0-9a-f]{64})"\n\}\n$/;
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-/** The text of a manifest. Its last member is the hash of everything before it, so that damage to the manifest is found too. */
+/** Formats a manifest as text. Its last member is the hash of everything before it, so damage to the manifest is detected too. */
 export function formatManifest(manifest: CheckpointManifest): string {
   requireJson(manifest.state, "state");
   const body = JSON.stringify(manifest, null, 2).slice(0, -"\n}".length);
   return `${body},\n  "sha256": "${sha256(body)}"\n}\n`;
 }
 
-/** Reads a manifest's text. Throws BadFileError for damage and for other formats and versions. */
+/** Parses a manifest's text. Throws BadFileError for damage and for other formats and versions. */
 export function parseManifest(path: string, text: string): CheckpointManifest {
   let value: Partial<Record<keyof CheckpointManifest, unknown>> | null;
   try {
@@ -113,7 +113,7 @@ function parseFile(path: string, value: unknown): CheckpointFile {
   return { name, bytes: bytes as number, sha256: hash };
 }
 
-/** Throws InvalidTypeError where JSON would change the value without a word: NaN, undefined, functions, bigint, class instances. */
+/** Throws InvalidTypeError for values that JSON would silently change: NaN, undefined, functions, bigint, class instances. */
 function requireJson(value: unknown, place: string): void {
   if (typeof value === "string" || typeof value === "boolean" || value === null) return;
   if (typeof value === "number" && Number.isFinite(value)) return;

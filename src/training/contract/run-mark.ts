@@ -1,23 +1,23 @@
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 
-/** What a checkpoint says of the run that it belongs to. */
+/** What a checkpoint records about its run. */
 export interface RunMark {
-  /** Tells the run from all others. */
+  /** Unique ID of the run. */
   readonly id: string;
-  /** SHA-256 of what its pictures were: see DataRecord. */
+  /** SHA-256 of the run's pictures: see DataRecord. */
   readonly data: string;
   /** Its config. */
   readonly config: object;
 }
 
-/** Undefined where there is none, as in manifests of earlier releases. Throws BadFileError for anything else. */
+/** Undefined if there is none, as in manifests of earlier releases. Throws BadFileError for anything else. */
 export function parseRunMark(path: string, value: unknown): RunMark | undefined {
   if (value === undefined) return undefined;
   const { id, data, config } = Object(value) as Partial<Record<keyof RunMark, unknown>>;
   const isMark =
     typeof id === "string" &&
     typeof data === "string" &&
-    DIGEST.test(data) && // a part of it names a file
+    DIGEST.test(data) && // part of it becomes a file name
     typeof config === "object" &&
     config !== null;
   if (isMark) return { id, data, config };

@@ -3,8 +3,8 @@ import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 
 /**
- * The random numbers of a batch. Every sample draws from a stream of its own, named by the run's seed, a purpose and the
- * sample's position in the stage: what a sample gets does not depend on its batch, its rank or where a run was resumed.
+ * Random numbers for a batch. Every sample draws from its own stream, keyed by the run's seed, a purpose and the sample's
+ * position in the stage. A sample's numbers therefore do not depend on its batch, its rank or where a run was resumed.
  */
 export class SampleRng {
   #positions: readonly number[];
@@ -15,12 +15,12 @@ export class SampleRng {
     this.#generators = positions.map((position) => torch.stream(seed, purpose, position));
   }
 
-  /** Where each sample stands in the stage. */
+  /** Each sample's position in the stage. */
   get positions(): readonly number[] {
     return this.#positions;
   }
 
-  /** The draws of a batch that has the samples of both, these first; their streams go on as one. */
+  /** Random numbers for the joined batch, own samples first. The streams are shared with both originals. */
   joined(other: SampleRng): SampleRng {
     const both = new SampleRng(0, "", []);
     both.#positions = [...this.#positions, ...other.#positions];
@@ -28,24 +28,24 @@ export class SampleRng {
     return both;
   }
 
-  /** (B, …): what `draw` makes of each sample's stream, which is to be of one shape. */
+  /** (B, …): what `draw` returns for each sample's stream; all results must have the same shape. */
   each(draw: (generator: torch.Generator) => Tensor): Tensor {
     return torch.tidy(() => torch.stack(this.#generators.map(draw)));
   }
 
-  /** (B, ...shape) standard normal: the same numbers on every device. */
+  /** (B, ...shape) standard normal; the same numbers on every device. */
   normal(shape: readonly number[], device: torch.Device = "cpu"): Tensor {
     return torch.tidy(() =>
       this.each((generator) => torch.randn(shape, { generator })).to({ device }),
     );
   }
 
-  /** One number in [0, 1) a sample. */
+  /** One number in [0, 1) per sample. */
   uniform(): number[] {
     return Array.from(this.each((generator) => torch.rand([1], { generator })).toFloat32Array());
   }
 
-  /** One integer in [0, high) a sample. */
+  /** One integer in [0, high) per sample. */
   integers(high: number): number[] {
     return this.#generators.map((generator) =>
       torch.tidy(() => torch.randint(0, high, [1], { generator, dtype: "int64" }).item()),
@@ -53,13 +53,13 @@ export class SampleRng {
   }
 }
 
-/** Which sample stands at which position of a stage: a function of the run's seed, so that a run resumes at any position. */
+/** Which sample is at which position of a stage: a function of the run's seed, so a run can resume at any position. */
 export interface Order {
-  /** The sample's number. */
+  /** The sample's index. */
   at(position: number): number;
 }
 
-/** Epoch after epoch, each a permutation that is a function of the seed and the epoch's number. */
+/** Consecutive epochs, each a permutation that depends only on the seed and the epoch number. */
 export class SampleOrder implements Order {
   readonly #seed: number;
   readonly #purpose: string;
@@ -74,7 +74,7 @@ export class SampleOrder implements Order {
     this.#count = count;
   }
 
-  /** The sample's number, 0 to count − 1. */
+  /** The sample's index, 0 to count − 1. */
   at(position: number): number {
     const epoch = Math.floor(position / this.#count);
     if (epoch !== this.#epoch) {

@@ -4,33 +4,33 @@ import type { Tensor } from "../../torch/index.ts";
 import type { JsonValue } from "./checkpoint-manifest.ts";
 import type { SampleRng } from "./sample-rng.ts";
 
-/** Which pictures: those trained on, or those kept out to measure on. */
+/** Which pictures: those trained on, or those held out to measure on. */
 export type Split = "train" | "heldout";
 
-/** Some pictures of a split and the random numbers that are theirs. */
+/** Pictures of a split and their random numbers. */
 export interface Batch {
   readonly split: Split;
-  /** Its number in the stage, the same on every rank. */
+  /** Its index in the stage, the same on every rank. */
   readonly index: number;
   readonly ids: readonly number[];
   readonly draws: SampleRng;
-  /** Whether its loss is measured and not trained on: no caption or class is dropped then, and class pictures stay away. */
+  /** Whether the loss is only measured: then no caption or class is dropped, and class pictures are left out. */
   readonly isMeasured?: boolean;
 }
 
-/** Each sample's own loss, for those who watch and measure. */
+/** Each sample's own loss, for logging and validation. */
 export interface SampleLosses {
-  /** (B), detached and weighed by nothing that concerns the batch. */
+  /** (B), detached, without batch-dependent weights. */
   readonly values: Tensor;
-  /** One a sample; undefined where the stage has no timesteps. */
+  /** One per sample; undefined if the stage has no timesteps. */
   readonly timesteps: readonly number[] | undefined;
 }
 
 /** A batch's loss. */
 export interface StageLoss {
-  /** One element: what is differentiated. */
+  /** A scalar: the value to differentiate. */
   readonly loss: Tensor;
-  /** One element each: what the loss is made of. */
+  /** Scalars: the terms of the loss. */
   readonly parts: Readonly<Record<string, Tensor>>;
   readonly samples: SampleLosses;
 }
@@ -39,22 +39,22 @@ export interface StageLoss {
 export interface DrawnPicture {
   readonly image: RgbImage;
   readonly prompt: string;
-  /** With it this picture can be drawn alone; null where its noise is drawn with that of others. */
+  /** Seed that draws this picture alone; null if its noise is drawn together with others'. */
   readonly seed: number | null;
 }
 
-/** Pictures and a caption for each. */
+/** Pictures with a caption for each. */
 export interface SampleSheet {
   readonly images: readonly RgbImage[];
   readonly labels: readonly string[];
-  /** Those of them that the models drew. */
+  /** The ones that the models drew. */
   readonly drawn: readonly DrawnPicture[];
 }
 
-/** Told how much of how much is done. */
+/** Called with the amount done and the total. */
 export type OnProgress = (done: number, total: number) => void;
 
-/** Weights that a checkpoint holds: a model's, or an adapter's. */
+/** Weights that a checkpoint holds: a model's or an adapter's. */
 export interface Weights {
   namedParameters(): ReadonlyMap<string, Tensor>;
   loadStateDict(state: ReadonlyMap<string, Tensor>): void;
@@ -65,28 +65,30 @@ export type WithAverages = <T>(body: () => T) => T;
 
 /** A batch whose pictures have been read. */
 export interface LoadedBatch {
-  /** @param withAverages for losses that look at the averages; the weights in place are the averages unless given */
+  /** @param withAverages for losses that use the averages; by default the weights in place already are the averages */
   loss(withAverages?: WithAverages): StageLoss;
 }
 
-/** What one kind of stage brings to the training loop: its models, its loss, its pictures. */
+/** What one kind of stage provides to the training loop: models, loss and pictures. */
 export interface StageTask {
-  /** What its checkpoints hold, by the prefix of the keys. */
+  /** Contents of its checkpoints, by key prefix. */
   readonly models: ReadonlyMap<string, Weights>;
-  /** What is trained, by key, prefix included. */
+  /** Trained parameters, by key including the prefix. */
   readonly groups: readonly ParameterGroup[];
   readonly counts: Readonly<Record<Split, number>>;
-  /** The bucket of each picture, where they are of several sizes: a batch has pictures of one bucket. */
+  /** The bucket of each picture, if pictures have several sizes: all pictures of a batch share a bucket. */
   readonly buckets?: Readonly<Record<Split, readonly number[] | undefined>>;
-  /** Weights that samples need and steps do not. */
+  /** Weights that are needed for samples but not for steps. */
   readonly idle?: readonly Tensor[];
-  /** Names a picture for messages. */
+  /** Name of a picture, for messages. */
   describe(id: number): string;
-  /** Reads what a batch needs, while the one before it may still be computed. Makes no tensors. */
+  /** Reads what a batch needs; the previous batch may still be computing. Creates no tensors. */
   load(batch: Batch): Promise<LoadedBatch>;
-  /** Pictures from the models as they are, always the same prompts and noise. Throws the reason of a signal that is aborted. */
+  /**
+   * Draws samples with the current weights, always with the same prompts and noise. Throws the signal's reason if it is aborted.
+   */
   sample(signal?: AbortSignal, onProgress?: OnProgress): Promise<SampleSheet>;
-  /** Facts that later stages cannot rebuild the models without; asked for when the stage is complete, and kept in its checkpoint. */
+  /** Facts that later stages need to rebuild the models. Called when the stage is complete; stored in its checkpoint. */
   facts(): Readonly<Record<string, JsonValue>>;
   dispose(): void;
 }
@@ -95,7 +97,7 @@ export interface StageTask {
 export const prefixed = (prefix: string, model: Weights): Map<string, Tensor> =>
   new Map([...model.namedParameters()].map(([key, tensor]) => [`${prefix}.${key}`, tensor]));
 
-/** The part of a checkpoint's weights that has one prefix. */
+/** The part of a checkpoint's weights under one prefix. */
 export const unprefixed = (
   prefix: string,
   weights: ReadonlyMap<string, Tensor>,

@@ -1,17 +1,17 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { DistributedError, knownClasses } from "../../errors/index.ts";
 
-/** Gives the event loop a turn, so that signals are heard, and throws the reason of one that asked to stop. */
+/** Yields to the event loop so that signals are received, then throws the signal's reason if it is aborted. */
 export async function untilStopped(signal: AbortSignal | undefined): Promise<void> {
   await nextTurn();
   signal?.throwIfAborted();
 }
 
-/** Whether an error is no failure, but the end that a signal asked for. */
+/** Whether an error is just the requested stop and not a failure. */
 export const isStop = (error: unknown, signal: AbortSignal | undefined): boolean =>
   error instanceof StoppedElsewhere || (signal?.aborted === true && error === signal.reason);
 
-/** The end that a signal to another process of the run asked for. */
+/** The stop was requested by a signal to another process of the run. */
 export class StoppedElsewhere extends DistributedError {
   override readonly name: string = "StoppedElsewhere";
 

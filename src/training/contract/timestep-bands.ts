@@ -1,21 +1,21 @@
 import { NoiseSchedule } from "../../schedulers/index.ts";
 
-/** A sample's loss, and where on the noise schedule; no timestep where the stage has none. */
+/** A sample's loss and its timestep; undefined if the stage has no timesteps. */
 export interface TimestepLoss {
   readonly loss: number;
   readonly timestep: number | undefined;
 }
 
-/** Ranges of equal size that losses are reported by. */
+/** Number of equal timestep ranges that losses are reported by. */
 export const BANDS = 4;
 
 const { length: timesteps } = NoiseSchedule.linear();
 
-/** Which of `bands` ranges of equal size a timestep is in; all is one where there are no timesteps. */
+/** Which of `bands` equal ranges a timestep falls into; 0 if there are no timesteps. */
 export const bandOf = (timestep: number | undefined, bands: number): number =>
   timestep === undefined ? 0 : Math.floor((timestep * bands) / timesteps);
 
-/** The mean loss of each band, of {@link BANDS}, by its {@link bandName}; of samples without timesteps none. */
+/** The mean loss of each of the {@link BANDS} bands, by {@link bandName}; samples without timesteps are left out. */
 export function bandMeans(seen: Iterable<TimestepLoss>): Record<string, number> {
   const sums = new Map<number, { sum: number; count: number }>();
   for (const { loss, timestep } of seen) {
@@ -28,6 +28,6 @@ export function bandMeans(seen: Iterable<TimestepLoss>): Record<string, number> 
   return Object.fromEntries(sorted.map(([band, { sum, count }]) => [bandName(band), sum / count]));
 }
 
-/** `0-249`: the timesteps of a band, of {@link BANDS}. */
+/** `0-249`: the timesteps of one of the {@link BANDS} bands. */
 export const bandName = (band: number): string =>
   `${(band * timesteps) / BANDS}-${((band + 1) * timesteps) / BANDS - 1}`;

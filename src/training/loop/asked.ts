@@ -1,7 +1,7 @@
 import type { World } from "../../distributed/index.ts";
 import type { StageListener } from "./stage-listener.ts";
 
-/** What is to be done at a step's end because somebody asked for it. */
+/** Requests to handle at a step's end. */
 export interface Asked {
   /** Save and stop. */
   readonly stop: boolean;
@@ -9,7 +9,7 @@ export interface Asked {
   readonly sample: boolean;
 }
 
-/** What the listener of any of the processes is asked for: the same in all of them. */
+/** Requests to the listeners of all processes, combined: the same in every process. */
 export function askedOfAny(world: World, listener: StageListener): Asked {
   const { save = false, sample = false } = listener.asked?.() ?? {};
   const own = [listener.shouldStop(), save, sample].map(Number);

@@ -2,10 +2,10 @@ import { type ErrorCode, knownClasses } from "../../errors/index.ts";
 
 /** Bad steps in a row after which the run gives up. */
 const MAX_SKIPPED = 5;
-/** Times that a run goes back to the same checkpoint before it gives up. */
+/** Number of rollbacks to the same checkpoint after which the run gives up. */
 const MAX_ROLLBACKS = 10;
 
-/** A training run became meaningless: losses or gradients that are not finite, or losses that leap, again and again. */
+/** Training diverged: losses or gradients were not finite, or the loss spiked again and again. */
 export class DivergedError extends Error {
   override readonly name: string = "DivergedError";
   readonly code = "ERR_DIVERGED" satisfies ErrorCode;
@@ -13,7 +13,7 @@ export class DivergedError extends Error {
 
 knownClasses(DivergedError);
 
-/** Throws where too many steps in a row changed nothing. */
+/** Throws if too many steps in a row changed nothing. */
 export function requireSteps(skippedInARow: number): void {
   if (skippedInARow < MAX_SKIPPED) return;
   throw new DivergedError(
@@ -21,7 +21,7 @@ export function requireSteps(skippedInARow: number): void {
   );
 }
 
-/** Throws where the run has gone back to the checkpoint of a step too often. */
+/** Throws if the run has rolled back to the checkpoint of a step too often. */
 export function requireProgress(rollbacks: number, step: number, stage: string): void {
   if (rollbacks < MAX_ROLLBACKS) return;
   throw new DivergedError(

@@ -2,13 +2,13 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import type { World } from "../../distributed/index.ts";
 import { isStop, StoppedElsewhere } from "../contract/stopped.ts";
 
-/** Between two meetings: a signal is heard so much later by the other processes. */
+/** Interval at which processes meet; a signal reaches the other processes with at most this delay. */
 const MEET_MS = 5000;
 
 /**
- * Does in the first process what may take hours. The others meet it every few seconds, so that none waits longer than a
- * collective may, and a signal to any of them ends it: then all throw that signal's reason, or {@link StoppedElsewhere}. Where it
- * fails they learn of it by the process's end, as in `World.first`.
+ * Runs work in the first process that may take hours. The others synchronize with it every few seconds, so none exceeds the
+ * timeout of a collective. A signal to any process ends the work: then all throw the signal's reason or {@link StoppedElsewhere}.
+ * If the work fails, the others learn of it when the process ends, as in `World.first`.
  */
 export async function firstForLong(
   world: World,
@@ -21,12 +21,12 @@ export async function firstForLong(
   let isOpen = world.isFirst;
   const work = isOpen ? body(stop.signal) : Promise.resolve();
   const ended = work
-    .catch(() => {}) // what it was is seen below
+    .catch(() => {}) // handled below
     .finally(() => {
       isOpen = false;
     });
   do {
-    // The others wait in the collective, and hear signals between two of them.
+    // The others wait in the collective and handle signals between two of them.
     await (isOpen ? Promise.race([ended, sleep(meetMs)]) : nextTurn());
     if (world.isFirst && !isOpen)
       await work.catch((error: unknown) => {

@@ -3,7 +3,7 @@ import { stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
 import { newestStateIn, type RecorderOptions } from "./run-logger.ts";
 import type { StageListener, StageState, StepReport } from "./stage-listener.ts";
 
-/** Listens to a stage in a process that records nothing, because the run's first one does. */
+/** Stage listener for a process that records nothing because the run's first process does. */
 export class FollowingListener implements StageListener, Disposable {
   readonly #stage: ResolvedStage;
   readonly #options: Omit<RecorderOptions, "firstStep" | "mark" | "device">;

@@ -5,29 +5,29 @@ import { untilStopped } from "../contract/stopped.ts";
 import { bandMeans, type TimestepLoss } from "../contract/timestep-bands.ts";
 import { batchesOfOneKind } from "../dataset/bucket-order.ts";
 
-/** The loss on some pictures at fixed timesteps and noise. */
+/** The loss on a set of pictures at fixed timesteps and noise. */
 export interface MeasuredLoss {
   readonly loss: number;
-  /** By band of timesteps, such as `0-249`; empty where the stage has no timesteps. */
+  /** By timestep band, such as `0-249`; empty if the stage has no timesteps. */
   readonly bands: Readonly<Record<string, number>>;
 }
 
-/** How a loss is measured. */
+/** Options of {@link measureLoss}. */
 export interface MeasureOptions {
   readonly seed: number;
   readonly batchSize: number;
-  /** Computes a batch's loss in the precision of the training. */
+  /** Computes a batch's loss in the training precision. */
   readonly compute: (loss: () => StageLoss) => StageLoss;
-  /** Told how many of how many pictures are measured. */
+  /** Called with the number of pictures measured and the total. */
   readonly onProgress?: OnProgress | undefined;
-  /** Ends it between two batches. */
+  /** Stops the measurement between two batches. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Pictures whose loss is measured, each at one timestep and noise of its own. */
+/** Number of pictures measured, each with its own timestep and noise. */
 const SAMPLES = 256;
 
-/** Measures a split: the same pictures, timesteps and noise at every call. Throws the reason of a signal that is aborted. */
+/** Measures a split, with the same pictures, timesteps and noise on every call. Throws the signal's reason if it is aborted. */
 export async function measureLoss(
   task: StageTask,
   split: Split,

@@ -5,19 +5,21 @@ import { bandOf, type TimestepLoss } from "../contract/timestep-bands.ts";
 import { pictureKeys } from "../dataset/picture-keys.ts";
 import type { PictureLoss } from "../run-folder/picture-losses-file.ts";
 
-/** Narrow, so that what is expected in a band holds for all of its timesteps. */
+/** Bands are narrow, so that a band's expected loss holds for all of its timesteps. */
 const NARROW_BANDS = 20;
-/** Losses of a band that its mean and deviation look back on: both follow what is learnt. */
+/** Number of recent losses that a band's mean and deviation cover, so that both follow training progress. */
 const HORIZON = 1000;
 
-const PICTURE_FIELDS = 4; // seen; sums of losses, of expected ones, of scores
+const PICTURE_FIELDS = 4; // seen; sums of losses, of expected losses, of scores
 const BAND_FIELDS = 3; // losses seen, mean, variance
 
-/** Losses of each training picture, and what was to be expected, so that pictures compare whatever timesteps they drew. */
+/**
+ * Tracks each training picture's losses and the expected losses, so that pictures compare regardless of the timesteps they drew.
+ */
 export class PictureLossTracker {
   readonly #pictures: Float64Array;
   readonly #bands: Float64Array = new Float64Array(NARROW_BANDS * BAND_FIELDS);
-  /** What checkpoints hold of it: copies, made when they are asked for. */
+  /** Contents for checkpoints: copies, updated on request. */
   readonly #saved: Readonly<Record<"pictures" | "bands" | "since" | "names", Tensor>>;
   readonly #names: readonly string[];
   #since = 0;
@@ -37,12 +39,12 @@ export class PictureLossTracker {
     };
   }
 
-  /** Step after which it began: 0, unless it was {@link begin | begun anew}. */
+  /** Step after which tracking began: 0 unless it was {@link begin | restarted}. */
   get since(): number {
     return this.#since;
   }
 
-  /** Notes a loss of a picture. */
+  /** Records a loss of a picture. */
   add(id: number, { loss, timestep }: TimestepLoss): void {
     const [mean, deviation] = this.#learn(bandOf(timestep, NARROW_BANDS), loss);
     const score = deviation === 0 ? 0 : (loss - mean) / deviation;
@@ -52,7 +54,7 @@ export class PictureLossTracker {
     }
   }
 
-  /** Takes a loss into a band's mean and deviation (West 1979, weighing the old ones less once there are enough). */
+  /** Updates a band's mean and deviation with a loss (West 1979, with older losses weighted less once there are enough). */
   #learn(band: number, loss: number): [mean: number, deviation: number] {
     const at = band * BAND_FIELDS;
     const [seen = 0, mean = 0, variance = 0] = this.#bands.subarray(at);
@@ -67,7 +69,7 @@ export class PictureLossTracker {
     return [learnt[1], Math.sqrt(learnt[2])];
   }
 
-  /** What is known of each picture that was seen. */
+  /** Statistics of every picture seen. */
   pictures(): PictureLoss[] {
     return this.#names
       .map((picture, id) => {
@@ -79,7 +81,7 @@ export class PictureLossTracker {
       .filter(({ seen }) => seen > 0);
   }
 
-  /** What a checkpoint holds of it, brought up to date. They stay the ledger's. */
+  /** Contents for a checkpoint, brought up to date. The tracker keeps ownership. */
   tensors(): ReadonlyMap<string, Tensor> {
     const { pictures, bands, since } = this.#saved;
     torch.tidy(() => {
@@ -91,9 +93,9 @@ export class PictureLossTracker {
   }
 
   /**
-   * Takes what {@link tensors} gave, each picture's by its name, and by its place among those of one name: what is new begins at
-   * nothing, what is gone is forgotten. That of an earlier release, which has no names, is taken where it is of as many pictures;
-   * otherwise nothing is, and it gives false.
+   * Restores what {@link tensors} returned, matching pictures by name and by position among equal names. New pictures start from
+   * zero and missing ones are dropped. A state from an earlier release has no names; it is restored if the number of pictures
+   * matches, otherwise nothing is restored and the result is false.
    * @param renamed new keys of pictures by their old ones: see pictureKeys
    */
   restore(
@@ -121,7 +123,7 @@ export class PictureLossTracker {
     return true;
   }
 
-  /** Forgets everything: it begins after this step. */
+  /** Resets all statistics; tracking starts after this step. */
   begin(step: number): void {
     this.#pictures.fill(0);
     this.#bands.fill(0);
@@ -133,7 +135,7 @@ export class PictureLossTracker {
   }
 }
 
-/** A text as a tensor of bytes. */
+/** Encodes a text as a tensor of bytes. */
 function textTensor(text: string): Tensor {
   const bytes = new TextEncoder().encode(text);
   return torch.fromTypedArray(bytes, [bytes.length]);

@@ -24,25 +24,25 @@ import { TensorBoardWriter } from "../run-folder/tensorboard.ts";
 import type { StopRequest } from "./signals.ts";
 import type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
 
-/** Between two attempts to save on a full disk. */
+/** Interval between attempts to save on a full disk. */
 const WAIT_MS = 30_000;
-/** Between two steps that tell of memory. */
+/** Interval between steps that log memory use. */
 const MEMORY_MS = 10_000;
 
-/** What a {@link RunLogger} writes to, and asks. */
+/** What a {@link RunLogger} writes to, and its settings. */
 export interface RecorderOptions {
   readonly journal: RunJournal;
   readonly stop: StopRequest;
-  /** What this process computes on. */
+  /** The device this process computes on. */
   readonly device: torch.Device;
-  /** Step of the checkpoint that the stage goes on from. */
+  /** Step of the checkpoint that the stage resumes from. */
   readonly firstStep: number | undefined;
-  /** What checkpoints say of their run. */
+  /** Run mark for the checkpoints. */
   readonly mark: RunMark;
   readonly onStep: ((place: RunPlace) => void) | undefined;
 }
 
-/** Keeps what a stage tells in the run folder: events, curves, sheets, checkpoints; and shows how far it is. */
+/** Records a stage in the run folder (events, curves, sheets, checkpoints) and shows its progress. */
 export class RunLogger implements StageListener, Disposable {
   readonly #stage: ResolvedStage;
   readonly #options: RecorderOptions;
@@ -57,7 +57,7 @@ export class RunLogger implements StageListener, Disposable {
     this.#stage = stage;
     this.#options = options;
     this.#journal = journal;
-    // TensorBoard counts steps a folder.
+    // TensorBoard counts steps per folder.
     this.#board = new TensorBoardWriter(join(journal.run.tensorboard, stage.name), firstStep);
     const { name, steps } = stage;
     this.#control = new ControlFolder(journal.run.path);
@@ -120,7 +120,7 @@ export class RunLogger implements StageListener, Disposable {
     this.#options.onStep?.(this.#journal.place);
   }
 
-  /** Undefined where it was told of not long ago. */
+  /** Undefined if it was logged recently. */
   #memory(): MemoryUse | undefined {
     const now = performance.now();
     if (now - this.#memoryAt < MEMORY_MS) return undefined;
@@ -137,7 +137,7 @@ export class RunLogger implements StageListener, Disposable {
     const path = join(run.samples, sheetName(this.#stage.name, step));
     const png = await sheet.encodePng();
     run.requireHeld();
-    await replaceFile(path, [png]); // makes no folder, as sheet.save() would
+    await replaceFile(path, [png]); // does not create the folder, unlike sheet.save()
     this.#board.image("samples", step, png, sheet);
     const file = relative(run.path, path);
     this.#journal.append({ type: "sample", ...this.#journal.place, step, file, pictures });
@@ -145,7 +145,7 @@ export class RunLogger implements StageListener, Disposable {
     this.#journal.say(`Samples of step ${step}: ${path}`);
   }
 
-  /** Writes what was drawn in full size. The sheet comes after: where that is, these are too. */
+  /** Writes the full-size pictures. The sheet is written last: if it exists, so do they. */
   async #keepPictures(step: number, drawn: readonly DrawnPicture[]): Promise<SampledPicture[]> {
     const { run } = this.#journal;
     run.requireHeld();
@@ -232,14 +232,14 @@ export class RunLogger implements StageListener, Disposable {
   }
 }
 
-/** What a checkpoint holds, as a stage's loop takes it. */
+/** Contents of a checkpoint, in the form that a stage's loop restores. */
 export const stateOf = (checkpoint: Checkpoint): StageState => ({
   step: checkpoint.step,
   groups: new Map(checkpoint.groups.map((group) => [group, checkpoint.read(group)])),
   state: checkpoint.state as StageState["state"],
 });
 
-/** The state of the newest checkpoint of a stage. Throws where there is none any more. */
+/** The state of a stage's newest checkpoint. Throws if there is none left. */
 export async function newestStateIn(
   root: string,
   warn?: (message: string) => void,

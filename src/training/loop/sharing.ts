@@ -5,14 +5,16 @@ import { IncompatibleError } from "../../errors/index.ts";
 /** The processes that share a stage's steps. */
 export interface Sharing {
   readonly world: World;
-  /** As many as the run began with: a step has so many times the stage's passes, however many there are now. */
+  /**
+   * Number of processes the run began with: a step has this many times the stage's passes, however many processes there are now.
+   */
   readonly processes: number;
 }
 
-/** One process does all. */
+/** A single process does everything. */
 export const ALONE: Sharing = { world: World.solo, processes: 1 };
 
-/** Forward passes of a step, of all processes. Throws where the processes are more. */
+/** Forward passes per step, over all processes. Throws if there are more processes than passes. */
 export function passesOf(
   { name, batchSize, gradientAccumulation }: ResolvedStage,
   { world, processes }: Sharing,

@@ -1,14 +1,14 @@
 import { INTERRUPTED, PREEMPTED } from "../../distributed/exit-codes.ts";
 import { heedNohup, type StopSignal } from "../../distributed/stop-signals.ts";
 
-/** What asked a run to stop: a signal, or the file of that name in the run folder. */
+/** What asked a run to stop: a signal, or the file of this name in the run folder. */
 export type StopReason = StopSignal | "control/stop";
 
 export type { StopSignal } from "../../distributed/stop-signals.ts";
 
 /**
- * Listens for the wish to stop and only notes it: the training loop looks at `requested` after each step, saves, and
- * leaves with `exitCode`; what takes long between steps is ended by `signal`. A second Ctrl+C leaves at once with 130, unsaved.
+ * Listens for requests to stop and only records them. The training loop checks `requested` after each step, saves, and exits with
+ * `exitCode`; long work between steps is ended by `signal`. A second Ctrl+C exits at once with 130, without saving.
  */
 export class StopRequest implements Disposable {
   readonly #say: (sentence: string) => void;
@@ -17,7 +17,7 @@ export class StopRequest implements Disposable {
   readonly #abort = new AbortController();
   readonly #signals = heedNohup();
 
-  /** Listens from now on, also for SIGUSR1, which would open Node's inspector. */
+  /** Starts listening, also for SIGUSR1, which would otherwise open Node's inspector. */
   constructor(
     say: (sentence: string) => void = (sentence) => process.stderr.write(`${sentence}\n`),
   ) {
@@ -25,17 +25,17 @@ export class StopRequest implements Disposable {
     for (const signal of this.#signals) process.on(signal, this.#note);
   }
 
-  /** What came first. */
+  /** The first request. */
   get requested(): StopReason | undefined {
     return this.#requested;
   }
 
-  /** Ends what waits for something, once there is a wish to stop. */
+  /** Aborted on the first request to stop. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** 130 after Ctrl+C, 75 ("try again") for a run that was pre-empted, undefined where nothing came. */
+  /** 130 after Ctrl+C, 75 ("try again") for a run that was pre-empted, undefined if there was no request. */
   get exitCode(): number | undefined {
     if (this.#requested === undefined) return undefined;
     return this.#requested === "SIGINT" ? INTERRUPTED : PREEMPTED;
@@ -54,7 +54,7 @@ export class StopRequest implements Disposable {
     this.ask(signal);
   };
 
-  /** Notes the wish to stop, unless there is one. */
+  /** Records a request to stop, unless there already is one. */
   ask(reason: StopReason): void {
     if (this.#requested !== undefined) return;
     this.#requested = reason;

@@ -1,14 +1,14 @@
 import type { JsonValue } from "../contract/checkpoint-manifest.ts";
 
-/** Numbers of batches from the first to before the second. */
+/** Range of batch numbers; the end is exclusive. */
 export type BatchRange = readonly [from: number, to: number];
 
 /**
- * The batches of a stage that are passed over. Every step has its batch still: a stage of N steps takes the first N that
- * are left, and so goes further into the sequence of its pictures.
+ * The batches of a stage that are skipped. Every step still gets a batch: a stage of N steps uses the first N batches that
+ * remain, and so reaches further into the sequence of pictures.
  */
 export class SkippedBatches {
-  /** In order and apart. */
+  /** Sorted and disjoint. */
   #ranges: readonly BatchRange[] = [];
 
   /** The batch of a step, both counted from 0. */
@@ -18,7 +18,7 @@ export class SkippedBatches {
     return batch;
   }
 
-  /** Passes over these too. */
+  /** Skips these batches too. */
   add(range: BatchRange): void {
     const merged: BatchRange[] = [];
     for (const [from, to] of [...this.#ranges, range].sort(([a], [b]) => a - b)) {
@@ -34,7 +34,7 @@ export class SkippedBatches {
     return this.#ranges.map(([from, to]) => [from, to]);
   }
 
-  /** Takes what {@link state} gave. */
+  /** Restores what {@link state} returned. */
   restore(state: JsonValue): void {
     this.#ranges = structuredClone(state) as unknown as BatchRange[];
   }

@@ -1,21 +1,21 @@
 import type { JsonValue } from "../contract/checkpoint-manifest.ts";
 import { BANDS, bandOf, type TimestepLoss } from "../contract/timestep-bands.ts";
 
-/** When a step's loss is a spike. */
+/** Defines when a step's loss is a spike. */
 export interface SpikeOptions {
-  /** How many times the usual. */
+  /** Multiple of the usual loss. */
   readonly factor: number;
-  /** Steps that say what is usual; before there are so many, nothing is a spike. */
+  /** Number of steps that define the usual loss; until there are that many, nothing is a spike. */
   readonly window: number;
 }
 
-/** One step's losses: sum and number in each band, and so JSON. */
+/** One step's losses: sum and count per band, in a JSON-compatible form. */
 type StepLosses = readonly [sums: readonly number[], counts: readonly number[]];
 
 /**
- * Detects loss spikes. What is usual at its timesteps counts, since a diffusion model's loss at small ones is many
- * times that at large ones and a small batch draws few: the loss is divided by what its bands' losses are on average in
- * the window, and compared with the median of that ratio over the window.
+ * Detects loss spikes. A diffusion model's loss at small timesteps is many times that at large ones, and a small batch draws few
+ * timesteps, so the loss is compared with what is usual at its timesteps: it is divided by the average loss of its bands in the
+ * window, and that ratio is compared with its median over the window.
  */
 export class SpikeGuard {
   readonly #options: SpikeOptions;
@@ -25,7 +25,7 @@ export class SpikeGuard {
     this.#options = options;
   }
 
-  /** How many times the usual these losses of a step are where that makes a spike. */
+  /** How many times the usual loss this step's losses are, if that makes it a spike. */
   spikeOf(losses: readonly TimestepLoss[]): number | undefined {
     const { factor, window } = this.#options;
     if (this.#window.length < window) return undefined;
@@ -35,7 +35,7 @@ export class SpikeGuard {
     return ratio > factor ? ratio : undefined;
   }
 
-  /** Takes a step that was no spike into the window. */
+  /** Adds a step without a spike to the window. */
   add(losses: readonly TimestepLoss[]): void {
     this.#window.push(stepOf(losses));
     if (this.#window.length > this.#options.window) this.#window.shift();
@@ -58,7 +58,7 @@ export class SpikeGuard {
     return this.#window.map(([sums, counts]) => [[...sums], [...counts]]);
   }
 
-  /** Takes what {@link state} gave. */
+  /** Restores what {@link state} returned. */
   restore(state: JsonValue): void {
     this.#window = structuredClone(state) as unknown as StepLosses[];
   }
@@ -75,7 +75,7 @@ function stepOf(losses: readonly TimestepLoss[]): StepLosses {
   return [sums, counts];
 }
 
-/** A step's loss as a multiple of the usual at its timesteps; 1 where that is 0, as of pictures learnt by heart. */
+/** A step's loss as a multiple of the usual loss at its timesteps; 1 if that is 0, as for memorized pictures. */
 function relative([sums, counts]: StepLosses, usual: readonly number[]): number {
   const expected = counts.reduce((sum, count, band) => sum + count * (usual[band] ?? 0), 0);
   return expected === 0 ? 1 : sumOf(sums) / expected;

@@ -4,16 +4,16 @@ import type { LoadedBatch, StageTask } from "../contract/stage-task.ts";
 import { BucketOrder } from "../dataset/bucket-order.ts";
 import { SkippedBatches } from "./skipped-batches.ts";
 
-/** A forward pass's pictures that are being read. */
+/** The pictures of a forward pass that are being read. */
 interface PendingPass {
   readonly step: number;
-  /** Which of the step's passes. */
+  /** Index of the pass within the step. */
   readonly micro: number;
   readonly ids: readonly number[];
   readonly batch: Promise<LoadedBatch>;
 }
 
-/** The sequence of a stage's pictures: with batches of one bucket each where they have buckets. */
+/** The sequence of a stage's pictures; if they have buckets, each batch comes from one bucket. */
 function orderOf(seed: number, { name, batchSize }: ResolvedStage, task: StageTask): Order {
   const buckets = task.buckets?.train;
   return buckets === undefined
@@ -21,25 +21,25 @@ function orderOf(seed: number, { name, batchSize }: ResolvedStage, task: StageTa
     : new BucketOrder(seed, `${name}/order`, buckets, batchSize);
 }
 
-/** Which of a step's forward passes are this process's. */
+/** Which of a step's forward passes this process computes. */
 export interface PassShare {
-  /** In a step, of all processes. */
+  /** Passes per step, over all processes. */
   readonly passes: number;
-  /** The first that is its own; every `stride`-th after it is too. */
+  /** The process's first pass; every `stride`-th after it follows. */
   readonly first: number;
   readonly stride: number;
 }
 
-/** The training pictures of a stage, pass after pass: a function of seed and step alone, but for what is passed over. */
+/** The training pictures of a stage, pass by pass: a function of seed and step alone, apart from skipped batches. */
 export class StageBatches {
-  /** What is passed over, in steps' worth of pictures. */
+  /** What is skipped, in units of one step's pictures. */
   readonly skipped: SkippedBatches = new SkippedBatches();
   readonly #seed: number;
   readonly #stage: ResolvedStage;
   readonly #task: StageTask;
   readonly #order: Order;
   readonly #share: PassShare;
-  /** Read while the pass before it is computed. */
+  /** Read while the previous pass is computed. */
   #pending: PendingPass | undefined;
 
   constructor(seed: number, stage: ResolvedStage, task: StageTask, share: PassShare) {
@@ -50,7 +50,7 @@ export class StageBatches {
     this.#order = orderOf(seed, stage, task);
   }
 
-  /** Numbers of this process's passes in a step. */
+  /** Indices of this process's passes in a step. */
   own(): number[] {
     const { passes, first, stride } = this.#share;
     return Array.from(
@@ -59,7 +59,7 @@ export class StageBatches {
     );
   }
 
-  /** The pictures of one of a step's passes, and their numbers. Begins to read those of the pass after it. */
+  /** The pictures of one of a step's passes and their random numbers. Starts reading those of the next pass. */
   async take(
     step: number,
     micro: number,
@@ -71,13 +71,13 @@ export class StageBatches {
     return { ids, batch: loaded };
   }
 
-  /** Passes over these steps' worth of pictures from now on. */
+  /** Skips the pictures of these steps from now on. */
   skip(from: number, to: number): void {
     this.skipped.add([from, to]);
     this.#pending = undefined;
   }
 
-  /** Names of a step's pictures, of all processes. */
+  /** Names of a step's pictures, over all processes. */
   pictures(step: number): string[] {
     return Array.from({ length: this.#share.passes }, (_, micro) => this.#positions(step, micro))
       .flat()
@@ -90,7 +90,7 @@ export class StageBatches {
     return Array.from({ length: batchSize }, (_, i) => first + i);
   }
 
-  /** Number of a forward pass in the sequence of the stage's pictures. */
+  /** Index of a forward pass in the sequence of the stage's pictures. */
   #pass(step: number, micro: number): number {
     return this.skipped.at(step) * this.#share.passes + micro;
   }
@@ -104,12 +104,12 @@ export class StageBatches {
       ids,
       draws: new SampleRng(this.#seed, this.#stage.name, positions),
     });
-    // What fails here is thrown where the batch is waited for.
+    // A failure here is thrown when the batch is awaited.
     batch.catch(() => {});
     return { step, micro, ids, batch };
   }
 
-  /** None follows the stage's last pass. */
+  /** Undefined after the stage's last pass. */
   #loadNext(step: number, micro: number): PendingPass | undefined {
     const { passes, first, stride } = this.#share;
     if (micro + stride < passes) return this.#load(step, micro + stride);

@@ -5,18 +5,18 @@ import type { PictureLoss } from "../run-folder/picture-losses-file.ts";
 import type { MeasuredLoss } from "./measure-loss.ts";
 import type { BatchRange } from "./skipped-batches.ts";
 
-/** What one optimizer step did. */
+/** Outcome of one optimizer step. */
 export interface StepReport {
   /** Steps done, this one included. */
   readonly step: number;
   readonly loss: number;
   readonly parts: Readonly<Record<string, number>>;
-  /** The loss by band of timesteps; empty where the stage has none. */
+  /** The loss by timestep band; empty if the stage has no timesteps. */
   readonly bands: Readonly<Record<string, number>>;
   readonly gradNorm: number;
   readonly lr: number;
   readonly images: number;
-  /** False where the loss or the gradient was not finite: nothing was changed then. */
+  /** False if the loss or the gradient was not finite: then nothing was changed. */
   readonly applied: boolean;
   readonly seconds: {
     readonly data: number;
@@ -26,18 +26,18 @@ export interface StepReport {
   };
 }
 
-/** A step whose loss leapt: it changed nothing, and the run went back. */
+/** A step whose loss spiked: it changed nothing, and the run rolled back. */
 export interface Rollback {
-  /** Steps done at the checkpoint that the run went back to. */
+  /** Steps done at the checkpoint that the run rolled back to. */
   readonly step: number;
-  /** The step that was being done. */
+  /** The step that spiked. */
   readonly spikeStep: number;
   readonly loss: number;
-  /** How many times the usual at its timesteps. */
+  /** Multiple of the usual loss at its timesteps. */
   readonly ratio: number;
-  /** Batches of the stage that are passed over from now on, from the first to before the second. */
+  /** Batches of the stage that are skipped from now on; the end is exclusive. */
   readonly skipped: BatchRange;
-  /** Of the step whose loss leapt. */
+  /** Pictures of the step that spiked. */
   readonly pictures: readonly string[];
 }
 
@@ -48,30 +48,30 @@ export interface StageState {
   readonly state: { readonly [key: string]: JsonValue };
 }
 
-/** What the loop tells, and asks, while it runs. Each call is awaited. */
+/** What the loop reports and asks while it runs. Each call is awaited. */
 export interface StageListener {
   onStep(report: StepReport): void;
   onWarning(message: string): void;
   onSample(step: number, sheet: SampleSheet): Promise<void>;
-  /** Whether the sheet of a step that is done is not there; where left out, all are. */
+  /** Whether the sheet of a finished step is missing; if not implemented, none is. */
   lacksSample?(step: number): boolean;
   onValidation(step: number, losses: Readonly<Partial<Record<Split, MeasuredLoss>>>): void;
-  /** Saves. `best` is the step of the checkpoint that had the lowest loss on held-out pictures so far, this one or an earlier. */
+  /** Saves. `best` is the step of the checkpoint with the lowest held-out loss so far, this one or an earlier one. */
   onCheckpoint(state: StageState, best: number | undefined): Promise<void>;
-  /** After a checkpoint: what is known of each training picture, from the step `since` on. */
+  /** Called after a checkpoint with the statistics of each training picture since the step `since`. */
   onPictureLosses?(step: number, since: number, pictures: readonly PictureLoss[]): void;
   onRollback?(rollback: Rollback): void;
   /**
-   * The state of the newest checkpoint; the loop disposes of its tensors. Asked for only where there is one. Where nobody
-   * keeps checkpoints, losses that leap go unguarded.
+   * The state of the newest checkpoint, called only if there is one; the loop disposes of its tensors. Without this method there
+   * is no protection against loss spikes.
    */
   newestState?(): Promise<StageState>;
-  /** What takes long between steps, and how much of it is done, where that is known. */
+  /** Long work between steps, and its progress if known. */
   onActivity?(what: "sampling" | "validation" | "saving", done?: number, total?: number): void;
-  /** What is wanted at this step's end beside what is due. Asked once a step, before {@link shouldStop}. */
+  /** Requests for this step's end besides what is due. Called once per step, before {@link shouldStop}. */
   asked?(): { readonly save: boolean; readonly sample: boolean };
   /** Whether to save and stop at this step's end. */
   shouldStop(): boolean;
-  /** Ends what takes long between steps, a sheet or a measurement, once it is asked for. */
+  /** Aborted to end long work between steps, such as a sheet or a measurement. */
   readonly signal?: AbortSignal;
 }

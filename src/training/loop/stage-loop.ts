@@ -28,7 +28,7 @@ import { StepPasses } from "./step-passes.ts";
 export { DivergedError } from "./diverged.ts";
 export type { Rollback, StageListener, StageState, StepReport } from "./stage-listener.ts";
 
-/** Trains one stage: the optimizer, the averages, and the loop over steps. */
+/** Trains one stage: the optimizer, the averages and the loop over steps. */
 export class StageLoop {
   readonly #stage: ResolvedStage;
   readonly #task: StageTask;
@@ -45,12 +45,12 @@ export class StageLoop {
   #step = 0;
   #skipped = 0;
   #hasCheckpoint = false;
-  /** New keys of pictures, by those that they have in the newest checkpoint. */
+  /** New keys of pictures by their keys in the newest checkpoint. */
   #renamed: ReadonlyMap<string, string> = new Map();
-  /** To the newest checkpoint. */
+  /** Rollbacks to the newest checkpoint. */
   #rollbacks = 0;
 
-  /** Throws where the processes are more than a step has passes. */
+  /** Throws if there are more processes than a step has passes. */
   constructor(
     seed: number,
     stage: ResolvedStage,
@@ -87,7 +87,7 @@ export class StageLoop {
     return this.#step;
   }
 
-  /** What a checkpoint of this moment holds: the live tensors, not copies. All processes ask together. */
+  /** Contents for a checkpoint at this moment: the live tensors, not copies. All processes call this together. */
   tensors(): StageState["groups"] {
     const weights = new Map(
       [...this.#task.models].flatMap(([prefix, model]) => [...prefixed(prefix, model)]),
@@ -116,14 +116,14 @@ export class StageLoop {
   }
 
   /**
-   * Copies a checkpoint's state, and disposes of its tensors. Throws where a part is missing or does not fit.
-   * @param renamed new keys of pictures, by the ones that they had in the checkpoint: see pictureKeys
+   * Copies a checkpoint's state and disposes of its tensors. Throws if a part is missing or does not fit.
+   * @param renamed new keys of pictures by their keys in the checkpoint: see pictureKeys
    */
   restore(
     { step, groups, state }: StageState,
     renamed: ReadonlyMap<string, string> = new Map(),
   ): void {
-    // Each part goes when it has been copied: mapped and copied, all of them would be twice in memory.
+    // Each part is freed once copied: otherwise all of them would be in memory twice, mapped and copied.
     const take = (name: string, copy: (tensors: ReadonlyMap<string, Tensor>) => void): void => {
       const tensors = groups.get(name);
       if (tensors === undefined)
@@ -137,7 +137,7 @@ export class StageLoop {
     });
     if (this.#ema !== undefined) take("ema", (tensors) => this.#ema?.loadStateDict(tensors));
     take("optimizer", (tensors) => this.#optimizer.loadStateDict(tensors));
-    // A checkpoint of an earlier release may have no ledger that fits.
+    // A checkpoint of an earlier release may have no picture losses that fit.
     const losses = groups.get("losses");
     if (losses === undefined || !this.#ledger.restore(losses, renamed)) this.#ledger.begin(step);
     this.#renamed = renamed;
@@ -151,9 +151,9 @@ export class StageLoop {
   }
 
   /**
-   * Runs from the current step to the stage's end, or until the listener wants to stop. True when the stage is complete. One that
-   * begins at its last step, because it was stopped there, does once more what follows that step; one that ended between another
-   * step's checkpoint and its sheet draws that.
+   * Runs from the current step until the stage ends or the listener asks to stop; true if the stage is complete. A stage resumed
+   * at its last step repeats the work that follows that step. If the run ended between an earlier step's checkpoint and its
+   * sheet, the sheet is drawn now.
    */
   async run(listener: StageListener): Promise<boolean> {
     const { steps, sampleEvery } = this.#stage;
@@ -170,13 +170,13 @@ export class StageLoop {
     return true;
   }
 
-  /** Measures, saves and draws what is due after a step. False where the run is to stop: then the step is saved. */
+  /** Validates, saves and samples if due after a step. False if the run has to stop; the step is then saved. */
   async #afterStep(listener: StageListener): Promise<boolean> {
     const { steps, sampleEvery, checkpointEvery, validateEvery } = this.#stage;
     const isLast = this.#step === steps;
     const isDue = (every: number | null): boolean =>
       isLast || (every !== null && this.#step % every === 0);
-    // The loop turns once a step, so that signals and timers get their turn.
+    // Yields once per step, so that signals and timers are handled.
     await nextTurn();
     const asked = askedOfAny(this.#world, listener);
     let stop = asked.stop && !isLast;
@@ -204,10 +204,10 @@ export class StageLoop {
     const state = this.#state();
     await this.#world.first(() => listener.onCheckpoint(state, this.#measure.best?.step));
     this.#hasCheckpoint = true;
-    this.#renamed = new Map(); // it has the new names
+    this.#renamed = new Map(); // it uses the new names
   }
 
-  /** Does a step. False if its loss spiked: the step before it is then that of the newest checkpoint. */
+  /** Does a step. False if its loss spiked: the current step is then that of the newest checkpoint. */
   async #trainStep(listener: StageListener): Promise<boolean> {
     const { batchSize, gradientClip, schedule, steps, optimizer } = this.#stage;
     const lr = optimizer.lr * lrFactor(schedule, this.#step, steps);
@@ -242,8 +242,8 @@ export class StageLoop {
   }
 
   /**
-   * Goes back to the newest checkpoint and passes over the batches from there to the one whose loss leapt. That checkpoint
-   * is saved anew with what is passed over, so that a resumed run does the same.
+   * Rolls back to the newest checkpoint and skips the batches from there to the one whose loss spiked. That checkpoint is saved
+   * again with the skipped batches, so a resumed run skips them too.
    */
   async #rollBack(
     listener: StageListener,
@@ -258,7 +258,7 @@ export class StageLoop {
     const skipped = [this.#batches.skipped.at(this.#step), spikeBatch + 1] as const;
     this.#batches.skip(...skipped);
     this.#rollbacks += 1;
-    this.#world.barrier(); // all have read the checkpoint that is written anew
+    this.#world.barrier(); // all processes have read the checkpoint that is about to be replaced
     listener.onRollback?.({ ...spike, step: this.#step, spikeStep, skipped, pictures });
     await this.#writeCheckpoint(listener);
     requireProgress(this.#rollbacks, this.#step, this.#stage.name);
@@ -271,10 +271,10 @@ export class StageLoop {
     requireSteps(this.#skipped);
   }
 
-  /** Draws with the averaged weights in place. False where the listener ended that. */
+  /** Draws samples with the averaged weights in place. False if the listener stopped it. */
   #sample(listener: StageListener): Promise<boolean> {
     return this.#unlessStopped(listener, async () => {
-      torch.releaseMemory(); // what steps freed makes room for what only samples need
+      torch.releaseMemory(); // frees the steps' cached memory for what only samples need
       try {
         const onProgress: OnProgress = (...how) => listener.onActivity?.("sampling", ...how);
         listener.onActivity?.("sampling");
@@ -286,7 +286,7 @@ export class StageLoop {
     });
   }
 
-  /** Does in the first process what the listener may end. False in all of them where it did. */
+  /** Runs work in the first process that the listener may stop. False in all processes if it did. */
   async #unlessStopped(listener: StageListener, body: () => Promise<void>): Promise<boolean> {
     let wasStopped = false;
     await this.#world.first(async () => {
@@ -304,7 +304,7 @@ export class StageLoop {
     return this.#ema === undefined ? body() : this.#ema.swapped(body);
   }
 
-  /** The averaged weights' loss. False where the listener ended that. */
+  /** Measures the averaged weights' loss. False if the listener stopped it. */
   #validate(listener: StageListener, saves: boolean): Promise<boolean> {
     return this.#unlessStopped(listener, async () => {
       const onProgress: OnProgress = (...how) => listener.onActivity?.("validation", ...how);
@@ -314,7 +314,7 @@ export class StageLoop {
     });
   }
 
-  /** Gives back the optimizer's and the averages' memory. */
+  /** Frees the memory of the optimizer and the averages. */
   dispose(): void {
     this.#optimizer.dispose();
     this.#ema?.dispose();

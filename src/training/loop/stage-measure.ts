@@ -20,7 +20,7 @@ export function inPrecision<T>(
     : torch.autocast(torch.deviceKind(device), precision, body);
 }
 
-/** Measures a stage's losses, always on the same pictures, timesteps and noise, and remembers which checkpoint's was the best. */
+/** Measures a stage's losses, always on the same pictures, timesteps and noise, and remembers which checkpoint was best. */
 export class StageMeasure {
   readonly #seed: number;
   readonly #stage: ResolvedStage;
@@ -35,18 +35,21 @@ export class StageMeasure {
     this.#device = device;
   }
 
-  /** Whether a checkpoint's loss is to be known, because the best one stays. */
+  /** Whether checkpoints need a held-out loss, because the best one is kept. */
   get keepsBest(): boolean {
     const { keepBest, validateEvery } = this.#stage;
     return keepBest && validateEvery !== null && this.#task.counts.heldout > 0;
   }
 
-  /** Whether to measure where the stage's own interval says so: at the end of one that was not told to, the training pictures alone say little and may take hours. */
+  /**
+   * Whether to validate when it is due: at the end of a stage without `validateEvery`, measuring training pictures alone tells
+   * little and may take hours.
+   */
   get isWanted(): boolean {
     return this.#stage.validateEvery !== null || this.#task.counts.heldout > 0;
   }
 
-  /** The loss of the models' present weights on each split that has pictures. Throws the reason of a signal that is aborted. */
+  /** The current weights' loss on each split that has pictures. Throws the signal's reason if it is aborted. */
   async losses(
     signal?: AbortSignal,
     onProgress?: OnProgress,
@@ -65,7 +68,7 @@ export class StageMeasure {
     return losses;
   }
 
-  /** Notes the loss of a step whose checkpoint is about to be written. */
+  /** Records the loss of a step whose checkpoint is about to be written. */
   consider(step: number, { heldout }: Partial<Record<Split, MeasuredLoss>>): void {
     if (!this.keepsBest || heldout === undefined) return;
     if (heldout.loss < (this.best?.loss ?? Number.POSITIVE_INFINITY))

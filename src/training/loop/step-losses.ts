@@ -7,7 +7,7 @@ export interface SampleLoss extends TimestepLoss {
   readonly id: number;
 }
 
-/** What a step's passes lost, of all processes. */
+/** The losses of a step's passes, over all processes. */
 export interface StepLoss {
   readonly loss: number;
   readonly parts: Readonly<Record<string, number>>;
@@ -15,18 +15,18 @@ export interface StepLoss {
   readonly samples: readonly SampleLoss[];
 }
 
-/** Numbers that tell of a sample: its id, its loss, its timestep or -1. */
+/** Numbers per sample: its id, its loss, its timestep or -1. */
 const FIELDS = 3;
 
-/** Gathers a step's losses: those of this process's passes, then those of the others. */
+/** Gathers a step's losses: first those of this process's passes, then those of the other processes. */
 export class StepLosses {
   readonly #passes: number;
   #loss = 0;
   readonly #parts: Record<string, number> = {};
-  /** Of each of this process's passes. */
+  /** For each of this process's passes. */
   readonly #samples: SampleLoss[][] = [];
 
-  /** @param passes of the step, of all processes */
+  /** @param passes per step, over all processes */
   constructor(passes: number) {
     this.#passes = passes;
   }
@@ -42,7 +42,7 @@ export class StepLosses {
     );
   }
 
-  /** The same in every process, and as one alone would have it. */
+  /** The same in every process, and the same as a single process would compute. */
   ofAll(world: World, batchSize: number): StepLoss {
     if (world.size === 1)
       return { loss: this.#loss, parts: this.#parts, samples: this.#samples.flat() };

@@ -9,20 +9,20 @@ import { StepLosses } from "./step-losses.ts";
 
 const seconds = (since: number): number => (performance.now() - since) / 1000;
 
-/** What {@link StepPasses} work with. */
+/** What {@link StepPasses} works with. */
 export interface PassesOptions {
   readonly stage: ResolvedStage;
   readonly world: World;
-  /** What is trained, by key. */
+  /** Trained parameters, by key. */
   readonly trainable: ReadonlyMap<string, Tensor>;
   readonly batches: StageBatches;
   readonly ema: Ema | undefined;
   readonly device: torch.Device;
-  /** Of a step, in all processes. */
+  /** Per step, over all processes. */
   readonly count: number;
 }
 
-/** What came of a step's passes. */
+/** Outcome of a step's passes. */
 export interface StepResult {
   /** Of this process's passes. */
   readonly losses: StepLosses;
@@ -30,7 +30,7 @@ export interface StepResult {
   readonly time: { readonly data: number; readonly forward: number; readonly backward: number };
 }
 
-/** The forward and backward passes of a step, of which each process does its own: gradients are averaged over all. */
+/** The forward and backward passes of a step. Each process computes its own; gradients are averaged over all. */
 export class StepPasses {
   readonly #options: PassesOptions;
   readonly #reducer: torch.GradientReducer | undefined;
@@ -40,7 +40,7 @@ export class StepPasses {
     this.#reducer = options.world.reducer(options.trainable);
   }
 
-  /** Of a step, in all processes. */
+  /** Per step, over all processes. */
   get count(): number {
     return this.#options.count;
   }
@@ -55,7 +55,7 @@ export class StepPasses {
       const waiting = performance.now();
       const { ids, batch } = await batches.take(step, micro);
       time.data += seconds(waiting);
-      // Gradients travel in the last pass, when they are whole.
+      // Gradients are sent in the last pass, once they are complete.
       if (micro === own.at(-1)) this.#reducer?.announce();
       torch.tidy(() => {
         const start = performance.now();
@@ -64,7 +64,8 @@ export class StepPasses {
         );
         time.forward += seconds(start);
         const middle = performance.now();
-        // The processes' gradients are averaged: each brings the sum over its passes, as a share of an average one.
+        // The processes' gradients are averaged: each contributes the sum over its passes, divided by the mean number of passes
+        // per process.
         const share = count / world.size;
         if (micro === own.at(-1)) world.arrive();
         torch.backward(share === 1 ? result.loss : result.loss.div(share));
