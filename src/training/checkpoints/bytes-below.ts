@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { opendir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-/** How many bytes the files of a folder hold, at any depth; none where it is not there. */
+/** Total bytes of the files in a folder, at any depth; 0 if the folder does not exist. */
 export async function bytesBelow(folder: string): Promise<number> {
   if (!existsSync(folder)) return 0;
   let bytes = 0;

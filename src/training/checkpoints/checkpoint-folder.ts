@@ -14,22 +14,22 @@ import {
   parseManifest,
 } from "../contract/checkpoint-manifest.ts";
 
-/** Where a run keeps a stage's checkpoints. */
+/** Folder of a stage's checkpoints in a run. */
 export const stageCheckpoints = (checkpoints: string, stage: string): string =>
   join(checkpoints, stage);
 
-/** A finished checkpoint folder, by its name alone. */
+/** A finished checkpoint folder, identified by its name alone. */
 export interface ListedCheckpoint {
   readonly path: string;
   readonly step: number;
 }
 
-/** A checkpoint whose manifest, file lengths and hashes agree. */
+/** A checkpoint whose manifest and file lengths match, and whose hashes do too if verified. */
 export interface VerifiedCheckpoint extends CheckpointManifest {
   readonly path: string;
 }
 
-/** Takes what the user should know but nothing stops for. */
+/** Receives warnings: things the user should know but that stop nothing. */
 export type Warn = (message: string) => void;
 
 export const warnOnStderr: Warn = (message) => void process.stderr.write(`${message}\n`);
@@ -39,12 +39,12 @@ export const stepName = (step: number): string => `step-${`${step}`.padStart(8, 
 
 const STEP_NAME = /^step-(\d{8,})$/;
 
-/** The file that names the newest checkpoint, for people and other programs; resuming looks at the folders themselves. */
+/** Name of the file that names the newest checkpoint, for people and other programs; resuming looks at the folders themselves. */
 export const POINTER_NAME = "latest";
-/** The same for the best checkpoint by held-out loss. */
+/** Name of the same file for the checkpoint with the lowest held-out loss. */
 export const BEST_POINTER_NAME = "best";
 
-/** The checkpoints under `root` by step, oldest first, damaged ones included. */
+/** The checkpoints under `root`, in step order, including damaged ones. */
 export async function listCheckpoints(root: string): Promise<ListedCheckpoint[]> {
   return (await namesIn(root))
     .flatMap((name) => {
@@ -54,7 +54,7 @@ export async function listCheckpoints(root: string): Promise<ListedCheckpoint[]>
     .sort((a, b) => a.step - b.step);
 }
 
-/** Reads the manifest and compares the files' lengths: finds unfinished copies, not flipped bits. Throws BadFileError. */
+/** Reads the manifest and compares file lengths: detects incomplete copies but not flipped bits. Throws BadFileError. */
 export async function readCheckpoint(path: string): Promise<VerifiedCheckpoint> {
   const manifestPath = join(path, MANIFEST_NAME);
   const text = await readFile(manifestPath, "utf8").catch((error: NodeJS.ErrnoException) => {
@@ -80,14 +80,16 @@ export async function readCheckpoint(path: string): Promise<VerifiedCheckpoint> 
   return { ...manifest, path };
 }
 
-/** Whether {@link readCheckpoint} finds nothing wrong. */
+/** Whether {@link readCheckpoint} finds no defect. */
 export const isWhole = (path: string): Promise<boolean> =>
   readCheckpoint(path).then(
     () => true,
     () => false,
   );
 
-/** Reads a checkpoint and compares every byte with the manifest's hashes. Throws BadFileError naming the file for any defect. */
+/**
+ * Reads a checkpoint and checks every byte against the manifest's hashes. Throws BadFileError, naming the file, for any defect.
+ */
 export async function verifyCheckpoint(path: string): Promise<VerifiedCheckpoint> {
   const checkpoint = await readCheckpoint(path);
   for (const { name, sha256 } of checkpoint.files) {
@@ -104,8 +106,8 @@ export async function verifyCheckpoint(path: string): Promise<VerifiedCheckpoint
 }
 
 /**
- * The newest checkpoint that verifies; damaged newer ones are skipped with a warning. Undefined where there is none at all.
- * Throws where there are checkpoints but none is whole, so that a run never starts over by accident.
+ * The newest checkpoint that verifies; damaged newer ones are skipped with a warning. Undefined if there are no checkpoints.
+ * Throws if there are some but all are damaged, so that a run never starts over by accident.
  */
 export async function newestCheckpoint(
   root: string,
@@ -132,9 +134,9 @@ export async function newestCheckpoint(
 }
 
 /**
- * Removes what an interrupted save left behind and puts back a checkpoint that was being replaced. Call it at the start,
- * while nothing else writes to `root`: under the run's lock. Gives the names that it removed or put back. Whatever does not
- * have the hidden name of a checkpoint or pointer stays, and so does what a link points to.
+ * Removes what an interrupted save left behind and restores a checkpoint that was being replaced. Call it at startup, while
+ * nothing else writes to `root`, that is, while holding the run's lock. Returns the names that it removed or restored. Files
+ * without the hidden name of a checkpoint or pointer are kept, and so are the targets of links.
  */
 export async function cleanLeftovers(root: string): Promise<string[]> {
   const names = await namesIn(root);

@@ -38,37 +38,41 @@ import {
 } from "./checkpoint-folder.ts";
 import { describeWriteFailure, requireDiskSpace } from "./disk-space.ts";
 
-/** What a checkpoint holds and how it is kept. */
+/** Contents of a checkpoint, and how to keep it. */
 export interface SaveOptions<T> {
   readonly step: number;
   readonly stage: string;
-  /** Everything but tensors that a resumed run needs. */
+  /** Everything except tensors that a resumed run needs. */
   readonly state: JsonValue;
-  /** File stem (`model`, `ema`, `optimizer`, …) to tensors by name. */
+  /** Tensors by name, for each file stem (`model`, `ema`, `optimizer`, …). */
   readonly groups: ReadonlyMap<string, ReadonlyMap<string, T>>;
-  /** How many checkpoints stay, this one included. */
+  /** How many checkpoints to keep, including this one. */
   readonly keep: number;
-  /** Step of the best checkpoint so far, this one or an earlier: a file names it, and it stays beside the `keep` newest. */
+  /**
+   * Step of the best checkpoint so far, this one or an earlier one: a file names it, and it is kept in addition to the `keep`
+   * newest.
+   */
   readonly best?: number | undefined;
-  /** On a full disk: fail, delete older checkpoints one by one (never the newest), or try again every so often. */
+  /** If the disk is full: fail, delete older checkpoints one by one (never the newest), or retry at this interval. */
   readonly whenFull?: "stop" | "prune" | { readonly waitMs: number };
-  /** Ends the waiting on a full disk. */
+  /** Aborting it ends the wait for space on a full disk. */
   readonly signal?: AbortSignal;
   readonly warn?: Warn;
-  /** The run that it belongs to. */
+  /** The run that the checkpoint belongs to. */
   readonly run?: RunMark | undefined;
-  /** A folder that is there: what is missing from it to the checkpoints is made, and never itself. */
+  /** An existing folder: missing folders between it and the checkpoints are created, but never this folder itself. */
   readonly within?: string;
-  /** Throws where nothing may be written any more; asked before each thing that readers see, and before each deletion. */
+  /** Throws if writing is no longer allowed; called before each change that readers can see and before each deletion. */
   readonly mayWrite?: () => void;
 }
 
 /**
- * Writes a checkpoint so that, whenever the process or the machine stops, the newest valid one is this one or the one before:
- * staged in a hidden folder, files and folder fsynced, manifest last, one rename, parent fsynced; only then the pointer
- * moves and older ones but the best are deleted. Gives the path. Throws DiskFullError or another FileWriteError with nothing half-written left.
- * A tensor's bytes are asked for when their turn comes, and again where the disk was full: they must not change until the
- * promise settles.
+ * Writes a checkpoint such that, whenever the process or the machine stops, the newest valid one is this one or the previous one.
+ * It is staged in a hidden folder, files and folder are fsynced, the manifest is written last, then follows a single rename and
+ * an fsync of the parent. Only then is the pointer moved, and older checkpoints except the best are deleted. Returns the path.
+ * Throws DiskFullError or another FileWriteError, leaving nothing half-written.
+ * A tensor's bytes are read when they are written, and again if the disk was full: they must not change until the promise
+ * settles.
  */
 export async function saveCheckpointBytes(
   root: string,
@@ -85,7 +89,7 @@ export async function saveCheckpointBytes(
   const name = stepName(step);
   const path = join(root, name);
   const neededBytes = forecastBytes(options.groups, options.state, run);
-  // The caller may go on and change its state while the disk works.
+  // The caller may change its state while the disk is busy.
   const content = { step, stage: options.stage, state: structuredClone(options.state), run };
 
   for (let warned = false; ; ) {
@@ -105,7 +109,7 @@ export async function saveCheckpointBytes(
         warned = true;
         await sleep(whenFull.waitMs, undefined, signal === undefined ? {} : { signal }).catch(
           () => {
-            throw failure; // told to wait no longer
+            throw failure; // the wait was aborted
           },
         );
       }
@@ -130,8 +134,8 @@ async function point(root: string, pointer: string, name: string): Promise<void>
 }
 
 /**
- * Bytes that a checkpoint of these tensors and this state takes, from shapes and element types alone.
- * Throws InvalidValueError or InvalidTypeError for what cannot be saved.
+ * Size in bytes of a checkpoint with these tensors and this state, computed from shapes and element types alone. Throws
+ * InvalidValueError or InvalidTypeError for anything that cannot be saved.
  */
 export function forecastBytes(
   groups: ReadonlyMap<string, ReadonlyMap<string, TensorSpec>>,
@@ -186,10 +190,10 @@ async function makeRoot(root: string, within: string | undefined): Promise<void>
   }
 }
 
-/** By names and not by comparing paths: `./run/` is `run` too. */
+/** Splits into names instead of comparing paths: `./run/` is `run` too. */
 const namesBelow = (base: string, path: string): string[] => relative(base, path).split(sep);
 
-/** Puts the names on the disk that lead from one folder to another below it. */
+/** Fsyncs the folders that lead from one folder down to another. */
 async function syncBelow(base: string, path: string): Promise<void> {
   let folder = base;
   for (const name of namesBelow(base, path)) {
@@ -227,11 +231,11 @@ async function stageAndRename(
     await writeNewFile(join(staging, MANIFEST_NAME), [Buffer.from(manifest)]);
     await syncFolder(staging);
     mayWrite();
-    // A folder cannot be renamed onto another: the old one steps aside, and cleanLeftovers() would put it back.
+    // A folder cannot be renamed onto another, so the old one is moved aside; cleanLeftovers() would restore it.
     if (replaced !== undefined) await renamePath(path, replaced);
     await renamePath(staging, path);
   } catch (error) {
-    // What failed matters more than whether its remains could be removed; cleanLeftovers() finds them.
+    // The original error matters more than a failed cleanup; cleanLeftovers() finds the remains.
     if (replaced !== undefined) await renamePath(replaced, path).catch(() => {});
     await removeTree(staging).catch(() => {});
     throw error;
@@ -254,14 +258,14 @@ async function writeHashed(folder: string, { name, chunks }: StagedFile): Promis
   return { name, bytes, sha256: hash.digest("hex") };
 }
 
-/** Whole checkpoints, oldest first; damaged ones are evidence and stay. */
+/** Whole checkpoints, oldest first; damaged ones are kept as evidence. */
 async function wholeCheckpoints(root: string): Promise<string[]> {
   const whole: string[] = [];
   for (const { path } of await listCheckpoints(root)) if (await isWhole(path)) whole.push(path);
   return whole;
 }
 
-/** Whether a checkpoint is the one to be kept whatever its age. */
+/** Whether a checkpoint must be kept regardless of its age. */
 const isBest = (path: string, best: number | undefined): boolean =>
   best !== undefined && basename(path) === stepName(best);
 
@@ -270,7 +274,7 @@ async function prune(
   saved: string,
   { keep, best, warn = warnOnStderr, mayWrite = () => {} }: PruneOptions,
 ): Promise<void> {
-  // The new checkpoint is safe already; what stays behind is deleted at the next save or start.
+  // The new checkpoint is already safe; remains are deleted at the next save or start.
   const warns = (error: Error): void =>
     warn(`Could not delete an older checkpoint: ${error.message}`);
   const others = await wholeCheckpoints(root).catch((error: Error): string[] => {
@@ -286,7 +290,7 @@ async function prune(
 
 type PruneOptions = Pick<SaveOptions<unknown>, "keep" | "best" | "warn" | "mayWrite">;
 
-/** Deletes the oldest whole checkpoint that is neither the newest nor the best; says whether there was one. */
+/** Deletes the oldest whole checkpoint that is neither the newest nor the best; returns whether there was one. */
 async function discardOldest(
   root: string,
   { best, warn = warnOnStderr, mayWrite = () => {} }: PruneOptions,

@@ -18,15 +18,15 @@ export { type ListedCheckpoint, listCheckpoints } from "./checkpoint-folder.ts";
 export { forecastBytes, type SaveOptions } from "./checkpoint-save.ts";
 export { requireDiskSpace } from "./disk-space.ts";
 
-/** A checkpoint whose every byte has been compared with its manifest. */
+/** A checkpoint of which every byte was checked against its manifest. */
 export class Checkpoint {
   readonly path: string;
   readonly step: number;
   readonly stage: string;
   readonly state: JsonValue;
-  /** File stems, as given to saveCheckpoint(). */
+  /** File stems, as passed to saveCheckpoint(). */
   readonly groups: readonly string[];
-  /** The run that it belongs to, where it says so. */
+  /** The run that it belongs to, if recorded. */
   readonly run: RunMark | undefined;
 
   constructor({ path, step, stage, state, files, run }: VerifiedCheckpoint) {
@@ -38,7 +38,7 @@ export class Checkpoint {
     this.groups = files.map(({ name }) => name.slice(0, -".safetensors".length));
   }
 
-  /** The tensors of one group by name. Throws where the checkpoint has no such group. */
+  /** The tensors of one group by name. Throws if the checkpoint has no such group. */
   read(group: string, options?: ReadOptions): Map<string, Tensor> {
     if (!this.groups.includes(group)) {
       throw new InvalidValueError(
@@ -51,16 +51,15 @@ export class Checkpoint {
 }
 
 /**
- * Saves a checkpoint under `root` and gives its path; see saveCheckpointBytes() for the protocol. All values are copied
- * before it returns its promise: training may go on while the disk works. Await it before the next save.
+ * Saves a checkpoint under `root` and returns its path; see saveCheckpointBytes() for the protocol. All values are copied before
+ * the promise is returned, so training may continue while the disk is busy. Await it before the next save.
  */
 export async function saveCheckpoint(root: string, options: SaveOptions<Tensor>): Promise<string> {
   return saveCheckpointBytes(root, { ...options, groups: bytesOf(options, copied) });
 }
 
 /**
- * The same without a copy of everything in memory: one tensor at a time is copied, so that none may change until the
- * promise settles.
+ * The same without copying everything up front: tensors are copied one at a time, so none may change until the promise settles.
  */
 export async function saveCheckpointInPlace(
   root: string,
@@ -99,7 +98,7 @@ const bytesOf = (
 export const openCheckpoint = async (path: string): Promise<Checkpoint> =>
   new Checkpoint(await verifyCheckpoint(path));
 
-/** The newest whole checkpoint under `root`, undefined where there are none; see newestCheckpoint(). */
+/** The newest whole checkpoint under `root`, undefined if there is none; see newestCheckpoint(). */
 export async function latestCheckpoint(root: string, warn?: Warn): Promise<Checkpoint | undefined> {
   const newest = await newestCheckpoint(root, warn);
   return newest === undefined ? undefined : new Checkpoint(newest);

@@ -6,12 +6,12 @@ import {
   writeFailure,
 } from "../../files/write-error.ts";
 
-// Room for what a file system adds to the bytes: folder entries and the rest of each file's last block.
+// Allowance for file-system overhead: folder entries and the unused rest of each file's last block.
 const OVERHEAD_BYTES = 2 ** 20;
 
 const WHEN_FULL = "free some space, keep fewer checkpoints or write elsewhere";
 
-/** Throws DiskFullError where `neededBytes` more do not fit. */
+/** Throws DiskFullError if `neededBytes` more do not fit. */
 export async function requireDiskSpace(path: string, neededBytes: number): Promise<void> {
   const free = await freeBytes(path);
   if (free >= neededBytes + OVERHEAD_BYTES) return;
@@ -23,8 +23,8 @@ export async function requireDiskSpace(path: string, neededBytes: number): Promi
 }
 
 /**
- * What a write that failed means for the checkpoint that it was a part of: DiskFullError or another FileWriteError with all that
- * the checkpoint needs; bugs stay.
+ * Describes a failed write in terms of the checkpoint it belongs to: as DiskFullError, or another FileWriteError, with everything
+ * that the checkpoint needs. Other errors are bugs and stay as they are.
  */
 export async function describeWriteFailure(
   error: unknown,

@@ -14,13 +14,13 @@ type CheckedStage = ParsedConfig["stages"][number];
 
 const HEADERS_AT_ONCE = 16;
 
-/** The sizes that a stage trains its pictures at, of which each gets the nearest in shape; undefined where all become squares. */
+/** The sizes that a stage trains at; each picture gets the one nearest in shape. Undefined if all pictures become squares. */
 export const stageBuckets = (stage: CheckedStage): readonly Bucket[] | undefined =>
   stage.kind === "text-to-image" && stage.aspectRatios
     ? trainingBuckets(stage.resolution)
     : undefined;
 
-/** How a stage's pictures fall into batches of one size each; undefined where they all become squares. */
+/** How a stage's pictures are divided into batches of one size each; undefined if all become squares. */
 export async function aspectPlan(
   stage: CheckedStage,
   data: TrainingData,
@@ -31,7 +31,7 @@ export async function aspectPlan(
   return planBuckets(sizes.flat(), buckets, stage.batchSize);
 }
 
-/** Nothing where the picture cannot be read: it is left out and told of when the stage begins. */
+/** Empty if the picture cannot be read: it is skipped with a warning when the stage starts. */
 async function sizeOf(example: Example): Promise<PictureSize[]> {
   try {
     return [await example.size()];
@@ -41,7 +41,9 @@ async function sizeOf(example: Example): Promise<PictureSize[]> {
   }
 }
 
-/** Turns a config's epochs into steps: an epoch shows each picture once, and some again where buckets fill up their batches. */
+/**
+ * Converts a config's epochs to steps: an epoch shows each picture once, and some again if buckets have to fill their batches.
+ */
 export async function resolveEpochsForData(
   config: ParsedConfig,
   data: TrainingData,
@@ -55,7 +57,7 @@ export async function resolveEpochsForData(
   return resolveEpochs(config, ({ name }) => samples.get(name) ?? 0);
 }
 
-/** What each bucket of a stage has, for people. */
+/** Describes each bucket of a stage in a line for the user. */
 export function describePlan({ name, batchSize }: CheckedStage, plan: BucketPlan): string[] {
   const { buckets, batches, effectiveBatch, repeats, dropped } = plan;
   return [

@@ -3,9 +3,9 @@ import * as torch from "../../torch/index.ts";
 import type { Order } from "../contract/sample-rng.ts";
 
 /**
- * An order for samples of several sizes, where each batch has samples of one bucket. An epoch shows every sample, in a
- * random sequence of full batches: the last batch of a bucket is filled up with samples of the bucket that are shown
- * once more. PixArt's own sampler drops what does not fill a batch (`AspectRatioBatchSampler`).
+ * An order for samples of several sizes in which each batch has samples of one bucket. An epoch shows every sample in a random
+ * sequence of full batches: the last batch of a bucket is filled by repeating samples of that bucket. PixArt's own sampler drops
+ * incomplete batches (`AspectRatioBatchSampler`).
  */
 export class BucketOrder implements Order {
   readonly #seed: number;
@@ -15,7 +15,7 @@ export class BucketOrder implements Order {
   #epoch = -1;
   #ids: readonly number[] = [];
 
-  /** @param buckets the bucket of each sample, by any numbers */
+  /** @param buckets the bucket of each sample, as arbitrary numbers */
   constructor(seed: number, purpose: string, buckets: readonly number[], batch: number) {
     if (buckets.length < 1) {
       throw expected("at least one sample", purpose, "0");
@@ -27,7 +27,7 @@ export class BucketOrder implements Order {
   }
 
   at(position: number): number {
-    // Any epoch has as many positions as the first one.
+    // Every epoch has as many positions as the first.
     const length = this.#ids.length || this.#inEpoch(0).length;
     const id = this.#inEpoch(Math.floor(position / length))[position % length];
     if (id === undefined)
@@ -53,13 +53,13 @@ export class BucketOrder implements Order {
   }
 }
 
-/** A batch, and the first samples of its bucket as often as it takes. */
+/** A batch filled to `size` with the first samples of its bucket, repeated as needed. */
 const filled = (batch: readonly number[], own: readonly number[], size: number): number[] => [
   ...batch,
   ...Array.from({ length: size - batch.length }, (_, i) => own[i % own.length] as number),
 ];
 
-/** Cuts a list into batches of at most `size` that are of one kind each; within a kind the sequence stays. */
+/** Splits a list into batches of at most `size` items of one kind each; the order within a kind is kept. */
 export const batchesOfOneKind = <T>(
   list: readonly T[],
   kindOf: (item: T) => unknown,

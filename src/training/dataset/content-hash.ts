@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 const known = new WeakMap<Uint8Array, string>();
 
 /**
- * Half of the SHA-256 of a picture's bytes, hexadecimal. Of one array, which nobody may change, it is reckoned once: what is read
- * to be encoded is also noted as learnt from.
+ * Half of the SHA-256 of a picture's bytes, in hexadecimal. Computed once per array, which must not change: the bytes that are
+ * read for encoding are also recorded as training data.
  */
 export function contentHash(bytes: Uint8Array): string {
   const found = known.get(bytes);

@@ -5,8 +5,8 @@ import { stageExamples, type TrainingData } from "./training-data.ts";
 const SHOWN = 5;
 
 /**
- * Throws where a stage trains a ControlNet on given control pictures and some picture has none: a few of them are named, and
- * what to do.
+ * Throws if a stage trains a ControlNet on given control pictures and some are missing; the message names a few and says what to
+ * do.
  */
 export function requireControlPictures({ stages }: ResolvedConfig, data: TrainingData): void {
   for (const stage of stages) {

@@ -2,19 +2,19 @@ import { isDeepStrictEqual } from "node:util";
 import type { DataRecord, RecordedPicture } from "./data-record.ts";
 import { describeKey, pictureKeys } from "./picture-keys.ts";
 
-/** What is another in a data set than it was, by {@link pictureKeys}. */
+/** How a data set differs from its earlier state, by {@link pictureKeys}. */
 export interface DataChanges {
   readonly added: readonly string[];
   readonly removed: readonly string[];
-  /** And what of it: its caption, or another word about it; its picture; its control picture. */
+  /** With what changed: its caption or other metadata, its picture, or its control picture. */
   readonly edited: readonly (readonly [key: string, what: string])[];
-  /** Pictures of the same bytes under another name. */
+  /** Pictures with the same bytes under a new name. */
   readonly renamed: ReadonlyMap<string, string>;
-  /** Whether those that are as they were stand in another order among themselves. */
+  /** Whether the unchanged pictures are in a different order. */
   readonly isReordered: boolean;
 }
 
-/** Compares what a data set was with what it is. */
+/** Compares a data set's earlier state with its current one. */
 export function dataChanges(before: DataRecord, now: DataRecord): DataChanges {
   const were = byKey(before);
   const are = byKey(now);
@@ -57,7 +57,7 @@ const differences = (was: RecordedPicture, is: RecordedPicture): string[] => [
   ...(was.control === is.control ? [] : ["its control picture"]),
 ];
 
-/** Whether there are more pictures, and those that were there are as they were. */
+/** Whether pictures were only added and all earlier ones are unchanged. */
 export const onlyGrew = ({ added, removed, edited, renamed, isReordered }: DataChanges): boolean =>
   added.length > 0 &&
   removed.length === 0 &&
@@ -67,7 +67,7 @@ export const onlyGrew = ({ added, removed, edited, renamed, isReordered }: DataC
 
 const SHOWN = 3;
 
-/** For people; empty where nothing changed. */
+/** Describes the changes for the user; empty if there are none. */
 export function describeDataChanges(changes: DataChanges): string {
   const { added, removed, edited, renamed, isReordered } = changes;
   const listed = <T>(what: string, list: readonly T[], describe: (each: T) => string): string[] => {

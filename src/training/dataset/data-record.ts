@@ -5,38 +5,38 @@ import { EncodingProgress } from "../progress/encoding-progress.ts";
 import { linesToBytes, readLines } from "../run-folder/line-file.ts";
 import type { Example, TrainingData } from "./training-data.ts";
 
-/** Small files wait for the disk more than for anything else. */
+/** For small files most of the time is spent waiting for the disk. */
 const READ_AT_ONCE = 8;
 
-/** A picture of a run, as it was. */
+/** A picture of a run, as recorded. */
 export interface RecordedPicture {
-  /** Its name in the data set; of a class picture with that said. */
+  /** Its name in the data set; class pictures are marked as such. */
   readonly file: string;
-  /** Hash of what is said about it: captions, class, thing, style and split. */
+  /** Hash of its metadata: captions, class, thing, style and split. */
   readonly words: string;
-  /** Hash of its bytes; null where it cannot be read. */
+  /** Hash of its bytes; null if it cannot be read. */
   readonly bytes: string | null;
-  /** Likewise of its control picture, where it has one. */
+  /** The same for its control picture, if it has one. */
   readonly control?: string | null;
 }
 
-/** How {@link DataRecord.of} goes about it. */
+/** Options of {@link DataRecord.of}. */
 export interface RecordOptions {
-  /** Told how far it is, where it takes long. */
+  /** Prints progress if it takes long. */
   readonly say?: (line: string) => void;
-  /** Ends it: its reason is thrown. */
+  /** Aborting it stops the work; its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
   /** Awaited after each picture. */
   readonly afterEach?: () => Promise<void>;
 }
 
-/** What a run learnt from: each picture's name, words and bytes. Equal records are equal data, on whichever machine. */
+/** What a run was trained on: each picture's name, metadata and bytes. Equal records mean equal data, on any machine. */
 export class DataRecord {
   readonly pictures: readonly RecordedPicture[];
   /** SHA-256 of the lines, hexadecimal. */
   readonly digest: string;
 
-  /** @param digest where it is known already */
+  /** @param digest if already known */
   constructor(pictures: readonly RecordedPicture[], digest?: string) {
     this.pictures = pictures;
     this.digest = digest ?? this.#hash();
@@ -48,12 +48,12 @@ export class DataRecord {
     return hash.digest("hex");
   }
 
-  /** What it is kept as: one line a picture. */
+  /** Its serialized form: one line per picture. */
   *lines(): Generator<string> {
     for (const picture of this.pictures) yield JSON.stringify(picture);
   }
 
-  /** Records what a data set is now. Reads those pictures whose bytes are not known. */
+  /** Records the current state of a data set. Reads only pictures whose hash is not known. */
   static async of(
     data: TrainingData,
     { say, signal, afterEach }: RecordOptions = {},
@@ -77,14 +77,14 @@ export class DataRecord {
     return new DataRecord(pictures);
   }
 
-  /** Hash of the names and words alone, for which nothing is read. */
+  /** Hash of names and metadata alone, without reading any picture. */
   static wordsOf(data: TrainingData): string {
     const hash = createHash("sha256");
     for (const { file, words } of listedOf(data)) hash.update(JSON.stringify([file, words]));
     return hash.digest("hex");
   }
 
-  /** Reads the {@link lines} of a file. Throws BadFileError where they are not of this digest. */
+  /** Reads a file of {@link lines}. Throws BadFileError if they do not match the digest. */
   static async read(path: string, digest: string): Promise<DataRecord> {
     const pictures: RecordedPicture[] = [];
     const hash = createHash("sha256");

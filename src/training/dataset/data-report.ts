@@ -3,14 +3,14 @@ import type { TrainingData } from "./training-data.ts";
 
 const SHOWN = 5;
 
-/** What a run found in its data set, for people. */
+/** A run's report on its data set, for the user. */
 export interface DataReport {
   readonly line: string;
   /** What is left out, one sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** How many pictures there are, and which are left out for what their names and captions say. */
+/** Counts the pictures, and reports those left out because of their names or captions. */
 export function reportOf({ dataset, train, heldout }: TrainingData): DataReport {
   const { location, layout, images, captioned, missingCaption, unreadable, leftOut } = dataset;
   return {

@@ -10,8 +10,8 @@ export const captionsOfExample = (example: Captioned): string[] => [
 ];
 
 /**
- * The caption that a picture is shown with: its dense one, where it has that and the batch takes them, else one of its short ones.
- * @param share which of several, from 0 to below 1
+ * The caption to train a picture with: its dense one if it has one and the batch uses dense captions, else one of its short ones.
+ * @param share selects one of several, from 0 to below 1
  */
 export function chosenCaption(example: Captioned, isDense: boolean, share: number): string {
   const { shortCaption, shortCaptions = [shortCaption], denseCaption } = example;

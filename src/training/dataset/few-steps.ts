@@ -1,16 +1,16 @@
 import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
 import { stageExamples, type TrainingData } from "./training-data.ts";
 
-/** With fewer, pictures look as before (docs/training.md has the measurement). */
+/** With fewer steps, pictures look the same as before (docs/training.md has the measurement). */
 const FEW = 20;
-/** As many as are suggested: a small model that is fine-tuned on a dozen pictures shows their style after them. */
+/** The suggested number of steps: a small model fine-tuned on a dozen pictures shows their style by then. */
 const ENOUGH = 100;
-/** The warm-up that goes with them. */
+/** The matching warm-up. */
 const WARMUP = ENOUGH / 10;
 
 /**
- * One sentence for each stage that ends before it can have learnt much, with what to change.
- * @param isBegun whether the run has done steps: then their size is settled
+ * One sentence, with what to change, for each stage that ends before it can have learnt much.
+ * @param isBegun whether the run has done steps: then their size is fixed
  */
 export function tooFewSteps(
   config: ResolvedConfig,
@@ -29,7 +29,7 @@ export function tooFewSteps(
   });
 }
 
-/** A step that shows every picture several times learns little more than one that shows it once. */
+/** A step that shows every picture several times learns little more than one that shows each once. */
 function suggested({ batchSize, schedule }: ResolvedStage, pictures: number): string[] {
   const batch = batchSize > pictures ? Math.max(1, Math.floor(pictures / 3)) : batchSize;
   return [

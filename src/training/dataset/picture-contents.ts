@@ -4,38 +4,38 @@ import { linesToBytes, readLines } from "../run-folder/line-file.ts";
 import { contentHash } from "./content-hash.ts";
 import { fileStamp } from "./file-stamp.ts";
 
-/** What is read of a data set: a picture, or what a ControlNet is shown of it. */
+/** A file of a data set: a picture, or the control picture for a ControlNet. */
 export interface ReadFile {
-  /** An absolute path; in a container followed by `#` and a name. */
+  /** An absolute path; inside a container followed by `#` and a name. */
   readonly path: string;
   read(): Promise<Uint8Array>;
 }
 
-/** What was known of a file's content, and what tells that the file is still the same. */
+/** The known hash of a file, with the stamp that tells whether the file is unchanged. */
 interface KnownContent {
-  /** Of its container where it is in one. */
+  /** Of the container, if the file is in one. */
   readonly stamp: string;
   readonly hash: string;
 }
 
 /**
- * Hashes of the bytes of a data set's pictures, each of which is read once in the life of its file: by whoever needs it first,
- * and again only where the stamp of its file differs from what was noted. After a copy all are read again, and are found equal:
- * times prove nothing.
+ * Hashes of the bytes of a data set's pictures. Each picture is read once by whoever needs it first, and again only if its file's
+ * stamp differs from the recorded one. After the data was copied, all files are read again and found equal, since timestamps
+ * prove nothing.
  */
 export class PictureContents {
-  /** What this process has read, as it was then: null where it could not be, so that it was left out. */
+  /** Hashes of what this process has read, as of that moment; null if a file could not be read and was skipped. */
   readonly #read = new Map<string, string | null>();
   #known = new Map<string, KnownContent>();
   readonly #shards = new Map<string, Promise<string | undefined>>();
   readonly #begun: number = Date.now();
 
-  /** Takes over what an earlier process noted in a file; nothing where it is missing or damaged: then all is read. */
+  /** Loads the records of an earlier process; none if the file is missing or damaged: then everything is read. */
   async recall(notes: string): Promise<void> {
     this.#known = await readNotes(notes).catch(() => new Map());
   }
 
-  /** Keeps what is known, in a folder that is there. */
+  /** Saves the known hashes in an existing folder. */
   async note(notes: string): Promise<void> {
     await replaceFile(notes, linesToBytes(this.#lines()));
   }
@@ -44,7 +44,7 @@ export class PictureContents {
     for (const [path, { stamp, hash }] of this.#known) yield JSON.stringify([path, stamp, hash]);
   }
 
-  /** The same file; what came of it when it was first read is remembered. */
+  /** Wraps a file so that the outcome of its first read is recorded. */
   remembering(file: ReadFile): () => Promise<Uint8Array> {
     const note = (hash: string | null): void => {
       if (!this.#read.has(file.path)) this.#read.set(file.path, hash);
@@ -62,8 +62,8 @@ export class PictureContents {
   }
 
   /**
-   * The hash of a file's bytes; null where it is damaged or missing, or could not be read when it was to be learnt from. Throws
-   * where the system cannot say.
+   * The hash of a file's bytes; null if it is damaged or missing, or could not be read for training. Throws if the system cannot
+   * tell.
    */
   async hash(file: ReadFile): Promise<string | null> {
     const { path } = file;
@@ -78,7 +78,7 @@ export class PictureContents {
     return hash;
   }
 
-  /** Undefined where the file cannot be looked at, or may have changed since this process began. */
+  /** Undefined if the file cannot be examined, or may have changed since this process started. */
   #stampOf(path: string): Promise<string | undefined> {
     const shard = shardOf(path);
     if (shard === undefined) return stampBefore(path, this.#begun);
@@ -99,7 +99,10 @@ async function readNotes(notes: string): Promise<Map<string, KnownContent>> {
   return known;
 }
 
-/** The shard of `shard.tar#name`; a picture is its own file otherwise. A row of a table may stand for a file beside it, and is no file. */
+/**
+ * The shard of `shard.tar#name`; any other picture is its own file. A table's row may stand for a file next to it and is not a
+ * file itself.
+ */
 const shardOf = (path: string): string | undefined => /^(.*?\.tar)#/is.exec(path)?.[1];
 
 async function stampBefore(path: string, begun: number): Promise<string | undefined> {
@@ -107,7 +110,7 @@ async function stampBefore(path: string, begun: number): Promise<string | undefi
   return found?.isSettledBy(begun) ? found.stamp : undefined;
 }
 
-/** What a picture's own file or name can be blamed for; anything else may be over in a moment, and says nothing of it. */
+/** Errors caused by the file itself or its name; any other may be temporary and says nothing about the file. */
 const OF_THE_FILE: ReadonlySet<string> = new Set([
   ...["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG"],
   ...["EACCES", "EPERM"],
@@ -124,5 +127,5 @@ async function hashNow(file: ReadFile): Promise<string | null> {
   }
 }
 
-/** Those of Node.js and zlib begin otherwise. */
+/** Error codes of Node.js and zlib start differently. */
 const SYSTEM_CODE = /^E(?!RR_)/;

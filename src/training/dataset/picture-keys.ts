@@ -1,9 +1,9 @@
-/** No name of a file holds it. */
+/** Does not occur in file names. */
 const SEPARATOR = "\0";
 
 /**
- * What tells the pictures of a list apart: their names, and for one of a name that came before also which of that name it is, as
- * rows of a table may name one file several times.
+ * Unique keys for a list of pictures: their names, plus a counter for repeated names, as rows of a table may name one file
+ * several times.
  */
 export function pictureKeys(names: readonly string[]): string[] {
   const times = new Map<string, number>();
@@ -14,7 +14,7 @@ export function pictureKeys(names: readonly string[]): string[] {
   });
 }
 
-/** A key for people. */
+/** Formats a key for the user. */
 export function describeKey(key: string): string {
   const [name, time] = key.split(SEPARATOR);
   return time === undefined ? key : `${name} (number ${time} of that name)`;

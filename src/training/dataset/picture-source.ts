@@ -19,33 +19,33 @@ const KERNELS: Readonly<Record<ResolvedStage["transform"]["resample"], ResizeKer
   lanczos: "lanczos3",
 };
 
-/** What a ControlNet is shown of a picture: the control picture that it was given, or its own edges. */
+/** What a ControlNet sees of a picture: the given control picture or the picture's own edges. */
 export type Condition = NonNullable<ResolvedStage<"text-to-image">["controlnet"]>["condition"];
 
-/** Height and width of a picture as its file has it. */
+/** Height and width of a picture as stored in its file. */
 export interface OriginalSize {
   readonly height: number;
   readonly width: number;
 }
 
-/** How a picture, or what a ControlNet is shown of it, is brought to its size. */
+/** How a picture, or its control picture, is resized and cropped. */
 export interface Sight {
   readonly bucket: Bucket;
   readonly place: CropPlace;
   readonly mirrored: boolean;
 }
 
-/** A file that is encoded. */
+/** A file to encode. */
 export interface SourceFile {
-  /** What keys of features that are made of it begin with. */
+  /** Start of the keys of its features. */
   key(): string;
-  /** Of the picture that it is, or belongs to. */
+  /** Size of the picture that it is or belongs to. */
   readonly originalSize: OriginalSize;
   /** Throws ImageError naming the file. */
   decode(): Promise<RgbImage>;
 }
 
-/** The pixels that are encoded of a stage's pictures: their own, or what a ControlNet is shown of them. */
+/** The pixels to encode for a stage's pictures: their own, or what a ControlNet sees of them. */
 export class PictureSource {
   readonly #kernel: ResizeKernel;
   readonly #condition: Condition | undefined;
@@ -75,7 +75,7 @@ export class PictureSource {
     return this.#condition === "edges" ? `${hash}.edges` : `${hash}.over-${width}x${height}`;
   }
 
-  /** Brings what {@link SourceFile.decode} gave to the size of its bucket, as the picture itself would be. */
+  /** Resizes and crops the result of {@link SourceFile.decode} to its bucket, exactly like the picture itself. */
   async bring(
     image: RgbImage,
     { originalSize: over }: Pick<SourceFile, "originalSize">,

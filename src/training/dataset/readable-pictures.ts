@@ -5,12 +5,12 @@ import { ImageError, RgbImage } from "../../images/index.ts";
 import { EncodingProgress } from "../progress/encoding-progress.ts";
 import { type Example, stageExamples, type TrainingData } from "./training-data.ts";
 
-/** Decoded pictures of any size may be large, so few are held at once. */
+/** Decoded pictures may be large, so only a few are held at once. */
 const DECODED_AT_ONCE = 4;
 
 /**
- * Decodes every picture that a run will, as its stages do before their first step. Gives one sentence for each that is left out;
- * throws UnreadablePicturesError where they are too many.
+ * Decodes every picture that a run will use, as its stages do before their first step. Returns one sentence for each picture that
+ * is left out; throws UnreadablePicturesError if there are too many.
  */
 export async function requireReadable(
   config: ResolvedConfig,

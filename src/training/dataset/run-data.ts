@@ -8,14 +8,14 @@ import type { RunFolder } from "../run-folder/run-folder.ts";
 import { DataRecord, type RecordOptions } from "./data-record.ts";
 import type { TrainingData } from "./training-data.ts";
 
-/** Where a run folder keeps what its data was. */
+/** Folder of the data records in a run folder. */
 export const DATA_FOLDER = "data";
 
-/** Where a run folder keeps what its pictures were, by digest. */
+/** A data record in a run folder, by digest. */
 export const recordPath = (run: string, digest: string): string =>
   join(run, DATA_FOLDER, `${digest.slice(0, 16)}.jsonl`);
 
-/** Records what the data of a run is, of which its folder may know much. Writes nothing. */
+/** Records a run's data, using hashes that its folder already has. Writes nothing. */
 export async function recordOf(
   run: string,
   data: TrainingData,
@@ -27,10 +27,10 @@ export async function recordOf(
 
 const knownPath = (run: string): string => join(run, DATA_FOLDER, "known.jsonl");
 
-/** While pictures are read: what is known by then need not be read again, however the process ends. */
+/** While pictures are read, known hashes are saved at this interval, so they need not be recomputed however the process ends. */
 const NOTED_EVERY_MS = 5 * 60_000;
 
-/** What a run learns from, by names and hashes, and what its folder keeps of that. */
+/** A run's data, by names and hashes, and the records of it in the run folder. */
 export class RunData {
   readonly #run: RunFolder;
   readonly #data: TrainingData;
@@ -43,7 +43,7 @@ export class RunData {
     this.#say = say;
   }
 
-  /** What the data is, from the first call on. Throws the reason of a signal that is aborted. */
+  /** The data as of the first call. Throws the signal's reason if it is aborted. */
   async record(signal: AbortSignal): Promise<DataRecord> {
     if (this.#record !== undefined) return this.#record;
     let noted = performance.now();
@@ -71,7 +71,7 @@ export class RunData {
     await this.#data.contents.note(knownPath(this.#run.path));
   }
 
-  /** Keeps the record for the checkpoints to come, and gives its digest. */
+  /** Saves the record for the checkpoints to come and returns its digest. */
   async keep(signal: AbortSignal): Promise<string> {
     const record = await this.record(signal);
     const file = recordPath(this.#run.path, record.digest);

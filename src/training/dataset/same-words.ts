@@ -3,7 +3,7 @@ import { DistributedError } from "../../errors/index.ts";
 import { DataRecord } from "./data-record.ts";
 import type { TrainingData } from "./training-data.ts";
 
-/** Throws in every process where one of them has pictures of other names, or other words about them, than the first one. */
+/** Throws in every process if one of them has different picture names or metadata than the first. */
 export function requireSameWords(world: World, data: TrainingData): void {
   if (world.size === 1) return;
   const own = DataRecord.wordsOf(data);

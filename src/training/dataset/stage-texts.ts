@@ -3,7 +3,7 @@ import { preparation } from "../../pipelines/prompts/prompt-encoder.ts";
 import { captionsOfExample } from "./example-captions.ts";
 import type { StageExamples, TrainingData } from "./training-data.ts";
 
-/** Every text that a stage asks its text encoder for, as it is encoded: captions, sample prompts and the empty one. */
+/** Every text that a stage's text encoder encodes, in prepared form: captions, sample prompts and the empty text. */
 export function stageTexts(
   { dataset, sampling }: Pick<ResolvedConfig, "dataset" | "sampling">,
   examples: StageExamples & Pick<TrainingData, "prior">,

@@ -15,31 +15,31 @@ import * as torch from "../../torch/index.ts";
 import type { Split } from "../contract/stage-task.ts";
 import { PictureContents } from "./picture-contents.ts";
 
-/** One picture to learn from. */
+/** A training example: a picture with its captions. */
 export interface Example {
   /** Path below the data folder. */
   readonly file: string;
   readonly path: string;
-  /** The bytes of its file, read anew at every call. */
+  /** The bytes of its file, read again on every call. */
   read(): Promise<Uint8Array>;
-  /** Its size as it stands upright, from its file's header; read once. Throws ImageError naming it. */
+  /** Its size when upright, from the file header; read once. Throws ImageError, naming the file. */
   size(): Promise<PictureSize>;
-  /** What a ControlNet is shown of it, where the data set has that. */
+  /** Its control picture for a ControlNet, if the data set has one. */
   readonly control?: ControlPicture | undefined;
   readonly shortCaption: string;
-  /** All its short captions, that one first, where the data set has several. */
+  /** All its short captions, the main one first, if the data set has several. */
   readonly shortCaptions?: readonly string[] | undefined;
-  /** The short one where the data has no other. */
+  /** The short caption if the data has no dense one. */
   readonly denseCaption: string;
-  /** What is in it, where the data says so. */
+  /** The thing it shows, if the data says so. */
   readonly thing: string | undefined;
   readonly group: string | undefined;
   readonly style: string | undefined;
-  /** Number of its class among the classes of the chosen part; undefined where the data has no classes. */
+  /** Index of its class among the classes of the chosen part; undefined if the data has no classes. */
   readonly classLabel: number | undefined;
 }
 
-/** What decides which pictures of a data set are trained on. */
+/** The settings that decide which pictures of a data set are trained on. */
 export type DatasetChoice = Pick<ResolvedConfig["dataset"], "folder" | "things" | "styles"> &
   Partial<
     Pick<
@@ -62,11 +62,11 @@ export interface TrainingData {
   readonly train: readonly Example[];
   /** Never trained on. */
   readonly heldout: readonly Example[];
-  /** Pictures of DreamBooth's class, beside the data set; none where the config names no folder of them. */
+  /** Pictures of DreamBooth's class, in addition to the data set; empty if the config names no folder for them. */
   readonly prior: readonly Example[];
   readonly classCount: number;
   readonly dataset: Dataset;
-  /** What the bytes of its pictures hash to. */
+  /** Hashes of the bytes of its pictures. */
   readonly contents: PictureContents;
 }
 
@@ -112,11 +112,11 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** A number in [0, 1) that belongs to a picture's name: a set that grows keeps what it held out. */
+/** A number in [0, 1) derived from a picture's name: a growing data set keeps its held-out pictures. */
 const shareOf = (file: string): number =>
   createHash("sha256").update(file).digest().readUInt32BE() / 2 ** 32;
 
-/** Reads the data set and takes the part that the config names. Throws where that part is empty. */
+/** Reads the data set and selects the part that the config names. Throws if that part is empty. */
 export async function loadTrainingData(config: DatasetChoice): Promise<TrainingData> {
   const { revision, layout, imageColumn, textColumn: captions, instancePrompt } = config;
   const { classFolder, classPrompt } = config;
@@ -180,7 +180,7 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
 /** The pictures of a stage. */
 export type StageExamples = Readonly<Record<Split, readonly Example[]>>;
 
-/** What a stage takes of the chosen part. */
+/** Selects a stage's pictures from the chosen part. */
 export function stageExamples(
   stage: ParsedConfig["stages"][number],
   { train, heldout }: Pick<TrainingData, Split>,
@@ -190,7 +190,7 @@ export function stageExamples(
   return { train: curated(train, all), heldout: curated(heldout, all) };
 }
 
-/** The curated part: things that were drawn in every style, the common and well-drawn ones. All of it where there are no styles. */
+/** The curated part: things drawn in every style, which are common and well drawn. Everything if there are no styles. */
 export function curated(examples: readonly Example[], all: readonly Example[]): Example[] {
   const styles = new Set(all.flatMap(({ style }) => style ?? []));
   const seen = new Map<string, Set<string>>();
@@ -204,7 +204,7 @@ export function curated(examples: readonly Example[], all: readonly Example[]): 
   );
 }
 
-/** Pictures in memory: 8-bit, so that a whole data set of small ones fits. */
+/** Pictures in memory, as 8-bit values so that a whole data set of small ones fits. */
 export class Pictures {
   readonly #data: Tensor; // (N, H, W, 3) uint8
 
@@ -212,7 +212,7 @@ export class Pictures {
     this.#data = torch.keep(torch.fromTypedArray(bytes, shape));
   }
 
-  /** Decodes and resizes examples to squares. Throws UnreadablePicturesError, which lists every bad file. */
+  /** Decodes examples and resizes them to squares. Throws UnreadablePicturesError, which lists every bad file. */
   static async load(examples: readonly Example[], size: number): Promise<Pictures> {
     const { data, shape } = await loadPictures(examples, { size });
     return new Pictures(data, shape);

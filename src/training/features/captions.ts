@@ -12,22 +12,22 @@ import type { LazyTextEncoder } from "../models/lazy-text-encoder.ts";
 import { stateHash } from "../models/state-hash.ts";
 import { EncodingProgress, type ProgressTold } from "../progress/encoding-progress.ts";
 
-/** What a transformer's cross-attention takes: (B, L, D) states and the (B, L) mask of their real tokens. */
+/** Input of a transformer's cross-attention: (B, L, D) states and the (B, L) mask of their real tokens. */
 export interface CaptionStates {
   readonly states: Tensor;
   readonly mask: Tensor;
 }
 
-/** Where a stage's captions become states. */
+/** Encodes a stage's captions. */
 export interface Captions {
-  /** States of prepared texts, padded to the longest of them. */
+  /** States of prepared texts, padded to the longest. */
   states(texts: readonly string[]): CaptionStates;
-  /** What a pipeline draws the sample prompts with. */
+  /** Encoder that pipelines use for the sample prompts. */
   readonly encoder: TextEncoder;
   dispose(): void;
 }
 
-/** Captions under a text encoder that is in memory: encoded in every step, as one that is trained has to be. */
+/** Captions under a text encoder in memory: encoded in every step, as training the encoder requires. */
 export class LiveCaptions implements Captions {
   readonly encoder: T5EncoderModel;
   readonly #tokenizer: T5Tokenizer;
@@ -51,34 +51,37 @@ export class LiveCaptions implements Captions {
   }
 }
 
-/** What {@link FrozenCaptions} works on. */
+/** What {@link FrozenCaptions} works with. */
 export interface FrozenCaptionsOptions extends ProgressTold {
-  /** Loaded only where the cache lacks something, or where there is none. */
+  /** Loaded only if the cache is incomplete or disabled. */
   readonly encoder: LazyTextEncoder | T5EncoderModel;
   readonly tokenizer: T5Tokenizer;
   readonly maxLength: number;
-  /** Every prepared text that will be asked for. */
+  /** Every prepared text that will be requested. */
   readonly texts: readonly string[];
-  /** Prepared texts that pipelines draw samples of. */
+  /** Prepared prompts of the samples. */
   readonly prompts: readonly string[];
-  /** States (1, L, D) of a text of L tokens that were made elsewhere, to be cached in place of the encoder's; they become this class's. */
+  /**
+   * States (1, L, D), computed elsewhere, of a text of L tokens, to be cached instead of the encoder's; this class takes
+   * ownership.
+   */
   readonly made?: ((text: string, tokens: number) => Tensor | undefined) | undefined;
-  /** Folder for cached states; null encodes captions anew in every step. */
+  /** Folder for cached states; null encodes captions in every step. */
   readonly cache: string | null;
   readonly warn: (message: string) => void;
-  /** Ends encoding once it is aborted; what was encoded by then is kept. */
+  /** Aborting it stops the encoding; texts encoded so far are kept. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Captions under a frozen text encoder. Each text is encoded alone and without padding, so that a cached one and one
- * encoded in its step are equal to the last bit. With a cache the encoder is gone from memory before training begins, and not
- * even loaded where nothing is missing. The store is named after the encoder and its keys after the tokens that it gets, so
- * that a changed encoder or tokenizer never meets what another one made.
+ * Captions under a frozen text encoder. Each text is encoded alone and without padding, so cached states equal those encoded in a
+ * step to the last bit. With a cache the encoder is freed before training begins, and not even loaded if nothing is missing. The
+ * store is named after the encoder and its keys after the tokens, so a changed encoder or tokenizer never uses states of another
+ * one.
  */
 export class FrozenCaptions implements Captions {
   readonly encoder: TextEncoder;
-  /** How many texts were encoded to be cached when it was opened. */
+  /** How many texts were encoded for the cache when it was opened. */
   readonly encoded: number;
   readonly #stateOf: (text: string) => Tensor;
   readonly #dispose: () => void;
@@ -95,7 +98,7 @@ export class FrozenCaptions implements Captions {
     this.#dispose = dispose;
   }
 
-  /** Encodes what the cache lacks. Throws the reason of a signal that is aborted. */
+  /** Encodes what the cache lacks. Throws the signal's reason if it is aborted. */
   static async open(options: FrozenCaptionsOptions): Promise<FrozenCaptions> {
     const { encoder, tokenizer, maxLength, texts, prompts, made, cache, warn, signal } = options;
     const load = async (): Promise<T5EncoderModel> =>
@@ -118,7 +121,7 @@ export class FrozenCaptions implements Captions {
     let encoded = 0;
     try {
       for (const text of missing) {
-        await nextTurn(); // encoding is synchronous, and would leave signals unheard
+        await nextTurn(); // encoding is synchronous and would block signals
         if (signal?.aborted) break;
         const { key, count } = seen(text);
         let states = made?.(text, count);
@@ -161,7 +164,7 @@ export class FrozenCaptions implements Captions {
   }
 }
 
-/** Folder of all captions under one encoder; what the encoder's files hashed to is kept beside it. */
+/** Folder of the captions of one encoder; the hash of the encoder's files is kept next to it. */
 async function captionFolder(
   encoder: LazyTextEncoder | T5EncoderModel,
   cache: string,
@@ -174,7 +177,7 @@ async function captionFolder(
   return join(cache, `captions-${name}`);
 }
 
-/** Which of the texts are not cached, by what the files say of themselves; damaged ones are found when the cache is opened. */
+/** Returns the texts that are not cached, judged by the files' headers; damaged files are found when the cache is opened. */
 export async function uncachedTexts({
   encoder,
   tokenizer,
@@ -192,14 +195,14 @@ export async function uncachedTexts({
   return texts.filter((text) => !keys.has(seenTokens(tokenizer, maxLength, text).key));
 }
 
-/** What an encoder is given of a text. */
+/** The input of an encoder for a text. */
 interface SeenTokens {
-  /** Of its states in the store. */
+  /** Key of its states in the store. */
   readonly key: string;
   readonly count: number;
 }
 
-/** An encoder sees tokens, not texts: those that are cut off make no difference, another vocabulary does. */
+/** Keys are made of tokens, not texts: truncated text makes no difference, but another vocabulary does. */
 function seenTokens(tokenizer: T5Tokenizer, maxLength: number, text: string): SeenTokens {
   const { inputIds } = tokenizer.encode([text], {
     maxLength,
@@ -223,7 +226,7 @@ function tokens(
   };
 }
 
-/** (1, L, D) in the encoder's dtype, in which it computes, whatever a step's autocast. */
+/** (1, L, D) in the encoder's own dtype, independent of a step's autocast. */
 const encodeAlone = (
   encoder: T5EncoderModel,
   tokenizer: T5Tokenizer,

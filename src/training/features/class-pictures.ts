@@ -9,15 +9,14 @@ import { readPictureMetadata } from "../../images/index.ts";
 import { DiffusionPipeline } from "../../pipelines/index.ts";
 import * as torch from "../../torch/index.ts";
 
-/** The name of class picture number `seed`, which is drawn from that seed. */
+/** File name of the class picture drawn from `seed`. */
 const nameOf = (seed: number): string => `class-${String(seed).padStart(5, "0")}.png`;
 const OWN_NAME = /^class-\d{5,}\.png$/;
 
 /**
- * Draws the class pictures that `dataset.classFolder` lacks, with the run's base as it is before training, so that
- * training can keep what it knew of the class (DreamBooth, Ruiz et al. 2023; diffengine's `class_image_config`). Each
- * has its own seed and name, so that an interrupted call goes on where it was. Throws where the folder has pictures
- * that were drawn for another prompt.
+ * Draws the class pictures that `dataset.classFolder` lacks, with the run's base as it is before training, so that training can
+ * preserve what the model knew of the class (DreamBooth, Ruiz et al. 2023; diffengine's `class_image_config`). Each has its own
+ * seed and name, so an interrupted call can be repeated. Throws if the folder has pictures drawn from another prompt.
  */
 export async function drawClassPictures(
   config: ParsedConfig,
@@ -42,7 +41,7 @@ export async function drawClassPictures(
   await draw(config, { base, classPrompt, classFolder, seeds, say });
 }
 
-/** Pictures of an earlier prompt would be trained on as pictures of this one. */
+/** Pictures of an earlier prompt would otherwise be trained on as pictures of this one. */
 async function requirePrompt(pictures: readonly string[], classPrompt: string): Promise<void> {
   for (const path of pictures.filter((file) => OWN_NAME.test(basename(file)))) {
     const prompt = (await readPictureMetadata(path))?.prompt;
@@ -61,7 +60,7 @@ interface Wanted {
   readonly say: (line: string) => void;
 }
 
-/** So often a line tells how far it is. */
+/** Progress interval, in pictures. */
 const TOLD_EVERY = 10;
 
 async function draw(

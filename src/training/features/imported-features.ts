@@ -8,35 +8,35 @@ import type { Example, TrainingData } from "../dataset/training-data.ts";
 import { holdsTextEncoder, trainsTextEncoder } from "../models/models.ts";
 import type { Moments } from "./latent-store.ts";
 
-/** Folders of features that PixArt's tools made of a data set; what is not named is encoded. */
+/** Folders of features that PixArt's tools computed for a data set; anything missing is encoded. */
 export interface FeatureFolders {
-  /** Of its captions (`.npz`). */
+  /** Features of its captions (`.npz`). */
   readonly captionFeatures?: string | undefined;
-  /** Of its long captions, Σ's `sharegpt4v` (`.npz`). */
+  /** Features of its long captions, Σ's `sharegpt4v` (`.npz`). */
   readonly denseCaptionFeatures?: string | undefined;
-  /** Of its pictures (`.npy`). */
+  /** Features of its pictures (`.npy`). */
   readonly latentFeatures?: string | undefined;
 }
 
-/** Features of a data set's pictures; class pictures beside it have none. */
+/** Data with imported features; class pictures have none. */
 type Featured = Pick<TrainingData, "train" | "heldout" | "dataset">;
 
 const picturesOf = ({ dataset }: Featured): string[] => dataset.entries.map(({ file }) => file);
 
-/** What captions' features are for. */
+/** Options of {@link ImportedCaptions}. */
 export interface ImportedCaptionsOptions {
-  /** A caption as it is encoded. */
+  /** Prepares a caption for encoding. */
   readonly prepare: (caption: string) => string;
-  /** Of the text encoder's states. */
+  /** Width of the text encoder's states. */
   readonly width: number;
   readonly dtype: DType;
 }
 
-/** Captions that PixArt's tools encoded, found by the picture that they belong to. */
+/** Captions encoded by PixArt's tools, looked up by the picture they belong to. */
 export class ImportedCaptions {
   readonly #sources: readonly {
     readonly files: FeatureFiles;
-    /** By prepared caption. */
+    /** Pictures by prepared caption. */
     readonly pictures: ReadonlyMap<string, ReadonlySet<string>>;
   }[];
   readonly #options: ImportedCaptionsOptions;
@@ -58,7 +58,7 @@ export class ImportedCaptions {
     });
   }
 
-  /** States (1, L, D) of a prepared text of L tokens; undefined where no file of it fits. */
+  /** States (1, L, D) of a prepared text of L tokens; undefined if no file matches. */
   take(text: string, tokens: number): Tensor | undefined {
     const { width, dtype } = this.#options;
     for (const { files, pictures } of this.#sources) {
@@ -72,19 +72,19 @@ export class ImportedCaptions {
     return undefined;
   }
 
-  /** What came of it, for people. */
+  /** Summary for the user. */
   report(): string[] {
     return this.#sources.flatMap(({ files }) => files.report());
   }
 }
 
 /**
- * Measured with the two autoencoders of models/ on four pictures: kernels of resizing differ by 0.01 to 0.04, a side that is
- * stretched by 3 %, as PixArt's tool for several aspect ratios does, by 0.27 to 0.43, the two autoencoders by 0.73 to 1.44.
+ * Measured with the two autoencoders of models/ on four pictures: different resizing kernels differ by 0.01 to 0.04, a side
+ * stretched by 3 %, as by PixArt's tool for several aspect ratios, by 0.27 to 0.43, and the two autoencoders by 0.73 to 1.44.
  */
 const SUSPICIOUS = 0.5;
 
-/** Pictures that PixArt's tools encoded. The first that fits is compared with what the run's own autoencoder makes of it. */
+/** Pictures encoded by PixArt's tools. The first match is compared with the output of the run's own autoencoder. */
 export class ImportedLatents {
   readonly #files: FeatureFiles | undefined;
   readonly #dtype: DType;
@@ -103,7 +103,7 @@ export class ImportedLatents {
     this.#featured = new Set([...data.train, ...data.heldout]);
   }
 
-  /** Moments of a picture whose latent has this shape (C, h, w); undefined where no file of it fits. */
+  /** Moments of a picture whose latent has this shape (C, h, w); undefined if no file matches. */
   async take(
     example: Example,
     shape: readonly number[],
@@ -133,13 +133,13 @@ export class ImportedLatents {
     ];
   }
 
-  /** What came of it, for people. */
+  /** Summary for the user. */
   report(): string[] {
     return [...(this.#files?.report() ?? []), ...this.#comparison];
   }
 }
 
-/** Root of the mean square of what a latent differs by from another, as a share of the other's deviation. */
+/** Root mean square difference of two latents, relative to the standard deviation of the second. */
 const distanceOf = (latent: Tensor, other: Tensor): number =>
   torch.tidy(() => {
     const rms = (values: Tensor): number => values.square().mean().sqrt().item();
@@ -147,7 +147,7 @@ const distanceOf = (latent: Tensor, other: Tensor): number =>
     return rms(latent.float().sub(own)) / rms(own.sub(own.mean()));
   });
 
-/** Throws where features are given that no run of this config would read. */
+/** Throws if features are given that no run of this config would read. */
 export function requireUse(
   config: ParsedConfig,
   { captionFeatures, denseCaptionFeatures, latentFeatures }: FeatureFolders,

@@ -8,17 +8,17 @@ import type { Tensor } from "../../torch/index.ts";
 import type { Example } from "../dataset/training-data.ts";
 import { stateHash } from "../models/state-hash.ts";
 
-/** Mean and deviation of a picture's latent, (1, C, h, w) each. */
+/** Mean and standard deviation of a picture's latent, (1, C, h, w) each. */
 export type Moments = readonly [mean: Tensor, std: Tensor];
 
-/** A picture's moments from elsewhere, of shape (C, h, w), if there are any; `encode` makes those of an autoencoder. */
+/** A picture's moments of shape (C, h, w) from another source, if there are any; `encode` computes the autoencoder's own. */
 export type MadeMoments = (
   example: Example,
   shape: readonly number[],
   encode: () => Promise<Moments>,
 ) => Promise<Moments | undefined>;
 
-/** A picture as it is encoded to be kept. */
+/** A picture in the form that is cached. */
 export interface KeptSight {
   /** Hash of its file. */
   readonly content: string;
@@ -26,23 +26,23 @@ export interface KeptSight {
   readonly mirrored: boolean;
 }
 
-/** Counts how often the pixels of a file have changed here, by another way of decoding or resizing: latents of both don't mix. */
+/** Version of the pixel pipeline, raised whenever decoding or resizing changes: latents of different versions do not mix. */
 const PIXELS = 2;
 
-/** What the kept latents of a picture depend on beside the picture. */
+/** What cached latents depend on besides the picture. */
 export interface LatentStoreOptions {
   readonly vae: AutoencoderKL;
   readonly stage: Pick<ResolvedStage, "resolution" | "transform">;
   readonly warn: (message: string) => void;
 }
 
-/** What a picture's keys begin with. A square one has no size in it: a store is of one resolution. */
+/** Start of a picture's keys. Keys of square pictures contain no size, since a store has a single resolution. */
 export function latentKey({ content, bucket: { width, height }, mirrored }: KeptSight): string {
   const size = width === height ? "" : `.${width}x${height}`;
   return `${content}${size}${mirrored ? ".mirrored" : ""}.`;
 }
 
-/** The cached latents of an autoencoder, a resolution and a way of resizing, by {@link latentKey}. */
+/** The cached latents of an autoencoder, a resolution and a resizing method, by {@link latentKey}. */
 export class LatentStore {
   readonly #features: FeatureStore;
 
@@ -50,7 +50,7 @@ export class LatentStore {
     this.#features = features;
   }
 
-  /** Opens the one of these options in a cache's folder. */
+  /** Opens the store for these options in a cache folder. */
   static async open(cache: string, { vae, stage, warn }: LatentStoreOptions): Promise<LatentStore> {
     const { resolution, transform } = stage;
     const { resample } = transform;
@@ -63,12 +63,12 @@ export class LatentStore {
     return this.#features.has(`${key}mean`);
   }
 
-  /** Mapped; the caller's to dispose. */
+  /** Memory-mapped; the caller disposes of the tensors. */
   get(key: string): Moments {
     return [this.#features.get(`${key}mean`), this.#features.get(`${key}std`)];
   }
 
-  /** Takes the moments' present values. */
+  /** Stores the current values of the moments. */
   async put(key: string, [mean, std]: Moments): Promise<void> {
     await this.#features.put(
       new Map([

@@ -15,57 +15,56 @@ import type { Example } from "../dataset/training-data.ts";
 import { EncodingProgress, type ProgressTold } from "../progress/encoding-progress.ts";
 import { LatentStore, latentKey, type MadeMoments, type Moments } from "./latent-store.ts";
 
-/** Decoded pictures of any size may be large, so few are held at once. */
+/** Decoded pictures may be large, so only a few are held at once. */
 const DECODED_AT_ONCE = 4;
 
-/** One picture as one sample of a batch sees it. */
+/** A picture as it appears in a sample of a batch. */
 export interface Seen {
   readonly example: Example;
   readonly place: CropPlace;
   readonly mirrored: boolean;
 }
 
-/** A picture of a batch: where its latents are cached, or its pixels. */
+/** A picture of a batch: the key of its cached latents, or its pixels. */
 export type LoadedPicture = {
   readonly originalSize: OriginalSize;
-  /** The size that it is trained at. */
+  /** The size it is trained at. */
   readonly bucket: Bucket;
 } & ({ readonly key: string } | { readonly pixels: RgbImage });
 
-/** What of a picture holds for all sights of it. */
+/** What holds for a picture regardless of cropping and mirroring. */
 interface KnownPicture {
   /** Hash of its file: the start of its keys in the store. */
   readonly content: string;
   readonly originalSize: OriginalSize;
   readonly bucket: Bucket;
-  /** Whether every crop of it is the same. */
+  /** Whether all crops of it are the same. */
   readonly hasOneCrop: boolean;
 }
 
-/** What {@link Latents} works on. */
+/** What {@link Latents} works with. */
 export interface LatentsOptions extends ProgressTold {
   readonly examples: readonly Example[];
   readonly stage: Pick<ResolvedStage, "resolution" | "transform">;
-  /** Sizes around the stage's resolution, of which each picture gets the nearest in shape; without them all become squares. */
-  readonly buckets?: readonly Bucket[] | undefined;
-  /** Frozen; stays the caller's. */
-  readonly vae: AutoencoderKL;
   /**
-   * Encodes what a ControlNet is shown of each picture in place of the picture itself, brought to the same size and cut at the
-   * same place.
+   * Sizes around the stage's resolution; each picture gets the one nearest in shape. Without them all pictures become squares.
    */
+  readonly buckets?: readonly Bucket[] | undefined;
+  /** Frozen; the caller keeps ownership. */
+  readonly vae: AutoencoderKL;
+  /** Encodes each picture's control picture instead of the picture itself, resized and cropped in the same way. */
   readonly control?: Condition | undefined;
   /**
-   * Moments of a picture that were made elsewhere, of this shape (C, h, w), to be cached in place of those of the picture
-   * unmirrored; undefined where there are none. They become this class's. `encode` makes the latter, to compare with.
+   * Moments (C, h, w) of an unmirrored picture from another source, cached instead of the autoencoder's own; undefined if there
+   * are none. This class takes ownership. `encode` computes the autoencoder's own, for comparison.
    */
   readonly made?: MadeMoments | undefined;
-  /** Folder for cached latents; null encodes pictures anew whenever they are seen. */
+  /** Folder for cached latents; null encodes pictures whenever they are used. */
   readonly cache: string | null;
-  /** Share of the pictures that may be unreadable: those are left out. */
+  /** Fraction of pictures that may be unreadable; those are skipped. */
   readonly maxUnreadable: number;
   readonly warn: (message: string) => void;
-  /** Ends encoding once it is aborted; what was encoded by then is kept. */
+  /** Aborting it stops the encoding; pictures encoded so far are kept. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -79,20 +78,20 @@ export const pixelsOf = (images: readonly RgbImage[]): Tensor =>
   });
 
 /**
- * The distributions of pictures' latents under a frozen autoencoder: mean and deviation, from which every sight of a
- * picture draws anew. Each picture is encoded alone, so that a cached one and one encoded in its step are equal to the
- * last bit. Random crops of pictures that are not square cannot be cached and are encoded in their step.
+ * Latent distributions of pictures under a frozen autoencoder: mean and standard deviation, from which latents are sampled on
+ * every use. Each picture is encoded alone, so cached latents equal those encoded in a step to the last bit. Random crops of
+ * non-square pictures cannot be cached and are encoded in their step.
  */
 export class Latents {
   readonly #options: LatentsOptions;
   readonly #source: PictureSource;
-  /** The pictures that can be read, in the given order. */
+  /** The readable pictures, in the given order. */
   readonly examples: readonly Example[];
   readonly #store: LatentStore | undefined;
   /** Only with a store. */
   readonly #known = new Map<Example, KnownPicture>();
   #encoded = 0;
-  /** The bucket of each of `examples`, by its ratio; undefined where all are squares. Pictures of one batch have one bucket. */
+  /** The bucket of each of `examples`, by its ratio; undefined if all are squares. All pictures of a batch share a bucket. */
   readonly buckets: readonly number[] | undefined;
 
   private constructor(
@@ -111,9 +110,9 @@ export class Latents {
   }
 
   /**
-   * Finds each picture's bucket and encodes what the cache lacks; pictures that cannot be read are left out and told of.
-   * Throws UnreadablePicturesError where they are too many, and the reason of a signal that is aborted. Without cache and buckets it is a picture's first use that
-   * throws ImageError.
+   * Finds each picture's bucket and encodes what the cache lacks; unreadable pictures are skipped with a warning. Throws
+   * UnreadablePicturesError if there are too many, and the signal's reason if it is aborted. Without cache and buckets,
+   * ImageError is thrown on a picture's first use instead.
    */
   static async open(options: LatentsOptions): Promise<Latents> {
     const { examples, buckets, cache, warn, signal } = options;
@@ -124,7 +123,7 @@ export class Latents {
     const filling = new Latents(options, [], { store });
     const progress = new EncodingProgress("Encoding pictures", examples.length, options);
     await mapConcurrent(examples, DECODED_AT_ONCE, async (example) => {
-      await nextTurn(); // encoding is synchronous, and would leave signals unheard
+      await nextTurn(); // encoding is synchronous and would block signals
       if (signal?.aborted) return;
       try {
         if (buckets !== undefined)
@@ -151,12 +150,12 @@ export class Latents {
     return latents;
   }
 
-  /** How often a picture was encoded to be cached when it was opened, each way round by itself. */
+  /** How many encodings were done for the cache when it was opened; a mirrored picture counts separately. */
   get encoded(): number {
     return this.#encoded;
   }
 
-  /** Learns what holds for all sights of a picture, and fetches or encodes those that the store lacks. */
+  /** Records what holds for a picture in general, and imports or encodes the latents that the store lacks. */
   async #fill(store: LatentStore, example: Example): Promise<void> {
     const { horizontalFlip, crop } = this.#options.stage.transform;
     const file = await this.#source.read(example);
@@ -183,7 +182,7 @@ export class Latents {
     }
   }
 
-  /** (1, C, h, w) each, in the autoencoder's own precision: a step's autocast is not for it. */
+  /** (1, C, h, w) each, in the autoencoder's own precision, independent of a step's autocast. */
   #moments(picture: RgbImage): Moments {
     const { dtype, device } = this.#options.vae;
     const encoded = (): Moments => {
@@ -201,7 +200,7 @@ export class Latents {
       : nearestBucket(size, buckets);
   }
 
-  /** Whether all were encoded before training. */
+  /** Whether all pictures were encoded before training. */
   get isCached(): boolean {
     return this.#store !== undefined && [...this.#known.values()].every((each) => each.hasOneCrop);
   }
@@ -218,15 +217,15 @@ export class Latents {
     return [latentChannels, height / factor, width / factor];
   }
 
-  /** Draws how each picture is seen, and loads what its latents are made of. */
+  /** Draws crop and mirroring of each picture, and loads what its latents are computed from. */
   load(ids: readonly number[], draws: SampleRng): Promise<LoadedPicture[]> {
     return this.loadSeen(this.see(ids, draws));
   }
 
-  /** Draws how each picture is seen. */
+  /** Draws crop and mirroring of each picture. */
   see(ids: readonly number[], draws: SampleRng): Seen[] {
     const { horizontalFlip, crop } = this.#options.stage.transform;
-    // What a transform does not need is not drawn: the numbers after it stay the same.
+    // Unused transforms draw nothing, so that the random numbers after them stay the same.
     const flips = horizontalFlip > 0 ? draws.uniform().map((u) => u < horizontalFlip) : [];
     const places = crop === "random" ? draws.uniform() : [];
     return ids.map((id, i): Seen => {
@@ -236,7 +235,7 @@ export class Latents {
     });
   }
 
-  /** Loads what the latents of pictures are made of. */
+  /** Loads what the latents of pictures are computed from. */
   loadSeen(seen: readonly Seen[]): Promise<LoadedPicture[]> {
     return mapConcurrent(seen, DECODED_AT_ONCE, (each) => this.#loadOne(each));
   }
@@ -255,7 +254,7 @@ export class Latents {
     return { pixels, originalSize, bucket };
   }
 
-  /** A picture as it is encoded where nothing is drawn: a square of the stage's resolution, cut out in the middle. */
+  /** A picture without random transforms: a centre crop, square, at the stage's resolution. */
   async square(example: Example): Promise<RgbImage> {
     const { resolution } = this.#options.stage;
     const file = await this.#source.read(example);
@@ -264,7 +263,7 @@ export class Latents {
     return this.#source.bring(await file.decode(), file, sight);
   }
 
-  /** Latents (B, C, h, w) of loaded pictures of one bucket, as the diffusion model takes them. */
+  /** Latents (B, C, h, w) of loaded pictures of one bucket, scaled for the diffusion model. */
   draw(pictures: readonly LoadedPicture[], draws: SampleRng): Tensor {
     return torch.noGrad(() =>
       torch.tidy(() => {
@@ -301,7 +300,7 @@ function requireReadable(
   throw new UnreadablePicturesError(list, examples.length, maxUnreadable);
 }
 
-/** Puts moments and gives their memory back. */
+/** Stores moments and frees their memory. */
 async function putOnce(store: LatentStore, key: string, moments: Moments): Promise<void> {
   try {
     await store.put(key, moments);

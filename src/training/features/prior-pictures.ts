@@ -1,7 +1,7 @@
 import { SampleOrder, SampleRng } from "../contract/sample-rng.ts";
 import type { Latents, LoadedPicture } from "./latents.ts";
 
-/** The class pictures of a batch, and the random numbers that are theirs. */
+/** The class pictures of a batch and their random numbers. */
 export interface LoadedPrior {
   readonly pictures: readonly LoadedPicture[];
   readonly captions: readonly string[];
@@ -9,12 +9,12 @@ export interface LoadedPrior {
 }
 
 /**
- * DreamBooth's prior preservation (Ruiz et al. 2023, section 3.2): next to each picture of the thing that is learnt, one of
- * its class. Which one follows from the seed and the position alone; all of them come before any comes again.
+ * DreamBooth's prior preservation (Ruiz et al. 2023, section 3.2): next to each picture of the subject, one of its class. The
+ * choice depends only on seed and position; all class pictures are used before any repeats.
  */
 export class PriorPictures {
   readonly latents: Latents;
-  /** What a class picture's loss counts for. */
+  /** Weight of a class picture's loss. */
   readonly weight: number;
   readonly #seed: number;
   readonly #purpose: string;
@@ -31,7 +31,7 @@ export class PriorPictures {
     this.#order = new SampleOrder(seed, `${this.#purpose}/order`, latents.examples.length);
   }
 
-  /** One for each position of a batch. */
+  /** One class picture for each position of a batch. */
   async load(positions: readonly number[]): Promise<LoadedPrior> {
     const draws = new SampleRng(this.#seed, this.#purpose, positions);
     const ids = positions.map((position) => this.#order.at(position));

@@ -6,23 +6,23 @@ import { removeFileSync } from "../../files/remove.ts";
 import { replaceFileSync } from "../../files/replace-file.ts";
 import { unlessItFails } from "../../files/unless-it-fails.ts";
 
-/** What a run can be asked for by a file in its folder: to save and stop, to save now, to draw samples now. */
+/** Requests that a run accepts as a file in its folder: save and stop, save now, draw samples now. */
 export const CONTROLS = ["stop", "save", "sample"] as const;
 
 /** One of {@link CONTROLS}. */
 export type Control = (typeof CONTROLS)[number];
 
-/** In a run folder. */
+/** Inside a run folder. */
 export const CONTROL_FOLDER = "control";
-/** Between two looks. */
+/** Polling interval. */
 const LOOK_MS = 1000;
 const LARGEST = 4096;
 
 const isControl = (value: unknown): value is Control => CONTROLS.some((known) => known === value);
 
 /**
- * Asks a run for something, wherever its process is: it looks once a second, between two steps. Throws FileWriteError where the
- * folder is gone or can't be written. That a process writes the run is the caller's to know.
+ * Sends a request to a run, wherever its process is: the run looks once a second, between two steps. Throws FileWriteError if the
+ * folder is gone or not writable. The caller has to know that a process writes the run.
  */
 export function requestControl(run: string, what: Control): void {
   makeBelow(run, CONTROL_FOLDER);
@@ -30,25 +30,25 @@ export function requestControl(run: string, what: Control): void {
 }
 
 /**
- * Whether a file in the control folder is a request, or was meant as one. What has a hidden name is being written; what others put
- * beside requests stays.
+ * Whether a file in the control folder is a request, or was meant as one. Hidden names are requests still being written; other
+ * files stay where they are.
  */
 export const isControlFile = (name: string): boolean =>
   isControl(name) || (name.endsWith(".json") && !name.startsWith("."));
 
-/** What a run is asked for, looked for by the process that writes it. */
+/** The requests to a run, read by the process that writes it. */
 export class ControlFolder {
   readonly #path: string;
   readonly #now: () => number;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param now milliseconds on a clock that never goes back */
+  /** @param now milliseconds on a monotonic clock */
   constructor(run: string, now: () => number = () => performance.now()) {
     this.#path = join(run, CONTROL_FOLDER);
     this.#now = now;
   }
 
-  /** Takes what was asked for since the last look, once a second at most. A request that can't be removed or read is none. */
+  /** Takes the requests since the last look, at most once a second. Requests that cannot be removed or read are ignored. */
   take(): ReadonlySet<Control> {
     const now = this.#now();
     if (now - this.#lookedAt < LOOK_MS) return new Set();

@@ -6,11 +6,11 @@ import { foldEvents } from "./fold-events.ts";
 
 const newline = "\n".charCodeAt(0);
 
-/** Appends to a run's `events.jsonl`: one event a line, whole or not at all. */
+/** Appends to a run's `events.jsonl`: one event per line, whole or not at all. */
 export class EventLog implements Disposable {
   readonly #file: GrowingFile;
 
-  /** Opens or begins the file and repairs its last line, which a killed process may have left unfinished. */
+  /** Opens or creates the file and repairs its last line, which a killed process may have left incomplete. */
   constructor(path: string) {
     this.#file = GrowingFile.open(path);
     const bytes = readFileSync(path);
@@ -20,7 +20,7 @@ export class EventLog implements Disposable {
     else if (tail.length > 0) this.#file.cut(bytes.length - tail.length);
   }
 
-  /** Adds an event and its time; when it returns, all but steps and activities have reached the disk. */
+  /** Adds an event with its time. On return the event has reached the disk, unless it is a step or an activity. */
   append(event: NewEvent): void {
     const { type, ...fields } = event;
     const timed = { type, time: new Date().toISOString(), ...fields } as RunEvent;
@@ -33,7 +33,7 @@ export class EventLog implements Disposable {
   }
 }
 
-/** Whether all that follows a stage's last step was done. Line by line: one that is damaged is no reason not to go on. */
+/** Whether the work that follows a stage's last step was done. Reads line by line: a damaged line must not block resuming. */
 export function hasStageEnded(path: string, stage: string, steps: number): boolean {
   return readFileSync(path, "utf8")
     .split("\n")
@@ -44,8 +44,8 @@ export function hasStageEnded(path: string, stage: string, steps: number): boole
 }
 
 /**
- * The events in a run's `events.jsonl`, each step once however often the run was resumed. A torn last line is passed
- * over; any other line that is no event throws.
+ * The events of a run's `events.jsonl`, with each step once however often the run was resumed. A torn last line is skipped; any
+ * other line that is no event throws.
  */
 export function readEvents(path: string): RunEvent[] {
   const lines = readFileSync(path, "utf8").split("\n");

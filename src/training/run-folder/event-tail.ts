@@ -11,27 +11,27 @@ import { isReturn, isSuperseded, keyOf, laterStages, type ReturnEvent } from "./
 import { StageTrace } from "./tail/stage-trace.ts";
 import { TailedLines } from "./tail/tailed-lines.ts";
 
-/** Between two turns of the event loop. */
+/** Time between two yields to the event loop. */
 const SLICE_MS = 5;
 
-/** An event that is kept whole: all but the many. */
+/** An event that is kept whole: any except the frequent ones. */
 export type RareEvent = Exclude<RunEvent, StepEvent | ValidationEvent>;
 
-/** A line that is no event. */
+/** A line that is not an event. */
 export interface DamagedLine {
-  /** From 1. */
+  /** Counted from 1. */
   readonly line: number;
-  /** Its beginning. */
+  /** Its first characters. */
   readonly text: string;
 }
 
-/** What an activity is over after; the rest may be told while it lasts. */
+/** Events that may occur during an activity; any other ends it. */
 const GOES_ON: readonly RunEvent["type"][] = ["warning", "run-start", "resume", "plan"];
 
 /**
- * A run's `events.jsonl`, read as it grows: steps and measurements as columns of numbers, all else as events, and of all of it what
- * {@link foldEvents} of the whole file leaves. Reading gives the event loop its turns, and takes memory for what is kept alone. A
- * line that is no event is passed over and remembered.
+ * A run's `events.jsonl`, read as it grows. Steps and measurements become columns of numbers, everything else stays events; the
+ * result is what {@link foldEvents} gives for the whole file. Reading yields to the event loop and uses memory only for what is
+ * kept. A line that is no event is skipped and recorded.
  */
 export class EventTail {
   readonly #lines: TailedLines;
@@ -47,8 +47,8 @@ export class EventTail {
   #onEvent: ((event: RunEvent) => void) | undefined;
 
   /**
-   * @param path of `events.jsonl`, which need not be there yet
-   * @param lastBytes of a longer file only so many at its end count, for a quick look
+   * @param path of `events.jsonl`, which need not exist yet
+   * @param lastBytes limits reading to this many bytes at the end of a longer file, for a quick look
    */
   constructor(path: string, lastBytes?: number) {
     const reader = {
@@ -59,8 +59,8 @@ export class EventTail {
   }
 
   /**
-   * Reads what has come since the last call. Calls follow one another. Throws where the file is there and cannot be read.
-   * @param onEvent told of each event, in the order of the file
+   * Reads what was added since the last call. Calls run one after the other. Throws if the file exists but cannot be read.
+   * @param onEvent called for each event, in file order
    */
   read(onEvent?: (event: RunEvent) => void): Promise<void> {
     const next = this.#reading.then(() => {
@@ -72,12 +72,12 @@ export class EventTail {
     return next;
   }
 
-  /** How many events were read, those that no longer count included: where it is the same, nothing has come. */
+  /** How many events were read, superseded ones included; if it is unchanged, nothing was added. */
   get count(): number {
     return this.#order;
   }
 
-  /** The first line that is no event. */
+  /** The first line that is not an event. */
   get damage(): DamagedLine | undefined {
     return this.#damage;
   }
@@ -87,7 +87,7 @@ export class EventTail {
     return this.#newest;
   }
 
-  /** Names of the stages that anything counts of, in the order that they began in. */
+  /** Names of the stages with current events, in the order in which they began. */
   get stages(): string[] {
     const first = new Map<string, number>();
     for (const { event, order } of this.#rare.values())
@@ -100,24 +100,24 @@ export class EventTail {
       .map(([name]) => name);
   }
 
-  /** The curves of a stage; without a point where nothing was noted. */
+  /** The curves of a stage; empty if nothing was recorded. */
   stage(name: string): StageTrace {
     return this.#stages.get(name) ?? new StageTrace();
   }
 
-  /** All that counts but steps and measurements, in order. */
+  /** All current events except steps and measurements, in order. */
   get events(): RareEvent[] {
     return Array.from(this.#rare.values(), ({ event }) => event);
   }
 
-  /** Those of one type. */
+  /** The current events of one type. */
   eventsOf<T extends RareEvent["type"]>(type: T): Extract<RareEvent, { type: T }>[] {
     return this.events.filter(
       (event): event is Extract<RareEvent, { type: T }> => event.type === type,
     );
   }
 
-  /** What the run does now, where it is no step. */
+  /** What the run is doing now, if not a step. */
   get activity(): ActivityEvent | undefined {
     return this.#isBusy ? this.eventsOf("activity")[0] : undefined;
   }

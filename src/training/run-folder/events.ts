@@ -1,30 +1,30 @@
 /** Values by name: the parts of a loss, or the losses of several sets of pictures. */
 export type Losses = Readonly<Record<string, number>>;
 
-/** What every event has. */
+/** Common to all events. */
 interface Timed {
   /** When it was written, in ISO 8601. */
   readonly time: string;
 }
 
-/** Where in the run it happened: `step` counts the finished optimizer steps of the stage. */
+/** The place in the run: `step` counts the finished optimizer steps of the stage. */
 interface Placed extends Timed {
   readonly stage: string;
   readonly step: number;
 }
 
-/** What a process of a run was started with: how its pictures came about. */
+/** How a process of a run was started, so that its pictures can be reproduced. */
 export interface RunFacts {
-  /** What it computes on. */
+  /** The device it computes on. */
   readonly device: string;
   readonly host: string;
   /** Of `pixart`, `node` and `torch`. */
   readonly versions: Readonly<Record<string, string>>;
   /** Threads of the engine. */
   readonly threads: number;
-  /** The command, without words that look like keys. */
+  /** The command, without words that look like secrets. */
   readonly argv: readonly string[];
-  /** The folder that the command was called in. */
+  /** Working directory of the command. */
   readonly cwd: string;
 }
 
@@ -36,37 +36,37 @@ export interface RunStartEvent extends Timed {
   readonly facts?: RunFacts;
 }
 
-/** A value of the run's config that was changed, by its path; a side is left out where it has none. */
+/** A changed value of the run's config, by its path; a side is omitted if it has no value. */
 export interface ConfigChange {
   readonly place: string;
   readonly from?: unknown;
   readonly to?: unknown;
 }
 
-/** The run goes on after this step of this stage; what an earlier process did beyond it is superseded. */
+/** The run resumes after this step of this stage; anything an earlier process did beyond it is superseded. */
 export interface ResumeEvent extends Placed {
   readonly type: "resume";
-  /** What of the config is another from here on. */
+  /** Config values that differ from here on. */
   readonly changes?: readonly ConfigChange[];
-  /** Of the process that goes on. */
+  /** Of the resuming process. */
   readonly facts?: RunFacts;
 }
 
-/** What will be done from here on and what that takes, as `pixart train --dry-run --json` prints it. */
+/** What remains to be done and what it takes, as `pixart train --dry-run --json` prints it. */
 export interface PlanEvent extends Placed {
   readonly type: "plan";
   readonly plan: object;
 }
 
 /**
- * What the run does between steps, at most once a second: `encoding captions`, `sampling`, `saving`. It is over when anything but
- * a warning follows.
+ * What the run does between steps, at most once a second: `encoding captions`, `sampling`, `saving`. Any event except a warning
+ * ends it.
  */
 export interface ActivityEvent extends Placed {
   readonly type: "activity";
   readonly what: string;
   readonly done: number;
-  /** Null where nobody knows. */
+  /** Null if unknown. */
   readonly total: number | null;
 }
 
@@ -81,7 +81,7 @@ export interface StepEvent extends Placed {
   readonly type: "step";
   readonly loss: number;
   readonly lossParts: Losses;
-  /** The loss by band of timesteps, such as `0-249`, of those that the step drew; undefined where the stage has none. */
+  /** The loss by timestep band, such as `0-249`, for the bands that the step drew; undefined if the stage has none. */
   readonly bands?: Losses;
   /** Global norm before clipping. */
   readonly gradNorm: number;
@@ -102,7 +102,7 @@ export interface StepEvent extends Placed {
 export interface MemoryUse {
   /** Resident. */
   readonly rss: number;
-  /** The most that was taken of the device so far; undefined on the CPU. */
+  /** Peak memory on the device so far; undefined on the CPU. */
   readonly device?: number;
 }
 
@@ -110,22 +110,22 @@ export interface MemoryUse {
 export interface ValidationEvent extends Placed {
   readonly type: "validation";
   readonly losses: Losses;
-  /** The same by band of timesteps, such as `0-249`; a band at which nothing was measured is not there. */
+  /** The same by timestep band, such as `0-249`; bands without measurements are omitted. */
   readonly bands: Readonly<Record<string, Losses>>;
 }
 
 /**
- * A step's loss leapt, and the run went back to the checkpoint of step `step`: what it did beyond it is superseded. The
- * batches from `skipped[0]` to before `skipped[1]` of the stage's sequence are passed over from now on.
+ * A step's loss spiked, and the run rolled back to the checkpoint of step `step`: anything beyond it is superseded. From now on
+ * the batches from `skipped[0]` up to but not including `skipped[1]` of the stage's sequence are skipped.
  */
 export interface RollbackEvent extends Placed {
   readonly type: "rollback";
   readonly spikeStep: number;
   readonly loss: number;
-  /** How many times the usual. */
+  /** Multiple of the usual loss. */
   readonly ratio: number;
   readonly skipped: readonly [from: number, to: number];
-  /** Of the step whose loss leapt. */
+  /** Pictures of the step that spiked. */
   readonly pictures: readonly string[];
 }
 
@@ -134,7 +134,7 @@ export interface SampledPicture {
   /** Relative to the run folder. */
   readonly file: string;
   readonly prompt: string;
-  /** With it `pixart sample` draws this picture alone; null where it is drawn with others only. */
+  /** Seed with which `pixart sample` draws this picture alone; null if it can only be drawn together with others. */
   readonly seed: number | null;
 }
 
@@ -142,7 +142,7 @@ export interface SampledPicture {
 export interface SampleEvent extends Placed {
   readonly type: "sample";
   readonly file: string;
-  /** The drawn ones in it, by prompt. Undefined in runs of earlier releases. */
+  /** The drawn pictures on it, by prompt. Undefined in runs of earlier releases. */
   readonly pictures?: readonly SampledPicture[];
 }
 
@@ -152,7 +152,7 @@ export interface CheckpointEvent extends Placed {
   readonly folder: string;
 }
 
-/** Something that the user should know and that does not end the run. */
+/** Something the user should know that does not end the run. */
 export interface WarningEvent extends Placed {
   readonly type: "warning";
   readonly message: string;
@@ -163,11 +163,11 @@ export interface StageEndEvent extends Placed {
   readonly type: "stage-end";
 }
 
-/** The process leaves the run: finished, stopped by a signal at a saved step, or failed. */
+/** The process exits: the run is finished, was stopped by a signal at a saved step, or failed. */
 export interface RunEndEvent extends Placed {
   readonly type: "run-end";
   readonly reason: "finished" | "stopped" | "failed";
-  /** The signal or the error; null where it finished. */
+  /** The signal or the error; null if finished. */
   readonly message: string | null;
 }
 
@@ -189,7 +189,7 @@ export type RunEvent =
 
 type WithoutTime<T> = T extends RunEvent ? Omit<T, "time"> : never;
 
-/** An event that is yet to be written. */
+/** An event to be written. */
 export type NewEvent = WithoutTime<RunEvent>;
 
 const types: Readonly<Record<RunEvent["type"], true>> = {
@@ -208,7 +208,7 @@ const types: Readonly<Record<RunEvent["type"], true>> = {
   "run-end": true,
 };
 
-/** The event as a line of JSON. Numbers read back exactly; NaN, the infinities and -0 are written as text. */
+/** Formats the event as a line of JSON. Numbers round-trip exactly; NaN, infinities and -0 are written as text. */
 export function formatEvent(event: RunEvent): string {
   return JSON.stringify(event, (_, value: unknown) => {
     if (Object.is(value, -0)) return "-0";
@@ -216,7 +216,7 @@ export function formatEvent(event: RunEvent): string {
   });
 }
 
-/** Reads a line that {@link formatEvent} wrote; undefined where it is no event. */
+/** Parses a line written by {@link formatEvent}; undefined if it is not an event. */
 export function parseEvent(line: string): RunEvent | undefined {
   let event: RunEvent;
   try {
@@ -247,7 +247,7 @@ export function parseEvent(line: string): RunEvent | undefined {
   };
 }
 
-/** Whether an event has what is read of its type: a line may be JSON and damaged all the same. */
+/** Whether an event has the fields that its type needs: a line may be valid JSON and still be damaged. */
 function isWhole(event: RunEvent): boolean {
   if (typeof event.time !== "string") return false;
   if (event.type === "run-start") return true;
@@ -265,7 +265,7 @@ function isWhole(event: RunEvent): boolean {
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
-/** The values as numbers, also those that JSON cannot hold. */
+/** The values as numbers, including those that JSON cannot represent. */
 function numbers<K extends string>(values: Readonly<Record<K, number>>): Record<K, number> {
   const entries = Object.entries(values).map(([name, value]) => [name, Number(value)]);
   return Object.fromEntries(entries) as Record<K, number>;

@@ -1,6 +1,6 @@
 import type { ResumeEvent, RollbackEvent, RunEvent } from "./events.ts";
 
-/** Events that go back: what was done beyond their step no longer counts. */
+/** Events that go back: anything done beyond their step is superseded. */
 export type ReturnEvent = ResumeEvent | RollbackEvent;
 
 /** Whether an event goes back to an earlier step. */
@@ -8,8 +8,8 @@ export const isReturn = (event: RunEvent): event is ReturnEvent =>
   event.type === "resume" || event.type === "rollback";
 
 /**
- * Drops what a `resume` or a `rollback` superseded: what was done beyond its step and in later stages, and the end of the run. Where a
- * resumed run does something at its first step once more, the later event counts; of activities the newest does.
+ * Drops what a `resume` or a `rollback` superseded: events beyond its step and of later stages, and the end of the run. If a
+ * resumed run repeats something at its first step, the later event counts; of activities only the newest counts.
  */
 export function foldEvents(events: Iterable<RunEvent>): RunEvent[] {
   const kept = new Map<string, RunEvent>();
@@ -27,20 +27,20 @@ export function foldEvents(events: Iterable<RunEvent>): RunEvent[] {
   return [...kept.values()];
 }
 
-/** What tells events apart of which only the last counts; undefined where all do. */
+/** Key of events of which only the last counts; undefined if all count. */
 export function keyOf(event: RunEvent): string | undefined {
   if (event.type === "activity") return "activity";
   const happensOnce = "step" in event && !isReturn(event) && event.type !== "warning";
   return happensOnce ? `${event.type} ${event.stage} ${event.step}` : undefined;
 }
 
-/** The stages that follow one, where they came in this order, however often each is named. */
+/** The stages after a given one, in order of first appearance. */
 export function laterStages(stages: Iterable<string>, stage: string): ReadonlySet<string> {
   const all = [...new Set(stages)];
   return new Set(all.slice(all.indexOf(stage) + 1 || all.length));
 }
 
-/** Whether going back takes an event away, where these stages came later. */
+/** Whether a return event supersedes an event, given the later stages. */
 export const isSuperseded = (
   event: RunEvent,
   { stage, step }: ReturnEvent,

@@ -1,9 +1,9 @@
 import { createReadStream } from "node:fs";
 
-/** Lines that are joined into one piece: some hundred kilobytes. */
+/** Lines joined into one chunk: some hundred kilobytes. */
 const AT_ONCE = 4096;
 
-/** Lines as the bytes of a file, a piece at a time: a text of millions of them is longer than a string may be. */
+/** Lines as the bytes of a file, chunk by chunk: millions of lines exceed the maximum string length. */
 export function* linesToBytes(lines: Iterable<string>): Generator<Uint8Array> {
   let some: string[] = [];
   for (const line of lines) {
@@ -14,7 +14,7 @@ export function* linesToBytes(lines: Iterable<string>): Generator<Uint8Array> {
   if (some.length > 0) yield Buffer.from(some.join(""));
 }
 
-/** The lines of a file, some at a time. */
+/** The lines of a file, in chunks. */
 export async function* readLines(path: string): AsyncGenerator<readonly string[]> {
   let rest = "";
   for await (const piece of createReadStream(path, "utf8")) {

@@ -4,35 +4,35 @@ import { makeBelow } from "../../files/make-below.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 import { replaceFileSync } from "../../files/replace-file.ts";
 
-/** What was seen of one training picture. */
+/** Loss statistics of one training picture. */
 export interface PictureLoss {
   readonly picture: string;
   /** How often it was trained on. */
   readonly seen: number;
   /** Mean of its losses. */
   readonly loss: number;
-  /** Mean of what all pictures' losses were at such timesteps at that time. */
+  /** Mean of the usual losses, over all pictures, at its timesteps and at the time. */
   readonly expected: number;
-  /** Mean of how many standard deviations its losses were above that. */
+  /** Mean number of standard deviations by which its losses exceeded that. */
   readonly score: number;
 }
 
-/** What a run folder says of a stage's training pictures. */
+/** A run folder's record of a stage's training pictures. */
 export interface PictureLosses {
   readonly stage: string;
   /** Steps done when it was written. */
   readonly step: number;
-  /** The step after which losses were noted. */
+  /** The step after which recording began. */
   readonly since: number;
   readonly pictures: readonly PictureLoss[];
 }
 
-/** In a run folder. */
+/** Inside a run folder. */
 export const LOSSES_FOLDER = "losses";
 /** `losses/<stage>.jsonl` in a run folder. */
 const fileOf = (run: string, stage: string): string => join(run, LOSSES_FOLDER, `${stage}.jsonl`);
 
-/** Writes what is known of a stage's pictures: a line with its step, then one a picture. */
+/** Writes the statistics of a stage's pictures: a line with the step, then one line per picture. */
 export function writePictureLosses(
   run: string,
   { stage, step, since, pictures }: PictureLosses,
@@ -42,7 +42,7 @@ export function writePictureLosses(
   replaceFileSync(fileOf(run, stage), lines.join(""));
 }
 
-/** Reads what {@link writePictureLosses} wrote; undefined where the stage has no checkpoint yet. Throws BadFileError. */
+/** Reads what {@link writePictureLosses} wrote; undefined if the stage has no checkpoint yet. Throws BadFileError. */
 export function readPictureLosses(run: string, stage: string): PictureLosses | undefined {
   const file = fileOf(run, stage);
   if (!existsSync(file)) return undefined;

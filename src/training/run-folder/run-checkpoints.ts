@@ -13,23 +13,23 @@ import { CHECKPOINTS_FOLDER } from "./run-folder.ts";
 export interface KeptCheckpoint {
   readonly stage: string;
   readonly step: number;
-  /** Of its folder. */
+  /** Name of its folder. */
   readonly name: string;
   readonly path: string;
   readonly bytes: number;
   /** When it was saved, in ISO 8601. */
   readonly saved: string;
-  /** Whether it had the lowest loss on held-out pictures. */
+  /** Whether it has the lowest held-out loss. */
   readonly isBest: boolean;
 }
 
-/** Name of the folder of a stage's best checkpoint; null where none is kept. */
+/** Folder name of a stage's best checkpoint; null if none is kept. */
 export function bestCheckpoint(run: string, stage: string): string | null {
   const pointer = join(stageCheckpoints(join(run, CHECKPOINTS_FOLDER), stage), BEST_POINTER_NAME);
   return existsSync(pointer) ? basename(readFileSync(pointer, "utf8").trim()) : null;
 }
 
-/** The checkpoints that a run keeps, by stage and step; those whose manifest or lengths are wrong are left out. */
+/** The checkpoints that a run keeps, by stage and step, without those whose manifest or file lengths are wrong. */
 export async function keptCheckpoints(
   run: string,
   { stages }: Pick<ResolvedConfig, "stages">,
@@ -40,7 +40,7 @@ export async function keptCheckpoints(
     for (const { path, step } of await listCheckpoints(
       stageCheckpoints(join(run, CHECKPOINTS_FOLDER), stage),
     )) {
-      const found = await readCheckpoint(path).catch(() => undefined); // damaged, or pruned meanwhile
+      const found = await readCheckpoint(path).catch(() => undefined); // damaged, or pruned in the meantime
       if (found === undefined) continue;
       const name = basename(path);
       const bytes = found.files.reduce((sum, file) => sum + file.bytes, 0);

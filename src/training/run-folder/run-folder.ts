@@ -24,34 +24,34 @@ import { acquireRunLock, describeLoss } from "./run-lock.ts";
 import { RunLostError } from "./run-lost-error.ts";
 import { runReadme } from "./run-readme.ts";
 
-/** Where a run folder keeps the checkpoints of its stages. */
+/** Folder of the checkpoints in a run folder. */
 export const CHECKPOINTS_FOLDER = "checkpoints";
 const SAMPLES_FOLDER = "samples";
 const CACHE_FOLDER = "cache";
-/** Where a run folder keeps its events, for those who only read. */
+/** The event log in a run folder, for readers. */
 export const EVENTS_FILE = "events.jsonl";
 
-/** There while a process writes a run folder. */
+/** Exists while a process writes a run folder. */
 export const LOCK_FILE = "run.lock";
 
-/** What a run begins with beside its config. */
+/** Contents of a new run besides its config. */
 interface CreateOptions {
-  /** What the config is made of, so that a resumed run can tell what has changed there since. */
+  /** The source of the config, so that a resumed run can report later changes to it. */
   readonly recipe?: Recipe | undefined;
-  /** Lines for people. */
+  /** Prints a line for the user. */
   readonly say?: (line: string) => void;
 }
 
-/** What a process has that writes a run folder. */
+/** Held by the process that writes a run folder. */
 interface Held {
   readonly lock: FileLock;
   readonly log: EventLog;
 }
 
-/** The folder of a run, held by the one process that writes it until it is disposed; others may follow it. */
+/** The folder of a run, held until disposed by the one process that writes it; other processes may follow it. */
 export class RunFolder implements Disposable {
   readonly path: string;
-  /** Folder of the sample sheets, and below it of single samples. */
+  /** Folder of the sample sheets; single samples are in folders below it. */
   readonly samples: string;
   /** Folder of the checkpoints. */
   readonly checkpoints: string;
@@ -76,8 +76,8 @@ export class RunFolder implements Disposable {
   }
 
   /**
-   * Begins a run in a folder that is new or empty, and throws for any other: a new run never touches an old one.
-   * @param resumeCommand the command that goes on with this run, for its README and for that error
+   * Starts a run in a new or empty folder. Throws for any other folder: a new run never touches an old one.
+   * @param resumeCommand the command that resumes this run, for its README and for that error
    */
   static async create(
     path: string,
@@ -88,7 +88,7 @@ export class RunFolder implements Disposable {
     makeFolderSync(path);
     refuseContent(path, resumeCommand);
     return locked(path, say, (folder, lock) => {
-      refuseContent(path, resumeCommand); // somebody else's run may have begun and ended since
+      refuseContent(path, resumeCommand); // another run may have started and ended here in the meantime
       for (const name of readdirSync(path).filter(isOwnLeftover)) removeFileSync(join(path, name));
       const text = configToJson(config);
       replaceFileSync(join(path, CONFIG_FILE), text);
@@ -100,59 +100,59 @@ export class RunFolder implements Disposable {
     });
   }
 
-  /** Throws as {@link create} would, and makes nothing. */
+  /** Throws like {@link create}, but creates nothing. */
   static requireNew(path: string, resumeCommand: string): void {
     if (existsSync(path)) refuseContent(path, resumeCommand);
   }
 
-  /** Opens a run to go on with it. Throws where the folder holds none, or another process writes it. */
+  /** Opens a run in order to resume it. Throws if the folder is not a run, or if another process writes it. */
   static async open(path: string, say: (line: string) => void = () => {}): Promise<RunFolder> {
-    requireRun(path); // a lock can only be made where there is a folder
+    requireRun(path); // the lock can only be created in an existing folder
     return locked(path, say, (folder, lock) => new RunFolder(folder, readRunConfig(path), lock));
   }
 
-  /** Opens a run that another process of the same run holds: to read its checkpoints and write nothing. */
+  /** Opens a run that another process of the same run holds, to read its checkpoints; writes nothing. */
   static follow(path: string): RunFolder {
     const config = readRunConfig(path);
     return new RunFolder(new OpenFolder(path), config);
   }
 
-  /** The config as the run uses it. */
+  /** The config that the run uses. */
   get config(): ResolvedConfig {
     return this.#config;
   }
 
-  /** Goes on with a changed config, which is kept in the folder by the process that holds it. */
+  /** Continues with a changed config; the process that holds the folder writes it there. */
   changeConfig(config: ResolvedConfig): void {
     if (this.#held !== undefined) {
       this.requireHeld();
       const text = configToJson(config);
       const { id } = this;
-      // First: a config that is still the old one differs from no checkpoint, so that nobody is said to have changed it.
+      // Written first: if the config stays the old one, it still matches all checkpoints, so no manual edit is reported.
       if (id !== undefined) writeIdentity(this.path, id, text);
       replaceFileSync(join(this.path, CONFIG_FILE), text);
     }
     this.#config = config;
   }
 
-  /** What the run's config file held when it began; undefined where that was not kept. */
+  /** The run's config file as it was at the start; undefined if it was not kept. */
   recipe(): unknown {
     const file = join(this.path, RECIPE_FILE);
     return existsSync(file) ? parseConfigJson(readFileSync(file, "utf8"), file) : undefined;
   }
 
-  /** What tells this run from all others; undefined where an earlier release began it. Throws BadFileError. */
+  /** The unique ID of the run; undefined if an earlier release created the run. Throws BadFileError. */
   get id(): string | undefined {
     return readIdentity(this.path)?.id;
   }
 
-  /** Gives a run an identity that has none. */
+  /** Assigns an identity to a run without one. */
   identify(id: string): void {
     this.requireHeld();
     writeIdentity(this.path, id);
   }
 
-  /** The sample sheet that was drawn last, of the last stage that has any. */
+  /** The most recent sample sheet, of the last stage that has any. */
   newestSheet(): string | undefined {
     const names = existsSync(this.samples) ? readdirSync(this.samples).sort() : [];
     for (const { name } of [...this.#config.stages].reverse()) {
@@ -165,44 +165,44 @@ export class RunFolder implements Disposable {
   }
 
   /**
-   * Throws RunLostError where this process may not write here any more: the folder was moved or removed, or another process has
-   * taken it over. One that only follows the run asks whether the folder is in its place.
+   * Throws RunLostError if this process may no longer write here: the folder was moved or removed, or another process took it
+   * over. A process that only follows the run checks that the folder is still in its place.
    */
   requireHeld(): void {
     const reason = this.lossReason();
     if (reason !== undefined) throw new RunLostError(reason);
   }
 
-  /** Why this process may not write here any more; undefined where it may. */
+  /** Why this process may no longer write here; undefined if it may. */
   lossReason(): string | undefined {
     const moved = moveOf(this.#folder);
     if (moved !== undefined || this.#isHeldAt(this.path)) return moved;
     return describeLoss(join(this.path, LOCK_FILE));
   }
 
-  /** Where the folder is now; undefined where it was removed or taken over. */
+  /** Where the folder is now; undefined if it was removed or taken over. */
   place(): string | undefined {
     const place = this.#folder.place();
     return place !== undefined && this.#isHeldAt(place) ? place : undefined;
   }
 
-  /** Whether it is still this process's, or it is another's that this one follows. */
+  /** Whether this process still holds it, or only follows another that does. */
   #isHeldAt(place: string): boolean {
     return this.#held?.lock.isHeld(join(place, LOCK_FILE)) ?? true;
   }
 
-  /** Adds an event to `events.jsonl`; nothing where another process holds the folder. Throws RunLostError. */
+  /** Adds an event to `events.jsonl`; does nothing if another process holds the folder. Throws RunLostError. */
   append(event: NewEvent): void {
     this.requireHeld();
     this.#held?.log.append(event);
   }
 
-  /** Adds the last event, also where the folder was moved; nothing where it was removed or taken over. */
+  /** Adds the last event, even if the folder was moved; does nothing if it was removed or taken over. */
   appendLast(event: NewEvent): void {
     if (this.place() !== undefined) this.#held?.log.append(event);
   }
 
-  /** Lets go of the folder. */
+  /** Releases the folder. */
   [Symbol.dispose](): void {
     this.#held?.log[Symbol.dispose]();
     this.#held?.lock.release(join(this.#folder.place() ?? this.path, LOCK_FILE));
@@ -210,21 +210,21 @@ export class RunFolder implements Disposable {
   }
 }
 
-/** What follows a stage's name in the name of a sheet. */
+/** End of a sheet's name, after the stage's name. */
 const SHEET_END = /^-\d{8}\.png$/;
 
-/** Name of the sheet of a stage after some of its steps. */
+/** Name of a stage's sheet after a step. */
 export const sheetName = (stage: string, step: number): string =>
   `${stage}-${String(step).padStart(8, "0")}.png`;
 
-/** Names of the folders, one in the other, in a run's, that hold what was drawn after a step of a stage. */
+/** Names of the nested folders, inside a run's, that hold the samples drawn after a step of a stage. */
 export const sampleFolder = (stage: string, step: number): [string, string, string] => [
   SAMPLES_FOLDER,
   stage,
   String(step).padStart(8, "0"),
 ];
 
-/** Whether a folder is one that a run was written to, also where a part of it is gone. */
+/** Whether a folder was written by a run, even if parts of it are missing. */
 export const isRunFolder = (path: string): boolean =>
   existsSync(join(path, EVENTS_FILE)) ||
   (existsSync(join(path, CONFIG_FILE)) && existsSync(join(path, CHECKPOINTS_FOLDER)));
@@ -235,14 +235,14 @@ function requireRun(path: string): void {
   throw new RunError("ERR_NO_RUN", `${path} is not a run folder: ${reason}`);
 }
 
-/** The config of a run folder. Throws where it is none. */
+/** The config of a run folder. Throws if the folder is not one. */
 export function readRunConfig(path: string): ResolvedConfig {
   requireRun(path);
   const file = join(path, CONFIG_FILE);
   try {
     return configFromJson(readFileSync(file, "utf8"), file);
   } catch (error) {
-    // Models have a file of this name too.
+    // Models have a file with this name too.
     if (!(error instanceof ConfigError) || isRunFolder(path)) throw error;
     throw new RunError(
       "ERR_NO_RUN",
@@ -252,7 +252,7 @@ export function readRunConfig(path: string): ResolvedConfig {
   }
 }
 
-/** Takes the lock for what `open` makes; gives it back where that fails. */
+/** Acquires the lock for what `open` creates, and releases it if that fails. */
 async function locked(
   path: string,
   say: (line: string) => void,
@@ -274,7 +274,7 @@ async function locked(
   }
 }
 
-/** Where a run folder has gone to; undefined where it is in its place. */
+/** Where a run folder was moved to; undefined if it is in its place. */
 function moveOf(folder: OpenFolder): string | undefined {
   if (folder.isInPlace()) return undefined;
   const place = folder.place();
@@ -284,7 +284,7 @@ function moveOf(folder: OpenFolder): string | undefined {
 }
 
 function refuseContent(path: string, resumeCommand: string): void {
-  // Features may have been made before the run; and a process may have been killed before it had begun.
+  // Features may have been cached before the run, and a process may have been killed before it started the run.
   const names = readdirSync(path).filter(
     (name) => !name.startsWith(LOCK_FILE) && name !== CACHE_FOLDER && !isOwnLeftover(name),
   );

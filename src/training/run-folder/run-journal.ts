@@ -2,27 +2,27 @@ import { unlessItFails } from "../../files/unless-it-fails.ts";
 import type { NewEvent } from "./events.ts";
 import type { RunFolder } from "./run-folder.ts";
 
-/** Where in a run something happens. */
+/** A place in a run. */
 export interface RunPlace {
   readonly stage: string;
   /** Finished optimizer steps of the stage. */
   readonly step: number;
 }
 
-/** Between two events of one activity. */
+/** Minimum interval between two events of one activity. */
 const ACTIVITY_MS = 1000;
 
-/** What a run tells: events for its folder, and lines for people. */
+/** A run's output: events for its folder, and lines for the user. */
 export class RunJournal {
   readonly run: RunFolder;
   readonly say: (line: string) => void;
-  /** Where the run stands: what is noted next happens there. */
+  /** Where the run is; the next event is recorded there. */
   place: RunPlace;
   readonly #now: () => number;
-  /** When each activity was told of last. */
+  /** When each activity was last recorded. */
   readonly #toldAt = new Map<string, number>();
 
-  /** @param now milliseconds on a clock that never goes back */
+  /** @param now milliseconds on a monotonic clock */
   constructor(
     run: RunFolder,
     say: (line: string) => void,
@@ -40,8 +40,8 @@ export class RunJournal {
   }
 
   /**
-   * Notes what the run does between steps, each activity once a second at most. That it cannot be noted ends no run.
-   * @param total undefined where nobody knows
+   * Records what the run does between steps, each activity at most once a second. A failure to record it does not end the run.
+   * @param total undefined if unknown
    */
   doing(what: string, done = 0, total?: number): void {
     const now = this.#now();
@@ -52,13 +52,13 @@ export class RunJournal {
     );
   }
 
-  /** Tells people, and notes it. */
+  /** Shows the user a warning and records it. */
   warn(message: string): void {
     this.say(`Warning: ${message}`);
     this.append({ type: "warning", ...this.place, message });
   }
 
-  /** Notes how the run ended. */
+  /** Records how the run ended. */
   end(reason: "finished" | "stopped" | "failed", message: string | null): void {
     this.run.appendLast({ type: "run-end", ...this.place, reason, message });
   }

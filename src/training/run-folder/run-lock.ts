@@ -3,15 +3,15 @@ import { RunError } from "../../errors/index.ts";
 import { FileLock, holderOf, LockHeldError, type LockHolder } from "../../files/locks/file-lock.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 
-/** Options of taking a run's lock. */
+/** Options for acquiring a run's lock. */
 export interface RunLockOptions {
-  /** Lines for people, while it is found out whether a process that cannot be seen still writes the run. */
+  /** Prints a line for the user while checking whether an unreachable process still writes the run. */
   readonly say: (line: string) => void;
-  /** How long that takes, in milliseconds; FileLock's unless given. */
+  /** How long to check, in milliseconds; FileLock's default if omitted. */
   readonly stillMs?: number;
 }
 
-/** Takes the lock of a run folder. Throws naming the process that holds it. */
+/** Acquires the lock of a run folder. Throws an error that names the process holding it. */
 export async function acquireRunLock(
   path: string,
   { say, ...waiting }: RunLockOptions,
@@ -45,10 +45,10 @@ export async function acquireRunLock(
 const whoWrites = (run: string, { pid, host, since }: LockHolder): string =>
   `The run in ${run} is being written by process ${pid} on ${host} since ${since}`;
 
-/** Whether a process holds a run's lock, or may: of one that cannot be seen the time of its last beat is asked. */
+/** Whether a process holds a run's lock or may hold it; for an unreachable process its last heartbeat decides. */
 export const isLockHeld = (path: string): boolean => holderOf(path)?.isAtWork ?? false;
 
-/** What a process says that no longer holds its run's lock. */
+/** Message of a process that no longer holds its run's lock. */
 export function describeLoss(path: string): string {
   const other = holderOf(path)?.holder;
   const run = dirname(path);

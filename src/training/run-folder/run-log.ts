@@ -6,15 +6,15 @@ import { renamePathSync } from "../../files/rename.ts";
 import { unlessItFails } from "../../files/unless-it-fails.ts";
 import type { RunFolder } from "./run-folder.ts";
 
-/** What a run has said for people. */
+/** Lines that a run has printed. */
 export const LOG_FILE = "log.txt";
-/** What it said before the newest {@link LARGEST} bytes or fewer. */
+/** Older lines: the log is rotated before it exceeds {@link LARGEST} bytes. */
 export const OLDER_LOG_FILE = "log.1.txt";
 const LARGEST = 10e6;
 
 /**
- * Says lines for people and keeps them in the run folder with their time, from the moment on that there is one: those said before
- * are kept too. What cannot be kept, on a full disk or in a folder that is another's, is only said.
+ * Prints lines for the user and keeps them, with their time, in the run folder. Lines printed before the folder exists are added
+ * later. Lines that cannot be written, because the disk is full or another process took the folder over, are only printed.
  */
 export class RunLog {
   readonly #say: (line: string) => void;
@@ -27,19 +27,19 @@ export class RunLog {
     this.#largest = largest;
   }
 
-  /** Says a line, and keeps it. */
+  /** Prints a line and keeps it. */
   readonly say = (line: string): void => {
     this.#say(line);
     this.note(line);
   };
 
-  /** Keeps what was said elsewhere. */
+  /** Keeps a line that was printed elsewhere. */
   note(line: string): void {
     this.#waiting += `${new Date().toISOString()} ${visible(line)}\n`;
     if (this.#run !== undefined) this.#flush(this.#run);
   }
 
-  /** Keeps it in a run's folder from now on: for the process that holds the run. */
+  /** Writes lines to a run's folder from now on; for the process that holds the run. */
   keepIn(run: RunFolder): void {
     this.#run = run;
     this.#flush(run);

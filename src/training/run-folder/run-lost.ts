@@ -5,8 +5,8 @@ import { CHECKPOINTS_FOLDER, type RunFolder } from "./run-folder.ts";
 import { RunLostError } from "./run-lost-error.ts";
 
 /**
- * What a run says that lost its folder, whatever failed because of it; undefined where the folder is here and its own, and where
- * that cannot be told: what failed before is what there is to say then.
+ * The error for a run that lost its folder, whatever failed as a result. Undefined if the process still has the folder or if that
+ * cannot be determined: then the original failure is what to report.
  */
 export async function lossOf(run: RunFolder, cause: unknown): Promise<RunLostError | undefined> {
   const reason = unlessItFails(() => run.lossReason());
@@ -26,7 +26,7 @@ async function howToGoOn(run: RunFolder): Promise<string> {
     : `its newest whole checkpoint is ${newest}, from which it goes on with --work-dir ${place} --resume`;
 }
 
-/** The newest checkpoint by its manifest and its files' lengths: of the stage that was trained last. */
+/** The newest checkpoint of the last stage that has any, judged by manifest and file lengths. */
 async function newestIn(place: string, run: RunFolder): Promise<string | undefined> {
   for (const { name } of run.config.stages.toReversed()) {
     const listed = await listCheckpoints(stageCheckpoints(join(place, CHECKPOINTS_FOLDER), name));

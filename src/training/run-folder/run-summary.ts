@@ -8,13 +8,13 @@ import { bestCheckpoint } from "./run-checkpoints.ts";
 import { EVENTS_FILE, isRunFolder, LOCK_FILE, readRunConfig } from "./run-folder.ts";
 import { isLockHeld } from "./run-lock.ts";
 
-/** A loss and the step that it was measured after. */
+/** A loss and the step after which it was measured. */
 export interface LossAt {
   readonly step: number;
   readonly loss: number;
 }
 
-/** How one stage of a run went, so far. */
+/** Progress of one stage of a run. */
 export interface StageSummary {
   readonly stage: string;
   /** Steps done, of `steps`. */
@@ -22,28 +22,28 @@ export interface StageSummary {
   readonly steps: number;
   /** Mean training loss of the last {@link RECENT} steps; null before the first. */
   readonly loss: number | null;
-  /** The newest loss on held-out pictures and the lowest; null where none was measured. */
+  /** The newest and the lowest held-out loss; null if none was measured. */
   readonly heldout: LossAt | null;
   readonly lowestHeldout: LossAt | null;
-  /** The newest one by band of timesteps. */
+  /** The newest one by timestep band. */
   readonly bands: Losses;
-  /** Name of the best checkpoint's folder; null where none is kept. */
+  /** Folder name of the best checkpoint; null if none is kept. */
   readonly bestCheckpoint: string | null;
   /** Median; null before the first step. */
   readonly imagesPerSecond: number | null;
-  /** Time in steps, without samples, measuring and saving. */
+  /** Time spent in steps, without samples, validation and saving. */
   readonly seconds: number;
-  /** Steps gone back from because their loss leapt. */
+  /** Number of rollbacks after a loss spike. */
   readonly rollbacks: number;
 }
 
-/** What a run folder tells of its run. */
+/** Summary of a run, read from its folder. */
 export interface RunSummary {
   readonly path: string;
   readonly name: string;
-  /** `broken off`: neither ended nor being written. `unreadable`: nothing else is known of it. */
+  /** `broken off`: neither ended nor being written. `unreadable`: nothing else is known. */
   readonly state: "finished" | "stopped" | "failed" | "running" | "broken off" | "unreadable";
-  /** Why it ended, where it was not finished, or why it cannot be read. */
+  /** Why it ended if not finished, or why it cannot be read. */
   readonly message: string | null;
   /** When it began, in ISO 8601. */
   readonly begun: string | null;
@@ -52,10 +52,10 @@ export interface RunSummary {
   readonly sheets: readonly Pick<SampleEvent, "stage" | "step" | "file">[];
 }
 
-/** Steps whose mean loss a summary gives. */
+/** Number of steps whose mean loss a summary gives. */
 export const RECENT = 50;
 
-/** How the runs in a folder went, newest first. One that cannot be read is among them, last, and says why. */
+/** Summaries of the runs in a folder, newest first. Unreadable runs come last, with the reason. */
 export function summarizeRuns(folder: string): RunSummary[] {
   return readdirSync(folder, { withFileTypes: true })
     .map((entry) => join(entry.parentPath, entry.name))
@@ -81,7 +81,7 @@ function summaryOrReason(path: string): RunSummary {
   }
 }
 
-/** Reads how a run went. Throws for what is no run folder. */
+/** Reads the summary of a run. Throws if the path is not a run folder. */
 export function summarizeRun(path: string): RunSummary {
   const config = readRunConfig(path);
   const log = join(path, EVENTS_FILE);

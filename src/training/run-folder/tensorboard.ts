@@ -28,14 +28,14 @@ const sessionStart = 1;
 const rgb = 3;
 let filesMade = 0;
 
-/** Writes an event file that TensorBoard reads: scalars and pictures by tag and step. */
+/** Writes an event file for TensorBoard: scalars and pictures by tag and step. */
 export class TensorBoardWriter implements Disposable {
   readonly #file: GrowingFile;
 
   /**
-   * Begins a file beside those that earlier processes wrote.
-   * @param folder a run in TensorBoard's sense, in a folder that is made too; one count of steps goes through it
-   * @param resumedAfter the step after which a resumed run goes on: TensorBoard forgets what earlier files say beyond it
+   * Creates a file next to those that earlier processes wrote.
+   * @param folder a run in TensorBoard's sense, created if missing; it has a single step count
+   * @param resumedAfter the step after which a resumed run continues: TensorBoard discards what earlier files contain beyond it
    */
   constructor(folder: string, resumedAfter?: number) {
     makeWithParent(folder);
@@ -46,7 +46,7 @@ export class TensorBoardWriter implements Disposable {
     if (resumedAfter !== undefined) this.goBack(resumedAfter);
   }
 
-  /** Goes on after an earlier step: TensorBoard forgets what was said beyond it. */
+  /** Continues after an earlier step: TensorBoard discards what was written beyond it. */
   goBack(step: number): void {
     this.#append({ step: step + 1, sessionLog: { status: sessionStart } });
   }
@@ -84,7 +84,7 @@ export class TensorBoardWriter implements Disposable {
   }
 }
 
-/** CRC-32C, rotated and shifted as tensorflow's core/lib/hash/crc32c.h does it. */
+/** CRC-32C, rotated and shifted as in tensorflow's core/lib/hash/crc32c.h. */
 function maskedChecksum(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;

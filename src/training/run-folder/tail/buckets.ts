@@ -1,25 +1,24 @@
-/** A curve in at most so many points: of each the mean, least and greatest of the values that it stands for. */
+/** A downsampled curve: the mean, minimum and maximum of the values behind each point. */
 export interface Buckets {
-  /** Of the value in the middle. */
+  /** Step of the middle value. */
   readonly step: readonly number[];
   readonly mean: readonly number[];
   readonly min: readonly number[];
   readonly max: readonly number[];
 }
 
-/** Which part of a curve is asked for, and how finely. */
+/** Which part of a curve to return, and at what resolution. */
 export interface SeriesRange {
-  /** First and last step; all unless given. */
+  /** First and last step; the whole curve by default. */
   readonly from?: number | undefined;
   readonly to?: number | undefined;
-  /** At most so many. */
+  /** Maximum number of points. */
   readonly points: number;
 }
 
 /**
- * Divides the values within a range into buckets of as many values each, give or take one. Values that are no finite number are
- * left out.
- * @param steps  of each value
+ * Divides the values within a range into buckets of equal size, give or take one. Non-finite values are left out.
+ * @param steps step of each value
  */
 export function bucketsOf(
   steps: Float64Array,
@@ -49,7 +48,7 @@ export function bucketsOf(
       greatest = Math.max(greatest, value);
     }
     all.step.push(steps[rows[Math.floor((first + end - 1) / 2)] ?? 0] ?? 0);
-    // Rounding takes the mean of equal values beyond them.
+    // Rounding may push the mean of equal values past them.
     all.mean.push(Math.min(greatest, Math.max(least, sum / (end - first))));
     all.min.push(least);
     all.max.push(greatest);

@@ -1,25 +1,25 @@
-/** Columns beyond these are not kept: a file that names thousands of bands was damaged. */
+/** Further columns are not kept: a file with thousands of band names is damaged. */
 const MOST_COLUMNS = 64;
 const FIRST_ROOM = 64;
 
-/** Numbers of one name, a row each; NaN where a row has none. */
+/** Numbers of one name, one per row; NaN if a row has none. */
 interface Column {
   values: Float64Array<ArrayBuffer>;
 }
 
-/** What a row holds beside its step: values by the name of their column. */
+/** Values of a row besides its step, by column name. */
 export type Row = Readonly<Record<string, number>>;
 
 /**
- * What was noted after the steps of a stage, as columns of numbers that grow. A step has one row: noted again, it takes the place
- * at the end.
+ * Values recorded after the steps of a stage, as growing columns of numbers. Each step has one row; recording it again moves it
+ * to the end.
  */
 export class ColumnTable {
   readonly #columns = new Map<string, Column>();
   #length = 0;
   #largestStep = Number.NEGATIVE_INFINITY;
 
-  /** Rows that there are. */
+  /** Number of rows. */
   get length(): number {
     return this.#length;
   }
@@ -29,13 +29,15 @@ export class ColumnTable {
     return [...this.#columns.keys()];
   }
 
-  /** A column's numbers, in the order that they were noted in, until the table is next written; none where there is no such column. */
+  /**
+   * A column's numbers, in the order in which they were recorded; valid until the next write. Empty if there is no such column.
+   */
   column(name: string): Float64Array<ArrayBuffer> {
     const { values } = this.#columns.get(name) ?? { values: new Float64Array(0) };
     return values.subarray(0, this.#length);
   }
 
-  /** Adds what was noted after a step. */
+  /** Adds the values recorded after a step. */
   put(step: number, row: Row): void {
     if (step <= this.#largestStep) {
       const at = this.column("step").indexOf(step);
@@ -47,7 +49,7 @@ export class ColumnTable {
     this.#length += 1;
   }
 
-  /** Forgets what was noted beyond a step. */
+  /** Drops the rows beyond a step. */
   dropBeyond(step: number): void {
     if (step >= this.#largestStep) return;
     const steps = this.column("step");
@@ -58,7 +60,7 @@ export class ColumnTable {
     );
   }
 
-  /** Puts a number into the row that is being added. */
+  /** Writes a number into the row being added. */
   #set(name: string, value: number): void {
     let column = this.#columns.get(name);
     if (column === undefined) {

@@ -2,20 +2,20 @@ import type { StepEvent, ValidationEvent } from "../events.ts";
 import { type Buckets, bucketsOf, type SeriesRange } from "./buckets.ts";
 import { ColumnTable } from "./column-table.ts";
 
-/** Counts events of all kinds, so that it is known which stage came first. */
+/** Counts events of all kinds, to know which stage came first. */
 const ORDER = "order";
 
 /** The curves of one stage. */
 export class StageTrace {
   /**
-   * After each step: `loss`, `gradNorm`, `lr`, `imagesPerSecond`, `seconds` (of the whole step), `loss/0-249` and the other bands;
-   * `memory` and `deviceMemory` in bytes where they were noted.
+   * After each step: `loss`, `gradNorm`, `lr`, `imagesPerSecond`, `seconds` (of the whole step), `loss/0-249` and the other
+   * bands; `memory` and `deviceMemory` in bytes if recorded.
    */
   readonly steps: ColumnTable = new ColumnTable();
-  /** Of each measurement: `train`, `heldout`, and their bands, such as `heldout/0-249`. */
+  /** For each measurement: `train`, `heldout`, and their bands, such as `heldout/0-249`. */
   readonly validations: ColumnTable = new ColumnTable();
 
-  /** Number of the first event that still counts; infinite where none does. */
+  /** Number of the first event still current; infinite if there is none. */
   get firstOrder(): number {
     return Math.min(
       ...[this.steps, this.validations].map(
@@ -24,7 +24,7 @@ export class StageTrace {
     );
   }
 
-  /** @param order how many events of all kinds came before */
+  /** @param order number of earlier events of all kinds */
   addStep(event: StepEvent, order: number): void {
     const { step, loss, gradNorm, lr, imagesPerSecond, seconds, bands = {}, memory } = event;
     const total = Object.values(seconds).reduce((sum, part) => sum + part, 0);
@@ -47,13 +47,13 @@ export class StageTrace {
     this.validations.dropBeyond(step);
   }
 
-  /** A curve by its column's name, of steps or of measurements; empty where nothing of that name was noted. */
+  /** A curve by its column's name, of steps or measurements; empty if nothing was recorded under that name. */
   series(key: string, range: SeriesRange): Buckets {
     const table = this.validations.names.includes(key) ? this.validations : this.steps;
     return bucketsOf(table.column("step"), table.column(key), range);
   }
 
-  /** Seconds of training that had passed after some of the steps, the last among them. */
+  /** Seconds of training elapsed after some of the steps, always including the last. */
   clock(points: number): { readonly steps: number[]; readonly seconds: number[] } {
     const [steps, seconds] = [this.steps.column("step"), this.steps.column("seconds")];
     const told = { steps: [] as number[], seconds: [] as number[] };

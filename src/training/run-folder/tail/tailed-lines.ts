@@ -2,46 +2,46 @@ import { stat } from "node:fs/promises";
 import { openRegular, readFrom } from "../../../files/reading/whole-file.ts";
 
 const NEWLINE = 0x0a;
-/** Bytes that are read at once. */
+/** Bytes per read. */
 const CHUNK = 2 ** 18;
-/** A line that has more is passed over: it is damaged. */
+/** Longer lines are skipped as damaged. */
 const LONGEST_LINE = 4 * 2 ** 20;
-/** Bytes before the place that was come to, by which the file is known again. */
+/** Bytes before the current offset, used to recognize the file. */
 const KNOWN_BYTES = 256;
 
-/** Who takes what a file grows by. */
+/** Receives the lines that a file grows by. */
 export interface LineReader {
-  /** The file is another one, shorter, or gone: what was read before no longer counts. */
+  /** The file was replaced, shortened or removed: earlier lines no longer count. */
   readonly onBegin: () => void;
-  /** The next whole line; undefined for one that is too long. Waited for where it gives a promise. */
+  /** The next whole line; undefined if it is too long. A returned promise is awaited. */
   readonly onLine: (line: string | undefined) => Promise<void> | undefined;
 }
 
 /**
- * The lines of a file that grows, each once: half a line at its end waits until it is whole. A file that was replaced or cut short
- * begins again.
+ * The lines of a growing file, each once. An incomplete last line is read once it is whole. A file that was replaced or truncated
+ * is read from the start again.
  */
 export class TailedLines {
   readonly #path: string;
   readonly #reader: LineReader;
   readonly #lastBytes: number;
-  /** Where the first line begins that was not read. */
+  /** Start of the first unread line. */
   #offset = 0;
-  /** What stands before that. */
+  /** The bytes just before that offset. */
   #known: Buffer = Buffer.alloc(0);
-  /** In a line that is too long. */
+  /** Inside a line that is too long. */
   #isSkipping = false;
-  /** What the system said of the file when it was read last. */
+  /** The file's stat when it was last read. */
   #stamp = "";
 
-  /** @param lastBytes of a file that has more, only so many are read of what is there at first */
+  /** @param lastBytes limits the first read to this many bytes at the end of the file */
   constructor(path: string, reader: LineReader, lastBytes: number = Number.POSITIVE_INFINITY) {
     this.#path = path;
     this.#reader = reader;
     this.#lastBytes = lastBytes;
   }
 
-  /** Reads what has come since. Throws where the file is there and cannot be read. */
+  /** Reads what was added since the last call. Throws if the file exists but cannot be read. */
   async read(): Promise<void> {
     const found = await stat(this.#path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
@@ -57,7 +57,7 @@ export class TailedLines {
     try {
       if (this.#offset === 0 && opened.size > this.#lastBytes) {
         this.#offset = opened.size - this.#lastBytes;
-        this.#isSkipping = true; // the end of a line
+        this.#isSkipping = true; // starts in the middle of a line
       }
       const before = this.#offset - this.#known.length;
       const same = await readFrom(opened, before, this.#known.length);
@@ -101,7 +101,7 @@ export class TailedLines {
     }
   }
 
-  /** Goes on behind some bytes. */
+  /** Advances the offset past some bytes. */
   #passOver(bytes: Buffer, start: number, end: number): void {
     this.#offset += end - start;
     this.#known = bytes.subarray(Math.max(0, end - KNOWN_BYTES), end);
