@@ -10,7 +10,7 @@ type StageAdapter = NonNullable<ResolvedStage<"text-to-image">["adapter"]>;
 const RANK = 8;
 const ALPHA = 8;
 
-/** An adapter of a stage in PEFT's terms. */
+/** A stage's adapter settings in PEFT's terms. */
 export function adapterOptions({ type, r, alpha, targetModules }: StageAdapter): AdapterOptions {
   const rank = r ?? RANK;
   const scale = alpha ?? ALPHA;
@@ -35,7 +35,7 @@ export function adapterOptions({ type, r, alpha, targetModules }: StageAdapter):
   }
 }
 
-/** An adapter's tensors as a checkpoint holds them, by their keys in PEFT's files. */
+/** An adapter's tensors in a checkpoint, by their keys in PEFT's files. */
 export const adapterWeights = (adapter: Adapter): Weights => ({
   namedParameters: () => adapter.parameters(),
   loadStateDict: (state) => {

@@ -10,8 +10,8 @@ import { readConfig } from "../../weights/index.ts";
 import { weightsFingerprint } from "./weights-fingerprint.ts";
 
 /**
- * A pretrained text encoder that is loaded for each use: T5-XXL takes more memory than all else. What it is can be told from
- * its files alone.
+ * A pretrained text encoder that is loaded for each use, since T5-XXL takes more memory than everything else. Its configuration
+ * and identity are known from its files alone.
  */
 export class LazyTextEncoder extends LazyModel<T5EncoderModel> {
   readonly #place: Filled<Pretrained>;
@@ -35,13 +35,16 @@ export class LazyTextEncoder extends LazyModel<T5EncoderModel> {
     this.#precision = precision;
   }
 
-  /** Its configuration, from the file; nothing is loaded. */
+  /** Its configuration, read from the file without loading the model. */
   async config(): Promise<T5Config> {
     const path = join(await this.#folder(), "config.json");
     return readT5Config(readConfig(path), path);
   }
 
-  /** Names the function that it computes: its files' content and the precision. `memory` is a folder for {@link weightsFingerprint}. */
+  /**
+   * Identifies the function that it computes: its files' content and the precision. `memory` is a folder for {@link
+   * weightsFingerprint}.
+   */
   async identity(memory: string): Promise<string> {
     return `${await weightsFingerprint(await this.#folder(), memory)}/${this.#precision}`;
   }

@@ -3,15 +3,17 @@ import { freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { type Device, deviceMemory } from "../../torch/index.ts";
 
-/** Bytes that a process may take for its models: of a device of its own where that tells, else of the machine's, shared by all. */
+/**
+ * Bytes that a process may use for its models: a device's own memory if it reports that, else the machine's, shared by all
+ * processes.
+ */
 export const memoryOf = (device: Device, processes: number): number =>
   deviceMemory(device)?.free ?? Math.floor(availableMemory() / processes);
 
 /**
- * Bytes that this process may still take before something has to give: what the machine has, and what the control groups
- * that the process is in leave. Memory that only caches files counts as free, which `process.availableMemory()` overlooks in
- * a container that has read much.
- * @param root where `/proc` and `/sys` are, for tests
+ * Bytes that this process may still use: limited by the machine's memory and by the control groups that the process is in. Page
+ * cache counts as free; `process.availableMemory()` overlooks that in a container that has read many files.
+ * @param root location of `/proc` and `/sys`, for tests
  */
 export function availableMemory(root = "/"): number {
   const machine = fieldOf(read(join(root, "proc/meminfo")), "MemAvailable:");
@@ -20,8 +22,8 @@ export function availableMemory(root = "/"): number {
 }
 
 /**
- * Bytes of this machine's memory and swap space, whoever has them: what it can never hold more than.
- * @param root where `/proc` is, for tests
+ * Total memory and swap space of this machine, used or not: the absolute upper limit.
+ * @param root location of `/proc`, for tests
  */
 export function machineMemory(root = "/"): number {
   const text = read(join(root, "proc/meminfo"));
@@ -29,7 +31,7 @@ export function machineMemory(root = "/"): number {
   return memory === undefined ? totalmem() : (memory + swap) * 1024;
 }
 
-/** Folders of the control groups of this process, the innermost first; version 2, or version 1's for memory. */
+/** Folders of this process's control groups, the innermost first; version 2, or version 1's for memory. */
 function groupsOf(root: string): string[] {
   const lines = read(join(root, "proc/self/cgroup"))?.split("\n") ?? [];
   const folders: string[] = [];
@@ -65,7 +67,7 @@ const fieldOf = (text: string | undefined, name: string): number | undefined => 
   return value === undefined ? undefined : Number(value);
 };
 
-/** A small file of the kernel; undefined where there is none. */
+/** Reads a small kernel file; undefined if it does not exist. */
 function read(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8").trim();

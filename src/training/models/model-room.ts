@@ -3,7 +3,7 @@ import { construct, type Module } from "../../nn/index.ts";
 import { formatBytes } from "../progress/quantities.ts";
 import { machineMemory } from "./memory-space.ts";
 
-/** The field of a config that says how many layers a new model has, and its value. */
+/** The config field with the number of layers of a new model, and its value. */
 export interface Depth {
   readonly name: string;
   readonly layers: number;
@@ -14,15 +14,17 @@ interface Size {
   readonly bytes: number;
 }
 
-/** What a tensor takes beside its numbers, in JavaScript and in libtorch: 3 KB were measured. */
+/** Overhead of a tensor, in JavaScript and in libtorch: 3 KB as measured. */
 const TENSOR_BYTES = 3000;
-/** Every step visits each, and the optimizer keeps two more: the deepest models that were ever trained have about 50,000. */
+/**
+ * Every step visits each tensor, and the optimizer keeps two more per tensor; the deepest models ever trained have about 50,000.
+ */
 const MOST_TENSORS = 100_000;
 
 /**
- * Throws where a new model has more weights than this machine's memory and swap space can hold, by its first two layers: before
- * one of a million layers is built, were it of shapes alone.
- * @param build makes the model with so many layers
+ * Throws if a new model has more weights than this machine's memory and swap space can hold, extrapolated from its first two
+ * layers: a model of a million layers is not built, not even as shapes.
+ * @param build creates the model with the given number of layers
  */
 export function requireModelFits({ name, layers }: Depth, build: (layers: number) => Module): void {
   const one = sizeOf(name, () => build(1));
@@ -41,8 +43,8 @@ export function requireModelFits({ name, layers }: Depth, build: (layers: number
 const MOST_DEVICE_SHARE = 4;
 
 /**
- * Throws where the inputs of a model's layers alone, which stay until backward even with gradient checkpointing, are more than
- * this machine, or a GPU of it, can hold.
+ * Throws if the inputs of a model's layers alone, which are kept until backward even with gradient checkpointing, exceed the
+ * memory of this machine or its GPU.
  */
 export function requireBatch(stage: string, batchSize: number, bytesEach: number): void {
   const room = MOST_DEVICE_SHARE * machineMemory();

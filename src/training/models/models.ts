@@ -22,7 +22,7 @@ import { LazyTextEncoder } from "./lazy-text-encoder.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 
-/** Pixels of a latent's side: 2 for every halving. */
+/** Pixels per latent along a side: a factor of 2 for every halving. */
 export const autoencoderFactor = (vae: AutoencoderKL): number =>
   2 ** (vae.config.blockOutChannels.length - 1);
 
@@ -39,11 +39,11 @@ export const pretrainedArguments = ({
   },
 ];
 
-/** The stream that a model's first weights are drawn from. */
+/** The random stream of a model's initial weights. */
 const initialDraws = (config: ResolvedConfig, name: string): torch.Generator =>
   torch.stream(config.seed, `init/${name}`, 0);
 
-/** The autoencoder that the config describes, with fresh weights, or the pretrained one. */
+/** The autoencoder that the config describes: a new one with initial weights, or the pretrained one. */
 export async function buildAutoencoder(
   config: ResolvedConfig,
   scalingFactor?: number,
@@ -54,7 +54,7 @@ export async function buildAutoencoder(
     : newAutoencoder(config, autoencoder, scalingFactor);
 }
 
-/** An autoencoder of this shape with fresh weights. */
+/** An autoencoder of this shape with initial weights. */
 export function newAutoencoder(
   config: ResolvedConfig,
   shape: Filled<AutoencoderConfig>,
@@ -77,7 +77,7 @@ export function newAutoencoder(
   );
 }
 
-/** Whether the run's checkpoints hold the text encoder itself: it trains it, or has made it. */
+/** Whether the run's checkpoints contain the text encoder: if the run trains it or created it. */
 export const holdsTextEncoder = ({
   textEncoder,
   stages,
@@ -85,14 +85,14 @@ export const holdsTextEncoder = ({
   !("pretrained" in textEncoder) ||
   stages.some((stage) => stage.kind === "text-to-image" && stage.trainTextEncoder);
 
-/** Whether a stage changes what captions mean to it, so that they are encoded in every step. */
+/** Whether a stage trains the text encoder or an adapter of it, so that captions are encoded in every step. */
 export const trainsTextEncoder = ({
   trainTextEncoder,
   textEncoderAdapter,
 }: Pick<TextToImageStage, "trainTextEncoder" | "textEncoderAdapter">): boolean =>
   trainTextEncoder || textEncoderAdapter !== null;
 
-/** The text encoder that the config describes, with fresh weights, or the pretrained one in float32, for training. */
+/** The text encoder that the config describes: a new one with initial weights, or the pretrained one in float32, for training. */
 export async function buildTextEncoder(
   config: ResolvedConfig,
   vocabSize: number,
@@ -103,7 +103,7 @@ export async function buildTextEncoder(
     : newTextEncoder(config, textEncoder, vocabSize);
 }
 
-/** A text encoder of this shape with fresh weights. */
+/** A text encoder of this shape with initial weights. */
 export const newTextEncoder = (
   config: ResolvedConfig,
   shape: Filled<TextEncoderConfig>,
@@ -114,27 +114,27 @@ export const newTextEncoder = (
     () => new T5EncoderModel({ ...shape, vocabSize }),
   );
 
-/** The pretrained text encoder of a stage that leaves it as it is. */
+/** The pretrained text encoder of a stage that does not train it. */
 export const frozenTextEncoder = (
   textEncoder: Filled<Pretrained>,
   { precision }: Pick<TextToImageStage, "precision">,
   device: torch.Device = "cpu",
 ): LazyTextEncoder => new LazyTextEncoder(textEncoder, precision, device);
 
-/** The tokenizer of a folder. */
+/** Loads the tokenizer from a folder. */
 export function pretrainedTokenizer(tokenizer: Filled<Pretrained>): Promise<T5Tokenizer> {
   const [folder, options] = pretrainedArguments(tokenizer);
   return T5Tokenizer.fromPretrained(folder, options);
 }
 
-/** What latents of a stage's pictures are like. */
+/** Shape of a stage's latents. */
 export interface LatentShape {
   readonly channels: number;
   /** Side of the square latents. */
   readonly size: number;
 }
 
-/** The shape of the run's own transformer. Throws where it is a pretrained one. */
+/** The shape of the run's own transformer. Throws if it is a pretrained one. */
 function transformerShape({ transformer }: ResolvedConfig): Filled<TransformerConfig> {
   if (!("pretrained" in transformer)) return transformer;
   throw new InternalError(
@@ -142,7 +142,7 @@ function transformerShape({ transformer }: ResolvedConfig): Filled<TransformerCo
   );
 }
 
-/** The class-conditional DiT of the pixel-dependency stage, with the original's first weights. */
+/** The class-conditional DiT of the pixel-dependency stage, with the initial weights of the original code. */
 export function buildDiT(
   config: ResolvedConfig,
   latents: LatentShape,
@@ -159,7 +159,7 @@ export function buildDiT(
 }
 
 /**
- * The PixArt transformer of a text-to-image stage: the pretrained one, or one with the paper's first weights.
+ * The PixArt transformer of a text-to-image stage: the pretrained one, or a new one with the paper's initial weights.
  * @param captionChannels width of the text encoder's states
  */
 export async function buildTransformer(
@@ -193,7 +193,7 @@ async function pretrainedTransformer(
   return scaled;
 }
 
-/** A PixArt transformer of the config's shape, with the paper's first weights. */
+/** A PixArt transformer of the config's shape, with the paper's initial weights. */
 export function newTransformer(
   config: ResolvedConfig,
   { interpolationScale }: TextToImageStage,

@@ -48,21 +48,21 @@ const numberFact = (checkpoint: Checkpoint, name: string): number => {
   return value;
 };
 
-/** A checkpoint's weights: averaged where there are averages, unless the raw ones are asked for. */
+/** A checkpoint's weights: the averages if there are any, unless the raw weights are requested. */
 function weightsOf(checkpoint: Checkpoint, averaged: boolean): Map<string, Tensor> {
   const weights = checkpoint.read("weights");
   if (!averaged || !checkpoint.groups.includes("ema")) return weights;
   return new Map([...weights, ...checkpoint.read("ema")]);
 }
 
-/** Models rebuilt from the checkpoints of a run's stages, on one device. */
+/** Rebuilds models from the checkpoints of a run's stages, on one device. */
 export class RunModelLoader {
   readonly device: torch.Device;
   readonly #config: ResolvedConfig;
   readonly #checkpoints: string;
   readonly #warn: Warn;
 
-  /** @param warn told once of each checkpoint that is damaged, however often it is looked at; stderr unless given */
+  /** @param warn called once per damaged checkpoint, however often it is examined; prints to stderr by default */
   constructor(
     config: ResolvedConfig,
     checkpoints: string,
@@ -79,12 +79,12 @@ export class RunModelLoader {
     };
   }
 
-  /** The newest checkpoint of a stage; undefined where it was not begun. */
+  /** The newest checkpoint of a stage; undefined if the stage has not begun. */
   latest(stage: ResolvedStage): Promise<Checkpoint | undefined> {
     return latestCheckpoint(stageCheckpoints(this.#checkpoints, stage.name), this.#warn);
   }
 
-  /** The checkpoint that a complete stage ended with. Throws where the stage is not complete. */
+  /** The final checkpoint of a complete stage. Throws if the stage is not complete. */
   async finished(stage: ResolvedStage): Promise<Checkpoint> {
     const checkpoint = await this.latest(stage);
     if (checkpoint?.step !== stage.steps) {
@@ -96,7 +96,7 @@ export class RunModelLoader {
     return checkpoint;
   }
 
-  /** The autoencoder for a stage: the pretrained one, or what its own stage ended with. */
+  /** The autoencoder for a stage: the pretrained one, or the result of its own stage. */
   async autoencoder(): Promise<AutoencoderKL> {
     const { device } = this;
     const stage = this.#config.stages.find((s) => s.kind === "autoencoder");
@@ -138,7 +138,7 @@ export class RunModelLoader {
   ): Promise<TextToImageModels> {
     const { adapter, textEncoderAdapter, controlnet } = stage;
     const isPart = [adapter, textEncoderAdapter, controlnet].some((part) => part !== null);
-    // A checkpoint that holds a part lacks what it was trained on.
+    // A checkpoint that holds only a part lacks the model it was trained on.
     const models = isPart
       ? await this.startTextToImage(stage, vae, tokenizer)
       : await this.#newModels(stage, vae, tokenizer);
@@ -151,8 +151,9 @@ export class RunModelLoader {
   }
 
   /**
-   * What a text-to-image stage starts from: the models of the stage before it; the re-parametrised transformer if that
-   * was class-conditional; pretrained or fresh ones if there is none. Averaged weights throughout.
+   * The models that a text-to-image stage starts from: those of the previous text-to-image stage; the re-parameterised
+   * transformer if the previous stage was class-conditional; pretrained or new ones if there is none. Always with averaged
+   * weights.
    */
   async startTextToImage(
     stage: TextToImageStage,
@@ -175,7 +176,7 @@ export class RunModelLoader {
       const generator = torch.stream(seed, "init/re-parametrisation", 0);
       const captionChannels = await widthOf(textEncoder);
       const converted = this.fromDiT(dit, { captionChannels, generator });
-      // What DiT has no counterpart of, the micro-conditions' embedders, keeps its first weights.
+      // Parameters without a counterpart in DiT, the micro-conditions' embedders, keep their initial weights.
       transformer.loadStateDict(new Map([...transformer.stateDict(), ...converted.stateDict()]));
       converted.dispose();
       dit.dispose();
@@ -183,19 +184,19 @@ export class RunModelLoader {
     return this.#withParts(stage, transformer, textEncoder, tokenizer);
   }
 
-  /** What a class-conditional stage hands on to the transformer after it. To be overridden by experiments. */
+  /** Converts a class-conditional stage's result into the next stage's transformer. Experiments may override it. */
   protected fromDiT(dit: DiTTransformer2DModel, options: FromDiTOptions): PixArtTransformer2DModel {
     return pixArtFromDiT(dit, options);
   }
 
-  /** A stage's transformer as it is before any training. To be overridden by experiments. */
+  /** A stage's transformer before any training. Experiments may override it. */
   protected buildTransformer(
     ...given: Parameters<typeof buildTransformer>
   ): ReturnType<typeof buildTransformer> {
     return buildTransformer(...given);
   }
 
-  /** With the weights that the config gives them. */
+  /** Models with their configured weights. */
   async #newModels(
     stage: TextToImageStage,
     vae: AutoencoderKL,
@@ -207,7 +208,7 @@ export class RunModelLoader {
     return { transformer, textEncoder, ...none };
   }
 
-  /** In memory where checkpoints hold it; otherwise a frozen one, which is loaded when it is needed. */
+  /** In memory if checkpoints contain it; otherwise a frozen encoder that is loaded when needed. */
   async #newTextEncoder(
     stage: TextToImageStage,
     tokenizer: T5Tokenizer,
@@ -234,14 +235,14 @@ export class RunModelLoader {
     return made.to({ device: this.device });
   }
 
-  /** With what a stage trains in place of the models' own weights, untrained. Freezes those. */
+  /** Adds the parts that a stage trains instead of the models' own weights, untrained. Freezes those weights. */
   async #withParts(
     { name, adapter, textEncoderAdapter, controlnet }: TextToImageStage,
     transformer: PixArtTransformer2DModel,
     given: TextToImageModels["textEncoder"],
     tokenizer: T5Tokenizer,
   ): Promise<TextToImageModels> {
-    // An adapter needs a model that stays.
+    // An adapter needs a model that stays in memory.
     const textEncoder =
       textEncoderAdapter === null || given instanceof T5EncoderModel
         ? given

@@ -9,7 +9,7 @@ import type { TrainingData } from "../dataset/training-data.ts";
 import { TOKENIZER_FOLDER } from "../run-folder/run-files.ts";
 import { pretrainedTokenizer } from "./models.ts";
 
-/** The pretrained tokenizer of a run, or one that the first of its processes makes from all captions and keeps in the run folder. */
+/** The pretrained tokenizer of a run, or one that its first process trains on all captions and keeps in the run folder. */
 export async function runTokenizer(
   { tokenizer }: ResolvedConfig,
   data: TrainingData,
@@ -22,7 +22,7 @@ export async function runTokenizer(
     if (existsSync(join(folder, "tokenizer_config.json"))) return;
     const captions = data.train.flatMap(captionsOfExample).map(prepareCaption);
     const made = T5Tokenizer.fromCaptions(captions, { vocabSize: tokenizer.vocabSize });
-    makeBelow(run, TOKENIZER_FOLDER); // never the run folder anew
+    makeBelow(run, TOKENIZER_FOLDER); // never recreates the run folder itself
     await made.savePretrained(folder);
   });
   return T5Tokenizer.fromPretrained(folder);

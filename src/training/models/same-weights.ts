@@ -3,10 +3,10 @@ import { DistributedError } from "../../errors/index.ts";
 import type { StageTask } from "../contract/stage-task.ts";
 import { tensorsHash } from "./state-hash.ts";
 
-/** Bytes of a hash that a float64 holds exactly. */
+/** Number of hash bytes that a float64 represents exactly. */
 const BYTES = 6;
 
-/** Throws where the processes of a run begin a stage with different weights: averaged gradients would mean nothing then. */
+/** Throws if the processes of a run start a stage with different weights: averaged gradients would be meaningless. */
 export function requireSameWeights(world: World, { models }: StageTask): void {
   if (world.size === 1) return;
   const hashes = [...models.values()].map((model) =>

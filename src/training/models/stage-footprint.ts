@@ -39,29 +39,29 @@ import { textEncoderPart, trainedPart } from "./text-to-image-models.ts";
 
 type Specs = ReadonlyMap<string, TensorSpec>;
 
-/** Shapes of all that a stage holds, known before anything is read or drawn. */
+/** Shapes of everything a stage holds, known before anything is read or drawn. */
 export interface StageFootprint {
-  /** Numbers that are trained, and those of the model that they are part of, or are added to. */
+  /** Number of trained weights, and number of weights of the model that they belong to or are added to. */
   readonly trained: number;
   readonly model: number;
-  /** Bytes that stay while the stage trains, by what they are. */
+  /** Bytes in memory throughout the stage's training, by kind. */
   readonly memory: {
     readonly models: number;
     readonly gradients: number;
     readonly optimizer: number;
     readonly averages: number;
   };
-  /** Bytes of a frozen text encoder that is loaded to encode captions only; 0 where there is none. */
+  /** Bytes of a frozen text encoder that is loaded only to encode captions; 0 if there is none. */
   readonly encoder: number;
-  /** What its checkpoints hold. */
+  /** Contents of its checkpoints. */
   readonly checkpoint: ReadonlyMap<string, Specs>;
-  /** Null where the stage has pictures themselves. */
+  /** Null if the stage trains on the pictures themselves. */
   readonly latents: LatentShape | null;
-  /** Width and number type of the frozen captions' states; null where captions are not cached. */
+  /** Width and dtype of the frozen captions' states; null if captions are not cached. */
   readonly captions: { readonly width: number; readonly dtype: DType } | null;
 }
 
-/** What the shapes of a config's stages depend on beside it. */
+/** What the shapes of a config's stages depend on besides the config. */
 export interface ShapeFacts {
   readonly classCount: number;
   readonly vocabSize: number;
@@ -79,7 +79,7 @@ export const bytesOf = (specs: Specs): number =>
 const count = (tensors: Iterable<{ readonly shape: readonly number[] }>): number =>
   [...tensors].reduce((sum, { shape }) => sum + shape.reduce((n, d) => n * d, 1), 0);
 
-/** A component's configuration; of a model on the Hub nothing else is downloaded. */
+/** A component's configuration; for a model on the Hub, nothing else is downloaded. */
 export async function configOf(
   place: Filled<Pretrained>,
 ): Promise<[config: ConfigObject, path: string]> {
@@ -142,7 +142,7 @@ async function transformerOf(
   }
   const [stored, path] = await configOf(transformer);
   const shape = readPixArtTransformerConfig(stored, path);
-  // Without layers that are compressed: the two that are counted may not be among them.
+  // Without compressed layers: the two layers counted may not be among them.
   requireModelFits(
     { name: `num_layers in ${path}`, layers: shape.numLayers },
     (numLayers) => new PixArtTransformer2DModel({ ...shape, numLayers, kvCompressConfig: null }),
@@ -150,13 +150,13 @@ async function transformerOf(
   return onMeta(() => new PixArtTransformer2DModel(shape));
 }
 
-/** The same with a new transformer of so many layers. */
+/** The same config with a new transformer of this many layers. */
 const withLayers = (config: ResolvedConfig, numLayers: number): ResolvedConfig => ({
   ...config,
   transformer: { ...config.transformer, numLayers },
 });
 
-/** Bytes of the tokens that enter the layers of a transformer, for one picture, in half precision. */
+/** Bytes of the tokens that enter a transformer's layers, per picture, in half precision. */
 const layerInputs = (
   { size }: LatentShape,
   model: Pick<
@@ -170,14 +170,14 @@ const layerInputs = (
   model.attentionHeadDim *
   Math.floor(size / model.patchSize) ** 2;
 
-/** What a stage's task has, as shapes. */
+/** The parts of a stage's task, as shapes. */
 interface Parts {
-  /** What the trained weights are part of, or are added to. */
+  /** The model that the trained weights belong to or are added to. */
   readonly model: Module;
-  /** What its checkpoints hold. */
+  /** Contents of its checkpoints. */
   readonly held: ReadonlyMap<string, Weights>;
   readonly trained: ReadonlyMap<string, Tensor>;
-  /** All that is in memory. */
+  /** Everything in memory. */
   readonly models: readonly Module[];
   readonly added: ReadonlyMap<string, Tensor>;
 }

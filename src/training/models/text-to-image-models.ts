@@ -8,22 +8,22 @@ import type { Weights } from "../contract/stage-task.ts";
 import { adapterWeights } from "./adapters.ts";
 import { LazyTextEncoder } from "./lazy-text-encoder.ts";
 
-/** What a text-to-image stage draws with. */
+/** The models that a text-to-image stage draws with. */
 export interface TextToImageModels {
   readonly transformer: PixArtTransformer2DModel;
-  /** On the transformer, where the stage trains one. */
+  /** On the transformer, if the stage trains one. */
   readonly adapter: Adapter | undefined;
-  /** Beside the transformer, where the stage trains one. */
+  /** In addition to the transformer, if the stage trains one. */
   readonly controlnet: PixArtControlNetAdapterModel | undefined;
-  /** In memory where the run trains it, has made it, or trains an adapter of it. */
+  /** In memory if the run trains or created it, or trains an adapter of it. */
   readonly textEncoder: T5EncoderModel | LazyTextEncoder;
-  /** On the text encoder, where the stage trains one. */
+  /** On the text encoder, if the stage trains one. */
   readonly textEncoderAdapter: Adapter | undefined;
 }
 
 type Part = readonly [prefix: string, held: Weights];
 
-/** What checkpoints of a stage hold beside the text encoder, and the start of its keys. */
+/** The trained part that a stage's checkpoints contain besides the text encoder, and its key prefix. */
 export function trainedPart({
   transformer,
   adapter,
@@ -33,7 +33,7 @@ export function trainedPart({
   return ["transformer", adapter === undefined ? transformer : adapterWeights(adapter)];
 }
 
-/** The same of the text encoder: its adapter, or all of one that is in memory; nothing of one that is loaded for each use. */
+/** The same for the text encoder: its adapter, or the whole encoder if it is in memory; nothing if it is loaded for each use. */
 export function textEncoderPart({
   textEncoder,
   textEncoderAdapter,
@@ -45,6 +45,6 @@ export function textEncoderPart({
   return textEncoder instanceof T5EncoderModel ? ["text_encoder", textEncoder] : undefined;
 }
 
-/** Width of a text encoder's states; nothing is loaded to know it. */
+/** Width of a text encoder's states, without loading it. */
 export const widthOf = async (encoder: TextToImageModels["textEncoder"]): Promise<number> =>
   (encoder instanceof LazyTextEncoder ? await encoder.config() : encoder.config).dModel;

@@ -9,17 +9,16 @@ import { fileStamp } from "../dataset/file-stamp.ts";
 
 const WEIGHTS = /\.(safetensors|bin|json|model)$/;
 
-/** What tells that a file is still the one whose bytes were hashed. */
+/** A file's stamp, which tells whether it is unchanged, and the hash of its bytes. */
 interface KnownFile {
   readonly stamp: string;
   readonly sha256: string;
 }
 
 /**
- * SHA-256 over the names and bytes of a model's files, hexadecimal: its configuration, weights, and vocabulary where it is a
- * tokenizer. Nothing is loaded. What the bytes hashed to is kept in `memory`, and a file whose stamp
- * differs is hashed again.
- * @param folder as a component's `fromPretrained` finds it, subfolder included
+ * SHA-256 over the names and bytes of a model's files, in hexadecimal: its configuration, its weights, and its vocabulary if it
+ * is a tokenizer. Nothing is loaded. Hashes are kept in `memory`; a file whose stamp differs is hashed again.
+ * @param folder as passed to a component's `fromPretrained`, including the subfolder
  */
 export async function weightsFingerprint(folder: string, memory: string): Promise<string> {
   const place = await realpath(folder);
@@ -38,7 +37,7 @@ export async function weightsFingerprint(folder: string, memory: string): Promis
     const isKnown = earlier?.stamp === stamp;
     const sha256 = isKnown ? earlier.sha256 : await hashOf(path);
     whole.update(`${name} ${sha256}\n`);
-    // One that changes under our eyes, or has only just changed, is hashed anew next time.
+    // A file that changes while it is hashed, or changed just before, is hashed again next time.
     if (isSettled && (isKnown || (await fileStamp(path)).stamp === stamp)) {
       notes[name] = { stamp, sha256 };
       isNew ||= !isKnown;
@@ -51,7 +50,7 @@ export async function weightsFingerprint(folder: string, memory: string): Promis
   return whole.digest("hex");
 }
 
-/** What was noted before; nothing where the note is missing or damaged: then all is hashed. */
+/** Hashes recorded earlier; empty if the file is missing or damaged: then everything is hashed. */
 async function readNotes(path: string): Promise<Readonly<Record<string, KnownFile | undefined>>> {
   try {
     const notes: unknown = JSON.parse(await readFile(path, "utf8"));

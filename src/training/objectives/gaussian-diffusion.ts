@@ -11,8 +11,8 @@ import { timestepWeight, type WeightingOptions } from "./timestep-weight.ts";
 
 /**
  * PixArt-α's training loss, that of improved diffusion (Nichol and Dhariwal 2021; PixArt-alpha,
- * diffusion/model/gaussian_diffusion.py): the mean squared error of ε, plus, where the model predicts a
- * variance, the variational bound in bits. The bound sees ε̂ as a constant, so it trains the variance alone.
+ * diffusion/model/gaussian_diffusion.py): the mean squared error of ε plus, if the model predicts a variance, the variational
+ * bound in bits. The bound treats ε̂ as a constant, so it trains only the variance.
  */
 export function gaussianDiffusionLoss(
   schedule: NoiseSchedule,
@@ -40,9 +40,9 @@ export function gaussianDiffusionLoss(
 }
 
 /**
- * (B) bits a dimension: KL between posterior and model at t > 0, the decoder's negative log-likelihood at t = 0.
- * The two means differ by a multiple of ε̂'s error and the two variances by `growth`; computing no more than
- * the differences keeps float32's digits where the terms nearly cancel.
+ * (B) bits per dimension: KL between posterior and model at t > 0, the decoder's negative log-likelihood at t = 0. The two means
+ * differ by a multiple of ε̂'s error and the two variances by `growth`; computing only the differences keeps float32 precision
+ * when the terms nearly cancel.
  */
 function variationalBound(
   schedule: NoiseSchedule,
@@ -56,7 +56,7 @@ function variationalBound(
     gather(({ beta, acp }) => beta / Math.sqrt((1 - beta) * (1 - acp))),
   );
 
-  // The posterior has no variance at t = 0, so its logarithm there is that at t = 1.
+  // The posterior has no variance at t = 0, so its logarithm there is taken from t = 1.
   const posteriorLogVariance = (t: number): number => {
     const { beta, acp, acpPrevious } = schedule.at(Math.max(t, 1));
     return Math.log((beta * (1 - acpPrevious)) / (1 - acp));
@@ -75,13 +75,13 @@ function variationalBound(
 }
 
 /**
- * −log of the probability, in nats, that a Gaussian with mean `x` − `meanError` gives the interval of half-width
- * 1/255 round `x`, the outermost intervals being open. Made for 8-bit pixels in ±1; the paper keeps it for latents.
+ * −log of the probability, in nats, that a Gaussian with mean `x` − `meanError` assigns to the interval of half-width 1/255
+ * around `x`; the outermost intervals are open. Designed for 8-bit pixels in ±1; the paper keeps it for latents.
  */
 function decoderNegativeLogLikelihood(x: Tensor, meanError: Tensor, logDeviation: Tensor): Tensor {
   const inverseDeviation = logDeviation.neg().exp();
   const cdf = (offset: Tensor): Tensor => normalCdf(offset.mul(inverseDeviation));
-  // Both bounds are taken on the lower side, where the tail is a small number and not one less than 1.
+  // Both bounds are taken on the lower side, where the tail is a small number instead of one just below 1.
   const lower = meanError.abs().neg();
   const bounded = cdf(lower.add(1 / 255)).sub(cdf(lower.sub(1 / 255)));
   const openAbove = torch.where(x.gt(0.999), cdf(meanError.neg().add(1 / 255)), bounded);

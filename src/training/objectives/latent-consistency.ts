@@ -5,13 +5,13 @@ import { meanPerSample, type ObjectiveOutput } from "./objective.ts";
 
 // Shapes: B samples, C latent channels, h and w latent size.
 
-/** How latent consistency is distilled; the defaults of PixArt-δ's recipe. */
+/** Options of latent consistency distillation; the defaults are those of PixArt-δ. */
 export interface LatentConsistencyOptions {
-  /** How far the teacher goes beyond its conditional prediction; one more than this in a pipeline's terms. */
+  /** How far the teacher extrapolates beyond its conditional prediction; a pipeline's guidance scale minus 1. */
   readonly guidanceScale: number;
-  /** Steps of the DDIM solver whose neighbours are to agree. */
+  /** Steps of the DDIM solver; predictions at neighbouring steps have to agree. */
   readonly solverSteps: number;
-  /** Where the pseudo-Huber loss turns from square to straight. */
+  /** Where the pseudo-Huber loss changes from quadratic to linear. */
   readonly huberC: number;
 }
 
@@ -22,7 +22,7 @@ export type PredictNoise = (noisy: Tensor, timesteps: readonly number[]) => Tens
 export interface LatentConsistencyModels {
   readonly student: PredictNoise;
   readonly teacher: { readonly conditional: PredictNoise; readonly unconditional: PredictNoise };
-  /** The student's average, without gradients. */
+  /** The student's running average, without gradients. */
   readonly target: PredictNoise;
 }
 
@@ -31,14 +31,14 @@ export interface LatentConsistencyInput {
   readonly original: Tensor;
   /** (B, C, h, w). */
   readonly noise: Tensor;
-  /** Number of each sample's solver step, 0 for the least noisy. */
+  /** Each sample's solver step, 0 for the least noisy. */
   readonly solverIndices: readonly number[];
 }
 
 const SIGMA_DATA = 0.5;
 const TIMESTEP_SCALING = 10;
 
-/** How much of the sample, and how much of the prediction, a consistency function is at a timestep. */
+/** The weights of the sample and of the prediction in the consistency function at a timestep. */
 const boundary = (t: number): { readonly skip: number; readonly out: number } => {
   const scaled = t * TIMESTEP_SCALING;
   const spread = scaled ** 2 + SIGMA_DATA ** 2;
@@ -47,8 +47,8 @@ const boundary = (t: number): { readonly skip: number; readonly out: number } =>
 
 /**
  * Latent consistency distillation (Luo et al. 2023, arXiv 2310.04378; PixArt-δ, arXiv 2401.05252; PixArt-alpha
- * `train_scripts/train_pixart_lcm.py`): at a step of the solver the student is to predict what its average predicts one
- * step further on, where the guided teacher's DDIM step leads.
+ * `train_scripts/train_pixart_lcm.py`): at a solver step the student learns to predict what its average predicts one step further
+ * on, at the point that the guided teacher's DDIM step leads to.
  */
 export function latentConsistencyLoss(
   schedule: NoiseSchedule,
@@ -85,7 +85,7 @@ export function latentConsistencyLoss(
       const stepped = gather(signal, previous).mul(x0).add(gather(spread, previous).mul(epsilon));
       return consistent(stepped, target(stepped, ends).float(), ends);
     });
-    // Last, because the target's weights may be put in place of the student's meanwhile.
+    // Last, because until then the target's weights may be in place of the student's.
     const predicted = consistent(noisy, student(noisy, starts).float(), starts);
     const distance = predicted
       .sub(wanted)

@@ -9,9 +9,9 @@ import {
 import { timestepWeight, type WeightingOptions } from "./timestep-weight.ts";
 
 export interface NoisePredictionOptions extends WeightingOptions {
-  /** What the model's first channels mean. Default "epsilon". */
+  /** The meaning of the model's prediction channels. Default "epsilon". */
   readonly predictionType?: "epsilon" | "v_prediction";
-  /** Beyond it errors count straight and not squared. Default null: all are squared. */
+  /** Errors beyond it count linearly instead of quadratically. Default null: all are squared. */
   readonly huberDelta?: number | null;
 }
 

@@ -19,14 +19,14 @@ export function drawNoise(config: NoiseConfig, draws: SampleRng, shape: readonly
   });
 }
 
-/** diffengine's limit; every level is at most half as large as the one before. */
+/** diffengine's limit; every level is at most half the size of the previous one. */
 const MAX_LEVELS = 16;
 
 /**
- * Noise of one sample, (C, H, W): white noise plus, weighted by a power of the discount, white noise of ever smaller
- * sizes brought to the full size, until a side is 1; then scaled to unit variance. Sizes shrink by a rising power of the
- * multiplier, and the first level is full-sized, both as in diffengine; unlike there the variance is that of the sample
- * and not of its batch.
+ * Noise of one sample, (C, H, W): white noise plus, weighted by powers of the discount, white noise of ever smaller sizes
+ * upscaled to full size, until a side is 1; then scaled to unit variance. Sizes shrink by increasing powers of the multiplier,
+ * and the first level is full-sized, both as in diffengine. Unlike there, the variance is that of the sample and not of its
+ * batch.
  */
 export function pyramidNoise(
   shape: readonly number[],

@@ -2,7 +2,7 @@ import { expected, InvalidValueError } from "../../errors/index.ts";
 import type { NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 
-/** How timesteps weigh against each other; at most one of the two. */
+/** How timesteps are weighted; at most one of the two. */
 export interface WeightingOptions {
   /** γ of min-SNR weighting of the squared error. Default null: none. */
   readonly minSnrGamma?: number | null;
@@ -10,7 +10,7 @@ export interface WeightingOptions {
   readonly debiased?: boolean;
 }
 
-/** The weight of each row that the options ask for; undefined where all weigh the same. Throws where they ask for two. */
+/** The weight of each row, according to the options; undefined if all weigh the same. Throws if both weightings are requested. */
 export function timestepWeight(
   schedule: NoiseSchedule,
   { minSnrGamma = null, debiased = false }: WeightingOptions,
@@ -28,8 +28,8 @@ export function timestepWeight(
 }
 
 /**
- * A weight for each row, of `like`'s rank: 1/sqrt(SNR), so that noisy timesteps, at which a picture's large shapes are
- * decided, count for more (Yu et al. 2023, arXiv 2310.08442; diffengine models/losses/debias_estimation_loss.py).
+ * A weight for each row, of `like`'s rank: 1/sqrt(SNR), so that noisy timesteps, at which a picture's large shapes are decided,
+ * count for more (Yu et al. 2023, arXiv 2310.08442; diffengine models/losses/debias_estimation_loss.py).
  */
 export function debiasedWeight(
   schedule: NoiseSchedule,

@@ -4,8 +4,8 @@ import type { SampleRng } from "../contract/sample-rng.ts";
 type TimestepsConfig = ResolvedStage<"text-to-image">["timesteps"];
 
 /**
- * A timestep below `count` for each sample (diffengine, models/utils/timesteps.py). The distributions that are not
- * uniform are drawn by inverting their cumulative distribution at one uniform number a sample.
+ * A timestep below `count` for each sample (diffengine, models/utils/timesteps.py). Non-uniform distributions are drawn by
+ * inverting their cumulative distribution at one uniform number per sample.
  */
 export function drawTimesteps(config: TimestepsConfig, draws: SampleRng, count: number): number[] {
   switch (config.type) {
@@ -26,13 +26,13 @@ export function drawTimesteps(config: TimestepsConfig, draws: SampleRng, count: 
   }
 }
 
-/** ⌊(1 − u³)·count⌋, for u in [0, 1): u = 0 gives the last. */
+/** ⌊(1 − u³)·count⌋ for u in [0, 1); u = 0 gives the last timestep. */
 export const cubicTimestep = (u: number, count: number): number =>
   Math.min(count - 1, Math.floor((1 - u ** 3) * count));
 
 type BiasedConfig = Extract<TimestepsConfig, { readonly biasMultiplier: number }>;
 
-/** First timestep that is drawn more often, and the first beyond those. */
+/** First timestep that is drawn more often, and the first one after that range. */
 function biasedRange(config: BiasedConfig, count: number): readonly [number, number] {
   if (config.type === "range") {
     return [Math.trunc(config.biasBegin * count), Math.trunc(config.biasEnd * count)];
@@ -41,7 +41,7 @@ function biasedRange(config: BiasedConfig, count: number): readonly [number, num
   return config.type === "later" ? [count - size, count] : [0, size];
 }
 
-/** Where a share `u` of all weight is passed: timesteps from `begin` to below `end` weigh `multiplier`, the others 1. */
+/** The timestep at share `u` of the total weight: timesteps from `begin` to below `end` weigh `multiplier`, the others 1. */
 export function biasedTimestep(
   u: number,
   count: number,

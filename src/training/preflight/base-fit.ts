@@ -9,30 +9,30 @@ import { schedulerFromPretrained } from "../../schedulers/index.ts";
 import { configOf } from "../models/stage-footprint.ts";
 import { predictionType } from "../stages/denoising.ts";
 
-/** A config fitted to the models that it begins with. */
+/** A config fitted to its base models. */
 export interface BaseFit {
-  /** With the base's target where a loss names none. */
+  /** With the base's prediction target for losses that name none. */
   readonly config: ParsedConfig;
-  /** What will probably not do what was meant, one sentence each. */
+  /** Settings that will probably not do what was meant, one sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** What the files of the models that a run begins with say of them. */
+/** Facts from the files of a run's base models. */
 interface BaseFacts {
-  /** Pixels of a latent's side. */
+  /** Pixels per latent, along a side. */
   readonly factor: number;
-  /** Latents of a token's side. */
+  /** Latents per token, along a side. */
   readonly patch: number;
-  /** Side in pixels that the transformer was trained at; undefined where it is a new one. */
+  /** Side in pixels that the transformer was trained at; undefined for a new transformer. */
   readonly resolution: number | undefined;
-  /** Whether the transformer predicts a variance too. */
+  /** Whether the transformer also predicts a variance. */
   readonly hasVariance: boolean;
 }
 
 /**
- * Takes from the base what the config leaves to it, and compares the rest with what the pretrained models' files say, before any
- * weight is read. Throws where a loss trains towards another target than the base predicts, and where pictures of a stage's
- * resolution are no whole number of tokens; all mistakes at once.
+ * Fills in what the config leaves to the base, and compares the rest with the pretrained models' files before any weight is read.
+ * Throws if a loss has a different target than the base predicts, or if a stage's pictures are not a whole number of tokens;
+ * reports all mistakes at once.
  */
 export async function fitToBase(config: ParsedConfig): Promise<BaseFit> {
   const { base, stages } = config;
@@ -49,13 +49,13 @@ export async function fitToBase(config: ParsedConfig): Promise<BaseFit> {
   return { config: withLossTypes(config, type), warnings: farResolutions(config, facts) };
 }
 
-/** What the sampler of a pipeline takes its model to predict. */
+/** The prediction type of a pipeline's sampler. */
 async function predictionOf(base: string): Promise<string> {
   const scheduler = await schedulerFromPretrained(base, { subfolder: "scheduler" });
   return String(scheduler.toConfig().prediction_type ?? "epsilon");
 }
 
-/** Side in pixels that a pipeline was made for. */
+/** Side in pixels that a pipeline was trained for. */
 export async function baseResolution(base: string): Promise<number> {
   const part = { pretrained: base, revision: null };
   const { resolution } = await factsOf({
@@ -103,7 +103,7 @@ function* wrongTargets(
   }
 }
 
-/** Where all models are new ones the config's own checks have looked at it. */
+/** If all models are new, the config's own checks have covered this. */
 function* wrongSides(
   { stages, autoencoder, transformer }: ParsedConfig,
   { factor, patch }: BaseFacts,
@@ -118,7 +118,7 @@ function* wrongSides(
   }
 }
 
-/** Beyond this factor a model sees pictures of another kind than it knows. */
+/** Beyond this factor, pictures are unlike those that the model knows. */
 const FAR = 2;
 
 function farResolutions(

@@ -34,32 +34,32 @@ import {
 } from "./run-forecast.ts";
 import { describeRun } from "./run-plan.ts";
 
-/** What {@link planRun} looks at. */
+/** Options of {@link planRun}. */
 export interface PlanOptions {
   readonly config: ResolvedConfig;
   readonly data: TrainingData;
   /** The run folder, which need not exist. */
   readonly folder: string;
-  /** Steps that earlier processes did, of all stages. */
+  /** Steps done by earlier processes, over all stages. */
   readonly done: number;
-  /** What this process computes on. */
+  /** The device this process computes on. */
   readonly device: Device;
-  /** How many processes of the run share this machine's memory. */
+  /** Number of the run's processes that share this machine's memory. */
   readonly processes: number;
-  /** Refuses what cannot fit; otherwise a warning says so. */
+  /** Refuses a run that cannot fit; otherwise this is only a warning. */
   readonly strict: boolean;
-  /** What is said of the run beside that, one sentence each. */
+  /** Further warnings about the run, one sentence each. */
   readonly warnings?: readonly string[];
   readonly say: (line: string) => void;
 }
 
-/** Where a run keeps what frozen encoders make. */
+/** Folder in which a run caches the frozen encoders' output. */
 export const cacheFolder = ({ dataset }: ResolvedConfig, run: string): string =>
   dataset.cache.folder ?? join(run, "cache");
 
 /**
- * Prints what a run will do and what that takes, before anything large is read or written. Throws where memory or disk
- * cannot hold it, and names all that does not fit; and where control pictures are missing.
+ * Prints what a run will do and need, before anything large is read or written. Throws if memory or disk cannot hold it, naming
+ * everything that does not fit, and if control pictures are missing.
  */
 export async function planRun(options: PlanOptions): Promise<RunForecast> {
   const { config, data, folder, done, device, processes, strict, warnings = [], say } = options;
@@ -85,7 +85,7 @@ export async function planRun(options: PlanOptions): Promise<RunForecast> {
     say(`Warning: ${problem}`);
   const memory = memoryMisfit(config, forecast);
   const disks = diskMisfits(forecast);
-  // A run that waits for room, or makes some, may begin without it.
+  // A run that waits for room or frees some may start without it.
   const refused = strict
     ? [...(memory === undefined ? [] : [memory]), ...(config.whenFull === "stop" ? disks : [])]
     : [];
@@ -100,7 +100,7 @@ export async function planRun(options: PlanOptions): Promise<RunForecast> {
   return forecast;
 }
 
-/** Threads beyond the cores take turns, and wait for each other at every operator's end. */
+/** With more threads than cores, threads take turns and wait for each other after every operator. */
 const THREADS_A_CORE = 8;
 
 function requireFewThreads({ threads }: ResolvedConfig): void {
@@ -111,21 +111,20 @@ function requireFewThreads({ threads }: ResolvedConfig): void {
   );
 }
 
-/** What a dry run found out. */
+/** Result of a dry run. */
 export interface DryRun extends Pick<PlanOptions, "config" | "data" | "done" | "device"> {
   readonly forecast: RunForecast;
 }
 
-/** What {@link dryRun} and {@link dryResume} are told. */
+/** Options of {@link dryRun} and {@link dryResume}. */
 export interface DryRunOptions extends Pick<PlanOptions, "processes" | "strict" | "say"> {
-  /** What to compute on, in place of the config's. */
+  /** Device to compute on instead of the config's. */
   readonly device?: string | undefined;
 }
 
 /**
- * Prints what a run of a config would do and what that takes, writing nothing but downloads. DreamBooth's class pictures are
- * left out where they are yet to be drawn. Throws where the run would be refused, or end before its first step because of its
- * data.
+ * Prints what a run of a config would do and need, writing nothing except downloads. DreamBooth's class pictures are ignored if
+ * they are still to be drawn. Throws if the run would be refused, or would end before its first step because of its data.
  * @param resumeCommand as for the run
  */
 export async function dryRun(
@@ -146,8 +145,8 @@ export async function dryRun(
 }
 
 /**
- * Prints what the run of a folder would do from where it stands, with these options taken over, writing nothing. Throws where they
- * or what they make of the run would be refused.
+ * Prints what the run of a folder would do from its current state with these options applied, writing nothing. Throws if the
+ * options, or the run that results from them, would be refused.
  */
 export async function dryResume(
   folder: string,
@@ -177,7 +176,7 @@ export async function dryResume(
   return { ...plan, forecast };
 }
 
-/** What a resumed run would say of its checkpoints and its data. Throws where it would be refused for them. */
+/** What a resumed run would report about its checkpoints and data. Throws if they would make it refuse. */
 async function lookBack(
   folder: string,
   { own, config, data, accepted, say }: ComparedRun,
@@ -217,7 +216,7 @@ function dryData({ dataset }: ParsedConfig): Promise<TrainingData> {
   return loadTrainingData(isDrawn ? dataset : { ...dataset, classFolder: null });
 }
 
-/** What training would say of its pictures before the first step. */
+/** What training would report about its pictures before the first step. */
 async function sayData(
   config: ResolvedConfig,
   data: TrainingData,
@@ -229,7 +228,7 @@ async function sayData(
     say(`Warning: ${each}`);
 }
 
-/** Undefined where the run has yet to make it. */
+/** Undefined if the run has yet to train one. */
 async function tokenizerOf(
   { tokenizer }: ResolvedConfig,
   folder: string,
@@ -241,7 +240,7 @@ async function tokenizerOf(
     : undefined;
 }
 
-/** Whether no stage has to load the frozen text encoder. */
+/** Whether no stage needs to load the frozen text encoder. */
 async function areCaptionsCached(
   config: ResolvedConfig,
   data: TrainingData,
@@ -250,7 +249,7 @@ async function areCaptionsCached(
 ): Promise<boolean> {
   const { textEncoder } = config;
   if (!("pretrained" in textEncoder) || holdsTextEncoder(config)) return false;
-  // Nothing was ever encoded there: no need to read gigabytes of weights for their hash.
+  // Nothing has been cached there, so there is no need to read gigabytes of weights to hash them.
   if (!existsSync(cache)) return false;
   for (const stage of config.stages) {
     if (stage.kind !== "text-to-image" || trainsTextEncoder(stage)) continue;

@@ -12,15 +12,15 @@ import { resolveEpochsForData } from "../dataset/aspect-plan.ts";
 import type { TrainingData } from "../dataset/training-data.ts";
 import { fitToBase } from "./base-fit.ts";
 
-/** A run's config, as it goes on. */
+/** The config of a resumed run. */
 export interface ChangedRun {
   readonly config: ResolvedConfig;
   readonly changes: readonly ConfigDifference[];
-  /** What changes, in lines for people. */
+  /** The changes, one per line, for the user. */
   readonly lines: readonly string[];
 }
 
-/** Steps of the newest checkpoint of each of a run's stages; undefined where a stage has none. */
+/** Steps of the newest checkpoint of each of a run's stages; undefined if a stage has none. */
 export const stepsDone = (
   folder: string,
   { stages }: ResolvedConfig,
@@ -33,8 +33,8 @@ export const stepsDone = (
   );
 
 /**
- * The config of a run that goes on, with options such as `stages.0.steps=12` taken over.
- * Throws ConfigError that lists those that would make what was done untrue, or cannot be.
+ * The config of a resumed run with options such as `stages.0.steps=12` applied. Throws a ConfigError listing the options that
+ * would contradict what was done or that are invalid.
  */
 export async function changeRun(
   folder: string,
@@ -63,7 +63,7 @@ export async function changeRun(
   };
 }
 
-/** The config without the fields of optimizers in whose place another type is to come: that has its own, and their defaults. */
+/** The config without the fields of optimizers whose type the options change: the new type has its own fields and defaults. */
 function withTypes(own: ResolvedConfig, options: readonly string[]): object {
   const replaced = options.flatMap((option) => {
     const [, number, type] = /^stages\.(\d+)\.optimizer\.type="?(\w+)"?$/.exec(option) ?? [];
@@ -78,11 +78,11 @@ function withTypes(own: ResolvedConfig, options: readonly string[]): object {
   return { ...own, stages };
 }
 
-/** A change of a config, for people. */
+/** Describes a config change for the user. */
 export const describeChange = ({ place, values: [before, after] }: ConfigDifference): string =>
   `${place} ${valueText(before)} -> ${valueText(after)}`;
 
-/** A schedule runs over all steps of its stage, so that other steps are other rates at each of them. */
+/** A schedule spans all steps of its stage, so a different number of steps changes the rate at each of them. */
 function rateChanges(
   own: ResolvedConfig,
   changed: ResolvedConfig,
@@ -101,7 +101,7 @@ function rateChanges(
   });
 }
 
-/** What differs from what a run began with, or goes on with, for people; undefined where nothing does. */
+/** Describes how a config differs from the one a run started or continues with; undefined if it does not. */
 export function describeDrift(
   what: string,
   differences: readonly ConfigDifference[],

@@ -4,18 +4,18 @@ import { bytesBelow } from "../checkpoints/bytes-below.ts";
 import { forecastBytes, requireDiskSpace } from "../checkpoints/checkpoint.ts";
 import { stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
 
-/** What a checkpoint holds, by group and name. */
+/** Contents of a checkpoint, by group and name. */
 export type CheckpointTensors = ReadonlyMap<string, ReadonlyMap<string, TensorSpec>>;
 
-/** Bytes of the checkpoints of a stage that stay, and of the one that is being written. */
+/** Bytes of the checkpoints of a stage that are kept, plus the one being written. */
 export const checkpointBytes = (stage: ResolvedStage, groups: CheckpointTensors): number =>
   forecastBytes(groups, {}) *
   (stage.keepCheckpoints + (stage.keepBest && stage.validateEvery !== null ? 2 : 1));
 
 /**
- * Refuses to begin, or to go on with, what the disk has no room for: the checkpoints of a stage that are not there yet, and at
- * least the one being written.
- * @param checkpoints the run's folder of them
+ * Refuses to start or continue if the disk lacks room for the stage's checkpoints that do not exist yet, or at least for the one
+ * being written.
+ * @param checkpoints the run's checkpoint folder
  */
 export async function requireCheckpointRoom(
   checkpoints: string,

@@ -4,20 +4,20 @@ import { stageTexts } from "../dataset/stage-texts.ts";
 import { type Example, stageExamples, type TrainingData } from "../dataset/training-data.ts";
 import type { StageFootprint } from "../models/stage-footprint.ts";
 
-/** Bytes of what frozen encoders make of a data set. */
+/** Bytes of the frozen encoders' output for a data set. */
 export interface FeatureForecast {
   readonly latents: number;
   readonly captions: number;
 }
 
-/** Captions whose tokens are counted; the others are taken to be like them. */
+/** Number of captions whose tokens are counted; the rest are assumed to be similar. */
 const COUNTED = 1000;
 const BYTES_OF = { float32: 4, bfloat16: 2 } as const;
 
 /**
- * Bytes that a run's cached features take once all are made, from shapes alone. Random crops of pictures that are not square
- * are counted too, though they cannot be cached.
- * @param tokenizer counts the tokens of captions; without one each counts as many as may be
+ * Bytes that a run's complete feature cache takes, from shapes alone. Random crops of non-square pictures are included, although
+ * they cannot be cached.
+ * @param tokenizer counts the tokens of captions; without one, the maximum is assumed for each
  */
 export function forecastFeatures(
   config: ResolvedConfig,
@@ -25,7 +25,7 @@ export function forecastFeatures(
   shapes: ReadonlyMap<ResolvedStage, StageFootprint>,
   tokenizer: T5Tokenizer | undefined,
 ): FeatureForecast {
-  // Stages that see their pictures alike share their features.
+  // Stages that prepare their pictures in the same way share features.
   const latents = new Map<string, { examples: Set<Example>; bytes: number }>();
   const captions = new Map<string, { texts: Set<string>; bytes: number }>();
   for (const [stage, { latents: shape, captions: states }] of shapes) {
@@ -38,7 +38,7 @@ export function forecastFeatures(
       const key = [stage.resolution, resample, isAspect].join();
       const sides = horizontalFlip > 0 ? 2 : 1;
       // Mean and deviation, float32. Buckets have about as many pixels as the square.
-      // A ControlNet's conditions are encoded beside the pictures.
+      // A ControlNet's conditions are encoded in addition to the pictures.
       const kinds = stage.kind === "text-to-image" && stage.controlnet !== null ? 2 : 1;
       const bytes = kinds * sides * 2 * 4 * shape.channels * shape.size ** 2;
       const known = latents.get(key);
@@ -70,7 +70,7 @@ function tokensOf(
   maxLength: number,
   tokenizer: T5Tokenizer | undefined,
 ): number {
-  // A token is at least one character, and there is an end mark.
+  // A token has at least one character, and there is an end token.
   if (tokenizer === undefined) return sum(texts.map((t) => Math.min(maxLength, t.length + 1)));
   const every = Math.max(1, Math.floor(texts.length / COUNTED));
   const chosen = texts.filter((_, i) => i % every === 0);

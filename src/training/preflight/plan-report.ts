@@ -2,16 +2,16 @@ import { forecastBytes } from "../checkpoints/checkpoint.ts";
 import { stageExamples } from "../dataset/training-data.ts";
 import type { DryRun } from "./before-run.ts";
 
-/** A dry run's plan as data, as `pixart train --dry-run --json` prints it. Sizes are in bytes. */
+/** A dry run's plan as data, printed by `pixart train --dry-run --json`. Sizes are in bytes. */
 export interface PlanReport {
   readonly name: string;
   readonly workDir: string;
   readonly device: string;
-  /** Steps of all stages, and those of them that are done. */
+  /** Steps of all stages, and how many of them are done. */
   readonly steps: number;
   readonly done: number;
   readonly stages: readonly StagePlan[];
-  /** Of the stage that takes most; activations come on top. */
+  /** Of the stage that needs most; activations come on top. */
   readonly memory: { readonly stage: string; readonly bytes: number; readonly available: number };
   readonly disks: readonly {
     readonly folder: string;
@@ -26,7 +26,7 @@ interface StagePlan {
   readonly resolution: number;
   readonly pictures: number;
   readonly heldOut: number;
-  /** Pictures of a step: of all its batches, in all processes. */
+  /** Pictures per step, over all batches and processes. */
   readonly picturesPerStep: number;
   readonly steps: number;
   readonly optimizer: string;
@@ -34,13 +34,13 @@ interface StagePlan {
   readonly schedule: string;
   readonly warmupSteps: number;
   readonly precision: string;
-  /** Weights that the optimizer changes. */
+  /** Weights that the optimizer updates. */
   readonly trainedWeights: number;
   readonly checkpointEvery: number;
   readonly checkpointBytes: number;
 }
 
-/** What a dry run found out, without what only training needs. */
+/** Result of a dry run, without the parts that only training needs. */
 export function planReport({ config, data, done, device, forecast }: DryRun): PlanReport {
   const { memory, shapes, disks } = forecast;
   return {

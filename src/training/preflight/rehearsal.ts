@@ -10,10 +10,10 @@ import { memoryOf } from "../models/memory-space.ts";
 import type { StageFootprint } from "../models/stage-footprint.ts";
 import { formatBytes, formatDuration } from "../progress/quantities.ts";
 
-/** Stages whose models have more weights than this are rehearsed unless told otherwise: a failure there costs hours. */
+/** Stages whose models have more weights are rehearsed by default: a failure there costs hours. */
 const LARGE_WEIGHTS = 200e6;
 
-/** Names of the stages that are worth a rehearsal; those with small models fail, or not, within seconds anyway. */
+/** Names of the stages worth a rehearsal; small models fail, if at all, within seconds anyway. */
 export const largeStages = (shapes: ReadonlyMap<ResolvedStage, StageFootprint>): Set<string> =>
   new Set(
     [...shapes].flatMap(([{ name }, { model, memory }]) =>
@@ -21,22 +21,22 @@ export const largeStages = (shapes: ReadonlyMap<ResolvedStage, StageFootprint>):
     ),
   );
 
-/** What a rehearsal took. */
+/** Measurements of a rehearsal. */
 export interface Rehearsal {
   readonly stepSeconds: number;
   readonly sampleSeconds: number;
   readonly saveSeconds: number;
-  /** Most memory of the device that the process took so far, encoding included; on the CPU, the largest resident memory. */
+  /** Peak device memory of the process so far, encoding included; on the CPU, the peak resident memory. */
   readonly peakBytes: number;
   readonly availableBytes: number;
 }
 
-/** What a rehearsal saves is in a hidden folder called so, inside the run's; gone when that is over. */
+/** Hidden folder inside the run folder for what a rehearsal saves; removed afterwards. */
 const PLACE = "rehearsal";
 
 /**
- * Whether a rehearsal of this run was cut off: then the process was probably killed for memory. Clears what it left; for the
- * process that holds the run's lock.
+ * Whether a rehearsal of this run was interrupted, in which case the process was probably killed for memory. Removes its remains;
+ * for the process that holds the run's lock.
  */
 export async function clearRehearsal(run: string): Promise<boolean> {
   const left = await removeLeftovers(run, (name) => name === PLACE);
@@ -44,9 +44,9 @@ export async function clearRehearsal(run: string): Promise<boolean> {
 }
 
 /**
- * Saves, draws a sample and does one step with a stage that is yet to begin, at its real sizes. The weights come back from
- * what was saved, to the last bit; optimizer and averages are the rehearsal's own. Throws DiskFullError, and whatever a step
- * throws. A signal that is aborted ends it early: what it took is then not known.
+ * Saves, draws a sample and does one step of a stage that has not started, at its real sizes. The weights are restored to the
+ * last bit from what was saved; the optimizer and averages belong to the rehearsal. Throws DiskFullError, and any error of a
+ * step. An aborted signal ends it early, without measurements.
  */
 export async function rehearse(
   run: string,
@@ -76,7 +76,7 @@ export async function rehearse(
     let start = performance.now();
     await loop.run({
       onSample: async () => {
-        // The first is the one before the step.
+        // The first sample is the one before the step.
         seconds.sample ||= since(start);
         start = performance.now();
       },
@@ -111,7 +111,7 @@ async function restoreWeights(path: string, task: StageTask): Promise<void> {
   for (const tensor of weights.values()) tensor.dispose();
 }
 
-/** A rehearsal, and what it lets expect of the stage, for people. */
+/** Describes a rehearsal and the resulting expectations for the stage. */
 export function describeRehearsal(
   { name, steps, sampleEvery, checkpointEvery }: ResolvedStage,
   { stepSeconds, sampleSeconds, saveSeconds, peakBytes, availableBytes }: Rehearsal,

@@ -8,13 +8,13 @@ import { fitToBase } from "./base-fit.ts";
 /** The config of a new run. */
 export interface NewRun {
   readonly config: ResolvedConfig;
-  /** What the user should know before it begins, one sentence each. */
+  /** What the user should know before it starts, one sentence each. */
   readonly warnings: readonly string[];
 }
 
 /**
- * A new run's config, once its data and the models that it begins with are known: epochs are steps, and losses train towards what
- * the base predicts. Throws ConfigError for what does not go together only then.
+ * Resolves a new run's config once its data and base models are known: epochs become steps, and losses train towards the base's
+ * prediction target. Throws ConfigError for conflicts that only show then.
  */
 export async function resolveNewRun(config: ParsedConfig, data: TrainingData): Promise<NewRun> {
   const fit = await fitToBase(config);

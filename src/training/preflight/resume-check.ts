@@ -13,20 +13,20 @@ import { CONFIG_FILE } from "../run-folder/run-files.ts";
 import { isConfigOwn } from "../run-folder/run-identity.ts";
 import { describeChange } from "./change-run.ts";
 
-/** What a resumed run is told to take as it is. */
+/** Differences that a resumed run accepts. */
 export interface Accepted {
-  /** Pictures and captions that are others than they were. */
+  /** Changed pictures and captions. */
   readonly changedData: boolean;
-  /** Checkpoints that another run saved. */
+  /** Checkpoints saved by another run. */
   readonly otherRun: boolean;
 }
 
-/** A checkpoint that a run goes on from, as far as it is asked for what it belongs to. */
+/** A checkpoint to resume from, with what identifies its run. */
 export type MarkedCheckpoint = Pick<VerifiedCheckpoint, "path" | "step" | "stage" | "run">;
 
 /**
- * Throws where a run folder has checkpoints of a stage that its config does not name: one that was renamed would begin at step 0
- * without a word.
+ * Throws if a run folder has checkpoints of a stage that its config does not name: a renamed stage would silently start at step
+ * 0.
  */
 export async function requireKnownStages(
   checkpoints: string,
@@ -48,18 +48,18 @@ export async function requireKnownStages(
   }
 }
 
-/** Whose checkpoints a run's are. */
+/** The run that a set of checkpoints belongs to. */
 export interface Belonging {
-  /** The run's own identity, else that of its newest checkpoint; undefined where neither has one. */
+  /** The run's own ID, else that of its newest checkpoint; undefined if neither has one. */
   readonly id: string | undefined;
-  /** What people should know. */
+  /** Messages for the user. */
   readonly lines: readonly string[];
 }
 
 /**
- * Throws where one of a run's checkpoints was saved by another run, unless that is accepted.
- * @param own the run's identity, where it has one
- * @param checkpoints the newest of each stage, in their order
+ * Throws if one of a run's checkpoints was saved by another run, unless that is accepted.
+ * @param own the run's ID, if it has one
+ * @param checkpoints the newest of each stage, in stage order
  */
 export function requireOwn(
   own: string | undefined,
@@ -82,7 +82,7 @@ export function requireOwn(
   return { id, lines };
 }
 
-/** What was changed by hand in a run's config since a checkpoint was saved; undefined where nothing was. */
+/** Manual changes to a run's config since a checkpoint was saved; undefined if there are none. */
 function configDrift(
   { run, step, stage }: MarkedCheckpoint,
   own: ResolvedConfig,
@@ -93,37 +93,37 @@ function configDrift(
   try {
     before = configFromJson(JSON.stringify(run.config), file);
   } catch {
-    return undefined; // of a release whose configs were others
+    return undefined; // from a release with a different config format
   }
   const differences = differencesOf({ ...before, workDir: "" }, { ...own, workDir: "" });
   if (differences.length === 0) return undefined;
   return `${file} was changed by hand after step ${step} of stage "${stage}": ${differences.map(describeChange).join("; ")}. What was done before stays; from here on the run is another than it would have been`;
 }
 
-/** What is compared before a run goes on. */
+/** What is compared before a run is resumed. */
 export interface Comparison {
-  /** The one that it goes on from. */
+  /** The checkpoint that it resumes from. */
   readonly checkpoint: MarkedCheckpoint;
-  /** The config that the run folder holds. */
+  /** The config in the run folder. */
   readonly own: ResolvedConfig;
-  /** Whether the run, as it goes on, takes more pictures than there were. */
+  /** Whether the resumed run accepts added pictures. */
   readonly grows: boolean;
-  /** What the data is now. */
+  /** The current data. */
   readonly record: DataRecord;
-  /** Of the data set. */
+  /** Location of the data set. */
   readonly location: string;
   readonly accepted: Accepted;
 }
 
-/** What a resumed run found out about its config and its data. */
+/** Result of comparing a resumed run's config and data. */
 export interface Compared {
-  /** What people should know. */
+  /** Messages for the user. */
   readonly lines: readonly string[];
-  /** New keys of pictures by the ones that they had: see pictureKeys. */
+  /** New keys of pictures by their old ones: see pictureKeys. */
   readonly renamed: ReadonlyMap<string, string>;
 }
 
-/** Compares the config and the data of a run folder with those of a checkpoint. Throws where the data changed, unless that is accepted. */
+/** Compares a run folder's config and data with a checkpoint's. Throws if the data changed, unless that is accepted. */
 export async function compareRun(run: string, comparison: Comparison): Promise<Compared> {
   const { checkpoint, own } = comparison;
   const file = join(run, CONFIG_FILE);
@@ -164,7 +164,7 @@ async function compareData(
   };
 }
 
-/** What the pictures were, or why that is not known. */
+/** The recorded pictures, or why they are unknown. */
 async function readRecord(file: string, digest: string): Promise<DataRecord | string> {
   if (!existsSync(file)) return `${file} is missing`;
   try {

@@ -3,7 +3,7 @@ import { version } from "../../config/package-info.ts";
 import { type Device, engineInfo } from "../../torch/index.ts";
 import type { RunFacts } from "../run-folder/events.ts";
 
-/** What this process trains with. */
+/** How this process trains: device, versions, command. */
 export function runFacts(device: Device): RunFacts {
   const { libtorch, threads } = engineInfo();
   return {
@@ -16,6 +16,6 @@ export function runFacts(device: Device): RunFacts {
   };
 }
 
-/** A word of a command line without what looks like a key of a service, or a password in an address. */
+/** A word of a command line with anything removed that looks like an API key or a password in a URL. */
 export const withoutSecrets = (word: string): string =>
   word.replace(/\b(hf_|sk-)[\w-]{8,}/g, "$1…").replace(/(:\/\/)[^/@\s]+@/g, "$1…@");

@@ -14,18 +14,18 @@ import { formatBytes } from "../progress/quantities.ts";
 import { checkpointBytes } from "./checkpoint-room.ts";
 import { type FeatureForecast, forecastFeatures } from "./feature-forecast.ts";
 
-/** What a run will take, known before anything large is read. */
+/** What a run will need, known before anything large is read. */
 export interface RunForecast {
   readonly shapes: ReadonlyMap<ResolvedStage, StageFootprint>;
-  /** That share the machine's memory. */
+  /** Number of processes that share the machine's memory. */
   readonly processes: number;
-  /** Of the stage that takes most: activations come on top. */
+  /** Of the stage that needs most; activations come on top. */
   readonly memory: {
     readonly stage: ResolvedStage;
     readonly bytes: number;
-    /** Whether it is encoding captions that takes most, and not training. */
+    /** Whether encoding captions, not training, needs most. */
     readonly isEncoding: boolean;
-    /** To each process. */
+    /** Per process. */
     readonly available: number;
   };
   readonly checkpoints: number;
@@ -33,14 +33,14 @@ export interface RunForecast {
   readonly disks: readonly DiskForecast[];
 }
 
-/** One file system and what the run writes there. */
+/** A file system and what the run writes to it. */
 export interface DiskForecast {
   readonly folder: string;
   readonly bytes: number;
   readonly free: number;
 }
 
-/** What {@link forecastRun} looks at. */
+/** Options of {@link forecastRun}. */
 export interface ForecastOptions {
   readonly config: ResolvedConfig;
   readonly data: TrainingData;
@@ -48,20 +48,20 @@ export interface ForecastOptions {
   readonly folder: string;
   /** Folder for cached features, which need not exist. */
   readonly cache: string;
-  /** What the run computes on. */
+  /** The device that the run computes on. */
   readonly device: Device;
-  /** How many processes of the run share this machine's memory. */
+  /** Number of the run's processes that share this machine's memory. */
   readonly processes: number;
-  /** Counts the captions' tokens where it is there already. */
+  /** Counts the captions' tokens, if it already exists. */
   readonly tokenizer: T5Tokenizer | undefined;
-  /** Whether all captions are encoded already. */
+  /** Whether all captions are already encoded. */
   readonly captionsCached: boolean;
 }
 
 /** Forecasts memory and disk from the shapes of all stages. */
 export async function forecastRun(options: ForecastOptions): Promise<RunForecast> {
   const { config, data, folder, cache, device, processes, tokenizer, captionsCached } = options;
-  // A tokenizer that is made from the captions is not there yet, and has at most so many pieces.
+  // A tokenizer trained on the captions does not exist yet; its vocabulary has at most this many pieces.
   const vocabSize =
     "vocabSize" in config.tokenizer ? config.tokenizer.vocabSize : (tokenizer?.vocabSize ?? 0);
   const shapes = new Map<ResolvedStage, StageFootprint>();
@@ -93,7 +93,7 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
   };
 }
 
-/** Bytes that stay in memory while a stage trains. */
+/** Bytes in memory throughout a stage's training. */
 export const trainingMemory = ({ memory }: StageFootprint): number =>
   memory.models + memory.gradients + memory.optimizer + memory.averages;
 
@@ -103,7 +103,7 @@ function largest(
 ): Omit<RunForecast["memory"], "available"> {
   const all = [...shapes].flatMap(([stage, each]) => [
     { stage, bytes: trainingMemory(each), isEncoding: false },
-    // The models are there already when captions are encoded; gradients and the rest come after.
+    // While captions are encoded the models are already in memory; gradients and the rest come later.
     ...(captionsCached || each.encoder === 0
       ? []
       : [{ stage, bytes: each.memory.models + each.encoder, isEncoding: true }]),
@@ -128,7 +128,7 @@ async function disksOf(wants: readonly (readonly [string, number])[]): Promise<D
 
 const nearest = (path: string): string => (existsSync(path) ? path : nearest(dirname(path)));
 
-/** The forecast for people. */
+/** Describes the forecast for the user. */
 export function describeForecast(forecast: RunForecast): string[] {
   const { memory, checkpoints, features, disks } = forecast;
   const encoded = features.latents + features.captions;
@@ -162,14 +162,14 @@ function wordsOf({ memory, shapes }: RunForecast): string {
   return `in stage "${stage.name}" (${parts.join(", ")}) and activations on top`;
 }
 
-/** Why memory cannot hold the run, with what to do; undefined where it can. */
+/** Why memory cannot hold the run, with what to do; undefined if it can. */
 export function memoryMisfit(config: ResolvedConfig, forecast: RunForecast): string | undefined {
   const { memory } = forecast;
   if (memory.bytes <= memory.available) return undefined;
   return `${forecast.processes > 1 ? `Each of ${forecast.processes} processes` : "The run"} needs at least ${formatBytes(memory.bytes)} of memory ${wordsOf(forecast)}, but ${formatBytes(memory.available)} are available. ${memoryAdvice(config, forecast)}`;
 }
 
-/** Which disks cannot hold the run, one sentence each with what to do. */
+/** The disks that cannot hold the run, one sentence each with what to do. */
 export function diskMisfits({ disks, checkpoints, features }: RunForecast): string[] {
   return disks
     .filter(({ bytes, free }) => bytes > free)

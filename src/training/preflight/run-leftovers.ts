@@ -10,8 +10,8 @@ import { isOwnFile, TOKENIZER_FOLDER } from "../run-folder/run-files.ts";
 import type { RunFolder } from "../run-folder/run-folder.ts";
 
 /**
- * Removes what killed processes left in a run folder of the files and checkpoints that they were writing, by their hidden names,
- * and what an earlier process was asked for in vain. For the process that holds the run: no other writes there.
+ * Removes files and checkpoints that killed processes left half-written in a run folder, recognized by their hidden names, and
+ * requests that an earlier process never handled. For the process that holds the run: nothing else writes there.
  */
 export async function cleanRun({ path, samples, checkpoints, config }: RunFolder): Promise<void> {
   const isStepName = (name: string): boolean => /^\d{8,}$/.test(name);

@@ -6,7 +6,7 @@ import { stageExamples, type TrainingData } from "../dataset/training-data.ts";
 import type { StageFootprint } from "../models/stage-footprint.ts";
 import { formatBytes } from "../progress/quantities.ts";
 
-/** What a run will do, in lines for people. `done` counts the steps that earlier processes did, of all stages. */
+/** Describes what a run will do, in lines for the user. `done` counts the steps of earlier processes, over all stages. */
 export async function describeRun(
   config: ResolvedConfig,
   data: TrainingData,
@@ -42,7 +42,7 @@ async function describeStage(
   const factors = [batchSize, gradientAccumulation, processes].filter((n, i) => i === 0 || n > 1);
   const { train, heldout } = stageExamples(stage, data);
   const buckets = await aspectPlan(stage, data);
-  // An epoch's last batch is filled from the next one: nothing is dropped.
+  // An epoch's last batch is filled from the next epoch: nothing is dropped.
   const batches = buckets?.batches ?? train.length / batchSize;
   const epochs = (steps * gradientAccumulation * processes) / batches;
   const effective = batchSize * gradientAccumulation * processes;

@@ -2,15 +2,15 @@ import { formatDuration } from "./quantities.ts";
 
 const EVERY_MS = 10_000;
 
-/** Who is told how long work goes. */
+/** Receives progress reports. */
 export interface ProgressTold {
-  /** Lines for people, every ten seconds. */
+  /** Prints a progress line every ten seconds. */
   readonly say?: ((line: string) => void) | undefined;
-  /** What is done, and how many of how many are done, at each. */
+  /** Called after each item with the activity, the number done and the total. */
   readonly onProgress?: ((what: string, done: number, total: number) => void) | undefined;
 }
 
-/** Tells every ten seconds how far long work on many things is, how fast, and how long it will take. */
+/** Reports every ten seconds the progress, speed and remaining time of long work on many items. */
 export class EncodingProgress {
   readonly #doing: string;
   readonly #total: number;
@@ -21,9 +21,9 @@ export class EncodingProgress {
   #toldAt: number;
 
   /**
-   * @param doing what is done with what, such as "Encoding pictures"
-   * @param total how many there are
-   * @param now   milliseconds on a clock that never goes back
+   * @param doing the activity, such as "Encoding pictures"
+   * @param total number of items
+   * @param now   milliseconds on a monotonic clock
    */
   constructor(
     doing: string,
@@ -40,13 +40,13 @@ export class EncodingProgress {
     if (total > 0) this.#note();
   }
 
-  /** So many more are done. */
+  /** Reports that this many more items are done. */
   done(count: number): void {
     this.#done += count;
     this.#note();
     const now = this.#now();
     if (now - this.#toldAt < EVERY_MS && this.#done < this.#total) return;
-    // What took no time to speak of is not spoken of.
+    // Work that took little time is not reported.
     if (now - this.#start < EVERY_MS) return;
     this.#toldAt = now;
     const rate = (1000 * this.#done) / (now - this.#start);

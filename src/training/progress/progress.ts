@@ -1,6 +1,6 @@
 import { formatBytes, formatDuration } from "./quantities.ts";
 
-/** What the progress line says of a stage. */
+/** Contents of a stage's progress line. */
 export interface ProgressState {
   readonly stage: string;
   /** Steps done, of `steps`. */
@@ -25,35 +25,35 @@ export function formatProgress(state: ProgressState): string {
   ].join(", ");
 }
 
-/** Where a {@link ProgressLine} is written; `process.stderr` is one. */
+/** Where a {@link ProgressLine} is written, such as `process.stderr`. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;
 }
 
-/** What a {@link ProgressLine} is about and where it goes. */
+/** Options of {@link ProgressLine}. */
 export interface ProgressOptions {
   readonly stage: string;
   readonly steps: number;
-  /** Steps that an earlier process did. */
+  /** Steps done by an earlier process. */
   readonly firstStep: number;
   readonly stream?: ProgressStream;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Milliseconds on a clock that never goes back. */
+  /** Milliseconds on a monotonic clock. */
   readonly now?: () => number;
 }
 
-// On a terminal the line is rewritten so often, elsewhere a new one is written so often.
+// Update intervals: a terminal's line is rewritten, anything else gets a new line.
 const terminalMs = 100;
 const plainMs = 10_000;
 
-/** Puts the cursor at the start of the terminal's line and empties that. */
+/** Moves the cursor to the start of the terminal's line and clears it. */
 const clearLine = "\r\u001b[2K";
 const bold = "\u001b[1m";
 const normal = "\u001b[22m";
 
-/** One line on stderr that tells how a stage goes. */
+/** A line on stderr that shows a stage's progress. */
 export class ProgressLine implements Disposable {
   readonly #options: ProgressOptions;
   readonly #stream: ProgressStream;
@@ -64,7 +64,7 @@ export class ProgressLine implements Disposable {
   readonly #loss = new RunningMean();
   readonly #speed = new RunningMean();
   #writtenAt = Number.NEGATIVE_INFINITY;
-  /** The newest state, where it is not written yet. */
+  /** The newest state, if not written yet. */
   #pending: ProgressState | undefined;
 
   constructor(options: ProgressOptions) {
@@ -77,7 +77,7 @@ export class ProgressLine implements Disposable {
     this.#start = now();
   }
 
-  /** Notes a finished step, and writes the line where it is time to. Loss and speed are smoothed. */
+  /** Records a finished step, and writes the line if it is due. Loss and speed are smoothed. */
   update(done: Pick<ProgressState, "step" | "loss" | "imagesPerSecond">): void {
     const { stage, steps, firstStep } = this.#options;
     const { step } = done;
@@ -95,12 +95,12 @@ export class ProgressLine implements Disposable {
     if (now - this.#writtenAt >= (this.#rewrites ? terminalMs : plainMs)) this.#write();
   }
 
-  /** Makes room for a line of another kind; the next step writes this one anew. */
+  /** Clears the line for other output; the next step writes it again. */
   clear(): void {
     if (this.#rewrites) this.#stream.write(clearLine);
   }
 
-  /** Writes what is not written yet, and ends the line. */
+  /** Writes any pending state and ends the line. */
   [Symbol.dispose](): void {
     this.#write();
     if (this.#rewrites) this.#stream.write("\n");
@@ -113,7 +113,7 @@ export class ProgressLine implements Disposable {
       const { stage } = this.#pending;
       const fitting = line.slice(0, (this.#stream.columns ?? 80) - 1);
       const [name, rest] = [fitting.slice(0, stage.length), fitting.slice(stage.length)];
-      // What steers a terminal is written by itself: with a text it would be shown.
+      // Terminal control codes are written separately: combined with text they would be shown.
       const pieces = this.#isColoured ? [bold, name, normal, rest] : [fitting];
       for (const piece of [clearLine, ...pieces]) this.#stream.write(piece);
     } else {
@@ -124,7 +124,7 @@ export class ProgressLine implements Disposable {
   }
 }
 
-/** Mean over about the last twenty values; one that is not finite shows and is forgotten. */
+/** Mean over about the last twenty values; a non-finite value is shown once and not kept. */
 class RunningMean {
   readonly #kept = 0.95;
   #sum = 0;

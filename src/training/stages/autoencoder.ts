@@ -19,7 +19,7 @@ type AutoencoderStage = ResolvedStage<"autoencoder">;
 const SHOWN = 8;
 const ENCODED_AT_ONCE = 32;
 
-/** Pictures (B, 3, H, W) in [-1, 1] as 8-bit ones. */
+/** Converts pictures (B, 3, H, W) in [-1, 1] to 8-bit images. */
 export function toImages(pictures: Tensor): RgbImage[] {
   const [count = 0, , height = 0, width = 0] = pictures.shape;
   const bytes = torch.tidy(() =>
@@ -40,7 +40,7 @@ export function toImages(pictures: Tensor): RgbImage[] {
   );
 }
 
-/** Root mean square of all pictures' latents, as they are drawn, around their mean. */
+/** Standard deviation of sampled latents, over all pictures and elements. */
 function latentSpread(pictures: Pictures, vae: AutoencoderKL): number {
   return torch.noGrad(() =>
     torch.tidy(() => {
@@ -63,7 +63,10 @@ function latentSpread(pictures: Pictures, vae: AutoencoderKL): number {
   );
 }
 
-/** Stage 0: the autoencoder, on absolute plus squared error and a small Kullback-Leibler term (Rombach et al., 2022, arXiv 2112.10752). */
+/**
+ * Stage 0: the autoencoder, trained on absolute plus squared error and a small Kullback-Leibler term (Rombach et al., 2022, arXiv
+ * 2112.10752).
+ */
 export class AutoencoderTask implements StageTask {
   readonly models: StageTask["models"];
   readonly groups: StageTask["groups"];
@@ -147,7 +150,7 @@ export class AutoencoderTask implements StageTask {
     };
   }
 
-  /** The factor that gives latents unit variance, as the paper's autoencoder has its 0.18215. */
+  /** The factor that scales latents to unit variance, like the 0.18215 of the paper's autoencoder. */
   facts(): Readonly<Record<string, number>> {
     return { scalingFactor: 1 / latentSpread(this.#pictures.train, this.#vae) };
   }

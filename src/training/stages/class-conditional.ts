@@ -21,7 +21,7 @@ type ClassStage = ResolvedStage<"class-conditional">;
 
 const SHOWN = 16;
 
-/** What {@link ClassConditionalTask} works on. */
+/** What {@link ClassConditionalTask} works with. */
 export interface ClassConditionalParts {
   readonly dit: DiTTransformer2DModel;
   readonly vae: AutoencoderKL;

@@ -7,17 +7,17 @@ import { latentConsistencyLoss, type PredictNoise } from "../objectives/index.ts
 
 type Stage = ResolvedStage<"text-to-image">;
 
-/** What a network gives for noisy latents (B, C, h, w) at (B) timesteps: what it predicts, and perhaps a variance behind it. */
+/** A network's output for noisy latents (B, C, h, w) at (B) timesteps: the prediction, possibly followed by a variance. */
 type Predict = (noisy: Tensor, timesteps: readonly number[]) => Tensor;
 
-/** The networks of a distillation, as they answer. */
+/** The networks of a distillation, as functions. */
 export interface ConsistencyNetworks {
   readonly student: Predict;
   readonly teacher: { readonly conditional: Predict; readonly unconditional: Predict };
   readonly target: Predict;
 }
 
-/** Latent consistency distillation of a stage: draws a solver's step a sample, and takes the loss. */
+/** Latent consistency distillation of a stage: draws a solver step per sample and computes the loss. */
 export class Consistency {
   readonly #schedule = NoiseSchedule.linear();
   readonly #stage: Stage;
@@ -58,7 +58,7 @@ export class Consistency {
     };
   }
 
-  /** The noise that a prediction stands for: itself, or that of a velocity. */
+  /** The noise that a prediction implies: the prediction itself, or derived from a velocity. */
   #noiseOf(predict: Predict): PredictNoise {
     return (noisy, timesteps) => {
       const prediction = predict(noisy, timesteps).float().narrow(1, 0, noisy.size(1));

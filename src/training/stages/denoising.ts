@@ -16,15 +16,15 @@ import {
 type DiffusionStage = Pick<ResolvedStage<"text-to-image">, "loss" | "noise" | "timesteps">;
 type LossConfig = DiffusionStage["loss"];
 
-/** What diffusers calls the target of a loss. */
+/** diffusers' name for a loss's target. */
 export const predictionType = (type: LossConfig["type"]): "epsilon" | "v_prediction" =>
   type === "v" ? "v_prediction" : "epsilon";
 
-/** The sampler for models trained on a loss: DPM-Solver++ of PixArt's files. */
+/** The sampler for models trained with a loss: DPM-Solver++ as in PixArt's files. */
 export const samplerFor = (loss: LossConfig): DPMSolverMultistepScheduler =>
   DPMSolverMultistepScheduler.fromConfig({ prediction_type: predictionType(loss.type) });
 
-/** The part that both kinds of diffusion stage share: noise a batch of latents, let a model predict, take the loss. */
+/** Common to both kinds of diffusion stage: adds noise to a batch of latents, runs the model and computes the loss. */
 export class Denoising {
   readonly #schedule = NoiseSchedule.linear();
   readonly #stage: DiffusionStage;
@@ -36,8 +36,8 @@ export class Denoising {
   /**
    * @param original (B, C, h, w) scaled latents
    * @param predict  the model on (B, C, h, w) noisy latents at (B) timesteps
-   * @param weights  (B) what each sample's loss counts for, such as prior preservation's weight for pictures of the class
-   *   (Ruiz et al. 2023, DreamBooth); the mean is over B and not over the weights, as in diffengine
+   * @param weights  (B) weight of each sample's loss, such as prior preservation's weight for pictures of the class (Ruiz et al.
+   *   2023, DreamBooth); the mean is over B and not over the weights, as in diffengine
    */
   loss(
     original: Tensor,
@@ -76,7 +76,7 @@ export class Denoising {
   }
 }
 
-/** The mean of a loss a sample, each multiplied by its weight. */
+/** The mean over per-sample losses, each multiplied by its weight. */
 function meanOf(losses: Tensor, weights: readonly number[] | undefined): Tensor {
   if (weights === undefined) return losses.mean();
   const [count] = losses.shape;

@@ -4,10 +4,7 @@ import { predictionType, samplerFor } from "./denoising.ts";
 
 type Stage = ResolvedStage<"text-to-image">;
 
-/**
- * What a run draws its samples with: the base pipeline's own sampler, or DPM-Solver++ of PixArt's files; LCM where the stage
- * distils.
- */
+/** The sampler of a run's samples: the base pipeline's own, or DPM-Solver++ as in PixArt's files; LCM if the stage distils. */
 export async function samplerOf(
   { base }: ResolvedConfig,
   { loss, consistency }: Stage,

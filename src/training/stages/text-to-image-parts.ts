@@ -14,34 +14,34 @@ import type { Captions } from "../features/captions.ts";
 import type { Latents } from "../features/latents.ts";
 import type { PriorPictures } from "../features/prior-pictures.ts";
 
-/** A ControlNet, and what it is shown of pictures. */
+/** A ControlNet and its control pictures. */
 export interface ControlNetParts {
   readonly controlnet: PixArtControlNetAdapterModel;
   readonly latents: Readonly<Record<Split, Latents>>;
 }
 
-/** What a text-to-image stage works on. */
+/** What a text-to-image stage works with. */
 export interface TextToImageParts {
   readonly transformer: PixArtTransformer2DModel;
-  /** What is trained in place of the transformer's own weights, where the stage has one. */
+  /** Trained instead of the transformer's own weights, if the stage has one. */
   readonly adapter: Adapter | undefined;
-  /** A ControlNet that is trained in place of them, and what it is shown of each picture. */
+  /** A ControlNet trained instead of them, with each picture's control picture. */
   readonly control?: ControlNetParts | undefined;
-  /** What a stage that distils begins with, where that is not what its adapter is on. */
+  /** The teacher of a distilling stage, if it is not the model under the adapter. */
   readonly teacher?: PixArtTransformer2DModel | undefined;
-  /** Where the checkpoints hold it: one that this run trains, or has trained; and one that has an adapter. */
+  /** Present if the checkpoints contain it: an encoder that this run trains or has trained, or one with an adapter. */
   readonly textEncoder: T5EncoderModel | undefined;
-  /** What is trained in place of the text encoder's own weights, where the stage has one. */
+  /** Trained instead of the text encoder's own weights, if the stage has one. */
   readonly textEncoderAdapter?: Adapter | undefined;
   readonly tokenizer: T5Tokenizer;
   readonly vae: AutoencoderKL;
   readonly latents: Readonly<Record<Split, Latents>>;
-  /** Class pictures beside those of the data set, where the run has them. */
+  /** Class pictures in addition to those of the data set, if the run has them. */
   readonly prior?: PriorPictures | undefined;
   readonly captions: Captions;
-  /** A caption as it is encoded. */
+  /** Prepares a caption for encoding. */
   readonly prepare: (caption: string) => string;
-  /** What samples are drawn with. */
+  /** The sampler of the samples. */
   readonly scheduler: Scheduler;
   readonly examples: Readonly<Record<Split, readonly Example[]>>;
   readonly config: ResolvedConfig;

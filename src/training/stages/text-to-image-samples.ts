@@ -10,7 +10,7 @@ interface SampleOptions {
   readonly onProgress?: OnProgress | undefined;
 }
 
-/** The run's prompts as a text-to-image stage draws them now; under a ControlNet also what they follow. */
+/** The run's prompts, drawn with a text-to-image stage's current weights; with a ControlNet, also their control pictures. */
 export async function textToImageSamples(
   { resolution }: Pick<ResolvedStage<"text-to-image">, "resolution">,
   parts: TextToImageParts,
@@ -32,10 +32,10 @@ export async function textToImageSamples(
     height: resolution,
     numInferenceSteps: steps,
     guidanceScale,
-    seed, // each prompt its own, from this one on: any picture can be drawn alone
+    seed, // consecutive seeds, one per prompt, so that any picture can be drawn alone
     useResolutionBinning: false,
     maxSequenceLength: config.tokenizer.maxLength,
-    cleanCaption: config.dataset.cleanCaptions, // as the captions that it learns from
+    cleanCaption: config.dataset.cleanCaptions, // like the captions it is trained on
     ...(controlImage.length > 0 && { controlImage }),
     ...(signal !== undefined && { signal }),
     onStep: ({ step, total }) => onProgress?.(step, total),
@@ -47,7 +47,7 @@ export async function textToImageSamples(
   };
 }
 
-/** What samples follow, one a prompt: of held-out pictures, or of the first ones. */
+/** Control pictures for the samples, one per prompt: of held-out pictures, or else of the first ones. */
 async function shownControls(
   { control, examples }: Pick<TextToImageParts, "control" | "examples">,
   count: number,

@@ -30,18 +30,18 @@ import { textToImageSamples } from "./text-to-image-samples.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
 
-/** What a loss is taken of: a batch's latents (B, C, h, w), and what belongs to each of its samples. */
+/** Inputs of a loss: a batch's latents (B, C, h, w) and the data of each sample. */
 interface Denoised {
   readonly original: Tensor;
   readonly pictures: readonly LoadedPicture[];
-  /** As they are encoded. */
+  /** As prepared for encoding. */
   readonly texts: readonly string[];
   readonly draws: SampleRng;
-  /** (B, C, h, w): latents of what a ControlNet follows */
+  /** (B, C, h, w): latents of the control pictures */
   readonly condition?: Tensor | undefined;
 }
 
-/** Stages 2 and 3, text-image alignment and high aesthetics, and fine-tuning: the PixArt transformer learns from captions. */
+/** Stages 2 and 3, text-image alignment and high aesthetics, and fine-tuning: trains the PixArt transformer on captions. */
 export class TextToImageTask implements StageTask {
   readonly models: StageTask["models"];
   readonly groups: StageTask["groups"];
@@ -84,9 +84,9 @@ export class TextToImageTask implements StageTask {
   }
 
   /**
-   * A whole batch takes its dense captions or its short ones: mixed, the short ones would be padded to the dense ones'
-   * length and cost as much. Of several short captions one is drawn, as diffusers' training scripts do; measuring takes the first.
-   * The empty caption is the unconditional one of classifier-free guidance.
+   * A batch uses either dense or short captions: in a mixed batch the short ones would be padded to the length of the dense ones
+   * and cost as much. Of several short captions one is drawn, as in diffusers' training scripts; validation uses the first. The
+   * empty caption is the unconditional one of classifier-free guidance.
    */
   #chooseCaptions({ split, index, ids, draws, isMeasured = false }: Batch): string[] {
     const { examples, config } = this.#parts;
@@ -103,7 +103,7 @@ export class TextToImageTask implements StageTask {
     return this.#prepared(texts, draws, isMeasured ? 0 : dataset.captionDropout);
   }
 
-  /** One number in [0, 1) a sample, of a stream of their own: noise and timesteps are those of pictures with one caption. */
+  /** One number in [0, 1) per sample, from a separate stream: noise and timesteps stay those of pictures with one caption. */
   #captionDraws({ positions }: SampleRng): number[] {
     const { seed } = this.#parts.config;
     return new SampleRng(seed, `${this.#stage.name}/caption`, positions).uniform();
@@ -135,7 +135,7 @@ export class TextToImageTask implements StageTask {
     return { loss };
   }
 
-  /** Drawn from streams of their own: the pictures' noise and timesteps are those of training without a ControlNet. */
+  /** Drawn from separate streams: the pictures' noise and timesteps stay those of training without a ControlNet. */
   #condition({ split, draws }: Batch, controls: readonly LoadedPicture[]): Tensor | undefined {
     const { control, config } = this.#parts;
     const own = new SampleRng(config.seed, `${this.#stage.name}/control`, draws.positions);
@@ -150,7 +150,10 @@ export class TextToImageTask implements StageTask {
     return this.#denoising.loss(original, draws, predict, weights);
   }
 
-  /** What a transformer gives for noisy latents of pictures with these captions; the controlled one where there is a condition. */
+  /**
+   * The transformer's output for noisy latents of pictures with these captions; with a condition, that of the controlled
+   * transformer.
+   */
   #predictor(
     transformer: PixArtTransformer2DModel,
     pictures: readonly LoadedPicture[],
@@ -177,7 +180,7 @@ export class TextToImageTask implements StageTask {
     };
   }
 
-  /** The teacher is what the stage began with: a model of its own, or the student without its adapter. */
+  /** The teacher is the model that the stage starts with: a separate one, or the student without its adapter. */
   #distil(
     consistency: Consistency,
     { original, pictures, texts, draws }: Denoised,
@@ -199,7 +202,10 @@ export class TextToImageTask implements StageTask {
     });
   }
 
-  /** One batch of both halves, as in diffengine: the loss is the mean over all of it. Only its own half has pictures' names. */
+  /**
+   * Both halves form one batch, as in diffengine: the loss is the mean over all of it. Only the data set's half has picture
+   * names.
+   */
   #lossWithPrior(own: Denoised, prior: PriorPictures, classes: LoadedPrior): StageLoss {
     const count = own.pictures.length;
     const { captionDropout } = this.#parts.config.dataset;
