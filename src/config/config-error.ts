@@ -5,7 +5,7 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly code = "ERR_CONFIG" satisfies ErrorCode;
 
-  /** @param source the file, and what changed it @param mistakes one or more sentences */
+  /** @param source the file, and any overrides @param mistakes one or more sentences */
   constructor(
     readonly source: string,
     readonly mistakes: readonly string[],

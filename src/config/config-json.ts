@@ -3,14 +3,14 @@ import type { ParsedConfig, ResolvedConfig } from "./options/train-config.ts";
 import { parseConfig } from "./resolve-config.ts";
 import { withoutEpochs } from "./resolve-epochs.ts";
 
-/** A resolved config as a run folder keeps it. */
+/** Serializes a resolved config for the run folder. */
 export function configToJson(config: ParsedConfig): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 /**
- * The same config from what {@link configToJson} made of it. `source` is the file, for messages. What a new config must keep
- * to, such as a warm-up that ends before its stage does, is not asked of one that a run was made with.
+ * Parses the output of {@link configToJson}. `source` is the file, for messages. Rules for new configs, such as a warm-up that
+ * ends before its stage does, are not applied to a config that a run was made with.
  */
 export function configFromJson(json: string, source: string): ResolvedConfig {
   return withoutEpochs(parseConfig(parseConfigJson(json, source), source), source);

@@ -1,7 +1,7 @@
 import type { TrainConfig } from "./options/train-config.ts";
 
 /**
- * Types a config file and returns the config as it is; it is checked when it is loaded.
+ * Types a config file and returns the config unchanged; it is checked when it is loaded.
  * @example
  * export default defineConfig({ ...base, seed: 1 });
  */

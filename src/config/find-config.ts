@@ -6,7 +6,7 @@ import { ConfigError } from "./config-error.ts";
 
 const extensions = [".ts", ".mts", ".js", ".mjs", ".json"];
 
-/** Said to those who come from diffengine. */
+/** Hint for users of diffengine. */
 const PYTHON =
   " Configs are TypeScript or JSON here: `pixart recipes` lists diffengine's under their names, and docs/from-diffengine.md has their keys.";
 
@@ -14,8 +14,8 @@ const PYTHON =
 const packageConfigs = fileURLToPath(new URL("../../configs", import.meta.url));
 
 /**
- * The file of a config that is given by its path, or by its bare name where `configs/` here or the package's own
- * holds it. Throws a ConfigError that suggests a near name.
+ * The file of a config, given by its path or by the bare name of a file in the local or the package's `configs/`. Throws a
+ * ConfigError that suggests a similar name.
  */
 export function findConfig(pathOrName: string): string {
   const isName = basename(pathOrName) === pathOrName && extname(pathOrName) === "";
@@ -61,7 +61,7 @@ function findByPath(path: string): string {
 const kindOf = (found: Stats): string =>
   found.isDirectory() ? "a folder" : "a device, pipe or socket";
 
-/** Paths of the config files of a folder; none where there is no such folder. */
+/** Paths of the config files in a folder; empty if there is no such folder. */
 function configsIn(folder: string): string[] {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
   const files = readdirSync(folder).filter((file) => extensions.includes(extname(file)));

@@ -7,7 +7,7 @@ import type { ParsedConfig } from "./options/train-config.ts";
 /** A recipe of the package. */
 export interface ListedRecipe {
   readonly name: string;
-  /** What it is for: the first sentence of its file's comment. */
+  /** Its purpose: the first sentence of the comment in its file. */
   readonly about: string;
   readonly config: ParsedConfig;
 }
@@ -22,9 +22,9 @@ export async function listRecipes(): Promise<ListedRecipe[]> {
   return recipes;
 }
 
-/** Their names and what they are for, without reading what they say. */
+/** The recipes' names and purposes, without loading their configs. */
 export const recipeTexts = (): Omit<ListedRecipe, "config">[] =>
-  // The folder in it holds what several recipes share.
+  // The subfolder holds what several recipes share.
   readdirSync(FOLDER)
     .filter((name) => name.endsWith(".ts"))
     .sort()

@@ -9,7 +9,7 @@ import type { ParsedConfig } from "./options/train-config.ts";
 import { applyOverrides } from "./overrides.ts";
 import { resolveConfig } from "./resolve-config.ts";
 
-/** What a config file holds, before anything is changed, checked or filled in. */
+/** The contents of a config file, before anything is changed, checked or filled in. */
 export interface Recipe {
   readonly file: string;
   readonly value: unknown;
@@ -28,13 +28,15 @@ export async function loadRecipe(pathOrName: string): Promise<Recipe> {
   return { file, value };
 }
 
-/** Changes and checks what a file holds. Throws ConfigError whose message lists everything that is wrong. */
+/**
+ * Applies overrides to a file's contents and checks the result. Throws ConfigError whose message lists everything that is wrong.
+ */
 export const configOf = (
   { file, value }: Recipe,
   overrides: readonly string[] = [],
 ): ParsedConfig => resolveConfig(applyOverrides(value, overrides, file), file);
 
-/** The run folder of a recipe, right or wrong as the rest of it may be. */
+/** The run folder of a recipe, even if the rest of it is invalid. */
 export function workDirOf({ file, value }: Recipe, overrides: readonly string[] = []): string {
   const own = overrides.filter((each) => /^(name|workDir)=/.test(each));
   const changed = Object(applyOverrides(value, own, file));
@@ -42,7 +44,7 @@ export function workDirOf({ file, value }: Recipe, overrides: readonly string[] 
 }
 
 /**
- * Loads, changes and checks a config.
+ * Loads a config, applies overrides and checks it.
  * @param pathOrName a `.ts`, `.js` or `.json` file, or the bare name of one in `configs/` here or in the package
  * @param overrides `path.to.key=value` each, as after `--cfg-options`
  * @throws ConfigError whose message lists everything that is wrong
@@ -55,7 +57,7 @@ export async function loadConfig(
 }
 
 async function importConfig(file: string): Promise<unknown> {
-  const { tsImport } = await import("tsx/esm/api"); // of no use to those who only write configs
+  const { tsImport } = await import("tsx/esm/api"); // not needed by programs that only write configs
   resolveOwnNameOnce();
   let module: Readonly<Record<string, unknown>>;
   try {
@@ -75,8 +77,8 @@ async function importConfig(file: string): Promise<unknown> {
 let resolvesOwnName = false;
 
 /**
- * Lets a config file import `pixart/config` wherever it lies, also where no node_modules holds the package, and takes
- * it for an ES module whatever the package.json above it says.
+ * Lets a config file import `pixart/config` from any location, even if no node_modules contains the package, and loads it as an
+ * ES module whatever the package.json above it says.
  */
 function resolveOwnNameOnce(): void {
   if (resolvesOwnName) return;

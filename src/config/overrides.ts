@@ -2,9 +2,9 @@ import { expected } from "./checks/mistakes.ts";
 import { ConfigError } from "./config-error.ts";
 
 /**
- * A config with dotted paths set, as `--cfg-options seed=1 stages.0.steps=10 sampling.prompts=[a fox,an owl]` names them.
- * A value is JSON where it parses as JSON, a list where it stands in brackets, and text otherwise. Keys that no config
- * has are found when the result is resolved.
+ * Applies dotted paths to a config, as in `--cfg-options seed=1 stages.0.steps=10 sampling.prompts=[a fox,an owl]`. A value is
+ * JSON if it parses as JSON, a list if it is in brackets, and text otherwise. Unknown keys are reported when the result is
+ * resolved.
  * @param source the file that the config is from, for messages
  */
 export function applyOverrides(
@@ -26,7 +26,7 @@ export function applyOverrides(
   return changed;
 }
 
-/** `node` with what `keys` from the `depth`-th on lead to replaced; pushes a mistake where they lead nowhere. */
+/** `node` with the value at `keys`, from the `depth`-th on, replaced; adds a mistake if they lead nowhere. */
 function withValue(
   node: unknown,
   keys: readonly string[],
@@ -46,7 +46,7 @@ function withValue(
     const fields = new Map<string, unknown>(Object.entries(node ?? {}));
     return { ...node, [key]: inner(fields.get(key)) };
   } else if (typeof node === "number" && key === "epochs" && keys.length === depth + 1) {
-    return { epochs: value }; // steps are counted in epochs from now on
+    return { epochs: value }; // the number of steps becomes a number of epochs
   } else {
     mistakes.push(expected(`settings, of which ${key} is to be one,`, path, node));
   }

@@ -6,7 +6,7 @@ import type { ParsedConfig } from "./options/train-config.ts";
 import { withLossTypes } from "./resolve-epochs.ts";
 import { configSchema } from "./schema/config-schema.ts";
 
-/** Where a pipeline's folder has the components of a config. */
+/** Subfolders of a pipeline that hold a config's components. */
 const SUBFOLDERS = {
   autoencoder: "vae",
   tokenizer: "tokenizer",
@@ -15,7 +15,7 @@ const SUBFOLDERS = {
 } as const;
 
 /**
- * Checks a config and fills in every default; without a name of its own the run is named after `source`.
+ * Checks a config and fills in every default; a run without a name is named after `source`.
  * @param source the file that the config is from
  * @throws ConfigError that lists all mistakes: those of single fields or, where there are none, those between fields
  */
@@ -27,14 +27,14 @@ export function resolveConfig(value: unknown, source: string): ParsedConfig {
 }
 
 /**
- * The same without the checks between fields: a run that was made stays readable, whatever a new config of its kind is told.
+ * The same without the checks between fields: an existing run stays readable, whatever a new config would be refused for.
  * @throws ConfigError that lists all mistakes of single fields
  */
 export function parseConfig(value: unknown, source: string): ParsedConfig {
   const named = withBase(withNames(value, parse(source).name));
   const result = configSchema(named).safeParse(named);
   if (!result.success) throw new ConfigError(source, mistakesOf(result.error.issues, value));
-  // A base says what its models predict; there is nobody else to ask.
+  // A base determines what its models predict; without one, the default applies.
   return result.data.base === null ? withLossTypes(result.data, "epsilon+vlb") : result.data;
 }
 
@@ -47,7 +47,7 @@ function withNames(value: unknown, fileName: string): unknown {
   return { ...value, name, workDir };
 }
 
-/** Takes the components that a config does not give from its base. */
+/** Fills in the components that a config does not give from its base. */
 function withBase(value: unknown): unknown {
   if (!isObject(value) || typeof value.base !== "string") return value;
   const { base } = value;

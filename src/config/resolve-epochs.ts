@@ -9,21 +9,21 @@ import type {
 
 type CheckedStage = ParsedConfig["stages"][number];
 
-/** Steps of so many passes over a stage's samples: the last batch of a pass is filled from the next. */
+/** Steps for a number of passes over a stage's samples: the last batch of a pass is filled from the next. */
 const stepsOf = ({ epochs }: Epochs, samples: number, batch: number): number =>
   Math.max(1, Math.ceil((epochs * samples) / batch));
 
-/** A warm-up that does not fit into a stage of few steps takes this share of them. */
+/** Share of the steps for a warm-up that does not fit into a short stage. */
 const SHORT_WARMUP = 0.1;
 
 const fittingWarmup = (warmupSteps: number, steps: number): number =>
   warmupSteps <= steps ? warmupSteps : Math.max(1, Math.floor(SHORT_WARMUP * steps));
 
 /**
- * Turns epochs into steps. Where they make fewer than the warm-up has, that is shortened to a tenth of them: the recipe could not
- * know how few pictures there are. `shortenedWarmups` tells of it.
- * @param samplesOf how many samples an epoch of a stage has: its pictures, and those that it shows more than once
- * @param predicts  what stages learn to predict that don't say it
+ * Converts epochs to steps. If that gives fewer steps than the warm-up has, the warm-up is shortened to a tenth of them: the
+ * recipe could not know how few pictures there are. `shortenedWarmups` reports it.
+ * @param samplesOf number of samples per epoch of a stage: its pictures, and those shown more than once
+ * @param predicts prediction target of losses that do not specify one
  */
 export function resolveEpochs(
   config: ParsedConfig,
@@ -71,7 +71,7 @@ const withType = <T extends { readonly type: LossType | null }>(
   type: LossType,
 ): Omit<T, "type"> & { readonly type: LossType } => ({ ...loss, type: loss.type ?? type });
 
-/** The config with `type` as the target of all losses that name none. */
+/** The config with `type` as the target of all losses that specify none. */
 export const withLossTypes = (config: ParsedConfig, type: LossType): ParsedConfig => ({
   ...config,
   stages: config.stages.map((stage) =>
@@ -79,7 +79,7 @@ export const withLossTypes = (config: ParsedConfig, type: LossType): ParsedConfi
   ),
 });
 
-/** A config that has no epochs, as run folders keep it. Throws ConfigError for one that has. */
+/** A config without epochs, as stored in run folders. Throws ConfigError if it has any. */
 export const withoutEpochs = (config: ParsedConfig, source: string): ResolvedConfig =>
   resolveEpochs(config, ({ name }) => {
     throw new ConfigError(source, [

@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
 
-/** A place of two configs at which they differ; undefined where one of them has no such place. */
+/** A path at which two configs differ; a value is undefined if its config has nothing there. */
 export interface ConfigDifference {
   readonly place: string;
   readonly values: readonly [a: unknown, b: unknown];
 }
 
-/** One of the two values, for people. */
+/** Formats one of the two values for the user. */
 export const valueText = (value: unknown): string =>
   value === undefined ? "-" : JSON.stringify(value);
 
-/** Where two objects differ, by path. Lists are values, but for `stages`, whose entries are told apart by their number. */
+/** Where two objects differ, by path. Lists are compared as values, except `stages`, whose entries are compared by index. */
 export function differencesOf(a: object, b: object): ConfigDifference[] {
   const [left, right] = [leaves(a), leaves(b)];
   return [...new Set([...left.keys(), ...right.keys()])].flatMap((place): ConfigDifference[] => {
@@ -19,7 +19,7 @@ export function differencesOf(a: object, b: object): ConfigDifference[] {
   });
 }
 
-/** The values of nested objects by path. */
+/** The leaf values of nested objects, by path. */
 function leaves(value: object, path = ""): Map<string, unknown> {
   return new Map(
     Object.entries(value).flatMap(([key, inner]) =>

@@ -3,7 +3,7 @@ import { aspectRatios, classPictures, controlPictures } from "./data-checks.ts";
 import { denoisingChecks } from "./denoising-checks.ts";
 import { expected } from "./mistakes.ts";
 
-/** One sentence for each field that does not go with another one; on its own every field is right by now. */
+/** One sentence for each field that conflicts with another; the fields themselves have been checked already. */
 export function crossChecks(config: ParsedConfig): string[] {
   return [
     ...widths(config),
@@ -74,7 +74,7 @@ function* components(config: ParsedConfig): Generator<string> {
   }
 }
 
-/** What a pretrained transformer, and adapters, leave for the stages to do. */
+/** What a pretrained transformer and adapters require of the stages. */
 function* pretrainedStages({ stages, transformer }: ParsedConfig): Generator<string> {
   for (const [i, stage] of stages.entries()) {
     if (stage.kind === "class-conditional" && "pretrained" in transformer) {
@@ -185,9 +185,9 @@ function* stageOrder({ stages }: ParsedConfig): Generator<string> {
   }
 }
 
-/** All diffusion stages must predict the same quantity: each starts from the weights of the one before. */
+/** All diffusion stages must have the same prediction target: each starts from the weights of the one before. */
 function* lossTypes({ stages }: ParsedConfig): Generator<string> {
-  // Those that take their base's target agree by that.
+  // Stages that take their base's target agree anyway.
   const isVelocity = stages.map((s) =>
     s.kind === "autoencoder" || s.loss.type === null ? undefined : s.loss.type === "v",
   );
@@ -249,7 +249,7 @@ function* stageFields({ stages, transformer, autoencoder }: ParsedConfig): Gener
 }
 
 function* resolutions({ stages, autoencoder, transformer }: ParsedConfig): Generator<string> {
-  if ("pretrained" in autoencoder) return; // its factor is in the folder, which the trainer reads
+  if ("pretrained" in autoencoder) return; // its factor is in the folder, which training reads
   if ("pretrained" in transformer) return;
   const factor = 2 ** (autoencoder.blockOutChannels.length - 1);
   for (const [i, { kind, resolution }] of stages.entries()) {

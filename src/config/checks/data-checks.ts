@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import type { ParsedConfig } from "../options/train-config.ts";
 import { expected } from "./mistakes.ts";
 
-/** One sentence for each field of prior preservation that lacks another one. */
+/** One sentence for each prior-preservation field that needs another one. */
 export function* classPictures({ base, dataset }: ParsedConfig): Generator<string> {
   const { folder, classFolder, classPrompt, classImages } = dataset;
   if (classFolder !== null && !relative(folder, classFolder).startsWith("..")) {
@@ -28,7 +28,7 @@ export function* classPictures({ base, dataset }: ParsedConfig): Generator<strin
 /** Sides in pixels that PixArt has tables of aspect ratios for. */
 const TABLES: readonly number[] = [256, 512, 1024, 2048, 2880];
 
-/** The tables' sizes are whole multiples of so small a part of the side. */
+/** The tables' sizes are multiples of this fraction of the side. */
 const TABLE_GRID = 16;
 
 /** One sentence for each reason why a stage cannot train at several aspect ratios. */
@@ -55,7 +55,7 @@ export function* aspectRatios(config: ParsedConfig): Generator<string> {
   }
 }
 
-/** One sentence for each reason why the data do not go with a stage that trains a ControlNet. */
+/** One sentence for each reason why the data does not suit a stage that trains a ControlNet. */
 export function* controlPictures({ stages, dataset }: ParsedConfig): Generator<string> {
   const { folder, controlFolder, controlColumn, classFolder } = dataset;
   if (controlFolder !== null && !relative(folder, controlFolder).startsWith("..")) {

@@ -4,7 +4,7 @@ import { expected } from "./mistakes.ts";
 type ClassStage = Extract<ParsedConfig["stages"][number], { kind: "class-conditional" }>;
 type DiffusionStage = Pick<ClassStage, "loss" | "noise" | "timesteps">;
 
-/** One sentence for each field of how diffusion stage number `i` trains that does not go with another one. */
+/** One sentence for each conflict between the fields of diffusion stage number `i`. */
 export function* denoisingChecks(stage: DiffusionStage, i: number): Generator<string> {
   const { loss, noise, timesteps } = stage;
   if (loss.debiased && loss.minSnrGamma !== null) {

@@ -1,6 +1,6 @@
 import { distance } from "fastest-levenshtein";
 
-/** The candidate that `name` is most likely a slip of, whatever its case and its hyphens and underscores. */
+/** The candidate that `name` most likely misspells, ignoring case, hyphens and underscores. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const wanted = plain(name);
   const near = candidates

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { unknownKey } from "./unknown-key.ts";
 
-/** One sentence for each thing that the schema found wrong with `config`. */
+/** One sentence for each error that the schema found in `config`. */
 export function mistakesOf(issues: readonly z.core.$ZodIssue[], config: unknown): string[] {
   return issues.flatMap((issue) =>
     issue.code === "unrecognized_keys"

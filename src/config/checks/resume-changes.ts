@@ -3,7 +3,7 @@ import { type ConfigDifference, differencesOf } from "./config-differences.ts";
 import { crossChecks } from "./cross-checks.ts";
 import { expected } from "./mistakes.ts";
 
-/** What of a run may change when it is resumed: what no step that was done depends on. */
+/** Run settings that may change on resume: no completed step depends on them. */
 const OF_THE_RUN = [
   "device",
   "threads",
@@ -15,7 +15,7 @@ const OF_THE_RUN = [
   "dataset.cache",
 ];
 
-/** Likewise of a stage that has a checkpoint: what only its further steps, saves and sheets depend on. */
+/** The same for a stage that has a checkpoint: only further steps, saves and sheets depend on them. */
 const OF_A_STAGE = [
   "steps",
   "schedule",
@@ -34,13 +34,13 @@ const OF_A_STAGE = [
   "spikes",
 ];
 
-/** What of a stage can never change: other stages and the run folder know it by that. */
+/** Stage settings that can never change: other stages and the run folder identify the stage by them. */
 const OF_NO_STAGE = ["kind", "name"];
 
-/** What a resumed run takes over from the options that it is given. */
+/** Changes that a resumed run takes from its options. */
 export interface ResumeChanges {
   readonly changes: readonly ConfigDifference[];
-  /** One sentence for each change that cannot be. */
+  /** One sentence for each change that is not allowed. */
   readonly mistakes: readonly string[];
 }
 
@@ -48,9 +48,9 @@ const within = (place: string, fields: readonly string[]): boolean =>
   fields.some((field) => place === field || place.startsWith(`${field}.`));
 
 /**
- * Which differences of a config from its run's own a resumed run takes over, and which it cannot. Where the run is kept does
- * not count.
- * @param done steps of the newest checkpoint of each stage; undefined where it has none
+ * Which differences between a config and its run's own config a resumed run applies, and which it refuses. The location of the
+ * run is ignored.
+ * @param done steps of the newest checkpoint of each stage; undefined if it has none
  */
 export function resumeChanges(
   own: ResolvedConfig,
@@ -60,7 +60,7 @@ export function resumeChanges(
   const changes = differencesOf({ ...own, workDir: "" }, { ...given, workDir: "" });
   const cannot = changes.filter(({ place }) => !mayChange(place, done));
   const types = cannot.flatMap(({ place }) => /^(.*\.optimizer)\.type$/s.exec(place)?.[1] ?? []);
-  // The fields of another optimizer are others because it is another.
+  // If the optimizer itself changed, its fields differ for that reason.
   const refused = cannot.filter(
     ({ place }) => !types.some((of) => place !== `${of}.type` && place.startsWith(`${of}.`)),
   );
@@ -74,7 +74,7 @@ export function resumeChanges(
         return expected(what, place.split("."), after);
       }),
       ...lengths(own, given, done),
-      // What is wrong with the run's own config is no longer asked of it.
+      // Mistakes that the run's own config already has are not reported again.
       ...crossChecks(given).filter((mistake) => !known.has(mistake)),
     ],
   };
@@ -88,7 +88,7 @@ function mayChange(place: string, done: readonly (number | undefined)[]): boolea
   return within(field, OF_A_STAGE);
 }
 
-/** A stage has at least the steps that it did, and stays as long as it was where another one began from its end. */
+/** A stage cannot have fewer steps than it has done, nor change its length once another stage has started from its end. */
 function* lengths(
   own: ResolvedConfig,
   given: ResolvedConfig,

@@ -1,7 +1,7 @@
 import type { ResolvedConfig } from "../options/train-config.ts";
 import { type ConfigDifference, differencesOf } from "./config-differences.ts";
 
-/** Where two configs differ, by path; where the runs are kept does not count. Stages are told apart by name. */
+/** Where two configs differ, by path, ignoring the location of the runs. Stages are matched by name. */
 export function configDifferences(a: ResolvedConfig, b: ResolvedConfig): ConfigDifference[] {
   const byName = ({ workDir: _, stages, ...config }: ResolvedConfig): object => ({
     ...config,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { configSchema } from "../schema/config-schema.ts";
 import { nearest } from "./did-you-mean.ts";
 
-/** The parts of JSON Schema that say which keys there are. */
+/** The parts of JSON Schema that define which keys exist. */
 interface Node {
   readonly properties?: Readonly<Record<string, Node>>;
   readonly items?: Node;
@@ -15,8 +15,8 @@ interface Node {
 type Path = readonly PropertyKey[];
 
 /**
- * The sentence for a key that no config has: `Unknown key stages.1.lr. Did you mean stages.1.optimizer.lr?`
- * @param path where in `config` the key stands
+ * The message for an unknown key: `Unknown key stages.1.lr. Did you mean stages.1.optimizer.lr?`
+ * @param path location of the key in `config`
  */
 export function unknownKey(path: Path, key: string, config: unknown): string {
   const root = z.toJSONSchema(configSchema(config), { io: "input" }) as Node;
@@ -32,7 +32,7 @@ export function unknownKey(path: Path, key: string, config: unknown): string {
   return `Unknown key ${given}. ${hint}`;
 }
 
-/** What describes the value at `path`. */
+/** The schema of the value at `path`. */
 function nodeAt(root: Node, path: Path, config: unknown): Node | undefined {
   let node: Node | undefined = root;
   let value = config;
@@ -43,7 +43,7 @@ function nodeAt(root: Node, path: Path, config: unknown): Node | undefined {
   return node;
 }
 
-/** Of alternatives, such as the kinds of stage or the types of optimizer, the one that `value` is. */
+/** The alternative that matches `value`, such as a kind of stage or a type of optimizer. */
 function chosen(node: Node | undefined, value: unknown): Node | undefined {
   return alternatives(node).find(({ properties = {} }) =>
     ["kind", "type"].every((key) => {
@@ -57,10 +57,10 @@ function chosen(node: Node | undefined, value: unknown): Node | undefined {
 const alternatives = (node: Node | undefined): readonly Node[] =>
   node?.anyOf ?? node?.oneOf ?? (node === undefined ? [] : [node]);
 
-/** Stands in a path for the number of a stage. */
+/** Placeholder for a stage's index in a path. */
 const anyIndex = "N";
 
-/** The path of every key, those nearest the root first. */
+/** The path of every key, those closest to the root first. */
 function keyPaths(node: Node, path: readonly string[]): (readonly string[])[] {
   const inner = alternatives(node).flatMap(({ properties = {}, items }) => {
     const children = Object.entries(properties).map(([key, child]) =>

@@ -1,9 +1,9 @@
-/** A released model that fine-tuning can begin from. */
+/** A released model that fine-tuning can start from. */
 export interface ReleasedBase {
-  /** On the Hub. */
+  /** Name on the Hub. */
   readonly name: string;
   readonly text: string;
-  /** Side in pixels that it was made for. */
+  /** Side in pixels that it was trained for. */
   readonly resolution: number;
 }
 

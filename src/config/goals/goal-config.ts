@@ -1,11 +1,11 @@
 import type { TextToImageStageConfig } from "../options/stage-config.ts";
 import type { TrainConfig } from "../options/train-config.ts";
 
-/** What somebody wants of a folder of pictures. */
+/** What to fine-tune a folder of pictures for. */
 export const GOALS = ["style", "subject", "full"] as const;
 export type Goal = (typeof GOALS)[number];
 
-/** A goal for people. */
+/** A goal, described for the user. */
 export interface GoalText {
   readonly goal: Goal;
   readonly title: string;
@@ -30,32 +30,32 @@ export const GOAL_TEXTS: readonly GoalText[] = [
   },
 ];
 
-/** What a goal is made a config of. */
+/** The input from which a config is made. */
 export interface GoalRequest {
   readonly goal: Goal;
-  /** A pipeline, as a folder or by its name on the Hub. */
+  /** A pipeline: a folder or its name on the Hub. */
   readonly base: string;
   readonly folder: string;
-  /** Side in pixels that the base was made for. */
+  /** Side in pixels that the base was trained for. */
   readonly resolution: number;
   readonly steps: number;
-  /** What stands for the style or the thing. */
+  /** The word that stands for the style or the subject. */
   readonly word: string;
-  /** Pictures in the folder, and whether they have captions. */
+  /** Number of pictures in the folder, and whether they have captions. */
   readonly pictures: number;
   readonly hasCaptions: boolean;
   /** Some of the captions. */
   readonly captions: readonly string[];
 }
 
-/** Models of a larger side have hundreds of millions of weights: bfloat16, and activations made twice. */
+/** Models for larger sides have hundreds of millions of weights: they train in bfloat16 with gradient checkpointing. */
 const SMALL_SIDE = 256;
-/** Below so many, each counts more in training than as a measure. */
+/** Below this number of pictures, each is worth more in training than for validation. */
 const FEWEST_TO_HOLD_OUT = 40;
 const HELD_OUT_SHARE = 0.05;
 const MOST_PROMPTS = 4;
 
-/** The config of a fine-tuning that somebody can go on from: what nobody chose is left to the defaults. */
+/** A fine-tuning config to start from: anything not requested keeps its default. */
 export function goalConfig(request: GoalRequest): TrainConfig {
   const { goal, base, folder, pictures } = request;
   const instancePrompt = promptOfAll(request);
@@ -73,7 +73,7 @@ export function goalConfig(request: GoalRequest): TrainConfig {
   };
 }
 
-/** One caption for all pictures; undefined where each has its own. */
+/** One caption for all pictures; undefined if each has its own. */
 function promptOfAll({ goal, word, hasCaptions }: GoalRequest): string | undefined {
   if (goal === "subject") return `a photo of ${word}`;
   return hasCaptions ? undefined : `a picture in ${word} style`;
@@ -97,7 +97,7 @@ function stageOf({ goal, resolution, steps, pictures }: GoalRequest): TextToImag
     ...(goal !== "full" && { adapter: { type: "lora", r: 16, alpha: 16 } }),
     gradientCheckpointing: !isSmall,
     precision: isSmall ? "float32" : "bfloat16",
-    // An average of few steps would keep next to nothing of them.
+    // An average over few steps would contain almost nothing of them.
     ema: goal === "full" && steps >= 500 ? { decay: 0.99 } : null,
     transform: { crop: "random", horizontalFlip: goal === "subject" ? 0 : 0.5 },
     checkpointEvery: every,

@@ -8,7 +8,7 @@ import type {
 } from "../../optim/optimizer-options.ts";
 
 interface WithRate {
-  /** Learning rate once the warm-up is over. */
+  /** Learning rate after the warm-up. */
   readonly lr: number;
 }
 
@@ -18,22 +18,25 @@ export interface AdamWConfig extends WithRate, AdamWOptions {
   readonly type?: "adamw";
 }
 
-/** CAME (Luo et al. 2023), PixArt-Σ's: about half of AdamW's memory, and smaller steps where updates disagree. */
+/** CAME (Luo et al. 2023), as PixArt-Σ uses it: about half of AdamW's memory, and smaller steps if updates disagree. */
 export interface CameConfig extends WithRate, CameOptions {
   readonly type: "came";
 }
 
-/** Adafactor (Shazeer and Stern 2018) as torch.optim has it: next to no memory, and a rate relative to each parameter's size. */
+/** Adafactor (Shazeer and Stern 2018) as in torch.optim: almost no memory, and a rate relative to each parameter's size. */
 export interface AdafactorConfig extends WithRate, AdafactorOptions {
   readonly type: "adafactor";
 }
 
-/** Lion (Chen et al. 2023): half of AdamW's memory. Wants a third to a tenth of AdamW's rate, and as much more decay. */
+/**
+ * Lion (Chen et al. 2023): half of AdamW's memory. Needs a third to a tenth of AdamW's rate, and correspondingly more weight
+ * decay.
+ */
 export interface LionConfig extends WithRate, LionOptions {
   readonly type: "lion";
 }
 
-/** Prodigy (Mishchenko and Defazio 2023): AdamW that finds its learning rate; twice AdamW's memory. */
+/** Prodigy (Mishchenko and Defazio 2023): AdamW that finds its own learning rate; twice AdamW's memory. */
 export interface ProdigyConfig extends ProdigyOptions {
   readonly type: "prodigy";
   /** Factor on the rate that it finds. Default 1. */
@@ -56,11 +59,11 @@ export type OptimizerConfig =
 
 /** The optimizer of a stage that may train the text encoder too. */
 export type TextToImageOptimizerConfig = OptimizerConfig & {
-  /** Learning rate of the text encoder, or of its adapter; null takes `lr`. Default null. */
+  /** Learning rate of the text encoder or its adapter; null uses `lr`. Default null. */
   readonly textEncoderLr?: number | null;
 };
 
-/** Up in a straight line for `warmupSteps`, then as `type` says. */
+/** Linear warm-up over `warmupSteps`, then according to `type`. */
 export interface PlainScheduleConfig {
   /** `constant` stays; `cosine` and `linear` fall to 0 at the stage's last step. Default `constant`. */
   readonly type?: "constant" | "cosine" | "linear";
@@ -68,16 +71,16 @@ export interface PlainScheduleConfig {
   readonly warmupSteps?: number;
 }
 
-/** PixArt-α's `cosine_decay_to_constant`: half a cosine down to a share of the rate, which then stays. */
+/** PixArt-α's `cosine_decay_to_constant`: half a cosine down to a share of the rate, then constant. */
 export interface CosineToConstantConfig {
   readonly type: "cosine-to-constant";
   /** Steps until the full learning rate is reached. Default 0. */
   readonly warmupSteps?: number;
-  /** Share of the stage's steps after which the rate stays. Default 0.667. */
+  /** Share of the stage's steps after which the rate is constant. Default 0.667. */
   readonly decayPortion?: number;
-  /** Share of the full rate at which it stays. */
+  /** The final rate, as a share of the full rate. */
   readonly finalFactor: number;
 }
 
-/** How the learning rate moves over a stage. */
+/** How the learning rate changes over a stage. */
 export type ScheduleConfig = PlainScheduleConfig | CosineToConstantConfig;

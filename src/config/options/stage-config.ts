@@ -5,19 +5,19 @@ import type {
   TextToImageOptimizerConfig,
 } from "./optimizer-config.ts";
 
-/** The running average of the weights that samples and published models are made of. */
+/** Running average of the weights, used for samples and published models. */
 export interface EmaConfig {
-  /** Share of the old average kept a step. Default 0.999. */
+  /** Share of the old average kept per step. Default 0.999. */
   readonly decay?: number;
-  /** Starts with a smaller decay, so that the random first weights are forgotten early. Default true. */
+  /** Starts with a smaller decay, so that the random initial weights are soon forgotten. Default true. */
   readonly warmup?: boolean;
 }
 
-/** When a step's loss is so much above the usual that the run goes back to its newest checkpoint and passes its pictures over. */
+/** When a step's loss counts as a spike: the run then goes back to its newest checkpoint and skips those pictures. */
 export interface SpikesConfig {
-  /** How many times the usual loss at such timesteps. Default 10. */
+  /** Multiple of the usual loss at such timesteps. Default 10. */
   readonly factor?: number;
-  /** Steps that say what is usual; nothing is a spike before a stage has done so many. Default 100. */
+  /** Number of steps that define the usual loss; nothing is a spike before a stage has done that many. Default 100. */
   readonly window?: number;
 }
 
@@ -26,92 +26,101 @@ export interface Epochs {
   readonly epochs: number;
 }
 
-/** How pictures are brought to the stage's resolution. */
+/** How pictures are resized to the stage's resolution. */
 export interface TransformConfig {
-  /** How pixels are weighed where a picture is made smaller or larger. Default `lanczos`. */
+  /** Resampling filter. Default `lanczos`. */
   readonly resample?: "bilinear" | "bicubic" | "lanczos";
-  /** What is taken of pictures that are not square, once their short side is the resolution. Default `center`. */
+  /** Which part of non-square pictures is used, once their short side has been resized to the resolution. Default `center`. */
   readonly crop?: "center" | "random";
   /** Chance of mirroring a picture left to right. Default 0. */
   readonly horizontalFlip?: number;
 }
 
-/** A small addition that is trained in place of a model's own weights, in PEFT's terms and with PEFT's defaults. */
+/** A small addition trained instead of a model's own weights, in PEFT's terms and with PEFT's defaults. */
 export interface StageAdapterConfig {
-  /** Hu et al. 2021; `dora` adds a learnt length for each output (Liu et al. 2024). `loha`, `lokr` and `oft` as in PEFT. */
+  /**
+   * `lora`: Hu et al. 2021. `dora` adds a learned magnitude per output (Liu et al. 2024). `loha`, `lokr` and `oft` as in PEFT.
+   */
   readonly type: "lora" | "dora" | "loha" | "lokr" | "oft";
-  /** Rank; for `oft` the number of blocks, 0 where the block size is 32. Default 8, for `oft` 0. */
+  /** Rank; for `oft` the number of blocks, or 0 for a block size of 32. Default 8, for `oft` 0. */
   readonly r?: number | null;
-  /** What the addition is scaled by, times 1/r; `oft` has none. Null takes 8, PEFT's. Default null. */
+  /** Scale of the addition, times 1/r; `oft` has none. Null uses 8, PEFT's default. Default null. */
   readonly alpha?: number | null;
   /**
-   * Ends of the names of layers that have it. Default on the transformer `["to_q", "to_k", "to_v", "to_out.0"]`, diffengine's;
-   * on the text encoder `["q", "v"]`, PEFT's for T5.
+   * Name suffixes of the layers to adapt. Default for the transformer `["to_q", "to_k", "to_v", "to_out.0"]`, as in diffengine;
+   * for the text encoder `["q", "v"]`, PEFT's for T5.
    */
   readonly targetModules?: readonly string[];
 }
 
-/** Latent consistency distillation, after which a picture takes a few steps without guidance; PixArt-δ's defaults. */
+/**
+ * Latent consistency distillation, after which drawing takes a few steps without guidance; the defaults are those of PixArt-δ.
+ */
 export interface ConsistencyConfig {
-  /** How far the teacher, the model that the stage begins with, goes beyond its conditional prediction. Default 4.5. */
+  /** How far the teacher, the model that the stage starts with, extrapolates beyond its conditional prediction. Default 4.5. */
   readonly guidanceScale?: number;
-  /** Steps of the DDIM solver whose neighbours are to agree. Default 50. */
+  /** Steps of the DDIM solver; predictions at neighbouring steps have to agree. Default 50. */
   readonly solverSteps?: number;
-  /** Where the pseudo-Huber loss turns from square to straight. Default 0.001. */
+  /** Where the pseudo-Huber loss changes from quadratic to linear. Default 0.001. */
   readonly huberC?: number;
 }
 
-/** PixArt-δ's ControlNet (arXiv 2401.05252 section 4): copies of the transformer's first blocks learn to follow a second picture. */
+/**
+ * PixArt-δ's ControlNet (arXiv 2401.05252 section 4): copies of the transformer's first blocks learn to follow a second picture.
+ */
 export interface ControlNetConfig {
-  /** How many of the first blocks are copied; fewer than the transformer has. Default 13. */
+  /** Number of first blocks to copy; fewer than the transformer has. Default 13. */
   readonly blocks?: number;
   /**
-   * What the copies see of each picture: `given`, the control picture that the data set has beside it (`dataset.controlColumn`,
-   * `dataset.controlFolder`), or `edges`, Sobel's edges of the picture itself at the size that it is trained at. Default `given`.
+   * Input of the copies for each picture: `given`, the data set's control picture (`dataset.controlColumn`,
+   * `dataset.controlFolder`), or `edges`, Sobel edges of the picture itself at its training size. Default `given`.
    */
   readonly condition?: "given" | "edges";
 }
 
-/** What every stage has. */
+/** Common to all stages. */
 export interface StageConfig {
-  /** The stage's name in events, samples and progress; unique in the run. */
+  /** Name of the stage in events, samples and progress; unique within the run. */
   readonly name: string;
   /** Side of the square training pictures, in pixels. */
   readonly resolution: number;
-  /** Pictures a forward pass. */
+  /** Pictures per forward pass. */
   readonly batchSize: number;
-  /** Optimizer steps of this stage in total, resumes included; or how often each picture is seen. */
+  /** Total optimizer steps of this stage, across resumes; or the number of epochs. */
   readonly steps: number | Epochs;
   /** Learning rate over the stage. */
   readonly schedule?: ScheduleConfig;
-  /** Largest global norm of the gradient; larger ones are scaled down to it. Default 1. */
+  /** Maximum global norm of the gradient; larger gradients are scaled down to it. Default 1. */
   readonly gradientClip?: number;
   /** Forward passes whose gradients are averaged into one step. Default 1. */
   readonly gradientAccumulation?: number;
   /**
-   * Spreads the optimizer's state over a run's processes: each holds and updates a part (ZeRO stage 1, arXiv 1910.02054). Less
-   * memory each, the same weights; without effect in one process. Not with Prodigy. Default false.
+   * Distributes the optimizer's state over a run's processes: each holds and updates a part (ZeRO stage 1, arXiv 1910.02054).
+   * Uses less memory per process and gives the same weights; no effect with a single process. Not with Prodigy. Default false.
    */
   readonly shardOptimizer?: boolean;
   /** Recomputes each block's activations in the backward pass: less memory, more time. Default false. */
   readonly gradientCheckpointing?: boolean;
-  /** Number type of the forward pass's large products; weights and their updates stay float32. Default `float32`. */
+  /** Dtype of the large matrix products in the forward pass; weights and their updates stay float32. Default `float32`. */
   readonly precision?: "float32" | "bfloat16";
-  /** Running average of the weights; null keeps none, and samples and published models are the weights themselves. */
+  /** Running average of the weights; null keeps none, and samples and published models use the weights themselves. */
   readonly ema?: EmaConfig | null;
-  /** Steps or epochs between checkpoints; the stage's end always saves one. Default 500. */
+  /** Steps or epochs between checkpoints; the stage's end is always saved. Default 500. */
   readonly checkpointEvery?: number | Epochs;
-  /** Checkpoints kept; older ones are deleted. Default 3. */
+  /** Number of checkpoints to keep; older ones are deleted. Default 3. */
   readonly keepCheckpoints?: number;
-  /** Keeps the checkpoint with the lowest loss on held-out pictures too, where there are such and `validateEvery` is set: the loss is then also measured at every checkpoint. Default true. */
+  /**
+   * Also keeps the checkpoint with the lowest held-out loss, if pictures are held out and `validateEvery` is set: the loss is
+   * then measured at every checkpoint too. Default true.
+   */
   readonly keepBest?: boolean;
-  /** Steps or epochs between sample sheets; null draws them at the stage's start and end only. Default 500. */
+  /** Steps or epochs between sample sheets; null draws them only at the stage's start and end. Default 500. */
   readonly sampleEvery?: number | Epochs | null;
-  /** Steps or epochs between losses on held-out pictures; null measures at the stage's end only, where pictures are held out. Default null. */
+  /** Steps or epochs between validations; null validates only at the stage's end, if pictures are held out. Default null. */
   readonly validateEvery?: number | Epochs | null;
-  /** Guards against loss spikes; null does not. */
+  /** Protection against loss spikes; null turns it off. */
   readonly spikes?: SpikesConfig | null;
-  /** How pictures become squares of the resolution. */
+  /** How pictures are made into squares of the resolution. */
   readonly transform?: TransformConfig;
 }
 
@@ -123,17 +132,17 @@ export interface AutoencoderStageConfig extends StageConfig {
   readonly klWeight?: number;
 }
 
-/** PixArt-α's first stage, pixel dependency: a class-conditional DiT, from which the transformer then starts. */
+/** PixArt-α's first stage, pixel dependency: a class-conditional DiT that the transformer then starts from. */
 export interface ClassConditionalStageConfig extends StageConfig {
   readonly kind: "class-conditional";
   readonly optimizer: OptimizerConfig;
   /** Diffusion loss. */
   readonly loss?: LossConfig;
-  /** What noise pictures are trained with. */
+  /** The noise that pictures are trained with. */
   readonly noise?: NoiseConfig;
-  /** Which timesteps pictures are trained at. */
+  /** The timesteps that pictures are trained at. */
   readonly timesteps?: TimestepsConfig;
-  /** Chance of training a picture without its class, for guidance. Default 0.1, DiT's. */
+  /** Chance of training a picture without its class, for guidance. Default 0.1, as in DiT. */
   readonly classDropout?: number;
 }
 
@@ -143,40 +152,46 @@ export interface TextToImageStageConfig extends StageConfig {
   readonly optimizer: TextToImageOptimizerConfig;
   /** Diffusion loss. */
   readonly loss?: LossConfig;
-  /** What noise pictures are trained with. */
+  /** The noise that pictures are trained with. */
   readonly noise?: NoiseConfig;
-  /** Which timesteps pictures are trained at. */
+  /** The timesteps that pictures are trained at. */
   readonly timesteps?: TimestepsConfig;
-  /** Trains on the data set's curated pictures only. Default false. */
+  /** Trains only on the data set's curated pictures. Default false. */
   readonly curated?: boolean;
   /**
-   * Trains each picture at the size of PixArt's table that is nearest to its shape, in batches of one size, in place of
-   * squares (multi-scale training; resolution is 256, 512, 1024, 2048 or 2880). Default false.
+   * Trains each picture at the size in PixArt's table nearest to its shape, in batches of one size, instead of squares
+   * (multi-scale training; resolution is 256, 512, 1024, 2048 or 2880). Default false.
    */
   readonly aspectRatios?: boolean;
-  /** What the loss of a class picture counts for, next to 1 for the data set's own (DreamBooth's prior preservation). Default 1. */
+  /**
+   * Weight of a class picture's loss, relative to 1 for the data set's own pictures (DreamBooth's prior preservation). Default 1.
+   */
   readonly priorLossWeight?: number;
   /** Trains the text encoder together with the transformer. Default false. */
   readonly trainTextEncoder?: boolean;
-  /** Trains an addition to the transformer, whose own weights stay as they are; null trains the weights. Default null. */
+  /** Trains an addition to the transformer, whose own weights are frozen; null trains the weights. Default null. */
   readonly adapter?: StageAdapterConfig | null;
   /**
-   * Trains an addition to the text encoder, whose own weights stay as they are, together with the transformer or its adapter.
-   * Captions are then encoded in every step. Null trains none. Default null.
+   * Trains an addition to the text encoder, whose own weights are frozen, together with the transformer or its adapter. Captions
+   * are then encoded in every step. Null trains none. Default null.
    */
   readonly textEncoderAdapter?: StageAdapterConfig | null;
-  /** Trains a ControlNet of the transformer, whose own weights stay as they are; null trains none. Default null. */
+  /** Trains a ControlNet for the transformer, whose own weights are frozen; null trains none. Default null. */
   readonly controlnet?: ControlNetConfig | null;
   /**
-   * Distils the model that the stage begins with, or what its adapter is on, into one of few steps, in place of the diffusion
-   * loss; `loss.type` says what it predicts. The average (`ema`) is the distillation's target. Null trains as usual. Default null.
+   * Distils the model that the stage starts with, or the model under its adapter, into one that needs few steps, instead of using
+   * the diffusion loss; `loss.type` gives its prediction target. The average (`ema`) is the distillation's target. Null trains as
+   * usual. Default null.
    */
   readonly consistency?: ConsistencyConfig | null;
-  /** What position-embedding coordinates are divided by; 2 where the side doubled since an earlier stage, so that known positions keep their places. Null keeps a pretrained transformer's, and is 1 otherwise. Default null. */
+  /**
+   * Divisor of position-embedding coordinates; 2 if the side has doubled since an earlier stage, so that known positions keep
+   * their places. Null keeps a pretrained transformer's value, and is 1 otherwise. Default null.
+   */
   readonly interpolationScale?: number | null;
 }
 
-/** One stage of the curriculum. */
+/** A stage of the curriculum. */
 export type AnyStageConfig =
   | AutoencoderStageConfig
   | ClassConditionalStageConfig

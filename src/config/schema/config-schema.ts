@@ -23,10 +23,10 @@ import {
 
 const names = z.array(text, "a list of names").min(1, "a list of at least one name");
 
-/** A config whose name, run folder and transformer are settled: they follow from its file's name and its base where it gives none. */
+/** A config whose name, run folder and transformer are set: if not given, they come from its file's name and its base. */
 type NamedConfig = TrainConfig & Required<Pick<TrainConfig, "name" | "workDir" | "transformer">>;
 
-/** Checks a whole config field by field and fills in the other defaults; `value` says which components are pretrained. */
+/** Checks a whole config field by field and fills in the other defaults; `value` determines which components are pretrained. */
 export function configSchema(value: unknown): SchemaOf<NamedConfig> {
   const { autoencoder, tokenizer, textEncoder, transformer } = Object(value);
   return schemaOf<NamedConfig>()(

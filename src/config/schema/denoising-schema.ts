@@ -19,7 +19,7 @@ export const lossSchema: SchemaOf<LossConfig> = schemaOf<LossConfig>()(
 
 const inputPerturbation = atLeastZero.default(0);
 
-/** Checks what noise pictures are trained with. */
+/** Checks the training noise. */
 export const noiseSchema: SchemaOf<NoiseConfig> = schemaOf<NoiseConfig>()(
   z.discriminatedUnion(
     "type",
@@ -45,7 +45,7 @@ export const noiseSchema: SchemaOf<NoiseConfig> = schemaOf<NoiseConfig>()(
 
 const gridSize = "an integer from 1 to 1000";
 
-/** Checks which timesteps pictures are trained at. */
+/** Checks the training timesteps. */
 export const timestepsSchema: SchemaOf<TimestepsConfig> = schemaOf<TimestepsConfig>()(
   z.discriminatedUnion(
     "type",

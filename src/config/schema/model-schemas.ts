@@ -11,7 +11,7 @@ import type {
 } from "../options/model-config.ts";
 import { atLeastZero, count, countUpTo, flag, oneOf, positive, text } from "./value-schemas.ts";
 
-/** Whether a part of a config names a folder to read its component from. */
+/** Whether a part of a config names a folder to load its component from. */
 export function isPretrained(value: unknown): boolean {
   return typeof value === "object" && value !== null && "pretrained" in value;
 }
@@ -63,13 +63,13 @@ const newTextEncoder = z.strictObject(
   "an object",
 );
 
-/** Checks `autoencoder`: as a pretrained or as a new one, whichever `value` is. */
+/** Checks `autoencoder`: as pretrained or as new, depending on `value`. */
 export function autoencoderSchema(value: unknown): SchemaOf<AutoencoderConfig | Pretrained> {
   const schema = isPretrained(value) ? pretrained : newAutoencoder;
   return schemaOf<AutoencoderConfig | Pretrained>()(schema);
 }
 
-/** Checks `tokenizer`: as a pretrained or as a new one, whichever `value` is. */
+/** Checks `tokenizer`: as pretrained or as new, depending on `value`. */
 export function tokenizerSchema(value: unknown): SchemaOf<TokenizerConfig | PretrainedTokenizer> {
   const schema = isPretrained(value)
     ? pretrained.extend({ maxLength: countUpTo(CONFIG_LIMITS.maxLength).default(120) })
@@ -77,7 +77,7 @@ export function tokenizerSchema(value: unknown): SchemaOf<TokenizerConfig | Pret
   return schemaOf<TokenizerConfig | PretrainedTokenizer>()(schema);
 }
 
-/** Checks `textEncoder`: as a pretrained or as a new one, whichever `value` is. */
+/** Checks `textEncoder`: as pretrained or as new, depending on `value`. */
 export function textEncoderSchema(value: unknown): SchemaOf<TextEncoderConfig | Pretrained> {
   const schema = isPretrained(value) ? pretrained : newTextEncoder;
   return schemaOf<TextEncoderConfig | Pretrained>()(schema);
@@ -97,7 +97,7 @@ const newTransformer = z.strictObject(
   "the transformer's shape, or a pipeline as `base`,",
 );
 
-/** Checks `transformer`: as a pretrained or as a new one, whichever `value` is. */
+/** Checks `transformer`: as pretrained or as new, depending on `value`. */
 export function transformerSchema(value: unknown): SchemaOf<TransformerConfig | Pretrained> {
   const schema = isPretrained(value) ? pretrained : newTransformer;
   return schemaOf<TransformerConfig | Pretrained>()(schema);

@@ -91,13 +91,13 @@ const fields = {
   },
 };
 
-/** The message of a value that is none of the alternatives that `type` tells apart. */
+/** The message for a value that matches none of the alternatives distinguished by `type`. */
 export const unlessOneOf =
   (alternatives: readonly string[]) =>
   (issue: { readonly code?: string | undefined }): string =>
     issue.code === "invalid_union" ? listOf(alternatives) : "an object";
 
-/** Checks an optimizer; its `type` says which fields it has. */
+/** Checks an optimizer; its `type` determines which fields it has. */
 export const optimizerSchema: SchemaOf<OptimizerConfig> = schemaOf<OptimizerConfig>()(
   z.discriminatedUnion(
     "type",
@@ -115,7 +115,7 @@ export const optimizerSchema: SchemaOf<OptimizerConfig> = schemaOf<OptimizerConf
 
 const forEncoder = { textEncoderLr: positive.nullable().default(null) };
 
-/** The same, of a stage that may train the text encoder too. */
+/** The same, for a stage that may train the text encoder too. */
 export const textToImageOptimizerSchema: SchemaOf<TextToImageOptimizerConfig> =
   schemaOf<TextToImageOptimizerConfig>()(
     z.discriminatedUnion(

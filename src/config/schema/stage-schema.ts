@@ -47,7 +47,7 @@ const controlnet = z.strictObject(
   "an object",
 );
 
-/** Of an adapter on a model whose layers have the names of `targets` where the config gives none. */
+/** Schema for an adapter on a model whose adapted layers default to `targets`. */
 const adapterOn = (targets: readonly string[]): SchemaOf<StageAdapterConfig> =>
   schemaOf<StageAdapterConfig>()(
     z.strictObject(
@@ -114,7 +114,7 @@ const denoising = {
 
 const kinds = ["autoencoder", "class-conditional", "text-to-image"] as const;
 
-/** Checks one of `stages`; its `kind` says which fields it has. */
+/** Checks one of `stages`; its `kind` determines which fields it has. */
 export const stageSchema: SchemaOf<AnyStageConfig> = schemaOf<AnyStageConfig>()(
   z.discriminatedUnion(
     "kind",

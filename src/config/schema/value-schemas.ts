@@ -1,10 +1,10 @@
 import { z } from "zod";
 
-// Every message says what is expected, and so fits into "Expected … for … but received …".
+// Every message states what is expected, so that it fits into "Expected … for … but received …".
 
 export const text: z.ZodString = z.string("some text").min(1, "some text");
 export const flag: z.ZodBoolean = z.boolean("true or false");
-/** Beyond 2^53 a double may be another number than the one that was written. */
+/** Beyond 2^53 a double may differ from the number that was written. */
 const orTooLarge =
   (expected: string, most: number = Number.MAX_SAFE_INTEGER) =>
   ({ code }: { readonly code?: string | undefined }): string =>
@@ -13,7 +13,7 @@ const orTooLarge =
 export const count: z.ZodInt = z
   .int({ error: orTooLarge("a positive integer") })
   .positive("a positive integer");
-/** A positive integer of at most one of the CONFIG_LIMITS. */
+/** A positive integer up to one of the CONFIG_LIMITS. */
 export const countUpTo = (most: number): z.ZodInt =>
   z
     .int({ error: orTooLarge("a positive integer", most) })
@@ -42,7 +42,7 @@ export const probability: z.ZodNumber = z
 const decayRange = "a number from 0 to below 1";
 export const decay: z.ZodNumber = z.number(decayRange).min(0, decayRange).lt(1, decayRange);
 
-/** One of some words. */
+/** One of several words. */
 export function oneOf<const T extends string>(...words: readonly T[]): z.ZodLiteral<T> {
   return z.literal(words, listOf(words));
 }
