@@ -7,16 +7,16 @@ export interface PictureSize {
   readonly height: number;
 }
 
-/** One of the sizes that pictures of other aspect ratios are trained at. */
+/** A training size for pictures of a certain aspect ratio. */
 export interface Bucket extends PictureSize {
-  /** The table's key, height over width rounded: what pictures are compared with. */
+  /** The table's key, height over width, rounded: pictures are compared with it. */
   readonly ratio: number;
 }
 
-/** Sides in pixels of the square pictures that PixArt has tables for. */
+/** Sides in pixels of the square sizes that PixArt has tables for. */
 export const BUCKET_SIZES: readonly number[] = [256, 512, 1024, 2048, 2880];
 
-/** The 40 training sizes around a square one, by rising ratio. Throws for a size without a table. */
+/** The 40 training sizes around a square one, by increasing ratio. Throws for a size without a table. */
 export function trainingBuckets(size: number): readonly Bucket[] {
   if (!BUCKET_SIZES.includes(size)) {
     throw expected(`one of ${BUCKET_SIZES.join(", ")}`, "size", size);
@@ -29,7 +29,7 @@ export function trainingBuckets(size: number): readonly Bucket[] {
   }));
 }
 
-/** The bucket whose ratio is nearest; on a tie the wider one, as in PixArt's `get_closest_ratio`. */
+/** The bucket with the nearest ratio; on a tie the wider one, as in PixArt's `get_closest_ratio`. */
 export function nearestBucket({ width, height }: PictureSize, buckets: readonly Bucket[]): Bucket {
   const ratio = height / width;
   return buckets.reduce((best, bucket) =>
@@ -37,24 +37,24 @@ export function nearestBucket({ width, height }: PictureSize, buckets: readonly 
   );
 }
 
-/** What training does with one bucket in an epoch. */
+/** How training uses one bucket in an epoch. */
 export interface PlannedBucket extends Bucket {
   readonly images: number;
   readonly batches: number;
-  /** Different pictures in its last batch, which others of the bucket fill up where they don't divide. */
+  /** Different pictures in its last batch, which is filled with others of the bucket if it is incomplete. */
   readonly lastBatch: number;
 }
 
-/** How pictures fall into batches of one size each. */
+/** How pictures are divided into batches of one size each. */
 export interface BucketPlan {
-  /** Those with pictures, by rising ratio. */
+  /** Buckets that have pictures, by increasing ratio. */
   readonly buckets: readonly PlannedBucket[];
   readonly batches: number;
-  /** Different pictures a batch in the mean: less than the batch asked for where buckets don't divide. */
+  /** Mean number of different pictures per batch: below the batch size if batches had to be filled. */
   readonly effectiveBatch: number;
-  /** Pictures that an epoch shows once more, so that all batches are full. */
+  /** Pictures that an epoch repeats to fill all batches. */
   readonly repeats: number;
-  /** Pictures that no batch has: 0, since last batches are filled up. */
+  /** Pictures that are in no batch: 0, since last batches are filled. */
   readonly dropped: number;
 }
 

@@ -16,67 +16,67 @@ import { mapConcurrent } from "./map-concurrent.ts";
 
 /** Options of `checkDataset`. */
 export interface CheckDatasetOptions {
-  /** Side in pixels of the square pictures of training. */
+  /** Side in pixels of the square training pictures. */
   readonly size: number;
-  /** Pictures a step. */
+  /** Pictures per step. */
   readonly batch: number;
-  /** Without one, captions are not counted in tokens. */
+  /** Without one, the captions' tokens are not counted. */
   readonly tokenizer?: T5Tokenizer | undefined;
-  /** Most tokens of a caption. */
+  /** Maximum tokens per caption. */
   readonly maxLength: number;
-  /** How many thumbnails are kept, spread over the set. */
+  /** How many thumbnails to keep, spread over the set. */
   readonly thumbnails?: number;
   /** Called as pictures are decoded. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** A caption that loses its end. */
+/** A caption that gets truncated. */
 export interface CutCaption {
   readonly file: string;
-  /** The part beyond the tokenizer's limit. */
+  /** The part beyond the token limit. */
   readonly cut: string;
 }
 
-/** Least, middle and most. */
+/** Minimum, median and maximum. */
 export interface Spread {
   readonly min: number;
   readonly median: number;
   readonly max: number;
 }
 
-/** What `checkDataset` found. */
+/** Result of `checkDataset`. */
 export interface DatasetReport {
   readonly location: string;
   readonly layout: Dataset["layout"];
   readonly images: number;
-  /** Pictures with a caption that could be decoded. */
+  /** Captioned pictures that could be decoded. */
   readonly usable: number;
-  /** How many of them are of splits that are never trained on. */
+  /** How many of them are in splits that are never trained on. */
   readonly heldOut: number;
-  /** Usable pictures by split; empty where nothing marks splits. */
+  /** Usable pictures per split; empty if nothing marks splits. */
   readonly splits: readonly SplitCount[];
-  /** What was assumed or passed over. */
+  /** Assumptions that were made, and what was ignored. */
   readonly notes: readonly string[];
   readonly missingCaption: readonly string[];
-  /** Pictures that have no control picture; null where none has one. */
+  /** Pictures without a control picture; null if no picture has one. */
   readonly missingControl: readonly string[] | null;
   readonly leftOut: readonly Unreadable[];
   readonly unreadable: readonly Unreadable[];
-  /** Whether training starts: there are pictures that are not held out, and at most 5 % are unreadable. */
+  /** Whether training would start: there are pictures that are not held out, and at most 5 % are unreadable. */
   readonly canTrain: boolean;
-  /** Of captions and dense captions; null where there was no tokenizer. */
+  /** For captions and dense captions; null without a tokenizer. */
   readonly captions: { readonly tokens: Spread; readonly cut: readonly CutCaption[] } | null;
   readonly width: Spread;
   readonly height: Spread;
-  /** What pictures were compared with. */
+  /** The size that pictures were compared with. */
   readonly size: number;
-  /** Pictures whose short side is below `size`: they are enlarged. */
+  /** Pictures whose short side is below `size`, which are therefore enlarged. */
   readonly tooSmall: readonly string[];
-  /** Of the pictures that are not held out. Null where PixArt has no table for `size`: pictures are then cropped to squares. */
+  /** For pictures that are not held out. Null if PixArt has no table for `size`: pictures are then cropped to squares. */
   readonly buckets: BucketPlan | null;
-  /** Files with the same pixels. */
+  /** Groups of files with identical pixels. */
   readonly duplicates: readonly (readonly string[])[];
-  /** Files that look alike and are not the same. */
+  /** Groups of files that look alike but are not identical. */
   readonly similar: readonly (readonly string[])[];
   /** SHA-256 over names, captions and pixels in order: the same for the same set in any layout. */
   readonly fingerprint: string;
@@ -89,20 +89,20 @@ interface Seen extends PictureSize {
   readonly look: Uint16Array;
 }
 
-/** Decoded pictures of any size may be large, so few are held at once. */
+/** Decoded pictures may be large, so only a few are held at once. */
 const CONCURRENCY = 4;
 const THUMBNAIL_PX = 128;
 
-/** What a look at every picture gives. */
+/** Result of examining every picture. */
 export interface DatasetCheck {
   readonly report: DatasetReport;
   /** Thumbnails by file. */
   readonly sheet: ReadonlyMap<string, RgbImage>;
-  /** Of the pictures that could be decoded, by file. */
+  /** Sizes of the pictures that could be decoded, by file. */
   readonly sizes: ReadonlyMap<string, PictureSize>;
 }
 
-/** Decodes every picture of a data set once and tells what training would make of it. */
+/** Decodes every picture of a data set once and reports how training would use it. */
 export async function checkDataset(
   dataset: Dataset,
   { size, batch, tokenizer, maxLength, thumbnails = 0, onProgress }: CheckDatasetOptions,
@@ -177,7 +177,7 @@ export async function checkDataset(
   return { report, sheet, sizes };
 }
 
-/** Throws ImageError where a picture has a control picture that cannot be decoded: training leaves both out. */
+/** Throws ImageError if a picture's control picture cannot be decoded: training leaves both out. */
 async function requireControl({ control }: DatasetEntry): Promise<void> {
   if (control !== undefined) await RgbImage.decode(await control.read(), { name: control.path });
 }

@@ -1,22 +1,22 @@
 import { type CropPlace, coverOf, type ResizeKernel, type RgbImage } from "../images/index.ts";
 import type { PictureSize } from "./buckets.ts";
 
-/** How {@link coverPicture} brings a picture to its size. */
+/** Options of {@link coverPicture}. */
 export interface CoverOptions extends PictureSize {
   readonly kernel: ResizeKernel;
   readonly place: CropPlace;
   readonly mirrored: boolean;
-  /** Size of another picture that it belongs to: it is stretched to that and cut at the same place. Its own where left out. */
+  /** Size of the picture it belongs to: it is stretched to that size and cropped in the same place. Its own size if omitted. */
   readonly over?: PictureSize | undefined;
 }
 
-/** Whether all covers of a picture are the same one, wherever they are taken from. */
+/** Whether all crops of a picture at this size are the same, wherever they are placed. */
 export function hasOneCover(size: PictureSize, target: PictureSize): boolean {
   const { resized } = coverOf(size, target, "center");
   return resized.width === target.width && resized.height === target.height;
 }
 
-/** Resizes a picture until it covers `width` × `height`, cuts that out of it, and exchanges left and right where `mirrored`. */
+/** Resizes a picture until it covers `width` × `height`, crops it, and flips it left to right if `mirrored`. */
 export async function coverPicture(
   image: RgbImage,
   { width, height, kernel, place, mirrored, over = image }: CoverOptions,

@@ -3,38 +3,38 @@ import { quote } from "../files/reading/errors.ts";
 import { captionText } from "./caption-text.ts";
 import type { DatasetOptions } from "./dataset.ts";
 
-/** What a line of a table says of one picture. */
+/** What a line of a table contains about one picture. */
 export interface DescribedPicture {
-  /** Where it stands, for messages: path and line, counted from 1. */
+  /** Its location, for messages: path and line, counted from 1. */
   readonly where: string;
   readonly fileName: string;
-  /** The caption; undefined where the line has none. */
+  /** The caption; undefined if the line has none. */
   readonly text: string | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
 }
 
-/** Which columns hold picture, caption and control picture, where not the usual ones. */
+/** The columns of picture, caption and control picture, if not the usual ones. */
 export type ColumnNames = Pick<DatasetOptions, "imageColumn" | "textColumn" | "controlColumn">;
 
-/** Hugging Face's imagefolder says `file_name` and `text`, diffengine `image`, PixArt's lists `prompt`. */
+/** Hugging Face's imagefolder uses `file_name` and `text`, diffengine `image`, PixArt's lists `prompt`. */
 const IMAGE_COLUMNS = ["file_name", "image", "file"] as const;
 const TEXT_COLUMNS = ["text", "caption", "prompt"] as const;
-/** The second is that of diffusers' examples. */
+/** The second is used in diffusers' examples. */
 const CONTROL_COLUMNS = ["control_image", "conditioning_image"] as const;
 
-/** The picture's column among those that there are; undefined where there is none. */
+/** The picture's column among the existing ones; undefined if there is none. */
 export const imageColumnOf = (
   names: readonly string[],
   { imageColumn }: ColumnNames,
 ): string | undefined => chosen(names, imageColumn, IMAGE_COLUMNS);
 
-/** The caption's column among those that there are; undefined where there is none. */
+/** The caption's column among the existing ones; undefined if there is none. */
 export const textColumnOf = (
   names: readonly string[],
   { textColumn }: ColumnNames,
 ): string | undefined => chosen(names, textColumn, TEXT_COLUMNS);
 
-/** The control picture's column among those that there are; undefined where there is none. */
+/** The control picture's column among the existing ones; undefined if there is none. */
 export const controlColumnOf = (
   names: readonly string[],
   { controlColumn }: ColumnNames,
@@ -47,7 +47,7 @@ const chosen = (
 ): string | undefined =>
   (wanted === undefined ? usual : [wanted]).find((name) => names.includes(name));
 
-/** Splits a record into path, caption and the rest. Throws naming the place for a value of the wrong type. */
+/** Splits a record into path, caption and the rest. Throws for a value of the wrong type, naming its location. */
 export function describedPicture(
   where: string,
   record: Readonly<Record<string, unknown>>,
@@ -77,16 +77,16 @@ export function describedText(
   const columns: Record<string, unknown> = Object.fromEntries(
     Object.entries(record).filter(([name]) => name !== imageColumn && name !== textColumn),
   );
-  // A list of captions is the column `text` whatever it was called, but for where a column of that name holds something else.
+  // A list of captions becomes the column `text` whatever its name, unless a column of that name holds something else.
   const captions = captionsIn(where, textColumn, value);
   if (captions.length > 1) columns["text" in columns ? textColumn : "text"] = value;
   return { text: captions[0], columns };
 }
 
-/** The captions of a text or of a list of them. */
+/** The captions in a text or a list of texts. */
 function captionsIn(where: string, column: string, value: unknown): string[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  // pandas and Python's json write NaN for a caption that is missing.
+  // pandas and Python's json write NaN for a missing caption.
   const texts = list.filter((text) => text !== undefined && text !== null && !Number.isNaN(text));
   if (!texts.every((text) => typeof text === "string")) {
     throw new DatasetError(`${where}: expected a string for "${column}" but found ${quote(value)}`);

@@ -7,12 +7,12 @@ export const pixelHash = ({ width, height, data }: RgbImage): string =>
 
 const SIDE = 16;
 const WORDS = (SIDE * SIDE) / 16;
-/** Of 256 bits; below the number of words, so that two near pictures have a whole word in common. */
+/** Out of 256 bits; below the number of words, so that two similar pictures share at least one whole word. */
 const MOST_DIFFERENT_BITS = 10;
 
 /**
- * What a picture looks like in 256 bits: whether each of 16×16 points is brighter than the one to
- * its right (dHash). Scaling, compression and slight changes of colour leave it nearly the same.
+ * A picture's appearance in 256 bits: whether each of 16×16 points is brighter than the one to its right (dHash). It hardly
+ * changes under scaling, compression and slight colour changes.
  */
 export async function differenceHash(image: RgbImage): Promise<Uint16Array> {
   const small = await image.resize(SIDE + 1, SIDE, "linear", "fill");
@@ -23,7 +23,7 @@ export async function differenceHash(image: RgbImage): Promise<Uint16Array> {
   const hash = new Uint16Array(WORDS);
   for (let bit = 0; bit < SIDE * SIDE; bit += 1) {
     const at = Math.floor(bit / SIDE) * (SIDE + 1) + (bit % SIDE);
-    // Flat ground is noise after compression: a point must be brighter by more than a step.
+    // Flat areas are noisy after compression: a point must be brighter by more than one level.
     if (luma(at) - luma(at + 1) > 1) hash[bit >> 4] = (hash[bit >> 4] ?? 0) | (1 << (bit & 15));
   }
   return hash;
@@ -35,7 +35,7 @@ const BITS = Uint8Array.from({ length: 2 ** 16 }, (_, word) => {
   return count;
 });
 
-/** Most pairs differ soon: pictures on blank ground have words in common with all others. */
+/** Most pairs differ early: pictures on a blank background share words with all others. */
 function isNear(a: Uint16Array, b: Uint16Array): boolean {
   let count = 0;
   for (let word = 0; word < WORDS && count <= MOST_DIFFERENT_BITS; word += 1) {
@@ -44,7 +44,7 @@ function isNear(a: Uint16Array, b: Uint16Array): boolean {
   return count <= MOST_DIFFERENT_BITS;
 }
 
-/** Groups of equal keys, of two and more, as numbers into the list. */
+/** Groups of two or more equal keys, as indices into the list. */
 export function equalGroups(keys: readonly string[]): number[][] {
   const groups = new Map<string, number[]>();
   for (const [index, key] of keys.entries()) {
@@ -56,8 +56,8 @@ export function equalGroups(keys: readonly string[]): number[][] {
 }
 
 /**
- * Groups of pictures that look alike, as numbers into the list: linked by pairs that differ in at
- * most 10 of 256 bits. Only pictures with a word in common are compared, since any such pair has one.
+ * Groups of pictures that look alike, as indices into the list: linked by pairs that differ in at most 10 of 256 bits. Only
+ * pictures that share a word are compared, since any such pair does.
  */
 export function similarGroups(hashes: readonly Uint16Array[]): number[][] {
   const parent = hashes.map((_, index) => index);

@@ -2,15 +2,15 @@ import { existsSync } from "node:fs";
 import { join, parse } from "node:path/posix";
 import { BadFileError, quote } from "../files/reading/errors.ts";
 
-/** What a feature file's name ends with: captions' and pictures'. */
+/** Extension of a feature file: for captions and for pictures. */
 export type FeatureExtension = ".npz" | ".npy";
 
-/** Misfits that are told one by one; the others are counted. */
+/** Number of mismatches listed individually; the rest are counted. */
 const TOLD = 5;
 
 /**
- * The names under which PixArt's tools look for a picture's features or leave them: `a/b_c` for `a/b/c.png` (the loaders),
- * `b_c` (the tool for several aspect ratios) and `c` (the tool for squares and for captions).
+ * Names under which PixArt's tools look for or write a picture's features: `a/b_c` for `a/b/c.png` (the loaders), `b_c` (the tool
+ * for several aspect ratios) and `c` (the tool for squares and for captions).
  */
 export function featureNames(picture: string, extension: FeatureExtension): readonly string[] {
   const { dir, name } = parse(picture);
@@ -21,11 +21,11 @@ export function featureNames(picture: string, extension: FeatureExtension): read
   );
 }
 
-/** A folder of features that another tool made, a file a picture; keeps count of what came of it. */
+/** A folder of features from another tool, one file per picture; counts matches and mismatches. */
 export class FeatureFiles {
   readonly #folder: string;
   readonly #extension: FeatureExtension;
-  /** How many pictures of the data set might have a file of this name. */
+  /** How many pictures of the data set could have a file with this name. */
   readonly #claims = new Map<string, number>();
   readonly #told: string[] = [];
   #misfits = 0;
@@ -39,7 +39,10 @@ export class FeatureFiles {
       this.#claims.set(name, (this.#claims.get(name) ?? 0) + 1);
   }
 
-  /** What `read` makes of a picture's file; undefined where there is none or where it throws BadFileError, which is kept to be told. */
+  /**
+   * Reads a picture's file with `read`; undefined if there is none or if it throws BadFileError, which is recorded for the
+   * report.
+   */
   take<T>(picture: string, read: (path: string) => T): T | undefined {
     try {
       const path = this.#pathOf(picture);
@@ -67,7 +70,7 @@ export class FeatureFiles {
     return undefined;
   }
 
-  /** What came of it, for people. */
+  /** Summary for the user. */
   report(): string[] {
     const more = this.#misfits - this.#told.length;
     return [

@@ -16,18 +16,18 @@ import {
 } from "../weights/index.ts";
 import { encodeSafetensors, type TensorBytes } from "../weights/safetensors/safetensors-bytes.ts";
 
-/** Bytes gathered before they are written: what a killed run loses at most. */
+/** Bytes collected before they are written: the most that a killed run loses. */
 const SHARD_BYTES = 64 * 2 ** 20;
-/** What is written after this time however little it is: slow encoders lose minutes, not hours. */
+/** After this time everything is written, however little: slow encoders lose minutes, not hours. */
 const FLUSH_MS = 5 * 60_000;
 const SHARD_NAME = /^shard-([0-9a-f]{16})\.safetensors$/;
-/** A shard takes seconds to write: what is older has no writer. */
+/** Writing a shard takes seconds: an older unfinished one has no writer any more. */
 const ABANDONED_MS = 60 * 60_000;
 
 /**
- * Tensors that encoders made, by keys that say what they were made of: written once, mapped from disk afterwards. A shard
- * is named by the hash of its bytes, so that a damaged one is found when the store is opened, thrown away and made
- * anew; several runs may write into one folder.
+ * Tensors computed by encoders, with keys that identify their inputs; written once, then memory-mapped. A shard is named after
+ * the hash of its bytes, so a damaged one is detected when the store is opened, deleted and computed again. Several runs may
+ * write to one folder.
  */
 export class FeatureStore {
   readonly #folder: string;
@@ -36,9 +36,9 @@ export class FeatureStore {
   readonly #shardBytes: number;
   #pending = new Map<string, TensorBytes>();
   #pendingBytes = 0;
-  /** Keys on their way to the disk. */
+  /** Keys that are being written. */
   readonly #writing = new Set<string>();
-  /** Settles when all that was handed to the disk so far is there. */
+  /** Settles when everything handed over so far is on disk. */
   #written: Promise<void> = Promise.resolve();
   #flushedAt = performance.now();
 
@@ -47,7 +47,7 @@ export class FeatureStore {
     this.#shardBytes = shardBytes;
   }
 
-  /** Opens a folder, which need not exist, nor the one that it is in; all above that must. `warn` is told of damaged shards. */
+  /** Opens a folder; it and its parent need not exist, but everything above must. `warn` is called for damaged shards. */
   static async open(
     folder: string,
     warn: (message: string) => void,
@@ -71,7 +71,7 @@ export class FeatureStore {
     return store;
   }
 
-  /** The keys of a folder, by its files' headers alone: damaged shards may be among them. */
+  /** The keys in a folder, judged by the files' headers alone: damaged shards may be included. */
   static async keysIn(folder: string): Promise<Set<string>> {
     const keys = new Set<string>();
     const names = (await unlessGone(readdir(folder))) ?? [];
@@ -86,7 +86,7 @@ export class FeatureStore {
     return keys;
   }
 
-  /** How many keys it holds on disk. */
+  /** Number of keys on disk. */
   get size(): number {
     return this.#owners.size;
   }
@@ -95,14 +95,14 @@ export class FeatureStore {
     return this.#owners.has(key) || this.#pending.has(key) || this.#writing.has(key);
   }
 
-  /** A tensor of the file, mapped; the caller's to dispose. Throws where {@link flush} has not been called since it came. */
+  /** A memory-mapped tensor; the caller disposes of it. Throws if {@link flush} was not called since it was put. */
   get(key: string): Tensor {
     const file = this.#owners.get(key);
     if (file === undefined) throw new InternalError(`Expected features under the key ${key}`);
     return file.tensor(key);
   }
 
-  /** Takes tensors' present values. */
+  /** Stores the tensors' current values. */
   async put(tensors: ReadonlyMap<string, Tensor>): Promise<void> {
     for (const [key, made] of toTensorBytes(tensors)) {
       this.#pending.set(key, made);
@@ -112,9 +112,9 @@ export class FeatureStore {
     if (this.#pendingBytes >= this.#shardBytes || isDue) await this.flush();
   }
 
-  /** Writes what was put; returns when all of it is on the disk, also what other calls have begun to write. */
+  /** Writes everything that was put; returns when all of it is on disk, including writes started by other calls. */
   async flush(): Promise<void> {
-    // Others may put while this one waits for the disk: theirs goes into the next shard.
+    // Others may put while this call waits for the disk: their tensors go into the next shard.
     const shard = this.#pending;
     this.#pending = new Map();
     this.#pendingBytes = 0;
@@ -142,7 +142,7 @@ export class FeatureStore {
     for (const key of file.tensors.keys()) this.#owners.set(key, file);
   }
 
-  /** Closes the files; tensors that were given out stay. */
+  /** Closes the files; tensors already handed out remain valid. */
   dispose(): void {
     for (const file of this.#files) file.close();
   }
@@ -154,14 +154,14 @@ async function hashOf(path: string): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Undefined where another process has thrown the file away meanwhile. */
+/** Undefined if another process has deleted the file in the meantime. */
 const unlessGone = <T>(reading: Promise<T>): Promise<T | undefined> =>
   reading.catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw error;
   });
 
-/** Whether it is what a process that was killed leaves of a shard. */
+/** Whether a hidden file is a shard left unfinished by a killed process. */
 function isUnfinished(hidden: string): boolean {
   const { kind, name = "" } = parseTemporaryName(hidden) ?? {};
   return kind === "tmp" && SHARD_NAME.test(name);

@@ -10,7 +10,7 @@ import { decodeCaption, utf16Of } from "./caption-text.ts";
 
 /** A line of a file, without white space at its ends. */
 export interface FileLine {
-  /** Path and number, counted from 1. */
+  /** Path and line number, counted from 1. */
   readonly where: string;
   readonly text: string;
 }
@@ -19,8 +19,8 @@ const LINE_FEED = 10;
 const PIECE = 2 ** 20;
 
 /**
- * The lines of a file that hold something, in UTF-8, or in UTF-16 that begins with its mark. It is read in pieces: millions of
- * captions are longer than a text of Node.js can be. Throws naming the line, and BadFileError for what is no regular file.
+ * The non-empty lines of a file, in UTF-8 or in UTF-16 with a byte order mark. The file is read in chunks: millions of captions
+ * exceed Node.js' maximum string length. Throws naming the line, and BadFileError if it is not a regular file.
  */
 export async function* linesOf(path: string): AsyncGenerator<FileLine> {
   let number = 1;
@@ -56,7 +56,7 @@ export async function* linesOf(path: string): AsyncGenerator<FileLine> {
   yield* take();
 }
 
-/** The bytes of a file: what is UTF-16 in UTF-8, anything else as it is. */
+/** The bytes of a file: UTF-16 is converted to UTF-8, anything else stays as it is. */
 async function* piecesOf(path: string): AsyncGenerator<Buffer> {
   const limits = { expected: "a table of captions", atMost: Number.POSITIVE_INFINITY };
   const opened = await openRegular(path, limits);

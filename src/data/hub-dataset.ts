@@ -15,10 +15,10 @@ import { SideCars } from "./layouts/side-cars.ts";
 import { splitOf } from "./layouts/splits.ts";
 import { recipeFolderAdvice } from "./recipe-folders.ts";
 
-/** Where the Hub keeps what it made of a data set's main branch: `{configuration}/{split}/0000.parquet`. */
+/** Where the Hub keeps its conversion of a data set's main branch: `{configuration}/{split}/0000.parquet`. */
 const CONVERSION = "refs/convert/parquet";
 
-/** Data sets that recipes name and the Hub no longer has. */
+/** Data sets that recipes name but the Hub no longer has. */
 const TAKEN_DOWN: ReadonlyMap<string, string> = new Map([
   [
     "lambdalabs/pokemon-blip-captions",
@@ -27,9 +27,9 @@ const TAKEN_DOWN: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Downloads a data set of the Hub and lists what of it is read. Its own files are taken where they have a layout of
- * ours, else the Hub's conversion to parquet; of parquet files that name splits, those of `train`. No code in it is
- * looked at. Throws HubError.
+ * Downloads a data set from the Hub and lists the files to read. Its own files are used if they have a supported layout, else the
+ * Hub's conversion to parquet; if parquet files name splits, only those of `train`. Code in the repository is ignored. Throws
+ * HubError.
  */
 export async function listHubDataset(name: string, options: DatasetOptions): Promise<Listing> {
   const advice = TAKEN_DOWN.get(name);
@@ -80,7 +80,7 @@ const listingOf = ({ folder, files }: ResolvedFiles): Listing => ({
   files: files.map((path) => join(folder, path)).sort(),
 });
 
-/** The files of the one layout that a repository has; none where it has none or several. */
+/** The files of the single layout that a repository has; empty if it has none or several. */
 function ownFiles(paths: readonly string[], options: DatasetOptions): string[] {
   const [only, ...others] = ownLayouts(paths, options);
   if (only === undefined || others.length > 0) return [];
@@ -89,7 +89,7 @@ function ownFiles(paths: readonly string[], options: DatasetOptions): string[] {
   const pictures = files.filter((path) => PICTURE_NAME.test(path));
   switch (only.layout) {
     case "parquet":
-      // The Hub's name for a table whose pictures are files beside it.
+      // The Hub's name for a table whose pictures are separate files.
       return signs.some((path) => basename(path) === "metadata.parquet")
         ? [...trainFiles(signs), ...pictures]
         : trainFiles(signs);
@@ -100,7 +100,7 @@ function ownFiles(paths: readonly string[], options: DatasetOptions): string[] {
   }
 }
 
-/** Layouts with something to read: containers, and tables, captions or a prompt for pictures that are there. */
+/** Layouts with something to read: containers, and tables, captions or a prompt for existing pictures. */
 function ownLayouts(
   paths: readonly string[],
   { layout, instancePrompt }: DatasetOptions,
@@ -123,7 +123,7 @@ function ownLayouts(
   return signed.length > 0 ? signed : beside;
 }
 
-/** Those of `train` where there are some, else all. */
+/** The files of `train` if there are any, else all. */
 function trainFiles(files: readonly string[]): string[] {
   const train = files.filter((path) => ["train", "training"].includes(splitOf(path) ?? ""));
   return train.length > 0 ? train : [...files];
@@ -135,14 +135,14 @@ const configurationsOf = (paths: readonly string[]): string[] => [
   ...new Set(paths.flatMap((path) => CONVERTED.exec(path)?.[1] ?? [])),
 ];
 
-/** Of one configuration: others often hold the same pictures. */
+/** Files of one configuration: others often hold the same pictures. */
 function convertedFiles(paths: readonly string[]): string[] {
   const configurations = configurationsOf(paths);
   const chosen = configurations.length === 1 ? configurations[0] : "default";
   return trainFiles(paths.filter((path) => CONVERTED.exec(path)?.[1] === chosen));
 }
 
-/** A repository's .tar.gz is more often an archive for its script than a shard, unless the layout is named. */
+/** A repository's .tar.gz is more often an archive for its script than a shard, unless the layout is given. */
 const candidates = (paths: readonly string[], layout: DatasetLayout | undefined): string[] =>
   visible(paths).filter((path) => layout === "webdataset" || !isPackedShard(path));
 

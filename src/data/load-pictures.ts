@@ -4,28 +4,28 @@ import type { DatasetEntry, Unreadable } from "./dataset.ts";
 import { mapConcurrent } from "./map-concurrent.ts";
 
 export interface LoadPicturesOptions {
-  /** Side of the square that every picture is brought to. */
+  /** Side of the square that every picture is resized to. */
   readonly size: number;
-  /** What becomes of another aspect ratio: crop the centre, pad with white, or stretch. */
+  /** How to treat other aspect ratios: crop the centre, pad with white, or stretch. */
   readonly fit?: ResizeFit;
-  /** The fraction of pictures that may be unreadable before loading is refused. Default 0. */
+  /** Fraction of pictures that may be unreadable before loading is refused. Default 0. */
   readonly maxUnreadable?: number;
-  /** Pictures that were found unreadable before: they count, and are listed too. */
+  /** Pictures already known to be unreadable: they count, and are listed too. */
   readonly known?: readonly Unreadable[];
 }
 
-/** What `loadPictures` read: picture i of `data` belongs to entry i. */
+/** Result of `loadPictures`: picture i of `data` belongs to entry i. */
 export interface LoadedPictures<Entry> {
   /** RGB bytes, [n, size, size, 3]. */
   readonly data: Uint8Array;
   readonly shape: readonly [number, number, number, number];
-  /** The entries that could be read, in the given order. */
+  /** The readable entries, in the given order. */
   readonly entries: readonly Entry[];
-  /** The exact list of those that could not, with the known ones before. */
+  /** All unreadable pictures, the known ones first. */
   readonly unreadable: readonly Unreadable[];
 }
 
-/** More pictures failed to decode than was allowed; `unreadable` lists every one. */
+/** More pictures failed to decode than allowed; `unreadable` lists every one. */
 export class UnreadablePicturesError extends DatasetError {
   override readonly name = "UnreadablePicturesError";
   readonly unreadable: readonly Unreadable[];
@@ -48,15 +48,15 @@ export class UnreadablePicturesError extends DatasetError {
 
 knownClasses(UnreadablePicturesError);
 
-/** What training allows unless told: so many damaged files happen, more are a fault. */
+/** What training allows by default: a few damaged files happen, more indicate a problem. */
 export const MAX_UNREADABLE = 0.05;
 
-/** Decoded pictures of any size may be large, so few are held at once. */
+/** Decoded pictures may be large, so only a few are held at once. */
 const CONCURRENCY = 4;
 
 /**
- * Decodes pictures into one array. A picture that can't be decoded is left out and listed, never
- * replaced; beyond `maxUnreadable` (none by default) an `UnreadablePicturesError` lists them all.
+ * Decodes pictures into one array. A picture that can't be decoded is left out and listed, never replaced; if more than
+ * `maxUnreadable` fail (none may by default), an `UnreadablePicturesError` lists them all.
  */
 export async function loadPictures<Entry extends Pick<DatasetEntry, "path" | "read">>(
   entries: readonly Entry[],

@@ -1,6 +1,6 @@
 /**
- * Calls a function on every item, a limited number at a time, and gives the results in order. Rejects with the first failure, when
- * those that were under way have ended: none is begun after it, and nothing is still being done.
+ * Calls a function on every item, a limited number at a time, and returns the results in order. Rejects with the first failure
+ * once the calls in progress have ended; no further calls are started after it.
  */
 export async function mapConcurrent<T, R>(
   items: readonly T[],

@@ -5,19 +5,19 @@ import { readNpy } from "../weights/numpy/npy.ts";
 import { readNpz } from "../weights/numpy/npz.ts";
 import type { TensorBytes } from "../weights/safetensors/safetensors-bytes.ts";
 
-// Features as tools/extract_features.py of PixArt-alpha and PixArt-sigma leaves them.
+// Features as written by tools/extract_features.py of PixArt-alpha and PixArt-sigma.
 // Shapes: L tokens with padding, n real ones, D width of the text encoder, C channels of a latent of h × w.
 
-/** What a caption's states have to be like. */
+/** Required shape of a caption's states. */
 export interface CaptionFeatureShape {
   /** D */
   readonly width: number;
-  /** n, by the tokenizer that the file is for. */
+  /** n, according to the tokenizer that the file was made for. */
   readonly tokens: number;
   readonly dtype: DType;
 }
 
-/** What a picture's moments have to be like. */
+/** Required shape of a picture's moments. */
 export interface LatentFeatureShape {
   /** [C, h, w] */
   readonly shape: readonly number[];
@@ -40,7 +40,7 @@ const tensorOf = ({ bytes, dtype, shape }: TensorBytes): Tensor =>
 
 /**
  * The states (1, n, D) of a caption's real tokens, from an `.npz` with `caption_feature` (1, L, D) and `attention_mask` (1, L);
- * without a mask all tokens are real, as PixArt's loaders take it. Throws BadFileError where it does not fit.
+ * without a mask all tokens are real, as in PixArt's loaders. Throws BadFileError if it does not fit.
  */
 export function readCaptionFeature(
   path: string,
@@ -74,7 +74,7 @@ export function readCaptionFeature(
   });
 }
 
-/** How many tokens a mask (1, L) of ones and then zeros marks. */
+/** Number of tokens marked by a mask (1, L) of ones followed by zeros. */
 function realTokens(path: string, mask: TensorBytes, length: number): number {
   if (mask.shape.join() !== `1,${length}`) {
     throw new BadFileError(path, "attention_mask", `shape [1, ${length}]`, describe(mask));
@@ -89,8 +89,8 @@ function realTokens(path: string, mask: TensorBytes, length: number): number {
 }
 
 /**
- * Mean and deviation, (1, C, h, w) each, of a picture's latent from an `.npy` with both (2C, h, w), unscaled. Throws
- * BadFileError where they do not fit.
+ * Mean and deviation, (1, C, h, w) each, of a picture's latent, from an `.npy` with both (2C, h, w), unscaled. Throws
+ * BadFileError if they do not fit.
  */
 export function readLatentFeature(
   path: string,

@@ -32,11 +32,10 @@ import { describeReasons } from "./reasons.ts";
 import { recipeFolderAdvice } from "./recipe-folders.ts";
 
 /**
- * Lists a data set of any layout: a folder, or one `.parquet`, `.tar` or PixArt list; where there is
- * none of that name, a data set on the Hub, `org/name`, which is downloaded into the shared cache.
- * The layout is recognised by the files' names, and nothing is decoded. Throws where there is no
- * picture, where none has a caption (unless there is an `instancePrompt`), where layouts are mixed,
- * for tables and containers that can't be read, and HubError.
+ * Lists a data set of any layout: a folder, or a single `.parquet`, `.tar` or PixArt list; if none of that name exists, a data
+ * set on the Hub, `org/name`, which is downloaded into the shared cache. The layout is detected from file names, and nothing is
+ * decoded. Throws if there is no picture, if none has a caption (unless there is an `instancePrompt`), if layouts are mixed, and
+ * for tables and containers that can't be read; also HubError.
  */
 export async function readDataset(
   location: string,
@@ -132,7 +131,7 @@ async function readListing(
   };
 }
 
-/** The layout that is named, else the one that is recognised. */
+/** The given layout, else the detected one. */
 async function layoutOf(listing: Listing, options: DatasetOptions): Promise<DetectedLayout> {
   const { layout, instancePrompt } = options;
   if (layout === undefined) {
@@ -151,7 +150,7 @@ async function layoutOf(listing: Listing, options: DatasetOptions): Promise<Dete
   };
 }
 
-/** Pictures beside containers and lists, which are no part of them. */
+/** Pictures next to containers and lists that are not part of them. */
 function looseFiles(layout: DatasetLayout, { files }: Listing, found: FoundPictures): Unreadable[] {
   if (!isContainer(layout) && layout !== "pixart-json") return [];
   const listed = new Set(
@@ -164,7 +163,7 @@ function looseFiles(layout: DatasetLayout, { files }: Listing, found: FoundPictu
     .map((path) => ({ path, reason }));
 }
 
-/** What may be, or hold, a picture and can't be opened by its name. */
+/** Entries that may be or contain a picture but can't be opened by their name. */
 function unnamedPictures({ unnamed = [] }: Listing): Pick<FoundPictures, "unreadable" | "leftOut"> {
   const isWanted = ({ path, isFolder }: UnnamedEntry): boolean =>
     isFolder || PICTURE_NAME.test(path) || isShard(path);
@@ -197,7 +196,7 @@ function list(
   }
 }
 
-/** The picture itself where its own caption is the one to train on, so that big sets are not held twice. */
+/** The picture itself if its own caption is the one to train on, so that large sets are not held twice. */
 function withText(picture: FoundPicture, text: string | undefined): DatasetEntry[] {
   if (text === undefined) return [];
   if (hasText(picture) && picture.text === text) return [picture];
@@ -205,7 +204,7 @@ function withText(picture: FoundPicture, text: string | undefined): DatasetEntry
   return [{ file, path, text, columns, control, read: () => picture.read() }];
 }
 
-/** Entries with the control pictures of the same names, where there is a folder of them. */
+/** Adds the control pictures with the same names, if there is a folder of them. */
 async function withControls(
   entries: readonly DatasetEntry[],
   { controlFolder }: DatasetOptions,
@@ -236,7 +235,7 @@ async function controlsIn(folder: string): Promise<Map<string, ControlPicture>> 
   return controls;
 }
 
-/** The columns that are there, where captions are in none of the usual ones. */
+/** Lists the existing columns, if captions are in none of the usual ones. */
 function captionAdvice(
   pictures: readonly FoundPicture[],
   { textColumn, instancePrompt }: DatasetOptions,

@@ -1,12 +1,12 @@
 import type { SplitCount, Unreadable } from "./dataset.ts";
 
-/** So many different reasons are shown. */
+/** Number of different reasons shown. */
 const SHOWN = 5;
 
-/** What a reason says of one file alone: paths, names, numbers, where it was named. */
+/** Parts of a reason that concern a single file: paths, names, numbers, where it was named. */
 const PARTICULARS = /\s*\([^)]*\)|"[^"]*"|\S*[\\/]\S*|\S+\.\w+|\d+/g;
 
-/** Reasons in lines for people, the most common first: each with a file and how many others have the like. */
+/** Reasons in lines for the user, the most common first: each with an example file and the number of similar ones. */
 export function describeReasons(list: readonly Unreadable[]): string[] {
   const groups = new Map<string, Unreadable[]>();
   for (const item of list) {

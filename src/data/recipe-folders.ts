@@ -4,7 +4,7 @@ import { relative, resolve } from "node:path";
 const OPENMOJI = "data/openmoji";
 const RENDER_OPENMOJI = `npx pixart dataset emoji ${OPENMOJI} --style openmoji --limit 800`;
 
-/** The folders that the package's recipes read and commands make, one after the other. */
+/** The folders that the package's recipes read, and the commands that create them, in order. */
 const COMMANDS: Readonly<Record<string, readonly [string, ...string[]]>> = {
   "data/emoji": ["npx pixart dataset emoji data/emoji"],
   [OPENMOJI]: [RENDER_OPENMOJI],
@@ -14,10 +14,10 @@ const COMMANDS: Readonly<Record<string, readonly [string, ...string[]]>> = {
   ],
 };
 
-/** Those that the user fills with pictures. */
+/** Folders that the user fills with pictures. */
 const OWN: readonly string[] = ["data/pictures", "data/curriculum", "data/cat_waterpainting"];
 
-/** How to come by a folder that a recipe of the package reads and that is not here; undefined for any other folder. */
+/** How to create a missing folder that a recipe of the package reads; undefined for any other folder. */
 export function recipeFolderAdvice(location: string): string | undefined {
   const folder = relative(".", resolve(location));
   const commands = COMMANDS[folder];

@@ -1,12 +1,12 @@
-/** What can be seen in a drawing, measured from its pixels. */
+/** Visible properties of a drawing, measured from its pixels. */
 export interface Appearance {
-  /** Names of the colours that cover a fair share of the drawing, largest first. */
+  /** Names of the colours that cover a sizeable share of the drawing, largest first. */
   readonly colours: readonly { readonly name: string; readonly share: number }[];
   /** Words for outline and size, for example "round", "filling the frame". */
   readonly shape: readonly string[];
 }
 
-/** Names and typical sRGB values; a pixel takes the name of the nearest (in Oklab). */
+/** Names and typical sRGB values; a pixel gets the name of the nearest (in Oklab). */
 const NAMED_COLOURS: readonly (readonly [string, number])[] = [
   ["white", 0xffffff],
   ["light grey", 0xc8ccd0],
@@ -39,10 +39,10 @@ const NAMED_COLOURS: readonly (readonly [string, number])[] = [
   ["purple", 0x8044a8],
 ];
 
-/** Smaller areas (eyes, outlines, smoothed edges) are not named. */
+/** Smaller areas (eyes, outlines, antialiased edges) are not named. */
 const MIN_SHARE = 0.08;
 const MAX_COLOURS = 4;
-/** How well a shape must agree with an ellipse or a rectangle (intersection over union). */
+/** How well a shape must match an ellipse or a rectangle (intersection over union). */
 const SHAPE_MATCH = 0.92;
 
 type Lab = readonly [number, number, number];
@@ -72,9 +72,9 @@ const PALETTE: readonly (readonly [string, Lab])[] = NAMED_COLOURS.map(([name, r
 
 const nearestNames = new Map<number, string>();
 
-/** The name of a colour, 0 to 255 each. */
+/** The name of a colour with channels from 0 to 255. */
 export function colourName(r: number, g: number, b: number): string {
-  // Five bits a channel are as fine as the names are, and make the table small.
+  // Five bits per channel are as precise as the names, and keep the table small.
   const key = ((r >> 3) << 10) | ((g >> 3) << 5) | (b >> 3);
   const known = nearestNames.get(key);
   if (known !== undefined) return known;
@@ -136,7 +136,7 @@ function shapeWords(inside: Uint8Array, size: number, area: number): string[] {
   else if (Math.max(width, height) <= size * 0.5) words.push("small in the frame");
   return words;
 
-  /** Intersection over union with the ellipse that the bounding box holds. */
+  /** Intersection over union with the ellipse inscribed in the bounding box. */
   function ellipseMatch(): number {
     let [both, either] = [0, 0];
     for (let y = top; y <= bottom; y += 1) {

@@ -3,7 +3,7 @@ import { articleFor, withArticle } from "./grammar.ts";
 import type { EmojiStyle } from "./packages.ts";
 import type { EmojiThing } from "./things.ts";
 
-/** What a group of emojibase holds; animals and plants are told apart by their subgroups. */
+/** Words for emojibase's groups; animals and plants are distinguished by their subgroups. */
 const GROUP_WORDS: Readonly<Record<string, string>> = {
   "smileys-emotion": "smiley",
   "people-body": "person",
@@ -14,7 +14,7 @@ const GROUP_WORDS: Readonly<Record<string, string>> = {
   symbols: "symbol",
 };
 
-/** Subgroups whose last word does not say enough ("animal-bird" is "bird"). */
+/** Words for subgroups whose last word is not specific enough ("animal-bird" is "bird"). */
 const SUBGROUP_WORDS: Readonly<Record<string, string>> = {
   "face-smiling": "smiling face",
   "face-affection": "affectionate face",
@@ -68,8 +68,8 @@ export function shortCaption(thing: string, style: EmojiStyle): string {
 }
 
 /**
- * Everything that is known of the picture, seen or recorded: "a red apple, a food and fruit emoji
- * drawn in noto style: mostly red, round, filling the frame, on a white background; apple, fruit".
+ * Everything known about the picture, measured or recorded: "a red apple, a food and fruit emoji drawn in noto style: mostly red,
+ * round, filling the frame, on a white background; apple, fruit".
  */
 export function denseCaption(
   { thing, group, subgroup, tags }: Pick<EmojiThing, "thing" | "group" | "subgroup" | "tags">,
@@ -86,7 +86,7 @@ export function denseCaption(
   );
 }
 
-/** "food and fruit" for food-drink / food-fruit; one word where the second includes the first. */
+/** "food and fruit" for food-drink / food-fruit; one word if the second includes the first. */
 export function kindWords(group: string, subgroup: string): string {
   const words = subgroup.split("-");
   const broad = GROUP_WORDS[group] ?? words[0] ?? "";
@@ -94,7 +94,7 @@ export function kindWords(group: string, subgroup: string): string {
   return narrow.split(" ").includes(broad) ? narrow : `${broad} and ${narrow}`;
 }
 
-/** "mostly red with green and brown" where one colour covers half, else "red, green and brown". */
+/** "mostly red with green and brown" if one colour covers half, else "red, green and brown". */
 function colourWords({ colours }: Appearance): string {
   const names = colours.map((colour) => colour.name);
   const [first = "many-coloured", ...rest] = names;

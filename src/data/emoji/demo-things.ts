@@ -1,6 +1,6 @@
 import { expected, InvalidValueError } from "../../errors/index.ts";
 
-/** Well-known things that look unlike each other and that all four sets draw. */
+/** Well-known things that look different from each other and that all four sets draw. */
 export const DEMO_THINGS: readonly string[] = [
   ...["red apple", "banana", "watermelon", "strawberry", "pineapple", "lemon", "grapes", "carrot"],
   ...["pizza", "hamburger", "doughnut", "birthday cake", "ice cream", "egg", "mushroom", "avocado"],
@@ -22,8 +22,8 @@ export const DEMO_THINGS: readonly string[] = [
 ];
 
 /**
- * The first `count` demo things. Throws naming those that the data lacks in one of its styles, so
- * that a demo never trains on less than it says.
+ * The first `count` demo things. Throws, naming things that the data lacks in one of its styles, so that a demo never trains on
+ * fewer than it claims.
  */
 export function chooseDemoThings(
   metadata: readonly { readonly thing: string; readonly style: string }[],

@@ -1,8 +1,8 @@
-/** What follows only describes the thing: "face | with tears of joy", "people | holding hands". */
+/** Anything from here on only describes the thing: "face | with tears of joy", "people | holding hands". */
 const TAIL =
   /,? (?:with|without|of|in|on|at|from|behind|between|over|facing|and) .*|, .*| \w+ing\b.*/;
 
-/** Last words of things that are named without an article. */
+/** Last words of things named without an article. */
 const UNCOUNTABLE: ReadonlySet<string> = new Set([
   ...["bread", "flatbread", "bacon", "sushi", "butter", "salt", "popcorn", "spaghetti", "garlic"],
   ...["broccoli", "rice", "ice", "cream", "candy", "custard", "falafel", "fondue", "oden", "dango"],
@@ -12,7 +12,7 @@ const UNCOUNTABLE: ReadonlySet<string> = new Set([
   ...["badminton", "pong", "hockey", "lacrosse", "bowling", "baseball", "softball", "volleyball"],
 ]);
 
-/** Whole names that stand alone. */
+/** Full names that need no article. */
 const ALONE: ReadonlySet<string> = new Set([
   ...["mount fuji", "Santa Claus", "Mrs. Claus", "Mx Claus", "ZZZ", "horse racing"],
   ...["palms up together", "dashing away", "flower playing cards"],
@@ -23,7 +23,7 @@ const DEFINITE: ReadonlySet<string> = new Set([
 ]);
 
 const PLURAL: ReadonlySet<string> = new Set(["people", "men", "women", "children", "skis"]);
-/** Singular in spite of the -s (beyond -ss, -us and -is). */
+/** Singular despite the -s (besides -ss, -us and -is). */
 const SINGULAR: ReadonlySet<string> = new Set(["rhinoceros", "leftwards", "rightwards"]);
 
 /** Vowels that sound like consonants, and consonants that are silent or spelt out. */

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { UnsupportedError } from "../../errors/index.ts";
 import { packageFolder } from "../../files/package/package-folder.ts";
 
-/** The four drawing styles, in the order in which they are listed everywhere. */
+/** The four drawing styles, in the order used everywhere. */
 export const EMOJI_STYLES = ["noto", "openmoji", "twemoji", "fluent"] as const;
 export type EmojiStyle = (typeof EMOJI_STYLES)[number];
 
-/** The packages that hold the drawings (Iconify's JSON form of each set). */
+/** The packages with the drawings (Iconify's JSON form of each set). */
 const PACKAGES: Readonly<Record<EmojiStyle, string>> = {
   noto: "@iconify-json/noto",
   openmoji: "@iconify-json/openmoji",
@@ -37,18 +37,18 @@ interface SetInfo {
   readonly license: { readonly title: string; readonly spdx: string; readonly url: string };
 }
 
-/** One set of drawings, found by code point. */
+/** A set of drawings, looked up by code point. */
 export interface EmojiSet {
   readonly style: EmojiStyle;
-  /** What the package states of its author and licence. */
+  /** The author and licence stated by the package. */
   readonly info: SetInfo;
   /** Package and exact version, for example `@iconify-json/noto@1.2.9`. */
   readonly package: string;
-  /** The drawing's name and SVG text, `size` pixels square; undefined where the set has none. */
+  /** The drawing's name and SVG text, `size` pixels square; undefined if the set has none. */
   svg(hexcode: string, size: number): { name: string; text: string } | undefined;
 }
 
-/** A record of emojibase-data's `en/data.json` (the fields in use). */
+/** A record of emojibase-data's `en/data.json` (only the fields in use). */
 export interface EmojibaseRecord {
   readonly label: string;
   /** Code points in hexadecimal, joined by `-`. */
@@ -58,7 +58,7 @@ export interface EmojibaseRecord {
   readonly subgroup?: number;
 }
 
-/** emojibase-data's labels and its names of groups and subgroups, by number. */
+/** emojibase-data's labels, and its names of groups and subgroups by number. */
 export interface Emojibase {
   readonly package: string;
   readonly records: readonly EmojibaseRecord[];
@@ -66,7 +66,7 @@ export interface Emojibase {
   readonly subgroups: Readonly<Record<string, string>>;
 }
 
-/** Reads one set of drawings; throws naming the `npm install` command where it is not installed. */
+/** Loads a set of drawings; throws, naming the `npm install` command, if it is not installed. */
 export function loadEmojiSet(style: EmojiStyle): EmojiSet {
   const name = PACKAGES[style];
   const file = readJson<IconFile>(name, "icons.json");
@@ -76,7 +76,7 @@ export function loadEmojiSet(style: EmojiStyle): EmojiSet {
     info: readJson<SetInfo>(name, "info.json"),
     package: named(name),
     svg(hexcode, size) {
-      // Some sets list the emoji form with its variation selector, some without.
+      // Some sets list the emoji form with its variation selector, others without.
       const codes = hexcode.toLowerCase();
       const icon = names[codes] ?? names[codes.replaceAll("-fe0f", "")];
       const drawing = icon === undefined ? undefined : file.icons[icon];
@@ -91,7 +91,7 @@ export function loadEmojiSet(style: EmojiStyle): EmojiSet {
   };
 }
 
-/** Reads the labels; throws naming the `npm install` command where they are not installed. */
+/** Loads the labels; throws, naming the `npm install` command, if they are not installed. */
 export function loadEmojibase(): Emojibase {
   const { groups, subgroups } = readJson<Pick<Emojibase, "groups" | "subgroups">>(
     LABELS_PACKAGE,
@@ -105,7 +105,7 @@ function named(name: string): string {
   return `${name}@${readJson<{ version: string }>(name, "package.json").version}`;
 }
 
-/** Looks beside this program and in the folder that it was started from. */
+/** Looks next to this program and in the working directory. */
 function readJson<T>(name: string, file: string): T {
   const require = createRequire(import.meta.url);
   const path = `${name}/${file}`;
@@ -118,14 +118,14 @@ function readJson<T>(name: string, file: string): T {
   return require(found);
 }
 
-/** The versions that this package is tested with: others have other pictures. */
+/** The versions that this package is tested with: others have different pictures. */
 function ownVersions(): Readonly<Record<string, string>> {
   if (packageFolder === undefined) return {};
   const text = readFileSync(join(packageFolder, "package.json"), "utf8");
   return JSON.parse(text).devDependencies ?? {};
 }
 
-/** The refusal for drawings or labels that are not installed. */
+/** The error for drawings or labels that are not installed. */
 function missingPackage(name: string, cause: unknown): Error {
   const versions = ownVersions();
   const all = [...Object.values(PACKAGES), LABELS_PACKAGE]

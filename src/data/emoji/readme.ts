@@ -1,7 +1,7 @@
 import type { EmojiSet } from "./packages.ts";
 import type { EmojiRecord } from "./record.ts";
 
-/** Full names for the SPDX names that the packages state. */
+/** Full names of the SPDX identifiers that the packages state. */
 const LICENCE_NAMES: Readonly<Record<string, string>> = {
   "Apache-2.0": "Apache License 2.0",
   "CC-BY-SA-4.0": "Creative Commons Attribution-ShareAlike 4.0 International",
@@ -9,7 +9,7 @@ const LICENCE_NAMES: Readonly<Record<string, string>> = {
   MIT: "MIT License",
 };
 
-/** The rendered folder's own page: what is in it, whose it is, how to make it again. */
+/** README of the rendered folder: contents, authorship, and how to render it again. */
 export function datasetReadme({
   records,
   sets,

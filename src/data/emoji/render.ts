@@ -28,30 +28,30 @@ export interface RenderEmojiOptions {
   readonly size?: number;
   /** The styles to render, in any order. */
   readonly sets?: readonly EmojiStyle[];
-  /** Leaves the style out of short captions: for a set of one style that a model is to learn as a matter of course. */
+  /** Omits the style in short captions: for a set of one style that a model should learn as its default. */
   readonly plainCaptions?: boolean;
-  /** How many pictures there are at most, spread evenly over all. */
+  /** Maximum number of pictures, spread evenly over all. */
   readonly limit?: number;
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
 
-/** What `renderEmojiDataset` made. */
+/** Result of `renderEmojiDataset`. */
 export interface EmojiDataset {
   readonly folder: string;
   readonly records: readonly EmojiRecord[];
   /** Number of different things drawn. */
   readonly things: number;
-  /** Number of pictures that are held out. */
+  /** Number of held-out pictures. */
   readonly heldOut: number;
 }
 
-/** Pictures under way at once; each waits for a thread of libuv's pool of four. */
+/** Pictures rendered at once; each waits for a thread of libuv's pool of four. */
 const CONCURRENCY = 8;
 
 /**
- * Renders the open emoji sets into an image folder: `OUT/images/STYLE/NAME.png` (square, RGB, on
- * white), `OUT/metadata.jsonl` (one `EmojiRecord` a line) and `OUT/README.md`. The same packages
- * give the same bytes. OUT must be new or empty: it appears, complete, by one rename.
+ * Renders the open emoji sets into an image folder: `OUT/images/STYLE/NAME.png` (square, RGB, on white), `OUT/metadata.jsonl`
+ * (one `EmojiRecord` per line) and `OUT/README.md`. The same packages give the same bytes. OUT must be new or empty: it appears,
+ * complete, by a single rename.
  */
 export async function renderEmojiDataset(
   out: string,
@@ -77,7 +77,7 @@ export async function renderEmojiDataset(
   let done = 0;
   const records = await mapConcurrent(drawings, CONCURRENCY, async (drawing) => {
     const { record, png } = await renderDrawing(drawing, size, plainCaptions);
-    // Pictures are soon made anew, and thousands of waits for the disk are long.
+    // Pictures are quickly rendered again, and thousands of fsyncs take long.
     await writeNewFile(join(staging.path, record.file_name), [png], { durable: false });
     done += 1;
     onProgress?.({ done, total: drawings.length });
@@ -104,8 +104,8 @@ interface Drawing {
 }
 
 /**
- * Every thing in every set that draws it. A drawing that a set repeats for a later thing (an
- * "artist" who is also the "man artist") is taken once: no picture has two captions.
+ * Every thing in every set that draws it. A drawing that a set reuses for a later thing (an "artist" who is also the "man
+ * artist") is used once: no picture has two captions.
  */
 function listDrawings(
   things: readonly EmojiThing[],
@@ -129,7 +129,7 @@ function listDrawings(
   });
 }
 
-/** At most `limit` of a list, evenly spread. */
+/** At most `limit` items of a list, evenly spread. */
 const spread = <T>(list: readonly T[], limit: number): T[] =>
   list.filter(
     (_, i) => Math.floor((i + 1) * share(list, limit)) > Math.floor(i * share(list, limit)),

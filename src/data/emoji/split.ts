@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 
-/** The share of (thing, style) pairs that is kept out of training. */
+/** The share of (thing, style) pairs that is held out. */
 export const HELD_OUT_SHARE = 0.08;
-/** A thing is held out in one style only where at least this many styles draw it. */
+/** A thing is held out in one style only if at least this many styles draw it. */
 const MIN_STYLES = 3;
 
 /**
- * The style in which a thing is held out, if any: a function of the names alone. At most one style
- * a thing, so that every thing and every style is seen in training and only the pair is new.
+ * The style in which a thing is held out, if any: a function of the names alone. At most one style per thing, so that every thing
+ * and every style is seen in training and only the pair is new.
  */
 export function heldOutStyle<Style extends string>(
   thing: string,
@@ -21,7 +21,7 @@ export function heldOutStyle<Style extends string>(
   return lowest.draw < bound ? lowest.style : undefined;
 }
 
-/** A number in [0, 1) out of a text. */
+/** A number in [0, 1) derived from a text. */
 function uniform(text: string): number {
   return createHash("sha256").update(text).digest().readUIntBE(0, 6) / 2 ** 48;
 }

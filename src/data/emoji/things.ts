@@ -1,6 +1,6 @@
 import type { Emojibase } from "./packages.ts";
 
-/** One thing that the sets draw, whatever the style. */
+/** A thing that the sets draw, whatever the style. */
 export interface EmojiThing {
   /** The words that name it in captions, for example "red apple". */
   readonly thing: string;
@@ -14,10 +14,10 @@ export interface EmojiThing {
   readonly tags: readonly string[];
 }
 
-/** Parts of other emoji (skin tones, hair) are no pictures, flags are words rather than things. */
+/** Parts of other emoji (skin tones, hair) are not pictures, and flags are words rather than things. */
 const SKIPPED_GROUPS: ReadonlySet<string> = new Set(["component", "flags"]);
 
-/** Every emoji of the labels but components and flags, sorted by name. */
+/** Every labelled emoji except components and flags, sorted by name. */
 export function listThings({ records, groups, subgroups }: Emojibase): EmojiThing[] {
   const named = records.flatMap((record) => {
     const group = groups[record.group ?? -1];
@@ -31,7 +31,7 @@ export function listThings({ records, groups, subgroups }: Emojibase): EmojiThin
   return named.map((thing, index) => ({ ...thing, class: index }));
 }
 
-/** Labels that name no thing, or not the one that is drawn. */
+/** Labels that name no thing, or not the thing that is drawn. */
 const RENAMED: Readonly<Record<string, string>> = {
   "star-struck": "star-struck face",
   "rolling on the floor laughing": "face rolling on the floor laughing",
@@ -71,7 +71,7 @@ const COUNTED: Readonly<Record<string, string>> = {
   child: "children",
 };
 
-/** The words for a label of emojibase: "family: man, boy, boy" is "family of a man and two boys". */
+/** The words for an emojibase label: "family: man, boy, boy" is "family of a man and two boys". */
 export function thingName(label: string, subgroup: string): string {
   const plain = plainQuotes(label);
   const renamed = RENAMED[plain];

@@ -37,11 +37,13 @@ async function readMap(path: string): Promise<object> {
   return map;
 }
 
-/** kohya's metadata has `caption` and `tags`; in others a column of tags is no part of the caption. */
+/** kohya's metadata has `caption` and `tags`; elsewhere a column of tags is not part of the caption. */
 const isKohyas = (record: Record<string, unknown>, { textColumn }: ColumnNames): boolean =>
   textColumn === undefined && !("text" in record) && !("prompt" in record);
 
-/** Caption and tags as kohya trains on them (sd-scripts, library/train_util.py, FineTuningDataset): joined, or the one that is there. */
+/**
+ * Caption and tags as kohya trains on them (sd-scripts, library/train_util.py, FineTuningDataset): joined, or whichever exists.
+ */
 function withTags(caption: string | undefined, tags: unknown): string | undefined {
   const words = typeof tags === "string" ? captionText(tags) : undefined;
   return [caption, words].filter((part) => part !== undefined).join(", ") || undefined;

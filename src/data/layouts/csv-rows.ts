@@ -1,27 +1,30 @@
-/** Unquoted cells that pandas, and so Hugging Face's `datasets`, takes for missing, beside empty ones (pandas, _libs/parsers.pyx STR_NA_VALUES). */
+/**
+ * Unquoted cells that pandas, and so Hugging Face's `datasets`, treats as missing, besides empty ones (pandas, _libs/parsers.pyx
+ * STR_NA_VALUES).
+ */
 export const MISSING_CELLS: ReadonlySet<string> = new Set(
   "#N/A,#N/A N/A,#NA,-1.#IND,-1.#QNAN,-NaN,-nan,1.#IND,1.#QNAN,<NA>,N/A,NA,NULL,NaN,None,n/a,nan,null".split(
     ",",
   ),
 );
-/** A line of a table that holds something. */
+/** A non-empty line of a table. */
 export interface CsvRow {
-  /** The line it begins on, counted from 1. */
+  /** The line it starts on, counted from 1. */
   readonly line: number;
   readonly cells: readonly string[];
-  /** Which of the cells are in quotes. */
+  /** Indices of the quoted cells. */
   readonly quoted: ReadonlySet<number>;
 }
 
 const NO_QUOTES: ReadonlySet<number> = new Set();
 
 /**
- * Splits a table of separated values as Python's `csv` and pandas do: quotes count where a cell begins with one, and are
- * ordinary characters anywhere else (`a 5" pipe`); lines end with LF, CRLF or CR; blank lines and lines of empty cells hold
- * nothing. Throws SyntaxError where a quote is not closed.
+ * Splits a table of separated values like Python's `csv` and pandas: quotes count if a cell starts with one, and are ordinary
+ * characters anywhere else (`a 5" pipe`); lines end with LF, CRLF or CR; blank lines and lines of empty cells are dropped. Throws
+ * SyntaxError if a quote is not closed.
  */
 export function csvRows(text: string, delimiter: string): CsvRow[] {
-  // What an unquoted cell goes on to.
+  // Characters that end an unquoted cell.
   const special = new RegExp(`[${delimiter}\r\n]`, "g");
   const rows: CsvRow[] = [];
   let line = 1;
@@ -43,7 +46,7 @@ export function csvRows(text: string, delimiter: string): CsvRow[] {
       cell += part;
       line += part.match(/\r\n|\r|\n/g)?.length ?? 0;
       at = end + 1;
-      // Two quotes are one; what follows a closed quote belongs to the cell.
+      // Doubled quotes are one; anything after a closed quote belongs to the cell.
       if (text[at] !== '"') return cell + unquoted();
       cell += '"';
     }

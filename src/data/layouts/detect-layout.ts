@@ -5,7 +5,7 @@ import { innerName, type Listing } from "./list-files.ts";
 import { PICTURE_NAME, stemOf } from "./picture-names.ts";
 import { SIDE_CARS, SideCars } from "./side-cars.ts";
 
-/** What a data set may look like, for messages that find none. */
+/** Supported layouts, for messages if none is found. */
 export const ACCEPTED_LAYOUTS =
   'Accepted are a metadata.jsonl with one {"file_name": …, "text": …} a line, a metadata.csv or captions.csv, ' +
   `a captions.json or captions.txt, beside each picture a caption file of the same name that ends in ${SIDE_CARS.join(" or ")}, ` +
@@ -15,7 +15,7 @@ export const ACCEPTED_LAYOUTS =
 /** The end of a shard's name. */
 export const SHARD_NAME = /\.(tar|tar\.gz|tgz)$/i;
 
-/** By the files' names below the root: the layouts that exclude each other. */
+/** Mutually exclusive layouts, recognized by file names below the root. */
 const SIGNS: readonly (readonly [DatasetLayout, RegExp])[] = [
   ["parquet", /\.parquet$/i],
   ["webdataset", SHARD_NAME],
@@ -28,32 +28,32 @@ const SIGNS: readonly (readonly [DatasetLayout, RegExp])[] = [
   ["captions", /(^|\/)captions\.(json|txt)$/],
 ];
 
-/** The files that give a layout away: tables, lists and containers. */
+/** The files that identify a layout: tables, lists and containers. */
 export function filesOf(layout: DatasetLayout, { root, files }: Listing): string[] {
   const sign = SIGNS.find(([name]) => name === layout)?.[1];
   const stems = new Set(files.filter((file) => PICTURE_NAME.test(file)).map(stemOf));
   return files.filter(
     (file) =>
       sign?.test(innerName(root, file)) &&
-      // The caption of a picture that is called "captions" is no list.
+      // The caption of a picture named "captions" is not a list.
       !(layout === "captions" && stems.has(stemOf(file))),
   );
 }
 
-/** A layout that files have, and a file that gives it away. */
+/** A layout of some files, and a file that identifies it. */
 export interface LayoutSign {
   readonly layout: DatasetLayout;
   readonly file: string;
 }
 
-/** The layouts that tables, lists and containers give away. */
+/** The layouts identified by tables, lists and containers. */
 export const signedLayouts = (listing: Listing): LayoutSign[] =>
   SIGNS.flatMap(([layout]) => {
     const [file] = filesOf(layout, listing);
     return file === undefined ? [] : [{ layout, file: innerName(listing.root, file) }];
   });
 
-/** Throws where several layouts are mixed in a place. */
+/** Throws if several layouts are mixed in one place. */
 export function refuseMixed(place: string, found: readonly LayoutSign[]): void {
   if (found.length < 2) return;
   const list = found.map(({ layout, file }) => `${layout} (${file})`);
@@ -62,24 +62,23 @@ export function refuseMixed(place: string, found: readonly LayoutSign[]): void {
   );
 }
 
-/** A layout, and what of the folder it passes over. */
+/** A layout, and notes on what is ignored in the folder. */
 export interface DetectedLayout {
   readonly layout: DatasetLayout;
   readonly notes: readonly string[];
 }
 
-/** Shards and tables of the Hub. */
+/** WebDataset shards, and the Hub's parquet tables. */
 export type ContainerLayout = "parquet" | "webdataset";
 export const isContainer = (layout: DatasetLayout): layout is ContainerLayout =>
   layout === "parquet" || layout === "webdataset";
 
-/** What containers hold: pictures, paths of pictures beside them, or neither. */
+/** What containers hold: pictures, paths of pictures next to them, or neither. */
 export type ContainerContent = "pictures" | "paths" | "nothing";
 
 /**
- * Recognises the layout by the names of the files. Where pictures and containers are in one folder, `look` says what
- * is in the containers: those without pictures are no layout. Throws where several are mixed, captions beside
- * pictures included.
+ * Detects the layout from file names. If a folder holds both pictures and containers, `look` tells what is in the containers:
+ * those without pictures are ignored. Throws if several layouts are mixed, including captions next to pictures.
  */
 export async function detectLayout(
   given: Listing,
@@ -103,7 +102,7 @@ export async function detectLayout(
     } else found.push(sign);
     if (!isContainer(layout) || content === "paths") isTable = true;
   }
-  // Captions beside pictures go with a table, which may leave some out.
+  // Captions next to pictures are compatible with a table, which may leave some out.
   const beside: LayoutSign | undefined =
     isTable || picture === undefined
       ? undefined
@@ -117,7 +116,7 @@ export async function detectLayout(
   return { layout: all[0]?.layout ?? "pictures", notes };
 }
 
-/** A .tar.gz beside pictures or tables is most often what they were unpacked from, and not cheap to look into. */
+/** A .tar.gz next to pictures or tables is usually the archive they came from, and slow to examine. */
 function withoutArchives({ root, files }: Listing): { listing: Listing; notes: string[] } {
   const rest = { root, files: files.filter((file) => !isPackedShard(file)) };
   const hasOthers =
@@ -130,10 +129,13 @@ function withoutArchives({ root, files }: Listing): { listing: Listing; notes: s
   return { listing: rest, notes: packed.map((name) => `${name} ${note}`) };
 }
 
-/** Whether a file may be a shard or any other archive, by its name. */
+/** Whether a file's name is that of a compressed shard or some other archive. */
 export const isPackedShard = (file: string): boolean => /\.(tar\.gz|tgz)$/i.test(file);
 
-/** Of the first container that holds something; what can't be read is read again, and says why, where its layout is taken. */
+/**
+ * Content of the first container that holds something. A container that cannot be read counts as pictures, so that reading it
+ * again reports why.
+ */
 async function contentOf(
   layout: ContainerLayout,
   listing: Listing,

@@ -11,20 +11,20 @@ import { readCaptionLines, readMetadataTable } from "./metadata-table.ts";
 import { NamedFiles } from "./named-files.ts";
 import { joinLines, SINGLE_COLUMNS } from "./several-captions.ts";
 
-/** What the tables of a folder say of a picture. */
+/** What the tables of a folder contain about a picture. */
 export interface TableEntry extends DescribedPicture {
-  /** Absolute path of the control picture that they name. */
+  /** Absolute path of the named control picture. */
   readonly control: string | undefined;
-  /** What to write in place of a name that no file has. */
+  /** Replacement to suggest for a name that no file has. */
   readonly suggestion: string | undefined;
 }
 
-/** Flickr8k's captions.txt names the pictures of this folder beside it. */
+/** Flickr8k's captions.txt names pictures in this folder next to it. */
 const FLICKR_FOLDER = "Images";
 
 /**
- * What all tables of a layout say, by the absolute path of the picture. Lines on one picture are joined. Throws for a table
- * that can't be read, a path in it that leads out of the folder, and lines on one picture that contradict each other.
+ * The contents of all tables of a layout, by the absolute path of the picture. Lines about the same picture are merged. Throws
+ * for a table that can't be read, a path in it that leads out of the folder, and contradictory lines about one picture.
  */
 export async function readFolderTables(
   layout: DatasetLayout,
@@ -71,15 +71,15 @@ export async function readFolderTables(
   );
 }
 
-/** The file of the picture that a table names; undefined where there is none. */
+/** The picture file that a table names; undefined if there is none. */
 function findPicture(files: NamedFiles, table: string, name: string): string | undefined {
   const folder = dirname(table);
   const found = files.find(folder, name);
   if (found !== undefined) return found;
-  // As kohya seeks them: the whole key, dots and all, may be a name without its extension.
+  // As kohya looks them up: the whole key, dots included, may be a name without its extension.
   if (basename(table) === "captions.json") return files.findStem(folder, name);
   if (basename(table) !== "captions.txt") return undefined;
-  // The original Flickr8k numbers the captions of a picture: "a.jpg#0".
+  // The original Flickr8k numbers a picture's captions: "a.jpg#0".
   const [picture = name] = name.split(/#\d+$/);
   return files.find(folder, picture) ?? files.find(join(folder, FLICKR_FOLDER), picture);
 }

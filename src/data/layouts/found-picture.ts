@@ -10,32 +10,32 @@ import {
 } from "../../images/index.ts";
 import type { ControlPicture, Unreadable } from "../dataset.ts";
 
-/** A picture that a layout lists: an entry, once it has a caption. */
+/** A picture listed by a layout; it becomes an entry once it has a caption. */
 export interface FoundPicture {
   readonly file: string;
   readonly path: string;
   readonly text: string | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
-  /** The shard or table that it is in, below the folder; undefined where it is a file by itself. */
+  /** The shard or table that contains it, below the folder; undefined if it is a separate file. */
   readonly container?: string | undefined;
   read(): Promise<Uint8Array>;
   readonly control?: ControlPicture | undefined;
 }
 
-/** What the files of a layout hold, in any order. */
+/** Contents of a layout's files, in any order. */
 export interface FoundPictures {
   readonly pictures: readonly FoundPicture[];
   readonly unreadable: readonly Unreadable[];
   readonly leftOut: readonly Unreadable[];
 }
 
-/** A control picture in a file of its own. */
+/** A control picture in a separate file. */
 export const controlFile = (path: string): ControlPicture => ({
   path,
   read: () => readPicture(path),
 });
 
-/** A picture in a file of its own. */
+/** A picture in a separate file. */
 export class PictureFile implements FoundPicture {
   readonly file: string;
   readonly path: string;
@@ -65,26 +65,26 @@ export class PictureFile implements FoundPicture {
   }
 }
 
-/** Whether a name from somebody's file stays below the folder that it is put into, on any system. */
+/** Whether a name from an untrusted file stays below its target folder, on any system. */
 export const isInnerPath = (name: string): boolean =>
   name !== "" &&
   !isAbsolute(name) &&
   !/^[a-z]:|^\\|\0/i.test(name) &&
   !name.split(/[\\/]/).some((part) => part === ".." || part === "." || part === "");
 
-/** Why a picture can't be used, by its first bytes. */
+/** Why a picture can't be used, judged by its first bytes. */
 export function refusedBytes(head: Uint8Array): string | undefined {
   const sniffed = sniffImage(head);
   return "found" in sniffed ? `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}` : undefined;
 }
 
-/** Where a picture's file is named, and what to write there where no file has the name. */
+/** Where a picture's file is named, and what to write there if no file has that name. */
 export interface FileNamed {
   readonly where: string;
   readonly suggestion?: string | undefined;
 }
 
-/** Why the file of a picture can't be used, by its first bytes; `named` is the place that names it. */
+/** Why a picture's file can't be used, judged by its first bytes; `named` is where it is named. */
 export async function refusedFile(
   path: string,
   named: FileNamed | undefined,
@@ -105,7 +105,7 @@ export async function refusedFile(
   }
 }
 
-/** The format of a picture, by its first bytes: undefined for any other file, and for one that can't be opened. */
+/** The format of a picture, from its first bytes; undefined for any other file, and if it can't be opened. */
 export async function formatOf(path: string): Promise<ImageFormat | undefined> {
   const sniffed = sniffImage(await readStart(path, SNIFFED_BYTES).catch(() => new Uint8Array()));
   return "format" in sniffed ? sniffed.format : undefined;

@@ -21,9 +21,9 @@ import { SideCars } from "./side-cars.ts";
 const OPEN_FILES = 16;
 
 /**
- * Lists pictures in files of their own: the tables of the layout first, then `.txt` or `.caption`
- * files beside the pictures. Nothing is decoded, but the first bytes of every picture are looked
- * at. Throws for a table that can't be read, and for a path in it that leads out of the folder.
+ * Lists pictures in separate files: first from the layout's tables, then from `.txt` or `.caption` files next to the pictures.
+ * Nothing is decoded, but the first bytes of every picture are checked. Throws for a table that can't be read, and for a path in
+ * it that leads out of the folder.
  */
 export async function listImageFolder(
   layout: DatasetLayout,
@@ -66,7 +66,7 @@ export async function listImageFolder(
   return { pictures, unreadable, leftOut };
 }
 
-/** The caption in a file beside a picture: undefined where there is none or it is blank. */
+/** The caption in a file next to a picture; undefined if there is none or it is blank. */
 async function readSideCar(path: string | undefined): Promise<string | undefined | Error> {
   if (path === undefined) return undefined;
   const bytes = await readRegular(path);
@@ -77,7 +77,7 @@ async function readSideCar(path: string | undefined): Promise<string | undefined
     : captionText(text);
 }
 
-/** One caption that can't be read leaves one picture out; a link may lead nowhere, and a pipe would be waited for. */
+/** An unreadable caption leaves out only its picture. A link may be broken, and reading a pipe would block. */
 async function readRegular(path: string): Promise<Uint8Array | Error> {
   try {
     return await readWhole(path, { expected: "a caption", atMost: LARGEST_FILE.caption });

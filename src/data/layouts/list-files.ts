@@ -9,7 +9,10 @@ export interface Listing {
   readonly root: string;
   /** Absolute paths, sorted. */
   readonly files: readonly string[];
-  /** What no path of letters leads to, since its name is not UTF-8: paths to show, with \ufffd for what is no letter. */
+  /**
+   * Entries whose names are not UTF-8, so that no string path leads to them; their paths are for display, with \ufffd for invalid
+   * bytes.
+   */
   readonly unnamed?: readonly UnnamedEntry[];
 }
 
@@ -20,8 +23,8 @@ export interface UnnamedEntry {
 }
 
 /**
- * All files below a folder, without hidden ones (`.cache/`, macOS's `._x.png`); for a file, that alone.
- * Links to folders are followed, each folder is read once: links that lead round in a circle end there.
+ * All files below a folder except hidden ones (`.cache/`, macOS's `._x.png`); for a file, just that file. Links to folders are
+ * followed, and each folder is read once, so circular links end.
  */
 export async function listFiles(location: string): Promise<Listing> {
   const root = resolve(location);
@@ -43,7 +46,7 @@ export async function listFiles(location: string): Promise<Listing> {
   }
 }
 
-/** Folders are read before what links to them, so that files have the names of their own folder. */
+/** Folders are read before links to them, so that files are named after their own folder. */
 async function entriesBelow(
   root: string,
 ): Promise<{ readonly files: string[]; readonly unnamed: UnnamedEntry[] }> {
@@ -71,7 +74,7 @@ async function entriesBelow(
   }
 }
 
-/** A link that leads nowhere is a file that is listed, and can't be opened. */
+/** A broken link is listed as a file that can't be opened. */
 const isFolder = (path: string): Promise<boolean> =>
   stat(path).then(
     (target) => target.isDirectory(),
@@ -80,7 +83,7 @@ const isFolder = (path: string): Promise<boolean> =>
 
 const isHidden = (name: string): boolean => name.startsWith(".") || name === "__MACOSX";
 
-/** Whether no part of a path with `/` is hidden. */
+/** Whether no component of a path with `/` is hidden. */
 export const isVisible = (path: string): boolean => !path.split("/").some(isHidden);
 
 /** A path below the root with `/` on every system. */

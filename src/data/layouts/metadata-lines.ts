@@ -5,8 +5,8 @@ import { type ColumnNames, type DescribedPicture, describedPicture } from "../de
 import { linesOf } from "../file-lines.ts";
 
 /**
- * Reads a `metadata.jsonl`: one object a line with the picture's path, its caption and any other
- * columns, with Python's NaN and whole numbers of any length. Throws naming file and line for what is not UTF-8, not JSON, or of the wrong type.
+ * Reads a `metadata.jsonl`: one object per line with the picture's path, its caption and any other columns, including Python's
+ * NaN and integers of any length. Throws, naming file and line, for anything that is not UTF-8, not JSON, or of the wrong type.
  */
 export async function readMetadataLines(
   path: string,

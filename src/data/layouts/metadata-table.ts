@@ -9,7 +9,7 @@ import {
 } from "../described-picture.ts";
 import { type CsvRow, csvRows, MISSING_CELLS } from "./csv-rows.ts";
 
-/** The largest whole number that pandas makes a number of: uint64's. */
+/** The largest integer that pandas parses as a number: that of uint64. */
 const LARGEST = 2n ** 64n - 1n;
 const SMALLEST = -(2n ** 63n);
 const INFINITIES: ReadonlyMap<string, number> = new Map([
@@ -20,8 +20,8 @@ const INFINITIES: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * Reads a `metadata.csv` or `captions.csv` with a header line, or one with tabs that ends in `.tsv`, as pandas does. A column
- * whose every value is a number becomes numbers. Throws naming file and line.
+ * Reads a `metadata.csv` or `captions.csv` with a header line, or a tab-separated `.tsv`, like pandas. A column whose values are
+ * all numbers becomes numeric. Throws naming file and line.
  */
 export async function readMetadataTable(
   path: string,
@@ -31,7 +31,7 @@ export async function readMetadataTable(
   return describedRows(path, await readText(path), delimiter, names);
 }
 
-/** Reads a `captions.txt`: a path, a tab and its caption on each line, or a table with a header as Flickr8k has it. */
+/** Reads a `captions.txt`: a path, a tab and a caption per line, or a table with a header as in Flickr8k. */
 export async function readCaptionLines(
   path: string,
   names: ColumnNames = {},
@@ -90,7 +90,7 @@ function describedRows(
     for (const [at, column] of columns.entries()) {
       const cell = cells[index]?.[at];
       const value = typeof cell === "string" && isNumeric[at] ? numberOf(cell) : cell;
-      // A word column has no NaN: there the cell is missing.
+      // Text columns have no NaN: there the cell is missing.
       if (value !== undefined && (isNumeric[at] || typeof value === "string"))
         record[column] = value;
     }
@@ -98,10 +98,10 @@ function describedRows(
   });
 }
 
-/** Paths and captions, which stay text where all of them look like numbers. */
+/** Columns of paths and captions: they stay text even if all values look like numbers. */
 const TEXTUAL = ["file_name", "image", "file", "text", "caption", "prompt", "dense_text"];
 
-/** A cell: undefined where it is missing, NaN where it says so. A path may have any name. */
+/** A cell: undefined if missing, NaN if it says so. A path may be any text. */
 function cellOf(
   { cells, quoted }: CsvRow,
   at: number,
@@ -114,8 +114,8 @@ function cellOf(
 }
 
 /**
- * The number that a cell spells as JavaScript, JSON or Python write it; undefined for any other text, so that nothing is lost
- * of "007", "1e3" and "1.10".
+ * The number in a cell, spelled as JavaScript, JSON or Python write it; undefined for any other text, so that nothing is lost
+ * from "007", "1e3" and "1.10".
  */
 function numberOf(cell: string): number | bigint | undefined {
   const infinity = INFINITIES.get(cell);
@@ -126,13 +126,13 @@ function numberOf(cell: string): number | bigint | undefined {
     return Number.isSafeInteger(Number(cell)) ? Number(cell) : whole;
   }
   const value = Number(cell);
-  // Python writes 2.0 and 1e-05 where JavaScript has 2 and 0.00001.
+  // Python writes 2.0 and 1e-05; JavaScript writes 2 and 0.00001.
   const spellings = [String(value), value.toExponential()];
   const plain = cell.replace(/\.0$/, "").replace(/e([+-])0(?=\d$)/, "e$1");
   return spellings.includes(plain) && Number.isFinite(value) ? value : undefined;
 }
 
-/** Names of columns as pandas makes them unique: the first of equal ones keeps its name, an empty one is numbered. */
+/** Column names made unique as in pandas: the first of equal names is kept, an empty one is numbered. */
 function columnNames(header: readonly string[]): string[] {
   const taken = new Set(header);
   const given = new Set<string>();
@@ -169,7 +169,7 @@ function splitTable(path: string, text: string, delimiter: string): CsvRow[] {
   return rows;
 }
 
-/** What to do where all of a header is one cell. */
+/** Advice if the whole header is a single cell. */
 function separatorAdvice([only = "", ...more]: readonly string[]): string {
   const separator = [";", "\t", "|"].find((mark) => only.includes(mark));
   if (more.length > 0 || separator === undefined) return "";

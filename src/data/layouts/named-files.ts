@@ -2,15 +2,15 @@ import { basename, relative, resolve, sep } from "node:path";
 import type { Listing } from "./list-files.ts";
 import { PICTURE_NAME, stemOf } from "./picture-names.ts";
 
-/** The files of a data set by the names that tables give them. */
+/** Looks up the files of a data set by the names in tables. */
 export class NamedFiles {
   readonly #root: string;
   readonly #files: ReadonlySet<string>;
-  /** By paths in one form of Unicode: macOS takes letters with accents apart. */
+  /** By path in one Unicode normalization form: macOS decomposes accented letters. */
   readonly #byForm: ReadonlyMap<string, string>;
   /** Pictures by their paths without extension. */
   readonly #byStem: ReadonlyMap<string, string>;
-  /** By last parts of paths in lower case; null where several files have it. Made when it is first asked for. */
+  /** By last path component in lower case; null if several files share it. Created on first use. */
   #byName: Map<string, string | null> | undefined;
 
   constructor({ root, files }: Listing) {
@@ -21,7 +21,7 @@ export class NamedFiles {
     this.#byStem = new Map(pictures.map((file) => [stemOf(file).normalize(), file]));
   }
 
-  /** The file of a name below a folder, which may be spelled with Windows' `\` or in another form of Unicode; undefined where there is none. */
+  /** The file with a name below a folder; the name may use Windows' `\` or another Unicode form. Undefined if there is none. */
   find(folder: string, name: string): string | undefined {
     for (const spelling of spellings(name)) {
       const path = resolve(folder, spelling);
@@ -31,20 +31,20 @@ export class NamedFiles {
     return undefined;
   }
 
-  /** The picture of a name without its extension; a dot in it begins none. */
+  /** The picture with a name without its extension; dots in the name do not start an extension. */
   findStem(folder: string, name: string): string | undefined {
     const paths = spellings(name).map((spelling) => resolve(folder, spelling).normalize());
     return paths.map((path) => this.#byStem.get(path)).find((found) => found !== undefined);
   }
 
-  /** Where the file of a name that is not listed would be; undefined where that is out of the data set's folder. */
+  /** Where an unlisted file with this name would be; undefined if that is outside the data set's folder. */
   expected(folder: string, name: string): string | undefined {
     const [literal = name, slashed = literal] = spellings(name);
     const path = resolve(folder, slashed);
     return path.startsWith(this.#root + sep) && !name.includes("\0") ? path : undefined;
   }
 
-  /** What to write in a table in place of a name that is not there; undefined where no file or several may be meant. */
+  /** What to write in a table instead of a name that does not exist; undefined if there is no candidate or several. */
   suggest(folder: string, name: string): string | undefined {
     const parts = name.split(/[\\/]/);
     const inner = parts
@@ -56,7 +56,7 @@ export class NamedFiles {
   }
 }
 
-/** As it stands, then with `/` for Windows' `\`, which no other system takes for the same. */
+/** The name as it is, then with `/` for Windows' `\`, which other systems do not treat as a separator. */
 const spellings = (name: string): string[] =>
   name.includes("\\") ? [name, name.replaceAll("\\", "/")] : [name];
 

@@ -3,7 +3,7 @@ import { SHARD_NAME } from "./detect-layout.ts";
 import { innerName, type Listing } from "./list-files.ts";
 import { PICTURE_NAME, stemOf } from "./picture-names.ts";
 
-/** Data that is not read, by the files' names below the folder, and what to do with it. */
+/** Unsupported data, recognized by file names below the folder, with advice. */
 const BY_NAME: readonly (readonly [RegExp, string])[] = [
   [
     /(^|\/)(dataset_dict\.json|[^/]+\.arrow)$/i,
@@ -27,12 +27,12 @@ const BY_NAME: readonly (readonly [RegExp, string])[] = [
 ];
 const TABLES = /(^|\/)(metadata\.(jsonl|[ct]sv)|captions\.[ct]sv)$/;
 
-/** Lists of COCO have these keys near their beginning. */
+/** COCO's lists have these keys near their beginning. */
 const COCO = [/"images"\s*:/, /"(annotations|categories|licenses|info)"\s*:/];
 const COCO_HEAD = 2 ** 16;
 const MOST_LISTS = 20;
 
-/** What a folder without usable pictures holds instead, a line for each kind, with what to do about it. */
+/** What a folder without usable pictures contains instead, one line per kind, with advice. */
 export async function adviceFor({ root, files }: Listing, images: number): Promise<string[]> {
   const names = files.map((file) => innerName(root, file));
   const shards = names.filter((name) => SHARD_NAME.test(name));
@@ -41,7 +41,7 @@ export async function adviceFor({ root, files }: Listing, images: number): Promi
     return found.length === 0 ? [] : [`${some(found)} ${advice}`];
   });
   const lists = files.filter((file) => file.endsWith(".json")).slice(0, MOST_LISTS);
-  // What can't be opened, such as a link that leads nowhere, is no list.
+  // Anything that can't be opened, such as a broken link, is not a list.
   const heads = await Promise.all(lists.map((file) => readStart(file, COCO_HEAD).catch(() => "")));
   const coco = lists.filter((_, i) => COCO.every((key) => key.test(String(heads[i]))));
   return [
@@ -55,7 +55,7 @@ export async function adviceFor({ root, files }: Listing, images: number): Promi
   ];
 }
 
-/** Files beside pictures that may be captions: `fox.tags`, and `fox.png.txt` of `fox.png`. */
+/** Files next to pictures that may be captions: `fox.tags`, and `fox.png.txt` for `fox.png`. */
 function strangeCaptions(names: readonly string[]): string[] {
   const pictures = names.filter((name) => PICTURE_NAME.test(name));
   const stems = new Set(pictures.map(stemOf));

@@ -12,7 +12,10 @@ import { innerName, type Listing } from "./list-files.ts";
 import { joinLines, SINGLE_COLUMNS } from "./several-captions.ts";
 
 const OPEN_FILES = 16;
-/** Height over width beyond which PixArt's own loaders pass a picture over (PixArt-alpha, diffusion/data/datasets/InternalData.py; PixArt-sigma the same). */
+/**
+ * Height over width beyond which PixArt's own loaders skip a picture (PixArt-alpha, diffusion/data/datasets/InternalData.py; the
+ * same in PixArt-sigma).
+ */
 const MOST_RATIO = { alpha: 4, sigma: 4.5 };
 
 interface Item {
@@ -24,10 +27,9 @@ interface Item {
 }
 
 /**
- * Lists PixArt's own layout: lists of `{path, prompt, width, height, ratio}` in `InternData`, the
- * pictures in `InternImgs` beside it. Σ's `sharegpt4v` is the dense caption. Of `partition_filter`,
- * `partition` and `data_info.json` the first that is there is read: they list the same pictures. Items of
- * one picture are joined. Throws BadFileError.
+ * Lists PixArt's own layout: lists of `{path, prompt, width, height, ratio}` in `InternData`, with the pictures next to it in
+ * `InternImgs`. Σ's `sharegpt4v` is the dense caption. The first existing one of `partition_filter`, `partition` and
+ * `data_info.json` is read: they list the same pictures. Items about the same picture are merged. Throws BadFileError.
  */
 export async function listPixArtJson({ root, files }: Listing): Promise<FoundPictures> {
   const pictureRoot = files.some((file) => innerName(root, file).startsWith("InternData/"))
@@ -71,7 +73,7 @@ export async function listPixArtJson({ root, files }: Listing): Promise<FoundPic
   return { pictures, unreadable, leftOut };
 }
 
-/** What a list says of a picture, and what its loader does with tall ones. */
+/** A picture's list item, and how its loader treats tall pictures. */
 interface ListedPicture extends DescribedPicture {
   readonly ratio: number | undefined;
   readonly most: number;
@@ -87,14 +89,14 @@ function described(
   return { where, fileName, text: captionText(prompt), columns };
 }
 
-/** A path below the pictures' folder with `/` alone, where Windows wrote `\` too; undefined where it leads out of the folder. */
+/** A path below the pictures' folder with `/` only, as Windows also wrote `\`; undefined if it leads out of the folder. */
 function innerPath(pictureRoot: string, path: string): string | undefined {
   const name = posix.normalize(path);
   if (!isInnerPath(name)) return undefined;
   return existsSync(join(pictureRoot, ...name.split("/"))) ? name : name.replaceAll("\\", "/");
 }
 
-/** The filtered lists before the unfiltered ones, and one list given by itself. */
+/** The filtered lists in preference to the unfiltered ones, or a single list that was given. */
 function chosenLists({ root, files }: Listing): string[] {
   const [only] = files;
   if (files.length === 1 && only?.endsWith(".json")) return [only];

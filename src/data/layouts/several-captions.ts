@@ -4,26 +4,26 @@ import { formatPythonJson } from "../../files/reading/python-json.ts";
 import { captionText } from "../caption-text.ts";
 import type { DescribedPicture } from "../described-picture.ts";
 
-/** What a picture is described with: its caption and its columns, of which `text` may hold several captions. */
+/** The caption and columns of a picture; the column `text` may hold several captions. */
 type Described = Pick<DescribedPicture, "text" | "columns">;
 
-/** All captions of a picture, the one that stands for it first: those of the list in its column `text`, where that is its list. */
+/** All captions of a picture, the main one first: those listed in its column `text`, if the list belongs to that caption. */
 export function captionsOf({ text, columns: { text: list } }: Described): string[] {
   if (text === undefined) return [];
   const texts = (Array.isArray(list) ? list : []).flatMap((item: unknown) =>
     typeof item === "string" ? (captionText(item) ?? []) : [],
   );
-  // Another caption may have been put in the place of the picture's own, such as DreamBooth's.
+  // The picture's own caption may have been replaced, for example by DreamBooth's.
   return texts[0] === text ? texts : [text];
 }
 
-/** Columns of which a picture has one value: of several, training could take but one, or would train on what is held out. */
+/** Columns with a single value per picture: of several, training could use only one, or would train on held-out pictures. */
 export const SINGLE_COLUMNS: readonly string[] = ["split", "thing", "style", "class", "dense_text"];
 
 /**
- * Joins the lines on one picture, as Flickr8k has five: their captions become the list in its column `text` (in `textColumn`
- * where that one holds something else), and other columns that differ become lists too. Throws where they differ in a column
- * of `single`, of which a picture has one value.
+ * Merges the lines about one picture, of which Flickr8k has five: their captions become a list in its column `text` (in
+ * `textColumn` if `text` holds something else), and other columns that differ become lists too. Throws if they differ in a column
+ * of `single`, which has one value per picture.
  */
 export function joinLines(
   lines: readonly [DescribedPicture, ...DescribedPicture[]],

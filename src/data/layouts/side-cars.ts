@@ -1,12 +1,12 @@
 import { extname } from "node:path";
 import { PICTURE_NAME, stemOf } from "./picture-names.ts";
 
-/** Endings of the caption files beside pictures, in any case. */
+/** Extensions of the caption files next to pictures, in any case. */
 export const SIDE_CARS: readonly string[] = [".txt", ".caption"];
 
-/** The caption files beside pictures: of the same name, however its letters are composed. */
+/** The caption files next to pictures: with the same name, in any Unicode form. */
 export class SideCars {
-  /** Those that have a picture. */
+  /** The ones that have a picture. */
   readonly files: readonly string[];
   readonly #byStem = new Map<string, string>();
 
@@ -14,19 +14,19 @@ export class SideCars {
     const stems = new Set(files.filter((file) => PICTURE_NAME.test(file)).map(nameOf));
     const found = files.filter((file) => SIDE_CARS.includes(extname(file).toLowerCase()));
     this.files = found.filter((file) => stems.has(nameOf(file)));
-    // `.txt` before `.caption`, and the ending as it is usually written before `.TXT`.
+    // `.txt` before `.caption`, and the usual spelling before `.TXT`.
     for (const file of found.toSorted((a, b) => rankOf(a) - rankOf(b))) {
       if (!this.#byStem.has(nameOf(file))) this.#byStem.set(nameOf(file), file);
     }
   }
 
-  /** The caption file of a picture; undefined where there is none. */
+  /** The caption file of a picture; undefined if there is none. */
   of(picture: string): string | undefined {
     return this.#byStem.get(nameOf(picture));
   }
 }
 
-/** macOS writes é as two letters in the names of files, other systems as one. */
+/** macOS decomposes é into two characters in file names; other systems use one. */
 const nameOf = (path: string): string => stemOf(path).normalize("NFC");
 
 const rankOf = (file: string): number => {

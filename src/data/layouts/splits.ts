@@ -2,48 +2,47 @@ import { quote } from "../../files/reading/errors.ts";
 import type { DatasetEntry, SplitCount } from "../dataset.ts";
 import type { FoundPicture } from "./found-picture.ts";
 
-/** What a split is for, by the names that `datasets` knows (data_files.py, `SPLIT_KEYWORDS`) and "heldout". */
+/** The purpose of a split, by the names that `datasets` knows (data_files.py, `SPLIT_KEYWORDS`) and "heldout". */
 type Split = "train" | "validation" | "test" | "heldout";
 
-/** Words that no other letters touch, as in `val2017` and `cats-test-00.tar`. */
+/** Whole words, not part of longer ones, as in `val2017` and `cats-test-00.tar`. */
 const WORDS =
   /(?<!\p{L})(?:(train(?:ing)?)|(validation|valid|val|dev)|(test(?:ing)?|eval(?:uation)?)|(held[-_ ]?out|hold[-_ ]?out))(?!\p{L})/iu;
 const SPLITS: readonly Split[] = ["train", "validation", "test", "heldout"];
 
-/** The first split that a name has among its words; undefined where it has none. */
+/** The first split among the words of a name; undefined if there is none. */
 function splitIn(name: string): Split | undefined {
   const found = WORDS.exec(name);
   return SPLITS.find((_, i) => found?.[i + 1] !== undefined);
 }
 
-/** Whether a picture's split is one that is never trained on. */
+/** Whether a picture belongs to a split that is never trained on. */
 export function isHeldOut({ columns }: Pick<DatasetEntry, "columns">): boolean {
   const { split } = columns;
   const found = typeof split === "string" ? splitIn(split) : undefined;
   return found !== undefined && found !== "train";
 }
 
-/** A split's name as it may begin the name of a file; those that have none are trained on. */
+/** A split's name in a form that can start a file name; pictures without a split are trained on. */
 export function splitFileName({ columns }: Pick<DatasetEntry, "columns">): string {
   const { split } = columns;
   if (typeof split !== "string") return "train";
   return /^\w+$/.test(split) ? split : (splitIn(split) ?? "train");
 }
 
-/** A path whose folders say which split a picture is of: its own, or the same in the folder of that split. */
+/** A path with folders that indicate a picture's split: its own path, or that path inside a folder for the split. */
 export function inSplitFolder({ file, columns }: Pick<DatasetEntry, "file" | "columns">): string {
   const split = splitFileName({ columns });
   const known = file.split("/").slice(0, -1).map(splitIn);
   return known.includes(splitIn(split)) ? file : `${split}/${file}`;
 }
 
-/** The Hub's names: `data/train-00000-of-00002-….parquet`. */
+/** The Hub's file names: `data/train-00000-of-00002-….parquet`. */
 const NUMBERED = /^(\w[\w.-]*?)-\d{5}-of-\d{5}[^/]*\.[^/]*$/;
 
 /**
- * The split that the name of a shard or table gives away, by itself or by its folders, as `datasets`
- * has it: `data/val-00000-of-00001.parquet`, `test.parquet`, `cats-test-0000.tar`,
- * `validation/0000.parquet`, `partial-train/0000.parquet`.
+ * The split indicated by the name of a shard or table or by its folders, as in `datasets`: `data/val-00000-of-00001.parquet`,
+ * `test.parquet`, `cats-test-0000.tar`, `validation/0000.parquet`, `partial-train/0000.parquet`.
  */
 export function splitOf(name: string): string | undefined {
   const parts = name.split("/");
@@ -55,17 +54,16 @@ export function splitOf(name: string): string | undefined {
   return [file.replace(/\.[^.]*$/, ""), ...parts.reverse()].map(splitIn).find((split) => split);
 }
 
-/** Pictures with the splits that their places give away, and what was decided about folders that might be ones. */
+/** Pictures with the splits that their locations indicate, and notes on ambiguous folders. */
 export interface PlacedPictures {
   readonly pictures: readonly FoundPicture[];
   readonly notes: readonly string[];
 }
 
 /**
- * Gives pictures without a column `split` that of their shard, their table or their folder. Folders
- * are splits where one of them is `train`, at any depth. At the top and in `data`, a lone `test`
- * beside at most one other folder is one too, and so are several different ones; a `test` among many
- * is taken for a subject.
+ * Assigns pictures without a column `split` the split of their shard, table or folder. Folders are splits if one of them is
+ * `train`, at any depth. At the top and in `data`, a lone `test` next to at most one other folder is a split too, and so are
+ * several different split names; a `test` among many folders is treated as a subject.
  */
 export function placeInSplits(pictures: readonly FoundPicture[]): PlacedPictures {
   const folders = new SplitFolders(pictures.filter(hasNoSplit).map(folderOf));
@@ -82,7 +80,7 @@ export function placeInSplits(pictures: readonly FoundPicture[]): PlacedPictures
   return { pictures: placed, notes: [...notes, ...folders.notes] };
 }
 
-/** A column that is null says nothing. */
+/** A null column gives no information. */
 const hasNoSplit = ({ columns: { split } }: FoundPicture): boolean =>
   split === undefined || split === null;
 
@@ -95,7 +93,7 @@ function withSplit(picture: FoundPicture, split: string): FoundPicture {
   return { file, path, text, container, control, columns: { ...columns, split }, read };
 }
 
-/** The folders of pictures that are splits. */
+/** The picture folders that are splits. */
 class SplitFolders {
   readonly notes: string[] = [];
   readonly #splits = new Map<string, Split>();
@@ -114,7 +112,7 @@ class SplitFolders {
     for (const [parent, names] of children) this.#decide(parent, [...names]);
   }
 
-  /** That of the outermost folder that is one. */
+  /** The split of the outermost folder that is one. */
   splitOf(place: string): Split | undefined {
     const parts = place.split("/").slice(0, -1);
     return parts
@@ -147,7 +145,7 @@ class SplitFolders {
   }
 }
 
-/** How many pictures each split has; none where nothing marks splits. */
+/** Number of pictures per split; empty if nothing marks splits. */
 export function countSplits(entries: readonly Pick<DatasetEntry, "columns">[]): SplitCount[] {
   const counts = new Map<string | null, { pictures: number; isHeldOut: boolean }>();
   for (const entry of entries) {

@@ -1,8 +1,8 @@
 import { isInnerPath } from "./found-picture.ts";
 
 /**
- * Names for the pictures of containers: those that the containers give where all are different and
- * stay inside a folder, else for every picture the one that is made of its container and place.
+ * Names for the pictures of containers: the containers' own names if all are different and stay inside a folder, else for every
+ * picture a name made of its container and position.
  */
 export function uniqueNames<T>(
   pictures: readonly T[],

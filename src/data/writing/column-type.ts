@@ -3,24 +3,24 @@ import { formatPythonJson } from "../../files/reading/python-json.ts";
 
 type Scalar = "string" | "int64" | "uint64" | "float64" | "bool";
 
-/** What a column of a parquet file holds. */
+/** Type of a column in a parquet file. */
 export type ColumnType =
   | Scalar
   | { readonly list: ColumnType }
   | { readonly fields: ReadonlyMap<string, ColumnType> };
 
-/** What values are, as far as they were looked at. */
+/** Type of the values seen so far. */
 type Kind =
   | "string"
   | "float"
   | "bool"
-  /** Nothing is known of a list that is empty, or of null. */
+  /** Nothing is known from an empty list or null. */
   | "unknown"
   | { readonly least: bigint; readonly most: bigint }
   | { readonly list: Kind }
   | { readonly fields: ReadonlyMap<string, Kind> };
 
-/** An object with more keys in a column is a dictionary, for which a column each would be no help. */
+/** An object column with more keys is a dictionary, which a column per key would not help. */
 const MOST_FIELDS = 100;
 const INT64 = { least: -(2n ** 63n), most: 2n ** 63n - 1n };
 const UINT64 = { least: 0n, most: 2n ** 64n - 1n };
@@ -30,8 +30,8 @@ const SAFE = {
 };
 
 /**
- * The columns of a data set's rows with the narrowest type that holds every value exactly; text, with JSON for what is none,
- * where there is no other. Columns of nulls alone are left out.
+ * The columns of a data set's rows, each with the narrowest type that holds every value exactly; if there is none, text, with
+ * JSON for values that are not text. Columns with only nulls are omitted.
  */
 export function columnTypes(
   rows: Iterable<Readonly<Record<string, unknown>>>,
@@ -63,7 +63,7 @@ function kindOf(value: unknown): Kind {
   return fieldsOf(new Map(fields));
 }
 
-/** A parquet group has a field at least. */
+/** A parquet group has at least one field. */
 const fieldsOf = (fields: ReadonlyMap<string, Kind>): Kind =>
   fields.size === 0 || fields.size > MOST_FIELDS ? "string" : { fields };
 
@@ -106,7 +106,7 @@ function typeOf(kind: Kind): ColumnType {
   return isWithin(kind, UINT64) ? "uint64" : "string";
 }
 
-/** A value as it is stored in a column of the type. */
+/** A value as stored in a column of the type. */
 export function storedValue(value: unknown, type: ColumnType): unknown {
   if (value === undefined || value === null) return undefined;
   if (type === "int64" || type === "uint64") return BigInt(value as number | bigint);
@@ -128,7 +128,7 @@ const SCALARS: Readonly<Record<Scalar, Pick<SchemaElement, "type" | "converted_t
   bool: { type: "BOOLEAN" },
 };
 
-/** A column's part of a parquet schema. */
+/** The schema elements of a column. */
 export function schemaOf(name: string, type: ColumnType): SchemaElement[] {
   if (typeof type === "string") return [{ name, ...SCALARS[type], repetition_type: "OPTIONAL" }];
   if ("list" in type) {
@@ -142,7 +142,7 @@ export function schemaOf(name: string, type: ColumnType): SchemaElement[] {
   return [{ name, num_children: fields.length, repetition_type: "OPTIONAL" }, ...fields.flat()];
 }
 
-/** What `datasets` calls the type. */
+/** The type's name in `datasets`. */
 export function featureOf(type: ColumnType): unknown {
   if (typeof type === "string") return { dtype: type, _type: "Value" };
   if ("list" in type) return [featureOf(type.list)]; // as every release of datasets reads it

@@ -26,17 +26,17 @@ import { WebDatasetWriter } from "./webdataset-writer.ts";
 /** Options of `convertDataset`. */
 export interface ConvertDatasetOptions {
   readonly to: WrittenLayout;
-  /** Size of a parquet file or tar beyond which the next is begun. Default 500 MB, as the Hub has it. */
+  /** Size of a parquet file or tar after which the next one is started. Default 500 MB, as on the Hub. */
   readonly maxShardBytes?: number | undefined;
-  /** How the data set is read. */
+  /** Options for reading the data set. */
   readonly read?: DatasetOptions;
-  /** What is said of a picture, in place of its own caption and columns. */
+  /** Replaces a picture's own caption and columns. */
   readonly describe?: (entry: DatasetEntry) => Pick<DatasetEntry, "text" | "columns">;
   /** Called as pictures are written. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** What `convertDataset` wrote. */
+/** Result of `convertDataset`. */
 export interface ConvertedDataset {
   /** Absolute path of the new folder. */
   readonly folder: string;
@@ -44,23 +44,23 @@ export interface ConvertedDataset {
   readonly pictures: number;
   /** Pictures that were listed but not written. */
   readonly unreadable: readonly Unreadable[];
-  /** Columns that the layout has no place for. */
+  /** Columns that the layout cannot store. */
   readonly lostColumns: readonly string[];
-  /** Captions beyond the first of a picture that the layout has no place for. */
+  /** Captions beyond a picture's first that the layout cannot store. */
   readonly lostCaptions: number;
-  /** Pictures whose name the layout can't hold as it was. */
+  /** Pictures whose names the layout cannot store unchanged. */
   readonly renamed: number;
-  /** What splits the data set has; they stay apart. */
+  /** The splits of the data set; they stay separate. */
   readonly splits: readonly SplitCount[];
 }
 
-/** So many pictures are held at once. */
+/** Number of pictures held at once. */
 const AT_ONCE = 16;
 
 /**
- * Writes the captioned pictures of a data set in another layout, their bytes unchanged, into a new
- * folder. It takes its name when all is on the disk: a run that is killed leaves a hidden `.tmp-…`
- * beside it. Throws where the folder exists and where two pictures would share a name or caption.
+ * Writes the captioned pictures of a data set in another layout, with unchanged bytes, into a new folder. The folder gets its
+ * name when everything is on disk: a killed run leaves a hidden `.tmp-…` next to it. Throws if the folder exists or if two
+ * pictures would share a name or caption.
  */
 export async function convertDataset(
   location: string,
@@ -90,7 +90,7 @@ export async function convertDataset(
     const pictures = await mapConcurrent(some, AT_ONCE, (entry) => readEntry(entry, unreadable));
     const named = pictures.flatMap((picture) => {
       if (picture === undefined) return [];
-      // Side-cars have no columns: pictures that are held out would be trained on.
+      // Side-cars have no columns: held-out pictures would be trained on.
       const place = to === "side-cars" && hasHeldOut ? inSplitFolder(picture) : picture.file;
       const file = writer.fileName?.(place) ?? place;
       names.add(file);
@@ -152,7 +152,7 @@ function writerOf(
   }
 }
 
-/** Undefined, and listed, where it can't be read. */
+/** Undefined if it can't be read; it is then listed. */
 async function readEntry(
   entry: DatasetEntry,
   unreadable: Unreadable[],
@@ -180,7 +180,7 @@ const EXTENSIONS: Readonly<Record<ImageFormat, string>> = {
   avif: "avif",
 };
 
-/** Refuses names that would overwrite each other. */
+/** Rejects names that would overwrite each other. */
 class Names {
   readonly #sharesCaption: boolean;
   readonly #names = new Set<string>();

@@ -1,4 +1,4 @@
-/** A picture on its way into another layout, its bytes unchanged. */
+/** A picture to be written in another layout, with unchanged bytes. */
 export interface WrittenPicture {
   /** Path in the new layout, with `/` and the picture's extension. */
   readonly file: string;
@@ -7,12 +7,12 @@ export interface WrittenPicture {
   readonly columns: Readonly<Record<string, unknown>>;
 }
 
-/** Writes one layout into a folder that nobody else sees yet. */
+/** Writes one layout into a folder that is not visible to others yet. */
 export interface DatasetWriter {
-  /** What becomes of a name that the layout can't hold; undefined where it can hold any. */
+  /** Converts a name that the layout cannot store; undefined if it can store any. */
   readonly fileName?: (file: string) => string;
-  /** Takes some pictures; they come sorted by `file`. */
+  /** Adds pictures; they come sorted by `file`. */
   add(pictures: readonly WrittenPicture[]): Promise<void>;
-  /** Everything is on the disk when this returns. */
+  /** Everything is on disk when this returns. */
   finish(): Promise<void>;
 }

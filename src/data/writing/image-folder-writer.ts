@@ -8,12 +8,12 @@ import { captionsOf } from "../layouts/several-captions.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
-/** How a folder of pictures keeps its captions. */
+/** How a folder of pictures stores its captions. */
 export type CaptionTable = "side-cars" | "jsonl" | "csv" | "captions";
 
 type Row = Pick<WrittenPicture, "file" | "text" | "columns">;
 
-/** Pictures in files of their own, with `.txt` files beside them or with one table. */
+/** Pictures in separate files, with `.txt` files next to them or with one table. */
 export class ImageFolderWriter implements DatasetWriter {
   readonly #folder: string;
   readonly #table: CaptionTable;
@@ -53,7 +53,7 @@ export class ImageFolderWriter implements DatasetWriter {
 const writeText = (path: string, text: string): Promise<void> =>
   writeNewFile(path, [Buffer.from(text)]);
 
-/** Several captions are the caption's column themselves. */
+/** Several captions are stored as a list in the caption's column. */
 function textOrList(row: Row): unknown {
   const captions = captionsOf(row);
   return captions.length > 1 ? captions : row.text;
@@ -80,7 +80,7 @@ function csv(rows: readonly Row[]): string {
   const names = [...new Set(rows.flatMap(({ columns }) => Object.keys(columns)))].filter(
     (name) => name !== "text" && name !== "file_name",
   );
-  // A row for each caption of a picture, as Flickr8k has it.
+  // One row per caption of a picture, as in Flickr8k.
   const lines = rows.flatMap((row) =>
     captionsOf(row).map((text) => [row.file, text, ...names.map((name) => row.columns[name])]),
   );
@@ -89,7 +89,7 @@ function csv(rows: readonly Row[]): string {
     .join("");
 }
 
-/** Numbers as pandas reads them; a text that it takes for a missing cell is in quotes. */
+/** Numbers as pandas reads them; text that pandas treats as a missing cell is quoted. */
 function csvField(value: unknown): string {
   if (value === undefined || value === null) return "";
   if (typeof value === "number" && !Number.isFinite(value)) {

@@ -11,7 +11,7 @@ import { splitFileName } from "../layouts/splits.ts";
 import { type ColumnType, columnTypes, featureOf, schemaOf, storedValue } from "./column-type.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
-/** As Hugging Face's `datasets` writes pictures, so that one can be read without unpacking thousands. */
+/** As in Hugging Face's `datasets` for pictures, so that one can be read without unpacking thousands. */
 const ROWS_PER_GROUP = 100;
 
 const AIM = "write pictures to it";
@@ -25,14 +25,14 @@ interface Shard {
 }
 
 /**
- * Parquet files as the Hub has them: `data/train-00000-of-00002.parquet`, one series a split, with
- * the struct of bytes and path that `datasets` knows as its Image feature.
+ * Parquet files in the Hub's format: `data/train-00000-of-00002.parquet`, one series per split, with the struct of bytes and path
+ * that `datasets` knows as its Image feature.
  */
 export class ParquetDatasetWriter implements DatasetWriter {
   readonly #folder: string;
   readonly #maxShardBytes: number;
   readonly #types: ReadonlyMap<string, ColumnType>;
-  /** Lists where a picture has several captions. */
+  /** List type if a picture has several captions. */
   readonly #text: ColumnType;
   readonly #open = new Map<string, Shard>();
   readonly #finished: Shard[] = [];
@@ -79,7 +79,7 @@ export class ParquetDatasetWriter implements DatasetWriter {
   #newShard(split: string): Shard {
     const path = join(this.#folder, `${split}-${this.#finished.length}.part`);
     const writer = new ParquetWriter({
-      // Into a folder of our own, whose files nobody else has.
+      // In a folder of our own, in which nobody else writes.
       writer: writingSync({ path, aim: AIM }, () => fileWriter(path)),
       schema: tableSchema(this.#types, this.#text),
       kvMetadata: [
@@ -105,7 +105,7 @@ export class ParquetDatasetWriter implements DatasetWriter {
         {
           name: "image",
           data: rows.map(({ bytes, file }) => ({ bytes, path: file })),
-          // Pictures are compressed already, and no two are alike.
+          // Pictures are already compressed, and no two are alike.
           encoding: "PLAIN",
           codec: "UNCOMPRESSED",
           statistics: false,
@@ -146,7 +146,7 @@ const tableSchema = (types: ReadonlyMap<string, ColumnType>, text: ColumnType): 
   ...[...types].flatMap(([name, type]) => schemaOf(name, type)),
 ];
 
-/** What `datasets` keeps in the schema's metadata. */
+/** The features that `datasets` stores in the schema's metadata. */
 const tableFeatures = (
   types: ReadonlyMap<string, ColumnType>,
   text: ColumnType,

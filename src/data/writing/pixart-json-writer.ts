@@ -6,7 +6,7 @@ import { pictureSize } from "../../images/index.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
-/** PixArt's own layout, as its tools/convert_images_to_json.py writes it: a list in `InternData`, pictures in `InternImgs`. */
+/** PixArt's own layout, as written by its tools/convert_images_to_json.py: a list in `InternData`, pictures in `InternImgs`. */
 export class PixArtJsonWriter implements DatasetWriter {
   readonly #folder: string;
   readonly #items: Record<string, unknown>[] = [];

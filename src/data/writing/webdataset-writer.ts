@@ -10,14 +10,14 @@ import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
 interface Shard {
   readonly pack: Pack;
-  /** Settles when all of it is on the disk. */
+  /** Settles when everything is on disk. */
   written: Promise<void>;
   bytes: number;
 }
 
 /**
- * WebDataset's shards: `key.png`, `key.txt` and, where there are other columns, `key.json`. Where
- * pictures are held out each split has its own, `test-00000.tar`, since readers know it by that alone.
+ * WebDataset shards: `key.png`, `key.txt` and, if there are other columns, `key.json`. If pictures are held out, each split has
+ * its own shards, `test-00000.tar`, since readers recognize splits only by that.
  */
 export class WebDatasetWriter implements DatasetWriter {
   readonly #folder: string;
@@ -32,7 +32,7 @@ export class WebDatasetWriter implements DatasetWriter {
     this.#hasSplits = hasSplits;
   }
 
-  /** The key ends at the first dot, so that a name has one only. */
+  /** The key ends at the first dot, so a name may contain only one. */
   fileName(file: string): string {
     const folder = file.slice(0, file.lastIndexOf("/") + 1);
     const [, stem = "", extension = ""] = /^(.*)(\.[^.]*)$/s.exec(file.slice(folder.length)) ?? [];
@@ -50,7 +50,7 @@ export class WebDatasetWriter implements DatasetWriter {
       if (Object.keys(columns).length > 0) {
         files.push([`${key}.json`, Buffer.from(formatPythonJson(columns))]);
       }
-      // A header of 512 bytes, and contents in blocks of as many.
+      // A header of 512 bytes, and contents in 512-byte blocks.
       const size = files.reduce(
         (sum, [, { length }]) => sum + 512 + Math.ceil(length / 512) * 512,
         0,
@@ -81,7 +81,7 @@ export class WebDatasetWriter implements DatasetWriter {
     const path = join(this.#folder, `${split}${String(count).padStart(5, "0")}.tar`);
     const tar = pack();
     const shard = { pack: tar, written: Promise.resolve(), bytes: 0 };
-    // What it needs is known by the time that it fails.
+    // The required size is known by the time that writing fails.
     const attempt = {
       path,
       get aim(): string {
@@ -89,7 +89,7 @@ export class WebDatasetWriter implements DatasetWriter {
       },
     };
     shard.written = writing(attempt, () => pipeline(tar, newFileStream(path)));
-    // It fails while nobody waits for it yet; what is wrong is heard at the next file.
+    // It may fail while nothing awaits it; the error is reported at the next file.
     shard.written.catch(() => {});
     this.#counts.set(split, count + 1);
     this.#shards.set(split, shard);
@@ -101,10 +101,10 @@ export class WebDatasetWriter implements DatasetWriter {
 async function addFile({ pack, written }: Shard, name: string, content: Uint8Array): Promise<void> {
   const added = new Promise<void>((resolve, reject) => {
     const header = { name, size: content.length, mtime: new Date(0) };
-    // Why the file cannot be written is told by its own stream: this one only says that it was ended.
+    // The file stream's own error says why writing failed; this one only says that it was aborted.
     const done = (error?: Error | null): void =>
       void (error ? written.then(() => reject(error), reject) : resolve());
-    // Through the stream and not as an argument: only so does it wait for a slow disk.
+    // Through the stream and not as an argument: only then is backpressure from a slow disk respected.
     const entry = pack.entry(header, done);
     entry.on("error", done);
     entry.end(content);

@@ -13,18 +13,18 @@ import { decimal, isDecimal } from "./parquet-values.ts";
 
 export type { ParquetLeaf } from "./parquet-thread.ts";
 
-/** One row group: where its rows are. */
+/** The rows of a row group. */
 export interface RowGroup {
   readonly start: number;
   readonly rows: number;
 }
 
-/** Read at once of columns beside pictures: rows, and bytes when unpacked. */
+/** Limits for one read of columns besides pictures: rows, and unpacked bytes. */
 const PART = { rows: 65_536, bytes: 32 * 2 ** 20 };
-/** Of a group when unpacked, which is kept until its last part is read; of a larger one each part is read by itself. */
+/** Unpacked size of a group that is kept until its last part is read; of a larger group each part is read separately. */
 const MOST_HELD_BYTES = 128 * 2 ** 20;
 
-/** A parquet file whose rows are read group by group, and of which columns are read that somebody asks for. */
+/** A parquet file, read row group by row group and only in the requested columns. */
 export class ParquetFile {
   readonly path: string;
   readonly leaves: readonly ParquetLeaf[];
@@ -39,7 +39,7 @@ export class ParquetFile {
     this.groups = footer.groups.map(({ rows }, index) => {
       const group = { start, rows };
       if (!(rows >= 0 && rows <= footer.byteLength)) {
-        // A row with a picture has a byte at least: more rows than bytes would only fill memory.
+        // A row with a picture has at least one byte: more rows than bytes would only fill memory.
         throw new BadFileError(
           path,
           `row group ${index}`,
@@ -50,7 +50,7 @@ export class ParquetFile {
       start += rows;
       return group;
     });
-    // In all of them too: a footer may have a million groups.
+    // In total too: a footer may have a million groups.
     if (start > footer.byteLength) {
       throw new BadFileError(path, "row groups", `at most ${footer.byteLength} rows`, `${start}`);
     }
@@ -67,13 +67,13 @@ export class ParquetFile {
     return new ParquetFile(path, footer);
   }
 
-  /** A column's values in a group. */
+  /** A column's chunk in a group. */
   chunk(group: number, leaf: ParquetLeaf): ParquetChunk {
     const chunk = this.#footer.groups[group]?.chunks.get(nameOf(leaf));
     return chunk ?? { bytes: 0, stored: 0, hasPageIndex: false };
   }
 
-  /** The rows of a group in parts that are small beside pictures, with the given leaves alone. Throws BadFileError. */
+  /** The rows of a group, with only the given leaves, in parts that are small compared with pictures. Throws BadFileError. */
   async *parts(
     leaves: readonly ParquetLeaf[],
     group: number,
@@ -94,7 +94,9 @@ export class ParquetFile {
     }
   }
 
-  /** Rows from `start` to before `end`, with the given leaves alone; `group` has the rows that they are a part of. Throws BadFileError. */
+  /**
+   * Rows from `start` to before `end`, with only the given leaves; `group` is the group that they belong to. Throws BadFileError.
+   */
   async rows(
     leaves: readonly ParquetLeaf[],
     start: number,
@@ -134,7 +136,7 @@ export class ParquetFile {
     return records;
   }
 
-  /** Bytes of the file that rows are read from: those of whole groups. */
+  /** Bytes of the file read for these rows; groups are read as a whole. */
   #storedFor(leaves: readonly ParquetLeaf[], start: number, end: number): number {
     let stored = 0;
     for (const [group, { start: first, rows }] of this.groups.entries()) {
@@ -147,14 +149,14 @@ export class ParquetFile {
 
 const nameOf = ({ path }: ParquetLeaf): string => path.join("\0");
 
-/** A column of decimals; those inside of lists and structs stay doubles. */
+/** Whether a column holds decimals; those inside lists and structs stay doubles. */
 const hasDecimals = ({ path, element }: ParquetLeaf): boolean =>
   path.length === 1 && isDecimal(element);
 
 const isJson = ({ element }: ParquetLeaf): boolean =>
   element.converted_type === "JSON" || element.logical_type?.type === "JSON";
 
-/** A value with all JSON in it parsed. */
+/** Parses all JSON within a value. */
 function withJson(value: unknown): unknown {
   if (typeof value === "string") {
     return value.startsWith(JSON_MARK) ? parsePythonJson(value.slice(JSON_MARK.length)) : value;

@@ -3,7 +3,7 @@ import { ImageError, readPicture } from "../../../images/index.ts";
 import { innerName } from "../list-files.ts";
 import type { ParquetFile, ParquetLeaf } from "./parquet-file.ts";
 
-/** The pictures of one file. Unpacked row groups are kept, two of them: rows are mostly read in order. */
+/** The pictures of one file. The two most recent row groups stay unpacked, since rows are mostly read in order. */
 export class PictureSource {
   /** Path of the file below the folder. */
   readonly container: string;

@@ -6,29 +6,29 @@ import { DatasetError } from "../../../errors/index.ts";
 import { threadScript } from "../../../files/package/package-folder.ts";
 import { JobThread } from "../../../images/job-thread.ts";
 
-/** A part of a column that holds values: its path of names and its description. */
+/** A leaf of the schema: its path of names and its description. */
 export interface ParquetLeaf {
   readonly path: readonly string[];
   readonly element: SchemaElement;
 }
 
-/** A column's values in a row group. */
+/** A column's chunk in a row group. */
 export interface ParquetChunk {
-  /** When unpacked, as the file says. */
+  /** Unpacked size, according to the file. */
   readonly bytes: number;
-  /** In the file. */
+  /** Size in the file. */
   readonly stored: number;
-  /** Whether single pages of it can be found. */
+  /** Whether its pages can be located individually. */
   readonly hasPageIndex: boolean;
 }
 
-/** What is used of a file's footer. */
+/** The parts of a file's footer that are used. */
 export interface ParquetFooter {
-  /** Tells the file from another one of its name, and from itself when it was changed. */
+  /** Distinguishes the file from others of the same name and from earlier versions of itself. */
   readonly identity: string;
   readonly byteLength: number;
   readonly leaves: readonly ParquetLeaf[];
-  /** Chunks by the names of their path with NUL between. */
+  /** Chunks by the names of their path, joined with NUL. */
   readonly groups: readonly {
     readonly rows: number;
     readonly chunks: ReadonlyMap<string, ParquetChunk>;
@@ -36,9 +36,9 @@ export interface ParquetFooter {
 }
 
 interface Limits {
-  /** Of typed arrays, in which a reader unpacks what it reads. */
+  /** Limit for typed arrays, into which a reader unpacks what it reads. */
   readonly mostBytes: number;
-  /** Of computing. */
+  /** Limit for computing time. */
   readonly seconds: number;
 }
 
@@ -51,37 +51,37 @@ interface OpenJob extends Limits {
 export interface RowsJob extends Limits {
   readonly kind: "rows";
   readonly path: string;
-  /** As its footer said. */
+  /** As given by its footer. */
   readonly identity: string;
-  /** The names of each leaf's path with NUL between. */
+  /** The names of each leaf's path, joined with NUL. */
   readonly leaves: readonly string[];
-  /** Those of them that are read as they are stored, whatever their type. */
+  /** The leaves among them to read as stored, whatever their type. */
   readonly plain: readonly string[];
   readonly start: number;
   readonly end: number;
-  /** The rows of a group that they are a part of, which is decoded once for all its parts. */
+  /** The rows of the group that they belong to, which is decoded once for all its parts. */
   readonly group?: { readonly start: number; readonly end: number };
 }
 
-/** What the worker is asked; "place" by which the system says how long the thread has computed, `123/task/456`. */
+/** A job for the worker; "place" returns where the system reports the thread's computing time, `123/task/456`. */
 export type ParquetJob = OpenJob | RowsJob | { readonly kind: "place" };
 
 type Answer = { readonly value: unknown } | { readonly error: string };
 
-/** Stands before the text of a value of type JSON; no file can know it. */
+/** Prefix of the text of a JSON value; random, so that no file can contain it. */
 export const JSON_MARK: string = `json:${randomBytes(12).toString("hex")}:`;
 
-/** For the objects of some ten thousand rows: rows are asked for in parts. */
+/** For the objects of about ten thousand rows, since rows are requested in parts. */
 const HEAP = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 32 };
 const LOOK_EVERY_MS = 50;
-/** Where the system does not say how long a thread has computed, other work may have taken this many times as long. */
+/** If the system does not report a thread's computing time, elapsed time may be this many times as long because of other work. */
 const WALL_FACTOR = 10;
-/** A disk or a server that does not answer for so long and ten times what computing may take does not answer. */
+/** A disk or server that takes longer than this plus ten times the computing limit counts as not responding. */
 const PATIENCE_SECONDS = 600;
 
 /**
- * The thread that reads parquet files, one after another: their reader can be made to run for ever, or to fill the memory, and a
- * thread can be ended.
+ * The thread that reads parquet files, one after another. A crafted file can make the reader run for ever or fill the memory, and
+ * a thread can be terminated.
  */
 class ParquetThread {
   readonly #thread = new JobThread<ParquetJob, Answer>(
@@ -96,12 +96,12 @@ class ParquetThread {
 
   ask(job: OpenJob | RowsJob): Promise<unknown> {
     const asked = this.#last.then(() => this.#run(job));
-    this.#last = asked.catch(() => {}); // told to who asked
+    this.#last = asked.catch(() => {}); // the caller handles the error
     return asked;
   }
 
   async #run(job: OpenJob | RowsJob): Promise<unknown> {
-    // Before the clock is looked at: what it takes to start is not the file's.
+    // Before the clock is read, so that start-up time does not count against the file.
     const place = answered(await this.#thread.ask({ kind: "place" })) as string;
     const [start, begun] = [clock(place), performance.now() / 1000];
     const watch = setInterval(() => {
@@ -130,35 +130,35 @@ function answered(answer: Answer): unknown {
   return answer.value;
 }
 
-/** Seconds that a thread has computed, or that have passed where nobody counts that. */
+/** Seconds that a thread has computed, or elapsed time if the system does not report that. */
 function clock(place: string): number {
   const ticks = place === "" ? undefined : threadTicks(place);
   return ticks === undefined ? performance.now() / 1000 / WALL_FACTOR : ticks / 100;
 }
 
-/** Hundredths of a second, Linux' unit for programs, that a thread has computed. */
+/** Computing time of a thread, in hundredths of a second, Linux' clock tick for programs. */
 function threadTicks(place: string): number | undefined {
   try {
     const stat = readFileSync(`/proc/${place}/stat`, "utf8");
-    // The name in brackets may hold spaces; the times stand 11 and 12 fields behind the state.
+    // The name in brackets may contain spaces; the times are 11 and 12 fields after the state.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return Number(fields[11]) + Number(fields[12]);
   } catch {
-    return undefined; // ended meanwhile
+    return undefined; // has ended
   }
 }
 
 const thread = new ParquetThread();
 
 const MIB = 2 ** 20;
-/** What is unpacked of little. Beyond, what grows by more was made to fill the memory. */
+/** Unpacked size allowed for any file. Beyond it, a file that grows by more than MOST_GROWTH was crafted to fill the memory. */
 const ALWAYS_UNPACKED = 96 * MIB;
-/** What a row group of pictures may have when unpacked, where all of it must be read for one. */
+/** Maximum unpacked size of a row group of pictures, if all of it must be read for a single one. */
 export const MOST_GROUP_BYTES: number = 2 ** 30;
-/** A group is there as it is stored, unpacked, and as values. */
+/** A group exists three times: as stored, unpacked, and as values. */
 const MOST_BYTES = 3 * MOST_GROUP_BYTES + ALWAYS_UNPACKED;
 const MOST_GROWTH = 200;
-/** Computing that any file may take, and what it may take by what is read. Reading takes a fiftieth of that. */
+/** Computing time allowed for any file, and in proportion to what is read. Actual reading takes a fiftieth of that. */
 const ALWAYS_SECONDS = 0.8;
 const BYTES_A_SECOND = 2 * MIB;
 const ROWS_A_SECOND = 10_000;
@@ -177,7 +177,7 @@ export const readFooter = (path: string, size: number): Promise<ParquetFooter> =
   }) as Promise<ParquetFooter>;
 
 /**
- * Reads rows; values of type JSON are text behind {@link JSON_MARK}. Throws DatasetError for damage.
+ * Reads rows; JSON values are returned as text after {@link JSON_MARK}. Throws DatasetError for damage.
  * @param stored bytes of the file that are read for them
  */
 export const readRows = (

@@ -5,7 +5,7 @@ import type { SchemaElement } from "hyparquet";
 export const isDecimal = ({ converted_type, logical_type }: SchemaElement): boolean =>
   converted_type === "DECIMAL" || logical_type?.type === "DECIMAL";
 
-/** A decimal number as it is stored: a whole number, or its bytes. A double where that holds all its digits, else text. */
+/** A stored decimal number: an integer, or its bytes. A double if that holds all its digits, else text. */
 export function decimal(
   stored: unknown,
   { scale = 0 }: SchemaElement,
@@ -24,7 +24,7 @@ export function decimal(
   return String(value) === plain ? value : text;
 }
 
-/** A value as JSON has it, large whole numbers as bigints; undefined for none and for bytes that are no text. */
+/** A value as in JSON, large integers as bigints; undefined for nothing and for bytes that are not text. */
 export function plainValue(value: unknown): unknown {
   if (value === null || value === undefined) return undefined;
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value;

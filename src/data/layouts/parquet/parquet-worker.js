@@ -1,4 +1,4 @@
-// What the worker of parquet-thread.ts runs. JavaScript, because a worker thread of Node 20 loads no TypeScript.
+// The worker of parquet-thread.ts. JavaScript, because a worker thread of Node 20 cannot load TypeScript.
 import {
   closeSync,
   constants,
@@ -19,19 +19,19 @@ import { parentPort, workerData } from "node:worker_threads";
 
 const port = parentPort;
 if (port === null) throw new Error("Expected to be run by a worker thread");
-/** Stands before the text of a value of type JSON, which is parsed where it arrives. */
+/** Prefix of the text of a JSON value, which the receiver parses. */
 const { jsonMark } = /** @type {{ jsonMark: string }} */ (workerData);
 
 let taken = 0;
 let most = Number.POSITIVE_INFINITY;
 
-/** @param {number} bytes that somebody wants */
+/** @param {number} bytes requested */
 function take(bytes) {
   taken += bytes;
   if (taken > most) throw new Error(`more than ${most} bytes are needed to read it`);
 }
 
-// Memory outside of JavaScript's heap has no limit in a worker: what the reader asks for is counted here.
+// Memory outside JavaScript's heap has no limit in a worker, so the reader's allocations are counted here.
 for (const kind of [
   Uint8Array,
   Int32Array,
@@ -53,7 +53,7 @@ for (const kind of [
 const { parquetMetadataAsync, parquetRead, parquetReadObjects } = await import("hyparquet");
 const { compressors } = await import("hyparquet-compressors");
 
-/** Snappy's has memory of its own, in WebAssembly; what the others unpack into is counted above. */
+/** Snappy has its own memory, in WebAssembly; allocations of the others are counted above. */
 const countedCompressors = {
   ...compressors,
   SNAPPY: (/** @type {Uint8Array} */ input, /** @type {number} */ length) => {
@@ -71,8 +71,8 @@ function requireFile(found) {
 }
 
 /**
- * Calls `use` with a file's bytes and what tells it from another one of its name, and closes it afterwards. As whole-file.ts
- * opens files: a pipe in its place by now is not waited for.
+ * Calls `use` with a file's bytes and its identity, and closes it afterwards. Opens files like whole-file.ts: a pipe that has
+ * taken its place does not block.
  * @template T
  * @param {string} path
  * @param {(file: AsyncBuffer, identity: string) => Promise<T>} use
@@ -100,9 +100,12 @@ async function withFile(path, use) {
   }
 }
 
-/** By identity, those used last at the end: a shuffled training goes from file to file for each picture. @type {Map<string, FileMetaData>} */
+/**
+ * By identity, the most recently used last: shuffled training switches files for each picture.
+ * @type {Map<string, FileMetaData>}
+ */
 const footers = new Map();
-/** Bytes of them in their files, which take ten times as many here. Hundreds of files have fewer. */
+/** Maximum bytes of the footers as stored; in memory they take ten times as much. Hundreds of files stay below it. */
 const MOST_FOOTER_BYTES = 8 * 2 ** 20;
 let footerBytes = 0;
 
@@ -173,8 +176,8 @@ const open = (path) =>
   });
 
 /**
- * The same file as if it had the given leaves alone: a struct's path can be read without its bytes.
- * @param {FileMetaData} metadata @param {ReadonlySet<string>} kept @param {ReadonlySet<string>} plain those read as they are stored
+ * The same metadata reduced to the given leaves: a struct's path can be read without its bytes.
+ * @param {FileMetaData} metadata @param {ReadonlySet<string>} kept @param {ReadonlySet<string>} plain those read as stored
  * @returns {FileMetaData}
  */
 function only(metadata, kept, plain) {
@@ -206,7 +209,7 @@ function only(metadata, kept, plain) {
   };
 }
 
-/** A time since 1970 in units of so many digits below a second; its number where a calendar has no such day. */
+/** A time since 1970, in units of 10^-digits seconds, as ISO 8601; the number itself if the calendar has no such day. */
 /** @param {bigint} time @param {number} digits */
 function isoTime(time, digits) {
   const perSecond = 10n ** BigInt(digits);
@@ -216,7 +219,7 @@ function isoTime(time, digits) {
   return date.toISOString().replace("000Z", `${String(fraction).padStart(digits, "0")}Z`);
 }
 
-/** Parsers that lose no digit of times; days and times become text of ISO 8601. */
+/** Parsers that keep all digits of times; dates and times become ISO 8601 text. */
 const exactParsers = {
   timestampFromMilliseconds: (/** @type {bigint} */ time) => isoTime(time, 3),
   timestampFromMicroseconds: (/** @type {bigint} */ time) => isoTime(time, 6),
@@ -238,7 +241,7 @@ const reading = ({ path, identity, leaves, plain }, read) =>
       file,
       metadata: only(await footerOf(file, identity), new Set(leaves), new Set(plain)),
       compressors: countedCompressors,
-      // Else pictures would be decoded as text; what says of itself that it is text still is.
+      // Otherwise pictures would be decoded as text; columns declared as text still are.
       utf8: false,
       useOffsetIndex: true,
       parsers: exactParsers,
@@ -255,7 +258,7 @@ const rows = (job) =>
 let held;
 
 /**
- * Rows of a group that is asked for in parts: it is decoded once, since most columns can't be decoded in parts.
+ * Rows of a group that is requested in parts: it is decoded once, since most columns can't be decoded in parts.
  * @param {RowsJob} job @param {{ start: number, end: number }} group
  */
 async function part(job, group) {
@@ -288,7 +291,7 @@ async function part(job, group) {
 }
 
 /**
- * Where pictures lie, which is handed over and not copied.
+ * The buffers that hold pictures, to be transferred instead of copied.
  * @param {unknown} value @param {Set<ArrayBuffer>} found
  */
 function buffersIn(value, found) {
@@ -299,18 +302,18 @@ function buffersIn(value, found) {
   return found;
 }
 
-/** By which the system says how long this thread has computed; nothing where it does not. */
+/** Path under which the system reports this thread's computing time; empty if it does not. */
 function threadPlace() {
   try {
     return readlinkSync("/proc/thread-self");
   } catch {
-    return ""; // no Linux
+    return ""; // not on Linux
   }
 }
 
 /**
- * What the file has in place of what was expected: hyparquet's words and ours. Where damage leads it astray the language says of its
- * variables what nobody can use.
+ * What the file has instead of what was expected, in hyparquet's words or ours. If damage leads the reader astray, JavaScript's
+ * own message names variables, which helps nobody.
  * @param {unknown} error
  */
 function reasonOf(error) {

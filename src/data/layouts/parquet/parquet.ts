@@ -27,14 +27,14 @@ import { plainValue } from "./parquet-values.ts";
 
 const OPEN_FILES = 16;
 
-/** The picture's column of a file. */
+/** The picture column of a file. */
 interface ImageColumn {
   readonly name: string;
-  /** Holds the bytes; undefined where the file has paths alone. */
+  /** The leaf with the bytes; undefined if the file has only paths. */
   readonly bytes: ParquetLeaf | undefined;
 }
 
-/** A row that has a picture in it. */
+/** A row that contains a picture. */
 interface Row {
   readonly source: PictureSource;
   readonly group: number;
@@ -46,8 +46,8 @@ interface Row {
 }
 
 /**
- * Lists the rows of parquet files as the Hub has them: an image column (struct of bytes and path,
- * bytes, or path), a caption and other columns. Pictures stay in the files. Throws BadFileError.
+ * Lists the rows of parquet files in the Hub's format: an image column (struct of bytes and path, bytes, or path), a caption and
+ * other columns. Pictures stay in the files. Throws BadFileError.
  */
 export async function listParquet(listing: Listing, names: ColumnNames): Promise<FoundPictures> {
   const rows: Row[] = [];
@@ -67,7 +67,7 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
       continue;
     }
     const table = innerName(listing.root, path);
-    // In the order of the rows, of which several may name one file.
+    // In row order, since several rows may name one file.
     const found = await mapConcurrent(
       described,
       OPEN_FILES,
@@ -100,7 +100,7 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
   };
 }
 
-/** What a parquet file holds, by its schema. Throws BadFileError for a damaged one. */
+/** What a parquet file contains, judged by its schema. Throws BadFileError for a damaged one. */
 export async function parquetContent(path: string, names: ColumnNames): Promise<ContainerContent> {
   const file = await ParquetFile.open(path);
   const name = imageColumnOf(topsOf(file), names);
@@ -150,7 +150,7 @@ function imageColumn(file: ParquetFile, names: ColumnNames): ImageColumn {
   return { name, bytes };
 }
 
-/** Of a column's leaves the one that holds pictures' bytes; undefined where it has paths alone. */
+/** The leaf of a column that holds the pictures' bytes; undefined if it has only paths. */
 const bytesOf = (leaves: readonly ParquetLeaf[]): ParquetLeaf | undefined =>
   leaves.find((leaf) =>
     leaves.length === 1 ? !isText(leaf) : leaf.path.length === 2 && leaf.path[1] === "bytes",
@@ -171,7 +171,7 @@ function requireReadableGroups(file: ParquetFile, bytes: ParquetLeaf): void {
   }
 }
 
-/** Finds rows' control pictures: in the file by their bytes, or beside it by their paths. */
+/** Finds the rows' control pictures: by their bytes in the file, or by their paths next to it. */
 function controlsOf(
   file: ParquetFile,
   names: ColumnNames,
@@ -199,7 +199,7 @@ function controlsOf(
   });
 }
 
-/** The rows of a group; empty ones where the file has nothing but pictures. */
+/** The rows of a group; empty ones if the file has only pictures. */
 async function* rowsOf(
   file: ParquetFile,
   leaves: readonly ParquetLeaf[],

@@ -7,17 +7,17 @@ import { openNamelessFile } from "../../../files/open-file.ts";
 import { BadFileError } from "../../../files/reading/errors.ts";
 import { openRegular, readFrom } from "../../../files/reading/whole-file.ts";
 
-/** The bytes of a tar, wherever they are. */
+/** The bytes of a tar, wherever they are stored. */
 export interface ShardBytes {
   readonly size: number;
-  /** Fewer where the file ends before. */
+  /** Fewer bytes if the file ends earlier. */
   readAt(position: number, length: number): Promise<Buffer>;
   close(): Promise<void>;
 }
 
 /**
- * Opens a tar, also one in gzip, whatever its name: `tar czf` is often called .tar too. Throws BadFileError for what is no
- * regular file, and does not wait for a pipe's writer.
+ * Opens a tar, possibly gzipped, whatever its name: the output of `tar czf` is often called .tar too. Throws BadFileError if it
+ * is not a regular file; does not block on a pipe.
  */
 export async function openShard(path: string): Promise<ShardBytes> {
   const limits = { expected: "a tar", atMost: Number.POSITIVE_INFINITY };
@@ -38,13 +38,13 @@ export async function openShard(path: string): Promise<ShardBytes> {
   }
 }
 
-/** Pictures don't shrink: what grows by more was made to fill the disk. */
+/** Pictures barely compress: a file that grows by more was crafted to fill the disk. */
 const MOST_GROWTH = 200;
 const ALWAYS_UNPACKED = 64 * 2 ** 20;
 
 /**
- * What is in gzip can't be read from the middle: it is unpacked into one file without a name, which the
- * system frees with the process.
+ * Gzip cannot be read from the middle: its contents are unpacked into one nameless file, which the system frees when the process
+ * ends.
  */
 interface Scratch {
   readonly file: FileHandle;
@@ -52,7 +52,7 @@ interface Scratch {
 }
 let scratch: Promise<Scratch> | undefined;
 const known = new Map<string, Promise<ShardBytes>>();
-/** One at a time is written. */
+/** Unpacking is sequential. */
 let last: Promise<unknown> = Promise.resolve();
 
 async function unpacked(path: string, packed: FileHandle): Promise<ShardBytes> {
@@ -61,7 +61,7 @@ async function unpacked(path: string, packed: FileHandle): Promise<ShardBytes> {
   const earlier = known.get(key);
   if (earlier !== undefined) return earlier;
   const made = last.then(() => unpack(path, packed, Math.max(ALWAYS_UNPACKED, MOST_GROWTH * size)));
-  last = made.catch(() => known.delete(key)); // the next one is written all the same
+  last = made.catch(() => known.delete(key)); // a failure does not stop the next one
   known.set(key, made);
   return made;
 }
@@ -70,7 +70,7 @@ async function openScratch(): Promise<Scratch> {
   try {
     return { file: await openNamelessFile(tmpdir()), end: 0 };
   } catch (error) {
-    scratch = undefined; // what is amiss there may be put right, and the next tar tries again
+    scratch = undefined; // the problem may get fixed; the next tar tries again
     throw error;
   }
 }
@@ -92,7 +92,7 @@ async function unpack(path: string, packed: FileHandle, most: number): Promise<S
       }
     }
   };
-  // The pipeline's own error may only say that it was ended.
+  // The pipeline's own error may only say that it was aborted.
   let failure: unknown;
   await pipeline(packed.createReadStream({ start: 0 }), createGunzip(), (plain) =>
     write(plain).catch((error: unknown) => {

@@ -6,13 +6,13 @@ import { type ColumnNames, describedText } from "../../described-picture.ts";
 import { openShard } from "./shard-bytes.ts";
 import { CAPTION_KINDS, type ShardCaptions } from "./shard-samples.ts";
 
-/** What the captions of a picture in a shard say. */
+/** The captions of a picture in a shard. */
 export interface ShardText {
   readonly text: string | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
 }
 
-/** `.txt` before the field of `.json`, whose other fields are columns. An Error says why it can't be read. */
+/** `.txt` takes precedence over the field in `.json`, whose other fields become columns. An Error tells why it can't be read. */
 export async function readCaption(
   shard: string,
   captions: ShardCaptions,

@@ -6,19 +6,19 @@ import { OTHER_PICTURE_NAME, PICTURE_NAME } from "../picture-names.ts";
 import { openShard } from "./shard-bytes.ts";
 import { type TarMember, tarMembers } from "./tar-members.ts";
 
-/** Endings of captions, in the order in which they are looked for. */
+/** Extensions of captions, in the order of precedence. */
 export const CAPTION_KINDS = ["txt", "caption", "json"] as const;
 export type CaptionKind = (typeof CAPTION_KINDS)[number];
 
 /** A picture or a caption in a shard. */
 export interface ShardFile extends TarMember {
-  /** What follows the key's dot, in lower case. */
+  /** The part after the key's dot, in lower case. */
   readonly extension: string;
-  /** Why a picture can't be used, by its first bytes. */
+  /** Why a picture can't be used, judged by its first bytes. */
   readonly refused: string | undefined;
 }
 
-/** The captions of a picture by their ending. */
+/** The captions of a picture by extension. */
 export type ShardCaptions = Readonly<Partial<Record<CaptionKind, ShardFile>>>;
 
 /** The files of one key: the path up to the first dot of its last part (webdataset, tariterators.py `base_plus_ext`). */
@@ -30,7 +30,7 @@ export class ShardSample {
     return [...this.#pictures.values()];
   }
 
-  /** Adds a picture; gives back one that has the same name. */
+  /** Adds a picture; returns an earlier one with the same name. */
   addPicture(file: ShardFile): ShardFile | undefined {
     const earlier = this.#pictures.get(file.name);
     this.#pictures.set(file.name, file);
@@ -41,13 +41,13 @@ export class ShardSample {
     this.#captions.set(file.extension, file);
   }
 
-  /** Whether a caption has a picture's whole name and not only its key: `7.seg.txt` of `7.seg.png`. */
+  /** Whether a caption has a picture's full name and not only its key: `7.seg.txt` for `7.seg.png`. */
   hasOwnCaption(picture: ShardFile): boolean {
     const prefix = prefixOf(picture);
     return CAPTION_KINDS.some((kind) => prefix !== "" && this.#captions.has(prefix + kind));
   }
 
-  /** Those of its whole name before those of its key. */
+  /** A picture's captions; those with its full name take precedence over those with its key. */
   captionsOf(picture: ShardFile): ShardCaptions {
     const prefix = prefixOf(picture);
     return Object.fromEntries(
@@ -63,7 +63,7 @@ export class ShardSample {
 const prefixOf = ({ extension }: ShardFile): string =>
   extension.slice(0, extension.lastIndexOf(".") + 1);
 
-/** The samples of a shard, and the files that no sample can take. */
+/** The samples of a shard, and the files that fit no sample. */
 export class ShardSamples {
   readonly samples: readonly ShardSample[];
   readonly unreadable: Unreadable[];
@@ -103,7 +103,7 @@ export class ShardSamples {
           const sample = samples.get(key) ?? new ShardSample();
           samples.set(key, sample);
           const isPicture = kind === "picture";
-          // Only captions keep their bytes, and a copy: a view would keep all that was read with them.
+          // Only captions keep their bytes, as a copy: a view would keep everything that was read with them.
           const head = isPicture ? new Uint8Array() : Uint8Array.from(member.head);
           const refused = isPicture ? refusedBytes(member.head) : undefined;
           const file = { ...member, name, extension, head, refused };
@@ -121,7 +121,7 @@ export class ShardSamples {
   }
 }
 
-/** As it is without `./`, which `tar cf x.tar -C folder .` puts before every name. */
+/** The name without `./`, which `tar cf x.tar -C folder .` adds to every name. */
 const plainName = (name: string): string =>
   name.replace(/^(\.\/+)+/, "").replace(/\/(\.?\/)+/g, "/");
 
@@ -133,7 +133,7 @@ function splitName(name: string): { key: string; extension: string } {
   return { key: key.normalize("NFC"), extension: extension.toLowerCase() };
 }
 
-/** By the name's ending; where that says nothing, by the first bytes. */
+/** By the name's extension; if that says nothing, by the first bytes. */
 function kindOf(
   extension: string,
   head: Uint8Array,

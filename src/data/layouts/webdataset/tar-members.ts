@@ -2,19 +2,19 @@ import { extract, type Header } from "tar-stream";
 import { BadFileError } from "../../../files/reading/errors.ts";
 import type { ShardBytes } from "./shard-bytes.ts";
 
-/** A file in a tar: where its bytes are. */
+/** A file in a tar, and the location of its bytes. */
 export interface TarMember {
   readonly name: string;
-  /** `file`, or what else it is: links and devices are listed, never followed. */
+  /** `file`, or another type: links and devices are listed, never followed. */
   readonly type: string;
   readonly offset: number;
   readonly size: number;
-  /** Its first bytes, at most some thousand. */
+  /** Its first bytes, at most a few thousand. */
   readonly head: Uint8Array;
 }
 
 const BLOCK = 512;
-/** Read at once for a header and the first bytes behind it. */
+/** Bytes read at once for a header and the first bytes after it. */
 const HEAD = 4096;
 /** A header that describes the next one (long names, pax records) may be as long as tar-stream allows. */
 const LONG_HEAD = 4 * 2 ** 20 + 4 * BLOCK;
@@ -22,8 +22,8 @@ const EXTENDED = new Set(["x", "g", "L", "K"].map((letter) => letter.charCodeAt(
 const MOST_MEMBERS = 10_000_000;
 
 /**
- * Lists a tar from its headers alone: contents are jumped over, so that a shard of gigabytes is
- * listed in milliseconds. Throws BadFileError for damage, also where the last file is cut off.
+ * Lists a tar from its headers alone: contents are skipped, so a shard of gigabytes is listed in milliseconds. Throws
+ * BadFileError for damage, including a truncated last file.
  */
 export async function* tarMembers(path: string, bytes: ShardBytes): AsyncGenerator<TarMember> {
   const { size: end } = bytes;
@@ -33,7 +33,7 @@ export async function* tarMembers(path: string, bytes: ShardBytes): AsyncGenerat
       throw new BadFileError(path, `byte ${position}`, `at most ${MOST_MEMBERS} files`, "more");
     }
     const head = await readHead(bytes, position);
-    // Two blocks of zeros end a tar; what stands behind them is not its own.
+    // Two zero blocks end a tar; anything after them is not part of it.
     if (head.subarray(0, 2 * BLOCK).every((byte) => byte === 0)) return;
     const header = await decode(path, position, head);
     // tar-stream counts the content's start from the bytes that it was given.
@@ -65,7 +65,7 @@ async function readHead(bytes: ShardBytes, position: number): Promise<Buffer> {
   return EXTENDED.has(short[156] ?? 0) ? bytes.readAt(position, LONG_HEAD) : short;
 }
 
-/** The first header of some bytes, with all that describes it before. */
+/** The first header in some bytes, including the extended headers before it. */
 function decode(
   path: string,
   position: number,

@@ -21,7 +21,7 @@ interface ShardPicture {
   readonly columns: Readonly<Record<string, unknown>>;
 }
 
-/** What a shard holds. */
+/** Contents of a shard. */
 interface ListedShard {
   readonly pictures: readonly ShardPicture[];
   readonly unreadable: readonly Unreadable[];
@@ -29,9 +29,9 @@ interface ListedShard {
 }
 
 /**
- * Lists the pictures of WebDataset's shards: `key.jpg` with `key.txt`, or `key.json` with a caption
- * and other columns. Only headers and captions are read. Links and what leads out of the folder
- * are listed as unreadable. Throws BadFileError for a damaged shard.
+ * Lists the pictures of WebDataset shards: `key.jpg` with `key.txt`, or with `key.json` for a caption and other columns. Only
+ * headers and captions are read. Links, and names that lead out of the folder, are listed as unreadable. Throws BadFileError for
+ * a damaged shard.
  */
 export async function listWebDataset(listing: Listing, names: ColumnNames): Promise<FoundPictures> {
   const shards = await mapConcurrent(filesOf("webdataset", listing), OPEN_SHARDS, (shard) =>
@@ -90,7 +90,7 @@ class ShardedPicture implements FoundPicture {
   }
 }
 
-/** Whether there is a picture in a shard. Throws BadFileError for a damaged one. */
+/** Whether a shard contains a picture. Throws BadFileError for a damaged one. */
 export async function holdsPictures(shard: string): Promise<boolean> {
   const { samples, unreadable, leftOut } = await ShardSamples.read(shard);
   return (
@@ -123,6 +123,6 @@ async function listShard(shard: string, names: ColumnNames): Promise<ListedShard
   return { pictures, unreadable, leftOut };
 }
 
-/** Whether a picture is its sample's own by its name: `7.png`, and not `7.seg.png` or `7.mask`. */
+/** Whether a picture's name makes it the sample's main one: `7.png`, but not `7.seg.png` or `7.mask`. */
 const isPlain = ({ extension }: ShardFile): boolean =>
   !extension.includes(".") && PICTURE_NAME.test(`.${extension}`);
