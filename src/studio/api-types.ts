@@ -1,15 +1,18 @@
 /**
- * What the page and the server say to each other, as JSON. All paths are below `/api`; a session's cookie, or a key as for `/v1`, is
- * needed for each. Run ids are opaque. Times are ISO 8601, seconds are seconds, sizes bytes.
+ * JSON exchanged between the page and the server. All paths are below `/api`; each needs a session cookie, or a key as for `/v1`.
+ * Run ids are opaque. Times are ISO 8601, durations are in seconds, sizes in bytes.
  */
 
-/** A loss and the step that it was measured after. */
+/** A loss and the step after which it was measured. */
 export interface LossAt {
   readonly step: number;
   readonly loss: number;
 }
 
-/** `finished`, `stopped`, `failed`: it ended so. `broken off`: its process is gone. `elsewhere`: a process of another machine writes it. */
+/**
+ * `finished`, `stopped`, `failed`: how it ended. `broken off`: its process is gone. `elsewhere`: a process on another machine
+ * writes it.
+ */
 export type RunState =
   | "running"
   | "elsewhere"
@@ -19,7 +22,7 @@ export type RunState =
   | "broken off"
   | "unreadable";
 
-/** What a run does now, where it is no step: `encoding captions`, 120 of 6,000. */
+/** What a run is doing now, if not a step: `encoding captions`, 120 of 6,000. */
 export interface Activity {
   readonly what: string;
   readonly done: number | null;
@@ -45,16 +48,16 @@ export interface RunLine {
   readonly id: string;
   readonly name: string;
   readonly state: RunState;
-  /** Why it ended or can't be read; where it runs, if elsewhere. */
+  /** Why it ended or can't be read; the machine it runs on, if elsewhere. */
   readonly message: string | null;
   readonly begun: string | null;
   readonly ended: string | null;
   readonly stage: StageState | null;
   readonly stages: number;
   readonly activity: Activity | null;
-  /** Until all stages are done. */
+  /** Until all stages are complete. */
   readonly secondsLeft: number | null;
-  /** Address of the newest sheet's picture. */
+  /** URL of the newest sheet's picture. */
   readonly sheet: string | null;
 }
 
@@ -67,7 +70,7 @@ export interface CheckpointLine {
   readonly isBest: boolean;
 }
 
-/** A mark on the axis of steps. */
+/** A mark on the step axis. */
 export interface Mark {
   readonly kind: "warning" | "rollback" | "resume" | "checkpoint" | "best";
   readonly stage: string;
@@ -76,28 +79,28 @@ export interface Mark {
   readonly text: string;
 }
 
-/** `GET /runs/{id}`; `latest` in place of the id is the one that was begun last, a running one first. */
+/** `GET /runs/{id}`; `latest` instead of an id is the run that started last, running ones first. */
 export interface RunDetails extends RunLine {
   readonly all: readonly StageState[];
-  /** A sentence: whether it learns. */
+  /** A sentence on whether it is learning. */
   readonly verdict: string;
   readonly checkpoints: readonly CheckpointLine[];
   readonly marks: readonly Mark[];
-  /** As it was written. */
+  /** As written. */
   readonly config: unknown;
-  /** What of it differs from the recipe: path, the recipe's value, the run's. */
+  /** How it differs from the recipe: path, the recipe's value, the run's. */
   readonly differences: readonly {
     readonly path: string;
     readonly from: unknown;
     readonly to: unknown;
   }[];
-  /** What was told before step 1; null for runs that wrote none. */
+  /** The plan reported before step 1; null for runs that recorded none. */
   readonly plan: unknown;
-  /** Device, versions, command and folder that it was started with; null for runs that wrote none. */
+  /** Device, versions, command and working directory; null for runs that recorded none. */
   readonly facts: RunFacts | null;
-  /** Where its time went: data, forward, backward, optimizer, saving, … Empty before the first step. */
+  /** Time by activity: data, forward, backward, optimizer, saving, … Empty before the first step. */
   readonly time: readonly { readonly what: string; readonly seconds: number }[];
-  /** How to go on from a terminal. */
+  /** The command to resume in a terminal. */
   readonly resumeCommand: string | null;
   readonly canControl: boolean;
 }
@@ -112,9 +115,9 @@ export interface RunFacts {
 }
 
 /**
- * `GET /runs/{id}/series?stage=&keys=loss,heldout,gradNorm,lr,imagesPerSecond,memory&from=&to=&points=1000`: columns of equal length a key;
- * where there are more steps than points, a bucket's mean with its least and greatest. Keys `heldout` and `train` are of validations,
- * `heldout/0-249` one band of them.
+ * `GET /runs/{id}/series?stage=&keys=loss,heldout,gradNorm,lr,imagesPerSecond,memory&from=&to=&points=1000`: columns of equal
+ * length per key; with more steps than points, each bucket's mean, minimum and maximum. Keys `heldout` and `train` are
+ * validations, `heldout/0-249` is one of their bands.
  */
 export interface Series {
   readonly stage: string;
@@ -129,7 +132,7 @@ export interface Series {
       }
     >
   >;
-  /** Seconds of training at some of the steps, and pictures seen a step: for an axis of time or epochs. */
+  /** Seconds of training elapsed at some of the steps, and pictures seen per step: for a time or epoch axis. */
   readonly seconds: readonly number[];
   readonly secondsAt: readonly number[];
   readonly imagesPerStep: number | null;
@@ -137,7 +140,7 @@ export interface Series {
 }
 
 export interface SamplePicture {
-  /** Address; `?w=256` gives a smaller one. */
+  /** URL; `?w=256` gives a smaller picture. */
   readonly url: string;
   readonly prompt: string;
   readonly seed: number | null;
@@ -148,7 +151,7 @@ export interface SampleSet {
   readonly stage: string;
   readonly step: number;
   readonly sheet: string;
-  /** None for runs of older versions, which wrote the sheet alone. */
+  /** Empty for runs of older versions, which wrote only the sheet. */
   readonly pictures: readonly SamplePicture[];
 }
 
@@ -158,17 +161,20 @@ export interface WorstPicture {
   readonly caption: string;
   readonly loss: number;
   readonly seen: number;
-  /** Null where the data set is not there. */
+  /** Null if the data set is not available. */
   readonly url: string | null;
 }
 
-/** `GET /runs/{id}/log?after=0`: whole lines from that byte on, at most a thousand, the newest; `next` is where the following ones begin. */
+/**
+ * `GET /runs/{id}/log?after=0`: whole lines from that byte on, at most a thousand, the newest; `next` is where the following
+ * lines start.
+ */
 export interface LogPart {
   readonly lines: readonly string[];
   readonly next: number;
 }
 
-/** `GET /compare?a=&b=`. The page asks for the series of both by themselves. */
+/** `GET /compare?a=&b=`. The page requests the series of both separately. */
 export interface Comparison {
   readonly a: RunLine;
   readonly b: RunLine;
@@ -179,7 +185,7 @@ export interface Comparison {
   }[];
 }
 
-/** Events of a run that come as they are in its journal. */
+/** Run events sent as they are in the journal. */
 export type PlacedEvent =
   | "validation"
   | "sample"
@@ -188,7 +194,7 @@ export type PlacedEvent =
   | "rollback"
   | "run-end";
 
-/** Where in which run an event happened. */
+/** The run, stage and step at which an event happened. */
 export interface Placed {
   readonly id: string;
   readonly stage: string;
@@ -196,9 +202,10 @@ export interface Placed {
 }
 
 /**
- * `GET /events?runs=ID,ID`: one stream a tab. Events by name: `runs` (the list changed: ask again), `run` (`{id, line: RunLine}`), `step`
- * (`{id, stage, step, loss, gradNorm, lr, imagesPerSecond}`, at most 4 a second a run, the newest), `validation`, `sample`, `checkpoint`,
- * `warning`, `rollback`, `run-end` (each `{id, …the event}`), `drawing` (queue), and a comment every 10 s.
+ * `GET /events?runs=ID,ID`: one stream per tab. Events by name: `runs` (the list changed: request it again), `run` (`{id, line:
+ * RunLine}`), `step` (`{id, stage, step, loss, gradNorm, lr, imagesPerSecond}`, at most 4 a second per run, the newest),
+ * `validation`, `sample`, `checkpoint`, `warning`, `rollback`, `run-end` (each `{id, …the event}`), `drawing` (queue), and a
+ * comment every 10 s.
  */
 export interface StreamEvents extends Record<PlacedEvent, Placed> {
   readonly runs: Record<string, never>;
@@ -218,12 +225,15 @@ export interface StreamEvents extends Record<PlacedEvent, Placed> {
 /** `POST /runs/{id}/control` with `{ do }` → 202. `stop` saves first. */
 export type ControlRequest = { readonly do: "stop" | "save" | "sample" };
 
-/** `POST /runs/{id}/resume` → 202 `{ id }`. `POST /runs/{id}/publish` with `{ name }` → 202 `{ job }`; its events are those of a check. */
+/**
+ * `POST /runs/{id}/resume` → 202 `{ id }`. `POST /runs/{id}/publish` with `{ name }` → 202 `{ job }`; its events are those of a
+ * check.
+ */
 
-/** What a person wants of a folder of pictures. */
+/** What to fine-tune a folder of pictures for. */
 export type Goal = "style" | "subject" | "full";
 
-/** `GET /starts`: what a run can begin from. */
+/** `GET /starts`: the choices for a new run. */
 export interface Starts {
   readonly bases: readonly {
     readonly name: string;
@@ -232,16 +242,19 @@ export interface Starts {
   }[];
   readonly recipes: readonly { readonly name: string; readonly text: string }[];
   readonly goals: readonly { readonly goal: Goal; readonly title: string; readonly text: string }[];
-  /** Folders that data may lie in. */
+  /** Folders that may contain data. */
   readonly dataRoots: readonly string[];
 }
 
 /**
- * `GET /folders?path=` → `{ path, parent, folders: string[], pictures: number }`; only below the data roots. `folders` are names; without
- * a path they are the data roots' paths, and `path` is empty. `parent` is null at the top of one.
+ * `GET /folders?path=` → `{ path, parent, folders: string[], pictures: number }`; only below the data roots. `folders` are names;
+ * without a path they are the data roots' paths, and `path` is empty. `parent` is null for a data root.
  */
 
-/** `POST /data/check` with `{ folder, base? }` (whose tokens and size count; the first of the bases unless given) → 202 `{ job }`; `GET /jobs/{job}` → this. */
+/**
+ * `POST /data/check` with `{ folder, base? }` (whose tokens and size count; by default the first of the bases) → 202 `{ job }`;
+ * `GET /jobs/{job}` → this.
+ */
 export interface CheckState {
   readonly state: "running" | "done" | "failed";
   readonly done: number;
@@ -256,7 +269,7 @@ export interface DataPicture {
   readonly width: number;
   readonly height: number;
   readonly caption: string;
-  /** What of the caption is lost: it is longer than the text encoder takes. Null where nothing is. */
+  /** The part of the caption beyond what the text encoder accepts. Null if nothing is cut. */
   readonly cut: string | null;
 }
 
@@ -273,19 +286,19 @@ export interface DataReport {
     readonly height: number;
     readonly pictures: number;
   }[];
-  /** The first ones. */
+  /** The first few. */
   readonly shown: readonly DataPicture[];
 }
 
-/** `POST /runs` with this. `dry` → 200 {@link StartPlan}; else 202 `{ id }`, and the run outlives the server. */
+/** Body of `POST /runs`. `dry` → 200 {@link StartPlan}; else 202 `{ id }`, and the run outlives the server. */
 export interface StartRequest {
   readonly name: string;
   readonly folder: string;
   readonly base: string;
   readonly goal: Goal;
-  /** How long it may take. */
+  /** Maximum duration. */
   readonly minutes: number;
-  /** The word that stands for the style or thing in captions; drawn from the folder's name where left out. */
+  /** The word for the style or subject in captions; derived from the folder's name if omitted. */
   readonly word?: string;
   readonly overrides?: Readonly<Record<string, string>>;
   readonly dry: boolean;
@@ -298,7 +311,7 @@ export interface StartPlan {
   readonly seconds: number | null;
   readonly steps: number;
   readonly problems: readonly string[];
-  /** The command that does the same. */
+  /** The equivalent command. */
   readonly command: string;
 }
 
@@ -327,21 +340,24 @@ export interface SystemState {
     readonly step: number;
     readonly steps: number;
   }[];
-  /** Text of `pixart doctor`. */
+  /** Output of `pixart doctor`. */
   readonly doctor: string | null;
   readonly canControl: boolean;
 }
 
 /**
- * Session: the terminal prints `http://HOST:PORT/#k=KEY`; the page posts `{ key }` to `POST /session` and gets an HttpOnly, SameSite=Strict
- * cookie. `GET /session` → this, without a cookie 401. A view key's session can't control. Drawing goes to `/v1/images/…` and `/v1/jobs/…` with
- * the same cookie.
+ * Session: the terminal prints `http://HOST:PORT/#k=KEY`; the page posts `{ key }` to `POST /session` and gets an HttpOnly,
+ * SameSite=Strict cookie. `GET /session` → this, or 401 without a cookie. A session with a view key can't control anything.
+ * Drawing uses `/v1/images/…` and `/v1/jobs/…` with the same cookie.
  */
 export interface SessionState {
   readonly canControl: boolean;
 }
 
-/** `GET /models` → `{ models: DrawModel[] }`: what the page can draw with: served models, and runs' checkpoints, which load when they are first asked for. */
+/**
+ * `GET /models` → `{ models: DrawModel[] }`: the models available for drawing: served models, and runs' checkpoints, which are
+ * loaded on first use.
+ */
 export interface DrawModel {
   readonly id: string;
   readonly label: string;
@@ -351,6 +367,6 @@ export interface DrawModel {
   readonly steps: number;
   readonly guidanceScale: number;
   readonly schedulers: readonly string[];
-  /** Names of adapters that it can be drawn with. */
+  /** Names of adapters that can be used with it. */
   readonly adapters: readonly string[];
 }

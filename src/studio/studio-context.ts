@@ -10,25 +10,25 @@ import type { Program } from "./start/own-command.ts";
 import type { StartedRuns } from "./start/started-runs.ts";
 import type { Watcher } from "./watch/watcher.ts";
 
-/** How a studio is made. */
+/** Options of a studio. */
 export interface StudioOptions {
-  /** Folders of run folders, or run folders, which need not be there yet. */
+  /** Folders of run folders, or run folders; they need not exist yet. */
   readonly workDirs: readonly string[];
-  /** Folders that data may lie in, beside those. */
+  /** Additional folders that may contain data. */
   readonly dataRoots: readonly string[];
-  /** Whether nothing is started, stopped or written. */
+  /** Whether nothing may be started, stopped or written. */
   readonly isReadOnly: boolean;
-  /** How this program is called. */
+  /** How to call this program. */
   readonly program: Program;
-  /** Whether runs' checkpoints and the package's models can be drawn with: those load when they are asked for. */
+  /** Whether runs' checkpoints and the package's models can be used for drawing; they are loaded on demand. */
   readonly offersModels: boolean;
-  /** Of the built page; the package's own unless given. */
+  /** Folder of the built page; by default the package's own. */
   readonly pageFolder?: string;
-  /** Where thumbnails are kept, and what runs say before they have a folder; the system's place for such things unless given. */
+  /** Folder for thumbnails, and for the output of runs without a folder; by default the system's cache folder. */
   readonly cacheFolder?: string;
 }
 
-/** What all routes of the studio share. */
+/** Shared by all routes of the studio. */
 export interface StudioContext {
   readonly options: StudioOptions;
   readonly server: ServerContext;

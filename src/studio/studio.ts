@@ -25,7 +25,7 @@ import { StartedRuns } from "./start/started-runs.ts";
 import type { StudioContext, StudioOptions } from "./studio-context.ts";
 import { Watcher } from "./watch/watcher.ts";
 
-/** The page, what it asks for, and what it changes: runs, their pictures and curves, data sets, and drawing. */
+/** The page and its API: runs, their pictures and curves, data sets, and drawing. */
 export class Studio implements AppExtension {
   readonly #options: StudioOptions;
   readonly #runs: Runs;
@@ -41,7 +41,7 @@ export class Studio implements AppExtension {
     this.#models = options.offersModels ? new DrawModels(this.#runs) : undefined;
   }
 
-  /** Models that load when they are asked for. */
+  /** Models that are loaded on demand. */
   get catalog(): ModelCatalog | undefined {
     return this.#models;
   }
@@ -80,7 +80,7 @@ export class Studio implements AppExtension {
     this.#watcher.start();
   };
 
-  /** Ends all streams, and commands that were not to outlive the server. */
+  /** Ends all streams and the commands that must not outlive the server. */
   stop(): void {
     this.#watcher?.stop();
     endCommands();

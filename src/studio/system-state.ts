@@ -5,11 +5,11 @@ import type { SystemState } from "./api-types.ts";
 import { runCommand } from "./start/own-command.ts";
 import type { StudioContext } from "./studio-context.ts";
 
-/** A report is asked for anew after. */
+/** Age after which a new report is requested. */
 const REPORT_MS = 10 * 60_000;
 const LONGEST_PROMPT = 300;
 
-/** What `GET /api/system` tells, of this machine and what is drawn on it. */
+/** Response of `GET /api/system`: this machine and what is being drawn on it. */
 export class SystemReport {
   readonly #studio: StudioContext;
   #doctor: string | null = null;
@@ -32,7 +32,7 @@ export class SystemReport {
       processor: cpus()[0]?.model.trim() ?? "unknown",
       cores: availableParallelism(),
       memory: {
-        // A container's limit, where there is one.
+        // A container's limit, if there is one.
         total: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
         free: process.availableMemory(),
         server: process.memoryUsage.rss(),
@@ -50,7 +50,7 @@ export class SystemReport {
     };
   }
 
-  /** It takes seconds and loads the engine, so that nobody waits for it: the next who asks is told. */
+  /** It takes seconds and loads the engine, so nobody waits for it: the next request gets the result. */
   #askDoctor(): void {
     if (performance.now() - this.#asked < REPORT_MS) return;
     this.#asked = performance.now();

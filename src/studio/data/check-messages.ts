@@ -1,16 +1,16 @@
 import type { DataReport } from "../api-types.ts";
 
-/** What a process that looks at a data set is told. */
+/** Request to a process that checks a data set. */
 export interface CheckOrder {
   readonly folder: string;
   /** Side in pixels that pictures should have. */
   readonly size: number;
-  /** A folder with the tokenizer of the base, where that is here. */
+  /** A folder with the base's tokenizer, if available locally. */
   readonly tokenizer: string | undefined;
   readonly job: string;
 }
 
-/** What it says. */
+/** Messages from the process. */
 export type CheckMessage =
   | { readonly type: "progress"; readonly done: number; readonly total: number }
   | { readonly type: "done"; readonly report: DataReport }

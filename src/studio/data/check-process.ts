@@ -5,10 +5,10 @@ import { T5Tokenizer } from "../../text/index.ts";
 import type { CheckMessage, CheckOrder } from "./check-messages.ts";
 import { dataReport } from "./data-report.ts";
 
-// What the studio forks to look at a data set: decoding and comparing thousands of pictures would hold up the server.
+// Process that the studio forks to check a data set: decoding and comparing thousands of pictures would block the server.
 
 const NICENESS = 10;
-/** PixArt-α's. */
+/** PixArt-α's limit. */
 const MOST_TOKENS = 120;
 
 const tell = (message: CheckMessage): void => void process.send?.(message);

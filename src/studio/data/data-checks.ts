@@ -10,27 +10,27 @@ import type { CheckMessage } from "./check-messages.ts";
 import type { StudioJob, StudioJobs } from "./studio-jobs.ts";
 
 const SCRIPT = new URL(`./check-process${extname(import.meta.url)}`, import.meta.url);
-/** Looks at data sets, and published folders, at once. */
+/** Maximum number of data set checks and publishing jobs at once. */
 const MOST_RUNNING = 3;
 
-/** Looks at data sets in processes of their own. */
+/** Checks data sets in separate processes. */
 export class DataChecks {
   readonly #jobs: StudioJobs;
-  /** Pictures by job, once any was asked for. */
+  /** Pictures by job, loaded on first request. */
   readonly #entries = new Map<StudioJob, Promise<ReadonlyMap<string, DatasetEntry>>>();
 
   constructor(jobs: StudioJobs) {
     this.#jobs = jobs;
   }
 
-  /** Begins to look at a folder. Throws an ApiError where others are being looked at. */
+  /** Starts checking a folder. Throws an ApiError if too many jobs are running. */
   begin(folder: string, size: number, tokenizer: string | undefined): StudioJob {
     if (this.#jobs.running >= MOST_RUNNING)
       throw new ApiError(429, "too_many_jobs", "Too many jobs run at once", { retryAfter: 5 });
     return this.#jobs.begin((job) => look(job, { folder, size, tokenizer }), folder);
   }
 
-  /** The bytes of a picture of a data set that is looked at; undefined where it can't be had. */
+  /** The bytes of a picture of a checked data set; undefined if unavailable. */
   async read(job: StudioJob, key: string): Promise<Uint8Array | undefined> {
     const { folder } = job;
     if (folder === undefined) return undefined;

@@ -3,12 +3,12 @@ import type { Dataset } from "../../data/dataset.ts";
 import type { DataPicture, DataReport } from "../api-types.ts";
 import { checkedPictureAddress } from "../runs/addresses.ts";
 
-/** Pictures of each kind that are shown. */
+/** Maximum number of pictures shown of each kind. */
 const MOST_SHOWN = 60;
 const MOST_GROUPS = 60;
 const MOST_SHAPES = 24;
 
-/** What the page shows of a look at a data set. */
+/** The page's view of a data set check. */
 export function dataReport(
   job: string,
   { entries }: Dataset,
@@ -37,7 +37,7 @@ export function dataReport(
   };
 }
 
-/** The sizes that pictures are trained at where there are several; otherwise their own, the most frequent first. */
+/** The sizes that pictures are trained at, if there are several; otherwise their own sizes, the most frequent first. */
 function shapesOf({ report, sizes }: Pick<DatasetCheck, "report" | "sizes">): DataReport["shapes"] {
   if (report.buckets !== null)
     return report.buckets.buckets.map(({ width, height, images }) => ({

@@ -2,40 +2,40 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, extname, normalize, resolve, sep } from "node:path";
 import { ApiError } from "../../server/http/api-error.ts";
 
-/** Files that are pictures, by their names. */
+/** File extensions of pictures. */
 const PICTURE = /^\.(jpe?g|png|webp|avif)$/i;
-/** Folders in which nobody's pictures are. */
+/** Folders that contain nobody's pictures. */
 const PASSED_OVER = /^(\.|node_modules$)/;
 const MOST_FOLDERS = 1000;
 
-/** A folder as `GET /api/folders` tells of it. */
+/** A folder as described by `GET /api/folders`. */
 export interface ListedFolder {
-  /** Empty for the list of the folders that data may lie in. */
+  /** Empty for the list of data roots. */
   readonly path: string;
-  /** Null at the top of one of those. */
+  /** Null for a data root. */
   readonly parent: string | null;
-  /** Names; of the list, paths. */
+  /** Names; in the list of data roots, paths. */
   readonly folders: readonly string[];
-  /** How many pictures are in the folder itself. */
+  /** Number of pictures directly in the folder. */
   readonly pictures: number;
 }
 
-/** The folders that data may lie in: no other folder of this machine is looked into, whatever a page asks for. */
+/** The folders that may contain data: no other folder of this machine is read, whatever a page requests. */
 export class DataRoots {
   readonly #roots: readonly string[];
 
-  /** @param roots folders, which need not be there yet */
+  /** @param roots folders, which need not exist yet */
   constructor(roots: readonly string[]) {
     this.#roots = [...new Set(roots.map((root) => resolve(root)))];
   }
 
-  /** Those that are there, without links. */
+  /** The existing ones, with links resolved. */
   async all(): Promise<string[]> {
     const real = await Promise.all(this.#roots.map((root) => realpath(root).catch(() => [])));
     return [...new Set(real.flat())];
   }
 
-  /** A folder in one of them, without links. Throws an ApiError for any other, and for one that is reached over a link. */
+  /** Resolves a folder inside one of the roots. Throws an ApiError for any other folder, and for one reached through a link. */
   async require(given: string): Promise<string> {
     const path = await this.find(given);
     if (path !== undefined) return path;
@@ -47,12 +47,12 @@ export class DataRoots {
     );
   }
 
-  /** The same; undefined for any other. */
+  /** The same; undefined for any other folder. */
   async find(given: string): Promise<string | undefined> {
     if (given.includes("\0") || given === "") return undefined;
     const roots = await this.all();
     for (const root of roots) {
-      // What is said relative to a root is meant so; absolute paths are as they are.
+      // Relative paths are relative to a root; absolute paths stay as they are.
       const path = trimmed(normalize(resolve(root, given)));
       const isInside = path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
       if (!isInside || (await realpath(path).catch(() => undefined)) !== path) continue;
@@ -61,7 +61,7 @@ export class DataRoots {
     return undefined;
   }
 
-  /** What is in a folder; the list of the roots for none. */
+  /** Contents of a folder; without one, the list of roots. */
   async list(given: string | undefined): Promise<ListedFolder> {
     const roots = await this.all();
     if (given === undefined || given === "")

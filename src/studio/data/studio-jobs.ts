@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { CheckState } from "../api-types.ts";
 
-/** Jobs whose ends are remembered. */
+/** Number of jobs remembered after they ended. */
 const MOST_JOBS = 50;
 
-/** Something that takes its time: a look at a data set, a published folder. */
+/** Long-running work: a data set check, or publishing a folder. */
 export class StudioJob {
   readonly id: string = randomBytes(9).toString("base64url");
-  /** The folder that is looked at, where one is. */
+  /** The folder being checked, if any. */
   readonly folder: string | undefined;
   state: CheckState = { state: "running", done: 0, total: null, message: null, report: null };
 
@@ -15,19 +15,19 @@ export class StudioJob {
     this.folder = folder;
   }
 
-  /** Notes what changes. */
+  /** Applies a change of state. */
   note(change: Partial<CheckState>): void {
     this.state = { ...this.state, ...change };
   }
 }
 
-/** The jobs of a studio, by their ids; the oldest are forgotten. */
+/** The jobs of a studio, by id; the oldest are dropped. */
 export class StudioJobs {
   readonly #jobs = new Map<string, StudioJob>();
 
   /**
-   * Begins one.
-   * @param work what ends it; where it throws, the job has failed for that reason
+   * Starts a job.
+   * @param work the job's work; if it throws, the job fails for that reason
    */
   begin(work: (job: StudioJob) => Promise<void>, folder?: string): StudioJob {
     const job = new StudioJob(folder);
@@ -44,7 +44,7 @@ export class StudioJobs {
     return this.#jobs.get(id);
   }
 
-  /** Those that are not over. */
+  /** Number of jobs that are not over. */
   get running(): number {
     return [...this.#jobs.values()].filter(({ state }) => state.state === "running").length;
   }

@@ -10,20 +10,20 @@ import type { LiveRun } from "../runs/live-run.ts";
 import { readmeCommand } from "../runs/run-details.ts";
 import type { DataRoots } from "./data-roots.ts";
 
-/** Data sets whose lists are kept. */
+/** Number of data sets whose lists are kept. */
 const MOST_KEPT = 4;
 
-/** The answer of `GET /api/runs/{id}/worst`. */
+/** Response of `GET /api/runs/{id}/worst`. */
 export interface WorstPictures {
   readonly pictures: readonly WorstPicture[];
-  /** Why there are none, or why they can't be shown. */
+  /** Why there are none or why they can't be shown. */
   readonly reason: string | null;
 }
 
 /** Pictures by their key. */
 type Entries = ReadonlyMap<string, DatasetEntry>;
 
-/** The pictures that runs learn from, where their data sets are still there and this server may look at them. */
+/** The pictures that runs train on, if their data sets still exist and this server may read them. */
 export class TrainingPictures {
   readonly #roots: DataRoots;
   readonly #sets = new Map<string, Promise<Entries>>();
@@ -32,7 +32,7 @@ export class TrainingPictures {
     this.#roots = roots;
   }
 
-  /** Those of a stage that are learnt worst, or of the last stage that has any. */
+  /** The worst-learnt pictures of a stage, by default the last stage that has any. */
   async worst(run: LiveRun, stage: string | undefined, count: number): Promise<WorstPictures> {
     const { place, config } = run;
     const names = config.stages.map(({ name }) => name).reverse();
@@ -58,7 +58,7 @@ export class TrainingPictures {
     };
   }
 
-  /** The bytes of a picture by its key; undefined where it can't be had. */
+  /** The bytes of a picture by its key; undefined if unavailable. */
   async read(run: LiveRun, key: string): Promise<Uint8Array | undefined> {
     const entries = await this.#entriesOf(run);
     if (typeof entries === "string") return undefined;
@@ -87,7 +87,7 @@ export class TrainingPictures {
     }
   }
 
-  /** Relative folders are meant from where the run was begun. */
+  /** Relative folders are relative to where the run was started. */
   async #folderOf(run: LiveRun, folder: string): Promise<string | undefined> {
     const { tail } = await run.history();
     const begun =

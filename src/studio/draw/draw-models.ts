@@ -7,11 +7,11 @@ import type { DrawModel } from "../api-types.ts";
 import type { Runs } from "../runs/runs.ts";
 import { sideOf } from "../start/bases.ts";
 
-/** As the server draws where a request says nothing. */
+/** Same as the server's default. */
 const STEPS = 20;
 const GUIDANCE = 4.5;
 
-/** A model that can be drawn with, and where it is. */
+/** A model available for drawing, and its location. */
 interface OfferedModel extends NamedPlace {
   readonly label: string;
   readonly run: string | null;
@@ -19,7 +19,7 @@ interface OfferedModel extends NamedPlace {
   readonly resolution: number | null;
 }
 
-/** The models that come with the package, and the checkpoints of runs that draw from prompts. */
+/** The models included in the package, and the checkpoints of text-to-image runs. */
 export class DrawModels implements ModelCatalog {
   readonly #runs: Runs;
 
@@ -31,7 +31,7 @@ export class DrawModels implements ModelCatalog {
     return (await this.#offered()).map(({ name }) => name);
   }
 
-  /** The run's name means its newest checkpoint; none the newest checkpoint of all, or what comes with the package. */
+  /** A run's name stands for its newest checkpoint; no name for the newest checkpoint of all runs, or an included model. */
   async find(name: string | undefined): Promise<NamedPlace | undefined> {
     const offered = await this.#offered();
     if (name === undefined) return offered[0];
@@ -41,7 +41,7 @@ export class DrawModels implements ModelCatalog {
     );
   }
 
-  /** All of them, as the page shows them. */
+  /** All models, as shown on the page. */
   async list(known: ReadonlyMap<string, ModelFacts>): Promise<DrawModel[]> {
     return (await this.#offered()).map(({ name, label, run, step, resolution }) => ({
       id: name,
@@ -88,7 +88,7 @@ async function checkpointsOf(run: Awaited<ReturnType<Runs["find"]>>): Promise<Of
   }));
 }
 
-/** What is known of a model once it was loaded. */
+/** Facts known about a model once it has been loaded. */
 const drawnAs = (
   facts: ModelFacts | undefined,
 ): Pick<DrawModel, "steps" | "guidanceScale" | "schedulers" | "adapters"> => ({
@@ -98,7 +98,7 @@ const drawnAs = (
   adapters: facts?.adapters ?? [],
 });
 
-/** A served model as the page shows it. */
+/** A served model, as shown on the page. */
 export const servedModel = (facts: ModelFacts): DrawModel => ({
   id: facts.name,
   label: basename(facts.name),

@@ -2,11 +2,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { packageFolder } from "../../files/package/package-folder.ts";
 
-/** A file of the page as it is sent. */
+/** A file of the page as served. */
 export interface PageFile {
   readonly bytes: Uint8Array;
   readonly type: string;
-  /** Whether its name changes with what is in it. */
+  /** Whether its name changes with its contents. */
   readonly isForGood: boolean;
 }
 
@@ -23,14 +23,14 @@ const TYPES: Readonly<Record<string, string>> = {
 /** Where the build puts the page. */
 export const PAGE_FOLDER: string = join(packageFolder ?? "", "dist", "page");
 
-/** The addresses at which the page itself is: it shows one part or another by them. */
+/** URLs of the page itself, each of which shows a different part. */
 const SHELL = /^\/(runs\/[\w-]{1,64}|compare|draw|new|data|system)?$/;
 
-/** The page as it was built: read once, so that no path that anybody asks for is looked up on the disk. */
+/** The built page, read once, so that no requested path is ever looked up on disk. */
 export class PageFiles {
   readonly #files: ReadonlyMap<string, PageFile>;
 
-  /** @param folder of the built page, which need not be there */
+  /** @param folder of the built page, which need not exist */
   constructor(folder: string) {
     this.#files = new Map(filesIn(folder, "/"));
   }
@@ -40,7 +40,7 @@ export class PageFiles {
     return this.#files.has("/index.html");
   }
 
-  /** What is at an address of the page; undefined for all others. */
+  /** The file at a URL of the page; undefined for all other URLs. */
   at(path: string): PageFile | undefined {
     return this.#files.get(SHELL.test(path) ? "/index.html" : path);
   }

@@ -3,9 +3,9 @@ import { join, normalize, sep } from "node:path";
 import { LARGEST_FILE, readWhole } from "../../files/reading/whole-file.ts";
 
 /**
- * The bytes of a picture's file in a folder. Undefined where there is none, and where its name leads out of the folder or over a link:
- * names come from files that others may have written.
- * @param folder without links
+ * The bytes of a picture's file in a folder. Undefined if there is none, or if its name leads out of the folder or through a
+ * link: names come from files that others may have written.
+ * @param folder with links resolved
  */
 export async function readInside(folder: string, name: string): Promise<Buffer | undefined> {
   const path = join(folder, normalize(name));

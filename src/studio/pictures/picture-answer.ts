@@ -3,17 +3,20 @@ import type { AppContext } from "../../server/app-types.ts";
 import { ApiError } from "../../server/http/api-error.ts";
 import { sideOf, type Thumbnails } from "./thumbnails.ts";
 
-/** How a picture is sent. */
+/** Options for sending a picture. */
 export interface PictureAnswerOptions {
   readonly thumbnails: Thumbnails;
-  /** Whether its bytes may be sent as they are: this project wrote them. Others are made anew, at most {@link LARGEST_SIDE} wide. */
+  /**
+   * Whether its bytes may be sent as they are, because this project wrote them. Others are re-encoded, at most {@link
+   * LARGEST_SIDE} wide.
+   */
   readonly isOwn: boolean;
 }
 
-/** Of a picture that was not written by this project. */
+/** For pictures not written by this project. */
 const LARGEST_SIDE = 1536;
 
-/** A picture, at the width that `?w=` asks for. Throws an ApiError where there is none, or what is there is none. */
+/** A picture at the width requested with `?w=`. Throws an ApiError if there is none or if the file is not a picture. */
 export async function pictureAnswer(
   c: AppContext,
   bytes: Uint8Array | undefined,
@@ -35,6 +38,6 @@ const answer = (c: AppContext, bytes: Uint8Array, format: string): Response =>
   c.body(new Uint8Array(bytes), 200, {
     "content-type": `image/${format}`,
     "content-disposition": "inline",
-    // A run that is begun anew draws others under the same address.
+    // A restarted run draws different pictures under the same URL.
     "cache-control": "private, max-age=60",
   });

@@ -6,27 +6,27 @@ import { removeFile } from "../../files/remove.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import { thumbnail } from "../../images/index.ts";
 
-/** Sides in pixels that thumbnails have: what is asked for is one of them, or the next larger. */
+/** Available thumbnail sides in pixels; a request is rounded up to one of them. */
 const SIDES = [96, 192, 256, 384, 512, 768, 1024, 1536] as const;
 const LARGEST = 1536;
 const MOST_BYTES = 256 * 2 ** 20;
-/** Of what may be kept, when some must go. */
+/** Share of the limit that is kept when thumbnails have to be deleted. */
 const KEPT_SHARE = 0.9;
-/** Each takes a decoded picture's memory for a moment. */
+/** Each briefly needs the memory of a decoded picture. */
 const AT_ONCE = 2;
 
-/** The side that is made for one that was asked for; undefined where the text is no number. */
+/** The side to use for a requested one; undefined if the text is not a number. */
 export function sideOf(asked: string | undefined): number | undefined {
   const wanted = Number(asked);
   if (asked === undefined || !Number.isFinite(wanted) || wanted <= 0) return undefined;
   return SIDES.find((side) => side >= wanted) ?? LARGEST;
 }
 
-/** Small pictures, kept in a folder for the next time; the oldest go when they become too many. */
+/** Thumbnails, cached in a folder; the oldest are deleted when there are too many. */
 export class Thumbnails {
   readonly #folder: string;
   readonly #mostBytes: number;
-  /** Bytes by name, the oldest first; undefined until the folder was looked at. */
+  /** Bytes by name, the oldest first; undefined until the folder has been listed. */
   #kept: Promise<Map<string, number>> | undefined;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
@@ -36,7 +36,7 @@ export class Thumbnails {
     this.#mostBytes = mostBytes;
   }
 
-  /** A picture as WebP, at most so wide and high; undefined for what is no picture. */
+  /** A picture as WebP, at most this wide and high; undefined if the bytes are not a picture. */
   async get(bytes: Uint8Array, side: number): Promise<Uint8Array | undefined> {
     const stamp = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
     const name = `${stamp}-${side}.webp`;
@@ -50,7 +50,7 @@ export class Thumbnails {
     return made;
   }
 
-  /** A cache that can't be written is none; the picture is made again the next time. */
+  /** A cache that can't be written is ignored; the thumbnail is made again next time. */
   async #keep(name: string, bytes: Uint8Array, kept: Map<string, number>): Promise<void> {
     try {
       await makeFolder(this.#folder);

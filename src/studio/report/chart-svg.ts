@@ -3,7 +3,7 @@ import { escaped } from "../../images/escaped.ts";
 /** A curve of a chart. */
 export interface ChartLine {
   readonly name: string;
-  /** A colour of the report's style sheet: its class is `line-N`. */
+  /** Determines its colour in the report's style sheet, through the class `line-N`. */
   readonly kind: "heldout" | "train" | "step";
   readonly step: readonly number[];
   readonly value: readonly number[];
@@ -16,7 +16,7 @@ const BOTTOM = 28;
 const TOP = 12;
 const TICKS = 4;
 
-/** Curves over steps as SVG, with their scales. Undefined where no curve has two points. */
+/** Curves over steps as SVG, with axes. Undefined if no curve has two points. */
 export function chartSvg(title: string, lines: readonly ChartLine[]): string | undefined {
   const drawn = lines.filter(({ step }) => step.length > 1);
   if (drawn.length === 0) return undefined;

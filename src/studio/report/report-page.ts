@@ -27,7 +27,7 @@ svg{width:100%;height:auto}text{font:11px system-ui,sans-serif;fill:currentColor
 polyline.heldout{stroke:#0a66c2;stroke-width:2.5}span.heldout{color:#0a66c2}
 img{max-width:100%;border-radius:4px}pre{overflow:auto;font-size:.85rem;border:1px solid var(--pale);padding:1rem}`;
 
-/** The page of a report. */
+/** The HTML page of a report. */
 export function reportPage(run: RunDetails, stages: readonly ReportStage[]): string {
   const parts = stages.map(
     ({ name, charts, sheets }) =>

@@ -9,18 +9,18 @@ import { idOf } from "../runs/run-table.ts";
 import { type ChartLine, chartSvg } from "./chart-svg.ts";
 import { type ReportSheet, type ReportStage, reportPage } from "./report-page.ts";
 
-/** Sheets of a stage that are shown, spread over it. */
+/** Number of sheets shown per stage, spread over it. */
 const SHEETS = 6;
 const SHEET_SIDE = 1024;
-/** Of all pictures together, before base64: mail takes no more. */
+/** For all pictures together, before base64: the limit of most mail servers. */
 const MOST_PICTURE_BYTES = 8 * 2 ** 20;
 const POINTS = 600;
 
-/** A run as one HTML page that asks for nothing else. Throws where the folder is no run, or can't be read. */
+/** A run as a single self-contained HTML page. Throws if the folder is not a run or can't be read. */
 export async function runReport(folder: string): Promise<string> {
   const path = await realpath(folder);
   const run = new LiveRun({ id: idOf(path), path, name: basename(path) }, () => {});
-  const { tail } = await run.history(); // what can't be read is said by an error
+  const { tail } = await run.history(); // throws an error that says what can't be read
   const { config } = run;
   const details = await runDetails(run, await run.line(), false);
   const stages: ReportStage[] = [];
@@ -54,14 +54,14 @@ export async function runReport(folder: string): Promise<string> {
   return reportPage(reported(details), stages);
 }
 
-/** Without what tells of this machine's folders. */
+/** Without details of this machine's folders. */
 const reported = ({ facts, ...details }: RunDetails): RunDetails => ({
   ...details,
   resumeCommand: null,
   facts: facts && { ...facts, cwd: "", argv: [], host: "" },
 });
 
-/** Some of a list, the first and the last among them. */
+/** A selection from a list, including the first and the last. */
 function spread<T>(all: readonly T[]): T[] {
   if (all.length <= SHEETS) return [...all];
   return Array.from({ length: SHEETS }, (_, i) =>

@@ -8,7 +8,7 @@ import { checkRequest } from "../start/start-request.ts";
 import type { StudioContext } from "../studio-context.ts";
 import { bodyOf, requireChange } from "./requests.ts";
 
-/** Adds looks at folders of pictures, and jobs, of which they are some. */
+/** Adds the routes for checking folders of pictures, and for jobs in general. */
 export function addDataRoutes(app: App, studio: StudioContext): void {
   const { roots, jobs, checks, thumbnails } = studio;
   const jobOf = (c: AppContext): StudioJob => {

@@ -2,7 +2,7 @@ import type { App } from "../../server/app-types.ts";
 import { servedModel } from "../draw/draw-models.ts";
 import type { StudioContext } from "../studio-context.ts";
 
-/** Adds the list of what can be drawn with. */
+/** Adds the route for the list of models to draw with. */
 export function addModelListRoutes(app: App, { models, server }: StudioContext): void {
   app.get("/api/models", async (c) => {
     const known = server.models();

@@ -5,7 +5,7 @@ import type { StudioContext } from "../studio-context.ts";
 
 const MOST_WATCHED = 16;
 
-/** Adds the one stream of a tab. */
+/** Adds the event stream of a tab. */
 export function addEventRoutes(app: App, { watcher }: StudioContext): void {
   app.get("/api/events", (c) => {
     if (!hasRoomForStream())

@@ -7,7 +7,7 @@ const HEADERS: Readonly<Record<string, string>> = {
 };
 const A_YEAR = "public, max-age=31536000, immutable";
 
-/** Adds the page; nothing where it was not built. */
+/** Adds the page, if it was built. */
 export function addPageRoutes(app: App, page: PageFiles): void {
   if (!page.isThere) return;
   app.get("/*", async (c, next) => {

@@ -5,7 +5,7 @@ import { checkBody } from "../../server/http/check-body.ts";
 import { readJson } from "../../server/http/read-body.ts";
 import type { StudioContext } from "../studio-context.ts";
 
-/** The body of a request by its schema. Throws an ApiError. */
+/** Parses the body of a request with its schema. Throws an ApiError. */
 export async function bodyOf<S extends z.ZodObject>(
   c: AppContext,
   schema: S,
@@ -17,13 +17,13 @@ export async function bodyOf<S extends z.ZodObject>(
 export const mayChange = (c: AppContext, { options }: StudioContext): boolean =>
   c.get("canControl") && !options.isReadOnly;
 
-/** Throws an ApiError where the caller may not change anything. That a key that may only look does not, is seen to before. */
+/** Throws an ApiError if the caller may not change anything. View keys have been rejected before this. */
 export function requireChange(c: AppContext, studio: StudioContext): void {
   if (mayChange(c, studio)) return;
   throw new ApiError(403, "read_only", "Expected a server that was not started with --read-only");
 }
 
-/** A whole number of a query, within limits; the fallback where it is none. */
+/** An integer query parameter within limits; the fallback if it is not one. */
 export function numberOf(
   text: string | undefined,
   fallback: number,

@@ -11,7 +11,7 @@ import { controlRequest, publishRequest } from "../start/start-request.ts";
 import type { StudioContext } from "../studio-context.ts";
 import { bodyOf, requireChange } from "./requests.ts";
 
-/** Adds what changes a run. */
+/** Adds the routes that change a run. */
 export function addRunControlRoutes(app: App, studio: StudioContext): void {
   const { runs, started, jobs, options } = studio;
 
@@ -28,7 +28,7 @@ export function addRunControlRoutes(app: App, studio: StudioContext): void {
     const { path, id } = run.place;
     if (run.process !== undefined || started.isAtWork(id))
       throw new ApiError(409, "run_at_work", "A process writes this run already");
-    // The run brings its own config; what it was begun with is only compared with it.
+    // The run brings its own config; the recipe is only compared with it.
     const recipe = [RECIPE_FILE, CONFIG_FILE].find((name) => existsSync(join(path, name)));
     const args = ["train", join(path, recipe ?? CONFIG_FILE), "--work-dir", path, "--resume"];
     const folder = readmeCommand(path)?.folder;

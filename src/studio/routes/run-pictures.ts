@@ -4,7 +4,7 @@ import { pictureAnswer } from "../pictures/picture-answer.ts";
 import { sampleFile } from "../runs/samples.ts";
 import type { StudioContext } from "../studio-context.ts";
 
-/** Adds the pictures of runs: what they drew, and what they learn from. */
+/** Adds the pictures of runs: samples and training pictures. */
 export function addRunPictureRoutes(app: App, studio: StudioContext): void {
   const { runs, thumbnails, pictures } = studio;
   app.get("/api/runs/:id/samples/:stage/:step/:which", async (c) => {

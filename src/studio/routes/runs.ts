@@ -20,7 +20,7 @@ const MOST_KEYS = 64;
 const USUAL_WORST = 24;
 const MOST_WORST = 200;
 
-/** Adds what is asked of runs. */
+/** Adds the routes that read runs. */
 export function addRunRoutes(app: App, studio: StudioContext): void {
   const { runs, started, pictures } = studio;
   const runOf = (c: AppContext): Promise<LiveRun> => runs.find(c.req.param("id") ?? "");
@@ -77,7 +77,7 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
     const { place } = await runOf(c);
     const name = encodeURIComponent(`${place.name}.html`);
     return c.html(await runReport(place.path), 200, {
-      // To be kept, not shown: it may have been written by another's run.
+      // For download, not display: someone else's run may have written it.
       "content-disposition": `attachment; filename*=UTF-8''${name}`,
     });
   });
@@ -90,7 +90,7 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
     const own = hasFolder
       ? await logPart(join((await runOf(c)).place.path, LOG_FILE), after)
       : { lines: [], next: 0 };
-    // What it said before it had a folder.
+    // Output from before it had a folder.
     return c.json(own.next === 0 && before !== undefined ? await logPart(before.log, after) : own);
   });
 
@@ -102,7 +102,7 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
   });
 }
 
-/** The stage that is asked for, or the one that the run is at. */
+/** The requested stage, or the run's current one. */
 async function stageOf(
   { runs }: StudioContext,
   run: LiveRun,

@@ -6,7 +6,7 @@ import type { SessionState } from "../api-types.ts";
 import { sessionRequest } from "../start/start-request.ts";
 import { bodyOf } from "./requests.ts";
 
-/** Adds how a browser shows a key once: EventSource and pictures of a page can send none. */
+/** Adds the route where a browser presents a key once: EventSource and a page's pictures cannot send one. */
 export function addSessionRoutes(app: App, { keys }: ServerContext): void {
   const setCookie = (c: AppContext, value: string, seconds: number): void =>
     c.header(

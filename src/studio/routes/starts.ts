@@ -15,7 +15,7 @@ import { finetuneArguments, startRequest } from "../start/start-request.ts";
 import type { StudioContext } from "../studio-context.ts";
 import { bodyOf, requireChange } from "./requests.ts";
 
-/** Adds what a run can begin from, and its beginning. */
+/** Adds the routes for starting runs, and for the choices available. */
 export function addStartRoutes(app: App, studio: StudioContext): void {
   const { roots, runs, started, options } = studio;
 
@@ -65,7 +65,7 @@ export function addStartRoutes(app: App, studio: StudioContext): void {
   });
 }
 
-/** The first folder that runs lie in: one that was given may be a run itself. */
+/** The first folder that contains runs: a given one may be a run itself. */
 function workDirOf(roots: readonly string[]): string {
   const root = roots.find((each) => !isRunFolder(each));
   if (root !== undefined) return root;

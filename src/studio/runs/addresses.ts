@@ -8,22 +8,22 @@ interface Placed {
 const samplesOf = (id: string, { stage, step }: Placed): string =>
   `/api/runs/${id}/samples/${encodeURIComponent(stage)}/${step}`;
 
-/** Where a run's sample sheet is served. */
+/** URL of a run's sample sheet. */
 export const sheetAddress = (id: string, sample: Placed): string =>
   `${samplesOf(id, sample)}/sheet`;
 
-/** Where one of its pictures is. */
+/** URL of one of its pictures. */
 export const pictureAddress = (id: string, sample: Placed, index: number): string =>
   `${samplesOf(id, sample)}/${index}`;
 
-/** What a picture of a data set is called in addresses: its name may be a path. */
+/** URL key of a data set's picture, whose name may be a path. */
 export const pictureKey = (file: string): string =>
   createHash("sha256").update(file).digest("base64url").slice(0, 16);
 
-/** Where a training picture of a run is served. */
+/** URL of a run's training picture. */
 export const trainingPictureAddress = (id: string, file: string): string =>
   `/api/runs/${id}/pictures/${pictureKey(file)}`;
 
-/** Where a picture of a data set that was checked is served. */
+/** URL of a picture of a checked data set. */
 export const checkedPictureAddress = (job: string, file: string): string =>
   `/api/jobs/${job}/pictures/${pictureKey(file)}`;

@@ -4,8 +4,8 @@ import type { ControlRequest } from "../api-types.ts";
 import type { LiveRun } from "./live-run.ts";
 
 /**
- * Asks the process that writes a run to do something. Throws an ApiError where none does, or one of another machine: who that is can't
- * be seen from here.
+ * Sends a request to the process that writes a run. Throws an ApiError if there is none, or if it runs on another machine, where
+ * it can't be identified.
  */
 export async function controlRun(run: LiveRun, what: ControlRequest["do"]): Promise<void> {
   const { process: found } = run;
@@ -24,7 +24,7 @@ export async function controlRun(run: LiveRun, what: ControlRequest["do"]): Prom
     );
   }
   if (what === "stop" && process.platform !== "win32") {
-    // Whose start was just compared with the lock's: no other process has this number.
+    // Its start time was just compared with the lock's: no other process has this id.
     process.kill(pid, "SIGTERM");
     return;
   }

@@ -1,13 +1,13 @@
 import { EventTail } from "../../training/run-folder/event-tail.ts";
 import type { RunEvent } from "../../training/run-folder/events.ts";
 
-/** Parts of a step that take time. */
+/** Timed parts of a step. */
 const PARTS = ["data", "forward", "backward", "optimizer"] as const;
 
-/** A pause in the events is no work: a run that was broken off goes on days later. */
+/** A long pause in the events is not work: an interrupted run may resume days later. */
 const LONGEST_ACTIVITY_S = 6 * 3600;
 
-/** A run's events as they grow, and where its time went. */
+/** A run's events as they arrive, and time spent by activity. */
 export class EventHistory {
   readonly tail: EventTail;
   #time = new Map<string, number>();
@@ -22,7 +22,7 @@ export class EventHistory {
     return this.#time;
   }
 
-  /** Reads what has come. Throws where the file can't be read. */
+  /** Reads new events. Throws if the file can't be read. */
   async refresh(onEvent: (event: RunEvent) => void): Promise<void> {
     const isNew = this.tail.count === 0;
     await this.tail.read((event) => {

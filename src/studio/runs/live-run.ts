@@ -12,37 +12,37 @@ import { runLine, unreadableLine } from "./run-line.ts";
 import { processOf, type RunProcess } from "./run-process.ts";
 import type { RunPlace } from "./run-table.ts";
 
-/** Events that are read at once, without a quick look before. */
+/** Up to this size, events are read at once, without a quick look first. */
 const LARGE_BYTES = 2 ** 21;
-/** Of a quick look: some hundred steps. */
+/** Bytes read for a quick look: some hundred steps. */
 const PEEKED_BYTES = 2 ** 16;
 const LONGEST_FIRST = 2 ** 16;
 
-/** One run as it goes on. Its curves are forgotten when others need the room, and read again when they are asked for. */
+/** A run that may still be running. Its curves are dropped when others need the memory, and read again on demand. */
 export class LiveRun {
   readonly place: RunPlace;
   #history: EventHistory | undefined;
-  /** Whether all that was there has been read once. */
+  /** Whether everything has been read once. */
   #isRead = false;
   #config: { readonly stamp: string; readonly value: ResolvedConfig } | undefined;
   #line: RunLine | undefined;
-  /** Of the events and the process that the line tells of. */
+  /** Stamp of the events and the process that the line is based on. */
   #told = "";
   #used = 0;
   readonly #onEvent: (event: RunEvent) => void;
 
-  /** @param onEvent told of events that come after those that were there when it was first read */
+  /** @param onEvent called for events added after the first read */
   constructor(place: RunPlace, onEvent: (event: RunEvent) => void) {
     this.place = place;
     this.#onEvent = onEvent;
   }
 
-  /** When its curves were last asked for, in milliseconds of a clock. */
+  /** When its curves were last requested, in milliseconds on a monotonic clock. */
   get used(): number {
     return this.#used;
   }
 
-  /** Rows of its curves that are in memory. */
+  /** Number of rows of its curves in memory. */
   get rows(): number {
     const { tail } = this.#history ?? {};
     return (tail?.stages ?? []).reduce(
@@ -51,7 +51,7 @@ export class LiveRun {
     );
   }
 
-  /** Its config. Throws where it can't be read. */
+  /** Its config. Throws if it can't be read. */
   get config(): ResolvedConfig {
     const file = join(this.place.path, CONFIG_FILE);
     const found = statSync(file, { throwIfNoEntry: false });
@@ -61,17 +61,17 @@ export class LiveRun {
     return this.#config.value;
   }
 
-  /** Its config as it was written. */
+  /** Its config as written. */
   get configText(): unknown {
     return JSON.parse(readFileSync(join(this.place.path, CONFIG_FILE), "utf8"));
   }
 
-  /** Who writes it. */
+  /** The process that writes it. */
   get process(): RunProcess | undefined {
     return processOf(this.place.path);
   }
 
-  /** What is known by its events, read up to now. Throws where they can't be read. */
+  /** Its event history, read up to now. Throws if it can't be read. */
   async history(): Promise<EventHistory> {
     this.#used = performance.now();
     this.#history ??= new EventHistory(join(this.place.path, EVENTS_FILE));
@@ -82,15 +82,15 @@ export class LiveRun {
   }
 
   /**
-   * Whether it takes long to know its line: much has come of which nothing was read yet. What can be told at once is
-   * {@link peek}'s.
+   * Whether its line takes long to compute: there are many events, none of which has been read. {@link peek} gives what is
+   * available at once.
    */
   get isCold(): boolean {
     const { size, stamp } = this.#found();
     return !this.#isRead && size > LARGE_BYTES && this.#told !== stamp;
   }
 
-  /** The line of the list; the same object until anything in it changes. */
+  /** Its line in the list; the same object until something in it changes. */
   async line(): Promise<RunLine> {
     const { stamp, process } = this.#found();
     if (this.#line !== undefined && this.#told === stamp) return this.#line;
@@ -105,7 +105,7 @@ export class LiveRun {
     return this.#line;
   }
 
-  /** What of its line can be told by the end of its events. */
+  /** What the last events alone tell about its line. */
   async peek(): Promise<RunLine> {
     const { config, place } = this;
     const events = join(place.path, EVENTS_FILE);
@@ -117,7 +117,7 @@ export class LiveRun {
     return { ...line, stage, begun: parseEvent(first)?.time ?? null };
   }
 
-  /** What tells that anything has come, without reading it. */
+  /** Detects new events without reading them. */
   #found(): {
     readonly size: number;
     readonly stamp: string;
@@ -129,7 +129,7 @@ export class LiveRun {
     return { size: found?.size ?? 0, stamp, process };
   }
 
-  /** Forgets its curves. */
+  /** Drops its curves. */
   forget(): void {
     this.#history = undefined;
     this.#isRead = false;

@@ -4,14 +4,16 @@ import { readFrom } from "../../files/reading/whole-file.ts";
 import type { LogPart } from "../api-types.ts";
 
 const MOST_LINES = 1000;
-/** Bytes in which so many lines are looked for. */
+/** Bytes in which the lines are searched for. */
 const MOST_BYTES = 2 ** 19;
 const LONGEST_LINE = 4000;
 
-/** Whole lines of a log from a byte on, the newest; none where there is no log. A log that is shorter now was begun anew. */
+/**
+ * Whole lines of a log from a byte on, the newest; none if there is no log. A log that has become shorter is read from the start.
+ */
 export async function logPart(path: string, after: number): Promise<LogPart> {
   const found = await lstat(path).catch(() => undefined);
-  // A link, or a pipe that waits for a writer, is no log of ours.
+  // A link, or a pipe waiting for a writer, is not a log of ours.
   if (!found?.isFile()) return { lines: [], next: 0 };
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -20,7 +22,7 @@ export async function logPart(path: string, after: number): Promise<LogPart> {
     const from = Math.max(begin, size - MOST_BYTES);
     const bytes = await readFrom({ path, file }, from, size - from);
     const end = bytes.lastIndexOf("\n") + 1;
-    // Where the beginning was passed over, the first line is only the end of one.
+    // If the beginning was skipped, the first line is incomplete.
     const start = from > begin ? bytes.indexOf("\n") + 1 : 0;
     const lines = bytes.subarray(start, end).toString("utf8").split("\n").slice(0, -1);
     return {

@@ -1,10 +1,10 @@
 import type { EventTail, RareEvent } from "../../training/run-folder/event-tail.ts";
 import type { CheckpointLine, Mark } from "../api-types.ts";
 
-/** Marks of a run that are told: the newest. */
+/** Maximum number of marks returned: the newest. */
 const MOST_MARKS = 500;
 
-/** What is marked on the axis of steps, in order of time. */
+/** Marks on the step axis, in chronological order. */
 export function marksOf(tail: EventTail, checkpoints: readonly CheckpointLine[]): Mark[] {
   const best = new Set(
     checkpoints.filter(({ isBest }) => isBest).map(({ stage, step }) => `${stage} ${step}`),

@@ -13,7 +13,7 @@ import { marksOf } from "./marks.ts";
 import { stageStates } from "./stage-state.ts";
 import { verdict } from "./verdict.ts";
 
-/** All that the page tells of a run but its curves and pictures. */
+/** Everything the page shows of a run except curves and pictures. */
 export async function runDetails(
   run: LiveRun,
   line: RunLine,
@@ -42,13 +42,13 @@ export async function runDetails(
 const checkpointLines = async (run: string, config: ResolvedConfig): Promise<CheckpointLine[]> =>
   (await keptCheckpoints(run, config)).map(({ path: _, ...line }) => line);
 
-/** Of the process that was last begun. */
+/** Facts of the most recently started process. */
 function factsOf(tail: EventTail): RunFacts | null {
   const begun = tail.events.findLast(({ type }) => type === "run-start" || type === "resume");
   return begun !== undefined && "facts" in begun ? (begun.facts ?? null) : null;
 }
 
-/** Where a run's config differs from the recipe that it was begun with; nothing where that was not kept, or is no config any more. */
+/** Where a run's config differs from its original recipe; empty if the recipe was not kept or is no longer a valid config. */
 function fromRecipe(run: string, config: ResolvedConfig): RunDetails["differences"] {
   const file = join(run, RECIPE_FILE);
   try {
@@ -65,7 +65,7 @@ function fromRecipe(run: string, config: ResolvedConfig): RunDetails["difference
   }
 }
 
-/** The command that the run's README gives, from the folder that it names. */
+/** The command in the run's README, from the folder that it names. */
 function resumeCommand(run: string): string | null {
   const found = readmeCommand(run);
   if (found === undefined) return null;
@@ -74,7 +74,7 @@ function resumeCommand(run: string): string | null {
     : `cd ${shellWord(found.folder)} && ${found.command}`;
 }
 
-/** What a run's README says of how to go on; undefined where it has none. */
+/** The resume command in a run's README; undefined if there is none. */
 export function readmeCommand(
   run: string,
 ): { readonly folder: string; readonly command: string } | undefined {

@@ -6,16 +6,16 @@ import type { RunProcess } from "./run-process.ts";
 import type { RunPlace } from "./run-table.ts";
 import { currentStage, secondsLeft, stageStates } from "./stage-state.ts";
 
-/** What a line about a run is made of. */
+/** The data behind a run's line. */
 export interface RunFindings {
   readonly place: RunPlace;
   readonly config: Pick<ResolvedConfig, "stages">;
   readonly tail: EventTail;
-  /** Who writes it. */
+  /** The process that writes it. */
   readonly process: RunProcess | undefined;
 }
 
-/** A run in one line. */
+/** Summarizes a run in one line. */
 export function runLine({ place, config, tail, process }: RunFindings): RunLine {
   const all = stageStates(config, tail);
   const sample = tail.eventsOf("sample").at(-1);
@@ -55,7 +55,7 @@ function stateOf(
   return { state: "broken off", message: "Its process is gone without having said why" };
 }
 
-/** What is told of a run without events. */
+/** Values for a run without events. */
 export const NOTHING_KNOWN: Pick<
   RunLine,
   "begun" | "ended" | "stage" | "stages" | "activity" | "secondsLeft" | "sheet"
@@ -69,7 +69,7 @@ export const NOTHING_KNOWN: Pick<
   sheet: null,
 };
 
-/** A run of which nothing can be told but why. */
+/** The line of a run that can't be read, with the reason. */
 export const unreadableLine = ({ id, name }: RunPlace, error: unknown): RunLine => ({
   id,
   name,

@@ -3,15 +3,15 @@ import { join } from "node:path";
 import { holderOf } from "../../files/locks/file-lock.ts";
 import { LOCK_FILE } from "../../training/run-folder/run-folder.ts";
 
-/** Who writes a run. */
+/** The process that writes a run. */
 export interface RunProcess {
-  /** Null where its lock says nothing that can be understood. */
+  /** Null if its lock can't be parsed. */
   readonly pid: number | null;
   readonly host: string;
   readonly isHere: boolean;
 }
 
-/** The process that writes a run; undefined where none does, as far as can be told at once. */
+/** The process that writes a run; undefined if there is none, as far as can be told at once. */
 export function processOf(run: string): RunProcess | undefined {
   const found = holderOf(join(run, LOCK_FILE));
   if (found === undefined || !found.isAtWork) return undefined;

@@ -3,30 +3,30 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isRunFolder } from "../../training/run-folder/run-folder.ts";
 
-/** A run folder that a scan has found. */
+/** A run folder found by a scan. */
 export interface RunPlace {
-  /** Tells nothing of where it is. */
+  /** Does not reveal its location. */
   readonly id: string;
-  /** Without links. */
+  /** With links resolved. */
   readonly path: string;
   readonly name: string;
 }
 
-/** The id of whatever lies at a path without links. */
+/** The id for a path with links resolved. */
 export const idOf = (path: string): string =>
   createHash("sha256").update(path).digest("base64url").slice(0, 16);
 
 const placeOf = (path: string): RunPlace => ({ id: idOf(path), path, name: basename(path) });
 
 /**
- * The runs in some folders, or that some folders are. Whoever asks names them by their ids, so that no path of his is ever opened; a
- * link in one of the folders is no run.
+ * The runs in some folders, or the folders themselves if they are runs. Clients refer to them by id, so a path from a client is
+ * never opened; a link in one of the folders is not a run.
  */
 export class RunTable {
   readonly #roots: readonly string[];
   #places = new Map<string, RunPlace>();
 
-  /** @param roots folders, which need not be there yet */
+  /** @param roots folders, which need not exist yet */
   constructor(roots: readonly string[]) {
     this.#roots = roots;
   }
@@ -43,7 +43,7 @@ export class RunTable {
     return this.#places.get(id);
   }
 
-  /** Looks at the folders again. True where other runs are there than before. */
+  /** Scans the folders again. True if the set of runs has changed. */
   async scan(): Promise<boolean> {
     const found = new Map<string, RunPlace>();
     for (const root of this.#roots)

@@ -5,24 +5,24 @@ import type { RunLine } from "../api-types.ts";
 import { LiveRun } from "./live-run.ts";
 import { type RunPlace, RunTable } from "./run-table.ts";
 
-/** Rows of curves that are kept for all runs together: some 25 MB. */
+/** Maximum rows of curves kept for all runs together: some 25 MB. */
 const MOST_ROWS = 150_000;
 
-/** Which event of which run. */
+/** Receives an event and its run. */
 export type OnRunEvent = (run: LiveRun, event: RunEvent) => void;
 
-/** The runs of some folders as they go on. */
+/** The runs of some folders, kept up to date. */
 export class Runs {
   readonly #table: RunTable;
   readonly #runs = new Map<string, LiveRun>();
   readonly #onEvent: OnRunEvent;
   #scanned: Promise<boolean> | undefined;
   readonly #warming = new Set<LiveRun>();
-  /** Quick looks that go on. */
+  /** Quick looks in progress. */
   readonly #peeks = new Set<Promise<RunLine>>();
   #turn: Promise<void> = Promise.resolve();
 
-  /** @param onEvent told of events that come while the studio runs */
+  /** @param onEvent called for events that arrive while the studio runs */
   constructor(roots: readonly string[], onEvent: OnRunEvent = () => {}) {
     this.#table = new RunTable(roots);
     this.#onEvent = onEvent;
@@ -36,7 +36,7 @@ export class Runs {
     return [...this.#runs.values()];
   }
 
-  /** Looks for runs that came or went. True where any did. Calls at a time share one look. */
+  /** Looks for added and removed runs. True if there are any. Concurrent calls share one scan. */
   scan(): Promise<boolean> {
     this.#scanned ??= this.#scan().finally(() => {
       this.#scanned = undefined;
@@ -59,8 +59,7 @@ export class Runs {
   }
 
   /**
-   * A run by its id; by `latest` the one that was begun last, one that is being written before all others. Throws an ApiError where there
-   * is none.
+   * A run by its id; `latest` is the run that started last, with running ones first. Throws an ApiError if there is none.
    */
   async find(id: string): Promise<LiveRun> {
     await this.has(id);
@@ -69,7 +68,7 @@ export class Runs {
     throw new ApiError(404, "run_not_found", "Expected the id of a run that is here");
   }
 
-  /** Whether a run is there, also one that has begun just now. */
+  /** Whether a run exists, including one that has only just started. */
   async has(id: string): Promise<boolean> {
     if (!this.#runs.has(id)) await this.scan();
     return this.#runs.has(id);
@@ -80,7 +79,7 @@ export class Runs {
     return this.#runs.get(lines[0]?.id ?? "");
   }
 
-  /** A run's line, with what has come until now; of one of which much is to be read yet, what its end says, until that was done. */
+  /** A run's current line; while a long run is still being read, a preliminary line from its last events. */
   async line(run: LiveRun): Promise<RunLine> {
     if (!run.isCold) return this.#read(run);
     this.#warm(run);
@@ -89,20 +88,20 @@ export class Runs {
     try {
       return await peek;
     } catch {
-      return this.#read(run); // which says why
+      return this.#read(run); // gives the reason
     } finally {
       this.#peeks.delete(peek);
     }
   }
 
-  /** Reads a run behind all others and all quick looks that wait, so that whoever asks for other things is not kept. */
+  /** Reads a run after all others and all pending quick looks, so that other requests are not delayed. */
   #warm(run: LiveRun): void {
     if (this.#warming.has(run)) return;
     this.#warming.add(run);
     this.#turn = this.#turn.then(async () => {
       while (this.#peeks.size > 0) {
         await Promise.allSettled(this.#peeks);
-        await nextTurn(); // in which the next look of a list begins
+        await nextTurn(); // in which the next quick look of a list starts
       }
       await this.#read(run);
       this.#warming.delete(run);
@@ -116,17 +115,17 @@ export class Runs {
     return line;
   }
 
-  /** All lines: those at work first, then the newest; what can't be read comes last. */
+  /** All lines: running ones first, then the newest; unreadable ones come last. */
   async lines(): Promise<RunLine[]> {
     const lines: RunLine[] = [];
-    // One after the other: each in memory before the next needs room.
+    // One after the other: a run is in memory before the next one needs room.
     for (const run of this.all) lines.push(await this.line(run));
     return lines.sort(
       (a, b) => rankOf(a) - rankOf(b) || (b.begun ?? "").localeCompare(a.begun ?? ""),
     );
   }
 
-  /** Forgets the curves that were longest not asked for, but for one run's. */
+  /** Drops the curves that have not been requested for longest, except one run's. */
   #makeRoom(keep: LiveRun): void {
     const held = this.all.filter((run) => run.rows > 0).sort((a, b) => a.used - b.used);
     let rows = held.reduce((sum, run) => sum + run.rows, 0);

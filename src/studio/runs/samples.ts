@@ -3,7 +3,7 @@ import type { SampleEvent } from "../../training/run-folder/events.ts";
 import type { SampleSet } from "../api-types.ts";
 import { pictureAddress, sheetAddress } from "./addresses.ts";
 
-/** The sample sheets of a stage, oldest first, with their single pictures where the run kept them. */
+/** The sample sheets of a stage, oldest first, with their single pictures if the run kept them. */
 export const sampleSets = (id: string, tail: EventTail, stage: string): SampleSet[] =>
   tail
     .eventsOf("sample")

@@ -3,7 +3,7 @@ import type { ResolvedConfig } from "../../config/index.ts";
 import type { EventTail } from "../../training/run-folder/event-tail.ts";
 import type { Series } from "../api-types.ts";
 
-/** What of a stage's curves is asked for. */
+/** Which of a stage's curves to return. */
 export interface SeriesQuery {
   readonly stage: string;
   readonly keys: readonly string[];
@@ -12,7 +12,7 @@ export interface SeriesQuery {
   readonly points: number;
 }
 
-/** A stage's curves. Each of a long run takes milliseconds: others have their turns between. */
+/** A stage's curves. For a long run each takes milliseconds, so other work gets its turn in between. */
 export async function seriesOf(
   { stages, processes }: Pick<ResolvedConfig, "stages" | "processes">,
   tail: EventTail,
@@ -22,7 +22,7 @@ export async function seriesOf(
   const clock = trace.clock(points);
   const config = stages.find(({ name }) => name === stage);
   const range = { from, to, points };
-  const curves: Record<string, Series["keys"][string]> = Object.create(null); // whatever keys are asked for
+  const curves: Record<string, Series["keys"][string]> = Object.create(null); // keys come from the request
   for (const key of keys) {
     curves[key] = trace.series(key, range);
     await nextTurn();
@@ -38,7 +38,7 @@ export async function seriesOf(
   };
 }
 
-/** Pictures of an epoch, where the run has told its plan. */
+/** Pictures per epoch, if the run recorded its plan. */
 function epochImages(tail: EventTail, stage: string): number | null {
   const plan: unknown = tail.eventsOf("plan").at(-1)?.plan;
   const stages: unknown = Object(plan).stages;

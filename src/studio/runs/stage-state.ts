@@ -3,10 +3,10 @@ import type { EventTail } from "../../training/run-folder/event-tail.ts";
 import { RECENT } from "../../training/run-folder/run-summary.ts";
 import type { LossAt, StageState } from "../api-types.ts";
 
-/** Steps whose speed is looked at. */
+/** Number of last steps that determine the speed. */
 const PACED = 100;
 
-/** How all stages of a run stand. */
+/** The state of all stages of a run. */
 export const stageStates = (
   { stages }: Pick<ResolvedConfig, "stages">,
   tail: EventTail,
@@ -28,7 +28,7 @@ export const stageStates = (
   });
 };
 
-/** The newest loss on held-out pictures and the lowest; null where none was measured. */
+/** The newest and the lowest held-out loss; null if none was measured. */
 function heldoutOf(tail: EventTail, stage: string): Pick<StageState, "heldout" | "lowestHeldout"> {
   const measured = heldoutLosses(tail, stage);
   const lowest = measured.reduce<LossAt | null>(
@@ -38,7 +38,7 @@ function heldoutOf(tail: EventTail, stage: string): Pick<StageState, "heldout" |
   return { heldout: measured.at(-1) ?? null, lowestHeldout: lowest };
 }
 
-/** All measured losses on held-out pictures that are numbers. */
+/** All held-out losses that are finite. */
 export function heldoutLosses(tail: EventTail, stage: string): LossAt[] {
   const { validations } = tail.stage(stage);
   const losses = validations.column("heldout");
@@ -48,11 +48,11 @@ export function heldoutLosses(tail: EventTail, stage: string): LossAt[] {
   });
 }
 
-/** The stage that a run is at: the last one that has begun, or the first. */
+/** The stage that a run is at: the last one started, or the first. */
 export const currentStage = (all: readonly StageState[]): StageState | undefined =>
   all.findLast(({ step }) => step > 0) ?? all[0];
 
-/** Seconds until all stages are done, by the pace of the last steps; null before the first. */
+/** Seconds until all stages are complete, at the speed of the last steps; null before the first. */
 export function secondsLeft(
   { stages }: Pick<ResolvedConfig, "stages">,
   all: readonly StageState[],
@@ -68,7 +68,7 @@ export function secondsLeft(
   return (current.steps - current.step) * pace + seconds.reduce((sum, each) => sum + each, 0);
 }
 
-/** Pixels of a step: what stages of one run differ in most. */
+/** Pixels per step: the main difference between the stages of a run. */
 const workOf = ({ batchSize, gradientAccumulation, resolution }: ResolvedStage): number =>
   batchSize * gradientAccumulation * resolution ** 2;
 

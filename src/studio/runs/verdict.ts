@@ -2,12 +2,12 @@ import type { EventTail } from "../../training/run-folder/event-tail.ts";
 import type { LossAt, StageState } from "../api-types.ts";
 import { heldoutLosses } from "./stage-state.ts";
 
-/** A loss that has changed by less than this share of it is level: as much is chance. */
+/** A loss that changes by less than this share counts as level: that much is chance. */
 const LEVEL = 0.01;
-/** Steps at both ends whose training losses are compared where nothing is held out. */
+/** Steps at both ends whose training losses are compared if nothing is held out. */
 const COMPARED = 50;
 
-/** A sentence about a stage: whether it learns. */
+/** A sentence on whether a stage is learning. */
 export function verdict(stage: StageState | undefined, tail: EventTail): string {
   if (stage === undefined || stage.step === 0) return "It has made no step yet.";
   const measured = heldoutLosses(tail, stage.stage);

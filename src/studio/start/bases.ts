@@ -6,7 +6,7 @@ import type { Starts } from "../api-types.ts";
 
 type Base = Starts["bases"][number];
 
-/** What the models that come with the package are there for. */
+/** Purposes of the models included in the package. */
 const SHIPPED: Readonly<Record<string, string>> = {
   "emoji-small":
     "Comes with the package: 9 million weights at 64 px that know emoji. Minutes on any machine",
@@ -14,7 +14,7 @@ const SHIPPED: Readonly<Record<string, string>> = {
     "Comes with the package: knows 64 emoji well, and nothing else. Minutes on any machine",
 };
 
-/** What fine-tuning can begin from. */
+/** The models that fine-tuning can start from. */
 export const bases = (): Base[] => [
   ...shippedPipelines()
     .toSorted((a, b) => Number(b === "emoji-small") - Number(a === "emoji-small"))
@@ -26,7 +26,7 @@ export const bases = (): Base[] => [
   ...RELEASED_BASES,
 ];
 
-/** Side in pixels that a pipeline's folder was made for, by its config files; 0 where they don't say. */
+/** Side in pixels that a pipeline was trained for, from its config files; 0 if they don't say. */
 export function sideOf(folder: string): number {
   const read = (part: string): Readonly<Record<string, unknown>> =>
     Object(JSON.parse(readFileSync(join(folder, part, "config.json"), "utf8")));
@@ -39,7 +39,7 @@ export function sideOf(folder: string): number {
   }
 }
 
-/** The folder of a base's tokenizer, where it comes with the package. */
+/** Folder of a base's tokenizer, if it is included in the package. */
 export function tokenizerOf(base: string): string | undefined {
   const folder = shippedModel(base);
   return folder === undefined ? undefined : join(folder, "tokenizer");

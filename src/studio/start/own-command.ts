@@ -2,33 +2,33 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { shellWord } from "../../files/processes/shell-word.ts";
 
-/** How this program is called: what comes before its arguments. */
+/** How to call this program: everything before its arguments. */
 export type Program = readonly [file: string, ...args: string[]];
 
-/** What a command came to. */
+/** Result of a command. */
 export interface CommandEnd {
   readonly code: number | null;
   readonly stdout: string;
-  /** Lines for people, the newest. */
+  /** The last lines of its output. */
   readonly lines: readonly string[];
 }
 
 const MOST_LINES = 200;
 const MOST_OUTPUT = 4 * 2 ** 20;
 
-/** A command as somebody would type it. */
+/** A command as typed in a shell. */
 export const commandText = (args: readonly string[]): string =>
   ["npx", "pixart", ...args.map(shellWord)].join(" ");
 
-/** Commands that run at this moment, which end with the server. */
+/** Commands in progress, which end with the server. */
 const running = new Set<ChildProcess>();
 
-/** Ends what {@link runCommand} runs. */
+/** Ends the commands started by {@link runCommand}. */
 export function endCommands(): void {
   for (const child of running) child.kill("SIGTERM");
 }
 
-/** Runs a command of this program, and waits for its end. It ends with the server. */
+/** Runs a command of this program and waits for it. It ends with the server. */
 export async function runCommand(
   [file, ...before]: Program,
   args: readonly string[],

@@ -1,7 +1,7 @@
 import type { StartPlan } from "../api-types.ts";
 import { commandText, type Program, runCommand } from "./own-command.ts";
 
-/** What the command's dry run prints, in so far as it is told. */
+/** Output of the command's dry run, as far as it is used. */
 interface PrintedPlan {
   readonly lines: readonly string[];
   readonly seconds: number;
@@ -12,7 +12,7 @@ interface PrintedPlan {
 
 const WARNING = /^Warning: /;
 
-/** What a run would do and take, by the command's own dry run: it measures a step, so that it takes as long as a few. */
+/** What a run would do and need, from the command's own dry run. It measures the speed, so it takes as long as a few steps. */
 export async function planRun(program: Program, args: readonly string[]): Promise<StartPlan> {
   const command = commandText(args);
   const { code, stdout, lines } = await runCommand(program, [...args, "--dry-run", "--json"]);

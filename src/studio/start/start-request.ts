@@ -7,12 +7,12 @@ import { bases } from "./bases.ts";
 
 const MOST_MINUTES = 60 * 24 * 30;
 const LONGEST = 200;
-/** A folder's name on every system, which no other folder can be meant by. */
+/** A folder name that is valid and unambiguous on every system. */
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/i;
-/** Paths of a config that nobody but its owner sets: they say what is read, written and run. */
+/** Config paths that only the server's owner may set, since they determine what is read, written and run. */
 const NOT_FROM_A_PAGE =
   /^(name|workDir|base|device|processes|dataset|autoencoder|tokenizer|textEncoder|transformer|stages\.\d+\.(kind|name))(\.|$)/;
-/** Of these, what says only how pictures are taken. */
+/** The exceptions among them, which only affect how pictures are used. */
 const OF_THE_DATA =
   /^dataset\.(captionDropout|denseCaptionProbability|cleanCaptions|heldoutShare|maxUnreadable)$/;
 
@@ -36,7 +36,7 @@ export const publishRequest = z.strictObject({ name: z.string().regex(NAME, NAME
 /** The body of `POST /api/data/check`. */
 export const checkRequest = z.strictObject({
   folder: z.string().min(1).max(4096),
-  /** Whose text encoder and size count; the first unless given. */
+  /** The base whose text encoder and size count; by default the first. */
   base: z.string().max(LONGEST).optional(),
 });
 
@@ -47,10 +47,10 @@ export const controlRequest = z.strictObject({ do: z.enum(["stop", "save", "samp
 export const sessionRequest = z.strictObject({ key: z.string().min(1).max(1024) });
 
 /**
- * The arguments of the command that does what was asked for. Throws an ApiError for a base that is not offered, and for overrides that
- * no page may set.
- * @param folder of the pictures, which was found to be one that may be looked at
- * @param root in which the run folder is made
+ * Arguments of the equivalent command. Throws an ApiError for a base that is not offered, and for overrides that a page may not
+ * set.
+ * @param folder of the pictures, already checked to be readable by the page
+ * @param root in which the run folder is created
  */
 export function finetuneArguments(
   { name, base, goal, minutes, word, overrides = {} }: StartRequest,

@@ -7,26 +7,26 @@ import { NOTHING_KNOWN } from "../runs/run-line.ts";
 import type { RunPlace } from "../runs/run-table.ts";
 import type { Program } from "./own-command.ts";
 
-/** A run that this server has started, before it has a folder or after. */
+/** A run started by this server, whether or not it has a folder yet. */
 export interface StartedRun {
   readonly place: RunPlace;
-  /** What it says. */
+  /** File with its output. */
   readonly log: string;
   readonly begun: string;
-  /** Undefined while it runs. */
+  /** Undefined while it is running. */
   ended: { readonly time: string; readonly code: number | null } | undefined;
 }
 
-/** Lines of what a run that ended at once has said. */
+/** Lines of output shown for a run that ended at once. */
 const LAST_LINES = 3;
 
-/** Starts runs as processes of their own, which go on when the server ends. */
+/** Starts runs as separate processes, which continue when the server ends. */
 export class StartedRuns {
   readonly #program: Program;
   readonly #folder: string;
   readonly #started = new Map<string, StartedRun>();
 
-  /** @param folder for what they say until they have a folder of their own */
+  /** @param folder for their output until they have folders of their own */
   constructor(program: Program, folder: string) {
     this.#program = program;
     this.#folder = folder;
@@ -36,13 +36,13 @@ export class StartedRuns {
     return this.#started.get(id);
   }
 
-  /** Whether a process that was started for a run is at work: it may not have its folder, or its lock, yet. */
+  /** Whether a process started for a run is at work: it may not have its folder or its lock yet. */
   isAtWork(id: string): boolean {
     const run = this.#started.get(id);
     return run !== undefined && run.ended === undefined;
   }
 
-  /** Calls a command of this program that writes a run. */
+  /** Starts a command of this program that writes a run. */
   async start(place: RunPlace, args: readonly string[], cwd: string): Promise<StartedRun> {
     await makeFolder(this.#folder);
     const [file, ...before] = this.#program;
@@ -58,14 +58,14 @@ export class StartedRuns {
     return run;
   }
 
-  /** Lines of those that are not among the runs yet: they prepare, or have ended before they had a folder. */
+  /** Lines of started runs that have no folder yet: they are preparing, or ended before they had one. */
   async lines(known: ReadonlySet<string>): Promise<RunLine[]> {
     const open = [...this.#started.values()].filter(({ place }) => !known.has(place.id));
     return Promise.all(open.map(lineOf));
   }
 }
 
-/** What can be told of a run that has no folder yet. */
+/** Details of a run that has no folder yet. */
 export async function startedDetails(run: StartedRun): Promise<RunDetails> {
   const line = await lineOf(run);
   return {

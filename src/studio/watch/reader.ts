@@ -2,7 +2,7 @@ import { EventStream } from "../../server/http/sse.ts";
 import type { RunEvent } from "../../training/run-folder/events.ts";
 import type { StreamEvents } from "../api-types.ts";
 
-/** Events of a run that are told as they are, to those who watch it. */
+/** Run events that watching tabs receive unchanged. */
 const TOLD: ReadonlySet<RunEvent["type"]> = new Set<RunEvent["type"]>([
   "validation",
   "sample",
@@ -11,29 +11,29 @@ const TOLD: ReadonlySet<RunEvent["type"]> = new Set<RunEvent["type"]>([
   "rollback",
   "run-end",
 ]);
-/** Events that wait for a reader who is slow; of what can be told again only the newest waits. */
+/** Maximum number of events queued for a slow reader; of replaceable ones only the newest is queued. */
 const MOST_WAITING = 200;
 
-/** One tab that listens. What comes faster than it reads is left out, but for the newest of each kind. */
+/** A listening tab. Events that come faster than it reads are dropped, except the newest of each kind. */
 export class Reader {
   readonly stream: EventStream;
   readonly #watched: ReadonlySet<string>;
-  /** By what it replaces. */
+  /** Keyed by what an entry replaces. */
   readonly #waiting = new Map<string, { readonly name: string; readonly data: unknown }>();
   #count = 0;
 
-  /** @param watched ids of the runs whose steps it wants */
+  /** @param watched ids of the runs whose steps it receives */
   constructor(watched: ReadonlySet<string>, onGone: () => void) {
     this.#watched = watched;
     this.stream = new EventStream(onGone);
   }
 
-  /** Whether it wants a run's steps. */
+  /** Whether it receives a run's steps. */
   watches(id: string): boolean {
     return this.#watched.has(id);
   }
 
-  /** Tells what replaces what was told before of the same kind and run. */
+  /** Queues data that replaces earlier data of the same kind and run. */
   tell<N extends keyof StreamEvents & ("runs" | "run" | "drawing")>(
     name: N,
     data: StreamEvents[N],
@@ -41,7 +41,7 @@ export class Reader {
     this.#waiting.set(`${name} ${"id" in data ? data.id : ""}`, { name, data });
   }
 
-  /** Tells of an event of a run that it watches. */
+  /** Queues an event of a run that it watches. */
   tellEvent(id: string, event: RunEvent): void {
     if (!this.watches(id)) return;
     if (event.type === "step") {
@@ -52,7 +52,7 @@ export class Reader {
       this.#waiting.set(String(this.#count++), { name: event.type, data: { ...event, id } });
   }
 
-  /** Sends what waits, unless the reader is behind. */
+  /** Sends the queue, unless the reader is behind. */
   flush(): void {
     if (!this.stream.keepsUp) return;
     for (const { name, data } of this.#waiting.values()) this.stream.send(name, data);

@@ -5,13 +5,13 @@ import type { LiveRun } from "../runs/live-run.ts";
 import type { Runs } from "../runs/runs.ts";
 import { Reader } from "./reader.ts";
 
-/** Between two looks at runs that somebody watches: their steps are told so often at most. */
+/** Interval between looks at watched runs, and so between their step events. */
 const WATCHED_MS = 500;
-/** Between two looks at all runs while somebody listens, and while nobody does. */
+/** Interval between looks at all runs, with and without listeners. */
 const LISTENED_MS = 2000;
 const ALONE_MS = 10_000;
 
-/** Looks at the runs as they go on, more often where somebody listens, and tells those. Nothing but `stat` works on every file system. */
+/** Polls the runs, more often if somebody listens, and notifies the listeners. Only `stat` works on every file system. */
 export class Watcher {
   readonly #runs: Runs;
   readonly #dispatcher: Dispatcher;
@@ -27,12 +27,12 @@ export class Watcher {
     this.#dispatcher = dispatcher;
   }
 
-  /** Begins to look. */
+  /** Starts polling. */
   start(): void {
     void this.#go();
   }
 
-  /** A stream of what happens from now on, with the steps of these runs. */
+  /** A stream of events from now on, including the steps of these runs. */
   listen(ids: ReadonlySet<string>): Response {
     const reader: Reader = new Reader(ids, () => this.#readers.delete(reader));
     this.#readers.add(reader);
@@ -42,12 +42,12 @@ export class Watcher {
     return reader.stream.response({});
   }
 
-  /** Tells of an event that a run has just had. */
+  /** Passes on an event that a run has just recorded. */
   hear(run: LiveRun, event: RunEvent): void {
     for (const reader of this.#readers) reader.tellEvent(run.place.id, event);
   }
 
-  /** Ends, and all streams with it. */
+  /** Ends polling and all streams. */
   stop(): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
@@ -55,7 +55,7 @@ export class Watcher {
     this.#readers.clear();
   }
 
-  /** Looks at once, where the next look is not due yet. */
+  /** Polls now instead of at the next interval. */
   #soon(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#go(), 0);
@@ -63,7 +63,7 @@ export class Watcher {
 
   async #go(): Promise<void> {
     clearTimeout(this.#timer);
-    // A folder that can't be read now may be read the next time.
+    // A folder that can't be read now may be readable next time.
     await this.#look().catch(() => {});
     if (this.#isOver) return;
     clearTimeout(this.#timer);
