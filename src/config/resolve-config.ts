@@ -17,7 +17,7 @@ const SUBFOLDERS = {
 /**
  * Checks a config and fills in every default; a run without a name is named after `source`.
  * @param source the file that the config is from
- * @throws ConfigError that lists all mistakes: those of single fields or, where there are none, those between fields
+ * @throws ConfigError that lists all mistakes: those of single fields or, if there are none, those between fields
  */
 export function resolveConfig(value: unknown, source: string): ParsedConfig {
   const config = parseConfig(value, source);

@@ -18,7 +18,7 @@ export { type ListedCheckpoint, listCheckpoints } from "./checkpoint-folder.ts";
 export { forecastBytes, type SaveOptions } from "./checkpoint-save.ts";
 export { requireDiskSpace } from "./disk-space.ts";
 
-/** A checkpoint of which every byte was checked against its manifest. */
+/** A checkpoint with every byte checked against its manifest. */
 export class Checkpoint {
   readonly path: string;
   readonly step: number;
