@@ -104,11 +104,11 @@ export interface PublishConfig {
 
 /** One training run: the data, the models' shapes and the stages. Every file in `configs/` exports one. */
 export interface TrainConfig {
-  /** Name of the run; the config file's name unless given. */
+  /** Name of the run; by default the config file's name. */
   readonly name?: string;
   /** Seed of all random draws in the run. Default 0. */
   readonly seed?: number;
-  /** The run folder; `work_dirs/<name>` unless given. */
+  /** The run folder; by default `work_dirs/<name>`. */
   readonly workDir?: string;
   /**
    * Device to compute on: `auto`, a CUDA GPU if there is one and the CPU otherwise; `cpu`; `cuda`, of which each process takes

@@ -7,8 +7,8 @@ import { sideOf, type Thumbnails } from "./thumbnails.ts";
 export interface PictureAnswerOptions {
   readonly thumbnails: Thumbnails;
   /**
-   * Whether its bytes may be sent as they are, because this project wrote them. Others are re-encoded, at most {@link
-   * LARGEST_SIDE} wide.
+   * Whether its bytes may be sent as they are, because this project wrote them. Others are re-encoded, at most
+   * {@link LARGEST_SIDE} wide.
    */
   readonly isOwn: boolean;
 }

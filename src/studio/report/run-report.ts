@@ -12,7 +12,7 @@ import { type ReportSheet, type ReportStage, reportPage } from "./report-page.ts
 /** Number of sheets shown per stage, spread over it. */
 const SHEETS = 6;
 const SHEET_SIDE = 1024;
-/** For all pictures together, before base64: the limit of most mail servers. */
+/** For all pictures together, before base64: mail accepts no more. */
 const MOST_PICTURE_BYTES = 8 * 2 ** 20;
 const POINTS = 600;
 

@@ -42,8 +42,8 @@ export class LazyTextEncoder extends LazyModel<T5EncoderModel> {
   }
 
   /**
-   * Identifies the function that it computes: its files' content and the precision. `memory` is a folder for {@link
-   * weightsFingerprint}.
+   * Identifies the function that it computes: its files' content and the precision. `memory` is a folder for
+   * {@link weightsFingerprint}.
    */
   async identity(memory: string): Promise<string> {
     return `${await weightsFingerprint(await this.#folder(), memory)}/${this.#precision}`;
