@@ -26,7 +26,7 @@ class LoKrPart extends AddedPart {
 
   override delta({ weight: { shape } }: ProductLayer): Tensor {
     const first = this.#matrix("lokr_w1"); // (out₁, in₁)
-    // The kernel belongs to the second matrix alone: (out₂, in₂, K, K)
+    // The kernel belongs only to the second matrix: (out₂, in₂, K, K)
     const kernel = shape.slice(2);
     const second = this.#matrix("lokr_w2").reshape([
       (shape[0] ?? 0) / first.size(0),
@@ -54,14 +54,14 @@ export function factorization(size: number, factor: number): [number, number] {
   return [Math.min(divisor, other), Math.max(divisor, other)];
 }
 
-/** LoKr on one layer, however it was described. */
+/** LoKr on one layer, whatever described it. */
 export interface LoKrOptions {
-  /** Of the factors; 1 where both matrices are whole. */
+  /** Rank of the factors; 1 if both matrices are whole. */
   readonly rank: number;
   readonly alphaOverRank: number;
   /** Outputs and inputs of the first matrix. */
   readonly first: readonly [outputs: number, inputs: number];
-  /** What the two matrices are made of. */
+  /** The form of the two matrices. */
   readonly firstForm: "whole" | "factors";
   readonly secondForm: "whole" | "factors" | "core";
   readonly start?: LoKrConfig["initWeights"];
