@@ -82,7 +82,7 @@ export class WeightShapes {
     this.keys = new Set(weights.keys());
   }
 
-  /** Extent of a tensor along a dimension. Throws BadFileError where the file has no such tensor. */
+  /** Extent of a tensor along a dimension. Throws BadFileError if the file has no such tensor. */
   extent(key: string, dimension: number): number {
     const shape = this.keys.has(key) ? this.#weights.shape(key) : undefined;
     const extent = shape?.[dimension];

@@ -132,7 +132,7 @@ export const MUON_DEFAULTS: Required<MuonOptions> = {
   eps: 1e-8,
 };
 
-/** Defaults where an option is missing or undefined. */
+/** Fills in defaults for missing or undefined options. */
 export function withDefaults<T extends object>(options: Partial<T>, defaults: T): T {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return { ...defaults, ...Object.fromEntries(given) };

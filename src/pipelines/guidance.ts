@@ -114,7 +114,7 @@ const COMPUTE: AttentionUse = { reuse: false, keep: false };
 const KEEP: AttentionUse = { reuse: false, keep: true };
 const REUSE: AttentionUse = { reuse: true, keep: false };
 
-/** What a step, counted from 0, does with attentions (T-GATE `tgate/tgate_utils.py` tgate_scheduler). */
+/** How a step, counted from 0, uses attentions (T-GATE `tgate/tgate_utils.py` tgate_scheduler). */
 export function tgatePlan(
   stepIndex: number,
   options: TgateOptions,

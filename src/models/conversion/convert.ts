@@ -31,7 +31,7 @@ export interface ConversionOptions extends SingleFileFacts {
 
 /** Report of a conversion. */
 export interface ConversionReport {
-  /** The model, and where and in which layout it was found. */
+  /** The model, its location, and its layout. */
   readonly found: string;
   readonly assumptions: readonly string[];
   /** Tensors of the input that are not in the output, one entry per tensor or group. */

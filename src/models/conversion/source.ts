@@ -18,7 +18,7 @@ import type { ConversionFamily } from "./family.ts";
 export interface ConversionSource<C> extends FoundModel<C> {
   readonly family: ConversionFamily<C>;
   readonly file: WeightsFile;
-  /** Where in the input the weights were found. */
+  /** Location of the weights in the input. */
   readonly place: string;
 }
 

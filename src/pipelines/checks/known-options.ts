@@ -13,7 +13,7 @@ export const isObject = (value: unknown): boolean => typeof value === "object" &
 
 /**
  * Throws for unknown options, all at once, and for values of the wrong type. JavaScript has no compiler to catch them, and an
- * ignored option gives another picture than was asked for.
+ * ignored option gives another picture than requested.
  * @param known every option and what its value must be
  * @param meant what other libraries call options, and what to use here
  */

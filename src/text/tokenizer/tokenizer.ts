@@ -26,7 +26,7 @@ export interface EncodeOptions {
 
 /** A batch of B texts, padded on the right to L tokens. */
 export interface BatchEncoding {
-  /** (B, L) row by row, 0 where padded. */
+  /** (B, L) row by row, 0 for padding. */
   readonly inputIds: BigInt64Array;
   /** (B, L) row by row, 1 for real tokens, including `</s>`. */
   readonly attentionMask: BigInt64Array;

@@ -82,8 +82,8 @@ function checkShard(indexPath: string, file: string): void {
   }
 }
 
-// The Hub's cache keeps models--x--y/snapshots/<revision>/… as links into models--x--y/blobs, and newer
-// releases of huggingface_hub keep large ones once for all models, in blobs beside models--x--y.
+// The Hub's cache keeps models--x--y/snapshots/<revision>/… as links into models--x--y/blobs, and newer releases of
+// huggingface_hub keep one copy of large ones for all models, in blobs next to models--x--y.
 function hubBlobs(folder: string): string[] {
   const parts = folder.split(sep);
   const model = parts.lastIndexOf("snapshots") - 1;

@@ -12,7 +12,7 @@ export interface FileKey {
   readonly name: string;
   /** Whether the name has underscores instead of dots, as kohya's scripts write it. */
   readonly isFlat: boolean;
-  /** What the tensor is, in this package's terms: PEFT's where it has one, else LyCORIS'. */
+  /** What the tensor is, in PEFT's terms if it has one for it, otherwise in LyCORIS'. */
   readonly ending: string;
 }
 

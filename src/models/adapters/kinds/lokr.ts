@@ -40,8 +40,8 @@ class LoKrPart extends AddedPart {
 }
 
 /**
- * Two factors of a number, the smaller first: `factor` and the rest where it divides, else the pair nearest to the square
- * root with a first step of at most `factor` (PEFT `tuners/lokr/layer.py` factorization).
+ * Two factors of a number, the smaller first: `factor` and its quotient if it divides the number, otherwise the pair nearest to
+ * the square root with a first step of at most `factor` (PEFT `tuners/lokr/layer.py` factorization).
  */
 export function factorization(size: number, factor: number): [number, number] {
   if (factor > 0 && size % factor === 0) return [factor, size / factor];
