@@ -25,7 +25,7 @@ export interface CLIPScore {
 
 /**
  * Loads a CLIP with its tokenizer and its preprocessor from a folder of transformers, or from the Hub by its name, such as
- * `openai/clip-vit-base-patch32`. Throws as `loadPretrained` says, and if the tokenizer belongs to another model.
+ * `openai/clip-vit-base-patch32`. Throws like `loadPretrained`, and if the tokenizer belongs to another model.
  */
 export async function loadCLIP(
   folderOrName: string,

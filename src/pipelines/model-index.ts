@@ -14,7 +14,7 @@ export interface ModelIndex<Name extends string> {
 
 /**
  * The classes of the pipeline in `folder` and of its `components`. Throws unless the pipeline's is one of `pipelines` and each
- * component has a listed class; `advice` says what to do about a component that has not.
+ * component has a listed class; `advice` says what to do about a component that has none.
  */
 export function readModelIndex<Name extends string>(
   folder: string,

@@ -112,7 +112,7 @@ export class AutoencoderKL extends Module {
     );
   }
 
-  /** Whether its activations overflow float16, which its weights have, as SDXL's do: by `force_upcast` of its file. */
+  /** Whether its activations overflow the float16 of its weights, as SDXL's do: by `force_upcast` of its file. */
   get needsUpcasting(): boolean {
     return this.config.forceUpcast && this.dtype === "float16";
   }
@@ -131,7 +131,7 @@ export class AutoencoderKL extends Module {
     }
   }
 
-  /** Loads an autoencoder that diffusers or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
+  /** Loads an autoencoder that diffusers or {@link savePretrained} wrote. Throws like `loadPretrained`. */
   static async fromPretrained(
     folder: string,
     options: PretrainedOptions = {},

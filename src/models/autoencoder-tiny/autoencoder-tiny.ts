@@ -83,7 +83,7 @@ export class AutoencoderTiny extends Module {
     return this.decode(this.unscaleLatents(stored.div(255)));
   }
 
-  /** Loads an autoencoder that diffusers or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
+  /** Loads an autoencoder that diffusers or {@link savePretrained} wrote. Throws like `loadPretrained`. */
   static async fromPretrained(
     folder: string,
     options: PretrainedOptions = {},

@@ -68,7 +68,7 @@ export class CLIPModel extends Module {
     return torch.tidy(() => this.visualProjection.call(this.visionModel.call(pixelValues)));
   }
 
-  /** Loads a CLIP that transformers or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
+  /** Loads a CLIP that transformers or {@link savePretrained} wrote. Throws like `loadPretrained`. */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPModel> {
     return loadPretrained(folder, options, {
       baseName: "model",

@@ -130,7 +130,7 @@ export class PixArtControlNetAdapterModel extends Module {
     return adapter;
   }
 
-  /** Loads an adapter that diffusers' research example or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
+  /** Loads an adapter that diffusers' research example or {@link savePretrained} wrote. Throws like `loadPretrained`. */
   static async fromPretrained(
     folder: string,
     options: PretrainedOptions = {},

@@ -76,7 +76,7 @@ export class T5EncoderModel extends Module {
     );
   }
 
-  /** Loads a T5, or its encoder, that transformers or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
+  /** Loads a T5, or its encoder, that transformers or {@link savePretrained} wrote. Throws like `loadPretrained`. */
   static async fromPretrained(
     folder: string,
     options: QuantizedPretrainedOptions = {},
