@@ -1,4 +1,4 @@
-// Registration, nothing else.
+// Only registration.
 #include <c10/util/Logging.h>
 
 #include "autograd.h"
@@ -12,7 +12,7 @@
 
 namespace pixart {
 
-// (TorchError, TensorDisposedError): the classes that native failures are thrown as.
+// (TorchError, TensorDisposedError): the classes of native errors.
 static napi_value InstallErrors(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   EnvState& state = state_of(env);
@@ -31,12 +31,12 @@ static napi_value init(napi_env env, napi_value exports) {
   keep_freed_memory();
   settle_vector_kernels();
   define_operators();
-  c10::initLogging();  // reads TORCH_CPP_LOG_LEVEL, as Python's torch does
+  c10::initLogging();  // reads TORCH_CPP_LOG_LEVEL, like Python's torch
   auto* state = new EnvState;
   state->env = env;
   state->tensors = new TensorTable;
-  // The state outlives its environment on purpose: guards that are finalized at exit still use it. Its tensors don't: a worker
-  // that is stopped inside a scope would leave them.
+  // The state outlives its environment on purpose: guards that are finalized at exit still use it. Its tensors do not:
+  // a worker that is stopped inside a scope would leak them.
   check(env, napi_set_instance_data(env, state, nullptr, nullptr));
   check(env, napi_add_env_cleanup_hook(env, [](void* tensors) { static_cast<TensorTable*>(tensors)->free_everything(); }, state->tensors));
   add(env, exports, {"installErrors", guarded<InstallErrors>});

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t kBlockQueries = 48;
 constexpr int64_t kBlockKeys = 256;
-constexpr int64_t kGroupKeys = 4 * kLanes;  // keys that scores are computed for at once
+constexpr int64_t kGroupKeys = 4 * kLanes;  // number of keys that scores are computed for at once
 constexpr int64_t kScoreRows = 6, kValueRows = 4;
 
 // Keys as (groups, E, 64), so that a vector holds one channel of 16 keys; missing keys are 0.
@@ -23,7 +23,7 @@ void pack_keys(const HeadTokens& k, int64_t width, float* packed) {
   }
 }
 
-// Values as (keys, 16 V); what is missing is 0.
+// Values as (keys, 16 V); missing values are 0.
 void pack_values(const HeadTokens& v, int64_t width, int64_t vectors, float* packed) {
   const int64_t keys = rounded_up(v.count, kGroupKeys);
   std::memset(packed, 0, static_cast<size_t>(keys * vectors * kLanes) * sizeof(float));
@@ -32,7 +32,7 @@ void pack_values(const HeadTokens& v, int64_t width, int64_t vectors, float* pac
   }
 }
 
-// Scores of six queries (E apart) and the keys of one group, to rows that are kBlockKeys apart.
+// Scores of six queries (E apart) with the keys of one group, written to rows that are kBlockKeys apart.
 NOINLINE void score_group(const float* queries, const float* keys, int64_t width, float* scores) {
   Floats sums[kScoreRows][4] = {};
   for (int64_t e = 0; e < width; e++) {
@@ -52,7 +52,7 @@ NOINLINE void score_group(const float* queries, const float* keys, int64_t width
   }
 }
 
-// Adds the values of `keys` keys, weighted, to four queries' sums.
+// Adds the weighted values of `keys` keys to four queries' sums.
 template <int64_t V>
 NOINLINE void add_values(const float* weights, const float* values, int64_t keys, float* sums) {
   Floats all[kValueRows][V];
@@ -86,12 +86,12 @@ INLINE float largest(Floats value) {
   return out;
 }
 
-// What is known of a query before its last keys: the largest score, the sum of all weights.
+// State of a query between blocks of keys: the largest score, and the sum of all weights.
 struct Progress {
   float largest, sum;
 };
 
-// Scores of `groups` groups → weights under the new largest score. Returns what earlier sums are worth under it.
+// Scores of `groups` groups → weights under the new largest score. Returns the factor that rescales earlier sums to it.
 INLINE float weigh(float* scores, int64_t groups, Progress& progress) {
   Floats most[4];
   for (int64_t j = 0; j < 4; j++) most[j] = spread(progress.largest);

@@ -1,4 +1,4 @@
-// Attention of one head in blocks that stay in the cache, for AVX-512.
+// Attention of one head in blocks that fit in the cache, for AVX-512.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,8 @@ struct HeadTokens {
   int64_t stride, count;
 };
 
-// out = softmax(scale q kᵀ) v for the queries from `begin` on and before `end`. `scratch` has room for attention_scratch() numbers.
+// out = softmax(scale q kᵀ) v for the queries from `begin` to before `end`. `scratch` has room for attention_scratch()
+// numbers.
 struct HeadAttention {
   HeadTokens q, k, v, out;
   int64_t width, begin, end;

@@ -1,4 +1,4 @@
-// Attention in heads, by what is fastest for its length, type and direction.
+// Attention in heads, by the fastest method for its length, type and direction.
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
@@ -17,8 +17,9 @@ using at::Tensor;
 
 // Shapes: B batch, N queries, L keys, D width, H heads, E = D/H.
 
-// Up to so many logits a head libtorch's fused bfloat16 attention loses to its parts when gradients are wanted: its backward pass is
-// 43 % of a training step at 16 to 64 tokens, and without it a step is 1.8 times as fast (EPYC with AVX512-BF16).
+// Up to this many logits per head, libtorch's fused bfloat16 attention is slower than its parts if gradients are
+// needed: its backward pass is 43 % of a training step at 16 to 64 tokens, and without it a step is 1.8 times as fast
+// (EPYC with AVX512-BF16).
 constexpr int64_t kMostPlainLogits = 64 * 64;
 
 // (B, N, D) → (B, H, N, E)
@@ -37,8 +38,8 @@ static bool computes_in_bfloat16(const Tensor& x) {
   return x.scalar_type() == at::kBFloat16;
 }
 
-// libtorch's fused attention asks the processor whether it has instructions for bfloat16, and its own kernels whether they may use
-// AVX-512: where ATEN_CPU_CAPABILITY forbids what the processor has, it fails.
+// libtorch's fused attention asks the processor whether it has instructions for bfloat16, and its own kernels whether
+// they may use AVX-512: if ATEN_CPU_CAPABILITY forbids what the processor has, it fails.
 static bool fails_in_libtorch(const Tensor& q) {
 #ifdef __x86_64__
   static const bool is_forbidden = !has_avx512() && (__builtin_cpu_init(), __builtin_cpu_supports("avx512bw"));
@@ -55,12 +56,12 @@ static Tensor plain(const Tensor& q, const Tensor& k, const Tensor& v, const std
 }
 
 #ifdef __x86_64__
-// Rows of numbers in one piece, tokens anywhere.
+// Each row contiguous, tokens anywhere.
 static bool is_head_rows(const Tensor& t) {
   return is_float(t) && t.stride(2) == 1;
 }
 
-// Below, libtorch's is as fast.
+// Below this, libtorch's is as fast.
 constexpr int64_t kFewestBlockKeys = 128;
 
 static bool takes_blocks(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads) {
@@ -72,7 +73,7 @@ static HeadTokens head_of(const Tensor& t, int64_t item, int64_t head, int64_t w
   return {t.data_ptr<float>() + item * t.stride(0) + head * width, t.stride(1), t.size(1)};
 }
 
-// Each thread takes whole heads where they can be shared out evenly, or parts of them: the numbers are the same.
+// Each thread takes whole heads if they divide evenly, otherwise parts of them: the numbers are the same.
 static Tensor in_blocks(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, double scale) {
   Tensor out = at::empty(q.sizes(), q.options());
   const int64_t width = q.size(2) / heads, threads = at::get_num_threads(), all_heads = q.size(0) * heads;

@@ -56,7 +56,7 @@ static napi_value Backward(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// (outputs, inputs, gradients?, retainGraph, createGraph, allowUnused) → one gradient an input, null where unused.
+// (outputs, inputs, gradients?, retainGraph, createGraph, allowUnused) → one gradient per input, null if unused.
 static napi_value Gradients(napi_env env, napi_callback_info info) {
   Args<6> args(env, info);
   const auto gradients = torch::autograd::grad(
@@ -81,8 +81,8 @@ static napi_value IsGradEnabled(napi_env env, napi_callback_info) {
   return boolean(env, c10::GradMode::is_enabled());
 }
 
-// (device type, dtype or null): operators that gain from it run in that dtype on that kind of device, or no longer.
-// Returns the previous dtype, null where it was off. Casts of weights are cached until it is switched off.
+// (device type, dtype or null): operators that benefit run in that dtype on that kind of device, or no longer do.
+// Returns the previous dtype, null if it was off. Casts of weights are cached until it is switched off.
 static napi_value SetAutocast(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   const auto device = c10::Device(to_string(env, args[0], "device")).type();

@@ -1,4 +1,4 @@
-// Convolutions: those of 3 x 3 by fewer products where that was measured to be faster.
+// Convolutions. Those of 3 x 3 use fewer products where that was measured to be faster.
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
@@ -24,8 +24,9 @@ static bool is_dense_float(const Tensor& t) {
   return is_float(t) && t.is_contiguous();
 }
 
-// Fewer channels leave too little to multiply beside the transforms, and fewer pixels too little beside those of the filters. Above,
-// it is 1.4 to 1.9 times as fast as oneDNN's direct convolution (Xeon with AMX, 64 to 512 channels, 64 to 512 pixels a side).
+// Fewer channels leave too little to multiply compared to the transforms, and fewer pixels too little compared to those
+// of the filters. Above, it is 1.4 to 1.9 times as fast as oneDNN's direct convolution (Xeon with AMX, 64 to 512
+// channels, 64 to 512 pixels a side).
 constexpr int64_t kFewestChannels = 32, kFewestPixels = 48 * 48;
 
 static bool fits_winograd(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
@@ -34,7 +35,7 @@ static bool fits_winograd(const Tensor& x, const Tensor& weight, const std::opti
          weight.size(0) >= kFewestChannels && weight.size(1) >= kFewestChannels && (!bias || bias->sizes() == at::IntArrayRef{weight.size(0)});
 }
 
-// What one thread works on at once, in groups of tiles and in numbers: most of it stays in the cache.
+// The work of one thread at a time, in groups of tiles and in numbers: most of it stays in the cache.
 constexpr int64_t kBlockGroups = 8, kBlockNumbers = 1 << 20;
 
 static Tensor by_winograd(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
@@ -49,7 +50,7 @@ static Tensor by_winograd(const Tensor& x, const Tensor& weight, const std::opti
                          bias ? bias->const_data_ptr<float>() : nullptr, y.data_ptr<float>() + item * y.stride(0),
                          inputs, outputs, x.size(2), x.size(3)};
   };
-  // Small pictures are shared out among the threads in smaller blocks.
+  // Small pictures are divided among the threads in smaller blocks.
   const int64_t groups = winograd_groups(layer(0)), threads = at::get_num_threads();
   const int64_t most = std::min(kBlockGroups, kBlockNumbers / winograd_scratch(layer(0), 2) * 2);
   const int64_t block = std::clamp<int64_t>(batch * groups / (2 * threads), 2, std::max<int64_t>(2, most));

@@ -1,4 +1,4 @@
-// What this project's own kernels ask before they run.
+// Conditions for this project's own kernels.
 #pragma once
 
 #include <ATen/Parallel.h>
@@ -9,10 +9,10 @@
 
 namespace pixart {
 
-// Where false, every operator of this project is libtorch's composition: at the start by PIXART_KERNELS=libtorch.
+// If false, every operator of this project is libtorch's composition. Initially false with PIXART_KERNELS=libtorch.
 inline std::atomic<bool> uses_own_kernels = true;
 
-// Whether libtorch computes with AVX-512 here, as processor and ATEN_CPU_CAPABILITY have it.
+// Whether libtorch uses AVX-512 here, given the processor and ATEN_CPU_CAPABILITY.
 inline bool has_avx512() {
 #ifdef __x86_64__
   static const bool has = at::get_cpu_capability() == "AVX512";
@@ -22,7 +22,7 @@ inline bool has_avx512() {
 #endif
 }
 
-// Whether the processor multiplies bfloat16 itself, by AVX512_BF16, which all with AMX have too.
+// Whether the processor multiplies bfloat16 natively, with AVX512_BF16, which all with AMX have too.
 inline bool multiplies_bfloat16() {
 #ifdef __x86_64__
   __builtin_cpu_init();
@@ -32,7 +32,8 @@ inline bool multiplies_bfloat16() {
 #endif
 }
 
-// Numbers in memory on the CPU, in an addon whose loops run on all threads: a compiler without OpenMP makes them run on one.
+// Whether a tensor has elements in CPU memory and the addon's loops run on all threads: compiled without OpenMP they
+// run on one.
 inline bool is_on_cpu(const at::Tensor& t) {
 #ifdef INTRA_OP_PARALLEL
   return uses_own_kernels && t.device().is_cpu() && t.layout() == at::kStrided && t.numel() > 0;

@@ -1,4 +1,4 @@
-// For operators with derivatives of their own.
+// For operators with their own derivatives.
 #pragma once
 
 #include <c10/core/GradMode.h>
@@ -15,8 +15,9 @@ inline bool wants_grad(std::initializer_list<const at::Tensor*> inputs) {
   return false;
 }
 
-// Gradients that can be differentiated once more: those of the composition `plain` of libtorch's operators, for the saved inputs.
-// It is given other names of them: their own history, which one may share with another, is left to the outer pass.
+// Gradients that can be differentiated once more: those of the composition `plain` of libtorch's operators, for the
+// saved inputs. It gets aliases of them, because their own history, which one may share with another, is left to the
+// outer pass.
 template <typename Plain>
 torch::autograd::tensor_list again(const torch::autograd::AutogradContext* ctx, const at::Tensor& grad, const Plain& plain) {
   auto saved = ctx->get_saved_variables();

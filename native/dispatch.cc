@@ -1,5 +1,5 @@
-// The boxed call: any operator of libtorch's dispatcher by its exact overload name. What a call's arguments must be
-// turned into is prepared once from the schema.
+// The boxed call of any operator of libtorch's dispatcher, by its exact overload name. How to convert a call's
+// arguments is prepared once from the schema.
 #include "dispatch.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -16,11 +16,11 @@ enum class Kind : uint8_t { Tensor, Scalar, Float, Int, Bool, String, Device, Ge
 struct Argument {
   std::string name;
   Kind kind;
-  Kind element = Kind::Int;      // of a list
+  Kind element = Kind::Int;      // for a list
   bool optional_element = false;  // Tensor?[], Scalar?[]
   bool optional = false;
-  int32_t repeat = 0;  // int[2] takes a bare number for all its places
-  int64_t codes = 0;   // how many values an enumeration has: libtorch reads past its tables at any other number
+  int32_t repeat = 0;  // int[2] accepts a single number for all its elements
+  int64_t codes = 0;   // number of values of an enumeration: libtorch reads past its tables at any other number
   bool has_default = false;
   c10::IValue default_value;
 };
@@ -103,7 +103,7 @@ static at::Scalar to_scalar(napi_env env, napi_value value, const char* name) {
   int64_t big;
   if (bigint_to_int64(env, value, name, big)) return big;
   const double number = to_double(env, value, name);
-  // Whole numbers go as integers, as a Python int would, so that integer tensors stay integer.
+  // Integral numbers are passed as integers, like a Python int, so that integer tensors stay integer.
   if (number >= -9007199254740992.0 && number <= 9007199254740992.0 && number == static_cast<double>(static_cast<int64_t>(number))) {
     return static_cast<int64_t>(number);
   }
@@ -206,8 +206,7 @@ static c10::OperatorHandle find(const std::string& full_name) {
   return *handle;
 }
 
-// ("aten::add.Tensor") → the operator's number for call().
-// A call reads its arguments into an array of this length.
+// ("aten::add.Tensor") → the operator's number for call(). A call reads its arguments into an array of this length.
 constexpr size_t kMaxArguments = 32;
 
 static napi_value Resolve(napi_env env, napi_callback_info info) {
@@ -241,7 +240,7 @@ static std::string failure_context(const Op& op, const torch::jit::Stack& stack)
   return out + "): ";
 }
 
-// (op, ...arguments): undefined takes the schema's default. In-place operators return undefined.
+// (op, ...arguments): undefined means the schema's default. In-place operators return undefined.
 static napi_value Call(napi_env env, napi_callback_info info) noexcept {
   napi_value values[kMaxArguments + 1];
   size_t count = kMaxArguments + 1;
@@ -253,8 +252,8 @@ static napi_value Call(napi_env env, napi_callback_info info) noexcept {
     return nullptr;
   }
   Op& op = *state.ops[index];
-  // The operator's stack keeps its memory from call to call. It is taken out meanwhile: reading an argument may run a
-  // getter of JavaScript, and that may call the same operator.
+  // The operator's stack keeps its memory between calls. It is moved out during a call: reading an argument may run a
+  // JavaScript getter, which may call the same operator.
   torch::jit::Stack stack = std::move(op.stack);
   stack.clear();
   try {

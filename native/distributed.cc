@@ -1,5 +1,5 @@
-// Many processes, over c10d: stores by which they find each other, Gloo and NCCL process groups, collectives, and the
-// reducer that averages gradients while a backward pass still runs.
+// Several processes, over c10d: stores through which they find each other, Gloo and NCCL process groups, collectives,
+// and the reducer that averages gradients while a backward pass is still running.
 #include "distributed.h"
 
 #include <arpa/inet.h>
@@ -25,7 +25,7 @@
 
 #include "tensor.h"
 
-// libtorch 2.13 renames the two collectives over one tensor; 2.11 and 2.12 know the old names only.
+// libtorch 2.13 renames the two collectives over one tensor; 2.11 and 2.12 only have the old names.
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 namespace pixart {
@@ -127,7 +127,7 @@ static uint16_t port_of(int fd) {
   return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port : reinterpret_cast<sockaddr_in&>(address).sin_port);
 }
 
-// (host, port, isServer, timeout in ms): a server listens at that address alone; port 0 lets the system choose one.
+// (host, port, isServer, timeout in ms): a server listens only on that address; port 0 lets the system choose one.
 static napi_value TcpStore(napi_env env, napi_callback_info info) {
   Args<4> args(env, info);
   const std::string host = to_string(env, args[0], "host");
@@ -153,7 +153,7 @@ static napi_value FileStore(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   const std::string path = to_string(env, args[0], "path");
   const auto timeout = to_milliseconds(env, args[1], "timeout");
-  // c10d tries for five minutes to open what cannot be opened.
+  // c10d would retry a failing open for five minutes.
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) throw std::runtime_error("The store " + path + " cannot be opened: " + std::strerror(errno));
   ::close(file);
@@ -163,7 +163,7 @@ static napi_value FileStore(napi_env env, napi_callback_info info) {
   return own(env, std::move(handle));
 }
 
-// (prefix, store): its keys, apart from all others.
+// (prefix, store): the same store with its own key namespace.
 static napi_value PrefixedStore(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   const auto& inner = owned<StoreHandle>(env, args[1], "a store");
@@ -185,7 +185,7 @@ static napi_value StoreSet(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// Waits until the key is there, for as long as the store's timeout.
+// Waits until the key is set, up to the store's timeout.
 static napi_value StoreGet(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   const auto value = store_of(env, args[0]).get(to_string(env, args[1], "key"));
@@ -204,7 +204,7 @@ static napi_value StoreHas(napi_env env, napi_callback_info info) {
   return out;
 }
 
-// (store, keys, timeout in ms): throws where one is still missing then.
+// (store, keys, timeout in ms): throws if one is still missing then.
 static napi_value StoreWait(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   store_of(env, args[0]).wait(to_strings(env, args[1], "keys"), to_milliseconds(env, args[2], "timeout"));
@@ -215,22 +215,22 @@ static napi_value StoreWait(napi_env env, napi_callback_info info) {
 
 using Clock = std::chrono::steady_clock;
 
-// A thread that tells the store that its process lives, and ends the process where another one does so no longer: the main
-// thread may be inside a collective then, which cannot be told. Rank 0 looks at all; the others look at rank 0 and at what it
-// has found.
+// A thread that signals to the store that its process is alive, and ends the process if another one no longer does: the
+// main thread may be inside a collective, which can't be interrupted. Rank 0 watches all others; they watch rank 0 and
+// what it has found.
 class Heartbeat {
  public:
   struct Options {
     std::string host, prefix;
     uint16_t port;
     int rank, size, exit_code;
-    pid_t parent;  // ends with it, unless 0
+    pid_t parent;  // this process ends with it, unless 0
     milliseconds interval, limit;
   };
 
   explicit Heartbeat(Options options) : options_(std::move(options)), thread_([this] { run(); }) {}
 
-  // The main thread has come to another collective.
+  // The main thread has reached another collective.
   void arrive() { arrivals_++; }
 
   ~Heartbeat() {
@@ -257,7 +257,7 @@ class Heartbeat {
       c10d::PrefixStore store(options_.prefix, c10::make_intrusive<c10d::TCPStore>(options_.host, options));
       for (uint64_t count = 0; !waited(options_.interval); count++) beat(store, count);
     } catch (const std::exception& error) {
-      // The main thread learns the same from its collective, and has more to say of it.
+      // The main thread learns the same from its collective, and can say more about it.
       if (!waited(options_.interval * 2)) end("Rank 0, which keeps the store of this run, does not answer: its process or machine is gone, or stopped.");
     }
   }
@@ -285,7 +285,7 @@ class Heartbeat {
       const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options_.limit).count();
       const std::string verdict = "Not heard of for " + std::to_string(seconds) + " s: rank " + silent + ". It is stopped, or its machine is gone.";
       set(store, "lost", verdict);
-      waited(options_.interval * 2);  // the others read it before the store goes
+      waited(options_.interval * 2);  // the others read it before the store disappears
       end(verdict);
     }
     if (store.check({"lost"})) end(text(store.get("lost")));
@@ -303,7 +303,7 @@ class Heartbeat {
 
   static std::string text(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
 
-  // Whether the heartbeat was told to stop while it waited.
+  // Returns whether the heartbeat was stopped while it waited.
   bool waited(milliseconds time) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, time, [this] { return stopped_; });
@@ -370,8 +370,8 @@ static napi_value finish(napi_env env, c10d::ProcessGroup::BackendType type, c10
   return own(env, std::move(handle));
 }
 
-// (store, rank, size, address, interface or null, timeout in ms): a group on CPUs that talks from `address`, or through a
-// network interface by its name.
+// (store, rank, size, address, interface or null, timeout in ms): a group on CPUs that communicates from `address`, or
+// through a named network interface.
 static napi_value GlooGroup(napi_env env, napi_callback_info info) {
   Args<6> args(env, info);
   const auto& store = owned<StoreHandle>(env, args[0], "a store");
@@ -385,7 +385,7 @@ static napi_value GlooGroup(napi_env env, napi_callback_info info) {
   return finish(env, c10d::ProcessGroup::BackendType::GLOO, c10::kCPU, store, rank, size, gloo);
 }
 
-// (store, rank, size, timeout in ms): a group on CUDA devices, each rank on the one that is current.
+// (store, rank, size, timeout in ms): a group on CUDA devices, each rank on its current one.
 static napi_value NcclGroup(napi_env env, napi_callback_info info) {
 #ifdef PIXART_NCCL
   Args<4> args(env, info);
@@ -442,7 +442,7 @@ static napi_value Broadcast(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// (group, output, input): output's first dimension is that of all ranks' inputs, one after the other.
+// (group, output, input): output's first dimension concatenates those of all ranks' inputs.
 static napi_value AllGather(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   at::Tensor output = tensor_of(env, args[1], "output");
@@ -459,7 +459,7 @@ static napi_value ReduceScatter(napi_env env, napi_callback_info info) {
   c10d::ReduceScatterOptions options;
   options.reduceOp = reduce_op(env, args[3]);
   auto& group = group_of(env, args[0]);
-  // Gloo only looks at what it is given in checks that end the process.
+  // Gloo checks its inputs only with assertions that end the process.
   const bool has_rows = output.dim() > 0 && input.dim() == output.dim();
   if (!has_rows || output.sizes().slice(1) != input.sizes().slice(1) || output.size(0) * group.getSize() != input.size(0) ||
       output.scalar_type() != input.scalar_type() || output.device() != input.device())
@@ -478,7 +478,7 @@ static napi_value ReducerNew(napi_env env, napi_callback_info info) {
   auto parameters = tensors_of(env, args[1], "parameters");
   auto names = to_strings(env, args[2], "names");
   const int64_t bytes = to_int64(env, args[3], "bucket bytes");
-  // libtorch takes all of this for granted.
+  // libtorch checks none of this.
   if (parameters.empty() || names.size() != parameters.size())
     throw std::invalid_argument("Expected one or more parameters, with a name each");
   for (const auto& parameter : parameters) {
@@ -490,7 +490,7 @@ static napi_value ReducerNew(napi_env env, napi_callback_info info) {
   const auto first_bytes = std::min<int64_t>(bytes, c10d::kDefaultFirstBucketBytes);
   const std::vector<bool> sparse(parameters.size(), false);
   c10d::verify_params_across_processes(group, parameters, std::nullopt);
-  // Gradients become ready in about the opposite order of the parameters.
+  // Gradients become ready in roughly the reverse order of the parameters.
   std::reverse(parameters.begin(), parameters.end());
   std::reverse(names.begin(), names.end());
   std::unordered_map<size_t, std::string> names_by_index;
@@ -500,8 +500,9 @@ static napi_value ReducerNew(napi_env env, napi_callback_info info) {
   handle->reducer = std::make_unique<c10d::Reducer>(parameters, std::move(buckets), group, sparse, bytes, /*find_unused_parameters=*/false,
                                                     /*gradient_as_bucket_view=*/true, std::move(names_by_index), first_bytes,
                                                     /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false, std::vector<int64_t>{});
-  // DDP sorts its buckets anew after the first backward pass. Where a number stands in a bucket decides in which order more than
-  // two ranks' are added: a resumed run's first step would differ in its last bits. So the buckets are final from the start.
+  // DDP re-sorts its buckets after the first backward pass. A number's position in a bucket decides the order in which
+  // more than two ranks' values are added: a resumed run's first step would differ in its last bits. So the buckets are
+  // final from the start.
   handle->reducer->push_rebuilt_params_for_all_indices();
   handle->reducer->rebuild_buckets();
   return own(env, std::move(handle));
@@ -513,8 +514,8 @@ static c10d::Reducer& reducer_of(napi_env env, napi_value value) {
   return *reducer;
 }
 
-// Before a forward pass: the backward after it leaves averages over all ranks in the parameters' grad. Backward passes
-// without this leave, or add, the rank's own.
+// Call before a forward pass: its backward leaves averages over all ranks in the parameters' grad. Backward passes
+// without this call leave, or add, the rank's own.
 static napi_value ReducerPrepare(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   auto& reducer = reducer_of(env, args[0]);
@@ -523,14 +524,14 @@ static napi_value ReducerPrepare(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// Throws where a parameter got no gradient in the backward pass that was announced.
+// Throws if a parameter got no gradient in the announced backward pass.
 static napi_value ReducerCheck(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   reducer_of(env, args[0]).check_finalized();
   return nullptr;
 }
 
-// Its hooks leave the parameters.
+// Removes its hooks from the parameters.
 static napi_value ReducerFree(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   owned<ReducerHandle>(env, args[0], "a reducer").reducer.reset();

@@ -1,4 +1,4 @@
-// What the loaded libtorch is and has: versions, devices, threads.
+// Version, devices and threads of the loaded libtorch.
 #include "engine.h"
 
 #include <ATen/Context.h>
@@ -28,7 +28,7 @@ static void set(napi_env env, napi_value object, const char* name, napi_value va
   check(env, napi_set_named_property(env, object, name, value));
 }
 
-// "2.13": of the library that runs, which may differ from the headers that this file was compiled with.
+// Such as "2.13": that of the loaded library, which may differ from the headers that this file was compiled with.
 static std::string loaded_version() {
   const uint64_t abi = aoti_torch_abi_version();
   return std::to_string((abi >> 56) & 0xff) + "." + std::to_string((abi >> 48) & 0xff);
@@ -61,19 +61,19 @@ static napi_value Info(napi_env env, napi_callback_info) {
   return out;
 }
 
-// Which library multiplies matrices on the CPU, for people.
+// A human-readable description of the library that multiplies matrices on the CPU.
 static napi_value Products(napi_env env, napi_callback_info) {
   return from_string(env, describe_products());
 }
 
-// Whether this project's operators are more than compositions of libtorch's.
+// Whether to use this project's own kernels instead of compositions of libtorch's operators.
 static napi_value SetOwnKernels(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   uses_own_kernels = to_bool(env, args[0], "enabled");
   return nullptr;
 }
 
-// Throws where libtorch has no such device; begins to use it otherwise.
+// Throws if libtorch has no such device; otherwise initializes it.
 static c10::Device accelerator_argument(napi_env env, napi_value value) {
   const c10::Device device(to_string(env, value, "device"));
   if (at::getAccelerator() != device.type()) throw std::runtime_error("libtorch has no device " + device.str() + " here");
@@ -81,7 +81,7 @@ static c10::Device accelerator_argument(napi_env env, napi_value value) {
   return device;
 }
 
-// (device): the one that this process computes on where it names none.
+// (device): the default device of this process.
 static napi_value SetDevice(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const c10::Device device = accelerator_argument(env, args[0]);
@@ -89,13 +89,13 @@ static napi_value SetDevice(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// Undefined where the device has one of another kind, which tells nothing.
+// Undefined if the device's allocator is of another kind, which reports nothing.
 static c10::DeviceAllocator* counting_allocator(c10::DeviceType type) {
   return dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(type));
 }
 
-// (device): bytes that this process may still take, those that it holds and does not use included, and the most that its
-// tensors took; null where the device does not tell.
+// (device): bytes that this process can still allocate, including those it holds unused, and the peak of its tensors;
+// null if the device does not report it.
 static napi_value DeviceMemory(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const c10::Device device = accelerator_argument(env, args[0]);
@@ -138,27 +138,29 @@ static napi_value SetDeterministic(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// A training step frees gigabytes and asks for them again at once. glibc gives freed memory at the heap's end back to the
-// system as soon as it is 128 KiB to 64 MiB, and maps blocks of more than 32 MiB anew each time. Each page then faults anew: at
-// XL/2 a third of a training step, and three quarters of what copying 38 MB takes, on a virtual machine.
+// A training step frees gigabytes and requests them again at once. glibc returns freed memory at the heap's end to the
+// system as soon as it is 128 KiB to 64 MiB, and maps blocks of more than 32 MiB each time. Each page then faults
+// again: on a virtual machine this takes a third of a training step at XL/2, and three quarters of the time to copy 38
+// MB.
 void keep_freed_memory() {
 #ifdef __GLIBC__
   for (const char* own : {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_"}) {
     if (std::getenv(own)) return;
   }
-  mallopt(M_MMAP_MAX, 0);               // no block by a mapping of its own
-  mallopt(M_TRIM_THRESHOLD, -1);        // never by itself: releaseMemory() does it where that is right
+  mallopt(M_MMAP_MAX, 0);               // never map a block separately
+  mallopt(M_TRIM_THRESHOLD, -1);        // never automatically: releaseMemory() does it when appropriate
   mallopt(M_TOP_PAD, 64 << 20);
 #endif
 }
 
-// MKL's vector functions choose their kernel at the first call, and the choice is not safe between threads: where two make it at
-// once, one of them computes its share in lower precision (a relative error of 1.5e-4; 7 of 150 processes, 0 of 150 after this).
+// MKL's vector functions choose their kernel at the first call, and that is not thread-safe: if two threads choose at
+// once, one of them computes its share in lower precision (a relative error of 1.5e-4; 7 of 150 processes, 0 of 150
+// after this).
 void settle_vector_kernels() {
   at::exp(at::ones({8}));
 }
 
-// Gives freed memory back to the system, after work that will not come again.
+// Returns freed memory to the system, after work that will not be repeated.
 static napi_value ReleaseMemory(napi_env, napi_callback_info) {
 #ifdef __GLIBC__
   malloc_trim(0);

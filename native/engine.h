@@ -4,10 +4,10 @@
 
 namespace pixart {
 
-// Once a process: how the C library's allocator treats what is freed.
+// Call once per process: makes the C library's allocator keep freed memory.
 void keep_freed_memory();
 
-// Once a process, before two threads compute: equal inputs give equal results from the first call on.
+// Call once per process, before two threads compute: equal inputs then give equal results from the first call on.
 void settle_vector_kernels();
 
 extern const std::vector<Export> kEngineExports;

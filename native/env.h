@@ -1,4 +1,4 @@
-// The addon's per-environment state, its errors and the one catch-all around every exported function.
+// The addon's per-environment state, its errors, and the single catch-all around every exported function.
 #pragma once
 
 #include <node_api.h>
@@ -26,10 +26,10 @@ struct EnvState {
 
 EnvState& state_of(napi_env env);
 
-// Thrown where a JavaScript exception is already pending.
+// Thrown if a JavaScript exception is already pending.
 struct PendingException {};
 
-// A use of a tensor that was disposed; becomes TensorDisposedError.
+// Thrown for a use of a disposed tensor; becomes TensorDisposedError.
 struct DisposedError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -37,7 +37,7 @@ struct DisposedError : std::runtime_error {
 // Turns a failed Node-API status into a C++ exception.
 void check(napi_env env, napi_status status);
 
-// Rethrows the active C++ exception as a JavaScript error; `context` is put in front of the message.
+// Rethrows the active C++ exception as a JavaScript error, with `context` before the message.
 void throw_to_js(napi_env env, const std::string& context) noexcept;
 
 using Body = napi_value (*)(napi_env, napi_callback_info);
@@ -53,7 +53,7 @@ napi_value guarded(napi_env env, napi_callback_info info) noexcept {
   }
 }
 
-// The arguments of a call; missing ones read as undefined.
+// The arguments of a call; missing ones are undefined.
 template <size_t N>
 struct Args {
   napi_value values[N];
@@ -67,7 +67,7 @@ struct Args {
 bool is_nullish(napi_env env, napi_value value);
 double to_double(napi_env env, napi_value value, const char* name);
 int64_t to_int64(napi_env env, napi_value value, const char* name);
-// False where the value is no bigint. Throws where it is one of more than 64 bits.
+// False if the value is not a bigint. Throws if it is one of more than 64 bits.
 bool bigint_to_int64(napi_env env, napi_value value, const char* name, int64_t& out);
 bool to_bool(napi_env env, napi_value value, const char* name);
 std::string to_string(napi_env env, napi_value value, const char* name);

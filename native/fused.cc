@@ -1,5 +1,6 @@
-// Operators of this project: steps of a transformer's block that libtorch makes in several passes over memory, made in one. Each
-// is the composition of libtorch's own operators (`plain`) wherever it can't be fused: on other devices, in other types and shapes.
+// Operators of this project: steps of a transformer block that take libtorch several passes over memory, fused into
+// one. If one can't be fused, on other devices or in other types and shapes, it is the composition of libtorch's own
+// operators (`plain`).
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/gelu.h>
@@ -24,13 +25,13 @@ static bool is_tokens(const Tensor& t) {
   return is_float_or_bfloat16(t) && t.dim() == 3;
 }
 
-// (B or 1, 1, D) beside tokens.
+// Whether `row` is a (B or 1, 1, D) to combine with tokens.
 static bool is_row_of(const Tensor& row, const Tensor& tokens) {
   return is_float_or_bfloat16(row) && row.dim() == 3 && row.size(1) == 1 && row.size(2) == tokens.size(2) &&
          (row.size(0) == tokens.size(0) || row.size(0) == 1);
 }
 
-// Rows of (B or 1, 1, D) as float32, one for each batch item.
+// Rows of (B or 1, 1, D) as float32, one per batch item.
 struct Rows {
   Tensor values;
   int64_t stride;
@@ -43,7 +44,8 @@ struct Rows {
   }
 };
 
-// So many rows make one piece of work. Sums over rows are made piece by piece, so that they don't depend on the number of threads.
+// Number of rows in one piece of work. Sums over rows are computed per piece, so that they don't depend on the number
+// of threads.
 constexpr int64_t kPieceRows = 32;
 
 struct Pieces {
@@ -53,7 +55,7 @@ struct Pieces {
       : tokens(x.size(1)), of_item((tokens + kPieceRows - 1) / kPieceRows), count(x.size(0) * of_item),
         grain(grain_of(std::min(tokens, kPieceRows) * x.size(2))) {}
 
-  // work(piece, batch item, first row of all, rows)
+  // work(piece, batch item, index of the first row, number of rows)
   template <typename Work>
   void each(const Work& work) const {
     at::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
@@ -64,7 +66,7 @@ struct Pieces {
     });
   }
 
-  // Sums of pieces (count, k, D) → those of all rows, shaped and typed like `row`, which was spread over them.
+  // Sums of pieces (count, k, D) → totals, shaped and typed like `row`, which was broadcast over them.
   Tensor total(const Tensor& sums, int64_t which, const Tensor& row) const {
     const Tensor all = sums.select(1, which).reshape({-1, of_item, row.size(2)}).sum(1, true);  // (B, 1, D)
     return (row.size(0) == 1 ? all.sum(0, true) : all).to(row.scalar_type());
@@ -79,7 +81,7 @@ static at::ScalarType result_type(const Tensor& a, const Tensor& b, const Tensor
   return at::promote_types(a.scalar_type(), at::promote_types(b.scalar_type(), c.scalar_type()));
 }
 
-// LayerNorm without weights, scaled and shifted: adaLN's.
+// LayerNorm without weights, then scale and shift, as in adaLN.
 struct ModulatedNormFunction : torch::autograd::Function<ModulatedNormFunction> {
   static Tensor plain(const Tensor& x, const Tensor& shift, const Tensor& scale, double eps) {
     return at::layer_norm(x, {x.size(-1)}, {}, {}, eps).mul(scale.add(1)).add(shift);
@@ -134,7 +136,7 @@ static Tensor modulated_norm(const Tensor& x, const Tensor& shift, const Tensor&
   return ModulatedNormFunction::compute(x.contiguous(), shift, scale, eps, Tensor());
 }
 
-// A residual whose new part has a gate for each channel.
+// A residual with a gate per channel on the new part.
 struct GatedResidualFunction : torch::autograd::Function<GatedResidualFunction> {
   static Tensor plain(const Tensor& x, const Tensor& gate, const Tensor& z) {
     return x.add(gate.mul(z));
@@ -183,7 +185,7 @@ static Tensor gated_residual(const Tensor& x, const Tensor& gate, const Tensor& 
   return GatedResidualFunction::compute(x.contiguous(), gate, z.contiguous());
 }
 
-// T5's norm: computed in float32, in the type of the weight.
+// T5's norm: computed in float32, returned in the type of the weight.
 static Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   const bool fits = is_float_or_bfloat16(x) && x.dim() > 0 && x.is_contiguous() && is_float_or_bfloat16(weight) && weight.dim() == 1 &&
                     weight.size(0) == x.size(-1);

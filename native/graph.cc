@@ -1,4 +1,4 @@
-// Graphs of CUDA: what a piece of work makes a GPU do, recorded once and started again by one call.
+// CUDA graphs: the GPU work of a function, recorded once and replayed by one call.
 #include "graph.h"
 
 #include "tensor.h"
@@ -17,8 +17,8 @@ struct GraphHandle {
   static constexpr Tag kTag = Tag::Graph;
   Tag tag = kTag;
   at::cuda::CUDAGraph graph;
-  c10::Stream own;    // CUDA records no default stream
-  c10::Stream outer;  // current before, and after
+  c10::Stream own;    // CUDA can't record the default stream
+  c10::Stream outer;  // current before and after
   GraphHandle(c10::Stream own, c10::Stream outer) : own(own), outer(outer) {}
 };
 
@@ -28,7 +28,7 @@ static GraphHandle& graph_of(napi_env env, napi_value value) {
   return *handle;
 }
 
-// (device): a graph with a stream of its own, which is current until graphLeave.
+// (device): a graph with its own stream, which is current until graphLeave.
 static napi_value GraphNew(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const c10::Device device(to_string(env, args[0], "device"));
@@ -44,7 +44,7 @@ static napi_value GraphNew(napi_env env, napi_callback_info info) {
   return out;
 }
 
-// (graph): what comes now is recorded and not done.
+// (graph): starts recording instead of executing.
 static napi_value GraphBegin(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   auto& handle = graph_of(env, args[0]);
@@ -53,7 +53,7 @@ static napi_value GraphBegin(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// (graph): throws where something came that cannot be recorded.
+// (graph): ends recording. Throws if something could not be recorded.
 static napi_value GraphEnd(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   graph_of(env, args[0]).graph.capture_end();
@@ -66,14 +66,14 @@ static napi_value GraphLeave(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// (graph): does what was recorded, on the tensors that it was recorded with.
+// (graph): replays the recording, on the tensors that it was made with.
 static napi_value GraphReplay(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   graph_of(env, args[0]).graph.replay();
   return nullptr;
 }
 
-// (graph): its memory goes back, its outputs' included.
+// (graph): frees its memory, including its outputs.
 static napi_value GraphFree(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   graph_of(env, args[0]).graph.reset();

@@ -1,4 +1,4 @@
-// GroupNorm and the activation behind it.
+// GroupNorm and the activation after it.
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/group_norm.h>
@@ -15,7 +15,7 @@ namespace pixart {
 
 using at::Tensor;
 
-// Moments of `pieces` equally long pieces but for the last → mean and variance of all (Chan, Golub and LeVeque 1979).
+// Moments of `pieces` pieces, equally long except the last → mean and variance of all (Chan, Golub and LeVeque 1979).
 static std::pair<double, double> merged(const double* moments, int64_t pieces, int64_t piece, int64_t all) {
   double mean = 0, squares = 0, count = 0;
   for (int64_t i = 0; i < pieces; i++) {
@@ -27,7 +27,7 @@ static std::pair<double, double> merged(const double* moments, int64_t pieces, i
   return {mean, squares / count};
 }
 
-// GroupNorm of (B, C, …), then SiLU: it reads what it normalises twice, and writes once.
+// GroupNorm of (B, C, …), then SiLU: reads its input twice, and writes once.
 static Tensor group_norm_silu(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias, double eps) {
   const bool fits = is_float_or_bfloat16(x) && x.dim() > 2 && x.is_contiguous() && groups > 0 && x.size(1) % groups == 0 && is_float_or_bfloat16(weight) &&
                     is_float_or_bfloat16(bias) && weight.sizes() == at::IntArrayRef{x.size(1)} && bias.sizes() == weight.sizes() &&

@@ -1,4 +1,5 @@
-// What comes before and after a product with 8-bit weights on the CPU: oneDNN multiplies, and knows one scale for all rows alone.
+// What precedes and follows a product with 8-bit weights on the CPU: oneDNN multiplies, but only supports one scale for
+// all rows.
 #include <ATen/ops/abs.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/empty.h>
@@ -13,7 +14,7 @@ using at::Tensor;
 
 constexpr double kLeastScale = 1.1754943508222875e-38;  // the smallest normal number, so that a row of zeros isn't divided by 0
 
-// Rows of x (…, I) → whole numbers 0 to 255 above a zero of 128 (…, I), and what one step of each row is worth (…, 1).
+// Rows of x (…, I) → integers 0 to 255 with a zero point of 128 (…, I), and the step size of each row (…, 1).
 static std::tuple<Tensor, Tensor> rounded_rows(const Tensor& given) {
   TORCH_CHECK(given.dim() > 0, "rounded_rows: expected rows but received a single number");
   const Tensor x = given.contiguous();
@@ -33,7 +34,7 @@ static std::tuple<Tensor, Tensor> rounded_rows(const Tensor& given) {
   return {bytes, scale};
 }
 
-// Rows of x (…, O) times their scale (…, 1), and the bias (O) added to each.
+// Multiplies rows of x (…, O) by their scale (…, 1), and adds the bias (O) to each.
 static Tensor scaled_rows(const Tensor& x, const Tensor& scale, const std::optional<Tensor>& bias, at::ScalarType dtype) {
   const bool has_bias = bias.has_value() && bias->defined();
   const bool fits = is_float(x) && x.is_contiguous() && is_float(scale) && scale.is_contiguous() && x.dim() > 0 && scale.numel() * x.size(-1) == x.numel() &&

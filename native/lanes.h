@@ -1,6 +1,6 @@
-// Sixteen float32 numbers at once, in whatever vectors the compiler was told to use. All is internal to the file that includes this,
-// and no library's templates are used: files are compiled for several levels of instructions, the linker would keep one copy of each
-// template for all of them, and might keep one that the processor can't run.
+// Sixteen float32 numbers at once, in whatever vectors the compiler was told to use. Everything is internal to the file
+// that includes this, and no library templates are used: files are compiled for several instruction levels, and the
+// linker would keep one copy of each template for all of them, possibly one that the processor can't run.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct BFloat16 {
 };
 
 #define INLINE static inline __attribute__((always_inline))
-// For loops whose sums would not all stay in registers, were they a part of something larger.
+// For loops whose sums would not all stay in registers if inlined into something larger.
 #define NOINLINE static __attribute__((noinline))
 #define UNROLL _Pragma("GCC unroll 16")
 
@@ -49,7 +49,7 @@ INLINE void store_all(float* to, Floats value) {
   std::memcpy(to, &value, sizeof value);
 }
 
-// To the nearest, to the even one of two.
+// Rounds to nearest, ties to even.
 INLINE void store_all(BFloat16* to, Floats value) {
   const Words bits = (Words)value;
   const Words nearest = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
@@ -58,7 +58,7 @@ INLINE void store_all(BFloat16* to, Floats value) {
   std::memcpy(to, &halves, sizeof halves);
 }
 
-// The first `count` of the lanes; the others are 0.
+// Loads the first `count` lanes; the others are 0.
 template <typename T>
 INLINE Floats load(const T* from, int64_t count) {
   if (count == kLanes) return load_all(from);
@@ -86,7 +86,7 @@ INLINE float total(Floats value) {
 
 constexpr float kLog2E = 1.44269504f;
 
-// 1.5 · 2^23: a sum with it has the nearest whole number in its lowest bits.
+// 1.5 · 2^23: after adding it, the lowest bits contain the nearest integer.
 constexpr float kShifter = 12582912;
 
 // 2^(n + r) for r between -1/2 and 1/2, by its series: an error of 1e-8 before rounding.
@@ -111,7 +111,8 @@ INLINE Floats power_of_two(Floats x) {
   return power(shifted, x - (shifted - kShifter));
 }
 
-// e^x from e^-87 to e^88. What is left of x beside whole powers of 2 is found in two steps: x log2(e) alone would lose its last digits.
+// e^x from e^-87 to e^88. The remainder of x after whole powers of 2 is computed in two steps: x log2(e) alone would
+// lose its last digits.
 INLINE Floats exponential(Floats x) {
   x = x < spread(-87) ? spread(-87) : x;
   x = x > spread(88) ? spread(88) : x;

@@ -1,4 +1,4 @@
-// Tensors whose elements lie in a mapped part of a file.
+// Tensors whose elements are in a mapped part of a file.
 #include "mapping.h"
 
 #include <ATen/ops/empty.h>
@@ -15,7 +15,7 @@
 
 namespace pixart {
 
-// A private mapping of a range of a file that need not begin at a page. Writing to it never changes the file.
+// A private mapping of a range of a file that need not begin at a page boundary. Writing to it never changes the file.
 struct Mapping {
   void* base = MAP_FAILED;
   size_t length = 0;
@@ -27,7 +27,7 @@ struct Mapping {
     base = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, static_cast<off_t>(offset - lead));
     if (base == MAP_FAILED) throw std::runtime_error(std::string("the file could not be mapped: ") + std::strerror(errno));
     data = static_cast<char*>(base) + lead;
-    // All of it will be read, so reading ahead may begin. A kernel that declines costs time only.
+    // All of it will be read, so reading ahead may begin. If the kernel declines, it only costs time.
     madvise(base, length, MADV_WILLNEED);
   }
   ~Mapping() { munmap(base, length); }
@@ -39,16 +39,17 @@ struct Mapping {
 // that equal weights at unequal addresses give unequal pictures.
 constexpr uint64_t kAlignment = 64;
 
-// The most that is copied to be aligned. Larger tensors stay mapped: a text encoder of 19 GB must not be in memory twice.
+// The most that is copied for alignment. Larger tensors stay mapped: a text encoder of 19 GB must not be in memory
+// twice.
 constexpr uint64_t kLargestCopy = 1 << 20;
 
-// For tests: with PIXART_MISALIGN=1 every tensor that is read from a file lies 8 bytes behind an aligned address.
+// For tests: with PIXART_MISALIGN=1, every tensor read from a file is 8 bytes after an aligned address.
 static uint64_t misalignment() {
   const char* wanted = std::getenv("PIXART_MISALIGN");
   return wanted && std::strcmp(wanted, "1") == 0 ? 8 : 0;
 }
 
-// A copy whose address is `shift` bytes behind an aligned one.
+// A copy whose address is `shift` bytes after an aligned one.
 static at::Tensor copied(const char* data, uint64_t bytes, const std::vector<int64_t>& shape, at::TensorOptions options, uint64_t shift) {
   if (shift == 0) {
     at::Tensor copy = at::empty(shape, options);
@@ -67,9 +68,9 @@ static uint64_t size_argument(napi_env env, napi_value value, const char* name) 
   return static_cast<uint64_t>(size);
 }
 
-// (file descriptor, offset, bytes, dtype, shape): a tensor over that range. The file may be closed or removed afterwards;
-// the range is unmapped with the last tensor that uses it. A range that is not aligned is copied if it is small, or if its offset
-// does not suit the dtype.
+// (file descriptor, offset, bytes, dtype, shape): a tensor over that range. The file may be closed or removed
+// afterwards; the range is unmapped with the last tensor that uses it. A range that is not aligned is copied if it is
+// small, or if its offset does not suit the dtype.
 static napi_value MapTensor(napi_env env, napi_callback_info info) {
   Args<5> args(env, info);
   const int file = static_cast<int>(to_int64(env, args[0], "file"));
@@ -80,7 +81,7 @@ static napi_value MapTensor(napi_env env, napi_callback_info info) {
   const auto options = at::TensorOptions().dtype(dtype);
   struct stat found;
   if (fstat(file, &found) != 0) throw std::runtime_error(std::string("the file could not be read: ") + std::strerror(errno));
-  // Touching a page behind the end of the file would end the process.
+  // Touching a page after the end of the file would end the process.
   const auto size = static_cast<uint64_t>(found.st_size);
   if (size < offset || size - offset < bytes) {
     throw std::invalid_argument("Expected a file of " + std::to_string(offset + bytes) + " bytes or more but received one of " + std::to_string(size));
@@ -96,8 +97,8 @@ static napi_value MapTensor(napi_env env, napi_callback_info info) {
   return wrap(env, state_of(env), at::from_blob(owned->data, shape, [owned](void*) { delete owned; }, options));
 }
 
-// (tensor): the system may take back the memory of its whole pages now. Those of a mapped file are read again when they are
-// used; changed ones are kept. Nothing happens where the system knows no such wish.
+// (tensor): lets the system reclaim the memory of its whole pages now. Those of a mapped file are read again when used;
+// changed ones are kept. No effect if the system does not support it.
 static napi_value PageOut(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const at::Tensor& tensor = tensor_of(env, args[0], "tensor");

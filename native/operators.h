@@ -15,7 +15,7 @@ void define_int8(torch::Library& library);
 void define_products(torch::Library& library);
 void define_updates(torch::Library& library);
 
-// Once a process, before an operator is looked up. A second copy of the addon finds those of the first.
+// Call once per process, before an operator is looked up. A second copy of the addon finds those of the first.
 void define_operators();
 
 }  // namespace pixart

@@ -1,4 +1,4 @@
-// Where a product of a layer is decided: which of libtorch's libraries multiplies, by processor, type and shape.
+// Chooses which of libtorch's libraries multiplies in a layer, by processor, type and shape.
 #include "products.h"
 
 #include <ATen/autocast_mode.h>
@@ -25,8 +25,8 @@ using torch::autograd::tensor_list;
 
 enum class Maker { kAny, kIntel, kAmd };
 
-// oneDNN multiplies from so many rows on, to so many, where the weight has so many numbers at least; libtorch's own choice (MKL for
-// float32) does elsewhere.
+// oneDNN multiplies within a range of row counts, if the weight has at least a number of elements; otherwise libtorch's
+// own choice (MKL for float32).
 struct Rule {
   Maker maker;
   at::ScalarType type;
@@ -36,7 +36,8 @@ struct Rule {
 
 constexpr int64_t kAnyRows = int64_t{1} << 62;
 
-// All with AVX-512: without it neither was measured, and libtorch chooses. Beside each oneDNN's speed over that choice, and where.
+// All require AVX-512: without it neither was measured, and libtorch chooses. The comments give oneDNN's speed relative
+// to that choice, and the processor.
 constexpr Rule kRules[] = {
     {Maker::kAmd, at::kFloat, false, 8, kAnyRows, 0},              // 2.1 to 2.6, on 17 rows of T5 4.0; Zen 5
     {Maker::kAmd, at::kFloat, true, 64, kAnyRows, 0},              // 1.6 to 1.95, on 17 rows of T5 below 1; Zen 5
@@ -62,7 +63,8 @@ static Tensor by_onednn(const Onednn& onednn, const Tensor& x, const Tensor& wei
   return onednn.call(x, weight, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
 }
 
-// Whether oneDNN has a product of this type for this processor: of bfloat16 it has none where ONEDNN_MAX_CPU_ISA forbids AVX-512.
+// Whether oneDNN has a product of this type for this processor: for bfloat16 it has none if ONEDNN_MAX_CPU_ISA forbids
+// AVX-512.
 static bool has_product(const Onednn& onednn, at::ScalarType type) {
   const c10::impl::ExcludeDispatchKeyGuard plain(c10::DispatchKey::AutocastCPU);
   const c10::AutoGradMode without(false);
@@ -75,7 +77,7 @@ static bool has_product(const Onednn& onednn, at::ScalarType type) {
   }
 }
 
-// What this process multiplies by.
+// The library and the rules by which this process multiplies.
 struct Choice {
   std::vector<Rule> rules;
   std::optional<Onednn> onednn;  // builds of libtorch without oneDNN lack it
@@ -131,7 +133,7 @@ static Tensor by_onednn(const Tensor& x, const Tensor& weight, const std::option
   return by_onednn(*choice().onednn, x, weight, bias);
 }
 
-// a b of matrices
+// Matrix product of a and b.
 static Tensor backward_product(const Tensor& a, const Tensor& b, bool onednn) {
   return onednn ? by_onednn(a.contiguous(), b.t().contiguous(), {}) : a.matmul(b);
 }
@@ -162,7 +164,7 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
   }
 };
 
-// Whether oneDNN may be asked at all: float32 or bfloat16 alike on the CPU, with shapes that libtorch would not refuse.
+// Whether oneDNN may be used at all: all float32 or all bfloat16 on the CPU, with shapes that libtorch would accept.
 static bool is_plain(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
   const auto fits = [&x](const Tensor& t) { return t.device().is_cpu() && t.layout() == at::kStrided && t.scalar_type() == x.scalar_type(); };
   if (x.scalar_type() != at::kFloat && x.scalar_type() != at::kBFloat16) return false;

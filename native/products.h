@@ -4,7 +4,7 @@
 
 namespace pixart {
 
-// Which library multiplies here, for people.
+// A human-readable description of the library that multiplies here.
 std::string describe_products();
 
 }  // namespace pixart

@@ -13,7 +13,7 @@ INLINE void each_vector(int64_t width, const Body& body) {
   if (i < width) body(i, width - i);
 }
 
-// The sum of term(i, count) over a row, in four sums side by side: one alone waits for itself.
+// The sum of term(i, count) over a row, in four parallel sums: a single one would wait for itself.
 template <typename Term>
 INLINE float sum(int64_t width, const Term& term) {
   Floats sums[4] = {};
@@ -194,7 +194,7 @@ INLINE Floats magnitude(Floats x) {
   return (Floats)((Words)x & 0x7fffffff);
 }
 
-// The largest magnitude of a row; none where one isn't a number.
+// The largest magnitude of a row; NaN if any value is NaN.
 template <typename T>
 INLINE float largest(const T* x, int64_t width) {
   Floats most = {};
@@ -240,7 +240,7 @@ void scaled_rows(const ScaledRows& job) {
   }
 }
 
-// From whichever end is nearer, so that the whole way is exact.
+// Interpolates from the nearer end, so that both ends are exact.
 INLINE Floats between(Floats start, Floats end, float weight) {
   return weight < 0.5f ? start + weight * (end - start) : end - (1 - weight) * (end - start);
 }
@@ -281,7 +281,7 @@ constexpr bool is_float(Number kind) {
 
 }  // namespace
 
-// The level's name in the table's: Base, Avx2 or Avx512.
+// The level's name in the table's name: Base, Avx2 or Avx512.
 #define TABLE_OF(level) k##level##RowKernels
 #define TABLE(level) TABLE_OF(level)
 

@@ -5,22 +5,22 @@
 
 namespace pixart {
 
-// In memory; in registers all are float32.
+// Types in memory; in registers all are float32.
 enum class Number : uint8_t { kFloat, kBFloat16 };
 
-// y = norm(x) (1 + scale) + shift, where norm() takes the mean from a row and divides it by its deviation.
+// y = norm(x) (1 + scale) + shift, where norm() subtracts a row's mean and divides by its standard deviation.
 struct ModulatedNorm {
   const void* x;
   const float* scale;
   const float* shift;
   void* y;
-  float* stats;  // mean and inverse deviation of each row; null where nobody wants them
+  float* stats;  // mean and inverse standard deviation of each row; null if not needed
   int64_t rows, width;
   float eps;
   Number x_kind, y_kind;
 };
 
-// Adds the rows' share to grad_scale and grad_shift.
+// Adds the rows' contributions to grad_scale and grad_shift.
 struct ModulatedNormGrad {
   const void* grad;
   const void* x;
@@ -43,7 +43,7 @@ struct GatedResidual {
   Number x_kind, z_kind, y_kind;
 };
 
-// Adds the rows' share to grad_gate.
+// Adds the rows' contributions to grad_gate.
 struct GatedResidualGrad {
   const void* grad;
   const float* gate;
@@ -97,7 +97,7 @@ struct ScaledSilu {
   Number kind;
 };
 
-// bytes = 128 + x / scale to the nearest whole number, where scale makes the largest of a row 127
+// bytes = 128 + x / scale, rounded to nearest, where scale makes a row's largest magnitude 127
 struct RoundedRows {
   const void* x;
   uint8_t* bytes;
@@ -106,7 +106,7 @@ struct RoundedRows {
   Number kind;
 };
 
-// y = scale x + bias, with one scale for each row
+// y = scale x + bias, with one scale per row
 struct ScaledRows {
   const float* x;
   const float* scale;
@@ -116,7 +116,7 @@ struct ScaledRows {
   Number kind;
 };
 
-// A step of AdamW, as libtorch's fused operator does it.
+// A step of AdamW, as in libtorch's fused operator.
 struct AdamWStep {
   float *parameter, *average, *average_of_squares;
   const float* grad;

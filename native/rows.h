@@ -25,7 +25,7 @@ inline char* at_number(const at::Tensor& t, int64_t i) {
   return static_cast<char*>(t.data_ptr()) + i * t.element_size();
 }
 
-// Numbers that are worth waking another thread for.
+// Number of elements that are worth waking another thread for.
 constexpr int64_t kGrain = 32768;
 
 inline int64_t grain_of(int64_t numbers) {

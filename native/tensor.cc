@@ -14,20 +14,20 @@
 
 namespace pixart {
 
-// A scope with more tensors than this hands new ones to the garbage collector too, so that a long loop inside one scope
-// does not keep all that it ever made.
+// A scope with more tensors than this also gives new ones to the garbage collector, so that a long loop inside one
+// scope does not keep everything it ever made.
 constexpr uint32_t kCrowded = 4096;
 
-// V8 does not see tensor memory: it is told of what only its collector frees, and collects every 64 MiB of reports. A flat
-// report a guard bounds the number of lost tensors. Sizes are reported at a scale by which 64 MiB stand for what may well be
-// lost before the next collection: a quarter of what guards hold, within bounds; true ones would force a full mark-sweep
-// every 64 MiB of tensors.
+// V8 does not see tensor memory. It is told about memory that only its collector frees, and collects after every 64 MiB
+// of reports. A flat report per guard bounds the number of lost tensors. Sizes are reported at a scale at which 64 MiB
+// represent what may be lost before the next collection: a quarter of what guards hold, within bounds. True sizes would
+// force a full mark-sweep every 64 MiB of tensors.
 constexpr int64_t kReportedBytes = 16 * 1024;
 constexpr int64_t kCollectedAt = 64 << 20;
 constexpr int64_t kLeastLost = 256 << 20;
 constexpr int64_t kMostLost = 2048LL << 20;
 
-// A handle holds the slot's index in its lower 31 bits and its generation above them: 53 bits in all.
+// A handle contains the slot's index in its lower 31 bits and its generation above them: 53 bits in all.
 constexpr double kIndexRange = 2147483648.0;
 constexpr uint32_t kGenerations = 1u << 22;
 
@@ -85,13 +85,13 @@ void TensorTable::link(Slot& slot, Scope* scope) {
   scope->count++;
 }
 
-// Memory that is freed with a tensor: the whole storage where nobody else has it, of which a view may show one row. One
-// whose base is there is reckoned with what it shows, since the base frees the rest; meta tensors hold nothing.
+// Memory that is freed with a tensor: its whole storage if nobody else uses it, even if the view shows only one row. A
+// view whose base is alive counts what it shows, because the base frees the rest; meta tensors count nothing.
 static int64_t bytes_behind(const at::Tensor& tensor) {
   if (tensor.is_meta() || !tensor.has_storage()) return 0;
   const auto& storage = tensor.storage();
   const size_t stored = storage.nbytes();
-  // Autograd's record of a view holds the base, whether gradients are wanted or not.
+  // Autograd's record of a view keeps the base alive, whether or not gradients are needed.
   const size_t own = tensor.is_view() && tensor._base().use_count() == 1 ? 2 : 1;
   return static_cast<int64_t>(storage.use_count() <= own ? stored : std::min<size_t>(tensor.nbytes(), stored));
 }
@@ -119,7 +119,7 @@ void TensorTable::release(Slot& slot, int32_t ended_by) {
   live--;
   guarded_ -= std::exchange(slot.guarded, 0);
   unreported_ -= std::exchange(slot.reported, 0);
-  // A slot whose generations are used up is retired: a stale handle must never mean a later tensor.
+  // A slot whose generations are exhausted is retired: a stale handle must never refer to a later tensor.
   if (slot.generation + 1 < kGenerations) vacant_.push_back(&slot);
   slot.tensor.reset();
 }
@@ -249,7 +249,7 @@ static napi_value IsDisposed(napi_env env, napi_callback_info info) {
   return out;
 }
 
-// Whether two handles mean the same tensor (not merely equal values).
+// Whether two handles refer to the same tensor (not merely equal values).
 static napi_value IsSame(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   napi_value out;
@@ -327,7 +327,7 @@ c10::ScalarType dtype_argument(napi_env env, napi_value value) {
   return static_cast<c10::ScalarType>(code);
 }
 
-// (data: TypedArray, dtype, shape): copies, so the caller's buffer may change or go afterwards.
+// (data: TypedArray, dtype, shape): copies, so that the caller's buffer may be changed or freed afterwards.
 static napi_value FromBytes(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   const Bytes bytes = bytes_of(env, args[0]);
@@ -338,7 +338,7 @@ static napi_value FromBytes(napi_env env, napi_callback_info info) {
   return wrap(env, state_of(env), std::move(t));
 }
 
-// Tells V8 what has come under guards and what is freed since the last time.
+// Reports to V8 what has come under guards and what was freed since the last time.
 static void report(node_api_basic_env env, TensorTable& tensors, int64_t more = 0) {
   const int64_t change = tensors.take_report() + more;
   int64_t total;
@@ -355,14 +355,14 @@ static napi_value Dispose(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// Takes a tensor out of its scope. Its Tensor needs a guard then.
+// Removes a tensor from its scope. It then needs a guard.
 static napi_value Keep(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   state_of(env).tensors->unlink(slot_of(env, args[0], "tensor"));
   return nullptr;
 }
 
-// A second handle to the same tensor, in no scope: negative, as it needs a guard.
+// A second handle to the same tensor, in no scope: negative, because it needs a guard.
 static napi_value Retain(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   TensorTable& tensors = *state_of(env).tensors;
@@ -387,8 +387,8 @@ static void finalize_guard(node_api_basic_env env, void* data, void*) {
   report(env, tensors, -kReportedBytes);
 }
 
-// An object for a Tensor to hold: when the garbage collector takes both, the tensor's memory is given back, within the
-// same turn of the event loop.
+// An object that a Tensor holds: when the garbage collector frees both, the tensor's memory is freed within the same
+// turn of the event loop.
 static napi_value GuardNew(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   auto* guard = new Guard{Tag::Guard, state_of(env).tensors, handle_argument(env, args[0], "tensor")};
@@ -432,12 +432,12 @@ static Scope& leave_scope(TensorTable& tensors) {
 
 static void keep_beyond(napi_env env, TensorTable& tensors, Scope& scope, napi_value value) {
   Slot& slot = slot_of(env, value, "kept tensor");
-  if (slot.scope != &scope) return;  // made outside: it keeps its own owner
+  if (slot.scope != &scope) return;  // made outside: it keeps its owner
   tensors.unlink(slot);
   tensors.link(slot, scope.parent);
 }
 
-// (kept: handle | array of handles | undefined): leaves the innermost scope. True where no scope is left to own the kept
+// (kept: handle | array of handles | undefined): leaves the innermost scope. True if no scope is left to own the kept
 // tensors, so that they need guards.
 static napi_value ScopeEnd(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
@@ -478,7 +478,7 @@ static void finalize_held_scope(node_api_basic_env, void* data, void*) {
   delete scope;
 }
 
-// A scope that async code holds: it is never current by itself.
+// A scope for async code: it is never current by itself.
 static napi_value HeldScopeNew(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   EnvState& state = state_of(env);
@@ -496,7 +496,7 @@ static HeldScope& held_scope_of(napi_env env, napi_value value) {
   return *scope;
 }
 
-// Leaves the innermost scope and hands all its tensors to a held one.
+// Leaves the innermost scope and moves all its tensors to a held one.
 static napi_value ScopeEndInto(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   TensorTable& tensors = *state_of(env).tensors;
@@ -523,7 +523,7 @@ static napi_value LiveTensors(napi_env env, napi_callback_info) {
 
 // ---- between environments -----------------------------------------------------------------------------------------
 
-// Tensors that one environment has handed out and none has taken yet.
+// Tensors that one environment has shared and none has adopted yet.
 struct Handover {
   std::mutex mutex;
   std::unordered_map<int64_t, at::Tensor> tensors;
@@ -535,7 +535,7 @@ static Handover& handover() {
   return *all;
 }
 
-// The token by which any environment of this process takes the tensor, without its gradient's history, once.
+// Returns a token with which any environment of this process can adopt the tensor, without its gradient history, once.
 static napi_value Share(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   at::Tensor tensor = tensor_of(env, args[0], "tensor").detach();

@@ -1,4 +1,4 @@
-// Tensor handles: the numbers that JavaScript Tensors hold, and the scopes that free what is behind them.
+// Tensor handles: the numbers that JavaScript Tensors hold, and the scopes that free the tensors behind them.
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -11,7 +11,7 @@
 
 namespace pixart {
 
-// Every external value of this addon begins with a tag, so that a foreign one is refused and not read as ours.
+// Every external value of this addon begins with a tag, so that a foreign one is refused instead of misread.
 enum class Tag : uint64_t {
   Generator = 0x7069786172744731,
   Scope = 0x7069786172745331,
@@ -23,7 +23,7 @@ enum class Tag : uint64_t {
   Graph = 0x7069786172744331,
 };
 
-// What an external value of this addon points to; null where it is another's, or of another kind.
+// The object that an external value of this addon points to; null if it is another addon's, or of another kind.
 template <typename T>
 T* external(napi_env env, napi_value value, Tag tag) {
   void* data = nullptr;
@@ -43,7 +43,8 @@ struct Scope {
   int32_t name = -1;
 };
 
-// Where a live tensor is kept. Slots are used again; the generation tells a handle to an earlier tenant from one to this.
+// Storage of a live tensor. Slots are reused; the generation distinguishes handles to earlier tensors from those to
+// this one.
 struct Slot {
   at::Tensor tensor;
   uint32_t index = 0;
@@ -51,32 +52,32 @@ struct Slot {
   Scope* scope = nullptr;
   Slot* previous = nullptr;
   Slot* next = nullptr;
-  // Bytes that only the garbage collector frees, and what V8 was told of them; 0 without a guard.
+  // Bytes that only the garbage collector frees, and how much of them was reported to V8; 0 without a guard.
   int64_t guarded = 0;
   int64_t reported = 0;
 };
 
-// All tensors that JavaScript holds. A handle is a number: making one costs no object of V8 and no finalizer.
+// All tensors that JavaScript holds. A handle is a number: making one needs no V8 object and no finalizer.
 class TensorTable {
  public:
-  // Adds a tensor to the current scope. The handle is negative where no scope will free it in time: its Tensor then
-  // needs a guard, by which the garbage collector does.
+  // Adds a tensor to the current scope. The handle is negative if no scope will free it in time: its Tensor then needs
+  // a guard, so that the garbage collector does.
   double add(at::Tensor tensor);
-  // Null for numbers that are no live handle.
+  // Null for numbers that are not a live handle.
   Slot* find(double handle);
   static double handle_of(const Slot& slot);
-  // Removes the tensor of a handle; nothing happens where it is gone.
+  // Removes the tensor of a handle; no effect if it is gone.
   void remove(double handle, int32_t ended_by);
   void unlink(Slot& slot);
   void link(Slot& slot, Scope* scope);
   void free_all(Scope& scope);
-  // Frees every tensor, whoever owns it: their environment ends.
+  // Frees every tensor, whoever owns it, because their environment ends.
   void free_everything();
-  // Notes that only the garbage collector frees a tensor from now on.
+  // Records that only the garbage collector frees a tensor from now on.
   void note_guard(double handle);
-  // What V8 is still to be told: bytes that came under guards, less those that are freed.
+  // What to report to V8: bytes that came under guards, minus those freed.
   int64_t take_report();
-  // What is still known of a tensor that is gone.
+  // What is still known about a tensor that is gone.
   std::string epitaph(double handle, const std::vector<std::string>& scope_names) const;
 
   Scope* current = nullptr;
@@ -97,7 +98,7 @@ class TensorTable {
   std::vector<Slot*> vacant_;
   std::array<Epitaph, kEpitaphs> epitaphs_;
   size_t next_epitaph_ = 0;
-  // Of all tensors under guards.
+  // Total of all tensors under guards.
   int64_t guarded_ = 0;
   int64_t unreported_ = 0;
 };
@@ -110,7 +111,7 @@ struct GeneratorHandle {
 // A JavaScript handle for `tensor`, owned by the current scope if there is one. An undefined tensor becomes null.
 napi_value wrap(napi_env env, EnvState& state, at::Tensor tensor);
 
-// The tensor behind a handle. Throws DisposedError where it is gone.
+// The tensor behind a handle. Throws DisposedError if it is gone.
 const at::Tensor& tensor_of(napi_env env, napi_value value, const char* name);
 
 std::vector<at::Tensor> tensors_of(napi_env env, napi_value array, const char* name);

@@ -1,5 +1,6 @@
-// What happens to all parameters after a step's gradients are there: one pass over memory for all tensors together, where libtorch
-// makes one or more for each. What is not float32 and dense on the CPU, and what autograd follows, goes through libtorch's operators.
+// Updates of all parameters after a step's gradients are ready: one pass over memory for all tensors together, where
+// libtorch makes one or more for each. Tensors that are not float32 and dense on the CPU, or are tracked by autograd,
+// go through libtorch's operators.
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/_foreach_mul.h>
@@ -22,10 +23,10 @@ namespace pixart {
 using at::Tensor;
 using at::TensorList;
 
-// Numbers of a piece of work: all that AdamW touches of them stays in the cache of a core.
+// Elements per piece of work: everything that AdamW touches for them stays in the cache of a core.
 constexpr int64_t kPieceNumbers = 16384;
 
-// float32, dense on the CPU and laid out alike, so that numbers at equal places belong together.
+// float32, dense on the CPU and laid out alike, so that elements at equal positions correspond.
 static bool are_alike(std::initializer_list<const Tensor*> tensors) {
   const Tensor& first = **tensors.begin();
   for (const Tensor* t : tensors) {
@@ -34,7 +35,7 @@ static bool are_alike(std::initializer_list<const Tensor*> tensors) {
   return true;
 }
 
-// Whether autograd would have something to note: that is left to libtorch's operators.
+// Whether autograd has to record something, which is left to libtorch's operators.
 static bool is_tracked(std::initializer_list<TensorList> lists) {
   if (!c10::GradMode::is_enabled()) return false;
   for (const TensorList list : lists) {
@@ -45,7 +46,8 @@ static bool is_tracked(std::initializer_list<TensorList> lists) {
   return false;
 }
 
-// work(i, first, count) for pieces of tensors 0 to n - 1, which have sizes(i) numbers; piece by piece, whatever the number of threads.
+// work(i, first, count) for pieces of tensors 0 to n - 1, which have sizes(i) elements; in the same pieces for any
+// number of threads.
 template <typename Size, typename Work>
 static void each_piece(size_t n, const Size& size, const Work& work) {
   struct Piece {
@@ -68,7 +70,7 @@ static float* numbers(const Tensor& t, int64_t first) {
   return t.data_ptr<float>() + first;
 }
 
-// In-place operators tell autograd that what it saved has changed.
+// In-place operators notify autograd that what it saved has changed.
 static void changed(const Tensor& t) {
   if (!t.is_inference()) t.unsafeGetTensorImpl()->bump_version();
 }
@@ -79,7 +81,7 @@ static void require_lists(const char* name, std::initializer_list<size_t> length
   }
 }
 
-// AdamW with gradients multiplied by `grad_scale`, which stay as they are. Steps are counted first.
+// AdamW with gradients multiplied by `grad_scale`, which are not modified. Steps are counted first.
 static void foreach_adamw_(TensorList parameters, TensorList grads, TensorList averages, TensorList averages_of_squares, TensorList steps, double lr,
                            double beta1, double beta2, double weight_decay, double eps, double grad_scale) {
   require_lists("foreach_adamw_", {parameters.size(), grads.size(), averages.size(), averages_of_squares.size(), steps.size()});
@@ -87,7 +89,7 @@ static void foreach_adamw_(TensorList parameters, TensorList grads, TensorList a
   at::_foreach_add_(steps, 1);
   const bool tracked = is_tracked({parameters, grads, averages, averages_of_squares});
   std::vector<AdamWStep> jobs;
-  std::vector<Tensor> others[5];  // that libtorch updates
+  std::vector<Tensor> others[5];  // updated by libtorch
   for (size_t i = 0; i < parameters.size(); i++) {
     const Tensor &parameter = parameters[i], &grad = grads[i], &average = averages[i], &squares = averages_of_squares[i], &step = steps[i];
     if (!tracked && are_alike({&parameter, &grad, &average, &squares}) && step.device().is_cpu()) {
@@ -99,7 +101,7 @@ static void foreach_adamw_(TensorList parameters, TensorList grads, TensorList a
       for (const Tensor* t : {&parameter, &average, &squares}) changed(*t);
       continue;
     }
-    // libtorch's operator reads gradients in the order in which parameters lie in memory.
+    // libtorch's operator reads gradients in the memory order of the parameters.
     const Tensor laid_out = grad.strides() == parameter.strides() ? grad : at::empty_like(parameter, grad.options()).copy_(grad);
     size_t list = 0;
     for (const Tensor& t : {parameter, laid_out, average, squares, step}) others[list++].push_back(t);
@@ -139,7 +141,7 @@ static void foreach_lerp_(TensorList starts, TensorList ends, double weight) {
   if (!other_starts.empty()) at::_foreach_lerp_(other_starts, other_ends, weight);
 }
 
-// The L2 norm of all numbers of all tensors.
+// The L2 norm over all elements of all tensors.
 static Tensor total_norm(TensorList tensors) {
   bool are_ours = !is_tracked({tensors});
   for (const Tensor& t : tensors) are_ours = are_ours && are_alike({&t});

@@ -8,8 +8,8 @@ namespace pixart {
 namespace {
 
 constexpr int64_t kPlanes = 16;     // products of a tile
-constexpr int64_t kOutputRows = 12; // outputs that are summed side by side
-constexpr int64_t kTiles = 2 * kLanes;  // tiles that are summed side by side
+constexpr int64_t kOutputRows = 12; // outputs that are accumulated in parallel
+constexpr int64_t kTiles = 2 * kLanes;  // tiles that are accumulated in parallel
 
 INLINE Floats even_lanes(Floats low, Floats high) {
   const __m512i places = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
@@ -31,7 +31,7 @@ INLINE Columns columns_of(const float* row) {
   return {{even_lanes(low, high), odd_lanes(low, high), even_lanes(next_low, next_high), odd_lanes(next_low, next_high)}};
 }
 
-// Input tiles of one channel → Bᵀ d B, one vector a plane, `plane_stride` numbers apart.
+// Input tiles of one channel → Bᵀ d B, one vector per plane, `plane_stride` numbers apart.
 INLINE void transform_input(const float* x, int64_t height, int64_t width, int64_t top, int64_t left, float* planes, int64_t plane_stride) {
   Columns rows[4];
   float edge[2 * kLanes + 2];

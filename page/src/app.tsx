@@ -39,7 +39,7 @@ export function App(): JSX.Element {
   );
 }
 
-/** Until the server has said what this tab may do. */
+/** Shown until the server has said what this tab may do. */
 function Opening(): JSX.Element {
   return (
     <main class="lone" id="main" aria-busy={sessionProblem.value === undefined}>

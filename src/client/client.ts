@@ -10,18 +10,18 @@ import {
 } from "./results.ts";
 import { serverEvents } from "./server-events.ts";
 
-/** Where a server is, and how it lets one in. */
+/** Address of a server, and credentials. */
 export interface PixartClientOptions {
   /** `http://127.0.0.1:7470` */
   readonly baseUrl: string;
   readonly apiKey?: string;
-  /** In place of the global one. */
+  /** Used instead of the global one. */
   readonly fetch?: typeof fetch;
 }
 
 /** Options of a watched call. */
 interface WatchOptions extends CallOptions {
-  /** Previews a picture; none where left out. */
+  /** Previews per picture. Default: none. */
   readonly previews?: number;
 }
 
@@ -29,8 +29,8 @@ const GENERATIONS = "/v1/images/generations";
 const EDITS = "/v1/images/edits";
 
 /**
- * A server of `pixart serve`. Calls throw {@link PixartError} where it refuses or fails, and the signal's reason where they are
- * ended.
+ * A server started by `pixart serve`. Calls throw {@link PixartError} if it refuses or fails, and the signal's reason if they are
+ * aborted.
  * @example
  * ```ts
  * const client = new PixartClient({ baseUrl: "http://127.0.0.1:7470" });
@@ -46,7 +46,7 @@ export class PixartClient {
   constructor({ baseUrl, apiKey, fetch: given }: PixartClientOptions) {
     this.#base = baseUrl.replace(/\/(v1\/?)?$/, "");
     this.#key = apiKey;
-    // A browser's fetch wants its window.
+    // A browser's fetch must be called on its window.
     this.#fetch = given ?? ((input, init) => fetch(input, init));
   }
 
@@ -55,12 +55,12 @@ export class PixartClient {
     return drawnPictures(await this.#post<ImagesAnswer>(GENERATIONS, options, signal));
   }
 
-  /** Draws pictures from a picture and a prompt, all of it or where a mask says. */
+  /** Draws pictures from a picture and a prompt, redrawing all of it or the masked part. */
   async edit(options: EditOptions, { signal }: CallOptions = {}): Promise<DrawnPictures> {
     return drawnPictures(await this.#post<ImagesAnswer>(EDITS, await editBody(options), signal));
   }
 
-  /** Draws pictures, telling of all that happens meanwhile. Leaving the loop cancels it. */
+  /** Draws pictures, yielding all events until they are done. Leaving the loop cancels it. */
   async *watch(
     options: GenerateOptions,
     call: WatchOptions = {},
@@ -76,7 +76,7 @@ export class PixartClient {
     return yield* this.follow(await this.beginEdit(options, call), call);
   }
 
-  /** Has pictures drawn, whoever stays to watch. Gives the job's id, which is known to the server for an hour. */
+  /** Starts drawing pictures whether or not anybody watches. Returns the job's id, which the server remembers for an hour. */
   begin(options: GenerateOptions, call: WatchOptions = {}): Promise<string> {
     return this.#begin(GENERATIONS, options, call);
   }
@@ -87,8 +87,8 @@ export class PixartClient {
   }
 
   /**
-   * Tells of a job that was begun, from where it is to its pictures. Leaving the loop cancels it; where the connection breaks it goes on, and
-   * can be followed again.
+   * Yields the events of a started job, from its current state to its pictures. Leaving the loop cancels it; if the connection
+   * breaks it continues, and can be followed again.
    */
   async *follow(
     id: string,

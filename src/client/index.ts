@@ -1,5 +1,5 @@
 /**
- * `pixart/client`: calls a server that `pixart serve` started. For Node.js and browsers, without a dependency.
+ * `pixart/client`: calls a server started by `pixart serve`. For Node.js and browsers, without a dependency.
  * @module
  */
 export { PixartClient, type PixartClientOptions } from "./client.ts";

@@ -1,13 +1,13 @@
-/** What a server refuses, or could not draw. */
+/** Thrown for a request that a server refuses or can't fulfil. */
 export class PixartError extends Error {
   override readonly name = "PixartError";
-  /** Of the answer; 0 where a job failed later. */
+  /** HTTP status of the answer; 0 if a job failed later. */
   readonly status: number;
   /** `invalid_size`, `queue_full`, … */
   readonly code: string;
-  /** The field that is wrong, where one is. */
+  /** The wrong field, if any. */
   readonly param: string | undefined;
-  /** Seconds after which it is worth another try. */
+  /** Seconds after which to retry. */
   readonly retryAfter: number | undefined;
 
   constructor(
@@ -23,7 +23,7 @@ export class PixartError extends Error {
   }
 }
 
-/** The error of an answer, whoever sent it. */
+/** The error of an answer, even if a proxy sent it. */
 export async function errorOf(response: Response): Promise<PixartError> {
   const wait = response.headers.get("retry-after");
   const retryAfter = wait === null ? undefined : Number(wait);

@@ -1,6 +1,6 @@
 import type { EditRequest, GenerationRequest } from "../server/requests/request-schemas.ts";
 
-/** What this client decides itself. */
+/** Fields that this client sets itself. */
 type Own = "stream" | "response_format" | "partial_images";
 
 /** Fields of POST /v1/images/generations. */
@@ -8,19 +8,19 @@ export interface GenerateOptions extends Omit<GenerationRequest, Own> {}
 
 /** Fields of POST /v1/images/edits, with pictures as bytes or blobs. */
 export interface EditOptions extends Omit<EditRequest, Own | "image" | "images" | "mask"> {
-  /** The picture to begin from. */
+  /** The picture to start from. */
   readonly image: Blob | Uint8Array;
-  /** Transparent where it is drawn anew. */
+  /** Transparent where it is redrawn. */
   readonly mask?: Blob | Uint8Array;
 }
 
-/** How a call ends early, and what it shows meanwhile. */
+/** How to end a call early. */
 export interface CallOptions {
-  /** Ends the call, and what is drawn for it before its next step. */
+  /** Aborts the call, and its drawing before the next step. */
   readonly signal?: AbortSignal;
 }
 
-/** Bytes in base64, in browsers too. */
+/** Encodes bytes in base64, in browsers too. */
 export async function base64Of(picture: Blob | Uint8Array): Promise<string> {
   const bytes =
     picture instanceof Uint8Array ? picture : new Uint8Array(await picture.arrayBuffer());

@@ -6,7 +6,7 @@ export interface ClientPicture {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** `image/png`, `image/jpeg` or `image/webp`. */
   readonly mediaType: string;
-  /** Draws the picture again. */
+  /** Reproduces the picture. */
   readonly seed: number;
 }
 
@@ -18,14 +18,14 @@ export interface DrawnPictures {
   readonly details: ImagesAnswer["pixart"];
 }
 
-/** What happens while pictures are drawn. */
+/** An event while pictures are drawn. */
 export type DrawEvent =
-  /** How many pictures are before the first of these. */
+  /** Number of pictures before the first of these. */
   | { readonly type: "queued"; readonly position: number }
   | { readonly type: "progress"; readonly step: number; readonly total: number }
   | {
       readonly type: "preview";
-      /** Which of the pictures. */
+      /** Index of the picture. */
       readonly picture: number;
       readonly step: number;
       readonly total: number;
@@ -34,7 +34,7 @@ export type DrawEvent =
     }
   | { readonly type: "completed"; readonly result: DrawnPictures };
 
-/** The bytes of base64, in browsers too. */
+/** Decodes base64, in browsers too. */
 export function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
   const binary = atob(base64);
   const bytes = new Uint8Array(binary.length);

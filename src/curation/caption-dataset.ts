@@ -22,53 +22,53 @@ import {
 export interface CaptionDatasetOptions extends CaptionPicturesOptions {
   /** How the data set is read. */
   readonly read?: DatasetOptions;
-  /** A new folder for the captioned data set, in place of the data set's own `metadata.jsonl`. */
+  /** A new folder for the captioned data set, instead of the data set's own `metadata.jsonl`. */
   readonly out?: string | undefined;
-  /** Where answers are kept, in place of `captions-journal.jsonl` in the folder, or beside `out`. */
+  /** Where answers are stored, instead of `captions-journal.jsonl` in the folder or next to `out`. */
   readonly journal?: string | undefined;
-  /** Asks for pictures that have a dense caption too, and writes the new one in its place. */
+  /** Also sends pictures that already have a dense caption, and replaces it. */
   readonly overwrite?: boolean;
-  /** A new or old HTML file for looking the captions over. */
+  /** An HTML file for reviewing the captions; overwritten if it exists. */
   readonly sheet?: string | undefined;
-  /** Another process is captioning with the same journal. */
+  /** Called if another process is captioning with the same journal. */
   readonly onWait?: () => void;
   /** Called before the first request. */
   readonly onPlan?: (plan: CaptionPlan) => void;
 }
 
-/** What a run is about to do. */
+/** What a run is about to do, in numbers. */
 export interface CaptionPlan {
   readonly pictures: number;
-  /** Pictures that have a dense caption in the data set, and stay as they are. */
+  /** Pictures that already have a dense caption in the data set, and keep it. */
   readonly haveOne: number;
-  /** Pictures whose answer an earlier run left in the journal. */
+  /** Pictures with an answer in the journal from an earlier run. */
   readonly inJournal: number;
-  /** Pictures that are asked for. */
+  /** Pictures to send. */
   readonly wanted: number;
-  /** Answers in the journal of other models or to other prompts, which are not used. */
+  /** Answers in the journal from other models or to other prompts, which are ignored. */
   readonly otherAnswers: number;
 }
 
-/** What `captionDataset` did. */
+/** Result of `captionDataset`. */
 export interface CaptionReport extends CaptionPlan, Omit<CaptionRun, "stopped"> {
   readonly location: string;
   readonly layout: DatasetLayout;
-  /** Pictures without a dense caption, and why: those that can't be read and those that the endpoint did not caption. */
+  /** Pictures without a dense caption, with the reason: those that can't be read and those that the endpoint did not caption. */
   readonly failures: readonly Unreadable[];
-  /** Of the captions in the journal, those that ended at the limit of tokens. */
+  /** Captions in the journal that were cut off at the token limit. */
   readonly cut: number;
   readonly stopped: CaptionRun["stopped"];
   readonly journal: string;
-  /** The `metadata.jsonl` or the new folder that holds the captions; null where none was written. */
+  /** The `metadata.jsonl` or the new folder with the captions; null if none was written. */
   readonly result: string | null;
 }
 
 const REVIEWED = 200;
 
 /**
- * Gives the pictures of a data set dense captions, the paper's third design. Answers go into a
- * journal as they come, so that the next call asks for what is missing; at the end they are written
- * where training reads them, what there was before is kept. Throws for what makes no run possible; how a run ended is in the report.
+ * Writes dense captions for the pictures of a data set, the paper's third design. Answers are stored in a journal as they arrive,
+ * so that the next call only sends what is missing. At the end they are written where training reads them, keeping the previous
+ * file. Throws if no run is possible; the report says how a run ended.
  */
 export async function captionDataset(
   location: string,
@@ -93,7 +93,7 @@ export async function captionDataset(
     };
     options.onPlan?.(plan);
     const run = await captionPictures(wanted, endpoint, journal, options);
-    // Captions of pictures that have one already may have been corrected by hand since: they stay.
+    // Existing captions may have been corrected by hand since, so they stay.
     const captions: DenseCaptions = new Map(
       open.flatMap(({ file }) => {
         const answer = journal.captions.get(file);
@@ -122,7 +122,7 @@ function hasDense({ columns: { dense_text: dense } }: DatasetEntry): boolean {
   return typeof dense === "string" && dense.trim() !== "";
 }
 
-/** A new data set is written once every picture was asked for: a folder that is there is never changed. */
+/** A new data set is written once every picture was sent: an existing folder is never changed. */
 async function write(
   location: string,
   entries: readonly DatasetEntry[],
@@ -140,7 +140,7 @@ async function write(
   return existsSync(target.metadata) ? target.metadata : undefined;
 }
 
-/** Some of the captioned pictures, spread evenly over the set. */
+/** A sample of the captioned pictures, spread evenly over the set. */
 async function reviewed(
   entries: readonly DatasetEntry[],
   captions: DenseCaptions,
@@ -166,7 +166,7 @@ async function decoded(entry: DatasetEntry): Promise<RgbImage | undefined> {
   try {
     return await RgbImage.decode(await entry.read(), { name: entry.path });
   } catch (error) {
-    if (error instanceof ImageError) return undefined; // it is in the list of failures, if it was asked for
+    if (error instanceof ImageError) return undefined; // it is listed in the failures, if it was sent
     throw error;
   }
 }

@@ -11,7 +11,7 @@ export interface JournalLine {
   /** The picture's name in its data set. */
   readonly file: string;
   readonly caption: string;
-  /** Whether the caption ended at the limit of tokens. */
+  /** Whether the caption was cut off at the token limit. */
   readonly cut: boolean;
   readonly model: string;
   readonly prompt: string;
@@ -20,7 +20,7 @@ export interface JournalLine {
   readonly time: string;
 }
 
-/** Which answers count: those of this model to this prompt. */
+/** Which answers are used: those of this model to this prompt. */
 export type Asked = Pick<JournalLine, "model" | "prompt">;
 
 const NEWLINE = 10;
@@ -28,13 +28,13 @@ const CHUNK_BYTES = 2 ** 20;
 const WHEN_FULL = "the captions before are kept: free some space, and the same command goes on";
 
 /**
- * Answers as they came, one JSON object a line, so that a run that is killed loses those under way
- * alone. A last line that was cut off is dropped; any other line that is no answer throws BadFileError.
+ * Answers in order of arrival, one JSON object per line, so that a killed run only loses pending requests. An incomplete last
+ * line is dropped; any other invalid line throws BadFileError.
  */
 export class CaptionJournal implements Disposable {
-  /** By the picture's name, those that count; of two the later. */
+  /** The used answers by the picture's name; of two, the later one. */
   readonly captions: ReadonlyMap<string, Pick<JournalLine, "caption" | "cut">>;
-  /** How many answers are there of other models or to other prompts. */
+  /** Number of answers from other models or to other prompts. */
   readonly others: number;
   readonly #captions: Map<string, Pick<JournalLine, "caption" | "cut">>;
   readonly #asked: Asked;
@@ -53,7 +53,7 @@ export class CaptionJournal implements Disposable {
     this.#file = GrowingFile.open(path, WHEN_FULL);
   }
 
-  /** Opens or begins a journal. */
+  /** Opens or creates a journal. */
   static async open(path: string, asked: Asked): Promise<CaptionJournal> {
     await makeFolder(dirname(path));
     const captions = new Map<string, Pick<JournalLine, "caption" | "cut">>();
@@ -73,7 +73,7 @@ export class CaptionJournal implements Disposable {
     return new CaptionJournal(path, asked, captions, others);
   }
 
-  /** Adds an answer. It survives the death of the process from here on, and a power cut once the journal is closed. */
+  /** Adds an answer. From then on it survives the end of the process, and a power failure once the journal is closed. */
   append(answer: Pick<JournalLine, "file" | "caption" | "cut" | "tokens">): void {
     const { file, caption, cut, tokens } = answer;
     const { model, prompt } = this.#asked;
@@ -93,16 +93,16 @@ export class CaptionJournal implements Disposable {
 }
 
 interface Line {
-  /** From 1. */
+  /** Counted from 1. */
   readonly number: number;
   readonly text: string;
-  /** Where the next line begins, in bytes. */
+  /** Start of the next line, in bytes. */
   readonly next: number;
-  /** Whether it ends in a newline. */
+  /** Whether it ends with a newline. */
   readonly isWhole: boolean;
 }
 
-/** The lines of a file that may be larger than a string can be; none where it is not there. */
+/** The lines of a file that may be larger than a string can be; none if it does not exist. */
 async function* linesOf(path: string): AsyncGenerator<Line> {
   const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;

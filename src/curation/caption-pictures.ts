@@ -9,48 +9,48 @@ import type { ChatAnswer } from "./chat-answer.ts";
 import type { ChatEndpoint } from "./chat-endpoint.ts";
 import { EndpointError } from "./endpoint-error.ts";
 
-/** Where in a prompt the picture's raw caption goes, as in PixArt-alpha's tools/VLM_caption_lightning.py. */
+/** Placeholder for the picture's raw caption in a prompt, as in PixArt-alpha's tools/VLM_caption_lightning.py. */
 const CAPTION_PLACE = "{}";
 
 /** Options of `captionPictures`. */
 export interface CaptionPicturesOptions {
   readonly prompt: string;
-  /** Requests under way at once. */
+  /** Concurrent requests. */
   readonly concurrency: number;
-  /** Longer side of the pictures that are sent, in pixels; smaller ones are not enlarged. */
+  /** Longer side, in pixels, of the pictures that are sent; smaller ones are not enlarged. */
   readonly maxSide: number;
-  /** Requests, repeated ones included, after which no other is begun. */
+  /** Most requests, including repeated ones. */
   readonly maxRequests?: number | undefined;
-  /** Tokens after which no request is begun: those under way may spend more. */
+  /** Tokens after which no request is started; pending ones may spend more. */
   readonly maxTotalTokens?: number | undefined;
-  /** Ends the run; answers under way are lost. */
+  /** Ends the run; pending answers are lost. */
   readonly signal?: AbortSignal;
-  /** Called as pictures are dealt with. */
+  /** Called as pictures are finished. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** How a run ended. */
 export interface CaptionRun {
-  /** Captions that came now. */
+  /** Number of new captions. */
   readonly answered: number;
-  /** Pictures without one that were asked for, and why. */
+  /** Pictures that were sent without getting a caption, with the reason. */
   readonly failures: readonly Unreadable[];
-  /** Pictures that were not asked for, because the run was stopped. */
+  /** Number of pictures that were not sent because the run was stopped. */
   readonly left: number;
   readonly requests: number;
-  /** As far as the endpoint counts them. */
+  /** As counted by the endpoint. */
   readonly tokens: number;
-  /** Why it ended before every picture was asked for. */
+  /** Why it ended before every picture was sent. */
   readonly stopped: "budget" | "interrupted" | Error | undefined;
 }
 
 const ATTEMPTS = 6;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
-/** So many pictures in a row without a caption, and the fault is not the pictures'. */
+/** After this many failed pictures in a row, the cause is not the pictures. */
 const MOST_FAILURES_IN_A_ROW = 10;
 
-/** Asks for a caption of each picture, many at once, and writes every answer into the journal as it comes. */
+/** Requests a caption for each picture, several at once, and writes every answer to the journal as it arrives. */
 export async function captionPictures(
   entries: readonly DatasetEntry[],
   endpoint: ChatEndpoint,
@@ -99,18 +99,18 @@ const tooMany = (count: number, { message }: Error): Error =>
     `Stopped after ${count} pictures in a row without a caption; the last: ${message}`,
   );
 
-/** What all requests of a run share: the budget, the pause that the endpoint asked for, and why it ended. */
+/** State shared by all requests of a run: the budget, the pause requested by the endpoint, and why it ended. */
 class Run {
   requests = 0;
   tokens = 0;
   stopped: CaptionRun["stopped"];
   readonly #endpoint: ChatEndpoint;
   readonly #options: CaptionPicturesOptions;
-  /** No request before this moment. */
+  /** No request is sent before this time. */
   #resumesAt = 0;
-  /** Ends requests under way where the run can't go on. */
+  /** Aborts pending requests if the run can't continue. */
   readonly #ended = new AbortController();
-  /** Ends pauses wherever it was stopped. */
+  /** Ends pauses whenever the run is stopped. */
   readonly #restless = new AbortController();
 
   constructor(endpoint: ChatEndpoint, options: CaptionPicturesOptions) {
@@ -121,14 +121,14 @@ class Run {
     options.signal?.addEventListener("abort", () => this.stop("interrupted"), { once: true });
   }
 
-  /** Answers under way are still taken where the budget is spent, and in no other case. */
+  /** If the budget is spent, pending answers are still accepted; in no other case. */
   stop(reason: CaptionRun["stopped"]): void {
     this.stopped ??= reason;
     this.#restless.abort();
     if (reason !== "budget") this.#ended.abort(reason);
   }
 
-  /** Undefined where the run was stopped before. Throws ImageError, EndpointError, or why the run ended. */
+  /** Undefined if the run was stopped before. Throws ImageError, EndpointError, or the reason why the run ended. */
   async ask(entry: DatasetEntry, prompt: string): Promise<ChatAnswer | undefined> {
     const jpeg = await pictureToSend(entry, this.#options.maxSide);
     for (let attempt = 1; ; attempt += 1) {
@@ -149,7 +149,7 @@ class Run {
     }
   }
 
-  /** What is left of the pause that the endpoint asked for, in ms. */
+  /** The rest of the pause requested by the endpoint, in ms. */
   #wait(): number {
     return this.stopped === undefined ? this.#resumesAt - Date.now() : 0;
   }
@@ -171,11 +171,11 @@ class Run {
   }
 }
 
-/** Doubled at every attempt and spread, so that many that were refused together do not come back together. */
+/** Doubled at every attempt, with random spread, so that requests that were refused together are not repeated together. */
 const pauseMs = (attempt: number): number =>
   Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
 
-/** A picture that a prompt with `{}` can't ask about. */
+/** The prompt contains `{}`, but the picture has no raw caption. */
 class NoRawCaption extends Error {
   readonly reason = "it has no raw caption for the {} of the prompt";
 }
@@ -191,7 +191,7 @@ async function pictureToSend(entry: DatasetEntry, maxSide: number): Promise<Uint
   return (await shrunk(image, maxSide)).encodeJpeg();
 }
 
-/** A picture whose longer side is at most so many pixels. */
+/** Reduces a picture to at most `maxSide` pixels on its longer side. */
 export function shrunk(image: RgbImage, maxSide: number): Promise<RgbImage> {
   const scale = Math.min(1, maxSide / Math.max(image.width, image.height));
   const side = (length: number): number => Math.max(1, Math.round(length * scale));

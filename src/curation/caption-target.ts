@@ -14,9 +14,9 @@ export type CaptionTarget =
 const JOURNAL = "captions-journal.jsonl";
 
 /**
- * Decides where captions go before the first is asked for. Beside the pictures is possible where
- * they are files with captions in `.txt` files, in one `metadata.jsonl` at the top, or nowhere.
- * Throws where they can't go beside and no new folder is named, and where that folder exists.
+ * Decides where captions go before the first request. They can go next to the pictures if these are files with captions in `.txt`
+ * files, in one `metadata.jsonl` at the top, or without any. Throws if they can't and no new folder is given, and if that folder
+ * exists.
  */
 export async function captionTarget(
   location: string,
@@ -66,6 +66,6 @@ async function whyNotBeside(
   return read.layout === undefined ? undefined : `${root} was read with --layout ${layout}`;
 }
 
-/** Where answers are kept unless another file is named: in the folder, or beside the new one. */
+/** Default location of the journal: in the folder, or next to the new one. */
 export const journalPath = (target: CaptionTarget): string =>
   target.kind === "out" ? `${target.folder}.${JOURNAL}` : join(target.metadata, "..", JOURNAL);

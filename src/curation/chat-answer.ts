@@ -1,15 +1,15 @@
 import { EndpointError } from "./endpoint-error.ts";
 
-/** A caption as the endpoint gave it. */
+/** A caption from the endpoint. */
 export interface ChatAnswer {
   readonly caption: string;
-  /** Whether it ended at the limit of tokens and not by itself. */
+  /** Whether it was cut off at the token limit. */
   readonly cut: boolean;
-  /** Tokens of request and answer together, where the endpoint counts them. */
+  /** Tokens of request and answer together, if the endpoint counts them. */
   readonly tokens: number | undefined;
 }
 
-/** What is read of an answer to `/chat/completions`; nothing of it is taken for granted. */
+/** The parts of an answer to `/chat/completions` that are read, all of which may be missing. */
 interface Completion {
   readonly choices?: readonly {
     readonly finish_reason?: unknown;
@@ -18,7 +18,7 @@ interface Completion {
   readonly usage?: { readonly total_tokens?: unknown };
 }
 
-/** Reads an answer. Throws EndpointError: `later` for what is no answer and for an empty one, `picture` for a refusal. */
+/** Reads an answer. Throws EndpointError: `later` for an invalid or empty one, `picture` for a refusal. */
 export function readChatAnswer(
   where: string,
   body: string,
@@ -62,7 +62,7 @@ function parse(body: string): Completion | undefined {
   }
 }
 
-/** Some servers answer in parts. What a model thought before it spoke is no caption. */
+/** Some servers answer in several parts. A model's reasoning is not part of the caption. */
 function captionIn(content: unknown): string {
   const parts: readonly unknown[] = Array.isArray(content) ? content : [content];
   const text = parts.map(textOf).join("");
@@ -77,7 +77,7 @@ const textOf = (part: unknown): string => {
 
 const LONGEST = 200;
 
-/** Somebody else's words as they may stand in a message: one line, short, without the terminal's control characters. */
+/** Shortens a text from outside for a message: one line, without control characters. */
 export function shortened(text: string): string {
   const line = text.replace(/[\s\p{C}]+/gu, " ").trim();
   return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;

@@ -7,27 +7,27 @@ import { EndpointError, type EndpointFault } from "./endpoint-error.ts";
 import { withoutKey } from "./hide-key.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
-/** What is asked, and how. */
+/** Options of {@link ChatEndpoint}. */
 export interface ChatEndpointOptions {
-  /** As OPENAI_BASE_URL, such as `http://localhost:8000/v1`. */
+  /** Like OPENAI_BASE_URL, such as `http://localhost:8000/v1`. */
   readonly url: string;
   readonly model: string;
-  /** Sent to the endpoint's own address alone; never printed or stored. */
+  /** Only sent to the endpoint's own address; never printed or stored. */
   readonly apiKey?: string | undefined;
-  /** Longest caption. Default 1024, as PixArt's captioning script. */
+  /** Longest caption, in tokens. Default 1024, as in PixArt's captioning script. */
   readonly maxTokens?: number;
-  /** For one request. At most 300, which is how long Node waits for an answer to begin. */
+  /** Timeout of one request. At most 300, Node's limit for the start of an answer. */
   readonly timeoutSeconds?: number;
-  /** Further fields of the request; null leaves one out. */
+  /** Further fields of the request; null removes one. */
   readonly body?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** PixArt-alpha, tools/VLM_caption_lightning.py. */
 const TEMPERATURE = 0.2;
-/** A longer wait than this is not a pause: the run ends, and the next goes on. */
+/** A longer wait than this is not a pause: the run ends, and the next one continues. */
 const LONGEST_WAIT_MS = 600_000;
 
-/** One `/chat/completions` of the OpenAI API that understands pictures: vLLM, llama.cpp, Ollama or a cloud. */
+/** A `/chat/completions` endpoint of the OpenAI API for a model that accepts pictures: vLLM, llama.cpp, Ollama or a cloud. */
 export class ChatEndpoint {
   readonly model: string;
   readonly #url: URL;
@@ -57,7 +57,7 @@ export class ChatEndpoint {
     this.#body = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
   }
 
-  /** Asks once about one picture, given as JPEG. Throws EndpointError, or the signal's reason. */
+  /** Sends one request about one picture, given as JPEG. Throws EndpointError, or the signal's reason. */
   async describe(jpeg: Uint8Array, prompt: string, signal?: AbortSignal): Promise<ChatAnswer> {
     const url = `data:image/jpeg;base64,${Buffer.from(jpeg).toString("base64")}`;
     const content = [
@@ -81,7 +81,7 @@ export class ChatEndpoint {
   ): Promise<{ response: Response; text: string | undefined }> {
     const headers = new Headers({ "content-type": "application/json" });
     if (this.#apiKey !== undefined) headers.set("authorization", `Bearer ${this.#apiKey}`);
-    // By hand: AbortSignal.any would leave one dependent signal a request on the signal of a long run.
+    // By hand: AbortSignal.any would add one dependent signal per request to the signal of a long run.
     signal?.throwIfAborted();
     const ended = new AbortController();
     const stop = (): void => ended.abort(signal?.reason);
@@ -107,7 +107,7 @@ export class ChatEndpoint {
     }
   }
 
-  /** No caption is so long: an endpoint that never gave one is none. */
+  /** No caption is that long: an endpoint that never returned one is not the right one. */
   #endless(): EndpointError {
     return new EndpointError(
       this.#hasAnswered ? "picture" : "endpoint",
@@ -117,7 +117,7 @@ export class ChatEndpoint {
 
   #unreached(error: unknown, timedOut: boolean): EndpointError {
     const reason = timedOut ? `no answer in ${this.#timeoutMs / 1000} s` : reasonOf(error);
-    // A name or port that never answered is a mistake more often than an accident.
+    // A name or port that never answered is more often a mistake than an outage.
     const isMistake = !this.#hasAnswered && /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN)$/.test(reason);
     return new EndpointError(
       isMistake ? "endpoint" : "later",
@@ -171,7 +171,7 @@ export class ChatEndpoint {
     return undefined;
   }
 
-  /** Servers repeat what they were sent, the key too. */
+  /** Servers may repeat what they were sent, including the key. */
   #shown(words: string): string {
     const key = this.#apiKey;
     if (key === undefined) return shortened(words);
@@ -185,7 +185,7 @@ function faultOf(status: number): EndpointFault {
   return isForAll ? "endpoint" : "picture";
 }
 
-/** OpenAI and vLLM say `{error: {message, code}}`, Ollama `{error: "…"}`, FastAPI `{detail}`, others anything. */
+/** OpenAI and vLLM answer `{error: {message, code}}`, Ollama `{error: "…"}`, FastAPI `{detail}`, others anything. */
 function errorIn(body: string): { readonly code: unknown; readonly message: string } {
   try {
     const { error, message, detail } = JSON.parse(body) as Record<string, unknown>;
@@ -196,7 +196,7 @@ function errorIn(body: string): { readonly code: unknown; readonly message: stri
     const words = error ?? message ?? detail ?? "";
     return { code: undefined, message: typeof words === "string" ? words : JSON.stringify(words) };
   } catch {
-    // A page of a proxy: its tags say nothing.
+    // A proxy's error page: its tags are not useful.
     return { code: undefined, message: body.trimStart().startsWith("<") ? "" : body };
   }
 }

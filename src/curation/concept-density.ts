@@ -2,7 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Dataset } from "../data/dataset.ts";
 import { NounTagger } from "./noun-tagger.ts";
 
-/** How much captions say: the columns of the paper's Table 1 (2310.00426), and what they are made of. */
+/** Concept density of captions: the columns of the paper's Table 1 (2310.00426), and the counts behind them. */
 export interface ConceptDensity {
   readonly captions: number;
   readonly words: number;
@@ -10,7 +10,7 @@ export interface ConceptDensity {
   readonly vocabulary: number;
   /** Every occurrence of a noun: "Total Noun". */
   readonly nouns: number;
-  /** "DN": dogs and dog are two, as a tagger counts them. */
+  /** "DN": "dogs" and "dog" count as two, as in a tagger's output. */
   readonly distinctNouns: number;
   /** "VN": distinct nouns that occur more than 10 times. */
   readonly validNouns: number;
@@ -19,13 +19,13 @@ export interface ConceptDensity {
   /** "Average": nouns per caption. */
   readonly nounsPerCaption: number;
   readonly wordsPerCaption: number;
-  /** How many captions have i nouns. */
+  /** Number of captions with i nouns, by i. */
   readonly histogram: readonly number[];
   /** The most frequent nouns and their occurrences. */
   readonly frequentNouns: readonly (readonly [string, number])[];
 }
 
-/** Raw captions and, where there are some, dense ones. */
+/** For raw captions and, if there are any, dense ones. */
 export interface CaptionStatistics {
   readonly location: string;
   readonly layout: Dataset["layout"];
@@ -38,7 +38,7 @@ export interface CaptionStatistics {
 const VALID_ABOVE = 10;
 const FREQUENT = 20;
 
-/** Counts the nouns of captions that come one by one; it holds each distinct word once, and no caption. */
+/** Counts the nouns of captions one by one; it stores each distinct word once, and no captions. */
 export class ConceptCounter {
   readonly #words = new Set<string>();
   readonly #nouns = new Map<string, number>();
@@ -83,10 +83,10 @@ export class ConceptCounter {
   }
 }
 
-/** So many captions, and the event loop gets a turn. */
+/** Number of captions between two turns of the event loop. */
 const BETWEEN_TURNS = 200;
 
-/** Counts the nouns of a data set's captions: of `text`, and of `dense_text` where a picture has it. */
+/** Counts the nouns of a data set's captions: of `text`, and of `dense_text` for pictures that have one. */
 export async function captionStatistics(
   dataset: Dataset,
   onProgress: (done: number, total: number) => void = () => {},

@@ -7,7 +7,7 @@ const HEIGHT = 520;
 const PLOT = { left: 70, top: 60, width: 860, height: 300 } as const;
 const TABLE_TOP = 430;
 const COLOURS = { raw: "#e08a1e", dense: "#2f6fb5" } as const;
-/** Bars are drawn for at most so many numbers of nouns, several to a bar beyond. */
+/** Most bars; with more noun counts, several share a bar. */
 const MOST_BARS = 48;
 
 interface Series {
@@ -15,7 +15,7 @@ interface Series {
   readonly density: ConceptDensity;
 }
 
-/** A picture of how many nouns captions have, raw and dense ones side by side, with the paper's counts under it. */
+/** A chart of the number of nouns per caption, raw and dense ones side by side, with the paper's counts below. */
 export async function densityChart({ raw, dense }: CaptionStatistics): Promise<RgbImage> {
   const series: Series[] = [
     { name: "raw", density: raw },
@@ -48,7 +48,7 @@ const legend = (series: readonly Series[]): string =>
     })
     .join("");
 
-/** One group of bars for each number of nouns, its height the share of captions. */
+/** One group of bars per number of nouns, with the share of captions as height. */
 function bars(series: readonly Series[]): string {
   const most = Math.max(1, ...series.map(({ density }) => density.histogram.length));
   const binWidth = Math.ceil(most / MOST_BARS);
@@ -90,7 +90,7 @@ function bars(series: readonly Series[]): string {
   return [...grid, ...drawn, axis, ...labels].join("");
 }
 
-/** The counts as a table, each with its name over it. */
+/** The counts as a table, each below its name. */
 function counts(series: readonly Series[]): string {
   const columns: readonly (readonly [string, (density: ConceptDensity) => string])[] = [
     ["captions", ({ captions }) => whole(captions)],
@@ -113,8 +113,8 @@ function counts(series: readonly Series[]): string {
   ].join("");
 }
 
-/** With commas between thousands, on every system. */
+/** With commas as thousands separators, on every system. */
 export const whole = (value: number): string => value.toLocaleString("en-US");
 
-/** With one decimal, as the paper has it. */
+/** With one decimal, as in the paper. */
 export const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

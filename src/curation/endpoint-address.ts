@@ -3,8 +3,8 @@ import { expected, InvalidValueError } from "../errors/index.ts";
 const ROUTE = "/chat/completions";
 
 /**
- * The address that requests go to. Endpoints are named as OPENAI_BASE_URL is, `http://host:8000/v1`;
- * the whole address with `/chat/completions` is taken as it is, and a host alone gets `/v1`. Throws for what is no such address.
+ * The URL that requests are sent to. Endpoints are given like OPENAI_BASE_URL, `http://host:8000/v1`; a full URL with
+ * `/chat/completions` is used as it is, and a host without a path gets `/v1`. Throws for anything else.
  */
 export function endpointAddress(given: string): URL {
   const url = URL.canParse(given) ? new URL(given) : undefined;
@@ -26,10 +26,10 @@ export function endpointAddress(given: string): URL {
   return url;
 }
 
-/** How messages name an address: without its query, which may hold a key. */
+/** The form of a URL in messages: without its query, which may contain a key. */
 export const shownAddress = ({ origin, pathname }: URL): string => origin + pathname;
 
-/** The key in an environment variable, for the `Authorization` header. Throws where it can't be one, without showing it. */
+/** The key in an environment variable, for the `Authorization` header. Throws if it can't be one, without showing it. */
 export function keyFrom(variable: string, environment: NodeJS.ProcessEnv = process.env): string {
   const key = environment[variable]?.trim() ?? "";
   if (key === "") {

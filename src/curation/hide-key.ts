@@ -1,6 +1,6 @@
-/** So many letters and digits of the key in a row, and a word is taken for it. */
+/** Number of consecutive letters and digits of the key that make a word count as the key. */
 const SHARED = 6;
-/** A longer word of letters and digits is a key, a hash or a signature more likely than anything to read. */
+/** A longer word of letters and digits is more likely a key, a hash or a signature than readable text. */
 const TOKEN = 20;
 const WORD = /[\w.+/=~%*-]+/g;
 
@@ -10,8 +10,8 @@ const isToken = (word: string): boolean =>
   plain(word).length >= TOKEN && /\d/.test(word) && /[a-z]/i.test(word);
 
 /**
- * A server's words without the key that it was sent, also where it repeats it changed: in part, in other case, with other marks
- * between the letters, encoded. Words that look like one go too, but for those of `known`, such as the model's name.
+ * Removes the key from a server's message, even if it is repeated in part, in other case, with other separators between the
+ * letters, or encoded. Words that look like a key are removed too, except those of `known`, such as the model's name.
  */
 export function withoutKey(words: string, key: string, known: readonly string[]): string {
   const secret = plain(key);
@@ -27,7 +27,7 @@ export function withoutKey(words: string, key: string, known: readonly string[])
       word.split(/[./]/).some(isToken)
     );
   };
-  // The key itself may hold marks that no word has.
+  // The key itself may contain characters that no word has.
   return words.replaceAll(key, "…").replace(WORD, (word) => {
     const end = /[.]*$/.exec(word)?.[0] ?? "";
     return isSecret(word.slice(0, word.length - end.length)) ? `…${end}` : word;

@@ -1,15 +1,17 @@
 import model from "wink-eng-lite-web-model";
 import winkNLP from "wink-nlp";
 
-/** What a caption is made of; every occurrence, in lower case. */
+/** The words of a caption; every occurrence, in lower case. */
 export interface TaggedCaption {
-  /** Tokens that are words; numbers and punctuation are none. */
+  /** Tokens that are words, not numbers or punctuation. */
   readonly words: readonly string[];
-  /** The words that are nouns, proper ones included, as NLTK's tags that begin with NN. */
+  /** The words that are nouns, including proper nouns, like NLTK's tags that begin with NN. */
   readonly nouns: readonly string[];
 }
 
-/** Finds the nouns in English captions by wink-nlp's part-of-speech tagger. Takes 0.1 s to make, and holds its model. */
+/**
+ * Finds the nouns in English captions by wink-nlp's part-of-speech tagger. Takes 0.1 s to create, and keeps its model in memory.
+ */
 export class NounTagger {
   readonly #nlp = winkNLP(model, ["sbd", "pos"]);
 

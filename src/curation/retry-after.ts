@@ -1,4 +1,4 @@
-/** The wait that an answer asks for, in ms: `Retry-After` as seconds or as a date, or OpenAI's `retry-after-ms`. */
+/** The wait requested by an answer, in ms: `Retry-After` as seconds or as a date, or OpenAI's `retry-after-ms`. */
 export function retryAfterMs(headers: Headers, now: number = Date.now()): number | undefined {
   const exact = headers.get("retry-after-ms");
   if (exact !== null && /^\d+(\.\d+)?$/.test(exact)) return Number(exact);

@@ -11,13 +11,13 @@ export interface ReviewedPicture {
   readonly image: RgbImage;
   readonly raw: string;
   readonly dense: string;
-  /** Whether the dense caption ended at the limit of tokens. */
+  /** Whether the dense caption was cut off at the token limit. */
   readonly cut: boolean;
 }
 
 const THUMBNAIL_PX = 256;
 
-/** Writes one HTML file to look captions over: thumbnails inlined, texts escaped, nothing loaded and no script. */
+/** Writes one HTML file for reviewing captions: thumbnails inlined, texts escaped, without external resources or scripts. */
 export async function writeReviewPage(
   path: string,
   title: string,

@@ -20,10 +20,10 @@ export type DenseCaptions = ReadonlyMap<string, { readonly caption: string }>;
 const DENSE = "dense_text";
 
 /**
- * Writes dense captions into a folder's `metadata.jsonl` as `dense_text`: lines that are there keep
- * their other fields, and pictures without a line get one. The raw caption stays `text`; a picture
- * that has none gets the dense one for both, because training needs a `text`. What was there before
- * the first call stays as `metadata.before-captions.jsonl`. Returns how many pictures have the captions now.
+ * Writes dense captions into a folder's `metadata.jsonl` as `dense_text`. Existing lines keep their other fields, and pictures
+ * without a line get one. The raw caption stays `text`; a picture without one gets the dense caption for both, because training
+ * needs a `text`. The file from before the first call is kept as `metadata.before-captions.jsonl`. Returns the number of pictures
+ * that now have captions.
  */
 export async function writeCaptionsBeside(
   metadata: string,
@@ -46,7 +46,7 @@ export async function writeCaptionsBeside(
     const file = files.find((name) => open.has(name)) ?? fileName;
     const entry = open.get(file);
     open.delete(file);
-    // Numbers as they were written: an id may have more digits than a double.
+    // Numbers keep their spelling: an id may have more digits than a double.
     const record = entry && recordOf(text, (spelling) => new RawNumber(spelling));
     const line = record && formatPythonJson({ ...record, ...said(entry, captions, names, false) });
     lines.push(Buffer.from(`${line ?? text}\n`));
@@ -65,7 +65,7 @@ export async function writeCaptionsBeside(
 const recordOf = (json: string, number?: ReadNumber<RawNumber>): Record<string, unknown> =>
   parsePythonJson(json, number) as Record<string, unknown>;
 
-/** What is new of a picture: its dense caption, and its raw one where the line has none of its own. */
+/** The new fields of a picture: its dense caption, and its raw one if the line has none. */
 function said(
   { file, text }: DatasetEntry,
   captions: DenseCaptions,
@@ -87,8 +87,8 @@ export interface CaptionedDatasetOptions {
 }
 
 /**
- * Writes a data set of any layout as a new folder with a `metadata.jsonl`, its pictures' bytes
- * unchanged, with dense captions as `dense_text` beside what was there. Staged: the folder takes its name when all is on the disk.
+ * Writes a data set of any layout as a new folder with a `metadata.jsonl`, its pictures' bytes unchanged, with dense captions
+ * added as `dense_text`. Staged: the folder gets its name when everything is on disk.
  */
 export async function writeCaptionedDataset(
   location: string,

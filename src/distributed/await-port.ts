@@ -5,8 +5,8 @@ const PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 2_000;
 
 /**
- * Waits until somebody listens at a port, which libtorch would wait for too: but without hearing signals, and with pages of C++
- * frames on stderr where nobody comes. Gives back why the last attempt failed; undefined where one did not.
+ * Waits until somebody listens at a port. libtorch would wait too, but without reacting to signals, and with pages of C++ frames
+ * on stderr on a timeout. Returns why the last attempt failed; undefined if one succeeded.
  */
 export async function awaitPort(
   host: string,

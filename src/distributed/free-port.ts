@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { InternalError } from "../errors/index.ts";
 
-/** A port of loopback that nobody has at this moment. */
+/** A port on loopback that is free at this moment. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -11,28 +11,28 @@ import { World } from "./world.ts";
 
 /** Milliseconds. */
 const TIMES = {
-  /** Until all processes must have come. */
+  /** Until all processes must have arrived. */
   arrival: 5 * 60_000,
-  /** Between two signs of life. */
+  /** Interval between two heartbeats. */
   beat: 2_000,
-  /** Of silence until a process is given up. */
+  /** Silence after which a process is considered lost. */
   silence: 20_000,
-  /** A collective waits so long for a rank that lives: it may be saving, or drawing samples. */
+  /** Timeout of a collective for a rank that is alive: it may be saving, or drawing samples. */
   collective: 60 * 60_000,
 };
 
 /** Options of {@link join}. */
 export interface JoinOptions {
-  /** Milliseconds that a collective waits. */
+  /** Timeout of a collective, in milliseconds. */
   readonly collective?: number;
   /** The process that this one must not outlive; 0 for none. */
   readonly parent?: number;
 }
 
 /**
- * Meets the other processes of a run at its store: served by rank 0 at the one address that `MASTER_ADDR` means, or by the
- * launcher. Gloo talks from the address that leads there, or through the interface that `GLOO_SOCKET_IFNAME` names. Throws where
- * the store cannot be reached, or where some do not come in time, naming them.
+ * Joins the other processes of a run at its store, which is served by rank 0 at the address of `MASTER_ADDR`, or by the launcher.
+ * Gloo uses the address that leads there, or the interface that `GLOO_SOCKET_IFNAME` names. Throws if the store can't be reached,
+ * or if some processes don't arrive in time, naming them.
  */
 export async function join(place: Place, options: JoinOptions = {}): Promise<World> {
   const { rank, size, masterAddress, masterPort, restarts } = place;
@@ -64,7 +64,7 @@ export async function join(place: Place, options: JoinOptions = {}): Promise<Wor
   const leave = (): void => {
     heartbeat.stop();
     store.set(`left/${rank}`, "");
-    // The store goes with its server's process.
+    // The store ends with its server's process.
     if (isServer) store.wait(keys("left", size), arrival);
   };
   const behind = (): number[] => {
@@ -110,7 +110,7 @@ const keys = (name: string, size: number): string[] =>
 const silent = (host: string, port: number, timeout: number): string =>
   `The run's store at ${host}:${port} did not answer within ${timeout / 1000} s. Is rank 0 running there, and do MASTER_ADDR and MASTER_PORT say so on every machine`;
 
-/** Throws where nobody serves the store in time. */
+/** Throws if nobody serves the store in time. */
 async function requireStore(host: string, port: number, timeout: number): Promise<void> {
   const failure = await awaitPort(host, port, timeout);
   if (failure !== undefined)
@@ -129,7 +129,7 @@ function connect(options: Parameters<typeof torch.Store.tcp>[0]): torch.Store {
   }
 }
 
-/** libtorch's own words, without the places in its code and the frames that follow them. */
+/** libtorch's own message, without source locations and the stack frames after them. */
 function firstLine(error: unknown): string {
   const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
   return line.replace(/\s*(?:Exception raised from|\[W?\d*.*?\.(?:cpp|cc|h):\d+\]).*$/, "");
@@ -150,7 +150,7 @@ function requireAll(store: torch.Store, { rank, size }: Place, arrival: number):
   }
 }
 
-/** The address of this machine from which packets go to a host; nothing is sent. */
+/** The address of this machine for packets to a host; nothing is sent. */
 async function addressTowards(host: string, port: number): Promise<string> {
   const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
   try {

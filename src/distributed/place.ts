@@ -1,27 +1,27 @@
 import { DistributedError, expected } from "../errors/index.ts";
 import { firstHost } from "./host-list.ts";
 
-/** Who started the processes: nobody, torchrun or our own launcher, Slurm's srun, or MPI's mpirun. */
+/** What started the processes: nothing, torchrun or our own launcher, Slurm's srun, or MPI's mpirun. */
 export const LAUNCHERS = ["none", "pytorch", "slurm", "mpi"] as const;
 
-/** One of {@link LAUNCHERS}, named as diffengine's `--launcher` names them. */
+/** One of {@link LAUNCHERS}, with the names of diffengine's `--launcher`. */
 export type Launcher = (typeof LAUNCHERS)[number];
 
-/** Which of a run's processes this one is, and where they meet. */
+/** The position of this process in a run, and where its processes meet. */
 export interface Place {
-  /** From 0, of all machines. */
+  /** From 0, over all machines. */
   readonly rank: number;
   readonly size: number;
   /** From 0, on this machine. */
   readonly localRank: number;
-  /** How many of them are on this machine; 1 where nothing says so. */
+  /** Number of processes on this machine; 1 if unknown. */
   readonly localSize: number;
   /** Address of the machine of rank 0. */
   readonly masterAddress: string;
   readonly masterPort: number;
   /** Whether a launcher serves the store there, as torchrun's agent does; rank 0 does otherwise. */
   readonly storeIsServed: boolean;
-  /** How often the launcher has started the processes anew. */
+  /** How often the launcher has restarted the processes. */
   readonly restarts: number;
 }
 
@@ -30,7 +30,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const DEFAULT_PORT = 29500;
 const HIGHEST_PORT = 65_535;
 
-/** How each launcher tells a process who it is. */
+/** The environment variables by which each launcher identifies a process. */
 const VARIABLES = {
   pytorch: {
     rank: ["RANK"],
@@ -53,9 +53,9 @@ const VARIABLES = {
 } as const;
 
 /**
- * This process's place among those that its launcher started, by the variables that the launcher set; undefined where it is
- * alone. Without a launcher's name, whichever has set its variables counts. Throws where variables contradict each other, or
- * where a named launcher has not set its own, but for `pytorch`: that is ours to be, then.
+ * This process's position among those of its launcher, from the variables that the launcher set; undefined for a single process.
+ * If no launcher is named, the one whose variables are set is used. Throws if variables contradict each other, or if a named
+ * launcher has not set its own, except `pytorch`: then we are the launcher.
  */
 export function findPlace(launcher: Launcher | undefined, env: Environment): Place | undefined {
   if (launcher === "none") return undefined;
@@ -79,7 +79,7 @@ const isStartedBy = (name: keyof typeof VARIABLES, env: Environment): boolean =>
 const sizeOf = (name: keyof typeof VARIABLES, env: Environment): number =>
   Number(value(VARIABLES[name].size, env)?.[1]);
 
-/** The first of some variables that is set. */
+/** The first variable that is set. */
 function value(
   names: readonly string[],
   env: Environment,
@@ -132,7 +132,7 @@ function wholeNumber(
   return number;
 }
 
-/** MASTER_ADDR, or what follows from the launcher's own variables. */
+/** MASTER_ADDR, or derived from the launcher's own variables. */
 function masterAddress(name: keyof typeof VARIABLES, size: number, env: Environment): string {
   const [, given] = value(["MASTER_ADDR"], env) ?? [];
   if (given !== undefined) return given;

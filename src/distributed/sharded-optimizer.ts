@@ -3,19 +3,19 @@ import type { DType, Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import type { World } from "./world.ts";
 
-/** A tensor of another rank's state, before it has come. */
+/** A tensor of another rank's state, before it has arrived. */
 interface Announced {
   readonly key: string;
   readonly shape: readonly number[];
   readonly dtype: DType;
-  /** "cpu", or the kind of device that all ranks compute on, each on one of its own. */
+  /** "cpu", or the kind of device that all ranks compute on, each on a different one. */
   readonly kind: string;
 }
 
 /**
- * An optimizer whose state is spread over the ranks: each keeps that of its share of the parameters, updates those, and tells
- * the others (ZeRO stage 1, Rajbhandari et al., 2020, arXiv 1910.02054). Whole tensors are shared out, so that what an
- * optimizer does within one is as it was. Not for optimizers that look at all gradients at once.
+ * An optimizer with its state distributed over the ranks: each keeps the state of its share of the parameters, updates those, and
+ * sends them to the others (ZeRO stage 1, Rajbhandari et al., 2020, arXiv 1910.02054). Tensors are not split, so that an
+ * optimizer works as usual within each. Not for optimizers that look at all gradients at once.
  */
 export class ShardedOptimizer implements Optimizer {
   readonly #world: World;
@@ -25,7 +25,7 @@ export class ShardedOptimizer implements Optimizer {
   /** What other ranks sent for a checkpoint. */
   #received: Tensor[] = [];
 
-  /** @param create makes the optimizer of this rank's share */
+  /** @param create creates the optimizer of this rank's share */
   constructor(
     world: World,
     groups: readonly ParameterGroup[],
@@ -57,7 +57,7 @@ export class ShardedOptimizer implements Optimizer {
     for (const parameter of this.#parameters.values()) parameter.grad = undefined;
   }
 
-  /** In the first rank everybody's state, in the others their own. All ranks call it together. */
+  /** The whole state on the first rank, each rank's own on the others. All ranks must call it together. */
   stateDict(): Map<string, Tensor> {
     this.#forget();
     const own = this.#own.stateDict();
@@ -83,7 +83,7 @@ export class ShardedOptimizer implements Optimizer {
     return all;
   }
 
-  /** Takes this rank's share of everybody's state. */
+  /** Loads this rank's share of the whole state. */
   loadStateDict(state: ReadonlyMap<string, Tensor>): void {
     const own = [...this.#owners].filter(([, owner]) => owner === this.#world.rank);
     const names = new Set(own.map(([name]) => name));
@@ -106,7 +106,7 @@ export class ShardedOptimizer implements Optimizer {
   }
 }
 
-/** The owner of each parameter: the largest first, to whoever has the least. The same in every process. */
+/** Assigns an owner to each parameter: the largest first, to the rank with the least. The same in every process. */
 function shareOut(parameters: ReadonlyMap<string, Tensor>, ranks: number): Map<string, number> {
   const held = new Array<number>(ranks).fill(0);
   const largestFirst = [...parameters].sort(([, a], [, b]) => b.numel - a.numel);

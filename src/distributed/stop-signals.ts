@@ -1,13 +1,13 @@
 import { fstatSync, readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 
-/** Signals that ask a run to save and stop: Ctrl+C, what schedulers send before they end a job, and a terminal that goes away. */
+/** Signals that ask a run to save and stop: Ctrl+C, what schedulers send before they end a job, and a closed terminal. */
 export const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
 
 /** One of the signals that ask a run to stop. */
 export type StopSignal = (typeof STOP_SIGNALS)[number];
 
-/** Lets SIGHUP end nothing where `nohup` says that the terminal may go away. Gives the signals that are left to listen to. */
+/** Ignores SIGHUP if `nohup` was used. Returns the remaining signals to listen to. */
 export function heedNohup(): readonly StopSignal[] {
   if (!isUnderNohup()) return STOP_SIGNALS;
   if (!process.listeners("SIGHUP").includes(ignore)) process.on("SIGHUP", ignore);
@@ -15,9 +15,9 @@ export function heedNohup(): readonly StopSignal[] {
 }
 
 /**
- * Whether `nohup` started this process. It asks by ignoring SIGHUP, which Node.js undoes before any code of ours runs: so what
- * else it leaves is looked at. Shells put the program that they start into `_`, and GNU's nohup takes a terminal from stdin by
- * opening /dev/null there for writing alone, which nothing else does.
+ * Whether `nohup` started this process. It ignores SIGHUP, which Node.js undoes before any code of ours runs, so other traces are
+ * checked: shells put the program that they start into `_`, and GNU's nohup replaces a terminal on stdin by /dev/null opened only
+ * for writing, which nothing else does.
  */
 export function isUnderNohup(
   env: Readonly<Record<string, string | undefined>> = process.env,

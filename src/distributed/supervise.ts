@@ -6,22 +6,22 @@ import { INTERRUPTED, LOST_RANK, PREEMPTED, RUN_LOST } from "./exit-codes.ts";
 import { freePort } from "./free-port.ts";
 import { heedNohup } from "./stop-signals.ts";
 
-/** What {@link supervise} starts. */
+/** Options of {@link supervise}. */
 export interface SuperviseOptions {
   readonly processes: number;
-  /** What each process runs. */
+  /** The command of each process. */
   readonly command: readonly string[];
-  /** How often all are started anew after a failure. */
+  /** How often all are restarted after a failure. */
   readonly maxRestarts: number;
-  /** Lines for people. */
+  /** Prints human-readable lines. */
   readonly say: (line: string) => void;
 }
 
-/** Exit codes of a run that was asked to stop; of several processes the first of these tells why. */
+/** Exit codes of a run that was asked to stop; of several processes, the first of these gives the reason. */
 const STOPPED: readonly number[] = [INTERRUPTED, PREEMPTED];
-/** Lines of a failed process that are shown again. */
+/** Number of a failed process's last lines to show again. */
 const LAST_LINES = 20;
-/** Until the others are ended after the first failure; they may have noticed it themselves. */
+/** Time after the first failure until the others are ended; they may have noticed it themselves. */
 const GRACE_MS = 8_000;
 
 interface Rank {
@@ -31,7 +31,7 @@ interface Rank {
   readonly ended: Promise<void>;
 }
 
-/** How a rank ended that nobody had asked to. */
+/** How a rank ended that had not been asked to. */
 interface Failure {
   readonly rank: Rank;
   readonly how: string;
@@ -39,8 +39,8 @@ interface Failure {
 }
 
 /**
- * Runs the processes of one machine as torchrun does: each with its rank in the environment, all ended when one fails. The store
- * and the collectives stay on loopback. Signals are handed on once. Returns the exit code.
+ * Runs the processes of one machine as torchrun does: each with its rank in the environment, and all ended if one fails. The
+ * store and the collectives stay on loopback. Signals are forwarded once. Returns the exit code.
  */
 export async function supervise(options: SuperviseOptions): Promise<number> {
   const { maxRestarts, say } = options;
@@ -94,7 +94,7 @@ async function runOnce(
       for (const { child } of survivors) child.kill("SIGKILL");
     }
     await allEnded;
-    // One that was not asked itself only knows that others were: those that a person interrupted know better.
+    // A process that was not asked itself only knows that others were; those interrupted by a person know better.
     const stopCode = STOPPED.find((code) => ranks.some(({ child }) => child.exitCode === code));
     const code = (firstCause(failures) ?? failures[0])?.code ?? stopCode ?? 0;
     return { code, wasStopped: failures.length === 0 || wasAsked };
@@ -105,7 +105,7 @@ async function runOnce(
 
 function start(command: readonly string[], env: NodeJS.ProcessEnv, rank: number): Rank {
   const [program = process.execPath, ...args] = command;
-  // A group of its own: a terminal's Ctrl+C would reach it twice otherwise.
+  // In its own process group: otherwise a terminal's Ctrl+C would reach it twice.
   const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
   const lastLines: string[] = [];
   const prefix = rank === 0 ? "" : `[rank ${rank}] `;
@@ -126,7 +126,9 @@ function start(command: readonly string[], env: NodeJS.ProcessEnv, rank: number)
   return { rank, child, lastLines, ended };
 }
 
-/** torchrun's variables (torch/distributed/elastic/agent/server/local_elastic_agent.py), and whose child the process is. */
+/**
+ * torchrun's variables (torch/distributed/elastic/agent/server/local_elastic_agent.py), and the id of this process as the parent.
+ */
 function environment(
   rank: number,
   processes: number,
@@ -136,7 +138,7 @@ function environment(
   const threads = Math.max(1, Math.floor(availableParallelism() / processes));
   return {
     OMP_NUM_THREADS: `${threads}`,
-    // c10d's warnings of a lost connection are pages of C++ frames, and nothing but that another rank is gone.
+    // c10d's warnings about a lost connection are pages of C++ frames that only say that another rank is gone.
     TORCH_CPP_LOG_LEVEL: "ERROR",
     ...process.env,
     RANK: `${rank}`,
@@ -160,7 +162,10 @@ function failureOf(
   return { rank, how, code: code ?? 1 };
 }
 
-/** The first that did not end because of another; before it one whose run is lost, whatever others failed with because of it. */
+/**
+ * The first that did not end because of another; but first of all one whose run is lost, whatever others failed with because of
+ * it.
+ */
 const firstCause = (failures: readonly Failure[]): Failure | undefined =>
   failures.find(({ code }) => code === RUN_LOST) ?? failures.find(({ code }) => code !== LOST_RANK);
 
@@ -170,7 +175,7 @@ function report(
   say: (line: string) => void,
 ): void {
   const cause = firstCause(failures);
-  // Where all others ended because one is gone, the one is that which still lives, stopped.
+  // If all others ended because one is gone, it is the one that still exists, stopped.
   const blamed = cause?.rank ?? survivors.find(isStopped) ?? survivors[0] ?? failures[0]?.rank;
   if (blamed === undefined) return;
   const how = cause?.how ?? (survivors.includes(blamed) ? stateOf(blamed) : failures[0]?.how);
@@ -181,7 +186,7 @@ function report(
 const stateOf = (rank: Rank): string =>
   isStopped(rank) ? "is stopped (SIGSTOP), and was ended" : "does not answer, and was ended";
 
-/** Whether a process is held by a signal, where the system says so. */
+/** Whether a process is stopped by a signal, if the system reports it. */
 function isStopped({ child }: Rank): boolean {
   try {
     return /^State:\s+[Tt]/m.test(readFileSync(`/proc/${child.pid}/status`, "utf8"));

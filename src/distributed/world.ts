@@ -2,36 +2,36 @@ import { expected } from "../errors/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 
-/** What {@link World} is made of where it has several processes. */
+/** The parts of a {@link World} of several processes. */
 export interface WorldParts {
   /** For tensors on the CPU. */
   readonly group: torch.ProcessGroup;
   /** Another group of the same processes, for tensors on a device. */
   readonly groupOn: (device: torch.Device) => torch.ProcessGroup;
-  /** Number of this process among those on its machine. */
+  /** Index of this process among those on its machine. */
   readonly localRank: number;
-  /** Processes on this machine. */
+  /** Number of processes on this machine. */
   readonly localSize: number;
-  /** Counts that this process has come to a place where all meet. */
+  /** Counts that this process has reached a point where all meet. */
   readonly arrive: () => void;
-  /** Ranks that have come to fewer such places than this one, which waits for them. */
+  /** Ranks that have reached fewer such points than this one, which waits for them. */
   readonly behind: () => number[];
-  /** Ends what joining began; all are here. */
+  /** Undoes joining, once all are here. */
   readonly leave: () => void;
 }
 
 /**
- * The processes of one run, seen from one of them. All make the same calls in the same order. Alone, each call gives back what
- * it was given, and costs nothing.
+ * The processes of one run, seen from one of them. All make the same calls in the same order. With a single process, each call
+ * returns its input and costs nothing.
  */
 export class World {
-  /** One process, which waits for nobody. */
+  /** A single process, which waits for nobody. */
   static readonly solo: World = new World(undefined);
   readonly #parts: WorldParts | undefined;
-  /** For tensors on the device that the processes compute on, from the first one on. */
+  /** For tensors on the device that the processes compute on; created on first use. */
   #onDevice: torch.ProcessGroup | undefined;
 
-  /** See join.ts for one of several processes. */
+  /** See join.ts for a world of several processes. */
   constructor(parts: WorldParts | undefined) {
     this.#parts = parts;
   }
@@ -41,29 +41,29 @@ export class World {
     return this.#parts?.group.rank ?? 0;
   }
 
-  /** How many processes there are. */
+  /** Number of processes. */
   get size(): number {
     return this.#parts?.group.size ?? 1;
   }
 
-  /** From 0, among those that share this machine. */
+  /** From 0, among the processes on this machine. */
   get localRank(): number {
     return this.#parts?.localRank ?? 0;
   }
 
-  /** How many of them share this machine. */
+  /** Number of processes on this machine. */
   get localSize(): number {
     return this.#parts?.localSize ?? 1;
   }
 
-  /** Whether this one does what is done once: files, samples, words. */
+  /** Whether this process does what is done once: files, samples, output. */
   get isFirst(): boolean {
     return this.rank === 0;
   }
 
   /**
-   * Chooses what this process computes on, and makes it so. Throws where that is not here, and where several processes of a
-   * machine are told one device of several. See `chooseDevice` for what may be wanted.
+   * Chooses the device that this process computes on, and activates it. Throws if it does not exist, or if several processes of a
+   * machine are given the same of several devices. See `chooseDevice` for the possible values.
    */
   useDevice(wanted: string): torch.Device {
     const kind = torch.deviceKind(wanted);
@@ -81,12 +81,12 @@ export class World {
     return device;
   }
 
-  /** Says that this process is about to wait for the others: who is then missing is known by it. */
+  /** Records that this process is about to wait for the others, which later shows who is missing. */
   arrive(): void {
     this.#parts?.arrive();
   }
 
-  /** After a collective that waited in vain: the ranks that did not come to it. */
+  /** After a collective that timed out: the ranks that did not reach it. */
   behind(): number[] {
     return this.#parts?.behind() ?? [];
   }
@@ -96,7 +96,7 @@ export class World {
     this.any(false);
   }
 
-  /** Whether a thing holds for any of them. */
+  /** Whether something is true on any rank. */
   any(mine: boolean): boolean {
     const group = this.#meet();
     if (group === undefined) return mine;
@@ -107,7 +107,7 @@ export class World {
     });
   }
 
-  /** Everybody's numbers, by rank. `most` is at least as many as any of them has. */
+  /** All ranks' numbers, by rank. `most` is at least the largest count. */
   gather(mine: readonly number[], most: number): number[][] {
     const group = this.#meet();
     if (group === undefined) return [[...mine]];
@@ -122,7 +122,7 @@ export class World {
     });
   }
 
-  /** Puts a rank's values into everybody's tensor. */
+  /** Copies a rank's values into every rank's tensor. */
   broadcast(tensor: Tensor, root: number): void {
     this.#meet(tensor)?.broadcast(tensor, root);
   }
@@ -132,7 +132,7 @@ export class World {
     return this.#meet(tensor)?.allGather(tensor) ?? tensor;
   }
 
-  /** A rank's text, in every rank; the others' is not looked at. */
+  /** One rank's text, on every rank; the others' are ignored. */
   broadcastText(text: string, root: number): string {
     const group = this.#meet();
     if (group === undefined) return text;
@@ -149,25 +149,25 @@ export class World {
     });
   }
 
-  /** Averages the gradients of these parameters; undefined where there is nobody to average with. */
+  /** Averages the gradients of these parameters; undefined for a single process. */
   reducer(parameters: ReadonlyMap<string, Tensor>): torch.GradientReducer | undefined {
     const [first] = parameters.values();
     const group = this.#groupOf(first);
     return group && new torch.GradientReducer(group, parameters);
   }
 
-  /** Those of a list that are this process's to do. */
+  /** The entries of a list that this process handles. */
   share<T>(list: readonly T[]): T[] {
     return list.filter((_, i) => i % this.size === this.rank);
   }
 
-  /** Does a thing in the first process while the others wait; where it fails there, they learn of it by the process's end. */
+  /** Runs `body` in the first process while the others wait. If it fails there, they notice by the process's end. */
   async first(body: () => Promise<void>): Promise<void> {
     if (this.isFirst) await body();
     this.barrier();
   }
 
-  /** The group for a collective of `tensor`, or of small things, that begins now. */
+  /** The group for a collective of `tensor`, or of small values, that starts now. */
   #meet(tensor?: Tensor): torch.ProcessGroup | undefined {
     this.arrive();
     return this.#groupOf(tensor);
@@ -180,7 +180,7 @@ export class World {
     return this.#onDevice;
   }
 
-  /** When all is done: the processes part. One that failed does not come here, it ends. */
+  /** Leaves the group after all work is done. A process that failed does not call this, it exits. */
   leave(): void {
     if (this.#parts === undefined) return;
     this.barrier();

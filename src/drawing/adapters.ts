@@ -4,7 +4,7 @@ import { T5EncoderModel } from "../models/index.ts";
 import { LazyModel, loadAdapters, type PixArtAlphaPipeline } from "../pipelines/index.ts";
 import type { DrawSettings, NamedPlace } from "../server/engine/engine-messages.ts";
 
-/** Loads adapters under their names, none of which has an effect until {@link applyAdapters} gives it one. */
+/** Loads adapters under their names, without any effect until {@link applyAdapters} sets their scales. */
 export async function addNamedAdapters(
   pipe: PixArtAlphaPipeline,
   places: readonly NamedPlace[],
@@ -22,7 +22,7 @@ export async function addNamedAdapters(
   applyAdapters(pipe, []);
 }
 
-/** Gives the adapters that are named their scales, and no effect to all others. */
+/** Sets the scales of the named adapters, and disables all others. */
 export function applyAdapters(pipe: PixArtAlphaPipeline, wanted: DrawSettings["adapters"]): void {
   const { transformer, textEncoder } = pipe;
   const models = textEncoder instanceof T5EncoderModel ? [transformer, textEncoder] : [transformer];

@@ -11,21 +11,21 @@ import { applyAdapters } from "./adapters.ts";
 import { measurePrompt } from "./measure-prompt.ts";
 import { pictureOf, rawPicture } from "./raw-picture.ts";
 
-/** Where a drawing stands. */
+/** Progress of a drawing. */
 export interface DrawProgress {
   readonly step: number;
   readonly total: number;
-  /** (B, C, h, w) without noise, as the model sees it at this step. Valid until the call returns. */
+  /** (B, C, h, w) without noise, as estimated by the model at this step. Valid until the call returns. */
   readonly original: Tensor;
 }
 
-/** What a drawing tells and hears meanwhile. */
+/** Callbacks and signals during a drawing. */
 export interface DrawHooks {
   readonly onStep?: (progress: DrawProgress) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Draws the pictures of an order at once. The pipeline is afterwards as it was before. */
+/** Draws the pictures of an order together, and leaves the pipeline as it was before. */
 export async function draw(
   pipe: PixArtAlphaPipeline,
   { pictures, settings, images }: Omit<DrawOrder, "id" | "model">,
@@ -42,7 +42,7 @@ export async function draw(
         ...callOptions(settings, images),
         negativePrompt: pictures.map(({ negativePrompt }) => negativePrompt),
         seed: pictures.map(({ seed }) => seed),
-        onWarning: () => {}, // each picture's own are measured below
+        onWarning: () => {}, // each picture's own warnings are measured below
         ...(onStep !== undefined && { onStep: (step) => onStep(step) }),
         ...(signal !== undefined && { signal }),
       },
@@ -57,7 +57,7 @@ export async function draw(
   }
 }
 
-/** A call's options without what is undefined. */
+/** A call's options, without undefined ones. */
 function callOptions(settings: DrawSettings, images: DrawImages): PixArtAlphaCallOptions<"image"> {
   const { eta, maxSequenceLength, cleanCaption } = settings;
   const { image, mask, strength, controlImage } = images;

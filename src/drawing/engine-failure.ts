@@ -2,15 +2,15 @@ import { InvalidTypeError, InvalidValueError } from "../errors/index.ts";
 import { NonFiniteError } from "../pipelines/index.ts";
 import type { EngineFailure } from "../server/engine/engine-messages.ts";
 
-/** How libtorch's allocators, and V8's for typed arrays, say that there is no memory. */
+/** How libtorch's allocators, and V8's for typed arrays, report that memory is exhausted. */
 const NO_MEMORY = /out of memory|can't allocate memory|not enough memory|Array buffer allocation/i;
 
-/** A request that does not fit: nothing was computed, and the sentence, which names no operator, is for whoever sent it. */
+/** A request that does not fit: nothing was computed, and the message, which names no operator, is for its sender. */
 const isTheirs = (error: Error): boolean =>
   (error instanceof InvalidValueError || error instanceof InvalidTypeError) &&
   error.message.startsWith("Expected ");
 
-/** An error of drawing as the server is told of it. What only this machine's owner should read stays in the log. */
+/** Converts an error of drawing for the server. Details for this machine's owner only stay in the log. */
 export function engineFailure(error: unknown): EngineFailure {
   if (!(error instanceof Error)) return { code: "drawing_failed", message: String(error) };
   const { message } = error;

@@ -19,20 +19,20 @@ import { ModelShelf } from "./model-shelf.ts";
 import { type PreviewMaker, previewMaker } from "./preview-maker.ts";
 import { choosePreview, profileModel } from "./profile-model.ts";
 
-/** Share of the free memory that models may take where nobody says. */
+/** Default share of the free memory that models may take. */
 const DEFAULT_SHARE = 0.6;
 
-/** What the loop is given by the process that it runs in. */
+/** What the process provides to the loop. */
 export interface EngineLoopOptions {
   readonly load: (place: string, setup: EngineSetup) => Promise<PixArtAlphaPipeline>;
   readonly tell: (message: FromEngine) => void;
 }
 
-/** Adapters are the first model's. */
+/** Adapters belong to the first model. */
 const adaptersOf = (name: string, { models, adapters }: EngineSetup): readonly NamedPlace[] =>
   name === models[0]?.name ? adapters : [];
 
-/** Draws for a server: one order at a time, hearing messages between the steps. */
+/** Draws for a server: one order at a time, receiving messages between the steps. */
 export class EngineLoop {
   readonly #options: EngineLoopOptions;
   readonly #running = new Map<number, AbortController>();
@@ -41,14 +41,14 @@ export class EngineLoop {
   readonly #places = new Map<string, string>();
   #setup: EngineSetup | undefined;
   #shelf: ModelShelf | undefined;
-  /** Orders follow each other, and the set-up. */
+  /** Orders run one after another, after the set-up. */
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: EngineLoopOptions) {
     this.#options = options;
   }
 
-  /** Takes a message; what it asks for happens after what was asked before, but for an abort. */
+  /** Handles a message: everything runs in order, except an abort. */
   hear(message: ToEngine): void {
     switch (message.type) {
       case "setup":
@@ -85,7 +85,7 @@ export class EngineLoop {
     for (const facts of known) this.#facts.set(facts.name, facts);
     try {
       if (isLazy !== true) {
-        // The first is loaded last, so that it is there when requests come.
+        // The first is loaded last, so that it is in memory when requests arrive.
         for (const { name } of [...setup.models].reverse()) await this.#know(name, setup, shelf);
         await shelf.get(setup.models[0]?.name ?? "");
       }
@@ -95,7 +95,7 @@ export class EngineLoop {
     }
   }
 
-  /** Loads another model, and says what it found, or that it could not. */
+  /** Loads another model, and reports its facts or that it could not be loaded. */
   async #load({ name, place }: NamedPlace): Promise<void> {
     this.#places.set(name, place);
     try {
@@ -131,7 +131,7 @@ export class EngineLoop {
     return { ...facts, bytes: shelf.bytesOf(name), batch, stepSeconds, preview };
   }
 
-  /** What makes a model's previews, made when it is first asked for. */
+  /** The preview maker of a model, created on first use. */
   async #makerOf(
     name: string,
     way: PreviewWay,

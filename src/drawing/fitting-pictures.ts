@@ -1,9 +1,9 @@
 import { RgbImage } from "../images/index.ts";
 
-/** How many pictures a linear preview is fitted on: fewer leave colours open. */
+/** Number of pictures that a linear preview is fitted on: with fewer, colours are undetermined. */
 const COUNT = 16;
 
-/** Numbers from 0 to 1 that are the same in every process (Marsaglia 2003, Xorshift RNGs). */
+/** Numbers from 0 to 1, the same in every process (Marsaglia 2003, Xorshift RNGs). */
 function numbersFrom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -15,8 +15,8 @@ function numbersFrom(seed: number): () => number {
 }
 
 /**
- * Pictures of many colours with soft and hard borders: a background that runs from one colour to another, or is white, and discs
- * on it. What an autoencoder makes of them shows which colour its channels mean, without anybody's photographs.
+ * Pictures of many colours with soft and hard edges: a background that fades from one colour to another, or is white, with discs
+ * on it. Their latents show which colours the autoencoder's channels mean, without any photographs.
  */
 export function fittingPictures(side: number): RgbImage[] {
   const next = numbersFrom(0x9e3779b9);

@@ -3,15 +3,15 @@ import type { RawPicture } from "../server/engine/engine-messages.ts";
 
 // Shapes: B pictures, C latent channels, h and w size of a latent picture.
 
-/** Latents (B, C, h, w) as their numbers. */
+/** Latents (B, C, h, w) as plain numbers. */
 export interface LatentValues {
   readonly shape: readonly number[];
   readonly values: Float32Array;
 }
 
 /**
- * Pixels of latents without noise by one linear map from the channels of a latent pixel to its colour: what ComfyUI and InvokeAI
- * show, with a map that is fitted here for the model's own autoencoder. A latent pixel is a pixel.
+ * Turns latents without noise into pixels by one linear map from the channels of a latent pixel to its colour, as ComfyUI and
+ * InvokeAI do, but with a map that is fitted here for the model's own autoencoder. One latent pixel becomes one pixel.
  */
 export class LinearPreview {
   /** Three rows of C weights and a constant, for colours from 0 to 1. */
@@ -22,8 +22,8 @@ export class LinearPreview {
   }
 
   /**
-   * The map that is nearest in least squares. `colours` has the mean colours of the pictures under each latent pixel, (B, 3, h, w)
-   * from 0 to 1. Throws where the latents leave it open.
+   * The least-squares map. `colours` contains the mean colours of the pictures under each latent pixel, (B, 3, h, w) from 0 to 1.
+   * Throws if the latents don't determine it.
    */
   static fit({ shape, values }: LatentValues, colours: Float32Array): LinearPreview {
     const [batch = 0, channels = 0, h = 0, w = 0] = shape;
@@ -46,7 +46,7 @@ export class LinearPreview {
     return new LinearPreview(sums.map((sum) => solve(squares, sum)));
   }
 
-  /** One picture, the `row`th of the batch. */
+  /** Draws one picture, the `row`th of the batch. */
   draw({ shape, values }: LatentValues, row: number): RawPicture {
     const [, channels = 0, height = 0, width = 0] = shape;
     const plane = height * width;
@@ -76,7 +76,7 @@ function inputsAt(
   return inputs;
 }
 
-/** The x of matrix·x = right, by elimination with pivots. */
+/** Solves matrix·x = right for x, by elimination with pivoting. */
 function solve(matrix: readonly (readonly number[])[], right: readonly number[]): number[] {
   const rows = matrix.map((row, i) => [...row, right[i] ?? 0]);
   const size = rows.length;

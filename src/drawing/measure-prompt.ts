@@ -2,15 +2,15 @@ import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { preparation, tokenized } from "../pipelines/prompts/prompt-encoder.ts";
 import type { DrawSettings } from "../server/engine/engine-messages.ts";
 
-/** A prompt in tokens. */
+/** The length of a prompt, and warnings about it. */
 export interface PromptMeasure {
-  /** Its end mark included. */
+  /** Including its end mark. */
   readonly tokens: number;
-  /** What is odd about it: that it is too long. */
+  /** Such as that it is too long. */
   readonly warnings: readonly string[];
 }
 
-/** What one prompt of an order has, so that none of its company is told of it. */
+/** Measures one prompt of an order, so that only its own caller gets its warnings. */
 export function measurePrompt(
   pipe: PixArtAlphaPipeline,
   prompt: string,

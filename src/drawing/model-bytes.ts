@@ -3,7 +3,7 @@ import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { LazyModel, PromptPack } from "../pipelines/index.ts";
 import { bytesPerElement } from "../torch/index.ts";
 
-/** Bytes that a pipeline's weights take while it is loaded; a text encoder that is loaded for each prompt counts nothing. */
+/** Bytes that a loaded pipeline's weights take; a text encoder that is loaded for each prompt does not count. */
 export function pipelineBytes({
   transformer,
   controlnet,

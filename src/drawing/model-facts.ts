@@ -2,7 +2,7 @@ import { type PixArtAlphaPipeline, trainedSizes } from "../pipelines/index.ts";
 import { schedulerNames } from "../schedulers/index.ts";
 import type { ModelFacts, NamedPlace } from "../server/engine/engine-messages.ts";
 
-/** What a pipeline itself says of its model. */
+/** Facts about a model that its pipeline knows. */
 export async function factsOf(
   name: string,
   pipe: PixArtAlphaPipeline,

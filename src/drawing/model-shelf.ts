@@ -8,15 +8,15 @@ interface Shelved {
 }
 
 /**
- * Loaded models under a budget of bytes. Where another needs room, the least recently used goes; the one that was asked for last
- * stays, however large it is.
+ * Loaded models within a memory budget in bytes. If another needs room, the least recently used is unloaded; the last requested
+ * one stays, however large it is.
  */
 export class ModelShelf {
   readonly #budget: number;
   readonly #load: (name: string) => Promise<PixArtAlphaPipeline>;
   /** Least recently used first. */
   readonly #shelved = new Map<string, Shelved>();
-  /** Of models that were loaded once, whether or not they still are. */
+  /** Sizes of models that were loaded once, whether or not they still are. */
   readonly #known = new Map<string, number>();
 
   constructor(budget: number, load: (name: string) => Promise<PixArtAlphaPipeline>) {
@@ -29,12 +29,12 @@ export class ModelShelf {
     return [...this.#shelved.keys()];
   }
 
-  /** Bytes that all loaded models take together. */
+  /** Total bytes of all loaded models. */
   get bytes(): number {
     return [...this.#shelved.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** The model of a name, loaded where it is not, which may take others away. One call at a time. */
+  /** The model of a name, which is loaded if necessary and may displace others. One call at a time. */
   async get(name: string): Promise<PixArtAlphaPipeline> {
     const found = this.#shelved.get(name);
     if (found !== undefined) {

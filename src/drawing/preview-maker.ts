@@ -13,8 +13,8 @@ import { rawPicture } from "./raw-picture.ts";
 // Shapes: B pictures, C latent channels, h and w size of a latent picture.
 
 /**
- * Small or whole pictures of some rows of latents (B, C, h, w) without noise, while a drawing goes on. The pipeline is given each
- * time: it may have been unloaded and loaded again.
+ * Draws small or full pictures of some rows of latents (B, C, h, w) without noise, during a drawing. The pipeline is passed each
+ * time because it may have been unloaded and loaded again.
  */
 export type PreviewMaker = (
   pipe: PixArtAlphaPipeline,
@@ -22,7 +22,7 @@ export type PreviewMaker = (
   rows: readonly number[],
 ) => RawPicture[];
 
-/** What makes the previews of a model; undefined where there are none. */
+/** The preview maker of a model; undefined if it has no previews. */
 export async function previewMaker(
   way: PreviewWay,
   pipe: PixArtAlphaPipeline,
@@ -56,7 +56,10 @@ const chosen = (latents: torch.Tensor, rows: readonly number[]): torch.Tensor =>
 const decodedPreviews: PreviewMaker = (pipe, latents, rows) =>
   torch.tidy(() => imagesFromTensor(pipe.decode(chosen(latents, rows))).map(rawPicture));
 
-/** By a linear map, fitted on pictures that the model's autoencoder encodes now: a second or two for a large one. */
+/**
+ * Previews by a linear map, fitted now on pictures encoded by the model's autoencoder, which takes a second or two for a large
+ * one.
+ */
 export async function linearPreviews(pipe: PixArtAlphaPipeline): Promise<PreviewMaker> {
   const { vae, vaeScaleFactor } = pipe;
   const cells = 16;

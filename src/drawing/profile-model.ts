@@ -2,24 +2,24 @@ import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import type { DrawOrder, PreviewWay } from "../server/engine/engine-messages.ts";
 import { draw } from "./draw.ts";
 
-/** Numbers of pictures at once that are tried. */
+/** Batch sizes that are measured. */
 const BATCHES = [2, 4, 8] as const;
-/** What a larger batch must gain a picture to be taken. */
+/** Least gain per picture for which a larger batch is used. */
 const LEAST_GAIN = 0.05;
 /** Share of a step that a preview by the autoencoder itself may take. */
 const CHEAP_PREVIEW = 0.2;
-/** Milliseconds within which it is cheap however short a step is. */
+/** Milliseconds below which it is cheap, however short a step is. */
 const CHEAP_MS = 50;
-/** Of a try: the first is not counted. */
+/** Steps per measurement; the first does not count. */
 const STEPS = 3;
-/** A step that takes less is tried twice. */
+/** A shorter step is measured twice. */
 const LITTLE_SECONDS = 0.5;
-/** A batch is tried where it is likely to take no longer than this. */
+/** A batch is only measured if it is likely to take less than this. */
 const MOST_SECONDS = 20;
 
-/** What a model costs on this machine. */
+/** What a model costs on this machine, in time. */
 export interface ModelProfile {
-  /** Most pictures at once of which each takes less time than in a smaller batch. */
+  /** Largest batch in which each picture takes less time than in a smaller one. */
   readonly batch: number;
   readonly stepSeconds: number;
   /** Seconds to decode a picture. */
@@ -27,8 +27,8 @@ export interface ModelProfile {
 }
 
 /**
- * Draws pictures of a few steps, alone and at once, and looks at the clock. What the first step and the first decoding take is not
- * counted where a second try costs little.
+ * Times drawings of a few steps, of one picture and of several. The first step and the first decoding are not counted if a second
+ * try costs little.
  */
 export async function profileModel(
   pipe: PixArtAlphaPipeline,
@@ -48,7 +48,7 @@ export async function profileModel(
   return { ...alone, batch: best.batch };
 }
 
-/** The preview that costs little: the autoencoder's own where decoding takes a small part of a step. */
+/** The cheap preview: the autoencoder's own if decoding takes a small part of a step. */
 export function choosePreview(
   { stepSeconds, decodeSeconds }: ModelProfile,
   hasTaesd: boolean,

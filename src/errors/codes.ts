@@ -1,9 +1,9 @@
 /**
- * What {@link ErrorCode} means, and what a caller can do. A code stays the same when a sentence is put in better words. Errors of
+ * The meaning of each {@link ErrorCode}, and what a caller can do. A code stays the same when its message is reworded. Errors of
  * the operating system keep its codes (`ENOSPC`), errors of Node.js Node's, and those of an image server OpenAI's.
  */
 export const ERROR_CODES = {
-  // What was asked for.
+  // Arguments and options.
   ERR_INVALID_VALUE: "An argument or option has a value that cannot be used: give another.",
   ERR_INVALID_TYPE:
     "An argument or option has another type than it must have: a mistake in the calling program.",
@@ -54,5 +54,5 @@ export const ERROR_CODES = {
   ERR_INTERNAL: "A fault of this library: please report it.",
 } as const;
 
-/** The `code` of an error that this library throws: what programs branch on. */
+/** The `code` of an error that this library throws, for programs to branch on. */
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -4,7 +4,10 @@ const known = new Map<string, ErrorClass>(
   [Error, RangeError, TypeError].map((each) => [each.name, each]),
 );
 
-/** Makes classes known by their names, so that their errors stay what they are between threads. Called where they are defined. */
+/**
+ * Registers classes by their names, so that their errors keep their class when sent between threads. Called where they are
+ * defined.
+ */
 export function knownClasses(...classes: readonly ErrorClass[]): void {
   for (const each of classes) known.set(each.name, each);
 }

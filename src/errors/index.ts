@@ -1,4 +1,4 @@
-/** Errors: their codes, the classes that several rooms throw, and what makes them. */
+/** Errors: their codes, the classes that several rooms throw, and functions that create them. */
 export { classNamed, classNameOf, knownClasses } from "./error-classes.ts";
 export {
   DatasetError,

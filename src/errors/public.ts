@@ -1,4 +1,4 @@
-/** What every entry of the package exports of errors: the codes, and the classes that any part may throw. */
+/** The errors exported by every entry of the package: the codes, and the classes that any part may throw. */
 export { ERROR_CODES, type ErrorCode } from "./codes.ts";
 export {
   IncompatibleError,

@@ -7,25 +7,25 @@ import * as torch from "../torch/index.ts";
 import { CLIPImageProcessor } from "./networks/clip-image-processor.ts";
 import { AT_ONCE, pictureFeatures, rowsOf } from "./networks/picture-features.ts";
 
-/** A CLIP with what prepares texts and pictures for it. */
+/** A CLIP, with its tokenizer and its image processor. */
 export interface CLIP {
   readonly model: CLIPModel;
   readonly tokenizer: CLIPTokenizer;
   readonly processor: CLIPImageProcessor;
 }
 
-/** How well pictures fit their prompts. */
+/** How well pictures match their prompts. */
 export interface CLIPScore {
-  /** Of each picture: 100 times the cosine of its features and its prompt's, at least 0. */
+  /** For each picture: 100 times the cosine of its features and its prompt's, at least 0. */
   readonly scores: readonly number[];
   readonly mean: number;
-  /** Prompts of which CLIP read the beginning alone, because they have more tokens than it takes. */
+  /** Number of prompts that CLIP truncated because they have too many tokens. */
   readonly truncated: number;
 }
 
 /**
  * Loads a CLIP with its tokenizer and its preprocessor from a folder of transformers, or from the Hub by its name, such as
- * `openai/clip-vit-base-patch32`. Throws as `loadPretrained` says, and where the tokenizer is another model's.
+ * `openai/clip-vit-base-patch32`. Throws like `loadPretrained`, and if the tokenizer belongs to another model.
  */
 export async function loadCLIP(
   folderOrName: string,
@@ -45,9 +45,9 @@ export async function loadCLIP(
 }
 
 /**
- * CLIPScore without a reference (Hessel et al. 2021, arXiv 2104.08718): how well each picture fits its prompt, as
- * max(100 · cos, 0), which is torchmetrics' definition; the paper has 2.5 in the place of 100. Scores of different CLIPs can't be
- * compared. Throws unless there is a prompt for each picture, and one at least.
+ * CLIPScore without a reference (Hessel et al. 2021, arXiv 2104.08718): how well each picture matches its prompt, as max(100 ·
+ * cos, 0), which is torchmetrics' definition; the paper uses 2.5 instead of 100. Scores of different CLIPs can't be compared.
+ * Throws unless there is one prompt per picture, and at least one.
  */
 export async function clipScore(
   { model, tokenizer, processor }: CLIP,
@@ -82,7 +82,7 @@ export async function clipScore(
   return clipScoreOf(scores, truncated);
 }
 
-/** A score of all these pictures together. */
+/** The score of all these pictures together. */
 export const clipScoreOf = (scores: readonly number[], truncated: number): CLIPScore => ({
   scores,
   mean: scores.reduce((sum, score) => sum + score, 0) / scores.length,

@@ -4,23 +4,23 @@ import { contentFeatures } from "./networks/content-features.ts";
 import type { EfficientNetLite } from "./networks/efficientnet-lite.ts";
 import { type InceptionV3, inceptionFeatures } from "./networks/inception-v3.ts";
 
-/** The networks that see pictures, where there are some. */
+/** The available networks for picture features. */
 export interface PictureNetworks {
-  /** What is in pictures, small ones too. */
+  /** For the content of pictures, including small ones. */
   readonly content?: EfficientNetLite | undefined;
-  /** What FID and KID are defined by. */
+  /** The network that FID and KID are defined by. */
   readonly inception?: InceptionV3 | undefined;
 }
 
-/** Pictures as rows of numbers, of each network that there is. */
+/** Pictures as rows of numbers, for each available network. */
 export interface CollectedFeatures {
-  /** 16x16 RGB: what is where. */
+  /** 16x16 RGB: layout and colours. */
   readonly pixels: readonly Float32Array[];
   readonly content: readonly Float32Array[] | undefined;
   readonly inception: readonly Float32Array[] | undefined;
 }
 
-/** Features of pictures that come some at a time, and need not be kept. */
+/** Collects features of pictures that arrive in parts and need not be kept. */
 export class FeatureCollector {
   readonly #networks: PictureNetworks;
   readonly #pixels: Float32Array[] = [];

@@ -3,17 +3,17 @@ import type { PixArtAlphaOptions, PixArtAlphaPipeline } from "../pipelines/index
 import * as torch from "../torch/index.ts";
 import { picturesAtOnce } from "./choice/pictures-at-once.ts";
 
-/** How pictures are drawn for a measure. */
+/** Options of drawing pictures for a measurement. */
 export interface DrawOptions extends Pick<PixArtAlphaOptions, "guidanceInterval" | "tgate"> {
   readonly steps: number;
   readonly guidanceScale: number;
-  /** The first picture's seed; each next one takes the next. */
+  /** The first picture's seed; each further one takes the next number. */
   readonly seed: number;
-  /** Side in pixels. */
+  /** Side, in pixels. */
   readonly size: number;
 }
 
-/** Draws a picture of every caption, some at a time, in their order. */
+/** Draws a picture of every caption, some at a time, in order. */
 export async function* drawCaptions(
   pipe: PixArtAlphaPipeline,
   captions: readonly string[],
@@ -29,7 +29,7 @@ export async function* drawCaptions(
       numInferenceSteps: steps,
       generator: some.map((_, i) => torch.generator(seed + first + i)),
       useResolutionBinning: false,
-      cleanCaption: false, // these are training's own captions
+      cleanCaption: false, // these are the training's own captions
     });
     yield images;
   }

@@ -23,7 +23,7 @@ import { type DrawOptions, drawCaptions } from "./draw-captions.ts";
 import type { NearestPictures, NearestRates } from "./nearest-pictures.ts";
 import { type Readable, readPictures } from "./read-pictures.ts";
 
-/** A picture of a data set and what is said of it. */
+/** A picture of a data set and its description. */
 export interface CaptionedExample extends Readable {
   readonly shortCaption: string;
   readonly thing: string | undefined;
@@ -31,38 +31,38 @@ export interface CaptionedExample extends Readable {
   readonly group: string | undefined;
 }
 
-/** The networks that judge, where there are some. */
+/** The available networks for measuring. */
 export interface Networks extends PictureNetworks {
-  /** How well pictures fit their captions. */
+  /** For how well pictures match their captions. */
   readonly clip?: CLIP | undefined;
 }
 
-/** What drawn pictures are compared with, and by what. */
+/** What drawn pictures are compared with, and how. */
 export interface Judges {
   readonly networks: Networks;
-  /** All real pictures, where they say what they are of. */
+  /** All real pictures, if they are labelled. */
   readonly known: NearestPictures | undefined;
-  /** What wrong captions are taken from. */
+  /** Source of wrong captions. */
   readonly others: readonly DescribedThing[];
-  /** Hears what could not be measured or read, in sentences. */
+  /** Called with sentences about what could not be measured or read. */
   readonly onNote: (note: string) => void;
 }
 
-/** What is measured of some captions and their pictures. */
+/** Measurements of some captions and their pictures. */
 export interface Measured {
-  /** Pictures drawn. */
+  /** Number of drawn pictures. */
   readonly n: number;
-  /** How often the nearest real picture of a drawn one is the right one; undefined where the data don't say thing and style. */
+  /** How often the nearest real picture of a drawn one is the right one; undefined if the data have no thing and style. */
   readonly nearest: NearestRates | undefined;
-  /** How often the right one of eight captions was chosen for a real picture; undefined where there are fewer. */
+  /** How often the right one of eight captions was chosen for a real picture; undefined if there are fewer. */
   readonly choice: ChoiceResult | undefined;
   /** FID between the drawn pictures and the real ones of the same captions; undefined without Inception. */
   readonly frechetDistance: FrechetResult | undefined;
-  /** The kernel distance between them: KID with Inception, over content features without; undefined where there is neither. */
+  /** The kernel distance between them: KID with Inception, over content features without; undefined with neither. */
   readonly kernelDistance: KernelDistanceResult | undefined;
-  /** How well they fit their captions; undefined without CLIP. */
+  /** How well they match their captions; undefined without CLIP. */
   readonly clipScore: CLIPScore | undefined;
-  /** The real pictures themselves through the autoencoder: no drawn picture is better. */
+  /** The real pictures themselves through the autoencoder: no drawn picture can be better. */
   readonly autoencoder: {
     /** In dB. */
     readonly psnr: number;
@@ -70,21 +70,21 @@ export interface Measured {
   };
 }
 
-/** So many real pictures are encoded, and chosen captions for, at most. */
+/** Most real pictures to encode and to choose captions for. */
 const REAL_PICTURES = 200;
 
-/** Whether it says what it is of. */
+/** Whether it is labelled with a thing and a style. */
 export const isLabelled = (example: CaptionedExample): example is CaptionedExample & Label =>
   example.thing !== undefined && example.style !== undefined;
 
-/** What {@link measureChoice} is told of an example. */
+/** The description of an example for {@link measureChoice}. */
 export const described = ({
   shortCaption: caption,
   thing,
   style,
 }: CaptionedExample): DescribedThing => ({ caption, thing, style });
 
-/** Draws pictures of captions, and compares them with the real ones. */
+/** Draws pictures of captions and compares them with the real ones. */
 export async function measureCaptions(
   pipe: PixArtAlphaPipeline,
   examples: readonly CaptionedExample[],
@@ -106,7 +106,7 @@ export async function measureCaptions(
   };
 }
 
-/** What is seen in drawn pictures, and how well they fit their captions. */
+/** Features of drawn pictures, and how well they match their captions. */
 export async function drawAndSee(
   pipe: PixArtAlphaPipeline,
   captions: readonly string[],
@@ -132,18 +132,18 @@ export async function drawAndSee(
   };
 }
 
-/** Says which pictures are left out. */
+/** Reports which pictures are skipped. */
 export function noteUnreadable(unreadable: readonly Unreadable[], onNote: Judges["onNote"]): void {
   for (const { path, reason } of unreadable) onNote(`Left out: ${path}: ${reason}`);
 }
 
 interface RealPictures extends Pick<Measured, "autoencoder"> {
   readonly features: CollectedFeatures;
-  /** Some of them. */
+  /** A part of them. */
   readonly pictures: readonly CaptionedPicture[];
 }
 
-/** What is seen in the real pictures, and what the autoencoder makes of some. */
+/** Features of the real pictures, and the autoencoder's results for some. */
 async function seeReal(
   pipe: PixArtAlphaPipeline,
   examples: readonly CaptionedExample[],
@@ -157,7 +157,7 @@ async function seeReal(
   const encoded: RgbImage[] = [];
   const read = judge === undefined ? examples.slice(0, REAL_PICTURES) : examples;
   for await (const { entries, images, unreadable } of readPictures(read, size)) {
-    // Where all pictures were read before, this has been said.
+    // If all pictures were read before, this was already reported.
     if (known === undefined) noteUnreadable(unreadable, onNote);
     await seen.add(images);
     const some = images.slice(0, Math.max(0, REAL_PICTURES - pictures.length));
@@ -182,13 +182,13 @@ async function seeReal(
   };
 }
 
-/** What distances between drawn and real pictures are taken by: Inception where it is there. */
+/** The network for distances between drawn and real pictures: Inception if available. */
 function distanceNetwork({ content, inception }: PictureNetworks): PictureNetworks | undefined {
   if (inception !== undefined) return { inception };
   return content && { content };
 }
 
-/** How far drawn pictures are from real ones, as far as networks see them and there are two at least. */
+/** Distances of drawn pictures from real ones, if networks are available and there are at least two. */
 function distances(
   drawn: CollectedFeatures,
   real: CollectedFeatures,
@@ -206,7 +206,7 @@ function distances(
   };
 }
 
-/** Undefined where there are too few captions to choose from. */
+/** Undefined if there are too few captions to choose from. */
 async function choiceOf(
   pipe: PixArtAlphaPipeline,
   pictures: readonly CaptionedPicture[],

@@ -17,25 +17,25 @@ import {
 import { NearestPictures } from "./nearest-pictures.ts";
 import { readPictures } from "./read-pictures.ts";
 
-/** How a model is measured. */
+/** Options of {@link measureModel}. */
 export interface MeasureOptions {
   readonly drawing: DrawOptions;
-  /** Pictures drawn of captions that were trained on, and as many of captions held out. */
+  /** Number of pictures drawn of captions that were trained on, and of held-out captions. */
   readonly count: number;
   readonly networks?: Networks | undefined;
-  /** Hears what could not be measured or read, in sentences. */
+  /** Called with sentences about what could not be measured or read. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
-/** Captions that were trained on, and captions that were not. */
+/** Results for captions that were trained on, and for those that were not. */
 export interface Evaluation {
   readonly seen: Measured;
   readonly heldout: Measured | undefined;
 }
 
 /**
- * Measures a model on a data set: what it draws from its captions, and what it makes of its pictures. Where pictures say what they
- * are of, those that don't are left out.
+ * Measures a model on a data set: what it draws from its captions, and how it denoises its pictures. If some pictures are
+ * labelled, the others are skipped.
  */
 export async function measureModel(
   pipe: PixArtAlphaPipeline,
@@ -69,7 +69,7 @@ export async function measureModel(
   };
 }
 
-/** All real pictures that say what they are of; undefined where there are none. */
+/** All labelled real pictures; undefined if there are none. */
 async function knownPictures(
   examples: readonly (CaptionedExample & Label)[],
   size: number,

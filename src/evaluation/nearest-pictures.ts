@@ -2,14 +2,14 @@ import type { CollectedFeatures } from "./collected-features.ts";
 import { type Label, type RetrievalResult, retrieval } from "./distances/retrieval.ts";
 import { centred } from "./networks/content-features.ts";
 
-/** What pictures are compared by. */
+/** The features by which pictures are compared. */
 type ComparedFeatures = Pick<CollectedFeatures, "pixels" | "content">;
 
-/** How often the nearest real pictures are the right ones, by what they are compared by. */
+/** How often the nearest real pictures are the right ones, by kind of feature. */
 export interface NearestRates {
   /** Layout and colours. */
   readonly pixels: RetrievalResult;
-  /** What is in them; undefined without a network. */
+  /** Content; undefined without a network. */
   readonly content: RetrievalResult | undefined;
   /** Both, with equal weight. */
   readonly combined: RetrievalResult | undefined;
@@ -45,7 +45,7 @@ export class NearestPictures {
     };
   }
 
-  /** Rows of length 1 about the mean of the real pictures. */
+  /** Rows of length 1, centred on the mean of the real pictures. */
   #centre({ pixels, content }: ComparedFeatures): ComparedFeatures {
     return {
       pixels: centred(pixels, this.#features.pixels),
@@ -54,7 +54,7 @@ export class NearestPictures {
   }
 }
 
-/** Rows of both kinds, one behind the other: their squared distance is the sum of both. */
+/** Concatenates the rows of both kinds: their squared distance is the sum of both. */
 function joined({ pixels, content }: ComparedFeatures): Float32Array[] | undefined {
   return content?.map((row, i) => {
     const layout = pixels[i] as Float32Array;

@@ -3,19 +3,19 @@ import { loadPictures } from "../data/load-pictures.ts";
 import { RgbImage } from "../images/index.ts";
 import { picturesAtOnce } from "./choice/pictures-at-once.ts";
 
-/** What a picture is read from. */
+/** What is needed to read a picture. */
 export type Readable = Pick<DatasetEntry, "path" | "read">;
 
-/** Some pictures of a data set. */
+/** Pictures read from a data set. */
 export interface ReadPictures<Entry> {
-  /** Those that could be read, and a picture of each. */
+  /** Those that could be read, with a picture for each. */
   readonly entries: readonly Entry[];
   readonly images: readonly RgbImage[];
   /** Those that could not. */
   readonly unreadable: readonly Unreadable[];
 }
 
-/** Reads pictures, some at a time, each brought to a square of `size` pixels a side; what can't be read is listed. */
+/** Reads pictures, some at a time, each resized to a square of `size` pixels; those that can't be read are listed. */
 export async function* readPictures<Entry extends Readable>(
   all: readonly Entry[],
   size: number,

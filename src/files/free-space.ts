@@ -2,17 +2,17 @@ import { statfsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** What a file system has left for this user. */
+/** Free space of a file system for this user. */
 export interface FreeSpace {
   readonly bytes: number;
-  /** Whether no further file can be made, however small. */
+  /** Whether no further file can be created, however small. */
   readonly hasNoFiles: boolean;
 }
 
-/** Bytes that this user may still write where `path` lies or will lie. */
+/** Bytes that this user can still write at `path`, which may not exist yet. */
 export const freeBytes = async (path: string): Promise<number> => (await freeSpace(path)).bytes;
 
-/** What is left where `path` lies or will lie. */
+/** Free space at `path`, which may not exist yet. */
 export async function freeSpace(path: string): Promise<FreeSpace> {
   try {
     return spaceOf(await statfs(path));
@@ -21,7 +21,7 @@ export async function freeSpace(path: string): Promise<FreeSpace> {
   }
 }
 
-/** The same, for what must not wait. */
+/** The same, synchronously. */
 export function freeSpaceSync(path: string): FreeSpace {
   try {
     return spaceOf(statfsSync(path));
@@ -32,13 +32,13 @@ export function freeSpaceSync(path: string): FreeSpace {
 
 type Counts = Pick<Awaited<ReturnType<typeof statfs>>, "bavail" | "bsize" | "files" | "ffree">;
 
-/** File systems that count no files, such as btrfs, say 0 for all of them. */
+/** File systems that do not count files, such as btrfs, report 0 for all of them. */
 const spaceOf = ({ bavail, bsize, files, ffree }: Counts): FreeSpace => ({
   bytes: Number(bavail) * Number(bsize),
   hasNoFiles: Number(files) > 0 && Number(ffree) === 0,
 });
 
-/** Where to look instead of a path that is not there yet. */
+/** The folder to check instead of a path that does not exist yet. */
 function parentOf(path: string, error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
   const parent = dirname(path);

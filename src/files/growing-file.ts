@@ -4,8 +4,8 @@ import { writeAllSync } from "./write-all.ts";
 import { writeBytes, writingSync } from "./write-error.ts";
 
 /**
- * A file that grows by whole records: one is there with all its bytes or not at all, also where the disk is full. Where another
- * process has appended meanwhile its records stay.
+ * A file that grows by whole records: each is written completely or not at all, even if the disk is full. If another process has
+ * appended in the meantime, its records stay.
  */
 export class GrowingFile implements Disposable {
   readonly #path: string;
@@ -19,38 +19,38 @@ export class GrowingFile implements Disposable {
   }
 
   /**
-   * Opens a file, or makes an empty one.
+   * Opens a file, or creates an empty one.
    * @param whenFull what to do about a full disk, for the message
    */
   static open(path: string, whenFull?: string): GrowingFile {
     return new GrowingFile(path, "a", whenFull);
   }
 
-  /** Makes a file. Throws FileWriteError where there is one of that name. */
+  /** Creates a file. Throws FileWriteError if the name exists. */
   static create(path: string): GrowingFile {
     return new GrowingFile(path, "ax", undefined);
   }
 
-  /** Adds a record. It survives the death of the process from here on, and a power cut after {@link sync}. */
+  /** Adds a record. From then on it survives the end of the process, and after {@link sync} a power failure. */
   append(record: Uint8Array): void {
     this.#writing(record.length, () => {
       const { size } = fstatSync(this.#file);
       try {
         writeAllSync(this.#file, record);
       } catch (error) {
-        // A half record would spoil the next one; why it could not be written matters more.
+        // A partial record would corrupt the next one; why it could not be written matters more.
         unlessItFails(() => ftruncateSync(this.#file, size));
         throw error;
       }
     });
   }
 
-  /** Forgets what is beyond so many bytes. */
+  /** Truncates the file to `size` bytes. */
   cut(size: number): void {
     writingSync({ path: this.#path, aim: "cut this file" }, () => ftruncateSync(this.#file, size));
   }
 
-  /** Returns when all that was added is on the disk. */
+  /** Returns when everything added is on disk. */
   sync(): void {
     this.#writing(0, () => fsyncSync(this.#file));
   }

@@ -3,16 +3,16 @@ import { namesIn } from "./names-in.ts";
 import { removeTree } from "./remove.ts";
 import { parseTemporaryName, type TemporaryKind } from "./temporary-name.ts";
 
-/** Something with a hidden name of ours. */
+/** A file or folder with one of our hidden names. */
 export interface Leftover {
-  /** As it is in the folder. */
+  /** Its name in the folder. */
   readonly hidden: string;
   readonly kind: TemporaryKind;
-  /** What it is, or was to be, called. */
+  /** The name it has, or was to have. */
   readonly name: string;
 }
 
-/** What lies in a folder under a hidden name of ours; nothing where there is no such folder. */
+/** The entries of a folder with our hidden names; empty if the folder does not exist. */
 export async function leftoversIn(folder: string): Promise<Leftover[]> {
   return (await namesIn(folder)).flatMap((hidden) => {
     const parsed = parseTemporaryName(hidden);
@@ -21,8 +21,8 @@ export async function leftoversIn(folder: string): Promise<Leftover[]> {
 }
 
 /**
- * Removes what killed processes left in a folder of things that they were writing under names that `isOwn` knows. Call it only
- * where nobody else can be writing there, under a run's lock for instance: a live process's file would go too.
+ * Removes what killed processes left in a folder while writing under names that `isOwn` accepts. Only call it if nobody else can
+ * be writing there, for example under a run's lock: a live process's file would be removed too.
  */
 export async function removeLeftovers(
   folder: string,

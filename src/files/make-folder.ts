@@ -4,11 +4,12 @@ import { dirname, join } from "node:path";
 import { temporaryName } from "./temporary-name.ts";
 import { FileWriteError, writing, writingSync } from "./write-error.ts";
 
-// Node's own recursive mkdir never ends below /proc, where folders can be seen and none be made: each level is a call here.
+// Node's own recursive mkdir loops forever below /proc, where folders can be seen but not created: each level is a separate call
+// here.
 
 const AIM = "make this folder";
 
-/** Makes a folder, and those above it that are missing. Gives the first that was made; undefined where all were there. */
+/** Creates a folder and its missing parents. Returns the first that was created; undefined if all existed. */
 export async function makeFolder(path: string): Promise<string | undefined> {
   return writing({ path, aim: AIM }, async () => {
     if (isFolder(path, await stat(path).catch(ignoreMissing))) return undefined;
@@ -23,7 +24,7 @@ export async function makeFolder(path: string): Promise<string | undefined> {
   });
 }
 
-/** {@link makeFolder} for what must not wait. */
+/** {@link makeFolder}, synchronously. */
 export function makeFolderSync(path: string): string | undefined {
   return writingSync({ path, aim: AIM }, () => {
     if (isFolder(path, statIfThere(path))) return undefined;
@@ -32,7 +33,7 @@ export function makeFolderSync(path: string): string | undefined {
   });
 }
 
-/** Makes one folder, and none above it; false where there is one already. */
+/** Creates one folder, and none above it; false if it exists. */
 export function makeOneFolderSync(path: string): boolean {
   return writingSync({ path, aim: AIM }, () => {
     try {
@@ -45,7 +46,7 @@ export function makeOneFolderSync(path: string): boolean {
   });
 }
 
-/** Makes a new folder in `parent` with a hidden name that nobody has or can guess: what lies in it is the caller's own. */
+/** Creates a new folder in `parent` with a hidden, unguessable name. Its content is the caller's own. */
 export async function makeTemporaryFolder(parent: string, name: string): Promise<string> {
   const path = join(parent, temporaryName(name));
   await writing({ path: join(parent, name), aim: "make a folder beside it" }, () => mkdir(path));
@@ -58,7 +59,7 @@ interface Found {
 
 const isTop = (path: string): boolean => dirname(path) === path;
 
-/** Throws where something else has the name. */
+/** Throws if something else has the name. */
 function isFolder(path: string, found: Found | undefined): boolean {
   if (found === undefined || found.isDirectory()) return found !== undefined;
   throw refused(path, "ENOTDIR", "a file of that name");
@@ -80,7 +81,7 @@ function statIfThere(path: string): Found | undefined {
   }
 }
 
-/** Below a file nothing is there either; the file is named when its turn comes. */
+/** Below a file nothing exists either; the file is reported when its turn comes. */
 function ignoreMissing(error: unknown): undefined {
   const { code } = error as NodeJS.ErrnoException;
   if (code !== "ENOENT" && code !== "ENOTDIR") throw error;

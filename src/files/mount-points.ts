@@ -1,7 +1,7 @@
 import { readFile, realpath, stat } from "node:fs/promises";
 import { dirname, sep } from "node:path";
 
-/** Where other file systems, or other folders of this one, are mounted at or below a folder; none where there is no /proc. */
+/** Mount points at or below a folder, of other file systems or of other folders of this one; empty without /proc. */
 export async function mountPointsIn(folder: string): Promise<string[]> {
   const mounts = await readFile("/proc/self/mountinfo", "utf8").catch(() => "");
   const place = await realpath(folder);
@@ -18,7 +18,7 @@ export async function mountPointsIn(folder: string): Promise<string[]> {
     .filter((path) => path === place || path.startsWith(place + sep));
 }
 
-/** Whether a folder is one that something is mounted at; false where there is no such folder. */
+/** Whether something is mounted at a folder; false if the folder does not exist. */
 export async function isMountPoint(folder: string): Promise<boolean> {
   const place = await realpath(folder).catch(() => undefined);
   if (place === undefined) return false;

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 
-/** What lies in a folder; nothing where there is no such folder. */
+/** The entries of a folder; empty if the folder does not exist. */
 export async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];

@@ -17,15 +17,15 @@ export function* inPieces(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
   }
 }
 
-/** How {@link writeNewFile} writes. */
+/** Options of {@link writeNewFile}. */
 export interface NewFileOptions {
-  /** Whether to wait until the bytes are on the disk: true, but for what is made anew in no time. */
+  /** Whether to wait until the bytes are on disk. Default true; false for what can quickly be made again. */
   readonly durable?: boolean;
 }
 
 /**
- * Writes a new file and returns when its bytes are on the disk. The name is safe only after syncFolder() on its folder.
- * What is left of it where that fails is removed. Throws FileWriteError, also where there is one of that name.
+ * Writes a new file and returns when its bytes are on disk. The name is safe only after syncFolder() on its folder. On failure,
+ * any remains are removed. Throws FileWriteError, including if the name exists.
  */
 export async function writeNewFile(
   path: string,
@@ -36,7 +36,7 @@ export async function writeNewFile(
   try {
     await fill(file, path, chunks, durable);
   } catch (error) {
-    // What failed matters more than whether its remains could be removed.
+    // The error matters more than whether the remains could be removed.
     await removeFile(path).catch(() => {});
     throw error;
   }
@@ -71,7 +71,7 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** {@link writeNewFile} for what must not wait. */
+/** {@link writeNewFile}, synchronously. */
 export function writeNewFileSync(path: string, bytes: Uint8Array): void {
   const file = writingSync({ path, aim: "make this file" }, () => openSync(path, "wx"));
   try {

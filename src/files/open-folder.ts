@@ -1,11 +1,11 @@
 import { type BigIntStats, closeSync, fstatSync, openSync, readlinkSync, statSync } from "node:fs";
 
-/** A folder that is kept open, so that it is known by itself and not by its name alone. */
+/** A folder that is kept open, so that it is identified by itself and not only by its name. */
 export class OpenFolder implements Disposable {
   readonly path: string;
   readonly #file: number;
 
-  /** Throws where there is no folder. */
+  /** Throws if the folder does not exist. */
   constructor(path: string) {
     this.path = path;
     this.#file = openSync(path, "r");
@@ -16,7 +16,7 @@ export class OpenFolder implements Disposable {
     return this.#isAt(this.path);
   }
 
-  /** Where it is now; undefined where it was removed, or the system does not tell. */
+  /** Its current path; undefined if it was removed, or the system does not report it. */
   place(): string | undefined {
     if (this.isInPlace()) return this.path;
     try {
@@ -32,7 +32,7 @@ export class OpenFolder implements Disposable {
     try {
       found = statSync(path, { bigint: true, throwIfNoEntry: false });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOTDIR") throw error; // a file is where one above it was
+      if ((error as NodeJS.ErrnoException).code !== "ENOTDIR") throw error; // one of its parents was replaced by a file
     }
     if (found === undefined) return false;
     const { dev, ino } = fstatSync(this.#file, { bigint: true });

@@ -1,13 +1,13 @@
 import { writeFileSync } from "node:fs";
 
-/** How much sooner than others, of 1000, where Linux has no memory left. */
+/** How much earlier than others, out of 1000, when Linux runs out of memory. */
 const SOONER = "500";
 
-/** Asks Linux to end this process before others where memory runs out; elsewhere nothing. */
+/** Asks Linux to kill this process before others when memory runs out; no effect elsewhere. */
 export function preferToEnd(): void {
   try {
     writeFileSync("/proc/self/oom_score_adj", SOONER);
   } catch {
-    // another system, or none that lets it: then whoever it takes
+    // another system, or one that forbids it: the system chooses
   }
 }

@@ -8,12 +8,12 @@ import { FileWriteError, writing, writingSync } from "./write-error.ts";
 
 const AIM = "remove it";
 
-/** Removes a file, or a link and never what it points to. Nothing is done where there is none of that name. */
+/** Removes a file, or a link but never its target. Does nothing if the name does not exist. */
 export async function removeFile(path: string): Promise<void> {
   await writing({ path, aim: AIM }, () => unlink(path).catch(ignoreMissing));
 }
 
-/** {@link removeFile} for what must not wait. */
+/** {@link removeFile}, synchronously. */
 export function removeFileSync(path: string): void {
   writingSync({ path, aim: AIM }, () => {
     try {
@@ -25,10 +25,10 @@ export function removeFileSync(path: string): void {
 }
 
 /**
- * Removes a file, or a folder with all that is in it. Links are removed and never followed, but for one that somebody puts in
- * a folder's place at the very moment. Nothing is removed where another file system, or another folder, is mounted in it: what
- * lies there is not the folder's own. On systems that don't list what is mounted, another file system is met on the way: it stays,
- * and what came before it is gone. Throws FileWriteError.
+ * Removes a file, or a folder with everything in it. Links are removed and never followed, except for one that somebody puts in a
+ * folder's place at that very moment. Nothing is removed if another file system, or another folder, is mounted in it: its content
+ * is not the folder's own. On systems that don't list mounts, another file system is found on the way: it stays, but what came
+ * before it is gone. Throws FileWriteError.
  */
 export async function removeTree(path: string): Promise<void> {
   const found = await lstat(path).catch(ignoreMissing);
@@ -39,7 +39,7 @@ export async function removeTree(path: string): Promise<void> {
   await removeFolder(path, found.dev);
 }
 
-/** Takes something out of sight and then removes it, so that no half of it is ever found under its name. */
+/** Hides a file or folder and then removes it, so that no partial content is ever found under its name. */
 export async function discardTree(path: string): Promise<void> {
   const parent = dirname(path);
   const trash = join(parent, temporaryName(basename(path), "trash"));
@@ -48,7 +48,7 @@ export async function discardTree(path: string): Promise<void> {
   await removeTree(trash);
 }
 
-/** @param device the one that the whole tree lies on, for systems that don't list what is mounted */
+/** @param device that of the whole tree, for systems that don't list mounts */
 async function removeFolder(path: string, device: number): Promise<void> {
   const names = await writing({ path, aim: AIM }, () => readdir(path));
   for (const name of names) {

@@ -11,9 +11,9 @@ import { writing, writingSync } from "./write-error.ts";
 const AIM = "put a new file in its place";
 
 /**
- * Puts a file in place whole or not at all, also across a power cut: temporary sibling, fsync, rename, fsync of the folder.
- * Readers that still map the old file keep its bytes. A link is replaced, and what it points to stays as it is; the
- * permissions are those of a file that was there.
+ * Replaces a file completely or not at all, even across a power failure: temporary sibling, fsync, rename, fsync of the folder.
+ * Readers that still map the old file keep its bytes. A link is replaced, and its target stays as it is; the permissions of an
+ * existing file are kept.
  */
 export async function replaceFile(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
   const temporary = join(dirname(path), temporaryName(basename(path)));
@@ -25,14 +25,14 @@ export async function replaceFile(path: string, chunks: Iterable<Uint8Array>): P
       await rename(temporary, path);
     });
   } catch (error) {
-    // What failed matters more than whether its remains could be removed.
+    // The error matters more than whether the remains could be removed.
     await removeFile(temporary).catch(() => {});
     throw error;
   }
   await syncFolder(dirname(path));
 }
 
-/** {@link replaceFile} for what must not wait. */
+/** {@link replaceFile}, synchronously. */
 export function replaceFileSync(path: string, content: string | Uint8Array): void {
   const temporary = join(dirname(path), temporaryName(basename(path)));
   try {
@@ -49,7 +49,7 @@ export function replaceFileSync(path: string, content: string | Uint8Array): voi
   syncFolderSync(dirname(path));
 }
 
-/** Puts a symbolic link in place, whatever was there but a folder. */
+/** Puts a symbolic link in place of anything but a folder. */
 export async function replaceLink(path: string, target: string): Promise<void> {
   const temporary = join(dirname(path), temporaryName(basename(path)));
   await writing({ path, aim: "put a link in its place" }, async () => {

@@ -5,7 +5,7 @@ import { writing, writingSync } from "./write-error.ts";
 
 const AIM = "put its entries on the disk";
 
-/** Returns when the folder's entries (names made, renamed or removed) are on the disk. */
+/** Returns when the folder's entries (names created, renamed or removed) are on disk. */
 export async function syncFolder(path: string): Promise<void> {
   await writing({ path, aim: AIM }, async () => {
     const folder = await open(path, "r");
@@ -17,14 +17,14 @@ export async function syncFolder(path: string): Promise<void> {
   });
 }
 
-/** {@link syncFolder} for a folder of ours and all folders in it; links are not followed. */
+/** {@link syncFolder} for one of our folders and all folders in it; links are not followed. */
 export async function syncFolders(path: string): Promise<void> {
   for (const entry of await readdir(path, { withFileTypes: true }))
     if (entry.isDirectory()) await syncFolders(join(path, entry.name));
   await syncFolder(path);
 }
 
-/** {@link syncFolder} for what must not wait. */
+/** {@link syncFolder}, synchronously. */
 export function syncFolderSync(path: string): void {
   writingSync({ path, aim: AIM }, () => {
     const folder = openSync(path, "r");

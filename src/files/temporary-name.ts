@@ -1,19 +1,19 @@
 import { randomBytes } from "node:crypto";
 
-/** Why something has a hidden name: on its way in, on its way out, or stepped aside for its successor. */
+/** Why something has a hidden name: it is being written, being removed, or moved aside for its successor. */
 export type TemporaryKind = "tmp" | "trash" | "old";
 
-/** Names of file systems are this long at most; of the own name as much is kept as fits beside the rest. */
+/** Longest name in file systems; as much of the original name is kept as fits. */
 const LONGEST_BYTES = 255;
 const RANDOM_BYTES = 6;
 const ADDED_BYTES = "._trash--".length + 2 * RANDOM_BYTES;
 const PATTERN = /^\.(tmp|trash|old)-(.+)-[0-9a-f]{12}$/s;
 
-/** A hidden name beside `name` that nobody can guess and that no reader takes for a finished file or folder. */
+/** A hidden, unguessable name next to `name` that no reader mistakes for a finished file or folder. */
 export const temporaryName = (name: string, kind: TemporaryKind = "tmp"): string =>
   `.${kind}-${cut(name)}-${randomBytes(RANDOM_BYTES).toString("hex")}`;
 
-/** What {@link temporaryName} made a name of; undefined for every other name. */
+/** The parts of a name made by {@link temporaryName}; undefined for every other name. */
 export function parseTemporaryName(
   hidden: string,
 ): { readonly kind: TemporaryKind; readonly name: string } | undefined {

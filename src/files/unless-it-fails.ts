@@ -1,4 +1,4 @@
-/** What `action` gives; undefined where it fails, for what matters less than what has failed or been done before. */
+/** Returns the result of `action`; undefined if it fails. For what matters less than an earlier failure or result. */
 export function unlessItFails<T>(action: () => T): T | undefined {
   try {
     return action();

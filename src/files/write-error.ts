@@ -2,25 +2,25 @@ import { knownClasses } from "../errors/index.ts";
 import { type FreeSpace, freeSpace, freeSpaceSync } from "./free-space.ts";
 import { unlessItFails } from "./unless-it-fails.ts";
 
-/** What was to be done where it failed. */
+/** What was attempted when it failed. */
 export interface WriteAttempt {
   readonly path: string;
   /** As in "expected to …": `write 213 bytes`, `make this folder`. */
   readonly aim: string;
-  /** Where it is known how much is to be written. */
+  /** If the number of bytes to write is known. */
   readonly neededBytes?: number;
-  /** What to do about a full disk, where there is more to say than to free some space or write elsewhere. */
+  /** What to do about a full disk, beyond freeing some space or writing elsewhere. */
   readonly whenFull?: string;
 }
 
-/** A file or folder could not be made, written, renamed or removed: names the path, what was to be done and why it failed. */
+/** Thrown when a file or folder could not be created, written, renamed or removed: names the path, the attempt and the reason. */
 export class FileWriteError extends Error {
   override readonly name: string = "FileWriteError";
   readonly path: string;
   /** The system's: `EACCES`, …. */
   readonly code: string;
   readonly neededBytes: number | undefined;
-  /** Bytes that were free there; undefined where that does not matter or is not known. */
+  /** Free bytes at that time; undefined if irrelevant or unknown. */
   readonly freeBytes: number | undefined;
 
   constructor(
@@ -44,7 +44,7 @@ export class DiskFullError extends FileWriteError {
 
 knownClasses(FileWriteError, DiskFullError);
 
-/** Why an attempt failed, for {@link FileWriteError}. */
+/** The reason of a failed attempt, for {@link FileWriteError}. */
 export interface Failure {
   readonly code: string;
   readonly found: string;
@@ -53,7 +53,7 @@ export interface Failure {
   readonly cause?: unknown;
 }
 
-/** Does what writes; an error of the system becomes a {@link FileWriteError} of the attempt, all others stay. */
+/** Runs `action`; a system error becomes a {@link FileWriteError} of the attempt, all others stay. */
 export async function writing<T>(attempt: WriteAttempt, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
@@ -62,7 +62,7 @@ export async function writing<T>(attempt: WriteAttempt, action: () => Promise<T>
   }
 }
 
-/** {@link writing} for what must not wait. */
+/** {@link writing}, synchronously. */
 export function writingSync<T>(attempt: WriteAttempt, action: () => T): T {
   try {
     return action();
@@ -76,13 +76,13 @@ export function writingSync<T>(attempt: WriteAttempt, action: () => T): T {
   }
 }
 
-/** What a failure means: an error of the system is explained, with what is free where it matters; all others stay. */
+/** Explains a failed attempt: a system error is described, with the free space if it matters; all others stay. */
 export async function writeFailure(error: unknown, attempt: WriteAttempt): Promise<unknown> {
   if (!isUnexplained(error)) return error;
   return explained(error, attempt, await freeSpace(attempt.path).catch(() => undefined));
 }
 
-/** Bytes in words, for an {@link WriteAttempt.aim}. */
+/** Bytes in words, for a {@link WriteAttempt.aim}. */
 export const writeBytes = (bytes: number): string => `write ${bytes} bytes`;
 
 const isUnexplained = (error: unknown): error is NodeJS.ErrnoException & { code: string } =>
@@ -100,7 +100,7 @@ const FULL: Readonly<Record<string, string>> = {
   EDQUOT: "an exhausted quota",
 };
 
-/** What else the system says, in words, and what to do. */
+/** Other error codes of the system, in words, and what to do. */
 const REASONS: Readonly<Record<string, readonly [found: string, advice?: string]>> = {
   EIO: ["a fault of the disk", "look after its health, or write elsewhere"],
   EROFS: ["a file system that can only be read", "write elsewhere, or mount it for writing"],
@@ -118,7 +118,7 @@ const REASONS: Readonly<Record<string, readonly [found: string, advice?: string]
   EFBIG: ["a file larger than the file system allows", "write elsewhere"],
 };
 
-/** Where it matters how much room there is. */
+/** Errors for which the free space matters. */
 const OF_THE_DISK: ReadonlySet<string> = new Set(["EIO", "EROFS"]);
 
 function explained(

@@ -8,12 +8,12 @@ import { formatTree, parseTree } from "./tree-file.ts";
 
 const COMMIT = /^[0-9a-f]{40}$/;
 
-/** Whether a revision is a whole commit, which never changes. */
+/** Whether a revision is a full commit hash, which never changes. */
 export const isCommit = (revision: string): boolean => COMMIT.test(revision);
 
 /**
- * One repository of the shared cache: `models--org--name/{refs,blobs,snapshots}` or `datasets--…`, laid out as
- * huggingface.co/docs/hub/local-cache describes, so that every library that knows the layout finds the same files.
+ * One repository of the shared cache: `models--org--name/{refs,blobs,snapshots}` or `datasets--…`, in the layout described at
+ * huggingface.co/docs/hub/local-cache, so that every library that uses it finds the same files.
  */
 export class CachedRepository {
   readonly #folder: string;
@@ -30,17 +30,19 @@ export class CachedRepository {
     return join(this.#folder, "snapshots", commit);
   }
 
-  /** The file of one content, under the Hub's name for it. */
+  /** The file with one content, named by its etag. */
   blob(etag: string): string {
     return join(this.#folder, "blobs", etag);
   }
 
-  /** Not huggingface_hub's `{etag}.lock`: that one is left behind after use, and flock()ed, which Node cannot do. */
+  /**
+   * Not huggingface_hub's `{etag}.lock`: that one is left behind after use, and locked with flock(), which Node does not have.
+   */
   lock(etag: string): string {
     return join(this.#locks, `${etag}.pixart.lock`);
   }
 
-  /** The commit that a branch or tag stood for when it was last seen. */
+  /** The commit that a branch or tag pointed to when it was last seen. */
   commitOf(revision: string): string | undefined {
     if (isCommit(revision)) return revision;
     const path = join(this.#folder, "refs", revision);
@@ -48,19 +50,19 @@ export class CachedRepository {
     return isCommit(commit) ? commit : undefined;
   }
 
-  /** The commits of which at least one file is here. */
+  /** The commits of which at least one file is cached. */
   commits(): readonly string[] {
     const path = join(this.#folder, "snapshots");
     return existsSync(path) ? readdirSync(path).filter(isCommit) : [];
   }
 
-  /** Every file of a commit, where its list was kept: by this library or by huggingface_hub from 2.4 on. */
+  /** Every file of a commit, if its list was stored, by this library or by huggingface_hub from 2.4 on. */
   listing(commit: string): ReadonlyMap<string, RemoteFile> | undefined {
     const path = this.#tree(commit);
     return existsSync(path) ? parseTree(readFileSync(path, "utf8")) : undefined;
   }
 
-  /** Keeps the list of a commit's files, and makes the folder for them. */
+  /** Stores the list of a commit's files, and creates the folder for them. */
   async setListing(commit: string, files: ReadonlyMap<string, RemoteFile>): Promise<void> {
     const path = this.#tree(commit);
     await makeFolder(this.snapshot(commit));
@@ -72,7 +74,7 @@ export class CachedRepository {
     return join(this.#folder, "trees", `${commit}.json`);
   }
 
-  /** Notes what a branch or tag stands for. */
+  /** Stores the commit that a branch or tag points to. */
   async setReference(revision: string, commit: string): Promise<void> {
     if (this.commitOf(revision) === commit) return;
     const path = join(this.#folder, "refs", revision);
@@ -80,11 +82,11 @@ export class CachedRepository {
     await replaceFile(path, [Buffer.from(commit)]);
   }
 
-  /** Puts a blob into a revision under a file's name. */
+  /** Links a blob into a revision under a file's name. */
   async link(commit: string, name: string, etag: string): Promise<void> {
     const path = join(this.snapshot(commit), name);
     await makeFolder(dirname(path));
-    // Also over a link whose blob was deleted.
+    // Also replaces a link whose blob was deleted.
     await replaceLink(path, relative(dirname(path), this.blob(etag)));
   }
 }

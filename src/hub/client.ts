@@ -13,8 +13,8 @@ import { KINDS, type Repository } from "./repository-name.ts";
 
 /**
  * One repository on the Hub. Routes and pages are @huggingface/hub's. Its cache is not used (2.17.5): `downloadFileToCacheDir`
- * neither resumes, nor checks size or hash, nor locks its `.incomplete` file, writes no refs for it, talks on stdout, and
- * sends the token on to the storage host that the Hub redirects to.
+ * neither resumes, nor checks size or hash, nor locks its `.incomplete` file, writes no refs for it, prints to stdout, and sends
+ * the token to the storage host that the Hub redirects to.
  */
 export class HubClient {
   readonly #environment: HubEnvironment;
@@ -31,13 +31,13 @@ export class HubClient {
     return this.#repository.name;
   }
 
-  /** Where its page and its files are. */
+  /** URL of its page and its files. */
   get #address(): string {
     const { type, name } = this.#repository;
     return `${this.#environment.endpoint}/${type === "model" ? "" : `${type}s/`}${name}`;
   }
 
-  /** The commit that a branch, tag or short commit stands for now. */
+  /** The commit that a branch, tag or short commit points to now. */
   async commitOf(revision: string): Promise<string> {
     const { datasetInfo, modelInfo } = await import("@huggingface/hub");
     const question = {
@@ -82,21 +82,21 @@ export class HubClient {
     return files;
   }
 
-  /** Starts to send a file, from a byte of it on. */
+  /** Starts downloading a file from a byte offset. */
   async open(commit: string, path: string, from: number, signal: AbortSignal): Promise<Response> {
     const escaped = path.split("/").map(encodeURIComponent).join("/");
     return this.#request(
       `${this.#address}/resolve/${commit}/${escaped}`,
       {
         signal,
-        // Sizes and ranges are of the file's own bytes.
+        // Sizes and ranges refer to the file's own bytes.
         headers: { "accept-encoding": "identity", ...(from > 0 && { range: `bytes=${from}-` }) },
       },
       commit,
     );
   }
 
-  /** Asks for one answer in JSON, or for pages of one, all within their limits. */
+  /** Fetches one JSON answer, or the pages of one, within their limits. */
   #fetchOf(revision: string): typeof fetch {
     const asked = new Set<string>();
     const end = performance.now() + HUB_LISTING.ms;
@@ -130,13 +130,13 @@ export class HubClient {
     );
   }
 
-  /** Networks that want a login answer with a page of their own, whatever was asked for. */
+  /** Networks that require a login answer any request with a page of their own. */
   #requireJson(address: string, { headers }: Response, text: string): void {
     try {
       JSON.parse(text);
       return;
     } catch {
-      // told below
+      // reported below
     }
     const isPage = /^\s*</.test(text) || /\bhtml\b/i.test(headers.get("content-type") ?? "");
     const title = /<title[^>]*>([^<]{1,80})/i.exec(text.slice(0, 100_000))?.[1]?.trim();
@@ -151,7 +151,7 @@ export class HubClient {
     );
   }
 
-  /** A request whose redirects are followed here, because the token may go to the endpoint alone. */
+  /** A request whose redirects are followed here, because the token may only go to the endpoint. */
   async #request(address: string, init: RequestInit, revision: string): Promise<Response> {
     let url = new URL(address);
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
@@ -227,7 +227,7 @@ export class HubClient {
       ? `check that the token of ${this.#token.source} may read it`
       : "set HF_TOKEN to a token that may read it";
     if (code === "RepoNotFound" || status === 401) {
-      // The Hub answers 401 for what does not exist too, so as not to tell which private ones there are.
+      // The Hub also answers 401 for what does not exist, so as not to reveal which private repositories exist.
       return new UnknownRepositoryError(
         `${name}: ${host} shows no ${kind} of this name (${status}); check the spelling, and for a private ${kind} ${right}`,
       );

@@ -9,10 +9,10 @@ import type { FileProgress } from "./progress/progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
 import type { Repository } from "./repository-name.ts";
 
-/** Where files come from and go to. */
+/** Source and destination of files. */
 export interface FetchPlace {
   readonly repository: Repository;
-  /** As it was asked for, for messages. */
+  /** As requested, for messages. */
   readonly revision: string;
   readonly commit: string;
   readonly client: HubClient;
@@ -21,19 +21,19 @@ export interface FetchPlace {
   readonly showsProgress: boolean;
 }
 
-/** What is told while a file is brought. */
+/** Callbacks of one file's download. */
 export interface DownloadEvents {
-  /** Called where it is downloaded, before the first byte. */
+  /** Called before the first byte if the file is downloaded. */
   readonly onStart: () => FileProgress;
-  /** Called where another process downloads it already. */
+  /** Called if another process is already downloading it. */
   readonly onWait: () => void;
 }
 
-/** Whether the content of a file is in the cache, under whichever name. */
+/** Whether the content of a file is in the cache, under any name. */
 export const isStored = (file: RemoteFile, cached: CachedRepository): boolean =>
   sizeOf(cached.blob(file.etag)) === file.size;
 
-/** Brings one file of a commit into the cache; one that is there already is not asked for. */
+/** Downloads one file of a commit into the cache, unless it is already there. */
 export async function downloadFile(
   file: RemoteFile,
   { commit, client, cached }: FetchPlace,
@@ -44,7 +44,7 @@ export async function downloadFile(
     const blob = cached.blob(file.etag);
     await makeFolder(dirname(blob));
     await withLock(cached.lock(file.etag), onWait, async () => {
-      if (isStored(file, cached)) return; // the process that had the lock brought it
+      if (isStored(file, cached)) return; // the process that had the lock downloaded it
       await download(blob, {
         file,
         request: (from, signal) => client.open(commit, file.path, from, signal),

@@ -11,26 +11,26 @@ import { PartialFile } from "./partial-file.ts";
 import type { FileProgress } from "./progress/progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
 
-/** A file and where its bytes come from. */
+/** A file and the source of its bytes. */
 export interface Download {
   readonly file: RemoteFile;
-  /** Asks for it, from a byte of it on. */
+  /** Requests it from a byte offset. */
   readonly request: (from: number, signal: AbortSignal) => Promise<Response>;
   readonly progress: FileProgress;
 }
 
-// Between attempts that bring nothing; one that brought something starts the row anew.
+// Between attempts without any progress; progress starts the sequence again.
 const PAUSES_MS = [250, 500, 1_000, 2_000, 4_000];
 
 /**
- * Downloads a file to `path`, which appears whole and checked or not at all. What has arrived is kept beside it, and a
- * later call goes on from there. Throws HubError where the content never comes, or is not the one of the file's hash.
+ * Downloads a file to `path`, which appears complete and verified or not at all. A partial download is kept next to it, and a
+ * later call resumes from there. Throws HubError if the content never arrives or does not match the file's hash.
  */
 export async function download(path: string, job: Download): Promise<void> {
-  // Older releases of huggingface_hub append to `{path}.incomplete`: this name is nobody else's.
+  // Older releases of huggingface_hub append to `{path}.incomplete`: this name is only used here.
   const incomplete = `${path}.pixart.incomplete`;
-  // Neither appended to nor emptied: each byte goes to its own place, so that a second writer, should the lock fail on
-  // some network file system, writes what is there already.
+  // Neither appended to nor truncated: each byte goes to its own position, so that a second writer, should the lock fail on some
+  // network file system, only writes the same bytes again.
   const handle = await openToFill(incomplete);
   try {
     const { file } = job;
@@ -39,7 +39,7 @@ export async function download(path: string, job: Download): Promise<void> {
     await arriving.keep(kept);
     await fill(arriving, job);
     if (!arriving.isRight && kept > 0) {
-      await arriving.keep(0); // the bytes of before may be the bad ones
+      await arriving.keep(0); // the earlier bytes may be the bad ones
       await fill(arriving, job);
     }
     if (!arriving.isRight) {
@@ -77,7 +77,7 @@ async function fill(arriving: PartialFile, job: Download): Promise<void> {
   }
 }
 
-/** One request. Gives back what cut it short, and throws what asking again cannot help. */
+/** One request. Returns an error after which a retry may help, and throws others. */
 async function receive(
   arriving: PartialFile,
   { file, request, progress }: Download,
@@ -92,7 +92,7 @@ async function receive(
   try {
     const response = await request(arriving.position, stalled.signal);
     const start = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
-    // A server that knows no ranges sends the whole file.
+    // A server without range support sends the whole file.
     if (Number(start ?? 0) !== arriving.position) await arriving.keep(Number(start ?? 0));
     const reader = response.body?.getReader();
     let broken: HubUnreachableError | undefined;

@@ -3,19 +3,19 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { HubError } from "./errors.ts";
 
-/** An access token and where it was found, for messages; the token itself never goes into one. */
+/** An access token and its source, for messages, which never include the token itself. */
 export interface HubToken {
   readonly value: string;
   readonly source: string;
 }
 
-/** What the environment says about the Hub, read as Python's huggingface_hub reads it (its `constants.py`). */
+/** The environment's settings for the Hub, read as in Python's huggingface_hub (its `constants.py`). */
 export interface HubEnvironment {
-  /** `HF_ENDPOINT`, without a slash at the end. */
+  /** `HF_ENDPOINT`, without a trailing slash. */
   readonly endpoint: string;
   /** `HF_HUB_CACHE`, or `hub` in `HF_HOME`. */
   readonly cacheFolder: string;
-  /** The variable that forbids going online, where one does. */
+  /** The variable that forbids network access, if any. */
   readonly offlineBy: "HF_HUB_OFFLINE" | "TRANSFORMERS_OFFLINE" | undefined;
   readonly showsProgress: boolean;
   /** Throws HubError for a token that no header can carry. */
@@ -24,7 +24,7 @@ export interface HubEnvironment {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Reads the variables anew each time, so that a program may set them itself. Throws HubError for a bad `HF_ENDPOINT`. */
+/** Reads the variables on each call, so that a program can set them itself. Throws HubError for a bad `HF_ENDPOINT`. */
 export function readHubEnvironment(variables: Variables = process.env): HubEnvironment {
   const folder = (name: string): string | undefined => {
     const value = variables[name];

@@ -2,10 +2,10 @@ import { downloadFile, type FetchPlace, isStored } from "./download-file.ts";
 import { noProgress, partOf } from "./progress/progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
 
-/** So many files come at once: a data set may have thousands of small ones. */
+/** Parallel downloads: a data set may have thousands of small files. */
 const AT_ONCE = 8;
 
-/** Which files are wanted, by the paths of all that a commit has. */
+/** Chooses files from the paths of all files in a commit. */
 export type Choose = (paths: readonly string[]) => readonly string[];
 
 /** The chosen files of a list. */
@@ -14,7 +14,7 @@ export const chosenFrom = (
   choose: Choose,
 ): readonly RemoteFile[] => choose([...listing.keys()]).flatMap((path) => listing.get(path) ?? []);
 
-/** Brings the chosen files of a commit into the cache, and the list of all of its files. */
+/** Downloads the chosen files of a commit into the cache, and the list of all its files. */
 export async function fetchChosen(place: FetchPlace, choose: Choose): Promise<void> {
   const { cached, client, commit } = place;
   let listing = cached.listing(commit);
@@ -23,7 +23,7 @@ export async function fetchChosen(place: FetchPlace, choose: Choose): Promise<vo
     await cached.setListing(commit, listing);
   }
   const chosen = chosenFrom(listing, choose);
-  // Files of one content are one download.
+  // Files with the same content are downloaded once.
   const contents = new Map(chosen.map((file) => [file.etag, file]));
   await download([...contents.values()], place);
   for (const file of chosen) await downloadFile(file, place, silent);
@@ -46,7 +46,7 @@ async function download(files: readonly RemoteFile[], place: FetchPlace): Promis
     if (showsProgress && !waits) process.stderr.write(`${label}: another process downloads them\n`);
     waits = true;
   };
-  // A worker that fails closes the generator, so that the others stop after the file that they have.
+  // A worker that fails closes the generator, so that the others stop after their current file.
   const queue = (function* () {
     yield* lacking;
   })();

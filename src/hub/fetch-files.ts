@@ -5,7 +5,7 @@ import { noProgress } from "./progress/progress.ts";
 import type { RemoteFile } from "./remote-file.ts";
 import { shardsOf, type WantedFile } from "./wanted-files.ts";
 
-/** Brings the wanted files of a commit into the cache; those that are there already are not asked for. */
+/** Downloads the wanted files of a commit into the cache; cached ones are not requested. */
 export async function fetchFiles(place: FetchPlace, wanted: readonly WantedFile[]): Promise<void> {
   const listing = await place.client.files(place.commit);
   for (const file of chosenFrom(listing, wanted, place)) {
@@ -18,7 +18,7 @@ export async function fetchFiles(place: FetchPlace, wanted: readonly WantedFile[
   }
 }
 
-/** The best name of each wanted file that the commit has. Throws HubError for all that it lacks. */
+/** The best name of each wanted file that the commit has. Throws one HubError that lists all missing ones. */
 function chosenFrom(
   listing: ReadonlyMap<string, RemoteFile>,
   wanted: readonly WantedFile[],
@@ -38,7 +38,7 @@ function chosenFrom(
   );
 }
 
-/** The bar is loaded where it is shown: a program that bundles the package and downloads nothing does without it. */
+/** The bar is loaded on first use, so that a program that bundles the package and downloads nothing does not need it. */
 async function bring(file: RemoteFile, place: FetchPlace): Promise<void> {
   const { showProgress } = await import("./progress/progress-bar.ts");
   await downloadFile(file, place, {

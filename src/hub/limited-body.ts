@@ -1,13 +1,13 @@
-/** What came of a body. */
+/** A body that was read up to a limit. */
 export interface LimitedBody {
   readonly text: string;
-  /** In bytes, unpacked. */
+  /** In bytes, decompressed. */
   readonly length: number;
-  /** False where it was longer than the limit: the rest was not read. */
+  /** False if it exceeded the limit: the rest was not read. */
   readonly isWhole: boolean;
 }
 
-/** Reads a body as UTF-8, never more of it than `limit` bytes and the chunk that goes beyond. */
+/** Reads a body as UTF-8, at most `limit` bytes and the chunk that exceeds them. */
 export async function readBody(response: Response, limit: number): Promise<LimitedBody> {
   const reader = response.body?.getReader();
   const chunks: Uint8Array[] = [];

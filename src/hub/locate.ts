@@ -6,17 +6,17 @@ import { type HubEnvironment, readHubEnvironment } from "./environment.ts";
 import { HubError, HubUnreachableError, UnknownRepositoryError } from "./errors.ts";
 import { missingHere, type Repository } from "./repository-name.ts";
 
-/** What is wanted of a repository. */
+/** Query for files of a repository. */
 export interface SnapshotQuery {
-  /** What a commit in the cache lacks of it, as words for a message; none where it is whole. */
+  /** What a cached commit lacks, as words for a message; empty if complete. */
   readonly lacking: (commit: string) => readonly string[];
-  /** Whether a commit in the cache has all of it, and there is something. */
+  /** Whether a cached commit has everything, and at least one file. */
   readonly isWhole: (commit: string) => boolean;
-  /** Brings it. */
+  /** Downloads the files. */
   readonly fetch: (place: FetchPlace) => Promise<void>;
 }
 
-/** Where a wish is fulfilled. */
+/** A cached commit that satisfies a query. */
 export interface FoundSnapshot {
   readonly cached: CachedRepository;
   readonly commit: string;
@@ -25,8 +25,8 @@ export interface FoundSnapshot {
 const SHOWN = 5;
 
 /**
- * The commit of the shared cache that has what is wanted of a revision afterwards. Nothing goes over the network for a
- * cached commit, or offline. Throws HubError.
+ * Returns a commit of the shared cache that satisfies the query for a revision, downloading what is missing. Uses no network for
+ * a cached commit, or offline. Throws HubError.
  */
 export async function locate(
   repository: Repository,
@@ -70,7 +70,7 @@ export async function locate(
   try {
     const isNew = wish.lacking(commit).length > 0;
     if (isNew) await wish.fetch({ repository, revision, commit, client, cached, showsProgress });
-    // Only now: a reference to half a revision would leave offline runs without the whole one that it named before.
+    // Only now: a reference to an incomplete revision would hide the complete one that it named before from offline runs.
     await cached.setReference(revision, commit);
   } catch (error) {
     throw explained(error, name, environment);
@@ -78,7 +78,7 @@ export async function locate(
   return { cached, commit };
 }
 
-/** Puts first that nothing of a name is here: `data/emoji` is more likely a folder that is yet to be made. */
+/** Says first that there is no local folder of that name: `data/emoji` is more likely a folder that does not exist yet. */
 function pathFirst(error: HubError, repository: Repository): HubError {
   const Kind = error.constructor as typeof HubError;
   const reason = error.message.slice(
@@ -87,7 +87,7 @@ function pathFirst(error: HubError, repository: Repository): HubError {
   return new Kind(`${missingHere(repository)}; as a name on the Hub: ${reason}`, { cause: error });
 }
 
-/** What the disk refused, with what to do. */
+/** Explains an error of the disk, with what to do. */
 function explained(error: unknown, name: string, { cacheFolder }: HubEnvironment): unknown {
   const code = (error as NodeJS.ErrnoException).code ?? "";
   if (error instanceof DiskFullError) {

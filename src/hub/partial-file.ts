@@ -4,10 +4,10 @@ import { writing } from "../files/write-error.ts";
 import type { RemoteFile } from "./remote-file.ts";
 
 const PIECE_BYTES = 2 ** 20;
-// The network brings 64 kB at a time: written one by one on a busy machine, 300 MB took 39 s and not 23 s.
+// The network delivers 64 kB at a time: written one by one on a busy machine, 300 MB took 39 s instead of 23 s.
 const HELD_BYTES = 4 * 2 ** 20;
 
-/** A file that is arriving, front to back, and the hash of what is there. */
+/** A file that arrives from front to back, and the hash of what has arrived. */
 export class PartialFile {
   readonly size: number;
   readonly #handle: FileHandle;
@@ -26,17 +26,17 @@ export class PartialFile {
     this.#hash = startHash(file);
   }
 
-  /** Bytes that came, those included that are still held in memory. */
+  /** Number of bytes received, including those still in memory. */
   get position(): number {
     return this.#position;
   }
 
-  /** Whether the content so far is the file's. */
+  /** Whether the content so far matches the file's hash. */
   get isRight(): boolean {
     return this.#hash.copy().digest("hex") === this.#file.etag;
   }
 
-  /** Keeps the first bytes and goes on behind them. */
+  /** Keeps the first bytes and continues after them. */
   async keep(bytes: number): Promise<void> {
     await this.flush();
     this.#hash = startHash(this.#file);
@@ -44,13 +44,13 @@ export class PartialFile {
     for (this.#position = 0; this.#position < bytes; ) {
       const length = Math.min(piece.length, bytes - this.#position);
       const { bytesRead } = await this.#handle.read(piece, 0, length, this.#position);
-      if (bytesRead === 0) return; // shorter than it was a moment ago: the rest comes anew
+      if (bytesRead === 0) return; // shorter than a moment ago: the rest is downloaded again
       this.#hash.update(piece.subarray(0, bytesRead));
       this.#position += bytesRead;
     }
   }
 
-  /** Takes what came next; what is beyond the file's end is left out, and the hash tells whether that was right. */
+  /** Adds the next bytes. Bytes beyond the file's end are dropped; the hash shows whether that was right. */
   async append(chunk: Uint8Array): Promise<void> {
     const bytes = chunk.subarray(0, this.size - this.#position);
     this.#hash.update(bytes);
@@ -60,7 +60,7 @@ export class PartialFile {
     if (this.#heldBytes >= HELD_BYTES) await this.flush();
   }
 
-  /** Writes what is held. */
+  /** Writes the buffered bytes. */
   async flush(): Promise<void> {
     const bytes = Buffer.concat(this.#held);
     const start = this.#position - this.#heldBytes;
@@ -77,7 +77,7 @@ export class PartialFile {
   }
 }
 
-/** SHA-256 of what git keeps elsewhere, and git's own hash of what it keeps itself. */
+/** SHA-256 for content that git stores elsewhere, and git's own hash for what it stores itself. */
 function startHash({ etag, isLarge, size }: RemoteFile): Hash {
   if (isLarge) return createHash("sha256");
   return createHash(etag.length === 40 ? "sha1" : "sha256").update(`blob ${size}\0`);

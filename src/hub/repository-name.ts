@@ -8,7 +8,7 @@ import { shippedModel, shippedModels } from "./shipped-models.ts";
 const NAME = /^\b[\w.-]{1,96}\b\/\b[\w.-]{1,96}\b$/;
 const REVISION = /^[\w][\w.+-]*(\/[\w][\w.+-]*)*$/;
 
-/** What a repository holds: names of models and of data sets do not collide. */
+/** Kind of repository: models and data sets may have the same name. */
 export type RepositoryType = "model" | "dataset";
 
 /** A repository on the Hub. */
@@ -16,20 +16,20 @@ export interface Repository {
   readonly type: RepositoryType;
   /** `org/name` */
   readonly name: string;
-  /** Where a folder of this name may have been meant: how to come by it. */
+  /** How to get the folder, if the name may have meant one. */
   readonly advice?: string | undefined;
 }
 
-/** What messages call a repository. */
+/** How messages name a kind of repository. */
 export const KINDS: Readonly<Record<RepositoryType, string>> = {
   model: "model",
   dataset: "data set",
 };
 
-/** What is on this disk, or the name of a repository on the Hub. */
+/** A local path, or the name of a repository on the Hub. */
 export type RepositoryPlace = { readonly path: string } | { readonly name: string };
 
-/** Whether a text has the form of a name on the Hub; a folder may have it too. */
+/** Whether a text looks like a name on the Hub; a folder may look the same. */
 export const isRepositoryName = (text: string): boolean =>
   NAME.test(text) && !/--|\.\.|\.git$/.test(text);
 
@@ -43,12 +43,12 @@ const EXAMPLES: Readonly<Record<RepositoryType, string>> = {
   dataset: "lambdalabs/naruto-blip-captions",
 };
 
-/** Whether a text can be nothing but a path: `./a`, `/a`, `~/a`, `a/`, `a/b/c`. */
+/** Whether a text can only be a path: `./a`, `/a`, `~/a`, `a/`, `a/b/c`. */
 const isPath = (text: string): boolean => /^[.~]|^\/|\/$|\/.*\//.test(text);
 
 /**
- * Tells folders from names: what exists is no name, a data set may be a file, and a bare word may be a model of the package.
- * Throws for what is none of them; `advice` then says how to come by the folder.
+ * Distinguishes paths from Hub names: an existing path is no name, a data set may be a file, and a bare word may be a model of
+ * the package. Throws for anything else; `advice` then says how to get the folder.
  */
 export function parseRepository(
   given: string,
@@ -69,7 +69,7 @@ export function parseRepository(
   );
 }
 
-/** What a text that is neither a folder nor a name may have been. */
+/** What a text may have meant that is neither a folder nor a name. */
 function wanted(given: string, type: RepositoryType): string {
   if (isPath(given)) return `an existing ${HERE[type]}`;
   const models =
@@ -77,7 +77,7 @@ function wanted(given: string, type: RepositoryType): string {
   return `an existing ${HERE[type]}${models} or a name on the Hub such as ${JSON.stringify(EXAMPLES[type])}`;
 }
 
-/** How to come by a folder that is not here, or which one was meant. */
+/** How to get a missing folder, or which one was meant. */
 function hint(given: string, advice: string | undefined): string {
   if (advice !== undefined) return ` (${advice})`;
   if (given.startsWith("~")) return ` ("~" is the shell's: write the whole path)`;
@@ -85,11 +85,11 @@ function hint(given: string, advice: string | undefined): string {
   return near === undefined ? "" : ` (did you mean ${JSON.stringify(near)}?)`;
 }
 
-/** Says of a name that was looked for on the Hub in vain that there is no folder of that name either: `a/b` is first of all a path. */
+/** For a name not found on the Hub: says that there is no folder of that name either, because `a/b` is first of all a path. */
 export const missingHere = ({ name, type, advice }: Repository): string =>
   `no ${HERE[type]} ${name} here${hint(name, advice)}`;
 
-/** Throws where a revision was given with what is on this disk, which has none. */
+/** Throws if a revision was given for a local path, which has none. */
 export function refuseRevision(path: string, revision: string | undefined): void {
   if (revision === undefined) return;
   const what = statSync(path).isDirectory() ? "folder" : "file";
@@ -98,14 +98,14 @@ export function refuseRevision(path: string, revision: string | undefined): void
   );
 }
 
-/** Throws for what cannot be a branch, a tag or a commit, and would leave the cache's folder of references. */
+/** Throws for what can't be a branch, a tag or a commit, and would escape the cache's folder of references. */
 export function checkRevision(revision: string): void {
   if (!REVISION.test(revision) || revision.includes("..")) {
     throw expected("a branch, a tag or a commit", "revision", JSON.stringify(revision));
   }
 }
 
-/** The folder that a path, or a name that the Hub does not know, is most likely a slip of. */
+/** The folder that a path, or a name unknown to the Hub, is most likely a typo of. */
 export function nearestFolder(given: string): string | undefined {
   const parent = dirname(given);
   const near = nearestOf(basename(given), foldersIn(parent));
@@ -114,7 +114,7 @@ export function nearestFolder(given: string): string | undefined {
   return isAbsolute(path) || path.startsWith("..") ? path : `./${path}`;
 }
 
-/** The name that another is most likely a slip of. */
+/** The name that another is most likely a typo of. */
 function nearestOf(given: string, names: readonly string[]): string | undefined {
   const wanted = given.toLowerCase();
   return names
@@ -129,6 +129,6 @@ function foldersIn(parent: string): string[] {
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => name);
   } catch {
-    return []; // no such folder, or none that may be read: nothing to suggest
+    return []; // no such folder, or not readable: nothing to suggest
   }
 }

@@ -5,28 +5,28 @@ import { locate } from "./locate.ts";
 import type { RemoteFile } from "./remote-file.ts";
 import { checkRevision, type Repository } from "./repository-name.ts";
 
-/** What is wanted of a repository whose files have no fixed names. */
+/** Query for files of a repository without fixed file names. */
 export interface ResolveFilesOptions {
-  /** A branch, a tag or a commit; `main` if left out. */
+  /** Branch, tag or commit. Default: `main`. */
   readonly revision?: string | undefined;
-  /** Called with all paths of a commit; the ones that it gives are downloaded. */
+  /** Called with all paths of a commit; returns those to download. */
   readonly choose: Choose;
 }
 
-/** Where the chosen files are. */
+/** The chosen files in the cache. */
 export interface ResolvedFiles {
   readonly commit: string;
-  /** The commit's folder in the cache, which may hold more than was chosen. */
+  /** The commit's folder in the cache, which may contain more than was chosen. */
   readonly folder: string;
   /** The chosen files, by their paths in the repository. */
   readonly files: readonly string[];
-  /** Every file that the commit has, here or not. */
+  /** Every file of the commit, cached or not. */
   readonly paths: readonly string[];
 }
 
 /**
- * The chosen files of a repository on the Hub, which are in the shared cache afterwards. Which there are is kept beside
- * them, so that half a download is never taken for the whole. Throws HubError.
+ * Downloads the chosen files of a repository on the Hub to the shared cache. The full list is stored with them, so that a partial
+ * download is never mistaken for the whole. Throws HubError.
  */
 export async function resolveFiles(
   repository: Repository,

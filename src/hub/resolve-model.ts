@@ -3,17 +3,17 @@ import { locate } from "./locate.ts";
 import { checkRevision, parseRepository, refuseRevision } from "./repository-name.ts";
 import { missingFrom, type WantedFile } from "./wanted-files.ts";
 
-/** What is wanted of a model. */
+/** Query for the files of a model. */
 export interface ResolveOptions {
-  /** A branch, a tag or a commit; `main` if left out. For names on the Hub only. */
+  /** Branch, tag or commit. Default: `main`. Only for names on the Hub. */
   readonly revision?: string | undefined;
   /** The files that the caller reads; no others are downloaded. */
   readonly files: readonly WantedFile[];
 }
 
 /**
- * The folder of a model: a folder itself, or the name of a repository on the Hub, whose wanted files are in the shared
- * cache afterwards. Nothing goes over the network for a folder, for a cached commit, or offline. Throws HubError.
+ * The folder of a model: a local folder, or the name of a repository on the Hub, whose wanted files are downloaded to the shared
+ * cache. Uses no network for a folder, for a cached commit, or offline. Throws HubError.
  */
 export async function resolveModel(
   folderOrName: string,

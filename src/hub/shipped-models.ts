@@ -4,7 +4,7 @@ import { packageFolder } from "../files/package/package-folder.ts";
 
 const FOLDER = join(packageFolder ?? ".", "models");
 
-/** The names of the models that come with the package; none where its code was bundled into a program without it. */
+/** The names of the models that come with the package; empty if its code was bundled into a program without them. */
 export const shippedModels = (): readonly string[] =>
   packageFolder !== undefined && existsSync(FOLDER)
     ? readdirSync(FOLDER, { withFileTypes: true })
@@ -13,7 +13,7 @@ export const shippedModels = (): readonly string[] =>
         .sort()
     : [];
 
-/** Those that draw from prompts, the others being parts to train with. */
+/** Those that draw from prompts; the others are parts for training. */
 export const shippedPipelines = (): readonly string[] =>
   shippedModels().filter((name) => existsSync(join(FOLDER, name, "model_index.json")));
 

@@ -11,7 +11,7 @@ interface TreeEntry {
   readonly xet_hash?: string | null;
 }
 
-/** The list of a commit's files as huggingface_hub keeps it, in JSON. */
+/** Formats the list of a commit's files as huggingface_hub stores it, in JSON. */
 export function formatTree(files: ReadonlyMap<string, RemoteFile>): string {
   const entries = [...files.values()].map(({ path, size, etag, isLarge, blobId, xetHash }) => {
     const entry: TreeEntry = {
@@ -26,7 +26,7 @@ export function formatTree(files: ReadonlyMap<string, RemoteFile>): string {
   return JSON.stringify({ format_version: VERSION, files: Object.fromEntries(entries) }, null, 1);
 }
 
-/** Reads such a list. Undefined for one that is damaged or of another version: it can be asked for anew. */
+/** Parses such a list. Undefined for one that is damaged or of another version: it can be requested again. */
 export function parseTree(text: string): ReadonlyMap<string, RemoteFile> | undefined {
   const tree = parseJson(text) as
     | { readonly format_version?: unknown; readonly files?: unknown }

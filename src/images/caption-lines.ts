@@ -23,8 +23,8 @@ function widthEm(text: string): number {
 }
 
 /**
- * Breaks a caption into at most `maxLines` lines of at most `maxWidthEm` ems, at spaces where it
- * can and inside a word where it must; what does not fit is replaced by an ellipsis.
+ * Breaks a caption into at most `maxLines` lines of at most `maxWidthEm` ems, at spaces if possible and inside a word if
+ * necessary; what does not fit is replaced by an ellipsis.
  */
 export function captionLines(caption: string, maxWidthEm: number, maxLines: number): string[] {
   const words = caption.trim().split(/\s+/).filter(Boolean);
@@ -57,7 +57,7 @@ function ellipsized(text: string, maxWidthEm: number): string {
   return longestPrefix(text, maxWidthEm - widthEm(ELLIPSIS)).trimEnd() + ELLIPSIS;
 }
 
-/** As many letters as fit, but never none: a caption must get shorter with every line. */
+/** As many letters as fit, but at least one: a caption must get shorter with every line. */
 function longestPrefix(text: string, maxWidthEm: number): string {
   const letters = Array.from(text);
   let count = letters.length;

@@ -5,13 +5,13 @@ import { escaped } from "./escaped.ts";
 import { RgbImage } from "./rgb-image.ts";
 
 export interface ContactSheetOptions {
-  /** Pictures a row. */
+  /** Pictures per row. */
   readonly columns: number;
-  /** One caption a picture, in the same order. */
+  /** One caption per picture, in the same order. */
   readonly labels?: readonly string[];
-  /** Side in pixels of the square that each picture is fitted into. */
+  /** Side, in pixels, of the square cell of each picture. */
   readonly cell?: number;
-  /** How small pictures are enlarged: as crisp squares, or smoothly. */
+  /** How small pictures are enlarged: as sharp squares, or smoothly. */
   readonly scale?: "nearest" | "lanczos";
   /** Red, green and blue, 0 to 255. */
   readonly background?: readonly [number, number, number];
@@ -19,12 +19,12 @@ export interface ContactSheetOptions {
 
 const GAP = 8;
 const MAX_LINES = 3;
-/** Below this cell the captions are set smaller. */
+/** Below this cell size the captions are smaller. */
 const NARROW_CELL = 96;
 /** Without `cell`, small pictures are doubled until their longer side reaches this. */
 const READABLE_PX = 128;
 
-/** One picture of many: a grid, each picture fitted into a cell with its caption under it. */
+/** Combines many pictures into one: a grid with each picture fitted into a cell, with its caption under it. */
 export async function contactSheet(
   images: readonly RgbImage[],
   {
@@ -91,7 +91,7 @@ function defaultCell(images: readonly RgbImage[]): number {
   return cell;
 }
 
-/** Each row is as high as its highest caption needs. */
+/** Each row is as high as its highest caption requires. */
 function layRows(
   count: number,
   across: number,
@@ -107,7 +107,7 @@ function layRows(
   return { height, top: (index) => tops[Math.floor(index / across)] as number };
 }
 
-/** A picture as it lies in a sheet's cell; many of them are made so small before the sheet is laid. */
+/** A picture at the size of a sheet's cell; many pictures are reduced this way before the sheet is laid out. */
 export async function fitted(
   image: RgbImage,
   cell: number,
@@ -127,6 +127,6 @@ function paste(sheet: RgbImage, image: RgbImage, left: number, top: number): voi
   }
 }
 
-/** XML takes fewer characters than HTML. */
+/** XML allows fewer characters than HTML. */
 const escapedXml = (text: string): string =>
   escaped(text.replace(/[^\t\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "\ufffd"));

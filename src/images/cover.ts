@@ -3,10 +3,10 @@ interface Size {
   readonly height: number;
 }
 
-/** Where the part that is kept is taken from along the side that is too long: the middle, or a share from 0 to below 1 of the places there are. */
+/** Which part to keep along the side that is too long: the middle, or a position from 0 to below 1. */
 export type CropPlace = "center" | number;
 
-/** What becomes of a picture: its size after resizing, and the upper left pixel of what is cut out of that. */
+/** How a picture is resized and cropped: its size after resizing, and the upper left pixel of the crop. */
 export interface Cover {
   readonly resized: Size;
   readonly left: number;
@@ -14,14 +14,14 @@ export interface Cover {
 }
 
 /**
- * How a picture of one size covers another: one side fits exactly, the other is cut.
+ * How a picture of one size covers another: one side fits exactly, the other is cropped.
  *
- * Sides and offsets are rounded as in PixArt's `InternalDataMSSigma` and torchvision's `Resize`, `CenterCrop` and, by
- * `place`, `RandomCrop`.
+ * Sides and offsets are rounded as in PixArt's `InternalDataMSSigma` and torchvision's `Resize`, `CenterCrop` and, by `place`,
+ * `RandomCrop`.
  */
 export function coverOf({ width, height }: Size, target: Size, place: CropPlace): Cover {
   const heightFits = target.height / height > target.width / width;
-  // One rounding more could leave a side a pixel short where both fit.
+  // One more rounding could leave a side a pixel short if both fit.
   const resized = heightFits
     ? {
         width: Math.max(target.width, Math.floor((width * target.height) / height)),
@@ -40,7 +40,7 @@ export function coverOf({ width, height }: Size, target: Size, place: CropPlace)
   };
 }
 
-/** Half of a whole number, rounded as Python rounds: 1 and 3 give 0 and 2. */
+/** Half of an integer, rounded as in Python: 1 and 3 give 0 and 2. */
 const halfToEven = (whole: number): number => {
   const below = Math.floor(whole / 2);
   return whole % 2 === 1 && below % 2 === 1 ? below + 1 : below;

@@ -1,15 +1,15 @@
 import { HTML_PAGE, LFS_POINTER } from "../files/reading/stand-in.ts";
 
-/** The formats that are read from users' files. */
+/** The formats that are accepted in users' files. */
 export type ImageFormat = "jpeg" | "png" | "webp" | "avif";
 
-/** What the first bytes of a file say: a readable format, or the name of what was found instead. */
+/** What the first bytes of a file show: a supported format, or the name of what was found instead. */
 export type Sniffed = { readonly format: ImageFormat } | { readonly found: string };
 
-/** How many bytes `sniffImage` wants to see. */
+/** How many bytes `sniffImage` needs. */
 export const SNIFFED_BYTES = 512;
 
-/** Told once, so that every refusal reads alike. */
+/** Shared, so that all errors read alike. */
 export const ACCEPTED_FORMATS = "a JPEG, PNG, WebP or AVIF picture";
 
 const REFUSED: readonly (readonly [RegExp, string])[] = [
@@ -24,8 +24,8 @@ const REFUSED: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Recognises a picture by its first bytes, never by its name: a JPEG called `x.png` is a JPEG, and
- * formats whose loaders are not wanted near strangers' files (SVG, PDF, TIFF, GIF) are named.
+ * Recognises a picture by its first bytes, never by its name: a JPEG called `x.png` is a JPEG, and formats whose decoders should
+ * not see untrusted files (SVG, PDF, TIFF, GIF) are named.
  */
 export function sniffImage(bytes: Uint8Array): Sniffed {
   const head = Buffer.from(
@@ -41,7 +41,7 @@ export function sniffImage(bytes: Uint8Array): Sniffed {
   return { found: REFUSED.find(([pattern]) => pattern.test(head))?.[1] ?? "unknown data" };
 }
 
-/** True where the ISO base media `ftyp` box names avif or avis among its brands. */
+/** True if the ISO base media `ftyp` box names avif or avis among its brands. */
 function isAvif(head: string): boolean {
   if (head.slice(4, 8) !== "ftyp") return false;
   const boxBytes = Buffer.from(head.slice(0, 4), "latin1").readUInt32BE();

@@ -1,6 +1,5 @@
 /**
- * Pictures without the engine: decoding, resizing, PNG files that remember how they were made,
- * contact sheets.
+ * Pictures without the engine: decoding, resizing, PNG files that record how they were made, contact sheets.
  * @module
  */
 export { ImageError } from "../errors/index.ts";

@@ -1,7 +1,7 @@
 import type { Transferable, Worker } from "node:worker_threads";
 import { InternalError, WorkerEndedError } from "../errors/index.ts";
 
-/** A thread that nobody asks anything ends, and gives its memory back. */
+/** An unused thread ends after this time, and frees its memory. */
 const IDLE_MS = 10_000;
 
 interface Waiting<Answer> {
@@ -10,8 +10,8 @@ interface Waiting<Answer> {
 }
 
 /**
- * A worker thread that answers each message with one. It is started when it is asked, anew where it has ended, and keeps the
- * process alive while it has something to do.
+ * A worker thread that answers each message with one. It starts on demand, restarts if it has ended, and keeps the process alive
+ * while it has something to do.
  */
 export class JobThread<Job, Answer> {
   readonly #make: () => Worker;
@@ -23,7 +23,7 @@ export class JobThread<Job, Answer> {
     this.#make = make;
   }
 
-  /** How many it has not answered. */
+  /** Number of unanswered jobs. */
   get jobs(): number {
     return this.#waiting.length;
   }
@@ -32,7 +32,7 @@ export class JobThread<Job, Answer> {
     return this.#worker !== undefined;
   }
 
-  /** Jobs are done in their order. Throws where the thread ends before it has answered, and for what can't be sent. */
+  /** Jobs are done in order. Throws if the thread ends before it has answered, and for what can't be posted. */
   ask(job: Job, transfer: readonly Transferable[] = []): Promise<Answer> {
     this.#worker ??= this.#start();
     try {
@@ -48,11 +48,11 @@ export class JobThread<Job, Answer> {
     });
   }
 
-  /** Ends the thread, whatever it does. What it has not answered fails with the error. */
+  /** Ends the thread, whatever it is doing. Unanswered jobs fail with the error. */
   end(error: Error): void {
     clearTimeout(this.#idle);
     this.#worker?.removeAllListeners();
-    this.#worker?.on("error", () => {}); // of its end
+    this.#worker?.on("error", () => {}); // caused by ending it
     void this.#worker?.terminate();
     this.#worker = undefined;
     for (const each of this.#waiting.splice(0)) each.reject(error);

@@ -2,12 +2,12 @@ import sharp from "sharp";
 import { ImageError } from "../errors/index.ts";
 import { type DecodeOptions, RgbImage } from "./rgb-image.ts";
 
-/** From this opacity on, of 255, a pixel of a mask counts as covered. */
+/** Opacity, out of 255, from which a pixel of a mask counts as covered. */
 const COVERED = 128;
 
 /**
- * A mask as inpainting takes it, white where the picture is drawn anew: where the file is transparent, or in one that is nowhere
- * transparent, where it is white.
+ * Decodes a mask for inpainting, white where the picture is redrawn: where the file is transparent or, in a file without
+ * transparency, where it is white.
  * @throws ImageError as `RgbImage.decode` does.
  */
 export async function decodeMask(bytes: Uint8Array, options: DecodeOptions): Promise<RgbImage> {

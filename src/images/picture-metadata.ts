@@ -23,12 +23,12 @@ const pictureMetadata = z.object({
   model: text.optional(),
   /** A hash of the weights. */
   modelHash: text.optional(),
-  /** Whatever else is needed to make the picture again. */
+  /** Anything else that is needed to make the picture again. */
   extra: z.record(z.string(), z.json(), "an object").optional(),
 });
 
 const savedMetadata = pictureMetadata.extend({ width: integer, height: integer });
-/** The same of a stranger's file. */
+/** The same for an untrusted file. */
 const readMetadata = z.object(
   { ...savedMetadata.shape, steps: positive, width: positive, height: positive },
   "an object",
@@ -37,20 +37,20 @@ const readMetadata = z.object(
 /** How a picture was made; enough to make it again. */
 export type PictureMetadata = Readonly<z.infer<typeof pictureMetadata>>;
 
-/** What a saved picture says of itself: its size in pixels is added when it is written. */
+/** The metadata of a saved picture, with its size in pixels, which is added when it is written. */
 export type SavedPictureMetadata = Readonly<z.infer<typeof savedMetadata>>;
 
 /** Our own chunk's keyword; its text is JSON. */
 const KEYWORD = "pixart";
-/** A record has four levels. */
+/** A record has four levels of nesting. */
 const DEEPEST = 16;
 const SIGNATURE_BYTES = 8;
-/** The signature and IHDR, which comes first and always holds 13 bytes. */
+/** The signature and IHDR, which comes first and always has 13 bytes. */
 const HEADER_BYTES = SIGNATURE_BYTES + 12 + 13;
 
 /**
- * The text that stable-diffusion-webui (modules/processing.py, `create_infotext`) made customary
- * and that viewers read: prompt, negative prompt, then one line of settings.
+ * The text format that stable-diffusion-webui (modules/processing.py, `create_infotext`) established and viewers read: prompt,
+ * negative prompt, then one line of settings.
  */
 export function parametersText(metadata: SavedPictureMetadata): string {
   const settings: Record<string, string | number | undefined> = {
@@ -84,8 +84,8 @@ export function embedMetadata(png: Uint8Array, metadata: SavedPictureMetadata): 
 }
 
 /**
- * Reads back what `RgbImage.save` wrote of how the picture was made; undefined for a PNG that
- * does not say. Throws ImageError where it is no PNG or the record is damaged, and BadFileError where there is no such file.
+ * Reads the metadata that `RgbImage.save` wrote; undefined for a PNG without any. Throws ImageError if it is not a PNG or the
+ * record is damaged, and BadFileError if there is no such file.
  */
 export async function readPictureMetadata(path: string): Promise<SavedPictureMetadata | undefined> {
   const text = await readPngText(path, KEYWORD, LIMITS);
@@ -102,7 +102,7 @@ export async function readPictureMetadata(path: string): Promise<SavedPictureMet
   return parsed.data;
 }
 
-/** What is read of files: as large as pictures may be, with a text of as many prompts as a book has. */
+/** Limits for reading files: as large as pictures may be, with as many prompts as a book's text. */
 const LIMITS = { file: LARGEST_FILE.picture, text: LARGEST_FILE.caption };
 
 function parseJson(path: string, text: string): unknown {
@@ -123,8 +123,8 @@ function parseJson(path: string, text: string): unknown {
 }
 
 /**
- * ASCII goes into the tEXt chunk that old readers know, anything else into UTF-8 iTXt: libvips
- * takes tEXt for UTF-8, although the PNG specification says Latin-1.
+ * ASCII goes into a tEXt chunk, which old readers know, anything else into UTF-8 iTXt: libvips reads tEXt as UTF-8, although the
+ * PNG specification says Latin-1.
  */
 function parametersChunk(text: string): { name: string; data: Uint8Array } {
   const visible = text.replaceAll("\0", "\ufffd");
@@ -142,7 +142,7 @@ function asciiJson(value: unknown): string {
   );
 }
 
-/** The settings line is split at commas and colons, so a value that holds one is quoted. */
+/** The settings line is split at commas and colons, so a value that contains one is quoted. */
 function quoted(value: string): string {
   return /[,:"\n]/.test(value) ? JSON.stringify(value) : value;
 }

@@ -1,4 +1,4 @@
-// The three chunk packages ship no types of their own.
+// The three chunk packages have no types of their own.
 
 declare module "png-chunks-extract" {
   /** Splits a whole PNG file into chunks, checking each CRC. */

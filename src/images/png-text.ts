@@ -3,7 +3,7 @@ import { crc32 } from "node:zlib";
 import { ImageError } from "../errors/index.ts";
 import { type OpenedFile, openRegular, readFrom } from "../files/reading/whole-file.ts";
 
-/** What a search for a text in a PNG may meet. */
+/** Limits of a search for a text in a PNG. */
 export interface PngLimits {
   /** Bytes of the whole file. */
   readonly file: number;
@@ -12,18 +12,18 @@ export interface PngLimits {
 }
 
 const SIGNATURE = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
-/** Of a chunk before its data, length and name, and behind it, the checksum. */
+/** Length and name before a chunk's data, and the checksum after it. */
 const HEAD = 8;
 const CHECKSUM = 4;
 const PIECE = 2 ** 20;
 const AHEAD = 2 ** 16;
-/** Encoders write pictures of 64 megapixels in 8 KB a chunk, and not in less. */
+/** Encoders write pictures of 64 megapixels in chunks of 8 KB, not smaller. */
 const MOST_CHUNKS = 2 ** 18;
 
 /**
- * The text of the tEXt chunk with this keyword, Latin-1; undefined where a PNG has none. Reads the file piece by piece, comparing
- * every chunk's checksum, and keeps none but that text. Throws BadFileError for what is no regular file or too large, and
- * ImageError for what is no whole PNG, which is a SyntaxError within this module.
+ * The text of the tEXt chunk with this keyword, in Latin-1; undefined if a PNG has none. Reads the file piece by piece, verifies
+ * every chunk's checksum, and only keeps that text. Throws BadFileError for a file that is not regular or too large, and
+ * ImageError, within this module a SyntaxError, for one that is not a complete PNG.
  */
 export async function readPngText(
   path: string,
@@ -41,10 +41,10 @@ export async function readPngText(
   }
 }
 
-/** Bytes of a file from a place on. */
+/** Reads bytes of a file from a position on. */
 type ReadAt = (from: number, length: number) => Promise<Buffer>;
 
-/** Reads ahead: a file may have a quarter of a million small chunks. */
+/** Reads ahead, because a file may have a quarter of a million small chunks. */
 function readingAhead(opened: OpenedFile<FileHandle>): ReadAt {
   let start = 0;
   let held: Buffer = Buffer.alloc(0);
@@ -90,7 +90,7 @@ async function findText(
   return found;
 }
 
-/** Compares the checksum of a chunk's name and data; gives them back where they are wanted. */
+/** Verifies the checksum of a chunk's name and data, and returns them if they are wanted. */
 async function checked(
   readAt: ReadAt,
   from: number,

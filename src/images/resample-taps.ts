@@ -1,10 +1,10 @@
-/** How `resize` weighs the pixels it reads. */
+/** How `resize` weights the pixels it reads. */
 export type ResizeKernel = "nearest" | "linear" | "cubic" | "mitchell" | "lanczos2" | "lanczos3";
 
 interface Filter {
   /** Where the weight becomes zero, in pixels of the coarser picture. */
   readonly support: number;
-  /** At a distance from the middle. */
+  /** The weight at a distance from the centre. */
   readonly weight: (x: number) => number;
 }
 
@@ -14,7 +14,9 @@ const lanczos = (lobes: number): Filter => ({
   weight: (x) => (x >= -lobes && x < lobes ? sinc(x) * sinc(x / lobes) : 0),
 });
 
-/** Pillow's, from libImaging/Resample.c; and Mitchell and Netravali's (1988), with B = C = 1/3, and Lanczos of two lobes. */
+/**
+ * Pillow's, from libImaging/Resample.c; and those of Mitchell and Netravali (1988), with B = C = 1/3, and Lanczos with two lobes.
+ */
 const FILTERS: Readonly<Record<Exclude<ResizeKernel, "nearest">, Filter>> = {
   linear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
   cubic: {
@@ -40,24 +42,24 @@ const FILTERS: Readonly<Record<Exclude<ResizeKernel, "nearest">, Filter>> = {
 /** A side that keeps its length. */
 const SAME: Filter = { support: 0.5, weight: () => 1 };
 
-/** Bits of a weight behind the point. */
+/** Fractional bits of a weight. */
 const PRECISION = 22;
 
-/** Which pixels of a row or column make each pixel of the resized one, and with what weights. */
+/** The pixels of a row or column that make up each pixel of the resized one, with their weights. */
 export interface Taps {
   /** The first pixel read, for each of the result. */
   readonly first: Int32Array;
   /** How many are read. */
   readonly count: Int32Array;
-  /** Room for weights of each pixel of the result. */
+  /** Number of weights stored per pixel of the result. */
   readonly most: number;
-  /** Whole numbers with 22 bits behind the point, `most` for each pixel of the result. */
+  /** Fixed-point numbers with 22 fractional bits, `most` for each pixel of the result. */
   readonly weights: Int32Array;
 }
 
 /**
- * The taps of a side of `from` pixels that becomes one of `to`: centres lie on centres, and a side that becomes shorter is
- * read through the kernel widened by as much. Arithmetic and rounding are those of Pillow's `precompute_coeffs`.
+ * The taps of a side of `from` pixels that becomes one of `to`: centres are aligned, and the kernel of a side that becomes
+ * shorter is widened in proportion. Arithmetic and rounding are those of Pillow's `precompute_coeffs`.
  */
 export function tapsOf(kernel: Exclude<ResizeKernel, "nearest">, from: number, to: number): Taps {
   const { support, weight } = from === to ? SAME : FILTERS[kernel];

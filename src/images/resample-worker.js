@@ -1,4 +1,4 @@
-// What the workers of resample-workers.ts run. JavaScript, because a worker thread of Node 20 loads no TypeScript.
+// What the workers of resample-workers.ts run. JavaScript, because worker threads of Node 20 do not load TypeScript.
 import { parentPort, workerData } from "node:worker_threads";
 
 /** @typedef {import("./resample-taps.ts").Taps} Taps */
@@ -19,8 +19,8 @@ const { memory, across, down } = /** @type {Passes} */ (
 );
 
 /**
- * The resized rows, one after another. No more rows of the source are held than one row of the result is made of, twice: as
- * they are where the height is resized first, else already of the new width.
+ * The resized rows, one after another. Holds at most twice as many rows of the source as one row of the result is made of:
+ * unchanged if the height is resized first, otherwise already at the new width.
  * @param {ResampleJob} job
  */
 function resample({ source, width, horizontal, vertical, verticalFirst }) {
@@ -55,7 +55,7 @@ function resample({ source, width, horizontal, vertical, verticalFirst }) {
   const resizeRow = (at) => across(row, at, at + to, first, size, weights, horizontal.most * 4);
 
   const result = new Uint8Array(vertical.first.length * to);
-  let [begin, end] = [0, 0]; // The rows of the source that are held.
+  let [begin, end] = [0, 0]; // The held rows of the source.
   for (let y = 0; y < vertical.first.length; y++) {
     const [start = 0, taps = 0] = [vertical.first[y], vertical.count[y]];
     for (; end < start + taps; end++) {

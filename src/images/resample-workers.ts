@@ -5,9 +5,9 @@ import { JobThread } from "./job-thread.ts";
 import type { Taps } from "./resample-taps.ts";
 import { RESAMPLE_WASM } from "./resample-wasm.gen.ts";
 
-/** What a worker is given. */
+/** Input of a worker. */
 export interface ResampleJob {
-  /** Rows from the top, three bytes a pixel. It goes to the worker, and is empty here afterwards. */
+  /** Rows from the top, three bytes per pixel. It moves to the worker, and is empty here afterwards. */
   readonly source: Uint8Array<ArrayBuffer>;
   readonly width: number;
   readonly horizontal: Taps;
@@ -16,12 +16,12 @@ export interface ResampleJob {
   readonly verticalFirst: boolean;
 }
 
-/** The event loop's thread stays free, and four more are as many as pictures are read at once. */
+/** Keeps the event loop's thread free; four more are as many as pictures are read at once. */
 const MOST_WORKERS = Math.min(4, Math.max(1, availableParallelism() - 1));
 
 let module: WebAssembly.Module | undefined;
 
-/** Its WebAssembly memory is that of the largest picture so far, and cannot shrink but with the thread. */
+/** Its WebAssembly memory has the size of the largest picture so far, and only shrinks when the thread ends. */
 const newThread = (): JobThread<ResampleJob, Uint8Array<ArrayBuffer>> =>
   new JobThread(() => {
     module ??= new WebAssembly.Module(Buffer.from(RESAMPLE_WASM, "base64"));
@@ -30,7 +30,7 @@ const newThread = (): JobThread<ResampleJob, Uint8Array<ArrayBuffer>> =>
   });
 const crew = Array.from({ length: MOST_WORKERS }, newThread);
 
-/** Resizes in the thread that has least to do; where one has nothing, in one that runs already. */
+/** Resizes in the thread with the fewest jobs; among idle ones, in one that is already running. */
 export function resampleInWorker(job: ResampleJob): Promise<Uint8Array<ArrayBuffer>> {
   const [first = newThread(), ...others] = crew;
   const freest = others.reduce(

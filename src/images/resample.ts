@@ -1,7 +1,7 @@
 import { type ResizeKernel, tapsOf } from "./resample-taps.ts";
 import { resampleInWorker } from "./resample-workers.ts";
 
-/** Rows from the top, three bytes (R, G, B) a pixel. */
+/** Rows from the top, three bytes (R, G, B) per pixel. */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
@@ -9,9 +9,9 @@ export interface Pixels {
 }
 
 /**
- * The bytes of a picture stretched to `width` × `height`: those of Pillow's `Image.resize` with its BILINEAR, BICUBIC, LANCZOS
- * and NEAREST, and so of torchvision's `Resize` of a PIL picture. Centres lie on centres; what becomes smaller is read through
- * the kernel widened by as much; width and height are resized one after the other, with bytes in between.
+ * A picture stretched to `width` × `height`, with the same bytes as Pillow's `Image.resize` with BILINEAR, BICUBIC, LANCZOS and
+ * NEAREST, and so as torchvision's `Resize` of a PIL picture. Centres are aligned; to reduce, the kernel is widened in
+ * proportion; width and height are resized one after the other, rounded to bytes in between.
  */
 export async function resample(
   { width: from, height: fromHeight, data }: Pixels,
@@ -22,16 +22,16 @@ export async function resample(
   if (kernel === "nearest")
     return nearest(data, placesOf(from, width), placesOf(fromHeight, height), from);
   return resampleInWorker({
-    source: new Uint8Array(data), // slice() of a Buffer would be no copy
+    source: new Uint8Array(data), // slice() of a Buffer would not copy
     width: from,
     horizontal: tapsOf(kernel, from, width),
     vertical: tapsOf(kernel, fromHeight, height),
-    // Pillow's rule since version 13, found by trying: the height shrinks by more than twice as many pixels as the width.
+    // Pillow's rule since version 13, found by experiment: the height shrinks by more than twice as many pixels as the width.
     verticalFirst: height < fromHeight && fromHeight - height > 2 * (from - width),
   });
 }
 
-/** The pixel that each of `to` is taken from. Added up step by step, as in Pillow's `ImagingScaleAffine`: that decides ties. */
+/** The pixel that each of `to` is taken from. Added up step by step as in Pillow's `ImagingScaleAffine`, which decides ties. */
 function placesOf(from: number, to: number): number[] {
   const step = from / to;
   let at = step * 0.5;

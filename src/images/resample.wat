@@ -1,11 +1,11 @@
 ;; The two passes of resample-worker.js over 8-bit RGB pixels. `npm run wasm` compiles this into resample-wasm.gen.ts.
 ;;
-;; Weights are whole numbers with 22 bits behind the point, and sums begin at a half, so that cutting those bits off
-;; rounds: as in Pillow's libImaging/Resample.c. 255 times the weights of a pixel fits into 32 bits.
+;; Weights are fixed-point numbers with 22 fractional bits, and sums start at a half, so that truncating those bits
+;; rounds, as in Pillow's libImaging/Resample.c. 255 times the weights of a pixel fits into 32 bits.
 (module
   (memory (export "memory") 1)
 
-  ;; One row, along the row. Of each pixel of the result, `first` has the byte offset in `row` of the first pixel read,
+  ;; One row, along the row. For each pixel of the result, `first` has the byte offset in `row` of the first pixel read,
   ;; `size` the bytes of its weights, and `weights` those weights, one pixel's every `step` bytes.
   ;; Reads a byte beyond the row and writes one beyond the result.
   (func (export "across")
@@ -35,7 +35,7 @@
       (br_if $pixel (i32.lt_u (local.get $out) (local.get $end)))))
 
   ;; One row of the result from the rows that begin at `rows`, `stride` bytes apart, by the weights up to `last`.
-  ;; Goes by 16 bytes: reads and writes up to 15 beyond a row.
+  ;; Works in steps of 16 bytes: reads and writes up to 15 beyond a row.
   (func (export "down")
     (param $rows i32) (param $stride i32) (param $out i32) (param $weights i32) (param $last i32)
     (local $end i32) (local $at i32) (local $weight i32) (local $factor v128) (local $bytes v128) (local $half v128)

@@ -41,7 +41,10 @@ export const bins1024: readonly ResolutionBin[] = [
   [4, 2048, 512],
 ];
 
-/** Bins that training has besides, and PixArt-Σ's pipeline at 2048 px (pipeline_pixart_sigma.py ASPECT_RATIO_2048_BIN), in the same units. */
+/**
+ * Additional bins of training, and of PixArt-Σ's pipeline at 2048 px (pipeline_pixart_sigma.py ASPECT_RATIO_2048_BIN), in the
+ * same units.
+ */
 const wideBins: readonly ResolutionBin[] = [
   [0.26, 512, 1984],
   [0.27, 512, 1920],
@@ -57,7 +60,7 @@ export const allBins1024: readonly ResolutionBin[] = [...bins1024, ...wideBins].
 );
 
 /**
- * The 40 sizes of pictures of 2880 px, which are no multiples of the others (PixArt-sigma, diffusion/data/datasets/utils.py
+ * The 40 sizes of pictures of 2880 px, which are not multiples of the others (PixArt-sigma, diffusion/data/datasets/utils.py
  * ASPECT_RATIO_2880).
  */
 export const bins2880: readonly ResolutionBin[] = [

@@ -11,17 +11,17 @@ import { embedMetadata, type PictureMetadata } from "./picture-metadata.ts";
 import { resample } from "./resample.ts";
 import type { ResizeKernel } from "./resample-taps.ts";
 
-/** What `resize` does about another aspect ratio: stretch, crop the centre, or pad with white. */
+/** How `resize` treats another aspect ratio: stretch, crop the centre, or pad with white. */
 export type ResizeFit = "fill" | "cover" | "contain";
 
 export interface DecodeOptions {
-  /** Larger pictures are refused from their header alone, before any pixel is decoded. */
+  /** Larger pictures are refused by their header, before any pixel is decoded. */
   readonly maxPixels?: number;
-  /** What errors call it, where bytes are given. */
+  /** Its name in errors, if bytes are given. */
   readonly name?: string;
 }
 
-/** An 8-bit sRGB picture: `data` holds rows from the top, three bytes (R, G, B) a pixel. */
+/** An 8-bit sRGB picture: `data` has rows from the top, three bytes (R, G, B) per pixel. */
 export class RgbImage {
   readonly width: number;
   readonly height: number;
@@ -49,10 +49,10 @@ export class RgbImage {
   }
 
   /**
-   * Decodes a JPEG, PNG, WebP or AVIF, given as bytes or as a path: upright (EXIF), in sRGB, with
-   * transparency laid on white. The first frame of an animation is taken.
-   * @throws ImageError naming the file, for other formats, damage (the decoder's warnings count,
-   * so a half picture is never taken for a whole one) and more than `maxPixels` pixels.
+   * Decodes a JPEG, PNG, WebP or AVIF, given as bytes or as a path: upright (EXIF), in sRGB, with transparency on white. Of an
+   * animation, the first frame is used.
+   * @throws ImageError naming the file, for other formats, damage (including the decoder's warnings, so that a partial picture is
+   * never mistaken for a complete one) and more than `maxPixels` pixels.
    */
   static async decode(
     source: Uint8Array | string,
@@ -79,8 +79,8 @@ export class RgbImage {
   }
 
   /**
-   * A resampled copy, the same bytes as Pillow gives; `contain` pads with white, `cover` cuts out the middle as torchvision
-   * does. Works in a thread of its own.
+   * A resampled copy, with the same bytes as Pillow's; `contain` pads with white, `cover` crops the middle as torchvision does.
+   * Runs in its own thread.
    */
   async resize(
     width: number,
@@ -117,7 +117,7 @@ export class RgbImage {
     return padded;
   }
 
-  /** The rectangle whose upper left pixel is (`left`, `top`). Throws where it reaches out of the picture. */
+  /** The rectangle whose upper left pixel is (`left`, `top`). Throws if it extends beyond the picture. */
   crop(left: number, top: number, width: number, height: number): RgbImage {
     if (left === 0 && top === 0 && width === this.width && height === this.height) return this;
     if (left < 0 || top < 0 || left + width > this.width || top + height > this.height) {
@@ -133,7 +133,7 @@ export class RgbImage {
     return new RgbImage(width, height, data);
   }
 
-  /** Left and right exchanged. */
+  /** Swaps left and right. */
   mirrored(): RgbImage {
     const { width, height } = this;
     const data = new Uint8Array(this.data.length);
@@ -147,24 +147,24 @@ export class RgbImage {
     return new RgbImage(width, height, data);
   }
 
-  /** PNG bytes; with `metadata` the file remembers how it was made (see `readPictureMetadata`). */
+  /** PNG bytes; with `metadata` the file records how it was made (see `readPictureMetadata`). */
   async encodePng(metadata?: PictureMetadata): Promise<Uint8Array> {
     const png = await this.#sharp().png().toBuffer();
     if (metadata === undefined) return png;
     return embedMetadata(png, { ...metadata, width: this.width, height: this.height });
   }
 
-  /** JPEG bytes, for sending and showing; `quality` is 1 to 100. */
+  /** JPEG bytes, for sending and display; `quality` is 1 to 100. */
   async encodeJpeg(quality = 90): Promise<Uint8Array> {
     return this.#sharp().jpeg({ quality }).toBuffer();
   }
 
-  /** WebP bytes, for sending and showing; `quality` is 1 to 100. */
+  /** WebP bytes, for sending and display; `quality` is 1 to 100. */
   async encodeWebp(quality = 90): Promise<Uint8Array> {
     return this.#sharp().webp({ quality }).toBuffer();
   }
 
-  /** Writes a PNG through a temporary sibling and a rename, so that no half picture is ever seen. */
+  /** Writes a PNG through a temporary sibling and a rename, so that no partial picture is ever seen. */
   async save(path: string, metadata?: PictureMetadata): Promise<void> {
     if (!/\.png$/i.test(path)) {
       throw expected("a name that ends in .png", "path", path);
@@ -191,7 +191,7 @@ function fromSharp(data: Buffer, { width, height }: { width: number; height: num
   return new RgbImage(width, height, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-/** A picture's file as it is; the start alone of what is none. Throws ImageError naming the path. */
+/** A picture's file unchanged; only the start of any other file. Throws ImageError naming the path. */
 export async function readPicture(path: string): Promise<Uint8Array> {
   try {
     const opened = await openRegular(path, {
@@ -200,7 +200,7 @@ export async function readPicture(path: string): Promise<Uint8Array> {
     });
     try {
       const head = await readFrom(opened, 0, SNIFFED_BYTES);
-      // What is no picture need not be read whole to be refused by its first bytes.
+      // A file that is not a picture need not be read whole to be refused by its first bytes.
       if (!("format" in sniffImage(head))) return head;
       requireSize(path, opened.size, { expected: ACCEPTED_FORMATS, atMost: LARGEST_FILE.picture });
       return await readFrom(opened, 0, opened.size);
@@ -216,7 +216,7 @@ export async function readPicture(path: string): Promise<Uint8Array> {
   }
 }
 
-/** Width and height of a picture as it stands upright, from its header alone. Throws ImageError naming it. */
+/** Width and height of a picture in upright orientation, read only from its header. Throws ImageError naming it. */
 export async function pictureSize(
   bytes: Uint8Array,
   name: string,
@@ -256,12 +256,12 @@ async function checkPixels(
   return size;
 }
 
-/** The longest side that libvips knows; of a PNG that claims more it would print GLib's own warnings. */
+/** The longest side that libvips supports; for a PNG that claims more it would print GLib's own warnings. */
 const LONGEST_SIDE = 10_000_000;
 
 /** Throws for a PNG whose first chunk, IHDR, claims a side that no picture has. */
 function refuseEndless(name: string, bytes: Uint8Array): void {
-  if (bytes.byteLength < 24) return; // sharp says that it is cut off
+  if (bytes.byteLength < 24) return; // sharp reports that it is truncated
   const header = new DataView(bytes.buffer, bytes.byteOffset);
   const [width, height] = [header.getUint32(16), header.getUint32(20)];
   if (Math.max(width, height) <= LONGEST_SIDE) return;
@@ -272,24 +272,24 @@ function refuseEndless(name: string, bytes: Uint8Array): void {
 }
 
 /**
- * More than 8 bits a channel and a colour profile: sharp would answer such a picture in Display P3, and leave a grey one as
- * it is.
+ * More than 8 bits per channel and a colour profile: sharp would return such a picture in Display P3, and leave a grey one as it
+ * is.
  */
 const needsEightBits = ({ depth, hasProfile }: Metadata): boolean =>
   depth !== "uchar" && hasProfile;
 
 /**
- * The same picture, upright and with its profile, in 8 bits a channel before its colours are converted, as Pillow reads it. TIFF, because that
- * keeps any profile, be it damaged, and takes no time.
+ * The same picture, upright and with its profile, in 8 bits per channel before its colours are converted, as Pillow reads it. As
+ * TIFF, which keeps any profile, even a damaged one, and takes no time.
  */
 const inEightBits = (bytes: Uint8Array, { space }: Metadata, maxPixels: number): Promise<Buffer> =>
   sharp(bytes, { limitInputPixels: maxPixels, autoOrient: true })
     .keepIccProfile()
-    .toColourspace(space === "grey16" ? "b-w" : "srgb") // A grey profile says nothing of three channels.
+    .toColourspace(space === "grey16" ? "b-w" : "srgb") // A grey profile does not describe three channels.
     .tiff({ compression: "none" })
     .toBuffer();
 
-/** libvips keeps one error text for all threads, so its words may be another picture's. */
+/** libvips has one error text for all threads, so its message may be about another picture. */
 function damaged(name: string, format: ImageFormat, cause: unknown): ImageError {
   const reason = `the ${format.toUpperCase()} data is damaged, cut off or of an unsupported kind`;
   return new ImageError(name, reason, { cause });

@@ -1,14 +1,14 @@
 import { RgbImage } from "./rgb-image.ts";
 
-/** What one row or column weighs beside the others. */
+/** Weights of a row or column and its neighbours. */
 const SMOOTH = [1, 2, 1] as const;
-/** A step from black to white along a row or column has this gradient. */
+/** The gradient of a step from black to white along a row or column. */
 const FULL_STEP = 4;
 
 /**
- * A picture's edges, bright on black, at its own size: the length of the luma's gradient by Sobel's 3×3 operators, where a
- * straight step from black to white gives 255. The border is continued outwards. It is no HED: that is a network which finds
- * outlines and passes over texture, while this shows every change of brightness.
+ * A picture's edges, bright on black, at its own size: the length of the luma's gradient by Sobel's 3×3 operators, such that a
+ * straight step from black to white gives 255. The border is extended outwards. This is not HED, a network that finds outlines
+ * and ignores texture: it shows every change of brightness.
  */
 export function sobelEdges({ width, height, data }: RgbImage): RgbImage {
   const luma = new Float32Array(width * height);

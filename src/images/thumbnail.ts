@@ -5,8 +5,8 @@ const QUALITY = 82;
 const MOST_PIXELS = 256e6;
 
 /**
- * A picture's bytes made anew as WebP, upright, at most so wide and high. Works in threads of its own, and decodes no more of a large
- * JPEG than it needs. Undefined for what is no picture.
+ * Re-encodes a picture as WebP, upright, with at most `side` pixels in width and height. Runs in separate threads, and decodes no
+ * more of a large JPEG than it needs. Undefined for bytes that are not a picture.
  */
 export async function thumbnail(bytes: Uint8Array, side: number): Promise<Uint8Array | undefined> {
   if (!("format" in sniffImage(bytes))) return undefined;

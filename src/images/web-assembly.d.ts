@@ -1,7 +1,7 @@
-// Of WebAssembly what is used here: its types come with those of browsers alone.
+// The part of WebAssembly that is used here: its types only come with those of browsers.
 
 declare namespace WebAssembly {
-  /** Compiled code; may be sent to worker threads. */
+  /** Compiled code; may be posted to worker threads. */
   class Module {
     constructor(bytes: Uint8Array);
   }

@@ -6,7 +6,7 @@ import { cat, functional as F, Tensor } from "../torch/index.ts";
 export interface AttentionOptions {
   readonly dim: number;
   readonly heads: number;
-  /** Width of the context; `dim` where it is left out. */
+  /** Width of the context. Default: `dim`. */
   readonly contextDim?: number;
   /** Whether queries, keys and values have a bias; the output always has one. */
   readonly bias: boolean;
@@ -33,7 +33,7 @@ export class Attention extends Module {
 
   /**
    * @param x       (B, N, D)
-   * @param context (B, L, contextDim), or its {@link contextKeys}; `x` where it is left out
+   * @param context (B, L, contextDim), or its {@link contextKeys}; default `x`
    * @param bias    added to the logits, broadcast to (B, M, N, L)
    * @returns       (B, N, D)
    */
@@ -54,7 +54,7 @@ export class Attention extends Module {
     return this.toOut.call(F.attention(q, keys, values, { mask, heads: this.#heads })); // (B, N, D)
   }
 
-  /** What attention to a context (B, L, contextDim) takes of it, where masks say which tokens count. */
+  /** What attention needs of a context (B, L, contextDim), given which tokens its mask keeps. */
   contextKeys(context: Tensor, { alone, isPadded }: ContextMask = NO_CONTEXT_MASK): ContextKeys {
     const values = this.toV.call(context); // (B, L, D)
     if (alone === 0) return { keys: this.toK.call(context), values, isPadded };
@@ -63,24 +63,24 @@ export class Attention extends Module {
     return {
       keys: rest === 0 ? valuesOfRest : this.toK.call(context.narrow(0, alone, rest)),
       values: valuesOfRest,
-      // Their weights are 1, whatever the queries are.
+      // Their attention weights are 1, whatever the queries are.
       constant: this.toOut.call(values.narrow(0, 0, alone).narrow(1, 0, 1)),
       isPadded,
     };
   }
 }
 
-/** What is known of a context's mask. */
+/** Known facts about a context's mask. */
 export interface ContextMask {
-  /** So many rows from the first on attend to their first token alone. */
+  /** Number of leading rows that attend only to their first token. */
   readonly alone: number;
-  /** Whether any of the other rows leaves tokens out. */
+  /** Whether any of the other rows masks tokens. */
   readonly isPadded: boolean;
 }
 
 const NO_CONTEXT_MASK: ContextMask = { alone: 0, isPadded: true };
 
-/** Reads a mask (B, L) of ones, and zeros at padding. */
+/** Reads a mask (B, L) with 1 for tokens and 0 for padding. */
 export function contextMask(mask: Tensor): ContextMask {
   const rows = mask.to({ dtype: "float32" }).tolist() as number[][];
   const others = rows.findIndex((row) => row[0] !== 1 || row.indexOf(1, 1) !== -1);
@@ -92,8 +92,8 @@ export function contextMask(mask: Tensor): ContextMask {
 export interface ContextKeys {
   readonly keys: Tensor;
   readonly values: Tensor;
-  /** (B − R, 1, D): what attention gives every query of the other rows, which see one token. */
+  /** (B − R, 1, D): the attention output of the other rows, which see only one token. */
   readonly constant?: Tensor;
-  /** Whether the last R rows need their mask; without, none that is given later is added. */
+  /** Whether the last R rows need their mask; if not, a mask passed later is ignored. */
   readonly isPadded: boolean;
 }

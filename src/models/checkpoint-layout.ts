@@ -6,12 +6,12 @@ import {
   weightsOfFile,
 } from "../weights/index.ts";
 
-/** Which transformer a file holds, and under whose keys. */
+/** The transformer found in a file, and its key layout. */
 export interface CheckpointLayout {
   readonly family: "PixArt" | "DiT";
-  /** `original`: the code that the model was published with; `diffusers`: diffusers' class. */
+  /** `original`: that of the code that the model was published with; `diffusers`: that of diffusers' class. */
   readonly layout: "original" | "diffusers";
-  /** What stands before every key of the transformer: nothing, or the name that a wrapper gave it. */
+  /** Prefix of every key of the transformer: empty, or the name that a wrapper added. */
   readonly prefix: string;
   /** The transformer's tensors without the prefix. */
   readonly weights: TypedWeights;
@@ -19,10 +19,10 @@ export interface CheckpointLayout {
   readonly others: readonly string[];
 }
 
-/** The first layer has this key, whatever the size of the model. */
+/** The key of the first layer, for models of any size. */
 const FIRST_LAYER = { original: "x_embedder.proj.weight", diffusers: "pos_embed.proj.weight" };
 
-/** A key that only one of the models has. */
+/** Keys that only one of the models has. */
 const MARKS = [
   { family: "PixArt", layout: "original", key: "t_block.1.weight" },
   { family: "DiT", layout: "original", key: "y_embedder.embedding_table.weight" },
@@ -31,8 +31,8 @@ const MARKS = [
 ] as const;
 
 /**
- * Finds the transformer among a file's keys, under whatever prefix: `module.` of data parallelism, `transformer.` of
- * diffengine, `base_model.` of a ControlNet, `model.diffusion_model.` of ComfyUI. Throws BadFileError where there is none.
+ * Finds the transformer among a file's keys, under whatever prefix: `module.` of data parallelism, `transformer.` of diffengine,
+ * `base_model.` of a ControlNet, `model.diffusion_model.` of ComfyUI. Throws BadFileError if there is none.
  */
 export function findLayout(file: WeightsFile, device?: Device): CheckpointLayout {
   const keys = [...file.tensors.keys()];

@@ -4,14 +4,14 @@ import { quote } from "../files/reading/errors.ts";
 import type { ConfigObject } from "../weights/index.ts";
 import { MOST_LISTED, shortName } from "../weights/listed.ts";
 
-/** One field of a model's configuration: its value where nothing is said, and what it may hold. */
+/** One field of a model's configuration: its default, and which values it accepts. */
 export interface Field<T> {
   readonly initial: T;
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
 }
 
-/** Hears what of a file is passed over. */
+/** Called with what is ignored in a file. */
 export type Warn = (message: string) => void;
 
 /** A {@link Field} for every property of a configuration. */
@@ -31,7 +31,7 @@ export const countUpTo = (initial: number, most: number): Field<number> => ({
   accepts: (value) => count(1).accepts(value) && Number(value) <= most,
 });
 
-/** Side of a latent picture: with 8 pixels a latent, squares of more have more than the 64 megapixels that are drawn. */
+/** Most side length of a latent picture: at 8 pixels a latent, larger squares exceed the 64 megapixels that can be drawn. */
 export const MOST_SAMPLE_SIZE = 1000;
 
 /** A finite number above 0. */
@@ -48,14 +48,14 @@ export const finite = (initial: number): Field<number> => ({
   accepts: (value) => Number.isFinite(value),
 });
 
-/** The share of activations that training drops: from 0 up to 1. */
+/** The share of activations that training drops: from 0 to below 1. */
 export const share = (initial: number): Field<number> => ({
   initial,
   expected: "a number from 0 up to 1",
   accepts: (value) => typeof value === "number" && value >= 0 && value < 1,
 });
 
-/** Says of a model with dropout that it is trained without; what it computes when drawing is the same. */
+/** Warns that a model with dropout is trained without it, which does not affect drawing. */
 export function warnOfDropout(
   { dropout }: { readonly dropout: number },
   path: string,
@@ -64,7 +64,7 @@ export function warnOfDropout(
   if (dropout > 0) warn?.(`${path}: dropout ${dropout} has no effect here: training is without it`);
 }
 
-/** One of the listed values; the first is the initial one. */
+/** One of the listed values; the first is the default. */
 export const oneOf = <const T>(initial: T, ...others: readonly T[]): Field<T> => ({
   initial,
   expected: [initial, ...others].map((value) => JSON.stringify(value)).join(" or "),
@@ -78,7 +78,7 @@ export const flag = (initial: boolean): Field<boolean> => ({
   accepts: (value) => typeof value === "boolean",
 });
 
-/** A list, not empty, of what `item` accepts; `expected` says in the plural what that is. */
+/** A non-empty list of what `item` accepts; `expected` describes that in the plural. */
 export const listOf = <T extends readonly unknown[]>(
   initial: T,
   expected: string,
@@ -89,7 +89,7 @@ export const listOf = <T extends readonly unknown[]>(
   accepts: (value) => Array.isArray(value) && value.length > 0 && value.every(item),
 });
 
-/** What `field` may hold, or null; null is the initial value unless another is given. */
+/** What `field` accepts, or null; null is the default unless another is given. */
 export const nullable = <T>(field: Field<T>, initial: T | null = null): Field<T | null> => ({
   initial,
   expected: `${field.expected} or null`,
@@ -97,8 +97,8 @@ export const nullable = <T>(field: Field<T>, initial: T | null = null): Field<T 
 });
 
 /**
- * Fills in what `given` leaves out. Throws one error that lists every unknown field and every value that isn't
- * understood; `label` turns a field into the words that name it there.
+ * Fills in the defaults. Throws one error that lists every unknown field and every value that isn't understood; `label` formats a
+ * field's name in it.
  */
 export function completeConfig<C extends object>(
   fields: FieldsOf<C>,
@@ -109,7 +109,7 @@ export function completeConfig<C extends object>(
   const names = known.map(([name]) => name);
   const unknown = Object.keys(given).filter((name) => !names.includes(name));
   const problems = unknown
-    .slice(0, MOST_LISTED) // looking for the nearest name takes its time
+    .slice(0, MOST_LISTED) // finding the nearest name takes time
     .map(
       (name) =>
         `Unknown field ${label(shortName(name))}. Did you mean ${label(closest(shortName(name), names))}?`,
@@ -142,15 +142,15 @@ const snakeCase = (name: string): string =>
 const camelCase = (name: string): string =>
   name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
-/** A value with the names of its fields changed, where it has any. */
+/** A value with its field names, if any, changed by `rename`. */
 const renamed = (value: unknown, rename: (name: string) => string): unknown =>
   typeof value === "object" && value !== null && !Array.isArray(value)
     ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [rename(name), inner]))
     : value;
 
 /**
- * Throws unless a `config.json`, which `path` names, is of diffusers' class `className`, or names none; or is of the class that
- * was once used for all transformers, with the norm of the one that is wanted.
+ * Throws unless a `config.json`, which `path` names, is of diffusers' class `className` or names none. Also accepts the class
+ * that was once used for all transformers, if its norm is that of the wanted one.
  */
 export function requireClass(
   json: Readonly<Record<string, unknown>>,
@@ -171,7 +171,7 @@ export function requireClass(
   );
 }
 
-/** Fields that diffusers writes beside a model's own: its bookkeeping, older classes' options, and its EMA's state. */
+/** Fields that diffusers writes in addition to a model's own: its bookkeeping, older classes' options, and its EMA's state. */
 const foreign: ReadonlySet<string> = new Set([
   "double_self_attention",
   "quantization_config",
@@ -187,10 +187,10 @@ const foreign: ReadonlySet<string> = new Set([
   "use_ema_warmup",
 ]);
 
-/** A slip of the keyboard and not another word. */
+/** Edit distance up to which a word counts as a typo. */
 const MOST_SLIPS = 2;
 
-/** Throws where a `config.json`, which `path` names, says that the weights are packed in a way that isn't read here. */
+/** Throws if a `config.json`, which `path` names, says that the weights are packed in a way that isn't supported. */
 export function refuseQuantized(json: Readonly<Record<string, unknown>>, path: string): void {
   const { quantization_config: packed } = json;
   if (packed === undefined || packed === null) return;
@@ -201,8 +201,8 @@ export function refuseQuantized(json: Readonly<Record<string, unknown>>, path: s
 }
 
 /**
- * Reads the snake_case fields of a `config.json` that belong to `fields`, passing over what diffusers adds to them. A field that
- * nobody knows is ignored, as in diffusers, and `warn` hears of it. `path` names the file.
+ * Reads the snake_case fields of a `config.json` that belong to `fields`, ignoring what diffusers adds to them. An unknown field
+ * is ignored, as in diffusers, with a call to `warn`. `path` names the file.
  */
 export function readConfig<C extends object>(
   fields: FieldsOf<C>,
@@ -233,8 +233,8 @@ export function readConfig<C extends object>(
 }
 
 /**
- * Reads the snake_case fields of a `config.json` of transformers that belong to `fields`; those of other parts, which such files
- * have many of, are passed over. `path` names the file, and the part of it, in errors.
+ * Reads the snake_case fields of a `config.json` of transformers that belong to `fields`; the many fields of other parts are
+ * ignored. `path` names the file, and the part of it, in errors.
  */
 export function readOwnFields<C extends object>(
   fields: FieldsOf<C>,
@@ -250,7 +250,7 @@ export function readOwnFields<C extends object>(
 export const snakeFields = (config: object): ConfigObject =>
   Object.fromEntries(Object.entries(config).map(([field, value]) => [snakeCase(field), value]));
 
-/** The snake_case form of a configuration, with the class that Python is to build from it. */
+/** The snake_case form of a configuration, with the class that Python builds from it. */
 export function writeConfig(config: object, className: string): ConfigObject {
   const own = Object.entries(config).map(([name, value]) => [
     snakeCase(name),

@@ -41,7 +41,7 @@ export interface PositionGrid {
   readonly h: number;
   readonly w: number;
   readonly width: number;
-  /** Patches on a side of the grid that the model is made for. */
+  /** Patches per side of the grid that the model is made for. */
   readonly baseSize: number;
   readonly interpolationScale: number;
 }
@@ -50,7 +50,7 @@ export interface PositionGrid {
 function axisTable(size: number, width: number, grid: PositionGrid): Float32Array {
   const half = width / 2;
   const table = new Float32Array(size * width);
-  // Positions are rounded to float32 as the reference does, so that its table comes out to the last bit.
+  // Positions are rounded to float32 as the reference does, so that its table is reproduced to the last bit.
   const spacing = Math.fround(size / grid.baseSize);
   const scale = Math.fround(grid.interpolationScale);
   for (let i = 0; i < size; i++) {
@@ -79,7 +79,7 @@ export function positionTable(grid: PositionGrid): Tensor {
     .reshape([1, h * w, width]);
 }
 
-/** Tables kept at once: multi-scale training moves between dozens of grids, and one at 1024 px has 19 MB. */
+/** Number of tables to cache: multi-scale training moves between dozens of grids, and one at 1024 px takes 19 MB. */
 const keptTables = 8;
 
 export interface PatchEmbedOptions {
@@ -108,11 +108,11 @@ export class PatchEmbed extends Module {
     const grid = this.proj.call(x); // (B, D, h, w)
     const tokens = grid.flatten(2, 3).transpose(1, 2); // (B, N, D)
     const positions = this.#positions(grid.size(2), grid.size(3), x.device); // (1, N, D)
-    // The first operand's order in memory is the sum's: with the tokens' first every later operator would go across it.
+    // The sum has the memory order of its first operand: with the tokens first, every later operator would run against it.
     return positions.add(tokens).to({ dtype: tokens.dtype });
   }
 
-  /** Gives back the memory of the position tables; they are made anew when needed. */
+  /** Frees the memory of the position tables; they are recomputed when needed. */
   forgetPositions(): void {
     for (const table of this.#tables.values()) table.dispose();
     this.#tables.clear();

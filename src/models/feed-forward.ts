@@ -28,13 +28,15 @@ const activations: Readonly<Record<FeedForwardActivation, (x: Tensor) => Tensor>
   "gelu-approximate": (x) => F.gelu(x, { approximate: "tanh" }),
   gelu: (x) => F.gelu(x),
   geglu: (x) => gated(x, (gate) => F.gelu(gate)),
-  // Despite its name diffusers' ApproximateGELU has no gate.
+  // Despite its name, diffusers' ApproximateGELU has no gate.
   "geglu-approximate": quickGelu,
   swiglu: (x) => gated(x, (gate) => F.silu(gate)),
   "linear-silu": (x) => F.silu(x),
 };
 
-/** Width inside an MLP: truncated, as the models' own code does, but for the rounding of a ratio that was read from weights. */
+/**
+ * Width inside an MLP: truncated, as in the models' own code, after compensating the rounding of a ratio derived from weights.
+ */
 const innerWidth = (dim: number, mlpRatio: number): number => Math.floor(dim * mlpRatio + 1e-6);
 
 /** A token-wise MLP, `mlpRatio` times as wide inside, under diffusers' names: (B, N, D) → (B, N, D). */

@@ -1,8 +1,8 @@
 import { BadFileError } from "../weights/index.ts";
 
-/** How many layers of a kind a configuration says that there are, and how the keys of their weights begin, before their number. */
+/** The number of layers of one kind in a configuration, and the prefix of their weights' keys up to their number. */
 export interface LayerCount {
-  /** In `config.json`. */
+  /** Name of the field in `config.json`. */
   readonly field: string;
   readonly says: number;
   /** `transformer_blocks.` */
@@ -10,8 +10,8 @@ export interface LayerCount {
 }
 
 /**
- * Throws BadFileError where weights hold another number of layers than their configuration, `path`, says: before a model is
- * built, which takes for ever if it says a billion.
+ * Throws BadFileError if weights hold another number of layers than their configuration, `path`, says. Called before a model is
+ * built, which would never end if it says a billion.
  */
 export function requireHeld(
   path: string,
@@ -39,14 +39,14 @@ export function requireHeld(
   }
 }
 
-/** Parameters beyond those that weights hold which may be missing, so that they are listed by name. */
+/** Number of parameters beyond those in the weights that may be missing, so that they are listed by name. */
 const MISSING = 200;
-/** Elements of one parameter: a million times those of the largest layer of any model that fits a machine. */
+/** Most elements of one parameter: a million times those of the largest layer of any model that fits a machine. */
 const MOST_ELEMENTS = 2 ** 48;
 
 /**
- * What is asked before each parameter is made of a model whose weights have `held` tensors. Throws BadFileError for many more,
- * and for one whose size no weights can have.
+ * A check to run before each parameter is made of a model whose weights have `held` tensors. Throws BadFileError for far too many
+ * parameters, and for one whose size no weights can have.
  */
 export function parameterLimit(path: string, held: number): (shape: readonly number[]) => void {
   const most = 2 * held + MISSING;

@@ -1,10 +1,10 @@
 import { construct, type init, type Module } from "../nn/index.ts";
 import type { Generator } from "../torch/index.ts";
 
-/** How the parameters whose keys match start. */
+/** The initializer of all parameters whose keys match. */
 export type InitializerRule = readonly [keys: RegExp, initializer: init.Initializer];
 
-/** Draws every parameter of `module` anew by the first rule that matches its key; a key without a rule stays. */
+/** Reinitializes every parameter of `module` by the first rule that matches its key; a key without a rule stays. */
 export function initialize(
   module: Module,
   rules: readonly InitializerRule[],

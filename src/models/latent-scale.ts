@@ -1,10 +1,10 @@
 import { type Tensor, tensor, tidy } from "../torch/index.ts";
 
-/** How an autoencoder's configuration says that its latents become those of a diffusion model. */
+/** The fields of an autoencoder's configuration that scale its latents for a diffusion model. */
 export interface LatentScale {
   readonly scalingFactor: number;
   readonly shiftFactor: number | null;
-  /** One for each latent channel. With `latentsStd` it takes the place of `shiftFactor`. */
+  /** One per latent channel. With `latentsStd` it replaces `shiftFactor`. */
   readonly latentsMean?: readonly number[] | null;
   readonly latentsStd?: readonly number[] | null;
 }
@@ -12,7 +12,7 @@ export interface LatentScale {
 const perChannel = (values: readonly number[], { dtype, device }: Tensor): Tensor =>
   tensor([...values], { dtype, device }).reshape([1, -1, 1, 1]);
 
-/** An autoencoder's latents (B, Z, h, w) as a diffusion model has them, with about unit variance. */
+/** An autoencoder's latents (B, Z, h, w) scaled for a diffusion model, with about unit variance. */
 export const toDiffusion = (latents: Tensor, scale: LatentScale): Tensor =>
   tidy(() => {
     const { scalingFactor, shiftFactor, latentsMean, latentsStd } = scale;
@@ -24,7 +24,7 @@ export const toDiffusion = (latents: Tensor, scale: LatentScale): Tensor =>
     return centred.mul(scalingFactor);
   });
 
-/** The reverse of {@link toDiffusion}: what a diffusion model made, for the decoder. */
+/** The reverse of {@link toDiffusion}: from a diffusion model to the decoder. */
 export const fromDiffusion = (latents: Tensor, scale: LatentScale): Tensor =>
   tidy(() => {
     const { scalingFactor, shiftFactor, latentsMean, latentsStd } = scale;

@@ -18,46 +18,46 @@ import { type LayerCount, parameterLimit, requireHeld } from "./held-layers.ts";
 import type { FoundModel, SingleFileFacts, SingleFileOptions } from "./single-file.ts";
 import { storedDType } from "./stored-dtype.ts";
 
-/** Where a model's files are, and where and as what it is wanted. */
+/** Where a model's files are, and the device and dtype to load it to. */
 export interface PretrainedOptions {
   /** `transformer`, `vae`, …: the folder of one component inside a pipeline. */
   readonly subfolder?: string | undefined;
   /** `fp16`, …: the part of the weight file's name before its extension. */
   readonly variant?: string | undefined;
-  /** Of a model on the Hub: a branch, a tag or a commit; `main` if left out. */
+  /** Branch, tag or commit of a model on the Hub. Default: `main`. */
   readonly revision?: string | undefined;
   /**
-   * float32 if left out, whatever the file holds; "auto": what the file holds, which takes no memory until it is used; "fastest":
+   * Default: float32, whatever the file holds. "auto": what the file holds, which takes no memory until it is used; "fastest":
    * see {@link fastestDType}.
    */
   readonly dtype?: DType | "auto" | "fastest" | undefined;
-  /** The CPU if left out. */
+  /** Default: the CPU. */
   readonly device?: Device | undefined;
-  /** Hears which fields of `config.json` are not known and were ignored; a Node warning where nothing is given. */
+  /** Called with the unknown fields of `config.json`, which are ignored. Default: a Node warning. */
   readonly onWarning?: Warn | undefined;
 }
 
-/** Options of models that can be held in less than their own precision. */
+/** Options of models that can be stored in less than their own precision. */
 export interface QuantizedPretrainedOptions extends PretrainedOptions {
   /**
-   * "int8": the large layers keep 8-bit weights, a quarter of float32's memory, for use on the CPU alone. The model can then
+   * "int8": the large layers keep 8-bit weights, a quarter of float32's memory, and the model runs only on the CPU. It can then
    * neither be trained nor saved.
    */
   readonly quantize?: "int8" | undefined;
 }
 
-/** How {@link loadPretrained} makes one kind of model. */
+/** How {@link loadPretrained} loads one kind of model. */
 export interface PretrainedKind<M extends Module, C> {
   readonly baseName: WeightsBaseName;
-  /** Reads `config.json`; `path` names the file in errors and in what `warn` hears. */
+  /** Reads `config.json`; `path` names the file in errors and warnings. */
   readonly read: (config: ConfigObject, path: string, warn: Warn) => C;
-  /** Layers that are compared with those of the weights before the model is built. */
+  /** Layer counts to compare with the weights before the model is built. */
   readonly layers: (config: C) => readonly LayerCount[];
-  /** Makes the model that a configuration describes. */
+  /** Builds the model that a configuration describes. */
   readonly build: (config: C) => M;
-  /** The model's weights, where the file's layout is not the model's own. */
+  /** Converts the model's weights, if the file's layout is not the model's own. */
   readonly arrange?: (weights: TypedWeights, model: M) => StateSource;
-  /** The linear layers, by their keys, that `quantize` is for. */
+  /** Keys of the linear layers that `quantize` applies to. */
   readonly quantizable?: RegExp;
 }
 
@@ -73,9 +73,9 @@ export const pretrainedFiles = (
   }));
 
 /**
- * Loads a model from a folder of diffusers or transformers, or from the Hub by its name, without drawing weights first.
- * Throws BadFileError for damaged files, HubError for what cannot be downloaded, and one error listing every missing,
- * unexpected and mis-shaped weight.
+ * Loads a model from a folder of diffusers or transformers, or from the Hub by its name, without initializing weights first.
+ * Throws BadFileError for damaged files, HubError if a download fails, and one error listing every missing, unexpected and
+ * mis-shaped weight.
  */
 export async function loadPretrained<M extends Module, C>(
   folderOrName: string,
@@ -111,7 +111,7 @@ export async function loadPretrained<M extends Module, C>(
   return model;
 }
 
-/** Quantized layers are for the CPU; asked before anything is downloaded. */
+/** Quantized layers run only on the CPU; checked before anything is downloaded. */
 function requireCpu({ quantize, device = "cpu" }: QuantizedPretrainedOptions): void {
   if (quantize !== undefined && quantize !== "int8") {
     throw expected('"int8"', "quantize", JSON.stringify(quantize));
@@ -129,13 +129,13 @@ export interface SingleFileKind<M extends Module, C> {
     device: Device | undefined,
   ) => FoundModel<C>;
   readonly build: (config: C) => M;
-  /** The model's weights, where those that were read are not under the model's own keys. */
+  /** Converts the model's weights, if they are not under the model's own keys. */
   readonly arrange?: (weights: TypedWeights, model: M) => StateSource;
 }
 
 /**
- * Loads a model from one file, whose layout and size are found out from it. Throws BadFileError for damaged files and those of
- * other models, and one error listing every missing, unexpected and mis-shaped weight.
+ * Loads a model from one file, detecting its layout and size. Throws BadFileError for damaged files and those of other models,
+ * and one error listing every missing, unexpected and mis-shaped weight.
  */
 export function loadSingleFile<M extends Module, C>(
   path: string,
@@ -155,5 +155,5 @@ export function loadSingleFile<M extends Module, C>(
   return model;
 }
 
-/** Tensors of original files that no model of diffusers keeps: nothing is lost without them. */
+/** Tensors of original files that no diffusers model has, and that are not needed. */
 const followFromConfig: ReadonlySet<string> = new Set(["pos_embed", "y_embedder.y_embedding"]);

@@ -12,36 +12,36 @@ import {
 import type { KVCompressConfig } from "./pixart/kv-compression.ts";
 
 /**
- * What a file of weights does not always say about its model. What it does say goes before these, but for
+ * Facts about a model that its file of weights does not always show. What the file shows takes precedence, except over
  * `interpolationScale`.
  */
 export interface SingleFileFacts {
   /** Side of the latent picture: 32, 64, 128 or 256 for 256, 512, 1024 or 2048 px. */
   readonly sampleSize?: number | undefined;
-  /** What divides the positions: in PixArt-Σ 0.5 at 256 px. */
+  /** Divisor of the positions: 0.5 in PixArt-Σ at 256 px. */
   readonly interpolationScale?: number | undefined;
-  /** Not to be seen in weights; known for the published widths. */
+  /** Not visible in weights; known for the published widths. */
   readonly numAttentionHeads?: number | undefined;
-  /** PixArt-Σ's compression of keys and values where it has no weights: `ave`, `uniform` and `uniform_every`. */
+  /** PixArt-Σ's compression of keys and values if it has no weights: `ave`, `uniform` and `uniform_every`. */
   readonly kvCompressConfig?: KVCompressConfig | undefined;
   /**
-   * Number of classes of a DiT; one less than its class table has rows where left out. As many as rows: it was trained with
-   * `class_dropout_prob` 0 and knows no "no class".
+   * Number of classes of a DiT. Default: one less than its class table has rows. If equal to the rows, it was trained with
+   * `class_dropout_prob` 0 and has no "no class".
    */
   readonly numClasses?: number | undefined;
 }
 
 /** Options of `fromSingleFile`. */
 export interface SingleFileOptions extends WeightsFileOptions, SingleFileFacts {
-  /** float32 if left out, whatever the file holds. */
+  /** Default: float32, whatever the file holds. */
   readonly dtype?: DType | undefined;
-  /** The CPU if left out. */
+  /** Default: the CPU. */
   readonly device?: Device | undefined;
-  /** Hears what was left out or taken for granted; a Node warning where nothing is given. */
+  /** Called with what was skipped or assumed. Default: a Node warning. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
-/** A file of weights does not tell what one of the {@link SingleFileFacts} would. */
+/** Thrown when a file of weights does not show one of the {@link SingleFileFacts} and it is not given. */
 export class MissingFactError extends Error {
   override readonly name: string = "MissingFactError";
   readonly code = "ERR_MISSING_FACT" satisfies ErrorCode;
@@ -49,20 +49,20 @@ export class MissingFactError extends Error {
 
 knownClasses(MissingFactError);
 
-/** A model that was found in a file. */
+/** A model found in a file. */
 export interface FoundModel<C> {
   readonly config: C;
   /** Under the model's own keys. */
   readonly weights: TypedWeights;
-  /** What the file holds, the model has no place for, and the original layout has one. */
+  /** Tensors that the model has no place for, but the original layout has. */
   readonly originalOnly: TypedWeights | undefined;
-  /** What the file holds and the model has no place for, one entry a tensor or group. */
+  /** Tensors of the file that the model has no place for, one entry per tensor or group. */
   readonly dropped: readonly string[];
-  /** What was taken for granted. */
+  /** What was assumed. */
   readonly assumptions: readonly string[];
 }
 
-/** Heads by width in the published models: XL, L, B and S of DiT, of which PixArt has XL alone. */
+/** Heads by width in the published models: XL, L, B and S of DiT; PixArt only has XL. */
 const HEADS: ReadonlyMap<number, number> = new Map([
   [1152, 16],
   [1024, 16],
@@ -70,7 +70,7 @@ const HEADS: ReadonlyMap<number, number> = new Map([
   [384, 6],
 ]);
 
-/** Sizes of a transformer that its weights show, under the keys that diffusers' two classes share. */
+/** Sizes of a transformer derived from its weights, under the keys that diffusers' two classes share. */
 export class WeightShapes {
   readonly path: string;
   readonly keys: ReadonlySet<string>;
@@ -82,7 +82,7 @@ export class WeightShapes {
     this.keys = new Set(weights.keys());
   }
 
-  /** Extent of a tensor along a dimension. Throws BadFileError where the file has no such tensor. */
+  /** Extent of a tensor along a dimension. Throws BadFileError if the file has no such tensor. */
   extent(key: string, dimension: number): number {
     const shape = this.keys.has(key) ? this.#weights.shape(key) : undefined;
     const extent = shape?.[dimension];
@@ -100,7 +100,7 @@ export class WeightShapes {
     return count;
   }
 
-  /** What both transformers' configurations have in common; `projection` is the last layer. */
+  /** The fields that both transformers' configurations share; `projection` is the last layer. */
   common(projection: string, { numAttentionHeads }: SingleFileFacts) {
     const width = this.extent("pos_embed.proj.weight", 0);
     const patchSize = this.extent("pos_embed.proj.weight", 2);
@@ -129,7 +129,7 @@ export class WeightShapes {
     };
   }
 
-  /** Patches on a side of the picture, from the table of positions (1, N, D) that original files have. */
+  /** Patches per side of the picture, from the position table (1, N, D) that original files have. */
   grid(table: readonly number[]): number {
     const side = Math.sqrt(table[1] ?? 0);
     if (table.length !== 3 || table[0] !== 1 || !Number.isInteger(side) || side < 2) {
@@ -140,19 +140,19 @@ export class WeightShapes {
   }
 }
 
-/** The error for a file whose picture size has to be told. */
+/** The error for a file whose picture size has to be given. */
 export const sizeUnknown = (path: string): Error =>
   new MissingFactError(
     `Expected sampleSize for ${path}, which has no pos_embed to read it from, but received nothing. Pass 32, 64, 128 or 256 for a model of 256, 512, 1024 or 2048 px.`,
   );
 
-/** The configuration beside a weight file of a model folder, with its path. */
+/** The configuration next to a weight file in a model folder, with its path. */
 export function configBeside(path: string): [config: ConfigObject, path: string] | undefined {
   const configPath = join(dirname(path), "config.json");
   return existsSync(configPath) ? [readConfig(configPath), configPath] : undefined;
 }
 
-/** Keys in a few words: `12 tensors under vae`. */
+/** Summarizes keys: `12 tensors under vae`. */
 export function groupKeys(keys: readonly string[]): string[] {
   const groups = new Map<string, number>();
   for (const key of keys) {

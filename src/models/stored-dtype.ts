@@ -2,7 +2,7 @@ import { InvalidValueError } from "../errors/index.ts";
 import { type DType, isFloatingPoint } from "../torch/index.ts";
 import type { TypedWeights } from "../weights/index.ts";
 
-/** The dtype that all floats of the file have, which `path` names in errors. Throws where they have several. */
+/** The dtype of all floats in a file, which `path` names in errors. Throws if there are several. */
 export function storedDType(weights: TypedWeights, path: string): DType {
   const dtypes = new Map<DType, string>();
   for (const key of weights.keys()) {

@@ -1,19 +1,19 @@
 import type { Device, DType, Generator } from "../torch/index.ts";
 
-/** Where, as what and from which random stream parameters are made. */
+/** Device, random stream and limits for making parameters. */
 export interface ConstructOptions {
-  /** `"meta"` makes shapes only: for models whose weights are loaded next. */
+  /** `"meta"` only makes shapes, for models whose weights are loaded next. */
   readonly device?: Device;
   readonly dtype?: DType;
-  /** Drawn from in the order of construction; libtorch's default generator if left out. */
+  /** Source of random numbers, in the order of construction. Default: libtorch's default generator. */
   readonly generator?: Generator;
-  /** Hears the shape of each parameter before it is made, and may throw. */
+  /** Called with the shape of each parameter before it is made; may throw. */
   readonly onParameter?: (shape: readonly number[]) => void;
 }
 
 let current: ConstructOptions = {};
 
-/** Runs `build` with these options for every parameter made inside; an inner call overrides field by field. */
+/** Runs `build` with these options for every parameter made inside; inner calls override individual fields. */
 export function construct<T>(options: ConstructOptions, build: () => T): T {
   const previous = current;
   current = { ...previous, ...options };

@@ -2,7 +2,7 @@ import { functional, type Tensor } from "../torch/index.ts";
 import { type Initializer, normal } from "./init.ts";
 import { Module } from "./module.ts";
 
-/** Rows of a table, looked up by index. */
+/** A table whose rows are looked up by index. */
 export class Embedding extends Module {
   static override readonly makesTemporaries: boolean = false;
 

@@ -1,4 +1,4 @@
-/** Layers: a Module with strict keys, and the few families that PixArt's models are made of. */
+/** Layers: a Module with strict keys, and the few kinds that PixArt's models consist of. */
 export { type ConstructOptions, construct, constructOptions } from "./construct.ts";
 export { Conv2d, type Conv2dOptions } from "./conv.ts";
 export { Embedding } from "./embedding.ts";

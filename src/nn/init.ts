@@ -1,4 +1,4 @@
-/** Initialisers: each fills a tensor in place, in the way and order of draws of `torch.nn.init`. */
+/** Initialisers: each fills a tensor in place, drawing in the same way and order as `torch.nn.init`. */
 import { empty, noGrad, type Tensor, tidy } from "../torch/index.ts";
 import { constructOptions } from "./construct.ts";
 
@@ -17,7 +17,7 @@ export const ones: Initializer = fill((t) => void t.fill_(1));
 
 export const constant = (value: number): Initializer => fill((t) => void t.fill_(value));
 
-/** Draws on the CPU, where the generators are: a model begins with the same numbers on every device. */
+/** Draws on the CPU, where the generators are, so that a model starts with the same numbers on every device. */
 const draw = (body: (tensor: Tensor) => void): Initializer =>
   fill((t) => {
     if (t.device === "cpu") return body(t);
@@ -36,7 +36,7 @@ export const normal = (std: number): Initializer =>
 export const uniform = (bound: number): Initializer =>
   draw((t) => void t.uniform_(-bound, bound, { generator: constructOptions().generator }));
 
-/** Numbers that feed one output: all but the first dimension. */
+/** Number of inputs per output: the product of all but the first dimension. */
 export const fanIn = (shape: readonly number[]): number =>
   shape.slice(1).reduce((product, size) => product * size, 1);
 

@@ -15,11 +15,11 @@ interface Slot {
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
 /**
- * Base of every layer and model. Parameters are made with `this.parameter()`, constants with `this.buffer()`; modules
- * assigned to fields are children. Call a module with `call()`, which frees the temporaries of `forward`.
+ * Base of every layer and model. Parameters are created with `this.parameter()`, constants with `this.buffer()`; modules assigned
+ * to fields are children. Call a module with `call()`, which frees the temporaries of `forward`.
  */
 export abstract class Module {
-  /** Keys of fields whose name in weight files is not simply the field's in snake_case. */
+  /** Keys of fields whose name in weight files is not just the field's name in snake_case. */
   static readonly keys: Readonly<Record<string, string>> = {};
 
   /** False for layers of a single operator: their call() needs no scope, which would cost as much as a small product. */
@@ -32,7 +32,7 @@ export abstract class Module {
   /** The computation. Called through {@link call}. */
   abstract forward(...args: never[]): unknown;
 
-  /** Runs `forward` in a scope of its own: of all tensors made inside only the result survives. */
+  /** Runs `forward` in its own scope: of all tensors made inside, only the result survives. */
   call(...args: Parameters<this["forward"]>): ReturnType<this["forward"]> {
     const forward = this.forward as (...a: unknown[]) => ReturnType<this["forward"]>;
     const { makesTemporaries, name } = this.constructor as typeof Module;
@@ -41,7 +41,7 @@ export abstract class Module {
     return torch.runInScope(this.#scope, () => forward.apply(this, args));
   }
 
-  /** Makes a trainable parameter. To be assigned to a field in the constructor. */
+  /** Creates a trainable parameter. Assign it to a field in the constructor. */
   protected parameter(shape: readonly number[], initialize: Initializer = zeros): Tensor {
     const { device, dtype, onParameter } = constructOptions();
     onParameter?.(shape);
@@ -65,7 +65,7 @@ export abstract class Module {
     );
   }
 
-  /** This module under `prefix` and all below it, by the start of their keys: `transformer_blocks.0.attn1.to_q`. */
+  /** This module under `prefix`, and all modules below it, by the start of their keys: `transformer_blocks.0.attn1.to_q`. */
   *namedModules(prefix = ""): Generator<[name: string, module: Module]> {
     yield [prefix, this];
     const { keys } = this.constructor as typeof Module;
@@ -127,7 +127,7 @@ export abstract class Module {
     return this.parameters().reduce((sum, p) => sum + p.numel, 0);
   }
 
-  /** What the module holds in place of parameters that could be saved and moved, if it does. */
+  /** What the module holds instead of parameters that could be saved and moved, if so. */
   get fixed(): string | undefined {
     return undefined;
   }
@@ -141,15 +141,15 @@ export abstract class Module {
     }
   }
 
-  /** What is saved: the parameters by key. The tensors are the module's own, not copies. Throws on quantized models. */
+  /** The saved state: the parameters by key. The tensors are the module's own, not copies. Throws on quantized models. */
   stateDict(): Map<string, Tensor> {
     this.#refuseFixed("stateDict()");
     return this.namedParameters();
   }
 
   /**
-   * Takes weights by key: copies into existing parameters, replaces those made on "meta". Missing, unexpected and
-   * mis-shaped keys are refused together, before anything is changed.
+   * Loads weights by key: copies into existing parameters, replaces those made on "meta". Throws one error for all missing,
+   * unexpected and mis-shaped keys, before anything is changed.
    */
   loadStateDict(state: StateSource | ReadonlyMap<string, Tensor>): void {
     const source = sourceOf(state);
@@ -190,13 +190,13 @@ export abstract class Module {
     return this;
   }
 
-  /** Turns gradients of all parameters on or off. */
+  /** Turns gradients for all parameters on or off. */
   requiresGrad_(value = true): this {
     for (const parameter of this.parameters()) parameter.requiresGrad_(value);
     return this;
   }
 
-  /** Gives back the memory of all parameters and buffers; the module cannot be used afterwards. */
+  /** Frees the memory of all parameters and buffers; the module can't be used afterwards. */
   dispose(): void {
     for (const slot of [...this.#slots("", false), ...this.#slots("", true)]) {
       slot.owner.#get(slot.field).dispose();
@@ -238,7 +238,7 @@ export class ModuleList<M extends Module> extends Module implements Iterable<M> 
     });
   }
 
-  /** The module at a place; negative counts from the end. */
+  /** The module at an index; negative counts from the end. */
   at(index: number): M {
     const module = (this as unknown as Record<number, M>)[index < 0 ? this.length + index : index];
     if (module === undefined)

@@ -29,7 +29,7 @@ export class GroupNorm extends Module {
     return functional.groupNorm(x, this.#groups, this.weight, this.bias, { eps: this.#eps });
   }
 
-  /** Normalises (B, C, …), then takes SiLU of it. */
+  /** Normalises (B, C, …), then applies SiLU. */
   silu(x: Tensor): Tensor {
     const { weight, bias } = this;
     return functional.groupNormSilu(x, this.#groups, weight, bias, { eps: this.#eps });

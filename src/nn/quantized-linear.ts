@@ -8,9 +8,9 @@ import { checkKeys, type StateSource, sourceOf } from "./state-dict.ts";
 // Shapes: I inputs, O outputs.
 
 /**
- * y = x Wᵀ + b for frozen layers on the CPU: the weights are 8-bit integers with a scale for each output, and each row of x is
- * rounded to 8-bit integers where it comes in (Dettmers et al. 2022, arXiv 2208.07339, section 2.1, without outliers apart).
- * Takes a quarter of float32's memory. Its tensors are buffers: it has nothing to train or save.
+ * y = x Wᵀ + b for frozen layers on the CPU: the weights are 8-bit integers with one scale per output, and each row of x is
+ * rounded to 8-bit integers on input (Dettmers et al. 2022, arXiv 2208.07339, section 2.1, without separate outliers). Takes a
+ * quarter of float32's memory. Its tensors are buffers: it has nothing to train or save.
  */
 export class QuantizedLinear extends Module {
   readonly packed: Tensor; // (I, O) int8
@@ -18,7 +18,7 @@ export class QuantizedLinear extends Module {
   readonly zeroPoint: Tensor; // (O) int64
   readonly bias: Tensor | undefined; // (O) float32
 
-  /** Rounds a layer's weight (O, I) and takes its bias (O). */
+  /** Rounds a layer's weight (O, I), and uses its bias (O). */
   constructor(weight: Tensor, bias?: Tensor) {
     super();
     const { packed, scale, zeroPoint } = noGrad(() => int8Weight(weight));
@@ -32,7 +32,7 @@ export class QuantizedLinear extends Module {
     return "8-bit weights";
   }
 
-  /** (…, I) → (…, O), in the dtype of x. Throws where a gradient is wanted, which rounding has none of. */
+  /** (…, I) → (…, O), in the dtype of x. Throws if a gradient is required, because rounding has none. */
   override forward(x: Tensor): Tensor {
     if (isGradEnabled() && x.requiresGrad) {
       throw new InvalidValueError(
@@ -44,9 +44,9 @@ export class QuantizedLinear extends Module {
 }
 
 /**
- * Loads a model made on "meta", its linear layers whose keys match `layers` as {@link QuantizedLinear}. Each is rounded by
- * itself as it is read, so the model is never held in floats. The parameters that remain are frozen. Keys are checked as in
- * {@link Module.loadStateDict}.
+ * Loads a model made on "meta", with its linear layers whose keys match `layers` as {@link QuantizedLinear}. Each layer is
+ * rounded as it is read, so that the whole model is never in memory as floats. The remaining parameters are frozen. Keys are
+ * checked as in {@link Module.loadStateDict}.
  */
 export function loadQuantized(
   model: Module,
@@ -67,7 +67,7 @@ export function loadQuantized(
         layer.bias === undefined ? undefined : source.tensor(bias),
       );
       layer.dispose();
-      // Models only call their linear layers, so this one can stand in a field for the other.
+      // Models only call their linear layers, so this one can replace the other in a field.
       (parent as unknown as Record<string, Module>)[field] = rounded;
     });
   }

@@ -1,7 +1,7 @@
 import { IncompatibleError, InvalidValueError } from "../errors/index.ts";
 import type { Tensor } from "../torch/index.ts";
 
-/** Weights by key, read when asked for: a file, or tensors in memory. */
+/** Weights by key, read on demand: a file, or tensors in memory. */
 export interface StateSource {
   keys(): Iterable<string>;
   shape(key: string): readonly number[];

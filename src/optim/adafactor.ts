@@ -21,8 +21,8 @@ function newState(parameter: Tensor): AdafactorState {
 }
 
 /**
- * Adafactor (Shazeer and Stern 2018, arXiv 1804.04235, algorithm 5) as torch.optim.Adafactor has it: no momentum; the
- * rate is relative to the size of each parameter, and falls as 1/√t where that is less than the rate given.
+ * Adafactor (Shazeer and Stern 2018, arXiv 1804.04235, algorithm 5) as in torch.optim.Adafactor: no momentum; the rate is
+ * relative to the size of each parameter, and falls as 1/√t once that is less than the given rate.
  */
 export class Adafactor extends BaseOptimizer<AdafactorState> {
   readonly #options: Required<AdafactorOptions>;
@@ -63,7 +63,7 @@ export class Adafactor extends BaseOptimizer<AdafactorState> {
     });
   }
 
-  /** The running square of every element, from its row's and its column's: new tensors. */
+  /** The running square of every element, from those of its row and column: new tensors. */
   #variances(
     gradients: readonly Tensor[],
     states: readonly MatrixState[],

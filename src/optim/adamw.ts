@@ -6,7 +6,7 @@ import { ADAMW_DEFAULTS, type AdamWOptions, withDefaults } from "./optimizer-opt
 
 type Moments = Readonly<Record<"expAvg" | "expAvgSq" | "step", Tensor>>;
 
-/** AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101): one pass over memory a group, gradients scaled on the way. */
+/** AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101): one pass over memory per group, scaling gradients in the same pass. */
 export class AdamW extends BaseOptimizer<Moments> {
   readonly #options: Required<AdamWOptions>;
 
@@ -14,7 +14,7 @@ export class AdamW extends BaseOptimizer<Moments> {
     super(groups, (parameter) => ({
       expAvg: torch.zerosLike(parameter),
       expAvgSq: torch.zerosLike(parameter),
-      step: torch.zeros([], { device: parameter.device }), // where the fused operator wants it
+      step: torch.zeros([], { device: parameter.device }), // where the fused operator expects it
     }));
     this.#options = withDefaults(options, ADAMW_DEFAULTS);
   }
@@ -22,7 +22,7 @@ export class AdamW extends BaseOptimizer<Moments> {
   protected override readonly scalesGradients = true;
 
   protected update(lr: number, gradScale: number): void {
-    // The operator makes no temporaries, so a batch may be a whole group.
+    // The operator needs no temporaries, so a batch may be a whole group.
     this.forBatches(({ group, parameters, gradients, states }) => {
       torch.foreachAdamw_(
         parameters,

@@ -3,7 +3,7 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import type { Optimizer, ParameterGroup } from "./optimizer.ts";
 
-/** What an optimizer remembers of one parameter. */
+/** An optimizer's state for one parameter. */
 type State = Readonly<Record<string, Tensor>>;
 
 /** A trainable parameter and its state. */
@@ -13,7 +13,7 @@ interface Slot<S extends State> {
   readonly state: S;
 }
 
-/** Some parameters of one group, and the gradient and state of each. */
+/** Some parameters of one group, with the gradient and state of each. */
 export interface Batch<S extends State> {
   readonly group: ParameterGroup;
   readonly parameters: readonly Tensor[];
@@ -32,14 +32,14 @@ const described = (tensor: Tensor): string => `${tensor.dtype}(${tensor.shape.jo
  */
 const BATCH_ELEMENTS = 2 ** 22;
 
-/** The bookkeeping of every optimizer: groups, gradients and state. A subclass says what a state is and what a step does. */
+/** The bookkeeping of every optimizer: groups, gradients and state. Subclasses define the state and the step. */
 export abstract class BaseOptimizer<S extends State> implements Optimizer {
   readonly #groups: readonly {
     readonly group: ParameterGroup;
     readonly slots: readonly Slot<S>[];
   }[];
 
-  /** @param makeState a new state of a parameter; its tensors are kept */
+  /** @param makeState creates the state of a parameter; its tensors are kept */
   constructor(groups: readonly ParameterGroup[], makeState: (parameter: Tensor) => S) {
     this.#groups = torch.noGrad(() =>
       groups.map((group) => ({
@@ -65,15 +65,15 @@ export abstract class BaseOptimizer<S extends State> implements Optimizer {
     );
   }
 
-  /** Whether {@link update} looks at its `gradientScale`. Gradients are scaled before it otherwise. */
+  /** Whether {@link update} uses its `gradientScale`. Otherwise gradients are scaled before it. */
   protected readonly scalesGradients: boolean = false;
 
-  /** One step, without a graph and inside a scope. */
+  /** One step, without gradient recording and inside a scope. */
   protected abstract update(lr: number, gradientScale: number): void;
 
   /**
-   * Runs `body`, each time in a scope of its own, on parameters of one group that have a gradient: at most `elements` a
-   * time, unless one alone has more.
+   * Runs `body` on parameters of one group that have a gradient, each time in its own scope: at most `elements` at a time, unless
+   * a single one has more.
    */
   protected forBatches(body: (batch: Batch<S>) => void, elements: number = BATCH_ELEMENTS): void {
     for (const { group, slots } of this.#groups) {
@@ -144,7 +144,7 @@ export abstract class BaseOptimizer<S extends State> implements Optimizer {
   }
 }
 
-/** Gradients in float32, the dtype of every state but AdamW's. */
+/** Gradients in float32, the dtype of every state except AdamW's. */
 export const inFloat32 = (gradients: readonly Tensor[]): Tensor[] =>
   gradients.map((gradient) => gradient.float());
 
@@ -152,7 +152,7 @@ export const inFloat32 = (gradients: readonly Tensor[]): Tensor[] =>
 export const zerosOf = (parameter: Tensor, shape: readonly number[] = parameter.shape): Tensor =>
   torch.zeros(shape, { device: parameter.device });
 
-/** Each group in two: parameters of two dimensions or more, and the others. A batch then holds one kind alone. */
+/** Splits each group in two: parameters with two dimensions or more, and the others. A batch then only contains one kind. */
 export function splitByRank(groups: readonly ParameterGroup[]): ParameterGroup[] {
   return groups.flatMap((group) =>
     [true, false].map((isMatrix) => ({

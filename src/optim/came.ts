@@ -6,7 +6,7 @@ import type { ParameterGroup } from "./optimizer.ts";
 import { CAME_DEFAULTS, type CameOptions, withDefaults } from "./optimizer-options.ts";
 import { clipRootMeanSquare_ } from "./root-mean-square.ts";
 
-/** Of a parameter with two dimensions or more: `res` is the instability. */
+/** For a parameter with two dimensions or more; `res` is the instability. */
 type MatrixState = Readonly<
   Record<"expAvg" | "expAvgSqRow" | "expAvgSqCol" | "expAvgResRow" | "expAvgResCol", Tensor>
 >;
@@ -31,9 +31,8 @@ function newState(parameter: Tensor): CameState {
 }
 
 /**
- * CAME (Luo et al. 2023, arXiv 2307.02047, algorithm 2; came-pytorch), PixArt-Σ's optimizer: Adafactor's memory, and a
- * smaller step where updates disagree with their mean. Biases and other vectors are not factored and have no such
- * correction.
+ * CAME (Luo et al. 2023, arXiv 2307.02047, algorithm 2; came-pytorch), PixArt-Σ's optimizer: Adafactor's memory use, with smaller
+ * steps for updates that disagree with their mean. Biases and other vectors are not factored and have no such correction.
  */
 export class Came extends BaseOptimizer<CameState> {
   readonly #options: Required<CameOptions>;

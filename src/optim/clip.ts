@@ -1,15 +1,15 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 
-/** The joint L2 norm of the gradients of `parameters`; 0 where none has one. */
+/** The joint L2 norm of the gradients of `parameters`; 0 if none has one. */
 export function gradNorm(parameters: readonly Tensor[]): number {
   return torch.noGrad(() => torch.tidy(() => torch.totalNorm(gradientsOf(parameters)).item()));
 }
 
-/** What gradients of this norm are multiplied by so that it is at most `maxNorm`; 1 where it is not finite. */
+/** The factor on gradients of this norm that makes it at most `maxNorm`; 1 if the norm is not finite. */
 export function clipScale(norm: number, maxNorm: number): number {
   if (!Number.isFinite(norm)) return 1;
-  // Rounded as `torch.nn.utils.clip_grad_norm_` rounds: all of it is float32.
+  // Rounded as in `torch.nn.utils.clip_grad_norm_`: all in float32.
   const inverse = Math.fround(1 / Math.fround(norm + 1e-6));
   return Math.min(Math.fround(inverse * Math.fround(maxNorm)), 1);
 }

@@ -14,7 +14,7 @@ import type {
 } from "./optimizer-options.ts";
 import { Prodigy } from "./prodigy.ts";
 
-/** Which optimizer, with its settings. */
+/** The type of an optimizer, with its settings. */
 export type OptimizerSettings =
   | ({ readonly type: "adamw" } & AdamWOptions)
   | ({ readonly type: "came" } & CameOptions)
@@ -23,7 +23,7 @@ export type OptimizerSettings =
   | ({ readonly type: "prodigy" } & ProdigyOptions)
   | ({ readonly type: "muon" } & MuonOptions);
 
-/** The optimizer that `settings` name, over `groups`. */
+/** Creates the optimizer that `settings` describe, over `groups`. */
 export function createOptimizer(
   settings: OptimizerSettings,
   groups: readonly ParameterGroup[],

@@ -5,7 +5,7 @@ import * as torch from "../torch/index.ts";
 /** Settings of an {@link Ema}. */
 export interface EmaOptions {
   readonly decay: number;
-  /** Lets the decay rise as (1 + n) / (10 + n), so that early averages are not mostly the initialisation. */
+  /** Lets the decay rise as (1 + n) / (10 + n), so that early averages are not dominated by the initialisation. */
   readonly warmup: boolean;
 }
 
@@ -39,7 +39,7 @@ export class Ema {
     return new Map(this.#names.map((name, i) => [name, this.#averages[i] as Tensor]));
   }
 
-  /** Takes back what {@link stateDict} gave. Throws where an average is missing. */
+  /** Loads what {@link stateDict} returned. Throws if an average is missing. */
   loadStateDict(state: ReadonlyMap<string, Tensor>): void {
     torch.noGrad(() => {
       for (const [name, average] of this.stateDict()) {
@@ -50,7 +50,7 @@ export class Ema {
     });
   }
 
-  /** Runs `body` with the averages in place of the parameters; the parameters come back whatever happens. */
+  /** Runs `body` with the averages in place of the parameters, which are always restored. */
   async swapped<T>(body: () => Promise<T>): Promise<T> {
     this.#exchange();
     try {

@@ -2,8 +2,8 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 
 /**
- * Running means of squares of a matrix's rows, (…, n, 1), and of its columns, (…, 1, m), whose product stands for the
- * running mean of every element (Shazeer and Stern 2018, arXiv 1804.04235, section 3): n + m numbers for n · m.
+ * Running means of squares of a matrix's rows, (…, n, 1), and of its columns, (…, 1, m), whose product approximates the running
+ * mean of every element (Shazeer and Stern 2018, arXiv 1804.04235, section 3): n + m numbers instead of n · m.
  */
 export interface FactoredSquare {
   readonly row: Tensor;
@@ -26,7 +26,7 @@ export function factorsOf(squares: readonly Tensor[]): FactoredSquare[] {
   }));
 }
 
-/** `values` over the root of the mean square that `factors` stand for: new tensors. */
+/** `values` over the root of the mean square represented by `factors`: new tensors. */
 export function overRoot(values: readonly Tensor[], factors: readonly FactoredSquare[]): Tensor[] {
   const rows = factors.map(({ row }) => row);
   const scaled = torch.foreachDiv(

@@ -5,8 +5,8 @@ import type { ParameterGroup } from "./optimizer.ts";
 import { LION_DEFAULTS, type LionOptions, withDefaults } from "./optimizer-options.ts";
 
 /**
- * Lion (Chen et al. 2023, arXiv 2302.06675, algorithm 2): every element moves by the rate, in the direction that the
- * momentum and the gradient agree on. Wants about a tenth to a third of AdamW's rate.
+ * Lion (Chen et al. 2023, arXiv 2302.06675, algorithm 2): every element moves by the rate, in the direction of the sign of
+ * momentum and gradient combined. Needs about a tenth to a third of AdamW's rate.
  */
 export class Lion extends BaseOptimizer<{ readonly expAvg: Tensor }> {
   readonly #options: Required<LionOptions>;

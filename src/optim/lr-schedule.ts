@@ -1,4 +1,4 @@
-/** How the learning rate runs over a stage: up from 0 in a straight line for `warmupSteps`, then as `type` says. */
+/** The learning rate over a stage: a linear warm-up from 0 over `warmupSteps`, then by `type`. */
 export type LrSchedule =
   | { readonly type: "constant" | "cosine" | "linear"; readonly warmupSteps: number }
   | {

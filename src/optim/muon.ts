@@ -8,7 +8,7 @@ import { MUON_DEFAULTS, type MuonOptions, withDefaults } from "./optimizer-optio
 /** Jordan's coefficients of the quintic (https://kellerjordan.github.io/posts/muon/). */
 const COEFFICIENTS = [3.4445, -4.775, 2.0315] as const;
 
-/** Tables that are looked up or added and never multiplied, and the layers that give the prediction. */
+/** Tables that are looked up or added but never multiplied, and the layers that output the prediction. */
 const NO_HIDDEN_MATRIX =
   /(^|\.)(shared|embed_tokens|embedding_table|relative_attention_bias|proj_out|proj_out_\d)\.weight$/;
 
@@ -17,8 +17,8 @@ export const isHiddenMatrix = (name: string, parameter: Tensor): boolean =>
   parameter.shape.length === 2 && name.endsWith(".weight") && !NO_HIDDEN_MATRIX.test(name);
 
 /**
- * Muon (Jordan et al. 2024; torch.optim.Muon): a hidden matrix moves by its momentum made orthogonal. Embeddings,
- * convolutions, biases, tables and the last layer are AdamW's, as its author advises; see {@link isHiddenMatrix}.
+ * Muon (Jordan et al. 2024; torch.optim.Muon): a hidden matrix moves by its orthogonalized momentum. Embeddings, convolutions,
+ * biases, tables and the last layer are updated by AdamW, as its author recommends; see {@link isHiddenMatrix}.
  */
 export class Muon extends BaseOptimizer<{ readonly momentumBuffer: Tensor }> {
   readonly #options: Required<MuonOptions>;
@@ -77,7 +77,7 @@ export class Muon extends BaseOptimizer<{ readonly momentumBuffer: Tensor }> {
   }
 }
 
-/** The matrix with all singular values near one, in bfloat16 as its author computes it. */
+/** The matrix with all singular values near one, in bfloat16 as in its author's code. */
 function orthogonal(matrix: Tensor, steps: number): Tensor {
   const [a, b, c] = COEFFICIENTS;
   const [rows = 1, columns = 1] = matrix.shape;

@@ -2,9 +2,11 @@
 export interface AdamWOptions {
   /** Decay of the running mean and of the running square of the gradient. Default `[0.9, 0.999]`. */
   readonly betas?: readonly [number, number];
-  /** Share of each weight taken away a step, times the learning rate. Default 0.03, PixArt-α's (configs/PixArt_xl2_internal.py). */
+  /**
+   * Share of each weight removed per step, times the learning rate. Default 0.03, PixArt-α's (configs/PixArt_xl2_internal.py).
+   */
   readonly weightDecay?: number;
-  /** Added to the root of the running square. Default 1e-8; PixArt-α's recipes have 1e-10. */
+  /** Added to the root of the running square. Default 1e-8; PixArt-α's recipes use 1e-10. */
   readonly eps?: number;
 }
 
@@ -18,7 +20,7 @@ export const ADAMW_DEFAULTS: Required<AdamWOptions> = {
 export interface CameOptions {
   /** Decay of the mean update, of the squared gradient and of the update's instability. Default `[0.9, 0.999, 0.9999]`. */
   readonly betas?: readonly [number, number, number];
-  /** Share of each weight taken away a step, times the learning rate. Default 0. */
+  /** Share of each weight removed per step, times the learning rate. Default 0. */
   readonly weightDecay?: number;
   /** Added to the squared gradient and to the instability. Default `[1e-30, 1e-16]`. */
   readonly eps?: readonly [number, number];
@@ -35,11 +37,14 @@ export const CAME_DEFAULTS: Required<CameOptions> = {
 
 /** Settings of Adafactor (Shazeer and Stern 2018), with the defaults of torch.optim.Adafactor. */
 export interface AdafactorOptions {
-  /** At step t the running square forgets t to this power. Default −0.8. */
+  /** Exponent of t in the decay of the running square at step t. Default −0.8. */
   readonly beta2Decay?: number;
-  /** Share of each weight taken away a step, times the learning rate. Default 0. */
+  /** Share of each weight removed per step, times the learning rate. Default 0. */
   readonly weightDecay?: number;
-  /** Least root of the running square, and least size of a parameter that its rate is relative to. Default `[2 ** -23, 1e-3]`. */
+  /**
+   * Lower bounds of the root of the running square, and of the parameter size that its rate is relative to. Default `[2 ** -23,
+   * 1e-3]`.
+   */
   readonly eps?: readonly [number, number];
   /** Root mean square above which the update of a parameter is scaled down. Default 1. */
   readonly clipThreshold?: number;
@@ -56,7 +61,7 @@ export const ADAFACTOR_DEFAULTS: Required<AdafactorOptions> = {
 export interface LionOptions {
   /** Share of the momentum in a step, and decay of the momentum. Default `[0.9, 0.99]`. */
   readonly betas?: readonly [number, number];
-  /** Share of each weight taken away a step, times the learning rate. Default 0. */
+  /** Share of each weight removed per step, times the learning rate. Default 0. */
   readonly weightDecay?: number;
 }
 
@@ -66,17 +71,17 @@ export const LION_DEFAULTS: Required<LionOptions> = { betas: [0.9, 0.99], weight
 export interface ProdigyOptions {
   /** Decay of the running mean and of the running square of the gradient. Default `[0.9, 0.999]`. */
   readonly betas?: readonly [number, number];
-  /** Decay of the sums that the rate is estimated from; null takes the root of the second beta. Default null. */
+  /** Decay of the sums that the rate is estimated from; null means the square root of the second beta. Default null. */
   readonly beta3?: number | null;
-  /** Share of each weight taken away a step, times the rate found. Default 0. */
+  /** Share of each weight removed per step, times the estimated rate. Default 0. */
   readonly weightDecay?: number;
-  /** Added to the root of the running square, times the rate found. Default 1e-8. */
+  /** Added to the root of the running square, times the estimated rate. Default 1e-8. */
   readonly eps?: number;
-  /** The first estimate of the rate. Default 1e-6. */
+  /** The initial estimate of the rate. Default 1e-6. */
   readonly d0?: number;
-  /** Factor on the estimate: what to tune where it comes out too low or too high. Default 1. */
+  /** Factor on the estimate, to adjust if it is too low or too high. Default 1. */
   readonly dCoef?: number;
-  /** Largest growth of the estimate a step, as a factor; null does not limit it. Default null. */
+  /** Largest growth of the estimate per step, as a factor; null for no limit. Default null. */
   readonly growthRate?: number | null;
   /** Adam's correction of the first steps. Default false. */
   readonly biasCorrection?: boolean;
@@ -104,9 +109,12 @@ export interface MuonOptions {
   readonly nesterov?: boolean;
   /** Newton-Schulz iterations that make an update orthogonal. Default 5. */
   readonly nsSteps?: number;
-  /** Share of each weight taken away a step, times the learning rate; AdamW's too. Default 0.1. */
+  /** Share of each weight removed per step, times the learning rate; also for AdamW. Default 0.1. */
   readonly weightDecay?: number;
-  /** `match-rms-adamw`: a rate for AdamW fits. `original`: Jordan's, which wants a rate near 0.02. Default `match-rms-adamw`. */
+  /**
+   * `match-rms-adamw`: suits a learning rate for AdamW. `original`: Jordan's, which needs a rate near 0.02. Default
+   * `match-rms-adamw`.
+   */
   readonly adjustLr?: "match-rms-adamw" | "original";
   /** AdamW's, for everything but hidden layers' weights. Default `[0.9, 0.999]`. */
   readonly betas?: readonly [number, number];
@@ -124,7 +132,7 @@ export const MUON_DEFAULTS: Required<MuonOptions> = {
   eps: 1e-8,
 };
 
-/** Defaults where an option is missing or undefined. */
+/** Fills in defaults for missing or undefined options. */
 export function withDefaults<T extends object>(options: Partial<T>, defaults: T): T {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return { ...defaults, ...Object.fromEntries(given) };

@@ -5,22 +5,22 @@ import { BaseOptimizer, inFloat32, zerosOf } from "./base-optimizer.ts";
 import type { ParameterGroup } from "./optimizer.ts";
 import { PRODIGY_DEFAULTS, type ProdigyOptions, withDefaults } from "./optimizer-options.ts";
 
-/** `s` is the running sum of gradients; `p0` are the weights that training began with. */
+/** `s` is the running sum of gradients; `p0` are the initial weights of the training. */
 type ProdigyState = Readonly<Record<"expAvg" | "expAvgSq" | "s" | "p0", Tensor>>;
 
 /**
- * Prodigy (Mishchenko and Defazio 2023, arXiv 2306.06101; prodigyopt): AdamW that estimates its own rate, D, from how far
- * the weights have come. The rate that step() is given is a factor on it, 1 unless scheduled. Holds four numbers a
- * parameter. `p0` are the weights at the time when the optimizer is made.
+ * Prodigy (Mishchenko and Defazio 2023, arXiv 2306.06101; prodigyopt): AdamW that estimates its own rate, D, from the distance
+ * that the weights have moved. The rate passed to step() is a factor on it, 1 unless scheduled. Keeps four numbers per parameter.
+ * `p0` are the weights when the optimizer is created.
  */
 export class Prodigy extends BaseOptimizer<ProdigyState> {
   readonly #options: Required<ProdigyOptions>;
   readonly #beta3: number;
   readonly #growthRate: number;
-  /** One number each in float64, tensors so that a checkpoint holds them to the bit. */
+  /** One number each in float64, as tensors, so that a checkpoint stores them to the bit. */
   readonly #estimate: Readonly<Record<"d" | "dMax" | "dNumerator" | "step", Tensor>>;
 
-  /** Throws where a group has a rate of its own: D is one for all. */
+  /** Throws if a group has its own rate, because D is shared by all. */
   constructor(groups: readonly ParameterGroup[], options: ProdigyOptions = {}) {
     const scale = groups.find(({ lrScale = 1 }) => lrScale !== 1)?.lrScale;
     if (scale !== undefined) {
@@ -63,7 +63,7 @@ export class Prodigy extends BaseOptimizer<ProdigyState> {
   }
 
   protected update(lr: number): void {
-    if (lr === 0) return; // as prodigyopt: nothing is learnt about D then
+    if (lr === 0) return; // as in prodigyopt: nothing is learned about D then
     const { step } = this.#estimate;
     const [beta1, beta2] = this.#options.betas;
     const k = step.item() + 1;
@@ -88,7 +88,7 @@ export class Prodigy extends BaseOptimizer<ProdigyState> {
     step.fill_(k);
   }
 
-  /** Moves the running means and sums and, from those, the estimate of D. False where no gradient was anything but zero. */
+  /** Moves the running means and sums and, from those, the estimate of D. False if all gradients were zero. */
   #estimateD(rate: number): boolean {
     const [beta1, beta2] = this.#options.betas;
     const d = this.d;

@@ -1,7 +1,7 @@
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 
-/** The root of the mean square of each tensor, divided by `unit`: a scalar tensor each. */
+/** The root of the mean square of each tensor, divided by `unit`, as scalar tensors. */
 export function rootMeanSquares(tensors: readonly Tensor[], unit = 1): Tensor[] {
   const norms = torch.foreachNorm(tensors);
   torch.foreachDivScalars_(
@@ -11,7 +11,7 @@ export function rootMeanSquares(tensors: readonly Tensor[], unit = 1): Tensor[] 
   return norms;
 }
 
-/** Divides each tensor by its root mean square over `threshold` where that is above 1. */
+/** Divides each tensor by its root mean square over `threshold` if that is above 1. */
 export function clipRootMeanSquare_(tensors: readonly Tensor[], threshold: number): void {
   const divisors = rootMeanSquares(tensors, threshold);
   torch.foreachClampMin_(divisors, 1);

@@ -12,31 +12,31 @@ import type { EncodedPrompt } from "./prompts/prompt-encoder.ts";
 
 // Shapes: B pictures, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
 
-/** What denoising begins from, and its steps. */
+/** Input and steps of the denoising loop. */
 export interface DenoiseOptions extends StepGuidance {
   readonly prompt: EncodedPrompt;
-  /** Stays the caller's. */
+  /** Remains the caller's. */
   readonly start: StartLatents;
-  /** (B, C, H/f, W/f): what the pictures follow. Stays the caller's. */
+  /** (B, C, H/f, W/f): what the pictures follow. Remains the caller's. */
   readonly control?: Tensor | undefined;
   readonly numInferenceSteps: number;
   readonly timesteps?: readonly number[] | undefined;
   readonly sigmas?: readonly number[] | undefined;
   readonly guidanceScale: number;
   readonly eta: number;
-  /** Where two processes predict together; both make the same call. */
+  /** If two processes predict together. Both make the same call. */
   readonly branches?: GuidanceBranches | undefined;
   /** For samplers that add noise. */
   readonly generator: NoiseSource;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What of a pipeline denoises. */
+/** The models that denoising uses. */
 export interface DenoiseModels extends PredictorModels {
   readonly scheduler: Scheduler;
 }
 
-/** A copy of a sampler for one call, with its timesteps set. Throws for steps that it cannot take. */
+/** A copy of a sampler for one call, with its timesteps set. Throws for steps that it can't take. */
 export function planSteps(
   scheduler: Scheduler,
   {
@@ -51,7 +51,7 @@ export function planSteps(
   return planned;
 }
 
-/** Denoises step by step, leaving the event loop free between steps. An aborted `signal` ends it with its reason. */
+/** Denoises step by step, yielding to the event loop between steps. Throws the reason of an aborted `signal`. */
 export async function* denoise(
   models: DenoiseModels,
   options: DenoiseOptions,
@@ -82,12 +82,12 @@ export async function* denoise(
             latents,
             { generator, eta },
           );
-          // One step leads straight to what the model takes for the picture, as in one-step distilled models.
+          // A single step leads straight to the model's estimate of the picture, as in one-step distilled models.
           const isOneStep = scheduler.timesteps.length === 1 && scheduler.endsAtOriginal;
           const stepped = isOneStep ? predOriginalSample : prevSample;
           const result = start.kept?.restore(stepped, scheduler, timesteps[index + 1]) ?? stepped;
           requireFinite(result, "The transformer", `at step ${index + 1} of ${total}`);
-          // A handle of its own: the result may be this very tensor, and outlives the step.
+          // A handle of its own: the result may be this tensor and outlive the step.
           return [result, predOriginalSample.detach()] as const;
         }),
       );

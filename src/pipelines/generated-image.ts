@@ -2,9 +2,9 @@ import { expected } from "../errors/index.ts";
 import { type PictureMetadata, RgbImage } from "../images/index.ts";
 import type { Tensor } from "../torch/index.ts";
 
-/** A picture that remembers how it was made and writes that into its PNG. */
+/** A picture with a record of how it was made, which it writes into its PNG. */
 export class GeneratedImage extends RgbImage {
-  /** Absent where the noise came from the caller's own latents, which no record can bring back. */
+  /** Absent if the noise came from the caller's own latents, which no record can reproduce. */
   readonly metadata: PictureMetadata | undefined;
 
   constructor(
@@ -22,14 +22,11 @@ export class GeneratedImage extends RgbImage {
   }
 }
 
-/** What an autoencoder decodes, about in [−1, 1], as pictures in [0, 1] in float32. */
+/** Converts an autoencoder's output, about in [−1, 1], to pictures in [0, 1] in float32. */
 export const toUnitRange = (decoded: Tensor): Tensor =>
   decoded.float().mul(0.5).add(0.5).clamp({ min: 0, max: 1 });
 
-/**
- * 8-bit images of pictures (B, 3, H, W) in [0, 1], such as `pipe.decode(latents)` gives, with one record each where there are
- * some.
- */
+/** 8-bit images of pictures (B, 3, H, W) in [0, 1], such as `pipe.decode(latents)` gives, with one record each if given. */
 export function imagesFromTensor(
   pictures: Tensor,
   metadata: readonly (PictureMetadata | undefined)[] = [],

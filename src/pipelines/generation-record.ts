@@ -10,7 +10,7 @@ export interface WeightsSource {
   readonly hash: () => Promise<string>;
 }
 
-/** Weights by a name, whose hash is computed when it is first asked for. */
+/** Named weights whose hash is computed on first use. */
 export function weightsSource(name: string, compute: () => Promise<string>): WeightsSource {
   let hash: Promise<string> | undefined;
   return {
@@ -29,8 +29,8 @@ export interface WeightsRecord {
 }
 
 /**
- * How each picture of a request is made; undefined where no record could bring it back: its noise has no seed, or its
- * prompt came encoded.
+ * How each picture of a request is made. Undefined if no record could reproduce it: the noise has no seed, or the prompt came
+ * encoded.
  */
 export function generationRecords(
   request: PixArtAlphaRequest,
@@ -44,7 +44,7 @@ export function generationRecords(
     const row = Math.floor(index / numImagesPerPrompt);
     const { positive, negative } = texts;
     if (seed === undefined || isEncoded(positive) || isEncoded(negative)) return undefined;
-    // A picture from a generator that drew others before it can only be made together with them.
+    // A picture from a generator that drew others before it can only be reproduced together with them.
     const isShared = generator instanceof torch.Generator && count > 1;
     return {
       prompt: positive[row] ?? "",

@@ -5,8 +5,8 @@ import { checkOptions } from "./checks/known-options.ts";
 import { shownValue } from "./checks/shown-value.ts";
 
 /**
- * The part of the steps that is guided, 0 being the first step and 1 the end. The others take the prompt's prediction alone, at half
- * the work (arXiv 2404.07724; diffusers `ClassifierFreeGuidance`, `start` and `stop`).
+ * The part of the steps that is guided, 0 being the first step and 1 the end. The others use the prompt's prediction alone, at
+ * half the work (arXiv 2404.07724; diffusers `ClassifierFreeGuidance`, `start` and `stop`).
  */
 export type GuidanceInterval = readonly [start: number, stop: number];
 
@@ -20,9 +20,9 @@ export interface TgateOptions {
    * guided.
    */
   readonly gateStep: number;
-  /** Before the gate self-attention is computed at each so many steps. Default 5. */
+  /** Before the gate, the interval in steps at which self-attention is computed. Default 5. */
   readonly spInterval?: number | undefined;
-  /** From the gate on self-attention is computed at each so many steps. Default 1. */
+  /** From the gate on, the interval in steps at which self-attention is computed. Default 1. */
   readonly fiInterval?: number | undefined;
   /** Self-attention is computed at every step up to this one. Default 2. */
   readonly warmUp?: number | undefined;
@@ -34,9 +34,9 @@ export interface StepGuidance {
   readonly tgate?: TgateOptions | undefined;
 }
 
-/** Two processes that predict a picture together: one away from the negative prompt, one towards the prompt. */
+/** Two processes that predict a picture together: one for the negative prompt, one for the prompt. */
 export interface GuidanceBranches {
-  /** Which of the two is this process's: 0 for the negative prompt's. */
+  /** This process's half: 0 for the negative prompt. */
   readonly own: 0 | 1;
   /** (B, …) of this process → (2B, …) of both, the negative prompt's first. */
   readonly gather: (prediction: Tensor) => Tensor;
@@ -57,7 +57,7 @@ export const completeTgate = ({
 
 const FRACTIONS = "two numbers from 0 to 1, the first the smaller,";
 
-/** Throws for options that mean nothing, and for those that don't go together. */
+/** Throws for invalid options, and for those that exclude each other. */
 export function checkStepGuidance(
   { guidanceInterval, tgate }: StepGuidance,
   guidanceScale: number,
@@ -81,7 +81,7 @@ export function checkStepGuidance(
   }
 }
 
-/** Throws where a number of steps leaves none to guide, or none behind the gate. */
+/** Throws if the number of steps leaves none to guide, or none after the gate. */
 export function checkGuidedSteps(
   { guidanceInterval, tgate }: StepGuidance,
   numSteps: number,
@@ -98,7 +98,7 @@ export function checkGuidedSteps(
   throw expected(`an interval that holds one of ${numSteps} steps`, "guidanceInterval", shown);
 }
 
-/** Whether a step, counted from 0, is guided where the call is. */
+/** Whether a step, counted from 0, is guided in a guided call. */
 export function isGuidedStep(
   { guidanceInterval, tgate }: StepGuidance,
   stepIndex: number,
@@ -114,21 +114,21 @@ const COMPUTE: AttentionUse = { reuse: false, keep: false };
 const KEEP: AttentionUse = { reuse: false, keep: true };
 const REUSE: AttentionUse = { reuse: true, keep: false };
 
-/** What a step, counted from 0, does with attentions (T-GATE `tgate/tgate_utils.py` tgate_scheduler). */
+/** How a step, counted from 0, uses attentions (T-GATE `tgate/tgate_utils.py` tgate_scheduler). */
 export function tgatePlan(
   stepIndex: number,
   options: TgateOptions,
   isGuided: boolean,
 ): AttentionPlan {
   const { gateStep, spInterval, fiInterval, warmUp } = completeTgate(options);
-  // What no later step takes is not kept: it is as large as all blocks' tokens.
+  // Outputs that no later step uses are not kept: they are as large as all blocks' tokens.
   const keepIf = (isTaken: boolean): AttentionUse => (isTaken ? KEEP : COMPUTE);
   if (stepIndex >= gateStep) {
     const isComputed = stepIndex % fiInterval === 0;
     const self = isComputed ? keepIf(fiInterval > 1) : REUSE;
     return { self, cross: REUSE, halvesBecomeOne: false };
   }
-  // The last step before the gate keeps what the smaller batches behind it take.
+  // The last step before the gate keeps what the smaller batches after it use.
   if (stepIndex === gateStep - 1)
     return { self: keepIf(fiInterval > 1), cross: KEEP, halvesBecomeOne: isGuided };
   const isComputed = stepIndex <= warmUp || stepIndex % spInterval === 0;

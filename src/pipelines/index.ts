@@ -1,4 +1,4 @@
-/** What turns prompts into pictures. */
+/** Pipelines that turn prompts into pictures. */
 
 export { NonFiniteError } from "./checks/finite.ts";
 export type { DenoiseOptions } from "./denoise.ts";

@@ -10,26 +10,29 @@ import { type ImageStart, latentMasks, pictureTensor } from "./sizes/image-input
 
 // Shapes: P prompts, B pictures, C latent channels, H and W size in pixels, h and w size of a latent picture.
 
-/** What a call's denoising begins from. */
+/** The latents that denoising starts from. */
 export interface StartLatents {
   /** (B, C, h, w) */
   readonly latents: Tensor;
-  /** How many of the sampler's first timesteps are passed over because a picture's noise begins later. */
+  /** How many of the sampler's first timesteps are skipped because a picture starts with less noise. */
   readonly skippedSteps: number;
-  /** Inpainting: what stays. */
+  /** Inpainting: the part that stays. */
   readonly kept: InpaintingMask | undefined;
 }
 
-/** What latents are made with, and their device and dtype. */
+/** The components that make latents, and the latents' device and dtype. */
 interface LatentParts extends Pick<Module, "device" | "dtype"> {
   readonly vae: AutoencoderKL | AutoencoderTiny;
   /** Pixels on a side of a latent pixel. */
   readonly vaeScaleFactor: number;
-  /** With its timesteps set. */
+  /** Its timesteps are set. */
   readonly scheduler: Scheduler;
 }
 
-/** What a request begins with: noise, as PyTorch draws it on the CPU, or pictures with noise. The tensors are the caller's. */
+/**
+ * The latents that a request starts from: noise, as PyTorch draws it on the CPU, or pictures with noise. The tensors are the
+ * caller's.
+ */
 export async function prepareLatents(
   request: PixArtAlphaRequest,
   parts: LatentParts,
@@ -49,8 +52,8 @@ const noiseOf = (generator: NoiseSource, shape: readonly number[], dtype: torch.
   torch.tidy(() => drawNoise(torch.empty(shape, { dtype }), generator));
 
 /**
- * Latents of pictures with the noise of the timestep at which `strength` lets the sampler begin (SDEdit, Meng et al.
- * 2021, arXiv 2108.01073; draws and timesteps as in diffusers' image-to-image pipelines).
+ * Latents of pictures, with noise for the timestep at which `strength` makes the sampler start (SDEdit, Meng et al. 2021, arXiv
+ * 2108.01073; draws and timesteps as in diffusers' image-to-image pipelines).
  */
 async function startFromPictures(
   { images, strength, mask }: ImageStart,
@@ -59,7 +62,7 @@ async function startFromPictures(
 ): Promise<StartLatents> {
   const { size, latentShape, generator, latents } = request;
   const { timesteps, order } = scheduler;
-  // Whole steps, of which those of second order have two timesteps.
+  // Whole steps; those of second order have two timesteps each.
   const count = Math.ceil(timesteps.length / order);
   const skippedSteps = (count - Math.trunc(count * strength)) * order;
   const first = timesteps[skippedSteps];
@@ -93,8 +96,8 @@ async function startFromPictures(
 }
 
 /**
- * One picture, or one a prompt, as latents (B, C, h, w) of the diffusion model: a draw from what the autoencoder makes of
- * them, as in diffusers, or the one latent that {@link AutoencoderTiny} has for each. The tensor is the caller's.
+ * One picture, or one a prompt, as latents (B, C, h, w) of the diffusion model: a sample from the autoencoder's distribution, as
+ * in diffusers, or the single latent that {@link AutoencoderTiny} gives. The tensor is the caller's.
  */
 export async function pictureLatents(
   images: readonly RgbImage[],
@@ -108,7 +111,7 @@ export async function pictureLatents(
 ): Promise<Tensor> {
   const [rows = 0] = latentShape;
   const times = images.length === 1 ? rows : numImagesPerPrompt;
-  // A shared generator draws each given picture's latent once; with one each, every row draws its own.
+  // A shared generator draws each given picture's latent once; with one generator per picture, every row draws its own.
   const isShared = generator instanceof torch.Generator;
   const drawnShape = isShared ? [images.length, ...latentShape.slice(1)] : latentShape;
   using pictures = await pictureTensor(images, size); // (1 or P, 3, H, W)
@@ -133,11 +136,11 @@ export async function pictureLatents(
   );
 }
 
-/** Inpainting: the part of pictures that stays, put back after every step at the noise of that moment. */
+/** Inpainting: the part of pictures that stays, put back after every step at that step's noise level. */
 export class InpaintingMask {
   readonly #original: Tensor; // (B, C, h, w)
   readonly #noise: Tensor; // (B, C, h, w)
-  readonly #mask: Tensor; // (1 or B, 1, h, w), 1 where drawn anew
+  readonly #mask: Tensor; // (1 or B, 1, h, w), 1 where redrawn
 
   constructor(original: Tensor, noise: Tensor, mask: Tensor) {
     this.#original = torch.keep(original);
@@ -145,7 +148,7 @@ export class InpaintingMask {
     this.#mask = torch.keep(mask);
   }
 
-  /** `latents` (B, C, h, w) where the mask is white, elsewhere the original, with noise where a step is still to come. */
+  /** `latents` (B, C, h, w) where the mask is white, the original elsewhere, noised if a step is still to come. */
   restore(latents: Tensor, scheduler: Scheduler, nextTimestep: number | undefined): Tensor {
     return torch.tidy(() => {
       const times = Array.from({ length: latents.size(0) }, () => nextTimestep ?? 0);

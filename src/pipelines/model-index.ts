@@ -1,20 +1,20 @@
 import { join } from "node:path";
 import { BadFileError, type ConfigObject, readConfig, writeConfig } from "../weights/index.ts";
 
-/** A component's Python library and class, as `model_index.json` names them; nulls for one that is left out. */
+/** A component's Python library and class, as `model_index.json` names them; nulls for an omitted one. */
 export type ComponentClass = readonly [library: string, className: string] | readonly [null, null];
 
 const FILE = "model_index.json";
 
-/** The classes that a pipeline's folder says it is made of. */
+/** The classes that a pipeline's folder names for its components. */
 export interface ModelIndex<Name extends string> {
   readonly pipeline: string;
   readonly components: Readonly<Record<Name, string>>;
 }
 
 /**
- * The classes of the pipeline in `folder` and of its `components`. Throws unless the pipeline's is one of `pipelines`, and each
- * component has a listed class; `advice` says of a component what to do then.
+ * The classes of the pipeline in `folder` and of its `components`. Throws unless the pipeline's is one of `pipelines` and each
+ * component has a listed class; `advice` says what to do about a component that has none.
  */
 export function readModelIndex<Name extends string>(
   folder: string,
@@ -32,7 +32,7 @@ export function readModelIndex<Name extends string>(
   return { pipeline, components: Object.fromEntries(found) as Record<Name, string> };
 }
 
-/** The class of one component of the pipeline in `folder`, whatever it is. */
+/** The class of one component of the pipeline in `folder`, unchecked. */
 export const componentClass = (folder: string, name: string): unknown =>
   classIn(readConfig(join(folder, FILE)), name);
 
@@ -58,7 +58,7 @@ function check(
   );
 }
 
-/** Writes `model_index.json`, by which diffusers knows the folder as a pipeline. */
+/** Writes `model_index.json`, by which diffusers recognizes a pipeline folder. */
 export async function writeModelIndex(
   folder: string,
   pipeline: string,
@@ -66,7 +66,7 @@ export async function writeModelIndex(
 ): Promise<void> {
   const index: ConfigObject = {
     _class_name: pipeline,
-    // The library version whose layout the folder has.
+    // The diffusers version whose layout the folder has.
     _diffusers_version: "0.42.1",
     ...components,
   };

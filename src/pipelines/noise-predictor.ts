@@ -17,35 +17,35 @@ import type { EncodedPrompt } from "./prompts/prompt-encoder.ts";
 
 // Shapes: B pictures, L caption tokens, D width of the text encoder's states, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
 
-/** What of a pipeline predicts. */
+/** The models that a prediction uses. */
 export interface PredictorModels {
   readonly transformer: PixArtTransformer2DModel;
-  /** The transformer with its controlnet, where there is one. */
+  /** The transformer with its controlnet, if there is one. */
   readonly controlled: PixArtControlNetTransformerModel | undefined;
   /** Pixels on a side of a latent pixel. */
   readonly vaeScaleFactor: number;
 }
 
-/** What stays the same from step to step. */
+/** Inputs that stay the same from step to step. */
 export interface PredictorInputs {
   readonly prompt: EncodedPrompt;
-  /** (B, C, H/f, W/f), for their size alone */
+  /** (B, C, H/f, W/f), only for their size */
   readonly latents: Tensor;
   /** (B, C, H/f, W/f): what to follow */
   readonly control: Tensor | undefined;
 }
 
-/** How predictions are led away from the negative prompt. */
+/** How predictions are guided away from the negative prompt. */
 export interface Guidance extends StepGuidance {
   readonly guidanceScale: number;
   readonly scheduler: Scheduler;
-  /** Of the whole loop. */
+  /** In the whole loop. */
   readonly numSteps: number;
-  /** Where two processes share the work. */
+  /** If two processes share the work. */
   readonly branches: GuidanceBranches | undefined;
 }
 
-/** What the sampler asks for in its input (B, C, H/f, W/f) at a timestep, which is that of a step counted from 0. */
+/** The prediction for the sampler's input (B, C, H/f, W/f) at a timestep, which is that of a step counted from 0. */
 export type NoisePredictor = (input: Tensor, timestep: number, stepIndex: number) => Tensor;
 
 /** PixArt-alpha `diffusion/model/nets/PixArt.py` forward_with_cfg. */
@@ -54,7 +54,7 @@ const ORIGINAL_GUIDED_CHANNELS = 3;
 const guided = (negative: Tensor, positive: Tensor, scale: number): Tensor =>
   negative.add(positive.sub(negative).mul(scale));
 
-/** The transformer for pictures of a text, alone or following `control` (B, C, H/f, W/f). */
+/** The transformer with its text, alone or following `control` (B, C, H/f, W/f). */
 function withText(
   { transformer, controlled }: PredictorModels,
   { hiddenStates, attentionMask }: EncodedText,
@@ -72,7 +72,7 @@ function withText(
   return (input, inputs) => controlled.call(input, { ...inputs, ...conditions });
 }
 
-/** Predictions for pictures of `texts` after one another, in one batch: (B, C, H/f, W/f) → (n·B, C_out, H/f, W/f). */
+/** Predictions for the pictures of several `texts`, concatenated in one batch: (B, C, H/f, W/f) → (n·B, C_out, H/f, W/f). */
 function batchOf(
   models: PredictorModels,
   texts: readonly EncodedText[],
@@ -98,8 +98,8 @@ function batchOf(
 }
 
 /**
- * The predictor of one call, guided where there is a negative prompt. What it keeps from step to step is of the scope that
- * it is made in, or in `attentionCache`.
+ * The predictor of one call, guided if there is a negative prompt. What it keeps from step to step belongs to the scope it is
+ * made in, or to `attentionCache`.
  */
 export function noisePredictor(
   models: PredictorModels,
@@ -108,7 +108,7 @@ export function noisePredictor(
   attentionCache: AttentionCache,
 ): NoisePredictor {
   const { positive, negative } = inputs.prompt;
-  // Both halves go through the model as one batch, the negative one first; or each in a process of its own.
+  // Both halves go through the model as one batch, the negative one first, or each in its own process.
   const both = negative === undefined ? [positive] : [negative, positive];
   const shared = both.length > 1 ? branches : undefined;
   const texts = shared === undefined ? both : both.slice(shared.own, shared.own + 1);
@@ -116,7 +116,7 @@ export function noisePredictor(
   const cache = tgate && attentionCache;
   const together = batchOf(models, texts, inputs, cache);
   const hasUnguided = negative !== undefined && (guidanceInterval ?? tgate) !== undefined;
-  // Behind T-GATE's gate no caption is attended to: one token is as good as all.
+  // After T-GATE's gate no caption is attended to, so one token is enough.
   const prompt = tgate === undefined ? positive : firstToken(positive);
   const alone = hasUnguided ? batchOf(models, [prompt], inputs, cache) : together;
   return (input, timestep, stepIndex) => {
@@ -151,7 +151,7 @@ const firstToken = ({ hiddenStates, attentionMask }: EncodedText): EncodedText =
   attentionMask: attentionMask.narrow(1, 0, 1),
 });
 
-/** Size and aspect ratio in pixels, for the transformers that are told them. */
+/** Size and aspect ratio in pixels, for transformers that are conditioned on them. */
 export function sizeConditions(
   latents: Tensor,
   rows: number,

@@ -14,28 +14,28 @@ import { LazyModel } from "./prompts/lazy-model.ts";
 import type { TextEncoder } from "./prompts/prompt-encoder.ts";
 import { PromptPack } from "./prompts/prompt-pack.ts";
 
-/** What a pipeline is made of. */
+/** The components of a pipeline. */
 export interface PixArtAlphaComponents {
   readonly transformer: PixArtTransformer2DModel;
   /** Lets pictures follow a `controlImage` (PixArt-δ, arXiv 2401.05252 section 4). */
   readonly controlnet?: PixArtControlNetAdapterModel | undefined;
-  /** Either that diffusers' pipelines take; what trains and publishes has an {@link AutoencoderKL}. */
+  /** One of the two that diffusers' pipelines take. Training and publishing need {@link AutoencoderKL}. */
   readonly vae: AutoencoderKL | AutoencoderTiny;
-  /** Null where prompts come encoded. */
+  /** Null if prompts come encoded. */
   readonly textEncoder: TextEncoder;
   readonly tokenizer: T5Tokenizer;
   readonly scheduler: Scheduler;
 }
 
-/** What tells PixArt-α's pipeline and PixArt-Σ's apart. */
+/** The differences between PixArt-α's pipeline and PixArt-Σ's. */
 export interface PipelineKind {
-  /** diffusers' name, which `model_index.json` holds. */
+  /** The class name in diffusers, written to `model_index.json`. */
   readonly className: "PixArtAlphaPipeline" | "PixArtSigmaPipeline";
-  /** Longest prompt in tokens that the transformer was trained with. */
+  /** Longest prompt, in tokens, that the transformer was trained with. */
   readonly maxSequenceLength: number;
 }
 
-/** What `PixArtAlpha.savePretrained` does. */
+/** Implements `PixArtAlpha.savePretrained`. */
 export async function savePipeline(
   folder: string,
   { transformer, controlnet, vae, textEncoder, tokenizer, scheduler }: PixArtAlphaComponents,
@@ -57,7 +57,7 @@ export async function savePipeline(
   });
 }
 
-/** False where there is none. */
+/** False if there is none. */
 async function saveTextEncoder(folder: string, encoder: TextEncoder): Promise<boolean> {
   if (encoder === null || encoder instanceof PromptPack) return false;
   const isStaged = encoder instanceof LazyModel;
@@ -70,7 +70,7 @@ async function saveTextEncoder(folder: string, encoder: TextEncoder): Promise<bo
   return true;
 }
 
-/** A pipeline's parts, a line each, for people. */
+/** A human-readable list of a pipeline's components, one per line. */
 export function describePipeline(
   { transformer, controlnet, vae, textEncoder, scheduler }: PixArtAlphaComponents,
   kind: PipelineKind,

@@ -17,59 +17,62 @@ import type { ImageOptions } from "./sizes/image-inputs.ts";
 
 // Shapes: B pictures, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
 
-/** Options of a call that decide what is drawn. */
+/** The options of a call that decide what is drawn. */
 export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
   /** Default 20. */
   readonly numInferenceSteps?: number;
-  /** The timesteps to go through, noisiest first, in place of a number of steps. */
+  /** The timesteps of the steps, noisiest first, instead of a number of steps. */
   readonly timesteps?: readonly number[];
   /**
-   * The noise levels σ to go through, in place of a number of steps, for samplers that take them: `EulerDiscreteScheduler`, where
-   * the last is what the last step arrives at, and `UniPCMultistepScheduler` over a flow's levels.
+   * The noise levels σ of the steps, instead of a number of steps. For samplers that take them: `EulerDiscreteScheduler`, whose
+   * last step ends at the last level, and `UniPCMultistepScheduler` with a flow's levels.
    */
   readonly sigmas?: readonly number[];
-  /** How far each step goes beyond the unconditional prediction; up to 1 there is no guidance. Default 4.5. */
+  /** How far each step goes beyond the unconditional prediction; 1 or less turns guidance off. Default 4.5. */
   readonly guidanceScale?: number;
   /** The part of the steps that is guided: `[0, 0.5]` is the first half. Default all. */
   readonly guidanceInterval?: GuidanceInterval;
-  /** Fewer attentions than steps, at some change of the picture; off by default. Not beside `guidanceInterval`, `controlImage` or `branches`. */
+  /**
+   * Computes attention at fewer steps, which changes the picture a little; off by default. Not together with `guidanceInterval`,
+   * `controlImage` or `branches`.
+   */
   readonly tgate?: TgateOptions;
-  /** η of DDIM and TCD, which other samplers don't read: 0 is deterministic, 1 has DDPM's noise. Default 0. */
+  /** η of DDIM and TCD, ignored by other samplers: 0 is deterministic, 1 has DDPM's noise. Default 0. */
   readonly eta?: number;
   /** Default 1. */
   readonly numImagesPerPrompt?: number;
-  /**
-   * In pixels; where left out those of `image` or `controlImage`, rounded down to what the model can draw, or the
-   * transformer's own.
-   */
+  /** In pixels. Default: that of `image` or `controlImage`, rounded down to what the model can draw, or the transformer's own. */
   readonly width?: number;
   readonly height?: number;
   /**
-   * Where the noise begins: the seed of the first picture, of which each further one takes the next, as with `pixart sample
-   * --seed`; or one a picture. Not beside `generator`, which it stands for: `seed: 7` is `torch.generator(7)`.
+   * Seed of the noise: that of the first picture, with each further picture taking the next number, as with `pixart sample
+   * --seed`; or one per picture. `seed: 7` is short for `generator: torch.generator(7)`; give one of the two.
    */
   readonly seed?: number | readonly number[];
   /**
-   * The source of the noise: one that all pictures of the call draw from, as in diffusers, or one each. Where left
-   * out, each picture has a seed of its own, told in its metadata.
+   * Source of the noise: one that all pictures of the call draw from, as in diffusers, or one per picture. Default: each picture
+   * has a seed of its own, recorded in its metadata.
    */
   readonly generator?: NoiseSource;
-  /** (B, C, H/f, W/f) noise to begin with, in place of drawn noise. */
+  /** (B, C, H/f, W/f) noise to start from, instead of drawn noise. */
   readonly latents?: Tensor;
   /**
-   * Makes the picture at the trained size of the nearest aspect ratio, then resizes and crops it to the size asked
-   * for. Default true where such sizes are known: transformers of sampleSize 32, 64, 128 and 256 at 8 pixels a latent.
+   * Draws at the trained size of the nearest aspect ratio, then resizes and crops to the requested size. Default true if such
+   * sizes are known: for transformers of sampleSize 32, 64, 128 and 256 at 8 pixels a latent.
    */
   readonly useResolutionBinning?: boolean;
-  /** Told what is odd but no error: a prompt that is too long, a picture whose size cannot be drawn. Default: a process warning, on stderr. */
+  /**
+   * Called for what is odd but no error: a prompt that is too long, a size that can't be drawn. Default: a process warning on
+   * stderr.
+   */
   readonly onWarning?: (message: string) => void;
   /** Stops the call before its next step. */
   readonly signal?: AbortSignal;
-  /** Where two processes predict together: both make the same call, and both get the pictures. */
+  /** If two processes predict together. Both make the same call, and both get the pictures. */
   readonly branches?: GuidanceBranches;
 }
 
-/** What each `outputType` gives. */
+/** The results by `outputType`. */
 export interface PixArtAlphaOutputs {
   /** Finished pictures. */
   readonly image: readonly GeneratedImage[];
@@ -79,29 +82,29 @@ export interface PixArtAlphaOutputs {
   readonly latent: Tensor;
 }
 
-/** Options of a whole call, with what comes of it. */
+/** Options of a whole call, including its output and callbacks. */
 export interface PixArtAlphaCallOptions<T extends keyof PixArtAlphaOutputs>
   extends PixArtAlphaOptions {
   /** Default "image". */
   readonly outputType?: T;
-  /** Told after every step; the call waits for it. */
+  /** Called after every step; the call waits for it. */
   readonly onStep?: (step: DenoiseStep) => void | Promise<void>;
 }
 
-/** What a call gives, in the order of the prompts and, for each, of its pictures. */
+/** The result of a call, in the order of the prompts and, for each, of its pictures. */
 export interface PixArtAlphaOutput<T extends keyof PixArtAlphaOutputs> {
   readonly images: PixArtAlphaOutputs[T];
 }
 
-/** How far a call is: after each step of its denoising. */
+/** The progress of a call after one denoising step. */
 export interface DenoiseStep {
   /** Counted from 1. */
   readonly step: number;
   readonly total: number;
   readonly timestep: number;
-  /** (B, C, H/f, W/f). Valid until the next step is asked for; those of the last step are the caller's to dispose. */
+  /** (B, C, H/f, W/f). Valid until the next step is requested; the caller disposes those of the last step. */
   readonly latents: Tensor;
-  /** (B, C, H/f, W/f): what the model takes for the picture at this step, without noise. Valid until the next step is asked for. */
+  /** (B, C, H/f, W/f): the model's estimate of the picture without noise at this step. Valid until the next step is requested. */
   readonly original: Tensor;
 }
 
@@ -121,7 +124,7 @@ const TENSOR: OptionCheck = ["a tensor", isTensor];
 const DECODED = 'a picture, such as await RgbImage.decode("fox.png")';
 const PICTURES: OptionCheck = [`${DECODED}, or a list of them`, isPictures];
 
-/** Every option of a call. The compiler refuses one without the other. */
+/** Every option of a call. The compiler keeps this list complete. */
 const KNOWN: Readonly<Record<keyof PixArtAlphaCallOptions<"image">, OptionCheck>> = {
   numInferenceSteps: null,
   timesteps: NUMBERS,
@@ -158,7 +161,7 @@ const KNOWN: Readonly<Record<keyof PixArtAlphaCallOptions<"image">, OptionCheck>
   onStep: FUNCTION,
 };
 
-/** Names of other libraries and commands. */
+/** Names used by other libraries and commands. */
 const MEANT: Readonly<Record<string, string>> = {
   steps: "numInferenceSteps",
   numSteps: "numInferenceSteps",
@@ -182,6 +185,6 @@ const MEANT: Readonly<Record<string, string>> = {
   abortSignal: "signal",
 };
 
-/** Throws for options of a call that there are not, and for values of another type. */
+/** Throws for unknown options of a call, and for values of the wrong type. */
 export const checkCallOptions = (options: unknown): void =>
   checkOptions(options, "the call of a pipeline", KNOWN, MEANT);

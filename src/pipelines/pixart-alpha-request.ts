@@ -21,39 +21,39 @@ import {
   type PictureSize,
 } from "./sizes/resolution-bins.ts";
 
-/** A request whose every value is known and fits the pipeline. */
+/** A request with every value resolved and checked against the pipeline. */
 export interface PixArtAlphaRequest {
   readonly texts: RequestTexts;
   readonly numImagesPerPrompt: number;
   readonly numInferenceSteps: number;
-  /** In place of those that the sampler would choose for the number of steps. */
+  /** Instead of those that the sampler would choose for the number of steps. */
   readonly timesteps: readonly number[] | undefined;
   readonly sigmas: readonly number[] | undefined;
   readonly guidanceScale: number;
   readonly guidanceInterval: GuidanceInterval | undefined;
   readonly tgate: TgateOptions | undefined;
   readonly eta: number;
-  /** What the pictures are made at. */
+  /** The size the pictures are drawn at. */
   readonly size: PictureSize;
-  /** What they are returned at. */
+  /** The size the pictures are returned at. */
   readonly outputSize: PictureSize;
   readonly useResolutionBinning: boolean;
   /** [B, C, H/f, W/f] */
   readonly latentShape: readonly number[];
-  /** The caller's noise in place of drawn noise. */
+  /** The caller's noise instead of drawn noise. */
   readonly latents: Tensor | undefined;
-  /** Draws the noise to begin with, and what noisy samplers add. */
+  /** Draws the initial noise, and what stochastic samplers add. */
   readonly generator: NoiseSource;
-  /** What to begin from in place of noise alone. */
+  /** What to start from, if not noise alone. */
   readonly start: ImageStart | undefined;
-  /** What to follow: one, or one a prompt. */
+  /** Pictures to follow: one, or one per prompt. */
   readonly controlImages: readonly RgbImage[] | undefined;
   readonly onWarning: (message: string) => void;
   readonly signal: AbortSignal | undefined;
   readonly branches: GuidanceBranches | undefined;
 }
 
-/** What of a pipeline decides which requests it can serve, and what it does where a request leaves that open. */
+/** The properties of a pipeline that limit which requests it can serve and give their defaults. */
 export interface PipelineLimits {
   /** Side of the latent picture that the transformer is made for. */
   readonly sampleSize: number;
@@ -62,17 +62,20 @@ export interface PipelineLimits {
   readonly latentChannels: number;
   /** Pixels on a side of a latent pixel. */
   readonly vaeScaleFactor: number;
-  /** Longest prompt in tokens that the transformer was trained with. */
+  /** Longest prompt, in tokens, that the transformer was trained with. */
   readonly maxSequenceLength: number;
   readonly hasControlNet: boolean;
-  /** How many steps the sampler takes through noise levels: some only arrive at the last. Throws where it takes none. */
+  /**
+   * How many steps the sampler takes through noise levels: for some the last level is only where they end. Throws if it takes no
+   * levels.
+   */
   readonly stepsThrough: (sigmas: readonly number[]) => number;
 }
 
-/** A picture that is drawn can be read again: this is what RgbImage decodes. */
+/** Any drawn picture can be read again: this is the limit of RgbImage's decoder. */
 const MOST_PIXELS = 64e6;
 
-/** Fills in what `options` leaves out. Throws on the first value that no picture can be made of. */
+/** Fills in the defaults. Throws on the first value that no picture can be made of. */
 export function resolveRequest(
   prompt: string | readonly string[] | null,
   options: PixArtAlphaOptions,
@@ -190,7 +193,7 @@ function resolveSizes(
   return { size: outputSize, outputSize, useResolutionBinning };
 }
 
-/** Throws where the decoded pictures of a call, three float32 numbers a pixel, are more than all memory of the machine. */
+/** Throws if a call's decoded pictures, three float32 numbers per pixel, exceed the machine's memory. */
 function requirePicturesFit(
   count: number,
   { size, outputSize }: Pick<PixArtAlphaRequest, "size" | "outputSize">,
@@ -206,7 +209,7 @@ function requirePicturesFit(
   );
 }
 
-/** As diffusers' VaeImageProcessor rounds a picture's sides, but never to nothing. */
+/** As diffusers' VaeImageProcessor rounds a picture's sides, but never to 0. */
 const roundedDown = ({ width, height }: PictureSize, multiple: number): PictureSize => {
   const side = (length: number): number => Math.max(Math.floor(length / multiple), 1) * multiple;
   return { width: side(width), height: side(height) };
@@ -217,7 +220,7 @@ function checkLatents(latents: Tensor | undefined, shape: readonly number[]): vo
   throw expected(`the shape [${shape.join(", ")}]`, "latents", `[${latents.shape.join(", ")}]`);
 }
 
-/** Generators for the pictures of a call: those given, those of seeds, or of seeds drawn now. */
+/** Generators for the pictures of a call: the given ones, or new ones from given or freshly drawn seeds. */
 function resolveGenerator(
   { generator, seed }: Pick<PixArtAlphaOptions, "generator" | "seed">,
   count: number,
@@ -240,7 +243,7 @@ function resolveGenerator(
   return generator;
 }
 
-/** One a picture. Metadata holds seeds as numbers, which are exact up to 2**53. */
+/** One per picture. Metadata holds seeds as numbers, which are exact up to 2**53. */
 function seedsOf(seed: number | readonly number[], count: number): number[] {
   const seeds =
     typeof seed === "number" ? Array.from({ length: count }, (_, index) => seed + index) : seed;

@@ -47,23 +47,23 @@ import { type PictureSize, resizeAndCrop } from "./sizes/resolution-bins.ts";
 // Shapes: B pictures, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
 
 /**
- * From prompts to pictures. Down to `decode` the methods stand in the order in which `generate` goes through them; each can be
- * used by itself. Made by `PixArtAlphaPipeline` and `PixArtSigmaPipeline`, which make it callable.
+ * Turns prompts into pictures. Down to `decode`, the methods stand in the order in which `generate` calls them; each can be used
+ * by itself. Made by `PixArtAlphaPipeline` and `PixArtSigmaPipeline`, which make it callable.
  */
 export class PixArtAlpha implements PixArtAlphaComponents {
   readonly kind: PipelineKind;
-  /** Undefined where the transformer did not come from files. */
+  /** Undefined if the transformer did not come from files. */
   readonly source: WeightsSource | undefined;
   readonly transformer: PixArtTransformer2DModel;
-  /** The transformer with its controlnet, where there is one. */
+  /** The transformer with its controlnet, if there is one. */
   readonly controlled: PixArtControlNetTransformerModel | undefined;
   readonly vae: AutoencoderKL | AutoencoderTiny;
   readonly tokenizer: T5Tokenizer;
-  /** May be replaced by another between calls. */
+  /** May be replaced between calls. */
   scheduler: Scheduler;
   private readonly promptEncoder: PromptEncoder;
 
-  /** Throws where the controlnet does not fit the transformer. */
+  /** Throws if the controlnet does not fit the transformer. */
   constructor(components: PixArtAlphaComponents, kind: PipelineKind, source?: WeightsSource) {
     const { transformer, controlnet, vae, textEncoder, tokenizer, scheduler } = components;
     this.kind = kind;
@@ -84,7 +84,7 @@ export class PixArtAlpha implements PixArtAlphaComponents {
     return this.controlled?.controlnet;
   }
 
-  /** Longest prompt in tokens that the transformer was trained with. */
+  /** Longest prompt, in tokens, that the transformer was trained with. */
   get maxSequenceLength(): number {
     return this.kind.maxSequenceLength;
   }
@@ -94,7 +94,7 @@ export class PixArtAlpha implements PixArtAlphaComponents {
     return 2 ** (this.vae.config.blockOutChannels.length - 1);
   }
 
-  /** From prompts to pictures: what calling the pipeline does. */
+  /** Turns prompts into pictures, as calling the pipeline does. */
   async generate<T extends keyof PixArtAlphaOutputs = "image">(
     prompt: string | readonly string[] | null,
     options: PixArtAlphaCallOptions<T> = {},
@@ -106,7 +106,7 @@ export class PixArtAlpha implements PixArtAlphaComponents {
     return { images: images as PixArtAlphaOutputs[T] };
   }
 
-  /** Everything that a call will use, with defaults filled in. Throws on the first value that can't be used. */
+  /** All values that a call will use, with defaults filled in. Throws on the first one that can't be used. */
   checkInputs(
     prompt: string | readonly string[] | null,
     options: PixArtAlphaOptions = {},
@@ -125,7 +125,7 @@ export class PixArtAlpha implements PixArtAlphaComponents {
         return planned.timesteps.length;
       },
     });
-    using planned = planSteps(this.scheduler, request); // throws for steps that the sampler cannot take, before anything is computed
+    using planned = planSteps(this.scheduler, request); // throws for steps that the sampler can't take, before computing anything
     if (request.tgate !== undefined && planned.order > 1) {
       const { samplerName } = planned;
       throw expected("a sampler with one call of the model a step", "tgate", samplerName);
@@ -143,7 +143,7 @@ export class PixArtAlpha implements PixArtAlphaComponents {
     throw expected(`the transformer's dtype and device, ${wanted},`, "controlnet", found);
   }
 
-  /** Text states, latents and the denoising loop; the latents that it ends with are the caller's. */
+  /** Text states, latents and the denoising loop. The final latents are the caller's. */
   private async sample(
     request: PixArtAlphaRequest,
     onStep: PixArtAlphaCallOptions<"image">["onStep"],
@@ -172,15 +172,15 @@ export class PixArtAlpha implements PixArtAlphaComponents {
   }
 
   /**
-   * Encodes prompts, and where `guidanceScale` asks for it what to lead away from; a row for each picture, all of one
-   * length, on the transformer's device and in its dtype. The tensors are the caller's.
+   * Encodes prompts and, if `guidanceScale` requires it, what to guide away from. One row per picture, all of one length, on the
+   * transformer's device and in its dtype. The tensors are the caller's.
    */
   encodePrompt(request: EncodePromptRequest): Promise<EncodedPrompt> {
     const { device, dtype } = this.transformer;
     return encodePrompt(this.promptEncoder, request, { device, dtype });
   }
 
-  /** What to begin with: noise, as PyTorch draws it on the CPU, or pictures with noise. The tensors are the caller's. */
+  /** The latents to start from: noise, as PyTorch draws it on the CPU, or pictures with noise. The tensors are the caller's. */
   async prepareLatents(request: PixArtAlphaRequest): Promise<StartLatents> {
     using scheduler = planSteps(this.scheduler, request);
     const { vae, vaeScaleFactor, transformer } = this;
@@ -189,8 +189,8 @@ export class PixArtAlpha implements PixArtAlphaComponents {
   }
 
   /**
-   * Latents (B, C, H/f, W/f) of what the pictures follow, which are the caller's; undefined where they follow nothing. What
-   * is drawn for them comes after the noise of `prepareLatents`, which is the same with them and without.
+   * Latents (B, C, H/f, W/f) of the control pictures, which are the caller's; undefined without any. Their noise is drawn after
+   * that of `prepareLatents`, which is therefore the same with and without them.
    */
   async prepareControl(request: PixArtAlphaRequest): Promise<Tensor | undefined> {
     const { controlImages } = request;
@@ -200,12 +200,12 @@ export class PixArtAlpha implements PixArtAlphaComponents {
     return pictureLatents(controlImages, request, { vae, device, dtype });
   }
 
-  /** Denoises step by step, leaving the event loop free between steps. An aborted `signal` ends it with its reason. */
+  /** Denoises step by step, yielding to the event loop between steps. Throws the reason of an aborted `signal`. */
   denoise(options: DenoiseOptions): AsyncGenerator<DenoiseStep, void, void> {
     return denoise(this, options);
   }
 
-  /** What a call returns of the latents that it ends with. */
+  /** Turns the final latents into what the call returns. */
   private async render(
     latents: Tensor,
     request: PixArtAlphaRequest,
@@ -221,8 +221,8 @@ export class PixArtAlpha implements PixArtAlphaComponents {
   }
 
   /**
-   * Latents (B, C, H/f, W/f) → pictures (B, 3, H, W) in [0, 1], resized and cropped where a size is given. In float32 where
-   * the autoencoder's activations overflow its float16.
+   * Latents (B, C, H/f, W/f) → pictures (B, 3, H, W) in [0, 1], resized and cropped if a size is given. Falls back to float32 if
+   * the autoencoder's activations overflow float16.
    */
   decode(latents: Tensor, size?: PictureSize): Tensor {
     const { vae } = this;
@@ -239,7 +239,7 @@ export class PixArtAlpha implements PixArtAlphaComponents {
     );
   }
 
-  /** Prompts, and "" for guidance, as a pack that draws pictures without a text encoder. */
+  /** Encodes prompts, and "" for guidance, into a pack that draws pictures without a text encoder. */
   async packPrompts(
     prompts: readonly string[],
     options: Pick<PixArtAlphaOptions, "cleanCaption" | "maxSequenceLength" | "onWarning"> = {},
@@ -251,19 +251,19 @@ export class PixArtAlpha implements PixArtAlphaComponents {
   }
 
   /**
-   * Writes the whole pipeline as diffusers' `save_pretrained` does, its index last. A controlnet is written beside it, into
-   * `controlnet`; the index leaves it out, because diffusers' pipelines of PixArt have none.
+   * Writes the whole pipeline as diffusers' `save_pretrained` does, its index last. A controlnet goes into `controlnet` but not
+   * into the index, because diffusers' PixArt pipelines have none.
    */
   savePretrained(folder: string): Promise<void> {
     return savePipeline(folder, this, this.kind);
   }
 
-  /** What `console.log` shows: the parts, and what they take. */
+  /** What `console.log` shows: the components and the limits. */
   [inspect.custom](): string {
     return describePipeline(this, this.kind, this.source);
   }
 
-  /** Gives back the memory of all models; the pipeline cannot be used afterwards. */
+  /** Frees the memory of all models. The pipeline can't be used afterwards. */
   dispose(): void {
     this.transformer.dispose();
     this.controlnet?.dispose();
@@ -278,7 +278,7 @@ export function createPipeline(
   kind: PipelineKind,
   source?: WeightsSource,
 ): PixArtAlphaPipeline {
-  // The function is the pipeline, so that what is assigned to it, such as another sampler, holds for its calls.
+  // The function is the pipeline, so that assigning to it, such as another sampler, affects its calls.
   const call: PixArtAlpha["generate"] = (prompt, options) => pipe.generate(prompt, options);
   const stages = new PixArtAlpha(components, kind, source);
   const pipe: PixArtAlphaPipeline = Object.setPrototypeOf(call, stages);

@@ -1,7 +1,7 @@
 import { INPUTS, type InputFact, type ScaleNumbers } from "./inputs.ts";
 import type { ScaleReport } from "./simulate-run.ts";
 
-/** A number or a simplification that a report rests on. */
+/** A number or a simplification that a report is based on. */
 export interface Assumption {
   readonly what: string;
   /** With its unit; undefined for a simplification. */
@@ -9,7 +9,7 @@ export interface Assumption {
   readonly source: string;
 }
 
-/** Everything that a report rests on. A changed input's source is "given". */
+/** Everything that a report is based on. A changed input's source is "given". */
 export function assumptionsOf({ recipe, inputs }: ScaleReport): Assumption[] {
   const { runs: _runs, seed: _seed, ...facts } = INPUTS;
   const numbers = Object.entries(facts).map(([name, fact]: [string, InputFact]): Assumption => {

@@ -1,6 +1,6 @@
-// Letters: M the job's mean time between stops, δ the time of a save, R that of a restart; all in seconds.
+// Symbols: M the job's mean time between stops, δ the time of a save, R that of a restart; all in seconds.
 
-/** Work between two saves that loses least time, to first order: √(2δM) (Young, 1974, doi 10.1145/361147.361115). */
+/** Work between two saves that minimizes lost time, to first order: √(2δM) (Young, 1974, doi 10.1145/361147.361115). */
 export const youngInterval = (saveSeconds: number, mtbfSeconds: number): number =>
   Math.sqrt(2 * saveSeconds * mtbfSeconds);
 
@@ -13,8 +13,8 @@ export function dalyInterval(saveSeconds: number, mtbfSeconds: number): number {
 }
 
 /**
- * Mean time until `seconds` of work and saving were done without a stop, where stops come at random, each costs a restart, which
- * may be stopped too, and the work begins anew: M e^(R/M) (e^(seconds/M) − 1) (Daly, 2006, equation 20).
+ * Mean time until `seconds` of work and saving are done without a stop. Stops occur at random; each costs a restart, which may be
+ * stopped too, and the work starts over: M e^(R/M) (e^(seconds/M) − 1) (Daly, 2006, equation 20).
  */
 export const expectedSeconds = (
   seconds: number,

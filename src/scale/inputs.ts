@@ -1,21 +1,21 @@
 import { expected, InvalidValueError } from "../errors/index.ts";
 import { V100_DAYS_PER_A100_DAY } from "./pixart-alpha.ts";
 
-/** One number that a simulation takes. */
+/** One number that a simulation needs. */
 export interface InputFact {
   readonly what: string;
   readonly unit: string;
   readonly default: number;
-  /** Where the default is from. */
+  /** Source of the default. */
   readonly source: string;
   readonly range: "above 0" | "from 0" | "from 0 to 1" | "whole from 0" | "whole from 1";
 }
 
-/** SAM's 10 M pictures went through LLaVA in 24 h and through the autoencoder in 25 h, on 64 V100 (arXiv 2310.00426). */
+/** SAM's 10 M pictures took 24 h in LLaVA and 25 h in the autoencoder, on 64 V100 (arXiv 2310.00426). */
 const perA100 = (hours: number): number =>
   Math.round(((V100_DAYS_PER_A100_DAY * 10_000_000) / (64 * hours * 3600)) * 100) / 100;
 
-/** The inputs that have defaults, with what each is taken from. */
+/** The inputs with defaults, and the source of each. */
 export const INPUTS = {
   gpusPerNode: {
     what: "GPUs in a machine",
@@ -143,14 +143,14 @@ export const INPUTS = {
 /** Numbers that have a default: see {@link INPUTS}. */
 export type ScaleNumbers = { readonly [Name in keyof typeof INPUTS]: number };
 
-/** Options of {@link simulateRun} besides the recipe. */
+/** Options of {@link simulateRun} in addition to the recipe. */
 export interface ScaleInputs extends Partial<ScaleNumbers> {
   readonly gpus: number;
-  /** Pictures of each captioned data set, in place of the recipe's. */
+  /** Pictures of each captioned data set, instead of the recipe's. */
   readonly pictures?: number;
-  /** Days of one GPU that the recipe's steps take together: all speeds are scaled to it. */
+  /** Total days of one GPU for the recipe's steps, to which all speeds are scaled. */
   readonly gpuDays?: number;
-  /** Of one GPU, for each stage, in place of the recipe's. */
+  /** Speed of one GPU in each stage, instead of the recipe's. */
   readonly imagesPerSecond?: readonly number[];
 }
 
@@ -170,7 +170,7 @@ const SAID: Record<InputFact["range"], string> = {
   "whole from 1": "a whole number from 1",
 };
 
-/** Fills in defaults. Throws InvalidValueError for a number that makes no sense. */
+/** Fills in defaults. Throws InvalidValueError for an invalid number. */
 export function fillInputs(inputs: ScaleInputs, stages: number): ScaleInputs & ScaleNumbers {
   const numbers = Object.fromEntries(
     Object.entries(INPUTS).map(([name, fact]) => {

@@ -1,6 +1,6 @@
 import type { ScaleRecipe, ScaleStage } from "./recipe.ts";
 
-/** The paper counts an A100 day as so many V100 days. */
+/** V100 days per A100 day, as in the paper. */
 export const V100_DAYS_PER_A100_DAY = 2.2;
 const DAY = 86_400;
 
@@ -8,7 +8,7 @@ interface PaperStage extends Omit<ScaleStage, "imagesPerSecond"> {
   readonly v100Days: number;
 }
 
-/** Images a second of one A100, from the V100 days that a stage took. */
+/** Images per second of one A100, from the V100 days of a stage. */
 const ofTable4 = ({ v100Days, ...stage }: PaperStage): ScaleStage => ({
   ...stage,
   imagesPerSecond: (stage.steps * stage.batchSize) / ((v100Days / V100_DAYS_PER_A100_DAY) * DAY),

@@ -1,4 +1,4 @@
-/** Numbers that follow from a seed: xoshiro128** 1.1 (Blackman and Vigna, 2018, arXiv 1805.01407), which needs no engine. */
+/** Seeded random numbers: xoshiro128** 1.1 (Blackman and Vigna, 2018, arXiv 1805.01407), which needs no engine. */
 export class Random {
   readonly #state: Uint32Array;
 
@@ -7,10 +7,10 @@ export class Random {
     this.#state = Uint32Array.from(words);
   }
 
-  /** A stream of its own for each list of whole numbers. */
+  /** A separate stream for each list of integers. */
   static of(...seeds: readonly number[]): Random {
     let hash = 0;
-    // The words in halves: a seed may be larger than 32 bits.
+    // In two halves, because a seed may be larger than 32 bits.
     for (const seed of seeds) {
       hash = mixed((hash + WEYL) ^ (seed >>> 0));
       hash = mixed((hash + WEYL) ^ Math.floor(seed / 2 ** 32));
@@ -36,7 +36,7 @@ export class Random {
     return result;
   }
 
-  /** In the open interval from 0 to 1: its logarithm is finite, and not 0. */
+  /** In the open interval from 0 to 1, so that its logarithm is finite and not 0. */
   uniform(): number {
     return (this.next() + 0.5) / 2 ** 32;
   }
@@ -45,14 +45,14 @@ export class Random {
     return -mean * Math.log(this.uniform());
   }
 
-  /** The largest of `count` independent numbers of an exponential distribution of mean 1. Its mean is 1 + 1/2 + … + 1/count. */
+  /** The largest of `count` independent exponential random numbers of mean 1. Its mean is 1 + 1/2 + … + 1/count. */
   largestExponential(count: number): number {
-    // The largest is below x with probability (1 − e^−x)^count; log1p and expm1 keep the tail's digits where count is large.
+    // The largest is below x with probability (1 − e^−x)^count; log1p and expm1 keep the tail's digits for a large count.
     return -Math.log(-Math.expm1(Math.log(this.uniform()) / count));
   }
 }
 
-/** 2^32 over the golden ratio: a zero is not mixed into a zero. */
+/** 2^32 over the golden ratio, so that a zero is not mixed into a zero. */
 const WEYL = 0x9e3779b9;
 
 const rotated = (word: number, bits: number): number => (word << bits) | (word >>> (32 - bits));

@@ -14,21 +14,21 @@ const object =
 
 const stageSchema = z.strictObject(
   {
-    /** What tables call it. */
+    /** Its name in tables. */
     name,
-    /** Stages that name the same data set share its pictures and captions. */
+    /** Stages with the same data set share its pictures and captions. */
     dataset: name,
     pictures: count,
-    /** Pixels of a side. */
+    /** Pixels per side. */
     resolution: count,
-    /** Whether text encoder states are kept for its pictures. */
+    /** Whether text encoder states are stored for its pictures. */
     captioned: z.boolean({ error: "true or false" }),
-    /** Images of a step, of all GPUs together. */
+    /** Images per step, over all GPUs. */
     batchSize: count,
-    /** Images that a GPU takes at once; more are several passes. */
+    /** Images that a GPU processes at once; more take several passes. */
     microBatch: count,
     steps: count,
-    /** Of one GPU that waits for nobody. */
+    /** Speed of one GPU that does not wait for others. */
     imagesPerSecond: positive,
   },
   { error: object("a stage") },
@@ -37,18 +37,18 @@ const stageSchema = z.strictObject(
 const recipeSchema = z.strictObject(
   {
     name,
-    /** Trained numbers of the model. */
+    /** Number of trained parameters of the model. */
     parameters: count,
-    /** Where `imagesPerSecond` is from. */
+    /** Source of `imagesPerSecond`. */
     speedSource: name,
     stages: z.array(stageSchema, { error: "a list of stages" }).min(1, { error: "a stage" }),
   },
   { error: object("a recipe") },
 );
 
-/** A run to reckon with: see docs/scale.md. */
+/** A run to simulate: see docs/scale.md. */
 export type ScaleRecipe = z.infer<typeof recipeSchema>;
-/** One stage of it. */
+/** One stage of a {@link ScaleRecipe}. */
 export type ScaleStage = ScaleRecipe["stages"][number];
 
 /** Checks a recipe that was read from `source`. Throws an error that lists all mistakes. */

@@ -8,13 +8,13 @@ import { type StepTime, stepTime } from "./step-time.ts";
 import { checkpointBytes, type DatasetStorage, storageOf } from "./storage.ts";
 
 const HOUR = 3600;
-/** Tries until a checkpoint is reached, on average, from which on a run is refused. */
+/** Average number of tries to reach a checkpoint at which a run is refused. */
 const MOST_TRIES = 20;
 
-/** What several simulated runs say of a stage, or of all stages. Means, where nothing else is said. */
+/** Results of several simulated runs for a stage, or for all stages. Means, unless noted otherwise. */
 export interface ClockReport {
   readonly wallHours: number;
-  /** Of the runs, the 5th and the 95th percentile of the wall-clock hours. */
+  /** The 5th and the 95th percentile of the runs' wall-clock hours. */
   readonly wallRange: readonly [low: number, high: number];
   readonly keptHours: number;
   readonly savingHours: number;
@@ -25,11 +25,11 @@ export interface ClockReport {
   readonly expectedStops: number;
   /** Of all reserved GPUs: lost work and restarts. */
   readonly lostGpuHours: number;
-  /** Share of the time that went into steps that were kept. */
+  /** Share of the time spent on steps that were kept. */
   readonly goodput: number;
   /** The same from the closed form. */
   readonly expectedGoodput: number;
-  /** Share of the reserved GPUs' time that one GPU that waits for nobody would need. */
+  /** Share of the reserved GPU time that a single GPU would need without waiting for others. */
   readonly efficiency: number;
 }
 
@@ -45,11 +45,11 @@ export interface StageReport extends ClockReport {
   readonly dalyMinutes: number;
 }
 
-/** What {@link simulateRun} found. */
+/** Result of {@link simulateRun}. */
 export interface ScaleReport {
   readonly recipe: ScaleRecipe;
   readonly inputs: ScaleInputs & ScaleNumbers;
-  /** Of one checkpoint. */
+  /** Size of one checkpoint. */
   readonly checkpointBytes: number;
   readonly stages: readonly StageReport[];
   readonly total: ClockReport;
@@ -57,8 +57,9 @@ export interface ScaleReport {
 }
 
 /**
- * Simulates a run of `recipe` some times, each a function of the seed and its number. Arithmetic and random numbers: nothing is
- * trained, no engine is loaded. Throws InvalidValueError for inputs that make no sense, or under which the run hardly gets on.
+ * Simulates several runs of `recipe`, each determined by the seed and its number. Only arithmetic and random numbers: nothing is
+ * trained, and no engine is loaded. Throws InvalidValueError for invalid inputs, and for those under which the run hardly makes
+ * progress.
  */
 export function simulateRun(given: ScaleRecipe, options: ScaleInputs): ScaleReport {
   const inputs = fillInputs(options, given.stages.length);
@@ -85,7 +86,7 @@ export function simulateRun(given: ScaleRecipe, options: ScaleInputs): ScaleRepo
   };
 }
 
-/** The recipe with what the inputs say of speeds and pictures. */
+/** The recipe with the speeds and pictures of the inputs. */
 function changedRecipe(recipe: ScaleRecipe, inputs: ScaleInputs): ScaleRecipe {
   const { pictures, gpuDays, imagesPerSecond } = inputs;
   const ideal = recipe.stages.reduce((sum, stage) => sum + idealSeconds(stage), 0);
@@ -104,11 +105,11 @@ function changedRecipe(recipe: ScaleRecipe, inputs: ScaleInputs): ScaleRecipe {
   return { ...recipe, speedSource, stages };
 }
 
-/** Of one GPU that waits for nobody. */
+/** For one GPU that does not wait for others. */
 const idealSeconds = ({ steps, batchSize, imagesPerSecond }: ScaleStage): number =>
   (steps * batchSize) / imagesPerSecond;
 
-/** By the closed form; seconds, of one GPU where it is `ideal`. */
+/** From the closed form, in seconds; `ideal` is that of one GPU. */
 interface Expected {
   readonly ideal: number;
   readonly kept: number;

@@ -1,12 +1,12 @@
 import type { Random } from "./random.ts";
 
-/** What a stage's clock depends on; seconds. */
+/** What a stage's duration depends on, in seconds. */
 export interface StagePlan {
   readonly steps: number;
   readonly stepsPerCheckpoint: number;
-  /** Of a step, on a GPU without a delay. */
+  /** Per step, on a GPU without a delay. */
   readonly compute: number;
-  /** Of a step, after the slowest rank has come. */
+  /** Per step, after the slowest rank has arrived. */
   readonly exposed: number;
   /** Mean delay of a rank, as a share of `compute`. */
   readonly straggle: number;
@@ -17,7 +17,7 @@ export interface StagePlan {
   readonly mtbf: number;
 }
 
-/** Where a stage's time went in one simulated run; seconds. */
+/** How a stage's time was spent in one simulated run, in seconds. */
 export interface StageClock {
   /** Steps that were kept. */
   kept: number;
@@ -30,8 +30,8 @@ export interface StageClock {
 }
 
 /**
- * Runs a stage: steps and a save, over and over, the last save at the stage's end. Stops come at random moments, in saves and in
- * restarts too; each costs what was done since the last save, and a restart.
+ * Simulates a stage: steps and a save, repeatedly, with the last save at the stage's end. Stops occur at random times, including
+ * in saves and restarts; each costs the work since the last save, and a restart.
  */
 export function simulateStage(plan: StagePlan, random: Random): StageClock {
   const { steps, stepsPerCheckpoint, save, restart, mtbf } = plan;

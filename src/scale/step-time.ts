@@ -2,16 +2,16 @@ import type { ScaleInputs, ScaleNumbers } from "./inputs.ts";
 import type { ScaleStage } from "./recipe.ts";
 
 /**
- * Of a step with gradient checkpointing, a forward pass, the same again and a backward pass that costs two: all but the first can
+ * A step with gradient checkpointing is a forward pass, the same again, and a backward pass that costs two: all but the first can
  * hide an all-reduce.
  */
 const BACKWARD_SHARE = 3 / 4;
 
-/** Where the seconds of a step go. */
+/** The parts of a step's time, in seconds. */
 export interface StepTime {
-  /** GPUs with at least one image of a step. The others idle. */
+  /** GPUs with at least one image per step. The others idle. */
   readonly ranks: number;
-  /** Images of a step on the GPU that has most. */
+  /** Images per step on the GPU with the most. */
   readonly imagesOfOne: number;
   readonly passes: number;
   readonly imagesPerSecond: number;
@@ -19,23 +19,23 @@ export interface StepTime {
   readonly compute: number;
   /** The whole all-reduce. */
   readonly allReduce: number;
-  /** What the backward pass does not hide of it. */
+  /** The part that the backward pass does not hide. */
   readonly exposed: number;
   /** Mean wait for the slowest rank. */
   readonly straggling: number;
-  /** Mean of all: compute, exposed, straggling. */
+  /** Mean total: compute, exposed, straggling. */
   readonly total: number;
 }
 
 /**
- * Seconds of a ring all-reduce: 2 (n − 1) / n × bytes / bandwidth (Patarasuk and Yuan, 2009, doi 10.1016/j.jpdc.2008.09.002).
- * A model: no latency, no congestion, one link's speed all round.
- * @param bandwidth bytes a second
+ * Seconds of a ring all-reduce: 2 (n − 1) / n × bytes / bandwidth (Patarasuk and Yuan, 2009, doi 10.1016/j.jpdc.2008.09.002). A
+ * simplified model: no latency, no congestion, the same speed for all links.
+ * @param bandwidth bytes per second
  */
 export const ringAllReduceSeconds = (ranks: number, bytes: number, bandwidth: number): number =>
   ((2 * (ranks - 1)) / ranks) * (bytes / bandwidth);
 
-/** Reckons the mean step of a stage. */
+/** Computes the mean step time of a stage. */
 export function stepTime(
   stage: ScaleStage,
   parameters: number,

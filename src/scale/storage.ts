@@ -3,7 +3,7 @@ import type { ScaleRecipe } from "./recipe.ts";
 
 /** Weights, their average and AdamW's two moments, float32. */
 const CHECKPOINT_BYTES_OF_PARAMETER = 4 * 4;
-/** Mean and deviation, float32, of 4 channels for each 8 × 8 pixels. */
+/** Mean and standard deviation, float32, of 4 channels per 8 × 8 pixels. */
 const LATENT_BYTES_OF_PIXEL = (2 * 4 * 4) / 64;
 /** T5-XXL's states in bfloat16. */
 const BYTES_OF_TOKEN = 4096 * 2;
@@ -18,7 +18,7 @@ export const latentBytes = (resolution: number): number => resolution ** 2 * LAT
 /** Bytes of a caption's states in the feature cache. */
 export const captionBytes = (tokens: number): number => tokens * BYTES_OF_TOKEN;
 
-/** What a data set takes. */
+/** The storage and encoding time of a data set. */
 export interface DatasetStorage {
   readonly dataset: string;
   readonly pictures: number;
@@ -28,13 +28,13 @@ export interface DatasetStorage {
   readonly tars: number;
   readonly latents: readonly { readonly resolution: number; readonly bytes: number }[];
   readonly captions: number;
-  /** Of all GPUs together, without those that are late; 0 where the data set has no captions. */
+  /** Over all GPUs, without delays; 0 if the data set has no captions. */
   readonly captionHours: number;
-  /** The same, of the latents of all resolutions. */
+  /** The same for the latents of all resolutions. */
   readonly latentHours: number;
 }
 
-/** Each data set of a recipe once: stages share captions, and latents where their resolutions are the same. */
+/** Each data set of a recipe once: stages share captions, and latents if their resolutions are the same. */
 export function storageOf(
   recipe: ScaleRecipe,
   inputs: ScaleInputs & ScaleNumbers,

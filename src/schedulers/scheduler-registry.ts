@@ -64,7 +64,7 @@ const dpmSolver =
   (json) =>
     DPMSolverMultistepScheduler.fromConfig({ ...json, ...fields });
 
-// The solvers for the noise can't go all the way to none of it.
+// Solvers that predict the noise can't reach zero noise.
 const notToZero = { final_sigmas_type: "sigma_min" };
 
 const names: ReadonlyMap<string, Build> = new Map<string, Build>([
@@ -100,8 +100,8 @@ export const schedulerClassNames: readonly string[] = [...classes.keys()];
 export const schedulerNames: readonly string[] = [...names.keys()];
 
 /**
- * The scheduler that a `scheduler_config.json` is of, by its `_class_name`; or a scheduler of another class with its fields, as
- * diffusers makes the class that `model_index.json` names from whatever file is there.
+ * The scheduler described by a `scheduler_config.json`, by its `_class_name`; or a scheduler of another class with its fields, as
+ * diffusers builds the class that `model_index.json` names from any file.
  */
 export function schedulerFromConfig(json: SchedulerJson, className?: string): Scheduler {
   const name = className ?? json._class_name;
@@ -118,21 +118,24 @@ export function schedulerFromConfig(json: SchedulerJson, className?: string): Sc
   );
 }
 
-/** Where a scheduler is read from, and as what. */
+/** Options of reading a scheduler. */
 export interface SchedulerPretrainedOptions extends SchedulerFolderOptions {
-  /** The class to make, as `model_index.json` names it: it wins over the file's own `_class_name`, which may be missing then. */
+  /**
+   * The class to build, as `model_index.json` names it. Takes precedence over the file's own `_class_name`, which may then be
+   * missing.
+   */
   readonly className?: string | undefined;
 }
 
-/** Fields of a scheduler file with what it leaves out as the class `className` has it. Throws where the class isn't known. */
+/** Fields of a scheduler file, with the defaults of class `className`. Throws if the class isn't known. */
 export const completedForClass = (className: string, json: SchedulerJson): SchedulerJson => ({
   ...schedulerFromConfig({}, className).toConfig(),
   ...json,
 });
 
 /**
- * The scheduler of a class that something else than its file names, such as a pipeline's index: diffusers goes by that too.
- * `warn` hears where the file names another class, and of fields that no class knows. Throws where the class isn't known.
+ * A scheduler of a class that something other than its file names, such as a pipeline's index, which diffusers prefers too. Calls
+ * `warn` if the file names another class, and for fields that no class knows. Throws if the class isn't known.
  */
 export function schedulerOfClass(
   className: string,
@@ -152,7 +155,7 @@ export function schedulerOfClass(
   return schedulerFromConfig(Object.fromEntries(known), className);
 }
 
-/** Reads `scheduler_config.json` from `folder`, or from its `subfolder`: whichever scheduler it is of. */
+/** Reads any scheduler from `scheduler_config.json` in `folder`, or in its `subfolder`. */
 export async function schedulerFromPretrained(
   folder: string,
   { className, ...options }: SchedulerPretrainedOptions = {},
@@ -161,13 +164,13 @@ export async function schedulerFromPretrained(
 }
 
 /**
- * The scheduler of a short name such as "euler", or of a class name, with the noise schedule and whatever else it shares
- * with the scheduler that `json` is of: what a model was trained for, sampled in another way.
+ * The scheduler with a short name such as "euler", or a class name, with the noise schedule and other shared fields of the
+ * scheduler in `json`: another way to sample the same model.
  */
 export const schedulerNamed = (name: string, json: SchedulerJson = {}): Scheduler =>
   builderNamed(name)(json);
 
-/** Throws where {@link schedulerNamed} doesn't know a name. */
+/** Throws for a name that {@link schedulerNamed} doesn't know. */
 export const requireSchedulerName = (name: string): void => void builderNamed(name);
 
 function builderNamed(name: string): Build {

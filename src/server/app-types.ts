@@ -1,13 +1,13 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { Context, Hono } from "hono";
 
-/** What the middleware leaves for routes. */
+/** What the middleware passes to routes. */
 export interface AppEnv {
   Bindings: HttpBindings;
   Variables: {
-    /** Whose request it is: a key's short name, or an address. */
+    /** Name of the client: a key's short name, or an IP address. */
     client: string;
-    /** Whether the caller may do more than look. */
+    /** Whether the caller may change anything. */
     canControl: boolean;
     requestId: string;
   };

@@ -11,7 +11,7 @@ import { addModelRoutes } from "./routes/models.ts";
 import { addStateRoutes } from "./routes/state.ts";
 import type { ServerContext } from "./server-context.ts";
 
-/** Of middleware. */
+/** Path pattern of middleware. */
 const EVERYWHERE = "/*";
 
 const SAFE_HEADERS: Readonly<Record<string, string>> = {
@@ -21,19 +21,22 @@ const SAFE_HEADERS: Readonly<Record<string, string>> = {
   "cross-origin-resource-policy": "same-origin",
 };
 
-/** What else an app serves, behind the same guard. */
+/** Additional routes of an app, behind the same guard. */
 export interface AppExtension {
-  /** Whether what lies there may be opened from other sites by a link, and read without a key: a page, which says nothing by itself. */
+  /**
+   * Whether a path may be opened from other sites by a link, and read without a key: true for a page that contains no data
+   * itself.
+   */
   readonly isPage: (path: string) => boolean;
   /** Adds its routes, before the server's own. */
   readonly addRoutes: (app: App, server: ServerContext) => void;
-  /** Ends what it does by itself, and its streams, which would keep the server from its end. */
+  /** Stops its own activities and its streams, which would keep the server from ending. */
   readonly stop: () => void;
 }
 
 const NO_PAGE: AppExtension = { isPage: () => false, addRoutes: () => {}, stop: () => {} };
 
-/** The server's routes behind its guard, and others'. */
+/** The server's routes behind its guard, and those of the extension. */
 export function createApp(server: ServerContext, extension: AppExtension = NO_PAGE): App {
   const app: App = new Hono<AppEnv>();
   app.use(async (c, next) => {
@@ -77,7 +80,7 @@ export function createApp(server: ServerContext, extension: AppExtension = NO_PA
   const unknown = (): never => {
     throw new ApiError(404, "not_found", "Expected one of the paths that /openapi.json lists");
   };
-  // What is there for another method is told from what is not there.
+  // Distinguishes a path that exists for another method from one that does not exist.
   for (const path of new Set(app.routes.map((route) => route.path)))
     if (path !== EVERYWHERE) app.all(path, unknown);
   app.notFound(unknown);
@@ -85,7 +88,7 @@ export function createApp(server: ServerContext, extension: AppExtension = NO_PA
   return app;
 }
 
-/** Throws an ApiError where a path is there for other methods alone. */
+/** Throws an ApiError if a path only exists for other methods. */
 function requireMethod({ req }: AppContext, app: App): void {
   const paths = req.matchedRoutes.map(({ path }) => path).filter((path) => path !== EVERYWHERE);
   const known = app.routes.filter(({ path, method }) => paths.includes(path) && method !== "ALL");
@@ -97,13 +100,13 @@ function requireMethod({ req }: AppContext, app: App): void {
   });
 }
 
-/** The pattern of the path that was asked for, so that ids make no metric of their own. */
+/** The route pattern of the request's path, so that ids don't create separate metrics. */
 function routeOf(c: AppContext): string {
   const known = c.req.matchedRoutes.map(({ path }) => path).filter((path) => path !== EVERYWHERE);
   return known.at(-1) ?? "other";
 }
 
-/** Every error in one shape; of what nobody foresaw, nothing but that it happened. */
+/** All errors have one format; unexpected ones reveal nothing except that they happened. */
 function answerError(error: Error, c: AppContext, { log }: ServerContext): Response {
   const known = error instanceof ApiError ? error : undefined;
   if (known === undefined && !c.req.raw.signal.aborted)
@@ -114,7 +117,7 @@ function answerError(error: Error, c: AppContext, { log }: ServerContext): Respo
       shouldRetry: false,
     });
   const headers = new Headers(answer.headers);
-  // What is left of a body is not waited for.
+  // The rest of a body is not waited for.
   if (answer.status === 413) headers.set("connection", "close");
   headers.set("content-type", "application/json");
   return new Response(JSON.stringify(answer), { status: answer.status, headers });

@@ -17,7 +17,7 @@ const STYLE = `body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2r
 table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #8884;padding:.3rem .5rem;text-align:left;vertical-align:top}
 code,pre{font-family:ui-monospace,monospace;font-size:.9em}pre{padding:1rem;overflow:auto;border:1px solid #8884}`;
 
-/** A page for people: what can be asked, and with which fields. Of the document alone, without scripts. */
+/** A page for people: the endpoints and their fields, generated only from the document, without scripts. */
 export function docsPage(document: Document): string {
   const routes = Object.entries(document.paths ?? {}).flatMap(([path, methods]) =>
     Object.entries(methods as Readonly<Record<string, { summary?: string }>>).map(
@@ -45,7 +45,7 @@ All that is said here is in <a href="/openapi.json">openapi.json</a> too.</p>
 <table>${routes.join("")}</table>${tables.join("")}</body></html>`;
 }
 
-/** What values a field takes, in short. */
+/** A short description of the values a field accepts. */
 function kindOf(field: Field): string {
   if (field.enum !== undefined) return field.enum.filter((value) => value !== null).join(", ");
   const { minimum, maximum } = field;

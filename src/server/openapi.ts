@@ -61,7 +61,7 @@ const idOf = (description: string): z.ZodObject<{ id: z.ZodString }> =>
   z.object({ id: z.string().meta({ description }) });
 const file = z.string().meta({ format: "binary" });
 
-/** What this server can be asked, as an OpenAPI 3.1 document of the schemas that requests are checked by. */
+/** The server's API as an OpenAPI 3.1 document, generated from the schemas that validate requests. */
 export function openApiDocument(version: string): Document {
   const registry = new OpenAPIRegistry();
   registry.registerComponent("securitySchemes", "key", { type: "http", scheme: "bearer" });

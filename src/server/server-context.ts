@@ -10,39 +10,39 @@ import type { ResultStore } from "./jobs/result-store.ts";
 import type { PictureFormat } from "./pictures/encode-picture.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
 
-/** A file that was asked for as an address. */
+/** A picture that was requested as a URL. */
 export interface ServedFile {
   readonly bytes: Uint8Array;
   readonly format: PictureFormat;
 }
 
-/** What all routes share. */
+/** State shared by all routes. */
 export interface ServerContext {
   readonly version: string;
   readonly engines: readonly EngineProcess[];
   readonly dispatcher: Dispatcher;
-  /** Of all engines: what one has learnt of a model holds for the others. */
+  /** From all engines: what one has learned about a model applies to the others. */
   readonly models: () => ReadonlyMap<string, ModelFacts>;
-  /** The model of requests that name none; empty where a catalog says it. */
+  /** The model of requests that name none; empty if a catalog decides. */
   readonly firstModel: string;
-  /** Loads what is not loaded from the start; undefined where all is. */
+  /** Loads models that are not loaded from the start; undefined if all are. */
   readonly loader: ModelLoader | undefined;
   readonly guard: GuardOptions;
   readonly keys: Keys;
-  /** Under which callers reach this server, where that is not what they ask it by. */
+  /** URL of this server for callers, if it differs from the one they request. */
   readonly publicUrl: string | undefined;
   readonly maxPixels: number;
-  /** Whether unknown fields are warnings. */
+  /** Whether unknown fields only cause warnings. */
   readonly isLenient: boolean;
   readonly metrics: ServerMetrics;
   readonly log: Logger;
-  /** Jobs that are on their way. */
+  /** Jobs in progress. */
   readonly running: Map<string, Job>;
-  /** Jobs that are over, of callers who did not wait. */
+  /** Finished jobs of callers who did not wait. */
   readonly results: ResultStore<Job>;
   readonly files: ResultStore<ServedFile>;
-  /** Names of the models that are loaded now. */
+  /** Names of the currently loaded models. */
   readonly loadedModels: () => readonly string[];
-  /** Set once the server is to end: nothing new is taken. */
+  /** Whether the server is shutting down: nothing new is accepted. */
   readonly isDraining: () => boolean;
 }

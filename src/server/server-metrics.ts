@@ -1,13 +1,13 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
-/** What the gauges are read from when they are asked for. */
+/** Sources of the gauges, read on each request. */
 export interface MetricSources {
   readonly queued: () => number;
   readonly inUse: () => number;
   readonly readyEngines: () => number;
 }
 
-/** Prometheus' view of a server, one registry each. */
+/** Prometheus metrics of a server, in its own registry. */
 export class ServerMetrics {
   readonly registry: Registry = new Registry();
   readonly requests: Histogram<"route" | "status">;
@@ -69,7 +69,7 @@ export class ServerMetrics {
     });
   }
 
-  /** Adds gauges that are read when they are asked for. */
+  /** Adds gauges that are read on each request. */
   observe({ queued, inUse, readyEngines }: MetricSources): void {
     const gauge = (name: string, help: string, read: () => number): void => {
       new Gauge({

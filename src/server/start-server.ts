@@ -17,52 +17,52 @@ import { ResultStore } from "./jobs/result-store.ts";
 import type { ServerContext } from "./server-context.ts";
 import { ServerMetrics } from "./server-metrics.ts";
 
-/** How a server is started. */
+/** Options of {@link startServer}. */
 export interface ServeOptions extends GuardOptions {
   readonly version: string;
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
   readonly keys: readonly string[];
-  /** Keys that may only look. */
+  /** View-only keys. */
   readonly viewKeys?: readonly string[];
   readonly publicUrl: string | undefined;
   readonly maxQueue: number;
   readonly maxPixels: number;
   readonly isLenient: boolean;
-  /** The module of the processes that draw, and what each is told. */
+  /** The module of the drawing processes, and the set-up of each. */
   readonly engineScript: URL;
   readonly engines: readonly EngineSetup[];
   readonly log: Logger;
-  /** Models that load when they are first asked for, beside those of the engines. */
+  /** Models that are loaded on demand, in addition to those of the engines. */
   readonly catalog?: ModelCatalog;
-  /** What else is served. */
+  /** Additional routes. */
   readonly extension?: AppExtension;
 }
 
-/** A server that listens. */
+/** A running server. */
 export interface RunningServer {
   readonly url: string;
   readonly context: ServerContext;
-  /** Settles once the models are loaded and tried; rejects where they are refused. */
+  /** Settles once the models are loaded and measured; rejects if they are refused. */
   readonly ready: Promise<void>;
-  /** Takes nothing new, lets what is drawn end within `graceMs`, and ends. */
+  /** Accepts nothing new, lets current orders finish within `graceMs`, and ends. */
   readonly stop: (graceMs?: number) => Promise<void>;
 }
 
-/** Time in which headers must have come, and a whole body. */
+/** Time limit for receiving headers, and a whole body. */
 const HEADERS_MS = 15_000;
 const REQUEST_MS = 120_000;
 const MOST_HEADER_BYTES = 16_384;
 const GRACE_MS = 30_000;
 
-/** Time in which answers that are ready must have been taken. */
+/** Time limit for sending finished answers. */
 const FLUSH_MS = 5000;
 
-/** How often it is looked for connections over which nothing comes any more. */
+/** Interval at which idle connections are closed. */
 const IDLE_CHECK_MS = 20;
 
-/** Lets answers that are under way go out, and closes each connection after them. */
+/** Lets pending answers go out, and closes each connection after them. */
 async function closeServer(server: ReturnType<typeof createAdaptorServer>): Promise<void> {
   if (!(server instanceof Server)) throw new InternalError("Expected a server of HTTP/1");
   const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
@@ -72,7 +72,7 @@ async function closeServer(server: ReturnType<typeof createAdaptorServer>): Prom
   clearTimeout(late);
 }
 
-/** Starts to listen, and the processes that draw beside it. */
+/** Starts listening, and starts the drawing processes. */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const { log, keys, maxQueue } = options;
   const metrics = new ServerMetrics();
@@ -151,7 +151,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     server.listen(options.port, options.host, resolve);
   });
   const { port } = server.address() as AddressInfo;
-  // One that loads models when they are asked for is started then.
+  // An engine that loads models on demand also starts on demand.
   const eager = engines.filter((_, i) => options.engines[i]?.isLazy !== true);
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   const stop = async (graceMs = GRACE_MS): Promise<void> => {

@@ -6,10 +6,10 @@ import { NativeFailure, TensorDisposedError } from "./errors.ts";
 import { spinCount } from "./openmp.ts";
 
 declare const handleBrand: unique symbol;
-/** A native reference to a tensor: a number that is never used twice. */
+/** A native reference to a tensor: a number that is never reused. */
 export type Handle = number & { readonly [handleBrand]: "tensor" };
 declare const guardBrand: unique symbol;
-/** An object whose collection gives back a tensor's memory. */
+/** An object whose garbage collection frees a tensor's memory. */
 export interface Guard {
   readonly [guardBrand]: "guard";
 }
@@ -25,7 +25,7 @@ export interface ScopeHandle {
 }
 
 declare const storeBrand: unique symbol;
-/** An opaque native store, by which processes find each other. */
+/** An opaque native store through which processes find each other. */
 export interface StoreHandle {
   readonly [storeBrand]: "store";
 }
@@ -35,7 +35,7 @@ export interface GroupHandle {
   readonly [groupBrand]: "group";
 }
 declare const heartbeatBrand: unique symbol;
-/** An opaque native thread that tells others that this process lives. */
+/** An opaque native thread that signals to others that this process is alive. */
 export interface HeartbeatHandle {
   readonly [heartbeatBrand]: "heartbeat";
 }
@@ -50,7 +50,7 @@ export interface ReducerHandle {
   readonly [reducerBrand]: "reducer";
 }
 
-/** What `native/` exports; see the C++ file of each group for the exact meaning. */
+/** The exports of `native/`; the C++ file of each group documents the exact meaning. */
 export interface Native {
   installErrors(failure: unknown, disposedError: unknown): void;
   // dispatch.cc
@@ -187,7 +187,7 @@ export interface Native {
   graphFree(graph: GraphHandle): void;
 }
 
-/** Before libgomp loads, and unless the user decided. */
+/** Before libgomp loads, and unless the user has set it. */
 function limitOpenMpSpin(): void {
   const { OMP_WAIT_POLICY, GOMP_SPINCOUNT } = process.env;
   if (OMP_WAIT_POLICY !== undefined || GOMP_SPINCOUNT !== undefined) return;

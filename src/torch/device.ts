@@ -6,9 +6,9 @@ import type { Device } from "./dtype.ts";
 export const deviceKind = (device: Device): string => device.split(":")[0] ?? device;
 
 /**
- * The device that a process computes on. Throws where libtorch does not have it.
- * @param wanted "auto": a GPU of CUDA where there is one, else the CPU; "cpu"; or a device of libtorch's, such as "cuda:1"
- * @param place  number of this process among those of its machine: which of several devices is its own, where `wanted` does not say
+ * Chooses the device that a process computes on. Throws if libtorch does not have it.
+ * @param wanted "auto": a CUDA GPU if there is one, otherwise the CPU; "cpu"; or a libtorch device, such as "cuda:1"
+ * @param place  index of this process on its machine, which selects one of several devices if `wanted` names none
  */
 export function chooseDevice(wanted: string, place = 0): Device {
   const { devices, loaded } = native.engineInfo();
@@ -31,13 +31,10 @@ export function chooseDevice(wanted: string, place = 0): Device {
   );
 }
 
-/** What others call devices. */
+/** Other names for devices. */
 const MEANT: Readonly<Record<string, string>> = { gpu: "cuda", nvidia: "cuda", metal: "mps" };
 
-/**
- * The device that a program names for models, as it stands; "auto" is chosen. Throws where libtorch does not have it, before
- * anything is read.
- */
+/** The requested device for models, with "auto" resolved. Throws if libtorch does not have it, before anything is read. */
 export function requireDevice(wanted: Device): Device {
   if (wanted === "auto") return chooseDevice(wanted);
   const { devices } = native.engineInfo();
@@ -46,10 +43,10 @@ export function requireDevice(wanted: Device): Device {
 }
 
 /**
- * The number type that a device draws fastest in, pictures staying nearly the same: bfloat16 on GPUs of CUDA, and on processors that
- * multiply it themselves; float32 elsewhere.
+ * The number type with which a device draws fastest while pictures stay nearly the same: bfloat16 on CUDA GPUs, and on processors
+ * with bfloat16 multiplication; float32 elsewhere.
  * @param device               "auto" is chosen as {@link chooseDevice} does
- * @param multipliesBfloat16 whether the processor does
+ * @param multipliesBfloat16 whether the processor has it
  */
 export function fastestDType(
   device: Device,
@@ -60,19 +57,19 @@ export function fastestDType(
   return isFast ? "bfloat16" : "float32";
 }
 
-/** Makes a device the one that this process's own work is on, so that nothing of it lands on the first of several. */
+/** Makes a device the default of this process, so that nothing of its work lands on the first of several. */
 export function setDevice(device: Device): void {
   if (device !== "cpu") native.setDevice(device);
 }
 
-/** Bytes of a device other than the CPU. */
+/** Memory, in bytes, of a device other than the CPU. */
 export interface DeviceMemory {
-  /** What this process may still take. */
+  /** What this process can still allocate. */
   readonly free: number;
-  /** The most that this process's tensors took at once. */
+  /** Peak allocation by this process's tensors. */
   readonly peak: number;
 }
 
-/** Undefined on the CPU, and where a device does not tell. */
+/** Undefined on the CPU, and if a device does not report it. */
 export const deviceMemory = (device: Device): DeviceMemory | undefined =>
   device === "cpu" ? undefined : (native.deviceMemory(device) ?? undefined);

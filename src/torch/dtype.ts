@@ -13,10 +13,10 @@ export type DType =
   | "uint8"
   | "bool";
 
-/** Where a tensor lives: `"cpu"`, `"cuda"`, `"cuda:1"`, or `"meta"` for shapes without memory. */
+/** Location of a tensor: `"cpu"`, `"cuda"`, `"cuda:1"`, or `"meta"` for shapes without memory. */
 export type Device = string;
 
-/** The typed arrays that tensor elements can be read into or made from. */
+/** Typed arrays that tensor elements can be read into or created from. */
 export type TypedArray =
   | Float32Array
   | Float64Array
@@ -68,7 +68,7 @@ export function dtypeCode(dtype: DType | undefined): number | undefined {
 /** Bytes of one element. */
 export const bytesPerElement = (dtype: DType): number => INFO[dtype].bytes;
 
-/** The dtype behind libtorch's number. Throws on complex, quantised and other types that this library does not use. */
+/** The dtype for libtorch's number. Throws for complex, quantised and other types that this library does not use. */
 export function dtypeFromCode(code: number): DType {
   const dtype = BY_CODE.get(code);
   if (dtype === undefined)
@@ -80,7 +80,7 @@ export function dtypeFromCode(code: number): DType {
 export const isFloatingPoint = (dtype: DType): boolean =>
   dtype === "float32" || dtype === "float64" || dtype === "float16" || dtype === "bfloat16";
 
-/** The dtype that a typed array's elements have. */
+/** The dtype of a typed array's elements. */
 export function dtypeOfArray(array: TypedArray): DType {
   if (array instanceof Float32Array) return "float32";
   if (array instanceof Float64Array) return "float64";
@@ -96,7 +96,7 @@ export function dtypeOfArray(array: TypedArray): DType {
   );
 }
 
-/** A typed array over bytes that toBytes() gave. 16-bit floats have no JavaScript array: convert to float32 first. */
+/** A typed array over bytes from toBytes(). JavaScript has no arrays of 16-bit floats: convert to float32 first. */
 export function arrayOver(bytes: ArrayBuffer, dtype: DType): TypedArray {
   switch (dtype) {
     case "float32":

@@ -1,6 +1,6 @@
 import { type ErrorCode, InvalidTypeError, knownClasses } from "../errors/index.ts";
 
-/** A failure inside libtorch or the addon: names the operator, the shapes it got and libtorch's first line. */
+/** A failure inside libtorch or the addon. Names the operator, its input shapes and libtorch's first line. */
 export class TorchError extends Error {
   override readonly name: string = "TorchError";
   readonly code: ErrorCode = "ERR_TORCH";
@@ -10,17 +10,17 @@ export class TorchError extends Error {
   }
 }
 
-/** A use of a tensor whose memory was already given back. */
+/** Thrown when a tensor is used whose memory was already freed. */
 export class TensorDisposedError extends TorchError {
   override readonly name: string = "TensorDisposedError";
   override readonly code = "ERR_TENSOR_DISPOSED" satisfies ErrorCode;
 }
 
-/** How the addon says that an argument is of a type that it does not take. `none` is what nothing stands for, or a lone object. */
+/** The addon's message for an argument of an unsupported type. `none` stands for a missing argument or a plain object. */
 const WRONG_TYPE =
   /: Expected an? [\w ]+ for \w+ but received (none|undefined|null|boolean|number|string|symbol|an object|a function|a native handle|a bigint|something else)$/;
 
-/** What the addon constructs and throws where it fails. */
+/** Called by the addon to create the error that it throws. */
 export function NativeFailure(message: string): TorchError | InvalidTypeError {
   const error = WRONG_TYPE.test(message) ? new InvalidTypeError(message) : new TorchError(message);
   Error.captureStackTrace(error, NativeFailure);
@@ -29,7 +29,7 @@ export function NativeFailure(message: string): TorchError | InvalidTypeError {
 
 knownClasses(TorchError, TensorDisposedError);
 
-// libtorch appends dispatch tables, C++ frames and advice on linking that help nobody outside it.
+// libtorch appends dispatch tables, C++ frames and linking advice, which are of no use to users.
 const TAIL =
   /\n(Exception raised from|\s*\n|CPU: registered at)| This could be because the operator doesn't exist for this backend| PyTorch splits its backend into two shared libraries/;
 

@@ -5,13 +5,13 @@ import { empty } from "./ops.gen.ts";
 import { fromBytes, type NestedNumbers, type Tensor } from "./tensor.ts";
 import { wrap } from "./wrap.ts";
 
-/** Element type and place of a new tensor; float32 on the CPU unless told otherwise. */
+/** Element type and device of a new tensor. Default: float32 on the CPU. */
 export interface TensorOptions {
   readonly dtype?: DType | undefined;
   readonly device?: Device | undefined;
 }
 
-/** A tensor over a copy of a typed array's elements. */
+/** A tensor with a copy of a typed array's elements. */
 export function fromTypedArray(
   array: TypedArray,
   shape: readonly number[] = [array.length],
@@ -56,7 +56,7 @@ export function full(shape: readonly number[], value: number, options: TensorOpt
   return empty(shape, { dtype: options.dtype ?? "float32", device: options.device }).fill_(value);
 }
 
-/** Which bytes of a file make up a tensor: little-endian elements in row-major order. */
+/** The bytes of a file that make up a tensor: little-endian elements in row-major order. */
 export interface MappedRange {
   readonly byteOffset: number;
   readonly byteLength: number;
@@ -65,9 +65,9 @@ export interface MappedRange {
 }
 
 /**
- * A tensor over part of an open file, of which pages are read when they are first used. Writing to the tensor never changes
- * the file, which may be closed, replaced or removed; but cutting it short in place ends the process at the next read of what
- * was cut off. Elements at an odd place for their type are copied. Throws TorchError where the file has fewer bytes.
+ * A tensor over part of an open file, whose pages are read on first use. Writing to the tensor never changes the file, which may
+ * be closed, replaced or removed; but truncating it in place crashes the process at the next read of the missing part. Misaligned
+ * elements are copied. Throws TorchError if the file has fewer bytes.
  */
 export const mapTensor = (
   file: number,
@@ -75,8 +75,8 @@ export const mapTensor = (
 ): Tensor => wrap(native.mapTensor(file, byteOffset, byteLength, dtypeCode(dtype), shape));
 
 /**
- * Lets the system take back the memory of tensors that will not be used for a while. What lies in a mapped file is read again
- * when it is used. Linux; nothing elsewhere.
+ * Lets the system reclaim the memory of tensors that will not be used for a while. Those in a mapped file are read again when
+ * used. Linux only; no effect elsewhere.
  */
 export function pageOut(tensors: Iterable<Tensor>): void {
   for (const tensor of tensors) native.pageOut(tensor.handle);

@@ -31,7 +31,7 @@ export {
   unfold,
 } from "./ops.gen.ts";
 
-/** How {@link interpolate} finds the new size: one of the two. */
+/** Options of {@link interpolate}. Exactly one of the two gives the new size. */
 export interface InterpolateOptions {
   readonly size?: readonly [number, number];
   readonly scaleFactor?: number;

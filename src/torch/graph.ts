@@ -4,12 +4,12 @@ import { keep, tidy } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
- * What a function makes a GPU do, recorded once and done again by one call, without the time that starting each kernel takes: a
- * graph of CUDA (libtorch's `ATen/cuda/CUDAGraph.h`). What the function reads stays where it is in memory: for other inputs,
- * copy them into the tensors that it was recorded with.
+ * The GPU work of a function, recorded once and replayed by one call, without the time to start each kernel: a CUDA graph
+ * (libtorch's `ATen/cuda/CUDAGraph.h`). The function's inputs stay at the same memory addresses: for other inputs, copy them into
+ * the tensors that it was recorded with.
  */
 export class RecordedGraph implements Disposable {
-  /** The function's result, written anew by each {@link replay}. */
+  /** The function's result, overwritten by each {@link replay}. */
   readonly output: Tensor;
   readonly #handle: GraphHandle;
 
@@ -19,9 +19,9 @@ export class RecordedGraph implements Disposable {
   }
 
   /**
-   * Calls `body` twice: to let it make what it keeps, and to record it. It must do the same each time and read nothing back, or
-   * take from another device. Throws where the device is none of CUDA, where the addon has no graphs, and where something cannot be
-   * recorded.
+   * Calls `body` twice: once to let it allocate what it keeps, and once to record it. It must do the same each time, and neither
+   * read values back nor use another device. Throws if the device is not a CUDA device, if the addon has no graphs, and if
+   * something can't be recorded.
    */
   static record(device: Device, body: () => Tensor): RecordedGraph {
     const handle = native.graphNew(device);
@@ -33,7 +33,7 @@ export class RecordedGraph implements Disposable {
     }
   }
 
-  /** Starts all of it; as with any operator, reading the output waits for it. */
+  /** Starts all of it. As with any operator, reading the output waits for it. */
   replay(): void {
     native.graphReplay(this.#handle);
   }
@@ -53,7 +53,7 @@ function recorded(handle: GraphHandle, body: () => Tensor): Tensor {
     try {
       native.graphEnd(handle);
     } catch {
-      // It says that the recording failed; `error` says why.
+      // It reports that the recording failed; `error` says why.
     }
     throw error;
   }

@@ -96,9 +96,9 @@ export { Generator, generator, manualSeed, stream, streamSeed } from "./random.t
 export { keep, memory, runInScope, Scope, scope, scopeName, tidy } from "./scope.ts";
 export { isSameTensor, type NestedNumbers, retain, Tensor, type ToOptions } from "./tensor.ts";
 
-/** What the loaded engine is and has. */
+/** Version and capabilities of the loaded engine. */
 export interface EngineInfo {
-  /** Version of the libtorch that runs. */
+  /** Version of the loaded libtorch. */
   readonly libtorch: string;
   /** Version of the headers that the addon was compiled with. */
   readonly builtAgainst: string;
@@ -107,9 +107,9 @@ export interface EngineInfo {
   readonly threads: number;
   /** The instruction set that libtorch's own kernels use, such as AVX512. */
   readonly cpuCapability: string;
-  /** The number type that each of `devices` draws fastest in: see fastestDType. */
+  /** The number type with which each of `devices` draws fastest: see fastestDType. */
   readonly fastest: readonly DType[];
-  /** Which library multiplies matrices on the CPU; PIXART_PRODUCTS overrides it ("onednn" or "default"). */
+  /** The library that multiplies matrices on the CPU; PIXART_PRODUCTS overrides it ("onednn" or "default"). */
   readonly products: string;
 }
 
@@ -128,12 +128,12 @@ export function engineInfo(): EngineInfo {
   };
 }
 
-/** Threads that one operator may use on the CPU. */
+/** Sets how many threads one operator may use on the CPU. */
 export const setThreads = (count: number): void => native.setThreads(count);
 
 /**
- * Whether this project's own kernels compute on the CPU, as they do from the start unless `PIXART_KERNELS` is "libtorch", or
- * libtorch's operators in their place: to find out which of the two a difference comes from.
+ * Selects this project's own CPU kernels, which are the default unless `PIXART_KERNELS` is "libtorch", or libtorch's operators
+ * instead: to find out which of the two causes a difference.
  */
 export const setOwnKernels = (enabled: boolean): void => native.setOwnKernels(enabled);
 
@@ -141,5 +141,5 @@ export const setOwnKernels = (enabled: boolean): void => native.setOwnKernels(en
 export const setDeterministic = (deterministic: boolean): void =>
   native.setDeterministic(deterministic);
 
-/** Gives memory that was freed back to the system, after work that will not come again: glibc's, and an accelerator's. */
+/** Returns freed memory to the system, after work that will not be repeated: glibc's, and an accelerator's. */
 export const releaseMemory = (): void => native.releaseMemory();

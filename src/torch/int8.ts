@@ -1,4 +1,4 @@
-/** Products of 8-bit integers on the CPU, by oneDNN, which libtorch brings along. */
+/** Products of 8-bit integers on the CPU, using the oneDNN in libtorch. */
 import { native } from "./binding.ts";
 import { dtypeCode } from "./dtype.ts";
 import { full } from "./factories.ts";
@@ -18,7 +18,7 @@ interface Operators {
 
 let operators: Operators | undefined;
 
-/** Looked up when first used: builds of libtorch without oneDNN lack them. */
+/** Resolved on first use: builds of libtorch without oneDNN lack them. */
 function resolved(): Operators {
   if (operators !== undefined) return operators;
   operators = {
@@ -38,7 +38,7 @@ const multiply = (x: Tensor, zero: number, { packed, scale, zeroPoint }: Int8Wei
     native.call(
       resolved().multiply,
       x.handle,
-      1, // x's scale, which the caller multiplies with: each row has its own
+      1, // x's scale, applied by the caller, because each row has its own
       zero,
       packed.handle,
       scale.handle,
@@ -47,7 +47,7 @@ const multiply = (x: Tensor, zero: number, { packed, scale, zeroPoint }: Int8Wei
       1, // the output's scale
       0, // the output's zero point
       dtypeCode("float32"),
-      "none", // no operator is fused behind it
+      "none", // no operator is fused
       [],
       "",
     ),
@@ -55,18 +55,18 @@ const multiply = (x: Tensor, zero: number, { packed, scale, zeroPoint }: Int8Wei
 
 /** A matrix of 8-bit integers for {@link int8Linear}. */
 export interface Int8Weight {
-  /** (I, O) int8, laid out for the processor: nothing but products can read it. */
+  /** (I, O) int8, packed for the processor: only products can read it. */
   readonly packed: Tensor;
-  /** (O) float32: what one step of a row's integers is worth. */
+  /** (O) float32: the step size of each row's integers. */
   readonly scale: Tensor;
   /** (O) int64, all 0. */
   readonly zeroPoint: Tensor;
 }
 
-/** Rows that are rounded at a time: so few that their floats stay in the processor's cache. */
+/** Number of rows rounded at a time, so that their floats stay in the processor's cache. */
 const ROWS = 1024;
 
-/** Rounds (O, I) floats to 8-bit integers, of which each row has its own scale. */
+/** Rounds (O, I) floats to 8-bit integers with one scale per row. */
 export function int8Weight(weight: Tensor): Int8Weight {
   return tidy(() => {
     const parts = weight.split(ROWS).map((rows) =>
@@ -84,9 +84,7 @@ export function int8Weight(weight: Tensor): Int8Weight {
   });
 }
 
-/**
- * x Wᵀ + b for floats (…, I) and b (O): each row of x is rounded to 8-bit integers by a scale of its own. → (…, O), in x's dtype
- */
+/** x Wᵀ + b for floats (…, I) and b (O): each row of x is rounded to 8-bit integers with its own scale. → (…, O), in x's dtype */
 export const int8Linear = (x: Tensor, weight: Int8Weight, bias?: Tensor): Tensor =>
   tidy(() => {
     const [bytes, scale] = wrapAll(native.call(resolved().round, x.handle)) as [Tensor, Tensor];
@@ -95,12 +93,12 @@ export const int8Linear = (x: Tensor, weight: Int8Weight, bias?: Tensor): Tensor
     return wrap(native.call(resolved().scale, ...given));
   });
 
-/** The zero of unsigned bytes that stand for whole numbers from -127 to 127. */
+/** The zero point of unsigned bytes for integers from -127 to 127. */
 const ZERO = 128;
 
 /**
- * Exact sums of such bytes with a weight's whole numbers, times its scale. oneDNN's fast products are those of unsigned with signed
- * integers: of two signed ones some are 100 times slower.
+ * Exact sums of such bytes with a weight's integers, times its scale. oneDNN is fast for unsigned times signed integers; some of
+ * its products of two signed ones are 100 times slower.
  */
 function products(bytes: Tensor, weight: Int8Weight): Tensor {
   if (sumsWholeBytes()) return multiply(bytes, ZERO, weight);
@@ -109,7 +107,7 @@ function products(bytes: Tensor, weight: Int8Weight): Tensor {
   return multiply(lower, ZERO / 2, weight).add_(multiply(bytes.sub(lower), ZERO / 2, weight));
 }
 
-/** Whole numbers from -127 to 127 along the last dimension, and what one step of each row is worth. */
+/** Integers from -127 to 127 along the last dimension, and the step size of each row. */
 function toInt8(x: Tensor): { integers: Tensor; scale: Tensor } {
   const wide = x.float();
   // The smallest normal number, so that a row of zeros isn't divided by 0.
@@ -119,7 +117,10 @@ function toInt8(x: Tensor): { integers: Tensor; scale: Tensor } {
 
 let wholeBytes: boolean | undefined;
 
-/** Whether products of whole bytes are summed exactly. Instruction sets older than VNNI add two in 16 bits, which overflow. */
+/**
+ * Whether products of whole bytes are summed exactly. Instruction sets older than VNNI add two of them in 16 bits, which
+ * overflow.
+ */
 function sumsWholeBytes(): boolean {
   const inputs = 64;
   wholeBytes ??= tidy(() => {

@@ -11,18 +11,18 @@ import { runInScope, scopeName } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 import { handlesOf } from "./wrap.ts";
 
-/** Where a store's server listens, and for how long its clients wait. */
+/** Address and timeout of a store. */
 export interface TcpStoreOptions {
-  /** The server listens at this address alone. */
+  /** The server listens only on this address. */
   readonly host: string;
-  /** 0 lets the server's system choose one: see {@link Store.port}. */
+  /** 0 lets the system choose one: see {@link Store.port}. */
   readonly port: number;
   readonly isServer: boolean;
-  /** Milliseconds until a call that waits gives up. */
+  /** Milliseconds until a waiting call gives up. */
   readonly timeout: number;
 }
 
-/** Notes that processes leave for each other: c10d's key-value stores (torch/csrc/distributed/c10d/TCPStore.hpp, FileStore.hpp). */
+/** Values that processes share: c10d's key-value stores (torch/csrc/distributed/c10d/TCPStore.hpp, FileStore.hpp). */
 export class Store {
   /** For groups. */
   readonly handle: StoreHandle;
@@ -31,7 +31,7 @@ export class Store {
     this.handle = handle;
   }
 
-  /** Serves a store, or connects to one. Throws TorchError where that is not possible in time. */
+  /** Serves a store, or connects to one. Throws TorchError if that fails or times out. */
   static tcp({ host, port, isServer, timeout }: TcpStoreOptions): Store {
     return new Store(native.tcpStore(host, port, isServer, timeout));
   }
@@ -41,12 +41,12 @@ export class Store {
     return new Store(native.fileStore(path, timeout));
   }
 
-  /** The same store, its keys apart from all others. */
+  /** The same store with its own key namespace. */
   prefixed(prefix: string): Store {
     return new Store(native.prefixedStore(prefix, this.handle));
   }
 
-  /** Where its server listens; 0 for a file. */
+  /** The server's port; 0 for a file. */
   get port(): number {
     return native.storePort(this.handle);
   }
@@ -55,12 +55,12 @@ export class Store {
     native.storeSet(this.handle, key, value);
   }
 
-  /** Waits until somebody sets the key. Throws TorchError where nobody does in time. */
+  /** Waits until the key is set. Throws TorchError on a timeout. */
   get(key: string): string {
     return native.storeGet(this.handle, key);
   }
 
-  /** Adds to a number, which begins as 0, and returns the sum. */
+  /** Adds to a number, initially 0, and returns the sum. */
   add(key: string, amount: number): number {
     return native.storeAdd(this.handle, key, amount);
   }
@@ -69,13 +69,13 @@ export class Store {
     return native.storeHas(this.handle, key);
   }
 
-  /** Waits until all keys are set; `timeout` in milliseconds. Throws TorchError where one is not. */
+  /** Waits until all keys are set; `timeout` in milliseconds. Throws TorchError if one is not. */
   wait(keys: readonly string[], timeout: number): void {
     native.storeWait(this.handle, keys, timeout);
   }
 }
 
-/** How the ranks' numbers become one. */
+/** How the ranks' values are combined. */
 export type Reduction = "sum" | "min" | "max";
 
 /** One process's membership of a group. */
@@ -87,11 +87,11 @@ export interface Membership {
   readonly timeout: number;
 }
 
-/** Where a Gloo group's member talks from. */
+/** The network address of a Gloo group's member. */
 export interface GlooPlace {
   /** An address of this machine that the other ranks can reach. */
   readonly address: string;
-  /** The name of a network interface, which goes before the address. */
+  /** The name of a network interface, which takes precedence over the address. */
   readonly networkInterface?: string | undefined;
 }
 
@@ -100,7 +100,7 @@ export const hasNccl = (): boolean => native.hasNccl();
 
 const COLLECTIVE = scopeName("collective");
 
-/** Collectives change tensors in place, weights too: nothing of them belongs into a graph. */
+/** Collectives change tensors in place, including weights, and none of that belongs in a graph. */
 function collective<T extends Tensor | undefined>(body: () => T): T {
   const wasEnabled = native.setGradEnabled(false);
   try {
@@ -112,7 +112,7 @@ function collective<T extends Tensor | undefined>(body: () => T): T {
 
 /**
  * Processes that compute together, over c10d (torch/csrc/distributed/c10d/ProcessGroup.hpp). Every rank makes the same calls in
- * the same order, with tensors of one shape and dtype; each call returns when its result is there.
+ * the same order, with tensors of one shape and dtype; each call returns when its result is ready.
  */
 export class ProcessGroup {
   readonly rank: number;
@@ -126,7 +126,7 @@ export class ProcessGroup {
     this.handle = handle;
   }
 
-  /** A group on CPUs. Returns when all ranks have joined; throws TorchError where one has not in time. */
+  /** A group on CPUs. Returns when all ranks have joined; throws TorchError if one does not in time. */
   static gloo(membership: Membership, { address, networkInterface }: GlooPlace): ProcessGroup {
     const { store, rank, size, timeout } = membership;
     const via = networkInterface ?? null;
@@ -136,7 +136,7 @@ export class ProcessGroup {
     );
   }
 
-  /** A group on CUDA devices. Throws TorchError where the addon was built without NCCL. */
+  /** A group on CUDA devices. Throws TorchError if the addon was built without NCCL. */
   static nccl(membership: Membership): ProcessGroup {
     const { store, rank, size, timeout } = membership;
     return new ProcessGroup(membership, native.ncclGroup(store.handle, rank, size, timeout));
@@ -147,7 +147,7 @@ export class ProcessGroup {
     collective(() => void native.allReduce(this.handle, tensor.handle, reduction));
   }
 
-  /** Puts rank `root`'s values into everybody's `tensor`. */
+  /** Copies rank `root`'s values into `tensor` on every rank. */
   broadcast(tensor: Tensor, root = 0): void {
     collective(() => void native.broadcast(this.handle, tensor.handle, root));
   }
@@ -165,7 +165,7 @@ export class ProcessGroup {
     });
   }
 
-  /** (size n, ...) of every rank → the reduced rows that are this rank's, (n, ...). */
+  /** (size n, ...) of every rank → this rank's share of the reduced rows, (n, ...). */
   reduceScatter(tensor: Tensor, reduction: Reduction = "sum"): Tensor {
     const [rows = 0, ...rest] = tensor.shape;
     if (rows % this.size !== 0) {
@@ -182,18 +182,18 @@ export class ProcessGroup {
   }
 }
 
-/** Bytes of gradients that travel together, as in PyTorch's DDP. */
+/** Bytes of gradients per bucket, as in PyTorch's DDP. */
 const BUCKET_BYTES = 25 * 2 ** 20;
 
 /**
- * Averages gradients over a group in buckets, each as soon as a backward pass has filled it, while the pass goes on:
- * c10d's Reducer, which is what PyTorch's DistributedDataParallel is made of (Li et al., 2020, arXiv 2006.15704). Gradients are
- * views of the buckets then.
+ * Averages gradients over a group in buckets, each as soon as a backward pass has filled it, while the pass continues: c10d's
+ * Reducer, on which PyTorch's DistributedDataParallel is built (Li et al., 2020, arXiv 2006.15704). Gradients then are views of
+ * the buckets.
  */
 export class GradientReducer {
   readonly #handle: ReducerHandle;
 
-  /** Throws TorchError where the ranks' parameters differ in number or shape. */
+  /** Throws TorchError if the ranks' parameters differ in number or shape. */
   constructor(
     group: ProcessGroup,
     parameters: ReadonlyMap<string, Tensor>,
@@ -203,44 +203,47 @@ export class GradientReducer {
     this.#handle = native.reducerNew(group.handle, tensors, [...parameters.keys()], bucketBytes);
   }
 
-  /** Before a forward pass: its backward() adds up with the gradients that are there, and averages. Without, they stay the rank's own. */
+  /**
+   * Call before a forward pass: its backward() then adds to the existing gradients and averages. Without this call, they stay the
+   * rank's own.
+   */
   announce(): void {
     native.reducerPrepare(this.#handle);
   }
 
-  /** After that backward(). Throws TorchError where a parameter had no gradient, so that not all are averaged. */
+  /** Call after that backward(). Throws TorchError if a parameter had no gradient, so that not all are averaged. */
   check(): void {
     native.reducerCheck(this.#handle);
   }
 
-  /** Leaves the parameters as they are. */
+  /** Does not change the parameters. */
   dispose(): void {
     native.reducerFree(this.#handle);
   }
 }
 
-/** What a {@link Heartbeat} watches. */
+/** Options of {@link Heartbeat}. */
 export interface HeartbeatOptions {
-  /** Of a TCP store's server. */
+  /** Host of a TCP store's server. */
   readonly host: string;
   readonly port: number;
-  /** Its keys begin with this. */
+  /** Prefix of its keys. */
   readonly prefix: string;
   readonly rank: number;
   readonly size: number;
-  /** Milliseconds between two signs of life. */
+  /** Milliseconds between two heartbeats. */
   readonly interval: number;
-  /** Milliseconds of silence after which a rank is given up. */
+  /** Milliseconds of silence after which a rank is considered lost. */
   readonly limit: number;
-  /** What the process then exits with. */
+  /** The process's exit code in that case. */
   readonly exitCode: number;
-  /** A process that must live too: this one's parent. 0 for none. */
+  /** A process that must stay alive too: this one's parent. 0 for none. */
   readonly parent: number;
 }
 
 /**
- * A thread that tells the other ranks that this process lives, and ends the process, with a line that names the rank, where
- * another one has fallen silent: a stopped process keeps its connections, and a collective would wait for it without end.
+ * A thread that signals to the other ranks that this process is alive. If another rank falls silent, it prints a line that names
+ * the rank and ends the process: a stopped process keeps its connections, and a collective would wait for it forever.
  */
 export class Heartbeat {
   readonly #handle: HeartbeatHandle;
@@ -261,14 +264,14 @@ export class Heartbeat {
   }
 
   /**
-   * Counts that this process has come to another point where all meet; told to the others with the next sign of life, under the
-   * key `arrivals/<rank>`.
+   * Counts that this process has reached another point where all meet. The next heartbeat reports it to the others, under the key
+   * `arrivals/<rank>`.
    */
   arrive(): void {
     native.heartbeatArrive(this.#handle);
   }
 
-  /** The process ends of its own accord from here on: rank 0 last, because it keeps the store. */
+  /** Call before the process exits normally: rank 0 exits last, because it holds the store. */
   stop(): void {
     native.heartbeatStop(this.#handle);
   }

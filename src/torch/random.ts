@@ -14,7 +14,7 @@ function checkSeed(seed: number | bigint): void {
   }
 }
 
-/** A stream of random numbers: the same as PyTorch's `torch.Generator` for the same seed and device. */
+/** A stream of random numbers, the same as PyTorch's `torch.Generator` for the same seed and device. */
 export class Generator {
   readonly handle: GeneratorHandle;
   readonly seed: number | bigint;
@@ -28,11 +28,11 @@ export class Generator {
   }
 }
 
-/** A new generator with a seed: a non-negative integer, a bigint from 2^53 on. */
+/** A new generator with a seed: a non-negative integer, as a bigint from 2^53 on. */
 export const generator = (seed: number | bigint, device: Device = "cpu"): Generator =>
   new Generator(seed, device);
 
-/** Seeds libtorch's default generators, which draw wherever no generator is given. */
+/** Seeds libtorch's default generators, which are used whenever no generator is given. */
 export function manualSeed(seed: number | bigint): void {
   checkSeed(seed);
   native.manualSeed(seed);
@@ -45,8 +45,8 @@ export function streamSeed(seed: number, purpose: string, index: number): bigint
 }
 
 /**
- * A generator that is a function of (seed, purpose, index) alone. Draws made this way need no stored state to resume and
- * do not depend on how many processes or workers there are.
+ * A generator that depends only on (seed, purpose, index). Draws made this way need no stored state to resume and do not depend
+ * on how many processes or workers there are.
  */
 export const stream = (
   seed: number,

@@ -5,7 +5,7 @@ import { handlesOf } from "./wrap.ts";
 
 const names = new Map<string, number>();
 
-/** The native number of a scope's name; a name is sent over once. */
+/** The native number of a scope's name; each name is sent to the addon once. */
 export function scopeName(name: string): number {
   let id = names.get(name);
   if (id === undefined) {
@@ -24,15 +24,15 @@ function collect(value: unknown, into: Tensor[]): void {
   }
 }
 
-/** Leaves the innermost scope; `kept` moves to the one around it, or to the garbage collector where there is none. */
+/** Leaves the innermost scope; `kept` moves to the one around it, or to the garbage collector if there is none. */
 function leave(kept: readonly Tensor[]): void {
   const isUnowned = native.scopeEnd(handlesOf(kept));
   if (isUnowned) for (const tensor of kept) tensor.guard();
 }
 
 /**
- * Runs `body` and frees every tensor that it made, but those in its result (a tensor, or arrays, maps and plain objects
- * of tensors), which move to the enclosing scope. Synchronous only.
+ * Runs `body` and frees every tensor that it made, except those in its result (a tensor, or arrays, maps and plain objects of
+ * tensors), which move to the enclosing scope. Synchronous only.
  */
 export function runInScope<T>(name: number, body: () => T): T {
   native.scopeBegin(name);
@@ -57,8 +57,8 @@ const TIDY = scopeName("tidy");
 export const tidy = <T>(body: () => T): T => runInScope(TIDY, body);
 
 /**
- * A scope for async code: tensors made inside its `run()` calls live until the scope is disposed, over any number of
- * awaits. It is never ambient: what is made outside `run()` is not its.
+ * A scope for async code: tensors made inside its `run()` calls live until the scope is disposed, across any number of awaits. It
+ * is never ambient: tensors made outside `run()` do not belong to it.
  */
 export class Scope implements Disposable {
   readonly #handle: ScopeHandle;
@@ -70,7 +70,7 @@ export class Scope implements Disposable {
     this.#handle = native.heldScopeNew(this.#name);
   }
 
-  /** Runs a synchronous part; what it makes belongs to this scope. */
+  /** Runs a synchronous part; the tensors it makes belong to this scope. */
   run<T>(body: () => T): T {
     if (!this.#open)
       throw new InvalidStateError("Expected an open scope but this one was disposed");
@@ -96,14 +96,14 @@ export class Scope implements Disposable {
 /** Opens a {@link Scope}: `using scope = torch.scope("denoise")`. */
 export const scope = (name = "scope"): Scope => new Scope(name);
 
-/** Takes a tensor out of every scope: it lives until it is disposed or collected. Returns it. */
+/** Removes a tensor from every scope: it lives until it is disposed or collected. Returns it. */
 export function keep(tensor: Tensor): Tensor {
   native.keep(tensor.handle);
   tensor.guard();
   return tensor;
 }
 
-/** What the engine holds: live tensor handles, and the process's resident memory in bytes. */
+/** The engine's memory: live tensor handles, and the process's resident memory in bytes. */
 export const memory = (): { tensors: number; rss: number } => ({
   tensors: native.liveTensors(),
   rss: process.memoryUsage.rss(),

@@ -15,33 +15,33 @@ import { backwardOf, registerTensor, wrap } from "./wrap.ts";
 /** Nested arrays of numbers, as deep as a tensor has dimensions. */
 export type NestedNumbers = number | NestedNumbers[];
 
-/** Where and as what a tensor is wanted; what is left out stays as it is. */
+/** Target dtype and device; omitted ones stay as they are. */
 export interface ToOptions {
   readonly dtype?: DType | undefined;
   readonly device?: Device | undefined;
-  /** Copies even where nothing changes. */
+  /** Copies even if nothing changes. */
   readonly copy?: boolean;
 }
 
 const kind = ({ dtype, shape, device }: Tensor): string =>
   `${dtype} [${shape.join(", ")}]${device === "cpu" ? "" : `, ${device}`}`;
 
-// Unlike JSON it tells NaN and the infinities apart.
+// Unlike JSON, it preserves NaN and the infinities.
 const listText = (list: NestedNumbers): string =>
   Array.isArray(list) ? `[${list.map(listText).join(",")}]` : String(list);
 
 /**
- * An n-dimensional array on libtorch. Its memory is freed when the scope that it was made in ends (see docs/memory.md),
- * by dispose(), or at last by the garbage collector.
+ * An n-dimensional array on libtorch. Its memory is freed when the scope that it was made in ends (see docs/memory.md), by
+ * dispose(), or finally by the garbage collector.
  */
 export class Tensor extends TensorOps {
   readonly handle: Handle;
   #guard: Guard | undefined;
 
-  /** For operators: users make tensors with torch.tensor() and its like. */
+  /** For operators: users create tensors with torch.tensor() and the like. */
   constructor(handle: Handle) {
     super();
-    // A negative handle says that no scope will free the tensor in time.
+    // A negative handle means that no scope will free the tensor in time.
     if (handle < 0) {
       this.handle = -handle as Handle;
       this.#guard = native.guard(this.handle);
@@ -50,7 +50,7 @@ export class Tensor extends TensorOps {
     }
   }
 
-  /** Lets the garbage collector free the tensor, where no scope will. */
+  /** Lets the garbage collector free the tensor, because no scope will. */
   guard(): void {
     this.#guard ??= native.guard(this.handle);
   }
@@ -93,7 +93,7 @@ export class Tensor extends TensorOps {
     return native.requiresGrad(this.handle);
   }
 
-  /** Whether gradients accumulate in this tensor and not in what it was computed from. */
+  /** Whether gradients accumulate in this tensor, not in what it was computed from. */
   get isLeaf(): boolean {
     return native.isLeaf(this.handle);
   }
@@ -111,7 +111,7 @@ export class Tensor extends TensorOps {
     native.setGrad(this.handle, value?.handle ?? null);
   }
 
-  /** Asks for gradients of this leaf. */
+  /** Requests gradients for this leaf. */
   requiresGrad_(value = true): this {
     native.setRequiresGrad(this.handle, value);
     return this;
@@ -122,7 +122,7 @@ export class Tensor extends TensorOps {
     backwardOf(this as Tensor);
   }
 
-  /** The same tensor as another dtype or on another device; itself where nothing changes and no copy is asked for. */
+  /** The same tensor as another dtype or on another device; itself if nothing changes and no copy is requested. */
   to({ dtype, device, copy = false }: ToOptions): Tensor {
     const sameType = dtype === undefined || dtype === this.dtype;
     const sameDevice = device === undefined || device === this.device;
@@ -172,12 +172,12 @@ export class Tensor extends TensorOps {
     return build(this.shape, 0, flat.length);
   }
 
-  /** Whether its memory was given back. */
+  /** Whether its memory was freed. */
   get isDisposed(): boolean {
     return native.isDisposed(this.handle);
   }
 
-  /** Gives its memory back now. Tensors computed from it, and gradients through it, stay valid. */
+  /** Frees its memory now. Tensors computed from it, and gradients through it, stay valid. */
   dispose(): void {
     native.dispose(this.handle);
   }
@@ -200,13 +200,13 @@ export class Tensor extends TensorOps {
 
 registerTensor(Tensor);
 
-/** A tensor over a copy of raw little-endian bytes. */
+/** A tensor with a copy of raw little-endian bytes. */
 export function fromBytes(bytes: Uint8Array, dtype: DType, shape: readonly number[]): Tensor {
   return wrap(native.fromBytes(bytes, dtypeCode(dtype), shape));
 }
 
-/** A second reference to the same tensor, in no scope: it stays when the first one is freed. */
+/** A second reference to the same tensor, in no scope: it stays valid when the first one is freed. */
 export const retain = (tensor: Tensor): Tensor => wrap(native.retain(tensor.handle));
 
-/** Whether two variables mean the same tensor, not merely equal values. */
+/** Whether two variables refer to the same tensor, not merely to equal values. */
 export const isSameTensor = (a: Tensor, b: Tensor): boolean => native.isSame(a.handle, b.handle);

@@ -1,7 +1,7 @@
 import type { Handle } from "./binding.ts";
 import type { Tensor } from "./tensor.ts";
 
-// Tensor extends the generated operators, and the operators make Tensors: this file is the knot between the two.
+// Tensor extends the generated operators, and the operators make Tensors. This file resolves the circle between the two.
 let construct: (handle: Handle) => Tensor;
 
 /** Called once, by tensor.ts. */

@@ -14,10 +14,10 @@ import { byteSize, type TensorSpec } from "./safetensors/safetensors-header.ts";
 import { readShardIndex, splitShards } from "./safetensors/shard-index.ts";
 import { openWeightsFile, type WeightsFile } from "./weights-file.ts";
 
-/** The weight files' stem: diffusers' models have the first, transformers' the second. */
+/** The weight files' stem: the first in diffusers' models, the second in transformers'. */
 export type WeightsBaseName = "diffusion_pytorch_model" | "model";
 
-/** Which of a folder's models is meant. */
+/** Selects one of a folder's models. */
 export interface ModelFolderOptions {
   readonly baseName: WeightsBaseName;
   /** `transformer`, `vae`, …: the folder of one component inside a pipeline. */
@@ -26,7 +26,7 @@ export interface ModelFolderOptions {
   readonly variant?: string | undefined;
 }
 
-/** A model folder as diffusers and transformers write it: a configuration and tensors in one or more files. */
+/** A model folder written by diffusers or transformers: a configuration, and tensors in one or more files. */
 export class ModelFolder {
   readonly path: string;
   readonly config: ConfigObject;
@@ -60,7 +60,7 @@ export class ModelFolder {
     this.#files = files;
   }
 
-  /** Reads one tensor. Throws BadFileError where no file has it. */
+  /** Reads one tensor. Throws BadFileError if no file has it. */
   tensor(name: string, options?: ReadOptions): Tensor {
     const file = this.#owners.get(name);
     if (file === undefined) {
@@ -74,7 +74,7 @@ export class ModelFolder {
     return file.tensor(name, options);
   }
 
-  /** Gives the files back; tensors that were read stay. */
+  /** Closes the files; tensors that were read stay valid. */
   close(): void {
     for (const file of this.#files) file.close();
   }
@@ -113,7 +113,7 @@ export function loadModelFolder(
   }
 }
 
-/** File names, each with the tensors that the index promises in it. As in diffusers, safetensors go before pickles. */
+/** File names, each with the tensors that the index lists for it. As in diffusers, safetensors take precedence over pickles. */
 function weightFiles(
   path: string,
   baseName: WeightsBaseName,
@@ -125,7 +125,7 @@ function weightFiles(
     const index = indexFileName(baseName, variant, format);
     const hasSingle = existsSync(join(path, single));
     const hasIndex = existsSync(join(path, index));
-    // Readers disagree about which of the two wins, and one of them is left over from an older save.
+    // Readers disagree about which of the two takes precedence, and one of them is left over from an older save.
     if (hasSingle && hasIndex) {
       const advice = "remove the stale one";
       throw new BadFileError(path, "weights", `${single} or ${index}`, "both", advice);
@@ -143,19 +143,19 @@ function weightFiles(
   throw new BadFileError(path, "weights", tried.join(" or "), "none of them");
 }
 
-/** What saveModelFolder() writes. */
+/** Input of saveModelFolder(). */
 export interface ModelFolderContent {
   readonly config: ConfigObject;
   readonly tensors: ReadonlyMap<string, Tensor>;
   readonly baseName: WeightsBaseName;
   readonly variant?: string | undefined;
-  /** Above this the weights are split over several files with an index; diffusers' default of 10 GB unless told otherwise. */
+  /** Above this the weights are split over several files with an index. Default: diffusers' 10 GB. */
   readonly maxShardBytes?: number | undefined;
 }
 
 /**
- * Writes a folder that diffusers, transformers and loadModelFolder() read. Weight files of an earlier save with the same
- * name and variant are replaced; each file appears whole or not at all. The values are those of the moment of the call.
+ * Writes a folder that diffusers, transformers and loadModelFolder() read. Weight files of an earlier save with the same name and
+ * variant are replaced; each file appears whole or not at all. The values are those at the time of the call.
  */
 export async function saveModelFolder(folder: string, content: ModelFolderContent): Promise<void> {
   const { baseName, variant, maxShardBytes = 10e9 } = content;
@@ -212,7 +212,7 @@ async function removeStale(
 
 type WeightsFormat = "safetensors" | "bin";
 
-/** The names that a model's weights, or the index of their files, may have: the best first. */
+/** Possible names of a model's weights, or of the index of their files, the best first. */
 export const weightsFileNames = (
   baseName: WeightsBaseName,
   variant: string | undefined,
@@ -222,7 +222,7 @@ export const weightsFileNames = (
     indexFileName(baseName, variant, format),
   ]);
 
-// transformers has a stem of its own for pickles.
+// transformers has its own stem for pickles.
 const stemOf = (baseName: WeightsBaseName, format: WeightsFormat): string =>
   baseName === "model" && format === "bin" ? "pytorch_model" : baseName;
 

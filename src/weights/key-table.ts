@@ -4,18 +4,18 @@ import type { DType } from "../torch/dtype.ts";
 import * as torch from "../torch/index.ts";
 import type { WeightsFile } from "./weights-file.ts";
 
-/** Weights by key, with their element types: a file, or another layout of one. */
+/** Weights by key, with their element types: a file, or a file in another layout. */
 export interface TypedWeights extends StateSource {
   dtype(key: string): DType;
 }
 
 /**
  * One line of a table between two layouts: a key there and the key here. `{i}` stands for a number, and `*` for `weight` or
- * `bias`. Several keys here are the parts, along the first dimension, of the one tensor there.
+ * `bias`. Several keys here are the parts of the one tensor there, along its first dimension.
  */
 export type KeyRule = readonly [there: string, here: string | readonly string[]];
 
-/** The tensors of a file as weights, read to `device`; only keys that start with `prefix`, without it. */
+/** The tensors of a file as weights, read to `device`. Only keys that start with `prefix`, which is removed. */
 export function weightsOfFile(
   file: WeightsFile,
   { prefix = "", device }: { prefix?: string; device?: torch.Device | undefined } = {},
@@ -37,14 +37,14 @@ export function weightsOfFile(
   };
 }
 
-/** Those of the weights whose keys are accepted. */
+/** The weights whose keys are accepted. */
 export function selectKeys(weights: TypedWeights, accept: (key: string) => boolean): TypedWeights {
   return { ...weights, keys: () => [...weights.keys()].filter(accept) };
 }
 
 /**
- * Weights in the layout of the table's left side under the keys of its right side, fused tensors cut into their parts. A key
- * that the table does not know stays as it is, for the check of the model's keys to name it.
+ * Weights in the layout of the table's left side under the keys of its right side, fused tensors split into their parts. A key
+ * that the table does not know stays as it is, so that the check of the model's keys reports it.
  */
 export function splitWeights(weights: TypedWeights, rules: readonly KeyRule[]): TypedWeights {
   const places = new Map<string, { there: string; part: number; parts: number }>();
@@ -85,7 +85,7 @@ export function splitWeights(weights: TypedWeights, rules: readonly KeyRule[]): 
     tensor: (key) => {
       const { there, part, parts } = place(key);
       const whole = weights.tensor(there);
-      // A view would keep all parts in memory for the sake of one.
+      // A view would keep all parts in memory for one of them.
       return parts === 1 ? whole : whole.narrow(0, part * rowsOf(key), rowsOf(key)).clone();
     },
   };
@@ -93,7 +93,7 @@ export function splitWeights(weights: TypedWeights, rules: readonly KeyRule[]): 
 
 /**
  * Weights under the keys of the table's right side in the layout of its left side: the reverse of {@link splitWeights}. Throws
- * for keys that the table does not know, and where a part of a fused tensor is missing.
+ * for keys that the table does not know, and if a part of a fused tensor is missing.
  */
 export function joinWeights(weights: TypedWeights, rules: readonly KeyRule[]): TypedWeights {
   const parts = new Map<string, (string | undefined)[]>();
@@ -149,7 +149,7 @@ function patternOf(template: string): RegExp {
   return pattern;
 }
 
-/** `template` with its placeholders filled by what `key` has in the place of those of `from`; undefined where it isn't one. */
+/** `template` with its placeholders filled from the matching parts of `key`; undefined if `key` does not match `from`. */
 function translate(key: string, from: string, template: string): string | undefined {
   const match = patternOf(from).exec(key);
   if (match === null) return undefined;
@@ -167,7 +167,7 @@ function lookUp(key: string, rules: readonly KeyRule[]): string[] | undefined {
   return undefined;
 }
 
-/** Where a key of the table's right side stands on its left: which key, and which of its parts. */
+/** Finds a key of the table's right side on its left: the key there, and which of its parts. */
 export function placeOfKey(
   key: string,
   rules: readonly KeyRule[],

@@ -5,13 +5,13 @@ import type { TypedWeights } from "./key-table.ts";
 import { checkedBytes } from "./safetensors/safetensors-bytes.ts";
 import { formatHeader, layoutOrder, type TensorSpec } from "./safetensors/safetensors-header.ts";
 
-/** A tensor that is made when a file wants it. */
+/** A tensor that is made when a file needs it. */
 export interface LazyTensor extends TensorSpec {
-  /** Its elements as a file holds them. */
+  /** Its elements as stored in a file. */
   readonly bytes: () => Uint8Array;
 }
 
-/** Weights as files want them, converted to `dtype` where they are floating-point numbers and one is given. */
+/** Weights as lazy tensors, with floating-point numbers converted to `dtype` if given. */
 export function lazyTensors(weights: TypedWeights, dtype?: DType): Map<string, LazyTensor> {
   return new Map(
     Array.from(weights.keys(), (key) => {
@@ -33,7 +33,9 @@ export async function writeLazySafetensors(
   await replaceFile(path, safetensorsPieces(tensors, metadata));
 }
 
-/** A safetensors file piece by piece, each tensor made when its turn comes. Throws InvalidValueError where bytes and shape disagree. */
+/**
+ * A safetensors file piece by piece, each tensor made when its turn comes. Throws InvalidValueError if bytes and shape disagree.
+ */
 export function* safetensorsPieces(
   tensors: ReadonlyMap<string, LazyTensor>,
   metadata?: Readonly<Record<string, string>>,

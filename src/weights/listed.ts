@@ -1,8 +1,8 @@
-/** Of what a file says too much, so many are shown. */
+/** Most entries of a long list from a file that a message shows. */
 export const MOST_LISTED = 20;
 const LONGEST_NAME = 80;
 
-/** A name from a file as it may stand in a message. */
+/** A name from a file, shortened for a message. */
 export const shortName = (name: string): string =>
   name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
 

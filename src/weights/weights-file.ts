@@ -7,27 +7,27 @@ import { PickleDict, StoredTensor } from "./torch-file/pickle-values.ts";
 import { isZip } from "./torch-file/torch-archive.ts";
 import { TorchFile } from "./torch-file/torch-file.ts";
 
-/** An open file of named tensors, of whichever format; data is read when asked for. */
+/** An open file of named tensors, in any format; data is read on demand. */
 export interface WeightsFile {
   readonly path: string;
-  /** The key of the checkpoint that the tensors are from, where it is not the whole of it. */
+  /** The key of the checkpoint that contains the tensors, if it is not the whole checkpoint. */
   readonly state?: string | undefined;
   /** By name. */
   readonly tensors: ReadonlyMap<string, TensorSpec>;
   /** Reads one tensor, in the element type of the file. */
   tensor(name: string, options?: ReadOptions): Tensor;
-  /** Gives the file back; tensors that were read stay. */
+  /** Closes the file; tensors that were read stay valid. */
   close(): void;
   [Symbol.dispose](): void;
 }
 
-/** Which of a checkpoint's weights are meant. */
+/** Selects among a checkpoint's weights. */
 export interface WeightsFileOptions {
-  /** The averaged (EMA) weights that a training checkpoint has beside those of the last step. */
+  /** The averaged (EMA) weights that a training checkpoint has in addition to those of the last step. */
   readonly ema?: boolean | undefined;
 }
 
-/** Where training code keeps weights: PixArt, DiT's `train.py`, and mmengine. */
+/** Keys under which training code stores weights: PixArt, DiT's `train.py`, and mmengine. */
 const STATES = ["state_dict", "model"];
 const EMA_STATES = ["state_dict_ema", "ema", "ema_state_dict"];
 
@@ -63,14 +63,14 @@ class TorchStateFile implements WeightsFile {
 }
 
 /**
- * Opens a file of weights: safetensors, or a checkpoint of `torch.save`, told apart by their first bytes. Throws
- * BadFileError for anything damaged, for pickles with more than plain data, and where `ema` asks for weights that are not there.
+ * Opens a file of weights: safetensors, or a checkpoint of `torch.save`, distinguished by their first bytes. Throws BadFileError
+ * for anything damaged, for pickles with more than plain data, and if `ema` requests weights that do not exist.
  */
 export function openWeightsFile(path: string, options: WeightsFileOptions = {}): WeightsFile {
   using file = new RegularFile(path, "a file of weights");
   const start = file.read(0, Math.min(file.size, 9));
-  // Every thirty-second header of safetensors has a length that begins like a pickle; what follows it is always a brace. A name
-  // says nothing for sure: safetensors are handed round as .pth and .ckpt.
+  // One in 32 safetensors headers has a length that begins like a pickle; a brace always follows it. The name proves nothing:
+  // safetensors files are shared as .pth and .ckpt.
   const hasHeader = start[8] === 0x7b;
   const isPickle = /\.(pth|pt|bin|ckpt)$/.test(path) || (start[0] === 0x80 && !hasHeader);
   const isWholeHeader = hasHeader && Buffer.from(start).readBigUInt64LE() <= BigInt(file.size - 8);

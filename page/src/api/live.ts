@@ -4,33 +4,33 @@ import { backOff } from "./back-off.ts";
 import { isLockedOut } from "./request.ts";
 
 /**
- * `lost`: the stream broke and is tried again; what is shown stays. `resting`: the tab is hidden and holds none, since a browser opens six
- * connections to a server, of all tabs together.
+ * `lost`: the stream broke and is retried; what is shown stays. `resting`: the tab is hidden and has no stream, because a browser
+ * opens only six connections to a server, over all tabs.
  */
 export type LinkState = "connecting" | "open" | "lost" | "resting";
 
 type Name = keyof StreamEvents;
 type Listener = (data: never) => void;
 
-/** How the tab's one stream of events is. */
+/** State of the tab's one event stream. */
 export const link = signal<LinkState>("connecting");
-/** Grows whenever the stream came back: what was missed meanwhile must be asked for. */
+/** Increases whenever the stream has reconnected: what was missed must be requested. */
 export const returns = signal(0);
-/** How long a tab is hidden before it rests: switching to and fro costs nothing. */
+/** How long a tab is hidden before its stream is closed, so that brief switches cost nothing. */
 const REST_AFTER_MS = 15_000;
 
 const listeners = new Map<Name, Set<Listener>>();
-/** How many parts of the page watch each run. */
+/** Number of page parts that watch each run. */
 const watched = new Map<string, number>();
 let source: EventSource | undefined;
-/** The one that `source` takes the place of, kept until that is open, so that nothing is missed between. */
+/** The stream that `source` replaces, kept until the new one is open, so that nothing is missed in between. */
 let replaced: EventSource | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let resting: ReturnType<typeof setTimeout> | undefined;
 let failures = 0;
 let isStarted = false;
 
-/** Hears an event by its name, until the function given back is called. */
+/** Listens for an event by its name, until the returned function is called. */
 export function listen<N extends Name>(name: N, hear: (data: StreamEvents[N]) => void): () => void {
   const own = listeners.get(name) ?? new Set<Listener>();
   if (!listeners.has(name)) {
@@ -41,7 +41,7 @@ export function listen<N extends Name>(name: N, hear: (data: StreamEvents[N]) =>
   return () => own.delete(hear);
 }
 
-/** Asks for the steps of a run, until the function given back is called. */
+/** Subscribes to the steps of a run, until the returned function is called. */
 export function watchRun(id: string): () => void {
   watched.set(id, (watched.get(id) ?? 0) + 1);
   queueMicrotask(reopen);
@@ -53,7 +53,7 @@ export function watchRun(id: string): () => void {
   };
 }
 
-/** Opens the stream, once there is a session; keeps it open for as long as the tab lives. */
+/** Opens the stream once there is a session, and keeps it open for the life of the tab. */
 export function startLive(): void {
   if (isStarted) return;
   isStarted = true;
@@ -70,7 +70,7 @@ export function startLive(): void {
   });
 }
 
-/** Tries at once, where the stream is lost. */
+/** Retries at once if the stream is lost. */
 export function retryNow(): void {
   if (link.peek() === "lost") open();
 }
@@ -95,7 +95,7 @@ const address = (): string => {
   return ids === "" ? "/api/events" : `/api/events?runs=${ids}`;
 };
 
-/** Where other runs are watched than the stream was opened for. */
+/** Reopens the stream if other runs are watched than it was opened for. */
 function reopen(): void {
   if (isStarted && source !== undefined && !source.url.endsWith(address())) open();
 }

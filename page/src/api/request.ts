@@ -1,14 +1,14 @@
 import { signal } from "@preact/signals";
 import { errorOf, PixartError } from "../../../src/client/pixart-error.ts";
 
-/** Whether the server refused this tab for want of a session; the form that asks for a key is shown then. */
+/** Whether the server refused this tab for lack of a session; the key form is shown then. */
 export const isLockedOut = signal(false);
 
-/** What the studio answers at a path below `/api`. Throws PixartError where it refuses, or doesn't answer. */
+/** The studio's answer at a path below `/api`. Throws PixartError if it refuses or doesn't answer. */
 export const getJson = <T>(path: string, signal?: AbortSignal): Promise<T> =>
   ask<T>(`/api${path}`, signal === undefined ? {} : { signal });
 
-/** The same of a POST. */
+/** The same for a POST. */
 export const postJson = <T>(path: string, body: object): Promise<T> =>
   ask<T>(`/api${path}`, {
     method: "POST",
@@ -16,7 +16,7 @@ export const postJson = <T>(path: string, body: object): Promise<T> =>
     body: JSON.stringify(body),
   });
 
-/** Cancels what is drawn or waits, by its id. Throws as the others do. */
+/** Cancels a running or waiting job by its id. Throws like the others. */
 export const cancelJob = (id: string): Promise<unknown> =>
   ask(`/v1/jobs/${encodeURIComponent(id)}`, { method: "DELETE" });
 
@@ -31,6 +31,6 @@ async function ask<T>(path: string, init: RequestInit): Promise<T> {
   return response.json() as Promise<T>;
 }
 
-/** What to tell of anything that was thrown. */
+/** The message of anything thrown. */
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);

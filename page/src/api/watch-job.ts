@@ -3,7 +3,7 @@ import { getJson } from "./request.ts";
 
 const EVERY_MS = 700;
 
-/** Tells how far a job of the studio is until it is over, or nobody wants to know any more. */
+/** Reports the progress of a studio job until it is over or no longer wanted. */
 export async function watchJob(
   job: string,
   isWanted: () => boolean,

@@ -1,6 +1,6 @@
 import uPlot from "uplot";
 
-/** Colours that curves have; `styles/tokens.css` says which they are in light and dark. */
+/** Colours of curves, defined for light and dark in `styles/tokens.css`. */
 export type ChartColour = "heldout" | "training" | "training-pale" | "other" | "other-pale";
 
 /** One curve. Its points' x ascend. */
@@ -9,16 +9,16 @@ export interface ChartLine {
   readonly colour: ChartColour;
   readonly x: readonly number[];
   readonly y: readonly number[];
-  /** Least and greatest of what each point stands for; shaded. */
+  /** Minimum and maximum behind each point; shaded. */
   readonly spread?: { readonly low: readonly number[]; readonly high: readonly number[] };
   readonly look?: "line" | "dashed" | "thin";
-  /** Shows each point, where there are few. */
+  /** Whether to show each point, for short curves. */
   readonly hasPoints?: boolean;
-  /** Left out of legend and table: another one says the same. */
+  /** Omitted from legend and table, because another line shows the same. */
   readonly isBackground?: boolean;
 }
 
-/** What the lines need of a plot, but for their numbers: where it is the same, only numbers are set anew. */
+/** What a plot needs to know about the lines, except their numbers: if it is unchanged, only the numbers are updated. */
 export const shapeOf = (lines: readonly ChartLine[]): string =>
   lines
     .map(({ label, colour, look, hasPoints, spread }) =>
@@ -26,7 +26,9 @@ export const shapeOf = (lines: readonly ChartLine[]): string =>
     )
     .join("|");
 
-/** The columns of all lines on the union of their x, as uPlot takes them: of a line with a spread low and high come before its own. */
+/**
+ * The columns of all lines on the union of their x, as uPlot takes them: for a line with a spread, low and high precede its own.
+ */
 export function alignedData(lines: readonly ChartLine[], isLog: boolean): uPlot.AlignedData {
   if (lines.length === 0) return [[]];
   const drawable = (values: readonly number[]): (number | null)[] =>
@@ -65,7 +67,7 @@ export function seriesOf(
   return { series, bands };
 }
 
-/** Where a line's own column is in {@link alignedData}. */
+/** Index of a line's own column in {@link alignedData}. */
 export function columnOf(lines: readonly ChartLine[], index: number): number {
   const before = lines.slice(0, index + 1).filter(({ spread }) => spread !== undefined).length;
   return index + 1 + 2 * before;

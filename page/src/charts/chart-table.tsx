@@ -12,7 +12,7 @@ interface ChartTableProps {
   readonly yText: (y: number) => string;
 }
 
-/** A chart's numbers for screen readers: a canvas says nothing. Rows are spread over the whole curve. */
+/** A chart's numbers for screen readers, which can't read a canvas. Rows are spread over the whole curve. */
 export function ChartTable({ title, lines, xLabel, xText, yText }: ChartTableProps): JSX.Element {
   return (
     <div class="unseen">

@@ -17,7 +17,7 @@ interface ChartProps extends Partial<PlotSettings> {
   readonly yText: (y: number) => string;
   readonly onZoom?: PlotHears["onZoom"];
   readonly onPick?: PlotHears["onPick"];
-  /** Small ones have no legend: the large one beside them has. */
+  /** Small charts have no legend, because the large one next to them has. */
   readonly hasLegend?: boolean;
 }
 
@@ -28,7 +28,7 @@ interface Pointed {
 
 const NOWHERE: Pointed = { x: undefined, values: [] };
 
-/** Curves with a legend that tells values below the pointer, and the same as a table for those who don't see them. */
+/** Curves with a legend that shows the values under the pointer, and the same as a table for screen readers. */
 export function Chart(props: ChartProps): JSX.Element {
   const { title, lines, hasLegend = true, xLabel, xText, yText } = props;
   const place = useRef<HTMLDivElement>(null);
@@ -80,11 +80,11 @@ export function Chart(props: ChartProps): JSX.Element {
 }
 
 interface LegendProps extends Pick<ChartProps, "lines" | "xLabel" | "xText" | "yText"> {
-  /** Read here alone, so that the plot isn't set anew when the pointer moves. */
+  /** Only read here, so that the plot isn't updated when the pointer moves. */
   readonly pointed: Signal<Pointed>;
 }
 
-/** What each colour is, with its newest value, or the one below the pointer. */
+/** The name of each colour, with its newest value or the one under the pointer. */
 function Legend({ lines, pointed, xLabel, xText, yText }: LegendProps): JSX.Element {
   const { x, values } = pointed.value;
   return (

@@ -3,46 +3,46 @@ import { alignedData, type ChartColour, type ChartLine, columnOf, seriesOf } fro
 import { extentOf, touchZoom } from "./touch-zoom.ts";
 import { valueRange } from "./value-range.ts";
 
-/** A part of the x axis that is looked at. */
+/** The visible part of the x axis. */
 export interface Zoom {
   readonly from: number;
   readonly to: number;
 }
 
-/** What a plot shows beside its lines; read whenever it draws. */
+/** What a plot shows in addition to its lines; read on every draw. */
 export interface PlotSettings {
   readonly isLog: boolean;
   readonly isClipped: boolean;
   readonly height: number;
   readonly xText: (x: number) => string;
   readonly yText: (y: number) => string;
-  /** Upright lines at these x: marks pale, the chosen one strong. */
+  /** Vertical lines at these x: marks pale, the chosen one strong. */
   readonly uprights: readonly { readonly x: number; readonly isChosen: boolean }[];
   readonly zoom: Zoom | undefined;
   readonly syncKey: string | undefined;
 }
 
-/** What a plot tells. */
+/** Callbacks of a plot. */
 export interface PlotHears {
   readonly onZoom: (zoom: Zoom | undefined) => void;
   readonly onPick: (x: number) => void;
-  /** Values of the lines below the pointer; undefined where it is away. */
+  /** Values of the lines under the pointer; undefined if it is outside. */
   readonly onPoint: (x: number | undefined, values: readonly (number | undefined)[]) => void;
 }
 
 const colourOf = (name: string): string =>
   getComputedStyle(document.documentElement).getPropertyValue(`--chart-${name}`).trim();
 
-/** Plots share where the pointer is; a zoom they are told by their settings. */
+/** Plots share the pointer's position; zoom is shared through their settings. */
 const isMove = (type: string): boolean => type === "mousemove" || type === "mouseleave";
 
-/** Curves on a canvas: uPlot with our colours, marks, zoom that stays while data come, and fingers. */
+/** Curves on a canvas: uPlot with our colours, marks, touch gestures, and a zoom that stays while data arrive. */
 export class Plot {
   readonly #plot: uPlot;
   readonly #hears: PlotHears;
   #lines: readonly ChartLine[];
   #settings: PlotSettings;
-  /** Zoom that we set ourselves is not told. */
+  /** Suppresses the callback for zoom that we set ourselves. */
   #isQuiet = false;
 
   constructor(
@@ -60,7 +60,7 @@ export class Plot {
     this.#showZoom();
   }
 
-  /** Shows other numbers of lines of the same shape. */
+  /** Shows new numbers for lines of the same shape. */
   update(lines: readonly ChartLine[], settings: PlotSettings): void {
     const isTaller = settings.height !== this.#settings.height;
     this.#lines = lines;
@@ -138,7 +138,7 @@ export class Plot {
     return y === null ? "" : String(Number(y.toPrecision(3)));
   }
 
-  /** Of what is shown of the lines; their spread is background. */
+  /** The range of the visible lines; their spread is background. */
   #yRange(u: uPlot): uPlot.Range.MinMax {
     const { min, max } = u.scales.x ?? {};
     const [xs = []] = u.data;
@@ -200,7 +200,7 @@ export class Plot {
   }
 }
 
-/** The column's value there, or else the next before it: lines are measured at different steps. */
+/** The column's value there, or the nearest one before it: lines are measured at different steps. */
 function nearestNumber(
   column: ArrayLike<number | null | undefined>,
   from: number,

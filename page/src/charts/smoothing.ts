@@ -1,6 +1,6 @@
 /**
- * Exponential moving average with the bias of its start corrected (Kingma and Ba, Adam, section 3), so that the first values are not drawn
- * towards 0. `weight` from 0 (as it is) to below 1 is what is kept a value; values that are no numbers are passed over.
+ * Exponential moving average with bias correction (Kingma and Ba, Adam, section 3), so that the first values are not pulled
+ * towards 0. `weight`, from 0 (unchanged) to below 1, is the share kept per value; NaN values are skipped.
  */
 export function smoothed(values: readonly number[], weight: number): number[] {
   let mean = 0;

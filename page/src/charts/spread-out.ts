@@ -1,4 +1,4 @@
-/** Indices of at most `most` of `count` things, evenly spread, the first and the last among them. */
+/** Indices of at most `most` of `count` items, evenly spaced, including the first and the last. */
 export function spreadOut(count: number, most: number): number[] {
   if (count <= most) return Array.from({ length: count }, (_, index) => index);
   const last = count - 1;

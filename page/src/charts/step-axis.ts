@@ -2,7 +2,7 @@ import type { Series } from "../../../src/studio/api-types.ts";
 import { durationText } from "../words/durations.ts";
 import { countText } from "../words/numbers.ts";
 
-/** What the axis below a curve counts. */
+/** Unit of the axis below a curve. */
 export type AxisUnit = "step" | "epoch" | "time";
 
 /** An axis: from steps to its unit, back, and a value as text. */
@@ -22,7 +22,7 @@ export const stepsThemselves: StepAxis = {
 
 type Facts = Pick<Series, "seconds" | "secondsAt" | "imagesPerStep" | "epochImages">;
 
-/** Units that a stage's series knows enough for. */
+/** Units for which a stage's series has enough data. */
 export function unitsOf({ seconds, imagesPerStep, epochImages }: Facts): AxisUnit[] {
   const units: AxisUnit[] = ["step"];
   if (imagesPerStep !== null && epochImages !== null && epochImages > 0) units.push("epoch");
@@ -30,7 +30,7 @@ export function unitsOf({ seconds, imagesPerStep, epochImages }: Facts): AxisUni
   return units;
 }
 
-/** The axis of a unit; that of steps where the series doesn't know enough. */
+/** The axis of a unit; that of steps if the series doesn't have enough data. */
 export function stepAxis(unit: AxisUnit, facts: Facts): StepAxis {
   if (!unitsOf(facts).includes(unit) || unit === "step") return stepsThemselves;
   if (unit === "time") {
@@ -51,7 +51,7 @@ export function stepAxis(unit: AxisUnit, facts: Facts): StepAxis {
   };
 }
 
-/** Linear between the known places, and on beyond the last ones as between them. `xs` ascend. */
+/** Linear interpolation between the known points, extrapolated beyond the last ones. `xs` ascend. */
 export function between(xs: readonly number[], ys: readonly number[], x: number): number {
   let high = xs.findIndex((known) => known >= x);
   if (high === -1) high = xs.length - 1;

@@ -1,6 +1,6 @@
 import type uPlot from "uplot";
 
-/** Part of the whole that can't be zoomed into further. */
+/** Smallest part of the whole that can be zoomed to. */
 const LEAST = 1e-3;
 
 interface Window {
@@ -8,7 +8,10 @@ interface Window {
   readonly max: number;
 }
 
-/** Two fingers zoom the x axis about the place between them; one moves what is zoomed, and scrolls the page otherwise. uPlot has neither. */
+/**
+ * Two fingers zoom the x axis around the point between them; one finger pans a zoomed axis, and otherwise scrolls the page. uPlot
+ * supports neither.
+ */
 export function touchZoom(): uPlot.Plugin {
   const fingers = new Map<number, number>();
   let before: { readonly window: Window; readonly places: readonly number[] } | undefined;
@@ -51,7 +54,7 @@ export function touchZoom(): uPlot.Plugin {
   };
 }
 
-/** The window after fingers went from some places to others, both in pixels of `width`. */
+/** The window after fingers moved, with positions in pixels of `width`. */
 export function moved(
   { min, max }: Window,
   from: readonly number[],
@@ -68,14 +71,14 @@ export function moved(
   return { min: start, max: start + length };
 }
 
-/** The window within the whole: as long as it is where that goes. */
+/** The window shifted into the whole, keeping its length if possible. */
 export function kept({ min, max }: Window, whole: Window): Window {
   const length = Math.min(max - min, whole.max - whole.min);
   const start = Math.min(Math.max(min, whole.min), whole.max - length);
   return { min: start, max: start + length };
 }
 
-/** All that the data cover. */
+/** The whole range of the data. */
 export const extentOf = (u: uPlot): Window => {
   const [xs = []] = u.data;
   return { min: xs[0] ?? 0, max: xs[xs.length - 1] ?? 1 };

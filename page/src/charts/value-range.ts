@@ -1,10 +1,10 @@
-/** What part of the values may lie outside where outliers are clipped, at either end. */
+/** Share of values at either end that may be outside if outliers are clipped. */
 const OUTSIDE = 0.01;
 const MARGIN = 0.06;
 
 export type Range = readonly [low: number, high: number];
 
-/** The range of an axis that shows these values: all of them, or but for the outermost hundredth. Undefined without a number. */
+/** The range of an axis for these values: all of them, or all but the outermost hundredth. Undefined without a number. */
 export function valueRange(
   values: Iterable<number | null | undefined>,
   { isClipped, isLog }: { readonly isClipped: boolean; readonly isLog: boolean },

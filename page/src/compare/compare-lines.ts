@@ -3,7 +3,7 @@ import type { ChartColour, ChartLine } from "../charts/chart-line.ts";
 import { stepsThemselves } from "../charts/step-axis.ts";
 import { measured } from "../run/loss/loss-lines.ts";
 
-/** One curve of both runs, where they have it. */
+/** One curve of both runs, if they have it. */
 export function linesOfBoth(
   key: string,
   a: { readonly name: string; readonly series: Series },

@@ -10,7 +10,7 @@ import { CompareCharts } from "./compare-charts.tsx";
 import { CompareSamples } from "./compare-samples.tsx";
 import { CompareStore } from "./compare-store.ts";
 
-/** Two runs: what differs in their configs, both curves on one axis, samples of the same step. */
+/** Two runs: config differences, both curves on one axis, samples of the same step. */
 export function ComparePage(): JSX.Element {
   const { query } = useLocation();
   const { a = "", b = "" } = query;
@@ -61,6 +61,6 @@ export function ComparePage(): JSX.Element {
   );
 }
 
-/** Names that can be told apart: runs of the same name in two folders are A and B. */
+/** Distinguishable names: runs of the same name in two folders become A and B. */
 const uniqueNames = (a: string, b: string): readonly [string, string] =>
   a === b ? [`${a} (A)`, `${b} (B)`] : [a, b];

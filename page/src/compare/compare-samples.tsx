@@ -14,7 +14,7 @@ interface CompareSamplesProps {
 
 type View = "beside" | "a" | "b";
 
-/** Sheets of the same step, beside each other or in the same place. */
+/** Sample sheets of the same step, side by side or in the same place. */
 export function CompareSamples({ names, sides }: CompareSamplesProps): JSX.Element | null {
   const pairs = pairSamples(sides[0].samples, sides[1].samples);
   const index = useSignal(pairs.length - 1);

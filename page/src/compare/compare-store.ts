@@ -3,7 +3,7 @@ import type { Comparison, SampleSet, Series } from "../../../src/studio/api-type
 import { getJson, messageOf } from "../api/request.ts";
 import { BANDS } from "../run/run-store.ts";
 
-/** What one side of a comparison has. */
+/** The data of one side of a comparison. */
 export interface Side {
   readonly series: Series;
   readonly samples: readonly SampleSet[];

@@ -1,12 +1,12 @@
 import type { SampleSet } from "../../../src/studio/api-types.ts";
 
-/** Samples of one step of a, and of b those of the nearest step. */
+/** Samples of a at one step, and those of b at the nearest step. */
 export interface SamplePair {
   readonly a: SampleSet;
   readonly b: SampleSet;
 }
 
-/** For every step of the run that has more of them, the nearest of the other. */
+/** For every step of the run with more of them, the nearest one of the other. */
 export function pairSamples(a: readonly SampleSet[], b: readonly SampleSet[]): SamplePair[] {
   const [longer, shorter] = a.length >= b.length ? [a, b] : [b, a];
   return longer.flatMap((set) => {

@@ -11,7 +11,7 @@ import { HistoryStrip } from "./pictures/history-strip.tsx";
 import { ShownPictures } from "./pictures/shown-pictures.tsx";
 import { DropPlace } from "./start/drop-place.tsx";
 
-/** Ctrl+Enter draws, Escape cancels what was begun last, unless a dialog is open, whose key it then is. */
+/** Ctrl+Enter draws; Escape cancels the latest drawing, unless an open dialog uses the key. */
 function hearKeys(event: KeyboardEvent): void {
   if (document.querySelector("dialog[open]") !== null) return;
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -21,7 +21,7 @@ function hearKeys(event: KeyboardEvent): void {
   if (event.key === "Escape") cancelNewest();
 }
 
-/** Type, see it appear, change a word. */
+/** The drawing page: type a prompt, see the picture appear, change a word. */
 export function DrawPage(): JSX.Element {
   useTitle("Draw");
   useEffect(() => {

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import type { DataPicture } from "../../../src/studio/api-types.ts";
 
-/** Pictures with their captions; what of a caption is lost is struck through. */
+/** Pictures with their captions; lost parts of a caption are struck through. */
 export function DataPictures({
   pictures,
 }: {

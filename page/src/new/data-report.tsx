@@ -3,7 +3,7 @@ import type { DataReport } from "../../../src/studio/api-types.ts";
 import { countText, manyText } from "../words/numbers.ts";
 import { DataPictures } from "./data-pictures.tsx";
 
-/** What a folder holds, and what of it will not be learned from. */
+/** What a folder contains, and which parts will not be used in training. */
 export function DataReportView({ report }: { readonly report: DataReport }): JSX.Element {
   const { pictures, captioned, cut, unreadable, tooSmall, doubles, shapes, shown } = report;
   const most = Math.max(...shapes.map((shape) => shape.pictures), 1);

@@ -4,7 +4,7 @@ import { ProgressBar } from "../parts/progress-bar.tsx";
 import { countText, manyText } from "../words/numbers.ts";
 import { check, checkFolder, goTo, isAsking, place, starts } from "./new-store.ts";
 
-/** Goes through the folders that data may lie in. */
+/** Browses the folders that may contain data. */
 export function FolderChoice(): JSX.Element {
   const { value: here } = place;
   const { value: state } = check;

@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { durationText } from "../words/durations.ts";
 import { base, goal, isAsking, makePlan, minutes, name, place, starts, word } from "./new-store.ts";
 
-/** What a person wants of the pictures, what it begins from, how long it may take. */
+/** What the pictures should be like, what training starts from, how long it may take. */
 export function GoalFields(): JSX.Element | null {
   const { value: told } = starts;
   if (told === undefined) return null;

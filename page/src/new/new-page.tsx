@@ -10,7 +10,7 @@ import { GoalFields } from "./goal-fields.tsx";
 import { check, openNew, plan, problem } from "./new-store.ts";
 import { PlanView } from "./plan-view.tsx";
 
-/** From a folder of pictures to a run: look at the data, say what is wanted, see what it takes, begin. */
+/** From a folder of pictures to a run: check the data, choose a goal, see what it takes, start. */
 export function NewPage(): JSX.Element {
   useTitle("Data");
   useEffect(() => {

@@ -30,7 +30,7 @@ export const minutes = signal(60);
 export const word = signal("");
 export const name = signal("");
 
-/** What is asked for, once a folder is chosen. */
+/** The request, once a folder is selected. */
 const request = computed<Omit<StartRequest, "dry"> | undefined>(() => {
   const folder = place.value?.path;
   if (folder === undefined) return undefined;
@@ -46,7 +46,7 @@ const request = computed<Omit<StartRequest, "dry"> | undefined>(() => {
 
 let turn = 0;
 
-/** Asks what a run can begin from, and goes to the first data root. */
+/** Requests what a run can start from, and opens the first data root. */
 export async function openNew(): Promise<void> {
   await asking(async () => {
     starts.value = await getJson<Starts>("/starts");
@@ -56,7 +56,7 @@ export async function openNew(): Promise<void> {
   });
 }
 
-/** Goes to a folder; what was told of another is forgotten. */
+/** Opens a folder, and forgets the results for any other. */
 export async function goTo(path: string): Promise<void> {
   await asking(async () => {
     turn += 1;
@@ -67,7 +67,7 @@ export async function goTo(path: string): Promise<void> {
   });
 }
 
-/** Checks the folder that was gone to, and tells how far that is. */
+/** Checks the current folder, and reports the progress. */
 export async function checkFolder(): Promise<void> {
   await asking(async () => {
     turn += 1;
@@ -87,14 +87,14 @@ export async function checkFolder(): Promise<void> {
   });
 }
 
-/** Asks what the run would take. */
+/** Requests what the run would take. */
 export async function makePlan(): Promise<void> {
   await asking(async () => {
     plan.value = await postJson<StartPlan>("/runs", { ...request.value, dry: true });
   });
 }
 
-/** Begins the run. Gives its id; undefined where it could not be begun. */
+/** Starts the run. Returns its id; undefined if it could not be started. */
 export async function beginRun(): Promise<string | undefined> {
   let id: string | undefined;
   await asking(async () => {

@@ -8,7 +8,7 @@ import { durationText } from "../words/durations.ts";
 import { bytesText, countText } from "../words/numbers.ts";
 import { beginRun, isAsking } from "./new-store.ts";
 
-/** What the run will do and take, and the button that begins it. */
+/** What the run will do and take, and the button that starts it. */
 export function PlanView({ plan }: { readonly plan: StartPlan }): JSX.Element {
   const { route } = useLocation();
   const section = useRef<HTMLElement>(null);

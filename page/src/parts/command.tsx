@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { CopyButton } from "./copy-button.tsx";
 
-/** A command for a terminal, ready to be copied. */
+/** A terminal command, ready to copy. */
 export function Command({ text }: { readonly text: string }): JSX.Element {
   return (
     <div class="command">

@@ -4,7 +4,7 @@ import { Icon } from "./icon.tsx";
 
 const SHOWN_MS = 1600;
 
-/** Copies a text, and says that it did. */
+/** Copies a text, and confirms it. */
 export function CopyButton({
   text,
   label = "Copy",
@@ -25,7 +25,7 @@ export function CopyButton({
   );
 }
 
-/** The clipboard is there on this machine and over https; elsewhere the text can be marked by hand. */
+/** The clipboard is available on this machine and over https; elsewhere the text can be selected by hand. */
 async function copied(text: string): Promise<string> {
   try {
     await navigator.clipboard.writeText(text);

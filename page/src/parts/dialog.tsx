@@ -9,7 +9,7 @@ interface DialogProps {
   readonly class?: string;
 }
 
-/** A dialog above the page. Escape and a click beside it close it, and the focus goes back to where it was. */
+/** A modal dialog. Escape and a click outside close it, and the focus returns to where it was. */
 export function Dialog({ title, onClose, children, class: own = "" }: DialogProps): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
@@ -19,7 +19,7 @@ export function Dialog({ title, onClose, children, class: own = "" }: DialogProp
     if (event.target === element.current) element.current?.close();
   };
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape, which a dialog has by itself, is the key for it
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape, which dialogs support natively, is the key for it
     <dialog ref={element} class={own} aria-label={title} onClose={onClose} onClick={closeBeside}>
       <div class="dialog-head">
         <h2>{title}</h2>

@@ -7,7 +7,7 @@ interface DifferencesProps {
   readonly rows: readonly { readonly path: string; readonly from: unknown; readonly to: unknown }[];
 }
 
-/** Values of two configs, where they differ. */
+/** Values that differ between two configs. */
 export function Differences({ from, to, rows }: DifferencesProps): JSX.Element {
   return (
     <div class="scroll-x">

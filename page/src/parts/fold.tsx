@@ -3,14 +3,14 @@ import { useState } from "preact/hooks";
 
 interface FoldProps {
   readonly title: string;
-  /** Beside the title, also while it is closed. */
+  /** Next to the title, even while closed. */
   readonly aside?: ComponentChildren;
-  /** Made when it is first opened, so that nothing is asked for before. */
+  /** Rendered when first opened, so that nothing is requested before. */
   readonly children: () => ComponentChildren;
   readonly isOpen?: boolean;
 }
 
-/** A section that is closed until it is wanted. */
+/** A section that is closed until opened. */
 export function Fold({ title, aside, children, isOpen = false }: FoldProps): JSX.Element {
   const [wasOpened, setOpened] = useState(isOpen);
   return (

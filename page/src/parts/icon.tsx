@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 
-/** Outlines in a square of 24, drawn with a line. */
+/** Outlines in a 24 × 24 square, drawn with a line. */
 const PATHS = {
   runs: "M4 19V5M4 19h16M8 15l4-5 3 3 5-7",
   draw: "M4 20l1-4L16 5l3 3L8 19zM14 7l3 3",
@@ -33,7 +33,7 @@ const PATHS = {
 
 export type IconName = keyof typeof PATHS;
 
-/** A small picture beside a word, or in a button that has a label. */
+/** A small icon next to a word, or in a button with a label. */
 export function Icon({ name }: { readonly name: IconName }): JSX.Element {
   return (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 
-/** What went wrong, in the server's words. */
+/** An error, in the server's words. */
 export function Problem({
   message,
   onRetry,

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 
-/** How far something is; without a total only that it goes on. */
+/** Progress; without a total, only that something is running. */
 export function ProgressBar({
   done,
   total,

@@ -2,14 +2,14 @@ import type { JSX } from "preact";
 import { useId } from "preact/hooks";
 
 interface SegmentedProps<T extends string> {
-  /** What is chosen; read to those who don't see it. */
+  /** What is being selected, for screen readers. */
   readonly label: string;
   readonly options: readonly (readonly [value: T, text: string])[];
   readonly value: T;
   readonly onChange: (value: T) => void;
 }
 
-/** One of a few, side by side. Arrow keys go from one to the next. */
+/** One of a few options, side by side. Arrow keys move between them. */
 export function Segmented<T extends string>({
   label,
   options,

@@ -13,7 +13,7 @@ const TONES: Readonly<Record<RunState, string>> = {
 
 const WORDS: Readonly<Partial<Record<RunState, string>>> = { elsewhere: "running elsewhere" };
 
-/** How a run is, in a word. */
+/** The state of a run, in one word. */
 export function StateChip({ state }: { readonly state: RunState }): JSX.Element {
   return (
     <span class={`chip state ${TONES[state]}`}>

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 
-/** On or off, as a word that is filled when it is on. */
+/** A toggle: a word that is filled when on. */
 export function Toggle({
   text,
   isOn,

@@ -6,7 +6,7 @@ type Step = StreamEvents["step"];
 const LIVE_KEYS = ["loss", "gradNorm", "lr", "imagesPerSecond"] as const;
 const NONE: Columns = { step: [], mean: [], min: [], max: [] };
 
-/** The series with one more step at its end; the same series where the step is of another stage or already in it. */
+/** The series with one more step at its end; unchanged if the step belongs to another stage or is already in it. */
 export function withStep(series: Series, step: Step): Series {
   if (step.stage !== series.stage) return series;
   const last = series.keys.loss?.step.at(-1) ?? -1;

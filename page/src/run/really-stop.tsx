@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { Dialog } from "../parts/dialog.tsx";
 
-/** Asks before a run of hours is stopped by a slip. */
+/** Asks for confirmation before a long run is stopped by accident. */
 export function ReallyStop({
   onStop,
   onClose,

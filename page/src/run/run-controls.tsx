@@ -11,7 +11,7 @@ interface RunControlsProps {
   readonly details: RunDetails;
 }
 
-/** What can be asked of the run. Each button says what will happen; none is shown that would do nothing. */
+/** Controls of the run. Each button says what will happen; buttons without effect are hidden. */
 export function RunControls({ store, details }: RunControlsProps): JSX.Element {
   const asks = useSignal(false);
   const { all, state } = details;

@@ -14,7 +14,7 @@ interface RunHeadProps {
   readonly details: RunDetails;
 }
 
-/** Name, state, progress, what can be asked of the run, and in one sentence whether it learns. */
+/** Name, state, progress and controls of the run, and one sentence on whether it learns. */
 export function RunHead({ store, details }: RunHeadProps): JSX.Element {
   const { name, state, begun, message } = details;
   return (

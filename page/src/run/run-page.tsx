@@ -16,7 +16,7 @@ import { RunHead } from "./run-head.tsx";
 import { RunStore } from "./run-store.ts";
 import { SamplesSection } from "./samples/samples-section.tsx";
 
-/** One run: whether it learns, what it draws, and all that is known of it. */
+/** One run: whether it learns, what it draws, and everything else known about it. */
 export function RunPage(): JSX.Element {
   const { params } = useRoute();
   const { id = "latest" } = params;

@@ -5,7 +5,7 @@ import { leftText } from "../words/durations.ts";
 import { countText, percentText, rateText } from "../words/numbers.ts";
 import { agoText, momentText } from "../words/times.ts";
 
-/** How far the run is, what it does now, when it ends. */
+/** The run's progress, current activity and estimated end. */
 export function RunProgress({ details }: { readonly details: RunDetails }): JSX.Element {
   const { stage, activity, secondsLeft, checkpoints, stages, all } = details;
   const saved = checkpoints

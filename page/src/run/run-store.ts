@@ -12,7 +12,7 @@ import { getJson, messageOf, postJson } from "../api/request.ts";
 import type { Zoom } from "../charts/plot.ts";
 import { withStep } from "./live-series.ts";
 
-/** Bands of timesteps that validations tell losses of. */
+/** Timestep bands that validations report losses for. */
 export const BANDS = ["0-249", "250-499", "500-749", "750-999"] as const;
 const KEYS = [
   "loss",
@@ -23,11 +23,11 @@ const KEYS = [
   ...["heldout", "train"].flatMap((key) => [key, ...BANDS.map((band) => `${key}/${band}`)]),
 ];
 const POINTS = 1000;
-/** Live steps after which the curves are asked for anew, in buckets. */
+/** Number of live steps after which the curves are requested again, in buckets. */
 const MOST_LIVE = 500;
 const SETTLE_MS = 300;
 
-/** Events after which details, curves or samples are another. */
+/** Events after which details, curves or samples have changed. */
 const NEWS: readonly PlacedEvent[] = [
   "validation",
   "sample",
@@ -37,17 +37,17 @@ const NEWS: readonly PlacedEvent[] = [
   "run-end",
 ];
 
-/** One run as it is looked at: what the server tells of it, and what is chosen. Lives until `close`. */
+/** A run as displayed: the server's data, and what is selected. Lives until `close`. */
 export class RunStore {
   readonly details = signal<RunDetails | undefined>(undefined);
   readonly series = signal<Series | undefined>(undefined);
   readonly samples = signal<readonly SampleSet[]>([]);
   readonly problem = signal<string | undefined>(undefined);
-  /** What was last asked of the run and how that went. */
+  /** The latest request to the run and its result. */
   readonly notice = signal<string | undefined>(undefined);
-  /** The stage that was chosen; undefined follows the run. */
+  /** The selected stage; undefined follows the run. */
   readonly chosenStage = signal<string | undefined>(undefined);
-  /** Steps that are zoomed into. */
+  /** The zoomed range of steps. */
   readonly zoom = signal<Zoom | undefined>(undefined);
   /** The step whose samples are shown; undefined follows the newest. */
   readonly chosenStep = signal<number | undefined>(undefined);
@@ -56,7 +56,7 @@ export class RunStore {
     const details = this.details.value;
     return this.chosenStage.value ?? details?.stage?.stage ?? details?.all[0]?.stage;
   });
-  /** Which of the samples is shown. */
+  /** Index of the shown samples. */
   readonly sampleIndex = computed(() => {
     const { value: step } = this.chosenStep;
     const last = this.samples.value.length - 1;
@@ -85,7 +85,7 @@ export class RunStore {
     for (const end of this.#ends) end();
   }
 
-  /** Looks at another stage. */
+  /** Switches to another stage. */
   chooseStage(stage: string): void {
     this.chosenStage.value = stage;
     this.chosenStep.value = undefined;
@@ -105,26 +105,26 @@ export class RunStore {
     this.showSample(index);
   }
 
-  /** Shows the samples by their place in the list. */
+  /** Shows the samples at an index of the list. */
   showSample(index: number): void {
     const { value: samples } = this.samples;
     const inside = Math.min(Math.max(index, 0), samples.length - 1);
     this.chosenStep.value = inside === samples.length - 1 ? undefined : samples[inside]?.step;
   }
 
-  /** Zooms into steps; asks for the curves of that part, which then has finer buckets. */
+  /** Zooms into steps, and requests the curves of that part, with finer buckets. */
   zoomTo(zoom: Zoom | undefined): void {
     this.zoom.value = zoom;
     this.#settle();
   }
 
-  /** Asks the run to stop, save or sample. */
+  /** Requests the run to stop, save or sample. */
   async control(request: ControlRequest["do"]): Promise<void> {
     const words = { stop: "It saves, then stops.", save: "It saves.", sample: "It draws samples." };
     await this.#send(`control`, { do: request }, `Asked. ${words[request]}`);
   }
 
-  /** Goes on where the run was broken off. */
+  /** Resumes an interrupted run. */
   async resume(): Promise<void> {
     await this.#send("resume", {}, "It goes on.");
     await this.#loadDetails();
@@ -166,7 +166,7 @@ export class RunStore {
     );
   }
 
-  /** Asks for everything anew. */
+  /** Requests everything again. */
   reload(): void {
     if (this.details.value === undefined) {
       void this.#begin();
@@ -177,7 +177,7 @@ export class RunStore {
     this.#settle();
   }
 
-  /** Asks for everything when the stream came back, from now on. */
+  /** Requests everything whenever the stream reconnects, from now on. */
   #onReturn(): () => void {
     const before = returns.peek();
     return returns.subscribe((count) => {
@@ -185,7 +185,7 @@ export class RunStore {
     });
   }
 
-  /** What a line does not tell is another too where the run has got its folder, or begins or ends. */
+  /** Data that a line does not contain also change when the run gets its folder, starts or ends. */
   #hearLine(line: RunLine): void {
     const { value: before } = this.details;
     if (before === undefined) return;
@@ -208,7 +208,7 @@ export class RunStore {
     if (name === "validation" || name === "rollback") this.#settle();
   }
 
-  /** Asks for the curves when it has been still for a moment. */
+  /** Requests the curves after a moment without changes. */
   #settle(): void {
     clearTimeout(this.#settling);
     this.#settling = setTimeout(() => void this.#loadCurves(), SETTLE_MS);
@@ -231,7 +231,7 @@ export class RunStore {
     }
     this.#live = 0;
     return this.#load<Series>(`/series?${query}`, (series) => {
-      // Of a run that has done no step the stage is not known yet.
+      // Before a run's first step, its stage is not known.
       if (series.stage === (this.stage.value ?? "")) this.series.value = series;
     });
   }
@@ -254,10 +254,10 @@ export class RunStore {
   }
 }
 
-/** Whether a run has begun to write its folder; before that the server tells only that it was started. */
+/** Whether a run has started writing its folder; before that the server only knows that it was started. */
 const hasFolder = ({ config }: RunDetails): boolean => config !== null;
 
-/** Index of the value that is nearest; of equally near ones the first. -1 where there is none. */
+/** Index of the nearest value, the first of equally near ones. -1 if there is none. */
 function nearestIndex(values: readonly number[], wanted: number): number {
   let best = -1;
   for (const [index, value] of values.entries())

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { Command } from "../parts/command.tsx";
 
-/** What to do first. */
+/** Shown without any runs: what to do first. */
 export function NoRuns({ roots }: { readonly roots: readonly string[] }): JSX.Element {
   return (
     <div class="empty">

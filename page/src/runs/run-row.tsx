@@ -13,7 +13,7 @@ interface RunRowProps {
   readonly onTick: (isTicked: boolean) => void;
 }
 
-/** One run in the list: what it draws, how far it is, whether it learns. */
+/** One run in the list: what it draws, its progress, whether it learns. */
 export function RunRow({ run, isTicked, onTick }: RunRowProps): JSX.Element {
   return (
     <li class={`run-row card ${goesOn(run) ? "pinned" : ""}`}>
@@ -42,7 +42,7 @@ export function RunRow({ run, isTicked, onTick }: RunRowProps): JSX.Element {
   );
 }
 
-/** Where it is, or how and when it ended. */
+/** Its progress, or how and when it ended. */
 function Standing({ run }: { readonly run: RunLine }): JSX.Element {
   const { stage, activity, message, ended } = run;
   if (!goesOn(run)) {
@@ -81,7 +81,7 @@ function Standing({ run }: { readonly run: RunLine }): JSX.Element {
   );
 }
 
-/** Held-out loss, which says whether it learns, and speed. */
+/** Held-out loss, which shows whether it learns, and speed. */
 function Numbers({ run }: { readonly run: RunLine }): JSX.Element | null {
   const { stage } = run;
   if (stage === null) return null;

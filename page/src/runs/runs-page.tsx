@@ -11,7 +11,7 @@ import { goesOn, loadRuns, runList, runsProblem } from "./runs-store.ts";
 /** A comparison has two sides. */
 const SIDES = 2;
 
-/** Every run, those that go on first. Two that are ticked can be compared. */
+/** All runs, active ones first. Two selected runs can be compared. */
 export function RunsPage(): JSX.Element {
   const ticked = useSignal<readonly string[]>([]);
   const { value: list } = runList;

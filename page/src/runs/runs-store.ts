@@ -9,16 +9,16 @@ interface RunList {
   readonly roots: readonly string[];
 }
 
-/** All runs below the studio's folders, newest first; undefined until they were told. */
+/** All runs below the studio's folders, newest first; undefined until loaded. */
 export const runList = signal<RunList | undefined>(undefined);
 export const runsProblem = signal<string | undefined>(undefined);
 
-/** Whether a run goes on, here or on another machine. */
+/** Whether a run is active, here or on another machine. */
 export const goesOn = ({ state }: RunLine): boolean => state === "running" || state === "elsewhere";
 
 export const runningRuns = computed(() => runList.value?.runs.filter(goesOn) ?? []);
 
-/** Asks for the list anew. */
+/** Requests the list again. */
 export async function loadRuns(): Promise<void> {
   try {
     runList.value = await getJson<RunList>("/runs");
@@ -35,7 +35,7 @@ listen("run", ({ id, line }) => {
   runList.value = { ...list, runs: list.runs.map((run) => (run.id === id ? line : run)) };
 });
 
-// At the start of a session, and whenever the server came back.
+// At the start of a session, and whenever the server is back.
 effect(() => {
   if (session.value !== undefined && returns.value >= 0) void loadRuns();
 });

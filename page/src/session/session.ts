@@ -3,19 +3,19 @@ import type { SessionState } from "../../../src/studio/api-types.ts";
 import { startLive } from "../api/live.ts";
 import { getJson, isLockedOut, messageOf, postJson } from "../api/request.ts";
 
-/** What this tab may do; undefined until the server has said so. */
+/** What this tab may do; undefined until the server has answered. */
 export const session = signal<SessionState | undefined>(undefined);
-/** Why there is no session, where the server didn't answer or refused the key. */
+/** Why there is no session, if the server didn't answer or refused the key. */
 export const sessionProblem = signal<string | undefined>(undefined);
 
-/** The key that the terminal's address carries, which never reaches the server's log; it is taken out of the address bar. */
+/** The key in the URL from the terminal, which never reaches the server's log; it is removed from the address bar. */
 function takeKey(): string | undefined {
   const key = new URLSearchParams(location.hash.slice(1)).get("k") ?? undefined;
   if (key !== undefined) history.replaceState(null, "", location.pathname + location.search);
   return key;
 }
 
-/** Begins a session with the key in the address, or goes on with the cookie's. */
+/** Starts a session with the key in the URL, or continues the cookie's. */
 export async function openSession(): Promise<void> {
   const key = takeKey();
   if (key !== undefined) return signIn(key);
@@ -28,14 +28,14 @@ export async function openSession(): Promise<void> {
   }
 }
 
-/** Begins a session with a key. */
+/** Starts a session with a key. */
 export async function signIn(key: string): Promise<void> {
   try {
     session.value = await postJson<SessionState>("/session", { key });
     sessionProblem.value = undefined;
     const wasLockedOut = isLockedOut.peek();
     isLockedOut.value = false;
-    // All that was asked for without a session is asked for again.
+    // Everything that was requested without a session is requested again.
     if (wasLockedOut) location.reload();
     else startLive();
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { link, retryNow } from "../api/live.ts";
 
-/** Told while the server is gone. What the page has stays. */
+/** Shown while the server is unreachable. The page's content stays. */
 export function ConnectionBanner(): JSX.Element {
   return (
     <div class="banner-place" role="status" aria-live="polite">

@@ -30,7 +30,7 @@ const THEME_ICONS: Readonly<Record<Theme, IconName>> = {
   dark: "moon",
 };
 
-/** Name, places, what runs, light or dark. On a phone the places are at the bottom, in reach of the thumb. */
+/** Name, navigation, active runs, light or dark. On a phone the navigation is at the bottom, within reach of the thumb. */
 export function Header(): JSX.Element {
   const { path } = useLocation();
   const running = runningRuns.value;

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useTitle } from "./use-title.ts";
 
-/** An address that leads nowhere. */
+/** Shown for an unknown URL. */
 export function NotFound(): JSX.Element {
   useTitle("Not here");
   return (

@@ -11,10 +11,10 @@ const stored = localStorage.getItem(KEY);
 const device = matchMedia("(prefers-color-scheme: dark)");
 
 export const theme = signal<Theme>(isTheme(stored) ? stored : "system");
-/** Grows whenever colours change: what is drawn on canvas is drawn again. */
+/** Increases whenever colours change, so that canvases are redrawn. */
 export const paints = signal(0);
 
-/** Goes on to the next of system, dark, light. */
+/** Switches to the next of system, dark, light. */
 export function turnTheme(): void {
   theme.value = NEXT[theme.value];
 }

@@ -1,6 +1,6 @@
 import { useEffect } from "preact/hooks";
 
-/** Names the tab. */
+/** Sets the tab's title. */
 export function useTitle(title: string): void {
   useEffect(() => {
     document.title = `${title} · pixart`;

@@ -11,7 +11,7 @@ interface QueueListProps {
   readonly onChange: () => Promise<void>;
 }
 
-/** What is drawn and what waits, of everybody. */
+/** Everybody's current and waiting drawings. */
 export function QueueList({ queue, canControl, onChange }: QueueListProps): JSX.Element {
   const problem = useSignal<string | undefined>(undefined);
   if (queue.length === 0) return <p class="soft">Nothing waits.</p>;

@@ -13,7 +13,7 @@ import { QueueList } from "./queue-list.tsx";
 
 const EVERY_MS = 5000;
 
-/** The machine, what is loaded, what waits. */
+/** The machine, loaded models, and the queue. */
 export function SystemPage(): JSX.Element {
   useTitle("System");
   const state = useSignal<SystemState | undefined>(undefined);
@@ -79,7 +79,7 @@ export function SystemPage(): JSX.Element {
         </Part>
         {doctor !== null && (
           <Part title="Report for an issue">
-            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
+            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable elements must be reachable by keyboard */}
             <pre class="log" tabIndex={0}>
               {doctor}
             </pre>

@@ -5,7 +5,7 @@ const DAY = 24 * HOUR;
 const two = (larger: number, large: string, smaller: number, small: string): string =>
   smaller === 0 ? `${larger} ${large}` : `${larger} ${large} ${smaller} ${small}`;
 
-/** Seconds as people say them: `8 s`, `18 min`, `2 h 5 min`, `3 d 4 h`. */
+/** Human-readable durations: `8 s`, `18 min`, `2 h 5 min`, `3 d 4 h`. */
 export function durationText(seconds: number): string {
   if (seconds < 0.95) return `${seconds.toFixed(1)} s`;
   if (seconds < 9.5) return `${Number(seconds.toFixed(1))} s`;
@@ -19,7 +19,7 @@ export function durationText(seconds: number): string {
   return two(Math.floor(hours / 24), "d", hours % 24, "h");
 }
 
-/** What is left, roughly: `18 min left`. */
+/** The approximate remaining time: `18 min left`. */
 export const leftText = (seconds: number): string =>
   seconds < MINUTE ? "less than a minute left" : `${roughly(seconds)} left`;
 

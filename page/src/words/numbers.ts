@@ -1,13 +1,13 @@
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
-/** A whole number with commas: `1,240`. */
+/** An integer with commas: `1,240`. */
 export const countText = (count: number): string => grouped.format(count);
 
 /** `1 picture`, `1,240 pictures`. */
 export const manyText = (count: number, one: string, many = `${one}s`): string =>
   `${countText(count)} ${count === 1 ? one : many}`;
 
-/** A loss to four digits that mean something: `0.2132`, `12.34`, `3.1e-7`. */
+/** A loss with four significant digits: `0.2132`, `12.34`, `3.1e-7`. */
 export function lossText(loss: number): string {
   if (!Number.isFinite(loss)) return String(loss);
   if (loss !== 0 && Math.abs(loss) < 1e-4) return loss.toExponential(1);
@@ -20,7 +20,7 @@ export const rateText = (rate: number): string =>
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
-/** Bytes by thousands: `38 MB`. */
+/** Bytes with decimal units: `38 MB`. */
 export function bytesText(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -32,6 +32,6 @@ export function bytesText(bytes: number): string {
   return `${digits} ${UNITS[unit]}`;
 }
 
-/** A part of a whole as percent; never `100 %` before the end. */
+/** A share in percent; never `100 %` before the end. */
 export const percentText = (part: number, whole: number): string =>
   whole === 0 ? "0 %" : `${Math.floor((100 * part) / whole)} %`;

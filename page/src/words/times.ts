@@ -11,7 +11,7 @@ const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", 
 const startOfDay = (time: Date): number =>
   new Date(time.getFullYear(), time.getMonth(), time.getDate()).getTime();
 
-/** A moment as people say it beside `now`: `17:32`, `yesterday 17:32`, `Tue, 17:32`, `3 May 2026`. */
+/** A time relative to `now`: `17:32`, `yesterday 17:32`, `Tue, 17:32`, `3 May 2026`. */
 export function momentText(iso: string, now: Date = new Date()): string {
   const time = new Date(iso);
   const days = Math.round((startOfDay(now) - startOfDay(time)) / DAY_MS);
@@ -22,7 +22,7 @@ export function momentText(iso: string, now: Date = new Date()): string {
   return date.format(time);
 }
 
-/** How long ago: `just now`, `2 min ago`, `3 h ago`, else the moment. */
+/** How long ago: `just now`, `2 min ago`, `3 h ago`, otherwise the time. */
 export function agoText(iso: string, now: Date = new Date()): string {
   const minutes = Math.floor((now.getTime() - new Date(iso).getTime()) / 60_000);
   if (minutes < 1) return "just now";

@@ -2,7 +2,7 @@ import type { PixArtAlphaPipeline } from "../../pipelines/index.ts";
 import type { EncodedText } from "../../pipelines/prompts/encoded-text.ts";
 import * as torch from "../../torch/index.ts";
 
-/** The captions' states, a row each. The caller disposes of them. */
+/** The captions' states, one row each. The caller disposes them. */
 export async function captionStates(
   pipe: PixArtAlphaPipeline,
   captions: readonly string[],
@@ -11,7 +11,7 @@ export async function captionStates(
   return (await pipe.encodePrompt(request)).positive;
 }
 
-/** Some rows of states, also several times. */
+/** Selected rows of states, with repetitions allowed. */
 export function rowsOf(
   { hiddenStates, attentionMask }: EncodedText,
   rows: readonly number[],

@@ -5,11 +5,11 @@ import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { picturesAtOnce } from "./pictures-at-once.ts";
 
-/** How many of these pictures are worked on at once. */
+/** How many of these pictures to process at once. */
 const atOnceOf = ([first]: readonly RgbImage[]): number =>
   picturesAtOnce(Math.max(first?.width ?? 1, first?.height ?? 1));
 
-/** Means of the latents of pictures of one size (B, C, h, w), as the model was trained on them. The tensor is the caller's. */
+/** Mean latents (B, C, h, w) of pictures of one size, scaled as in the model's training. The tensor is the caller's. */
 export async function cleanLatents(
   { vae, transformer }: PixArtAlphaPipeline,
   images: readonly RgbImage[],
@@ -39,7 +39,7 @@ export async function cleanLatents(
   }
 }
 
-/** Pictures of one size, encoded and decoded again: no drawn picture is better than that. */
+/** Encodes and decodes pictures of one size: no drawn picture can be better than the result. */
 export async function throughAutoencoder(
   pipe: PixArtAlphaPipeline,
   images: readonly RgbImage[],

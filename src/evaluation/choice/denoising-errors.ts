@@ -12,17 +12,17 @@ import * as torch from "../../torch/index.ts";
 export interface FixedNoise {
   /** Noise levels as log(α²/σ²). */
   readonly logSnrs: readonly number[];
-  /** Noises at each level, the same for all pictures. */
+  /** Noises per level, the same for all pictures. */
   readonly noises: number;
-  /** Of the noises. */
+  /** Seed of the noises. */
   readonly seed: number;
   /** Number type of the model's large products. Default `float32`. */
   readonly precision?: "float32" | "bfloat16";
 }
 
 /**
- * How far a model's pictures are from the real ones when it takes fixed noise away from those in one step. Unlike a loss it can be
- * compared between models that predict noise, velocity or flow, on whatever schedule.
+ * How far a model's denoised pictures are from the real ones after one step from fixed noise. Unlike a loss, it can be compared
+ * between models that predict noise, velocity or flow, on any schedule.
  */
 export class DenoisingErrors implements Disposable {
   readonly #pipe: PixArtAlphaPipeline;
@@ -43,7 +43,7 @@ export class DenoisingErrors implements Disposable {
   }
 
   /**
-   * Mean squared errors (S, B) in the mean over the noises.
+   * Mean squared errors (S, B), averaged over the noises.
    * @param originals (B, C, h, w) scaled latents, or (1, C, h, w) of one picture under B captions
    * @param text      of B captions
    */
@@ -100,7 +100,7 @@ export class DenoisingErrors implements Disposable {
   }
 }
 
-/** The timesteps whose log(α²/σ²) are nearest to the wanted ones. */
+/** The timesteps whose log(α²/σ²) are nearest to the given ones. */
 function timestepsAt(scheduler: Scheduler, logSnrs: readonly number[]): number[] {
   const count = Number(scheduler.toConfig().num_train_timesteps);
   const timesteps = Array.from({ length: count }, (_, t) => t);

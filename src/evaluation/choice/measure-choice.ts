@@ -8,28 +8,28 @@ import { captionStates, rowsOf } from "./caption-states.ts";
 import { cleanLatents } from "./clean-latents.ts";
 import { DenoisingErrors, type FixedNoise } from "./denoising-errors.ts";
 
-/** What is said of a picture. */
+/** Description of a picture. */
 export interface DescribedThing {
   readonly caption: string;
-  /** Captions of the same thing are no wrong answers; the caption itself where it is left out. */
+  /** Captions of the same thing are never wrong answers. Default: the caption itself. */
   readonly thing?: string | undefined;
   /** Wrong answers are captions of pictures in the same style. */
   readonly style?: string | undefined;
 }
 
-/** A real picture and what is said of it. */
+/** A real picture and its description. */
 export interface CaptionedPicture extends DescribedThing {
   readonly image: RgbImage;
 }
 
 /**
- * How {@link measureChoice} asks. Noise levels are −3 and −1 unless given, with two noises each; the seed, 0 unless given, is also
- * that of the wrong captions.
+ * Options of {@link measureChoice}. By default the noise levels are −3 and −1, with two noises each; the seed, by default 0, also
+ * selects the wrong captions.
  */
 export interface ChoiceOptions extends Partial<FixedNoise> {
-  /** Captions to choose from, the right one among them. Default 8. */
+  /** Captions to choose from, including the right one. Default 8. */
   readonly captions?: number;
-  /** Asks each picture another's question: what is found then is chance. */
+  /** Asks each picture another one's question, so that the result is chance. */
   readonly shuffled?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -41,7 +41,7 @@ export interface ChoiceResult {
   readonly n: number;
 }
 
-/** There are not enough captions of other things to choose from. */
+/** Thrown when there are not enough captions of other things to choose from. */
 export class TooFewCaptionsError extends DatasetError {
   override readonly name: string = "TooFewCaptionsError";
 }
@@ -51,10 +51,10 @@ knownClasses(TooFewCaptionsError);
 const DEFAULTS = { captions: 8, logSnrs: [-3, -1], noises: 2, seed: 0, shuffled: false } as const;
 
 /**
- * Whether a model knows which of some captions a real picture has: the one under which it takes the noise away with the least error
- * (diffusion classifiers: arXiv 2303.16203 and 2303.15233). Needs no second network, and no picture is drawn. Throws a
- * {@link TooFewCaptionsError} where there are not as many captions of other things.
- * @param others what wrong captions are taken from
+ * Whether a model recognizes the caption of a real picture among several: the one under which it removes noise with the least
+ * error (diffusion classifiers: arXiv 2303.16203 and 2303.15233). Needs no second network and draws no picture. Throws a
+ * {@link TooFewCaptionsError} if there are too few captions of other things.
+ * @param others source of the wrong captions
  */
 export async function measureChoice(
   pipe: PixArtAlphaPipeline,
@@ -68,7 +68,7 @@ export async function measureChoice(
   return { rate: count / right.length, chance: 1 / captions, n: right.length };
 }
 
-/** The same, picture by picture: whether its own caption was chosen. */
+/** The same per picture: whether its own caption was chosen. */
 export async function chooseCaptions(
   pipe: PixArtAlphaPipeline,
   pictures: readonly CaptionedPicture[],
@@ -89,7 +89,7 @@ export async function chooseCaptions(
   using denoising = new DenoisingErrors(pipe, noise);
   try {
     return pictures.map((_, i) => {
-      // Half of all pictures further on is another picture, whose captions have nothing to do with this one.
+      // The picture half the list further on, whose captions are unrelated to this one.
       const asked = shuffled ? (i + Math.ceil(pictures.length / 2)) % pictures.length : i;
       const rows = questions[asked]?.map(({ caption }) => answers.indexOf(caption)) ?? [];
       const errors = torch.tidy(() =>
@@ -107,7 +107,7 @@ export async function chooseCaptions(
   }
 }
 
-/** Captions of other things, in the same style where there are styles. */
+/** Captions of other things, in the same style if there are styles. */
 function wrongAnswers(
   own: DescribedThing,
   others: readonly DescribedThing[],

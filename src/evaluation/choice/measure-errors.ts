@@ -8,7 +8,7 @@ import { DenoisingErrors, type FixedNoise } from "./denoising-errors.ts";
 
 const AT_ONCE = 32;
 
-/** Mean squared errors of the pictures that a model finds under fixed noise and their own captions: an array a noise level. */
+/** Mean squared errors of a model's denoised pictures under fixed noise and their own captions: one array per noise level. */
 export async function measureErrors(
   pipe: PixArtAlphaPipeline,
   pictures: readonly { readonly image: RgbImage; readonly caption: string }[],

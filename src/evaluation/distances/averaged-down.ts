@@ -1,6 +1,6 @@
 import type { RgbImage } from "../../images/index.ts";
 
-/** As small as still shows what pictures are of. */
+/** The smallest size that still shows what a picture is of. */
 const SIDE = 16;
 const FEATURES = SIDE * SIDE * 3;
 
@@ -23,7 +23,7 @@ export function averagedDown({ width, height, data }: RgbImage): Float32Array {
   return Float32Array.from(averaged);
 }
 
-/** Which pixels of a side each cell covers, and the share of the cell that each one takes. */
+/** The pixels of a side that each cell covers, and each one's share of the cell. */
 function overlaps(length: number): { from: number; to: number; share: number }[] {
   const pixels = length / SIDE;
   const found: { from: number; to: number; share: number }[] = [];

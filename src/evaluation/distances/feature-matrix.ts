@@ -3,8 +3,8 @@ import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 
 /**
- * Rows of features of drawn and of real pictures as matrices in float64 (N, D). Throws where either side has fewer than two, which
- * have no spread, and where rows are of different lengths.
+ * Rows of features of drawn and of real pictures as matrices in float64 (N, D). Throws if either side has fewer than two, which
+ * have no variance, or if rows differ in length.
  */
 export function featureMatrices(
   generated: readonly Float32Array[],
@@ -21,7 +21,7 @@ export function featureMatrices(
   return [...matrices];
 }
 
-/** Rows of one length as a matrix (N, D); `name` says whose they are. */
+/** Rows of one length as a matrix (N, D); `name` names them in errors. */
 function featureMatrix(rows: readonly Float32Array[], name: string): Tensor {
   if (rows.length < 2) {
     throw expected("at least two pictures", name, rows.length);

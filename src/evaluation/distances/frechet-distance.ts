@@ -4,10 +4,10 @@ import { featureMatrices } from "./feature-matrix.ts";
 
 // Shapes: N pictures, D features.
 
-/** How far two sets of pictures are apart. */
+/** Distance between two sets of pictures. */
 export interface FrechetResult {
   readonly distance: number;
-  /** Why the distance says little, where it does. */
+  /** Why the distance means little, if so. */
   readonly warning?: string;
 }
 
@@ -20,9 +20,9 @@ interface Gaussian {
 }
 
 /**
- * The Fréchet distance of two normal distributions that have the means and covariances of the rows:
- * |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½). Over the features of {@link inceptionFeatures} it is FID (arXiv 1706.08500). All in float64. Throws
- * where either side has fewer than two pictures, or rows are of different lengths.
+ * The Fréchet distance of two normal distributions with the means and covariances of the rows:
+ * |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½). Over the features of {@link inceptionFeatures} it is FID (arXiv 1706.08500). All in
+ * float64. Throws if either side has fewer than two pictures, or if rows differ in length.
  */
 export function frechetDistance(
   generated: readonly Float32Array[],
@@ -38,7 +38,7 @@ export function frechetDistance(
     }),
   );
   const fewest = Math.min(generated.length, references.length);
-  // A covariance of fewer pictures than features is of a lower rank than the true one.
+  // With fewer pictures than features, the covariance has a lower rank than the true one.
   if (fewest > width) return { distance };
   const warning = `${fewest} pictures are too few to know how ${width} features vary: the distance is larger than that of more pictures`;
   return { distance, warning };
@@ -64,7 +64,7 @@ const trace = (matrix: Tensor): number =>
 
 /**
  * tr (Σ₁ Σ₂)^½. With Σ₁ = V Λ Vᵀ the product has the eigenvalues of Λ^½ Vᵀ Σ₂ V Λ^½, which is symmetric, so that no complex
- * numbers come up and singular covariances need no care.
+ * numbers occur and singular covariances need no special treatment.
  */
 function traceOfRoot(first: Tensor, second: Tensor): number {
   const [values, vectors] = torch.linalgEigh(first);
@@ -75,7 +75,7 @@ function traceOfRoot(first: Tensor, second: Tensor): number {
     .item();
 }
 
-/** Eigenvalues of a matrix that has none below 0: those that rounding alone makes differ from 0 are 0. */
+/** Eigenvalues of a positive semidefinite matrix: those that differ from 0 only by rounding become 0. */
 function rounded(values: Tensor): Tensor {
   const noise = Number.EPSILON * values.size(0) * values.amax([0]).item();
   return values.maskedFill(values.le(noise), 0);

@@ -6,19 +6,19 @@ import { randomOrder } from "./random-order.ts";
 
 // Shapes: M pictures of a subset, D features.
 
-/** How {@link kernelDistance} draws subsets. */
+/** Options of {@link kernelDistance}. */
 export interface KernelDistanceOptions {
   /** Default 100. */
   readonly subsets?: number;
-  /** Pictures of a subset, from each side. Default 1000, or half of the smaller side where that is less. */
+  /** Pictures per subset, from each side. Default 1000, or half of the smaller side if that is less. */
   readonly subsetSize?: number;
-  /** Of which pictures a subset has. Default 0. */
+  /** Selects the pictures of the subsets. Default 0. */
   readonly seed?: number;
 }
 
-/** How far two sets of pictures are apart. */
+/** Distance between two sets of pictures. */
 export interface KernelDistanceResult {
-  /** The mean over the subsets. Without bias: 0 on average for equal distributions, and so below 0 at times. */
+  /** The mean over the subsets. Unbiased: 0 on average for equal distributions, and so sometimes negative. */
   readonly distance: number;
   /** The standard deviation of the subsets' distances. */
   readonly std: number;
@@ -27,10 +27,10 @@ export interface KernelDistanceResult {
 }
 
 /**
- * The kernel distance of features (arXiv 1801.01401): the squared maximum mean discrepancy under the kernel (x·y/D + 1)³, estimated
- * without bias on random subsets of both sides, each picture once in a subset, as the paper and torch-fidelity do. Unlike the
- * Fréchet distance it can be estimated from few pictures. Over Inception's features it is KID. All in float64. Throws where a
- * side has fewer than two pictures or fewer than a subset, or rows are of different lengths.
+ * The kernel distance of features (arXiv 1801.01401): the squared maximum mean discrepancy under the kernel (x·y/D + 1)³,
+ * estimated without bias on random subsets of both sides, each picture at most once per subset, as in the paper and
+ * torch-fidelity. Unlike the Fréchet distance it can be estimated from few pictures. Over Inception's features it is KID. All in
+ * float64. Throws if a side has fewer than two pictures or fewer than a subset, or if rows differ in length.
  */
 export function kernelDistance(
   generated: readonly Float32Array[],
@@ -69,7 +69,10 @@ export function kernelDistance(
   return { distance: mean, std: Math.sqrt(variance), subsets, subsetSize: size };
 }
 
-/** Two sets of M rows (M, D): the mean kernel within each, pairs of a row with itself left out, less twice that across. */
+/**
+ * Two sets of M rows (M, D): the mean kernel within each, excluding pairs of a row with itself, minus twice the mean between
+ * them.
+ */
 function squaredDiscrepancy(x: Tensor, y: Tensor): number {
   const count = x.size(0);
   const within = (rows: Tensor): number => {

@@ -1,24 +1,24 @@
 import { expected } from "../../errors/index.ts";
 
-/** What a picture is of. */
+/** What a picture shows. */
 export interface Label {
   readonly thing: string;
   readonly style: string;
-  /** What things of its kind are called, where the data set says so. */
+  /** The name for things of its kind, if the data set has one. */
   readonly group?: string | undefined;
 }
 
-/** How often the nearest reference picture agrees with what was asked for (shares of `n`). */
+/** How often the nearest reference picture matches the request (shares of `n`). */
 export interface RetrievalResult {
   readonly thingRate: number;
   /** How often one of the five nearest shows the thing. */
   readonly thingOfFiveRate: number;
-  /** How often it shows a thing of the same group; undefined where the labels have none. */
+  /** How often it shows a thing of the same group; undefined if the labels have none. */
   readonly groupRate: number | undefined;
   readonly styleRate: number;
   /** How often it shows the thing in the style. */
   readonly pairRate: number;
-  /** What a reference picked at random would score on the same pictures. */
+  /** What a randomly picked reference would score on the same pictures. */
   readonly chance: {
     readonly thing: number;
     readonly group: number | undefined;
@@ -27,7 +27,7 @@ export interface RetrievalResult {
   readonly n: number;
 }
 
-/** Pictures as rows of numbers whose distances tell how alike they are. */
+/** Pictures as rows of numbers whose distances measure similarity. */
 export interface LabelledRows {
   readonly labels: readonly Label[];
   readonly rows: readonly Float32Array[];
@@ -36,8 +36,8 @@ export interface LabelledRows {
 const NEAREST = 5;
 
 /**
- * How often the reference at the least squared distance (the first of equals) shows what was asked for. The references are pictures
- * of all things and styles. Call it once for seen and once for held-out pairs.
+ * How often the reference at the least squared distance (the first of equals) shows what was requested. The references are
+ * pictures of all things and styles. Call it once for seen and once for held-out pairs.
  */
 export function retrieval(generated: LabelledRows, references: LabelledRows): RetrievalResult {
   if (generated.rows.length === 0) throw expected("at least one picture", "generated", "none");
@@ -72,7 +72,7 @@ export function retrieval(generated: LabelledRows, references: LabelledRows): Re
   };
 }
 
-/** How many numbers are summed up before it is asked whether they are too many already. */
+/** How many numbers are added before checking whether the sum is already too large. */
 const SUMMED = 16;
 
 /** Indices of the nearest rows, the nearest first; of equals the first. */
@@ -81,7 +81,7 @@ function nearest(wanted: Float32Array, rows: readonly Float32Array[]): number[] 
   for (const [at, row] of rows.entries()) {
     const most = found.length < NEAREST ? Number.POSITIVE_INFINITY : (found.at(-1)?.distance ?? 0);
     let distance = 0;
-    // A row that is already farther than all of these need not be summed up to its end.
+    // A row that is already farther than all of these need not be added up to its end.
     for (let from = 0; from < wanted.length && distance < most; from += SUMMED) {
       const to = Math.min(from + SUMMED, wanted.length);
       for (let k = from; k < to; k += 1)
@@ -95,7 +95,7 @@ function nearest(wanted: Float32Array, rows: readonly Float32Array[]): number[] 
   return found.map(({ at }) => at);
 }
 
-/** The mean share of references that carry the generated picture's label. */
+/** The mean share of references that have the generated picture's label. */
 function chance(
   generated: readonly Label[],
   references: readonly Label[],

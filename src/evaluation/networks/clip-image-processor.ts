@@ -19,10 +19,10 @@ import { type ConfigObject, readConfig } from "../../weights/index.ts";
 
 // Shapes: H and W size in pixels.
 
-/** A size in pixels, or the shorter side's. */
+/** A size in pixels, or that of the shorter side. */
 type Size = number | Readonly<Record<string, unknown>>;
 
-/** What `preprocessor_config.json` says, in transformers' fields in camelCase. */
+/** The content of `preprocessor_config.json`: transformers' fields in camelCase. */
 interface Settings {
   readonly doResize: boolean;
   readonly size: Size;
@@ -37,7 +37,7 @@ interface Settings {
   readonly imageStd: readonly number[];
 }
 
-/** Longest side in pixels that a model may ask for; no released CLIP has a quarter of it. */
+/** Longest side, in pixels, that a model may require; no released CLIP has a quarter of it. */
 const MOST_SIDE = 4096;
 
 const { accepts: isSide } = countUpTo(1, MOST_SIDE);
@@ -81,12 +81,12 @@ const fields: FieldsOf<Settings> = {
 const KERNELS: readonly ResizeKernel[] = ["nearest", "lanczos3", "linear", "cubic"];
 
 const FILE = "preprocessor_config.json";
-/** Where newer folders have the same, as `image_processor`. */
+/** The file of newer folders that has the same fields as `image_processor`. */
 const NEWER_FILE = "processor_config.json";
 
 /**
- * Prepares pictures for a CLIP: resized by Pillow's arithmetic until the shorter side fits, cut to the middle and normalised
- * (transformers `CLIPImageProcessorPil`; its counterpart on torchvision resizes a little otherwise).
+ * Prepares pictures for a CLIP: resized by Pillow's arithmetic until the shorter side fits, cropped to the middle and normalised
+ * (transformers `CLIPImageProcessorPil`; its counterpart on torchvision resizes slightly differently).
  */
 export class CLIPImageProcessor {
   readonly #settings: Settings;
@@ -110,7 +110,7 @@ export class CLIPImageProcessor {
     );
   }
 
-  /** A picture in the size that the model takes. Parts that a smaller one does not fill are black. */
+  /** A picture at the size that the model takes. Areas that a smaller one does not fill are black. */
   async fit(image: RgbImage): Promise<RgbImage> {
     const { doResize, size, resample, doCenterCrop, cropSize } = this.#settings;
     const resized = doResize
@@ -142,7 +142,7 @@ function imageProcessorOf(json: ConfigObject, path: string): ConfigObject {
   throw new BadFileError(path, "image_processor", "an object", quote(found));
 }
 
-/** Width and height of a size of both sides. */
+/** Width and height from a size. */
 function sidesOf(size: Size): [width: number, height: number] {
   if (typeof size === "number") return [size, size];
   return [Number(size.width), Number(size.height)];
@@ -156,7 +156,7 @@ function sizeAfter({ width, height }: RgbImage, size: Size): [width: number, hei
   return width <= height ? [shorter, longer] : [longer, shorter];
 }
 
-/** The middle of a picture; black round one that is smaller. */
+/** The middle of a picture, surrounded by black if it is smaller. */
 function middleOf(image: RgbImage, width: number, height: number): RgbImage {
   const cut = image.crop(
     Math.max(0, Math.floor((image.width - width) / 2)),

@@ -2,10 +2,10 @@ import type { RgbImage } from "../../images/index.ts";
 import type { EfficientNetLite } from "./efficientnet-lite.ts";
 import { pictureFeatures, unitRange } from "./picture-features.ts";
 
-/** Small pictures are enlarged to this side: networks of ImageNet see little in fewer pixels. */
+/** Small pictures are enlarged to this side: networks trained on ImageNet see little in fewer pixels. */
 const SIDE = 96;
 
-/** Features of pictures, a row each: what is in them, by a network. */
+/** Content features of pictures, one row each, from a network. */
 export const contentFeatures = (
   network: EfficientNetLite,
   images: readonly RgbImage[],
@@ -17,8 +17,8 @@ export const contentFeatures = (
   });
 
 /**
- * Rows without the mean of the reference rows, scaled to a length of 1: the squared distance of two is then 2 − 2 cos of the angle
- * between them.
+ * Subtracts the mean of the reference rows and scales to a length of 1: the squared distance of two rows is then 2 − 2 cos of the
+ * angle between them.
  */
 export function centred(
   rows: readonly Float32Array[],

@@ -4,7 +4,7 @@ import { disposeConvolutions, type FoldedConvolution, readNetwork } from "./fold
 
 // Shapes: B pictures, C channels, H and W picture size.
 
-/** A convolution and how it is laid over pictures. */
+/** A convolution with its stride and groups. */
 interface Layer extends FoldedConvolution {
   readonly stride: 1 | 2;
   readonly groups: number;
@@ -17,7 +17,7 @@ interface Block {
   readonly project: Layer;
 }
 
-/** Blocks of each stage in lite0, and what the first of them divides a side by. */
+/** Blocks of each stage in lite0, and the stride of the first. */
 const STAGES = [
   [1, 1],
   [2, 2],
@@ -29,8 +29,8 @@ const STAGES = [
 ] as const;
 
 /**
- * EfficientNet-lite0 (arXiv 1905.11946; tensorflow/tpu `models/official/efficientnet/lite`), trained on ImageNet: features of pictures that
- * show what is in them and not only where.
+ * EfficientNet-lite0 (arXiv 1905.11946; tensorflow/tpu `models/official/efficientnet/lite`), trained on ImageNet: features for
+ * the content of pictures, not only their layout.
  */
 export class EfficientNetLite implements Disposable {
   readonly #stem: Layer;
@@ -50,7 +50,7 @@ export class EfficientNetLite implements Disposable {
     this.#all = all;
   }
 
-  /** Reads a `.pth` of lite0, to the CPU unless told otherwise. Throws BadFileError where it is none. */
+  /** Reads a `.pth` of lite0, by default to the CPU. Throws BadFileError for any other file. */
   static fromFile(path: string, device?: Device): EfficientNetLite {
     return readNetwork(path, device, ({ file, read, made }) => {
       const layer = (conv: string, norm: string, stride: 1 | 2, depthwise = false): Layer => {
@@ -73,7 +73,7 @@ export class EfficientNetLite implements Disposable {
     });
   }
 
-  /** Pictures (B, 3, H, W) in [0, 1] → features (B, 1280). Trained at 224 pixels a side. */
+  /** Pictures (B, 3, H, W) in [0, 1] → features (B, 1280). Trained on 224 pixels a side. */
   features(pictures: Tensor): Tensor {
     return torch.noGrad(() =>
       torch.tidy(() => {
@@ -97,7 +97,7 @@ export class EfficientNetLite implements Disposable {
 
 const relu6 = (x: Tensor): Tensor => x.clamp({ min: 0, max: 6 });
 
-/** Padded as TensorFlow's "SAME" does: on the right and below by one more, where it doesn't come out even. */
+/** Padded as TensorFlow's "SAME" does: by one more on the right and at the bottom if the padding is odd. */
 function convolved(x: Tensor, { weight, bias, stride, groups }: Layer): Tensor {
   const kernel = weight.size(2);
   const [height, width] = [2, 3].map((dim) => {

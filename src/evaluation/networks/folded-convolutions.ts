@@ -5,7 +5,7 @@ import { openWeightsFile, type WeightsFile } from "../../weights/index.ts";
 
 // Shapes: C channels, k kernel size.
 
-/** A convolution with what followed it in training, a batch norm, in its weights. */
+/** A convolution with the batch norm that followed it in training folded into its weights. */
 export interface FoldedConvolution {
   /** (C_out, C_in / groups, k, k) */
   readonly weight: Tensor;
@@ -13,22 +13,22 @@ export interface FoldedConvolution {
   readonly bias: Tensor;
 }
 
-/** The convolutions of a file, for a network that is built of them. */
+/** The convolutions of a file, for building a network from them. */
 export interface ConvolutionSource {
   readonly file: WeightsFile;
   /**
-   * The convolution under the key `conv` with the norm under the key `norm`. Throws BadFileError where the file has none, or one
-   * of another shape than the given one.
+   * The convolution under the key `conv` with the norm under the key `norm`. Throws BadFileError if the file has none, or one of
+   * another shape than the given one.
    */
   readonly read: (conv: string, norm: string, shape?: readonly number[]) => FoldedConvolution;
-  /** All that were read, in a list that grows. */
+  /** All that were read so far, in a growing list. */
   readonly made: readonly FoldedConvolution[];
 }
 
-/** Norms of all these networks add so much to the variance. */
+/** The value that the norms of all these networks add to the variance. */
 const EPS = 1e-3;
 
-/** Builds a network of a file's convolutions, which are the network's then; where `build` throws, they are given back. */
+/** Builds a network from a file's convolutions, which the network then owns. If `build` throws, they are disposed. */
 export function readNetwork<N>(
   path: string,
   device: Device | undefined,
@@ -49,7 +49,7 @@ export function readNetwork<N>(
   }
 }
 
-/** Gives back the memory of convolutions. */
+/** Frees the memory of convolutions. */
 export function disposeConvolutions(convolutions: readonly FoldedConvolution[]): void {
   for (const { weight, bias } of convolutions) {
     weight.dispose();
@@ -57,7 +57,7 @@ export function disposeConvolutions(convolutions: readonly FoldedConvolution[]):
   }
 }
 
-/** Throws BadFileError where a tensor of the file has another shape; a missing one is found when it is read. */
+/** Throws BadFileError if a tensor of the file has another shape; a missing one is found when it is read. */
 export function requireShape(file: WeightsFile, key: string, shape: readonly number[]): void {
   const found = file.tensors.get(key)?.shape;
   if (found === undefined || String(found) === String(shape)) return;
@@ -69,7 +69,7 @@ export function requireShape(file: WeightsFile, key: string, shape: readonly num
   );
 }
 
-/** Which convolution of a file is wanted. */
+/** Selects a convolution of a file. */
 interface Wanted {
   readonly key: string;
   readonly norm: string;
@@ -77,7 +77,10 @@ interface Wanted {
   readonly device: Device | undefined;
 }
 
-/** A convolution's weight, and its norm's γ, β, mean and variance, as one convolution with a bias. The tensors are the caller's. */
+/**
+ * Folds a convolution's weight and its norm's γ, β, mean and variance into one convolution with a bias. The tensors are the
+ * caller's.
+ */
 function folded(file: WeightsFile, { key, norm, shape, device }: Wanted): FoldedConvolution {
   if (shape !== undefined) requireShape(file, key, shape);
   return torch.noGrad(() =>

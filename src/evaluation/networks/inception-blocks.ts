@@ -8,13 +8,13 @@ import type { ConvolutionSource } from "./folded-convolutions.ts";
 /** A part of the network: (B, C, h, w) → (B, C', h', w'). */
 export type Part = (x: Tensor) => Tensor;
 
-/** A kernel's sides, or the one of a square. */
+/** A kernel's sides, or the single one of a square. */
 type Kernel = number | readonly [height: number, width: number];
 
-/** How a convolution's kernel goes over a map: "same" keeps the map's size, "valid" has no padding, "halve" goes by 2 besides. */
+/** How a convolution's kernel is applied: "same" keeps the map's size, "valid" has no padding, "halve" also has stride 2. */
 type Reach = "same" | "valid" | "halve";
 
-/** Makes a convolution with the norm and the ReLU that follow it. */
+/** Makes a convolution with its norm and ReLU. */
 export type MakeConvolution = (
   name: string,
   inputs: number,
@@ -41,7 +41,7 @@ export const chain =
   (x) =>
     inSequence(x, parts);
 
-/** Parts side by side, their channels one after another. */
+/** Parts side by side, with their channels concatenated. */
 const branches =
   (...parts: readonly Part[]): Part =>
   (x) =>
@@ -52,13 +52,13 @@ const branches =
       ),
     );
 
-/** The largest of 3x3, at half the size. */
+/** Max pooling of 3x3, at half the size. */
 export const halved: Part = (x) => F.maxPool2d(x, 3, { stride: 2 });
 
-/** The mean of 3x3, at the edges of those that are there: as TensorFlow has it, and torchvision has not. */
+/** Average pooling of 3x3, at the edges only over existing pixels, as in TensorFlow but not in torchvision. */
 const averaged: Part = (x) => F.avgPool2d(x, 3, { stride: 1, padding: 1, countIncludePad: false });
 
-/** The largest of 3x3: what the last block of this network has where all others have the mean. */
+/** Max pooling of 3x3, which the last block of this network has instead of average pooling. */
 const largest: Part = (x) => F.maxPool2d(x, 3, { stride: 1, padding: 1 });
 
 /** `FIDInceptionA`: 35x35. */
@@ -118,7 +118,7 @@ export const blockD = (conv: MakeConvolution, inputs: number): Part =>
     halved,
   );
 
-/** `FIDInceptionE_1` with the mean, and `FIDInceptionE_2` with the largest: 8x8. */
+/** `FIDInceptionE_1` with average pooling, and `FIDInceptionE_2` with max pooling: 8x8. */
 export const blockE = (conv: MakeConvolution, inputs: number, pool: "mean" | "largest"): Part =>
   branches(
     conv("branch1x1", inputs, 320, 1),

@@ -23,11 +23,11 @@ import { pictureFeatures, unitRange } from "./picture-features.ts";
 
 // Shapes: B pictures, H and W picture size.
 
-/** Side in pixels that the network was trained at. */
+/** Side, in pixels, that the network was trained at. */
 const SIDE = 299;
 /** Length of a row of features. */
 const WIDTH = 2048;
-/** What the network of FID tells apart; torchvision's own has 1000 classes and other weights, whose distances mean something else. */
+/** Number of classes in FID's network. torchvision's has 1000 and other weights, with which distances mean something else. */
 const CLASSES = 1008;
 
 /**
@@ -43,7 +43,7 @@ export class InceptionV3 implements Disposable {
     this.#all = all;
   }
 
-  /** Reads pytorch-fid's weights, to the CPU unless told otherwise. Throws BadFileError where the file holds others. */
+  /** Reads pytorch-fid's weights, by default to the CPU. Throws BadFileError if the file holds others. */
   static fromFile(path: string, device?: Device): InceptionV3 {
     return readNetwork(path, device, (source) => {
       requireShape(source.file, "fc.weight", [CLASSES, WIDTH]);
@@ -51,12 +51,14 @@ export class InceptionV3 implements Disposable {
     });
   }
 
-  /** Where the weights are. */
+  /** Device of the weights. */
   get device(): Device {
     return this.#all[0]?.weight.device ?? "cpu";
   }
 
-  /** Pictures (B, 3, H, W) in [0, 1] → what the last pooling gives (B, 2048). Pictures of other sizes are stretched to 299 x 299. */
+  /**
+   * Pictures (B, 3, H, W) in [0, 1] → output of the last pooling (B, 2048). Pictures of other sizes are stretched to 299 x 299.
+   */
   features(pictures: Tensor): Tensor {
     return torch.noGrad(() =>
       torch.tidy(() => {
@@ -73,7 +75,7 @@ export class InceptionV3 implements Disposable {
   }
 }
 
-/** What the network sees in pictures of any sizes, a row of 2048 features each, as pytorch-fid has them. */
+/** Features of pictures of any size, one row of 2048 each, as in pytorch-fid. */
 export const inceptionFeatures = (
   network: InceptionV3,
   images: readonly RgbImage[],
@@ -83,7 +85,7 @@ export const inceptionFeatures = (
     features: (pictures) => network.features(pictures),
   });
 
-/** Stretched by two neighbours a direction, which shrinks without smoothing, as FID has it. */
+/** Resized bilinearly without antialiasing, as in FID. */
 const resized = (pictures: Tensor): Tensor =>
   F.interpolate(pictures, { size: [SIDE, SIDE], mode: "bilinear" });
 

@@ -4,20 +4,20 @@ import * as torch from "../../torch/index.ts";
 
 // Shapes: B pictures, D features, H and W size in pixels.
 
-/** How a network sees pictures. */
+/** A network and its preprocessing. */
 export interface PictureNetwork {
-  /** Brings a picture to the size that the network takes; pictures stay as they are if left out. */
+  /** Resizes a picture for the network. Default: pictures stay as they are. */
   readonly fit?: (image: RgbImage) => Promise<RgbImage>;
-  /** Bytes of one picture (1, 3, H, W) → what the network takes, of the same size for all pictures. */
+  /** Bytes of one picture (1, 3, H, W) → the network's input, of the same size for all pictures. */
   readonly input: (bytes: Tensor) => Tensor;
   /** (B, 3, H, W) → (B, D) */
   readonly features: (pictures: Tensor) => Tensor;
 }
 
-/** Rows that are computed together. */
+/** Number of rows computed together. */
 export const AT_ONCE = 32;
 
-/** What a network sees in pictures: a row of D features each. */
+/** A network's features of pictures: one row of D features each. */
 export async function pictureFeatures(
   images: readonly RgbImage[],
   { fit = async (image) => image, input, features }: PictureNetwork,

@@ -21,29 +21,29 @@ import { stateOf } from "./process-identity.ts";
 
 export type { LockHolder } from "./lock-file.ts";
 
-/** Looks at the lock of a process that cannot be seen are this far apart. */
+/** Interval between looks at the lock of a process that can't be observed. */
 const LOOK_MS = 500;
-/** What was given back is tried again after. */
+/** Delay before retrying a lock that was just released. */
 const RETRY_MS = 10;
-/** So long its times must stand still before it is taken over: twelve beats. */
+/** How long a lock's times must stand still before it is taken over: twelve beats. */
 export const STILL_MS = 60_000;
 
-/** How a lock is waited for. */
+/** Options of waiting for a lock. */
 export interface LockWaiting {
   /**
-   * Asked for each process that holds it: true waits until it is given back, false throws {@link LockHeldError}. Undefined is
-   * one whose lock says nothing that can be understood.
+   * Called for each process that holds it: true waits until it is released, false throws {@link LockHeldError}. Undefined stands
+   * for a holder whose lock can't be parsed.
    */
   readonly waitsFor: (holder: LockHolder | undefined) => boolean;
-  /** A process holds it that cannot be seen from here: whether it lives is found out by watching, for so long. */
+  /** Called if the holder can't be observed from here: the lock is watched for this long to find out whether it is alive. */
   readonly onWatch?: (holder: LockHolder | undefined, forMs: number) => void;
-  /** A process holds it that is waited for. */
+  /** Called when waiting for a process that holds it. */
   readonly onWait?: () => void;
   /** Default {@link STILL_MS}. */
   readonly stillMs?: number;
 }
 
-/** A lock is held by a process that runs, or cannot be understood. */
+/** Thrown when a lock is held by a running process, or can't be parsed. */
 export class LockHeldError extends Error {
   override readonly name: string = "LockHeldError";
   readonly code = "ERR_LOCK_HELD" satisfies ErrorCode;
@@ -67,14 +67,14 @@ export class LockHeldError extends Error {
 knownClasses(LockHeldError);
 
 /**
- * A lock file: while it is held, no other process gets it, wherever it runs. The lock of a process that is gone is taken over:
- * at once where that can be seen, by the boot of the machine, the namespace and the start of the process. Where it cannot, on
- * another machine or in another container, the holder's beat decides: it renews the file's times, and one who comes watches
- * until they have stood still for a minute. That minute is the watcher's own, since clocks of machines differ, and is counted in
- * looks: one that was itself suspended has not watched.
+ * A lock file: while it is held, no other process gets it, wherever it runs. The lock of a process that is gone is taken over.
+ * This happens at once if the end of the process is visible, by the boot of the machine, the namespace and the start of the
+ * process. If not, because it runs on another machine or in another container, the holder's beat decides: it renews the file's
+ * times, and a waiting process watches until they have stood still for a minute. That minute is measured by the watcher, since
+ * clocks of machines differ, and counted in looks, so that time in which the watcher itself was suspended does not count.
  *
- * Made by a link and removed by none but the one who holds the lock of its removal, so that of many who find it abandoned at once
- * one gets it. A holder that was suspended for longer than that minute may have lost it: {@link isHeld} before each write.
+ * Created by a link and removed only while holding the lock of its removal, so that if many find it abandoned at once, one gets
+ * it. A holder that was suspended for longer than that minute may have lost it: check {@link isHeld} before each write.
  */
 export class FileLock implements Disposable {
   readonly #path: string;
@@ -97,18 +97,18 @@ export class FileLock implements Disposable {
     return lock;
   }
 
-  /** Whether this process still has it; at another place where its folder was moved to. */
+  /** Whether this process still holds it. `path` is its new location if its folder was moved. */
   isHeld(path: string = this.#path): boolean {
     return isLock(path, this.#content);
   }
 
-  /** Gives it back, at another place where its folder was moved to. */
+  /** Releases it. `path` is its new location if its folder was moved. */
   release(path: string = this.#path): void {
     this.#endBeat();
     try {
       if (this.isHeld(path)) removeLock(path, this.#content);
     } catch (error) {
-      // What the work came to, or why it failed, matters more; and it falls to the next one when this process is gone.
+      // The result of the work, or its error, matters more; and the lock becomes free when this process is gone.
       process.emitWarning(String(error));
     }
   }
@@ -118,7 +118,7 @@ export class FileLock implements Disposable {
   }
 }
 
-/** The process that holds a lock, and whether it is at work as far as can be told at once; undefined where none does. */
+/** The process that holds a lock, and whether it is at work as far as can be determined at once; undefined if none does. */
 export function holderOf(
   path: string,
 ): { readonly holder: LockHolder | undefined; readonly isAtWork: boolean } | undefined {
@@ -129,7 +129,7 @@ export function holderOf(
   return { holder, isAtWork: state === "unseen" ? beatsByClock(path) : state === "running" };
 }
 
-/** By the clocks of both machines, which may differ by as much again. */
+/** Compares the clocks of both machines, which may differ by up to {@link STILL_MS}. */
 function beatsByClock(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return found !== undefined && Date.now() - found.mtimeMs < 2 * STILL_MS;
@@ -140,7 +140,7 @@ async function take(path: string, content: string, waiting: LockWaiting): Promis
   for (let vanished = 0; !tryTake(path, content); ) {
     const found = readLock(path);
     if (found === undefined) {
-      // Just given back; or the file system has a name for which it finds nothing.
+      // Just released; or the file system lists a name but finds nothing.
       if (++vanished * RETRY_MS > STILL_MS) throw new LockHeldError(path, undefined, NOTHING);
       await sleep(RETRY_MS);
       continue;
@@ -154,7 +154,7 @@ async function take(path: string, content: string, waiting: LockWaiting): Promis
       hasSaid = true;
     };
     if (holder === undefined) {
-      await sleep(LOOK_MS); // where no links can be made, it may be half written
+      await sleep(LOOK_MS); // on file systems without links it may be half written
       if (!isLock(path, found.text)) continue;
       refuse();
     }
@@ -170,7 +170,7 @@ async function take(path: string, content: string, waiting: LockWaiting): Promis
 
 const NOTHING: FoundLock = { isFile: false, text: "something that cannot be opened" };
 
-/** Watches a lock: true once it has stood still for long enough, false where it was given back. */
+/** Watches a lock: true once it has stood still for long enough, false if it was released. */
 async function standsStill(
   path: string,
   content: string,
@@ -190,7 +190,7 @@ async function standsStill(
   return true;
 }
 
-/** Takes a lock away, if it is still that of this content. */
+/** Removes a lock if it still has this content. */
 async function evict(path: string, content: string): Promise<void> {
   const guard = guardOf(path, content);
   const own = newContent();

@@ -1,4 +1,4 @@
-// The worker of lock-beat.ts. JavaScript, because a worker thread of Node 20 loads no TypeScript.
+// The worker of lock-beat.ts. JavaScript, because worker threads of Node 20 do not load TypeScript.
 import { closeSync, constants, futimesSync, openSync, readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 
@@ -6,9 +6,9 @@ import { parentPort, workerData } from "node:worker_threads";
 
 const port = parentPort;
 if (port === null) throw new Error("Expected to be run by a worker thread");
-/** Where locks lie, by their content. @type {Map<string, string>} */
+/** Paths of locks, by their content. @type {Map<string, string>} */
 const held = new Map();
-/** Their open files. A lock that was taken over is another one, and is left alone. @type {Map<string, number>} */
+/** Their open files. A lock that was taken over is another file, and is left alone. @type {Map<string, number>} */
 const open = new Map();
 
 port.on("message", (/** @type {BeatMessage} */ { content, path }) => {
@@ -32,7 +32,7 @@ function beat(content, path) {
     const file = open.get(content) ?? openLock(content, path);
     if (file !== undefined) futimesSync(file, now, now);
   } catch {
-    // What fails for a moment, a disk or for want of handles, may be back at the next beat; and its holder asks before it writes.
+    // A brief failure, of a disk or for lack of handles, may be over at the next beat; and the holder checks before it writes.
   }
 }
 

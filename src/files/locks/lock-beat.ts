@@ -1,22 +1,22 @@
 import { Worker } from "node:worker_threads";
 import { threadScript } from "../package/package-folder.ts";
 
-/** Between two signs of life. */
+/** Interval between two beats. */
 export const BEAT_MS = 5_000;
 
-/** What the worker is told: to hold the lock of this content at a path, or with null to let go of it. */
+/** Message to the worker: hold the lock with this content at a path or, with null, let go of it. */
 export interface BeatMessage {
   readonly content: string;
   readonly path: string | null;
 }
 
-/** Where the locks of this process lie, by their content. */
+/** Paths of this process's locks, by their content. */
 const held = new Map<string, string>();
 let thread: Worker | undefined;
 
 /**
- * Renews a lock file's times from now on, from a thread of its own: steps and encoders keep this one busy for minutes. Gives
- * what ends that.
+ * Renews a lock file's times from now on, in a separate thread, because steps and encoders keep this one busy for minutes.
+ * Returns a function that stops it.
  */
 export function startBeat(path: string, content: string): () => void {
   held.set(content, path);
@@ -32,7 +32,7 @@ function tell(content: string, path: string | null): void {
   thread?.postMessage({ content, path } satisfies BeatMessage);
 }
 
-/** Starts the thread, and one beat later another where it ends: for want of memory, or of processes. */
+/** Starts the thread, and restarts it one beat after it ends, for lack of memory or of processes. */
 function startThread(): void {
   const script = threadScript(new URL("./lock-beat-worker.js", import.meta.url));
   const worker = new Worker(script, { workerData: BEAT_MS, execArgv: [] });

@@ -18,32 +18,32 @@ import { unlessItFails } from "../unless-it-fails.ts";
 import { writeAllSync } from "../write-all.ts";
 import { ownIdentity, type ProcessIdentity, stateOf } from "./process-identity.ts";
 
-// The files of file-lock.ts: how one is made, read and removed.
+// Creates, reads and removes the files of file-lock.ts.
 
 /** The process that holds a lock. */
 export interface LockHolder extends ProcessIdentity {
   /** In ISO 8601. */
   readonly since: string;
-  /** No two locks have the same, also of one process. */
+  /** Unique to each lock, even within one process. */
   readonly id: string;
 }
 
-/** What has a lock's name. */
+/** What was found under a lock's name. */
 export interface FoundLock {
   /** A regular file, as every lock is. */
   readonly isFile: boolean;
-  /** The file's content, cut where it is longer than any lock's; of all else what it is, in words. */
+  /** The file's content, truncated if longer than any lock's; for anything else, what it is, in words. */
   readonly text: string;
 }
 
-/** Of a lock are read. */
+/** How much of a lock is read. */
 const LONGEST_BYTES = 4096;
-/** What is there for a moment only, and has been there for so long, was left by a process that was killed. */
+/** A short-lived file that is older than this was left by a killed process. */
 const LEFT_MS = 3_600_000;
-/** How what a lock is linked from ends. */
+/** Suffix of the file that a lock is linked from. */
 const STAGED = ".new";
 
-/** What a lock of this process holds, other than every other lock. */
+/** Content of a new lock of this process, different from every other lock's. */
 export const newContent = (): string => {
   const holder: LockHolder = {
     ...ownIdentity(),
@@ -53,7 +53,7 @@ export const newContent = (): string => {
   return `${JSON.stringify(holder)}\n`;
 };
 
-/** Undefined for what no lock holds. */
+/** Undefined for anything but a lock's content. */
 export function parseHolder(content: string): LockHolder | undefined {
   let value: Partial<Record<keyof LockHolder, unknown>> | null;
   try {
@@ -78,8 +78,8 @@ export function parseHolder(content: string): LockHolder | undefined {
 }
 
 /**
- * Opens the file, so that a file system of the network asks its server; never a link's target, and without waiting for what
- * writes a pipe. Undefined where there is nothing of that name.
+ * Opens the file, so that a network file system asks its server; never follows a link, and does not wait for a pipe's writer.
+ * Undefined if nothing has that name.
  */
 export function readLock(path: string): FoundLock | undefined {
   let file: number;
@@ -114,19 +114,19 @@ function readStart(file: number): string {
   return bytes.toString("utf8", 0, length);
 }
 
-/** Whether a lock is that of this content. */
+/** Whether a lock has this content. */
 export function isLock(path: string, content: string): boolean {
   const found = readLock(path);
   return found?.isFile === true && found.text === content;
 }
 
-/** What a beat changes. */
+/** The file attributes that a beat changes. */
 export function timesOf(path: string): string {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return found === undefined ? "" : `${found.ino} ${found.mtimeNs} ${found.ctimeNs}`;
 }
 
-/** Links rather than creates, so that the file never shows without its content. */
+/** Links instead of creating, so that the file never appears without its content. */
 export function tryTake(path: string, content: string): boolean {
   const staged = `${path}.${randomUUID()}${STAGED}`;
   const file = openSync(staged, "wx");
@@ -138,16 +138,16 @@ export function tryTake(path: string, content: string): boolean {
   } catch (error) {
     if (hasNoLinks(error)) return tryMake(path, content);
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    // A server whose answer was lost is asked again, and finds the link that it has made itself.
+    // If a server's answer was lost, the request is repeated and finds the link that it made itself.
     return fstatSync(file).nlink === 2;
   } finally {
-    // A lock that was taken is not lost because of what it was linked from.
+    // A lock that was taken must not be lost because of the file it was linked from.
     unlessItFails(() => closeSync(file));
     unlessItFails(() => rmSync(staged, { force: true }));
   }
 }
 
-/** {@link tryTake} where a file has one name only, as on FAT: for a moment it shows without its content. */
+/** {@link tryTake} on file systems without hard links, such as FAT: for a moment the file appears without its content. */
 function tryMake(path: string, content: string): boolean {
   try {
     writeNewFileSync(path, Buffer.from(content));
@@ -158,16 +158,16 @@ function tryMake(path: string, content: string): boolean {
   }
 }
 
-/** The lock that is held by who removes the lock of this content. */
+/** The lock to hold while removing the lock with this content. */
 export const guardOf = (path: string, content: string): string =>
   `${path}.${createHash("sha256").update(content).digest("hex").slice(0, 16)}`;
 
-/** For the one who holds the lock of its removal. */
+/** Only call it while holding the lock of its removal. */
 export function removeGuarded(path: string, content: string): void {
   if (isLock(path, content)) rmSync(path, { force: true });
 }
 
-/** Removes the lock of this content, if no other process is about to: it is not there for long then. */
+/** Removes the lock with this content, unless another process is about to do so. */
 export function removeLock(path: string, content: string): void {
   const guard = guardOf(path, content);
   const own = newContent();
@@ -177,13 +177,13 @@ export function removeLock(path: string, content: string): void {
       if (!tryTake(guard, own)) return;
     }
   } catch {
-    // Where no file can be made, nobody else is about to remove it either.
+    // If no file can be created, nobody else is about to remove it either.
   }
   removeGuarded(path, content);
   removeGuarded(guard, own);
 }
 
-/** Removes what processes left, as far as can be told, that were killed while they took or gave back this lock. */
+/** Removes what processes left that were killed while taking or releasing this lock, as far as can be determined. */
 export function clearLeftovers(path: string): void {
   const [folder, own] = [dirname(path), basename(path)];
   for (const name of unlessItFails(() => readdirSync(folder)) ?? []) {
@@ -192,7 +192,7 @@ export function clearLeftovers(path: string): void {
   }
 }
 
-/** Behind a lock's name: its guard's, or what one of them was linked from. */
+/** Follows a lock's name: its guard's suffix, or that of the file one of them was linked from. */
 const LEFTOVER =
   /^(?:\.[0-9a-f]{16})*(?:\.[0-9a-f]{16}|\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.new)$/;
 
@@ -208,6 +208,6 @@ function isGone(_path: string, content: string): boolean {
   return holder !== undefined && stateOf(holder) === "gone";
 }
 
-/** One that was killed before it had written its name is told by the time. */
+/** A file of a process killed before it had written its name is judged by its age. */
 const isGoneOrOld = (path: string, content: string): boolean =>
   isGone(path, content) || Date.now() - lstatSync(path).mtimeMs > LEFT_MS;

@@ -1,15 +1,15 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 
-/** A process, so that it is told from every other one, on any machine and in any container. */
+/** Identifies a process among all others, on any machine and in any container. */
 export interface ProcessIdentity {
   readonly pid: number;
   readonly host: string;
-  /** Of the machine's start; null where the system does not tell it. */
+  /** Id of the machine's boot; null if the system does not report it. */
   readonly boot: string | null;
-  /** In which its number and its start are counted; null where the system does not tell it. */
+  /** Namespace in which its number and its start are counted; null if the system does not report it. */
   readonly namespace: string | null;
-  /** Its start in clock ticks; null where the system does not tell it. */
+  /** Its start in clock ticks; null if the system does not report it. */
   readonly started: string | null;
 }
 
@@ -27,8 +27,8 @@ export function ownIdentity(): ProcessIdentity {
 }
 
 /**
- * Whether a process runs. `unseen` is one that cannot be looked at from here: of another machine, of another container, of
- * somebody else whose processes the system hides.
+ * Whether a process runs. `unseen` is one that can't be observed from here: on another machine, in another container, or of
+ * another user whose processes the system hides.
  */
 export function stateOf(other: ProcessIdentity): "running" | "gone" | "unseen" {
   const own = ownIdentity();
@@ -36,18 +36,18 @@ export function stateOf(other: ProcessIdentity): "running" | "gone" | "unseen" {
   if (other.boot !== own.boot || other.namespace !== own.namespace) return "unseen";
   const found = startOf(other.pid);
   if (found !== undefined) {
-    // One that has ended stays listed until its parent has noticed.
+    // A process that has ended stays listed until its parent has reaped it.
     const isIt = found.started === other.started && !"ZX".includes(found.state);
     return isIt ? "running" : "gone";
   }
   return exists(other.pid) ? "unseen" : "gone";
 }
 
-/** Null where /proc is missing, or shows the processes of another namespace than this one's. */
+/** Null if /proc is missing, or shows another namespace than this process's. */
 function ownNamespace(): string | null {
   try {
     if (readlinkSync("/proc/self") !== String(process.pid)) return null;
-    // Starts are counted from the beginning of the second.
+    // Starts are counted from the beginning of the time namespace.
     const [pids, times] = ["pid", "time"].map((kind) => readLink(`/proc/self/ns/${kind}`));
     return pids === undefined ? null : `${pids} ${times ?? ""}`.trim();
   } catch {
@@ -57,7 +57,7 @@ function ownNamespace(): string | null {
 
 function startOf(pid: number): { readonly state: string; readonly started: string } | undefined {
   const stat = readText(`/proc/${pid}/stat`);
-  // The name before may hold anything.
+  // The name before it may contain anything.
   const [state, ...fields] = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
   const started = fields[18];
   return state === undefined || started === undefined ? undefined : { state, started };

@@ -3,8 +3,8 @@ import { makeFolder } from "../make-folder.ts";
 import { FileLock } from "./file-lock.ts";
 
 /**
- * Runs `work` while no other process does under the same lock file, and waits for one that does: `onWait` is told so once. See
- * FileLock for when the lock of a process that is gone is taken over.
+ * Runs `work` while holding a lock file, so that no other process does so at the same time. `onWait` is called once if it has to
+ * wait. See FileLock for when the lock of a process that is gone is taken over.
  */
 export async function withLock<T>(
   path: string,

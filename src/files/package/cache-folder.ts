@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Where this system keeps what can be made again: the folder of `PIXART_CACHE`, or this package's in the user's cache. */
+/** The folder for data that can be recreated: `PIXART_CACHE`, or this package's folder in the user's cache. */
 export function cacheFolder(): string {
   const { PIXART_CACHE, XDG_CACHE_HOME } = process.env;
   const system =

@@ -6,8 +6,8 @@ import { packageFolder } from "./package-folder.ts";
 export const ADDON = "pixart.node";
 
 /**
- * Where set-up left the addon and what it says of it: `build/` of the package, or, where npm has installed the package anew since,
- * the cache that set-up keeps it in. The same folder as in scripts/setup.mjs.
+ * Where set-up put the addon and its information: `build/` of the package or, if npm has reinstalled the package since, the copy
+ * in the cache. The same folder as in scripts/setup.mjs.
  */
 export function engineFolder(root: string = packageFolder ?? "."): string {
   const own = join(root, "build");

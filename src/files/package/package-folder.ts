@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const NAME = "pixart";
 
-/** This package's folder: that of the installed package where this code was bundled into a program; undefined without one. */
+/** This package's folder: that of the installed package if this code was bundled into a program; undefined without one. */
 export const packageFolder: string | undefined =
   folderAbove(dirname(fileURLToPath(import.meta.url))) ?? installedFolder();
 
@@ -20,7 +20,7 @@ function isPackage(folder: string): boolean {
   try {
     return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).name === NAME;
   } catch {
-    return false; // none, or somebody else's
+    return false; // none, or another package's
   }
 }
 
@@ -33,9 +33,9 @@ function installedFolder(): string | undefined {
 }
 
 /**
- * A script that threads run: beside the module that names it, or in the installed package where that module was bundled into a
+ * A script that threads run: next to the module that names it, or in the installed package if that module was bundled into a
  * program.
- * @param beside its address beside `import.meta.url`, written out there, for bundling looks for it
+ * @param beside its URL relative to `import.meta.url`, written out at the call because bundlers look for that
  */
 export function threadScript(beside: URL): URL {
   const own = fileURLToPath(beside);

@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
 
-/** What Node.js is given to run a module of this package: its compiled file alone, its source behind the loader that tests use. */
+/** Node.js arguments that run a module of this package: its compiled file, or its source with the loader that tests use. */
 export const moduleArguments = (script: URL): string[] => [
   ...loaderOf(script),
   fileURLToPath(script),
 ];
 
-/** Of a source; nothing for a compiled file. What this process may have been given by a test runner is not passed on. */
+/** Loader arguments for a source; none for a compiled file. Arguments that a test runner gave this process are not passed on. */
 export const loaderOf = ({ pathname }: URL): string[] =>
   pathname.endsWith(".ts") ? ["--import", import.meta.resolve("tsx")] : [];

@@ -2,17 +2,17 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { writingSync } from "../write-error.ts";
 
-/** What {@link startDetached} starts. */
+/** Options of {@link startDetached}. */
 export interface DetachedCommand {
   readonly file: string;
   readonly args: readonly string[];
-  /** The folder that it is called in. */
+  /** The working directory. */
   readonly cwd: string;
-  /** A file that what it writes on both streams is added to. */
+  /** A file that both output streams are appended to. */
   readonly output: string;
 }
 
-/** Starts a process that outlives this one, and its terminal. */
+/** Starts a process that outlives this one and its terminal. */
 export function startDetached({ file, args, cwd, output }: DetachedCommand): ChildProcess {
   const stream = writingSync({ path: output, aim: "append to this file" }, () =>
     openSync(output, "a", 0o600),

@@ -38,11 +38,11 @@ export async function writeConfig(path: string, config: ConfigObject): Promise<v
   await replaceFile(path, [Buffer.from(`${formatConfig(config)}\n`)]);
 }
 
-/** Parses JSON in which Python may have written the bare words NaN, Infinity and -Infinity. */
+/** Parses JSON that may contain Python's bare words NaN, Infinity and -Infinity. */
 export const parseConfig = (text: string): ConfigValue =>
   parsePythonJson(text, Number) as ConfigValue;
 
-/** The text of a configuration, keys sorted and without a newline at the end. Python reads NaN and infinite numbers back. */
+/** The text of a configuration, keys sorted and without a newline at the end. Python can read NaN and infinite numbers back. */
 export function formatConfig(value: ConfigValue, indent = ""): string {
   if (typeof value === "number") return Number.isFinite(value) ? JSON.stringify(value) : `${value}`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);

@@ -1,36 +1,39 @@
 import { depthOf, RawNumber } from "./strict-json.ts";
 
-/** Deeper than this Python's parser gives up too, at its usual limit of recursion. */
+/** Python's parser gives up at this depth too, its usual recursion limit. */
 const DEEPEST = 1000;
 
-/** What {@link parsePythonJson} makes of a number: its spelling, or `NaN`, `Infinity` and `-Infinity`. */
+/** Converts a number for {@link parsePythonJson}: its spelling, or `NaN`, `Infinity` and `-Infinity`. */
 export type ReadNumber<N> = (spelling: string) => N;
 
-/** Where strings begin and end, and what Python may write outside of them; keys that are no strings stay, and are refused. */
+/** Beginnings and ends of strings, and what Python may write outside them. Keys that are not strings stay, and are refused. */
 const TOKENS = /\\.|"|-?\bInfinity\b(?!\s*:)|\bNaN\b(?!\s*:)|-?\b\d[\d.eE+-]*(?!\s*:)/gs;
-/** Number signs in a row, as they are or escaped: an escaped one is a longer text. */
+/** Number signs in a row, plain or escaped: an escaped one is a longer text. */
 const MARKS = /(?:#|\\u0023)+/g;
 const WORDS: ReadonlySet<string> = new Set(["NaN", "Infinity", "-Infinity"]);
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const WHOLE = /^-?\d+$/;
-/** Only these need more than JavaScript's own parser: 16 digits are the fewest beyond 2^53. Those behind a point lose nothing. */
+/**
+ * Only these need more than JavaScript's own parser: numbers beyond 2^53 have at least 16 digits. Digits after a point lose
+ * nothing.
+ */
 const BEYOND_JSON = /NaN|Infinity|(?<![\d.])[1-9]\d{15}/;
 
 /**
  * Parses JSON as Python's `json` reads and writes it: NaN and the infinities are bare words, and whole numbers have any length.
- * Those beyond 2^53 become bigints, so that no digit is lost. With `number` that makes every number. Throws SyntaxError.
+ * Those beyond 2^53 become bigints, so that no digit is lost. With `number`, it converts every number. Throws SyntaxError.
  */
 export function parsePythonJson(text: string, number?: ReadNumber<unknown>): unknown {
   requireShallow(text);
   if (number === undefined && !BEYOND_JSON.test(text)) return JSON.parse(text);
   const read = number ?? exactNumber;
-  // Strings that begin with what no value of the text contains stand for what JSON cannot spell.
+  // What JSON can't represent is replaced by strings with a prefix that no value of the text contains.
   let mark = "#";
   for (const [run] of text.matchAll(MARKS)) mark = mark.padEnd(run.length + 1, "#");
   let inString = false;
   const standard = text.replace(TOKENS, (token) => {
     if (token === '"') inString = !inString;
-    // What is no number stays as it is, for the parser to refuse.
+    // What is not a number stays as it is, and the parser rejects it.
     const isNumber = !inString && (WORDS.has(token) || NUMBER.test(token));
     return isNumber ? `"${mark}${token}"` : token;
   });
@@ -39,7 +42,7 @@ export function parsePythonJson(text: string, number?: ReadNumber<unknown>): unk
   );
 }
 
-/** Throws SyntaxError for JSON that is nested too deep: what walks through values is recursive. */
+/** Throws SyntaxError for JSON that is nested too deep: functions that walk through values are recursive. */
 export function requireShallow(text: string, deepest: number = DEEPEST): void {
   const depth = text.length > deepest ? depthOf(text) : 0;
   if (depth <= deepest) return;
@@ -51,7 +54,9 @@ function exactNumber(spelling: string): number | bigint {
   return WHOLE.test(spelling) && !Number.isSafeInteger(value) ? BigInt(spelling) : value;
 }
 
-/** Writes JSON as Python's `json` reads it, on one line or with an indent: what {@link parsePythonJson} read keeps its digits. */
+/**
+ * Writes JSON as Python's `json` reads it, on one line or with an indent. Numbers from {@link parsePythonJson} keep their digits.
+ */
 export function formatPythonJson(value: unknown, indent?: string, outer = ""): string {
   if (typeof value === "bigint") return String(value);
   if (typeof value === "number" && !Number.isFinite(value)) return String(value);

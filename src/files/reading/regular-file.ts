@@ -10,14 +10,14 @@ const LARGEST_READ = 2 ** 30;
 
 const CUT_MEANWHILE = "the file was cut while it was read";
 
-/** An open file that is read at places of the caller's choice. Needs no engine. */
+/** An open file with random access. Needs no engine. */
 export class RegularFile {
   readonly path: string;
   readonly size: number;
   #descriptor: number | undefined;
 
   /**
-   * Throws BadFileError where `path` is no regular file, or what a failed download leaves; `expected` says what it should have
+   * Throws BadFileError if `path` is not a regular file, or is what a failed download leaves; `expected` says what it should have
    * been.
    */
   constructor(path: string, expected: string) {
@@ -33,7 +33,7 @@ export class RegularFile {
     }
   }
 
-  /** A copy of `length` bytes from `offset`. Throws BadFileError where the file has no such bytes. */
+  /** A copy of `length` bytes from `offset`. Throws BadFileError if the file has no such bytes. */
   read(offset: number, length: number): Uint8Array<ArrayBuffer> {
     const file = this.#open();
     // Nothing is allocated before the size has been compared with the file's.
@@ -53,7 +53,10 @@ export class RegularFile {
     return bytes;
   }
 
-  /** The open file, still long enough for `length` bytes from `offset`: for mapping it. Throws BadFileError where it was cut meanwhile. */
+  /**
+   * The open file, for mapping it, after checking that it still has `length` bytes from `offset`. Throws BadFileError if it was
+   * truncated in the meantime.
+   */
   descriptorFor(offset: number, length: number): number {
     const file = this.#open();
     const left = Math.max(0, fstatSync(file).size - offset);
@@ -80,7 +83,7 @@ export class RegularFile {
     );
   }
 
-  /** Gives the file back. */
+  /** Closes the file. */
   close(): void {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;

@@ -1,12 +1,12 @@
 import { BadFileError } from "./errors.ts";
 
-/** How many bytes show what a file is that stands in another's place. */
+/** Number of bytes that show what a file is that was saved in place of another. */
 export const SHOWING_BYTES = 200;
 
-/** How a pointer of Git LFS begins. */
+/** The beginning of a Git LFS pointer. */
 export const LFS_POINTER = /^version https:\/\/git-lfs\.github\.com\/spec\/v\d/;
 
-/** How an HTML page begins, read as UTF-8 or byte by byte. */
+/** The beginning of an HTML page, read as UTF-8 or byte by byte. */
 export const HTML_PAGE =
   /^\s*(?:\ufeff|\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body)(?=[\s>])/i;
 
@@ -23,7 +23,7 @@ const STAND_INS: readonly { begins: RegExp; found: string; advice: string }[] = 
   })),
 ];
 
-/** Throws BadFileError where a file begins like one of those that downloads leave in the place of what was wanted. */
+/** Throws BadFileError if a file begins like one of those that downloads leave instead of the wanted file. */
 export function refuseStandIn(path: string, expected: string, start: Uint8Array | string): void {
   const text = typeof start === "string" ? start : Buffer.from(start).toString("utf8");
   const shown = text.slice(0, SHOWING_BYTES);

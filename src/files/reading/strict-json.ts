@@ -1,6 +1,9 @@
 import { parse } from "lossless-json";
 
-/** A number that is not written as a plain non-negative integer below 2^53: negative, with a point or exponent, or too long. */
+/**
+ * A number that is not written as a plain non-negative integer below 2^53: it is negative, has a point or exponent, or is too
+ * long.
+ */
 export class RawNumber {
   readonly text: string;
 
@@ -14,7 +17,7 @@ export class RawNumber {
   }
 }
 
-/** What parseStrictJson gives. */
+/** Result of parseStrictJson. */
 export type StrictJson =
   | string
   | number
@@ -32,11 +35,11 @@ const DEEPEST = 127;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
- * Parses JSON from a source that is not trusted. Throws SyntaxError on whatever readers are known to disagree about:
- * repeated keys, lone surrogates, numbers beyond the double range, nesting deeper than 127.
+ * Parses JSON from an untrusted source. Throws SyntaxError on anything that readers are known to disagree about: repeated keys,
+ * lone surrogates, numbers beyond the double range, nesting deeper than 127.
  */
 export function parseStrictJson(text: string): StrictJson {
-  // Before the parser, which is recursive, meets the text.
+  // Runs before the parser, which is recursive.
   const written = survey(text);
   if (written.depth > DEEPEST) {
     throw new SyntaxError(`Nesting of ${written.depth} levels, at most ${DEEPEST} are read`);
@@ -48,7 +51,7 @@ export function parseStrictJson(text: string): StrictJson {
       return isPlain ? number : new RawNumber(digits);
     },
   }) as StrictJson;
-  // The parser reports a repeated key only where the two values differ.
+  // The parser reports a repeated key only if the two values differ.
   if (countPairs(value) !== written.pairs) {
     throw new SyntaxError("Duplicate key: an object repeats a key with the same value");
   }
@@ -65,7 +68,7 @@ export const isObject = (value: StrictJson | undefined): value is StrictJsonObje
 /** Deepest nesting of a text that is JSON; any number for one that is not. */
 export const depthOf = (text: string): number => survey(text).depth;
 
-/** How many lists a text that is JSON has, before they take twenty times its memory. */
+/** Number of lists in a text that is JSON, to check before they take twenty times its memory. */
 export const listsIn = (text: string): number => survey(text).lists;
 
 /** Deepest nesting and number of key-value pairs and lists of a text that is JSON; any numbers for a text that is not. */

@@ -1,4 +1,4 @@
-/** What a system's error code means of a path, as the end of a sentence on it. */
+/** The meanings of the system's error codes for a path, as the end of a sentence about it. */
 const MEANINGS: Readonly<Record<string, string>> = {
   ENOENT: "expected a file or folder but found nothing",
   ENOTDIR: "expected folders on the way to it but one of them is a file",
@@ -22,7 +22,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ESTALE: "the file server has another file there by now; mount it anew",
 };
 
-/** Whether an error is one of the operating system, as Node.js throws them. */
+/** Whether an error is an operating system error, as thrown by Node.js. */
 export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error &&
   "errno" in error &&
@@ -30,24 +30,24 @@ export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
   "code" in error &&
   typeof error.code === "string";
 
-/** What has a path and no file: a program's own errors, and those of sockets, say what they are about in their own words. */
+/** System errors with a path that is not a file: errors of programs and sockets describe their subject themselves. */
 const OF_NO_FILE = /^(?:spawn|connect|listen|bind|accept)\b/;
 
 /**
- * An operating system's error as a sentence with its path and its code, for where nothing more is known than that; undefined
- * for other errors, for those of no file, and for codes that say nothing of a path.
+ * An operating system error as a sentence with its path and its code, for use when nothing more is known; undefined for other
+ * errors, for those not about a file, and for codes without a meaning for a path.
  */
 export function systemSentence(error: unknown): string | undefined {
   if (!isSystemError(error) || OF_NO_FILE.test(error.syscall ?? "")) return undefined;
   const meaning = MEANINGS[error.code ?? ""];
   if (meaning === undefined || error.path === undefined) return undefined;
-  // A rename has two; what is missing there is told by neither.
+  // A rename has two paths, and neither says which one is missing.
   const { dest } = error as { readonly dest?: unknown };
   const place = typeof dest === "string" ? `${error.path} (on its way to ${dest})` : error.path;
   return `${place}: ${meaning} (${error.code})`;
 }
 
-/** For `.catch()`: puts the path into a system's error that has none, as those of open files, and throws it on. */
+/** For `.catch()`: adds the path to a system error that has none, as those of open files, and rethrows it. */
 export const namingPath =
   (path: string): ((error: unknown) => never) =>
   (error) => {
@@ -55,7 +55,7 @@ export const namingPath =
     throw error;
   };
 
-/** What a function gives; the system's errors have the path. */
+/** Returns a function's result; adds the path to system errors. */
 export function withPath<T>(path: string, run: () => T): T {
   try {
     return run();

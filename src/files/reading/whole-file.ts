@@ -4,43 +4,43 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { BadFileError, MissingFileError } from "./errors.ts";
 import { namingPath, withPath } from "./system-error.ts";
 
-/** Bytes that files may have which are read whole. */
+/** Size limits of files that are read whole. */
 export const LARGEST_FILE = {
-  /** `config.json` and its like: kilobytes in every released model, and tens of them in adapters with ranks by layer. */
+  /** `config.json` and the like: kilobytes in every released model, and tens of them in adapters with ranks by layer. */
   config: 4 * 2 ** 20,
   /** An index of shards: 9 MB in the largest released language model, 90,000 tensors. */
   index: 16 * 2 ** 20,
   /** `tokenizer.json` and `spiece.model`: 2.4 MB in T5, 17 MB in umT5, which has the largest vocabulary of its kind. */
   tokenizer: 24 * 2 ** 20,
-  /** A picture: what 64 megapixels, the most that are decoded, take in 16 bits with transparency. */
+  /** A picture: the size of 64 megapixels, the decoding limit, in 16 bits with transparency. */
   picture: 512 * 2 ** 20,
   /** One caption, or one line of a table: a long book has 3 MB of text. */
   caption: 16 * 2 ** 20,
-  /** A table in CSV or JSON becomes one text, and Node.js has none that is longer. */
+  /** A table in CSV or JSON becomes one string, and this is the longest in Node.js. */
   table: bufferConstants.MAX_STRING_LENGTH,
 } as const;
 
-/** Which files {@link readWhole} and {@link readWholeSync} take. */
+/** Options of {@link readWhole} and {@link readWholeSync}. */
 export interface WholeFileOptions {
   /** What the file should have been, for the error: `a JSON file`. */
   readonly expected: string;
   /** In bytes. */
   readonly atMost: number;
-  /** What to do where it has more. */
+  /** What to do if it has more. */
   readonly advice?: string;
 }
 
-/** What stands in a file's place. */
+/** Describes what was found instead of a file. */
 export const kindOf = (found: Stats): string =>
   found.isDirectory() ? "a folder" : "a device, pipe or socket";
 
-/** Throws BadFileError unless it is a regular file of that size. */
+/** Throws BadFileError unless it is a regular file within that size. */
 function requireRegular(path: string, found: Stats, options: WholeFileOptions): void {
   if (!found.isFile()) throw new BadFileError(path, "file", options.expected, kindOf(found));
   requireSize(path, found.size, options);
 }
 
-/** Throws BadFileError for a file that has more bytes than that. */
+/** Throws BadFileError for a file with more bytes than that. */
 export function requireSize(
   path: string,
   size: number,
@@ -51,13 +51,13 @@ export function requireSize(
   throw new BadFileError(path, "file", wanted, `${size} bytes`, advice);
 }
 
-/** Throws what an open file's path and purpose say better than the system. */
+/** Rethrows an error from opening a file; that of a missing file becomes a MissingFileError. */
 function explain(error: unknown, path: string, { expected }: WholeFileOptions): never {
   const { code } = error as NodeJS.ErrnoException;
   throw code === "ENOENT" || code === "ENOTDIR" ? new MissingFileError(path, expected) : error;
 }
 
-/** A file that is open, and what it was when it was opened. */
+/** An open file, and its state when it was opened. */
 export interface OpenedFile<F> {
   readonly path: string;
   readonly file: F;
@@ -65,13 +65,13 @@ export interface OpenedFile<F> {
 }
 
 /**
- * Opens a regular file that is not too large, without waiting for a pipe's writer. Throws BadFileError, a MissingFileError where
- * there is none; what else the system has to say is thrown as it is.
+ * Opens a regular file that is not too large, without waiting for a pipe's writer. Throws BadFileError, or MissingFileError if
+ * there is none; other system errors are thrown as they are.
  */
 export function openRegularSync(path: string, options: WholeFileOptions): OpenedFile<number> {
   let file: number | undefined;
   try {
-    requireRegular(path, statSync(path), options); // before: some devices do something when they are opened
+    requireRegular(path, statSync(path), options); // before opening: some devices react to being opened
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const found = fstatSync(file); // what was opened may be another file by now
     requireRegular(path, found, options);
@@ -82,7 +82,7 @@ export function openRegularSync(path: string, options: WholeFileOptions): Opened
   }
 }
 
-/** {@link openRegularSync} for what can wait. */
+/** {@link openRegularSync}, asynchronously. */
 export async function openRegular(
   path: string,
   options: WholeFileOptions,
@@ -100,7 +100,7 @@ export async function openRegular(
   }
 }
 
-/** The bytes of a regular file that is not too large; nothing beyond the size that it had when it was opened. Throws BadFileError. */
+/** The bytes of a regular file that is not too large; up to the size that it had when it was opened. Throws BadFileError. */
 export function readWholeSync(path: string, options: WholeFileOptions): Buffer {
   const { file, size } = openRegularSync(path, options);
   try {
@@ -110,7 +110,7 @@ export function readWholeSync(path: string, options: WholeFileOptions): Buffer {
       const count = withPath(path, () =>
         readSync(file, bytes, length, bytes.length - length, length),
       );
-      if (count === 0) break; // cut meanwhile
+      if (count === 0) break; // truncated in the meantime
       length += count;
     }
     return bytes.subarray(0, length);
@@ -119,7 +119,7 @@ export function readWholeSync(path: string, options: WholeFileOptions): Buffer {
   }
 }
 
-/** {@link readWholeSync} for what can wait. */
+/** {@link readWholeSync}, asynchronously. */
 export async function readWhole(path: string, options: WholeFileOptions): Promise<Buffer> {
   const opened = await openRegular(path, options);
   try {
@@ -139,7 +139,7 @@ export async function readStart(path: string, length: number): Promise<Buffer> {
   }
 }
 
-/** Bytes of a file from a place on, fewer where it ends before. */
+/** Bytes of a file from a position on, fewer if it ends before. */
 export async function readFrom(
   { path, file }: Pick<OpenedFile<FileHandle>, "path" | "file">,
   from: number,

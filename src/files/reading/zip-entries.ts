@@ -2,22 +2,22 @@ import yauzl, { type Entry, type LocalFileHeader, type ZipFile } from "yauzl";
 import { BadFileError, quote } from "./errors.ts";
 import type { RegularFile } from "./regular-file.ts";
 
-/** Where an entry's bytes lie in the archive's file. */
+/** Position of an entry's bytes in the archive's file. */
 export interface ZipSpan {
   readonly offset: number;
   readonly length: number;
 }
 
-/** An entry as both of its headers describe it. */
+/** An entry, described alike by both of its headers. */
 export interface ZipEntry extends ZipSpan {
   readonly isDeflated: boolean;
-  /** Bytes that it has when unpacked; no more than a claim where it is deflated. */
+  /** Unpacked size in bytes; only a claim if it is deflated. */
   readonly size: number;
-  /** Of what is unpacked. */
+  /** Checksum of the unpacked bytes. */
   readonly crc32: number;
 }
 
-/** Whether entries may be deflated, and how a refusal says what they should be. */
+/** Whether entries may be deflated, and how errors describe what they should be. */
 export interface ZipRules {
   readonly mayDeflate: boolean;
   readonly expected: string;
@@ -28,13 +28,13 @@ const DEFLATED = 8;
 
 /** An entry costs three reads; a model with its optimizer has a few thousand. */
 const MOST_ENTRIES = 200_000;
-/** The record at the end of every zip; yauzl answers later, not at once, where there is less than nothing to read. */
+/** The record at the end of every zip; for a smaller file yauzl answers asynchronously. */
 const SMALLEST_ZIP = 22;
-/** Sizes follow the data instead of standing in front of it; so torch writes. */
+/** Sizes follow the data instead of preceding it, as torch writes them. */
 const HAS_DATA_DESCRIPTOR = 0x8;
 const IN_ZIP64_FIELD = 0xffffffff;
 
-/** Answers at once, so that yauzl, which is written for callbacks, can be used from code that does not wait. */
+/** Answers synchronously, so that yauzl, which uses callbacks, can be used from synchronous code. */
 class SynchronousReader extends yauzl.RandomAccessReader {
   readonly #file: RegularFile;
 
@@ -62,9 +62,9 @@ class SynchronousReader extends yauzl.RandomAccessReader {
 }
 
 /**
- * The entries of a zip by name. Stricter than a general reader, because the readers that a file will meet must agree about
- * it: every entry is packed as the rules allow, named once, described alike at both of its places and apart from all others.
- * Throws BadFileError otherwise.
+ * The entries of a zip by name. Stricter than a general reader, because all readers that a file will meet must agree about it:
+ * every entry is packed as the rules allow, has a unique name, is described alike in both of its headers, and does not overlap
+ * others. Throws BadFileError otherwise.
  */
 export function zipEntries(
   file: RegularFile,
@@ -133,7 +133,7 @@ function atOnce<T>(
   start((error, result) => {
     answer = { error, result };
   });
-  // yauzl puts off its answer only where there is nothing to read: an empty name.
+  // yauzl only defers its answer if there is nothing to read: an empty name.
   if (answer === undefined) throw broken(new SyntaxError("an entry has no name"));
   if (answer.error) throw broken(answer.error);
   return answer.result;
@@ -143,7 +143,7 @@ const nextEntry = (zip: ZipFile, broken: (error: Error) => Error): Entry =>
   atOnce<Entry>(broken, (done) => {
     zip.removeAllListeners();
     zip.on("entry", (entry: Entry) => done(null, entry));
-    // Stays: an error event that nobody hears ends the process.
+    // Stays registered: an error event without a listener ends the process.
     zip.on("error", (error: Error) => done(error, undefined as never));
     zip.readEntry();
   });

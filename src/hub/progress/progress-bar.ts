@@ -1,10 +1,10 @@
 import { SingleBar } from "cli-progress";
 import { type FileProgress, inUnits } from "./progress.ts";
 
-/** Where progress is shown: stderr, unless a test looks on. */
+/** Where progress is shown: stderr, except in tests. */
 export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
-/** One line of a file on stderr: a bar on a terminal; elsewhere a plain line when it is done. */
+/** Progress of a file on stderr: a bar on a terminal, elsewhere one plain line when it is done. */
 export function showProgress(
   label: string,
   size: number,
@@ -14,7 +14,7 @@ export function showProgress(
     stream,
     format: `${label}  [{bar}] {percentage}%  {bytes} of ${inUnits(size)}  {eta_formatted} left`,
     barsize: 24,
-    // A file of 20 GB has a chunk every few milliseconds: the rate is taken over a few seconds.
+    // A file of 20 GB has a chunk every few milliseconds: the rate is averaged over a few seconds.
     etaBuffer: 2_000,
   });
   bar.start(size, 0, { bytes: inUnits(0) });

@@ -1,14 +1,14 @@
-/** How far one file's download is. */
+/** Progress of one file's download. */
 export interface FileProgress {
-  /** Bytes that are there by now. */
+  /** Number of bytes so far. */
   update(bytes: number): void;
-  /** The file is whole. */
+  /** The file is complete. */
   finish(): void;
   /** The download failed. */
   stop(): void;
 }
 
-/** Adds files up into the progress of them all: each call is for one more. */
+/** Adds up the progress of several files: call the result once per file. */
 export function partOf(whole: FileProgress): () => FileProgress {
   let sum = 0;
   return () => {
@@ -25,10 +25,10 @@ export function partOf(whole: FileProgress): () => FileProgress {
   };
 }
 
-/** Nothing is shown. */
+/** Shows nothing. */
 export const noProgress: FileProgress = { update: () => {}, finish: () => {}, stop: () => {} };
 
-/** 1.2 MB, as the Hub's pages say it (a thousand bytes to the kB). */
+/** Formats bytes like the Hub's pages: 1.2 MB, with 1000 bytes to the kB. */
 export function inUnits(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);

@@ -15,31 +15,31 @@ import { productLayers } from "./config/targets.ts";
 import type { AdapterPart, AdapterState } from "./kinds/part.ts";
 import { stackOn } from "./stack.ts";
 
-/** The file of an adapter's weights in a folder of PEFT. */
+/** The file of an adapter's weights in a PEFT folder. */
 export const WEIGHTS_FILE = "adapter_model.safetensors";
 
 /** The key of a tensor in PEFT's files: `base_model.model.transformer_blocks.0.attn1.to_q.lora_A.weight`. */
 export const peftKey = (layer: string, tensor: string): string =>
   `base_model.model.${layer}.${tensor}`;
 
-/** What {@link Adapter.save} is told beside the folder. */
+/** Options of {@link Adapter.save}. */
 export interface SaveAdapterOptions {
-  /** Where the model that the adapter is for came from: a folder, or a name on the Hub. */
+  /** Source of the model that the adapter is for: a folder or a Hub name. */
   readonly base?: string | undefined;
 }
 
-/** An adapter on the layers of a model: what `addAdapter()` and `loadAdapter()` give. */
+/** An adapter on the layers of a model, as `addAdapter()` and `loadAdapter()` return it. */
 export class Adapter implements AdapterState {
   readonly name: string;
-  /** In PEFT's terms; undefined for one from a file that PEFT has no form for, which cannot be saved either. */
+  /** In PEFT's terms; undefined if it came from a file that PEFT has no format for, in which case it can't be saved. */
   readonly config: AdapterConfig | undefined;
-  /** Class of the model, which Python is told when the adapter is saved. */
+  /** Class of the model, saved with the adapter for Python. */
   readonly #baseClass: string;
   readonly #layers: ReadonlyMap<string, ProductLayer>;
   #scale = 1;
   #enabled = true;
 
-  /** For `addAdapter()` and `loadAdapter()`, which put its parts on the layers. */
+  /** For `addAdapter()` and `loadAdapter()`, which attach its parts to the layers. */
   constructor(
     name: string,
     config: AdapterConfig | undefined,
@@ -85,12 +85,12 @@ export class Adapter implements AdapterState {
     this.#enabled = enabled;
   }
 
-  /** Whether its layers' weights have it in them, to be taken out by `unmergeAdapters()`. */
+  /** Whether it is merged into its layers' weights; `unmergeAdapters()` takes it out again. */
   get isMerged(): boolean {
     return this.#enabled && [...this.#layers.values()].some((layer) => stackOn(layer)?.isMerged);
   }
 
-  /** Its tensors by their key in PEFT's files; its own and not copies. */
+  /** Its tensors by their key in PEFT's files; not copies. */
   parameters(): Map<string, Tensor> {
     const parameters = new Map<string, Tensor>();
     for (const [name, part] of this.#parts()) {
@@ -107,15 +107,15 @@ export class Adapter implements AdapterState {
     });
   }
 
-  /** Turns gradients of its tensors on or off. */
+  /** Turns gradients for its tensors on or off. */
   requiresGrad_(value = true): this {
     for (const tensor of this.parameters().values()) tensor.requiresGrad_(value);
     return this;
   }
 
   /**
-   * Writes the folder that `PeftModel.from_pretrained` of Python and `loadAdapter()` read, alpha in it, and the name of the
-   * model that it is for where that is told. Throws where PEFT has no form for it.
+   * Writes a folder that Python's `PeftModel.from_pretrained` and `loadAdapter()` read, including alpha and, if given, the name
+   * of its base model. Throws if PEFT has no format for it.
    */
   async save(folder: string, { base }: SaveAdapterOptions = {}): Promise<void> {
     const { config } = this;
@@ -131,7 +131,7 @@ export class Adapter implements AdapterState {
     await writeAdapterConfig(folder, named, this.#baseClass);
   }
 
-  /** Takes it off the model and gives back its memory. Throws while merged. */
+  /** Removes it from the model and frees its memory. Throws while merged. */
   remove(): void {
     this.refuseMerged("remove()");
     for (const layer of this.#layers.values()) {
@@ -141,13 +141,13 @@ export class Adapter implements AdapterState {
     }
   }
 
-  /** Throws where a layer has adapters merged, so that a change would not reach its output. */
+  /** Throws if a layer has merged adapters, because a change would not affect its output. */
   refuseMerged(change: string): void {
     refuseMergedLayers(this.#layers, `${change} of the adapter "${this.name}"`);
   }
 }
 
-/** Throws where one of the layers has adapters merged. */
+/** Throws if one of the layers has merged adapters. */
 export function refuseMergedLayers(
   layers: ReadonlyMap<string, ProductLayer>,
   change: string,
@@ -160,7 +160,7 @@ export function refuseMergedLayers(
   }
 }
 
-/** The adapters on a model, in the order in which they came. */
+/** The adapters on a model, in the order they were added. */
 export function adaptersOf(model: Module): Adapter[] {
   const found = new Set<Adapter>();
   for (const [, layer] of productLayers(model)) {

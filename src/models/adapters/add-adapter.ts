@@ -10,18 +10,18 @@ import type { AdapterPart, PartPlan } from "./kinds/part.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { AdapterStack, stackOn } from "./stack.ts";
 
-/** How {@link addAdapter} makes an adapter. */
+/** Options of {@link addAdapter}. */
 export interface AddAdapterOptions {
-  /** What it is called here; files don't have it. */
+  /** Its name here; files don't store it. */
   readonly name?: string | undefined;
-  /** Drawn from, layer by layer; libtorch's default generator if left out. */
+  /** Source of random numbers, drawn layer by layer. Default: libtorch's default generator. */
   readonly generator?: Generator | undefined;
 }
 
 /**
- * Puts a new adapter on a model's layers, started as PEFT starts it: without effect, unless the configuration says
- * otherwise. It trains, and the model's own weights are frozen. Throws for fields that are not understood, and where the
- * targets name no layer, or other modules too.
+ * Adds a new adapter to a model's layers, initialized as in PEFT: without effect, unless the configuration says otherwise. The
+ * adapter trains, and the model's own weights are frozen. Throws for fields that are not understood, and if the targets match no
+ * layer or also match other modules.
  */
 export function addAdapter(
   model: Module,
@@ -58,7 +58,7 @@ export function train(model: Module, adapter: Adapter): Adapter {
   return adapter.requiresGrad_(true);
 }
 
-/** Throws for what training needs and is not there. */
+/** Throws for options that training would need and that are not implemented. */
 export function refuseUntrainable(config: AdapterConfig): void {
   if (config.peftType === "LORA" && config.initLoraWeights === "mica") {
     throw new InvalidValueError(
@@ -81,15 +81,15 @@ export type MakeTensors = (
   name: string,
 ) => ReadonlyMap<string, Tensor>;
 
-/** What an adapter is called and, where PEFT has a form for it, its configuration. */
+/** An adapter's name and, if PEFT has a format for it, its configuration. */
 export interface AdapterIdentity {
   readonly name: string;
   readonly config: AdapterConfig | undefined;
 }
 
 /**
- * Puts an adapter on the layers of its layout, with the tensors that `make` gives for each part. Throws where the model has
- * one of this name, or merged ones there; where anything throws, the model stays as it was.
+ * Adds an adapter to the layers of its layout, with the tensors that `make` returns for each part. Throws if the model has one of
+ * this name, or merged ones on these layers. After any error the model is as it was.
  */
 export function attachLayout(
   model: Module,
@@ -124,13 +124,13 @@ export function attachLayout(
   return adapter;
 }
 
-/** Kinds of which a layer has one at most, by what two would do. */
+/** Kinds that a layer can have only once, with the reason. */
 const alone: readonly (readonly [
   is: (config: AdapterConfig) => boolean,
   kind: string,
   why: string,
 ])[] = [
-  // PEFT applies several in one order unmerged and in another merged.
+  // PEFT applies several in different orders unmerged and merged.
   [({ peftType }) => peftType === "OFT", "OFT", "rotations do not add up"],
   [
     (config) => config.peftType === "LORA" && isPrincipal(config.initLoraWeights),

@@ -5,16 +5,16 @@ import { planReplaced } from "./kinds/own-tensors.ts";
 import type { PartPlan } from "./kinds/part.ts";
 import { planPart } from "./kinds/plan.ts";
 
-/** What sits on one layer. */
+/** The parts on one layer. */
 export interface LayerLayout {
   readonly layer: ProductLayer;
   readonly plans: readonly PartPlan[];
 }
 
-/** An adapter's layers and what sits on each, by name. */
+/** An adapter's layers and the parts on each, by name. */
 export type Layout = ReadonlyMap<string, LayerLayout>;
 
-/** The layout that PEFT gives an adapter of this configuration. Throws where it does not fit the model. */
+/** The layout that PEFT gives an adapter of this configuration. Throws if it does not fit the model. */
 export function layoutOf(model: Module, config: AdapterConfig): Layout {
   const layout = new Map<string, { readonly layer: ProductLayer; readonly plans: PartPlan[] }>();
   const add = (name: string, layer: ProductLayer, plan: PartPlan): void => {
@@ -32,7 +32,7 @@ export function layoutOf(model: Module, config: AdapterConfig): Layout {
   if (bias === "none") return layout;
   for (const [name, layer] of bias === "all" ? productLayers(model) : targets) {
     if (layer.bias === undefined || saved.has(name)) continue;
-    // The bias of a layer that the adapter sits on is inside of PEFT's layer.
+    // In PEFT, the bias of a layer that has the adapter is inside PEFT's wrapper.
     const key = targets.has(name) ? "base_layer.bias" : "bias";
     add(name, layer, planReplaced({ bias: key }, layer));
   }

@@ -4,11 +4,11 @@ import { adaptersOf } from "./adapter.ts";
 import { productLayers } from "./config/targets.ts";
 import { type AdapterStack, stackOn } from "./stack.ts";
 
-/** How {@link mergeAdapters} leaves the model. */
+/** Options of {@link mergeAdapters}. */
 export interface MergeOptions {
   /**
-   * Whether to keep a copy of every weight that is changed, which {@link unmergeAdapters} needs. Without it the merged
-   * adapters are removed, and there is no way back.
+   * Whether to keep a copy of every changed weight, which {@link unmergeAdapters} needs. Without it the merged adapters are
+   * removed, which can't be undone.
    */
   readonly keepOriginals?: boolean | undefined;
 }
@@ -20,8 +20,8 @@ const stacks = (model: Module): [stack: AdapterStack, layer: ProductLayer][] =>
   });
 
 /**
- * Computes the enabled adapters into the model's weights: the model is then as fast as without, and `savePretrained()`
- * writes them. Throws where there is none to merge. Where it fails halfway, kept originals are put back.
+ * Merges the enabled adapters into the model's weights: the model is then as fast as without them, and `savePretrained()` writes
+ * them. Throws if there are none to merge. If it fails halfway, kept originals are restored.
  */
 export function mergeAdapters(model: Module, { keepOriginals = true }: MergeOptions = {}): void {
   const active = stacks(model).filter(([stack]) => stack.isActive);
@@ -40,7 +40,7 @@ export function mergeAdapters(model: Module, { keepOriginals = true }: MergeOpti
   for (const adapter of adaptersOf(model)) if (adapter.enabled) adapter.remove();
 }
 
-/** Takes merged adapters out again: every weight is what it was, to the last bit. Throws where none is merged. */
+/** Takes merged adapters out again: every weight is what it was, to the last bit. Throws if none is merged. */
 export function unmergeAdapters(model: Module): void {
   const merged = stacks(model).filter(([stack]) => stack.isMerged);
   if (merged.length === 0) {
@@ -51,10 +51,7 @@ export function unmergeAdapters(model: Module): void {
   for (const [stack, layer] of merged) stack.unmerge(layer);
 }
 
-/**
- * Throws where a model computes with adapters that its weights don't have in them, so that a saved model would be
- * another one. For `savePretrained()`.
- */
+/** Throws if a model has enabled adapters that are not merged, because a saved model would lose them. For `savePretrained()`. */
 export function refuseUnmergedAdapters(model: Module): void {
   if (!stacks(model).some(([stack]) => stack.isActive)) return;
   const names = adaptersOf(model).filter(({ enabled, isMerged }) => enabled && !isMerged);

@@ -3,7 +3,7 @@ import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { AdapterPart, AdapterState, Compute } from "./kinds/part.ts";
 
-/** A layer's tensors as they were before adapters were merged into them. They follow it to its device and dtype. */
+/** A layer's tensors from before adapters were merged. They follow it to its device and dtype. */
 class KeptTensors extends Module {
   readonly weight: Tensor;
   readonly bias: Tensor | undefined;
@@ -19,7 +19,7 @@ class KeptTensors extends Module {
   }
 }
 
-/** The adapters of one layer, each changing what the ones before it compute. */
+/** The adapters of one layer, each changing the result of those before it. */
 export class AdapterStack extends LayerAdapters {
   parts: ModuleList<AdapterPart> = new ModuleList([]);
   /** Only while adapters are merged. */
@@ -46,7 +46,7 @@ export class AdapterStack extends LayerAdapters {
     this.parts = new ModuleList([...this.parts, part]);
   }
 
-  /** Takes an adapter's parts away and gives back their memory. */
+  /** Removes an adapter's parts and frees their memory. */
   remove(state: AdapterState): void {
     for (const part of this.partsOf(state)) part.dispose();
     this.parts = new ModuleList([...this.parts].filter((part) => part.state !== state));
@@ -61,13 +61,13 @@ export class AdapterStack extends LayerAdapters {
     return compute(x);
   }
 
-  /** Puts what is enabled into the layer's weight and bias, with or without a copy of what was there. */
+  /** Merges the enabled adapters into the layer's weight and bias, with or without a copy of the originals. */
   merge(layer: ProductLayer, keepsOriginal: boolean): void {
     torch.noGrad(() =>
       torch.tidy(() => {
         let weight: Tensor = layer.weight;
         let { bias } = layer;
-        // In float32, and rounded once, where the weight is half as wide.
+        // In float32, rounded once if the weight is half precision.
         for (const part of this.#enabled()) {
           weight = part.merged(weight, layer);
           bias = part.mergedBias(bias, layer);
@@ -83,7 +83,7 @@ export class AdapterStack extends LayerAdapters {
     );
   }
 
-  /** Puts the layer's weight and bias back to the last bit. */
+  /** Restores the layer's weight and bias to the last bit. */
   unmerge(layer: ProductLayer): void {
     const { kept } = this;
     if (kept === undefined) return;

@@ -20,9 +20,9 @@ import { planTiling, runTiled, type TilePlan, type Tiling, type TilingOptions } 
 // Shapes: B batch, C picture channels, H height, W width, Z latent channels, h = H/f, w = W/f with f = 2^(blocks − 1).
 
 /**
- * The autoencoder between pictures and the latents that a diffusion model works on (Rombach et al., 2022, arXiv
- * 2112.10752), under diffusers' names and parameter keys. Its latents are unscaled: {@link toDiffusion} gives those of a
- * diffusion model, and {@link fromDiffusion} takes them back for {@link decode}.
+ * The autoencoder between pictures and the latents that a diffusion model works on (Rombach et al., 2022, arXiv 2112.10752),
+ * under diffusers' names and parameter keys. Its latents are unscaled: {@link toDiffusion} scales them for a diffusion model, and
+ * {@link fromDiffusion} reverses that for {@link decode}.
  */
 export class AutoencoderKL extends Module {
   readonly config: AutoencoderKLConfig;
@@ -68,7 +68,7 @@ export class AutoencoderKL extends Module {
     });
   }
 
-  /** Latents (B, Z, h, w) as a diffusion model has them, by the configuration's scaling factor and shift. */
+  /** Latents (B, Z, h, w) scaled for a diffusion model by the configuration's scaling factor and shift. */
   toDiffusion(latents: Tensor): Tensor {
     return toDiffusion(latents, this.config);
   }
@@ -83,13 +83,13 @@ export class AutoencoderKL extends Module {
     return this.decode(this.encode(images).mode());
   }
 
-  /** From now on takes the pictures of a batch one by one, in less memory. */
+  /** Processes the pictures of a batch one by one from now on, which takes less memory. */
   enableSlicing(enabled = true): void {
     this.#slicing = enabled;
   }
 
   /**
-   * From now on takes pictures that are larger than a tile in tiles, in less memory. Each tile sees less of the picture, so
+   * Processes pictures larger than a tile in tiles from now on, which takes less memory. Each tile sees less of the picture, so
    * the result differs from that of the whole.
    */
   enableTiling(options: TilingOptions = {}): void {
@@ -99,7 +99,7 @@ export class AutoencoderKL extends Module {
     this.#tiling = planTiling({ tileSampleMinSize, tileOverlapFactor }, pixelsPerLatent);
   }
 
-  /** From now on takes pictures whole. */
+  /** Processes pictures whole from now on. */
   disableTiling(): void {
     this.#tiling = undefined;
   }
@@ -112,14 +112,14 @@ export class AutoencoderKL extends Module {
     );
   }
 
-  /** Whether its activations overflow the float16 that its weights have, as SDXL's do: by `force_upcast` of its file. */
+  /** Whether its activations overflow the float16 of its weights, as SDXL's do: by `force_upcast` of its file. */
   get needsUpcasting(): boolean {
     return this.config.forceUpcast && this.dtype === "float16";
   }
 
   /**
-   * Runs `body` with the weights in float32 where {@link needsUpcasting} says so, and has them in float16 again after it, as
-   * `StableDiffusionXLPipeline` does. `body` gives {@link encode} and {@link decode} tensors of the dtype found then.
+   * Runs `body` with the weights in float32 if {@link needsUpcasting}, and returns them to float16 after it, as
+   * `StableDiffusionXLPipeline` does. `body` must pass {@link encode} and {@link decode} tensors of the dtype at that time.
    */
   upcasted<T>(body: () => T): T {
     if (!this.needsUpcasting) return body();
@@ -131,7 +131,7 @@ export class AutoencoderKL extends Module {
     }
   }
 
-  /** Loads an autoencoder that diffusers or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
+  /** Loads an autoencoder that diffusers or {@link savePretrained} wrote. Throws like `loadPretrained`. */
   static async fromPretrained(
     folder: string,
     options: PretrainedOptions = {},

@@ -21,7 +21,7 @@ import {
 export interface AutoencoderKLConfig {
   readonly inChannels: number;
   readonly outChannels: number;
-  /** One for each width; no other kind is known. */
+  /** One per width; no other kind is supported. */
   readonly downBlockTypes: readonly "DownEncoderBlock2D"[];
   readonly upBlockTypes: readonly "UpDecoderBlock2D"[];
   /** Widths from the picture inwards; every block but the innermost halves height and width. */
@@ -30,17 +30,17 @@ export interface AutoencoderKLConfig {
   readonly actFn: "silu" | "swish";
   readonly latentChannels: number;
   readonly normNumGroups: number;
-  /** Side in pixels of the pictures it was trained on. */
+  /** Side, in pixels, of the pictures it was trained on. */
   readonly sampleSize: number;
-  /** What latents are multiplied with to have about unit variance; many files leave out the usual 0.18215. */
+  /** Factor that gives latents about unit variance; many files omit the usual 0.18215. */
   readonly scalingFactor: number;
-  /** Subtracted from latents before they are scaled; nothing where null. */
+  /** Subtracted from latents before they are scaled; null for none. */
   readonly shiftFactor: number | null;
-  /** The mean of each latent channel. With `latentsStd` it takes the place of `shiftFactor`. */
+  /** The mean of each latent channel. With `latentsStd` it replaces `shiftFactor`. */
   readonly latentsMean: readonly number[] | null;
   /** The standard deviation of each latent channel. */
   readonly latentsStd: readonly number[] | null;
-  /** Whether its activations overflow float16, so that pipelines are to run it in float32. */
+  /** Whether its activations overflow float16, so that pipelines run it in float32. */
   readonly forceUpcast: boolean;
   readonly useQuantConv: boolean;
   readonly usePostQuantConv: boolean;
@@ -74,8 +74,8 @@ const fields: FieldsOf<AutoencoderKLConfig> = {
 };
 
 /**
- * The whole configuration from the fields given; block types follow the widths. Throws, listing every field that isn't
- * known or understood.
+ * The whole configuration from the fields given; block types follow the widths. Throws, listing every field that is unknown or
+ * not understood.
  */
 export function autoencoderKLConfig(given: Partial<AutoencoderKLConfig>): AutoencoderKLConfig {
   const widths = given.blockOutChannels ?? fields.blockOutChannels.initial;

@@ -16,7 +16,7 @@ export interface UpDecoderBlockOptions {
   readonly upsample: boolean;
 }
 
-/** Resnets, then doubling by the nearest neighbour and a convolution (diffusers `UpDecoderBlock2D`). */
+/** Resnets, then nearest-neighbour upsampling by 2 and a convolution (diffusers `UpDecoderBlock2D`). */
 export class UpDecoderBlock extends Module {
   static override readonly keys = { upsampler: "upsamplers.0.conv" };
 

@@ -17,7 +17,7 @@ export class DiagonalGaussian {
     this.logvar = tidy(() => moments.narrow(1, channels, channels).clamp(logvarRange));
   }
 
-  /** One draw, mean + std · ε with ε from `generator`: (B, Z, h, w). */
+  /** One sample, mean + std · ε with ε from `generator`: (B, Z, h, w). */
   sample(generator: Generator): Tensor {
     return tidy(() => {
       const { shape, dtype, device } = this.mean;

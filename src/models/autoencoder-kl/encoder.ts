@@ -42,7 +42,7 @@ export class DownEncoderBlock extends Module {
     const { resnets, downsampler } = this;
     const steps = Array.from(resnets, (resnet) => (h: Tensor) => resnet.call(h)); // (B, K, H, W)
     if (downsampler === undefined) return inSequence(x, steps);
-    // The original pads on the right and at the bottom only, so the convolution itself has no padding.
+    // The original pads only on the right and at the bottom, so the convolution itself has no padding.
     const pad = (h: Tensor): Tensor => F.pad(h, [0, 1, 0, 1]);
     return inSequence(x, [...steps, pad, (h) => downsampler.call(h)]);
   }

@@ -1,6 +1,6 @@
 import type { StateSource } from "../../nn/index.ts";
 
-/** What older versions of diffusers called the layers of an attention block. */
+/** The names that older versions of diffusers gave the layers of an attention block. */
 const presentNames: ReadonlyMap<string, string> = new Map([
   ["query", "to_q"],
   ["key", "to_k"],
@@ -15,8 +15,8 @@ const presentKey = (key: string): string =>
   key.replace(oldKey, (_, block, layer, kind) => `${block}.${presentNames.get(layer)}.${kind}`);
 
 /**
- * Weights with their attention blocks in the form that diffusers writes today: old names replaced, and 1×1 convolutions
- * (C, C, 1, 1), which Latent Diffusion had there, made matrices (C, C).
+ * Converts attention blocks to the form that diffusers writes today: renames old keys, and turns Latent Diffusion's 1×1
+ * convolutions (C, C, 1, 1) into matrices (C, C).
  */
 export function presentAttention(weights: StateSource): StateSource {
   const stored = new Map(Array.from(weights.keys(), (key) => [presentKey(key), key]));

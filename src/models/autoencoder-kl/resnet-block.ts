@@ -10,7 +10,7 @@ export interface ResnetBlockOptions {
   readonly normNumGroups: number;
 }
 
-/** Two normalised 3×3 convolutions round a shortcut (diffusers `models/resnet.py`, without time embedding). */
+/** Two normalised 3×3 convolutions with a shortcut (diffusers `models/resnet.py`, without time embedding). */
 export class ResnetBlock extends Module {
   readonly norm1: GroupNorm;
   readonly conv1: Conv2d;

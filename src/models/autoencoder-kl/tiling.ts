@@ -5,33 +5,33 @@ import { cat, fromTypedArray, type Tensor, tidy } from "../../torch/index.ts";
 
 /** Options of {@link AutoencoderKL.enableTiling}, under diffusers' names. */
 export interface TilingOptions {
-  /** Side of a tile in pixels; the configuration's `sampleSize` where it is left out. */
+  /** Side of a tile in pixels. Default: the configuration's `sampleSize`. */
   readonly tileSampleMinSize?: number;
-  /** Part of a tile that it shares with the next; a quarter where it is left out. */
+  /** Part of a tile that it shares with the next. Default: a quarter. */
   readonly tileOverlapFactor?: number;
 }
 
-/** How a picture is cut, run tile by tile and put together again; sides are in positions. */
+/** How a picture is split, processed tile by tile and reassembled; sides are in positions. */
 export interface TilePlan {
   /** Side of a tile of the input. */
   readonly tile: number;
-  /** From one tile of the input to the next. */
+  /** Distance between the starts of two input tiles. */
   readonly stride: number;
-  /** Width of the seam in the output, over which one tile passes into the next. */
+  /** Width of the seam in the output, over which one tile blends into the next. */
   readonly blend: number;
-  /** What is kept of each tile of the output. */
+  /** Part of each output tile that is kept. */
   readonly kept: number;
 }
 
-/** The two ways through an autoencoder, tile by tile. */
+/** Encoder and decoder, tile by tile. */
 export interface Tiling {
   readonly encode: TilePlan;
   readonly decode: TilePlan;
 }
 
 /**
- * Plans tiles of a side in pixels for an autoencoder with `f` pixels to a latent, with diffusers' roundings. Throws where
- * these would give a result of another size than without tiles.
+ * Plans tiles of a given side in pixels for an autoencoder with `f` pixels per latent, rounding as diffusers does. Throws if the
+ * rounding would give a result of another size than without tiles.
  */
 export function planTiling(
   { tileSampleMinSize: pixels, tileOverlapFactor: overlap }: Required<TilingOptions>,
@@ -63,7 +63,7 @@ export function planTiling(
 const starts = (size: number, stride: number): number[] =>
   Array.from({ length: Math.ceil(size / stride) }, (_, i) => i * stride);
 
-/** Runs (B, C, H, W) tile by tile and blends the results. */
+/** Processes (B, C, H, W) tile by tile and blends the results. */
 export function runTiled(x: Tensor, plan: TilePlan, run: (tile: Tensor) => Tensor): Tensor {
   const { tile, stride, blend, kept } = plan;
   return tidy(() => {
@@ -74,7 +74,7 @@ export function runTiled(x: Tensor, plan: TilePlan, run: (tile: Tensor) => Tenso
       for (const left of starts(x.size(3), stride)) {
         const part = x.slice(2, top, top + tile).slice(3, left, left + tile);
         const made = tidy(() => run(part));
-        // The tile above first, then the one on the left; both as they are after their own blending.
+        // The tile above first, then the one on the left, both after their own blending.
         const lower = blended(above[row.length], made, 2, blend);
         row.push(blended(row.at(-1), lower, 3, blend));
       }
@@ -86,7 +86,7 @@ export function runTiled(x: Tensor, plan: TilePlan, run: (tile: Tensor) => Tenso
   });
 }
 
-/** Lets the end of `previous` pass evenly into the beginning of `next` along a dimension. */
+/** Blends the end of `previous` linearly into the beginning of `next` along a dimension. */
 function blended(previous: Tensor | undefined, next: Tensor, dim: 2 | 3, blend: number): Tensor {
   if (previous === undefined) return next;
   const extent = Math.min(previous.size(dim), next.size(dim), blend);

@@ -17,8 +17,8 @@ import { EncoderTiny } from "./encoder.ts";
 // Shapes: B batch, C picture channels, H height, W width, Z latent channels, h = H/f, w = W/f with f = 2^(levels − 1).
 
 /**
- * TAESD (madebyollin/taesd), a small and quick stand-in for {@link AutoencoderKL} that works on the latents of the diffusion
- * model itself, under diffusers' names and parameter keys.
+ * TAESD (madebyollin/taesd), a small and fast replacement for {@link AutoencoderKL} that works directly on the diffusion model's
+ * latents, under diffusers' names and parameter keys.
  */
 export class AutoencoderTiny extends Module {
   readonly config: AutoencoderTinyConfig;
@@ -33,7 +33,7 @@ export class AutoencoderTiny extends Module {
     this.decoder = new DecoderTiny(config);
   }
 
-  /** Pictures (B, C, H, W) in [−1, 1] → latents (B, Z, h, w); it has no distribution of them. */
+  /** Pictures (B, C, H, W) in [−1, 1] → latents (B, Z, h, w); a single value, not a distribution. */
   encode(images: Tensor): Tensor {
     requireChannels("images", images, this.config.inChannels);
     return this.encoder.call(images);
@@ -45,7 +45,7 @@ export class AutoencoderTiny extends Module {
     return this.decoder.call(latents);
   }
 
-  /** Latents (B, Z, h, w) as a diffusion model has them: TAESD's own, at its scaling factor of 1. */
+  /** Latents (B, Z, h, w) scaled for a diffusion model: TAESD's own, with its scaling factor of 1. */
   toDiffusion(latents: Tensor): Tensor {
     return toDiffusion(latents, this.config);
   }
@@ -55,7 +55,7 @@ export class AutoencoderTiny extends Module {
     return fromDiffusion(latents, this.config);
   }
 
-  /** Runs `body`: it is safe in float16, where {@link AutoencoderKL.upcasted} may need float32. */
+  /** Runs `body` unchanged: TAESD is safe in float16, where {@link AutoencoderKL.upcasted} may need float32. */
   upcasted<T>(body: () => T): T {
     return body();
   }
@@ -77,13 +77,13 @@ export class AutoencoderTiny extends Module {
     return tidy(() => scaled.sub(latentShift).mul(2 * latentMagnitude));
   }
 
-  /** Pictures to latents, stored in 8 bits, and back: (B, C, H, W) → (B, C, H, W). No gradient passes the rounding. */
+  /** Pictures to latents, stored in 8 bits, and back: (B, C, H, W) → (B, C, H, W). No gradient passes through the rounding. */
   override forward(images: Tensor): Tensor {
     const stored = this.scaleLatents(this.encode(images)).mul(255).round();
     return this.decode(this.unscaleLatents(stored.div(255)));
   }
 
-  /** Loads an autoencoder that diffusers or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
+  /** Loads an autoencoder that diffusers or {@link savePretrained} wrote. Throws like `loadPretrained`. */
   static async fromPretrained(
     folder: string,
     options: PretrainedOptions = {},
@@ -91,7 +91,7 @@ export class AutoencoderTiny extends Module {
     return loadPretrained(folder, options, {
       baseName: "diffusion_pytorch_model",
       read: readAutoencoderTinyConfig,
-      layers: () => [], // which of them is a block, its number alone does not say
+      layers: () => [], // a number alone does not say which layer is a block
       build: (config) => new AutoencoderTiny(config),
     });
   }

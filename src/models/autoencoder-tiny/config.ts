@@ -22,9 +22,9 @@ type Levels = readonly [number, ...number[]];
 export interface AutoencoderTinyConfig {
   readonly inChannels: number;
   readonly outChannels: number;
-  /** All alike: nothing in the model changes the width. */
+  /** All equal: nothing in the model changes the width. */
   readonly encoderBlockOutChannels: Levels;
-  /** All alike. */
+  /** All equal. */
   readonly decoderBlockOutChannels: Levels;
   readonly actFn: "relu" | "silu" | "swish" | "gelu";
   readonly upsampleFn: "nearest" | "bilinear" | "bicubic";
@@ -32,16 +32,16 @@ export interface AutoencoderTinyConfig {
   readonly upsamplingScalingFactor: number;
   readonly numEncoderBlocks: Levels;
   readonly numDecoderBlocks: Levels;
-  /** Latents between −this and this are kept by {@link AutoencoderTiny.scaleLatents}; the decoder's own bound is 3. */
+  /** {@link AutoencoderTiny.scaleLatents} preserves latents between −this and this; the decoder's own bound is 3. */
   readonly latentMagnitude: number;
-  /** What a latent of 0 becomes there. */
+  /** What a latent of 0 is scaled to. */
   readonly latentShift: number;
-  /** Never: it is safe in float16. */
+  /** Always false: it is safe in float16. */
   readonly forceUpcast: false;
-  /** 1: it works on the latents of the diffusion model itself. */
+  /** 1: it works directly on the diffusion model's latents. */
   readonly scalingFactor: number;
   readonly shiftFactor: number;
-  /** The decoder's widths, by which pipelines know how much smaller latents are. Whatever is given is replaced. */
+  /** The decoder's widths, from which pipelines derive the size of latents. A given value is replaced. */
   readonly blockOutChannels: Levels;
 }
 
@@ -67,7 +67,7 @@ const fields: FieldsOf<AutoencoderTinyConfig> = {
   blockOutChannels: levels(64, 64, 64, 64),
 };
 
-/** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
+/** The whole configuration from the fields given. Throws, listing every field that is unknown or not understood. */
 export const autoencoderTinyConfig = (
   given: Partial<AutoencoderTinyConfig>,
 ): AutoencoderTinyConfig => consistent(completeConfig(fields, given as Record<string, unknown>));

@@ -30,7 +30,7 @@ export class DecoderTiny extends Module {
 
   /** (B, Z, h, w) → (B, 3, H, W), about in [−1, 1] */
   override forward(latents: Tensor): Tensor {
-    // Softly bounded by 3, whatever latentMagnitude says.
+    // Softly bounded by 3, regardless of latentMagnitude.
     const bounded = latents.div(3).tanh().mul(3);
     return runLayers(this.layers, bounded).mul(2).sub(1);
   }

@@ -25,7 +25,7 @@ export class EncoderTiny extends Module {
 
   /** (B, 3, H, W) in [−1, 1] → (B, Z, h, w) */
   override forward(images: Tensor): Tensor {
-    // TAESD itself has pictures in [0, 1].
+    // TAESD itself takes pictures in [0, 1].
     return runLayers(this.layers, images.add(1).div(2));
   }
 }

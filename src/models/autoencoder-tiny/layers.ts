@@ -12,7 +12,7 @@ const activations: Readonly<Record<AutoencoderTinyConfig["actFn"], (x: Tensor) =
   gelu: (x) => F.gelu(x),
 };
 
-/** An activation in its place among the layers, where it has a number and no weights. */
+/** An activation as one of the numbered layers, without weights. */
 export class Activation extends Module {
   static override readonly makesTemporaries: boolean = false;
 
@@ -28,7 +28,7 @@ export class Activation extends Module {
   }
 }
 
-/** Makes a map larger: (B, C, H, W) → (B, C, factor·H, factor·W). */
+/** Enlarges a map: (B, C, H, W) → (B, C, factor·H, factor·W). */
 export class Upsample extends Module {
   static override readonly makesTemporaries: boolean = false;
 
@@ -47,7 +47,7 @@ export class Upsample extends Module {
   }
 }
 
-/** Three 3×3 convolutions round a shortcut (diffusers `AutoencoderTinyBlock`): (B, C, H, W) → (B, C, H, W). */
+/** Three 3×3 convolutions with a shortcut (diffusers `AutoencoderTinyBlock`): (B, C, H, W) → (B, C, H, W). */
 export class TinyBlock extends Module {
   static override readonly keys = { conv1: "conv.0", conv2: "conv.2", conv3: "conv.4" };
 
@@ -72,7 +72,7 @@ export class TinyBlock extends Module {
   }
 }
 
-/** One of a row of layers. */
+/** One of a sequence of layers. */
 export type TinyLayer = Activation | Conv2d | TinyBlock | Upsample;
 
 /** Runs layers one after another. */

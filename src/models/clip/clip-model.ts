@@ -15,7 +15,7 @@ import { CLIPVisionTransformer } from "./vision-transformer.ts";
 
 // Shapes: B pictures, T texts, L tokens, C channels, S side in pixels, P projected width.
 
-/** What {@link CLIPModel} makes of pictures and texts. */
+/** Output of {@link CLIPModel}. */
 export interface CLIPOutput {
   /** (B, P), of length 1 each. */
   readonly imageEmbeds: Tensor;
@@ -25,14 +25,14 @@ export interface CLIPOutput {
   readonly logitsPerImage: Tensor;
 }
 
-/** CLIP (Radford et al. 2021, arXiv 2103.00020; transformers `CLIPModel`): features by which pictures and texts are compared. */
+/** CLIP (Radford et al. 2021, arXiv 2103.00020; transformers `CLIPModel`): features for comparing pictures and texts. */
 export class CLIPModel extends Module {
   readonly config: CLIPConfig;
   readonly textModel: CLIPTextTransformer;
   readonly visionModel: CLIPVisionTransformer;
   readonly visualProjection: Linear;
   readonly textProjection: Linear;
-  /** Logarithm of what cosines are multiplied by. */
+  /** Logarithm of the factor on cosines. */
   readonly logitScale: Tensor; // ()
 
   constructor(given: GivenCLIPConfig = {}) {
@@ -58,17 +58,17 @@ export class CLIPModel extends Module {
     return { imageEmbeds, textEmbeds, logitsPerImage };
   }
 
-  /** Token ids (T, L), int64 → features (T, P), of any length. */
+  /** Token ids (T, L), int64 → features (T, P), not normalised. */
   textFeatures(inputIds: Tensor): Tensor {
     return torch.tidy(() => this.textProjection.call(this.textModel.call(inputIds)));
   }
 
-  /** Pictures (B, C, S, S), normalised as the model's preprocessor does → features (B, P), of any length. */
+  /** Pictures (B, C, S, S), normalised as the model's preprocessor does → features (B, P), not normalised. */
   imageFeatures(pixelValues: Tensor): Tensor {
     return torch.tidy(() => this.visualProjection.call(this.visionModel.call(pixelValues)));
   }
 
-  /** Loads a CLIP that transformers or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
+  /** Loads a CLIP that transformers or {@link savePretrained} wrote. Throws like `loadPretrained`. */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPModel> {
     return loadPretrained(folder, options, {
       baseName: "model",
@@ -86,7 +86,7 @@ export class CLIPModel extends Module {
         },
       ],
       build: (config) => new CLIPModel(config),
-      // Older files hold the numbers 0, 1, 2, … too, by which positions are looked up.
+      // Older files also contain the position indices 0, 1, 2, ….
       arrange: (weights) => selectKeys(weights, (key) => !key.endsWith(".position_ids")),
     });
   }

@@ -16,7 +16,7 @@ import {
   tokenId,
 } from "../config-fields.ts";
 
-/** What both of CLIP's transformers have: transformers' fields in camelCase. */
+/** Fields of both of CLIP's transformers: transformers' fields in camelCase. */
 export interface CLIPTowerConfig {
   /** Width of the hidden states. */
   readonly hiddenSize: number;
@@ -32,11 +32,11 @@ export interface CLIPTowerConfig {
 /** Configuration of the text transformer. */
 export interface CLIPTextConfig extends CLIPTowerConfig {
   readonly vocabSize: number;
-  /** Most tokens of a text, the first and the last included. */
+  /** Most tokens of a text, including the first and the last. */
   readonly maxPositionEmbeddings: number;
   readonly padTokenId: number;
   readonly bosTokenId: number;
-  /** The token at which a text's features are taken. 2 in older files, where the token of the largest id is meant. */
+  /** The token at which a text's features are taken. 2 in older files, which means the token with the largest id. */
   readonly eosTokenId: number;
 }
 
@@ -45,7 +45,7 @@ export interface CLIPVisionConfig extends CLIPTowerConfig {
   readonly numChannels: number;
   /** Side of a picture in pixels. */
   readonly imageSize: number;
-  /** Side in pixels of what becomes one token. */
+  /** Side, in pixels, of the patch that becomes one token. */
   readonly patchSize: number;
 }
 
@@ -53,13 +53,13 @@ export interface CLIPVisionConfig extends CLIPTowerConfig {
 export interface CLIPConfig {
   readonly textConfig: CLIPTextConfig;
   readonly visionConfig: CLIPVisionConfig;
-  /** Length of the features that texts and pictures are compared by. */
+  /** Length of the features for comparing texts and pictures. */
   readonly projectionDim: number;
-  /** Logarithm of what cosines are multiplied by in a new model. */
+  /** Logarithm of the factor on cosines in a new model. */
   readonly logitScaleInitValue: number;
 }
 
-/** What may be left out, at both levels. */
+/** Configuration with optional fields, at both levels. */
 export type GivenCLIPConfig = Partial<
   Omit<CLIPConfig, "textConfig" | "visionConfig"> & {
     readonly textConfig: Partial<CLIPTextConfig>;
@@ -102,7 +102,7 @@ const ownFields: FieldsOf<OwnFields> = {
   logitScaleInitValue: finite(2.6592),
 };
 
-/** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
+/** The whole configuration from the fields given. Throws, listing every field that is unknown or not understood. */
 export function clipConfig({ textConfig, visionConfig, ...own }: GivenCLIPConfig): CLIPConfig {
   const within = (part: string) => (field: string) => `${part}.${field}`;
   return consistent({
@@ -112,7 +112,7 @@ export function clipConfig({ textConfig, visionConfig, ...own }: GivenCLIPConfig
   });
 }
 
-/** Reads `config.json` of a CLIP, which `path` names in errors; what belongs to other uses of it is passed over. */
+/** Reads `config.json` of a CLIP, which `path` names in errors; fields for other uses of it are ignored. */
 export function readCLIPConfig(json: Readonly<Record<string, unknown>>, path: string): CLIPConfig {
   if (json.model_type !== "clip") {
     throw new IncompatibleError(
@@ -127,7 +127,7 @@ export function readCLIPConfig(json: Readonly<Record<string, unknown>>, path: st
   });
 }
 
-/** One transformer's fields. Older files have them once more as `text_config_dict`, and transformers goes by those. */
+/** One transformer's fields. Older files repeat them as `text_config_dict`, which transformers prefers. */
 function readPart<C extends object>(
   fields: FieldsOf<C>,
   json: Readonly<Record<string, unknown>>,

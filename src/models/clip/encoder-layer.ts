@@ -5,7 +5,7 @@ import type { CLIPTowerConfig } from "./config.ts";
 
 // Shapes: B batch, L tokens, D hidden width.
 
-/** Self-attention of all heads. */
+/** Multi-head self-attention. */
 class CLIPAttention extends Module {
   readonly kProj: Linear;
   readonly vProj: Linear;
@@ -28,7 +28,7 @@ class CLIPAttention extends Module {
   }
 }
 
-/** Two layers round an activation. */
+/** Two layers with an activation between them. */
 class CLIPMLP extends Module {
   readonly fc1: Linear;
   readonly fc2: Linear;
@@ -46,7 +46,7 @@ class CLIPMLP extends Module {
   }
 }
 
-/** Attention, then feed-forward, each behind a norm and beside a residual. */
+/** Attention, then feed-forward, each after a norm and with a residual. */
 export class CLIPEncoderLayer extends Module {
   readonly selfAttn: CLIPAttention;
   readonly layerNorm1: LayerNorm;

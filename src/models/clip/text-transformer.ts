@@ -9,10 +9,10 @@ import { CLIPEncoderLayer } from "./encoder-layer.ts";
 
 // Shapes: B texts, L tokens, D hidden width.
 
-/** What older files have for the last token's id, whatever it is. */
+/** The id that older files have for the last token, whatever it is. */
 const UNKNOWN_END = 2;
 
-/** Reads texts from left to right; what is known at a text's end stands for all of it (transformers `CLIPTextModel`). */
+/** Reads texts from left to right; the state at a text's end represents all of it (transformers `CLIPTextModel`). */
 export class CLIPTextTransformer extends Module {
   static override readonly keys = {
     tokenEmbedding: "embeddings.token_embedding",
@@ -39,8 +39,8 @@ export class CLIPTextTransformer extends Module {
   }
 
   /**
-   * Token ids (B, L), int64 → the states at the texts' ends (B, D). Padding comes after the end, where nothing before it looks, so
-   * it needs no mask.
+   * Token ids (B, L), int64 → the states at the texts' ends (B, D). Padding comes after the end, and attention is causal, so it
+   * needs no mask.
    */
   override forward(inputIds: Tensor): Tensor {
     const length = inputIds.size(1);
@@ -60,7 +60,7 @@ export class CLIPTextTransformer extends Module {
     return this.finalLayerNorm.call(states.gather(1, ends).squeeze(1));
   }
 
-  /** Where each text ends (B): at its first end token; or at its largest id, where the file does not say which token that is. */
+  /** Where each text ends (B): at its first end token, or at its largest id if the file does not say which token that is. */
   #ends(inputIds: Tensor): Tensor {
     const { eosTokenId } = this.#config;
     if (eosTokenId === UNKNOWN_END) return inputIds.argmax(-1);

@@ -8,13 +8,13 @@ import { CLIPEncoderLayer } from "./encoder-layer.ts";
 
 // Shapes: B pictures, C channels, S side in pixels, N patches, D hidden width.
 
-/** Looks at a picture's patches and at one token more, which stands for all of it (transformers `CLIPVisionModel`). */
+/** Attends to a picture's patches and to one extra token, which represents all of it (transformers `CLIPVisionModel`). */
 export class CLIPVisionTransformer extends Module {
   static override readonly keys = {
     classEmbedding: "embeddings.class_embedding",
     patchEmbedding: "embeddings.patch_embedding",
     positionEmbedding: "embeddings.position_embedding",
-    preLayerNorm: "pre_layrnorm", // as the files have it
+    preLayerNorm: "pre_layrnorm", // spelled so in the files
     layers: "encoder.layers",
     postLayerNorm: "post_layernorm",
   };

@@ -17,7 +17,7 @@ import { positionTable } from "../embeddings.ts";
 import type { SingleFileFacts } from "../single-file.ts";
 import { type ConversionSource, withSource } from "./source.ts";
 
-/** What {@link convertCheckpoint} writes: a model folder, a `.pth` in the original layout, or the same as safetensors. */
+/** Output of {@link convertCheckpoint}: a model folder, a `.pth` in the original layout, or the same as safetensors. */
 export type ConversionTarget = "diffusers" | "original" | "single-file";
 
 /** Options of {@link convertCheckpoint}. */
@@ -25,18 +25,18 @@ export interface ConversionOptions extends SingleFileFacts {
   readonly to: ConversionTarget;
   /** The averaged (EMA) weights of a training checkpoint. */
   readonly ema?: boolean | undefined;
-  /** Element type of the written weights; the input's where it is left out. */
+  /** Element type of the written weights. Default: the input's. */
   readonly dtype?: DType | undefined;
 }
 
-/** What was converted. */
+/** Report of a conversion. */
 export interface ConversionReport {
-  /** The model, and where and in which layout it was found. */
+  /** The model, its location, and its layout. */
   readonly found: string;
   readonly assumptions: readonly string[];
-  /** Tensors of the input that the output does not hold, one entry a tensor or group. */
+  /** Tensors of the input that are not in the output, one entry per tensor or group. */
   readonly dropped: readonly string[];
-  /** Tensors that the output holds and the input does not. */
+  /** Tensors of the output that are not in the input. */
   readonly added: readonly string[];
   readonly path: string;
   /** How many tensors were read back and found equal. */
@@ -45,8 +45,8 @@ export interface ConversionReport {
 
 /**
  * Converts a PixArt or DiT between layouts, one tensor in memory at a time. `input` is a checkpoint or weight file of any layout,
- * a model folder, or a pipeline's folder. The output takes its name only after it was read back and every tensor found equal.
- * Throws where the input is damaged or does not tell what the options do not either, and where `output` exists.
+ * a model folder, or a pipeline's folder. The output gets its name only after it was read back and every tensor found equal.
+ * Throws if the input is damaged, if neither it nor the options say what is needed, and if `output` exists.
  */
 export async function convertCheckpoint(
   input: string,
@@ -101,7 +101,7 @@ async function write<C>(
 
 const POSITIONS = "pos_embed";
 
-/** The tensors in the original layout, with the table of positions, from which readers tell the size of the picture. */
+/** The tensors in the original layout, with the position table, from which readers derive the picture size. */
 function originalTensors<C>(
   { family, config, weights, originalOnly }: ConversionSource<C>,
   dtype: DType | undefined,

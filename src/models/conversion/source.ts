@@ -14,15 +14,15 @@ import { pixArtConversion } from "../pixart/conversion.ts";
 import type { FoundModel, SingleFileFacts } from "../single-file.ts";
 import type { ConversionFamily } from "./family.ts";
 
-/** A model to convert, whose tensors are read when they are written. */
+/** A model to convert, whose tensors are read as they are written. */
 export interface ConversionSource<C> extends FoundModel<C> {
   readonly family: ConversionFamily<C>;
   readonly file: WeightsFile;
-  /** Where in the input the weights were found. */
+  /** Location of the weights in the input. */
   readonly place: string;
 }
 
-/** Calls `use` with what `path` holds, and closes it afterwards: a file of any layout, a model folder or a pipeline's. */
+/** Calls `use` with the content of `path` and closes it afterwards: a file of any layout, a model folder or a pipeline's. */
 export async function withSource<T>(
   path: string,
   facts: SingleFileFacts & { readonly ema?: boolean | undefined },

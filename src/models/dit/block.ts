@@ -6,7 +6,7 @@ import { FeedForward, type FeedForwardActivation } from "../feed-forward.ts";
 
 // Shapes: B batch, N image tokens, D hidden width.
 
-/** adaLN-Zero: the block's own layer from the condition to its modulation, and the norm before attention. */
+/** adaLN-Zero: the block's own modulation layer, and the norm before attention. */
 export class AdaLayerNormZero extends Module {
   readonly linear: Linear;
   readonly norm: LayerNorm;
@@ -28,7 +28,7 @@ export interface DiTBlockOptions {
   readonly heads: number;
   readonly attentionBias: boolean;
   readonly activation: FeedForwardActivation;
-  /** Width inside the MLP over `dim`. */
+  /** Width inside the MLP, relative to `dim`. */
   readonly mlpRatio: number;
   /** Of the norm before the MLP; the other is fixed. */
   readonly affine: boolean;
@@ -36,7 +36,7 @@ export interface DiTBlockOptions {
   readonly eps: number;
 }
 
-/** Self-attention and an MLP, under adaLN-Zero (arXiv 2212.09748 figure 3). */
+/** Self-attention and an MLP, modulated by adaLN-Zero (arXiv 2212.09748 figure 3). */
 export class DiTBlock extends Module {
   readonly norm1: AdaLayerNormZero;
   readonly attn1: Attention;

@@ -25,10 +25,10 @@ export interface DiTConfig {
   /** Width of one head; the model is `numAttentionHeads · attentionHeadDim` wide. */
   readonly attentionHeadDim: number;
   readonly inChannels: number;
-  /** 4 for the noise and 4 for its variance at release; `inChannels` where null. */
+  /** 4 for the noise and 4 for its variance at release; `inChannels` if null. */
   readonly outChannels: number | null;
   readonly numLayers: number;
-  /** No effect: it would be for training, and DiT is trained without. The field stays for the file's sake. */
+  /** No effect: dropout is for training, and DiT is trained without. Only stored. */
   readonly dropout: number;
   /** Not used by DiT. */
   readonly normNumGroups: number;
@@ -37,25 +37,28 @@ export interface DiTConfig {
   readonly sampleSize: number;
   readonly patchSize: number;
   readonly activationFn: FeedForwardActivation;
-  /** Number of classes. The class table has one row more, for "no class". */
+  /** Number of classes. The class table has one more row, for "no class". */
   readonly numEmbedsAdaNorm: number;
   /** No effect: fused attention accumulates in float32 at every dtype. */
   readonly upcastAttention: boolean;
   readonly normType: "ada_norm_zero";
   /** Scale and bias of the norm before the MLP; the others have none. */
   readonly normElementwiseAffine: boolean;
-  /** Epsilon of the norm before the MLP; the others have 1e-6. */
+  /** Epsilon of the norm before the MLP; the others use 1e-6. */
   readonly normEps: number;
   /**
    * Frequencies of the embedded time: 0 divides their exponents by 128, as the original and PixArt do, and 1 by 127, as
-   * diffusers' class does. Not a field of diffusers: Python passes over it.
+   * diffusers' class does. Not a field of diffusers: Python ignores it.
    */
   readonly timestepFreqShift: 0 | 1;
-  /** Width inside the MLPs over the model's: 4 in all published models. Written only where it is another: diffusers has none. */
+  /**
+   * Width inside the MLPs, relative to the model's: 4 in all published models. Only written if it differs, because diffusers has
+   * no such field.
+   */
   readonly mlpRatio: number;
   /**
-   * Whether the class table has a row for "no class". False for models that were trained with `class_dropout_prob` 0. Written
-   * only then.
+   * Whether the class table has a row for "no class". False for models that were trained with `class_dropout_prob` 0. Only
+   * written if false.
    */
   readonly hasNoClass: boolean;
 }
@@ -82,7 +85,7 @@ const fields: FieldsOf<DiTConfig> = {
   hasNoClass: flag(true),
 };
 
-/** Where diffusers' class differs from the original; a file that is silent on one of these means diffusers' value. */
+/** Fields whose default in diffusers' class differs from the original's; a file without one means diffusers' default. */
 const fileFields: FieldsOf<DiTConfig> = {
   ...fields,
   outChannels: nullable(count(8)),
@@ -90,7 +93,7 @@ const fileFields: FieldsOf<DiTConfig> = {
   timestepFreqShift: oneOf<0 | 1>(1, 0),
 };
 
-/** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
+/** The whole configuration from the fields given. Throws, listing every field that is unknown or not understood. */
 export function diTConfig(given: Partial<DiTConfig>): DiTConfig {
   const config = completeConfig(fields, given as Record<string, unknown>);
   const width = config.numAttentionHeads * config.attentionHeadDim;
@@ -101,8 +104,8 @@ export function diTConfig(given: Partial<DiTConfig>): DiTConfig {
 }
 
 /**
- * Reads `config.json` of a DiT, of the older class `Transformer2DModel` too. `path` names the file in errors and in
- * what `warn` hears of unknown fields. Throws where it describes another model or holds a value that isn't understood.
+ * Reads `config.json` of a DiT, including one of the older class `Transformer2DModel`. `path` names the file in errors and in
+ * warnings of unknown fields. Throws if it describes another model or holds a value that isn't understood.
  */
 export function readDiTConfig(
   json: Readonly<Record<string, unknown>>,
@@ -115,7 +118,7 @@ export function readDiTConfig(
   return config;
 }
 
-/** What diffusers writes into `config.json` for this configuration, `timestep_freq_shift`, and our own fields where in use. */
+/** What diffusers writes into `config.json` for this configuration, `timestep_freq_shift`, and our own fields if used. */
 export function writeDiTConfig({ mlpRatio, hasNoClass, ...config }: DiTConfig): ConfigObject {
   const own = {
     ...(mlpRatio === 4 ? {} : { mlpRatio }),

@@ -35,8 +35,8 @@ export const diTConversion: ConversionFamily<DiTConfig> = {
     if (config.activationFn !== "gelu-approximate") return `activation_fn ${config.activationFn}`;
     if (config.normElementwiseAffine) return "a norm with weights";
     if (!config.attentionBias) return "attention without biases";
-    // diffusers' class embeds time at frequencies of its own, whichever the weights were trained with: only the
-    // weights are the original's business.
+    // diffusers' class embeds time at its own frequencies, whatever the weights were trained with. The original only stores the
+    // weights.
     return undefined;
   },
   notDiffusers: ({ mlpRatio, hasNoClass }) => {

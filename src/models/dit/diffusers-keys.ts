@@ -3,13 +3,13 @@ import { checkKeys } from "../../nn/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { TypedWeights } from "../../weights/index.ts";
 
-/** Keys of the embedders that all blocks share here; diffusers keeps a copy of both in every block. */
+/** Keys of the embedders that all blocks share here; diffusers stores a copy of both in every block. */
 const shared = /^(?:timestep_embedder|class_embedder)\./;
 
 const copyIn = (block: number, key: string): string =>
   `transformer_blocks.${block}.norm1.emb.${key}`;
 
-/** What is stored under DiT's own keys as diffusers stores it: shared embedders once for each block. */
+/** Tensors under DiT's own keys in diffusers' layout: shared embedders once per block. */
 export const toDiffusersDiT = <T>(
   state: ReadonlyMap<string, T>,
   numLayers: number,
@@ -23,8 +23,8 @@ export const toDiffusersDiT = <T>(
   );
 
 /**
- * Weights in diffusers' layout under DiT's own keys. Throws where weights are missing, unexpected or of another shape
- * than in `wanted`, and where the blocks' embedders differ: such a model is not a DiT.
+ * Weights in diffusers' layout under DiT's own keys. Throws if weights are missing, unexpected or of another shape than in
+ * `wanted`, and if the blocks' embedders differ: such a model is not a DiT.
  */
 export function fromDiffusersDiT(
   weights: TypedWeights,
@@ -52,7 +52,7 @@ export function fromDiffusersDiT(
   };
 }
 
-/** Weights under DiT's own keys, from diffusers' layout where that is theirs. Throws as {@link fromDiffusersDiT} does. */
+/** Weights under DiT's own keys, converted if they are in diffusers' layout. Throws as {@link fromDiffusersDiT} does. */
 export const ownDiTKeys = (
   weights: TypedWeights,
   wanted: ReadonlyMap<string, torch.Tensor>,

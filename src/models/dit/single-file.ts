@@ -15,14 +15,14 @@ import { diTOriginalKeys } from "./original-keys.ts";
 
 const POSITIONS = "pos_embed";
 const SHARED_IN_FIRST = "transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight";
-/** Of the published models. */
+/** Number of classes of the published models. */
 const IMAGENET_CLASSES = 1000;
 const CLASS_TABLE = "class_embedder.embedding_table.weight";
 
 /**
- * Reads which DiT a file holds, and its configuration out of the weights' shapes. Weights in diffusers' layout stay in it: each
- * block has its copy of the embedders. Unless told, the number of classes is one less than the class table has rows: its last
- * row is "no class". Throws as for PixArt.
+ * Reads which DiT a file holds, and its configuration from the weights' shapes. Weights in diffusers' layout stay in it: each
+ * block has its copy of the embedders. Unless given, the number of classes is one less than the rows of the class table, whose
+ * last row is "no class". Throws as for PixArt.
  */
 export function readDiTFile(
   file: WeightsFile,
@@ -72,7 +72,7 @@ export function readDiTFile(
     numEmbedsAdaNorm: numClasses,
     hasNoClass: numClasses < rows,
     normElementwiseAffine: shapes.keys.has("transformer_blocks.0.norm3.weight"),
-    // diffusers' class embeds time at frequencies of its own.
+    // diffusers' class embeds time at its own frequencies.
     ...(isOriginal ? {} : { timestepFreqShift: 1, normEps: 1e-5 }),
   });
   return { ...shared, config, assumptions };

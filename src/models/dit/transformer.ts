@@ -17,15 +17,15 @@ import { readDiTFile } from "./single-file.ts";
 // Shapes: B batch, C channels, H height, W width, p side of a patch, h = H/p, w = W/p, N = h·w image tokens,
 // D hidden width.
 
-/** What {@link DiTTransformer2DModel} needs beside the noisy picture. */
+/** Inputs of {@link DiTTransformer2DModel} in addition to the noisy picture. */
 export interface DiTInputs {
   /** (B) */
   readonly timestep: Tensor;
-  /** (B) int64: a class, or {@link DiTTransformer2DModel.noClass}. Left out, nothing is added to the embedded time. */
+  /** (B) int64: a class, or {@link DiTTransformer2DModel.noClass}. Without it, nothing is added to the embedded time. */
   readonly classLabels?: Tensor | undefined;
 }
 
-/** One row of the class table, (B) → (B, D), under the name that diffusers gives it. */
+/** One row of the class table, (B) → (B, D), under diffusers' name. */
 export class LabelEmbedding extends Module {
   readonly embeddingTable: Embedding;
 
@@ -40,14 +40,14 @@ export class LabelEmbedding extends Module {
 }
 
 /**
- * The class-conditional diffusion transformer DiT (arXiv 2212.09748, facebookresearch/DiT `models.py`), from which
- * PixArt starts. One time and one class embedding serve all blocks, as in the original.
+ * The class-conditional diffusion transformer DiT (arXiv 2212.09748, facebookresearch/DiT `models.py`), from which PixArt starts.
+ * All blocks share one time and one class embedding, as in the original.
  */
 export class DiTTransformer2DModel extends Module {
   static override readonly keys = { projOut1: "proj_out_1", projOut2: "proj_out_2" };
 
   readonly config: DiTConfig;
-  /** Whether blocks are computed a second time in backward instead of keeping their activations. */
+  /** Whether to recompute blocks in backward instead of keeping their activations. */
   gradientCheckpointing = false;
 
   readonly posEmbed: PatchEmbed;
@@ -58,7 +58,7 @@ export class DiTTransformer2DModel extends Module {
   readonly projOut1: Linear;
   readonly projOut2: Linear;
 
-  /** Parameters start as diffusers' do; {@link initializeWeights} gives those that DiT trains from. */
+  /** Parameters are initialized as in diffusers; {@link initializeWeights} gives DiT's own initialization for training. */
   constructor(given: Partial<DiTConfig> = {}) {
     super();
     const config = diTConfig(given);
@@ -93,7 +93,7 @@ export class DiTTransformer2DModel extends Module {
   }
 
   /**
-   * The label that stands for "no class": the row of the table that guidance and label dropout use. Throws where the model was
+   * The label that stands for "no class": the row of the table that guidance and label dropout use. Throws if the model was
    * trained without one.
    */
   get noClass(): number {
@@ -130,7 +130,7 @@ export class DiTTransformer2DModel extends Module {
       x = this.gradientCheckpointing
         ? torch.checkpoint((tokens, c) => block.call(tokens, c), [x, condition])
         : block.call(x, condition); // (B, N, D)
-      before.dispose(); // or all blocks' outputs would stay until the last
+      before.dispose(); // otherwise all blocks' outputs would stay until the last
     }
 
     const modulation = this.projOut1.call(F.silu(condition)).unsqueeze(1); // (B, 1, 2·D)
@@ -140,8 +140,8 @@ export class DiTTransformer2DModel extends Module {
   }
 
   /**
-   * Draws all parameters anew as the original does (facebookresearch/DiT `models.py` initialize_weights): every block
-   * starts as the identity and the output at exactly zero (adaLN-Zero).
+   * Reinitializes all parameters as the original does (facebookresearch/DiT `models.py` initialize_weights): every block starts
+   * as the identity and the output at exactly zero (adaLN-Zero).
    */
   initializeWeights(generator?: Generator): this {
     initialize(
@@ -160,9 +160,9 @@ export class DiTTransformer2DModel extends Module {
   }
 
   /**
-   * Loads a transformer that diffusers or {@link savePretrained} wrote. Where `config.json` does not say which
-   * frequencies time is embedded at, they are those of diffusers' class. Throws on damaged files, and on missing,
-   * unexpected and mis-shaped weights, all listed.
+   * Loads a transformer that diffusers or {@link savePretrained} wrote. If `config.json` does not say which frequencies time is
+   * embedded at, those of diffusers' class are used. Throws on damaged files, and on missing, unexpected and mis-shaped weights,
+   * all listed.
    */
   static async fromPretrained(
     folder: string,
@@ -197,7 +197,7 @@ export class DiTTransformer2DModel extends Module {
   }
 
   /**
-   * Writes configuration and weights as diffusers does. Python loads them, but computes the same function only where
+   * Writes configuration and weights as diffusers does. Python loads them, but computes the same function only if
    * `timestepFreqShift` is 1.
    */
   async savePretrained(folder: string): Promise<void> {

@@ -18,22 +18,22 @@ import { readControlNetFile } from "./single-file.ts";
 
 // Shapes: B batch, N image tokens, D hidden width.
 
-/** A linear layer that starts at zero, so that what it leads to starts without influence. */
+/** A linear layer initialized to zero, so that it has no influence at first. */
 function zeroLinear(dim: number): Linear {
   const linear = new Linear(dim, dim);
   for (const parameter of linear.parameters()) init.zeros(parameter);
   return linear;
 }
 
-/** What goes into a control block. */
+/** Input of a control block. */
 export interface ControlStates {
-  /** (B, N, D): the transformer's own tokens, which only the first control block reads */
+  /** (B, N, D): the transformer's own tokens, only read by the first control block */
   readonly x: Tensor;
-  /** (B, N, D): the condition's tokens, or what the control block before made of them */
+  /** (B, N, D): the condition's tokens, or the output of the previous control block */
   readonly control: Tensor;
 }
 
-/** What a control block makes. */
+/** Output of a control block. */
 export interface ControlOutputs {
   /** (B, N, D), for the next control block */
   readonly control: Tensor;
@@ -41,9 +41,9 @@ export interface ControlOutputs {
   readonly residual: Tensor;
 }
 
-/** A copy of one of the transformer's blocks between layers that start at zero. */
+/** A copy of one of the transformer's blocks between layers initialized to zero. */
 export class PixArtControlNetAdapterBlock extends Module {
-  /** Only in the first. */
+  /** Only in the first block. */
   readonly beforeProj: Linear | undefined;
   readonly transformerBlock: PixArtBlock;
   readonly afterProj: Linear;
@@ -69,7 +69,7 @@ export class PixArtControlNetAdapterBlock extends Module {
 
 /** Options of {@link PixArtControlNetAdapterModel.fromTransformer}. */
 export interface FromTransformerOptions {
-  /** How many of the first blocks are copied; the paper's 13 where it is left out. */
+  /** Number of leading blocks to copy. Default: the paper's 13. */
   readonly numLayers?: number;
 }
 
@@ -93,7 +93,7 @@ export class PixArtControlNetAdapterModel extends Module {
     );
   }
 
-  /** Runs one of the control blocks, which must be run in order. */
+  /** Runs one of the control blocks. They must run in order. */
   override forward(
     layer: number,
     states: ControlStates,
@@ -104,8 +104,8 @@ export class PixArtControlNetAdapterModel extends Module {
   }
 
   /**
-   * An adapter to begin training from: copies of the transformer's first blocks, which change nothing yet. Throws where the
-   * transformer has no block behind the last of them.
+   * An adapter to start training from: copies of the transformer's first blocks, without any effect yet. Throws if the
+   * transformer has no block after the last of them.
    */
   static fromTransformer(
     transformer: PixArtTransformer2DModel,
@@ -130,7 +130,7 @@ export class PixArtControlNetAdapterModel extends Module {
     return adapter;
   }
 
-  /** Loads an adapter that diffusers' research example or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
+  /** Loads an adapter that diffusers' research example or {@link savePretrained} wrote. Throws like `loadPretrained`. */
   static async fromPretrained(
     folder: string,
     options: PretrainedOptions = {},
@@ -170,7 +170,7 @@ export class PixArtControlNetAdapterModel extends Module {
   }
 }
 
-/** Throws where a transformer lacks the block that the last of `numLayers` control blocks is to lead to. */
+/** Throws if a transformer lacks the block after the last of `numLayers` control blocks. */
 export function requireBlocksBehind(
   { numLayers: blocks }: Pick<PixArtTransformerConfig, "numLayers">,
   numLayers: number,
@@ -181,7 +181,7 @@ export function requireBlocksBehind(
   );
 }
 
-/** How blocks are made that copy a transformer's first `numLayers`. */
+/** The configuration of blocks that copy a transformer's first `numLayers`. */
 function copiedConfig(config: PixArtTransformerConfig, numLayers: number): PixArtControlNetConfig {
   const layers = config.kvCompressConfig?.kvCompressLayer.filter((layer) => layer < numLayers);
   return {

@@ -12,11 +12,11 @@ import { type PixArtBlockConfig, pixArtFields } from "../pixart/config.ts";
 import { requireLayers } from "../pixart/kv-compression.ts";
 
 /**
- * Configuration of {@link PixArtControlNetAdapterModel}. diffusers' class knows `numLayers` alone and always copies XL/2's
- * blocks; the other fields say how other blocks are made, and are written only where they differ from XL/2's.
+ * Configuration of {@link PixArtControlNetAdapterModel}. diffusers' class only has `numLayers` and always copies XL/2's blocks;
+ * the other fields describe other blocks, and are only written if they differ from XL/2's.
  */
 export interface PixArtControlNetConfig extends PixArtBlockConfig {
-  /** How many of the transformer's first blocks are copied: 13 of 28 in PixArt-δ. */
+  /** Number of the transformer's first blocks that are copied: 13 of 28 in PixArt-δ. */
   readonly numLayers: number;
 }
 
@@ -39,7 +39,7 @@ const consistent = (config: PixArtControlNetConfig): PixArtControlNetConfig => {
   return config;
 };
 
-/** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
+/** The whole configuration from the fields given. Throws, listing every field that is unknown or not understood. */
 export const pixArtControlNetConfig = (
   given: Partial<PixArtControlNetConfig>,
 ): PixArtControlNetConfig => consistent(completeConfig(fields, given as Record<string, unknown>));
@@ -54,7 +54,7 @@ export function readPixArtControlNetConfig(
   return consistent(readConfig(fields, json, path, warn));
 }
 
-/** What diffusers' research example writes into `config.json`, and what differs from XL/2's blocks. */
+/** What diffusers' research example writes into `config.json`, plus what differs from XL/2's blocks. */
 export function writePixArtControlNetConfig(config: PixArtControlNetConfig): ConfigObject {
   const isWritten = ([name, value]: [string, unknown]): boolean =>
     name === "numLayers" || value !== fields[name as keyof typeof fields].initial;

@@ -12,8 +12,8 @@ import type { FoundModel, SingleFileFacts } from "../single-file.ts";
 import { type PixArtControlNetConfig, pixArtControlNetConfig } from "./config.ts";
 
 /**
- * Reads the control part of a checkpoint of PixArt-δ's own code, which holds its transformer beside it; how the blocks are made
- * is read from that. Throws BadFileError where there is no control part, and as for the transformer.
+ * Reads the control part of a checkpoint of PixArt-δ's own code, and the configuration of its blocks from the transformer in the
+ * same file. Throws BadFileError if there is no control part, and as for the transformer.
  */
 export function readControlNetFile(
   file: WeightsFile,

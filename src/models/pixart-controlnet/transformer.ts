@@ -7,24 +7,24 @@ import { type PixArtControlNetAdapterModel, requireBlocksBehind } from "./adapte
 
 // Shapes: B batch, C channels, H height, W width, N image tokens, D hidden width.
 
-/** What {@link PixArtControlNetTransformerModel} needs beside the noisy picture. */
+/** Inputs of {@link PixArtControlNetTransformerModel} in addition to the noisy picture. */
 export interface PixArtControlNetInputs extends PixArtInputs {
-  /** As the transformer's, but not prepared: the control blocks have keys and values of their own. */
+  /** As for the transformer, but not prepared: the control blocks have their own keys and values. */
   readonly encoderHiddenStates: Tensor;
-  /** (B, C, H, W): the condition's latents, scaled as the noisy picture's are; the bare transformer without. */
+  /** (B, C, H, W): the condition's latents, scaled like the noisy picture's. Without it, only the transformer runs. */
   readonly controlnetCond?: Tensor | undefined;
 }
 
 /**
- * A PixArt transformer that follows a second picture (PixArt-δ, arXiv 2401.05252 section 4). The adapter's first block takes
- * the condition beside the transformer's own tokens, and each leads to the block behind the one that it copies. For
- * training freeze the transformer: `model.transformer.requiresGrad_(false)`.
+ * A PixArt transformer that follows a second picture (PixArt-δ, arXiv 2401.05252 section 4). The adapter's first block takes the
+ * condition and the transformer's own tokens; each block's output is added to the input of the block after the one that it
+ * copies. For training, freeze the transformer: `model.transformer.requiresGrad_(false)`.
  */
 export class PixArtControlNetTransformerModel extends Module {
   readonly transformer: PixArtTransformer2DModel;
   readonly controlnet: PixArtControlNetAdapterModel;
 
-  /** Takes both models over: {@link dispose} gives both back. Throws where they do not fit. */
+  /** Takes ownership of both models: {@link dispose} disposes both. Throws if they do not fit. */
   constructor(transformer: PixArtTransformer2DModel, controlnet: PixArtControlNetAdapterModel) {
     super();
     requireBlocksBehind(transformer.config, controlnet.config.numLayers);
@@ -57,7 +57,7 @@ export class PixArtControlNetTransformerModel extends Module {
     let x = embedded.x; // (B, N, D)
     let control = transformer.posEmbed.call(controlnetCond); // (B, N, D)
     for (const [i, block] of [...transformer.transformerBlocks].entries()) {
-      // What is used up is freed, or all blocks' outputs would stay until the last.
+      // Used tensors are freed, otherwise all blocks' outputs would stay until the last.
       if (i > 0 && i <= controlnet.config.numLayers) {
         const [tokens, condition] = [x, control];
         const made = controlnet.call(i - 1, { x, control }, conditions, gradientCheckpointing);

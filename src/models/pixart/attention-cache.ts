@@ -4,11 +4,11 @@ import { chunk } from "../chunk.ts";
 
 // Shapes: B batch, N image tokens, D hidden width.
 
-/** What happens with the outputs of one kind of attention, in all blocks, during one call of a transformer. */
+/** What to do with the outputs of one kind of attention, in all blocks, during one call of a transformer. */
 export interface AttentionUse {
-  /** The kept outputs are taken; nothing is computed. */
+  /** Use the kept outputs and compute nothing. */
   readonly reuse: boolean;
-  /** The computed outputs are kept for later calls. */
+  /** Keep the computed outputs for later calls. */
   readonly keep: boolean;
 }
 
@@ -16,17 +16,17 @@ export interface AttentionUse {
 export interface AttentionPlan {
   readonly self: AttentionUse;
   readonly cross: AttentionUse;
-  /** What is kept is the mean of a batch's two halves, for batches of half the size. */
+  /** Keep the mean of a batch's two halves, for batches of half the size. */
   readonly halvesBecomeOne: boolean;
 }
 
-/** Outputs of attention that are taken again at later steps of a picture, as T-GATE does (arXiv 2404.02747). */
+/** Attention outputs that are reused at later steps of a picture, as in T-GATE (arXiv 2404.02747). */
 export class AttentionCache implements Disposable {
-  /** Of the next call. */
+  /** Plan of the next call. */
   plan: AttentionPlan | undefined;
   readonly #outputs = new Map<string, Tensor>(); // (B, N, D)
 
-  /** What the attention of a block gives: `compute`'s output, or the one kept. */
+  /** The attention output of a block: computed by `compute`, or the kept one. */
   attend(kind: "self" | "cross", block: number, compute: () => Tensor): Tensor {
     const { plan } = this;
     if (plan === undefined) return compute();

@@ -16,34 +16,34 @@ export interface PixArtBlockOptions {
   readonly contextDim: number;
   readonly attentionBias: boolean;
   readonly activation: FeedForwardActivation;
-  /** Width inside the MLP over `dim`. */
+  /** Width inside the MLP, relative to `dim`. */
   readonly mlpRatio: number;
   readonly affine: boolean;
   readonly eps: number;
-  /** How this block's self-attention makes keys and values fewer; not at all where undefined. */
+  /** How this block's self-attention reduces keys and values; undefined for not at all. */
   readonly compression: SelfAttentionOptions["compression"];
   readonly qkNorm: boolean;
 }
 
-/** What all blocks are told alike. */
+/** Inputs that are the same for all blocks. */
 export interface BlockConditions {
-  /** (B, L, contextDim), or what this block's attention takes of it */
+  /** (B, L, contextDim), or its keys and values for this block */
   readonly caption: Tensor | ContextKeys;
   /** (B, 6, D) */
   readonly modulation: Tensor;
   /** (B, 1, 1, L) or (B, 1, N, L), added to the logits of the caption tokens */
   readonly maskBias: Tensor | undefined;
   readonly grid: PatchGrid;
-  /** Decides whether an attention is computed; where undefined all are. */
+  /** Decides whether an attention is computed; if undefined, all are. */
   readonly attend?: BlockAttention | undefined;
 }
 
-/** See {@link AttentionCache.attend}, for one block. */
+/** As {@link AttentionCache.attend}, for one block. */
 export type BlockAttention = (kind: "self" | "cross", compute: () => Tensor) => Tensor;
 
 const computed: BlockAttention = (_, compute) => compute();
 
-/** Self-attention, cross-attention to the caption and an MLP, under adaLN-single (paper figure 4). */
+/** Self-attention, cross-attention to the caption and an MLP, modulated by adaLN-single (paper figure 4). */
 export class PixArtBlock extends Module {
   readonly norm1: LayerNorm;
   readonly attn1: SelfAttention;
@@ -76,7 +76,7 @@ export class PixArtBlock extends Module {
       this.attn1.call(this.norm1.modulated(x, shift1, scale1), grid),
     ); // (B, N, D)
     const image = F.gatedResidual(x, gate1, attended); // (B, N, D)
-    // The caption enters by a bare residual: no norm, no modulation and no gate.
+    // The caption is added as a bare residual: no norm, no modulation and no gate.
     const fromCaption = attend("cross", () => this.attn2.call(image, caption, maskBias)); // (B, N, D)
     const informed = image.add(fromCaption); // (B, N, D)
     const fed = this.ff.call(this.norm2.modulated(informed, shift2, scale2)); // (B, N, D)
@@ -85,8 +85,7 @@ export class PixArtBlock extends Module {
 }
 
 /**
- * Runs a block on image tokens (B, N, D); with `checkpointing` it is run a second time in backward instead of keeping its
- * activations.
+ * Runs a block on image tokens (B, N, D); with `checkpointing` it is recomputed in backward instead of keeping its activations.
  */
 export function runBlock(
   block: PixArtBlock,
@@ -95,7 +94,7 @@ export function runBlock(
   checkpointing: boolean,
 ): Tensor {
   const { caption, modulation, maskBias, grid, attend } = conditions;
-  // Keys and values that are at hand are drawn with, not trained on.
+  // Prepared keys and values are for drawing, not for training.
   if (!checkpointing || !(caption instanceof Tensor)) return block.call(x, conditions);
   if (attend !== undefined)
     throw new InvalidValueError(

@@ -6,10 +6,10 @@ import { TimestepEmbedding, timestepSinusoid } from "../embeddings.ts";
 
 // Shapes: B batch, L caption tokens, C width of the text encoder's states, D hidden width.
 
-/** Width of the sinusoid that a time, a height, a width or an aspect ratio becomes. */
+/** Width of the sinusoidal embedding of a time, a height, a width or an aspect ratio. */
 const sinusoidWidth = 256;
 
-/** What a model with micro-conditions is told about the picture that it is to make. */
+/** Conditions of models with micro-conditions: the size of the picture to draw. */
 export interface AddedConditions {
   /** (B, 2): height and width in pixels. */
   readonly resolution: Tensor;
@@ -52,7 +52,7 @@ export class TimestepSizeEmbedding extends Module {
   }
 }
 
-/** adaLN-single: one layer makes the modulation that all blocks share (paper section 2.3). */
+/** adaLN-single: one layer computes the modulation that all blocks share (paper section 2.3). */
 export class AdaLayerNormSingle extends Module {
   readonly emb: TimestepSizeEmbedding;
   readonly linear: Linear;

@@ -27,14 +27,14 @@ export interface PixArtTransformerConfig {
   /** Width of one head; the model is `numAttentionHeads · attentionHeadDim` wide. */
   readonly attentionHeadDim: number;
   readonly inChannels: number;
-  /** 4 for the noise and 4 for its variance at release; `inChannels` where null. */
+  /** 4 for the noise and 4 for its variance at release; `inChannels` if null. */
   readonly outChannels: number | null;
   readonly numLayers: number;
-  /** No effect: it would be for training, and PixArt is trained without. The field stays for the file's sake. */
+  /** No effect: dropout is for training, and PixArt is trained without. Only stored. */
   readonly dropout: number;
   /** Not used by PixArt. */
   readonly normNumGroups: number;
-  /** Width of the caption tokens that reach the blocks: the model's own width where captions are projected. */
+  /** Width of the caption tokens that reach the blocks: the model's own width if captions are projected. */
   readonly crossAttentionDim: number;
   readonly attentionBias: boolean;
   /** Side of the latent picture that the model is made for; positions of other sizes are stretched over it. */
@@ -47,24 +47,27 @@ export interface PixArtTransformerConfig {
   readonly upcastAttention: boolean;
   readonly normType: "ada_norm_single";
   readonly normElementwiseAffine: boolean;
-  /** Epsilon of the blocks' norms; the last norm has 1e-6. */
+  /** Epsilon of the blocks' norms; the last norm uses 1e-6. */
   readonly normEps: number;
-  /** Divides the positions; max(⌊sampleSize/64⌋, 1) where null. */
+  /** Divides the positions; max(⌊sampleSize/64⌋, 1) if null. */
   readonly interpolationScale: number | null;
-  /** Whether the time embedding also takes the picture's size and aspect ratio; only at sampleSize 128 where null. */
+  /** Whether the time embedding also takes the picture's size and aspect ratio; if null, only at sampleSize 128. */
   readonly useAdditionalConditions: boolean | null;
-  /** Width of the text encoder's states; where null there is no projection and captions go to the blocks as they are. */
+  /** Width of the text encoder's states; if null, captions go to the blocks without projection. */
   readonly captionChannels: number | null;
   readonly attentionType: "default" | null;
-  /** PixArt-Σ's shortening of keys and values; none where null. Written only where there is one: diffusers has none. */
+  /** PixArt-Σ's compression of keys and values; null for none. Only written if set, because diffusers has no such field. */
   readonly kvCompressConfig: KVCompressConfig | null;
-  /** Whether queries and keys of the self-attention are normalised (PixArt-Σ). Written only where they are. */
+  /** Whether queries and keys of the self-attention are normalised (PixArt-Σ). Only written if true. */
   readonly qkNorm: boolean;
-  /** Width inside the MLPs over the model's: 4 in all published models. Written only where it is another: diffusers has none. */
+  /**
+   * Width inside the MLPs, relative to the model's: 4 in all published models. Only written if it differs, because diffusers has
+   * no such field.
+   */
   readonly mlpRatio: number;
 }
 
-/** The part of a configuration that its blocks follow. */
+/** The part of a configuration that describes its blocks. */
 export type PixArtBlockConfig = Pick<
   PixArtTransformerConfig,
   | "numAttentionHeads"
@@ -107,15 +110,14 @@ export const pixArtFields: FieldsOf<PixArtTransformerConfig> = {
   mlpRatio: positive(4),
 };
 
-/** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
+/** The whole configuration from the fields given. Throws, listing every field that is unknown or not understood. */
 export const pixArtTransformerConfig = (
   given: Partial<PixArtTransformerConfig>,
 ): PixArtTransformerConfig => completeConfig(pixArtFields, given as Record<string, unknown>);
 
 /**
- * Reads `config.json` of a PixArt transformer, of the older class `Transformer2DModel` too. `path` names the file in
- * errors and in what `warn` hears of unknown fields. Throws where it describes another model or holds a value that isn't
- * understood.
+ * Reads `config.json` of a PixArt transformer, including one of the older class `Transformer2DModel`. `path` names the file in
+ * errors and in warnings of unknown fields. Throws if it describes another model or holds a value that isn't understood.
  */
 export function readPixArtTransformerConfig(
   json: Readonly<Record<string, unknown>>,
@@ -128,7 +130,7 @@ export function readPixArtTransformerConfig(
   return config;
 }
 
-/** What diffusers writes into `config.json` for this configuration, and PixArt-Σ's and our own fields where they are in use. */
+/** What diffusers writes into `config.json` for this configuration, and PixArt-Σ's and our own fields if used. */
 export function writePixArtTransformerConfig(config: PixArtTransformerConfig): ConfigObject {
   const { kvCompressConfig, qkNorm, mlpRatio, ...own } = config;
   const sigma = {
@@ -139,24 +141,24 @@ export function writePixArtTransformerConfig(config: PixArtTransformerConfig): C
   return writeConfig({ ...own, ...sigma }, "PixArtTransformer2DModel");
 }
 
-/** The numbers that a configuration leaves to be worked out. */
+/** Dimensions derived from a configuration. */
 export interface PixArtDimensions {
   readonly width: number;
   readonly outChannels: number;
-  /** Patches on a side of the picture that the model is made for. */
+  /** Patches per side of the picture that the model is made for. */
   readonly baseSize: number;
   readonly interpolationScale: number;
   readonly usesAdditionalConditions: boolean;
 }
 
 /**
- * Works out what a configuration leaves open. Throws where the width does not fit the embeddings, and where a layer is to
- * be compressed that isn't there.
+ * Derives what a configuration leaves open. Throws if the width does not fit the embeddings, and if a layer to be compressed does
+ * not exist.
  */
 export function pixArtDimensions(config: PixArtTransformerConfig): PixArtDimensions {
   const width = config.numAttentionHeads * config.attentionHeadDim;
   const usesAdditionalConditions = config.useAdditionalConditions ?? config.sampleSize === 128;
-  // Positions take a quarter of the width each for sine and cosine of two axes; sizes a third for each of three numbers.
+  // Positions use a quarter of the width each, for sine and cosine on two axes; sizes use a third for each of three numbers.
   const divisor = usesAdditionalConditions ? 12 : 4;
   if (width % divisor !== 0) {
     throw expected(`a multiple of ${divisor}`, "numAttentionHeads times attentionHeadDim", width);
@@ -172,7 +174,7 @@ export function pixArtDimensions(config: PixArtTransformerConfig): PixArtDimensi
   };
 }
 
-/** What the block of a layer is made with. */
+/** Options of the block of one layer. */
 export function blockOptions(config: PixArtBlockConfig, layer: number): PixArtBlockOptions {
   const { kvCompressConfig } = config;
   return {

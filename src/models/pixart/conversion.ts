@@ -9,7 +9,7 @@ import { isWeightless } from "./kv-compression.ts";
 import { pixArtOriginalKeys } from "./original-keys.ts";
 import { readPixArtFile } from "./single-file.ts";
 
-/** Pixels for each element of a latent picture. */
+/** Pixels per side of a latent pixel. */
 const VAE_SCALE = 8;
 
 /** PixArt, for conversion between layouts. */

@@ -11,18 +11,18 @@ import { PixArtTransformer2DModel } from "./transformer.ts";
 export interface FromDiTOptions {
   /** Width of the text encoder's states. */
   readonly captionChannels: number;
-  /** The time at which both models are to agree. */
+  /** The timestep at which both models agree. */
   readonly timestep?: number;
   /**
-   * `matched`: shifts, scales and gates are DiT's at `timestep`. `fresh`: all that adaLN-single has keeps the paper's first weights,
-   * its embedding of time too, as in the paper's ablation without re-parameterisation. Default `matched`.
+   * `matched`: shifts, scales and gates are DiT's at `timestep`. `fresh`: all of adaLN-single, including its time embedding,
+   * keeps the paper's initialization, as in the ablation without re-parameterisation. Default `matched`.
    */
   readonly modulation?: "matched" | "fresh";
-  /** What the layers that DiT lacks are drawn from. */
+  /** Source of random numbers for the layers that DiT lacks. */
   readonly generator?: Generator | undefined;
 }
 
-/** Parameters that PixArt takes over from DiT as they are: the start of their key here and there. */
+/** Parameters that PixArt takes from DiT unchanged: the start of their key here and there. */
 const carriedOver: readonly (readonly [pixArt: RegExp, diT: string])[] = [
   [/^(?:pos_embed|transformer_blocks\.\d+\.(?:attn1|ff))\./, "$&"],
   [/^proj_out\./, "proj_out_2."],
@@ -32,9 +32,9 @@ const timeCarriedOver: typeof carriedOver = [
 ];
 
 /**
- * A PixArt that starts from a class-conditional DiT (paper section 2.3, re-parameterisation): at `timestep` it computes
- * what DiT does without a class, whatever the caption. Where the paper leaves a choice: the layer f̄ that all blocks
- * share is the mean of DiT's layers, and the last layer is treated as the blocks are.
+ * A PixArt that starts from a class-conditional DiT (paper section 2.3, re-parameterisation): at `timestep` it computes what DiT
+ * does without a class, whatever the caption. Choices that the paper leaves open: the shared layer f̄ is the mean of DiT's
+ * layers, and the last layer is treated like the blocks.
  */
 export function pixArtFromDiT(
   dit: DiTTransformer2DModel,
@@ -93,7 +93,7 @@ function carryOver(
   }
 }
 
-/** Gives every block and the last layer, at `timestep`, the shifts, scales and gates that they have in DiT. */
+/** Makes the shifts, scales and gates of every block and of the last layer equal to DiT's at `timestep`. */
 function matchModulation(
   dit: DiTTransformer2DModel,
   model: PixArtTransformer2DModel,
@@ -103,9 +103,9 @@ function matchModulation(
   const time = dit.embedTimestep(at, dit.dtype); // (1, D)
   const activated = F.silu(time); // (1, D)
 
-  // DiT's layers are linear in the same activated time, so the mean of their weights gives the mean of their
-  // modulations at every time: of all single layers the nearest to all of DiT's. Any one of them, or a fresh layer, would
-  // agree at `timestep` too but lie farther off at other times.
+  // DiT's layers are linear in the same activated time, so the mean of their weights gives the mean of their modulations at every
+  // time: the single layer nearest to all of DiT's. Any one of them, or a fresh layer, would also agree at `timestep` but be
+  // farther off at other times.
   const layers = [...dit.transformerBlocks].map((block) => block.norm1.linear);
   const shared = model.adalnSingle.linear;
   mean(

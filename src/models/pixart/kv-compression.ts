@@ -4,23 +4,22 @@ import { count, type Field } from "../config-fields.ts";
 
 // Shapes: B batch, N = h·w image tokens, s scale factor, D hidden width.
 
-/** The ways of PixArt-Σ's code. */
+/** The methods in PixArt-Σ's code. */
 export const kvSamplings = ["conv", "ave", "uniform", "uniform_every"] as const;
 
-/** How keys and values are made fewer. */
+/** How keys and values are reduced. */
 export type KVSampling = (typeof kvSamplings)[number];
 
 /** PixArt-Σ's compression of keys and values (arXiv 2403.04692 section 3.3), under its own names. */
 export interface KVCompressConfig {
   /**
-   * `conv` learns it: a convolution for each channel that starts as the mean, then a norm. `uniform` takes every s-th row
-   * and column, and so does `ave`, whose name promises a mean that the code of Σ never takes. `uniform_every` takes
-   * every s-th token.
+   * `conv` is learned: a depthwise convolution initialized to the mean, then a norm. `uniform` takes every s-th row and column,
+   * and so does `ave`: despite its name, Σ's code never averages. `uniform_every` takes every s-th token.
    */
   readonly sampling: KVSampling;
-  /** s: keys and values become s² times fewer, with `uniform_every` s times. */
+  /** s: there are s² times fewer keys and values, with `uniform_every` s times. */
   readonly scaleFactor: number;
-  /** The layers that do it, from 0; 14 to 27 in Σ. */
+  /** The compressed layers, counted from 0; 14 to 27 in Σ. */
   readonly kvCompressLayer: readonly number[];
 }
 
@@ -44,11 +43,11 @@ export const kvCompression: Field<KVCompressConfig> = {
   },
 };
 
-/** Whether a compression doesn't show in a file of weights. */
+/** Whether a compression is invisible in a file of weights. */
 export const isWeightless = (config: KVCompressConfig | null): config is KVCompressConfig =>
   config !== null && config.sampling !== "conv";
 
-/** Throws where a layer is to be compressed that isn't there. */
+/** Throws if a layer to be compressed does not exist. */
 export function requireLayers(config: {
   readonly kvCompressConfig: KVCompressConfig | null;
   readonly numLayers: number;
@@ -65,7 +64,7 @@ export interface PatchGrid {
   readonly w: number;
 }
 
-/** Throws where rows, columns or tokens would be left over; Σ's own code drops them or fails in a reshape. */
+/** Throws if rows, columns or tokens would be left over; Σ's own code drops them or fails in a reshape. */
 export function requireDivisible(
   { h, w }: PatchGrid,
   { sampling, scaleFactor }: Pick<KVCompressConfig, "sampling" | "scaleFactor">,

@@ -1,6 +1,6 @@
 import type { KeyRule } from "../../weights/index.ts";
 
-/** A block's keys in the code of PixArt-α and PixArt-Σ, and in diffusers, each after its own prefix. */
+/** A block's keys in the code of PixArt-α and PixArt-Σ, and in diffusers, each with its own prefix. */
 const blockRules = (there: string, here: string): KeyRule[] =>
   (
     [
@@ -26,8 +26,8 @@ const blockRules = (there: string, here: string): KeyRule[] =>
   );
 
 /**
- * PixArt's keys in its own code (PixArt-alpha and PixArt-sigma, `diffusion/model/nets`) and in diffusers, after the
- * conversion tools of PixArt-alpha, PixArt-sigma and diffusers, which know all of these but Σ's compression.
+ * PixArt's keys in its own code (PixArt-alpha and PixArt-sigma, `diffusion/model/nets`) and in diffusers, following the
+ * conversion tools of PixArt-alpha, PixArt-sigma and diffusers, which have all of these except Σ's compression.
  */
 export const pixArtOriginalKeys: readonly KeyRule[] = [
   ["x_embedder.proj.*", "pos_embed.proj.*"],
@@ -46,7 +46,7 @@ export const pixArtOriginalKeys: readonly KeyRule[] = [
 ];
 
 /**
- * The control part of a PixArt-δ ControlNet beside its `base_model.` (PixArt-alpha
+ * The control part of a PixArt-δ ControlNet in addition to its `base_model.` (PixArt-alpha
  * `diffusion/model/nets/pixart_controlnet.py`), and in diffusers' `examples/research_projects/pixart`.
  */
 export const pixArtControlNetOriginalKeys: readonly KeyRule[] = [

@@ -1,16 +1,16 @@
 import { type DType, type Tensor, tidy } from "../../torch/index.ts";
 
-// Shapes: n patches on a side of the picture, N = n², D width of the table; D/4 frequencies.
+// Shapes: n patches per side of the picture, N = n², D width of the table; D/4 frequencies.
 
-/** How far a table's values may lie from their sines and cosines: its rounding. */
+/** Tolerance for a table's values: its rounding. */
 const TOLERANCES: Partial<Record<DType, number>> = { float16: 1e-3, bfloat16: 8e-3 };
 const FLOAT_TOLERANCE = 1e-4;
-/** Scales are round numbers; one of this many digits is as good as the table shows. */
+/** Scales are round numbers; the table determines this many digits. */
 const MOST_DIGITS = 7;
 
 /**
- * The scale that positions were divided by in a table of them (1, N, D) such as `positionTable` makes: solved for in its first
- * row and checked against its first row and column. Undefined where no scale gives its values.
+ * The scale that positions were divided by in a position table (1, N, D), such as `positionTable` makes: solved from its first
+ * row and checked against its first row and column. Undefined if no scale gives its values.
  */
 export function positionScale(table: Tensor, side: number): number | undefined {
   const width = table.size(2);
@@ -25,7 +25,7 @@ export function positionScale(table: Tensor, side: number): number | undefined {
     line[i * width + channel] ?? Number.NaN;
   const angleStep = (channel: number): number => 10_000 ** -(channel / frequencies);
 
-  // The lowest frequency tells whole turns of the next one apart, and so on up to the highest, which is the most exact.
+  // The lowest frequency determines the whole turns of the next one, and so on up to the highest, which is the most exact.
   const last = side - 1;
   let position = 0;
   for (let channel = frequencies - 1; channel >= 0; channel--) {

@@ -16,14 +16,14 @@ export interface SelfAttentionOptions {
   readonly heads: number;
   /** Whether queries, keys and values have a bias; the output always has one. */
   readonly bias: boolean;
-  /** How keys and values are made fewer; not at all where undefined. */
+  /** How keys and values are reduced; undefined for not at all. */
   readonly compression: Pick<KVCompressConfig, "sampling" | "scaleFactor"> | undefined;
   /** Whether queries and keys are normalised over all heads together. */
   readonly qkNorm: boolean;
 }
 
 /**
- * Attention of a picture's tokens to themselves, in PixArt-Σ to fewer keys and values (PixArt-sigma
+ * Self-attention of a picture's tokens, in PixArt-Σ with fewer keys and values (PixArt-sigma
  * `diffusion/model/nets/PixArt_blocks.py` AttentionKVCompress).
  */
 export class SelfAttention extends Module {
@@ -33,7 +33,7 @@ export class SelfAttention extends Module {
   readonly toK: Linear;
   readonly toV: Linear;
   readonly toOut: Linear;
-  /** One convolution and one norm shorten keys and values alike. */
+  /** One convolution and one norm compress both keys and values. */
   readonly sr: Conv2d | undefined;
   readonly norm: LayerNorm | undefined;
   readonly qNorm: LayerNorm | undefined;
@@ -52,7 +52,7 @@ export class SelfAttention extends Module {
     if (compression?.sampling === "conv") {
       const stride = compression.scaleFactor;
       this.sr = new Conv2d(dim, dim, stride, { stride, groups: dim });
-      // It starts as the mean of what it replaces, so that trained weights can be carried on with.
+      // Initialized to the mean of what it replaces, so that training can continue from existing weights.
       init.constant(1 / stride ** 2)(this.sr.weight);
       if (this.sr.bias) init.zeros(this.sr.bias);
       this.norm = new LayerNorm(dim);

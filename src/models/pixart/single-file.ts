@@ -27,7 +27,7 @@ import type { KVCompressConfig } from "./kv-compression.ts";
 import { pixArtOriginalKeys } from "./original-keys.ts";
 import { positionScale } from "./position-scale.ts";
 
-/** The null caption of training, a buffer in the width of the text encoder; diffusers encodes "" instead and keeps none. */
+/** The null caption of training, a buffer of the text encoder's width; diffusers encodes "" instead and has none. */
 export const NULL_CAPTION = "y_embedder.y_embedding";
 /** The fixed table of positions, which follows from the configuration. */
 export const POSITIONS = "pos_embed";
@@ -36,8 +36,8 @@ export const POSITIONS = "pos_embed";
 const SIGMA_TOKENS = 300;
 
 /**
- * Reads which PixArt a file holds, of any layout, and its configuration out of the weights' shapes. Throws where the file holds
- * another model, or does not say what `facts` do not either.
+ * Reads which PixArt a file of any layout holds, and its configuration from the weights' shapes. Throws if the file holds another
+ * model, or if neither it nor `facts` say what is needed.
  */
 export function readPixArtFile(
   file: WeightsFile,
@@ -105,7 +105,7 @@ function shapeConfig(
   };
 }
 
-/** The learned compression that the layers `compressed` have, or the one that is told. */
+/** The learned compression of the layers `compressed`, or the given one. */
 function compressionOf(
   shapes: WeightShapes,
   compressed: readonly number[],
@@ -127,7 +127,7 @@ function compressionOf(
 const hasMicroConditions = (shapes: WeightShapes): boolean =>
   shapes.keys.has("adaln_single.emb.resolution_embedder.linear_1.weight");
 
-/** The picture's size and the positions' scale: from the table of positions, else told, else by what published models have. */
+/** The picture's size and the positions' scale: from the position table, else as given, else as in published models. */
 function readSize(
   shapes: WeightShapes,
   positions: TypedWeights | undefined,
@@ -182,7 +182,7 @@ function readSize(
   return { sampleSize, interpolationScale };
 }
 
-/** Of all published models only PixArt-α's for 1024 px is told the size of the picture. */
+/** Of all published models, only PixArt-α's for 1024 px is conditioned on the picture's size. */
 const PUBLISHED_MICRO_CONDITIONED = 128;
 
 const pixels = (sampleSize: number): string => `${sampleSize * 8} px`;

@@ -33,30 +33,30 @@ import { readPixArtFile } from "./single-file.ts";
 // Shapes: B batch, C channels, H height, W width, p side of a patch, h = H/p, w = W/p, N = h·w image tokens,
 // L caption tokens, D hidden width.
 
-/** What {@link PixArtTransformer2DModel} needs beside the noisy picture. */
+/** Inputs of {@link PixArtTransformer2DModel} in addition to the noisy picture. */
 export interface PixArtInputs {
   /**
-   * (B, L, captionChannels): the text encoder's states, or (B, L, crossAttentionDim) without a projection. Or what
-   * {@link PixArtTransformer2DModel.prepareCaption} made of them.
+   * (B, L, captionChannels): the text encoder's states, or (B, L, crossAttentionDim) without a projection. Or the result of
+   * {@link PixArtTransformer2DModel.prepareCaption}.
    */
   readonly encoderHiddenStates: Tensor | PreparedCaption;
   /** (B) */
   readonly timestep: Tensor;
-  /** (B, L), 1 where a caption token counts and 0 where it is padding; or a bias (B, 1, L) for the attention logits. */
+  /** (B, L), 1 for caption tokens and 0 for padding; or a bias (B, 1, L) for the attention logits. */
   readonly encoderAttentionMask?: Tensor | undefined;
-  /** Needed by models with micro-conditions, not read by others. */
+  /** Required by models with micro-conditions, ignored by others. */
   readonly addedCondKwargs?: AddedConditions | undefined;
   /**
-   * What attentions take again from earlier calls; not with gradient checkpointing.
+   * Attention outputs to reuse from earlier calls; not with gradient checkpointing.
    * @internal
    */
   readonly attentionCache?: AttentionCache | undefined;
 }
 
-/** Keys and values of a caption, block by block: the same at every step of a picture. */
+/** Keys and values of a caption, block by block. They are the same at every step of a picture. */
 export type PreparedCaption = readonly ContextKeys[];
 
-/** What {@link PixArtTransformer2DModel.embed} makes of its inputs. */
+/** Result of {@link PixArtTransformer2DModel.embed}. */
 export interface EmbeddedInputs {
   /** (B, N, D) */
   readonly x: Tensor;
@@ -68,7 +68,7 @@ export interface EmbeddedInputs {
 /** The text-to-image diffusion transformer of PixArt-α (arXiv 2310.00426), under diffusers' names and parameter keys. */
 export class PixArtTransformer2DModel extends Module {
   readonly config: PixArtTransformerConfig;
-  /** Whether blocks are computed a second time in backward instead of keeping their activations. */
+  /** Whether to recompute blocks in backward instead of keeping their activations. */
   gradientCheckpointing = false;
 
   readonly posEmbed: PatchEmbed;
@@ -79,7 +79,7 @@ export class PixArtTransformer2DModel extends Module {
   readonly scaleShiftTable: Tensor; // (2, D): the last layer's offset to the embedded time
   readonly projOut: Linear;
 
-  /** Parameters start as diffusers' do; {@link initializeWeights} gives those that the paper trains from. */
+  /** Parameters are initialized as in diffusers; {@link initializeWeights} gives the paper's initialization for training. */
   constructor(given: Partial<PixArtTransformerConfig> = {}) {
     super();
     const config = pixArtTransformerConfig(given);
@@ -117,12 +117,12 @@ export class PixArtTransformer2DModel extends Module {
         attentionCache && ((kind, compute) => attentionCache.attend(kind, i, compute));
       const given = { ...conditions, caption, attend };
       x = runBlock(block, x, given, this.gradientCheckpointing); // (B, N, D)
-      before.dispose(); // or all blocks' outputs would stay until the last
+      before.dispose(); // otherwise all blocks' outputs would stay until the last
     }
     return this.project(x, time, conditions.grid); // (B, C_out, H, W)
   }
 
-  /** The first part of {@link forward}: what the blocks take. */
+  /** The first part of {@link forward}: the input of the blocks. */
   embed(hiddenStates: Tensor, inputs: PixArtInputs): EmbeddedInputs {
     const { encoderHiddenStates, timestep, encoderAttentionMask, addedCondKwargs } = inputs;
     const { patchSize } = this.config;
@@ -140,7 +140,7 @@ export class PixArtTransformer2DModel extends Module {
     return { x, time, conditions };
   }
 
-  /** The first block's, where every block has its own. */
+  /** The first block's, if every block has its own. */
   #caption(text: Tensor | PreparedCaption): Tensor | ContextKeys {
     if (text instanceof Tensor) return this.captionProjection?.call(text) ?? text;
     const [first] = text;
@@ -150,9 +150,9 @@ export class PixArtTransformer2DModel extends Module {
   }
 
   /**
-   * What every block takes of a caption (B, L, captionChannels), to be given in its place at each step of a picture: the
-   * same numbers, computed once. Follows neither later changes of the weights nor gradients to them. Told the mask (B, L) that
-   * goes with it, less is computed where captions of a single token come first, as an empty negative prompt's does.
+   * Computes each block's keys and values of a caption (B, L, captionChannels) once, to be passed instead of it at each step of a
+   * picture; the results are the same. Later changes of the weights don't affect them, and no gradients reach the weights. Given
+   * the mask (B, L), less is computed if captions of a single token come first, as with an empty negative prompt.
    */
   prepareCaption(encoderHiddenStates: Tensor, encoderAttentionMask?: Tensor): PreparedCaption {
     return torch.tidy(() => {
@@ -167,16 +167,15 @@ export class PixArtTransformer2DModel extends Module {
 
   /** The last part of {@link forward}: tokens (B, N, D) and embedded time (B, D) → (B, C_out, H, W). */
   project(x: Tensor, time: Tensor, { h, w }: PatchGrid): Tensor {
-    // The last layer takes the embedded time itself, not the modulation made from it.
+    // The last layer takes the embedded time itself, not the modulation computed from it.
     const [shift, scale] = chunk(this.scaleShiftTable.add(time.unsqueeze(1)), 2, 1); // (B, 1, D) each
     const tokens = this.projOut.call(this.normOut.modulated(x, shift, scale)); // (B, N, p·p·C_out)
     return unpatchify(tokens, h, w, this.config.patchSize);
   }
 
   /**
-   * Draws all parameters anew as the paper's code does (PixArt-alpha `diffusion/model/nets/PixArt.py`
-   * initialize_weights): the output starts at exactly zero and captions have no influence, but unlike in DiT the
-   * gates of the blocks are open.
+   * Reinitializes all parameters as the paper's code does (PixArt-alpha `diffusion/model/nets/PixArt.py` initialize_weights): the
+   * output starts at exactly zero and captions have no influence, but unlike in DiT the gates of the blocks are open.
    */
   initializeWeights(generator?: Generator): this {
     const { inChannels, patchSize, kvCompressConfig } = this.config;
@@ -188,9 +187,9 @@ export class PixArtTransformer2DModel extends Module {
         [/\.attn2\.to_out\./, init.zeros],
         [/scale_shift_table$/, init.normal(width ** -0.5)],
         [/^(adaln_single|caption_projection)\..*\.weight$/, init.normal(0.02)],
-        // The one bias that the paper's code leaves as the framework makes it.
+        // The one bias that the paper's code leaves at the framework's default.
         [/^pos_embed\.proj\.bias$/, init.biasUniform(inChannels * patchSize ** 2)],
-        // PixArt-Σ's: keys and values start as means of those that they replace.
+        // PixArt-Σ's: keys and values are initialized to means of those that they replace.
         [/\.attn1\.sr\.weight$/, init.constant(1 / (kvCompressConfig?.scaleFactor ?? 1) ** 2)],
         [/(\.norm[12]|\.attn1\.(norm|q_norm|k_norm))\.weight$/, init.ones],
         [/\.weight$/, init.xavierUniform],
@@ -220,8 +219,8 @@ export class PixArtTransformer2DModel extends Module {
 
   /**
    * Loads a transformer from one file: a checkpoint of PixArt-α's or PixArt-Σ's own code or of diffengine (`.pth`), or
-   * safetensors in either layout. Layout and size are found out; where the file does not tell, an error says which option
-   * does.
+   * safetensors in either layout. Layout and size are detected; if the file does not determine them, an error names the option
+   * that does.
    */
   static async fromSingleFile(
     path: string,
@@ -233,7 +232,7 @@ export class PixArtTransformer2DModel extends Module {
     });
   }
 
-  /** Puts an adapter of PEFT's folder layout on this model: see {@link loadAdapter}, whose errors are thrown. */
+  /** Adds an adapter in PEFT's folder layout to this model. Throws as {@link loadAdapter} does. */
   loadAdapter(folder: string, options: LoadAdapterOptions = {}): Promise<Adapter> {
     return loadAdapter(this, folder, options);
   }
@@ -258,7 +257,7 @@ const blocksOf = ({ numLayers }: PixArtTransformerConfig): readonly LayerCount[]
   { field: "num_layers", says: numLayers, start: "transformer_blocks." },
 ];
 
-/** A mask of ones and zeros as a bias for attention logits, a bias as it is: (B, L) or (B, 1, L) → (B, 1, 1, L). */
+/** Turns a mask of ones and zeros into a bias for attention logits; a bias stays as it is: (B, L) or (B, 1, L) → (B, 1, 1, L). */
 function maskBias(mask: Tensor, dtype: DType): Tensor {
   const bias = mask.ndim === 2 ? mask.to({ dtype }).sub(1).mul(10_000).unsqueeze(1) : mask;
   return bias.unsqueeze(1);

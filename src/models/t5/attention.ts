@@ -24,7 +24,7 @@ export class T5Attention extends Module {
 
   /**
    * @param x    (B, L, D)
-   * @param bias (1 or B, H, L, L) added to the logits: relative position, and the lowest number at padding
+   * @param bias (1 or B, H, L, L) added to the logits: relative position, and the lowest value at padding
    */
   override forward(x: Tensor, bias: Tensor): Tensor {
     const [q, k, v] = [this.q.call(x), this.k.call(x), this.v.call(x)]; // (B, L, H·K) each

@@ -4,7 +4,7 @@ import { T5Attention } from "./attention.ts";
 import type { T5Config } from "./config.ts";
 import { T5FeedForward, T5GatedFeedForward } from "./feed-forward.ts";
 
-/** Attention, then feed-forward, each behind a norm and beside a residual. */
+/** Attention, then feed-forward, each after a norm and with a residual. */
 export class T5Block extends Module {
   static override readonly keys = {
     attention: "layer.0.SelfAttention",

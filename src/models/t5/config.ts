@@ -20,7 +20,7 @@ export interface T5Config {
   readonly vocabSize: number;
   /** Width of the hidden states. */
   readonly dModel: number;
-  /** Width of one attention head; the heads together need not be as wide as dModel. */
+  /** Width of one attention head; all heads together need not be as wide as dModel. */
   readonly dKv: number;
   /** Width inside the feed-forward layers. */
   readonly dFf: number;
@@ -34,7 +34,7 @@ export interface T5Config {
   readonly initializerFactor: number;
   /** "gated-gelu" in T5 v1.1, by the tanh form of GELU; "relu" in the first T5. */
   readonly feedForwardProj: "relu" | "gated-gelu";
-  /** Kept for the file's sake: there is no dropout here. */
+  /** Only stored: there is no dropout here. */
   readonly dropoutRate: number;
   readonly padTokenId: number;
   readonly eosTokenId: number;
@@ -53,7 +53,7 @@ const fields: FieldsOf<T5Config> = {
   dFf: count(2048),
   numLayers: count(6),
   numHeads: count(8),
-  // Two directions, in each half the buckets exact and half logarithmic.
+  // Two directions; in each, half of the buckets are exact and half logarithmic.
   relativeAttentionNumBuckets: {
     initial: 32,
     expected: "a positive multiple of 4",
@@ -68,11 +68,11 @@ const fields: FieldsOf<T5Config> = {
   eosTokenId: tokenId(1),
 };
 
-/** The whole configuration from the fields given. Throws, listing every field that isn't known or understood. */
+/** The whole configuration from the fields given. Throws, listing every field that is unknown or not understood. */
 export const t5Config = (given: Partial<T5Config>): T5Config =>
   consistent(completeConfig(fields, given as Record<string, unknown>));
 
-/** Reads `config.json` of a T5, which `path` names in errors; fields of the decoder and of others are passed over. */
+/** Reads `config.json` of a T5, which `path` names in errors; fields of the decoder and of others are ignored. */
 export function readT5Config(json: Readonly<Record<string, unknown>>, path: string): T5Config {
   if (json.model_type !== "t5") {
     throw new IncompatibleError(
@@ -85,7 +85,7 @@ export function readT5Config(json: Readonly<Record<string, unknown>>, path: stri
 
 /** What transformers writes into `config.json` for a `T5EncoderModel` with weights of `dtype`. */
 export function writeT5Config(config: T5Config, dtype: DType): ConfigObject {
-  // transformers wants 1.0 for the factor of new weights and refuses the 1 that JavaScript makes of it.
+  // transformers requires 1.0 for the factor of new weights and refuses the 1 that JavaScript writes.
   const { initializerFactor: _, ...lasting } = config;
   const isGated = config.feedForwardProj === "gated-gelu";
   return {

@@ -7,8 +7,8 @@ const TIED = "encoder.embed_tokens.weight";
 const ofOtherParts = /^(decoder|lm_head)\./;
 
 /**
- * The encoder's weights out of a T5 checkpoint: those of the decoder are left out, and the token embedding may be under
- * either of its two names. Throws where both are there and differ.
+ * Selects the encoder's weights of a T5 checkpoint. Those of the decoder are skipped, and the token embedding may have either of
+ * its two names. Throws if both are present and differ.
  */
 export function encoderWeights(weights: StateSource): StateSource {
   const keys = [...weights.keys()].filter((key) => !ofOtherParts.test(key));

@@ -2,7 +2,7 @@ import { Linear, Module } from "../../nn/index.ts";
 import { functional as F, type Tensor } from "../../torch/index.ts";
 import type { T5Config } from "./config.ts";
 
-/** Two layers round a ReLU, as in the first T5 (transformers `T5DenseActDense`). */
+/** Two layers with a ReLU between them, as in the first T5 (transformers `T5DenseActDense`). */
 export class T5FeedForward extends Module {
   readonly wi: Linear;
   readonly wo: Linear;
@@ -19,7 +19,10 @@ export class T5FeedForward extends Module {
   }
 }
 
-/** The first layer gated by GELU, as in T5 v1.1 (transformers `T5DenseGatedActDense`; Shazeer 2020, arXiv 2002.05202). */
+/**
+ * As {@link T5FeedForward}, with the first layer gated by GELU, as in T5 v1.1 (transformers `T5DenseGatedActDense`; Shazeer 2020,
+ * arXiv 2002.05202).
+ */
 export class T5GatedFeedForward extends Module {
   static override readonly keys = { wiGate: "wi_0", wiValue: "wi_1" };
 

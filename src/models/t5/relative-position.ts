@@ -7,9 +7,9 @@ export interface RelativePositionOptions {
 }
 
 /**
- * Bucket of every key's position relative to every query's: (L, L) int64, queries first. Half of the buckets are for
- * keys behind the query and half for those ahead; near ones have a bucket each, farther ones share buckets that widen
- * with the logarithm of the distance (Raffel et al. 2019, section 2.1; Mesh TensorFlow `transformer_layers.py`).
+ * Bucket of every key's position relative to every query's: (L, L) int64, queries first. Half of the buckets are for keys before
+ * the query and half for those after it; near ones have a bucket each, farther ones share buckets that widen with the logarithm
+ * of the distance (Raffel et al. 2019, section 2.1; Mesh TensorFlow `transformer_layers.py`).
  */
 export const relativePositionBuckets = (
   length: number,

@@ -14,7 +14,7 @@ import { relativePositionBuckets } from "./relative-position.ts";
 // Shapes: B batch, L tokens, D hidden width, H heads.
 
 export interface T5Inputs {
-  /** (B, L), 0 at padding; all are tokens if left out. */
+  /** (B, L), 0 at padding; default: all are tokens. */
   readonly attentionMask?: Tensor | undefined;
 }
 
@@ -28,7 +28,7 @@ export class T5EncoderModel extends Module {
 
   readonly config: T5Config;
   readonly shared: Embedding;
-  /** A number for each bucket and head: stored in the first block, used by all. */
+  /** One value per bucket and head: stored in the first block, used by all. */
   readonly relativeAttentionBias: Embedding;
   readonly blocks: ModuleList<T5Block>;
   readonly finalLayerNorm: RMSNorm;
@@ -54,7 +54,7 @@ export class T5EncoderModel extends Module {
     for (const block of this.blocks) {
       const before = x;
       x = block.call(x, bias);
-      before.dispose(); // or all blocks' outputs would stay until the last
+      before.dispose(); // otherwise all blocks' outputs would stay until the last
     }
     return this.finalLayerNorm.call(x);
   }
@@ -76,7 +76,7 @@ export class T5EncoderModel extends Module {
     );
   }
 
-  /** Loads a T5, or its encoder, that transformers or {@link savePretrained} wrote. Throws as `loadPretrained` says. */
+  /** Loads a T5, or its encoder, that transformers or {@link savePretrained} wrote. Throws like `loadPretrained`. */
   static async fromPretrained(
     folder: string,
     options: QuantizedPretrainedOptions = {},
@@ -109,7 +109,7 @@ export class T5EncoderModel extends Module {
     return super.to(options);
   }
 
-  /** What every block adds to its attention logits: (1, H, L, L), or (B, H, L, L) with a mask. */
+  /** The bias that every block adds to its attention logits: (1, H, L, L), or (B, H, L, L) with a mask. */
   #attentionBias(inputIds: Tensor, attentionMask: Tensor | undefined): Tensor {
     const buckets = relativePositionBuckets(inputIds.size(1), {
       numBuckets: this.config.relativeAttentionNumBuckets,

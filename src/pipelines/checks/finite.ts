@@ -1,7 +1,7 @@
 import { type ErrorCode, knownClasses } from "../../errors/index.ts";
 import { type Tensor, tidy } from "../../torch/index.ts";
 
-/** A part of a pipeline gave numbers that no picture can be made of. */
+/** Thrown when a part of a pipeline gives numbers that no picture can be made of. */
 export class NonFiniteError extends Error {
   override readonly name = "NonFiniteError";
   readonly code = "ERR_NON_FINITE" satisfies ErrorCode;
@@ -9,9 +9,9 @@ export class NonFiniteError extends Error {
 
 knownClasses(NonFiniteError);
 
-/** Throws where `values` holds NaN or an infinity; `part` and `when` say whose they are. */
+/** Throws if `values` holds NaN or an infinity; `part` and `when` say whose they are. */
 export function requireFinite(values: Tensor, part: string, when: string): void {
-  // The largest of all is NaN where any is.
+  // NaN if any value is NaN.
   const largest = tidy(() => values.detach().abs().amax().item());
   if (Number.isFinite(largest)) return;
   const advice =

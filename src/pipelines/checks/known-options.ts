@@ -2,7 +2,7 @@ import { distance } from "fastest-levenshtein";
 import { expected, expectedType } from "../../errors/index.ts";
 import { shownValue } from "./shown-value.ts";
 
-/** What a value must be, in words and as a test; null where it is checked at its use. */
+/** What a value must be, in words and as a test; null if it is checked where it is used. */
 export type OptionCheck = readonly [what: string, fits: (value: unknown) => boolean] | null;
 
 export const isNumber = (value: unknown): boolean => typeof value === "number";
@@ -12,10 +12,10 @@ export const isFunction = (value: unknown): boolean => typeof value === "functio
 export const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
 
 /**
- * Throws for options that there are not, all at once, and for values of another type: JavaScript has no compiler to say so,
- * and one that is passed over in silence gives another picture than was asked for.
+ * Throws for unknown options, all at once, and for values of the wrong type. JavaScript has no compiler to catch them, and an
+ * ignored option gives another picture than requested.
  * @param known every option and what its value must be
- * @param meant what other libraries call options, and what to do here
+ * @param meant what other libraries call options, and what to use here
  */
 export function checkOptions(
   given: unknown,
@@ -37,7 +37,7 @@ export function checkOptions(
   }
 }
 
-/** `torch_dtype` and `torchDtype` are the same slip. */
+/** `torch_dtype` and `torchDtype` are the same typo. */
 const plain = (name: string): string => name.replaceAll("_", "").toLowerCase();
 
 function hint(

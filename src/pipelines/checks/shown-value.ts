@@ -2,7 +2,7 @@ import { expected } from "../../errors/index.ts";
 
 const LONGEST = 60;
 
-/** A value of any type as a message shows it: texts in quotes, so that "20" is told from 20. */
+/** Formats a value of any type for a message. Strings are quoted, so that "20" differs from 20. */
 export function shownValue(value: unknown): string {
   if (typeof value === "string") {
     const text = JSON.stringify(value);
@@ -20,7 +20,7 @@ export function shownValue(value: unknown): string {
   return String(value);
 }
 
-/** Throws unless `value` is a whole number from 1. */
+/** Throws unless `value` is a whole number of at least 1. */
 export function checkCount(name: string, value: number): void {
   if (!Number.isInteger(value) || value < 1)
     throw expected("a positive integer", name, shownValue(value));

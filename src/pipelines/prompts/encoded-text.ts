@@ -3,7 +3,7 @@ import * as torch from "../../torch/index.ts";
 
 // Shapes: B texts, L tokens of the longest one, D width of the encoder's states.
 
-/** Text as the transformer takes it: real tokens, and padding only where a text of the batch is shorter than another. */
+/** Text as the transformer takes it: real tokens, padded only to the longest text of the batch. */
 export interface EncodedText {
   /** (B, L, D) */
   readonly hiddenStates: Tensor;
@@ -11,7 +11,7 @@ export interface EncodedText {
   readonly attentionMask: Tensor;
 }
 
-/** Texts of (1, L, D) states each as one batch, padded on the right to the longest. */
+/** Batches texts of (1, L, D) states each, padded on the right to the longest. */
 export function stackTexts(states: readonly Tensor[]): EncodedText {
   return torch.tidy(() => {
     const length = Math.max(...states.map((text) => text.size(1)));
@@ -27,7 +27,7 @@ export function stackTexts(states: readonly Tensor[]): EncodedText {
   });
 }
 
-/** The same text with masked zeros up to `length` tokens. */
+/** The same text, padded with masked zeros to `length` tokens. */
 export function padText(text: EncodedText, length: number): EncodedText {
   const [rows = 0, present = 0, width = 0] = text.hiddenStates.shape;
   if (present === length) return text;

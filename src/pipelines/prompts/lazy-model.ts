@@ -1,7 +1,7 @@
 import type { Module } from "../../nn/index.ts";
 import { releaseMemory } from "../../torch/index.ts";
 
-/** A model that is loaded for one use and freed after it: what does not fit into memory beside the others. */
+/** A model that is loaded for each use and freed after it, because it does not fit into memory next to the others. */
 export class LazyModel<M extends Module> {
   readonly #load: () => Promise<M>;
   readonly #changes: ((model: M) => Promise<unknown>)[] = [];
@@ -10,28 +10,28 @@ export class LazyModel<M extends Module> {
     this.#load = load;
   }
 
-  /** How often {@link change} was called: what came of the model before is out of date. */
+  /** How often {@link change} was called. Results from before a change are out of date. */
   get changes(): number {
     return this.#changes.length;
   }
 
-  /** Has something done to the model each time that it is loaded from now on, as an adapter put on it. */
+  /** Registers a change, such as adding an adapter, that is applied every time the model is loaded from now on. */
   change(change: (model: M) => Promise<unknown>): void {
     this.#changes.push(change);
   }
 
-  /** Runs a synchronous `body` on the model, which lives no longer than that. */
+  /** Loads the model, runs a synchronous `body` on it and frees it. */
   async use<T>(body: (model: M) => T): Promise<T> {
     const model = await this.load();
     try {
       return body(model);
     } finally {
       model.dispose();
-      releaseMemory(); // a text encoder's gigabytes are not asked for again soon
+      releaseMemory(); // the next use of a text encoder's gigabytes is far off
     }
   }
 
-  /** A model of its own for the caller, who disposes it. */
+  /** Loads a model for the caller, who disposes it. */
   async load(): Promise<M> {
     const model = await this.#load();
     try {

@@ -14,18 +14,18 @@ import { shorten } from "./shorten.ts";
 
 // Shapes: B texts, L tokens of the longest one, D width of the encoder's states.
 
-/** How texts become tokens. */
+/** Limits of tokenizing, and where warnings go. */
 export interface TextLimits {
-  /** Longest text in tokens, its end mark included. */
+  /** Longest text, in tokens, including its end mark. */
   readonly maxSequenceLength: number;
-  /** Told what is odd but no error. */
+  /** Called for what is odd but no error. */
   readonly onWarning: (message: string) => void;
 }
 
-/** Where texts' states are from: a model, one that is loaded for each use, a pack, or nowhere: then calls bring their own. */
+/** Source of texts' states: a model, one that is loaded for each use, a pack, or null, in which case calls bring their own. */
 export type TextEncoder = T5EncoderModel | LazyModel<T5EncoderModel> | PromptPack | null;
 
-/** Texts as tokens for the encoder, and what is odd about them: that one is too long. */
+/** Tokenizes texts for the encoder, with a warning for any that is too long. */
 export function tokenized(
   tokenizer: T5Tokenizer,
   texts: readonly string[],
@@ -43,17 +43,17 @@ export function tokenized(
   return { tokens, warnings };
 }
 
-/** Texts whose states are kept in place of an encoder that is not. */
+/** Number of texts whose states are kept when the encoder itself is not. */
 const KEPT_TEXTS = 64;
 
 /**
- * Turns texts into states. They are not padded to the maximum as in diffusers: padding is masked out everywhere, so
- * leaving it out changes nothing but the time.
+ * Turns texts into states. Unlike in diffusers they are not padded to the maximum: padding is masked out everywhere, so that
+ * leaving it out only saves time.
  */
 export class PromptEncoder {
   readonly encoder: TextEncoder;
   readonly #tokenizer: T5Tokenizer;
-  /** By length limit and text, oldest first: (1, L, D) each. Only for a staged encoder, which says how often it changed. */
+  /** By length limit and text, oldest first: (1, L, D) each. Only used with a {@link LazyModel}, which counts its changes. */
   readonly #kept = new Map<string, Tensor>();
 
   constructor(tokenizer: T5Tokenizer, encoder: TextEncoder) {
@@ -61,7 +61,7 @@ export class PromptEncoder {
     this.encoder = encoder;
   }
 
-  /** A row a text, on the encoder's device and in its dtype; the tensors are the caller's. */
+  /** One row per text, on the encoder's device and in its dtype; the tensors are the caller's. */
   async encode(texts: readonly string[], limits: TextLimits): Promise<EncodedText> {
     const { encoder } = this;
     if (encoder === null) {
@@ -107,7 +107,7 @@ export class PromptEncoder {
     );
   }
 
-  /** A pack of texts' states, which needs no encoder any more. */
+  /** Packs texts' states, with which no encoder is needed any more. */
   async pack(texts: readonly string[], limits: TextLimits): Promise<PromptPack> {
     const states = new Map<string, Tensor>();
     for (const text of new Set(texts)) {
@@ -118,7 +118,7 @@ export class PromptEncoder {
     return PromptPack.of(states, limits.maxSequenceLength);
   }
 
-  /** Leaves the newest; called before a batch, so that a batch never loses its own. */
+  /** Keeps the newest. Called before a batch, so that a batch never loses its own. */
   #forgetOldest(): void {
     for (const [key, states] of this.#kept) {
       if (this.#kept.size <= KEPT_TEXTS) return;
@@ -127,7 +127,7 @@ export class PromptEncoder {
     }
   }
 
-  /** Gives back the encoder's memory and that of the kept states. */
+  /** Frees the memory of the encoder and of the kept states. */
   dispose(): void {
     for (const states of this.#kept.values()) states.dispose();
     this.#kept.clear();
@@ -135,28 +135,28 @@ export class PromptEncoder {
   }
 }
 
-/** Encoded texts, a row for each picture. */
+/** Encoded texts, one row per picture. */
 export interface EncodedPrompt {
   readonly positive: EncodedText;
-  /** What guidance leads away from; no guidance where undefined. */
+  /** What guidance leads away from; undefined turns guidance off. */
   readonly negative: EncodedText | undefined;
 }
 
-/** What of a request concerns its texts. */
+/** The fields of a request that concern its texts. */
 export type EncodePromptRequest = Pick<
   PixArtAlphaRequest,
   "texts" | "numImagesPerPrompt" | "guidanceScale" | "onWarning"
 >;
 
-/** Prompts as they are encoded. Cleaned twice, as diffusers does: the second time finds what the first uncovered. */
+/** Cleans prompts for encoding. Twice, as diffusers does: the second pass finds what the first uncovered. */
 export const preparation = ({
   cleanCaption: cleans,
 }: Pick<RequestTexts, "cleanCaption">): ((text: string) => string) =>
   cleans ? (text) => cleanCaption(cleanCaption(text)) : prepareCaption;
 
 /**
- * Encodes the prompts of a request, and where its `guidanceScale` asks for it what to lead away from; a row for each
- * picture, all of one length, on the device and in the dtype of the model that takes them. The tensors are the caller's.
+ * Encodes the prompts of a request and, if its `guidanceScale` requires it, what to guide away from. One row per picture, all of
+ * one length, on the device and in the dtype of the model that takes them. The tensors are the caller's.
  */
 export async function encodePrompt(
   encoder: PromptEncoder,
@@ -189,7 +189,7 @@ export async function encodePrompt(
   }
 }
 
-/** A row for each picture of each prompt; a single negative text serves all. */
+/** One row per picture of each prompt; a single negative text serves all. */
 function toRows(
   { hiddenStates, attentionMask }: EncodedText,
   { texts, numImagesPerPrompt }: EncodePromptRequest,

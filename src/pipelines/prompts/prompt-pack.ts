@@ -9,7 +9,7 @@ import { shorten } from "./shorten.ts";
 const KEY = "pixart_prompts";
 const tensorName = (index: number): string => `prompt.${index}`;
 
-/** What a pack says of itself beside the states. */
+/** A pack's metadata. */
 interface PackRecord {
   /** As they were encoded: cleaned, or lower-cased and trimmed. */
   readonly prompts: readonly string[];
@@ -17,8 +17,8 @@ interface PackRecord {
 }
 
 /**
- * Encoded prompts in a safetensors file: with one in place of the text encoder, pictures are drawn where no T5 is. Takes
- * about 8 KB a token at T5-XXL's width in bfloat16.
+ * Encoded prompts in a safetensors file: used instead of a text encoder, it draws pictures without T5. About 8 KB per token at
+ * T5-XXL's width in bfloat16.
  */
 export class PromptPack {
   readonly name: string;
@@ -35,7 +35,7 @@ export class PromptPack {
     this.#states = states;
   }
 
-  /** A pack of prompts, each with its (1, L, D) states, which it takes over. */
+  /** A pack of prompts, each with its (1, L, D) states, of which the pack takes ownership. */
   static of(states: ReadonlyMap<string, Tensor>, maxSequenceLength: number): PromptPack {
     for (const tensor of states.values()) torch.keep(tensor);
     return new PromptPack("prompt pack", states, maxSequenceLength);
@@ -61,12 +61,12 @@ export class PromptPack {
     return new PromptPack(path, new Map(states), maxSequenceLength);
   }
 
-  /** The prompts in it, as they were encoded. */
+  /** Its prompts, as they were encoded. */
   get prompts(): readonly string[] {
     return [...this.#states.keys()];
   }
 
-  /** (1, L, D) of a prepared prompt; stays the pack's. Throws where it is not in the pack. */
+  /** (1, L, D) of a prepared prompt; still owned by the pack. Throws if the pack does not have it. */
   states(prompt: string): Tensor {
     const states = this.#states.get(prompt);
     if (states !== undefined) return states;
@@ -109,7 +109,7 @@ function readRecord(path: string, text: string | undefined): PackRecord {
     const isList = Array.isArray(prompts) && prompts.every((prompt) => typeof prompt === "string");
     if (isList && typeof maxSequenceLength === "number") return { prompts, maxSequenceLength };
   } catch {
-    // Told below, as any other damage.
+    // Reported below, like any other damage.
   }
   throw new BadFileError(path, place, "a list of prompts", text.slice(0, 60));
 }

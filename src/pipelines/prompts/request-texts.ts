@@ -3,43 +3,43 @@ import type { Tensor } from "../../torch/index.ts";
 import { checkCount } from "../checks/shown-value.ts";
 import type { EncodedText } from "./encoded-text.ts";
 
-/** What of a call concerns its texts. */
+/** The options of a call that concern its texts. */
 export interface PromptOptions {
-  /** What the picture is led away from; one for all prompts or one each. Default "", the trained unconditional. */
+  /** What the picture is guided away from: one for all prompts, or one each. Default "", the trained unconditional. */
   readonly negativePrompt?: string | readonly string[];
-  /** (P, L, D) states in place of P prompts, which must be null then. */
+  /** (P, L, D) states instead of P prompts, which must be null then. */
   readonly promptEmbeds?: Tensor;
   /** (P, L) of `promptEmbeds`, 1 where a token counts. */
   readonly promptAttentionMask?: Tensor;
-  /** (1 or P, L', D) states in place of negative prompts. */
+  /** (1 or P, L', D) states instead of negative prompts. */
   readonly negativePromptEmbeds?: Tensor;
   readonly negativePromptAttentionMask?: Tensor;
   /** Whether prompts are cleaned of addresses, markup and the like as in training; if not, lower-cased and trimmed. Default true. */
   readonly cleanCaption?: boolean;
-  /** Longest prompt in tokens, its end mark included. Default: what the pipeline was trained with, 120 or 300. */
+  /** Longest prompt, in tokens, including its end mark. Default: what the pipeline was trained with, 120 or 300. */
   readonly maxSequenceLength?: number;
 }
 
-/** Texts to encode, or ones that are encoded already. */
+/** Texts to encode, or already encoded ones. */
 export type TextSource = readonly string[] | EncodedText;
 
 /** The texts of a request. */
 export interface RequestTexts {
   readonly count: number;
   readonly positive: TextSource;
-  /** One for each of the positive ones. */
+  /** One per positive text. */
   readonly negative: TextSource;
   readonly cleanCaption: boolean;
   readonly maxSequenceLength: number;
 }
 
-/** Whether texts are encoded already. */
+/** Whether texts are already encoded. */
 export const isEncoded = (source: TextSource): source is EncodedText => "hiddenStates" in source;
 
-/** Tokens of a prompt: T5's attention takes their square, 64 times. Released models have at most 300. */
+/** Tokens of a prompt: T5's attention needs 64 times their square. Released models have at most 300. */
 const MOST_TOKENS = 4096;
 
-/** Fills in what is left out. Throws on texts that don't go together. */
+/** Fills in the defaults. Throws for texts that exclude each other or don't match. */
 export function resolveTexts(
   prompt: string | readonly string[] | null,
   options: PromptOptions,

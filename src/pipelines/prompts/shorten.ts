@@ -1,9 +1,9 @@
-/** Letters of a text that is shown whole. */
+/** Longest text, in characters, that is shown whole. */
 const SHOWN_WHOLE = 160;
-/** Letters of each end of a longer one, at most. */
+/** Most characters shown of each end of a longer one. */
 const SHOWN_END = 60;
 
-/** A text as a message can hold it: whole, or its first and last words and how many letters it has. */
+/** Shortens a text for a message: whole, or its first and last words and its length. */
 export function shorten(text: string): string {
   const letters = Array.from(text);
   if (letters.length <= SHOWN_WHOLE) return text;

@@ -37,12 +37,12 @@ import { weightsBytes, weightsHash } from "./weights-hash.ts";
 const alpha: PipelineKind = { className: "PixArtAlphaPipeline", maxSequenceLength: 120 };
 const sigma: PipelineKind = { className: "PixArtSigmaPipeline", maxSequenceLength: 300 };
 
-/** What every folder has; a controlnet is loaded by itself and given. */
+/** The components of every folder. A controlnet is loaded separately and passed in. */
 type FolderComponent = Exclude<keyof PixArtAlphaComponents, "controlnet">;
 
 const autoencoders = { AutoencoderKL, AutoencoderTiny } as const;
 
-/** The key of each component in the index and on disk, and the classes that may stand there. */
+/** The key of each component in the index and on disk, and the classes that it may have. */
 const components: Readonly<
   Record<FolderComponent, { readonly key: string; readonly classes: readonly string[] }>
 > = {
@@ -55,7 +55,7 @@ const components: Readonly<
 
 const KEPT_ENCODER_BYTES = 2 ** 30;
 
-/** The files of a pipeline in a repository, without those of components that the caller has. */
+/** The files of a pipeline in a repository, except those of components that the caller provides. */
 function wantedFiles(options: PixArtAlphaPretrainedOptions): readonly WantedFile[] {
   const model = (baseName: WeightsBaseName, subfolder: string): readonly WantedFile[] =>
     pretrainedFiles(baseName, { subfolder, variant: options.variant });
@@ -70,7 +70,7 @@ function wantedFiles(options: PixArtAlphaPretrainedOptions): readonly WantedFile
   return [{ names: ["model_index.json"] }, ...own.flatMap(([, wanted]) => wanted)];
 }
 
-/** Whether something of a component's folder is read. */
+/** Whether anything of a component's folder is read. */
 const isFromFolder = (name: string, options: PixArtAlphaPretrainedOptions): boolean =>
   !(name in options) || (name === "scheduler" && typeof options.scheduler !== "object");
 
@@ -127,12 +127,12 @@ async function load(
     const parts = { transformer, controlnet, vae, textEncoder, tokenizer, scheduler };
     return createPipeline(parts, kind, source);
   } catch (error) {
-    for (const model of loaded) model.dispose(); // a part that fails must not keep those before it
+    for (const model of loaded) model.dispose(); // if a component fails to load, free those loaded before it
     throw error;
   }
 }
 
-/** The scheduler that is given, that a given name and the folder's noise schedule make, or the folder's own. */
+/** The given scheduler, one of the given name with the folder's noise schedule, or the folder's own. */
 async function schedulerOf(
   folder: string,
   className: string | undefined,
@@ -157,7 +157,7 @@ async function textEncoderIn(
   folder: string,
   { keepTextEncoder, ...options }: PixArtAlphaPretrainedOptions,
 ): Promise<T5EncoderModel | LazyModel<T5EncoderModel>> {
-  // T5 overflows float16; in bfloat16 it has the range, and no more bytes.
+  // T5 overflows float16; bfloat16 has the range at the same size.
   const dtype = options.dtype === "float16" ? "bfloat16" : options.dtype;
   const loadEncoder = (): Promise<T5EncoderModel> =>
     T5EncoderModel.fromPretrained(folder, { ...options, dtype, subfolder: "text_encoder" });
@@ -166,16 +166,16 @@ async function textEncoderIn(
 }
 
 interface PipelineMaker {
-  /** A pipeline of given components. `source` tells pictures' metadata where the transformer is from. */
+  /** Makes a pipeline of given components. `source` goes into pictures' metadata. */
   create(components: PixArtAlphaComponents, source?: WeightsSource): Pipeline;
   /**
-   * Loads a folder that diffusers or `savePretrained` wrote, or a name on the Hub. Throws BadFileError where it is no such pipeline or names
-   * classes that aren't known here.
+   * Loads a folder that diffusers or `savePretrained` wrote, or a name on the Hub. Throws BadFileError if it holds no such
+   * pipeline or names classes that aren't known here.
    */
   fromPretrained(folderOrName: string, options?: PixArtAlphaPretrainedOptions): Promise<Pipeline>;
   /**
-   * Loads it in a worker thread, so that this one's event loop goes on while pictures are drawn. All components are loaded there,
-   * so none can be given.
+   * Loads it in a worker thread, so that this thread's event loop keeps running while pictures are drawn. All components are
+   * loaded there, so none can be passed in.
    */
   inWorker(folderOrName: string, options?: WorkerPretrainedOptions): Promise<PipelineInWorker>;
 }

@@ -14,31 +14,31 @@ import {
 import type { PixArtAlphaPipeline } from "../pixart-alpha.ts";
 import { LazyModel } from "../prompts/lazy-model.ts";
 
-/** Where a folder of the transformer's adapter has the one of the text encoder that belongs to it. */
+/** Subfolder of a transformer adapter that holds the adapter of the text encoder. */
 export const TEXT_ENCODER_ADAPTER = "text_encoder";
 
-/** What diffusers calls a LoRA in a folder. */
+/** The file names that diffusers gives a LoRA. */
 const DIFFUSERS_FILES = ["pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin"];
 
-/** How {@link loadAdapters} takes an adapter. */
+/** Options of {@link loadAdapters}. */
 export type LoadAdaptersOptions = Omit<LoadLoraFileOptions, "trainable">;
 
-/** How an adapter comes onto one model. */
+/** Loads an adapter onto one model. */
 type Load<M> = (model: M) => Promise<Adapter>;
 
-/** How the parts of an adapter come onto the models of a pipeline. */
+/** Loads the parts of an adapter onto the models of a pipeline. */
 interface Parts {
   readonly transformer: Load<PixArtAlphaPipeline["transformer"]> | undefined;
   readonly textEncoder: Load<T5EncoderModel> | undefined;
-  /** Where the text encoder's is. */
+  /** Where the text encoder's part is. */
   readonly textPlace: string;
 }
 
 /**
- * Puts an adapter on a pipeline: a folder of PEFT on the transformer and, where it has one in `text_encoder`, another on the
- * text encoder; or a file, or a folder of diffusers' with one, each of whose tensors goes where its key says. Throws as
- * `loadAdapter()` and `loadLoraFile()` do, for a text encoder that is loaded for each use when it is loaded next; and where
- * there is an adapter of a text encoder but none to put it on.
+ * Puts an adapter on a pipeline. A PEFT folder goes on the transformer and, if it has a `text_encoder` subfolder, that one on the
+ * text encoder. In a file, or a diffusers folder with one, each tensor goes where its key says. Throws as `loadAdapter()` and
+ * `loadLoraFile()` do; for a text encoder that is loaded for each use, when it is next loaded. Also throws if the adapter has a
+ * part for the text encoder but the pipeline has none.
  */
 export async function loadAdapters(
   pipe: PixArtAlphaPipeline,

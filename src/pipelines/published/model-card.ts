@@ -3,32 +3,32 @@ import { basename, join } from "node:path";
 import { replaceFile } from "../../files/replace-file.ts";
 import { isRepositoryName } from "../../hub/index.ts";
 
-/** What a published folder's `README.md` says, as the Hub shows it. */
+/** The content of a published folder's `README.md`, as the Hub shows it. */
 export interface ModelCard {
   /** What was published: a whole pipeline, single components, adapters in PEFT's layout, or a ControlNet. */
   readonly kind: "pipeline" | "components" | "adapter" | "controlnet";
-  /** Where they are single ones: the names of their folders. */
+  /** For single components: the names of their folders. */
   readonly components?: readonly string[];
   readonly title: string;
   /** diffusers' class of the pipeline. */
   readonly className: string;
-  /** A name on the Hub, or a folder, that training began from; null where it began from new weights. */
+  /** A name on the Hub, or a folder, that training started from; null if it started from new weights. */
   readonly base: string | null;
   /** The config's name. */
   readonly recipe: string;
   /** A name on the Hub, or a folder. */
   readonly dataset: string;
-  /** Which weights, and how far they were trained. */
+  /** Which weights, and how long they were trained. */
   readonly training: string;
-  /** Prompts that the run drew. */
+  /** Prompts that the run sampled. */
   readonly prompts: readonly string[];
-  /** Whether diffusers has a table of sizes for it. */
+  /** Whether diffusers has a resolution table for it. */
   readonly hasResolutionBins: boolean;
 }
 
 /**
- * Whether a place can be named to others: folders of this disk, which may look like names on the Hub as `data/emoji` does, are
- * called by their last part alone.
+ * Whether others can resolve a place. Folders on this disk, which may look like Hub names as `data/emoji` does, are shown by
+ * their last part alone.
  */
 const isOnHub = (place: string): boolean => isRepositoryName(place) && !existsSync(place);
 
@@ -75,7 +75,7 @@ ${[...new Set(prompts)].map((each) => `- ${each || "(none)"}`).join("\n")}
 }`;
 }
 
-/** How it is loaded; FOLDER stands for where it lies. */
+/** How it is loaded; FOLDER stands for its location. */
 function use(card: ModelCard, prompt: string): string {
   const { kind, className, hasResolutionBins, base, components = [] } = card;
   const text = JSON.stringify(prompt);

@@ -12,21 +12,21 @@ import {
 import type { WeightsSource } from "../generation-record.ts";
 import type { PixArtAlphaComponents } from "../pixart-alpha-components.ts";
 
-/** Components to use in place of a folder's own, and how to load the others. `quantize` is for all but the autoencoder. */
+/** Components to use instead of a folder's own, and how to load the others. `quantize` is for all but the autoencoder. */
 export interface PixArtAlphaPretrainedOptions
   extends Partial<Omit<PixArtAlphaComponents, "scheduler">>,
     Omit<QuantizedPretrainedOptions, "subfolder"> {
   /**
-   * In place of the folder's own: a sampler, or the name of one for `schedulerNamed`, which takes its noise schedule from the
-   * folder's `scheduler_config.json`. With a name the folder's own may be one that isn't known here.
+   * Instead of the folder's own: a sampler, or its name for `schedulerNamed`, which takes its noise schedule from the folder's
+   * `scheduler_config.json`. With a name, the folder's own may be one that isn't known here.
    */
   readonly scheduler?: Scheduler | string | undefined;
   /**
    * Whether the text encoder stays in memory between calls. Otherwise it is loaded for each new prompt and freed before
-   * denoising. Default: only one whose files have less than 1 GiB stays.
+   * denoising. Default: it stays if its files are smaller than 1 GiB.
    */
   readonly keepTextEncoder?: boolean;
-  /** Where a given transformer is from, for pictures' metadata. */
+  /** Where a given transformer came from, for pictures' metadata. */
   readonly source?: WeightsSource;
 }
 
@@ -36,7 +36,7 @@ const component = (example: string): OptionCheck => [
 ];
 const TEXT: OptionCheck = ["a text", isText];
 
-/** Every option of loading a pipeline. The compiler refuses one without the other. */
+/** Every option of loading a pipeline. The compiler keeps this list complete. */
 const KNOWN: Readonly<Record<keyof PixArtAlphaPretrainedOptions, OptionCheck>> = {
   transformer: component("await PixArtTransformer2DModel.fromPretrained(…)"),
   controlnet: component("await PixArtControlNetAdapterModel.fromPretrained(…)"),
@@ -66,7 +66,7 @@ const KNOWN: Readonly<Record<keyof PixArtAlphaPretrainedOptions, OptionCheck>> =
   quantize: ['"int8"', (value) => value === "int8"],
 };
 
-/** Names of diffusers' and other libraries. */
+/** Names used by diffusers and other libraries. */
 const MEANT: Readonly<Record<string, string>> = {
   torchDtype: "dtype",
   precision: "dtype",
@@ -80,12 +80,12 @@ const MEANT: Readonly<Record<string, string>> = {
   autoencoder: "vae",
 };
 
-/** The options that are given, with the device chosen. Throws for those that there are not, and for values of another type. */
+/** The given options, with the device chosen. Throws for unknown options, and for values of the wrong type. */
 export function checkedPretrainedOptions(
   options: PixArtAlphaPretrainedOptions,
 ): PixArtAlphaPretrainedOptions {
   checkOptions(options, "loading a pipeline", KNOWN, MEANT);
-  // What is undefined is left out: a component's name alone must not say that the caller has it.
+  // Undefined options are dropped: the mere name of a component must not mean that the caller provides it.
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as PixArtAlphaPretrainedOptions;

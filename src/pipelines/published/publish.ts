@@ -24,32 +24,32 @@ import { DiffusionPipeline, type PixArtAlphaPipeline } from "./from-pretrained.t
 import { TEXT_ENCODER_ADAPTER } from "./load-adapters.ts";
 import { type ModelCard, writeModelCard } from "./model-card.ts";
 
-/** What the published folder was checked with. */
+/** Result of checking the published folder. */
 export interface PublishReport {
   readonly folder: string;
   readonly prompt: string;
-  /** Largest difference of a channel, of 255, between the pipeline in memory and the one read back. */
+  /** Largest difference of a channel, out of 255, between the pipeline in memory and the one read back. */
   readonly largestDifference: number;
 }
 
-/** How {@link publishPipeline} writes and checks. */
+/** Options of {@link publishPipeline}. */
 export interface PublishOptions {
   /** Number type of the written weights. */
   readonly dtype: "float32" | "bfloat16";
-  /** Drawn before and after, at the transformer's own size. */
+  /** Prompt drawn before and after, at the transformer's own size. */
   readonly prompt: string;
   /** Written as the folder's `README.md`. */
   readonly card?: ModelCard | undefined;
 }
 
 const CHECK_STEPS = 4;
-/** Of 255. Equal weights at other addresses may round differently: docs/numerics.md, "What is promised to be equal". */
+/** Out of 255. Equal weights at other addresses may round differently: docs/numerics.md, "What is promised to be equal". */
 const TOLERANCE = 1;
 
 /**
- * Writes a pipeline as a folder in diffusers' layout and reads it back; the folder takes its name only when every weight is
- * equal and both draw the same picture, to 1 of 255 a channel. The weights in memory are rounded to `dtype` in the process; a
- * text encoder that is loaded for each use is written as it is stored.
+ * Writes a pipeline as a folder in diffusers' layout and reads it back. The folder gets its name only if every weight is equal
+ * and both draw the same picture, to 1 of 255 per channel. This rounds the weights in memory to `dtype`; a text encoder that is
+ * loaded for each use is written as it is stored.
  */
 export async function publishPipeline(
   pipe: PixArtAlphaPipeline,
@@ -63,7 +63,7 @@ export async function publishPipeline(
   const target = await staged(folder, async (path) => {
     await inDType([...modelsInMemory(pipe).values()], dtype, () => pipe.savePretrained(path));
     const expected = await draw(pipe, prompt);
-    // One that is loaded for each use may run in another dtype than the reloaded pipeline's default.
+    // A model loaded for each use may run in another dtype than the reloaded pipeline's default.
     const { textEncoder } = pipe;
     const asWritten =
       textEncoder instanceof LazyModel ? { textEncoder } : { keepTextEncoder: true };
@@ -84,11 +84,11 @@ export async function publishPipeline(
   return { folder: target, prompt, largestDifference };
 }
 
-/** The components that {@link publishComponents} can write, by their folders' names. */
+/** The components that {@link publishComponents} can write, by folder name. */
 export const publishable = ["transformer", "vae", "text_encoder"] as const;
 export type Publishable = (typeof publishable)[number];
 
-/** Writes single components, each into a folder of its own below `folder`, reads them back and compares every weight. */
+/** Writes single components, each to its own folder below `folder`, reads them back and compares every weight. */
 export async function publishComponents(
   pipe: PixArtAlphaPipeline,
   folder: string,
@@ -167,7 +167,7 @@ export async function publishControlNet(
   });
 }
 
-/** Throws where a model that was read back has other weights, whatever their number type. */
+/** Throws if a model that was read back has other weights, whatever their number type. */
 function requireSame(model: Module | undefined, reloaded: Module, name: string): void {
   const originals = model?.stateDict() ?? new Map<string, torch.Tensor>();
   for (const [key, tensor] of reloaded.stateDict()) {
@@ -178,24 +178,24 @@ function requireSame(model: Module | undefined, reloaded: Module, name: string):
   }
 }
 
-/** The adapters on a pipeline's models that belong together. */
+/** Matching adapters of a pipeline's models. */
 export interface PipelineAdapters {
   readonly transformer: Adapter;
   readonly textEncoder: Adapter | undefined;
-  /** Where the pipeline that they are for came from, where that is known. */
+  /** The source of the pipeline they are for, if known. */
   readonly base?: string | undefined;
 }
 
 /** How much adapters change a picture. */
 export interface AdapterReport {
   readonly folder: string;
-  /** Mean change of a channel, of 255, that they make in the picture of `prompt`. */
+  /** Mean change of a channel, out of 255, in the picture of `prompt`. */
   readonly meanChange: number;
 }
 
 /**
- * Writes the adapter of the pipeline's transformer as PEFT's folder, and one of its text encoder as another below it, reads
- * them back and compares every weight.
+ * Writes the transformer's adapter as a PEFT folder, and the text encoder's as another below it, reads them back and compares
+ * every weight.
  */
 export async function publishAdapters(
   pipe: PixArtAlphaPipeline,
@@ -216,7 +216,7 @@ export async function publishAdapters(
   return { folder: target, meanChange: difference(original, changed).mean };
 }
 
-/** Takes the effect of adapters away until it is disposed. */
+/** Disables adapters until it is disposed. */
 function disabled(adapters: readonly Adapter[]): Disposable {
   const before = adapters.map((adapter) => [adapter, adapter.enabled] as const);
   for (const adapter of adapters) adapter.enabled = false;
@@ -257,7 +257,7 @@ const modelsInMemory = ({
   return models;
 };
 
-/** Saves models rounded to a dtype, and leaves them float32. */
+/** Saves models rounded to a dtype, and keeps them float32 in memory. */
 async function inDType(
   models: readonly Module[],
   dtype: PublishOptions["dtype"],
@@ -271,7 +271,7 @@ async function inDType(
   }
 }
 
-/** Throws where a folder that is to be published to is not new or empty. */
+/** Throws if a folder to publish to is neither new nor empty. */
 export function requireFree(folder: string): void {
   const found = statSync(folder, { throwIfNoEntry: false });
   if (found === undefined || (found.isDirectory() && readdirSync(folder).length === 0)) return;
@@ -281,15 +281,15 @@ export function requireFree(folder: string): void {
 }
 
 /**
- * Lets `write` fill a folder that takes the target's name once that is done. What was written and found to be wrong stays, for
- * inspection; what could not be written does not.
+ * Lets `write` fill a folder that gets the target's name once complete. A folder that was written but failed its check stays for
+ * inspection; one that could not be written is removed.
  */
 async function staged(folder: string, write: (path: string) => Promise<void>): Promise<string> {
   requireFree(folder);
   await using staging = await Staging.beside(existsSync(folder) ? realpathSync(folder) : folder);
   try {
     await write(staging.path);
-    requireFree(folder); // what has been put there meanwhile stays
+    requireFree(folder); // keep anything put there in the meantime
   } catch (error) {
     if (error instanceof FileWriteError) throw error;
     staging.keep();
@@ -299,7 +299,7 @@ async function staged(folder: string, write: (path: string) => Promise<void>): P
       { cause: error },
     );
   }
-  return await staging.publish(); // in the place of an empty folder too
+  return await staging.publish(); // also replaces an empty folder
 }
 
 async function draw(pipe: PixArtAlphaPipeline, prompt: string): Promise<Uint8Array> {

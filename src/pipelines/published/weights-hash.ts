@@ -4,8 +4,8 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 /**
- * The first ten hexadecimal digits of the SHA-256 of a folder's safetensors files, taken in the order of their names:
- * for a model in one file, the hash by which the file is known elsewhere.
+ * The first ten hexadecimal digits of the SHA-256 of a folder's safetensors files, in the order of their names. For a model in
+ * one file it is the usual short hash of that file.
  */
 export async function weightsHash(folder: string, variant?: string): Promise<string> {
   const stem = `diffusion_pytorch_model${variant === undefined ? "" : `.${variant}`}`;
@@ -21,7 +21,7 @@ export async function weightsHash(folder: string, variant?: string): Promise<str
   return hash.digest("hex").slice(0, 10);
 }
 
-/** Bytes of a folder's weight files of one stem, all variants of which the largest counts. */
+/** Total bytes of a folder's weight files of one stem; of several variants, the largest counts. */
 export function weightsBytes(folder: string, stem: string): number {
   const sizes = new Map<string, number>();
   for (const name of readdirSync(folder)) {

@@ -6,33 +6,36 @@ import type { PictureSize } from "./resolution-bins.ts";
 
 // Shapes: P pictures, H and W size in pixels.
 
-/** Pictures that a call begins from or is led by. */
+/** Pictures that a call starts from or follows. */
 export interface ImageOptions {
   /**
-   * Image-to-image: what to begin from, for all prompts or one each. It is resized and cropped to the size drawn at, which is
-   * its own where no width and height are given.
+   * Image-to-image: the picture to start from, one for all prompts or one each. Resized and cropped to the drawn size, which
+   * defaults to its own.
    */
   readonly image?: RgbImage | readonly RgbImage[];
-  /** How much of `image` is redrawn: 1 leaves nothing of it, 0.1 nearly all. Default 0.8. */
+  /** How much of `image` is redrawn: 1 leaves nothing of it, 0.1 keeps nearly all. Default 0.8. */
   readonly strength?: number;
-  /** Inpainting: white where `image` is redrawn, black where it stays. Of another size, it is stretched over `image`, over each of several. */
+  /**
+   * Inpainting: white where `image` is redrawn, black where it stays. A mask of another size is stretched over `image`, or over
+   * each of several.
+   */
   readonly maskImage?: RgbImage;
   /**
-   * What the pictures follow, for all prompts or one each: an edge map (HED) where the controlnet is PixArt-δ's. It is
-   * resized and cropped to the size drawn at. Where left out, a pipeline with a controlnet draws as one without.
+   * What the pictures follow, one for all prompts or one each: an edge map (HED) for PixArt-δ's controlnet. Resized and cropped
+   * to the drawn size. Without it, a pipeline with a controlnet draws as one without.
    */
   readonly controlImage?: RgbImage | readonly RgbImage[];
 }
 
-/** What a call begins from in place of noise alone. */
+/** Pictures that a call starts from, instead of noise alone. */
 export interface ImageStart {
-  /** One, or one a prompt. */
+  /** One, or one per prompt. */
   readonly images: readonly RgbImage[];
   readonly strength: number;
   readonly mask: RgbImage | undefined;
 }
 
-/** Undefined where a call begins from noise. Throws on options that don't go together. */
+/** Undefined if a call starts from noise. Throws for options that exclude each other or don't match. */
 export function resolveImageStart(options: ImageOptions, prompts: number): ImageStart | undefined {
   const { image, strength, maskImage } = options;
   if (image === undefined) {
@@ -47,7 +50,7 @@ export function resolveImageStart(options: ImageOptions, prompts: number): Image
   return { images, strength: share, mask: maskImage };
 }
 
-/** The pictures to follow; undefined where there are none. Throws without a controlnet to follow them. */
+/** The pictures to follow; undefined if there are none. Throws if the pipeline has no controlnet. */
 export function resolveControlImages(
   { controlImage }: ImageOptions,
   prompts: number,
@@ -92,7 +95,7 @@ export async function pictureTensor(
   );
 }
 
-/** The mask of each of several pictures, `times` in a row; or (1, 1, H/f, W/f) of one, which is that of all rows. */
+/** The masks of several pictures, each repeated `times`; or (1, 1, H/f, W/f) for one, which serves all rows. */
 export async function latentMasks(
   mask: RgbImage,
   over: readonly PictureSize[],
@@ -107,8 +110,8 @@ export async function latentMasks(
 }
 
 /**
- * A mask in latent pixels, (1, 1, H/f, W/f): 1 where to draw anew. It is stretched over its picture and cropped as that is; a
- * latent pixel goes by the pixel at its corner.
+ * A mask in latent pixels, (1, 1, H/f, W/f): 1 where to redraw. It is stretched over its picture and cropped with it; a latent
+ * pixel takes the value of the pixel at its corner.
  */
 async function latentMask(
   mask: RgbImage,

@@ -15,11 +15,11 @@ export interface PictureSize {
 
 interface BinTable {
   readonly bins: readonly ResolutionBin[];
-  /** Of the model's sizes to those of the table. */
+  /** Ratio of the model's sizes to those of the table. */
   readonly scale: number;
 }
 
-/** By the side of the latent picture that a transformer is made for. */
+/** By the latent side length that a transformer is made for. */
 const tables: ReadonlyMap<number, BinTable> = new Map([
   [360, { bins: bins2880, scale: 1 }],
   [256, { bins: allBins1024, scale: 2 }],
@@ -31,16 +31,16 @@ const tables: ReadonlyMap<number, BinTable> = new Map([
 /** Pixels on a side of a latent pixel in the models that the tables are for. */
 const TABLE_SCALE = 8;
 
-/** Whether there are bins for a transformer of this `sampleSize`, and the square one is its own size in pixels. */
+/** Whether there are bins for a transformer of this `sampleSize`, with its own size in pixels as the square one. */
 export const hasResolutionBins = (sampleSize: number, vaeScaleFactor: number): boolean =>
   tables.has(sampleSize) && vaeScaleFactor === TABLE_SCALE;
 
-/** A size that a model was trained on, with its height over its width as the table has it. */
+/** A size that a model was trained on, with the table's height-to-width ratio. */
 export interface TrainedSize extends PictureSize {
   readonly ratio: number;
 }
 
-/** All sizes that a transformer of this `sampleSize` was trained on; none where no table is known. */
+/** All sizes that a transformer of this `sampleSize` was trained on; empty if no table is known. */
 export function trainedSizes(sampleSize: number, vaeScaleFactor: number): TrainedSize[] {
   const table = tables.get(sampleSize);
   if (table === undefined || vaeScaleFactor !== TABLE_SCALE) return [];

@@ -10,24 +10,26 @@ import {
 } from "./worker-options.ts";
 
 /**
- * A pipeline in a worker thread: `const { images } = await pipe("a fox", { seed: 1 })` gives the very pictures that the pipeline
- * gives in this thread, whose event loop goes on meanwhile. Calls wait for those before them. Errors are of the same classes;
- * where the thread ends, what it was asked for fails with a WorkerEndedError.
+ * A pipeline in a worker thread: `const { images } = await pipe("a fox", { seed: 1 })` gives exactly the pictures of the pipeline
+ * in this thread, whose event loop keeps running meanwhile. Calls run in order. Errors have the same classes; if the thread ends,
+ * pending calls fail with a WorkerEndedError.
  */
 export interface PipelineInWorker {
-  /** As of the pipeline in this thread. Tensors of `outputType` "float" and "latent" come without a copy, and are the caller's. */
+  /**
+   * As for the pipeline in this thread. Tensors of `outputType` "float" and "latent" arrive without a copy and are the caller's.
+   */
   <T extends keyof PixArtAlphaOutputs = "image">(
     prompt: string | readonly string[] | null,
     options?: WorkerCallOptions<T>,
   ): Promise<PixArtAlphaOutput<T>>;
-  /** What the engine holds for the worker, told between two steps. */
+  /** The engine's memory in the worker, measured between two steps. */
   memory(): Promise<WorkerMemory>;
-  /** Ends the call under way before its next step, refuses further ones, and gives back the memory of all models. */
+  /** Stops the current call before its next step, refuses further ones, and frees the memory of all models. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Loads a pipeline in a thread of its own, as `fromPretrained` of `pipeline` does. */
+/** Loads a pipeline in its own thread, as `fromPretrained` of `pipeline` does. */
 export async function loadInWorker(
   pipeline: PipelineClass,
   place: string,

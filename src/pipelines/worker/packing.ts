@@ -16,25 +16,25 @@ type PackedPicture = { readonly [KIND]: "picture" } & Pick<
   Partial<Pick<GeneratedImage, "metadata">>;
 
 /**
- * Makes values fit to be posted to another thread: pictures become their pixels, and tensors tokens, by which the other thread
- * has the same memory. All else stays as it is.
+ * Prepares values for posting to another thread: pictures become their pixels, and tensors tokens for the same memory. All else
+ * stays as it is.
  */
 export class Packing {
   readonly #givesPixels: boolean;
   readonly #tokens: TensorToken[] = [];
   readonly #buffers: ArrayBuffer[] = [];
 
-  /** @param givesPixels whether pixels are moved, and gone here, rather than copied */
+  /** @param givesPixels whether pixels are moved, and no longer usable here, instead of copied */
   constructor(givesPixels: boolean) {
     this.#givesPixels = givesPixels;
   }
 
-  /** What `postMessage` is to move. */
+  /** The transfer list for `postMessage`. */
   get transfer(): readonly ArrayBuffer[] {
     return this.#buffers;
   }
 
-  /** Packs a value, or the values of a list. Throws for a tensor that is disposed. */
+  /** Packs a value, or the values of a list. Throws for a disposed tensor. */
   pack(value: unknown): unknown {
     if (Array.isArray(value)) return value.map((each) => this.pack(each));
     if (value instanceof Tensor) {
@@ -59,13 +59,13 @@ export class Packing {
     };
   }
 
-  /** Frees the tensors on their way that nobody took, after what they were for has failed. */
+  /** Frees the tensors in transit that nobody received, after the message they belong to has failed. */
   takeBack(): void {
     for (const token of this.#tokens) {
       try {
         adopt(token).dispose();
       } catch {
-        // The other thread has it.
+        // The other thread has taken it.
       }
     }
   }
@@ -74,7 +74,7 @@ export class Packing {
 const isPacked = (value: unknown): value is PackedTensor | PackedPicture =>
   typeof value === "object" && value !== null && KIND in value;
 
-/** What the other thread packed. Tensors are the caller's. */
+/** Restores what the other thread packed. Tensors are the caller's. */
 export function unpack(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(unpack);
   if (!isPacked(value)) return value;
@@ -85,7 +85,7 @@ export function unpack(value: unknown): unknown {
     : new RgbImage(width, height, data);
 }
 
-/** Frees a value that was unpacked, if it is a tensor. */
+/** Frees an unpacked value if it is a tensor. */
 export function disposeUnpacked(value: unknown): void {
   if (value instanceof Tensor) value.dispose();
 }

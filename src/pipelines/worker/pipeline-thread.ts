@@ -9,7 +9,7 @@ import { receiveError } from "./sent-error.ts";
 import type { FromWorker, StepMessage, ToWorker, WorkerSetup } from "./worker-messages.ts";
 import type { DividedOptions } from "./worker-options.ts";
 
-/** What the engine holds for a worker: live tensors of its thread, and the process's resident memory in bytes. */
+/** The engine's memory in a worker: live tensors of its thread, and the process's resident memory in bytes. */
 export interface WorkerMemory {
   readonly tensors: number;
   readonly rss: number;
@@ -23,16 +23,16 @@ interface Waiting<T> {
 interface Call extends DividedOptions, Waiting<unknown> {
   readonly prompt: string | readonly string[] | null;
   readonly packing: Packing;
-  /** What a function of the caller's threw. */
+  /** What a callback of the caller threw. */
   thrown?: { readonly reason: unknown };
 }
 
-/** One thread with one pipeline, and the calls that it does one after another. It keeps the process alive while it has any. */
+/** One thread with one pipeline, and its queue of calls. It keeps the process alive while it has any. */
 export class PipelineThread {
   readonly #place: string;
   readonly #worker: Worker;
   readonly #onWarning: (message: string) => void;
-  /** The first is under way. */
+  /** The first is running. */
   readonly #calls: Call[] = [];
   readonly #questions: Waiting<WorkerMemory>[] = [];
   readonly #exit: Promise<void>;
@@ -70,7 +70,7 @@ export class PipelineThread {
     });
   }
 
-  /** Draws after all that was asked for before. */
+  /** Draws after all earlier requests. */
   draw(prompt: Call["prompt"], options: DividedOptions): Promise<unknown> {
     const { signal } = options.here;
     return new Promise((resolve, reject) => {
@@ -107,7 +107,7 @@ export class PipelineThread {
     });
   }
 
-  /** Ends the call under way before its next step, and the thread; resolves once its memory is given back. */
+  /** Stops the current call before its next step, and ends the thread. Resolves once its memory is freed. */
   dispose(): Promise<void> {
     if (this.#ended === undefined) {
       const message = `The pipeline of ${this.#place} in a worker was disposed`;
@@ -132,7 +132,7 @@ export class PipelineThread {
       this.#tell({ type: "draw", prompt, options, tellsSteps, previewSteps });
       this.#worker.ref();
     } catch (error) {
-      this.#finish(call, () => call.reject(error)); // what cannot be sent
+      this.#finish(call, () => call.reject(error)); // cannot be posted
     }
   }
 
@@ -211,7 +211,7 @@ export class PipelineThread {
     }
   }
 
-  /** A function of the caller's has thrown: the call, or the loading, fails with that. */
+  /** A callback of the caller has thrown: fails the call, or the loading, with that. */
   #stopFor(call: Call | undefined, reason: unknown): void {
     if (call === undefined) {
       this.#loading?.reject(reason);
@@ -246,7 +246,7 @@ export class PipelineThread {
   }
 }
 
-/** Why a call failed, as a call in this thread would say it. */
+/** The reason of a failed call, as a call in this thread would throw it. */
 const failureOf = (call: Call, error: Error): unknown => {
   if (call.thrown !== undefined) return call.thrown.reason;
   const { signal } = call.here;

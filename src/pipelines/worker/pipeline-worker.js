@@ -1,5 +1,5 @@
-// The thread of a pipeline in a worker. JavaScript, because a worker thread of Node 20 loads no TypeScript: from the sources that is
-// first taught.
+// The thread of a pipeline in a worker. JavaScript, because worker threads of Node 20 do not load TypeScript: when run from
+// sources, a loader is registered first.
 import { workerData } from "node:worker_threads";
 
 if (workerData.isSource) {

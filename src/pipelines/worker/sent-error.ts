@@ -1,6 +1,6 @@
 import { classNamed, classNameOf } from "../../errors/index.ts";
 
-/** An error as it is posted to another thread: structured clone would drop its class, and what it holds beside its message. */
+/** An error as it is posted to another thread: structured clone would lose its class, and its fields except the message. */
 export interface SentError {
   /** The nearest class that both threads know. */
   readonly type: string;
@@ -8,11 +8,11 @@ export interface SentError {
   readonly message: string;
   readonly stack: string | undefined;
   readonly cause: SentError | undefined;
-  /** `code`, `path` and the like: texts, numbers and truth values. */
+  /** `code`, `path` and the like: strings, numbers and booleans. */
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
-/** Makes an error fit to be posted. */
+/** Converts an error for posting. */
 export function sendError(thrown: unknown): SentError {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const { name, message, stack, cause } = error;
@@ -30,10 +30,10 @@ export function sendError(thrown: unknown): SentError {
   };
 }
 
-/** The error that another thread posted, of its class. */
+/** The error that another thread posted, with its class restored. */
 export function receiveError({ type, name, message, stack, cause, facts }: SentError): Error {
   const options = cause === undefined ? undefined : { cause: receiveError(cause) };
-  // Not by its own constructor, which makes a message of other things.
+  // Not by its own constructor, which would compose another message.
   const error: Error = Object.setPrototypeOf(
     new Error(message, options),
     classNamed(type).prototype,

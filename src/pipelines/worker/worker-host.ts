@@ -11,7 +11,7 @@ import { disposeUnpacked, Packing, unpack } from "./packing.ts";
 import { sendError } from "./sent-error.ts";
 import type { DrawMessage, FromWorker, ToWorker, WorkerSetup } from "./worker-messages.ts";
 
-// What runs in the thread of a pipeline in a worker.
+// Entry point of the worker thread of a pipeline.
 
 const port = parentPort;
 if (port === null) throw new InternalError("Expected to be run by a worker thread");
@@ -21,7 +21,7 @@ const onWarning = (message: string): void => tell({ type: "warning", message });
 
 type Step = Parameters<NonNullable<NonNullable<Parameters<PixArtAlphaPipeline>[1]>["onStep"]>>[0];
 
-/** The call that is under way. */
+/** The current call. */
 let call: { readonly stop: AbortController; heard?: () => void } | undefined;
 
 const classes = { DiffusionPipeline, PixArtAlphaPipeline, PixArtSigmaPipeline };
@@ -86,7 +86,7 @@ async function draw(pipe: PixArtAlphaPipeline, message: DrawMessage): Promise<vo
   }
 }
 
-/** Tells of a step, and waits until the caller has heard of it: its tensors are valid until the next. */
+/** Reports a step, and waits until the caller has handled it: its tensors are valid until the next step. */
 async function tellStep(
   pipe: PixArtAlphaPipeline,
   { latents, original, ...progress }: Step,

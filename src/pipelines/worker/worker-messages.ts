@@ -1,27 +1,27 @@
 import type { SentError } from "./sent-error.ts";
 
-// What a pipeline in a worker and the thread that asked for it say to each other. One call is under way at a time, so that messages
-// need not say whose they are.
+// Messages between a pipeline in a worker and the thread that uses it. Only one call runs at a time, so messages carry no call
+// id.
 
-/** Which of the pipelines reads a folder. */
+/** The class of pipeline that reads a folder. */
 export type PipelineClass = "PixArtAlphaPipeline" | "PixArtSigmaPipeline" | "DiffusionPipeline";
 
-/** What the worker begins with. */
+/** The worker's initial data. */
 export interface WorkerSetup {
-  /** Whether it runs from TypeScript, which threads of Node 20 don't load by themselves. */
+  /** Whether it runs from TypeScript, which worker threads of Node 20 can't load by themselves. */
   readonly isSource: boolean;
   readonly pipeline: PipelineClass;
   readonly place: string;
-  /** Of `fromPretrained`. */
+  /** Those of `fromPretrained`. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** A call of the pipeline, pictures and tensors packed. */
+/** A call of the pipeline, with pictures and tensors packed. */
 export interface DrawMessage {
   readonly type: "draw";
   readonly prompt: string | readonly string[] | null;
   readonly options: Readonly<Record<string, unknown>>;
-  /** Whether each step is told, and waits until the caller has heard of it. */
+  /** Whether to report each step, and wait until the caller has handled it. */
   readonly tellsSteps: boolean;
   /** Steps, counted from 1, after which previews are decoded. */
   readonly previewSteps: readonly number[];
@@ -29,12 +29,12 @@ export interface DrawMessage {
 
 export type ToWorker =
   | DrawMessage
-  /** The caller has heard of the step. */
+  /** The caller has handled the step. */
   | { readonly type: "continue" }
-  /** Ends the call before its next step. */
+  /** Stops the call before its next step. */
   | { readonly type: "stop" }
   | { readonly type: "memory" }
-  /** Ends the call, frees the models and ends the thread. */
+  /** Stops the call, frees the models and ends the thread. */
   | { readonly type: "end" };
 
 export interface StepMessage {
@@ -44,7 +44,7 @@ export interface StepMessage {
   readonly timestep: number;
   readonly latents: unknown;
   readonly original: unknown;
-  /** Undefined where none are wanted after this step. */
+  /** Undefined if none are wanted after this step. */
   readonly previews: unknown;
 }
 

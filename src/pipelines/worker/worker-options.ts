@@ -9,32 +9,32 @@ import type {
   PixArtAlphaOutputs,
 } from "../pixart-alpha-options.ts";
 
-/** How a pipeline in a worker is loaded: as by `fromPretrained`, which loads all components in the worker. */
+/** Options of loading a pipeline in a worker: those of `fromPretrained`, except given components. */
 export interface WorkerPretrainedOptions extends Omit<QuantizedPretrainedOptions, "subfolder"> {
-  /** The name of a sampler, in place of the folder's own. */
+  /** The name of a sampler, instead of the folder's own. */
   readonly scheduler?: string | undefined;
-  /** Whether the text encoder stays in memory between calls. Default: only one whose files have less than 1 GiB stays. */
+  /** Whether the text encoder stays in memory between calls. Default: it stays if its files are smaller than 1 GiB. */
   readonly keepTextEncoder?: boolean;
-  /** Null where prompts come encoded. */
+  /** Null if prompts come encoded. */
   readonly textEncoder?: null;
 }
 
-/** A step of a call in a worker. Its tensors are valid until `onStep` has returned, or what it returned has resolved. */
+/** A step of a call in a worker. Its tensors are valid until `onStep` returns, or until its promise resolves. */
 export interface WorkerStep extends DenoiseStep {
-  /** What the model takes for the pictures at this step, decoded in the worker; undefined but after the `previewSteps`. */
+  /** The model's estimate of the pictures at this step, decoded in the worker; only set after the `previewSteps`. */
   readonly previews?: readonly GeneratedImage[] | undefined;
 }
 
-/** Options of a call in a worker: those of a call, but for what only one thread can use. */
+/** Options of a call in a worker: those of a call, except what only one thread can use. */
 export interface WorkerCallOptions<T extends keyof PixArtAlphaOutputs>
   extends Omit<PixArtAlphaCallOptions<T>, "generator" | "branches" | "onStep"> {
-  /** Told after every step; the call waits for it. */
+  /** Called after every step; the call waits for it. */
   readonly onStep?: (step: WorkerStep) => void | Promise<void>;
-  /** Steps, counted from 1, after which `onStep` gets previews. Decoding one takes as long as decoding the pictures. Default none. */
+  /** Steps, counted from 1, after which `onStep` gets previews. Each takes as long as decoding the pictures. Default none. */
   readonly previewSteps?: readonly number[];
 }
 
-/** The options of loading that the worker gets; it refuses those that there are not. Throws for what cannot be sent there. */
+/** The loading options for the worker, which itself refuses unknown ones. Throws for what can't be posted. */
 export function sentPretrainedOptions({
   onWarning: _,
   ...options
@@ -50,14 +50,14 @@ export function sentPretrainedOptions({
   return options;
 }
 
-/** What of a call's options is used here, and what is sent to the worker, which refuses those that there are not. */
+/** The options of a call, divided into those used here and those posted to the worker, which refuses unknown ones. */
 export interface DividedOptions {
   readonly here: Pick<WorkerCallOptions<"image">, "onStep" | "onWarning" | "signal">;
   readonly previewSteps: readonly number[];
   readonly sent: Readonly<Record<string, unknown>>;
 }
 
-/** Divides a call's options. Throws for what cannot be sent to the worker. */
+/** Divides a call's options. Throws for what can't be posted to the worker. */
 export function dividedOptions(options: object): DividedOptions {
   if (!isObject(options))
     throw expectedType("an object of options", "the call of a pipeline", shownValue(options));

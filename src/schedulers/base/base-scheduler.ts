@@ -23,18 +23,18 @@ import type {
 } from "./scheduler.ts";
 import { StepPosition } from "./step-position.ts";
 
-/** What the class of a sampler says of itself. */
+/** Static properties of a sampler's class. */
 export interface SchedulerClass<Config extends object, Built> {
   new (config: Config): Built;
-  /** diffusers' name for it. */
+  /** Its name in diffusers. */
   readonly className: string;
-  /** What `scheduler_config.json` may hold, with diffusers' defaults. */
+  /** The fields of its `scheduler_config.json`, with diffusers' defaults. */
   readonly fields: Fields<Config>;
-  /** Values in place of what another sampler's file leaves out or means otherwise. */
+  /** Values for fields that another sampler's file lacks or uses for something else. */
   readonly foreign?: Partial<Config>;
 }
 
-/** A sampler of a class from the fields of a `scheduler_config.json`; absent ones take diffusers' defaults. */
+/** Builds a sampler of a class from the fields of a `scheduler_config.json`; absent ones take diffusers' defaults. */
 export function buildScheduler<Config extends object, Built>(
   Sampler: SchedulerClass<Config, Built>,
   json: SchedulerJson,
@@ -42,7 +42,7 @@ export function buildScheduler<Config extends object, Built>(
   return new Sampler(readFields(json, Sampler.className, Sampler.fields, Sampler.foreign));
 }
 
-/** What all samplers share: the config and its file, and the order of the steps. */
+/** Shared by all samplers: the config and its file, and the order of the steps. */
 export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps: number }>
   implements Scheduler
 {
@@ -61,7 +61,7 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
     this: SchedulerClass<Config, Built>,
     json: SchedulerJson = {},
   ): Built {
-    // biome-ignore lint/complexity/noThisInStatic: `this` is the subclass that it is called on.
+    // biome-ignore lint/complexity/noThisInStatic: `this` is the subclass it is called on.
     return buildScheduler(this, json);
   }
 
@@ -71,7 +71,7 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
     folder: string,
     options: SchedulerFolderOptions = {},
   ): Promise<Built> {
-    // biome-ignore lint/complexity/noThisInStatic: `this` is the subclass that it is called on.
+    // biome-ignore lint/complexity/noThisInStatic: `this` is the subclass it is called on.
     return readSchedulerFile(folder, options, (json) => buildScheduler(this, json));
   }
 
@@ -96,10 +96,10 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
 
   abstract addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor;
 
-  /** Plans `count` steps, checked to be a positive integer. */
+  /** Plans `count` steps, already checked to be a positive integer. */
   protected abstract planCount(count: number): void;
 
-  /** Plans given steps, checked to be descending timesteps. */
+  /** Plans given steps, already checked to be descending timesteps. */
   protected planTimesteps(timesteps: readonly number[]): void {
     this.refuseTimesteps(timesteps);
   }
@@ -111,14 +111,14 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
     );
   }
 
-  /** Plans steps at given noise levels, checked to be descending. */
+  /** Plans steps at given noise levels, already checked to be descending. */
   protected planSigmas(sigmas: readonly number[]): void {
     throw new InvalidValueError(
       `Expected a number of steps for ${this.className}, which takes no noise levels of one's own, but received [${sigmas}]`,
     );
   }
 
-  /** Frees what earlier steps left behind. */
+  /** Frees the state of earlier steps. */
   protected forget(): void {}
 
   get samplerName(): string {
@@ -166,7 +166,7 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
     await writeSchedulerFile(folder, this.toConfig());
   }
 
-  /** Frees what earlier steps left behind and goes back to before the first. */
+  /** Frees the state of earlier steps and rewinds to before the first. */
   [Symbol.dispose](): void {
     this.forget();
     this.position.rewind();

@@ -1,6 +1,9 @@
 import { expected, InvalidStateError } from "../../errors/index.ts";
 export interface StepPositionOptions {
-  /** What a first step at a timestep that was not planned means: an error, or the last step as in diffusers' multistep solvers. */
+  /**
+   * What to do if the first step is at a timestep that was not planned: throw, or take the last step as diffusers' multistep
+   * solvers do.
+   */
   readonly unplanned?: "refused" | "last";
 }
 
@@ -25,7 +28,7 @@ export class StepPosition {
     this.#next = undefined;
   }
 
-  /** Goes back to before the first step. */
+  /** Rewinds to before the first step. */
   rewind(): void {
     this.#next = undefined;
   }
@@ -35,7 +38,10 @@ export class StepPosition {
     this.#next = index + 1;
   }
 
-  /** The index of the step at `timestep`. The first step may be any of the schedule, as in image-to-image. Later ones come in turn. */
+  /**
+   * The index of the step at `timestep`. The first step may be any of the schedule, as in image-to-image. Later ones must follow
+   * in order.
+   */
   indexOf(timestep: number): number {
     const { length } = this.#timesteps;
     if (length === 0) throw new InvalidStateError("Expected setTimesteps to be called before step");

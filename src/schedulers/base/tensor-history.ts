@@ -1,7 +1,7 @@
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 
-/** The last few tensors of a sampler's run, newest first: what multistep methods extrapolate from. */
+/** The last few tensors of a sampler's run, newest first, from which multistep methods extrapolate. */
 export class TensorHistory {
   readonly #capacity: number;
   #tensors: Tensor[] = [];
@@ -19,7 +19,7 @@ export class TensorHistory {
     return this.#tensors;
   }
 
-  /** Takes a tensor over, and frees the oldest one where there are now too many. */
+  /** Takes ownership of a tensor, and frees the oldest one if there are now too many. */
   push(tensor: Tensor): void {
     this.#tensors.unshift(torch.keep(tensor));
     for (const spent of this.#tensors.splice(this.#capacity)) spent.dispose();

@@ -5,14 +5,14 @@ import { NoiseSchedule } from "../noise/noise-schedule.ts";
 import { BaseScheduler } from "./base-scheduler.ts";
 import type { CustomSigmas, CustomTimesteps } from "./scheduler.ts";
 
-/** What samplers over the noise schedule of the training share. */
+/** Shared by samplers over the noise schedule of the training. */
 export abstract class TrainedScheduler<
   Config extends ScheduleConfig & Partial<ZeroSnrConfig>,
 > extends BaseScheduler<Config> {
   /** The float32 tables of the training schedule. */
   protected readonly schedule: NoiseSchedule;
 
-  /** @param leastSignal what is left of the signal at the end of a schedule of zero SNR, for samplers that divide by it */
+  /** @param leastSignal the signal left at the end of a zero-SNR schedule, for samplers that divide by it */
   constructor(config: Config, leastSignal?: number) {
     super(config);
     this.schedule = NoiseSchedule.float32({
@@ -33,13 +33,13 @@ export abstract class TrainedScheduler<
     super.setTimesteps(plan);
   }
 
-  /** Plans timesteps that training had. Throws on any other, such as a fractional one. */
+  /** Plans timesteps of the training. Throws for any other, such as a fractional one. */
   protected planTrained(timesteps: readonly number[]): void {
     for (const timestep of timesteps) this.schedule.at(timestep);
     this.position.plan([...timesteps]);
   }
 
-  /** `original` with `noise` at one training timestep a row. */
+  /** Adds `noise` to `original` at one training timestep per row. */
   override addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor {
     return this.schedule.addNoise(original, noise, timesteps);
   }

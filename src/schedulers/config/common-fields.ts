@@ -24,7 +24,7 @@ export interface ScheduleConfig {
   readonly betaStart: number;
   readonly betaEnd: number;
   readonly betaSchedule: BetaSchedule;
-  /** β of each training timestep, in place of the three above. */
+  /** β of each training timestep, instead of the three above. */
   readonly trainedBetas: readonly number[] | null;
 }
 
@@ -36,7 +36,7 @@ export interface ZeroSnrConfig {
 /** What the model predicts: the noise, the clean sample, or the velocity. */
 export type PredictionType = "epsilon" | "sample" | "v_prediction";
 
-/** As `PredictionType`, or the flow from the sample to the noise, where noise levels are those of flows. */
+/** As `PredictionType`, or the flow from the sample to the noise, if noise levels are those of flows. */
 export type SolverPredictionType = PredictionType | "flow_prediction";
 
 /** How the steps are chosen among the training timesteps. */
@@ -45,7 +45,7 @@ export interface SpacingConfig {
   readonly stepsOffset: number;
 }
 
-/** Dynamic thresholding of x0 (Saharia et al. 2022, arXiv 2205.11487, section 2.3), which suits pixels and not latents. */
+/** Dynamic thresholding of x0 (Saharia et al. 2022, arXiv 2205.11487, section 2.3), suitable for pixels, not latents. */
 export interface ThresholdingConfig {
   readonly thresholding: boolean;
   /** The share of a sample's values that stay within its threshold. */
@@ -53,13 +53,13 @@ export interface ThresholdingConfig {
   readonly sampleMaxValue: number;
 }
 
-/** Whether x0 is clipped, which suits pixels and not latents. */
+/** Whether x0 is clipped, suitable for pixels, not latents. */
 export interface ClippingConfig {
   readonly clipSample: boolean;
   readonly clipSampleRange: number;
 }
 
-/** Other ways to space the noise levels; at most one is on. */
+/** Other ways to space the noise levels; at most one is enabled. */
 export interface RespacingConfig {
   readonly useKarrasSigmas: boolean;
   readonly useExponentialSigmas: boolean;
@@ -74,7 +74,7 @@ export interface FlowConfig {
 
 /** A flow's shift by the picture's size. */
 export interface ShiftingConfig {
-  /** Would need a shift computed from each picture's size, which no PixArt has. */
+  /** Would require a shift computed from each picture's size, which no PixArt has. */
   readonly useDynamicShifting: false;
   readonly timeShiftType: "exponential";
 }
@@ -90,7 +90,7 @@ const betas: Field = {
   accepts: (value) => value === null || isSchedule(value),
 };
 
-/** How many timesteps a model was trained with. */
+/** Number of timesteps a model was trained with. */
 export const trainTimestepsField: Field = number(
   1000,
   `an integer from 1 to ${MOST_TIMESTEPS}`,
@@ -110,7 +110,7 @@ export const zeroSnrFields: Fields<ZeroSnrConfig> = { rescaleBetasZeroSnr: flag(
 export const predictionField = oneOf("epsilon", "sample", "v_prediction");
 export const solverPredictionField = oneOf("epsilon", "sample", "v_prediction", "flow_prediction");
 
-/** Which variance the model predicts, for solvers that pass over it; the fixed ones of DDPM mean none. */
+/** Which variance the model predicts, for solvers that ignore it; the fixed ones of DDPM mean none. */
 export const learnedVarianceField = orMeaning(
   oneOf(null, "learned", "learned_range"),
   null,

@@ -4,15 +4,15 @@ import type { ConfigObject } from "../../weights/index.ts";
 import { listed } from "../../weights/listed.ts";
 import { foreignFields } from "./foreign-fields.ts";
 
-/** The fields of a `scheduler_config.json`, as JSON holds them: snake_case, with `_class_name` in files. */
+/** The fields of a `scheduler_config.json` as in JSON: snake_case, with `_class_name` in files. */
 export type SchedulerJson = Readonly<Record<string, unknown>>;
 
-/** One field of a config: its value where the file is silent, and which values can be honoured. */
+/** One field of a config: its default, and which values are supported. */
 export interface Field {
   readonly initial: unknown;
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
-  /** What other samplers' values mean here. */
+  /** Translations of other samplers' values. */
   readonly meanings?: ReadonlyMap<unknown, unknown>;
 }
 
@@ -33,13 +33,13 @@ export const optional = (field: Field): Field => ({
   accepts: (value) => value === null || field.accepts(value),
 });
 
-/** `field`, which also takes the values of other samplers in `others`, as that value of its own which diffusers takes for them. */
+/** `field`, which also accepts the values of other samplers in `others`, as the value that diffusers uses for them. */
 export const orMeaning = (field: Field, value: unknown, ...others: unknown[]): Field => ({
   ...field,
   meanings: new Map(others.map((other) => [other, value])),
 });
 
-/** A number, of a kind where `test` is given. */
+/** A number, of a kind if `test` is given. */
 export const number = (
   initial: number,
   expected = "a number",
@@ -61,11 +61,11 @@ const snakeCase = (name: string): string =>
   name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /**
- * Reads the snake_case fields of a scheduler file; absent ones take diffusers' defaults, keys of other schedulers are
- * passed over and those of none with a warning, as diffusers does. Throws on a value that this scheduler can't honour.
+ * Reads the snake_case fields of a scheduler file; absent ones take diffusers' defaults, keys of other schedulers are ignored,
+ * and unknown keys are ignored with a warning, as in diffusers. Throws on a value that this scheduler doesn't support.
  *
- * A file written for another class (its `_class_name` says so) may lack a field, or use its name for something else. Where
- * it does, the field has its value in `foreign`, if it is there.
+ * A file written for another class (its `_class_name` says so) may lack a field, or use its name for something else. In that case
+ * the field takes its value from `foreign`, if present.
  */
 export function readFields<Config extends object>(
   json: SchedulerJson,
@@ -89,7 +89,7 @@ export function readFields<Config extends object>(
   return Object.fromEntries(entries) as Config;
 }
 
-/** The fields of a file that neither a sampler with the fields `own` nor any other has: slips in names, most likely. */
+/** The fields of a file that are neither among `own` nor known to any other sampler, most likely typos. */
 export function unknownFields(json: SchedulerJson, own: readonly string[]): string[] {
   const isKnown = (key: string): boolean => own.includes(key) || foreignFields.has(key);
   return Object.keys(json).filter((key) => !key.startsWith("_") && !isKnown(key));
@@ -103,7 +103,7 @@ function warnOfUnknown(json: SchedulerJson, className: string, fields: object): 
   );
 }
 
-/** The snake_case form of a config, as `scheduler_config.json` holds it. */
+/** The snake_case form of a config, as in `scheduler_config.json`. */
 export function writeFields(config: object): ConfigObject {
   return Object.fromEntries(
     Object.entries(config).map(([name, value]) => [snakeCase(name), value]),

@@ -1,6 +1,6 @@
 /**
- * The fields of the samplers of diffusers that can be made from each other's files. One of these in the file of a sampler
- * that does not have it is no mistake.
+ * The fields of diffusers' samplers that can be made from each other's files. One of these in the file of a sampler that does not
+ * have it is not an error.
  */
 export const foreignFields: ReadonlySet<string> = new Set([
   "algorithm_type",

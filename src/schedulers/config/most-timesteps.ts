@@ -1,5 +1,5 @@
 /**
- * Training timesteps that a schedule may have, and steps that a sampler over continuous noise levels may take. Models are
- * trained with 1,000, the largest known with 4,000: a hundred times the usual number still takes milliseconds and a few megabytes.
+ * Most training timesteps of a schedule, and most steps of a sampler over continuous noise levels. Models are trained with 1,000,
+ * the largest known with 4,000: a hundred times the usual number still takes milliseconds and a few megabytes.
  */
 export const MOST_TIMESTEPS = 100_000;

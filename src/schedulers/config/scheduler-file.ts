@@ -7,9 +7,9 @@ import { type ConfigObject, readConfig, writeConfig } from "../../weights/index.
 const FILE = "scheduler_config.json";
 
 export interface SchedulerFolderOptions {
-  /** The folder inside the folder; a pipeline's is "scheduler". */
+  /** The subfolder; a pipeline's is "scheduler". */
   readonly subfolder?: string;
-  /** Of a scheduler on the Hub: a branch, a tag or a commit; `main` if left out. */
+  /** Branch, tag or commit of a scheduler on the Hub. Default: `main`. */
   readonly revision?: string | undefined;
 }
 
@@ -18,7 +18,7 @@ export const schedulerFiles = (subfolder = ""): readonly WantedFile[] => [
   { names: [posix.join(subfolder, FILE)] },
 ];
 
-/** Builds what the `scheduler_config.json` of a folder or a name on the Hub describes. Errors name the file. */
+/** Builds the scheduler described by `scheduler_config.json` in a folder or under a name on the Hub. Errors name the file. */
 export async function readSchedulerFile<Built>(
   folderOrName: string,
   { subfolder = "", revision }: SchedulerFolderOptions,
@@ -37,7 +37,7 @@ export async function readSchedulerFile<Built>(
   }
 }
 
-/** Writes `scheduler_config.json` into `folder`, which is made where it is missing. */
+/** Writes `scheduler_config.json` into `folder`, which is created if missing. */
 export async function writeSchedulerFile(folder: string, config: ConfigObject): Promise<void> {
   await makeFolder(folder);
   await writeConfig(join(folder, FILE), config);

@@ -51,7 +51,7 @@ const fields: Fields<DDIMConfig> = {
 export class DDIMScheduler extends TrainedScheduler<DDIMConfig> {
   static readonly className: string = "DDIMScheduler";
   static readonly fields: Fields<DDIMConfig> = fields;
-  /** No clipping by default where the file is another sampler's that knows none, as PixArt's is: latents lie outside ±1. */
+  /** No clipping by default if the file is of another sampler without that field, as PixArt's is: latents lie outside ±1. */
   static readonly foreign: Partial<DDIMConfig> = { clipSample: false };
   #stride = 0;
 

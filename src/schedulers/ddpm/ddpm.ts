@@ -62,7 +62,7 @@ export const ddpmFields: Fields<DDPMConfig> = {
 export class DDPMScheduler extends TrainedScheduler<DDPMConfig> {
   static readonly className: string = "DDPMScheduler";
   static readonly fields: Fields<DDPMConfig> = ddpmFields;
-  /** No clipping by default where the file is another sampler's that knows none, as PixArt's is: latents lie outside ±1. */
+  /** No clipping by default if the file is of another sampler without that field, as PixArt's is: latents lie outside ±1. */
   static readonly foreign: Partial<DDPMConfig> = { clipSample: false, varianceType: "fixed_small" };
   override readonly usesLearnedVariance: boolean = this.config.varianceType.startsWith("learned");
 
@@ -83,7 +83,7 @@ export class DDPMScheduler extends TrainedScheduler<DDPMConfig> {
     const isPlanned = this.timesteps.length > 0;
     const index = isPlanned ? this.position.indexOf(timestep) : 0;
     const { acp } = this.schedule.at(timestep);
-    // Without a plan every training timestep is one.
+    // Without a plan, every training timestep is a step.
     const target = isPlanned ? (this.timesteps[index + 1] ?? -1) : timestep - 1;
     const acpTarget = target < 0 ? 1 : this.schedule.at(target).acp;
     const [rest, restTarget] = [f32(1 - acp), f32(1 - acpTarget)];
@@ -107,13 +107,13 @@ export class DDPMScheduler extends TrainedScheduler<DDPMConfig> {
     return result;
   }
 
-  /** What the model predicts of the mean, and of the variance. */
+  /** The model's predictions of the mean and of the variance. */
   #parts(modelOutput: Tensor, sample: Tensor): readonly [mean: Tensor, variance: Tensor] {
     if (!this.usesLearnedVariance) return [modelOutput, modelOutput];
     return learnedParts(modelOutput, sample.size(1));
   }
 
-  /** `noise` with the deviation of the step, whose variance is between `least` and `largest`. */
+  /** `noise` with the standard deviation of the step, whose variance is between `least` and `largest`. */
   #scaled(
     noise: Tensor,
     variance: Tensor,
@@ -133,7 +133,7 @@ export class DDPMScheduler extends TrainedScheduler<DDPMConfig> {
     }
   }
 
-  /** x0 at `timestep`, clipped where the config says so. */
+  /** x0 at `timestep`, clipped if the config says so. */
   protected predictOriginal(modelOutput: Tensor, timestep: number, sample: Tensor): Tensor {
     const { predictionType } = this.config;
     const level = levelOfSignal(this.schedule.at(timestep).acp);

@@ -5,15 +5,15 @@ import type { CustomTimesteps, SchedulerStep } from "../base/scheduler.ts";
 import { type Fields, flag } from "../config/config-fields.ts";
 import { type DDPMConfig, DDPMScheduler, ddpmFields } from "./ddpm.ts";
 
-/** Where one-step PixArt starts: models of this kind did worse from 999 (PixArt-sigma, scripts/DMD, `one_step_maxt`). */
+/** The start timestep of one-step PixArt: such models did worse from 999 (PixArt-sigma, scripts/DMD, `one_step_maxt`). */
 const START = 400;
 
 /**
- * The one step of models distilled with DMD (Yin et al. 2023, arXiv 2311.18828): what they are fed is pure noise at
- * timestep 400, and the predicted x0 is the picture. Its file is that of a `DDPMScheduler`, which is its class in diffusers.
+ * The single step of models distilled with DMD (Yin et al. 2023, arXiv 2311.18828): their input is pure noise at timestep 400,
+ * and the predicted x0 is the picture. Its file is that of a `DDPMScheduler`, its class in diffusers.
  */
 export class DMDScheduler extends DDPMScheduler {
-  /** x0 is clipped only where the file says so. */
+  /** x0 is clipped only if the file says so. */
   static override readonly fields: Fields<DDPMConfig> = { ...ddpmFields, clipSample: flag(false) };
   static override readonly foreign: Partial<DDPMConfig> = { varianceType: "fixed_small" };
 
@@ -21,7 +21,7 @@ export class DMDScheduler extends DDPMScheduler {
     return "dmd";
   }
 
-  /** Plans the one step, at timestep 400 or at a single one that is given. */
+  /** Plans the single step, at timestep 400 or at a given one. */
   override setTimesteps(plan: number | CustomTimesteps): void {
     const count = typeof plan === "number" ? plan : plan.timesteps.length;
     if (count !== 1) {

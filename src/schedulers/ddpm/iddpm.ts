@@ -21,7 +21,7 @@ export interface IDDPMConfig extends ScheduleConfig {
   readonly betaSchedule: "linear";
   readonly trainedBetas: null;
   readonly predictionType: PredictionType;
-  /** "learned_range" for models that predict the variance, else the upper or the lower bound of it. */
+  /** "learned_range" for models that predict the variance, otherwise its upper or lower bound. */
   readonly varianceType: "learned_range" | "fixed_large" | "fixed_small";
 }
 
@@ -46,15 +46,15 @@ interface ChainStep {
 }
 
 /**
- * Ancestral sampling as the paper's code does it (Nichol and Dhariwal 2021, arXiv 2102.09672; PixArt-alpha,
- * diffusion/iddpm.py): the chain is respaced to the steps taken, and the model says where the variance lies between its
- * bounds. Tables are float64. diffusers has no class of this name; 100 steps are the paper's.
+ * Ancestral sampling as in the paper's code (Nichol and Dhariwal 2021, arXiv 2102.09672; PixArt-alpha, diffusion/iddpm.py): the
+ * chain is respaced to the steps taken, and the model predicts where the variance lies between its bounds. Tables are float64.
+ * diffusers has no class of this name; 100 steps are the paper's.
  */
 export class IDDPMScheduler extends TrainedScheduler<IDDPMConfig> {
   static readonly className: string = "IDDPMScheduler";
   static readonly fields: Fields<IDDPMConfig> = fields;
-  /** Files of other samplers say null, or which bound to take where the variance is not predicted. */
-  /** No clipping by default where the file is another sampler's that knows none, as PixArt's is: latents lie outside ±1. */
+  /** Files of other samplers have null, or which bound to use if the variance is not predicted. */
+  /** No clipping by default if the file is of another sampler without that field, as PixArt's is: latents lie outside ±1. */
   static readonly foreign: Partial<IDDPMConfig> = { varianceType: "learned_range" };
   override readonly usesLearnedVariance: boolean = this.config.varianceType === "learned_range";
   #chain: readonly ChainStep[] = [];
@@ -70,7 +70,7 @@ export class IDDPMScheduler extends TrainedScheduler<IDDPMConfig> {
     }
     const stride = (total - 1) / (count - 1);
     const timesteps: number[] = [];
-    // Summed up and not multiplied: that decides some of the roundings.
+    // Added up instead of multiplied, which affects some of the roundings.
     for (let at = 0; timesteps.length < count; at += stride) timesteps.push(roundHalfToEven(at));
     const schedule = NoiseSchedule.linear(this.config);
     this.#chain = respacedChain(timesteps.map((t) => schedule.at(t).acp)).reverse();
@@ -97,7 +97,7 @@ export class IDDPMScheduler extends TrainedScheduler<IDDPMConfig> {
       const { predictionType } = this.config;
       const predOriginalSample = predictOriginal(predictionType, prediction, sample, level);
       const mean = predOriginalSample.mul(step.original).add(sample.mul(step.sample));
-      // The last step adds none, but draws as the paper's code does.
+      // The last step adds none, but draws noise as the paper's code does.
       const noise = drawNoise(sample, generator);
       if (index === this.timesteps.length - 1) return { prevSample: mean, predOriginalSample };
       const prevSample = mean.add(this.#scaled(noise, variance, step));

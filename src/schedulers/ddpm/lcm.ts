@@ -37,11 +37,11 @@ export interface LCMConfig
   readonly originalInferenceSteps: number;
   readonly setAlphaToOne: boolean;
   readonly predictionType: PredictionType;
-  /** How steeply the output turns from the sample to the prediction with the timestep. */
+  /** How steeply the output moves from the sample to the prediction with the timestep. */
   readonly timestepScaling: number;
 }
 
-/** The fields of samplers from consistency models, which diffusers' `TCDScheduler` shares. */
+/** The fields of samplers for consistency models, shared by diffusers' `TCDScheduler`. */
 export const lcmFields: Fields<LCMConfig> = {
   ...scheduleFields,
   betaStart: positive(0.00085),
@@ -63,16 +63,16 @@ export const lcmFields: Fields<LCMConfig> = {
   ...zeroSnrFields,
 };
 
-/** Of the data, as the boundary condition of consistency models takes it (Luo et al. 2023, arXiv 2310.04378). */
+/** Of the data, as used in the boundary condition of consistency models (Luo et al. 2023, arXiv 2310.04378). */
 const DEVIATION_SQUARED = 0.25;
 
 /**
- * Sampling from latent consistency models, which PixArt-δ is: predict x0, add noise again for the next timestep. With the
+ * Sampling from latent consistency models, such as PixArt-δ: predict x0, then add noise again for the next timestep. With the
  * configuration file and the float32 arithmetic of diffusers' class.
  */
 export class LCMScheduler extends TrainedScheduler<LCMConfig> {
   static readonly className: string = "LCMScheduler";
-  /** The default noise schedule is Stable Diffusion's and not PixArt's. */
+  /** The default noise schedule is Stable Diffusion's, not PixArt's. */
   static readonly fields: Fields<LCMConfig> = lcmFields;
 
   constructor(config: LCMConfig) {
@@ -119,7 +119,7 @@ export class LCMScheduler extends TrainedScheduler<LCMConfig> {
   }
 }
 
-/** Throws where a model was distilled from more steps than there are. */
+/** Throws if a model was distilled from more steps than there are. */
 export function requireDistilled(config: LCMConfig): void {
   if (config.originalInferenceSteps <= config.numTrainTimesteps) return;
   throw expected(

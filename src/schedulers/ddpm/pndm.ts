@@ -18,7 +18,7 @@ import { roundHalfToEven, spaceTimestepsToZero } from "../noise/timestep-spacing
 
 /** The fields of diffusers' `PNDMScheduler`, in camelCase. */
 export interface PNDMConfig extends ScheduleConfig, SpacingConfig {
-  /** Whether it goes without the Runge-Kutta steps at the start, which ask the model 12 times for three steps. */
+  /** Whether to skip the Runge-Kutta steps at the start, which call the model 12 times for three steps. */
   readonly skipPrkSteps: boolean;
   readonly setAlphaToOne: boolean;
   readonly predictionType: "epsilon" | "v_prediction";
@@ -42,19 +42,19 @@ const ADAMS: readonly (readonly [weights: readonly number[], divisor: number])[]
 ];
 
 /**
- * Pseudo linear multistep sampling (Liu et al. 2022, arXiv 2202.09778) after pseudo Runge-Kutta steps or, without those, after
- * one step that is taken twice. With the configuration file and the float32 arithmetic of diffusers' class.
+ * Pseudo linear multistep sampling (Liu et al. 2022, arXiv 2202.09778) after pseudo Runge-Kutta steps or, without them, after one
+ * step that is taken twice. With the configuration file and the float32 arithmetic of diffusers' class.
  */
 export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
   static readonly className: string = "PNDMScheduler";
   static readonly fields: Fields<PNDMConfig> = fields;
   override readonly endsAtOriginal = false;
   readonly #predictions = new TensorHistory(4);
-  /** How many steps have been taken, whatever timestep they began at. */
+  /** Number of steps taken, whatever timestep they started at. */
   #taken = 0;
   #rungeKuttaSteps = 0;
   #stride = 0;
-  /** Where the step began of which this is a further stage. */
+  /** The sample at the start of the step of which this is a further stage. */
   #start: Tensor | undefined;
   /** The weighted sum of a Runge-Kutta step's stages so far. */
   #stages: Tensor | undefined;
@@ -76,7 +76,7 @@ export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
     this.#stride = Math.floor(numTrainTimesteps / count);
     const spaced = spaceTimestepsToZero(count, this.config).map(roundHalfToEven);
     const half = Math.floor(this.#stride / 2);
-    // Each Runge-Kutta step: where it begins, twice the middle, and where it ends.
+    // Each Runge-Kutta step: its start, the middle twice, and its end.
     const rungeKutta = skipPrkSteps
       ? []
       : [0, 1, 2].flatMap((i) => {
@@ -108,7 +108,7 @@ export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
     return { prevSample, predOriginalSample };
   }
 
-  /** Throws where `timestep` is not of the schedule, and in the Runge-Kutta steps where it is not the next. */
+  /** Throws if `timestep` is not in the schedule or, in the Runge-Kutta steps, not the next one. */
   #requirePlanned(timestep: number): void {
     const { length } = this.timesteps;
     if (length === 0) throw new InvalidStateError("Expected setTimesteps to be called before step");
@@ -152,7 +152,7 @@ export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
   }
 
   #stepMultistep(modelOutput: Tensor, timestep: number, sample: Tensor): Tensor {
-    // The first step is taken again, with the mean of the predictions at both its ends.
+    // The first step is taken again, with the mean of the predictions at both ends.
     const isAgain = this.#taken === 1;
     if (!isAgain) this.#predictions.push(torch.retain(modelOutput));
     const { tensors } = this.#predictions;
@@ -190,7 +190,7 @@ export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
       .sub(noise.mul(f32(acpTarget - acp)).div(divisor));
   }
 
-  /** What is left of the signal's variance at `timestep`, or before the first. */
+  /** The signal's variance at `timestep`, or before the first. */
   #signalAt(timestep: number): number {
     if (timestep >= 0) return this.schedule.at(timestep).acp;
     return this.config.setAlphaToOne ? 1 : this.schedule.at(0).acp;

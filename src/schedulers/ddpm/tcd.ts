@@ -10,7 +10,7 @@ import { predictNoise, predictOriginal } from "../noise/prediction.ts";
 import { spaceDistilled } from "../noise/timestep-spacing.ts";
 import { type LCMConfig, lcmFields, requireDistilled } from "./lcm.ts";
 
-/** The fields of diffusers' `TCDScheduler`, in camelCase; x0 is neither clipped nor thresholded whatever they say. */
+/** The fields of diffusers' `TCDScheduler`, in camelCase; x0 is neither clipped nor thresholded regardless of them. */
 export type TCDConfig = LCMConfig;
 
 /**
@@ -19,7 +19,7 @@ export type TCDConfig = LCMConfig;
  */
 export class TCDScheduler extends TrainedScheduler<TCDConfig> {
   static readonly className: string = "TCDScheduler";
-  /** The default noise schedule is Stable Diffusion's and not PixArt's. */
+  /** The default noise schedule is Stable Diffusion's, not PixArt's. */
   static readonly fields: Fields<TCDConfig> = lcmFields;
   override readonly endsAtOriginal = false;
 

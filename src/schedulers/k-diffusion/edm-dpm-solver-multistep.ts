@@ -36,7 +36,10 @@ const fields: Fields<EDMDPMSolverMultistepConfig> = {
   eulerAtFinal: flag(false),
 };
 
-/** DPM-Solver++ multistep for models trained as Karras et al. 2022 (arXiv 2206.00364) propose, with the configuration file of diffusers' class. */
+/**
+ * DPM-Solver++ multistep for models trained as in Karras et al. 2022 (arXiv 2206.00364), with the configuration file of
+ * diffusers' class.
+ */
 export class EDMDPMSolverMultistepScheduler extends EDMScheduler<EDMDPMSolverMultistepConfig> {
   static readonly className: string = "EDMDPMSolverMultistepScheduler";
   static readonly fields: Fields<EDMDPMSolverMultistepConfig> = fields;

@@ -5,7 +5,9 @@ import type { Fields } from "../config/config-fields.ts";
 import { f32 } from "../noise/arithmetic.ts";
 import { type EDMConfig, EDMScheduler, edmFields } from "./edm-scheduler.ts";
 
-/** Euler's method for models trained as Karras et al. 2022 (arXiv 2206.00364) propose, with the configuration file of diffusers' class. */
+/**
+ * Euler's method for models trained as in Karras et al. 2022 (arXiv 2206.00364), with the configuration file of diffusers' class.
+ */
 export class EDMEulerScheduler extends EDMScheduler<EDMConfig> {
   static readonly className: string = "EDMEulerScheduler";
   static readonly fields: Fields<EDMConfig> = edmFields;

@@ -8,11 +8,11 @@ import { f32, log32, sqrt32 } from "../noise/arithmetic.ts";
 import { columnOf } from "../noise/column.ts";
 import { karrasSigmas, spacedEvenly } from "../noise/sigma-spacing.ts";
 
-/** What diffusers' two EDM schedulers have in common, in camelCase. */
+/** The common fields of diffusers' two EDM schedulers, in camelCase. */
 export interface EDMConfig {
   readonly sigmaMin: number;
   readonly sigmaMax: number;
-  /** Deviation of the data. */
+  /** Standard deviation of the data. */
   readonly sigmaData: number;
   readonly sigmaSchedule: "karras" | "exponential";
   readonly numTrainTimesteps: number;
@@ -33,14 +33,14 @@ export const edmFields: Fields<EDMConfig> = {
 };
 
 /**
- * What samplers of models trained as Karras et al. 2022 (arXiv 2206.00364, table 1) propose share: samples are x0 + σ·ε, the model
- * is fed sample/√(σ² + σ_data²) at the timestep ln(σ)/4, and x0 is a mixture of the sample and its output. No PixArt is
- * such a model.
+ * Shared by samplers of models trained as in Karras et al. 2022 (arXiv 2206.00364, table 1): samples are x0 + σ·ε, the model's
+ * input is sample/√(σ² + σ_data²) at the timestep ln(σ)/4, and x0 is a mixture of the sample and its output. No PixArt is such a
+ * model.
  */
 export abstract class EDMScheduler<Config extends EDMConfig> extends BaseScheduler<Config> {
   #sigmas: readonly number[] = [];
 
-  /** The noise level before each step, and the one that the last step arrives at. */
+  /** The noise level before each step, and the one at which the last step ends. */
   get sigmas(): readonly number[] {
     return this.#sigmas;
   }
@@ -64,7 +64,7 @@ export abstract class EDMScheduler<Config extends EDMConfig> extends BaseSchedul
     return sample.mul(f32(1 / sqrt32(this.#total(sigma))));
   }
 
-  /** x0 by the model's output for `sample` at noise level σ. */
+  /** x0 from the model's output for `sample` at noise level σ. */
   protected predictOriginal(modelOutput: Tensor, sample: Tensor, sigma: number): Tensor {
     const { sigmaData, predictionType } = this.config;
     const total = this.#total(sigma);
@@ -78,7 +78,7 @@ export abstract class EDMScheduler<Config extends EDMConfig> extends BaseSchedul
     return f32(f32(sigma * sigma) + f32(this.config.sigmaData ** 2));
   }
 
-  /** `original` with σ·`noise`; the timesteps are of the current schedule. */
+  /** Adds σ·`noise` to `original`; the timesteps are of the current schedule. */
   override addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor {
     const sigmas = timesteps.map((timestep) => {
       const index = this.timesteps.indexOf(timestep);
@@ -93,7 +93,7 @@ export abstract class EDMScheduler<Config extends EDMConfig> extends BaseSchedul
   }
 }
 
-/** `count` levels from `most` down to `least`, even in ln σ, as libtorch computes them in float32. */
+/** `count` levels from `most` down to `least`, evenly spaced in ln σ, as libtorch computes them in float32. */
 const exponentialSigmas = (count: number, least: number, most: number): number[] =>
   torch.tidy(() =>
     Array.from(

@@ -27,7 +27,10 @@ const fields: Fields<EulerAncestralDiscreteConfig> = {
   ...zeroSnrFields,
 };
 
-/** Euler's method that goes further down than it should and adds noise anew, with the configuration file and the float32 arithmetic of diffusers' class. */
+/**
+ * Euler's method that steps further down than needed and adds noise again, with the configuration file and the float32 arithmetic
+ * of diffusers' class.
+ */
 export class EulerAncestralDiscreteScheduler extends SigmaScheduler<EulerAncestralDiscreteConfig> {
   static readonly className: string = "EulerAncestralDiscreteScheduler";
   static readonly fields: Fields<EulerAncestralDiscreteConfig> = fields;

@@ -19,12 +19,12 @@ import { type SigmaConfig, SigmaScheduler } from "./sigma-scheduler.ts";
 
 /** The fields of diffusers' `EulerDiscreteScheduler`, in camelCase. */
 export interface EulerDiscreteConfig extends SigmaConfig, RespacingConfig, ZeroSnrConfig {
-  /** How noise levels follow from the timesteps: through the training's table, or evenly in ln σ whatever the timesteps. */
+  /** How noise levels follow from the timesteps: through the training's table, or evenly in ln σ regardless of the timesteps. */
   readonly interpolationType: "linear" | "log_linear";
-  /** The least and the largest level where levels are respaced; those of the timesteps unless given. */
+  /** The lowest and the highest level if levels are respaced. Default: those of the timesteps. */
   readonly sigmaMin: number | null;
   readonly sigmaMax: number | null;
-  /** "continuous" feeds models that predict v ln(σ)/4 as the timestep. */
+  /** With "continuous", models that predict v get ln(σ)/4 as the timestep. */
   readonly timestepType: "discrete" | "continuous";
   readonly finalSigmasType: "zero" | "sigma_min";
 }
@@ -62,7 +62,7 @@ export class EulerDiscreteScheduler extends SigmaScheduler<EulerDiscreteConfig> 
     super.planTimesteps(timesteps);
   }
 
-  /** Plans noise levels of which the last is what the last step arrives at. */
+  /** Plans noise levels, the last of which is where the last step ends. */
   protected override planSigmas(sigmas: readonly number[]): void {
     if (sigmas.length < 2) {
       throw expected(
@@ -87,7 +87,7 @@ export class EulerDiscreteScheduler extends SigmaScheduler<EulerDiscreteConfig> 
   protected override levelsAt(timesteps: readonly number[]): number[] {
     if (this.config.interpolationType === "linear") return super.levelsAt(timesteps);
     const [largest, least] = [this.trainSigmas.at(-1) ?? 0, this.trainSigmas[0] ?? 0];
-    // One more than the timesteps, as in diffusers: the last step does not go all the way.
+    // One more than the timesteps, as in diffusers: the last step does not reach zero noise.
     return torch.tidy(() =>
       Array.from(
         torch

@@ -32,15 +32,15 @@ const fields: Fields<HeunDiscreteConfig> = {
   ...spacingFields,
 };
 
-/** Where a step began, until its second half. */
+/** The state of a step between its two halves. */
 interface FirstHalf {
   readonly sample: Tensor;
   readonly derivative: Tensor;
 }
 
 /**
- * Heun's method on the noise level (Karras et al. 2022, algorithm 2 without churn), with the configuration file and the
- * float32 arithmetic of diffusers' class. Each step but the last asks the model twice, so N steps are 2N − 1 timesteps.
+ * Heun's method on the noise level (Karras et al. 2022, algorithm 2 without churn), with the configuration file and the float32
+ * arithmetic of diffusers' class. Each step but the last calls the model twice, so N steps are 2N − 1 timesteps.
  */
 export class HeunDiscreteScheduler extends SigmaScheduler<HeunDiscreteConfig> {
   static readonly className: string = "HeunDiscreteScheduler";

@@ -8,7 +8,10 @@ import {
   kdpm2Fields,
 } from "./k-dpm-2-scheduler.ts";
 
-/** DPM-Solver-2 on the noise level that goes further down than it should and adds noise anew, with the configuration file of diffusers' class. */
+/**
+ * DPM-Solver-2 on the noise level that steps further down than needed and adds noise again, with the configuration file of
+ * diffusers' class.
+ */
 export class KDPM2AncestralDiscreteScheduler extends KDPM2Scheduler {
   static readonly className: string = "KDPM2AncestralDiscreteScheduler";
   /** The defaults of `beta_start` and `beta_end` are not PixArt's. */

@@ -39,22 +39,22 @@ export const kdpm2Fields: Fields<KDPM2Config> = {
 /** The noise levels of a whole step. */
 export interface KDPM2Step {
   readonly start: number;
-  /** Where the model is asked for the slope of the whole step; 0 in the last step, which is of first order. */
+  /** Where the model is evaluated for the slope of the whole step; 0 in the last step, which is first order. */
   readonly middle: number;
   readonly end: number;
-  /** Deviation of the noise that is added at the end. */
+  /** Standard deviation of the noise that is added at the end. */
   readonly noise: number;
 }
 
 /**
- * The second order of DPM-Solver on the noise level (Karras et al. 2022, arXiv 2206.00364, algorithm 2 with a midpoint, as
- * k-diffusion has it), with the float32 arithmetic of diffusers' classes. N steps are 2N − 1 timesteps.
+ * The second order of DPM-Solver on the noise level (Karras et al. 2022, arXiv 2206.00364, algorithm 2 with a midpoint, as in
+ * k-diffusion), with the float32 arithmetic of diffusers' classes. N steps are 2N − 1 timesteps.
  */
 export abstract class KDPM2Scheduler extends SigmaScheduler<KDPM2Config> {
   override readonly order = 2;
   protected override readonly respacing: Respacing | undefined = respacingOf(this.config);
   #steps: readonly KDPM2Step[] = [];
-  /** Where a step began, until its second half. */
+  /** The sample at the start of a step, until its second half. */
   #begun: Tensor | undefined;
 
   /** The levels of steps through `sigmas`, the last of which is 0. */
@@ -138,7 +138,7 @@ export abstract class KDPM2Scheduler extends SigmaScheduler<KDPM2Config> {
   }
 }
 
-/** exp of the mean of logarithms, float32 as libtorch computes it: the geometric middle of levels, 0 where one of them is. */
+/** exp of the mean of logarithms, float32 as libtorch computes it: the geometric mean of two levels, 0 if one of them is. */
 export const geometricMiddle = (froms: readonly number[], tos: readonly number[]): number[] =>
   torch.tidy(() =>
     Array.from(

@@ -74,7 +74,7 @@ export class LMSDiscreteScheduler extends SigmaScheduler<LMSDiscreteConfig> {
 
   /**
    * Weights of the derivatives, newest first: integrals from this level to the next of the Lagrange polynomials at the last
-   * levels. A run that begins in the middle has weights for derivatives that it lacks, as in diffusers.
+   * levels. A run that starts in the middle has weights for derivatives that it lacks, as in diffusers.
    */
   #weightsAt(index: number): number[] {
     const points = Array.from({ length: Math.min(index + 1, ORDER) }, (_, i) =>

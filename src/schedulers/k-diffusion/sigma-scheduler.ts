@@ -22,12 +22,12 @@ export interface SigmaConfig extends ScheduleConfig, SpacingConfig {
 }
 
 /**
- * What the samplers of Karras et al. 2022 (arXiv 2206.00364) share: samples are x0 + σ·ε, starting from noise of standard
- * deviation σ, and the model is fed sample/√(σ² + 1). Timesteps are fractional.
+ * Shared by the samplers of Karras et al. 2022 (arXiv 2206.00364): samples are x0 + σ·ε, starting from noise of standard
+ * deviation σ, and the model's input is sample/√(σ² + 1). Timesteps are fractional.
  */
 export abstract class SigmaScheduler<Config extends SigmaConfig> extends TrainedScheduler<Config> {
   protected readonly trainSigmas: readonly number[];
-  /** The noise level before each step, and 0 or the least training level at the end. */
+  /** The noise level before each step, and 0 or the lowest training level at the end. */
   #sigmas: readonly number[] = [];
 
   constructor(config: Config) {
@@ -35,13 +35,13 @@ export abstract class SigmaScheduler<Config extends SigmaConfig> extends Trained
     this.trainSigmas = trainingSigmas(this.schedule);
   }
 
-  /** How the config spaces the noise levels, unless through the timesteps. */
+  /** How the config spaces the noise levels, if not by the timesteps. */
   protected abstract readonly respacing: Respacing | undefined;
 
-  /** Lays the levels out as steps. */
+  /** Turns the levels into steps. */
   protected abstract start(plan: SigmaPlan): void;
 
-  /** The noise level before each step, and the one that the last step arrives at. */
+  /** The noise level before each step, and the one at which the last step ends. */
   get sigmas(): readonly number[] {
     return this.#sigmas;
   }
@@ -79,7 +79,7 @@ export abstract class SigmaScheduler<Config extends SigmaConfig> extends Trained
     return sigmasAt(timesteps, this.trainSigmas);
   }
 
-  /** The largest and the least of the levels that are respaced. */
+  /** The highest and the lowest of the levels that are respaced. */
   protected rangeOf(sigmas: readonly number[]): readonly [first: number, last: number] {
     return [sigmas[0] ?? 0, sigmas.at(-1) ?? 0];
   }
@@ -94,7 +94,7 @@ export abstract class SigmaScheduler<Config extends SigmaConfig> extends Trained
     return sample.div(rootOfTotal(this.sigmaAt(this.position.indexOf(timestep))));
   }
 
-  /** `original` with σ·`noise`; the timesteps are of the current schedule, or before there is one the training's. */
+  /** Adds σ·`noise` to `original`; the timesteps are of the current schedule, or before there is one, of the training. */
   override addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor {
     const isPlanned = this.timesteps.length > 0;
     const sigmas = timesteps.map((timestep) => {

@@ -15,20 +15,20 @@ const applied =
 
 /** Rounds to float32. */
 export const f32 = Math.fround;
-/** e^x in float32, libtorch's. */
+/** e^x in float32, as libtorch computes it. */
 export const exp32: (value: number) => number = applied((x) => x.exp());
-/** e^x − 1 in float32, libtorch's. */
+/** e^x − 1 in float32, as libtorch computes it. */
 export const expm132: (value: number) => number = applied((x) => x.expm1());
-/** ln x in float32, libtorch's. */
+/** ln x in float32, as libtorch computes it. */
 export const log32: (value: number) => number = applied((x) => x.log());
 
-/** √x in float32, libtorch's, which is not always the nearest number. */
+/** √x in float32, as libtorch computes it, which is not always the nearest number. */
 export const sqrt32: (value: number) => number = applied((x) => x.sqrt());
 
 /**
- * What diffusers computes its scalars in. Rounding a float64 result to float32 after each of + − × ÷ gives the bits of the
- * float32 operation; for the rest libtorch's own functions do.
+ * The arithmetic of diffusers' scalars. Rounding a float64 result to float32 after each of + − × ÷ gives the bits of the float32
+ * operation; for the rest, libtorch's own functions are used.
  */
 export const float32: Arithmetic = { round: f32, exp: exp32, sqrt: sqrt32 };
-/** What the paper's code prepares its tables in. */
+/** The arithmetic of the tables in the paper's code. */
 export const float64: Arithmetic = { round: (value) => value, exp: Math.exp, sqrt: Math.sqrt };

@@ -44,7 +44,7 @@ function betaDistribution(x: number, a: number, b: number): number {
 export function betaQuantile(p: number, a: number, b: number): number {
   if (p <= 0) return 0;
   if (p >= 1) return 1;
-  // Near 1 the distance from there has more digits.
+  // Near 1 the distance from 1 has more digits.
   if (p > betaDistribution(0.5, a, b)) return 1 - betaQuantile(1 - p, b, a);
   let [low, high] = [0, 0.5];
   for (let round = 0; round < 120 && high - low > low * 1e-16; round++) {

@@ -3,7 +3,7 @@ import * as torch from "../../torch/index.ts";
 import type { BetaSchedule } from "../config/common-fields.ts";
 import { f32 } from "./arithmetic.ts";
 
-/** What decides β of each training timestep. */
+/** The options that determine β of each training timestep. */
 export interface BetaOptions {
   readonly betaStart: number;
   readonly betaEnd: number;
@@ -11,7 +11,7 @@ export interface BetaOptions {
   readonly betaSchedule: BetaSchedule;
 }
 
-/** The float32 β of a schedule as diffusers computes them (schedulers/scheduling_ddpm.py), least noisy first. */
+/** The float32 β of a schedule, as diffusers computes them (schedulers/scheduling_ddpm.py), least noisy first. */
 export function betasOf({
   betaStart,
   betaEnd,
@@ -39,7 +39,7 @@ export function betasOf({
   }
 }
 
-/** What is left of the signal at time t in the Laplace schedule (Hang and Gu 2024, arXiv 2407.03297), as diffusers has it. */
+/** The remaining signal at time t in the Laplace schedule (Hang and Gu 2024, arXiv 2407.03297), as in diffusers. */
 function laplace(t: number): number {
   const side = 0.5 - t < 0 ? -1 : 1;
   const lambda = -0.5 * side * Math.log(1 - 2 * Math.abs(0.5 - t) + 1e-6);
@@ -47,7 +47,7 @@ function laplace(t: number): number {
   return Math.sqrt(snr / (1 + snr));
 }
 
-/** β such that the signal that is left follows `signal` from t = 0 to 1, at most 0.999. */
+/** β such that the remaining signal follows `signal` from t = 0 to 1, at most 0.999. */
 function betasForSignal(signal: (t: number) => number, count: number): Tensor {
   const betas = Array.from({ length: count }, (_, i) =>
     Math.min(1 - signal((i + 1) / count) / signal(i / count), 0.999),

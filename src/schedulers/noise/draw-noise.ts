@@ -2,12 +2,12 @@ import { expected } from "../../errors/index.ts";
 import type { Generator, Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 
-/** Where a sampler's noise comes from: one generator for the whole batch, or one a row. */
+/** Source of a sampler's noise: one generator for the whole batch, or one per row. */
 export type NoiseSource = Generator | readonly Generator[];
 
 /**
  * Standard normal noise of `like`'s shape, dtype and device, drawn as diffusers' `randn_tensor` draws it: on the generator's
- * device, row by row where there are several, so that equal seeds give equal pictures.
+ * device, row by row if there are several, so that equal seeds give equal pictures.
  */
 export function drawNoise(
   like: Tensor,

@@ -1,7 +1,7 @@
 import type { Tensor } from "../../torch/index.ts";
 import type { ClippingConfig, ThresholdingConfig } from "../config/common-fields.ts";
 
-/** x0 as a config wants it: within a threshold of each sample's own, within a fixed range, or as it is. A new tensor. */
+/** x0 restricted as the config says: by a threshold per sample, to a fixed range, or not at all. A new tensor. */
 export function restrictOriginal(
   original: Tensor,
   config: Partial<ThresholdingConfig & ClippingConfig>,
@@ -28,7 +28,7 @@ function dynamicallyThresholded(original: Tensor, ratio: number, most: number): 
     .to({ dtype: original.dtype });
 }
 
-/** The quantile of each row (B, N) → (B, 1), linear between the two nearest values. */
+/** The quantile of each row (B, N) → (B, 1), interpolated linearly between the two nearest values. */
 function quantile(values: Tensor, ratio: number): Tensor {
   const last = values.size(1) - 1;
   const rank = Math.fround(Math.fround(ratio) * last);

@@ -1,7 +1,10 @@
 import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 
-/** What a model that predicts the variance says of the mean (B, C, …) and of the variance (B, C, …); throws unless it has 2·C channels. */
+/**
+ * Splits the output of a model that predicts the variance into mean (B, C, …) and variance (B, C, …). Throws unless it has 2·C
+ * channels.
+ */
 export function learnedParts(
   modelOutput: Tensor,
   channels: number,
@@ -10,7 +13,7 @@ export function learnedParts(
   return [modelOutput.narrow(1, 0, channels), modelOutput.narrow(1, channels, channels)];
 }
 
-/** Throws unless a model's output has as many channels. */
+/** Throws unless a model's output has this many channels. */
 export function requireChannels(
   output: Tensor,
   wanted: number,
@@ -24,7 +27,10 @@ export function requireChannels(
   );
 }
 
-/** The deviation where `share`, from -1 to 1, says where ln of the variance lies between two bounds (Nichol and Dhariwal 2021, eq. 15). */
+/**
+ * The standard deviation, given that `share`, from -1 to 1, is where ln of the variance lies between two bounds (Nichol and
+ * Dhariwal 2021, eq. 15).
+ */
 export function deviationBetween(share: Tensor, smallest: number, largest: number): Tensor {
   const part = share.add(1).div(2);
   const logarithm = part.mul(largest).add(part.neg().add(1).mul(smallest));

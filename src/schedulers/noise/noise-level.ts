@@ -11,7 +11,7 @@ export interface NoiseLevel {
   readonly spread: number;
 }
 
-/** A noise level with its place on the axis along which solvers integrate. */
+/** A noise level with its position on the axis along which solvers integrate. */
 export interface LogNoiseLevel extends NoiseLevel {
   /** λ = ln α − ln s; infinite without noise. */
   readonly lambda: number;
@@ -23,7 +23,7 @@ export const levelOfSignal = (acp: number): NoiseLevel => ({
   spread: sqrt32(f32(1 - acp)),
 });
 
-/** What is left of the signal at the end of a schedule of zero SNR, for samplers that divide by it; as diffusers has it. */
+/** The signal left at the end of a zero-SNR schedule, for samplers that divide by it; as in diffusers. */
 export const LEAST_SIGNAL = 2 ** -24;
 
 /** σ = s/α of every training timestep, float32, least noisy first. */
@@ -34,8 +34,8 @@ export const trainingSigmas = (schedule: NoiseSchedule): number[] =>
   });
 
 /**
- * What a noise level σ says of the sample: "preserving" is s/α with α² + s² = 1, as in training; "flow" is s with α = 1 − s;
- * "exploding" is s with α = 1 (Karras et al. 2022, arXiv 2206.00364).
+ * The meaning of a noise level σ: "preserving" is s/α with α² + s² = 1, as in training; "flow" is s with α = 1 − s; "exploding"
+ * is s with α = 1 (Karras et al. 2022, arXiv 2206.00364).
  */
 export type Parameterization = "preserving" | "flow" | "exploding";
 
@@ -52,7 +52,7 @@ function partsOf(sigma: Tensor, parameterization: Parameterization): [alpha: Ten
   }
 }
 
-/** The float32 levels of noise σ, to the bit as diffusers computes them. */
+/** The float32 levels for σ, computed bit for bit as in diffusers. */
 export function levelsOfSigmas(
   sigmas: readonly number[],
   parameterization: Parameterization = "preserving",

@@ -14,15 +14,15 @@ export interface NoiseScheduleOptions {
   readonly numTrainTimesteps?: number;
 }
 
-/** What diffusers' samplers say of a schedule. */
+/** Schedule options of diffusers' samplers. */
 export interface Float32ScheduleOptions extends NoiseScheduleOptions {
   /** How β grows. Default "linear". */
   readonly betaSchedule?: BetaSchedule;
-  /** β of each timestep, in place of the above. */
+  /** β of each timestep, instead of the above. */
   readonly trainedBetas?: readonly number[] | null;
   /** Whether the last timestep is pure noise. Default false. */
   readonly rescaleBetasZeroSnr?: boolean;
-  /** What is left of the signal there, for samplers that divide by it. Default none. */
+  /** The signal left there, for samplers that divide by it. Default: none. */
   readonly leastSignal?: number;
 }
 
@@ -30,7 +30,7 @@ export interface Float32ScheduleOptions extends NoiseScheduleOptions {
 export interface TimestepNoise {
   /** β_t, the variance added by this step. */
   readonly beta: number;
-  /** The cumulative product of 1 − β up to this step: what is left of the signal's variance. */
+  /** The cumulative product of 1 − β up to this step: the remaining variance of the signal. */
   readonly acp: number;
   /** The same before this step; 1 at t = 0. */
   readonly acpPrevious: number;
@@ -65,7 +65,7 @@ export class NoiseSchedule {
     );
   }
 
-  /** The float32 tables of diffusers' schedulers, to the bit but for the cosine's. */
+  /** The float32 tables of diffusers' schedulers, to the bit except for the cosine's. */
   static float32(options: Float32ScheduleOptions = {}): NoiseSchedule {
     const { betaStart = 1e-4, betaEnd = 0.02, numTrainTimesteps = 1000 } = options;
     const { betaSchedule = "linear", trainedBetas, rescaleBetasZeroSnr = false } = options;
@@ -85,7 +85,7 @@ export class NoiseSchedule {
     return this.betas.length;
   }
 
-  /** The numbers at timestep `t`. Throws where the schedule has no such timestep. */
+  /** The values at timestep `t`. Throws if the schedule has no such timestep. */
   at(t: number): TimestepNoise {
     const beta = this.betas[t];
     const acp = this.alphasCumprod[t];
@@ -96,13 +96,13 @@ export class NoiseSchedule {
     return { beta, acp, acpPrevious };
   }
 
-  /** Signal to noise, acp/(1 − acp), at timestep `t`. */
+  /** Signal-to-noise ratio, acp/(1 − acp), at timestep `t`. */
   snr(t: number): number {
     const { acp } = this.at(t);
     return acp / (1 - acp);
   }
 
-  /** x_t for clean samples `original` (B, …) and `noise` of the same shape, one timestep a row. */
+  /** x_t for clean samples `original` (B, …) and `noise` of the same shape, one timestep per row. */
   addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor {
     return torch.tidy(() => {
       const signal = this.gather(({ acp }) => Math.sqrt(acp), timesteps, original);
@@ -120,7 +120,7 @@ export class NoiseSchedule {
     });
   }
 
-  /** A coefficient for each row, as a (B, 1, …) tensor of `like`'s rank, dtype and device. */
+  /** One coefficient per row, as a (B, 1, …) tensor of `like`'s rank, dtype and device. */
   gather(
     coefficient: (noise: TimestepNoise, t: number) => number,
     timesteps: readonly number[],

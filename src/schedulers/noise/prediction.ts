@@ -3,7 +3,7 @@ import type { PredictionType, SolverPredictionType } from "../config/common-fiel
 import { f32, sqrt32 } from "./arithmetic.ts";
 import type { NoiseLevel } from "./noise-level.ts";
 
-/** x0 by the model's output for `sample` = α·x0 + s·ε. Always a new tensor. */
+/** x0 from the model's output for `sample` = α·x0 + s·ε. Always a new tensor. */
 export function predictOriginal(
   type: SolverPredictionType,
   modelOutput: Tensor,
@@ -22,7 +22,7 @@ export function predictOriginal(
   }
 }
 
-/** ε by the model's output for `sample` = α·x0 + s·ε. Always a new tensor. */
+/** ε from the model's output for `sample` = α·x0 + s·ε. Always a new tensor. */
 export function predictNoise(
   type: SolverPredictionType,
   modelOutput: Tensor,
@@ -41,7 +41,7 @@ export function predictNoise(
   }
 }
 
-/** x0 by the model's output for `sample` = x0 + σ·ε, of which the model saw sample/√(σ² + 1). Always a new tensor. */
+/** x0 from the model's output for `sample` = x0 + σ·ε, which the model saw as sample/√(σ² + 1). Always a new tensor. */
 export function predictOriginalFromSigma(
   type: PredictionType,
   modelOutput: Tensor,

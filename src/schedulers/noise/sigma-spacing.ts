@@ -10,14 +10,16 @@ export interface SigmaPlan {
   readonly sigmas: readonly number[];
 }
 
-/** How noise levels are spaced other than through the timesteps: evenly in σ^(1/7), in ln σ, in Lu's λ, or by a beta distribution. */
+/**
+ * Ways to space noise levels independently of the timesteps: evenly in σ^(1/7), in ln σ, in Lu's λ, or by a beta distribution.
+ */
 export type Respacing = "karras" | "exponential" | "beta" | "lu";
 
-/** What a config may say of the noise levels. */
+/** The config fields that affect the noise levels. */
 export type NoiseLevelConfig = RespacingConfig &
   Partial<Pick<FlowConfig, "useFlowSigmas">> & { readonly useLuLambdas?: boolean };
 
-/** Throws where the config spaces the noise levels: timesteps of one's own would have no say. */
+/** Throws if the config spaces the noise levels, because custom timesteps would have no effect. */
 export function refuseRespaced(spaced: boolean, timesteps: readonly number[]): void {
   if (!spaced) return;
   throw new InvalidValueError(
@@ -25,7 +27,7 @@ export function refuseRespaced(spaced: boolean, timesteps: readonly number[]): v
   );
 }
 
-/** The one way that a config asks for, if any. Throws where it asks for two. */
+/** The one spacing that a config selects, if any. Throws if it selects two. */
 export function respacingOf(config: NoiseLevelConfig): Respacing | undefined {
   const wanted: [string, Respacing | undefined, boolean | undefined][] = [
     ["use_karras_sigmas", "karras", config.useKarrasSigmas],
@@ -45,8 +47,8 @@ export function respacingOf(config: NoiseLevelConfig): Respacing | undefined {
 }
 
 /**
- * `count` noise levels from `first` down to `last`. Karras et al. 2022, eq. 5, with ρ = 7; "exponential" and Lu's are
- * both even in ln σ, computed in ways that differ in the last bits; "beta" is Lee et al. 2024, arXiv 2407.12173.
+ * `count` noise levels from `first` down to `last`. Karras et al. 2022, eq. 5, with ρ = 7; "exponential" and Lu's are both evenly
+ * spaced in ln σ, but differ in the last bits; "beta" is Lee et al. 2024, arXiv 2407.12173.
  */
 export function respaceSigmas(
   respacing: Respacing,
@@ -69,7 +71,7 @@ export function respaceSigmas(
   }
 }
 
-/** Noise levels from `first` to `last`, even in σ^(1/ρ), at the places of `ramp` from 0 to 1. */
+/** Noise levels from `first` to `last`, evenly spaced in σ^(1/ρ), at the positions `ramp` from 0 to 1. */
 export function karrasSigmas(
   ramp: readonly number[],
   first: number,
@@ -88,7 +90,7 @@ export function spacedEvenly(first: number, last: number, count: number): number
   );
 }
 
-/** The timestep, fractional, at which an ascending table of noise levels reaches `sigma`, even in ln σ between its entries. */
+/** The fractional timestep at which an ascending table of noise levels reaches `sigma`, interpolated linearly in ln σ. */
 export function timestepOfSigma(sigma: number, logSigmas: readonly number[]): number {
   const target = Math.log(Math.max(sigma, 1e-10));
   const above = logSigmas.findIndex((value) => value > target);
@@ -105,7 +107,7 @@ export function timestepOfSigma(sigma: number, logSigmas: readonly number[]): nu
 export const logarithms = (sigmas: readonly number[]): number[] =>
   sigmas.map((sigma) => f32(Math.log(sigma)));
 
-/** σ at timesteps that may be fractional, by interpolation of the training table. */
+/** σ at possibly fractional timesteps, interpolated from the training table. */
 export function sigmasAt(timesteps: readonly number[], trainSigmas: readonly number[]): number[] {
   const last = trainSigmas.length - 1;
   return timesteps.map((timestep) => {
@@ -116,7 +118,7 @@ export function sigmasAt(timesteps: readonly number[], trainSigmas: readonly num
   });
 }
 
-/** `count` noise levels of a multistep solver respaced over `range`, with the integer timesteps of the training about them. */
+/** `count` noise levels of a multistep solver, respaced over `range`, with the nearby integer training timesteps. */
 export function planRespaced(
   respacing: Respacing,
   count: number,
@@ -129,11 +131,11 @@ export function planRespaced(
   return { timesteps: sigmas.map((sigma) => round(timestepOfSigma(sigma, logSigmas))), sigmas };
 }
 
-/** How diffusers makes a respaced timestep an integer: it rounds those of some spacings and cuts off the fraction of others. */
+/** How diffusers makes a respaced timestep an integer: it rounds for some spacings and truncates for others. */
 export const roundingOf = (respacing: Respacing): ((timestep: number) => number) =>
   respacing === "exponential" || respacing === "beta" ? Math.trunc : roundHalfToEven;
 
-/** `count` noise levels of a flow from pure noise to nearly none, shifted towards the noise, with their timesteps. */
+/** `count` noise levels of a flow from pure noise to almost none, shifted towards the noise, with their timesteps. */
 export function planFlow(count: number, numTrainTimesteps: number, shift: number): SigmaPlan {
   const sigmas = spacedEvenly(1, 1 / numTrainTimesteps, count + 1)
     .map((left) => shiftedFlow(1 - left, shift))
@@ -142,6 +144,9 @@ export function planFlow(count: number, numTrainTimesteps: number, shift: number
   return { timesteps: sigmas.map((sigma) => Math.trunc(sigma * numTrainTimesteps)), sigmas };
 }
 
-/** A flow's noise level moved towards the noise, or with a shift below 1 away from it (Esser et al. 2024, arXiv 2403.03206, eq. 23). */
+/**
+ * Shifts a flow's noise level towards the noise, or away from it if the shift is below 1 (Esser et al. 2024, arXiv 2403.03206,
+ * eq. 23).
+ */
 export const shiftedFlow = (sigma: number, shift: number): number =>
   (shift * sigma) / (1 + (shift - 1) * sigma);

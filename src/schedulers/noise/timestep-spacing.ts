@@ -4,7 +4,7 @@ import { f32 } from "./arithmetic.ts";
 
 type Spacing = SpacingConfig & Pick<ScheduleConfig, "numTrainTimesteps">;
 
-/** The error of more steps than a sampler has timesteps for; `what` says what there are `most` of. */
+/** The error for more steps than a sampler has timesteps for; `what` describes the `most` available ones. */
 export const tooManySteps = (most: number, count: number, what?: string): RangeError =>
   expected(
     `at most ${most}${what === undefined ? "" : ` (${what})`}`,
@@ -21,12 +21,12 @@ export function roundHalfToEven(value: number): number {
 }
 
 /**
- * `count` integer timesteps, noisiest first, of the noisiest `last` training timesteps, for solvers that end without noise
- * after the last of them: Table 2 of "Common Diffusion Noise Schedules and Sample Steps are Flawed" (Lin et al. 2024), with
- * NumPy's rounding.
+ * `count` integer timesteps, noisiest first, of the noisiest `last` training timesteps, for solvers that end at zero noise after
+ * the last of them: Table 2 of "Common Diffusion Noise Schedules and Sample Steps are Flawed" (Lin et al. 2024), with NumPy's
+ * rounding.
  */
 export function spaceTimesteps(count: number, last: number, spacing: Spacing): number[] {
-  // Beyond, timesteps repeat, and multistep solvers divide by the distance between two of them.
+  // With more steps, timesteps would repeat, and multistep solvers divide by the distance between two of them.
   const isTrailing = spacing.timestepSpacing === "trailing";
   const [most, what] = isTrailing
     ? [spacing.numTrainTimesteps, "the training timesteps"]
@@ -47,7 +47,7 @@ export function spaceTimesteps(count: number, last: number, spacing: Spacing): n
   }
 }
 
-/** The same for samplers whose linspace and leading steps reach timestep 0. Those of linspace may be fractional. */
+/** The same for samplers whose linspace and leading steps reach timestep 0. Linspace steps may be fractional. */
 export function spaceTimestepsToZero(count: number, spacing: Spacing): number[] {
   const { numTrainTimesteps: total, stepsOffset } = spacing;
   const descending = Array.from({ length: count }, (_, index) => count - 1 - index);
@@ -73,7 +73,7 @@ function trailing(count: number, last: number, { numTrainTimesteps }: Spacing): 
   );
 }
 
-/** As `spaceTimestepsToZero`, in integers; throws where there are more steps than training timesteps. */
+/** As `spaceTimestepsToZero`, in integers. Throws for more steps than training timesteps. */
 export function spaceIntegers(count: number, spacing: Spacing): number[] {
   const most = spacing.numTrainTimesteps;
   if (count > most) {
@@ -82,7 +82,7 @@ export function spaceIntegers(count: number, spacing: Spacing): number[] {
   return spaceTimestepsToZero(count, spacing).map(roundHalfToEven);
 }
 
-/** As `spaceTimestepsToZero`, in the float32 numbers that diffusers' samplers over σ hold. */
+/** As `spaceTimestepsToZero`, in float32 like diffusers' samplers over σ. */
 export const spaceFloats = (count: number, spacing: Spacing): number[] =>
   spaceTimestepsToZero(count, spacing).map(f32);
 

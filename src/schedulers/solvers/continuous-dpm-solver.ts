@@ -36,19 +36,19 @@ const fields: Fields<ContinuousDPMSolverConfig> = {
   lowerOrderFinal: flag(true),
 };
 
-/** λ below which the schedule is cut off, as unstable. */
+/** λ below which the schedule is cut off because it is unstable. */
 const LEAST_LAMBDA = -5.1;
 
 /**
- * DPM-Solver++ as the paper's code runs it (PixArt-alpha, diffusion/model/dpm_solver.py): times are continuous and evenly
- * spaced, so timesteps are fractional, and the way ends at the least noisy timestep instead of at no noise. Scalars are
- * float64. diffusers has no class of this name; 20 steps are the paper's.
+ * DPM-Solver++ as the paper's code runs it (PixArt-alpha, diffusion/model/dpm_solver.py): times are continuous and evenly spaced,
+ * so timesteps are fractional, and it ends at the least noisy timestep instead of at zero noise. Scalars are float64. diffusers
+ * has no class of this name; 20 steps are the paper's.
  */
 export class ContinuousDPMSolverScheduler extends TrainedScheduler<ContinuousDPMSolverConfig> {
   static readonly className: string = "ContinuousDPMSolverScheduler";
   static readonly fields: Fields<ContinuousDPMSolverConfig> = fields;
   override readonly endsAtOriginal = false;
-  /** ln α at the timesteps that count. */
+  /** ln α at the timesteps in use. */
   readonly #logAlphas: readonly number[];
   #levels: readonly LogNoiseLevel[] = [];
   readonly #history: TensorHistory;
@@ -71,14 +71,14 @@ export class ContinuousDPMSolverScheduler extends TrainedScheduler<ContinuousDPM
         count,
       );
     }
-    // Time t from 1 down to 1/N stands at place t·N − 1 among the N knots.
+    // Time t from 1 down to 1/N is at position t·N − 1 among the N knots.
     const knots = this.#logAlphas.length;
     const places = Array.from({ length: count + 1 }, (_, i) => ((knots - 1) * (count - i)) / count);
     this.#levels = places.map((place) => levelOf(this.#logAlphaAt(place)));
     this.position.plan(places.slice(0, -1).map((place) => (place / knots) * numTrainTimesteps));
   }
 
-  /** Where a timestep stands among the knots. */
+  /** A timestep's position among the knots. */
   #placeOf(timestep: number): number {
     return (timestep / this.config.numTrainTimesteps) * this.#logAlphas.length;
   }
@@ -108,7 +108,7 @@ export class ContinuousDPMSolverScheduler extends TrainedScheduler<ContinuousDPM
     return { prevSample, predOriginalSample };
   }
 
-  /** `original` with `noise` at one timestep a row, which may be fractional. */
+  /** Adds `noise` to `original` at one timestep per row, which may be fractional. */
   override addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor {
     const levels = timesteps.map((timestep) => levelOf(this.#logAlphaAt(this.#placeOf(timestep))));
     return torch.tidy(() => {

@@ -53,13 +53,13 @@ const fields: Fields<DEISMultistepConfig> = {
 };
 
 /**
- * DEIS with polynomials in ln ρ (Zhang and Chen 2022, arXiv 2204.13902), first to third order on predictions of the noise.
- * With the configuration file and the float32 arithmetic of diffusers' class; ends at the least training level, not at none.
+ * DEIS with polynomials in ln ρ (Zhang and Chen 2022, arXiv 2204.13902), first to third order on predictions of the noise. With
+ * the configuration file and the float32 arithmetic of diffusers' class; ends at the lowest training level, not at zero noise.
  */
 export class DEISMultistepScheduler extends SolverScheduler<DEISMultistepConfig> {
   static readonly className: string = "DEISMultistepScheduler";
   static readonly fields: Fields<DEISMultistepConfig> = fields;
-  /** Other samplers have other algorithm and solver types. */
+  /** Other samplers use other algorithm and solver types. */
   static readonly foreign: Partial<DEISMultistepConfig> = {
     algorithmType: "deis",
     solverType: "logrho",
@@ -69,7 +69,7 @@ export class DEISMultistepScheduler extends SolverScheduler<DEISMultistepConfig>
     super(config, config.solverOrder - 1);
   }
 
-  /** Equal levels at the end where they are spaced: the last step leaves the sample as it is, as in diffusers. */
+  /** If levels are respaced, the last two are equal: the last step does not change the sample, as in diffusers. */
   protected override finalSigma(least: number): number {
     return least;
   }

@@ -21,7 +21,7 @@ import {
 import { type Fields, flag, number, oneOf, orMeaning } from "../config/config-fields.ts";
 import type { DPMSolverAlgorithm } from "./dpm-solver-update.ts";
 
-/** What diffusers' DPM-Solvers have in common, in camelCase. */
+/** The common fields of diffusers' DPM-Solvers, in camelCase. */
 export interface DPMSolverConfig
   extends ScheduleConfig,
     ThresholdingConfig,
@@ -49,7 +49,7 @@ export interface DPMSolverSinglestepConfig extends DPMSolverConfig {
   readonly algorithmType: Exclude<DPMSolverAlgorithm, "sde-dpmsolver">;
 }
 
-/** DPM-Solver's solver type, by the names of other samplers too. */
+/** DPM-Solver's solver type, also accepting the names of other samplers. */
 export const dpmSolverTypeField = orMeaning(
   oneOf("midpoint", "heun"),
   "midpoint",
@@ -92,7 +92,7 @@ export const dpmSolverSinglestepFields: Fields<DPMSolverSinglestepConfig> = {
   lowerOrderFinal: flag(false),
 };
 
-/** Throws on a combination of fields of which diffusers' class has no meaning. */
+/** Throws for a combination of fields that has no meaning in diffusers' class. */
 export function requireSolvable(config: DPMSolverConfig): void {
   const { algorithmType, finalSigmasType, predictionType, solverOrder } = config;
   const integratesNoise = algorithmType === "dpmsolver" || algorithmType === "sde-dpmsolver";
@@ -113,7 +113,7 @@ export function requireSolvable(config: DPMSolverConfig): void {
   }
 }
 
-/** The order that is stable at the step `index` of `count`: it grows from 1 and falls back at the end of a short schedule. */
+/** The order that is stable at step `index` of `count`: it grows from 1 and falls again at the end of a short schedule. */
 export function multistepOrder(
   index: number,
   count: number,
@@ -131,7 +131,7 @@ export function multistepOrder(
   return remaining === 2 && short ? Math.min(known, 2) : known;
 }
 
-/** What files of other kinds of samplers mean here: they have other algorithm, solver and variance types under these names. */
+/** Defaults for files of other kinds of samplers, which use other algorithm, solver and variance types under these names. */
 export const dpmSolverForeign = {
   algorithmType: "dpmsolver++",
   solverType: "midpoint",

@@ -45,7 +45,7 @@ export class DPMSolverMultistepScheduler extends SolverScheduler<DPMSolverMultis
   }
 
   protected override roundingOf(respacing: Respacing): (timestep: number) => number {
-    // diffusers leaves this schedule's fractions to the conversion to integers.
+    // diffusers keeps this schedule's timesteps fractional until the conversion to integers, which truncates.
     const isCosine = this.config.betaSchedule === "squaredcos_cap_v2";
     return isCosine ? Math.trunc : super.roundingOf(respacing);
   }

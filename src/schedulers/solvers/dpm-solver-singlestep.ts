@@ -17,16 +17,16 @@ import { SolverScheduler } from "./solver-scheduler.ts";
 
 /**
  * DPM-Solver++ singlestep, the plain DPM-Solver and the stochastic form (Lu et al. 2022, arXiv 2206.00927 and 2211.01095): a step
- * of order k begins anew after k timesteps. With the configuration file and the float32 arithmetic of diffusers' class.
+ * of order k starts afresh after k timesteps. With the configuration file and the float32 arithmetic of diffusers' class.
  *
- * Numbers of steps that the order does not divide, and levels that end at 0, take lower orders at the end whatever
- * `lower_order_final` says, as in diffusers.
+ * Numbers of steps that the order does not divide, and levels that end at 0, use lower orders at the end regardless of
+ * `lower_order_final`, as in diffusers.
  */
 export class DPMSolverSinglestepScheduler extends SolverScheduler<DPMSolverSinglestepConfig> {
   static readonly className: string = "DPMSolverSinglestepScheduler";
   static readonly fields: Fields<DPMSolverSinglestepConfig> = dpmSolverSinglestepFields;
   static readonly foreign: Partial<DPMSolverSinglestepConfig> = dpmSolverForeign;
-  /** Where the current step of a higher order began. */
+  /** The sample at the start of the current higher-order step. */
   #start: Tensor | undefined;
 
   constructor(config: DPMSolverSinglestepConfig) {
@@ -82,7 +82,7 @@ export class DPMSolverSinglestepScheduler extends SolverScheduler<DPMSolverSingl
     return { prevSample, predOriginalSample };
   }
 
-  /** The order at a timestep: 1, 2, … up to the solver's, again and again, and lower where that ends the schedule better. */
+  /** The order at a timestep: 1, 2, … up to the solver's, repeatedly, and lower if that ends the schedule better. */
   #orderAt(index: number): number {
     const { solverOrder, lowerOrderFinal, finalSigmasType } = this.config;
     const count = this.timesteps.length;

@@ -3,10 +3,10 @@ import type { Tensor } from "../../torch/index.ts";
 import type { Arithmetic } from "../noise/arithmetic.ts";
 import type { LogNoiseLevel } from "../noise/noise-level.ts";
 
-/** The integrals that a DPM-Solver solves: of the predicted noise or of the predicted x0, or either with noise added anew. */
+/** The integrals that a DPM-Solver solves: of the predicted noise or of the predicted x0, with or without new noise. */
 export type DPMSolverAlgorithm = "dpmsolver" | "dpmsolver++" | "sde-dpmsolver" | "sde-dpmsolver++";
 
-/** Where a step goes to, where the newest prediction was made, and where up to two earlier ones were. */
+/** The level a step goes to, the level of the newest prediction, and those of up to two earlier ones. */
 export type DPMSolverLevels = readonly [
   target: LogNoiseLevel,
   source: LogNoiseLevel,
@@ -16,7 +16,7 @@ export type DPMSolverLevels = readonly [
 export interface DPMSolverStep {
   readonly algorithmType: DPMSolverAlgorithm;
   readonly solverType: "midpoint" | "heun";
-  /** Multistep goes on from the newest prediction, singlestep again from the oldest that it uses. Default "multistep". */
+  /** Multistep continues from the newest prediction, singlestep starts again from the oldest one it uses. Default "multistep". */
   readonly form?: "multistep" | "singlestep";
   readonly order: number;
   readonly levels: DPMSolverLevels;
@@ -42,10 +42,10 @@ export function dpmSolverUpdate(
   return noise === undefined ? updated : updated.add(noise.mul(weights.noise));
 }
 
-/** A term of the expansion by the name of its weight. */
+/** A term of the expansion, by the name of its weight. */
 type Term = readonly [name: "value" | "midpoint" | "slope" | "bend", term: Tensor];
 
-/** Where the step starts, and the terms of the predictions' expansion there. */
+/** The start of the step, and the terms of the predictions' expansion there. */
 function expansion(
   predictions: readonly Tensor[],
   step: DPMSolverStep,
@@ -154,7 +154,7 @@ function updateWeights(
     case "dpmsolver":
     case "sde-dpmsolver": {
       const growth = f(exp(h) - 1);
-      // The integral with noise added anew is twice as long.
+      // With new noise the integral is twice as long.
       const times = algorithmType === "dpmsolver" ? 1 : 2;
       const value = -f(target.spread * growth) * times;
       return {

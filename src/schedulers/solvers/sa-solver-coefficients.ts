@@ -1,12 +1,12 @@
 import { exp32, f32 } from "../noise/arithmetic.ts";
 
 /**
- * The weights of past predictions in a step of SA-Solver: integrals from `start` to `end` of L_i(λ) times e^{cλ} for
- * predictions of x0, or e^{-λ} for those of the noise. L_i is the Lagrange polynomial that is 1 at the i-th of `points` and 0
- * at the others (Xue et al. 2023, arXiv 2309.05019, eq. 14 and 18). In float32, in the order in which diffusers computes
- * them, since they cancel.
+ * The weights of past predictions in a step of SA-Solver: integrals from `start` to `end` of L_i(λ) times e^{cλ} for predictions
+ * of x0, or e^{-λ} for those of the noise. L_i is the Lagrange polynomial that is 1 at the i-th of `points` and 0 at the others
+ * (Xue et al. 2023, arXiv 2309.05019, eq. 14 and 18). In float32, in the order in which diffusers computes them, since they
+ * cancel.
  *
- * @param c 1 + τ², where τ says how much noise is added; undefined for predictions of the noise
+ * @param c 1 + τ², where τ is the amount of added noise; undefined for predictions of the noise
  */
 export function exponentialWeights(
   points: readonly number[],
@@ -77,10 +77,10 @@ function lagrange(points: readonly number[], at: number): number[] {
   return coefficients.map((coefficient) => f32(coefficient / denominator));
 }
 
-/** Which way a step goes: on from the newest prediction, or again to where that one was made. */
+/** The direction of a step: on from the newest prediction, or again to where that one was made. */
 export type SAKind = "predictor" | "corrector";
 
-/** What order 2 moves from the weight of the second point to that of the first, as the authors' code does. */
+/** What order 2 shifts from the weight of the second point to that of the first, as in the authors' code. */
 export function secondOrderShift(
   kind: SAKind,
   start: number,

@@ -34,7 +34,7 @@ export interface SASolverConfig
   readonly correctorOrder: 1 | 2 | 3;
   readonly predictionType: SolverPredictionType;
   readonly tauFunc: null;
-  /** Which of the model's predictions is integrated: that of x0, or that of the noise. */
+  /** The model's prediction that is integrated: x0 or the noise. */
   readonly algorithmType: "data_prediction" | "noise_prediction";
   readonly lowerOrderFinal: boolean;
   readonly lambdaMinClipped: number;
@@ -57,10 +57,10 @@ const fields: Fields<SASolverConfig> = {
   ...spacingFields,
 };
 
-/** τ of the paper: noise is added in the middle of the way. */
+/** τ of the paper: noise is added in the middle of the schedule. */
 const tauAt = (timestep: number): number => (timestep >= 200 && timestep <= 800 ? 1 : 0);
 
-/** The step before: where it began, its noise, the timestep that decided how much of it, and the order that corrects it. */
+/** The previous step: its start, its noise, the timestep that determined how much of it, and the order that corrects it. */
 interface LastStep {
   readonly sample: Tensor;
   readonly noise: Tensor;
@@ -69,13 +69,13 @@ interface LastStep {
 }
 
 /**
- * SA-Solver (Xue et al. 2023, arXiv 2309.05019), a stochastic predictor-corrector of Adams' kind. With the configuration file
- * and the float32 arithmetic of diffusers' class; ends at the least training level, not at none.
+ * SA-Solver (Xue et al. 2023, arXiv 2309.05019), a stochastic predictor-corrector of the Adams type. With the configuration file
+ * and the float32 arithmetic of diffusers' class; ends at the lowest training level, not at zero noise.
  */
 export class SASolverScheduler extends SolverScheduler<SASolverConfig> {
   static readonly className: string = "SASolverScheduler";
   static readonly fields: Fields<SASolverConfig> = fields;
-  /** DPM-Solver has other algorithm types. */
+  /** DPM-Solver uses other algorithm types. */
   static readonly foreign: Partial<SASolverConfig> = {
     algorithmType: "data_prediction",
     varianceType: null,
@@ -91,7 +91,7 @@ export class SASolverScheduler extends SolverScheduler<SASolverConfig> {
     }
   }
 
-  /** Equal levels at the end where they are spaced: the last step leaves the sample as it is, as in diffusers. */
+  /** If levels are respaced, the last two are equal: the last step does not change the sample, as in diffusers. */
   protected override finalSigma(least: number): number {
     return least;
   }
@@ -145,7 +145,7 @@ export class SASolverScheduler extends SolverScheduler<SASolverConfig> {
     return { prevSample: result.prevSample, predOriginalSample: result.original };
   }
 
-  /** `original` with `noise` at one training timestep a row, as diffusers' class has it. */
+  /** Adds `noise` to `original` at one training timestep per row, as in diffusers' class. */
   override addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor {
     return this.schedule.addNoise(original, noise, timesteps);
   }
@@ -174,7 +174,7 @@ export class SASolverScheduler extends SolverScheduler<SASolverConfig> {
     return this.#move("corrector", index - 1, sample, noise, used, tauAt(timestep));
   }
 
-  /** The step from the level at `source` to the next; `predictions` end, newest first, at the one or at the other. */
+  /** The step from the level at `source` to the next; the newest of `predictions` was made at one or the other. */
   #move(
     kind: SAKind,
     source: number,

@@ -45,15 +45,15 @@ export interface SolverConfig
     Partial<ZeroSnrConfig> {
   readonly predictionType: SolverPredictionType;
   readonly useLuLambdas?: boolean;
-  /** λ below which training timesteps are left out. */
+  /** λ below which training timesteps are skipped. */
   readonly lambdaMinClipped?: number;
-  /** Where the model predicts the variance too, in further channels: they are passed over. */
+  /** If the model also predicts the variance, its additional channels are ignored. */
   readonly varianceType?: "learned" | "learned_range" | null;
 }
 
 /**
- * What solvers of the diffusion ODE or SDE along λ share: a level of noise before each step, and the last few predictions.
- * Timesteps are integers.
+ * Shared by solvers of the diffusion ODE or SDE along λ: a noise level before each step, and the last few predictions. Timesteps
+ * are integers.
  */
 export abstract class SolverScheduler<
   Config extends SolverConfig,
@@ -68,7 +68,7 @@ export abstract class SolverScheduler<
   #sigmas: readonly number[] = [];
   #levels: readonly LogNoiseLevel[] = [];
 
-  /** @param remembered how many predictions before the current one are needed */
+  /** @param remembered number of predictions needed before the current one */
   constructor(config: Config, remembered: number) {
     super(config, LEAST_SIGNAL);
     if (config.predictionType === "flow_prediction" && !config.useFlowSigmas) {
@@ -81,15 +81,15 @@ export abstract class SolverScheduler<
     this.respacing = this.respacingOf(config);
   }
 
-  /** The level that the last step arrives at, where `least` is the last of the spaced levels or the least of the training. */
+  /** The level at which the last step ends; `least` is the last of the spaced levels or the lowest of the training. */
   protected abstract finalSigma(least: number): number;
 
-  /** How the levels are spaced; throws where the config says so in two ways. */
+  /** How the levels are spaced. Throws if the config selects two ways. */
   protected respacingOf(config: Config): Respacing | undefined {
     return respacingOf(config);
   }
 
-  /** The noise level before each step, and the one that the last step arrives at. */
+  /** The noise level before each step, and the one at which the last step ends. */
   get sigmas(): readonly number[] {
     return this.#sigmas;
   }
@@ -111,7 +111,7 @@ export abstract class SolverScheduler<
     return planFlow(count, this.config.numTrainTimesteps, this.config.flowShift);
   }
 
-  /** The largest and the least level where they are respaced. */
+  /** The highest and the lowest level if they are respaced. */
   protected get range(): readonly [largest: number, least: number] {
     return [this.trainSigmas.at(-1) ?? 0, this.trainSigmas[0] ?? 0];
   }
@@ -144,7 +144,7 @@ export abstract class SolverScheduler<
     this.#start(timesteps, [...sigmas, this.finalSigma(this.trainSigmas[0] ?? 0)]);
   }
 
-  /** Plans spaced levels and their timesteps. */
+  /** Plans respaced levels and their timesteps. */
   protected startSpaced({ timesteps, sigmas }: SigmaPlan): void {
     this.#start(timesteps, [...sigmas, this.finalSigma(sigmas.at(-1) ?? 0)]);
   }
@@ -164,13 +164,13 @@ export abstract class SolverScheduler<
     return level;
   }
 
-  /** The levels of an update at `index`: where it goes to, where it is, and up to two before. */
+  /** The levels of an update at `index`: the target, the current one, and up to two before it. */
   protected levelsAt(index: number): DPMSolverLevels {
     const earlier = [index - 1, index - 2].filter((i) => i >= 0).map((i) => this.level(i));
     return [this.level(index + 1), this.level(index), ...earlier];
   }
 
-  /** x0 by the model's output before the step at `index`, within its threshold. A new tensor. */
+  /** x0 from the model's output before the step at `index`, within its threshold. A new tensor. */
   protected predictOriginal(modelOutput: Tensor, sample: Tensor, index: number): Tensor {
     const output = this.#meanOf(modelOutput, sample);
     const { predictionType } = this.config;
@@ -178,7 +178,7 @@ export abstract class SolverScheduler<
     return restrictOriginal(original, this.config);
   }
 
-  /** The noise by the model's output before the step at `index`, such that x0 is within its threshold. A new tensor. */
+  /** The noise from the model's output before the step at `index`, such that x0 is within its threshold. A new tensor. */
   protected predictNoise(modelOutput: Tensor, sample: Tensor, index: number): Tensor {
     const output = this.#meanOf(modelOutput, sample);
     const level = this.level(index);
@@ -188,18 +188,20 @@ export abstract class SolverScheduler<
     return sample.sub(original.mul(level.alpha)).div(level.spread);
   }
 
-  /** x0 by a prediction of the noise before the step at `index`. */
+  /** x0 from a prediction of the noise before the step at `index`. */
   protected originalOf(noise: Tensor, sample: Tensor, index: number): Tensor {
     const { alpha, spread } = this.level(index);
     return sample.sub(noise.mul(spread)).div(alpha);
   }
 
-  /** The model's output without what it predicts of the variance. */
+  /** The model's output without its prediction of the variance. */
   #meanOf(modelOutput: Tensor, sample: Tensor): Tensor {
     return this.config.varianceType ? modelOutput.narrow(1, 0, sample.size(1)) : modelOutput;
   }
 
-  /** `original` with `noise` at the levels of the schedule, and at other timesteps, or before a schedule, at the training's. */
+  /**
+   * Adds `noise` to `original` at the schedule's levels; at other timesteps, or before there is a schedule, at the training's.
+   */
   override addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor {
     if (!timesteps.every((timestep) => this.timesteps.includes(timestep)))
       return super.addNoise(original, noise, timesteps);

@@ -1,13 +1,13 @@
 import * as torch from "../../torch/index.ts";
 import { expm132, f32 } from "../noise/arithmetic.ts";
 
-/** What UniPC adds to the first-order step: how strongly, and how it weighs the slopes to earlier predictions. */
+/** The terms that UniPC adds to the first-order step: their strength, and the weights of the slopes to earlier predictions. */
 export interface UniPCCoefficients {
   /** e^hh − 1, the weight of the newest prediction in the first-order step. */
   readonly firstOrder: number;
   /** B(h), the weight of the sum of slopes. */
   readonly scale: number;
-  /** For each slope; the corrector's last one is that to the prediction at the target. */
+  /** One per slope; the corrector's last one is that to the prediction at the target. */
   readonly slopes: readonly number[];
 }
 
@@ -15,7 +15,7 @@ export interface UniPCCoefficients {
  * The coefficients of UniP and UniC (Zhao et al. 2023, arXiv 2302.04867, eq. 5 and 9), in float32 like those of diffusers.
  *
  * @param hh     the rise of λ, negative when x0 is predicted
- * @param ratios where the earlier predictions lie, as parts of the step; negative
+ * @param ratios positions of the earlier predictions, as fractions of the step; negative
  */
 export function uniPCCoefficients(
   hh: number,

@@ -45,10 +45,10 @@ export interface UniPCMultistepConfig
   readonly disableCorrector: readonly number[];
   readonly solverP: null;
   readonly finalSigmasType: "zero" | "sigma_min";
-  /** The least and the largest level where levels are respaced; those of the training unless given. */
+  /** The lowest and the highest level if levels are respaced. Default: those of the training. */
   readonly sigmaMin: number | null;
   readonly sigmaMax: number | null;
-  /** The level to which those of a flow are stretched. */
+  /** The last level that a flow's levels are stretched to. */
   readonly shiftTerminal: number | null;
 }
 
@@ -79,7 +79,7 @@ export const uniPCFields: Fields<UniPCMultistepConfig> = {
   shiftTerminal: optional(positive(1)),
 };
 
-/** Throws on a combination of fields of which diffusers' class has no meaning. */
+/** Throws for a combination of fields that has no meaning in diffusers' class. */
 export function requireSolvableUniPC(config: UniPCMultistepConfig): void {
   const { finalSigmasType, predictX0, lowerOrderFinal, predictionType } = config;
   if (finalSigmasType === "zero" && !(predictX0 && lowerOrderFinal)) {

@@ -17,20 +17,20 @@ import { SolverScheduler } from "./solver-scheduler.ts";
 import { uniPCCoefficients } from "./uni-pc-coefficients.ts";
 import { requireSolvableUniPC, type UniPCMultistepConfig, uniPCFields } from "./uni-pc-config.ts";
 
-/** The step before: where it began, and the order that corrects it. */
+/** The previous step: its start, and the order that corrects it. */
 interface LastStep {
   readonly sample: Tensor;
   readonly order: number;
 }
 
 /**
- * UniPC (Zhao et al. 2023, arXiv 2302.04867): each prediction first corrects the step before it and then makes the next one.
- * With the configuration file and the float32 arithmetic of diffusers' class.
+ * UniPC (Zhao et al. 2023, arXiv 2302.04867): each prediction first corrects the previous step and then makes the next one. With
+ * the configuration file and the float32 arithmetic of diffusers' class.
  */
 export class UniPCMultistepScheduler extends SolverScheduler<UniPCMultistepConfig> {
   static readonly className: string = "UniPCMultistepScheduler";
   static readonly fields: Fields<UniPCMultistepConfig> = uniPCFields;
-  /** Other samplers have other solver types. */
+  /** Other samplers use other solver types. */
   static readonly foreign: Partial<UniPCMultistepConfig> = { solverType: "bh2" };
   #last: LastStep | undefined;
 
@@ -43,7 +43,7 @@ export class UniPCMultistepScheduler extends SolverScheduler<UniPCMultistepConfi
     return this.config.finalSigmasType === "zero" ? 0 : least;
   }
 
-  /** Karras' levels may be those of a flow too. */
+  /** Karras' levels may also be those of a flow. */
   protected override respacingOf(config: UniPCMultistepConfig): Respacing | undefined {
     const useFlowSigmas = config.useFlowSigmas && !config.useKarrasSigmas;
     return respacingOf({ ...config, useFlowSigmas });
@@ -64,7 +64,7 @@ export class UniPCMultistepScheduler extends SolverScheduler<UniPCMultistepConfi
     return this.#shifted(spacedEvenly(1, 1 / numTrainTimesteps, count + 1).slice(0, -1));
   }
 
-  /** Plans the levels of a flow before each step, to be shifted as the config says. */
+  /** Plans a flow's levels before each step, shifted as the config says. */
   protected override planSigmas(sigmas: readonly number[]): void {
     if (this.respacing !== undefined || !this.config.useFlowSigmas) super.planSigmas(sigmas);
     this.startSpaced(this.#shifted(sigmas));
@@ -112,7 +112,7 @@ export class UniPCMultistepScheduler extends SolverScheduler<UniPCMultistepConfi
     return { prevSample, predOriginalSample };
   }
 
-  /** The noise, of which diffusers' class knows no threshold. */
+  /** The noise, for which diffusers' class has no threshold. */
   #predictNoise(modelOutput: Tensor, sample: Tensor, index: number): Tensor {
     return predictNoise(this.config.predictionType, modelOutput, sample, this.level(index));
   }
@@ -136,7 +136,7 @@ export class UniPCMultistepScheduler extends SolverScheduler<UniPCMultistepConfi
     return this.#move(index - 1, index, sample, predictions, ratios, latest);
   }
 
-  /** Where the predictions before that at `source` lie, as parts of the step from there to `target`. */
+  /** Positions of the predictions before the one at `source`, as fractions of the step from there to `target`. */
   #ratios(source: number, target: number, count: number): number[] {
     const start = this.level(source).lambda;
     const h = f32(this.level(target).lambda - start);

@@ -14,7 +14,7 @@ const usage = z.strictObject({
   input_tokens_details: z.strictObject({ text_tokens: z.int(), image_tokens: z.int() }),
 });
 
-/** The answer of both ways of drawing. */
+/** The answer of both drawing endpoints. */
 export const imagesAnswer = z
   .strictObject({
     created: z.int().meta({ description: "Unix time in seconds" }),
@@ -41,7 +41,7 @@ export const imagesAnswer = z
   })
   .meta({ id: "ImagesAnswer" });
 
-/** What is said of a job. */
+/** The description of a job. */
 export const jobAnswer = z
   .strictObject({
     id: z.string(),
@@ -83,7 +83,7 @@ export const modelsAnswer = z
   .strictObject({ object: z.literal("list"), data: z.array(modelAnswer) })
   .meta({ id: "Models" });
 
-/** Every error. */
+/** Any error. */
 export const errorAnswer = z
   .strictObject({
     error: z.strictObject({

@@ -2,16 +2,16 @@ import type { Job } from "../jobs/job.ts";
 import { sizeText } from "../pictures/picture-size.ts";
 import type { ImagesAnswer, JobAnswer } from "./answer-schemas.ts";
 
-/** How a picture is handed over: inside the answer, or as an address. */
+/** How a picture is returned: inside the answer, or as a URL. */
 export type Handover = (job: Job, picture: number) => { b64_json: string } | { url: string };
 
-/** A file in base64. */
+/** Encodes a file in base64. */
 export const base64Of = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 
 const seconds = (milliseconds: number): number => Math.floor(milliseconds / 1000);
 
-/** What a job's pictures cost in tokens; only those of prompts are counted. */
+/** Tokens that a job's pictures cost; only those of prompts are counted. */
 export function usageOf(job: Job): ImagesAnswer["usage"] {
   const tokens = job.pictures[0]?.tokens ?? 0;
   return {
@@ -53,7 +53,7 @@ export function imagesAnswerOf(job: Job, handOver: Handover): ImagesAnswer {
   };
 }
 
-/** What is said of a job, with its pictures once it is completed. */
+/** The description of a job, with its pictures once it is completed. */
 export function jobAnswerOf(
   job: Job,
   queue: { readonly position: number | undefined; readonly seconds: number },

@@ -4,10 +4,10 @@ import { encodePreview } from "../pictures/encode-picture.ts";
 import { sizeText } from "../pictures/picture-size.ts";
 import { base64Of } from "./answers.ts";
 
-/** Least time between two previews of a job: a reader sees no more. */
+/** Least time between two previews of a job: a viewer sees no more. */
 const PREVIEW_MS = 200;
 
-/** Events of a job to somebody who watches it; they may come late, and go when they like. */
+/** Streams the events of a job to a watcher, who may join late and leave at any time. */
 export function streamJob(job: Job, position: number | undefined): Response {
   let stop = (): void => {};
   const stream = new EventStream(() => stop());
@@ -48,7 +48,7 @@ function tell(stream: EventStream, job: Job, event: Exclude<JobEvent, { type: "p
   if (isLast) stream.close();
 }
 
-/** The event by which somebody who comes late knows where a job stands. */
+/** The event that describes the state of a job to a late watcher. */
 function stateOf(job: Job, position: number | undefined): Exclude<JobEvent, { type: "preview" }> {
   switch (job.status) {
     case "queued":

@@ -5,14 +5,14 @@ import { encodePreview } from "../pictures/encode-picture.ts";
 import { sizeText } from "../pictures/picture-size.ts";
 import { base64Of, usageOf } from "./answers.ts";
 
-/** What a stream tells of itself and of its end. */
+/** Headers of a stream, and a callback for its end. */
 export interface StreamOptions {
   readonly headers: Record<string, string>;
-  /** The reader has gone. */
+  /** The reader has disconnected. */
   readonly onGone: () => void;
 }
 
-/** OpenAI's events of a job: partial pictures, and each finished one. */
+/** Streams a job as OpenAI's events: partial pictures, and each finished one. */
 export function streamPictures(job: Job, { headers, onGone }: StreamOptions): Response {
   const { request } = job;
   const stream = new EventStream(onGone);
@@ -74,6 +74,6 @@ export function streamPictures(job: Job, { headers, onGone }: StreamOptions): Re
   return stream.response(headers);
 }
 
-/** What a caller is told whose job somebody else has cancelled. */
+/** The error for a caller whose job somebody else has cancelled. */
 export const cancelled = (): ApiError =>
   new ApiError(409, "cancelled", "The job was cancelled", { shouldRetry: false });

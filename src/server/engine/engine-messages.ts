@@ -1,20 +1,20 @@
 import type { PictureMetadata } from "../../images/index.ts";
 
-// What the server and the process that draws for it say to each other, by structured clone over the channel that `fork` opens.
+// Messages between the server and the process that draws for it, sent by structured clone over the channel that `fork` opens.
 
-/** A model by the name that callers know and the place that it is loaded from. */
+/** A model's public name and the location that it is loaded from. */
 export interface NamedPlace {
   readonly name: string;
   readonly place: string;
 }
 
-/** How previews are made of latents: by the autoencoder, a TAESD beside it, a fitted linear map, or not at all. */
+/** How latents become previews: by the autoencoder, a TAESD next to it, a fitted linear map, or not at all. */
 export type PreviewWay = "full" | "taesd" | "linear" | "off";
 
-/** What the drawing process is told first. */
+/** The drawing process's first message. */
 export interface EngineSetup {
   readonly models: readonly NamedPlace[];
-  /** Adapters of the first model, which requests choose by name. */
+  /** Adapters of the first model, selected by name in requests. */
   readonly adapters: readonly NamedPlace[];
   readonly device: string;
   readonly dtype: string | undefined;
@@ -22,42 +22,42 @@ export interface EngineSetup {
   /** A folder or name of a TAESD. */
   readonly taesd: string | undefined;
   readonly preview: PreviewWay | "auto";
-  /** Pictures drawn at once; "auto" measures how many gain. */
+  /** Pictures drawn at once; "auto" measures how many are worthwhile. */
   readonly batch: number | "auto";
-  /** Bytes that the models may take together; a share of what is free where left out. */
+  /** Memory, in bytes, that the models may take together. Default: a share of what is free. */
   readonly memoryBytes: number | undefined;
-  /** What an earlier process found out of the models: they need not be tried again. */
+  /** Facts about the models from an earlier process, which need not be measured again. */
   readonly known?: readonly ModelFacts[];
-  /** Loads no model before it is asked for. */
+  /** Loads no model before it is requested. */
   readonly isLazy?: boolean;
 }
 
-/** What is known of a model once it was loaded. */
+/** Facts about a model, known once it was loaded. */
 export interface ModelFacts {
   readonly name: string;
-  /** First digits of its weights' hash; undefined where it came from no files. */
+  /** First digits of its weights' hash; undefined if it did not come from files. */
   readonly hash: string | undefined;
-  /** Its sampler, and those that a request may name. */
+  /** Its sampler, and those that a request may select. */
   readonly sampler: string;
   readonly samplers: readonly string[];
-  /** Side in pixels that it was made for. */
+  /** Side, in pixels, that it was made for. */
   readonly nativeSide: number;
-  /** Sides that it draws are multiples of this. */
+  /** The sides of its pictures are multiples of this. */
   readonly multiple: number;
-  /** Sizes that it was trained on, with their height over their width; none where it knows one area alone. */
+  /** Sizes that it was trained on, with their height-to-width ratio; empty if it only knows one area. */
   readonly trainedSizes: readonly {
     readonly ratio: number;
     readonly width: number;
     readonly height: number;
   }[];
-  /** Longest prompt in tokens. */
+  /** Longest prompt, in tokens. */
   readonly maxSequenceLength: number;
   readonly hasControlNet: boolean;
   readonly adapters: readonly string[];
   readonly bytes: number;
-  /** Most pictures at once that gain anything. */
+  /** Largest number of pictures at once that is worthwhile. */
   readonly batch: number;
-  /** Seconds of a step of one picture at its own size. */
+  /** Seconds per step for one picture at its own size. */
   readonly stepSeconds: number;
   readonly preview: PreviewWay;
 }
@@ -69,16 +69,16 @@ export interface RawPicture {
   readonly data: Uint8Array;
 }
 
-/** One picture of an order. */
+/** One picture of a drawing order. */
 export interface OrderedPicture {
   readonly prompt: string;
   readonly negativePrompt: string;
   readonly seed: number;
-  /** Steps, counted from 1, after which a preview is wanted. */
+  /** Steps, counted from 1, after which a preview is made. */
   readonly previewSteps: readonly number[];
 }
 
-/** How all pictures of an order are drawn; what is left out is the model's own. */
+/** Settings of all pictures of an order. Default: the model's own. */
 export interface DrawSettings {
   readonly steps: number;
   readonly guidanceScale: number;
@@ -91,10 +91,10 @@ export interface DrawSettings {
   readonly adapters: readonly { readonly name: string; readonly scale: number }[];
 }
 
-/** Pictures that a drawing begins from or follows. */
+/** Pictures that a drawing starts from or follows. */
 export interface DrawImages {
   readonly image?: RawPicture | undefined;
-  /** White where `image` is drawn anew. */
+  /** White where `image` is redrawn. */
   readonly mask?: RawPicture | undefined;
   readonly strength?: number | undefined;
   readonly controlImage?: RawPicture | undefined;
@@ -111,20 +111,20 @@ export interface DrawOrder {
 
 export type ToEngine =
   | { readonly type: "setup"; readonly setup: EngineSetup }
-  /** Another model, to be loaded and tried. */
+  /** Another model, to be loaded and measured. */
   | { readonly type: "load"; readonly model: NamedPlace }
   | { readonly type: "draw"; readonly order: DrawOrder }
   | { readonly type: "abort"; readonly order: number };
 
-/** A picture as it was drawn. */
+/** A drawn picture. */
 export interface DrawnPicture extends RawPicture {
   readonly metadata: PictureMetadata | undefined;
-  /** Of the prompt. */
+  /** Number of tokens in the prompt. */
   readonly tokens: number;
   readonly warnings: readonly string[];
 }
 
-/** Why an order came to nothing. */
+/** Why an order failed. */
 export interface EngineFailure {
   readonly code: "invalid_value" | "not_finite" | "out_of_memory" | "aborted" | "drawing_failed";
   readonly message: string;
@@ -134,7 +134,7 @@ export type FromEngine =
   /** Setting up failed; the process ends. */
   | { readonly type: "refused"; readonly message: string }
   | { readonly type: "loaded"; readonly facts: ModelFacts }
-  /** A model that was asked for could not be loaded. */
+  /** A requested model could not be loaded. */
   | { readonly type: "unloadable"; readonly name: string; readonly message: string }
   | { readonly type: "ready" }
   | {
@@ -142,7 +142,7 @@ export type FromEngine =
       readonly order: number;
       readonly step: number;
       readonly total: number;
-      /** By the picture's place in the order. */
+      /** By the picture's position in the order. */
       readonly previews: readonly { readonly picture: number; readonly image: RawPicture }[];
     }
   | {
@@ -152,10 +152,10 @@ export type FromEngine =
       readonly seconds: number;
     }
   | { readonly type: "failed"; readonly order: number; readonly failure: EngineFailure }
-  /** What the process holds, told after each order and each model: live tensors, resident bytes and loaded models. */
+  /** The process's memory, reported after each order and each model: live tensors, resident bytes and loaded models. */
   | ({ readonly type: "memory" } & HeldMemory);
 
-/** What the process that draws holds. */
+/** Memory of the drawing process. */
 export interface HeldMemory {
   readonly tensors: number;
   readonly bytes: number;

@@ -15,7 +15,7 @@ import type {
   ToEngine,
 } from "./engine-messages.ts";
 
-/** The process that drew is gone, and with it what it drew. */
+/** The drawing process is gone, and with it what it was drawing. */
 export class EngineLostError extends WorkerEndedError {
   override readonly name = "EngineLostError";
   declare readonly code: "ERR_WORKER_ENDED";
@@ -23,7 +23,7 @@ export class EngineLostError extends WorkerEndedError {
 
 knownClasses(EngineLostError);
 
-/** The process said why an order came to nothing. */
+/** The process reported why an order failed. */
 export class EngineFailureError extends Error {
   override readonly name = "EngineFailureError";
   readonly failure: EngineFailure;
@@ -34,23 +34,23 @@ export class EngineFailureError extends Error {
   }
 }
 
-/** What is heard of an order while it is drawn. */
+/** Progress of an order while it is drawn. */
 export type OnStep = (progress: {
   readonly step: number;
   readonly total: number;
   readonly previews: readonly { readonly picture: number; readonly image: RawPicture }[];
 }) => void;
 
-/** How an engine is made, and who is told of it. */
+/** Options of an engine, and its callbacks. */
 export interface EngineProcessOptions {
   /** The module that is forked. */
   readonly script: URL;
   readonly setup: EngineSetup;
-  /** Told whenever it can take an order: after its start, after each restart. */
+  /** Called whenever it can accept an order: after its start and after each restart. */
   readonly onReady: () => void;
-  /** Told of each model that was loaded. */
+  /** Called for each model that was loaded. */
   readonly onModel?: (facts: ModelFacts) => void;
-  /** Told of restarts, of what the process writes on stderr, and of what it holds. */
+  /** Called for restarts, lines on the process's stderr, and its memory. */
   readonly onRestart?: (code: string) => void;
   readonly onLine?: (line: string) => void;
   readonly onMemory?: (held: HeldMemory) => void;
@@ -72,7 +72,7 @@ interface Loading {
   readonly reject: (error: Error) => void;
 }
 
-/** A process that draws, one order at a time. It is started anew whenever it ends. */
+/** A process that draws, one order at a time. It is restarted whenever it ends. */
 export class EngineProcess {
   readonly device: string;
   readonly #options: EngineProcessOptions;
@@ -83,9 +83,9 @@ export class EngineProcess {
   #backOff = FIRST_BACK_OFF_MS;
   #restart: NodeJS.Timeout | undefined;
   #refused: ((error: Error) => void) | undefined;
-  /** Of models that were loaded and tried. */
+  /** Facts about models that were loaded and measured. */
   readonly #known = new Map<string, ModelFacts>();
-  /** Models beside those of the set-up, by the names that they were asked for. */
+  /** Models in addition to those of the set-up, by the names they were requested by. */
   readonly #added = new Map<string, NamedPlace>();
   readonly #loading = new Map<string, Loading>();
   #started: Promise<void> | undefined;
@@ -95,7 +95,7 @@ export class EngineProcess {
     this.device = options.setup.device;
   }
 
-  /** Whether it can take an order. */
+  /** Whether it can accept an order. */
   get isIdle(): boolean {
     return this.#isReady && this.#running === undefined;
   }
@@ -108,7 +108,7 @@ export class EngineProcess {
     return this.#child?.pid;
   }
 
-  /** Starts the process. Resolves when it has loaded and tried its models; rejects where it refuses them. */
+  /** Starts the process. Resolves when it has loaded and measured its models; rejects if it refuses them. */
   start(): Promise<void> {
     this.#started ??= new Promise((resolve, reject) => {
       const { onReady } = this.#options;
@@ -122,7 +122,7 @@ export class EngineProcess {
     return this.#started;
   }
 
-  /** Loads another model, after what is drawn; starts the process where it is not. Rejects where it can't be loaded. */
+  /** Loads another model after the current order, starting the process if necessary. Rejects if it can't be loaded. */
   async load(model: NamedPlace): Promise<ModelFacts> {
     await this.start();
     const known = this.#loading.get(model.name);
@@ -146,15 +146,15 @@ export class EngineProcess {
     });
   }
 
-  /** Ends an order before its next step; it rejects then. */
+  /** Ends an order before its next step, which rejects it. */
   abort(order: number): void {
     this.#send({ type: "abort", order });
   }
 
-  /** Ends the process for good. */
+  /** Ends the process permanently. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#refused = undefined; // whoever waits for its start has been told of the end
+    this.#refused = undefined; // whoever waits for its start has been notified of the end
     clearTimeout(this.#restart);
     const child = this.#child;
     if (child === undefined) return;
@@ -166,7 +166,7 @@ export class EngineProcess {
   #launch(onReady: () => void): void {
     const { script, setup, onLine } = this.#options;
     const path = fileURLToPath(script);
-    // From the sources it takes what this process may have been given by a test runner.
+    // When run from sources, arguments that a test runner gave this process are not passed on.
     const loader = path.endsWith(".ts") ? ["--import", import.meta.resolve("tsx")] : [];
     const child = fork(path, [], {
       execArgv: loader,
@@ -184,7 +184,7 @@ export class EngineProcess {
       isOver = true;
     };
     child.on("exit", (code, signal) => over(signal ?? `exit code ${code}`));
-    // What was never started does not exit; else "exit" follows.
+    // A process that never started does not exit; otherwise "exit" follows.
     child.on("error", (error) => {
       if (child.pid === undefined) over(error.message);
     });
@@ -192,7 +192,7 @@ export class EngineProcess {
     this.#send({ type: "setup", setup: { ...setup, models, known: [...this.#known.values()] } });
   }
 
-  /** The process is gone: fails what it drew, and starts another unless it is to be over. */
+  /** The process is gone: fails its order, and starts another process unless it should stay ended. */
   #ended(how: string): void {
     this.#isReady = false;
     this.#child = undefined;
@@ -202,7 +202,7 @@ export class EngineProcess {
     const refused = this.#refused;
     if (refused !== undefined) {
       this.#refused = undefined;
-      this.#started = undefined; // whoever asks next tries again
+      this.#started = undefined; // the next request tries again
       refused(new EngineLostError(`The process that draws has ended before it was ready (${how})`));
       return;
     }
@@ -213,7 +213,7 @@ export class EngineProcess {
   }
 
   #send(message: ToEngine): void {
-    this.#child?.send(message, () => {}); // where it has ended, "exit" says so
+    this.#child?.send(message, () => {}); // if it has ended, "exit" reports it
   }
 
   #hear(message: FromEngine, onReady: () => void): void {
@@ -256,7 +256,7 @@ export class EngineProcess {
     }
   }
 
-  /** What is drawn, which it is no longer; undefined where it is another order. */
+  /** Ends the current order and returns it; undefined if it is another one. */
   #settle(order?: number): Running | undefined {
     const running = this.#running;
     if (running === undefined || (order !== undefined && running.order.id !== order))

@@ -3,14 +3,14 @@ import { isAnyModel } from "../requests/model-of.ts";
 import type { ModelFacts, NamedPlace } from "./engine-messages.ts";
 import type { EngineProcess } from "./engine-process.ts";
 
-/** What can be drawn with beside what is loaded from the start. */
+/** Models that can be used in addition to those loaded from the start. */
 export interface ModelCatalog {
   names(): Promise<readonly string[]>;
-  /** Where a model is, by its name; by none, of what is drawn with where nobody chose. Undefined where there is no such model. */
+  /** Finds a model by its name or, without one, the default model. Undefined if there is no such model. */
   find(name: string | undefined): Promise<NamedPlace | undefined>;
 }
 
-/** Loads models of a catalog when they are asked for. */
+/** Loads models of a catalog on demand. */
 export class ModelLoader {
   readonly #catalog: ModelCatalog;
   readonly #engines: readonly EngineProcess[];
@@ -25,7 +25,8 @@ export class ModelLoader {
   }
 
   /**
-   * Sees to it that a model is known to those who draw; nothing where no catalog has it. Throws an ApiError where it can't be loaded.
+   * Loads a model in the engines, unless it is known; does nothing if no catalog has it. Throws an ApiError if it can't be
+   * loaded.
    * @param known models that were loaded before
    * @returns the name that the catalog gives it
    */
@@ -50,6 +51,6 @@ export class ModelLoader {
   }
 }
 
-/** Answers tell nothing of where things lie. */
+/** Answers must not reveal local paths. */
 const withoutPlace = (message: string, place: string): string =>
   message.replaceAll(place, "it").replace(/(^|[\s"'(])\/[^\s"'():,]+/g, "$1…");

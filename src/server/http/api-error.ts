@@ -1,12 +1,12 @@
-/** What an error answer may carry beside its sentence. */
+/** Additional content of an error answer. */
 export interface ApiErrorOptions {
   /** The field that is wrong. */
   readonly param?: string | undefined;
-  /** Seconds after which it is worth another try. */
+  /** Seconds after which to retry. */
   readonly retryAfter?: number | undefined;
-  /** Whether OpenAI's clients, which retry 500 by themselves, should. */
+  /** Whether OpenAI's clients, which retry 500 by default, should retry. */
   readonly shouldRetry?: boolean | undefined;
-  /** Methods that a path is there for. */
+  /** The methods that a path supports. */
   readonly allow?: readonly string[] | undefined;
 }
 
@@ -17,7 +17,7 @@ const TYPES: Readonly<Record<number, string>> = {
   429: "rate_limit_error",
 };
 
-/** An error answer in OpenAI's shape, which its clients read code, parameter and sentence from. */
+/** An error answer in OpenAI's format, from which its clients read code, parameter and message. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly status: number;
@@ -46,7 +46,7 @@ export class ApiError extends Error {
     };
   }
 
-  /** Headers by which clients decide whether and when they try again. */
+  /** Headers that tell clients whether and when to retry. */
   get headers(): Record<string, string> {
     const { retryAfter, shouldRetry, allow } = this;
     return {
@@ -83,7 +83,7 @@ export const badValue = (
 
 const LONGEST = 60;
 
-/** A value as a message shows it: short, texts in quotes. */
+/** Formats a value for a message: short, with strings in quotes. */
 function shown(value: unknown): string {
   if (value === undefined) return "nothing";
   const text = JSON.stringify(value) ?? String(value);

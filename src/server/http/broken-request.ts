@@ -2,7 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { ApiError } from "./api-error.ts";
 
-/** What Node.js says of bytes that are no request, as an answer. */
+/** Node.js's errors for bytes that are not a request, as answers. */
 const ANSWERS: Readonly<Record<string, ApiError>> = {
   HPE_HEADER_OVERFLOW: new ApiError(431, "headers_too_large", "Expected headers of at most 16 kB"),
   ERR_HTTP_REQUEST_TIMEOUT: new ApiError(
@@ -13,7 +13,7 @@ const ANSWERS: Readonly<Record<string, ApiError>> = {
 };
 const NO_REQUEST = new ApiError(400, "invalid_request", "Expected a request of HTTP/1.1");
 
-/** Answers, in the shape of all errors, what never became a request. */
+/** Answers, in the format of all errors, a connection whose bytes are not a valid request. */
 export function answerBrokenRequest(error: Error, socket: Duplex): void {
   const { code = "" } = error as NodeJS.ErrnoException;
   if (!socket.writable || code === "ECONNRESET") {

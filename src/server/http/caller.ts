@@ -3,20 +3,20 @@ import { ApiError } from "./api-error.ts";
 import { isSameOrigin, READS } from "./guard.ts";
 import type { KeyHolder, Keys } from "./keys.ts";
 
-/** What needs no key: it says nothing, or its address is the key. */
+/** Paths that need no key, because they reveal nothing or contain an unguessable name. */
 const OPEN = /^\/(health|ready|docs|openapi\.json|files\/[^/]+)?$/;
 
-/** Where a browser begins and ends a session: whoever has a key may, also one that only looks. */
+/** Where a browser opens and closes a session: any key may, including a view-only one. */
 export const SESSION_PATH = "/api/session";
 
-/** Cookies know no ports: each server of a machine has a name of its own. */
+/** Cookies ignore ports, so each server on a machine uses its own cookie name. */
 export const sessionCookie = (c: AppContext): string =>
   `pixart-${c.env.incoming.socket.localPort ?? 0}`;
 
-/** Whether something of a page can be had without a key. */
+/** Whether a path of a page is open without a key. */
 export type IsOpen = (path: string) => boolean;
 
-/** Whose request it is. Throws an ApiError where a key is needed and none is given, and where it may only look. */
+/** Who sent a request. Throws an ApiError if a key is needed and missing, or if it is view-only. */
 export function callerOf(c: AppContext, keys: Keys, isOpen: IsOpen): KeyHolder {
   const { path, method } = c.req;
   const isRead = READS.has(method);
@@ -39,7 +39,7 @@ export function callerOf(c: AppContext, keys: Keys, isOpen: IsOpen): KeyHolder {
   throw new ApiError(403, "view_only", "Expected a key that may do more than look");
 }
 
-/** Whose cookie it is. What changes something must say that it comes from this server's own page. */
+/** The holder of the session cookie. Requests that change something must come from this server's own page. */
 function ofSession(c: AppContext, keys: Keys, isRead: boolean): KeyHolder | undefined {
   const session = cookieOf(c.req.header("cookie") ?? "", sessionCookie(c));
   const holder = session === undefined ? undefined : keys.sessionHolder(session);
@@ -47,7 +47,7 @@ function ofSession(c: AppContext, keys: Keys, isRead: boolean): KeyHolder | unde
   throw new ApiError(403, "forbidden_origin", "Expected a request of this server's own pages");
 }
 
-/** By what a browser says of where a request comes from, and no page can. */
+/** Judged by headers about the request's origin that only a browser can set, not a page. */
 function isOwnPage(c: AppContext): boolean {
   const origin = c.req.header("origin");
   if (origin !== undefined) return isSameOrigin(origin, c.req.header("host") ?? "");

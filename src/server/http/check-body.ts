@@ -2,15 +2,15 @@ import type { z } from "zod";
 import { nearest } from "../../config/checks/did-you-mean.ts";
 import { ApiError, badValue } from "./api-error.ts";
 
-/** A body that fits its schema, and what was wrong with it but let through. */
+/** A valid body, and warnings about what was ignored in it. */
 export interface CheckedBody<T> {
   readonly body: T;
   readonly warnings: readonly string[];
 }
 
 /**
- * A body by its schema. Throws an ApiError that names the first field that is wrong; fields that there are not are refused with the
- * nearest that there is, or left out with a warning where the server is lenient.
+ * Validates a body by its schema. Throws an ApiError that names the first wrong field. Unknown fields are refused, with a
+ * suggestion, or ignored with a warning if the server is lenient.
  */
 export function checkBody<S extends z.ZodObject>(
   schema: S,
@@ -33,7 +33,7 @@ export function checkBody<S extends z.ZodObject>(
 }
 
 const MOST_WARNINGS = 10;
-/** No field's name is nearly as long: what is longer has no nearest, which would take long to find. */
+/** All field names are much shorter: for a longer one no suggestion is searched, which would take long. */
 const LONGEST_NAME = 60;
 
 const shortened = (name: string): string =>
@@ -87,7 +87,7 @@ const TYPES: Readonly<Record<string, string>> = {
   object: "an object",
 };
 
-/** What a limit is of. */
+/** The quantity that a limit applies to. */
 function measured(origin: string, limit: string): string {
   if (origin === "string") return `a text of ${limit} letters`;
   return origin === "array" ? `a list of ${limit} entries` : `a number of ${limit}`;

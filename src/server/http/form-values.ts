@@ -1,6 +1,6 @@
 import type { z } from "zod";
 
-/** A form's texts as the values that a schema wants: numbers, true and false, and JSON for lists. */
+/** Converts a form's texts to the types of a schema: numbers, booleans, and JSON for lists. */
 export function formValues(
   schema: z.ZodObject,
   fields: Readonly<Record<string, string>>,
@@ -27,7 +27,7 @@ function valueFrom(field: z.core.$ZodType | undefined, text: string): unknown {
       try {
         return JSON.parse(text);
       } catch {
-        return text; // the schema says what it should have been
+        return text; // the schema reports what it should have been
       }
     case "enum":
       return text === "null" ? null : text;
@@ -36,7 +36,7 @@ function valueFrom(field: z.core.$ZodType | undefined, text: string): unknown {
   }
 }
 
-/** The kind of value below what makes a field optional. */
+/** The type of an optional field. */
 function kindOf(field: z.core.$ZodType | undefined): string | undefined {
   const { def } = field?._zod ?? {};
   if (def === undefined) return undefined;

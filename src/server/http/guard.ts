@@ -2,19 +2,19 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { ApiError } from "./api-error.ts";
 
-/** What of a request decides whether it is let in. */
+/** The properties of a request that decide whether it is accepted. */
 export interface GuardedRequest {
   readonly method: string;
   readonly path: string;
   readonly header: (name: string) => string | undefined;
 }
 
-/** Who may ask beside this machine's own names. */
+/** Who may send requests, in addition to this machine's own names. */
 export interface GuardOptions {
   readonly allowHosts: readonly string[];
-  /** Other pages' origins whose scripts may call. */
+  /** Origins of other pages whose scripts may call. */
   readonly allowOrigins: readonly string[];
-  /** What may be opened from another site by a link, beside `/`. */
+  /** What may be opened from another site by a link, in addition to `/`. */
   readonly isPage?: (path: string) => boolean;
 }
 
@@ -26,8 +26,8 @@ export const READS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 const BODY_TYPES = /^(application\/json|multipart\/form-data)\s*(;|$)/i;
 
 /**
- * Refuses what a foreign page could send: other names for this address (DNS rebinding), other origins, and forms that need no
- * script's permission. Throws an ApiError.
+ * Refuses what a foreign page could send: requests to other names for this address (DNS rebinding), from other origins, and
+ * forms, which need no script. Throws an ApiError.
  */
 export function guard(
   { method, path, header }: GuardedRequest,
@@ -65,7 +65,7 @@ export function guard(
   }
 }
 
-/** A name of this machine, an address (which no foreign name server can stand behind), or one that was let in. */
+/** A name of this machine, an IP address (which involves no name server), or an allowed name. */
 function isOwnHost(host: string, allowed: readonly string[]): boolean {
   const [, name = ""] = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::\d+)?$/i.exec(host) ?? [];
   const plain = name.toLowerCase();
@@ -78,11 +78,11 @@ function isOwnHost(host: string, allowed: readonly string[]): boolean {
   ].includes(plain);
 }
 
-/** Whether a page of `origin` is one of the server that is reached as `host`. */
+/** Whether `origin` is that of the server reached as `host`. */
 export const isSameOrigin = (origin: string, host: string): boolean =>
   origin === `http://${host}` || origin === `https://${host}`;
 
-/** Headers by which a browser lets an allowed page's script read an answer. */
+/** Headers that let an allowed page's script read an answer. */
 export function corsHeaders(
   origin: string | undefined,
   { allowOrigins }: GuardOptions,

@@ -2,11 +2,11 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypt
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
 
-/** Whose a key is. */
+/** The holder of a key. */
 export interface KeyHolder {
-  /** Short, of the key's hash. */
+  /** Short, derived from the key's hash. */
   readonly name: string;
-  /** Whether it may do more than look. */
+  /** Whether it may change anything. */
   readonly canControl: boolean;
 }
 
@@ -17,11 +17,11 @@ interface KnownKey extends KeyHolder {
 /** How long a session lasts. */
 const SESSION_SECONDS = 30 * 24 * 3600;
 
-/** The keys that open a server, of which only hashes are kept, and the sessions that are opened with them. */
+/** The keys of a server, stored only as hashes, and the sessions opened with them. */
 export class Keys {
   readonly #known: readonly KnownKey[];
 
-  /** @param viewKeys those that may only look */
+  /** @param viewKeys view-only keys */
   constructor(keys: readonly string[], viewKeys: readonly string[] = []) {
     const known = (key: string, canControl: boolean): KnownKey => {
       const own = digest(key);
@@ -38,12 +38,12 @@ export class Keys {
     return this.#known.length > 0;
   }
 
-  /** Whose key this is; undefined where it is none. All are compared, in constant time. */
+  /** The holder of a key; undefined for an invalid one. All are compared, in constant time. */
   holderOf(key: string): KeyHolder | undefined {
     return this.#knownBy((known) => known.digest, key);
   }
 
-  /** What a browser shows in place of a key, which it need not keep then: it ends by itself, or with the key. */
+  /** Opens a session, which a browser uses instead of storing the key. It ends by itself, or with the key. */
   openSession(key: string): { readonly session: string; readonly seconds: number } | undefined {
     const found = this.#knownBy((known) => known.digest, key);
     if (found === undefined) return undefined;
@@ -52,7 +52,7 @@ export class Keys {
     return { session: `${open}.${signature(found, open)}`, seconds: SESSION_SECONDS };
   }
 
-  /** Whose session this is; undefined where it is none, or over. */
+  /** The holder of a session; undefined if it is invalid or has ended. */
   sessionHolder(session: string): KeyHolder | undefined {
     const end = session.lastIndexOf(".");
     const [open, signed] = [session.slice(0, Math.max(0, end)), session.slice(end + 1)];

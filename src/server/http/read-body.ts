@@ -1,6 +1,6 @@
 import { ApiError } from "./api-error.ts";
 
-/** The most that is read of a body: a picture of 25 MB in base64, and a prompt. */
+/** Largest body: a picture of 25 MB in base64, and a prompt. */
 export const MOST_BODY_BYTES = 36 * 2 ** 20;
 const MOST_FORM_PARTS = 64;
 
@@ -11,11 +11,11 @@ const tooLarge = (): ApiError =>
     `Expected a body of at most ${MOST_BODY_BYTES / 2 ** 20} MB, which holds a picture of 25 MB`,
   );
 
-/** Of all bodies that are read at the same time. */
+/** Limit of all bodies read at the same time. */
 const MOST_BYTES_AT_ONCE = 8 * MOST_BODY_BYTES;
 let atOnce = 0;
 
-/** A body's bytes. Throws an ApiError for one that is too large: by its declared length before anything is read. */
+/** A body's bytes. Throws an ApiError for one that is too large, by its declared length before anything is read. */
 async function bytesOf(request: Request): Promise<Buffer> {
   const declared = Number(request.headers.get("content-length") ?? MOST_BODY_BYTES);
   if (declared > MOST_BODY_BYTES) throw tooLarge();

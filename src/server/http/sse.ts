@@ -1,8 +1,8 @@
-/** How often a stream says that it lives. */
+/** Interval of keep-alive messages in a stream. */
 const KEEP_ALIVE_MS = 10_000;
-/** Bytes that a reader may be behind before what can be left out is. */
+/** Bytes that a reader may lag behind before optional events are skipped. */
 const MOST_BEHIND = 4 * 2 ** 20;
-/** Streams at once. */
+/** Most concurrent streams. */
 const MOST_STREAMS = 32;
 
 let open = 0;
@@ -19,7 +19,7 @@ export class EventStream {
   #order = Promise.resolve();
   readonly #keepAlive: NodeJS.Timeout;
 
-  /** @param onGone told when the reader has gone before the end */
+  /** @param onGone called if the reader disconnects before the end */
   constructor(onGone: () => void) {
     open += 1;
     this.#body = new ReadableStream<Uint8Array>(
@@ -38,7 +38,7 @@ export class EventStream {
     this.#keepAlive = setInterval(() => this.#write(": keep-alive\n\n"), KEEP_ALIVE_MS);
   }
 
-  /** Whether the reader keeps up: what can be left out is left out where it does not. */
+  /** Whether the reader keeps up; if not, optional events are skipped. */
   get keepsUp(): boolean {
     return this.#isOpen && (this.#controller?.desiredSize ?? 0) > 0;
   }
@@ -59,7 +59,7 @@ export class EventStream {
     });
   }
 
-  /** Runs work when what was given before is done: encoding takes its time in other threads. Where it fails the stream ends. */
+  /** Runs work after all earlier work, because encoding takes time in other threads. If it fails, the stream ends. */
   inOrder(work: () => Promise<void> | void): void {
     this.#order = this.#order.then(work).catch(() => this.close());
   }

@@ -9,20 +9,20 @@ import type { Job } from "./job.ts";
 import { jobError } from "./job-error.ts";
 import { previewSteps } from "./preview-steps.ts";
 
-/** An order is tried so often before its job fails. */
+/** Attempts at an order before its job fails. */
 const MOST_TRIES = 2;
-/** Share of the queue that one client may take where several keys are known. */
+/** Share of the queue that one client may take if several keys exist. */
 const LARGEST_SHARE = 0.5;
 
-/** Of the newest order in what is expected of the next. */
+/** Weight of the newest order in the estimate for the next. */
 const NEWEST_SHARE = 0.3;
 
-/** What a dispatcher works with, and who is told of it. */
+/** Options of a dispatcher, and its callbacks. */
 export interface DispatcherOptions {
   readonly engines: readonly EngineProcess[];
-  /** Pictures that may wait or be drawn at once. */
+  /** Most pictures that may be waiting or being drawn. */
   readonly maxQueue: number;
-  /** Whether clients have keys of their own, so that none may fill the queue alone. */
+  /** Whether clients have separate keys, so that no client may fill the queue alone. */
   readonly hasShares: boolean;
   readonly onDrawn?: (drawn: {
     readonly pictures: number;
@@ -32,21 +32,21 @@ export interface DispatcherOptions {
   readonly onFailed?: (error: unknown, pictures: number) => void;
 }
 
-/** Brings jobs and engines together: a bounded line of pictures, fair between clients, and batches of what waits anyway. */
+/** Assigns jobs to engines: a bounded queue of pictures, fair between clients, in batches of those that are waiting. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #line = new FairLine();
-  /** What each engine draws. */
+  /** The order that each engine is drawing. */
   readonly #running = new Map<EngineProcess, { readonly id: number; readonly batch: Batch }>();
   #lastOrder = 0;
-  /** Seconds of a step of one picture, by model, as they were lately. */
+  /** Recent seconds per step for one picture, by model. */
   readonly #pace = new Map<string, number>();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
   }
 
-  /** Pictures that wait or are drawn. */
+  /** Number of pictures that are waiting or being drawn. */
   get pictures(): number {
     const running = [...this.#running.values()].reduce((sum, { batch }) => sum + batch.length, 0);
     return this.#line.pictures + running;
@@ -56,7 +56,7 @@ export class Dispatcher {
     return this.#line.pictures;
   }
 
-  /** Throws an ApiError where `count` more pictures have no place. */
+  /** Throws an ApiError if there is no room for `count` more pictures. */
   requireRoom(client: string, count: number): void {
     const { maxQueue, hasShares } = this.#options;
     const running = [...this.#running.values()].flatMap(({ batch }) => batch);
@@ -73,14 +73,14 @@ export class Dispatcher {
     );
   }
 
-  /** Takes a job whose place was required before. */
+  /** Adds a job, after {@link requireRoom}. */
   add(job: Job): void {
     this.#line.add(job);
     this.pump();
     if (job.status === "queued") job.moved(this.#line.before(job) ?? 0);
   }
 
-  /** Takes a job out wherever it is; what is drawn for nobody else ends before its next step. */
+  /** Removes a job wherever it is. An order with no other job's pictures ends before its next step. */
   cancel(job: Job): void {
     if (job.isOver) return;
     this.#line.remove(job);
@@ -89,12 +89,12 @@ export class Dispatcher {
     this.#tellPositions();
   }
 
-  /** Pictures before a job's first; undefined once it is drawn. */
+  /** Number of pictures before a job's first one; undefined once it is being drawn. */
   position(job: Job): number | undefined {
     return this.#line.before(job);
   }
 
-  /** Seconds until a job is done, by what models took so far. */
+  /** Estimated seconds until a job is done, from the models' recent speed. */
   estimate(job: Job): number {
     const { jobs } = this.#line;
     const place = jobs.indexOf(job);
@@ -102,7 +102,7 @@ export class Dispatcher {
     return this.#secondsOf([...before, job]);
   }
 
-  /** Fails all that waits or is drawn. */
+  /** Fails all jobs that are waiting or being drawn. */
   failAll(error: ApiError): void {
     const running = [...this.#running.values()].flatMap(({ batch }) => batch.map(({ job }) => job));
     for (const job of [...this.#line.jobs, ...running]) {
@@ -153,7 +153,7 @@ export class Dispatcher {
     this.pump();
   }
 
-  /** Counts what was drawn, and how long it took. */
+  /** Records what was drawn, and how long it took. */
   #learn(batch: Batch, seconds: number): void {
     const { request } = batch[0]?.job ?? {};
     if (request === undefined) return;
@@ -164,7 +164,7 @@ export class Dispatcher {
     this.#pace.set(model.name, before + NEWEST_SHARE * (now - before));
   }
 
-  /** Makes the file of a drawn picture and hands it to its job. */
+  /** Encodes a drawn picture and adds it to its job. */
   async #finish(job: Job, picture: number, drawn: DrawnPicture): Promise<void> {
     const { format, compression, size, seed } = job.request;
     try {
@@ -178,7 +178,7 @@ export class Dispatcher {
     }
   }
 
-  /** Puts what failed back into the line, each job by itself, or fails it. */
+  /** Puts failed pictures back into the queue, each job by itself, or fails their jobs. */
   #retry(batch: Batch, jobs: ReadonlySet<Job>, error: unknown): void {
     const failure = error instanceof EngineFailureError ? error.failure : undefined;
     if (failure?.code !== "aborted") this.#options.onFailed?.(error, batch.length);
@@ -213,7 +213,7 @@ export class Dispatcher {
     }
   }
 
-  /** What jobs take on all engines together, and what is drawn now half of itself. */
+  /** Seconds for jobs on all engines together; the current orders count half. */
   #secondsOf(jobs: readonly Job[]): number {
     const secondsOf = ({ request }: Job, pictures: number): number =>
       pictures *

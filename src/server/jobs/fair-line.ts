@@ -1,26 +1,26 @@
 import type { Job } from "./job.ts";
 
-/** Pictures of jobs that are drawn at once. */
+/** Pictures of jobs that are drawn together. */
 export type Batch = readonly { readonly job: Job; readonly picture: number }[];
 
-/** Jobs that wait, in one line a client; clients take turns. */
+/** Waiting jobs, in one queue per client; clients take turns. */
 export class FairLine {
-  /** Whose turn it is first. */
+  /** The first client's turn is next. */
   readonly #lines = new Map<string, Job[]>();
 
-  /** Pictures that wait. */
+  /** Number of waiting pictures. */
   get pictures(): number {
     return this.jobs.reduce((sum, { waiting }) => sum + waiting.length, 0);
   }
 
-  /** In the order of their turns, as far as that is known now. */
+  /** In the order of their turns, as far as known. */
   get jobs(): Job[] {
     const lines = [...this.#lines.values()];
     const longest = Math.max(0, ...lines.map((line) => line.length));
     return Array.from({ length: longest }, (_, i) => lines.flatMap((line) => line[i] ?? [])).flat();
   }
 
-  /** Pictures of a client that wait. */
+  /** Number of a client's waiting pictures. */
   picturesOf(client: string): number {
     return (this.#lines.get(client) ?? []).reduce((sum, { waiting }) => sum + waiting.length, 0);
   }
@@ -29,7 +29,7 @@ export class FairLine {
     this.#lines.set(job.client, [...(this.#lines.get(job.client) ?? []), job]);
   }
 
-  /** Puts pictures of a job that were taken before all others of its client. */
+  /** Puts pictures that were taken back, before all others of their client. */
   giveBack(job: Job, pictures: readonly number[]): void {
     job.waiting.unshift(...pictures);
     const line = (this.#lines.get(job.client) ?? []).filter((other) => other !== job);
@@ -42,7 +42,7 @@ export class FairLine {
     else this.#lines.set(job.client, line);
   }
 
-  /** Pictures that come before the first of a job; undefined where it does not wait. */
+  /** Number of pictures before a job's first one; undefined if it is not waiting. */
   before(job: Job): number | undefined {
     const { jobs } = this;
     const place = jobs.indexOf(job);
@@ -51,8 +51,8 @@ export class FairLine {
   }
 
   /**
-   * The next pictures to draw at once: those of the job whose turn it is, and of all that wait those that fit to them, up to
-   * `most`. Nobody waits for company: what is not here now comes later.
+   * The next pictures to draw together: those of the job whose turn it is, and matching ones among all waiting, up to `most`. No
+   * picture waits for others to join.
    */
   take(most: (job: Job) => number, keyOf: (job: Job) => string): Batch {
     const { jobs } = this;
@@ -74,7 +74,7 @@ export class FairLine {
     return batch;
   }
 
-  /** A client whose turn it was is last now. */
+  /** Moves a client whose turn it was to the end. */
   #nextTurn(client: string): void {
     const line = this.#lines.get(client);
     if (line === undefined) return;

@@ -2,8 +2,8 @@ import { EngineFailureError, EngineLostError } from "../engine/engine-process.ts
 import { ApiError } from "../http/api-error.ts";
 
 /**
- * What a caller is told of a job that failed. It was tried before, so OpenAI's clients are asked not to; and only sentences that
- * are about the request are passed on.
+ * The error for the caller of a failed job. The job was already retried, so OpenAI's clients are asked not to; only messages
+ * about the request are passed on.
  */
 export function jobError(error: unknown): ApiError {
   const final = { shouldRetry: false };

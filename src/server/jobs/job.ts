@@ -3,7 +3,7 @@ import type { RawPicture } from "../engine/engine-messages.ts";
 import type { ApiError } from "../http/api-error.ts";
 import type { DrawRequest } from "../requests/draw-request.ts";
 
-/** A picture that is ready to be sent. */
+/** A picture that is ready to send. */
 export interface FinishedPicture {
   readonly bytes: Uint8Array;
   readonly seed: number;
@@ -13,14 +13,14 @@ export interface FinishedPicture {
 
 export type JobStatus = "queued" | "running" | "completed" | "failed" | "cancelled";
 
-/** What happens to a job. */
+/** An event of a job. */
 export type JobEvent =
   | { readonly type: "queued"; readonly position: number }
   | { readonly type: "progress"; readonly step: number; readonly total: number }
   | {
       readonly type: "preview";
       readonly picture: number;
-      /** Counted from 0, a picture's own. */
+      /** The picture's own index, counted from 0. */
       readonly index: number;
       readonly image: RawPicture;
       readonly step: number;
@@ -31,25 +31,25 @@ export type JobEvent =
   | { readonly type: "failed"; readonly error: ApiError }
   | { readonly type: "cancelled" };
 
-/** One request on its way. The dispatcher moves it on; others listen. */
+/** One request in progress. The dispatcher advances it; others listen. */
 export class Job {
   readonly id: string = `job_${randomUUID().replaceAll("-", "")}`;
-  /** Whose it is: shares of the queue are counted by this. */
+  /** The client, by which shares of the queue are counted. */
   readonly client: string;
   #request: DrawRequest;
   /** Unix time in milliseconds. */
   readonly created: number = Date.now();
   readonly pictures: (FinishedPicture | undefined)[];
-  /** Under which its pictures are served, where they were asked for as addresses. */
+  /** File names under which its pictures are served, if they were requested as URLs. */
   readonly fileNames: (string | undefined)[] = [];
-  /** Pictures that wait to be drawn. */
+  /** Pictures waiting to be drawn. */
   readonly waiting: number[];
-  /** How often drawing it has failed, and whether its pictures share no order any more. */
+  /** Number of failed attempts, and whether its pictures no longer share orders with others. */
   tries = 0;
   isAlone = false;
-  /** Most pictures of others that were drawn beside its own. */
+  /** Most pictures of other jobs that were drawn together with its own. */
   company = 0;
-  /** Of drawing, without waiting. */
+  /** Seconds of drawing, without waiting. */
   seconds = 0;
   step: { readonly step: number; readonly total: number } | undefined;
   error: ApiError | undefined;
@@ -71,7 +71,7 @@ export class Job {
     });
   }
 
-  /** Without its pictures once the job is over. */
+  /** Without its pictures once the job has ended. */
   get request(): DrawRequest {
     return this.#request;
   }
@@ -88,7 +88,7 @@ export class Job {
     return this.pictures.filter((picture) => picture !== undefined).length;
   }
 
-  /** Calls a listener with all that happens from now on, until the returned function is called. */
+  /** Calls a listener for all later events, until the returned function is called. */
   listen(listener: (event: JobEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -110,7 +110,7 @@ export class Job {
     this.#tell({ type: "preview", picture, index, image, step, total });
   }
 
-  /** Takes a finished picture; the last one completes the job. */
+  /** Adds a finished picture; the last one completes the job. */
   finish(index: number, picture: FinishedPicture): void {
     if (this.isOver) return;
     this.pictures[index] = picture;
@@ -128,7 +128,7 @@ export class Job {
     if (!this.isOver) this.#close("cancelled", { type: "cancelled" });
   }
 
-  /** Tells those who wait how many pictures are before it. */
+  /** Notifies listeners of the number of pictures before it. */
   moved(position: number): void {
     if (this.#status === "queued") this.#tell({ type: "queued", position });
   }

@@ -1,4 +1,4 @@
-/** How long results stay, and how much of them. */
+/** How long results are kept, and how much of them. */
 export interface ResultLimits {
   readonly milliseconds: number;
   readonly bytes: number;
@@ -12,7 +12,7 @@ interface Kept<T> {
   readonly until: number;
 }
 
-/** Keeps what was made for a while: the oldest goes where time or room runs out. */
+/** Keeps results for a while; the oldest is dropped when time or space runs out. */
 export class ResultStore<T> {
   readonly #limits: ResultLimits;
   readonly #kept = new Map<string, Kept<T>>();
@@ -26,7 +26,7 @@ export class ResultStore<T> {
     return this.#bytes;
   }
 
-  /** Keeps a value that takes so many bytes. */
+  /** Stores a value of `bytes` bytes. */
   set(key: string, value: T, bytes: number): void {
     this.delete(key);
     this.#kept.set(key, { value, bytes, until: Date.now() + this.#limits.milliseconds });

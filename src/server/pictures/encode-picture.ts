@@ -11,25 +11,25 @@ export const MEDIA_TYPES: Readonly<Record<PictureFormat, string>> = {
   webp: "image/webp",
 };
 
-/** How a picture is sent. */
+/** How to encode a picture. */
 export interface EncodeOptions {
   readonly format: PictureFormat;
-  /** Of JPEG and WebP, 1 to 100. */
+  /** For JPEG and WebP, 1 to 100. */
   readonly quality: number;
-  /** Enlarged or reduced to cover this, and the middle cut out; as it was drawn where left out. */
+  /** Enlarged or reduced to cover this, cropping the middle. Default: as drawn. */
   readonly size?: Size;
 }
 
-/** Previews are small or passing: they need no care. */
+/** Previews are small or short-lived: they need no high quality. */
 const PREVIEW_QUALITY = 80;
 
-/** A file of a preview. */
+/** Encodes a preview. */
 export const encodePreview = (image: RawPicture, format: PictureFormat): Promise<Uint8Array> =>
   encodePicture(image, undefined, { format, quality: PREVIEW_QUALITY });
 
 /**
- * A file of a picture. A PNG remembers how it was drawn, with the size that it was drawn at: so `pixart sample --from` draws it
- * again. Works in threads of its own.
+ * Encodes a picture. A PNG records how it was drawn, with the drawn size, so that `pixart sample --from` draws it again. Runs in
+ * separate threads.
  */
 export async function encodePicture(
   drawn: RawPicture,

@@ -10,15 +10,15 @@ export interface Size {
 /** "512x512" */
 export const sizeText = ({ width, height }: Size): string => `${width}x${height}`;
 
-/** Beyond this a model without a table draws its longest shape, of which the middle is cut out. */
+/** Beyond this ratio a model without a table draws its longest shape and crops the middle. */
 const LONGEST_SHAPE = 4;
 
-/** What of a model decides its sizes. */
+/** The properties of a model that determine its sizes. */
 type SizeFacts = Pick<ModelFacts, "nativeSide" | "multiple" | "trainedSizes">;
 
 /**
- * The size at which a picture is drawn that is then resized to `asked` and cut: the trained one of the nearest shape, or where a model
- * knows one area alone, that area in the asked shape.
+ * The size to draw at before resizing to `asked` and cropping: the trained size of the nearest shape or, if a model only knows
+ * one area, that area in the requested shape.
  */
 export function drawnSize(asked: Size, { nativeSide, multiple, trainedSizes }: SizeFacts): Size {
   const ratio = asked.height / asked.width;
@@ -37,7 +37,7 @@ export function drawnSize(asked: Size, { nativeSide, multiple, trainedSizes }: S
   };
 }
 
-/** `asked` itself. Throws where the model can't draw it. */
+/** `asked` itself. Throws if the model can't draw it. */
 export function exactSize(asked: Size, { multiple }: SizeFacts): Size {
   const fits = asked.width % multiple === 0 && asked.height % multiple === 0;
   if (fits) return asked;

@@ -3,14 +3,14 @@ import type { RawPicture } from "../engine/engine-messages.ts";
 import { ApiError, badValue } from "../http/api-error.ts";
 import type { Size } from "./picture-size.ts";
 
-/** Limits of pictures that callers send. */
+/** Limits for pictures that callers send. */
 const MOST_BYTES = 25 * 2 ** 20;
 const MOST_PIXELS = 64e6;
 
-/** Looked for one by one: a pattern of the whole would go back and forth over megabytes. */
+/** Searches single characters: a pattern for the whole text would backtrack over megabytes. */
 const NOT_BASE64 = /[^A-Za-z0-9+/=\s_-]/;
 
-/** A picture of JSON: base64, a data: URL, or either as `image_url` of an object. Throws an ApiError for addresses. */
+/** Decodes a picture in JSON: base64, a data: URL, or either as `image_url` of an object. Throws an ApiError for other URLs. */
 export function bytesOfText(
   source: string | { readonly image_url: string },
   param: string,
@@ -29,7 +29,7 @@ export function bytesOfText(
   return Buffer.from(encoded, "base64");
 }
 
-/** A picture's size by its header. Throws an ApiError for what is none. */
+/** A picture's size from its header. Throws an ApiError for anything else. */
 export function sizeOfPicture(bytes: Uint8Array, param: string): Promise<Size> {
   requireBytes(bytes, param);
   return telling(param, async () => {
@@ -44,7 +44,7 @@ export function sizeOfPicture(bytes: Uint8Array, param: string): Promise<Size> {
   });
 }
 
-/** Pictures are decoded by turns: each may be 64 megapixels for a moment. */
+/** Pictures are decoded one at a time: each may briefly take 64 megapixels. */
 let turn: Promise<unknown> = Promise.resolve();
 
 function byTurns<T>(work: () => Promise<T>): Promise<T> {
@@ -53,7 +53,7 @@ function byTurns<T>(work: () => Promise<T>): Promise<T> {
   return result;
 }
 
-/** A picture's pixels, upright and without transparency, at the size that is drawn: what it covers, and the middle of it. */
+/** A picture's pixels, upright and without transparency, resized to cover the drawn size and cropped to its middle. */
 export const decodePicture = (bytes: Uint8Array, param: string, drawn: Size): Promise<RawPicture> =>
   telling(param, () =>
     byTurns(async () => {
@@ -63,7 +63,7 @@ export const decodePicture = (bytes: Uint8Array, param: string, drawn: Size): Pr
   );
 
 /**
- * A mask's pixels, white where the picture is drawn anew, at the size that is drawn. Throws an ApiError where its size is not the
+ * A mask's pixels, white where the picture is redrawn, at the drawn size. Throws an ApiError if its size differs from the
  * picture's.
  */
 export const decodeMaskOf = (bytes: Uint8Array, image: Size, drawn: Size): Promise<RawPicture> =>
@@ -86,7 +86,7 @@ function requireBytes({ byteLength }: Uint8Array, param: string): void {
   throw new ApiError(413, "body_too_large", `Expected at most 25 MB for ${param}`, { param });
 }
 
-/** Pixels alone, and errors as answers. */
+/** Returns only pixels, and turns errors into answers. */
 async function telling<T>(param: string, body: () => Promise<T>): Promise<T> {
   try {
     return await body();

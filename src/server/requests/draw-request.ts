@@ -2,21 +2,21 @@ import type { DrawImages, DrawSettings, ModelFacts } from "../engine/engine-mess
 import type { PictureFormat } from "../pictures/encode-picture.ts";
 import type { Size } from "../pictures/picture-size.ts";
 
-/** Which of OpenAI's two ways of drawing was called; its stream's events are named after it. */
+/** The OpenAI endpoint that was called; its stream's events are named after it. */
 export type Endpoint = "image_generation" | "image_edit";
 
-/** A request whose every value is known. */
+/** A request with all values resolved. */
 export interface DrawRequest {
   readonly endpoint: Endpoint;
   readonly model: ModelFacts;
   readonly prompt: string;
   readonly negativePrompt: string;
   readonly count: number;
-  /** Of the first picture. */
+  /** Seed of the first picture. */
   readonly seed: number;
   readonly settings: DrawSettings;
   readonly images: DrawImages;
-  /** Of the answer's pictures. */
+  /** Size of the answer's pictures. */
   readonly size: Size;
   readonly format: PictureFormat;
   readonly compression: number;
@@ -24,10 +24,10 @@ export interface DrawRequest {
   readonly isStreamed: boolean;
   readonly partialImages: number;
   readonly quality: string;
-  /** Fields that change nothing here. */
+  /** Fields that have no effect here. */
   readonly ignored: readonly string[];
   readonly warnings: readonly string[];
 }
 
-/** A request without the pictures that it begins from, which are decoded only once it has a place. */
+/** A request without its input pictures, which are only decoded once it has a place in the queue. */
 export type PlainRequest = Omit<DrawRequest, "images">;

@@ -1,14 +1,14 @@
 import type { ModelFacts } from "../engine/engine-messages.ts";
 import { ApiError } from "../http/api-error.ts";
 
-/** Names that OpenAI's clients send where nobody chose one. */
+/** Names that OpenAI's clients send by default. */
 const OPENAI_NAMES = /^(dall-e-[\w-]+|gpt-image-[\w.-]+|chatgpt-image-latest)$/;
 
 /** Whether a request leaves the model to the server: it names none, or one of OpenAI's. */
 export const isAnyModel = (name: string | null | undefined): boolean =>
   name == null || name === "" || OPENAI_NAMES.test(name);
 
-/** The model that a request means: the first where it names none, or one of OpenAI's. Throws for one that is not here. */
+/** The model of a request: the first if it names none, or one of OpenAI's. Throws for one that does not exist here. */
 export function modelOf(
   name: string | null | undefined,
   models: ReadonlyMap<string, ModelFacts>,

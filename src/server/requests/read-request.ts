@@ -5,14 +5,14 @@ import { drawnSize, exactSize, type Size, sizeText } from "../pictures/picture-s
 import type { Endpoint, PlainRequest } from "./draw-request.ts";
 import { IGNORED_FIELDS, type SharedFields } from "./request-schemas.ts";
 
-/** What a request is read against. */
+/** The models and limits that a request is validated against. */
 export interface RequestContext {
   readonly endpoint: Endpoint;
   readonly model: ModelFacts;
-  /** Of an answer's picture. */
+  /** Limit for an answer's picture. */
   readonly maxPixels: number;
   readonly warnings: readonly string[];
-  /** What "auto" is; the model's own where left out. */
+  /** The meaning of "auto". Default: the model's own size. */
   readonly ownSize?: Size | undefined;
 }
 
@@ -20,13 +20,13 @@ const STEPS: Readonly<Record<string, number>> = { low: 10, high: 40, hd: 40 };
 const DEFAULT_STEPS = 20;
 const DEFAULT_GUIDANCE = 4.5;
 const DEFAULT_COMPRESSION = 90;
-/** WebP's, the least of the formats'. */
+/** WebP's limit, the lowest of all formats. */
 const LONGEST_SIDE = 16_383;
 const LONGEST_SHAPE = 16;
-/** Seeds that are drawn for those who give none: as many digits as people copy. */
+/** Range of seeds drawn by default, with as many digits as people can copy. */
 const SEEDS = 2 ** 32;
 
-/** Fills in what a request leaves out. Throws an ApiError for values that don't go together or that the model can't draw. */
+/** Resolves a request's defaults. Throws an ApiError for values that exclude each other or that the model can't draw. */
 export function readRequest(fields: SharedFields, context: RequestContext): PlainRequest {
   const { endpoint, model, warnings } = context;
   if (fields.background === "transparent") {
@@ -76,7 +76,7 @@ export function readRequest(fields: SharedFields, context: RequestContext): Plai
   };
 }
 
-/** The value of a field that has several names. Throws where two of them differ. */
+/** The value of a field with several names. Throws if two of them differ. */
 function same<K extends keyof SharedFields>(
   fields: SharedFields,
   ...names: readonly K[]
@@ -111,7 +111,7 @@ function answerSize(fields: SharedFields, { model, maxPixels, ownSize }: Request
   );
 }
 
-/** Throws for sides that no format holds, and for shapes of which nearly all that is drawn would be cut away. */
+/** Throws for sides that a format can't store, and for shapes for which nearly all of the drawn picture would be cropped. */
 function requireShape(size: Size): void {
   const [shorter, longer] = [Math.min(size.width, size.height), Math.max(size.width, size.height)];
   if (longer <= LONGEST_SIDE && longer <= LONGEST_SHAPE * shorter) return;
@@ -123,7 +123,7 @@ function requireShape(size: Size): void {
   );
 }
 
-/** The same shape with at most so many pixels. */
+/** The same shape with at most `maxPixels` pixels. */
 function within({ width, height }: Size, maxPixels: number): Size {
   const scale = Math.min(1, Math.sqrt(maxPixels / (width * height)));
   return {

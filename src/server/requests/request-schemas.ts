@@ -1,12 +1,12 @@
 import { z } from "zod";
 
-/** What an answer holds at most, as OpenAI's. */
+/** Most pictures in an answer, as in OpenAI's API. */
 export const MOST_PICTURES = 10;
 const LONGEST_PROMPT = 32_000;
 const MOST_STEPS = 1000;
 const LONGEST_SIDE = 16_383;
 
-// Clients send null for what they leave out, and OpenAI's types allow it: so does every field that may be absent.
+// Clients send null for omitted fields, and OpenAI's types allow it: so does every optional field here.
 
 const text = (description: string): z.ZodOptional<z.ZodNullable<z.ZodString>> =>
   z.string().max(LONGEST_PROMPT).nullish().meta({ description });
@@ -28,7 +28,7 @@ const flag = (description: string): z.ZodOptional<z.ZodNullable<z.ZodBoolean>> =
 const PICTURE = "base64 or a data: URL of a JPEG, PNG, WebP or AVIF; addresses are not fetched";
 const picture = z.string().min(1).meta({ description: PICTURE });
 
-/** Fields that both ways of drawing share. */
+/** Fields of both drawing endpoints. */
 const shared = {
   prompt: z.string().min(1).max(LONGEST_PROMPT).meta({
     description: "What to draw",
@@ -99,7 +99,7 @@ export const generationRequest = z
   })
   .meta({ id: "GenerationRequest", description: "Pictures from a prompt" });
 
-/** How pictures come in JSON: as text, or as OpenAI's Codex sends them. */
+/** How pictures are given in JSON: as text, or as OpenAI's Codex sends them. */
 const imageSource = z.union([
   picture,
   z.strictObject({ image_url: picture, detail: z.string().nullish() }),
@@ -133,10 +133,10 @@ export const editRequest = z
   })
   .meta({ id: "EditRequest", description: "Pictures from a picture and a prompt" });
 
-/** Fields that are taken and change nothing. */
+/** Fields that are accepted without effect. */
 export const IGNORED_FIELDS = ["user", "style", "moderation", "input_fidelity"] as const;
 
-/** What both bodies have, once they were checked. */
+/** The validated fields of both bodies. */
 export type SharedFields = z.output<z.ZodObject<typeof shared>> &
   Pick<z.output<typeof editRequest>, "input_fidelity">;
 export type GenerationRequest = z.input<typeof generationRequest>;

@@ -3,7 +3,7 @@ import type { App } from "../app-types.ts";
 import { docsPage } from "../docs-page.ts";
 import { openApiDocument } from "../openapi.ts";
 
-/** Adds what the server says of itself. */
+/** Adds the server's documentation. */
 export function addDocumentRoutes(app: App, version: string): void {
   const document = openApiDocument(version);
   const page = docsPage(document);

@@ -9,7 +9,7 @@ import type { DrawRequest, Endpoint } from "../requests/draw-request.ts";
 import type { ServerContext } from "../server-context.ts";
 import { readEdit, readGeneration } from "./read-drawing.ts";
 
-/** Adds OpenAI's two ways of drawing. */
+/** Adds OpenAI's two drawing endpoints. */
 export function addImageRoutes(app: App, server: ServerContext): void {
   const draw =
     (endpoint: Endpoint, read: typeof readGeneration) =>
@@ -26,7 +26,7 @@ export function addImageRoutes(app: App, server: ServerContext): void {
   app.post("/v1/images/edits", draw("image_edit", readEdit));
 }
 
-/** Throws while models are loaded, and once the server is to end. */
+/** Throws while models are loading, and once the server is shutting down. */
 function requireServing({ models, firstModel, loader, isDraining }: ServerContext): void {
   if (isDraining()) {
     throw new ApiError(503, "shutting_down", "The server is about to end", { retryAfter: 5 });
@@ -62,7 +62,7 @@ async function answer(
       "preference-applied": "respond-async",
     });
   }
-  // Whoever hangs up wants no picture any more.
+  // A caller who disconnects no longer wants pictures.
   const hangUp = (): void => dispatcher.cancel(job);
   c.req.raw.signal.addEventListener("abort", hangUp, { once: true });
   if (request.isStreamed) {
@@ -80,7 +80,7 @@ async function answer(
   });
 }
 
-/** What is said of a job to one who may fetch its pictures. */
+/** The description of a job for a caller who may fetch its pictures. */
 export const jobAnswer = (
   server: ServerContext,
   c: AppContext,
@@ -91,7 +91,7 @@ export const jobAnswer = (
   return jobAnswerOf(job, queue, handover(server, c));
 };
 
-/** Pictures in base64, or kept for an hour under an address that nobody can guess. */
+/** Pictures in base64, or kept for an hour under an unguessable URL. */
 function handover({ files, publicUrl }: ServerContext, c: AppContext): Handover {
   return (job, index) => {
     const { bytes } = job.pictures[index] ?? { bytes: new Uint8Array() };

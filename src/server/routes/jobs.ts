@@ -6,7 +6,7 @@ import type { Job } from "../jobs/job.ts";
 import type { ServerContext } from "../server-context.ts";
 import { jobAnswer } from "./images.ts";
 
-/** Adds what is asked of a job by its id. */
+/** Adds the endpoints for a job by its id. */
 export function addJobRoutes(app: App, server: ServerContext): void {
   const jobOf = (c: AppContext): Job => {
     const id = c.req.param("id") ?? "";

@@ -24,7 +24,7 @@ export function addModelRoutes(app: App, server: ServerContext): void {
     };
     return c.json(list);
   });
-  // Names may have a slash, as on the Hub.
+  // Names may contain a slash, as on the Hub.
   app.get("/v1/models/:id{.+}", async (c) => {
     const id = c.req.param("id");
     if ((await server.loader?.names())?.includes(id)) return c.json(answer(id));

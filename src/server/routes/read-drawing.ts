@@ -16,13 +16,13 @@ import { readRequest } from "../requests/read-request.ts";
 import { editRequest, generationRequest, type SharedFields } from "../requests/request-schemas.ts";
 import type { ServerContext } from "../server-context.ts";
 
-/** A request that was read, and how its pictures are decoded once it has a place. */
+/** A validated request, and a function that decodes its pictures once it has a place in the queue. */
 export interface Drawing {
   readonly request: PlainRequest;
   readonly decode: () => Promise<DrawImages>;
 }
 
-/** What of a server requests are read against. */
+/** The parts of a server that requests are validated against. */
 type Reading = Pick<ServerContext, "models" | "firstModel" | "loader" | "maxPixels" | "isLenient">;
 
 /** Reads the body of POST /v1/images/generations. Throws an ApiError. */
@@ -49,7 +49,7 @@ export async function readGeneration(request: Request, server: Reading): Promise
   };
 }
 
-/** A mask leaves the rest as it is, so that all of what it shows may be new. */
+/** A mask keeps the rest as it is, so that everything it covers may be new. */
 const strengthOf = (given: number | null | undefined, hasMask: boolean): number =>
   given ?? (hasMask ? 1 : 0.6);
 
@@ -76,7 +76,7 @@ export async function readEdit(request: Request, server: Reading): Promise<Drawi
   };
 }
 
-/** The same with the name of a model that is known by now, where a catalog has it. */
+/** The same body with the model's name in the catalog, after loading it, if a catalog has it. */
 async function withModel<T extends SharedFields>(body: T, { loader, models }: Reading): Promise<T> {
   const name = await loader?.prepare(body.model, models());
   return name === undefined ? body : { ...body, model: name };

@@ -3,7 +3,7 @@ import { ApiError } from "../http/api-error.ts";
 import { MEDIA_TYPES } from "../pictures/encode-picture.ts";
 import type { ServerContext } from "../server-context.ts";
 
-/** Adds what balancers, monitors and readers of addresses ask for. */
+/** Adds the endpoints for load balancers, monitors and picture URLs. */
 export function addStateRoutes(app: App, server: ServerContext): void {
   app.get("/health", (c) => c.json({ status: "alive", version: server.version }));
   app.get("/ready", (c) => {

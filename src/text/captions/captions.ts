@@ -1,8 +1,8 @@
 import { pythonStrip } from "./python-regexp.ts";
 
 /**
- * Lower-cases a caption and strips white space from both ends, as Python's `text.lower().strip()`: what diffusers'
- * `PixArtAlphaPipeline._text_preprocessing` does where `clean_caption` is false.
+ * Lower-cases a caption and strips white space from both ends, as Python's `text.lower().strip()`: as diffusers'
+ * `PixArtAlphaPipeline._text_preprocessing` does if `clean_caption` is false.
  */
 export function prepareCaption(text: string): string {
   return pythonStrip(text.toLowerCase());

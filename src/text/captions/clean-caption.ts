@@ -8,7 +8,7 @@ type Step = readonly [pattern: RegExp, replacement: string];
 
 const fileType = "(?:png|jpg|jpeg|bmp|webp|eps|pdf|apk|mp4)";
 
-/** Once the markup is gone. */
+/** Applied after the markup is removed. */
 const marks: readonly Step[] = [
   [pythonRegExp("@\\w+\\b"), ""],
   [/[\u31c0-\u31ef\u31f0-\u31ff\u3200-\u33ff\u3400-\u9fff]+/g, ""],
@@ -26,7 +26,7 @@ const marks: readonly Step[] = [
   [pythonRegExp("#\\d{1,3}\\b"), ""],
   [pythonRegExp("#\\d{5,}\\b"), ""],
   [pythonRegExp("\\b\\d{6,}\\b"), ""],
-  // A name ends with the last of its types. It begins where white space ends; to begin elsewhere would take quadratic time.
+  // A name ends with the last of its extensions. It begins after white space; other beginnings would take quadratic time.
   [pythonRegExp(`(?<!\\S)\\S+\\.${fileType}`), ""],
   [/["']{2,}/g, '"'],
   [/\.{2,}/g, " "],
@@ -34,7 +34,7 @@ const marks: readonly Step[] = [
   [pythonRegExp("(?<!\\s)\\s+\\.\\s+"), " "], // no white space before it, for the same reason
 ];
 
-/** Once the text is repaired. */
+/** Applied after the text is repaired. */
 const shopTalk: readonly Step[] = [
   [pythonRegExp("\\b[a-zA-Z]{1,3}\\d{3,15}\\b"), ""],
   [pythonRegExp("\\b[a-zA-Z]+\\d+[a-zA-Z]+\\b"), ""],
@@ -56,9 +56,9 @@ const shopTalk: readonly Step[] = [
 ];
 
 /**
- * A caption without addresses, markup, handles, sizes, file names and shop talk, in lower case, as the released models
- * were trained: one pass of diffusers' pipelines/pixart_alpha/pipeline_pixart_alpha.py `_clean_caption`, with ftfy and
- * BeautifulSoup. Pipelines run it twice.
+ * Removes addresses, markup, handles, sizes, file names and marketing phrases from a caption and lower-cases it, as for the
+ * released models' training: one pass of diffusers' pipelines/pixart_alpha/pipeline_pixart_alpha.py `_clean_caption`, with ftfy
+ * and BeautifulSoup. Pipelines run it twice.
  */
 export function cleanCaption(caption: string): string {
   const lower = pythonStrip(unquotePlus(caption)).toLowerCase();
@@ -77,7 +77,7 @@ function apply(text: string, steps: readonly Step[]): string {
   );
 }
 
-/** Percent-decoding with + as a space, as Python's `unquote_plus`; what is no UTF-8 becomes U+FFFD. */
+/** Percent-decoding with + as a space, as Python's `unquote_plus`; invalid UTF-8 becomes U+FFFD. */
 function unquotePlus(text: string): string {
   return text
     .replaceAll("+", " ")

@@ -117,7 +117,7 @@ yicy=ї yopf=𝕪 yscr=𝓎 yucy=ю yuml=ÿ zacute=ź zcaron=ž zcy=з zdot=ż z
 zwj=\u{200d} zwnj=\u{200c}
 `;
 
-/** Those that HTML also reads without their semicolon. */
+/** Those that HTML also accepts without their semicolon. */
 const bareNames = `
 aacute acirc acute aelig agrave amp aring atilde auml brvbar ccedil cedil cent copy curren deg divide eacute ecirc
 egrave eth euml frac12 frac14 frac34 gt iacute icirc iexcl igrave iquest iuml laquo lt macr micro middot nbsp not
@@ -139,5 +139,5 @@ export const htmlEntities: ReadonlyMap<string, string> = new Map(
     }),
 );
 
-/** The names of the entities that need no semicolon. */
+/** The names of the entities that are valid without a semicolon. */
 export const bareHtmlEntities: ReadonlySet<string> = new Set(bareNames.trim().split(/[ \n]/));

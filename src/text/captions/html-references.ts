@@ -1,12 +1,12 @@
 import { bareHtmlEntities, htmlEntities } from "./html-entities.ts";
 import { windows1252 } from "./single-byte-encodings.ts";
 
-/** A reference by number, by code or by name; a name may go on, where HTML reads the beginning. */
+/** A reference by number, by code or by name. A name may be longer than the entity, whose beginning HTML reads. */
 const reference = /&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)/gu;
 
 /**
- * Replaces HTML's character references, as Python's `html.unescape`: with or without semicolon, numbers of Windows-1252
- * as browsers read them. Names with capitals stay.
+ * Replaces HTML's character references, as Python's `html.unescape`: with or without semicolon, numbers of Windows-1252 read as
+ * in browsers. Names with capitals stay.
  */
 export function unescapeHtml(text: string): string {
   return text.replace(reference, (whole, body: string) => {
@@ -23,13 +23,13 @@ export function unescapeHtml(text: string): string {
   });
 }
 
-/** The number of a reference without its `&#`: decimal, or hexadecimal behind an x. */
+/** The number of a reference without its `&#`: decimal, or hexadecimal after an x. */
 export function referenceNumber(body: string): number {
   const digits = body.endsWith(";") ? body.slice(0, -1) : body;
   return /^x/i.test(digits) ? Number.parseInt(digits.slice(1), 16) : Number.parseInt(digits, 10);
 }
 
-/** html.spec.whatwg.org, "Numeric character reference end state", as Python has it. */
+/** html.spec.whatwg.org, "Numeric character reference end state", as in Python. */
 function unescapeNumber(code: number): string {
   if (code >= 0x80 && code <= 0x9f) return windows1252.decode(String.fromCharCode(code));
   const isSurrogate = code >= 0xd800 && code <= 0xdfff;

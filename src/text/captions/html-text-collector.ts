@@ -1,4 +1,4 @@
-/** Elements that have no content and no end. */
+/** Elements without content and end tags. */
 const emptyElements: ReadonlySet<string> = new Set(
   "area base basefont bgsound br col command embed frame hr image img input isindex keygen link menuitem meta nextid param source spacer track wbr".split(
     " ",
@@ -8,9 +8,9 @@ const keepsSpace: ReadonlySet<string> = new Set(["pre", "textarea"]);
 const hidesText: ReadonlySet<string> = new Set(["rt", "rp", "style", "script", "template"]);
 const rawText: ReadonlySet<string> = new Set(["script", "style"]);
 
-/** Gathers the text that is seen of an HTML document, as BeautifulSoup's tree and its `.text` do. */
+/** Collects the visible text of an HTML document, as BeautifulSoup's tree and its `.text` do. */
 export class HtmlTextCollector {
-  /** The open element whose content is no markup. */
+  /** The open element whose content is not parsed as markup. */
   rawTag: string | undefined;
   readonly #open: string[] = [];
   readonly #closedEmpty: string[] = [];
@@ -21,14 +21,14 @@ export class HtmlTextCollector {
     this.#data.push(text);
   }
 
-  /** A CDATA section, which is seen wherever it stands. */
+  /** A CDATA section, which is visible wherever it is. */
   addSection(text: string): void {
     this.#endData();
     this.#data.push(text);
     this.#text += this.#takeData();
   }
 
-  /** A comment, declaration or instruction, which is not seen but parts the text around it. */
+  /** A comment, declaration or instruction, which is invisible but separates the text around it. */
   addHidden(): void {
     this.#endData();
   }
@@ -37,7 +37,7 @@ export class HtmlTextCollector {
     this.#endData();
     this.#open.push(tag);
     if (isClosed) {
-      this.#pop(tag); // it is its own end, and no earlier one's
+      this.#pop(tag); // it ends itself, not an earlier one
     } else if (emptyElements.has(tag)) {
       this.#pop(tag);
       this.#closedEmpty.push(tag);
@@ -71,7 +71,7 @@ export class HtmlTextCollector {
     if (!this.#open.some((tag) => hidesText.has(tag))) this.#text += data;
   }
 
-  /** What was added, where nothing but spaces counts as one, even where it is empty. */
+  /** Returns the collected text. Only white space, or none at all, counts as one space or line feed. */
   #takeData(): string {
     const data = this.#data.join("");
     this.#data = [];

@@ -22,18 +22,18 @@ const officeSectionEnd = pythonRegExp("\\]\\s*>");
 const numberReference = /&#([0-9]+|[xX][0-9a-fA-F]+)[^0-9a-fA-F]/uy;
 const nameReference = /&([a-zA-Z][-.a-zA-Z0-9]*)[^a-zA-Z0-9]/uy;
 
-/** Where a piece of markup ends; "open" where its end is missing. */
+/** End of a piece of markup; "open" if its end is missing. */
 type End = number | "open";
 
 /**
- * The text of a piece of HTML, as `BeautifulSoup(html, "html.parser").text` has it: without tags, comments, scripts and
- * style sheets, with character references read. It follows html.parser of Python 3.11 step by step, faults included: a
- * reference at the very end stays, and behind a broken one tags may stay too. Markup that makes BeautifulSoup give up
- * (`<![` with an unknown word) is text here.
+ * The text of a piece of HTML, as `BeautifulSoup(html, "html.parser").text` returns it: without tags, comments, scripts and style
+ * sheets, with character references replaced. It follows html.parser of Python 3.11 step by step, bugs included: a reference at
+ * the very end stays, and after a broken one tags may stay too. Markup that makes BeautifulSoup give up (`<![` with an unknown
+ * word) is text here.
  */
 export function htmlText(html: string): string {
   const collector = new HtmlTextCollector();
-  // Python feeds the parser all there is, and then says that nothing follows.
+  // Python feeds the parser the whole text, and then signals the end.
   const rest = new HtmlParser(html, collector, false).run();
   new HtmlParser(rest, collector, true).run();
   return collector.text();
@@ -70,7 +70,7 @@ class HtmlParser {
     this.#at = end;
   }
 
-  /** The next `<` or `&`, or the end; within a script the tag that ends it, undefined where that is missing. */
+  /** The next `<` or `&`, or the end; within a script the tag that ends it, undefined if that is missing. */
   #nextMarkup(): number | undefined {
     const { rawTag } = this.#out;
     if (rawTag !== undefined) {
@@ -169,7 +169,7 @@ class HtmlParser {
     return end.index + end[0].length;
   }
 
-  /** A comment, declaration or instruction, whose end is given. */
+  /** A comment, declaration or instruction with the given end. */
   #hidden(end: RegExpExecArray | undefined): End {
     if (end === undefined) return "open";
     this.#out.addHidden();

@@ -1,8 +1,8 @@
 import { pythonRegExp } from "./python-regexp.ts";
 import { mistakenEncodings, windows1252 } from "./single-byte-encodings.ts";
 
-// UTF-8 that was decoded as a single-byte encoding is recognised by letters that hardly ever stand side by side. The
-// groups of characters, the unlikely pairs and the order of repairs are those of ftfy 6.3.1 (badness.py, chardata.py).
+// UTF-8 that was decoded as a single-byte encoding is recognised by letters that hardly ever occur side by side. The groups of
+// characters, the unlikely pairs and the order of repairs are those of ftfy 6.3.1 (badness.py, chardata.py).
 
 const common = "\\xa0\\xad·´–—―…’";
 const controls = "\\x80-\\x9f";
@@ -76,7 +76,7 @@ const embedded = new RegExp(
   "gu",
 );
 
-// Bytes are held as strings of the characters U+0000 to U+00FF.
+// Bytes are represented as strings of the characters U+0000 to U+00FF.
 const lostNoBreakSpace = new RegExp(
   [
     "[\\xc2\\xc3\\xc5\\xce\\xd0\\xd9] ",
@@ -88,7 +88,7 @@ const lostNoBreakSpace = new RegExp(
   ].join("|"),
   "g",
 );
-/** "à" as a word of its own, and not the beginning of one as in Portuguese. */
+/** An "à" that is a separate word, not the beginning of one as in Portuguese. */
 const lostAfterGrave = /\xc3 (?! |quele|quela|quilo|s )/g;
 const lostBytes = new RegExp(
   [
@@ -110,7 +110,7 @@ const replacementCharacter = "\xef\xbf\xbd";
 const variants = /(\xc0\x80|\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf])/;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Undoes the decoding of UTF-8 as something else, as often as it was done: ftfy's `fix_encoding`. */
+/** Reverses the decoding of UTF-8 as another encoding, as many times as it was done: ftfy's `fix_encoding`. */
 export function repairMojibake(text: string): string {
   let repaired = text;
   for (let before = ""; before !== repaired; ) {
@@ -120,7 +120,7 @@ export function repairMojibake(text: string): string {
   return repaired;
 }
 
-/** The control characters U+0080 to U+009F as what Windows-1252 has in their place. */
+/** Replaces the control characters U+0080 to U+009F by what Windows-1252 has there. */
 export function repairControls(text: string): string {
   return text.replace(/[\x80-\x9f]/g, (character) => windows1252.decode(character));
 }
@@ -156,7 +156,7 @@ function restoreNoBreakSpaces(bytes: string): string {
     .replace(lostNoBreakSpace, (sequence) => sequence.replaceAll(" ", "\xa0"));
 }
 
-/** undefined where the bytes are no UTF-8, CESU-8 and Java's kind included. */
+/** Undefined if the bytes are not UTF-8, including CESU-8 and Java's variant. */
 function decodeUtf8(bytes: string): string | undefined {
   try {
     return bytes

@@ -18,8 +18,8 @@ const insideClass: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * A pattern of Python's `re` as JavaScript has it: `\w`, `\d`, `\s`, `\b` and their opposites go by Unicode, and marks
- * belong to no word. The flags are `gu`, or `yu` where `sticky` asks for a match at one place.
+ * A pattern of Python's `re` in JavaScript: `\w`, `\d`, `\s`, `\b` and their opposites follow Unicode, and marks belong to no
+ * word. The flags are `gu`, or `yu` if `sticky` requests a match at one position.
  */
 export function pythonRegExp(pattern: string, { sticky = false } = {}): RegExp {
   const translated = pattern.replace(
@@ -32,7 +32,7 @@ export function pythonRegExp(pattern: string, { sticky = false } = {}): RegExp {
   return new RegExp(translated, sticky ? "yu" : "gu");
 }
 
-/** Python's `str.strip()`: white space of both ends, in linear time. */
+/** Python's `str.strip()`: strips white space from both ends, in linear time. */
 export function pythonStrip(text: string): string {
   let start = 0;
   let end = text.length;

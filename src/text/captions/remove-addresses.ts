@@ -8,14 +8,14 @@ const edge = pythonRegExp("\\b(?=[a-zA-Z0-9.\\-])");
 const siteCharacters = /[a-zA-Z0-9.-]*/y;
 const longestScheme = "https".length;
 
-/** Takes web addresses out of a text: those with a scheme up to it, and names of sites with their paths. */
+/** Removes web addresses from a text: those with a scheme up to it, and names of sites with their paths. */
 export function removeAddresses(text: string): string {
   return patterns.reduce(removeMatches, text);
 }
 
 /**
- * `text.replace(new RegExp("\\b" + pattern), "")` in linear time. Where an address could begin and none does, none begins
- * at a later character of the same run either, but for a scheme, which ends with its run.
+ * `text.replace(new RegExp("\\b" + pattern), "")` in linear time. If no address begins where one could, none begins at a later
+ * character of the same run either, except for a scheme, which ends with its run.
  */
 function removeMatches(text: string, pattern: RegExp): string {
   let kept = "";

@@ -5,20 +5,20 @@ import { pythonRegExp } from "./python-regexp.ts";
 
 const entity = /&#?[0-9A-Za-z]{1,24};/g;
 const terminalEscape = pythonRegExp("\\x1b\\[(?:\\d|;)*[a-zA-Z]");
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to remove.
 const control = /[\0-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]/g;
 
 /**
- * Repairs what went wrong with a text on its way: wrong decodings, leftover entities, ligatures, full-width letters, curly
- * quotes, line ends, halves of surrogate pairs, control characters, decomposed letters. This is `fix_text` of ftfy 6.3.1
- * (rspeer/python-ftfy) with its defaults, for text in lower case.
+ * Repairs common damage to a text: wrong decodings, leftover entities, ligatures, full-width letters, curly quotes, line ends,
+ * halves of surrogate pairs, control characters, decomposed letters. This is `fix_text` of ftfy 6.3.1 (rspeer/python-ftfy) with
+ * its defaults, for text in lower case.
  */
 export function repairText(text: string): string {
   let readsEntities = true;
   return text
     .split(/(?<=\n)/)
     .map((line) => {
-      readsEntities &&= !line.includes("<"); // from here on it may be HTML, where entities are meant
+      readsEntities &&= !line.includes("<"); // from here on it may be HTML, where entities are intended
       return repairLine(line, readsEntities);
     })
     .join("");
@@ -43,7 +43,7 @@ function repairLine(line: string, readsEntities: boolean): string {
   return repaired;
 }
 
-/** Only what ends with a semicolon, and is read whole. */
+/** Only a reference that ends with a semicolon and is matched completely. */
 function readEntity(whole: string): string {
   if (!whole.startsWith("&#")) return htmlEntities.get(whole.slice(1, -1)) ?? whole;
   const read = unescapeHtml(whole);

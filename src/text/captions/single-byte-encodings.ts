@@ -1,4 +1,4 @@
-/** A character for each of 256 bytes. Bytes are held as a string of the characters U+0000 to U+00FF. */
+/** One character per byte, 256 in all. Bytes are represented as a string of the characters U+0000 to U+00FF. */
 export class SingleByteEncoding {
   readonly name: string;
   readonly isLossy: boolean;
@@ -24,7 +24,7 @@ export class SingleByteEncoding {
     return Array.from(bytes, (byte) => this.#characters[byte.charCodeAt(0)] ?? byte).join("");
   }
 
-  /** undefined where the encoding lacks a character. */
+  /** Undefined if the encoding lacks a character. */
   encode(text: string): string | undefined {
     let bytes = "";
     for (const character of text) {
@@ -38,7 +38,7 @@ export class SingleByteEncoding {
 
 const upperBytes = Array.from({ length: 128 }, (_, index) => String.fromCharCode(128 + index));
 
-/** A code page of the platform; bytes that it leaves out are those of Latin-1, as ftfy's "sloppy" ones have it. */
+/** A code page of the platform. Bytes that it leaves undefined are those of Latin-1, as in ftfy's "sloppy" ones. */
 function codePage(name: string, label: string, isLossy: boolean): SingleByteEncoding {
   const decoder = new TextDecoder(label);
   const upperHalf = upperBytes.map((byte) => {
@@ -60,7 +60,7 @@ export const windows1252: SingleByteEncoding = new SingleByteEncoding(
   { isLossy: true },
 );
 
-/** What UTF-8 is read as by mistake, the likeliest first: `CHARMAP_ENCODINGS` of ftfy's chardata.py. */
+/** Encodings that UTF-8 is mistaken for, the likeliest first: `CHARMAP_ENCODINGS` of ftfy's chardata.py. */
 export const mistakenEncodings: readonly SingleByteEncoding[] = [
   latin1,
   windows1252,

@@ -1,9 +1,9 @@
 import { InvalidValueError } from "../../errors/index.ts";
 
 /**
- * Gives the longest token that a text has at a place, where one is there. Where there are hundreds of thousands of them, no
- * regular expression of them all can be made, and trying one after another takes milliseconds a place: it takes as many looks as
- * the tokens that begin alike have lengths. Throws for an empty token, which is everywhere.
+ * Returns a function that finds the longest token at a position of a text. With hundreds of thousands of tokens, no single
+ * regular expression is possible, and trying them one by one takes milliseconds per position: this takes one look-up per token
+ * length among those with the same beginning. Throws for an empty token, which matches everywhere.
  */
 export function longestToken(
   tokens: Iterable<string>,
@@ -30,10 +30,7 @@ export function longestToken(
   };
 }
 
-/**
- * Splits texts at added tokens, of which the longest that fits is taken: parts of the text and tokens by turns, beginning and
- * ending with a part.
- */
+/** Splits texts at added tokens, taking the longest match: alternates text parts and tokens, beginning and ending with a part. */
 export function addedSplitter(tokens: Iterable<string>): (text: string) => string[] {
   const tokenAt = longestToken(tokens);
   return (text) => {

@@ -1,6 +1,6 @@
 import { InvalidValueError } from "../../errors/index.ts";
 
-/** The longest rule that fits at a place of a text. */
+/** The longest rule that matches at a position of a text. */
 export interface CharsmapMatch {
   /** Bytes that the rule replaces. */
   readonly length: number;
@@ -8,10 +8,10 @@ export interface CharsmapMatch {
 }
 
 /**
- * SentencePiece's precompiled character map: rules that replace a few bytes of UTF-8 by others (`nmt_nfkc` is NFKC with
- * white space unified and control characters left out). The blob is the byte length of a double-array trie as 32-bit
- * little-endian number, the trie, and the replacements, each with a zero byte at its end (google/sentencepiece
- * `src/normalizer.cc`; the trie is s-yata/darts-clone `include/darts.h`).
+ * SentencePiece's precompiled character map: rules that replace a few bytes of UTF-8 by others (`nmt_nfkc` is NFKC with unified
+ * white space and without control characters). The blob is the byte length of a double-array trie as a 32-bit little-endian
+ * number, the trie, and the replacements, each terminated by a zero byte (google/sentencepiece `src/normalizer.cc`; the trie is
+ * s-yata/darts-clone `include/darts.h`).
  */
 export class Charsmap {
   readonly blob: Uint8Array;
@@ -19,7 +19,7 @@ export class Charsmap {
   readonly #replacements: Buffer;
   readonly #texts = new Map<number, string>();
 
-  /** An empty blob has no rules. Throws a RangeError that says how a blob is not whole. */
+  /** An empty blob has no rules. Throws a RangeError that says what is wrong with a damaged blob. */
   constructor(blob: Uint8Array) {
     const bytes = Buffer.from(blob);
     this.blob = bytes;
@@ -39,7 +39,7 @@ export class Charsmap {
 
   /** The longest rule for the UTF-8 bytes from `start` on. */
   match(text: Uint8Array, start: number): CharsmapMatch | undefined {
-    // A unit holds a label, the distance to its children (XOR), and whether the first of them is a value.
+    // A unit contains a label, the distance to its children (XOR), and whether the first of them is a value.
     let unit = this.#trie[0];
     if (unit === undefined) return undefined;
     let node = childrenOf(0, unit);
@@ -69,7 +69,7 @@ export class Charsmap {
   }
 }
 
-/** Bytes of a replacement: NFKC's longest has 33. Longer ones would make gigabytes of a caption. */
+/** Bytes of a replacement: NFKC's longest has 33. Longer ones could turn a caption into gigabytes. */
 const LONGEST_REPLACEMENT = 256;
 
 function requireShort(replacements: Buffer): void {

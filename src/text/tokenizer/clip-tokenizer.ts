@@ -9,7 +9,7 @@ import { readJson, readJsonIfThere } from "./tokenizer-json.ts";
 
 const START = "<|startoftext|>";
 const END = "<|endoftext|>";
-/** Most tokens of a text in every released CLIP, the first and the last included. */
+/** Most tokens of a text in every released CLIP, including the first and the last. */
 const MAX_LENGTH = 77;
 
 /** A batch of B texts as CLIP reads them, padded on the right to L tokens. */
@@ -18,7 +18,7 @@ export interface CLIPTextEncoding {
   readonly inputIds: BigInt64Array;
   /** [B, L]. */
   readonly shape: readonly [number, number];
-  /** Which texts were too long and lost their ends. */
+  /** Indices of texts that were too long and truncated. */
   readonly truncated: readonly number[];
 }
 
@@ -47,8 +47,9 @@ const configFile = z.looseObject(
 );
 
 /**
- * CLIP's tokenizer: byte pairs of lower-cased words, between `<|startoftext|>` and `<|endoftext|>`. Vocabulary and merges are
- * the file's, all else is CLIP's (transformers `models/clip/tokenization_clip.py`), whatever the file says, as in transformers.
+ * CLIP's tokenizer: byte pairs of lower-cased words, between `<|startoftext|>` and `<|endoftext|>`. Vocabulary and merges come
+ * from the file; everything else is CLIP's (transformers `models/clip/tokenization_clip.py`), regardless of the file, as in
+ * transformers.
  */
 export class CLIPTokenizer {
   /** Ids run from 0 to `vocabSize - 1`. */
@@ -88,8 +89,8 @@ export class CLIPTokenizer {
   }
 
   /**
-   * Reads a CLIP tokenizer from a folder, or from the Hub by its name: `tokenizer.json`, and `tokenizer_config.json` for what pads
-   * texts. Throws BadFileError where the files are not CLIP's.
+   * Reads a CLIP tokenizer from a folder, or from the Hub by its name: `tokenizer.json`, and `tokenizer_config.json` for the
+   * padding token. Throws BadFileError if the files are not CLIP's.
    */
   static async fromPretrained(
     folderOrName: string,
@@ -110,7 +111,7 @@ export class CLIPTokenizer {
     return new CLIPTokenizer(path, file, typeof pad === "string" ? pad : pad.content);
   }
 
-  /** Token ids of texts, each with the first and the last token, padded to `maxLength`; longer texts lose their end. */
+  /** Token ids of texts, each with the first and the last token, padded to `maxLength`; longer texts are truncated. */
   encode(
     texts: readonly string[],
     { maxLength = MAX_LENGTH }: { readonly maxLength?: number } = {},
@@ -121,7 +122,7 @@ export class CLIPTokenizer {
     const inputIds = new BigInt64Array(texts.length * maxLength).fill(BigInt(this.#padId));
     const truncated: number[] = [];
     for (const [row, one] of texts.entries()) {
-      // Letter by letter: no sigma at the end of a word is another than elsewhere.
+      // Letter by letter: a sigma at the end of a word is treated as elsewhere.
       const { ids } = this.#tokenizer.encode(one.replaceAll("Σ", "σ"));
       const isLong = ids.length > maxLength;
       if (isLong) truncated.push(row);
@@ -132,7 +133,7 @@ export class CLIPTokenizer {
   }
 }
 
-/** How CLIP takes texts apart before byte pairs are joined. */
+/** How CLIP splits texts before byte pairs are merged. */
 const PIPELINE = {
   normalizer: {
     type: "Sequence",

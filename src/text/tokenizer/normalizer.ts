@@ -1,27 +1,27 @@
 import { InvalidValueError } from "../../errors/index.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 
-/** A text made ready for its vocabulary. */
+/** Prepares a text for its vocabulary. */
 export type NormalizeText = (text: string) => string;
 
-/** The `normalizer` of a `tokenizer.json`, taken apart. */
+/** The parsed `normalizer` of a `tokenizer.json`. */
 export interface ParsedNormalizer {
-  /** What comes before SentencePiece's character map, or all there is where the file has none. */
+  /** The steps before SentencePiece's character map, or all steps if the file has none. */
   readonly steps: readonly NormalizeText[];
   /** The JSON of those steps, for writing them again. */
   readonly json: readonly object[];
-  /** SentencePiece's character map, which takes care of white space too, and where in the file it stands. */
+  /** SentencePiece's character map, which also handles white space, and its position in the file. */
   readonly charsmap: { readonly blob: Buffer; readonly place: string } | undefined;
 }
 
-/** Steps of a `tokenizer.json`; no known one has more than a handful. */
+/** Most steps of a `tokenizer.json`; known ones have a handful. */
 const MOST_STEPS = 64;
-/** Characters that one step puts in the place of what it replaces, or before a text. */
+/** Longest replacement, or prefix of a text, of one step. */
 const LONGEST_CONTENT = 256;
-/** What is made of a text may be longer by this, at least one million characters; a ligature becomes 18 by NFKD. */
+/** Most growth of a text, with at least one million characters allowed; a ligature becomes 18 by NFKD. */
 const MOST_GROWTH = 32;
 
-/** A text after all steps. Throws where they make it so long that nothing else can be their purpose. */
+/** A text after all steps. Throws if they make it unreasonably long. */
 export function normalized(text: string, steps: readonly NormalizeText[]): string {
   const most = Math.max(1_000_000, MOST_GROWTH * text.length);
   return steps.reduce((made, step) => {
@@ -40,8 +40,8 @@ const isFields = (value: unknown): value is Fields =>
 
 const forms = ["NFC", "NFD", "NFKC", "NFKD"] as const;
 
-/** Characters that `Nmt` leaves out, and those that it makes spaces (huggingface/tokenizers `normalizers/unicode.rs`). */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+/** Characters that `Nmt` removes, and those that it replaces by spaces (huggingface/tokenizers `normalizers/unicode.rs`). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to find.
 const NMT_CONTROL = /[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]/g;
 const NMT_SPACE = /[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/g;
 
@@ -51,12 +51,12 @@ const PLAIN_PATTERN = /^(?:[\p{L}\p{N} _▁'"`,;:!#%&~-](?:\{\d+,\d*\}|\{\d+\}|[
 const isTrue = (value: unknown, initial: boolean): boolean | undefined =>
   value === undefined ? initial : typeof value === "boolean" ? value : undefined;
 
-/** What a single normalizer does; undefined where that is not known here. */
+/** The function of a single normalizer; undefined if it is not supported. */
 function stepOf(json: Fields): NormalizeText | undefined {
   const form = forms.find((known) => known === json.type);
   if (form !== undefined) return (text) => text.normalize(form);
   switch (json.type) {
-    // Letter by letter: no sigma at the end of a word is another than elsewhere.
+    // Letter by letter: a sigma at the end of a word is treated as elsewhere.
     case "Lowercase":
       return (text) => Array.from(text, (letter) => letter.toLowerCase()).join("");
     case "Strip": {
@@ -83,7 +83,7 @@ function stepOf(json: Fields): NormalizeText | undefined {
   }
 }
 
-/** Looks from the end: a regular expression would try every run of white space in between. */
+/** Searches from the end: a regular expression would try every run of white space in between. */
 function trimEnd(text: string): string {
   let end = text.length;
   while (end > 0 && /\p{White_Space}/u.test(text[end - 1] ?? "")) end--;
@@ -101,14 +101,14 @@ function replaceStep({ pattern, content }: Fields): NormalizeText | undefined {
   return (text) => text.replace(compiled, () => content);
 }
 
-/** What transformers 4 wrote behind the character map. SentencePiece's own way with white space does the same. */
+/** The rule that transformers 4 wrote after the character map. SentencePiece's own white space handling does the same. */
 const isWhiteSpaceRule = (json: Fields): boolean =>
   (json.type === "Strip" && json.strip_left === false) ||
   (json.type === "Replace" && isFields(json.pattern) && json.pattern.Regex === " {2,}");
 
 /**
- * Reads the `normalizer` of a `tokenizer.json`: those of huggingface/tokenizers whose meaning JavaScript can give exactly.
- * Throws BadFileError that names the one which it can't.
+ * Parses the `normalizer` of a `tokenizer.json`: those of huggingface/tokenizers that JavaScript can reproduce exactly. Throws a
+ * BadFileError that names one it can't.
  */
 export function parseNormalizer(path: string, value: unknown): ParsedNormalizer {
   const steps: NormalizeText[] = [];

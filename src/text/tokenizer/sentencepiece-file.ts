@@ -5,7 +5,7 @@ import { Charsmap } from "./charsmap.ts";
 import type { SentencePieceRules } from "./sentencepiece.ts";
 import type { Piece } from "./unigram.ts";
 
-/** The fields in use of google/sentencepiece src/sentencepiece_model.proto. */
+/** The used fields of google/sentencepiece src/sentencepiece_model.proto. */
 const MODEL_PROTO = `
     syntax = "proto2";
     message ModelProto {
@@ -34,7 +34,7 @@ const MODEL_PROTO = `
 
 let modelType: protobuf.Type | undefined;
 
-/** Loaded for those who have such a file: most tokenizers have another. */
+/** Loaded on demand: most tokenizers have another file. */
 const protobufs = (): typeof protobuf => createRequire(import.meta.url)("protobufjs");
 
 function modelProto(): protobuf.Type {
@@ -60,7 +60,7 @@ interface ModelFile {
   };
 }
 
-/** What `spiece.model` says. */
+/** The content of `spiece.model`. */
 export interface SentencePieceFile {
   /** Id by position. */
   readonly pieces: readonly Piece[];
@@ -70,8 +70,8 @@ export interface SentencePieceFile {
 }
 
 /**
- * Reads the bytes of a SentencePiece model. Throws BadFileError with `path` where they are none, or where the model
- * splits texts by other means than T5's: not Unigram, pieces for bytes, white space at the end of words.
+ * Reads the bytes of a SentencePiece model. Throws BadFileError with `path` if they are invalid, or if the model splits texts in
+ * another way than T5's: not Unigram, pieces for bytes, white space at the end of words.
  */
 export function parseSentencePieceFile(path: string, bytes: Uint8Array): SentencePieceFile {
   const file = decode(path, bytes);
@@ -107,7 +107,7 @@ export function parseSentencePieceFile(path: string, bytes: Uint8Array): Sentenc
   };
 }
 
-/** How many pieces a SentencePiece model says it has, without taking them apart; what comes before damage where there is some. */
+/** The number of pieces in a SentencePiece model, without parsing them; if damaged, of those before the damage. */
 export function countPieces(bytes: Uint8Array): number {
   const reader = protobufs().Reader.create(bytes);
   let count = 0;
@@ -118,12 +118,12 @@ export function countPieces(bytes: Uint8Array): number {
       reader.skipType(tag & 7);
     }
   } catch {
-    // Told by decode().
+    // Reported by decode().
   }
   return count;
 }
 
-/** Reads a character map; throws BadFileError with its place in a file where it is not whole. */
+/** Reads a character map. Throws BadFileError with its position in a file if it is damaged. */
 export function parseCharsmap(path: string, place: string, blob: Uint8Array): Charsmap {
   try {
     return new Charsmap(blob);

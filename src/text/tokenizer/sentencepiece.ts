@@ -5,11 +5,11 @@ import { type Piece, wordStart } from "./unigram.ts";
 /** How a SentencePiece model prepares a text. */
 export interface SentencePieceRules {
   readonly charsmap: Charsmap;
-  /** A text begins with `▁`, as if white space stood before it. */
+  /** A text begins with `▁`, as if white space preceded it. */
   readonly addDummyPrefix: boolean;
-  /** Runs of spaces count as one, and none are left at the ends. */
+  /** Runs of spaces count as one, and those at the ends are removed. */
   readonly removeExtraWhitespaces: boolean;
-  /** Pieces that stay whole wherever they occur. */
+  /** Pieces that are never split. */
   readonly userDefined: readonly string[];
 }
 
@@ -22,9 +22,9 @@ interface TrieNode {
 const unknownPenalty = 10;
 
 /**
- * A Unigram model that splits texts exactly as google/sentencepiece does: `Normalizer::Normalize` of
- * `src/normalizer.cc`, then `Model::EncodeOptimized` of `src/unigram_model.cc`, which sums scores over the whole text in
- * single precision. Half a surrogate pair is read as U+FFFD.
+ * A Unigram model that splits texts exactly as google/sentencepiece does: `Normalizer::Normalize` of `src/normalizer.cc`, then
+ * `Model::EncodeOptimized` of `src/unigram_model.cc`, which sums scores over the whole text in single precision. A lone surrogate
+ * is read as U+FFFD.
  */
 export class SentencePieceModel {
   readonly #rules: SentencePieceRules;
@@ -38,7 +38,7 @@ export class SentencePieceModel {
     this.#symbolAt = longestToken(rules.userDefined);
     const symbols = new Set(rules.userDefined);
     let lowest = Infinity;
-    let highest = 0; // not below: the source begins with FLT_MIN, the smallest positive number
+    let highest = 0; // not lower: the original starts from FLT_MIN, the smallest positive number
     for (const [piece, score] of pieces) {
       if (symbols.has(piece)) continue;
       lowest = Math.min(lowest, score);
@@ -56,7 +56,7 @@ export class SentencePieceModel {
     return this.#segment(this.normalize(text));
   }
 
-  /** The text as it is looked up: characters replaced by the character map, spaces by `▁`. */
+  /** The text for look-up: characters replaced by the character map, spaces by `▁`. */
   normalize(text: string): string {
     const { addDummyPrefix, removeExtraWhitespaces } = this.#rules;
     const bytes = Buffer.from(text);
@@ -86,7 +86,7 @@ export class SentencePieceModel {
     return normalized.slice(0, end);
   }
 
-  /** The bytes at a place that are replaced, at least one character, and by what. */
+  /** The bytes to replace at a position, at least one character, and their replacement. */
   #match(text: string, at: number, bytes: Uint8Array, byte: number) {
     const symbol = this.#symbolAt(text, at);
     if (symbol !== undefined) return { length: Buffer.byteLength(symbol), replacement: symbol };
@@ -110,7 +110,7 @@ export class SentencePieceModel {
     node.score = score;
   }
 
-  /** The best way to split a normalised text; where two are as good, the longer last piece wins. */
+  /** The best way to split a normalised text; if two are equally good, the longer last piece wins. */
   #segment(text: string): string[] {
     const best = new Float32Array(text.length + 1); // rounds every sum as SentencePiece's floats do
     const from = new Int32Array(text.length + 1).fill(-1);

@@ -14,15 +14,15 @@ import { countPieces, parseCharsmap, parseSentencePieceFile } from "./sentencepi
 import { readJson, readJsonIfThere, requireFew } from "./tokenizer-json.ts";
 import type { Piece } from "./unigram.ts";
 
-/** What sets one T5 tokenizer apart from another; the rest of `tokenizer.json` is the same for all. */
+/** The differences between T5 tokenizers; the rest of `tokenizer.json` is the same for all. */
 export interface T5Vocabulary {
-  /** Id by position; begins with the special tokens. */
+  /** Id by position; starts with the special tokens. */
   readonly pieces: readonly Piece[];
-  /** Tokens that are found in the text as it is, before anything else is done with it. */
+  /** Tokens that are found in the original text, before any other processing. */
   readonly addedTokens: readonly AddedToken[];
-  /** What `tokenizer.json` does to a text before all else, with its JSON. */
+  /** The first steps that `tokenizer.json` applies to a text, with their JSON. */
   readonly normalizer?: Pick<ParsedNormalizer, "steps" | "json">;
-  /** How SentencePiece prepares texts; where left out, they are only split at white space. */
+  /** How SentencePiece prepares texts. Without it, they are only split at white space. */
   readonly rules?: SentencePieceRules;
   /** The bytes of the `spiece.model` that the vocabulary was read from. */
   readonly spieceModel?: Uint8Array;
@@ -46,7 +46,7 @@ const fileNames = [
   "tokenizer_config.json",
 ] as const;
 
-/** UTF-16 units of a piece: SentencePiece makes none of more than 16 characters unless it is told to. */
+/** UTF-16 units of a piece: SentencePiece makes none of more than 16 characters by default. */
 const LONGEST_PIECE = 512;
 /** T5's whole vocabulary has no more tokens, of which 100 are extra ids. */
 const MOST_EXTRA_IDS = 32_128;
@@ -54,7 +54,7 @@ const MOST_EXTRA_IDS = 32_128;
 const text = z.string("a string");
 const notEmpty = "a string that is not empty";
 const score = z.number("a number");
-/** A token that is found in texts as it is. */
+/** A token that is found in texts unchanged. */
 export const addedToken: z.ZodType<AddedToken> = z.looseObject(
   {
     id: z.int("an integer of at least 0").min(0, "an integer of at least 0"),
@@ -88,7 +88,7 @@ const tokenizerFile = z.looseObject(
 
 const extraIdRange = `an integer from 0 to ${MOST_EXTRA_IDS}`;
 
-/** What is used of the files beside `spiece.model`. */
+/** The used fields of the files next to `spiece.model`. */
 const configFile = z.looseObject(
   {
     extra_ids: z
@@ -101,7 +101,7 @@ const configFile = z.looseObject(
 );
 const addedTokensFile = z.record(text, z.int("an integer"), "an object");
 
-/** The files of a tokenizer in a repository: the vocabulary, and what may change it. */
+/** The files of a tokenizer in a repository: the vocabulary, and those that may change it. */
 export const tokenizerFiles = (subfolder = ""): readonly WantedFile[] => {
   const [json, spiece, ...others] = fileNames.map((name) => posix.join(subfolder, name));
   return [
@@ -111,8 +111,8 @@ export const tokenizerFiles = (subfolder = ""): readonly WantedFile[] => {
 };
 
 /**
- * Reads the vocabulary out of `tokenizer.json`, else out of `spiece.model`, as transformers does. Throws BadFileError
- * with path, place, found and expected where it is not T5's.
+ * Reads the vocabulary from `tokenizer.json`, otherwise from `spiece.model`, as transformers does. Throws BadFileError with path,
+ * position, found and expected if it is not T5's.
  */
 export async function readTokenizerFiles(folder: string): Promise<T5Vocabulary> {
   for (const [name, read] of [
@@ -128,7 +128,7 @@ export async function readTokenizerFiles(folder: string): Promise<T5Vocabulary> 
   throw new BadFileError(folder, "files", "tokenizer.json or spiece.model", "neither");
 }
 
-/** Looking for a word's pieces takes time in proportion to the longest, and so does looking for added tokens. */
+/** Finding a word's pieces takes time proportional to the longest one, and so does finding added tokens. */
 function requireUsable(path: string, { pieces, addedTokens }: T5Vocabulary): void {
   requireFew(path, "added tokens", addedTokens.length);
   for (const [id, [piece]] of pieces.entries()) requireShort(path, `piece ${id}`, piece);
@@ -155,7 +155,7 @@ async function readTokenizerJson(folder: string): Promise<T5Vocabulary> {
   return { ...vocabulary, ...normalizer, rules: { charsmap, ...flags, userDefined: [] } };
 }
 
-/** The extra ids stand behind the pieces, the last one first, as transformers puts them. */
+/** The extra ids follow the pieces, the last one first, as in transformers. */
 async function readSpieceModel(folder: string): Promise<T5Vocabulary> {
   const path = join(folder, "spiece.model");
   const limits = { expected: "a SentencePiece model", atMost: LARGEST_FILE.tokenizer };
@@ -199,9 +199,9 @@ async function readSpieceModel(folder: string): Promise<T5Vocabulary> {
 }
 
 /**
- * Writes the files that transformers' `T5Tokenizer` and `AutoTokenizer` load, and removes those of another tokenizer
- * that they would read too. What was read from `spiece.model` is written as the released folders are, with that file and
- * without `tokenizer.json`.
+ * Writes the files that transformers' `T5Tokenizer` and `AutoTokenizer` load, and removes those of another tokenizer that they
+ * would read too. A vocabulary from `spiece.model` is written as in the released folders, with that file and without
+ * `tokenizer.json`.
  */
 export async function writeTokenizerFiles(folder: string, vocabulary: T5Vocabulary): Promise<void> {
   const { addedTokens, spieceModel } = vocabulary;
@@ -219,7 +219,7 @@ export async function writeTokenizerFiles(folder: string, vocabulary: T5Vocabula
   const config = {
     clean_up_tokenization_spaces: false,
     ...names,
-    extra_ids: extraIds.length, // transformers adds 100 tokens where this is left out
+    extra_ids: extraIds.length, // transformers adds 100 tokens if this is missing
     tokenizer_class: "T5Tokenizer",
   };
   files.set("tokenizer_config.json", json(config));
@@ -233,9 +233,9 @@ export async function writeTokenizerFiles(folder: string, vocabulary: T5Vocabula
 }
 
 /**
- * The whole of `tokenizer.json`, with the pipeline of transformers `models/t5/tokenization_t5.py`. That class builds
- * its own pipeline and takes only the vocabulary (and SentencePiece's charsmap) from the file, so a normalizer such as
- * Lowercase is lost in Python without a word, though not with the tokenizers library itself. One that was read is written.
+ * The whole of `tokenizer.json`, with the pipeline of transformers `models/t5/tokenization_t5.py`. That class builds its own
+ * pipeline and only takes the vocabulary (and SentencePiece's charsmap) from the file, so that a normalizer such as Lowercase is
+ * silently lost there, though not with the tokenizers library itself. A normalizer that was read is written.
  */
 export function tokenizerJson(vocabulary: T5Vocabulary): object {
   const { pieces, addedTokens, rules, normalizer } = vocabulary;

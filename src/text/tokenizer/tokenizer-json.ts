@@ -8,7 +8,7 @@ import { LARGEST_FILE, readWhole } from "../../files/reading/whole-file.ts";
 
 /** Twice the pieces of umT5, which has the largest vocabulary of this kind: 256,384. */
 const MOST_PIECES = 2 ** 19;
-/** A list for each piece, and some more. */
+/** One list per piece, and some more. */
 const MOST_LISTS = MOST_PIECES + 1000;
 
 /** Throws BadFileError for more pieces or added tokens than vocabularies of this kind have. */
@@ -23,14 +23,14 @@ function requireFewLists(path: string, content: string): void {
   throw new BadFileError(path, "the whole file", `at most ${MOST_PIECES} lists`, `${lists}`);
 }
 
-/** Those that may be long, which are counted before they are looked at one by one. */
+/** The possibly long lists, which are counted before their entries are checked. */
 function listsOf(value: unknown): readonly (readonly unknown[])[] {
   const { added_tokens: added, model } = Object(value) as Readonly<Record<string, unknown>>;
   const { vocab } = Object(model) as Readonly<Record<string, unknown>>;
   return [added, vocab].filter((list) => Array.isArray(list));
 }
 
-/** {@link readJson} of a file that need not be there. */
+/** {@link readJson} for a file that may be missing. */
 export async function readJsonIfThere<T>(
   path: string,
   schema: z.ZodType<T>,
@@ -38,7 +38,10 @@ export async function readJsonIfThere<T>(
   return existsSync(path) ? await readJson(path, schema) : undefined;
 }
 
-/** Reads a file of a tokenizer that is JSON. Throws BadFileError with the place of what the schema does not take, before long lists are looked at one by one. */
+/**
+ * Reads a JSON file of a tokenizer. Throws BadFileError with the position of what the schema rejects; long lists are counted
+ * first.
+ */
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   const limits = { expected: "a JSON file", atMost: LARGEST_FILE.tokenizer };
   const value = ((content: string): unknown => {

@@ -16,29 +16,29 @@ import { wordSplitter, wordStart } from "./unigram.ts";
 import { trainUnigram } from "./unigram-trainer.ts";
 
 export interface EncodeOptions {
-  /** Most tokens of a text, `</s>` included. */
+  /** Most tokens of a text, including `</s>`. */
   readonly maxLength: number;
   /** Pad every text to `maxLength` ("max"), or to the longest of this call ("longest"). */
   readonly padding: "max" | "longest";
-  /** Longer texts lose their end; `</s>` stays last. */
+  /** Longer texts are truncated; `</s>` stays last. */
   readonly truncation: true;
 }
 
 /** A batch of B texts, padded on the right to L tokens. */
 export interface BatchEncoding {
-  /** (B, L) row by row, 0 where padded. */
+  /** (B, L) row by row, 0 for padding. */
   readonly inputIds: BigInt64Array;
-  /** (B, L) row by row, 1 for real tokens, `</s>` included. */
+  /** (B, L) row by row, 1 for real tokens, including `</s>`. */
   readonly attentionMask: BigInt64Array;
   /** [B, L]. */
   readonly shape: readonly [number, number];
-  /** Real tokens of each text. */
+  /** Number of real tokens in each text. */
   readonly lengths: readonly number[];
   /** Texts that were too long, and the part of each that was cut off. */
   readonly truncated: readonly { readonly index: number; readonly dropped: string }[];
 }
 
-/** The tokens of a text: ids, and the text that each was made of. */
+/** The tokens of a text: ids, and the text of each. */
 interface Tokens {
   readonly ids: number[];
   readonly surfaces: string[];
@@ -66,7 +66,8 @@ export class T5Tokenizer {
     this.#splitAdded = addedSplitter(this.#addedIds.keys());
     const isText = ([piece]: readonly [string, number]) => !this.#addedIds.has(piece);
     this.#pieceIds = new Map(pieces.map(([piece], id) => [piece, id]));
-    // Only normalizers can make the text of an added token after those were looked for; the tokenizers library takes it for one.
+    // Only normalizers can produce the text of an added token after those were searched; the tokenizers library then treats it as
+    // one.
     const textPieces =
       normalizer !== undefined && rules === undefined ? pieces : pieces.filter(isText);
     const model = rules && new SentencePieceModel(textPieces, rules);
@@ -75,7 +76,7 @@ export class T5Tokenizer {
     this.#split = (text) => split(normalized(text, steps));
   }
 
-  /** Trains a vocabulary of at most `vocabSize` tokens on captions, which are prepared by `prepareCaption` first. */
+  /** Trains a vocabulary of at most `vocabSize` tokens on captions, after preparing them with `prepareCaption`. */
   static fromCaptions(
     captions: readonly string[],
     { vocabSize }: { readonly vocabSize: number },
@@ -86,8 +87,9 @@ export class T5Tokenizer {
   }
 
   /**
-   * Reads a T5 tokenizer from a folder, or from the Hub by its name: `tokenizer.json`, as `savePretrained` or Python's transformers wrote it, or
-   * `spiece.model`, which the released PixArt pipelines have. Throws BadFileError where the files are not T5's.
+   * Reads a T5 tokenizer from a folder, or from the Hub by its name: `tokenizer.json`, as `savePretrained` or Python's
+   * transformers wrote it, or `spiece.model`, which the released PixArt pipelines have. Throws BadFileError if the files are not
+   * T5's.
    */
   static async fromPretrained(
     folderOrName: string,
@@ -100,14 +102,14 @@ export class T5Tokenizer {
     return new T5Tokenizer(await readTokenizerFiles(join(folder, subfolder)));
   }
 
-  /** Writes the files of a tokenizer: `tokenizer.json`, or `spiece.model` where it was read from one, and what goes with it. */
+  /** Writes the files of a tokenizer: `tokenizer.json`, or `spiece.model` if it was read from one, with their companion files. */
   async savePretrained(folder: string): Promise<void> {
     await writeTokenizerFiles(folder, this.#vocabulary);
   }
 
   /**
-   * Token ids of texts. With the rules of a `spiece.model` they are SentencePiece's, without them transformers'.
-   * Special tokens are found in the text, as transformers does. Texts are not prepared: see `prepareCaption`.
+   * Token ids of texts. With the rules of a `spiece.model` they are SentencePiece's, without them transformers'. Special tokens
+   * are found in the text, as in transformers. Texts are not prepared: see `prepareCaption`.
    */
   encode(texts: readonly string[], { maxLength, padding }: EncodeOptions): BatchEncoding {
     if (!Number.isInteger(maxLength) || maxLength < 1) {
@@ -145,7 +147,7 @@ export class T5Tokenizer {
     return pieces[0]?.startsWith(wordStart) ? text.slice(1) : text;
   }
 
-  /** The tokens of a text and `</s>`, which has no surface. Neighbouring unknown characters make one token. */
+  /** The tokens of a text and `</s>`, which has no text. Adjacent unknown characters make one token. */
   #tokensOf(text: string): Tokens {
     const ids: number[] = [];
     const surfaces: string[] = [];

@@ -2,16 +2,16 @@ import { expected } from "../../errors/index.ts";
 import { codePointOffsets, type Piece, segment, type UnigramModel, wordStart } from "./unigram.ts";
 
 export interface UnigramTrainerOptions {
-  /** Most entries to keep, special tokens included. Fewer come back where the texts offer fewer. */
+  /** Most entries to keep, including special tokens. Fewer are returned if the texts offer fewer. */
   readonly vocabSize: number;
-  /** Come first, with score 0, and are no text: where texts hold them, they separate words. */
+  /** Come first, with score 0, and are not text: in texts, they separate words. */
   readonly specialTokens: readonly string[];
 }
 
 /** A piece is made of letters, of digits or of other signs, so that "fox" and "fox," share one. */
 const pieceShape = /^▁?(?:[\p{L}\p{M}]+|\p{N}+|[^\p{L}\p{M}\p{N}▁]+)$/u;
 const longestPiece = 16; // code points, as in SentencePiece
-const longestWord = 1000; // code points; longer words are data gone wrong and give their characters only
+const longestWord = 1000; // code points; longer words are corrupt data and only contribute their characters
 const seedsPerPiece = 20;
 const emRoundsPerPruning = 2;
 const keptPerPruning = 0.75;
@@ -28,10 +28,10 @@ interface Word {
 type Scores = Map<string, number>;
 
 /**
- * Trains a Unigram language model over sub-words by expectation-maximisation and pruning: Kudo 2018, "Subword
- * Regularization", section 3.2, with the Bayesian M-step of google/sentencepiece `src/unigram_model_trainer.cc`.
- * Returns the special tokens, then the pieces, likeliest first. Every character of the texts stays a piece. The order
- * of the texts has no influence. Throws where `vocabSize` cannot hold the special tokens and the characters.
+ * Trains a Unigram language model over sub-words by expectation-maximisation and pruning: Kudo 2018, "Subword Regularization",
+ * section 3.2, with the Bayesian M-step of google/sentencepiece `src/unigram_model_trainer.cc`. Returns the special tokens, then
+ * the pieces, likeliest first. Every character of the texts stays a piece. The order of the texts does not matter. Throws if
+ * `vocabSize` cannot hold the special tokens and the characters.
  */
 export function trainUnigram(texts: readonly string[], options: UnigramTrainerOptions): Piece[] {
   const { vocabSize, specialTokens } = options;
@@ -67,7 +67,7 @@ function countWords(texts: readonly string[], separators: readonly string[]): Wo
   for (const text of texts) {
     const cleaned = separators
       .reduce((rest, separator) => rest.replaceAll(separator, " "), text)
-      .replace(/\p{Surrogate}/gu, "\ufffd"); // half a pair cannot be written to a file
+      .replace(/\p{Surrogate}/gu, "\ufffd"); // a lone surrogate cannot be written to a file
     for (const run of cleaned.split(/[\p{White_Space}▁]+/u)) {
       if (run === "") continue;
       const word = wordStart + run;
@@ -133,7 +133,7 @@ function expectedUses(words: readonly Word[], scores: Scores): Map<string, numbe
   return uses;
 }
 
-/** M-step: posterior mean log-probabilities under a sparse Dirichlet prior; pieces that are hardly used go. */
+/** M-step: posterior mean log-probabilities under a sparse Dirichlet prior; pieces that are hardly used are removed. */
 function maximise(uses: ReadonlyMap<string, number>, characters: ReadonlySet<string>): Scores {
   const kept = new Map([...characters].map((character) => [character, fewestUses]));
   for (const [piece, count] of uses) {
@@ -143,7 +143,7 @@ function maximise(uses: ReadonlyMap<string, number>, characters: ReadonlySet<str
   return new Map([...kept].map(([piece, count]) => [piece, digamma(count) - logTotal]));
 }
 
-/** Keeps the characters and those other pieces without which the words would be the least likely. */
+/** Keeps the characters, and the other pieces whose removal would make the words least likely. */
 function prune(
   words: readonly Word[],
   scores: Scores,
@@ -164,7 +164,7 @@ function prune(
       losses.push([piece, 0]);
       continue;
     }
-    // Without the piece, its uses go to the pieces that replace it, which also makes the total larger.
+    // Without the piece, its uses go to the pieces that replace it, which also increases the total.
     const replacement = segment(piece, model, piece);
     const logTotal = Math.log(total + count * (replacement.length - 1));
     const replacementScore = replacement
@@ -213,7 +213,7 @@ function digamma(x: number): number {
   return value + Math.log(y) - 0.5 / y - series;
 }
 
-/** Six decimals come out of every JSON parser as they went in. */
+/** Six decimals survive every JSON parser unchanged. */
 function roundScore([piece, score]: Piece): Piece {
   return [piece, Number(score.toFixed(6))];
 }

@@ -1,10 +1,10 @@
 /** A piece of a Unigram vocabulary with its natural-log probability. */
 export type Piece = readonly [text: string, score: number];
 
-/** Begins every word, in place of the white space before it (SentencePiece's meta symbol). */
+/** Begins every word, instead of the white space before it (SentencePiece's meta symbol). */
 export const wordStart = "▁";
 
-/** Log-probabilities of pieces; a character that is no piece itself costs `unknownScore`. */
+/** Log-probabilities of pieces; a character that is not a piece costs `unknownScore`. */
 export interface UnigramModel {
   readonly scores: ReadonlyMap<string, number>;
   readonly unknownScore: number;
@@ -14,8 +14,8 @@ export interface UnigramModel {
 
 /**
  * The most likely segmentation of a word, with the scoring and tie-breaking (the longer last piece wins) of
- * huggingface/tokenizers `models/unigram/model.rs`. Unknown characters come back one by one. The piece `excluded`,
- * where given, is not used.
+ * huggingface/tokenizers `models/unigram/model.rs`. Unknown characters are returned one by one. The piece `excluded`, if given,
+ * is not used.
  */
 export function segment(word: string, model: UnigramModel, excluded?: string): string[] {
   const offsets = codePointOffsets(word);

@@ -4,13 +4,13 @@ import { assertSynchronous } from "./synchronous.ts";
 
 interface Precision {
   readonly device: Device;
-  /** Of a dtype; null for each tensor's own. */
+  /** A dtype's code; null for each tensor's own. */
   readonly code: number | null;
 }
 
 let current: readonly Precision[] = [];
 
-/** Switching off forgets the casts of weights, which libtorch would reuse in another dtype too. */
+/** Switching off drops the cached casts of weights, which libtorch would otherwise reuse in another dtype. */
 function switchTo(device: Device, code: number | null): number | null {
   const previous = native.setAutocast(device, null);
   if (code !== null) native.setAutocast(device, code);
@@ -30,8 +30,8 @@ function withPrecision<T>({ device, code }: Precision, body: () => T): T {
 }
 
 /**
- * Runs a synchronous body in mixed precision: libtorch's autocast rules choose which operators run in `dtype` on that
- * kind of device ("cpu", "cuda"). Gradients are to be taken outside.
+ * Runs a synchronous body in mixed precision: libtorch's autocast rules choose which operators run in `dtype` on that kind of
+ * device ("cpu", "cuda"). Compute gradients outside it.
  */
 export function autocast<T>(device: Device, dtype: "bfloat16" | "float16", body: () => T): T {
   return withPrecision({ device, code: dtypeCode(dtype) }, () =>
@@ -39,7 +39,7 @@ export function autocast<T>(device: Device, dtype: "bfloat16" | "float16", body:
   );
 }
 
-/** Runs a synchronous body in its tensors' own precision, inside {@link autocast} too. */
+/** Runs a synchronous body in its tensors' own precision, even inside {@link autocast}. */
 export function withoutAutocast<T>(body: () => T): T {
   return current.reduceRight<() => T>(
     (inner, { device }) =>
@@ -49,7 +49,7 @@ export function withoutAutocast<T>(body: () => T): T {
   )();
 }
 
-/** `body` in the mixed precision that holds now, whenever it is called. */
+/** `body` in the mixed precision that is active now, whenever it is called. */
 export function inPresentPrecision<A extends unknown[], T>(
   body: (...args: A) => T,
 ): (...args: A) => T {

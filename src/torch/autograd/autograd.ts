@@ -17,22 +17,22 @@ function withGradMode<T>(enabled: boolean, body: () => T): T {
 /** Runs a synchronous body without recording gradients. */
 export const noGrad = <T>(body: () => T): T => withGradMode(false, body);
 
-/** Runs a synchronous body with gradients recorded, inside noGrad too. */
+/** Runs a synchronous body with gradients recorded, even inside noGrad. */
 export const enableGrad = <T>(body: () => T): T => withGradMode(true, body);
 
-/** Whether operators record gradients now. */
+/** Whether operators currently record gradients. */
 export const isGradEnabled = (): boolean => native.isGradEnabled();
 
 /** Options of {@link backward}. */
 export interface BackwardOptions {
-  /** Gradients of the tensors; ones for one-element tensors if left out. */
+  /** Gradients of the tensors. Default: ones, for one-element tensors. */
   readonly gradients?: readonly Tensor[];
   readonly retainGraph?: boolean;
 }
 
 /**
- * Accumulates gradients of `tensors` into the leaves that they were computed from, through checkpointed segments too
- * (see {@link checkpoint}).
+ * Accumulates gradients of `tensors` into the leaves that they were computed from, including through checkpointed segments (see
+ * {@link checkpoint}).
  */
 export function backward(tensors: Tensor | readonly Tensor[], options: BackwardOptions = {}): void {
   const list = tensors instanceof Tensor ? [tensors] : tensors;
@@ -47,7 +47,7 @@ registerBackward((tensor) => backward(tensor));
 /** Options of {@link grad}. */
 export interface GradOptions extends BackwardOptions {
   readonly createGraph?: boolean;
-  /** Gives undefined for inputs that the outputs do not depend on, instead of failing. */
+  /** Returns undefined for inputs that the outputs do not depend on, instead of throwing. */
   readonly allowUnused?: boolean;
 }
 

@@ -5,9 +5,9 @@ import { handlesOf } from "../wrap.ts";
 import { inPresentPrecision } from "./autocast.ts";
 
 /**
- * One checkpointed call: its function, what went in, and the leaf that stands for its output in the graph behind it.
- * Gradient checkpointing (Chen et al., 2016, arXiv 1604.06174) is done on this side of the binding, as a tape of
- * segments, and not as a node of libtorch's graph: such a node would have to call JavaScript from the thread of a GPU.
+ * One checkpointed call: its function, its inputs, and the leaf that represents its output in the graph after it. Gradient
+ * checkpointing (Chen et al., 2016, arXiv 1604.06174) is implemented in TypeScript, as a tape of segments instead of a node in
+ * libtorch's graph: such a node would have to call JavaScript from a GPU's thread.
  */
 export interface Segment {
   readonly run: (...inputs: Tensor[]) => Tensor;
@@ -22,9 +22,9 @@ const FORWARD = scopeName("checkpoint");
 const RECOMPUTE = scopeName("checkpoint backward");
 
 /**
- * Runs `run(...inputs)` without keeping what its backward needs; backward() runs it a second time instead, in the same
- * mixed precision. Every tensor that gradients must reach, parameters apart, has to be among `inputs`. One backward()
- * uses up all segments since the last one: of several losses it takes a list.
+ * Runs `run(...inputs)` without keeping what its backward needs; backward() runs it again instead, in the same mixed precision.
+ * Every tensor that gradients must reach, except parameters, has to be among `inputs`. One backward() consumes all segments since
+ * the last one; pass several losses as a list.
  */
 export function checkpoint(
   run: (...inputs: Tensor[]) => Tensor,
@@ -40,7 +40,7 @@ export function checkpoint(
     }
   });
   output.requiresGrad_(true);
-  // The tape outlives the scopes of the forward pass: it holds handles of its own.
+  // The tape outlives the scopes of the forward pass, so it holds its own handles.
   activeTape.push({
     run: inPresentPrecision(run),
     inputs: inputs.map(retain),
@@ -49,10 +49,10 @@ export function checkpoint(
   return output;
 }
 
-/** Drops recorded segments, after a forward pass whose gradients nobody wants. */
+/** Drops recorded segments, after a forward pass whose gradients are not needed. */
 export const discardCheckpoints = (): void => disposeSegments(activeTape.splice(0));
 
-/** Runs a backward pass, told whether to retain its graph, and after it those of the segments recorded before it. */
+/** Runs a backward pass, passing whether to retain its graph, and then those of the segments recorded before it. */
 export function backwardThroughSegments(run: (retainGraph: boolean) => void): void {
   const segments = activeTape.splice(0);
   try {
@@ -75,9 +75,9 @@ interface Pending {
 }
 
 /**
- * Walks the tape backwards: recompute a segment with gradients, hand its inputs' gradients on, forget it. A tensor that
- * several segments take (the shared modulation, the caption) is passed on once, with its whole gradient, after the
- * earliest of them. Graphs are retained because what lies behind two such tensors may be shared.
+ * Walks the tape backwards: recomputes a segment with gradients, passes its inputs' gradients on, and drops it. A tensor that
+ * several segments take (the shared modulation, the caption) is passed on once, with its whole gradient, after the earliest of
+ * them. Graphs are retained because two such tensors may share what is before them.
  */
 function walk(segments: readonly Segment[]): void {
   let pending: Pending[] = [];

@@ -1,6 +1,8 @@
 import { InvalidTypeError } from "../../errors/index.ts";
 
-/** The result of a body that must not be asynchronous, because `what` is the thread's and ends before a promise settles. */
+/**
+ * Returns the result of a body that must not be asynchronous, because `what` is thread state that ends before a promise settles.
+ */
 export function assertSynchronous<T>(result: T, what: string): T {
   if (result instanceof Promise) {
     throw new InvalidTypeError(

@@ -13,9 +13,9 @@ const LENGTH_BYTES: ReadonlyMap<number, 2 | 4> = new Map([
   [2, 4],
   [3, 4],
 ]);
-/** What numpy itself reads unless told otherwise. */
+/** numpy's own default limit. */
 const LONGEST_HEADER = 10_000;
-/** As many as numpy's arrays can have. */
+/** The limit of numpy's arrays. */
 const MOST_DIMENSIONS = 64;
 
 const DTYPES: ReadonlyMap<string, DType> = new Map([
@@ -33,17 +33,17 @@ const DTYPES: ReadonlyMap<string, DType> = new Map([
 const ITEM =
   /\s*(['"])(\w+)\1\s*:\s*(True|False|'[^'\\]*'|"[^"\\]*"|\([\d,\s]*\)|\[[^\]]*\])\s*(?:,|(?=\}))/sy;
 
-/** The bytes of one array, wherever they lie. */
+/** The bytes of one array, wherever they are stored. */
 export interface NpySource {
-  /** Of the file that they are in, for messages. */
+  /** Path of the file that contains them, for messages. */
   readonly path: string;
-  /** What stands before the place in messages; empty for a file of its own. */
+  /** Prefix of positions in messages; empty for a separate file. */
   readonly name: string;
   readonly size: number;
   read(offset: number, length: number): Uint8Array;
 }
 
-/** Reads an array as `numpy.save` writes it. Throws BadFileError for anything else; nothing in the file is ever run. */
+/** Reads an array as `numpy.save` writes it. Throws BadFileError for anything else; nothing in the file is ever executed. */
 export function readNpy(path: string): TensorBytes {
   using file = new RegularFile(path, "a numpy array");
   return decodeNpy({
@@ -95,7 +95,7 @@ function headerOf(source: NpySource): { readonly header: string; readonly start:
   return { header: Buffer.from(source.read(offset + width, length)).toString(encoding), start };
 }
 
-/** A Python dictionary of three literals: read as such and as nothing else. */
+/** A Python dictionary of three literals, and nothing else. */
 function parseHeader(header: string, source: NpySource): Pick<TensorBytes, "dtype" | "shape"> {
   const text = header.trimEnd();
   const items = new Map<string, string>();

@@ -5,13 +5,13 @@ import { type ZipEntry, zipEntries } from "../../files/reading/zip-entries.ts";
 import type { TensorBytes } from "../safetensors/safetensors-bytes.ts";
 import { decodeNpy } from "./npy.ts";
 
-/** Of one array, unpacked: what a file claims is believed so far and no further. */
+/** Largest unpacked array: a limit for the sizes that files claim. */
 const LARGEST_ARRAY = 2 ** 30;
 const PACKED = { mayDeflate: true, expected: "a stored or deflated entry, as numpy.savez writes" };
 
 /**
- * Reads arrays by name from what `numpy.savez` or `numpy.savez_compressed` wrote; a name that is not there is left out, and
- * arrays that nobody asked for are not unpacked. Throws BadFileError; nothing in the file is ever run.
+ * Reads arrays by name from a file of `numpy.savez` or `numpy.savez_compressed`. Missing names are skipped, and other arrays are
+ * not unpacked. Throws BadFileError; nothing in the file is ever executed.
  */
 export function readNpz(path: string, names: readonly string[]): Map<string, TensorBytes> {
   using file = new RegularFile(path, "an archive of numpy arrays");
@@ -42,7 +42,7 @@ function unpack(file: RegularFile, entry: ZipEntry, place: string): Uint8Array {
   return bytes;
 }
 
-/** Never holds more than `size` bytes, whatever is packed. */
+/** Never holds more than `size` bytes, however much is packed. */
 function inflate(
   packed: Uint8Array,
   size: number,

@@ -1,15 +1,15 @@
 import type { DType } from "../../torch/dtype.ts";
 
-/** Element types of safetensors that the engine does not have. */
+/** Element types of safetensors that the engine lacks. */
 export type PackedType = "F8_E4M3" | "F8_E5M2" | "U16" | "U32" | "U64";
 
-/** How a type that the engine does not have is read. */
+/** How to read a type that the engine lacks. */
 export interface Packing {
-  /** The type that holds all of its values. */
+  /** A type that can hold all of its values. */
   readonly dtype: DType;
   /** Bytes of one element in the file. */
   readonly bytes: number;
-  /** A file's elements in `dtype`; undefined where one of them is too large for it. */
+  /** A file's elements in `dtype`; undefined if one of them is too large for it. */
   readonly unpack: (stored: Uint8Array) => Uint8Array | undefined;
 }
 
@@ -23,7 +23,7 @@ function float8(fractionBits: 2 | 3): Packing {
     const sign = byte > 127 ? -1 : 1;
     const exponent = (byte >> fractionBits) & highest;
     const fraction = byte % steps;
-    // With two bits infinities are as in wider floats; with three there are none, and a single NaN.
+    // With two bits there are infinities as in wider floats; with three there are none, and a single NaN.
     if (fractionBits === 2 && exponent === highest)
       return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
     if (exponent === highest && fraction === steps - 1) return Number.NaN;
@@ -40,7 +40,7 @@ function float8(fractionBits: 2 | 3): Packing {
   return { dtype: "float32", bytes: 1, unpack };
 }
 
-/** Whole numbers without a sign, in the signed type of twice the width. */
+/** Unsigned integers, in the signed type of twice the width. */
 function unsigned(bytes: 2 | 4, dtype: DType): Packing {
   const unpack = (stored: Uint8Array): Uint8Array => {
     const wide = new Uint8Array(2 * stored.length);
@@ -65,6 +65,6 @@ export const packedTypes: Readonly<Record<PackedType, Packing>> = {
   },
 };
 
-/** Whether `name` is a type of the format that the engine does not have. */
+/** Whether `name` is a type of the format that the engine lacks. */
 export const isPacked = (name: unknown): name is PackedType =>
   typeof name === "string" && Object.hasOwn(packedTypes, name);

@@ -14,12 +14,12 @@ import {
   type TensorSpec,
 } from "./safetensors-header.ts";
 
-/** A tensor as a file holds it: little-endian elements in row-major order. */
+/** A tensor as stored in a file: little-endian elements in row-major order. */
 export interface TensorBytes extends TensorSpec {
   readonly bytes: Uint8Array;
 }
 
-/** An open safetensors file whose header has been checked whole; data is read when asked for. Needs no engine. */
+/** An open safetensors file whose whole header has been checked; data is read on demand. Needs no engine. */
 export class SafetensorsBytes {
   readonly path: string;
   readonly metadata: Readonly<Record<string, string>>;
@@ -42,7 +42,7 @@ export class SafetensorsBytes {
     }
   }
 
-  /** The entry of a tensor. Throws BadFileError where the file has none of that name. */
+  /** The entry of a tensor. Throws BadFileError if the file has none of that name. */
   entry(name: string): TensorEntry {
     const entry = this.tensors.get(name);
     if (entry === undefined) {
@@ -66,12 +66,15 @@ export class SafetensorsBytes {
     throw new BadFileError(this.path, `tensor ${quote(name)}`, "numbers below 2^63", "larger ones");
   }
 
-  /** The open file, still long enough for the tensor: for mapping it. Throws BadFileError where it was cut meanwhile. */
+  /**
+   * The open file, for mapping it, after checking that it is still long enough for the tensor. Throws BadFileError if it was
+   * truncated in the meantime.
+   */
   protected descriptorFor({ byteOffset, byteLength }: TensorEntry): number {
     return this.#file.descriptorFor(byteOffset, byteLength);
   }
 
-  /** Gives the file back; headers stay readable, data does not. */
+  /** Closes the file; headers stay readable, data does not. */
   close(): void {
     this.#file.close();
   }
@@ -90,7 +93,9 @@ export async function writeSafetensorsBytes(
   await replaceFile(path, encodeSafetensors(tensors, metadata));
 }
 
-/** The pieces of a safetensors file in order; only the header is new memory. Throws InvalidValueError where bytes and shape disagree. */
+/**
+ * The pieces of a safetensors file in order; only the header is new memory. Throws InvalidValueError if bytes and shape disagree.
+ */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, TensorBytes>,
   metadata?: Readonly<Record<string, string>>,
@@ -102,7 +107,7 @@ export function encodeSafetensors(
   return [header, ...data];
 }
 
-/** The bytes of a tensor. Throws InvalidValueError where they are not those of its shape. */
+/** The bytes of a tensor. Throws InvalidValueError if they don't match its shape. */
 export function checkedBytes(name: string, spec: TensorSpec, bytes: Uint8Array): Uint8Array {
   if (bytes.length === byteSize(spec)) return bytes;
   throw new InvalidValueError(

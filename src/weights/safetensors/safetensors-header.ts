@@ -4,9 +4,9 @@ import { isObject, parseStrictJson, type StrictJson } from "../../files/reading/
 import { bytesPerElement, type DType } from "../../torch/dtype.ts";
 import { isPacked, type PackedType, packedTypes } from "./packed-types.ts";
 
-/** Longest header that the format allows, in bytes. */
+/** Longest header, in bytes, that the format allows. */
 export const HEADER_LIMIT = 100_000_000;
-/** The length in front of the header: 8 bytes, little-endian. */
+/** Size of the length field before the header: 8 bytes, little-endian. */
 export const PREFIX_BYTES = 8;
 
 /** Element type and sizes of one tensor. */
@@ -15,16 +15,16 @@ export interface TensorSpec {
   readonly shape: readonly number[];
 }
 
-/** Where in its file a tensor's elements lie. */
+/** Position of a tensor's elements in its file. */
 export interface TensorEntry extends TensorSpec {
-  /** The element type in the file, where the engine lacks it and `dtype` stands for it. */
+  /** The element type in the file, if the engine lacks it and `dtype` replaces it. */
   readonly packed?: PackedType | undefined;
   /** From the start of the file. */
   readonly byteOffset: number;
   readonly byteLength: number;
 }
 
-/** What the header of a safetensors file says. */
+/** The parsed header of a safetensors file. */
 export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>;
   /** By name, in the order of the data. */
@@ -67,7 +67,7 @@ function sizeOf(shape: readonly number[], elementBytes: number): number | undefi
   return size;
 }
 
-/** What the header says of one tensor, before anything is compared. */
+/** The header's entry for one tensor, before any checks. */
 interface Claim extends TensorSpec {
   readonly name: string;
   readonly packed: PackedType | undefined;
@@ -78,8 +78,8 @@ interface Claim extends TensorSpec {
 const tensorPlace = (name: string): string => `tensor ${quote(name)}`;
 
 /**
- * Reads and checks the JSON header of a safetensors file whose data part has `dataLength` bytes.
- * The order of the checks is the reference's (huggingface/safetensors, `safetensors/src/tensor.rs`); every refusal is a BadFileError.
+ * Reads and checks the JSON header of a safetensors file whose data part has `dataLength` bytes. The order of the checks is the
+ * reference's (huggingface/safetensors, `safetensors/src/tensor.rs`); every violation throws a BadFileError.
  */
 export function parseHeader(
   path: string,
@@ -215,13 +215,13 @@ function parseEntry(path: string, name: string, value: StrictJson | undefined): 
 const isIndices = (value: StrictJson | undefined): value is number[] =>
   Array.isArray(value) && value.every((item) => typeof item === "number");
 
-/** libtorch aligns its memory to as many bytes, and kernels may round otherwise where memory is not aligned. */
+/** libtorch aligns its memory to this many bytes, and kernels may round differently on unaligned memory. */
 const ALIGNMENT = 64;
 
 /**
- * The tensors in the order of their data: first those that leave the next one aligned, then the others, whose sizes are odd and
- * mostly small; within each by dtype and by the bytes of the name, as the reference writer has it. Throws InvalidValueError for what the
- * format cannot hold.
+ * Sorts the tensors for writing: first those that leave the next one aligned, then the others, whose sizes are odd and mostly
+ * small; within each group by dtype and by the bytes of the name, as the reference writer does. Throws InvalidValueError for what
+ * the format cannot store.
  */
 export function layoutOrder<T extends TensorSpec>(tensors: ReadonlyMap<string, T>): [string, T][] {
   return [...tensors]
@@ -237,8 +237,8 @@ export function layoutOrder<T extends TensorSpec>(tensors: ReadonlyMap<string, T
 }
 
 /**
- * The 8-byte prefix and the header of a file that holds these tensors. It is as long as a multiple of 64 bytes, where the
- * reference writer takes 8, so that a mapped file gives aligned tensors. Throws InvalidValueError for what the format cannot hold.
+ * The 8-byte prefix and the header of a file that holds these tensors. Its length is a multiple of 64 bytes, unlike the reference
+ * writer's 8, so that a mapped file gives aligned tensors. Throws InvalidValueError for what the format cannot store.
  */
 export function formatHeader(
   tensors: ReadonlyMap<string, TensorSpec>,

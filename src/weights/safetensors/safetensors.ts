@@ -4,16 +4,16 @@ import * as torch from "../../torch/index.ts";
 import { SafetensorsBytes, type TensorBytes, writeSafetensorsBytes } from "./safetensors-bytes.ts";
 import type { TensorEntry } from "./safetensors-header.ts";
 
-/** Where a tensor that is read from a file should live. */
+/** Device of a tensor that is read from a file. */
 export interface ReadOptions {
   readonly device?: Device | undefined;
 }
 
 /**
- * An open safetensors file: checked whole when opened, each tensor mapped when asked for, but for element types that the engine
- * lacks: floats of 8 bits become float32, and whole numbers without a sign wider ones with. A mapped tensor takes no memory of
- * its own until it is written to, which never changes the file. It stays valid when the file is closed, or replaced as every
- * writer here replaces files; a program that cuts the file short in place ends this process.
+ * An open safetensors file, checked whole when opened. Each tensor is mapped on demand, except for element types that the engine
+ * lacks: 8-bit floats become float32, and unsigned integers wider signed ones. A mapped tensor takes no memory of its own until
+ * it is written to, which never changes the file. It stays valid when the file is closed, or replaced as every writer here
+ * replaces files; but a program that truncates the file in place crashes this process.
  */
 export class SafetensorsFile extends SafetensorsBytes {
   /** A tensor with the element type and shape of the file. */
@@ -32,7 +32,7 @@ export class SafetensorsFile extends SafetensorsBytes {
     return torch.fromBytes(this.bytes(name), entry.dtype, entry.shape);
   }
 
-  /** A copy: any byte but 0 and 1 in a bool is undefined behaviour in C++, so each is looked at. */
+  /** A copy: any byte but 0 and 1 in a bool is undefined behaviour in C++, so each is checked. */
   #flags(name: string, { dtype, shape }: TensorEntry): Tensor {
     const bytes = this.bytes(name);
     const odd = bytes.find((byte) => byte > 1);
@@ -47,8 +47,8 @@ export class SafetensorsFile extends SafetensorsBytes {
 export const readSafetensors = (path: string): SafetensorsFile => new SafetensorsFile(path);
 
 /**
- * Writes tensors durably and atomically; the same tensors give the same bytes. The values are those of the moment
- * of the call, whatever happens to the tensors before the promise settles.
+ * Writes tensors durably and atomically; the same tensors give the same bytes. The values are those at the time of the call,
+ * whatever happens to the tensors before the promise settles.
  */
 export async function writeSafetensors(
   path: string,
@@ -58,7 +58,7 @@ export async function writeSafetensors(
   await writeSafetensorsBytes(path, toTensorBytes(tensors), metadata);
 }
 
-/** A copy of the tensors' present values as a file holds them. */
+/** A copy of the tensors' current values, as stored in a file. */
 export const toTensorBytes = (tensors: ReadonlyMap<string, Tensor>): Map<string, TensorBytes> =>
   new Map(
     [...tensors].map(([name, tensor]) => [

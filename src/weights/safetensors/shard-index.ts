@@ -10,8 +10,8 @@ const LONGEST_NAME = 255;
 const PLAIN_FILE_NAME = /^[^/\\:\0]+\.(?:safetensors|bin)$/;
 
 /**
- * Reads a `*.safetensors.index.json` or `*.bin.index.json`: tensor name to file name. Throws BadFileError for repeated tensors and for file
- * names that leave the folder, do not exist, or are links out of it (but into the blobs of the Hub's cache they may lead).
+ * Reads a `*.safetensors.index.json` or `*.bin.index.json`: tensor name to file name. Throws BadFileError for repeated tensors
+ * and for file names that leave the folder, do not exist, or are links out of it (except to the blobs of the Hub's cache).
  */
 export function readShardIndex(path: string): ReadonlyMap<string, string> {
   const index = parseShardIndex(path);
@@ -19,7 +19,7 @@ export function readShardIndex(path: string): ReadonlyMap<string, string> {
   return index;
 }
 
-/** As {@link readShardIndex}, of an index whose files need not be there yet. */
+/** As {@link readShardIndex}, for an index whose files may not exist yet. */
 export function parseShardIndex(path: string): ReadonlyMap<string, string> {
   const format = /\.bin\.index\.(?:[^/]*\.)?json$/.test(path) ? ".bin" : ".safetensors";
   let root: StrictJson;
@@ -82,8 +82,8 @@ function checkShard(indexPath: string, file: string): void {
   }
 }
 
-// The Hub's cache keeps models--x--y/snapshots/<revision>/… as links into models--x--y/blobs, and newer
-// releases of huggingface_hub keep large ones once for all models, in blobs beside models--x--y.
+// The Hub's cache keeps models--x--y/snapshots/<revision>/… as links into models--x--y/blobs, and newer releases of
+// huggingface_hub keep one copy of large ones for all models, in blobs next to models--x--y.
 function hubBlobs(folder: string): string[] {
   const parts = folder.split(sep);
   const model = parts.lastIndexOf("snapshots") - 1;
@@ -92,8 +92,8 @@ function hubBlobs(folder: string): string[] {
 }
 
 /**
- * Splits tensors over files as huggingface_hub does (`serialization/_base.py`): in the order given, a new file where the
- * next tensor would pass the limit, and one to itself for a tensor above it.
+ * Splits tensors over files as huggingface_hub does (`serialization/_base.py`): in the given order, starting a new file when the
+ * next tensor would exceed the limit; a tensor above the limit gets its own file.
  */
 export function splitShards<T extends TensorSpec>(
   tensors: ReadonlyMap<string, T>,

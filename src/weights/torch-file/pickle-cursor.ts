@@ -7,7 +7,7 @@ const LONGEST_LINE = 200;
 /** The bytes end before the pickle does. */
 export class PickleEnd extends PickleRefusal {}
 
-/** Reads a pickle's operands from front to back. Throws {@link PickleRefusal} where the bytes end or are no such thing. */
+/** Reads a pickle's operands from front to back. Throws {@link PickleRefusal} if the bytes end or are malformed. */
 export class PickleCursor {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -22,7 +22,7 @@ export class PickleCursor {
     return this.#position;
   }
 
-  /** Bytes that are left. */
+  /** Number of remaining bytes. */
   get rest(): number {
     return this.#bytes.length - this.#position;
   }
@@ -47,7 +47,7 @@ export class PickleCursor {
     return this.#view.getInt32(this.#take(4), true);
   }
 
-  /** The one number of the format that is big-endian. */
+  /** The only big-endian number of the format. */
   float64(): number {
     return this.#view.getFloat64(this.#take(8));
   }
@@ -76,7 +76,7 @@ export class PickleCursor {
     }
   }
 
-  /** A name that a line feed ends. */
+  /** A name that ends with a line feed. */
   line(): string {
     const start = this.#position;
     const end = this.#bytes.subarray(start, start + LONGEST_LINE).indexOf(LINE_FEED);
@@ -89,7 +89,7 @@ export class PickleCursor {
     return text;
   }
 
-  /** The place of the next `count` bytes. */
+  /** The position of the next `count` bytes. */
   #take(count: number): number {
     const start = this.#position;
     if (count > this.rest) {

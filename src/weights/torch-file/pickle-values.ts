@@ -1,6 +1,6 @@
 import type { DType } from "../../torch/dtype.ts";
 
-/** What a pickle may hold here: data, and names that stand for Python's without ever being looked up or run. */
+/** Values that a pickle may contain here: data, and names of Python objects that are never looked up or executed. */
 export type PickleValue =
   | null
   | boolean
@@ -20,7 +20,7 @@ export type PickleValue =
 /** A Python `dict`; an `OrderedDict` is an {@link OrderedPickleDict}. */
 export class PickleDict extends Map<PickleValue, PickleValue> {}
 
-/** A Python `OrderedDict`, `defaultdict` or `Counter`: may carry attributes, which are passed over. */
+/** A Python `OrderedDict`, `defaultdict` or `Counter`: may have attributes, which are ignored. */
 export class OrderedPickleDict extends PickleDict {}
 
 /** A Python `tuple`. */
@@ -41,11 +41,11 @@ export class PickleSet {
   }
 }
 
-/** What one allowed global may be used for. */
+/** What an allowed global may be used for. */
 export interface GlobalRule {
-  /** What a call of it gives, made here from checked arguments. Throws PickleRefusal. Absent: it may not be called. */
+  /** Computes the result of calling it from checked arguments. Throws PickleRefusal. Without it, calls are refused. */
   readonly call?: (args: readonly PickleValue[]) => PickleValue;
-  /** Whether objects of it may be described: they become a {@link PickleObject}, data that does nothing. */
+  /** Whether its objects may be described: they become an inert {@link PickleObject}. */
   readonly isInert?: boolean;
 }
 
@@ -60,7 +60,7 @@ export class PickleGlobal {
   }
 }
 
-/** An object of an allowed class, as the description that the file gives of it: nothing of the class is run. */
+/** An object of an allowed class, as described in the file. No code of the class is executed. */
 export class PickleObject {
   readonly className: string;
   readonly args: readonly PickleValue[];
@@ -86,7 +86,7 @@ export class TorchStorage {
   }
 }
 
-/** A tensor of a torch checkpoint: a view of a storage whose bounds have been checked. */
+/** A tensor of a torch checkpoint: a view of a storage, with checked bounds. */
 export class StoredTensor {
   readonly storage: TorchStorage;
   /** In elements. */
@@ -111,7 +111,7 @@ export class StoredTensor {
   }
 }
 
-/** Something in a pickle that is not read: what would have been there, and what was. */
+/** Thrown for something in a pickle that is refused: what was expected, and what was found. */
 export class PickleRefusal extends Error {
   readonly expected: string;
   readonly found: string;
@@ -123,7 +123,7 @@ export class PickleRefusal extends Error {
   }
 }
 
-/** A few words for a value in a message. */
+/** A short description of a value for a message. */
 export function describeValue(value: PickleValue | undefined): string {
   if (value === undefined) return "nothing";
   if (value === null) return "None";

@@ -11,13 +11,12 @@ import {
   type PickleValue,
 } from "./pickle-values.ts";
 
-// A machine of our own, and not the package `pickleparser`, because that one cannot be made strict from outside. In its
-// version 0.2.1 DICT writes keys of the file's choice onto a JavaScript object, reduce and build call whatever function or
-// method lies on the stack, tuples can be appended to, an empty stack and an unknown memo slot give undefined and go on, and
-// a LONG4 of n bytes costs n² steps. Here an opcode that no honest checkpoint has is refused, and so is anything in the
-// wrong place.
+// Our own implementation instead of the package `pickleparser`, which cannot be made strict from outside. In its version 0.2.1
+// DICT writes keys of the file's choice onto a JavaScript object, reduce and build call any function or method on the stack,
+// tuples can be appended to, an empty stack and an unknown memo slot give undefined and parsing continues, and a LONG4 of n bytes
+// costs n² steps. Here any opcode that no honest checkpoint has is refused, and so is anything in the wrong position.
 
-/** What the names and the persistent ids of a pickle stand for. Both throw {@link PickleRefusal} for what they don't know. */
+/** Resolves the names and the persistent ids of a pickle. Both throw {@link PickleRefusal} for unknown ones. */
 export interface PickleRules {
   readonly global: (module: string, name: string) => PickleGlobal;
   readonly persistent: (id: PickleValue) => PickleValue;
@@ -27,8 +26,8 @@ const PROTO = 0x80;
 const STOP = 0x2e;
 
 /**
- * Reads a pickle as data: nothing in it is run, and no name in it is looked up anywhere but in `rules`. Throws
- * {@link PickleRefusal} for anything else than what Python's pickler writes for plain data at protocol 2 to 5.
+ * Reads a pickle as data: nothing in it is executed, and names are only looked up in `rules`. Throws {@link PickleRefusal} for
+ * anything but what Python's pickler writes for plain data at protocol 2 to 5.
  */
 export function readPickle(bytes: Uint8Array, rules: PickleRules): PickleValue {
   const input = new PickleCursor(bytes);
@@ -37,7 +36,10 @@ export function readPickle(bytes: Uint8Array, rules: PickleRules): PickleValue {
   return value;
 }
 
-/** {@link readPickle} for one that others may follow: afterwards the cursor stands behind it. Throws {@link PickleEnd} where it is cut. */
+/**
+ * As {@link readPickle}, for one that others may follow: afterwards the cursor is at its end. Throws {@link PickleEnd} if it is
+ * truncated.
+ */
 export const readNextPickle = (input: PickleCursor, rules: PickleRules): PickleValue =>
   new PickleMachine(input, rules).run();
 
@@ -45,11 +47,11 @@ class PickleMachine {
   readonly #input: PickleCursor;
   readonly #rules: PickleRules;
   readonly #stack: PickleValue[] = [];
-  /** Heights of the stack at the open marks. */
+  /** Stack heights of the open marks. */
   readonly #marks: number[] = [];
   readonly #memo: PickleValue[] = [];
 
-  /** The opcodes by CPython's names (`Lib/pickle.py`). */
+  /** The opcodes with CPython's names (`Lib/pickle.py`). */
   readonly #steps: ReadonlyMap<number, () => void> = new Map([
     [0x4e, () => this.#push(null)], // NONE
     [0x88, () => this.#push(true)], // NEWTRUE
@@ -197,7 +199,7 @@ class PickleMachine {
       const [key = null, value = null] = items.slice(i, i + 2);
       const isHashable = key === null || typeof key !== "object" || key instanceof PickleTuple;
       if (!isHashable) throw new PickleRefusal("a key that Python can hash", describeValue(key));
-      // Readers disagree about which of two values counts; a pickler never writes two.
+      // Readers disagree about which of two values applies; a pickler never writes two.
       if (dict.has(key)) {
         throw new PickleRefusal("each key of a dict once", `${String(key).slice(0, 80)} again`);
       }
@@ -206,7 +208,7 @@ class PickleMachine {
   }
 
   #put(index: number): void {
-    // Picklers count up; so a slot is written once, and the memo is no longer than the file.
+    // Picklers count up, so each slot is written once, and the memo is no longer than the file.
     if (index !== this.#memo.length) {
       throw new PickleRefusal(`memo slot ${this.#memo.length}, the next`, `${index}`);
     }
@@ -229,7 +231,7 @@ class PickleMachine {
     this.#stack.push(value);
   }
 
-  /** The value on top, which stays. A mark is a floor: what lies below it is out of reach. */
+  /** The value on top, which stays. A mark is a floor: nothing below it is accessible. */
   #top(): PickleValue {
     const value = this.#stack.at(-1);
     if (value === undefined || this.#stack.length <= (this.#marks.at(-1) ?? 0)) {

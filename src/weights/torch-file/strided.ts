@@ -1,6 +1,6 @@
 /**
- * The elements of a strided view in row-major order. `bytes` starts at the view's first element; strides count elements.
- * The same array where the view is laid out in row-major order already.
+ * The elements of a strided view in row-major order. `bytes` starts at the view's first element; strides count elements. Returns
+ * the same array if the view already is in row-major order.
  */
 export function gatherStrided(
   bytes: Uint8Array,

@@ -11,11 +11,11 @@ const STORED = { mayDeflate: false, expected: "a stored entry, as torch.save wri
 
 type Entries = ReadonlyMap<string, ZipSpan>;
 
-/** Whether the file is a zip, and so not a safetensors file: as a header's length its first bytes would be too large. */
+/** Whether the file is a zip, and so not a safetensors file: its first bytes would be too large for a header's length. */
 export const isZip = (file: RegularFile): boolean =>
   file.size >= 4 && Buffer.from(file.read(0, 4)).equals(Buffer.from([0x50, 0x4b, 3, 4]));
 
-/** The layout of a zip, as torch.save writes since torch 1.6. Throws BadFileError for any other. */
+/** The layout of a zip, written by torch.save since torch 1.6. Throws BadFileError for any other. */
 export function readTorchArchive(file: RegularFile): TorchLayout {
   const entries = zipEntries(file, STORED);
   const root = findRoot(file, entries);
@@ -42,7 +42,7 @@ export function readTorchArchive(file: RegularFile): TorchLayout {
   return { content, offsets };
 }
 
-/** The folder that all entries are in. */
+/** The folder that contains all entries. */
 function findRoot(file: RegularFile, entries: Entries): string {
   const names = [...entries.keys()];
   const root = names[0]?.split("/", 1)[0] ?? "";

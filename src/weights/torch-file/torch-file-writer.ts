@@ -6,7 +6,7 @@ import type { DType } from "../../torch/dtype.ts";
 import type { LazyTensor } from "../lazy-tensors.ts";
 import { byteSize } from "../safetensors/safetensors-header.ts";
 
-// The archive that torch.save writes, with what torch.load needs of it (torch `serialization.py` _save and
+// The archive that torch.save writes, reduced to what torch.load needs (torch `serialization.py` _save and
 // `caffe2/serialize/inline_container.cc`): data.pkl, byteorder, the storages at multiples of 64 bytes, version.
 
 const STORAGES: Readonly<Record<DType, string>> = {
@@ -75,7 +75,7 @@ function record(
   return Buffer.concat([buffer, ...rest]);
 }
 
-// 1 January 1980, the first day that a zip can name: files must not differ by the time of writing.
+// 1 January 1980, the earliest date in a zip: files must not differ by their time of writing.
 const FIRST_DAY = 0x21;
 
 const commonFields = (
@@ -96,7 +96,7 @@ const commonFields = (
 
 function localHeader(name: string, data: Uint8Array, offset: number): Buffer {
   const plain = 30 + Buffer.byteLength(name);
-  // An extra field of at least its own 4 bytes moves the data to its place.
+  // An extra field of at least its own 4 bytes moves the data to its position.
   const padding = (ALIGNMENT - ((offset + plain + 4) % ALIGNMENT)) % ALIGNMENT;
   const extra = Buffer.alloc(4 + padding, "Z");
   extra.write("FB", 0, "latin1");

@@ -11,16 +11,15 @@ import type { TorchLayout } from "./torch-layout.ts";
 import { isOlderTorchFile, readOlderTorchFile } from "./torch-older-format.ts";
 
 /**
- * An open checkpoint of `torch.save` (`.pth`, `.pt`, `.bin`), a zip or the format before torch 1.6: its pickle is read whole, as
- * data, and checked whole before any storage is read; each tensor is read from its place in the file when asked for. Nothing in the
- * file is ever run.
+ * An open checkpoint of `torch.save` (`.pth`, `.pt`, `.bin`), a zip or the format before torch 1.6. Its pickle is read as data
+ * and checked completely before any storage is read; each tensor is read on demand. Nothing in the file is ever executed.
  */
 export class TorchFile {
   readonly path: string;
   readonly #file: RegularFile;
   readonly #layout: TorchLayout;
 
-  /** Throws BadFileError for everything but a well-formed checkpoint of plain data. */
+  /** Throws BadFileError for anything but a well-formed checkpoint of plain data. */
   constructor(path: string) {
     this.path = path;
     this.#file = new RegularFile(path, "a torch checkpoint");
@@ -32,7 +31,7 @@ export class TorchFile {
     }
   }
 
-  /** What `torch.load` would give, with tensors that are still on the disk. */
+  /** What `torch.load` would return, with tensors that are still on disk. */
   get content(): PickleValue {
     return this.#layout.content;
   }
@@ -61,7 +60,7 @@ export class TorchFile {
     return device === undefined ? made : made.to({ device });
   }
 
-  /** Gives the file back; its content stays readable, tensors do not. */
+  /** Closes the file; its content stays readable, tensors do not. */
   close(): void {
     this.#file.close();
   }

@@ -15,10 +15,10 @@ import {
   TorchStorage,
 } from "./pickle-values.ts";
 
-// The globals that checkpoints of PixArt, DiT and diffengine were found to hold. Read out of files: those of torch 2.13,
-// of mmengine 0.10.7's Runner, and of the training scripts of PixArt-alpha, PixArt-sigma and facebookresearch/DiT.
-// mmengine puts into `message_hub` its HistoryBuffers: NumPy arrays, and a table of their own methods, which Python
-// pickles as `getattr(HistoryBuffer, "mean")`. All of that becomes data that does nothing.
+// The globals found in checkpoints of PixArt, DiT and diffengine: those of torch 2.13, of mmengine 0.10.7's Runner, and of the
+// training scripts of PixArt-alpha, PixArt-sigma and facebookresearch/DiT. mmengine stores its HistoryBuffers in `message_hub`:
+// NumPy arrays, and a table of their own methods, which Python pickles as `getattr(HistoryBuffer, "mean")`. All of that becomes
+// inert data.
 
 const HISTORY_BUFFER = "mmengine.logging.history_buffer.HistoryBuffer";
 
@@ -35,7 +35,7 @@ const STORAGE_DTYPES: Readonly<Record<string, DType>> = {
   BoolStorage: "bool",
 };
 
-/** A name that may stand in a checkpoint as a value, such as a dtype among options, and is never called. */
+/** A name that may occur in a checkpoint as a value, such as a dtype among options, and is never called. */
 const named: GlobalRule = {};
 /** A class whose objects are kept as descriptions. */
 const inert: GlobalRule = { isInert: true };
@@ -83,10 +83,10 @@ const RULES: ReadonlyMap<string, GlobalRule> = new Map<string, GlobalRule>([
   [HISTORY_BUFFER, inert],
 ]);
 
-/** Python 2's names, which pickles of protocol 2 have to this day. */
+/** Python 2's names, which pickles of protocol 2 still use. */
 const PRESENT_MODULES: ReadonlyMap<string, string> = new Map([["__builtin__", "builtins"]]);
 
-/** The global of that name if it is one of the few that are allowed. Throws {@link PickleRefusal} otherwise. */
+/** The global of that name if it is one of the few allowed ones. Throws {@link PickleRefusal} otherwise. */
 export function torchGlobal(module: string, name: string): PickleGlobal {
   const fullName = `${PRESENT_MODULES.get(module) ?? module}.${name}`;
   const rule = RULES.get(fullName);
@@ -104,7 +104,7 @@ export function storageOf(id: PickleValue): TorchStorage {
     kind !== "storage" ||
     dtype === undefined ||
     typeof key !== "string" ||
-    // Names of entries: nothing but the numbers that torch gives; addresses in its older format.
+    // Names of entries: only the numbers that torch assigns, or addresses in its older format.
     !/^\d{1,20}$/.test(key) ||
     typeof location !== "string" ||
     !isIndex(length)
@@ -156,7 +156,7 @@ function requireInside(
 ): void {
   const described = `shape [${shape.slice(0, 8)}], strides [${strides.slice(0, 8)}], offset ${offset}`;
   const count = shape.reduce((product, extent) => product * extent, 1);
-  // An expanded tensor would let a small file fill the memory.
+  // An expanded tensor would let a small file fill memory.
   if (count > storage.length) {
     throw new PickleRefusal(`at most the ${storage.length} elements of its storage`, described);
   }
@@ -190,7 +190,7 @@ function setOf(args: readonly PickleValue[]): PickleSet {
   return new PickleSet(items);
 }
 
-/** Bytes, as pickles of protocol 2 spell them. */
+/** Bytes, in the encoding of protocol 2. */
 function latin1Bytes(args: readonly PickleValue[]): Uint8Array {
   const [text, encoding] = args;
   if (typeof text !== "string" || encoding !== "latin1" || !/^[\0-\xff]*$/.test(text)) {

@@ -2,19 +2,19 @@ import { BadFileError } from "../../files/reading/errors.ts";
 import type { RegularFile } from "../../files/reading/regular-file.ts";
 import { PickleRefusal, type PickleValue, type TorchStorage } from "./pickle-values.ts";
 
-/** What a checkpoint of `torch.save` holds, and where. */
+/** The content of a checkpoint of `torch.save`, and the positions of its storages. */
 export interface TorchLayout {
   readonly content: PickleValue;
-  /** Where in the file each storage of the content begins, by its key. */
+  /** Start of each storage in the file, by its key. */
   readonly offsets: ReadonlyMap<string, number>;
 }
 
-/** A pickle describes tensors and holds none; long runs of mmengine have histories of losses in it. */
+/** Longest pickle. It only describes tensors, but long runs of mmengine store histories of losses in it. */
 export const LONGEST_PICKLE = 2 ** 28;
 
 const NO_CODE = "no code from a checkpoint is ever run, and there is no looser way to read it";
 
-/** Runs a reader of pickles; what it refuses becomes a BadFileError at `place` of the file. */
+/** Runs a reader of pickles; a PickleRefusal becomes a BadFileError at `place` of the file. */
 export function refusing<T>({ path }: RegularFile, place: string, read: () => T): T {
   try {
     return read();
@@ -24,9 +24,9 @@ export function refusing<T>({ path }: RegularFile, place: string, read: () => T)
   }
 }
 
-/** One object for a storage, however often a pickle mentions it. Throws PickleRefusal where it is described in two ways. */
+/** One object for a storage, however often a pickle mentions it. Throws PickleRefusal if it is described in two ways. */
 export class KnownStorages extends Map<string, TorchStorage> {
-  /** @param check is told of each storage once */
+  /** @param check called once per storage */
   once(found: TorchStorage, check?: (storage: TorchStorage) => void): TorchStorage {
     const known = this.get(found.key);
     if (known === undefined) {

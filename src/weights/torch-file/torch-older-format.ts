@@ -14,26 +14,26 @@ import { storageOf, torchGlobal } from "./torch-globals.ts";
 import { KnownStorages, LONGEST_PICKLE, refusing, type TorchLayout } from "./torch-layout.ts";
 
 // torch.save before version 1.6, and later with _use_new_zipfile_serialization=False (torch/serialization.py, _legacy_save): five
-// pickles, of a magic number, a version, the machine, the content and the storages' keys; then, in the order of the keys, each
-// storage as its number of elements in 64 bits and the elements.
+// pickles, with a magic number, a version, the machine, the content and the storages' keys; then, in the order of the keys, each
+// storage as a 64-bit number of elements and the elements.
 
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const VERSION = 1001;
-/** The pickles of a model's weights are shorter. Where they are not, more is read. */
+/** The pickles of a model's weights are shorter. If not, more is read. */
 const FIRST_READ = 2 ** 20;
 
-/** Whether the file begins as a pickle does. */
+/** Whether the file begins like a pickle. */
 export const isOlderTorchFile = (file: RegularFile): boolean => {
   const [opcode, protocol] = file.read(0, Math.min(file.size, 2));
   return opcode === 0x80 && protocol !== 0;
 };
 
-/** What the pickles say. */
+/** Content of the pickles. */
 interface Described {
   readonly content: PickleValue;
   readonly storages: KnownStorages;
   readonly keys: readonly PickleValue[];
-  /** Of the first byte behind the pickles. */
+  /** Position of the first byte after the pickles. */
   readonly end: number;
 }
 
@@ -43,7 +43,7 @@ export function readOlderTorchFile(file: RegularFile): TorchLayout {
   return { content, offsets: findStorages(file, storages, keys, end) };
 }
 
-/** The pickles stand before everything else, and nothing says how long they are. */
+/** The pickles come first, and nothing states their length. */
 function readPickles(file: RegularFile): Described {
   const longest = Math.min(file.size, LONGEST_PICKLE);
   for (let length = Math.min(longest, FIRST_READ); ; length = Math.min(longest, 4 * length)) {

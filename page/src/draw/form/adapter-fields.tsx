@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import type { AdapterChoice } from "./draw-form.ts";
 import { chosenModel, form, setForm } from "./form-store.ts";
 
-/** Adapters of the model, each with its weight; at 0 it is left out. */
+/** Adapters of the model, each with its weight; at 0 it is not used. */
 export function AdapterFields(): JSX.Element | null {
   const names = chosenModel.value?.adapters ?? [];
   if (names.length === 0) return null;

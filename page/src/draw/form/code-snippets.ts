@@ -3,7 +3,7 @@ import { drawRequest } from "./draw-request.ts";
 
 export type Language = "curl" | "TypeScript" | "Python";
 
-/** What is asked for beside the form. */
+/** Settings of a snippet in addition to the form. */
 export interface SnippetPlace {
   /** `http://127.0.0.1:7470` */
   readonly origin: string;
@@ -13,7 +13,7 @@ export interface SnippetPlace {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The form as code that draws the same, ready to run. */
+/** The form as ready-to-run code that draws the same. */
 export function codeSnippet(language: Language, form: DrawForm, place: SnippetPlace): string {
   const fields: Fields = {
     ...drawRequest(form),
@@ -29,7 +29,7 @@ export function codeSnippet(language: Language, form: DrawForm, place: SnippetPl
   }
 }
 
-/** For a POSIX shell: nothing within single quotes is special but their end. */
+/** For a POSIX shell: within single quotes nothing is special except their end. */
 const shellQuoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 function curl(fields: Fields, { origin, hasStart, hasMask }: SnippetPlace): string {
@@ -61,12 +61,12 @@ function typeScript(fields: Fields, { origin, hasStart, hasMask }: SnippetPlace)
     ...files,
     ...Object.entries(fields).map(([name, value]) => `  ${name}: ${JSON.stringify(value)},`),
     "});",
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is code that is shown
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is displayed code
     "for (const { bytes, seed } of pictures) await writeFile(`${seed}.png`, bytes);",
   ].join("\n");
 }
 
-/** Arguments that OpenAI's client knows; others go into `extra_body`. */
+/** Arguments that OpenAI's client accepts; others go into `extra_body`. */
 const OPENAI: ReadonlySet<string> = new Set(["model", "prompt", "n", "size"]);
 
 function python(fields: Fields, { origin, hasStart, hasMask }: SnippetPlace): string {

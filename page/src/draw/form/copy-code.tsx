@@ -54,7 +54,7 @@ export function CopyCode(): JSX.Element {
                 <CopyButton text={code} />
               </span>
             </div>
-            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
+            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable elements must be reachable by keyboard */}
             <pre class="log" tabIndex={0}>
               {code}
             </pre>

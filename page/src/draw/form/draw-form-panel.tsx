@@ -12,7 +12,7 @@ import { ModelFields } from "./model-fields.tsx";
 import { NoModels } from "./no-models.tsx";
 import { SeedField } from "./seed-field.tsx";
 
-/** Everything that is asked for. */
+/** The whole form. */
 export function DrawFormPanel(): JSX.Element {
   const compares = useSignal(false);
   const { value } = form;

@@ -1,16 +1,16 @@
-/** An adapter and how strongly it is drawn with. */
+/** An adapter and its strength. */
 export interface AdapterChoice {
   readonly name: string;
   readonly scale: number;
 }
 
-/** What a person asks for. Where something is null or empty the model's own is taken. */
+/** The form's values. Null or empty means the model's default. */
 export interface DrawForm {
   readonly model: string;
   readonly prompt: string;
   readonly negative: string;
   readonly seed: number;
-  /** Draws with the seed as it is; else each time with a new one. */
+  /** Draws with this seed; otherwise with a new one each time. */
   readonly keepsSeed: boolean;
   readonly count: number;
   readonly steps: number | null;
@@ -19,7 +19,7 @@ export interface DrawForm {
   readonly size: string;
   readonly scheduler: string;
   readonly adapters: readonly AdapterChoice[];
-  /** How much of a start picture is drawn anew, above 0 to 1. */
+  /** How much of a start picture is redrawn, above 0 to 1. */
   readonly strength: number;
 }
 
@@ -38,8 +38,8 @@ export const EMPTY_FORM: DrawForm = {
   strength: 0.6,
 };
 
-/** Seeds that are easy to read and to say. */
+/** Range of seeds that are easy to read and to say. */
 const SEEDS = 1_000_000;
 
-/** A seed by chance. */
+/** A random seed. */
 export const newSeed = (random: () => number = Math.random): number => Math.floor(random() * SEEDS);

@@ -1,7 +1,7 @@
 import type { GenerateOptions } from "../../../../src/client/requests.ts";
 import type { DrawForm } from "./draw-form.ts";
 
-/** The form as the API's fields, without what is left to the model. */
+/** The form as the API's fields, without those left to the model. */
 export const drawRequest = (form: DrawForm): GenerateOptions => ({
   ...(form.model !== "" && { model: form.model }),
   prompt: form.prompt,

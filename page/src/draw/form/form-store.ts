@@ -6,10 +6,10 @@ import { formOfQuery, formQuery } from "./form-url.ts";
 
 const SETTLE_MS = 300;
 
-/** A picture that drawing begins from. */
+/** A picture that drawing starts from. */
 export interface StartPicture {
   readonly blob: Blob;
-  /** Transparent where it is drawn anew; of the picture's size. */
+  /** Transparent where it is redrawn; of the picture's size. */
   readonly mask: Blob | undefined;
 }
 
@@ -17,10 +17,10 @@ export const form = signal<DrawForm>(EMPTY_FORM);
 export const startPicture = signal<StartPicture | undefined>(undefined);
 export const models = signal<readonly DrawModel[] | undefined>(undefined);
 export const modelsProblem = signal<string | undefined>(undefined);
-/** What a dropped file was taken for. */
+/** What a dropped file was used as. */
 export const dropNotice = signal<string | undefined>(undefined);
 
-/** The model that the form names, else the first. */
+/** The model selected in the form, otherwise the first. */
 export const chosenModel = computed(() => {
   const list = models.value ?? [];
   return list.find(({ id }) => id === form.value.model) ?? list[0];
@@ -31,7 +31,7 @@ export function setForm(change: Partial<DrawForm>): void {
   form.value = { ...form.value, ...change };
 }
 
-/** Takes what the address says, and asks what can be drawn with. */
+/** Reads the form from the URL, and requests the available models. */
 export async function openForm(): Promise<void> {
   const query = new URLSearchParams(location.search);
   setForm(formOfQuery(query));
@@ -46,7 +46,7 @@ export async function openForm(): Promise<void> {
   }
 }
 
-/** A run's checkpoint at a step, or its newest. */
+/** A run's checkpoint at a step, or its newest one. */
 function ofRun(
   list: readonly DrawModel[],
   run: string | null,
@@ -58,7 +58,7 @@ function ofRun(
   return [...own].sort((a, b) => (b.step ?? 0) - (a.step ?? 0))[0];
 }
 
-/** Keeps the address as the form is, until the function given back is called. */
+/** Keeps the URL in sync with the form, until the returned function is called. */
 export function keepAddress(): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const stop = effect(() => {

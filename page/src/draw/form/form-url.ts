@@ -11,7 +11,7 @@ const NUMBERS = {
 type NumberField = keyof typeof NUMBERS;
 const numberFields = Object.keys(NUMBERS) as NumberField[];
 
-/** The form as an address's query, without what is as in an empty form: an address can be sent and drawn again. */
+/** The form as a URL query, without fields that equal those of an empty form, so that a drawing can be shared by its URL. */
 export function formQuery(form: DrawForm): string {
   const query = new URLSearchParams();
   for (const name of TEXTS) if (form[name] !== EMPTY_FORM[name]) query.set(name, form[name]);
@@ -25,7 +25,7 @@ export function formQuery(form: DrawForm): string {
   return query.toString();
 }
 
-/** What an address says of the form. What it doesn't, or says badly, is left out. A seed that is given is kept. */
+/** The form fields in a URL. Missing or invalid ones are skipped. A given seed is kept. */
 export function formOfQuery(query: URLSearchParams): Partial<DrawForm> {
   const texts = TEXTS.flatMap((name) => {
     const value = query.get(name);

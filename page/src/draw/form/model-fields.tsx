@@ -3,7 +3,7 @@ import { chosenModel, form, models, setForm } from "./form-store.ts";
 import { NumberField } from "./number-field.tsx";
 import { sizesOf } from "./sizes.ts";
 
-/** The model, and what it has values of its own for. */
+/** The model, and the settings that it has defaults for. */
 export function ModelFields(): JSX.Element {
   const { value } = form;
   const { value: model } = chosenModel;

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { Command } from "../../parts/command.tsx";
 
-/** Nothing to draw with. */
+/** Shown if there is no model to draw with. */
 export const NoModels = (): JSX.Element => (
   <div class="draw-form card stack">
     <h2>Nothing to draw with yet</h2>

@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 
 interface NumberFieldProps {
   readonly label: string;
-  /** Null takes the model's own. */
+  /** Null for the model's default. */
   readonly value: number | null;
   readonly own: number;
   readonly least: number;
@@ -11,7 +11,7 @@ interface NumberFieldProps {
   readonly onChange: (value: number | null) => void;
 }
 
-/** A number that a model has its own value for, shown while the field is empty. */
+/** A number with a model-specific default, which is shown while the field is empty. */
 export function NumberField(props: NumberFieldProps): JSX.Element {
   const { label, value, own, least, most, step = 1, onChange } = props;
   return (

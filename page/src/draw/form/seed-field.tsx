@@ -3,7 +3,7 @@ import { Icon } from "../../parts/icon.tsx";
 import { newSeed } from "./draw-form.ts";
 import { form, setForm } from "./form-store.ts";
 
-/** The seed: open, it is another each time; locked, a changed word changes only what it says. */
+/** The seed. Unlocked, it changes each time; locked, a changed word only changes what it says. */
 export function SeedField(): JSX.Element {
   const { seed, keepsSeed } = form.value;
   return (

@@ -1,4 +1,4 @@
-/** Shapes people ask for, as width by height. */
+/** Common shapes, as width by height. */
 const SHAPES = [
   ["square", 1, 1],
   ["landscape 4:3", 4, 3],
@@ -6,11 +6,11 @@ const SHAPES = [
   ["wide 16:9", 16, 9],
   ["tall 9:16", 9, 16],
 ] as const;
-/** Small models' pictures are enlarged to be looked at. */
+/** Pictures of small models are enlarged for viewing. */
 const LEAST_SIDE = 512;
 const MULTIPLE = 8;
 
-/** Sizes to offer for a model: all of its own area, at least that of 512 pixels squared. */
+/** Sizes to offer for a model, all with its own area, or at least that of 512 pixels squared. */
 export function sizesOf(resolution: number | null): { size: string; text: string }[] {
   const side = Math.max(resolution ?? LEAST_SIDE, LEAST_SIDE);
   const even = (length: number): number => Math.round(length / MULTIPLE) * MULTIPLE;

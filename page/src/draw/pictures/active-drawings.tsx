@@ -6,7 +6,7 @@ import { manyText } from "../../words/numbers.ts";
 import type { Drawing, DrawingState } from "./drawing.ts";
 import { drawings, putAway } from "./drawings.ts";
 
-/** What is being drawn, step by step. */
+/** Current drawings, step by step. */
 export const ActiveDrawings = (): JSX.Element => (
   <div class="stack" aria-live="polite">
     {drawings.value.map((drawing) => (
@@ -24,7 +24,7 @@ function ActiveDrawing({ drawing }: { readonly drawing: Drawing }): JSX.Element 
   const { form, modelLabel, cancel, id } = drawing;
   const { value: state } = drawing.state;
   const element = useRef<HTMLElement>(null);
-  // On a phone it would be below the form.
+  // On a phone it would otherwise be below the form.
   useEffect(() => element.current?.scrollIntoView({ block: "nearest", behavior: "smooth" }), []);
   if (state.problem !== undefined)
     return (

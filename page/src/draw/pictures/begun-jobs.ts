@@ -1,15 +1,15 @@
 import type { DrawingGroup } from "./drawing.ts";
 
-/** A drawing at the server. */
+/** A drawing on the server. */
 export interface BegunJob extends DrawingGroup {
   /** Its id there. */
   readonly job: string;
 }
 
-/** Of this tab: another one doesn't take them over. */
+/** Per tab: another one doesn't resume them. */
 const KEY = "pixart-jobs";
 
-/** What this tab began and was not over when it was left or loaded anew, oldest first. */
+/** Drawings that this tab started and that were not over when it was left or reloaded, oldest first. */
 export const begunJobs = (): BegunJob[] => JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
 
 const store = (jobs: readonly BegunJob[]): void =>

@@ -4,7 +4,7 @@ import { messageOf } from "../../api/request.ts";
 import type { DrawForm } from "../form/draw-form.ts";
 import { drawRequest } from "../form/draw-request.ts";
 
-/** Pictures of one model, one a seed; or why there are none. */
+/** Pictures of one model, one per seed; or why there are none. */
 export interface GridRow {
   readonly model: string;
   readonly pictures: readonly Blob[];
@@ -17,7 +17,7 @@ export const isGridDrawn = signal(false);
 const client = new PixartClient({ baseUrl: location.origin });
 let abort = new AbortController();
 
-/** Draws the same prompt and seeds with one model after the other. */
+/** Draws the same prompt and seeds with one model after another. */
 export async function drawGrid(form: DrawForm, models: readonly string[]): Promise<void> {
   abort = new AbortController();
   const { signal: stopped } = abort;
@@ -31,7 +31,7 @@ export async function drawGrid(form: DrawForm, models: readonly string[]): Promi
   isGridDrawn.value = false;
 }
 
-/** Ends drawing before its next step. */
+/** Stops drawing before its next step. */
 export function stopGrid(): void {
   abort.abort();
 }
@@ -40,7 +40,7 @@ async function drawRow(form: DrawForm, stopped: AbortSignal): Promise<GridRow> {
   const { model } = form;
   try {
     const blobs: Blob[] = [];
-    // As a job: an answer may take longer than a browser waits.
+    // As a job, because an answer may take longer than a browser waits.
     for await (const event of client.watch(drawRequest(form), { signal: stopped }))
       if (event.type === "completed")
         for (const { bytes, mediaType } of event.result.pictures)

@@ -7,7 +7,7 @@ import { addressOf } from "./history.ts";
 
 const MOST_AT_FIRST = 4;
 
-/** The same prompt and seeds drawn by several models: models down, seeds across. */
+/** The same prompt and seeds drawn by several models: one row per model, one column per seed. */
 export function CheckpointGrid({ onClose }: { readonly onClose: () => void }): JSX.Element {
   const list = models.value ?? [];
   const chosen = useSignal<readonly string[]>(list.slice(0, MOST_AT_FIRST).map(({ id }) => id));
@@ -61,7 +61,7 @@ export function CheckpointGrid({ onClose }: { readonly onClose: () => void }): J
             </>
           )}
         </div>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable elements must be reachable by keyboard */}
         <section class="matrix scroll-x" tabIndex={0} aria-label="Pictures by model and seed">
           <table>
             {gridRows.value.length > 0 && (

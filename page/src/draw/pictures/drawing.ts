@@ -2,33 +2,33 @@ import { type Signal, signal } from "@preact/signals";
 import type { DrawEvent } from "../../../../src/client/results.ts";
 import type { DrawForm } from "../form/draw-form.ts";
 
-/** How far a drawing is. */
+/** Progress of a drawing. */
 export interface DrawingState {
-  /** Pictures of others before it; undefined once it is drawn. */
+  /** Number of other pictures before it; undefined once it is being drawn. */
   readonly before: number | undefined;
   readonly step: number;
   readonly steps: number;
-  /** Addresses of the newest previews, by picture. */
+  /** URLs of the newest previews, by picture. */
   readonly previews: readonly (string | undefined)[];
   readonly problem: string | undefined;
 }
 
-/** Pictures that were asked for together. */
+/** Pictures that were requested together. */
 export interface DrawingGroup {
   readonly id: string;
   readonly form: DrawForm;
   readonly modelLabel: string;
-  /** How many are expected, until the server says. */
+  /** Expected number of steps, until the server reports it. */
   readonly steps: number;
 }
 
-/** Pictures that are being drawn. */
+/** Pictures being drawn. */
 export interface Drawing extends DrawingGroup {
   readonly state: Signal<DrawingState>;
   readonly cancel: () => void;
 }
 
-/** A drawing of which nothing is known yet. */
+/** A drawing without any progress yet. */
 export const newDrawing = (group: DrawingGroup, cancel: () => void): Drawing => ({
   ...group,
   cancel,
@@ -41,7 +41,7 @@ export const newDrawing = (group: DrawingGroup, cancel: () => void): Drawing => 
   }),
 });
 
-/** Takes what the server tells. */
+/** Applies an event from the server. */
 export function hear(
   { state }: Drawing,
   event: Exclude<DrawEvent, { readonly type: "completed" }>,

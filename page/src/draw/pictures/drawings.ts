@@ -10,31 +10,31 @@ import { type Drawing, type DrawingGroup, hear, newDrawing } from "./drawing.ts"
 import { followSteadily } from "./follow-steadily.ts";
 import { keepPictures, pictures } from "./history.ts";
 
-/** What is drawn or waits, newest first; failed ones stay until they are put away. */
+/** Current and waiting drawings, newest first; failed ones stay until dismissed. */
 export const drawings = signal<readonly Drawing[]>([]);
-/** The group of pictures that was chosen to be shown large. */
+/** The group of pictures that was selected for large display. */
 export const chosenGroup = signal<string | undefined>(undefined);
-/** The one that is: the chosen one as long as it has pictures, else the newest. */
+/** The displayed group: the selected one as long as it has pictures, otherwise the newest. */
 export const shownGroup = computed(() => {
   const { value: chosen } = chosenGroup;
   const isThere = pictures.value.some(({ group }) => group === chosen);
   return isThere ? chosen : pictures.value[0]?.group;
 });
 
-/** Unlike any other of this browser; `randomUUID` is not there over plain http from a phone. */
+/** Unique in this browser; `randomUUID` does not exist over plain http from a phone. */
 const newId = (): string => `${Date.now().toString(36)}-${newSeed().toString(36)}`;
 
 const client = new PixartClient({ baseUrl: location.origin });
-/** Previews a picture: one a step for any number of steps that people wait for. */
+/** Previews per picture: one per step for any number of steps that people wait for. */
 const PREVIEWS = 100;
 
-/** Draws what the form says: with a new seed, unless it is kept. */
+/** Draws the form, with a new seed unless it is locked. */
 export function drawForm(): Promise<void> {
   if (!form.value.keepsSeed) setForm({ seed: newSeed() });
   return draw(form.value, startPicture.value);
 }
 
-/** Draws, shows how far it is, and keeps the pictures. */
+/** Draws, shows the progress, and stores the pictures. */
 export async function draw(asked: DrawForm, start: StartPicture | undefined): Promise<void> {
   if (asked.prompt.trim() === "") return;
   const modelLabel = chosenModel.value?.label ?? asked.model;
@@ -43,14 +43,14 @@ export async function draw(asked: DrawForm, start: StartPicture | undefined): Pr
   await run(group, (stopped) => begin(asked, start, stopped));
 }
 
-/** Goes on with what this tab had begun before it was loaded anew. */
+/** Resumes what this tab had started before it was reloaded. */
 export function resumeDrawings(): void {
   const known = new Set(drawings.value.map(({ id }) => id));
   for (const { job, ...group } of begunJobs())
     if (!known.has(group.id)) void run(group, () => Promise.resolve(job));
 }
 
-/** Shows a drawing until it is over; `job` gives its id at the server. */
+/** Shows a drawing until it is over; `job` returns its id on the server. */
 async function run(
   group: DrawingGroup,
   job: (stopped: AbortSignal) => Promise<string>,
@@ -81,12 +81,12 @@ async function run(
   }
 }
 
-/** Cancels what was begun last and is not over. */
+/** Cancels the latest drawing that is not over. */
 export function cancelNewest(): void {
   drawings.value.find(({ state }) => state.value.problem === undefined)?.cancel();
 }
 
-/** Takes a drawing out of the list. */
+/** Removes a drawing from the list. */
 export function putAway(id: string): void {
   drawings.value = drawings.value.filter((drawing) => drawing.id !== id);
 }
@@ -104,7 +104,7 @@ function begin(
   return client.beginEdit(mask === undefined ? edit : { ...edit, mask }, call);
 }
 
-/** The last picture is kept first: the history has the newest in front. */
+/** The last picture is stored first, because the history shows the newest first. */
 function keep(
   { id, form: asked, modelLabel }: Drawing,
   { pictures: drawn, details }: DrawnPictures,

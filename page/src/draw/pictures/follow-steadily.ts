@@ -3,10 +3,10 @@ import { PixartError } from "../../../../src/client/pixart-error.ts";
 import type { DrawEvent, DrawnPictures } from "../../../../src/client/results.ts";
 import { backOff } from "../../api/back-off.ts";
 
-/** Codes of an answer while the job goes on: its stream ended early. */
+/** Codes of an answer while the job is still running: its stream ended early. */
 const GOES_ON: ReadonlySet<string> = new Set(["queued", "running"]);
 
-/** Events of a job to its pictures. Where the connection breaks it is taken up again; what the server refuses is thrown. */
+/** Yields the events of a job up to its pictures. Reconnects if the connection breaks; throws what the server refuses. */
 export async function* followSteadily(
   client: Pick<PixartClient, "follow">,
   job: string,

@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { chosenGroup, shownGroup } from "./drawings.ts";
 import { addressOf, pictures } from "./history.ts";
 
-/** Earlier pictures of this browser. A click shows those that were drawn together, large. */
+/** Earlier pictures of this browser. A click shows those that were drawn together in large. */
 export function HistoryStrip(): JSX.Element | null {
   const { value: all } = pictures;
   if (all.length === 0) return null;

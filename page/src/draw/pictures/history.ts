@@ -2,14 +2,14 @@ import { signal } from "@preact/signals";
 import { messageOf } from "../../api/request.ts";
 import type { DrawForm } from "../form/draw-form.ts";
 
-/** A drawn picture, kept in this browser. */
+/** A drawn picture, stored in this browser. */
 export interface DrawnPicture {
   readonly id: number;
-  /** Pictures that were asked for together have the same. */
+  /** Shared by pictures that were requested together. */
   readonly group: string;
   /** When it was drawn, in ISO 8601. */
   readonly time: string;
-  /** What was asked for, with this picture's own seed. */
+  /** The requested form, with this picture's own seed. */
   readonly form: DrawForm;
   readonly modelLabel: string;
   readonly seconds: number;
@@ -22,7 +22,7 @@ const MOST = 300;
 
 /** Drawn pictures, newest first. */
 export const pictures = signal<readonly DrawnPicture[]>([]);
-/** Why pictures aren't kept: private windows have no storage. */
+/** Why pictures can't be stored: private windows have no storage. */
 export const historyProblem = signal<string | undefined>(undefined);
 
 let opened: Promise<IDBDatabase> | undefined;
@@ -47,7 +47,7 @@ function database(): Promise<IDBDatabase> {
 const store = async (mode: IDBTransactionMode): Promise<IDBObjectStore> =>
   (await database()).transaction(STORE, mode).objectStore(STORE);
 
-/** Reads what this browser kept. */
+/** Reads the stored pictures. */
 export async function loadHistory(): Promise<void> {
   try {
     const all: DrawnPicture[] = await done((await store("readonly")).getAll());
@@ -57,7 +57,7 @@ export async function loadHistory(): Promise<void> {
   }
 }
 
-/** Keeps pictures, which are shown together; the oldest beyond three hundred go. */
+/** Stores pictures, which are shown together; the oldest beyond three hundred are removed. */
 export async function keepPictures(drawn: readonly Omit<DrawnPicture, "id">[]): Promise<void> {
   const kept: DrawnPicture[] = [];
   for (const picture of drawn) kept.unshift({ ...picture, id: await stored(picture) });
@@ -65,7 +65,7 @@ export async function keepPictures(drawn: readonly Omit<DrawnPicture, "id">[]): 
   for (const old of pictures.value.slice(MOST)) await forgetPicture(old.id);
 }
 
-/** The id that a picture has in the storage; a negative one where there is none. */
+/** The id of a picture in the storage; a negative one without storage. */
 async function stored(picture: Omit<DrawnPicture, "id">): Promise<number> {
   try {
     return Number(await done((await store("readwrite")).add(picture)));
@@ -84,7 +84,7 @@ export async function forgetPicture(id: number): Promise<void> {
 
 const addresses = new WeakMap<Blob, string>();
 
-/** An address of a blob for this tab; the same one each time. */
+/** A URL of a blob in this tab, the same each time. */
 export function addressOf(blob: Blob): string {
   const known = addresses.get(blob) ?? URL.createObjectURL(blob);
   addresses.set(blob, known);

@@ -5,7 +5,7 @@ import { setForm, startPicture } from "../form/form-store.ts";
 import { draw } from "./drawings.ts";
 import { addressOf, type DrawnPicture, forgetPicture } from "./history.ts";
 
-/** What can be done with a picture. */
+/** Actions for a picture. */
 export function PictureActions({ picture }: { readonly picture: DrawnPicture }): JSX.Element {
   const { form, blob } = picture;
   const again = (): void => setForm({ ...form, count: 1 });

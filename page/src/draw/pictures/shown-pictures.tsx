@@ -6,7 +6,7 @@ import { drawings, shownGroup } from "./drawings.ts";
 import { addressOf, type DrawnPicture, historyProblem, pictures } from "./history.ts";
 import { PictureActions } from "./picture-actions.tsx";
 
-/** The pictures that were asked for together, large: the newest, or what was chosen of the history. */
+/** The pictures that were requested together, large: the newest, or those selected in the history. */
 export function ShownPictures(): JSX.Element | null {
   const opened = useSignal<DrawnPicture | undefined>(undefined);
   const shown = pictures.value.filter(({ group }) => group === shownGroup.value);

@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import { dropNotice, setForm, startPicture } from "../form/form-store.ts";
 import { pngSettings } from "./png-settings.ts";
 
-/** A dropped picture of ours brings its settings back; any other one is where drawing begins. */
+/** A dropped picture of ours restores its settings; any other becomes the start picture. */
 export async function takeFile(file: File): Promise<void> {
   if (!file.type.startsWith("image/")) {
     dropNotice.value = `${file.name} is no picture.`;
@@ -19,7 +19,7 @@ export async function takeFile(file: File): Promise<void> {
   dropNotice.value = `The settings of ${file.name} are in the form: Draw draws it again.`;
 }
 
-/** Takes files that are dropped anywhere on the page, or pasted. */
+/** Accepts files that are dropped anywhere on the page, or pasted. */
 export function DropPlace({ children }: { readonly children: ComponentChildren }): JSX.Element {
   useEffect(() => {
     const over = (event: DragEvent): void => event.preventDefault();

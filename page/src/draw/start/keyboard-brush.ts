@@ -1,6 +1,6 @@
 import type { Point, Stroke } from "./mask-painting.ts";
 
-/** The brush as keys move it, in pixels of the picture. */
+/** The keyboard-controlled brush, in pixels of the picture. */
 export interface KeyboardBrush {
   readonly place: Point;
   /** Whether it paints as it moves. */
@@ -16,8 +16,8 @@ const WAYS: Readonly<Record<string, Point>> = {
 };
 
 /**
- * What a key makes of the brush: arrows move it by half its width, within the picture; the space bar sets it down, or lifts it.
- * Undefined for other keys, which do what they do everywhere.
+ * Applies a key to the brush: arrows move it by half its width, within the picture; the space bar lowers or lifts it. Undefined
+ * for other keys, which keep their usual effect.
  */
 export function brushAfter(
   key: string,

@@ -13,14 +13,14 @@ interface MaskDialogProps {
   readonly onClose: () => void;
 }
 
-/** Paints over what is to be drawn anew, by mouse, pen, finger or keys. */
+/** Paints over the area to redraw, by mouse, pen, finger or keys. */
 export function MaskDialog({ start, onDone, onClose }: MaskDialogProps): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
   const strokes = useSignal<readonly Stroke[]>([]);
-  /** Of the picture's shorter side. */
+  /** Relative to the picture's shorter side. */
   const brush = useSignal(0.12);
   const size = useSignal<Point | undefined>(undefined);
-  /** Where keys have moved the brush; undefined while they have not. */
+  /** Position of the brush once keys have moved it. */
   const place = useSignal<Point | undefined>(undefined);
   const isDown = useSignal(false);
   const [width = 0, height = 0] = size.value ?? [];
@@ -60,7 +60,7 @@ export function MaskDialog({ start, onDone, onClose }: MaskDialogProps): JSX.Ele
     };
     const after = brushAfter(event.key, before, brushWidth, size.value);
     if (after === undefined) return;
-    event.preventDefault(); // the page would scroll
+    event.preventDefault(); // otherwise the page would scroll
     place.value = after.place;
     isDown.value = after.isDown;
     strokes.value = after.strokes;

@@ -15,12 +15,12 @@ function trace(context: CanvasRenderingContext2D, { width, points }: Stroke): vo
   context.lineJoin = "round";
   context.beginPath();
   context.moveTo(first[0], first[1]);
-  // A dot is a line of no length, which round caps make visible.
+  // A dot is a line of length zero, which round caps make visible.
   for (const [x, y] of points) context.lineTo(x, y);
   context.stroke();
 }
 
-/** Shows the strokes over a picture. */
+/** Draws the strokes over a picture. */
 export function showStrokes(canvas: HTMLCanvasElement, strokes: readonly Stroke[]): void {
   const context = canvas.getContext("2d");
   if (context === null) return;
@@ -29,7 +29,7 @@ export function showStrokes(canvas: HTMLCanvasElement, strokes: readonly Stroke[
   for (const stroke of strokes) trace(context, stroke);
 }
 
-/** Shows where the brush is that keys move, as wide as it paints. */
+/** Shows the keyboard-controlled brush, as wide as it paints. */
 export function showBrush(canvas: HTMLCanvasElement, [x, y]: Point, width: number): void {
   const context = canvas.getContext("2d");
   if (context === null) return;

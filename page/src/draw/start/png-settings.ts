@@ -1,15 +1,15 @@
 import type { DrawForm } from "../form/draw-form.ts";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-/** Length and name before a chunk's data, checksum behind it. */
+/** Length and name before a chunk's data, and the checksum after it. */
 const HEAD = 8;
 const CHECKSUM = 4;
 const LONGEST_TEXT = 2 ** 20;
 const KEYWORD = "pixart";
 
 /**
- * The text of a PNG's tEXt chunk with this keyword; undefined where the bytes are no PNG, or have none. Chunks are walked by their lengths
- * and none is decoded.
+ * The text of a PNG's tEXt chunk with this keyword; undefined if the bytes are not a PNG or have none. Chunks are traversed by
+ * their lengths without decoding any.
  */
 export function pngText(bytes: Uint8Array, keyword: string): string | undefined {
   if (!SIGNATURE.every((byte, at) => bytes[at] === byte)) return undefined;
@@ -29,7 +29,7 @@ export function pngText(bytes: Uint8Array, keyword: string): string | undefined 
   return undefined;
 }
 
-/** How a picture of ours was drawn, as far as the form has fields for it; undefined where the PNG doesn't say. */
+/** How a picture of ours was drawn, for the fields of the form; undefined if the PNG has no record. */
 export function pngSettings(bytes: Uint8Array): Partial<DrawForm> | undefined {
   const text = pngText(bytes, KEYWORD);
   if (text === undefined) return undefined;

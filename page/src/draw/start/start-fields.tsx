@@ -5,7 +5,7 @@ import { form, setForm, startPicture } from "../form/form-store.ts";
 import { addressOf } from "../pictures/history.ts";
 import { MaskDialog } from "./mask-dialog.tsx";
 
-/** A picture to begin from, how much of it is drawn anew, and where. */
+/** A picture to start from, how much of it to redraw, and where. */
 export function StartFields(): JSX.Element {
   const paints = useSignal(false);
   const { value: start } = startPicture;
@@ -79,7 +79,7 @@ export function StartFields(): JSX.Element {
           start={start}
           onDone={(mask) => {
             startPicture.value = { blob: start.blob, mask };
-            // What is painted is drawn wholly anew, as in the API.
+            // The painted area is redrawn completely, as in the API.
             setForm({ strength: mask === undefined ? 0.6 : 1 });
           }}
           onClose={() => {

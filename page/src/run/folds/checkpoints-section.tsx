@@ -6,7 +6,7 @@ import { bytesText, countText, manyText } from "../../words/numbers.ts";
 import { momentText } from "../../words/times.ts";
 import { PublishForm } from "./publish-form.tsx";
 
-/** What is saved, newest first; the best by held-out loss has a star. */
+/** Saved checkpoints, newest first; the best by held-out loss has a star. */
 export function CheckpointsSection({ details }: { readonly details: RunDetails }): JSX.Element {
   const { checkpoints, id } = details;
   const bytes = checkpoints.reduce((sum, checkpoint) => sum + checkpoint.bytes, 0);

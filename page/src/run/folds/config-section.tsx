@@ -7,7 +7,7 @@ import { JsonText } from "../../parts/json-text.tsx";
 import { manyText } from "../../words/numbers.ts";
 import { FactsList } from "./facts-list.tsx";
 
-/** The config as it was used, what of it is not the recipe's, and what it ran on. */
+/** The config as used, how it differs from the recipe's, and what it ran on. */
 export function ConfigSection({ details }: { readonly details: RunDetails }): JSX.Element {
   const { config, differences, facts, plan } = details;
   const aside =

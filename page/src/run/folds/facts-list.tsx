@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import type { RunFacts } from "../../../../src/studio/api-types.ts";
 
-/** What a run was started on and with. */
+/** The machine, versions and command that a run was started with. */
 export function FactsList({ facts }: { readonly facts: RunFacts }): JSX.Element {
   const versions = Object.entries(facts.versions).map(([name, version]) => `${name} ${version}`);
   return (

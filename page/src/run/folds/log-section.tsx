@@ -10,7 +10,7 @@ import { goesOn } from "../../runs/runs-store.ts";
 const EVERY_MS = 3000;
 const MOST_LINES = 2000;
 
-/** What the run said. */
+/** The run's log. */
 export const LogSection = ({ details }: { readonly details: RunDetails }): JSX.Element => (
   <Fold title="Log" aside="what it said">
     {() => <Log id={details.id} isGoing={goesOn(details)} />}
@@ -51,7 +51,7 @@ function Log({ id, isGoing }: LogProps): JSX.Element {
   return (
     <div class="stack">
       {problem.value !== undefined && <p class="soft">{problem.value}</p>}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable elements must be reachable by keyboard */}
       <pre ref={box} class="log" tabIndex={0}>
         {text === "" ? "Nothing was written yet." : text}
       </pre>

@@ -6,7 +6,7 @@ import { messageOf, postJson } from "../../api/request.ts";
 import { watchJob } from "../../api/watch-job.ts";
 import { Problem } from "../../parts/problem.tsx";
 
-/** Makes a folder of the run's model that diffusers reads too, and says where it is. */
+/** Publishes the run's model as a folder that diffusers also reads, and shows its path. */
 export function PublishForm({
   id,
   name: runName,

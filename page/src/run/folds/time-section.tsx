@@ -4,7 +4,7 @@ import { Fold } from "../../parts/fold.tsx";
 import { durationText } from "../../words/durations.ts";
 import { percentText } from "../../words/numbers.ts";
 
-/** Where the time went: a slow disk shows as data, saving too often as saving. */
+/** How the time was spent: a slow disk shows as data, frequent saving as saving. */
 export function TimeSection({ details }: { readonly details: RunDetails }): JSX.Element | null {
   const { time } = details;
   const whole = time.reduce((sum, { seconds }) => sum + seconds, 0);

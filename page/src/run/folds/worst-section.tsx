@@ -10,7 +10,7 @@ import type { RunStore } from "../run-store.ts";
 
 const COUNT = 24;
 
-/** Pictures that the model finds hardest: broken ones and wrong captions are among them. */
+/** Pictures with the highest loss, among them broken ones and wrong captions. */
 export const WorstSection = ({ store }: { readonly store: RunStore }): JSX.Element => (
   <Fold title="Worst pictures" aside="highest loss first: look here for wrong captions">
     {() => <WorstList store={store} />}

@@ -6,7 +6,7 @@ import type { StepAxis } from "../../charts/step-axis.ts";
 import { BANDS } from "../run-store.ts";
 import { bandLines } from "./loss-lines.ts";
 
-/** What each band of noise teaches. */
+/** What the model learns in each timestep band. */
 export const BAND_WORDS: Readonly<Record<(typeof BANDS)[number], string>> = {
   "0-249": "fine detail",
   "250-499": "shapes",
@@ -26,7 +26,7 @@ interface BandChartsProps {
   };
 }
 
-/** Loss by band of timesteps: a caption that isn't learned shows in the last one alone. */
+/** Loss by timestep band: a caption that isn't learned only shows in the last one. */
 export function BandCharts({ series, axis, shared }: BandChartsProps): JSX.Element | null {
   const charts = BANDS.map((band) => ({ band, lines: bandLines(series, band, axis) })).filter(
     ({ lines }) => lines.length > 0,

@@ -3,7 +3,7 @@ import type { ChartColour, ChartLine } from "../../charts/chart-line.ts";
 import { smoothed } from "../../charts/smoothing.ts";
 import type { StepAxis } from "../../charts/step-axis.ts";
 
-/** Held-out loss as measured, and the training steps' loss: pale as it is, strong smoothed. */
+/** Held-out loss as measured, and the loss of training steps: raw in pale, smoothed in strong. */
 export function lossLines(series: Series, axis: StepAxis, smoothing: number): ChartLine[] {
   const { heldout, loss } = series.keys;
   const lines: ChartLine[] = [];
@@ -33,7 +33,7 @@ export function lossLines(series: Series, axis: StepAxis, smoothing: number): Ch
   return lines;
 }
 
-/** Held-out and training loss of one band of timesteps, both measured at validations. */
+/** Held-out and training loss of one timestep band, both measured at validations. */
 export function bandLines(series: Series, band: string, axis: StepAxis): ChartLine[] {
   const train = series.keys[`train/${band}`];
   const heldout = series.keys[`heldout/${band}`];

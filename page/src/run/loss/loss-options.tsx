@@ -15,12 +15,12 @@ interface LossOptionsProps {
   readonly onUnzoom: () => void;
 }
 
-/** The slider has a thousand places; smoothing grows fast near its end, where it matters. */
+/** The slider has a thousand positions; smoothing grows fast near its end, where it matters. */
 const MOST_SMOOTHING = 0.999;
 const fromSlider = (place: number): number => Math.min(1 - (1 - place) ** 3, MOST_SMOOTHING);
 const toSlider = (weight: number): number => 1 - (1 - weight) ** (1 / 3);
 
-/** How the curves are shown. */
+/** Display options of the curves. */
 export function LossOptions(props: LossOptionsProps): JSX.Element {
   const { series, unit, isLog, isClipped, smoothing } = props;
   const units = unitsOf(series);

@@ -11,7 +11,7 @@ import { MarkList, marksShown } from "./mark-list.tsx";
 
 const HEIGHT = 300;
 
-/** Whether it learns: held-out loss before all, training behind it, both by band of timesteps. */
+/** Whether the model learns: held-out loss in front, training loss behind it, both also by timestep band. */
 export function LossSection({ store }: { readonly store: RunStore }): JSX.Element {
   const unit = useSignal<AxisUnit>("step");
   const isLog = useSignal(false);
@@ -70,7 +70,7 @@ export function LossSection({ store }: { readonly store: RunStore }): JSX.Elemen
 
 const LossSkeleton = (): JSX.Element => <section class="loss card waiting" aria-busy="true" />;
 
-/** A run that has begun and has done no step. */
+/** A run that has started but taken no step. */
 const NothingMeasured = (): JSX.Element => (
   <section class="card stack" aria-labelledby="loss-title">
     <h2 id="loss-title">Is it learning?</h2>

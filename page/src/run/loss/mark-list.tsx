@@ -11,10 +11,10 @@ const ICONS: Readonly<Record<Mark["kind"], IconName>> = {
   checkpoint: "save",
 };
 
-/** More would be a wall; the newest tell most. */
+/** More would be too many; the newest are the most informative. */
 const MOST = 12;
 
-/** Marks worth an upright line: checkpoints are in their own list. */
+/** Marks worth a vertical line: checkpoints are in their own list. */
 export const marksShown = (marks: readonly Mark[], stage: string): Mark[] =>
   marks.filter((mark) => mark.stage === stage && mark.kind !== "checkpoint").slice(-MOST);
 

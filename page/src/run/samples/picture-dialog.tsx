@@ -11,7 +11,7 @@ interface PictureDialogProps {
   readonly onClose: () => void;
 }
 
-/** One sample at full size, the same prompt at the other steps below, and the way to draw it. */
+/** One sample at full size, the same prompt at the other steps below, and a link to draw it. */
 export function PictureDialog({ picture, step, store, onClose }: PictureDialogProps): JSX.Element {
   const { value: samples } = store.samples;
   const place = samples.find((set) => set.step === step)?.pictures.indexOf(picture) ?? -1;

@@ -11,7 +11,7 @@ interface SampleFlipProps {
   readonly onOpen: (picture: SamplePicture, step: number) => void;
 }
 
-/** Two steps in the same place: the eye sees what moved. A is kept, B is the slider's. */
+/** Two steps in the same place, to show what changed. A is fixed, B follows the slider. */
 export function SampleFlip({ samples, index, onOpen }: SampleFlipProps): JSX.Element {
   const kept = useSignal(Math.max(index - 1, 0));
   const side = useSignal<"a" | "b">("b");
@@ -23,7 +23,7 @@ export function SampleFlip({ samples, index, onOpen }: SampleFlipProps): JSX.Ele
     side.value = side.value === "a" ? "b" : "a";
   };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: F flips wherever the focus is in here
+    // biome-ignore lint/a11y/noStaticElementInteractions: F flips wherever the focus is inside
     <div class="stack" onKeyDown={flip}>
       <div class="row">
         <Segmented

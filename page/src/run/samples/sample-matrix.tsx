@@ -12,7 +12,7 @@ interface SampleMatrixProps {
 
 const MOST_COLUMNS = 9;
 
-/** Prompts down, steps across; the slider's step is among them and marked. */
+/** One row per prompt, one column per step, including the slider's step, which is marked. */
 export function SampleMatrix({ samples, index, onOpen, onStep }: SampleMatrixProps): JSX.Element {
   const shown = [...new Set([...spreadOut(samples.length, MOST_COLUMNS), index])]
     .sort((a, b) => a - b)
@@ -22,7 +22,7 @@ export function SampleMatrix({ samples, index, onOpen, onStep }: SampleMatrixPro
     });
   const prompts = samples[index]?.pictures.map(({ prompt }) => prompt) ?? [];
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable elements must be reachable by keyboard
     <section class="matrix scroll-x" tabIndex={0} aria-label="Prompts by steps">
       <table>
         <thead>

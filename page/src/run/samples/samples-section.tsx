@@ -19,7 +19,7 @@ const VIEWS = [
   ["flip", "flip A/B"],
 ] as const;
 
-/** The same prompts at every step. One slider turns all pictures. */
+/** The same prompts at every step. One slider changes all pictures. */
 export function SamplesSection({ store }: { readonly store: RunStore }): JSX.Element {
   const view = useSignal<View>("grid");
   const opened = useSignal<{ picture: SamplePicture; step: number } | undefined>(undefined);

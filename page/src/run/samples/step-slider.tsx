@@ -9,7 +9,7 @@ interface StepSliderProps {
   readonly onChange: (index: number) => void;
 }
 
-/** Goes through the steps that samples were drawn after. */
+/** Selects among the steps with samples. */
 export function StepSlider({ samples, index, onChange }: StepSliderProps): JSX.Element | null {
   const last = samples.length - 1;
   if (last === 0) return null;

@@ -1,6 +1,6 @@
 import { useRef } from "preact/hooks";
 
-/** Pixels that a finger must go sideways, and how much more sideways than down. */
+/** Horizontal pixels that a finger must move, and how much more horizontally than vertically. */
 const LEAST = 48;
 const SLOPE = 1.6;
 
@@ -9,7 +9,7 @@ interface SwipeHandlers {
   readonly onTouchEnd: (event: TouchEvent) => void;
 }
 
-/** Hears swipes of one finger: to the right goes one back, to the left one on. */
+/** Handles one-finger swipes: right for the previous, left for the next. */
 export function useSwipe(onSwipe: (by: 1 | -1) => void): SwipeHandlers {
   const start = useRef<Touch | undefined>(undefined);
   return {

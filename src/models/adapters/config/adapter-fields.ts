@@ -22,7 +22,7 @@ import type {
 
 const isName = (value: unknown): boolean => typeof value === "string" && value !== "";
 
-/** Names and patterns of a list: many times the layers of the deepest models. */
+/** Most names and patterns in a list: many times the layers of the deepest models. */
 const MOST_NAMES = 10_000;
 
 const isNameList = (value: unknown): boolean =>
@@ -90,7 +90,7 @@ const targets: FieldsOf<AdapterTargets> = {
   baseModelNameOrPath: nullable(text),
 };
 
-/** The starts of a LoRA that PEFT's files say enough about. */
+/** The LoRA initializations that PEFT's files describe completely. */
 const starts: Field<LoraConfig["initLoraWeights"]> = oneOf<LoraConfig["initLoraWeights"]>(
   true,
   false,
@@ -151,7 +151,7 @@ const lokr: FieldsOf<LoKrConfig> = {
   initWeights: oneOf<LoKrConfig["initWeights"]>(true, false, "lycoris"),
 };
 
-/** Of a power series that PEFT breaks off after 5: what comes after a hundred is nothing in float32. */
+/** Most terms of a power series, which PEFT cuts off after 5: terms after the hundredth vanish in float32. */
 const MOST_TERMS = 100;
 
 const oft: FieldsOf<OFTConfig> = {
@@ -172,7 +172,7 @@ const oft: FieldsOf<OFTConfig> = {
 
 const fieldsOf = { LORA: lora, LOHA: loha, LOKR: lokr, OFT: oft };
 
-/** The fields of one kind of adapter. Throws for a kind that isn't there; `label` names the field in the error. */
+/** The fields of one kind of adapter. Throws for an unknown kind; `label` names the field in the error. */
 export function adapterFields(peftType: unknown, label: string): Record<string, Field<unknown>> {
   const known: ReadonlyMap<unknown, object> = new Map(Object.entries(fieldsOf));
   const fields = known.get(peftType);

@@ -4,15 +4,15 @@ import { adapterFields } from "./adapter-fields.ts";
 import type { AdapterConfig, AdapterOptions } from "./config.ts";
 
 /**
- * The whole configuration from the fields given. Throws for another kind of adapter, and with a list of every field that
- * isn't known or understood.
+ * The whole configuration from the fields given. Throws for another kind of adapter, or lists every field that is unknown or not
+ * understood.
  */
 export function adapterConfig(given: AdapterOptions): AdapterConfig {
   const fields = adapterFields(given.peftType, "peftType");
   return consistent(completeConfig(fields, { ...given }) as unknown as AdapterConfig);
 }
 
-/** Throws where fields contradict each other. */
+/** Throws if fields contradict each other. */
 export function consistent(config: AdapterConfig): AdapterConfig {
   const { targetModules, layersToTransform, layersPattern } = config;
   const isPattern = typeof targetModules === "string";

@@ -10,16 +10,16 @@ import { adapterFields } from "./adapter-fields.ts";
 import { consistent } from "./complete-config.ts";
 import type { AdapterConfig } from "./config.ts";
 
-/** Where a folder of PEFT describes its adapter. */
+/** The file of a PEFT folder that describes its adapter. */
 export const CONFIG_FILE = "adapter_config.json";
 
-/** The PEFT whose definitions and fields these are. */
+/** The version of PEFT whose definitions and fields these are. */
 const PEFT_VERSION = "0.21.2";
 
 const fileKey = (field: string): string =>
   field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** Fields that say nothing about what is computed from the weights. */
+/** Fields that don't affect what is computed from the weights. */
 const bookkeeping: ReadonlySet<string> = new Set([
   "auto_mapping",
   "eva_config",
@@ -37,7 +37,7 @@ const isOff = (value: unknown): boolean =>
   value === false ||
   (typeof value === "object" && Object.keys(value).length === 0);
 
-/** An option of PEFT that is not there: it may be in a file as long as it is off. */
+/** An option of PEFT that is not implemented. A file may contain it as long as it is off. */
 const off: Field<unknown> = {
   initial: null,
   expected: "null, false or nothing, because it is not supported,",
@@ -45,15 +45,15 @@ const off: Field<unknown> = {
 };
 
 /**
- * Reads `adapter_config.json` of a folder of PEFT. Throws BadFileError for a damaged file, and one error with all fields
- * that are not understood: those of other kinds of adapter, and those that would change what is computed.
+ * Reads `adapter_config.json` of a PEFT folder. Throws BadFileError for a damaged file, and one error that lists all fields that
+ * are not understood: those of other kinds of adapter, and those that would change the result.
  */
 export function readAdapterConfig(folder: string): AdapterConfig {
   const path = join(folder, CONFIG_FILE);
   return parseAdapterConfig(readConfig(path), path);
 }
 
-/** The same of fields that were read already; `path` names their file in errors. */
+/** The same for fields that were already read; `path` names their file in errors. */
 export function parseAdapterConfig(json: ConfigObject, path: string): AdapterConfig {
   const fields = adapterFields(json.peft_type, `peft_type in ${path}`);
   const own = Object.keys(fields).filter((field) => fileKey(field) in json);
@@ -74,7 +74,7 @@ export function parseAdapterConfig(json: ConfigObject, path: string): AdapterCon
   return consistent(config);
 }
 
-/** Before 0.15 a rotation had other parameters, and before 0.18 the series summed up to another matrix. */
+/** Before 0.15 rotations had other parameters, and before 0.18 the series added up to another matrix. */
 function refuseOldRotation(json: ConfigObject, path: string, usesSeries: boolean): void {
   const [major = 0, minor = 0] = `${json.peft_version ?? ""}`.split(".").map(Number);
   const isOlder = major === 0 && !(minor >= 18);
@@ -96,7 +96,7 @@ const parentLibraries: ReadonlyMap<string, string> = new Map([
   ["T5EncoderModel", "transformers.models.t5.modeling_t5"],
 ]);
 
-/** What PEFT writes for options that are not there. */
+/** What PEFT writes for options that are not implemented here. */
 const unused: Readonly<Record<AdapterConfig["peftType"], ConfigObject>> = {
   LORA: {
     alora_invocation_tokens: null,

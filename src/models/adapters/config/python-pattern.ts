@@ -1,8 +1,8 @@
 import { InvalidValueError } from "../../../errors/index.ts";
 
-/** Escapes of letters that mean the same in both languages, on names of ASCII letters. */
+/** Letter escapes that mean the same in both languages, for names of ASCII letters. */
 const sharedEscapes = new Set("dDwWsSbBfnrtv");
-/** Characters that JavaScript lets one escape outside of a class; others stand for themselves. */
+/** Characters that JavaScript allows to be escaped outside a class; others stand for themselves. */
 const syntax = new Set("^$\\.*+?()[]{}|/");
 const groupStarts: readonly (readonly [python: string, javascript: string])[] = [
   ["(?:", "(?:"],
@@ -11,14 +11,14 @@ const groupStarts: readonly (readonly [python: string, javascript: string])[] = 
   ["(?<=", "(?<="],
   ["(?<!", "(?<!"],
 ];
-/** Ends of the text, whatever the flags. */
+/** Start and end of the text, whatever the flags. */
 const START = "(?<![\\s\\S])";
 const END = "(?![\\s\\S])";
 
 /**
- * A regular expression of Python's `re` for a whole name, as `re.fullmatch` takes it. Throws, naming the place, for what
- * JavaScript has no form for (possessive quantifiers, atomic and conditional groups, flags of a part, verbose patterns) and
- * for what Python doesn't read. `field` names it in the error.
+ * Converts a regular expression of Python's `re`, matched like `re.fullmatch` against a whole name. Throws, naming the position,
+ * for what JavaScript has no equivalent of (possessive quantifiers, atomic and conditional groups, flags of a part, verbose
+ * patterns) and for what Python rejects. `field` names it in the error.
  */
 export function pythonPattern(source: string, field: string): RegExp {
   const fail = (reason: string): Error =>
@@ -68,7 +68,7 @@ function translate(source: string, fail: (reason: string) => Error): string {
 }
 
 type Fail = (reason: string) => Error;
-/** How much of the source, and what it is there. */
+/** Length in the source, and the JavaScript form. */
 type Piece = readonly [length: number, as: string];
 
 function groupStart(rest: string, fail: Fail): Piece {
@@ -89,7 +89,7 @@ function escapeOf(rest: string, fail: Fail): Piece {
   return character(rest, fail) ?? [2, syntax.has(letter) ? `\\${letter}` : letter];
 }
 
-/** An escape that means the same in and outside of a class, or undefined for one of a character that has no meaning. */
+/** An escape that means the same inside and outside a class, or undefined for one of a character without a meaning. */
 function character(rest: string, fail: Fail): Piece | undefined {
   const letter = rest[1] ?? "";
   if (sharedEscapes.has(letter)) return [2, `\\${letter}`];
@@ -104,7 +104,7 @@ function character(rest: string, fail: Fail): Piece | undefined {
   return undefined;
 }
 
-/** `[…]`: a `]` at its start is one of the characters, and so is every `[` inside. */
+/** `[…]`: a `]` at its start is literal, and so is every `[` inside. */
 function characterClass(rest: string, fail: Fail): Piece {
   const [whole] = /^\[\^?\]?(?:\\[\s\S]|[^\]\\])*\]/.exec(rest) ?? [];
   if (whole === undefined) throw fail("a class without an end");
@@ -121,6 +121,6 @@ function characterClass(rest: string, fail: Fail): Piece {
   return [whole.length, `[${not}${translated}]`];
 }
 
-/** A character for itself in a class. */
+/** Escapes a literal character in a class. */
 const escaped = (character: string): string =>
   syntax.has(character) || character === "-" ? `\\${character}` : character;

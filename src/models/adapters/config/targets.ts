@@ -3,7 +3,7 @@ import { Linear, type Module, ProductLayer } from "../../../nn/index.ts";
 import type { AdapterTargets } from "./config.ts";
 import { TimedPatterns } from "./timed-patterns.ts";
 
-/** The patterns of a configuration's fields, which are asked for every layer. */
+/** The patterns of a configuration's fields, cached because every layer is matched against them. */
 const made = new WeakMap<object, Map<string, TimedPatterns>>();
 
 /** The patterns of a field that the object holds, or is. */
@@ -32,12 +32,12 @@ function matchesNames(
     : (names ?? []).some((end) => name === end || name.endsWith(`.${end}`));
 }
 
-/** Whether the block's number in a name is among those wanted. */
+/** Whether the block number in a name is among the wanted ones. */
 function isInLayers(targets: AdapterTargets, name: string): boolean {
   const { layersToTransform, layersPattern } = targets;
   const wanted = layersToTransform === null ? [] : [layersToTransform].flat();
   if (wanted.length === 0) return true;
-  // Without a pattern PEFT takes the first number behind two dots, and so none of a list at the top of the model.
+  // Without a pattern PEFT takes the first number after two dots, and thus none in a list at the top level of the model.
   const starts = layersPattern === null ? [".*?\\.[^.]*"] : [layersPattern].flat();
   const prefix = layersPattern === null ? "" : "(?:|.*?\\.)";
   const match = patternsOf(targets, "layersPattern", () =>
@@ -57,7 +57,7 @@ function isTarget(targets: AdapterTargets, name: string, module: Module): boolea
   return matchesNames(targets, "targetModules", name) && isInLayers(targets, name);
 }
 
-/** Whether a module has this name, or an end of it, or is inside of one that has. */
+/** Whether a module has this name or ends with it, or is inside one that does. */
 const isWithin = (name: string, other: string): boolean => `.${name}.`.includes(`.${other}.`);
 
 /** All layers that can have adapters, by name. */
@@ -67,8 +67,8 @@ export const productLayers = (model: Module): [name: string, layer: ProductLayer
   );
 
 /**
- * The layers of a model that an adapter sits on, by name. Throws where there is none, and where `targetModules` names a
- * module that is not one product with a weight.
+ * The layers of a model that get an adapter, by name. Throws if there are none, and if `targetModules` matches a module that is
+ * not a single product with a weight.
  */
 export function findTargets(model: Module, targets: AdapterTargets): Map<string, ProductLayer> {
   const found = new Map<string, ProductLayer>();
@@ -95,7 +95,7 @@ export function findTargets(model: Module, targets: AdapterTargets): Map<string,
 
 /**
  * The layers of the modules whose names end with one of these, as PEFT finds `modules_to_save` (PEFT `utils/other.py`
- * _set_trainable). Throws where such a module has weights that are not those of a layer.
+ * _set_trainable). Throws if such a module has weights that do not belong to a layer.
  */
 export function findModulesToSave(
   model: Module,
@@ -118,7 +118,7 @@ export function findModulesToSave(
   return layers;
 }
 
-/** A layer's own value among `patterns`, the first that matches its name or the end of it, or `otherwise`. */
+/** The value for a layer from the first of `patterns` that matches its name or the end of it, or `otherwise`. */
 export function valueFor(
   patterns: Readonly<Record<string, number>>,
   name: string,

@@ -2,11 +2,11 @@ import vm from "node:vm";
 import { expected, InvalidValueError } from "../../../errors/index.ts";
 import { pythonPattern } from "./python-pattern.ts";
 
-/** Of all patterns of an adapter's field with all names: what PEFT users write takes a hundredth of it. */
+/** Time limit for all patterns of an adapter's field on all names: what PEFT users write takes a hundredth of it. */
 const MOST_MS = 1000;
 const LONGEST = 10_000;
 
-/** What the search goes through, and where it is. */
+/** Arguments of the search, and its current position. */
 interface Search {
   readonly patterns: readonly RegExp[];
   readonly name: string;
@@ -14,7 +14,7 @@ interface Search {
 }
 
 const sandbox = vm.createContext(Object.create(null));
-/** All patterns in one call: what can be broken off takes a tenth of a millisecond to begin. */
+/** All patterns in one call: each interruptible call takes a tenth of a millisecond to start. */
 const script = new vm.Script(`(({ patterns, name }) => {
   for (search.at = 0; search.at < patterns.length; search.at++) {
     const found = patterns[search.at].exec(name);
@@ -23,14 +23,14 @@ const script = new vm.Script(`(({ patterns, name }) => {
   return null;
 })(search)`);
 
-/** Regular expressions of Python's from one field of a stranger's file: no name keeps them at work for long. */
+/** Python regular expressions from one field of an untrusted file, matched under a time limit. */
 export class TimedPatterns {
   readonly #field: string;
   readonly #sources: readonly string[];
   readonly #patterns: readonly RegExp[];
   #leftMs = MOST_MS;
 
-  /** Throws as {@link pythonPattern} does, and for one that is too long. */
+  /** Throws as {@link pythonPattern} does, and for a pattern that is too long. */
   constructor(sources: readonly string[], field: string) {
     this.#field = field;
     this.#sources = sources;
@@ -44,14 +44,14 @@ export class TimedPatterns {
     });
   }
 
-  /** The first that matches a name, and what it found. Throws where all calls together have taken too long. */
+  /** The first pattern that matches a name, and its match. Throws if all calls together have taken too long. */
   firstMatch(
     name: string,
   ): { readonly index: number; readonly found: RegExpExecArray } | undefined {
     if (this.#patterns.length === 0) return undefined;
     const search: Search = { patterns: this.#patterns, name, at: 0 };
     sandbox.search = search;
-    // Where the clock ran on and this process did not, it is tried again with the time that is left.
+    // If the clock advanced but this process did not run, try again with the remaining time.
     while (this.#leftMs > 0) {
       const took = stopwatch();
       try {
@@ -60,7 +60,7 @@ export class TimedPatterns {
         return found === null ? undefined : { index: search.at, found };
       } catch (error) {
         const { code, name: kind } = error as NodeJS.ErrnoException;
-        // Nested repetitions may also fill the stack, in the sandbox's own kind of error.
+        // Nested repetitions may also overflow the stack, which throws the sandbox's own error class.
         if (kind === "RangeError") break;
         if (code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
       } finally {
@@ -84,8 +84,8 @@ export class TimedPatterns {
 }
 
 /**
- * Milliseconds of this thread's work since now, at most: it works no longer than time goes by, and no more than the process does.
- * A machine that is busy or suspended meanwhile makes nobody's patterns slow.
+ * Upper bound of the milliseconds that this thread has worked since now: at most the elapsed time and the process's CPU time. A
+ * machine that is busy or suspended therefore makes no pattern slow.
  */
 function stopwatch(): () => number {
   const start = performance.now();

@@ -8,29 +8,29 @@ import { LayerNames } from "./layer-names.ts";
 
 /** A tensor of a file, or some rows of one. */
 export interface FileTensor {
-  /** In the file. */
+  /** Its key in the file. */
   readonly key: string;
   readonly shape: readonly number[];
   readonly read: () => Tensor;
 }
 
-/** What a file has for one layer, by what it is. */
+/** A file's tensors for one layer, by what they are. */
 export type LayerTensors = ReadonlyMap<string, FileTensor>;
 
-/** A file's tensors, by the layers of a model that they are for. */
+/** A file's tensors, grouped by the layers of a model. */
 export interface ArrangedFile {
   readonly layers: ReadonlyMap<string, LayerTensors>;
-  /** Which model of a pipeline the file calls this one. */
+  /** The name that the file has for this model in its pipeline. */
   readonly component: Component | undefined;
-  /** Keys for another model of the pipeline, which the keys name. */
+  /** Keys that name another model of the pipeline. */
   readonly others: readonly string[];
-  /** Keys that nobody is known to understand. */
+  /** Keys that no known format explains. */
   readonly unknown: readonly string[];
 }
 
 /**
- * Arranges the tensors of an adapter's file, of whichever program, by the layers of a model; of all its tensors, or of those
- * whose keys name one model of the pipeline.
+ * Groups the tensors of an adapter's file, whichever program wrote it, by the layers of a model: all its tensors, or those whose
+ * keys name one model of the pipeline.
  */
 export function arrange(model: Module, file: WeightsFile, only?: Component): ArrangedFile {
   const names = new LayerNames(model);
@@ -60,7 +60,7 @@ export function arrange(model: Module, file: WeightsFile, only?: Component): Arr
     }
   }
   const isForText = components.has("text_encoder");
-  // A file for several models has the transformer's tensors and the text encoder's.
+  // A file for several models has tensors for the transformer and for the text encoder.
   const isOther = (component: Component | undefined): boolean =>
     components.size > 0 && component !== undefined && isForText !== (component === "text_encoder");
   const keys = (of: boolean): string[] =>
@@ -73,13 +73,13 @@ export function arrange(model: Module, file: WeightsFile, only?: Component): Arr
   };
 }
 
-/** Tensors whose rows are the outputs of the layer, so that a part of the layer has a part of the rows. */
+/** Tensors with one row per output of the layer, so that a part of the layer has a part of the rows. */
 const byRows: ReadonlySet<string> = new Set([
   ...[B, B_BIAS, MAGNITUDE, DORA_SCALE, "diff", "diff_b", "weight", "bias"],
   ...["hada_w1_a", "hada_w2_a", "lokr_w1", "lokr_w1_a"],
 ]);
 
-/** What one of several layers has of a tensor for all of them. */
+/** The share of one layer in a tensor for several. */
 function partOf(
   file: WeightsFile,
   ending: string,

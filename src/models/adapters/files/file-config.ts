@@ -8,7 +8,7 @@ import type { ArrangedFile, LayerTensors } from "./arrange.ts";
 import { ALPHA, DORA_SCALE } from "./file-keys.ts";
 import { axisOf, type FileLayout } from "./file-layout.ts";
 
-/** What each kind that PEFT has too is made of. */
+/** The tensors of each kind that PEFT has too. */
 const kinds = [
   { peftType: "LORA", needs: [A, B] },
   { peftType: "LORA", needs: [A, B, MAGNITUDE], useDora: true },
@@ -20,7 +20,7 @@ const kinds = [
 ] as const;
 
 /**
- * The configuration by which PEFT would make the adapter of a file again; undefined where it has none, as for layers of
+ * The configuration with which PEFT would make the adapter of a file again; undefined if there is none, as for layers of
  * different kinds.
  */
 export function fileConfig(
@@ -45,11 +45,11 @@ export function fileConfig(
           useDora: "useDora" in kind,
           loraBias: "loraBias" in kind,
         });
-  // PEFT also takes the ends of names.
+  // PEFT also matches the ends of names.
   return findTargets(model, config).size === found.length ? config : undefined;
 }
 
-/** What a layer has, in PEFT's terms; DoRA's lengths of inputs have none. */
+/** A layer's tensors in PEFT's terms, which has none for DoRA's lengths of inputs. */
 const keysOf = (tensors: LayerTensors, layer: ProductLayer | undefined): string[] =>
   [...tensors].flatMap(([key, tensor]) => {
     if (key === ALPHA) return [];
@@ -61,7 +61,7 @@ const keysOf = (tensors: LayerTensors, layer: ProductLayer | undefined): string[
 const isEqual = (keys: readonly string[], others: readonly string[]): boolean =>
   keys.length === others.length && keys.every((key) => others.includes(key));
 
-/** The first layer's rank and alpha for all, and the others' by name. */
+/** The first layer's rank and alpha for all, with exceptions by name. */
 function patterns(ranks: FileLayout["ranks"]): {
   r: number;
   alpha: number;

@@ -1,18 +1,18 @@
 import { MAGNITUDE } from "../kinds/decomposed.ts";
 import { A, B, B_BIAS, MID } from "../kinds/lora.ts";
 
-/** Which model of a pipeline a key says that it is for. */
+/** The model of a pipeline that a key is for. */
 export type Component = "transformer" | "text_encoder";
 
-/** A key of an adapter's file, taken apart. */
+/** A parsed key of an adapter's file. */
 export interface FileKey {
-  /** Undefined where the key does not say. */
+  /** Undefined if the key does not say. */
   readonly component: Component | undefined;
-  /** Of the layer, in whichever model's or code's terms. */
+  /** Name of the layer, in any model's or code's terms. */
   readonly name: string;
-  /** Whether the name has underscores for dots, as kohya's scripts write it. */
+  /** Whether the name has underscores instead of dots, as kohya's scripts write it. */
   readonly isFlat: boolean;
-  /** What the tensor is, in this package's terms: PEFT's where it has one, else LyCORIS'. */
+  /** What the tensor is, in PEFT's terms if it has one for it, otherwise in LyCORIS'. */
   readonly ending: string;
 }
 
@@ -21,10 +21,10 @@ export const ALPHA = "alpha";
 /** DoRA's lengths as kohya's scripts, OneTrainer and LyCORIS write them: (out, 1), or (1, in). */
 export const DORA_SCALE = "dora_scale";
 
-/** Wrappers of torch that leave their name in keys. */
+/** Wrappers of torch that leave their names in keys. */
 const wrapped = /(^|\.)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\./g;
 
-/** Before a layer's name, in any order: of the paper's script, of PEFT, of diffusers, of ComfyUI, of data parallelism. */
+/** Prefixes of a layer's name, in any order: of the paper's script, PEFT, diffusers, ComfyUI and data parallelism. */
 const prefixes: readonly (readonly [prefix: string, component: Component | undefined])[] = [
   ["base_model.model.", undefined],
   ["base_model.", undefined],
@@ -38,14 +38,14 @@ const prefixes: readonly (readonly [prefix: string, component: Component | undef
   ["model.", undefined],
 ];
 
-/** Before a flat name: of OneTrainer, of kohya and diffusers, of SimpleTuner and LyCORIS. */
+/** Prefixes of a flat name: of OneTrainer, of kohya and diffusers, of SimpleTuner and LyCORIS. */
 const flatPrefixes: readonly (readonly [prefix: RegExp, component: Component | undefined])[] = [
   [/^lora_(?:transformer|unet)_/, "transformer"],
   [/^lora_te\d?_/, "text_encoder"],
   [/^lycoris_/, undefined],
 ];
 
-/** Behind a layer's name; PEFT's own state has the adapter's name in it, its files have not. */
+/** Suffixes of a layer's name. PEFT's own state includes the adapter's name, its files do not. */
 const endings: readonly (readonly [ending: RegExp, name: string])[] = [
   [/\.lora_A(?:\.[^.]+)?\.weight$/, A],
   [/\.(?:lora[._]down|lora_linear_layer\.down)\.weight$/, A],
@@ -66,7 +66,7 @@ const endings: readonly (readonly [ending: RegExp, name: string])[] = [
   [/\.(weight|bias)$/, "$1"],
 ];
 
-/** Takes a key apart, or gives undefined where it has none of the known endings. */
+/** Parses a key; undefined if it has none of the known endings. */
 export function parseFileKey(key: string): FileKey | undefined {
   const clean = key.replaceAll(wrapped, "$1");
   for (const [pattern, replacement] of endings) {

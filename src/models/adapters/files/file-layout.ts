@@ -11,16 +11,16 @@ import type { LayerLayout, Layout } from "../layout.ts";
 import type { ArrangedFile, FileTensor, LayerTensors } from "./arrange.ts";
 import { ALPHA, DORA_SCALE } from "./file-keys.ts";
 
-/** What a file says about how it is to be used, without a configuration. */
+/** What a file without a configuration says about its use. */
 export interface FileLayout {
   readonly layout: Layout;
-  /** Of layers with a rank, by name. */
+  /** For layers with a rank, by name. */
   readonly ranks: ReadonlyMap<string, { readonly rank: number; readonly alpha: number }>;
-  /** Layers for which nobody said an alpha, so that it is the rank. */
+  /** Layers without an alpha, which defaults to the rank. */
   readonly withoutAlpha: readonly string[];
 }
 
-/** The layout of an adapter whose file has no configuration: what its tensors are, and how large. */
+/** The layout of an adapter whose file has no configuration, derived from its tensors and their sizes. */
 export function layoutOfFile(
   model: Module,
   { layers: found }: Pick<ArrangedFile, "layers">,
@@ -54,7 +54,7 @@ const has = (tensors: LayerTensors, start: string): boolean =>
 const size = (tensors: LayerTensors, key: string, dimension: number): number | undefined =>
   tensors.get(key)?.shape[dimension];
 
-/** The rank of what is added in factors; 1 for LoKr of two whole matrices, which nothing scales. */
+/** The rank of a factored change; 1 for LoKr of two whole matrices, which has no scale. */
 function rankOf(tensors: LayerTensors): number | undefined {
   if (tensors.has(A) || tensors.has(B)) return size(tensors, A, 0) ?? size(tensors, B, 1) ?? 1;
   if (has(tensors, "hada_")) return size(tensors, "hada_w1_b", 0) ?? 1;
@@ -102,7 +102,7 @@ function planFactors(
   return loraPlan({ ...scale, start: true, hasBias, hasMid }, layer);
 }
 
-/** LyCORIS stretches what goes into an output or what comes from an input: (out, 1) or (1, in). */
+/** LyCORIS scales per output, (out, 1), or per input, (1, in). */
 export function axisOf({ shape }: FileTensor, { weight }: ProductLayer): StretchedAxis {
   const [outputs, inputs] = weight.shape;
   return shape[0] !== outputs && shape[0] === 1 && shape[1] === inputs ? "inputs" : "outputs";

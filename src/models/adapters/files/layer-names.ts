@@ -9,7 +9,7 @@ const tables: readonly (readonly KeyRule[])[] = [pixArtOriginalKeys, diTOriginal
 
 const flat = (name: string): string => name.replaceAll(".", "_");
 
-/** The layers of a model by all names that they have in files: here, in the code that it was published with, and flat. */
+/** Finds the layers of a model by any name that files use: the one here, the one in the original code, and flat ones. */
 export class LayerNames {
   readonly #names = new Map<string, readonly string[]>();
   readonly #flatNames = new Map<string, readonly string[]>();
@@ -34,7 +34,7 @@ export class LayerNames {
     }
   }
 
-  /** The layers that a key is for: more than one where they are parts, row by row, of one layer there. */
+  /** The layers that a key is for: several if they are row-wise parts of one layer in the original code. */
   find({ name, isFlat }: FileKey): readonly string[] | undefined {
     return (isFlat ? this.#flatNames : this.#names).get(name);
   }

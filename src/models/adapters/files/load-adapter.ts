@@ -15,15 +15,15 @@ import { type ArrangedFile, arrange, type FileTensor } from "./arrange.ts";
 import { ALPHA, DORA_SCALE } from "./file-keys.ts";
 import { otherBase } from "./other-base.ts";
 
-/** How {@link loadAdapter} takes an adapter. */
+/** Options of {@link loadAdapter}. */
 export interface LoadAdapterOptions {
-  /** What it is called here; files don't have it. */
+  /** Its name here; files don't store it. */
   readonly name?: string | undefined;
-  /** Factor on what it adds; 1 if left out. */
+  /** Factor on what it adds. Default 1. */
   readonly scale?: number | undefined;
-  /** Whether it goes on training, which freezes the model's own weights. */
+  /** Whether training continues, which freezes the model's own weights. */
   readonly trainable?: boolean | undefined;
-  /** Told what was assumed, and what was left out because it is for another model; `process.emitWarning` if left out. */
+  /** Called with what was assumed, and what was skipped because it is for another model. Default: `process.emitWarning`. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -31,9 +31,9 @@ export interface LoadAdapterOptions {
 const PICKLED_FILE = "adapter_model.bin";
 
 /**
- * Puts an adapter on a model that PEFT, or {@link Adapter.save}, wrote as a folder. Its tensors become float32, on the
- * device of their layers. Throws BadFileError for damaged files, and one error each for all options that are not
- * understood and for all missing, unexpected and mis-shaped tensors; the model is then as it was.
+ * Adds an adapter to a model from a folder that PEFT or {@link Adapter.save} wrote. Its tensors become float32, on the device of
+ * their layers. Throws BadFileError for damaged files, one error that lists all options that are not understood, and one that
+ * lists all missing, unexpected and mis-shaped tensors; the model is then as it was.
  */
 export async function loadAdapter(
   model: Module,
@@ -43,14 +43,14 @@ export async function loadAdapter(
   return loadWithConfig(model, weightsFile(folder), folder, options);
 }
 
-/** The folder whose configuration a file of weights belongs to: the one that it is in, where it has PEFT's name. */
+/** The folder whose configuration applies to a file of weights: the one it is in, if the file has PEFT's name. */
 export function folderOf(path: string): string | undefined {
   const folder = dirname(path);
   const isPefts = [WEIGHTS_FILE, PICKLED_FILE].includes(basename(path).toLowerCase());
   return isPefts && existsSync(join(folder, CONFIG_FILE)) ? folder : undefined;
 }
 
-/** The same for a file of weights that belongs to the folder's configuration. */
+/** The same for a file of weights with the configuration of its folder. */
 export function loadWithConfig(
   model: Module,
   path: string,
@@ -78,16 +78,16 @@ function weightsFile(folder: string): string {
   return !existsSync(path) && existsSync(pickled) ? pickled : path;
 }
 
-/** What {@link attachArranged} is told beside the weights. */
+/** Options of {@link attachArranged}. */
 export interface AttachOptions extends LoadAdapterOptions {
   /** In PEFT's terms, if it has any for the adapter. */
   readonly config: AdapterConfig | undefined;
   readonly layout: Layout;
-  /** Where the weights come from, for errors. */
+  /** Source of the weights, for errors. */
   readonly place: string;
 }
 
-/** Puts an adapter with the tensors of a file on a model. Throws for every tensor that is not used. */
+/** Adds an adapter with the tensors of a file to a model. Throws for every unused tensor. */
 export function attachArranged(
   model: Module,
   arranged: Pick<ArrangedFile, "layers" | "unknown">,
@@ -135,7 +135,7 @@ export function attachArranged(
   return trainable ? train(model, adapter) : adapter;
 }
 
-/** A file may say alpha beside its configuration, but not another one. */
+/** A file may repeat the alpha of its configuration, but not contradict it. */
 function refuseOtherAlphas(
   { layers }: Pick<ArrangedFile, "layers">,
   config: AdapterConfig,
@@ -156,10 +156,10 @@ function refuseOtherAlphas(
   }
 }
 
-/** What parts call a tensor that files have other names for. */
+/** The parts' names for tensors that have other names in files. */
 const partKeys: ReadonlyMap<string, string> = new Map([[DORA_SCALE, MAGNITUDE]]);
 
-/** A file's tensors under PEFT's keys, in the shapes that are wanted where they only write ones or kernels otherwise. */
+/** A file's tensors under PEFT's keys, reshaped as wanted if they differ only in dimensions of 1 or in flattened kernels. */
 function sourceOf(
   { layers, unknown }: Pick<ArrangedFile, "layers" | "unknown">,
   wanted: ReadonlyMap<string, readonly number[]>,
@@ -191,7 +191,7 @@ function sourceOf(
 
 const product = (sizes: readonly number[]): number => sizes.reduce((all, one) => all * one, 1);
 
-/** Whether two shapes have the same sizes but for ones, or the same rows with the rest flattened. */
+/** Whether two shapes are equal except for dimensions of 1, or have the same rows with the rest flattened. */
 function isSameButForm(own: readonly number[], wanted: readonly number[]): boolean {
   const [a, b] = [own, wanted].map((sizes) => sizes.filter((one) => one !== 1).join());
   return a === b || (own.length === 2 && own[0] === wanted[0] && product(own) === product(wanted));

@@ -23,20 +23,20 @@ import {
   loadWithConfig,
 } from "./load-adapter.ts";
 
-/** How {@link loadLoraFile} takes a LoRA. */
+/** Options of {@link loadLoraFile}. */
 export interface LoadLoraFileOptions extends LoadAdapterOptions {
-  /** Alpha of a file that has none; each layer's rank, and so a scale of 1, with a warning, if left out. */
+  /** Alpha for a file that has none. Default: each layer's rank, and so a scale of 1, with a warning. */
   readonly alpha?: number | undefined;
 }
 
-/** The metadata in which diffusers keeps an adapter's configuration. */
+/** The metadata key under which diffusers stores an adapter's configuration. */
 const METADATA = "lora_adapter_metadata";
 
 /**
- * Puts an adapter on a model that is one file: as diffusers, kohya's scripts, OneTrainer, SimpleTuner, LyCORIS, ComfyUI and
- * the script of PixArt-alpha write it (docs/adapters.md lists the forms). Tensors for the text encoder in a file for
- * the transformer, and the other way round, are left out with a warning: `loadAdapters()` puts both on. A file in a folder of
- * PEFT goes by the configuration beside it. Throws as {@link loadAdapter} does.
+ * Adds an adapter to a model from a single file of diffusers, kohya's scripts, OneTrainer, SimpleTuner, LyCORIS, ComfyUI or the
+ * script of PixArt-alpha (docs/adapters.md lists the formats). A file for the transformer may contain tensors for the text
+ * encoder, or the other way round: they are skipped with a warning; `loadAdapters()` loads both. For a file in a PEFT folder, the
+ * configuration next to it applies. Throws as {@link loadAdapter} does.
  */
 export async function loadLoraFile(
   model: Module,
@@ -53,20 +53,20 @@ export async function loadLoraFile(
   return adapter;
 }
 
-/** An adapter that was put on a model, and the keys of its file that are another model's. */
+/** An adapter that was added to a model, and the keys of its file that belong to another model. */
 export interface AttachedFile {
   readonly adapter: Adapter;
   readonly others: readonly string[];
 }
 
-/** How {@link attachFile} takes a file. */
+/** Options of {@link attachFile}. */
 export interface AttachFileOptions extends LoadLoraFileOptions {
   readonly onWarning: (message: string) => void;
-  /** The model of the pipeline whose tensors alone are meant; all, if left out. */
+  /** Only use tensors of this model of the pipeline. Default: all. */
   readonly only?: Component | undefined;
 }
 
-/** {@link loadLoraFile}, which leaves to the caller what becomes of tensors for another model. */
+/** As {@link loadLoraFile}, but leaves tensors for another model to the caller. */
 export function attachFile(model: Module, path: string, options: AttachFileOptions): AttachedFile {
   const { alpha, onWarning, only } = options;
   const folder = folderOf(path);
@@ -99,10 +99,10 @@ export function attachFile(model: Module, path: string, options: AttachFileOptio
   return { adapter, others };
 }
 
-/** Tensors that only adapters have, by the start of what they are. */
+/** Tensors that only adapters have, by the start of their names. */
 const marks = /^(?:lora_|hada_|lokr_|oft_|diff|dora_scale)/;
 
-/** What an adapter's file has tensors for, by what its keys say; undefined for a file that is no adapter's. */
+/** The models that an adapter's file has tensors for, by its keys; undefined if the file is not an adapter. */
 export function componentsOf(path: string): ReadonlySet<Component | undefined> | undefined {
   using file = openWeightsFile(path);
   const keys = [...file.tensors.keys()].flatMap((key) => parseFileKey(key) ?? []);
@@ -120,7 +120,7 @@ function nothingFor(model: Module, { path, tensors }: WeightsFile, arranged: Arr
   );
 }
 
-/** Says that alpha was assumed, where nobody said it. */
+/** Warns if alpha was assumed. */
 function warnOfAlpha(
   { withoutAlpha, ranks }: FileLayout,
   file: WeightsFile,
@@ -142,7 +142,7 @@ function warnOfAlpha(
 const metadataOf = (file: WeightsFile): Readonly<Record<string, string>> =>
   file instanceof SafetensorsFile ? file.metadata : {};
 
-/** What diffusers wrote down beside the weights for this model of the pipeline, if it did. */
+/** The configuration that diffusers stored with the weights for this model of the pipeline, if any. */
 function metadataConfig(
   file: WeightsFile,
   component: ArrangedFile["component"],

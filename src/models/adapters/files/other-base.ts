@@ -5,7 +5,7 @@ import type { Layout } from "../layout.ts";
 import type { ArrangedFile } from "./arrange.ts";
 import { parseFileKey } from "./file-keys.ts";
 
-/** Which dimension of a tensor is a size of the layer's, and of the layer's weight which. */
+/** Pairs of dimensions that have the same size in a tensor and in the layer's weight. */
 const sizes = [
   { ending: A, own: 1, ofWeight: 1 },
   { ending: B, own: 0, ofWeight: 0 },
@@ -15,8 +15,8 @@ const sizes = [
 ] as const;
 
 /**
- * Why an adapter that does not fit was plainly made for another model than this one: another width, or more blocks. Undefined
- * where the sizes don't tell. One sentence in place of a list of every tensor.
+ * Why an adapter that does not fit was clearly made for another model: another width, or more blocks. Undefined if the sizes
+ * don't show it. One sentence instead of a list of every tensor.
  */
 export function otherBase(
   model: Module,
@@ -42,6 +42,6 @@ export function otherBase(
   return `it was made for a ${kind} of at least ${Math.max(...others) + 1} blocks, and this one has ${blocks + 1}`;
 }
 
-/** The number of the block that a layer is in, dotted or flat; −1 where it is in none. */
+/** The number of the block that a layer is in, dotted or flat; −1 if it is in none. */
 const blockOf = (name: string): number =>
   Number(/(?:^|[._])blocks?[._](\d+)[._]/.exec(name)?.[1] ?? -1);

@@ -4,7 +4,7 @@ import * as torch from "../../../torch/index.ts";
 import { perOutput } from "./own-tensors.ts";
 import { AdapterPart, type AddedPart, type Compute, type PartPlan } from "./part.ts";
 
-/** What is stretched: the numbers that make one output (PEFT, kohya, OneTrainer), or those that one input goes into. */
+/** What is scaled: the weights of each output (PEFT, kohya, OneTrainer), or of each input. */
 export type StretchedAxis = "outputs" | "inputs";
 
 /** (out), or (1, out, 1, 1) of a convolution; along the inputs (in) */
@@ -13,7 +13,7 @@ export const MAGNITUDE = "lora_magnitude_vector";
 /** The length of each output's row of the weight. */
 const rowNorms = (weight: Tensor): Tensor => weight.flatten(1).norm(2, 1); // (out)
 
-/** DoRA: the weight with what another part adds, its rows or its columns stretched to learnt lengths. */
+/** DoRA: the weight with the change of another part, its rows or columns scaled to learned lengths. */
 class DecomposedPart extends AdapterPart {
   readonly inner: AddedPart;
   readonly #axis: StretchedAxis;
@@ -28,14 +28,14 @@ class DecomposedPart extends AdapterPart {
     return new Map([...this.inner.tensors(), ...super.tensors()]);
   }
 
-  /** Learnt lengths over present ones. No gradient goes through the latter (paper section 4.3). */
+  /** Learned lengths over current ones. No gradient goes through the latter (paper section 4.3). */
   #stretch(weight: Tensor): Tensor {
     const rows = this.#axis === "outputs" ? weight : weight.transpose(0, 1);
     const norms = torch.noGrad(() => rowNorms(rows));
     return this.tensor(MAGNITUDE).flatten().div(norms);
   }
 
-  /** The stretch beside the weight that it belongs to. */
+  /** Reshapes the factors to broadcast over the weight. */
   #beside(stretch: Tensor, weight: Tensor): Tensor {
     const [outputs, inputs, ...kernel] = weight.shape.map(() => 1);
     return this.#axis === "outputs"
@@ -68,7 +68,7 @@ class DecomposedPart extends AdapterPart {
   }
 }
 
-/** The plan of a part, with the weight that it gives stretched along one axis. */
+/** The plan of a part, with its resulting weight scaled along one axis. */
 export function planDecomposed(
   plan: PartPlan<AddedPart>,
   layer: ProductLayer,

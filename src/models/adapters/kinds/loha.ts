@@ -5,7 +5,7 @@ import { valueFor } from "../config/targets.ts";
 import { type AdapterState, AddedPart, type PartPlan, type TensorPlan } from "./part.ts";
 import { tuckerProduct } from "./tucker.ts";
 
-/** scale · (A₁ B₁) ⊙ (A₂ B₂), added to the weight; each product with a core between its factors, where it has one. */
+/** scale · (A₁ B₁) ⊙ (A₂ B₂), added to the weight; each product may have a core between its factors. */
 class LoHaPart extends AddedPart {
   readonly #alphaOverRank: number;
 
@@ -27,11 +27,11 @@ class LoHaPart extends AddedPart {
   }
 }
 
-/** LoHa on one layer, however it was described. */
+/** LoHa on one layer, whatever described it. */
 export interface LoHaOptions {
   readonly rank: number;
   readonly alphaOverRank: number;
-  /** Whether both products have a core, as large as a convolution's kernel. */
+  /** Whether both products have a core, of the size of a convolution's kernel. */
   readonly hasCores: boolean;
   readonly startsAtZero?: boolean;
 }
@@ -70,6 +70,6 @@ export function planLoHa(config: LoHaConfig, name: string, layer: ProductLayer):
   return loHaPlan({ rank, alphaOverRank: alpha / rank, hasCores, startsAtZero }, layer);
 }
 
-/** Whether a layer is a convolution with more than one place under its kernel. */
+/** Whether a layer is a convolution with a kernel larger than 1 × 1. */
 export const hasKernel = ({ weight }: ProductLayer): boolean =>
   weight.shape.slice(2).some((side) => side !== 1);

@@ -26,7 +26,7 @@ class LoKrPart extends AddedPart {
 
   override delta({ weight: { shape } }: ProductLayer): Tensor {
     const first = this.#matrix("lokr_w1"); // (out₁, in₁)
-    // The kernel belongs to the second matrix alone: (out₂, in₂, K, K)
+    // The kernel belongs only to the second matrix: (out₂, in₂, K, K)
     const kernel = shape.slice(2);
     const second = this.#matrix("lokr_w2").reshape([
       (shape[0] ?? 0) / first.size(0),
@@ -40,8 +40,8 @@ class LoKrPart extends AddedPart {
 }
 
 /**
- * Two factors of a number, the smaller first: `factor` and the rest where it divides, else the pair nearest to the square
- * root with a first step of at most `factor` (PEFT `tuners/lokr/layer.py` factorization).
+ * Two factors of a number, the smaller first: `factor` and its quotient if it divides the number, otherwise the pair nearest to
+ * the square root with a first step of at most `factor` (PEFT `tuners/lokr/layer.py` factorization).
  */
 export function factorization(size: number, factor: number): [number, number] {
   if (factor > 0 && size % factor === 0) return [factor, size / factor];
@@ -54,14 +54,14 @@ export function factorization(size: number, factor: number): [number, number] {
   return [Math.min(divisor, other), Math.max(divisor, other)];
 }
 
-/** LoKr on one layer, however it was described. */
+/** LoKr on one layer, whatever described it. */
 export interface LoKrOptions {
-  /** Of the factors; 1 where both matrices are whole. */
+  /** Rank of the factors; 1 if both matrices are whole. */
   readonly rank: number;
   readonly alphaOverRank: number;
   /** Outputs and inputs of the first matrix. */
   readonly first: readonly [outputs: number, inputs: number];
-  /** What the two matrices are made of. */
+  /** The form of the two matrices. */
   readonly firstForm: "whole" | "factors";
   readonly secondForm: "whole" | "factors" | "core";
   readonly start?: LoKrConfig["initWeights"];

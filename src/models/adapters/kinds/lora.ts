@@ -22,7 +22,7 @@ export const MID = "lora_mid.weight";
 /** scale · B A, added to the weight. */
 class LoraPart extends AddedPart {
   readonly #alphaOverRank: number;
-  /** What a start from the weight itself took away from it, in the weight's shape. */
+  /** What an initialization from the weight itself subtracted from it, in the weight's shape. */
   readonly taken: Tensor | undefined;
 
   constructor(
@@ -40,7 +40,7 @@ class LoraPart extends AddedPart {
     return this.#alphaOverRank * this.state.scale;
   }
 
-  /** By way of the R numbers between A and B, where nothing of the weight's own size is needed anyway. */
+  /** Computed through the R numbers between A and B, unless something of the weight's size is needed anyway. */
   override added(x: Tensor, layer: ProductLayer): Tensor {
     const outer =
       this.has(MID) || this.taken !== undefined
@@ -72,7 +72,7 @@ class LoraPart extends AddedPart {
   }
 }
 
-/** LoRA on one layer, however it was described. */
+/** LoRA on one layer, whatever described it. */
 export interface LoraOptions {
   readonly rank: number;
   readonly alphaOverRank: number;
@@ -117,7 +117,7 @@ export function loraPlan(options: LoraOptions, layer: ProductLayer): PartPlan<Ad
   return { tensors, build: (state, made) => new LoraPart(state, made, alphaOverRank, taken()) };
 }
 
-/** Whether a LoRA starts from the weight's own largest part, which is then taken away from the weight. */
+/** Whether a LoRA starts from the weight's own largest part, which is then subtracted from the weight. */
 export const isPrincipal = (start: LoraConfig["initLoraWeights"]): start is PrincipalStart =>
   start === "pissa" || start === "olora";
 

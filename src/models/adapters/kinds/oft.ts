@@ -12,7 +12,7 @@ import {
   type TensorPlan,
 } from "./part.ts";
 
-// Shapes: G blocks of b inputs each, (G, b(b−1)/2) what is learnt: above the diagonal, row by row.
+// Shapes: G blocks of b inputs each, (G, b(b−1)/2) learned values: those above the diagonal, row by row.
 
 const R = "oft_R.weight";
 
@@ -20,14 +20,14 @@ interface Rotation {
   readonly blockSize: number;
   /** Powers of the series, or undefined for the exact transform. */
   readonly terms: number | undefined;
-  /** Constrained OFT: how far the blocks may be from no rotation, all together; undefined where they are free. */
+  /** Constrained OFT: how far all blocks together may be from the identity; undefined if unconstrained. */
   readonly radius: number | undefined;
 }
 
-/** The input's blocks turned by orthogonal matrices. */
+/** Rotates the input's blocks by orthogonal matrices. */
 class OFTPart extends AdapterPart {
   readonly #rotation: Rotation;
-  /** Where in a flattened block what is learnt stands: (b(b−1)/2). */
+  /** Positions of the learned values in a flattened block: (b(b−1)/2). */
   readonly places: Tensor;
 
   constructor(state: AdapterState, tensors: ReadonlyMap<string, Tensor>, rotation: Rotation) {
@@ -89,8 +89,8 @@ const cayley = (skew: Tensor, identity: Tensor): Tensor =>
   torch.linalgSolve(identity.add(skew), identity.sub(skew));
 
 /**
- * The series I + 2Q + 2Q² + … + Qⁿ⁻¹, whose last term counts once, as PEFT sums it up since 0.18. PEFT's has at least
- * the third power from three terms on.
+ * The series I + 2Q + 2Q² + … + Qⁿ⁻¹, whose last term counts once, as in PEFT since 0.18. With three or more terms PEFT includes
+ * at least the third power.
  */
 function cayleySeries(skew: Tensor, identity: Tensor, terms: number): Tensor {
   if (terms === 1) return identity.expandAs(skew);
@@ -105,12 +105,12 @@ function cayleySeries(skew: Tensor, identity: Tensor, terms: number): Tensor {
   return sum;
 }
 
-/** Draws every block back to where its matrix is no longer than its share of `radius`, in place, as PEFT does. */
+/** Shrinks every block whose matrix is longer than its share of `radius`, in place, as PEFT does. */
 function constrain(values: Tensor, radius: number): void {
   torch.noGrad(() =>
     torch.tidy(() => {
       const longest = radius / Math.sqrt(values.size(0));
-      // Each number stands in the matrix twice.
+      // Each value appears twice in the matrix.
       const lengths = values.norm(2, 1, true).mul(Math.SQRT2); // (G, 1)
       const shares = lengths.reciprocal().mul(longest);
       values.mul_(torch.where(lengths.le(longest), torch.onesLike(shares), shares));
@@ -119,10 +119,9 @@ function constrain(values: Tensor, radius: number): void {
 }
 
 /**
- * Turns the patches under a kernel at every place of (B, C, H, W), and adds up where they overlap: PEFT's form for
- * convolutions (`tuners/oft/layer.py` _unfold, _fold), which always steps by one place. PEFT puts the patches back in
- * another order than it took them, so that with more than one place under the kernel this is no rotation; but it is what the
- * adapter was trained with.
+ * Rotates the patches under a kernel at every position of (B, C, H, W), and sums them where they overlap: PEFT's form for
+ * convolutions (`tuners/oft/layer.py` _unfold, _fold), which always has stride 1. PEFT folds the patches back in another order
+ * than it unfolded them, so that with kernels larger than 1 × 1 this is no rotation; but it is what the adapter was trained with.
  */
 function rotatePatches(x: Tensor, matrices: Tensor, kernel: readonly number[]): Tensor {
   const [batch = 0, channels = 0, ...size] = x.shape;
@@ -135,7 +134,7 @@ function rotatePatches(x: Tensor, matrices: Tensor, kernel: readonly number[]): 
   return F.fold(turned, size, kernel, 1, 0, 1);
 }
 
-/** Multiplies every block of the last dimension with its matrix: (…, G·b) and (G or 1, b, b) → (…, G·b) */
+/** Multiplies every block of the last dimension by its matrix: (…, G·b) and (G or 1, b, b) → (…, G·b) */
 function rotate(x: Tensor, matrices: Tensor): Tensor {
   const blocks = x.reshape([-1, x.size(-1) / matrices.size(1), matrices.size(1)]).transpose(0, 1); // (G, N, b)
   return blocks.matmul(matrices).transpose(0, 1).reshape(x.shape);

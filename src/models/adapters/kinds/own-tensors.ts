@@ -13,10 +13,10 @@ import {
 /** A layer's own tensors. */
 export type OwnTensor = "weight" | "bias";
 
-/** What other versions of a layer's own tensors are called in PEFT's files, behind the layer's name. */
+/** The names of other versions of a layer's own tensors in PEFT's files, after the layer's name. */
 export type OwnTensorNames = Partial<Readonly<Record<OwnTensor, string>>>;
 
-/** A change of a layer's own weight or bias, as large as they are. */
+/** A change of a layer's own weight or bias, of the same size. */
 abstract class OwnTensorsPart extends AdapterPart {
   /** What is added to one of the layer's tensors, or undefined. */
   protected abstract change(key: OwnTensor, layer: ProductLayer): Tensor | undefined;
@@ -43,7 +43,7 @@ abstract class OwnTensorsPart extends AdapterPart {
   }
 }
 
-/** Another version of what the layer has: PEFT's `modules_to_save` and `bias`. The scale goes between the two. */
+/** Another version of the layer's tensors: PEFT's `modules_to_save` and `bias`. The scale interpolates between the two. */
 class ReplacedPart extends OwnTensorsPart {
   readonly #names: OwnTensorNames;
 
@@ -62,7 +62,7 @@ class ReplacedPart extends OwnTensorsPart {
 
 const differences = { weight: "diff", bias: "diff_b" } as const;
 
-/** Differences as they are: LyCORIS' `full`. */
+/** Plain differences: LyCORIS' `full`. */
 class DifferencePart extends OwnTensorsPart {
   protected override change(key: OwnTensor): Tensor | undefined {
     const name = differences[key];
@@ -70,11 +70,11 @@ class DifferencePart extends OwnTensorsPart {
   }
 }
 
-/** Values for each output, to be added to the output of a layer; a convolution's outputs are its second dimension. */
+/** Values for each output, shaped for adding to the output of a layer; a convolution's outputs are its second dimension. */
 export const perOutput = (values: Tensor, layer: ProductLayer): Tensor =>
   layer instanceof Linear ? values : values.reshape([-1, 1, 1]);
 
-/** A bias with what an adapter adds to it. Throws where the layer has none. */
+/** A bias with what an adapter adds to it. Throws if the layer has none. */
 export function addedBias(
   bias: Tensor | undefined,
   change: Tensor | undefined,
@@ -87,7 +87,7 @@ export function addedBias(
   );
 }
 
-/** Other versions of some of a layer's own tensors, which start as the layer's are. */
+/** Other versions of some of a layer's own tensors, initialized from them. */
 export function planReplaced(names: OwnTensorNames, layer: ProductLayer): PartPlan {
   const tensors = new Map<string, TensorPlan>();
   for (const key of ["weight", "bias"] as const) {

@@ -1,7 +1,7 @@
 import { type init, Module, type ProductLayer } from "../../../nn/index.ts";
 import type { Tensor } from "../../../torch/index.ts";
 
-/** What all parts of one adapter share and may change. */
+/** State that all parts of one adapter share. */
 export interface AdapterState {
   readonly name: string;
   readonly enabled: boolean;
@@ -12,7 +12,7 @@ export interface AdapterState {
 /** A layer's output for an input, by the layer itself or with the adapters before this one. */
 export type Compute = (x: Tensor) => Tensor;
 
-/** A tensor of a part: its shape, and how it starts in a new adapter, given those before it. */
+/** A tensor of a part: its shape, and its initialization in a new adapter, given the tensors before it. */
 export interface TensorPlan {
   readonly shape: readonly number[];
   readonly initialize: (
@@ -21,15 +21,15 @@ export interface TensorPlan {
   ) => ReturnType<init.Initializer>;
 }
 
-/** A part that is to be made: its tensors by the end of their key in PEFT's files, and what they are put into. */
+/** A part to be made: its tensors by the end of their key in PEFT's files, and how to build it from them. */
 export interface PartPlan<P extends AdapterPart = AdapterPart> {
   readonly tensors: ReadonlyMap<string, TensorPlan>;
   readonly build: (state: AdapterState, tensors: ReadonlyMap<string, Tensor>) => P;
 }
 
 /**
- * What an adapter does on one layer. Its tensors are buffers, under the end of their key in PEFT's files: they train and
- * follow the layer to its device, and are no weights of the model. They are float32 whatever the model is, as in PEFT.
+ * An adapter's part on one layer. Its tensors are buffers, named after the end of their key in PEFT's files: they train and
+ * follow the layer to its device, but are no weights of the model. They are always float32, as in PEFT.
  */
 export abstract class AdapterPart extends Module {
   readonly state: AdapterState;
@@ -56,13 +56,13 @@ export abstract class AdapterPart extends Module {
     return (this as unknown as Record<string, Tensor>)[key] as Tensor;
   }
 
-  /** The layer's output with this part, `before` being without it. Runs in the scope of its caller. */
+  /** The layer's output with this part; `before` computes it without. Runs in the caller's scope. */
   abstract override forward(x: Tensor, before: Compute, layer: ProductLayer): Tensor;
 
-  /** The layer's weight with this part in it; `weight` is the layer's own with the parts before this one in it. */
+  /** The layer's weight with this part merged; `weight` is the layer's own with the parts before this one merged. */
   abstract merged(weight: Tensor, layer: ProductLayer): Tensor;
 
-  /** The layer's bias with this part in it, likewise. */
+  /** The layer's bias with this part merged, likewise. */
   mergedBias(bias: Tensor | undefined, _layer: ProductLayer): Tensor | undefined {
     return bias;
   }
@@ -70,10 +70,10 @@ export abstract class AdapterPart extends Module {
 
 /** A part that adds a matrix to the weight. */
 export abstract class AddedPart extends AdapterPart {
-  /** What is added, in the shape of the layer's weight. */
+  /** The change, in the shape of the layer's weight. */
   abstract delta(layer: ProductLayer): Tensor;
 
-  /** What that adds to the output. */
+  /** The change of the output. */
   added(x: Tensor, layer: ProductLayer): Tensor {
     const delta = this.delta(layer);
     return layer.product(x.to({ dtype: delta.dtype }), delta);

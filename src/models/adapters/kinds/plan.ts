@@ -7,7 +7,7 @@ import { planLora } from "./lora.ts";
 import { planOFT } from "./oft.ts";
 import type { PartPlan } from "./part.ts";
 
-/** How an adapter sits on one layer. Throws for convolutions in groups. */
+/** Plans an adapter's part on one layer. Throws for grouped convolutions. */
 export function planPart(config: AdapterConfig, name: string, layer: ProductLayer): PartPlan {
   if (layer instanceof Conv2d) refuseGroups(config, name, layer);
   switch (config.peftType) {

@@ -1,13 +1,13 @@
 import type { Tensor } from "../../../torch/index.ts";
 import * as torch from "../../../torch/index.ts";
 
-/** Starts of a LoRA that begin with the largest part of the weight itself, which they take away from it. */
+/** LoRA initializations with the largest part of the weight itself, which is subtracted from it. */
 export type PrincipalStart = "pissa" | "olora";
 
 /**
- * What PEFT takes away from a weight (out, in) when it puts on a LoRA that started from it: the r largest singular values
- * (PiSSA, Meng et al. 2024, arXiv 2404.02948), or the first r columns of its QR decomposition times the scale (OLoRA,
- * Büyükakyüz 2024, arXiv 2406.01775). PEFT `tuners/lora/layer.py` pissa_init, olora_init.
+ * What PEFT subtracts from a weight (out, in) when it adds a LoRA that was initialized from it: the r largest singular values
+ * (PiSSA, Meng et al. 2024, arXiv 2404.02948), or the first r columns of its QR decomposition times the scale (OLoRA, Büyükakyüz
+ * 2024, arXiv 2406.01775). PEFT `tuners/lora/layer.py` pissa_init, olora_init.
  */
 export function principalPart(
   weight: Tensor,
