@@ -9,7 +9,7 @@ import { addScaleCommands } from "./scale/scale-commands.ts";
 import { withExamples } from "./terminal/arguments.ts";
 import { addTrainingCommands } from "./training/training-commands.ts";
 
-// Each command's code is loaded when it is called: --help, setup and doctor must work where the engine does not.
+// Each command's code is loaded when it is called: --help, setup and doctor must work even if the engine does not.
 
 /** Adds all commands to the program. */
 export function addCommands(program: Command): void {
@@ -21,7 +21,7 @@ export function addCommands(program: Command): void {
 
   withExamples(program.command("doctor"), "doctor", "doctor --json > report.json")
     .description(
-      "print engine, devices, memory, disk and versions as one report to paste; exit code 1 where the engine cannot be loaded",
+      "print engine, devices, memory, disk and versions as one report to paste; exits with 1 if the engine cannot be loaded",
     )
     .option("--json", "as JSON")
     .action(async (options: { json?: boolean }) => {
@@ -33,9 +33,9 @@ export function addCommands(program: Command): void {
     .description(
       "train a small model on emoji on this machine and draw a sheet of pictures, in about 15 minutes; says how to get the emoji packages if they are missing",
     )
-    .option("--work-dir <folder>", "where everything goes (default: work_dirs/demo)")
+    .option("--work-dir <folder>", "the folder for all output (default: work_dirs/demo)")
     .option("--quick", "a minute of training: shows that every part works here, and learns nothing")
-    .option("--json", "where the sheet and the model are, and the evaluation, as JSON")
+    .option("--json", "the paths of sheet and model, and the evaluation, as JSON")
     .action(async (options: import("./demo.ts").DemoOptions) =>
       (await import("./demo.ts")).demo(options),
     );

@@ -8,7 +8,7 @@ interface Recipe {
   readonly name: string;
   /** What it is for: the first sentence of its file's comment. */
   readonly about: string;
-  /** The model that it begins from; null where it trains all of one from new weights. */
+  /** The model that it starts from; null if it trains all weights from scratch. */
   readonly base: string | null;
   /** The data set. */
   readonly data: string;
@@ -19,7 +19,7 @@ interface Recipe {
   }[];
 }
 
-/** `pixart recipes`: what each recipe is for, what it begins from, its data and its stages. */
+/** `pixart recipes`: what each recipe is for, what it starts from, its data and its stages. */
 export async function listConfigs({ json = false }: { readonly json?: boolean }): Promise<void> {
   const recipes = (await listRecipes()).map(recipeOf);
   process.stdout.write(

@@ -15,7 +15,7 @@ import { printResult } from "./terminal/output.ts";
 import { say } from "./terminal/talk.ts";
 import { cardOfRun } from "./training/publish.ts";
 
-/** Half of the sheet's: the measure looks at 16x16 pixels, and 219 pictures take a while. */
+/** Half of the sheet's: the metric compares 16x16 pixels, and 219 pictures take a while. */
 const MEASURE_STEPS = 10;
 
 const minutes = (since: number): string => {
@@ -34,7 +34,7 @@ export interface DemoOptions {
 /** What `--quick` trains and measures: enough to see every part work, and too little to learn from. */
 const QUICK = { steps: 20, warmupSteps: 5, prompts: 16 };
 
-/** `pixart demo`: data, the whole curriculum, a published folder, a sheet of pictures and how good they are. */
+/** `pixart demo`: data, the whole curriculum, a published folder, a sheet of pictures and their evaluation. */
 export async function demo({
   quick = false,
   json = false,

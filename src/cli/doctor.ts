@@ -6,7 +6,7 @@ import { version } from "../config/package-info.ts";
 import { engineFolder } from "../files/package/engine-folder.ts";
 import type { DType } from "../torch/index.ts";
 
-/** What one device can compute, tried with a small matrix product per dtype. */
+/** What a device can compute, tried with a small matrix product per dtype. */
 interface DeviceReport {
   readonly device: string;
   readonly works: DType[];
@@ -32,9 +32,9 @@ interface Report {
   readonly processor: string;
   /** Bytes. */
   readonly memory: { readonly total: number; readonly free: number };
-  /** Bytes free where the command was run. */
+  /** Bytes free in the current folder. */
   readonly disk: { readonly folder: string; readonly free: number };
-  /** Versions, null where there is no such tool. */
+  /** Versions; null if the tool is missing. */
   readonly tools: Readonly<Record<string, string | null>>;
   /** What set-up built the addon against. */
   readonly libtorch: { version: string; source: string; folder: string } | null;
@@ -42,8 +42,8 @@ interface Report {
 }
 
 /**
- * A report on this machine and installation to paste into an issue: text, or JSON with sizes in bytes. The exit code is 1 where
- * the engine cannot be loaded.
+ * A report on this machine and installation to paste into an issue: text, or JSON with sizes in bytes. The exit code is 1 if the
+ * engine cannot be loaded.
  */
 export async function doctor(options: { json?: boolean } = {}): Promise<string> {
   const report = await examine();
@@ -67,7 +67,7 @@ async function examine(): Promise<Report> {
     system: `${systemName()}, ${os.type()} ${os.release()} ${process.arch}`,
     processor: `${os.cpus()[0]?.model.trim() ?? "unknown"}, ${os.availableParallelism()} threads`,
     memory: {
-      // A container's limit, where there is one.
+      // A container's limit, if there is one.
       total: Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
       free: process.availableMemory(),
     },
@@ -98,7 +98,7 @@ async function examineEngine(): Promise<EngineReport> {
         try {
           const product = torch.tidy(() => {
             const ones = torch.ones([2, 2], { dtype, device });
-            // Truth values have no products, on no device.
+            // No device multiplies booleans.
             const result = dtype === "bool" ? ones.to({ dtype: "int8" }).mul(2) : ones.matmul(ones);
             return result.to({ dtype: "float32", device: "cpu" }).toFloat32Array();
           });

@@ -4,15 +4,15 @@ import { preferToEnd } from "../files/prefer-to-end.ts";
 import type { FromEngine, ToEngine } from "../server/engine/engine-messages.ts";
 import { drawingDevice, loadPipeline } from "./drawing/load-pipeline.ts";
 
-// What `pixart serve` forks for each device: loads models and draws, and ends with the server.
+// The process that `pixart serve` forks for each device: loads models, draws, and ends with the server.
 
-/** Behind the server and whatever else the machine is for. */
+/** A lower priority than the server and the machine's other work. */
 const NICENESS = 10;
 
 setPriority(NICENESS);
 preferToEnd();
 process.on("disconnect", () => process.exit());
-// A terminal's Ctrl+C reaches both; the server says when it is time to go.
+// A terminal's Ctrl+C reaches both processes; the server decides when this one ends.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
 
 const loop = new EngineLoop({

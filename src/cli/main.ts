@@ -8,7 +8,7 @@ import { UsageError } from "./terminal/usage-error.ts";
 
 const EXIT = { failed: 1, usage: 2 } as const;
 
-/** A message for people; the stack is for those who ask for it. */
+/** The message for people; the stack instead if PIXART_STACK is set. */
 function messageOf(error: unknown): string | undefined {
   if (error instanceof CommanderError) return usageMessage(error);
   if (process.env.PIXART_STACK && error instanceof Error) return error.stack;
@@ -22,7 +22,7 @@ function complain(error: unknown): void {
 
 guardOutput();
 heedNohup();
-// What is thrown where nothing waits for it.
+// Errors that no one awaits.
 process.on("uncaughtException", (error) => {
   complain(error);
   process.exit(EXIT.failed);
@@ -32,7 +32,7 @@ try {
 } catch (error) {
   complain(error);
   const isUsage = error instanceof UsageError || error instanceof CommanderError;
-  // Help that was asked for is no error.
+  // Requested help is not an error.
   if (!(error instanceof CommanderError && error.exitCode === 0))
     process.exitCode = isUsage ? EXIT.usage : EXIT.failed;
 }

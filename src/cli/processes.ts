@@ -18,7 +18,7 @@ import { keepWorking } from "./terminal/output.ts";
 import { say } from "./terminal/talk.ts";
 import { UsageError } from "./terminal/usage-error.ts";
 
-/** Options of commands of several processes. */
+/** Options of commands that can run as several processes. */
 export interface ProcessOptions {
   readonly gpus?: number;
   readonly launcher?: string;
@@ -27,15 +27,15 @@ export interface ProcessOptions {
 
 /** This process among those of its command. */
 export interface Processes {
-  /** How often a launcher has started them anew. */
+  /** How often a launcher has restarted them. */
   readonly restarts: number;
-  /** Meets the others. */
+  /** Connects to the others. */
   readonly join: () => Promise<World>;
 }
 
 /**
- * This process among those that somebody has started; "launch" where this command is to start them itself. Throws where the
- * options contradict each other or what a launcher did.
+ * This process among those that a launcher has started; "launch" if this command is to start them itself. Throws if the options
+ * contradict each other or the launcher.
  */
 export function processesOf(options: ProcessOptions): Processes | "launch" {
   const { gpus = 1 } = options;
@@ -64,10 +64,10 @@ export function processesOf(options: ProcessOptions): Processes | "launch" {
   return { restarts: place.restarts, join: () => joinWorld(place, { parent, ...waits }) };
 }
 
-/** Several processes on a core can test a run; more than this only take its memory. */
+/** Several processes on a core are enough to test a run; more would only use up memory. */
 const PROCESSES_A_CORE = 4;
 
-/** Throws where this machine has neither the cores nor the GPUs for so many processes. */
+/** Throws if this machine has neither the cores nor the GPUs for so many processes. */
 function requireFew(gpus: number): void {
   const cores = availableParallelism();
   if (gpus <= PROCESSES_A_CORE * cores) return;
@@ -85,7 +85,7 @@ function launcherOf({ launcher }: ProcessOptions): Launcher | undefined {
 }
 
 /**
- * Starts this command once a process, and stays until they end. Returns the exit code. Throws where they are too many for this
+ * Starts this command once per process and waits until all end. Returns the exit code. Throws if they are too many for this
  * machine; a plan for another one may have more.
  */
 export async function launch({ gpus = 1, maxRestarts = 0 }: ProcessOptions): Promise<number> {
@@ -101,8 +101,8 @@ export async function launch({ gpus = 1, maxRestarts = 0 }: ProcessOptions): Pro
 }
 
 /**
- * What `body` gives; undefined where another process of the run is gone, or the run's folder is: this one then ends with the exit
- * code that says so. Where a process is gone, the one that failed has more to say.
+ * The result of `body`; undefined if another process of the run or the run's folder is gone: this process then ends with the exit
+ * code for that. If a process is gone, its own message says more.
  */
 export async function exitIfRankLost<T>(
   world: World,
@@ -123,7 +123,7 @@ export async function exitIfRankLost<T>(
   }
 }
 
-/** A process that hangs keeps its connections, and only does not come. */
+/** A process that hangs keeps its connections but never arrives, so the wait times out. */
 function describeLostRank(world: World, message: string): string {
   if (!/time[d ]?\s?out/i.test(message)) return `Another process of this run is gone. ${message}`;
   const missing = world.behind();
@@ -131,7 +131,7 @@ function describeLostRank(world: World, message: string): string {
   return `Rank ${world.rank} waited for ${who} in vain. ${message}`;
 }
 
-/** Whether to go on with the run of a folder: asked for, or because all processes were started again after a failure. */
+/** Whether to resume the run of a folder: because of --resume, or because all processes were restarted after a failure. */
 export const isResumed = (
   resume: boolean | string,
   { restarts }: Processes,

@@ -2,7 +2,7 @@ import { Command, CommanderError, Help, Option } from "commander";
 import { description, version } from "../config/package-info.ts";
 import { addCommands } from "./commands.ts";
 
-/** The whole command line. Parsing rejects with a CommanderError where it ends early: after help, or for a usage error. */
+/** The whole command line. Parsing rejects with a CommanderError if it ends early: after help, or for a usage error. */
 export function createProgram(): Command {
   const program = new Command("pixart")
     .description(description)
@@ -14,20 +14,20 @@ export function createProgram(): Command {
     })
     .showSuggestionAfterError()
     .exitOverride()
-    // main.ts says what is wrong, in one voice with the commands' own errors.
+    // main.ts prints errors, in the same style as the commands' own.
     .configureOutput({ outputError: () => {} })
     .configureHelp({ optionDescription: describeOption });
   addCommands(program);
   return program;
 }
 
-/** commander shows options that must be given like all others. */
+/** Marks required options, which commander shows like all others. */
 function describeOption(option: Option): string {
   const text = Help.prototype.optionDescription(option);
   return option.mandatory ? `${text} (required)` : text;
 }
 
-/** commander's sentences, and what the commands' own would say. */
+/** commander's messages, each with its equivalent in the style of the commands' own. */
 const SENTENCES: readonly (readonly [RegExp, (...found: string[]) => string])[] = [
   [
     /^unknown option '(.+?)'(?:\n\(Did you mean (.+)\?\))?$/s,
@@ -71,7 +71,7 @@ const nameOf = (flags: string): string => /--[\w-]+/.exec(flags)?.[0] ?? flags;
 /** `<folder>` of `--out <folder>` */
 const placeholderOf = (flags: string): string => /<.+>/.exec(flags)?.[0] ?? "a value";
 
-/** What a usage error says; undefined where commander has shown help or the version instead. */
+/** The message of a usage error; undefined if commander has shown help or the version instead. */
 export function usageMessage({ code, message }: CommanderError): string | undefined {
   if (/^commander\.(help|version)/.test(code)) return undefined;
   const text = message.replace(/^error: /, "");

@@ -35,7 +35,7 @@ export interface ServeCommandOptions {
   readonly logLevel: string;
 }
 
-/** Pictures that may wait or be drawn, and pixels of one, where nobody says. */
+/** Defaults: pictures waiting or being drawn, and pixels of one. */
 export const MOST_QUEUED = 64;
 export const MOST_PIXELS = 4_194_304;
 
@@ -85,10 +85,10 @@ export async function serveCommand(
   }
 }
 
-/** Where runs are unless somebody says otherwise. */
+/** The default folder of runs. */
 const WORK_DIRS = "work_dirs";
 
-/** The studio's page beside a server of models: it draws, and shows runs and leaves them alone. */
+/** The studio's page next to a server of models: it draws, and shows runs read-only. */
 const pageBeside = (workDirs: readonly string[]): Studio =>
   new Studio({
     workDirs,
@@ -98,7 +98,7 @@ const pageBeside = (workDirs: readonly string[]): Studio =>
     offersModels: false,
   });
 
-/** Says what a server has loaded. */
+/** Logs which models a server has loaded. */
 function logReady(log: Logger, { url, context }: RunningServer): void {
   const models = [...context.models().values()].map((facts) => {
     const { name, bytes, batch, stepSeconds, preview } = facts;
@@ -107,11 +107,11 @@ function logReady(log: Logger, { url, context }: RunningServer): void {
   log.info({ url, models }, "ready");
 }
 
-/** What a server tells of itself, as JSON lines on stderr. */
+/** A server's log, as JSON lines on stderr. */
 export const serverLog = (level: string): Logger =>
   pino({ level, base: null }, { write: (line) => void process.stderr.write(line) });
 
-/** Lets a signal end the server, and a second one the process at once. */
+/** The first signal stops the server; a second one ends the process at once. */
 export class EndingSignals {
   /** Settles when the server has ended. */
   readonly ended: Promise<void>;
@@ -135,7 +135,7 @@ export class EndingSignals {
   }
 }
 
-/** Ctrl+C, what service managers send, and a terminal that goes away. */
+/** Ctrl+C, the signal of service managers, and that of a closed terminal. */
 const ENDING = heedNohup().filter((signal) => !signal.startsWith("SIGUSR"));
 
 /** Whether only this machine can reach an address. */
@@ -184,7 +184,7 @@ function setupsOf(places: readonly string[], options: ServeCommandOptions): Engi
 
 const NAMED = /^([\w][\w.-]*)=(.+)$/s;
 
-/** `name=place`; a place alone is called as its last part. */
+/** `name=place`; a place alone is named after its last part. */
 function namedPlace(text: string): NamedPlace {
   const [, name, place] = NAMED.exec(text) ?? [];
   if (name !== undefined && place !== undefined) return { name, place };

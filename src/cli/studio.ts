@@ -30,7 +30,7 @@ export interface StudioCommandOptions {
 
 const EVERY_ADDRESS = "0.0.0.0";
 
-/** `pixart studio [WORK_DIRS…]`: shows the page until a signal ends it. */
+/** `pixart studio [WORK_DIRS…]`: serves the page until a signal ends it. */
 export async function studioCommand(
   workDirs: readonly string[],
   options: StudioCommandOptions,
@@ -104,13 +104,13 @@ export async function studioCommand(
 
 const drawnKey = (): string => randomBytes(18).toString("base64url");
 
-/** An address, and on a terminal also as a code that a phone's camera reads. */
+/** Prints an address, and on a terminal also its QR code. */
 function sayOnPhones(address: string): void {
   say(`On a phone, to look: ${address}`);
   if (process.stderr.isTTY) say(renderUnicodeCompact(address));
 }
 
-/** Under which others in the same network reach this machine. */
+/** Addresses of this machine in its networks. */
 const lanAddresses = (): string[] =>
   Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])
@@ -122,7 +122,7 @@ const OPENERS: Partial<Readonly<Record<NodeJS.Platform, readonly [string, ...str
   win32: ["cmd", "/c", "start", ""],
 };
 
-/** Opens the system's browser; nothing where there is none, since the address is printed. */
+/** Opens the system's browser; does nothing if there is none, since the address is printed. */
 function openBrowser(address: string): void {
   const [file, ...args] = OPENERS[process.platform] ?? ["xdg-open"];
   spawn(file, [...args, address], { stdio: "ignore", detached: true })

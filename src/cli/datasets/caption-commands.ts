@@ -22,9 +22,9 @@ export function addCaptionCommands(program: Command): void {
     )
     .requiredOption("--model <name>", "the model's name there")
     .option("--api-key-env <variable>", "the environment variable that holds the key")
-    .option("--prompt <text>", "what is asked; {} stands for the raw caption", PAPER_PROMPT)
+    .option("--prompt <text>", "the question; {} stands for the raw caption", PAPER_PROMPT)
     .option("--concurrency <n>", "concurrent requests", wholeNumber(1, FLAG_LIMITS.concurrency), 8)
-    .option("--budget <n>", "stop after this many requests, repeated ones included", wholeNumber(1))
+    .option("--budget <n>", "stop after this many requests, retries included", wholeNumber(1))
     .option(
       "--token-budget <n>",
       "stop after this many tokens, as the server counts them",
@@ -40,7 +40,7 @@ export function addCaptionCommands(program: Command): void {
     .option("--timeout <seconds>", "for one answer, up to 300", wholeNumber(1), 300)
     .option("--body <json>", "extra fields of the requests; null removes one")
     .option("--out <folder>", "a new data set with the captions, instead of metadata.jsonl")
-    .option("--journal <file>", "the file that keeps answers as they come")
+    .option("--journal <file>", "the file that stores answers as they arrive")
     .option("--overwrite", "also ask for pictures that have a dense caption")
     .option("--sheet <file>", "an HTML page to review raw and dense captions")
     .option("--json", "as JSON")

@@ -35,8 +35,8 @@ export interface CaptionOptions extends Omit<ReadOptions, "instancePrompt"> {
 const EXIT = { done: 0, failed: 1, budget: 75, interrupted: 130 } as const;
 
 /**
- * `pixart caption LOCATION`; exit status 0 where every picture has a dense caption, 1 where some
- * failed or the run could not go on, 75 where the budget ended it, 130 after Ctrl+C.
+ * `pixart caption LOCATION`; exit status 0 if every picture has a dense caption, 1 if some failed or the run could not continue,
+ * 75 if the budget ended it, 130 after Ctrl+C.
  */
 export async function captionCommand(location: string, options: CaptionOptions): Promise<void> {
   const { apiKeyEnv, maxTokens, timeout, body, json } = options;
@@ -118,7 +118,7 @@ function exitCode({ stopped, failures }: CaptionReport): number {
   return stopped === "budget" ? EXIT.budget : EXIT.done;
 }
 
-/** The first Ctrl+C, SIGTERM or SIGHUP ends the run with what has come; the next one ends the process. */
+/** The first Ctrl+C, SIGTERM or SIGHUP ends the run with the answers so far; the next one ends the process. */
 class Interrupt implements Disposable {
   readonly #controller = new AbortController();
   readonly #signals = heedNohup();

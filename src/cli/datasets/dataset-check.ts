@@ -9,7 +9,7 @@ import { PictureProgress } from "../terminal/picture-progress.ts";
 import { say } from "../terminal/talk.ts";
 import { UsageError } from "../terminal/usage-error.ts";
 
-/** How `pixart dataset …` is told to read. */
+/** Options of `pixart dataset …` for reading. */
 export interface ReadOptions {
   readonly revision?: string;
   readonly layout?: string;
@@ -22,7 +22,7 @@ export interface ReadOptions {
 
 /** Options of `pixart dataset check`. */
 export interface DatasetCheckOptions extends ReadOptions {
-  /** A recipe or config, whose size and batch are taken where the options give none. */
+  /** A recipe or config, which gives size and batch unless the options do. */
   readonly for?: string;
   readonly size?: number;
   readonly batch?: number;
@@ -37,14 +37,14 @@ interface Measure {
   readonly size: number;
   readonly batch: number;
   readonly maxLength: number;
-  /** Where the size is from; undefined where it was given. */
+  /** Where the size is from; undefined if it was given. */
   readonly source?: string;
 }
 
 /** Of PixArt's model. */
 const USUAL_SIZE = 1024;
 
-/** The largest resolution of a recipe's stages is the one that pictures may be too small for. */
+/** Takes the largest resolution of a recipe's stages: pictures may be too small for it. */
 async function measureOf({
   for: recipe,
   size,
@@ -70,7 +70,7 @@ async function measureOf({
   };
 }
 
-/** What `readDataset` is told. Throws for a layout that there is not. */
+/** Options for `readDataset`. Throws for an unknown layout. */
 export function readOptions({
   layout,
   revision,
@@ -92,7 +92,7 @@ export function readOptions({
 
 const THUMBNAILS = 48;
 
-/** `pixart dataset check LOCATION`; exit status 1 where nothing can be trained on. */
+/** `pixart dataset check LOCATION`; exit status 1 if nothing can be trained on. */
 export async function datasetCheck(location: string, options: DatasetCheckOptions): Promise<void> {
   const { sheet: sheetPath } = options;
   const measure = await measureOf(options);

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { DATASET, FLAG_LIMITS, wholeNumber, withExamples } from "../terminal/arguments.ts";
 
-/** Adds how a data set is told to be read. */
+/** Adds the options for reading a data set. */
 export const readable = (command: Command): Command =>
   command
     .option("--revision <name>", "of a data set on the Hub: a branch, a tag or a commit")
@@ -9,7 +9,7 @@ export const readable = (command: Command): Command =>
     .option("--image-column <name>", "column of the picture, if not file_name, image or file")
     .option("--text-column <name>", "column of the caption, if not text, caption or prompt");
 
-/** Adds what `pixart dataset` does. */
+/** Adds the subcommands of `pixart dataset`. */
 export function addDatasetCommands(dataset: Command): void {
   const trainable = (command: Command): Command =>
     readable(command).option(
@@ -32,10 +32,7 @@ export function addDatasetCommands(dataset: Command): void {
       "--control-column <name>",
       "column of the control pictures, if not control_image or conditioning_image",
     )
-    .option(
-      "--control-folder <folder>",
-      "folder of the control pictures, which have the pictures' names",
-    )
+    .option("--control-folder <folder>", "folder of the control pictures, named like the pictures")
     .option("--for <recipe>", "take size and batch from this recipe or config")
     .option(
       "--size <pixels>",
@@ -101,7 +98,7 @@ export function addDatasetCommands(dataset: Command): void {
     .description("render the open emoji sets into a folder of captioned pictures")
     .argument("<out>", "a new folder")
     .option("--size <pixels>", "side of the pictures", wholeNumber(8, FLAG_LIMITS.side), 64)
-    .option("--style <name>", "one style only, which captions then don't name")
+    .option("--style <name>", "one style only; captions then don't name it")
     .option("--limit <n>", "at most this many pictures, spread evenly", wholeNumber(1))
     .option("--json", "what was drawn, as JSON")
     .action(async (out: string, options: import("./dataset.ts").DatasetEmojiOptions) =>

@@ -10,7 +10,7 @@ import { printResult } from "../terminal/output.ts";
 import { say } from "../terminal/talk.ts";
 import { UsageError } from "../terminal/usage-error.ts";
 
-/** What `pixart convert` understands. */
+/** Options of `pixart convert`. */
 export interface ConvertOptions {
   readonly to: string;
   readonly ema?: boolean;
@@ -68,7 +68,7 @@ export async function convertCommand(
   printResult(options.json ? JSON.stringify(report) : report.path);
 }
 
-/** How the command line names what a file does not tell. */
+/** The flags for facts that a file does not contain. */
 const FLAGS: Readonly<Record<string, string>> = {
   sampleSize: "--sample-size",
   interpolationScale: "--interpolation-scale",

@@ -8,14 +8,14 @@ import { table } from "../terminal/table.ts";
 const percent = (rate: number | undefined): string =>
   rate === undefined ? "" : `${(100 * rate).toFixed(1)} %`;
 
-/** What was measured, as tables. */
+/** The measurements as tables. */
 export function describeEvaluation(evaluation: Evaluation): string {
   const nearest = nearestLines(evaluation);
   const blank = nearest.length > 0 ? [""] : [];
   return [...nearest, ...blank, ...otherLines(evaluation), ...warnings(evaluation)].join("\n");
 }
 
-/** Why a number says less than it seems to. */
+/** Reasons why a number means less than it seems to. */
 function warnings({ seen, heldout }: Evaluation): string[] {
   const told = [seen, heldout].flatMap((side) => [
     ...(side?.frechetDistance?.warning === undefined
@@ -26,13 +26,13 @@ function warnings({ seen, heldout }: Evaluation): string[] {
   return [...new Set(told)];
 }
 
-/** That CLIP has not read all of some captions. */
+/** A warning if CLIP has not read all of some captions. */
 export const cutCaptions = (score: CLIPScore | undefined): string[] =>
   score === undefined || score.truncated === 0
     ? []
     : [`CLIP score: of ${score.truncated} captions CLIP read the beginning alone`];
 
-/** What the nearest real pictures show; nothing where the data set does not say. */
+/** What the nearest real pictures show; nothing if the data set does not name it. */
 function nearestLines({ seen, heldout }: Evaluation): string[] {
   const chance = seen.nearest?.pixels.chance;
   if (chance === undefined) return [];

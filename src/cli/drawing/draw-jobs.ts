@@ -20,13 +20,13 @@ export const drawJobs = (
     .flatMap((prompt) => Array.from({ length: images }, () => prompt))
     .map((prompt, i) => ({ prompt, seed: firstSeed + i }));
 
-/** The same in groups of `size`, which are drawn at once. */
+/** The jobs in groups of `size`, each drawn at once. */
 export const inBatches = (jobs: readonly DrawJob[], size: number): DrawJob[][] =>
   Array.from({ length: Math.ceil(jobs.length / size) }, (_, i) =>
     jobs.slice(i * size, (i + 1) * size),
   );
 
-/** What a picture may say that it was drawn from. */
+/** Known values of a record's `extra.from`. */
 const FROM = ["picture", "picture and mask"] as const;
 
 const MANY = `a list of at most ${MOST_TIMESTEPS} numbers`;
@@ -61,7 +61,7 @@ const repeatable = z.looseObject({
   batchSize: from(1),
 });
 
-/** The record of a picture that can be drawn again. Throws for a file without one, and where it alone does not suffice. */
+/** The record of a picture that can be drawn again. Throws for a file without one, and if the record alone is not enough. */
 export async function recordToRepeat(path: string): Promise<SavedPictureMetadata> {
   const record = await readPictureMetadata(path);
   if (record === undefined) {
@@ -77,7 +77,7 @@ export async function recordToRepeat(path: string): Promise<SavedPictureMetadata
     );
   }
   if (extra.from !== undefined) {
-    // Somebody else's text: only what this program writes is repeated.
+    // The text may be anybody's: only values that this program writes are quoted.
     const from = FROM.find((known) => known === extra.from) ?? "picture";
     throw new InvalidValueError(
       `${path} was drawn from a ${from}, which it does not hold. Repeat it with --init-image`,

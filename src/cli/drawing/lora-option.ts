@@ -15,8 +15,8 @@ export interface AdapterEntry {
 const SCALED = /^(.+)=([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)$/i;
 
 /**
- * `place` or `place=scale`, each place once. A path that is there is a path, whatever it looks like. Throws for what is not
- * there.
+ * `place` or `place=scale`, each place once. A value that exists as a path is taken as a path, whatever it looks like. Throws if
+ * the place does not exist.
  */
 export function adapterEntries(values: readonly string[]): AdapterEntry[] {
   const entries = values.map((value): AdapterEntry => {
@@ -45,7 +45,7 @@ export function adapterEntries(values: readonly string[]): AdapterEntry[] {
   return entries;
 }
 
-/** What is at a path, if that is an adapter and no model, and which model it names as its own. */
+/** The adapter at a path, with the model that it names as its base; undefined if it is not an adapter. */
 export function adapterAt(path: string): { readonly base: string | undefined } | undefined {
   const config = join(path, CONFIG_FILE);
   if (existsSync(config)) return { base: baseIn(config) };
@@ -54,12 +54,12 @@ export function adapterAt(path: string): { readonly base: string | undefined } |
   try {
     return componentsOf(path) === undefined ? undefined : { base: undefined };
   } catch (error) {
-    if (error instanceof BadFileError) return undefined; // a file of anything else
+    if (error instanceof BadFileError) return undefined; // some other file
     throw error;
   }
 }
 
-/** The model that a configuration names, for advice alone: one that can't be read names none. */
+/** The model that a configuration names, used only for advice; undefined if the configuration can't be read. */
 function baseIn(config: string): string | undefined {
   try {
     const { base_model_name_or_path: base } = readConfig(config);

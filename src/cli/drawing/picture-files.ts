@@ -10,7 +10,7 @@ import { say } from "../terminal/talk.ts";
 import { UsageError } from "../terminal/usage-error.ts";
 import type { DrawJob } from "./draw-jobs.ts";
 
-/** Where drawn pictures go: one into a file of its own name, or any number into a folder. */
+/** Where drawn pictures go: one into a named file, or any number into a folder. */
 export type PictureOutput = { readonly file: string } | { readonly folder: string };
 
 const OTHER_FORMATS: ReadonlySet<string> = new Set([
@@ -26,7 +26,7 @@ const OTHER_FORMATS: ReadonlySet<string> = new Set([
   ".jxl",
 ]);
 
-/** What `--out` means for so many pictures. Throws for a file that is there, and for one that cannot hold them. */
+/** What `--out` means for this number of pictures. Throws for a file that exists, and for one that cannot hold them. */
 export function pictureOutput(out: string, pictures: number): PictureOutput {
   const found = statSync(out, { throwIfNoEntry: false });
   if (found?.isDirectory()) return { folder: out };
@@ -52,11 +52,11 @@ export function pictureOutput(out: string, pictures: number): PictureOutput {
 
 const LONGEST_STEM = { letters: 60, bytes: 180 } as const;
 
-// Scripts and pictographs are joined by two characters that are no letters: U+200C and U+200D.
+// Two characters that are not letters join scripts and pictographs: U+200C and U+200D.
 const NOT_OF_NAMES = /[^\p{L}\p{M}\p{N}\p{Extended_Pictographic}\u200c\u200d]+/gu;
 const AT_ENDS = /^(?:-|\u200c|\u200d)+|(?:-|\u200c|\u200d)+$/g;
 
-/** A prompt as the beginning of a file's name: its letters and digits, of whatever script, and pictographs. */
+/** A prompt as the beginning of a file name: its letters and digits, of any script, and pictographs. */
 export function promptStem(prompt: string): string {
   if (prompt.trim() === "") return "unconditional";
   const words = prompt
@@ -75,7 +75,7 @@ export function promptStem(prompt: string): string {
   return stem.replace(AT_ENDS, "") || "picture";
 }
 
-/** The name that a picture has in a folder unless another of that name is there. */
+/** A picture's name in a folder, unless the name is taken. */
 const nameOf = ({ prompt, seed }: DrawJob): string => `${promptStem(prompt)}-${seed}`;
 
 /** `folder/name.png`, or with a number from 2 on: `folder/name-2.png`. */
@@ -87,8 +87,8 @@ export const pictureFile = (output: PictureOutput, job: DrawJob, number: number)
   "file" in output ? output.file : numbered(output.folder, nameOf(job), number);
 
 /**
- * Saves a picture where no other is, however many commands write into the folder. Returns the number in its name; 1 is none.
- * Throws where a file of its own was named and is there by now.
+ * Saves a picture without overwriting another, however many commands write into the folder. Returns the number in its name; 1 for
+ * none. Throws if `--out` named a file and it exists by now.
  */
 export async function savePicture(
   image: RgbImage,
@@ -104,7 +104,7 @@ export async function savePicture(
   );
 }
 
-/** Saves the sheet of a command's pictures beside those of earlier commands. Returns its file. */
+/** Saves the sheet of a command's pictures next to those of earlier commands. Returns its file. */
 export async function saveSheetFile(image: RgbImage, folder: string): Promise<string> {
   return numbered(folder, "sheet", await saveNumbered(image, folder, "sheet"));
 }
@@ -117,7 +117,7 @@ async function saveNumbered(image: RgbImage, folder: string, name: string): Prom
   return number;
 }
 
-/** Gives a picture its name; false where another has it. */
+/** Gives a picture its name; false if the name is taken. */
 async function takesName(path: string, name: string): Promise<boolean> {
   try {
     await renameToFree(path, name);
@@ -131,7 +131,7 @@ async function takesName(path: string, name: string): Promise<boolean> {
 
 const SHOWN = 3;
 
-/** Says which pictures have another name than their prompt and seed alone would give. */
+/** Prints which pictures have another name than their prompt and seed alone would give. */
 export function sayRenamed(
   output: PictureOutput,
   saved: readonly { readonly job: DrawJob; readonly number: number }[],
@@ -145,7 +145,7 @@ export function sayRenamed(
   if (renamed.length > SHOWN) say(`and likewise ${renamed.length - SHOWN} more`);
 }
 
-/** Makes the folder that pictures go into. */
+/** Creates the folder for pictures. */
 export async function makeOutputFolder(output: PictureOutput): Promise<void> {
   await makeFolder("file" in output ? dirname(output.file) : output.folder);
 }

@@ -53,7 +53,7 @@ export interface SampleOptions extends Omit<PipelineChanges, "device"> {
   readonly given: readonly string[];
 }
 
-/** What a picture remembers, or cannot be drawn again with. */
+/** Options that a picture's record holds, or that it cannot be drawn again with. */
 const REMEMBERED: ReadonlySet<string> = new Set([
   ...["--steps", "--timesteps", "--sigmas", "--scheduler", "--eta", "--guidance", "--seed"],
   ...["--guidance-interval", "--gate-step", "--gate-interval"],
@@ -62,7 +62,7 @@ const REMEMBERED: ReadonlySet<string> = new Set([
   ...["--init-image", "--strength", "--mask", "--control-image"],
 ]);
 
-/** `pixart sample MODEL PROMPTS…`: a PNG each, beside those that are there, and a contact sheet for several. */
+/** `pixart sample MODEL PROMPTS…`: a PNG each, next to existing ones, and a contact sheet for several. */
 export async function sampleCommand(
   model: string,
   prompts: readonly string[],
@@ -77,7 +77,7 @@ export async function sampleCommand(
   await exitIfRankLost(world, () => draw(world, model, prompts, options));
 }
 
-/** In each of several processes its share of the pictures, or of the work on a single one. */
+/** Draws this process's share of the pictures, or of the work on a single one. */
 async function draw(
   world: World,
   model: string,
@@ -86,7 +86,7 @@ async function draw(
 ): Promise<void> {
   const plan = await planOf(prompts, options);
   const output = pictureOutput(options.out, plan.jobs.length);
-  world.barrier(); // before one of them has made what another would find there
+  world.barrier(); // before one process creates files that another would find
   const device = drawingDevice(options.device, options, world);
   const { pipe, run } = await loadPipeline(model, { ...options, ...plan.changes, device });
   if (plan.call.controlImage !== undefined && pipe.controlnet === undefined)
@@ -139,7 +139,7 @@ async function draw(
   printResult(options.json ? JSON.stringify({ files }) : files.join("\n"));
 }
 
-/** A run that trains a ControlNet has it already. */
+/** A run that trains a ControlNet brings its own. */
 const aloneError = (alone: string): Error =>
   new UsageError(`Expected --controlnet and --control-image together but received ${alone}`);
 
@@ -149,7 +149,7 @@ interface Plan {
   readonly changes: Pick<PipelineChanges, "scheduler" | "expectedHash">;
 }
 
-/** What is drawn and how: by the options, or as the picture of `--from` remembers. */
+/** What is drawn and how: from the options, or from the record of the picture given with `--from`. */
 async function planOf(prompts: readonly string[], options: SampleOptions): Promise<Plan> {
   if (options.from !== undefined) return repeatPlan(options.from, prompts, options);
   if (prompts.length === 0)
@@ -234,7 +234,7 @@ async function repeatPlan(
       numInferenceSteps: record.steps,
       guidanceScale: record.guidanceScale,
       negativePrompt: record.negativePrompt ?? "",
-      // Pictures from before captions could be cleaned say nothing of it.
+      // Pictures from before captions could be cleaned have no such field.
       cleanCaption: extra.cleanCaption === true,
       ...(typeof extra.useResolutionBinning === "boolean" && {
         useResolutionBinning: extra.useResolutionBinning,
@@ -261,7 +261,7 @@ interface SavedJob {
   readonly number: number;
 }
 
-/** All jobs in their order, with the numbers that each process, by its rank, gave its share of the batches. */
+/** All jobs in their order, with the numbers that each process gave its share of the batches; `numbers` are by rank. */
 function inOrder(
   batches: readonly (readonly DrawJob[])[],
   numbers: readonly (readonly number[])[],

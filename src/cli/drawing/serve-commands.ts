@@ -8,7 +8,7 @@ import {
   withExamples,
 } from "../terminal/arguments.ts";
 
-/** Adds the server. */
+/** Adds `pixart serve`. */
 export function addServeCommands(program: Command): void {
   withExamples(
     program.command("serve"),
@@ -17,14 +17,14 @@ export function addServeCommands(program: Command): void {
     "serve fox=my-models/fox emoji-demo --api-key-file keys.txt --host 0.0.0.0",
     "serve my-model --device cuda:0,cuda:1 --dtype fastest --batch 8",
   )
-    .description("an image server that OpenAI's clients can talk to: change their base URL")
+    .description("run an image server for OpenAI's clients, which need only a new base URL")
     .argument(
       "<models...>",
-      "models as for sample, each with name= before it to rename it; the first is the default",
+      "models as for sample, each renamed by name= in front of it; the first is the default",
     )
     .option(
       "--host <address>",
-      "the address to listen on; any other than this machine's own needs a key",
+      "the address to listen on; any that other machines can reach needs a key",
       "127.0.0.1",
     )
     .option(
@@ -35,31 +35,33 @@ export function addServeCommands(program: Command): void {
     )
     .option("--api-key <key...>", "keys that callers must send (also PIXART_API_KEY)")
     .option("--api-key-file <file>", "the same from a file, one a line")
-    .option(
-      "--allow-host <name...>",
-      "other names that requests may address this server by, as behind a proxy",
-    )
+    .option("--allow-host <name...>", "other host names that requests may use, such as a proxy's")
     .option(
       "--allow-origin <origin...>",
-      "pages whose scripts may call, such as https://app.example",
+      "web pages whose scripts may call the server, such as https://app.example",
     )
-    .option("--public-url <address>", "the start of pictures' addresses, as behind a proxy")
+    .option("--public-url <address>", "the base URL of pictures, such as a proxy's")
     .option(
       "--max-queue <n>",
-      "most pictures that wait or are being drawn",
+      "maximum number of pictures waiting or being drawn",
       wholeNumber(1, FLAG_LIMITS.pictures),
       64,
     )
-    .option("--max-pixels <n>", "most pixels of a picture", wholeNumber(1, 64_000_000), 4_194_304)
+    .option(
+      "--max-pixels <n>",
+      "maximum number of pixels of a picture",
+      wholeNumber(1, 64_000_000),
+      4_194_304,
+    )
     .option(
       "--batch <n>",
-      'pictures drawn at once, or "auto": as many as make it faster',
+      'pictures drawn at once, or "auto": as many as speed it up',
       batch,
       "auto",
     )
     .option(
       "--models-memory <gb>",
-      "memory that all models may use (default: 60 % of what is free)",
+      "memory for all models together (default: 60 % of what is free)",
       number,
     )
     .addOption(
@@ -68,10 +70,7 @@ export function addServeCommands(program: Command): void {
         .default("auto"),
     )
     .option("--taesd <place>", "a TAESD, a folder or a name on the Hub, for previews")
-    .option(
-      "--adapter <name=place...>",
-      "adapters that requests may draw with, for the first model",
-    )
+    .option("--adapter <name=place...>", "adapters that requests may use with the first model")
     .option("--device <names>", `${DEVICE}; several with commas draw side by side`, "auto")
     .option("--dtype <type>", "float32, bfloat16, float16 or fastest, as for sample", "float32")
     .option("--quantize <type>", QUANTIZE)

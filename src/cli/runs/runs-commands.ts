@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import { FLAG_LIMITS, wholeNumber, withExamples } from "../terminal/arguments.ts";
 
-/** Adds what `pixart runs` does. */
+/** Adds the subcommands of `pixart runs`. */
 export function addRunsCommands(runs: Command): void {
   withExamples(runs.command("list"), "runs list", "runs list work_dirs --json")
-    .description("list the runs of a folder and their state, newest first")
-    .argument("[folder]", "the folder that the run folders are in", "work_dirs")
+    .description("list the runs in a folder and their state, newest first")
+    .argument("[folder]", "the folder that contains the run folders", "work_dirs")
     .option("--json", "as JSON")
     .action(async (folder: string, options: import("./runs.ts").RunsListOptions) =>
       (await import("./runs.ts")).runsList(folder, options),

@@ -28,7 +28,7 @@ export async function runsCompare(
 ): Promise<void> {
   const runs = [summarizeRun(a), summarizeRun(b)] as const;
   const differences = configDifferences(readRunConfig(a), readRunConfig(b));
-  // Before anything is printed: a reader that goes away ends a command that prints.
+  // Before anything is printed: a command that prints ends when its reader goes away.
   if (sheet !== undefined) await saveSheet(runs, sheet);
   process.stdout.write(
     json
@@ -72,13 +72,16 @@ function describeComparison(
   return [...config, "", ...table([head, ["state", a.state, b.state], ...results])];
 }
 
-/** Two runs' sheets of one stage, at the last step that both have drawn at, or the newest of each. */
+/** Two runs' sheets of one stage: of the last step that both have sheets of, or the newest of each. */
 interface SheetPair {
   readonly stage: string;
   readonly sheets: readonly [a: RunSummary["sheets"][number], b: RunSummary["sheets"][number]];
 }
 
-/** Of each stage that both runs have drawn in. A stage's first sheet shows no training: it counts as common where there is no other. */
+/**
+ * Pairs for each stage that both runs have sheets of. A stage's first sheet shows no training, so it is common only if there is
+ * no other.
+ */
 function sheetPairs([a, b]: readonly [a: RunSummary, b: RunSummary]): SheetPair[] {
   return a.stages.flatMap(({ stage }) => {
     const [left, right] = [a, b].map((run) => run.sheets.filter((each) => each.stage === stage));
@@ -93,7 +96,7 @@ function sheetPairs([a, b]: readonly [a: RunSummary, b: RunSummary]): SheetPair[
   });
 }
 
-/** Which steps are shown: what differs in them is no difference of the runs. */
+/** Names the steps shown: if they differ, so may the pictures without any difference between the runs. */
 function describePair(
   { stage, sheets: [own, other] }: SheetPair,
   [a, b]: readonly [a: RunSummary, b: RunSummary],
@@ -103,7 +106,7 @@ function describePair(
     : `Stage "${stage}": ${a.path} at step ${own.step}, ${b.path} at step ${other.step}, since both have drawn at no step in common but the first`;
 }
 
-/** Draws both runs' sample sheets side by side, and says which steps they show. */
+/** Puts both runs' sample sheets side by side, and prints which steps they show. */
 async function saveSheet(
   runs: readonly [a: RunSummary, b: RunSummary],
   file: string,

@@ -23,10 +23,10 @@ export interface RunsWorstOptions {
 
 const THUMBNAIL = 128;
 const COLUMNS = 5;
-/** A picture takes up to 200 MB until it is made small. */
+/** A decoded picture takes up to 200 MB until it is reduced. */
 const DECODED_AT_ONCE = 4;
 
-/** `pixart runs worst RUN`: the training pictures that are learnt worst, those whose losses are furthest above the usual. */
+/** `pixart runs worst RUN`: the training pictures that are learned worst, whose losses are furthest above what is usual. */
 export async function runsWorst(
   run: string,
   { count, stage, sheet, json }: RunsWorstOptions,
@@ -38,7 +38,7 @@ export async function runsWorst(
   }
   const losses = lossesOf(run, stage);
   const worst = [...losses.pictures].sort((a, b) => b.score - a.score).slice(0, count);
-  // Before anything is printed: a reader that goes away ends a command that prints.
+  // Before anything is printed: a command that prints ends when its reader goes away.
   if (sheet !== undefined) await saveSheet(run, worst, sheet);
   if (json) {
     const { stage: name, step, since } = losses;

@@ -9,11 +9,11 @@ export interface RunsListOptions {
   readonly json?: boolean;
 }
 
-/** A loss with four digits; a dash where there is none. */
+/** A loss with four digits; a dash if there is none. */
 export const lossText = (loss: number | null | undefined): string =>
   loss === null || loss === undefined ? "-" : loss.toPrecision(4);
 
-/** A number with three digits; a dash where there is none. */
+/** A number with three digits; a dash if there is none. */
 export const speedText = (speed: number | null): string =>
   speed === null ? "-" : String(Number(speed.toPrecision(3)));
 
@@ -28,7 +28,7 @@ export async function runsList(folder: string, { json }: RunsListOptions): Promi
   else process.stdout.write(`${describeRuns(runs).join("\n")}\n`);
 }
 
-/** One line a run: where it stands, in the stage that was worked on last. What cannot be read comes last. */
+/** One line a run: its progress in the stage that was trained last. Unreadable runs come last. */
 function describeRuns(runs: readonly RunSummary[]): string[] {
   const readable = runs.filter(({ state }) => state !== "unreadable");
   const width = Math.max(...runs.map(({ path }) => path.length));

@@ -40,7 +40,7 @@ export function addScaleCommands(program: Command): void {
 const flagOf = (name: string): string =>
   name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** Gathers a flag's numbers. */
+/** Collects a flag's numbers. */
 const collected = (text: string, before: readonly number[] = []): number[] => [
   ...before,
   number(text),

@@ -79,7 +79,7 @@ function describeRun(report: ScaleReport, parts: readonly string[]): string[] {
   ];
 }
 
-/** What can be shown of one run. */
+/** The parts of the report on one run. */
 const PARTS: Record<(typeof REPORT_PARTS)[number], (report: ScaleReport) => string[]> = {
   step: ({ stages }) => [
     "A step, in seconds",
@@ -199,7 +199,7 @@ const describeAssumption = ({ what, value, source }: Assumption): string =>
 /** `150,000` */
 const whole = (value: number): string => Math.round(value).toLocaleString("en-US");
 
-/** Three digits, never as a power. */
+/** Three digits, never with an exponent. */
 function digits(value: number): string {
   if (value === 0) return "0";
   const places = Math.max(0, 2 - Math.floor(Math.log10(value)));

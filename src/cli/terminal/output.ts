@@ -1,18 +1,18 @@
 import { writeSync } from "node:fs";
 import { shownLine, visible } from "../../files/reading/visible-text.ts";
 
-/** What a shell gives for a process that SIGPIPE ended, which Node.js ignores. */
+/** The exit code that a shell reports for a process ended by SIGPIPE, which Node.js ignores. */
 const SIGPIPE_EXIT = 128 + 13;
 const FAILED = 1;
 
-/** Nobody reads on: the pipe's reader has ended, or the terminal is closed. An input error of a file is the disk's. */
+/** Whether nobody reads any more: the pipe's reader has ended, or the terminal is closed. EIO of a file is the disk's. */
 const isGone = (stream: NodeJS.WriteStream, code: string | undefined): boolean =>
   code === "EPIPE" || code === "ECONNRESET" || (code === "EIO" && stream.isTTY === true);
 
 const ESC = "\u001b";
 /**
- * What bars, the progress line and the lines that take its place do to a terminal. They do it in writes of their own, and all
- * text of others is written together with a line's end or with words of ours.
+ * Control sequences of progress bars, of the progress line and of the lines that replace it. They come in writes of their own;
+ * text from elsewhere is always written together with a line feed or with text of this program.
  */
 const OWN_MOVES = new RegExp(
   String.raw`^(?:\r|${ESC}[78]|${ESC}\[(?:1|22)m|${ESC}\[\d*[ABGJK]|${ESC}\[\?(?:7|25)[hl])+$`,
@@ -21,23 +21,23 @@ const OWN_MOVES = new RegExp(
 let isWorkDone = false;
 
 /**
- * Prints what was made, on stdout, for scripts. The work is done: a reader that is gone, or a full device, changes neither
- * what was made nor the exit code.
+ * Prints the result on stdout, for scripts. The work is done: a reader that has gone away or a full device changes neither the
+ * result nor the exit code.
  */
 export function printResult(text: string): void {
   isWorkDone = true;
   process.stdout.write(`${text}\n`);
 }
 
-/** The same for what is passed on while work is done. */
+/** From here on a lost stdout does not end the process, as after {@link printResult}: work is being done. */
 export function keepWorking(): void {
   isWorkDone = true;
 }
 
 /**
- * Stands between all that this process writes and its terminal. Nothing written can steer that, wherever its text is from; and
- * an output that takes nothing on ends no work: a command that is there to print ends, quietly where nobody reads on, with a
- * sentence where the device is full; every other goes on.
+ * Filters everything that this process writes, so that no text, wherever it is from, can control the terminal. If an output
+ * fails, work continues; only a command whose purpose is to print ends: silently if nobody reads any more, with a message if the
+ * device is full.
  */
 export function guardOutput(): void {
   guard(process.stdout, 1, visible, (error) => {
@@ -46,7 +46,7 @@ export function guardOutput(): void {
       process.stderr.write(`pixart: stdout cannot be written (${error.code}); send it elsewhere\n`);
     if (!isWorkDone) process.exit(isUnread ? SIGPIPE_EXIT : FAILED);
   });
-  // What is said here is only for people.
+  // Messages on stderr are only for people.
   guard(
     process.stderr,
     2,
@@ -80,11 +80,11 @@ function guard(
   }) as typeof stream.write;
 }
 
-/** A device that was full may have room again, and a log go on; Node.js has given the stream up. */
+/** Writes directly, since Node.js has given up the stream: a device that was full may have room again, so a log can continue. */
 function retry(fd: number, text: string): void {
   try {
     writeSync(fd, text);
   } catch {
-    // still full: there is nobody to tell
+    // still full, and nowhere to report it
   }
 }

@@ -1,6 +1,6 @@
 import cliProgress from "cli-progress";
 
-/** A bar on stderr for pictures that are read one after the other; nothing where that is no terminal. */
+/** A progress bar on stderr for pictures that are read one after the other; none if stderr is not a terminal. */
 export class PictureProgress implements Disposable {
   readonly #bar: cliProgress.SingleBar | undefined;
 
@@ -14,7 +14,7 @@ export class PictureProgress implements Disposable {
     });
   }
 
-  /** So many are done. */
+  /** Sets the number of pictures done. */
   update(done: number, total: number): void {
     if (this.#bar?.isActive === false) this.#bar.start(total, done);
     this.#bar?.update(done);

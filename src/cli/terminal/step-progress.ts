@@ -1,6 +1,6 @@
 import cliProgress from "cli-progress";
 
-/** A bar on stderr for pictures that are drawn; nothing where that is no terminal. */
+/** A progress bar on stderr for pictures being drawn; none if stderr is not a terminal. */
 export class StepProgress implements Disposable {
   readonly #bar: cliProgress.SingleBar | undefined;
   #finished = 0;
@@ -17,7 +17,7 @@ export class StepProgress implements Disposable {
     this.#bar.start(pictures, 0);
   }
 
-  /** Some pictures are a share, 0 to 1, of the way. */
+  /** Some pictures are partly drawn: `share` from 0 to 1. */
   step(pictures: number, share: number): void {
     this.#bar?.update(this.#finished + pictures * share);
   }

@@ -23,12 +23,12 @@ export interface FinetuneCommandOptions {
   readonly workDir?: string;
   readonly device?: string;
   readonly dryRun?: boolean;
-  /** With a dry run: its plan as data on stdout. */
+  /** With a dry run: prints its plan as JSON on stdout. */
   readonly json?: boolean;
   readonly cfgOptions?: readonly string[];
 }
 
-/** What steps leave of the time: samples, checkpoints, loading. */
+/** Share of the time for steps; samples, checkpoints and loading take the rest. */
 const SHARE_OF_STEPS = 0.85;
 const FEWEST_STEPS = 20;
 const MOST_STEPS = 100_000;
@@ -55,7 +55,7 @@ export async function finetuneCommand(
   };
   const resumeCommand = `npx pixart train ${join(workDir, "recipe.json")} --work-dir ${workDir} --resume`;
   const chosen = { strict: true, processes: 1, device, say };
-  // What can't fit is said before anything is loaded.
+  // Refuses what can't fit before anything is loaded.
   const first = await dryRun(fill(FEWEST_STEPS).config, resumeCommand, {
     ...chosen,
     say: () => {},
@@ -92,7 +92,7 @@ export async function finetuneCommand(
   printResult(outcome.folder);
 }
 
-/** What the folder and the base say of themselves. */
+/** Describes the folder and the base. */
 async function requestOf(
   base: string,
   folder: string,
@@ -126,7 +126,7 @@ function stepsIn(minutes: number, stepSeconds: number): number {
   return Math.min(MOST_STEPS, Math.max(FEWEST_STEPS, Math.floor(steps / unit) * unit));
 }
 
-/** A word of what people call a folder. */
+/** A folder's name as a word for paths. */
 const slug = (text: string): string =>
   text
     .toLowerCase()

@@ -10,7 +10,7 @@ import { UsageError } from "../terminal/usage-error.ts";
 export interface PrecomputeCommandOptions extends FeatureFolders {
   /** `i/n` */
   readonly shard: string;
-  /** As the config says unless given. */
+  /** Default: as the config says. */
   readonly device?: string;
   readonly workDir?: string;
   readonly cfgOptions?: readonly string[];

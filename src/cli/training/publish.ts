@@ -75,7 +75,7 @@ export async function publishCommand(
         ? ["adapter", "It changes"]
         : ["adapters of transformer and text encoder", "They change"];
     say(`Publishing the ${which} ${what} of ${place}`);
-    // After a stage that trained the weights themselves the adapters are for no model that has a name.
+    // After a stage that trained the weights themselves, the adapters fit no model that has a name.
     const stages = config.stages.slice(0, config.stages.indexOf(stage) + 1);
     const isBasePlain = stages.every((each) => "adapter" in each && each.adapter !== null);
     const base =
@@ -120,7 +120,7 @@ export async function publishCommand(
   done(report.folder, { kind: "pipeline", dtype, prompt, largestDifference });
 }
 
-/** Throws where a config is named that the run was not trained with. */
+/** Throws if the named config is not the one that the run was trained with. */
 function requireConfig(
   configName: string | undefined,
   config: RunPipeline["config"],
@@ -135,7 +135,7 @@ function requireConfig(
   }
 }
 
-/** Where a run trained nothing else. */
+/** For a run that trained nothing else. */
 async function publishFoundAutoencoder(
   { vae, config, stage, checkpoint }: RunAutoencoder,
   out: string,
@@ -174,7 +174,7 @@ interface AutoencoderOptions extends Omit<PublishCommandOptions, "dtype"> {
   readonly dtype: "float32" | "bfloat16" | undefined;
 }
 
-/** What the published folder's README says of the run that it comes from. */
+/** Facts about the run for the published folder's README. */
 export function cardOfRun(
   { pipe, config, stage, step }: RunPipeline,
   kind: ModelCard["kind"],
@@ -199,7 +199,7 @@ function dtypeOf(dtype: string | undefined): "float32" | "bfloat16" | undefined 
   throw new UsageError(`Expected float32 or bfloat16 for --dtype but received ${dtype}`);
 }
 
-/** diffengine's order is config, checkpoint, folder; a run says itself what its config was. */
+/** diffengine's order is config, checkpoint, folder; a run holds its own config. */
 function placesOf(places: readonly string[]): {
   readonly configName: string | undefined;
   readonly run: string;

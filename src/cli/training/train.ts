@@ -15,10 +15,10 @@ import { say } from "../terminal/talk.ts";
 /** Options of `pixart train`. */
 export interface TrainCommandOptions {
   readonly workDir?: string;
-  /** True or "auto": the run folder's own; otherwise a run folder or its newest checkpoint. */
+  /** True or "auto": this run folder; otherwise another run folder or its newest checkpoint. */
   readonly resume?: boolean | string;
   readonly amp?: boolean;
-  /** As the config says unless given. */
+  /** Default: as the config says. */
   readonly device?: string;
   readonly gpus?: number;
   readonly launcher?: string;
@@ -27,9 +27,9 @@ export interface TrainCommandOptions {
   readonly acceptChangedData?: boolean;
   readonly acceptOtherRun?: boolean;
   readonly dryRun?: boolean;
-  /** How it ended as data on stdout; of a dry run its plan, of a proof what differs. */
+  /** Prints the outcome as JSON on stdout; for a dry run the plan, for a proof the differences. */
   readonly json?: boolean;
-  /** By the size of the models unless given. */
+  /** Default: depends on the size of the models. */
   readonly rehearsal?: boolean;
   /** True: with the usual number of steps. */
   readonly proveResume?: number | true;
@@ -113,7 +113,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
   printResult(json ? JSON.stringify(outcome) : outcome.folder);
 }
 
-/** Says whether a resumed run equals an unbroken one; the exit code is 1 where it does not. */
+/** Reports whether a resumed run equals an uninterrupted one; the exit code is 1 if it does not. */
 async function prove(config: ParsedConfig, steps: number, json: boolean): Promise<void> {
   const stages = await proveResume(config, steps, say);
   const isProven = stages.every(({ differs }) => differs.length === 0);
@@ -132,6 +132,6 @@ const inBfloat16 = (config: ParsedConfig): ParsedConfig => ({
   stages: config.stages.map((stage) => ({ ...stage, precision: "bfloat16" as const })),
 });
 
-/** The same as changes of a run that goes on. */
+/** The same as changes of a resumed run. */
 const bfloat16Changes = (folder: string): string[] =>
   readRunConfig(folder).stages.map((_, i) => `stages.${i}.precision=bfloat16`);

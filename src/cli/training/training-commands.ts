@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { DEVICE, FLAG_LIMITS, number, wholeNumber, withExamples } from "../terminal/arguments.ts";
 
-/** Adds the commands that train, and that write what was trained. */
+/** Adds the commands that train and publish. */
 export function addTrainingCommands(program: Command): void {
   withExamples(program.command("recipes"), "recipes", "recipes --json")
     .description("list the recipes that come with the package: what each is for, and its data")
@@ -42,7 +42,7 @@ export function addTrainingCommands(program: Command): void {
     )
     .option(
       "--json",
-      "as JSON: how it ended, with --dry-run the plan, with --prove-resume the differences",
+      "as JSON: the outcome, with --dry-run the plan, with --prove-resume the differences",
     )
     .option(
       "--rehearsal",
@@ -88,26 +88,24 @@ export function addTrainingCommands(program: Command): void {
     'finetune PixArt-alpha/PixArt-XL-2-512x512 my-dog --goal subject --minutes 60 --word "sks dog"',
     "finetune emoji-small my-drawings --goal style --minutes 20 --dry-run --json",
   )
-    .description(
-      "train on a folder of pictures by what you want of them, in the time that you give",
-    )
+    .description("fine-tune on a folder of pictures for a goal, in the time that you allow")
     .argument(
       "<base>",
-      "what to begin from: a pipeline's folder, a model of the package or of the Hub",
+      "the model to start from: a pipeline's folder, or a model of this package or on the Hub",
     )
-    .argument("<folder>", "captioned pictures; for one thing, pictures alone")
+    .argument("<folder>", "captioned pictures; a subject needs no captions")
     .addOption(
       new Option("--goal <goal>", "style: a LoRA; subject: one thing or person; full: all weights")
         .choices(["style", "subject", "full"])
         .makeOptionMandatory(),
     )
     .requiredOption("--minutes <n>", "how long it may take", number)
-    .option("--word <word>", "what stands for the style or thing (default: the folder's name)")
+    .option("--word <word>", "the word for the style or thing (default: the folder's name)")
     .option("--work-dir <folder>", "the run folder (default: work_dirs/<folder>-<goal>)")
     .option("--device <name>", `${DEVICE} (default: as the config says)`)
-    .option("--dry-run", "measure a step, print the plan and the config, and end")
+    .option("--dry-run", "measure a step, print the plan and the config, and stop")
     .option("--json", "with --dry-run: both as JSON on stdout")
-    .option("--cfg-options <key=value...>", "changes to the config that is made, as for train")
+    .option("--cfg-options <key=value...>", "changes to the generated config, as for train")
     .action(
       async (
         base: string,
@@ -153,7 +151,7 @@ export function addTrainingCommands(program: Command): void {
   )
     .alias("publish_model2diffusers")
     .description(
-      "write a run as a pipeline folder that Python's diffusers loads unchanged, or its adapters as PEFT's folders",
+      "write a run as a pipeline folder that Python's diffusers loads unchanged, or its adapters as PEFT folders",
     )
     .argument(
       "<places...>",
