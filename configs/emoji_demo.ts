@@ -10,7 +10,7 @@ export const pixels: ClassConditionalStageConfig = {
   name: "pixels",
   resolution: 32,
   batchSize: 16,
-  steps: 500,
+  steps: 300,
   loss: { type: "v" },
   optimizer: { lr: 1e-3 },
   schedule: { type: "cosine", warmupSteps: 50 },
@@ -25,14 +25,14 @@ export const alignment: TextToImageStageConfig = {
   name: "alignment",
   resolution: 32,
   batchSize: 16,
-  steps: 2400,
+  steps: 1000,
   trainTextEncoder: true,
   loss: { type: "v" },
   optimizer: { lr: 1e-3, textEncoderLr: 1e-3 },
   schedule: { type: "cosine", warmupSteps: 50 },
   ema: { decay: 0.995 },
-  checkpointEvery: 600,
-  sampleEvery: 600,
+  checkpointEvery: 500,
+  sampleEvery: 1000,
 };
 
 /** Stage 3, high aesthetics: the well-drawn part at full size. */
@@ -41,15 +41,15 @@ export const aesthetics: TextToImageStageConfig = {
   name: "aesthetics",
   resolution: 64,
   batchSize: 16,
-  steps: 1200,
+  steps: 2200,
   curated: true,
   interpolationScale: 2, // twice the side of the stage before
   loss: { type: "v" },
-  optimizer: { lr: 5e-4 },
-  schedule: { type: "cosine", warmupSteps: 20 },
+  optimizer: { lr: 1e-3 },
+  schedule: { type: "cosine", warmupSteps: 50 },
   ema: { decay: 0.995 },
-  checkpointEvery: 300,
-  sampleEvery: 600,
+  checkpointEvery: 550,
+  sampleEvery: 1100,
 };
 
 /** PixArt-α's whole curriculum on 64 emoji in four styles: about a quarter of an hour on two cores. */
