@@ -33,6 +33,7 @@ export const alignment: TextToImageStageConfig = {
   ema: { decay: 0.995 },
   checkpointEvery: 500,
   sampleEvery: 1000,
+  validateEvery: 500,
 };
 
 /** Stage 3, high aesthetics: the well-drawn part at full size. */
@@ -49,7 +50,8 @@ export const aesthetics: TextToImageStageConfig = {
   schedule: { type: "cosine", warmupSteps: 50 },
   ema: { decay: 0.995 },
   checkpointEvery: 550,
-  sampleEvery: 1100,
+  sampleEvery: 550,
+  validateEvery: 550,
 };
 
 /** PixArt-α's whole curriculum on 64 emoji in four styles: about a quarter of an hour on two cores. */

@@ -1,6 +1,6 @@
 /**
- * Takes the screenshots of docs/studio.md from real runs: `npx tsx scripts/studio-screenshots.ts WORK_DIRS [OUT]`, after
- * `npm run build`. WORK_DIRS has at least two runs, the newest of which can be drawn with.
+ * Takes the screenshots of docs/studio.md from real runs: `npx tsx scripts/studio-screenshots.ts WORK_DIRS PICTURES [OUT]`,
+ * after `npm run build`. WORK_DIRS holds at least two runs, the newest of which can be drawn with; PICTURES is a folder to train with.
  */
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
@@ -12,7 +12,7 @@ import sharp from "sharp";
 import { openBrowser } from "../test/page/browser.ts";
 
 const PROGRAM = fileURLToPath(new URL("../dist/bundle/main.js", import.meta.url));
-const PICTURES = fileURLToPath(new URL("../docs/pictures/", import.meta.url));
+const SHOWN = fileURLToPath(new URL("../docs/pictures/", import.meta.url));
 const PROMPT = "a red apple, noto style";
 
 /** Sizes of a screenshot, in CSS pixels; desks and tablets in the light theme, the phone in the dark one. */
@@ -22,12 +22,20 @@ const DEVICES = {
   phone: { width: 390, height: 844, colorScheme: "dark" },
 } as const;
 
-const [workDirs, out = PICTURES] = process.argv.slice(2);
-if (workDirs === undefined) throw new Error("Expected a folder with runs: studio-screenshots.ts WORK_DIRS [OUT]");
+const [workDirs, pictures, out = SHOWN] = process.argv.slice(2);
+if (workDirs === undefined || pictures === undefined)
+  throw new Error(
+    "Expected folders of runs and of pictures: studio-screenshots.ts WORK_DIRS PICTURES [OUT]",
+  );
 mkdirSync(out, { recursive: true });
 
-async function shoot(page: Page, name: string, device: keyof typeof DEVICES): Promise<void> {
-  const { width, height, colorScheme } = DEVICES[device];
+async function shoot(
+  page: Page,
+  name: string,
+  device: keyof typeof DEVICES,
+  height: number = DEVICES[device].height,
+): Promise<void> {
+  const { width, colorScheme } = DEVICES[device];
   await page.emulateMedia({ colorScheme });
   await page.setViewportSize({ width, height });
   await page.waitForTimeout(1000); // charts are drawn again
@@ -36,20 +44,26 @@ async function shoot(page: Page, name: string, device: keyof typeof DEVICES): Pr
 }
 
 async function shootAll(page: Page, name: string): Promise<void> {
-  for (const device of Object.keys(DEVICES) as (keyof typeof DEVICES)[]) await shoot(page, name, device);
+  for (const device of Object.keys(DEVICES) as (keyof typeof DEVICES)[])
+    await shoot(page, name, device);
   await page.setViewportSize({ width: 1440, height: 1000 });
 }
 
-const server = execa(process.execPath, [PROGRAM, "studio", resolve(workDirs), "--port", "0"], {
-  reject: false,
-  stderr: "inherit",
-});
+const server = execa(
+  process.execPath,
+  [PROGRAM, "studio", resolve(workDirs), "--data-root", resolve(pictures), "--port", "0"],
+  {
+    reject: false,
+    stderr: "inherit",
+  },
+);
 const browser = await openBrowser();
 try {
   const [line] = await once(server.stdout, "data");
   const page = await browser.newPage();
   page.setDefaultTimeout(60_000);
-  const open = (path: string): Promise<unknown> => page.goto(new URL(path, String(line).trim()).href);
+  const open = (path: string): Promise<unknown> =>
+    page.goto(new URL(path, String(line).trim()).href);
   await page.goto(String(line).trim());
   await page.locator(".run-row img").first().waitFor();
   await shootAll(page, "runs");
@@ -71,12 +85,13 @@ try {
   await shootAll(page, "draw");
 
   await open("/new");
-  await page.getByRole("heading", { name: /^1\./ }).waitFor();
-  await shoot(page, "new", "desk");
+  await page.getByRole("button", { name: "Check these pictures" }).click();
+  await page.getByRole("heading", { name: "What is in it" }).waitFor();
+  await shoot(page, "data", "desk");
 
   await open("/system");
   await page.getByText("libtorch").first().waitFor();
-  await shoot(page, "system", "desk");
+  await shoot(page, "system", "desk", 720); // above the report, which names folders of this machine
 } finally {
   await browser.close();
   server.kill("SIGTERM");

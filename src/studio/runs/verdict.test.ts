@@ -25,6 +25,11 @@ it.each([
   ],
   [
     300,
+    { 300: 0.5 },
+    "Held-out loss is 0.5000 at the end, measured once. The training loss has fallen 67 % since the beginning.",
+  ],
+  [
+    300,
     { 100: 0.5, 200: 0.4 },
     "Learning: held-out loss fell 20 % in the last 100 steps; the newest is the best.",
   ],

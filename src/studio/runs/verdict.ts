@@ -14,8 +14,7 @@ export function verdict(stage: StageState | undefined, tail: EventTail): string 
   if (stage.loss === null) return "The loss is no number any more: a lower learning rate may help.";
   const [first, last] = [measured[0], measured.at(-1)];
   if (first === undefined || last === undefined) return byTraining(stage, tail);
-  if (measured.length === 1)
-    return `Held-out loss is ${shown(last.loss)} at step ${count(last.step)}; the next measurement will show whether it learns.`;
+  if (measured.length === 1) return byOne(stage, last, tail);
   return byHeldout(measured, stage.lowestHeldout ?? last, last);
 }
 
@@ -38,15 +37,29 @@ function byHeldout(measured: readonly LossAt[], lowest: LossAt, last: LossAt): s
     : `No longer learning: held-out loss has risen ${percent(rose)} since ${since}.`;
 }
 
-function byTraining({ stage }: StageState, tail: EventTail): string {
+function byOne(stage: StageState, { step, loss }: LossAt, tail: EventTail): string {
+  if (step < stage.steps)
+    return `Held-out loss is ${shown(loss)} at step ${count(step)}; the next measurement will show whether it learns.`;
+  const trend = trainingTrend(stage, tail);
+  const training = trend === undefined ? "" : ` The training loss ${trend}.`;
+  return `Held-out loss is ${shown(loss)} at the end, measured once.${training}`;
+}
+
+function byTraining(stage: StageState, tail: EventTail): string {
+  const trend = trainingTrend(stage, tail);
+  if (trend === undefined) return "Too few steps to say whether it learns.";
+  return `Nothing is held out, so only the training loss tells: it ${trend}.`;
+}
+
+/** How the training loss has moved; undefined after too few steps. */
+function trainingTrend({ stage }: StageState, tail: EventTail): string | undefined {
   const losses = tail.stage(stage).steps.column("loss");
-  if (losses.length < 2 * COMPARED) return "Too few steps to say whether it learns.";
+  if (losses.length < 2 * COMPARED) return undefined;
   const begin = meanOf(losses.subarray(0, COMPARED));
   const end = meanOf(losses.subarray(losses.length - COMPARED));
   const fell = (begin - end) / begin;
-  const what = "Nothing is held out, so only the training loss tells";
-  if (Math.abs(fell) < LEVEL) return `${what}: it is level.`;
-  return `${what}: it has ${fell > 0 ? "fallen" : "risen"} ${percent(Math.abs(fell))} since the beginning.`;
+  if (Math.abs(fell) < LEVEL) return "is level";
+  return `has ${fell > 0 ? "fallen" : "risen"} ${percent(Math.abs(fell))} since the beginning`;
 }
 
 const meanOf = (values: Float64Array): number =>
