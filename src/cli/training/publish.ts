@@ -15,11 +15,13 @@ import {
   publishPipeline,
   requireFree,
 } from "../../pipelines/published/publish.ts";
+import { absolutePlace } from "../../training/run-folder/run-readme.ts";
 import {
   autoencoderFromRun,
   pipelineFromRun,
   type RunAutoencoder,
   type RunPipeline,
+  runFolderOf,
 } from "../../training/run-pipeline.ts";
 import { printResult } from "../terminal/output.ts";
 import { say } from "../terminal/talk.ts";
@@ -158,7 +160,7 @@ async function publishFoundAutoencoder(
       className: "AutoencoderKL",
       base: null,
       recipe: config.name,
-      dataset: config.dataset.folder,
+      dataset: absolutePlace(runFolderOf(checkpoint), config.dataset.folder),
       training: `The averaged (EMA) weights after ${stage.steps} steps at ${stage.resolution} px`,
       prompts: [],
       hasResolutionBins: false,
@@ -176,18 +178,20 @@ interface AutoencoderOptions extends Omit<PublishCommandOptions, "dtype"> {
 
 /** Facts about the run for the published folder's README. */
 export function cardOfRun(
-  { pipe, config, stage, step }: RunPipeline,
+  { pipe, config, stage, step, checkpoint }: RunPipeline,
   kind: ModelCard["kind"],
   { which, out }: { readonly which: string; readonly out: string },
 ): ModelCard {
   const { transformer } = config;
+  const base = config.base ?? ("pretrained" in transformer ? transformer.pretrained : null);
+  const run = runFolderOf(checkpoint);
   return {
     kind,
     title: basename(resolve(out)),
     className: pipe.kind.className,
-    base: config.base ?? ("pretrained" in transformer ? transformer.pretrained : null),
+    base: base === null ? null : absolutePlace(run, base),
     recipe: config.name,
-    dataset: config.dataset.folder,
+    dataset: absolutePlace(run, config.dataset.folder),
     training: `The ${which} weights after ${step} of ${stage.steps} steps of the stage "${stage.name}" at ${stage.resolution} px`,
     prompts: config.sampling.prompts,
     hasResolutionBins: hasResolutionBins(pipe.transformer.config.sampleSize, pipe.vaeScaleFactor),

@@ -4,10 +4,10 @@ import type { ResolvedConfig } from "../../config/index.ts";
 import type { DatasetEntry } from "../../data/dataset.ts";
 import { readDataset } from "../../data/read-dataset.ts";
 import { readPictureLosses } from "../../training/run-folder/picture-losses-file.ts";
+import { readmeCommand } from "../../training/run-folder/run-readme.ts";
 import type { WorstPicture } from "../api-types.ts";
 import { pictureKey, trainingPictureAddress } from "../runs/addresses.ts";
 import type { LiveRun } from "../runs/live-run.ts";
-import { readmeCommand } from "../runs/run-details.ts";
 import type { DataRoots } from "./data-roots.ts";
 
 /** Number of data sets whose lists are kept. */

@@ -6,7 +6,8 @@ import { type ResolvedConfig, resolveConfig } from "../../config/index.ts";
 import { shellWord } from "../../files/processes/shell-word.ts";
 import type { EventTail } from "../../training/run-folder/event-tail.ts";
 import { keptCheckpoints } from "../../training/run-folder/run-checkpoints.ts";
-import { README_FILE, RECIPE_FILE } from "../../training/run-folder/run-files.ts";
+import { RECIPE_FILE } from "../../training/run-folder/run-files.ts";
+import { readmeCommand } from "../../training/run-folder/run-readme.ts";
 import type { CheckpointLine, RunDetails, RunFacts, RunLine } from "../api-types.ts";
 import type { LiveRun } from "./live-run.ts";
 import { marksOf } from "./marks.ts";
@@ -72,17 +73,4 @@ function resumeCommand(run: string): string | null {
   return found.folder === process.cwd()
     ? found.command
     : `cd ${shellWord(found.folder)} && ${found.command}`;
-}
-
-/** The resume command in a run's README; undefined if there is none. */
-export function readmeCommand(
-  run: string,
-): { readonly folder: string; readonly command: string } | undefined {
-  try {
-    const text = readFileSync(join(run, README_FILE), "utf8");
-    const [, folder, command] = /\n`(.+)`:\n\n```sh\n(.+)\n```/.exec(text) ?? [];
-    return folder === undefined || command === undefined ? undefined : { folder, command };
-  } catch {
-    return undefined;
-  }
 }

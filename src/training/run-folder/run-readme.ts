@@ -1,3 +1,7 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { README_FILE } from "./run-files.ts";
+
 /** The README of a run folder: how to continue, and what is where. */
 export function runReadme(name: string, resumeCommand: string): string {
   return `# ${name}
@@ -25,4 +29,26 @@ ${resumeCommand}
 | \`control/\` | a file named \`stop\`, \`save\` or \`sample\` in here asks the run for that after its next step |
 | \`run.lock\` | present while a process writes this folder |
 `;
+}
+
+/** The resume command in a run's README; undefined if there is none. */
+export function readmeCommand(
+  run: string,
+): { readonly folder: string; readonly command: string } | undefined {
+  try {
+    const text = readFileSync(join(run, README_FILE), "utf8");
+    const [, folder, command] = /\n`(.+)`:\n\n```sh\n(.+)\n```/.exec(text) ?? [];
+    return folder === undefined || command === undefined ? undefined : { folder, command };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A place of a run's config, such as its data set, as it reads from anywhere: a folder relative to where the run was started becomes
+ * absolute. Names on the Hub stay as they are.
+ */
+export function absolutePlace(run: string, place: string): string {
+  const local = resolve(readmeCommand(run)?.folder ?? process.cwd(), place);
+  return existsSync(local) ? local : place;
 }
