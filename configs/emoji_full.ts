@@ -2,8 +2,8 @@ import { defineConfig } from "pixart/config";
 import demo, { aesthetics, alignment, pixels } from "./emoji_demo.ts";
 
 /**
- * The demo's curriculum on every emoji: some two hours on two quiet cores. Where the processor computes in bfloat16 (AVX512-BF16,
- * AMX) the stage at 64 px is faster with --cfg-options stages.2.precision=bfloat16
+ * The demo's curriculum on every emoji: about two hours on two quiet cores. The stages on captions train in bfloat16, which is faster on
+ * processors that compute in it (AVX512-BF16, AMX); on others add --cfg-options stages.1.precision=float32 stages.2.precision=float32
  */
 export default defineConfig({
   ...demo,
@@ -21,17 +21,20 @@ export default defineConfig({
     {
       ...alignment,
       batchSize: 32,
-      steps: 24_000,
+      steps: 5000,
+      precision: "bfloat16",
       ema: { decay: 0.999 },
-      checkpointEvery: 1000,
+      checkpointEvery: 500,
       sampleEvery: 4000,
       validateEvery: 1000,
     },
     {
       ...aesthetics,
       batchSize: 32,
-      steps: 8000,
+      steps: 12_000,
+      precision: "bfloat16",
       curated: false, // all things are to be drawn well
+      optimizer: { lr: 8e-4 },
       ema: { decay: 0.999 },
       checkpointEvery: 500,
       sampleEvery: 2000,
