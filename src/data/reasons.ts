@@ -9,7 +9,8 @@ const PARTICULARS = /\s*\([^)]*\)|"[^"]*"|\S*[\\/]\S*|\S+\.\w+|\d+/g;
 /** Reasons in lines for the user, the most common first: each with an example file and the number of similar ones. */
 export function describeReasons(list: readonly Unreadable[]): string[] {
   const groups = new Map<string, Unreadable[]>();
-  for (const item of list) {
+  // Files are read side by side, so they come in any order.
+  for (const item of list.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
     const kind = item.reason.replaceAll(PARTICULARS, "…");
     const known = groups.get(kind);
     if (known === undefined) groups.set(kind, [item]);

@@ -1,0 +1,94 @@
+/**
+ * How much slower a run trains beside an open page: `npm run build && npx tsx bench/open-page.ts RUN [rounds]`, for a run that is training
+ * now. Windows with a studio and a tab that watches the run take turns with windows without either; step times come from the run's
+ * events.
+ */
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { parseEvent } from "../src/training/run-folder/events.ts";
+import { describeMachine } from "./machine.ts";
+
+const PROGRAM = fileURLToPath(new URL("../dist/bundle/main.js", import.meta.url));
+const KEY = "a-key-of-the-bench";
+/** Of a window; in the first seconds of one the server starts and reads the run's events. */
+const WINDOW_MS = 30_000;
+const SETTLE_MS = 8_000;
+
+const [run, rounds = "6"] = process.argv.slice(2);
+if (run === undefined)
+  throw new Error("Expected a run folder: npx tsx bench/open-page.ts RUN [rounds]");
+const events = join(run, "events.jsonl");
+
+/** Seconds of each step that ended between two moments. */
+function stepsBetween(from: number, to: number): number[] {
+  const steps = readFileSync(events, "utf8").split("\n").map(parseEvent);
+  return steps.flatMap((event) => {
+    if (event?.type !== "step") return [];
+    const time = Date.parse(event.time);
+    const seconds = Object.values(event.seconds).reduce((sum, value) => sum + value, 0);
+    return time >= from && time < to ? [seconds] : [];
+  });
+}
+
+async function window(): Promise<number[]> {
+  await sleep(SETTLE_MS);
+  const from = Date.now();
+  await sleep(WINDOW_MS);
+  return stepsBetween(from, Date.now());
+}
+
+/** A window with a tab open: its stream of events, and what it asks for when there is news. */
+async function windowBesidePage(folder: string): Promise<number[]> {
+  const options = ["studio", dirname(resolve(folder)), "--port", "0", "--api-key", KEY];
+  const server = execa(process.execPath, [PROGRAM, ...options], { reject: false });
+  const abort = new AbortController();
+  try {
+    const [line] = await once(server.stdout, "data");
+    const headers = { authorization: `Bearer ${KEY}` };
+    const ask = (path: string): Promise<Response> =>
+      fetch(new URL(path, String(line).trim()), { headers, signal: abort.signal });
+    const { runs } = (await (await ask("/api/runs")).json()) as {
+      runs: { id: string; name: string }[];
+    };
+    const id = runs.find(({ name }) => name === basename(resolve(folder)))?.id;
+    if (id === undefined) throw new Error(`Expected ${folder} among the studio's runs`);
+    const stream = await ask(`/api/events?runs=${id}`);
+    const reading = (async (): Promise<number> => {
+      let bytes = 0;
+      for await (const chunk of stream.body ?? []) bytes += chunk.length;
+      return bytes;
+    })().catch(() => 0);
+    for (const path of ["", "/series?keys=loss,heldout,lr&points=1000", "/samples"])
+      await (await ask(`/api/runs/${id}${path}`)).arrayBuffer();
+    const steps = await window();
+    abort.abort();
+    await reading;
+    return steps;
+  } finally {
+    abort.abort();
+    server.kill("SIGTERM");
+    await server;
+  }
+}
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+console.log(describeMachine());
+const all = { alone: [] as number[], beside: [] as number[] };
+for (let round = 0; round < Number(rounds); round++) {
+  const alone = await window();
+  const beside = await windowBesidePage(run);
+  all.alone.push(...alone);
+  all.beside.push(...beside);
+  const [a, b] = [median(alone), median(beside)];
+  console.log(
+    `alone ${(1000 * a).toFixed(1)} ms (${alone.length} steps), beside a page ${(1000 * b).toFixed(1)} ms (${beside.length} steps): ${(b / a).toFixed(4)}`,
+  );
+}
+const ratio = median(all.beside) / median(all.alone);
+console.log(`all: a step takes ${ratio.toFixed(4)} times as long beside a page`);
