@@ -34,7 +34,8 @@ export default defineConfig({
       steps: 12_000,
       precision: "bfloat16",
       curated: false, // all things are to be drawn well
-      optimizer: { lr: 8e-4 },
+      trainTextEncoder: true, // the stage before is short
+      optimizer: { lr: 8e-4, textEncoderLr: 5e-4 },
       ema: { decay: 0.999 },
       checkpointEvery: 500,
       sampleEvery: 2000,
