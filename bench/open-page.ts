@@ -1,7 +1,7 @@
 /**
- * How much slower a run trains beside an open page: `npm run build && npx tsx bench/open-page.ts RUN [rounds]`, for a run that is training
- * now. Windows with a studio and a tab that watches the run take turns with windows without either; step times come from the run's
- * events.
+ * How much slower a run trains beside an open page, and what share of a core the server takes meanwhile:
+ * `npm run build && npx tsx bench/open-page.ts RUN [rounds]`, for a run that is training now. Windows with a studio and a tab that
+ * watches the run take turns with windows without either; step times come from the run's events.
  */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -23,6 +23,13 @@ if (run === undefined)
   throw new Error("Expected a run folder: npx tsx bench/open-page.ts RUN [rounds]");
 const events = join(run, "events.jsonl");
 
+/** Seconds of processor time that a process has taken. */
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 /** Seconds of each step that ended between two moments. */
 function stepsBetween(from: number, to: number): number[] {
   const steps = readFileSync(events, "utf8").split("\n").map(parseEvent);
@@ -34,10 +41,15 @@ function stepsBetween(from: number, to: number): number[] {
   });
 }
 
-async function window(): Promise<number[]> {
+const shares: number[] = [];
+
+/** @param server whose share of a core is noted */
+async function window(server?: number): Promise<number[]> {
   await sleep(SETTLE_MS);
   const from = Date.now();
+  const cpu = server === undefined ? 0 : cpuSeconds(server);
   await sleep(WINDOW_MS);
+  if (server !== undefined) shares.push((1000 * (cpuSeconds(server) - cpu)) / (Date.now() - from));
   return stepsBetween(from, Date.now());
 }
 
@@ -64,7 +76,7 @@ async function windowBesidePage(folder: string): Promise<number[]> {
     })().catch(() => 0);
     for (const path of ["", "/series?keys=loss,heldout,lr&points=1000", "/samples"])
       await (await ask(`/api/runs/${id}${path}`)).arrayBuffer();
-    const steps = await window();
+    const steps = await window(server.pid);
     abort.abort();
     await reading;
     return steps;
@@ -92,3 +104,4 @@ for (let round = 0; round < Number(rounds); round++) {
 }
 const ratio = median(all.beside) / median(all.alone);
 console.log(`all: a step takes ${ratio.toFixed(4)} times as long beside a page`);
+console.log(`the server takes ${(100 * median(shares)).toFixed(2)} % of a core meanwhile`);
