@@ -3,17 +3,14 @@
  * `npm run build && npx tsx bench/open-page.ts RUN [rounds]`, for a run that is training now. Windows with a studio and a tab that
  * watches the run take turns with windows without either; step times come from the run's events.
  */
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { execa } from "execa";
 import { parseEvent } from "../src/training/run-folder/events.ts";
 import { describeMachine } from "./machine.ts";
+import { median } from "./measure.ts";
+import { startStudioProcess } from "./studio-process.ts";
 
-const PROGRAM = fileURLToPath(new URL("../dist/bundle/main.js", import.meta.url));
-const KEY = "a-key-of-the-bench";
 /** Of a window; in the first seconds of one the server starts and reads the run's events. */
 const WINDOW_MS = 30_000;
 const SETTLE_MS = 8_000;
@@ -55,40 +52,22 @@ async function window(server?: number): Promise<number[]> {
 
 /** A window with a tab open: its stream of events, and what it asks for when there is news. */
 async function windowBesidePage(folder: string): Promise<number[]> {
-  const options = ["studio", dirname(resolve(folder)), "--port", "0", "--api-key", KEY];
-  const server = execa(process.execPath, [PROGRAM, ...options], { reject: false });
+  await using studio = await startStudioProcess(dirname(resolve(folder)));
+  const { runs } = (await (await studio.ask("/api/runs")).json()) as {
+    runs: { id: string; name: string }[];
+  };
+  const id = runs.find(({ name }) => name === basename(resolve(folder)))?.id;
+  if (id === undefined) throw new Error(`Expected ${folder} among the studio's runs`);
   const abort = new AbortController();
-  try {
-    const [line] = await once(server.stdout, "data");
-    const headers = { authorization: `Bearer ${KEY}` };
-    const ask = (path: string): Promise<Response> =>
-      fetch(new URL(path, String(line).trim()), { headers, signal: abort.signal });
-    const { runs } = (await (await ask("/api/runs")).json()) as {
-      runs: { id: string; name: string }[];
-    };
-    const id = runs.find(({ name }) => name === basename(resolve(folder)))?.id;
-    if (id === undefined) throw new Error(`Expected ${folder} among the studio's runs`);
-    const stream = await ask(`/api/events?runs=${id}`);
-    const reading = (async (): Promise<number> => {
-      let bytes = 0;
-      for await (const chunk of stream.body ?? []) bytes += chunk.length;
-      return bytes;
-    })().catch(() => 0);
-    for (const path of ["", "/series?keys=loss,heldout,lr&points=1000", "/samples"])
-      await (await ask(`/api/runs/${id}${path}`)).arrayBuffer();
-    const steps = await window(server.pid);
-    abort.abort();
-    await reading;
-    return steps;
-  } finally {
-    abort.abort();
-    server.kill("SIGTERM");
-    await server;
-  }
+  const stream = await studio.ask(`/api/events?runs=${id}`, abort.signal);
+  const reading = stream.body?.pipeTo(new WritableStream()).catch(() => {}); // until it is aborted
+  for (const path of ["", "/series?keys=loss,heldout,lr&points=1000", "/samples"])
+    await (await studio.ask(`/api/runs/${id}${path}`)).arrayBuffer();
+  const steps = await window(studio.pid);
+  abort.abort();
+  await reading;
+  return steps;
 }
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 console.log(describeMachine());
 const all = { alone: [] as number[], beside: [] as number[] };

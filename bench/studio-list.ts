@@ -1,17 +1,14 @@
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { execa } from "execa";
 import { Runs } from "../src/studio/runs/runs.ts";
 import { writeMadeRun } from "../test/fixtures/made-run.ts";
+import { startStudioProcess } from "./studio-process.ts";
 
 // How long the studio's list of runs takes, how long it holds up the event loop, and what the built server holds in memory:
 // npm run build && npx tsx bench/studio-list.ts [runs] [steps]
-
-const SERVER = new URL("../dist/bundle/main.js", import.meta.url).pathname;
 
 const [count = 50, steps = 20_000] = process.argv.slice(2).map(Number);
 const folder = mkdtempSync(join(tmpdir(), "pixart-bench-studio-"));
@@ -27,9 +24,7 @@ async function timed(what: string, work: () => Promise<unknown>): Promise<void> 
   console.log(`${what}: ${ms} ms, longest stall ${longest} ms`);
 }
 
-const KEY = "a-key-of-the-bench";
-
-const residentMegabytes = (pid: number | undefined): number => {
+const residentMegabytes = (pid: number): number => {
   const [, kilobytes = "0"] =
     /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return Math.round(Number(kilobytes) / 1024);
@@ -37,31 +32,16 @@ const residentMegabytes = (pid: number | undefined): number => {
 
 /** The list as a page asks for it at once, from a server that has just started. */
 async function serve(): Promise<void> {
-  const server = execa(
-    process.execPath,
-    [SERVER, "studio", folder, "--port", "0", "--api-key", KEY],
-    {
-      reject: false,
-      cwd: folder,
-    },
-  );
-  try {
-    const [line] = await once(server.stdout, "data");
-    const headers = { authorization: `Bearer ${KEY}` };
-    const address = new URL("/api/runs", String(line).trim());
-    for (const [what, waitMs] of [
-      ["server, first list", 0],
-      ["server, list after half a minute", 30_000],
-    ] as const) {
-      await sleep(waitMs);
-      const start = performance.now();
-      const { runs } = (await (await fetch(address, { headers })).json()) as { runs: unknown[] };
-      const ms = Math.round(performance.now() - start);
-      console.log(`${what}: ${runs.length} runs in ${ms} ms, ${residentMegabytes(server.pid)} MB`);
-    }
-  } finally {
-    server.kill("SIGTERM");
-    await server;
+  await using studio = await startStudioProcess(folder);
+  for (const [what, waitMs] of [
+    ["server, first list", 0],
+    ["server, list after half a minute", 30_000],
+  ] as const) {
+    await sleep(waitMs);
+    const start = performance.now();
+    const { runs } = (await (await studio.ask("/api/runs")).json()) as { runs: unknown[] };
+    const ms = Math.round(performance.now() - start);
+    console.log(`${what}: ${runs.length} runs in ${ms} ms, ${residentMegabytes(studio.pid)} MB`);
   }
 }
 

@@ -2,16 +2,14 @@
  * Takes the screenshots of docs/studio.md from real runs: `npx tsx scripts/studio-screenshots.ts WORK_DIRS PICTURES [OUT]`,
  * after `npm run build`. WORK_DIRS holds at least two runs, the newest of which can be drawn with; PICTURES is a folder to train with.
  */
-import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { execa } from "execa";
 import type { Page } from "playwright-core";
 import sharp from "sharp";
+import { startStudioProcess } from "../bench/studio-process.ts";
 import { openBrowser } from "../test/page/browser.ts";
 
-const PROGRAM = fileURLToPath(new URL("../dist/bundle/main.js", import.meta.url));
 const SHOWN = fileURLToPath(new URL("../docs/pictures/", import.meta.url));
 const PROMPT = "a red apple, noto style";
 
@@ -49,22 +47,13 @@ async function shootAll(page: Page, name: string): Promise<void> {
   await page.setViewportSize({ width: 1440, height: 1000 });
 }
 
-const server = execa(
-  process.execPath,
-  [PROGRAM, "studio", resolve(workDirs), "--data-root", resolve(pictures), "--port", "0"],
-  {
-    reject: false,
-    stderr: "inherit",
-  },
-);
+await using studio = await startStudioProcess(resolve(workDirs), "--data-root", resolve(pictures));
 const browser = await openBrowser();
 try {
-  const [line] = await once(server.stdout, "data");
   const page = await browser.newPage();
   page.setDefaultTimeout(60_000);
-  const open = (path: string): Promise<unknown> =>
-    page.goto(new URL(path, String(line).trim()).href);
-  await page.goto(String(line).trim());
+  const open = (path: string): Promise<unknown> => page.goto(new URL(path, studio.address).href);
+  await page.goto(studio.address);
   await page.locator(".run-row img").first().waitFor();
   await shootAll(page, "runs");
 
@@ -94,6 +83,4 @@ try {
   await shoot(page, "system", "desk", 720); // above the report, which names folders of this machine
 } finally {
   await browser.close();
-  server.kill("SIGTERM");
-  await server;
 }

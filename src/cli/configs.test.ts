@@ -28,9 +28,9 @@ describe("pixart recipes", () => {
       base: null,
       data: "data/emoji",
       stages: [
-        { name: "pixels", resolution: 32, steps: expect.any(Number) },
-        { name: "alignment", resolution: 32, steps: expect.any(Number) },
-        { name: "aesthetics", resolution: 64, steps: expect.any(Number) },
+        { name: "pixels", resolution: 32, steps: 300 },
+        { name: "alignment", resolution: 32, steps: 1000 },
+        { name: "aesthetics", resolution: 64, steps: 2200 },
       ],
     });
   }, 120_000);

@@ -4,24 +4,8 @@ import { Came } from "./came.ts";
 import { Lion } from "./lion.ts";
 import { Muon } from "./muon.ts";
 import type { Optimizer, ParameterGroup } from "./optimizer.ts";
-import type {
-  AdafactorOptions,
-  AdamWOptions,
-  CameOptions,
-  LionOptions,
-  MuonOptions,
-  ProdigyOptions,
-} from "./optimizer-options.ts";
+import type { OptimizerSettings } from "./optimizer-options.ts";
 import { Prodigy } from "./prodigy.ts";
-
-/** The type of an optimizer, with its settings. */
-export type OptimizerSettings =
-  | ({ readonly type: "adamw" } & AdamWOptions)
-  | ({ readonly type: "came" } & CameOptions)
-  | ({ readonly type: "adafactor" } & AdafactorOptions)
-  | ({ readonly type: "lion" } & LionOptions)
-  | ({ readonly type: "prodigy" } & ProdigyOptions)
-  | ({ readonly type: "muon" } & MuonOptions);
 
 /** Creates the optimizer that `settings` describe, over `groups`. */
 export function createOptimizer(

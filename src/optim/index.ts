@@ -3,7 +3,7 @@ export { Adafactor } from "./adafactor.ts";
 export { AdamW } from "./adamw.ts";
 export { Came } from "./came.ts";
 export { clipGradNorm_, clipScale, gradNorm } from "./clip.ts";
-export { createOptimizer, type OptimizerSettings } from "./create-optimizer.ts";
+export { createOptimizer } from "./create-optimizer.ts";
 export { Ema, type EmaOptions, emaDecay } from "./ema.ts";
 export { Lion } from "./lion.ts";
 export { type LrSchedule, lrFactor } from "./lr-schedule.ts";
@@ -15,6 +15,7 @@ export type {
   CameOptions,
   LionOptions,
   MuonOptions,
+  OptimizerSettings,
   ProdigyOptions,
 } from "./optimizer-options.ts";
 export { Prodigy } from "./prodigy.ts";

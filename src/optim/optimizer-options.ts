@@ -132,6 +132,15 @@ export const MUON_DEFAULTS: Required<MuonOptions> = {
   eps: 1e-8,
 };
 
+/** The type of an optimizer, with its settings. */
+export type OptimizerSettings =
+  | ({ readonly type: "adamw" } & AdamWOptions)
+  | ({ readonly type: "came" } & CameOptions)
+  | ({ readonly type: "adafactor" } & AdafactorOptions)
+  | ({ readonly type: "lion" } & LionOptions)
+  | ({ readonly type: "prodigy" } & ProdigyOptions)
+  | ({ readonly type: "muon" } & MuonOptions);
+
 /** Fills in defaults for missing or undefined options. */
 export function withDefaults<T extends object>(options: Partial<T>, defaults: T): T {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
