@@ -1,4 +1,4 @@
-// Attention of one head in blocks that fit in the cache, for AVX-512.
+// Attention of one head in blocks that fit in the cache, from AVX2 on.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@ struct HeadTokens {
   int64_t stride, count;
 };
 
-// out = softmax(scale q kᵀ) v for the queries from `begin` to before `end`. `scratch` has room for attention_scratch()
-// numbers.
+// out = softmax(scale q kᵀ) v for the queries from `begin` to before `end`. `scratch` has room for as many numbers as
+// AttentionKernel.scratch says.
 struct HeadAttention {
   HeadTokens q, k, v, out;
   int64_t width, begin, end;
@@ -22,8 +22,11 @@ struct HeadAttention {
 
 constexpr int64_t kWidestHead = 128;
 
-int64_t attention_scratch(int64_t keys, int64_t width);
+struct AttentionKernel {
+  int64_t (*scratch)(int64_t keys, int64_t width);
+  void (*attend)(const HeadAttention&);
+};
 
-void attend_avx512(const HeadAttention& job);
+extern const AttentionKernel kAvx2Attention, kAvx512Attention;
 
 }  // namespace pixart

@@ -61,12 +61,14 @@ static bool is_head_rows(const Tensor& t) {
   return is_float(t) && t.stride(2) == 1;
 }
 
-// Below this, libtorch's is as fast.
-constexpr int64_t kFewestBlockKeys = 128;
+// Below this, libtorch's is as fast. With AVX2 both are at 1,024 keys; at 4,096 ours is 1.13 times as fast (Zen 3).
+static int64_t fewest_block_keys() {
+  return has_avx512() ? 128 : 2048;
+}
 
 static bool takes_blocks(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads) {
-  return has_avx512() && is_head_rows(q) && is_head_rows(k) && is_head_rows(v) && k.sizes() == v.sizes() && k.size(0) == q.size(0) && k.size(2) == q.size(2) &&
-         k.size(1) >= kFewestBlockKeys && q.size(2) / heads <= kWidestHead;
+  return has_avx2() && is_head_rows(q) && is_head_rows(k) && is_head_rows(v) && k.sizes() == v.sizes() && k.size(0) == q.size(0) && k.size(2) == q.size(2) &&
+         k.size(1) >= fewest_block_keys() && q.size(2) / heads <= kWidestHead;
 }
 
 static HeadTokens head_of(const Tensor& t, int64_t item, int64_t head, int64_t width) {
@@ -75,16 +77,17 @@ static HeadTokens head_of(const Tensor& t, int64_t item, int64_t head, int64_t w
 
 // Each thread takes whole heads if they divide evenly, otherwise parts of them: the numbers are the same.
 static Tensor in_blocks(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, double scale) {
+  const AttentionKernel& kernel = has_avx512() ? kAvx512Attention : kAvx2Attention;
   Tensor out = at::empty(q.sizes(), q.options());
   const int64_t width = q.size(2) / heads, threads = at::get_num_threads(), all_heads = q.size(0) * heads;
   int64_t parts = 1;
   while (parts < 4 && all_heads * parts % threads != 0) parts++;
   const int64_t part = (q.size(1) + parts - 1) / parts;
   at::parallel_for(0, all_heads * parts, 1, [&](int64_t begin, int64_t end) {
-    const Tensor scratch = at::empty({attention_scratch(k.size(1), width)}, q.options());
+    const Tensor scratch = at::empty({kernel.scratch(k.size(1), width)}, q.options());
     for (int64_t i = begin; i < end; i++) {
       const int64_t item = i / parts / heads, head = i / parts % heads, first = i % parts * part;
-      attend_avx512({head_of(q, item, head, width), head_of(k, item, head, width), head_of(v, item, head, width), head_of(out, item, head, width),
+      kernel.attend({head_of(q, item, head, width), head_of(k, item, head, width), head_of(v, item, head, width), head_of(out, item, head, width),
                      width, first, std::min(first + part, q.size(1)), static_cast<float>(scale), scratch.data_ptr<float>()});
     }
   });

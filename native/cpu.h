@@ -22,6 +22,16 @@ inline bool has_avx512() {
 #endif
 }
 
+// Whether libtorch uses AVX2 or more here.
+inline bool has_avx2() {
+#ifdef __x86_64__
+  static const bool has = has_avx512() || at::get_cpu_capability() == "AVX2";
+  return has;
+#else
+  return false;
+#endif
+}
+
 // Whether the processor multiplies bfloat16 natively, with AVX512_BF16, which all with AMX have too.
 inline bool multiplies_bfloat16() {
 #ifdef __x86_64__

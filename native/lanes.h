@@ -1,6 +1,7 @@
-// Sixteen float32 numbers at once, in whatever vectors the compiler was told to use. Everything is internal to the file
-// that includes this, and no library templates are used: files are compiled for several instruction levels, and the
-// linker would keep one copy of each template for all of them, possibly one that the processor can't run.
+// As many float32 numbers at once as a register of the level holds that the compiler was told to use: compilers divide
+// longer vectors badly, by way of memory. Everything is internal to the file that includes this, and no library templates
+// are used: files are compiled for several instruction levels, and the linker would keep one copy of each template for all
+// of them, possibly one that the processor can't run.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +10,17 @@
 namespace pixart {
 namespace {
 
-constexpr int64_t kLanes = 16;
-typedef float Floats __attribute__((vector_size(64)));
-typedef int32_t Ints __attribute__((vector_size(64)));
-typedef uint32_t Words __attribute__((vector_size(64)));
-typedef uint16_t Halves __attribute__((vector_size(32)));
+#if defined(__AVX512F__)
+constexpr int64_t kLanes = 16, kRegisters = 32;
+#elif defined(__AVX2__)
+constexpr int64_t kLanes = 8, kRegisters = 16;
+#else
+constexpr int64_t kLanes = 4, kRegisters = 16;
+#endif
+typedef float Floats __attribute__((vector_size(4 * kLanes)));
+typedef int32_t Ints __attribute__((vector_size(4 * kLanes)));
+typedef uint32_t Words __attribute__((vector_size(4 * kLanes)));
+typedef uint16_t Halves __attribute__((vector_size(2 * kLanes)));
 
 struct BFloat16 {
   uint16_t bits;

@@ -24,11 +24,13 @@ using torch::autograd::tensor_list;
 // Shapes: M rows, K inputs, N outputs; x (…, K), weight (N, K), bias (N).
 
 enum class Maker { kAny, kIntel, kAmd };
+enum class Level { kAvx2, kAvx512 };  // no more than AVX2, or AVX-512
 
 // oneDNN multiplies within a range of row counts, if the weight has at least a number of elements; otherwise libtorch's
 // own choice (MKL for float32).
 struct Rule {
   Maker maker;
+  Level level;
   at::ScalarType type;
   bool backward;
   int64_t least_rows, most_rows, least_numbers;
@@ -36,13 +38,15 @@ struct Rule {
 
 constexpr int64_t kAnyRows = int64_t{1} << 62;
 
-// All require AVX-512: without it neither was measured, and libtorch chooses. The comments give oneDNN's speed relative
-// to that choice, and the processor.
+// What is not listed was slower or not measured. The comments give oneDNN's speed relative to libtorch's choice, and the
+// processor.
 constexpr Rule kRules[] = {
-    {Maker::kAmd, at::kFloat, false, 8, kAnyRows, 0},              // 2.1 to 2.6, on 17 rows of T5 4.0; Zen 5
-    {Maker::kAmd, at::kFloat, true, 64, kAnyRows, 0},              // 1.6 to 1.95, on 17 rows of T5 below 1; Zen 5
-    {Maker::kIntel, at::kFloat, false, 8, 256, int64_t{1} << 24},  // 1.24 to 1.30 on 17 rows, 1.09 on 120; Xeon with AMX
-    {Maker::kAny, at::kBFloat16, false, 2, kAnyRows, 0},           // 1.02 to 1.44, 0.92 on 17 rows of 4096 x 4096; Xeon with AMX
+    {Maker::kAmd, Level::kAvx512, at::kFloat, false, 8, kAnyRows, 0},              // 2.1 to 2.6, on 17 rows of T5 4.0; Zen 5
+    {Maker::kAmd, Level::kAvx512, at::kFloat, true, 64, kAnyRows, 0},              // 1.6 to 1.95, on 17 rows of T5 below 1; Zen 5
+    {Maker::kAmd, Level::kAvx2, at::kFloat, false, 1, 48, int64_t{1} << 22},       // 1.15 to 3.2, once 0.97; Zen 3
+    {Maker::kAmd, Level::kAvx2, at::kFloat, false, 49, 256, int64_t{1} << 25},     // 1.25 to 1.57; gradients down to 0.14; Zen 3
+    {Maker::kIntel, Level::kAvx512, at::kFloat, false, 8, 256, int64_t{1} << 24},  // 1.24 to 1.30 on 17 rows, 1.09 on 120; Xeon with AMX
+    {Maker::kAny, Level::kAvx512, at::kBFloat16, false, 2, kAnyRows, 0},           // 1.02 to 1.44, 0.92 on 17 rows of 4096 x 4096; Xeon with AMX
 };
 
 static Maker maker() {
@@ -93,11 +97,12 @@ struct Choice {
     }
     if (forced == "onednn") {
       for (const auto type : {at::kFloat, at::kBFloat16}) {
-        for (const bool backward : {false, true}) rules.push_back({Maker::kAny, type, backward, 1, kAnyRows, 0});
+        for (const bool backward : {false, true}) rules.push_back({Maker::kAny, Level::kAvx2, type, backward, 1, kAnyRows, 0});
       }
-    } else if (forced != "default" && has_avx512()) {
+    } else if (forced != "default" && has_avx2()) {
+      const Level level = has_avx512() ? Level::kAvx512 : Level::kAvx2;
       for (const Rule& rule : kRules) {
-        if (rule.maker == Maker::kAny || rule.maker == maker()) rules.push_back(rule);
+        if (rule.level == level && (rule.maker == Maker::kAny || rule.maker == maker())) rules.push_back(rule);
       }
     }
     for (const auto type : {at::kFloat, at::kBFloat16}) {

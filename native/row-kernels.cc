@@ -28,9 +28,9 @@ INLINE float sum(int64_t width, const Term& term) {
 
 // Ones in the first `count` lanes, zeros in the others.
 INLINE Floats only(int64_t count) {
-  const Ints places = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  const Ints is_in = places < (static_cast<int32_t>(count) - Ints{});
-  return (Floats)((Ints)spread(1) & is_in);
+  float lanes[kLanes];
+  for (int64_t i = 0; i < kLanes; i++) lanes[i] = i < count ? 1 : 0;
+  return load_all(lanes);
 }
 
 template <typename T>
@@ -211,7 +211,7 @@ INLINE float largest(const T* x, int64_t width) {
 
 template <typename T>
 void rounded_rows(const RoundedRows& job) {
-  typedef uint8_t Bytes __attribute__((vector_size(16)));
+  typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
   for (int64_t row = 0; row < job.rows; row++) {
     const T* x = static_cast<const T*>(job.x) + row * job.width;
     uint8_t* bytes = job.bytes + row * job.width;

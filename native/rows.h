@@ -10,8 +10,7 @@ namespace pixart {
 
 inline const RowKernels& kernels() {
 #ifdef __x86_64__
-  static const bool has_avx2 = at::get_cpu_capability() == "AVX2";
-  return has_avx512() ? kAvx512RowKernels : has_avx2 ? kAvx2RowKernels : kBaseRowKernels;
+  return has_avx512() ? kAvx512RowKernels : has_avx2() ? kAvx2RowKernels : kBaseRowKernels;
 #else
   return kBaseRowKernels;
 #endif

@@ -8,9 +8,10 @@ namespace pixart {
 namespace {
 
 constexpr int64_t kPlanes = 16;     // products of a tile
-constexpr int64_t kOutputRows = 12; // outputs that are accumulated in parallel
-constexpr int64_t kTiles = 2 * kLanes;  // tiles that are accumulated in parallel
+constexpr int64_t kOutputRows = kRegisters == 32 ? 12 : 6;  // outputs that are accumulated in parallel
+constexpr int64_t kTiles = 2 * kLanes;                      // tiles that are accumulated in parallel
 
+#ifdef __AVX512F__
 INLINE Floats even_lanes(Floats low, Floats high) {
   const __m512i places = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
   return (Floats)_mm512_permutex2var_ps((__m512)low, places, (__m512)high);
@@ -21,7 +22,41 @@ INLINE Floats odd_lanes(Floats low, Floats high) {
   return (Floats)_mm512_permutex2var_ps((__m512)low, places, (__m512)high);
 }
 
-// Four columns of 16 tiles: column c of tile t is number 2 t + c.
+// The lower halves of two vectors, lane by lane in turn.
+INLINE Floats interleave_low(Floats even, Floats odd) {
+  const __m512i places = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  return (Floats)_mm512_permutex2var_ps((__m512)even, places, (__m512)odd);
+}
+
+INLINE Floats interleave_high(Floats even, Floats odd) {
+  const __m512i places = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  return (Floats)_mm512_permutex2var_ps((__m512)even, places, (__m512)odd);
+}
+#else
+// The halves of a register of AVX2 shuffle separately; the second instruction puts them in order.
+INLINE Floats even_lanes(Floats low, Floats high) {
+  const __m256 halves = _mm256_shuffle_ps((__m256)low, (__m256)high, 0x88);
+  return (Floats)_mm256_permute4x64_pd((__m256d)halves, 0xd8);
+}
+
+INLINE Floats odd_lanes(Floats low, Floats high) {
+  const __m256 halves = _mm256_shuffle_ps((__m256)low, (__m256)high, 0xdd);
+  return (Floats)_mm256_permute4x64_pd((__m256d)halves, 0xd8);
+}
+
+// The lower halves of two vectors, lane by lane in turn.
+INLINE Floats interleave_low(Floats even, Floats odd) {
+  const __m256 low = _mm256_unpacklo_ps((__m256)even, (__m256)odd), high = _mm256_unpackhi_ps((__m256)even, (__m256)odd);
+  return (Floats)_mm256_permute2f128_ps(low, high, 0x20);
+}
+
+INLINE Floats interleave_high(Floats even, Floats odd) {
+  const __m256 low = _mm256_unpacklo_ps((__m256)even, (__m256)odd), high = _mm256_unpackhi_ps((__m256)even, (__m256)odd);
+  return (Floats)_mm256_permute2f128_ps(low, high, 0x31);
+}
+#endif
+
+// Four columns of a vector of tiles: column c of tile t is number 2 t + c.
 struct Columns {
   Floats column[4];
 };
@@ -65,7 +100,7 @@ INLINE void transform_input(const float* x, int64_t height, int64_t width, int64
   }
 }
 
-// Products of one output and 16 tiles → Aᵀ m A plus bias: two rows of 32 outputs.
+// Products of one output and a vector of tiles → Aᵀ m A plus bias: two rows of outputs.
 INLINE void transform_output(const float* planes, int64_t plane_stride, float bias, float* y, int64_t width, int64_t left, bool has_second_row) {
   Floats m[4][4];
   for (int64_t r = 0; r < 4; r++) {
@@ -75,10 +110,7 @@ INLINE void transform_output(const float* planes, int64_t plane_stride, float bi
     Floats sums[4];
     for (int64_t c = 0; c < 4; c++) sums[c] = row == 0 ? m[0][c] + m[1][c] + m[2][c] : m[1][c] - m[2][c] - m[3][c];
     const Floats even = sums[0] + sums[1] + sums[2] + bias, odd = sums[1] - sums[2] - sums[3] + bias;
-    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    const __m512i high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    const Floats first = (Floats)_mm512_permutex2var_ps((__m512)even, low, (__m512)odd);
-    const Floats second = (Floats)_mm512_permutex2var_ps((__m512)even, high, (__m512)odd);
+    const Floats first = interleave_low(even, odd), second = interleave_high(even, odd);
     float* to = y + row * width + left;
     const int64_t room = width - left;
     if (room >= 2 * kLanes) {
@@ -91,7 +123,9 @@ INLINE void transform_output(const float* planes, int64_t plane_stride, float bi
   }
 }
 
-// One plane's products of 12 outputs and 32 tiles, summed over inputs: filters (C, 12), tiles (C, 32) → (12, 32).
+// Shapes: R kOutputRows, T kTiles.
+
+// One plane's products of R outputs and T tiles, summed over inputs: filters (C, R), tiles (C, T) → (R, T).
 NOINLINE void multiply(const float* filters, const float* tiles, int64_t inputs, float* products) {
   Floats sums[kOutputRows][2] = {};
   for (int64_t c = 0; c < inputs; c++) {
@@ -113,19 +147,17 @@ int64_t groups_of_row(const WinogradLayer& layer) {
   return ((layer.width + 1) / 2 + kLanes - 1) / kLanes;
 }
 
-// (plane, K / 12, C, 12)
+// (plane, K / R, C, R)
 int64_t filter_place(int64_t plane, int64_t output, int64_t input, int64_t inputs, int64_t outputs) {
   const int64_t rows = rounded_up(outputs, kOutputRows) / kOutputRows;
   return ((plane * rows + output / kOutputRows) * inputs + input) * kOutputRows + output % kOutputRows;
 }
 
-}  // namespace
-
-int64_t winograd_filter_numbers(int64_t inputs, int64_t outputs) {
+int64_t filter_numbers(int64_t inputs, int64_t outputs) {
   return kPlanes * rounded_up(outputs, kOutputRows) * inputs;
 }
 
-void winograd_filters(const float* weight, int64_t inputs, int64_t outputs, int64_t first_output, int64_t end_output, float* filters) {
+void transform_filters(const float* weight, int64_t inputs, int64_t outputs, int64_t first_output, int64_t end_output, float* filters) {
   for (int64_t output = first_output; output < end_output; output++) {
     for (int64_t input = 0; input < inputs; input++) {
       float g[3][3] = {}, half[4][3];
@@ -145,21 +177,21 @@ void winograd_filters(const float* weight, int64_t inputs, int64_t outputs, int6
   }
 }
 
-int64_t winograd_groups(const WinogradLayer& layer) {
+int64_t groups_of(const WinogradLayer& layer) {
   return (layer.height + 1) / 2 * groups_of_row(layer);
 }
 
-int64_t winograd_scratch(const WinogradLayer& layer, int64_t groups) {
+int64_t scratch_numbers(const WinogradLayer& layer, int64_t groups) {
   const int64_t tiles = rounded_up(groups * kLanes, kTiles);
   return kPlanes * tiles * (layer.inputs + rounded_up(layer.outputs, kOutputRows));
 }
 
-void winograd_avx512(const WinogradLayer& layer, int64_t begin, int64_t end, float* scratch) {
+void convolve(const WinogradLayer& layer, int64_t begin, int64_t end, float* scratch) {
   const int64_t in_row = groups_of_row(layer), pairs = (end - begin + 1) / 2;
   const int64_t rows = rounded_up(layer.outputs, kOutputRows) / kOutputRows;
   const int64_t input_plane = pairs * layer.inputs * kTiles, product_plane = pairs * rows * kOutputRows * kTiles;
-  float* inputs = scratch;                             // (plane, pair of groups, C, 32)
-  float* products = scratch + kPlanes * input_plane;   // (plane, pair of groups, K, 32)
+  float* inputs = scratch;                             // (plane, pair of groups, C, T)
+  float* products = scratch + kPlanes * input_plane;   // (plane, pair of groups, K, T)
   const auto place = [begin](int64_t group, int64_t channels) {
     return (group - begin) / 2 * channels * kTiles + (group - begin) % 2 * kLanes;
   };
@@ -188,5 +220,13 @@ void winograd_avx512(const WinogradLayer& layer, int64_t begin, int64_t end, flo
     }
   }
 }
+
+}  // namespace
+
+// The level's name in the kernel's name: Avx2 or Avx512.
+#define KERNEL_OF(level) k##level##Winograd
+#define KERNEL(level) KERNEL_OF(level)
+
+const WinogradKernel KERNEL(PIXART_LEVEL) = {filter_numbers, transform_filters, groups_of, scratch_numbers, convolve, kLanes};
 
 }  // namespace pixart

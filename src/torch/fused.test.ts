@@ -441,6 +441,8 @@ describe("fused operators", () => {
       { heads: 2, queries: 49, keys: 300, width: 72 },
       { heads: 16, queries: 256, keys: 256, width: 72 },
       { heads: 2, queries: 1, keys: 1030, width: 128 },
+      { heads: 2, queries: 50, keys: 2100, width: 72 }, // the fewest keys with AVX2 are 2,048
+      { heads: 1, queries: 2, keys: 2048, width: 17 },
       { heads: 1, queries: 130, keys: 128, width: 17 },
       { heads: 1, queries: 130, keys: 128, width: 200 },
       { heads: 4, queries: 16, keys: 16, width: 64 },
