@@ -8,6 +8,7 @@
 #include "graph.h"
 #include "mapping.h"
 #include "operators.h"
+#include "spin.h"
 #include "tensor.h"
 
 namespace pixart {
@@ -41,7 +42,7 @@ static napi_value init(napi_env env, napi_value exports) {
   check(env, napi_add_env_cleanup_hook(env, [](void* tensors) { static_cast<TensorTable*>(tensors)->free_everything(); }, state->tensors));
   add(env, exports, {"installErrors", guarded<InstallErrors>});
   for (const auto* list : {&kTensorExports, &kDispatchExports, &kAutogradExports, &kEngineExports, &kMappingExports,
-                           &kDistributedExports, &kGraphExports}) {
+                           &kDistributedExports, &kGraphExports, &kSpinExports}) {
     for (const auto& entry : *list) add(env, exports, entry);
   }
   return exports;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ResourceError } from "../errors/index.ts";
 import { ADDON, engineFolder } from "../files/package/engine-folder.ts";
 import { NativeFailure, TensorDisposedError } from "./errors.ts";
-import { spinCount } from "./openmp.ts";
+import { watchSpin } from "./spin.ts";
 
 declare const handleBrand: unique symbol;
 /** A native reference to a tensor: a number that is never reused. */
@@ -185,18 +185,11 @@ export interface Native {
   graphLeave(graph: GraphHandle): void;
   graphReplay(graph: GraphHandle): void;
   graphFree(graph: GraphHandle): void;
-}
-
-/** Before libgomp loads, and unless the user has set it. */
-function limitOpenMpSpin(): void {
-  const { OMP_WAIT_POLICY, GOMP_SPINCOUNT } = process.env;
-  if (OMP_WAIT_POLICY !== undefined || GOMP_SPINCOUNT !== undefined) return;
-  const count = spinCount();
-  if (count !== undefined) process.env.GOMP_SPINCOUNT = count;
+  // spin.cc
+  setSpin(spins: boolean): void;
 }
 
 function load(): Native {
-  limitOpenMpSpin();
   const path = join(engineFolder(), ADDON);
   let native: Native;
   try {
@@ -216,6 +209,7 @@ function load(): Native {
     );
   }
   native.installErrors(NativeFailure, TensorDisposedError);
+  watchSpin(native.setSpin);
   return native;
 }
 
