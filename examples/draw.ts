@@ -7,7 +7,6 @@ const [model = "emoji-demo", prompt = "a red apple, noto style", file = "picture
 const pipe = await PixArtAlphaPipeline.fromPretrained(model); // a folder, or a name
 const { images } = await pipe(prompt, {
   numInferenceSteps: 20,
-  guidanceScale: 4.5,
   seed: 0, // the same one draws the same picture
 });
 await images[0]?.save(file); // a PNG that remembers prompt, seed, steps and model

@@ -14,6 +14,7 @@ export async function factsOf(
     hash: await pipe.source?.hash(),
     sampler: pipe.scheduler.samplerName,
     samplers: schedulerNames,
+    defaults: pipe.defaults,
     nativeSide: sampleSize * pipe.vaeScaleFactor,
     multiple: pipe.vaeScaleFactor * patchSize,
     trainedSizes: trainedSizes(sampleSize, pipe.vaeScaleFactor),

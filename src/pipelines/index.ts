@@ -27,6 +27,7 @@ export {
 } from "./published/from-pretrained.ts";
 export { loadAdapters } from "./published/load-adapters.ts";
 export type { PixArtAlphaPretrainedOptions } from "./published/pretrained-options.ts";
+export { SAMPLING_DEFAULTS, type SamplingDefaults } from "./sampling-defaults.ts";
 export {
   hasResolutionBins,
   nearestResolutionBin,

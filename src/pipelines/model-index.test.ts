@@ -2,7 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { readModelIndex, writeModelIndex } from "./model-index.ts";
+import { readModelIndex, readSamplingDefaults, writeModelIndex } from "./model-index.ts";
+import { SAMPLING_DEFAULTS } from "./sampling-defaults.ts";
 
 let folder: string;
 let path: string;
@@ -39,10 +40,11 @@ describe("model_index.json", () => {
   });
 
   it("is written in diffusers' form", async () => {
-    await writeModelIndex(folder, "PixArtAlphaPipeline", {
+    const classes = {
       vae: ["diffusers", "AutoencoderKL"],
       scheduler: ["diffusers", "DPMSolverMultistepScheduler"],
-    });
+    } as const;
+    await writeModelIndex(folder, "PixArtAlphaPipeline", classes, SAMPLING_DEFAULTS);
     expect(await readFile(path, "utf8")).toBe(
       `{
   "_class_name": "PixArtAlphaPipeline",
@@ -57,6 +59,34 @@ describe("model_index.json", () => {
   ]
 }
 `,
+    );
+  });
+
+  it("keeps a model's own steps and guidance under a key that diffusers ignores", async () => {
+    const own = { numInferenceSteps: 4, guidanceScale: 0 };
+    await writeModelIndex(folder, "PixArtAlphaPipeline", {}, own);
+    expect(JSON.parse(await readFile(path, "utf8"))._sampling).toEqual({
+      num_inference_steps: 4,
+      guidance_scale: 0,
+    });
+    expect(readSamplingDefaults(folder)).toEqual(own);
+    await write(released);
+    expect(readSamplingDefaults(folder)).toEqual(SAMPLING_DEFAULTS);
+  });
+
+  it.each([
+    null,
+    "fast",
+    {},
+    { num_inference_steps: 0, guidance_scale: 3 },
+    { num_inference_steps: 1.5, guidance_scale: 3 },
+    { num_inference_steps: 1e6, guidance_scale: 3 },
+    { num_inference_steps: 20, guidance_scale: -1 },
+    { num_inference_steps: 20, guidance_scale: "3" },
+  ])("refuses other steps and guidance: %j", async (_sampling) => {
+    await write({ ...released, _sampling });
+    expect(() => readSamplingDefaults(folder)).toThrow(
+      `${path}: _sampling: expected num_inference_steps from 1 to 1000, and guidance_scale from 0 but found ${JSON.stringify(_sampling)}`,
     );
   });
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { BadFileError, type ConfigObject, readConfig, writeConfig } from "../weights/index.ts";
+import { areUsual, SAMPLING_DEFAULTS, type SamplingDefaults } from "./sampling-defaults.ts";
 
 /** A component's Python library and class, as `model_index.json` names them; nulls for an omitted one. */
 export type ComponentClass = readonly [library: string, className: string] | readonly [null, null];
@@ -36,6 +37,28 @@ export function readModelIndex<Name extends string>(
 export const componentClass = (folder: string, name: string): unknown =>
   classIn(readConfig(join(folder, FILE)), name);
 
+/** Where a folder keeps its {@link SamplingDefaults}: diffusers ignores keys that begin so, and keeps none of its own. */
+const SAMPLING = "_sampling";
+
+/** What the pipeline in `folder` takes for options that a call is not given. Throws if that is no number of steps or no guidance. */
+export function readSamplingDefaults(folder: string): SamplingDefaults {
+  const path = join(folder, FILE);
+  const given = readConfig(path)[SAMPLING];
+  if (given === undefined) return SAMPLING_DEFAULTS;
+  const { num_inference_steps: steps, guidance_scale: scale } = Object(given);
+  const isSteps = Number.isInteger(steps) && steps >= 1 && steps <= MOST_STEPS;
+  if (isSteps && Number.isFinite(scale) && scale >= 0)
+    return { numInferenceSteps: steps, guidanceScale: scale };
+  throw new BadFileError(
+    path,
+    SAMPLING,
+    `num_inference_steps from 1 to ${MOST_STEPS}, and guidance_scale from 0`,
+    JSON.stringify(given),
+  );
+}
+
+const MOST_STEPS = 1000;
+
 function classIn(index: ConfigObject, name: string): unknown {
   const entry = index[name];
   return Array.isArray(entry) ? entry[1] : entry;
@@ -63,11 +86,18 @@ export async function writeModelIndex(
   folder: string,
   pipeline: string,
   components: Readonly<Record<string, ComponentClass>>,
+  defaults: SamplingDefaults,
 ): Promise<void> {
   const index: ConfigObject = {
     _class_name: pipeline,
     // The diffusers version whose layout the folder has.
     _diffusers_version: "0.42.1",
+    ...(!areUsual(defaults) && {
+      [SAMPLING]: {
+        num_inference_steps: defaults.numInferenceSteps,
+        guidance_scale: defaults.guidanceScale,
+      },
+    }),
     ...components,
   };
   await writeConfig(join(folder, FILE), index);

@@ -9,10 +9,11 @@ import type { Module } from "../nn/index.ts";
 import type { Scheduler } from "../schedulers/index.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import type { WeightsSource } from "./generation-record.ts";
-import { writeModelIndex } from "./model-index.ts";
+import { type ComponentClass, writeModelIndex } from "./model-index.ts";
 import { LazyModel } from "./prompts/lazy-model.ts";
 import type { TextEncoder } from "./prompts/prompt-encoder.ts";
 import { PromptPack } from "./prompts/prompt-pack.ts";
+import type { SamplingDefaults } from "./sampling-defaults.ts";
 
 /** The components of a pipeline. */
 export interface PixArtAlphaComponents {
@@ -40,6 +41,7 @@ export async function savePipeline(
   folder: string,
   { transformer, controlnet, vae, textEncoder, tokenizer, scheduler }: PixArtAlphaComponents,
   { className }: PipelineKind,
+  defaults: SamplingDefaults,
 ): Promise<void> {
   await scheduler.savePretrained(join(folder, "scheduler"));
   await tokenizer.savePretrained(join(folder, "tokenizer"));
@@ -48,13 +50,14 @@ export async function savePipeline(
   await vae.savePretrained(join(folder, "vae"));
   await controlnet?.savePretrained(join(folder, "controlnet"));
   const isTiny = vae instanceof AutoencoderTiny;
-  await writeModelIndex(folder, className, {
+  const classes: Record<string, ComponentClass> = {
     scheduler: ["diffusers", scheduler.className],
     text_encoder: hasEncoder ? ["transformers", "T5EncoderModel"] : [null, null],
     tokenizer: ["transformers", "T5Tokenizer"],
     transformer: ["diffusers", "PixArtTransformer2DModel"],
     vae: ["diffusers", isTiny ? "AutoencoderTiny" : "AutoencoderKL"],
-  });
+  };
+  await writeModelIndex(folder, className, classes, defaults);
 }
 
 /** False if there is none. */

@@ -28,7 +28,7 @@ export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
    * last step ends at the last level, and `UniPCMultistepScheduler` with a flow's levels.
    */
   readonly sigmas?: readonly number[];
-  /** How far each step goes beyond the unconditional prediction; 1 or less turns guidance off. Default 4.5. */
+  /** How far each step goes beyond the unconditional prediction; 1 or less turns guidance off. Default: the model's own, or 4.5. */
   readonly guidanceScale?: number;
   /** The part of the steps that is guided: `[0, 0.5]` is the first half. Default all. */
   readonly guidanceInterval?: GuidanceInterval;

@@ -4,6 +4,7 @@ import * as torch from "../torch/index.ts";
 import type { TgateOptions } from "./guidance.ts";
 import type { PixArtAlphaOptions } from "./pixart-alpha-options.ts";
 import { resolveRequest } from "./pixart-alpha-request.ts";
+import { SAMPLING_DEFAULTS } from "./sampling-defaults.ts";
 
 const small = {
   sampleSize: 8,
@@ -13,6 +14,7 @@ const small = {
   maxSequenceLength: 120,
   hasControlNet: false,
   stepsThrough: (sigmas: readonly number[]) => sigmas.length - 1,
+  defaults: SAMPLING_DEFAULTS,
 };
 const released = { ...small, sampleSize: 128 };
 
@@ -43,6 +45,16 @@ describe("resolveRequest", () => {
       latentShape: [1, 4, 8, 8],
       start: undefined,
       signal: undefined,
+    });
+  });
+
+  it("fills in the model's own steps and guidance, if it has some", () => {
+    const own = { ...small, defaults: { numInferenceSteps: 4, guidanceScale: 0 } };
+    const steps = { numInferenceSteps: 4, guidanceScale: 0 };
+    expect(resolve({}, "a fox", own)).toMatchObject(steps);
+    expect(resolve({ numInferenceSteps: 9 }, "a fox", own)).toMatchObject({
+      numInferenceSteps: 9,
+      guidanceScale: 0,
     });
   });
 

@@ -14,6 +14,7 @@ import {
 } from "./guidance.ts";
 import { checkCallOptions, type PixArtAlphaOptions } from "./pixart-alpha-options.ts";
 import { type RequestTexts, resolveTexts } from "./prompts/request-texts.ts";
+import type { SamplingDefaults } from "./sampling-defaults.ts";
 import { type ImageStart, resolveControlImages, resolveImageStart } from "./sizes/image-inputs.ts";
 import {
   hasResolutionBins,
@@ -65,6 +66,8 @@ export interface PipelineLimits {
   /** Longest prompt, in tokens, that the transformer was trained with. */
   readonly maxSequenceLength: number;
   readonly hasControlNet: boolean;
+  /** For options that are not given. */
+  readonly defaults: SamplingDefaults;
   /**
    * How many steps the sampler takes through noise levels: for some the last level is only where they end. Throws if it takes no
    * levels.
@@ -85,8 +88,10 @@ export function resolveRequest(
   const {
     timesteps,
     sigmas,
-    numInferenceSteps = timesteps?.length ?? (sigmas && limits.stepsThrough(sigmas)) ?? 20,
-    guidanceScale = 4.5,
+    numInferenceSteps = timesteps?.length ??
+      (sigmas && limits.stepsThrough(sigmas)) ??
+      limits.defaults.numInferenceSteps,
+    guidanceScale = limits.defaults.guidanceScale,
     guidanceInterval,
     tgate,
     eta = 0,

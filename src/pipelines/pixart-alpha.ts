@@ -42,6 +42,7 @@ import {
   type TextEncoder,
 } from "./prompts/prompt-encoder.ts";
 import type { PromptPack } from "./prompts/prompt-pack.ts";
+import { SAMPLING_DEFAULTS, type SamplingDefaults } from "./sampling-defaults.ts";
 import { type PictureSize, resizeAndCrop } from "./sizes/resolution-bins.ts";
 
 // Shapes: B pictures, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
@@ -61,6 +62,8 @@ export class PixArtAlpha implements PixArtAlphaComponents {
   readonly tokenizer: T5Tokenizer;
   /** May be replaced between calls. */
   scheduler: Scheduler;
+  /** May be replaced between calls. Set by the folder or the run that the pipeline came from. */
+  defaults: SamplingDefaults = SAMPLING_DEFAULTS;
   private readonly promptEncoder: PromptEncoder;
 
   /** Throws if the controlnet does not fit the transformer. */
@@ -120,6 +123,7 @@ export class PixArtAlpha implements PixArtAlphaComponents {
       vaeScaleFactor,
       maxSequenceLength,
       hasControlNet: controlnet !== undefined,
+      defaults: this.defaults,
       stepsThrough: (sigmas) => {
         using planned = planSteps(this.scheduler, { numInferenceSteps: 0, sigmas });
         return planned.timesteps.length;
@@ -255,7 +259,7 @@ export class PixArtAlpha implements PixArtAlphaComponents {
    * into the index, because diffusers' PixArt pipelines have none.
    */
   savePretrained(folder: string): Promise<void> {
-    return savePipeline(folder, this, this.kind);
+    return savePipeline(folder, this, this.kind, this.defaults);
   }
 
   /** What `console.log` shows: the components and the limits. */

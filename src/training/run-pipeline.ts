@@ -79,6 +79,8 @@ export async function pipelineFromRun(
     config.base === null
       ? PixArtAlphaPipeline.create(parts, source)
       : await DiffusionPipeline.fromPretrained(config.base, { ...parts, source });
+  const { steps, guidanceScale } = config.sampling;
+  pipe.defaults = { numInferenceSteps: steps, guidanceScale };
   return { pipe, ...adapters, config, stage, step: checkpoint.step, checkpoint: checkpoint.path };
 }
 

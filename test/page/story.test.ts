@@ -100,6 +100,24 @@ it("goes from an empty folder to a picture in one's own style", async () => {
   await page.getByRole("heading", { name: "Samples" }).waitFor();
   await page.locator(".picture img").first().waitFor();
 
+  // Six tabs more, in the background: a browser opens only six connections to a server.
+  const background = await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const tab = await context.newPage();
+      await tab.addInitScript(
+        "Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })",
+      );
+      await tab.goto(page.url());
+      return tab;
+    }),
+  );
+  for (const tab of background) {
+    await tab.getByRole("heading", { name: "grandfather" }).waitFor({ timeout: 90_000 });
+  }
+  const behind = await steps();
+  await expect.poll(steps, { timeout: 90_000 }).toBeGreaterThan(behind);
+  for (const tab of background) await tab.close();
+
   // The server dies, and the run does not care.
   const before = await steps();
   server?.kill("SIGKILL");

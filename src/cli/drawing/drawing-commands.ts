@@ -13,6 +13,9 @@ import {
   withExamples,
 } from "../terminal/arguments.ts";
 
+const STEPS = "denoising steps (default: the model's own, or 20)";
+const GUIDANCE = "classifier-free guidance (default: the model's own, or 4.5)";
+
 /** Adds the commands that draw with models, and that measure and convert them. */
 export function addDrawingCommands(program: Command): void {
   withExamples(
@@ -25,8 +28,8 @@ export function addDrawingCommands(program: Command): void {
     .description("draw pictures from prompts")
     .argument("<model>", MODEL)
     .argument("[prompts...]", "one picture each")
-    .option("--steps <n>", "denoising steps", wholeNumber(1, FLAG_LIMITS.steps), 20)
-    .option("--guidance <scale>", "classifier-free guidance; 1 is none", number, 4.5)
+    .option("--steps <n>", STEPS, wholeNumber(1, FLAG_LIMITS.steps))
+    .option("--guidance <scale>", `${GUIDANCE}; 1 is none`, number)
     .option(
       "--guidance-interval <from,to>",
       "the part of the steps that is guided, such as 0,0.5 for the first half; the rest take half the work",
@@ -226,8 +229,8 @@ export function addDrawingCommands(program: Command): void {
       wholeNumber(1, FLAG_LIMITS.pictures),
       200,
     )
-    .option("--steps <n>", "denoising steps", wholeNumber(1, FLAG_LIMITS.steps), 20)
-    .option("--guidance <scale>", "classifier-free guidance", number, 4.5)
+    .option("--steps <n>", STEPS, wholeNumber(1, FLAG_LIMITS.steps))
+    .option("--guidance <scale>", GUIDANCE, number)
     .option("--seed <n>", "seed of the noise and of the choice of captions", wholeNumber(0), 0)
     .option("--device <name>", DEVICE, "auto")
     .option("--revision <name>", REVISION)

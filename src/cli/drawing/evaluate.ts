@@ -28,8 +28,8 @@ export interface EvaluateOptions extends Pick<PipelineChanges, "revision"> {
   readonly prompts?: string;
   readonly things?: "demo" | number;
   readonly count: number;
-  readonly steps: number;
-  readonly guidance: number;
+  readonly steps?: number;
+  readonly guidance?: number;
   readonly seed: number;
   readonly features?: string;
   readonly inception?: string;
@@ -91,7 +91,7 @@ async function evaluateOnData(
   networks: Networks,
   options: EvaluateOptions,
 ): Promise<Report> {
-  const { count, steps, guidance: guidanceScale, seed } = options;
+  const { count } = options;
   const own = loaded.run?.config.dataset;
   const folder = options.data ?? own?.folder;
   if (folder === undefined)
@@ -104,7 +104,7 @@ async function evaluateOnData(
     styles: own?.styles ?? null,
     heldoutShare: own?.heldoutShare ?? 0,
   };
-  const drawing = { steps, guidanceScale, seed };
+  const drawing = drawingOf(loaded, options);
   const result = await evaluate(loaded, dataset, { count, networks }, drawing);
   return { text: describeEvaluation(result), result };
 }
@@ -114,9 +114,9 @@ async function evaluateOnPrompts(
   loaded: LoadedPipeline,
   { clip }: Networks,
   path: string,
-  { data, steps, guidance: guidanceScale, seed }: EvaluateOptions,
+  options: EvaluateOptions,
 ): Promise<Report> {
-  if (clip === undefined || data !== undefined)
+  if (clip === undefined || options.data !== undefined)
     throw new UsageError("Expected --prompts with --clip and without --data");
   const file = readWholeSync(path, { expected: "a text file", atMost: LARGEST_FILE.caption });
   const prompts = file
@@ -125,11 +125,17 @@ async function evaluateOnPrompts(
     .filter((line) => line.trim() !== "");
   if (prompts.length === 0)
     throw new UsageError(`Expected a prompt a line in ${path} but found none`);
-  const drawing = { steps, guidanceScale, seed, size: sizeOf(loaded) };
+  const drawing = { ...drawingOf(loaded, options), size: sizeOf(loaded) };
   const { clipScore } = await drawAndSee(loaded.pipe, prompts, drawing, { clip });
   const lines = [`CLIP score of ${prompts.length} prompts: ${clipScore?.mean.toFixed(2)}`];
   return { text: [...lines, ...cutCaptions(clipScore)].join("\n"), result: { clipScore } };
 }
+
+const drawingOf = ({ pipe }: LoadedPipeline, { steps, guidance, seed }: EvaluateOptions) => ({
+  steps: steps ?? pipe.defaults.numInferenceSteps,
+  guidanceScale: guidance ?? pipe.defaults.guidanceScale,
+  seed,
+});
 
 async function loadNetworks(
   { features, inception, clip, prompts }: EvaluateOptions,

@@ -21,8 +21,8 @@ import {
 /** Options of `pixart sample`. */
 export interface SampleOptions extends Omit<PipelineChanges, "device"> {
   readonly device: string;
-  readonly steps: number;
-  readonly guidance: number;
+  readonly steps?: number;
+  readonly guidance?: number;
   readonly guidanceInterval?: readonly number[];
   readonly gateStep?: number;
   readonly gateInterval?: number;
@@ -95,7 +95,8 @@ async function draw(
   await makeOutputFolder(output);
   const start = performance.now();
   const batches = inBatches(plan.jobs, options.batch);
-  const hasTwoHalves = (plan.call.guidanceScale ?? 0) > 1 && plan.call.tgate === undefined;
+  const { guidanceScale = pipe.defaults.guidanceScale, tgate } = plan.call;
+  const hasTwoHalves = guidanceScale > 1 && tgate === undefined;
   const together = batches.length === 1 && world.size === 2 && hasTwoHalves;
   const own = together ? batches : world.share(batches);
   const warned = new Set<string>();
@@ -186,9 +187,8 @@ async function planOf(prompts: readonly string[], options: SampleOptions): Promi
     jobs: drawJobs(prompts, options.images, options.seed),
     call: {
       ...given,
-      ...(options.timesteps === undefined &&
-        options.sigmas === undefined && { numInferenceSteps: options.steps }),
-      guidanceScale: options.guidance,
+      ...(options.steps !== undefined && { numInferenceSteps: options.steps }),
+      ...(options.guidance !== undefined && { guidanceScale: options.guidance }),
       negativePrompt: options.negative,
       cleanCaption: options.cleanCaption,
     },

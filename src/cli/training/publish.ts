@@ -195,6 +195,7 @@ export function cardOfRun(
     training: `The ${which} weights after ${step} of ${stage.steps} steps of the stage "${stage.name}" at ${stage.resolution} px`,
     prompts: config.sampling.prompts,
     hasResolutionBins: hasResolutionBins(pipe.transformer.config.sampleSize, pipe.vaeScaleFactor),
+    defaults: pipe.defaults,
   };
 }
 

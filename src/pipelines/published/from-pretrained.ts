@@ -21,7 +21,7 @@ import { T5Tokenizer } from "../../text/index.ts";
 import { tokenizerFiles } from "../../text/tokenizer/tokenizer-files.ts";
 import type { WeightsBaseName } from "../../weights/index.ts";
 import { type WeightsSource, weightsSource } from "../generation-record.ts";
-import { componentClass, readModelIndex } from "../model-index.ts";
+import { componentClass, readModelIndex, readSamplingDefaults } from "../model-index.ts";
 import { createPipeline, type PixArtAlphaPipeline as Pipeline } from "../pixart-alpha.ts";
 import type { PipelineKind, PixArtAlphaComponents } from "../pixart-alpha-components.ts";
 import { LazyModel } from "../prompts/lazy-model.ts";
@@ -91,6 +91,7 @@ async function load(
     scheduler: "pass --scheduler, or scheduler in code, to draw with another",
   });
   const kind = kinds.find(({ className }) => className === index.pipeline) ?? alpha;
+  const defaults = readSamplingDefaults(folder);
   const { quantize, ...asFloats } = options;
   const scheduler = await schedulerOf(folder, index.components.scheduler, options);
   const tokenizer =
@@ -125,7 +126,9 @@ async function load(
         : options.source;
     const { controlnet } = options;
     const parts = { transformer, controlnet, vae, textEncoder, tokenizer, scheduler };
-    return createPipeline(parts, kind, source);
+    const pipe = createPipeline(parts, kind, source);
+    pipe.defaults = defaults;
+    return pipe;
   } catch (error) {
     for (const model of loaded) model.dispose(); // if a component fails to load, free those loaded before it
     throw error;

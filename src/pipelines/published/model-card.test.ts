@@ -52,6 +52,14 @@ Prompts that training was watched with:
 `);
   });
 
+  it("tells Python of a model's own steps and guidance", () => {
+    const defaults = { numInferenceSteps: 4, guidanceScale: 0 };
+    const text = modelCard({ ...card, defaults });
+    expect(text).toContain(
+      'pipe("a \\"red\\" apple", num_inference_steps=4, guidance_scale=0, use_resolution_binning=False, clean_caption=False)',
+    );
+  });
+
   it("links no folder that looks like a name on the Hub", () => {
     // Both are here, where tests run.
     const text = modelCard({ ...card, base: "models/emoji-small", dataset: "src/data" });

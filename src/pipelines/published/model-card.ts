@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { replaceFile } from "../../files/replace-file.ts";
 import { isRepositoryName } from "../../hub/index.ts";
+import { areUsual, SAMPLING_DEFAULTS, type SamplingDefaults } from "../sampling-defaults.ts";
 
 /** The content of a published folder's `README.md`, as the Hub shows it. */
 export interface ModelCard {
@@ -24,6 +25,8 @@ export interface ModelCard {
   readonly prompts: readonly string[];
   /** Whether diffusers has a resolution table for it. */
   readonly hasResolutionBins: boolean;
+  /** Of the pipeline; Python has to be told of those that are not usual. */
+  readonly defaults?: SamplingDefaults;
 }
 
 /**
@@ -77,7 +80,7 @@ ${[...new Set(prompts)].map((each) => `- ${each || "(none)"}`).join("\n")}
 
 /** How it is loaded; FOLDER stands for its location. */
 function use(card: ModelCard, prompt: string): string {
-  const { kind, className, hasResolutionBins, base, components = [] } = card;
+  const { kind, className, base, components = [] } = card;
   const text = JSON.stringify(prompt);
   const place = base === null ? "MODEL" : isOnHub(base) ? base : basename(base);
   switch (kind) {
@@ -88,7 +91,7 @@ function use(card: ModelCard, prompt: string): string {
         `from diffusers import ${className}`,
         "",
         `pipe = ${className}.from_pretrained("FOLDER", torch_dtype=torch.float32)`,
-        `image = pipe(${text}${hasResolutionBins ? "" : ", use_resolution_binning=False"}, clean_caption=False).images[0]`,
+        `image = pipe(${[text, ...callOptions(card)].join(", ")}).images[0]`,
       ).concat("\n", fenced("sh", `npx pixart sample FOLDER ${text}`));
     case "components":
       return fenced("python", ...components.flatMap(loading));
@@ -101,6 +104,18 @@ function use(card: ModelCard, prompt: string): string {
       );
   }
 }
+
+/** What Python's call needs, to draw the same picture. */
+const callOptions = ({ hasResolutionBins, defaults = SAMPLING_DEFAULTS }: ModelCard): string[] => [
+  ...(areUsual(defaults)
+    ? []
+    : [
+        `num_inference_steps=${defaults.numInferenceSteps}`,
+        `guidance_scale=${defaults.guidanceScale}`,
+      ]),
+  ...(hasResolutionBins ? [] : ["use_resolution_binning=False"]),
+  "clean_caption=False",
+];
 
 const CLASSES: Readonly<Record<string, readonly [library: string, className: string]>> = {
   transformer: ["diffusers", "PixArtTransformer2DModel"],

@@ -1,4 +1,5 @@
 import type { PictureMetadata } from "../../images/index.ts";
+import type { SamplingDefaults } from "../../pipelines/index.ts";
 
 // Messages between the server and the process that draws for it, sent by structured clone over the channel that `fork` opens.
 
@@ -40,6 +41,8 @@ export interface ModelFacts {
   /** Its sampler, and those that a request may select. */
   readonly sampler: string;
   readonly samplers: readonly string[];
+  /** For requests that name none. */
+  readonly defaults: SamplingDefaults;
   /** Side, in pixels, that it was made for. */
   readonly nativeSide: number;
   /** The sides of its pictures are multiples of this. */

@@ -17,8 +17,6 @@ export interface RequestContext {
 }
 
 const STEPS: Readonly<Record<string, number>> = { low: 10, high: 40, hd: 40 };
-const DEFAULT_STEPS = 20;
-const DEFAULT_GUIDANCE = 4.5;
 const DEFAULT_COMPRESSION = 90;
 /** WebP's limit, the lowest of all formats. */
 const LONGEST_SIDE = 16_383;
@@ -38,8 +36,10 @@ export function readRequest(fields: SharedFields, context: RequestContext): Plai
     );
   }
   const quality = fields.quality ?? "auto";
-  const steps = same(fields, "steps", "num_inference_steps") ?? STEPS[quality] ?? DEFAULT_STEPS;
-  const guidance = same(fields, "guidance_scale", "cfg_scale", "cfg") ?? DEFAULT_GUIDANCE;
+  const { defaults } = model;
+  const steps =
+    same(fields, "steps", "num_inference_steps") ?? STEPS[quality] ?? defaults.numInferenceSteps;
+  const guidance = same(fields, "guidance_scale", "cfg_scale", "cfg") ?? defaults.guidanceScale;
   const count = fields.n ?? 1;
   const seed = fields.seed ?? randomInt(SEEDS);
   if (seed + count - 1 > Number.MAX_SAFE_INTEGER)

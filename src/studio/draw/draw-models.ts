@@ -1,15 +1,12 @@
 import { basename } from "node:path";
 import { shippedModel, shippedPipelines } from "../../hub/index.ts";
+import { SAMPLING_DEFAULTS } from "../../pipelines/index.ts";
 import type { ModelFacts, NamedPlace } from "../../server/engine/engine-messages.ts";
 import type { ModelCatalog } from "../../server/engine/model-catalog.ts";
 import { keptCheckpoints } from "../../training/run-folder/run-checkpoints.ts";
 import type { DrawModel } from "../api-types.ts";
 import type { Runs } from "../runs/runs.ts";
 import { sideOf } from "../start/bases.ts";
-
-/** Same as the server's default. */
-const STEPS = 20;
-const GUIDANCE = 4.5;
 
 /** A model available for drawing, and its location. */
 interface OfferedModel extends NamedPlace {
@@ -92,8 +89,8 @@ async function checkpointsOf(run: Awaited<ReturnType<Runs["find"]>>): Promise<Of
 const drawnAs = (
   facts: ModelFacts | undefined,
 ): Pick<DrawModel, "steps" | "guidanceScale" | "schedulers" | "adapters"> => ({
-  steps: STEPS,
-  guidanceScale: GUIDANCE,
+  steps: (facts?.defaults ?? SAMPLING_DEFAULTS).numInferenceSteps,
+  guidanceScale: (facts?.defaults ?? SAMPLING_DEFAULTS).guidanceScale,
   schedulers: facts?.samplers ?? [],
   adapters: facts?.adapters ?? [],
 });
