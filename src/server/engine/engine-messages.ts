@@ -1,5 +1,4 @@
 import type { PictureMetadata } from "../../images/index.ts";
-import type { SamplingDefaults } from "../../pipelines/index.ts";
 
 // Messages between the server and the process that draws for it, sent by structured clone over the channel that `fork` opens.
 
@@ -42,7 +41,7 @@ export interface ModelFacts {
   readonly sampler: string;
   readonly samplers: readonly string[];
   /** For requests that name none. */
-  readonly defaults: SamplingDefaults;
+  readonly defaults: { readonly numInferenceSteps: number; readonly guidanceScale: number };
   /** Side, in pixels, that it was made for. */
   readonly nativeSide: number;
   /** The sides of its pictures are multiples of this. */
