@@ -54,7 +54,7 @@ export const aesthetics: TextToImageStageConfig = {
   validateEvery: 550,
 };
 
-/** PixArt-α's whole curriculum on 64 emoji in four styles: about a quarter of an hour on two cores. */
+/** PixArt-α's whole curriculum on 64 emoji in four styles: 15 to 25 minutes on two cores. */
 export default defineConfig({
   threads: 2,
   dataset: { folder: "data/emoji", things: "demo", denseCaptionProbability: 0.3 },

@@ -31,7 +31,7 @@ export function addCommands(program: Command): void {
 
   withExamples(program.command("demo"), "demo", "demo --work-dir work_dirs/demo-2")
     .description(
-      "train a small model on emoji on this machine and draw a sheet of pictures, in about 15 minutes; says how to get the emoji packages if they are missing",
+      "train a small model on emoji on this machine and draw a sheet of pictures, in 15 to 25 minutes; says how to get the emoji packages if they are missing",
     )
     .option("--work-dir <folder>", "the folder for all output (default: work_dirs/demo)")
     .option("--quick", "a minute of training: shows that every part works here, and learns nothing")
