@@ -36,6 +36,7 @@ const SETTINGS = [
 
 /** The tests that compare numbers, pictures or files of weights. */
 const SHORT = [
+  "src/torch/fused.test.ts",
   "test/integration/text-encoder-adapter.test.ts",
   "test/parity/published.test.ts",
   "src/models/pixart/transformer.test.ts",
