@@ -28,7 +28,7 @@ void pack_keys(const HeadTokens& k, int64_t width, float* packed) {
 
 // Values as (slices, keys, a slice's numbers); missing values are 0.
 void pack_values(const HeadTokens& v, int64_t width, int64_t slice, float* packed) {
-  const int64_t keys = rounded_up(v.count, kBlockKeys);
+  const int64_t keys = rounded_up(v.count, kGroupKeys);
   std::memset(packed, 0, static_cast<size_t>(keys * rounded_up(width, slice)) * sizeof(float));
   for (int64_t first = 0; first < width; first += slice, packed += keys * slice) {
     const int64_t count = width - first < slice ? width - first : slice;
@@ -130,7 +130,7 @@ struct Scratch {
   float *keys, *values, *queries, *scores, *sums;
 
   Scratch(float* memory, int64_t keys_count, int64_t width) {
-    const int64_t room = rounded_up(keys_count, kBlockKeys), padded = rounded_up(width, kMostPadding);
+    const int64_t room = rounded_up(keys_count, kGroupKeys), padded = rounded_up(width, kMostPadding);
     keys = memory;
     values = keys + room * padded;
     queries = values + room * padded;
@@ -142,7 +142,7 @@ struct Scratch {
 template <int64_t V>
 void attend_block(const HeadAttention& job, const Scratch& scratch, int64_t first, int64_t count) {
   constexpr int64_t slice = V * kLanes;
-  const int64_t sums_stride = rounded_up(job.width, slice), all_keys = rounded_up(job.k.count, kBlockKeys);
+  const int64_t sums_stride = rounded_up(job.width, slice), all_keys = rounded_up(job.k.count, kGroupKeys);
   std::memset(scratch.queries, 0, static_cast<size_t>(kBlockQueries * job.width) * sizeof(float));
   std::memset(scratch.sums, 0, static_cast<size_t>(kBlockQueries * sums_stride) * sizeof(float));
   for (int64_t row = 0; row < count; row++) {
@@ -193,7 +193,7 @@ void attend(const HeadAttention& job) {
 
 int64_t scratch_numbers(int64_t keys, int64_t width) {
   const int64_t padded = rounded_up(width, kMostPadding);
-  return 2 * rounded_up(keys, kBlockKeys) * padded + 2 * kBlockQueries * padded + kBlockQueries * kBlockKeys;
+  return 2 * rounded_up(keys, kGroupKeys) * padded + 2 * kBlockQueries * padded + kBlockQueries * kBlockKeys;
 }
 
 void attend_any(const HeadAttention& job) {

@@ -1,5 +1,5 @@
-// As many float32 numbers at once as a register of the level holds that the compiler was told to use: compilers divide
-// longer vectors badly, by way of memory. Everything is internal to the file that includes this, and no library templates
+// As many float32 numbers at once as a register of the level holds that the compiler was told to use: GCC 12 divides
+// longer vectors by way of memory. Everything is internal to the file that includes this, and no library templates
 // are used: files are compiled for several instruction levels, and the linker would keep one copy of each template for all
 // of them, possibly one that the processor can't run.
 #pragma once

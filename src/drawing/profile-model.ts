@@ -64,19 +64,29 @@ async function timed(
   batch: number,
 ): Promise<Omit<ModelProfile, "batch">> {
   const at: number[] = [];
-  await draw(pipe, trial(side, batch), { onStep: () => at.push(performance.now()) });
+  await draw(pipe, trial(pipe, side, batch), { onStep: () => at.push(performance.now()) });
   const end = performance.now();
   const [first = end, , last = end] = at;
   return { stepSeconds: (last - first) / 2000, decodeSeconds: (end - last) / 1000 / batch };
 }
 
-const trial = (side: number, batch: number): Omit<DrawOrder, "id" | "model"> => ({
+const trial = (
+  { defaults }: PixArtAlphaPipeline,
+  side: number,
+  batch: number,
+): Omit<DrawOrder, "id" | "model"> => ({
   pictures: Array.from({ length: batch }, (_, seed) => ({
     prompt: "a picture",
     negativePrompt: "",
     seed,
     previewSteps: [],
   })),
-  settings: { steps: STEPS, guidanceScale: 4.5, width: side, height: side, adapters: [] },
+  settings: {
+    steps: STEPS,
+    guidanceScale: defaults.guidanceScale,
+    width: side,
+    height: side,
+    adapters: [],
+  },
   images: {},
 });

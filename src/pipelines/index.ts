@@ -24,6 +24,7 @@ export {
   DiffusionPipeline,
   PixArtAlphaPipeline,
   PixArtSigmaPipeline,
+  samplingDefaultsOf,
 } from "./published/from-pretrained.ts";
 export { loadAdapters } from "./published/load-adapters.ts";
 export type { PixArtAlphaPretrainedOptions } from "./published/pretrained-options.ts";

@@ -74,6 +74,13 @@ describe("model_index.json", () => {
     expect(readSamplingDefaults(folder)).toEqual(SAMPLING_DEFAULTS);
   });
 
+  it("writes none that could not be read", async () => {
+    const wrong = { numInferenceSteps: 20, guidanceScale: Number.NaN };
+    await expect(writeModelIndex(folder, "PixArtAlphaPipeline", {}, wrong)).rejects.toThrow(
+      "Expected 1 to 1000 steps, and guidance from 0 to 100 for the pipeline's defaults but received",
+    );
+  });
+
   it.each([
     null,
     "fast",
@@ -83,10 +90,11 @@ describe("model_index.json", () => {
     { num_inference_steps: 1e6, guidance_scale: 3 },
     { num_inference_steps: 20, guidance_scale: -1 },
     { num_inference_steps: 20, guidance_scale: "3" },
+    { num_inference_steps: 20, guidance_scale: 1e300 },
   ])("refuses other steps and guidance: %j", async (_sampling) => {
     await write({ ...released, _sampling });
     expect(() => readSamplingDefaults(folder)).toThrow(
-      `${path}: _sampling: expected num_inference_steps from 1 to 1000, and guidance_scale from 0 but found ${JSON.stringify(_sampling)}`,
+      `${path}: _sampling: expected 1 to 1000 steps, and guidance from 0 to 100 but found ${JSON.stringify(_sampling)}`,
     );
   });
 

@@ -1,6 +1,14 @@
 import { join } from "node:path";
+import { expected } from "../errors/index.ts";
+import { quote } from "../files/reading/errors.ts";
 import { BadFileError, type ConfigObject, readConfig, writeConfig } from "../weights/index.ts";
-import { areUsual, SAMPLING_DEFAULTS, type SamplingDefaults } from "./sampling-defaults.ts";
+import {
+  areUsual,
+  canBeSaved,
+  SAMPLING_DEFAULTS,
+  SAVED_DEFAULTS,
+  type SamplingDefaults,
+} from "./sampling-defaults.ts";
 
 /** A component's Python library and class, as `model_index.json` names them; nulls for an omitted one. */
 export type ComponentClass = readonly [library: string, className: string] | readonly [null, null];
@@ -45,19 +53,10 @@ export function readSamplingDefaults(folder: string): SamplingDefaults {
   const path = join(folder, FILE);
   const given = readConfig(path)[SAMPLING];
   if (given === undefined) return SAMPLING_DEFAULTS;
-  const { num_inference_steps: steps, guidance_scale: scale } = Object(given);
-  const isSteps = Number.isInteger(steps) && steps >= 1 && steps <= MOST_STEPS;
-  if (isSteps && Number.isFinite(scale) && scale >= 0)
-    return { numInferenceSteps: steps, guidanceScale: scale };
-  throw new BadFileError(
-    path,
-    SAMPLING,
-    `num_inference_steps from 1 to ${MOST_STEPS}, and guidance_scale from 0`,
-    JSON.stringify(given),
-  );
+  const { num_inference_steps: numInferenceSteps, guidance_scale: guidanceScale } = Object(given);
+  if (canBeSaved(numInferenceSteps, guidanceScale)) return { numInferenceSteps, guidanceScale };
+  throw new BadFileError(path, SAMPLING, SAVED_DEFAULTS, quote(given));
 }
-
-const MOST_STEPS = 1000;
 
 function classIn(index: ConfigObject, name: string): unknown {
   const entry = index[name];
@@ -76,7 +75,7 @@ function check(
     path,
     key,
     expected.join(" or "),
-    found === undefined ? "nothing" : JSON.stringify(found),
+    found === undefined ? "nothing" : quote(found),
     advice,
   );
 }
@@ -88,14 +87,17 @@ export async function writeModelIndex(
   components: Readonly<Record<string, ComponentClass>>,
   defaults: SamplingDefaults,
 ): Promise<void> {
+  const { numInferenceSteps, guidanceScale } = defaults;
+  if (!canBeSaved(numInferenceSteps, guidanceScale))
+    throw expected(SAVED_DEFAULTS, "the pipeline's defaults", quote(defaults));
   const index: ConfigObject = {
     _class_name: pipeline,
     // The diffusers version whose layout the folder has.
     _diffusers_version: "0.42.1",
     ...(!areUsual(defaults) && {
       [SAMPLING]: {
-        num_inference_steps: defaults.numInferenceSteps,
-        guidance_scale: defaults.guidanceScale,
+        num_inference_steps: numInferenceSteps,
+        guidance_scale: guidanceScale,
       },
     }),
     ...components,

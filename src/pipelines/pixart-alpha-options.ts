@@ -19,7 +19,7 @@ import type { ImageOptions } from "./sizes/image-inputs.ts";
 
 /** The options of a call that decide what is drawn. */
 export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
-  /** Default 20. */
+  /** Default: the model's own, or 20. */
   readonly numInferenceSteps?: number;
   /** The timesteps of the steps, noisiest first, instead of a number of steps. */
   readonly timesteps?: readonly number[];

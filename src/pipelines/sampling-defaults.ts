@@ -11,3 +11,15 @@ export const SAMPLING_DEFAULTS: SamplingDefaults = { numInferenceSteps: 20, guid
 export const areUsual = ({ numInferenceSteps, guidanceScale }: SamplingDefaults): boolean =>
   numInferenceSteps === SAMPLING_DEFAULTS.numInferenceSteps &&
   guidanceScale === SAMPLING_DEFAULTS.guidanceScale;
+
+/** What a folder may say. */
+export const SAVED_DEFAULTS = "1 to 1000 steps, and guidance from 0 to 100";
+
+/** Whether both can be saved with a model, and read again. */
+export const canBeSaved = (numInferenceSteps: unknown, guidanceScale: unknown): boolean =>
+  isWithin(numInferenceSteps, 1, 1000) &&
+  Number.isInteger(numInferenceSteps) &&
+  isWithin(guidanceScale, 0, 100);
+
+const isWithin = (value: unknown, least: number, most: number): boolean =>
+  typeof value === "number" && value >= least && value <= most;

@@ -364,8 +364,9 @@ export interface DrawModel {
   readonly run: string | null;
   readonly step: number | null;
   readonly resolution: number | null;
-  readonly steps: number;
-  readonly guidanceScale: number;
+  /** What it draws with unless told otherwise; null until it has been loaded once. */
+  readonly steps: number | null;
+  readonly guidanceScale: number | null;
   readonly schedulers: readonly string[];
   /** Names of adapters that can be used with it. */
   readonly adapters: readonly string[];

@@ -215,7 +215,7 @@ function loadStandIn(
     `import Module from "node:module";
     Module._extensions[".node"] = (module) => {
       const setSpin = (spins) => console.log(spins);
-      module.exports = { engineInfo: () => (${JSON.stringify(info)}), installErrors: () => {}, setSpin };
+      module.exports = { engineInfo: () => (${JSON.stringify(info)}), installErrors: () => {}, claimSpin: () => true, setSpin };
     };`,
   );
   return runChild(loader(name, ""), {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ResourceError } from "../errors/index.ts";
 import { ADDON, engineFolder } from "../files/package/engine-folder.ts";
 import { NativeFailure, TensorDisposedError } from "./errors.ts";
-import { watchSpin } from "./spin.ts";
+import { type SpinControl, watchSpin } from "./spin.ts";
 
 declare const handleBrand: unique symbol;
 /** A native reference to a tensor: a number that is never reused. */
@@ -51,7 +51,7 @@ export interface ReducerHandle {
 }
 
 /** The exports of `native/`; the C++ file of each group documents the exact meaning. */
-export interface Native {
+export interface Native extends SpinControl {
   installErrors(failure: unknown, disposedError: unknown): void;
   // dispatch.cc
   resolve(operator: string): number;
@@ -185,8 +185,6 @@ export interface Native {
   graphLeave(graph: GraphHandle): void;
   graphReplay(graph: GraphHandle): void;
   graphFree(graph: GraphHandle): void;
-  // spin.cc
-  setSpin(spins: boolean): void;
 }
 
 function load(): Native {
@@ -209,7 +207,7 @@ function load(): Native {
     );
   }
   native.installErrors(NativeFailure, TensorDisposedError);
-  watchSpin(native.setSpin);
+  watchSpin(native);
   return native;
 }
 

@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
 import { native } from "./binding.ts";
-import { SpinWatch, watchSpin } from "./spin.ts";
+import * as torch from "./index.ts";
+import { largestShare, type SpinControl, SpinWatch, watchSpin } from "./spin.ts";
 
 /** A watch that starts spinning, and what it has set so far. */
 function watched(spins = true) {
@@ -55,48 +57,91 @@ describe("SpinWatch", () => {
   });
 });
 
+describe("largestShare", () => {
+  it("is that of the thread that waited longest, since it was there", () => {
+    const before = new Map([
+      ["1", 100],
+      ["2", 0],
+      ["3", 900],
+    ]);
+    const after = new Map([
+      ["1", 150],
+      ["2", 300],
+      ["4", 5000],
+    ]);
+    expect(largestShare(before, after, 1000)).toBe(0.3);
+    expect(largestShare(before, new Map(), 1000)).toBe(0);
+  });
+});
+
+/** A control that remembers what is set. */
+const recorded = (set: boolean[]): SpinControl => ({
+  claimSpin: () => true,
+  setSpin: (spins) => set.push(spins),
+});
+
 describe.runIf(process.platform === "linux")("watchSpin", () => {
   const threads = (): number => readdirSync("/proc/self/task").length;
 
-  it("adds threads that sleep, and takes them away", async () => {
+  it("has a sleeping thread for each processor while threads don't spin", async () => {
     native.setSpin(true);
-    const before = threads();
+    const settled = async (): Promise<number> => {
+      const first = threads();
+      await sleep(200);
+      return first === threads() ? first : settled();
+    };
+    const before = await settled();
+    torch.setThreads(1); // the crowd's size doesn't depend on it
     native.setSpin(false);
     native.setSpin(false);
-    expect(threads()).toBeGreaterThan(before);
+    await vi.waitFor(
+      () => expect(threads()).toBeGreaterThan(before + availableParallelism()),
+      10_000,
+    );
     native.setSpin(true);
     await vi.waitFor(() => expect(threads()).toBeLessThanOrEqual(before), 10_000);
   });
 
   it("notices processes that begin to run", async () => {
-    const busy = Array.from({ length: 8 }, () =>
+    const set: boolean[] = [];
+    watchSpin(recorded(set), false);
+    expect(set).toEqual([true]);
+    const busy = Array.from({ length: 4 * availableParallelism() }, () =>
       spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }),
     );
     try {
-      let spins: boolean | undefined;
-      watchSpin((value) => {
-        spins = value;
-      });
-      const end = performance.now() + 30_000;
-      // Work of this thread has to wait for processors, which all eight want.
-      while (spins !== false && performance.now() < end) {
+      const end = performance.now() + 60_000;
+      // Work of this thread has to wait for processors, which all of them want.
+      while (set.length < 2 && performance.now() < end) {
         for (const pause = performance.now() + 50; performance.now() < pause; );
         await sleep(1);
       }
-      expect(spins).toBe(false);
+      expect(set).toEqual([true, false]);
     } finally {
       for (const child of busy) child.kill("SIGKILL");
     }
   });
 
-  it("leaves the choice to the user's variables", () => {
+  it("begins as the machine is, and leaves waiting alone where no thread can be had", () => {
+    const set: boolean[] = [];
+    watchSpin(recorded(set), true);
+    expect(set).toEqual([false]);
+    const setSpin = (): void => {
+      throw new Error("Resource temporarily unavailable");
+    };
+    watchSpin({ claimSpin: () => true, setSpin }, true);
+  });
+
+  it("leaves the choice to the user's variables, and the watch to the thread that has it", () => {
+    const set: boolean[] = [];
     process.env.GOMP_SPINCOUNT = "5";
     try {
-      watchSpin(() => {
-        throw new Error("set");
-      });
+      watchSpin(recorded(set), true);
     } finally {
       delete process.env.GOMP_SPINCOUNT;
     }
+    watchSpin({ ...recorded(set), claimSpin: () => false }, true);
+    expect(set).toEqual([]);
+    expect(native.claimSpin()).toBe(false); // loading the addon has claimed it
   });
 });

@@ -19,29 +19,43 @@ function runnable(): number | undefined {
 const isShared = (): boolean =>
   Math.min(...Array.from({ length: 5 }, () => runnable() ?? Number.POSITIVE_INFINITY)) > 1;
 
-/** Milliseconds for which one thread has waited for a processor; 0 if it has ended. */
-function waitOf(thread: string): number {
-  try {
-    const [, nanoseconds] = readFileSync(`/proc/self/task/${thread}/schedstat`, "utf8").split(" ");
-    return Number(nanoseconds) / 1e6;
-  } catch {
-    return 0;
-  }
-}
+/** Milliseconds for which each thread of this process has waited for a processor, by its number. */
+type Waits = ReadonlyMap<string, number>;
 
-/** The same for all threads of this process; undefined if the system doesn't report it. */
-function processorWait(): number | undefined {
+const TASKS = "/proc/self/task";
+
+/** Milliseconds that a thread has run and waited; undefined if it has ended, or the system doesn't count. */
+function timesOf(thread: string): readonly [ran: number, waited: number] | undefined {
   try {
-    return readdirSync("/proc/self/task").reduce((sum, thread) => sum + waitOf(thread), 0);
+    const text = readFileSync(`${TASKS}/${thread}/schedstat`, "utf8");
+    const [ran = 0, waited = 0] = text.split(" ").map((nanoseconds) => Number(nanoseconds) / 1e6);
+    return [ran, waited];
   } catch {
     return undefined;
   }
 }
 
+const waitsNow = (): Waits =>
+  new Map(readdirSync(TASKS).map((thread) => [thread, timesOf(thread)?.[1] ?? 0]));
+
+/** Whether the system counts at all: some sandboxes have no such file, and some kernels always say 0. */
+const areCounted = (): boolean => (timesOf(String(process.pid))?.[0] ?? 0) > 0;
+
+/** The largest share of the time that one thread waited: every other one waits for that. Threads may begin and end meanwhile. */
+export function largestShare(before: Waits, after: Waits, elapsedMs: number): number {
+  const shares = [...after].map(
+    ([thread, wait]) => (wait - (before.get(thread) ?? wait)) / elapsedMs,
+  );
+  return Math.max(0, ...shares);
+}
+
 const PERIOD_MS = 1000;
 
-/** Of a period. Training alone on two cores waits for 0.01 of it, or 0.04 to 0.08 while threads spin; beside one other process for more than 0.3. */
-const [CALM, CROWDED] = [0.05, 0.2];
+/**
+ * Of a period, as {@link largestShare} has it. Measured in training on two cores: alone 0.01, or up to 0.07 while threads spin;
+ * beside one other process from 0.2. Not measured on more cores.
+ */
+const [CALM, CROWDED] = [0.05, 0.15];
 
 /** Decides whether threads may spin, from how long they wait for processors. */
 export class SpinWatch {
@@ -59,7 +73,7 @@ export class SpinWatch {
     set(spins);
   }
 
-  /** @param share milliseconds that all threads together waited for a processor, per millisecond of the last period */
+  /** @param share of the last period that was waited, from 0 to 1 */
   observe(share: number): void {
     this.#periods++;
     this.#contrary = (this.#spins ? share > CROWDED : share < CALM) ? this.#contrary + 1 : 0;
@@ -72,18 +86,35 @@ export class SpinWatch {
   }
 }
 
-/** Watches from now on, unless the user has chosen how threads wait. Where the system doesn't report waits, the start decides. */
-export function watchSpin(set: (spins: boolean) => void): void {
+/** The part of the addon that a watch uses. */
+export interface SpinControl {
+  /** Whether this thread is the one that watches for its process. */
+  claimSpin(): boolean;
+  setSpin(spins: boolean): void;
+}
+
+/**
+ * Watches from now on, unless the user has chosen how threads wait or another thread watches. Where the system doesn't count
+ * waits, the start decides. Costs a read of a small file per thread of this process a second.
+ */
+export function watchSpin(control: SpinControl, startsShared = isShared()): void {
   const { OMP_WAIT_POLICY, GOMP_SPINCOUNT } = process.env;
   if (OMP_WAIT_POLICY !== undefined || GOMP_SPINCOUNT !== undefined) return;
-  const watch = new SpinWatch(set, !isShared());
-  let [before, waitBefore] = [performance.now(), processorWait()];
-  if (waitBefore === undefined) return;
-  const observe = (): void => {
-    const [now, wait] = [performance.now(), processorWait()];
-    if (wait !== undefined && waitBefore !== undefined)
-      watch.observe(Math.max(0, wait - waitBefore) / (now - before));
-    [before, waitBefore] = [now, wait];
+  if (!control.claimSpin()) return;
+  let timer: NodeJS.Timeout | undefined;
+  const set = (spins: boolean): void => {
+    try {
+      control.setSpin(spins);
+    } catch {
+      clearInterval(timer); // no thread can be had: waiting stays as it is
+    }
   };
-  setInterval(observe, PERIOD_MS).unref();
+  const watch = new SpinWatch(set, !startsShared);
+  if (!areCounted()) return;
+  let [before, waits] = [performance.now(), waitsNow()];
+  timer = setInterval(() => {
+    const [now, found] = [performance.now(), waitsNow()];
+    watch.observe(largestShare(waits, found, now - before));
+    [before, waits] = [now, found];
+  }, PERIOD_MS).unref();
 }

@@ -104,4 +104,13 @@ describe("what programs import", () => {
       "pixart/client": { rooms: ["client"], packages: [] },
     });
   });
+
+  it.each(["src/cli/serve.ts", "src/cli/studio.ts"])(
+    "loads no engine where %s answers requests: a child has it",
+    async (source) => {
+      const { rooms } = await loadedBy(source);
+      expect(rooms).toContain("server");
+      expect(rooms).not.toContain("torch");
+    },
+  );
 });

@@ -104,6 +104,7 @@ it("goes from an empty folder to a picture in one's own style", async () => {
   const background = await Promise.all(
     Array.from({ length: 6 }, async () => {
       const tab = await context.newPage();
+      tab.on("pageerror", (error) => errors.push(error.message));
       await tab.addInitScript(
         "Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })",
       );

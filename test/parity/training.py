@@ -80,8 +80,9 @@ def run(
         if size > 1:
             torch.distributed.all_reduce(total)
         losses.append(total.item() / size)
-    if rank == 0 and dtype == torch.float64:
-        save_file({k.replace(".default", ""): p.detach().contiguous() for k, p in trained.items()}, out)
+    if rank == 0:
+        place = out if dtype == torch.float64 else f"{out}.float32"
+        save_file({k.replace(".default", ""): p.detach().contiguous() for k, p in trained.items()}, place)
     return {"losses": losses, "norms": norms}
 
 

@@ -296,14 +296,20 @@ describe.each(cases.map((each, i) => ({ ...each, i })))(
 
     it("end with Python's weights", () => {
       using file = readSafetensors(join(folder, `${name}-out.safetensors`));
+      using roundedFile = readSafetensors(join(folder, `${name}-out.safetensors.float32`));
       const { weights } = ours[i] as Training;
       expect([...weights.keys()].toSorted()).toEqual([...file.tensors.keys()].toSorted());
       for (const [key, tensor] of weights) {
         // A bias on attention keys shifts all logits of a query alike: its gradient is rounding, and it is measured against
         // the weight beside it. An adapter's B begins at zero: it is the sum of ten updates, and has their rounding alone.
         const beside = file.tensor(key.replace(/to_k\.bias$/, "to_k.weight"));
-        const tolerance = key.includes("lora_B") ? 1e-5 : 1e-6;
-        expect(distance(tensor, file.tensor(key), beside), key).toBeLessThan(tolerance);
+        const exact = file.tensor(key);
+        const theirs = distance(roundedFile.tensor(key), exact, beside);
+        const [least, most] = key.includes("lora_B") ? [1e-5, 3e-5] : [1e-6, 6e-6];
+        const tolerance = Math.min(most, Math.max(least, 3 * theirs));
+        expect(distance(tensor, exact, beside), `${key}, ${theirs} in PyTorch`).toBeLessThan(
+          tolerance,
+        );
       }
     });
   },

@@ -5,6 +5,7 @@ import { type ParsedConfig, resolveConfig, type TrainConfig } from "../../config
 import { applyOverrides } from "../../config/overrides.ts";
 import { readDataset } from "../../data/read-dataset.ts";
 import { shippedModel } from "../../hub/index.ts";
+import { samplingDefaultsOf } from "../../pipelines/index.ts";
 import { measureStep } from "../../training/measure-step.ts";
 import { baseResolution } from "../../training/preflight/base-fit.ts";
 import { dryRun } from "../../training/preflight/before-run.ts";
@@ -111,6 +112,7 @@ async function requestOf(
     base: place,
     folder: existsSync(folder) ? location : folder,
     resolution: await baseResolution(place),
+    sampling: await samplingDefaultsOf(place),
     steps: FEWEST_STEPS,
     word: own,
     pictures: entries.length,

@@ -7,6 +7,7 @@ const request = (change: Partial<GoalRequest> = {}): GoalRequest => ({
   base: "some/base",
   folder: "pictures",
   resolution: 64,
+  sampling: { numInferenceSteps: 20, guidanceScale: 3 },
   steps: 200,
   word: "inky",
   pictures: 50,
@@ -33,6 +34,7 @@ describe("a goal's config", () => {
   it("keeps captions where there are some, and else says the word", () => {
     expect(goalConfig(request()).dataset.instancePrompt).toBeUndefined();
     expect(goalConfig(request()).sampling.prompts).toEqual(["a fox", "an owl"]);
+    expect(goalConfig(request()).sampling).toMatchObject({ steps: 20, guidanceScale: 3 });
     expect(goalConfig(request({ hasCaptions: false })).dataset.instancePrompt).toBe(
       "a picture in inky style",
     );

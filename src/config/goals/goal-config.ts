@@ -38,6 +38,8 @@ export interface GoalRequest {
   readonly folder: string;
   /** Side in pixels that the base was trained for. */
   readonly resolution: number;
+  /** Steps and guidance that the base draws with. */
+  readonly sampling: { readonly numInferenceSteps: number; readonly guidanceScale: number };
   readonly steps: number;
   /** The word that stands for the style or the subject. */
   readonly word: string;
@@ -69,7 +71,11 @@ export function goalConfig(request: GoalRequest): TrainConfig {
       ...(goal !== "subject" && pictures >= FEWEST_TO_HOLD_OUT && { heldoutShare: HELD_OUT_SHARE }),
     },
     stages: [stageOf(request)],
-    sampling: { prompts: promptsOf(request, instancePrompt), steps: 20 },
+    sampling: {
+      prompts: promptsOf(request, instancePrompt),
+      steps: request.sampling.numInferenceSteps,
+      guidanceScale: Math.max(1, request.sampling.guidanceScale), // 1 is none in a config
+    },
   };
 }
 

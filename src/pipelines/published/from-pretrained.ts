@@ -25,6 +25,7 @@ import { componentClass, readModelIndex, readSamplingDefaults } from "../model-i
 import { createPipeline, type PixArtAlphaPipeline as Pipeline } from "../pixart-alpha.ts";
 import type { PipelineKind, PixArtAlphaComponents } from "../pixart-alpha-components.ts";
 import { LazyModel } from "../prompts/lazy-model.ts";
+import type { SamplingDefaults } from "../sampling-defaults.ts";
 import { loadInWorker, type PipelineInWorker } from "../worker/in-worker.ts";
 import type { PipelineClass } from "../worker/worker-messages.ts";
 import type { WorkerPretrainedOptions } from "../worker/worker-options.ts";
@@ -133,6 +134,12 @@ async function load(
     for (const model of loaded) model.dispose(); // if a component fails to load, free those loaded before it
     throw error;
   }
+}
+
+/** What the pipeline of a folder, or of a name on the Hub, takes for options that a call is not given. */
+export async function samplingDefaultsOf(folderOrName: string): Promise<SamplingDefaults> {
+  const files = [{ names: ["model_index.json"] }];
+  return readSamplingDefaults(await resolveModel(folderOrName, { files }));
 }
 
 /** The given scheduler, one of the given name with the folder's noise schedule, or the folder's own. */

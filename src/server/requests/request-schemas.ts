@@ -55,7 +55,7 @@ const shared = {
   quality: z
     .enum(["auto", "low", "medium", "high", "standard", "hd"])
     .nullish()
-    .meta({ description: "Steps: low 10, medium, standard and auto 20, high and hd 40" }),
+    .meta({ description: "Steps: low 10, high and hd 40, else the model's own" }),
   background: z
     .enum(["auto", "opaque", "transparent"])
     .nullish()
@@ -63,7 +63,7 @@ const shared = {
   stream: flag("Answer with server-sent events, OpenAI's"),
   partial_images: whole(0, 100, "Previews a picture; OpenAI's clients send at most 3"),
   seed: whole(0, Number.MAX_SAFE_INTEGER, "Of the first picture; each further one takes the next"),
-  steps: whole(1, MOST_STEPS, "Denoising steps; default what quality says, the model's own, or 20"),
+  steps: whole(1, MOST_STEPS, "Denoising steps; default what quality says"),
   num_inference_steps: whole(1, MOST_STEPS, "The same as steps"),
   guidance_scale: decimal(
     0,

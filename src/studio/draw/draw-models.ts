@@ -1,6 +1,5 @@
 import { basename } from "node:path";
 import { shippedModel, shippedPipelines } from "../../hub/index.ts";
-import { SAMPLING_DEFAULTS } from "../../pipelines/index.ts";
 import type { ModelFacts, NamedPlace } from "../../server/engine/engine-messages.ts";
 import type { ModelCatalog } from "../../server/engine/model-catalog.ts";
 import { keptCheckpoints } from "../../training/run-folder/run-checkpoints.ts";
@@ -89,8 +88,8 @@ async function checkpointsOf(run: Awaited<ReturnType<Runs["find"]>>): Promise<Of
 const drawnAs = (
   facts: ModelFacts | undefined,
 ): Pick<DrawModel, "steps" | "guidanceScale" | "schedulers" | "adapters"> => ({
-  steps: (facts?.defaults ?? SAMPLING_DEFAULTS).numInferenceSteps,
-  guidanceScale: (facts?.defaults ?? SAMPLING_DEFAULTS).guidanceScale,
+  steps: facts?.defaults.numInferenceSteps ?? null,
+  guidanceScale: facts?.defaults.guidanceScale ?? null,
   schedulers: facts?.samplers ?? [],
   adapters: facts?.adapters ?? [],
 });

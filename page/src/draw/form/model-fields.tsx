@@ -28,7 +28,7 @@ export function ModelFields(): JSX.Element {
         <NumberField
           label="Steps"
           value={value.steps}
-          own={model?.steps ?? 20}
+          own={model?.steps ?? null}
           least={1}
           most={1000}
           onChange={(steps) => setForm({ steps })}
@@ -36,7 +36,7 @@ export function ModelFields(): JSX.Element {
         <NumberField
           label="Guidance"
           value={value.guidance}
-          own={model?.guidanceScale ?? 4.5}
+          own={model?.guidanceScale ?? null}
           least={0}
           most={100}
           step={0.1}

@@ -4,7 +4,8 @@ interface NumberFieldProps {
   readonly label: string;
   /** Null for the model's default. */
   readonly value: number | null;
-  readonly own: number;
+  /** That default; null while it isn't known. */
+  readonly own: number | null;
   readonly least: number;
   readonly most: number;
   readonly step?: number;
@@ -22,7 +23,7 @@ export function NumberField(props: NumberFieldProps): JSX.Element {
         min={least}
         max={most}
         step={step}
-        placeholder={String(own)}
+        placeholder={own === null ? "the model's own" : String(own)}
         value={value === null ? "" : String(value)}
         onInput={(event) => {
           const typed = event.currentTarget.valueAsNumber;
