@@ -47,7 +47,7 @@ export async function serveCommand(
   const keys = keysOf(options);
   if (!isLoopback(options.host) && keys.length === 0) {
     throw new UsageError(
-      `Expected --api-key or --api-key-file beside --host ${options.host}, which others can reach, but received none`,
+      `Expected --api-key or --api-key-file together with --host ${options.host}, which other machines can reach, but received neither`,
     );
   }
   const setups = setupsOf(places, options);
@@ -123,7 +123,7 @@ export class EndingSignals {
       this.#hear = (signal) => {
         if (isAsked) process.exit(1);
         isAsked = true;
-        say(`${signal}: finishing what was begun; once more ends at once`);
+        say(`${signal}: finishing the work in progress; a second signal ends at once`);
         stop().then(resolve, reject);
       };
     });

@@ -40,7 +40,7 @@ export async function studioCommand(
   const host = lan ? EVERY_ADDRESS : options.host;
   if (!isLoopback(host) && !lan && given.length === 0) {
     throw new UsageError(
-      `Expected --lan, or --api-key beside --host ${host}, which others can reach, but received neither`,
+      `Expected --lan, or --api-key together with --host ${host}, which other machines can reach, but received neither`,
     );
   }
   const key = given[0] ?? drawnKey();

@@ -123,9 +123,9 @@ describe("captionPictures", () => {
     const { failures, requests } = await run(5);
     expect(requests).toBe(5);
     expect(failures.map(({ reason }) => reason)).toEqual([
-      `${where()}: the endpoint's content filter took the caption`,
+      `${where()}: the endpoint's content filter blocked the caption`,
       `${where()}: the model refuses: I can't.`,
-      `${where()}: the tokens were spent before the caption began; allow more of them, or turn the model's thinking off`,
+      `${where()}: the tokens ran out before the caption began; allow more of them, or turn the model's thinking off`,
       `${where()} answers 413; send smaller pictures: --max-side`,
     ]);
   });
@@ -165,7 +165,7 @@ describe("captionPictures", () => {
       "a spent quota",
       { status: 429, body: { error: { code: "insufficient_quota", message: "You exceeded" } } },
       {},
-      " answers 429 (You exceeded); the account's quota is spent: the same command goes on when there is more",
+      " answers 429 (You exceeded); the account's quota is used up: run the same command again when there is more",
     ],
     [
       "a long wait",

@@ -37,7 +37,10 @@ export function readChatAnswer(
     throw new EndpointError("picture", `${where}: the model refuses: ${show(refusal)}`);
   }
   if (choice.finish_reason === "content_filter") {
-    throw new EndpointError("picture", `${where}: the endpoint's content filter took the caption`);
+    throw new EndpointError(
+      "picture",
+      `${where}: the endpoint's content filter blocked the caption`,
+    );
   }
   const cut = choice.finish_reason === "length";
   const caption = captionIn(content);
@@ -45,7 +48,7 @@ export function readChatAnswer(
     throw new EndpointError(
       cut ? "picture" : "later",
       cut
-        ? `${where}: the tokens were spent before the caption began; allow more of them, or turn the model's thinking off`
+        ? `${where}: the tokens ran out before the caption began; allow more of them, or turn the model's thinking off`
         : `${where}: expected a caption but received an empty one`,
     );
   }

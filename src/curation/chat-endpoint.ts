@@ -140,7 +140,7 @@ export class ChatEndpoint {
     if (code === "insufficient_quota") {
       return new EndpointError(
         "endpoint",
-        `${answer}; the account's quota is spent: the same command goes on when there is more`,
+        `${answer}; the account's quota is used up: run the same command again when there is more`,
       );
     }
     const fault = faultOf(status);

@@ -44,7 +44,7 @@ describe("a data set of which nothing can be used", () => {
       "metadata.jsonl": ["a.png", "train/b.png", "train/c.png"].map(line).join("\n"),
     });
     expect(message).toEqual([
-      "DATA (jsonl) holds 3 pictures but none that can be used: 0 have no caption, 3 can't be read.",
+      "DATA (jsonl) contains 3 pictures but none that can be used: 0 have no caption, 3 can't be read.",
       "DATA/train/b.png: there is no such file (named at DATA/metadata.jsonl line 2); and 1 more like it",
       "DATA/a.png: expected a JPEG, PNG, WebP or AVIF picture but found a GIF",
     ]);
@@ -56,7 +56,7 @@ describe("a data set of which nothing can be used", () => {
       "metadata.jsonl": '{"file_name": "a.png", "additional_feature": "an a", "score": 1}',
     });
     expect(message).toEqual([
-      "DATA (jsonl) holds 1 picture but none that can be used: 1 has no caption, 0 can't be read.",
+      "DATA (jsonl) contains 1 picture but none that can be used: 1 has no caption, 0 can't be read.",
       "Expected captions in the column text, caption or prompt but found the columns additional_feature, score; name the one with --text-column or dataset.textColumn",
     ]);
     await expect(readDataset(root, { textColumn: "caption_en" })).rejects.toThrow(
@@ -80,17 +80,17 @@ describe("a data set of which nothing can be used", () => {
     ],
     [
       { "train.jsonl": "{}", "test.jsonl": "{}" },
-      "test.jsonl (and 1 more like it) is no table of pictures by its name; if it is one, call it metadata.jsonl",
+      "test.jsonl (and 1 more like it) is not named like a table of pictures; if it is one, call it metadata.jsonl",
     ],
     [
       { "train.tsv": "file_name\ttext\n" },
-      "train.tsv is no table of pictures by its name; if it is one, call it metadata.tsv",
+      "train.tsv is not named like a table of pictures; if it is one, call it metadata.tsv",
     ],
   ] satisfies [Record<string, string>, string][])(
     "names what may hold the captions: %j",
     async (files, line) => {
       expect(await refusal({ "fox.png": true, ...files })).toEqual([
-        "DATA (pictures) holds 1 picture but none that can be used: 1 has no caption, 0 can't be read.",
+        "DATA (pictures) contains 1 picture but none that can be used: 1 has no caption, 0 can't be read.",
         line,
       ]);
     },
@@ -99,7 +99,7 @@ describe("a data set of which nothing can be used", () => {
   it("takes no table that it has read for one of another name, nor a link that leads nowhere for a list", async () => {
     await symlink(join(root, "gone"), join(root, "list.json"));
     expect(await refusal({ "metadata.tsv": "file_name\ttext\na.png\ta fox\n" })).toEqual([
-      "DATA (csv) holds 1 picture but none that can be used: 0 have no caption, 1 can't be read.",
+      "DATA (csv) contains 1 picture but none that can be used: 0 have no caption, 1 can't be read.",
       "DATA/a.png: there is no such file (named at DATA/metadata.tsv line 2)",
     ]);
   });
@@ -117,7 +117,7 @@ describe("a data set of which nothing can be used", () => {
   ] satisfies [Record<string, string>, string][])(
     "names what is there instead of pictures: %j",
     async (files, line) => {
-      expect(await refusal(files)).toEqual(["DATA holds no pictures.", line]);
+      expect(await refusal(files)).toEqual(["DATA contains no pictures.", line]);
     },
   );
 
@@ -128,7 +128,7 @@ describe("a data set of which nothing can be used", () => {
     const chunks: Buffer[] = [];
     for await (const chunk of shard) chunks.push(chunk as Buffer);
     await writeFile(join(root, "0.tar"), Buffer.concat(chunks));
-    expect(await refusal({})).toEqual(["DATA holds no pictures.", "0.tar holds no picture"]);
+    expect(await refusal({})).toEqual(["DATA contains no pictures.", "0.tar contains no picture"]);
   });
 
   it("counts a caption of zero-width spaces as none, in a table too", async () => {

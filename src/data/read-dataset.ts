@@ -94,7 +94,7 @@ async function readListing(
   if (images === 0) {
     throw new DatasetError(
       [
-        `${resolve(location)} holds no pictures. ${ACCEPTED_LAYOUTS}.`,
+        `${resolve(location)} contains no pictures. ${ACCEPTED_LAYOUTS}.`,
         ...(await adviceFor(listing, images)),
       ].join("\n"),
     );
@@ -112,7 +112,7 @@ async function readListing(
     ];
     throw new DatasetError(
       [
-        `${resolve(location)} (${layout}) holds ${images} picture${images === 1 ? "" : "s"} but none that can be used: ${counts}. ${ACCEPTED_LAYOUTS}.`,
+        `${resolve(location)} (${layout}) contains ${images} picture${images === 1 ? "" : "s"} but none that can be used: ${counts}. ${ACCEPTED_LAYOUTS}.`,
         ...lines,
       ].join("\n  "),
     );
@@ -157,7 +157,7 @@ function looseFiles(layout: DatasetLayout, { files }: Listing, found: FoundPictu
     [...found.pictures, ...found.unreadable, ...found.leftOut].map(({ path }) => path),
   );
   for (const { control } of found.pictures) if (control !== undefined) listed.add(control.path);
-  const reason = `is not named in the ${layout} data beside it, which is what is read`;
+  const reason = `is not listed in the ${layout} data next to it, and only what is listed is read`;
   return files
     .filter((file) => PICTURE_NAME.test(file) && !listed.has(file))
     .map((path) => ({ path, reason }));

@@ -41,7 +41,7 @@ describe("writing", () => {
   it.each([
     ["ENOSPC", "a full disk (ENOSPC); free some space or write elsewhere (N bytes free)"],
     ["EDQUOT", "an exhausted quota (EDQUOT); free some space or write elsewhere (N bytes free)"],
-    ["EIO", "a fault of the disk (EIO); look after its health, or write elsewhere (N bytes free)"],
+    ["EIO", "a fault of the disk (EIO); check its health, or write elsewhere (N bytes free)"],
     [
       "EROFS",
       "a file system that can only be read (EROFS); write elsewhere, or mount it for writing (N bytes free)",

@@ -102,7 +102,7 @@ const FULL: Readonly<Record<string, string>> = {
 
 /** Other error codes of the system, in words, and what to do. */
 const REASONS: Readonly<Record<string, readonly [found: string, advice?: string]>> = {
-  EIO: ["a fault of the disk", "look after its health, or write elsewhere"],
+  EIO: ["a fault of the disk", "check its health, or write elsewhere"],
   EROFS: ["a file system that can only be read", "write elsewhere, or mount it for writing"],
   EACCES: ["no permission", "write elsewhere, or change the permissions"],
   EPERM: ["no permission", "write elsewhere, or change the permissions"],

@@ -126,7 +126,7 @@ export class HubClient {
   #endless(address: string, expected: string, received: string): HubError {
     const { host, pathname } = new URL(address);
     return new HubError(
-      `${this.#name}: expected ${expected} from ${host}${pathname} but received ${received}; check HF_ENDPOINT, and what is between here and there`,
+      `${this.#name}: expected ${expected} from ${host}${pathname} but received ${received}; check HF_ENDPOINT and the network in between`,
     );
   }
 

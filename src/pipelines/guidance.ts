@@ -67,11 +67,11 @@ export function checkStepGuidance(
     const isInterval = guidanceInterval.length === 2 && start >= 0 && start < stop && stop <= 1;
     if (!isInterval) throw expected(FRACTIONS, "guidanceInterval", shownValue(guidanceInterval));
     if (guidanceScale <= 1)
-      throw expected("more than 1 beside guidanceInterval", "guidanceScale", guidanceScale);
+      throw expected("more than 1 together with guidanceInterval", "guidanceScale", guidanceScale);
   }
   if (tgate === undefined) return;
   if (guidanceInterval !== undefined)
-    throw expected("nothing beside tgate", "guidanceInterval", shownValue(guidanceInterval));
+    throw expected("nothing together with tgate", "guidanceInterval", shownValue(guidanceInterval));
   const known = { gateStep: null, spInterval: null, fiInterval: null, warmUp: null };
   checkOptions(tgate, "tgate", known, { gateInterval: "spInterval" });
   for (const [name, value] of Object.entries(completeTgate(tgate))) {

@@ -138,7 +138,7 @@ describe("resolveRequest", () => {
     ],
     [
       { guidanceInterval: [0, 0.5], guidanceScale: 1 },
-      "Expected more than 1 beside guidanceInterval for guidanceScale but received 1",
+      "Expected more than 1 together with guidanceInterval for guidanceScale but received 1",
     ],
     [
       { tgate: { gateStep: 5, gateInterval: 2 } as TgateOptions },
@@ -146,11 +146,11 @@ describe("resolveRequest", () => {
     ],
     [
       { tgate: { gateStep: 5 }, guidanceInterval: [0, 0.5] },
-      "Expected nothing beside tgate for guidanceInterval but received [0, 0.5]",
+      "Expected nothing together with tgate for guidanceInterval but received [0, 0.5]",
     ],
     [
       { tgate: { gateStep: 5 }, branches: { own: 0, gather: (prediction) => prediction } },
-      "Expected nothing beside tgate for branches but received an Object",
+      "Expected nothing together with tgate for branches but received an Object",
     ],
     [{ eta: 2 }, "Expected a number from 0 to 1 for eta but received 2"],
     [
@@ -250,7 +250,7 @@ describe("resolveRequest", () => {
     [{ generator: [7] }, "for generator but received [7]"],
     [
       { seed: 1, generator: torch.generator(0) },
-      "Expected nothing beside generator for seed but received 1",
+      "Expected nothing together with generator for seed but received 1",
     ],
     [{ seed: [1, 2] }, "Expected 1 seeds, one a picture, for seed but received 2"],
     [

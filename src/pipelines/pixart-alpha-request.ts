@@ -104,7 +104,7 @@ export function resolveRequest(
   checkCount("numInferenceSteps", numInferenceSteps);
   checkCount("numImagesPerPrompt", numImagesPerPrompt);
   if (timesteps !== undefined && sigmas !== undefined)
-    throw expected("nothing beside timesteps", "sigmas", sigmas);
+    throw expected("nothing together with timesteps", "sigmas", sigmas);
   if (timesteps !== undefined && timesteps.length !== numInferenceSteps) {
     throw expected(
       `${timesteps.length} (the timesteps given)`,
@@ -123,7 +123,7 @@ export function resolveRequest(
   const controlImages = resolveControlImages(options, texts.count, limits.hasControlNet);
   for (const [name, given] of Object.entries({ controlImage: controlImages, branches })) {
     if (tgate !== undefined && given !== undefined)
-      throw expected("nothing beside tgate", name, shownValue(given));
+      throw expected("nothing together with tgate", name, shownValue(given));
   }
   const sizes = resolveSizes(options, (start?.images ?? controlImages)?.[0], limits, onWarning);
   const latentShape = [
@@ -234,7 +234,7 @@ function resolveGenerator(
     return seedsOf(seed ?? randomInt(2 ** 32), count).map((each) => torch.generator(each));
   }
   if (seed !== undefined) {
-    throw expected("nothing beside generator", "seed", shownValue(seed));
+    throw expected("nothing together with generator", "seed", shownValue(seed));
   }
   const all = Array.isArray(generator) ? generator : [generator];
   if (!all.every((each) => each instanceof torch.Generator)) {

@@ -120,7 +120,7 @@ describe("a run whose recipe was changed", () => {
     const { stderr } = await resume("run");
     writeFileSync(configFile, text);
     expect(stderr).toContain(
-      `${configFile} has changed since this run began (stages.0.batchSize 2 -> 3), which does not count: the run goes on with its own config, ${join(at("run"), "config.json")}. Give changes with --cfg-options\n`,
+      `${configFile} has changed since this run began (stages.0.batchSize 2 -> 3), which is ignored: the run continues with its own config, ${join(at("run"), "config.json")}. Give changes with --cfg-options\n`,
     );
   });
 });

@@ -120,7 +120,7 @@ describe("pixart caption", () => {
     whenAsked(asked + 4, () => second.kill("SIGINT"));
     const { exitCode, stderr } = await second;
     expect(exitCode).toBe(130);
-    expect(stderr).toContain("Interrupted; the same command goes on");
+    expect(stderr).toContain("Interrupted; run the same command again to continue");
     expect(stderr).toContain(`; ${kept} have an answer in the journal`);
     expect(existsSync(join(folder, "metadata.before-captions.jsonl"))).toBe(true);
 

@@ -62,6 +62,6 @@ it("refuses one option without the other, and a file of something else", async (
 
 it("says of a picture that followed another that it cannot be drawn again from itself", async () => {
   await expect(draw("--from", led)).rejects.toThrow(
-    `${led} was drawn along a control picture, which it does not hold. Repeat it with --control-image`,
+    `${led} was drawn with a control picture, which it does not contain. Repeat it with --control-image`,
   );
 });

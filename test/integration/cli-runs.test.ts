@@ -233,7 +233,7 @@ describe("pixart runs worst", () => {
     const sheet = join(folder, "huge.png");
     await expect(
       pixartHere("runs", "worst", first, "--count", "1001", "--sheet", sheet),
-    ).rejects.toThrow("Expected at most 1000 for --count, beside --sheet, but received 1001");
+    ).rejects.toThrow("Expected at most 1000 for --count together with --sheet but received 1001");
   });
 
   it("says which stages there are, what is missing, and where a line is no JSON", async () => {

@@ -164,7 +164,7 @@ it("takes steps in one way", async () => {
 
 it("refuses half of what T-GATE needs, and half an interval", async () => {
   await expect(draw("--gate-interval", "2")).rejects.toThrow(
-    "Expected --gate-step beside --gate-interval",
+    "Expected --gate-step together with --gate-interval",
   );
   await expect(draw("--guidance-interval", "0.5")).rejects.toThrow(
     "Expected two numbers for --guidance-interval but received 0.5",
@@ -209,12 +209,12 @@ describe("pixart sample --from", () => {
 
   it("refuses prompts beside it, and pictures that cannot be drawn again", async () => {
     await expect(files(PROMPT, "--from", plain)).rejects.toThrow(
-      `Expected no prompt beside --from ${plain}, which remembers its own`,
+      `Expected no prompt together with --from ${plain}, which has its own`,
     );
     await expect(
       files("--from", plain, "--steps", "50", "--no-clean-caption", "--scheduler=ddim"),
     ).rejects.toThrow(
-      `Expected nothing beside --from ${plain} that makes another picture but received --steps and --scheduler and --no-clean-caption`,
+      `Expected no option that changes the picture together with --from ${plain} but received --steps and --scheduler and --no-clean-caption`,
     );
     const bare = join(folder, "bare.png");
     await RgbImage.filled(8, 8, [1, 2, 3]).save(bare);
@@ -223,7 +223,7 @@ describe("pixart sample --from", () => {
     );
     const derived = await draw("--init-image", plain, "--strength", "0.7");
     await expect(files("--from", derived)).rejects.toThrow(
-      `${derived} was drawn from a picture, which it does not hold. Repeat it with --init-image`,
+      `${derived} was drawn from a picture, which it does not contain. Repeat it with --init-image`,
     );
   });
 

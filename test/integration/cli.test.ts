@@ -39,7 +39,7 @@ describe("pixart train", () => {
     const { exitCode, stderr } = await first;
     clearInterval(timer);
     expect(exitCode).toBe(130);
-    expect(stderr).toContain("Saving, then leaving. Press Ctrl+C again");
+    expect(stderr).toContain("Saving, then stopping. Press Ctrl+C again");
     expect(stderr).toContain(`npx pixart train ${configFile} --work-dir ${run} --resume`);
     const [checkpoint] = readdirSync(join(run, "checkpoints", "autoencoder")).filter((n) =>
       n.startsWith("step-"),
@@ -211,7 +211,7 @@ describe("pixart publish, evaluate, config, doctor", () => {
       pixart("evaluate", "emoji-demo", "--prompts", prompts, "--steps", "1", ...more);
     const { stdout } = await measure("--clip", clip);
     expect(stdout).toMatch(
-      /^CLIP score of 2 prompts: \d+\.\d\d\nCLIP score: of 1 captions CLIP read the beginning alone$/,
+      /^CLIP score of 2 prompts: \d+\.\d\d\nCLIP score: CLIP read only the beginning of 1 captions$/,
     );
     expect(await measure()).toMatchObject({
       exitCode: 2,

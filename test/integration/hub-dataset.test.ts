@@ -163,7 +163,7 @@ describe("the layouts of a data set on the Hub", () => {
   it("asks which of several to read, before any is downloaded", async () => {
     const hub = await datasetHub({ ...parquet, ...tars });
     await expect(texts()).rejects.toThrow(
-      `${name} holds several layouts: parquet (${test}), webdataset (test-00000.tar). Say which one to read: layout`,
+      `${name} contains several layouts: parquet (${test}), webdataset (test-00000.tar). Say which one to read: layout`,
     );
     expect(downloads(hub)).toEqual([]);
     expect(await texts({ layout: "webdataset" })).toHaveLength(7);

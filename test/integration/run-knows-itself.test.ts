@@ -163,7 +163,7 @@ describe("a run whose data changed while it was stopped", () => {
     rmSync(join(run, "data"), { recursive: true });
     changes[0]?.[1]();
     await expect(resume(run)).rejects.toThrow(
-      /what is another is not known, since .*jsonl is missing/,
+      /what changed is not known, since .*jsonl is missing/,
     );
     const same = copyOfRun();
     rmSync(join(same, "data"), { recursive: true });
@@ -197,7 +197,7 @@ describe("a run that goes on from a checkpoint", () => {
     changes[0]?.[1]();
     const { stderr } = await resume(run);
     expect(
-      stderr.split("is of an earlier release, which kept nothing of the run's pictures"),
+      stderr.split("is from an earlier release, which recorded nothing about the run's pictures"),
     ).toHaveLength(2);
     expect(parseManifest("", readFileSync(manifestOf(run, STEPS + 2), "utf8")).run?.id).toBe(
       JSON.parse(readFileSync(join(run, "run.json"), "utf8")).id,
@@ -227,7 +227,7 @@ describe("a run that goes on from a checkpoint", () => {
     );
     const { stderr } = await resume(run);
     expect(stderr).toContain(
-      `Warning: ${file} was changed by hand after step ${STEPS} of stage "captions": seed 0 -> 3; stages.0.optimizer.lr 0.001 -> 0.002. What was done before stays`,
+      `Warning: ${file} was changed by hand after step ${STEPS} of stage "captions": seed 0 -> 3; stages.0.optimizer.lr 0.001 -> 0.002. Earlier steps stay as they are`,
     );
   });
 

@@ -74,7 +74,7 @@ describe("a signal that comes while a sheet is drawn", () => {
     );
     expect(code).toBe(75);
     expect(ms).toBeLessThan(WITHIN_MS);
-    expect(stderr).toContain("SIGTERM: saving, then leaving.\n");
+    expect(stderr).toContain("SIGTERM: saving, then stopping.\n");
     expect(stderr).toContain(
       `Stopped. To go on: npx pixart train ${slow} --work-dir ${run} --resume\n`,
     );

@@ -102,7 +102,7 @@ describe("a terminal that goes away", () => {
       expect(await hasMade(child, run, 3)).toBe(true);
       child.kill("SIGHUP");
       expect(await closed).toEqual([75, null]);
-      expect(said).toContain("SIGHUP: saving, then leaving.\n");
+      expect(said).toContain("SIGHUP: saving, then stopping.\n");
       expect(readdirSync(checkpointsOf(run))).toContain(
         readFileSync(join(checkpointsOf(run), "latest"), "utf8").trim(),
       );

@@ -15,11 +15,13 @@ it("keeps what it shows while the server is gone, and goes on by itself when it 
   const { page, mock } = studio;
   await page.getByText("alignment 1,240").waitFor();
   await mock.stop();
-  await page.getByText("The server is gone.").waitFor();
+  await page.getByText("The server does not answer.").waitFor();
   expect(await page.getByText("alignment 1,240").isVisible()).toBe(true);
   const again = await startMock({}, mock.port);
   try {
-    await page.getByText("The server is gone.").waitFor({ state: "detached", timeout: 20_000 });
+    await page
+      .getByText("The server does not answer.")
+      .waitFor({ state: "detached", timeout: 20_000 });
     again.step();
     await page.getByText("alignment 1,241").waitFor();
   } finally {

@@ -123,9 +123,9 @@ it("goes from an empty folder to a picture in one's own style", async () => {
   const before = await steps();
   server?.kill("SIGKILL");
   await server;
-  await page.getByText("The server is gone.").waitFor();
+  await page.getByText("The server does not answer.").waitFor();
   await startStudio(Number(new URL(address).port));
-  await page.getByText("The server is gone.").waitFor({ state: "detached" });
+  await page.getByText("The server does not answer.").waitFor({ state: "detached" });
   await expect.poll(steps, { timeout: 90_000 }).toBeGreaterThan(before + 2);
   await page.reload();
   await expect.poll(steps, { timeout: 90_000 }).toBeGreaterThan(before + 2);

@@ -58,7 +58,7 @@ it("ends by SIGTERM while it loads, too", async () => {
   expect([exitCode, stderr]).toEqual([
     0,
     expect.stringMatching(
-      /^Listening at .*\nSIGTERM: finishing what was begun; once more ends at once$/,
+      /^Listening at .*\nSIGTERM: finishing the work in progress; a second signal ends at once$/,
     ),
   ]);
 });
@@ -67,7 +67,7 @@ it("refuses another address without a key, and what it can't read", async () => 
   for (const [args, message] of [
     [
       ["emoji-demo", "--host", "0.0.0.0"],
-      "Expected --api-key or --api-key-file beside --host 0.0.0.0, which others can reach, but received none",
+      "Expected --api-key or --api-key-file together with --host 0.0.0.0, which other machines can reach, but received neither",
     ],
     [
       ["emoji-demo", "models/emoji-demo"],

@@ -47,7 +47,7 @@ it("prints an address with a key that opens it, and ends by SIGTERM with an open
 
 it("refuses another address without a key", async () => {
   await expect(pixartHere("studio", "--host", "0.0.0.0")).rejects.toThrow(
-    "Expected --lan, or --api-key beside --host 0.0.0.0, which others can reach, but received neither",
+    "Expected --lan, or --api-key together with --host 0.0.0.0, which other machines can reach, but received neither",
   );
 });
 

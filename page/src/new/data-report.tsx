@@ -15,7 +15,7 @@ export function DataReportView({ report }: { readonly report: DataReport }): JSX
         <Count value={pictures} text="pictures" />
         <Count value={missing} text="without a caption" isBad={missing > 0} />
         <Count value={cut} text="captions cut" isBad={cut > 0} />
-        <Count value={doubles.length} text="groups of doubles" isBad={doubles.length > 0} />
+        <Count value={doubles.length} text="groups of duplicates" isBad={doubles.length > 0} />
         <Count value={tooSmall.length} text="too small" isBad={tooSmall.length > 0} />
         <Count value={unreadable.length} text="unreadable" isBad={unreadable.length > 0} />
       </ul>

@@ -54,7 +54,7 @@ export function FolderChoice(): JSX.Element {
               Check these pictures
             </button>
             {here.pictures === 0 && (
-              <span class="soft">No pictures lie in this folder itself.</span>
+              <span class="soft">There are no pictures in this folder itself.</span>
             )}
           </div>
         </>

@@ -24,16 +24,16 @@ export function NewPage(): JSX.Element {
         <h1>Train with your pictures</h1>
       </div>
       <p class="soft lead">
-        Look at what a folder holds, say what you want of it, see what that takes. Nothing begins
-        before you say so.
+        See what a folder contains, say what you want from it, and see what that takes. Nothing
+        starts until you say so.
       </p>
       <Problem message={problem.value} />
       {canControl ? (
         <FolderChoice />
       ) : (
         <p class="note">
-          This key may watch and draw. Data are checked and runs begun with the control key, which
-          the terminal printed.
+          This key can view and draw. To check data or start runs, use the control key, which the
+          terminal printed.
         </p>
       )}
       {report !== undefined && <DataReportView report={report} />}

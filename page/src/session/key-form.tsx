@@ -13,7 +13,7 @@ export function KeyForm(): JSX.Element {
   return (
     <main class="lone" id="main">
       <form class="card stack" onSubmit={submit}>
-        <h1>This studio wants its key</h1>
+        <h1>This studio needs its key</h1>
         <p>
           The terminal that runs it printed an address that ends in <code>#k=…</code>. Open that
           address, or paste what comes after <code>k=</code>.

@@ -8,8 +8,8 @@ export function ConnectionBanner(): JSX.Element {
       {link.value === "lost" && (
         <div class="banner">
           <span>
-            <strong>The server is gone.</strong> What you see is what it told last; a run that goes
-            on is not harmed. Trying again…
+            <strong>The server does not answer.</strong> You see what it last reported; a run in
+            progress is not affected. Trying again…
           </span>
           <button type="button" onClick={retryNow}>
             Try now

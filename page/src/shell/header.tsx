@@ -57,7 +57,7 @@ export function Header(): JSX.Element {
       </nav>
       <span class="header-end">
         {session.value?.canControl === false && (
-          <span class="chip" title="This key may look and draw, and neither start nor stop runs">
+          <span class="chip" title="This key can view and draw, but not start or stop runs">
             view only
           </span>
         )}

@@ -105,8 +105,9 @@ function describeReport(report: CaptionReport): string[] {
     `${answered} captions in ${spent}; ${failures.length} pictures failed, ${left} were not asked for`,
   ];
   if (cut > 0) lines.push(`${cut} captions ended at the limit of tokens: see --max-tokens`);
-  if (stopped === "budget") lines.push("Stopped at the budget; the same command goes on");
-  if (stopped === "interrupted") lines.push("Interrupted; the same command goes on");
+  if (stopped === "budget")
+    lines.push("Stopped at the budget; run the same command again to continue");
+  if (stopped === "interrupted") lines.push("Interrupted; run the same command again to continue");
   if (stopped instanceof Error) lines.push(`Stopped: ${stopped.message}`);
   if (result === null) lines.push(`Nothing was written yet; the answers so far are in ${journal}`);
   return lines;
@@ -136,7 +137,7 @@ class Interrupt implements Disposable {
   }
 
   readonly #stop = (): void => {
-    say("Stopping: captions that came are kept. Press Ctrl+C again to leave at once.");
+    say("Stopping: the captions received so far are kept. Press Ctrl+C again to stop at once.");
     this.#controller.abort();
   };
 }

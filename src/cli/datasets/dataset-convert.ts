@@ -38,9 +38,11 @@ export async function datasetConvert(
   if (splits.length > 0) say(`Splits, kept apart: ${describeSplits(splits)}`);
   for (const { path, reason } of unreadable) say(`Left out ${path}: ${reason}`);
   if (lostColumns.length > 0)
-    say(`Not kept, for side-cars hold captions alone: ${lostColumns.join(", ")}`);
+    say(`Not kept, since side-cars contain only captions: ${lostColumns.join(", ")}`);
   if (lostCaptions > 0)
-    say(`Not kept, for side-cars hold one caption a picture: ${lostCaptions} further captions`);
+    say(
+      `Not kept, since side-cars contain one caption per picture: ${lostCaptions} further captions`,
+    );
   if (renamed > 0) say(`Renamed ${renamed} pictures with dots in their names`);
   printResult(options.json ? JSON.stringify({ ...report, to }) : folder);
 }

@@ -69,6 +69,6 @@ it("leaves out what could not be measured, and says what numbers are worth", () 
     ["CLIP score", "30.50"],
     ["autoencoder keeps", "30.0 dB", "30.0 dB"],
     ["FID: too few"],
-    ["CLIP score: of 1 captions CLIP read the beginning alone"],
+    ["CLIP score: CLIP read only the beginning of 1 captions"],
   ]);
 });

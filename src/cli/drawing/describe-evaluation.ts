@@ -30,7 +30,7 @@ function warnings({ seen, heldout }: Evaluation): string[] {
 export const cutCaptions = (score: CLIPScore | undefined): string[] =>
   score === undefined || score.truncated === 0
     ? []
-    : [`CLIP score: of ${score.truncated} captions CLIP read the beginning alone`];
+    : [`CLIP score: CLIP read only the beginning of ${score.truncated} captions`];
 
 /** What the nearest real pictures show; nothing if the data set does not name it. */
 function nearestLines({ seen, heldout }: Evaluation): string[] {

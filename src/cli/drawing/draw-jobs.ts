@@ -80,12 +80,12 @@ export async function recordToRepeat(path: string): Promise<SavedPictureMetadata
     // The text may be anybody's: only values that this program writes are quoted.
     const from = FROM.find((known) => known === extra.from) ?? "picture";
     throw new InvalidValueError(
-      `${path} was drawn from a ${from}, which it does not hold. Repeat it with --init-image`,
+      `${path} was drawn from a ${from}, which it does not contain. Repeat it with --init-image`,
     );
   }
   if (extra.controlImage === true) {
     throw new InvalidValueError(
-      `${path} was drawn along a control picture, which it does not hold. Repeat it with --control-image`,
+      `${path} was drawn with a control picture, which it does not contain. Repeat it with --control-image`,
     );
   }
   const { batchIndex, batchSize } = extra;

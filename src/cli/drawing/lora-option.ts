@@ -26,7 +26,7 @@ export function adapterEntries(values: readonly string[]): AdapterEntry[] {
     const [, before] = /^(.+)=[^=]*$/.exec(value) ?? [];
     const advice =
       before !== undefined && existsSync(before)
-        ? `${before} is there, and what follows it is no number`
+        ? `${before} exists, but what follows it is not a number`
         : "no such folder or file is here";
     throw new InvalidValueError(
       `Expected a folder of PEFT or a LoRA file, with =scale or without, for --lora but received ${value}: ${advice}`,

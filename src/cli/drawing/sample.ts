@@ -208,7 +208,7 @@ function tgateOf({ gateStep, gateInterval }: SampleOptions): TgateOptions | unde
   if (gateStep !== undefined)
     return { gateStep, ...(gateInterval !== undefined && { spInterval: gateInterval }) };
   if (gateInterval === undefined) return undefined;
-  throw new UsageError("Expected --gate-step beside --gate-interval");
+  throw new UsageError("Expected --gate-step together with --gate-interval");
 }
 
 async function repeatPlan(
@@ -217,12 +217,12 @@ async function repeatPlan(
   { given }: SampleOptions,
 ): Promise<Plan> {
   if (prompts.length > 0)
-    throw new UsageError(`Expected no prompt beside --from ${path}, which remembers its own`);
+    throw new UsageError(`Expected no prompt together with --from ${path}, which has its own`);
   const record = await recordToRepeat(path);
   const others = given.filter((flag) => REMEMBERED.has(flag));
   if (others.length > 0) {
     throw new UsageError(
-      `Expected nothing beside --from ${path} that makes another picture but received ${others.join(" and ")}`,
+      `Expected no option that changes the picture together with --from ${path} but received ${others.join(" and ")}`,
     );
   }
   const { prompt, seed, width, height, sampler, modelHash, extra = {} } = record;

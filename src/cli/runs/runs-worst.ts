@@ -33,7 +33,7 @@ export async function runsWorst(
 ): Promise<void> {
   if (sheet !== undefined && count > FLAG_LIMITS.thumbnails) {
     throw new UsageError(
-      `Expected at most ${FLAG_LIMITS.thumbnails} for --count, beside --sheet, but received ${count}`,
+      `Expected at most ${FLAG_LIMITS.thumbnails} for --count together with --sheet but received ${count}`,
     );
   }
   const losses = lossesOf(run, stage);

@@ -450,7 +450,7 @@ describe("webdataset", () => {
     ]);
     await writeFile(path, whole.subarray(0, 540));
     await expect(readDataset(root)).rejects.toThrow(
-      `${path}: byte 0: expected ${png(1).length} bytes of 1.png but found 28; the file is cut off; get it again`,
+      `${path}: byte 0: expected ${png(1).length} bytes of 1.png but found 28; the file is incomplete; get it again`,
     );
     const flipped = Buffer.from(whole);
     flipped[10] = 255;
@@ -496,7 +496,7 @@ describe("layouts in one folder", () => {
     const dataset = await readDataset(root);
     expect(texts(dataset)).toEqual(said);
     expect(dataset.notes).toEqual([
-      "data/all.tgz is not read; where it holds shards of its own: --layout webdataset or dataset.layout",
+      "data/all.tgz is not read; if it contains separate shards: --layout webdataset or dataset.layout",
     ]);
     expect(texts(await readDataset(root, { layout: "webdataset" }))).toEqual(["the 3"]);
   });
@@ -507,7 +507,7 @@ describe("layouts in one folder", () => {
       await beside();
       await tar(name, [["3.png", png(3)]]);
       await expect(readDataset(root)).rejects.toThrow(
-        `${root} holds several layouts: side-cars (1.txt), webdataset (${name}). Say which one to read: layout`,
+        `${root} contains several layouts: side-cars (1.txt), webdataset (${name}). Say which one to read: layout`,
       );
       const dataset = await readDataset(root, { layout: "side-cars" });
       expect(texts(dataset)).toEqual(said);
@@ -520,7 +520,7 @@ describe("layouts in one folder", () => {
   it("refuses them with the pictures in a parquet file, and with a damaged one", async () => {
     await beside();
     parquet("data/features.parquet", [{ name: "image", data: [png(3)], type: "BYTE_ARRAY" }]);
-    const several = `${root} holds several layouts: side-cars (1.txt), parquet (data/features.parquet)`;
+    const several = `${root} contains several layouts: side-cars (1.txt), parquet (data/features.parquet)`;
     await expect(readDataset(root)).rejects.toThrow(several);
     await writeFile(join(root, "data", "features.parquet"), "PAR1 not really");
     await expect(readDataset(root)).rejects.toThrow(several);
@@ -534,8 +534,8 @@ describe("layouts in one folder", () => {
     expect(dataset).toMatchObject({ layout: "side-cars", leftOut: [], unreadable: [] });
     expect(texts(dataset)).toEqual(said);
     expect(dataset.notes).toEqual([
-      "features.parquet holds no pictures, and is passed over",
-      "notes.tar holds no pictures, and is passed over",
+      "features.parquet contains no pictures and is skipped",
+      "notes.tar contains no pictures and is skipped",
     ]);
   });
 
@@ -551,12 +551,12 @@ describe("layouts in one folder", () => {
     expect(dataset.leftOut).toEqual([
       {
         path: join(root, "preview.png"),
-        reason: "is not named in the webdataset data beside it, which is what is read",
+        reason: "is not listed in the webdataset data next to it, and only what is listed is read",
       },
     ]);
     // With one caption for all, they might be meant.
     await expect(readDataset(root, { instancePrompt: "a sks dog" })).rejects.toThrow(
-      "holds several layouts: pictures (preview.png), webdataset (0.tar)",
+      "contains several layouts: pictures (preview.png), webdataset (0.tar)",
     );
   });
 

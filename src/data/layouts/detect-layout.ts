@@ -58,7 +58,7 @@ export function refuseMixed(place: string, found: readonly LayoutSign[]): void {
   if (found.length < 2) return;
   const list = found.map(({ layout, file }) => `${layout} (${file})`);
   throw new DatasetError(
-    `${place} holds several layouts: ${list.join(", ")}. Say which one to read: layout (--layout, dataset.layout)`,
+    `${place} contains several layouts: ${list.join(", ")}. Say which one to read: layout (--layout, dataset.layout)`,
   );
 }
 
@@ -98,7 +98,7 @@ export async function detectLayout(
         ? await contentOf(layout, listing, look)
         : "pictures";
     if (content === "nothing") {
-      notes.push(`${sign.file} holds no pictures, and is passed over`);
+      notes.push(`${sign.file} contains no pictures and is skipped`);
     } else found.push(sign);
     if (!isContainer(layout) || content === "paths") isTable = true;
   }
@@ -124,8 +124,7 @@ function withoutArchives({ root, files }: Listing): { listing: Listing; notes: s
     signedLayouts(rest).some(({ layout }) => layout !== "webdataset");
   if (!hasOthers) return { listing: { root, files }, notes: [] };
   const packed = files.filter(isPackedShard).map((file) => innerName(root, file));
-  const note =
-    "is not read; where it holds shards of its own: --layout webdataset or dataset.layout";
+  const note = "is not read; if it contains separate shards: --layout webdataset or dataset.layout";
   return { listing: rest, notes: packed.map((name) => `${name} ${note}`) };
 }
 

@@ -178,7 +178,7 @@ describe("readDataset of pictures in files", () => {
       },
     ]);
     const copy =
-      "its first bytes are those of a png, but its name is no picture's; let it end in .png";
+      "its first bytes are those of a png, but its name is not that of a picture; rename it to end in .png";
     expect(leftOut).toEqual([
       { path: join(root, "d.psd"), reason: `${expected} unknown data` },
       { path: join(root, "e.nef"), reason: `${expected} a TIFF` },
@@ -270,7 +270,7 @@ describe("readDataset of pictures in files", () => {
   it("refuses pictures of which none has a caption, naming the folder and the layouts", async () => {
     await files({ "a.png": true, "b.png": true, "b.cap": "wrong extension" });
     await expect(readDataset(root)).rejects.toThrow(
-      `${root} (pictures) holds 2 pictures but none that can be used: 2 have no caption, 0 can't be read. ` +
+      `${root} (pictures) contains 2 pictures but none that can be used: 2 have no caption, 0 can't be read. ` +
         'Accepted are a metadata.jsonl with one {"file_name": …, "text": …} a line, a metadata.csv or captions.csv, ' +
         "a captions.json or captions.txt, beside each picture a caption file of the same name that ends in .txt or .caption, " +
         ".parquet files of the Hub, .tar files of WebDataset, and PixArt's own InternData; " +
@@ -279,7 +279,7 @@ describe("readDataset of pictures in files", () => {
   });
 
   it("refuses an empty folder, and what is no folder", async () => {
-    await expect(readDataset(root)).rejects.toThrow(`${root} holds no pictures. Accepted are`);
+    await expect(readDataset(root)).rejects.toThrow(`${root} contains no pictures. Accepted are`);
     const missing = join(root, "x");
     await expect(readDataset(missing)).rejects.toThrow(
       `Expected an existing folder or file for the data set but received ${JSON.stringify(missing)}`,

@@ -46,7 +46,7 @@ export async function listImageFolder(
     if (isNamed && format !== undefined) paths.add(path);
     else if (isNamed) leftOut.push({ path, reason: (await refusedFile(path, undefined)) ?? "" });
     else if (format !== undefined) {
-      const reason = `its first bytes are those of a ${format}, but its name is no picture's; let it end in .${format}`;
+      const reason = `its first bytes are those of a ${format}, but its name is not that of a picture; rename it to end in .${format}`;
       leftOut.push({ path, reason });
     }
   });

@@ -20,10 +20,10 @@ const BY_NAME: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /\.(jsonl|json1|jsonlines|ndjson)$/i,
-    "is no table of pictures by its name; if it is one, call it metadata.jsonl",
+    "is not named like a table of pictures; if it is one, call it metadata.jsonl",
   ],
-  [/\.csv$/i, "is no table of pictures by its name; if it is one, call it metadata.csv"],
-  [/\.tsv$/i, "is no table of pictures by its name; if it is one, call it metadata.tsv"],
+  [/\.csv$/i, "is not named like a table of pictures; if it is one, call it metadata.csv"],
+  [/\.tsv$/i, "is not named like a table of pictures; if it is one, call it metadata.tsv"],
 ];
 const TABLES = /(^|\/)(metadata\.(jsonl|[ct]sv)|captions\.[ct]sv)$/;
 
@@ -45,7 +45,7 @@ export async function adviceFor({ root, files }: Listing, images: number): Promi
   const heads = await Promise.all(lists.map((file) => readStart(file, COCO_HEAD).catch(() => "")));
   const coco = lists.filter((_, i) => COCO.every((key) => key.test(String(heads[i]))));
   return [
-    ...(images === 0 && shards.length > 0 ? [`${some(shards)} holds no picture`] : []),
+    ...(images === 0 && shards.length > 0 ? [`${some(shards)} contains no picture`] : []),
     ...byName,
     ...coco.map(
       (file) =>

@@ -83,7 +83,7 @@ describe("placeInSplits", () => {
     const { pictures, notes } = placeInSplits(subjects);
     expect(pictures).toEqual(subjects);
     expect(notes).toEqual([
-      'The folder "test" is trained on like the 2 others beside it: where it is a split, put the others into a folder "train"',
+      'The folder "test" is trained on like the 2 others next to it: if it is a split, put the others into a folder "train"',
     ]);
     expect(splitsOf(["test tubes/a.png", "latest/b.png", "cats/test/c.png"])).toEqual(
       Array(3).fill(undefined),

@@ -138,7 +138,7 @@ class SplitFolders {
     } else if (isTop) {
       for (const { name } of plain) {
         this.notes.push(
-          `The folder ${quote(path(name))} is trained on like the ${others} others beside it: where it is a split, put the others into a folder "train"`,
+          `The folder ${quote(path(name))} is trained on like the ${others} others next to it: if it is a split, put the others into a folder "train"`,
         );
       }
     }

@@ -376,7 +376,7 @@ describe("readDataset", () => {
       "captions.csv": "file_name,text\na.png,from the table\n",
     } as const;
     await expect(read(files)).rejects.toThrow(
-      `${root} holds several layouts: jsonl (metadata.jsonl), csv (captions.csv). Say which one to read: layout`,
+      `${root} contains several layouts: jsonl (metadata.jsonl), csv (captions.csv). Say which one to read: layout`,
     );
     expect((await read(files, { layout: "csv" })).entries[0]?.text).toBe("from the table");
   });

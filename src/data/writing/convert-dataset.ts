@@ -101,7 +101,7 @@ export async function convertDataset(
     onProgress?.(Math.min(from + AT_ONCE, entries.length), entries.length);
   }
   if (names.count === 0)
-    throw new DatasetError(`${dataset.location} holds no picture that can be read`);
+    throw new DatasetError(`${dataset.location} contains no picture that can be read`);
   await writer.finish();
   return {
     folder: await staging.publish(),

@@ -79,7 +79,7 @@ describe("systemSentence", () => {
     await handle.close();
     const error = Object.assign(new Error("EIO: i/o error, read"), { errno: -5, code: "EIO" });
     expect(systemSentence(Object.assign(error, { path: "/a" }))).toBe(
-      "/a: a fault of the disk, or of the way to it; look after its health (EIO)",
+      "/a: a fault of the disk, or of the connection to it; check its health (EIO)",
     );
   });
 

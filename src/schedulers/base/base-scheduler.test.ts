@@ -123,27 +123,24 @@ describe("samplers", () => {
     });
   });
 
-  it.each(["ddpm", "euler", "heun", "lcm", "dpm-solver++"])(
-    "take timesteps of one's own: %s",
-    (name) => {
-      using scheduler = schedulerNamed(name);
-      const own = [900, 400, 20];
-      scheduler.setTimesteps({ timesteps: own });
-      expect([...new Set(scheduler.timesteps)]).toEqual(own);
-      for (const timesteps of [[], [1, 2], [5, 5], [1000], [-1]]) {
-        expect(() => scheduler.setTimesteps({ timesteps })).toThrow(
-          `Expected descending numbers from 999 to 0 for timesteps but received [${timesteps}]`,
-        );
-      }
-    },
-  );
+  it.each(["ddpm", "euler", "heun", "lcm", "dpm-solver++"])("take custom timesteps: %s", (name) => {
+    using scheduler = schedulerNamed(name);
+    const own = [900, 400, 20];
+    scheduler.setTimesteps({ timesteps: own });
+    expect([...new Set(scheduler.timesteps)]).toEqual(own);
+    for (const timesteps of [[], [1, 2], [5, 5], [1000], [-1]]) {
+      expect(() => scheduler.setTimesteps({ timesteps })).toThrow(
+        `Expected descending numbers from 999 to 0 for timesteps but received [${timesteps}]`,
+      );
+    }
+  });
 
   it.each(["ddim", "unipc", "sa-solver", "iddpm", "dpm-solver-original"])(
     "say so where they take none: %s",
     (name) => {
       const scheduler = schedulerNamed(name);
       expect(() => scheduler.setTimesteps({ timesteps: [9, 3] })).toThrow(
-        `Expected a number of steps for ${scheduler.className}, which takes no timesteps of one's own, but received [9,3]`,
+        `Expected a number of steps for ${scheduler.className}, which takes no custom timesteps, but received [9,3]`,
       );
     },
   );

@@ -107,14 +107,14 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
   /** Throws: this sampler chooses its timesteps. */
   protected refuseTimesteps(timesteps: readonly number[]): never {
     throw new InvalidValueError(
-      `Expected a number of steps for ${this.className}, which takes no timesteps of one's own, but received [${timesteps}]`,
+      `Expected a number of steps for ${this.className}, which takes no custom timesteps, but received [${timesteps}]`,
     );
   }
 
   /** Plans steps at given noise levels, already checked to be descending. */
   protected planSigmas(sigmas: readonly number[]): void {
     throw new InvalidValueError(
-      `Expected a number of steps for ${this.className}, which takes no noise levels of one's own, but received [${sigmas}]`,
+      `Expected a number of steps for ${this.className}, which takes no custom noise levels, but received [${sigmas}]`,
     );
   }
 

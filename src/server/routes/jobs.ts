@@ -13,7 +13,11 @@ export function addJobRoutes(app: App, server: ServerContext): void {
     const job = server.running.get(id) ?? server.results.get(id);
     const isOwn = !server.keys.isNeeded || job?.client === c.get("client");
     if (job !== undefined && isOwn) return job;
-    throw new ApiError(404, "job_not_found", "Expected the id of a job that is here for its hour");
+    throw new ApiError(
+      404,
+      "job_not_found",
+      "Expected the id of a job that is still kept (for an hour)",
+    );
   };
   app.get("/v1/jobs/:id", (c) => c.json(jobAnswer(server, c, jobOf(c))));
   app.delete("/v1/jobs/:id", (c) => {

@@ -52,7 +52,7 @@ function stateOf(
   }
   const end = tail.eventsOf("run-end").at(-1);
   if (end !== undefined) return { state: end.reason, message: end.message };
-  return { state: "broken off", message: "Its process is gone without having said why" };
+  return { state: "broken off", message: "Its process ended without saying why" };
 }
 
 /** Values for a run without events. */

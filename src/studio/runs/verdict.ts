@@ -11,7 +11,7 @@ const COMPARED = 50;
 export function verdict(stage: StageState | undefined, tail: EventTail): string {
   if (stage === undefined || stage.step === 0) return "It has made no step yet.";
   const measured = heldoutLosses(tail, stage.stage);
-  if (stage.loss === null) return "The loss is no number any more: a lower learning rate may help.";
+  if (stage.loss === null) return "The loss is no longer a number: a lower learning rate may help.";
   const [first, last] = [measured[0], measured.at(-1)];
   if (first === undefined || last === undefined) return byTraining(stage, tail);
   if (measured.length === 1) return byOne(stage, last, tail);

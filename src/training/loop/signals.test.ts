@@ -56,11 +56,11 @@ async function run(
 }
 
 const exitCodes = [
-  ["SIGINT", 130, "Saving, then leaving. Press Ctrl+C again to leave at once without saving."],
-  ["SIGTERM", 75, "SIGTERM: saving, then leaving."],
-  ["SIGHUP", 75, "SIGHUP: saving, then leaving."],
-  ["SIGUSR1", 75, "SIGUSR1: saving, then leaving."],
-  ["SIGUSR2", 75, "SIGUSR2: saving, then leaving."],
+  ["SIGINT", 130, "Saving, then stopping. Press Ctrl+C again to stop at once without saving."],
+  ["SIGTERM", 75, "SIGTERM: saving, then stopping."],
+  ["SIGHUP", 75, "SIGHUP: saving, then stopping."],
+  ["SIGUSR1", 75, "SIGUSR1: saving, then stopping."],
+  ["SIGUSR2", 75, "SIGUSR2: saving, then stopping."],
 ] as const;
 
 describe("StopRequest in a process", () => {
@@ -75,7 +75,7 @@ describe("StopRequest in a process", () => {
     expect(left).toMatchObject({ code: 0, err: "" });
     expect(left.out).toMatch(/step 3\nleft\n$/);
     const asked = await run(["SIGHUP", "SIGTERM"], 50, "", "/usr/bin/nohup");
-    expect(asked).toMatchObject({ code: 75, err: "SIGTERM: saving, then leaving.\n" });
+    expect(asked).toMatchObject({ code: 75, err: "SIGTERM: saving, then stopping.\n" });
   });
 
   it("goes on to its end without signals", async () => {
@@ -88,7 +88,7 @@ describe("StopRequest in a process", () => {
     expect(left.code).toBe(130);
     expect(left.out).toBe("step 1\n");
     expect(left.err).toMatch(
-      /\nLeft at once. The newest checkpoint is from before this moment\.\n$/,
+      /\nStopped at once without saving. The newest checkpoint is an earlier one\.\n$/,
     );
   });
 

@@ -48,7 +48,7 @@ export class StopRequest implements Disposable {
 
   readonly #note = (signal: StopSignal): void => {
     if (signal === "SIGINT" && ++this.#interrupts === 2) {
-      this.#say("Left at once. The newest checkpoint is from before this moment.");
+      this.#say("Stopped at once without saving. The newest checkpoint is an earlier one.");
       process.exit(INTERRUPTED);
     }
     this.ask(signal);
@@ -61,8 +61,8 @@ export class StopRequest implements Disposable {
     this.#abort.abort();
     this.#say(
       reason === "SIGINT"
-        ? "Saving, then leaving. Press Ctrl+C again to leave at once without saving."
-        : `${reason}: saving, then leaving.`,
+        ? "Saving, then stopping. Press Ctrl+C again to stop at once without saving."
+        : `${reason}: saving, then stopping.`,
     );
   }
 }

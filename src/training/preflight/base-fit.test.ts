@@ -93,7 +93,7 @@ it.each([
     said === undefined
       ? []
       : [
-          `Stage "finetune" trains ${said}, but ${SHIPPED} was made for 64 px: it has much to learn anew and draws poorly for long. To train at its size: stages.0.resolution=64`,
+          `Stage "finetune" trains ${said}, but ${SHIPPED} was made for 64 px: it has much to relearn and will draw poorly for a long time. To train at its size: stages.0.resolution=64`,
         ],
   );
 });

@@ -131,7 +131,7 @@ function farResolutions(
     const { name, resolution } = stage;
     if (Math.max(resolution / known, known / resolution) < FAR) return [];
     return [
-      `Stage "${name}" trains at ${resolution} px, but ${transformer.pretrained} was made for ${known} px: it has much to learn anew and draws poorly for long. To train at its size: stages.${i}.resolution=${known}`,
+      `Stage "${name}" trains at ${resolution} px, but ${transformer.pretrained} was made for ${known} px: it has much to relearn and will draw poorly for a long time. To train at its size: stages.${i}.resolution=${known}`,
     ];
   });
 }

@@ -109,5 +109,5 @@ export function describeDrift(
 ): string | undefined {
   const shown = differences.slice(0, 5).map(describeChange).join("; ");
   if (differences.length === 0) return undefined;
-  return `${what} (${shown}${differences.length > 5 ? "; …" : ""}), which does not count: the run goes on with its own config, ${join(folder, "config.json")}. Give changes with --cfg-options`;
+  return `${what} (${shown}${differences.length > 5 ? "; …" : ""}), which is ignored: the run continues with its own config, ${join(folder, "config.json")}. Give changes with --cfg-options`;
 }

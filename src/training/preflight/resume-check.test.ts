@@ -57,7 +57,7 @@ describe("compareRun", () => {
     const file = recordPath(run, digest);
     const what = 'The data set /data is not what the run was trained on until step 3 of stage "s"';
     for (const reason of [`${file} is missing`, `a file is damaged: ${file}: sha256: expected `]) {
-      const said = `${what}: what is another is not known, since ${reason}`;
+      const said = `${what}: what changed is not known, since ${reason}`;
       await expect(compare(false)).rejects.toThrow(said);
       const { lines } = await compare(true);
       expect(lines).toEqual([expect.stringContaining(said)]);

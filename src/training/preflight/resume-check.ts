@@ -97,7 +97,7 @@ function configDrift(
   }
   const differences = differencesOf({ ...before, workDir: "" }, { ...own, workDir: "" });
   if (differences.length === 0) return undefined;
-  return `${file} was changed by hand after step ${step} of stage "${stage}": ${differences.map(describeChange).join("; ")}. What was done before stays; from here on the run is another than it would have been`;
+  return `${file} was changed by hand after step ${step} of stage "${stage}": ${differences.map(describeChange).join("; ")}. Earlier steps stay as they are; from here on the run differs from what it would have been`;
 }
 
 /** What is compared before a run is resumed. */
@@ -139,7 +139,7 @@ async function compareData(
   const none = { lines: [], renamed: new Map<string, string>() };
   const { path, step, stage, run: mark } = checkpoint;
   if (mark === undefined) {
-    const line = `${path} is of an earlier release, which kept nothing of the run's pictures: whether they are the same is not known`;
+    const line = `${path} is from an earlier release, which recorded nothing about the run's pictures: whether they are the same is not known`;
     return { ...none, lines: [line] };
   }
   if (mark.data === record.digest) return none;
@@ -148,7 +148,7 @@ async function compareData(
   const changes = before instanceof DataRecord ? dataChanges(before, record) : undefined;
   const named =
     changes === undefined
-      ? `what is another is not known, since ${before}`
+      ? `what changed is not known, since ${before}`
       : describeDataChanges(changes);
   const isGrown = changes !== undefined && onlyGrew(changes);
   if (!accepted.changedData && !(grows && isGrown)) {

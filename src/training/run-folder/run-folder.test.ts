@@ -181,7 +181,7 @@ describe("a run folder that is written", () => {
     expect(run.place()).toBe(moved);
     const cause = new Error("ENOENT");
     expect(await lossOf(run, cause)).toMatchObject({
-      message: `The run folder ${path} was moved to ${moved}; it has no checkpoint yet, so that it begins anew there with --work-dir ${moved} --resume`,
+      message: `The run folder ${path} was moved to ${moved}; it has no checkpoint yet, so it starts over there with --work-dir ${moved} --resume`,
       cause,
     });
   });

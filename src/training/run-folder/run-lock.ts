@@ -43,7 +43,7 @@ export async function acquireRunLock(
 }
 
 const whoWrites = (run: string, { pid, host, since }: LockHolder): string =>
-  `The run in ${run} is being written by process ${pid} on ${host} since ${since}`;
+  `The run in ${run} is being written by process ${pid} on ${host} (since ${since})`;
 
 /** Whether a process holds a run's lock or may hold it; for an unreachable process its last heartbeat decides. */
 export const isLockHeld = (path: string): boolean => holderOf(path)?.isAtWork ?? false;

@@ -22,7 +22,7 @@ async function howToGoOn(run: RunFolder): Promise<string> {
   if (place === undefined) return NO_WAY;
   const newest = await newestIn(place, run);
   return newest === undefined
-    ? `it has no checkpoint yet, so that it begins anew there with --work-dir ${place} --resume`
+    ? `it has no checkpoint yet, so it starts over there with --work-dir ${place} --resume`
     : `its newest whole checkpoint is ${newest}, from which it goes on with --work-dir ${place} --resume`;
 }
 

@@ -69,7 +69,7 @@ export function DrawFormPanel(): JSX.Element {
       <details open={value.negative !== ""}>
         <summary>Negative prompt</summary>
         <label class="field">
-          <span>What to keep away from</span>
+          <span>What to avoid</span>
           <textarea
             rows={2}
             value={value.negative}

@@ -42,7 +42,7 @@ export function PictureActions({ picture }: { readonly picture: DrawnPicture }):
         <button
           type="button"
           class="quiet small"
-          title="Begin from this picture, or draw a part of it anew"
+          title="Start from this picture, or redraw a part of it"
           onClick={start}
         >
           As start

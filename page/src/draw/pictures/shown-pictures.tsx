@@ -62,7 +62,7 @@ const NothingDrawn = (): JSX.Element => (
     </p>
     <p class="soft">
       You see it appear step by step. Each picture keeps its seed, so it can be drawn again with one
-      word changed. A PNG that was drawn here, dropped on the page, brings its settings back.
+      word changed. To restore the settings of a PNG that was drawn here, drop it on the page.
     </p>
   </div>
 );

@@ -6,7 +6,7 @@ import { pngSettings } from "./png-settings.ts";
 /** A dropped picture of ours restores its settings; any other becomes the start picture. */
 export async function takeFile(file: File): Promise<void> {
   if (!file.type.startsWith("image/")) {
-    dropNotice.value = `${file.name} is no picture.`;
+    dropNotice.value = `${file.name} is not a picture.`;
     return;
   }
   const settings = pngSettings(new Uint8Array(await file.arrayBuffer()));
@@ -16,7 +16,7 @@ export async function takeFile(file: File): Promise<void> {
     return;
   }
   setForm(settings);
-  dropNotice.value = `The settings of ${file.name} are in the form: Draw draws it again.`;
+  dropNotice.value = `The settings of ${file.name} are in the form: press Draw to draw it again.`;
 }
 
 /** Accepts files that are dropped anywhere on the page, or pasted. */

@@ -67,7 +67,7 @@ export function MaskDialog({ start, onDone, onClose }: MaskDialogProps): JSX.Ele
   };
 
   return (
-    <Dialog title="Paint over what is to be drawn anew" onClose={onClose}>
+    <Dialog title="Paint over the part to redraw" onClose={onClose}>
       <div class="stack">
         <div
           class="mask-place"

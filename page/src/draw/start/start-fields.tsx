@@ -38,7 +38,7 @@ export function StartFields(): JSX.Element {
           <div class="stack">
             <label class="field">
               <span>
-                How much is drawn anew{" "}
+                How much is redrawn{" "}
                 <output class="numeric">{form.value.strength.toFixed(2)}</output>
               </span>
               <input

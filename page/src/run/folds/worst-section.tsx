@@ -44,7 +44,9 @@ function WorstList({ store }: { readonly store: RunStore }): JSX.Element {
   return (
     <div class="stack">
       {told.reason !== null && <p class="note">{told.reason}</p>}
-      {told.pictures.length === 0 && <p class="soft">No loss by picture was written yet.</p>}
+      {told.pictures.length === 0 && (
+        <p class="soft">No losses per picture have been written yet.</p>
+      )}
       <ul class="worst">
         {told.pictures.map(({ name, caption, loss, seen, url }) => (
           <li key={name}>

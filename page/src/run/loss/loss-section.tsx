@@ -75,8 +75,8 @@ const NothingMeasured = (): JSX.Element => (
   <section class="card stack" aria-labelledby="loss-title">
     <h2 id="loss-title">Is it learning?</h2>
     <p class="soft">
-      No step is done yet. Before the first one captions and pictures are encoded; the curve begins
-      by itself.
+      No step is done yet. Captions and pictures are encoded before the first one; the curve then
+      appears by itself.
     </p>
   </section>
 );

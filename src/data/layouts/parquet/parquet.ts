@@ -165,7 +165,7 @@ function requireReadableGroups(file: ParquetFile, bytes: ParquetLeaf): void {
         `row group ${group}`,
         `at most ${MOST_GROUP_BYTES} bytes of pictures, or an index of its pages`,
         `${chunk.bytes}`,
-        "write it anew with a hundred rows a group",
+        "write it again with a hundred rows per group",
       );
     }
   }

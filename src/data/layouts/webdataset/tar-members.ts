@@ -45,7 +45,7 @@ export async function* tarMembers(path: string, bytes: ShardBytes): AsyncGenerat
         `byte ${position}`,
         `${size} bytes of ${header.name}`,
         `${Math.max(0, end - offset)}`,
-        "the file is cut off; get it again",
+        "the file is incomplete; get it again",
       );
     }
     const type = header.type === "contiguous-file" ? "file" : (header.type ?? "file");
