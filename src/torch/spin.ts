@@ -52,8 +52,8 @@ export function largestShare(before: Waits, after: Waits, elapsedMs: number): nu
 const PERIOD_MS = 1000;
 
 /**
- * Of a period, as {@link largestShare} has it. Measured in training on two cores: alone 0.01, or up to 0.07 while threads spin;
- * beside one other process from 0.2. Not measured on more cores.
+ * Of a period, as {@link largestShare} has it. In training on two cores the two threads waited together 0.01 alone, 0.04 to 0.08
+ * alone while spinning, and 0.5 to 0.7 beside one other process. Not measured on more cores.
  */
 const [CALM, CROWDED] = [0.05, 0.15];
 
