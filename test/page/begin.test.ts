@@ -36,6 +36,6 @@ it("goes from a folder over its check and the plan to a run", async () => {
 it("begins nothing with a key that may only look", async () => {
   await using studio = await openStudio(browser, "/new", { isViewOnly: true });
   const { page } = studio;
-  await page.getByText("runs begun with the control key").waitFor();
+  await page.getByText("To check data or start runs, use the control key").waitFor();
   expect(await page.getByRole("button", { name: "Check these pictures" }).count()).toBe(0);
 });
