@@ -195,6 +195,8 @@ const SIGNATURES: Readonly<Record<string, readonly Make[]>> = {
   setOwnKernels: [oneOf(true)],
   products: [],
   releaseMemory: [],
+  claimSpin: [],
+  setSpin: [oneOf(false)],
   tcpStore: [
     oneOf("127.0.0.1", "", "nowhere.invalid", "\0"),
     oneOf(0, -1, 70_000, 1),
