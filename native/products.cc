@@ -38,8 +38,8 @@ struct Rule {
 
 constexpr int64_t kAnyRows = int64_t{1} << 62;
 
-// What is not listed was slower (on Zen 3 gradients are, down to 0.14) or not measured. The comments give oneDNN's speed relative to libtorch's choice, and the
-// processor.
+// What is not listed was slower (on Zen 3 gradients are, down to 0.14) or not measured. The comments give oneDNN's speed
+// relative to libtorch's choice, and the processor.
 constexpr Rule kRules[] = {
     {Maker::kAmd, Level::kAvx512, at::kFloat, false, 8, kAnyRows, 0},              // 2.1 to 2.6, on 17 rows of T5 4.0; Zen 5
     {Maker::kAmd, Level::kAvx512, at::kFloat, true, 64, kAnyRows, 0},              // 1.6 to 1.95, on 17 rows of T5 below 1; Zen 5

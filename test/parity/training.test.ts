@@ -303,18 +303,11 @@ describe.each(cases.map((each, i) => ({ ...each, i })))(
       // weight beside it. An adapter's B begins at zero: it is the sum of ten updates, and has their rounding alone.
       const errorOf = (key: string, tensor: torch.Tensor): number =>
         distance(tensor, file.tensor(key), file.tensor(key.replace(/to_k\.bias$/, "to_k.weight")));
-      const isB = (key: string): boolean => key.includes("lora_B");
-      const errorOfPython = (kind: boolean): number =>
-        Math.max(
-          ...[...weights.keys()]
-            .filter((key) => isB(key) === kind)
-            .map((key) => errorOf(key, roundedFile.tensor(key))),
-        );
-      const boundOf = (kind: boolean, least: number, most: number): number =>
-        Math.min(most, Math.max(least, 3 * errorOfPython(kind)));
-      const [bound, boundOfB] = [boundOf(false, 1e-6, 6e-6), boundOf(true, 1e-5, 3e-5)];
+      const ofB = [...weights.keys()].filter((key) => key.includes("lora_B"));
+      const errorsOfPython = ofB.map((key) => errorOf(key, roundedFile.tensor(key)));
+      const boundOfB = Math.min(3e-5, Math.max(1e-5, 3 * Math.max(...errorsOfPython)));
       for (const [key, tensor] of weights)
-        expect(errorOf(key, tensor), key).toBeLessThan(isB(key) ? boundOfB : bound);
+        expect(errorOf(key, tensor), key).toBeLessThan(ofB.includes(key) ? boundOfB : 1e-6);
     });
   },
 );
