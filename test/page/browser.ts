@@ -1,6 +1,6 @@
 import { accessSync, constants } from "node:fs";
 import path from "node:path";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
@@ -32,3 +32,16 @@ export async function openBrowser(): Promise<Browser> {
     args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
   });
 }
+
+/** As many tabs at an address as a browser opens connections to a server, all in the background. */
+export const openHiddenTabs = (context: BrowserContext, address: string): Promise<Page[]> =>
+  Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const tab = await context.newPage();
+      await tab.addInitScript(
+        "Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })",
+      );
+      await tab.goto(address);
+      return tab;
+    }),
+  );

@@ -1,7 +1,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startMock } from "../../page/mock/start-mock.ts";
-import { openBrowser } from "./browser.ts";
+import { openBrowser, openHiddenTabs } from "./browser.ts";
 import { openStudio } from "./studio-page.ts";
 
 let browser: Browser;
@@ -45,17 +45,7 @@ it("is answered in a seventh tab while six others are hidden", async () => {
   await using studio = await openStudio(browser, "/");
   const { page, mock } = studio;
   await page.getByText("emoji_full").first().waitFor();
-  const context = page.context();
-  const hidden = await Promise.all(
-    Array.from({ length: 6 }, async () => {
-      const tab = await context.newPage();
-      await tab.addInitScript(
-        "Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })",
-      );
-      await tab.goto(`${mock.url}/runs/r1`);
-      return tab;
-    }),
-  );
+  const hidden = await openHiddenTabs(page.context(), `${mock.url}/runs/r1`);
   for (const tab of hidden) await tab.getByText("emoji_full").first().waitFor();
   expect(mock.streams.watched).toEqual([""]);
   mock.step();

@@ -7,7 +7,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { moduleArguments } from "../../src/files/processes/module-arguments.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
-import { openBrowser } from "./browser.ts";
+import { openBrowser, openHiddenTabs } from "./browser.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pixart-story-"));
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url);
@@ -70,10 +70,10 @@ async function look(page: Page, name: string): Promise<void> {
 it("goes from an empty folder to a picture in one's own style", async () => {
   const address = await startStudio();
   const context = await browser.newContext({ viewport: { width: 1440, height: 1000 } });
+  const errors: string[] = [];
+  context.on("weberror", (error) => errors.push(error.error().message)); // of all its tabs
   const page = await context.newPage();
   page.setDefaultTimeout(90_000);
-  const errors: string[] = [];
-  page.on("pageerror", (error) => errors.push(error.message));
 
   await page.goto(address);
   await page.getByText("npx pixart demo").waitFor();
@@ -101,17 +101,7 @@ it("goes from an empty folder to a picture in one's own style", async () => {
   await page.locator(".picture img").first().waitFor();
 
   // Six tabs more, in the background: a browser opens only six connections to a server.
-  const background = await Promise.all(
-    Array.from({ length: 6 }, async () => {
-      const tab = await context.newPage();
-      tab.on("pageerror", (error) => errors.push(error.message));
-      await tab.addInitScript(
-        "Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })",
-      );
-      await tab.goto(page.url());
-      return tab;
-    }),
-  );
+  const background = await openHiddenTabs(context, page.url());
   for (const tab of background) {
     await tab.getByRole("heading", { name: "grandfather" }).waitFor({ timeout: 90_000 });
   }
