@@ -117,7 +117,7 @@ describe("--lora", () => {
       `${expected} but received ${at("gone=2")}: no such folder or file is here`,
     );
     await expect(sample(at("folder=much"))).rejects.toThrow(
-      `${expected} but received ${at("folder=much")}: ${at("folder")} is there, and what follows it is no number`,
+      `${expected} but received ${at("folder=much")}: ${at("folder")} exists, but what follows it is not a number`,
     );
     await expect(sample(at("folder"), `${at("folder")}/=0.5`)).rejects.toThrow(
       `Expected every adapter once for --lora but received ${at("folder")}/ twice; for twice its effect: ${at("folder")}/=2`,
