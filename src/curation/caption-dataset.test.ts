@@ -177,7 +177,7 @@ describe("captionDataset", () => {
       const place = join(work, `${count}-${to}`);
       await convertDataset(folder, place, { to });
       await expect(caption({}, place)).rejects.toThrow(
-        `Expected a new folder for the captioned data set, --out, because ${place} is a data set of the layout ${to}: captions can't be written beside its pictures`,
+        `Expected a new folder for the captioned data set, --out, because ${place} is a data set of the layout ${to}: captions can't be written next to its pictures`,
       );
       expect(server.requests).toEqual([]);
       const before = await readdir(place, { recursive: true });

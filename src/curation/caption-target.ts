@@ -47,7 +47,7 @@ export async function captionTarget(
     return { kind: "beside", metadata };
   }
   throw new InvalidValueError(
-    `Expected a new folder for the captioned data set, --out, because ${reason}: captions can't be written beside its pictures`,
+    `Expected a new folder for the captioned data set, --out, because ${reason}: captions can't be written next to its pictures`,
   );
 }
 

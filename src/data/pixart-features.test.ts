@@ -193,7 +193,7 @@ describe("readLatentFeature", () => {
     [
       "log-variances",
       npy("float32", [2, 1, 2], [-1, 2, -12, 0.5]),
-      "array: expected deviations of 0 or more in the last 1 channels but found -12; PixArt's files hold the deviation and not its logarithm",
+      "array: expected deviations of 0 or more in the last 1 channels but found -12; PixArt's files contain the deviation and not its logarithm",
     ],
     [
       "a damaged file",

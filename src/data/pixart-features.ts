@@ -109,7 +109,7 @@ export function readLatentFeature(
     const least = std.amin().item();
     if (least < 0) {
       const expected = `deviations of 0 or more in the last ${channels} channels`;
-      const advice = "PixArt's files hold the deviation and not its logarithm";
+      const advice = "PixArt's files contain the deviation and not its logarithm";
       throw new BadFileError(path, "array", expected, `${least}`, advice);
     }
     return [mean.contiguous(), std.contiguous()];

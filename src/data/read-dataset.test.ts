@@ -67,9 +67,12 @@ describe("a data set of which nothing can be used", () => {
   it.each([
     [
       { "fox.png.txt": "a fox" },
-      "fox.png.txt may hold captions; that of fox.png is read from fox.txt",
+      "fox.png.txt may contain captions; that of fox.png is read from fox.txt",
     ],
-    [{ "fox.tags": "a fox" }, "fox.tags may hold captions; that of fox.png is read from fox.txt"],
+    [
+      { "fox.tags": "a fox" },
+      "fox.tags may contain captions; that of fox.png is read from fox.txt",
+    ],
     [
       { "meta_lat.json": '{"fox": {"caption": "a fox"}}' },
       "meta_lat.json is metadata of kohya's scripts; call a copy of it captions.json, in the folder of the pictures",

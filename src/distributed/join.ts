@@ -78,7 +78,7 @@ export async function join(place: Place, options: JoinOptions = {}): Promise<Wor
       return torch.ProcessGroup.nccl({ ...membership, store: store.prefixed("nccl") });
     throw new ResourceError(
       "ERR_DEVICE",
-      `Expected the CPU, or CUDA with an addon that was built with NCCL, for tensors of ${size} processes but received ${device}. Give --device cpu, or put NCCL's headers beside libtorch and run: npx pixart setup`,
+      `Expected the CPU, or CUDA with an addon that was built with NCCL, for tensors of ${size} processes but received ${device}. Give --device cpu, or put NCCL's headers next to libtorch and run: npx pixart setup`,
     );
   };
   return new World({

@@ -16,7 +16,7 @@ export const ERROR_CODES = {
   ERR_USAGE: "A command line asks for what there is not: `--help` says what there is.",
   ERR_CONFIG: "A config has mistakes, all of which are listed: correct them.",
   // Files, pictures and data sets.
-  ERR_BAD_FILE: "A file does not hold what its format promises: get it again.",
+  ERR_BAD_FILE: "A file is not what its format promises: get it again.",
   ERR_MISSING_FILE: "There is no file of that name: check the path.",
   ERR_MISSING_FACT:
     "A file of weights does not tell what its reader must know: give it as an option.",

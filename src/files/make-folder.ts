@@ -49,7 +49,7 @@ export function makeOneFolderSync(path: string): boolean {
 /** Creates a new folder in `parent` with a hidden, unguessable name. Its content is the caller's own. */
 export async function makeTemporaryFolder(parent: string, name: string): Promise<string> {
   const path = join(parent, temporaryName(name));
-  await writing({ path: join(parent, name), aim: "make a folder beside it" }, () => mkdir(path));
+  await writing({ path: join(parent, name), aim: "make a folder next to it" }, () => mkdir(path));
   return path;
 }
 

@@ -137,7 +137,7 @@ describe("Staging", () => {
 
   it.skipIf(!existsSync("/proc/self"))("ends where no folder can be made", async () => {
     await expect(Staging.beside("/proc/x")).rejects.toThrow(
-      "/proc/x: expected to make a folder beside it but found a place that is not there, or in which nothing can be made (ENOENT); write elsewhere",
+      "/proc/x: expected to make a folder next to it but found a place that is not there, or in which nothing can be made (ENOENT); write elsewhere",
     );
     await expect(Staging.beside("/proc/x/y")).rejects.toThrow(
       "/proc/x: expected to make this folder but found",

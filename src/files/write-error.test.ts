@@ -227,7 +227,7 @@ describe.skipIf(!canMount)("on a real disk that is full", () => {
       `${path}: expected to make this folder ${readOnly}`,
     );
     await expect(Staging.beside(path)).rejects.toThrow(
-      `${path}: expected to make a folder beside it ${readOnly}`,
+      `${path}: expected to make a folder next to it ${readOnly}`,
     );
     expect(() => GrowingFile.open(path)).toThrow(
       `${path}: expected to append to this file ${readOnly}`,

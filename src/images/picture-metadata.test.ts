@@ -100,15 +100,15 @@ describe("readPictureMetadata", () => {
     );
     await written(JSON.stringify({ ...metadata, width: 64, height: 48, seed: "0" }));
     await expect(readPictureMetadata(path)).rejects.toThrow(
-      `${path}: the "pixart" text does not hold a record: seed: expected an integer but found "0"`,
+      `${path}: the "pixart" text is not a valid record: seed: expected an integer but found "0"`,
     );
     await written(JSON.stringify({ ...metadata, width: 64 }));
     await expect(readPictureMetadata(path)).rejects.toThrow(
-      "does not hold a record: height: expected an integer of at least 1 but found nothing",
+      "is not a valid record: height: expected an integer of at least 1 but found nothing",
     );
     await written("[1]");
     await expect(readPictureMetadata(path)).rejects.toThrow(
-      "does not hold a record: expected an object but found [1]",
+      "is not a valid record: expected an object but found [1]",
     );
   });
 
@@ -117,7 +117,7 @@ describe("readPictureMetadata", () => {
     const record = JSON.stringify({ ...metadata, width: 64, height: 48 });
     const path = await written(`${record.slice(0, -1)},"extra":${deep}}`);
     await expect(readPictureMetadata(path)).rejects.toThrow(
-      `${path}: the "pixart" text does not hold a record: it has more than 16 levels`,
+      `${path}: the "pixart" text is not a valid record: it has more than 16 levels`,
     );
   });
 

@@ -96,7 +96,7 @@ export async function readPictureMetadata(path: string): Promise<SavedPictureMet
     const place = issue?.path.map((key) => `${String(key)}: `).join("") ?? "";
     throw new ImageError(
       path,
-      `the "${KEYWORD}" text does not hold a record: ${place}expected ${issue?.message} but found ${quote(issue?.input)}`,
+      `the "${KEYWORD}" text is not a valid record: ${place}expected ${issue?.message} but found ${quote(issue?.input)}`,
     );
   }
   return parsed.data;
@@ -111,7 +111,7 @@ function parseJson(path: string, text: string): unknown {
   } catch (error) {
     throw new ImageError(
       path,
-      `the "${KEYWORD}" text does not hold a record: it has more than ${DEEPEST} levels`,
+      `the "${KEYWORD}" text is not a valid record: it has more than ${DEEPEST} levels`,
       { cause: error },
     );
   }

@@ -96,7 +96,7 @@ async function startFromPictures(
 }
 
 /**
- * One picture, or one a prompt, as latents (B, C, h, w) of the diffusion model: a sample from the autoencoder's distribution, as
+ * One picture, or one per prompt, as latents (B, C, h, w) of the diffusion model: a sample from the autoencoder's distribution, as
  * in diffusers, or the single latent that {@link AutoencoderTiny} gives. The tensor is the caller's.
  */
 export async function pictureLatents(

@@ -177,7 +177,7 @@ describe("resolveRequest", () => {
     ],
     [
       { image: [1, 2].map(() => RgbImage.filled(8, 8, [0, 0, 0])) },
-      "Expected one picture, or 1 (one a prompt), for image but received 2",
+      "Expected one picture, or 1 (one per prompt), for image but received 2",
     ],
     [
       { controlImage: RgbImage.filled(8, 8, [0, 0, 0]) },
@@ -196,11 +196,11 @@ describe("resolveRequest", () => {
     ],
     [
       { negativePrompt: ["a", "b"] },
-      "Expected 1 texts, one a prompt, for negativePrompt but received 2",
+      "Expected 1 texts, one per prompt, for negativePrompt but received 2",
     ],
     [
       { generator: [torch.generator(1), torch.generator(2)] },
-      "Expected 1 generators, one a picture, for generator but received 2",
+      "Expected 1 generators, one per picture, for generator but received 2",
     ],
   ])("refuses %j", (options, message) => {
     expect(() => resolve(options)).toThrow(message);
@@ -245,17 +245,17 @@ describe("resolveRequest", () => {
     ],
     [
       { generator: 0 },
-      "Expected a torch.Generator, or a list of one a picture, for generator but received 0; for a seed, give { seed: 0 }",
+      "Expected a torch.Generator, or a list with one per picture, for generator but received 0; for a seed, give { seed: 0 }",
     ],
     [{ generator: [7] }, "for generator but received [7]"],
     [
       { seed: 1, generator: torch.generator(0) },
       "Expected nothing together with generator for seed but received 1",
     ],
-    [{ seed: [1, 2] }, "Expected 1 seeds, one a picture, for seed but received 2"],
+    [{ seed: [1, 2] }, "Expected 1 seeds, one per picture, for seed but received 2"],
     [
       { seed: "7" },
-      'Expected a whole number from 0 to 2**53 - 1, or one a picture, for seed but received "7"',
+      'Expected a whole number from 0 to 2**53 - 1, or one per picture, for seed but received "7"',
     ],
     [{ seed: -1 }, "for seed but received -1"],
     [{ seed: 2 ** 53 }, "for seed but received 9007199254740992"],
@@ -270,7 +270,7 @@ describe("resolveRequest", () => {
     );
   });
 
-  it("takes a seed for the first picture and the next for each further one, or one a picture", () => {
+  it("takes a seed for the first picture and the next for each further one, or one per picture", () => {
     const seeds = (options: PixArtAlphaOptions, prompts: string[]) =>
       (resolve(options, prompts).generator as torch.Generator[]).map(({ seed }) => seed);
     expect(seeds({ seed: 7 }, ["a", "b"])).toEqual([7, 8]);
@@ -341,7 +341,7 @@ describe("resolveRequest", () => {
     const both = resolve({ controlImage: wide, image: tall }, "a", controlled);
     expect(both.outputSize).toEqual({ width: 64, height: 96 });
     expect(() => resolve({ controlImage: [wide, wide] }, ["a", "b", "c"], controlled)).toThrow(
-      "Expected one picture, or 3 (one a prompt), for controlImage but received 2",
+      "Expected one picture, or 3 (one per prompt), for controlImage but received 2",
     );
     expect(resolve({}, "a", controlled).controlImages).toBeUndefined();
   });

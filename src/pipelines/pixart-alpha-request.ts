@@ -239,11 +239,11 @@ function resolveGenerator(
   const all = Array.isArray(generator) ? generator : [generator];
   if (!all.every((each) => each instanceof torch.Generator)) {
     const advice = typeof generator === "number" ? `; for a seed, give { seed: ${generator} }` : "";
-    const what = "a torch.Generator, or a list of one a picture,";
+    const what = "a torch.Generator, or a list with one per picture,";
     throw expectedType(what, "generator", `${shownValue(generator)}${advice}`);
   }
   if (Array.isArray(generator) && generator.length !== count) {
-    throw expected(`${count} generators, one a picture,`, "generator", generator.length);
+    throw expected(`${count} generators, one per picture,`, "generator", generator.length);
   }
   return generator;
 }
@@ -256,12 +256,12 @@ function seedsOf(seed: number | readonly number[], count: number): number[] {
     Array.isArray(seeds) && seeds.every((each) => Number.isSafeInteger(each) && each >= 0);
   if (!areSeeds) {
     throw expected(
-      "a whole number from 0 to 2**53 - 1, or one a picture,",
+      "a whole number from 0 to 2**53 - 1, or one per picture,",
       "seed",
       shownValue(seed),
     );
   }
   if (seeds.length !== count)
-    throw expected(`${count} seeds, one a picture,`, "seed", seeds.length);
+    throw expected(`${count} seeds, one per picture,`, "seed", seeds.length);
   return seeds;
 }

@@ -30,10 +30,10 @@ describe("tensor", () => {
 
   it("refuses rows of different shapes", () => {
     expect(() => torch.tensor([[1, 2], [3]])).toThrow(
-      new InvalidValueError("Expected rows of equal shape for data but received [2] beside [1]"),
+      new InvalidValueError("Expected rows of equal shape for data but received [2] and [1]"),
     );
     expect(() => torch.tensor([[1], 2])).toThrow(
-      new InvalidValueError("Expected rows of equal shape for data but received [1] beside []"),
+      new InvalidValueError("Expected rows of equal shape for data but received [1] and []"),
     );
   });
 

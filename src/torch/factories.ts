@@ -29,7 +29,7 @@ function shapeOf(data: NestedNumbers): number[] {
   const first = inner[0] ?? [];
   for (const other of inner) {
     if (other.length !== first.length || other.some((size, i) => size !== first[i])) {
-      throw expected("rows of equal shape", "data", `[${first}] beside [${other}]`);
+      throw expected("rows of equal shape", "data", `[${first}] and [${other}]`);
     }
   }
   return [data.length, ...first];

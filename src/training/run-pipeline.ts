@@ -114,7 +114,7 @@ async function explicitCheckpoint(config: ResolvedConfig, path: string): Promise
   if (stage?.kind !== "text-to-image") {
     throw new RunError(
       "ERR_NO_CHECKPOINT",
-      `${path} is a checkpoint of stage "${checkpoint.stage}", which cannot draw from prompts. Name one of a text-to-image stage (beside ${basename(dirname(path))}/)`,
+      `${path} is a checkpoint of stage "${checkpoint.stage}", which cannot draw from prompts. Name one of a text-to-image stage (next to ${basename(dirname(path))}/)`,
     );
   }
   return { stage, checkpoint };

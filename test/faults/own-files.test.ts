@@ -97,7 +97,7 @@ describe.each(commands)("%s", (_, run) => {
 
   it.skipIf(!existsSync("/proc/self"))("ends where nothing can be made", async () => {
     await expect(run("/proc/x")).rejects.toThrow(
-      /^\/proc\/x: expected to make a folder beside it but found a place that is not there, or in which nothing can be made \(ENOENT\)/,
+      /^\/proc\/x: expected to make a folder next to it but found a place that is not there, or in which nothing can be made \(ENOENT\)/,
     );
   });
 });

@@ -5,7 +5,7 @@ import { DATASET, FLAG_LIMITS, wholeNumber, withExamples } from "../terminal/arg
 export const readable = (command: Command): Command =>
   command
     .option("--revision <name>", "of a data set on the Hub: a branch, a tag or a commit")
-    .option("--layout <name>", "the layout to read if a folder holds several")
+    .option("--layout <name>", "the layout to read if a folder has several")
     .option("--image-column <name>", "column of the picture, if not file_name, image or file")
     .option("--text-column <name>", "column of the caption, if not text, caption or prompt");
 

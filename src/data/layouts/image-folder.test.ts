@@ -272,7 +272,7 @@ describe("readDataset of pictures in files", () => {
     await expect(readDataset(root)).rejects.toThrow(
       `${root} (pictures) contains 2 pictures but none that can be used: 2 have no caption, 0 can't be read. ` +
         'Accepted are a metadata.jsonl with one {"file_name": …, "text": …} a line, a metadata.csv or captions.csv, ' +
-        "a captions.json or captions.txt, beside each picture a caption file of the same name that ends in .txt or .caption, " +
+        "a captions.json or captions.txt, next to each picture a caption file of the same name that ends in .txt or .caption, " +
         ".parquet files of the Hub, .tar files of WebDataset, and PixArt's own InternData; " +
         "an instance prompt takes pictures without captions.",
     );

@@ -67,7 +67,7 @@ function strangeCaptions(names: readonly string[]): string[] {
   );
   return beside.length === 0
     ? []
-    : [`${some(beside)} may hold captions; that of fox.png is read from fox.txt`];
+    : [`${some(beside)} may contain captions; that of fox.png is read from fox.txt`];
 }
 
 function some(names: readonly string[]): string {

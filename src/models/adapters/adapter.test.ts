@@ -111,7 +111,7 @@ describe("several adapters", () => {
     addAdapter(model, oft);
     expect(() => addAdapter(model, oft, { name: "second" })).toThrow(
       new IncompatibleError(
-        'Expected one OFT adapter at most on to_q, because rotations do not add up, but received "second" beside "default"',
+        'Expected one OFT adapter at most on to_q, because rotations do not add up, but received "second" as well as "default"',
       ),
     );
   });

@@ -152,7 +152,7 @@ function refuseSecond(
       );
       if (other === undefined) continue;
       throw new IncompatibleError(
-        `Expected one ${kind} adapter at most on ${layerName}, because ${why}, but received "${name}" beside "${other.state.name}"`,
+        `Expected one ${kind} adapter at most on ${layerName}, because ${why}, but received "${name}" as well as "${other.state.name}"`,
       );
     }
   }

@@ -164,7 +164,7 @@ describe("loadLoraFile", () => {
     const model = await merged(make(), await write(tensors));
     expect(distance(model.toOut.weight, weight.add(product))).toBeLessThan(1e-6);
     expect(warnings).toEqual([
-      expect.stringContaining("no alpha is in the file or beside it: the rank is assumed"),
+      expect.stringContaining("no alpha is in the file or next to it: the rank is assumed"),
     ]);
   });
 

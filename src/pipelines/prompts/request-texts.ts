@@ -73,7 +73,7 @@ export function resolveTexts(
   const found = isEncoded(negative) ? negative.hiddenStates.size(0) : negative.length;
   if (found !== count && !(isEncoded(negative) && found === 1)) {
     const name = isEncoded(negative) ? "negativePromptEmbeds" : "negativePrompt";
-    throw expected(`${count} texts, one a prompt,`, name, found);
+    throw expected(`${count} texts, one per prompt,`, name, found);
   }
   return { count, positive, negative, cleanCaption, maxSequenceLength };
 }

@@ -72,7 +72,7 @@ function listed(
 ): readonly RgbImage[] {
   const images = given instanceof RgbImage ? [given] : given;
   if (images.length === 1 || images.length === prompts) return images;
-  throw expected(`one picture, or ${prompts} (one a prompt),`, name, images.length);
+  throw expected(`one picture, or ${prompts} (one per prompt),`, name, images.length);
 }
 
 /** Pictures as an autoencoder takes them, (P, 3, H, W) in [−1, 1]; resized to cover the size and cropped in the middle. */

@@ -181,7 +181,7 @@ describe("samplers", () => {
         "Expected a timestep of the schedule for timesteps but received 7",
       );
       expect(() => scheduler.addNoise(x, x, [999])).toThrow(
-        "Expected 2 values (one a row) for timesteps but received 1",
+        "Expected 2 values (one per row) for timesteps but received 1",
       );
     });
   });

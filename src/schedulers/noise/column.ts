@@ -6,7 +6,7 @@ import * as torch from "../../torch/index.ts";
 export function columnOf(values: readonly number[], like: Tensor): Tensor {
   const [rows, ...rest] = like.shape;
   if (values.length !== rows) {
-    throw expected(`${rows} values (one a row)`, "timesteps", values.length);
+    throw expected(`${rows} values (one per row)`, "timesteps", values.length);
   }
   return torch
     .fromTypedArray(Float32Array.from(values), [rows, ...rest.map(() => 1)])

@@ -27,7 +27,7 @@ describe("drawNoise", () => {
   it("wants as many generators as rows", () => {
     const three = [1, 2, 3].map((seed) => torch.generator(seed));
     expect(() => drawNoise(like, three)).toThrow(
-      "Expected 2 generators (one a row) for generator but received 3",
+      "Expected 2 generators (one per row) for generator but received 3",
     );
   });
 });

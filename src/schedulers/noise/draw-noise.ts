@@ -21,7 +21,7 @@ export function drawNoise(
     return draw(rows, source).to({ device: like.device });
   }
   if (source.length !== rows) {
-    throw expected(`${rows} generators (one a row)`, "generator", source.length);
+    throw expected(`${rows} generators (one per row)`, "generator", source.length);
   }
   return torch.cat(source.map((generator) => draw(1, generator))).to({ device: like.device });
 }

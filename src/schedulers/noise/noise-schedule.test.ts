@@ -96,7 +96,7 @@ describe("NoiseSchedule", () => {
     torch.tidy(() => {
       const x = torch.ones([2, 2]);
       expect(() => schedule.addNoise(x, x, [1])).toThrow(
-        "Expected 2 values (one a row) for timesteps but received 1",
+        "Expected 2 values (one per row) for timesteps but received 1",
       );
     });
   });

@@ -32,7 +32,9 @@ export const imagesAnswer = z
         scheduler: z.string(),
         guidance_scale: z.number(),
         drawn_size: z.string().meta({ description: "Before it was resized to size" }),
-        batched_with: z.int().meta({ description: "Most pictures of other requests beside these" }),
+        batched_with: z
+          .int()
+          .meta({ description: "Most pictures of other requests drawn together with these" }),
         seconds: z.number().meta({ description: "Of drawing" }),
         ignored: z.array(z.string()),
         warnings: z.array(z.string()),

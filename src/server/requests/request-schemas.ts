@@ -72,7 +72,7 @@ const shared = {
   ),
   cfg_scale: decimal(0, 100, "The same as guidance_scale"),
   cfg: decimal(0, 100, "The same as guidance_scale"),
-  negative_prompt: text("What to keep away from"),
+  negative_prompt: text("What the picture should not show"),
   scheduler: text("A sampler by its name, as for pixart sample; default the model's"),
   eta: decimal(0, 1, "Noise of DDIM and TCD"),
   adapters: z
@@ -132,7 +132,9 @@ export const editRequest = z
       .gt(0)
       .max(1)
       .nullish()
-      .meta({ description: "How much is drawn anew; default 1 with a mask, 0.6 without" }),
+      .meta({
+        description: "How much of the picture is redrawn; default 1 with a mask, 0.6 without",
+      }),
     input_fidelity: text("Taken and not used"),
   })
   .meta({ id: "EditRequest", description: "Pictures from a picture and a prompt" });

@@ -18,12 +18,12 @@ export function consistent(config: AdapterConfig): AdapterConfig {
   const isPattern = typeof targetModules === "string";
   if (isPattern && (layersToTransform !== null || layersPattern !== null)) {
     throw new InvalidTypeError(
-      "Expected a list of names for targetModules, beside layersToTransform or layersPattern, but received a string",
+      "Expected a list of names for targetModules, used with layersToTransform or layersPattern, but received a string",
     );
   }
   if (layersPattern !== null && layersToTransform === null) {
     throw new InvalidValueError(
-      "Expected numbers for layersToTransform, beside layersPattern, but received null",
+      "Expected numbers for layersToTransform, used with layersPattern, but received null",
     );
   }
   if (config.peftType === "LORA" && config.loraBias && config.useDora) {

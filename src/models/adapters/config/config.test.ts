@@ -73,10 +73,10 @@ describe("adapterConfig", () => {
 
   it("refuses fields that contradict each other", () => {
     expect(message({ peftType: "LORA", targetModules: ".*", layersToTransform: 1 })).toBe(
-      "Expected a list of names for targetModules, beside layersToTransform or layersPattern, but received a string",
+      "Expected a list of names for targetModules, used with layersToTransform or layersPattern, but received a string",
     );
     expect(message({ peftType: "LORA", targetModules: ["a"], layersPattern: "blocks" })).toBe(
-      "Expected numbers for layersToTransform, beside layersPattern, but received null",
+      "Expected numbers for layersToTransform, used with layersPattern, but received null",
     );
     const both = { peftType: "LORA", targetModules: ["a"], loraBias: true, useDora: true };
     expect(message(both)).toBe(
