@@ -125,16 +125,11 @@ export const editRequest = z
       .meta({ description: "The same as image" }),
     mask: imageSource.nullish().meta({
       description:
-        "Of the picture's size. Transparent where it is drawn anew; without transparency, white where it is",
+        "Of the picture's size. Transparent where it is redrawn; without transparency, white where it is",
     }),
-    strength: z
-      .number()
-      .gt(0)
-      .max(1)
-      .nullish()
-      .meta({
-        description: "How much of the picture is redrawn; default 1 with a mask, 0.6 without",
-      }),
+    strength: z.number().gt(0).max(1).nullish().meta({
+      description: "How much of the picture is redrawn; default 1 with a mask, 0.6 without",
+    }),
     input_fidelity: text("Taken and not used"),
   })
   .meta({ id: "EditRequest", description: "Pictures from a picture and a prompt" });
