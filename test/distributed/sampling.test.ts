@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, expect, it } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
+import { MAIN } from "../fixtures/pixart-program.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "pixart-sample-together-"));
@@ -14,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** `pixart sample` of the released small model; returns the folder and what was said. */
 async function sample(name: string, ...args: string[]): Promise<{ out: string; said: string }> {
   const out = join(folder, name);
-  const command = ["--import", "tsx", "src/cli/main.ts", "sample", "models/emoji-demo", ...args];
+  const command = [MAIN, "sample", "models/emoji-demo", ...args];
   const { stderr } = await promisify(execFile)(
     process.execPath,
     [...command, "--steps", "4", "--seed", "3", "--out", out],

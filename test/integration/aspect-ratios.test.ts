@@ -16,6 +16,7 @@ import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
 import { Latents } from "../../src/training/features/latents.ts";
 import { readEvents } from "../../src/training/run-folder/event-log.ts";
 import { train } from "../../src/training/train.ts";
+import { MAIN } from "../fixtures/pixart-program.ts";
 import { writeTinyAutoencoder } from "../fixtures/tiny-models.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -115,7 +116,7 @@ async function run(workDir: string, resume: boolean): Promise<{ lines: string[];
 /** A process that trains, and is killed when it has made so many steps. */
 async function killedAfter(workDir: string, steps: number): Promise<string> {
   const args = ["train", join(folder, "shapes.json"), "--work-dir", workDir];
-  const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...args], {
+  const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: ROOT,
     stdio: ["ignore", "ignore", "inherit"],
   });

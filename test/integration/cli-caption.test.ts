@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ChatServer, completion, type Reply } from "../fixtures/chat-server.ts";
+import { MAIN } from "../fixtures/pixart-program.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 import { pixartHere } from "./in-process.ts";
 
@@ -96,11 +97,10 @@ describe("pixart caption", () => {
   it("loses at most the requests under way when it is killed, and Ctrl+C keeps what came", async () => {
     const concurrency = 3;
     const start = () =>
-      execa(
-        process.execPath,
-        ["--import", "tsx", "src/cli/main.ts", ...command("--concurrency", `${concurrency}`)],
-        { cwd: ROOT, reject: false },
-      );
+      execa(process.execPath, [MAIN, ...command("--concurrency", `${concurrency}`)], {
+        cwd: ROOT,
+        reject: false,
+      });
     const whenAsked = (requests: number, act: () => void) => {
       server.reply = ({ index }) => {
         if (index === requests) act();

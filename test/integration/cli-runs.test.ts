@@ -2,7 +2,6 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
@@ -10,6 +9,7 @@ import { readEvents } from "../../src/training/run-folder/event-log.ts";
 import type { RunEvent } from "../../src/training/run-folder/events.ts";
 import type { PictureLosses } from "../../src/training/run-folder/picture-losses-file.ts";
 import type { RunSummary } from "../../src/training/run-folder/run-summary.ts";
+import { PIXART } from "../fixtures/pixart-program.ts";
 import { tinyConfig } from "../fixtures/tiny-config.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 import { pixartHere } from "./in-process.ts";
@@ -221,8 +221,7 @@ describe("pixart runs worst", () => {
       ["compare", first, second],
     ]) {
       const sheet = join(folder, `${runs[0]}-unread.png`);
-      const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-      const words = [process.execPath, "--import", "tsx", main, "runs", ...runs, "--sheet", sheet];
+      const words = [...PIXART, "runs", ...runs, "--sheet", sheet];
       const command = `${words.map((word) => `'${word}'`).join(" ")} | true`;
       await promisify(execFile)("bash", ["-c", command]);
       expect(existsSync(sheet)).toBe(true);

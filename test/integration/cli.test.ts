@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPictureMetadata } from "../../src/images/index.ts";
+import { MAIN } from "../fixtures/pixart-program.ts";
 import { writeTinyClip } from "../fixtures/tiny-clip.ts";
 import { tinyConfig } from "../fixtures/tiny-config.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
@@ -15,7 +16,7 @@ const configFile = join(folder, "tiny.json");
 const run = join(folder, "run");
 
 const pixart = (...args: string[]) =>
-  execa(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...args], {
+  execa(process.execPath, [MAIN, ...args], {
     cwd: ROOT,
     reject: false,
   });

@@ -5,15 +5,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
+import { PIXART } from "../fixtures/pixart-program.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "pixart-pipes-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-const PIXART = `"${process.execPath}" --import tsx src/cli/main.ts`;
+const COMMAND = PIXART.map((word) => `"${word}"`).join(" ");
 
 /** What is on stderr, and the exit code of the command itself, before the pipe. */
 async function piped(command: string, reader: string): Promise<{ code: number; stderr: string }> {
-  const script = `${PIXART} ${command} ${reader}; echo "code \${PIPESTATUS[0]}" >&2`;
+  const script = `${COMMAND} ${command} ${reader}; echo "code \${PIPESTATUS[0]}" >&2`;
   const { stderr } = await promisify(execFile)("bash", ["-c", script], { cwd: ROOT });
   const [, code] = /code (\d+)\n$/.exec(stderr) ?? [];
   return { code: Number(code), stderr: stderr.replace(/code \d+\n$/, "") };
@@ -39,13 +40,13 @@ describe("a reader that has gone", () => {
   });
 
   it("of stderr alone keeps a command from nothing", async () => {
-    const script = `${PIXART} sample emoji-demo "a dog" --steps 1 --out ${join(folder, "more")} 2>&1 >/dev/null | true; echo \${PIPESTATUS[0]}`;
+    const script = `${COMMAND} sample emoji-demo "a dog" --steps 1 --out ${join(folder, "more")} 2>&1 >/dev/null | true; echo \${PIPESTATUS[0]}`;
     const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script], { cwd: ROOT });
     expect([stdout, stderr]).toEqual(["0\n", ""]);
   });
 
   it("ends nothing with a stack where an error is told to nobody", async () => {
-    const script = `${PIXART} sample nothing-here "a dog" 2>&1 | true; echo \${PIPESTATUS[0]}`;
+    const script = `${COMMAND} sample nothing-here "a dog" 2>&1 | true; echo \${PIPESTATUS[0]}`;
     const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script], { cwd: ROOT });
     expect([stdout, stderr]).toEqual(["1\n", ""]);
   });
@@ -82,7 +83,7 @@ describe.runIf(process.platform === "linux")("a full device", () => {
 
   it("behind stderr keeps a command from nothing", async () => {
     const out = join(folder, "third");
-    const script = `${PIXART} sample emoji-demo "a pig" --steps 1 --out ${out} 2>/dev/full; echo $?`;
+    const script = `${COMMAND} sample emoji-demo "a pig" --steps 1 --out ${out} 2>/dev/full; echo $?`;
     const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script], { cwd: ROOT });
     expect(stdout).toMatch(new RegExp(`^${out}/.*\\.png\n0\n$`));
     expect(stderr).toBe("");

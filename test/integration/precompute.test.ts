@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { AutoencoderKL, T5EncoderModel } from "../../src/models/index.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
+import { MAIN } from "../fixtures/pixart-program.ts";
 import { pretrainedConfig, writeTinyEncoders } from "../fixtures/pretrained-config.ts";
 import { tinyConfig } from "../fixtures/tiny-config.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
@@ -118,7 +119,7 @@ describe("pixart precompute", () => {
     const cache = join(root, "killed");
     const config = configFile("killed", cache);
     const start = (): ChildProcess =>
-      spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", "precompute", config], {
+      spawn(process.execPath, [MAIN, "precompute", config], {
         cwd: fileURLToPath(new URL("../..", import.meta.url)),
         stdio: "ignore",
       });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readEvents } from "../../src/training/run-folder/event-log.ts";
+import { MAIN } from "../fixtures/pixart-program.ts";
 import { tinyConfig } from "../fixtures/tiny-config.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 
@@ -17,7 +18,7 @@ function startTraining(
   workDir: string,
   resume: boolean,
 ): { child: ChildProcess; ended: Promise<string> } {
-  const args = ["--import", "tsx", "src/cli/main.ts", "train", configFile, "--work-dir", workDir];
+  const args = [MAIN, "train", configFile, "--work-dir", workDir];
   const child = spawn(process.execPath, resume ? [...args, "--resume"] : args, {
     cwd: ROOT,
     stdio: ["ignore", "ignore", "pipe"],

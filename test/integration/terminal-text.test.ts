@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type PictureMetadata, RgbImage } from "../../src/images/index.ts";
+import { MAIN, PIXART } from "../fixtures/pixart-program.ts";
 import { writeTinyRun } from "../fixtures/tiny-run.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -33,8 +34,7 @@ const run = (command: string, args: readonly string[]): Promise<Said> =>
     maxBuffer: 2 ** 27,
   }).catch((error: Said) => error); // an exit code of its own
 
-const pixart = (...args: string[]): Promise<Said> =>
-  run(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...args]);
+const pixart = (...args: string[]): Promise<Said> => run(process.execPath, [MAIN, ...args]);
 
 /** What a terminal would do something at, but for a new line. */
 const STEERING = /(?!\n)\p{Cc}|[\u2028\u2029\u202a-\u202e\u2066-\u2069]|\p{Cs}/u;
@@ -147,7 +147,7 @@ describe.runIf(hasScript)("on a terminal", () => {
     const args = [...sample, `a fox ${EVIL}`, `a bear ${EVIL}`]
       .map((word) => `'${word}'`)
       .join(" ");
-    const command = `${process.execPath} --import tsx src/cli/main.ts ${args}`;
+    const command = `${PIXART.join(" ")} ${args}`;
     const { stdout } = await run("script", ["-qec", command, "/dev/null"]);
     expect(stdout).toContain("Drawing");
     expect(stdout).toContain("\u001b[?25l");

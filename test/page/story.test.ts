@@ -5,12 +5,11 @@ import { join } from "node:path";
 import { execa } from "execa";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { moduleArguments } from "../../src/files/processes/module-arguments.ts";
+import { MAIN } from "../fixtures/pixart-program.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 import { openBrowser, openHiddenTabs } from "./browser.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pixart-story-"));
-const MAIN = new URL("../../src/cli/main.ts", import.meta.url);
 const KEY = "a-key-of-the-story";
 /** Where pictures of the page are saved, to be looked at; nowhere unless named. */
 const { PIXART_SCREENSHOTS } = process.env;
@@ -33,7 +32,7 @@ afterAll(async () => {
 /** `pixart studio` as a person starts it, in an empty folder. */
 const begun = (port: number) => {
   const options = ["--data-root", join(folder, "data"), "--api-key", KEY, "--port", `${port}`];
-  return execa(process.execPath, [...moduleArguments(MAIN), "studio", ...options], {
+  return execa(process.execPath, [MAIN, "studio", ...options], {
     cwd: join(folder, "project"),
     reject: false,
   });

@@ -1,18 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, expect, it } from "vitest";
+import { MAIN } from "../fixtures/pixart-program.ts";
 import { pixartHere } from "../integration/in-process.ts";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "pixart-serve-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 it("serves at a port of the system's choice, and ends by SIGTERM with exit code 0", async () => {
   const args = ["serve", "apple=emoji-demo", "--port", "0", "--batch", "1"];
-  const server = execa(process.execPath, ["--import", "tsx", MAIN, ...args], { reject: false });
+  const server = execa(process.execPath, [MAIN, ...args], { reject: false });
   const lines: string[] = [];
   const heard = async (pattern: RegExp): Promise<string> => {
     for (;;) {
@@ -51,7 +50,7 @@ it("serves at a port of the system's choice, and ends by SIGTERM with exit code 
 });
 
 it("ends by SIGTERM while it loads, too", async () => {
-  const args = ["--import", "tsx", MAIN, "serve", "emoji-demo", "--port", "0"];
+  const args = [MAIN, "serve", "emoji-demo", "--port", "0"];
   const server = execa(process.execPath, args, { reject: false });
   server.stderr.once("data", () => server.kill("SIGTERM"));
   const { exitCode, stderr } = await server;

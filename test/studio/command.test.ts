@@ -1,21 +1,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, expect, it } from "vitest";
 import { writeMadeRun } from "../fixtures/made-run.ts";
+import { MAIN } from "../fixtures/pixart-program.ts";
 import { pixartHere } from "../integration/in-process.ts";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "pixart-studio-command-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 it("prints an address with a key that opens it, and ends by SIGTERM with an open stream", async () => {
   await writeMadeRun(join(folder, "runs", "mine"), { steps: 3 });
-  const loader = ["--import", import.meta.resolve("tsx"), MAIN];
   const flags = ["--port", "0", "--read-only", "--view-key", "look"];
-  const studio = execa(process.execPath, [...loader, "studio", join(folder, "runs"), ...flags], {
+  const studio = execa(process.execPath, [MAIN, "studio", join(folder, "runs"), ...flags], {
     reject: false,
   });
   const address = await new Promise<string>((resolve) =>
