@@ -33,6 +33,8 @@ export interface ServeOptions extends GuardOptions {
   /** The module of the drawing processes, and the set-up of each. */
   readonly engineScript: URL;
   readonly engines: readonly EngineSetup[];
+  /** See EngineProcessOptions. */
+  readonly lookMs?: number;
   readonly log: Logger;
   /** Models that are loaded on demand, in addition to those of the engines. */
   readonly catalog?: ModelCatalog;
@@ -84,6 +86,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     const engine: EngineProcess = new EngineProcess({
       script: options.engineScript,
       setup,
+      ...(options.lookMs !== undefined && { lookMs: options.lookMs }),
       onReady: () => dispatcher.pump(),
       onModel: (facts) => models.set(facts.name, facts),
       onRestart: (how) => {

@@ -49,6 +49,33 @@ describe("a process that ends while it draws", () => {
     expect((await fetch(`${server.url}/ready`)).status).toBe(200);
   });
 
+  it("is replaced when it hangs, and what it drew is drawn", async () => {
+    const lines: string[] = [];
+    const other = await startTestServer({
+      models: [{ name: "stand-in", place: "step=5" }],
+      lookMs: 50,
+      lines,
+    });
+    const drawing = post(other, { prompt: "a", steps: 60 });
+    await vi.waitFor(() => expect(other.context.dispatcher.pictures).toBe(1));
+    process.kill(other.context.engines[0]?.pid ?? 0, "SIGSTOP");
+    expect((await drawing).status).toBe(200);
+    expect(lines.join("")).toContain("hung for 0.3 s");
+    await other.stop(0);
+  });
+
+  it("may be silent for as long as it computes", async () => {
+    const other = await startTestServer({
+      models: [{ name: "stand-in", place: "step=5" }],
+      lookMs: 50,
+    });
+    expect((await post(other, { prompt: "computes", steps: 1 })).status).toBe(200);
+    await expect(other.context.metrics.restarts.get()).resolves.toMatchObject({
+      values: [{ value: 0 }],
+    });
+    await other.stop(0);
+  });
+
   it("no memory for one job is no failure of those drawn with it", async () => {
     const [bad, good] = await Promise.all([
       post(server, { prompt: "no memory", steps: 3 }),

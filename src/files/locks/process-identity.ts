@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
+import { processStat } from "../processes/process-stat.ts";
 
 /** Identifies a process among all others, on any machine and in any container. */
 export interface ProcessIdentity {
@@ -56,10 +57,8 @@ function ownNamespace(): string | null {
 }
 
 function startOf(pid: number): { readonly state: string; readonly started: string } | undefined {
-  const stat = readText(`/proc/${pid}/stat`);
-  // The name before it may contain anything.
-  const [state, ...fields] = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
-  const started = fields[18];
+  const fields = processStat(pid);
+  const [state, started] = [fields?.[0], fields?.[19]];
   return state === undefined || started === undefined ? undefined : { state, started };
 }
 

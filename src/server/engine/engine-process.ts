@@ -14,6 +14,7 @@ import type {
   RawPicture,
   ToEngine,
 } from "./engine-messages.ts";
+import { HangWatch } from "./hang-watch.ts";
 
 /** The drawing process is gone, and with it what it was drawing. */
 export class EngineLostError extends WorkerEndedError {
@@ -54,6 +55,8 @@ export interface EngineProcessOptions {
   readonly onRestart?: (code: string) => void;
   readonly onLine?: (line: string) => void;
   readonly onMemory?: (held: HeldMemory) => void;
+  /** Milliseconds between two looks at whether it hangs. Default 5000. */
+  readonly lookMs?: number;
 }
 
 const FIRST_BACK_OFF_MS = 100;
@@ -72,7 +75,7 @@ interface Loading {
   readonly reject: (error: Error) => void;
 }
 
-/** A process that draws, one order at a time. It is restarted whenever it ends. */
+/** A process that draws, one order at a time. It is restarted whenever it ends, and ended if it hangs. */
 export class EngineProcess {
   readonly device: string;
   readonly #options: EngineProcessOptions;
@@ -177,12 +180,20 @@ export class EngineProcess {
     for (const stream of [child.stdout, child.stderr]) {
       if (stream) createInterface({ input: stream }).on("line", (line) => onLine?.(line));
     }
-    child.on("message", (message) => this.#hear(message as FromEngine, onReady));
     let isOver = false;
+    let hung: string | undefined;
     const over = (how: string): void => {
-      if (!isOver) this.#ended(how);
+      watch?.stop();
+      if (!isOver) this.#ended(hung ?? how);
       isOver = true;
     };
+    const watch = this.#watch(child, (why) => {
+      hung = why;
+    });
+    child.on("message", (message) => {
+      watch?.heard();
+      this.#hear(message as FromEngine, onReady);
+    });
     child.on("exit", (code, signal) => over(signal ?? `exit code ${code}`));
     // A process that never started does not exit; otherwise "exit" follows.
     child.on("error", (error) => {
@@ -190,6 +201,24 @@ export class EngineProcess {
     });
     const models = [...setup.models, ...this.#added.values()];
     this.#send({ type: "setup", setup: { ...setup, models, known: [...this.#known.values()] } });
+  }
+
+  /** Kills the process if it hangs, after telling why. */
+  #watch(child: ChildProcess, onHung: (why: string) => void): HangWatch | undefined {
+    const { pid } = child;
+    if (pid === undefined) return undefined;
+    return new HangWatch({
+      pid,
+      work: () => {
+        if (!this.#isReady || this.#loading.size > 0) return "loading";
+        return this.#running && "drawing";
+      },
+      onHung: (seconds) => {
+        onHung(`hung for ${seconds} s`);
+        child.kill("SIGKILL");
+      },
+      ...(this.#options.lookMs !== undefined && { lookMs: this.#options.lookMs }),
+    });
   }
 
   /** The process is gone: fails its order, and starts another process unless it should stay ended. */

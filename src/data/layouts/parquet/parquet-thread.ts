@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import type { SchemaElement } from "hyparquet";
 import { DatasetError } from "../../../errors/index.ts";
 import { threadScript } from "../../../files/package/package-folder.ts";
+import { computingTicks, TICK_MS } from "../../../files/processes/process-stat.ts";
 import { JobThread } from "../../../images/job-thread.ts";
 
 /** A leaf of the schema: its path of names and its description. */
@@ -132,20 +132,8 @@ function answered(answer: Answer): unknown {
 
 /** Seconds that a thread has computed, or elapsed time if the system does not report that. */
 function clock(place: string): number {
-  const ticks = place === "" ? undefined : threadTicks(place);
-  return ticks === undefined ? performance.now() / 1000 / WALL_FACTOR : ticks / 100;
-}
-
-/** Computing time of a thread, in hundredths of a second, Linux' clock tick for programs. */
-function threadTicks(place: string): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${place}/stat`, "utf8");
-    // The name in brackets may contain spaces; the times are 11 and 12 fields after the state.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return Number(fields[11]) + Number(fields[12]);
-  } catch {
-    return undefined; // has ended
-  }
+  const ticks = place === "" ? undefined : computingTicks(place);
+  return ticks === undefined ? performance.now() / 1000 / WALL_FACTOR : (ticks * TICK_MS) / 1000;
 }
 
 const thread = new ParquetThread();
