@@ -20,7 +20,7 @@ export default defineConfig({
     })),
   },
   test: {
-    globalSetup: "test/bundle-program.ts",
+    globalSetup: ["test/bundle-program.ts", "test/parity/python-server.ts"],
     pool: "forks",
     maxWorkers: 2,
     // Two workers and their children share two cores: one thread each, or their OpenMP teams wait for each other.

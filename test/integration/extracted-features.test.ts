@@ -1,7 +1,6 @@
 import {
   copyFileSync,
   cpSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -21,7 +20,7 @@ import { readEvents } from "../../src/training/run-folder/event-log.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
 import { pretrainedConfig, writeTinyEncoders } from "../fixtures/pretrained-config.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
-import { pythonPath, runPython } from "../parity/python.ts";
+import { hasPython, runPython } from "../parity/python.ts";
 import { pixartHere } from "./in-process.ts";
 
 const root = mkdtempSync(join(tmpdir(), "pixart-extracted-"));
@@ -114,15 +113,7 @@ function cached(name: string): Map<string, Float32Array> {
   );
 }
 
-const hasPython = ((): boolean => {
-  try {
-    return existsSync(pythonPath());
-  } catch {
-    return false;
-  }
-})();
-
-describe.skipIf(!hasPython)("features that PixArt's tools made", () => {
+describe.skipIf(!hasPython())("features that PixArt's tools made", () => {
   beforeAll(async () => {
     const rows = await writeData();
     await writeTinyEncoders(

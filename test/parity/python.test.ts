@@ -44,6 +44,21 @@ describe("runPython", () => {
     );
   });
 
+  it("names the signal that ended Python", async () => {
+    await expect(runPython("import os\nos.abort()", null)).rejects.toThrow(
+      /^Python script failed \(signal 6\)/,
+    );
+  });
+
+  it("is the same with packages that were loaded before", async () => {
+    const script = "import torch\nprint(torch.arange(3).tolist())";
+    const [first, second] = [await runPython(script, null), await runPython(script, null)];
+    expect([first, second]).toEqual([
+      [0, 1, 2],
+      [0, 1, 2],
+    ]);
+  });
+
   it("says what it found where there is no JSON", async () => {
     await expect(runPython("print('not json')", null)).rejects.toThrow(
       /^Expected JSON on the last line of stdout of Python script but found not json/,
