@@ -54,7 +54,7 @@ export async function demo({
   say(`Everything goes to ${workDir}. Ctrl+C saves; the same command goes on from there.\n`);
 
   if (!existsSync(join(data, "metadata.jsonl"))) {
-    say("1/5 Rendering the pictures: four open emoji sets out of npm packages, with captions");
+    say("1/5 Rendering the pictures: four open emoji sets from npm packages, with captions");
     const made = await renderEmojiDataset(data, { size: 64 });
     say(`    ${made.records.length} pictures of ${made.things} things [${minutes(start)}]`);
   }

@@ -9,7 +9,7 @@ describe("processes of a command", () => {
     for (const gpus of [most + 1, 99_999_999]) {
       await expect(launch({ gpus })).rejects.toThrow(
         new RegExp(
-          `^Expected at most \\d+ for --gpus on this machine of \\d+ GPUs and \\d+ cores, which may have 4 processes each, but received ${gpus}$`,
+          `^Expected at most \\d+ for --gpus on this machine with \\d+ GPUs and \\d+ cores, with at most 4 processes per core, but received ${gpus}$`,
         ),
       );
     }

@@ -50,7 +50,7 @@ export function processesOf(options: ProcessOptions): Processes | "launch" {
   }
   if (gpus > 1 && gpus !== place.size) {
     throw new UsageError(
-      `Expected ${gpus} processes, as --gpus says, but the launcher has started ${place.size}. Leave --gpus out, or let both agree`,
+      `Expected ${gpus} processes, as --gpus says, but the launcher has started ${place.size}. Leave --gpus out, or make the two agree`,
     );
   }
   const parent = Number(process.env.PIXART_LAUNCHER_PID ?? 0);
@@ -74,7 +74,7 @@ function requireFew(gpus: number): void {
   const devices = engineInfo().devices.filter((device) => device !== "cpu").length;
   if (gpus <= devices) return;
   throw new UsageError(
-    `Expected at most ${Math.max(devices, PROCESSES_A_CORE * cores)} for --gpus on this machine of ${devices} GPUs and ${cores} cores, which may have ${PROCESSES_A_CORE} processes each, but received ${gpus}`,
+    `Expected at most ${Math.max(devices, PROCESSES_A_CORE * cores)} for --gpus on this machine with ${devices} GPUs and ${cores} cores, with at most ${PROCESSES_A_CORE} processes per core, but received ${gpus}`,
   );
 }
 
@@ -128,7 +128,7 @@ function describeLostRank(world: World, message: string): string {
   if (!/time[d ]?\s?out/i.test(message)) return `Another process of this run is gone. ${message}`;
   const missing = world.behind();
   const who = missing.length > 0 ? `rank ${missing.join(", ")}` : "other ranks";
-  return `Rank ${world.rank} waited for ${who} in vain. ${message}`;
+  return `Rank ${world.rank} gave up waiting for ${who}. ${message}`;
 }
 
 /** Whether to resume the run of a folder: because of --resume, or because all processes were restarted after a failure. */

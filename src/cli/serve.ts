@@ -160,7 +160,7 @@ function setupsOf(places: readonly string[], options: ServeCommandOptions): Engi
   const double = models.find(({ name }, i) => models.findIndex((one) => one.name === name) < i);
   if (double !== undefined) {
     throw new UsageError(
-      `Expected models of different names but received ${double.name} twice; give one another: other=${double.place}`,
+      `Expected models of different names but received ${double.name} twice; give one of them another name: other=${double.place}`,
     );
   }
   const adapters = (options.adapter ?? []).map((text) => {

@@ -106,7 +106,7 @@ const drawnKey = (): string => randomBytes(18).toString("base64url");
 
 /** Prints an address, and on a terminal also its QR code. */
 function sayOnPhones(address: string): void {
-  say(`On a phone, to look: ${address}`);
+  say(`To view on a phone: ${address}`);
   if (process.stderr.isTTY) say(renderUnicodeCompact(address));
 }
 

@@ -32,7 +32,7 @@ function findByName(name: string): string {
   const path = "Any other place needs a path.";
   throw new ConfigError(name, [
     near === undefined
-      ? `${what} ${path} There are:${names.map((each) => `\n  ${each}`).join("")}`
+      ? `${what} ${path} Available:${names.map((each) => `\n  ${each}`).join("")}`
       : `${what} Did you mean ${near}? ${path}`,
   ]);
 }

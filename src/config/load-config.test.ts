@@ -120,7 +120,7 @@ describe("loadConfig refuses", () => {
       .map((name) => basename(name, ".ts"))
       .sort();
     await expect(loadConfig("zebra")).rejects.toThrow(
-      `zebra: ${what} Any other place needs a path. There are:\n  fox\n  ${own.join("\n  ")}`,
+      `zebra: ${what} Any other place needs a path. Available:\n  fox\n  ${own.join("\n  ")}`,
     );
   });
 

@@ -54,7 +54,7 @@ describe("applyOverrides", () => {
         'Expected path.to.key=value but received "=1".',
         'Expected an index into a list of 2 for stages.2 but received "2".',
         'Expected an index into a list of 2 for stages.x but received "x".',
-        "Expected settings, of which a is to be one, for seed but received 0.",
+        "Expected an object with settings such as a for seed but received 0.",
       ]),
     );
   });

@@ -48,7 +48,7 @@ function withValue(
   } else if (typeof node === "number" && key === "epochs" && keys.length === depth + 1) {
     return { epochs: value }; // the number of steps becomes a number of epochs
   } else {
-    mistakes.push(expected(`settings, of which ${key} is to be one,`, path, node));
+    mistakes.push(expected(`an object with settings such as ${key}`, path, node));
   }
   return node;
 }

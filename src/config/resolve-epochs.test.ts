@@ -89,7 +89,7 @@ describe("a warm-up that the epochs leave no room for", () => {
     expect(fox({ steps: { epochs: 4 }, schedule }, pictures)).toEqual({
       warmup,
       told: [
-        `The warm-up of stage "finetune" is shortened from 20 steps to ${warmup}, because its epochs make ${steps} steps only`,
+        `The warm-up of stage "finetune" is shortened from 20 steps to ${warmup}, because its epochs make only ${steps} steps`,
       ],
     });
   });

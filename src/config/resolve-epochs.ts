@@ -61,7 +61,7 @@ export function shortenedWarmups(config: ParsedConfig, settled: ResolvedConfig):
     return wanted === undefined || wanted === warmupSteps
       ? []
       : [
-          `The warm-up of stage "${name}" is shortened from ${wanted} steps to ${warmupSteps}, because its epochs make ${steps} ${steps === 1 ? "step" : "steps"} only`,
+          `The warm-up of stage "${name}" is shortened from ${wanted} steps to ${warmupSteps}, because its epochs make only ${steps} ${steps === 1 ? "step" : "steps"}`,
         ];
   });
 }

@@ -193,7 +193,7 @@ describe("captionDataset", () => {
       expect(await readFile(join(out, "a.png"))).toEqual(Buffer.from(png));
       expect(await readdir(place, { recursive: true })).toEqual(before);
       await expect(caption({ out }, place)).rejects.toThrow(
-        `Expected a new folder for the captioned data set but received ${out}, which exists; name another, and where captions were paid for already their journal with --journal`,
+        `Expected a new folder for the captioned data set but received ${out}, which exists; name another, and if captions were already paid for, name their journal with --journal`,
       );
       expect(server.requests.length).toBe(2);
       const again = { out: `${out}-2`, journal: `${out}.captions-journal.jsonl` };
@@ -304,7 +304,7 @@ describe("captionDataset", () => {
     const page = await readFile(sheet, "utf8");
     expect(page).toContain("&lt;script&gt;alert(&quot;raw&quot;)&lt;/script&gt; &amp; more");
     expect(page).toContain("&lt;/p&gt;&lt;img src=x onerror=alert(1)&gt;");
-    expect(page).toContain("cut at the limit of tokens");
+    expect(page).toContain("cut at the token limit");
     expect(page.match(/<(script|img)\b/g)).toEqual(["<img"]);
     const [, jpeg = ""] = /src="data:image\/jpeg;base64,([^"]+)"/.exec(page) ?? [];
     const thumbnail = await RgbImage.decode(Buffer.from(jpeg, "base64"));

@@ -29,7 +29,7 @@ export async function captionTarget(
     if ((await lstat(folder).catch(() => undefined)) === undefined) return { kind: "out", folder };
     throw new TargetExistsError(
       `Expected a new folder for the captioned data set but received ${folder}, which exists; ` +
-        "name another, and where captions were paid for already their journal with --journal",
+        "name another, and if captions were already paid for, name their journal with --journal",
     );
   }
   const metadata = join(root, "metadata.jsonl");

@@ -43,7 +43,7 @@ const legend = (series: readonly Series[]): string =>
       const x = PLOT.left + PLOT.width - (series.length - i) * 210;
       return (
         `<rect x="${x}" y="22" width="14" height="14" fill="${COLOURS[name]}"/>` +
-        `<text x="${x + 20}" y="34">${name}: ${density.nounsPerCaption.toFixed(1)} in the mean</text>`
+        `<text x="${x + 20}" y="34">${name}: ${density.nounsPerCaption.toFixed(1)} on average</text>`
       );
     })
     .join("");

@@ -38,7 +38,7 @@ describe("keyFrom", () => {
       "Expected a key in the environment variable KEY but it is empty",
     );
     expect(() => keyFrom("KEY", { KEY: "sk 1" })).toThrow(
-      /^Expected one word of plain ASCII in the environment variable KEY but it holds blanks or other letters$/,
+      /^Expected one word of plain ASCII in the environment variable KEY but it contains spaces or other characters$/,
     );
   });
 });

@@ -39,7 +39,7 @@ export function keyFrom(variable: string, environment: NodeJS.ProcessEnv = proce
   }
   if (!/^[\x21-\x7e]+$/.test(key)) {
     throw new InvalidValueError(
-      `Expected one word of plain ASCII in the environment variable ${variable} but it holds blanks or other letters`,
+      `Expected one word of plain ASCII in the environment variable ${variable} but it contains spaces or other characters`,
     );
   }
   return key;

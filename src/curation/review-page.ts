@@ -57,6 +57,6 @@ async function rowOf({ file, image, raw, dense, cut }: ReviewedPicture): Promise
 <img ${size} alt="" src="data:image/jpeg;base64,${jpeg}">
 <div><h2>${escaped(file)}</h2>
 <p class="raw">${raw === "" ? "(no raw caption)" : escaped(raw)}</p>
-<p>${escaped(dense)}</p>${cut ? '\n<p class="cut">cut at the limit of tokens</p>' : ""}</div>
+<p>${escaped(dense)}</p>${cut ? '\n<p class="cut">cut at the token limit</p>' : ""}</div>
 </article>`;
 }

@@ -47,7 +47,7 @@ describe("FeatureFiles", () => {
     expect(paths(files, "a/fox.png", "b/fox.png")).toEqual([undefined, "b_fox.npy"]);
     expect(files.report()).toEqual([
       `Features in ${folder}: 1 taken, 1 did not fit`,
-      `  ${folder}/fox.npy: name: expected that of one picture but found that of 2; name it a_fox.npy to say that it is of "a/fox.png"`,
+      `  ${folder}/fox.npy: name: expected the name of one picture but found that of 2; name it a_fox.npy to say that it belongs to "a/fox.png"`,
     ]);
   });
 

@@ -64,8 +64,8 @@ export class FeatureFiles {
       if (!existsSync(path)) continue;
       const count = this.#claims.get(name) ?? 0;
       if (count <= 1) return path;
-      const advice = `name it ${featureNames(picture, this.#extension)[0]} to say that it is of ${quote(picture)}`;
-      throw new BadFileError(path, "name", "that of one picture", `that of ${count}`, advice);
+      const advice = `name it ${featureNames(picture, this.#extension)[0]} to say that it belongs to ${quote(picture)}`;
+      throw new BadFileError(path, "name", "the name of one picture", `that of ${count}`, advice);
     }
     return undefined;
   }

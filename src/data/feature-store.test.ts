@@ -109,7 +109,9 @@ describe("FeatureStore", () => {
       const path = pathOf(0);
       damages[damage]?.(path);
       const again = await open();
-      expect(warnings).toEqual([`The cached features in ${path} are damaged; they are made anew`]);
+      expect(warnings).toEqual([
+        `The cached features in ${path} are damaged; they will be computed again`,
+      ]);
       expect(existsSync(path)).toBe(false);
       expect(again.size).toBe(1);
       await put(again, ...[1, 2].filter((key) => !again.has(String(key))));

@@ -64,7 +64,7 @@ export class FeatureStore {
       if (found === hash) {
         store.#add(readSafetensors(path));
       } else if (found !== undefined) {
-        warn(`The cached features in ${path} are damaged; they are made anew`);
+        warn(`The cached features in ${path} are damaged; they will be computed again`);
         await removeFile(path);
       }
     }

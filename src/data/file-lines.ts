@@ -31,7 +31,7 @@ export async function* linesOf(path: string): AsyncGenerator<FileLine> {
     length += part.length;
     if (length <= LARGEST_FILE.caption) return;
     throw new DatasetError(
-      `${path} line ${number}: expected at most ${LARGEST_FILE.caption} bytes but found more; write an object a line`,
+      `${path} line ${number}: expected at most ${LARGEST_FILE.caption} bytes but found more; write one object per line`,
     );
   };
   const take = (): FileLine[] => {

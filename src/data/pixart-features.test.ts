@@ -88,7 +88,7 @@ describe("readCaptionFeature", () => {
     ]);
   });
 
-  const advice = "it was made of another caption, or with another tokenizer, limit or cleaning";
+  const advice = "it was made from another caption, or with another tokenizer, limit or cleaning";
   it.each<[string, Parameters<typeof write>[0], string]>([
     [
       "no states",
@@ -123,12 +123,12 @@ describe("readCaptionFeature", () => {
     [
       "another caption",
       { mask: npy("int64", [1, 3], [1, 1, 1]) },
-      `attention_mask: expected 2 real tokens, as the tokenizer makes of the caption but found 3; ${advice}`,
+      `attention_mask: expected 2 real tokens, as the tokenizer gives for the caption but found 3; ${advice}`,
     ],
     [
       "another caption, without a mask",
       { mask: null },
-      `caption_feature: expected 2 real tokens, as the tokenizer makes of the caption but found 3; ${advice}`,
+      `caption_feature: expected 2 real tokens, as the tokenizer gives for the caption but found 3; ${advice}`,
     ],
     [
       "NaN",

@@ -62,9 +62,9 @@ export function readCaptionFeature(
     throw new BadFileError(
       path,
       mask === undefined ? "caption_feature" : "attention_mask",
-      `${tokens} real tokens, as the tokenizer makes of the caption`,
+      `${tokens} real tokens, as the tokenizer gives for the caption`,
       `${real}`,
-      "it was made of another caption, or with another tokenizer, limit or cleaning",
+      "it was made from another caption, or with another tokenizer, limit or cleaning",
     );
   }
   return torch.tidy(() => {

@@ -79,7 +79,7 @@ describe("a data set of which nothing can be used", () => {
     ],
     [
       { "captions_val2014.json": '{"info": {}, "images": [{"id": 1}], "annotations": []}' },
-      "captions_val2014.json is a list as COCO has it; write its file names and captions into a metadata.jsonl",
+      "captions_val2014.json is a list in COCO's format; write its file names and captions into a metadata.jsonl",
     ],
     [
       { "train.jsonl": "{}", "test.jsonl": "{}" },

@@ -13,6 +13,6 @@ it("says that nobody has the name of rank 0's machine", async () => {
     restarts: 0,
   };
   await expect(join(place)).rejects.toThrow(
-    /^Expected the address of rank 0's machine, or a name that this machine can resolve, for MASTER_ADDR but received nope\.invalid \(E\w+\)\. Check its spelling, or give the number$/,
+    /^Expected the address of rank 0's machine, or a name that this machine can resolve, for MASTER_ADDR but received nope\.invalid \(E\w+\)\. Check its spelling, or give its IP address$/,
   );
 });

@@ -98,7 +98,7 @@ async function addressOf(name: string): Promise<string> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new InvalidValueError(
-      `Expected the address of rank 0's machine, or a name that this machine can resolve, for MASTER_ADDR but received ${name} (${code}). Check its spelling, or give the number`,
+      `Expected the address of rank 0's machine, or a name that this machine can resolve, for MASTER_ADDR but received ${name} (${code}). Check its spelling, or give its IP address`,
       { cause: error },
     );
   }
@@ -108,7 +108,7 @@ const keys = (name: string, size: number): string[] =>
   Array.from({ length: size }, (_, rank) => `${name}/${rank}`);
 
 const silent = (host: string, port: number, timeout: number): string =>
-  `The run's store at ${host}:${port} did not answer within ${timeout / 1000} s. Is rank 0 running there, and do MASTER_ADDR and MASTER_PORT say so on every machine`;
+  `The run's store at ${host}:${port} did not answer within ${timeout / 1000} s. Is rank 0 running there, and do MASTER_ADDR and MASTER_PORT point to it on every machine`;
 
 /** Throws if nobody serves the store in time. */
 async function requireStore(host: string, port: number, timeout: number): Promise<void> {
@@ -123,7 +123,7 @@ function connect(options: Parameters<typeof torch.Store.tcp>[0]): torch.Store {
     return torch.Store.tcp(options);
   } catch (error) {
     const what = isServer
-      ? `Rank 0 cannot serve the run's store at ${host}:${port}. Another run may have that port: set MASTER_PORT to a free one; or MASTER_ADDR is another machine's`
+      ? `Rank 0 cannot serve the run's store at ${host}:${port}. Another run may be using that port: set MASTER_PORT to a free one. Or MASTER_ADDR may be another machine's`
       : silent(host, port, timeout);
     throw new DistributedError(`${what}. ${firstLine(error)}`, { cause: error });
   }
@@ -144,7 +144,7 @@ function requireAll(store: torch.Store, { rank, size }: Place, arrival: number):
     const missing = all.flatMap((key, each) => (store.has(key) ? [] : [each]));
     if (missing.length === 0) throw error;
     throw new DistributedError(
-      `${size - missing.length} of ${size} processes came within ${arrival / 1000} s; missing: rank ${missing.join(", ")}. Look at what those printed`,
+      `${size - missing.length} of ${size} processes connected within ${arrival / 1000} s; missing: rank ${missing.join(", ")}. Look at their output`,
       { cause: error },
     );
   }

@@ -71,7 +71,7 @@ export class World {
     const several = devices.filter((device) => torch.deviceKind(device) === kind).length > 1;
     if (several && this.localSize > 1 && wanted !== kind) {
       throw expected(
-        `${kind}, of which each of ${this.localSize} processes takes its own,`,
+        `${kind}, so that each of ${this.localSize} processes gets its own,`,
         "the device",
         wanted,
       );

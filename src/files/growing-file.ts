@@ -60,7 +60,7 @@ export class GrowingFile implements Disposable {
   }
 
   #writing(bytes: number, action: () => void): void {
-    const aim = bytes === 0 ? "put what was written on the disk" : writeBytes(bytes);
+    const aim = bytes === 0 ? "flush what was written to the disk" : writeBytes(bytes);
     const attempt = { path: this.#path, aim, neededBytes: bytes };
     writingSync(
       this.#advice === undefined ? attempt : { ...attempt, whenFull: this.#advice },

@@ -30,7 +30,7 @@ export const cutFile = (path: string, size: number): Promise<void> =>
 
 /** Returns when a file that somebody else wrote is on disk. */
 export async function syncFile(path: string): Promise<void> {
-  await writing({ path, aim: "put it on the disk" }, async () => {
+  await writing({ path, aim: "flush it to the disk" }, async () => {
     const file = await open(path, "r+");
     try {
       await file.sync();

@@ -46,7 +46,7 @@ describe.each([true, false])("renameToFree, where files can have two names: %s",
     await expect(
       renameToFree(join(work, `from-${(won + 1) % 4}`), join(work, "to")),
     ).rejects.toThrow(
-      `${join(work, "to")}: expected to give what was written this name but found that there is one already (EEXIST); choose another name`,
+      `${join(work, "to")}: expected to rename what was written to this name but found that something is already there (EEXIST); choose another name`,
     );
   });
 });

@@ -32,7 +32,7 @@ export const hasNoLinks = (error: unknown): boolean =>
 export async function renameToFree(
   from: string,
   to: string,
-  aim = "give what was written this name",
+  aim = "rename what was written to this name",
 ): Promise<void> {
   await writing({ path: to, aim }, async () => {
     if ((await lstat(from)).isDirectory()) return rename(from, to);

@@ -66,7 +66,7 @@ describe("writeNewFile", () => {
     writeFileSync(path, "mine");
     symlinkSync(join(work, "nowhere"), join(work, "link"));
     for (const to of [path, join(work, "link")]) {
-      const found = `${to}: expected to make this file but found that there is one already (EEXIST); choose another name`;
+      const found = `${to}: expected to make this file but found that something is already there (EEXIST); choose another name`;
       await expect(writeNewFile(to, [Buffer.from("new")])).rejects.toThrow(found);
       expect(() => writeNewFileSync(to, Buffer.from("new"))).toThrow(found);
     }

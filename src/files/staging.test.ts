@@ -75,7 +75,7 @@ describe("Staging", () => {
     write(staging.path);
     appear(target);
     await expect(staging.publish()).rejects.toThrow(
-      `${target}: expected to give what was written, which stays at ${staging.path}, this name but found `,
+      `${target}: expected to rename what was written, which stays at ${staging.path}, to this name but found `,
     );
     if (existsSync(target)) expect(readFileSync(target, "utf8")).toBe("mine");
   });
@@ -100,7 +100,7 @@ describe("Staging", () => {
     for (const disk of [smallDisk(64), bindMount(other, join(work, "volume"))]) {
       try {
         await expect(Staging.beside(disk.path)).rejects.toThrow(
-          `${disk.path}: expected to put what is to be written in its place but found another folder mounted there; choose a name in it`,
+          `${disk.path}: expected to put the new content in its place but found another folder mounted there; choose a name in it`,
         );
         expect(await publish(folder, join(disk.path, "in"))).toBe(join(disk.path, "in"));
         expect(readdirSync(disk.path)).toEqual(["in"]);

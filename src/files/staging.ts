@@ -44,7 +44,7 @@ export class Staging implements AsyncDisposable {
   async #publish(): Promise<string> {
     if ((await stat(this.path)).isDirectory()) await syncFolders(this.path);
     try {
-      const aim = `give what was written, which stays at ${this.path}, this name`;
+      const aim = `rename what was written, which stays at ${this.path}, to this name`;
       await renameToFree(this.path, this.#target, aim);
     } catch (error) {
       this.keep(); // it may be the result of hours of work
@@ -71,6 +71,6 @@ export class Staging implements AsyncDisposable {
 /** Nothing can be renamed to a mount point, such as a container's volume. */
 const mounted = (path: string): FileWriteError =>
   new FileWriteError(
-    { path, aim: "put what is to be written in its place" },
+    { path, aim: "put the new content in its place" },
     { code: "EBUSY", found: "another folder mounted there", advice: "choose a name in it" },
   );

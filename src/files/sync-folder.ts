@@ -3,7 +3,7 @@ import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writing, writingSync } from "./write-error.ts";
 
-const AIM = "put its entries on the disk";
+const AIM = "flush its entries to the disk";
 
 /** Returns when the folder's entries (names created, renamed or removed) are on disk. */
 export async function syncFolder(path: string): Promise<void> {

@@ -44,7 +44,7 @@ describe("writing", () => {
     ["EIO", "a fault of the disk (EIO); check its health, or write elsewhere (N bytes free)"],
     [
       "EROFS",
-      "a file system that can only be read (EROFS); write elsewhere, or mount it for writing (N bytes free)",
+      "a read-only file system (EROFS); write elsewhere, or mount it for writing (N bytes free)",
     ],
     ["EACCES", "no permission (EACCES); write elsewhere, or change the permissions"],
     ["ENOTDIR", "a file where a folder should be (ENOTDIR); choose another name"],
@@ -222,7 +222,7 @@ describe.skipIf(!canMount)("on a real disk that is full", () => {
     forbidWriting(disk);
     const path = join(disk.path, "out");
     const readOnly =
-      "but found a file system that can only be read (EROFS); write elsewhere, or mount it for writing (65536 bytes free)";
+      "but found a read-only file system (EROFS); write elsewhere, or mount it for writing (65536 bytes free)";
     await expect(makeFolder(path)).rejects.toThrow(
       `${path}: expected to make this folder ${readOnly}`,
     );

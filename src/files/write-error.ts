@@ -103,18 +103,18 @@ const FULL: Readonly<Record<string, string>> = {
 /** Other error codes of the system, in words, and what to do. */
 const REASONS: Readonly<Record<string, readonly [found: string, advice?: string]>> = {
   EIO: ["a fault of the disk", "check its health, or write elsewhere"],
-  EROFS: ["a file system that can only be read", "write elsewhere, or mount it for writing"],
+  EROFS: ["a read-only file system", "write elsewhere, or mount it for writing"],
   EACCES: ["no permission", "write elsewhere, or change the permissions"],
   EPERM: ["no permission", "write elsewhere, or change the permissions"],
   ENOTDIR: ["a file where a folder should be", "choose another name"],
   EISDIR: ["a folder of that name", "choose another name"],
-  EEXIST: ["that there is one already", "choose another name"],
+  EEXIST: ["that something is already there", "choose another name"],
   ENOTEMPTY: ["a folder with something in it", "choose another name"],
   ENAMETOOLONG: ["a name that is too long for the file system", "choose a shorter one"],
-  ELOOP: ["links that go round in a circle"],
+  ELOOP: ["links that form a loop"],
   ENOENT: ["a place that is not there, or in which nothing can be made", "write elsewhere"],
   EBUSY: ["something that is in use, or mounted", "choose another name"],
-  EXDEV: ["another file system than it is on", "choose a place on the same one"],
+  EXDEV: ["a different file system there", "choose a place on the same one"],
   EFBIG: ["a file larger than the file system allows", "write elsewhere"],
 };
 

@@ -210,7 +210,7 @@ export class HubClient {
     }
     if (words === "Access to this resource is disabled.") {
       return new HubError(
-        `${name}: ${host} has disabled the ${kind} (${status}), so that nobody can download it; take another one`,
+        `${name}: ${host} has disabled the ${kind} (${status}), so nobody can download it; use another one`,
       );
     }
     if (code === "RevisionNotFound") {

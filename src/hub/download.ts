@@ -45,7 +45,7 @@ export async function download(path: string, job: Download): Promise<void> {
     if (!arriving.isRight) {
       await removeFile(incomplete);
       throw new HubError(
-        `${file.path}: expected ${file.size} bytes with the hash ${file.etag} but received others; nothing of them is kept, so try again`,
+        `${file.path}: expected ${file.size} bytes with the hash ${file.etag} but received others; none of them are kept, so try again`,
       );
     }
     const { size } = file;

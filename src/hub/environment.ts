@@ -80,7 +80,7 @@ function readToken(variables: Variables, file: string): HubToken | undefined {
     if (!token) continue;
     if (!/^[\x21-\x7e]+$/.test(token)) {
       throw new HubError(
-        `Expected an access token in ${source} but found characters that no token has; copy it anew`,
+        `Expected an access token in ${source} but found characters that no token has; copy it again`,
       );
     }
     return { source, value: token };

@@ -43,7 +43,8 @@ async function download(files: readonly RemoteFile[], place: FetchPlace): Promis
   const part = partOf(whole);
   let waits = false;
   const onWait = (): void => {
-    if (showsProgress && !waits) process.stderr.write(`${label}: another process downloads them\n`);
+    if (showsProgress && !waits)
+      process.stderr.write(`${label}: another process is downloading them\n`);
     waits = true;
   };
   // A worker that fails closes the generator, so that the others stop after their current file.

@@ -44,7 +44,8 @@ async function bring(file: RemoteFile, place: FetchPlace): Promise<void> {
   await downloadFile(file, place, {
     onStart: () => (place.showsProgress ? showProgress(file.path, file.size) : noProgress),
     onWait: () => {
-      if (place.showsProgress) process.stderr.write(`${file.path}: another process downloads it\n`);
+      if (place.showsProgress)
+        process.stderr.write(`${file.path}: another process is downloading it\n`);
     },
   });
 }

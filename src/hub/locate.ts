@@ -97,13 +97,13 @@ function explained(error: unknown, name: string, { cacheFolder }: HubEnvironment
       ...(freeBytes === undefined ? [] : [`has ${freeBytes} bytes free`]),
     ].join(" and ");
     return new HubError(
-      `${name}: the disk of ${cacheFolder} is full (${code}); make room, or set HF_HUB_CACHE to a folder of another disk: what has arrived is kept${room === "" ? "" : `. ${path} ${room}`}`,
+      `${name}: the disk of ${cacheFolder} is full (${code}); make room, or set HF_HUB_CACHE to a folder on another disk: what has arrived is kept${room === "" ? "" : `. ${path} ${room}`}`,
       { cause: error },
     );
   }
   if (["EACCES", "EPERM", "EROFS", "ENOTDIR"].includes(code)) {
     return new HubError(
-      `${name}: the cache ${cacheFolder} cannot be written (${code}); set HF_HUB_CACHE to a folder that you may write`,
+      `${name}: the cache ${cacheFolder} cannot be written (${code}); set HF_HUB_CACHE to a folder that you can write to`,
       { cause: error },
     );
   }

@@ -67,7 +67,7 @@ export class PartialFile {
     this.#held = [];
     this.#heldBytes = 0;
     const neededBytes = this.size - start;
-    const aim = `write the ${neededBytes} bytes that it lacks of ${this.size}`;
+    const aim = `write the ${neededBytes} missing bytes of ${this.size}`;
     await writing({ path: this.#path, aim, neededBytes }, async () => {
       for (let done = 0; done < bytes.length; ) {
         const left = bytes.subarray(done);

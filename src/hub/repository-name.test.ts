@@ -60,7 +60,7 @@ describe("parseRepository", () => {
       'received "./data/emoji" (make it with: x)',
     );
     expect(() => parseRepository("~/a", "model")).toThrow(
-      '("~" is the shell\'s: write the whole path)',
+      '("~" works only in a shell: write the whole path)',
     );
     expect(missingHere({ type: "dataset", name: "data/emoji", advice: "make it with: x" })).toBe(
       "no folder or file data/emoji here (make it with: x)",

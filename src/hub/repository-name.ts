@@ -80,7 +80,7 @@ function wanted(given: string, type: RepositoryType): string {
 /** How to get a missing folder, or which one was meant. */
 function hint(given: string, advice: string | undefined): string {
   if (advice !== undefined) return ` (${advice})`;
-  if (given.startsWith("~")) return ` ("~" is the shell's: write the whole path)`;
+  if (given.startsWith("~")) return ` ("~" works only in a shell: write the whole path)`;
   const near = nearestFolder(given) ?? nearestOf(basename(given), shippedModels());
   return near === undefined ? "" : ` (did you mean ${JSON.stringify(near)}?)`;
 }

@@ -81,7 +81,7 @@ describe("contactSheet", () => {
       "Expected a whole number above 0 for cell but received 1.5",
     );
     await expect(contactSheet([red, red], { columns: 1, labels: ["x"] })).rejects.toThrow(
-      "Expected one label a picture (2) for labels but received 1",
+      "Expected one label per picture (2) for labels but received 1",
     );
   });
 });

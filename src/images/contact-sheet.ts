@@ -43,7 +43,7 @@ export async function contactSheet(
     throw expected("a whole number above 0", "cell", cell);
   }
   if (labels !== undefined && labels.length !== images.length) {
-    throw expected(`one label a picture (${images.length})`, "labels", labels.length);
+    throw expected(`one label per picture (${images.length})`, "labels", labels.length);
   }
   const across = Math.min(columns, images.length);
   const fontPx = cell < NARROW_CELL ? 10 : 12;

@@ -23,11 +23,11 @@ describe("sniffImage", () => {
     ['\xef\xbb\xbf <?xml version="1.0"?><svg/>', "an SVG or other XML"],
     [
       "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a",
-      "a Git LFS pointer, in place of which `git lfs pull` puts the file",
+      "a Git LFS pointer, which `git lfs pull` replaces with the file",
     ],
-    ["<!doctype html>\n<html>", "an HTML page, as servers send in place of a file"],
-    ["\n <html lang='en'>", "an HTML page, as servers send in place of a file"],
-    ["\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIF picture of another kind than AVIF"],
+    ["<!doctype html>\n<html>", "an HTML page, which servers may send instead of a file"],
+    ["\n <html lang='en'>", "an HTML page, which servers may send instead of a file"],
+    ["\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIF picture other than AVIF"],
     ["", "an empty file"],
     ["hello", "unknown data"],
   ])("names what it refuses: %j", (head, found) => {

@@ -17,9 +17,9 @@ const REFUSED: readonly (readonly [RegExp, string])[] = [
   [/^(II\*\0|MM\0\*)/, "a TIFF"],
   [/^%PDF/, "a PDF"],
   [/^BM/, "a BMP"],
-  [/^....ftyp/s, "a HEIF picture of another kind than AVIF"],
-  [LFS_POINTER, "a Git LFS pointer, in place of which `git lfs pull` puts the file"],
-  [HTML_PAGE, "an HTML page, as servers send in place of a file"],
+  [/^....ftyp/s, "a HEIF picture other than AVIF"],
+  [LFS_POINTER, "a Git LFS pointer, which `git lfs pull` replaces with the file"],
+  [HTML_PAGE, "an HTML page, which servers may send instead of a file"],
   [/^\s*(\xef\xbb\xbf)?\s*<(\?xml|!DOCTYPE svg|!--|svg)/i, "an SVG or other XML"],
 ];
 

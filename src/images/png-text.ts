@@ -102,7 +102,7 @@ async function checked(
   let kept: Buffer | undefined;
   for (let done = 0; done < length; ) {
     const piece = await readAt(from + done, isWanted ? length : Math.min(PIECE, length - done));
-    if (piece.length === 0) throw new SyntaxError("it was cut while it was read");
+    if (piece.length === 0) throw new SyntaxError("it was truncated while it was being read");
     sum = crc32(piece, sum);
     if (isWanted) kept = piece;
     done += piece.length;

@@ -11,7 +11,7 @@ describe("requireHeld", () => {
 
   it("refuses another number with both", () => {
     expect(() => requireHeld("c.json", keys, count(1e9))).toThrow(
-      "c.json: num_layers: expected the 3 that the weights hold (blocks.*) but found 1000000000; the configuration is another model's, or part of the weights is missing",
+      "c.json: num_layers: expected the 3 that the weights contain (blocks.*) but found 1000000000; the configuration is another model's, or part of the weights is missing",
     );
   });
 });
@@ -21,7 +21,7 @@ describe("parameterLimit", () => {
     const take = parameterLimit("c.json", 3);
     for (let i = 0; i < 206; i++) take([2, 3]);
     expect(() => take([2, 3])).toThrow(
-      "c.json: file: expected a model of the 3 tensors that the weights hold but found one of more than 206",
+      "c.json: file: expected a model of the 3 tensors that the weights contain but found one of more than 206",
     );
   });
 

@@ -32,7 +32,7 @@ export function requireHeld(
     throw new BadFileError(
       path,
       field,
-      `the ${held} that the weights hold (${start}*)`,
+      `the ${held} that the weights contain (${start}*)`,
       `${says}`,
       "the configuration is another model's, or part of the weights is missing",
     );
@@ -54,7 +54,7 @@ export function parameterLimit(path: string, held: number): (shape: readonly num
   return (shape) => {
     count += 1;
     if (count > most) {
-      const wanted = `a model of the ${held} tensors that the weights hold`;
+      const wanted = `a model of the ${held} tensors that the weights contain`;
       throw new BadFileError(path, "file", wanted, `one of more than ${most}`);
     }
     if (!(shape.reduce((product, extent) => product * extent, 1) <= MOST_ELEMENTS)) {

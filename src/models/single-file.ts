@@ -114,7 +114,7 @@ export class WeightShapes {
     const gated = this.extent("transformer_blocks.0.ff.net.0.proj.weight", 0) !== hidden;
     if (gated) {
       throw new UnsupportedError(
-        `Expected an MLP without gate for the weights of ${this.path}, as all published models have, but received one with a gate. Which activation it has can only be read from a config.json next to the file.`,
+        `Expected an MLP without a gate for the weights of ${this.path}, as all published models have, but received one with a gate. Which activation it has can only be read from a config.json next to the file.`,
       );
     }
     return {

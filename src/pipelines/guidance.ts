@@ -55,7 +55,7 @@ export const completeTgate = ({
   warmUp: warmUp ?? 2,
 });
 
-const FRACTIONS = "two numbers from 0 to 1, the first the smaller,";
+const FRACTIONS = "two numbers from 0 to 1, the smaller first,";
 
 /** Throws for invalid options, and for those that exclude each other. */
 export function checkStepGuidance(
@@ -89,13 +89,21 @@ export function checkGuidedSteps(
   if (tgate !== undefined && tgate.gateStep >= numSteps) {
     const last = numSteps - 1;
     const wanted = last < 1 ? "more than one step" : `a whole number from 1 to ${last}`;
-    throw expected(`${wanted}, the steps being ${numSteps},`, "tgate.gateStep", tgate.gateStep);
+    throw expected(
+      `${wanted}, as the number of steps is ${numSteps},`,
+      "tgate.gateStep",
+      tgate.gateStep,
+    );
   }
   if (guidanceInterval === undefined) return;
   const steps = Array.from({ length: numSteps }, (_, index) => index);
   if (steps.some((index) => isGuidedStep({ guidanceInterval }, index, numSteps))) return;
   const shown = shownValue(guidanceInterval);
-  throw expected(`an interval that holds one of ${numSteps} steps`, "guidanceInterval", shown);
+  throw expected(
+    `an interval that contains at least one of ${numSteps} steps`,
+    "guidanceInterval",
+    shown,
+  );
 }
 
 /** Whether a step, counted from 0, is guided in a guided call. */

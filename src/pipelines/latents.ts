@@ -69,7 +69,7 @@ async function startFromPictures(
   if (first === undefined) {
     const least = Math.ceil(1 / strength);
     throw expected(
-      `at least ${least} (at strength ${strength} fewer leave no step)`,
+      `at least ${least} (at strength ${strength} fewer would leave no step)`,
       "numInferenceSteps",
       count,
     );

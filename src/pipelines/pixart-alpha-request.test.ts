@@ -109,11 +109,11 @@ describe("resolveRequest", () => {
     [{ guidanceScale: Number.NaN }, "Expected a number for guidanceScale but received NaN"],
     [
       { guidanceInterval: [0.5, 0.5] },
-      "Expected two numbers from 0 to 1, the first the smaller, for guidanceInterval but received [0.5, 0.5]",
+      "Expected two numbers from 0 to 1, the smaller first, for guidanceInterval but received [0.5, 0.5]",
     ],
     [
       { guidanceInterval: [0, 1.5] },
-      "Expected two numbers from 0 to 1, the first the smaller, for guidanceInterval but received [0, 1.5]",
+      "Expected two numbers from 0 to 1, the smaller first, for guidanceInterval but received [0, 1.5]",
     ],
     [
       { tgate: { gateStep: 0 } },
@@ -164,7 +164,7 @@ describe("resolveRequest", () => {
     [{ maxSequenceLength: 5000 }, "Expected at most 4096 for maxSequenceLength but received 5000"],
     [
       { numImagesPerPrompt: 1e9 },
-      "at once, which is what this machine's memory holds, for the number of prompts times numImagesPerPrompt but received 1000000000",
+      "at once, which is what fits in this machine's memory, for the number of prompts times numImagesPerPrompt but received 1000000000",
     ],
     [
       { sigmas: [14.6, 3, 0.5, 0], numInferenceSteps: 20 },

@@ -208,7 +208,7 @@ function requirePicturesFit(
   if (count <= most) return;
   const where = `${outputSize.width}x${outputSize.height}`;
   throw expected(
-    `at most ${most} pictures of ${where} at once, which is what this machine's memory holds,`,
+    `at most ${most} pictures of ${where} at once, which is what fits in this machine's memory,`,
     "the number of prompts times numImagesPerPrompt",
     count,
   );

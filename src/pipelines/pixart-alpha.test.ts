@@ -118,7 +118,7 @@ describe("PixArtAlphaPipeline", () => {
 
   it("refuses more steps than there are timesteps, before the first", () => {
     for (const [steps, most] of [
-      [1001, "999 (the training timesteps but one)"],
+      [1001, "999 (one less than the training timesteps)"],
       [1_000_000_000, "100000"],
     ] as const) {
       expect(() => pipe.checkInputs("a fox", { numInferenceSteps: steps })).toThrow(
@@ -236,15 +236,15 @@ describe("steps that are guided", () => {
   it("are there: an interval between two steps and a gate behind all of them are refused", async () => {
     await refused(
       { guidanceInterval: [0.3, 0.35] },
-      "Expected an interval that holds one of 5 steps for guidanceInterval but received [0.3, 0.35]",
+      "Expected an interval that contains at least one of 5 steps for guidanceInterval but received [0.3, 0.35]",
     );
     await refused(
       { tgate: { gateStep: 5 } },
-      "Expected a whole number from 1 to 4, the steps being 5, for tgate.gateStep but received 5",
+      "Expected a whole number from 1 to 4, as the number of steps is 5, for tgate.gateStep but received 5",
     );
     await refused(
       { tgate: { gateStep: 1 }, numInferenceSteps: 1 },
-      "Expected more than one step, the steps being 1, for tgate.gateStep but received 1",
+      "Expected more than one step, as the number of steps is 1, for tgate.gateStep but received 1",
     );
   });
 
@@ -253,7 +253,7 @@ describe("steps that are guided", () => {
     const left = { image, strength: 0.4 };
     await refused(
       { ...left, tgate: { gateStep: 2 } },
-      "Expected a whole number from 1 to 1, the steps being 2, for tgate.gateStep but received 2",
+      "Expected a whole number from 1 to 1, as the number of steps is 2, for tgate.gateStep but received 2",
     );
     const options = { ...fast, ...left, numInferenceSteps: 5, tgate: { gateStep: 1 } };
     expect((await pipe("a fox", options)).images).toHaveLength(1);
@@ -278,7 +278,7 @@ describe("steps that are guided", () => {
       pipe.scheduler = schedulerNamed("heun", own.toConfig());
       await refused(
         { tgate: { gateStep: 2 } },
-        "Expected a sampler with one call of the model a step for tgate but received",
+        "Expected a sampler with one call of the model per step for tgate but received",
       );
     } finally {
       pipe.scheduler = own;

@@ -132,7 +132,7 @@ export class PixArtAlpha implements PixArtAlphaComponents {
     using planned = planSteps(this.scheduler, request); // throws for steps that the sampler can't take, before computing anything
     if (request.tgate !== undefined && planned.order > 1) {
       const { samplerName } = planned;
-      throw expected("a sampler with one call of the model a step", "tgate", samplerName);
+      throw expected("a sampler with one call of the model per step", "tgate", samplerName);
     }
     if (request.start === undefined) checkGuidedSteps(request, planned.timesteps.length);
     if (request.controlImages !== undefined) this.checkControlNet();

@@ -125,7 +125,7 @@ export const INPUTS = {
     range: "above 0",
   },
   runs: {
-    what: "simulated runs that the numbers are the mean of",
+    what: "simulated runs to average over",
     unit: "",
     default: 20,
     source: "how exact the means are to be",
@@ -185,7 +185,7 @@ export function fillInputs(inputs: ScaleInputs, stages: number): ScaleInputs & S
   const { imagesPerSecond } = inputs;
   for (const speed of imagesPerSecond ?? []) requireNumber("imagesPerSecond", speed, "above 0");
   if (imagesPerSecond !== undefined && imagesPerSecond.length !== stages) {
-    throw expected(`${stages} numbers, one a stage,`, "imagesPerSecond", imagesPerSecond.length);
+    throw expected(`${stages} numbers, one per stage,`, "imagesPerSecond", imagesPerSecond.length);
   }
   if (imagesPerSecond !== undefined && inputs.gpuDays !== undefined) {
     throw new InvalidValueError("Expected imagesPerSecond or gpuDays but received both");

@@ -121,7 +121,7 @@ describe("simulateRun()", () => {
     [{ gpuDays: 0 }, "Expected a number above 0 for gpuDays but received 0"],
     [
       { imagesPerSecond: [1, 2] },
-      "Expected 5 numbers, one a stage, for imagesPerSecond but received 2",
+      "Expected 5 numbers, one per stage, for imagesPerSecond but received 2",
     ],
     [
       { imagesPerSecond: [1, 1, 1, 1, 0] },
@@ -133,7 +133,7 @@ describe("simulateRun()", () => {
     ],
     [
       { gpus: 512, mtbfHours: 50 },
-      'Stage "pixels" would hardly get on: 512 GPUs stop every 5.86 minutes on average, a checkpoint takes 30.2 to reach and a restart 10.0. Lower checkpointMinutes (Daly\'s optimum is 1.28) or restartMinutes, or raise mtbfHours',
+      'Stage "pixels" would make hardly any progress: 512 GPUs stop every 5.86 minutes on average, a checkpoint takes 30.2 to reach and a restart 10.0. Lower checkpointMinutes (Daly\'s optimum is 1.28) or restartMinutes, or raise mtbfHours',
     ],
   ])("refuses %o", (inputs, message) => {
     expect(() => simulateRun(PIXART_ALPHA, { gpus: 8, ...inputs })).toThrow(message);

@@ -174,7 +174,7 @@ function requireProgress(name: string, plan: StagePlan, step: number): void {
   if (Math.exp((seconds + restart) / mtbf) <= MOST_TRIES) return;
   const minutes = (s: number): string => (s / 60).toPrecision(3);
   throw new InvalidValueError(
-    `Stage "${name}" would hardly get on: ${ranks} GPUs stop every ${minutes(mtbf)} minutes on average, a checkpoint takes ${minutes(seconds)} to reach and a restart ${minutes(restart)}. Lower checkpointMinutes (Daly's optimum is ${minutes(dalyInterval(save, mtbf))}) or restartMinutes, or raise mtbfHours`,
+    `Stage "${name}" would make hardly any progress: ${ranks} GPUs stop every ${minutes(mtbf)} minutes on average, a checkpoint takes ${minutes(seconds)} to reach and a restart ${minutes(restart)}. Lower checkpointMinutes (Daly's optimum is ${minutes(dalyInterval(save, mtbf))}) or restartMinutes, or raise mtbfHours`,
   );
 }
 

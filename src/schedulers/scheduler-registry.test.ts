@@ -64,7 +64,7 @@ describe("a class from another's file, as model_index.json may name it", () => {
       expect(warn).not.toHaveBeenCalled();
       schedulerFromConfig({ ...released, solver_ordr: 3 });
       expect(warn).toHaveBeenCalledExactlyOnceWith(
-        "DPMSolverMultistepScheduler has no solver_ordr: passed over; look for a slip in the name in scheduler_config.json",
+        "DPMSolverMultistepScheduler has no solver_ordr: ignored; check the spelling in scheduler_config.json",
       );
     } finally {
       warn.mockRestore();

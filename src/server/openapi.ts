@@ -30,7 +30,7 @@ const ERRORS: Readonly<Record<number, string>> = {
   415: "Neither JSON nor a form",
   429: "The queue is full: Retry-After says when to try again",
   500: "It could not be drawn, after two tries",
-  503: "Models are being loaded, or the server is about to end",
+  503: "Models are being loaded, or the server is shutting down",
 };
 
 const errors = (...statuses: readonly number[]): Responses =>
@@ -70,7 +70,7 @@ export function openApiDocument(version: string): Document {
     {
       method: "get",
       path: "/health",
-      summary: "Whether the server lives",
+      summary: "Whether the server is running",
       responses: {
         200: {
           description: "It does",

@@ -170,7 +170,7 @@ const expectHelp = ({ exitCode, stderr }: Ending, reason: RegExp): void => {
     expect.stringMatching(/^ {2}tried: .*build[/\\]pixart\.node$/),
     expect.stringMatching(reason),
     `  needed: the addon built for ${process.platform}-${process.arch}, and the libtorch (2.11 to 2.13) that it was built against`,
-    "  cure: npx pixart setup   (in a checkout: npm run setup)",
+    "  fix: npx pixart setup   (in a checkout: npm run setup)",
   ]);
 };
 

@@ -217,7 +217,7 @@ function loadHelp(path: string, reason: string): string {
     `  tried: ${path}`,
     `  reason: ${reason.split("\n")[0]}`,
     `  needed: the addon built for ${process.platform}-${process.arch}, and the libtorch (2.11 to 2.13) that it was built against`,
-    "  cure: npx pixart setup   (in a checkout: npm run setup)",
+    "  fix: npx pixart setup   (in a checkout: npm run setup)",
   ];
   return lines.join("\n");
 }

@@ -22,12 +22,12 @@ export function chooseDevice(wanted: string, place = 0): Device {
     meant !== undefined
       ? `Did you mean ${meant}? This libtorch has ${devices.join(", ")}`
       : all.length > 0
-        ? `This process sees ${all.join(", ")}: start no more processes on a machine than it has, and where each is shown one alone, name that, such as ${all[0]}`
-        : `The loaded libtorch ${loaded} has ${devices.join(", ")}: is it a build for that device, and is its driver here? npx pixart doctor tells`;
+        ? `This process sees ${all.join(", ")}: start no more processes on a machine than it has devices; where each process sees only one, name that one, such as ${all[0]}`
+        : `The loaded libtorch ${loaded} has ${devices.join(", ")}: is it a build for that device, and is its driver installed? See npx pixart doctor`;
   const whose = place > 0 ? ` for process ${place} of this machine` : "";
   throw new ResourceError(
     "ERR_DEVICE",
-    `Expected a device that is here${whose} but received ${wanted}. ${advice}`,
+    `Expected an available device${whose} but received ${wanted}. ${advice}`,
   );
 }
 

@@ -68,7 +68,7 @@ export async function precompute(
   const { autoencoder } = checked;
   if (!("pretrained" in autoencoder)) {
     throw new InvalidValueError(
-      "Expected a pretrained autoencoder but the config trains its own: its latents are not known before. Train that stage first, and name its published folder as autoencoder.pretrained",
+      "Expected a pretrained autoencoder but the config trains its own: its latents are not known in advance. Train that stage first, and name its published folder as autoencoder.pretrained",
     );
   }
   requireUse(checked, features);
@@ -186,7 +186,7 @@ async function encodePictures(work: Work): Promise<number> {
       const latents = await open(controls?.examples ?? examples, { made });
       latents.dispose();
       for (const line of from.report()) say(line);
-      say(`  ${latents.encoded} encoded, mirrored ones counted by themselves`);
+      say(`  ${latents.encoded} encoded, mirrored ones counted separately`);
       for (const example of latents.examples) seen.add(example);
     }
   } finally {

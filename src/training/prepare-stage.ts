@@ -240,6 +240,6 @@ function warnOfLongCaptions(
   const [first] = truncated;
   if (first === undefined) return;
   onWarning(
-    `${truncated.length} of ${texts.length} captions are longer than ${maxLength} tokens; what is beyond is not learned, such as ${JSON.stringify(first.dropped)}. Raise tokenizer.maxLength to keep it`,
+    `${truncated.length} of ${texts.length} captions are longer than ${maxLength} tokens; the rest is not learned, such as ${JSON.stringify(first.dropped)}. Raise tokenizer.maxLength to keep it`,
   );
 }

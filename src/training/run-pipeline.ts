@@ -132,6 +132,6 @@ async function newestCheckpoint(
   }
   throw new RunError(
     "ERR_NO_CHECKPOINT",
-    `The run ${run} has no checkpoint of a text-to-image stage yet. Let it train further`,
+    `The run ${run} has no checkpoint of a text-to-image stage yet. Train it further`,
   );
 }

@@ -181,7 +181,7 @@ export class TrainSession {
     await this.#world.first(async () => this.#requireOwn(latest));
     if (first < 0) {
       say(
-        `All stages of ${this.#run.path} are complete already. To train on: ${this.#options.resumeCommand} --cfg-options stages.${latest.length - 1}.steps=${2 * this.#journal.place.step}`,
+        `All stages of ${this.#run.path} are already complete. To train further: ${this.#options.resumeCommand} --cfg-options stages.${latest.length - 1}.steps=${2 * this.#journal.place.step}`,
       );
       this.#adopt();
       return true;

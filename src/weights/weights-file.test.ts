@@ -52,11 +52,11 @@ describe("openWeightsFile", () => {
   it.each([
     [
       "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 2444\n",
-      "a pointer of Git LFS, which stands for the file; fetch the file itself: git lfs pull, or download it again",
+      "a Git LFS pointer to the file; fetch the file itself: git lfs pull, or download it again",
     ],
     [
       "<!DOCTYPE html>\n<html><head><title>Sign in</title>",
-      "a web page (HTML or XML); what it was downloaded from answered with a page: download the file itself",
+      "a web page (HTML or XML); the address it came from returned a page: download the file itself",
     ],
     ["\n<body>Not found</body>", "a web page (HTML or XML);"],
     ['\ufeff\n <?xml version="1.0"?><Error><Code>AccessDenied</Code>', "a web page (HTML or XML);"],

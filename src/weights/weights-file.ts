@@ -113,7 +113,7 @@ function chooseState(
       path,
       "content",
       expected,
-      `averaged ones alone, under ${averaged}`,
+      `only averaged ones, under ${averaged}`,
       advice,
     );
   }

@@ -159,7 +159,7 @@ describe.skipIf(!canMount)("a disk that fills up under", () => {
     expect(message).toMatch(
       name === "a checkpoint"
         ? /^\/.*: expected to find room for \d+ bytes and the 1048576 that a file system may add but found too little room; .*\(\d+ bytes free\)$/
-        : /^\/.*: expected to (write .*\d+ bytes( or more)?|put what was written on the disk) but found a full disk \(ENOSPC\); free some space or write elsewhere \(\d+ bytes free\)$/,
+        : /^\/.*: expected to (write .*\d+ bytes( or more)?|flush what was written to the disk) but found a full disk \(ENOSPC\); free some space or write elsewhere \(\d+ bytes free\)$/,
     );
     expect(path.startsWith(`${disk.path}/`)).toBe(true);
     expect(freeBytes).toBeLessThanOrEqual(60 * 1024);

@@ -97,7 +97,7 @@ export async function hostileCases(root: string): Promise<readonly HostileCase[]
 
   // Model folders: counts and sizes.
   for (const layers of [1e6, 1e9, 20_000, 7]) {
-    const says = /num_layers: expected the 6 that the weights hold .* but found \d+;/;
+    const says = /num_layers: expected the 6 that the weights contain .* but found \d+;/;
     addConfig("transformer", { num_layers: layers }, says);
   }
   const misfit = /do not fit|sizes that weights can have|Expected/;
@@ -236,7 +236,7 @@ export async function hostileCases(root: string): Promise<readonly HostileCase[]
       ...["sample", MODEL, "a fox", "--out", join(root, "drawn")],
       ...args,
     );
-  flag(/Expected at most 999 \(the training timesteps but one\)/, "--steps", "1001");
+  flag(/Expected at most 999 \(one less than the training timesteps\)/, "--steps", "1001");
   flag(/a whole number up to 100000/i, "--steps", "1000000000");
   flag(/a whole number up to 100000/i, "--images", "1000000000");
   flag(/a whole number up to 65535/i, "--width", "100000000");
@@ -405,7 +405,7 @@ export async function hostileCases(root: string): Promise<readonly HostileCase[]
     writeFileSync(path, JSON.stringify({ ...tinyConfig(pictures), workDir: place(`run ${name}`) }));
     add(`recipe: ${name}`, says, "train", path, "--dry-run", "--cfg-options", ...options);
   };
-  const held = /Expected a model that .* of memory hold, of at most 100000 tensors, for/;
+  const held = /Expected a model that fits in .* of memory, with at most 100000 tensors, for/;
   recipe("100,000 layers", ["transformer.numLayers=100000"], held);
   recipe("1e9 layers", ["transformer.numLayers=1000000000"], held);
   recipe("layers of text", ["textEncoder.numLayers=1000000000"], held);

@@ -120,7 +120,7 @@ describe.skipIf(!isolates)("one run folder (needs unshare, as root)", () => {
       expect(await hasMade(next, run, 3)).toBe(true);
       process.kill(Number(inner), "SIGCONT");
       expect(await said).toMatch(
-        /^pixart: The run in .* was taken over by process \d+ on .* at .*, after this one had given no sign of life; nothing more is written$/m,
+        /^pixart: The run in .* was taken over by process \d+ on .* at .*, after this one had shown no sign of life; nothing more is written$/m,
       );
       expect(suspended.exitCode).toBe(77);
       expect(next.exitCode).toBeNull();

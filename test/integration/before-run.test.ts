@@ -54,7 +54,7 @@ describe("pixart train --dry-run", () => {
     );
     expect(stderr).toContain(
       [
-        '  2. "pixels" (class-conditional, 16 px): 16 pictures, 2 held out, 2 batches of 12 an epoch, 0 dropped',
+        '  2. "pixels" (class-conditional, 16 px): 16 pictures, 2 held out, 2 batches of 12 per epoch, 0 dropped',
         "     12 steps of 24 (12 × 2) pictures: 18 epochs; adamw at 0.001, cosine after 2 steps of warm-up; float32",
         "     trains 0.03 M weights, with averages; a checkpoint every 5 steps, 2 kept of ",
       ].join("\n"),
@@ -87,7 +87,7 @@ describe("pixart train --dry-run", () => {
     for (const flag of ["--dry-run", "--rehearsal"]) {
       const run = pixartHere("train", huge, "--work-dir", inRoot("huge"), flag);
       await expect(run).rejects.toThrow(
-        /^The run needs at least \d+\.\d\d GB of memory in stage "pixels" \(models .*\) and activations on top, but [\d.]+ GB are available\. Keep no averages \(stages\.1\.ema null\), or take an optimizer with less state \(stages\.1\.optimizer\.type "adafactor" or "lion"\), or take a smaller model or a larger machine\nThe run needs [\d.]+ GB of disk in .*huge \(checkpoints .*\), but [\d.]+ GB are free\. Lower keepCheckpoints, set ema to null, keep features on another disk with dataset\.cache\.folder, or write elsewhere with --work-dir\nTo try all the same/,
+        /^The run needs at least \d+\.\d\d GB of memory in stage "pixels" \(models .*\) and activations on top, but [\d.]+ GB are available\. Keep no averages \(stages\.1\.ema null\), or take an optimizer with less state \(stages\.1\.optimizer\.type "adafactor" or "lion"\), or take a smaller model or a larger machine\nThe run needs [\d.]+ GB of disk in .*huge \(checkpoints .*\), but [\d.]+ GB are free\. Lower keepCheckpoints, set ema to null, keep features on another disk with dataset\.cache\.folder, or write elsewhere with --work-dir\nTo try anyway/,
       );
     }
     expect(existsSync(inRoot("huge"))).toBe(false);

@@ -37,7 +37,7 @@ describe("a run that is complete", () => {
   it("says how it is trained on, and that nothing changed, also where it began with options", async () => {
     const { stderr } = await resume("run");
     expect(stderr).toContain(
-      `All stages of ${at("run")} are complete already. To train on: npx pixart train ${configFile} --work-dir ${at("run")} --resume --cfg-options stages.0.steps=12\n`,
+      `All stages of ${at("run")} are already complete. To train further: npx pixart train ${configFile} --work-dir ${at("run")} --resume --cfg-options stages.0.steps=12\n`,
     );
     expect(stderr).not.toMatch(/changed (since|from)/i);
     expect((await resume("run", "stages.0.steps=6")).stderr).not.toContain("Changed");
@@ -100,7 +100,7 @@ describe("a run that is complete", () => {
     const before = readFileSync(join(at("run"), "config.json"), "utf8");
     const events = readFileSync(join(at("run"), "events.jsonl"), "utf8");
     await expect(resume("run", "seed=1", "stages.0.ema=null", "stages.0.steps=5")).rejects.toThrow(
-      /config\.json: \d mistakes\n {2}Expected 0, with which this run began and which only another run can change, for seed but received 1\.\n(.*\n)* {2}Expected at least the 12 steps that stage "captions" has done for stages\.0\.steps but received 5\.$/,
+      /config\.json: \d mistakes\n {2}Expected 0, which this run began with and which only a new run can change, for seed but received 1\.\n(.*\n)* {2}Expected at least the 12 steps that stage "captions" has done for stages\.0\.steps but received 5\.$/,
     );
     await expect(resume("run", "stages.0.stepz=5")).rejects.toThrow("Did you mean stages.0.steps?");
     expect(readFileSync(join(at("run"), "config.json"), "utf8")).toBe(before);
@@ -152,7 +152,7 @@ describe("a run of an earlier release, whose warm-up is longer than it", () => {
     expect(drawn.stdout).toContain("a-ball-0.png");
     await pixartHere("publish", old, at("published"));
     expect(existsSync(join(at("published"), "model_index.json"))).toBe(true);
-    expect((await resume("old")).stderr).toContain("complete already");
+    expect((await resume("old")).stderr).toContain("already complete");
     await expect(resume("old", "stages.0.steps=5")).rejects.toThrow(
       "Expected at most the stage's 5 steps for stages.0.schedule.warmupSteps but received 20.",
     );
@@ -183,7 +183,7 @@ describe("the package's small recipe on a dozen pictures of one's own", () => {
     const given = ["train", recipe, "--work-dir", run];
     const { stderr } = await pixartHere(...given, "--cfg-options", ...options);
     expect(stderr).toContain(
-      'Warning: The warm-up of stage "finetune" is shortened from 20 steps to 1, because its epochs make 3 steps only\n',
+      'Warning: The warm-up of stage "finetune" is shortened from 20 steps to 1, because its epochs make only 3 steps\n',
     );
     expect(stderr).toContain(
       'Warning: 3 steps of 16 pictures are too few for stage "finetune" to learn much; for 12 pictures try --cfg-options stages.0.batchSize=4 stages.0.steps=100 stages.0.schedule.warmupSteps=10\n',
@@ -197,7 +197,7 @@ describe("the package's small recipe on a dozen pictures of one's own", () => {
     );
     expect(drawn.stdout).toContain("a-fox-0.png");
     const again = await pixartHere(...given, "--resume");
-    expect(again.stderr).toContain("complete already");
+    expect(again.stderr).toContain("already complete");
     expect(again.stderr).not.toContain("changed since");
   });
 });
@@ -268,6 +268,6 @@ describe("a stage that was left after its last step", () => {
     expect(readFileSync(sheet).equals(before)).toBe(true);
     expect(finalFiles(run, 12)).toEqual(files);
     expect(readdirSync(checkpointsOf(run)).filter((name) => name.includes("12"))).toHaveLength(1);
-    expect((await resume("straight")).stderr).toContain("complete already");
+    expect((await resume("straight")).stderr).toContain("already complete");
   });
 });

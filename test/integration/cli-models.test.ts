@@ -39,7 +39,7 @@ describe("pixart embed, and sample --prompts-from", () => {
   it("draws the same picture where no text encoder is", async () => {
     const { stdout, stderr } = await pixartHere("embed", MODEL, PROMPT, "a whale", "--out", pack);
     expect(stdout).toBe(`${pack}\n`);
-    expect(stderr).toBe("3 prompts, the empty one of guidance included\n");
+    expect(stderr).toBe("3 prompts, including the empty one for guidance\n");
     const bare = join(folder, "bare");
     cpSync(MODEL, bare, { recursive: true });
     rmSync(join(bare, "text_encoder"), { recursive: true });
@@ -119,7 +119,7 @@ describe("pixart sample --lora", () => {
     ).toBeLessThan(0.01);
     const none = join(folder, "none");
     await expect(draw(MODEL, "--lora", none)).rejects.toThrow(
-      `Expected a folder of PEFT or a LoRA file, with =scale or without, for --lora but received ${none}: no such folder or file is here`,
+      `Expected a PEFT folder or a LoRA file, optionally with =scale, for --lora but received ${none}: there is no such folder or file`,
     );
   });
 });
@@ -224,7 +224,7 @@ describe("a model", () => {
       `(did you mean ${JSON.stringify(join(folder, "run"))}?)`,
     );
     await expect(draw(folder)).rejects.toThrow(
-      `Expected a model but received ${folder}: it has no model_index.json, and is no run folder and no checkpoint`,
+      `Expected a model but received ${folder}: it has no model_index.json, and is neither a run folder nor a checkpoint`,
     );
     await expect(draw("emoji-dmo")).rejects.toThrow(
       'Expected an existing folder, a model of this package (emoji-demo, emoji-small, emoji-vae) or a name on the Hub such as "PixArt-alpha/PixArt-XL-2-1024-MS" for the model but received "emoji-dmo" (did you mean "emoji-demo"?)',

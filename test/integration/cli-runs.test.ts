@@ -156,7 +156,7 @@ describe("pixart runs compare", () => {
       ...["runs", "compare", first, second, "--sheet", sheet],
     );
     expect(stderr).toBe(
-      `Stage "autoencoder": both at step 30\nStage "alignment": ${first} at step 12, ${second} at step 4, since both have drawn at no step in common but the first\nSamples side by side: ${sheet}\n`,
+      `Stage "autoencoder": both at step 30\nStage "alignment": ${first} at step 12, ${second} at step 4, since the first is the only step at which both have drawn\nSamples side by side: ${sheet}\n`,
     );
     const [head, steps, difference, blank] = stdout.split("\n");
     expect(head?.trim().split(/ {2,}/)).toEqual([first, second]);
@@ -242,7 +242,7 @@ describe("pixart runs worst", () => {
     const empty = mkdtempSync(join(folder, "empty-"));
     writeFileSync(join(empty, "config.json"), readFileSync(join(first, "config.json")));
     await expect(pixartHere("runs", "worst", empty)).rejects.toThrow(
-      `The run ${empty} has no losses of pictures yet: they are written with each checkpoint. Let it train further`,
+      `The run ${empty} has no losses of single pictures yet: they are written with each checkpoint. Train it further`,
     );
     const file = join(second, "losses", "autoencoder.jsonl");
     writeFileSync(file, "{}\n{");

@@ -219,7 +219,7 @@ describe("pixart sample --from", () => {
     const bare = join(folder, "bare.png");
     await RgbImage.filled(8, 8, [1, 2, 3]).save(bare);
     await expect(files("--from", bare)).rejects.toThrow(
-      `${bare} does not say how it was made: only PNG files that pixart wrote do`,
+      `${bare} contains no record of how it was made: only PNG files written by pixart do`,
     );
     const derived = await draw("--init-image", plain, "--strength", "0.7");
     await expect(files("--from", derived)).rejects.toThrow(
@@ -231,7 +231,7 @@ describe("pixart sample --from", () => {
     const other = fileURLToPath(new URL("../../models/emoji-small", import.meta.url));
     const out = join(folder, "other");
     const { stderr } = await pixartHere("sample", other, "--from", plain, "--out", out);
-    expect(stderr).toMatch(/Warning: the picture was drawn by a transformer of hash \w{10}, and/);
+    expect(stderr).toMatch(/Warning: the picture was drawn by a transformer with hash \w{10}, and/);
   });
 });
 

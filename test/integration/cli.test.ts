@@ -235,7 +235,7 @@ describe("pixart publish, evaluate, config, doctor", () => {
     const missing = await pixart("publish", join(folder, "rum"), join(folder, "new"));
     expect(missing).toMatchObject({
       exitCode: 2,
-      stderr: `pixart: Expected a run folder or one of its checkpoints for RUN but received ${join(folder, "rum")}, which is not here (did you mean ${run}?)`,
+      stderr: `pixart: Expected a run folder or one of its checkpoints for RUN but received ${join(folder, "rum")}, which does not exist (did you mean ${run}?)`,
     });
     const part = join(folder, "part");
     const { stdout } = await pixart("publish", run, part, "--save-keys", "vae", "--json");

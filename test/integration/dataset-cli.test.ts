@@ -61,7 +61,7 @@ describe("pixart dataset", () => {
     expect(out).toMatch(/cut at 20 {9}2\n {2}1\.png loses "of a box.*"\n/);
     expect(out).toContain("256 × 256         1.00          1         1             1\n");
     expect(out).toContain(
-      "3 batches an epoch, 1.00 pictures a batch on average, 0 pictures dropped",
+      "3 batches per epoch, 1.00 pictures per batch on average, 0 pictures dropped",
     );
     expect(talk).toContain(`3 thumbnails: ${sheet}`);
     expect((await RgbImage.decode(sheet)).width).toBe(8 + 3 * 136);
@@ -94,7 +94,7 @@ describe("pixart dataset", () => {
         "",
       ].join("\n"),
     );
-    expect(out).toContain("2 batches an epoch, 1.00 pictures a batch on average");
+    expect(out).toContain("2 batches per epoch, 1.00 pictures per batch on average");
     expect(process.exitCode).toBeUndefined();
 
     await rm(join(folder, "train"), { recursive: true });

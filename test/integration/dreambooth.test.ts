@@ -99,7 +99,7 @@ describe("class pictures", () => {
   it("of another prompt are not trained on", async () => {
     const changed = resolveConfig(configOf({ ...withClass, classPrompt: "a box" }), "thing.json");
     await expect(drawClassPictures(changed, () => {})).rejects.toThrow(
-      `${join(classFolder, "class-00000.png")}: expected a picture of dataset.classPrompt "a box" but found one that was drawn of "a ball"; delete such pictures, or name another dataset.classFolder`,
+      `${join(classFolder, "class-00000.png")}: expected a picture of dataset.classPrompt "a box" but found one that was drawn from "a ball"; delete such pictures, or name another dataset.classFolder`,
     );
   });
 });

@@ -179,7 +179,7 @@ describe.skipIf(!hasPython())("features that PixArt's tools made", () => {
     const picture = vi.spyOn(AutoencoderKL.prototype, "encode");
     const { stderr } = await pixartHere("precompute", config, "--latent-features", latents);
     expect(stderr).toContain(`Features in ${latents}: 18 taken, 0 did not fit\n`);
-    expect(stderr).toContain("\n  18 encoded, mirrored ones counted by themselves\n");
+    expect(stderr).toContain("\n  18 encoded, mirrored ones counted separately\n");
     // And one to compare.
     expect(picture).toHaveBeenCalledTimes(19);
   });
@@ -222,7 +222,7 @@ describe.skipIf(!hasPython())("features that PixArt's tools made", () => {
     expect(stderr).toContain("\n  21 encoded\n");
     expect(stderr).toContain(`Features in ${badLatents}: 16 taken, 1 did not fit\n`);
     expect(stderr).toMatch(/things_ring-red\.npy: data: expected 8192 bytes for float32 of/);
-    expect(stderr).toContain("\n  2 encoded, mirrored ones counted by themselves\n");
+    expect(stderr).toContain("\n  2 encoded, mirrored ones counted separately\n");
 
     // Trained at another size, or with another encoder, none of them fits.
     const stages = pretrainedConfig(data, encoders, null).stages.map((stage) => ({

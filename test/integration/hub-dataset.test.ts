@@ -252,7 +252,7 @@ describe("what the Hub refuses", () => {
     const words = "Access to this resource is disabled.";
     server.refusal = { status: 403, headers: { "x-error-message": words } };
     await expect(texts()).rejects.toThrow(
-      `${name}: ${host} has disabled the data set (403), so that nobody can download it; take another one`,
+      `${name}: ${host} has disabled the data set (403), so nobody can download it; use another one`,
     );
   });
 

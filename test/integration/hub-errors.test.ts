@@ -59,7 +59,7 @@ describe("what the Hub refuses", () => {
     const words = "Access to this resource is disabled.";
     server.refusal = { status: 403, headers: { "x-error-message": words } };
     await expect(resolveTransformer()).rejects.toThrow(
-      `${name}: ${host} has disabled the model (403), so that nobody can download it; take another one`,
+      `${name}: ${host} has disabled the model (403), so nobody can download it; use another one`,
     );
     server.refusal = { status: 418 };
     await expect(resolveTransformer()).rejects.toThrow(
@@ -129,7 +129,7 @@ describe("the token", () => {
     vi.stubEnv("HF_TOKEN", "hf_ü secret");
     const { message } = await failure(resolveTransformer());
     expect(message).toBe(
-      "Expected an access token in HF_TOKEN but found characters that no token has; copy it anew",
+      "Expected an access token in HF_TOKEN but found characters that no token has; copy it again",
     );
     expect(server.requests).toEqual([]);
   });
@@ -216,7 +216,7 @@ describe("the disk", () => {
     rmSync(join(blobs, blob));
     symlinkSync("/dev/full", join(blobs, `${blob}.pixart.incomplete`));
     await expect(resolveTransformer()).rejects.toThrow(
-      `${name}: the disk of ${cache} is full (ENOSPC); make room, or set HF_HUB_CACHE to a folder of another disk: what has arrived is kept`,
+      `${name}: the disk of ${cache} is full (ENOSPC); make room, or set HF_HUB_CACHE to a folder on another disk: what has arrived is kept`,
     );
   });
 
@@ -224,7 +224,7 @@ describe("the disk", () => {
     const { cache } = await testHub();
     writeFileSync(cache, "a file where the folder belongs");
     await expect(resolveTransformer()).rejects.toThrow(
-      `${name}: the cache ${cache} cannot be written (ENOTDIR); set HF_HUB_CACHE to a folder that you may write`,
+      `${name}: the cache ${cache} cannot be written (ENOTDIR); set HF_HUB_CACHE to a folder that you can write to`,
     );
   });
 });

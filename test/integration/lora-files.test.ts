@@ -112,15 +112,15 @@ describe("--lora", () => {
   });
 
   it("refuses what is not there, what is no number, and an adapter twice", async () => {
-    const expected = "Expected a folder of PEFT or a LoRA file, with =scale or without, for --lora";
+    const expected = "Expected a PEFT folder or a LoRA file, optionally with =scale, for --lora";
     await expect(sample(at("gone=2"))).rejects.toThrow(
-      `${expected} but received ${at("gone=2")}: no such folder or file is here`,
+      `${expected} but received ${at("gone=2")}: there is no such folder or file`,
     );
     await expect(sample(at("folder=much"))).rejects.toThrow(
       `${expected} but received ${at("folder=much")}: ${at("folder")} exists, but what follows it is not a number`,
     );
     await expect(sample(at("folder"), `${at("folder")}/=0.5`)).rejects.toThrow(
-      `Expected every adapter once for --lora but received ${at("folder")}/ twice; for twice its effect: ${at("folder")}/=2`,
+      `Expected each adapter only once for --lora but received ${at("folder")}/ twice; for twice its effect: ${at("folder")}/=2`,
     );
   });
 

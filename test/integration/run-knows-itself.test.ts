@@ -102,7 +102,7 @@ describe("a run whose data changed while it was stopped", () => {
     async (_, change, named) => {
       const run = copyOfRun();
       change();
-      const refused = `The data set ${data} is not what the run was trained on until step ${STEPS} of stage "captions": ${named}. Put it back, or go on with it as it is with --accept-changed-data`;
+      const refused = `The data set ${data} is not what the run was trained on until step ${STEPS} of stage "captions": ${named}. Put it back, or accept it as it is with --accept-changed-data`;
       await expect(resume(run)).rejects.toThrow(refused);
       await expect(resume(run, "--dry-run")).rejects.toThrow(refused);
       expect(readdirSync(checkpointsOf(run))).toContain("step-00000010");
@@ -112,7 +112,7 @@ describe("a run whose data changed while it was stopped", () => {
       expect(warned).toHaveLength(1);
       // From here on this is the run's data.
       const { stderr: again } = await resume(run);
-      expect(again).toContain("are complete already");
+      expect(again).toContain("are already complete");
     },
   );
 
@@ -238,7 +238,7 @@ describe("a run that goes on from a checkpoint", () => {
       file,
       readFileSync(file, "utf8").replace('"name": "captions"', '"name": "words"'),
     );
-    const refused = `${checkpointsOf(run)}: stage: expected one of the stages that config.json names, words, but found checkpoints of a stage "captions"; give the stage its name back in config.json, or move the folder away`;
+    const refused = `${checkpointsOf(run)}: stage: expected one of the stages that config.json names, words, but found checkpoints of a stage "captions"; restore the stage's name in config.json, or move the folder away`;
     await expect(resume(run)).rejects.toThrow(refused);
     await expect(resume(run, "--dry-run")).rejects.toThrow(refused);
   });
@@ -276,7 +276,7 @@ describe("a run that goes on from a checkpoint", () => {
   it("says of another optimizer that it takes another run, and nothing of that one's fields", async () => {
     const run = copyOfRun();
     await expect(resume(run, "--cfg-options", "stages.0.optimizer.type=lion")).rejects.toThrow(
-      `${join(run, "config.json")}: Expected "adamw", with which this run began and which only another run can change, for stages.0.optimizer.type but received "lion".`,
+      `${join(run, "config.json")}: Expected "adamw", which this run began with and which only a new run can change, for stages.0.optimizer.type but received "lion".`,
     );
   });
 });

@@ -39,7 +39,7 @@ describe("a device that is not the CPU", () => {
     expect(torch.chooseDevice("second")).toBe(DEVICE);
     expect(torch.chooseDevice("auto")).toBe("cpu");
     expect(() => torch.chooseDevice("second", 1)).toThrow(
-      "Expected a device that is here for process 1 of this machine but received second. This process sees second:0: start no more processes on a machine than it has",
+      "Expected an available device for process 1 of this machine but received second. This process sees second:0: start no more processes on a machine than it has",
     );
     expect(() => torch.chooseDevice("cuda:3")).toThrow(
       /received cuda:3\. The loaded libtorch .* has cpu, second:0/,

@@ -212,7 +212,7 @@ it("goes on with a run that --resume names, by its checkpoint too", async () => 
       "--cfg-options",
       ...options,
     );
-    expect(stderr).toContain("are complete already");
+    expect(stderr).toContain("are already complete");
   }
 });
 

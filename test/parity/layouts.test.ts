@@ -88,7 +88,7 @@ const allCases: readonly Case[] = [
     config: { ...tiny, sample_size: 128, use_additional_conditions: true },
     facts: heads,
     assumed: [
-      "1024 px, as the published model that is told the picture's size: without pos_embed the file does not show it",
+      "1024 px, as in the published model that is conditioned on the picture's size: without pos_embed the file does not show it",
       "positions divided by 2, as PixArt has them at 1024 px",
     ],
   },
@@ -395,7 +395,7 @@ describe("models of other proportions", () => {
     await expect(
       DiTTransformer2DModel.fromSingleFile(path, { ...heads, numClasses: 1000 }),
     ).rejects.toThrow(
-      `Expected 9 or 10 for numClasses, after the class table of ${path}, but received 1000`,
+      `Expected 9 or 10 for numClasses, to match the class table of ${path}, but received 1000`,
     );
   });
 
@@ -556,7 +556,7 @@ describe("torch checkpoints", () => {
   it("with averaged weights alone say so", () => {
     const path = at("only_ema.pth");
     expect(() => openWeightsFile(path)).toThrow(
-      `${path}: content: expected weights under state_dict, model but found averaged ones alone, under state_dict_ema; take them with ema: true, or --ema`,
+      `${path}: content: expected weights under state_dict, model but found only averaged ones, under state_dict_ema; take them with ema: true, or --ema`,
     );
     using file = openWeightsFile(path, { ema: true });
     expect(file.state).toBe("state_dict_ema");
@@ -776,7 +776,7 @@ describe("what a file does not tell", () => {
       `Expected sampleSize for ${sigma}, which has no pos_embed to read it from, but received nothing. Pass 32, 64, 128 or 256 for a model of 256, 512, 1024 or 2048 px.`,
     );
     await expect(load(golden, { numAttentionHeads: 1, sampleSize: 32 })).rejects.toThrow(
-      `Expected interpolationScale for ${golden} but received nothing. At sampleSize 32 it is 1 for PixArt-α and 0.5 for PixArt-Σ, and without y_embedder.y_embedding the file does not show which of them it holds.`,
+      `Expected interpolationScale for ${golden} but received nothing. At sampleSize 32 it is 1 for PixArt-α and 0.5 for PixArt-Σ, and without y_embedder.y_embedding the file does not show which of them it contains.`,
     );
     await expect(load(at("dit", "original.pt"))).rejects.toThrow(
       `${at("dit", "original.pt")}: tensors: expected a PixArt transformer but found a DiT; use DiTTransformer2DModel`,
@@ -805,7 +805,7 @@ describe("what a file does not tell", () => {
     const strange = at("strange.safetensors");
     await writeSafetensors(strange, tensors.set("pos_embed", torch.zeros([1, 16, 24])));
     await expect(load(strange, heads)).rejects.toThrow(
-      `Expected interpolationScale for ${strange} but received nothing: its pos_embed is no table of sines and cosines that shows it`,
+      `Expected interpolationScale for ${strange} but received nothing: its pos_embed is not a table of sines and cosines, which would show it`,
     );
     await load(strange, { ...heads, interpolationScale: 1, onWarning });
     const alpha = at("alpha", "original.pth");
@@ -844,7 +844,7 @@ describe("what a file does not tell", () => {
       "blocks.0.mlp.fc2.weight": [24, 96],
     };
     await expect(load(await write("gated", gated), heads)).rejects.toThrow(
-      "Expected an MLP without gate for the weights of",
+      "Expected an MLP without a gate for the weights of",
     );
     using file = openWeightsFile(at("alpha", "original.pth"));
     const tensors = new Map([...file.tensors.keys()].map((key) => [key, file.tensor(key)]));

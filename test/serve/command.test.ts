@@ -70,7 +70,7 @@ it("refuses another address without a key, and what it can't read", async () => 
     ],
     [
       ["emoji-demo", "models/emoji-demo"],
-      "Expected models of different names but received emoji-demo twice; give one another: other=models/emoji-demo",
+      "Expected models of different names but received emoji-demo twice; give one of them another name: other=models/emoji-demo",
     ],
     [["emoji-demo", "--adapter", "lora"], "Expected name=place for --adapter but received lora"],
   ] as const)

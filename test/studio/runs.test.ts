@@ -189,7 +189,7 @@ describe("a run", () => {
     const picture = await studio.ask(worst.pictures[0]?.url ?? "", { headers });
     expect([picture.status, picture.headers["content-type"]]).toEqual([200, "image/webp"]);
     const moved = await studio.get<Worst>(`/api/runs/${ids.worse}/worst`);
-    expect(moved.reason).toMatch(/^The data set is not there any more/);
+    expect(moved.reason).toMatch(/^The data set is no longer there/);
     expect(moved.pictures.map(({ url }) => url)).toEqual([null, null]);
   });
 

@@ -56,7 +56,7 @@ export async function captionCommand(location: string, options: CaptionOptions):
     maxRequests: options.budget,
     maxTotalTokens: options.tokenBudget,
     signal: interrupt.signal,
-    onWait: () => say("Another process captions with the same journal: waiting for it"),
+    onWait: () => say("Another process is captioning with the same journal: waiting for it"),
     onPlan: (plan) => say(describePlan(plan, options)),
     onProgress: (done, total) => progress.update(done, total),
   });
@@ -89,7 +89,7 @@ function describePlan(
   const notes = [
     ...(haveOne > 0 ? [`${haveOne} have a dense caption (--overwrite asks for them too)`] : []),
     ...(inJournal > 0 ? [`${inJournal} have an answer in the journal`] : []),
-    ...(otherAnswers > 0 ? [`${otherAnswers} answers there are of another model or prompt`] : []),
+    ...(otherAnswers > 0 ? [`${otherAnswers} answers there are from another model or prompt`] : []),
   ];
   const where = shownAddress(endpointAddress(endpoint));
   return [
@@ -104,7 +104,7 @@ function describeReport(report: CaptionReport): string[] {
   const lines = [
     `${answered} captions in ${spent}; ${failures.length} pictures failed, ${left} were not asked for`,
   ];
-  if (cut > 0) lines.push(`${cut} captions ended at the limit of tokens: see --max-tokens`);
+  if (cut > 0) lines.push(`${cut} captions ended at the token limit: see --max-tokens`);
   if (stopped === "budget")
     lines.push("Stopped at the budget; run the same command again to continue");
   if (stopped === "interrupted") lines.push("Interrupted; run the same command again to continue");

@@ -218,6 +218,6 @@ function describeBuckets({ buckets: plan }: DatasetReport, size: number, batch: 
       ({ width, height, ratio, images, batches, lastBatch }) =>
         `  ${`${width} × ${height}`.padEnd(15)}${ratio.toFixed(2).padStart(7)}${`${images}`.padStart(11)}${`${batches}`.padStart(10)}${`${lastBatch}`.padStart(14)}`,
     ),
-    `  ${plan.batches} batches an epoch, ${plan.effectiveBatch.toFixed(2)} pictures a batch on average, ${plan.dropped} pictures dropped`,
+    `  ${plan.batches} batches per epoch, ${plan.effectiveBatch.toFixed(2)} pictures per batch on average, ${plan.dropped} pictures dropped`,
   ];
 }

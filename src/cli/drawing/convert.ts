@@ -107,6 +107,6 @@ const MOST_LAYERS = 1000;
 
 const WHY: Readonly<Record<string, string>> = {
   pos_embed: ", the table of positions, which follows from the configuration",
-  kvCompressConfig: ", which has no weights: readers of this layout must be told",
+  kvCompressConfig: ", which has no weights: pass it to whatever reads this layout",
   "y_embedder.y_embedding": ', the null caption of training: diffusers encodes "" instead',
 };

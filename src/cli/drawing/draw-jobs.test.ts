@@ -28,7 +28,7 @@ describe("recordToRepeat", () => {
     const record = { prompt: "a fox", steps: 1, sampler: "ddim", guidanceScale: 1, seed: 0, extra };
     await RgbImage.filled(8, 8, [1, 2, 3]).save(path, record);
     await expect(recordToRepeat(path)).rejects.toThrow(
-      `${path}: its record cannot be repeated: ${reason}`,
+      `${path}: it cannot be redrawn from its record: ${reason}`,
     );
   });
 });

@@ -66,14 +66,14 @@ export async function recordToRepeat(path: string): Promise<SavedPictureMetadata
   const record = await readPictureMetadata(path);
   if (record === undefined) {
     throw new InvalidValueError(
-      `${path} does not say how it was made: only PNG files that pixart wrote do`,
+      `${path} contains no record of how it was made: only PNG files written by pixart do`,
     );
   }
   const { extra = {} } = record;
   const [issue] = repeatable.safeParse(extra, { reportInput: true }).error?.issues ?? [];
   if (issue !== undefined) {
     throw new InvalidValueError(
-      `${path}: its record cannot be repeated: extra.${issue.path.join(".")}: expected ${issue.message} but found ${quote(issue.input)}`,
+      `${path}: it cannot be redrawn from its record: extra.${issue.path.join(".")}: expected ${issue.message} but found ${quote(issue.input)}`,
     );
   }
   if (extra.from !== undefined) {

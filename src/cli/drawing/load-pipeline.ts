@@ -81,7 +81,7 @@ export async function loadPipeline(
     const found = await pipe.source?.hash();
     if (expectedHash !== found) {
       say(
-        `Warning: the picture was drawn by a transformer of hash ${expectedHash}, and this one has ${found ?? "none"}: it will be another picture`,
+        `Warning: the picture was drawn by a transformer with hash ${expectedHash}, and this one has ${found ?? "none"}: the picture will be different`,
       );
     }
   }
@@ -115,7 +115,7 @@ async function find(model: string, changes: PipelineChanges): Promise<LoadedPipe
 /** Why the path is not a model. */
 const whyNoModel = (path: string): string =>
   statSync(path).isDirectory()
-    ? `it has no ${MODEL_INDEX}, and is no run folder and no checkpoint`
+    ? `it has no ${MODEL_INDEX}, and is neither a run folder nor a checkpoint`
     : "it is a file";
 
 async function published(

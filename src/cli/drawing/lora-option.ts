@@ -27,9 +27,9 @@ export function adapterEntries(values: readonly string[]): AdapterEntry[] {
     const advice =
       before !== undefined && existsSync(before)
         ? `${before} exists, but what follows it is not a number`
-        : "no such folder or file is here";
+        : "there is no such folder or file";
     throw new InvalidValueError(
-      `Expected a folder of PEFT or a LoRA file, with =scale or without, for --lora but received ${value}: ${advice}`,
+      `Expected a PEFT folder or a LoRA file, optionally with =scale, for --lora but received ${value}: ${advice}`,
     );
   });
   const places = new Set<string>();
@@ -37,7 +37,7 @@ export function adapterEntries(values: readonly string[]): AdapterEntry[] {
     const real = realpathSync(place);
     if (places.has(real)) {
       throw new InvalidValueError(
-        `Expected every adapter once for --lora but received ${place} twice; for twice its effect: ${place}=2`,
+        `Expected each adapter only once for --lora but received ${place} twice; for twice its effect: ${place}=2`,
       );
     }
     places.add(real);

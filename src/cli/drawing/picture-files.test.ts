@@ -96,7 +96,7 @@ describe("savePicture", () => {
     const output = pictureOutput(file, 1);
     writeFileSync(file, "somebody's");
     await expect(savePicture(image, output, { prompt: "a", seed: 0 })).rejects.toThrow(
-      `Expected a new file for --out but ${file} has appeared meanwhile`,
+      `Expected a new file for --out but ${file} has appeared in the meantime`,
     );
     expect(existsSync(file)).toBe(true);
   });

@@ -100,7 +100,7 @@ export async function savePicture(
   await image.save(staging.path);
   if (await takesName(staging.path, output.file)) return 1;
   throw new TargetExistsError(
-    `Expected a new file for --out but ${output.file} has appeared meanwhile`,
+    `Expected a new file for --out but ${output.file} has appeared in the meantime`,
   );
 }
 

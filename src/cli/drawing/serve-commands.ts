@@ -20,7 +20,7 @@ export function addServeCommands(program: Command): void {
     .description("run an image server for OpenAI's clients, which need only a new base URL")
     .argument(
       "<models...>",
-      "models as for sample, each renamed by name= in front of it; the first is the default",
+      "models as for sample; name= in front of one renames it; the first is the default",
     )
     .option(
       "--host <address>",
@@ -34,7 +34,7 @@ export function addServeCommands(program: Command): void {
       7470,
     )
     .option("--api-key <key...>", "keys that callers must send (also PIXART_API_KEY)")
-    .option("--api-key-file <file>", "the same from a file, one a line")
+    .option("--api-key-file <file>", "the same from a file, one per line")
     .option("--allow-host <name...>", "other host names that requests may use, such as a proxy's")
     .option(
       "--allow-origin <origin...>",
@@ -71,7 +71,7 @@ export function addServeCommands(program: Command): void {
     )
     .option("--taesd <place>", "a TAESD, a folder or a name on the Hub, for previews")
     .option("--adapter <name=place...>", "adapters that requests may use with the first model")
-    .option("--device <names>", `${DEVICE}; several with commas draw side by side`, "auto")
+    .option("--device <names>", `${DEVICE}; several, separated by commas, draw in parallel`, "auto")
     .option("--dtype <type>", "float32, bfloat16, float16 or fastest, as for sample", "float32")
     .option("--quantize <type>", QUANTIZE)
     .option("--lenient", "accept unknown fields with a warning")

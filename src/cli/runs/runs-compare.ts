@@ -103,7 +103,7 @@ function describePair(
 ): string {
   return own.step === other.step
     ? `Stage "${stage}": both at step ${own.step}`
-    : `Stage "${stage}": ${a.path} at step ${own.step}, ${b.path} at step ${other.step}, since both have drawn at no step in common but the first`;
+    : `Stage "${stage}": ${a.path} at step ${own.step}, ${b.path} at step ${other.step}, since the first is the only step at which both have drawn`;
 }
 
 /** Puts both runs' sample sheets side by side, and prints which steps they show. */

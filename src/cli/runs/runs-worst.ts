@@ -96,6 +96,6 @@ function lossesOf(run: string, stage: string | undefined): PictureLosses {
   }
   throw new RunError(
     "ERR_NO_CHECKPOINT",
-    `The run ${run} has no losses of pictures yet: they are written with each checkpoint. Let it train further`,
+    `The run ${run} has no losses of single pictures yet: they are written with each checkpoint. Train it further`,
   );
 }

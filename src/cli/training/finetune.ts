@@ -42,7 +42,9 @@ export async function finetuneCommand(
 ): Promise<void> {
   const { dryRun: isDry = false, json = false, device } = options;
   if (json && !isDry)
-    throw new UsageError("Expected --dry-run with --json, its plan as data, but received --json");
+    throw new UsageError(
+      "Expected --dry-run with --json, which prints its plan, but received --json alone",
+    );
   const name = slug(basename(resolve(folder)));
   const workDir = options.workDir ?? join("work_dirs", `${name}-${options.goal}`);
   const request = await requestOf(base, folder, { ...options, name });

@@ -49,7 +49,7 @@ export async function publishCommand(
     const near = nearestFolder(run);
     const hint = near === undefined ? "" : ` (did you mean ${near}?)`;
     throw new UsageError(
-      `Expected a run folder or one of its checkpoints for RUN but received ${run}, which is not here${hint}`,
+      `Expected a run folder or one of its checkpoints for RUN but received ${run}, which does not exist${hint}`,
     );
   }
   const averaged = options.raw !== true;
@@ -86,7 +86,7 @@ export async function publishCommand(
     const card = cardOf("adapter");
     const report = await publishAdapters(pipe, adapters, out, { prompt, card });
     say(`Read back: every weight is equal. ${they} the picture of ${JSON.stringify(prompt)}`);
-    say(`by ${report.meanChange.toFixed(2)} of 255 a channel. With --merge: a whole pipeline`);
+    say(`by ${report.meanChange.toFixed(2)} of 255 per channel. With --merge: a whole pipeline`);
     done(report.folder, { kind: "adapter", prompt, meanChange: report.meanChange });
     return;
   }
@@ -94,7 +94,7 @@ export async function publishCommand(
     say(`Publishing the ${which} ControlNet of ${place} as ${dtype}`);
     const card = cardOf("controlnet");
     const folder = await publishControlNet(pipe.controlnet, out, { dtype, card });
-    say("Read back: every weight is equal. Draw along a picture with it:");
+    say("Read back: every weight is equal. To draw following a picture:");
     say(`npx pixart sample MODEL PROMPT --controlnet ${out} --control-image PICTURE`);
     done(folder, { kind: "controlnet", dtype });
     return;
@@ -117,7 +117,7 @@ export async function publishCommand(
   }
   const report = await publishPipeline(pipe, out, { dtype, prompt, card: cardOf("pipeline") });
   const { largestDifference } = report;
-  const pictures = largestDifference === 0 ? "equal" : "equal to 1 of 255 a channel";
+  const pictures = largestDifference === 0 ? "equal" : "equal to within 1 of 255 per channel";
   say(`Read back: every weight is equal. Drew "${prompt}" with both: the pictures are ${pictures}`);
   done(report.folder, { kind: "pipeline", dtype, prompt, largestDifference });
 }

@@ -48,7 +48,7 @@ export function addTrainingCommands(program: Command): void {
       "--rehearsal",
       "try a save, a sample and a step before each stage (default: large models only)",
     )
-    .option("--no-rehearsal", "never rehearse, and start even what does not seem to fit")
+    .option("--no-rehearsal", "never rehearse, and start even if it does not seem to fit")
     .option(
       "--prove-resume [n]",
       "train n steps, kill, resume for n more, and compare with 2n uninterrupted ones (n: 4)",

@@ -65,7 +65,7 @@ it.each<[string, Partial<TrainConfig>, readonly string[]]>([
       'Expected null, since the stage trains a ControlNet of the transformer, for stages.1.adapter but received {"type":"lora","r":null,"alpha":null,"targetModules":["to_q","to_k","to_v","t....',
       'Expected null, since the stage trains a ControlNet of the transformer, for stages.1.consistency but received {"guidanceScale":4.5,"solverSteps":50,"huberC":0.001}.',
       "Expected false, since the stage trains a ControlNet of the transformer, for stages.1.trainTextEncoder but received true.",
-      "Expected fewer than the transformer's 1 blocks, since each copy leads to the block behind its own, for stages.1.controlnet.blocks but received 13.",
+      "Expected fewer than the transformer's 1 blocks, since each copy feeds the block after its own, for stages.1.controlnet.blocks but received 13.",
       'Expected null, since only the last stage may train an adapter, for stages.1.adapter but received {"type":"lora","r":null,"alpha":null,"targetModules":["to_q","to_k","to_v","t....',
       "Expected false, since the stage trains an adapter of the transformer, for stages.1.trainTextEncoder but received true.",
     ],
@@ -193,7 +193,7 @@ it.each<[string, Partial<TrainConfig>, readonly string[]]>([
   [
     "two stages of one name",
     { stages: [autoencoder, words, { ...words, resolution: 64 }] },
-    ['Expected another name than stages.1 has for stages.2.name but received "words".'],
+    ['Expected a different name from stages.1 for stages.2.name but received "words".'],
   ],
   [
     "classes after captions",

@@ -118,7 +118,7 @@ function* controlNet(
     yield expected(what, ["stages", i, "trainTextEncoder"], true);
   }
   if (!("pretrained" in transformer) && controlnet.blocks >= transformer.numLayers) {
-    const what = `fewer than the transformer's ${transformer.numLayers} blocks, since each copy leads to the block behind its own,`;
+    const what = `fewer than the transformer's ${transformer.numLayers} blocks, since each copy feeds the block after its own,`;
     yield expected(what, ["stages", i, "controlnet", "blocks"], controlnet.blocks);
   }
 }
@@ -164,7 +164,7 @@ function* stageNames({ stages }: ParsedConfig): Generator<string> {
   for (const [i, { name }] of stages.entries()) {
     const first = stages.findIndex((stage) => stage.name === name);
     if (first < i)
-      yield expected(`another name than stages.${first} has`, ["stages", i, "name"], name);
+      yield expected(`a different name from stages.${first}`, ["stages", i, "name"], name);
   }
 }
 

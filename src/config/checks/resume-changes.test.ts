@@ -73,7 +73,7 @@ describe("what a resumed run takes over", () => {
 
 describe("what it refuses, all at once", () => {
   const of = (value: string) =>
-    `${value}, with which this run began and which only another run can change,`;
+    `${value}, which this run began with and which only a new run can change,`;
 
   it("what steps that were done depend on", () => {
     const { mistakes } = changed(

@@ -70,7 +70,7 @@ export function resumeChanges(
     mistakes: [
       ...refused.map(({ place, values: [before, after] }) => {
         const value = before === undefined ? "nothing" : JSON.stringify(before);
-        const what = `${value}, with which this run began and which only another run can change,`;
+        const what = `${value}, which this run began with and which only a new run can change,`;
         return expected(what, place.split("."), after);
       }),
       ...lengths(own, given, done),

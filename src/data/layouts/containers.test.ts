@@ -303,7 +303,7 @@ describe("webdataset", () => {
       ["b.mask.png", "its sample has b.image.png already"],
       ["d.seg", "its sample has d.webp already"],
       ["g.psd", "expected a JPEG, PNG, WebP or AVIF picture but found unknown data"],
-      ["k.png", "the shard has a file of this name again, which is taken, as tar does"],
+      ["k.png", "the shard contains a later file of this name, which is used instead, as tar does"],
     ]);
     expect(images).toBe(13);
   });
@@ -435,7 +435,7 @@ describe("webdataset", () => {
       "/abs.png": "its name leads out of the folder",
       "gif.gif": "expected a JPEG, PNG, WebP or AVIF picture but found a GIF",
       "latin.png": "its caption latin.txt is not UTF-8",
-      "list.png": "its caption list.json is no JSON object",
+      "list.png": "its caption list.json is not a JSON object",
       "bad.png": expect.stringContaining("its caption bad.json: "),
       "big.png":
         "its caption big.txt is too long: expected at most 16777216 bytes but found 16777217",

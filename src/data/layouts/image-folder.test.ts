@@ -174,7 +174,7 @@ describe("readDataset of pictures in files", () => {
       { path: join(root, "b.jp2"), reason: `${expected} unknown data` },
       {
         path: join(root, "c.heif"),
-        reason: `${expected} a HEIF picture of another kind than AVIF`,
+        reason: `${expected} a HEIF picture other than AVIF`,
       },
     ]);
     const copy =
@@ -465,7 +465,7 @@ describe.runIf(process.platform === "linux")("a caption file that can't be read"
     expect(unreadable.map(({ reason }) => reason)).toEqual([
       `its caption can't be read: ${root}/b.txt: file: expected a caption but found nothing of that name`,
       `its caption can't be read: ${root}/c.txt: file: expected a caption but found a device, pipe or socket`,
-      `its caption can't be read: ${root}/d.txt: expected a file or folder but its symbolic links lead round in a circle (ELOOP)`,
+      `its caption can't be read: ${root}/d.txt: expected a file or folder but its symbolic links form a loop (ELOOP)`,
     ]);
   });
 });

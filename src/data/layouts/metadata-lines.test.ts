@@ -84,7 +84,7 @@ describe("readMetadataLines", () => {
 
   it("refuses a line of more bytes than a caption has, a folder, and damaged UTF-16", async () => {
     await expect(read(`\n{"text": "${"a".repeat(2 ** 24)}"}`)).rejects.toThrow(
-      `${path} line 2: expected at most 16777216 bytes but found more; write an object a line`,
+      `${path} line 2: expected at most 16777216 bytes but found more; write one object per line`,
     );
     const half = Buffer.concat([Buffer.from("\ufeff{", "utf16le"), Buffer.from([0x3e])]);
     await expect(read(half)).rejects.toThrow(`${path}: expected UTF-16 but found other bytes`);

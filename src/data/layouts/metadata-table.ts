@@ -163,7 +163,7 @@ function splitTable(path: string, text: string, delimiter: string): CsvRow[] {
   const long = rows.find(({ cells }) => cells.length > count);
   if (long !== undefined) {
     throw new DatasetError(
-      `${path} line ${long.line}: expected ${count} fields, as in the header, but found ${long.cells.length}; put quotes round a text that has ${delimiter === "\t" ? "tabs" : "commas"}`,
+      `${path} line ${long.line}: expected ${count} fields, as in the header, but found ${long.cells.length}; put quotes around a field that contains ${delimiter === "\t" ? "tabs" : "commas"}`,
     );
   }
   return rows;

@@ -49,7 +49,7 @@ export async function adviceFor({ root, files }: Listing, images: number): Promi
     ...byName,
     ...coco.map(
       (file) =>
-        `${innerName(root, file)} is a list as COCO has it; write its file names and captions into a metadata.jsonl`,
+        `${innerName(root, file)} is a list in COCO's format; write its file names and captions into a metadata.jsonl`,
     ),
     ...strangeCaptions(names),
   ];

@@ -167,7 +167,7 @@ describe("metadata.csv", () => {
     );
     // pandas: "Expected 2 fields in line 3, saw 3"
     await expect(read({ "metadata.csv": "file_name,text\na.png,x\nb.png,x,y\n" })).rejects.toThrow(
-      `${join(root, "metadata.csv")} line 3: expected 2 fields, as in the header, but found 3; put quotes round a text that has commas`,
+      `${join(root, "metadata.csv")} line 3: expected 2 fields, as in the header, but found 3; put quotes around a field that contains commas`,
     );
     // pandas: "EOF inside string starting at row 2"
     await expect(

@@ -256,7 +256,7 @@ describe("convertDataset", () => {
     );
     const out = join(work, "never");
     await expect(convertDataset(folder, out, { to: "side-cars" })).rejects.toThrow(
-      "a.png would share its caption's name with another picture in this layout. Rename one, or take another layout",
+      "a.png would share its caption's name with another picture in this layout. Rename one, or use another layout",
     );
     await expect(convertDataset(folder, out, { to: "parquet", maxShardBytes: 0 })).rejects.toThrow(
       "Expected a number above 0 for maxShardBytes but received 0",

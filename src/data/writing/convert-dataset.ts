@@ -194,7 +194,7 @@ class Names {
     const name = this.#sharesCaption ? stemOf(file) : file;
     if (this.#names.has(name)) {
       throw new DatasetError(
-        `${file} would share its ${this.#sharesCaption ? "caption's " : ""}name with another picture in this layout. Rename one, or take another layout`,
+        `${file} would share its ${this.#sharesCaption ? "caption's " : ""}name with another picture in this layout. Rename one, or use another layout`,
       );
     }
     this.#names.add(name);

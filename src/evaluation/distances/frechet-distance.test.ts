@@ -27,7 +27,7 @@ describe("frechetDistance", () => {
     expect(frechetDistance(square, square).warning).toBeUndefined();
     const { warning } = frechetDistance(square, square.slice(0, 2));
     expect(warning).toBe(
-      "2 pictures are too few to know how 2 features vary: the distance is larger than that of more pictures",
+      "2 pictures are too few to know how 2 features vary: the distance is larger than more pictures would give",
     );
   });
 

@@ -40,7 +40,7 @@ export function frechetDistance(
   const fewest = Math.min(generated.length, references.length);
   // With fewer pictures than features, the covariance has a lower rank than the true one.
   if (fewest > width) return { distance };
-  const warning = `${fewest} pictures are too few to know how ${width} features vary: the distance is larger than that of more pictures`;
+  const warning = `${fewest} pictures are too few to know how ${width} features vary: the distance is larger than more pictures would give`;
   return { distance, warning };
 }
 

@@ -37,7 +37,7 @@ function startThread(): void {
   const script = threadScript(new URL("./lock-beat-worker.js", import.meta.url));
   const worker = new Worker(script, { workerData: BEAT_MS, execArgv: [] });
   worker.unref();
-  worker.once("error", (error) => process.emitWarning(`Locks had no sign of life: ${error}`));
+  worker.once("error", (error) => process.emitWarning(`Locks could not be kept alive: ${error}`));
   worker.once("exit", () => {
     thread = undefined;
     setTimeout(() => {

@@ -8,7 +8,7 @@ import { openRegularSync } from "./whole-file.ts";
 // readSync takes at most 2^31-1 bytes a call.
 const LARGEST_READ = 2 ** 30;
 
-const CUT_MEANWHILE = "the file was cut while it was read";
+const CUT_MEANWHILE = "the file was truncated while it was being read";
 
 /** An open file with random access. Needs no engine. */
 export class RegularFile {

@@ -13,13 +13,13 @@ export const HTML_PAGE =
 const STAND_INS: readonly { begins: RegExp; found: string; advice: string }[] = [
   {
     begins: LFS_POINTER,
-    found: "a pointer of Git LFS, which stands for the file",
+    found: "a Git LFS pointer to the file",
     advice: "fetch the file itself: git lfs pull, or download it again",
   },
   ...[HTML_PAGE, /^(?:\ufeff)?\s*<(?:\?xml|!--)/i].map((begins) => ({
     begins,
     found: "a web page (HTML or XML)",
-    advice: "what it was downloaded from answered with a page: download the file itself",
+    advice: "the address it came from returned a page: download the file itself",
   })),
 ];
 

@@ -34,17 +34,17 @@ describe("systemSentence", () => {
     [
       "a circle",
       () => open(at("loop")),
-      "loop: expected a file or folder but its symbolic links lead round in a circle (ELOOP)",
+      "loop: expected a file or folder but its symbolic links form a loop (ELOOP)",
     ],
     [
       "a long name",
       () => open(at("x".repeat(300))),
-      `${"x".repeat(300)}: expected a shorter name than this, which the file system does not take (ENAMETOOLONG)`,
+      `${"x".repeat(300)}: expected a name short enough for the file system but this one is too long (ENAMETOOLONG)`,
     ],
     [
       "a free name",
       () => open(at("file"), "wx"),
-      "file: expected a name that is free but something is there (EEXIST)",
+      "file: expected an unused name but something already has it (EEXIST)",
     ],
     [
       "a file as a folder",

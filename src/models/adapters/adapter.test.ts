@@ -111,7 +111,7 @@ describe("several adapters", () => {
     addAdapter(model, oft);
     expect(() => addAdapter(model, oft, { name: "second" })).toThrow(
       new IncompatibleError(
-        'Expected one OFT adapter at most on to_q, because rotations do not add up, but received "second" as well as "default"',
+        'Expected at most one OFT adapter on to_q, because rotations do not add up, but received "second" as well as "default"',
       ),
     );
   });
@@ -152,7 +152,7 @@ describe("scale and enabled", () => {
       rotation.scale = 0.5;
     }).toThrow(
       new InvalidValueError(
-        "Expected 1 for the scale of an OFT adapter, which turns its input and adds nothing, but received 0.5",
+        "Expected 1 for the scale of an OFT adapter, which rotates its input and adds nothing, but received 0.5",
       ),
     );
   });
@@ -342,7 +342,7 @@ describe("an adapter that trains", () => {
     const options: AdapterOptions = { peftType: "LOHA", targetModules: ["to_q"], rankDropout: 0.1 };
     expect(() => addAdapter(make(), options)).toThrow(
       new InvalidValueError(
-        "Expected 0 for rankDropout of an adapter that trains, as nothing drops out here, but received 0.1",
+        "Expected 0 for rankDropout of an adapter that trains, as there is no dropout here, but received 0.1",
       ),
     );
   });

@@ -68,7 +68,7 @@ export class Adapter implements AdapterState {
     }
     if (this.config?.peftType === "OFT" && scale !== 1) {
       throw new InvalidValueError(
-        `Expected 1 for the scale of an OFT adapter, which turns its input and adds nothing, but received ${scale}`,
+        `Expected 1 for the scale of an OFT adapter, which rotates its input and adds nothing, but received ${scale}`,
       );
     }
     this.refuseMerged("scale");
@@ -121,7 +121,7 @@ export class Adapter implements AdapterState {
     const { config } = this;
     if (config === undefined) {
       throw new UnsupportedError(
-        `Expected an adapter that PEFT has a form for to save() but received "${this.name}", from a file of another kind; keep the file, or mergeAdapters() and save the model`,
+        `Expected an adapter that the PEFT format can express for save() but received "${this.name}", from a file of another kind; keep the file, or mergeAdapters() and save the model`,
       );
     }
     const named = base === undefined ? config : { ...config, baseModelNameOrPath: base };

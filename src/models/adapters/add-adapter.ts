@@ -62,14 +62,14 @@ export function train(model: Module, adapter: Adapter): Adapter {
 export function refuseUntrainable(config: AdapterConfig): void {
   if (config.peftType === "LORA" && config.initLoraWeights === "mica") {
     throw new InvalidValueError(
-      'Expected another start than "mica" for initLoraWeights of an adapter that trains, because it trains one matrix of two',
+      'Expected a value other than "mica" for initLoraWeights of an adapter that trains, because it trains only one of the two matrices',
     );
   }
   const rates = Object.entries(config).filter(([field]) => field.endsWith("Dropout"));
   for (const [field, rate] of rates) {
     if (rate === 0) continue;
     throw new InvalidValueError(
-      `Expected 0 for ${field} of an adapter that trains, as nothing drops out here, but received ${rate}`,
+      `Expected 0 for ${field} of an adapter that trains, as there is no dropout here, but received ${rate}`,
     );
   }
 }
@@ -152,7 +152,7 @@ function refuseSecond(
       );
       if (other === undefined) continue;
       throw new IncompatibleError(
-        `Expected one ${kind} adapter at most on ${layerName}, because ${why}, but received "${name}" as well as "${other.state.name}"`,
+        `Expected at most one ${kind} adapter on ${layerName}, because ${why}, but received "${name}" as well as "${other.state.name}"`,
       );
     }
   }

@@ -164,7 +164,7 @@ describe("loadLoraFile", () => {
     const model = await merged(make(), await write(tensors));
     expect(distance(model.toOut.weight, weight.add(product))).toBeLessThan(1e-6);
     expect(warnings).toEqual([
-      expect.stringContaining("no alpha is in the file or next to it: the rank is assumed"),
+      expect.stringContaining("there is no alpha in the file or next to it: the rank is assumed"),
     ]);
   });
 
@@ -253,7 +253,7 @@ describe("loadLoraFile", () => {
     const adapter = await loadLoraFile(make(), await write({ "attn.to_out.0.diff": product }));
     await mkdir(join(folder, "none"));
     await expect(adapter.save(join(folder, "none"))).rejects.toThrow(
-      'Expected an adapter that PEFT has a form for to save() but received "default", from a file of another kind; keep the file, or mergeAdapters() and save the model',
+      'Expected an adapter that the PEFT format can express for save() but received "default", from a file of another kind; keep the file, or mergeAdapters() and save the model',
     );
   });
 });
@@ -354,7 +354,7 @@ describe("a transformer's file", () => {
     const path = join(folder, "narrow.safetensors");
     writeFileSync(path, Buffer.concat([length, Buffer.from(header), Buffer.alloc(1)]));
     await expect(loadLoraFile(transformer(), path)).rejects.toThrow(
-      'but found "F8_E8M0"; other floats of 8 bits and fewer are not read: convert the file to float16 with the program that wrote it',
+      'but found "F8_E8M0"; other floats of 8 bits or fewer are not read: convert the file to float16 with the program that wrote it',
     );
   });
 });

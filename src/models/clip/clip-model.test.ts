@@ -45,7 +45,7 @@ describe("CLIPModel", () => {
   it("refuses texts and pictures of other sizes", () => {
     const model = build();
     expect(() => model.textFeatures(ints([[1, 2, 3, 4, 5, 6, 7]]))).toThrow(
-      "Expected at most 6 tokens a text for inputIds but received 7",
+      "Expected at most 6 tokens per text for inputIds but received 7",
     );
     expect(() => model.imageFeatures(torch.zeros([1, 3, 8, 12]))).toThrow(
       "Expected pictures of [3, 8, 8] for pixelValues but received [3, 8, 12]",
@@ -98,7 +98,7 @@ describe("CLIPModel.fromPretrained", () => {
         if (key.startsWith("vision_model.encoder.layers.1.")) tensors.delete(key);
     });
     await expect(CLIPModel.fromPretrained(path)).rejects.toThrow(
-      /config\.json: vision_config\.num_hidden_layers: expected the 1 that the weights hold \(vision_model\.encoder\.layers\.\*\) but found 2/,
+      /config\.json: vision_config\.num_hidden_layers: expected the 1 that the weights contain \(vision_model\.encoder\.layers\.\*\) but found 2/,
     );
   });
 });

@@ -46,7 +46,7 @@ export class CLIPTextTransformer extends Module {
     const length = inputIds.size(1);
     const { maxPositionEmbeddings, hiddenSize } = this.#config;
     if (length > maxPositionEmbeddings) {
-      throw expected(`at most ${maxPositionEmbeddings} tokens a text`, "inputIds", length);
+      throw expected(`at most ${maxPositionEmbeddings} tokens per text`, "inputIds", length);
     }
     const positions = this.positionEmbedding.weight.narrow(0, 0, length); // (L, D)
     const embedded = this.tokenEmbedding.call(inputIds).add(positions); // (B, L, D)

@@ -137,7 +137,7 @@ async function compare<C>(
   const { family, config } = source;
   const differ = (what: string): Error =>
     new VerificationError(
-      `Expected what was written to read back the same but found another ${what}`,
+      `Expected what was written to be the same when read back but found another ${what}`,
     );
   return withSource(path, family.facts(config), async (again) => {
     if (!isDeepStrictEqual(again.family.essence(again.config), family.essence(config))) {

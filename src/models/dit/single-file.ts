@@ -59,7 +59,7 @@ export function readDiTFile(
   const { numClasses = rows - 1 } = facts;
   if (numClasses !== rows && numClasses !== rows - 1) {
     throw new InvalidValueError(
-      `Expected ${rows - 1} or ${rows} for numClasses, after the class table of ${file.path}, but received ${numClasses}`,
+      `Expected ${rows - 1} or ${rows} for numClasses, to match the class table of ${file.path}, but received ${numClasses}`,
     );
   }
   const isGuess = isOriginal && facts.numClasses === undefined && numClasses !== IMAGENET_CLASSES;

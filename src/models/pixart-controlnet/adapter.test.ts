@@ -61,7 +61,7 @@ describe("fromTransformer", () => {
 
   it("needs a block behind the last that it copies", () => {
     expect(() => PixArtControlNetAdapterModel.fromTransformer(build())).toThrow(
-      "Expected fewer control blocks than the transformer's 3 for numLayers but received 13: each leads to the block behind the one that it copies",
+      "Expected fewer control blocks than the transformer's 3 for numLayers but received 13: each feeds the block after the one that it copies",
     );
   });
 
@@ -167,7 +167,7 @@ describe("PixArtControlNetTransformerModel", () => {
     );
     const controlnet = PixArtControlNetAdapterModel.fromTransformer(transformer, { numLayers: 2 });
     expect(() => new PixArtControlNetTransformerModel(build({ numLayers: 2 }), controlnet)).toThrow(
-      "Expected fewer control blocks than the transformer's 2 for numLayers but received 2: each leads to the block behind the one that it copies",
+      "Expected fewer control blocks than the transformer's 2 for numLayers but received 2: each feeds the block after the one that it copies",
     );
     const model = new PixArtControlNetTransformerModel(transformer, controlnet);
     const call = () =>

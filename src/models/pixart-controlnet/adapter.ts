@@ -177,7 +177,7 @@ export function requireBlocksBehind(
 ): void {
   if (numLayers < blocks) return;
   throw new InvalidValueError(
-    `Expected fewer control blocks than the transformer's ${blocks} for numLayers but received ${numLayers}: each leads to the block behind the one that it copies`,
+    `Expected fewer control blocks than the transformer's ${blocks} for numLayers but received ${numLayers}: each feeds the block after the one that it copies`,
   );
 }
 

@@ -30,7 +30,7 @@ export const pixArtConversion: ConversionFamily<PixArtTransformerConfig> = {
     const { numLayers, sampleSize, kvCompressConfig, qkNorm } = config;
     return [
       `PixArt of ${numLayers} layers, width ${width}, for ${sampleSize * VAE_SCALE} px, positions divided by ${interpolationScale}`,
-      ...(usesAdditionalConditions ? ["told the picture's size"] : []),
+      ...(usesAdditionalConditions ? ["conditioned on the picture's size"] : []),
       ...(kvCompressConfig
         ? [
             `${kvCompressConfig.kvCompressLayer.length} layers compressed (${kvCompressConfig.sampling})`,

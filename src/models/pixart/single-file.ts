@@ -148,7 +148,7 @@ function readSize(
     const interpolationScale = facts.interpolationScale ?? found;
     if (interpolationScale === undefined) {
       throw new MissingFactError(
-        `Expected interpolationScale for ${shapes.path} but received nothing: its pos_embed is no table of sines and cosines that shows it`,
+        `Expected interpolationScale for ${shapes.path} but received nothing: its pos_embed is not a table of sines and cosines, which would show it`,
       );
     }
     if (interpolationScale !== found) {
@@ -159,7 +159,7 @@ function readSize(
   }
   if (facts.sampleSize === undefined && hasMicroConditions(shapes)) {
     assumptions.push(
-      `${pixels(PUBLISHED_MICRO_CONDITIONED)}, as the published model that is told the picture's size: without pos_embed the file does not show it`,
+      `${pixels(PUBLISHED_MICRO_CONDITIONED)}, as in the published model that is conditioned on the picture's size: without pos_embed the file does not show it`,
     );
   }
   const sampleSize =
@@ -171,7 +171,7 @@ function readSize(
   const tokens = nullCaption?.shape(NULL_CAPTION)[0];
   if (sampleSize < 64 && tokens === undefined) {
     throw new MissingFactError(
-      `Expected interpolationScale for ${shapes.path} but received nothing. At sampleSize ${sampleSize} it is 1 for PixArt-α and ${sampleSize / 64} for PixArt-Σ, and without y_embedder.y_embedding the file does not show which of them it holds.`,
+      `Expected interpolationScale for ${shapes.path} but received nothing. At sampleSize ${sampleSize} it is 1 for PixArt-α and ${sampleSize / 64} for PixArt-Σ, and without y_embedder.y_embedding the file does not show which of them it contains.`,
     );
   }
   const isSigma = tokens === SIGMA_TOKENS;

@@ -26,11 +26,11 @@ describe("fromPretrained in plain JavaScript", () => {
     [{ device: 0 }, "Expected a text for device but received 0"],
     [
       { device: "gpu" },
-      "Expected a device that is here but received gpu. Did you mean cuda? This libtorch has cpu",
+      "Expected an available device but received gpu. Did you mean cuda? This libtorch has cpu",
     ],
     [
       { device: "cuda:7" },
-      /^Expected a device that is here but received cuda:7\. (The loaded libtorch .* has cpu.*: is it a build for that device|This process sees cuda:0)/,
+      /^Expected an available device but received cuda:7\. (The loaded libtorch .* has cpu.*: is it a build for that device|This process sees cuda:0)/,
     ],
   ])("refuses %j", async (options, message) => {
     await expect(load(options)).rejects.toThrow(message);

@@ -76,7 +76,7 @@ export async function publishPipeline(
     largestDifference = difference(expected, await draw(reloaded.value, prompt)).largest;
     if (largestDifference > TOLERANCE) {
       throw new VerificationError(
-        `The published folder draws another picture than the run: channels differ by up to ${largestDifference} of 255`,
+        `The published folder draws a different picture from the run: channels differ by up to ${largestDifference} of 255`,
       );
     }
     if (card !== undefined) await writeModelCard(path, card);

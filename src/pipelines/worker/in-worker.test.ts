@@ -188,7 +188,7 @@ describe("a pipeline in a worker", () => {
     [{ width: 17 }, "Expected a multiple of"],
     [
       { generator: torch.generator(1) },
-      "Expected nothing in a worker, which takes a seed in its place, for generator but received a Generator",
+      "Expected nothing in a worker, which takes a seed instead, for generator but received a Generator",
     ],
     [{ branches: {} }, "Expected nothing in a worker for branches but received an Object"],
     [{ onStep: 1 }, "Expected a function for onStep but received 1"],
@@ -247,7 +247,7 @@ describe("a pipeline in a worker", () => {
   it("loads all components itself", async () => {
     const refused = { vae: here.vae } as object;
     await expect(PixArtAlphaPipeline.inWorker(folder, refused)).rejects.toThrow(
-      "Expected what can be named, since the worker loads all components itself, for vae but received an AutoencoderKL",
+      "Expected a place or a name, since the worker loads all components itself, for vae but received an AutoencoderKL",
     );
     await expect(
       PixArtAlphaPipeline.inWorker(folder, { schedular: "euler" } as object),

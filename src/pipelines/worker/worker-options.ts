@@ -42,7 +42,7 @@ export function sentPretrainedOptions({
   for (const [name, value] of Object.entries(options)) {
     if (!isObject(value) && typeof value !== "function") continue;
     throw expected(
-      "what can be named, since the worker loads all components itself,",
+      "a place or a name, since the worker loads all components itself,",
       name,
       shownValue(value),
     );
@@ -73,7 +73,7 @@ export function dividedOptions(options: object): DividedOptions {
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw expectedType("an AbortSignal", "signal", shownValue(signal));
   if (sent.generator !== undefined) {
-    const what = "nothing in a worker, which takes a seed in its place,";
+    const what = "nothing in a worker, which takes a seed instead,";
     throw expected(what, "generator", shownValue(sent.generator));
   }
   if (sent.branches !== undefined)

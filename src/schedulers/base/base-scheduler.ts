@@ -186,5 +186,5 @@ function requireTimesteps(timesteps: readonly number[], last: number): void {
 function requireSigmas(sigmas: readonly number[]): void {
   const isFalling = sigmas.every((s, i) => s >= 0 && s <= (sigmas[i - 1] ?? Number.MAX_VALUE));
   if (sigmas.length > 0 && isFalling) return;
-  throw expected("numbers above or at 0 that do not rise", "sigmas", `[${sigmas}]`);
+  throw expected("numbers of at least 0 that do not increase", "sigmas", `[${sigmas}]`);
 }

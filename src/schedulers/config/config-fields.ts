@@ -99,7 +99,7 @@ function warnOfUnknown(json: SchedulerJson, className: string, fields: object): 
   const unknown = unknownFields(json, Object.keys(fields).map(snakeCase));
   if (unknown.length === 0) return;
   process.emitWarning(
-    `${className} has no ${listed(unknown)}: passed over; look for a slip in the name in scheduler_config.json`,
+    `${className} has no ${listed(unknown)}: ignored; check the spelling in scheduler_config.json`,
   );
 }
 

@@ -66,7 +66,7 @@ export class EulerDiscreteScheduler extends SigmaScheduler<EulerDiscreteConfig> 
   protected override planSigmas(sigmas: readonly number[]): void {
     if (sigmas.length < 2) {
       throw expected(
-        "at least 2 noise levels (the last step arrives at the last)",
+        "at least 2 noise levels (the last step ends at the last one)",
         "sigmas",
         `[${sigmas}]`,
       );

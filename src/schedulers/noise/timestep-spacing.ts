@@ -30,7 +30,7 @@ export function spaceTimesteps(count: number, last: number, spacing: Spacing): n
   const isTrailing = spacing.timestepSpacing === "trailing";
   const [most, what] = isTrailing
     ? [spacing.numTrainTimesteps, "the training timesteps"]
-    : [last - 1, "the training timesteps but one"];
+    : [last - 1, "one less than the training timesteps"];
   if (count > Math.max(1, most)) throw tooManySteps(most, count, what);
   const descending = Array.from({ length: count }, (_, index) => count - index);
   switch (spacing.timestepSpacing) {

@@ -8,10 +8,10 @@ const ANSWERS: Readonly<Record<string, ApiError>> = {
   ERR_HTTP_REQUEST_TIMEOUT: new ApiError(
     408,
     "request_timeout",
-    "The request did not come in time",
+    "The request did not arrive in time",
   ),
 };
-const NO_REQUEST = new ApiError(400, "invalid_request", "Expected a request of HTTP/1.1");
+const NO_REQUEST = new ApiError(400, "invalid_request", "Expected an HTTP/1.1 request");
 
 /** Answers, in the format of all errors, a connection whose bytes are not a valid request. */
 export function answerBrokenRequest(error: Error, socket: Duplex): void {

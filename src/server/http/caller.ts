@@ -36,7 +36,7 @@ export function callerOf(c: AppContext, keys: Keys, isOpen: IsOpen): KeyHolder {
     );
   }
   if (isRead || holder.canControl || isSession) return holder;
-  throw new ApiError(403, "view_only", "Expected a key that may do more than look");
+  throw new ApiError(403, "view_only", "Expected a key with more than read-only access");
 }
 
 /** The holder of the session cookie. Requests that change something must come from this server's own page. */
@@ -44,7 +44,7 @@ function ofSession(c: AppContext, keys: Keys, isRead: boolean): KeyHolder | unde
   const session = cookieOf(c.req.header("cookie") ?? "", sessionCookie(c));
   const holder = session === undefined ? undefined : keys.sessionHolder(session);
   if (holder === undefined || isRead || isOwnPage(c)) return holder;
-  throw new ApiError(403, "forbidden_origin", "Expected a request of this server's own pages");
+  throw new ApiError(403, "forbidden_origin", "Expected a request from this server's own pages");
 }
 
 /** Judged by headers about the request's origin that only a browser can set, not a page. */

@@ -53,7 +53,7 @@ export function guard(
   const site = header("sec-fetch-site");
   const isLink = method === "GET" && (LINKED.has(path) || isPage(path));
   if (site !== undefined && !OWN_SITES.has(site) && !isAllowed && !isLink) {
-    throw new ApiError(403, "forbidden_origin", "Expected a request of this server's own pages");
+    throw new ApiError(403, "forbidden_origin", "Expected a request from this server's own pages");
   }
   if (READS.has(method) || method === "DELETE") return;
   if (!BODY_TYPES.test(header("content-type") ?? "")) {

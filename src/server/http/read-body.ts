@@ -8,7 +8,7 @@ const tooLarge = (): ApiError =>
   new ApiError(
     413,
     "body_too_large",
-    `Expected a body of at most ${MOST_BODY_BYTES / 2 ** 20} MB, which holds a picture of 25 MB`,
+    `Expected a body of at most ${MOST_BODY_BYTES / 2 ** 20} MB, enough for a picture of 25 MB`,
   );
 
 /** Limit of all bodies read at the same time. */
@@ -20,7 +20,7 @@ async function bytesOf(request: Request): Promise<Buffer> {
   const declared = Number(request.headers.get("content-length") ?? MOST_BODY_BYTES);
   if (declared > MOST_BODY_BYTES) throw tooLarge();
   if (atOnce + declared > MOST_BYTES_AT_ONCE) {
-    throw new ApiError(429, "too_many_bodies", "Too many large requests come at once", {
+    throw new ApiError(429, "too_many_bodies", "Too many large requests at once", {
       retryAfter: 1,
     });
   }

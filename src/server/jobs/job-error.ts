@@ -12,7 +12,7 @@ export function jobError(error: unknown): ApiError {
     return new ApiError(
       500,
       "worker_lost",
-      "The process that drew this ended twice while it did; the server goes on",
+      "The process drawing this ended twice; the server keeps running",
       final,
     );
   }
@@ -38,7 +38,7 @@ export function jobError(error: unknown): ApiError {
       return new ApiError(
         500,
         "not_finite",
-        "The model gave numbers that no picture can be made of",
+        "The model gave numbers that no picture can be made from",
         final,
       );
     default:

@@ -43,7 +43,7 @@ export function readRequest(fields: SharedFields, context: RequestContext): Plai
   const count = fields.n ?? 1;
   const seed = fields.seed ?? randomInt(SEEDS);
   if (seed + count - 1 > Number.MAX_SAFE_INTEGER)
-    throw badValue("a number that n more can follow", "seed", seed);
+    throw badValue("a number of at most 2**53 - n", "seed", seed);
   const size = answerSize(fields, context);
   const drawn =
     fields.resolution_binning === false ? exactSize(size, model) : drawnSize(size, model);
@@ -98,7 +98,7 @@ function answerSize(fields: SharedFields, { model, maxPixels, ownSize }: Request
   const sides = width != null && height != null ? { width, height } : undefined;
   const [w = 0, h = 0] = named?.split("x").map(Number) ?? [];
   if (sides && named && sizeText(sides) !== named)
-    throw badValue("no size next to width and height", "size", named, "invalid_size");
+    throw badValue("no size together with width and height", "size", named, "invalid_size");
   const own = within(ownSize ?? { width: model.nativeSide, height: model.nativeSide }, maxPixels);
   const size = sides ?? (named ? { width: w, height: h } : own);
   requireShape(size);

@@ -68,7 +68,7 @@ const shared = {
   guidance_scale: decimal(
     0,
     100,
-    "Classifier-free guidance; 1 is none, default the model's own, or 4.5",
+    "Classifier-free guidance; 1 means none, default the model's own, or 4.5",
   ),
   cfg_scale: decimal(0, 100, "The same as guidance_scale"),
   cfg: decimal(0, 100, "The same as guidance_scale"),
@@ -87,10 +87,10 @@ const shared = {
     .meta({ description: "Adapters to draw with" }),
   max_sequence_length: whole(1, 4096, "Longest prompt in tokens; default the model's"),
   clean_caption: flag("Clean the prompt as in training; default true"),
-  resolution_binning: flag("false draws at the very size asked for, or refuses it"),
-  user: text("Taken and not used"),
-  style: text("Taken and not used"),
-  moderation: text("Taken and not used"),
+  resolution_binning: flag("false draws at exactly the requested size, or refuses it"),
+  user: text("Accepted but ignored"),
+  style: text("Accepted but ignored"),
+  moderation: text("Accepted but ignored"),
 } as const;
 
 /** The body of POST /v1/images/generations. */
@@ -130,7 +130,7 @@ export const editRequest = z
     strength: z.number().gt(0).max(1).nullish().meta({
       description: "How much of the picture is redrawn; default 1 with a mask, 0.6 without",
     }),
-    input_fidelity: text("Taken and not used"),
+    input_fidelity: text("Accepted but ignored"),
   })
   .meta({ id: "EditRequest", description: "Pictures from a picture and a prompt" });
 

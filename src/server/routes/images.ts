@@ -29,7 +29,7 @@ export function addImageRoutes(app: App, server: ServerContext): void {
 /** Throws while models are loading, and once the server is shutting down. */
 function requireServing({ models, firstModel, loader, isDraining }: ServerContext): void {
   if (isDraining()) {
-    throw new ApiError(503, "shutting_down", "The server is about to end", { retryAfter: 5 });
+    throw new ApiError(503, "shutting_down", "The server is shutting down", { retryAfter: 5 });
   }
   if (loader !== undefined || models().has(firstModel)) return;
   throw new ApiError(503, "model_loading", "The models are being loaded", { retryAfter: 2 });

@@ -8,7 +8,7 @@ export function addStateRoutes(app: App, server: ServerContext): void {
   app.get("/health", (c) => c.json({ status: "alive", version: server.version }));
   app.get("/ready", (c) => {
     if (server.isDraining()) {
-      throw new ApiError(503, "shutting_down", "The server is about to end", { retryAfter: 5 });
+      throw new ApiError(503, "shutting_down", "The server is shutting down", { retryAfter: 5 });
     }
     if (server.loader === undefined && !server.engines.some(({ isReady }) => isReady)) {
       throw new ApiError(503, "model_loading", "The models are being loaded", { retryAfter: 2 });

@@ -43,7 +43,8 @@ export class TrainingPictures {
     if (losses === undefined)
       return {
         pictures: [],
-        reason: "Losses of pictures are written with each checkpoint: there is none yet",
+        reason:
+          "Losses of pictures are written with each checkpoint, and there is no checkpoint yet",
       };
     const worst = losses.pictures.toSorted((a, b) => b.score - a.score).slice(0, count);
     const entries = await this.#entriesOf(run);
@@ -73,7 +74,7 @@ export class TrainingPictures {
     const { dataset } = run.config;
     const folder = await this.#folderOf(run, dataset.folder);
     if (folder === undefined)
-      return "The data set is not there any more, or outside of what this server may look at (--data-root)";
+      return "The data set is no longer there, or is outside the folders that this server may read (--data-root)";
     const key = JSON.stringify([folder, dataset.layout, dataset.imageColumn, dataset.textColumn]);
     const known = this.#sets.get(key) ?? entriesIn(folder, dataset);
     this.#sets.delete(key);

@@ -32,7 +32,7 @@ export async function pictureAnswer(
 }
 
 const noPicture = (): ApiError =>
-  new ApiError(404, "picture_not_found", "Expected a picture that is here and can be read");
+  new ApiError(404, "picture_not_found", "Expected a picture that exists and can be read");
 
 const answer = (c: AppContext, bytes: Uint8Array, format: string): Response =>
   c.body(new Uint8Array(bytes), 200, {

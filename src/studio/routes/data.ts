@@ -14,7 +14,7 @@ export function addDataRoutes(app: App, studio: StudioContext): void {
   const jobOf = (c: AppContext): StudioJob => {
     const job = jobs.find(c.req.param("job") ?? "");
     if (job !== undefined) return job;
-    throw new ApiError(404, "job_not_found", "Expected the id of a job that is here");
+    throw new ApiError(404, "job_not_found", "Expected the id of an existing job");
   };
   app.get("/api/folders", async (c) => c.json(await roots.list(c.req.query("path"))));
   app.post("/api/data/check", async (c) => {

@@ -27,7 +27,7 @@ export function addRunControlRoutes(app: App, studio: StudioContext): void {
     const run = await runs.find(c.req.param("id"));
     const { path, id } = run.place;
     if (run.process !== undefined || started.isAtWork(id))
-      throw new ApiError(409, "run_at_work", "A process writes this run already");
+      throw new ApiError(409, "run_at_work", "A process is already writing this run");
     // The run brings its own config; the recipe is only compared with it.
     const recipe = [RECIPE_FILE, CONFIG_FILE].find((name) => existsSync(join(path, name)));
     const args = ["train", join(path, recipe ?? CONFIG_FILE), "--work-dir", path, "--resume"];

@@ -13,14 +13,14 @@ export async function controlRun(run: LiveRun, what: ControlRequest["do"]): Prom
     throw new ApiError(
       409,
       "run_not_at_work",
-      "No process writes this run, so that none can be asked",
+      "No process is writing this run, so there is none to ask",
     );
   const { pid, isHere } = found;
   if (!isHere || pid === null) {
     throw new ApiError(
       409,
       "run_elsewhere",
-      `A process on ${found.host} writes this run: stop it there`,
+      `A process on ${found.host} is writing this run: stop it there`,
     );
   }
   if (what === "stop" && process.platform !== "win32") {
@@ -34,7 +34,7 @@ export async function controlRun(run: LiveRun, what: ControlRequest["do"]): Prom
     throw new ApiError(
       409,
       "older_release",
-      "This run's process is of an older release, which can only be stopped",
+      "This run's process is from an older release, and can only be stopped",
     );
   }
   requestControl(run.place.path, what);

@@ -65,7 +65,7 @@ export class Runs {
     await this.has(id);
     const run = id === "latest" ? await this.#latest() : this.#runs.get(id);
     if (run !== undefined) return run;
-    throw new ApiError(404, "run_not_found", "Expected the id of a run that is here");
+    throw new ApiError(404, "run_not_found", "Expected the id of an existing run");
   }
 
   /** Whether a run exists, including one that has only just started. */

@@ -71,7 +71,7 @@ export async function startedDetails(run: StartedRun): Promise<RunDetails> {
   return {
     ...line,
     all: [],
-    verdict: run.ended === undefined ? "It is about to begin." : "It has ended before it began.",
+    verdict: run.ended === undefined ? "It is about to begin." : "It ended before it began.",
     checkpoints: [],
     marks: [],
     config: null,

@@ -133,7 +133,7 @@ export function parseNormalizer(path: string, value: unknown): ParsedNormalizer 
       throw new BadFileError(
         path,
         place,
-        "nothing but rules for white space behind the character map (Precompiled)",
+        "only rules for white space after the character map (Precompiled)",
         quote(one),
       );
     }

@@ -192,7 +192,7 @@ describe("T5Tokenizer files", () => {
           type: "Sequence",
           normalizers: [{ type: "Precompiled", precompiled_charsmap: "" }, { type: "Lowercase" }],
         }),
-      'normalizer.normalizers.1: expected nothing but rules for white space behind the character map (Precompiled) but found {"type":"Lowercase"}',
+      'normalizer.normalizers.1: expected only rules for white space after the character map (Precompiled) but found {"type":"Lowercase"}',
     ],
   ];
   it.each(strange)("names the key of a strange file: %s", async (name, change, message) => {

@@ -164,7 +164,7 @@ describe("noGrad and enableGrad", () => {
 
   it("refuse a promise", () => {
     const text =
-      "Grad mode belongs to a synchronous part: wrap each part of an async function by itself.";
+      "Grad mode belongs to a synchronous part: wrap each part of an async function separately.";
     expect(() => torch.noGrad(async () => 1)).toThrow(new InvalidTypeError(text));
     expect(torch.isGradEnabled()).toBe(true);
     expect(() => torch.enableGrad(async () => 1)).toThrow(new InvalidTypeError(text));

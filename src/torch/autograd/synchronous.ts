@@ -6,7 +6,7 @@ import { InvalidTypeError } from "../../errors/index.ts";
 export function assertSynchronous<T>(result: T, what: string): T {
   if (result instanceof Promise) {
     throw new InvalidTypeError(
-      `${what} belongs to a synchronous part: wrap each part of an async function by itself.`,
+      `${what} belongs to a synchronous part: wrap each part of an async function separately.`,
     );
   }
   return result;

@@ -127,7 +127,7 @@ export async function newestCheckpoint(
   throw new BadFileError(
     root,
     "checkpoints",
-    "one that is whole",
+    "one that is intact",
     `${listed.length} damaged`,
     advice,
   );

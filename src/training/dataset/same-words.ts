@@ -11,7 +11,7 @@ export function requireSameWords(world: World, data: TrainingData): void {
   if (!world.any(differs)) return;
   throw new DistributedError(
     differs
-      ? `Rank ${world.rank} found other pictures or captions in ${data.dataset.location} than rank 0. Let all processes read one copy of the data set, or equal ones`
+      ? `Rank ${world.rank} found other pictures or captions in ${data.dataset.location} than rank 0. Make all processes read one copy of the data set, or identical copies`
       : `Another process of this run found other pictures or captions than rank 0`,
   );
 }

@@ -35,6 +35,6 @@ it("never trains on validation and test pictures, by whichever name", async () =
 it("says which splits there are where none is trained on", async () => {
   const folder = await dataset("test-alone", ["test", "val"]);
   await expect(loadTrainingData({ folder, ...choice })).rejects.toThrow(
-    `Nothing to train on is left of ${folder} (2 captioned pictures) after choosing things and styles and what is held out. Its splits: test (1, never trained on), validation (1, never trained on)`,
+    `Nothing to train on is left in ${folder} (2 captioned pictures) after choosing things and styles and holding pictures out. Its splits: test (1, never trained on), validation (1, never trained on)`,
   );
 });

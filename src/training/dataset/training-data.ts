@@ -164,7 +164,7 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
   const train = entries.filter((entry) => !isKept(entry)).map(example);
   if (train.length === 0) {
     throw new DatasetError(
-      `Nothing to train on is left of ${dataset.location} (${dataset.captioned} captioned pictures) after choosing things and styles and what is held out${dataset.splits.length > 0 ? `. Its splits: ${describeSplits(dataset.splits)}` : ""}`,
+      `Nothing to train on is left in ${dataset.location} (${dataset.captioned} captioned pictures) after choosing things and styles and holding pictures out${dataset.splits.length > 0 ? `. Its splits: ${describeSplits(dataset.splits)}` : ""}`,
     );
   }
   return {

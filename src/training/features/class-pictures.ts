@@ -47,7 +47,7 @@ async function requirePrompt(pictures: readonly string[], classPrompt: string): 
     const prompt = (await readPictureMetadata(path))?.prompt;
     if (prompt === undefined || prompt === classPrompt) continue;
     throw new DatasetError(
-      `${path}: expected a picture of dataset.classPrompt ${JSON.stringify(classPrompt)} but found one that was drawn of ${JSON.stringify(prompt)}; delete such pictures, or name another dataset.classFolder`,
+      `${path}: expected a picture of dataset.classPrompt ${JSON.stringify(classPrompt)} but found one that was drawn from ${JSON.stringify(prompt)}; delete such pictures, or name another dataset.classFolder`,
     );
   }
 }

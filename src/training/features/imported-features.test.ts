@@ -135,7 +135,7 @@ describe("ImportedLatents", () => {
     await made.take(a, shape, encoder(-1, 2));
     expect(made.report().slice(1)).toEqual([
       "  the mean of a.png is 200 % of its spread away from what the autoencoder makes here",
-      "  Warning: that is more than other ways of resizing make. Name the autoencoder that made the files in the config, or remove what was put into the cache",
+      "  Warning: that is more than another way of resizing would explain. In the config, name the autoencoder that made the files, or remove what was put into the cache",
     ]);
   });
 });

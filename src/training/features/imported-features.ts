@@ -127,7 +127,7 @@ export class ImportedLatents {
       `  the mean of ${file} is ${share} of its spread away from what the autoencoder makes here`,
       ...(distance > SUSPICIOUS
         ? [
-            "  Warning: that is more than other ways of resizing make. Name the autoencoder that made the files in the config, or remove what was put into the cache",
+            "  Warning: that is more than another way of resizing would explain. In the config, name the autoencoder that made the files, or remove what was put into the cache",
           ]
         : []),
     ];

@@ -276,7 +276,7 @@ describe("Latents", () => {
     const { latents, encoded } = await open(["square", "wide"]);
     expect(encoded).toBe(2);
     expect(warnings.join()).toMatch(
-      /shard-[0-9a-f]+\.safetensors are damaged; they are made anew$/,
+      /shard-[0-9a-f]+\.safetensors are damaged; they will be computed again$/,
     );
     expect(await drawn(latents)).toHaveLength(2 * 256);
   });

@@ -35,7 +35,7 @@ export function requireModelFits({ name, layers }: Depth, build: (layers: number
   if (tensors <= MOST_TENSORS && bytes <= room) return;
   throw new ResourceError(
     "ERR_MEMORY",
-    `Expected a model that ${formatBytes(room)} of memory hold, of at most ${MOST_TENSORS} tensors, for ${name} but received ${layers}, which makes one of ${formatBytes(bytes)} and ${tensors} tensors`,
+    `Expected a model that fits in ${formatBytes(room)} of memory, with at most ${MOST_TENSORS} tensors, for ${name} but received ${layers}, which makes one of ${formatBytes(bytes)} and ${tensors} tensors`,
   );
 }
 
@@ -52,7 +52,7 @@ export function requireBatch(stage: string, batchSize: number, bytesEach: number
   if (bytes <= room) return;
   throw new ResourceError(
     "ERR_MEMORY",
-    `Expected at most ${Math.max(1, Math.floor(room / bytesEach))} for batchSize of stage ${JSON.stringify(stage)} but received ${batchSize}: its activations take ${formatBytes(bytes)} at least`,
+    `Expected at most ${Math.max(1, Math.floor(room / bytesEach))} for batchSize of stage ${JSON.stringify(stage)} but received ${batchSize}: its activations take at least ${formatBytes(bytes)}`,
   );
 }
 
@@ -65,7 +65,7 @@ function sizeOf(name: string, build: () => Module): Size {
       const model = name.replace(/\..*$/, "");
       throw new ResourceError(
         "ERR_MEMORY",
-        `Expected sizes for ${model} that a machine can hold but received some that make a tensor of [${shape.join(", ")}]`,
+        `Expected sizes for ${model} that fit in a machine's memory but received some that make a tensor of [${shape.join(", ")}]`,
       );
     }
     tensors += 1;

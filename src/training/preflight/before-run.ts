@@ -92,7 +92,7 @@ export async function planRun(options: PlanOptions): Promise<RunForecast> {
   if (refused.length > 0) {
     throw new ResourceError(
       memory === undefined ? "ERR_NO_ROOM" : "ERR_MEMORY",
-      [...refused, "To try all the same, with swap space for instance: --no-rehearsal"].join("\n"),
+      [...refused, "To try anyway, for instance with swap space: --no-rehearsal"].join("\n"),
     );
   }
   for (const problem of [...(memory === undefined ? [] : [memory]), ...disks])
@@ -168,7 +168,7 @@ export async function dryResume(
   const device = firstDevice(asked ?? config.device, processes);
   const steps = await stepsDone(folder, config);
   const isComplete = config.stages.every((stage, i) => steps[i] === stage.steps);
-  if (isComplete) say(`All stages of ${folder} are complete already`);
+  if (isComplete) say(`All stages of ${folder} are already complete`);
   const done = steps.reduce((sum: number, step = 0) => sum + step, 0);
   const plan = { config, data, done, device };
   const forecast = await planRun({ ...plan, folder, processes, strict, say });

@@ -43,7 +43,7 @@ export async function requireKnownStages(
       "stage",
       `one of the stages that config.json names, ${names.join(", ")},`,
       `checkpoints of a stage ${quote(name)}`,
-      "give the stage its name back in config.json, or move the folder away",
+      "restore the stage's name in config.json, or move the folder away",
     );
   }
 }
@@ -155,7 +155,7 @@ async function compareData(
     const orGrow = isGrown ? ", or let it grow with --cfg-options dataset.grows=true" : "";
     throw new RunError(
       "ERR_DATA_CHANGED",
-      `${what}: ${named}. Put it back, or go on with it as it is with --accept-changed-data${orGrow}`,
+      `${what}: ${named}. Put it back, or accept it as it is with --accept-changed-data${orGrow}`,
     );
   }
   return {

@@ -52,7 +52,7 @@ async function describeStage(
     `  ${number}. "${stage.name}" (${stage.kind}, ${stage.resolution} px): ${[
       `${train.length} pictures`,
       ...(heldout.length > 0 ? [`${heldout.length} held out`] : []),
-      `${Math.ceil(batches)} batches of ${batchSize} an epoch`,
+      `${Math.ceil(batches)} batches of ${batchSize} per epoch`,
       `${buckets?.dropped ?? 0} dropped`,
     ].join(", ")}`,
     `     ${[

@@ -213,7 +213,7 @@ describe("a run folder that is written", () => {
       using run = await RunFolder.create(path, config, command);
       writeFileSync(lock, JSON.stringify(other));
       expect(() => run.append(event)).toThrow(
-        `The run in ${path} was taken over by process 7 on elsewhere at now, after this one had given no sign of life`,
+        `The run in ${path} was taken over by process 7 on elsewhere at now, after this one had shown no sign of life`,
       );
       rmSync(lock);
       expect(() => run.append(event)).toThrow(`The lock ${lock} is gone`);

@@ -45,7 +45,7 @@ describe("acquireRunLock", () => {
     async (content) => {
       writeFileSync(path, content);
       await expect(acquireRunLock(path, quiet)).rejects.toThrow(
-        `${path}: lock: expected the process that holds it but found ${JSON.stringify(content)}; delete it if no process writes the run`,
+        `${path}: lock: expected the process that holds it but found ${JSON.stringify(content)}; delete it if no process is writing the run`,
       );
       expect(isLockHeld(path)).toBe(true);
     },
@@ -54,7 +54,7 @@ describe("acquireRunLock", () => {
   it("is refused where a folder has its name", async () => {
     mkdirSync(path);
     await expect(acquireRunLock(path, quiet)).rejects.toThrow(
-      `${path}: lock: expected the process that holds it but found a folder; delete it if no process writes the run`,
+      `${path}: lock: expected the process that holds it but found a folder; delete it if no process is writing the run`,
     );
     expect(isLockHeld(path)).toBe(true);
   });

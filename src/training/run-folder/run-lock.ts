@@ -37,7 +37,7 @@ export async function acquireRunLock(
         `${whoWrites(run, holder)}. Wait for it, or stop it first.`,
       );
     const what = found.isFile ? quote(found.text) : found.text;
-    const advice = "delete it if no process writes the run";
+    const advice = "delete it if no process is writing the run";
     throw new BadFileError(error.path, "lock", "the process that holds it", what, advice);
   }
 }
@@ -53,6 +53,6 @@ export function describeLoss(path: string): string {
   const other = holderOf(path)?.holder;
   const run = dirname(path);
   return other === undefined
-    ? `The lock ${path} is gone, so that another process may write the run in ${run}`
-    : `The run in ${run} was taken over by process ${other.pid} on ${other.host} at ${other.since}, after this one had given no sign of life`;
+    ? `The lock ${path} is gone, so another process may be writing the run in ${run}`
+    : `The run in ${run} was taken over by process ${other.pid} on ${other.host} at ${other.since}, after this one had shown no sign of life`;
 }

@@ -120,7 +120,7 @@ describe("Denoising", () => {
   it("says how many weights it wants", () => {
     torch.tidy(() => {
       expect(() => denoise(epsilon, [1])).toThrow(
-        new InvalidValueError("Expected 3 numbers, one a sample, for weights but received 1"),
+        new InvalidValueError("Expected 3 numbers, one per sample, for weights but received 1"),
       );
     });
   });

@@ -81,7 +81,7 @@ function meanOf(losses: Tensor, weights: readonly number[] | undefined): Tensor 
   if (weights === undefined) return losses.mean();
   const [count] = losses.shape;
   if (weights.length !== count) {
-    throw expected(`${count} numbers, one a sample,`, "weights", weights.length);
+    throw expected(`${count} numbers, one per sample,`, "weights", weights.length);
   }
   return losses.mul(torch.tensor([...weights], { device: losses.device })).mean();
 }

@@ -117,7 +117,7 @@ describe("readNpy", () => {
     [
       "objects",
       header(dict("'|O'", "(1,)"), 8),
-      `descr: expected one of ${known} but found "|O"; an array of Python objects is a pickle, and no code of a file is ever run`,
+      `descr: expected one of ${known} but found "|O"; an array of Python objects is a pickle, and no code from a file is ever run`,
     ],
     [
       "bytes the wrong way round",

@@ -129,7 +129,7 @@ function dtypeOf(literal: string, source: NpySource): DType {
   const dtype = DTYPES.get(descr);
   if (dtype !== undefined) return dtype;
   const advice = descr.startsWith("|O")
-    ? "an array of Python objects is a pickle, and no code of a file is ever run"
+    ? "an array of Python objects is a pickle, and no code from a file is ever run"
     : undefined;
   const known = [...DTYPES.keys()].join(", ");
   throw refusal(source, "descr", `one of ${known}`, quote(descr), advice);

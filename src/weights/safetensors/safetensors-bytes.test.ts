@@ -104,7 +104,7 @@ describe("a refusal", () => {
     [
       entry("U8", "[1]", "[1,2]"),
       2,
-      'tensor "w": expected data_offsets to start at 0, where the tensor before ends but found [1, 2]',
+      'tensor "w": expected data_offsets to start at 0, where the previous tensor ends but found [1, 2]',
     ],
     [
       entry("F32", "[2,3]", "[0,20]"),
@@ -217,7 +217,7 @@ describe("an open file", () => {
     const { byteOffset } = file.entry("w");
     truncateSync(path, byteOffset + 3);
     expect(() => file.bytes("w")).toThrow(
-      `${path}: data: expected 4 bytes at offset ${byteOffset} but found 3; the file was cut while it was read`,
+      `${path}: data: expected 4 bytes at offset ${byteOffset} but found 3; the file was truncated while it was being read`,
     );
     file.close();
     file.close();

@@ -50,7 +50,7 @@ const DTYPES: ReadonlyMap<string, DType> = new Map(
 const LAYOUT_ORDER: readonly DType[] = [...FORMAT_NAMES.keys()];
 const METADATA_KEY = "__metadata__";
 const NARROW_FLOATS =
-  "other floats of 8 bits and fewer are not read: convert the file to float16 with the program that wrote it";
+  "other floats of 8 bits or fewer are not read: convert the file to float16 with the program that wrote it";
 const NO_METADATA: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
 /** Bytes of a tensor's elements; undefined beyond 2^53. */
@@ -106,7 +106,7 @@ export function parseHeader(
       throw new BadFileError(
         path,
         tensorPlace(name),
-        `data_offsets to start at ${position}, where the tensor before ends`,
+        `data_offsets to start at ${position}, where the previous tensor ends`,
         `[${begin}, ${end}]`,
       );
     }

@@ -145,7 +145,7 @@ describe("safetensors", () => {
     const { byteOffset } = file.entry("w");
     truncateSync(path, byteOffset + 10);
     expect(() => file.tensor("w")).toThrow(
-      `${path}: data: expected 4000 bytes at offset ${byteOffset} but found 10; the file was cut while it was read`,
+      `${path}: data: expected 4000 bytes at offset ${byteOffset} but found 10; the file was truncated while it was being read`,
     );
   });
 

@@ -82,7 +82,7 @@ export class PickleCursor {
     const end = this.#bytes.subarray(start, start + LONGEST_LINE).indexOf(LINE_FEED);
     if (end < 0) {
       const Refusal = this.rest < LONGEST_LINE ? PickleEnd : PickleRefusal;
-      throw new Refusal(`a name at byte ${start}`, "no end of one");
+      throw new Refusal(`a name at byte ${start}`, "no end to it");
     }
     const text = this.text(end);
     this.#take(1);

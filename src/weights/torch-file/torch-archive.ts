@@ -55,7 +55,7 @@ function findRoot(file: RegularFile, entries: Entries): string {
       found,
       advice,
     );
-  if (stray !== undefined) throw fail(`${quote(stray)} beside ${quote(`${root}/`)}`);
+  if (stray !== undefined) throw fail(`${quote(stray)} next to ${quote(`${root}/`)}`);
   if (entries.has(`${root}/constants.pkl`)) {
     throw fail("a TorchScript archive", "save the state_dict of the model instead");
   }

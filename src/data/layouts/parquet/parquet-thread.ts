@@ -117,7 +117,7 @@ class ParquetThread {
     } catch (error) {
       const isFull = (error as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY";
       throw isFull
-        ? new DatasetError("more memory is needed to read it than its rows can take")
+        ? new DatasetError("data that takes more memory to read than its rows could")
         : error;
     } finally {
       clearInterval(watch);

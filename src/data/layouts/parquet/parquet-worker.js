@@ -89,7 +89,7 @@ async function withFile(path, use) {
       let done = 0;
       while (done < bytes.length) {
         const count = readSync(file, bytes, done, bytes.length - done, start + done);
-        if (count === 0) throw new Error("the file was cut while it was read");
+        if (count === 0) throw new Error("the file was truncated while it was being read");
         done += count;
       }
       return bytes.buffer;

@@ -40,7 +40,7 @@ export async function readCaption(
   try {
     const record = parsePythonJson(json);
     if (typeof record !== "object" || record === null || Array.isArray(record)) {
-      return new DatasetError(`its caption ${captions.json?.name} is no JSON object`);
+      return new DatasetError(`its caption ${captions.json?.name} is not a JSON object`);
     }
     const described = describedText("json", record as Record<string, unknown>, names);
     return { text: plain ?? described.text, columns: described.columns };

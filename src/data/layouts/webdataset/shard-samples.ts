@@ -109,7 +109,8 @@ export class ShardSamples {
           const file = { ...member, name, extension, head, refused };
           if (!isPicture) sample.addCaption(file);
           else if (sample.addPicture(file) !== undefined) {
-            const again = "the shard has a file of this name again, which is taken, as tar does";
+            const again =
+              "the shard contains a later file of this name, which is used instead, as tar does";
             leftOut.push({ path: `${shard}#${name}`, reason: again });
           }
         }

@@ -31,7 +31,7 @@ export function consistent(config: AdapterConfig): AdapterConfig {
   }
   if (config.peftType === "OFT" && (config.r === 0) === (config.oftBlockSize === 0)) {
     throw new InvalidValueError(
-      `Expected 0 for one of r and oftBlockSize, and not for the other, but received ${config.r} and ${config.oftBlockSize}`,
+      `Expected 0 for exactly one of r and oftBlockSize but received ${config.r} and ${config.oftBlockSize}`,
     );
   }
   return config;

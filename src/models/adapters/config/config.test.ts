@@ -83,7 +83,7 @@ describe("adapterConfig", () => {
       "Expected false for one of loraBias and useDora but received true for both",
     );
     expect(message({ peftType: "OFT", targetModules: ["a"], r: 4 })).toBe(
-      "Expected 0 for one of r and oftBlockSize, and not for the other, but received 4 and 32",
+      "Expected 0 for exactly one of r and oftBlockSize but received 4 and 32",
     );
   });
 });

@@ -65,7 +65,7 @@ describe("pythonPattern", () => {
   ])("refuses %s", (pattern, reason) => {
     expect(() => pythonPattern(pattern, "targetModules")).toThrow(
       new InvalidValueError(
-        `Expected a regular expression of Python's that JavaScript can follow for targetModules but received ${JSON.stringify(pattern)}: ${reason}`,
+        `Expected a Python regular expression with a counterpart in JavaScript for targetModules but received ${JSON.stringify(pattern)}: ${reason}`,
       ),
     );
   });

@@ -23,7 +23,7 @@ const END = "(?![\\s\\S])";
 export function pythonPattern(source: string, field: string): RegExp {
   const fail = (reason: string): Error =>
     new InvalidValueError(
-      `Expected a regular expression of Python's that JavaScript can follow for ${field} but received ${JSON.stringify(source)}: ${reason}`,
+      `Expected a Python regular expression with a counterpart in JavaScript for ${field} but received ${JSON.stringify(source)}: ${reason}`,
     );
   const [, flags = ""] = /^\(\?([aiLmsux]+)\)/.exec(source) ?? [];
   const unknown = [...flags].find((flag) => !"aimsu".includes(flag));

@@ -83,7 +83,7 @@ describe("findTargets", () => {
   it("refuses expressions that JavaScript has no form for", () => {
     expect(() => named({ targetModules: "(?>to)_q" })).toThrow(
       new InvalidValueError(
-        'Expected a regular expression of Python\'s that JavaScript can follow for targetModules but received "(?>to)_q": (?>t… has no counterpart',
+        'Expected a Python regular expression with a counterpart in JavaScript for targetModules but received "(?>to)_q": (?>t… has no counterpart',
       ),
     );
   });

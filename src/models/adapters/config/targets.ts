@@ -112,7 +112,7 @@ export function findModulesToSave(
   );
   if (others.length > 0) {
     throw new InvalidValueError(
-      `Expected modules of Linear and Conv2d layers alone for modulesToSave but received ${JSON.stringify(ends)}, which have ${others.slice(0, 5).join(", ")} too`,
+      `Expected modules of only Linear and Conv2d layers for modulesToSave but received ${JSON.stringify(ends)}, which have ${others.slice(0, 5).join(", ")} too`,
     );
   }
   return layers;

@@ -78,7 +78,7 @@ export class TimedPatterns {
     const source = this.#sources[Math.min(at, this.#sources.length - 1)] ?? "";
     this.#leftMs = 0;
     return new InvalidValueError(
-      `Expected regular expressions that take less than ${MOST_MS / 1000} s for ${this.#field} but received ${JSON.stringify(source.slice(0, 120))}: write them without repeating what is repeated already`,
+      `Expected regular expressions that take less than ${MOST_MS / 1000} s for ${this.#field} but received ${JSON.stringify(source.slice(0, 120))}: write them without nested repetition`,
     );
   }
 }

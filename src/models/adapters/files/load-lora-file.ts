@@ -135,7 +135,7 @@ function warnOfAlpha(
   const which =
     withoutAlpha.length === ranks.size ? "" : ` for ${withoutAlpha.length} of ${ranks.size} layers`;
   onWarning(
-    `${file.path}: no alpha is in the file or next to it${which}: the rank is assumed, and so a scale of 1${hint}`,
+    `${file.path}: there is no alpha in the file or next to it${which}: the rank is assumed, and so a scale of 1${hint}`,
   );
 }
 
