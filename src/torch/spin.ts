@@ -56,6 +56,11 @@ const PERIOD_MS = 1000;
  * alone while spinning, and 0.5 to 0.7 beside one other process. Not measured on more cores.
  */
 const [CALM, CROWDED] = [0.05, 0.15];
+/**
+ * Most calm periods in a row before spinning is tried again. A trial in vain costs a training half of two periods; without
+ * spinning, one on two cores of a virtual machine ran at 0.4 of its speed until all was calm for so long.
+ */
+const MOST_PATIENCE = 10;
 
 /** Decides whether threads may spin, from how long they wait for processors. */
 export class SpinWatch {
@@ -79,7 +84,7 @@ export class SpinWatch {
     this.#contrary = (this.#spins ? share > CROWDED : share < CALM) ? this.#contrary + 1 : 0;
     // One crowded period is not enough: saving a checkpoint is one.
     if (this.#contrary < (this.#spins ? 2 : this.#patience)) return;
-    if (this.#spins) this.#patience = this.#periods > 60 ? 3 : Math.min(60, 2 * this.#patience);
+    if (this.#spins) this.#patience = this.#periods > 60 ? 3 : Math.min(MOST_PATIENCE, 2 * this.#patience);
     this.#spins = !this.#spins;
     this.#periods = this.#contrary = 0;
     this.#set(this.#spins);
