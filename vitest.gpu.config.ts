@@ -10,6 +10,7 @@ export default defineConfig({
   ...config,
   test: {
     ...config.test,
+    globalSetup: [], // for tests that this leaves out
     // cuBLAS sums in one order only with a workspace of its own (docs.nvidia.com/cuda/cublas, "results reproducibility").
     env: { ...config.test?.env, CUBLAS_WORKSPACE_CONFIG: ":4096:8" },
     // A GPU takes turns, and what keeps it waiting is the processor.

@@ -50,13 +50,3 @@ export async function bundleProgram({ from, out }) {
     logLevel: "warning",
   });
 }
-
-/**
- * Puts a finished folder in the place of an older one.
- * @param {string} finished
- * @param {string} folder
- */
-export function replaceFolder(finished, folder) {
-  fs.rmSync(folder, { recursive: true, force: true });
-  fs.renameSync(finished, folder);
-}

@@ -1,8 +1,9 @@
 // Makes dist/bundle/ of what tsc made, and dist/page/ of page/.
+import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as buildPage } from "vite";
-import { bundleProgram, replaceFolder } from "./bundle-program.mjs";
+import { bundleProgram } from "./bundle-program.mjs";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
 const OUT = path.join(DIST, "bundle");
@@ -16,4 +17,7 @@ await buildPage({
   build: { outDir: unfinished(PAGE_OUT) },
   logLevel: "warn",
 });
-for (const folder of [OUT, PAGE_OUT]) replaceFolder(unfinished(folder), folder);
+for (const folder of [OUT, PAGE_OUT]) {
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.renameSync(unfinished(folder), folder);
+}

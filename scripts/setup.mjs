@@ -114,6 +114,7 @@ function compileSources() {
     "tsconfig.json",
     "tsconfig.build.json",
     bundler,
+    path.join("scripts", "bundle-program.mjs"),
   ];
   const hash = hashOf([...settings, ...sources]);
   const product = path.join(ROOT, "dist", "bundle", "main.js");

@@ -1,19 +1,20 @@
+import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
-import { bundleProgram, replaceFolder } from "../scripts/bundle-program.mjs";
+import { bundleProgram } from "../scripts/bundle-program.mjs";
 
 const SRC = fileURLToPath(new URL("../src", import.meta.url));
-const OUT = fileURLToPath(new URL("../build/test-program", import.meta.url));
+/** Of this run: another one in this checkout has its own. */
+const OUT = fileURLToPath(new URL(`../build/test-program-${process.pid}`, import.meta.url));
 
-/** Bundles the sources for tests that start the command line as a process: through tsx it takes twice as long to start. */
-async function bundle(): Promise<void> {
-  const unfinished = `${OUT}.${process.pid}`; // other tests may be starting in this checkout
-  await bundleProgram({ from: SRC, out: unfinished });
-  replaceFolder(unfinished, OUT);
-}
-
-/** Vitest's global set-up. */
-export default async function setup(project: TestProject): Promise<void> {
+/**
+ * Vitest's global set-up: bundles the sources for tests that start the command line as a process, because through tsx it takes
+ * twice as long to start.
+ */
+export default async function setup(project: TestProject): Promise<() => void> {
+  const bundle = (): Promise<void> => bundleProgram({ from: SRC, out: OUT });
   await bundle();
   project.onTestsRerun(bundle);
+  process.env.PIXART_TEST_PROGRAM = OUT;
+  return () => rmSync(OUT, { recursive: true, force: true });
 }

@@ -33,7 +33,7 @@ export interface ServeOptions extends GuardOptions {
   /** The module of the drawing processes, and the set-up of each. */
   readonly engineScript: URL;
   readonly engines: readonly EngineSetup[];
-  /** See EngineProcessOptions. */
+  /** Interval at which the drawing processes are checked for hanging. Default 5000. */
   readonly lookMs?: number;
   readonly log: Logger;
   /** Models that are loaded on demand, in addition to those of the engines. */
@@ -86,7 +86,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     const engine: EngineProcess = new EngineProcess({
       script: options.engineScript,
       setup,
-      ...(options.lookMs !== undefined && { lookMs: options.lookMs }),
+      lookMs: options.lookMs,
       onReady: () => dispatcher.pump(),
       onModel: (facts) => models.set(facts.name, facts),
       onRestart: (how) => {

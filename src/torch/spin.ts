@@ -84,7 +84,8 @@ export class SpinWatch {
     this.#contrary = (this.#spins ? share > CROWDED : share < CALM) ? this.#contrary + 1 : 0;
     // One crowded period is not enough: saving a checkpoint is one.
     if (this.#contrary < (this.#spins ? 2 : this.#patience)) return;
-    if (this.#spins) this.#patience = this.#periods > 60 ? 3 : Math.min(MOST_PATIENCE, 2 * this.#patience);
+    if (this.#spins)
+      this.#patience = this.#periods > 60 ? 3 : Math.min(MOST_PATIENCE, 2 * this.#patience);
     this.#spins = !this.#spins;
     this.#periods = this.#contrary = 0;
     this.#set(this.#spins);

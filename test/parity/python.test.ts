@@ -1,14 +1,18 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { runPython } from "./python.ts";
 
 const echo = "import json, sys\njson.dump(json.load(sys.stdin), sys.stdout)";
 
 afterEach(() => vi.unstubAllEnvs());
 
-describe("runPython", () => {
+const server = process.env.PIXART_PYTHON_SERVER;
+
+describe.each(["a fork of the server", "a process of its own"])("runPython in %s", (kind) => {
+  beforeEach(() => vi.stubEnv("PIXART_PYTHON_SERVER", kind.includes("fork") ? server : undefined));
+
   it("carries JSON to Python and back unchanged", async () => {
     const value = { text: 'é 🦊 \0 \n \ud800 "', numbers: [1, 2.5, -3e-7], none: null };
     expect(await runPython(echo, value)).toEqual(value);
@@ -50,13 +54,11 @@ describe("runPython", () => {
     );
   });
 
-  it("is the same with packages that were loaded before", async () => {
-    const script = "import torch\nprint(torch.arange(3).tolist())";
-    const [first, second] = [await runPython(script, null), await runPython(script, null)];
-    expect([first, second]).toEqual([
-      [0, 1, 2],
-      [0, 1, 2],
-    ]);
+  it("keeps what a script prints as it ends by itself", async () => {
+    await expect(runPython("import sys\nsys.exit('no weights')", null)).rejects.toThrow(
+      /^Python script failed \(exit code 1\):\n[\s\S]*no weights/,
+    );
+    expect(await runPython("import sys\nprint(3)\nsys.exit()", null)).toBe(3);
   });
 
   it("says what it found where there is no JSON", async () => {

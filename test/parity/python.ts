@@ -46,7 +46,7 @@ export async function runPython(script: string, input: unknown): Promise<unknown
   const path = pythonPath();
   const server = process.env.PIXART_PYTHON_SERVER;
   const { code, stdout, stderr } =
-    server === undefined
+    server === undefined || hasChanged()
       ? await inProcess(path, isFile ? [script] : ["-c", script], input)
       : await onServer(server, script, input);
   const name = isFile ? script : "script";
@@ -65,6 +65,17 @@ export async function runPython(script: string, input: unknown): Promise<unknown
   }
 }
 
+/** Variables that packages read when they are loaded. */
+const readEarly = (): string =>
+  JSON.stringify(
+    Object.entries(process.env).filter(([name]) => /^(HF_|PIXART_PYTHON$)/.test(name)),
+  );
+
+const early = readEarly();
+
+/** Whether a test has set one of those since. */
+const hasChanged = (): boolean => readEarly() !== early;
+
 async function inProcess(
   path: string,
   args: readonly string[],
@@ -77,7 +88,8 @@ async function inProcess(
     env: ENVIRONMENT,
   });
   const { exitCode, signal, stdout, stderr } = result;
-  return { code: exitCode ?? -(constants.signals[signal ?? "SIGKILL"] ?? 0), stdout, stderr };
+  if (exitCode === undefined && signal === undefined) throw result; // it did not start
+  return { code: exitCode ?? -constants.signals[signal ?? "SIGKILL"], stdout, stderr };
 }
 
 /** In a fork of test/parity/python-server.py, which has loaded the packages already. */

@@ -49,33 +49,6 @@ describe("a process that ends while it draws", () => {
     expect((await fetch(`${server.url}/ready`)).status).toBe(200);
   });
 
-  it("is replaced when it hangs, and what it drew is drawn", async () => {
-    const lines: string[] = [];
-    const other = await startTestServer({
-      models: [{ name: "stand-in", place: "step=5" }],
-      lookMs: 50,
-      lines,
-    });
-    const drawing = post(other, { prompt: "a", steps: 60 });
-    await vi.waitFor(() => expect(other.context.dispatcher.pictures).toBe(1));
-    process.kill(other.context.engines[0]?.pid ?? 0, "SIGSTOP");
-    expect((await drawing).status).toBe(200);
-    expect(lines.join("")).toContain("hung for 0.3 s");
-    await other.stop(0);
-  });
-
-  it("may be silent for as long as it computes", async () => {
-    const other = await startTestServer({
-      models: [{ name: "stand-in", place: "step=5" }],
-      lookMs: 50,
-    });
-    expect((await post(other, { prompt: "computes", steps: 1 })).status).toBe(200);
-    await expect(other.context.metrics.restarts.get()).resolves.toMatchObject({
-      values: [{ value: 0 }],
-    });
-    await other.stop(0);
-  });
-
   it("no memory for one job is no failure of those drawn with it", async () => {
     const [bad, good] = await Promise.all([
       post(server, { prompt: "no memory", steps: 3 }),
@@ -83,6 +56,51 @@ describe("a process that ends while it draws", () => {
     ]);
     expect(await codeOf(bad)).toBe("out_of_memory");
     expect(good?.status).toBe(200);
+  });
+});
+
+describe("a process that hangs while it draws", () => {
+  const lines: string[] = [];
+  let server: RunningServer;
+  beforeAll(async () => {
+    const models = [{ name: "stand-in", place: "step=5" }];
+    server = await startTestServer({ models, lookMs: 100, lines });
+  });
+  afterAll(() => server.stop(0));
+  const restarts = async (): Promise<number | undefined> =>
+    (await server.context.metrics.restarts.get()).values[0]?.value;
+
+  it("may be silent for as long as it computes", async () => {
+    expect((await post(server, { prompt: "computes", steps: 2 })).status).toBe(200);
+    expect(await restarts()).toBe(0);
+  });
+
+  it("is replaced, and what it drew is drawn", async () => {
+    const drawing = post(server, { prompt: "a", steps: 60 });
+    await vi.waitFor(() => expect(server.context.dispatcher.pictures).toBe(1));
+    const [pid] = server.context.engines.map((engine) => engine.pid);
+    expect(pid).toBeGreaterThan(0);
+    if (pid !== undefined) setTimeout(() => process.kill(pid, "SIGSTOP"), 100);
+    expect((await drawing).status).toBe(200);
+    expect(lines.join("")).toContain("hung for 1.2 s");
+    expect(await restarts()).toBe(1);
+  });
+
+  it("fails its job when it hangs again", async () => {
+    const [bad, good] = await Promise.all([
+      post(server, { prompt: "hang", steps: 3 }),
+      post(server, { prompt: "a", steps: 3 }),
+    ]);
+    expect([await codeOf(bad), good?.status]).toEqual(["worker_lost", 200]);
+    expect(await restarts()).toBe(3);
+  });
+
+  it("does not keep the server from ending", async () => {
+    const other = await startTestServer({ models: [{ name: "stand-in", place: "step=5" }] });
+    const drawing = post(other, { prompt: "hang", steps: 3 });
+    await vi.waitFor(() => expect(other.context.dispatcher.pictures).toBe(1));
+    await other.stop(200);
+    expect((await drawing).status).toBeGreaterThanOrEqual(500);
   });
 });
 

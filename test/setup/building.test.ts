@@ -113,6 +113,7 @@ describe("a checkout", () => {
     made.copy("tsconfig.build.json");
     made.write("tsconfig.json", '{ "compilerOptions": { "lib": ["ES2023"], "types": [] } }');
     made.write("package-lock.json", "{}");
+    made.write("scripts/bundle-program.mjs", "");
     // The project's own is for rooms that this one lacks.
     made.write(
       "scripts/bundle.mjs",

@@ -19,5 +19,6 @@ export function processStat(place: string | number): readonly string[] | undefin
 /** Computing time of a process or thread in clock ticks, its own and the system's for it. */
 export function computingTicks(place: string | number): number | undefined {
   const fields = processStat(place);
-  return fields && Number(fields[11]) + Number(fields[12]);
+  const ticks = Number(fields?.[11]) + Number(fields?.[12]);
+  return Number.isFinite(ticks) ? ticks : undefined;
 }

@@ -55,15 +55,20 @@ export interface EngineProcessOptions {
   readonly onRestart?: (code: string) => void;
   readonly onLine?: (line: string) => void;
   readonly onMemory?: (held: HeldMemory) => void;
-  /** Milliseconds between two looks at whether it hangs. Default 5000. */
-  readonly lookMs?: number;
+  /** Interval at which it is checked for hanging: see {@link HangWatch}. */
+  readonly lookMs?: number | undefined;
 }
 
 const FIRST_BACK_OFF_MS = 100;
 const MOST_BACK_OFF_MS = 10_000;
 
+/** How long a killed process may take to end before it is given up: one that waits for a driver can't be killed. */
+const END_MS = 10_000;
+
 interface Running {
   readonly order: DrawOrder;
+  /** Whether a step was reported: a model may have to be loaded before the first. */
+  isDrawing: boolean;
   readonly onStep: OnStep;
   readonly resolve: (result: { pictures: readonly DrawnPicture[]; seconds: number }) => void;
   readonly reject: (error: Error) => void;
@@ -144,7 +149,7 @@ export class EngineProcess {
   ): Promise<{ readonly pictures: readonly DrawnPicture[]; readonly seconds: number }> {
     if (!this.isIdle) throw new InternalError("Expected an idle engine for an order");
     return new Promise((resolve, reject) => {
-      this.#running = { order, onStep, resolve, reject };
+      this.#running = { order, isDrawing: false, onStep, resolve, reject };
       this.#send({ type: "draw", order });
     });
   }
@@ -161,7 +166,10 @@ export class EngineProcess {
     clearTimeout(this.#restart);
     const child = this.#child;
     if (child === undefined) return;
-    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    const ended = new Promise<void>((resolve) => {
+      child.once("exit", () => resolve());
+      setTimeout(resolve, END_MS).unref();
+    });
     child.kill("SIGKILL");
     await ended;
   }
@@ -181,16 +189,14 @@ export class EngineProcess {
       if (stream) createInterface({ input: stream }).on("line", (line) => onLine?.(line));
     }
     let isOver = false;
-    let hung: string | undefined;
     const over = (how: string): void => {
       watch?.stop();
-      if (!isOver) this.#ended(hung ?? how);
+      if (!isOver) this.#ended(how);
       isOver = true;
     };
-    const watch = this.#watch(child, (why) => {
-      hung = why;
-    });
+    const watch = this.#watch(child, over);
     child.on("message", (message) => {
+      if (this.#child !== child) return; // given up
       watch?.heard();
       this.#hear(message as FromEngine, onReady);
     });
@@ -203,21 +209,23 @@ export class EngineProcess {
     this.#send({ type: "setup", setup: { ...setup, models, known: [...this.#known.values()] } });
   }
 
-  /** Kills the process if it hangs, after telling why. */
-  #watch(child: ChildProcess, onHung: (why: string) => void): HangWatch | undefined {
+  /** Kills the process if it hangs. It is over when it has ended, or is given up. */
+  #watch(child: ChildProcess, over: (how: string) => void): HangWatch | undefined {
     const { pid } = child;
     if (pid === undefined) return undefined;
     return new HangWatch({
       pid,
+      lookMs: this.#options.lookMs,
       work: () => {
         if (!this.#isReady || this.#loading.size > 0) return "loading";
-        return this.#running && "drawing";
+        return this.#running && (this.#running.isDrawing ? "drawing" : "loading");
       },
       onHung: (seconds) => {
-        onHung(`hung for ${seconds} s`);
+        const how = `hung for ${seconds} s`;
+        child.prependOnceListener("exit", () => over(how));
+        setTimeout(() => over(`${how}, and process ${pid} can't be ended`), END_MS).unref();
         child.kill("SIGKILL");
       },
-      ...(this.#options.lookMs !== undefined && { lookMs: this.#options.lookMs }),
     });
   }
 
@@ -260,6 +268,11 @@ export class EngineProcess {
         break;
       case "ready":
         this.#isReady = true;
+        // Those that were asked for while there was no process.
+        for (const name of this.#loading.keys()) {
+          const model = this.#added.get(name);
+          if (model !== undefined) this.#send({ type: "load", model });
+        }
         onReady();
         break;
       case "refused":
@@ -270,7 +283,10 @@ export class EngineProcess {
         this.#child?.kill("SIGKILL");
         break;
       case "step":
-        if (this.#running?.order.id === message.order) this.#running.onStep(message);
+        if (this.#running?.order.id === message.order) {
+          this.#running.isDrawing = true;
+          this.#running.onStep(message);
+        }
         break;
       case "drawn":
         this.#backOff = FIRST_BACK_OFF_MS;

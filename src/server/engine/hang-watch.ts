@@ -1,11 +1,14 @@
-import { computingTicks } from "../../files/processes/process-stat.ts";
+import { computingTicks, TICK_MS } from "../../files/processes/process-stat.ts";
 
 /** Interval between two looks at the process. */
 const LOOK_MS = 5000;
-/** Looks in a row without a sign of life after which it counts as hung: 30 s while it draws; 5 min while it loads, perhaps from a network. */
-const MOST_QUIET_LOOKS = { drawing: 6, loading: 60 };
-/** Computing time that a waiting Node.js process takes by itself meanwhile, at most: 50 ms. */
-const IDLE_TICKS = 5;
+/**
+ * Looks in a row without a sign of life after which it counts as hung: a minute while it draws. Loading waits for disks, and for the
+ * Hub, which may be silent for a minute before that is an error: five minutes.
+ */
+const MOST_QUIET_LOOKS = { drawing: 12, loading: 60 };
+/** Computing time since the last sign of life that a process of Node.js takes although it waits. */
+const IDLE_TICKS = 50 / TICK_MS;
 
 /** What a watch looks at, and what it does. */
 export interface HangWatchOptions {
@@ -13,13 +16,14 @@ export interface HangWatchOptions {
   /** What the process should be doing; undefined if nothing. */
   readonly work: () => keyof typeof MOST_QUIET_LOOKS | undefined;
   readonly onHung: (seconds: number) => void;
-  readonly lookMs?: number;
+  /** Default 5000. */
+  readonly lookMs?: number | undefined;
 }
 
 /**
- * Notices a process that has work and neither computes nor reports: one that was stopped, or whose threads wait for each other. One
- * that computes may take as long as it likes. Looks are counted, not time, so that a machine that slept is no hung process. Does
- * nothing on systems without /proc.
+ * Notices a process that has work and neither computes nor reports: one that was stopped, or whose threads block each other. One
+ * that computes may take as long as it likes. Looks are counted, not time, so a machine that slept is no hung process. Does nothing
+ * where the system reports no computing time.
  */
 export class HangWatch {
   readonly #options: HangWatchOptions;
@@ -48,12 +52,11 @@ export class HangWatch {
   #look(): void {
     const { pid, work, onHung } = this.#options;
     const current = work();
-    if (current === undefined) {
+    const ticks = computingTicks(pid);
+    if (current === undefined || !ticks) {
       this.heard();
       return;
     }
-    const ticks = computingTicks(pid);
-    if (ticks === undefined) return;
     if (this.#ticks === undefined || ticks - this.#ticks > IDLE_TICKS) {
       this.#ticks = ticks;
       this.#quietLooks = 0;
