@@ -3,8 +3,7 @@ import demo from "./emoji_demo.ts";
 
 /**
  * The autoencoder that the emoji recipes begin with (models/emoji-vae), as PixArt-α begins with Stable Diffusion's: trained once, for about
- * an hour and a half on two cores. In bfloat16, which processors with AVX512-BF16 or AMX compute twice as fast; on others add
- * --cfg-options stages.0.precision=float32
+ * an hour and a half on two cores; processors that multiply in bfloat16 (AVX512-BF16, AMX) take half as long as others.
  */
 export default defineConfig({
   ...demo,
@@ -17,7 +16,7 @@ export default defineConfig({
       resolution: 64,
       batchSize: 4, // what counts is the number of steps
       steps: 20_000,
-      precision: "bfloat16",
+      precision: "auto",
       optimizer: { lr: 1e-3, weightDecay: 0.01 },
       schedule: { type: "cosine", warmupSteps: 200 },
       ema: { decay: 0.999 },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { configFromJson } from "./config-json.ts";
 import { resolveConfig } from "./resolve-config.ts";
-import { resolveEpochs, shortenedWarmups } from "./resolve-epochs.ts";
+import { resolveEpochs, shortenedWarmups, withPrecision } from "./resolve-epochs.ts";
 
 const config = (fields: object) =>
   resolveConfig(
@@ -47,6 +47,17 @@ it("turns every interval into steps, and leaves those that are", () => {
     sampleEvery: null,
     validateEvery: 7,
   });
+});
+
+it("gives each stage the precision that is chosen where it leaves that open", () => {
+  const chosen = (precision: string) => {
+    const given = withPrecision(config({ steps: 1, precision }), () => "bfloat16");
+    return resolveEpochs(given, () => 1).stages[0]?.precision;
+  };
+  expect(["auto", "float32", "bfloat16"].map(chosen)).toEqual(["bfloat16", "float32", "bfloat16"]);
+  expect(resolveEpochs(config({ steps: 1, precision: "auto" }), () => 1).stages).toMatchObject([
+    { precision: "float32" },
+  ]);
 });
 
 it("is not asked how many pictures there are where nothing counts in epochs", () => {

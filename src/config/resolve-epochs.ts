@@ -1,5 +1,5 @@
 import { ConfigError } from "./config-error.ts";
-import type { Epochs } from "./options/stage-config.ts";
+import type { Epochs, Precision } from "./options/stage-config.ts";
 import type {
   LossType,
   ParsedConfig,
@@ -20,7 +20,7 @@ const fittingWarmup = (warmupSteps: number, steps: number): number =>
   warmupSteps <= steps ? warmupSteps : Math.max(1, Math.floor(SHORT_WARMUP * steps));
 
 /**
- * Converts epochs to steps. If that gives fewer steps than the warm-up has, the warm-up is shortened to a tenth of them: the
+ * Converts epochs to steps, and precisions that are still "auto" to float32. If that gives fewer steps than the warm-up has, the warm-up is shortened to a tenth of them: the
  * recipe could not know how few pictures there are. `shortenedWarmups` reports it.
  * @param samplesOf number of samples per epoch of a stage: its pictures, and those shown more than once
  * @param predicts prediction target of losses that do not specify one
@@ -46,6 +46,7 @@ export function resolveEpochs(
       checkpointEvery: settled(stage.checkpointEvery),
       sampleEvery: stage.sampleEvery && settled(stage.sampleEvery),
       validateEvery: stage.validateEvery && settled(stage.validateEvery),
+      precision: stage.precision === "auto" ? "float32" : stage.precision,
     };
     return stage.kind === "autoencoder"
       ? { ...stage, ...intervals }
@@ -76,6 +77,17 @@ export const withLossTypes = (config: ParsedConfig, type: LossType): ParsedConfi
   ...config,
   stages: config.stages.map((stage) =>
     stage.kind === "autoencoder" ? stage : { ...stage, loss: withType(stage.loss, type) },
+  ),
+});
+
+/** The config with the precision that `choose` gives for each stage with "auto". */
+export const withPrecision = (
+  config: ParsedConfig,
+  choose: (stage: number) => Precision,
+): ParsedConfig => ({
+  ...config,
+  stages: config.stages.map((stage, i) =>
+    stage.precision === "auto" ? { ...stage, precision: choose(i) } : stage,
   ),
 });
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ParsedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import { withPrecision } from "../config/resolve-epochs.ts";
 import { World } from "../distributed/index.ts";
 import { InvalidValueError } from "../errors/index.ts";
 import { makeFolder } from "../files/make-folder.ts";
@@ -75,7 +76,8 @@ export async function precompute(
   const device = World.solo.useDevice(checked.device);
   await drawClassPictures(checked, say);
   const data = await loadTrainingData(checked.dataset);
-  const config = await resolveEpochsForData(checked, data);
+  const precise = withPrecision(checked, () => torch.fastestDType(device));
+  const config = await resolveEpochsForData(precise, data);
   requireControlPictures(config, data);
   if (config.threads !== null) torch.setThreads(config.threads);
   const cache = cacheFolder(config, config.workDir);

@@ -3,11 +3,13 @@ import { readFileSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { configToJson, type ParsedConfig, resolveEpochs } from "../config/index.ts";
+import { withPrecision } from "../config/resolve-epochs.ts";
 import { WorkerEndedError } from "../errors/index.ts";
 import { makeFolder, makeTemporaryFolder } from "../files/make-folder.ts";
 import { writeNewFile } from "../files/new-file.ts";
 import { moduleArguments } from "../files/processes/module-arguments.ts";
 import { removeTree } from "../files/remove.ts";
+import { fastestDType } from "../torch/index.ts";
 import { stageCheckpoints, stepName } from "./checkpoints/checkpoint-folder.ts";
 import { MANIFEST_NAME, parseManifest } from "./contract/checkpoint-manifest.ts";
 import { fitToBase } from "./preflight/base-fit.ts";
@@ -45,7 +47,8 @@ export async function proveResume(
   const folder = await makeTemporaryFolder(parent, `${basename(config.workDir)}-prove-resume`);
   try {
     const { config: fitted } = await fitToBase(config);
-    const short = resolveEpochs(shortened(fitted, steps, folder), () => 0);
+    const precise = withPrecision(fitted, () => fastestDType(fitted.device));
+    const short = resolveEpochs(shortened(precise, steps, folder), () => 0);
     const file = join(folder, "config.json");
     await writeNewFile(file, [Buffer.from(configToJson(short))]);
     const straight = join(folder, "straight");

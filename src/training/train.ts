@@ -1,6 +1,7 @@
 import { differencesOf } from "../config/checks/config-differences.ts";
 import type { ParsedConfig } from "../config/index.ts";
 import type { Recipe } from "../config/load-config.ts";
+import { withPrecision } from "../config/resolve-epochs.ts";
 import { PREEMPTED, World } from "../distributed/index.ts";
 import * as torch from "../torch/index.ts";
 import { resolveEpochsForData } from "./dataset/aspect-plan.ts";
@@ -39,7 +40,8 @@ export async function train(config: ParsedConfig, options: TrainOptions): Promis
     // The number of processes may have changed.
     const { workDir, processes } = run.config;
     const { config: fitted } = await fitToBase({ ...config, processes });
-    const given = await resolveEpochsForData(fitted, data);
+    const precise = withPrecision(fitted, (i) => run.config.stages[i]?.precision ?? "float32");
+    const given = await resolveEpochsForData(precise, data);
     const differences = differencesOf(run.config, { ...given, workDir });
     return describeDrift("The config is not that of the run", differences, run.path);
   };
@@ -118,7 +120,7 @@ async function begin(
     const run = RunFolder.follow(folder);
     return { run, config: run.config, changes: [], data, device, forecast: undefined };
   }
-  const { config: settled, warnings } = await resolveNewRun(config, data);
+  const { config: settled, warnings } = await resolveNewRun(config, data, device);
   const strict = rehearsal !== false;
   const forecast = await planRun({
     config: settled,

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as torch from "../../src/torch/index.ts";
+import { readRunConfig } from "../../src/training/run-folder/run-folder.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 import { type CommandOutput, pixartHere } from "./in-process.ts";
 
@@ -50,6 +52,21 @@ describe("a dry run and the run itself", () => {
       await expect(train(...flags, "--cfg-options", option)).rejects.toThrow(message);
       expect(existsSync(run)).toBe(false);
     }
+  });
+
+  it("choose the precision for this processor, and a run keeps it", async () => {
+    const fastest = torch.fastestDType("cpu");
+    const precision = (value: string) => ["--cfg-options", `stages.0.precision=${value}`];
+    const plan = await train("--dry-run", "--json", ...precision("auto"));
+    expect(JSON.parse(plan.stdout).stages[0].precision).toBe(fastest);
+    expect(plan.stderr).not.toContain("bfloat16 multiplication");
+    const slow = await train("--dry-run", ...precision("bfloat16"));
+    expect(slow.stderr.includes("no bfloat16 multiplication")).toBe(fastest === "float32");
+    await train(...precision("auto"));
+    expect(readRunConfig(run).stages[0]?.precision).toBe(fastest);
+    const again = await train("--resume", ...precision("auto"));
+    expect(again.stderr).not.toContain("Changed from here on");
+    rmSync(run, { recursive: true });
   });
 
   it("refuse too many unreadable pictures, and tell of few", async () => {

@@ -50,7 +50,7 @@ export interface GoalRequest {
   readonly captions: readonly string[];
 }
 
-/** Models for larger sides have hundreds of millions of weights: they train in bfloat16 with gradient checkpointing. */
+/** Models for larger sides have hundreds of millions of weights: they train with gradient checkpointing, in bfloat16 where that is fast. */
 const SMALL_SIDE = 256;
 /** Below this number of pictures, each is worth more in training than for validation. */
 const FEWEST_TO_HOLD_OUT = 40;
@@ -102,7 +102,7 @@ function stageOf({ goal, resolution, steps, pictures }: GoalRequest): TextToImag
     schedule: { type: "cosine", warmupSteps: Math.min(20, Math.floor(steps / 10)) },
     ...(goal !== "full" && { adapter: { type: "lora", r: 16, alpha: 16 } }),
     gradientCheckpointing: !isSmall,
-    precision: isSmall ? "float32" : "bfloat16",
+    precision: isSmall ? "float32" : "auto",
     // An average over few steps would contain almost nothing of them.
     ema: goal === "full" && steps >= 500 ? { decay: 0.99 } : null,
     transform: { crop: "random", horizontalFlip: goal === "subject" ? 0 : 0.5 },

@@ -5,6 +5,9 @@ import type {
   TextToImageOptimizerConfig,
 } from "./optimizer-config.ts";
 
+/** Dtype of a stage's large matrix products. */
+export type Precision = "float32" | "bfloat16";
+
 /** Running average of the weights, used for samples and published models. */
 export interface EmaConfig {
   /** Share of the old average kept per step. Default 0.999. */
@@ -101,8 +104,12 @@ export interface StageConfig {
   readonly shardOptimizer?: boolean;
   /** Recomputes each block's activations in the backward pass: less memory, more time. Default false. */
   readonly gradientCheckpointing?: boolean;
-  /** Dtype of the large matrix products in the forward pass; weights and their updates stay float32. Default `float32`. */
-  readonly precision?: "float32" | "bfloat16";
+  /**
+   * Dtype of the large matrix products in the forward pass; weights and their updates stay float32. `auto` is bfloat16 on GPUs and on
+   * processors with bfloat16 multiplication (AVX512-BF16, AMX), on others float32, where bfloat16 takes several times as long. A run
+   * keeps what it began with. Default `float32`.
+   */
+  readonly precision?: Precision | "auto";
   /** Running average of the weights; null keeps none, and samples and published models use the weights themselves. */
   readonly ema?: EmaConfig | null;
   /** Steps or epochs between checkpoints; the stage's end is always saved. Default 500. */

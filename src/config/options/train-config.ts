@@ -147,8 +147,8 @@ export interface TrainConfig {
 /** A checked config with every default filled in; null means "not set". */
 export type ParsedConfig = Filled<TrainConfig>;
 
-/** `T` with steps instead of epochs and with an explicit target for every loss, at every depth. */
-type Settled<T> = T extends Epochs
+/** `T` with steps instead of epochs, and with an explicit precision for every stage and target for every loss, at every depth. */
+type Settled<T> = T extends Epochs | "auto"
   ? never
   : T extends Filled<LossConfig>
     ? Omit<T, "type"> & { readonly type: LossType }
@@ -159,7 +159,7 @@ type Settled<T> = T extends Epochs
 /** What a loss trains a model to predict. */
 export type LossType = NonNullable<LossConfig["type"]>;
 
-/** A checked config in the form that a run uses: epochs are converted to steps, and losses have an explicit target. */
+/** A checked config in the form that a run uses: epochs are converted to steps, and precisions and losses' targets are explicit. */
 export type ResolvedConfig = Settled<ParsedConfig>;
 
 /** A stage of a run's config, of one kind or of any. */

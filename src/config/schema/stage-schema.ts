@@ -77,7 +77,7 @@ const common = {
   gradientAccumulation: countUpTo(CONFIG_LIMITS.gradientAccumulation).default(1),
   shardOptimizer: flag.default(false),
   gradientCheckpointing: flag.default(false),
-  precision: oneOf("float32", "bfloat16").default("float32"),
+  precision: oneOf("auto", "float32", "bfloat16").default("float32"),
   ema: z
     .strictObject({ decay: decay.default(0.999), warmup: flag.default(true) }, "an object")
     .nullable()

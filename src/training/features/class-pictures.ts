@@ -70,8 +70,11 @@ async function draw(
   if (threads !== null) torch.setThreads(threads);
   const words = stages.filter((stage) => stage.kind === "text-to-image");
   const side = Math.max(...words.map(({ resolution }) => resolution));
-  const dtype = words.every(({ precision }) => precision === "bfloat16") ? "bfloat16" : "float32";
   const device = World.solo.useDevice(wanted);
+  const precisions = words.map(({ precision: own }) =>
+    own === "auto" ? torch.fastestDType(device) : own,
+  );
+  const dtype = precisions.every((own) => own === "bfloat16") ? "bfloat16" : "float32";
   const pipe = await DiffusionPipeline.fromPretrained(base, { dtype, device });
   try {
     for (const [done, seed] of seeds.entries()) {

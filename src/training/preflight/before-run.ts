@@ -137,7 +137,7 @@ export async function dryRun(
   const device = firstDevice(asked ?? config.device, processes);
   RunFolder.requireNew(folder, resumeCommand);
   const data = await dryData(config);
-  const settled = await resolveNewRun(config, data);
+  const settled = await resolveNewRun(config, data, device);
   const plan = { ...settled, data, done: 0, device };
   const forecast = await planRun({ ...plan, folder, processes, strict, say });
   await sayData(settled.config, data, say);
