@@ -99,7 +99,7 @@ describe("T5Tokenizer files", () => {
       const content = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 2444\n";
       const path = await folderWith(`lfs-${name}`, { [name]: content });
       await expect(T5Tokenizer.fromPretrained(path)).rejects.toThrow(
-        `${join(path, name)}: file: expected a ${name === "spiece.model" ? "SentencePiece model" : "JSON file"} but found a pointer of Git LFS`,
+        `${join(path, name)}: file: expected a ${name === "spiece.model" ? "SentencePiece model" : "JSON file"} but found a Git LFS pointer`,
       );
     }
   });

@@ -18,7 +18,7 @@ describe("TimedPatterns", { timeout: 60_000 }, () => {
     expect(() => {
       for (let i = 0; i < 1000; i++) pattern.test(name);
     }).toThrow(
-      `Expected regular expressions that take less than 1 s for targetModules but received ${JSON.stringify(source)}: write them without repeating`,
+      `Expected regular expressions that take less than 1 s for targetModules but received ${JSON.stringify(source)}: write them without nested repetition`,
     );
     expect(process.cpuUsage(before).user / 1000).toBeLessThan(3000);
   });
