@@ -96,7 +96,7 @@ function stageOf({ goal, resolution, steps, pictures }: GoalRequest): TextToImag
     batchSize,
     steps,
     optimizer: {
-      lr: goal === "full" ? (isSmall ? 2e-4 : 1e-5) : isSmall ? 1e-3 : 1e-4,
+      lr: goal === "full" ? (isSmall ? 5e-4 : 1e-5) : isSmall ? 1e-3 : 1e-4,
       weightDecay: 1e-2,
     },
     schedule: { type: "cosine", warmupSteps: Math.min(20, Math.floor(steps / 10)) },
