@@ -20,8 +20,8 @@ const fittingWarmup = (warmupSteps: number, steps: number): number =>
   warmupSteps <= steps ? warmupSteps : Math.max(1, Math.floor(SHORT_WARMUP * steps));
 
 /**
- * Converts epochs to steps, and precisions that are still "auto" to float32. If that gives fewer steps than the warm-up has, the warm-up is shortened to a tenth of them: the
- * recipe could not know how few pictures there are. `shortenedWarmups` reports it.
+ * Converts epochs to steps, and precisions that are still "auto" to float32. If that gives fewer steps than the warm-up has, the
+ * warm-up is shortened to a tenth of them: the recipe could not know how few pictures there are. `shortenedWarmups` reports it.
  * @param samplesOf number of samples per epoch of a stage: its pictures, and those shown more than once
  * @param predicts prediction target of losses that do not specify one
  */

@@ -50,7 +50,7 @@ export interface GoalRequest {
   readonly captions: readonly string[];
 }
 
-/** Models for larger sides have hundreds of millions of weights: they train with gradient checkpointing, in bfloat16 where that is fast. */
+/** Models for larger sides have hundreds of millions of weights: they train with gradient checkpointing, in bfloat16 if that is fast. */
 const SMALL_SIDE = 256;
 /** Below this number of pictures, each is worth more in training than for validation. */
 const FEWEST_TO_HOLD_OUT = 40;

@@ -52,7 +52,7 @@ export class HangWatch {
   #look(): void {
     const { pid, work, onHung } = this.#options;
     const current = work();
-    const ticks = computingTicks(pid);
+    const ticks = current && computingTicks(pid);
     if (current === undefined || !ticks) {
       this.heard();
       return;

@@ -14,8 +14,9 @@ export interface NewRun {
 }
 
 /**
- * Resolves a new run's config once its data, device and base models are known: epochs become steps, "auto" becomes the precision that
- * the device computes fastest in, and losses train towards the base's prediction target. Throws ConfigError for conflicts that only show then.
+ * Resolves a new run's config once its data, device and base models are known: epochs become steps, "auto" becomes the precision
+ * that the device computes fastest in, and losses train towards the base's prediction target. Throws ConfigError for conflicts
+ * that only show then.
  */
 export async function resolveNewRun(
   config: ParsedConfig,
