@@ -89,6 +89,30 @@ describe("resizeAndCrop", () => {
     });
   });
 
+  it("covers sizes whose ratio is a little too small in floating point", () => {
+    torch.tidy(() => {
+      // The nearest bin of 640x480.
+      const picture = torch.full([1, 1, 832, 1152], 0.5);
+      const resized = resizeAndCrop(picture, { width: 640, height: 480 });
+      expect(resized.shape).toEqual([1, 1, 480, 640]);
+      expect(resized.amin().item()).toBe(0.5);
+    });
+  });
+
+  it.each([32, 64, 128, 256])("covers every size from the bins of sampleSize %i", (sampleSize) => {
+    torch.tidy(() => {
+      for (const side of [256, 480, 512, 640, 720, 960]) {
+        for (let other = 256; other <= 1280; other += 32) {
+          const size = { width: other, height: side };
+          const bin = nearestResolutionBin(size, sampleSize);
+          const picture = torch.zeros([1, 1, 1, 1]).expand([1, 1, bin.height, bin.width]);
+          const { shape } = resizeAndCrop(picture, size);
+          expect(shape, `${other}x${side}`).toEqual([1, 1, side, other]);
+        }
+      }
+    });
+  });
+
   it("leaves a picture of that size alone", () => {
     torch.tidy(() => {
       const picture = torch.zeros([1, 3, 4, 6]);

@@ -76,7 +76,11 @@ export function resizeAndCrop(pictures: Tensor, { width, height }: PictureSize):
   const [h, w] = [pictures.size(2), pictures.size(3)];
   if (h === height && w === width) return pictures;
   const ratio = Math.max(height / h, width / w);
-  const size = [Math.trunc(h * ratio), Math.trunc(w * ratio)] as const;
+  // 832 * (480 / 832) is a little less than 480.
+  const size = [
+    Math.max(height, Math.trunc(h * ratio)),
+    Math.max(width, Math.trunc(w * ratio)),
+  ] as const;
   return F.interpolate(pictures, { size, mode: "bilinear" })
     .narrow(2, Math.floor((size[0] - height) / 2), height)
     .narrow(3, Math.floor((size[1] - width) / 2), width);
