@@ -48,8 +48,12 @@ export class Muon extends BaseOptimizer<{ readonly momentumBuffer: Tensor }> {
     return new Map([...super.stateDict(), ...this.#rest.stateDict()]);
   }
 
+  override step(lr: number, gradientScale = 1): void {
+    super.step(lr, gradientScale);
+    this.#rest.step(lr, gradientScale);
+  }
+
   protected update(lr: number): void {
-    this.#rest.step(lr);
     this.forBatches((batch) => {
       const { group, parameters, states } = batch;
       const gradients = inFloat32(batch.gradients);
