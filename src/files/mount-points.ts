@@ -3,9 +3,9 @@ import { dirname, sep } from "node:path";
 
 /** Mount points at or below a folder, of other file systems or of other folders of this one; empty without /proc. */
 export async function mountPointsIn(folder: string): Promise<string[]> {
-  const mounts = await readFile("/proc/self/mountinfo", "utf8").catch(() => "");
+  const mounts = await readFile("/proc/self/mountinfo", "latin1").catch(() => "");
   const place = await realpath(folder);
-  // The fifth field of proc(5)'s mountinfo, with blanks and the like as three octal digits.
+  // The fifth field of proc(5)'s mountinfo, as bytes: blanks and the like are three octal digits, other letters are as they are.
   return mounts
     .split("\n")
     .map((line) => line.split(" ")[4] ?? "")
