@@ -195,6 +195,9 @@ async function evict(path: string, content: string): Promise<void> {
   const guard = guardOf(path, content);
   const own = newContent();
   await take(guard, own, { waitsFor: () => true });
-  removeGuarded(path, content);
-  removeGuarded(guard, own);
+  try {
+    removeGuarded(path, content);
+  } finally {
+    removeGuarded(guard, own);
+  }
 }
