@@ -35,8 +35,14 @@ function timesOf(thread: string): readonly [ran: number, waited: number] | undef
   }
 }
 
-const waitsNow = (): Waits =>
-  new Map(readdirSync(TASKS).map((thread) => [thread, timesOf(thread)?.[1] ?? 0]));
+/** Undefined if the threads cannot be listed at this moment. */
+function waitsNow(): Waits | undefined {
+  try {
+    return new Map(readdirSync(TASKS).map((thread) => [thread, timesOf(thread)?.[1] ?? 0]));
+  } catch {
+    return undefined;
+  }
+}
 
 /** Whether the system counts at all: some sandboxes have no such file, and some kernels always say 0. */
 const areCounted = (): boolean => (timesOf(String(process.pid))?.[0] ?? 0) > 0;
@@ -120,7 +126,8 @@ export function watchSpin(control: SpinControl, startsShared = isShared()): void
   let [before, waits] = [performance.now(), waitsNow()];
   timer = setInterval(() => {
     const [now, found] = [performance.now(), waitsNow()];
-    watch.observe(largestShare(waits, found, now - before));
+    if (waits !== undefined && found !== undefined)
+      watch.observe(largestShare(waits, found, now - before));
     [before, waits] = [now, found];
   }, PERIOD_MS).unref();
 }
