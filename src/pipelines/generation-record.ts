@@ -10,13 +10,16 @@ export interface WeightsSource {
   readonly hash: () => Promise<string>;
 }
 
-/** Named weights whose hash is computed on first use. */
+/** Named weights whose hash is computed on first use, and again if that failed. */
 export function weightsSource(name: string, compute: () => Promise<string>): WeightsSource {
   let hash: Promise<string> | undefined;
   return {
     name,
     hash: () => {
-      hash ??= compute();
+      hash ??= compute().catch((error: unknown) => {
+        hash = undefined;
+        throw error;
+      });
       return hash;
     },
   };
@@ -29,18 +32,17 @@ export interface WeightsRecord {
 }
 
 /**
- * How each picture of a request is made. Undefined if no record could reproduce it: the noise has no seed, or the prompt came
- * encoded.
+ * How each picture of a request is made. Undefined if no record could reproduce it: the noise has no seed, its generator had drawn
+ * before, or the prompt came encoded.
  */
 export function generationRecords(
   request: PixArtAlphaRequest,
   sampler: string,
   weights: WeightsRecord | undefined,
 ): (PictureMetadata | undefined)[] {
-  const { texts, numImagesPerPrompt, latentShape, generator, start, controlImages } = request;
-  const count = latentShape[0] ?? 0;
-  return Array.from({ length: count }, (_, index) => {
-    const seed = seedOf(request, index);
+  const { texts, numImagesPerPrompt, seeds, generator, start, controlImages } = request;
+  const count = seeds.length;
+  return seeds.map((seed, index) => {
     const row = Math.floor(index / numImagesPerPrompt);
     const { positive, negative } = texts;
     if (seed === undefined || isEncoded(positive) || isEncoded(negative)) return undefined;
@@ -72,11 +74,4 @@ export function generationRecords(
       },
     };
   });
-}
-
-function seedOf({ latents, generator }: PixArtAlphaRequest, index: number): number | undefined {
-  if (latents !== undefined) return undefined;
-  const own = generator instanceof torch.Generator ? generator : generator[index];
-  const seed = Number(own?.seed);
-  return Number.isSafeInteger(seed) ? seed : undefined;
 }

@@ -45,6 +45,8 @@ export interface PixArtAlphaRequest {
   readonly latents: Tensor | undefined;
   /** Draws the initial noise, and what stochastic samplers add. */
   readonly generator: NoiseSource;
+  /** The seed of each picture's noise; undefined if it comes from `latents`, or from a generator that has drawn before. */
+  readonly seeds: readonly (number | undefined)[];
   /** What to start from, if not noise alone. */
   readonly start: ImageStart | undefined;
   /** Pictures to follow: one, or one per prompt. */
@@ -126,14 +128,16 @@ export function resolveRequest(
       throw expected("nothing together with tgate", name, shownValue(given));
   }
   const sizes = resolveSizes(options, (start?.images ?? controlImages)?.[0], limits, onWarning);
+  const count = texts.count * numImagesPerPrompt;
   const latentShape = [
-    texts.count * numImagesPerPrompt,
+    count,
     limits.latentChannels,
     sizes.size.height / limits.vaeScaleFactor,
     sizes.size.width / limits.vaeScaleFactor,
   ];
-  requirePicturesFit(latentShape[0] ?? 0, sizes);
+  requirePicturesFit(count, sizes);
   checkLatents(options.latents, latentShape);
+  const generator = resolveGenerator(options, count);
   return {
     texts,
     numImagesPerPrompt,
@@ -147,7 +151,10 @@ export function resolveRequest(
     ...sizes,
     latentShape,
     latents: options.latents,
-    generator: resolveGenerator(options, latentShape[0] ?? 0),
+    generator,
+    seeds: Array.from({ length: count }, (_, index) =>
+      options.latents === undefined ? seedOf(generator, index) : undefined,
+    ),
     start,
     controlImages,
     onWarning,
@@ -246,6 +253,13 @@ function resolveGenerator(
     throw expected(`${count} generators, one per picture,`, "generator", generator.length);
   }
   return generator;
+}
+
+/** The seed that reproduces a picture's noise. Metadata can hold those up to 2**53 - 1. */
+function seedOf(generator: NoiseSource, index: number): number | undefined {
+  const own = generator instanceof torch.Generator ? generator : generator[index];
+  const seed = Number(own?.seed);
+  return own?.isFresh === true && Number.isSafeInteger(seed) ? seed : undefined;
 }
 
 /** One per picture. Metadata holds seeds as numbers, which are exact up to 2**53. */

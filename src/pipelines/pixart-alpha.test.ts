@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../test/collect-garbage.ts";
 import { TINY_TEXT_ENCODER, TINY_TRANSFORMER } from "../../test/fixtures/tiny-pipeline.ts";
-import { RgbImage, readPictureMetadata } from "../images/index.ts";
+import { type PictureMetadata, RgbImage, readPictureMetadata } from "../images/index.ts";
 import { AutoencoderKL, PixArtTransformer2DModel, T5EncoderModel } from "../models/index.ts";
 import { Module } from "../nn/index.ts";
 import {
@@ -17,6 +17,7 @@ import {
 import { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { type GeneratedImage, imagesFromTensor } from "./generated-image.ts";
+import { weightsSource } from "./generation-record.ts";
 import { PixArtAlpha } from "./pixart-alpha.ts";
 import type { DenoiseStep } from "./pixart-alpha-options.ts";
 import { PixArtAlphaPipeline } from "./published/from-pretrained.ts";
@@ -414,6 +415,40 @@ describe("metadata", () => {
     const generator = torch.stream(1, "noise", 0);
     const fromStream = await pipe("a fox", { ...fast, generator });
     expect(fromStream.images[0]?.metadata).toBeUndefined();
+  });
+
+  it("is absent where a generator has drawn before", async () => {
+    const generator = torch.generator(7);
+    const seeds = [];
+    for (const prompt of ["a fox", "a hen"]) {
+      const { images } = await pipe(prompt, { ...fast, generator });
+      seeds.push(images[0]?.metadata?.seed);
+    }
+    expect(seeds).toEqual([7, undefined]);
+    const used = torch.generator(7);
+    torch.tidy(() => torch.randn([1], { generator: used }));
+    const afterwards = await pipe("a fox", { ...fast, generator: used });
+    expect(afterwards.images[0]?.metadata).toBeUndefined();
+  });
+
+  it("lacks the model, with a warning, while its files can't be read", async () => {
+    let isThere = false;
+    const source = weightsSource("tiny", async () => {
+      if (!isThere) throw new Error("the disk is gone");
+      return "0123456789";
+    });
+    const sourced = PixArtAlphaPipeline.create(pipe, source);
+    const warnings: string[] = [];
+    const draw = async (): Promise<PictureMetadata | undefined> => {
+      const options = { ...fast, seed: 1, onWarning: (text: string) => warnings.push(text) };
+      return (await sourced("a fox", options)).images[0]?.metadata;
+    };
+    const without = await draw();
+    expect(without).toMatchObject({ seed: 1 });
+    expect(without).not.toHaveProperty("model");
+    expect(warnings).toEqual(["The pictures do not record their model: the disk is gone"]);
+    isThere = true;
+    expect(await draw()).toMatchObject({ model: "tiny", modelHash: "0123456789" });
   });
 });
 

@@ -15,7 +15,7 @@ import { disposable } from "./checks/disposable.ts";
 import { requireFinite } from "./checks/finite.ts";
 import { type DenoiseOptions, denoise, planSteps } from "./denoise.ts";
 import { imagesFromTensor, toUnitRange } from "./generated-image.ts";
-import { generationRecords, type WeightsSource } from "./generation-record.ts";
+import { generationRecords, type WeightsRecord, type WeightsSource } from "./generation-record.ts";
 import { checkGuidedSteps } from "./guidance.ts";
 import { pictureLatents, prepareLatents, type StartLatents } from "./latents.ts";
 import {
@@ -218,10 +218,22 @@ export class PixArtAlpha implements PixArtAlphaComponents {
     if (outputType === "latent") return latents;
     using finished = latents;
     if (outputType === "float") return this.decode(finished, request.outputSize);
-    const { source } = this;
-    const weights = source && { model: source.name, modelHash: await source.hash() };
+    const weights = await this.weightsRecord(request);
     const records = generationRecords(request, this.scheduler.samplerName, weights);
     return torch.tidy(() => imagesFromTensor(this.decode(finished, request.outputSize), records));
+  }
+
+  /** Undefined, with a warning, if the weight files can't be read any more: the pictures have been drawn. */
+  private async weightsRecord({
+    onWarning,
+  }: PixArtAlphaRequest): Promise<WeightsRecord | undefined> {
+    const { source } = this;
+    try {
+      return source && { model: source.name, modelHash: await source.hash() };
+    } catch (error) {
+      onWarning(`The pictures do not record their model: ${(error as Error).message}`);
+      return undefined;
+    }
   }
 
   /**

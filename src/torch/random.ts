@@ -16,7 +16,8 @@ function checkSeed(seed: number | bigint): void {
 
 /** A stream of random numbers, the same as PyTorch's `torch.Generator` for the same seed and device. */
 export class Generator {
-  readonly handle: GeneratorHandle;
+  readonly #handle: GeneratorHandle;
+  #isFresh = true;
   readonly seed: number | bigint;
   readonly device: Device;
 
@@ -24,7 +25,18 @@ export class Generator {
     checkSeed(seed);
     this.seed = seed;
     this.device = device;
-    this.handle = native.generator(seed, device);
+    this.#handle = native.generator(seed, device);
+  }
+
+  /** Whether the stream is at its seed still: nothing has been drawn from it. */
+  get isFresh(): boolean {
+    return this.#isFresh;
+  }
+
+  /** For operators that draw from it. */
+  get handle(): GeneratorHandle {
+    this.#isFresh = false;
+    return this.#handle;
   }
 }
 

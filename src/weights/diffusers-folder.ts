@@ -113,8 +113,11 @@ export function loadModelFolder(
   }
 }
 
-/** File names, each with the tensors that the index lists for it. As in diffusers, safetensors take precedence over pickles. */
-function weightFiles(
+/**
+ * Names of a folder's weight files, each with the tensors that the index lists for it. As in diffusers, safetensors take precedence
+ * over pickles. Throws BadFileError if there are none.
+ */
+export function weightFiles(
   path: string,
   baseName: WeightsBaseName,
   variant: string | undefined,

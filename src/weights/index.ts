@@ -14,6 +14,7 @@ export {
   type ModelFolderOptions,
   saveModelFolder,
   type WeightsBaseName,
+  weightFiles,
   weightsFileNames,
 } from "./diffusers-folder.ts";
 export {

@@ -25,8 +25,26 @@ describe("weightsHash", () => {
   it("takes shards in order", async () => {
     await write("diffusion_pytorch_model-00002-of-00002.safetensors", "b");
     await write("diffusion_pytorch_model-00001-of-00002.safetensors", "a");
-    await write("diffusion_pytorch_model.safetensors.index.json", "{}");
+    const [first, second] = ["00001", "00002"].map(
+      (number) => `diffusion_pytorch_model-${number}-of-00002.safetensors`,
+    );
+    await write(
+      "diffusion_pytorch_model.safetensors.index.json",
+      JSON.stringify({ metadata: {}, weight_map: { x: second, y: first } }),
+    );
     expect(await weightsHash(folder)).toBe(digest("ab"));
+  });
+
+  it("takes a pickle where there is nothing else", async () => {
+    await write("diffusion_pytorch_model.bin", "pickled");
+    expect(await weightsHash(folder)).toBe(digest("pickled"));
+    await write("diffusion_pytorch_model.safetensors", "weights");
+    expect(await weightsHash(folder)).toBe(digest("weights"));
+  });
+
+  it("is of nothing else than weights", async () => {
+    await write("config.json", "{}");
+    await expect(weightsHash(folder)).rejects.toThrow("none of them");
   });
 
   it("takes the variant that was loaded", async () => {

@@ -1,19 +1,14 @@
 import { createHash } from "node:crypto";
 import { createReadStream, readdirSync, statSync } from "node:fs";
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { weightFiles } from "../../weights/index.ts";
 
 /**
- * The first ten hexadecimal digits of the SHA-256 of a folder's safetensors files, in the order of their names. For a model in
- * one file it is the usual short hash of that file.
+ * The first ten hexadecimal digits of the SHA-256 of the files that a folder's weights are loaded from, in the order of their
+ * names. For a model in one file it is the usual short hash of that file. Throws BadFileError like the loading.
  */
 export async function weightsHash(folder: string, variant?: string): Promise<string> {
-  const stem = `diffusion_pytorch_model${variant === undefined ? "" : `.${variant}`}`;
-  const names = (await readdir(folder)).filter(
-    (name) =>
-      name === `${stem}.safetensors` ||
-      (name.startsWith(`${stem}-`) && name.endsWith(".safetensors")),
-  );
+  const names = [...weightFiles(folder, "diffusion_pytorch_model", variant).keys()];
   const hash = createHash("sha256");
   for (const name of names.sort()) {
     for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk as Buffer);
