@@ -40,6 +40,13 @@ describe("DMDScheduler", () => {
     expect(DMDScheduler.fromConfig().config.clipSample).toBe(false);
   });
 
+  it("takes no noise levels", () => {
+    const scheduler = DMDScheduler.fromConfig();
+    expect(() => scheduler.setTimesteps({ sigmas: [0.5, 0] })).toThrow(
+      "takes no custom noise levels, but received [0.5,0]",
+    );
+  });
+
   it("has one step", () => {
     const scheduler = DMDScheduler.fromConfig();
     for (const plan of [4, { timesteps: [9, 8, 7, 6] }]) {

@@ -1,7 +1,7 @@
 import { expected } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import type { CustomTimesteps, SchedulerStep } from "../base/scheduler.ts";
+import type { CustomSigmas, CustomTimesteps, SchedulerStep } from "../base/scheduler.ts";
 import { type Fields, flag } from "../config/config-fields.ts";
 import { type DDPMConfig, DDPMScheduler, ddpmFields } from "./ddpm.ts";
 
@@ -22,8 +22,9 @@ export class DMDScheduler extends DDPMScheduler {
   }
 
   /** Plans the single step, at timestep 400 or at a given one. */
-  override setTimesteps(plan: number | CustomTimesteps): void {
-    const count = typeof plan === "number" ? plan : plan.timesteps.length;
+  override setTimesteps(plan: number | CustomTimesteps | CustomSigmas): void {
+    const count =
+      typeof plan === "number" ? plan : "sigmas" in plan ? 1 : plan.timesteps.length;
     if (count !== 1) {
       throw expected(
         "1 (the model makes a picture in one step)",
