@@ -2,6 +2,7 @@ import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
 import type { JobAnswer } from "../../src/server/answers/answer-schemas.ts";
+import { createApp } from "../../src/server/app.ts";
 import type { RunningServer } from "../../src/server/start-server.ts";
 import { startTestServer } from "../fixtures/test-server.ts";
 
@@ -115,6 +116,18 @@ describe("who hangs up", () => {
     const start = performance.now();
     await nothingLeft();
     expect(performance.now() - start).toBeLessThan(1000);
+  });
+
+  it("gets nothing drawn who has left before it is queued", async () => {
+    const app = createApp(server.context);
+    const body = JSON.stringify({ prompt: "a", steps: 200 });
+    const request = { method: "POST", headers, body, signal: AbortSignal.abort() };
+    const answer = await app.request("/v1/images/generations", request, {
+      incoming: { socket: {} },
+    });
+    expect(await answer.json()).toMatchObject({ error: { code: "cancelled" } });
+    expect(server.context.dispatcher.pictures).toBe(0);
+    expect(server.context.running.size).toBe(0);
   });
 
   it("leaves a job alone that answers later", async () => {

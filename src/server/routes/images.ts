@@ -41,10 +41,12 @@ async function answer(
   request: DrawRequest,
 ): Promise<Response> {
   const { dispatcher, running, results } = server;
+  const { signal } = c.req.raw;
   const client = c.get("client");
   const isAsync = /(^|[,;\s])respond-async\b/i.test(c.req.header("prefer") ?? "");
   if (request.isStreamed && !isAsync && !hasRoomForStream())
     throw new ApiError(429, "too_many_streams", "Too many streams are open", { retryAfter: 5 });
+  if (!isAsync && signal.aborted) throw cancelled();
   dispatcher.requireRoom(client, request.count);
   const job = new Job(client, request);
   running.set(job.id, job);
@@ -64,7 +66,7 @@ async function answer(
   }
   // A caller who disconnects no longer wants pictures.
   const hangUp = (): void => dispatcher.cancel(job);
-  c.req.raw.signal.addEventListener("abort", hangUp, { once: true });
+  signal.addEventListener("abort", hangUp, { once: true });
   if (request.isStreamed) {
     const response = streamPictures(job, { headers, onGone: hangUp });
     dispatcher.add(job);
