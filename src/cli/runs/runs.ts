@@ -22,7 +22,7 @@ export async function runsList(folder: string, { json }: RunsListOptions): Promi
   const place = statSync(folder, { throwIfNoEntry: false });
   if (place !== undefined && !place.isDirectory())
     throw expected("a folder of runs", "FOLDER", `the file ${folder}`);
-  const runs = place === undefined ? [] : summarizeRuns(folder);
+  const runs = place === undefined ? [] : await summarizeRuns(folder);
   if (json) process.stdout.write(`${JSON.stringify(runs)}\n`);
   else if (runs.length === 0) say(`No runs yet in ${folder}`);
   else process.stdout.write(`${describeRuns(runs).join("\n")}\n`);

@@ -71,6 +71,15 @@ export class LiveRun {
     return processOf(this.place.path);
   }
 
+  /** Whether a process may be writing it: true if that can't be determined. */
+  get mayBeWritten(): boolean {
+    try {
+      return this.process !== undefined;
+    } catch {
+      return true;
+    }
+  }
+
   /** Its event history, read up to now. Throws if it can't be read. */
   async history(): Promise<EventHistory> {
     this.#used = performance.now();
@@ -86,23 +95,32 @@ export class LiveRun {
    * available at once.
    */
   get isCold(): boolean {
-    const { size, stamp } = this.#found();
-    return !this.#isRead && size > LARGE_BYTES && this.#told !== stamp;
+    if (this.#isRead) return false;
+    try {
+      const { size, stamp } = this.#found();
+      return size > LARGE_BYTES && this.#told !== stamp;
+    } catch {
+      return false; // its line gives the reason
+    }
   }
 
-  /** Its line in the list; the same object until something in it changes. */
+  /** Its line in the list; the same object until something in it changes. Never throws: a line also says what can't be read. */
   async line(): Promise<RunLine> {
-    const { stamp, process } = this.#found();
-    if (this.#line !== undefined && this.#told === stamp) return this.#line;
+    let stamp = "";
     try {
+      const found = this.#found();
+      stamp = found.stamp;
+      if (this.#line !== undefined && this.#told === stamp) return this.#line;
       const { config, place } = this;
       const { tail } = await this.history();
-      this.#line = runLine({ place, config, tail, process });
+      this.#line = runLine({ place, config, tail, process: found.process });
     } catch (error) {
-      this.#line = unreadableLine(this.place, error);
+      const line = unreadableLine(this.place, error);
+      const isTold = this.#line?.state === line.state && this.#line.message === line.message;
+      if (!isTold) this.#line = line;
     }
     this.#told = stamp;
-    return this.#line;
+    return this.#line as RunLine;
   }
 
   /** What the last events alone tell about its line. */

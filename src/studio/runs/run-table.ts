@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { readdir, realpath, stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { findRuns } from "../../training/run-folder/find-runs.ts";
 import { isRunFolder } from "../../training/run-folder/run-folder.ts";
 
 /** A run folder found by a scan. */
@@ -9,6 +10,7 @@ export interface RunPlace {
   readonly id: string;
   /** With links resolved. */
   readonly path: string;
+  /** Relative to the folder that was scanned. */
   readonly name: string;
 }
 
@@ -16,7 +18,7 @@ export interface RunPlace {
 export const idOf = (path: string): string =>
   createHash("sha256").update(path).digest("base64url").slice(0, 16);
 
-const placeOf = (path: string): RunPlace => ({ id: idOf(path), path, name: basename(path) });
+const placeOf = (path: string, name: string): RunPlace => ({ id: idOf(path), path, name });
 
 /**
  * The runs in some folders, or the folders themselves if they are runs. Clients refer to them by id, so a path from a client is
@@ -58,11 +60,7 @@ export class RunTable {
 async function runsIn(root: string): Promise<RunPlace[]> {
   const real = await realpath(root).catch(() => undefined);
   if (real === undefined || !(await stat(real)).isDirectory()) return [];
-  if (isRunFolder(real)) return [placeOf(real)];
-  const entries = await readdir(real, { withFileTypes: true }).catch(() => []);
-  return entries
-    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
-    .map(({ name }) => join(real, name))
-    .filter(isRunFolder)
-    .map(placeOf);
+  if (isRunFolder(real)) return [placeOf(real, basename(real))];
+  const names = await findRuns(real).catch(() => []);
+  return names.map((name) => placeOf(join(real, name), name));
 }

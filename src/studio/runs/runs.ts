@@ -103,6 +103,7 @@ export class Runs {
         await Promise.allSettled(this.#peeks);
         await nextTurn(); // in which the next quick look of a list starts
       }
+      // Never rejects, as the line of a run that can't be read says so: later runs wait for this one.
       await this.#read(run);
       this.#warming.delete(run);
     });
@@ -131,7 +132,7 @@ export class Runs {
     let rows = held.reduce((sum, run) => sum + run.rows, 0);
     for (const run of held) {
       if (rows <= MOST_ROWS) return;
-      if (run === keep || run.process !== undefined) continue;
+      if (run === keep || run.mayBeWritten) continue;
       rows -= run.rows;
       run.forget();
     }

@@ -1,11 +1,12 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ResolvedConfig } from "../../config/index.ts";
 import { BadFileError } from "../../files/reading/errors.ts";
 import { readEvents } from "./event-log.ts";
 import type { Losses, RunEvent, SampleEvent, StepEvent, ValidationEvent } from "./events.ts";
+import { findRuns } from "./find-runs.ts";
 import { bestCheckpoint } from "./run-checkpoints.ts";
-import { EVENTS_FILE, isRunFolder, LOCK_FILE, readRunConfig } from "./run-folder.ts";
+import { EVENTS_FILE, LOCK_FILE, readRunConfig } from "./run-folder.ts";
 import { isLockHeld } from "./run-lock.ts";
 
 /** A loss and the step after which it was measured. */
@@ -56,11 +57,10 @@ export interface RunSummary {
 export const RECENT = 50;
 
 /** Summaries of the runs in a folder, newest first. Unreadable runs come last, with the reason. */
-export function summarizeRuns(folder: string): RunSummary[] {
-  return readdirSync(folder, { withFileTypes: true })
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter(isRunFolder)
-    .map(summaryOrReason)
+export async function summarizeRuns(folder: string): Promise<RunSummary[]> {
+  const names = await findRuns(folder, { links: true });
+  return names
+    .map((name) => summaryOrReason(join(folder, name)))
     .sort((a, b) => (b.begun ?? "").localeCompare(a.begun ?? ""));
 }
 
@@ -113,7 +113,7 @@ function summarizeStage(
   const done = own.filter((event): event is StepEvent => event.type === "step");
   const measured = own.filter((event): event is ValidationEvent => event.type === "validation");
   const losses = measured.flatMap(({ step, losses: { heldout } }): LossAt[] =>
-    heldout === undefined ? [] : [{ step, loss: heldout }],
+    heldout !== undefined && Number.isFinite(heldout) ? [{ step, loss: heldout }] : [],
   );
   const recent = done.slice(-RECENT).map(({ loss }) => loss);
   return {
