@@ -13,7 +13,7 @@ import { describeEvaluation } from "./drawing/describe-evaluation.ts";
 import { evaluate } from "./drawing/evaluate.ts";
 import { printResult } from "./terminal/output.ts";
 import { say } from "./terminal/talk.ts";
-import { cardOfRun } from "./training/publish.ts";
+import { cardOfRun } from "./training/publish-run.ts";
 
 /** Half of the sheet's: the metric compares 16x16 pixels, and 219 pictures take a while. */
 const MEASURE_STEPS = 10;
