@@ -283,7 +283,7 @@ class Heartbeat {
     }
     if (!silent.empty()) {
       const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options_.limit).count();
-      const std::string verdict = "Not heard of for " + std::to_string(seconds) + " s: rank " + silent + ". It is stopped, or its machine is gone.";
+      const std::string verdict = "No heartbeat for " + std::to_string(seconds) + " s from rank " + silent + ". It is stopped, or its machine is gone.";
       set(store, "lost", verdict);
       waited(options_.interval * 2);  // the others read it before the store disappears
       end(verdict);

@@ -37,6 +37,8 @@ export { TensorDisposedError, TorchError } from "./torch/index.ts";
 export { DivergedError } from "./training/loop/diverged.ts";
 export { pipelineFromRun, train } from "./training/on-demand.ts";
 export { RunLostError } from "./training/run-folder/run-lost-error.ts";
+export type { RunPipeline } from "./training/run-pipeline.ts";
+export type { TrainOptions, TrainOutcome } from "./training/train.ts";
 export {
   BadFileError,
   MissingFileError,

@@ -60,7 +60,7 @@ function countedTable(): string {
   ]);
   const speed = total / (753 * DAY);
   return [
-    table(["stage", "pictures", "TFLOP a picture", "EFLOP", "share"], rows),
+    table(["stage", "pictures", "TFLOP per picture", "EFLOP", "share"], rows),
     "",
     `In all ${(total / 1e21).toFixed(2)} ZFLOP (counted). In 753 A100 days (stated; ${V100_DAYS_PER_A100_DAY} V100 days each, stated) that is ${(speed / 1e12).toFixed(0)} TFLOP/s of each A100, ${percent(speed / A100_PEAK)} of its peak of 312 (NVIDIA's data sheet).`,
   ].join("\n");
@@ -90,7 +90,7 @@ export const projection = (comparison: Comparison | undefined): string =>
     "",
     "What SDXL took has not been published. Stable Diffusion 1.5's days are its model card's 150,000 A100 hours.",
     "",
-    "The paper's own recipe (steps and batches stated in its table 4), its operations counted as the lab's are, captions of 120 tokens (assumed to be padded to the full length), features of both encoders made before (stated), nothing computed twice for gradient checkpointing (assumed):",
+    "The paper's own recipe (steps and batches stated in its table 4), its operations counted as the lab's are, captions of 120 tokens (assumed to be padded to the full length), features of both encoders computed in advance (stated), no recomputation for gradient checkpointing (assumed):",
     "",
     countedTable(),
     ...(comparison === undefined

@@ -36,6 +36,6 @@ export function stripFigure(folder: string, { arms, seeds: [seed = 0] }: Compari
     return embedded(box, readFileSync(path)) + label;
   });
   const size = { width: LEFT + STRIP.width + 20, height: TOP + rows.length * 152 + 20 };
-  const heading = "Held-out captions, drawn at the end of each arm's first seed";
+  const heading = "Held-out captions, drawn at the end of each variant's first seed";
   return figure(size, heading, captions.join("") + pictures.join(""));
 }

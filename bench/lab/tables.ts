@@ -46,7 +46,7 @@ export function armTable({ arms, budget }: Comparison): string {
     ];
   });
   const head = [
-    "arm",
+    "variant",
     "TFLOP to target",
     "over FULL's (95 %)",
     "over FULL's without its pixel stage",
@@ -55,7 +55,7 @@ export function armTable({ arms, budget }: Comparison): string {
     "under dense captions",
     "weights",
     "AdamW, MB",
-    "CPU s a TFLOP",
+    "CPU s per TFLOP",
   ];
   return table(head, rows);
 }
@@ -136,5 +136,5 @@ export function stageTable({ arms }: Comparison): string {
       ((steps * gflop) / 1000).toFixed(1),
     ]),
   );
-  return table(["arm", "stage", "steps", "pictures", "GFLOP a picture", "TFLOP"], rows);
+  return table(["variant", "stage", "steps", "pictures", "GFLOP per picture", "TFLOP"], rows);
 }

@@ -58,7 +58,7 @@ export const mockRuns = (liveStep: number): RunLine[] => [
     begun: ago(2),
   }),
   line("r3", "museum-xl", "elsewhere", {
-    message: "The machine gpu-box-2 writes this run",
+    message: "process 4711 on gpu-box-2",
     stage: stage("finetune", 8200, 20_000, 0.1442),
     secondsLeft: 7 * 3600,
     sheet: "/api/thumb/sheet-9",
@@ -70,8 +70,8 @@ export const mockRuns = (liveStep: number): RunLine[] => [
     ended: ago(1480),
     sheet: "/api/thumb/sheet-6",
   }),
-  line("r5", "fox-lora", "broken off", {
-    message: "Its process is gone since 14:02; the last checkpoint is of step 800",
+  line("r5", "fox-lora", "interrupted", {
+    message: "Its process ended without saying why",
     stage: stage("finetune", 843, 2000, 0.1881),
     begun: ago(2900),
     sheet: "/api/thumb/sheet-5",
@@ -97,8 +97,8 @@ const checkpoint = (step: number): CheckpointLine => ({
 const VERDICTS: Readonly<Record<string, string>> = {
   [LIVE_ID]:
     "Learning: held-out loss fell 3 % in the last 600 steps, and the best checkpoint is the newest.",
-  r2: "Nothing is measured yet: captions are being encoded.",
-  r5: "It was learning when it broke off: held-out loss fell 5 % in its last 400 steps.",
+  r2: "No steps yet.",
+  r5: "Learning: held-out loss fell 5 % in the last 400 steps; the newest is the best.",
 };
 
 /** All of one run. */
@@ -108,7 +108,7 @@ export const mockStarted = (run: RunLine): RunDetails => ({
   ...{ stage: null, activity: { what: "starting", done: null, total: null, since: ago(0) } },
   ...{ all: [], checkpoints: [], marks: [], differences: [], time: [] },
   ...{ config: null, plan: null, facts: null, resumeCommand: null, canControl: false },
-  verdict: "It is about to begin.",
+  verdict: "It is about to start.",
 });
 
 export function mockDetails(run: RunLine): RunDetails {
@@ -132,7 +132,7 @@ export function mockDetails(run: RunLine): RunDetails {
             stage: "alignment",
             step: 400,
             time: ago(30),
-            text: "went on after a stop",
+            text: "Resumed after step 400",
           },
           {
             kind: "warning",

@@ -51,7 +51,7 @@ export async function demo({
     say(
       "With --quick it takes too few steps to learn anything: it only shows that all parts work.",
     );
-  say(`Everything goes to ${workDir}. Ctrl+C saves; the same command goes on from there.\n`);
+  say(`Everything goes to ${workDir}. Ctrl+C saves; the same command continues from there.\n`);
 
   if (!existsSync(join(data, "metadata.jsonl"))) {
     say("1/5 Rendering the pictures: four open emoji sets from npm packages, with captions");

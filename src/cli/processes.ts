@@ -45,7 +45,7 @@ export function processesOf(options: ProcessOptions): Processes | "launch" {
     if (gpus === 1) return { restarts: 0, join: async () => World.solo };
     if (launcher === undefined || launcher === "pytorch") return "launch";
     throw new UsageError(
-      `Expected --launcher pytorch for --gpus ${gpus} but received ${launcher}, which is one process`,
+      `Expected --launcher pytorch for --gpus ${gpus} but received ${launcher}, which starts a single process`,
     );
   }
   if (gpus > 1 && gpus !== place.size) {

@@ -128,7 +128,7 @@ describe("a usage error", () => {
     ],
     [
       ["dataset", "check", "my", "pictures"],
-      "Expected 1 argument for check but received 2. Words with spaces go in quotes",
+      "Expected 1 argument for check but received 2. Put arguments that contain spaces in quotes",
     ],
   ])("of %j is said as the commands say theirs", async (words, message) => {
     const error = await errorOf(...words);

@@ -58,7 +58,7 @@ const SENTENCES: readonly (readonly [RegExp, (...found: string[]) => string])[] 
   [
     /^too many arguments(?: for '(.+)')?\. Expected (\d+) arguments? but got (\d+)\.$/,
     (command, wanted, found) =>
-      `Expected ${wanted} argument${wanted === "1" ? "" : "s"} for ${command ?? "pixart"} but received ${found}. Words with spaces go in quotes`,
+      `Expected ${wanted} argument${wanted === "1" ? "" : "s"} for ${command ?? "pixart"} but received ${found}. Put arguments that contain spaces in quotes`,
   ],
 ];
 

@@ -12,15 +12,16 @@ import { serverEvents } from "./server-events.ts";
 
 /** Address of a server, and credentials. */
 export interface PixartClientOptions {
-  /** `http://127.0.0.1:7470` */
+  /** Where the server is, with or without `/v1` at the end: `http://127.0.0.1:7470`. */
   readonly baseUrl: string;
+  /** One of the server's keys, sent as `Authorization: Bearer`. Default: none, for a server without keys. */
   readonly apiKey?: string;
   /** Used instead of the global one. */
   readonly fetch?: typeof fetch;
 }
 
 /** Options of a watched call. */
-interface WatchOptions extends CallOptions {
+export interface WatchOptions extends CallOptions {
   /** Previews per picture. Default: none. */
   readonly previews?: number;
 }
@@ -89,6 +90,9 @@ export class PixartClient {
   /**
    * Yields the events of a started job, from its current state to its pictures. Leaving the loop cancels it; if the connection
    * breaks it continues, and can be followed again.
+   * @param id of the job, from {@link begin} or {@link beginEdit}
+   * @throws PixartError with `status` 0 if the job failed or was cancelled, with its `code`; with the status of the answer if the
+   * server does not know the job, or refuses
    */
   async *follow(
     id: string,

@@ -10,7 +10,7 @@ export interface GenerateOptions extends Omit<GenerationRequest, Own> {}
 export interface EditOptions extends Omit<EditRequest, Own | "image" | "images" | "mask"> {
   /** The picture to start from. */
   readonly image: Blob | Uint8Array;
-  /** Transparent where it is redrawn. */
+  /** Of the size of `image`: transparent where that is redrawn or, in a file without transparency, white. Default: everywhere. */
   readonly mask?: Blob | Uint8Array;
 }
 

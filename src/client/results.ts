@@ -15,6 +15,10 @@ export interface DrawnPictures {
   readonly pictures: readonly ClientPicture[];
   /** `512x512` */
   readonly size: string;
+  /**
+   * Model and the hash of its weights, steps, sampler, guidance, the size before resizing to `size`, the seconds of drawing, and
+   * the warnings: `pixart` of the server's answer.
+   */
   readonly details: ImagesAnswer["pixart"];
 }
 

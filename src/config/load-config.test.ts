@@ -147,10 +147,10 @@ describe("loadConfig refuses", () => {
 
   it("a module that does not load", async () => {
     await expect(loadConfig(write("a.ts", "export default {"))).rejects.toThrow(
-      /a\.ts: Expected a module that loads but found: [\s\S]*found end of file/,
+      /a\.ts: Expected a module that can be loaded but found: [\s\S]*found end of file/,
     );
     await expect(loadConfig(write("b.ts", 'throw new Error("no data");'))).rejects.toThrow(
-      "b.ts: Expected a module that loads but found: no data",
+      "b.ts: Expected a module that can be loaded but found: no data",
     );
   });
 

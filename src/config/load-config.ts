@@ -64,7 +64,7 @@ async function importConfig(file: string): Promise<unknown> {
     module = await tsImport(pathToFileURL(file).href, import.meta.url);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(file, [`Expected a module that loads but found: ${reason}`], {
+    throw new ConfigError(file, [`Expected a module that can be loaded but found: ${reason}`], {
       cause: error,
     });
   }

@@ -70,7 +70,7 @@ it("is not asked how many pictures there are where nothing counts in epochs", ()
 it("must have happened to the config of a run folder", () => {
   const json = JSON.stringify(config({ steps: { epochs: 1 } }));
   expect(() => configFromJson(json, "run/config.json")).toThrow(
-    'run/config.json: Expected steps in place of epochs in stage "finetune" of a run\'s config.',
+    'run/config.json: Expected steps instead of epochs in stage "finetune" of a run\'s config.',
   );
 });
 

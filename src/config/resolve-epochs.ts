@@ -95,6 +95,6 @@ export const withPrecision = (
 export const withoutEpochs = (config: ParsedConfig, source: string): ResolvedConfig =>
   resolveEpochs(config, ({ name }) => {
     throw new ConfigError(source, [
-      `Expected steps in place of epochs in stage ${JSON.stringify(name)} of a run's config.`,
+      `Expected steps instead of epochs in stage ${JSON.stringify(name)} of a run's config.`,
     ]);
   });

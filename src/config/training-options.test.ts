@@ -174,7 +174,7 @@ describe("what does not go together", () => {
     ],
     [
       { noise: { inputPerturbation: 0.1 } },
-      "Expected 0, since the stage's loss is epsilon+vlb, whose bound is of the noise alone, for stages.1.noise.inputPerturbation but received 0.1.",
+      "Expected 0, since the stage's loss is epsilon+vlb, whose bound assumes unperturbed inputs, for stages.1.noise.inputPerturbation but received 0.1.",
     ],
     [
       { timesteps: { type: "range", biasBegin: 0.5, biasEnd: 0.5 } },

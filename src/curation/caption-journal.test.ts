@@ -97,7 +97,7 @@ describe("CaptionJournal", () => {
     disk.isFull = true;
     expect(() => journal.append(answer("b.png", "x"))).toThrow(
       new RegExp(
-        `^${path}: expected to write \\d+ bytes but found a full disk \\(ENOSPC\\); the captions before are kept: free some space, and the same command goes on \\(\\d+ bytes free\\)$`,
+        `^${path}: expected to write \\d+ bytes but found a full disk \\(ENOSPC\\); earlier captions are kept: free some space and run the same command again \\(\\d+ bytes free\\)$`,
       ),
     );
     disk.isFull = false;

@@ -25,7 +25,7 @@ export type Asked = Pick<JournalLine, "model" | "prompt">;
 
 const NEWLINE = 10;
 const CHUNK_BYTES = 2 ** 20;
-const WHEN_FULL = "the captions before are kept: free some space, and the same command goes on";
+const WHEN_FULL = "earlier captions are kept: free some space and run the same command again";
 
 /**
  * Answers in order of arrival, one JSON object per line, so that a killed run only loses pending requests. An incomplete last

@@ -124,8 +124,8 @@ describe("captionPictures", () => {
     expect(requests).toBe(5);
     expect(failures.map(({ reason }) => reason)).toEqual([
       `${where()}: the endpoint's content filter blocked the caption`,
-      `${where()}: the model refuses: I can't.`,
-      `${where()}: the tokens ran out before the caption began; allow more of them, or turn the model's thinking off`,
+      `${where()}: the model refused: I can't.`,
+      `${where()}: the tokens ran out before the caption started; allow more of them, or turn the model's thinking off`,
       `${where()} answers 413; send smaller pictures: --max-side`,
     ]);
   });
@@ -165,13 +165,13 @@ describe("captionPictures", () => {
       "a spent quota",
       { status: 429, body: { error: { code: "insufficient_quota", message: "You exceeded" } } },
       {},
-      " answers 429 (You exceeded); the account's quota is used up: run the same command again when there is more",
+      " answers 429 (You exceeded); the account's quota is used up: run the same command again when more is available",
     ],
     [
       "a long wait",
       { status: 429, headers: { "retry-after": "3600" }, body: "<html>" },
       {},
-      " answers 429 and asks to wait 60 minutes; run the same command again then",
+      " answers 429 and asks to wait 60 minutes; run the same command again after that",
     ],
     ["an unpaid account", { status: 402, body: "" }, {}, " answers 402; the account must be paid"],
   ])("ends the run at once for %s", async (_, reply, endpoint, message) => {
@@ -232,7 +232,7 @@ describe("captionPictures", () => {
     const { port } = free.address() as AddressInfo;
     await new Promise((resolve) => free.close(resolve));
     const { stopped, requests } = await run(3, { url: `http://127.0.0.1:${port}` });
-    const message = `http://127.0.0.1:${port}/v1/chat/completions could not be reached (ECONNREFUSED); check that the server runs and its address`;
+    const message = `http://127.0.0.1:${port}/v1/chat/completions could not be reached (ECONNREFUSED); check its address, and that the server is running`;
     expect(stopped).toEqual(expect.objectContaining({ message }));
     expect(requests).toBe(1);
   });
@@ -243,7 +243,7 @@ describe("captionPictures", () => {
     server.reply = () => "hang";
     const { failures } = await run(1, { timeoutSeconds: 0.05 });
     expect(failures[0]?.reason).toBe(
-      `${where()} could not be reached (no answer in 0.05 s); check that the server runs and its address`,
+      `${where()} could not be reached (no answer in 0.05 s); check its address, and that the server is running`,
     );
     expect(() => new ChatEndpoint({ url: server.url, model: "m", timeoutSeconds: 301 })).toThrow(
       "Expected a number of seconds up to 300 for timeoutSeconds but received 301",

@@ -34,7 +34,7 @@ export function readChatAnswer(
   }
   const { content, refusal } = choice.message;
   if (typeof refusal === "string" && refusal !== "") {
-    throw new EndpointError("picture", `${where}: the model refuses: ${show(refusal)}`);
+    throw new EndpointError("picture", `${where}: the model refused: ${show(refusal)}`);
   }
   if (choice.finish_reason === "content_filter") {
     throw new EndpointError(
@@ -48,7 +48,7 @@ export function readChatAnswer(
     throw new EndpointError(
       cut ? "picture" : "later",
       cut
-        ? `${where}: the tokens ran out before the caption began; allow more of them, or turn the model's thinking off`
+        ? `${where}: the tokens ran out before the caption started; allow more of them, or turn the model's thinking off`
         : `${where}: expected a caption but received an empty one`,
     );
   }

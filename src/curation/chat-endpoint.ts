@@ -121,7 +121,7 @@ export class ChatEndpoint {
     const isMistake = !this.#hasAnswered && /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN)$/.test(reason);
     return new EndpointError(
       isMistake ? "endpoint" : "later",
-      `${this.#where} could not be reached (${reason}); check that the server runs and its address`,
+      `${this.#where} could not be reached (${reason}); check its address, and that the server is running`,
       { cause: error },
     );
   }
@@ -134,13 +134,13 @@ export class ChatEndpoint {
     if (waitMs !== undefined && waitMs > LONGEST_WAIT_MS) {
       return new EndpointError(
         "endpoint",
-        `${answer} and asks to wait ${Math.ceil(waitMs / 60_000)} minutes; run the same command again then`,
+        `${answer} and asks to wait ${Math.ceil(waitMs / 60_000)} minutes; run the same command again after that`,
       );
     }
     if (code === "insufficient_quota") {
       return new EndpointError(
         "endpoint",
-        `${answer}; the account's quota is used up: run the same command again when there is more`,
+        `${answer}; the account's quota is used up: run the same command again when more is available`,
       );
     }
     const fault = faultOf(status);

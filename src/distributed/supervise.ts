@@ -48,7 +48,7 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
     const { code, wasStopped } = await runOnce(options, restart);
     if (code === 0 || code === RUN_LOST || wasStopped) return code;
     if (restart === maxRestarts) {
-      if (maxRestarts > 0) say(`Given up after ${maxRestarts} restarts`);
+      if (maxRestarts > 0) say(`Gave up after ${maxRestarts} restarts`);
       return code;
     }
     say(`Starting all processes again: restart ${restart + 1} of ${maxRestarts}`);

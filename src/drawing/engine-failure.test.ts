@@ -16,7 +16,7 @@ it.each([
   [new TorchError("CUDA out of memory. Tried to allocate 2.00 GiB"), "out_of_memory"],
   [new RangeError("Array buffer allocation failed"), "out_of_memory"],
   [
-    new InvalidValueError("Expected at most 999 for number of inference steps but received 1000"),
+    new InvalidValueError("Expected at most 999 for numInferenceSteps but received 1000"),
     "invalid_value",
   ],
   [new TorchError("add(): Expected 3 channels but received 4"), "drawing_failed"],

@@ -31,7 +31,7 @@ describe("a linear preview", () => {
   it("refuses latents that leave it open", () => {
     const flat = { shape, values: new Float32Array(24).fill(1) };
     expect(() => LinearPreview.fit(flat, colours)).toThrow(
-      /^Expected latents with linearly independent channels but channel \d is a sum of others$/,
+      /^Expected latents with linearly independent channels but channel \d is a linear combination of others$/,
     );
   });
 

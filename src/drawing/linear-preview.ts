@@ -87,7 +87,7 @@ function solve(matrix: readonly (readonly number[])[], right: readonly number[])
     const head = pivot[column] ?? 0;
     if (Math.abs(head) < 1e-9) {
       throw new UnsupportedError(
-        `Expected latents with linearly independent channels but channel ${column} is a sum of others`,
+        `Expected latents with linearly independent channels but channel ${column} is a linear combination of others`,
       );
     }
     for (const [i, row] of rows.entries()) {

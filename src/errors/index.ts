@@ -9,5 +9,5 @@ export {
   VerificationError,
   WorkerEndedError,
 } from "./errors.ts";
-export { expected, expectedType } from "./expected.ts";
+export { expected, expectedNo, expectedType } from "./expected.ts";
 export * from "./public.ts";

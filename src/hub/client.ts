@@ -126,7 +126,7 @@ export class HubClient {
   #endless(address: string, expected: string, received: string): HubError {
     const { host, pathname } = new URL(address);
     return new HubError(
-      `${this.#name}: expected ${expected} from ${host}${pathname} but received ${received}; check HF_ENDPOINT and the network in between`,
+      `${this.#name}: expected ${expected} from ${host}${pathname} but received ${received}; check HF_ENDPOINT and the network`,
     );
   }
 
@@ -215,7 +215,7 @@ export class HubClient {
     }
     if (code === "RevisionNotFound") {
       return new UnknownRevisionError(
-        `${name}: expected a branch, tag or commit of this ${kind} for revision but ${host} knows no ${JSON.stringify(revision)}`,
+        `${name}: expected a branch, tag or commit of this ${kind} for revision but ${host} has no ${JSON.stringify(revision)}`,
       );
     }
     if (this.#token && words === "Invalid credentials in Authorization header") {

@@ -57,7 +57,7 @@ describe("download", () => {
     });
     await expect(failing).rejects.toThrow(HubUnreachableError);
     await expect(failing).rejects.toThrow(
-      "w.safetensors: the connection broke after 8 of 21 bytes (TypeError: terminated); they are kept, and the next call goes on from there",
+      "w.safetensors: the connection broke after 8 of 21 bytes (TypeError: terminated); they are kept, and the next call continues from there",
     );
     expect(starts).toEqual([0, 8, 8, 8, 8, 8]);
     expect(pauses).toEqual([250, 500, 1000, 2000, 4000]);

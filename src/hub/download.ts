@@ -45,7 +45,7 @@ export async function download(path: string, job: Download): Promise<void> {
     if (!arriving.isRight) {
       await removeFile(incomplete);
       throw new HubError(
-        `${file.path}: expected ${file.size} bytes with the hash ${file.etag} but received others; none of them are kept, so try again`,
+        `${file.path}: expected ${file.size} bytes with the hash ${file.etag} but received different ones, which were discarded; try again`,
       );
     }
     const { size } = file;
@@ -86,7 +86,7 @@ async function receive(
   const watch = setTimeout(() => stalled.abort(), STALL_MS).unref();
   const cutShort = (why: string, cause?: unknown): HubUnreachableError =>
     new HubUnreachableError(
-      `${file.path}: the connection broke after ${arriving.position} of ${file.size} bytes (${why}); they are kept, and the next call goes on from there`,
+      `${file.path}: the connection broke after ${arriving.position} of ${file.size} bytes (${why}); they are kept, and the next call continues from there`,
       { cause },
     );
   try {

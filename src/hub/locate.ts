@@ -64,7 +64,7 @@ export async function locate(
       const mayBePath = !isKnown && (isUnreachable || error instanceof UnknownRepositoryError);
       throw mayBePath ? pathFirst(error, repository) : error;
     }
-    process.stderr.write(`${error.message}. Going on with revision ${known} of the cache.\n`);
+    process.stderr.write(`${error.message}. Using revision ${known} from the cache.\n`);
     return whole;
   }
   try {

@@ -7,13 +7,17 @@ import { missingFrom, type WantedFile } from "./wanted-files.ts";
 export interface ResolveOptions {
   /** Branch, tag or commit. Default: `main`. Only for names on the Hub. */
   readonly revision?: string | undefined;
-  /** The files that the caller reads; no others are downloaded. */
+  /** The files that the caller reads; no others are downloaded. Not looked for in a local folder. */
   readonly files: readonly WantedFile[];
 }
 
 /**
- * The folder of a model: a local folder, or the name of a repository on the Hub, whose wanted files are downloaded to the shared
- * cache. Uses no network for a folder, for a cached commit, or offline. Throws HubError.
+ * The folder of a model: a local folder; a model of this package, such as `emoji-demo`; or `org/name`, a repository on the Hub,
+ * whose wanted files are downloaded to the shared cache. Uses no network for a folder, for a cached commit, or offline.
+ * @param folderOrName tried in this order
+ * @throws InvalidValueError for what is none of these, for a `revision` of a folder, and for one that can't be a revision
+ * @throws HubError if the Hub or the disk does not deliver: its subclasses UnknownRepositoryError and UnknownRevisionError if the
+ * Hub has no such thing, and HubUnreachableError if it does not answer
  */
 export async function resolveModel(
   folderOrName: string,

@@ -2,11 +2,14 @@ import { existsSync } from "node:fs";
 import { join, posix } from "node:path";
 import { parseShardIndex } from "../weights/safetensors/shard-index.ts";
 
-/** A file that a caller needs, with its possible names in a repository, the best first. */
+/** A file that a caller needs, with its possible names in a repository. */
 export interface WantedFile {
-  /** From the root of the repository, with `/`. A name that ends in `.index.json` includes its shards. */
+  /**
+   * Alternatives, the best first: only the first that exists is downloaded. Paths from the root of the repository, with `/`. A
+   * name that ends in `.index.json` includes its shards.
+   */
   readonly names: readonly string[];
-  /** Downloaded if it exists. */
+  /** Downloaded if it exists; otherwise a missing file is an error. Default false. */
   readonly isOptional?: boolean;
 }
 

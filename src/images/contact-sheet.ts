@@ -4,16 +4,20 @@ import { captionLines } from "./caption-lines.ts";
 import { escaped } from "./escaped.ts";
 import { RgbImage } from "./rgb-image.ts";
 
+/** Options of {@link contactSheet}. */
 export interface ContactSheetOptions {
-  /** Pictures per row. */
+  /** Most pictures per row. */
   readonly columns: number;
-  /** One caption per picture, in the same order. */
+  /** One caption per picture, in the same order, of up to three lines. Default: none. */
   readonly labels?: readonly string[];
-  /** Side, in pixels, of the square cell of each picture. */
+  /**
+   * Side, in pixels, of the square cell of each picture. Default: the longest side of all pictures, doubled until it is at least
+   * 128.
+   */
   readonly cell?: number;
-  /** How small pictures are enlarged: as sharp squares, or smoothly. */
+  /** How small pictures are enlarged: as sharp squares, or smoothly. Default "nearest". */
   readonly scale?: "nearest" | "lanczos";
-  /** Red, green and blue, 0 to 255. */
+  /** Red, green and blue, 0 to 255. Default white. */
   readonly background?: readonly [number, number, number];
 }
 
@@ -24,7 +28,13 @@ const NARROW_CELL = 96;
 /** Without `cell`, small pictures are doubled until their longer side reaches this. */
 const READABLE_PX = 128;
 
-/** Combines many pictures into one: a grid with each picture fitted into a cell, with its caption under it. */
+/**
+ * Combines many pictures into one: a grid with each picture fitted into a cell, with its caption under it. There are 8 pixels
+ * around the cells, so n in a row make the sheet 8 + n · (`cell` + 8) pixels wide; each row is as high as its cells with the
+ * highest caption.
+ * @throws InvalidValueError for no pictures, another number of labels than pictures, and `columns` or `cell` that are no positive
+ * integer
+ */
 export async function contactSheet(
   images: readonly RgbImage[],
   {

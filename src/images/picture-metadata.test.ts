@@ -126,13 +126,13 @@ describe("readPictureMetadata", () => {
     const png = Buffer.from(await image.encodePng(metadata));
     await writeFile(path, png.subarray(0, png.length - 5));
     await expect(readPictureMetadata(path)).rejects.toThrow(
-      `${path}: not a whole PNG: a chunk is longer than the file`,
+      `${path}: not a complete PNG: a chunk is longer than the file`,
     );
     png.writeUInt32BE(0xfffffff0, 33);
     await writeFile(path, png);
     await expect(readPictureMetadata(path)).rejects.toThrow("a chunk is longer than the file");
     await writeFile(path, "hello");
-    await expect(readPictureMetadata(path)).rejects.toThrow(`${path}: not a whole PNG: `);
+    await expect(readPictureMetadata(path)).rejects.toThrow(`${path}: not a complete PNG: `);
   });
 
   it("finds a flipped byte", async () => {

@@ -13,17 +13,34 @@ const integer = z.int("an integer");
 const positive = z.int("an integer of at least 1").min(1, "an integer of at least 1");
 
 const pictureMetadata = z.object({
+  /** As given, before it was cleaned. */
   prompt: text,
+  /** What the picture was guided away from; "" is the trained unconditional. */
   negativePrompt: text.optional(),
+  /** Number of denoising steps, `numInferenceSteps` of the call. */
   steps: integer,
+  /**
+   * The sampler by the name that `schedulerNamed` takes, its `samplerName`: the class in diffusers or, if several samplers share
+   * that, a short name such as "dpm-solver++".
+   */
   sampler: text,
+  /** Strength of classifier-free guidance; 1 or less for none. */
   guidanceScale: number,
+  /** Of this picture's noise, from 0 to 2^53 - 1. */
   seed: integer,
   /** A name or path of the weights. */
   model: text.optional(),
-  /** A hash of the weights. */
+  /**
+   * The first ten hexadecimal digits of a SHA-256: of the transformer's safetensors files in the order of their names or, for an
+   * unpublished run, of its weights and their keys.
+   */
   modelHash: text.optional(),
-  /** Anything else that is needed to make the picture again. */
+  /**
+   * Anything else that is needed to make the picture again. Pipelines write their options `cleanCaption`, `useResolutionBinning`
+   * and `maxSequenceLength` and, if used, `timesteps`, `sigmas`, `guidanceInterval`, `tgate`, `eta` and `strength`; `from`
+   * ("picture" or "picture and mask") and `controlImage` (true) for pictures that were given; `batchIndex` and `batchSize` if
+   * several pictures drew their noise from one generator.
+   */
   extra: z.record(z.string(), z.json(), "an object").optional(),
 });
 

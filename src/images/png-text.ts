@@ -35,7 +35,7 @@ export async function readPngText(
     return await findText(opened, Buffer.from(`${keyword}\0`, "latin1"), text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new ImageError(path, `not a whole PNG: ${error.message}`, { cause: error });
+    throw new ImageError(path, `not a complete PNG: ${error.message}`, { cause: error });
   } finally {
     await opened.file.close();
   }
@@ -65,7 +65,7 @@ async function findText(
   const { size } = opened;
   const readAt = readingAhead(opened);
   const signature = await readAt(0, SIGNATURE.length);
-  if (!signature.equals(SIGNATURE)) throw new SyntaxError("it does not begin like one");
+  if (!signature.equals(SIGNATURE)) throw new SyntaxError("it does not start like one");
   let found: string | undefined;
   let at = SIGNATURE.length;
   for (let count = 0; at < size; count += 1) {

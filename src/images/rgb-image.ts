@@ -14,10 +14,11 @@ import type { ResizeKernel } from "./resample-taps.ts";
 /** How `resize` treats another aspect ratio: stretch, crop the centre, or pad with white. */
 export type ResizeFit = "fill" | "cover" | "contain";
 
+/** Options of {@link RgbImage.decode}. */
 export interface DecodeOptions {
-  /** Larger pictures are refused by their header, before any pixel is decoded. */
+  /** Most pixels, width times height; larger pictures are refused by their header, before any is decoded. Default 64e6. */
   readonly maxPixels?: number;
-  /** Its name in errors, if bytes are given. */
+  /** Its name in errors. Default: the path or, for bytes, their number. */
   readonly name?: string;
 }
 
@@ -27,6 +28,12 @@ export class RgbImage {
   readonly height: number;
   readonly data: Uint8Array;
 
+  /**
+   * @param width  in pixels
+   * @param height in pixels
+   * @param data   width · height · 3 bytes, which are kept, not copied
+   * @throws InvalidValueError for sides that are not positive integers, and for another number of bytes
+   */
   constructor(width: number, height: number, data: Uint8Array) {
     checkSize(width, height);
     if (data.length !== width * height * 3) {
@@ -37,7 +44,7 @@ export class RgbImage {
     this.data = data;
   }
 
-  /** A picture of one colour. */
+  /** A picture of one colour: red, green and blue, integers from 0 to 255. */
   static filled(
     width: number,
     height: number,
@@ -79,8 +86,12 @@ export class RgbImage {
   }
 
   /**
-   * A resampled copy, with the same bytes as Pillow's; `contain` pads with white, `cover` crops the middle as torchvision does.
-   * Runs in its own thread.
+   * The picture resampled to a size in pixels, with the same bytes as Pillow's if that has the kernel; the picture itself, not a
+   * copy, if it has this size. Computed in a worker thread, except "nearest".
+   * @param kernel default "lanczos3"
+   * @param fit    for another aspect ratio: "fill", the default, stretches, "cover" crops the middle as torchvision does, and
+   * "contain" pads with white
+   * @throws InvalidValueError for sides that are not positive integers
    */
   async resize(
     width: number,
@@ -191,7 +202,11 @@ function fromSharp(data: Buffer, { width, height }: { width: number; height: num
   return new RgbImage(width, height, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-/** A picture's file unchanged; only the start of any other file. Throws ImageError naming the path. */
+/**
+ * Reads a file whole if its first bytes are a picture's; of any other file only the first {@link SNIFFED_BYTES}, from which
+ * {@link sniffImage} tells what it is.
+ * @throws ImageError naming the path, for a file that is missing, can't be read or has more than 512 MiB
+ */
 export async function readPicture(path: string): Promise<Uint8Array> {
   try {
     const opened = await openRegular(path, {

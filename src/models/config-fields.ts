@@ -196,7 +196,7 @@ export function refuseQuantized(json: Readonly<Record<string, unknown>>, path: s
   if (packed === undefined || packed === null) return;
   const method = (packed as Record<string, unknown>).quant_method ?? "an unknown method";
   throw new UnsupportedError(
-    `Expected weights that are not quantized for ${path} but received quantization_config of ${method}. Load the model that they were made from; \`quantize: "int8"\` makes it small.`,
+    `Expected weights that are not quantized for ${path} but received quantization_config of ${method}. Load the model that they were made from; \`quantize: "int8"\` makes it smaller.`,
   );
 }
 

@@ -82,11 +82,17 @@ export function positionTable(grid: PositionGrid): Tensor {
 /** Number of tables to cache: multi-scale training moves between dozens of grids, and one at 1024 px takes 19 MB. */
 const keptTables = 8;
 
+/** Options of {@link PatchEmbed}. */
 export interface PatchEmbedOptions {
+  /** C: channels of the picture. */
   readonly inChannels: number;
+  /** D: width of a token. */
   readonly width: number;
+  /** p: pixels on a side of a patch, which is square. */
   readonly patchSize: number;
+  /** Patches per side of the grid that the model is made for. */
   readonly baseSize: number;
+  /** Divisor of the positions; PixArt's is 1 at 512 px and 2 at 1024 px. */
   readonly interpolationScale: number;
 }
 

@@ -13,6 +13,6 @@ export function storedDType(weights: TypedWeights, path: string): DType {
   if (others.length === 0) return only;
   const found = [...dtypes].map(([dtype, key]) => `${dtype} (${key})`).join(" and ");
   throw new InvalidValueError(
-    `Expected weights of one dtype in ${path} for dtype "auto" but received ${found}; say which dtype is wanted`,
+    `Expected weights of one dtype in ${path} for dtype "auto" but received ${found}; name one`,
   );
 }

@@ -27,6 +27,7 @@ function newState(parameter: Tensor): AdafactorState {
 export class Adafactor extends BaseOptimizer<AdafactorState> {
   readonly #options: Required<AdafactorOptions>;
 
+  /** The state has one number in float32 per row and column of a matrix, and per weight of a vector. Options are not checked. */
   constructor(groups: readonly ParameterGroup[], options: AdafactorOptions = {}) {
     super(splitByRank(groups), newState);
     this.#options = withDefaults(options, ADAFACTOR_DEFAULTS);

@@ -10,6 +10,7 @@ type Moments = Readonly<Record<"expAvg" | "expAvgSq" | "step", Tensor>>;
 export class AdamW extends BaseOptimizer<Moments> {
   readonly #options: Required<AdamWOptions>;
 
+  /** The state has two numbers per weight, in its dtype. Options are not checked. */
   constructor(groups: readonly ParameterGroup[], options: AdamWOptions = {}) {
     super(groups, (parameter) => ({
       expAvg: torch.zerosLike(parameter),

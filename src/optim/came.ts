@@ -37,6 +37,10 @@ function newState(parameter: Tensor): CameState {
 export class Came extends BaseOptimizer<CameState> {
   readonly #options: Required<CameOptions>;
 
+  /**
+   * The state, in float32, has one number per weight, two per row and column of a matrix, and another per weight of a vector.
+   * Options are not checked.
+   */
   constructor(groups: readonly ParameterGroup[], options: CameOptions = {}) {
     super(splitByRank(groups), newState);
     this.#options = withDefaults(options, CAME_DEFAULTS);

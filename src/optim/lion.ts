@@ -11,6 +11,7 @@ import { LION_DEFAULTS, type LionOptions, withDefaults } from "./optimizer-optio
 export class Lion extends BaseOptimizer<{ readonly expAvg: Tensor }> {
   readonly #options: Required<LionOptions>;
 
+  /** The state has one number in float32 per weight. Options are not checked. */
   constructor(groups: readonly ParameterGroup[], options: LionOptions = {}) {
     super(groups, (parameter) => ({ expAvg: zerosOf(parameter) }));
     this.#options = withDefaults(options, LION_DEFAULTS);

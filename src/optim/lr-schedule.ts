@@ -11,7 +11,10 @@ export type LrSchedule =
       readonly finalFactor: number;
     };
 
-/** The factor on the peak rate at a step (0-based) of `totalSteps`. Cosine and linear end at 0. */
+/**
+ * The factor on the peak rate at a step, from 0 to `totalSteps` − 1; after those it stays at its last value. Cosine and linear
+ * reach 0 at `totalSteps`.
+ */
 export function lrFactor(schedule: LrSchedule, step: number, totalSteps: number): number {
   const { type, warmupSteps } = schedule;
   if (step < warmupSteps) return (step + 1) / warmupSteps;

@@ -24,6 +24,10 @@ export class Muon extends BaseOptimizer<{ readonly momentumBuffer: Tensor }> {
   readonly #options: Required<MuonOptions>;
   readonly #rest: AdamW;
 
+  /**
+   * The state has one number in float32 per weight of the hidden matrices, which are found by name and shape, and AdamW's for the
+   * others. Options are not checked.
+   */
   constructor(groups: readonly ParameterGroup[], options: MuonOptions = {}) {
     const part = (hidden: boolean): ParameterGroup[] =>
       groups.map((group) => ({

@@ -20,7 +20,10 @@ export class Prodigy extends BaseOptimizer<ProdigyState> {
   /** One number each in float64, as tensors, so that a checkpoint stores them to the bit. */
   readonly #estimate: Readonly<Record<"d" | "dMax" | "dNumerator" | "step", Tensor>>;
 
-  /** Throws if a group has its own rate, because D is shared by all. */
+  /**
+   * The state has four numbers in float32 per weight. Options are not checked.
+   * @throws InvalidValueError if a group has an `lrScale` other than 1, because D is shared by all
+   */
   constructor(groups: readonly ParameterGroup[], options: ProdigyOptions = {}) {
     const scale = groups.find(({ lrScale = 1 }) => lrScale !== 1)?.lrScale;
     if (scale !== undefined) {

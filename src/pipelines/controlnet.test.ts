@@ -133,6 +133,6 @@ it("refuses a controlnet of another width, dtype, or none", async () => {
     "Expected the transformer's dtype and device, float32 on cpu, for controlnet but received bfloat16 on cpu",
   );
   await expect(draw(build(false), { controlImage: stripes })).rejects.toThrow(
-    "Expected nothing without a controlnet for controlImage but received a picture; load the pipeline with { controlnet }",
+    "Expected no controlImage without a controlnet but received a picture; load the pipeline with { controlnet }",
   );
 });

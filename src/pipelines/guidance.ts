@@ -1,4 +1,4 @@
-import { expected } from "../errors/index.ts";
+import { expected, expectedNo } from "../errors/index.ts";
 import type { AttentionPlan, AttentionUse } from "../models/pixart/attention-cache.ts";
 import type { Tensor } from "../torch/index.ts";
 import { checkOptions } from "./checks/known-options.ts";
@@ -66,12 +66,17 @@ export function checkStepGuidance(
     const [start = Number.NaN, stop = Number.NaN] = guidanceInterval;
     const isInterval = guidanceInterval.length === 2 && start >= 0 && start < stop && stop <= 1;
     if (!isInterval) throw expected(FRACTIONS, "guidanceInterval", shownValue(guidanceInterval));
-    if (guidanceScale <= 1)
-      throw expected("more than 1 together with guidanceInterval", "guidanceScale", guidanceScale);
+    if (guidanceScale <= 1) {
+      throw expected(
+        "more than 1, since guidanceInterval is given,",
+        "guidanceScale",
+        guidanceScale,
+      );
+    }
   }
   if (tgate === undefined) return;
   if (guidanceInterval !== undefined)
-    throw expected("nothing together with tgate", "guidanceInterval", shownValue(guidanceInterval));
+    throw expectedNo("guidanceInterval", "together with tgate", shownValue(guidanceInterval));
   const known = { gateStep: null, spInterval: null, fiInterval: null, warmUp: null };
   checkOptions(tgate, "tgate", known, { gateInterval: "spInterval" });
   for (const [name, value] of Object.entries(completeTgate(tgate))) {

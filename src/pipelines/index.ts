@@ -26,7 +26,7 @@ export {
   PixArtSigmaPipeline,
   samplingDefaultsOf,
 } from "./published/from-pretrained.ts";
-export { loadAdapters } from "./published/load-adapters.ts";
+export { type LoadAdaptersOptions, loadAdapters } from "./published/load-adapters.ts";
 export type { PixArtAlphaPretrainedOptions } from "./published/pretrained-options.ts";
 export { SAMPLING_DEFAULTS, type SamplingDefaults } from "./sampling-defaults.ts";
 export {

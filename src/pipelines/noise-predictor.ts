@@ -1,4 +1,4 @@
-import { expected } from "../errors/index.ts";
+import { expectedNo } from "../errors/index.ts";
 import { chunk } from "../models/chunk.ts";
 import type {
   PixArtControlNetTransformerModel,
@@ -66,8 +66,7 @@ function withText(
     );
     return (input, inputs) => transformer.call(input, { ...inputs, encoderHiddenStates });
   }
-  if (controlled === undefined)
-    throw expected("nothing without a controlnet", "control", "a tensor");
+  if (controlled === undefined) throw expectedNo("control", "without a controlnet", "a tensor");
   const conditions = { encoderHiddenStates: hiddenStates, controlnetCond: control };
   return (input, inputs) => controlled.call(input, { ...inputs, ...conditions });
 }

@@ -46,7 +46,9 @@ export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
   readonly height?: number;
   /**
    * Seed of the noise: that of the first picture, with each further picture taking the next number, as with `pixart sample
-   * --seed`; or one per picture. `seed: 7` is short for `generator: torch.generator(7)`; give one of the two.
+   * --seed`; or one per picture. Whole numbers from 0 to 2^53 - 1. `seed: 7` is short for `generator: torch.generator(7)`; give
+   * one of the two. A seed gives the same picture, to the last byte, on the same processor with the same number of threads
+   * (docs/numerics.md).
    */
   readonly seed?: number | readonly number[];
   /**
@@ -54,11 +56,15 @@ export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
    * has a seed of its own, recorded in its metadata.
    */
   readonly generator?: NoiseSource;
-  /** (B, C, H/f, W/f) noise to start from, instead of drawn noise. */
+  /**
+   * (B, C, H/f, W/f) standard normal noise to start from, instead of drawn noise, on any device and in any floating-point dtype.
+   * Like drawn noise, it is multiplied by the sampler's `initNoiseSigma`; with `image`, it is the noise that is added to that.
+   * Remains the caller's. The pictures then have no metadata.
+   */
   readonly latents?: Tensor;
   /**
    * Draws at the trained size of the nearest aspect ratio, then resizes and crops to the requested size. Default true if such
-   * sizes are known: for transformers of sampleSize 32, 64, 128 and 256 at 8 pixels a latent.
+   * sizes are known: for transformers of sampleSize 32, 64, 128, 256 and 360 at 8 pixels per latent.
    */
   readonly useResolutionBinning?: boolean;
   /**

@@ -138,7 +138,7 @@ describe("resolveRequest", () => {
     ],
     [
       { guidanceInterval: [0, 0.5], guidanceScale: 1 },
-      "Expected more than 1 together with guidanceInterval for guidanceScale but received 1",
+      "Expected more than 1, since guidanceInterval is given, for guidanceScale but received 1",
     ],
     [
       { tgate: { gateStep: 5, gateInterval: 2 } as TgateOptions },
@@ -146,11 +146,11 @@ describe("resolveRequest", () => {
     ],
     [
       { tgate: { gateStep: 5 }, guidanceInterval: [0, 0.5] },
-      "Expected nothing together with tgate for guidanceInterval but received [0, 0.5]",
+      "Expected no guidanceInterval together with tgate but received [0, 0.5]",
     ],
     [
       { tgate: { gateStep: 5 }, branches: { own: 0, gather: (prediction) => prediction } },
-      "Expected nothing together with tgate for branches but received an Object",
+      "Expected no branches together with tgate but received an Object",
     ],
     [{ eta: 2 }, "Expected a number from 0 to 1 for eta but received 2"],
     [
@@ -170,7 +170,7 @@ describe("resolveRequest", () => {
       { sigmas: [14.6, 3, 0.5, 0], numInferenceSteps: 20 },
       "Expected 3 (the noise levels given) for numInferenceSteps but received 20",
     ],
-    [{ strength: 0.5 }, "Expected nothing without image for strength but received a value"],
+    [{ strength: 0.5 }, "Expected no strength without image but received a value"],
     [
       { image: RgbImage.filled(8, 8, [0, 0, 0]), strength: 0 },
       "Expected a number above 0 and up to 1 for strength but received 0",
@@ -181,7 +181,7 @@ describe("resolveRequest", () => {
     ],
     [
       { controlImage: RgbImage.filled(8, 8, [0, 0, 0]) },
-      "Expected nothing without a controlnet for controlImage but received a picture; load the pipeline with { controlnet }",
+      "Expected no controlImage without a controlnet but received a picture; load the pipeline with { controlnet }",
     ],
     [{ width: 0 }, "Expected a positive integer for width but received 0"],
     [{ width: 65 }, "Expected a multiple of 16 for width but received 65. The nearest is 64."],
@@ -250,7 +250,7 @@ describe("resolveRequest", () => {
     [{ generator: [7] }, "for generator but received [7]"],
     [
       { seed: 1, generator: torch.generator(0) },
-      "Expected nothing together with generator for seed but received 1",
+      "Expected no seed together with generator but received 1",
     ],
     [{ seed: [1, 2] }, "Expected 1 seeds, one per picture, for seed but received 2"],
     [
@@ -318,13 +318,13 @@ describe("resolveRequest", () => {
       });
       expect(request.texts.negative).toEqual(["", ""]);
       expect(() => resolve(given)).toThrow(
-        'Expected null (promptEmbeds are given) for prompt but received "a fox"',
+        'Expected null, since promptEmbeds are given, for prompt but received "a fox"',
       );
       expect(() => resolve({ promptEmbeds }, null)).toThrow(
         "Expected a mask [2, 5] for promptAttentionMask but received none",
       );
       expect(() => resolve({ promptAttentionMask }, "a")).toThrow(
-        "Expected nothing without promptEmbeds for promptAttentionMask but received [2, 5]",
+        "Expected no promptAttentionMask without promptEmbeds but received [2, 5]",
       );
       expect(() =>
         resolve({ ...given, negativePromptEmbeds: promptEmbeds, negativePrompt: "x" }, null),

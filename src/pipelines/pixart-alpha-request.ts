@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { totalmem } from "node:os";
-import { expected, expectedType, InvalidValueError } from "../errors/index.ts";
+import { expected, expectedNo, expectedType, InvalidValueError } from "../errors/index.ts";
 import type { RgbImage } from "../images/index.ts";
 import type { NoiseSource } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
@@ -106,7 +106,7 @@ export function resolveRequest(
   checkCount("numInferenceSteps", numInferenceSteps);
   checkCount("numImagesPerPrompt", numImagesPerPrompt);
   if (timesteps !== undefined && sigmas !== undefined)
-    throw expected("nothing together with timesteps", "sigmas", sigmas);
+    throw expectedNo("sigmas", "together with timesteps", sigmas);
   if (timesteps !== undefined && timesteps.length !== numInferenceSteps) {
     throw expected(
       `${timesteps.length} (the timesteps given)`,
@@ -125,7 +125,7 @@ export function resolveRequest(
   const controlImages = resolveControlImages(options, texts.count, limits.hasControlNet);
   for (const [name, given] of Object.entries({ controlImage: controlImages, branches })) {
     if (tgate !== undefined && given !== undefined)
-      throw expected("nothing together with tgate", name, shownValue(given));
+      throw expectedNo(name, "together with tgate", shownValue(given));
   }
   const sizes = resolveSizes(options, (start?.images ?? controlImages)?.[0], limits, onWarning);
   const count = texts.count * numImagesPerPrompt;
@@ -241,7 +241,7 @@ function resolveGenerator(
     return seedsOf(seed ?? randomInt(2 ** 32), count).map((each) => torch.generator(each));
   }
   if (seed !== undefined) {
-    throw expected("nothing together with generator", "seed", shownValue(seed));
+    throw expectedNo("seed", "together with generator", shownValue(seed));
   }
   const all = Array.isArray(generator) ? generator : [generator];
   if (!all.every((each) => each instanceof torch.Generator)) {

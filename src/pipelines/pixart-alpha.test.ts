@@ -123,7 +123,7 @@ describe("PixArtAlphaPipeline", () => {
       [1_000_000_000, "100000"],
     ] as const) {
       expect(() => pipe.checkInputs("a fox", { numInferenceSteps: steps })).toThrow(
-        `Expected at most ${most} for number of inference steps but received ${steps}`,
+        `Expected at most ${most} for numInferenceSteps but received ${steps}`,
       );
     }
   });

@@ -97,7 +97,15 @@ export class PixArtAlpha implements PixArtAlphaComponents {
     return 2 ** (this.vae.config.blockOutChannels.length - 1);
   }
 
-  /** Turns prompts into pictures, as calling the pipeline does. */
+  /**
+   * Turns prompts into pictures, as calling the pipeline does. Tensors of the `outputType`s "float" and "latent" are the
+   * caller's to dispose; those given as options remain the caller's and are not changed.
+   * @param prompt one or several; null if `promptEmbeds` are given
+   * @throws InvalidValueError or InvalidTypeError for arguments that can't be used, before the first step
+   * @throws NonFiniteError if a model gives NaN or an infinity
+   * @throws TorchError if an operator or an allocation fails
+   * @throws the reason of `signal`, once that is aborted
+   */
   async generate<T extends keyof PixArtAlphaOutputs = "image">(
     prompt: string | readonly string[] | null,
     options: PixArtAlphaCallOptions<T> = {},

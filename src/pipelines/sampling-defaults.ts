@@ -1,6 +1,8 @@
 /** What a pipeline's call takes for the options that it is not given. */
 export interface SamplingDefaults {
+  /** A whole number of denoising steps, at least 1; at most 1000 to be saved with a model. */
   readonly numInferenceSteps: number;
+  /** Strength of classifier-free guidance; 1 or less turns it off. From 0 to 100 to be saved with a model. */
   readonly guidanceScale: number;
 }
 

@@ -31,7 +31,7 @@ export function assumptionsOf({ recipe, inputs }: ScaleReport): Assumption[] {
     {
       what: "all-reduce",
       source:
-        "a model: ring, 2 (n - 1) / n x bytes / bandwidth; no latency, no congestion, the slowest link all round",
+        "a model: ring, 2 (n - 1) / n x bytes / bandwidth; no latency, no congestion, every link as slow as the slowest",
     },
     {
       what: "backward pass, with the forward pass that is made again: 3/4 of a step",
@@ -39,11 +39,11 @@ export function assumptionsOf({ recipe, inputs }: ScaleReport): Assumption[] {
     },
     {
       what: "a GPU is as fast with few images as with many",
-      source: "no source; in truth slower with few",
+      source: "no source; in reality slower with few",
     },
     {
       what: "checkpoint: weights, average and two moments, float32",
-      source: "docs/checkpoints.md; what is known of each picture's losses comes on top",
+      source: "docs/checkpoints.md; the stored losses of each picture come on top",
     },
     {
       what: "latents: mean and deviation, float32; captions: bfloat16, T5-XXL",

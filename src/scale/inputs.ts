@@ -25,7 +25,7 @@ export const INPUTS = {
     range: "whole from 1",
   },
   mtbfHours: {
-    what: "hours of one GPU until it stops the run, on average",
+    what: "mean hours until one GPU stops the run",
     unit: "h",
     default: 50_000,
     source:
@@ -43,11 +43,11 @@ export const INPUTS = {
     what: "minutes from a stop to the next step",
     unit: "min",
     default: 10,
-    source: "no source: finding out, a spare machine, reading the checkpoint",
+    source: "no source: noticing it, getting a spare machine, reading the checkpoint",
     range: "from 0",
   },
   writeGigabytes: {
-    what: "GB of a checkpoint written in a second, by one process while the others wait",
+    what: "GB per second at which one process writes a checkpoint while the others wait",
     unit: "GB/s",
     default: 1,
     source: "no source",
@@ -61,7 +61,8 @@ export const INPUTS = {
     range: "whole from 1",
   },
   straggle: {
-    what: "mean delay of a GPU's step, as a share of the step; exponential, and the slowest counts",
+    what:
+      "mean delay of a GPU, as a share of a step (exponentially distributed; the slowest GPU decides)",
     unit: "",
     default: 0.01,
     source: "no source; the shape is that of Lee et al., 2018 (arXiv 1512.02673)",
@@ -71,7 +72,7 @@ export const INPUTS = {
     what: "GB/s between machines, one way",
     unit: "GB/s",
     default: 50,
-    source: "AWS p4d: 400 Gb/s a machine, the peak",
+    source: "AWS p4d: 400 Gb/s per machine, the peak",
     range: "above 0",
   },
   nodeBandwidth: {
@@ -82,7 +83,7 @@ export const INPUTS = {
     range: "above 0",
   },
   gradientBytes: {
-    what: "bytes of a gradient's number on the wire",
+    what: "bytes sent per gradient element",
     unit: "",
     default: 4,
     source: "weights and gradients are float32 in this package",
@@ -92,32 +93,32 @@ export const INPUTS = {
     what: "share of the last backward pass that the all-reduce can hide behind",
     unit: "",
     default: 1,
-    source: "no source; buckets travel while the pass goes on (arXiv 2006.15704)",
+    source: "no source; buckets travel during the pass (arXiv 2006.15704)",
     range: "from 0 to 1",
   },
   captionTokens: {
-    what: "tokens of a caption that are kept",
+    what: "tokens kept per caption",
     unit: "",
     default: 120,
     source: "the paper's limit; the cache keeps no padding, so short captions take less",
     range: "whole from 1",
   },
   pictureKilobytes: {
-    what: "kB of a picture as it is stored",
+    what: "kB per stored picture",
     unit: "kB",
     default: 300,
-    source: "no source: about 0.3 bytes a pixel at 1024 px",
+    source: "no source: about 0.3 bytes per pixel at 1024 px",
     range: "above 0",
   },
   captionsPerSecond: {
-    what: "pictures that a vision-language model captions in a second on one GPU",
+    what: "pictures captioned per second on one GPU",
     unit: "",
     default: perA100(24),
     source: "the paper: SAM in 24 h on 64 V100, times 2.2",
     range: "above 0",
   },
   latentsPerSecond: {
-    what: "pictures that the autoencoder encodes in a second on one GPU",
+    what: "pictures encoded per second on one GPU",
     unit: "",
     default: perA100(25),
     source:
@@ -128,14 +129,14 @@ export const INPUTS = {
     what: "simulated runs to average over",
     unit: "",
     default: 20,
-    source: "how exact the means are to be",
+    source: "the accuracy wanted",
     range: "whole from 1",
   },
   seed: {
-    what: "of the random numbers",
+    what: "seed of the random numbers",
     unit: "",
     default: 0,
-    source: "any will do",
+    source: "arbitrary",
     range: "whole from 0",
   },
 } as const satisfies Record<string, InputFact>;

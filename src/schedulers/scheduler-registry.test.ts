@@ -170,7 +170,7 @@ describe("schedulerNamed", () => {
 
   it("refuses a name that it doesn't know, with those that it does", () => {
     expect(() => schedulerNamed("plmss")).toThrow(
-      `Expected one of ${schedulerNames.join(", ")} (or a class of diffusers) for scheduler but received "plmss"`,
+      `Expected one of ${schedulerNames.join(", ")} (or a diffusers class name) for scheduler but received "plmss"`,
     );
   });
 

@@ -177,7 +177,7 @@ function builderNamed(name: string): Build {
   const build = names.get(name) ?? classes.get(name);
   if (build === undefined) {
     throw expected(
-      `one of ${schedulerNames.join(", ")} (or a class of diffusers)`,
+      `one of ${schedulerNames.join(", ")} (or a diffusers class name)`,
       "scheduler",
       JSON.stringify(name),
     );

@@ -24,7 +24,7 @@ export class ServerMetrics {
     collectDefaultMetrics({ register: this.registry, prefix: "pixart_" });
     this.requests = new Histogram({
       name: "pixart_request_duration_seconds",
-      help: "Time until an answer begins, by route and status",
+      help: "Time until an answer starts, by route and status",
       labelNames: ["route", "status"],
       buckets: [0.005, 0.02, 0.05, 0.1, 0.5, 2, 10, 60, 300],
       registers,

@@ -161,7 +161,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     isDraining = true;
     options.extension?.stop();
     const late = setTimeout(() => {
-      const error = new ApiError(503, "shutting_down", "The server had to end", { retryAfter: 5 });
+      const error = new ApiError(503, "shutting_down", "The server was stopped", { retryAfter: 5 });
       dispatcher.failAll(error);
     }, graceMs);
     while (context.running.size > 0)

@@ -10,7 +10,7 @@ export interface LossAt {
 }
 
 /**
- * `finished`, `stopped`, `failed`: how it ended. `broken off`: its process is gone. `elsewhere`: a process on another machine
+ * `finished`, `stopped`, `failed`: how it ended. `interrupted`: its process is gone. `elsewhere`: a process on another machine
  * writes it.
  */
 export type RunState =
@@ -19,7 +19,7 @@ export type RunState =
   | "finished"
   | "stopped"
   | "failed"
-  | "broken off"
+  | "interrupted"
   | "unreadable";
 
 /** What a run is doing now, if not a step: `encoding captions`, 120 of 6,000. */
@@ -48,7 +48,7 @@ export interface RunLine {
   readonly id: string;
   readonly name: string;
   readonly state: RunState;
-  /** Why it ended or can't be read; the machine it runs on, if elsewhere. */
+  /** Why it ended or can't be read; the process that writes it, if elsewhere. */
   readonly message: string | null;
   readonly begun: string | null;
   readonly ended: string | null;

@@ -36,7 +36,7 @@ export class Store {
     return new Store(native.tcpStore(host, port, isServer, timeout));
   }
 
-  /** A store in a file that all processes can reach; no socket is opened. */
+  /** A store in a file that all processes can reach, without a socket. A waiting call gives up after `timeout` milliseconds. */
   static file(path: string, timeout: number): Store {
     return new Store(native.fileStore(path, timeout));
   }
@@ -170,7 +170,7 @@ export class ProcessGroup {
     const [rows = 0, ...rest] = tensor.shape;
     if (rows % this.size !== 0) {
       throw new InvalidValueError(
-        `Expected rows that ${this.size} ranks can share but received a tensor of ${rows}`,
+        `Expected a number of rows divisible by ${this.size} ranks but received a tensor of ${rows}`,
       );
     }
     return collective(() => {

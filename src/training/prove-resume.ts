@@ -53,11 +53,11 @@ export async function proveResume(
     await writeNewFile(file, [Buffer.from(configToJson(short))]);
     const straight = join(folder, "straight");
     const broken = join(folder, "broken");
-    say(`Straight: ${2 * steps} steps of each stage`);
+    say(`Uninterrupted: ${2 * steps} steps of each stage`);
     await runProcess({ config: file, workDir: straight, resume: false, killAfter: null });
     const step = steps + Math.ceil(steps / 2);
     for (const [i, { name }] of short.stages.entries()) {
-      say(`Broken: killed after step ${step} of stage "${name}"`);
+      say(`Interrupted: killed after step ${step} of stage "${name}"`);
       const killAfter = { stage: name, step };
       await runProcess({ config: file, workDir: broken, resume: i > 0, killAfter });
     }

@@ -19,14 +19,19 @@ type TextToImageStage = ResolvedStage<"text-to-image">;
 
 /** A pipeline rebuilt from a run, and how far the run was. */
 export interface RunPipeline {
+  /** For the caller to dispose. */
   readonly pipe: Awaited<ReturnType<typeof PixArtAlphaPipeline.fromPretrained>>;
   /** On the pipeline's transformer, if the run trained one. A trained ControlNet is part of the pipeline. */
   readonly adapter: Adapter | undefined;
   /** On the pipeline's text encoder, if the run trained one. */
   readonly textEncoderAdapter: Adapter | undefined;
+  /** The run's config. */
   readonly config: ResolvedConfig;
+  /** The stage that the checkpoint is of. */
   readonly stage: TextToImageStage;
+  /** Finished optimizer steps of the stage. */
   readonly step: number;
+  /** Path of the checkpoint's folder. */
   readonly checkpoint: string;
 }
 
@@ -41,11 +46,7 @@ const isCheckpointFolder = (path: string): boolean => existsSync(join(path, MANI
 export const runFolderOf = (path: string): string =>
   isCheckpointFolder(path) ? dirname(dirname(dirname(resolve(path)))) : path;
 
-/**
- * The text-to-image pipeline of a run folder's newest checkpoint, or of a single checkpoint, with averaged weights unless
- * `averaged` is false.
- * @param Models the class that built the run's models
- */
+// Documented in ./on-demand.ts, through which the package exports it.
 export async function pipelineFromRun(
   path: string,
   averaged: boolean,

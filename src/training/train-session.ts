@@ -52,11 +52,14 @@ export interface TrainOptions {
   readonly rehearsal?: boolean | undefined;
   /** Device to compute on instead of the config's, for resumed runs too. */
   readonly device?: string | undefined;
-  /** The processes that train together; just this one by default. All get the same options except {@link say}. */
+  /**
+   * The processes that train together, as `pixart train` joins them. Default: just this one. All get the same options except
+   * {@link say}.
+   */
   readonly world?: World;
   /** Changes to a resumed run's config, such as `stages.0.steps=12`; docs/training.md lists what can change. */
   readonly changes?: readonly string[];
-  /** Differences that a resumed run accepts. */
+  /** Differences that a resumed run accepts. Default: none. */
   readonly accepted?: Accepted;
   /** The config file as read: a resumed run reports what has changed in it. */
   readonly recipe?: Recipe | undefined;
@@ -224,7 +227,7 @@ export class TrainSession {
   /** Checks the checkpoint that the run resumes from and the ones before it. */
   async #continueRun(latest: readonly (Checkpoint | undefined)[]): Promise<void> {
     const { stage, step } = this.#journal.place;
-    this.#options.say(`Going on with stage "${stage}" after step ${step}`);
+    this.#options.say(`Continuing with stage "${stage}" after step ${step}`);
     const newest = latest.findLast((checkpoint) => checkpoint !== undefined);
     const done = latest.reduce((sum, checkpoint) => sum + (checkpoint?.step ?? 0), 0);
     await this.#firstForLong((signal) => this.#compare(newest, signal));

@@ -20,18 +20,17 @@ import { type BegunRun, type TrainOptions, TrainSession } from "./train-session.
 
 export type { TrainOptions } from "./train-session.ts";
 
-/** How a call of {@link train} ended. */
+/** How a call of `train()` ended. */
 export interface TrainOutcome {
+  /** The run folder. */
   readonly folder: string;
+  /** Whether all stages are complete; false if a signal stopped the run. */
   readonly finished: boolean;
   /** Exit code for the process: 0, or the code for the way a signal stopped the run. */
   readonly exitCode: number;
 }
 
-/**
- * Trains the stages of a config one after the other in its run folder. Returns early if a signal to any of the run's processes
- * asked it to stop. A resumed run continues with its own config and reports how the given one differs.
- */
+// Documented in ./on-demand.ts, through which the package exports it.
 export async function train(config: ParsedConfig, options: TrainOptions): Promise<TrainOutcome> {
   const log = new RunLog(options.say);
   const told = { ...options, say: log.say };
@@ -68,7 +67,7 @@ function recipeDrift(before: unknown, { file, value }: Recipe, run: string): str
   // As JSON stores it: undefined values are dropped.
   const now: unknown = JSON.parse(JSON.stringify(value));
   const differences = differencesOf(Object(before), Object(now));
-  return describeDrift(`${file} has changed since this run began`, differences, run);
+  return describeDrift(`${file} has changed since this run started`, differences, run);
 }
 
 async function carryOut(
@@ -87,7 +86,7 @@ async function carryOut(
     if (!finished) {
       const sheet = run.newestSheet();
       if (sheet !== undefined) say(`The newest samples: ${sheet}`);
-      say(`Stopped. To go on: ${resumeCommand}`);
+      say(`Stopped. To continue: ${resumeCommand}`);
     }
     world.leave();
     // A process that received no signal itself stops because another process of its run did.

@@ -34,11 +34,12 @@ export interface ErrorsOfSources {
 const CODE = /ERR_[A-Z_]+/g;
 const isErrorName = (name: string): boolean => /(Error|Refusal)$/.test(name);
 
-/** What makes an error of `what`, `name` and `received`, by the module that it is imported from. */
+/** What makes an error of its arguments, the last being what was received, by the module that it is imported from. */
 const HELPERS: readonly (readonly [name: string, module: RegExp, className: string])[] = [
   ["expected", /errors\/(index|expected)\.ts$/, "InvalidValueError"],
   ["expectedType", /errors\/(index|expected)\.ts$/, "InvalidTypeError"],
   ["expected", /\/mistakes\.ts$/, "ConfigError"],
+  ["expectedNo", /errors\/(index|expected)\.ts$/, "InvalidValueError"],
 ];
 
 const WHATEVER = `\${…}`;
@@ -114,7 +115,8 @@ function madeBy(file: string, node: ts.Node): MadeError | undefined {
   const helper = ts.isCallExpression(node) ? helperClass(name, node.getSourceFile()) : undefined;
   if (helper !== undefined) {
     const [what = "", whose = "", received = ""] = args.map(shown);
-    const wording = `Expected ${what} for ${whose} but received ${received}`;
+    const wanted = name === "expectedNo" ? `no ${what} ${whose}` : `${what} for ${whose}`;
+    const wording = `Expected ${wanted} but received ${received}`;
     return { file, className: helper, code: undefined, wording };
   }
   const isClass = ts.isNewExpression(node) ? isErrorName(name) : RAW.has(name);

@@ -118,7 +118,7 @@ describe("damage to the newest checkpoint", () => {
       rmSync(join(copy, name, "manifest.json"));
     }
     await expect(newestCheckpoint(copy, () => {})).rejects.toThrow(
-      `${copy}: checkpoints: expected one that is intact but found 2 damaged; name one with --resume, or move the folder away to start over`,
+      `${copy}: checkpoints: expected one that is intact but found 2 damaged; restore one from a copy, or move the folder away to start over`,
     );
     expect(await newestCheckpoint(join(temporary, "nothing"))).toBeUndefined();
   });

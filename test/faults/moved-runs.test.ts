@@ -78,6 +78,8 @@ it("a run of two processes that is moved is not begun anew in its old place", as
   expect(code, said).toBe(77);
   expect(said).not.toContain("Starting all processes again");
   const lines = said.split("\n").filter((line) => line.startsWith("pixart: "));
-  expect(lines, said).toEqual([expect.stringContaining(`was moved to ${moved}; its newest whole`)]);
+  expect(lines, said).toEqual([
+    expect.stringContaining(`was moved to ${moved}; its newest complete`),
+  ]);
   expect(existsSync(run)).toBe(false);
 }, 120_000);

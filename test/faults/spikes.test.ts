@@ -216,7 +216,7 @@ describe("the guard", () => {
     const error = await run.go().catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(DivergedError);
     expect((error as Error).message).toBe(
-      'The loss jumped 10 times after the checkpoint of step 15, each time on different pictures. Lower the learning rate, look at the pictures that the events of type "rollback" name, or train on without this guard: "spikes": null in stage "line".',
+      'The loss spiked 10 times after the checkpoint of step 15, each time on different pictures. Lower the learning rate, look at the pictures that the events of type "rollback" name, or train on without this guard: "spikes": null in stage "line".',
     );
     expect(run.rollbacks).toHaveLength(10);
     // The checkpoint is still that of step 15, with what was passed over.

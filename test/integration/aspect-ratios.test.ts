@@ -193,7 +193,7 @@ describe("training at several aspect ratios", () => {
   it("killed and resumed ends with the same weights, moments and losses to the last bit", async () => {
     expect(await killedAfter(broken, 3)).toBe("SIGKILL");
     const { lines } = await run(broken, true);
-    expect(lines.join("\n")).toMatch(/^Going on with stage "shapes" after step \d*[2468]$/m);
+    expect(lines.join("\n")).toMatch(/^Continuing with stage "shapes" after step \d*[2468]$/m);
     expect(files(broken)).toEqual(files(straight));
     expect(losses(broken)).toEqual(losses(straight));
   });

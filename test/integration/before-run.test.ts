@@ -192,7 +192,7 @@ describe("pixart train --prove-resume", () => {
     expect(stdout).toBe(
       'Stage "captions": weights, moments, averages and losses are equal to the last bit\nResume is proven for this config\n',
     );
-    expect(stderr).toContain('Broken: killed after step 3 of stage "captions"');
+    expect(stderr).toContain('Interrupted: killed after step 3 of stage "captions"');
     expect(readdirSync(root).filter((name) => !before.includes(name))).toEqual(["frozen-cache"]);
   });
 });

@@ -100,7 +100,7 @@ describe("a run that is complete", () => {
     const before = readFileSync(join(at("run"), "config.json"), "utf8");
     const events = readFileSync(join(at("run"), "events.jsonl"), "utf8");
     await expect(resume("run", "seed=1", "stages.0.ema=null", "stages.0.steps=5")).rejects.toThrow(
-      /config\.json: \d mistakes\n {2}Expected 0, which this run began with and which only a new run can change, for seed but received 1\.\n(.*\n)* {2}Expected at least the 12 steps that stage "captions" has done for stages\.0\.steps but received 5\.$/,
+      /config\.json: \d mistakes\n {2}Expected 0, which this run started with and which only a new run can change, for seed but received 1\.\n(.*\n)* {2}Expected at least the 12 steps that stage "captions" has done for stages\.0\.steps but received 5\.$/,
     );
     await expect(resume("run", "stages.0.stepz=5")).rejects.toThrow("Did you mean stages.0.steps?");
     expect(readFileSync(join(at("run"), "config.json"), "utf8")).toBe(before);
@@ -120,7 +120,7 @@ describe("a run whose recipe was changed", () => {
     const { stderr } = await resume("run");
     writeFileSync(configFile, text);
     expect(stderr).toContain(
-      `${configFile} has changed since this run began (stages.0.batchSize 2 -> 3), which is ignored: the run continues with its own config, ${join(at("run"), "config.json")}. Give changes with --cfg-options\n`,
+      `${configFile} has changed since this run started (stages.0.batchSize 2 -> 3), which is ignored: the run continues with its own config, ${join(at("run"), "config.json")}. Give changes with --cfg-options\n`,
     );
   });
 });
@@ -264,7 +264,7 @@ describe("a stage that was left after its last step", () => {
     rmSync(sheet);
     const files = finalFiles(run, 12);
     const { stderr } = await resume("straight");
-    expect(stderr).toContain('Going on with stage "captions" after step 12\n');
+    expect(stderr).toContain('Continuing with stage "captions" after step 12\n');
     expect(readFileSync(sheet).equals(before)).toBe(true);
     expect(finalFiles(run, 12)).toEqual(files);
     expect(readdirSync(checkpointsOf(run)).filter((name) => name.includes("12"))).toHaveLength(1);

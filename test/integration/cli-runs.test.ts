@@ -104,7 +104,7 @@ describe("pixart runs list", () => {
   it("tells where each run stands, newest first", async () => {
     const { stdout } = await pixartHere("runs", "list", runs);
     const [head, ...lines] = stdout.trimEnd().split("\n");
-    expect(head).toMatch(/^run +state +stage +step +loss +held out +lowest +images\/s +begun$/);
+    expect(head).toMatch(/^run +state +stage +step +loss +held out +lowest +images\/s +started$/);
     expect(lines).toHaveLength(2);
     expect(lines[0]).toMatch(
       /second +finished +alignment +4\/4 +\d\.\d+ +\d\.\d+ +\d\.\d+ at \d+ /,
@@ -136,7 +136,7 @@ describe("pixart runs list", () => {
       );
     }
     const { stdout } = await pixartHere("runs", "list", folder);
-    expect(stdout).toMatch(/broken-\w+ +broken off +autoencoder +\d\/30/);
+    expect(stdout).toMatch(/broken-\w+ +interrupted +autoencoder +\d\/30/);
   });
 
   it("says so where there is no such folder, and no run in it", async () => {

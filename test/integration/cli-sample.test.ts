@@ -281,10 +281,10 @@ describe("pixart sample --init-image", () => {
 
   it("refuses --strength and --mask without it", async () => {
     await expect(draw("--strength", "0.5")).rejects.toThrow(
-      "Expected nothing without image for strength but received a value",
+      "Expected no strength without image but received a value",
     );
     await expect(draw("--mask", plain)).rejects.toThrow(
-      "Expected nothing without image for maskImage but received a value",
+      "Expected no maskImage without image but received a value",
     );
   });
 });

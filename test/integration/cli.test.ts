@@ -49,7 +49,7 @@ describe("pixart train", () => {
 
     const second = await pixart("train", configFile, "--work-dir", run, "--resume");
     expect(second.stderr).toContain(
-      `Going on with stage "autoencoder" after step ${Number(checkpoint?.slice(5))}`,
+      `Continuing with stage "autoencoder" after step ${Number(checkpoint?.slice(5))}`,
     );
     expect(second).toMatchObject({ exitCode: 0, stdout: run });
   });

@@ -202,7 +202,7 @@ describe("a DreamBooth run", () => {
     for (const step of ["step-00000006", "step-00000007"])
       rmSync(join(broken, "checkpoints/thing", step), { recursive: true });
     rmSync(join(broken, "cache"), { recursive: true });
-    expect(await run(broken, true)).toContain('Going on with stage "thing" after step 3');
+    expect(await run(broken, true)).toContain('Continuing with stage "thing" after step 3');
     expect(last(broken)).toEqual(last(straight));
     expect(losses(broken)).toEqual(losses(straight));
   });

@@ -124,7 +124,7 @@ describe("a data set's name", () => {
     expect(await texts()).toEqual(four);
     await server.stop();
     expect(await texts()).toEqual(four);
-    expect(talk()).toMatch(/Going on with revision [0-9a-f]{40} of the cache/);
+    expect(talk()).toMatch(/Using revision [0-9a-f]{40} from the cache/);
   });
 });
 
@@ -240,7 +240,7 @@ describe("what the Hub refuses", () => {
       `no folder or file someone/else here; as a name on the Hub: ${host} shows no data set of this name (404); check the spelling, and for a private data set set HF_TOKEN to a token that may read it`,
     );
     await expect(texts({ revision: "v9" })).rejects.toThrow(
-      `${name}: expected a branch, tag or commit of this data set for revision but ${host} knows no "v9"`,
+      `${name}: expected a branch, tag or commit of this data set for revision but ${host} has no "v9"`,
     );
     await expect(texts({ revision: "a b" })).rejects.toThrow(
       'Expected a branch, a tag or a commit for revision but received "a b"',

@@ -70,7 +70,7 @@ describe("what the Hub refuses", () => {
   it("an unknown revision", async () => {
     const { server } = await testHub();
     await expect(resolveTransformer("v9")).rejects.toThrow(
-      `${name}: expected a branch, tag or commit of this model for revision but ${new URL(server.endpoint).host} knows no "v9"`,
+      `${name}: expected a branch, tag or commit of this model for revision but ${new URL(server.endpoint).host} has no "v9"`,
     );
     for (const bad of ["../../../etc", "a/../b", "/main", "a b", ""]) {
       await expect(resolveTransformer(bad)).rejects.toThrow(
@@ -146,7 +146,7 @@ describe("a network that is not there", () => {
     expect(await resolveTransformer()).toBe(folder);
     // The connection that was open is noticed first.
     expect(talk()).toContain(
-      `${name}: ${why("UND_ERR_SOCKET")}. Going on with revision ${commit} of the cache.\n`,
+      `${name}: ${why("UND_ERR_SOCKET")}. Using revision ${commit} from the cache.\n`,
     );
     await expect(resolveTransformer("v1")).rejects.toThrow(`${name}: ${why("ECONNREFUSED")}`);
     rmSync(model, { recursive: true });

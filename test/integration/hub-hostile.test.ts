@@ -76,7 +76,7 @@ const failure = (): Promise<Error> =>
     (error: Error) => error,
   );
 
-const advice = "check HF_ENDPOINT and the network in between";
+const advice = "check HF_ENDPOINT and the network";
 
 describe("a server that sends more than a Hub does", () => {
   it("without an end, as the repository's page", async () => {

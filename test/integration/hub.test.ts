@@ -194,7 +194,7 @@ describe("a download", () => {
     const { server, model } = await testHub();
     server.faults.push({ path: weightFile, kind: "corrupt" });
     await expect(resolveTransformer()).rejects.toThrow(
-      /^transformer\/diffusion_pytorch_model\.safetensors: expected 600000 bytes with the hash [0-9a-f]{64} but received others; none of them are kept, so try again$/,
+      /^transformer\/diffusion_pytorch_model\.safetensors: expected 600000 bytes with the hash [0-9a-f]{64} but received different ones, which were discarded; try again$/,
     );
     server.faults.push({ path: "transformer/config.json", kind: "corrupt" });
     rmSync(model, { recursive: true });

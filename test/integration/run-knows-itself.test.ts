@@ -182,7 +182,7 @@ describe("a run that goes on from a checkpoint", () => {
       (each) => JSON.parse(readFileSync(join(each, "run.json"), "utf8")).id,
     );
     expect(new Set(ids).size).toBe(2);
-    const refused = `${copied}: run: expected a checkpoint of this run, ${ids[0]}, but found one that the run ${ids[1]} saved; move it away, or go on from it with --accept-other-run`;
+    const refused = `${copied}: run: expected a checkpoint of this run, ${ids[0]}, but found one that the run ${ids[1]} saved; move it away, or continue from it with --accept-other-run`;
     await expect(resume(run)).rejects.toThrow(refused);
     await expect(resume(run, "--dry-run")).rejects.toThrow(refused);
     const { stderr } = await resume(run, "--accept-other-run");
@@ -197,7 +197,7 @@ describe("a run that goes on from a checkpoint", () => {
     changes[0]?.[1]();
     const { stderr } = await resume(run);
     expect(
-      stderr.split("is from an earlier release, which recorded nothing about the run's pictures"),
+      stderr.split("is from an earlier version of this package, which recorded nothing about"),
     ).toHaveLength(2);
     expect(parseManifest("", readFileSync(manifestOf(run, STEPS + 2), "utf8")).run?.id).toBe(
       JSON.parse(readFileSync(join(run, "run.json"), "utf8")).id,
@@ -276,7 +276,7 @@ describe("a run that goes on from a checkpoint", () => {
   it("says of another optimizer that it takes another run, and nothing of that one's fields", async () => {
     const run = copyOfRun();
     await expect(resume(run, "--cfg-options", "stages.0.optimizer.type=lion")).rejects.toThrow(
-      `${join(run, "config.json")}: Expected "adamw", which this run began with and which only a new run can change, for stages.0.optimizer.type but received "lion".`,
+      `${join(run, "config.json")}: Expected "adamw", which this run started with and which only a new run can change, for stages.0.optimizer.type but received "lion".`,
     );
   });
 });

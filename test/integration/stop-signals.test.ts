@@ -76,7 +76,7 @@ describe("a signal that comes while a sheet is drawn", () => {
     expect(ms).toBeLessThan(WITHIN_MS);
     expect(stderr).toContain("SIGTERM: saving, then stopping.\n");
     expect(stderr).toContain(
-      `Stopped. To go on: npx pixart train ${slow} --work-dir ${run} --resume\n`,
+      `Stopped. To continue: npx pixart train ${slow} --work-dir ${run} --resume\n`,
     );
     expect(eventsOf(run).at(-1)).toMatchObject({ type: "run-end", reason: "stopped", step: 0 });
     const child = startRun({ ...start, resume: true, options: ["sampling.steps=1"] }, "pipe");

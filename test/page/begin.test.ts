@@ -22,7 +22,7 @@ it("goes from a folder over its check and the plan to a run", async () => {
   await page.getByRole("radio", { name: /One thing/ }).check();
   await page.getByRole("button", { name: "Show the plan" }).click();
   await page.getByText("1,900 steps, 71 epochs").waitFor();
-  await page.getByRole("button", { name: "Begin training" }).click();
+  await page.getByRole("button", { name: "Start training" }).click();
   await page.getByRole("heading", { name: "emoji_full" }).waitFor();
   const started = mock.asked.filter(({ path }) => path === "/api/runs").map(({ body }) => body);
   const wanted = { goal: "subject", base: "PixArt-XL-2-512x512", minutes: 60, name: "grandfather" };
@@ -36,6 +36,6 @@ it("goes from a folder over its check and the plan to a run", async () => {
 it("begins nothing with a key that may only look", async () => {
   await using studio = await openStudio(browser, "/new", { isViewOnly: true });
   const { page } = studio;
-  await page.getByText("To check data or start runs, use the control key").waitFor();
+  await page.getByText("To check data or start runs, open the address").waitFor();
   expect(await page.getByRole("button", { name: "Check these pictures" }).count()).toBe(0);
 });

@@ -90,7 +90,7 @@ it("takes settings from a PNG that was drawn here, and begins from any other pic
 
   const other = await readFile(new URL("../../docs/pictures/emoji-demo.png", import.meta.url));
   await drop("other.png", other);
-  await page.getByText("other.png is where drawing begins").waitFor();
+  await page.getByText("other.png is now the start picture").waitFor();
   const asked = page.waitForRequest((request) => request.url().endsWith("/v1/images/edits"));
   await page.getByRole("button", { name: /^Draw/ }).click();
   const body = (await asked).postDataJSON() as { image: string; strength: number };
@@ -120,11 +120,11 @@ it.each(Object.entries(PAINTING))("draws anew only what was painted with %s", as
   await page.getByText("Start picture").click();
   const file = new URL("../../docs/pictures/emoji-demo.png", import.meta.url);
   await page.locator('input[type="file"]').setInputFiles(file.pathname);
-  await page.getByRole("button", { name: "Only a part" }).click();
+  await page.getByRole("button", { name: "Redraw a part" }).click();
   await page.locator('.mask-place canvas:not([width="0"])').waitFor();
   await paint(page);
-  await page.getByRole("button", { name: "Only what is painted" }).click();
-  await page.getByRole("button", { name: "Change the part" }).waitFor();
+  await page.getByRole("button", { name: "Only the painted area" }).click();
+  await page.getByRole("button", { name: "Edit the mask" }).waitFor();
   const asked = page.waitForRequest((request) => request.url().endsWith("/v1/images/edits"));
   await page.getByRole("button", { name: /^Draw/ }).click();
   const { mask, strength } = (await asked).postDataJSON() as { mask: string; strength: number };

@@ -71,10 +71,10 @@ it("can be turned to dark and light, and stays so", async () => {
   const paper = (): Promise<string> =>
     page.evaluate<string>("getComputedStyle(document.documentElement).backgroundColor");
   const light = await paper();
-  await page.getByRole("button", { name: /^Colours/ }).click();
+  await page.getByRole("button", { name: /^Theme/ }).click();
   const dark = await paper();
   expect(dark).not.toBe(light);
   await page.reload();
-  await page.getByRole("button", { name: "Colours: dark. Change" }).waitFor();
+  await page.getByRole("button", { name: "Theme: dark. Change" }).waitFor();
   expect(await paper()).toBe(dark);
 });

@@ -31,8 +31,8 @@ describe("the list of runs", () => {
 
   it("shows the two commands where nothing was trained yet", async () => {
     await using studio = await openStudio(browser, "/", { isEmpty: true });
-    await studio.page.getByText("npx pixart demo").waitFor();
-    await studio.page.getByText("npx pixart train emoji_full").waitFor();
+    await studio.page.getByText("npx pixart dataset emoji data/emoji").waitFor();
+    await studio.page.getByText("npx pixart train emoji_demo").waitFor();
   });
 
   it("compares two that are ticked", async () => {
@@ -71,12 +71,12 @@ describe("a run", () => {
   it("is looked at from before it has a folder, and can be asked for things once it has", async () => {
     await using studio = await openStudio(browser, "/runs/r1", { isStarting: true });
     const { page, mock } = studio;
-    await page.getByText("It is about to begin.").waitFor();
+    await page.getByText("It is about to start.").waitFor();
     await vi.waitFor(() => expect(mock.streams.watched).toEqual(["r1"]), 15_000);
     expect(await page.getByRole("button", { name: "Sample now" }).count()).toBe(0);
     mock.step();
     await page.getByRole("button", { name: "Sample now" }).click();
-    await page.getByText("Asked. It draws samples.").waitFor();
+    await page.getByText("Requested: samples after this step.").waitFor();
     await page.getByRole("figure", { name: "Loss", exact: true }).waitFor();
     await page.getByLabel("Step of the samples").waitFor();
     expect(studio.errors).toEqual([]);
@@ -90,7 +90,7 @@ describe("a run", () => {
     expect(await slider.getAttribute("aria-valuetext")).toBe("step 1,200");
     await page.keyboard.press("ArrowLeft");
     await page.getByText("step 1,000", { exact: true }).waitFor();
-    await page.getByRole("button", { name: "400 went on after a stop" }).click();
+    await page.getByRole("button", { name: "400 Resumed after step 400" }).click();
     await page.getByText("step 400", { exact: true }).waitFor();
   });
 
@@ -143,7 +143,7 @@ describe("a run", () => {
     expect(mock.asked).toEqual([]);
     await page.getByRole("button", { name: "Stop after saving" }).click();
     await dialog.getByRole("button", { name: "Stop after saving" }).click();
-    await page.getByText("It saves, then stops.").waitFor();
+    await page.getByText("Requested: save, then stop.").waitFor();
     expect(mock.asked).toEqual([{ path: "/api/runs/r1/control", body: { do: "stop" } }]);
   });
 
@@ -157,19 +157,19 @@ describe("a run", () => {
     expect(await page.getByRole("button", { name: /Stop|Save now|Sample now/ }).count()).toBe(0);
   });
 
-  it("that was broken off says how to go on", async () => {
+  it("that was interrupted says how to continue", async () => {
     await using studio = await openStudio(browser, "/runs/r5");
     const { page, mock } = studio;
     await page.getByText("--resume work_dirs/fox-lora").waitFor();
     await page.getByRole("button", { name: "Resume" }).click();
-    await page.getByText("It goes on.").waitFor();
+    await page.getByText("Resumed.").waitFor();
     expect(mock.asked).toEqual([{ path: "/api/runs/r5/resume", body: {} }]);
   });
 
   it("that has done no step says what it does", async () => {
     await using studio = await openStudio(browser, "/runs/r2");
     await studio.page.getByText("encoding captions").first().waitFor();
-    await studio.page.getByText("No step is done yet.").waitFor();
+    await studio.page.getByText("The curve appears after the first step.").waitFor();
   });
 
   it("whose data are elsewhere shows its worst pictures by name, and why", async () => {

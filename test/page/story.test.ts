@@ -75,18 +75,18 @@ it("goes from an empty folder to a picture in one's own style", async () => {
   page.setDefaultTimeout(90_000);
 
   await page.goto(address);
-  await page.getByText("npx pixart demo").waitFor();
-  await page.getByRole("link", { name: "Begin with a folder of pictures" }).click();
+  await page.getByText("npx pixart train emoji_demo").waitFor();
+  await page.getByRole("link", { name: "Start with a folder of pictures" }).click();
   await page.getByRole("button", { name: "grandfather" }).click();
   await page.getByRole("button", { name: "Check these pictures" }).click();
   await page.getByRole("heading", { name: "What is in it" }).waitFor();
   await page.getByText("18", { exact: true }).first().waitFor();
   await look(page, "data");
-  await page.getByLabel("Begin from").selectOption("emoji-demo");
+  await page.getByLabel("Start from").selectOption("emoji-demo");
   await page.getByRole("button", { name: "Show the plan" }).click();
   await page.getByRole("heading", { name: "3. The plan" }).waitFor();
   await look(page, "plan");
-  await page.getByRole("button", { name: "Begin training" }).click();
+  await page.getByRole("button", { name: "Start training" }).click();
 
   // It learns.
   await page.getByRole("heading", { name: "grandfather" }).waitFor();

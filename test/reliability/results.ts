@@ -77,7 +77,7 @@ function writeTable(results: readonly Result[], names: readonly string[]): void 
     return `| \`${section}\` | ${tried.join("; ")} | ${inCell(found)} | ${date}, ${commit} | ${minutes} |`;
   });
   const head = ["| section | tried | failures | last run | minutes |", "|--|--|--|--|--|"];
-  const absent = missing.map((name) => `| \`${name}\` | not run yet | | | |`);
+  const absent = missing.map((name) => `| \`${name}\` | no complete run recorded | | | |`);
   const table = [...head, ...rows, ...absent].join("\n");
   writeFileSync(DOCUMENT, `${before}${BEGIN}\n${table}\n${END}${after}`);
 }

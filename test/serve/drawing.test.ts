@@ -173,7 +173,7 @@ describe("models and adapters", () => {
     const response = await post({ prompt: "a fox", steps: 1, scheduler: "pndm" });
     expect([response.status, ((await response.json()) as ErrorBody).error.message]).toEqual([
       400,
-      "Expected at least 4 (for its multistep method to begin) for number of inference steps but received 1",
+      "Expected at least 4 (for its multistep method to start) for numInferenceSteps but received 1",
     ]);
   });
 });

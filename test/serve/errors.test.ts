@@ -118,7 +118,7 @@ describe("a request that can't be drawn is refused with a sentence", () => {
       { prompt: "a", control_image: "QUJD" },
       "invalid_value",
       "control_image",
-      'Expected nothing, since stand-in has no ControlNet, for control_image but received "a picture"',
+      "Expected no control_image, since stand-in has no ControlNet, but received a picture",
     ],
     [[], "invalid_value", "the body", "Expected a JSON object for the body but received []"],
   ])("%j", async (body, code, param, message) => {
@@ -141,7 +141,7 @@ describe("a request that can't be drawn is refused with a sentence", () => {
     [
       { prompt: "a", image: "https://example.org/a.png" },
       "image",
-      "Expected base64 or a data: URL for image but received an address: this server fetches none",
+      "Expected base64 or a data: URL for image but received a URL, which this server does not fetch",
     ],
     [
       { prompt: "a", image: "QUJD" },

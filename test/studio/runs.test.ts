@@ -65,7 +65,7 @@ describe("the list of runs", () => {
     expect(rest).toEqual({ roots: [runs], canControl: true });
     expect(lines.map(({ name, state }) => [name, state])).toEqual([
       ["learns", "finished"],
-      ["gone", "broken off"],
+      ["gone", "interrupted"],
       ["worse", "failed"],
       ["damaged", "unreadable"],
     ]);

@@ -14,13 +14,13 @@ export function DataReportView({ report }: { readonly report: DataReport }): JSX
       <ul class="counts">
         <Count value={pictures} text="pictures" />
         <Count value={missing} text="without a caption" isBad={missing > 0} />
-        <Count value={cut} text="captions cut" isBad={cut > 0} />
+        <Count value={cut} text="captions too long" isBad={cut > 0} />
         <Count value={doubles.length} text="groups of duplicates" isBad={doubles.length > 0} />
         <Count value={tooSmall.length} text="too small" isBad={tooSmall.length > 0} />
         <Count value={unreadable.length} text="unreadable" isBad={unreadable.length > 0} />
       </ul>
       <div>
-        <h3>Shapes that they are trained in</h3>
+        <h3>Sizes</h3>
         <table class="bars numeric">
           <tbody>
             {shapes.map(({ width, height, pictures: count }) => (
@@ -51,7 +51,7 @@ export function DataReportView({ report }: { readonly report: DataReport }): JSX
       )}
       {doubles.length > 0 && (
         <details>
-          <summary>Doubles</summary>
+          <summary>Duplicates</summary>
           {doubles.map((group) => (
             <DataPictures key={group[0]?.name} pictures={group} />
           ))}
@@ -59,7 +59,7 @@ export function DataReportView({ report }: { readonly report: DataReport }): JSX
       )}
       {tooSmall.length > 0 && (
         <details>
-          <summary>Too small: enlarged, they teach blur</summary>
+          <summary>Too small: enlarging them teaches blur</summary>
           <DataPictures pictures={tooSmall} />
         </details>
       )}

@@ -14,7 +14,7 @@ export function FolderChoice(): JSX.Element {
       <h2 id="folder-title">1. A folder of pictures</h2>
       {roots.length === 0 && starts.value !== undefined && (
         <p class="note">
-          The studio was given no folder for data. Start it with <code>--data-root FOLDER</code>.
+          The studio has no folder for data. Start it with <code>--data-root FOLDER</code>.
         </p>
       )}
       {here !== undefined && (
@@ -62,10 +62,10 @@ export function FolderChoice(): JSX.Element {
       {state?.state === "running" && (
         <div class="stack" role="status">
           <span class="soft numeric">
-            Looking at {countText(state.done)}
+            Checking {countText(state.done)}
             {state.total !== null && ` of ${countText(state.total)}`}
           </span>
-          <ProgressBar done={state.done} total={state.total} label="Pictures looked at" />
+          <ProgressBar done={state.done} total={state.total} label="Pictures checked" />
         </div>
       )}
       {state?.state === "failed" && <p class="problem">{state.message}</p>}

@@ -34,7 +34,7 @@ export function GoalFields(): JSX.Element | null {
       </fieldset>
       <div class="new-fields">
         <label class="field">
-          <span>Begin from</span>
+          <span>Start from</span>
           <select
             value={base.value}
             onChange={(event) => {
@@ -50,7 +50,7 @@ export function GoalFields(): JSX.Element | null {
         </label>
         <label class="field">
           <span>
-            It may take <output class="numeric">{durationText(minutes.value * 60)}</output>
+            Time limit <output class="numeric">{durationText(minutes.value * 60)}</output>
           </span>
           <input
             type="range"
@@ -64,7 +64,7 @@ export function GoalFields(): JSX.Element | null {
           />
         </label>
         <label class="field">
-          <span>The word for it in prompts</span>
+          <span>Word for it in prompts</span>
           <input
             type="text"
             placeholder={place.value?.path.split("/").at(-1) ?? ""}
@@ -90,7 +90,7 @@ export function GoalFields(): JSX.Element | null {
         <button type="submit" class="main" disabled={isAsking.value}>
           Show the plan
         </button>
-        <span class="soft small-text">Nothing begins yet.</span>
+        <span class="soft small-text">This starts nothing yet.</span>
       </div>
     </form>
   );

@@ -32,8 +32,8 @@ export function NewPage(): JSX.Element {
         <FolderChoice />
       ) : (
         <p class="note">
-          This key can view and draw. To check data or start runs, use the control key, which the
-          terminal printed.
+          This key is read-only. To check data or start runs, open the address with the full-access
+          key that the terminal printed.
         </p>
       )}
       {report !== undefined && <DataReportView report={report} />}

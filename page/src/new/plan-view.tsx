@@ -59,9 +59,9 @@ export function PlanView({ plan }: { readonly plan: StartPlan }): JSX.Element {
           onClick={() => void begin()}
         >
           <Icon name="play" />
-          Begin training
+          Start training
         </button>
-        <span class="soft small-text">It goes on when this page, or the studio, is closed.</span>
+        <span class="soft small-text">It continues if you close this page or the studio.</span>
       </div>
       <details>
         <summary>The same from a terminal</summary>

@@ -31,6 +31,6 @@ async function copied(text: string): Promise<string> {
     await navigator.clipboard.writeText(text);
     return "Copied";
   } catch {
-    return "Select it and copy by hand";
+    return "Select the text and copy it";
   }
 }

@@ -7,7 +7,7 @@ const TONES: Readonly<Record<RunState, string>> = {
   finished: "good",
   stopped: "still",
   failed: "bad",
-  "broken off": "warn",
+  interrupted: "warn",
   unreadable: "bad",
 };
 

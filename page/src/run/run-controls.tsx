@@ -53,7 +53,7 @@ export function RunControls({ store, details }: RunControlsProps): JSX.Element {
           </button>
         </>
       )}
-      {isOurs && (state === "broken off" || state === "stopped") && (
+      {isOurs && (state === "interrupted" || state === "stopped") && (
         <button type="button" class="main" onClick={() => void store.resume()}>
           <Icon name="play" />
           Resume

@@ -22,7 +22,7 @@ export function RunHead({ store, details }: RunHeadProps): JSX.Element {
       <div class="page-head">
         <h1>{name}</h1>
         <StateChip state={state} />
-        {begun !== null && <span class="soft small-text">begun {momentText(begun)}</span>}
+        {begun !== null && <span class="soft small-text">started {momentText(begun)}</span>}
         <span class="push">
           <RunControls store={store} details={details} />
           {begun !== null && (
@@ -36,11 +36,9 @@ export function RunHead({ store, details }: RunHeadProps): JSX.Element {
       {goesOn(details) && <RunProgress details={details} />}
       {!goesOn(details) && message !== null && <p class="note">{message}</p>}
       {state === "elsewhere" && (
-        <p class="note">
-          {message ?? "Another machine writes this run"}. It can be watched here, and stopped there.
-        </p>
+        <p class="note">This run is written by {message}. Watch it here; stop it there.</p>
       )}
-      {(state === "broken off" || state === "stopped" || state === "failed") &&
+      {(state === "interrupted" || state === "stopped" || state === "failed") &&
         details.resumeCommand !== null && <Command text={details.resumeCommand} />}
       <p class="verdict" aria-live="polite">
         {details.verdict}

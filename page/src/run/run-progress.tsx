@@ -53,7 +53,7 @@ export function RunProgress({ details }: { readonly details: RunDetails }): JSX.
           />
         </div>
       )}
-      {stage === null && activity === null && <p class="soft">Nothing is measured yet.</p>}
+      {stage === null && activity === null && <p class="soft">No measurements yet.</p>}
     </div>
   );
 }

@@ -120,20 +120,24 @@ export class RunStore {
 
   /** Requests the run to stop, save or sample. */
   async control(request: ControlRequest["do"]): Promise<void> {
-    const words = { stop: "It saves, then stops.", save: "It saves.", sample: "It draws samples." };
-    await this.#send(`control`, { do: request }, `Asked. ${words[request]}`);
+    const done = {
+      stop: "Requested: save, then stop.",
+      save: "Requested: save after this step.",
+      sample: "Requested: samples after this step.",
+    };
+    await this.#send("control", { do: request }, done[request]);
   }
 
-  /** Resumes an interrupted run. */
+  /** Resumes a run that was stopped or interrupted. */
   async resume(): Promise<void> {
-    await this.#send("resume", {}, "It goes on.");
+    await this.#send("resume", {}, "Resumed.");
     await this.#loadDetails();
   }
 
   async #send(what: string, body: object, done: string): Promise<void> {
     const { value: details } = this.details;
     if (details === undefined) return;
-    this.notice.value = "Asking…";
+    this.notice.value = "Sending…";
     try {
       await postJson(`/runs/${encodeURIComponent(details.id)}/${what}`, body);
       this.notice.value = done;

@@ -68,7 +68,7 @@ function Standing({ run }: { readonly run: RunLine }): JSX.Element {
       </span>
     );
   }
-  if (stage === null) return <span class="soft">begins</span>;
+  if (stage === null) return <span class="soft">starting</span>;
   return (
     <span class="standing">
       <span>

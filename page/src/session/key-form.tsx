@@ -13,10 +13,10 @@ export function KeyForm(): JSX.Element {
   return (
     <main class="lone" id="main">
       <form class="card stack" onSubmit={submit}>
-        <h1>This studio needs its key</h1>
+        <h1>Enter the studio's key</h1>
         <p>
-          The terminal that runs it printed an address that ends in <code>#k=…</code>. Open that
-          address, or paste what comes after <code>k=</code>.
+          The terminal that runs the studio printed an address that ends in <code>#k=…</code>. Open
+          that address, or paste what comes after <code>k=</code>.
         </p>
         <label class="field">
           <span>Key</span>
@@ -38,7 +38,7 @@ export function KeyForm(): JSX.Element {
         </button>
         <details>
           <summary>No terminal at hand?</summary>
-          <p>Start the studio again; it prints the address anew:</p>
+          <p>Start the studio again; it prints its address:</p>
           <Command text="npx pixart studio" />
         </details>
       </form>

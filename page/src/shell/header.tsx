@@ -43,7 +43,7 @@ export function Header(): JSX.Element {
         <img src="/icon.svg" alt="" width="24" height="24" />
         <span>pixart</span>
       </a>
-      <nav class="places" aria-label="Places">
+      <nav class="places" aria-label="Main">
         {PLACES.map((place) => (
           <a
             key={place.path}
@@ -57,8 +57,8 @@ export function Header(): JSX.Element {
       </nav>
       <span class="header-end">
         {session.value?.canControl === false && (
-          <span class="chip" title="This key can view and draw, but not start or stop runs">
-            view only
+          <span class="chip" title="This key cannot draw, or start or stop runs">
+            read-only
           </span>
         )}
         {running.length > 0 && (
@@ -71,8 +71,8 @@ export function Header(): JSX.Element {
           type="button"
           class="quiet icon-button"
           onClick={turnTheme}
-          aria-label={`Colours: ${theme.value}. Change`}
-          title={`Colours: ${theme.value}`}
+          aria-label={`Theme: ${theme.value}. Change`}
+          title={`Theme: ${theme.value}`}
         >
           <Icon name={THEME_ICONS[theme.value]} />
         </button>

@@ -3,12 +3,12 @@ import { useTitle } from "./use-title.ts";
 
 /** Shown for an unknown URL. */
 export function NotFound(): JSX.Element {
-  useTitle("Not here");
+  useTitle("Not found");
   return (
     <div class="empty">
-      <h1>There is nothing at this address</h1>
+      <h1>Page not found</h1>
       <p>
-        <a href="/">All runs</a> are one click away.
+        <a href="/">Back to the runs</a>
       </p>
     </div>
   );

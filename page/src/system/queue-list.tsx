@@ -14,7 +14,7 @@ interface QueueListProps {
 /** Everybody's current and waiting drawings. */
 export function QueueList({ queue, canControl, onChange }: QueueListProps): JSX.Element {
   const problem = useSignal<string | undefined>(undefined);
-  if (queue.length === 0) return <p class="soft">Nothing waits.</p>;
+  if (queue.length === 0) return <p class="soft">The queue is empty.</p>;
   const cancel = async (id: string): Promise<void> => {
     try {
       await cancelJob(id);

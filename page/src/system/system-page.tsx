@@ -61,20 +61,20 @@ export function SystemPage(): JSX.Element {
           </dl>
         </Part>
         <Part title="Models to draw with">
-          {models.length === 0 && <p class="soft">None: start the studio with --model.</p>}
+          {models.length === 0 && <p class="soft">None yet. A run's checkpoints appear here.</p>}
           <ul class="plain">
             {models.map(({ id, name, isLoaded, bytes }) => (
               <li key={id} class="row">
                 <a href={`/draw?${new URLSearchParams({ model: id })}`}>{name}</a>
                 <span class={`chip ${isLoaded ? "good" : ""}`}>
-                  {isLoaded ? "loaded" : "loads when it is asked for"}
+                  {isLoaded ? "loaded" : "loads on first use"}
                 </span>
                 {bytes !== null && <span class="push soft numeric">{bytesText(bytes)}</span>}
               </li>
             ))}
           </ul>
         </Part>
-        <Part title="Being drawn">
+        <Part title="Queue">
           <QueueList queue={system.queue} canControl={system.canControl} onChange={load} />
         </Part>
         {doctor !== null && (

@@ -4,7 +4,7 @@ import { DATASET, FLAG_LIMITS, wholeNumber, withExamples } from "../terminal/arg
 /** Adds the options for reading a data set. */
 export const readable = (command: Command): Command =>
   command
-    .option("--revision <name>", "of a data set on the Hub: a branch, a tag or a commit")
+    .option("--revision <name>", "branch, tag or commit of a data set on the Hub")
     .option("--layout <name>", "the layout to read if a folder has several")
     .option("--image-column <name>", "column of the picture, if not file_name, image or file")
     .option("--text-column <name>", "column of the caption, if not text, caption or prompt");
@@ -39,7 +39,7 @@ export function addDatasetCommands(dataset: Command): void {
       "training resolution (default: 1024)",
       wholeNumber(8, FLAG_LIMITS.side),
     )
-    .option("--batch <n>", "pictures per step (default: 1)", wholeNumber(1, FLAG_LIMITS.pictures))
+    .option("--batch <n>", "pictures per batch (default: 1)", wholeNumber(1, FLAG_LIMITS.pictures))
     .option(
       "--tokenizer <folder>",
       "count tokens of captions with it: a folder or a name on the Hub",

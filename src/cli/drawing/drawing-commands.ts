@@ -61,10 +61,10 @@ export function addDrawingCommands(program: Command): void {
       "processes on this machine, which share the pictures; two can share a single picture",
       wholeNumber(1),
     )
-    .option("--launcher <name>", "what starts them, as for train")
+    .option("--launcher <name>", "what starts the processes, as for train")
     .option(
       "--scheduler <name>",
-      `sampler (default: the model's): ${SAMPLERS}, or a class of diffusers`,
+      `sampler (default: the model's): ${SAMPLERS}, or a diffusers class name`,
     )
     .option("--timesteps <list>", "timesteps instead of --steps, such as 999,750,500,250", numbers)
     .option("--sigmas <list>", "noise levels instead of --steps, such as 100,14.6,3,0.5,0", numbers)
@@ -75,7 +75,10 @@ export function addDrawingCommands(program: Command): void {
     )
     .option("--strength <n>", "how much of --init-image is redrawn, 0 to 1", number)
     .option("--mask <file>", "white where --init-image is redrawn, black where it stays")
-    .option("--controlnet <place>", "PixArt-δ's ControlNet: its .pth, or an adapter's folder")
+    .option(
+      "--controlnet <place>",
+      "PixArt-δ's ControlNet: its .pth, or a published ControlNet's folder",
+    )
     .option("--control-image <file>", "an edge map for the pictures to follow, with --controlnet")
     .option(
       "--lora <path...>",
@@ -228,7 +231,7 @@ export function addDrawingCommands(program: Command): void {
     )
     .option(
       "--count <n>",
-      "trained captions, and as many held-out ones, to draw",
+      "captions to draw: this many that were trained on, and as many held-out ones",
       wholeNumber(1, FLAG_LIMITS.pictures),
       200,
     )

@@ -50,7 +50,7 @@ function describeReadable(runs: readonly RunSummary[], width: number): string[] 
     "held out",
     "lowest",
     "images/s",
-    "begun",
+    "started",
   ];
   const rows = runs.map(({ path, state, begun, stages }) => {
     const stage = stages.findLast(({ step }) => step > 0) ?? stages[0];

@@ -66,7 +66,7 @@ function describeComparison(reports: readonly ScaleReport[], first: ScaleReport)
       ]),
     ]),
     "",
-    "Everything else, with the assumptions, is printed for a single number of GPUs.",
+    "For everything else, including the assumptions, give a single number of GPUs.",
   ];
 }
 

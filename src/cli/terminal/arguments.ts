@@ -77,8 +77,7 @@ export const withExamples = (command: Command, ...lines: readonly [string, ...st
 
 export const MODEL: string =
   "a published folder, the name of one in models/ or on the Hub (org/name), a run folder, or one of its checkpoints";
-export const REVISION: string =
-  "of a model on the Hub: a branch, a tag or a commit (default: main)";
+export const REVISION: string = "branch, tag or commit of a model on the Hub (default: main)";
 export const DATASET: string =
   "a folder, a .parquet, a .tar, a PixArt list, or the name of a data set on the Hub (org/name)";
 /** The short names of samplers; listed here because help must work even if the engine does not load. */

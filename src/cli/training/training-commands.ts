@@ -67,7 +67,7 @@ export function addTrainingCommands(program: Command): void {
     .option("--gpus <n>", "processes on this machine, each with its own batches", wholeNumber(1))
     .option(
       "--launcher <name>",
-      "what starts them: pytorch (this command, or torchrun), slurm, mpi or none (default: detected)",
+      "what starts the processes: pytorch (this command, or torchrun), slurm, mpi or none (default: detected)",
     )
     .option(
       "--max-restarts <n>",
@@ -95,7 +95,10 @@ export function addTrainingCommands(program: Command): void {
     )
     .argument("<folder>", "captioned pictures; a subject needs no captions")
     .addOption(
-      new Option("--goal <goal>", "style: a LoRA; subject: one thing or person; full: all weights")
+      new Option(
+        "--goal <goal>",
+        "style: a LoRA for a look; subject: a LoRA for one thing or person; full: all weights",
+      )
         .choices(["style", "subject", "full"])
         .makeOptionMandatory(),
     )

@@ -16,7 +16,8 @@ export function* denoisingChecks(stage: DiffusionStage, i: number): Generator<st
     yield expected(what, ["stages", i, "loss", "huberDelta"], loss.huberDelta);
   }
   if (loss.type === "epsilon+vlb" && noise.inputPerturbation > 0) {
-    const what = "0, since the stage's loss is epsilon+vlb, whose bound is of the noise alone,";
+    const what =
+      "0, since the stage's loss is epsilon+vlb, whose bound assumes unperturbed inputs,";
     yield expected(what, ["stages", i, "noise", "inputPerturbation"], noise.inputPerturbation);
   }
   if (timesteps.type === "range" && timesteps.biasEnd <= timesteps.biasBegin) {

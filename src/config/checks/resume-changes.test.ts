@@ -73,7 +73,7 @@ describe("what a resumed run takes over", () => {
 
 describe("what it refuses, all at once", () => {
   const of = (value: string) =>
-    `${value}, which this run began with and which only a new run can change,`;
+    `${value}, which this run started with and which only a new run can change,`;
 
   it("what steps that were done depend on", () => {
     const { mistakes } = changed(
@@ -98,7 +98,7 @@ describe("what it refuses, all at once", () => {
 
   it("fewer steps than were done, and other steps of a stage that another one began from", () => {
     expect(changed(two, [6, 3], "stages.1.steps=2", "stages.0.steps=12").mistakes).toEqual([
-      'Expected 6, since stage "second" began from where stage "first" ended, for stages.0.steps but received 12.',
+      'Expected 6, since stage "second" started from where stage "first" ended, for stages.0.steps but received 12.',
       'Expected at least the 3 steps that stage "second" has done for stages.1.steps but received 2.',
     ]);
     expect(changed(two, [6, 3], "stages.1.steps=3")).toMatchObject({ changes: [{}], mistakes: [] });

@@ -70,7 +70,7 @@ export function resumeChanges(
     mistakes: [
       ...refused.map(({ place, values: [before, after] }) => {
         const value = before === undefined ? "nothing" : JSON.stringify(before);
-        const what = `${value}, which this run began with and which only a new run can change,`;
+        const what = `${value}, which this run started with and which only a new run can change,`;
         return expected(what, place.split("."), after);
       }),
       ...lengths(own, given, done),
@@ -100,7 +100,7 @@ function* lengths(
     if (steps === stage.steps) continue;
     const next = own.stages.find((_, later) => later > i && done[later] !== undefined);
     if (next !== undefined) {
-      const what = `${stage.steps}, since stage "${next.name}" began from where stage "${stage.name}" ended,`;
+      const what = `${stage.steps}, since stage "${next.name}" started from where stage "${stage.name}" ended,`;
       yield expected(what, ["stages", i, "steps"], steps);
     } else if (steps < made) {
       const what = `at least the ${made} steps that stage "${stage.name}" has done`;

@@ -16,17 +16,17 @@ export const GOAL_TEXTS: readonly GoalText[] = [
   {
     goal: "style",
     title: "A style",
-    text: "The base draws whatever it knows as these pictures are drawn. 20 pictures or more, with captions where they differ in what they show; a small adapter (LoRA) is trained.",
+    text: "Learns the look of these pictures and applies it to anything the base knows. 20 pictures or more, best with captions of what they show; trains a small adapter (LoRA).",
   },
   {
     goal: "subject",
     title: "One thing or person",
-    text: "The base learns a word for what is on these pictures, and draws it elsewhere. 4 to 30 pictures, without captions (DreamBooth); a small adapter (LoRA) is trained.",
+    text: "Learns a word for what these pictures show, and draws it in other scenes. 4 to 30 pictures, no captions needed (DreamBooth); trains a small adapter (LoRA).",
   },
   {
     goal: "full",
     title: "A whole subject area",
-    text: "All weights learn from these pictures and their captions: for hundreds of pictures and more. Takes the most memory, disk and time.",
+    text: "All weights learn from these pictures and their captions: for hundreds of pictures or more. Takes the most memory, disk and time.",
   },
 ];
 

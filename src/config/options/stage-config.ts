@@ -106,8 +106,8 @@ export interface StageConfig {
   readonly gradientCheckpointing?: boolean;
   /**
    * Dtype of the large matrix products in the forward pass; weights and their updates stay float32. `auto` is bfloat16 on GPUs and on
-   * processors with bfloat16 multiplication (AVX512-BF16, AMX), on others float32, where bfloat16 takes several times as long. A run
-   * keeps what it began with. Default `float32`.
+   * processors with bfloat16 multiplication (AVX512-BF16, AMX), on others float32, where bfloat16 takes several times as long. `auto`
+   * is decided once, when the run starts. Default `float32`.
    */
   readonly precision?: Precision | "auto";
   /** Running average of the weights; null keeps none, and samples and published models use the weights themselves. */

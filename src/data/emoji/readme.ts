@@ -51,8 +51,8 @@ the Unicode CLDR.
 
 ## metadata.jsonl
 
-One JSON object a line: \`file_name\`, \`text\` (a short caption), \`dense_text\` (a long one, with what
-was measured in the pixels), \`thing\`, \`class\` (index of the thing), \`style\`, \`split\` (\`train\` or
+One JSON object per line: \`file_name\`, \`text\` (a short caption), \`dense_text\` (a long one, with
+what was measured in the pixels), \`thing\`, \`class\` (index of the thing), \`style\`, \`split\` (\`train\` or
 \`heldout\`), \`group\`, \`license\`, \`source\`.
 
 ## Making it again

@@ -7,7 +7,7 @@ import { SIDE_CARS, SideCars } from "./side-cars.ts";
 
 /** Supported layouts, for messages if none is found. */
 export const ACCEPTED_LAYOUTS =
-  'Accepted are a metadata.jsonl with one {"file_name": …, "text": …} a line, a metadata.csv or captions.csv, ' +
+  'Accepted are a metadata.jsonl with one {"file_name": …, "text": …} per line, a metadata.csv or captions.csv, ' +
   `a captions.json or captions.txt, next to each picture a caption file of the same name that ends in ${SIDE_CARS.join(" or ")}, ` +
   ".parquet files of the Hub, .tar files of WebDataset, and PixArt's own InternData; " +
   "an instance prompt takes pictures without captions";

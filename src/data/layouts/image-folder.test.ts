@@ -271,7 +271,7 @@ describe("readDataset of pictures in files", () => {
     await files({ "a.png": true, "b.png": true, "b.cap": "wrong extension" });
     await expect(readDataset(root)).rejects.toThrow(
       `${root} (pictures) contains 2 pictures but none that can be used: 2 have no caption, 0 can't be read. ` +
-        'Accepted are a metadata.jsonl with one {"file_name": …, "text": …} a line, a metadata.csv or captions.csv, ' +
+        'Accepted are a metadata.jsonl with one {"file_name": …, "text": …} per line, a metadata.csv or captions.csv, ' +
         "a captions.json or captions.txt, next to each picture a caption file of the same name that ends in .txt or .caption, " +
         ".parquet files of the Hub, .tar files of WebDataset, and PixArt's own InternData; " +
         "an instance prompt takes pictures without captions.",
@@ -339,7 +339,7 @@ describe("readDataset of pictures in files", () => {
     });
     const metadata = join(root, "metadata.jsonl");
     await expect(readDataset(root)).rejects.toThrow(
-      `${metadata} line 2: expected the "split" of "a.png" at ${metadata} line 1, "train", but found "test"`,
+      `${metadata} line 2: expected "train" for the "split" of "a.png", as in ${metadata} line 1, but found "test"`,
     );
   });
 

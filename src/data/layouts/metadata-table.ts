@@ -155,7 +155,7 @@ function splitTable(path: string, text: string, delimiter: string): CsvRow[] {
     rows = csvRows(text, delimiter);
   } catch (error) {
     throw new DatasetError(
-      `${path}: expected a table of separated values but ${(error as Error).message}`,
+      `${path}: expected comma- or tab-separated values but ${(error as Error).message}`,
       { cause: error },
     );
   }

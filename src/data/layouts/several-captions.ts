@@ -48,7 +48,7 @@ export function joinLines(
     if (other === undefined) return [name, values[0]];
     if (single.includes(name)) {
       throw new DatasetError(
-        `${other.where}: expected the "${name}" of "${other.fileName}" at ${having[0]?.where}, ${quote(values[0])}, but found ${quote(other.columns[name])}`,
+        `${other.where}: expected ${quote(values[0])} for the "${name}" of "${other.fileName}", as in ${having[0]?.where}, but found ${quote(other.columns[name])}`,
       );
     }
     return [name, lines.map((line) => line.columns[name] ?? null)];

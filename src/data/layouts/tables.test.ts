@@ -173,7 +173,7 @@ describe("metadata.csv", () => {
     await expect(
       read({ "metadata.csv": 'file_name,text\na.png,"x\ny"\nb.png,"x\n' }),
     ).rejects.toThrow(
-      `${join(root, "metadata.csv")}: expected a table of separated values but the quote opened on line 4 is not closed`,
+      `${join(root, "metadata.csv")}: expected comma- or tab-separated values but the quote opened on line 4 is not closed`,
     );
     await expect(read({ "metadata.csv": "file_name,text\n,x\n" })).rejects.toThrow(
       `${join(root, "metadata.csv")} line 2: expected a path for "file_name" but found nothing`,

@@ -131,7 +131,14 @@ export class AutoencoderKL extends Module {
     }
   }
 
-  /** Loads an autoencoder that diffusers or {@link savePretrained} wrote. Throws like `loadPretrained`. */
+  /**
+   * Loads an autoencoder that diffusers or {@link savePretrained} wrote.
+   * @param folder a local folder, the name of a model of this package, or `org/name` on the Hub
+   * @throws InvalidValueError for a `folder` that is none of these
+   * @throws BadFileError for damaged or missing files; for a missing `config.json` its subclass MissingFileError
+   * @throws IncompatibleError that lists all missing, unexpected and mis-shaped weights
+   * @throws HubError if a download fails
+   */
   static async fromPretrained(
     folder: string,
     options: PretrainedOptions = {},

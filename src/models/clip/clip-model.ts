@@ -68,7 +68,14 @@ export class CLIPModel extends Module {
     return torch.tidy(() => this.visualProjection.call(this.visionModel.call(pixelValues)));
   }
 
-  /** Loads a CLIP that transformers or {@link savePretrained} wrote. Throws like `loadPretrained`. */
+  /**
+   * Loads a CLIP that transformers or {@link savePretrained} wrote.
+   * @param folder a local folder, the name of a model of this package, or `org/name` on the Hub
+   * @throws InvalidValueError for a `folder` that is none of these
+   * @throws BadFileError for damaged or missing files; for a missing `config.json` its subclass MissingFileError
+   * @throws IncompatibleError that lists all missing, unexpected and mis-shaped weights
+   * @throws HubError if a download fails
+   */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPModel> {
     return loadPretrained(folder, options, {
       baseName: "model",

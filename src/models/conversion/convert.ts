@@ -136,9 +136,7 @@ async function compare<C>(
 ): Promise<number> {
   const { family, config } = source;
   const differ = (what: string): Error =>
-    new VerificationError(
-      `Expected what was written to be the same when read back but found another ${what}`,
-    );
+    new VerificationError(`Expected to read back what was written but found a different ${what}`);
   return withSource(path, family.facts(config), async (again) => {
     if (!isDeepStrictEqual(again.family.essence(again.config), family.essence(config))) {
       throw differ("configuration");

@@ -19,7 +19,7 @@ import { readDiTFile } from "./single-file.ts";
 
 /** Inputs of {@link DiTTransformer2DModel} in addition to the noisy picture. */
 export interface DiTInputs {
-  /** (B) */
+  /** (B), of any dtype: timesteps of the training's schedule, 0 to 999, which may be fractional. Embedded in float32. */
   readonly timestep: Tensor;
   /** (B) int64: a class, or {@link DiTTransformer2DModel.noClass}. Without it, nothing is added to the embedded time. */
   readonly classLabels?: Tensor | undefined;
@@ -161,8 +161,12 @@ export class DiTTransformer2DModel extends Module {
 
   /**
    * Loads a transformer that diffusers or {@link savePretrained} wrote. If `config.json` does not say which frequencies time is
-   * embedded at, those of diffusers' class are used. Throws on damaged files, and on missing, unexpected and mis-shaped weights,
-   * all listed.
+   * embedded at, those of diffusers' class are used.
+   * @param folder a local folder, the name of a model of this package, or `org/name` on the Hub
+   * @throws InvalidValueError for a `folder` that is none of these
+   * @throws BadFileError for damaged or missing files; for a missing `config.json` its subclass MissingFileError
+   * @throws IncompatibleError that lists all missing, unexpected and mis-shaped weights
+   * @throws HubError if a download fails
    */
   static async fromPretrained(
     folder: string,

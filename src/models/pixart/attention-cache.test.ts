@@ -21,7 +21,7 @@ it("gives what it kept, the mean of halves where told, and keeps nothing of othe
       };
       expect(cache.attend("self", 0, never).tolist()).toEqual([[2]]);
       expect(() => cache.attend("self", 1, never)).toThrow(
-        "Expected self-attention kept of block 1 but received none",
+        "Expected the stored self-attention of block 1 but found none",
       );
       expect(cache.attend("cross", 0, () => torch.tensor([5])).tolist()).toEqual([5]);
     });

@@ -35,7 +35,7 @@ export class AttentionCache implements Disposable {
       const kept = this.#outputs.get(key);
       if (kept === undefined)
         throw new InvalidStateError(
-          `Expected ${kind}-attention kept of block ${block} but received none`,
+          `Expected the stored ${kind}-attention of block ${block} but found none`,
         );
       return kept;
     }

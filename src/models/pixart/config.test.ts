@@ -94,7 +94,7 @@ describe("readPixArtTransformerConfig", () => {
     );
     const packed = { ...released, quantization_config: { quant_method: "bitsandbytes" } };
     expect(() => readPixArtTransformerConfig(packed, path)).toThrow(
-      'Expected weights that are not quantized for model/transformer/config.json but received quantization_config of bitsandbytes. Load the model that they were made from; `quantize: "int8"` makes it small.',
+      'Expected weights that are not quantized for model/transformer/config.json but received quantization_config of bitsandbytes. Load the model that they were made from; `quantize: "int8"` makes it smaller.',
     );
   });
 

@@ -40,9 +40,12 @@ export interface PixArtInputs {
    * {@link PixArtTransformer2DModel.prepareCaption}.
    */
   readonly encoderHiddenStates: Tensor | PreparedCaption;
-  /** (B) */
+  /** (B), of any dtype: timesteps of the training's schedule, 0 to 999, which may be fractional. Embedded in float32. */
   readonly timestep: Tensor;
-  /** (B, L), 1 for caption tokens and 0 for padding; or a bias (B, 1, L) for the attention logits. */
+  /**
+   * (B, L), of any dtype, 1 for caption tokens and 0 for padding; or a bias (B, 1, L), in the model's dtype, for the attention
+   * logits. Default: all are tokens.
+   */
   readonly encoderAttentionMask?: Tensor | undefined;
   /** Required by models with micro-conditions, ignored by others. */
   readonly addedCondKwargs?: AddedConditions | undefined;
@@ -152,7 +155,8 @@ export class PixArtTransformer2DModel extends Module {
   /**
    * Computes each block's keys and values of a caption (B, L, captionChannels) once, to be passed instead of it at each step of a
    * picture; the results are the same. Later changes of the weights don't affect them, and no gradients reach the weights. Given
-   * the mask (B, L), less is computed if captions of a single token come first, as with an empty negative prompt.
+   * the mask (B, L), less is computed if captions of a single token come first, as with an empty negative prompt. Unrelated to
+   * the function `prepareCaption`, which takes text.
    */
   prepareCaption(encoderHiddenStates: Tensor, encoderAttentionMask?: Tensor): PreparedCaption {
     return torch.tidy(() => {
@@ -201,8 +205,12 @@ export class PixArtTransformer2DModel extends Module {
   }
 
   /**
-   * Loads a transformer that diffusers or {@link savePretrained} wrote. Throws on damaged files, and on missing,
-   * unexpected and mis-shaped weights, all listed.
+   * Loads a transformer that diffusers or {@link savePretrained} wrote.
+   * @param folder a local folder, the name of a model of this package, or `org/name` on the Hub
+   * @throws InvalidValueError for a `folder` that is none of these
+   * @throws BadFileError for damaged or missing files; for a missing `config.json` its subclass MissingFileError
+   * @throws IncompatibleError that lists all missing, unexpected and mis-shaped weights
+   * @throws HubError if a download fails
    */
   static async fromPretrained(
     folder: string,

@@ -172,7 +172,7 @@ describe("T5EncoderModel on disk", () => {
     await expect(
       T5EncoderModel.fromPretrained(join(folder, "half"), { dtype: "auto" }),
     ).rejects.toThrow(
-      `Expected weights of one dtype in ${join(folder, "half")} for dtype "auto" but received float32 (shared.weight) and bfloat16 (encoder.block.0.layer.0.SelfAttention.k.weight); say which dtype is wanted`,
+      `Expected weights of one dtype in ${join(folder, "half")} for dtype "auto" but received float32 (shared.weight) and bfloat16 (encoder.block.0.layer.0.SelfAttention.k.weight); name one`,
     );
   });
 

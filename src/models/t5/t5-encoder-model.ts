@@ -76,7 +76,14 @@ export class T5EncoderModel extends Module {
     );
   }
 
-  /** Loads a T5, or its encoder, that transformers or {@link savePretrained} wrote. Throws like `loadPretrained`. */
+  /**
+   * Loads a T5, or its encoder, that transformers or {@link savePretrained} wrote.
+   * @param folder a local folder, the name of a model of this package, or `org/name` on the Hub
+   * @throws InvalidValueError for a `folder` that is none of these, and for float16, in which T5 overflows
+   * @throws BadFileError for damaged or missing files; for a missing `config.json` its subclass MissingFileError
+   * @throws IncompatibleError that lists all missing, unexpected and mis-shaped weights
+   * @throws HubError if a download fails
+   */
   static async fromPretrained(
     folder: string,
     options: QuantizedPretrainedOptions = {},

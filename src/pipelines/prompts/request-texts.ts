@@ -1,4 +1,4 @@
-import { expected, expectedType } from "../../errors/index.ts";
+import { expected, expectedNo, expectedType } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { checkCount } from "../checks/shown-value.ts";
 import type { EncodedText } from "./encoded-text.ts";
@@ -7,12 +7,16 @@ import type { EncodedText } from "./encoded-text.ts";
 export interface PromptOptions {
   /** What the picture is guided away from: one for all prompts, or one each. Default "", the trained unconditional. */
   readonly negativePrompt?: string | readonly string[];
-  /** (P, L, D) states instead of P prompts, which must be null then. */
+  /**
+   * (P, L, D) states instead of P prompts, which must be null then; D is the transformer's `captionChannels`. On any device and
+   * in any floating-point dtype. Remains the caller's, as do the other tensors here.
+   */
   readonly promptEmbeds?: Tensor;
-  /** (P, L) of `promptEmbeds`, 1 where a token counts. */
+  /** (P, L) of any dtype, 1 where a token counts and 0 elsewhere. Required with `promptEmbeds`, only with them. */
   readonly promptAttentionMask?: Tensor;
   /** (1 or P, L', D) states instead of negative prompts. */
   readonly negativePromptEmbeds?: Tensor;
+  /** (1 or P, L') of any dtype, 1 where a token counts and 0 elsewhere. Required with `negativePromptEmbeds`, only with them. */
   readonly negativePromptAttentionMask?: Tensor;
   /** Whether prompts are cleaned of addresses, markup and the like as in training; if not, lower-cased and trimmed. Default true. */
   readonly cleanCaption?: boolean;
@@ -53,7 +57,7 @@ export function resolveTexts(
     throw expected(`at most ${MOST_TOKENS}`, "maxSequenceLength", maxSequenceLength);
   const embeds = encodedText("promptEmbeds", options.promptEmbeds, options.promptAttentionMask);
   if (embeds !== undefined && prompt !== null) {
-    throw expected("null (promptEmbeds are given)", "prompt", JSON.stringify(prompt));
+    throw expected("null, since promptEmbeds are given,", "prompt", JSON.stringify(prompt));
   }
   const positive = embeds ?? checkTexts("prompt", typeof prompt === "string" ? [prompt] : prompt);
   const count = isEncoded(positive) ? positive.hiddenStates.size(0) : positive.length;
@@ -64,7 +68,7 @@ export function resolveTexts(
   );
   if (negativeEmbeds !== undefined && negativePrompt !== undefined) {
     const received = JSON.stringify(negativePrompt);
-    throw expected("nothing (negativePromptEmbeds are given)", "negativePrompt", received);
+    throw expectedNo("negativePrompt", "together with negativePromptEmbeds", received);
   }
   const texts = negativePrompt ?? "";
   const negative =
@@ -89,7 +93,7 @@ function encodedText(
   const maskName = name.replace(/Embeds$/, "AttentionMask");
   if (states === undefined) {
     if (mask === undefined) return undefined;
-    throw expected(`nothing without ${name}`, maskName, `[${mask.shape.join(", ")}]`);
+    throw expectedNo(maskName, `without ${name}`, `[${mask.shape.join(", ")}]`);
   }
   const { shape } = states;
   if (shape.length !== 3)

@@ -205,7 +205,7 @@ const makerOf = (kind: PipelineKind): PipelineMaker => ({
 export const PixArtAlphaPipeline: PipelineMaker = makerOf(alpha);
 export type PixArtAlphaPipeline = Pipeline;
 
-/** PixArt-Σ: prompts of up to 300 tokens, and bins for 2048 px (diffusers `PixArtSigmaPipeline`; arXiv 2403.04692). */
+/** PixArt-Σ: prompts of up to 300 tokens, and bins for 2048 and 2880 px (diffusers `PixArtSigmaPipeline`; arXiv 2403.04692). */
 export const PixArtSigmaPipeline: PipelineMaker = makerOf(sigma);
 export type PixArtSigmaPipeline = Pipeline;
 

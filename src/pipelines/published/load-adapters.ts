@@ -36,9 +36,17 @@ interface Parts {
 
 /**
  * Puts an adapter on a pipeline. A PEFT folder goes on the transformer and, if it has a `text_encoder` subfolder, that one on the
- * text encoder. In a file, or a diffusers folder with one, each tensor goes where its key says. Throws as `loadAdapter()` and
- * `loadLoraFile()` do; for a text encoder that is loaded for each use, when it is next loaded. Also throws if the adapter has a
- * part for the text encoder but the pipeline has none.
+ * text encoder. In a file, or a diffusers folder with one, each tensor goes where its key says.
+ *
+ * `adaptersOf(pipe.transformer)` gives the adapters: each has a `scale`, can be turned off with `enabled`, and is taken off by
+ * `remove()`. `adaptersOf(pipe.textEncoder)` does so for a text encoder that stays in memory; one that is loaded for each use
+ * gets its part each time, cannot lose it, and throws for it only when it is next loaded.
+ * @param place a local folder or file, not a name on the Hub
+ * @throws BadFileError for damaged or missing files
+ * @throws IncompatibleError that lists all missing, unexpected and mis-shaped tensors, or if the adapter has a part for the text
+ * encoder but the pipeline has none
+ * @throws UnsupportedError, InvalidTypeError or InvalidValueError for a configuration that is not supported
+ * @throws InvalidValueError for a `name`, by default "default", that another adapter on the model has
  */
 export async function loadAdapters(
   pipe: PixArtAlphaPipeline,

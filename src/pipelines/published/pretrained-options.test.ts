@@ -18,7 +18,7 @@ describe("fromPretrained in plain JavaScript", () => {
       'Expected "float32", "float64", "bfloat16", "float16", "auto" or "fastest" for dtype but received "fp16"',
     ],
     [{ quantize: "int4" }, 'Expected "int8" for quantize but received "int4"'],
-    [{ scheduler: "ddimm" }, '(or a class of diffusers) for scheduler but received "ddimm"'],
+    [{ scheduler: "ddimm" }, '(or a diffusers class name) for scheduler but received "ddimm"'],
     [
       { scheduler: 4 },
       'Expected a name such as "euler", or a loaded scheduler, for scheduler but received 4',

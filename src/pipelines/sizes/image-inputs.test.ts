@@ -90,6 +90,6 @@ it("lays a mask of any size over its picture, and crops both alike", async () =>
 it("refuses a mask without a picture", () => {
   const maskImage = RgbImage.filled(2, 2, [0, 0, 0]);
   expect(() => resolveImageStart({ maskImage }, 1)).toThrow(
-    "Expected nothing without image for maskImage but received a value",
+    "Expected no maskImage without image but received a value",
   );
 });

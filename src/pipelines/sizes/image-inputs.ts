@@ -1,4 +1,4 @@
-import { expected, InvalidValueError } from "../../errors/index.ts";
+import { expected, expectedNo, InvalidValueError } from "../../errors/index.ts";
 import { coverOf, RgbImage } from "../../images/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
@@ -40,7 +40,7 @@ export function resolveImageStart(options: ImageOptions, prompts: number): Image
   const { image, strength, maskImage } = options;
   if (image === undefined) {
     for (const name of ["strength", "maskImage"] as const) {
-      if (options[name] !== undefined) throw expected("nothing without image", name, "a value");
+      if (options[name] !== undefined) throw expectedNo(name, "without image", "a value");
     }
     return undefined;
   }
@@ -59,7 +59,7 @@ export function resolveControlImages(
   if (controlImage === undefined) return undefined;
   if (!hasControlNet) {
     throw new InvalidValueError(
-      "Expected nothing without a controlnet for controlImage but received a picture; load the pipeline with { controlnet }",
+      "Expected no controlImage without a controlnet but received a picture; load the pipeline with { controlnet }",
     );
   }
   return listed("controlImage", controlImage, prompts);

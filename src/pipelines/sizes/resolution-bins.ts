@@ -52,7 +52,11 @@ export function trainedSizes(sampleSize: number, vaeScaleFactor: number): Traine
   }));
 }
 
-/** The trained size whose aspect ratio is nearest; on a tie the wider one. */
+/**
+ * The trained size whose aspect ratio is nearest; on a tie the wider one.
+ * @param sampleSize the transformer's, in latent pixels: 32, 64, 128, 256 or 360
+ * @throws InvalidValueError for another `sampleSize`, in terms of `useResolutionBinning`, the option of a pipeline's call
+ */
 export function nearestResolutionBin(
   { width, height }: PictureSize,
   sampleSize: number,

@@ -188,12 +188,12 @@ describe("a pipeline in a worker", () => {
     [{ width: 17 }, "Expected a multiple of"],
     [
       { generator: torch.generator(1) },
-      "Expected nothing in a worker, which takes a seed instead, for generator but received a Generator",
+      "Expected no generator in a worker, which takes a seed instead, but received a Generator",
     ],
-    [{ branches: {} }, "Expected nothing in a worker for branches but received an Object"],
+    [{ branches: {} }, "Expected no branches in a worker but received an Object"],
     [{ onStep: 1 }, "Expected a function for onStep but received 1"],
     [{ signal: 1 }, "Expected an AbortSignal for signal but received 1"],
-    [{ previewSteps: [1] }, "Expected nothing without onStep for previewSteps but received [1]"],
+    [{ previewSteps: [1] }, "Expected no previewSteps without onStep but received [1]"],
     [
       { previewSteps: [0], onStep: () => {} },
       "Expected a list of steps, counted from 1, for previewSteps but received [0]",

@@ -1,4 +1,4 @@
-import { expected, expectedType } from "../../errors/index.ts";
+import { expected, expectedNo, expectedType } from "../../errors/index.ts";
 import type { QuantizedPretrainedOptions } from "../../models/index.ts";
 import { isObject } from "../checks/known-options.ts";
 import { shownValue } from "../checks/shown-value.ts";
@@ -73,15 +73,15 @@ export function dividedOptions(options: object): DividedOptions {
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw expectedType("an AbortSignal", "signal", shownValue(signal));
   if (sent.generator !== undefined) {
-    const what = "nothing in a worker, which takes a seed instead,";
-    throw expected(what, "generator", shownValue(sent.generator));
+    const where = "in a worker, which takes a seed instead,";
+    throw expectedNo("generator", where, shownValue(sent.generator));
   }
   if (sent.branches !== undefined)
-    throw expected("nothing in a worker", "branches", shownValue(sent.branches));
+    throw expectedNo("branches", "in a worker", shownValue(sent.branches));
   if (previewSteps !== undefined && !areSteps(previewSteps))
     throw expected("a list of steps, counted from 1,", "previewSteps", shownValue(previewSteps));
   if (previewSteps !== undefined && onStep === undefined)
-    throw expected("nothing without onStep", "previewSteps", shownValue(previewSteps));
+    throw expectedNo("previewSteps", "without onStep", shownValue(previewSteps));
   return {
     here: {
       ...(onStep && { onStep }),

@@ -168,7 +168,7 @@ describe("samplers", () => {
 
   it.each(["ddim", "ddpm"])("take no more steps than there are timesteps: %s", (name) => {
     expect(() => schedulerNamed(name).setTimesteps(1001)).toThrow(
-      "Expected at most 1000 (the training timesteps) for number of inference steps but received 1001",
+      "Expected at most 1000 (the training timesteps) for numInferenceSteps but received 1001",
     );
   });
 

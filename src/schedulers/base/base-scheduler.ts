@@ -137,7 +137,7 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
     this.forget();
     if (typeof plan === "number") {
       if (!Number.isInteger(plan) || plan < 1) {
-        throw expected("a positive integer", "number of inference steps", plan);
+        throw expected("a positive integer", "numInferenceSteps", plan);
       }
       if (plan > MOST_TIMESTEPS) throw tooManySteps(MOST_TIMESTEPS, plan);
       this.planCount(plan);

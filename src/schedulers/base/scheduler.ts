@@ -21,13 +21,24 @@ export interface Scheduler extends Disposable {
   readonly endsAtOriginal: boolean;
   /** Whether `step` expects the channels in which the model predicts the variance, after those of the noise. */
   readonly usesLearnedVariance: boolean;
-  /** Plans a number of steps, or custom steps if the sampler supports them, and frees the state of earlier steps. */
+  /**
+   * Plans a number of steps, or custom steps if the sampler takes them (docs/drawing.md), and frees the state of earlier steps.
+   * @throws InvalidValueError for a number of steps that is not a positive integer, or is more or less than the sampler can take:
+   * at most 100,000, with integer timesteps about as many as in training, with LCM and TCD `original_inference_steps`
+   * @throws InvalidValueError for custom steps that do not descend, lie outside the training's, or that the sampler does not take
+   */
   setTimesteps(plan: number | CustomTimesteps | CustomSigmas): void;
   /** The model's input for `sample` at `timestep`. */
   scaleModelInput(sample: Tensor, timestep: number): Tensor;
   /**
-   * One step. `modelOutput` has the shape of `sample`, or twice its channels if the sampler `usesLearnedVariance`; `prevSample`
-   * has the sample's shape.
+   * One step. The first may be at any timestep of the schedule, as in image-to-image; the others follow in its order. DDIM takes
+   * any training timestep in any order; the multistep solvers take an unknown first timestep for the last one, as in diffusers.
+   * The results belong to the enclosing scope or, without one, to the caller; the arguments remain the caller's.
+   * @param modelOutput the model's prediction, of `sample`'s shape; (B, 2·C, H, W) if the sampler `usesLearnedVariance`
+   * @param timestep    that of this step
+   * @param sample      the noisy sample at `timestep`: (B, C, H, W), or (B, …) for a sampler without a learned variance
+   * @throws InvalidStateError before `setTimesteps`, and after the last step
+   * @throws InvalidValueError for any other timestep, and for a learned variance that `modelOutput` lacks
    */
   step(
     modelOutput: Tensor,
@@ -35,7 +46,11 @@ export interface Scheduler extends Disposable {
     sample: Tensor,
     options?: SchedulerStepOptions,
   ): SchedulerStep;
-  /** Adds `noise` to `original` at one timestep per batch row. */
+  /**
+   * `original` (B, …) with `noise` of the same shape, each row at the noise level of its timestep: a new tensor.
+   * @param timesteps B timesteps: integers of the training or, for samplers whose timesteps are fractional, planned ones
+   * @throws InvalidValueError for another number of timesteps than B, and for a timestep that does not exist
+   */
   addNoise(original: Tensor, noise: Tensor, timesteps: readonly number[]): Tensor;
   /** The same sampler without any steps taken. Pipelines use one per call, so that calls don't share state. */
   clone(): Scheduler;
@@ -68,8 +83,10 @@ export interface SchedulerStepOptions {
   readonly eta?: number | undefined;
 }
 
+/** The result of a step. */
 export interface SchedulerStep {
+  /** The less noisy sample at the next timestep, of `sample`'s shape. */
   readonly prevSample: Tensor;
-  /** The model's estimate of the clean sample at this step. */
+  /** The model's estimate of the clean sample at this step, of the same shape. A sampler's last step may give the same tensor. */
   readonly predOriginalSample: Tensor;
 }

@@ -51,7 +51,7 @@ describe("DMDScheduler", () => {
     const scheduler = DMDScheduler.fromConfig();
     for (const plan of [4, { timesteps: [9, 8, 7, 6] }]) {
       expect(() => scheduler.setTimesteps(plan)).toThrow(
-        "Expected 1 (the model makes a picture in one step) for number of inference steps but received 4",
+        "Expected 1 (the model makes a picture in one step) for numInferenceSteps but received 4",
       );
     }
   });

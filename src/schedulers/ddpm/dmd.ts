@@ -26,11 +26,7 @@ export class DMDScheduler extends DDPMScheduler {
     const count =
       typeof plan === "number" ? plan : "sigmas" in plan ? 1 : plan.timesteps.length;
     if (count !== 1) {
-      throw expected(
-        "1 (the model makes a picture in one step)",
-        "number of inference steps",
-        count,
-      );
+      throw expected("1 (the model makes a picture in one step)", "numInferenceSteps", count);
     }
     super.setTimesteps(typeof plan === "number" ? { timesteps: [START] } : plan);
   }

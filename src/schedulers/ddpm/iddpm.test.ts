@@ -13,7 +13,7 @@ describe("IDDPMScheduler", () => {
 
   it.each([1, 1001])("refuses %i steps", (steps) => {
     expect(() => IDDPMScheduler.fromConfig().setTimesteps(steps)).toThrow(
-      `Expected from 2 to 1000 (the training timesteps) for number of inference steps but received ${steps}`,
+      `Expected 2 to 1000 (the training timesteps) for numInferenceSteps but received ${steps}`,
     );
   });
 
@@ -29,7 +29,7 @@ describe("IDDPMScheduler", () => {
         const x = torch.zeros([1, 4, 2, 2]);
         const output = torch.zeros([1, given, 2, 2]);
         expect(() => scheduler.step(output, 999, x)).toThrow(
-          `Expected ${wanted} channels (${word} the variance, as variance_type says) for model output but received ${given}`,
+          `Expected ${wanted} channels (${word} the variance, as variance_type says) for modelOutput but received ${given}`,
         );
       });
     }

@@ -62,11 +62,7 @@ export class IDDPMScheduler extends TrainedScheduler<IDDPMConfig> {
   protected override planCount(count: number): void {
     const { numTrainTimesteps: total } = this.config;
     if (count < 2 || count > total) {
-      throw expected(
-        `from 2 to ${total} (the training timesteps)`,
-        "number of inference steps",
-        count,
-      );
+      throw expected(`2 to ${total} (the training timesteps)`, "numInferenceSteps", count);
     }
     const stride = (total - 1) / (count - 1);
     const timesteps: number[] = [];

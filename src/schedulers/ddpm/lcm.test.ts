@@ -14,7 +14,7 @@ describe("LCMScheduler", () => {
 
   it("has as many steps as the solver that it was distilled from, and no more", () => {
     expect(() => LCMScheduler.fromConfig().setTimesteps(51)).toThrow(
-      "Expected at most 50 (original_inference_steps) for number of inference steps but received 51",
+      "Expected at most 50 (original_inference_steps) for numInferenceSteps but received 51",
     );
     expect(() => LCMScheduler.fromConfig({ original_inference_steps: 2000 })).toThrow(
       "Expected at most 1000 (num_train_timesteps) for original_inference_steps but received 2000",

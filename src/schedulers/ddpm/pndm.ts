@@ -68,8 +68,8 @@ export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
     const least = skipPrkSteps ? 2 : 4;
     if (count < least) {
       throw expected(
-        `at least ${least} (for its multistep method to begin)`,
-        "number of inference steps",
+        `at least ${least} (for its multistep method to start)`,
+        "numInferenceSteps",
         count,
       );
     }
@@ -120,7 +120,7 @@ export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
     const next = this.timesteps[this.#taken];
     if (this.#taken < this.#rungeKuttaSteps && timestep !== next) {
       throw new InvalidValueError(
-        `Expected ${next} for timestep where skip_prk_steps is false (the Runge-Kutta steps can't begin later) but received ${timestep}`,
+        `Expected ${next} for timestep where skip_prk_steps is false (the Runge-Kutta steps can't start later) but received ${timestep}`,
       );
     }
     if (!this.timesteps.includes(timestep)) {

@@ -126,7 +126,7 @@ export abstract class KDPM2Scheduler extends SigmaScheduler<KDPM2Config> {
     const isSecondHalf = index % 2 === 1;
     if (step === undefined || isSecondHalf !== (this.#begun !== undefined)) {
       throw new InvalidValueError(
-        `Expected a timestep at which a whole step begins but received ${this.timesteps[index]}`,
+        `Expected a timestep at which a whole step starts but received ${this.timesteps[index]}`,
       );
     }
     return step;

@@ -22,7 +22,7 @@ export function requireChannels(
   if (output.size(1) === wanted) return;
   throw expected(
     `${wanted} channels (${variance} the variance, as variance_type says)`,
-    "model output",
+    "modelOutput",
     output.size(1),
   );
 }

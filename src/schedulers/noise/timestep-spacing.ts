@@ -6,11 +6,7 @@ type Spacing = SpacingConfig & Pick<ScheduleConfig, "numTrainTimesteps">;
 
 /** The error for more steps than a sampler has timesteps for; `what` describes the `most` available ones. */
 export const tooManySteps = (most: number, count: number, what?: string): RangeError =>
-  expected(
-    `at most ${most}${what === undefined ? "" : ` (${what})`}`,
-    "number of inference steps",
-    count,
-  );
+  expected(`at most ${most}${what === undefined ? "" : ` (${what})`}`, "numInferenceSteps", count);
 
 /** Rounds to the nearest integer, halves to the even one, as NumPy does. */
 export function roundHalfToEven(value: number): number {
@@ -93,11 +89,7 @@ export function spaceDistilled(
   numTrainTimesteps: number,
 ): number[] {
   if (count > original) {
-    throw expected(
-      `at most ${original} (original_inference_steps)`,
-      "number of inference steps",
-      count,
-    );
+    throw expected(`at most ${original} (original_inference_steps)`, "numInferenceSteps", count);
   }
   const stride = Math.floor(numTrainTimesteps / original);
   const step = original / count;

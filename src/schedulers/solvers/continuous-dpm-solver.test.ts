@@ -19,7 +19,7 @@ describe("ContinuousDPMSolverScheduler", () => {
 
   it("has at least as many steps as its order", () => {
     expect(() => ContinuousDPMSolverScheduler.fromConfig().setTimesteps(1)).toThrow(
-      "Expected at least 2 (the solver's order) for number of inference steps but received 1",
+      "Expected at least 2 (the solver's order) for numInferenceSteps but received 1",
     );
   });
 });

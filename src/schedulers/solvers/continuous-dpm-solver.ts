@@ -65,11 +65,7 @@ export class ContinuousDPMSolverScheduler extends TrainedScheduler<ContinuousDPM
   protected override planCount(count: number): void {
     const { solverOrder, numTrainTimesteps } = this.config;
     if (count < solverOrder) {
-      throw expected(
-        `at least ${solverOrder} (the solver's order)`,
-        "number of inference steps",
-        count,
-      );
+      throw expected(`at least ${solverOrder} (the solver's order)`, "numInferenceSteps", count);
     }
     // Time t from 1 down to 1/N is at position t·N − 1 among the N knots.
     const knots = this.#logAlphas.length;

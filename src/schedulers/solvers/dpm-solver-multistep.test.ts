@@ -298,7 +298,7 @@ describe("DPMSolverMultistepScheduler", () => {
       );
     });
     expect(() => scheduler.setTimesteps(0)).toThrow(
-      "Expected a positive integer for number of inference steps but received 0",
+      "Expected a positive integer for numInferenceSteps but received 0",
     );
   });
 });

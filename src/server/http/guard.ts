@@ -38,7 +38,7 @@ export function guard(
     throw new ApiError(
       403,
       "forbidden_host",
-      "Expected a name of this machine for Host; let others in with --allow-host",
+      "Expected one of this machine's names for Host; allow others with --allow-host",
     );
   }
   const origin = header("origin");
@@ -47,7 +47,7 @@ export function guard(
     throw new ApiError(
       403,
       "forbidden_origin",
-      "Expected this server's own origin; let other pages in with --allow-origin",
+      "Expected this server's own origin; allow others with --allow-origin",
     );
   }
   const site = header("sec-fetch-site");

@@ -84,7 +84,7 @@ export async function readForm(request: Request): Promise<FormBody> {
       throw new ApiError(
         400,
         "invalid_form",
-        `Expected at most ${MOST_FORM_PARTS} parts of a form`,
+        `Expected a form of at most ${MOST_FORM_PARTS} parts`,
       );
     const name = key.replace(/\[\d*\]$/, "");
     if (typeof value === "string") fields[name] = value;

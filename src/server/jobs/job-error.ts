@@ -38,7 +38,7 @@ export function jobError(error: unknown): ApiError {
       return new ApiError(
         500,
         "not_finite",
-        "The model gave numbers that no picture can be made from",
+        "The model produced NaN or infinity, so there is no picture",
         final,
       );
     default:

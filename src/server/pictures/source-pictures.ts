@@ -20,7 +20,7 @@ export function bytesOfText(
     throw new ApiError(
       400,
       "unsupported_parameter",
-      `Expected base64 or a data: URL for ${param} but received an address: this server fetches none`,
+      `Expected base64 or a data: URL for ${param} but received a URL, which this server does not fetch`,
       { param },
     );
   }

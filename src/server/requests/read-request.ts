@@ -98,7 +98,7 @@ function answerSize(fields: SharedFields, { model, maxPixels, ownSize }: Request
   const sides = width != null && height != null ? { width, height } : undefined;
   const [w = 0, h = 0] = named?.split("x").map(Number) ?? [];
   if (sides && named && sizeText(sides) !== named)
-    throw badValue("no size together with width and height", "size", named, "invalid_size");
+    throw badValue(`${sizeText(sides)}, as width and height say,`, "size", named, "invalid_size");
   const own = within(ownSize ?? { width: model.nativeSide, height: model.nativeSide }, maxPixels);
   const size = sides ?? (named ? { width: w, height: h } : own);
   requireShape(size);

@@ -41,8 +41,8 @@ const shared = {
     .regex(/^(auto|[1-9]\d{0,4}x[1-9]\d{0,4})$/, "auto or WIDTHxHEIGHT")
     .nullish()
     .meta({ description: "auto, or WIDTHxHEIGHT in pixels of the answer", example: "512x512" }),
-  width: whole(1, LONGEST_SIDE, "With height, in place of size"),
-  height: whole(1, LONGEST_SIDE, "With width, in place of size"),
+  width: whole(1, LONGEST_SIDE, "With height, instead of size"),
+  height: whole(1, LONGEST_SIDE, "With width, instead of size"),
   response_format: z
     .enum(["b64_json", "url"])
     .nullish()
@@ -116,7 +116,7 @@ export const editRequest = z
     image: z
       .union([imageSource, z.array(imageSource).min(1).max(16)])
       .nullish()
-      .meta({ description: "The picture to begin from; exactly one" }),
+      .meta({ description: "The picture to start from; exactly one" }),
     images: z
       .array(imageSource)
       .min(1)

@@ -16,7 +16,7 @@ export function addJobRoutes(app: App, server: ServerContext): void {
     throw new ApiError(
       404,
       "job_not_found",
-      "Expected the id of a job that is still kept (for an hour)",
+      "Expected the id of a job that is running or ended within the last hour",
     );
   };
   app.get("/v1/jobs/:id", (c) => c.json(jobAnswer(server, c, jobOf(c))));

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { DrawImages } from "../engine/engine-messages.ts";
-import { badValue } from "../http/api-error.ts";
+import { ApiError, badValue } from "../http/api-error.ts";
 import { type CheckedBody, checkBody } from "../http/check-body.ts";
 import { formValues } from "../http/form-values.ts";
 import { readForm, readJson } from "../http/read-body.ts";
@@ -38,7 +38,12 @@ export async function readGeneration(request: Request, server: Reading): Promise
   const { control_image: control } = body;
   if (control == null) return { request: plain, decode: async () => ({}) };
   if (!model.hasControlNet)
-    throw badValue(`nothing, since ${model.name} has no ControlNet,`, "control_image", "a picture");
+    throw new ApiError(
+      400,
+      "invalid_value",
+      `Expected no control_image, since ${model.name} has no ControlNet, but received a picture`,
+      { param: "control_image" },
+    );
   const bytes = bytesOfText(control, "control_image");
   await sizeOfPicture(bytes, "control_image");
   return {

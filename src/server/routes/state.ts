@@ -25,7 +25,7 @@ export function addStateRoutes(app: App, server: ServerContext): void {
       throw new ApiError(
         404,
         "file_not_found",
-        "Expected the name of a file that is still kept (for an hour)",
+        "Expected the name of a file made within the last hour",
       );
     return c.body(new Uint8Array(file.bytes), 200, {
       "content-type": MEDIA_TYPES[file.format],

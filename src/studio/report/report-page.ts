@@ -56,7 +56,7 @@ function summary({ state, message, begun, ended, time, facts }: RunDetails): str
   const versions = Object.entries(facts?.versions ?? {}).map((pair) => pair.join(" "));
   return [
     ["state", message === null ? state : `${state}: ${message}`],
-    ["begun", begun ?? "-"],
+    ["started", begun ?? "-"],
     ["ended", ended ?? "-"],
     ["time", formatDuration(seconds)],
     ...(facts === null ? [] : [["device", `${facts.device}, ${facts.threads} threads`]]),

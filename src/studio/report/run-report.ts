@@ -38,7 +38,7 @@ export async function runReport(folder: string): Promise<string> {
         line("heldout", "held out", "heldout"),
       ]),
       chartSvg("Gradient norm", [line("gradNorm", "before clipping", "step")]),
-      chartSvg("Images a second", [line("imagesPerSecond", "", "step")]),
+      chartSvg("Images per second", [line("imagesPerSecond", "", "step")]),
     ].flatMap((chart) => chart ?? []);
     const sheets: ReportSheet[] = [];
     for (const event of spread(tail.eventsOf("sample").filter(({ stage }) => stage === name))) {

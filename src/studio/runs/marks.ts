@@ -22,7 +22,7 @@ function markOf(event: RareEvent, best: ReadonlySet<string>): Mark[] {
     case "rollback":
       return mark(
         "rollback",
-        `The loss jumped to ${Number(event.loss).toPrecision(3)} at step ${event.spikeStep}, ${Number(event.ratio).toPrecision(3)} times the usual: it went back to step ${step}`,
+        `Loss spike at step ${event.spikeStep}: ${Number(event.loss).toPrecision(3)}, ${Number(event.ratio).toPrecision(3)} times the usual; the run went back to step ${step}`,
       );
     case "resume":
       return mark("resume", `Resumed after step ${step}`);

@@ -47,12 +47,12 @@ function stateOf(
   if (process?.isHere) return { state: "running", message: null };
   if (process !== undefined) {
     const { pid, host } = process;
-    const message = pid === null ? `on ${host}` : `process ${pid} on ${host}`;
+    const message = pid === null ? `a process on ${host}` : `process ${pid} on ${host}`;
     return { state: "elsewhere", message };
   }
   const end = tail.eventsOf("run-end").at(-1);
   if (end !== undefined) return { state: end.reason, message: end.message };
-  return { state: "broken off", message: "Its process ended without saying why" };
+  return { state: "interrupted", message: "Its process ended without saying why" };
 }
 
 /** Values for a run without events. */

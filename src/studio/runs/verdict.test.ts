@@ -11,13 +11,9 @@ const folder = mkdtempSync(join(tmpdir(), "pixart-verdict-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 it.each([
-  [0, {}, "It has made no step yet."],
+  [0, {}, "No steps yet."],
   [60, {}, "Too few steps to say whether it learns."],
-  [
-    300,
-    {},
-    "Nothing is held out, so only the training loss tells: it has fallen 67 % since the beginning.",
-  ],
+  [300, {}, "Nothing is held out; the training loss has fallen 67 % since the start."],
   [
     300,
     { 100: 0.5 },
@@ -26,7 +22,7 @@ it.each([
   [
     300,
     { 300: 0.5 },
-    "Held-out loss is 0.5000 at the end, measured once. The training loss has fallen 67 % since the beginning.",
+    "Held-out loss is 0.5000 at the end, measured once. The training loss has fallen 67 % since the start.",
   ],
   [
     300,
@@ -41,7 +37,7 @@ it.each([
   [
     300,
     { 100: 0.4, 200: 0.402 },
-    "Level: held-out loss is about as low as its lowest, 0.4000 at step 100.",
+    "Flat: held-out loss is about as low as its lowest, 0.4000 at step 100.",
   ],
   [
     300,

@@ -2,14 +2,14 @@ import type { EventTail } from "../../training/run-folder/event-tail.ts";
 import type { LossAt, StageState } from "../api-types.ts";
 import { heldoutLosses } from "./stage-state.ts";
 
-/** A loss that changes by less than this share counts as level: that much is chance. */
-const LEVEL = 0.01;
+/** A loss that changes by less than this share counts as flat: that much is chance. */
+const FLAT = 0.01;
 /** Steps at both ends whose training losses are compared if nothing is held out. */
 const COMPARED = 50;
 
 /** A sentence on whether a stage is learning. */
 export function verdict(stage: StageState | undefined, tail: EventTail): string {
-  if (stage === undefined || stage.step === 0) return "It has made no step yet.";
+  if (stage === undefined || stage.step === 0) return "No steps yet.";
   const measured = heldoutLosses(tail, stage.stage);
   if (stage.loss === null) return "The loss is no longer a number: a lower learning rate may help.";
   const [first, last] = [measured[0], measured.at(-1)];
@@ -24,16 +24,16 @@ function byHeldout(measured: readonly LossAt[], lowest: LossAt, last: LossAt): s
     const fell = (before.loss - last.loss) / before.loss;
     const [earlier] = measured;
     const whole = earlier === undefined ? 0 : (earlier.loss - last.loss) / earlier.loss;
-    if (fell < LEVEL && whole < LEVEL)
-      return `Level: held-out loss has fallen by ${percent(whole)} since step ${count(earlier?.step ?? 0)}.`;
-    return fell >= LEVEL
+    if (fell < FLAT && whole < FLAT)
+      return `Flat: held-out loss has fallen by ${percent(whole)} since step ${count(earlier?.step ?? 0)}.`;
+    return fell >= FLAT
       ? `Learning: held-out loss fell ${percent(fell)} in the last ${count(last.step - before.step)} steps; the newest is the best.`
       : `Learning slowly: held-out loss fell ${percent(fell)} in the last ${count(last.step - before.step)} steps, and ${percent(whole)} in all.`;
   }
   const rose = (last.loss - lowest.loss) / lowest.loss;
   const since = `its lowest, ${shown(lowest.loss)} at step ${count(lowest.step)}`;
-  return rose < LEVEL
-    ? `Level: held-out loss is about as low as ${since}.`
+  return rose < FLAT
+    ? `Flat: held-out loss is about as low as ${since}.`
     : `No longer learning: held-out loss has risen ${percent(rose)} since ${since}.`;
 }
 
@@ -48,7 +48,7 @@ function byOne(stage: StageState, { step, loss }: LossAt, tail: EventTail): stri
 function byTraining(stage: StageState, tail: EventTail): string {
   const trend = trainingTrend(stage, tail);
   if (trend === undefined) return "Too few steps to say whether it learns.";
-  return `Nothing is held out, so only the training loss tells: it ${trend}.`;
+  return `Nothing is held out; the training loss ${trend}.`;
 }
 
 /** How the training loss has moved; undefined after too few steps. */
@@ -58,8 +58,8 @@ function trainingTrend({ stage }: StageState, tail: EventTail): string | undefin
   const begin = meanOf(losses.subarray(0, COMPARED));
   const end = meanOf(losses.subarray(losses.length - COMPARED));
   const fell = (begin - end) / begin;
-  if (Math.abs(fell) < LEVEL) return "is level";
-  return `has ${fell > 0 ? "fallen" : "risen"} ${percent(Math.abs(fell))} since the beginning`;
+  if (Math.abs(fell) < FLAT) return "is flat";
+  return `has ${fell > 0 ? "fallen" : "risen"} ${percent(Math.abs(fell))} since the start`;
 }
 
 const meanOf = (values: Float64Array): number =>

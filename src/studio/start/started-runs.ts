@@ -71,7 +71,7 @@ export async function startedDetails(run: StartedRun): Promise<RunDetails> {
   return {
     ...line,
     all: [],
-    verdict: run.ended === undefined ? "It is about to begin." : "It ended before it began.",
+    verdict: run.ended === undefined ? "It is about to start." : "It ended before it could start.",
     checkpoints: [],
     marks: [],
     config: null,

@@ -7,7 +7,7 @@ const sequence = (...normalizers: readonly object[]) => ({ type: "Sequence", nor
 describe("normalizers of a stranger's file", () => {
   it("refuses what replaces a letter by hundreds", () => {
     expect(() => parseNormalizer("t.json", replace("b".repeat(257)))).toThrow(
-      "t.json: normalizer: expected null or normalizers of known meaning",
+      "t.json: normalizer: expected null or supported normalizers",
     );
     const prepend = { type: "Prepend", prepend: "b".repeat(257) };
     expect(() => parseNormalizer("t.json", prepend)).toThrow("t.json: normalizer: expected");

@@ -118,7 +118,7 @@ export function parseNormalizer(path: string, value: unknown): ParsedNormalizer 
     new BadFileError(
       path,
       place,
-      "null or normalizers of known meaning (Precompiled, NFC, NFD, NFKC, NFKD, Nmt, Lowercase, Strip, StripAccents, Replace of a text or a plain pattern, Prepend, Sequence)",
+      "null or supported normalizers (Precompiled, NFC, NFD, NFKC, NFKD, Nmt, Lowercase, Strip, StripAccents, Replace of a text or a plain pattern, Prepend, Sequence)",
       quote(found),
     );
   const read = (one: unknown, place: string): void => {

@@ -50,7 +50,7 @@ describe("parseSentencePieceFile", () => {
     [
       "a character map cut short",
       spieceModel({ pieces, charsmap: Buffer.from("abcdefgh") }),
-      "normalizer_spec.precompiled_charsmap: expected a whole character map but found 8 bytes for a trie of 1684234849 and its replacements",
+      "normalizer_spec.precompiled_charsmap: expected a complete character map but found 8 bytes for a trie of 1684234849 and its replacements",
     ],
     ["no file", Buffer.alloc(0), "trainer_spec: expected a message but found nothing"],
     [

@@ -129,7 +129,7 @@ export function parseCharsmap(path: string, place: string, blob: Uint8Array): Ch
     return new Charsmap(blob);
   } catch (error) {
     const found = error instanceof RangeError ? error.message : quote(error);
-    throw new BadFileError(path, place, "a whole character map", found);
+    throw new BadFileError(path, place, "a complete character map", found);
   }
 }
 

@@ -171,7 +171,7 @@ describe("T5Tokenizer files", () => {
     [
       "normalizer",
       (json) => set(json, "normalizer", { type: "BertNormalizer", lowercase: true }),
-      `normalizer: expected null or normalizers of known meaning (Precompiled, NFC, NFD, NFKC, NFKD, Nmt, Lowercase, Strip, StripAccents, Replace of a text or a plain pattern, Prepend, Sequence) but found {"type":"BertNormalizer","lowercase":true}`,
+      `normalizer: expected null or supported normalizers (Precompiled, NFC, NFD, NFKC, NFKD, Nmt, Lowercase, Strip, StripAccents, Replace of a text or a plain pattern, Prepend, Sequence) but found {"type":"BertNormalizer","lowercase":true}`,
     ],
     [
       "pattern",
@@ -183,7 +183,7 @@ describe("T5Tokenizer files", () => {
             { type: "Replace", pattern: { Regex: "\\s+" }, content: " " },
           ],
         }),
-      "normalizer.normalizers.1: expected null or normalizers of known meaning",
+      "normalizer.normalizers.1: expected null or supported normalizers",
     ],
     [
       "after-the-map",
@@ -363,7 +363,7 @@ describe("T5Tokenizer from spiece.model", () => {
       set(json, "normalizer", { type: "Precompiled", precompiled_charsmap: blob });
     });
     await expect(T5Tokenizer.fromPretrained(path)).rejects.toThrow(
-      `${join(path, "tokenizer.json")}: normalizer.precompiled_charsmap: expected a whole character map but found ${found}`,
+      `${join(path, "tokenizer.json")}: normalizer.precompiled_charsmap: expected a complete character map but found ${found}`,
     );
   });
 

@@ -68,7 +68,7 @@ describe("autocast", () => {
   it("refuses a promise", () => {
     expect(() => torch.autocast("cpu", "bfloat16", async () => product())).toThrow(
       new InvalidTypeError(
-        "Autocast belongs to a synchronous part: wrap each part of an async function separately.",
+        "Expected a synchronous function for torch.autocast() but received a promise: wrap each synchronous part of an async function separately.",
       ),
     );
     expect(product().dtype).toBe("float32");

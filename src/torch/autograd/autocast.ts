@@ -35,7 +35,7 @@ function withPrecision<T>({ device, code }: Precision, body: () => T): T {
  */
 export function autocast<T>(device: Device, dtype: "bfloat16" | "float16", body: () => T): T {
   return withPrecision({ device, code: dtypeCode(dtype) }, () =>
-    assertSynchronous(body(), "Autocast"),
+    assertSynchronous(body(), "torch.autocast()"),
   );
 }
 
@@ -45,7 +45,7 @@ export function withoutAutocast<T>(body: () => T): T {
     (inner, { device }) =>
       () =>
         withPrecision({ device, code: null }, inner),
-    () => assertSynchronous(body(), "Autocast"),
+    () => assertSynchronous(body(), "torch.withoutAutocast()"),
   )();
 }
 

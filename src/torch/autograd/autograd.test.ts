@@ -163,10 +163,12 @@ describe("noGrad and enableGrad", () => {
   });
 
   it("refuse a promise", () => {
-    const text =
-      "Grad mode belongs to a synchronous part: wrap each part of an async function separately.";
-    expect(() => torch.noGrad(async () => 1)).toThrow(new InvalidTypeError(text));
+    const text = (name: string): string =>
+      `Expected a synchronous function for ${name} but received a promise: wrap each synchronous part of an async function separately.`;
+    expect(() => torch.noGrad(async () => 1)).toThrow(new InvalidTypeError(text("torch.noGrad()")));
     expect(torch.isGradEnabled()).toBe(true);
-    expect(() => torch.enableGrad(async () => 1)).toThrow(new InvalidTypeError(text));
+    expect(() => torch.enableGrad(async () => 1)).toThrow(
+      new InvalidTypeError(text("torch.enableGrad()")),
+    );
   });
 });

@@ -8,7 +8,7 @@ import { assertSynchronous } from "./synchronous.ts";
 function withGradMode<T>(enabled: boolean, body: () => T): T {
   const previous = native.setGradEnabled(enabled);
   try {
-    return assertSynchronous(body(), "Grad mode");
+    return assertSynchronous(body(), enabled ? "torch.enableGrad()" : "torch.noGrad()");
   } finally {
     native.setGradEnabled(previous);
   }

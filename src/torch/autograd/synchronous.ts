@@ -1,12 +1,13 @@
 import { InvalidTypeError } from "../../errors/index.ts";
 
 /**
- * Returns the result of a body that must not be asynchronous, because `what` is thread state that ends before a promise settles.
+ * Returns the result of a body that must not be asynchronous, because what `name` sets is thread state that ends before a promise
+ * settles.
  */
-export function assertSynchronous<T>(result: T, what: string): T {
+export function assertSynchronous<T>(result: T, name: string): T {
   if (result instanceof Promise) {
     throw new InvalidTypeError(
-      `${what} belongs to a synchronous part: wrap each part of an async function separately.`,
+      `Expected a synchronous function for ${name} but received a promise: wrap each synchronous part of an async function separately.`,
     );
   }
   return result;

@@ -123,7 +123,7 @@ export async function newestCheckpoint(
     }
   }
   if (listed.length === 0) return undefined;
-  const advice = "name one with --resume, or move the folder away to start over";
+  const advice = "restore one from a copy, or move the folder away to start over";
   throw new BadFileError(
     root,
     "checkpoints",

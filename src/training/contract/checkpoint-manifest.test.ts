@@ -50,7 +50,7 @@ describe("a manifest", () => {
     [format({ format: "other" }), /^m: format: expected "pixart-checkpoint" but found "other"$/],
     [
       format({ version: 2 }),
-      /^m: version: expected 1 but found 2; it needs another release of this package$/,
+      /^m: version: expected 1 but found 2; it needs another version of this package$/,
     ],
     [format({ step: -1 }), /^m: step: expected a non-negative integer but found -1$/],
     [format({ step: "3" }), /^m: step: expected a non-negative integer but found "3"$/],

@@ -62,7 +62,7 @@ export function parseManifest(path: string, text: string): CheckpointManifest {
     throw new BadFileError(path, "format", quote(FORMAT), quote(value?.format));
   }
   if (value.version !== VERSION) {
-    const advice = "it needs another release of this package";
+    const advice = "it needs another version of this package";
     throw new BadFileError(path, "version", `${VERSION}`, quote(value.version), advice);
   }
   const own = OWN_HASH.exec(text);

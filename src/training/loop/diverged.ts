@@ -25,6 +25,6 @@ export function requireSteps(skippedInARow: number): void {
 export function requireProgress(rollbacks: number, step: number, stage: string): void {
   if (rollbacks < MAX_ROLLBACKS) return;
   throw new DivergedError(
-    `The loss jumped ${MAX_ROLLBACKS} times after the checkpoint of step ${step}, each time on different pictures. Lower the learning rate, look at the pictures that the events of type "rollback" name, or train on without this guard: "spikes": null in stage "${stage}".`,
+    `The loss spiked ${MAX_ROLLBACKS} times after the checkpoint of step ${step}, each time on different pictures. Lower the learning rate, look at the pictures that the events of type "rollback" name, or train on without this guard: "spikes": null in stage "${stage}".`,
   );
 }

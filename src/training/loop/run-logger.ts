@@ -215,7 +215,7 @@ export class RunLogger implements StageListener, Disposable {
     const { step, spikeStep, loss, ratio, skipped, pictures } = rollback;
     this.#progress.clear();
     this.#journal.say(
-      `Warning: Step ${spikeStep}: loss ${loss.toPrecision(4)}, ${ratio.toPrecision(3)} times the usual. Going on after step ${step} without batches ${skipped[0]} to ${skipped[1] - 1}. Its pictures: ${pictures.join(", ")}`,
+      `Warning: Step ${spikeStep}: loss ${loss.toPrecision(4)}, ${ratio.toPrecision(3)} times the usual. Continuing after step ${step} without batches ${skipped[0]} to ${skipped[1] - 1}. Pictures of the spike: ${pictures.join(", ")}`,
     );
     this.#journal.place = { ...this.#journal.place, step };
     this.#journal.append({ type: "rollback", ...this.#journal.place, ...rollback });

@@ -22,6 +22,6 @@ export function passesOf(
   const passes = gradientAccumulation * processes;
   if (passes >= world.size) return passes;
   throw new IncompatibleError(
-    `Stage "${name}": a step has ${passes} batches of ${batchSize}, which ${world.size} processes cannot share. Take ${passes} or fewer with --gpus, or begin a new run with more processes`,
+    `Stage "${name}": a step has ${passes} batches of ${batchSize}, which ${world.size} processes cannot share. Use --gpus ${passes} or fewer, or start a new run with more processes`,
   );
 }

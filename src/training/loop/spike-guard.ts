@@ -15,7 +15,7 @@ type StepLosses = readonly [sums: readonly number[], counts: readonly number[]];
 /**
  * Detects loss spikes. A diffusion model's loss at small timesteps is many times that at large ones, and a small batch draws few
  * timesteps, so the loss is compared with what is usual at its timesteps: it is divided by the average loss of its bands in the
- * window, and that ratio is compared with its median over the window.
+ * window, and that ratio is compared with its median over the window. stage-loop.ts reacts to a spike: it rolls the run back.
  */
 export class SpikeGuard {
   readonly #options: SpikeOptions;

@@ -118,7 +118,7 @@ describe("gaussianDiffusionLoss", () => {
       const input = standIn([5]);
       const modelOutput = torch.zeros([1, 6, 2, 2]);
       expect(() => gaussianDiffusionLoss(schedule, { ...input, modelOutput })).toThrow(
-        "Expected 4 or 8 channels for model output but received 6",
+        "Expected 4 or 8 channels for modelOutput but received 6",
       );
       expect(() => gaussianDiffusionLoss(schedule, input, { minSnrGamma: 0 })).toThrow(
         "Expected a positive number for minSnrGamma but received 0",

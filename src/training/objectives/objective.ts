@@ -33,7 +33,7 @@ export function splitPrediction({ modelOutput, original }: ObjectiveInput): {
   const channels = original.shape[1] ?? 0;
   const outputs = modelOutput.shape[1];
   if (outputs !== channels && outputs !== 2 * channels) {
-    throw expected(`${channels} or ${2 * channels} channels`, "model output", outputs);
+    throw expected(`${channels} or ${2 * channels} channels`, "modelOutput", outputs);
   }
   const output = modelOutput.float();
   return {

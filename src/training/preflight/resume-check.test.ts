@@ -23,7 +23,7 @@ describe("requireOwn", () => {
   it("asks a run without an identity for one identity in all its checkpoints", () => {
     const [older, newer] = [checkpointOf("older"), checkpointOf("newer")];
     expect(() => requireOwn(undefined, [older, newer, undefined], NOTHING)).toThrow(
-      "checkpoints/older: run: expected a checkpoint of this run, newer, but found one that the run older saved; move it away, or go on from it with --accept-other-run",
+      "checkpoints/older: run: expected a checkpoint of this run, newer, but found one that the run older saved; move it away, or continue from it with --accept-other-run",
     );
     const accepted = requireOwn(undefined, [older, newer], { ...NOTHING, otherRun: true });
     expect(accepted).toEqual({

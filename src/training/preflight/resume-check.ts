@@ -76,7 +76,7 @@ export function requireOwn(
       "run",
       `a checkpoint of this run, ${id},`,
       `one that the run ${other} saved`,
-      "move it away, or go on from it with --accept-other-run",
+      "move it away, or continue from it with --accept-other-run",
     );
   });
   return { id, lines };
@@ -139,7 +139,7 @@ async function compareData(
   const none = { lines: [], renamed: new Map<string, string>() };
   const { path, step, stage, run: mark } = checkpoint;
   if (mark === undefined) {
-    const line = `${path} is from an earlier release, which recorded nothing about the run's pictures: whether they are the same is not known`;
+    const line = `${path} is from an earlier version of this package, which recorded nothing about the run's pictures: whether they are the same is not known`;
     return { ...none, lines: [line] };
   }
   if (mark.data === record.digest) return none;

@@ -190,7 +190,7 @@ function memoryAdvice(config: ResolvedConfig, { memory, shapes }: RunForecast): 
   const parts = shapes.get(stage)?.memory;
   const ways = [
     ...(stage.kind === "text-to-image" && stage.adapter === null && stage.controlnet === null
-      ? [`train an adapter in place of the weights (${place}.adapter)`]
+      ? [`train an adapter instead of the weights (${place}.adapter)`]
       : []),
     ...(stage.kind === "text-to-image" && stage.textEncoderAdapter !== null
       ? [`leave the text encoder as it is (${place}.textEncoderAdapter null)`]

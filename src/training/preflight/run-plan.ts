@@ -74,7 +74,7 @@ const checkpointsOf = (
 
 const samplesOf = ({ steps, sampleEvery }: ResolvedStage): string =>
   sampleEvery === null || sampleEvery >= steps
-    ? "samples at its beginning and end"
+    ? "samples at its start and end"
     : `samples every ${sampleEvery} steps`;
 
 function scheduleOf({ schedule }: ResolvedStage): string {

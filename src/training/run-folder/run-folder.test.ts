@@ -90,7 +90,7 @@ describe("RunFolder.create", () => {
     }
     const before = readFileSync(join(path, EVENTS_FILE));
     await expect(RunFolder.create(path, { ...config, seed: 9 }, command)).rejects.toThrow(
-      `Expected a new or empty folder for the run but received ${path}, which holds a run. To go on with that run: ${command}\nTo begin another one, choose another folder with --work-dir.`,
+      `Expected a new or empty folder for the run but received ${path}, which holds a run. To continue that run: ${command}\nTo start another, choose another folder with --work-dir.`,
     );
     expect(readFileSync(join(path, EVENTS_FILE))).toEqual(before);
     using again = await RunFolder.open(path);

@@ -290,7 +290,7 @@ function refuseContent(path: string, resumeCommand: string): void {
   );
   if (names.length === 0) return;
   const [found, advice] = names.includes(CONFIG_FILE)
-    ? ["a run", `To go on with that run: ${resumeCommand}\nTo begin another one, choose`]
+    ? ["a run", `To continue that run: ${resumeCommand}\nTo start another, choose`]
     : [names.slice(0, 3).join(", "), "Choose"];
   throw new TargetExistsError(
     `Expected a new or empty folder for the run but received ${path}, which holds ${found}. ${advice} another folder with --work-dir.`,

@@ -36,7 +36,7 @@ describe("acquireRunLock", () => {
     const said: string[] = [];
     using _ = await acquireRunLock(path, { say: (line) => said.push(line), stillMs: 600 });
     expect(said).toEqual([
-      `The run in ${folder} is being written by process 7 on elsewhere (since 2026-01-02T03:04:05.678Z), or was: it cannot be seen from here. Watching its lock, ${path}, for 1 s at most`,
+      `The run in ${folder} is being written by process 7 on elsewhere (since 2026-01-02T03:04:05.678Z), or that process has ended, which cannot be seen from here. Watching its lock ${path} for up to 1 s`,
     ]);
   });
 

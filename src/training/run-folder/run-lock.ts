@@ -24,7 +24,7 @@ export async function acquireRunLock(
       onWatch: (holder, forMs) => {
         if (holder === undefined) return;
         say(
-          `${whoWrites(run, holder)}, or was: it cannot be seen from here. Watching its lock, ${path}, for ${Math.ceil(forMs / 1000)} s at most`,
+          `${whoWrites(run, holder)}, or that process has ended, which cannot be seen from here. Watching its lock ${path} for up to ${Math.ceil(forMs / 1000)} s`,
         );
       },
     });

@@ -23,7 +23,7 @@ async function howToGoOn(run: RunFolder): Promise<string> {
   const newest = await newestIn(place, run);
   return newest === undefined
     ? `it has no checkpoint yet, so it starts over there with --work-dir ${place} --resume`
-    : `its newest whole checkpoint is ${newest}, from which it goes on with --work-dir ${place} --resume`;
+    : `its newest complete checkpoint is ${newest}: continue from it with --work-dir ${place} --resume`;
 }
 
 /** The newest checkpoint of the last stage that has any, judged by manifest and file lengths. */

@@ -17,11 +17,11 @@ ${resumeCommand}
 |--|--|
 | \`config.json\` | the config as this run uses it, every default written out |
 | \`run.json\` | what tells this run from all others |
-| \`events.jsonl\` | everything that happened, one JSON object a line: each step's loss, samples, checkpoints, warnings |
+| \`events.jsonl\` | everything that happened, one JSON object per line: each step's loss, samples, checkpoints, warnings |
 | \`log.txt\` | what the run printed |
 | \`samples/\` | the same prompts from the same noise, drawn during the run: sheets, and single pictures by stage and step |
 | \`losses/\` | the losses of each training picture: \`pixart runs worst\` |
-| \`checkpoints/\` | weights, averaged weights and optimizer; each folder is whole once its \`manifest.json\` is there |
+| \`checkpoints/\` | weights, averaged weights and optimizer; each folder is complete once its \`manifest.json\` is there |
 | \`tokenizer/\` | the tokenizer, if it was made from this run's captions |
 | \`data/\` | hashes of the pictures and captions: a resumed run says what changed |
 | \`cache/\` | encoded pictures; recomputed if missing |

@@ -42,8 +42,8 @@ export interface StageSummary {
 export interface RunSummary {
   readonly path: string;
   readonly name: string;
-  /** `broken off`: neither ended nor being written. `unreadable`: nothing else is known. */
-  readonly state: "finished" | "stopped" | "failed" | "running" | "broken off" | "unreadable";
+  /** `interrupted`: neither ended nor being written. `unreadable`: nothing else is known. */
+  readonly state: "finished" | "stopped" | "failed" | "running" | "interrupted" | "unreadable";
   /** Why it ended if not finished, or why it cannot be read. */
   readonly message: string | null;
   /** When it began, in ISO 8601. */
@@ -92,7 +92,7 @@ export function summarizeRun(path: string): RunSummary {
   return {
     path,
     name: config.name,
-    state: isHeld ? "running" : (end?.reason ?? "broken off"),
+    state: isHeld ? "running" : (end?.reason ?? "interrupted"),
     message: isHeld ? null : (end?.message ?? null),
     begun: events[0]?.time ?? null,
     stages: config.stages.map((stage) => summarizeStage(path, stage, events)),

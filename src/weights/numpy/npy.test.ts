@@ -132,7 +132,7 @@ describe("readNpy", () => {
     [
       "columns",
       header(dict("'<f4'", "(2, 2)", "True"), 16),
-      "fortran_order: expected rows one after the other but found columns; save numpy.ascontiguousarray(array) in its place",
+      "fortran_order: expected rows one after the other but found columns; save numpy.ascontiguousarray(array) instead",
     ],
     [
       "no order",

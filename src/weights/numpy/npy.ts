@@ -118,7 +118,7 @@ function parseHeader(header: string, source: NpySource): Pick<TensorBytes, "dtyp
     throw refusal(source, "fortran_order", "True or False", quote(order));
   }
   if (order === "True" && shape.length > 1) {
-    const advice = "save numpy.ascontiguousarray(array) in its place";
+    const advice = "save numpy.ascontiguousarray(array) instead";
     throw refusal(source, "fortran_order", "rows one after the other", "columns", advice);
   }
   return { dtype, shape };

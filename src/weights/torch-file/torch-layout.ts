@@ -12,7 +12,7 @@ export interface TorchLayout {
 /** Longest pickle. It only describes tensors, but long runs of mmengine store histories of losses in it. */
 export const LONGEST_PICKLE = 2 ** 28;
 
-const NO_CODE = "no code from a checkpoint is ever run, and there is no looser way to read it";
+const NO_CODE = "no code from a checkpoint is ever run";
 
 /** Runs a reader of pickles; a PickleRefusal becomes a BadFileError at `place` of the file. */
 export function refusing<T>({ path }: RegularFile, place: string, read: () => T): T {

@@ -35,7 +35,7 @@ export function CopyCode(): JSX.Element {
       </button>
       {isOpen.value && (
         <Dialog
-          title="The same by code"
+          title="The same in code"
           onClose={() => {
             isOpen.value = false;
           }}

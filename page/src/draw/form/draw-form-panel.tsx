@@ -46,7 +46,7 @@ export function DrawFormPanel(): JSX.Element {
       <div class="draw-go">
         <button type="submit" class="main">
           <Icon name="draw" />
-          {isDrawing ? "Draw after these" : "Draw"}
+          {isDrawing ? "Add to queue" : "Draw"}
           <kbd>Ctrl ⏎</kbd>
         </button>
         <label class="count">

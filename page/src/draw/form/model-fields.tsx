@@ -50,7 +50,7 @@ export function ModelFields(): JSX.Element {
             value={value.size}
             onChange={(event) => setForm({ size: event.currentTarget.value })}
           >
-            <option value="">as the model draws</option>
+            <option value="">the model's own</option>
             {sizes.map(({ size, text }) => (
               <option key={size} value={size}>
                 {text}

@@ -36,7 +36,7 @@ export function SeedField(): JSX.Element {
         type="button"
         class="icon-button toggle"
         aria-label="Keep the seed"
-        title={keepsSeed ? "The seed is kept" : "Each drawing takes a new seed"}
+        title={keepsSeed ? "The seed is kept" : "A new seed each time"}
         aria-pressed={keepsSeed}
         onClick={() => setForm({ keepsSeed: !keepsSeed })}
       >

@@ -17,7 +17,7 @@ export const ActiveDrawings = (): JSX.Element => (
 
 const standing = ({ before, step, steps }: DrawingState): string => {
   if (before === undefined) return `step ${step} of ${steps}`;
-  return before === 0 ? "about to begin" : `${manyText(before, "picture")} before it`;
+  return before === 0 ? "starting" : `${manyText(before, "picture")} ahead`;
 };
 
 function ActiveDrawing({ drawing }: { readonly drawing: Drawing }): JSX.Element {
@@ -33,7 +33,7 @@ function ActiveDrawing({ drawing }: { readonly drawing: Drawing }): JSX.Element 
           <b>{form.prompt}</b>: {state.problem}
         </span>
         <button type="button" class="small" onClick={() => putAway(id)}>
-          Put away
+          Dismiss
         </button>
       </div>
     );

@@ -9,7 +9,7 @@ export function HistoryStrip(): JSX.Element | null {
   return (
     <section class="history" aria-label="Earlier pictures">
       <h2>Earlier</h2>
-      <p class="soft small-text">kept in this browser alone</p>
+      <p class="soft small-text">stored only in this browser</p>
       <ul>
         {all.map((picture) => (
           <li key={picture.id}>

@@ -53,7 +53,7 @@ export async function loadHistory(): Promise<void> {
     const all: DrawnPicture[] = await done((await store("readonly")).getAll());
     pictures.value = all.reverse();
   } catch (error) {
-    historyProblem.value = `This browser keeps no pictures: ${messageOf(error)}`;
+    historyProblem.value = `This browser cannot store pictures: ${messageOf(error)}`;
   }
 }
 
@@ -70,7 +70,7 @@ async function stored(picture: Omit<DrawnPicture, "id">): Promise<number> {
   try {
     return Number(await done((await store("readwrite")).add(picture)));
   } catch (error) {
-    historyProblem.value = `This browser keeps no pictures: ${messageOf(error)}`;
+    historyProblem.value = `This browser cannot store pictures: ${messageOf(error)}`;
     nextUnkept -= 1;
     return nextUnkept;
   }

@@ -26,7 +26,7 @@ export function PictureActions({ picture }: { readonly picture: DrawnPicture }):
         <button
           type="button"
           class="quiet small"
-          title="Seed and settings into the form"
+          title="Put seed and settings into the form"
           onClick={again}
         >
           Again
@@ -34,7 +34,7 @@ export function PictureActions({ picture }: { readonly picture: DrawnPicture }):
         <button
           type="button"
           class="quiet small"
-          title="The same with four new seeds"
+          title="Draw again with four new seeds"
           onClick={vary}
         >
           Vary
@@ -42,10 +42,10 @@ export function PictureActions({ picture }: { readonly picture: DrawnPicture }):
         <button
           type="button"
           class="quiet small"
-          title="Start from this picture, or redraw a part of it"
+          title="Start from this picture, or redraw only a part"
           onClick={start}
         >
-          As start
+          Edit
         </button>
         <a
           class="button quiet small icon-button"

@@ -12,7 +12,7 @@ export async function takeFile(file: File): Promise<void> {
   const settings = pngSettings(new Uint8Array(await file.arrayBuffer()));
   if (settings === undefined) {
     startPicture.value = { blob: file, mask: undefined };
-    dropNotice.value = `${file.name} is where drawing begins.`;
+    dropNotice.value = `${file.name} is now the start picture.`;
     return;
   }
   setForm(settings);

@@ -74,12 +74,12 @@ export function MaskDialog({ start, onDone, onClose }: MaskDialogProps): JSX.Ele
           role="application"
           // biome-ignore lint/a11y/noNoninteractiveTabindex: keys paint in it
           tabIndex={0}
-          aria-label="Arrow keys move the brush, the space bar sets it down and lifts it"
+          aria-label="Arrow keys move the brush, the space bar lowers and lifts it"
           onKeyDown={press}
         >
           <img
             src={addressOf(start.blob)}
-            alt="What drawing begins from"
+            alt="Start picture"
             onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => {
               size.value = [naturalWidth, naturalHeight];
             }}
@@ -126,7 +126,7 @@ export function MaskDialog({ start, onDone, onClose }: MaskDialogProps): JSX.Ele
               disabled={strokes.value.length === 0}
               onClick={() => void maskOf(width, height, strokes.value).then(onDone)}
             >
-              Only what is painted
+              Only the painted area
             </button>
           </span>
         </form>

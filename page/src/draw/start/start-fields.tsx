@@ -30,9 +30,9 @@ export function StartFields(): JSX.Element {
       ) : (
         <div class="start">
           <span class="framed thumb">
-            <img src={addressOf(start.blob)} alt="What drawing begins from" />
+            <img src={addressOf(start.blob)} alt="Start picture" />
             {start.mask !== undefined && (
-              <img class="mask" src={addressOf(start.mask)} alt="Where it stays as it is" />
+              <img class="mask" src={addressOf(start.mask)} alt="Area that stays unchanged" />
             )}
           </span>
           <div class="stack">
@@ -59,7 +59,7 @@ export function StartFields(): JSX.Element {
                 }}
               >
                 <Icon name="brush" />
-                {start.mask === undefined ? "Only a part" : "Change the part"}
+                {start.mask === undefined ? "Redraw a part" : "Edit the mask"}
               </button>
               <button
                 type="button"
@@ -68,7 +68,7 @@ export function StartFields(): JSX.Element {
                   startPicture.value = undefined;
                 }}
               >
-                Take away
+                Remove
               </button>
             </span>
           </div>

@@ -12,7 +12,7 @@ export function ConfigSection({ details }: { readonly details: RunDetails }): JS
   const { config, differences, facts, plan } = details;
   const aside =
     differences.length === 0
-      ? "as the recipe has it"
+      ? "same as the recipe"
       : `${manyText(differences.length, "difference")} from the recipe`;
   return (
     <Fold title="Config" aside={aside}>
@@ -22,12 +22,12 @@ export function ConfigSection({ details }: { readonly details: RunDetails }): JS
           {facts !== null && <FactsList facts={facts} />}
           {plan !== null && (
             <details>
-              <summary>Plan, as told before step 1</summary>
+              <summary>Plan, as printed before step 1</summary>
               <JsonText value={plan} />
             </details>
           )}
           <details>
-            <summary>As used, whole</summary>
+            <summary>Full config</summary>
             <JsonText value={config} />
             <CopyButton text={JSON.stringify(config, null, 2)} />
           </details>

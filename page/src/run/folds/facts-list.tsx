@@ -16,7 +16,7 @@ export function FactsList({ facts }: { readonly facts: RunFacts }): JSX.Element 
       <dd>
         <code>{facts.argv.join(" ")}</code>
       </dd>
-      <dt>In</dt>
+      <dt>Folder</dt>
       <dd>
         <code>{facts.cwd}</code>
       </dd>

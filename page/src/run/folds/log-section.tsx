@@ -12,7 +12,7 @@ const MOST_LINES = 2000;
 
 /** The run's log. */
 export const LogSection = ({ details }: { readonly details: RunDetails }): JSX.Element => (
-  <Fold title="Log" aside="what it said">
+  <Fold title="Log" aside="the run's output">
     {() => <Log id={details.id} isGoing={goesOn(details)} />}
   </Fold>
 );
@@ -53,7 +53,7 @@ function Log({ id, isGoing }: LogProps): JSX.Element {
       {problem.value !== undefined && <p class="soft">{problem.value}</p>}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable elements must be reachable by keyboard */}
       <pre ref={box} class="log" tabIndex={0}>
-        {text === "" ? "Nothing was written yet." : text}
+        {text === "" ? "No output yet." : text}
       </pre>
       <span>
         <CopyButton text={text} label="Copy the log" />

@@ -68,7 +68,7 @@ export function PublishForm({
       </div>
       <div role="status">
         {told?.state === "running" && (
-          <span class="soft">{told.message ?? "It is written, read back and tried…"}</span>
+          <span class="soft">{told.message ?? "Writing, reading back and trying it…"}</span>
         )}
         {told?.state === "done" && (
           <span>
@@ -76,7 +76,9 @@ export function PublishForm({
           </span>
         )}
       </div>
-      <Problem message={told?.state === "failed" ? (told.message ?? "It failed") : problem.value} />
+      <Problem
+        message={told?.state === "failed" ? (told.message ?? "Publishing failed") : problem.value}
+      />
     </form>
   );
 }

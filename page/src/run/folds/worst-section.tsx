@@ -40,13 +40,11 @@ function WorstList({ store }: { readonly store: RunStore }): JSX.Element {
   }, [id, stage]);
   const { value: told } = answer;
   if (problem.value !== undefined) return <Problem message={problem.value} />;
-  if (told === undefined) return <p class="soft">Looking…</p>;
+  if (told === undefined) return <p class="soft">Loading…</p>;
   return (
     <div class="stack">
       {told.reason !== null && <p class="note">{told.reason}</p>}
-      {told.pictures.length === 0 && (
-        <p class="soft">No losses per picture have been written yet.</p>
-      )}
+      {told.pictures.length === 0 && <p class="soft">No losses per picture yet.</p>}
       <ul class="worst">
         {told.pictures.map(({ name, caption, loss, seen, url }) => (
           <li key={name}>

@@ -75,8 +75,7 @@ const NothingMeasured = (): JSX.Element => (
   <section class="card stack" aria-labelledby="loss-title">
     <h2 id="loss-title">Is it learning?</h2>
     <p class="soft">
-      No step is done yet. Captions and pictures are encoded before the first one; the curve then
-      appears by itself.
+      The curve appears after the first step. Captions and pictures are encoded before it.
     </p>
   </section>
 );

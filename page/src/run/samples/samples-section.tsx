@@ -31,7 +31,7 @@ export function SamplesSection({ store }: { readonly store: RunStore }): JSX.Ele
     return (
       <section class="card stack" aria-labelledby="samples-title">
         <h2 id="samples-title">Samples</h2>
-        <p class="soft">No samples yet. The first ones are drawn a few minutes in.</p>
+        <p class="soft">No samples yet. The first ones are drawn before step 1.</p>
       </section>
     );
   }
