@@ -29,10 +29,9 @@ describe("the list of runs", () => {
     expect(texts[2]).toContain("running elsewhere");
   });
 
-  it("shows the two commands where nothing was trained yet", async () => {
+  it("suggests the demo where nothing was trained yet", async () => {
     await using studio = await openStudio(browser, "/", { isEmpty: true });
-    await studio.page.getByText("npx pixart dataset emoji data/emoji").waitFor();
-    await studio.page.getByText("npx pixart train emoji_demo").waitFor();
+    await studio.page.getByText("npx pixart demo").waitFor();
   });
 
   it("compares two that are ticked", async () => {

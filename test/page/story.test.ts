@@ -75,7 +75,7 @@ it("goes from an empty folder to a picture in one's own style", async () => {
   page.setDefaultTimeout(90_000);
 
   await page.goto(address);
-  await page.getByText("npx pixart train emoji_demo").waitFor();
+  await page.getByText("npx pixart demo").waitFor();
   await page.getByRole("link", { name: "Start with a folder of pictures" }).click();
   await page.getByRole("button", { name: "grandfather" }).click();
   await page.getByRole("button", { name: "Check these pictures" }).click();

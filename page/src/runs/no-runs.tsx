@@ -22,8 +22,7 @@ export function NoRuns({ roots }: { readonly roots: readonly string[] }): JSX.El
         </a>
       </p>
       <p>Or train a small model on emoji, in 15 to 25 minutes:</p>
-      <Command text="npx pixart dataset emoji data/emoji" />
-      <Command text="npx pixart train emoji_demo" />
+      <Command text="npx pixart demo" />
     </div>
   );
 }
