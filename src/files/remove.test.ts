@@ -72,20 +72,19 @@ describe("removeTree", () => {
     }
   });
 
-  it.skipIf(!canMount).each([
-    "with a blank",
-    "été",
-    "ночь 夜",
-  ])("removes nothing where a folder of the same disk is mounted: %s", async (name) => {
-    const inner = join(work, "tree", name);
-    const bound = bindMount(precious, inner);
-    try {
-      await expect(removeTree(join(work, "tree"))).rejects.toThrow(`mounted at ${inner}`);
-      expect(isWhole()).toBe(true);
-    } finally {
-      bound.detach();
-    }
-  });
+  it.skipIf(!canMount).each(["with a blank", "été", "ночь 夜"])(
+    "removes nothing where a folder of the same disk is mounted: %s",
+    async (name) => {
+      const inner = join(work, "tree", name);
+      const bound = bindMount(precious, inner);
+      try {
+        await expect(removeTree(join(work, "tree"))).rejects.toThrow(`mounted at ${inner}`);
+        expect(isWhole()).toBe(true);
+      } finally {
+        bound.detach();
+      }
+    },
+  );
 });
 
 describe("removeFile", () => {

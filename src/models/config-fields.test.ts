@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { completeConfig, count, readConfig } from "./config-fields.ts";
+import { count } from "../files/reading/config-fields.ts";
+import { completeConfig, readConfig } from "./config-fields.ts";
 
 const fields = { layers: count(1) };
 const unknown = (many: number): Record<string, number> =>

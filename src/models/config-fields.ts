@@ -1,59 +1,16 @@
 import { closest, distance } from "fastest-levenshtein";
 import { IncompatibleError, InvalidValueError, UnsupportedError } from "../errors/index.ts";
+import { camelCase, snakeCase } from "../files/reading/case.ts";
+import type { Field, FieldsOf } from "../files/reading/config-fields.ts";
 import { quote } from "../files/reading/errors.ts";
 import type { ConfigObject } from "../weights/index.ts";
 import { MOST_LISTED, shortName } from "../weights/listed.ts";
 
-/** One field of a model's configuration: its default, and which values it accepts. */
-export interface Field<T> {
-  readonly initial: T;
-  readonly expected: string;
-  readonly accepts: (value: unknown) => boolean;
-}
-
 /** Called with what is ignored in a file. */
 export type Warn = (message: string) => void;
 
-/** A {@link Field} for every property of a configuration. */
-export type FieldsOf<C> = { readonly [K in keyof C]: Field<C[K]> };
-
-/** A whole number of at least 1. */
-export const count = (initial: number): Field<number> => ({
-  initial,
-  expected: "a positive integer",
-  accepts: (value) => Number.isSafeInteger(value) && Number(value) > 0,
-});
-
-/** A whole number from 1 to `most`. */
-export const countUpTo = (initial: number, most: number): Field<number> => ({
-  initial,
-  expected: `an integer from 1 to ${most}`,
-  accepts: (value) => count(1).accepts(value) && Number(value) <= most,
-});
-
 /** Most side length of a latent picture: at 8 pixels a latent, larger squares exceed the 64 megapixels that can be drawn. */
 export const MOST_SAMPLE_SIZE = 1000;
-
-/** A finite number above 0. */
-export const positive = (initial: number): Field<number> => ({
-  initial,
-  expected: "a positive number",
-  accepts: (value) => typeof value === "number" && value > 0 && Number.isFinite(value),
-});
-
-/** Any finite number. */
-export const finite = (initial: number): Field<number> => ({
-  initial,
-  expected: "a number",
-  accepts: (value) => Number.isFinite(value),
-});
-
-/** The share of activations that training drops: from 0 to below 1. */
-export const share = (initial: number): Field<number> => ({
-  initial,
-  expected: "a number from 0 up to 1",
-  accepts: (value) => typeof value === "number" && value >= 0 && value < 1,
-});
 
 /** Warns that a model with dropout is trained without it, which does not affect drawing. */
 export function warnOfDropout(
@@ -63,38 +20,6 @@ export function warnOfDropout(
 ): void {
   if (dropout > 0) warn?.(`${path}: dropout ${dropout} has no effect here: training is without it`);
 }
-
-/** One of the listed values; the first is the default. */
-export const oneOf = <const T>(initial: T, ...others: readonly T[]): Field<T> => ({
-  initial,
-  expected: [initial, ...others].map((value) => JSON.stringify(value)).join(" or "),
-  accepts: (value) => value === initial || others.some((other) => other === value),
-});
-
-/** True or false. */
-export const flag = (initial: boolean): Field<boolean> => ({
-  initial,
-  expected: "true or false",
-  accepts: (value) => typeof value === "boolean",
-});
-
-/** A non-empty list of what `item` accepts; `expected` describes that in the plural. */
-export const listOf = <T extends readonly unknown[]>(
-  initial: T,
-  expected: string,
-  item: (value: unknown) => boolean,
-): Field<T> => ({
-  initial,
-  expected: `a list of ${expected}`,
-  accepts: (value) => Array.isArray(value) && value.length > 0 && value.every(item),
-});
-
-/** What `field` accepts, or null; null is the default unless another is given. */
-export const nullable = <T>(field: Field<T>, initial: T | null = null): Field<T | null> => ({
-  initial,
-  expected: `${field.expected} or null`,
-  accepts: (value) => value === null || field.accepts(value),
-});
 
 /**
  * Fills in the defaults. Throws one error that lists every unknown field and every value that isn't understood; `label` formats a
@@ -128,19 +53,6 @@ export function completeConfig<C extends object>(
   if (shown.length > 0) throw new InvalidValueError(shown.join("\n"));
   return Object.fromEntries(config) as C;
 }
-
-/** A token's id. */
-export const tokenId = (initial: number): Field<number> => ({
-  initial,
-  expected: "a token id",
-  accepts: (value) => Number.isSafeInteger(value) && Number(value) >= 0,
-});
-
-const snakeCase = (name: string): string =>
-  name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-
-const camelCase = (name: string): string =>
-  name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
 /** A value with its field names, if any, changed by `rename`. */
 const renamed = (value: unknown, rename: (name: string) => string): unknown =>

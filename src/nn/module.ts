@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { InvalidTypeError, InvalidValueError, UnsupportedError } from "../errors/index.ts";
+import { snakeCase } from "../files/reading/case.ts";
 import * as torch from "../torch/index.ts";
 import { Tensor } from "../torch/index.ts";
 import { constructOptions } from "./construct.ts";
@@ -11,8 +12,6 @@ interface Slot {
   readonly field: string;
   readonly key: string;
 }
-
-const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
 /**
  * Base of every layer and model. Parameters are created with `this.parameter()`, constants with `this.buffer()`; modules assigned

@@ -1,4 +1,5 @@
 import { IncompatibleError } from "../errors/index.ts";
+import { snakeCase } from "../files/reading/case.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import type { Optimizer, ParameterGroup } from "./optimizer.ts";
@@ -20,9 +21,6 @@ export interface Batch<S extends State> {
   readonly gradients: readonly Tensor[];
   readonly states: readonly S[];
 }
-
-/** `expAvgSq` is `exp_avg_sq` in a state dict, as in PyTorch. */
-const snake = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
 const described = (tensor: Tensor): string => `${tensor.dtype}(${tensor.shape.join(", ")})`;
 
@@ -116,7 +114,9 @@ export abstract class BaseOptimizer<S extends State> implements Optimizer {
   stateDict(): Map<string, Tensor> {
     return new Map(
       [...this.#slots()].flatMap(({ name, state }) =>
-        Object.entries(state).map(([kind, tensor]) => [`${snake(kind)}.${name}`, tensor] as const),
+        Object.entries(state).map(
+          ([kind, tensor]) => [`${snakeCase(kind)}.${name}`, tensor] as const,
+        ),
       ),
     );
   }

@@ -61,8 +61,7 @@ export const INPUTS = {
     range: "whole from 1",
   },
   straggle: {
-    what:
-      "mean delay of a GPU, as a share of a step (exponentially distributed; the slowest GPU decides)",
+    what: "mean delay of a GPU, as a share of a step (exponentially distributed; the slowest GPU decides)",
     unit: "",
     default: 0.01,
     source: "no source; the shape is that of Lee et al., 2018 (arXiv 1512.02673)",

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cardOfRun } from "../../src/cli/training/publish.ts";
+import { cardOfRun } from "../../src/cli/training/publish-run.ts";
 import { resolveConfig } from "../../src/config/index.ts";
 import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import { publishPipeline } from "../../src/pipelines/published/publish.ts";

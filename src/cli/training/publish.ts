@@ -3,7 +3,11 @@ import { basename, extname } from "node:path";
 import { expected } from "../../errors/index.ts";
 import { nearestFolder } from "../../hub/index.ts";
 import { type Publishable, publishable, requireFree } from "../../pipelines/published/publish.ts";
-import { autoencoderFromRun, pipelineFromRun, type RunPipeline } from "../../training/run-pipeline.ts";
+import {
+  autoencoderFromRun,
+  pipelineFromRun,
+  type RunPipeline,
+} from "../../training/run-pipeline.ts";
 import { printResult } from "../terminal/output.ts";
 import { UsageError } from "../terminal/usage-error.ts";
 import { publishFound, publishFoundAutoencoder } from "./publish-run.ts";

@@ -1,8 +1,5 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { BadFileError, quote } from "../../files/reading/errors.ts";
-import { resolveModel } from "../../hub/index.ts";
-import { type ResizeKernel, RgbImage } from "../../images/index.ts";
 import {
   countUpTo,
   type Field,
@@ -11,8 +8,11 @@ import {
   listOf,
   oneOf,
   positive,
-  readOwnFields,
-} from "../../models/config-fields.ts";
+} from "../../files/reading/config-fields.ts";
+import { BadFileError, quote } from "../../files/reading/errors.ts";
+import { resolveModel } from "../../hub/index.ts";
+import { type ResizeKernel, RgbImage } from "../../images/index.ts";
+import { readOwnFields } from "../../models/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { type ConfigObject, readConfig } from "../../weights/index.ts";

@@ -1,7 +1,5 @@
 import { expected, InvalidValueError } from "../../errors/index.ts";
-import type { ConfigObject } from "../../weights/index.ts";
 import {
-  completeConfig,
   count,
   type Field,
   type FieldsOf,
@@ -11,6 +9,10 @@ import {
   nullable,
   oneOf,
   positive,
+} from "../../files/reading/config-fields.ts";
+import type { ConfigObject } from "../../weights/index.ts";
+import {
+  completeConfig,
   readConfig,
   requireClass,
   type Warn,

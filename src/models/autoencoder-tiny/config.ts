@@ -1,7 +1,5 @@
 import { InvalidValueError } from "../../errors/index.ts";
-import type { ConfigObject } from "../../weights/index.ts";
 import {
-  completeConfig,
   count,
   countUpTo,
   type FieldsOf,
@@ -9,6 +7,10 @@ import {
   listOf,
   oneOf,
   positive,
+} from "../../files/reading/config-fields.ts";
+import type { ConfigObject } from "../../weights/index.ts";
+import {
+  completeConfig,
   readConfig,
   requireClass,
   type Warn,

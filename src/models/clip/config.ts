@@ -1,20 +1,17 @@
 import { expected, IncompatibleError } from "../../errors/index.ts";
-import { quote } from "../../files/reading/errors.ts";
-import type { DType } from "../../torch/index.ts";
-import type { ConfigObject } from "../../weights/index.ts";
 import {
-  completeConfig,
   count,
   type Field,
   type FieldsOf,
   finite,
   oneOf,
   positive,
-  readOwnFields,
-  refuseQuantized,
-  snakeFields,
   tokenId,
-} from "../config-fields.ts";
+} from "../../files/reading/config-fields.ts";
+import { quote } from "../../files/reading/errors.ts";
+import type { DType } from "../../torch/index.ts";
+import type { ConfigObject } from "../../weights/index.ts";
+import { completeConfig, readOwnFields, refuseQuantized, snakeFields } from "../config-fields.ts";
 
 /** Fields of both of CLIP's transformers: transformers' fields in camelCase. */
 export interface CLIPTowerConfig {

@@ -1,8 +1,7 @@
+import { count, type FieldsOf } from "../../files/reading/config-fields.ts";
 import type { ConfigObject } from "../../weights/index.ts";
 import {
   completeConfig,
-  count,
-  type FieldsOf,
   readConfig,
   requireClass,
   type Warn,

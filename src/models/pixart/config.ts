@@ -1,18 +1,20 @@
 import { expected } from "../../errors/index.ts";
-import type { ConfigObject } from "../../weights/index.ts";
 import {
-  completeConfig,
   count,
   countUpTo,
   type FieldsOf,
   flag,
-  MOST_SAMPLE_SIZE,
   nullable,
   oneOf,
   positive,
+  share,
+} from "../../files/reading/config-fields.ts";
+import type { ConfigObject } from "../../weights/index.ts";
+import {
+  completeConfig,
+  MOST_SAMPLE_SIZE,
   readConfig,
   requireClass,
-  share,
   type Warn,
   warnOfDropout,
   writeConfig,

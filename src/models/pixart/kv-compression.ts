@@ -1,6 +1,6 @@
 import { expected, InvalidValueError } from "../../errors/index.ts";
+import { count, type Field } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
-import { count, type Field } from "../config-fields.ts";
 
 // Shapes: B batch, N = h·w image tokens, s scale factor, D hidden width.
 

@@ -1,19 +1,16 @@
 import { expected, IncompatibleError } from "../../errors/index.ts";
-import { quote } from "../../files/reading/errors.ts";
-import type { DType } from "../../torch/index.ts";
-import type { ConfigObject } from "../../weights/index.ts";
 import {
-  completeConfig,
   count,
   type Field,
   type FieldsOf,
   oneOf,
   positive,
-  readOwnFields,
-  refuseQuantized,
-  snakeFields,
   tokenId,
-} from "../config-fields.ts";
+} from "../../files/reading/config-fields.ts";
+import { quote } from "../../files/reading/errors.ts";
+import type { DType } from "../../torch/index.ts";
+import type { ConfigObject } from "../../weights/index.ts";
+import { completeConfig, readOwnFields, refuseQuantized, snakeFields } from "../config-fields.ts";
 
 /** Configuration of {@link T5EncoderModel}: transformers' fields that concern the encoder, in camelCase. */
 export interface T5Config {

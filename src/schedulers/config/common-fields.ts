@@ -1,12 +1,5 @@
-import {
-  type Field,
-  type Fields,
-  flag,
-  number,
-  oneOf,
-  orMeaning,
-  positive,
-} from "./config-fields.ts";
+import { type Field, flag, number, oneOf, positive } from "../../files/reading/config-fields.ts";
+import { type Fields, orMeaning } from "./config-fields.ts";
 import { MOST_TIMESTEPS } from "./most-timesteps.ts";
 
 /** How β grows with the timestep; see `betas.ts`. */
@@ -84,14 +77,14 @@ const isBeta = (value: unknown): boolean => typeof value === "number" && value >
 const isSchedule = (value: unknown): boolean =>
   Array.isArray(value) && value.length > 0 && value.length <= MOST_TIMESTEPS && value.every(isBeta);
 
-const betas: Field = {
+const betas: Field<readonly number[] | null> = {
   initial: null,
   expected: `null or a list of at most ${MOST_TIMESTEPS} numbers from 0 to 1`,
   accepts: (value) => value === null || isSchedule(value),
 };
 
 /** Number of timesteps a model was trained with. */
-export const trainTimestepsField: Field = number(
+export const trainTimestepsField: Field<number> = number(
   1000,
   `an integer from 1 to ${MOST_TIMESTEPS}`,
   (n) => Number.isInteger(n) && n > 0 && n <= MOST_TIMESTEPS,

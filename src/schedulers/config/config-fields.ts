@@ -1,4 +1,6 @@
 import { expected } from "../../errors/index.ts";
+import { snakeCase } from "../../files/reading/case.ts";
+import type { Field } from "../../files/reading/config-fields.ts";
 import { quote } from "../../files/reading/errors.ts";
 import type { ConfigObject } from "../../weights/index.ts";
 import { listed } from "../../weights/listed.ts";
@@ -7,58 +9,23 @@ import { foreignFields } from "./foreign-fields.ts";
 /** The fields of a `scheduler_config.json` as in JSON: snake_case, with `_class_name` in files. */
 export type SchedulerJson = Readonly<Record<string, unknown>>;
 
-/** One field of a config: its default, and which values are supported. */
-export interface Field {
-  readonly initial: unknown;
-  readonly expected: string;
-  readonly accepts: (value: unknown) => boolean;
-  /** Translations of other samplers' values. */
-  readonly meanings?: ReadonlyMap<unknown, unknown>;
+/** A {@link Field} that may translate other samplers' values. */
+export interface SchedulerField<T> extends Field<T> {
+  readonly meanings?: ReadonlyMap<unknown, T>;
 }
 
 /** A field for each name in a config. */
-export type Fields<Config> = Readonly<Record<keyof Config, Field>>;
-
-/** One of a few values, the default first. */
-export const oneOf = (initial: unknown, ...others: unknown[]): Field => ({
-  initial,
-  expected: [initial, ...others].map((value) => JSON.stringify(value)).join(" or "),
-  accepts: (value) => value === initial || others.includes(value),
-});
-
-/** null, the default, or what `field` accepts. */
-export const optional = (field: Field): Field => ({
-  initial: null,
-  expected: `null or ${field.expected}`,
-  accepts: (value) => value === null || field.accepts(value),
-});
+export type Fields<Config> = { readonly [K in keyof Config]: SchedulerField<Config[K]> };
 
 /** `field`, which also accepts the values of other samplers in `others`, as the value that diffusers uses for them. */
-export const orMeaning = (field: Field, value: unknown, ...others: unknown[]): Field => ({
+export const orMeaning = <T>(
+  field: Field<T>,
+  value: T,
+  ...others: readonly unknown[]
+): SchedulerField<T> => ({
   ...field,
   meanings: new Map(others.map((other) => [other, value])),
 });
-
-/** A number, of a kind if `test` is given. */
-export const number = (
-  initial: number,
-  expected = "a number",
-  test: (value: number) => boolean = () => true,
-): Field => ({
-  initial,
-  expected,
-  accepts: (value) => typeof value === "number" && test(value),
-});
-
-/** A finite number above 0. */
-export const positive = (initial: number): Field =>
-  number(initial, "a positive number", (value) => value > 0 && Number.isFinite(value));
-
-/** true or false. */
-export const flag = (initial: boolean): Field => oneOf(initial, !initial);
-
-const snakeCase = (name: string): string =>
-  name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /**
  * Reads the snake_case fields of a scheduler file; absent ones take diffusers' defaults, keys of other schedulers are ignored,
@@ -75,7 +42,7 @@ export function readFields<Config extends object>(
 ): Config {
   warnOfUnknown(json, className, fields);
   const isForeign = typeof json._class_name === "string" && json._class_name !== className;
-  const entries = Object.entries<Field>(fields).map(([name, field]) => {
+  const entries = Object.entries<SchedulerField<unknown>>(fields).map(([name, field]) => {
     const key = snakeCase(name);
     const given = key in json ? json[key] : field.initial;
     const isMeant = key in json && field.accepts(given);

@@ -1,4 +1,5 @@
 import { InvalidStateError } from "../../errors/index.ts";
+import { flag, oneOf } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
@@ -17,7 +18,7 @@ import {
   type ZeroSnrConfig,
   zeroSnrFields,
 } from "../config/common-fields.ts";
-import { type Fields, flag, oneOf } from "../config/config-fields.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { f32, sqrt32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { restrictOriginal } from "../noise/dynamic-threshold.ts";

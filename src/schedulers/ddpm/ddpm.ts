@@ -1,3 +1,4 @@
+import { oneOf } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
@@ -16,7 +17,7 @@ import {
   type ZeroSnrConfig,
   zeroSnrFields,
 } from "../config/common-fields.ts";
-import { type Fields, oneOf, orMeaning } from "../config/config-fields.ts";
+import { type Fields, orMeaning } from "../config/config-fields.ts";
 import { exp32, f32, log32, sqrt32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { restrictOriginal } from "../noise/dynamic-threshold.ts";

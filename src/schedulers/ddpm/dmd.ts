@@ -1,8 +1,9 @@
 import { expected } from "../../errors/index.ts";
+import { flag } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { CustomSigmas, CustomTimesteps, SchedulerStep } from "../base/scheduler.ts";
-import { type Fields, flag } from "../config/config-fields.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { type DDPMConfig, DDPMScheduler, ddpmFields } from "./ddpm.ts";
 
 /** The start timestep of one-step PixArt: such models did worse from 999 (PixArt-sigma, scripts/DMD, `one_step_maxt`). */
@@ -23,8 +24,7 @@ export class DMDScheduler extends DDPMScheduler {
 
   /** Plans the single step, at timestep 400 or at a given one. */
   override setTimesteps(plan: number | CustomTimesteps | CustomSigmas): void {
-    const count =
-      typeof plan === "number" ? plan : "sigmas" in plan ? 1 : plan.timesteps.length;
+    const count = typeof plan === "number" ? plan : "sigmas" in plan ? 1 : plan.timesteps.length;
     if (count !== 1) {
       throw expected("1 (the model makes a picture in one step)", "numInferenceSteps", count);
     }

@@ -1,4 +1,5 @@
 import { expected, InternalError } from "../../errors/index.ts";
+import { oneOf } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
@@ -9,7 +10,7 @@ import {
   type ScheduleConfig,
   scheduleFields,
 } from "../config/common-fields.ts";
-import { type Fields, oneOf } from "../config/config-fields.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { deviationBetween, learnedParts, requireChannels } from "../noise/learned-variance.ts";
 import { NoiseSchedule } from "../noise/noise-schedule.ts";

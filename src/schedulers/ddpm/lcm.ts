@@ -1,4 +1,5 @@
 import { expected } from "../../errors/index.ts";
+import { flag, number, oneOf, positive } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
@@ -17,7 +18,7 @@ import {
   type ZeroSnrConfig,
   zeroSnrFields,
 } from "../config/common-fields.ts";
-import { type Fields, flag, number, oneOf, positive } from "../config/config-fields.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { MOST_TIMESTEPS } from "../config/most-timesteps.ts";
 import { f32, sqrt32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";

@@ -1,4 +1,5 @@
 import { expected, InvalidStateError, InvalidValueError } from "../../errors/index.ts";
+import { flag, oneOf } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep } from "../base/scheduler.ts";
@@ -10,7 +11,7 @@ import {
   scheduleFields,
   spacingFields,
 } from "../config/common-fields.ts";
-import { type Fields, flag, oneOf } from "../config/config-fields.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { f32, sqrt32 } from "../noise/arithmetic.ts";
 import { levelOfSignal } from "../noise/noise-level.ts";
 import { predictNoise, predictOriginal } from "../noise/prediction.ts";

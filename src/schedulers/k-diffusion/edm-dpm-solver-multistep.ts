@@ -1,10 +1,11 @@
 import { InternalError, InvalidValueError } from "../../errors/index.ts";
+import { flag, oneOf } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
 import { TensorHistory } from "../base/tensor-history.ts";
 import { type ThresholdingConfig, thresholdingFields } from "../config/common-fields.ts";
-import { type Fields, flag, oneOf } from "../config/config-fields.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { float32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { restrictOriginal } from "../noise/dynamic-threshold.ts";

@@ -1,9 +1,10 @@
 import { expected } from "../../errors/index.ts";
+import { oneOf, positive } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { BaseScheduler } from "../base/base-scheduler.ts";
 import { trainTimestepsField } from "../config/common-fields.ts";
-import { type Fields, oneOf, positive } from "../config/config-fields.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { f32, log32, sqrt32 } from "../noise/arithmetic.ts";
 import { columnOf } from "../noise/column.ts";
 import { karrasSigmas, spacedEvenly } from "../noise/sigma-spacing.ts";

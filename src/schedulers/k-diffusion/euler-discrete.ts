@@ -1,4 +1,5 @@
 import { expected, InvalidValueError } from "../../errors/index.ts";
+import { nullable, oneOf, positive } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep } from "../base/scheduler.ts";
@@ -11,7 +12,7 @@ import {
   type ZeroSnrConfig,
   zeroSnrFields,
 } from "../config/common-fields.ts";
-import { type Fields, oneOf, optional, positive } from "../config/config-fields.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { f32, log32 } from "../noise/arithmetic.ts";
 import { predictOriginalFromSigma } from "../noise/prediction.ts";
 import { type Respacing, respacingOf, type SigmaPlan } from "../noise/sigma-spacing.ts";
@@ -34,8 +35,8 @@ const fields: Fields<EulerDiscreteConfig> = {
   predictionType: predictionField,
   interpolationType: oneOf("linear", "log_linear"),
   ...respacingFields,
-  sigmaMin: optional(positive(1)),
-  sigmaMax: optional(positive(1)),
+  sigmaMin: nullable(positive(1)),
+  sigmaMax: nullable(positive(1)),
   ...spacingFields,
   timestepType: oneOf("discrete", "continuous"),
   ...zeroSnrFields,

@@ -1,3 +1,4 @@
+import { flag, oneOf, positive } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep } from "../base/scheduler.ts";
@@ -10,7 +11,7 @@ import {
   scheduleFields,
   spacingFields,
 } from "../config/common-fields.ts";
-import { type Fields, flag, oneOf, positive } from "../config/config-fields.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { f32 } from "../noise/arithmetic.ts";
 import { restrictOriginal } from "../noise/dynamic-threshold.ts";
 import { predictOriginalFromSigma } from "../noise/prediction.ts";

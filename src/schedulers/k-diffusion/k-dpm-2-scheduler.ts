@@ -1,4 +1,5 @@
 import { InvalidValueError } from "../../errors/index.ts";
+import { oneOf, positive } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
@@ -8,7 +9,7 @@ import {
   scheduleFields,
   spacingFields,
 } from "../config/common-fields.ts";
-import { type Fields, oneOf, positive } from "../config/config-fields.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { f32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { predictOriginalFromSigma } from "../noise/prediction.ts";

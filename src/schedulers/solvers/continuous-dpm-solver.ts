@@ -1,4 +1,5 @@
 import { expected, InternalError } from "../../errors/index.ts";
+import { flag, oneOf } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep } from "../base/scheduler.ts";
@@ -10,7 +11,7 @@ import {
   type ScheduleConfig,
   scheduleFields,
 } from "../config/common-fields.ts";
-import { type Fields, flag, oneOf } from "../config/config-fields.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { float64 } from "../noise/arithmetic.ts";
 import { columnOf } from "../noise/column.ts";
 import type { LogNoiseLevel } from "../noise/noise-level.ts";

@@ -1,4 +1,5 @@
 import { InternalError } from "../../errors/index.ts";
+import { flag, oneOf } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep } from "../base/scheduler.ts";
@@ -18,7 +19,7 @@ import {
   type ThresholdingConfig,
   thresholdingFields,
 } from "../config/common-fields.ts";
-import { type Fields, flag, oneOf, orMeaning } from "../config/config-fields.ts";
+import { type Fields, orMeaning } from "../config/config-fields.ts";
 import { exp32, f32 } from "../noise/arithmetic.ts";
 import { deisWeights } from "./deis-weights.ts";
 import { SolverScheduler } from "./solver-scheduler.ts";

@@ -1,4 +1,5 @@
 import { InvalidValueError } from "../../errors/index.ts";
+import { flag, number, oneOf } from "../../files/reading/config-fields.ts";
 import {
   type FlowConfig,
   flowFields,
@@ -18,7 +19,7 @@ import {
   type ZeroSnrConfig,
   zeroSnrFields,
 } from "../config/common-fields.ts";
-import { type Fields, flag, number, oneOf, orMeaning } from "../config/config-fields.ts";
+import { type Fields, orMeaning, type SchedulerField } from "../config/config-fields.ts";
 import type { DPMSolverAlgorithm } from "./dpm-solver-update.ts";
 
 /** The common fields of diffusers' DPM-Solvers, in camelCase. */
@@ -59,8 +60,10 @@ export const dpmSolverTypeField = orMeaning(
 );
 
 /** One of DPM-Solver's algorithms, the default first, or DEIS's, which is then the default. */
-export const algorithmField = (...names: DPMSolverAlgorithm[]) =>
-  orMeaning(oneOf("dpmsolver++", ...names), "dpmsolver++", "deis");
+export const algorithmField = <T extends DPMSolverAlgorithm>(
+  ...names: readonly T[]
+): SchedulerField<T | "dpmsolver++"> =>
+  orMeaning(oneOf<T | "dpmsolver++">("dpmsolver++", ...names), "dpmsolver++", "deis");
 
 const dpmSolverFields: Fields<DPMSolverConfig> = {
   ...scheduleFields,

@@ -1,4 +1,5 @@
 import { InvalidValueError } from "../../errors/index.ts";
+import { flag, number, oneOf } from "../../files/reading/config-fields.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
@@ -17,7 +18,7 @@ import {
   type ThresholdingConfig,
   thresholdingFields,
 } from "../config/common-fields.ts";
-import { type Fields, flag, number, oneOf } from "../config/config-fields.ts";
+import type { Fields } from "../config/config-fields.ts";
 import { exp32, f32, sqrt32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { exponentialWeights, type SAKind, secondOrderShift } from "./sa-solver-coefficients.ts";

@@ -1,4 +1,5 @@
 import { expected, InvalidValueError } from "../../errors/index.ts";
+import { type Field, flag, nullable, oneOf, positive } from "../../files/reading/config-fields.ts";
 import {
   type FlowConfig,
   flowFields,
@@ -17,15 +18,7 @@ import {
   type ZeroSnrConfig,
   zeroSnrFields,
 } from "../config/common-fields.ts";
-import {
-  type Field,
-  type Fields,
-  flag,
-  oneOf,
-  optional,
-  orMeaning,
-  positive,
-} from "../config/config-fields.ts";
+import { type Fields, orMeaning } from "../config/config-fields.ts";
 
 /** The fields of diffusers' `UniPCMultistepScheduler`, in camelCase. */
 export interface UniPCMultistepConfig
@@ -52,7 +45,7 @@ export interface UniPCMultistepConfig
   readonly shiftTerminal: number | null;
 }
 
-const stepNumbers: Field = {
+const stepNumbers: Field<readonly number[]> = {
   initial: [],
   expected: "a list of integers",
   accepts: (value) => Array.isArray(value) && value.every(Number.isInteger),
@@ -74,9 +67,9 @@ export const uniPCFields: Fields<UniPCMultistepConfig> = {
   ...spacingFields,
   finalSigmasType: oneOf("zero", "sigma_min"),
   ...zeroSnrFields,
-  sigmaMin: optional(positive(1)),
-  sigmaMax: optional(positive(1)),
-  shiftTerminal: optional(positive(1)),
+  sigmaMin: nullable(positive(1)),
+  sigmaMax: nullable(positive(1)),
+  shiftTerminal: nullable(positive(1)),
 };
 
 /** Throws for a combination of fields that has no meaning in diffusers' class. */

@@ -26,7 +26,9 @@ export async function findRuns(
       continue;
     }
     const inner = await foldersIn(join(folder, name), { most: MOST_INNER }).catch(() => []);
-    runs.push(...inner.map((each) => join(name, each)).filter((each) => isRunFolder(join(folder, each))));
+    runs.push(
+      ...inner.map((each) => join(name, each)).filter((each) => isRunFolder(join(folder, each))),
+    );
   }
   return runs.sort();
 }

@@ -79,7 +79,7 @@ export function MaskDialog({ start, onDone, onClose }: MaskDialogProps): JSX.Ele
         >
           <img
             src={addressOf(start.blob)}
-            alt="Start picture"
+            alt="What drawing starts from"
             onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => {
               size.value = [naturalWidth, naturalHeight];
             }}

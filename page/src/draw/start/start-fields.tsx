@@ -30,7 +30,7 @@ export function StartFields(): JSX.Element {
       ) : (
         <div class="start">
           <span class="framed thumb">
-            <img src={addressOf(start.blob)} alt="Start picture" />
+            <img src={addressOf(start.blob)} alt="What drawing starts from" />
             {start.mask !== undefined && (
               <img class="mask" src={addressOf(start.mask)} alt="Area that stays unchanged" />
             )}

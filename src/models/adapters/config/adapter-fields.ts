@@ -1,5 +1,4 @@
 import { UnsupportedError } from "../../../errors/index.ts";
-import { quote } from "../../../files/reading/errors.ts";
 import {
   count,
   countUpTo,
@@ -10,7 +9,8 @@ import {
   nullable,
   oneOf,
   positive,
-} from "../../config-fields.ts";
+} from "../../../files/reading/config-fields.ts";
+import { quote } from "../../../files/reading/errors.ts";
 import type {
   AdapterTargets,
   LoHaConfig,

@@ -1,11 +1,12 @@
 import { join } from "node:path";
+import type { Field } from "../../../files/reading/config-fields.ts";
 import {
   BadFileError,
   type ConfigObject,
   readConfig,
   writeConfig,
 } from "../../../weights/index.ts";
-import { completeConfig, type Field } from "../../config-fields.ts";
+import { completeConfig } from "../../config-fields.ts";
 import { adapterFields } from "./adapter-fields.ts";
 import { consistent } from "./complete-config.ts";
 import type { AdapterConfig } from "./config.ts";
