@@ -33,7 +33,7 @@ import {
   pretrainedTokenizer,
   trainsTextEncoder,
 } from "./models/models.ts";
-import { cacheFolder } from "./preflight/before-run.ts";
+import { cacheFolder } from "./preflight/plan-run.ts";
 
 /** The share of the work that one of several processes does: number `index`, from 1, of `count`. */
 export interface Shard {

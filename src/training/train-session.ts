@@ -19,8 +19,8 @@ import { firstForLong } from "./loop/first-for-long.ts";
 import type { StopRequest } from "./loop/signals.ts";
 import { RunModelLoader } from "./models/run-model-loader.ts";
 import { runTokenizer } from "./models/run-tokenizer.ts";
-import { cacheFolder, planRun } from "./preflight/before-run.ts";
 import { planReport } from "./preflight/plan-report.ts";
+import { cacheFolder, planRun } from "./preflight/plan-run.ts";
 import { clearRehearsal, largeStages } from "./preflight/rehearsal.ts";
 import {
   type Accepted,

@@ -8,7 +8,7 @@ import { shippedModel } from "../../hub/index.ts";
 import { samplingDefaultsOf } from "../../pipelines/index.ts";
 import { measureStep } from "../../training/measure-step.ts";
 import { baseResolution } from "../../training/preflight/base-fit.ts";
-import { dryRun } from "../../training/preflight/before-run.ts";
+import { dryRun } from "../../training/preflight/dry-run.ts";
 import { planReport } from "../../training/preflight/plan-report.ts";
 import { formatDuration } from "../../training/progress/quantities.ts";
 import { train } from "../../training/train.ts";

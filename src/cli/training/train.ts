@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { ParsedConfig } from "../../config/index.ts";
 import { configOf, loadRecipe, workDirOf } from "../../config/load-config.ts";
 import { shellWord } from "../../files/processes/shell-word.ts";
-import { dryResume, dryRun } from "../../training/preflight/before-run.ts";
+import { dryResume, dryRun } from "../../training/preflight/dry-run.ts";
 import { planReport } from "../../training/preflight/plan-report.ts";
 import { proveResume } from "../../training/prove-resume.ts";
 import { readRunConfig } from "../../training/run-folder/run-folder.ts";

@@ -1,6 +1,6 @@
 import { forecastBytes } from "../checkpoints/checkpoint.ts";
 import { stageExamples } from "../dataset/training-data.ts";
-import type { DryRun } from "./before-run.ts";
+import type { DryRun } from "./dry-run.ts";
 
 /** A dry run's plan as data, printed by `pixart train --dry-run --json`. Sizes are in bytes. */
 export interface PlanReport {
