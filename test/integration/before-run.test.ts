@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { TrainConfig } from "../../src/config/index.ts";
 import { temporaryName } from "../../src/files/temporary-name.ts";
 import { T5EncoderModel } from "../../src/models/index.ts";
-import { machineMemory } from "../../src/training/models/memory-space.ts";
+import { machineMemory } from "../../src/training/models/available-memory.ts";
 import { compareStage } from "../../src/training/prove-resume.ts";
 import { readEvents } from "../../src/training/run-folder/event-log.ts";
 import { pretrainedConfig, writeTinyEncoders } from "../fixtures/pretrained-config.ts";

@@ -18,7 +18,7 @@ import { DiffusionPipeline, loadAdapters } from "../../src/pipelines/index.ts";
 import type { Tensor } from "../../src/torch/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { openCheckpoint } from "../../src/training/checkpoints/checkpoint.ts";
-import { machineMemory } from "../../src/training/models/memory-space.ts";
+import { machineMemory } from "../../src/training/models/available-memory.ts";
 import { pipelineFromRun } from "../../src/training/run-pipeline.ts";
 import { expectEqualTensors } from "../fixtures/equal-tensors.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";

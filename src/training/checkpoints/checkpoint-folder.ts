@@ -24,8 +24,8 @@ export interface ListedCheckpoint {
   readonly step: number;
 }
 
-/** A checkpoint whose manifest and file lengths match, and whose hashes do too if verified. */
-export interface VerifiedCheckpoint extends CheckpointManifest {
+/** A checkpoint whose manifest and file lengths match; {@link verifyCheckpoint} compares its hashes too. */
+export interface CheckpointFolder extends CheckpointManifest {
   readonly path: string;
 }
 
@@ -55,7 +55,7 @@ export async function listCheckpoints(root: string): Promise<ListedCheckpoint[]>
 }
 
 /** Reads the manifest and compares file lengths: detects incomplete copies but not flipped bits. Throws BadFileError. */
-export async function readCheckpoint(path: string): Promise<VerifiedCheckpoint> {
+export async function readCheckpoint(path: string): Promise<CheckpointFolder> {
   const manifestPath = join(path, MANIFEST_NAME);
   const text = await readFile(manifestPath, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new BadFileError(manifestPath, "file", "a readable manifest", error.code ?? "nothing");
@@ -90,7 +90,7 @@ export const isWhole = (path: string): Promise<boolean> =>
 /**
  * Reads a checkpoint and checks every byte against the manifest's hashes. Throws BadFileError, naming the file, for any defect.
  */
-export async function verifyCheckpoint(path: string): Promise<VerifiedCheckpoint> {
+export async function verifyCheckpoint(path: string): Promise<CheckpointFolder> {
   const checkpoint = await readCheckpoint(path);
   for (const { name, sha256 } of checkpoint.files) {
     const hash = createHash("sha256");
@@ -112,7 +112,7 @@ export async function verifyCheckpoint(path: string): Promise<VerifiedCheckpoint
 export async function newestCheckpoint(
   root: string,
   warn: Warn = warnOnStderr,
-): Promise<VerifiedCheckpoint | undefined> {
+): Promise<CheckpointFolder | undefined> {
   const listed = await listCheckpoints(root);
   for (const { path } of listed.toReversed()) {
     try {

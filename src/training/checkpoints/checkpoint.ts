@@ -6,8 +6,8 @@ import { type ReadOptions, readSafetensors } from "../../weights/safetensors/saf
 import type { JsonValue } from "../contract/checkpoint-manifest.ts";
 import type { RunMark } from "../contract/run-mark.ts";
 import {
+  type CheckpointFolder,
   newestCheckpoint,
-  type VerifiedCheckpoint,
   verifyCheckpoint,
   type Warn,
 } from "./checkpoint-folder.ts";
@@ -29,7 +29,7 @@ export class Checkpoint {
   /** The run that it belongs to, if recorded. */
   readonly run: RunMark | undefined;
 
-  constructor({ path, step, stage, state, files, run }: VerifiedCheckpoint) {
+  constructor({ path, step, stage, state, files, run }: CheckpointFolder) {
     this.path = path;
     this.step = step;
     this.stage = stage;

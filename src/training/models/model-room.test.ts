@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PixArtTransformer2DModel } from "../../models/index.ts";
-import { machineMemory } from "./memory-space.ts";
+import { machineMemory } from "./available-memory.ts";
 import { requireBatch, requireModelFits } from "./model-room.ts";
 
 const small = {

@@ -1,7 +1,7 @@
 import { ResourceError } from "../../errors/index.ts";
 import { construct, type Module } from "../../nn/index.ts";
 import { formatBytes } from "../progress/quantities.ts";
-import { machineMemory } from "./memory-space.ts";
+import { machineMemory } from "./available-memory.ts";
 
 /** The config field with the number of layers of a new model, and its value. */
 export interface Depth {

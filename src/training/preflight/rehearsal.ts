@@ -6,7 +6,7 @@ import { type Device, deviceMemory } from "../../torch/index.ts";
 import { openCheckpoint, saveCheckpointInPlace } from "../checkpoints/checkpoint.ts";
 import { type StageTask, unprefixed } from "../contract/stage-task.ts";
 import { StageLoop } from "../loop/stage-loop.ts";
-import { memoryOf } from "../models/memory-space.ts";
+import { memoryOf } from "../models/available-memory.ts";
 import type { StageFootprint } from "../models/stage-footprint.ts";
 import { formatBytes, formatDuration } from "../progress/quantities.ts";
 

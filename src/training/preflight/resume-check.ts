@@ -4,7 +4,7 @@ import { differencesOf } from "../../config/checks/config-differences.ts";
 import { configFromJson, type ResolvedConfig } from "../../config/index.ts";
 import { RunError } from "../../errors/index.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
-import type { VerifiedCheckpoint } from "../checkpoints/checkpoint-folder.ts";
+import type { CheckpointFolder } from "../checkpoints/checkpoint-folder.ts";
 import { listCheckpoints } from "../checkpoints/checkpoint-folder.ts";
 import { dataChanges, describeDataChanges, onlyGrew } from "../dataset/data-changes.ts";
 import { DataRecord } from "../dataset/data-record.ts";
@@ -22,7 +22,7 @@ export interface Accepted {
 }
 
 /** A checkpoint to resume from, with what identifies its run. */
-export type MarkedCheckpoint = Pick<VerifiedCheckpoint, "path" | "step" | "stage" | "run">;
+export type MarkedCheckpoint = Pick<CheckpointFolder, "path" | "step" | "stage" | "run">;
 
 /**
  * Throws if a run folder has checkpoints of a stage that its config does not name: a renamed stage would silently start at step

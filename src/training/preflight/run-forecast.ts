@@ -8,7 +8,7 @@ import type { T5Tokenizer } from "../../text/index.ts";
 import type { Device } from "../../torch/index.ts";
 import { bytesBelow } from "../checkpoints/bytes-below.ts";
 import type { TrainingData } from "../dataset/training-data.ts";
-import { memoryOf } from "../models/memory-space.ts";
+import { memoryOf } from "../models/available-memory.ts";
 import { type StageFootprint, stageShapes } from "../models/stage-footprint.ts";
 import { formatBytes } from "../progress/quantities.ts";
 import { checkpointBytes } from "./checkpoint-room.ts";

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { availableMemory } from "./memory-space.ts";
+import { availableMemory } from "./available-memory.ts";
 
 const GIB = 2 ** 30;
 let root = "";
