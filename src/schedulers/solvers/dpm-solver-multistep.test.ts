@@ -179,7 +179,7 @@ describe("DPMSolverMultistepScheduler", () => {
       'Expected "dpmsolver++" or "sde-dpmsolver++" or "dpmsolver" or "sde-dpmsolver"',
     ],
     ["use_dynamic_shifting", true, "Expected false for use_dynamic_shifting"],
-    ["thresholding", 1, "Expected false or true for thresholding"],
+    ["thresholding", 1, "Expected true or false for thresholding"],
     [
       "trained_betas",
       [2],
