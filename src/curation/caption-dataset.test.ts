@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { ChatServer, completion } from "../../test/fixtures/chat-server.ts";
 import { readDataset } from "../data/read-dataset.ts";
 import { convertDataset } from "../data/writing/convert-dataset.ts";
@@ -13,6 +13,12 @@ import {
   captionDataset,
 } from "./caption-dataset.ts";
 import { ChatEndpoint } from "./chat-endpoint.ts";
+import { writeReviewPage } from "./review-page.ts";
+
+vi.mock("./review-page.ts", async (original) => {
+  const page = await original<typeof import("./review-page.ts")>();
+  return { ...page, writeReviewPage: vi.fn(page.writeReviewPage) };
+});
 
 let work: string;
 let folder: string;
@@ -309,5 +315,8 @@ describe("captionDataset", () => {
     const [, jpeg = ""] = /src="data:image\/jpeg;base64,([^"]+)"/.exec(page) ?? [];
     const thumbnail = await RgbImage.decode(Buffer.from(jpeg, "base64"));
     expect([thumbnail.width, thumbnail.height]).toEqual([256, 85]);
+    // Reduced as they are read: 200 photographs at their own size would fill the memory.
+    const [, , held] = vi.mocked(writeReviewPage).mock.lastCall ?? [];
+    expect(held?.map(({ image: { width, height } }) => [width, height])).toEqual([[256, 85]]);
   });
 });

@@ -8,10 +8,11 @@ import {
   type CaptionPicturesOptions,
   type CaptionRun,
   captionPictures,
+  shrunk,
 } from "./caption-pictures.ts";
 import { type CaptionTarget, captionTarget, journalPath } from "./caption-target.ts";
 import type { ChatEndpoint } from "./chat-endpoint.ts";
-import { type ReviewedPicture, writeReviewPage } from "./review-page.ts";
+import { type ReviewedPicture, THUMBNAIL_PX, writeReviewPage } from "./review-page.ts";
 import {
   type DenseCaptions,
   writeCaptionedDataset,
@@ -152,7 +153,7 @@ async function reviewed(
   const rows: ReviewedPicture[] = [];
   for (let i = 0; i < count; i += 1) {
     const entry = captioned[Math.floor(i * step)];
-    const image = entry && (await decoded(entry));
+    const image = entry && (await thumbnailOf(entry));
     if (entry === undefined || image === undefined) continue;
     const { file, text, columns } = entry;
     const dense = captions.get(file)?.caption ?? String(columns.dense_text);
@@ -162,9 +163,10 @@ async function reviewed(
   return rows;
 }
 
-async function decoded(entry: DatasetEntry): Promise<RgbImage | undefined> {
+async function thumbnailOf(entry: DatasetEntry): Promise<RgbImage | undefined> {
   try {
-    return await RgbImage.decode(await entry.read(), { name: entry.path });
+    const image = await RgbImage.decode(await entry.read(), { name: entry.path });
+    return await shrunk(image, THUMBNAIL_PX);
   } catch (error) {
     if (error instanceof ImageError) return undefined; // it is listed in the failures, if it was sent
     throw error;

@@ -1,10 +1,10 @@
-import { open } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { GrowingFile } from "../files/growing-file.ts";
 import { makeFolder } from "../files/make-folder.ts";
 import { cutFile } from "../files/open-file.ts";
 import { BadFileError, quote } from "../files/reading/errors.ts";
-import { namingPath } from "../files/reading/system-error.ts";
+import { readLines } from "../files/reading/lines.ts";
 
 /** One answer: a line of the journal. */
 export interface JournalLine {
@@ -23,8 +23,6 @@ export interface JournalLine {
 /** Which answers are used: those of this model to this prompt. */
 export type Asked = Pick<JournalLine, "model" | "prompt">;
 
-const NEWLINE = 10;
-const CHUNK_BYTES = 2 ** 20;
 const WHEN_FULL = "earlier captions are kept: free some space and run the same command again";
 
 /**
@@ -59,16 +57,19 @@ export class CaptionJournal implements Disposable {
     const captions = new Map<string, Pick<JournalLine, "caption" | "cut">>();
     let others = 0;
     let end = 0;
-    for await (const { number, text, next, isWhole } of linesOf(path)) {
-      if (!isWhole) {
-        await cutFile(path, end);
-        break;
+    for await (const lines of existsSync(path) ? readLines(path) : []) {
+      for (const { number, bytes, next, isWhole } of lines) {
+        if (!isWhole) {
+          await cutFile(path, end);
+          break;
+        }
+        end = next;
+        const text = bytes.toString();
+        if (text.trim() === "") continue;
+        const { file, caption, cut, model, prompt } = parseLine(path, number, text);
+        if (model === asked.model && prompt === asked.prompt) captions.set(file, { caption, cut });
+        else others += 1;
       }
-      end = next;
-      if (text.trim() === "") continue;
-      const { file, caption, cut, model, prompt } = parseLine(path, number, text);
-      if (model === asked.model && prompt === asked.prompt) captions.set(file, { caption, cut });
-      else others += 1;
     }
     return new CaptionJournal(path, asked, captions, others);
   }
@@ -89,48 +90,6 @@ export class CaptionJournal implements Disposable {
     } finally {
       this.#file[Symbol.dispose]();
     }
-  }
-}
-
-interface Line {
-  /** Counted from 1. */
-  readonly number: number;
-  readonly text: string;
-  /** Start of the next line, in bytes. */
-  readonly next: number;
-  /** Whether it ends with a newline. */
-  readonly isWhole: boolean;
-}
-
-/** The lines of a file that may be larger than a string can be; none if it does not exist. */
-async function* linesOf(path: string): AsyncGenerator<Line> {
-  const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
-  if (file === undefined) return;
-  try {
-    const chunk = Buffer.alloc(CHUNK_BYTES);
-    let rest = Buffer.alloc(0);
-    let next = 0;
-    let number = 0;
-    for (;;) {
-      const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES).catch(namingPath(path));
-      if (bytesRead === 0) break;
-      let held = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
-      for (let at = held.indexOf(NEWLINE); at >= 0; at = held.indexOf(NEWLINE)) {
-        next += at + 1;
-        number += 1;
-        yield { number, text: held.toString("utf8", 0, at), next, isWhole: true };
-        held = held.subarray(at + 1);
-      }
-      rest = held;
-    }
-    if (rest.length > 0) {
-      yield { number: number + 1, text: rest.toString(), next: next + rest.length, isWhole: false };
-    }
-  } finally {
-    await file.close();
   }
 }
 

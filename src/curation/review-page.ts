@@ -15,7 +15,8 @@ export interface ReviewedPicture {
   readonly cut: boolean;
 }
 
-const THUMBNAIL_PX = 256;
+/** Longest side of a picture on the page; larger ones are reduced. */
+export const THUMBNAIL_PX = 256;
 
 /** Writes one HTML file for reviewing captions: thumbnails inlined, texts escaped, without external resources or scripts. */
 export async function writeReviewPage(

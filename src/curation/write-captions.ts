@@ -6,6 +6,7 @@ import { type ColumnNames, describedPicture } from "../data/described-picture.ts
 import { linesOf } from "../data/file-lines.ts";
 import { innerName } from "../data/layouts/list-files.ts";
 import { convertDataset } from "../data/writing/convert-dataset.ts";
+import { linesToBytes } from "../files/reading/lines.ts";
 import {
   formatPythonJson,
   parsePythonJson,
@@ -36,7 +37,7 @@ export async function writeCaptionsBeside(
   );
   const count = open.size;
   const isThere = existsSync(metadata);
-  const lines: Buffer[] = [];
+  const lines: string[] = [];
   for await (const { text, where } of isThere ? linesOf(metadata) : []) {
     const { fileName } = describedPicture(where, recordOf(text), names);
     // Names may have been written on Windows.
@@ -49,16 +50,15 @@ export async function writeCaptionsBeside(
     // Numbers keep their spelling: an id may have more digits than a double.
     const record = entry && recordOf(text, (spelling) => new RawNumber(spelling));
     const line = record && formatPythonJson({ ...record, ...said(entry, captions, names, false) });
-    lines.push(Buffer.from(`${line ?? text}\n`));
+    lines.push(line ?? text);
   }
   for (const entry of open.values()) {
     const path = { [names.imageColumn ?? "file_name"]: entry.file };
-    const line = formatPythonJson({ ...path, ...said(entry, captions, names, true) });
-    lines.push(Buffer.from(`${line}\n`));
+    lines.push(formatPythonJson({ ...path, ...said(entry, captions, names, true) }));
   }
   const earlier = join(dirname(metadata), "metadata.before-captions.jsonl");
   if (isThere && !existsSync(earlier)) await replaceFile(earlier, [await readFile(metadata)]);
-  await replaceFile(metadata, [Buffer.concat(lines)]);
+  await replaceFile(metadata, linesToBytes(lines));
   return count;
 }
 

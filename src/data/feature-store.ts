@@ -7,6 +7,7 @@ import { makeWithParent } from "../files/make-below.ts";
 import { removeFile } from "../files/remove.ts";
 import { replaceFile } from "../files/replace-file.ts";
 import { parseTemporaryName } from "../files/temporary-name.ts";
+import { FileWriteError } from "../files/write-error.ts";
 import type { Tensor } from "../torch/index.ts";
 import {
   BadFileError,
@@ -15,6 +16,7 @@ import {
   toTensorBytes,
 } from "../weights/index.ts";
 import { encodeSafetensors, type TensorBytes } from "../weights/safetensors/safetensors-bytes.ts";
+import { VERIFIED_FILE, VerifiedFiles } from "./verified-files.ts";
 
 /** Bytes collected before they are written: the most that a killed run loses. */
 const SHARD_BYTES = 64 * 2 ** 20;
@@ -24,14 +26,20 @@ const SHARD_NAME = /^shard-([0-9a-f]{16})\.safetensors$/;
 /** Writing a shard takes seconds: an older unfinished one has no writer any more. */
 const ABANDONED_MS = 60 * 60_000;
 
+/** The user of a store who opened it. */
+const OPENER = Symbol("opener");
+
 /**
  * Tensors computed by encoders, with keys that identify their inputs; written once, then memory-mapped. A shard is named after
- * the hash of its bytes, so a damaged one is detected when the store is opened, deleted and computed again. Several runs may
- * write to one folder.
+ * the hash of its bytes. When the store is opened, shards are hashed that are new or have changed since they were last found
+ * whole (see {@link VerifiedFiles}); damaged ones are deleted and computed again. Several runs may write to one folder.
  */
-export class FeatureStore {
+export class FeatureStore implements Disposable {
   readonly #folder: string;
-  readonly #files: SafetensorsFile[] = [];
+  readonly #warn: (message: string) => void;
+  /** By the shard's name. */
+  readonly #files = new Map<string, SafetensorsFile>();
+  readonly #users = new Set<symbol>([OPENER]);
   readonly #owners = new Map<string, SafetensorsFile>();
   readonly #shardBytes: number;
   #pending = new Map<string, TensorBytes>();
@@ -42,33 +50,55 @@ export class FeatureStore {
   #written: Promise<void> = Promise.resolve();
   #flushedAt = performance.now();
 
-  private constructor(folder: string, shardBytes: number) {
+  private constructor(folder: string, warn: (message: string) => void, shardBytes: number) {
     this.#folder = folder;
+    this.#warn = warn;
     this.#shardBytes = shardBytes;
   }
 
-  /** Opens a folder; it and its parent need not exist, but everything above must. `warn` is called for damaged shards. */
+  /**
+   * Opens a folder; it and its parent need not exist, but everything above must. `warn` is called for damaged shards, and if it
+   * cannot be recorded which ones are whole.
+   */
   static async open(
     folder: string,
     warn: (message: string) => void,
     shardBytes: number = SHARD_BYTES,
   ): Promise<FeatureStore> {
-    const store = new FeatureStore(folder, shardBytes);
+    const store = new FeatureStore(folder, warn, shardBytes);
     makeWithParent(folder);
-    for (const name of (await readdir(folder)).sort()) {
-      const path = join(folder, name);
-      if (isUnfinished(name)) await removeAbandoned(path);
-      const hash = SHARD_NAME.exec(name)?.[1];
-      if (hash === undefined) continue;
-      const found = await unlessGone(hashOf(path));
-      if (found === hash) {
-        store.#add(readSafetensors(path));
-      } else if (found !== undefined) {
-        warn(`The cached features in ${path} are damaged; they will be computed again`);
-        await removeFile(path);
-      }
-    }
+    await store.refresh();
     return store;
+  }
+
+  /** Adds the shards that other processes have written since. */
+  async refresh(): Promise<void> {
+    const verified = await VerifiedFiles.recall(this.#folder);
+    const names = (await readdir(this.#folder)).sort();
+    for (const name of names) {
+      if (isUnfinished(name)) await removeAbandoned(join(this.#folder, name));
+      const hash = SHARD_NAME.exec(name)?.[1];
+      if (hash !== undefined && !this.#files.has(name)) await this.#open(name, hash, verified);
+    }
+    try {
+      await verified.save(names);
+    } catch (error) {
+      if (!(error instanceof FileWriteError)) throw error;
+      this.#warn(`The cached features will be checked again at the next start: ${error.message}`);
+    }
+  }
+
+  async #open(name: string, hash: string, verified: VerifiedFiles): Promise<void> {
+    const path = join(this.#folder, name);
+    const isWhole = await unlessGone(
+      verified.isWhole(path, async () => (await hashOf(path)) === hash),
+    );
+    if (isWhole) {
+      this.#add(name);
+    } else if (isWhole === false) {
+      this.#warn(`The cached features in ${path} are damaged; they will be computed again`);
+      await removeFile(path);
+    }
   }
 
   /** The keys in a folder, judged by the files' headers alone: damaged shards may be included. */
@@ -131,20 +161,38 @@ export class FeatureStore {
     const chunks = encodeSafetensors(shard);
     const hash = createHash("sha256");
     for (const chunk of chunks) hash.update(chunk);
-    const path = join(this.#folder, `shard-${hash.digest("hex").slice(0, 16)}.safetensors`);
-    await replaceFile(path, chunks);
-    this.#add(readSafetensors(path));
+    const name = `shard-${hash.digest("hex").slice(0, 16)}.safetensors`;
+    await replaceFile(join(this.#folder, name), chunks);
+    this.#add(name);
     for (const key of shard.keys()) this.#writing.delete(key);
   }
 
-  #add(file: SafetensorsFile): void {
-    this.#files.push(file);
+  #add(name: string): void {
+    const file = readSafetensors(join(this.#folder, name));
+    this.#files.get(name)?.close();
+    this.#files.set(name, file);
     for (const key of file.tensors.keys()) this.#owners.set(key, file);
   }
 
-  /** Closes the files; tensors already handed out remain valid. */
+  /** Keeps the files open for one more user, who calls the returned function at the end. */
+  share(): () => void {
+    const user = Symbol("user");
+    this.#users.add(user);
+    return () => this.#leave(user);
+  }
+
+  /** Closes the files once nobody shares them any more; tensors already handed out remain valid. */
   dispose(): void {
-    for (const file of this.#files) file.close();
+    this.#leave(OPENER);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #leave(user: symbol): void {
+    if (!this.#users.delete(user) || this.#users.size > 0) return;
+    for (const file of this.#files.values()) file.close();
   }
 }
 
@@ -161,10 +209,10 @@ const unlessGone = <T>(reading: Promise<T>): Promise<T | undefined> =>
     throw error;
   });
 
-/** Whether a hidden file is a shard left unfinished by a killed process. */
+/** Whether a hidden file is one of a store's, left unfinished by a killed process. */
 function isUnfinished(hidden: string): boolean {
   const { kind, name = "" } = parseTemporaryName(hidden) ?? {};
-  return kind === "tmp" && SHARD_NAME.test(name);
+  return kind === "tmp" && (SHARD_NAME.test(name) || name === VERIFIED_FILE);
 }
 
 async function removeAbandoned(path: string): Promise<void> {

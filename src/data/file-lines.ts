@@ -1,11 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { DatasetError } from "../errors/index.ts";
-import {
-  LARGEST_FILE,
-  type OpenedFile,
-  openRegular,
-  readFrom,
-} from "../files/reading/whole-file.ts";
+import { type Line, LineSplitter, LONGEST_LINE } from "../files/reading/lines.ts";
+import { type OpenedFile, openRegular, readFrom } from "../files/reading/whole-file.ts";
 import { decodeCaption, utf16Of } from "./caption-text.ts";
 
 /** A line of a file, without white space at its ends. */
@@ -15,7 +11,6 @@ export interface FileLine {
   readonly text: string;
 }
 
-const LINE_FEED = 10;
 const PIECE = 2 ** 20;
 
 /**
@@ -23,37 +18,25 @@ const PIECE = 2 ** 20;
  * exceed Node.js' maximum string length. Throws naming the line, and BadFileError if it is not a regular file.
  */
 export async function* linesOf(path: string): AsyncGenerator<FileLine> {
-  let number = 1;
-  let parts: Buffer[] = [];
-  let length = 0;
-  const add = (part: Buffer): void => {
-    parts.push(part);
-    length += part.length;
-    if (length <= LARGEST_FILE.caption) return;
-    throw new DatasetError(
-      `${path} line ${number}: expected at most ${LARGEST_FILE.caption} bytes but found more; write one object per line`,
-    );
-  };
-  const take = (): FileLine[] => {
-    const where = `${path} line ${number}`;
-    const text = decodeCaption(Buffer.concat(parts, length))?.trim();
-    if (text === undefined)
-      throw new DatasetError(`${where}: expected UTF-8 but found other bytes`);
-    [number, parts, length] = [number + 1, [], 0];
-    return text === "" ? [] : [{ where, text }];
-  };
+  const splitter = new LineSplitter();
   for await (const piece of piecesOf(path)) {
-    let start = 0;
-    for (;;) {
-      const end = piece.indexOf(LINE_FEED, start);
-      if (end < 0) break;
-      add(piece.subarray(start, end));
-      yield* take();
-      start = end + 1;
-    }
-    add(piece.subarray(start));
+    for (const line of splitter.add(piece)) yield* textOf(path, line);
+    if (splitter.isCutting) throw tooLong(path, splitter.number);
   }
-  yield* take();
+  for (const line of splitter.end()) yield* textOf(path, line);
+}
+
+const tooLong = (path: string, number: number): DatasetError =>
+  new DatasetError(
+    `${path} line ${number}: expected at most ${LONGEST_LINE} bytes but found more; write one object per line`,
+  );
+
+function textOf(path: string, { number, bytes, isCut }: Line): FileLine[] {
+  if (isCut) throw tooLong(path, number);
+  const where = `${path} line ${number}`;
+  const text = decodeCaption(bytes)?.trim();
+  if (text === undefined) throw new DatasetError(`${where}: expected UTF-8 but found other bytes`);
+  return text === "" ? [] : [{ where, text }];
 }
 
 /** The bytes of a file: UTF-16 is converted to UTF-8, anything else stays as it is. */

@@ -62,12 +62,17 @@ export interface Measured {
   readonly kernelDistance: KernelDistanceResult | undefined;
   /** How well they match their captions; undefined without CLIP. */
   readonly clipScore: CLIPScore | undefined;
-  /** The real pictures themselves through the autoencoder: no drawn picture can be better. */
-  readonly autoencoder: {
-    /** In dB. */
-    readonly psnr: number;
-    readonly nearest: NearestRates | undefined;
-  };
+  /**
+   * The real pictures themselves through the autoencoder: no drawn picture can be better. Undefined if none of them could be
+   * read.
+   */
+  readonly autoencoder:
+    | {
+        /** In dB. */
+        readonly psnr: number;
+        readonly nearest: NearestRates | undefined;
+      }
+    | undefined;
 }
 
 /** Most real pictures to encode and to choose captions for. */
@@ -170,16 +175,15 @@ async function seeReal(
       pictures.push({ ...described(example), image, example });
     }
   }
+  const { features } = seen;
+  if (pictures.length === 0) {
+    onNote(`Without real pictures: none of ${read.length} could be read`);
+    return { features, pictures, autoencoder: undefined };
+  }
   const labels = pictures.map(({ example }) => example).filter(isLabelled);
   const originals = pictures.map(({ image }) => image);
-  return {
-    features: seen.features,
-    pictures,
-    autoencoder: {
-      psnr: psnr(encoded, originals),
-      nearest: known?.rates(labels, encodedSeen.features),
-    },
-  };
+  const nearest = known?.rates(labels, encodedSeen.features);
+  return { features, pictures, autoencoder: { psnr: psnr(encoded, originals), nearest } };
 }
 
 /** The network for distances between drawn and real pictures: Inception if available. */
@@ -206,13 +210,14 @@ function distances(
   };
 }
 
-/** Undefined if there are too few captions to choose from. */
+/** Undefined if there are no pictures, or too few captions to choose from. */
 async function choiceOf(
   pipe: PixArtAlphaPipeline,
   pictures: readonly CaptionedPicture[],
   others: readonly DescribedThing[],
   { seed, onNote }: Pick<DrawOptions, "seed"> & Pick<Judges, "onNote">,
 ): Promise<ChoiceResult | undefined> {
+  if (pictures.length === 0) return undefined;
   try {
     return await measureChoice(pipe, pictures, others, { seed });
   } catch (error) {

@@ -42,14 +42,14 @@ describe("measureModel", () => {
     const all = examples();
     const data = { train: all.slice(0, 6), heldout: all.slice(6) };
     const { seen, heldout } = await measureModel(pipe, data, OPTIONS);
-    expect([seen.n, heldout?.n]).toEqual([4, 2]);
+    expect([seen?.n, heldout?.n]).toEqual([4, 2]);
     // What the model draws is nearest to what it drew before from the same caption.
-    expect(seen.nearest?.pixels.thingRate).toBeGreaterThan(0.5);
-    expect(seen.nearest?.pixels.chance.thing).toBe(1 / 8);
-    expect(seen.nearest).toMatchObject({ content: undefined, combined: undefined });
-    expect(seen.choice?.rate).toBeGreaterThan(0.5);
-    expect(seen.autoencoder.psnr).toBeGreaterThan(15);
-    expect(seen.autoencoder.nearest?.pixels.thingRate).toBe(1);
+    expect(seen?.nearest?.pixels.thingRate).toBeGreaterThan(0.5);
+    expect(seen?.nearest?.pixels.chance.thing).toBe(1 / 8);
+    expect(seen?.nearest).toMatchObject({ content: undefined, combined: undefined });
+    expect(seen?.choice?.rate).toBeGreaterThan(0.5);
+    expect(seen?.autoencoder?.psnr).toBeGreaterThan(15);
+    expect(seen?.autoencoder?.nearest?.pixels.thingRate).toBe(1);
     expect(torch.memory().tensors).toBe(before);
   });
 
@@ -60,7 +60,7 @@ describe("measureModel", () => {
     const { seen, heldout } = await measureModel(pipe, data, { ...OPTIONS, onNote });
     expect(heldout).toBeUndefined();
     expect(seen).toMatchObject({ n: 4, nearest: undefined, choice: undefined });
-    expect(seen.autoencoder.psnr).toBeGreaterThan(15);
+    expect(seen?.autoencoder?.psnr).toBeGreaterThan(15);
     expect(notes).toEqual([
       "Without a choice of captions: Expected captions of 8 things to choose from but received 5",
     ]);
@@ -73,8 +73,8 @@ describe("measureModel", () => {
     const networks = { clip: await loadCLIP(folder) };
     const data = { train: examples(), heldout: [] };
     const { seen } = await measureModel(pipe, data, { ...OPTIONS, networks });
-    expect(seen.clipScore?.scores).toHaveLength(4);
-    expect(seen.clipScore?.mean).toBeLessThanOrEqual(100);
+    expect(seen?.clipScore?.scores).toHaveLength(4);
+    expect(seen?.clipScore?.mean).toBeLessThanOrEqual(100);
     expect(seen).toMatchObject({ frechetDistance: undefined, kernelDistance: undefined });
     networks.clip.model.dispose();
   });
@@ -87,8 +87,34 @@ describe("measureModel", () => {
     const train = all.map((each, i) => (i === 2 ? damaged : each));
     const options = { count: 8, drawing: { ...DRAWING, steps: 1 }, onNote };
     const { seen } = await measureModel(pipe, { train, heldout: [] }, options);
-    expect(seen.n).toBe(8);
-    expect(seen.autoencoder.nearest?.pixels.n).toBe(7);
+    expect(seen?.n).toBe(8);
+    expect(seen?.autoencoder?.nearest?.pixels.n).toBe(7);
     expect(notes).toEqual([expect.stringMatching(/^Left out: banana\.png: /)]);
+  });
+
+  it("measures held-out pictures alone where no others are labelled", async () => {
+    const train = examples({}).slice(0, 2);
+    const heldout = examples().slice(2);
+    const options = { count: 2, drawing: { ...DRAWING, steps: 1 } };
+    const found = await measureModel(pipe, { train, heldout }, options);
+    expect(found.seen).toBeUndefined();
+    expect([found.heldout?.n, found.heldout?.nearest?.pixels.n]).toEqual([2, 2]);
+  });
+
+  it.each([
+    ["labelled", 1],
+    ["not labelled", 2],
+  ])("draws, and says so, where none of the chosen pictures can be read: %s", async (_, kind) => {
+    const notes: string[] = [];
+    const onNote = (note: string): void => void notes.push(note);
+    const all = kind === 1 ? examples() : examples({});
+    const read = async (): Promise<Uint8Array> => new Uint8Array(9);
+    const heldout = all.slice(0, 1).map((each) => ({ ...each, read }));
+    const options = { count: 1, drawing: { ...DRAWING, steps: 1 }, onNote };
+    const found = await measureModel(pipe, { train: all.slice(1), heldout }, options);
+    expect(found.heldout).toMatchObject({ n: 1, choice: undefined, autoencoder: undefined });
+    expect(found.heldout?.nearest?.pixels.n).toBe(kind === 1 ? 1 : undefined);
+    expect(notes).toContain("Without real pictures: none of 1 could be read");
+    expect(notes.filter((note) => note.startsWith("Left out: red apple.png: "))).toHaveLength(1);
   });
 });

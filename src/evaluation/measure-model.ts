@@ -27,9 +27,9 @@ export interface MeasureOptions {
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
-/** Results for captions that were trained on, and for those that were not. */
+/** Results for captions that were trained on, and for those that were not; undefined if there are none. */
 export interface Evaluation {
-  readonly seen: Measured;
+  readonly seen: Measured | undefined;
   readonly heldout: Measured | undefined;
 }
 
@@ -53,7 +53,9 @@ export async function measureModel(
   };
   const order = (length: number): number[] =>
     randomOrder(length, torch.stream(drawing.seed, "evaluate", 0));
-  const measure = (examples: readonly CaptionedExample[]): Promise<Measured> => {
+  const measure = async (all: readonly CaptionedExample[]): Promise<Measured | undefined> => {
+    const examples = all.filter(isUsed);
+    if (examples.length === 0) return undefined;
     const chosen = order(examples.length).slice(0, count);
     return measureCaptions(
       pipe,
@@ -62,11 +64,7 @@ export async function measureModel(
       judges,
     );
   };
-  const heldout = data.heldout.filter(isUsed);
-  return {
-    seen: await measure(data.train.filter(isUsed)),
-    heldout: heldout.length === 0 ? undefined : await measure(heldout),
-  };
+  return { seen: await measure(data.train), heldout: await measure(data.heldout) };
 }
 
 /** All labelled real pictures; undefined if there are none. */

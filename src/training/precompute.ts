@@ -16,7 +16,7 @@ import {
   stageExamples,
   type TrainingData,
 } from "./dataset/training-data.ts";
-import { FrozenCaptions, uncachedTexts } from "./features/captions.ts";
+import { FrozenCaptions, openCaptionStore, uncachedTexts } from "./features/captions.ts";
 import { drawClassPictures } from "./features/class-pictures.ts";
 import {
   type FeatureFolders,
@@ -24,7 +24,7 @@ import {
   ImportedLatents,
   requireUse,
 } from "./features/imported-features.ts";
-import type { MadeMoments } from "./features/latent-store.ts";
+import { LatentStore, type MadeMoments } from "./features/latent-store.ts";
 import { Latents, type LatentsOptions } from "./features/latents.ts";
 import {
   buildAutoencoder,
@@ -136,9 +136,10 @@ async function encodeTexts(work: Work): Promise<number> {
       width: (await encoder.config()).dModel,
       dtype: precision,
     });
-    const options = { encoder, tokenizer, maxLength, texts, prompts: [], cache };
+    using store = await openCaptionStore(encoder, cache, warnTo(say));
+    const options = { encoder, tokenizer, maxLength, texts, prompts: [], store };
     const made = (text: string, tokens: number): Tensor | undefined => from.take(text, tokens);
-    const captions = await FrozenCaptions.open({ ...options, made, warn: warnTo(say), say });
+    const captions = await FrozenCaptions.open({ ...options, made, say });
     captions.dispose();
     for (const line of from.report()) say(line);
     say(`  ${captions.encoded} encoded`);
@@ -167,6 +168,7 @@ async function encodePictures(work: Work): Promise<number> {
       );
       const from = new ImportedLatents(features, data, { dtype: vae.dtype });
       const made: MadeMoments = (...asked) => from.take(...asked);
+      using store = await LatentStore.open(cache, { vae, stage, warn: warnTo(say) });
       const open = (
         list: readonly Example[],
         given: Pick<LatentsOptions, "control" | "made">,
@@ -177,7 +179,7 @@ async function encodePictures(work: Work): Promise<number> {
           stage,
           buckets: stageBuckets(stage),
           vae,
-          cache,
+          store,
           maxUnreadable: config.dataset.maxUnreadable,
           warn: warnTo(say),
           say,

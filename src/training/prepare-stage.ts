@@ -7,6 +7,7 @@ import { LazyModel } from "../pipelines/index.ts";
 import { preparation } from "../pipelines/prompts/prompt-encoder.ts";
 import type { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
+import { eachInSlices } from "./contract/in-slices.ts";
 import type { StageTask } from "./contract/stage-task.ts";
 import { isStop, StoppedElsewhere } from "./contract/stopped.ts";
 import { stageBuckets } from "./dataset/aspect-plan.ts";
@@ -17,7 +18,13 @@ import {
   stageExamples,
   type TrainingData,
 } from "./dataset/training-data.ts";
-import { FrozenCaptions, type FrozenCaptionsOptions, LiveCaptions } from "./features/captions.ts";
+import {
+  FrozenCaptions,
+  type FrozenCaptionsOptions,
+  LiveCaptions,
+  openCaptionStore,
+} from "./features/captions.ts";
+import { LatentStore } from "./features/latent-store.ts";
 import { Latents, type LatentsOptions } from "./features/latents.ts";
 import { PriorPictures } from "./features/prior-pictures.ts";
 import {
@@ -63,6 +70,9 @@ export async function prepareStage(
   }
   const vae = await models.autoencoder();
   const wanted = stageExamples(stage, data);
+  using store = config.dataset.cache.latents
+    ? await LatentStore.open(context.cache, { vae, stage, warn: context.onWarning })
+    : null;
   const openLatents = async (
     list: readonly Example[],
     control?: LatentsOptions["control"],
@@ -73,15 +83,14 @@ export async function prepareStage(
       buckets: stageBuckets(stage),
       vae,
       control,
-      cache: config.dataset.cache.latents ? context.cache : null,
+      store,
       maxUnreadable: config.dataset.maxUnreadable,
       warn: context.onWarning,
-      // With several processes, none may leave while the others wait for it.
-      signal: context.world.size === 1 ? context.signal : undefined,
+      signal: ownSignal(context),
       say: context.say,
       onProgress: context.onProgress,
     };
-    await together(context, options.cache, async () => {
+    await together(context, store, async () => {
       const examples = context.world.share(list);
       const quiet = { maxUnreadable: 1, warn: () => {}, signal: context.signal };
       (await Latents.open({ ...options, ...quiet, examples })).dispose();
@@ -110,7 +119,7 @@ export async function prepareStage(
   };
   const examples = { train: latents.train.examples, heldout: latents.heldout.examples };
   if (stage.kind === "text-to-image")
-    return textToImage(context, stage, {
+    return await textToImage(context, stage, {
       vae,
       examples,
       latents,
@@ -145,8 +154,13 @@ async function textToImage(
     await models.startTextToImage(stage, pictures.vae, tokenizer);
   const prepare = preparation({ cleanCaption: config.dataset.cleanCaptions });
   const { maxLength } = config.tokenizer;
-  const texts = captionsOf({ ...pictures.examples, prior: context.data.prior }).map(prepare);
-  warnOfLongCaptions(context, texts);
+  const texts: string[] = [];
+  await eachInSlices(
+    captionsOf({ ...pictures.examples, prior: context.data.prior }),
+    (caption) => texts.push(prepare(caption)),
+    ownSignal(context),
+  );
+  await warnOfLongCaptions(context, texts);
   const captions =
     trainsTextEncoder(stage) && !(textEncoder instanceof LazyModel)
       ? new LiveCaptions(textEncoder, tokenizer, maxLength)
@@ -157,8 +171,7 @@ async function textToImage(
           texts: [...texts, ""],
           prompts: [...config.sampling.prompts.map(prepare), ""],
           cache: config.dataset.cache.texts ? context.cache : null,
-          warn: context.onWarning,
-          signal: context.world.size === 1 ? context.signal : undefined,
+          signal: ownSignal(context),
           say: context.say,
           onProgress: context.onProgress,
         });
@@ -178,34 +191,41 @@ async function textToImage(
   });
 }
 
-/** Has the processes fill a cache together, each its share, before all of them open it. All leave if one was asked to stop. */
+/** What may end this process's preparation: with several, none may leave while the others wait for it. */
+const ownSignal = ({ world, signal }: CurriculumContext): AbortSignal | undefined =>
+  world.size === 1 ? signal : undefined;
+
+/** Has the processes fill a cache together, each its share, before any uses it. All leave if one was asked to stop. */
 async function together(
   { world, signal }: CurriculumContext,
-  cache: string | null,
+  store: Pick<LatentStore, "refresh"> | null,
   fillShare: () => Promise<void>,
 ): Promise<void> {
-  if (world.size === 1 || cache === null) return;
+  if (world.size === 1 || store === null) return;
   try {
     await fillShare();
   } catch (error) {
     if (!isStop(error, signal)) throw error;
   }
   if (world.any(signal?.aborted === true)) throw signal?.reason ?? new StoppedElsewhere();
+  await store.refresh();
 }
 
 async function frozenCaptions(
   context: CurriculumContext,
-  options: FrozenCaptionsOptions,
+  { cache, ...given }: Omit<FrozenCaptionsOptions, "store"> & { readonly cache: string | null },
 ): Promise<FrozenCaptions> {
-  const { encoder, texts, prompts, cache } = options;
-  await together(context, cache, async () => {
+  const { encoder, texts, prompts } = given;
+  using store = cache === null ? null : await openCaptionStore(encoder, cache, context.onWarning);
+  const options = { ...given, store };
+  await together(context, store, async () => {
     // An encoder that is already in memory is small and is freed with the captions.
     if (!(encoder instanceof LazyModel)) return;
     const share = context.world.share([...new Set([...texts, ...prompts])]);
     const own = { texts: share, prompts: [], signal: context.signal };
     (await FrozenCaptions.open({ ...options, ...own })).dispose();
   });
-  return FrozenCaptions.open(options);
+  return await FrozenCaptions.open(options);
 }
 
 /** A frozen copy of a transformer. */
@@ -227,19 +247,22 @@ const captionsOf = (examples: StageExamples & Pick<TrainingData, "prior">): stri
   ...new Set(Object.values(examples).flatMap((list) => list.flatMap(captionsOfExample))),
 ];
 
-function warnOfLongCaptions(
-  { config, tokenizer, onWarning }: CurriculumContext,
+async function warnOfLongCaptions(
+  context: CurriculumContext,
   texts: readonly string[],
-): void {
+): Promise<void> {
+  const { config, tokenizer, onWarning } = context;
   const { maxLength } = config.tokenizer;
-  const { truncated } = tokenizer.encode(texts, {
-    maxLength,
-    padding: "longest",
-    truncation: true,
-  });
-  const [first] = truncated;
-  if (first === undefined) return;
+  let [count, example] = [0, ""];
+  const look = (text: string): void => {
+    const dropped = tokenizer.truncatedIn(text, maxLength);
+    if (dropped === undefined) return;
+    if (count === 0) example = dropped;
+    count += 1;
+  };
+  await eachInSlices(texts, look, ownSignal(context));
+  if (count === 0) return;
   onWarning(
-    `${truncated.length} of ${texts.length} captions are longer than ${maxLength} tokens; the rest is not learned, such as ${JSON.stringify(first.dropped)}. Raise tokenizer.maxLength to keep it`,
+    `${count} of ${texts.length} captions are longer than ${maxLength} tokens; the rest is not learned, such as ${JSON.stringify(example)}. Raise tokenizer.maxLength to keep it`,
   );
 }

@@ -132,7 +132,7 @@ const writers: readonly (readonly [name: string, write: (folder: string) => Prom
         expected: 0,
         score: 0,
       }));
-      writePictureLosses(folder, { stage: "a", step: 1, since: 0, pictures });
+      await writePictureLosses(folder, { stage: "a", step: 1, since: 0, pictures });
     },
   ],
   [

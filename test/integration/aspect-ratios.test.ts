@@ -13,6 +13,7 @@ import { AutoencoderKL, PixArtTransformer2DModel } from "../../src/models/index.
 import * as torch from "../../src/torch/index.ts";
 import { SampleRng } from "../../src/training/contract/sample-rng.ts";
 import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
+import { LatentStore } from "../../src/training/features/latent-store.ts";
 import { Latents } from "../../src/training/features/latents.ts";
 import { readEvents } from "../../src/training/run-folder/event-log.ts";
 import { train } from "../../src/training/train.ts";
@@ -207,18 +208,10 @@ describe("training at several aspect ratios", () => {
     const vae = await AutoencoderKL.fromPretrained(join(folder, "autoencoder"));
     const shapes: number[][] = [];
     for (const buckets of [undefined, trainingBuckets(256), undefined, trainingBuckets(256)]) {
-      const latents = await Latents.open({
-        examples,
-        stage: {
-          resolution: 256,
-          transform: { resample: "bicubic", crop: "center", horizontalFlip: 0 },
-        },
-        buckets,
-        vae,
-        cache: join(folder, "shared-cache"),
-        maxUnreadable: 0,
-        warn: () => {},
-      });
+      const transform = { resample: "bicubic", crop: "center", horizontalFlip: 0 } as const;
+      const made = { stage: { resolution: 256, transform }, vae, warn: () => {} };
+      using store = await LatentStore.open(join(folder, "shared-cache"), made);
+      const latents = await Latents.open({ ...made, examples, buckets, store, maxUnreadable: 0 });
       const draws = new SampleRng(1, "cache", [0]);
       expect(() => latents.draw([], draws)).toThrow(
         new InternalError("Expected at least one picture"),

@@ -143,13 +143,12 @@ describe("a run whose data changed while it was stopped", () => {
 
   it("keeps each picture's losses by its name", async () => {
     const run = copyOfRun();
-    const before = readPictureLosses(run, "captions")?.pictures ?? [];
+    const before = (await readPictureLosses(run, "captions"))?.pictures ?? [];
     // zz.png comes last where ball-blue.png came first: places would shift by one.
     changes[2]?.[1]();
     await resume(run, "--accept-changed-data");
-    const after = new Map(
-      readPictureLosses(run, "captions")?.pictures.map((one) => [one.picture, one]),
-    );
+    const kept = await readPictureLosses(run, "captions");
+    const after = new Map(kept?.pictures.map((one) => [one.picture, one]));
     for (const { picture, seen } of before) {
       const now = after.get(picture === "ball-blue.png" ? "zz.png" : picture)?.seen ?? 0;
       expect(now - seen).toBeGreaterThanOrEqual(0);

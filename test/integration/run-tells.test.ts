@@ -103,6 +103,24 @@ describe("a run folder", () => {
   });
 });
 
+describe("pixart sample of a run", () => {
+  it("draws at the run's size, but from a picture at the picture's", async () => {
+    const run = at("told");
+    const wide = at("wide.png");
+    await RgbImage.filled(32, 16, [200, 30, 30]).save(wide);
+    let count = 0;
+    const sizeWith = async (...args: readonly string[]): Promise<[number, number]> => {
+      const out = at(`drawn-${count++}.png`);
+      await pixartHere("sample", run, "a ball", "--steps", "2", ...args, "--out", out);
+      const { width, height } = await RgbImage.decode(out);
+      return [width, height];
+    };
+    expect(await sizeWith()).toEqual([16, 16]);
+    expect(await sizeWith("--init-image", wide)).toEqual([32, 16]);
+    expect(await sizeWith("--init-image", wide, "--width", "16")).toEqual([16, 16]);
+  });
+});
+
 describe("a request in the control folder", () => {
   it("saves, draws and stops a run that goes on, each once", async () => {
     const run = at("asked");

@@ -10,6 +10,7 @@ import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
 import { LiveCaptions } from "../../src/training/features/captions.ts";
+import { LatentStore } from "../../src/training/features/latent-store.ts";
 import { Latents } from "../../src/training/features/latents.ts";
 import { StageLoop } from "../../src/training/loop/stage-loop.ts";
 import {
@@ -44,15 +45,10 @@ it(`${STEPS} training steps and ${PICTURES} pictures leave memory as it was afte
     { vocabSize: 64 },
   );
   const vae = (await buildAutoencoder(config)).requiresGrad_(false);
+  const made = { stage, vae, warn: () => {} };
+  using store = await LatentStore.open(join(folder, "cache"), made);
   const latentsOf = (list: typeof data.train): Promise<Latents> =>
-    Latents.open({
-      examples: list,
-      stage,
-      vae,
-      cache: join(folder, "cache"),
-      maxUnreadable: 0,
-      warn: () => {},
-    });
+    Latents.open({ ...made, examples: list, store, maxUnreadable: 0 });
   const textEncoder = await buildTextEncoder(config, tokenizer.vocabSize);
   const scheduler = DPMSolverMultistepScheduler.fromConfig({});
   const latentShape = { channels: 4, size: 8 };

@@ -15,7 +15,8 @@ import { SampleOrder, SampleRng } from "../../src/training/contract/sample-rng.t
 import { unprefixed } from "../../src/training/contract/stage-task.ts";
 import type { Condition } from "../../src/training/dataset/picture-source.ts";
 import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
-import { FrozenCaptions } from "../../src/training/features/captions.ts";
+import { FrozenCaptions, openCaptionStore } from "../../src/training/features/captions.ts";
+import { LatentStore } from "../../src/training/features/latent-store.ts";
 import { Latents } from "../../src/training/features/latents.ts";
 import { StageLoop } from "../../src/training/loop/stage-loop.ts";
 import { frozenTextEncoder } from "../../src/training/models/models.ts";
@@ -74,18 +75,20 @@ async function train() {
   const warn = (message: string): never => {
     throw new Error(message);
   };
-  const shared = { stage, vae, cache: at("cache"), maxUnreadable: 0, warn };
+  const encoder = frozenTextEncoder(textEncoder, stage);
+  using pictures = await LatentStore.open(at("cache"), { vae, stage, warn });
+  using captionStore = await openCaptionStore(encoder, at("cache"), warn);
+  const shared = { stage, vae, store: pictures, maxUnreadable: 0, warn };
   const open = (control?: Condition): Promise<Latents> =>
     Latents.open({ ...shared, examples, control });
   const [latents, controls] = [await open(), await open("edges")];
   const captions = await FrozenCaptions.open({
-    encoder: frozenTextEncoder(textEncoder, stage),
+    encoder,
     tokenizer,
     maxLength: 64,
     texts: examples.map(({ shortCaption }) => prepareCaption(shortCaption)),
     prompts: ["a ball", ""],
-    cache: at("cache"),
-    warn,
+    store: captionStore,
   });
   const task = new TextToImageTask(stage, {
     transformer,

@@ -15,7 +15,12 @@ import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { SampleOrder, SampleRng } from "../../src/training/contract/sample-rng.ts";
 import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
-import { FrozenCaptions, LiveCaptions } from "../../src/training/features/captions.ts";
+import {
+  FrozenCaptions,
+  LiveCaptions,
+  openCaptionStore,
+} from "../../src/training/features/captions.ts";
+import { LatentStore } from "../../src/training/features/latent-store.ts";
 import { Latents } from "../../src/training/features/latents.ts";
 import { StageLoop } from "../../src/training/loop/stage-loop.ts";
 import { frozenTextEncoder } from "../../src/training/models/models.ts";
@@ -118,24 +123,26 @@ async function trained(
   const warn = (message: string): never => {
     throw new Error(message);
   };
+  const encoder = frozenTextEncoder(textEncoder, stage);
+  using pictures = cache === null ? null : await LatentStore.open(cache, { vae, stage, warn });
+  using texts = cache === null ? null : await openCaptionStore(encoder, cache, warn);
   const latents = await Latents.open({
     examples: train,
     stage,
     vae,
-    cache,
+    store: pictures,
     maxUnreadable: 0,
     warn,
   });
   const captions =
     live === undefined
       ? await FrozenCaptions.open({
-          encoder: frozenTextEncoder(textEncoder, stage),
+          encoder,
           tokenizer,
           maxLength: 64,
           texts: train.map(({ shortCaption }) => prepareCaption(shortCaption)),
           prompts: ["a ball", ""],
-          cache,
-          warn,
+          store: texts,
         })
       : new LiveCaptions(live, tokenizer, 64);
   const task = new TextToImageTask(stage, {

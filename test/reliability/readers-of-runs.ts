@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { configFromJson, configToJson } from "../../src/config/index.ts";
 import { CaptionJournal } from "../../src/curation/caption-journal.ts";
+import { VerifiedFiles } from "../../src/data/verified-files.ts";
 import { parseTree } from "../../src/hub/tree-file.ts";
 import { parseManifest } from "../../src/training/contract/checkpoint-manifest.ts";
 import { DataRecord } from "../../src/training/dataset/data-record.ts";
@@ -104,13 +105,19 @@ export const readersOfRuns: readonly FuzzedReader[] = [
     "picture-losses",
     "losses/a.jsonl",
     lines({ stage: "a", step: 2, since: 0 }, { file: "x.png", seen: 1, loss: 0.5 }),
-    (_, folder) => void readPictureLosses(folder, "a"),
+    async (_, folder) => void (await readPictureLosses(folder, "a")),
   ),
   text(
     "known-pictures",
     "data/known.jsonl",
     lines(["/data/x.png", "1-2-3-4", "0".repeat(32)]),
     (path) => new PictureContents().recall(path),
+  ),
+  text(
+    "verified-files",
+    "verified.jsonl",
+    lines(["shard-0123456789abcdef.safetensors", "1-2-3-4"]),
+    async (_, folder) => void (await VerifiedFiles.recall(folder)),
   ),
   text(
     "caption-journal",

@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from
 import { basename, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { VERIFIED_FILE } from "../../src/data/verified-files.ts";
 import { checkpointsOf, losses, writeTinyRun } from "../fixtures/tiny-run.ts";
 import {
   buildFileFaults,
@@ -152,6 +153,8 @@ export class WholeRun {
       if (name.startsWith(join("run", "tensorboard"))) continue;
       // Other runs may write there too: what one that died left is removed when it is an hour old.
       if (name.startsWith(join("cache", "")) && basename(name).startsWith(".tmp-")) continue;
+      // Tells by the files' times which shards a start need not hash: only a second start finds any.
+      if (name.startsWith(join("cache", "")) && basename(name) === VERIFIED_FILE) continue;
       contents.set(name, entry.isDirectory() ? "folder" : this.#digest(path));
     }
     return contents;

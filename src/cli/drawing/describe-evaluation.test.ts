@@ -72,3 +72,19 @@ it("leaves out what could not be measured, and says what numbers are worth", () 
     ["CLIP score: CLIP read only the beginning of 1 captions"],
   ]);
 });
+
+it("shows held-out pictures alone, and nothing of real ones that can't be read", () => {
+  const heldout: Measured = {
+    ...nothing,
+    nearest: { pixels: rates, content: undefined, combined: undefined },
+    autoencoder: undefined,
+  };
+  expect(cells(describeEvaluation({ seen: undefined, heldout }))).toEqual([
+    ["nearest real picture shows the", "thing", "of five", "group", "style", "pair"],
+    ["held out, by pixels", "50.0 %", "75.0 %", "80.0 %", "90.0 %", "40.0 %"],
+    ["by chance", "1.0 %", "10.0 %", "25.0 %"],
+    [""],
+    ["held out"],
+    ["pictures drawn", "4"],
+  ]);
+});

@@ -32,22 +32,28 @@ export const cutCaptions = (score: CLIPScore | undefined): string[] =>
     ? []
     : [`CLIP score: CLIP read only the beginning of ${score.truncated} captions`];
 
+/** The measurements that there are, by name. */
+const sidesOf = ({ seen, heldout }: Evaluation): (readonly [name: string, side: Measured])[] =>
+  Object.entries({ "trained on": seen, "held out": heldout }).flatMap(([name, side]) =>
+    side === undefined ? [] : [[name, side] as const],
+  );
+
 /** What the nearest real pictures show; nothing if the data set does not name it. */
-function nearestLines({ seen, heldout }: Evaluation): string[] {
-  const chance = seen.nearest?.pixels.chance;
+function nearestLines(evaluation: Evaluation): string[] {
+  const sides = sidesOf(evaluation);
+  const chance = sides[0]?.[1].nearest?.pixels.chance;
   if (chance === undefined) return [];
   const { thing, group, style } = chance;
   return table([
     ["nearest real picture shows the", "thing", "of five", "group", "style", "pair"],
-    ...measuredRows("trained on", seen),
-    ...(heldout === undefined ? [] : measuredRows("held out", heldout)),
+    ...sides.flatMap(([name, side]) => measuredRows(name, side)),
     ["by chance", percent(thing), "", percent(group), percent(style), ""],
   ]);
 }
 
 const measuredRows = (name: string, { nearest, autoencoder }: Measured): string[][] => [
   ...rows(name, nearest),
-  ...rows("  real ones, encoded", autoencoder.nearest),
+  ...rows("  real ones, encoded", autoencoder?.nearest),
 ];
 
 function rows(name: string, rates: NearestRates | undefined): string[][] {
@@ -64,27 +70,29 @@ function rows(name: string, rates: NearestRates | undefined): string[][] {
   ];
 }
 
-function otherLines({ seen, heldout }: Evaluation): string[] {
-  const sides = [seen, ...(heldout === undefined ? [] : [heldout])];
+function otherLines(evaluation: Evaluation): string[] {
+  const named = sidesOf(evaluation);
+  const sides = named.map(([, side]) => side);
+  const captions = Math.round(1 / (sides.find(({ choice }) => choice)?.choice?.chance ?? 1));
   const row = (name: string, value: (side: Measured) => string): string[][] => {
     const values = sides.map(value);
     return values.every((text) => text === "") ? [] : [[name, ...values]];
   };
   return table([
-    ["", "trained on", ...(heldout === undefined ? [] : ["held out"])],
+    ["", ...named.map(([name]) => name)],
     ...row("pictures drawn", ({ n }) => String(n)),
-    ...row(`right caption of ${captionsOf(seen)} chosen`, ({ choice }) => percent(choice?.rate)),
+    ...row(`right caption of ${captions} chosen`, ({ choice }) => percent(choice?.rate)),
     ...row("FID", ({ frechetDistance: found }) =>
       found === undefined ? "" : found.distance.toFixed(2),
     ),
     ...row(
-      seen.frechetDistance === undefined ? "kernel distance by content" : "KID",
+      sides[0]?.frechetDistance === undefined ? "kernel distance by content" : "KID",
       ({ kernelDistance: found }) =>
         found === undefined ? "" : `${found.distance.toFixed(4)} ± ${found.std.toFixed(4)}`,
     ),
     ...row("CLIP score", ({ clipScore }) => clipScore?.mean.toFixed(2) ?? ""),
-    ...row("autoencoder keeps", ({ autoencoder }) => `${autoencoder.psnr.toFixed(1)} dB`),
+    ...row("autoencoder keeps", ({ autoencoder }) =>
+      autoencoder === undefined ? "" : `${autoencoder.psnr.toFixed(1)} dB`,
+    ),
   ]);
 }
-
-const captionsOf = ({ choice }: Measured): number => Math.round(1 / (choice?.chance ?? 1));

@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { RgbImage } from "../../images/index.ts";
-import { pictureFile, pictureOutput, promptStem, savePicture } from "./picture-files.ts";
+import { pictureFile, pictureOutput, promptStem, savePicture, saveSheet } from "./picture-files.ts";
 
 const top = mkdtempSync(join(tmpdir(), "pixart-picture-files-"));
 afterAll(() => rmSync(top, { recursive: true }));
@@ -99,5 +100,38 @@ describe("savePicture", () => {
       `Expected a new file for --out but ${file} has appeared in the meantime`,
     );
     expect(existsSync(file)).toBe(true);
+  });
+});
+
+describe("saveSheet", () => {
+  it("reduces a few pictures at a time, and shows at most 1000", async () => {
+    const folder = join(top, "sheets");
+    mkdirSync(folder);
+    let [held, most, count] = [0, 0, 0];
+    const decode = RgbImage.decode.bind(RgbImage);
+    vi.spyOn(RgbImage, "decode").mockImplementation(async () => {
+      held += 1;
+      most = Math.max(most, held);
+      count += 1;
+      await nextTurn();
+      const picture = RgbImage.filled(130, 2, [1, 2, 3]);
+      const { resize } = picture;
+      // Held until it is reduced.
+      picture.resize = (...to) =>
+        resize.apply(picture, to).finally(() => {
+          held -= 1;
+        });
+      return picture;
+    });
+    const said = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const files = Array.from({ length: 1003 }, (_, i) => `${i}.png`);
+    const sheet = await saveSheet(files, files, folder);
+    const lines = said.mock.calls.map(([line]) => line);
+    vi.restoreAllMocks();
+    expect(sheet).toBe(join(folder, "sheet.png"));
+    expect([count, most <= 4]).toEqual([1000, true]);
+    expect(lines).toEqual(["The contact sheet shows the first 1000 of 1003 pictures\n"]);
+    // 32 columns of cells of 128 pixels, with gaps of 8.
+    expect((await decode(sheet)).width).toBe(8 + 32 * 136);
   });
 });

@@ -1,5 +1,5 @@
 import type { World } from "../../distributed/index.ts";
-import { contactSheet, RgbImage } from "../../images/index.ts";
+import { RgbImage } from "../../images/index.ts";
 import type { GuidanceInterval, PixArtAlphaOptions, TgateOptions } from "../../pipelines/index.ts";
 import * as torch from "../../torch/index.ts";
 import { exitIfRankLost, launch, processesOf } from "../processes.ts";
@@ -14,7 +14,7 @@ import {
   pictureFile,
   pictureOutput,
   savePicture,
-  saveSheetFile,
+  saveSheet,
   sayRenamed,
 } from "./picture-files.ts";
 
@@ -91,7 +91,9 @@ async function draw(
   const { pipe, run } = await loadPipeline(model, { ...options, ...plan.changes, device });
   if (plan.call.controlImage !== undefined && pipe.controlnet === undefined)
     throw aloneError("--control-image");
-  const size = run && { width: run.stage.resolution, height: run.stage.resolution };
+  const hasPicture = plan.call.image !== undefined || plan.call.controlImage !== undefined;
+  const side = run?.stage.resolution;
+  const size = side === undefined || hasPicture ? {} : { width: side, height: side };
   await makeOutputFolder(output);
   const start = performance.now();
   const batches = inBatches(plan.jobs, options.batch);
@@ -133,8 +135,9 @@ async function draw(
   if (!world.isFirst) return;
   sayRenamed(output, saved);
   const files = saved.map(({ job, number }) => pictureFile(output, job, number));
+  const labels = plan.jobs.map(({ prompt }) => prompt);
   if ("folder" in output && files.length > 1)
-    files.push(await saveSheet(files, plan.jobs, output.folder));
+    files.push(await saveSheet(files, labels, output.folder));
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   say(`${plan.jobs.length} picture${plan.jobs.length === 1 ? "" : "s"} in ${seconds} s`);
   printResult(options.json ? JSON.stringify({ files }) : files.join("\n"));
@@ -272,18 +275,4 @@ function inOrder(
     const own = left[together ? 0 : i % left.length];
     return batch.map((job) => ({ job, number: own?.shift() ?? 1 }));
   });
-}
-
-async function saveSheet(
-  files: readonly string[],
-  jobs: readonly DrawJob[],
-  folder: string,
-): Promise<string> {
-  const images = await Promise.all(files.map((file) => RgbImage.decode(file)));
-  const sheet = await contactSheet(images, {
-    columns: Math.ceil(Math.sqrt(images.length)),
-    labels: jobs.map(({ prompt }) => prompt),
-    cell: 128,
-  });
-  return saveSheetFile(sheet, folder);
 }

@@ -36,7 +36,7 @@ export async function runsWorst(
       `Expected at most ${FLAG_LIMITS.thumbnails} for --count together with --sheet but received ${count}`,
     );
   }
-  const losses = lossesOf(run, stage);
+  const losses = await lossesOf(run, stage);
   const worst = [...losses.pictures].sort((a, b) => b.score - a.score).slice(0, count);
   // Before anything is printed: a command that prints ends when its reader goes away.
   if (sheet !== undefined) await saveSheet(run, worst, sheet);
@@ -86,12 +86,12 @@ async function saveSheet(
 }
 
 /** Those of a stage, or of the last one that has any. */
-function lossesOf(run: string, stage: string | undefined): PictureLosses {
+async function lossesOf(run: string, stage: string | undefined): Promise<PictureLosses> {
   const names = readRunConfig(run).stages.map(({ name }) => name);
   if (stage !== undefined && !names.includes(stage))
     throw expected(names.join(", "), "--stage", stage);
   for (const name of stage === undefined ? names.reverse() : [stage]) {
-    const losses = readPictureLosses(run, name);
+    const losses = await readPictureLosses(run, name);
     if (losses !== undefined) return losses;
   }
   throw new RunError(

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { makeFolder } from "../../files/make-folder.ts";
 import { writeNewFile } from "../../files/new-file.ts";
+import { linesToBytes } from "../../files/reading/lines.ts";
 import { formatPythonJson } from "../../files/reading/python-json.ts";
 import { MISSING_CELLS } from "../layouts/csv-rows.ts";
 import { stemOf } from "../layouts/picture-names.ts";
@@ -41,9 +42,9 @@ export class ImageFolderWriter implements DatasetWriter {
       case "side-cars":
         return;
       case "jsonl":
-        return writeText(join(this.#folder, "metadata.jsonl"), jsonLines(rows));
+        return writeNewFile(join(this.#folder, "metadata.jsonl"), linesToBytes(jsonLines(rows)));
       case "csv":
-        return writeText(join(this.#folder, "metadata.csv"), csv(rows));
+        return writeNewFile(join(this.#folder, "metadata.csv"), linesToBytes(csvLines(rows)));
       case "captions":
         return writeText(join(this.#folder, "captions.json"), captionMap(rows));
     }
@@ -59,13 +60,12 @@ function textOrList(row: Row): unknown {
   return captions.length > 1 ? captions : row.text;
 }
 
-const jsonLines = (rows: readonly Row[]): string =>
-  rows
-    .map((row) => {
-      const named = { file_name: row.file, text: textOrList(row) };
-      return `${formatPythonJson({ ...named, ...row.columns, ...named })}\n`;
-    })
-    .join("");
+function* jsonLines(rows: readonly Row[]): Generator<string> {
+  for (const row of rows) {
+    const named = { file_name: row.file, text: textOrList(row) };
+    yield formatPythonJson({ ...named, ...row.columns, ...named });
+  }
+}
 
 const captionMap = (rows: readonly Row[]): string => {
   const map = rows.map((row): [string, unknown] => {
@@ -76,17 +76,16 @@ const captionMap = (rows: readonly Row[]): string => {
   return `${formatPythonJson(Object.fromEntries(map), " ")}\n`;
 };
 
-function csv(rows: readonly Row[]): string {
+function* csvLines(rows: readonly Row[]): Generator<string> {
   const names = [...new Set(rows.flatMap(({ columns }) => Object.keys(columns)))].filter(
     (name) => name !== "text" && name !== "file_name",
   );
+  const lineOf = (fields: readonly unknown[]): string => fields.map(csvField).join(",");
+  yield lineOf(["file_name", "text", ...names]);
   // One row per caption of a picture, as in Flickr8k.
-  const lines = rows.flatMap((row) =>
-    captionsOf(row).map((text) => [row.file, text, ...names.map((name) => row.columns[name])]),
-  );
-  return [["file_name", "text", ...names], ...lines]
-    .map((line) => `${line.map(csvField).join(",")}\n`)
-    .join("");
+  for (const row of rows)
+    for (const text of captionsOf(row))
+      yield lineOf([row.file, text, ...names.map((name) => row.columns[name])]);
 }
 
 /** Numbers as pandas reads them; text that pandas treats as a missing cell is quoted. */

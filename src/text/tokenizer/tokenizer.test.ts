@@ -72,6 +72,15 @@ describe("T5Tokenizer.encode", () => {
     ]);
   });
 
+  it("tells of a single text what would be cut off", () => {
+    const texts = ["a red red", "a red red a\n🦊 red", "a a a a a a <unk> a", ""];
+    const cut = [undefined, "a 🦊 red", "a a a<unk> a", undefined];
+    expect(texts.map((text) => small.truncatedIn(text, 4))).toEqual(cut);
+    expect(() => small.truncatedIn("a", 0)).toThrow(
+      "Expected a positive integer for maxLength but received 0",
+    );
+  });
+
   it("keeps only </s> of one token", () => {
     const { inputIds, truncated } = small.encode(["a red"], {
       maxLength: 1,

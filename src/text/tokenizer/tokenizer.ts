@@ -112,9 +112,7 @@ export class T5Tokenizer {
    * are found in the text, as in transformers. Texts are not prepared: see `prepareCaption`.
    */
   encode(texts: readonly string[], { maxLength, padding }: EncodeOptions): BatchEncoding {
-    if (!Number.isInteger(maxLength) || maxLength < 1) {
-      throw expected("a positive integer", "maxLength", maxLength);
-    }
+    requireLength(maxLength);
     const rows = texts.map((text) => this.#tokensOf(text));
     const lengths = rows.map(({ ids }) => Math.min(ids.length, maxLength));
     const width =
@@ -124,17 +122,24 @@ export class T5Tokenizer {
     const inputIds = new BigInt64Array(rows.length * width).fill(BigInt(padId));
     const attentionMask = new BigInt64Array(rows.length * width);
     const truncated: { index: number; dropped: string }[] = [];
-    for (const [index, { ids, surfaces }] of rows.entries()) {
-      const cut = maxLength - 1;
-      const kept = ids.length > maxLength ? [...ids.slice(0, cut), eosId] : ids;
+    for (const [index, tokens] of rows.entries()) {
+      const { ids } = tokens;
+      const dropped = droppedFrom(tokens, maxLength);
+      const kept = dropped === undefined ? ids : [...ids.slice(0, maxLength - 1), eosId];
       inputIds.set(kept.map(BigInt), index * width);
       attentionMask.fill(1n, index * width, index * width + kept.length);
-      if (kept !== ids) {
-        const dropped = surfaces.slice(cut).join("").replaceAll(wordStart, " ").trim();
-        truncated.push({ index, dropped });
-      }
+      if (dropped !== undefined) truncated.push({ index, dropped });
     }
     return { inputIds, attentionMask, shape: [rows.length, width], lengths, truncated };
+  }
+
+  /**
+   * The part of a text that {@link encode} would cut off; undefined if it fits into `maxLength` tokens, including `</s>`. Throws
+   * InvalidValueError for a length that is not a positive integer.
+   */
+  truncatedIn(text: string, maxLength: number): string | undefined {
+    requireLength(maxLength);
+    return droppedFrom(this.#tokensOf(text), maxLength);
   }
 
   /** The text of token ids, without special tokens and ids beyond the vocabulary. */
@@ -172,4 +177,19 @@ export class T5Tokenizer {
     ids.push(eosId);
     return { ids, surfaces };
   }
+}
+
+function requireLength(maxLength: number): void {
+  if (Number.isInteger(maxLength) && maxLength >= 1) return;
+  throw expected("a positive integer", "maxLength", maxLength);
+}
+
+/** The text of the tokens that give way to the limit; undefined if all fit. */
+function droppedFrom({ ids, surfaces }: Tokens, maxLength: number): string | undefined {
+  if (ids.length <= maxLength) return undefined;
+  return surfaces
+    .slice(maxLength - 1)
+    .join("")
+    .replaceAll(wordStart, " ")
+    .trim();
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { linesToBytes } from "../run-folder/line-file.ts";
+import { linesToBytes } from "../../files/reading/lines.ts";
 import { DataRecord, type RecordedPicture } from "./data-record.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pixart-record-"));

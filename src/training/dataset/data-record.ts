@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { mapConcurrent } from "../../data/map-concurrent.ts";
 import { BadFileError } from "../../files/reading/errors.ts";
+import { linesToBytes, readLines } from "../../files/reading/lines.ts";
 import { EncodingProgress } from "../progress/encoding-progress.ts";
-import { linesToBytes, readLines } from "../run-folder/line-file.ts";
 import type { Example, TrainingData } from "./training-data.ts";
 
 /** For small files most of the time is spent waiting for the disk. */
@@ -89,7 +89,8 @@ export class DataRecord {
     const pictures: RecordedPicture[] = [];
     const hash = createHash("sha256");
     try {
-      for await (const lines of readLines(path)) {
+      for await (const some of readLines(path)) {
+        const lines = some.map(({ bytes }) => bytes.toString());
         for (const bytes of linesToBytes(lines)) hash.update(bytes);
         for (const line of lines) pictures.push(JSON.parse(line));
       }

@@ -1,8 +1,8 @@
+import { fileStamp } from "../../files/reading/file-stamp.ts";
+import { linesToBytes, readLines } from "../../files/reading/lines.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import { ImageError } from "../../images/index.ts";
-import { linesToBytes, readLines } from "../run-folder/line-file.ts";
 import { contentHash } from "./content-hash.ts";
-import { fileStamp } from "./file-stamp.ts";
 
 /** A file of a data set: a picture, or the control picture for a ControlNet. */
 export interface ReadFile {
@@ -91,8 +91,8 @@ export class PictureContents {
 async function readNotes(notes: string): Promise<Map<string, KnownContent>> {
   const known = new Map<string, KnownContent>();
   for await (const lines of readLines(notes)) {
-    for (const line of lines) {
-      const [path, stamp, hash] = JSON.parse(line);
+    for (const { bytes } of lines) {
+      const [path, stamp, hash] = JSON.parse(bytes.toString());
       known.set(path, { stamp, hash });
     }
   }

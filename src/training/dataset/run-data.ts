@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { makeBelow } from "../../files/make-below.ts";
+import { linesToBytes } from "../../files/reading/lines.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import { isStop } from "../contract/stopped.ts";
-import { linesToBytes } from "../run-folder/line-file.ts";
 import type { RunFolder } from "../run-folder/run-folder.ts";
 import { DataRecord, type RecordOptions } from "./data-record.ts";
 import type { TrainingData } from "./training-data.ts";

@@ -19,7 +19,7 @@ import { construct } from "../../nn/index.ts";
 import { T5Tokenizer } from "../../text/index.ts";
 import * as torch from "../../torch/index.ts";
 import { LazyTextEncoder } from "../models/lazy-text-encoder.ts";
-import { FrozenCaptions } from "./captions.ts";
+import { FrozenCaptions, openCaptionStore } from "./captions.ts";
 
 const root = mkdtempSync(join(tmpdir(), "pixart-captions-"));
 const TEXTS = ["a red ball", "a blue ring and a box", "two green dots in a row", ""];
@@ -56,15 +56,10 @@ async function encode(
     new LazyTextEncoder({ pretrained: folder, subfolder: null, revision: null }, precision);
   const load =
     encoder instanceof T5EncoderModel ? vi.spyOn(encoder, "forward") : vi.spyOn(encoder, "load");
-  const captions = await FrozenCaptions.open({
-    encoder,
-    tokenizer,
-    maxLength,
-    texts,
-    prompts: PROMPTS,
-    cache,
-    warn: (message) => warnings.push(message),
-  });
+  const warn = (message: string): void => void warnings.push(message);
+  using store = cache === null ? null : await openCaptionStore(encoder, cache, warn);
+  const given = { encoder, tokenizer, maxLength, texts, prompts: PROMPTS, store };
+  const captions = await FrozenCaptions.open(given);
   const states = texts.map((text) =>
     torch.tidy(() => Array.from(captions.states([text]).states.toFloat32Array())),
   );
@@ -299,19 +294,19 @@ describe("cached captions", () => {
     );
     const abort = new AbortController();
     const forward = vi.spyOn(T5EncoderModel.prototype, "forward");
-    const given = { encoder, tokenizer, maxLength, texts: TEXTS, prompts: [], cache };
-    const warn = (): void => {};
+    using store = await openCaptionStore(encoder, cache, () => {});
+    const given = { encoder, tokenizer, maxLength, texts: TEXTS, prompts: [], store };
     // As signals come: in a turn of the event loop, of which encoding has to leave some.
     forward.mockImplementationOnce(function (this: T5EncoderModel, ...args) {
       setImmediate(() => abort.abort());
       return this.forward(...args);
     });
     const { signal } = abort;
-    await expect(FrozenCaptions.open({ ...given, warn, signal })).rejects.toMatchObject({
+    await expect(FrozenCaptions.open({ ...given, signal })).rejects.toMatchObject({
       name: "AbortError",
     });
     const before = forward.mock.calls.length;
-    const captions = await FrozenCaptions.open({ ...given, warn });
+    const captions = await FrozenCaptions.open(given);
     expect(captions.encoded).toBeGreaterThan(0);
     expect(captions.encoded).toBeLessThan(TEXTS.length);
     expect(before).toBeGreaterThan(0);

@@ -8,6 +8,7 @@ import { stackTexts } from "../../pipelines/prompts/encoded-text.ts";
 import type { T5Tokenizer } from "../../text/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
+import { eachInSlices } from "../contract/in-slices.ts";
 import type { LazyTextEncoder } from "../models/lazy-text-encoder.ts";
 import { stateHash } from "../models/state-hash.ts";
 import { EncodingProgress, type ProgressTold } from "../progress/encoding-progress.ts";
@@ -66,9 +67,8 @@ export interface FrozenCaptionsOptions extends ProgressTold {
    * ownership.
    */
   readonly made?: ((text: string, tokens: number) => Tensor | undefined) | undefined;
-  /** Folder for cached states; null encodes captions in every step. */
-  readonly cache: string | null;
-  readonly warn: (message: string) => void;
+  /** Cached states, shared until {@link FrozenCaptions.dispose}; null encodes captions in every step. */
+  readonly store: FeatureStore | null;
   /** Aborting it stops the encoding; texts encoded so far are kept. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -100,22 +100,20 @@ export class FrozenCaptions implements Captions {
 
   /** Encodes what the cache lacks. Throws the signal's reason if it is aborted. */
   static async open(options: FrozenCaptionsOptions): Promise<FrozenCaptions> {
-    const { encoder, tokenizer, maxLength, texts, prompts, made, cache, warn, signal } = options;
+    const { encoder, tokenizer, maxLength, texts, prompts, made, store, signal } = options;
     const load = async (): Promise<T5EncoderModel> =>
       encoder instanceof T5EncoderModel ? encoder : await encoder.load();
     const encode =
       (model: T5EncoderModel) =>
       (text: string): Tensor =>
         encodeAlone(model, tokenizer, maxLength, text);
-    if (cache === null) {
+    if (store === null) {
       const model = await load();
       return new FrozenCaptions(model, 0, encode(model), () => model.dispose());
     }
-    const store = await FeatureStore.open(await captionFolder(encoder, cache), warn);
     const seen = (text: string): SeenTokens => seenTokens(tokenizer, maxLength, text);
-    const missing = [...new Set([...texts, ...prompts])].filter(
-      (text) => !store.has(seen(text).key),
-    );
+    const all = new Set([...texts, ...prompts]);
+    const missing = await unknownTexts(all, (text) => store.has(seen(text).key), signal);
     const progress = new EncodingProgress("Encoding captions", missing.length, options);
     let model: T5EncoderModel | undefined;
     let encoded = 0;
@@ -138,16 +136,16 @@ export class FrozenCaptions implements Captions {
       if (model !== encoder) model?.dispose();
     }
     await store.flush();
-    if (signal?.aborted) store.dispose();
     signal?.throwIfAborted();
     const cached = (text: string): Tensor => store.get(seen(text).key);
     const pack = PromptPack.of(
       new Map(prompts.map((text) => [text, cached(text)] as const)),
       maxLength,
     );
+    const leaveStore = store.share();
     return new FrozenCaptions(pack, encoded, cached, () => {
       pack.dispose();
-      store.dispose();
+      leaveStore();
       if (encoder instanceof T5EncoderModel) encoder.dispose();
     });
   }
@@ -164,6 +162,13 @@ export class FrozenCaptions implements Captions {
   }
 }
 
+/** Opens the cached states of an encoder's captions in a cache folder; `warn` is called as by {@link FeatureStore.open}. */
+export const openCaptionStore = async (
+  encoder: LazyTextEncoder | T5EncoderModel,
+  cache: string,
+  warn: (message: string) => void,
+): Promise<FeatureStore> => FeatureStore.open(await captionFolder(encoder, cache), warn);
+
 /** Folder of the captions of one encoder; the hash of the encoder's files is kept next to it. */
 async function captionFolder(
   encoder: LazyTextEncoder | T5EncoderModel,
@@ -177,7 +182,7 @@ async function captionFolder(
   return join(cache, `captions-${name}`);
 }
 
-/** Returns the texts that are not cached, judged by the files' headers; damaged files are found when the cache is opened. */
+/** Returns the texts that are not cached, judged by the files' headers. */
 export async function uncachedTexts({
   encoder,
   tokenizer,
@@ -192,7 +197,21 @@ export async function uncachedTexts({
   readonly cache: string;
 }): Promise<string[]> {
   const keys = await FeatureStore.keysIn(await captionFolder(encoder, cache));
-  return texts.filter((text) => !keys.has(seenTokens(tokenizer, maxLength, text).key));
+  return unknownTexts(texts, (text) => keys.has(seenTokens(tokenizer, maxLength, text).key));
+}
+
+/** The texts that are not known. Throws the signal's reason if it is aborted. */
+async function unknownTexts(
+  texts: Iterable<string>,
+  isKnown: (text: string) => boolean,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const unknown: string[] = [];
+  const visit = (text: string): void => {
+    if (!isKnown(text)) unknown.push(text);
+  };
+  await eachInSlices(texts, visit, signal);
+  return unknown;
 }
 
 /** The input of an encoder for a text. */

@@ -9,7 +9,7 @@ import { construct } from "../../nn/index.ts";
 import { T5Tokenizer } from "../../text/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { Example } from "../dataset/training-data.ts";
-import { FrozenCaptions } from "./captions.ts";
+import { FrozenCaptions, openCaptionStore } from "./captions.ts";
 import { ImportedCaptions, ImportedLatents } from "./imported-features.ts";
 import type { Moments } from "./latent-store.ts";
 
@@ -147,6 +147,7 @@ describe("captions that were made elsewhere", () => {
     const encoder = construct({ generator: torch.generator(1) }, () => new T5EncoderModel(shape));
     const forward = vi.spyOn(encoder, "forward");
     const counts: number[] = [];
+    using store = await openCaptionStore(encoder, folderOf("cache"), () => {});
     const captions = await FrozenCaptions.open({
       encoder,
       tokenizer,
@@ -157,8 +158,7 @@ describe("captions that were made elsewhere", () => {
         counts.push(tokens);
         return text === "a fox" ? torch.full([1, tokens, 16], 3) : undefined;
       },
-      cache: folderOf("cache"),
-      warn: () => {},
+      store,
     });
     const { lengths } = tokenizer.encode(["a fox", "a hen"], {
       maxLength: 8,

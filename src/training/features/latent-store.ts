@@ -43,7 +43,7 @@ export function latentKey({ content, bucket: { width, height }, mirrored }: Kept
 }
 
 /** The cached latents of an autoencoder, a resolution and a resizing method, by {@link latentKey}. */
-export class LatentStore {
+export class LatentStore implements Disposable {
   readonly #features: FeatureStore;
 
   private constructor(features: FeatureStore) {
@@ -82,7 +82,18 @@ export class LatentStore {
     return this.#features.flush();
   }
 
-  dispose(): void {
+  /** Adds what other processes have written since. */
+  refresh(): Promise<void> {
+    return this.#features.refresh();
+  }
+
+  /** Keeps the store open for one more user, who calls the returned function at the end. */
+  share(): () => void {
+    return this.#features.share();
+  }
+
+  /** Closes the store once nobody shares it any more. */
+  [Symbol.dispose](): void {
     this.#features.dispose();
   }
 }

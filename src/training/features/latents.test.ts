@@ -17,6 +17,7 @@ import * as torch from "../../torch/index.ts";
 import { SampleRng } from "../contract/sample-rng.ts";
 import type { Example } from "../dataset/training-data.ts";
 import { stateHash } from "../models/state-hash.ts";
+import { LatentStore } from "./latent-store.ts";
 import { Latents, type LatentsOptions, pixelsOf } from "./latents.ts";
 
 const root = mkdtempSync(join(tmpdir(), "pixart-latents-"));
@@ -97,18 +98,18 @@ const open = async (
   options: Partial<LatentsOptions> = {},
 ): Promise<{ latents: Latents; encoded: number }> => {
   const encode = vi.spyOn(AutoencoderKL.prototype, "encode");
-  const latents = await Latents.open({
-    examples: names.map((name) => exampleOf(`${name}.png`)),
+  const given = {
     stage: {
       resolution: 16,
       transform: { resample: "lanczos", crop: "center", horizontalFlip: 0, ...transform },
     },
     vae,
-    cache,
-    maxUnreadable: 0,
-    warn: (message) => warnings.push(message),
+    warn: (message: string) => warnings.push(message),
     ...options,
-  });
+  } as const;
+  using store = await LatentStore.open(cache, given);
+  const examples = names.map((name) => exampleOf(`${name}.png`));
+  const latents = await Latents.open({ examples, store, maxUnreadable: 0, ...given });
   const encoded = encode.mock.calls.length;
   encode.mockRestore();
   return { latents, encoded };
@@ -168,7 +169,7 @@ describe("Latents", () => {
   it("are the autoencoder's, cached or not, and encoded once", async () => {
     const first = await open(["square"]);
     const again = await open(["square"]);
-    const live = await open(["square"], {}, { cache: null });
+    const live = await open(["square"], {}, { store: null });
     expect([first.encoded, again.encoded]).toEqual([1, 0]);
     const right = await expected("square", (image) => image);
     for (const { latents } of [first, again, live]) expectClose(await drawn(latents), right);
@@ -211,7 +212,7 @@ describe("Latents", () => {
     await open(["wide"]);
     const { latents, encoded } = await open(["wide"], transform, change);
     expect(encoded).toBe(1);
-    const live = await open(["wide"], transform, { ...change, cache: null });
+    const live = await open(["wide"], transform, { ...change, store: null });
     expect(await drawn(latents)).toEqual(await drawn(live.latents));
     expect(readdirSync(cache)).toHaveLength(2);
     expect((await open(["wide"])).encoded).toBe(0);

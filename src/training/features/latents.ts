@@ -13,7 +13,7 @@ import type { SampleRng } from "../contract/sample-rng.ts";
 import { type Condition, type OriginalSize, PictureSource } from "../dataset/picture-source.ts";
 import type { Example } from "../dataset/training-data.ts";
 import { EncodingProgress, type ProgressTold } from "../progress/encoding-progress.ts";
-import { LatentStore, latentKey, type MadeMoments, type Moments } from "./latent-store.ts";
+import { type LatentStore, latentKey, type MadeMoments, type Moments } from "./latent-store.ts";
 
 /** Decoded pictures may be large, so only a few are held at once. */
 const DECODED_AT_ONCE = 4;
@@ -59,8 +59,8 @@ export interface LatentsOptions extends ProgressTold {
    * are none. This class takes ownership. `encode` computes the autoencoder's own, for comparison.
    */
   readonly made?: MadeMoments | undefined;
-  /** Folder for cached latents; null encodes pictures whenever they are used. */
-  readonly cache: string | null;
+  /** Cached latents, shared until {@link Latents.dispose}; null encodes pictures whenever they are used. */
+  readonly store: LatentStore | null;
   /** Fraction of pictures that may be unreadable; those are skipped. */
   readonly maxUnreadable: number;
   readonly warn: (message: string) => void;
@@ -87,7 +87,7 @@ export class Latents {
   readonly #source: PictureSource;
   /** The readable pictures, in the given order. */
   readonly examples: readonly Example[];
-  readonly #store: LatentStore | undefined;
+  readonly #leaveStore: (() => void) | undefined;
   /** Only with a store. */
   readonly #known = new Map<Example, KnownPicture>();
   #encoded = 0;
@@ -98,14 +98,14 @@ export class Latents {
     options: LatentsOptions,
     examples: readonly Example[],
     {
-      store,
+      leaveStore,
       buckets,
-    }: { store?: LatentStore | undefined; buckets?: readonly number[] | undefined } = {},
+    }: { leaveStore?: (() => void) | undefined; buckets?: readonly number[] | undefined } = {},
   ) {
     this.#options = options;
     this.#source = new PictureSource(options.stage, options.control);
     this.examples = examples;
-    this.#store = store;
+    this.#leaveStore = leaveStore;
     this.buckets = buckets;
   }
 
@@ -115,12 +115,11 @@ export class Latents {
    * ImageError is thrown on a picture's first use instead.
    */
   static async open(options: LatentsOptions): Promise<Latents> {
-    const { examples, buckets, cache, warn, signal } = options;
-    if (cache === null && buckets === undefined) return new Latents(options, examples);
+    const { examples, buckets, store, warn, signal } = options;
+    if (store === null && buckets === undefined) return new Latents(options, examples);
     const unreadable = new Map<Example, ImageError>();
     const ratios = new Map<Example, number>();
-    const store = cache === null ? undefined : await LatentStore.open(cache, options);
-    const filling = new Latents(options, [], { store });
+    const filling = new Latents(options, []);
     const progress = new EncodingProgress("Encoding pictures", examples.length, options);
     await mapConcurrent(examples, DECODED_AT_ONCE, async (example) => {
       await nextTurn(); // encoding is synchronous and would block signals
@@ -128,7 +127,7 @@ export class Latents {
       try {
         if (buckets !== undefined)
           ratios.set(example, nearestBucket(await example.size(), buckets).ratio);
-        if (store !== undefined) await filling.#fill(store, example);
+        if (store !== null) await filling.#fill(store, example);
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
         unreadable.set(example, error);
@@ -136,13 +135,12 @@ export class Latents {
       progress.done(1);
     });
     await store?.flush();
-    if (signal?.aborted) store?.dispose();
     signal?.throwIfAborted();
     requireReadable(unreadable, options);
     for (const { source, reason } of unreadable.values()) warn(`${source} is left out: ${reason}`);
     const readable = examples.filter((example) => !unreadable.has(example));
     const latents = new Latents(options, readable, {
-      store,
+      leaveStore: store?.share(),
       buckets: buckets && readable.map((example) => ratios.get(example) ?? 1),
     });
     for (const [example, known] of filling.#known) latents.#known.set(example, known);
@@ -202,7 +200,9 @@ export class Latents {
 
   /** Whether all pictures were encoded before training. */
   get isCached(): boolean {
-    return this.#store !== undefined && [...this.#known.values()].every((each) => each.hasOneCrop);
+    return (
+      this.#options.store !== null && [...this.#known.values()].every((each) => each.hasOneCrop)
+    );
   }
 
   /** (C, h, w) of one square latent. */
@@ -282,12 +282,13 @@ export class Latents {
   }
 
   #cached(key: string): Moments {
-    if (this.#store === undefined) throw new InternalError("Expected latents that are cached");
-    return this.#store.get(key);
+    const { store } = this.#options;
+    if (store === null) throw new InternalError("Expected latents that are cached");
+    return store.get(key);
   }
 
   dispose(): void {
-    this.#store?.dispose();
+    this.#leaveStore?.();
   }
 }
 

@@ -1,17 +1,20 @@
 import { IncompatibleError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
+import {
+  BAND_FIELDS,
+  NARROW_BANDS,
+  namesFromBytes,
+  namesToBytes,
+  PICTURE_FIELDS,
+  type PictureLossTensor,
+} from "../contract/picture-loss-tensors.ts";
 import { bandOf, type TimestepLoss } from "../contract/timestep-bands.ts";
 import { pictureKeys } from "../dataset/picture-keys.ts";
 import type { PictureLoss } from "../run-folder/picture-losses-file.ts";
 
-/** Bands are narrow, so that a band's expected loss holds for all of its timesteps. */
-const NARROW_BANDS = 20;
 /** Number of recent losses that a band's mean and deviation cover, so that both follow training progress. */
 const HORIZON = 1000;
-
-const PICTURE_FIELDS = 4; // seen; sums of losses, of expected losses, of scores
-const BAND_FIELDS = 3; // losses seen, mean, variance
 
 /**
  * Tracks each training picture's losses and the expected losses, so that pictures compare regardless of the timesteps they drew.
@@ -20,13 +23,14 @@ export class PictureLossTracker {
   readonly #pictures: Float64Array;
   readonly #bands: Float64Array = new Float64Array(NARROW_BANDS * BAND_FIELDS);
   /** Contents for checkpoints: copies, updated on request. */
-  readonly #saved: Readonly<Record<"pictures" | "bands" | "since" | "names", Tensor>>;
+  readonly #saved: Readonly<Record<PictureLossTensor, Tensor>>;
   readonly #names: readonly string[];
   #since = 0;
 
   /** @param names of the stage's pictures */
   constructor(names: readonly string[]) {
     const count = names.length;
+    const bytes = namesToBytes(names);
     this.#names = names;
     this.#pictures = new Float64Array(count * PICTURE_FIELDS);
     const zeros = (shape: readonly number[]): Tensor =>
@@ -35,7 +39,7 @@ export class PictureLossTracker {
       pictures: zeros([count, PICTURE_FIELDS]),
       bands: zeros([NARROW_BANDS, BAND_FIELDS]),
       since: zeros([1]),
-      names: torch.keep(textTensor(JSON.stringify(names))),
+      names: torch.keep(torch.fromTypedArray(bytes, [bytes.length])),
     };
   }
 
@@ -108,7 +112,8 @@ export class PictureLossTracker {
         throw new IncompatibleError(`The checkpoint lacks "${name}" of its part "losses"`);
       return array;
     }) as [Float64Array, Float64Array, Float64Array];
-    const names = namesIn(tensors.get("names"));
+    const named = tensors.get("names");
+    const names = named && namesFromBytes(named.toBytes());
     if (names === undefined && pictures.length !== this.#pictures.length) return false;
     const places = new Map(pictureKeys(this.#names).map((key, id) => [key, id]));
     this.#pictures.fill(0);
@@ -133,14 +138,4 @@ export class PictureLossTracker {
   dispose(): void {
     for (const tensor of Object.values(this.#saved)) tensor.dispose();
   }
-}
-
-/** Encodes a text as a tensor of bytes. */
-function textTensor(text: string): Tensor {
-  const bytes = new TextEncoder().encode(text);
-  return torch.fromTypedArray(bytes, [bytes.length]);
-}
-
-function namesIn(tensor: Tensor | undefined): readonly string[] | undefined {
-  return tensor === undefined ? undefined : JSON.parse(new TextDecoder().decode(tensor.toBytes()));
 }

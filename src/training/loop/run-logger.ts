@@ -205,10 +205,14 @@ export class RunLogger implements StageListener, Disposable {
     });
   }
 
-  onPictureLosses(step: number, since: number, pictures: readonly PictureLoss[]): void {
+  async onPictureLosses(
+    step: number,
+    since: number,
+    pictures: readonly PictureLoss[],
+  ): Promise<void> {
     const stage = this.#stage.name;
     this.#journal.run.requireHeld();
-    writePictureLosses(this.#journal.run.path, { stage, step, since, pictures });
+    await writePictureLosses(this.#journal.run.path, { stage, step, since, pictures });
   }
 
   onRollback(rollback: Rollback): void {

@@ -59,7 +59,7 @@ export interface StageListener {
   /** Saves. `best` is the step of the checkpoint with the lowest held-out loss so far, this one or an earlier one. */
   onCheckpoint(state: StageState, best: number | undefined): Promise<void>;
   /** Called after a checkpoint with the statistics of each training picture since the step `since`. */
-  onPictureLosses?(step: number, since: number, pictures: readonly PictureLoss[]): void;
+  onPictureLosses?(step: number, since: number, pictures: readonly PictureLoss[]): Promise<void>;
   onRollback?(rollback: Rollback): void;
   /**
    * The state of the newest checkpoint, called only if there is one; the loop disposes of its tensors. Without this method there

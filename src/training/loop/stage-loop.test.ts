@@ -189,6 +189,28 @@ it("a run that goes back before its first save keeps the losses of pictures that
   for (const each of [first, second, before, after]) each.dispose();
 });
 
+it.each([
+  ["averages, which the stage keeps", stage],
+  ["averages, which the stage no longer keeps", { ...stage, ema: null }],
+])("disposes of all that it goes on from: %s", async (_, resumed) => {
+  const saved: StageState[] = [];
+  const onCheckpoint: StageListener["onCheckpoint"] = async (state) =>
+    void saved.push(copyOf(state));
+  const task = new LineTask();
+  const first = new StageLoop(1, stage, task);
+  await first.run({ ...telling().listener, onCheckpoint });
+  const [state] = saved;
+  if (state === undefined) throw new Error("Expected a checkpoint");
+  expect([...state.groups.keys()]).toEqual(["weights", "ema", "optimizer", "losses"]);
+  const second = new StageLoop(1, resumed, task);
+  second.restore(state);
+  const left = [...state.groups].flatMap(([name, tensors]) =>
+    [...tensors].flatMap(([key, tensor]) => (tensor.isDisposed ? [] : [`${name}/${key}`])),
+  );
+  expect(left).toEqual([]);
+  for (const each of [first, second, task]) each.dispose();
+});
+
 const copyOf = ({ groups, ...state }: StageState): StageState => ({
   ...state,
   groups: new Map(

@@ -124,12 +124,15 @@ export class StageLoop {
     renamed: ReadonlyMap<string, string> = new Map(),
   ): void {
     // Each part is freed once copied: otherwise all of them would be in memory twice, mapped and copied.
+    const free = (tensors: ReadonlyMap<string, Tensor>): void => {
+      for (const tensor of tensors.values()) tensor.dispose();
+    };
     const take = (name: string, copy: (tensors: ReadonlyMap<string, Tensor>) => void): void => {
       const tensors = groups.get(name);
       if (tensors === undefined)
         throw new IncompatibleError(`The checkpoint of step ${step} lacks its part "${name}"`);
       copy(tensors);
-      for (const tensor of tensors.values()) tensor.dispose();
+      free(tensors);
     };
     take("weights", (weights) => {
       for (const [prefix, model] of this.#task.models)
@@ -140,6 +143,8 @@ export class StageLoop {
     // A checkpoint of an earlier release may have no picture losses that fit.
     const losses = groups.get("losses");
     if (losses === undefined || !this.#ledger.restore(losses, renamed)) this.#ledger.begin(step);
+    // Also the parts that the stage no longer has, such as averages.
+    for (const tensors of groups.values()) free(tensors);
     this.#renamed = renamed;
     this.#step = step;
     this.#skipped = Number(state.skippedInARow ?? 0);
@@ -197,7 +202,7 @@ export class StageLoop {
     await this.#writeCheckpoint(listener);
     const { since } = this.#ledger;
     const pictures = this.#ledger.pictures();
-    listener.onPictureLosses?.(this.#step, since, pictures);
+    await listener.onPictureLosses?.(this.#step, since, pictures);
   }
 
   async #writeCheckpoint(listener: StageListener): Promise<void> {

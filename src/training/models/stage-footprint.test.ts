@@ -6,7 +6,9 @@ import { tinyConfig } from "../../../test/fixtures/tiny-config.ts";
 import { writeTinyDataset } from "../../../test/fixtures/tiny-dataset.ts";
 import { pixartHere } from "../../../test/integration/in-process.ts";
 import { resolveConfig, resolveEpochs, type TrainConfig } from "../../config/index.ts";
+import { readSafetensors } from "../../weights/index.ts";
 import { forecastBytes } from "../checkpoints/checkpoint.ts";
+import { loadTrainingData, stageExamples } from "../dataset/training-data.ts";
 import { stageShapes } from "./stage-footprint.ts";
 
 const root = mkdtempSync(join(tmpdir(), "pixart-shapes-"));
@@ -44,7 +46,9 @@ describe("stageShapes", () => {
       const resolved = resolveEpochs(resolveConfig(config, "tiny.json"), () => 16);
       const stage = resolved.stages[i];
       if (stage === undefined) throw new Error("no such stage");
-      const shapes = await stageShapes(resolved, stage, { classCount: 6, vocabSize: 64 });
+      const { train } = stageExamples(stage, await loadTrainingData(resolved.dataset));
+      const pictures = train.map(({ file }) => file);
+      const shapes = await stageShapes(resolved, stage, { classCount: 6, vocabSize: 64, pictures });
       const folder = join(root, "run", "checkpoints", name, "step-00000001");
       const real = readdirSync(folder).reduce(
         (sum, file) => sum + statSync(join(folder, file)).size,
@@ -53,6 +57,11 @@ describe("stageShapes", () => {
       const run = { id: "0".repeat(36), data: "0".repeat(64), config: resolved };
       const forecast = forecastBytes(shapes.checkpoint, {}, run);
       expect(Math.abs(forecast / real - 1)).toBeLessThan(0.02);
+      using losses = readSafetensors(join(folder, "losses.safetensors"));
+      const kept = [...losses.tensors].map(([key, { dtype, shape }]) => [key, { dtype, shape }]);
+      expect(Object.fromEntries(shapes.checkpoint.get("losses") ?? [])).toEqual(
+        Object.fromEntries(kept),
+      );
     },
   );
 
@@ -81,7 +90,7 @@ describe("stageShapes", () => {
     );
     const last = resolved.stages.at(-1);
     if (last === undefined) throw new Error("no such stage");
-    return stageShapes(resolved, last, { classCount: 1000, vocabSize: 32128 });
+    return stageShapes(resolved, last, { classCount: 1000, vocabSize: 32128, pictures: [] });
   };
 
   it("knows how large the paper's model is without making it", async () => {

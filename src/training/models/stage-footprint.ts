@@ -21,6 +21,7 @@ import type { DType, Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { type ConfigObject, readConfig } from "../../weights/index.ts";
 import { byteSize, type TensorSpec } from "../../weights/safetensors/safetensors-header.ts";
+import { pictureLossSpecs } from "../contract/picture-loss-tensors.ts";
 import { prefixed, type Weights } from "../contract/stage-task.ts";
 import { adapterOptions } from "./adapters.ts";
 import { requireBatch, requireModelFits } from "./model-room.ts";
@@ -65,6 +66,8 @@ export interface StageFootprint {
 export interface ShapeFacts {
   readonly classCount: number;
   readonly vocabSize: number;
+  /** Names of the pictures that the stage trains on. */
+  readonly pictures: readonly string[];
 }
 
 const onMeta = <T>(build: () => T): T => construct({ device: "meta" }, build);
@@ -190,7 +193,9 @@ export async function stageShapes(
 ): Promise<StageFootprint> {
   const vae = await autoencoderOf(config);
   try {
-    return await shapesWith(vae, config, stage, facts);
+    const shapes = await shapesWith(vae, config, stage, facts);
+    const losses = new Map(Object.entries(pictureLossSpecs(facts.pictures)));
+    return { ...shapes, checkpoint: new Map([...shapes.checkpoint, ["losses", losses]]) };
   } finally {
     vae.dispose();
   }

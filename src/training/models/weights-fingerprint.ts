@@ -4,8 +4,8 @@ import { readdir, readFile, realpath } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { makeWithParent } from "../../files/make-below.ts";
+import { fileStamp } from "../../files/reading/file-stamp.ts";
 import { replaceFile } from "../../files/replace-file.ts";
-import { fileStamp } from "../dataset/file-stamp.ts";
 
 const WEIGHTS = /\.(safetensors|bin|json|model)$/;
 

@@ -7,7 +7,7 @@ import { freeBytes } from "../../files/free-space.ts";
 import type { T5Tokenizer } from "../../text/index.ts";
 import type { Device } from "../../torch/index.ts";
 import { bytesBelow } from "../checkpoints/bytes-below.ts";
-import type { TrainingData } from "../dataset/training-data.ts";
+import { stageExamples, type TrainingData } from "../dataset/training-data.ts";
 import { memoryOf } from "../models/available-memory.ts";
 import { type StageFootprint, stageShapes } from "../models/stage-footprint.ts";
 import { formatBytes } from "../progress/quantities.ts";
@@ -66,7 +66,8 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
     "vocabSize" in config.tokenizer ? config.tokenizer.vocabSize : (tokenizer?.vocabSize ?? 0);
   const shapes = new Map<ResolvedStage, StageFootprint>();
   for (const stage of config.stages) {
-    const facts = { classCount: data.classCount, vocabSize };
+    const pictures = stageExamples(stage, data).train.map(({ file }) => file);
+    const facts = { classCount: data.classCount, vocabSize, pictures };
     shapes.set(stage, await stageShapes(config, stage, facts));
   }
   const features = forecastFeatures(config, data, shapes, tokenizer);

@@ -1,8 +1,16 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { EventLog, readEvents } from "./event-log.ts";
+import { EventLog, hasStageEnded, readEvents } from "./event-log.ts";
 import type { NewEvent } from "./events.ts";
 
 // A disk that fills up in the middle of a line.
@@ -32,6 +40,15 @@ afterEach(() => {
   disk.room = Number.POSITIVE_INFINITY;
   rmSync(folder, { recursive: true });
 });
+
+/** A log whose first line is damaged and has so many bytes; the file has holes and takes no room. */
+const writeDamaged = (bytes: number): void => {
+  writeFileSync(path, "");
+  truncateSync(path, bytes);
+  appendFileSync(path, "\n");
+};
+/** More bytes than the longest string has characters, and than Node.js reads as a whole. */
+const [PAST_STRINGS, PAST_READING] = [600 * 2 ** 20, 3 * 2 ** 30];
 
 const write = (...events: NewEvent[]): void => {
   using log = new EventLog(path);
@@ -74,6 +91,13 @@ describe("EventLog", () => {
     expect(readEvents(path)).toMatchObject([started]);
   });
 
+  it("reads only the end of a file, however large it is", () => {
+    writeDamaged(PAST_READING);
+    appendFileSync(path, '{"type":"run-st');
+    new EventLog(path)[Symbol.dispose]();
+    expect(statSync(path).size).toBe(PAST_READING + 1);
+  });
+
   it("leaves no half line on a full disk, and goes on when there is room again", () => {
     using log = new EventLog(path);
     log.append(started);
@@ -112,7 +136,34 @@ describe("readEvents", () => {
     );
   });
 
+  it("reads a file that no string can hold", () => {
+    writeDamaged(PAST_STRINGS);
+    write(started);
+    expect(() => readEvents(path)).toThrow(
+      `${path}: line 1: expected an event but found "\\u0000\\u0000`,
+    );
+  });
+
   it("names the file that is missing", () => {
     expect(() => readEvents(path)).toThrow(`ENOENT: no such file or directory, open '${path}'`);
+  });
+});
+
+describe("hasStageEnded", () => {
+  const end: NewEvent = { type: "stage-end", stage: "a", step: 9 };
+
+  it("finds the end of a stage's last step, past damaged lines", () => {
+    write(started, { ...end, step: 8 }, { ...end, stage: "b" });
+    appendFileSync(path, '{"type":"stage-end","stage":"a","step":9\n');
+    expect(hasStageEnded(path, "a", 9)).toBe(false);
+    write(end, warning("later"));
+    expect(hasStageEnded(path, "a", 9)).toBe(true);
+    expect(hasStageEnded(path, "a", 10)).toBe(false);
+  });
+
+  it("reads a file that no string can hold", () => {
+    writeDamaged(PAST_STRINGS);
+    write(end);
+    expect(hasStageEnded(path, "a", 9)).toBe(true);
   });
 });

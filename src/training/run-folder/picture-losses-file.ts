@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { makeBelow } from "../../files/make-below.ts";
 import { BadFileError, quote } from "../../files/reading/errors.ts";
-import { replaceFileSync } from "../../files/replace-file.ts";
+import { linesToBytes, readLines } from "../../files/reading/lines.ts";
+import { replaceFile } from "../../files/replace-file.ts";
 
 /** Loss statistics of one training picture. */
 export interface PictureLoss {
@@ -33,26 +34,43 @@ export const LOSSES_FOLDER = "losses";
 const fileOf = (run: string, stage: string): string => join(run, LOSSES_FOLDER, `${stage}.jsonl`);
 
 /** Writes the statistics of a stage's pictures: a line with the step, then one line per picture. */
-export function writePictureLosses(
-  run: string,
-  { stage, step, since, pictures }: PictureLosses,
-): void {
+export async function writePictureLosses(run: string, losses: PictureLosses): Promise<void> {
   makeBelow(run, LOSSES_FOLDER);
-  const lines = [{ stage, step, since }, ...pictures].map((line) => `${JSON.stringify(line)}\n`);
-  replaceFileSync(fileOf(run, stage), lines.join(""));
+  await replaceFile(fileOf(run, losses.stage), linesToBytes(linesOf(losses)));
+}
+
+function* linesOf({ stage, step, since, pictures }: PictureLosses): Generator<string> {
+  yield JSON.stringify({ stage, step, since });
+  for (const picture of pictures) yield JSON.stringify(picture);
 }
 
 /** Reads what {@link writePictureLosses} wrote; undefined if the stage has no checkpoint yet. Throws BadFileError. */
-export function readPictureLosses(run: string, stage: string): PictureLosses | undefined {
+export async function readPictureLosses(
+  run: string,
+  stage: string,
+): Promise<PictureLosses | undefined> {
   const file = fileOf(run, stage);
   if (!existsSync(file)) return undefined;
-  const lines = readFileSync(file, "utf8").trimEnd().split("\n");
-  const [head, ...pictures] = lines.map((line, i): unknown => {
-    try {
-      return JSON.parse(line);
-    } catch {
-      throw new BadFileError(file, `line ${i + 1}`, "a JSON object", quote(line));
+  let head: Omit<PictureLosses, "pictures"> | undefined;
+  const pictures: PictureLoss[] = [];
+  for await (const lines of readLines(file)) {
+    for (const { number, bytes } of lines) {
+      const line = parseLine(file, number, bytes.toString());
+      if (head === undefined) head = line as Omit<PictureLosses, "pictures">;
+      else pictures.push(line as PictureLoss);
     }
-  });
-  return { ...(head as Omit<PictureLosses, "pictures">), pictures: pictures as PictureLoss[] };
+  }
+  if (head === undefined) throw notAnObject(file, 1);
+  return { ...head, pictures };
 }
+
+function parseLine(file: string, number: number, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw notAnObject(file, number, text);
+  }
+}
+
+const notAnObject = (file: string, number: number, text = ""): BadFileError =>
+  new BadFileError(file, `line ${number}`, "a JSON object", quote(text));
