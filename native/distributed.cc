@@ -106,7 +106,10 @@ static int bound_socket(const std::string& host, uint16_t port) {
   int last_error = 0;
   for (const addrinfo* each = found; each; each = each->ai_next) {
     const int fd = socket(each->ai_family, each->ai_socktype | SOCK_CLOEXEC, each->ai_protocol);
-    if (fd < 0) continue;
+    if (fd < 0) {
+      last_error = errno;
+      continue;
+    }
     const int on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(fd, each->ai_addr, each->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0) {
@@ -277,7 +280,7 @@ class Heartbeat {
       const std::string key = "beat/" + std::to_string(rank);
       const std::string value = store.check({key}) ? text(store.get(key)) : "";
       Seen& seen = seen_[rank];
-      if (value != seen.beat || value == "left") seen = {value, now};
+      if (value != seen.beat) seen = {value, now};
       if (now - seen.since < options_.limit) continue;
       silent += (silent.empty() ? "" : ", ") + std::to_string(rank) + who(store, rank);
     }

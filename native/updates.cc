@@ -46,8 +46,8 @@ static bool is_tracked(std::initializer_list<TensorList> lists) {
   return false;
 }
 
-// work(i, first, count) for pieces of tensors 0 to n - 1, which have sizes(i) elements; in the same pieces for any
-// number of threads.
+// work(piece, tensor, first, count) for pieces of tensors 0 to n - 1, which have size(tensor) elements; in the same
+// pieces for any number of threads.
 template <typename Size, typename Work>
 static void each_piece(size_t n, const Size& size, const Work& work) {
   struct Piece {

@@ -30,7 +30,7 @@ export interface LatentShape {
 /** Captions of batches, as long as their longest: tokens of each sampled batch. */
 function paddedLengths({ tokenizer, train }: LabData, isDense: boolean, batch: number): number[] {
   const texts = train.map(({ text, dense_text }) => prepareCaption(isDense ? dense_text : text));
-  const options = { maxLength: MAX_TOKENS, padding: "longest", truncation: true } as const;
+  const options = { maxLength: MAX_TOKENS, padding: "longest" } as const;
   const { lengths } = tokenizer.encode(texts, options);
   return Array.from({ length: SAMPLED }, (_, i) => {
     const order = randomOrder(lengths.length, torch.stream(0, "lab/padding", i));

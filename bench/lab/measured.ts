@@ -3,7 +3,6 @@ import {
   chooseCaptions,
   type DescribedThing,
 } from "../../src/evaluation/choice/measure-choice.ts";
-import { measureErrors } from "../../src/evaluation/choice/measure-errors.ts";
 import { FeatureCollector } from "../../src/evaluation/collected-features.ts";
 import { NearestPictures } from "../../src/evaluation/nearest-pictures.ts";
 import { EfficientNetLite } from "../../src/evaluation/networks/efficientnet-lite.ts";
@@ -12,6 +11,7 @@ import type { RgbImage } from "../../src/images/index.ts";
 import type { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
 import { mean } from "../measure.ts";
+import { measureErrors } from "./measure-errors.ts";
 import type { LabOptions } from "./options.ts";
 import type { Pair } from "./pairs.ts";
 import { dataFolder } from "./prepare.ts";

@@ -7,6 +7,7 @@ import { contactSheet } from "../images/index.ts";
 import { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { publishPipeline } from "../pipelines/published/publish.ts";
 import * as torch from "../torch/index.ts";
+import { CONFIG_FILE } from "../training/run-folder/run-files.ts";
 import { pipelineFromRun } from "../training/run-pipeline.ts";
 import { train } from "../training/train.ts";
 import { describeEvaluation } from "./drawing/describe-evaluation.ts";
@@ -72,7 +73,7 @@ export async function demo({
     ...(options.workDir === undefined ? [] : ["--work-dir", shellWord(options.workDir)]),
   ].join(" ");
   const outcome = await train(config, {
-    resume: existsSync(join(run, "config.json")),
+    resume: existsSync(join(run, CONFIG_FILE)),
     resumeCommand,
     say,
   });
@@ -112,7 +113,9 @@ export async function demo({
   say(`\nDone in ${minutes(start)}.`);
   say(`  the sheet of pictures:  ${sheetFile}`);
   say(`  the published folder:   ${published}`);
-  say(`  draw your own:          npx pixart sample ${published} "a yellow star, noto style"`);
+  say(
+    `  draw your own:          npx pixart sample ${shellWord(published)} "a yellow star, noto style"`,
+  );
   printResult(
     json
       ? JSON.stringify({ sheet: sheetFile, published, evaluation: result })

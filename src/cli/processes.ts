@@ -13,6 +13,7 @@ import {
   World,
 } from "../distributed/index.ts";
 import { engineInfo } from "../torch/index.ts";
+import { CONFIG_FILE } from "../training/run-folder/run-files.ts";
 import { RunLostError } from "../training/run-folder/run-lost-error.ts";
 import { keepWorking } from "./terminal/output.ts";
 import { say } from "./terminal/talk.ts";
@@ -136,4 +137,4 @@ export const isResumed = (
   resume: boolean | string,
   { restarts }: Processes,
   folder: string,
-): boolean => resume !== false || (restarts > 0 && existsSync(join(folder, "config.json")));
+): boolean => resume !== false || (restarts > 0 && existsSync(join(folder, CONFIG_FILE)));

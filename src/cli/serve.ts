@@ -4,9 +4,10 @@ import { extname } from "node:path";
 import { type Logger, pino } from "pino";
 import { version } from "../config/package-info.ts";
 import { heedNohup } from "../distributed/stop-signals.ts";
-import type { EngineSetup, NamedPlace, PreviewWay } from "../server/engine/engine-messages.ts";
+import type { EngineSetup, PreviewWay } from "../server/engine/engine-messages.ts";
 import { type RunningServer, startServer } from "../server/start-server.ts";
 import { Studio } from "../studio/studio.ts";
+import { givenName, modelPlace } from "./drawing/named-place.ts";
 import { ownProgram } from "./own-program.ts";
 import { keepWorking } from "./terminal/output.ts";
 import { say } from "./terminal/talk.ts";
@@ -156,7 +157,7 @@ export function keysOf({
 }
 
 function setupsOf(places: readonly string[], options: ServeCommandOptions): EngineSetup[] {
-  const models = places.map(namedPlace);
+  const models = places.map(modelPlace);
   const double = models.find(({ name }, i) => models.findIndex((one) => one.name === name) < i);
   if (double !== undefined) {
     throw new UsageError(
@@ -164,7 +165,8 @@ function setupsOf(places: readonly string[], options: ServeCommandOptions): Engi
     );
   }
   const adapters = (options.adapter ?? []).map((text) => {
-    if (/^[\w.-]+=./.test(text)) return namedPlace(text);
+    const named = givenName(text);
+    if (named !== undefined) return named;
     throw new UsageError(`Expected name=place for --adapter but received ${text}`);
   });
   const memoryBytes =
@@ -180,15 +182,4 @@ function setupsOf(places: readonly string[], options: ServeCommandOptions): Engi
     batch: options.batch,
     memoryBytes,
   }));
-}
-
-const NAMED = /^([\w][\w.-]*)=(.+)$/s;
-
-/** `name=place`; a place alone is named after its last part. */
-function namedPlace(text: string): NamedPlace {
-  const [, name, place] = NAMED.exec(text) ?? [];
-  if (name !== undefined && place !== undefined) return { name, place };
-  const isHubName = /^[\w.-]+\/[\w.-]+$/.test(text) && !existsSync(text);
-  const last = text.replace(/\/+$/, "").split("/").at(-1) ?? text;
-  return { name: isHubName ? text : last, place: text };
 }

@@ -88,6 +88,22 @@ describe("captionPictures", () => {
     }
   });
 
+  it("waits no longer than it is asked to where the clock is set back meanwhile", async () => {
+    const now = Date.now;
+    let set = 0;
+    const clock = vi.spyOn(Date, "now").mockImplementation(() => now() - set);
+    server.reply = replies([{ status: 429, headers: { "retry-after-ms": "400" }, body: "" }]);
+    const captions = run(1);
+    await vi.waitFor(() => expect(pauses.length).toBeGreaterThan(1)); // it waits
+    set = 3_600_000;
+    try {
+      expect(await captions).toMatchObject({ answered: 1, requests: 2 });
+      expect(Math.max(...pauses)).toBeLessThanOrEqual(1000);
+    } finally {
+      clock.mockRestore();
+    }
+  }, 10_000);
+
   it("gives a picture up after six attempts, and says what came last", async () => {
     server.reply = replies([], { status: 500, body: { error: "out of memory" } });
     expect((await run(1)).failures).toEqual([

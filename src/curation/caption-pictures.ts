@@ -106,7 +106,7 @@ class Run {
   stopped: CaptionRun["stopped"];
   readonly #endpoint: ChatEndpoint;
   readonly #options: CaptionPicturesOptions;
-  /** No request is sent before this time. */
+  /** No request is sent before this time, in ms of `performance.now()`, which no change of the clock affects. */
   #resumesAt = 0;
   /** Aborts pending requests if the run can't continue. */
   readonly #ended = new AbortController();
@@ -142,7 +142,7 @@ class Run {
         const mayComeLater = error instanceof EndpointError && error.fault === "later";
         if (!mayComeLater || attempt === ATTEMPTS) throw error;
         if (error.waitMs !== undefined) {
-          this.#resumesAt = Math.max(this.#resumesAt, Date.now() + error.waitMs);
+          this.#resumesAt = Math.max(this.#resumesAt, performance.now() + error.waitMs);
         }
         await this.#rest(pauseMs(attempt));
       }
@@ -151,7 +151,7 @@ class Run {
 
   /** The rest of the pause requested by the endpoint, in ms. */
   #wait(): number {
-    return this.stopped === undefined ? this.#resumesAt - Date.now() : 0;
+    return this.stopped === undefined ? this.#resumesAt - performance.now() : 0;
   }
 
   async #rest(ms: number): Promise<void> {

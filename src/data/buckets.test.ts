@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { nearestBucket, planBuckets, trainingBuckets } from "./buckets.ts";
+import { nearestShape } from "../images/resolution-table.ts";
+import { planBuckets, trainingBuckets } from "./buckets.ts";
 
 describe("trainingBuckets", () => {
   it("gives the paper's 40 sizes at 1024 px, and their half, quarter and double", () => {
@@ -34,7 +35,7 @@ describe("trainingBuckets", () => {
   });
 });
 
-describe("nearestBucket", () => {
+describe("nearestShape", () => {
   const buckets = trainingBuckets(1024);
   it.each([
     [1000, 1000, 1],
@@ -45,7 +46,7 @@ describe("nearestBucket", () => {
     [100, 97, 0.94],
     [100, 98, 1],
   ])("%i × %i → %f", (width, height, ratio) => {
-    expect(nearestBucket({ width, height }, buckets).ratio).toBe(ratio);
+    expect(nearestShape({ width, height }, buckets).ratio).toBe(ratio);
   });
 });
 
@@ -62,7 +63,7 @@ describe("planBuckets", () => {
       { ratio: 0.5, width: 704, height: 352, images: 4, batches: 1, lastBatch: 4 },
       { ratio: 1, width: 512, height: 512, images: 9, batches: 3, lastBatch: 1 },
     ]);
-    expect(plan).toMatchObject({ batches: 4, effectiveBatch: 13 / 4, repeats: 3, dropped: 0 });
+    expect(plan).toMatchObject({ batches: 4, effectiveBatch: 13 / 4, repeats: 3 });
   });
 
   it("refuses half a batch", () => {

@@ -1,5 +1,10 @@
 import { expected } from "../errors/index.ts";
-import { allBins1024, bins2880 } from "../images/resolution-table.ts";
+import {
+  nearestShape,
+  SIZE_TABLES,
+  TABLE_SIDES,
+  type TableSize,
+} from "../images/resolution-table.ts";
 
 /** Width and height in pixels. */
 export interface PictureSize {
@@ -7,34 +12,14 @@ export interface PictureSize {
   readonly height: number;
 }
 
-/** A training size for pictures of a certain aspect ratio. */
-export interface Bucket extends PictureSize {
-  /** The table's key, height over width, rounded: pictures are compared with it. */
-  readonly ratio: number;
-}
-
-/** Sides in pixels of the square sizes that PixArt has tables for. */
-export const BUCKET_SIZES: readonly number[] = [256, 512, 1024, 2048, 2880];
+/** A training size for pictures of a certain aspect ratio: the ratio is the one that pictures are compared with. */
+export type Bucket = TableSize;
 
 /** The 40 training sizes around a square one, by increasing ratio. Throws for a size without a table. */
 export function trainingBuckets(size: number): readonly Bucket[] {
-  if (!BUCKET_SIZES.includes(size)) {
-    throw expected(`one of ${BUCKET_SIZES.join(", ")}`, "size", size);
-  }
-  const [bins, scale] = size === 2880 ? [bins2880, 1] : [allBins1024, size / 1024];
-  return bins.map(([ratio, height, width]) => ({
-    ratio,
-    width: width * scale,
-    height: height * scale,
-  }));
-}
-
-/** The bucket with the nearest ratio; on a tie the wider one, as in PixArt's `get_closest_ratio`. */
-export function nearestBucket({ width, height }: PictureSize, buckets: readonly Bucket[]): Bucket {
-  const ratio = height / width;
-  return buckets.reduce((best, bucket) =>
-    Math.abs(bucket.ratio - ratio) < Math.abs(best.ratio - ratio) ? bucket : best,
-  );
+  const table = SIZE_TABLES.get(size);
+  if (table === undefined) throw expected(`one of ${TABLE_SIDES.join(", ")}`, "size", size);
+  return table.trained;
 }
 
 /** How training uses one bucket in an epoch. */
@@ -45,7 +30,7 @@ export interface PlannedBucket extends Bucket {
   readonly lastBatch: number;
 }
 
-/** How pictures are divided into batches of one size each. */
+/** How pictures are divided into batches of one size each; all of them are, since last batches are filled. */
 export interface BucketPlan {
   /** Buckets that have pictures, by increasing ratio. */
   readonly buckets: readonly PlannedBucket[];
@@ -54,8 +39,6 @@ export interface BucketPlan {
   readonly effectiveBatch: number;
   /** Pictures that an epoch repeats to fill all batches. */
   readonly repeats: number;
-  /** Pictures that are in no batch: 0, since last batches are filled. */
-  readonly dropped: number;
 }
 
 /** Plans an epoch over pictures of these sizes. */
@@ -69,7 +52,7 @@ export function planBuckets(
   }
   const counts = new Map<Bucket, number>();
   for (const size of sizes) {
-    const bucket = nearestBucket(size, buckets);
+    const bucket = nearestShape(size, buckets);
     counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
   }
   const planned = buckets.flatMap((bucket): PlannedBucket[] => {
@@ -84,6 +67,5 @@ export function planBuckets(
     batches,
     effectiveBatch: batches === 0 ? 0 : sizes.length / batches,
     repeats: batches * batch - sizes.length,
-    dropped: sizes.length - planned.reduce((sum, { images }) => sum + images, 0),
   };
 }

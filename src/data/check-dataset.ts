@@ -1,13 +1,8 @@
 import { createHash } from "node:crypto";
 import { ImageError, RgbImage } from "../images/index.ts";
+import { TABLE_SIDES } from "../images/resolution-table.ts";
 import { type BatchEncoding, prepareCaption, type T5Tokenizer } from "../text/index.ts";
-import {
-  BUCKET_SIZES,
-  type BucketPlan,
-  type PictureSize,
-  planBuckets,
-  trainingBuckets,
-} from "./buckets.ts";
+import { type BucketPlan, type PictureSize, planBuckets, trainingBuckets } from "./buckets.ts";
 import type { Dataset, DatasetEntry, SplitCount, Unreadable } from "./dataset.ts";
 import { differenceHash, equalGroups, pixelHash, similarGroups } from "./duplicates.ts";
 import { countSplits, isHeldOut } from "./layouts/splits.ts";
@@ -166,9 +161,7 @@ export async function checkDataset(
     tooSmall: seen
       .filter(({ width, height }) => Math.min(width, height) < size)
       .map(({ entry }) => entry.file),
-    buckets: BUCKET_SIZES.includes(size)
-      ? planBuckets(trained, trainingBuckets(size), batch)
-      : null,
+    buckets: TABLE_SIDES.includes(size) ? planBuckets(trained, trainingBuckets(size), batch) : null,
     duplicates: exact.map(names),
     similar: similar.map(names),
     fingerprint: fingerprint.digest("hex"),
@@ -207,7 +200,7 @@ function countTokens(
     ),
   );
   const encode = (text: string, most: number): BatchEncoding =>
-    tokenizer.encode([text], { maxLength: most, padding: "longest", truncation: true });
+    tokenizer.encode([text], { maxLength: most, padding: "longest" });
   const lengths = captions.map(({ text }) => encode(text, Number.MAX_SAFE_INTEGER).lengths[0] ?? 0);
   const cut = captions.flatMap(({ file, text }, index) =>
     (lengths[index] ?? 0) > maxLength

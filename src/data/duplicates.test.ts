@@ -13,6 +13,15 @@ function waves(seed: number, side = 64): RgbImage {
   return new RgbImage(side, side, data);
 }
 
+/** Numbers in [0, 1), other ones for each seed (a linear congruential generator). */
+function numbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
 describe("duplicates", () => {
   it("finds equal pixels whatever the file", async () => {
     const png = await RgbImage.decode(await waves(1).encodePng());
@@ -37,6 +46,37 @@ describe("duplicates", () => {
     ];
     const hashes = await Promise.all(pictures.map(differenceHash));
     expect(similarGroups(hashes)).toEqual([[0, 2, 3, 4]]);
+  });
+
+  it("takes no time for many blank pictures, and tells shapes on one background apart", async () => {
+    const random = numbers(1);
+    const shapes = Array.from({ length: 200 }, () => {
+      const image = RgbImage.filled(64, 64, [255, 255, 255]);
+      for (let i = 0; i < 64 * 64; i++) {
+        const [x, y] = [i % 64, i >> 6];
+        if (x >= 16 && x < 48 && y >= 16 && y < 48)
+          image.data.fill(random() * 256, 3 * i, 3 * i + 3);
+      }
+      return image;
+    });
+    const looks = await Promise.all(shapes.map(differenceHash));
+    const blank = await differenceHash(RgbImage.filled(64, 64, [255, 255, 255]));
+    const many = Array.from({ length: 40_000 }, (_, i) => i);
+    const begun = performance.now();
+    expect(similarGroups([...many.map(() => blank), ...looks])).toEqual([many]);
+    expect(performance.now() - begun).toBeLessThan(3000);
+  });
+
+  it("finds all that differ in 10 bits, wherever they are", () => {
+    const random = numbers(2);
+    for (let i = 0; i < 1000; i++) {
+      const one = Uint16Array.from({ length: 16 }, () => random() * 2 ** 16);
+      const words = [...one.keys()].sort(() => random() - 0.5).slice(0, 10);
+      const other = one.map((word, at) =>
+        words.includes(at) ? word ^ (1 << (random() * 16)) : word,
+      );
+      expect(similarGroups([one, other])).toEqual([[0, 1]]);
+    }
   });
 
   it("links by up to 10 bits of 256", () => {

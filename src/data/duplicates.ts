@@ -7,8 +7,19 @@ export const pixelHash = ({ width, height, data }: RgbImage): string =>
 
 const SIDE = 16;
 const WORDS = (SIDE * SIDE) / 16;
-/** Out of 256 bits; below the number of words, so that two similar pictures share at least one whole word. */
+/** Out of 256 bits; below the number of words, so that two similar pictures share at least 6 of 16 words. */
 const MOST_DIFFERENT_BITS = 10;
+/** Two similar pictures share two words within one of these 5 runs, since they share 6 in all. */
+const RUNS = [0, 4, 7, 10, 13, WORDS];
+const PAIRS = RUNS.slice(1).flatMap((end, run) => pairsIn(RUNS[run] ?? 0, end));
+
+function pairsIn(first: number, end: number): (readonly [number, number])[] {
+  const run = Array.from({ length: end - first }, (_, i) => first + i);
+  return run.flatMap((a) => run.filter((b) => b > a).map((b) => [a, b] as const));
+}
+
+/** Spreads neighbouring bits over the words, so that pictures on the same background differ in all of their words. */
+const placeOf = (bit: number): number => (bit * 167) % (SIDE * SIDE);
 
 /**
  * A picture's appearance in 256 bits: whether each of 16×16 points is brighter than the one to its right (dHash). It hardly
@@ -24,7 +35,9 @@ export async function differenceHash(image: RgbImage): Promise<Uint16Array> {
   for (let bit = 0; bit < SIDE * SIDE; bit += 1) {
     const at = Math.floor(bit / SIDE) * (SIDE + 1) + (bit % SIDE);
     // Flat areas are noisy after compression: a point must be brighter by more than one level.
-    if (luma(at) - luma(at + 1) > 1) hash[bit >> 4] = (hash[bit >> 4] ?? 0) | (1 << (bit & 15));
+    if (luma(at) - luma(at + 1) <= 1) continue;
+    const place = placeOf(bit);
+    hash[place >> 4] = (hash[place >> 4] ?? 0) | (1 << (place & 15));
   }
   return hash;
 }
@@ -35,7 +48,7 @@ const BITS = Uint8Array.from({ length: 2 ** 16 }, (_, word) => {
   return count;
 });
 
-/** Most pairs differ early: pictures on a blank background share words with all others. */
+/** Most pairs differ early. */
 function isNear(a: Uint16Array, b: Uint16Array): boolean {
   let count = 0;
   for (let word = 0; word < WORDS && count <= MOST_DIFFERENT_BITS; word += 1) {
@@ -56,29 +69,46 @@ export function equalGroups(keys: readonly string[]): number[][] {
 }
 
 /**
- * Groups of pictures that look alike, as indices into the list: linked by pairs that differ in at most 10 of 256 bits. Only
- * pictures that share a word are compared, since any such pair does.
+ * Groups of pictures that look alike, as indices into the list: linked by pairs that differ in at most 10 of 256 bits. Of equal
+ * ones only the first is compared, and only with pictures that share two words, since any such pair does.
  */
 export function similarGroups(hashes: readonly Uint16Array[]): number[][] {
-  const parent = hashes.map((_, index) => index);
+  const firsts = new Map<string, number>();
+  const parent = hashes.map((hash, index) => {
+    const key = String.fromCharCode(...hash);
+    const first = firsts.get(key) ?? index;
+    firsts.set(key, first);
+    return first;
+  });
   const rootOf = (index: number): number => {
     let at = index;
     while (parent[at] !== at) at = parent[at] as number;
     parent[index] = at;
     return at;
   };
-  for (let word = 0; word < WORDS; word += 1) {
-    const byWord = new Map<number, number[]>();
-    for (const [index, hash] of hashes.entries()) {
-      const others = byWord.get(hash[word] ?? 0) ?? [];
-      for (const other of others) {
-        if (!isNear(hash, hashes[other] as Uint16Array)) continue;
-        const [a, b] = [rootOf(index), rootOf(other)];
-        parent[Math.max(a, b)] = Math.min(a, b);
-      }
-      others.push(index);
-      byWord.set(hash[word] ?? 0, others);
+  for (const words of PAIRS) {
+    for (const [index, other] of sharing(words, hashes, [...firsts.values()])) {
+      const [a, b] = [rootOf(index), rootOf(other)];
+      parent[Math.max(a, b)] = Math.min(a, b);
     }
   }
   return equalGroups(hashes.map((_, index) => `${rootOf(index)}`));
+}
+
+/** The similar pairs among pictures that share two words. */
+function* sharing(
+  [i, j]: readonly [number, number],
+  hashes: readonly Uint16Array[],
+  indices: readonly number[],
+): Generator<readonly [number, number]> {
+  const byWords = new Map<number, number[]>();
+  for (const index of indices) {
+    const hash = hashes[index] as Uint16Array;
+    const key = (hash[i] ?? 0) * 2 ** 16 + (hash[j] ?? 0);
+    const others = byWords.get(key) ?? [];
+    for (const other of others)
+      if (isNear(hash, hashes[other] as Uint16Array)) yield [index, other];
+    others.push(index);
+    byWords.set(key, others);
+  }
 }

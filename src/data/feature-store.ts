@@ -23,8 +23,11 @@ const SHARD_BYTES = 64 * 2 ** 20;
 /** After this time everything is written, however little: slow encoders lose minutes, not hours. */
 const FLUSH_MS = 5 * 60_000;
 const SHARD_NAME = /^shard-([0-9a-f]{16})\.safetensors$/;
-/** Writing a shard takes seconds: an older unfinished one has no writer any more. */
-const ABANDONED_MS = 60 * 60_000;
+/**
+ * Writing a shard takes seconds: an older unfinished one has no writer any more. The clock may be set ahead while one is written,
+ * by hours if the zone was wrong.
+ */
+const ABANDONED_MS = 24 * 60 * 60_000;
 
 /** The user of a store who opened it. */
 const OPENER = Symbol("opener");

@@ -2,7 +2,7 @@ import { fstatSync, readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 
 /** Signals that ask a run to save and stop: Ctrl+C, what schedulers send before they end a job, and a closed terminal. */
-export const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
 
 /** One of the signals that ask a run to stop. */
 export type StopSignal = (typeof STOP_SIGNALS)[number];
@@ -19,11 +19,8 @@ export function heedNohup(): readonly StopSignal[] {
  * checked: shells put the program that they start into `_`, and GNU's nohup replaces a terminal on stdin by /dev/null opened only
  * for writing, which nothing else does.
  */
-export function isUnderNohup(
-  env: Readonly<Record<string, string | undefined>> = process.env,
-): boolean {
-  return basename(env._ ?? "") === "nohup" || hasUnreadableNull();
-}
+const isUnderNohup = (): boolean =>
+  basename(process.env._ ?? "") === "nohup" || hasUnreadableNull();
 
 const O_ACCMODE = 0o3;
 const O_WRONLY = 0o1;

@@ -25,7 +25,10 @@ export interface DrawHooks {
   readonly signal?: AbortSignal;
 }
 
-/** Draws the pictures of an order together, and leaves the pipeline as it was before. */
+/**
+ * Draws the pictures of an order together. Afterwards the pipeline has its own sampler again; the adapters stay as the order sets
+ * them, since every order sets all of them.
+ */
 export async function draw(
   pipe: PixArtAlphaPipeline,
   { pictures, settings, images }: Omit<DrawOrder, "id" | "model">,

@@ -60,7 +60,7 @@ const decodedPreviews: PreviewMaker = (pipe, latents, rows) =>
  * Previews by a linear map, fitted now on pictures encoded by the model's autoencoder, which takes a second or two for a large
  * one.
  */
-export async function linearPreviews(pipe: PixArtAlphaPipeline): Promise<PreviewMaker> {
+async function linearPreviews(pipe: PixArtAlphaPipeline): Promise<PreviewMaker> {
   const { vae, vaeScaleFactor } = pipe;
   const cells = 16;
   const side = cells * vaeScaleFactor;

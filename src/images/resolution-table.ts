@@ -1,11 +1,28 @@
+// Sizes of pictures in pixels, and their shapes: height over width.
+
+/** A size of a table, with the shape that the table gives it, which is rounded. */
+export interface TableSize {
+  readonly ratio: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The sizes around a square one, by increasing ratio. */
+export interface SizeTable {
+  /** All that PixArt was trained on. */
+  readonly trained: readonly TableSize[];
+  /** Those that its pipelines draw. */
+  readonly drawn: readonly TableSize[];
+}
+
 /** A trained size at 1024 px: height over width, height, width. */
-export type ResolutionBin = readonly [ratio: number, height: number, width: number];
+type ResolutionBin = readonly [ratio: number, height: number, width: number];
 
 /**
  * Height over width, height and width of the pictures that PixArt at 1024 px was trained on
  * (diffusers, pipelines/pixart_alpha/pipeline_pixart_alpha.py ASPECT_RATIO_1024_BIN).
  */
-export const bins1024: readonly ResolutionBin[] = [
+const bins1024: readonly ResolutionBin[] = [
   [0.25, 512, 2048],
   [0.28, 512, 1856],
   [0.32, 576, 1792],
@@ -55,7 +72,7 @@ const wideBins: readonly ResolutionBin[] = [
   [3.88, 1984, 512],
 ];
 /** The 40 sizes of training (PixArt-alpha, diffusion/data/datasets/utils.py ASPECT_RATIO_1024), by ratio. */
-export const allBins1024: readonly ResolutionBin[] = [...bins1024, ...wideBins].toSorted(
+const allBins1024: readonly ResolutionBin[] = [...bins1024, ...wideBins].toSorted(
   ([a], [b]) => a - b,
 );
 
@@ -63,7 +80,7 @@ export const allBins1024: readonly ResolutionBin[] = [...bins1024, ...wideBins].
  * The 40 sizes of pictures of 2880 px, which are not multiples of the others (PixArt-sigma, diffusion/data/datasets/utils.py
  * ASPECT_RATIO_2880).
  */
-export const bins2880: readonly ResolutionBin[] = [
+const bins2880: readonly ResolutionBin[] = [
   [0.25, 1408, 5760],
   [0.26, 1408, 5568],
   [0.27, 1408, 5376],
@@ -105,3 +122,32 @@ export const bins2880: readonly ResolutionBin[] = [
   [3.95, 5568, 1408],
   [4, 5760, 1408],
 ];
+
+function table(trained: readonly ResolutionBin[], scale: number, drawn = trained): SizeTable {
+  const scaled = (bins: readonly ResolutionBin[]): TableSize[] =>
+    bins.map(([ratio, height, width]) => ({ ratio, width: width * scale, height: height * scale }));
+  return { trained: scaled(trained), drawn: scaled(drawn) };
+}
+
+/** By the side of the square size. */
+export const SIZE_TABLES: ReadonlyMap<number, SizeTable> = new Map([
+  [256, table(allBins1024, 1 / 4, bins1024)],
+  [512, table(allBins1024, 1 / 2, bins1024)],
+  [1024, table(allBins1024, 1, bins1024)],
+  [2048, table(allBins1024, 2)],
+  [2880, table(bins2880, 1)],
+]);
+
+/** Sides of the square sizes that PixArt has tables for. */
+export const TABLE_SIDES: readonly number[] = [...SIZE_TABLES.keys()];
+
+/** The size of the nearest shape among at least one; on a tie the first, as in PixArt's `get_closest_ratio`. */
+export function nearestShape<S extends Pick<TableSize, "ratio">>(
+  { width, height }: { readonly width: number; readonly height: number },
+  sizes: readonly S[],
+): S {
+  const ratio = height / width;
+  return sizes.reduce((best, size) =>
+    Math.abs(size.ratio - ratio) < Math.abs(best.ratio - ratio) ? size : best,
+  );
+}

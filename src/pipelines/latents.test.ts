@@ -3,8 +3,10 @@ import { collectGarbage } from "../../test/collect-garbage.ts";
 import { RgbImage } from "../images/index.ts";
 import { AutoencoderKL, type AutoencoderKLConfig } from "../models/index.ts";
 import { construct } from "../nn/index.ts";
+import { schedulerNamed } from "../schedulers/index.ts";
 import * as torch from "../torch/index.ts";
-import { pictureLatents } from "./latents.ts";
+import { pictureLatents, prepareLatents } from "./latents.ts";
+import type { PixArtAlphaRequest } from "./pixart-alpha-request.ts";
 import { pictureTensor } from "./sizes/image-inputs.ts";
 
 const size = { width: 8, height: 8 };
@@ -96,3 +98,25 @@ it("encodes in float32 where the autoencoder overflows its float16, and leaves i
   const half = await pictureLatents([picture(1)], shared(1), float32(wide(false)));
   expect(Number.isFinite(torch.tidy(() => half.float().abs().amax().item()))).toBe(false);
 });
+
+it.each(["float32", "bfloat16"] as const)(
+  "leaves nothing behind of a mask in %s",
+  async (dtype) => {
+    const vae = build();
+    using scheduler = schedulerNamed("ddim");
+    scheduler.setTimesteps(4);
+    const mask = RgbImage.filled(8, 8, [255, 255, 255]);
+    const request: Pick<
+      PixArtAlphaRequest,
+      "start" | "size" | "latentShape" | "generator" | "numImagesPerPrompt" | "latents"
+    > = { ...shared(1), latents: undefined, start: { images: [picture(1)], strength: 1, mask } };
+    const parts = { vae, vaeScaleFactor: 2, scheduler, device: "cpu", dtype } as const;
+    collectGarbage();
+    const before = torch.memory().tensors;
+    const { latents, kept } = await prepareLatents(request as PixArtAlphaRequest, parts);
+    expect([latents.dtype, kept === undefined]).toEqual([dtype, false]);
+    latents.dispose();
+    kept?.dispose();
+    expect(torch.memory().tensors).toBe(before);
+  },
+);

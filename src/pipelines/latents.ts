@@ -79,7 +79,7 @@ async function startFromPictures(
   using scope = torch.scope("startFromPictures");
   using original = await pictureLatents(images, request, { vae, device, dtype });
   const times = request.numImagesPerPrompt;
-  const white = mask && (await latentMasks(mask, images, size, { vaeScaleFactor, times }));
+  using white = mask && (await latentMasks(mask, images, size, { vaeScaleFactor, times }));
   const [noise, started] = scope.run(() =>
     torch.noGrad(() => {
       const noise = (latents ?? noiseOf(generator, latentShape, dtype)).to({ device, dtype });
@@ -90,7 +90,7 @@ async function startFromPictures(
   const kept = new InpaintingMask(
     torch.retain(original),
     torch.retain(noise),
-    white.to({ device, dtype }),
+    white.to({ device, dtype, copy: true }),
   );
   return { latents: started, skippedSteps, kept };
 }

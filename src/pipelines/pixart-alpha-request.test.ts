@@ -188,7 +188,7 @@ describe("resolveRequest", () => {
     [{ height: 7 }, "Expected a multiple of 16 for height but received 7. The nearest is 16."],
     [
       { useResolutionBinning: true },
-      "Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize 360, 256, 128, 64, 32, not for 8.",
+      "Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize 32, 64, 128, 256, 360, not for 8.",
     ],
     [
       { cleanCaption: 1 as unknown as boolean },

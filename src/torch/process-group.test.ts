@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { freePort } from "../distributed/free-port.ts";
 import { native } from "./binding.ts";
@@ -45,6 +47,14 @@ describe("a store", () => {
     const again = (): torch.Store =>
       torch.Store.tcp({ host: "127.0.0.1", port, isServer: true, timeout: TIMEOUT });
     expect(again).toThrow(`The store cannot listen at 127.0.0.1:${port}: Address already in use`);
+  });
+
+  it("says why it cannot listen where the system gives no socket", () => {
+    const script = new URL("../../test/fixtures/store-without-files.ts", import.meta.url);
+    const limited = 'ulimit -n 256 && exec "$0" --import tsx "$1"';
+    const args = ["-c", limited, process.execPath, fileURLToPath(script)];
+    const { stdout, stderr } = spawnSync("sh", args, { encoding: "utf8" });
+    expect(stdout, stderr).toContain("The store cannot listen at 127.0.0.1:0: Too many open files");
   });
 
   it.each([

@@ -15,6 +15,7 @@ import { MANIFEST_NAME, parseManifest } from "./contract/checkpoint-manifest.ts"
 import { fitToBase } from "./preflight/base-fit.ts";
 import { readEvents } from "./run-folder/event-log.ts";
 import { foldEvents } from "./run-folder/fold-events.ts";
+import { CHECKPOINTS_FOLDER } from "./run-folder/run-files.ts";
 import { EVENTS_FILE } from "./run-folder/run-folder.ts";
 
 /** What one process of a proof has to do. */
@@ -126,7 +127,8 @@ export function compareStage(
   lastStep: number,
 ): StageVerdict {
   const manifestOf = (run: string): ReturnType<typeof parseManifest> => {
-    const folder = join(stageCheckpoints(join(run, "checkpoints"), stage), stepName(lastStep));
+    const all = stageCheckpoints(join(run, CHECKPOINTS_FOLDER), stage);
+    const folder = join(all, stepName(lastStep));
     const path = join(folder, MANIFEST_NAME);
     return parseManifest(path, readFileSync(path, "utf8"));
   };

@@ -11,8 +11,8 @@ import { MANIFEST_NAME } from "./contract/checkpoint-manifest.ts";
 import { pretrainedTokenizer } from "./models/models.ts";
 import { RunModelLoader } from "./models/run-model-loader.ts";
 import { stateHash } from "./models/state-hash.ts";
-import { TOKENIZER_FOLDER } from "./run-folder/run-files.ts";
-import { readRunConfig } from "./run-folder/run-folder.ts";
+import { CHECKPOINTS_FOLDER, TOKENIZER_FOLDER } from "./run-folder/run-files.ts";
+import { isRunFolder, readRunConfig } from "./run-folder/run-folder.ts";
 import { samplerOf } from "./stages/sampler.ts";
 
 type TextToImageStage = ResolvedStage<"text-to-image">;
@@ -36,9 +36,7 @@ export interface RunPipeline {
 }
 
 /** Whether a path is a run folder or a checkpoint inside one. */
-export const isRun = (path: string): boolean =>
-  existsSync(join(path, MANIFEST_NAME)) ||
-  (existsSync(join(path, "config.json")) && existsSync(join(path, "checkpoints")));
+export const isRun = (path: string): boolean => isCheckpointFolder(path) || isRunFolder(path);
 
 const isCheckpointFolder = (path: string): boolean => existsSync(join(path, MANIFEST_NAME));
 
@@ -57,7 +55,7 @@ export async function pipelineFromRun(
   const isCheckpoint = isCheckpointFolder(given);
   const run = runFolderOf(given);
   const config = readRunConfig(run);
-  const models = new Models(config, join(run, "checkpoints"), device);
+  const models = new Models(config, join(run, CHECKPOINTS_FOLDER), device);
   const { stage, checkpoint } = isCheckpoint
     ? await explicitCheckpoint(config, given)
     : await newestCheckpoint(config, models, run);
@@ -102,7 +100,7 @@ export async function autoencoderFromRun(path: string): Promise<RunAutoencoder |
   const config = readRunConfig(run);
   const [stage, ...others] = config.stages;
   if (stage?.kind !== "autoencoder" || others.length > 0) return undefined;
-  const models = new RunModelLoader(config, join(run, "checkpoints"));
+  const models = new RunModelLoader(config, join(run, CHECKPOINTS_FOLDER));
   const checkpoint = await models.finished(stage);
   return { vae: await models.autoencoder(), config, stage, checkpoint: checkpoint.path };
 }

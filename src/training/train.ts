@@ -78,6 +78,7 @@ async function carryOut(
   const { resumeCommand, say, world = World.solo } = options;
   using run = begun.run;
   if (world.isFirst) log.keepIn(run);
+  else log.keepNowhere();
   using stop = new StopRequest(say);
   if (begun.config.threads !== null) torch.setThreads(begun.config.threads);
   const session = new TrainSession(begun, stop, options);

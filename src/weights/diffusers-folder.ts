@@ -137,7 +137,9 @@ export function weightFiles(
     if (hasIndex) {
       const promised = new Map<string, string[]>();
       for (const [tensor, file] of readShardIndex(join(path, index))) {
-        promised.set(file, [...(promised.get(file) ?? []), tensor]);
+        const names = promised.get(file);
+        if (names === undefined) promised.set(file, [tensor]);
+        else names.push(tensor);
       }
       return promised;
     }

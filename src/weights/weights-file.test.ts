@@ -2,9 +2,11 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../test/collect-garbage.ts";
 import { readConfig } from "../files/reading/config-json.ts";
 import * as torch from "../torch/index.ts";
 import { writeSafetensors } from "./safetensors/safetensors.ts";
+import { writeTorchFile } from "./torch-file/torch-file-writer.ts";
 import { openWeightsFile } from "./weights-file.ts";
 
 let folder = "";
@@ -37,6 +39,18 @@ describe("openWeightsFile", () => {
       expect(file.tensor("w").item()).toBe(7);
     }
     expect(firstBytes).toContain(0x80);
+  });
+
+  it("has a tensor of a .pth only where it is wanted", async () => {
+    const path = join(folder, "moved.pth");
+    const bytes = (): Uint8Array => new Uint8Array(4);
+    await writeTorchFile(path, new Map([["w", { dtype: "uint8", shape: [4], bytes }]]));
+    using file = openWeightsFile(path);
+    collectGarbage();
+    const before = torch.memory().tensors;
+    const moved = file.tensor("w", { device: "meta" });
+    expect(torch.memory().tensors).toBe(before + 1);
+    expect(moved.device).toBe("meta");
   });
 
   it.each(["pth", "ckpt", "bin", "pt"])("takes safetensors that are named .%s", async (ending) => {

@@ -103,7 +103,7 @@ describe("what programs import", () => {
         packages: ["lossless-json", "png-chunk-text", "png-chunks-encode", "sharp", "zod"],
       },
       "pixart/config": {
-        rooms: ["config", "errors", "optim"], // of optim the options alone
+        rooms: ["config", "errors", "images", "optim"], // of the last two, tables and options alone
         packages: ["fastest-levenshtein", "zod"],
       },
       "pixart/client": { rooms: ["client"], packages: [] },

@@ -12,7 +12,7 @@ const ROOMS =
   config training server client studio scale drawing cli`.split(/\s+/);
 /** Rooms that may import these rooms and files alone. */
 const ALONE: Readonly<Record<string, readonly string[]>> = {
-  config: ["errors", "optim/optimizer-options.ts"],
+  config: ["errors", "images/resolution-table.ts", "optim/optimizer-options.ts"],
   scale: ["errors"],
   server: ["errors", "images", "config", "files/processes/process-stat.ts"],
   client: ["server"], // its types: they are gone when it runs

@@ -54,7 +54,7 @@ describe("pixart train --dry-run", () => {
     );
     expect(stderr).toContain(
       [
-        '  2. "pixels" (class-conditional, 16 px): 16 pictures, 2 held out, 2 batches of 12 per epoch, 0 dropped',
+        '  2. "pixels" (class-conditional, 16 px): 16 pictures, 2 held out, 2 batches of 12 per epoch',
         "     12 steps of 24 (12 × 2) pictures: 18 epochs; adamw at 0.001, cosine after 2 steps of warm-up; float32",
         "     trains 0.03 M weights, with averages; a checkpoint every 5 steps, 2 kept of ",
       ].join("\n"),

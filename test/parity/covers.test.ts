@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { nearestBucket, trainingBuckets } from "../../src/data/buckets.ts";
+import { trainingBuckets } from "../../src/data/buckets.ts";
 import { type Cover, coverOf } from "../../src/images/index.ts";
+import { nearestShape } from "../../src/images/resolution-table.ts";
 import { runPython } from "./python.ts";
 
 interface Answer {
@@ -29,7 +30,7 @@ describe("pictures of 3000 sizes", () => {
 
   it("fall into diffusers' buckets", () => {
     const table = trainingBuckets(2048);
-    const ours = SIZES.map(([width, height]) => nearestBucket({ width, height }, table));
+    const ours = SIZES.map(([width, height]) => nearestShape({ width, height }, table));
     expect(ours.map(({ height, width }) => [height, width])).toEqual(
       answers.map(({ bucket }) => bucket),
     );

@@ -178,7 +178,6 @@ async function trained(
         const tokens = tokenizer.encode(texts, {
           maxLength: 64,
           padding: "longest",
-          truncation: true,
         });
         const tokenIds = torch.fromTypedArray(tokens.inputIds, tokens.shape);
         const all = { original, states: states.detach(), ids: tokenIds, mask, timesteps, noise };

@@ -30,7 +30,7 @@ const tokenizer = (
   prepare,
   read: async (folder) => {
     const read = await T5Tokenizer.fromPretrained(folder);
-    read.encode(["A ball, red style ﬁ"], { maxLength: 16, padding: "max", truncation: true });
+    read.encode(["A ball, red style ﬁ"], { maxLength: 16, padding: "max" });
   },
 });
 

@@ -66,6 +66,21 @@ describe("pixart/client", () => {
     expect(previewed).toBe(16);
   });
 
+  it("tells what happens to an edit", async () => {
+    const image = await RgbImage.filled(24, 16, [1, 2, 3]).encodePng();
+    const types = new Set<string>();
+    let size: string | undefined;
+    for await (const event of client.watchEdit(
+      { prompt: "a fox", image, steps: 12 },
+      { previews: 1 },
+    )) {
+      types.add(event.type);
+      if (event.type === "completed") size = event.result.size;
+    }
+    expect([...types]).toEqual(expect.arrayContaining(["progress", "preview", "completed"]));
+    expect(size).toBe("24x16");
+  });
+
   it("cancels what nobody watches any more", async () => {
     for await (const event of client.watch({ prompt: "a fox", steps: 500 })) {
       if (event.type === "progress") break;

@@ -145,10 +145,7 @@ const indented = (lines: readonly string[]): string[] => lines.map((line) => `  
 const range = ({ min, median, max }: Spread): string => `${min} to ${max}, median ${median}`;
 
 /** The report for people. */
-export function describeCheck(
-  report: DatasetReport,
-  { size, batch, maxLength, source }: Measure,
-): string {
+function describeCheck(report: DatasetReport, { size, batch, maxLength, source }: Measure): string {
   const {
     missingCaption,
     missingControl,
@@ -218,6 +215,6 @@ function describeBuckets({ buckets: plan }: DatasetReport, size: number, batch: 
       ({ width, height, ratio, images, batches, lastBatch }) =>
         `  ${`${width} × ${height}`.padEnd(15)}${ratio.toFixed(2).padStart(7)}${`${images}`.padStart(11)}${`${batches}`.padStart(10)}${`${lastBatch}`.padStart(14)}`,
     ),
-    `  ${plan.batches} batches per epoch, ${plan.effectiveBatch.toFixed(2)} pictures per batch on average, ${plan.dropped} pictures dropped`,
+    `  ${plan.batches} batches per epoch, ${plan.effectiveBatch.toFixed(2)} pictures per batch on average`,
   ];
 }

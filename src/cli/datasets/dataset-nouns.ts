@@ -33,7 +33,7 @@ export async function datasetNouns(location: string, options: DatasetNounsOption
 }
 
 /** The statistics for people. */
-export function describeStatistics(statistics: CaptionStatistics): string {
+function describeStatistics(statistics: CaptionStatistics): string {
   const { location, layout, pictures, raw, dense } = statistics;
   const kinds = dense === null ? [raw] : [raw, dense];
   const row = (title: string, value: (density: ConceptDensity) => string): string[] => [

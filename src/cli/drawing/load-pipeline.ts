@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { World } from "../../distributed/index.ts";
 import { InvalidValueError } from "../../errors/index.ts";
+import { shellWord } from "../../files/processes/shell-word.ts";
 import { shippedModel } from "../../hub/index.ts";
 import { PixArtControlNetAdapterModel } from "../../models/index.ts";
 import {
@@ -104,7 +105,7 @@ async function find(model: string, changes: PipelineChanges): Promise<LoadedPipe
     const adapter = adapterAt(model);
     if (adapter !== undefined) {
       throw new InvalidValueError(
-        `Expected a model but received ${model}, an adapter for one: npx pixart sample ${adapter.base ?? "MODEL"} --lora ${model}`,
+        `Expected a model but received ${model}, an adapter for one: npx pixart sample ${shellWord(adapter.base ?? "MODEL")} --lora ${shellWord(model)}`,
       );
     }
     throw new InvalidValueError(`Expected a model but received ${model}: ${whyNoModel(model)}`);
@@ -168,7 +169,7 @@ async function fromRun(
   const refused = Object.entries(given).flatMap(([flag, value]) => (value ? [flag] : []));
   if (refused.length > 0) {
     throw new UsageError(
-      `Expected a published model with ${refused.join(" and ")} but received the run ${model}; publish it first: npx pixart publish ${model} FOLDER`,
+      `Expected a published model with ${refused.join(" and ")} but received the run ${model}; publish it first: npx pixart publish ${shellWord(model)} FOLDER`,
     );
   }
   const run = await pipelineFromRun(model, !raw, changes.device);

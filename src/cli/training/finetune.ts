@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type Goal, type GoalRequest, goalConfig } from "../../config/goals/goal-config.ts";
 import { type ParsedConfig, resolveConfig, type TrainConfig } from "../../config/index.ts";
 import { applyOverrides } from "../../config/overrides.ts";
 import { readDataset } from "../../data/read-dataset.ts";
+import { shellWord } from "../../files/processes/shell-word.ts";
 import { shippedModel } from "../../hub/index.ts";
 import { samplingDefaultsOf } from "../../pipelines/index.ts";
 import { measureStep } from "../../training/measure-step.ts";
@@ -15,6 +16,8 @@ import { train } from "../../training/train.ts";
 import { printResult } from "../terminal/output.ts";
 import { say } from "../terminal/talk.ts";
 import { UsageError } from "../terminal/usage-error.ts";
+import { resumeCommandOf } from "./resume-command.ts";
+import { runNameOf } from "./run-name.ts";
 
 /** Options of `pixart finetune`. */
 export interface FinetuneCommandOptions {
@@ -45,7 +48,7 @@ export async function finetuneCommand(
     throw new UsageError(
       "Expected --dry-run with --json, which prints its plan, but received --json alone",
     );
-  const name = slug(basename(resolve(folder)));
+  const name = runNameOf(folder);
   const workDir = options.workDir ?? join("work_dirs", `${name}-${options.goal}`);
   const request = await requestOf(base, folder, { ...options, name });
   const fill = (steps: number): { value: TrainConfig; config: ParsedConfig } => {
@@ -56,7 +59,7 @@ export async function finetuneCommand(
     ) as TrainConfig;
     return { value, config: { ...resolveConfig(value, name), workDir } };
   };
-  const resumeCommand = `npx pixart train ${join(workDir, "recipe.json")} --work-dir ${workDir} --resume`;
+  const resumeCommand = resumeCommandOf({ config: join(workDir, "recipe.json"), workDir, device });
   const chosen = { strict: true, processes: 1, device, say };
   // Refuses what can't fit before anything is loaded.
   const first = await dryRun(fill(FEWEST_STEPS).config, resumeCommand, {
@@ -91,7 +94,8 @@ export async function finetuneCommand(
   const recipe = { file: join(workDir, "recipe.json"), value };
   const outcome = await train(config, { resume: false, resumeCommand, say, device, recipe });
   process.exitCode = outcome.exitCode;
-  if (outcome.finished) say(`Done. Draw pictures: npx pixart sample ${outcome.folder} "a prompt"`);
+  if (outcome.finished)
+    say(`Done. Draw pictures: npx pixart sample ${shellWord(outcome.folder)} "a prompt"`);
   printResult(outcome.folder);
 }
 
@@ -129,10 +133,3 @@ function stepsIn(minutes: number, stepSeconds: number): number {
   const unit = steps > 1000 ? 100 : 10;
   return Math.min(MOST_STEPS, Math.max(FEWEST_STEPS, Math.floor(steps / unit) * unit));
 }
-
-/** A folder's name as a word for paths. */
-const slug = (text: string): string =>
-  text
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-+|-+$/g, "") || "pictures";

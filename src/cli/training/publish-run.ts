@@ -1,4 +1,5 @@
 import { basename, resolve } from "node:path";
+import { shellWord } from "../../files/processes/shell-word.ts";
 import {
   type Adapter,
   mergeAdapters,
@@ -105,7 +106,7 @@ async function publishFoundControlNet(
   const card = cardOfRun(found, "controlnet", { which, out });
   const folder = await publishControlNet(controlnet, out, { dtype, card });
   say("Read back: every weight is equal. To draw following a picture:");
-  say(`npx pixart sample MODEL PROMPT --controlnet ${out} --control-image PICTURE`);
+  say(`npx pixart sample MODEL PROMPT --controlnet ${shellWord(out)} --control-image PICTURE`);
   return { folder, kind: "controlnet", dtype };
 }
 

@@ -11,6 +11,7 @@ import { resumeRun, train } from "../../training/train.ts";
 import { exitIfRankLost, isResumed, launch, processesOf } from "../processes.ts";
 import { printResult } from "../terminal/output.ts";
 import { say } from "../terminal/talk.ts";
+import { resumeCommandOf } from "./resume-command.ts";
 
 /** Options of `pixart train`. */
 export interface TrainCommandOptions {
@@ -59,25 +60,17 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     changedData: options.acceptChangedData ?? false,
     otherRun: options.acceptOtherRun ?? false,
   };
-  const resumeCommand = [
-    "npx pixart train",
-    shellWord(name),
-    "--work-dir",
-    shellWord(folder),
-    ...(gpus > 1 ? [`--gpus ${gpus}`] : []),
-    ...(options.device === undefined ? [] : [`--device ${shellWord(options.device)}`]),
-    ...(rehearsal === false ? ["--no-rehearsal"] : []),
-    "--resume",
-  ].join(" ");
+  const { device } = options;
+  const resumeCommand = resumeCommandOf({ config: name, workDir: folder, device, gpus, rehearsal });
   if (proof !== undefined) {
     const config = fresh();
-    const { device = config.device } = options;
-    await prove({ ...config, device }, proof === true ? PROOF_STEPS : proof, json);
+    const steps = proof === true ? PROOF_STEPS : proof;
+    await prove({ ...config, device: device ?? config.device }, steps, json);
     return;
   }
   if (isDry || processes === "launch") {
     const strict = rehearsal !== false;
-    const chosen = { strict, processes: gpus, device: options.device, say };
+    const chosen = { strict, processes: gpus, device, say };
     const plan =
       resume === false
         ? await dryRun(fresh(), resumeCommand, chosen)
@@ -91,7 +84,7 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     resumeCommand,
     say: world.isFirst ? say : () => {},
     rehearsal,
-    device: options.device,
+    device,
     recipe,
     world,
     accepted,

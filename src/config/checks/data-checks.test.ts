@@ -30,6 +30,11 @@ const classes = { classFolder: "dogs", classPrompt: "a photo of a dog" };
 it.each<[string, TrainConfig, readonly string[]]>([
   ["aspect ratios", config({}), []],
   ["class pictures", config({ ...classes, classImages: 100 }, square), []],
+  [
+    "class pictures next to the data",
+    config({ ...classes, classFolder: "data/../dogs" }, square),
+    [],
+  ],
   ["control pictures in a folder", config({ controlFolder: "maps" }, { controlnet: {} }), []],
   ["control pictures in a column", config({ controlColumn: "map" }, { controlnet: {} }), []],
   ["edges", config({}, { controlnet: { condition: "edges" } }), []],
@@ -39,6 +44,20 @@ it.each<[string, TrainConfig, readonly string[]]>([
     [
       'Expected a folder outside of dataset.folder, whose pictures are all trained on, for dataset.controlFolder but received "data/maps".',
       'Expected null, since dataset.controlFolder is given, for dataset.controlColumn but received "map".',
+    ],
+  ],
+  [
+    "control pictures in a folder whose name begins as the way out does",
+    config({ controlFolder: "data/...maps" }, { controlnet: {} }),
+    [
+      'Expected a folder outside of dataset.folder, whose pictures are all trained on, for dataset.controlFolder but received "data/...maps".',
+    ],
+  ],
+  [
+    "class pictures in a folder whose name begins as the way out does",
+    config({ ...classes, classFolder: "data/..dogs" }, square),
+    [
+      'Expected a folder outside of dataset.folder, whose pictures are all trained on, for dataset.classFolder but received "data/..dogs".',
     ],
   ],
   [

@@ -1,11 +1,13 @@
-import { relative } from "node:path";
+import { isAbsolute, relative, sep } from "node:path";
+import { TABLE_SIDES } from "../../images/resolution-table.ts";
 import type { ParsedConfig } from "../options/train-config.ts";
+import { listOf } from "../schema/value-schemas.ts";
 import { expected } from "./mistakes.ts";
 
 /** One sentence for each prior-preservation field that needs another one. */
 export function* classPictures({ base, dataset }: ParsedConfig): Generator<string> {
   const { folder, classFolder, classPrompt, classImages } = dataset;
-  if (classFolder !== null && !relative(folder, classFolder).startsWith("..")) {
+  if (classFolder !== null && isInside(folder, classFolder)) {
     const what = "a folder outside of dataset.folder, whose pictures are all trained on,";
     yield expected(what, ["dataset", "classFolder"], classFolder);
   }
@@ -25,9 +27,6 @@ export function* classPictures({ base, dataset }: ParsedConfig): Generator<strin
   }
 }
 
-/** Sides in pixels that PixArt has tables of aspect ratios for. */
-const TABLES: readonly number[] = [256, 512, 1024, 2048, 2880];
-
 /** The tables' sizes are multiples of this fraction of the side. */
 const TABLE_GRID = 16;
 
@@ -37,8 +36,8 @@ export function* aspectRatios(config: ParsedConfig): Generator<string> {
   for (const [i, stage] of stages.entries()) {
     if (stage.kind !== "text-to-image" || !stage.aspectRatios) continue;
     const { resolution } = stage;
-    if (!TABLES.includes(resolution)) {
-      const what = "256, 512, 1024, 2048 or 2880, since the stage's aspectRatios is true,";
+    if (!TABLE_SIDES.includes(resolution)) {
+      const what = `${listOf(TABLE_SIDES)}, since the stage's aspectRatios is true,`;
       yield expected(what, ["stages", i, "resolution"], resolution);
     } else if (!("pretrained" in autoencoder) && !("pretrained" in transformer)) {
       const token = 2 ** (autoencoder.blockOutChannels.length - 1) * transformer.patchSize;
@@ -58,7 +57,7 @@ export function* aspectRatios(config: ParsedConfig): Generator<string> {
 /** One sentence for each reason why the data does not suit a stage that trains a ControlNet. */
 export function* controlPictures({ stages, dataset }: ParsedConfig): Generator<string> {
   const { folder, controlFolder, controlColumn, classFolder } = dataset;
-  if (controlFolder !== null && !relative(folder, controlFolder).startsWith("..")) {
+  if (controlFolder !== null && isInside(folder, controlFolder)) {
     const what = "a folder outside of dataset.folder, whose pictures are all trained on,";
     yield expected(what, ["dataset", "controlFolder"], controlFolder);
   }
@@ -77,4 +76,10 @@ export function* controlPictures({ stages, dataset }: ParsedConfig): Generator<s
       yield expected(what, ["stages", i, "controlnet", "condition"], "edges");
     }
   }
+}
+
+/** Whether a path is a folder or leads into it. */
+function isInside(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return !isAbsolute(way) && way.split(sep)[0] !== "..";
 }

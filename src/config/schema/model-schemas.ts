@@ -12,7 +12,7 @@ import type {
 import { atLeastZero, count, countUpTo, flag, oneOf, positive, text } from "./value-schemas.ts";
 
 /** Whether a part of a config names a folder to load its component from. */
-export function isPretrained(value: unknown): boolean {
+function isPretrained(value: unknown): boolean {
   return typeof value === "object" && value !== null && "pretrained" in value;
 }
 

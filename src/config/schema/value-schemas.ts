@@ -47,8 +47,8 @@ export function oneOf<const T extends string>(...words: readonly T[]): z.ZodLite
   return z.literal(words, listOf(words));
 }
 
-/** `"a", "b" or "c"`. */
-export function listOf(words: readonly string[]): string {
+/** `"a", "b" or "c"`; numbers without quotes. */
+export function listOf(words: readonly (string | number)[]): string {
   const quoted = words.map((word) => JSON.stringify(word));
   const last = quoted.at(-1) ?? "";
   return quoted.length < 2 ? last : `${quoted.slice(0, -1).join(", ")} or ${last}`;

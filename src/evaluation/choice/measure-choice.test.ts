@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { PixArtAlphaPipeline } from "../../pipelines/index.ts";
+import { schedulerNamed } from "../../schedulers/index.ts";
 import * as torch from "../../torch/index.ts";
 import { type CaptionedPicture, measureChoice, TooFewCaptionsError } from "./measure-choice.ts";
 
@@ -38,6 +40,22 @@ describe("measureChoice", () => {
     expect(await measureChoice(pipe, pictures.slice(0, 3), pictures, options)).toEqual(first);
     expect(first.chance).toBe(1 / 3);
     expect(done).toEqual([1, 2, 3, 1, 2, 3]);
+    expect(torch.memory().tensors).toBe(before);
+  });
+
+  it("leaves nothing behind where no noise level can be found for the model", async () => {
+    const own = pipe.scheduler;
+    pipe.scheduler = schedulerNamed("unipc", {
+      prediction_type: "flow_prediction",
+      use_flow_sigmas: true,
+    });
+    collectGarbage();
+    const before = torch.memory().tensors;
+    try {
+      await expect(measureChoice(pipe, pictures, pictures)).rejects.toThrow("flow_prediction");
+    } finally {
+      pipe.scheduler = own;
+    }
     expect(torch.memory().tensors).toBe(before);
   });
 

@@ -1,5 +1,6 @@
 import { DatasetError, knownClasses } from "../../errors/index.ts";
 import type { RgbImage } from "../../images/index.ts";
+import { disposable } from "../../pipelines/checks/disposable.ts";
 import type { PixArtAlphaPipeline } from "../../pipelines/index.ts";
 import { disposeText } from "../../pipelines/prompts/encoded-text.ts";
 import * as torch from "../../torch/index.ts";
@@ -85,26 +86,22 @@ export async function chooseCaptions(
     pipe,
     pictures.map(({ image }) => image),
   );
-  const text = await captionStates(pipe, answers);
+  using text = disposable(await captionStates(pipe, answers), disposeText);
   using denoising = new DenoisingErrors(pipe, noise);
-  try {
-    return pictures.map((_, i) => {
-      // The picture half the list further on, whose captions are unrelated to this one.
-      const asked = shuffled ? (i + Math.ceil(pictures.length / 2)) % pictures.length : i;
-      const rows = questions[asked]?.map(({ caption }) => answers.indexOf(caption)) ?? [];
-      const errors = torch.tidy(() =>
-        denoising
-          .of(clean.narrow(0, i, 1), rowsOf(text, rows))
-          .sum([0])
-          .toFloat32Array(),
-      );
-      onProgress?.(i + 1, pictures.length);
-      const least = Math.min(...errors);
-      return errors[0] === least && errors.indexOf(least, 1) === -1;
-    });
-  } finally {
-    disposeText(text);
-  }
+  return pictures.map((_, i) => {
+    // The picture half the list further on, whose captions are unrelated to this one.
+    const asked = shuffled ? (i + Math.ceil(pictures.length / 2)) % pictures.length : i;
+    const rows = questions[asked]?.map(({ caption }) => answers.indexOf(caption)) ?? [];
+    const errors = torch.tidy(() =>
+      denoising
+        .of(clean.narrow(0, i, 1), rowsOf(text.value, rows))
+        .sum([0])
+        .toFloat32Array(),
+    );
+    onProgress?.(i + 1, pictures.length);
+    const least = Math.min(...errors);
+    return errors[0] === least && errors.indexOf(least, 1) === -1;
+  });
 }
 
 /** Captions of other things, in the same style if there are styles. */

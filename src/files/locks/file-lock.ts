@@ -26,7 +26,7 @@ const LOOK_MS = 500;
 /** Delay before retrying a lock that was just released. */
 const RETRY_MS = 10;
 /** How long a lock's times must stand still before it is taken over: twelve beats. */
-export const STILL_MS = 60_000;
+const STILL_MS = 60_000;
 
 /** Options of waiting for a lock. */
 export interface LockWaiting {
@@ -39,7 +39,7 @@ export interface LockWaiting {
   readonly onWatch?: (holder: LockHolder | undefined, forMs: number) => void;
   /** Called when waiting for a process that holds it. */
   readonly onWait?: () => void;
-  /** Default {@link STILL_MS}. */
+  /** How long a lock's times must stand still before it is taken over. Default: a minute. */
   readonly stillMs?: number;
 }
 

@@ -23,7 +23,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
 };
 
 /** Whether an error is an operating system error, as thrown by Node.js. */
-export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error &&
   "errno" in error &&
   typeof error.errno === "number" &&

@@ -52,11 +52,6 @@ export class Adapter implements AdapterState {
     this.#layers = layers;
   }
 
-  /** Names of the layers that have it. */
-  get layerNames(): string[] {
-    return [...this.#layers.keys()];
-  }
-
   /** Factor on what the adapter adds, 1 at first; not saved. Throws while merged, and for OFT, which adds nothing. */
   get scale(): number {
     return this.#scale;

@@ -17,7 +17,7 @@ export interface UpDecoderBlockOptions {
 }
 
 /** Resnets, then nearest-neighbour upsampling by 2 and a convolution (diffusers `UpDecoderBlock2D`). */
-export class UpDecoderBlock extends Module {
+class UpDecoderBlock extends Module {
   static override readonly keys = { upsampler: "upsamplers.0.conv" };
 
   readonly resnets: ModuleList<ResnetBlock>;

@@ -17,7 +17,7 @@ export interface DownEncoderBlockOptions {
 }
 
 /** Resnets, then a convolution of stride 2 (diffusers `DownEncoderBlock2D`). */
-export class DownEncoderBlock extends Module {
+class DownEncoderBlock extends Module {
   static override readonly keys = { downsampler: "downsamplers.0.conv" };
 
   readonly resnets: ModuleList<ResnetBlock>;

@@ -28,7 +28,7 @@ import { pixArtOriginalKeys } from "./original-keys.ts";
 import { positionScale } from "./position-scale.ts";
 
 /** The null caption of training, a buffer of the text encoder's width; diffusers encodes "" instead and has none. */
-export const NULL_CAPTION = "y_embedder.y_embedding";
+const NULL_CAPTION = "y_embedder.y_embedding";
 /** The fixed table of positions, which follows from the configuration. */
 export const POSITIONS = "pos_embed";
 

@@ -31,11 +31,12 @@ export class LazyModel<M extends Module> {
     }
   }
 
-  /** Loads a model for the caller, who disposes it. */
+  /** Loads a model for the caller, who disposes it. It has the changes registered before the call. */
   async load(): Promise<M> {
+    const changes = [...this.#changes];
     const model = await this.#load();
     try {
-      for (const change of this.#changes) await change(model);
+      for (const change of changes) await change(model);
     } catch (error) {
       model.dispose();
       throw error;

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { T5EncoderModel } from "../../models/index.ts";
@@ -46,7 +47,7 @@ const dispose = (text: EncodedText): void => {
 
 /** What a text's tokens become where it is padded to the limit, as diffusers does. */
 function paddedStates(text: string): number[] {
-  const tokens = tokenizer.encode([text], { maxLength: 40, padding: "max", truncation: true });
+  const tokens = tokenizer.encode([text], { maxLength: 40, padding: "max" });
   return torch.tidy(() => {
     const ids = torch.fromTypedArray(tokens.inputIds, tokens.shape);
     const attentionMask = torch.fromTypedArray(tokens.attentionMask, tokens.shape);
@@ -59,6 +60,30 @@ const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number =
   expect(a.length).toBe(b.length);
   return Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] ?? 0))), 0);
 };
+
+/** A staged encoder whose loads take until a gate is opened. */
+function slowLoads() {
+  let opened = Promise.resolve();
+  let open = (): void => {};
+  const staged = new LazyModel(async () => {
+    await opened;
+    return makeEncoder();
+  });
+  const close = (): void => {
+    opened = new Promise((resolve) => {
+      open = resolve;
+    });
+  };
+  return {
+    staged,
+    close,
+    open: () => open(),
+    /** Loads that begin from now on do not wait; those that wait still do. */
+    openForNext: (): void => {
+      opened = Promise.resolve();
+    },
+  };
+}
 
 describe("PromptEncoder", () => {
   it("gives the real tokens the states that they have where the text is padded to the limit", async () => {
@@ -127,6 +152,76 @@ describe("PromptEncoder", () => {
     expect(torch.memory().tensors).toBe(before);
   });
 
+  it("loads a staged encoder once for overlapping calls with the same text", async () => {
+    let loads = 0;
+    const before = torch.memory().tensors;
+    const staged = new LazyModel(async () => {
+      loads++;
+      return makeEncoder();
+    });
+    const texts = new PromptEncoder(tokenizer, staged);
+    const both = await Promise.all([1, 2].map(() => texts.encode(["a fox"], limits)));
+    expect(loads).toBe(1);
+    for (const text of both) dispose(text);
+    texts.dispose();
+    expect(torch.memory().tensors).toBe(before);
+  });
+
+  it("keeps the states that a call needs while others forget the oldest", async () => {
+    const gate = slowLoads();
+    const texts = new PromptEncoder(tokenizer, gate.staged);
+    const many = Array.from({ length: 64 }, (_, i) => `${i}`);
+    const all = await texts.encode(many, limits);
+    gate.close();
+    const first = texts.encode(["0", "a fox"], limits);
+    await sleep(10);
+    gate.openForNext();
+    const second = texts.encode(["a bird", "a house"], limits);
+    await Promise.race([second, sleep(200)]);
+    const third = texts.encode(["63"], limits);
+    await Promise.race([third, sleep(200)]);
+    gate.open();
+    const encoded = await Promise.all([first, second, third]);
+    expect(encoded.map(({ hiddenStates }) => hiddenStates.size(0))).toEqual([2, 2, 1]);
+    for (const text of [all, ...encoded]) dispose(text);
+    texts.dispose();
+  });
+
+  it("gives every text a row where the encoder is changed while it is loaded", async () => {
+    const gate = slowLoads();
+    const texts = new PromptEncoder(tokenizer, gate.staged);
+    const before = await texts.encode(["a fox"], limits);
+    gate.close();
+    const during = texts.encode(["a fox", "a bird"], limits);
+    await sleep(10);
+    gate.staged.change(async (model) => {
+      torch.noGrad(() => model.finalLayerNorm.weight.mul_(2));
+    });
+    gate.open();
+    const both = await during;
+    const after = await texts.encode(["a fox", "a bird"], limits);
+    expect(both.hiddenStates.size(0)).toBe(2);
+    const doubled = torch.tidy(() => both.hiddenStates.mul(2).toFloat32Array());
+    expect(after.hiddenStates.toFloat32Array()).toEqual(doubled);
+    for (const text of [before, both, after]) dispose(text);
+    texts.dispose();
+  });
+
+  it("says that it was disposed of while it loaded", async () => {
+    const gate = slowLoads();
+    const texts = new PromptEncoder(tokenizer, gate.staged);
+    dispose(await texts.encode(["a fox"], limits));
+    gate.close();
+    const encoded = texts.encode(["a fox", "a bird"], limits);
+    await sleep(10);
+    texts.dispose();
+    gate.open();
+    await expect(encoded).rejects.toThrow(
+      "Expected an open pipeline but this one was disposed while its text encoder was loaded",
+    );
+    texts.dispose();
+  });
+
   it("frees a staged encoder where encoding fails", async () => {
     const before = torch.memory().tensors;
     const staged = new LazyModel(async () => {
@@ -185,6 +280,19 @@ describe("PromptPack", () => {
     dispose(fromPack);
     dispose(fromModel);
     read.dispose();
+  });
+
+  it("leaves nothing behind where a later text cannot be encoded", async () => {
+    let loads = 0;
+    const before = torch.memory().tensors;
+    const staged = new LazyModel(async () => {
+      if (loads++ > 0) throw new Error("no memory");
+      return makeEncoder();
+    });
+    const texts = new PromptEncoder(tokenizer, staged);
+    await expect(texts.pack(["a fox", "a bird"], limits)).rejects.toThrow("no memory");
+    texts.dispose();
+    expect(torch.memory().tensors).toBe(before);
   });
 
   it("refuses other safetensors files", async () => {

@@ -1,4 +1,4 @@
-import { InvalidValueError } from "../../errors/index.ts";
+import { InvalidStateError, InvalidValueError } from "../../errors/index.ts";
 import type { T5EncoderModel } from "../../models/index.ts";
 import type { Module } from "../../nn/index.ts";
 import { cleanCaption, prepareCaption, type T5Tokenizer } from "../../text/index.ts";
@@ -34,7 +34,6 @@ export function tokenized(
   const tokens = tokenizer.encode(texts, {
     maxLength: maxSequenceLength,
     padding: "longest",
-    truncation: true,
   });
   const warnings = tokens.truncated.map(
     ({ dropped }) =>
@@ -55,6 +54,8 @@ export class PromptEncoder {
   readonly #tokenizer: T5Tokenizer;
   /** By length limit and text, oldest first: (1, L, D) each. Only used with a {@link LazyModel}, which counts its changes. */
   readonly #kept = new Map<string, Tensor>();
+  /** Settles after the last call that uses the kept states: none of them is forgotten, or encoded again, by another call. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(tokenizer: T5Tokenizer, encoder: TextEncoder) {
     this.#tokenizer = tokenizer;
@@ -71,9 +72,20 @@ export class PromptEncoder {
     }
     if (encoder instanceof PromptPack) return stackTexts(texts.map((text) => encoder.states(text)));
     if (!(encoder instanceof LazyModel)) return this.#run(encoder, texts, limits);
+    const encoded = this.#turn.then(() => this.#encodeNew(encoder, texts, limits));
+    this.#turn = encoded.catch(() => {}); // the caller handles the error
+    return encoded;
+  }
+
+  /** One row per text, from the kept states and those of a model that is loaded for the other texts. */
+  async #encodeNew(
+    encoder: LazyModel<T5EncoderModel>,
+    texts: readonly string[],
+    limits: TextLimits,
+  ): Promise<EncodedText> {
     this.#forgetOldest();
-    const keyOf = (text: string): string =>
-      `${encoder.changes} ${limits.maxSequenceLength} ${text}`;
+    const { changes } = encoder; // a later one is not in the model that is loaded below
+    const keyOf = (text: string): string => `${changes} ${limits.maxSequenceLength} ${text}`;
     const missing = [...new Set(texts)].filter((text) => !this.#kept.has(keyOf(text)));
     if (missing.length > 0) {
       await encoder.use((model) => {
@@ -84,7 +96,15 @@ export class PromptEncoder {
         }
       });
     }
-    return stackTexts(texts.flatMap((text) => this.#kept.get(keyOf(text)) ?? []));
+    return stackTexts(texts.map((text) => this.#statesOf(keyOf(text))));
+  }
+
+  #statesOf(key: string): Tensor {
+    const states = this.#kept.get(key);
+    if (states !== undefined) return states;
+    throw new InvalidStateError(
+      "Expected an open pipeline but this one was disposed while its text encoder was loaded",
+    );
   }
 
   #run(encoder: T5EncoderModel, texts: readonly string[], limits: TextLimits): EncodedText {
@@ -110,12 +130,17 @@ export class PromptEncoder {
   /** Packs texts' states, with which no encoder is needed any more. */
   async pack(texts: readonly string[], limits: TextLimits): Promise<PromptPack> {
     const states = new Map<string, Tensor>();
-    for (const text of new Set(texts)) {
-      const { hiddenStates, attentionMask } = await this.encode([text], limits);
-      attentionMask.dispose();
-      states.set(text, hiddenStates);
+    try {
+      for (const text of new Set(texts)) {
+        const { hiddenStates, attentionMask } = await this.encode([text], limits);
+        attentionMask.dispose();
+        states.set(text, hiddenStates);
+      }
+      return PromptPack.of(states, limits.maxSequenceLength);
+    } catch (error) {
+      for (const each of states.values()) each.dispose();
+      throw error;
     }
-    return PromptPack.of(states, limits.maxSequenceLength);
   }
 
   /** Keeps the newest. Called before a batch, so that a batch never loses its own. */

@@ -42,7 +42,7 @@ image = pipe("a \\"red\\" apple", use_resolution_binning=False, clean_caption=Fa
 \`\`\`
 
 \`\`\`sh
-npx pixart sample FOLDER "a \\"red\\" apple"
+npx pixart sample FOLDER 'a "red" apple'
 \`\`\`
 
 Prompts that training was watched with:
@@ -60,6 +60,11 @@ Prompts that training was watched with:
     );
   });
 
+  it("quotes a prompt in which a shell would see more than words", () => {
+    const text = modelCard({ ...card, kind: "adapter", prompts: ["it's $5 `now`"] });
+    expect(text).toContain("MS 'it'\\''s $5 `now`' --lora FOLDER");
+  });
+
   it("links no folder that looks like a name on the Hub", () => {
     // Both are here, where tests run.
     const text = modelCard({ ...card, base: "models/emoji-small", dataset: "src/data" });
@@ -70,7 +75,7 @@ Prompts that training was watched with:
   it("of an adapter is PEFT's, and names no base that is a folder", () => {
     const text = modelCard({ ...card, kind: "adapter", base: "/work/emoji-small", prompts: [] });
     expect(text).toContain("library_name: peft\npipeline_tag: text-to-image\ntags:");
-    expect(text).toContain('npx pixart sample emoji-small "" --lora FOLDER');
+    expect(text).toContain("npx pixart sample emoji-small '' --lora FOLDER");
     expect(text).not.toContain("/work");
     expect(modelCard({ ...card, kind: "components", components: ["vae"] })).toContain(
       'from diffusers import AutoencoderKL\nvae = AutoencoderKL.from_pretrained("FOLDER", subfolder="vae")\n',

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
+import { shellWord } from "../../files/processes/shell-word.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import { isRepositoryName } from "../../hub/index.ts";
 import { areUsual, SAMPLING_DEFAULTS, type SamplingDefaults } from "../sampling-defaults.ts";
@@ -82,7 +83,8 @@ ${[...new Set(prompts)].map((each) => `- ${each || "(none)"}`).join("\n")}
 function use(card: ModelCard, prompt: string): string {
   const { kind, className, base, components = [] } = card;
   const text = JSON.stringify(prompt);
-  const place = base === null ? "MODEL" : isOnHub(base) ? base : basename(base);
+  const word = shellWord(prompt);
+  const place = base === null ? "MODEL" : shellWord(isOnHub(base) ? base : basename(base));
   switch (kind) {
     case "pipeline":
       return fenced(
@@ -92,15 +94,15 @@ function use(card: ModelCard, prompt: string): string {
         "",
         `pipe = ${className}.from_pretrained("FOLDER", torch_dtype=torch.float32)`,
         `image = pipe(${[text, ...callOptions(card)].join(", ")}).images[0]`,
-      ).concat("\n", fenced("sh", `npx pixart sample FOLDER ${text}`));
+      ).concat("\n", fenced("sh", `npx pixart sample FOLDER ${word}`));
     case "components":
       return fenced("python", ...components.flatMap(loading));
     case "adapter":
-      return fenced("sh", `npx pixart sample ${place} ${text} --lora FOLDER`);
+      return fenced("sh", `npx pixart sample ${place} ${word} --lora FOLDER`);
     case "controlnet":
       return fenced(
         "sh",
-        `npx pixart sample ${place} ${text} --controlnet FOLDER --control-image PICTURE`,
+        `npx pixart sample ${place} ${word} --controlnet FOLDER --control-image PICTURE`,
       );
   }
 }

@@ -49,7 +49,7 @@ describe("nearestResolutionBin", () => {
     // With another autoencoder the bins' sizes in pixels are not the model's.
     expect(sizes.filter((size) => hasResolutionBins(size, 4))).toEqual([]);
     expect(() => nearestResolutionBin({ width: 1, height: 1 }, 16)).toThrow(
-      "Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize 360, 256, 128, 64, 32, not for 16.",
+      "Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize 32, 64, 128, 256, 360, not for 16.",
     );
   });
 });

@@ -1,9 +1,9 @@
 import { InvalidValueError } from "../../errors/index.ts";
 import {
-  allBins1024,
-  bins1024,
-  bins2880,
-  type ResolutionBin,
+  nearestShape,
+  SIZE_TABLES,
+  TABLE_SIDES,
+  type TableSize,
 } from "../../images/resolution-table.ts";
 import { functional as F, type Tensor } from "../../torch/index.ts";
 
@@ -13,66 +13,39 @@ export interface PictureSize {
   readonly height: number;
 }
 
-interface BinTable {
-  readonly bins: readonly ResolutionBin[];
-  /** Ratio of the model's sizes to those of the table. */
-  readonly scale: number;
-}
-
-/** By the latent side length that a transformer is made for. */
-const tables: ReadonlyMap<number, BinTable> = new Map([
-  [360, { bins: bins2880, scale: 1 }],
-  [256, { bins: allBins1024, scale: 2 }],
-  [128, { bins: bins1024, scale: 1 }],
-  [64, { bins: bins1024, scale: 1 / 2 }],
-  [32, { bins: bins1024, scale: 1 / 4 }],
-]);
+/** A size that a model was trained on, with the table's height-to-width ratio. */
+export type TrainedSize = TableSize;
 
 /** Pixels on a side of a latent pixel in the models that the tables are for. */
 const TABLE_SCALE = 8;
 
+/** The sizes of a transformer that is made for latents of `sampleSize` on a side. */
+const sizesFor = (sampleSize: number): readonly TrainedSize[] | undefined =>
+  SIZE_TABLES.get(sampleSize * TABLE_SCALE)?.drawn;
+
 /** Whether there are bins for a transformer of this `sampleSize`, with its own size in pixels as the square one. */
 export const hasResolutionBins = (sampleSize: number, vaeScaleFactor: number): boolean =>
-  tables.has(sampleSize) && vaeScaleFactor === TABLE_SCALE;
-
-/** A size that a model was trained on, with the table's height-to-width ratio. */
-export interface TrainedSize extends PictureSize {
-  readonly ratio: number;
-}
+  trainedSizes(sampleSize, vaeScaleFactor).length > 0;
 
 /** All sizes that a transformer of this `sampleSize` was trained on; empty if no table is known. */
-export function trainedSizes(sampleSize: number, vaeScaleFactor: number): TrainedSize[] {
-  const table = tables.get(sampleSize);
-  if (table === undefined || vaeScaleFactor !== TABLE_SCALE) return [];
-  const { bins, scale } = table;
-  return bins.map(([ratio, height, width]) => ({
-    ratio,
-    width: width * scale,
-    height: height * scale,
-  }));
-}
+export const trainedSizes = (sampleSize: number, vaeScaleFactor: number): readonly TrainedSize[] =>
+  vaeScaleFactor === TABLE_SCALE ? (sizesFor(sampleSize) ?? []) : [];
 
 /**
  * The trained size whose aspect ratio is nearest; on a tie the wider one.
  * @param sampleSize the transformer's, in latent pixels: 32, 64, 128, 256 or 360
  * @throws InvalidValueError for another `sampleSize`, in terms of `useResolutionBinning`, the option of a pipeline's call
  */
-export function nearestResolutionBin(
-  { width, height }: PictureSize,
-  sampleSize: number,
-): PictureSize {
-  const table = tables.get(sampleSize);
-  if (table === undefined) {
+export function nearestResolutionBin(asked: PictureSize, sampleSize: number): PictureSize {
+  const sizes = sizesFor(sampleSize);
+  if (sizes === undefined) {
+    const known = TABLE_SIDES.map((side) => side / TABLE_SCALE).join(", ");
     throw new InvalidValueError(
-      `Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize ${[...tables.keys()].join(", ")}, not for ${sampleSize}.`,
+      `Expected false for useResolutionBinning but received true. There are bins for transformers of sampleSize ${known}, not for ${sampleSize}.`,
     );
   }
-  const ratio = height / width;
-  const { bins, scale } = table;
-  const [, binHeight, binWidth] = bins.reduce((best, bin) =>
-    Math.abs(bin[0] - ratio) < Math.abs(best[0] - ratio) ? bin : best,
-  );
-  return { width: binWidth * scale, height: binHeight * scale };
+  const { width, height } = nearestShape(asked, sizes);
+  return { width, height };
 }
 
 /** Resizes pictures (B, C, h, w) to cover `width` × `height`, without antialiasing, and crops the middle. */

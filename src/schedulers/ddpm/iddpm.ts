@@ -55,7 +55,6 @@ export class IDDPMScheduler extends TrainedScheduler<IDDPMConfig> {
   static readonly className: string = "IDDPMScheduler";
   static readonly fields: Fields<IDDPMConfig> = fields;
   /** Files of other samplers have null, or which bound to use if the variance is not predicted. */
-  /** No clipping by default if the file is of another sampler without that field, as PixArt's is: latents lie outside ±1. */
   static readonly foreign: Partial<IDDPMConfig> = { varianceType: "learned_range" };
   override readonly usesLearnedVariance: boolean = this.config.varianceType === "learned_range";
   #chain: readonly ChainStep[] = [];

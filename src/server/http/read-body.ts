@@ -1,7 +1,7 @@
 import { ApiError } from "./api-error.ts";
 
 /** Largest body: a picture of 25 MB in base64, and a prompt. */
-export const MOST_BODY_BYTES = 36 * 2 ** 20;
+const MOST_BODY_BYTES = 36 * 2 ** 20;
 const MOST_FORM_PARTS = 64;
 
 const tooLarge = (): ApiError =>

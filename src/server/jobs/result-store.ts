@@ -4,11 +4,12 @@ export interface ResultLimits {
   readonly bytes: number;
 }
 
-export const RESULT_LIMITS: ResultLimits = { milliseconds: 3_600_000, bytes: 256 * 2 ** 20 };
+const RESULT_LIMITS: ResultLimits = { milliseconds: 3_600_000, bytes: 256 * 2 ** 20 };
 
 interface Kept<T> {
   readonly value: T;
   readonly bytes: number;
+  /** In milliseconds of `performance.now()`, which no change of the clock affects. */
   readonly until: number;
 }
 
@@ -29,17 +30,17 @@ export class ResultStore<T> {
   /** Stores a value of `bytes` bytes. */
   set(key: string, value: T, bytes: number): void {
     this.delete(key);
-    this.#kept.set(key, { value, bytes, until: Date.now() + this.#limits.milliseconds });
+    this.#kept.set(key, { value, bytes, until: performance.now() + this.#limits.milliseconds });
     this.#bytes += bytes;
     for (const [oldest, { until }] of this.#kept) {
-      if (this.#bytes <= this.#limits.bytes && until > Date.now()) break;
+      if (this.#bytes <= this.#limits.bytes && until > performance.now()) break;
       this.delete(oldest);
     }
   }
 
   get(key: string): T | undefined {
     const kept = this.#kept.get(key);
-    if (kept === undefined || kept.until > Date.now()) return kept?.value;
+    if (kept === undefined || kept.until > performance.now()) return kept?.value;
     this.delete(key);
     return undefined;
   }

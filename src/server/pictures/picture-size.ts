@@ -1,3 +1,4 @@
+import { nearestShape } from "../../images/resolution-table.ts";
 import type { ModelFacts } from "../engine/engine-messages.ts";
 import { badValue } from "../http/api-error.ts";
 
@@ -21,15 +22,11 @@ type SizeFacts = Pick<ModelFacts, "nativeSide" | "multiple" | "trainedSizes">;
  * one area, that area in the requested shape.
  */
 export function drawnSize(asked: Size, { nativeSide, multiple, trainedSizes }: SizeFacts): Size {
-  const ratio = asked.height / asked.width;
-  const [first, ...others] = trainedSizes;
-  if (first !== undefined) {
-    const { width, height } = others.reduce(
-      (best, one) => (Math.abs(one.ratio - ratio) < Math.abs(best.ratio - ratio) ? one : best),
-      first,
-    );
+  if (trainedSizes.length > 0) {
+    const { width, height } = nearestShape(asked, trainedSizes);
     return { width, height };
   }
+  const ratio = asked.height / asked.width;
   const shape = Math.sqrt(Math.min(Math.max(ratio, 1 / LONGEST_SHAPE), LONGEST_SHAPE));
   return {
     width: nearestMultiple(nativeSide / shape, multiple),

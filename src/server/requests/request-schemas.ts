@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** Most pictures in an answer, as in OpenAI's API. */
-export const MOST_PICTURES = 10;
+const MOST_PICTURES = 10;
 const LONGEST_PROMPT = 32_000;
 const MOST_STEPS = 1000;
 const LONGEST_SIDE = 16_383;

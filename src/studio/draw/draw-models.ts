@@ -3,7 +3,8 @@ import { shippedModel, shippedPipelines } from "../../hub/index.ts";
 import type { ModelFacts, NamedPlace } from "../../server/engine/engine-messages.ts";
 import type { ModelCatalog } from "../../server/engine/model-catalog.ts";
 import { keptCheckpoints } from "../../training/run-folder/run-checkpoints.ts";
-import type { DrawModel } from "../api-types.ts";
+import type { DrawModel, RunLine } from "../api-types.ts";
+import type { LiveRun } from "../runs/live-run.ts";
 import type { Runs } from "../runs/runs.ts";
 import { sideOf } from "../start/bases.ts";
 
@@ -27,13 +28,17 @@ export class DrawModels implements ModelCatalog {
     return (await this.#offered()).map(({ name }) => name);
   }
 
-  /** A run's name stands for its newest checkpoint; no name for the newest checkpoint of all runs, or an included model. */
+  /**
+   * A run's name stands for its newest checkpoint; no name for the newest checkpoint of all runs, or an included model. Reads no
+   * more runs than it must, since every drawing request asks.
+   */
   async find(name: string | undefined): Promise<NamedPlace | undefined> {
-    const offered = await this.#offered();
-    if (name === undefined) return offered[0];
+    if (name === undefined) return (await this.#newest(() => true)) ?? shippedOnes()[0];
+    const isMeant = (model: OfferedModel): boolean => model.name === name;
     return (
-      offered.find((model) => model.name === name) ??
-      offered.find(({ label }) => label.split(" ")[0] === name)
+      (await this.#ofRun(runIn(name))).find(isMeant) ??
+      shippedOnes().find(isMeant) ??
+      this.#newest((run) => run.name === name)
     );
   }
 
@@ -50,26 +55,43 @@ export class DrawModels implements ModelCatalog {
   }
 
   async #offered(): Promise<OfferedModel[]> {
-    const lines = await this.#runs.lines();
     const ofRuns: OfferedModel[] = [];
-    for (const { id, state } of lines) {
-      if (state === "unreadable") continue;
-      const run = await this.#runs.find(id);
-      ofRuns.push(...(await checkpointsOf(run)));
+    for (const { id } of await this.#runs.lines()) ofRuns.push(...(await this.#ofRun(id)));
+    return [...ofRuns, ...shippedOnes()];
+  }
+
+  /** The newest checkpoint of the first matching run that has one. */
+  async #newest(isMeant: (run: RunLine) => boolean): Promise<OfferedModel | undefined> {
+    for (const run of (await this.#runs.lines()).filter(isMeant)) {
+      const [newest] = await this.#ofRun(run.id);
+      if (newest !== undefined) return newest;
     }
-    const shipped = shippedPipelines().map((name) => ({
-      name,
-      place: shippedModel(name) ?? name,
-      label: name,
-      run: null,
-      step: null,
-      resolution: sideOf(shippedModel(name) ?? ""),
-    }));
-    return [...ofRuns, ...shipped];
+    return undefined;
+  }
+
+  /** The checkpoints of a run, the newest first; none if it can't be read or is gone. */
+  async #ofRun(id: string | undefined): Promise<OfferedModel[]> {
+    const run = this.#runs.all.find(({ place }) => place.id === id);
+    if (run === undefined) return [];
+    const { state } = await this.#runs.line(run);
+    return state === "unreadable" ? [] : checkpointsOf(run);
   }
 }
 
-async function checkpointsOf(run: Awaited<ReturnType<Runs["find"]>>): Promise<OfferedModel[]> {
+const shippedOnes = (): OfferedModel[] =>
+  shippedPipelines().map((name) => ({
+    name,
+    place: shippedModel(name) ?? name,
+    label: name,
+    run: null,
+    step: null,
+    resolution: sideOf(shippedModel(name) ?? ""),
+  }));
+
+/** The id of the run in a model's name. */
+const runIn = (name: string): string | undefined => name.split("/")[0];
+
+async function checkpointsOf(run: LiveRun): Promise<OfferedModel[]> {
   const { id, name, path } = run.place;
   const { config } = run;
   const stages = config.stages.filter(({ kind }) => kind === "text-to-image");

@@ -28,6 +28,13 @@ export function addStartRoutes(app: App, studio: StudioContext): void {
     }),
   );
 
+  const requireFree = (path: string): void => {
+    if (!existsSync(path) && !started.isAtWork(idOf(path))) return;
+    throw new ApiError(409, "name_taken", "Expected a name that no run has yet for name", {
+      param: "name",
+    });
+  };
+
   let isPlanning = false;
   app.post("/api/runs", async (c) => {
     requireChange(c, studio);
@@ -41,13 +48,8 @@ export function addStartRoutes(app: App, studio: StudioContext): void {
     const folder = await roots.require(request.folder);
     const root = workDirOf(runs.roots);
     const args = finetuneArguments(request, folder, root);
-    const path = join(await realpath(root).catch(() => root), request.name);
-    if (existsSync(path) || started.isAtWork(idOf(path))) {
-      throw new ApiError(409, "name_taken", "Expected a name that no run has yet for name", {
-        param: "name",
-      });
-    }
     if (request.dry) {
+      requireFree(join(await realpath(root).catch(() => root), request.name));
       if (isPlanning)
         throw new ApiError(429, "too_many_jobs", "Another plan is being made", { retryAfter: 5 });
       isPlanning = true;
@@ -58,8 +60,9 @@ export function addStartRoutes(app: App, studio: StudioContext): void {
       }
     }
     await makeFolder(root);
-    const place = join(await realpath(root), request.name);
-    const run = { id: idOf(place), path: place, name: request.name };
+    const path = join(await realpath(root), request.name);
+    requireFree(path); // nothing is awaited from here to the start, or two requests could pass
+    const run = { id: idOf(path), path, name: request.name };
     await started.start(run, args, process.cwd());
     return c.json({ id: run.id }, 202);
   });

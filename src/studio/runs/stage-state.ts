@@ -1,4 +1,5 @@
 import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
+import { median } from "../../training/progress/median.ts";
 import type { EventTail } from "../../training/run-folder/event-tail.ts";
 import { RECENT } from "../../training/run-folder/run-summary.ts";
 import type { LossAt, StageState } from "../api-types.ts";
@@ -22,7 +23,7 @@ export const stageStates = (
       steps,
       ...heldoutOf(tail, name),
       loss: finite(losses.reduce((sum, loss) => sum + loss, 0) / losses.length),
-      imagesPerSecond: median(trace.steps.column("imagesPerSecond").slice(-PACED)),
+      imagesPerSecond: finite(median(trace.steps.column("imagesPerSecond").slice(-PACED))),
       rollbacks: rollbacks.filter(({ stage }) => stage === name).length,
     };
   });
@@ -61,7 +62,7 @@ export function secondsLeft(
   const current = currentStage(all);
   const stage = stages.find(({ name }) => name === current?.stage);
   if (current === undefined || stage === undefined) return null;
-  const pace = median(tail.stage(stage.name).steps.column("seconds").slice(-PACED));
+  const pace = finite(median(tail.stage(stage.name).steps.column("seconds").slice(-PACED)));
   if (pace === null) return null;
   const later = stages.slice(stages.indexOf(stage) + 1);
   const seconds = later.map((each) => (each.steps * pace * workOf(each)) / workOf(stage));
@@ -73,6 +74,3 @@ const workOf = ({ batchSize, gradientAccumulation, resolution }: ResolvedStage):
   batchSize * gradientAccumulation * resolution ** 2;
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-
-const median = (values: Float64Array): number | null =>
-  finite(values.sort()[values.length >> 1] ?? Number.NaN);

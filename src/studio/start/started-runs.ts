@@ -25,6 +25,8 @@ export class StartedRuns {
   readonly #program: Program;
   readonly #folder: string;
   readonly #started = new Map<string, StartedRun>();
+  /** Ids of runs whose processes are about to begin. */
+  readonly #starting = new Set<string>();
 
   /** @param folder for their output until they have folders of their own */
   constructor(program: Program, folder: string) {
@@ -36,15 +38,24 @@ export class StartedRuns {
     return this.#started.get(id);
   }
 
-  /** Whether a process started for a run is at work: it may not have its folder or its lock yet. */
+  /** Whether a run's process is at work or about to begin: it may not have its folder or its lock yet. */
   isAtWork(id: string): boolean {
     const run = this.#started.get(id);
-    return run !== undefined && run.ended === undefined;
+    return this.#starting.has(id) || (run !== undefined && run.ended === undefined);
   }
 
-  /** Starts a command of this program that writes a run. */
+  /** Starts a command of this program that writes a run, which {@link isAtWork} from this call on. */
   async start(place: RunPlace, args: readonly string[], cwd: string): Promise<StartedRun> {
-    await makeFolder(this.#folder);
+    this.#starting.add(place.id);
+    try {
+      await makeFolder(this.#folder);
+      return this.#begin(place, args, cwd);
+    } finally {
+      this.#starting.delete(place.id);
+    }
+  }
+
+  #begin(place: RunPlace, args: readonly string[], cwd: string): StartedRun {
     const [file, ...before] = this.#program;
     const log = join(this.#folder, `${place.id}.log`);
     const child = startDetached({ file, args: [...before, ...args], cwd, output: log });

@@ -16,7 +16,8 @@ export class Watcher {
   readonly #runs: Runs;
   readonly #dispatcher: Dispatcher;
   readonly #readers = new Set<Reader>();
-  readonly #told = new Map<string, RunLine>();
+  /** The lines last told; those of removed runs go with them. */
+  readonly #told = new WeakMap<LiveRun, RunLine>();
   #drawing = "";
   #timer: NodeJS.Timeout | undefined;
   #looked = Number.NEGATIVE_INFINITY;
@@ -90,9 +91,9 @@ export class Watcher {
   async #tellLine(run: LiveRun): Promise<void> {
     const line = await this.#runs.line(run);
     const { id } = run.place;
-    if (this.#told.get(id) === line) return;
-    const isNews = this.#told.has(id);
-    this.#told.set(id, line);
+    if (this.#told.get(run) === line) return;
+    const isNews = this.#told.has(run);
+    this.#told.set(run, line);
     if (isNews) for (const reader of this.#readers) reader.tell("run", { id, line });
   }
 

@@ -15,7 +15,7 @@ const tokenizer = T5Tokenizer.fromCaptions(captions, { vocabSize: 1024 });
 const small = T5Tokenizer.fromCaptions(["a red fox", "a red hen"], { vocabSize: 100 });
 
 function idsOf(text: string, of: T5Tokenizer): number[] {
-  const { inputIds } = of.encode([text], { maxLength: 1000, padding: "longest", truncation: true });
+  const { inputIds } = of.encode([text], { maxLength: 1000, padding: "longest" });
   return Array.from(inputIds, Number);
 }
 
@@ -49,7 +49,7 @@ describe("T5Tokenizer files", () => {
     const fromSubfolder = await T5Tokenizer.fromPretrained(join(folder, "pipeline"), {
       subfolder: "tokenizer",
     });
-    const options = { maxLength: 120, padding: "max", truncation: true } as const;
+    const options = { maxLength: 120, padding: "max" } as const;
     expect(fromFolder.vocabSize).toBe(1024);
     const expected = tokenizer.encode(captions.slice(0, 100), options);
     expect(fromFolder.encode(captions.slice(0, 100), options)).toEqual(expected);
@@ -292,7 +292,6 @@ describe("T5Tokenizer from spiece.model", () => {
     const { inputIds, truncated } = found.encode(["Fox\t a  Fox 🦊 a ", "Fox"], {
       maxLength: 4,
       padding: "max",
-      truncation: true,
     });
     expect(Array.from(inputIds, Number)).toEqual([4, 3, 5, 1, 4, 1, 0, 0]);
     expect(truncated).toEqual([{ index: 0, dropped: "fox 🦊 a" }]);

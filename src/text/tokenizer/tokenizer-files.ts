@@ -237,7 +237,7 @@ export async function writeTokenizerFiles(folder: string, vocabulary: T5Vocabula
  * pipeline and only takes the vocabulary (and SentencePiece's charsmap) from the file, so that a normalizer such as Lowercase is
  * silently lost there, though not with the tokenizers library itself. A normalizer that was read is written.
  */
-export function tokenizerJson(vocabulary: T5Vocabulary): object {
+function tokenizerJson(vocabulary: T5Vocabulary): object {
   const { pieces, addedTokens, rules, normalizer } = vocabulary;
   const metaspace = {
     type: "Metaspace",

@@ -8,7 +8,7 @@ const tokenizer = T5Tokenizer.fromCaptions(captions, { vocabSize: 1024 });
 const small = T5Tokenizer.fromCaptions(["a red fox", "a red hen"], { vocabSize: 100 });
 
 function idsOf(text: string, of: T5Tokenizer = tokenizer): number[] {
-  const { inputIds } = of.encode([text], { maxLength: 1000, padding: "longest", truncation: true });
+  const { inputIds } = of.encode([text], { maxLength: 1000, padding: "longest" });
   return Array.from(inputIds, Number);
 }
 
@@ -25,7 +25,6 @@ describe("T5Tokenizer.encode", () => {
     const { inputIds, attentionMask, shape, lengths } = small.encode(["a red fox", ""], {
       maxLength: 6,
       padding: "max",
-      truncation: true,
     });
     const [a, red] = idsOf("a red", small).map(BigInt);
     expect(shape).toEqual([2, 6]);
@@ -44,14 +43,13 @@ describe("T5Tokenizer.encode", () => {
     const { shape, lengths } = small.encode(["a", "a red red red"], {
       maxLength: 50,
       padding: "longest",
-      truncation: true,
     });
     expect(lengths).toEqual([2, 5]);
     expect(shape).toEqual([2, 5]);
   });
 
   it("has no rows for no texts", () => {
-    const options = { maxLength: 5, padding: "longest", truncation: true } as const;
+    const options = { maxLength: 5, padding: "longest" } as const;
     expect(small.encode([], options)).toMatchObject({ shape: [0, 0], lengths: [], truncated: [] });
   });
 
@@ -60,7 +58,6 @@ describe("T5Tokenizer.encode", () => {
     const { inputIds, attentionMask, lengths, truncated } = small.encode(texts, {
       maxLength: 4,
       padding: "max",
-      truncation: true,
     });
     const [a, red] = idsOf("a red", small).map(BigInt);
     expect([...inputIds]).toEqual([a, red, red, 1n, a, red, red, 1n, a, a, a, 1n]);
@@ -85,7 +82,6 @@ describe("T5Tokenizer.encode", () => {
     const { inputIds, truncated } = small.encode(["a red"], {
       maxLength: 1,
       padding: "max",
-      truncation: true,
     });
     expect([...inputIds]).toEqual([1n]);
     expect(truncated).toEqual([{ index: 0, dropped: "a red" }]);
@@ -103,7 +99,6 @@ describe("T5Tokenizer.encode", () => {
     const { lengths, truncated } = tokenizer.encode(texts, {
       maxLength: 120,
       padding: "max",
-      truncation: true,
     });
     expect(lengths).toEqual([120, 120, 3]);
     expect(truncated.map(({ index }) => index)).toEqual([0, 1]);
@@ -111,7 +106,7 @@ describe("T5Tokenizer.encode", () => {
   });
 
   it.each([0, -1, 1.5, Number.NaN])("refuses maxLength %s", (maxLength) => {
-    expect(() => small.encode(["a"], { maxLength, padding: "max", truncation: true })).toThrow(
+    expect(() => small.encode(["a"], { maxLength, padding: "max" })).toThrow(
       `Expected a positive integer for maxLength but received ${maxLength}`,
     );
   });
@@ -122,7 +117,6 @@ describe("T5Tokenizer.decode", () => {
     const { inputIds, shape } = tokenizer.encode(captions.map(prepareCaption), {
       maxLength: 300,
       padding: "max",
-      truncation: true,
     });
     const decoded = captions.map((_, row) =>
       tokenizer.decode(inputIds.subarray(row * shape[1], (row + 1) * shape[1])),

@@ -16,12 +16,10 @@ import { wordSplitter, wordStart } from "./unigram.ts";
 import { trainUnigram } from "./unigram-trainer.ts";
 
 export interface EncodeOptions {
-  /** Most tokens of a text, including `</s>`. */
+  /** Most tokens of a text, including `</s>`. Longer texts are truncated; `</s>` stays last. */
   readonly maxLength: number;
   /** Pad every text to `maxLength` ("max"), or to the longest of this call ("longest"). */
   readonly padding: "max" | "longest";
-  /** Longer texts are truncated; `</s>` stays last. */
-  readonly truncation: true;
 }
 
 /** A batch of B texts, padded on the right to L tokens. */

@@ -29,5 +29,5 @@ export function bandMeans(seen: Iterable<TimestepLoss>): Record<string, number> 
 }
 
 /** `0-249`: the timesteps of one of the {@link BANDS} bands. */
-export const bandName = (band: number): string =>
+const bandName = (band: number): string =>
   `${(band * timesteps) / BANDS}-${((band + 1) * timesteps) / BANDS - 1}`;

@@ -59,7 +59,7 @@ export async function resolveEpochsForData(
 
 /** Describes each bucket of a stage in a line for the user. */
 export function describePlan({ name, batchSize }: CheckedStage, plan: BucketPlan): string[] {
-  const { buckets, batches, effectiveBatch, repeats, dropped } = plan;
+  const { buckets, batches, effectiveBatch, repeats } = plan;
   return [
     `Aspect ratios of stage "${name}", batches of ${batchSize}:`,
     "  width × height   ratio   pictures   batches",
@@ -67,6 +67,6 @@ export function describePlan({ name, batchSize }: CheckedStage, plan: BucketPlan
       ({ width, height, ratio, images, batches: own }) =>
         `  ${`${width} × ${height}`.padEnd(15)}${ratio.toFixed(2).padStart(7)}${`${images}`.padStart(11)}${`${own}`.padStart(10)}`,
     ),
-    `  an epoch: ${batches} batches, ${effectiveBatch.toFixed(2)} different pictures in each on average, ${repeats} shown once more to fill batches, ${dropped} dropped`,
+    `  an epoch: ${batches} batches, ${effectiveBatch.toFixed(2)} different pictures in each on average, ${repeats} shown once more to fill batches`,
   ];
 }

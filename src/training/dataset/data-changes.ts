@@ -21,8 +21,12 @@ export function dataChanges(before: DataRecord, now: DataRecord): DataChanges {
   const gone = [...were].filter(([key]) => !are.has(key));
   const come = [...are].filter(([key]) => !were.has(key));
   const open = new Map<string, string[]>();
-  for (const [key, { bytes }] of come)
-    if (bytes !== null) open.set(bytes, [...(open.get(bytes) ?? []), key]);
+  for (const [key, { bytes }] of come) {
+    if (bytes === null) continue;
+    const same = open.get(bytes);
+    if (same === undefined) open.set(bytes, [key]);
+    else same.push(key);
+  }
   const renamed = new Map<string, string>();
   for (const [key, { bytes }] of gone) {
     const found = bytes === null ? undefined : open.get(bytes)?.shift();

@@ -226,7 +226,6 @@ function seenTokens(tokenizer: T5Tokenizer, maxLength: number, text: string): Se
   const { inputIds } = tokenizer.encode([text], {
     maxLength,
     padding: "longest",
-    truncation: true,
   });
   const key = createHash("sha256").update(inputIds.join()).digest("hex").slice(0, 32);
   return { key, count: inputIds.length };
@@ -238,7 +237,7 @@ function tokens(
   maxLength: number,
   device: torch.Device,
 ): { ids: Tensor; mask: Tensor } {
-  const made = tokenizer.encode(texts, { maxLength, padding: "longest", truncation: true });
+  const made = tokenizer.encode(texts, { maxLength, padding: "longest" });
   return {
     ids: torch.fromTypedArray(made.inputIds, made.shape, { device }),
     mask: torch.fromTypedArray(made.attentionMask, made.shape, { device }),

@@ -163,7 +163,6 @@ describe("captions that were made elsewhere", () => {
     const { lengths } = tokenizer.encode(["a fox", "a hen"], {
       maxLength: 8,
       padding: "longest",
-      truncation: true,
     });
     expect(counts).toEqual(lengths);
     expect([captions.encoded, forward.mock.calls.length]).toEqual([1, 1]);

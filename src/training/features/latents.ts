@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ResolvedStage } from "../../config/index.ts";
-import { type Bucket, nearestBucket } from "../../data/buckets.ts";
+import type { Bucket } from "../../data/buckets.ts";
 import { hasOneCover } from "../../data/cover-picture.ts";
 import { UnreadablePicturesError } from "../../data/load-pictures.ts";
 import { mapConcurrent } from "../../data/map-concurrent.ts";
 import { InternalError } from "../../errors/index.ts";
 import { type CropPlace, ImageError, type RgbImage } from "../../images/index.ts";
+import { nearestShape } from "../../images/resolution-table.ts";
 import type { AutoencoderKL } from "../../models/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
@@ -126,7 +127,7 @@ export class Latents {
       if (signal?.aborted) return;
       try {
         if (buckets !== undefined)
-          ratios.set(example, nearestBucket(await example.size(), buckets).ratio);
+          ratios.set(example, nearestShape(await example.size(), buckets).ratio);
         if (store !== null) await filling.#fill(store, example);
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
@@ -195,7 +196,7 @@ export class Latents {
     const { resolution } = stage;
     return buckets === undefined
       ? { ratio: 1, width: resolution, height: resolution }
-      : nearestBucket(size, buckets);
+      : nearestShape(size, buckets);
   }
 
   /** Whether all pictures were encoded before training. */

@@ -1,5 +1,6 @@
 import type { JsonValue } from "../contract/checkpoint-manifest.ts";
 import { BANDS, bandOf, type TimestepLoss } from "../contract/timestep-bands.ts";
+import { median } from "../progress/median.ts";
 
 /** Defines when a step's loss is a spike. */
 export interface SpikeOptions {
@@ -82,9 +83,3 @@ function relative([sums, counts]: StepLosses, usual: readonly number[]): number 
 }
 
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
-}

@@ -31,7 +31,7 @@ export function timestepWeight(
  * A weight for each row, of `like`'s rank: 1/sqrt(SNR), so that noisy timesteps, at which a picture's large shapes are decided,
  * count for more (Yu et al. 2023, arXiv 2310.08442; diffengine models/losses/debias_estimation_loss.py).
  */
-export function debiasedWeight(
+function debiasedWeight(
   schedule: NoiseSchedule,
   predictionType: "epsilon" | "v_prediction",
   timesteps: readonly number[],
@@ -45,7 +45,7 @@ export function debiasedWeight(
  * A weight for each row, of `like`'s rank: min(SNR, γ)/SNR, so that easy timesteps don't outweigh the others
  * (Hang et al. 2023, arXiv 2303.09556). The error of v is that of ε times 1 + 1/SNR, so v counts SNR + 1.
  */
-export function minSnrWeight(
+function minSnrWeight(
   schedule: NoiseSchedule,
   gamma: number,
   predictionType: "epsilon" | "v_prediction",

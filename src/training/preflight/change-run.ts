@@ -11,6 +11,7 @@ import { listCheckpoints } from "../checkpoints/checkpoint.ts";
 import { stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
 import { resolveEpochsForData } from "../dataset/aspect-plan.ts";
 import type { TrainingData } from "../dataset/training-data.ts";
+import { CHECKPOINTS_FOLDER, CONFIG_FILE } from "../run-folder/run-files.ts";
 import { fitToBase } from "./base-fit.ts";
 
 /** The config of a resumed run. */
@@ -28,7 +29,7 @@ export const stepsDone = (
 ): Promise<(number | undefined)[]> =>
   Promise.all(
     stages.map(async ({ name }) => {
-      const list = await listCheckpoints(stageCheckpoints(join(folder, "checkpoints"), name));
+      const list = await listCheckpoints(stageCheckpoints(join(folder, CHECKPOINTS_FOLDER), name));
       return list.at(-1)?.step;
     }),
   );
@@ -44,7 +45,7 @@ export async function changeRun(
   data: TrainingData,
 ): Promise<ChangedRun> {
   if (options.length === 0) return { config: own, changes: [], lines: [] };
-  const source = join(folder, "config.json");
+  const source = join(folder, CONFIG_FILE);
   const parsed = parseConfig(applyOverrides(withTypes(own, options), options, source), source);
   const fit = await fitToBase(parsed);
   const fitted = withPrecision(fit.config, () => fastestDType(fit.config.device));
@@ -111,5 +112,5 @@ export function describeDrift(
 ): string | undefined {
   const shown = differences.slice(0, 5).map(describeChange).join("; ");
   if (differences.length === 0) return undefined;
-  return `${what} (${shown}${differences.length > 5 ? "; …" : ""}), which is ignored: the run continues with its own config, ${join(folder, "config.json")}. Give changes with --cfg-options`;
+  return `${what} (${shown}${differences.length > 5 ? "; …" : ""}), which is ignored: the run continues with its own config, ${join(folder, CONFIG_FILE)}. Give changes with --cfg-options`;
 }

@@ -53,7 +53,6 @@ async function describeStage(
       `${train.length} pictures`,
       ...(heldout.length > 0 ? [`${heldout.length} held out`] : []),
       `${Math.ceil(batches)} batches of ${batchSize} per epoch`,
-      `${buckets?.dropped ?? 0} dropped`,
     ].join(", ")}`,
     `     ${[
       `${steps} steps of ${effective}${factors.length === 1 ? "" : ` (${factors.join(" × ")})`} pictures${hasPrior ? " and as many of the class" : ""}: ${rounded(epochs)} epochs`,

@@ -74,7 +74,7 @@ function tokensOf(
   if (tokenizer === undefined) return sum(texts.map((t) => Math.min(maxLength, t.length + 1)));
   const every = Math.max(1, Math.floor(texts.length / COUNTED));
   const chosen = texts.filter((_, i) => i % every === 0);
-  const options = { maxLength, padding: "longest", truncation: true } as const;
+  const options = { maxLength, padding: "longest" } as const;
   const { lengths } = tokenizer.encode(chosen, options);
   return Math.ceil((texts.length / chosen.length) * sum(lengths));
 }

@@ -11,6 +11,7 @@ import { stageExamples, type TrainingData } from "../dataset/training-data.ts";
 import { memoryOf } from "../models/available-memory.ts";
 import { type StageFootprint, stageShapes } from "../models/stage-footprint.ts";
 import { formatBytes } from "../progress/quantities.ts";
+import { CHECKPOINTS_FOLDER } from "../run-folder/run-files.ts";
 import { checkpointBytes } from "./checkpoint-room.ts";
 import { type FeatureForecast, forecastFeatures } from "./feature-forecast.ts";
 
@@ -77,7 +78,7 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
   );
   const wanted = features.latents + features.captions;
   const missing = Math.max(0, wanted - (await bytesBelow(cache)));
-  const saved = await bytesBelow(join(folder, "checkpoints"));
+  const saved = await bytesBelow(join(folder, CHECKPOINTS_FOLDER));
   return {
     shapes,
     processes,
@@ -95,7 +96,7 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
 }
 
 /** Bytes in memory throughout a stage's training. */
-export const trainingMemory = ({ memory }: StageFootprint): number =>
+const trainingMemory = ({ memory }: StageFootprint): number =>
   memory.models + memory.gradients + memory.optimizer + memory.averages;
 
 function largest(

@@ -7,7 +7,7 @@ import {
   readCheckpoint,
   stageCheckpoints,
 } from "../checkpoints/checkpoint-folder.ts";
-import { CHECKPOINTS_FOLDER } from "./run-folder.ts";
+import { CHECKPOINTS_FOLDER } from "./run-files.ts";
 
 /** A checkpoint that a run keeps. */
 export interface KeptCheckpoint {

@@ -8,6 +8,9 @@ export const RECIPE_FILE = "recipe.json";
 export const IDENTITY_FILE = "run.json";
 export const README_FILE = "README.md";
 
+/** Folder of the checkpoints, by stage. */
+export const CHECKPOINTS_FOLDER = "checkpoints";
+
 /** The tokenizer, if it is trained on the run's captions. */
 export const TOKENIZER_FOLDER = "tokenizer";
 

@@ -18,14 +18,18 @@ import { removeFileSync } from "../../files/remove.ts";
 import { replaceFileSync } from "../../files/replace-file.ts";
 import { EventLog } from "./event-log.ts";
 import type { NewEvent } from "./events.ts";
-import { CONFIG_FILE, isOwnLeftover, README_FILE, RECIPE_FILE } from "./run-files.ts";
+import {
+  CHECKPOINTS_FOLDER,
+  CONFIG_FILE,
+  isOwnLeftover,
+  README_FILE,
+  RECIPE_FILE,
+} from "./run-files.ts";
 import { readIdentity, writeIdentity } from "./run-identity.ts";
 import { acquireRunLock, describeLoss } from "./run-lock.ts";
 import { RunLostError } from "./run-lost-error.ts";
 import { runReadme } from "./run-readme.ts";
 
-/** Folder of the checkpoints in a run folder. */
-export const CHECKPOINTS_FOLDER = "checkpoints";
 const SAMPLES_FOLDER = "samples";
 const CACHE_FOLDER = "cache";
 /** The event log in a run folder, for readers. */

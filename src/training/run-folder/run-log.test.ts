@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -43,6 +43,16 @@ describe("RunLog", () => {
       log.say(line);
     }
     expect(kept().map(words)).toEqual(["first", "\\u001b[31msecond"]);
+  });
+
+  it("keeps nothing in a process that does not hold the run", () => {
+    const said: string[] = [];
+    const log = new RunLog((line) => said.push(line));
+    log.say("before");
+    log.keepNowhere();
+    log.say("after");
+    log.keepIn(run); // which writes what would have been gathered
+    expect([said, existsSync(join(run.path, "log.txt"))]).toEqual([["before", "after"], false]);
   });
 
   it("keeps the newest part, and the one before it", () => {

@@ -9,7 +9,7 @@ import type { RunFolder } from "./run-folder.ts";
 /** Lines that a run has printed. */
 export const LOG_FILE = "log.txt";
 /** Older lines: the log is rotated before it exceeds {@link LARGEST} bytes. */
-export const OLDER_LOG_FILE = "log.1.txt";
+const OLDER_LOG_FILE = "log.1.txt";
 const LARGEST = 10e6;
 
 /**
@@ -20,6 +20,7 @@ export class RunLog {
   readonly #say: (line: string) => void;
   readonly #largest: number;
   #waiting = "";
+  #isKept = true;
   #run: RunFolder | undefined;
 
   constructor(say: (line: string) => void, largest: number = LARGEST) {
@@ -35,6 +36,7 @@ export class RunLog {
 
   /** Keeps a line that was printed elsewhere. */
   note(line: string): void {
+    if (!this.#isKept) return;
     this.#waiting += `${new Date().toISOString()} ${visible(line)}\n`;
     if (this.#run !== undefined) this.#flush(this.#run);
   }
@@ -43,6 +45,12 @@ export class RunLog {
   keepIn(run: RunFolder): void {
     this.#run = run;
     this.#flush(run);
+  }
+
+  /** Only prints from now on, and drops what waited; for a process of a run that another one holds. */
+  keepNowhere(): void {
+    this.#isKept = false;
+    this.#waiting = "";
   }
 
   #flush(run: RunFolder): void {

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { unlessItFails } from "../../files/unless-it-fails.ts";
 import { isWhole, listCheckpoints, stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
-import { CHECKPOINTS_FOLDER, type RunFolder } from "./run-folder.ts";
+import { CHECKPOINTS_FOLDER } from "./run-files.ts";
+import type { RunFolder } from "./run-folder.ts";
 import { RunLostError } from "./run-lost-error.ts";
 
 /**

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ResolvedConfig } from "../../config/index.ts";
 import { BadFileError } from "../../files/reading/errors.ts";
+import { median } from "../progress/median.ts";
 import { readEvents } from "./event-log.ts";
 import type { Losses, RunEvent, SampleEvent, StepEvent, ValidationEvent } from "./events.ts";
 import { findRuns } from "./find-runs.ts";
@@ -125,13 +126,11 @@ function summarizeStage(
     lowestHeldout: losses.length === 0 ? null : losses.reduce((a, b) => (b.loss < a.loss ? b : a)),
     bands: measured.at(-1)?.bands.heldout ?? {},
     bestCheckpoint: bestCheckpoint(path, name),
-    imagesPerSecond: median(done.map(({ imagesPerSecond }) => imagesPerSecond)),
+    imagesPerSecond:
+      done.length === 0 ? null : median(done.map(({ imagesPerSecond }) => imagesPerSecond)),
     seconds: sumOf(done.flatMap(({ seconds }) => Object.values(seconds))),
     rollbacks: own.filter(({ type }) => type === "rollback").length,
   };
 }
 
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
-
-const median = (values: readonly number[]): number | null =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? null;

@@ -1,6 +1,7 @@
 import { BadFileError, quote } from "../../files/reading/errors.ts";
 import type { Device, Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
+import { onDevice } from "../on-device.ts";
 import { SafetensorsBytes, type TensorBytes, writeSafetensorsBytes } from "./safetensors-bytes.ts";
 import type { TensorEntry } from "./safetensors-header.ts";
 
@@ -18,12 +19,7 @@ export interface ReadOptions {
 export class SafetensorsFile extends SafetensorsBytes {
   /** A tensor with the element type and shape of the file. */
   tensor(name: string, { device }: ReadOptions = {}): Tensor {
-    const entry = this.entry(name);
-    const tensor = this.#read(name, entry);
-    if (device === undefined) return tensor;
-    const moved = tensor.to({ device });
-    if (moved !== tensor) tensor.dispose();
-    return moved;
+    return onDevice(this.#read(name, this.entry(name)), device);
   }
 
   #read(name: string, entry: TensorEntry): Tensor {

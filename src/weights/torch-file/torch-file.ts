@@ -3,6 +3,7 @@ import { RegularFile } from "../../files/reading/regular-file.ts";
 import { bytesPerElement } from "../../torch/dtype.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
+import { onDevice } from "../on-device.ts";
 import type { ReadOptions } from "../safetensors/safetensors.ts";
 import type { PickleValue, StoredTensor } from "./pickle-values.ts";
 import { gatherStrided } from "./strided.ts";
@@ -56,8 +57,7 @@ export class TorchFile {
       const place = `storage ${tensor.storage.key}`;
       throw new BadFileError(this.path, place, "0 or 1 for bool", `${odd}`);
     }
-    const made = torch.fromBytes(bytes, tensor.dtype, tensor.shape);
-    return device === undefined ? made : made.to({ device });
+    return onDevice(torch.fromBytes(bytes, tensor.dtype, tensor.shape), device);
   }
 
   /** Closes the file; its content stays readable, tensors do not. */

@@ -22,7 +22,7 @@ export interface ShardFile extends TarMember {
 export type ShardCaptions = Readonly<Partial<Record<CaptionKind, ShardFile>>>;
 
 /** The files of one key: the path up to the first dot of its last part (webdataset, tariterators.py `base_plus_ext`). */
-export class ShardSample {
+class ShardSample {
   readonly #pictures = new Map<string, ShardFile>();
   readonly #captions = new Map<string, ShardFile>();
 

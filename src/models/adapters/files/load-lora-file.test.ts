@@ -52,8 +52,13 @@ describe("loadLoraFile", () => {
       },
       { "lora_transformer_to_q.alpha": 1, "lora_transformer_to_out_0.alpha": 1.5 },
     );
-    const { config, layerNames } = await loadLoraFile(new Model(), path);
-    expect(layerNames).toEqual(["to_q", "to_out.0"]);
+    const adapter = await loadLoraFile(new Model(), path);
+    expect([...adapter.parameters().keys()]).toEqual(
+      ["to_q", "to_out.0"].flatMap((layer) =>
+        ["A", "B"].map((matrix) => `base_model.model.${layer}.lora_${matrix}.weight`),
+      ),
+    );
+    const { config } = adapter;
     const ranks = (config as { r: number; rankPattern: object }).r;
     expect([2, 3]).toContain(ranks);
     expect(config).toMatchObject(

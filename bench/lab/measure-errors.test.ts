@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RgbImage } from "../../images/index.ts";
-import { PixArtAlphaPipeline } from "../../pipelines/index.ts";
-import { disposeText } from "../../pipelines/prompts/encoded-text.ts";
-import { NoiseSchedule } from "../../schedulers/index.ts";
-import * as torch from "../../torch/index.ts";
-import { captionStates } from "./caption-states.ts";
-import { cleanLatents } from "./clean-latents.ts";
+import { captionStates } from "../../src/evaluation/choice/caption-states.ts";
+import { cleanLatents } from "../../src/evaluation/choice/clean-latents.ts";
+import type { RgbImage } from "../../src/images/index.ts";
+import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
+import { disposeText } from "../../src/pipelines/prompts/encoded-text.ts";
+import { NoiseSchedule } from "../../src/schedulers/index.ts";
+import * as torch from "../../src/torch/index.ts";
 import { measureErrors } from "./measure-errors.ts";
 
 const CAPTIONS = ["a fox, noto style", "a banana, noto style"];

@@ -1,0 +1,91 @@
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { MADE_STAGE, writeMadeRun } from "../../../test/fixtures/made-run.ts";
+import { formatManifest } from "../../training/contract/checkpoint-manifest.ts";
+import { Runs } from "../runs/runs.ts";
+import { DrawModels } from "./draw-models.ts";
+
+const folder = mkdtempSync(join(realpathSync(tmpdir()), "pixart-draw-models-"));
+const manifest = (run: string, step: number): string =>
+  join(
+    folder,
+    run,
+    "checkpoints",
+    MADE_STAGE,
+    `step-${`${step}`.padStart(8, "0")}`,
+    "manifest.json",
+  );
+let models: DrawModels;
+
+async function writeRun(name: string, day: number, steps: readonly number[]): Promise<void> {
+  await writeMadeRun(join(folder, name), { steps: 5, begun: new Date(Date.UTC(2026, 0, day)) });
+  for (const step of steps) {
+    mkdirSync(join(manifest(name, step), ".."), { recursive: true });
+    const text = formatManifest({
+      format: "pixart-checkpoint",
+      version: 1,
+      step,
+      stage: MADE_STAGE,
+      files: [],
+      state: {},
+      createdAt: "2026-01-01T00:00:00.000Z",
+    });
+    writeFileSync(manifest(name, step), text);
+  }
+}
+
+beforeAll(async () => {
+  await writeRun("red fox", 3, [1, 2]);
+  await writeRun("red", 2, [3]);
+  await writeRun("empty", 4, []);
+  const runs = new Runs([folder]);
+  await runs.scan();
+  models = new DrawModels(runs);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const placeOf = async (name: string | undefined): Promise<string | undefined> =>
+  (await models.find(name))?.place;
+const checkpoint = (run: string, step: number): string => join(manifest(run, step), "..");
+
+it("finds the newest checkpoint of a run by all of its name", async () => {
+  expect(await placeOf("red fox")).toBe(checkpoint("red fox", 2));
+  expect(await placeOf("red")).toBe(checkpoint("red", 3));
+  expect(await placeOf("fox")).toBeUndefined();
+  expect(await placeOf("empty")).toBeUndefined();
+});
+
+it("finds every model that it offers by its own name, and the newest without any", async () => {
+  const offered = await models.names();
+  expect(offered).toHaveLength(5);
+  for (const name of offered) expect((await models.find(name))?.name).toBe(name);
+  expect(await placeOf(undefined)).toBe(checkpoint("red fox", 2));
+});
+
+it("reads the checkpoints of no other run than the one that is meant", async () => {
+  const names = await models.names();
+  const pipe = manifest("red", 3);
+  rmSync(pipe);
+  execFileSync("mkfifo", [pipe]); // a reader waits for a writer
+  const found = Promise.all([names[0], "red fox", undefined].map((name) => models.find(name)));
+  try {
+    const first = await Promise.race([found, sleep(10_000, undefined, { ref: false })]);
+    expect(first?.map((model) => model?.place)).toEqual(Array(3).fill(checkpoint("red fox", 2)));
+  } finally {
+    closeSync(openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK));
+    await found;
+  }
+});
