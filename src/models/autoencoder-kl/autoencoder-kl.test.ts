@@ -16,9 +16,9 @@ const build = (given: Partial<AutoencoderKLConfig> = {}): AutoencoderKL =>
     () => new AutoencoderKL({ blockOutChannels: [16, 32], normNumGroups: 8, ...given }),
   );
 
-const images = (): torch.Tensor =>
+const images = (batch = 2): torch.Tensor =>
   torch
-    .rand([2, 3, 8, 12], { generator: torch.generator(1) })
+    .rand([batch, 3, 8, 12], { generator: torch.generator(1) })
     .mul(2)
     .sub(1);
 
@@ -37,7 +37,19 @@ describe("AutoencoderKL", () => {
     expect(model.call(x).equal(model.decode(model.encode(x).mode()))).toBe(true);
   });
 
-  it("takes pictures in tiles only where they are larger", () => {
+  it("gives the same slice by slice", () => {
+    const model = build();
+    const x = images(3);
+    const whole = model.encode(x).mean;
+    const decoded = model.decode(whole);
+    model.enableSlicing();
+    expect(model.encode(x).mean.allclose(whole, 1e-4, 1e-5)).toBe(true);
+    expect(model.decode(whole).allclose(decoded, 1e-4, 1e-5)).toBe(true);
+    model.enableSlicing(false);
+    expect(model.decode(whole).equal(decoded)).toBe(true);
+  });
+
+  it("takes pictures in tiles only where they are larger, and until it is told to stop", () => {
     const model = build({ sampleSize: 8 });
     const [large, small] = [images(), images().narrow(3, 0, 8)];
     const [wholeLarge, wholeSmall] = [model.call(large), model.call(small)];
@@ -47,6 +59,9 @@ describe("AutoencoderKL", () => {
     expect(tiled.shape).toEqual(wholeLarge.shape);
     expect(tiled.allclose(wholeLarge, 1e-3)).toBe(false);
     model.enableTiling({ tileSampleMinSize: 16 });
+    expect(model.call(large).equal(wholeLarge)).toBe(true);
+    model.enableTiling();
+    model.disableTiling();
     expect(model.call(large).equal(wholeLarge)).toBe(true);
   });
 
@@ -89,9 +104,14 @@ describe("AutoencoderKL", () => {
     expect(model.dtype).toBe("float16");
   });
 
-  it.each([false, true])("frees everything but its results (tiling: %s)", (tiling) => {
+  it.each([
+    [false, false],
+    [true, false],
+    [true, true],
+  ])("frees everything but its results (slicing: %s, tiling: %s)", (slicing, tiling) => {
     const model = build({ sampleSize: 8 });
     const x = images();
+    model.enableSlicing(slicing);
     if (tiling) model.enableTiling();
     collectGarbage();
     const before = torch.memory().tensors;

@@ -1,5 +1,5 @@
 import { Conv2d, Module } from "../../nn/index.ts";
-import { type Tensor, tidy } from "../../torch/index.ts";
+import { cat, type Tensor, tidy } from "../../torch/index.ts";
 import { saveModelFolder } from "../../weights/index.ts";
 import { refuseUnmergedAdapters } from "../adapters/index.ts";
 import { requireChannels } from "../channels.ts";
@@ -30,6 +30,7 @@ export class AutoencoderKL extends Module {
   readonly decoder: Decoder;
   readonly quantConv: Conv2d | undefined;
   readonly postQuantConv: Conv2d | undefined;
+  #slicing = false;
   #tiling: Tiling | undefined;
 
   constructor(given: Partial<AutoencoderKLConfig> = {}) {
@@ -50,7 +51,7 @@ export class AutoencoderKL extends Module {
   encode(images: Tensor): DiagonalGaussian {
     requireChannels("images", images, this.config.inChannels);
     return tidy(() => {
-      const moments = this.#inTiles(images, this.#tiling?.encode, (part) => {
+      const moments = this.#inParts(images, this.#tiling?.encode, (part) => {
         const x = this.encoder.call(part); // (b, 2Z, h, w)
         return this.quantConv?.call(x) ?? x;
       });
@@ -61,7 +62,7 @@ export class AutoencoderKL extends Module {
   /** Latents (B, Z, h, w) → pictures (B, C, H, W), about in [−1, 1] but not clamped. */
   decode(latents: Tensor): Tensor {
     requireChannels("latents", latents, this.config.latentChannels);
-    return this.#inTiles(latents, this.#tiling?.decode, (part) => {
+    return this.#inParts(latents, this.#tiling?.decode, (part) => {
       const x = this.postQuantConv?.call(part) ?? part; // (b, Z, h, w)
       return this.decoder.call(x);
     });
@@ -82,6 +83,11 @@ export class AutoencoderKL extends Module {
     return this.decode(this.encode(images).mode());
   }
 
+  /** Processes the pictures of a batch one by one from now on, which takes less memory. */
+  enableSlicing(enabled = true): void {
+    this.#slicing = enabled;
+  }
+
   /**
    * Processes pictures larger than a tile in tiles from now on, which takes less memory. Each tile sees less of the picture, so
    * the result differs from that of the whole.
@@ -93,9 +99,17 @@ export class AutoencoderKL extends Module {
     this.#tiling = planTiling({ tileSampleMinSize, tileOverlapFactor }, pixelsPerLatent);
   }
 
-  #inTiles(batch: Tensor, plan: TilePlan | undefined, run: (part: Tensor) => Tensor): Tensor {
+  /** Processes pictures whole from now on. */
+  disableTiling(): void {
+    this.#tiling = undefined;
+  }
+
+  #inParts(batch: Tensor, plan: TilePlan | undefined, run: (part: Tensor) => Tensor): Tensor {
     const isTiled = plan !== undefined && Math.max(batch.size(2), batch.size(3)) > plan.tile;
-    return tidy(() => (isTiled ? runTiled(batch, plan, run) : run(batch)));
+    const runPart = (part: Tensor): Tensor => (isTiled ? runTiled(part, plan, run) : run(part));
+    return tidy(() =>
+      this.#slicing ? cat(batch.split(1).map((part) => tidy(() => runPart(part)))) : runPart(batch),
+    );
   }
 
   /** Whether its activations overflow the float16 of its weights, as SDXL's do: by `force_upcast` of its file. */
