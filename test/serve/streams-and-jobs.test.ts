@@ -121,7 +121,9 @@ describe("who hangs up", () => {
   it("gets nothing drawn who has left before it is queued", async () => {
     const app = createApp(server.context);
     const body = JSON.stringify({ prompt: "a", steps: 200 });
-    const request = { method: "POST", headers, body, signal: AbortSignal.abort() };
+    const { host } = new URL(server.url);
+    const signal = AbortSignal.abort();
+    const request = { method: "POST", headers: { ...headers, host }, body, signal };
     const answer = await app.request("/v1/images/generations", request, {
       incoming: { socket: {} },
     });
