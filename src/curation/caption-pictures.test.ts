@@ -94,7 +94,7 @@ describe("captionPictures", () => {
     const clock = vi.spyOn(Date, "now").mockImplementation(() => now() - set);
     server.reply = replies([{ status: 429, headers: { "retry-after-ms": "400" }, body: "" }]);
     const captions = run(1);
-    await vi.waitFor(() => expect(pauses.length).toBeGreaterThan(1)); // it waits
+    await vi.waitFor(() => expect(pauses.length).toBeGreaterThan(1), 10_000); // it waits
     set = 3_600_000;
     try {
       expect(await captions).toMatchObject({ answered: 1, requests: 2 });

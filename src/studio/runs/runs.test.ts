@@ -53,9 +53,9 @@ describe("runs whose lock can't be read", () => {
     const line = runs.line(run); // a quick look, and all of it is read after that
     refuseLocksOf("long", "locked");
     await line;
-    await vi.waitFor(() => expect(run.isCold).toBe(false));
+    await vi.waitFor(() => expect(run.isCold).toBe(false), 10_000);
     refuseLocksOf();
-    await vi.waitFor(async () => expect((await runs.line(run)).stage?.step).toBe(12_000));
+    await vi.waitFor(async () => expect((await runs.line(run)).stage?.step).toBe(12_000), 10_000);
     expect(await states()).toMatchObject({ good: "finished", locked: "finished" });
   });
 });
