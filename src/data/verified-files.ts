@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { fileStamp } from "../files/reading/file-stamp.ts";
-import { linesToBytes, readLines } from "../files/reading/lines.ts";
+import { linesToBytes, readJsonLines } from "../files/reading/lines.ts";
 import { replaceFile } from "../files/replace-file.ts";
 
 /** Name of the record in the folder of the files. */
@@ -58,11 +58,9 @@ export class VerifiedFiles {
 
 async function readStamps(path: string): Promise<Map<string, string>> {
   const stamps = new Map<string, string>();
-  for await (const lines of readLines(path)) {
-    for (const { bytes } of lines) {
-      const [name, stamp] = JSON.parse(bytes.toString());
-      stamps.set(name, stamp);
-    }
+  for await (const line of readJsonLines(path)) {
+    const [name, stamp] = line as [name: string, stamp: string];
+    stamps.set(name, stamp);
   }
   return stamps;
 }

@@ -8,11 +8,11 @@ import {
   lstatSync,
   openSync,
   readdirSync,
-  readSync,
   rmSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { writeNewFileSync } from "../new-file.ts";
+import { readFromSync } from "../reading/whole-file.ts";
 import { hasNoLinks } from "../rename.ts";
 import { unlessItFails } from "../unless-it-fails.ts";
 import { writeAllSync } from "../write-all.ts";
@@ -95,7 +95,7 @@ export function readLock(path: string): FoundLock | undefined {
   try {
     const found = fstatSync(file);
     if (!found.isFile()) return { isFile: false, text: found.isDirectory() ? "a folder" : SPECIAL };
-    return { isFile: true, text: readStart(file) };
+    return { isFile: true, text: readFromSync({ path, file }, 0, LONGEST_BYTES).toString() };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ESTALE") return undefined;
     throw error;
@@ -105,14 +105,6 @@ export function readLock(path: string): FoundLock | undefined {
 }
 
 const SPECIAL = "a device, pipe or socket";
-
-function readStart(file: number): string {
-  const bytes = Buffer.alloc(LONGEST_BYTES);
-  let length = 0;
-  for (let count = -1; count !== 0 && length < bytes.length; length += count)
-    count = readSync(file, bytes, length, bytes.length - length, length);
-  return bytes.toString("utf8", 0, length);
-}
 
 /** Whether a lock has this content. */
 export function isLock(path: string, content: string): boolean {

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { namingPath, withPath } from "./system-error.ts";
-import { LARGEST_FILE } from "./whole-file.ts";
+import { LARGEST_FILE, readFromSync } from "./whole-file.ts";
 
 const LINE_FEED = 10;
 /** Bytes per read. */
@@ -119,6 +119,12 @@ export async function* readLines(path: string): AsyncGenerator<readonly Line[]> 
   yield splitter.end();
 }
 
+/** The JSON value of each line of a file of any size. Throws SyntaxError, and the system's errors with the path. */
+export async function* readJsonLines(path: string): AsyncGenerator<unknown> {
+  for await (const lines of readLines(path))
+    for (const { bytes } of lines) yield JSON.parse(bytes.toString());
+}
+
 /** The lines of a file of any size, one at a time. Throws the system's errors, with the path. */
 export function* readLinesSync(path: string): Generator<Line> {
   const splitter = new LineSplitter();
@@ -149,7 +155,7 @@ export interface UnfinishedLine {
  */
 export function unfinishedLineOf(path: string): UnfinishedLine | undefined {
   const file = openSync(path, "r");
-  const read = (from: number, to: number): Buffer => withPath(path, () => bytesAt(file, from, to));
+  const read = (from: number, to: number): Buffer => readFromSync({ path, file }, from, to - from);
   try {
     const { size } = fstatSync(file);
     const start = afterLastLineFeed(read, size);
@@ -158,17 +164,6 @@ export function unfinishedLineOf(path: string): UnfinishedLine | undefined {
   } finally {
     closeSync(file);
   }
-}
-
-/** Fewer only if the file ends before. */
-function bytesAt(file: number, from: number, to: number): Buffer {
-  const bytes = Buffer.allocUnsafe(to - from);
-  for (let done = 0; done < bytes.length; ) {
-    const count = readSync(file, bytes, done, bytes.length - done, from + done);
-    if (count === 0) return bytes.subarray(0, done);
-    done += count;
-  }
-  return bytes;
 }
 
 /** The position after the last line feed of `size` bytes; 0 if there is none. */

@@ -102,20 +102,11 @@ export async function openRegular(
 
 /** The bytes of a regular file that is not too large; up to the size that it had when it was opened. Throws BadFileError. */
 export function readWholeSync(path: string, options: WholeFileOptions): Buffer {
-  const { file, size } = openRegularSync(path, options);
+  const opened = openRegularSync(path, options);
   try {
-    const bytes = Buffer.allocUnsafe(size);
-    let length = 0;
-    while (length < bytes.length) {
-      const count = withPath(path, () =>
-        readSync(file, bytes, length, bytes.length - length, length),
-      );
-      if (count === 0) break; // truncated in the meantime
-      length += count;
-    }
-    return bytes.subarray(0, length);
+    return readFromSync(opened, 0, opened.size);
   } finally {
-    closeSync(file);
+    closeSync(opened.file);
   }
 }
 
@@ -153,6 +144,22 @@ export async function readFrom(
       .catch(namingPath(path));
     if (bytesRead === 0) break;
     done += bytesRead;
+  }
+  return bytes.subarray(0, done);
+}
+
+/** {@link readFrom}, synchronously. */
+export function readFromSync(
+  { path, file }: Pick<OpenedFile<number>, "path" | "file">,
+  from: number,
+  length: number,
+): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  let done = 0;
+  while (done < length) {
+    const count = withPath(path, () => readSync(file, bytes, done, length - done, from + done));
+    if (count === 0) break;
+    done += count;
   }
   return bytes.subarray(0, done);
 }

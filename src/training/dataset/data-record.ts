@@ -89,10 +89,9 @@ export class DataRecord {
     const pictures: RecordedPicture[] = [];
     const hash = createHash("sha256");
     try {
-      for await (const some of readLines(path)) {
-        const lines = some.map(({ bytes }) => bytes.toString());
-        for (const bytes of linesToBytes(lines)) hash.update(bytes);
-        for (const line of lines) pictures.push(JSON.parse(line));
+      for await (const lines of readLines(path)) {
+        for (const { bytes } of lines) hash.update(bytes).update("\n");
+        for (const { bytes } of lines) pictures.push(JSON.parse(bytes.toString()));
       }
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;

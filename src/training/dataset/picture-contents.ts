@@ -1,5 +1,5 @@
 import { fileStamp } from "../../files/reading/file-stamp.ts";
-import { linesToBytes, readLines } from "../../files/reading/lines.ts";
+import { linesToBytes, readJsonLines } from "../../files/reading/lines.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import { ImageError } from "../../images/index.ts";
 import { contentHash } from "./content-hash.ts";
@@ -90,11 +90,9 @@ export class PictureContents {
 
 async function readNotes(notes: string): Promise<Map<string, KnownContent>> {
   const known = new Map<string, KnownContent>();
-  for await (const lines of readLines(notes)) {
-    for (const { bytes } of lines) {
-      const [path, stamp, hash] = JSON.parse(bytes.toString());
-      known.set(path, { stamp, hash });
-    }
+  for await (const line of readJsonLines(notes)) {
+    const [path, stamp, hash] = line as [path: string, stamp: string, hash: string];
+    known.set(path, { stamp, hash });
   }
   return known;
 }
