@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { DatasetEntry, Unreadable } from "../data/dataset.ts";
 import { mapConcurrent } from "../data/map-concurrent.ts";
 import { InternalError } from "../errors/index.ts";
-import { ImageError, RgbImage } from "../images/index.ts";
+import { fitted, ImageError, RgbImage } from "../images/index.ts";
 import type { CaptionJournal } from "./caption-journal.ts";
 import type { ChatAnswer } from "./chat-answer.ts";
 import type { ChatEndpoint } from "./chat-endpoint.ts";
@@ -192,8 +192,6 @@ async function pictureToSend(entry: DatasetEntry, maxSide: number): Promise<Uint
 }
 
 /** Reduces a picture to at most `maxSide` pixels on its longer side. */
-export function shrunk(image: RgbImage, maxSide: number): Promise<RgbImage> {
-  const scale = Math.min(1, maxSide / Math.max(image.width, image.height));
-  const side = (length: number): number => Math.max(1, Math.round(length * scale));
-  return image.resize(side(image.width), side(image.height));
+export async function shrunk(image: RgbImage, maxSide: number): Promise<RgbImage> {
+  return Math.max(image.width, image.height) <= maxSide ? image : fitted(image, maxSide);
 }

@@ -1,16 +1,16 @@
 import { statSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
-import { mapConcurrent } from "../../data/map-concurrent.ts";
 import { TargetExistsError } from "../../errors/index.ts";
 import { makeFolder } from "../../files/make-folder.ts";
 import { renameToFree } from "../../files/rename.ts";
 import { Staging } from "../../files/staging.ts";
 import { syncFolder } from "../../files/sync-folder.ts";
-import { contactSheet, fitted, RgbImage } from "../../images/index.ts";
+import { RgbImage } from "../../images/index.ts";
 import { FLAG_LIMITS } from "../terminal/arguments.ts";
 import { say } from "../terminal/talk.ts";
 import { UsageError } from "../terminal/usage-error.ts";
 import type { DrawJob } from "./draw-jobs.ts";
+import { type LabelledImage, thumbnailSheet } from "./thumbnail-sheet.ts";
 
 /** Where drawn pictures go: one into a named file, or any number into a folder. */
 export type PictureOutput = { readonly file: string } | { readonly folder: string };
@@ -106,11 +106,6 @@ export async function savePicture(
   );
 }
 
-/** Side of a picture in a contact sheet. */
-const THUMBNAIL = 128;
-/** A decoded picture takes up to 200 MB until it is reduced. */
-const DECODED_AT_ONCE = 4;
-
 /**
  * Saves a contact sheet of a command's pictures next to those of earlier commands, and returns its file. Of more than 1000
  * pictures it shows the first, and says so.
@@ -124,14 +119,11 @@ export async function saveSheet(
   const shown = files.slice(0, FLAG_LIMITS.thumbnails);
   if (shown.length < files.length)
     say(`The contact sheet shows the first ${shown.length} of ${files.length} pictures`);
-  const images = await mapConcurrent(shown, DECODED_AT_ONCE, async (file) =>
-    fitted(await RgbImage.decode(file), THUMBNAIL),
-  );
-  const sheet = await contactSheet(images, {
-    columns: Math.ceil(Math.sqrt(images.length)),
-    labels: labels.slice(0, shown.length),
-    cell: THUMBNAIL,
+  const read = async (file: string, index: number): Promise<LabelledImage> => ({
+    image: await RgbImage.decode(file),
+    label: labels[index] ?? "",
   });
+  const sheet = await thumbnailSheet(shown, read, Math.ceil(Math.sqrt(shown.length)));
   return numbered(folder, "sheet", await saveNumbered(sheet, folder, "sheet"));
 }
 

@@ -1,12 +1,13 @@
-import { mapConcurrent } from "../../data/map-concurrent.ts";
 import { expected, RunError } from "../../errors/index.ts";
-import { contactSheet, fitted, RgbImage } from "../../images/index.ts";
+import { RgbImage } from "../../images/index.ts";
 import { loadTrainingData } from "../../training/dataset/training-data.ts";
 import {
+  lastPictureLosses,
+  type PictureLoss,
   type PictureLosses,
-  readPictureLosses,
 } from "../../training/run-folder/picture-losses-file.ts";
 import { readRunConfig } from "../../training/run-folder/run-folder.ts";
+import { type LabelledImage, thumbnailSheet } from "../drawing/thumbnail-sheet.ts";
 import { FLAG_LIMITS } from "../terminal/arguments.ts";
 import { table } from "../terminal/table.ts";
 import { say } from "../terminal/talk.ts";
@@ -21,10 +22,7 @@ export interface RunsWorstOptions {
   readonly json?: boolean;
 }
 
-const THUMBNAIL = 128;
 const COLUMNS = 5;
-/** A decoded picture takes up to 200 MB until it is reduced. */
-const DECODED_AT_ONCE = 4;
 
 /** `pixart runs worst RUN`: the training pictures that are learned worst, whose losses are furthest above what is usual. */
 export async function runsWorst(
@@ -64,7 +62,7 @@ async function saveSheet(
 ): Promise<void> {
   const { train } = await loadTrainingData(readRunConfig(run).dataset);
   const examples = new Map(train.map((example) => [example.file, example]));
-  const shown = await mapConcurrent(worst, DECODED_AT_ONCE, async ({ picture, score }) => {
+  const read = async ({ picture, score }: PictureLoss): Promise<LabelledImage> => {
     const example = examples.get(picture);
     if (example === undefined)
       throw new RunError(
@@ -72,17 +70,11 @@ async function saveSheet(
         `The picture ${picture} of the run ${run} is no longer in its data set`,
       );
     const image = await RgbImage.decode(await example.read(), { name: example.path });
-    return {
-      image: await fitted(image, THUMBNAIL),
-      label: `${score.toFixed(2)} ${example.shortCaption}`,
-    };
-  });
-  const picture = await contactSheet(
-    shown.map(({ image }) => image),
-    { columns: COLUMNS, labels: shown.map(({ label }) => label), cell: THUMBNAIL },
-  );
+    return { image, label: `${score.toFixed(2)} ${example.shortCaption}` };
+  };
+  const picture = await thumbnailSheet(worst, read, COLUMNS);
   await picture.save(file);
-  say(`${shown.length} thumbnails: ${file}`);
+  say(`${worst.length} thumbnails: ${file}`);
 }
 
 /** Those of a stage, or of the last one that has any. */
@@ -90,10 +82,8 @@ async function lossesOf(run: string, stage: string | undefined): Promise<Picture
   const names = readRunConfig(run).stages.map(({ name }) => name);
   if (stage !== undefined && !names.includes(stage))
     throw expected(names.join(", "), "--stage", stage);
-  for (const name of stage === undefined ? names.reverse() : [stage]) {
-    const losses = await readPictureLosses(run, name);
-    if (losses !== undefined) return losses;
-  }
+  const losses = await lastPictureLosses(run, stage === undefined ? names : [stage]);
+  if (losses !== undefined) return losses;
   throw new RunError(
     "ERR_NO_CHECKPOINT",
     `The run ${run} has no losses of single pictures yet: they are written with each checkpoint. Train it further`,

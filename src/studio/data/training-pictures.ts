@@ -3,10 +3,7 @@ import { isAbsolute, resolve } from "node:path";
 import type { ResolvedConfig } from "../../config/index.ts";
 import type { DatasetEntry } from "../../data/dataset.ts";
 import { readDataset } from "../../data/read-dataset.ts";
-import {
-  type PictureLosses,
-  readPictureLosses,
-} from "../../training/run-folder/picture-losses-file.ts";
+import { lastPictureLosses } from "../../training/run-folder/picture-losses-file.ts";
 import { readmeCommand } from "../../training/run-folder/run-readme.ts";
 import type { WorstPicture } from "../api-types.ts";
 import { pictureKey, trainingPictureAddress } from "../runs/addresses.ts";
@@ -37,8 +34,10 @@ export class TrainingPictures {
 
   /** The worst-learnt pictures of a stage, by default the last stage that has any. */
   async worst(run: LiveRun, stage: string | undefined, count: number): Promise<WorstPictures> {
-    const { place } = run;
-    const losses = await newestLosses(run, stage);
+    const { place, config } = run;
+    const stages = config.stages.map(({ name }) => name);
+    const asked = stages.filter((name) => stage === undefined || name === stage);
+    const losses = await lastPictureLosses(place.path, asked);
     if (losses === undefined)
       return {
         pictures: [],
@@ -98,19 +97,6 @@ export class TrainingPictures {
     const parent = await this.#roots.find(resolve(path, ".."));
     return parent === undefined ? undefined : path;
   }
-}
-
-/** Those of a stage, or of the last one that has any. */
-async function newestLosses(
-  { place, config }: LiveRun,
-  stage: string | undefined,
-): Promise<PictureLosses | undefined> {
-  for (const { name } of config.stages.toReversed()) {
-    if (stage !== undefined && name !== stage) continue;
-    const losses = await readPictureLosses(place.path, name);
-    if (losses !== undefined) return losses;
-  }
-  return undefined;
 }
 
 async function entriesIn(folder: string, dataset: ResolvedConfig["dataset"]): Promise<Entries> {

@@ -64,6 +64,18 @@ export async function readPictureLosses(
   return { ...head, pictures };
 }
 
+/** The statistics of the last of these stages that has any; undefined if none has. Throws BadFileError. */
+export async function lastPictureLosses(
+  run: string,
+  stages: readonly string[],
+): Promise<PictureLosses | undefined> {
+  for (const stage of stages.toReversed()) {
+    const losses = await readPictureLosses(run, stage);
+    if (losses !== undefined) return losses;
+  }
+  return undefined;
+}
+
 function parseLine(file: string, number: number, text: string): unknown {
   try {
     return JSON.parse(text);
