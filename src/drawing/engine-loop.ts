@@ -22,6 +22,9 @@ import { choosePreview, profileModel } from "./profile-model.ts";
 /** Default share of the free memory that models may take. */
 const DEFAULT_SHARE = 0.6;
 
+/** Least time between reports of steps without previews: a small model's steps take less than a report does. */
+const REPORT_MS = 50;
+
 /** What the process provides to the loop. */
 export interface EngineLoopOptions {
   readonly load: (place: string, setup: EngineSetup) => Promise<PixArtAlphaPipeline>;
@@ -154,6 +157,7 @@ export class EngineLoop {
         throw new InternalError("Expected a set-up before an order");
       const isPreviewed = order.pictures.some(({ previewSteps }) => previewSteps.length > 0);
       const make = isPreviewed ? await this.#makerOf(order.model, way, pipe) : undefined;
+      let reported = -Infinity;
       const pictures = await draw(pipe, order, {
         ...(signal !== undefined && { signal }),
         onStep: ({ step, total, original }) => {
@@ -166,6 +170,9 @@ export class EngineLoop {
             const picture = rows[i];
             return picture === undefined ? [] : [{ picture, image }];
           });
+          const now = performance.now();
+          if (previews.length === 0 && step < total && now - reported < REPORT_MS) return;
+          reported = now;
           tell({ type: "step", order: order.id, step, total, previews });
         },
       });

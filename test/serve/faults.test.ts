@@ -4,11 +4,16 @@ import type { RunningServer } from "../../src/server/start-server.ts";
 import { startTestServer } from "../fixtures/test-server.ts";
 import { tries } from "../reliability/counts.ts";
 
-const post = ({ url }: RunningServer, body: unknown): Promise<Response> =>
+const post = (
+  { url }: RunningServer,
+  body: unknown,
+  signal: AbortSignal | null = null,
+): Promise<Response> =>
   fetch(`${url}/v1/images/generations`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
+    signal,
   });
 
 const codeOf = async (response: Response | undefined): Promise<string | undefined> =>
@@ -47,6 +52,18 @@ describe("a process that ends while it draws", () => {
     expect((await fetch(`${server.url}/health`)).status).toBe(200);
     expect((await drawing).status).toBe(200);
     expect((await fetch(`${server.url}/ready`)).status).toBe(200);
+  });
+
+  it("no end is counted against what was sent ahead", async () => {
+    const own = await startTestServer();
+    try {
+      const bad = post(own, { prompt: "decodes, then dies late", steps: 2 });
+      const good = post(own, { prompt: "a", steps: 2 });
+      expect(await codeOf(await bad)).toBe("worker_lost");
+      expect((await good).status).toBe(200);
+    } finally {
+      await own.stop(0);
+    }
   });
 
   it("no memory for one job is no failure of those drawn with it", async () => {
@@ -161,6 +178,46 @@ describe("a start", () => {
     );
     expect((await drawing).map(({ status }) => status)).toEqual([200, 200]);
     await server.stop(0);
+  });
+});
+
+describe("what is sent ahead", () => {
+  const endOf = async (response: Promise<Response>): Promise<number> => {
+    expect((await response).status).toBe(200);
+    return performance.now();
+  };
+
+  it("begins when the picture before it is decoded, or ends when its client cancels", async () => {
+    const server = await startTestServer();
+    const jobs = (): number => server.context.dispatcher.waiting;
+    try {
+      const first = endOf(post(server, { prompt: "decodes", steps: 2 }));
+      const leaving = new AbortController();
+      const { signal } = leaving;
+      const left = post(server, { prompt: "a", steps: 100 }, signal).catch(() => "left");
+      const last = endOf(post(server, { prompt: "b", steps: 2 }));
+      await vi.waitFor(() => expect(jobs()).toBe(1)); // one is drawn, one was sent ahead
+      leaving.abort();
+      expect(await left).toBe("left");
+      expect((await last) - (await first)).toBeLessThan(400); // of 100 steps, 500 ms
+    } finally {
+      await server.stop(0);
+    }
+  });
+
+  it("is nothing while another process is idle", async () => {
+    const server = await startTestServer({ engineCount: 2 });
+    try {
+      const [slow, quick] = await Promise.all([
+        endOf(post(server, { prompt: "decodes", steps: 1 })),
+        new Promise((resolve) => setTimeout(resolve, 100)).then(() =>
+          endOf(post(server, { prompt: "a", steps: 1 })),
+        ),
+      ]);
+      expect(quick).toBeLessThan(slow);
+    } finally {
+      await server.stop(0);
+    }
   });
 });
 

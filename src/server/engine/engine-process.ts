@@ -20,6 +20,13 @@ import { HangWatch } from "./hang-watch.ts";
 export class EngineLostError extends WorkerEndedError {
   override readonly name = "EngineLostError";
   declare readonly code: "ERR_WORKER_ENDED";
+  /** False for an order that was sent ahead: the process did not end because of it. */
+  readonly hasBegun: boolean;
+
+  constructor(message: string, hasBegun = true) {
+    super(message);
+    this.hasBegun = hasBegun;
+  }
 }
 
 knownClasses(EngineLostError);
@@ -47,7 +54,7 @@ export interface EngineProcessOptions {
   /** The module that is forked. */
   readonly script: URL;
   readonly setup: EngineSetup;
-  /** Called whenever it can accept an order: after its start and after each restart. */
+  /** Called after its start and after each restart: it can accept orders. */
   readonly onReady: () => void;
   /** Called for each model that was loaded. */
   readonly onModel?: (facts: ModelFacts) => void;
@@ -67,8 +74,8 @@ const END_MS = 10_000;
 
 interface Running {
   readonly order: DrawOrder;
-  /** Whether a step was reported: a model may have to be loaded before the first. */
-  isDrawing: boolean;
+  /** A model may have to be loaded before the first step. After the last one, the picture is decoded. */
+  phase: "loading" | "steps" | "decoding";
   readonly onStep: OnStep;
   readonly resolve: (result: { pictures: readonly DrawnPicture[]; seconds: number }) => void;
   readonly reject: (error: Error) => void;
@@ -80,12 +87,16 @@ interface Loading {
   readonly reject: (error: Error) => void;
 }
 
-/** A process that draws, one order at a time. It is restarted whenever it ends, and ended if it hangs. */
+/**
+ * A process that draws, one order at a time; the next one is sent ahead, while the current one is decoded. It is restarted whenever
+ * it ends, and ended if it hangs.
+ */
 export class EngineProcess {
   readonly device: string;
   readonly #options: EngineProcessOptions;
   #child: ChildProcess | undefined;
-  #running: Running | undefined;
+  /** The current order, and the one that was sent ahead. */
+  #orders: Running[] = [];
   #isReady = false;
   #isStopped = false;
   #backOff = FIRST_BACK_OFF_MS;
@@ -103,9 +114,14 @@ export class EngineProcess {
     this.device = options.setup.device;
   }
 
-  /** Whether it can accept an order. */
+  /** Whether it would begin an order at once. */
   get isIdle(): boolean {
-    return this.#isReady && this.#running === undefined;
+    return this.#isReady && this.#orders.length === 0;
+  }
+
+  /** Whether it can accept an order: it is idle, or decodes its only one. */
+  get canAccept(): boolean {
+    return this.isIdle || (this.#orders.length === 1 && this.#orders[0]?.phase === "decoding");
   }
 
   get isReady(): boolean {
@@ -142,14 +158,15 @@ export class EngineProcess {
     return loading.end.finally(() => this.#loading.delete(model.name));
   }
 
-  /** Draws; rejects with EngineLostError or EngineFailureError. */
+  /** Draws, if {@link canAccept}; rejects with EngineLostError or EngineFailureError. */
   draw(
     order: DrawOrder,
     onStep: OnStep,
   ): Promise<{ readonly pictures: readonly DrawnPicture[]; readonly seconds: number }> {
-    if (!this.isIdle) throw new InternalError("Expected an idle engine for an order");
+    if (!this.canAccept)
+      throw new InternalError("Expected an engine that is idle, or decodes, for an order");
     return new Promise((resolve, reject) => {
-      this.#running = { order, isDrawing: false, onStep, resolve, reject };
+      this.#orders.push({ order, phase: "loading", onStep, resolve, reject });
       this.#send({ type: "draw", order });
     });
   }
@@ -218,7 +235,8 @@ export class EngineProcess {
       lookMs: this.#options.lookMs,
       work: () => {
         if (!this.#isReady || this.#loading.size > 0) return "loading";
-        return this.#running && (this.#running.isDrawing ? "drawing" : "loading");
+        const [current] = this.#orders;
+        return current && (current.phase === "loading" ? "loading" : "drawing");
       },
       onHung: (seconds) => {
         const how = `hung for ${seconds} s`;
@@ -229,12 +247,15 @@ export class EngineProcess {
     });
   }
 
-  /** The process is gone: fails its order, and starts another process unless it should stay ended. */
+  /** The process is gone: fails its orders, and starts another process unless it should stay ended. */
   #ended(how: string): void {
     this.#isReady = false;
     this.#child = undefined;
-    const lost = new EngineLostError(`The process that draws has ended (${how})`);
-    this.#settle()?.reject(lost);
+    const message = `The process that draws has ended (${how})`;
+    const lost = new EngineLostError(message);
+    const [current, ahead] = this.#orders.splice(0);
+    current?.reject(lost);
+    ahead?.reject(new EngineLostError(message, false));
     for (const { reject } of this.#loading.values()) reject(lost);
     const refused = this.#refused;
     if (refused !== undefined) {
@@ -283,10 +304,7 @@ export class EngineProcess {
         this.#child?.kill("SIGKILL");
         break;
       case "step":
-        if (this.#running?.order.id === message.order) {
-          this.#running.isDrawing = true;
-          this.#running.onStep(message);
-        }
+        this.#step(message);
         break;
       case "drawn":
         this.#backOff = FIRST_BACK_OFF_MS;
@@ -301,13 +319,17 @@ export class EngineProcess {
     }
   }
 
-  /** Ends the current order and returns it; undefined if it is another one. */
-  #settle(order?: number): Running | undefined {
-    const running = this.#running;
-    if (running === undefined || (order !== undefined && running.order.id !== order))
-      return undefined;
-    this.#running = undefined;
-    return running;
+  #step(progress: Extract<FromEngine, { type: "step" }>): void {
+    const running = this.#orders.find(({ order }) => order.id === progress.order);
+    if (running === undefined) return;
+    running.phase = progress.step < progress.total ? "steps" : "decoding";
+    running.onStep(progress);
+  }
+
+  /** Removes an order and returns it; undefined if it is none of the process's. */
+  #settle(id: number): Running | undefined {
+    const index = this.#orders.findIndex(({ order }) => order.id === id);
+    return index < 0 ? undefined : this.#orders.splice(index, 1)[0];
   }
 }
 

@@ -1,6 +1,10 @@
 import { InternalError } from "../../errors/index.ts";
 import type { DrawnPicture, DrawOrder } from "../engine/engine-messages.ts";
-import { EngineFailureError, type EngineProcess } from "../engine/engine-process.ts";
+import {
+  EngineFailureError,
+  EngineLostError,
+  type EngineProcess,
+} from "../engine/engine-process.ts";
 import { ApiError } from "../http/api-error.ts";
 import { encodePicture } from "../pictures/encode-picture.ts";
 import { batchKey } from "./batch-key.ts";
@@ -32,12 +36,19 @@ export interface DispatcherOptions {
   readonly onFailed?: (error: unknown, pictures: number) => void;
 }
 
+/** Pictures that an engine draws together. */
+interface Order {
+  readonly id: number;
+  readonly engine: EngineProcess;
+  readonly batch: Batch;
+}
+
 /** Assigns jobs to engines: a bounded queue of pictures, fair between clients, in batches of those that are waiting. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #line = new FairLine();
-  /** The order that each engine is drawing. */
-  readonly #running = new Map<EngineProcess, { readonly id: number; readonly batch: Batch }>();
+  /** What the engines are drawing, or were sent ahead. */
+  readonly #running = new Set<Order>();
   #lastOrder = 0;
   /** Recent seconds per step for one picture, by model. */
   readonly #pace = new Map<string, number>();
@@ -48,8 +59,12 @@ export class Dispatcher {
 
   /** Number of pictures that are waiting or being drawn. */
   get pictures(): number {
-    const running = [...this.#running.values()].reduce((sum, { batch }) => sum + batch.length, 0);
-    return this.#line.pictures + running;
+    return this.#line.pictures + this.#drawn.length;
+  }
+
+  /** The pictures that are being drawn. */
+  get #drawn(): Batch {
+    return [...this.#running].flatMap(({ batch }) => batch);
   }
 
   get waiting(): number {
@@ -59,9 +74,8 @@ export class Dispatcher {
   /** Throws an ApiError if there is no room for `count` more pictures. */
   requireRoom(client: string, count: number): void {
     const { maxQueue, hasShares } = this.#options;
-    const running = [...this.#running.values()].flatMap(({ batch }) => batch);
     const own =
-      this.#line.picturesOf(client) + running.filter(({ job }) => job.client === client).length;
+      this.#line.picturesOf(client) + this.#drawn.filter(({ job }) => job.client === client).length;
     const share = hasShares ? Math.ceil(maxQueue * LARGEST_SHARE) : maxQueue;
     if (this.pictures + count <= maxQueue && own + count <= share) return;
     const room = Math.max(0, Math.min(maxQueue - this.pictures, share - own));
@@ -104,27 +118,27 @@ export class Dispatcher {
 
   /** Fails all jobs that are waiting or being drawn. */
   failAll(error: ApiError): void {
-    const running = [...this.#running.values()].flatMap(({ batch }) => batch.map(({ job }) => job));
-    for (const job of [...this.#line.jobs, ...running]) {
+    for (const job of [...this.#line.jobs, ...this.#drawn.map(({ job }) => job)]) {
       this.#line.remove(job);
       job.fail(error);
     }
   }
 
-  /** Gives each idle engine its next pictures. */
+  /** Gives the engines that can accept them their next pictures: idle ones first. */
   pump(): void {
-    for (const engine of this.#options.engines) {
-      if (!engine.isIdle) continue;
+    const engines = [...this.#options.engines].sort((a, b) => Number(b.isIdle) - Number(a.isIdle));
+    for (const engine of engines) {
+      if (!engine.canAccept) continue;
       const batch = this.#line.take((job) => job.request.model.batch, batchKey);
       if (batch.length === 0) break;
-      void this.#draw(engine, batch);
+      void this.#draw({ id: ++this.#lastOrder, engine, batch });
     }
     this.#tellPositions();
   }
 
-  async #draw(engine: EngineProcess, batch: Batch): Promise<void> {
-    const id = ++this.#lastOrder;
-    this.#running.set(engine, { id, batch });
+  async #draw(order: Order): Promise<void> {
+    const { id, engine, batch } = order;
+    this.#running.add(order);
     const jobs = new Set(batch.map(({ job }) => job));
     for (const job of jobs) {
       job.start();
@@ -138,8 +152,9 @@ export class Dispatcher {
           const row = batch[picture];
           row?.job.preview(row.picture, image, progress.step, progress.total);
         }
+        if (progress.step === progress.total) this.pump();
       });
-      this.#running.delete(engine);
+      this.#running.delete(order);
       for (const job of jobs) job.seconds += seconds;
       this.#learn(batch, seconds);
       for (const [i, { job, picture }] of batch.entries()) {
@@ -147,8 +162,10 @@ export class Dispatcher {
         if (drawn !== undefined && !job.isOver) void this.#finish(job, picture, drawn);
       }
     } catch (error) {
-      this.#running.delete(engine);
-      this.#retry(batch, jobs, error);
+      this.#running.delete(order);
+      if (error instanceof EngineLostError && !error.hasBegun)
+        for (const job of jobs) this.#giveBack(batch, job);
+      else this.#retry(batch, jobs, error);
     }
     this.pump();
   }
@@ -193,14 +210,20 @@ export class Dispatcher {
         continue;
       }
       job.isAlone = true;
-      const own = batch.filter((one) => one.job === job).map(({ picture }) => picture);
-      this.#line.giveBack(job, own);
+      this.#giveBack(batch, job);
     }
     this.#stopIdle();
   }
 
+  /** Puts a job's pictures of an order back into the queue. */
+  #giveBack(batch: Batch, job: Job): void {
+    if (job.isOver) return;
+    const own = batch.filter((one) => one.job === job).map(({ picture }) => picture);
+    this.#line.giveBack(job, own);
+  }
+
   #stopIdle(): void {
-    for (const [engine, { id, batch }] of this.#running) {
+    for (const { engine, id, batch } of this.#running) {
       if (batch.every(({ job }) => job.isOver)) engine.abort(id);
     }
   }
@@ -219,10 +242,7 @@ export class Dispatcher {
       pictures *
       request.settings.steps *
       (this.#pace.get(request.model.name) ?? request.model.stepSeconds);
-    const running = [...this.#running.values()].reduce(
-      (sum, { batch }) => sum + batch.reduce((all, { job }) => all + secondsOf(job, 0.5), 0),
-      0,
-    );
+    const running = this.#drawn.reduce((sum, { job }) => sum + secondsOf(job, 0.5), 0);
     const waiting = jobs.reduce((sum, job) => sum + secondsOf(job, job.waiting.length), running);
     return waiting / Math.max(1, this.#options.engines.length);
   }
