@@ -63,9 +63,9 @@ describe("a run folder", () => {
     expect(tail.activity).toBeUndefined();
   });
 
-  it("is summarized from its events as they were followed as from the whole file", () => {
+  it("is summarized from its events as they were followed as from the whole file", async () => {
     const followed = stageStates(readRunConfig(run), tail).map(({ kind: _, ...state }) => state);
-    const { stages, begun, sheets } = summarizeRun(run);
+    const { stages, begun, sheets } = await summarizeRun(run);
     expect(stages).toEqual(followed.map((state) => expect.objectContaining(state)));
     expect(tail.events[0]?.time).toBe(begun);
     expect(tail.eventsOf("sample").map(({ stage, step, file }) => ({ stage, step, file }))).toEqual(

@@ -26,7 +26,7 @@ export async function runsCompare(
   b: string,
   { json, sheet }: RunsCompareOptions,
 ): Promise<void> {
-  const runs = [summarizeRun(a), summarizeRun(b)] as const;
+  const runs = [await summarizeRun(a), await summarizeRun(b)] as const;
   const differences = configDifferences(readRunConfig(a), readRunConfig(b));
   // Before anything is printed: a command that prints ends when its reader goes away.
   if (sheet !== undefined) await saveSheet(runs, sheet);

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { expected } from "../../errors/index.ts";
 import { type RunSummary, summarizeRuns } from "../../training/run-folder/run-summary.ts";
+import { currentStage } from "../../training/run-folder/stage-progress.ts";
 import { table } from "../terminal/table.ts";
 import { say } from "../terminal/talk.ts";
 
@@ -53,7 +54,7 @@ function describeReadable(runs: readonly RunSummary[], width: number): string[] 
     "started",
   ];
   const rows = runs.map(({ path, state, begun, stages }) => {
-    const stage = stages.findLast(({ step }) => step > 0) ?? stages[0];
+    const stage = currentStage(stages);
     const lowest = stage?.lowestHeldout ?? null;
     return [
       path,

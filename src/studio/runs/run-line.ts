@@ -1,10 +1,11 @@
 import type { ResolvedConfig } from "../../config/index.ts";
 import type { EventTail } from "../../training/run-folder/event-tail.ts";
+import { currentStage } from "../../training/run-folder/stage-progress.ts";
 import type { RunLine, RunState } from "../api-types.ts";
 import { sheetAddress } from "./addresses.ts";
 import type { RunProcess } from "./run-process.ts";
 import type { RunPlace } from "./run-table.ts";
-import { currentStage, secondsLeft, stageStates } from "./stage-state.ts";
+import { secondsLeft, stageStates } from "./stage-state.ts";
 
 /** The data behind a run's line. */
 export interface RunFindings {

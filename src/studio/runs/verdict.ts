@@ -1,6 +1,6 @@
 import type { EventTail } from "../../training/run-folder/event-tail.ts";
+import { heldoutLosses } from "../../training/run-folder/stage-progress.ts";
 import type { LossAt, StageState } from "../api-types.ts";
-import { heldoutLosses } from "./stage-state.ts";
 
 /** A loss that changes by less than this share counts as flat: that much is chance. */
 const FLAT = 0.01;

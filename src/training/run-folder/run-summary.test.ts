@@ -11,7 +11,7 @@ it("takes the lowest held-out loss of those that are numbers", async () => {
   try {
     const heldout = { 10: Number.NaN, 20: 0.5, 30: 0.4, 40: 0.6, 50: Number.POSITIVE_INFINITY };
     await writeMadeRun(run, { steps: 60, heldout });
-    expect(summarizeRun(run).stages[0]).toMatchObject({
+    expect((await summarizeRun(run)).stages[0]).toMatchObject({
       heldout: { step: 40, loss: 0.6 },
       lowestHeldout: { step: 30, loss: 0.4 },
     });

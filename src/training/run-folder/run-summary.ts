@@ -1,42 +1,26 @@
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { ResolvedConfig } from "../../config/index.ts";
 import { BadFileError } from "../../files/reading/errors.ts";
-import { median } from "../progress/median.ts";
-import { readEvents } from "./event-log.ts";
-import type { Losses, RunEvent, SampleEvent, StepEvent, ValidationEvent } from "./events.ts";
+import { EventTail } from "./event-tail.ts";
+import type { Losses, SampleEvent } from "./events.ts";
 import { findRuns } from "./find-runs.ts";
 import { bestCheckpoint } from "./run-checkpoints.ts";
 import { EVENTS_FILE, LOCK_FILE, readRunConfig } from "./run-folder.ts";
 import { isLockHeld } from "./run-lock.ts";
+import { type StageProgress, stageProgress } from "./stage-progress.ts";
+import type { StageTrace } from "./tail/stage-trace.ts";
 
-/** A loss and the step after which it was measured. */
-export interface LossAt {
-  readonly step: number;
-  readonly loss: number;
-}
+/** Prefix of a band's column. */
+const HELDOUT = "heldout/";
 
-/** Progress of one stage of a run. */
-export interface StageSummary {
-  readonly stage: string;
-  /** Steps done, of `steps`. */
-  readonly step: number;
-  readonly steps: number;
-  /** Mean training loss of the last {@link RECENT} steps; null before the first. */
-  readonly loss: number | null;
-  /** The newest and the lowest held-out loss; null if none was measured. */
-  readonly heldout: LossAt | null;
-  readonly lowestHeldout: LossAt | null;
-  /** The newest one by timestep band. */
+/** Progress of one stage of a run, and what only its folder tells. */
+export interface StageSummary extends StageProgress {
+  /** The newest held-out loss by timestep band. */
   readonly bands: Losses;
   /** Folder name of the best checkpoint; null if none is kept. */
   readonly bestCheckpoint: string | null;
-  /** Median; null before the first step. */
-  readonly imagesPerSecond: number | null;
   /** Time spent in steps, without samples, validation and saving. */
   readonly seconds: number;
-  /** Number of rollbacks after a loss spike. */
-  readonly rollbacks: number;
 }
 
 /** Summary of a run, read from its folder. */
@@ -54,20 +38,17 @@ export interface RunSummary {
   readonly sheets: readonly Pick<SampleEvent, "stage" | "step" | "file">[];
 }
 
-/** Number of steps whose mean loss a summary gives. */
-export const RECENT = 50;
-
 /** Summaries of the runs in a folder, newest first. Unreadable runs come last, with the reason. */
 export async function summarizeRuns(folder: string): Promise<RunSummary[]> {
   const names = await findRuns(folder, { links: true });
-  return names
-    .map((name) => summaryOrReason(join(folder, name)))
-    .sort((a, b) => (b.begun ?? "").localeCompare(a.begun ?? ""));
+  const runs: RunSummary[] = [];
+  for (const name of names) runs.push(await summaryOrReason(join(folder, name)));
+  return runs.sort((a, b) => (b.begun ?? "").localeCompare(a.begun ?? ""));
 }
 
-function summaryOrReason(path: string): RunSummary {
+async function summaryOrReason(path: string): Promise<RunSummary> {
   try {
-    return summarizeRun(path);
+    return await summarizeRun(path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return {
@@ -82,55 +63,44 @@ function summaryOrReason(path: string): RunSummary {
   }
 }
 
-/** Reads the summary of a run. Throws if the path is not a run folder. */
-export function summarizeRun(path: string): RunSummary {
+/**
+ * Reads the summary of a run. Throws if the path is not a run folder, or its events are damaged; a last line without an end is not
+ * read.
+ */
+export async function summarizeRun(path: string): Promise<RunSummary> {
   const config = readRunConfig(path);
   const log = join(path, EVENTS_FILE);
   if (!existsSync(log)) throw new BadFileError(path, EVENTS_FILE, "the events of a run", "nothing");
-  const events = readEvents(log);
-  const end = events.findLast((event) => event.type === "run-end");
+  const tail = new EventTail(log);
+  await tail.read();
+  const { damage } = tail;
+  if (damage !== undefined)
+    throw new BadFileError(log, `line ${damage.line}`, "an event", damage.text);
+  const end = tail.eventsOf("run-end").at(-1);
   const isHeld = isLockHeld(join(path, LOCK_FILE));
   return {
     path,
     name: config.name,
     state: isHeld ? "running" : (end?.reason ?? "interrupted"),
     message: isHeld ? null : (end?.message ?? null),
-    begun: events[0]?.time ?? null,
-    stages: config.stages.map((stage) => summarizeStage(path, stage, events)),
-    sheets: events.flatMap((event) => {
-      if (event.type !== "sample") return [];
-      const { stage, step, file } = event;
-      return [{ stage, step, file }];
+    begun: tail.events[0]?.time ?? null,
+    stages: config.stages.map((stage) => ({
+      ...stageProgress(tail, stage),
+      bands: heldoutBands(tail.stage(stage.name)),
+      bestCheckpoint: bestCheckpoint(path, stage.name),
+      seconds: tail.stage(stage.name).seconds,
+    })),
+    sheets: tail.eventsOf("sample").map(({ stage, step, file }) => ({ stage, step, file })),
+  };
+}
+
+/** The newest held-out loss by timestep band. */
+function heldoutBands({ validations }: StageTrace): Losses {
+  const bands = validations.names.filter((name) => name.startsWith(HELDOUT));
+  return Object.fromEntries(
+    bands.flatMap((name) => {
+      const loss = validations.column(name).at(-1) ?? Number.NaN;
+      return Number.isFinite(loss) ? [[name.slice(HELDOUT.length), loss]] : [];
     }),
-  };
-}
-
-function summarizeStage(
-  path: string,
-  { name, steps }: ResolvedConfig["stages"][number],
-  events: readonly RunEvent[],
-): StageSummary {
-  const own = events.filter((event) => "stage" in event && event.stage === name);
-  const done = own.filter((event): event is StepEvent => event.type === "step");
-  const measured = own.filter((event): event is ValidationEvent => event.type === "validation");
-  const losses = measured.flatMap(({ step, losses: { heldout } }): LossAt[] =>
-    heldout !== undefined && Number.isFinite(heldout) ? [{ step, loss: heldout }] : [],
   );
-  const recent = done.slice(-RECENT).map(({ loss }) => loss);
-  return {
-    stage: name,
-    step: done.at(-1)?.step ?? 0,
-    steps,
-    loss: recent.length === 0 ? null : sumOf(recent) / recent.length,
-    heldout: losses.at(-1) ?? null,
-    lowestHeldout: losses.length === 0 ? null : losses.reduce((a, b) => (b.loss < a.loss ? b : a)),
-    bands: measured.at(-1)?.bands.heldout ?? {},
-    bestCheckpoint: bestCheckpoint(path, name),
-    imagesPerSecond:
-      done.length === 0 ? null : median(done.map(({ imagesPerSecond }) => imagesPerSecond)),
-    seconds: sumOf(done.flatMap(({ seconds }) => Object.values(seconds))),
-    rollbacks: own.filter(({ type }) => type === "rollback").length,
-  };
 }
-
-const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);

@@ -53,6 +53,11 @@ export class StageTrace {
     return bucketsOf(table.column("step"), table.column(key), range);
   }
 
+  /** Seconds spent in all steps. */
+  get seconds(): number {
+    return this.steps.column("seconds").reduce((sum, each) => sum + each, 0);
+  }
+
   /** Seconds of training elapsed after some of the steps, always including the last. */
   clock(points: number): { readonly steps: number[]; readonly seconds: number[] } {
     const [steps, seconds] = [this.steps.column("step"), this.steps.column("seconds")];
