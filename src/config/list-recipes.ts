@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { loadConfig } from "./load-config.ts";
+import { moduleImporter } from "./import-modules.ts";
+import { configOf, loadRecipe } from "./load-config.ts";
 import type { ParsedConfig } from "./options/train-config.ts";
 
 /** A recipe of the package. */
@@ -16,9 +17,14 @@ const FOLDER = fileURLToPath(new URL("../../configs/", import.meta.url));
 
 /** The recipes that come with the package, by name. */
 export async function listRecipes(): Promise<ListedRecipe[]> {
+  const importer = await moduleImporter();
   const recipes: ListedRecipe[] = [];
   for (const { name, about } of recipeTexts())
-    recipes.push({ name, about, config: await loadConfig(`${FOLDER}${name}.ts`) });
+    recipes.push({
+      name,
+      about,
+      config: configOf(await loadRecipe(`${FOLDER}${name}.ts`, importer)),
+    });
   return recipes;
 }
 

@@ -1,10 +1,9 @@
 import { readFileSync } from "node:fs";
-import { register } from "node:module";
 import { extname, parse } from "node:path";
-import { pathToFileURL } from "node:url";
 import { ConfigError } from "./config-error.ts";
 import { parseConfigJson } from "./config-json.ts";
 import { findConfig } from "./find-config.ts";
+import { type ImportModule, moduleImporter } from "./import-modules.ts";
 import type { ParsedConfig } from "./options/train-config.ts";
 import { applyOverrides } from "./overrides.ts";
 import { resolveConfig } from "./resolve-config.ts";
@@ -18,13 +17,14 @@ export interface Recipe {
 /**
  * Reads a config's file.
  * @param pathOrName a `.ts`, `.js` or `.json` file, or the bare name of one in `configs/` here or in the package
+ * @param importer for several configs that share files. Default: a new one
  */
-export async function loadRecipe(pathOrName: string): Promise<Recipe> {
+export async function loadRecipe(pathOrName: string, importer?: ImportModule): Promise<Recipe> {
   const file = findConfig(pathOrName);
   const value =
     extname(file) === ".json"
       ? parseConfigJson(readFileSync(file, "utf8"), file)
-      : await importConfig(file);
+      : await importConfig(file, importer);
   return { file, value };
 }
 
@@ -56,12 +56,10 @@ export async function loadConfig(
   return configOf(await loadRecipe(pathOrName), overrides);
 }
 
-async function importConfig(file: string): Promise<unknown> {
-  const { tsImport } = await import("tsx/esm/api"); // not needed by programs that only write configs
-  resolveOwnNameOnce();
+async function importConfig(file: string, importer?: ImportModule): Promise<unknown> {
   let module: Readonly<Record<string, unknown>>;
   try {
-    module = await tsImport(pathToFileURL(file).href, import.meta.url);
+    module = await (importer ?? (await moduleImporter()))(file);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(file, [`Expected a module that can be loaded but found: ${reason}`], {
@@ -72,23 +70,4 @@ async function importConfig(file: string): Promise<unknown> {
   throw new ConfigError(file, [
     "Expected `export default defineConfig({ … })` but found no default export.",
   ]);
-}
-
-let resolvesOwnName = false;
-
-/**
- * Lets a config file import `pixart/config` from any location, even if no node_modules contains the package, and loads it as an
- * ES module whatever the package.json above it says.
- */
-function resolveOwnNameOnce(): void {
-  if (resolvesOwnName) return;
-  resolvesOwnName = true;
-  const own = new URL(`../config/index${extname(import.meta.url)}`, import.meta.url).href;
-  const hook = `export async function resolve(specifier, context, next) {
-    if (specifier === "pixart/config") return { url: ${JSON.stringify(own)}, format: "module", shortCircuit: true };
-    const found = await next(specifier, context);
-    const { protocol, pathname } = new URL(found.url);
-    return protocol === "file:" && pathname.endsWith(".ts") ? { ...found, format: "module" } : found;
-  }`;
-  register(`data:text/javascript,${encodeURIComponent(hook)}`);
 }
