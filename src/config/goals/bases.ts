@@ -10,7 +10,7 @@ export interface ReleasedBase {
 export const RELEASED_BASES: readonly ReleasedBase[] = [
   {
     name: "PixArt-alpha/PixArt-XL-2-512x512",
-    text: "PixArt-α at 512 px, 600 million weights and a text encoder of 4.8 billion: 20 GB to download, a GPU to train on",
+    text: "PixArt-α at 512 px, 600 million weights and a text encoder of 4.8 billion: 22 GB to download, a GPU to train on",
     resolution: 512,
   },
   {

@@ -33,8 +33,8 @@ export async function controlRun(run: LiveRun, what: ControlRequest["do"]): Prom
   if (begun === undefined || !("facts" in begun)) {
     throw new ApiError(
       409,
-      "older_release",
-      "This run's process is from an older release, and can only be stopped",
+      "older_version",
+      "This run was started by an older version of pixart, so it can only be stopped",
     );
   }
   requestControl(run.place.path, what);

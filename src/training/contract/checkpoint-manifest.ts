@@ -30,7 +30,7 @@ export interface CheckpointManifest {
   readonly files: readonly CheckpointFile[];
   /** Everything except tensors that a resumed run needs. */
   readonly state: JsonValue;
-  /** Undefined in manifests of earlier releases and in checkpoints that belong to no run. */
+  /** Undefined in manifests of earlier versions and in checkpoints that belong to no run. */
   readonly run?: RunMark | undefined;
 }
 

@@ -10,7 +10,7 @@ export interface RunMark {
   readonly config: object;
 }
 
-/** Undefined if there is none, as in manifests of earlier releases. Throws BadFileError for anything else. */
+/** Undefined if there is none, as in manifests of earlier versions. Throws BadFileError for anything else. */
 export function parseRunMark(path: string, value: unknown): RunMark | undefined {
   if (value === undefined) return undefined;
   const { id, data, config } = Object(value) as Partial<Record<keyof RunMark, unknown>>;

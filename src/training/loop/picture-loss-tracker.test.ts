@@ -94,7 +94,7 @@ describe("PictureLossTracker", () => {
     expect(after.pictures()).toEqual(before.pictures());
   });
 
-  it("takes those of an earlier release, without names, by their places, where their number is the same", () => {
+  it("takes those of an earlier version, without names, by their places, where their number is the same", () => {
     const [old, same, larger, other] = [ledger(40), ledger(40), ledger(41), ledger(41)];
     seen(old, 3);
     const nameless = new Map([...old.tensors()].filter(([key]) => key !== "names"));

@@ -98,7 +98,7 @@ export class PictureLossTracker {
 
   /**
    * Restores what {@link tensors} returned, matching pictures by name and by position among equal names. New pictures start from
-   * zero and missing ones are dropped. A state from an earlier release has no names; it is restored if the number of pictures
+   * zero and missing ones are dropped. A state from an earlier version has no names; it is restored if the number of pictures
    * matches, otherwise nothing is restored and the result is false.
    * @param renamed new keys of pictures by their old ones: see pictureKeys
    */

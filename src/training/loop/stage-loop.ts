@@ -140,7 +140,7 @@ export class StageLoop {
     });
     if (this.#ema !== undefined) take("ema", (tensors) => this.#ema?.loadStateDict(tensors));
     take("optimizer", (tensors) => this.#optimizer.loadStateDict(tensors));
-    // A checkpoint of an earlier release may have no picture losses that fit.
+    // A checkpoint of an earlier version may have no picture losses that fit.
     const losses = groups.get("losses");
     if (losses === undefined || !this.#ledger.restore(losses, renamed)) this.#ledger.begin(step);
     // Also the parts that the stage no longer has, such as averages.

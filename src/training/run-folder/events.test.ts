@@ -110,7 +110,7 @@ describe("formatEvent and parseEvent", () => {
     expect(parseEvent(line)).toBeUndefined();
   });
 
-  it("read losses of an earlier release, which have no bands", () => {
+  it("read losses of an earlier version, which have no bands", () => {
     const line = '{"type":"validation","time":"","stage":"a","step":1,"losses":{"train":0.1}}';
     expect(parseEvent(line)).toMatchObject({ losses: { train: 0.1 }, bands: {} });
   });

@@ -32,7 +32,7 @@ export interface RunFacts {
 export interface RunStartEvent extends Timed {
   readonly type: "run-start";
   readonly name: string;
-  /** Undefined in runs of earlier releases. */
+  /** Undefined in runs of earlier versions. */
   readonly facts?: RunFacts;
 }
 
@@ -142,7 +142,7 @@ export interface SampledPicture {
 export interface SampleEvent extends Placed {
   readonly type: "sample";
   readonly file: string;
-  /** The drawn pictures on it, by prompt. Undefined in runs of earlier releases. */
+  /** The drawn pictures on it, by prompt. Undefined in runs of earlier versions. */
   readonly pictures?: readonly SampledPicture[];
 }
 
@@ -226,7 +226,7 @@ export function parseEvent(line: string): RunEvent | undefined {
   }
   if (!Object.hasOwn(types, Object(event).type) || !isWhole(event)) return undefined;
   if (event.type === "validation") {
-    const bands = Object.entries(event.bands ?? {}); // runs of earlier releases have none
+    const bands = Object.entries(event.bands ?? {}); // runs of earlier versions have none
     if (!bands.every(([, losses]) => isObject(losses))) return undefined;
     return {
       ...event,

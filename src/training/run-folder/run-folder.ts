@@ -145,7 +145,7 @@ export class RunFolder implements Disposable {
     return existsSync(file) ? parseConfigJson(readFileSync(file, "utf8"), file) : undefined;
   }
 
-  /** The unique ID of the run; undefined if an earlier release created the run. Throws BadFileError. */
+  /** The unique ID of the run; undefined if an earlier version created the run. Throws BadFileError. */
   get id(): string | undefined {
     return readIdentity(this.path)?.id;
   }

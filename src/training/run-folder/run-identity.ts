@@ -18,7 +18,7 @@ const hashOf = (text: string): string => createHash("sha256").update(text).diges
 export const isConfigOwn = (run: string): boolean =>
   readIdentity(run)?.config === hashOf(readFileSync(join(run, CONFIG_FILE), "utf8"));
 
-/** The identity of the run in a folder; undefined if an earlier release created the run. Throws BadFileError. */
+/** The identity of the run in a folder; undefined if an earlier version created the run. Throws BadFileError. */
 export function readIdentity(run: string): RunIdentity | undefined {
   const path = join(run, IDENTITY_FILE);
   if (!existsSync(path)) return undefined;
