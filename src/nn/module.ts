@@ -204,12 +204,18 @@ export abstract class Module {
 
   /** Device of the first parameter. */
   get device(): torch.Device {
-    return this.parameters()[0]?.device ?? "cpu";
+    return this.#first()?.device ?? "cpu";
   }
 
   /** Dtype of the first parameter. */
   get dtype(): torch.DType {
-    return this.parameters()[0]?.dtype ?? "float32";
+    return this.#first()?.dtype ?? "float32";
+  }
+
+  /** The first parameter, without looking at the others: models are asked for their device in each step. */
+  #first(): Tensor | undefined {
+    for (const { owner, field } of this.#slots("", false)) return owner.#get(field);
+    return undefined;
   }
 
   toString(): string {
