@@ -25,5 +25,6 @@ const loop = new EngineLoop({
     return (await loadPipeline(place, { ...changes, device: own })).pipe;
   },
   tell: (message: FromEngine) => void process.send?.(message),
+  warn: (message) => console.error(`Warning: ${message}`),
 });
 process.on("message", (message: ToEngine) => loop.hear(message));

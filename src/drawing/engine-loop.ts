@@ -1,5 +1,5 @@
-import { freemem } from "node:os";
-import { InternalError } from "../errors/index.ts";
+import { expected, InternalError, UnsupportedError } from "../errors/index.ts";
+import { AutoencoderTiny } from "../models/index.ts";
 import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import type {
   DrawOrder,
@@ -11,15 +11,16 @@ import type {
   ToEngine,
 } from "../server/engine/engine-messages.ts";
 import { memory, tidy } from "../torch/index.ts";
+import { availableMemory } from "../training/models/available-memory.ts";
 import { addNamedAdapters } from "./adapters.ts";
 import { draw } from "./draw.ts";
 import { engineFailure } from "./engine-failure.ts";
 import { factsOf } from "./model-facts.ts";
 import { ModelShelf } from "./model-shelf.ts";
 import { type PreviewMaker, previewMaker } from "./preview-maker.ts";
-import { choosePreview, profileModel } from "./profile-model.ts";
+import { choosePreview, type ModelProfile, profileModel } from "./profile-model.ts";
 
-/** Default share of the free memory that models may take. */
+/** Default share of the available memory that models may take. */
 const DEFAULT_SHARE = 0.6;
 
 /** Least time between reports of steps without previews: a small model's steps take less than a report does. */
@@ -29,6 +30,8 @@ const REPORT_MS = 50;
 export interface EngineLoopOptions {
   readonly load: (place: string, setup: EngineSetup) => Promise<PixArtAlphaPipeline>;
   readonly tell: (message: FromEngine) => void;
+  /** Called for what is odd about models and adapters but no error. */
+  readonly warn: (message: string) => void;
 }
 
 /** Adapters belong to the first model. */
@@ -40,6 +43,7 @@ export class EngineLoop {
   readonly #options: EngineLoopOptions;
   readonly #running = new Map<number, AbortController>();
   readonly #previews = new Map<string, PreviewMaker>();
+  readonly #taesds = new Map<string, AutoencoderTiny>();
   readonly #facts = new Map<string, ModelFacts>();
   readonly #places = new Map<string, string>();
   #setup: EngineSetup | undefined;
@@ -76,18 +80,18 @@ export class EngineLoop {
 
   async #setUp(setup: EngineSetup): Promise<void> {
     const { tell } = this.#options;
-    const { memoryBytes = Math.floor(DEFAULT_SHARE * freemem()), known = [], isLazy } = setup;
+    const { memoryBytes = Math.floor(DEFAULT_SHARE * availableMemory()), known = [] } = setup;
     for (const { name, place } of setup.models) this.#places.set(name, place);
     const shelf = new ModelShelf(memoryBytes, async (name) => {
       const pipe = await this.#options.load(this.#places.get(name) ?? name, setup);
-      await addNamedAdapters(pipe, adaptersOf(name, setup), () => {});
+      await addNamedAdapters(pipe, adaptersOf(name, setup), this.#options.warn);
       return pipe;
     });
     this.#setup = setup;
     this.#shelf = shelf;
     for (const facts of known) this.#facts.set(facts.name, facts);
     try {
-      if (isLazy !== true) {
+      if (setup.isLazy !== true) {
         // The first is loaded last, so that it is in memory when requests arrive.
         for (const { name } of [...setup.models].reverse()) await this.#know(name, setup, shelf);
         await shelf.get(setup.models[0]?.name ?? "");
@@ -127,11 +131,27 @@ export class EngineLoop {
     const pipe = await shelf.get(name);
     const facts = await factsOf(name, pipe, adaptersOf(name, setup));
     const profile = await profileModel(pipe, facts.nativeSide, setup.batch);
-    const chosen = choosePreview(profile, setup.taesd !== undefined);
-    const preview = setup.preview === "auto" ? chosen : setup.preview;
-    await this.#makerOf(name, preview, pipe);
+    const preview = await this.#previewOf(name, pipe, profile, setup);
     const { batch, stepSeconds } = profile;
     return { ...facts, bytes: shelf.bytesOf(name), batch, stepSeconds, preview };
+  }
+
+  /** How a model's previews are made. Those that nobody asked for may turn out to be impossible. */
+  async #previewOf(
+    name: string,
+    pipe: PixArtAlphaPipeline,
+    profile: ModelProfile,
+    { preview, taesd }: EngineSetup,
+  ): Promise<PreviewWay> {
+    const way = preview === "auto" ? choosePreview(profile, taesd !== undefined) : preview;
+    try {
+      await this.#makerOf(name, way, pipe);
+      return way;
+    } catch (error) {
+      if (preview !== "auto" || !(error instanceof UnsupportedError)) throw error;
+      this.#options.warn(`No previews of ${name}: ${error.message}`);
+      return "off";
+    }
   }
 
   /** The preview maker of a model, created on first use. */
@@ -140,9 +160,23 @@ export class EngineLoop {
     way: PreviewWay,
     pipe: PixArtAlphaPipeline,
   ): Promise<PreviewMaker | undefined> {
-    const made = this.#previews.get(name) ?? (await previewMaker(way, pipe, this.#setup?.taesd));
+    const made =
+      this.#previews.get(name) ?? (await previewMaker(way, pipe, () => this.#taesdFor(pipe)));
     if (made !== undefined) this.#previews.set(name, made);
     return made;
+  }
+
+  /** The TAESD, one for all models on a device and of a dtype. */
+  async #taesdFor({
+    transformer: { device, dtype },
+  }: PixArtAlphaPipeline): Promise<AutoencoderTiny> {
+    const place = this.#setup?.taesd;
+    if (place === undefined) throw expected("the place of a TAESD", "--taesd", "nothing");
+    const key = `${device} ${dtype}`;
+    const tiny =
+      this.#taesds.get(key) ?? (await AutoencoderTiny.fromPretrained(place, { device, dtype }));
+    this.#taesds.set(key, tiny);
+    return tiny;
   }
 
   async #draw(order: DrawOrder): Promise<void> {

@@ -1,6 +1,5 @@
-import { expected } from "../errors/index.ts";
 import type { RgbImage } from "../images/index.ts";
-import { AutoencoderTiny } from "../models/index.ts";
+import type { AutoencoderTiny } from "../models/index.ts";
 import { toUnitRange } from "../pipelines/generated-image.ts";
 import { imagesFromTensor, type PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { pictureLatents } from "../pipelines/latents.ts";
@@ -22,11 +21,14 @@ export type PreviewMaker = (
   rows: readonly number[],
 ) => RawPicture[];
 
-/** The preview maker of a model; undefined if it has no previews. */
+/**
+ * The preview maker of a model; undefined if it has no previews.
+ * @param taesd gives the tiny autoencoder, which stays its owner's
+ */
 export async function previewMaker(
   way: PreviewWay,
   pipe: PixArtAlphaPipeline,
-  taesd: string | undefined,
+  taesd: () => Promise<AutoencoderTiny>,
 ): Promise<PreviewMaker | undefined> {
   switch (way) {
     case "off":
@@ -36,9 +38,7 @@ export async function previewMaker(
     case "linear":
       return linearPreviews(pipe);
     case "taesd": {
-      if (taesd === undefined) throw expected("the place of a TAESD", "--taesd", "nothing");
-      const { device, dtype } = pipe.transformer;
-      const tiny = await AutoencoderTiny.fromPretrained(taesd, { device, dtype });
+      const tiny = await taesd();
       return (_, latents, rows) =>
         torch.noGrad(() =>
           torch.tidy(() => {

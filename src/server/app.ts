@@ -44,10 +44,12 @@ export function createApp(server: ServerContext, extension: AppExtension = NO_PA
     const requestId = randomUUID();
     c.set("requestId", requestId);
     await next();
+    // Hono drops the body of an answer to HEAD without a word to whoever writes it.
+    if (c.req.method === "HEAD") await c.res.body?.cancel();
     c.res.headers.set("x-request-id", requestId);
     for (const [name, value] of Object.entries(SAFE_HEADERS))
       if (!c.res.headers.has(name)) c.res.headers.set(name, value);
-    const cors = corsHeaders(c.req.header("origin"), server.guard);
+    const cors = corsHeaders((name) => c.req.header(name), server.guard);
     for (const [name, value] of Object.entries(cors)) c.res.headers.set(name, value);
     const milliseconds = performance.now() - start;
     const { status } = c.res;

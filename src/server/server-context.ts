@@ -46,3 +46,7 @@ export interface ServerContext {
   /** Whether the server is shutting down: nothing new is accepted. */
   readonly isDraining: () => boolean;
 }
+
+/** Whether a client may know of a job: without keys, everybody may. */
+export const ownsJob = ({ keys }: Pick<ServerContext, "keys">, client: string, job: Job): boolean =>
+  !keys.isNeeded || job.client === client;

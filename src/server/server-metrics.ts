@@ -5,6 +5,8 @@ export interface MetricSources {
   readonly queued: () => number;
   readonly inUse: () => number;
   readonly readyEngines: () => number;
+  readonly engineTensors: () => number;
+  readonly engineBytes: () => number;
 }
 
 /** Prometheus metrics of a server, in its own registry. */
@@ -16,8 +18,6 @@ export class ServerMetrics {
   readonly pictures: Counter;
   readonly jobs: Counter<"status">;
   readonly restarts: Counter;
-  readonly engineTensors: Gauge;
-  readonly engineBytes: Gauge;
 
   constructor() {
     const registers = [this.registry];
@@ -57,20 +57,10 @@ export class ServerMetrics {
       help: "How often a process that draws was started anew",
       registers,
     });
-    this.engineTensors = new Gauge({
-      name: "pixart_engine_tensors",
-      help: "Live tensors after the last order",
-      registers,
-    });
-    this.engineBytes = new Gauge({
-      name: "pixart_engine_resident_bytes",
-      help: "Resident memory of the process that draws after the last order",
-      registers,
-    });
   }
 
   /** Adds gauges that are read on each request. */
-  observe({ queued, inUse, readyEngines }: MetricSources): void {
+  observe(sources: MetricSources): void {
     const gauge = (name: string, help: string, read: () => number): void => {
       new Gauge({
         name,
@@ -81,8 +71,18 @@ export class ServerMetrics {
         },
       });
     };
-    gauge("pixart_queue_size", "Pictures that wait", queued);
-    gauge("pixart_queue_used", "Pictures that wait or are drawn", inUse);
-    gauge("pixart_engines_ready", "Processes that can draw", readyEngines);
+    gauge("pixart_queue_size", "Pictures that wait", sources.queued);
+    gauge("pixart_queue_used", "Pictures that wait or are drawn", sources.inUse);
+    gauge("pixart_engines_ready", "Processes that can draw", sources.readyEngines);
+    gauge(
+      "pixart_engine_tensors",
+      "Live tensors of the drawing processes after their last orders",
+      sources.engineTensors,
+    );
+    gauge(
+      "pixart_engine_resident_bytes",
+      "Resident memory of the drawing processes after their last orders",
+      sources.engineBytes,
+    );
   }
 }

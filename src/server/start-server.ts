@@ -4,7 +4,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import type { Logger } from "pino";
 import { InternalError } from "../errors/index.ts";
 import { type AppExtension, createApp } from "./app.ts";
-import type { EngineSetup, ModelFacts } from "./engine/engine-messages.ts";
+import type { EngineSetup, HeldMemory, ModelFacts } from "./engine/engine-messages.ts";
 import { EngineProcess } from "./engine/engine-process.ts";
 import { type ModelCatalog, ModelLoader } from "./engine/model-catalog.ts";
 import { ApiError } from "./http/api-error.ts";
@@ -74,12 +74,14 @@ async function closeServer(server: ReturnType<typeof createAdaptorServer>): Prom
   clearTimeout(late);
 }
 
+const sumOf = (values: readonly number[]): number => values.reduce((sum, each) => sum + each, 0);
+
 /** Starts listening, and starts the drawing processes. */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const { log, keys, maxQueue } = options;
   const metrics = new ServerMetrics();
   const models = new Map<string, ModelFacts>();
-  let loaded: readonly string[] | undefined;
+  const held = new Map<number, HeldMemory>();
   let isDraining = false;
   const engines = options.engines.map((setup, index) => {
     const about = { engine: index, device: setup.device };
@@ -91,14 +93,11 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
       onModel: (facts) => models.set(facts.name, facts),
       onRestart: (how) => {
         metrics.restarts.inc();
+        held.delete(index);
         log.error({ ...about, how }, "the process that draws has ended; another is started");
       },
       onLine: (line) => log.info({ ...about, line }, "engine"),
-      onMemory: ({ tensors, bytes, models: held }) => {
-        loaded = held;
-        metrics.engineTensors.set(tensors);
-        metrics.engineBytes.set(bytes);
-      },
+      onMemory: (memory) => void held.set(index, memory),
     });
     return engine;
   });
@@ -118,6 +117,8 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     queued: () => dispatcher.waiting,
     inUse: () => dispatcher.pictures,
     readyEngines: () => engines.filter(({ isReady }) => isReady).length,
+    engineTensors: () => sumOf([...held.values()].map(({ tensors }) => tensors)),
+    engineBytes: () => sumOf([...held.values()].map(({ bytes }) => bytes)),
   });
   const context: ServerContext = {
     version: options.version,
@@ -126,7 +127,10 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     models: () => models,
     firstModel: options.engines[0]?.models[0]?.name ?? "",
     loader: options.catalog && new ModelLoader(options.catalog, engines),
-    loadedModels: () => loaded ?? [...models.keys()],
+    loadedModels: () =>
+      held.size === 0
+        ? [...models.keys()]
+        : [...new Set([...held.values()].flatMap((memory) => memory.models))],
     guard: { allowHosts: options.allowHosts, allowOrigins: options.allowOrigins },
     keys: new Keys(keys, options.viewKeys),
     publicUrl: options.publicUrl,
@@ -153,6 +157,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     server.once("error", reject);
     server.listen(options.port, options.host, resolve);
   });
+  server.on("error", (error: Error) => log.error({ error: String(error) }, "a connection failed"));
   const { port } = server.address() as AddressInfo;
   // An engine that loads models on demand also starts on demand.
   const eager = engines.filter((_, i) => options.engines[i]?.isLazy !== true);

@@ -333,6 +333,7 @@ export interface SystemState {
     readonly isLoaded: boolean;
     readonly bytes: number | null;
   }[];
+  /** The caller's own jobs. */
   readonly queue: readonly {
     readonly id: string;
     readonly prompt: string;
@@ -340,6 +341,8 @@ export interface SystemState {
     readonly step: number;
     readonly steps: number;
   }[];
+  /** Number of other callers' jobs. */
+  readonly otherJobs: number;
   /** Output of `pixart doctor`. */
   readonly doctor: string | null;
   readonly canControl: boolean;

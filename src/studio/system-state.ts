@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import type { Job } from "../server/jobs/job.ts";
+import { ownsJob } from "../server/server-context.ts";
 import type { SystemState } from "./api-types.ts";
 import { runCommand } from "./start/own-command.ts";
 import type { StudioContext } from "./studio-context.ts";
@@ -19,12 +20,15 @@ export class SystemReport {
     this.#studio = studio;
   }
 
-  async state(canControl: boolean): Promise<SystemState> {
+  /** @param client whose jobs it shows; of others' only their number */
+  async state(client: string, canControl: boolean): Promise<SystemState> {
     this.#askDoctor();
     const { server, runs, models } = this.#studio;
     const loaded = new Set(server.loadedModels());
     const known = server.models();
     const offered = (await models?.list(known)) ?? [];
+    const jobs = [...server.running.values()];
+    const own = jobs.filter((job) => ownsJob(server, client, job));
     const labels = new Map(offered.map(({ id, label }) => [id, label]));
     return {
       version: server.version,
@@ -44,7 +48,8 @@ export class SystemReport {
         isLoaded: loaded.has(id),
         bytes: known.get(id)?.bytes ?? null,
       })),
-      queue: [...server.running.values()].map(queued),
+      queue: own.map(queued),
+      otherJobs: jobs.length - own.length,
       doctor: this.#doctor,
       canControl,
     };

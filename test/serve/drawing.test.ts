@@ -107,9 +107,10 @@ const largest = (a: Uint8Array, b: Uint8Array | undefined): number =>
 /** What the process that draws held after its last order. */
 const held = async (): Promise<{ tensors: number; bytes: number }> => {
   const values = await Promise.all(
-    [server.context.metrics.engineTensors, server.context.metrics.engineBytes].map(
-      async (gauge) => (await gauge.get()).values[0]?.value ?? Number.NaN,
-    ),
+    ["pixart_engine_tensors", "pixart_engine_resident_bytes"].map(async (name) => {
+      const found = await server.context.metrics.registry.getSingleMetric(name)?.get();
+      return found?.values[0]?.value ?? Number.NaN;
+    }),
   );
   return { tensors: values[0] ?? Number.NaN, bytes: values[1] ?? Number.NaN };
 };

@@ -120,6 +120,12 @@ describe("a request that can't be drawn is refused with a sentence", () => {
       "control_image",
       "Expected no control_image, since stand-in has no ControlNet, but received a picture",
     ],
+    [
+      { prompt: "a", n: 9 },
+      "invalid_value",
+      "n",
+      "Expected at most 8, a caller's share of the queue, for n but received 9",
+    ],
     [[], "invalid_value", "the body", "Expected a JSON object for the body but received []"],
   ])("%j", async (body, code, param, message) => {
     expect(await post(generations, body)).toMatchObject({
@@ -184,6 +190,20 @@ describe("a request that can't be drawn is refused with a sentence", () => {
     ["no parts", "invalid_form", { "content-type": "multipart/form-data" }, 400],
   ])("a body %j: %s", async (body, code, headers, status) => {
     expect(await post(edits, body, headers)).toMatchObject({ status, code });
+  });
+
+  it.each([
+    [generations, "control_image", "no control_image, since stand-in has no ControlNet,"],
+    [generations, "image", "no file for image"],
+    [edits, "picture", "no file for picture"],
+  ])("a file sent to %s as %s", async (path, name, message) => {
+    const form = new FormData();
+    form.set("prompt", "a");
+    form.set(name, new Blob([Buffer.from(picture, "base64")]), "a.png");
+    const response = await fetch(`${server.url}${path}`, { method: "POST", body: form });
+    const { error } = (await response.json()) as ErrorBody;
+    expect([response.status, error.param]).toEqual([400, name]);
+    expect(error.message).toContain(`Expected ${message}`);
   });
 
   it("a body that is too large, before it is read", async () => {

@@ -66,6 +66,25 @@ describe("a process that ends while it draws", () => {
     }
   });
 
+  it("what can't be drawn together is drawn one at a time, in several orders too", async () => {
+    const answer = await post(server, { prompt: "decodes, but not together", steps: 1, n: 8 });
+    expect(answer.status).toBe(200);
+    expect(((await answer.json()) as { data: unknown[] }).data).toHaveLength(8);
+  });
+
+  it("a picture that can't be encoded fails its job, and keeps no other waiting", async () => {
+    const own = await startTestServer();
+    try {
+      const bad = post(own, { prompt: "bad pictures", steps: 10, n: 3 });
+      const good = post(own, { prompt: "a", steps: 2 });
+      expect((await bad).status).toBe(500);
+      expect((await good).status).toBe(200);
+      expect(own.context.dispatcher.pictures).toBe(0);
+    } finally {
+      await own.stop(0);
+    }
+  });
+
   it("no memory for one job is no failure of those drawn with it", async () => {
     const [bad, good] = await Promise.all([
       post(server, { prompt: "no memory", steps: 3 }),
@@ -177,6 +196,9 @@ describe("a start", () => {
       expect(server.context.engines.map(({ isIdle }) => isIdle)).toEqual([false, false]),
     );
     expect((await drawing).map(({ status }) => status)).toEqual([200, 200]);
+    const tensors =
+      server.context.metrics.registry.getSingleMetricAsString("pixart_engine_tensors");
+    expect(await tensors).toMatch(/^pixart_engine_tensors 20$/m); // of both
     await server.stop(0);
   });
 });

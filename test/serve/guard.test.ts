@@ -76,6 +76,17 @@ describe("a foreign page", () => {
     expect(cases.length).toBeGreaterThanOrEqual(58);
   });
 
+  it("may send headers of its own where it is allowed", async () => {
+    const origin = "https://app.example";
+    const wanted = "authorization,content-type,x-stainless-lang";
+    const headers = { origin, "access-control-request-headers": wanted };
+    const answer = await ask(open, "/v1/images/generations", { method: "OPTIONS", headers });
+    expect(answer.headers).toMatchObject({
+      "access-control-allow-origin": origin,
+      "access-control-allow-headers": wanted,
+    });
+  });
+
   it("can't delete, upgrade or preflight, and reads no answer", async () => {
     const headers = { origin: "https://evil.example" };
     expect((await ask(open, "/v1/jobs/job_x", { method: "DELETE", headers })).status).toBe(403);

@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
@@ -103,6 +104,47 @@ describe("a stream", () => {
   });
 });
 
+describe("a stream that nobody reads", () => {
+  it("is closed: HEAD asks for headers alone", async () => {
+    const { id } = await startJob({ prompt: "a", steps: 60 });
+    const events = `${server.url}/v1/jobs/${id}/events`;
+    for (let i = 0; i < 40; i++) expect((await fetch(events, { method: "HEAD" })).status).toBe(200);
+    expect(await (await fetch(events)).text()).toContain("event: completed");
+  });
+
+  it("is not broken into by what else comes over its connection", async () => {
+    const body = JSON.stringify({ prompt: "a", steps: 20, stream: true });
+    const head = `POST /v1/images/generations HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
+    const received = await new Promise<string>((resolve, reject) => {
+      let text = "";
+      const socket = connect(Number(new URL(server.url).port), "127.0.0.1", () =>
+        socket.write(head + body),
+      );
+      socket.on("data", (data) => {
+        if (text === "") socket.write("no request\r\n\r\n");
+        text += data;
+      });
+      socket.on("error", reject);
+      socket.on("close", () => resolve(text));
+    });
+    expect(received).toMatch(/^HTTP\/1.1 200 OK/);
+    expect(received).not.toContain("400 Bad Request");
+    await nothingLeft();
+  });
+
+  it("goes on without previews that can't be encoded", async () => {
+    const answer = await post({
+      prompt: "bad previews",
+      steps: 4,
+      stream: true,
+      partial_images: 2,
+    });
+    const text = await answer.text();
+    expect(text).not.toContain("partial_image\n");
+    expect(text).toContain("event: image_generation.completed");
+  });
+});
+
 describe("who hangs up", () => {
   it.each([false, true])("ends what is drawn for them alone (stream: %s)", async (stream) => {
     const leaving = new AbortController();
@@ -176,6 +218,24 @@ describe("a job", () => {
     expect(events).toContain("progress");
     expect(events.filter((name) => name === "preview").length).toBeGreaterThan(0);
     expect(await read()).toEqual(["completed"]);
+  });
+
+  it("shows a preview of each picture that is drawn at the same time", async () => {
+    const own = await startTestServer({ models: [{ name: "stand-in", place: "step=20,batch=4" }] });
+    try {
+      const sent = JSON.stringify({ prompt: "a", steps: 4, n: 3, partial_images: 1 });
+      const answer = await fetch(`${own.url}/v1/images/generations`, {
+        method: "POST",
+        headers: { ...headers, prefer: "respond-async" },
+        body: sent,
+      });
+      const { id } = (await answer.json()) as JobAnswer;
+      const text = await (await fetch(`${own.url}/v1/jobs/${id}/events`)).text();
+      const shown = [...text.matchAll(/^event: preview\ndata: \{"picture":(\d)/gm)];
+      expect(shown.map(([, picture]) => picture)).toEqual(["0", "1", "2"]);
+    } finally {
+      await own.stop(0);
+    }
   });
 
   it("is cancelled by DELETE, waiting or running, and harms no other", async () => {

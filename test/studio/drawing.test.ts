@@ -3,7 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DrawModel, SystemState } from "../../src/studio/api-types.ts";
-import { startTestStudio, type TestStudio, VIEW_KEY } from "../fixtures/studio-server.ts";
+import {
+  CONTROL_KEY,
+  startTestStudio,
+  type TestStudio,
+  VIEW_KEY,
+} from "../fixtures/studio-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pixart-studio-draw-"));
 let studio: TestStudio;
@@ -42,6 +47,24 @@ it("loads a model when it is first asked for, and no process before", async () =
   expect(await loaded()).toEqual(["emoji-small", "emoji-demo"]);
   const known = (await studio.get<{ models: DrawModel[] }>("/api/models")).models;
   expect(known.map(({ schedulers }) => schedulers.length)).toEqual([2, 2]);
+});
+
+it("shows what is drawn to whoever asked for it alone, and others how much there is", async () => {
+  const { server } = studio;
+  const headers = {
+    "api-key": CONTROL_KEY,
+    "content-type": "application/json",
+    prefer: "respond-async",
+  };
+  const body = JSON.stringify({ prompt: "a secret fox", steps: 100 });
+  const sent = { method: "POST", headers, body };
+  const { id } = JSON.parse((await studio.ask("/v1/images/generations", sent)).text);
+  const shown = (key: string): Promise<SystemState> => studio.get("/api/system", key);
+  const [own, other] = [await shown(CONTROL_KEY), await shown(VIEW_KEY)];
+  expect([own.queue.map(({ prompt }) => prompt), own.otherJobs]).toEqual([["a secret fox"], 0]);
+  expect([other.queue, other.otherJobs]).toEqual([[], 1]);
+  await studio.ask(`/v1/jobs/${id}`, { method: "DELETE", headers });
+  expect(server.context.running.size).toBe(0);
 });
 
 it("loads it once for many who ask at once", async () => {

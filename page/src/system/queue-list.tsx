@@ -7,14 +7,16 @@ import { ProgressBar } from "../parts/progress-bar.tsx";
 
 interface QueueListProps {
   readonly queue: SystemState["queue"];
+  readonly otherJobs: SystemState["otherJobs"];
   readonly canControl: boolean;
   readonly onChange: () => Promise<void>;
 }
 
-/** Everybody's current and waiting drawings. */
-export function QueueList({ queue, canControl, onChange }: QueueListProps): JSX.Element {
+/** One's own current and waiting drawings, and the number of others'. */
+export function QueueList(props: QueueListProps): JSX.Element {
+  const { queue, otherJobs, canControl, onChange } = props;
   const problem = useSignal<string | undefined>(undefined);
-  if (queue.length === 0) return <p class="soft">The queue is empty.</p>;
+  if (queue.length + otherJobs === 0) return <p class="soft">The queue is empty.</p>;
   const cancel = async (id: string): Promise<void> => {
     try {
       await cancelJob(id);
@@ -48,6 +50,7 @@ export function QueueList({ queue, canControl, onChange }: QueueListProps): JSX.
           </li>
         ))}
       </ul>
+      {otherJobs > 0 && <p class="soft">Other users' drawings in the queue: {otherJobs}</p>}
     </>
   );
 }

@@ -11,16 +11,13 @@ export const base64Of = (bytes: Uint8Array): string =>
 
 const seconds = (milliseconds: number): number => Math.floor(milliseconds / 1000);
 
-/** Tokens that a job's pictures cost; only those of prompts are counted. */
-export function usageOf(job: Job): ImagesAnswer["usage"] {
-  const tokens = job.pictures[0]?.tokens ?? 0;
-  return {
-    input_tokens: tokens,
-    output_tokens: 0,
-    total_tokens: tokens,
-    input_tokens_details: { text_tokens: tokens, image_tokens: 0 },
-  };
-}
+/** What a job cost: only the tokens of its prompt are counted. */
+export const usageOf = (tokens: number): ImagesAnswer["usage"] => ({
+  input_tokens: tokens,
+  output_tokens: 0,
+  total_tokens: tokens,
+  input_tokens_details: { text_tokens: tokens, image_tokens: 0 },
+});
 
 /** The answer of a completed job. */
 export function imagesAnswerOf(job: Job, handOver: Handover): ImagesAnswer {
@@ -37,7 +34,7 @@ export function imagesAnswerOf(job: Job, handOver: Handover): ImagesAnswer {
     quality: request.quality,
     background: "opaque",
     data: pictures.map((_, i) => ({ ...handOver(job, i), seed: request.seed + i })),
-    usage: usageOf(job),
+    usage: usageOf(pictures[0]?.tokens ?? 0),
     pixart: {
       model: model.name,
       model_hash: model.hash ?? null,

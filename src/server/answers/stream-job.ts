@@ -4,17 +4,18 @@ import { encodePreview } from "../pictures/encode-picture.ts";
 import { sizeText } from "../pictures/picture-size.ts";
 import { base64Of } from "./answers.ts";
 
-/** Least time between two previews of a job: a viewer sees no more. */
+/** Least time between two previews of a picture: a viewer sees no more. */
 const PREVIEW_MS = 200;
 
 /** Streams the events of a job to a watcher, who may join late and leave at any time. */
 export function streamJob(job: Job, position: number | undefined): Response {
   let stop = (): void => {};
   const stream = new EventStream(() => stop());
-  let lastPreview = Number.NEGATIVE_INFINITY;
+  const lastPreviews = new Map<number, number>();
   const preview = async (event: Extract<JobEvent, { type: "preview" }>): Promise<void> => {
     if (!stream.keepsUp) return;
-    const bytes = await encodePreview(event.image, "webp");
+    const bytes = await encodePreview(event.image, "webp").catch(() => undefined);
+    if (bytes === undefined) return; // the job goes on without it
     stream.send("preview", {
       picture: event.picture,
       index: event.index,
@@ -28,8 +29,8 @@ export function streamJob(job: Job, position: number | undefined): Response {
   const hear = (event: JobEvent): void => {
     if (event.type === "preview") {
       const now = performance.now();
-      if (now - lastPreview < PREVIEW_MS) return;
-      lastPreview = now;
+      if (now - (lastPreviews.get(event.picture) ?? -PREVIEW_MS) < PREVIEW_MS) return;
+      lastPreviews.set(event.picture, now);
       stream.inOrder(() => preview(event));
       return;
     }

@@ -25,7 +25,8 @@ export function streamPictures(job: Job, { headers, onGone }: StreamOptions): Re
   const preview = async (event: Extract<JobEvent, { type: "preview" }>): Promise<void> => {
     if (!stream.keepsUp || job.pictures[event.picture] !== undefined) return;
     const { image } = event;
-    const bytes = await encodePreview(image, request.format);
+    const bytes = await encodePreview(image, request.format).catch(() => undefined);
+    if (bytes === undefined) return; // the job goes on without it
     stream.send(`${request.endpoint}.partial_image`, {
       type: `${request.endpoint}.partial_image`,
       b64_json: base64Of(bytes),
@@ -45,7 +46,7 @@ export function streamPictures(job: Job, { headers, onGone }: StreamOptions): Re
       b64_json: base64Of(finished.bytes),
       ...common,
       size: sizeText(request.size),
-      usage: usageOf(job),
+      usage: usageOf(finished.tokens),
       image_index: picture,
       seed: finished.seed,
     });

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { InternalError, knownClasses, WorkerEndedError } from "../../errors/index.ts";
+import { loaderOf } from "../../files/processes/module-arguments.ts";
 import type {
   DrawnPicture,
   DrawOrder,
@@ -124,6 +125,11 @@ export class EngineProcess {
     return this.isIdle || (this.#orders.length === 1 && this.#orders[0]?.phase === "decoding");
   }
 
+  /** Largest number of pictures at once that is worthwhile for a model on this device. */
+  batchOf({ name, batch }: ModelFacts): number {
+    return this.#known.get(name)?.batch ?? batch;
+  }
+
   get isReady(): boolean {
     return this.#isReady;
   }
@@ -163,8 +169,7 @@ export class EngineProcess {
     order: DrawOrder,
     onStep: OnStep,
   ): Promise<{ readonly pictures: readonly DrawnPicture[]; readonly seconds: number }> {
-    if (!this.canAccept)
-      throw new InternalError("Expected an engine that is idle, or decodes, for an order");
+    if (!this.canAccept) throw new InternalError("Expected an engine that is idle or decoding");
     return new Promise((resolve, reject) => {
       this.#orders.push({ order, phase: "loading", onStep, resolve, reject });
       this.#send({ type: "draw", order });
@@ -193,11 +198,8 @@ export class EngineProcess {
 
   #launch(onReady: () => void): void {
     const { script, setup, onLine } = this.#options;
-    const path = fileURLToPath(script);
-    // When run from sources, arguments that a test runner gave this process are not passed on.
-    const loader = path.endsWith(".ts") ? ["--import", import.meta.resolve("tsx")] : [];
-    const child = fork(path, [], {
-      execArgv: loader,
+    const child = fork(fileURLToPath(script), [], {
+      execArgv: loaderOf(script),
       serialization: "advanced",
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });

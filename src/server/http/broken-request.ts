@@ -13,10 +13,14 @@ const ANSWERS: Readonly<Record<string, ApiError>> = {
 };
 const NO_REQUEST = new ApiError(400, "invalid_request", "Expected an HTTP/1.1 request");
 
+/** Whether an answer has begun, into which nothing else may be written: Node.js's own check, for want of a public one. */
+const isAnswering = (socket: Duplex): boolean =>
+  (socket as { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent === true;
+
 /** Answers, in the format of all errors, a connection whose bytes are not a valid request. */
 export function answerBrokenRequest(error: Error, socket: Duplex): void {
   const { code = "" } = error as NodeJS.ErrnoException;
-  if (!socket.writable || code === "ECONNRESET") {
+  if (!socket.writable || code === "ECONNRESET" || isAnswering(socket)) {
     socket.destroy();
     return;
   }

@@ -82,16 +82,21 @@ function isOwnHost(host: string, allowed: readonly string[]): boolean {
 export const isSameOrigin = (origin: string, host: string): boolean =>
   origin === `http://${host}` || origin === `https://${host}`;
 
-/** Headers that let an allowed page's script read an answer. */
+/**
+ * Headers that let an allowed page's script send a request and read its answer. Scripts may send any headers: OpenAI's client has
+ * many of its own.
+ */
 export function corsHeaders(
-  origin: string | undefined,
-  { allowOrigins }: GuardOptions,
+  header: GuardedRequest["header"],
+  { allowOrigins }: Pick<GuardOptions, "allowOrigins">,
 ): Record<string, string> {
+  const origin = header("origin");
   if (origin === undefined || !allowOrigins.includes(origin)) return {};
   return {
     "access-control-allow-origin": origin,
     "access-control-allow-methods": "GET, POST, DELETE",
-    "access-control-allow-headers": "authorization, api-key, content-type, prefer",
+    "access-control-allow-headers":
+      header("access-control-request-headers") ?? "authorization, api-key, content-type, prefer",
     "access-control-expose-headers":
       "x-request-id, location, retry-after, pixart-seconds, pixart-job",
     vary: "origin",

@@ -1,3 +1,5 @@
+import { ApiError } from "./api-error.ts";
+
 /** Interval of keep-alive messages in a stream. */
 const KEEP_ALIVE_MS = 10_000;
 /** Bytes that a reader may lag behind before optional events are skipped. */
@@ -7,21 +9,26 @@ const MOST_STREAMS = 32;
 
 let open = 0;
 
-/** Whether another stream may be opened. */
-export const hasRoomForStream = (): boolean => open < MOST_STREAMS;
+/** Throws an ApiError if no other stream may be opened now. */
+export function requireRoomForStream(): void {
+  if (open < MOST_STREAMS) return;
+  throw new ApiError(429, "too_many_streams", "Too many streams are open", { retryAfter: 5 });
+}
 
 /** Server-sent events to one reader. */
 export class EventStream {
   readonly #encoder = new TextEncoder();
+  readonly #onGone: () => void;
   readonly #body: ReadableStream<Uint8Array>;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #isOpen = true;
   #order = Promise.resolve();
   readonly #keepAlive: NodeJS.Timeout;
 
-  /** @param onGone called if the reader disconnects before the end */
+  /** @param onGone called if the reader disconnects, or the stream fails, before the end */
   constructor(onGone: () => void) {
     open += 1;
+    this.#onGone = onGone;
     this.#body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -61,7 +68,11 @@ export class EventStream {
 
   /** Runs work after all earlier work, because encoding takes time in other threads. If it fails, the stream ends. */
   inOrder(work: () => Promise<void> | void): void {
-    this.#order = this.#order.then(work).catch(() => this.close());
+    this.#order = this.#order.then(work).catch(() => {
+      if (!this.#isOpen) return;
+      this.close();
+      this.#onGone();
+    });
   }
 
   send(event: string, data: unknown): void {

@@ -5,7 +5,7 @@ import {
   EngineLostError,
   type EngineProcess,
 } from "../engine/engine-process.ts";
-import { ApiError } from "../http/api-error.ts";
+import { ApiError, badValue } from "../http/api-error.ts";
 import { encodePicture } from "../pictures/encode-picture.ts";
 import { batchKey } from "./batch-key.ts";
 import { type Batch, FairLine } from "./fair-line.ts";
@@ -13,7 +13,7 @@ import type { Job } from "./job.ts";
 import { jobError } from "./job-error.ts";
 import { previewSteps } from "./preview-steps.ts";
 
-/** Attempts at an order before its job fails. */
+/** Attempts at a picture before its job fails. */
 const MOST_TRIES = 2;
 /** Share of the queue that one client may take if several keys exist. */
 const LARGEST_SHARE = 0.5;
@@ -71,12 +71,14 @@ export class Dispatcher {
     return this.#line.pictures;
   }
 
-  /** Throws an ApiError if there is no room for `count` more pictures. */
+  /** Throws an ApiError if there is no room for `count` more pictures: for now, or ever. */
   requireRoom(client: string, count: number): void {
     const { maxQueue, hasShares } = this.#options;
     const own =
       this.#line.picturesOf(client) + this.#drawn.filter(({ job }) => job.client === client).length;
     const share = hasShares ? Math.ceil(maxQueue * LARGEST_SHARE) : maxQueue;
+    if (count > share)
+      throw badValue(`at most ${share}, a caller's share of the queue,`, "n", count);
     if (this.pictures + count <= maxQueue && own + count <= share) return;
     const room = Math.max(0, Math.min(maxQueue - this.pictures, share - own));
     throw new ApiError(
@@ -129,7 +131,7 @@ export class Dispatcher {
     const engines = [...this.#options.engines].sort((a, b) => Number(b.isIdle) - Number(a.isIdle));
     for (const engine of engines) {
       if (!engine.canAccept) continue;
-      const batch = this.#line.take((job) => job.request.model.batch, batchKey);
+      const batch = this.#line.take(({ request }) => engine.batchOf(request.model), batchKey);
       if (batch.length === 0) break;
       void this.#draw({ id: ++this.#lastOrder, engine, batch });
     }
@@ -191,7 +193,10 @@ export class Dispatcher {
       job.finish(picture, { bytes, seed: seed + picture, tokens, warnings });
     } catch (error) {
       this.#options.onFailed?.(error, 1);
+      this.#line.remove(job);
       job.fail(jobError(error));
+      this.#stopIdle();
+      this.pump();
     }
   }
 
@@ -201,9 +206,13 @@ export class Dispatcher {
     if (failure?.code !== "aborted") this.#options.onFailed?.(error, batch.length);
     for (const job of jobs) {
       if (job.isOver) continue;
-      job.tries += 1;
+      const tries = picturesOf(batch, job).map((picture) => {
+        const tried = (job.tries[picture] ?? 0) + 1;
+        job.tries[picture] = tried;
+        return tried;
+      });
       const isHopeless =
-        job.tries >= MOST_TRIES || (jobs.size === 1 && failure?.code === "invalid_value");
+        Math.max(...tries) >= MOST_TRIES || (jobs.size === 1 && failure?.code === "invalid_value");
       if (isHopeless) {
         this.#line.remove(job);
         job.fail(jobError(error));
@@ -218,8 +227,7 @@ export class Dispatcher {
   /** Puts a job's pictures of an order back into the queue. */
   #giveBack(batch: Batch, job: Job): void {
     if (job.isOver) return;
-    const own = batch.filter((one) => one.job === job).map(({ picture }) => picture);
-    this.#line.giveBack(job, own);
+    this.#line.giveBack(job, picturesOf(batch, job));
   }
 
   #stopIdle(): void {
@@ -247,6 +255,10 @@ export class Dispatcher {
     return waiting / Math.max(1, this.#options.engines.length);
   }
 }
+
+/** A job's own pictures among those that are drawn together. */
+const picturesOf = (batch: Batch, own: Job): number[] =>
+  batch.flatMap(({ job, picture }) => (job === own ? picture : []));
 
 function orderOf(id: number, batch: Batch): DrawOrder {
   const [first] = batch;

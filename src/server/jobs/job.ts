@@ -44,8 +44,9 @@ export class Job {
   readonly fileNames: (string | undefined)[] = [];
   /** Pictures waiting to be drawn. */
   readonly waiting: number[];
-  /** Number of failed attempts, and whether its pictures no longer share orders with others. */
-  tries = 0;
+  /** Number of failed attempts at each picture. */
+  readonly tries: number[];
+  /** Whether its pictures no longer share orders with others, not even with each other. */
   isAlone = false;
   /** Most pictures of other jobs that were drawn together with its own. */
   company = 0;
@@ -66,6 +67,7 @@ export class Job {
     this.waiting = Array.from({ length: request.count }, (_, i) => i);
     this.pictures = this.waiting.map(() => undefined);
     this.#previews = this.waiting.map(() => 0);
+    this.tries = this.waiting.map(() => 0);
     this.end = new Promise((resolve) => {
       this.#resolveEnd = resolve;
     });

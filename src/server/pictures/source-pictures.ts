@@ -86,7 +86,7 @@ function requireBytes({ byteLength }: Uint8Array, param: string): void {
   throw new ApiError(413, "body_too_large", `Expected at most 25 MB for ${param}`, { param });
 }
 
-/** Returns only pixels, and turns errors into answers. */
+/** Turns errors of pictures into answers. */
 async function telling<T>(param: string, body: () => Promise<T>): Promise<T> {
   try {
     return await body();

@@ -3,7 +3,7 @@ import type { ModelFacts } from "../engine/engine-messages.ts";
 import { ApiError, badValue } from "../http/api-error.ts";
 import { drawnSize, exactSize, type Size, sizeText } from "../pictures/picture-size.ts";
 import type { Endpoint, PlainRequest } from "./draw-request.ts";
-import { IGNORED_FIELDS, type SharedFields } from "./request-schemas.ts";
+import { IGNORED_FIELDS, LONGEST_SIDE, type SharedFields } from "./request-schemas.ts";
 
 /** The models and limits that a request is validated against. */
 export interface RequestContext {
@@ -18,8 +18,6 @@ export interface RequestContext {
 
 const STEPS: Readonly<Record<string, number>> = { low: 10, high: 40, hd: 40 };
 const DEFAULT_COMPRESSION = 90;
-/** WebP's limit, the lowest of all formats. */
-const LONGEST_SIDE = 16_383;
 const LONGEST_SHAPE = 16;
 /** Range of seeds drawn by default, with as many digits as people can copy. */
 const SEEDS = 2 ** 32;
@@ -147,6 +145,8 @@ function adaptersOf(
         model.adapters.length === 0 ? "no adapter" : `one of ${model.adapters.join(", ")}`;
       throw badValue(`${known}, which is what ${model.name} has,`, `adapters.${i}.name`, name);
     }
+    if (wanted.findIndex((other) => other.name === name) < i)
+      throw badValue("each adapter once", `adapters.${i}.name`, name);
     return { name, scale: scale ?? 1 };
   });
 }

@@ -4,7 +4,8 @@ import { z } from "zod";
 const MOST_PICTURES = 10;
 const LONGEST_PROMPT = 32_000;
 const MOST_STEPS = 1000;
-const LONGEST_SIDE = 16_383;
+/** WebP's limit in pixels, the lowest of all formats. */
+export const LONGEST_SIDE = 16_383;
 
 // Clients send null for omitted fields, and OpenAI's types allow it: so does every optional field here.
 

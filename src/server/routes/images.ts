@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { base64Of, type Handover, imagesAnswerOf, jobAnswerOf } from "../answers/answers.ts";
 import { cancelled, streamPictures } from "../answers/stream-pictures.ts";
 import type { App, AppContext } from "../app-types.ts";
-import { ApiError } from "../http/api-error.ts";
-import { hasRoomForStream } from "../http/sse.ts";
+import { requireRoomForStream } from "../http/sse.ts";
+import { modelLoading, shuttingDown } from "../http/unready.ts";
 import { Job } from "../jobs/job.ts";
 import type { DrawRequest, Endpoint } from "../requests/draw-request.ts";
 import type { ServerContext } from "../server-context.ts";
@@ -28,11 +28,8 @@ export function addImageRoutes(app: App, server: ServerContext): void {
 
 /** Throws while models are loading, and once the server is shutting down. */
 function requireServing({ models, firstModel, loader, isDraining }: ServerContext): void {
-  if (isDraining()) {
-    throw new ApiError(503, "shutting_down", "The server is shutting down", { retryAfter: 5 });
-  }
-  if (loader !== undefined || models().has(firstModel)) return;
-  throw new ApiError(503, "model_loading", "The models are being loaded", { retryAfter: 2 });
+  if (isDraining()) throw shuttingDown();
+  if (loader === undefined && !models().has(firstModel)) throw modelLoading();
 }
 
 async function answer(
@@ -44,8 +41,7 @@ async function answer(
   const { signal } = c.req.raw;
   const client = c.get("client");
   const isAsync = /(^|[,;\s])respond-async\b/i.test(c.req.header("prefer") ?? "");
-  if (request.isStreamed && !isAsync && !hasRoomForStream())
-    throw new ApiError(429, "too_many_streams", "Too many streams are open", { retryAfter: 5 });
+  if (request.isStreamed && !isAsync) requireRoomForStream();
   if (!isAsync && signal.aborted) throw cancelled();
   dispatcher.requireRoom(client, request.count);
   const job = new Job(client, request);

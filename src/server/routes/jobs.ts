@@ -1,9 +1,9 @@
 import { streamJob } from "../answers/stream-job.ts";
 import type { App, AppContext } from "../app-types.ts";
 import { ApiError } from "../http/api-error.ts";
-import { hasRoomForStream } from "../http/sse.ts";
+import { requireRoomForStream } from "../http/sse.ts";
 import type { Job } from "../jobs/job.ts";
-import type { ServerContext } from "../server-context.ts";
+import { ownsJob, type ServerContext } from "../server-context.ts";
 import { jobAnswer } from "./images.ts";
 
 /** Adds the endpoints for a job by its id. */
@@ -11,8 +11,7 @@ export function addJobRoutes(app: App, server: ServerContext): void {
   const jobOf = (c: AppContext): Job => {
     const id = c.req.param("id") ?? "";
     const job = server.running.get(id) ?? server.results.get(id);
-    const isOwn = !server.keys.isNeeded || job?.client === c.get("client");
-    if (job !== undefined && isOwn) return job;
+    if (job !== undefined && ownsJob(server, c.get("client"), job)) return job;
     throw new ApiError(
       404,
       "job_not_found",
@@ -27,8 +26,7 @@ export function addJobRoutes(app: App, server: ServerContext): void {
   });
   app.get("/v1/jobs/:id/events", (c) => {
     const job = jobOf(c);
-    if (!hasRoomForStream())
-      throw new ApiError(429, "too_many_streams", "Too many streams are open", { retryAfter: 5 });
+    requireRoomForStream();
     return streamJob(job, server.dispatcher.position(job));
   });
 }

@@ -27,16 +27,20 @@ type Reading = Pick<ServerContext, "models" | "firstModel" | "loader" | "maxPixe
 
 /** Reads the body of POST /v1/images/generations. Throws an ApiError. */
 export async function readGeneration(request: Request, server: Reading): Promise<Drawing> {
-  const given = isForm(request)
-    ? formValues(generationRequest, (await readForm(request)).fields)
-    : await readJson(request);
+  const form = isForm(request) ? await readForm(request) : undefined;
+  const { control_image: files = [], ...others } = form?.files ?? {};
+  requireNoFile(others);
+  const given = form ? formValues(generationRequest, form.fields) : await readJson(request);
   const checked = checkBody(generationRequest, given, server.isLenient);
   const { warnings } = checked;
   const body = await withModel(checked.body, server);
   const model = modelOf(body.model, server.models(), server.firstModel);
   const plain = plainRequest("image_generation", { body, warnings }, server);
-  const { control_image: control } = body;
-  if (control == null) return { request: plain, decode: async () => ({}) };
+  const { control_image: text } = body;
+  const controls = [...files, ...(text == null ? [] : [bytesOfText(text, "control_image")])];
+  const [bytes] = controls;
+  if (bytes === undefined) return { request: plain, decode: async () => ({}) };
+  if (controls.length > 1) throw badValue("at most one picture", "control_image", controls.length);
   if (!model.hasControlNet)
     throw new ApiError(
       400,
@@ -44,7 +48,6 @@ export async function readGeneration(request: Request, server: Reading): Promise
       `Expected no control_image, since ${model.name} has no ControlNet, but received a picture`,
       { param: "control_image" },
     );
-  const bytes = bytesOfText(control, "control_image");
   await sizeOfPicture(bytes, "control_image");
   return {
     request: plain,
@@ -96,8 +99,7 @@ interface EditParts {
 async function editParts(request: Request, isLenient: boolean): Promise<EditParts> {
   const form = isForm(request) ? await readForm(request) : undefined;
   const { image: imageFiles = [], mask: maskFiles = [], ...others } = form?.files ?? {};
-  const [other] = Object.keys(others);
-  if (other !== undefined) throw badValue("no file", other, "a file");
+  requireNoFile(others);
   const given = form ? formValues(editRequest, form.fields) : await readJson(request);
   const fields = checkBody(editRequest, given, isLenient);
   const { image, images, mask } = fields.body;
@@ -107,6 +109,12 @@ async function editParts(request: Request, isLenient: boolean): Promise<EditPart
     images: [...imageFiles, ...sources.map((source) => bytesOfText(source, "image"))],
     masks: [...maskFiles, ...(mask == null ? [] : [bytesOfText(mask, "mask")])],
   };
+}
+
+/** Throws if files were sent under names that are no fields. */
+function requireNoFile(others: object): void {
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw badValue("no file", other, "a file");
 }
 
 function plainRequest(

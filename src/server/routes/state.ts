@@ -1,5 +1,6 @@
 import type { App } from "../app-types.ts";
 import { ApiError } from "../http/api-error.ts";
+import { modelLoading, shuttingDown } from "../http/unready.ts";
 import { MEDIA_TYPES } from "../pictures/encode-picture.ts";
 import type { ServerContext } from "../server-context.ts";
 
@@ -7,12 +8,9 @@ import type { ServerContext } from "../server-context.ts";
 export function addStateRoutes(app: App, server: ServerContext): void {
   app.get("/health", (c) => c.json({ status: "alive", version: server.version }));
   app.get("/ready", (c) => {
-    if (server.isDraining()) {
-      throw new ApiError(503, "shutting_down", "The server is shutting down", { retryAfter: 5 });
-    }
-    if (server.loader === undefined && !server.engines.some(({ isReady }) => isReady)) {
-      throw new ApiError(503, "model_loading", "The models are being loaded", { retryAfter: 2 });
-    }
+    if (server.isDraining()) throw shuttingDown();
+    if (server.loader === undefined && !server.engines.some(({ isReady }) => isReady))
+      throw modelLoading();
     return c.json({ status: "ready", models: [...server.models().keys()] });
   });
   app.get("/metrics", async (c) => {
